@@ -448,6 +448,15 @@ firn_column_pin_chunk(struct firn_run *base, size_t group, uint32_t column,
     return firn_column_read_pin(run, group, slot, use, out, err);
 }
 
+int
+firn_column_explain(const struct firn_run *base, size_t group, uint32_t column, firn_error *err)
+{
+    const struct firn_column_run *run = firn_column_read_const(base);
+    size_t slot = firn_column_layout_slot(&run->layout.layout, column);
+    DCHECK(slot != SIZE_MAX && err->code != FIRN_OK);
+    return firn_column_read_explain(run, group, slot, err);
+}
+
 void
 firn_column_unpin(struct firn_column_pin *pin)
 {

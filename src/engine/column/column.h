@@ -82,6 +82,9 @@ FIRN_MUST_CHECK int firn_column_pin_chunk(struct firn_run *run, size_t group, ui
                                           struct firn_column_pin *out, firn_error *err);
 /* It is empty afterwards; an empty one is fine. */
 void firn_column_unpin(struct firn_column_pin *pin);
+/* Puts file, offset, column and row group before what a function of encoding/encoding.h said of a chunk
+ * that was pinned. Returns err->code. Requires: a failure in *err. Any thread. */
+int firn_column_explain(const struct firn_run *run, size_t group, uint32_t column, firn_error *err);
 /* Replaces the contents of out with the one value of a group that lies in pieces. FIRN_NOT_FOUND: there
  * is none in that column. Any thread. */
 FIRN_MUST_CHECK int firn_column_read_large(struct firn_run *run, size_t group, uint32_t column,

@@ -49,6 +49,8 @@
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
 
+#include <stdio.h>
+
 /* ==== what the trees hold and what works have done, as numbers ====
  *
  * Everything is taken in one moment under the mutex, from what the versions know of their runs; no
@@ -801,6 +803,22 @@ firn_lsm_take_number(struct firn_lsm *lsm)
     uint64_t number = lsm->next_number++;
     firn_os_mutex_unlock(&lsm->mutex);
     return number;
+}
+
+struct firn_os_dir *
+firn_lsm_scratch_dir(const struct firn_lsm *lsm)
+{
+    return lsm->options.is_read_only ? NULL : lsm->runs_dir;
+}
+
+/* As an unfinished run: that belongs to nothing, and is no trace of damage. */
+void
+firn_lsm_scratch_name(struct firn_lsm *lsm, char out[FIRN_RUN_FILE_NAME_SIZE])
+{
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_run_file_name(firn_lsm_take_number(lsm), lsm->options.kinds[0], name);
+    int size = snprintf(out, FIRN_RUN_FILE_NAME_SIZE, "%s.tmp", name);
+    CHECK(size > 0 && size < FIRN_RUN_FILE_NAME_SIZE);
 }
 
 uint64_t

@@ -132,6 +132,12 @@ FIRN_MUST_CHECK int firn_lsm_install_history(struct firn_lsm *lsm, firn_slice hi
  * if the memtables are empty. */
 uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
 
+/* The directory for temporary files; NULL where nothing is written. Borrowed. Any thread. */
+struct firn_os_dir *firn_lsm_scratch_dir(const struct firn_lsm *lsm);
+/* A name for one, which no file has had: the next opening that writes removes what a crash left there.
+ * Not read-only. Any thread. */
+void firn_lsm_scratch_name(struct firn_lsm *lsm, char out[FIRN_RUN_FILE_NAME_SIZE]);
+
 /* ---- trees ---- */
 
 /* The tree with that number, empty if the MANIFEST does not name it. kind, one of the options, is

@@ -262,8 +262,15 @@ int
 firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_options *options,
                        struct firn_lsm_cursor **out, firn_error *err)
 {
+    return firn_lsm_cursor_create_in(firn_lsm_state_of(tree), tree->lsm->os, options, out, err);
+}
+
+int
+firn_lsm_cursor_create_in(struct firn_lsm_state *state, struct firn_os *os,
+                          const struct firn_lsm_cursor_options *options,
+                          struct firn_lsm_cursor **out, firn_error *err)
+{
     int rc = FIRN_OK;
-    struct firn_lsm_state *state = firn_lsm_state_of(tree);
     struct firn_lsm_cursor *cursor = allocate(state);
     *out = NULL;
     if (cursor == NULL) {
@@ -282,7 +289,7 @@ firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_
           state->memtable_count + count_with_ranges(state->version));
     DCHECK(cursor->source_count <= state->version->run_count);
     if (options->view != NULL) {
-        FIRN_TRY(make_resolve(cursor, options, tree->lsm->os, err));
+        FIRN_TRY(make_resolve(cursor, options, os, err));
     }
     *out = cursor;
     cursor = NULL;

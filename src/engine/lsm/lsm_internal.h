@@ -162,7 +162,13 @@ void firn_lsm_measure_locked(struct firn_lsm *lsm);
 /* What a tree reads by now, with a reference. */
 struct firn_lsm_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
 
-/* ---- lsm.c ---- */
+/* ---- lsm_cursor.c ---- */
+
+/* As firn_lsm_cursor_create, over a state, of which the caller's reference goes to the cursor, whatever
+ * is returned. */
+FIRN_MUST_CHECK int firn_lsm_cursor_create_in(struct firn_lsm_state *state, struct firn_os *os,
+                                              const struct firn_lsm_cursor_options *options,
+                                              struct firn_lsm_cursor **out, firn_error *err);
 
 /* ---- lsm_collect.c ---- */
 

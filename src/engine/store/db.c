@@ -613,6 +613,27 @@ firn_db_dir(const struct firn_db *db)
     return db->dir;
 }
 
+uint64_t
+firn_db_memory_bytes(const struct firn_db *db)
+{
+    return db->limits.memory;
+}
+
+struct firn_os_dir *
+firn_db_scratch_dir(struct firn_db *db)
+{
+    return db->is_read_only || db->owned_os != NULL ? NULL
+                                                    : firn_lsm_scratch_dir(firn_db_image(db)->lsm);
+}
+
+void
+firn_db_scratch_name(void *ctx, char out[FIRN_DB_SCRATCH_NAME_SIZE])
+{
+    struct firn_db *db = ctx;
+    DCHECK((int)FIRN_DB_SCRATCH_NAME_SIZE >= (int)FIRN_RUN_FILE_NAME_SIZE);
+    firn_lsm_scratch_name(firn_db_image(db)->lsm, out);
+}
+
 bool
 firn_db_is_read_only(const struct firn_db *db)
 {

@@ -302,6 +302,34 @@ firn_slice firn_db_cursor_key(const struct firn_db_cursor *cursor);
 firn_slice firn_db_cursor_value(const struct firn_db_cursor *cursor);
 uint64_t firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor);
 
+/* ---- db_pieces.c: pieces of a keyspace for scans of columns (lsm/lsm_pieces.h) ---- */
+
+/* As a cursor, it keeps its view, registered until close, and the time of its opening. view NULL: now;
+ * else it is only looked at during the call. lower and upper NULL: no bound. */
+struct firn_db_pieces;
+struct firn_lsm_pieces; /* lsm/lsm_pieces.h */
+FIRN_MUST_CHECK int firn_db_pieces_open(struct firn_db_keyspace *keyspace,
+                                        struct firn_db_view *view, const firn_slice *lower,
+                                        const firn_slice *upper, struct firn_db_pieces **out,
+                                        firn_error *err);
+/* NULL is fine. */
+void firn_db_pieces_close(struct firn_db_pieces *pieces);
+/* NULL: there is nothing to read (an empty range, or a keyspace that the view does not have). Owned by
+ * the pieces. */
+struct firn_lsm_pieces *firn_db_pieces_lsm(const struct firn_db_pieces *pieces);
+
+/* The memory budget that the store was opened with. */
+uint64_t firn_db_memory_bytes(const struct firn_db *db);
+
+/* Where temporary files may be made; NULL: nowhere (the handle only reads, or the store is in memory
+ * alone: there is nothing to be gained). Their names come from firn_db_scratch_name, no name twice; who
+ * makes a file removes it, and what a crash leaves is removed by the next opening that writes. Any
+ * thread. */
+struct firn_os_dir *firn_db_scratch_dir(struct firn_db *db);
+enum { FIRN_DB_SCRATCH_NAME_SIZE = 64 };
+/* ctx is the struct firn_db. */
+void firn_db_scratch_name(void *ctx, char out[FIRN_DB_SCRATCH_NAME_SIZE]);
+
 /* ==== which process has a store locked, and what it says it is doing ==== */
 
 enum { FIRN_DB_HOLDER_NOTE_SIZE_MAX = 64 };

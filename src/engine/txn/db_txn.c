@@ -538,6 +538,44 @@ firn_db_txn_depend_on_all(struct firn_db_txn *txn, struct firn_db_keyspace *keys
     return rc;
 }
 
+bool
+firn_db_txn_has_written(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace)
+{
+    const struct firn_db_batch *batch = &txn->writes.batch;
+    DCHECK(keyspace->db == txn->db);
+    if (keyspace->tree == NULL) {
+        return false;
+    }
+    if (firn_db_txn_writes_seek(&txn->writes, keyspace->tree, firn_str("")) != 0) {
+        return true;
+    }
+    if (txn->writes.range_count == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < firn_db_batch_op_count(batch); i++) {
+        if (firn_db_batch_op(batch, i)->tree == keyspace->tree) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+firn_db_txn_read_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                       const firn_slice *lower, const firn_slice *upper, firn_error *err)
+{
+    const struct firn_db_txn_reads_range range = {.keyspace = keyspace,
+                                                  .lower = lower != NULL ? *lower : firn_str(""),
+                                                  .upper = upper != NULL ? *upper : firn_str(""),
+                                                  .has_upper = upper != NULL};
+    int rc = check_use(txn, keyspace, err);
+    if (rc == FIRN_OK && txn->notes_reads &&
+        (upper == NULL || firn_slice_compare(range.lower, range.upper) < 0)) {
+        firn_db_txn_reads_add(&txn->reads, &range);
+    }
+    return rc;
+}
+
 /* What a merge of the transaction makes of that. */
 static int
 get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,

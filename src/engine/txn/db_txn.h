@@ -52,6 +52,16 @@ FIRN_MUST_CHECK int firn_db_txn_depend(struct firn_db_txn *txn, struct firn_db_k
 /* The same of all keys of the keyspace. */
 FIRN_MUST_CHECK int firn_db_txn_depend_on_all(struct firn_db_txn *txn,
                                               struct firn_db_keyspace *keyspace, firn_error *err);
+/* Whether the transaction has written anything to the keyspace, what it has taken back left out. */
+bool firn_db_txn_has_written(const struct firn_db_txn *txn,
+                             const struct firn_db_keyspace *keyspace);
+/* Notes that the keys from lower on, and below *upper (NULL: no bound), were read, for the validation of
+ * a serializable transaction: for who reads by other means than the transaction's own. Requires: what is
+ * read is firn_db_txn_view. FIRN_MISUSE once it has ended. */
+FIRN_MUST_CHECK int firn_db_txn_read_range(struct firn_db_txn *txn,
+                                           struct firn_db_keyspace *keyspace,
+                                           const firn_slice *lower, const firn_slice *upper,
+                                           firn_error *err);
 /* options->view must be NULL. The cursor goes on existing when the transaction ends, and then
  * returns FIRN_MISUSE. */
 FIRN_MUST_CHECK int firn_db_txn_cursor_open(struct firn_db_txn *txn,

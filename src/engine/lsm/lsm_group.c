@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_group.c: the keys, sequences, kinds and ends of life of the rows of one row group.
+ *
+ * A merge of keys goes through a row group in order, so blocks of 1,024 values are decoded, one of each
+ * column at a time. A search decodes the blocks that it steps on; where a bound cuts a group, that is
+ * about six.
+ *
+ * Hidden columns that the group does not have are constants, as column.h says: the one sequence of the
+ * group, put, and no end of life. A column of the key that has one value in pieces, which a group of one
+ * row may have, is a constant too.
+ *
+ * (I1) While a group is open, each of its columns is a constant or has a chunk pinned.
+ * (I2) What is said of a row agrees with what the index says of the group: plain groups have puts alone,
+ *      and sequences lie between the smallest and the largest. Else the group is damaged.
+ */
+#include "lsm/lsm_group.h"
+
+#include "base/check.h"
+#include "base/slice.h"
+
+static const struct firn_column_def *
+find_column(const struct firn_column_layout *layout, uint32_t id)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        if (layout->columns[i].id == id) {
+            return &layout->columns[i];
+        }
+    }
+    return NULL;
+}
+
+/* What a column of the group cannot be. */
+static int
+refuse(const struct firn_lsm_group *group, uint32_t column, const char *what, firn_error *err)
+{
+    int rc = firn_error_set(err, FIRN_CORRUPT, "%s", what);
+    return err == NULL ? rc : firn_column_explain(group->run, group->number, column, err);
+}
+
+/* ---- columns ---- */
+
+static int
+open_column(struct firn_lsm_group *group, struct firn_lsm_group_column *column, uint32_t id,
+            firn_error *err)
+{
+    column->id = id;
+    column->block = SIZE_MAX;
+    column->is_constant = false;
+    int rc = firn_column_pin_chunk(group->run, group->number, id, FIRN_BLOCK_CACHE_DATA,
+                                   &column->pin, err);
+    if (rc == FIRN_LIMIT) {
+        rc = firn_column_read_large(group->run, group->number, id, &column->large, err);
+        column->constant = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
+                                              .as.bytes = firn_buf_slice(&column->large)};
+        column->is_constant = true;
+    }
+    return rc;
+}
+
+/* A hidden column, which may not be there. */
+static int
+open_hidden(struct firn_lsm_group *group, struct firn_lsm_group_column *column, uint32_t id,
+            firn_error *err)
+{
+    int rc = open_column(group, column, id, err);
+    if (rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    column->is_constant = true;
+    column->constant = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+    if (id != FIRN_COLUMN_EXPIRES) {
+        column->constant = (struct firn_cell){
+            .kind = FIRN_PHYSICAL_U64,
+            .as.u64 = id == FIRN_COLUMN_KIND ? FIRN_ENTRY_PUT : group->info.sequence_min};
+    }
+    return FIRN_OK;
+}
+
+static void
+each_column(struct firn_lsm_group *group, void (*act)(struct firn_lsm_group_column *column))
+{
+    for (size_t i = 0; i < FIRN_COLUMN_KEY_MAX; i++) {
+        act(&group->keys[i]);
+    }
+    act(&group->sequence);
+    act(&group->kind);
+    act(&group->expires);
+}
+
+static void
+close_column(struct firn_lsm_group_column *column)
+{
+    firn_column_unpin(&column->pin);
+    column->block = SIZE_MAX;
+}
+
+static void
+deinit_column(struct firn_lsm_group_column *column)
+{
+    close_column(column);
+    firn_chunk_scratch_deinit(&column->scratch);
+    firn_buf_deinit(&column->large);
+}
+
+/* ---- life ---- */
+
+int
+firn_lsm_group_open(struct firn_lsm_group *group, struct firn_run *run, size_t number,
+                    firn_error *err)
+{
+    const struct firn_column_layout *layout = firn_column_layout_of(run);
+    int rc = FIRN_OK;
+    firn_lsm_group_close(group);
+    group->run = run;
+    group->number = number;
+    group->key_count = layout->key_count;
+    firn_column_group_at(run, number, &group->info);
+    DCHECK(group->key_count > 0 && group->key_count <= FIRN_COLUMN_KEY_MAX);
+    for (size_t i = 0; i < group->key_count; i++) {
+        const struct firn_column_def *def = find_column(layout, layout->key[i]);
+        CHECK(def != NULL);
+        group->keys[i].type = def->type;
+        rc = open_column(group, &group->keys[i], def->id, err);
+        if (rc == FIRN_NOT_FOUND) {
+            rc = refuse(group, def->id, "it is a column of the key and missing", err);
+        }
+        if (rc != FIRN_OK) {
+            goto out;
+        }
+    }
+    FIRN_TRY(open_hidden(group, &group->sequence, FIRN_COLUMN_SEQUENCE, err));
+    FIRN_TRY(open_hidden(group, &group->kind, FIRN_COLUMN_KIND, err));
+    FIRN_TRY(open_hidden(group, &group->expires, FIRN_COLUMN_EXPIRES, err));
+    group->is_open = true;
+out:
+    if (rc != FIRN_OK) {
+        firn_lsm_group_close(group);
+    }
+    return rc;
+}
+
+void
+firn_lsm_group_close(struct firn_lsm_group *group)
+{
+    each_column(group, close_column);
+    group->is_open = false;
+}
+
+void
+firn_lsm_group_deinit(struct firn_lsm_group *group)
+{
+    each_column(group, deinit_column);
+    group->is_open = false;
+}
+
+/* ---- one row ---- */
+
+static struct firn_cell
+cell_at(const struct firn_chunk_values *values, size_t i)
+{
+    struct firn_cell cell = {.kind = values->kind};
+    DCHECK(i < values->count);
+    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
+        cell.kind = FIRN_PHYSICAL_NONE;
+    } else if (values->kind == FIRN_PHYSICAL_F32) {
+        cell.as.f32 = values->as.f32[i];
+    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
+        cell.as.bytes = values->as.bytes[i];
+    } else {
+        cell.as.u64 = values->as.u64[i];
+    }
+    return cell;
+}
+
+/* Borrowed until the next call for the column. */
+static int
+read_cell(struct firn_lsm_group *group, struct firn_lsm_group_column *column, uint32_t row,
+          struct firn_cell *out, firn_error *err)
+{
+    DCHECK(group->is_open && row < group->info.rows); /* (I1) */
+    if (column->is_constant) {
+        *out = column->constant;
+        return FIRN_OK;
+    }
+    size_t block = row / FIRN_CHUNK_BLOCK;
+    if (column->block != block) {
+        column->block = SIZE_MAX;
+        int rc = firn_chunk_read_block(&column->pin.chunk, block, NULL, &column->scratch,
+                                       &column->values, err);
+        if (rc != FIRN_OK) {
+            return err == NULL ? rc
+                               : firn_column_explain(group->run, group->number, column->id, err);
+        }
+        column->block = block;
+    }
+    *out = cell_at(&column->values, row % FIRN_CHUNK_BLOCK);
+    return FIRN_OK;
+}
+
+int
+firn_lsm_group_key(struct firn_lsm_group *group, uint32_t row, struct firn_buf *out,
+                   firn_error *err)
+{
+    firn_buf_clear(out);
+    for (size_t i = 0; i < group->key_count; i++) {
+        struct firn_cell cell;
+        int rc = read_cell(group, &group->keys[i], row, &cell, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (cell.kind == FIRN_PHYSICAL_NONE) {
+            return refuse(group, group->keys[i].id, "a key has a null", err);
+        }
+        if (firn_tuple_key_add(out, group->keys[i].type, false, &cell) != FIRN_OK) {
+            return firn_error_no_memory(err, "a key");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* (I2) */
+static const char *
+find_fault(const struct firn_lsm_group *group, uint64_t kind, uint64_t sequence,
+           const struct firn_cell *expires)
+{
+    if (kind != FIRN_ENTRY_PUT && kind != FIRN_ENTRY_DELETE && kind != FIRN_ENTRY_MERGE &&
+        kind != FIRN_ENTRY_EXPIRING) {
+        return "a kind is not that of an entry";
+    }
+    if (group->info.is_plain && kind != FIRN_ENTRY_PUT) {
+        return "a group of puts alone has something else";
+    }
+    if (sequence < group->info.sequence_min || sequence > group->info.sequence_max) {
+        return "a sequence is not among those of the index";
+    }
+    if ((kind == FIRN_ENTRY_EXPIRING) != (expires->kind != FIRN_PHYSICAL_NONE)) {
+        return "an end of life does not fit the kind of its row";
+    }
+    return NULL;
+}
+
+int
+firn_lsm_group_row(struct firn_lsm_group *group, uint32_t row, struct firn_lsm_group_row *out,
+                   firn_error *err)
+{
+    struct firn_cell sequence;
+    struct firn_cell kind;
+    struct firn_cell expires;
+    int rc;
+    FIRN_TRY(read_cell(group, &group->sequence, row, &sequence, err));
+    FIRN_TRY(read_cell(group, &group->kind, row, &kind, err));
+    FIRN_TRY(read_cell(group, &group->expires, row, &expires, err));
+    const char *fault = sequence.kind == FIRN_PHYSICAL_NONE || kind.kind == FIRN_PHYSICAL_NONE
+                            ? "a hidden column has a null"
+                            : find_fault(group, kind.as.u64, sequence.as.u64, &expires);
+    if (fault != NULL) {
+        return refuse(group, FIRN_COLUMN_KIND, fault, err);
+    }
+    *out = (struct firn_lsm_group_row){.sequence = sequence.as.u64,
+                                       .kind = (enum firn_entry_kind)kind.as.u64,
+                                       .expires_ms =
+                                           expires.kind != FIRN_PHYSICAL_NONE ? expires.as.u64 : 0};
+out:
+    return rc;
+}
+
+int
+firn_lsm_group_find(struct firn_lsm_group *group, firn_slice key, uint32_t first, uint32_t end,
+                    struct firn_buf *memory, uint32_t *out, firn_error *err)
+{
+    DCHECK(group->is_open && first <= end && end <= group->info.rows);
+    uint32_t high = end;
+    while (first < high) {
+        uint32_t middle = first + (high - first) / 2;
+        int rc = firn_lsm_group_key(group, middle, memory, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (firn_slice_compare(firn_buf_slice(memory), key) < 0) {
+            first = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *out = first;
+    return FIRN_OK;
+}

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_pieces.c: which row groups of a tree can be read as they lie, and which ranges must be merged.
+ *
+ * Parts. A part is a row group of which the view may see something: one of its sequences lies in the
+ * view. Runs that nobody can look into (of rows, or damaged) are one part each, with the bounds that
+ * MANIFEST names. History runs are left out where cursors leave them out (run_history.c). Parts are
+ * sorted by their first keys; between the groups of a run is nothing.
+ *
+ * Direct. A row group is direct where all of this holds:
+ * (I1) All of its rows are puts without an end, no key is there twice (is_plain), and the view sees all
+ *      of their sequences.
+ * (I2) No other part has a key between its first and its last one: neither another run's, nor a part of
+ *      its own run.
+ * (I3) No memtable has a version of a key there that the view sees.
+ * (I4) No range delete that the view sees, and that is newer than the oldest of its rows, reaches there.
+ * Then every row of it is what the view sees of its key: there is no other version to be seen, none is
+ * covered, and none expires. What the view does not see makes no difference, wherever it lies.
+ *
+ * What is written beside: a memtable that takes writes gets only versions that the view does not see,
+ * because a view sees what was published when it was opened.
+ *
+ * The rest. What lies between direct groups is to be merged, unless there is neither a part nor a
+ * version in a memtable. It is cut where a part begins, so that pieces of about CUT_ROWS rows come out,
+ * as far as parts have them: what memtables have is not counted for that.
+ *
+ * Cost. A look at each group of the runs that reach into the bounds, and a search in memtables: one for
+ * each group at most, and none as long as the key found by the last one lies further on. A view of the
+ * past goes over the versions in memtables that it does not see, once for each memtable.
+ *
+ * Memory: about 150 bytes a row group, beside its bounds. Runs are pinned: open files, as many as the
+ * bounds reach into.
+ *
+ * Failure: only memory, and what opening a run fails with other than damage.
+ */
+#include "lsm/lsm_pieces_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/sort.h"
+#include "lsm/lsm_group.h"
+
+enum { CUT_ROWS = FIRN_CHUNK_VALUES_MAX };
+
+/* ---- parts ---- */
+
+/* Whether keys up to `upper`, included, and from `lower` on lie within the bounds. */
+static bool
+reaches_in(const struct firn_lsm_pieces *pieces, firn_slice lower, firn_slice upper)
+{
+    return (!pieces->has_lower || firn_slice_compare(upper, pieces->lower) >= 0) &&
+           (!pieces->has_upper || firn_slice_compare(lower, pieces->upper) < 0);
+}
+
+static int
+add_part(struct firn_lsm_pieces *pieces, const struct firn_lsm_pieces_part *part, firn_error *err)
+{
+    DCHECK(firn_slice_compare(part->lower, part->upper) <= 0);
+    return firn_buf_append(&pieces->parts, part, sizeof *part) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the pieces of a scan");
+}
+
+/* A run as a whole. Its upper bound is not one of its keys, which does no harm. */
+static int
+add_closed(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, firn_error *err)
+{
+    const struct firn_manifest_run *info = &file->info;
+    const struct firn_lsm_pieces_part part = {
+        .lower = info->lower,
+        .upper = info->upper,
+        .rows = info->entry_count < UINT32_MAX ? (uint32_t)info->entry_count : UINT32_MAX,
+        .sequence_min = info->sequence_min,
+        .sequence_max = info->sequence_max};
+    return add_part(pieces, &part, err);
+}
+
+/* How many groups end before the lower bound. */
+static size_t
+first_group(const struct firn_lsm_pieces *pieces, const struct firn_run *run)
+{
+    size_t low = 0;
+    size_t high = pieces->has_lower ? firn_column_group_count(run) : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct firn_column_group group;
+        firn_column_group_at(run, middle, &group);
+        if (firn_slice_compare(group.upper, pieces->lower) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static int
+add_groups(struct firn_lsm_pieces *pieces, struct firn_run *run, firn_error *err)
+{
+    int rc = FIRN_OK;
+    size_t count = firn_column_group_count(run);
+    for (size_t i = first_group(pieces, run); i < count; i++) {
+        struct firn_column_group group;
+        firn_column_group_at(run, i, &group);
+        if (!reaches_in(pieces, group.lower, group.upper)) {
+            break;
+        }
+        if (!firn_view_sees_any(pieces->view, group.sequence_min, group.sequence_max)) {
+            continue;
+        }
+        const struct firn_lsm_pieces_part part = {
+            .run = run,
+            .group = (uint32_t)i,
+            .rows = group.rows,
+            .lower = group.lower,
+            .upper = group.upper,
+            .sequence_min = group.sequence_min,
+            .sequence_max = group.sequence_max,
+            .is_plain = group.is_plain,
+            .is_all_seen =
+                firn_view_sees_all(pieces->view, group.sequence_min, group.sequence_max)};
+        FIRN_TRY(add_part(pieces, &part, err));
+    }
+out:
+    return rc;
+}
+
+static void
+add_ranges(struct firn_lsm_pieces *pieces, const struct firn_range_set *set)
+{
+    if (!firn_range_set_is_empty(set)) {
+        pieces->ranges[pieces->range_count++] = set;
+    }
+}
+
+static int
+add_run(struct firn_lsm_pieces *pieces, struct firn_run_file *file, firn_error *err)
+{
+    struct firn_lsm_handle *pin;
+    int rc;
+    if (!firn_view_sees_any(pieces->view, file->info.sequence_min, file->info.sequence_max)) {
+        return FIRN_OK;
+    }
+    rc = firn_run_file_pin(file, &pin, err);
+    if (rc == FIRN_CORRUPT) {
+        return add_closed(pieces, file, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
+        firn_run_file_unpin(pin);
+        return firn_error_no_memory(err, "the pieces of a scan");
+    }
+    add_ranges(pieces, pin->run->kind->ranges(pin->run));
+    return pin->run->kind == &firn_column_kind ? add_groups(pieces, pin->run, err)
+                                               : add_closed(pieces, file, err);
+}
+
+static int
+add_runs(struct firn_lsm_pieces *pieces, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_version *version = pieces->state->version;
+    const firn_slice *lower = pieces->has_lower ? &pieces->lower : NULL;
+    const firn_slice *upper = pieces->has_upper ? &pieces->upper : NULL;
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        const struct firn_version_level *level = &version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            struct firn_run_file *file = firn_version_file(level, i);
+            if (firn_version_run_overlaps(&level->runs[i], lower, upper) &&
+                (number != FIRN_VERSION_HISTORY ||
+                 !firn_run_history_is_file_skipped(file, pieces->view))) {
+                FIRN_TRY(add_run(pieces, file, err));
+            }
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+compare_parts(const void *a, const void *b)
+{
+    const struct firn_lsm_pieces_part *left = a;
+    const struct firn_lsm_pieces_part *right = b;
+    int order = firn_slice_compare(left->lower, right->lower);
+    return order != 0 ? order : firn_slice_compare(left->upper, right->upper);
+}
+
+/* Most tables have one level. */
+static void
+sort_parts(struct firn_lsm_pieces *pieces)
+{
+    struct firn_lsm_pieces_part *parts = (void *)pieces->parts.data;
+    size_t count = firn_lsm_pieces_part_count(pieces);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_parts(&parts[i - 1], &parts[i]) > 0) {
+            firn_sort(parts, count, sizeof *parts, compare_parts);
+            return;
+        }
+    }
+}
+
+/* ---- memtables ---- */
+
+/* Asked for ranges of keys that ascend. */
+struct sweep {
+    struct firn_memtable_cursor cursor;
+    bool is_placed;
+};
+
+/* Moves on to the first version at or after key that the view sees. */
+static void
+place(struct sweep *sweep, const struct firn_view *view, firn_slice key)
+{
+    struct firn_memtable_cursor *cursor = &sweep->cursor;
+    if (sweep->is_placed &&
+        (!cursor->is_valid || firn_slice_compare(cursor->entry.key, key) >= 0)) {
+        return;
+    }
+    firn_memtable_cursor_seek(cursor, key, UINT64_MAX);
+    while (cursor->is_valid && !firn_view_sees(view, cursor->entry.sequence)) {
+        firn_memtable_cursor_next(cursor);
+    }
+    sweep->is_placed = true;
+}
+
+/* A stretch of keys: from lower on, up to upper, which belongs to it if is_closed. */
+struct stretch {
+    firn_slice lower;
+    firn_slice upper;
+    bool has_upper;
+    bool is_closed;
+};
+
+static bool
+is_beyond(const struct stretch *stretch, firn_slice key)
+{
+    if (!stretch->has_upper) {
+        return false;
+    }
+    int order = firn_slice_compare(key, stretch->upper);
+    return stretch->is_closed ? order > 0 : order >= 0;
+}
+
+/* How many entries memtables have that have a version there which the view sees; 0: none has. */
+static uint64_t
+count_in_memtables(const struct firn_lsm_pieces *pieces, struct sweep *sweeps,
+                   const struct stretch *stretch)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < pieces->state->memtable_count; i++) {
+        place(&sweeps[i], pieces->view, stretch->lower);
+        const struct firn_memtable_cursor *cursor = &sweeps[i].cursor;
+        if (cursor->is_valid && !is_beyond(stretch, cursor->entry.key)) {
+            count += firn_memtable_entry_count(cursor->table);
+        }
+    }
+    return count;
+}
+
+/* ---- which groups are direct ---- */
+
+/* (I4) */
+static bool
+is_reached_by_range(const struct firn_lsm_pieces *pieces, const struct firn_lsm_pieces_part *part)
+{
+    for (size_t i = 0; i < pieces->range_count; i++) {
+        struct firn_range_stretch stretch = {.has_lower = false};
+        if (!firn_range_set_free(pieces->ranges[i], part->lower, pieces->view, part->sequence_min,
+                                 &stretch) ||
+            (stretch.has_upper && firn_slice_compare(stretch.upper, part->upper) <= 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where what came before ends. */
+struct reach {
+    bool is_set;
+    firn_slice upper;
+};
+
+/* All but the search in memtables. */
+static bool
+may_be_direct(const struct firn_lsm_pieces *pieces, size_t i, const struct reach *before)
+{
+    const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+    bool is_last = i + 1 == firn_lsm_pieces_part_count(pieces);
+    return part->run != NULL && part->is_plain && part->is_all_seen && /* (I1) */
+           (!before->is_set || firn_slice_compare(before->upper, part->lower) < 0) &&
+           (is_last || firn_slice_compare(part->upper, part[1].lower) < 0) && /* (I2) */
+           !is_reached_by_range(pieces, part);
+}
+
+static void
+extend(struct reach *reach, firn_slice upper)
+{
+    if (!reach->is_set || firn_slice_compare(reach->upper, upper) < 0) {
+        reach->upper = upper;
+        reach->is_set = true;
+    }
+}
+
+/* ---- pieces ---- */
+
+struct plan {
+    struct firn_lsm_pieces *pieces;
+    struct sweep *sweeps;       /* for what lies between direct groups: one for each memtable */
+    struct sweep *group_sweeps; /* for groups */
+    firn_slice at;              /* all before has its pieces */
+    size_t first_part;          /* the first that lies in no direct piece yet */
+};
+
+static int
+add_piece(struct plan *plan, const struct firn_lsm_piece *piece, firn_error *err)
+{
+    DCHECK(!piece->has_upper || firn_slice_compare(piece->lower, piece->upper) < 0);
+    plan->at = piece->upper;
+    return firn_buf_append(&plan->pieces->list, piece, sizeof *piece) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the pieces of a scan");
+}
+
+/* The keys from plan->at up to the stretch's end are to be merged, if there are any. parts: those before
+ * `end` that are not direct. */
+static int
+add_merged(struct plan *plan, const struct stretch *stretch, size_t end, firn_error *err)
+{
+    struct firn_lsm_pieces *pieces = plan->pieces;
+    uint64_t rows = 0;
+    int rc = FIRN_OK;
+    if (stretch->has_upper && firn_slice_compare(stretch->lower, stretch->upper) >= 0) {
+        return FIRN_OK;
+    }
+    uint64_t in_memory = count_in_memtables(pieces, plan->sweeps, stretch);
+    if (plan->first_part == end && in_memory == 0) {
+        plan->at = stretch->upper;
+        return FIRN_OK;
+    }
+    for (size_t i = plan->first_part; i < end; i++) {
+        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+        if (rows >= CUT_ROWS && firn_slice_compare(part->lower, plan->at) > 0) {
+            const struct firn_lsm_piece piece = {.rows_max = rows + in_memory,
+                                                 .lower = plan->at,
+                                                 .upper = part->lower,
+                                                 .has_upper = true};
+            FIRN_TRY(add_piece(plan, &piece, err));
+            rows = 0;
+        }
+        rows += part->rows;
+    }
+    const struct firn_lsm_piece piece = {.rows_max = rows + in_memory,
+                                         .lower = plan->at,
+                                         .upper = stretch->upper,
+                                         .has_upper = stretch->has_upper};
+    rc = add_piece(plan, &piece, err);
+out:
+    return rc;
+}
+
+/* The smallest key behind another one. */
+static int
+copy_after(struct firn_lsm_pieces *pieces, firn_slice key, firn_slice *out, firn_error *err)
+{
+    uint8_t *bytes = firn_arena_alloc(&pieces->arena, key.size + 1);
+    if (bytes == NULL) {
+        return firn_error_no_memory(err, "the pieces of a scan");
+    }
+    if (key.size > 0) {
+        memcpy(bytes, key.data, key.size);
+    }
+    bytes[key.size] = 0;
+    *out = firn_bytes(bytes, key.size + 1);
+    return FIRN_OK;
+}
+
+static int
+add_direct(struct plan *plan, size_t i, firn_error *err)
+{
+    struct firn_lsm_pieces *pieces = plan->pieces;
+    const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+    struct firn_lsm_piece piece = {.run = part->run,
+                                   .group = part->group,
+                                   .rows_max = part->rows,
+                                   .lower = part->lower,
+                                   .has_upper = true};
+    struct stretch before = {.lower = plan->at, .upper = part->lower, .has_upper = true};
+    int rc;
+    FIRN_TRY(add_merged(plan, &before, i, err));
+    FIRN_TRY(copy_after(pieces, part->upper, &piece.upper, err));
+    if (pieces->has_lower && firn_slice_compare(piece.lower, pieces->lower) < 0) {
+        piece.lower = pieces->lower;
+    }
+    if (pieces->has_upper && firn_slice_compare(pieces->upper, piece.upper) < 0) {
+        piece.upper = pieces->upper;
+    }
+    FIRN_TRY(add_piece(plan, &piece, err));
+    plan->first_part = i + 1;
+out:
+    return rc;
+}
+
+static int
+make_pieces(struct plan *plan, firn_error *err)
+{
+    struct firn_lsm_pieces *pieces = plan->pieces;
+    struct reach reach = {.is_set = false};
+    size_t count = firn_lsm_pieces_part_count(pieces);
+    int rc = FIRN_OK;
+    plan->at = pieces->has_lower ? pieces->lower : firn_bytes(NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+        bool is_direct = may_be_direct(pieces, i, &reach);
+        extend(&reach, part->upper);
+        if (!is_direct) {
+            continue;
+        }
+        const struct stretch own = {
+            .lower = part->lower, .upper = part->upper, .has_upper = true, .is_closed = true};
+        if (count_in_memtables(pieces, plan->group_sweeps, &own) == 0) { /* (I3) */
+            FIRN_TRY(add_direct(plan, i, err));
+        }
+    }
+    const struct stretch rest = {
+        .lower = plan->at, .upper = pieces->upper, .has_upper = pieces->has_upper};
+    rc = add_merged(plan, &rest, count, err);
+out:
+    return rc;
+}
+
+/* ---- the primary key ---- */
+
+static int
+set_key(struct firn_lsm_pieces *pieces, const struct firn_column_layout *layout, firn_error *err)
+{
+    if (layout->key_count > FIRN_COLUMN_KEY_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT, "a key has too many columns");
+    }
+    for (size_t i = 0; i < layout->key_count; i++) {
+        for (size_t j = 0; j < layout->count; j++) {
+            if (layout->columns[j].id == layout->key[i]) {
+                pieces->key[pieces->key_count] = layout->columns[j];
+                pieces->key[pieces->key_count++].initial =
+                    (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+            }
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The key of a table never changes, so any run knows it. */
+static int
+find_key(struct firn_lsm_pieces *pieces, struct firn_lsm_tree *tree, firn_error *err)
+{
+    const struct firn_lsm_host *host = &tree->lsm->options.host;
+    struct firn_column_layout *layout;
+    int rc;
+    for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
+        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+        if (part->run != NULL) {
+            return set_key(pieces, firn_column_layout_of(part->run), err);
+        }
+    }
+    if (!tree->kind->has_layout || host->take_layout == NULL || pieces->list.size == 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
+    rc = set_key(pieces, layout, err);
+    firn_free(layout);
+out:
+    return rc;
+}
+
+/* ---- life ---- */
+
+static int
+copy_bound(struct firn_lsm_pieces *pieces, const firn_slice *bound, bool *out_has, firn_slice *out,
+           firn_error *err)
+{
+    if (bound == NULL) {
+        return FIRN_OK;
+    }
+    const uint8_t *copy = firn_arena_copy(&pieces->arena, bound->data, bound->size);
+    if (copy == NULL) {
+        return firn_error_no_memory(err, "the pieces of a scan");
+    }
+    *out = firn_bytes(copy, bound->size);
+    *out_has = true;
+    return FIRN_OK;
+}
+
+static int
+make_plan(struct firn_lsm_pieces *pieces, firn_error *err)
+{
+    size_t count = pieces->state->memtable_count;
+    struct plan plan = {.pieces = pieces,
+                        .sweeps = firn_alloc_zeroed((2 * count + 1) * sizeof *plan.sweeps)};
+    if (plan.sweeps == NULL) {
+        return firn_error_no_memory(err, "the pieces of a scan");
+    }
+    plan.group_sweeps = plan.sweeps + count;
+    for (size_t i = 0; i < 2 * count; i++) {
+        firn_memtable_cursor_init(&plan.sweeps[i].cursor,
+                                  pieces->state->memtables[i % count]->table);
+    }
+    int rc = make_pieces(&plan, err);
+    firn_free(plan.sweeps);
+    return rc;
+}
+
+static size_t
+count_range_sets(const struct firn_lsm_state *state)
+{
+    size_t count = state->memtable_count;
+    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+        count += state->version->levels[number].count;
+    }
+    return count;
+}
+
+int
+firn_lsm_pieces_open(struct firn_lsm_tree *tree, const struct firn_lsm_pieces_options *options,
+                     struct firn_lsm_pieces **out, firn_error *err)
+{
+    struct firn_lsm_pieces *pieces = firn_alloc_zeroed(sizeof *pieces);
+    int rc = FIRN_OK;
+    *out = NULL;
+    if (pieces == NULL) {
+        return firn_error_no_memory(err, "the pieces of a scan");
+    }
+    pieces->os = tree->lsm->os;
+    pieces->view = options->view;
+    pieces->time_ms = options->time_ms == FIRN_LSM_TIME_NOW
+                          ? (uint64_t)(firn_os_now_ns(pieces->os) / 1000000)
+                          : options->time_ms;
+    FIRN_TRY(copy_bound(pieces, options->lower, &pieces->has_lower, &pieces->lower, err));
+    FIRN_TRY(copy_bound(pieces, options->upper, &pieces->has_upper, &pieces->upper, err));
+    pieces->state = firn_lsm_state_of(tree);
+    pieces->ranges = firn_alloc_zeroed((count_range_sets(pieces->state) + 1) *
+                                       sizeof(const struct firn_range_set *));
+    if (pieces->ranges == NULL) {
+        rc = firn_error_no_memory(err, "the pieces of a scan");
+        goto out;
+    }
+    for (size_t i = 0; i < pieces->state->memtable_count; i++) {
+        add_ranges(pieces, firn_memtable_ranges(pieces->state->memtables[i]->table));
+    }
+    if (!pieces->has_lower || !pieces->has_upper ||
+        firn_slice_compare(pieces->lower, pieces->upper) < 0) {
+        FIRN_TRY(add_runs(pieces, err));
+        sort_parts(pieces);
+        FIRN_TRY(make_plan(pieces, err));
+    }
+    FIRN_TRY(find_key(pieces, tree, err));
+    *out = pieces;
+    pieces = NULL;
+out:
+    firn_lsm_pieces_close(pieces);
+    return rc;
+}
+
+void
+firn_lsm_pieces_close(struct firn_lsm_pieces *pieces)
+{
+    if (pieces == NULL) {
+        return;
+    }
+    struct firn_lsm_handle **pins = (void *)pieces->pins.data;
+    for (size_t i = 0; i < pieces->pins.size / sizeof(struct firn_lsm_handle *); i++) {
+        firn_run_file_unpin(pins[i]);
+    }
+    firn_lsm_state_unref(pieces->state);
+    firn_buf_deinit(&pieces->pins);
+    firn_buf_deinit(&pieces->parts);
+    firn_buf_deinit(&pieces->list);
+    firn_free(pieces->ranges);
+    firn_arena_deinit(&pieces->arena);
+    firn_free(pieces);
+}
+
+/* ---- looking ---- */
+
+size_t
+firn_lsm_pieces_count(const struct firn_lsm_pieces *pieces)
+{
+    return pieces->list.size / sizeof(struct firn_lsm_piece);
+}
+
+void
+firn_lsm_pieces_at(const struct firn_lsm_pieces *pieces, size_t i, struct firn_lsm_piece *out)
+{
+    DCHECK(i < firn_lsm_pieces_count(pieces));
+    *out = ((const struct firn_lsm_piece *)(const void *)pieces->list.data)[i];
+}
+
+int
+firn_lsm_pieces_rows(struct firn_lsm_pieces *pieces, size_t i, uint32_t *out_first,
+                     uint32_t *out_count, firn_error *err)
+{
+    struct firn_lsm_piece piece;
+    struct firn_column_group info;
+    struct firn_lsm_group *group = NULL;
+    struct firn_buf memory = {0};
+    uint32_t first = 0;
+    int rc = FIRN_OK;
+    *out_first = 0;
+    *out_count = 0;
+    firn_lsm_pieces_at(pieces, i, &piece);
+    DCHECK(piece.run != NULL);
+    firn_column_group_at(piece.run, piece.group, &info);
+    uint32_t end = info.rows;
+    bool is_cut_below = firn_slice_compare(info.lower, piece.lower) < 0;
+    bool is_cut_above = firn_slice_compare(info.upper, piece.upper) >= 0;
+    if (is_cut_below || is_cut_above) {
+        group = firn_alloc_zeroed(sizeof *group);
+        if (group == NULL) {
+            return firn_error_no_memory(err, "a row group");
+        }
+        FIRN_TRY(firn_lsm_group_open(group, piece.run, piece.group, err));
+    }
+    if (is_cut_below) {
+        FIRN_TRY(firn_lsm_group_find(group, piece.lower, 0, end, &memory, &first, err));
+    }
+    if (is_cut_above) {
+        FIRN_TRY(firn_lsm_group_find(group, piece.upper, first, end, &memory, &end, err));
+    }
+    *out_first = first;
+    *out_count = end - first;
+out:
+    if (group != NULL) {
+        firn_lsm_group_deinit(group);
+        firn_free(group);
+    }
+    firn_buf_deinit(&memory);
+    return rc;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_pieces_internal.h: what winners know of pieces. Nothing of it changes between open and close.
+ */
+#ifndef FIRN_LSM_LSM_PIECES_INTERNAL_H
+#define FIRN_LSM_LSM_PIECES_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "lsm/lsm_internal.h"
+#include "lsm/lsm_pieces.h"
+
+/* A row group of which the view sees something, or a whole run that nobody can look into. */
+struct firn_lsm_pieces_part {
+    struct firn_run *run; /* NULL: a run that could not be opened, or that has no columns */
+    uint32_t group;
+    uint32_t rows;
+    firn_slice lower; /* keys k of the part have lower <= k <= upper */
+    firn_slice upper;
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    bool is_plain;    /* as in struct firn_column_group */
+    bool is_all_seen; /* the view sees all of its sequences */
+};
+
+struct firn_lsm_pieces {
+    struct firn_os *os;
+    struct firn_lsm_state *state;
+    const struct firn_view *view;
+    uint64_t time_ms;
+    bool has_lower;
+    bool has_upper;
+    firn_slice lower; /* copies, in the arena */
+    firn_slice upper;
+    struct firn_arena arena;
+    struct firn_buf pins;  /* of struct firn_lsm_handle * */
+    struct firn_buf parts; /* of struct firn_lsm_pieces_part, by lower */
+    struct firn_buf list;  /* of struct firn_lsm_piece */
+    /* Of memtables and runs, those that are not empty. */
+    const struct firn_range_set **ranges;
+    size_t range_count;
+    /* The primary key, in its order; 0: the tree's runs have no columns. */
+    struct firn_column_def key[FIRN_COLUMN_KEY_MAX];
+    size_t key_count;
+};
+
+static inline size_t
+firn_lsm_pieces_part_count(const struct firn_lsm_pieces *pieces)
+{
+    return pieces->parts.size / sizeof(struct firn_lsm_pieces_part);
+}
+static inline const struct firn_lsm_pieces_part *
+firn_lsm_pieces_part_at(const struct firn_lsm_pieces *pieces, size_t i)
+{
+    return (const struct firn_lsm_pieces_part *)(const void *)pieces->parts.data + i;
+}
+
+#endif

@@ -1,0 +1,1077 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_winners.c: the rows that a view sees of a range of keys, without making rows of them.
+ *
+ * Merging keys. Sources are the row groups of the piece and the memtables. A group is opened when the
+ * merge comes to its first key: then its key columns and hidden columns are decoded, block by block. Of
+ * each key the newest version that the view sees wins, wherever it lies; a key whose winner is a delete,
+ * has expired, or is covered by a newer range delete has no row. What is kept of a winner is where it is:
+ * row group and row, or the tuple in a memtable, which stays there as long as the pieces.
+ *
+ * Stretches. Rows of a plain group all of which the view sees are taken together up to the first key of
+ * another source, at most a block: only keys at the ends of stretches are put together.
+ *
+ * Reading a column. Rows of a batch that lie in one block of one row group are decoded together, and
+ * nothing else is (the masks of firn_chunk_read_block). Rows in memtables are looked up in their tuples,
+ * columns of the primary key in their keys.
+ *
+ * The other way. What is rare is left to a cursor (lsm_cursor.c), which shows rows as tuples: merges of
+ * numbers, runs that nobody can look into, two versions with one sequence, which is damage. The merge of
+ * keys turns into such a walk at the key where it finds that out; batches look the same.
+ *
+ * Backwards. The keys of the piece are merged forwards, and its winners handed out from the last on. Where
+ * memtables have too much for that, and where a cursor is needed, a cursor walks backwards.
+ *
+ * (I1) Rows of a batch, and batches, are in the order of keys, or in the reverse order; no key comes twice.
+ * (I2) Sources that are open stand on a key at or behind that of the last winner.
+ *
+ * Memory: 40 bytes a row of a batch, or of the piece when going backwards; of each open group one block of
+ * each key column; of a walk BATCH_BYTES and one row.
+ *
+ * Failure: latched; what was handed out is right.
+ */
+#include "lsm/lsm_winners.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "lsm/lsm_group.h"
+#include "lsm/lsm_pieces_internal.h"
+
+enum {
+    BATCH_BYTES = 4 << 20,        /* keys and tuples of a batch that a cursor gives, about */
+    BACKWARDS_ENTRIES = 256 << 10 /* of memtables, at most, for going backwards without a cursor */
+};
+
+#define NO_PART UINT32_MAX
+
+struct winner {
+    uint32_t part; /* NO_PART: it is the tuple */
+    uint32_t row;
+    firn_slice key; /* of a tuple */
+    firn_slice tuple;
+};
+
+/* A row group or a memtable that the merge has come to. */
+struct source {
+    const struct firn_lsm_pieces_part *part; /* NULL: a memtable */
+    uint32_t part_number;
+    uint32_t row;
+    uint32_t end;
+    struct firn_lsm_group *group;
+    struct firn_memtable_cursor cursor;
+    struct firn_buf memory;
+    firn_slice key; /* where it stands */
+};
+
+/* A version of the key that is looked at. */
+struct version {
+    bool is_there;
+    uint64_t sequence;
+    enum firn_entry_kind kind;
+    uint64_t expires_ms;
+    struct winner winner;
+};
+
+struct firn_lsm_winners {
+    struct firn_lsm_pieces *pieces;
+    struct firn_lsm_piece piece;
+    bool is_descending;
+    bool is_at_end;
+    int failure;
+
+    /* The merge of keys. */
+    struct source **open;
+    size_t open_count;
+    struct source **spare; /* that were open; their memory is used again */
+    size_t spare_count;
+    size_t next_part;
+    struct firn_buf key; /* that is looked at */
+    struct firn_buf other;
+    bool needs_cursor; /* from key on, if the merge has begun */
+
+    /* The walk. */
+    struct firn_lsm_cursor *cursor;
+    bool is_walking;
+    struct firn_buf bytes;
+
+    struct firn_buf all; /* of struct winner: when going backwards */
+    size_t left;         /* of these, not handed out yet */
+    bool is_gathered;
+
+    struct winner batch[FIRN_LSM_WINNERS_MAX];
+    size_t count;
+    struct firn_lsm_group *key_group; /* for firn_lsm_winners_key */
+    uint32_t key_part;
+    struct firn_buf key_memory;
+};
+
+void
+firn_lsm_winners_scratch_deinit(struct firn_lsm_winners_scratch *scratch)
+{
+    firn_buf_deinit(&scratch->numbers);
+    firn_buf_deinit(&scratch->bytes);
+    firn_chunk_scratch_deinit(&scratch->chunk);
+}
+
+/* ==== the merge of keys ==== */
+
+/* ---- sources ---- */
+
+static void
+destroy_source(struct source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    if (source->group != NULL) {
+        firn_lsm_group_deinit(source->group);
+        firn_free(source->group);
+    }
+    firn_buf_deinit(&source->memory);
+    firn_free(source);
+}
+
+static struct source *
+make_source(struct firn_lsm_winners *winners, bool has_group)
+{
+    struct source *source = winners->spare_count > 0 ? winners->spare[--winners->spare_count]
+                                                     : firn_alloc_zeroed(sizeof *source);
+    if (source == NULL) {
+        return NULL;
+    }
+    source->part = NULL;
+    if (has_group && source->group == NULL) {
+        source->group = firn_alloc_zeroed(sizeof *source->group);
+        if (source->group == NULL) {
+            destroy_source(source);
+            return NULL;
+        }
+    }
+    return source;
+}
+
+/* Takes the key of the row where it stands. */
+static int
+read_key(struct source *source, firn_error *err)
+{
+    DCHECK(source->row < source->end);
+    int rc = firn_lsm_group_key(source->group, source->row, &source->memory, err);
+    source->key = firn_buf_slice(&source->memory);
+    return rc;
+}
+
+static bool
+is_in_piece(const struct firn_lsm_winners *winners, firn_slice key)
+{
+    return !winners->piece.has_upper || firn_slice_compare(key, winners->piece.upper) < 0;
+}
+
+/* Closes the i-th open source. */
+static void
+close_source(struct firn_lsm_winners *winners, size_t i)
+{
+    struct source *source = winners->open[i];
+    winners->open[i] = winners->open[--winners->open_count];
+    if (source->group != NULL) {
+        firn_lsm_group_close(source->group);
+    }
+    winners->spare[winners->spare_count++] = source;
+}
+
+/* Opens the rows of a part that lie in the piece. */
+static int
+place_part(struct firn_lsm_winners *winners, struct source *source, firn_error *err)
+{
+    const struct firn_lsm_pieces_part *part = source->part;
+    const struct firn_lsm_piece *piece = &winners->piece;
+    int rc;
+    source->row = 0;
+    source->end = part->rows;
+    FIRN_TRY(firn_lsm_group_open(source->group, part->run, part->group, err));
+    if (firn_slice_compare(part->lower, piece->lower) < 0) {
+        FIRN_TRY(firn_lsm_group_find(source->group, piece->lower, 0, source->end, &source->memory,
+                                     &source->row, err));
+    }
+    if (!is_in_piece(winners, part->upper)) {
+        FIRN_TRY(firn_lsm_group_find(source->group, piece->upper, source->row, source->end,
+                                     &source->memory, &source->end, err));
+    }
+    if (source->row < source->end) {
+        rc = read_key(source, err);
+    }
+out:
+    return rc;
+}
+
+static int
+open_part(struct firn_lsm_winners *winners, uint32_t number, firn_error *err)
+{
+    struct source *source = make_source(winners, true);
+    if (source == NULL) {
+        return firn_error_no_memory(err, "a row group");
+    }
+    source->part = firn_lsm_pieces_part_at(winners->pieces, number);
+    source->part_number = number;
+    winners->open[winners->open_count++] = source;
+    int rc = place_part(winners, source, err);
+    if (rc != FIRN_OK || source->row == source->end) {
+        close_source(winners, winners->open_count - 1);
+    }
+    return rc;
+}
+
+static int
+open_memtable(struct firn_lsm_winners *winners, const struct firn_memtable *table, firn_error *err)
+{
+    struct source *source = make_source(winners, false);
+    if (source == NULL) {
+        return firn_error_no_memory(err, "a memtable's cursor");
+    }
+    firn_memtable_cursor_init(&source->cursor, table);
+    firn_memtable_cursor_seek(&source->cursor, winners->piece.lower, UINT64_MAX);
+    winners->open[winners->open_count++] = source;
+    source->key = source->cursor.entry.key;
+    if (!source->cursor.is_valid || !is_in_piece(winners, source->key)) {
+        close_source(winners, winners->open_count - 1);
+    }
+    return FIRN_OK;
+}
+
+/* Moves the i-th source by some rows; it may be closed then. */
+static int
+advance(struct firn_lsm_winners *winners, size_t i, uint32_t rows, firn_error *err)
+{
+    struct source *source = winners->open[i];
+    if (source->part == NULL) {
+        DCHECK(rows == 1);
+        firn_memtable_cursor_next(&source->cursor);
+        source->key = source->cursor.entry.key;
+        if (!source->cursor.is_valid || !is_in_piece(winners, source->key)) {
+            close_source(winners, i);
+        }
+        return FIRN_OK;
+    }
+    source->row += rows;
+    DCHECK(source->row <= source->end);
+    if (source->row == source->end) {
+        close_source(winners, i);
+        return FIRN_OK;
+    }
+    return read_key(source, err);
+}
+
+/* ---- which source comes next ---- */
+
+/* The next part that reaches into the piece; NULL: there is none. */
+static const struct firn_lsm_pieces_part *
+peek_part(struct firn_lsm_winners *winners)
+{
+    size_t count = firn_lsm_pieces_part_count(winners->pieces);
+    while (winners->next_part < count) {
+        const struct firn_lsm_pieces_part *part =
+            firn_lsm_pieces_part_at(winners->pieces, winners->next_part);
+        if (!is_in_piece(winners, part->lower)) {
+            break;
+        }
+        if (firn_slice_compare(part->upper, winners->piece.lower) >= 0) {
+            return part;
+        }
+        winners->next_part++;
+    }
+    return NULL;
+}
+
+/* The source with the smallest key, and the smallest key of all others; SIZE_MAX: all are at their
+ * ends. */
+struct choice {
+    size_t first;
+    const firn_slice *limit; /* NULL: there is no other */
+};
+
+static struct choice
+choose_open(const struct firn_lsm_winners *winners)
+{
+    struct choice choice = {.first = SIZE_MAX, .limit = NULL};
+    for (size_t i = 0; i < winners->open_count; i++) {
+        const firn_slice *key = &winners->open[i]->key;
+        if (choice.first == SIZE_MAX) {
+            choice.first = i;
+        } else if (firn_slice_compare(*key, winners->open[choice.first]->key) < 0) {
+            choice.limit = &winners->open[choice.first]->key;
+            choice.first = i;
+        } else if (choice.limit == NULL || firn_slice_compare(*key, *choice.limit) < 0) {
+            choice.limit = key;
+        }
+    }
+    return choice;
+}
+
+/* Opens the parts that begin at or before the smallest key. */
+static int
+choose(struct firn_lsm_winners *winners, struct choice *out, firn_error *err)
+{
+    for (;;) {
+        *out = choose_open(winners);
+        const struct firn_lsm_pieces_part *part = peek_part(winners);
+        if (part == NULL) {
+            return FIRN_OK;
+        }
+        if (out->first != SIZE_MAX &&
+            firn_slice_compare(part->lower, winners->open[out->first]->key) > 0) {
+            if (out->limit == NULL || firn_slice_compare(part->lower, *out->limit) < 0) {
+                out->limit = &part->lower;
+            }
+            return FIRN_OK;
+        }
+        int rc = open_part(winners, (uint32_t)winners->next_part++, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+}
+
+/* ---- stretches ---- */
+
+/* How many rows from where the source stands on, of at most max, have keys before *limit. */
+static int
+count_before(struct firn_lsm_winners *winners, struct source *source, const firn_slice *limit,
+             uint32_t max, uint32_t *out, firn_error *err)
+{
+    uint32_t known = 1; /* so many are */
+    uint32_t step = 1;
+    int rc = FIRN_OK;
+    *out = max;
+    if (limit == NULL) {
+        return FIRN_OK;
+    }
+    while (known < max) {
+        uint32_t row = source->row + (known + step < max ? known + step : max) - 1;
+        FIRN_TRY(firn_lsm_group_key(source->group, row, &winners->other, err));
+        if (firn_slice_compare(firn_buf_slice(&winners->other), *limit) >= 0) {
+            FIRN_TRY(firn_lsm_group_find(source->group, *limit, source->row + known, row,
+                                         &winners->other, &row, err));
+            known = row - source->row;
+            break;
+        }
+        known = row + 1 - source->row;
+        step *= 2;
+    }
+    *out = known;
+out:
+    return rc;
+}
+
+/* Room for so many winners. */
+struct room {
+    struct winner *at;
+    size_t count;
+    size_t max;
+};
+
+static bool
+may_stretch(const struct firn_lsm_winners *winners, const struct choice *choice)
+{
+    const struct source *source = winners->open[choice->first];
+    return source->part != NULL && source->part->is_plain && source->part->is_all_seen &&
+           winners->pieces->range_count == 0 &&
+           (choice->limit == NULL || firn_slice_compare(source->key, *choice->limit) < 0);
+}
+
+static int
+take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, struct room *room,
+             firn_error *err)
+{
+    struct source *source = winners->open[choice->first];
+    uint32_t max = FIRN_CHUNK_BLOCK - source->row % FIRN_CHUNK_BLOCK;
+    max = max < source->end - source->row ? max : source->end - source->row;
+    max = max < room->max - room->count ? max : (uint32_t)(room->max - room->count);
+    uint32_t rows;
+    int rc;
+    DCHECK(max > 0);
+    FIRN_TRY(count_before(winners, source, choice->limit, max, &rows, err));
+    for (uint32_t i = 0; i < rows; i++) {
+        room->at[room->count++] =
+            (struct winner){.part = source->part_number, .row = source->row + i};
+    }
+    rc = advance(winners, choice->first, rows, err);
+out:
+    return rc;
+}
+
+/* ---- one key ---- */
+
+static int
+version_at(struct firn_lsm_winners *winners, struct source *source, struct version *out,
+           firn_error *err)
+{
+    *out = (struct version){.is_there = true};
+    if (source->part != NULL) {
+        struct firn_lsm_group_row row;
+        int rc = firn_lsm_group_row(source->group, source->row, &row, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        out->sequence = row.sequence;
+        out->kind = row.kind;
+        out->expires_ms = row.expires_ms;
+        out->winner = (struct winner){.part = source->part_number, .row = source->row};
+    } else {
+        const struct firn_entry *entry = &source->cursor.entry;
+        out->sequence = entry->sequence;
+        out->kind = entry->kind;
+        out->winner = (struct winner){.part = NO_PART, .key = entry->key, .tuple = entry->value};
+        if (entry->kind == FIRN_ENTRY_EXPIRING) {
+            out->expires_ms = firn_entry_expires_ms(entry->value);
+            out->winner.tuple = firn_entry_expiring_value(entry->value);
+        }
+    }
+    out->is_there = firn_view_sees(winners->pieces->view, out->sequence);
+    return FIRN_OK;
+}
+
+/* Goes over all versions of winners->key in the i-th source; *best is the newest of all sources. */
+static int
+pass_versions(struct firn_lsm_winners *winners, size_t i, struct version *best, firn_error *err)
+{
+    const struct source *source = winners->open[i];
+    int rc = FIRN_OK;
+    bool is_found = false;
+    while (i < winners->open_count && winners->open[i] == source &&
+           firn_slice_equal(source->key, firn_buf_slice(&winners->key))) {
+        struct version version = {.is_there = false};
+        if (!is_found) {
+            FIRN_TRY(version_at(winners, winners->open[i], &version, err));
+        }
+        if (version.is_there) {
+            is_found = true;
+            winners->needs_cursor |= best->is_there && best->sequence == version.sequence;
+            if (!best->is_there || best->sequence < version.sequence) {
+                *best = version;
+            }
+        }
+        FIRN_TRY(advance(winners, i, 1, err));
+    }
+out:
+    return rc;
+}
+
+static bool
+is_covered(const struct firn_lsm_winners *winners, uint64_t sequence)
+{
+    const struct firn_lsm_pieces *pieces = winners->pieces;
+    for (size_t i = 0; i < pieces->range_count; i++) {
+        if (firn_range_set_covering(pieces->ranges[i], firn_buf_slice(&winners->key), pieces->view,
+                                    sequence) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct room *room,
+         firn_error *err)
+{
+    struct version best = {.is_there = false};
+    int rc = FIRN_OK;
+    if (firn_buf_assign(&winners->key, winners->open[choice->first]->key) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key");
+    }
+    /* A source that is closed gives its place to the last one. */
+    for (size_t i = 0; i < winners->open_count;) {
+        const struct source *source = winners->open[i];
+        FIRN_TRY(pass_versions(winners, i, &best, err));
+        i += i < winners->open_count && winners->open[i] == source;
+    }
+    winners->needs_cursor |= best.is_there && best.kind == FIRN_ENTRY_MERGE;
+    if (best.is_there && !winners->needs_cursor && best.kind != FIRN_ENTRY_DELETE &&
+        (best.kind != FIRN_ENTRY_EXPIRING || best.expires_ms > winners->pieces->time_ms) &&
+        !is_covered(winners, best.sequence)) {
+        room->at[room->count++] = best.winner;
+    }
+out:
+    return rc;
+}
+
+/* Fills the room, unless it comes to the end, or to a key that needs a cursor. */
+static int
+merge(struct firn_lsm_winners *winners, struct room *room, firn_error *err)
+{
+    struct choice choice;
+    int rc = FIRN_OK;
+    while (room->count < room->max && !winners->needs_cursor) {
+        FIRN_TRY(choose(winners, &choice, err));
+        if (choice.first == SIZE_MAX) {
+            winners->is_at_end = true;
+            break;
+        }
+        FIRN_TRY(may_stretch(winners, &choice) ? take_stretch(winners, &choice, room, err)
+                                               : take_key(winners, &choice, room, err));
+    }
+out:
+    return rc;
+}
+
+/* ==== the walk of a cursor ==== */
+
+static int
+begin_walk(struct firn_lsm_winners *winners, firn_error *err)
+{
+    struct firn_lsm_pieces *pieces = winners->pieces;
+    const struct firn_lsm_piece *piece = &winners->piece;
+    const firn_slice from = firn_buf_slice(&winners->key);
+    bool is_begun = winners->key.size > 0 && !winners->is_descending;
+    const struct firn_lsm_cursor_options options = {.view = pieces->view,
+                                                    .lower = is_begun ? &from : &piece->lower,
+                                                    .upper =
+                                                        piece->has_upper ? &piece->upper : NULL,
+                                                    .time_ms = pieces->time_ms};
+    int rc;
+    DCHECK(winners->cursor == NULL);
+    firn_lsm_state_ref(pieces->state);
+    FIRN_TRY(firn_lsm_cursor_create_in(pieces->state, pieces->os, &options, &winners->cursor, err));
+    winners->is_walking = true;
+    rc = winners->is_descending ? firn_lsm_cursor_last(winners->cursor, err)
+                                : firn_lsm_cursor_first(winners->cursor, err);
+out:
+    return rc;
+}
+
+/* Copies the row where the cursor stands. Where the bytes lie is set at the end. */
+static int
+copy_row(struct firn_lsm_winners *winners, firn_error *err)
+{
+    const struct firn_entry *entry = firn_lsm_cursor_entry(winners->cursor);
+    if (firn_buf_append_slice(&winners->bytes, entry->key) != FIRN_OK ||
+        firn_buf_append_slice(&winners->bytes, entry->value) != FIRN_OK) {
+        return firn_error_no_memory(err, "a row");
+    }
+    winners->batch[winners->count++] =
+        (struct winner){.part = NO_PART,
+                        .key = firn_bytes(NULL, entry->key.size),
+                        .tuple = firn_bytes(NULL, entry->value.size)};
+    return FIRN_OK;
+}
+
+static int
+walk(struct firn_lsm_winners *winners, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!winners->is_walking) {
+        FIRN_TRY(begin_walk(winners, err));
+    }
+    firn_buf_clear(&winners->bytes);
+    while (winners->count < FIRN_LSM_WINNERS_MAX && winners->bytes.size < BATCH_BYTES &&
+           firn_lsm_cursor_valid(winners->cursor)) {
+        FIRN_TRY(copy_row(winners, err));
+        FIRN_TRY(winners->is_descending ? firn_lsm_cursor_prev(winners->cursor, err)
+                                        : firn_lsm_cursor_next(winners->cursor, err));
+    }
+    const uint8_t *at = winners->bytes.data;
+    for (size_t i = 0; i < winners->count; i++) {
+        struct winner *winner = &winners->batch[i];
+        winner->key.data = at;
+        winner->tuple.data = at + winner->key.size;
+        at += winner->key.size + winner->tuple.size;
+    }
+    winners->is_at_end = !firn_lsm_cursor_valid(winners->cursor);
+out:
+    return rc;
+}
+
+/* ==== life ==== */
+
+static int
+open_sources(struct firn_lsm_winners *winners, firn_error *err)
+{
+    struct firn_lsm_pieces *pieces = winners->pieces;
+    size_t parts = 0;
+    uint64_t entries = 0;
+    int rc = FIRN_OK;
+    while (peek_part(winners) != NULL) {
+        winners->needs_cursor |= peek_part(winners)->run == NULL;
+        winners->next_part++;
+        parts++;
+    }
+    winners->next_part = 0;
+    size_t max = parts + pieces->state->memtable_count + 1;
+    winners->open = firn_alloc_array(max, sizeof(struct source *));
+    winners->spare = firn_alloc_array(max, sizeof(struct source *));
+    if (winners->open == NULL || winners->spare == NULL) {
+        return firn_error_no_memory(err, "the rows of a scan");
+    }
+    for (size_t i = 0; i < pieces->state->memtable_count && !winners->needs_cursor; i++) {
+        const struct firn_memtable *table = pieces->state->memtables[i]->table;
+        size_t before = winners->open_count;
+        FIRN_TRY(open_memtable(winners, table, err));
+        entries += winners->open_count > before ? firn_memtable_entry_count(table) : 0;
+    }
+    winners->needs_cursor |= winners->is_descending && entries > BACKWARDS_ENTRIES;
+out:
+    return rc;
+}
+
+int
+firn_lsm_winners_open(struct firn_lsm_pieces *pieces, size_t i, bool is_descending,
+                      struct firn_lsm_winners **out, firn_error *err)
+{
+    struct firn_lsm_winners *winners = firn_alloc_zeroed(sizeof *winners);
+    int rc;
+    *out = NULL;
+    if (winners == NULL) {
+        return firn_error_no_memory(err, "the rows of a scan");
+    }
+    winners->pieces = pieces;
+    winners->is_descending = is_descending;
+    winners->key_part = NO_PART;
+    firn_lsm_pieces_at(pieces, i, &winners->piece);
+    FIRN_TRY(open_sources(winners, err));
+    *out = winners;
+    winners = NULL;
+out:
+    firn_lsm_winners_close(winners);
+    return rc;
+}
+
+void
+firn_lsm_winners_close(struct firn_lsm_winners *winners)
+{
+    if (winners == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < winners->open_count; i++) {
+        destroy_source(winners->open[i]);
+    }
+    for (size_t i = 0; i < winners->spare_count; i++) {
+        destroy_source(winners->spare[i]);
+    }
+    firn_free(winners->open);
+    firn_free(winners->spare);
+    firn_lsm_cursor_destroy(winners->cursor);
+    if (winners->key_group != NULL) {
+        firn_lsm_group_deinit(winners->key_group);
+        firn_free(winners->key_group);
+    }
+    firn_buf_deinit(&winners->key);
+    firn_buf_deinit(&winners->other);
+    firn_buf_deinit(&winners->bytes);
+    firn_buf_deinit(&winners->all);
+    firn_buf_deinit(&winners->key_memory);
+    firn_free(winners);
+}
+
+/* ==== batches ==== */
+
+/* All winners of the piece. */
+static int
+gather(struct firn_lsm_winners *winners, firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (!winners->is_at_end && !winners->needs_cursor) {
+        struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
+        FIRN_TRY(merge(winners, &room, err));
+        if (firn_buf_append(&winners->all, winners->batch, room.count * sizeof(struct winner)) !=
+            FIRN_OK) {
+            return firn_error_no_memory(err, "the rows of a scan");
+        }
+    }
+    winners->is_gathered = true;
+    winners->left = winners->all.size / sizeof(struct winner);
+out:
+    return rc;
+}
+
+static int
+next_backwards(struct firn_lsm_winners *winners, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!winners->is_gathered) {
+        FIRN_TRY(gather(winners, err));
+    }
+    if (winners->needs_cursor) {
+        firn_buf_deinit(&winners->all);
+        return walk(winners, err);
+    }
+    const struct winner *all = (const struct winner *)(const void *)winners->all.data;
+    while (winners->left > 0 && winners->count < FIRN_LSM_WINNERS_MAX) {
+        winners->batch[winners->count++] = all[--winners->left];
+    }
+out:
+    return rc;
+}
+
+static int
+next_forwards(struct firn_lsm_winners *winners, firn_error *err)
+{
+    if (!winners->needs_cursor) {
+        struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
+        int rc = merge(winners, &room, err);
+        winners->count = room.count;
+        if (rc != FIRN_OK || room.count > 0 || !winners->needs_cursor) {
+            return rc;
+        }
+    }
+    return winners->is_walking && winners->is_at_end ? FIRN_OK : walk(winners, err);
+}
+
+int
+firn_lsm_winners_next(struct firn_lsm_winners *winners, size_t *out_count, firn_error *err)
+{
+    *out_count = 0;
+    winners->count = 0;
+    if (winners->failure != FIRN_OK) {
+        return firn_error_set(err, winners->failure, "the scan has failed before");
+    }
+    winners->failure =
+        winners->is_descending ? next_backwards(winners, err) : next_forwards(winners, err);
+    if (winners->failure != FIRN_OK) {
+        winners->count = 0;
+        return winners->failure;
+    }
+    *out_count = winners->count;
+    return FIRN_OK;
+}
+
+int
+firn_lsm_winners_key(struct firn_lsm_winners *winners, size_t k, firn_slice *out, firn_error *err)
+{
+    DCHECK(k < winners->count);
+    const struct winner *winner = &winners->batch[k];
+    if (winner->part == NO_PART) {
+        *out = winner->key;
+        return FIRN_OK;
+    }
+    int rc = FIRN_OK;
+    if (winners->key_group == NULL) {
+        winners->key_group = firn_alloc_zeroed(sizeof *winners->key_group);
+        if (winners->key_group == NULL) {
+            return firn_error_no_memory(err, "a row group");
+        }
+    }
+    if (winners->key_part != winner->part || !winners->key_group->is_open) {
+        const struct firn_lsm_pieces_part *part =
+            firn_lsm_pieces_part_at(winners->pieces, winner->part);
+        winners->key_part = NO_PART;
+        FIRN_TRY(firn_lsm_group_open(winners->key_group, part->run, part->group, err));
+        winners->key_part = winner->part;
+    }
+    FIRN_TRY(firn_lsm_group_key(winners->key_group, winner->row, &winners->key_memory, err));
+    *out = firn_buf_slice(&winners->key_memory);
+out:
+    return rc;
+}
+
+/* ==== reading a column ==== */
+
+/* The values that are being put together. */
+struct target {
+    struct firn_lsm_winners *winners;
+    const struct firn_column_def *column;
+    const uint64_t *wanted; /* NULL: all */
+    struct firn_lsm_winners_scratch *scratch;
+    enum firn_physical kind;
+    bool has_nulls;
+    uint64_t offsets[FIRN_LSM_WINNERS_MAX]; /* of bytes, in scratch->bytes */
+};
+
+static bool
+is_wanted(const struct target *target, size_t k)
+{
+    return target->wanted == NULL || (target->wanted[k / 64] >> k % 64 & 1) != 0;
+}
+
+static int
+set_value(struct target *target, size_t k, const struct firn_cell *cell, firn_error *err)
+{
+    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    if (cell->kind == FIRN_PHYSICAL_NONE) {
+        scratch->valid[k / 64] &= ~(UINT64_C(1) << k % 64);
+        target->has_nulls = true;
+        return FIRN_OK;
+    }
+    DCHECK(cell->kind == target->kind);
+    if (target->kind == FIRN_PHYSICAL_BYTES) {
+        target->offsets[k] = scratch->bytes.size;
+        ((firn_slice *)(void *)scratch->numbers.data)[k].size = cell->as.bytes.size;
+        return firn_buf_append_slice(&scratch->bytes, cell->as.bytes) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "the values of a column");
+    }
+    if (target->kind == FIRN_PHYSICAL_F32) {
+        ((float *)(void *)scratch->numbers.data)[k] = cell->as.f32;
+    } else {
+        ((uint64_t *)(void *)scratch->numbers.data)[k] = cell->as.u64;
+    }
+    return FIRN_OK;
+}
+
+/* ---- from tuples ---- */
+
+static int
+refuse_row(const struct target *target, const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "column %u of a row: %s", target->column->id, what);
+}
+
+/* The part of a key that the column is. */
+static int
+read_key_part(struct target *target, size_t number, firn_slice key, struct firn_cell *out,
+              firn_error *err)
+{
+    const struct firn_lsm_pieces *pieces = target->winners->pieces;
+    struct firn_buf *memory = &target->winners->key_memory;
+    for (size_t i = 0; i <= number; i++) {
+        firn_buf_clear(memory);
+        int rc = firn_tuple_key_read(&key, pieces->key[i].type, false, memory, out);
+        if (rc == FIRN_NO_MEMORY) {
+            return firn_error_no_memory(err, "a key");
+        }
+        if (rc != FIRN_OK) {
+            return refuse_row(target, "its key is not one of the table", err);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+read_tuple(struct target *target, const struct winner *winner, struct firn_cell *out,
+           firn_error *err)
+{
+    const struct firn_lsm_pieces *pieces = target->winners->pieces;
+    for (size_t i = 0; i < pieces->key_count; i++) {
+        if (pieces->key[i].id == target->column->id) {
+            return read_key_part(target, i, winner->key, out, err);
+        }
+    }
+    int rc = firn_tuple_find(winner->tuple, target->column->id, out);
+    if (rc == FIRN_NOT_FOUND) {
+        *out = target->column->initial;
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK) {
+        return refuse_row(target, "it is no tuple", err);
+    }
+    bool is_fit = out->kind == FIRN_PHYSICAL_NONE ||
+                  (out->kind == target->kind &&
+                   (out->kind != FIRN_PHYSICAL_BYTES || target->column->fixed_size == 0 ||
+                    out->as.bytes.size == target->column->fixed_size));
+    return is_fit ? FIRN_OK : refuse_row(target, "it has a value of another type", err);
+}
+
+/* ---- from row groups ---- */
+
+/* The same for all rows of a part from number k on. */
+static int
+set_all(struct target *target, uint32_t part, size_t k, const struct firn_cell *cell,
+        firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (; k < target->winners->count && rc == FIRN_OK; k++) {
+        if (target->winners->batch[k].part == part && is_wanted(target, k)) {
+            rc = set_value(target, k, cell, err);
+        }
+    }
+    return rc;
+}
+
+static struct firn_cell
+cell_at(const struct firn_chunk_values *values, size_t i)
+{
+    struct firn_cell cell = {.kind = values->kind};
+    DCHECK(i < values->count);
+    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
+        cell.kind = FIRN_PHYSICAL_NONE;
+    } else if (values->kind == FIRN_PHYSICAL_F32) {
+        cell.as.f32 = values->as.f32[i];
+    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
+        cell.as.bytes = values->as.bytes[i];
+    } else {
+        cell.as.u64 = values->as.u64[i];
+    }
+    return cell;
+}
+
+/* The rows of a part that lie in one block: those numbers from `begin` to `end` with a bit in mask. */
+struct block_rows {
+    uint32_t part;
+    uint32_t block;
+    size_t begin;
+    size_t end;
+    uint64_t mask[FIRN_CHUNK_MASK_WORDS];
+};
+
+static int
+read_block(struct target *target, const struct firn_chunk *chunk, const struct block_rows *rows,
+           firn_error *err)
+{
+    const struct winner *batch = target->winners->batch;
+    struct firn_chunk_values values;
+    int rc;
+    FIRN_TRY(firn_chunk_read_block(chunk, rows->block, rows->mask, &target->scratch->chunk, &values,
+                                   err));
+    for (size_t k = rows->begin; k < rows->end; k++) {
+        if (batch[k].part == rows->part && is_wanted(target, k)) {
+            struct firn_cell cell = cell_at(&values, batch[k].row % FIRN_CHUNK_BLOCK);
+            FIRN_TRY(set_value(target, k, &cell, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* The next rows of a part that share a block; false: there are none. */
+static bool
+find_block(const struct target *target, struct block_rows *rows)
+{
+    const struct winner *batch = target->winners->batch;
+    bool is_found = false;
+    memset(rows->mask, 0, sizeof rows->mask);
+    rows->begin = rows->end;
+    for (; rows->end < target->winners->count; rows->end++) {
+        size_t k = rows->end;
+        if (batch[k].part != rows->part || !is_wanted(target, k)) {
+            continue;
+        }
+        uint32_t block = batch[k].row / FIRN_CHUNK_BLOCK;
+        if (is_found && block != rows->block) {
+            break;
+        }
+        uint32_t at = batch[k].row % FIRN_CHUNK_BLOCK;
+        rows->block = block;
+        rows->mask[at / 64] |= UINT64_C(1) << at % 64;
+        is_found = true;
+    }
+    return is_found;
+}
+
+/* All rows of a part, from number k on. */
+static int
+read_part(struct target *target, uint32_t number, size_t k, firn_error *err)
+{
+    const struct firn_lsm_pieces_part *part =
+        firn_lsm_pieces_part_at(target->winners->pieces, number);
+    struct block_rows rows = {.part = number, .end = k};
+    struct firn_column_pin pin = {.cache = NULL};
+    struct firn_buf large = {0};
+    uint32_t id = target->column->id;
+    int rc = firn_column_pin_chunk(part->run, part->group, id, FIRN_BLOCK_CACHE_DATA, &pin, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return set_all(target, number, k, &target->column->initial, err);
+    }
+    if (rc == FIRN_LIMIT) {
+        struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES};
+        FIRN_TRY(firn_column_read_large(part->run, part->group, id, &large, err));
+        cell.as.bytes = firn_buf_slice(&large);
+        rc = set_all(target, number, k, &cell, err);
+        goto out;
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    if (pin.chunk.kind != target->kind || pin.chunk.fixed_size != target->column->fixed_size) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "it has values of another type");
+    }
+    while (rc == FIRN_OK && find_block(target, &rows)) {
+        rc = read_block(target, &pin.chunk, &rows, err);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        rc = firn_column_explain(part->run, part->group, id, err);
+    }
+out:
+    firn_column_unpin(&pin);
+    firn_buf_deinit(&large);
+    return rc;
+}
+
+/* ---- all of them ---- */
+
+static int
+begin_target(struct target *target, firn_error *err)
+{
+    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    size_t count = target->winners->count;
+    size_t size = target->kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice)
+                  : target->kind == FIRN_PHYSICAL_F32 ? sizeof(float)
+                                                      : sizeof(uint64_t);
+    firn_buf_clear(&scratch->bytes);
+    if (firn_buf_set_size(&scratch->numbers, count * size) != FIRN_OK) {
+        return firn_error_no_memory(err, "the values of a column");
+    }
+    if (count > 0) {
+        memset(scratch->numbers.data, 0, count * size);
+    }
+    memset(scratch->valid, 0xff, sizeof scratch->valid);
+    return FIRN_OK;
+}
+
+static void
+end_target(struct target *target, struct firn_chunk_values *out)
+{
+    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    size_t count = target->winners->count;
+    *out = (struct firn_chunk_values){.kind = target->kind,
+                                      .fixed_size = target->column->fixed_size,
+                                      .count = count,
+                                      .valid = target->has_nulls ? scratch->valid : NULL};
+    if (target->kind == FIRN_PHYSICAL_BYTES) {
+        firn_slice *slices = (void *)scratch->numbers.data;
+        for (size_t k = 0; k < count; k++) {
+            slices[k].data = slices[k].size > 0 ? scratch->bytes.data + target->offsets[k] : NULL;
+        }
+        out->as.bytes = slices;
+    } else {
+        out->as.u64 = (const uint64_t *)(const void *)scratch->numbers.data;
+    }
+}
+
+/* Whether no row before the k-th that is wanted is of the same part. */
+static bool
+is_first_of_part(const struct target *target, size_t k, uint32_t *last)
+{
+    const struct winner *batch = target->winners->batch;
+    if (batch[k].part == *last) {
+        return false;
+    }
+    for (size_t i = 0; i < k; i++) {
+        if (batch[i].part == batch[k].part && is_wanted(target, i)) {
+            return false;
+        }
+    }
+    *last = batch[k].part;
+    return true;
+}
+
+int
+firn_lsm_winners_read(struct firn_lsm_winners *winners, const struct firn_column_def *column,
+                      const uint64_t *wanted, struct firn_lsm_winners_scratch *scratch,
+                      struct firn_chunk_values *out, firn_error *err)
+{
+    struct target target;
+    uint32_t last = NO_PART;
+    int rc;
+    target.winners = winners;
+    target.column = column;
+    target.wanted = wanted;
+    target.scratch = scratch;
+    target.kind = firn_physical_of(column->type);
+    target.has_nulls = false;
+    *out = (struct firn_chunk_values){.count = 0};
+    FIRN_TRY(begin_target(&target, err));
+    for (size_t k = 0; k < winners->count; k++) {
+        if (!is_wanted(&target, k)) {
+            continue;
+        }
+        const struct winner *winner = &winners->batch[k];
+        if (winner->part == NO_PART) {
+            struct firn_cell cell;
+            FIRN_TRY(read_tuple(&target, winner, &cell, err));
+            FIRN_TRY(set_value(&target, k, &cell, err));
+        } else if (is_first_of_part(&target, k, &last)) {
+            FIRN_TRY(read_part(&target, winner->part, k, err));
+        }
+    }
+    end_target(&target, out);
+out:
+    return rc;
+}
