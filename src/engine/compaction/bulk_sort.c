@@ -110,11 +110,13 @@ static int
 next_key(struct walk *walk, const struct firn_entry **out, firn_error *err)
 {
     const struct firn_entry *entry;
+    bool is_given = walk->has_key; /* the entry that the merge stands at */
     while ((entry = firn_merge_entry(walk->merge)) != NULL && walk->has_key &&
            firn_slice_equal(entry->key, firn_buf_slice(&walk->key))) {
-        if (walk->sort->refuse != NULL) {
+        if (walk->sort->refuse != NULL && !is_given) {
             return walk->sort->refuse(walk->sort->refuse_ctx, entry->key, err);
         }
+        is_given = false;
         int rc = firn_merge_next(walk->merge, err);
         if (rc != FIRN_OK) {
             return rc;

@@ -807,7 +807,8 @@ static int
 commit(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    int rc;
+    int rc = bulk->inserts ? bulk->insert.check(bulk->insert.ctx, err) : FIRN_OK;
+    FIRN_TRY(rc); /* before what is gone by now is looked into */
     FIRN_TRY(write_parts(bulk, err));
     FIRN_TRY(flush_beside(bulk, err));
     uint64_t seen = firn_db_published(db);
