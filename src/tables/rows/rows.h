@@ -114,6 +114,10 @@ FIRN_MUST_CHECK int firn_rows_bulk_open(struct firn_table *table,
  * or the same in a unique index; that may also be found by a later call, or by the commit. */
 FIRN_MUST_CHECK int firn_rows_bulk_put(struct firn_table_bulk *bulk, const firn_value *values,
                                        size_t count, firn_error *err);
+/* The same, of a row that has only some of the columns; is_given NULL: all. The others get their default, or the next
+ * number. */
+FIRN_MUST_CHECK int firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
+                                             const bool *is_given, size_t count, firn_error *err);
 uint64_t firn_rows_bulk_count(const struct firn_table_bulk *bulk);
 /* Owned by the load. */
 const struct firn_schema *firn_rows_bulk_schema(const struct firn_table_bulk *bulk);

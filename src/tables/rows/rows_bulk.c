@@ -340,14 +340,20 @@ skip_number(struct firn_table_bulk *bulk, const struct firn_cell *cell)
 }
 
 static int
-take_values(struct firn_table_bulk *bulk, const firn_value *values, firn_error *err)
+take_values(struct firn_table_bulk *bulk, const firn_value *values, const bool *is_given,
+            firn_error *err)
 {
     const struct firn_schema *schema = bulk->schema;
     for (size_t i = 0; i < bulk->place_count; i++) {
         uint32_t place = bulk->places[i];
         const struct firn_schema_column *column = &schema->columns[place];
-        if (column->is_auto && firn_is_null(values[i])) {
+        bool is_left_out = is_given != NULL && !is_given[i];
+        if (column->is_auto && (is_left_out || firn_is_null(values[i]))) {
             bulk->cells[place].kind = FIRN_PHYSICAL_NONE;
+            continue;
+        }
+        if (is_left_out && column->default_value.kind != FIRN_PHYSICAL_NONE) {
+            bulk->cells[place] = column->default_value;
             continue;
         }
         int rc = firn_schema_value_to_cell(column, &values[i], &bulk->cells[place], err);
@@ -409,18 +415,25 @@ out:
 }
 
 int
-firn_rows_bulk_put(struct firn_table_bulk *bulk, const firn_value *values, size_t count,
-                   firn_error *err)
+firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
+                         const bool *is_given, size_t count, firn_error *err)
 {
     int rc;
     if (count != bulk->place_count) {
         return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the load",
                               count, bulk->place_count);
     }
-    FIRN_TRY(take_values(bulk, values, err));
+    FIRN_TRY(take_values(bulk, values, is_given, err));
     rc = put_cells(bulk, err);
 out:
     return rc;
+}
+
+int
+firn_rows_bulk_put(struct firn_table_bulk *bulk, const firn_value *values, size_t count,
+                   firn_error *err)
+{
+    return firn_rows_bulk_put_given(bulk, values, NULL, count, err);
 }
 
 int
