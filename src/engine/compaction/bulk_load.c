@@ -92,8 +92,9 @@ out:
     return rc;
 }
 
-int
-firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, firn_error *err)
+/* Sees to a run that has room. */
+static int
+open_room(struct firn_bulk_load *bulk, firn_error *err)
 {
     const struct firn_run_kind *kind = bulk->tree->kind;
     int rc = FIRN_OK;
@@ -104,7 +105,30 @@ firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, 
     if (bulk->run.builder == NULL) {
         FIRN_TRY(begin_run(bulk, err));
     }
+out:
+    return rc;
+}
+
+bool
+firn_bulk_load_takes_columns(const struct firn_bulk_load *bulk)
+{
+    return bulk->tree->kind->builder_add_columns != NULL;
+}
+
+int
+firn_bulk_load_add_columns(struct firn_bulk_load *bulk, const struct firn_run_columns *columns,
+                           firn_error *err)
+{
+    int rc = open_room(bulk, err);
+    return rc == FIRN_OK ? firn_run_writer_add_columns(&bulk->run, columns, err) : rc;
+}
+
+int
+firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, firn_error *err)
+{
     struct firn_entry placed;
+    int rc;
+    FIRN_TRY(open_room(bulk, err));
     FIRN_TRY(firn_compaction_values_place(&bulk->values, entry, &placed, err));
     FIRN_TRY(firn_run_writer_add(&bulk->run, entry, &placed, err));
 out:

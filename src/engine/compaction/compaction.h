@@ -52,6 +52,13 @@ FIRN_MUST_CHECK int firn_bulk_load_create(struct firn_lsm_tree *tree, struct fir
 /* Entries with ascending keys, all of one sequence. After a failure only destroy is left. */
 FIRN_MUST_CHECK int firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry,
                                        firn_error *err);
+/* Whether rows can be added column by column. */
+bool firn_bulk_load_takes_columns(const struct firn_bulk_load *bulk);
+/* Rows with ascending keys, beside entries. Likewise. Requires: takes_columns. */
+struct firn_run_columns;
+FIRN_MUST_CHECK int firn_bulk_load_add_columns(struct firn_bulk_load *bulk,
+                                               const struct firn_run_columns *columns,
+                                               firn_error *err);
 /* All that was added is in files that are durable, and that nobody knows. */
 FIRN_MUST_CHECK int firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err);
 /* Waits for works on the tree and keeps new ones from it, until release. */

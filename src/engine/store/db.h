@@ -304,6 +304,15 @@ FIRN_MUST_CHECK int firn_db_bulk_open_insert(struct firn_db *db,
 FIRN_MUST_CHECK int firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key,
                                         firn_slice value, firn_error *err);
 
+/* Whether rows may come column by column now: the part is of a table, and what came ascends. */
+bool firn_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part);
+/* Rows whose keys ascend and are above all that came; last_key is that of the last one, and the sequence is not
+ * looked at. Any failure ends the load. Requires: firn_db_bulk_takes_columns. */
+struct firn_run_columns;
+FIRN_MUST_CHECK int firn_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
+                                                const struct firn_run_columns *columns,
+                                                firn_slice last_key, firn_error *err);
+
 struct firn_db_cursor_options {
     const firn_slice *lower;   /* NULL is no bound */
     const firn_slice *upper;   /* exclusive */

@@ -434,6 +434,37 @@ out:
     return rc;
 }
 
+bool
+firn_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part)
+{
+    const struct part *of = &bulk->parts[part];
+    return !bulk->is_over && of->is_sorted && of->sort == NULL &&
+           firn_bulk_load_takes_columns(of->inner);
+}
+
+int
+firn_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
+                            const struct firn_run_columns *columns, firn_slice last_key,
+                            firn_error *err)
+{
+    struct part *of = &bulk->parts[part];
+    struct firn_run_columns numbered = *columns;
+    int rc;
+    if (bulk->is_over) {
+        return firn_error_set(err, FIRN_MISUSE, "the load is over");
+    }
+    DCHECK(firn_db_bulk_takes_columns(bulk, part) && columns->rows > 0);
+    DCHECK(firn_slice_compare(last_key, firn_buf_slice(&of->last_key)) > 0);
+    numbered.sequence = bulk->sequence;
+    of->has_inner = true;
+    FIRN_TRY(note_key(of, last_key, err));
+    rc = firn_bulk_load_add_columns(of->inner, &numbered, err);
+    of->count += rc == FIRN_OK ? columns->rows : 0;
+out:
+    bulk->is_over = rc != FIRN_OK;
+    return rc;
+}
+
 int
 firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
