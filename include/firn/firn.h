@@ -19,6 +19,7 @@
 #include "chkp.h"
 #include "cursor.h"
 #include "error.h"
+#include "exchange.h"
 #include "key.h"
 #include "notice.h"
 #include "pack.h"

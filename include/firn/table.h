@@ -238,6 +238,51 @@ FIRN_API FIRN_MUST_CHECK int firn_table_delete(firn_table *table, const firn_row
                                                const firn_value *key, size_t key_count,
                                                firn_error *err);
 
+/* ---- many rows at once ----
+ *
+ * A load inserts any number of rows by one commit that bypasses the log. Rows in the order of the primary
+ * key are written once, straight to their final place; others are sorted first, and so are the entries of
+ * indexes.
+ *
+ * - Nothing of a load is visible before its commit; all rows and all entries of indexes are afterwards,
+ *   durably. A crash leaves all of it or nothing.
+ * - The rows must be new. One whose key, or whose values in a unique index, the table has or the load has
+ *   twice, fails the whole load: firn_table_bulk_put or firn_table_bulk_commit gives FIRN_EXISTS with a text
+ *   that names it.
+ * - Other commits continue while a load is open. One that changes the table's definition makes the load's
+ *   commit give FIRN_CONFLICT. Open transactions that wrote one of its rows conflict with it.
+ * - One load of a store is open at a time, of a table or a keyspace (FIRN_BUSY). It belongs to one thread at
+ *   a time. Close it before the store. */
+
+typedef struct firn_table_bulk firn_table_bulk;
+typedef struct firn_table_bulk_options {
+    size_t size; /* sizeof(firn_table_bulk_options) */
+    /* Names of the columns that values are given for, in any order; NULL: all columns of the table, in the
+     * order in which they were added. */
+    const char *const *columns;
+    size_t column_count;
+    firn_callbacks callbacks; /* of firn_table_bulk_commit, while it writes what had to be sorted */
+} firn_table_bulk_options;
+#define FIRN_TABLE_BULK_OPTIONS_INIT                                  \
+    {                                                                 \
+        sizeof(firn_table_bulk_options), NULL, 0, FIRN_CALLBACKS_INIT \
+    }
+FIRN_API FIRN_MUST_CHECK int firn_table_bulk_open(firn_table *table,
+                                                  const firn_table_bulk_options *options,
+                                                  firn_table_bulk **out, firn_error *err);
+/* Copies a row: a value for each column of the options. Other columns get their default, an auto column
+ * the next number (a null asks for that, too). FIRN_INVALID and FIRN_LIMIT for values that make no row of
+ * the table: the row is not taken, and the load continues. After any other failure the load can only be
+ * closed. */
+FIRN_API FIRN_MUST_CHECK int firn_table_bulk_put(firn_table_bulk *bulk, const firn_value *values,
+                                                 size_t count, firn_error *err);
+/* The number of rows taken so far. */
+FIRN_API uint64_t firn_table_bulk_count(const firn_table_bulk *bulk);
+/* Commits, once; other commits wait for it. The load can only be closed afterwards. */
+FIRN_API FIRN_MUST_CHECK int firn_table_bulk_commit(firn_table_bulk *bulk, firn_error *err);
+/* Discards what was not committed. NULL is allowed. */
+FIRN_API void firn_table_bulk_close(firn_table_bulk *bulk);
+
 /* Room for one row that was read. One thread at a time. */
 typedef struct firn_row firn_row;
 FIRN_API FIRN_MUST_CHECK int firn_row_create(firn_row **out, firn_error *err);

@@ -192,6 +192,27 @@ struct firn_run_batch {
 /* Entries in one, at most. */
 enum { FIRN_RUN_BATCH_MAX = 1024 };
 
+/* Rows that are new to a tree of columns, column by column. Columns have the values of all rows, and are of the
+ * kinds that the layout says; those of the layout that are not there get their initial value. All rows
+ * are puts with one sequence; the keys ascend, and are what the key's columns make (tuple/tuple.h). All is
+ * borrowed. */
+struct firn_run_column {
+    uint32_t id;
+    const void *numbers;   /* 8 bytes each, of F32 4; of bytes their sizes, 4 each. Of a null: 0 */
+    const uint8_t *bytes;  /* of all values, one after the other */
+    const uint64_t *valid; /* a bit for each that is not null; NULL: none is */
+};
+struct firn_run_columns {
+    const struct firn_run_column *columns; /* by ascending id */
+    size_t column_count;
+    size_t rows;
+    const uint8_t *keys; /* one after the other */
+    const uint32_t *key_sizes;
+    uint64_t sequence;
+};
+/* No value of such a row has more bytes. */
+enum { FIRN_RUN_COLUMNS_VALUE_MAX = 1 << 20 };
+
 struct firn_run_cursor_options {
     bool is_sequential; /* a merge or a scan: read ahead, and leave no trace in the cache */
     /* Versions that this view does not see may be left out by first and next, where that saves
@@ -328,6 +349,10 @@ struct firn_run_kind {
      * as in all kinds of rows: entries are added one by one. */
     int (*builder_add_from)(struct firn_run_builder *builder, const struct firn_run_batch *batch,
                             firn_error *err);
+    /* Adds rows, which come out as by builder_add. NULL, as in all kinds of rows: entries are added one by
+     * one. */
+    int (*builder_add_columns)(struct firn_run_builder *builder,
+                               const struct firn_run_columns *columns, firn_error *err);
     /* Ranges in any order. */
     int (*builder_add_range)(struct firn_run_builder *builder, const struct firn_range *range,
                              firn_error *err);

@@ -539,6 +539,7 @@ const struct firn_run_kind firn_column_kind = {
     .builder_create = firn_column_builder_create,
     .builder_add = firn_column_builder_add,
     .builder_add_from = firn_column_builder_add_from,
+    .builder_add_columns = firn_column_builder_add_columns,
     .builder_add_range = firn_column_builder_add_range,
     .builder_set_origin = firn_column_builder_set_origin,
     .builder_size_bytes = firn_column_builder_size_bytes,

@@ -658,15 +658,14 @@ find_costs(struct builder *builder, const struct firn_run_batch *batch, firn_err
     return FIRN_OK;
 }
 
-/* How many rows from the i-th on the group has room for, (I3) as if they came one by one; and what they
- * cost. */
+/* How many rows of a batch from the i-th on the group has room for, (I3) as if they came one by one; and what
+ * they cost. */
 static size_t
-count_fitting(const struct builder *builder, const struct firn_run_batch *batch, size_t i,
-              uint64_t *out_cost)
+count_fitting(const struct builder *builder, size_t batch_count, size_t i, uint64_t *out_cost)
 {
     size_t count = 0;
     *out_cost = 0;
-    while (i + count < batch->count && builder->rows + count < builder->rows_max) {
+    while (i + count < batch_count && builder->rows + count < builder->rows_max) {
         uint64_t cost = *out_cost + builder->costs[i + count];
         if (builder->rows + count > 0 &&
             builder->value_bytes + cost > FIRN_COLUMN_FORMAT_GROUP_BYTES) {
@@ -746,7 +745,7 @@ add_batch(struct builder *builder, const struct firn_run_batch *batch, firn_erro
         FIRN_TRY(firn_column_cursor_key(batch->cursor, i, &builder->key, err));
         FIRN_TRY(make_room(builder, firn_buf_slice(&builder->key), sequence_at(&sequences, i), true,
                            builder->costs[i], false, err));
-        size_t count = count_fitting(builder, batch, i, &cost);
+        size_t count = count_fitting(builder, (size_t)batch->count, i, &cost);
         DCHECK(count > 0);
         FIRN_TRY(add_rows(builder, batch, &sequences, i, count, err));
         builder->value_bytes += cost;
@@ -771,6 +770,198 @@ firn_column_builder_add_from(struct firn_run_builder *base, const struct firn_ru
         builder->output.has_failed = rc != FIRN_OK;
     }
 out:
+    return rc;
+}
+
+/* ==== new rows, column by column ==== */
+
+/* Where the rows that come next begin in what is given. */
+struct place {
+    const struct firn_run_columns *columns;
+    size_t row;
+    const uint8_t *key;
+    size_t *bytes; /* of each slot: how many were taken */
+};
+
+/* The column of a slot; NULL: it is not given. */
+static const struct firn_run_column *
+given_column(const struct builder *builder, const struct firn_run_columns *columns, size_t slot)
+{
+    const struct firn_column_layout *layout = &builder->layout.layout;
+    for (size_t i = 0; slot < layout->count && i < columns->column_count; i++) {
+        if (columns->columns[i].id == layout->columns[slot].id) {
+            return &columns->columns[i];
+        }
+    }
+    return NULL;
+}
+
+/* The sizes of [row, row + count) of a column of bytes. */
+static size_t
+sum_sizes(const struct firn_run_column *column, size_t row, size_t count)
+{
+    const uint8_t *sizes = (const uint8_t *)column->numbers + 4 * row;
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += firn_load_le32(sizes + 4 * i);
+    }
+    return sum;
+}
+
+/* What each of the next rows adds to the bytes of its group. */
+static void
+find_column_costs(struct builder *builder, const struct firn_run_column *const *given,
+                  const struct place *place, size_t count)
+{
+    uint64_t all = 0;
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        all += firn_column_gather_cost(&builder->gathers[slot].shape, 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        builder->costs[i] = all;
+    }
+    for (size_t slot = 0; slot < builder->layout.layout.count; slot++) {
+        const struct firn_column_shape *shape = &builder->gathers[slot].shape;
+        if (shape->kind != FIRN_PHYSICAL_BYTES || shape->fixed_size != 0) {
+            continue;
+        }
+        if (given[slot] == NULL) {
+            for (size_t i = 0; i < count; i++) {
+                builder->costs[i] += size_of(&builder->layout.layout.columns[slot].initial);
+            }
+            continue;
+        }
+        const uint8_t *sizes = (const uint8_t *)given[slot]->numbers + 4 * place->row;
+        for (size_t i = 0; i < count; i++) {
+            builder->costs[i] += firn_load_le32(sizes + 4 * i);
+        }
+    }
+}
+
+/* What a row has in a slot that is not given. */
+static struct firn_cell
+missing_cell(const struct builder *builder, size_t slot, uint64_t sequence)
+{
+    if (slot < builder->layout.layout.count) {
+        return builder->layout.layout.columns[slot].initial;
+    }
+    if (slot == hidden(builder, FIRN_COLUMN_SEQUENCE)) {
+        return (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = sequence};
+    }
+    if (slot == hidden(builder, FIRN_COLUMN_KIND)) {
+        return (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = FIRN_ENTRY_PUT};
+    }
+    return (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+}
+
+/* Copies the next rows, for which the group has room, slot by slot. */
+static int
+copy_given(struct builder *builder, const struct firn_run_column *const *given, struct place *place,
+           size_t count, firn_error *err)
+{
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        struct firn_column_gather *gather = &builder->gathers[slot];
+        int rc;
+        if (given[slot] == NULL) {
+            struct firn_cell cell = missing_cell(builder, slot, place->columns->sequence);
+            rc = firn_column_gather_add(gather, &cell, count);
+        } else {
+            size_t size = gather->shape.kind == FIRN_PHYSICAL_BYTES
+                              ? sum_sizes(given[slot], place->row, count)
+                              : 0;
+            firn_slice bytes = firn_bytes(NULL, 0);
+            if (size > 0) {
+                bytes = firn_bytes(given[slot]->bytes + place->bytes[slot], size);
+            }
+            rc = firn_column_gather_add_column(gather, given[slot], place->row, count, bytes);
+            place->bytes[slot] += size;
+        }
+        if (rc != FIRN_OK) {
+            return firn_error_no_memory(err, "a row group");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Adds the keys of the next rows to summary and filter. (I1) */
+static int
+note_keys(struct builder *builder, struct place *place, size_t count, firn_error *err)
+{
+    const struct firn_run_columns *columns = place->columns;
+    firn_slice before = firn_buf_slice(&builder->last_key);
+    int rc = FIRN_OK;
+    for (size_t i = place->row; i < place->row + count; i++) {
+        firn_slice key = firn_bytes(place->key, columns->key_sizes[i]);
+        if (builder->output.summary.entry_count > 0 && firn_slice_compare(before, key) >= 0) {
+            return firn_error_set(err, FIRN_INVALID, "the rows of a run are out of order");
+        }
+        FIRN_TRY(note_row(builder, key, columns->sequence, true, err));
+        before = key;
+        place->key += key.size;
+    }
+    if (firn_buf_assign(&builder->last_key, before) != FIRN_OK) {
+        return firn_error_no_memory(err, "a row group");
+    }
+out:
+    return rc;
+}
+
+/* Up to as many rows as there are costs for. */
+static int
+add_given(struct builder *builder, const struct firn_run_column *const *given, struct place *place,
+          size_t count, firn_error *err)
+{
+    int rc = FIRN_OK;
+    find_column_costs(builder, given, place, count);
+    for (size_t i = 0; i < count;) {
+        uint64_t cost;
+        firn_slice key = firn_bytes(place->key, place->columns->key_sizes[place->row]);
+        FIRN_TRY(
+            make_room(builder, key, place->columns->sequence, true, builder->costs[i], false, err));
+        size_t fitting = count_fitting(builder, count, i, &cost);
+        DCHECK(fitting > 0);
+        FIRN_TRY(copy_given(builder, given, place, fitting, err));
+        FIRN_TRY(note_keys(builder, place, fitting, err));
+        builder->rows += (uint32_t)fitting;
+        builder->value_bytes += cost;
+        place->row += fitting;
+        i += fitting;
+    }
+out:
+    return rc;
+}
+
+int
+firn_column_builder_add_columns(struct firn_run_builder *base,
+                                const struct firn_run_columns *columns, firn_error *err)
+{
+    struct builder *builder = builder_of(base);
+    int rc = firn_run_output_check_usable(&builder->output, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_run_column **given =
+        firn_alloc_zeroed(builder->slot_count * sizeof(struct firn_run_column *));
+    struct place place = {.columns = columns, .key = columns->keys};
+    place.bytes = firn_alloc_zeroed(builder->slot_count * sizeof *place.bytes);
+    if (given == NULL || place.bytes == NULL) {
+        rc = firn_error_no_memory(err, "rows of a run");
+        goto out;
+    }
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        given[slot] = given_column(builder, columns, slot);
+        DCHECK(given[slot] != NULL || slot >= builder->layout.layout.count ||
+               !builder->layout.is_key[slot]);
+    }
+    while (place.row < columns->rows) {
+        size_t left = columns->rows - place.row;
+        FIRN_TRY(add_given(builder, given, &place,
+                           left < FIRN_RUN_BATCH_MAX ? left : FIRN_RUN_BATCH_MAX, err));
+    }
+out:
+    builder->output.has_failed = rc != FIRN_OK;
+    firn_free(given);
+    firn_free(place.bytes);
     return rc;
 }
 

@@ -99,10 +99,88 @@ put(struct firn_column_gather *gather, const struct firn_cell *cell)
     return FIRN_OK;
 }
 
+/* Says of the n last values, for which the bits are 0, that they are none. */
+static void
+set_valid_all(struct firn_column_gather *gather, size_t n)
+{
+    size_t begin = gather->count;
+    size_t end = begin + n;
+    uint64_t *words = words_of(gather);
+    while (begin < end && begin % WORD_BITS != 0) {
+        set_valid(gather, begin++);
+    }
+    for (; begin + WORD_BITS <= end; begin += WORD_BITS) {
+        words[begin / WORD_BITS] = UINT64_MAX;
+    }
+    while (begin < end) {
+        set_valid(gather, begin++);
+    }
+}
+
+/* Nulls, or numbers of 8 bytes. */
+static void
+put_same(struct firn_column_gather *gather, const struct firn_cell *cell, size_t n)
+{
+    uint8_t *at = gather->numbers.data + gather->numbers.size;
+    bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
+    if (is_null) {
+        memset(at, 0, n * width_of(&gather->shape));
+        gather->null_count += n;
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            memcpy(at + 8 * i, &cell->as, 8);
+        }
+        set_valid_all(gather, n);
+    }
+    gather->numbers.size += n * width_of(&gather->shape);
+    gather->count += n;
+    gather->value_bytes += n * firn_column_gather_cost(&gather->shape, 0);
+}
+
+int
+firn_column_gather_add_column(struct firn_column_gather *gather,
+                              const struct firn_run_column *column, size_t first, size_t n,
+                              firn_slice bytes)
+{
+    size_t width = width_of(&gather->shape);
+    int rc = reserve(gather, n);
+    if (rc == FIRN_OK && bytes.size > 0) {
+        rc = firn_buf_append_slice(&gather->bytes, bytes);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    memcpy(gather->numbers.data + gather->numbers.size,
+           (const uint8_t *)column->numbers + first * width, n * width);
+    gather->numbers.size += n * width;
+    if (column->valid == NULL) {
+        set_valid_all(gather, n);
+    }
+    for (size_t i = 0; column->valid != NULL && i < n; i++) {
+        if ((column->valid[(first + i) / WORD_BITS] >> (first + i) % WORD_BITS & 1) != 0) {
+            set_valid(gather, gather->count + i);
+        } else {
+            gather->null_count++;
+        }
+    }
+    gather->count += n;
+    /* A null of a fixed size counts as one. */
+    gather->value_bytes += n * firn_column_gather_cost(&gather->shape, 0) +
+                           (gather->shape.fixed_size == 0 ? bytes.size : 0);
+    return FIRN_OK;
+}
+
 int
 firn_column_gather_add(struct firn_column_gather *gather, const struct firn_cell *cell, size_t n)
 {
     int rc = reserve(gather, n);
+    bool is_plain = cell->kind == FIRN_PHYSICAL_NONE ||
+                    (cell->kind != FIRN_PHYSICAL_BYTES && cell->kind != FIRN_PHYSICAL_F32);
+    if (rc == FIRN_OK && n > 1 && is_plain) {
+        DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == gather->shape.kind);
+        put_same(gather, cell, n);
+        return FIRN_OK;
+    }
     for (size_t i = 0; rc == FIRN_OK && i < n; i++) {
         rc = put(gather, cell);
     }

@@ -287,6 +287,10 @@ FIRN_MUST_CHECK int firn_column_gather_add(struct firn_column_gather *gather,
 FIRN_MUST_CHECK int firn_column_gather_add_values(struct firn_column_gather *gather,
                                                   const struct firn_chunk_values *values,
                                                   size_t first, size_t n);
+/* n values of a column that lies side by side, from the first one on; those of bytes begin at bytes. Likewise. */
+FIRN_MUST_CHECK int firn_column_gather_add_column(struct firn_column_gather *gather,
+                                                  const struct firn_run_column *column,
+                                                  size_t first, size_t n, firn_slice bytes);
 /* All of them, borrowed from it and from slices, whose contents are replaced. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_column_gather_values(const struct firn_column_gather *gather,
                                               struct firn_buf *slices,
@@ -302,6 +306,9 @@ FIRN_MUST_CHECK int firn_column_builder_add(struct firn_run_builder *builder,
 FIRN_MUST_CHECK int firn_column_builder_add_from(struct firn_run_builder *builder,
                                                  const struct firn_run_batch *batch,
                                                  firn_error *err);
+FIRN_MUST_CHECK int firn_column_builder_add_columns(struct firn_run_builder *builder,
+                                                    const struct firn_run_columns *columns,
+                                                    firn_error *err);
 FIRN_MUST_CHECK int firn_column_builder_add_range(struct firn_run_builder *builder,
                                                   const struct firn_range *range, firn_error *err);
 FIRN_MUST_CHECK int firn_column_builder_set_origin(struct firn_run_builder *builder,

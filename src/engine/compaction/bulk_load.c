@@ -14,6 +14,10 @@
  * (I2) Works stay held back until the commit is published: else one could drop a version that is
  *      replaced by this commit, for whom reads of now do not see it yet (store/db_get.c).
  *
+ * Loads into several trees are installed together, by one edit. One tree may take two loads of one
+ * commit, with different keys: the runs of the second one may overlap those of the first one, and so
+ * lie above them.
+ *
  * Files are made durable one by one as they are filled. Nobody knows them before MANIFEST does;
  * what a crash leaves of them the next open removes. All runs become known by one edit, so all
  * entries come at once or not at all.
@@ -25,6 +29,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "compaction/compaction_internal.h"
 
 struct firn_bulk_load {
@@ -33,6 +38,7 @@ struct firn_bulk_load {
     struct firn_lsm_origin origin;
     struct firn_compaction_values values;
     struct firn_compaction_output output; /* finished */
+    size_t upper_begin;                   /* runs from here on may overlap those before */
     bool is_installed;                    /* or it is not known: the files stay */
 };
 
@@ -86,8 +92,9 @@ out:
     return rc;
 }
 
-int
-firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, firn_error *err)
+/* Sees to a run that has room. */
+static int
+open_room(struct firn_bulk_load *bulk, firn_error *err)
 {
     const struct firn_run_kind *kind = bulk->tree->kind;
     int rc = FIRN_OK;
@@ -98,7 +105,30 @@ firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, 
     if (bulk->run.builder == NULL) {
         FIRN_TRY(begin_run(bulk, err));
     }
+out:
+    return rc;
+}
+
+bool
+firn_bulk_load_takes_columns(const struct firn_bulk_load *bulk)
+{
+    return bulk->tree->kind->builder_add_columns != NULL;
+}
+
+int
+firn_bulk_load_add_columns(struct firn_bulk_load *bulk, const struct firn_run_columns *columns,
+                           firn_error *err)
+{
+    int rc = open_room(bulk, err);
+    return rc == FIRN_OK ? firn_run_writer_add_columns(&bulk->run, columns, err) : rc;
+}
+
+int
+firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, firn_error *err)
+{
     struct firn_entry placed;
+    int rc;
+    FIRN_TRY(open_room(bulk, err));
     FIRN_TRY(firn_compaction_values_place(&bulk->values, entry, &placed, err));
     FIRN_TRY(firn_run_writer_add(&bulk->run, entry, &placed, err));
 out:
@@ -109,9 +139,132 @@ int
 firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err)
 {
     int rc = bulk->run.builder == NULL ? FIRN_OK : end_run(bulk, true, err);
+    bulk->upper_begin = bulk->output.count;
     return rc == FIRN_OK ? firn_compaction_values_finish(&bulk->values, bulk->output.runs,
                                                          bulk->output.count, err)
                          : rc;
+}
+
+int
+firn_bulk_load_join(struct firn_bulk_load *bulk, struct firn_bulk_load *upper, firn_error *err)
+{
+    DCHECK(bulk->tree == upper->tree && bulk->run.builder == NULL && upper->run.builder == NULL);
+    DCHECK(bulk->upper_begin == bulk->output.count);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < upper->output.count; i++) {
+        FIRN_TRY(firn_run_writer_reserve(&bulk->output, err));
+        bulk->output.runs[bulk->output.count++] = upper->output.runs[i];
+    }
+    upper->output.count = 0; /* with the references */
+out:
+    bulk->output.count = rc == FIRN_OK ? bulk->output.count : bulk->upper_begin;
+    return rc;
+}
+
+/* ---- reading the keys again ---- */
+
+struct firn_bulk_keys {
+    const struct firn_bulk_load *bulk;
+    struct firn_lsm_handle *handle; /* of the run that is read */
+    struct firn_run_cursor *cursor;
+    size_t next; /* the run after it */
+    size_t end;
+};
+
+static void
+close_run(struct firn_bulk_keys *keys)
+{
+    if (keys->cursor != NULL) {
+        keys->cursor->kind->cursor_destroy(keys->cursor);
+        keys->cursor = NULL;
+    }
+    if (keys->handle != NULL) {
+        firn_run_file_unpin(keys->handle);
+        keys->handle = NULL;
+    }
+}
+
+static int
+open_run(struct firn_bulk_keys *keys, firn_error *err)
+{
+    static const struct firn_run_projection nothing = {.columns = NULL, .count = 0};
+    static const struct firn_run_cursor_options options = {
+        .is_sequential = true, .keeps_references = true, .projection = &nothing};
+    close_run(keys);
+    DCHECK(keys->next < keys->end);
+    int rc = firn_run_file_pin(keys->bulk->output.runs[keys->next++].file, &keys->handle, err);
+    if (rc == FIRN_OK) {
+        struct firn_run *run = keys->handle->run;
+        rc = run->kind->cursor_create(run, &options, &keys->cursor, err);
+    }
+    return rc;
+}
+
+int
+firn_bulk_keys_open(const struct firn_bulk_load *bulk, struct firn_bulk_keys **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    if (*out == NULL) {
+        return firn_error_no_memory(err, "the keys of a load");
+    }
+    (*out)->bulk = bulk;
+    (*out)->end = bulk->upper_begin;
+    return FIRN_OK;
+}
+
+/* Whether the run, or its upper bound, may have a key at or after this one. */
+static bool
+reaches(const struct firn_version_added *run, firn_slice key)
+{
+    return firn_slice_compare(run->file->info.upper, key) > 0;
+}
+
+int
+firn_bulk_keys_seek(struct firn_bulk_keys *keys, firn_slice key, const firn_slice **out,
+                    firn_error *err)
+{
+    const struct firn_version_added *runs = keys->bulk->output.runs;
+    int rc = FIRN_OK;
+    *out = NULL;
+    if (keys->cursor == NULL || !reaches(&runs[keys->next - 1], key)) {
+        while (keys->next < keys->end && !reaches(&runs[keys->next], key)) {
+            keys->next++;
+        }
+        if (keys->next == keys->end) {
+            close_run(keys);
+            return FIRN_OK;
+        }
+        FIRN_TRY(open_run(keys, err));
+    }
+    FIRN_TRY(keys->cursor->kind->cursor_seek(keys->cursor, key, UINT64_MAX, err));
+    /* The upper bound of the run is not one of its keys, but nothing lies between it and the last one. */
+    if (keys->cursor->is_valid) {
+        *out = &keys->cursor->entry.key;
+    } else if (keys->next < keys->end) {
+        FIRN_TRY(open_run(keys, err));
+        FIRN_TRY(keys->cursor->kind->cursor_first(keys->cursor, err));
+        *out = keys->cursor->is_valid ? &keys->cursor->entry.key : NULL;
+    }
+out:
+    return rc;
+}
+
+void
+firn_bulk_keys_close(struct firn_bulk_keys *keys)
+{
+    if (keys != NULL) {
+        close_run(keys);
+        firn_free(keys);
+    }
+}
+
+void
+firn_bulk_load_bounds(const struct firn_bulk_load *bulk, firn_slice *out_lower,
+                      firn_slice *out_upper)
+{
+    size_t count = bulk->upper_begin;
+    *out_lower = count > 0 ? bulk->output.runs[0].file->info.lower : firn_bytes(NULL, 0);
+    *out_upper = count > 0 ? bulk->output.runs[count - 1].file->info.upper : firn_bytes(NULL, 0);
 }
 
 /* ---- installing ---- */
@@ -194,22 +347,55 @@ is_above_all(const struct firn_version *version, const struct firn_manifest_run 
     return true;
 }
 
-int
-firn_bulk_load_install(struct firn_bulk_load *bulk, firn_error *err)
+/* Settles the levels of the runs of one load. */
+static void
+place_runs(struct firn_bulk_load *bulk)
 {
     struct firn_lsm_state *state = firn_lsm_state_of(bulk->tree);
+    struct firn_version_added *runs = bulk->output.runs;
     CHECK(bulk->tree->is_held && bulk->run.builder == NULL);
     DCHECK(firn_bulk_load_is_clear(bulk)); /* (I1) */
     for (size_t i = 0; i < bulk->output.count; i++) {
-        DCHECK(is_above_all(state->version, &bulk->output.runs[i].file->info));
-        bulk->output.runs[i].level = level_of(state->version, &bulk->output.runs[i].file->info);
+        const struct firn_manifest_run *info = &runs[i].file->info;
+        DCHECK(is_above_all(state->version, info));
+        runs[i].level = level_of(state->version, info);
+        for (size_t j = 0; i >= bulk->upper_begin && j < bulk->upper_begin; j++) {
+            const struct firn_manifest_run *below = &runs[j].file->info;
+            bool overlaps = firn_slice_compare(info->lower, below->upper) < 0 &&
+                            firn_slice_compare(below->lower, info->upper) < 0;
+            if (overlaps && runs[i].level >= runs[j].level) {
+                runs[i].level = runs[j].level > 0 ? runs[j].level - 1 : 0;
+            }
+        }
     }
     firn_lsm_state_unref(state);
-    const struct firn_lsm_install_change change = {
-        .tree = bulk->tree, .added = bulk->output.runs, .added_count = bulk->output.count};
-    bool is_certain;
-    int rc = firn_lsm_install(bulk->tree->lsm, &change, &is_certain, err);
-    bulk->is_installed = rc == FIRN_OK || !is_certain;
+}
+
+int
+firn_bulk_load_install(struct firn_bulk_load *const *loads, size_t count, firn_error *err)
+{
+    bool is_certain = true;
+    size_t used = 0;
+    DCHECK(count > 0);
+    struct firn_lsm_install_change *changes = firn_alloc_zeroed(count * sizeof *changes);
+    if (changes == NULL) {
+        return firn_error_no_memory(err, "a load");
+    }
+    for (size_t i = 0; i < count; i++) {
+        place_runs(loads[i]);
+        if (loads[i]->output.count > 0) {
+            changes[used++] =
+                (struct firn_lsm_install_change){.tree = loads[i]->tree,
+                                                 .added = loads[i]->output.runs,
+                                                 .added_count = loads[i]->output.count};
+        }
+    }
+    CHECK(used > 0);
+    int rc = firn_lsm_install_all(loads[0]->tree->lsm, changes, used, &is_certain, err);
+    for (size_t i = 0; i < count; i++) {
+        loads[i]->is_installed = rc == FIRN_OK || !is_certain;
+    }
+    firn_free(changes);
     return rc;
 }
 

@@ -44,6 +44,9 @@ struct firn_bulk_sort {
     uint64_t taken; /* entries: the number of the last one */
     struct sorted_file files[FILES_MAX];
     size_t file_count;
+    int (*refuse)(void *ctx, firn_slice key,
+                  firn_error *err); /* a key that is there twice; or NULL */
+    void *refuse_ctx;
 };
 
 /* Whatever the tree's runs are. */
@@ -56,6 +59,7 @@ scratch_kind(const struct firn_bulk_sort *sort)
 /* ---- merging ---- */
 
 struct walk {
+    const struct firn_bulk_sort *sort;
     struct firn_merge *merge;
     struct firn_buf key; /* of the entry before */
     bool has_key;
@@ -106,8 +110,13 @@ static int
 next_key(struct walk *walk, const struct firn_entry **out, firn_error *err)
 {
     const struct firn_entry *entry;
+    bool is_given = walk->has_key; /* the entry that the merge stands at */
     while ((entry = firn_merge_entry(walk->merge)) != NULL && walk->has_key &&
            firn_slice_equal(entry->key, firn_buf_slice(&walk->key))) {
+        if (walk->sort->refuse != NULL && !is_given) {
+            return walk->sort->refuse(walk->sort->refuse_ctx, entry->key, err);
+        }
+        is_given = false;
         int rc = firn_merge_next(walk->merge, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -125,7 +134,7 @@ give_all(struct firn_bulk_sort *sort, size_t begin,
          int (*give)(void *ctx, const struct firn_entry *entry, firn_error *err), void *ctx,
          firn_error *err)
 {
-    struct walk walk = {.merge = NULL};
+    struct walk walk = {.sort = sort};
     const struct firn_entry *entry;
     int rc;
     FIRN_TRY(begin_walk(sort, begin, &walk, err));
@@ -244,6 +253,15 @@ firn_bulk_sort_create(struct firn_lsm *lsm, size_t memory_bytes, struct firn_bul
 out:
     firn_bulk_sort_destroy(sort);
     return rc;
+}
+
+void
+firn_bulk_sort_refuse_twice(struct firn_bulk_sort *sort,
+                            int (*refuse)(void *ctx, firn_slice key, firn_error *err), void *ctx)
+{
+    DCHECK(sort->refuse == NULL);
+    sort->refuse = refuse;
+    sort->refuse_ctx = ctx;
 }
 
 int

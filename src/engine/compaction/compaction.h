@@ -52,6 +52,13 @@ FIRN_MUST_CHECK int firn_bulk_load_create(struct firn_lsm_tree *tree, struct fir
 /* Entries with ascending keys, all of one sequence. After a failure only destroy is left. */
 FIRN_MUST_CHECK int firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry,
                                        firn_error *err);
+/* Whether rows can be added column by column. */
+bool firn_bulk_load_takes_columns(const struct firn_bulk_load *bulk);
+/* Rows with ascending keys, beside entries. Likewise. Requires: takes_columns. */
+struct firn_run_columns;
+FIRN_MUST_CHECK int firn_bulk_load_add_columns(struct firn_bulk_load *bulk,
+                                               const struct firn_run_columns *columns,
+                                               firn_error *err);
 /* All that was added is in files that are durable, and that nobody knows. */
 FIRN_MUST_CHECK int firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err);
 /* Waits for works on the tree and keeps new ones from it, until release. */
@@ -59,10 +66,30 @@ void firn_bulk_load_hold(struct firn_bulk_load *bulk);
 void firn_bulk_load_release(struct firn_bulk_load *bulk);
 /* Whether the tree's memtables are empty. The leader's. */
 bool firn_bulk_load_is_clear(const struct firn_bulk_load *bulk);
-/* Durably makes the files runs of the tree. Its works are held, its memtables are empty, and the
- * sequence of the entries is above all that the tree has. FIRN_FAILED where it is not known whether
- * they are; otherwise a failure has changed nothing. */
-FIRN_MUST_CHECK int firn_bulk_load_install(struct firn_bulk_load *bulk, firn_error *err);
+/* Durably makes the files of all these loads, of one lsm, runs of their trees, by one edit: all or none.
+ * No tree is there twice, and one load at least has something. The works of the trees are held, their
+ * memtables are empty, and the sequence of the entries is above all that each tree has. FIRN_FAILED where
+ * it is not known whether they are; otherwise a failure has changed nothing. */
+FIRN_MUST_CHECK int firn_bulk_load_install(struct firn_bulk_load *const *loads, size_t count,
+                                           firn_error *err);
+/* Takes the runs of another load of the tree, with the same sequence and none of the keys. Both are
+ * finished, and nothing was joined to either; `upper` has nothing left afterwards. */
+FIRN_MUST_CHECK int firn_bulk_load_join(struct firn_bulk_load *bulk, struct firn_bulk_load *upper,
+                                        firn_error *err);
+/* Between which keys those of a finished load lie, what was joined left out: lower <= key < upper. Both
+ * are empty where it has none. Borrowed from the load. */
+void firn_bulk_load_bounds(const struct firn_bulk_load *bulk, firn_slice *out_lower,
+                           firn_slice *out_upper);
+/* Reads the keys of a finished load, what was joined left out. seek goes to the first key at or after one
+ * that does not come before those that it was given before; *out is NULL where there is none, and else
+ * borrowed until the next call. */
+struct firn_bulk_keys;
+FIRN_MUST_CHECK int firn_bulk_keys_open(const struct firn_bulk_load *bulk,
+                                        struct firn_bulk_keys **out, firn_error *err);
+FIRN_MUST_CHECK int firn_bulk_keys_seek(struct firn_bulk_keys *keys, firn_slice key,
+                                        const firn_slice **out, firn_error *err);
+/* NULL is fine. */
+void firn_bulk_keys_close(struct firn_bulk_keys *keys);
 /* Removes what was not installed. NULL is fine. */
 void firn_bulk_load_destroy(struct firn_bulk_load *bulk);
 
@@ -77,6 +104,11 @@ struct firn_bulk_sort;
  * MANIFEST does not know. */
 FIRN_MUST_CHECK int firn_bulk_sort_create(struct firn_lsm *lsm, size_t memory_bytes,
                                           struct firn_bulk_sort **out, firn_error *err);
+/* From now on, where entries turn out to have one key, whenever that is, the call fails with what refuse
+ * returns, which is not FIRN_OK. */
+void firn_bulk_sort_refuse_twice(struct firn_bulk_sort *sort,
+                                 int (*refuse)(void *ctx, firn_slice key, firn_error *err),
+                                 void *ctx);
 /* Copies key and value; the sequence is not looked at. After a failure only destroy is left. */
 FIRN_MUST_CHECK int firn_bulk_sort_add(struct firn_bulk_sort *sort, const struct firn_entry *entry,
                                        firn_error *err);

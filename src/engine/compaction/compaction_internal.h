@@ -242,6 +242,10 @@ FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct
 FIRN_MUST_CHECK int firn_run_writer_add(struct firn_run_writer *writer,
                                         const struct firn_entry *entry,
                                         const struct firn_entry *placed, firn_error *err);
+/* Adds rows to the open run, whose kind takes them. */
+FIRN_MUST_CHECK int firn_run_writer_add_columns(struct firn_run_writer *writer,
+                                                const struct firn_run_columns *columns,
+                                                firn_error *err);
 /* Adds a batch, whose cursor moves on behind it, to the open run, whose kind is that of the cursor. */
 FIRN_MUST_CHECK int firn_run_writer_add_from(struct firn_run_writer *writer,
                                              const struct firn_run_batch *batch, firn_error *err);

@@ -66,6 +66,16 @@ out:
 }
 
 int
+firn_run_writer_add_columns(struct firn_run_writer *writer, const struct firn_run_columns *columns,
+                            firn_error *err)
+{
+    DCHECK(writer->kind->builder_add_columns != NULL);
+    int rc = writer->kind->builder_add_columns(writer->builder, columns, err);
+    writer->entry_count += rc == FIRN_OK ? columns->rows : 0;
+    return rc;
+}
+
+int
 firn_run_writer_add_from(struct firn_run_writer *writer, const struct firn_run_batch *batch,
                          firn_error *err)
 {

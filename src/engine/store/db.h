@@ -274,9 +274,44 @@ FIRN_MUST_CHECK int firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice k
 /* A value that ends as it is stored: its moment, and the value (base/entry.h). */
 FIRN_MUST_CHECK int firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key,
                                               firn_slice stored, firn_error *err);
+/* Of the first part. */
 uint64_t firn_db_bulk_count(const struct firn_db_bulk *bulk);
 FIRN_MUST_CHECK int firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err);
 void firn_db_bulk_close(struct firn_db_bulk *bulk);
+
+/* A load into one keyspace or more, whose keys must not be there. */
+struct firn_db_bulk_part {
+    struct firn_db_keyspace *keyspace;
+    bool is_scattered; /* keys come in no order; else they are expected to ascend, mostly */
+    bool is_unique;    /* a key that is there, or comes twice, fails the load; else no key does */
+};
+struct firn_db_bulk_insert {
+    const struct firn_db_bulk_part *parts;          /* borrowed by the opening alone */
+    size_t count;                                   /* from 1 on; no keyspace twice */
+    const struct firn_storefile_progress *progress; /* of the commit; copied */
+    /* Says FIRN_EXISTS of a key that a part has twice, or that is there. */
+    int (*refuse)(void *ctx, size_t part, firn_slice key, firn_error *err);
+    /* Called by the commit when nobody else can commit any more: whether it may go on. */
+    int (*check)(void *ctx, firn_error *err);
+    void *ctx;
+};
+FIRN_MUST_CHECK int firn_db_bulk_open_insert(struct firn_db *db,
+                                             const struct firn_db_bulk_insert *insert,
+                                             struct firn_db_bulk **out, firn_error *err);
+/* FIRN_LIMIT as firn_db_bulk_put; after any other failure the load can only be closed. A key that is there twice may be
+ * refused here, or by the commit; one that the store has by the commit. If the first part has nothing, the commit
+ * does nothing. */
+FIRN_MUST_CHECK int firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key,
+                                        firn_slice value, firn_error *err);
+
+/* Whether rows may come column by column now: the part is of a table, and what came ascends. */
+bool firn_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part);
+/* Rows whose keys ascend and are above all that came; last_key is that of the last one, and the sequence is not
+ * looked at. Any failure ends the load. Requires: firn_db_bulk_takes_columns. */
+struct firn_run_columns;
+FIRN_MUST_CHECK int firn_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
+                                                const struct firn_run_columns *columns,
+                                                firn_slice last_key, firn_error *err);
 
 struct firn_db_cursor_options {
     const firn_slice *lower;   /* NULL is no bound */

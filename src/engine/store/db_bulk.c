@@ -21,7 +21,14 @@
  *      (db_replay.c), as it has nothing else of it,
  *   4. publishes its sequence.
  *
- * A small load that had to be sorted is a batch like any other.
+ * A small load that had to be sorted is a batch like any other, unless it inserts.
+ *
+ * Loads that insert. They go to one keyspace or more, and refuse keys that are there already, or that
+ * are given twice. Entries of a part that come by ascending keys go to runs at once. From the first one
+ * on that does not, they are sorted, and their runs lie above those of the others (bulk_load.c); one
+ * that comes as early as among the first PROBE entries has all of them sorted. That no key is there is
+ * looked up when all runs are written, from the keys of these and a cursor beside other commits, and once
+ * more in the leader's place if there were commits to the tree meanwhile.
  *
  * (I1) Replays leave this commit alone, as they do not know it, and it does not move up to where the
  *      tree counts as flushed: what the log has of the tree was flushed by step 1 and is left out,
@@ -43,18 +50,38 @@ enum { SORT_SHARE = 4 };
  * of a memtable. */
 enum { SMALL_BYTES = 4 << 20, ENTRY_BYTES = 32 };
 
+/* What is looked at before entries that seem to ascend go to runs, and how far a cursor steps before it
+ * seeks. */
+enum { PROBE = 4096, STEPS = 8 };
+
+/* What goes to one keyspace. */
+struct part {
+    struct firn_db_bulk *bulk;
+    size_t number;
+    struct firn_db_keyspace *keyspace;
+    struct firn_bulk_load *inner;
+    struct firn_bulk_sort *sort; /* NULL: the entries come sorted, so far */
+    struct firn_bulk_load *rest; /* of an insertion: what was sorted, if inner has something */
+    bool is_sorted;              /* what does not ascend is refused, or begins to be sorted */
+    bool is_probing;             /* all that came ascends, and is in sort */
+    bool is_checked;             /* no key may be there */
+    bool has_inner;              /* entries */
+    uint64_t count;
+    uint64_t sorted_bytes; /* of keys and values */
+    uint64_t sorted_count;
+    struct firn_buf last_key;
+};
+
 struct firn_db_bulk {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
-    struct firn_db_keyspace *keyspace;
-    struct firn_bulk_load *inner;
-    struct firn_bulk_sort *sort; /* NULL: the entries come sorted */
-    struct firn_db_batch *batch; /* of a small load, while it is committed */
+    struct part *parts;
+    size_t part_count;
+    bool inserts;
+    struct firn_db_bulk_insert insert; /* if so */
+    struct firn_db_batch *batch;       /* of a small load, while it is committed */
     struct firn_storefile_progress progress;
-    uint64_t taken_bytes; /* of keys and values, to be sorted */
     uint64_t sequence;
-    uint64_t count;
-    struct firn_buf last_key;
     struct firn_buf expiring; /* a value with its head */
     bool is_over;             /* committed, or failed: only closing is left */
 };
@@ -82,42 +109,109 @@ give_place(struct firn_db *db, const struct firn_db_bulk *bulk)
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
+static size_t
+sort_memory(const struct firn_db_bulk *bulk)
+{
+    return (size_t)bulk->db->limits.memory / SORT_SHARE / bulk->part_count;
+}
+
+static int
+refuse_twice(void *ctx, firn_slice key, firn_error *err)
+{
+    const struct part *part = ctx;
+    const struct firn_db_bulk_insert *insert = &part->bulk->insert;
+    return insert->refuse(insert->ctx, part->number, key, err);
+}
+
+static int
+begin_sort(struct part *part, firn_error *err)
+{
+    struct firn_db_bulk *bulk = part->bulk;
+    DCHECK(part->sort == NULL);
+    int rc =
+        firn_bulk_sort_create(firn_db_image(bulk->db)->lsm, sort_memory(bulk), &part->sort, err);
+    if (rc == FIRN_OK && bulk->inserts && part->is_checked) {
+        firn_bulk_sort_refuse_twice(part->sort, refuse_twice, part);
+    }
+    return rc;
+}
+
+static int
+open_part(struct part *part, bool is_sorted, firn_error *err)
+{
+    int rc = firn_bulk_load_create(part->keyspace->tree->lsm_tree, &part->inner, err);
+    DCHECK(part->is_checked || !is_sorted || !part->bulk->inserts);
+    part->is_sorted = is_sorted;
+    part->is_probing = is_sorted && part->bulk->inserts;
+    return rc == FIRN_OK && (!is_sorted || part->is_probing) ? begin_sort(part, err) : rc;
+}
+
+/* A load without its parts' loads. */
+static int
+create(struct firn_db *db, size_t part_count, struct firn_db_bulk **out, firn_error *err)
+{
+    DCHECK(part_count > 0);
+    struct firn_db_bulk *bulk = firn_alloc_zeroed(sizeof *bulk);
+    struct part *parts = firn_alloc_zeroed(part_count * sizeof *parts);
+    *out = bulk;
+    if (bulk == NULL || parts == NULL) {
+        firn_free(bulk);
+        firn_free(parts);
+        *out = NULL;
+        return firn_error_no_memory(err, "a load");
+    }
+    firn_os_process_init_mark(&bulk->mark);
+    bulk->db = db;
+    bulk->parts = parts;
+    bulk->part_count = part_count;
+    for (size_t i = 0; i < part_count; i++) {
+        parts[i].bulk = bulk;
+        parts[i].number = i;
+    }
+    return FIRN_OK;
+}
+
+static int
+begin(struct firn_db_bulk *bulk, firn_error *err)
+{
+    struct firn_db *db = bulk->db;
+    int rc;
+    FIRN_TRY(take_place(db, bulk, err));
+    FIRN_TRY(firn_db_write_refuse_failed(db, err));
+    bulk->sequence = (firn_db_published(db) / FIRN_DB_LOAD_STEP + 1) * FIRN_DB_LOAD_STEP;
+    if (bulk->sequence < FIRN_DB_LOAD_STEP || bulk->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
+                              firn_os_dir_path(db->dir));
+    }
+    DCHECK(bulk->sequence % FIRN_DB_LOAD_STEP == 0);
+out:
+    return rc;
+}
+
 static int
 open_bulk(struct firn_db_keyspace *keyspace, const struct firn_storefile_progress *sorts,
           struct firn_db_bulk **out, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
+    struct firn_db_bulk *bulk;
     int rc;
     *out = NULL;
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
-    struct firn_db_bulk *bulk = firn_alloc_zeroed(sizeof *bulk);
-    if (bulk == NULL) {
-        return firn_error_no_memory(err, "a load");
-    }
-    firn_os_process_init_mark(&bulk->mark);
-    bulk->db = db;
-    bulk->keyspace = keyspace;
-    FIRN_TRY(take_place(db, bulk, err));
-    FIRN_TRY(firn_db_write_refuse_failed(db, err));
-    bulk->sequence = (firn_db_published(db) / FIRN_DB_LOAD_STEP + 1) * FIRN_DB_LOAD_STEP;
-    if (bulk->sequence < FIRN_DB_LOAD_STEP || bulk->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
-        rc = firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
-                            firn_os_dir_path(db->dir));
-        goto out;
-    }
-    DCHECK(bulk->sequence % FIRN_DB_LOAD_STEP == 0);
-    FIRN_TRY(firn_bulk_load_create(keyspace->tree->lsm_tree, &bulk->inner, err));
-    if (sorts != NULL) {
+    FIRN_TRY(create(db, 1, &bulk, err));
+    bulk->parts[0].keyspace = keyspace;
+    rc = begin(bulk, err);
+    if (rc == FIRN_OK && sorts != NULL) {
         bulk->progress = *sorts;
-        FIRN_TRY(firn_bulk_sort_create(firn_db_image(db)->lsm,
-                                       (size_t)db->limits.memory / SORT_SHARE, &bulk->sort, err));
     }
-    *out = bulk;
-    bulk = NULL;
+    rc = rc == FIRN_OK ? open_part(&bulk->parts[0], sorts == NULL, err) : rc;
+    if (rc == FIRN_OK) {
+        *out = bulk;
+    } else {
+        firn_db_bulk_close(bulk);
+    }
 out:
-    firn_db_bulk_close(bulk);
     return rc;
 }
 
@@ -135,14 +229,53 @@ firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
     return open_bulk(keyspace, progress, out, err);
 }
 
+int
+firn_db_bulk_open_insert(struct firn_db *db, const struct firn_db_bulk_insert *insert,
+                         struct firn_db_bulk **out, firn_error *err)
+{
+    struct firn_db_bulk *bulk;
+    int rc;
+    *out = NULL;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    FIRN_TRY(create(db, insert->count, &bulk, err));
+    bulk->inserts = true;
+    bulk->insert = *insert;
+    bulk->progress = *insert->progress;
+    for (size_t i = 0; i < insert->count; i++) {
+        bulk->parts[i].keyspace = insert->parts[i].keyspace;
+        bulk->parts[i].is_checked = insert->parts[i].is_unique;
+    }
+    rc = begin(bulk, err);
+    for (size_t i = 0; i < insert->count && rc == FIRN_OK; i++) {
+        /* Parts that are not checked may have a key twice: only sorting sees that. */
+        bool is_sorted = insert->parts[i].is_unique && !insert->parts[i].is_scattered;
+        rc = open_part(&bulk->parts[i], is_sorted, err);
+    }
+    bulk->insert.parts = NULL; /* the caller's */
+    if (rc == FIRN_OK) {
+        *out = bulk;
+    } else {
+        firn_db_bulk_close(bulk);
+    }
+out:
+    return rc;
+}
+
 void
 firn_db_bulk_close(struct firn_db_bulk *bulk)
 {
     if (bulk != NULL) {
-        firn_bulk_sort_destroy(bulk->sort);
-        firn_bulk_load_destroy(bulk->inner);
+        for (size_t i = 0; i < bulk->part_count; i++) {
+            struct part *part = &bulk->parts[i];
+            firn_bulk_sort_destroy(part->sort);
+            firn_bulk_load_destroy(part->inner);
+            firn_bulk_load_destroy(part->rest);
+            firn_buf_deinit(&part->last_key);
+        }
         give_place(bulk->db, bulk);
-        firn_buf_deinit(&bulk->last_key);
+        firn_free(bulk->parts);
         firn_buf_deinit(&bulk->expiring);
         firn_free(bulk);
     }
@@ -158,7 +291,7 @@ refuse_size(const char *what, size_t size, size_t limit, firn_error *err)
 }
 
 static int
-check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
+check_entry(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
     if (bulk->is_over) {
         return firn_error_set(err, FIRN_MISUSE, "the load is over");
@@ -169,36 +302,166 @@ check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, fir
     if (value.size > FIRN_VALUE_SIZE_MAX) {
         return refuse_size("value", value.size, FIRN_VALUE_SIZE_MAX, err);
     }
-    if (bulk->sort == NULL && bulk->count > 0 &&
-        firn_slice_compare(key, firn_buf_slice(&bulk->last_key)) <= 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the keys of a load do not ascend: number %llu is not above the one "
-                              "before",
-                              (unsigned long long)bulk->count + 1);
-    }
     return FIRN_OK;
 }
 
 static int
-add_sorted(struct firn_db_bulk *bulk, const struct firn_entry *entry, firn_error *err)
+check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
-    return firn_buf_assign(&bulk->last_key, entry->key) == FIRN_OK
-               ? firn_bulk_load_add(bulk->inner, entry, err)
-               : firn_error_no_memory(err, "a load");
+    const struct part *part = &bulk->parts[0];
+    int rc;
+    DCHECK(!bulk->inserts);
+    FIRN_TRY(check_entry(bulk, key, value, err));
+    if (part->is_sorted && part->count > 0 &&
+        firn_slice_compare(key, firn_buf_slice(&part->last_key)) <= 0) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "the keys of a load do not ascend: number %llu is not above the one "
+                              "before",
+                              (unsigned long long)part->count + 1);
+    }
+out:
+    return rc;
 }
 
 static int
-add(struct firn_db_bulk *bulk, enum firn_entry_kind kind, firn_slice key, firn_slice value,
-    firn_error *err)
+add_sorted(struct part *part, const struct firn_entry *entry, firn_error *err)
 {
+    part->has_inner = true;
+    return firn_bulk_load_add(part->inner, entry, err);
+}
+
+static int
+add_to_sort(struct part *part, const struct firn_entry *entry, firn_error *err)
+{
+    part->sorted_bytes += entry->key.size + entry->value.size;
+    part->sorted_count++;
+    return firn_bulk_sort_add(part->sort, entry, err);
+}
+
+static int
+note_key(struct part *part, firn_slice key, firn_error *err)
+{
+    return firn_buf_assign(&part->last_key, key) == FIRN_OK ? FIRN_OK
+                                                            : firn_error_no_memory(err, "a load");
+}
+
+static int
+add(struct part *part, enum firn_entry_kind kind, firn_slice key, firn_slice value, firn_error *err)
+{
+    struct firn_db_bulk *bulk = part->bulk;
     DCHECK(!bulk->is_over && value.size >= firn_entry_head_size(kind));
     const struct firn_entry entry = {
         .key = key, .value = value, .sequence = bulk->sequence, .kind = kind};
-    int rc = bulk->sort == NULL ? add_sorted(bulk, &entry, err)
-                                : firn_bulk_sort_add(bulk->sort, &entry, err);
-    bulk->taken_bytes += key.size + value.size;
+    int rc = part->is_sorted ? note_key(part, key, err) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = part->sort == NULL ? add_sorted(part, &entry, err) : add_to_sort(part, &entry, err);
+    }
     bulk->is_over = rc != FIRN_OK;
-    bulk->count += rc == FIRN_OK;
+    part->count += rc == FIRN_OK;
+    return rc;
+}
+
+/* What was sorted goes to runs; settles its sequence. */
+struct giving {
+    struct part *part;
+    struct firn_bulk_load *load;
+    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+};
+
+static int
+give_entry(void *ctx, const struct firn_entry *sorted, firn_error *err)
+{
+    const struct giving *giving = ctx;
+    struct firn_entry entry = *sorted;
+    entry.sequence = giving->part->bulk->sequence;
+    int rc = firn_bulk_load_add(giving->load, &entry, err);
+    return rc == FIRN_OK && giving->progress != NULL
+               ? firn_storefile_progress_step(giving->progress, 0,
+                                              entry.key.size + entry.value.size, err)
+               : rc;
+}
+
+/* The first entries ascend, so they all go to runs from now on. */
+static int
+end_probing(struct part *part, firn_error *err)
+{
+    struct giving giving = {.part = part, .load = part->inner};
+    DCHECK(part->is_probing && part->sort != NULL && !part->has_inner);
+    int rc = firn_bulk_sort_finish(part->sort, give_entry, &giving, err);
+    firn_bulk_sort_destroy(part->sort);
+    part->sort = NULL;
+    part->sorted_bytes = 0;
+    part->sorted_count = 0;
+    part->is_probing = false;
+    part->has_inner = true;
+    return rc;
+}
+
+/* Sees to where an entry of an insertion goes. */
+static int
+settle_order(struct part *part, firn_slice key, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!part->is_sorted) {
+        return FIRN_OK;
+    }
+    int order = part->count > 0 ? firn_slice_compare(key, firn_buf_slice(&part->last_key)) : 1;
+    if (order == 0 && part->is_checked) {
+        return part->bulk->insert.refuse(part->bulk->insert.ctx, part->number, key, err);
+    }
+    if (order <= 0) {
+        part->is_sorted = false;
+        rc = part->is_probing ? FIRN_OK : begin_sort(part, err);
+        part->is_probing = false;
+    } else if (part->is_probing && part->count == PROBE) {
+        rc = end_probing(part, err);
+    }
+    return rc;
+}
+
+int
+firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key, firn_slice value,
+                    firn_error *err)
+{
+    int rc;
+    DCHECK(bulk->inserts && part < bulk->part_count);
+    FIRN_TRY(check_entry(bulk, key, value, err));
+    rc = settle_order(&bulk->parts[part], key, err);
+    bulk->is_over = rc != FIRN_OK;
+    FIRN_TRY(rc);
+    rc = add(&bulk->parts[part], FIRN_ENTRY_PUT, key, value, err);
+out:
+    return rc;
+}
+
+bool
+firn_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part)
+{
+    const struct part *of = &bulk->parts[part];
+    return !bulk->is_over && of->is_sorted && of->sort == NULL &&
+           firn_bulk_load_takes_columns(of->inner);
+}
+
+int
+firn_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
+                            const struct firn_run_columns *columns, firn_slice last_key,
+                            firn_error *err)
+{
+    struct part *of = &bulk->parts[part];
+    struct firn_run_columns numbered = *columns;
+    int rc;
+    if (bulk->is_over) {
+        return firn_error_set(err, FIRN_MISUSE, "the load is over");
+    }
+    DCHECK(firn_db_bulk_takes_columns(bulk, part) && columns->rows > 0);
+    DCHECK(firn_slice_compare(last_key, firn_buf_slice(&of->last_key)) > 0);
+    numbered.sequence = bulk->sequence;
+    of->has_inner = true;
+    FIRN_TRY(note_key(of, last_key, err));
+    rc = firn_bulk_load_add_columns(of->inner, &numbered, err);
+    of->count += rc == FIRN_OK ? columns->rows : 0;
+out:
+    bulk->is_over = rc != FIRN_OK;
     return rc;
 }
 
@@ -206,7 +469,7 @@ int
 firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
     int rc = check_put(bulk, key, value, err);
-    return rc == FIRN_OK ? add(bulk, FIRN_ENTRY_PUT, key, value, err) : rc;
+    return rc == FIRN_OK ? add(&bulk->parts[0], FIRN_ENTRY_PUT, key, value, err) : rc;
 }
 
 int
@@ -217,7 +480,8 @@ firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key, firn_slice value
     if (rc == FIRN_OK) {
         rc = firn_db_batch_encode_expiring(bulk->db, value, ttl_ms, &bulk->expiring, err);
     }
-    return rc == FIRN_OK ? add(bulk, FIRN_ENTRY_EXPIRING, key, firn_buf_slice(&bulk->expiring), err)
+    return rc == FIRN_OK ? add(&bulk->parts[0], FIRN_ENTRY_EXPIRING, key,
+                               firn_buf_slice(&bulk->expiring), err)
                          : rc;
 }
 
@@ -226,42 +490,32 @@ firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key, firn_slice 
                           firn_error *err)
 {
     int rc = check_put(bulk, key, stored, err);
-    return rc == FIRN_OK ? add(bulk, FIRN_ENTRY_EXPIRING, key, stored, err) : rc;
+    return rc == FIRN_OK ? add(&bulk->parts[0], FIRN_ENTRY_EXPIRING, key, stored, err) : rc;
 }
 
 uint64_t
 firn_db_bulk_count(const struct firn_db_bulk *bulk)
 {
-    return bulk->count;
+    return bulk->parts[0].count;
 }
 
 /* ---- committing ---- */
-
-static int
-give_entry(void *ctx, const struct firn_entry *sorted, firn_error *err)
-{
-    struct firn_db_bulk *bulk = ctx;
-    struct firn_entry entry = *sorted;
-    entry.sequence = bulk->sequence;
-    int rc = firn_bulk_load_add(bulk->inner, &entry, err);
-    return rc == FIRN_OK ? firn_storefile_progress_step(&bulk->progress, 0,
-                                                        entry.key.size + entry.value.size, err)
-                         : rc;
-}
 
 static bool
 is_small(const struct firn_db_bulk *bulk)
 {
     uint64_t half = bulk->db->limits.memtable / 2;
-    uint64_t bytes = bulk->taken_bytes + bulk->count * ENTRY_BYTES;
-    return bulk->sort != NULL && bytes <= (half < SMALL_BYTES ? half : SMALL_BYTES);
+    const struct part *part = &bulk->parts[0];
+    uint64_t bytes = part->sorted_bytes + part->sorted_count * ENTRY_BYTES;
+    return !bulk->inserts && part->sort != NULL &&
+           bytes <= (half < SMALL_BYTES ? half : SMALL_BYTES);
 }
 
 static int
 give_to_batch(void *ctx, const struct firn_entry *entry, firn_error *err)
 {
     struct firn_db_batch *batch = ((struct firn_db_bulk *)ctx)->batch;
-    struct firn_db_keyspace *keyspace = ((struct firn_db_bulk *)ctx)->keyspace;
+    struct firn_db_keyspace *keyspace = ((struct firn_db_bulk *)ctx)->parts[0].keyspace;
     const struct firn_storefile_op op = {keyspace->id, entry->kind, entry->key, entry->value};
     return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
@@ -271,9 +525,9 @@ static int
 commit_as_batch(struct firn_db_bulk *bulk, firn_error *err)
 {
     int rc;
-    DCHECK(bulk->sort != NULL && bulk->batch == NULL);
+    DCHECK(bulk->parts[0].sort != NULL && bulk->batch == NULL);
     FIRN_TRY(firn_db_batch_create(&bulk->batch, err));
-    FIRN_TRY(firn_bulk_sort_finish(bulk->sort, give_to_batch, bulk, err));
+    FIRN_TRY(firn_bulk_sort_finish(bulk->parts[0].sort, give_to_batch, bulk, err));
     rc = firn_db_write(bulk->db, bulk->batch, FIRN_DURABILITY_FULL, err);
 out:
     firn_db_batch_destroy(bulk->batch);
@@ -281,48 +535,200 @@ out:
     return rc;
 }
 
-/* What had to be sorted goes to runs. */
+/* What had to be sorted goes to runs of their own, if others are there. */
 static int
-write_sorted(struct firn_db_bulk *bulk, firn_error *err)
+write_sorted(struct part *part, firn_error *err)
 {
-    int rc = firn_storefile_progress_begin(&bulk->progress, "write", 0, bulk->taken_bytes, err);
-    return rc == FIRN_OK ? firn_bulk_sort_finish(bulk->sort, give_entry, bulk, err) : rc;
+    struct firn_db_bulk *bulk = part->bulk;
+    int rc = FIRN_OK;
+    if (part->sort == NULL) {
+        return FIRN_OK;
+    }
+    if (part->has_inner) {
+        FIRN_TRY(firn_bulk_load_create(part->keyspace->tree->lsm_tree, &part->rest, err));
+    }
+    struct giving giving = {.part = part,
+                            .load = part->has_inner ? part->rest : part->inner,
+                            .progress = &bulk->progress};
+    rc = firn_bulk_sort_finish(part->sort, give_entry, &giving, err);
+    firn_bulk_sort_destroy(part->sort);
+    part->sort = NULL;
+out:
+    return rc;
 }
 
-/* Writes the tree's memtables to runs, whatever else goes on. */
 static int
-flush_tree(struct firn_db_bulk *bulk, firn_error *err)
+write_parts(struct firn_db_bulk *bulk, firn_error *err)
+{
+    uint64_t bytes = 0;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        bytes += bulk->parts[i].sorted_bytes;
+    }
+    if (bytes > 0) {
+        FIRN_TRY(firn_storefile_progress_begin(&bulk->progress, "write", 0, bytes, err));
+    }
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        struct part *part = &bulk->parts[i];
+        FIRN_TRY(write_sorted(part, err));
+        FIRN_TRY(firn_bulk_load_finish(part->inner, err));
+        if (part->rest != NULL) {
+            FIRN_TRY(firn_bulk_load_finish(part->rest, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* ---- keys that are there already ---- */
+
+/* The next key of the store at or after one of the load. */
+static int
+step_to(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < STEPS && firn_db_cursor_valid(cursor); i++) {
+        if (firn_slice_compare(firn_db_cursor_key(cursor), key) >= 0) {
+            return FIRN_OK;
+        }
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+    if (firn_db_cursor_valid(cursor) && firn_slice_compare(firn_db_cursor_key(cursor), key) < 0) {
+        rc = firn_db_cursor_seek(cursor, key, err);
+    }
+out:
+    return rc;
+}
+
+/* Two lists of keys are gone through, each to where the other one stands. */
+static int
+find_common(struct part *part, const struct firn_bulk_load *load, struct firn_db_cursor *cursor,
+            firn_error *err)
+{
+    struct firn_bulk_keys *keys = NULL;
+    const firn_slice *key;
+    int rc;
+    FIRN_TRY(firn_bulk_keys_open(load, &keys, err));
+    while (firn_db_cursor_valid(cursor)) {
+        FIRN_TRY(firn_bulk_keys_seek(keys, firn_db_cursor_key(cursor), &key, err));
+        if (key == NULL) {
+            break;
+        }
+        if (firn_slice_equal(*key, firn_db_cursor_key(cursor))) {
+            rc = refuse_twice(part, *key, err);
+            break;
+        }
+        FIRN_TRY(step_to(cursor, *key, err));
+    }
+out:
+    firn_bulk_keys_close(keys);
+    return rc;
+}
+
+/* That the store has none of the keys of a load. */
+static int
+check_absent(struct part *part, const struct firn_bulk_load *load, firn_error *err)
+{
+    struct firn_db_cursor *cursor = NULL;
+    firn_slice lower;
+    firn_slice upper;
+    int rc = FIRN_OK;
+    firn_bulk_load_bounds(load, &lower, &upper);
+    if (upper.size == 0) {
+        return FIRN_OK;
+    }
+    const struct firn_db_cursor_options options = {
+        .lower = &lower, .upper = &upper, .keys_only = true};
+    FIRN_TRY(firn_db_cursor_open(part->keyspace, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    rc = find_common(part, load, cursor, err);
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* That no key of what came in order is among those that were sorted. */
+static int
+check_apart(struct part *part, firn_error *err)
+{
+    struct firn_bulk_keys *a = NULL;
+    struct firn_bulk_keys *b = NULL;
+    struct firn_buf key = {0};
+    const firn_slice *found = NULL;
+    firn_slice lower;
+    firn_slice upper;
+    int rc;
+    FIRN_TRY(firn_bulk_keys_open(part->inner, &a, err));
+    FIRN_TRY(firn_bulk_keys_open(part->rest, &b, err));
+    firn_bulk_load_bounds(part->rest, &lower, &upper);
+    FIRN_TRY(firn_bulk_keys_seek(a, lower, &found, err));
+    while (found != NULL) {
+        if (firn_buf_assign(&key, *found) != FIRN_OK) {
+            rc = firn_error_no_memory(err, "a load");
+            goto out;
+        }
+        FIRN_TRY(firn_bulk_keys_seek(b, firn_buf_slice(&key), &found, err));
+        if (found != NULL && firn_slice_equal(*found, firn_buf_slice(&key))) {
+            rc = refuse_twice(part, *found, err);
+            goto out;
+        }
+        struct firn_bulk_keys *other = a;
+        a = b;
+        b = other;
+    }
+out:
+    firn_bulk_keys_close(a);
+    firn_bulk_keys_close(b);
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+static int
+check_part(struct part *part, firn_error *err)
+{
+    int rc = check_absent(part, part->inner, err);
+    return rc == FIRN_OK && part->rest != NULL ? check_absent(part, part->rest, err) : rc;
+}
+
+/* ---- one commit ---- */
+
+/* Writes a tree's memtables to runs, whatever else goes on. */
+static int
+flush_tree(struct part *part, firn_error *err)
 {
     const struct firn_compaction_work_wish wish = {.flushes = true,
-                                                   .tree = bulk->keyspace->tree->lsm_tree};
-    struct firn_lsm *lsm = firn_db_image(bulk->db)->lsm;
+                                                   .tree = part->keyspace->tree->lsm_tree};
+    struct firn_lsm *lsm = firn_db_image(part->bulk->db)->lsm;
     int rc = FIRN_OK;
-    DCHECK(firn_db_is_led(bulk->db));
-    while (rc == FIRN_OK && !firn_bulk_load_is_clear(bulk->inner)) {
+    DCHECK(firn_db_is_led(part->bulk->db));
+    while (rc == FIRN_OK && !firn_bulk_load_is_clear(part->inner)) {
         struct firn_compaction_work *work;
         rc = firn_compaction_work_pick(lsm, &wish, &work, err);
         if (rc == FIRN_OK && work != NULL) {
             rc = firn_compaction_run(work, err);
         } else if (rc == FIRN_OK) {
             /* Somebody else is at it. If that fails, the next one picked is ours. */
-            firn_bulk_load_hold(bulk->inner);
-            firn_bulk_load_release(bulk->inner);
+            firn_bulk_load_hold(part->inner);
+            firn_bulk_load_release(part->inner);
         }
     }
     return rc;
 }
 
-/* The same beside other commits: some of them may come to be in memory behind it. */
+/* The same of all trees beside other commits: some of them may come to be in memory behind it. */
 static int
 flush_beside(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    const struct firn_compaction_work_wish wish = {.flushes = true,
-                                                   .tree = bulk->keyspace->tree->lsm_tree};
     firn_db_write_begin_exclusive(db);
     int rc = firn_db_pace_freeze_all(db, err);
     firn_db_write_end_exclusive(db);
-    return rc == FIRN_OK ? firn_db_jobs_finish(db, &wish, err) : rc;
+    for (size_t i = 0; i < bulk->part_count && rc == FIRN_OK; i++) {
+        const struct firn_compaction_work_wish wish = {
+            .flushes = true, .tree = bulk->parts[i].keyspace->tree->lsm_tree};
+        rc = firn_db_jobs_finish(db, &wish, err);
+    }
+    return rc;
 }
 
 static int
@@ -330,8 +736,12 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     DCHECK(firn_db_is_led(db));
-    if (bulk->keyspace->tree->is_dropping) {
-        return firn_db_get_refuse_dropped(bulk->keyspace, err);
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        if (bulk->parts[i].keyspace->tree->is_dropping) {
+            return bulk->inserts ? firn_error_set(err, FIRN_CONFLICT,
+                                                  "what the load is for was dropped meanwhile")
+                                 : firn_db_get_refuse_dropped(bulk->parts[i].keyspace, err);
+        }
     }
     if (db->commits.last_sequence >= bulk->sequence) {
         return firn_error_set(err, FIRN_CONFLICT, "too many commits came while the load was open");
@@ -339,22 +749,50 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
     return firn_db_write_refuse_failed(db, err);
 }
 
-/* Steps 2 to 4, with the leader's place and the works of the tree held back. */
+/* What may have changed since it was looked up without the leader's place. */
 static int
-install(struct firn_db_bulk *bulk, firn_error *err)
+check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
+{
+    int rc = FIRN_OK;
+    DCHECK(firn_db_is_led(bulk->db));
+    if (!bulk->inserts) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(bulk->insert.check(bulk->insert.ctx, err));
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        struct part *part = &bulk->parts[i];
+        const struct firn_db_tree *tree = part->keyspace->tree;
+        if (part->is_checked &&
+            atomic_load_explicit(&tree->written_at, memory_order_relaxed) > seen) {
+            FIRN_TRY(check_part(part, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* Steps 2 to 4, with the leader's place and the works of the trees held back. */
+static int
+install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    DCHECK(firn_db_is_led(db) && firn_bulk_load_is_clear(bulk->inner)); /* (I1) */
     CHECK(db->commits.last_sequence < bulk->sequence);
     int rc;
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        loads[i] = bulk->parts[i].inner;
+        DCHECK(firn_db_is_led(db) && firn_bulk_load_is_clear(loads[i])); /* (I1) */
+    }
     FIRN_TRY(firn_log_sync(db->log, err));
-    FIRN_TRY(firn_bulk_load_install(bulk->inner, err));
+    FIRN_TRY(firn_bulk_load_install(loads, bulk->part_count, err));
     FIRN_TRY(firn_db_replay_vouch_write(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0);
     db->commits.last_sequence = bulk->sequence;
-    /* For transactions that wrote the same keys: see db_txn.c. */
-    atomic_store_explicit(&bulk->keyspace->tree->written_at, bulk->sequence, memory_order_relaxed);
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        /* For transactions that wrote the same keys: see db_txn.c. */
+        atomic_store_explicit(&bulk->parts[i].keyspace->tree->written_at, bulk->sequence,
+                              memory_order_relaxed);
+    }
     firn_db_count(&db->counters.commits, 1);
     /* Pairs with the acquire load in firn_db_published: who sees it finds the runs. */
     atomic_store_explicit(&db->published, bulk->sequence, memory_order_release);
@@ -365,23 +803,57 @@ out:
     return rc;
 }
 
+/* With the leader's place. */
+static int
+commit_led(struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
+{
+    int rc;
+    struct firn_bulk_load **loads =
+        firn_alloc_array(bulk->part_count, sizeof(struct firn_bulk_load *));
+    if (loads == NULL) {
+        return firn_error_no_memory(err, "a load");
+    }
+    FIRN_TRY(check_commit(bulk, err));
+    FIRN_TRY(check_insert(bulk, seen, err));
+    FIRN_TRY(firn_db_pace_freeze_all(bulk->db, err));
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        if (bulk->parts[i].rest != NULL) {
+            FIRN_TRY(firn_bulk_load_join(bulk->parts[i].inner, bulk->parts[i].rest, err));
+        }
+        FIRN_TRY(flush_tree(&bulk->parts[i], err));
+    }
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        firn_bulk_load_hold(bulk->parts[i].inner);
+    }
+    rc = install(bulk, loads, err);
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        firn_bulk_load_release(bulk->parts[i].inner);
+    }
+out:
+    firn_free(loads);
+    return rc;
+}
+
 static int
 commit(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    int rc;
-    FIRN_TRY(bulk->sort == NULL ? FIRN_OK : write_sorted(bulk, err));
-    FIRN_TRY(firn_bulk_load_finish(bulk->inner, err));
+    int rc = bulk->inserts ? bulk->insert.check(bulk->insert.ctx, err) : FIRN_OK;
+    FIRN_TRY(rc); /* before what is gone by now is looked into */
+    FIRN_TRY(write_parts(bulk, err));
     FIRN_TRY(flush_beside(bulk, err));
-    firn_db_write_begin_exclusive(db);
-    rc = check_commit(bulk, err);
-    rc = rc == FIRN_OK ? firn_db_pace_freeze_all(db, err) : rc;
-    rc = rc == FIRN_OK ? flush_tree(bulk, err) : rc;
-    if (rc == FIRN_OK) {
-        firn_bulk_load_hold(bulk->inner);
-        rc = install(bulk, err);
-        firn_bulk_load_release(bulk->inner);
+    uint64_t seen = firn_db_published(db);
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        struct part *part = &bulk->parts[i];
+        if (part->is_checked) {
+            FIRN_TRY(check_part(part, err));
+        }
+        if (part->rest != NULL) {
+            FIRN_TRY(check_apart(part, err));
+        }
     }
+    firn_db_write_begin_exclusive(db);
+    rc = commit_led(bulk, seen, err);
     firn_db_write_end_exclusive(db);
 out:
     return rc;
@@ -395,7 +867,7 @@ firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
         return firn_error_set(err, FIRN_MISUSE, "the load is over");
     }
     bulk->is_over = true;
-    if (bulk->count == 0) {
+    if (bulk->parts[0].count == 0) {
         return FIRN_OK;
     }
     int rc = is_small(bulk) ? commit_as_batch(bulk, &found) : commit(bulk, &found);

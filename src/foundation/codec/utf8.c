@@ -78,6 +78,10 @@ firn_utf8_is_valid(firn_slice text)
             at += 8;
             continue;
         }
+        if (text.data[at] < 0x80) {
+            at++;
+            continue;
+        }
         uint32_t value;
         size_t size = firn_utf8_decode(firn_bytes(text.data + at, text.size - at), &value);
         if (size == 0) {

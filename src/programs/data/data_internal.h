@@ -33,6 +33,8 @@ extern const struct firn_command firn_data_table_list;
 extern const struct firn_command firn_data_table_show;
 extern const struct firn_command firn_data_table_drop;
 extern const struct firn_command firn_data_table_alter;
+extern const struct firn_command firn_data_exchange_import;
+extern const struct firn_command firn_data_exchange_export;
 extern const struct firn_command firn_data_query_insert;
 
 /* Opens the view that --at names; *out is NULL where it was not given. Returns an exit code. */

@@ -96,6 +96,37 @@ FIRN_MUST_CHECK int firn_rows_write_delete(struct firn_table *table, struct firn
                                            const firn_value *key, size_t key_count,
                                            firn_durability durability, firn_error *err);
 
+/* ---- loading: rows_bulk.c ----
+ *
+ * One thread at a time. */
+
+struct firn_table_bulk;
+struct firn_rows_bulk_options {
+    const char *const *columns; /* that values come for; NULL: all of the schema, in its order */
+    size_t column_count;
+    const struct firn_storefile_progress *progress; /* of the commit; copied */
+};
+FIRN_MUST_CHECK int firn_rows_bulk_open(struct firn_table *table,
+                                        const struct firn_rows_bulk_options *options,
+                                        struct firn_table_bulk **out, firn_error *err);
+/* FIRN_INVALID and FIRN_LIMIT for what is no row of the table: it is not taken, and the load goes on. After
+ * any other failure it can only be closed. FIRN_EXISTS names a row that came before with the same key,
+ * or the same in a unique index; that may also be found by a later call, or by the commit. */
+FIRN_MUST_CHECK int firn_rows_bulk_put(struct firn_table_bulk *bulk, const firn_value *values,
+                                       size_t count, firn_error *err);
+/* The same, of a row that has only some of the columns; is_given NULL: all. The others get their default, or the next
+ * number. */
+FIRN_MUST_CHECK int firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
+                                             const bool *is_given, size_t count, firn_error *err);
+uint64_t firn_rows_bulk_count(const struct firn_table_bulk *bulk);
+/* Owned by the load. */
+const struct firn_schema *firn_rows_bulk_schema(const struct firn_table_bulk *bulk);
+/* All rows and their entries, or nothing. FIRN_EXISTS as above, and where the table has such a row;
+ * FIRN_CONFLICT where the table was changed, or dropped. */
+FIRN_MUST_CHECK int firn_rows_bulk_commit(struct firn_table_bulk *bulk, firn_error *err);
+/* NULL is fine. */
+void firn_rows_bulk_close(struct firn_table_bulk *bulk);
+
 /* ---- reading: rows_read.c ---- */
 
 /* A row that was read, or none. */

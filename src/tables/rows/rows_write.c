@@ -81,8 +81,8 @@ end(struct writing *writing)
 
 /* ---- auto numbers ---- */
 
-static const struct firn_schema_column *
-auto_column(const struct firn_schema *schema)
+const struct firn_schema_column *
+firn_rows_write_auto_column(const struct firn_schema *schema)
 {
     const struct firn_schema_column *column = &schema->columns[schema->key_places[0]];
     return schema->key_count == 1 && column->is_auto ? column : NULL;
@@ -147,9 +147,9 @@ largest_of(firn_type type)
     }
 }
 
-static int
-take_auto(struct firn_table *table, const struct firn_schema_column *column, struct firn_cell *out,
-          firn_error *err)
+int
+firn_rows_write_take_auto(struct firn_table *table, const struct firn_schema_column *column,
+                          uint64_t *count, uint64_t *out, firn_error *err)
 {
     firn_os_mutex_lock(&table->mutex);
     bool is_known = table->has_next_auto;
@@ -159,24 +159,47 @@ take_auto(struct firn_table *table, const struct firn_schema_column *column, str
     if (rc != FIRN_OK) {
         return rc;
     }
+    uint64_t last = largest_of(column->type);
+    DCHECK(*count > 0);
     firn_os_mutex_lock(&table->mutex);
     next = table->next_auto > next ? table->next_auto : next;
-    bool fits = next <= largest_of(column->type);
+    bool fits = next <= last;
+    if (fits && *count > last - next) {
+        *count = last - next + 1;
+    }
     table->has_next_auto = true;
-    table->next_auto = fits ? next + 1 : next;
+    table->next_auto = fits ? next + *count : next;
     firn_os_mutex_unlock(&table->mutex);
     if (!fits) {
         return firn_error_set(err, FIRN_LIMIT, "the table '%s' has used up the numbers of '%s'",
                               firn_rows_name(table), (const char *)column->name.data);
     }
-    out->kind = firn_physical_of(column->type);
-    out->as.u64 = next;
+    *out = next;
     return FIRN_OK;
 }
 
+void
+firn_rows_write_return_auto(struct firn_table *table, uint64_t next, uint64_t end)
+{
+    firn_os_mutex_lock(&table->mutex);
+    if (table->next_auto == end) {
+        table->next_auto = next;
+    }
+    firn_os_mutex_unlock(&table->mutex);
+}
+
+static int
+take_auto(struct firn_table *table, const struct firn_schema_column *column, struct firn_cell *out,
+          firn_error *err)
+{
+    uint64_t count = 1;
+    out->kind = firn_physical_of(column->type);
+    return firn_rows_write_take_auto(table, column, &count, &out->as.u64, err);
+}
+
 /* A row is there under a number that was not given out. */
-static void
-note_auto(struct firn_table *table, const struct firn_cell *cell)
+uint64_t
+firn_rows_write_note_auto(struct firn_table *table, const struct firn_cell *cell)
 {
     uint64_t next = number_after(cell);
     firn_os_mutex_lock(&table->mutex);
@@ -184,6 +207,7 @@ note_auto(struct firn_table *table, const struct firn_cell *cell)
         table->next_auto = next;
     }
     firn_os_mutex_unlock(&table->mutex);
+    return next;
 }
 
 /* ---- cells ---- */
@@ -271,7 +295,7 @@ fill_column(struct writing *writing, size_t place, firn_error *err)
 static int
 fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
 {
-    const struct firn_schema_column *number = auto_column(writing->schema);
+    const struct firn_schema_column *number = firn_rows_write_auto_column(writing->schema);
     size_t number_place = number != NULL ? writing->schema->key_places[0] : 0;
     bool is_numbered = number != NULL && is_given(given, number_place);
     int rc = FIRN_OK;
@@ -279,7 +303,7 @@ fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
         rc = is_given(given, i) ? FIRN_OK : fill_column(writing, i, err);
     }
     if (rc == FIRN_OK && is_numbered) {
-        note_auto(writing->table, &writing->cells[number_place]);
+        (void)firn_rows_write_note_auto(writing->table, &writing->cells[number_place]);
     }
     return rc;
 }
@@ -501,7 +525,7 @@ write_put(struct writing *writing, void *ctx, firn_error *err)
     const struct put_work *work = ctx;
     int rc = write_row(writing, work->put, err);
     if (rc == FIRN_OK && work->out_auto != NULL) {
-        const struct firn_schema_column *column = auto_column(writing->schema);
+        const struct firn_schema_column *column = firn_rows_write_auto_column(writing->schema);
         *work->out_auto =
             column == NULL
                 ? firn_null()

@@ -183,6 +183,13 @@ FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *ol
 FIRN_MUST_CHECK int firn_schema_value_to_cell(const struct firn_schema_column *column,
                                               const firn_value *value, struct firn_cell *out,
                                               firn_error *err);
+/* From which number to which one a column of I8 to I64, DECIMAL, DATE or TIMESTAMP takes them; min > max for
+ * other types. */
+struct firn_schema_value_range {
+    int64_t min;
+    int64_t max;
+};
+struct firn_schema_value_range firn_schema_value_range_of(const struct firn_schema_column *column);
 /* A cell as value_to_cell or row_read gave it. */
 firn_value firn_schema_value_of(const struct firn_schema_column *column,
                                 const struct firn_cell *cell);

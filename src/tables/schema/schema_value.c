@@ -161,22 +161,34 @@ bits_of(firn_type type)
     return 8u << (type >= FIRN_TYPE_U8 ? type - FIRN_TYPE_U8 : type - FIRN_TYPE_I8);
 }
 
-static bool
-is_signed_in_range(const struct firn_schema_column *column, int64_t number)
+struct firn_schema_value_range
+firn_schema_value_range_of(const struct firn_schema_column *column)
 {
     int64_t limit;
     switch (column->type) {
     case FIRN_TYPE_DATE:
-        return number >= date_min && number <= date_max;
+        return (struct firn_schema_value_range){date_min, date_max};
     case FIRN_TYPE_TIMESTAMP:
-        return number >= date_min * day_us && number < (date_max + 1) * day_us;
+        return (struct firn_schema_value_range){date_min * day_us, (date_max + 1) * day_us - 1};
     case FIRN_TYPE_DECIMAL:
         limit = (int64_t)power_of_ten(column->precision);
-        return number > -limit && number < limit;
-    default:
+        return (struct firn_schema_value_range){1 - limit, limit - 1};
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
         limit = (int64_t)(UINT64_MAX >> (65 - bits_of(column->type)));
-        return number >= -limit - 1 && number <= limit;
+        return (struct firn_schema_value_range){-limit - 1, limit};
+    default:
+        return (struct firn_schema_value_range){1, 0};
     }
+}
+
+static bool
+is_signed_in_range(const struct firn_schema_column *column, int64_t number)
+{
+    struct firn_schema_value_range range = firn_schema_value_range_of(column);
+    return number >= range.min && number <= range.max;
 }
 
 static bool

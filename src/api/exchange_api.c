@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/exchange_api.c: the public face of imports and exports of tables: arguments are checked here, everything
+ * else is transfer/'s.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "api/api_store.h"
+#include "base/buf.h"
+#include "firn/exchange.h"
+#include "os/os.h"
+#include "rows/rows.h"
+#include "storefile/storefile.h"
+#include "transfer/transfer.h"
+
+static int
+check_form(const firn_text_form *form, firn_error *err)
+{
+    return form->size == sizeof *form
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_INVALID,
+                                "the form of a text has size %zu: fill it with its INIT macro",
+                                form->size);
+}
+
+static bool
+are_names(const char *const *names, size_t count)
+{
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        if (names[i] == NULL) {
+            return false;
+        }
+    }
+    return names != NULL || count == 0;
+}
+
+static struct firn_storefile_progress
+progress_of(const firn_callbacks *callbacks)
+{
+    return (struct firn_storefile_progress){
+        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = firn_os_default()};
+}
+
+int
+firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
+                  const firn_import_options *options, firn_import_statistics *statistics,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_import_options given = FIRN_IMPORT_OPTIONS_INIT;
+    firn_import_statistics report = FIRN_IMPORT_STATISTICS_INIT;
+    int rc = api_options_begin_result(statistics, sizeof(size_t), err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(table != NULL && read != NULL, err, "table and read must not be NULL");
+    API_OPEN(table, TABLE, err);
+    rc = api_options_read(&given, sizeof given, options, err);
+    rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(are_names(given.columns, given.column_count), err,
+                "names of columns must not be NULL");
+    const struct firn_transfer_source source = {read, ctx};
+    struct firn_storefile_progress progress = progress_of(&given.callbacks);
+    rc = firn_transfer_import(table, &source, &given, &progress, &report, err);
+    if (statistics != NULL) {
+        api_options_write(statistics, &report, sizeof report);
+    }
+    return rc;
+}
+
+int
+firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *options, char **out,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_guess_options given = FIRN_GUESS_OPTIONS_INIT;
+    struct firn_buf text = {0};
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(read != NULL, err, "read must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(are_names(given.key, given.key_count), err, "names of columns must not be NULL");
+    const struct firn_transfer_source source = {read, ctx};
+    rc = firn_transfer_guess(&source, &given, &text, err);
+    if (rc == FIRN_OK && firn_buf_append(&text, "", 1) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a definition");
+    }
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&text);
+    }
+    *out = (char *)text.data;
+    return rc;
+}
+
+static int
+export_from(firn_table *table, const struct firn_transfer_sink *sink,
+            const firn_export_options *options, firn_export_statistics *report, firn_error *err)
+{
+    const struct firn_rows_read read = {.txn = options->read.txn,
+                                        .view = options->read.snapshot,
+                                        .index = options->read.index,
+                                        .columns = options->read.columns,
+                                        .column_count = options->read.column_count};
+    struct firn_storefile_progress progress = progress_of(&options->callbacks);
+    return firn_transfer_export(table, sink, &options->form, &read, &progress, report, err);
+}
+
+int
+firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
+                  const firn_export_options *options, firn_export_statistics *statistics,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_export_options given = FIRN_EXPORT_OPTIONS_INIT;
+    firn_export_statistics report = FIRN_EXPORT_STATISTICS_INIT;
+    int rc = api_options_begin_result(statistics, sizeof(size_t), err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(table != NULL && write != NULL, err, "table and write must not be NULL");
+    API_OPEN(table, TABLE, err);
+    rc = api_options_read(&given, sizeof given, options, err);
+    rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.read.size == sizeof given.read, err,
+                "the options for reading must be filled with their INIT macro");
+    API_REQUIRE(are_names(given.read.columns, given.read.column_count), err,
+                "names of columns must not be NULL");
+    API_REQUIRE(given.read.txn == NULL || given.read.snapshot == NULL, err,
+                "txn and snapshot must not both be set");
+    const struct firn_transfer_sink sink = {write, ctx};
+    if (given.read.snapshot != NULL) {
+        API_OPEN(given.read.snapshot, SNAPSHOT, err);
+    }
+    if (given.read.txn != NULL) {
+        API_ENTER(given.read.txn, TXN, err);
+        rc = export_from(table, &sink, &given, &report, err);
+        firn_api_handle_leave(given.read.txn);
+    } else {
+        rc = export_from(table, &sink, &given, &report, err);
+    }
+    if (statistics != NULL) {
+        api_options_write(statistics, &report, sizeof report);
+    }
+    return rc;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/table_bulk_api.c: the public face of loads of tables.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "api/api_store.h"
+#include "firn/table.h"
+#include "os/os.h"
+#include "rows/rows.h"
+#include "storefile/storefile.h"
+
+static bool
+are_columns(const firn_table_bulk_options *options)
+{
+    for (size_t i = 0; options->columns != NULL && i < options->column_count; i++) {
+        if (options->columns[i] == NULL) {
+            return false;
+        }
+    }
+    return options->columns != NULL || options->column_count == 0;
+}
+
+int
+firn_table_bulk_open(firn_table *table, const firn_table_bulk_options *options,
+                     firn_table_bulk **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_table_bulk_options given = FIRN_TABLE_BULK_OPTIONS_INIT;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(table != NULL, err, "table must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(are_columns(&given), err, "names of columns must not be NULL");
+    const struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
+                                                     .ctx = given.callbacks.ctx,
+                                                     .os = firn_os_default()};
+    const struct firn_rows_bulk_options inner = {
+        .columns = given.columns, .column_count = given.column_count, .progress = &progress};
+    rc = firn_rows_bulk_open(table, &inner, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_BULK, NULL);
+}
+
+int
+firn_table_bulk_put(firn_table_bulk *bulk, const firn_value *values, size_t count, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(bulk != NULL && (values != NULL || count == 0), err,
+                "bulk and values must not be NULL");
+    API_ENTER(bulk, TABLE_BULK, err);
+    int inner_rc = firn_rows_bulk_put(bulk, values, count, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
+}
+
+uint64_t
+firn_table_bulk_count(const firn_table_bulk *bulk)
+{
+    bool is_open =
+        bulk != NULL && firn_api_handle_check(bulk, FIRN_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK;
+    return is_open ? firn_rows_bulk_count(bulk) : 0;
+}
+
+int
+firn_table_bulk_commit(firn_table_bulk *bulk, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
+    API_ENTER(bulk, TABLE_BULK, err);
+    int inner_rc = firn_rows_bulk_commit(bulk, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
+}
+
+void
+firn_table_bulk_close(firn_table_bulk *bulk)
+{
+    if (firn_api_handle_check(bulk, FIRN_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK) {
+        firn_api_handle_closing(bulk);
+        firn_rows_bulk_close(bulk);
+        firn_api_handle_closed(bulk);
+    }
+}

@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_exchange.c: firn db table import and export: a table from CSV or JSON lines, and as these.
+ *
+ * With --create the beginning of the text is read twice: to guess the columns, and as rows. What came from a
+ * pipe is kept in memory in between.
+ */
+#include "data/data_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+/* How many rejected lines are told, where they are not written to a file. */
+enum { TOLD_MAX = 10 };
+
+/* ---- the form of a text ---- */
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text);
+    size_t end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+static bool
+read_kind(const struct firn_cli *cli, const char *path, firn_text_kind *out)
+{
+    const char *given = firn_command_value(cli, "format");
+    bool is_json = given != NULL ? strcmp(given, "jsonl") == 0
+                                 : ends_with(path, ".jsonl") || ends_with(path, ".ndjson");
+    *out = is_json ? FIRN_TEXT_JSON_LINES : FIRN_TEXT_CSV;
+    return given == NULL || is_json || strcmp(given, "csv") == 0;
+}
+
+static bool
+read_delimiter(const struct firn_cli *cli, const char *path, char *out)
+{
+    const char *given = firn_command_value(cli, "delimiter");
+    if (given == NULL) {
+        *out = ends_with(path, ".tsv") ? '\t' : '\0';
+        return true;
+    }
+    bool is_tab = strcmp(given, "tab") == 0 || strcmp(given, "\\t") == 0;
+    *out = is_tab ? '\t' : given[0];
+    return is_tab || strlen(given) == 1;
+}
+
+/* Returns an exit code. */
+static int
+read_form(struct firn_cli *cli, const char *path, firn_text_form *out)
+{
+    if (!read_kind(cli, path, &out->kind)) {
+        return firn_command_misused(cli, "--format is csv or jsonl");
+    }
+    if (!read_delimiter(cli, path, &out->delimiter)) {
+        return firn_command_misused(cli, "--delimiter is one character, or tab");
+    }
+    out->no_header = firn_command_has(cli, "no-header");
+    out->null_text = firn_command_value(cli, "null");
+    if (out->kind == FIRN_TEXT_JSON_LINES && (out->no_header || out->null_text != NULL ||
+                                              firn_command_value(cli, "delimiter") != NULL)) {
+        return firn_command_misused(cli, "--no-header, --delimiter and --null are for CSV");
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+fail(firn_error *err, const char *what, const char *name)
+{
+    err->code = errno == ENOSPC ? FIRN_NO_SPACE : FIRN_IO;
+    err->os_errno = errno;
+    (void)snprintf(err->text, sizeof(err->text), "could not %s '%s': %s", what, name,
+                   strerror(errno));
+    return err->code;
+}
+
+/* ---- import ---- */
+
+struct source {
+    const char *name;
+    int fd;
+    struct firn_data_bytes kept; /* what was read for the guess */
+    size_t at;                   /* what of it was read again */
+    bool keeps;
+    bool has_no_memory;
+    struct firn_cli *cli;
+};
+
+struct rejects {
+    FILE *file; /* NULL: they are told */
+    uint64_t count;
+    struct source *source;
+};
+
+/* Reads from the file. Returns a code of the library. */
+static int
+read_file(struct source *source, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
+{
+    ssize_t got;
+    do {
+        struct pollfd input = {.fd = source->fd, .events = POLLIN};
+        (void)poll(&input, 1, -1);
+        int code = firn_command_go_on(err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+        got = read(source->fd, buffer, capacity);
+    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
+    if (got < 0) {
+        return fail(err, "read", source->name);
+    }
+    *out_size = (size_t)got;
+    return FIRN_OK;
+}
+
+static int
+read_source(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
+{
+    struct source *source = ctx;
+    size_t left = source->kept.size - source->at;
+    if (!source->keeps && left > 0) {
+        *out_size = left < capacity ? left : capacity;
+        memcpy(buffer, source->kept.data + source->at, *out_size);
+        source->at += *out_size;
+        return FIRN_OK;
+    }
+    int code = read_file(source, buffer, capacity, out_size, err);
+    if (code == FIRN_OK && source->keeps && *out_size > 0) {
+        if (firn_data_bytes_reserve(source->cli, &source->kept, *out_size) != FIRN_EXIT_OK) {
+            source->has_no_memory = true; /* it was told */
+            err->code = FIRN_NO_MEMORY;
+            (void)snprintf(err->text, sizeof(err->text), "%s", firn_code_text(FIRN_NO_MEMORY));
+            return FIRN_NO_MEMORY;
+        }
+        memcpy(source->kept.data + source->kept.size, buffer, *out_size);
+        source->kept.size += *out_size;
+    }
+    return code;
+}
+
+/* Returns an exit code. */
+static int
+open_source(struct firn_cli *cli, const char *path, struct source *out)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    out->cli = cli;
+    out->name = is_stdin ? "standard input" : path;
+    out->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    return out->fd >= 0
+               ? FIRN_EXIT_OK
+               : firn_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                           "could not open '%s': %s", path, strerror(errno));
+}
+
+static void
+close_source(struct source *source)
+{
+    if (source->fd > STDIN_FILENO) {
+        (void)close(source->fd); /* only read */
+    }
+    firn_data_bytes_deinit(&source->kept);
+}
+
+static int
+on_reject(void *ctx, const firn_import_reject *reject)
+{
+    struct rejects *rejects = ctx;
+    rejects->count++;
+    if (rejects->file != NULL) {
+        (void)fwrite(reject->text.data, 1, reject->text.size, rejects->file);
+        (void)fputc('\n', rejects->file); /* an error of the file is seen when it is closed */
+    }
+    if (rejects->count <= TOLD_MAX) {
+        firn_command_report_line("left out: %s", reject->why);
+    } else if (rejects->count == TOLD_MAX + 1) {
+        firn_command_report_line("left out: more lines, which are counted only");
+    }
+    return FIRN_OK;
+}
+
+/* The columns of the fields: those that were named, or of the table that was made. */
+struct columns {
+    struct firn_data_values_list named;
+    const char **guessed;
+    const char *const *names; /* NULL: neither */
+    size_t count;
+};
+
+/* Makes the table from the beginning of the text. Returns an exit code. */
+static int
+create_table(struct firn_cli *cli, firn_store *store, struct source *source,
+             const firn_text_form *form, struct columns *columns, firn_table_def **out_def)
+{
+    firn_error err;
+    firn_guess_options options = FIRN_GUESS_OPTIONS_INIT;
+    struct firn_data_values_list key = {NULL, NULL, 0};
+    const char *given_key = firn_command_value(cli, "key");
+    const char *sample = firn_command_value(cli, "sample");
+    uint64_t rows = 0;
+    char *text = NULL;
+    int exit_code = FIRN_EXIT_OK;
+    if (sample != NULL && !firn_command_number(sample, UINT32_MAX, &rows)) {
+        return firn_command_misused(cli, "--sample takes a number of rows");
+    }
+    if (given_key != NULL) {
+        exit_code = firn_data_values_split(cli, "--key", given_key, &key);
+        options.key = (const char *const *)key.items;
+        options.key_count = key.count;
+    }
+    options.form = *form;
+    options.sample_rows = (uint32_t)rows;
+    source->keeps = true;
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_import_guess(read_source, source, &options, &text, &err);
+        code = code == FIRN_OK ? firn_table_def_parse(text, out_def, &err) : code;
+        code = code == FIRN_OK ? firn_table_create(store, cli->arguments[1], *out_def, NULL, &err)
+                               : code;
+        if (code != FIRN_OK && !source->has_no_memory) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        } else if (code != FIRN_OK) {
+            exit_code = FIRN_EXIT_FAILED;
+        }
+    }
+    source->keeps = false;
+    if (exit_code == FIRN_EXIT_OK && columns->names == NULL) {
+        size_t first = given_key == NULL ? 1 : 0; /* not the column of numbers */
+        columns->guessed = calloc((*out_def)->column_count, sizeof(char *));
+        for (size_t i = first; columns->guessed != NULL && i < (*out_def)->column_count; i++) {
+            columns->guessed[columns->count++] = (*out_def)->columns[i].name;
+        }
+        columns->names = columns->guessed;
+        if (columns->guessed == NULL) {
+            exit_code = firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                                  firn_code_text(FIRN_NO_MEMORY));
+        }
+    }
+    if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
+        firn_term_out_format("%s: %s\n", cli->arguments[1], text);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_json_string("definition", text);
+    }
+    firn_release(text);
+    firn_data_values_list_deinit(&key);
+    return exit_code;
+}
+
+/* Returns an exit code. */
+static int
+open_rejects(struct firn_cli *cli, struct rejects *out, bool *out_skips)
+{
+    const char *path = firn_command_value(cli, "rejects");
+    const char *on_error = firn_command_value(cli, "on-error");
+    *out_skips = path != NULL || (on_error != NULL && strcmp(on_error, "skip") == 0);
+    if (on_error != NULL && strcmp(on_error, "skip") != 0 && strcmp(on_error, "stop") != 0) {
+        return firn_command_misused(cli, "--on-error is stop or skip");
+    }
+    if (path != NULL && on_error != NULL && strcmp(on_error, "stop") == 0) {
+        return firn_command_misused(cli, "--rejects and --on-error stop exclude each other");
+    }
+    if (path != NULL) {
+        out->file = fopen(path, "we");
+        if (out->file == NULL) {
+            return firn_command_report_error(cli, FIRN_IO, NULL, "could not open '%s': %s", path,
+                                             strerror(errno));
+        }
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* Returns an exit code. */
+static int
+close_rejects(struct firn_cli *cli, struct rejects *rejects, int exit_code)
+{
+    if (rejects->file == NULL) {
+        return exit_code;
+    }
+    bool has_failed = ferror(rejects->file) != 0;
+    has_failed = fclose(rejects->file) != 0 || has_failed;
+    return has_failed && exit_code == FIRN_EXIT_OK
+               ? firn_command_report_error(cli, FIRN_IO, NULL, "could not write '%s'",
+                                           firn_command_value(cli, "rejects"))
+               : exit_code;
+}
+
+/* Returns a code of the library. */
+static int
+import_rows(struct firn_cli *cli, firn_table *table, struct source *source,
+            firn_import_options *options, firn_import_statistics *statistics, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_task_notices_init(&notices, cli);
+    options->callbacks = firn_task_notices_callbacks(&notices);
+    int code = firn_table_import(table, read_source, source, options, statistics, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
+
+static void
+tell_imported(const struct firn_cli *cli, const firn_import_statistics *statistics)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_json_u64("rows", statistics->rows);
+    firn_term_json_u64("rejected", statistics->rejected);
+    if (!cli->quiet) {
+        firn_term_out_format("%s %s", firn_term_text_number(statistics->rows, number),
+                             firn_term_text_plural(statistics->rows, "row", "rows"));
+        if (statistics->rejected > 0) {
+            firn_term_out_format(", %s left out",
+                                 firn_term_text_number(statistics->rejected, number));
+        }
+        firn_term_out_text("\n");
+    }
+}
+
+/* Into a table that is there. Returns an exit code. */
+static int
+import_into(struct firn_cli *cli, firn_store *store, struct source *source,
+            firn_import_options *options)
+{
+    firn_error err;
+    firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
+    struct firn_data_table table = {.name = NULL};
+    struct rejects rejects = {.source = source};
+    bool skips;
+    int exit_code = open_rejects(cli, &rejects, &skips);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_open(cli, store, NULL, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        options->on_reject = skips ? on_reject : NULL;
+        options->reject_ctx = &rejects;
+        options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
+        if (import_rows(cli, table.table, source, options, &statistics, &err) != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        } else {
+            tell_imported(cli, &statistics);
+        }
+    }
+    firn_data_table_close(&table);
+    return close_rejects(cli, &rejects, exit_code);
+}
+
+static int
+run_import(struct firn_cli *cli)
+{
+    const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
+    const char *names = firn_command_value(cli, "columns");
+    bool creates = firn_command_has(cli, "create");
+    firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
+    struct source source = {.fd = -1};
+    struct columns columns = {.names = NULL};
+    firn_table_def *def = NULL;
+    firn_store *store = NULL;
+    int exit_code = read_form(cli, path, &options.form);
+    if (exit_code == FIRN_EXIT_OK && !creates &&
+        (firn_command_value(cli, "key") != NULL || firn_command_value(cli, "sample") != NULL)) {
+        exit_code = firn_command_misused(cli, "--key and --sample go with --create");
+    }
+    if (exit_code == FIRN_EXIT_OK && names != NULL) {
+        exit_code = firn_data_values_split(cli, "--columns", names, &columns.named);
+        columns.names = (const char *const *)columns.named.items;
+        columns.count = columns.named.count;
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_source(cli, path, &source);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK && creates) {
+        exit_code = create_table(cli, store, &source, &options.form, &columns, &def);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        options.columns = columns.names;
+        options.column_count = columns.count;
+        exit_code = import_into(cli, store, &source, &options);
+    }
+    close_source(&source);
+    free(columns.guessed);
+    firn_data_values_list_deinit(&columns.named);
+    firn_release(def);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- export ---- */
+
+struct sink {
+    const char *path; /* NULL: standard output */
+    int fd;
+};
+
+static int
+write_sink(void *ctx, firn_slice bytes, firn_error *err)
+{
+    struct sink *sink = ctx;
+    if (sink->path == NULL) {
+        firn_term_out_write(bytes.data, bytes.size);
+        return firn_command_go_on(err);
+    }
+    while (bytes.size > 0) {
+        ssize_t done = write(sink->fd, bytes.data, bytes.size);
+        if (done < 0 && errno != EINTR) {
+            return fail(err, "write", sink->path);
+        }
+        if (done > 0) {
+            bytes.data += done;
+            bytes.size -= (size_t)done;
+        }
+    }
+    return firn_command_go_on(err);
+}
+
+/* Returns an exit code. */
+static int
+open_sink(struct firn_cli *cli, const char *path, struct sink *out)
+{
+    bool replaces = firn_command_has(cli, "replace");
+    if (strcmp(path, "-") == 0) {
+        return cli->json ? firn_command_misused(cli, "--json needs a FILE for the rows")
+                         : FIRN_EXIT_OK;
+    }
+    out->path = path;
+    out->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replaces ? O_TRUNC : O_EXCL), 0666);
+    if (out->fd >= 0) {
+        return FIRN_EXIT_OK;
+    }
+    return firn_command_report_error(cli, errno == EEXIST ? FIRN_EXISTS : FIRN_IO,
+                                     errno == EEXIST ? "overwrite it with --replace" : NULL,
+                                     "could not create '%s': %s", path, strerror(errno));
+}
+
+/* An unfinished file goes. Returns an exit code. */
+static int
+close_sink(struct firn_cli *cli, struct sink *sink, int exit_code)
+{
+    if (sink->fd < 0) {
+        return exit_code;
+    }
+    bool has_failed = exit_code == FIRN_EXIT_OK && fsync(sink->fd) != 0 && errno != EINVAL &&
+                      errno != EROFS; /* a pipe or a device */
+    has_failed = (close(sink->fd) != 0 || has_failed) && exit_code == FIRN_EXIT_OK;
+    if (has_failed) {
+        exit_code = firn_command_report_error(cli, FIRN_IO, NULL, "could not write '%s': %s",
+                                              sink->path, strerror(errno));
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        (void)unlink(sink->path); /* the failure is told; what stays is not a whole file */
+    }
+    return exit_code;
+}
+
+/* Returns a code of the library. */
+static int
+export_rows(struct firn_cli *cli, firn_table *table, struct sink *sink,
+            firn_export_options *options, firn_export_statistics *statistics, firn_error *err)
+{
+    struct firn_task_notices notices;
+    firn_task_notices_init(&notices, cli);
+    options->callbacks = firn_task_notices_callbacks(&notices);
+    int code = firn_table_export(table, write_sink, sink, options, statistics, err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    return code;
+}
+
+/* Returns an exit code. */
+static int
+export_table(struct firn_cli *cli, firn_store *store, const char *path,
+             firn_export_options *options)
+{
+    firn_error err;
+    firn_export_statistics statistics = FIRN_EXPORT_STATISTICS_INIT;
+    struct firn_data_table table = {.name = NULL};
+    struct firn_data_values_list columns = {NULL, NULL, 0};
+    struct sink sink = {.fd = -1};
+    const char *names = firn_command_value(cli, "columns");
+    int exit_code = firn_data_table_open(cli, store, options->read.snapshot, &table);
+    if (exit_code == FIRN_EXIT_OK && names != NULL) {
+        exit_code = firn_data_values_split(cli, "--columns", names, &columns);
+        options->read.columns = (const char *const *)columns.items;
+        options->read.column_count = columns.count;
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_sink(cli, path, &sink);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        options->read.index = firn_command_value(cli, "order");
+        if (export_rows(cli, table.table, &sink, options, &statistics, &err) != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+    }
+    exit_code = close_sink(cli, &sink, exit_code);
+    if (exit_code == FIRN_EXIT_OK && sink.path != NULL) {
+        char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+        firn_term_json_u64("rows", statistics.rows);
+        firn_term_json_u64("bytes", statistics.bytes);
+        if (!cli->quiet) {
+            firn_term_out_format("%s %s\n", firn_term_text_number(statistics.rows, number),
+                                 firn_term_text_plural(statistics.rows, "row", "rows"));
+        }
+    }
+    firn_data_values_list_deinit(&columns);
+    firn_data_table_close(&table);
+    return exit_code;
+}
+
+static int
+run_export(struct firn_cli *cli)
+{
+    const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
+    firn_export_options options = FIRN_EXPORT_OPTIONS_INIT;
+    firn_store *store = NULL;
+    int exit_code = read_form(cli, path, &options.form);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &options.read.snapshot);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = export_table(cli, store, path, &options);
+    }
+    firn_snapshot_close(options.read.snapshot);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- descriptions ---- */
+
+static const struct firn_command_option import_options[] = {
+    {"format", 'f', "FORMAT", "csv or jsonl; by default what FILE's name says, or csv"},
+    {"no-header", 0, NULL, "the first line of the CSV has values, not names"},
+    {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
+    {"null", 0, "TEXT", "what an unquoted field of CSV is that is null; by default nothing"},
+    {"columns", 0, "COLUMN,...", "the columns that the fields of CSV are for, in order"},
+    {"create", 'c', NULL, "create the table, with columns as the CSV seems to have"},
+    {"key", 'k', "COLUMN,...", "with --create, the primary key"},
+    {"sample", 0, "ROWS", "with --create, how many rows to look at; by default 10,000"},
+    {"on-error", 0, "WHAT", "what to do about a line that is no row: stop (default) or skip"},
+    {"rejects", 'r', "FILE", "skip such lines, and write them to FILE"},
+    {"ignore-unknown", 0, NULL, "leave out what the table has no column for"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct firn_command firn_data_exchange_import = {
+    .name = "table import",
+    .summary = "Insert the rows of a CSV or JSON lines file into a table",
+    .arguments = "STORE TABLE [FILE]",
+    .options = import_options,
+    .help = "Without FILE, or if it is -, standard input is read. All rows are inserted by one\n"
+            "commit: all of them or none, and on disk when the command returns. A row whose\n"
+            "key is in the table already, or twice in the file, fails the import. Rows in\n"
+            "the order of the primary key are imported fastest.\n"
+            "\n"
+            "CSV is as in RFC 4180, in UTF-8; its header names the columns. A name that ends\n"
+            "in .tsv has tabs. JSON lines have an object on each line, with the columns as\n"
+            "members. A column that does not come gets its default, or the next number.\n"
+            "\n"
+            "With --create the types of the columns are guessed from the first rows. Without\n"
+            "--key the rows are numbered in a column \"row\". The table stays if the import\n"
+            "fails. The store is created if it does not exist.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db table import shop.firn goods goods.csv", "insert the rows of a file"},
+            {"firn db table import -c -k id shop.firn orders orders.csv",
+             "create the table orders from a file"},
+            {"firn db table import -r bad.csv shop.firn goods goods.csv",
+             "insert what is right, and keep the other lines in bad.csv"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_import,
+};
+
+const struct firn_command firn_data_exchange_export = {
+    .name = "table export",
+    .summary = "Write the rows of a table as CSV or JSON lines",
+    .arguments = "STORE TABLE [FILE]",
+    .options =
+        (const struct firn_command_option[]){
+            {"format", 'f', "FORMAT", "csv or jsonl; by default what FILE's name says, or csv"},
+            {"no-header", 0, NULL, "do not begin the CSV with the names of the columns"},
+            {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
+            {"null", 0, "TEXT", "what stands for null in CSV; by default nothing"},
+            {"columns", 0, "COLUMN,...", "write only these columns, in this order"},
+            {"order", 0, "INDEX", "in the order of this index"},
+            {"at", 0, "REF", "as the checkpoint REF has the table"},
+            {"replace", 0, NULL, "overwrite FILE if it exists"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "Without FILE, or if it is -, the rows go to standard output. They are those of\n"
+            "one moment. firn db table import reads the same rows from what is written.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db table export shop.firn goods goods.csv", "write all rows of goods"},
+            {"firn db table export -f jsonl shop.firn goods | jq .name",
+             "print the names of all goods"},
+            {NULL, NULL},
+        },
+    .run = run_export,
+};

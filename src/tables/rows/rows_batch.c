@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_batch.c: rows of a load gather column by column, as runs of columns take them.
+ *
+ * Numbers lie side by side, in memory that is there for as many rows as a batch may have; bytes lie one after
+ * the other, with their sizes beside them. While one batch gathers, another one is being written
+ * (rows_bulk.c).
+ *
+ * Memory: of a batch, 8 bytes for each number and 4 for each size, for ROWS_MAX rows; and up to BYTES_MAX of
+ * keys and bytes, beside the last row's.
+ */
+#include "rows/rows_batch.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { ROWS_MAX = 32 << 10, BYTES_MAX = 4 << 20, WORD_BITS = 64 };
+
+struct column {
+    uint32_t place; /* in the schema */
+    uint32_t width;
+    bool is_bytes;
+    bool has_null;
+    uint8_t *numbers;
+    uint64_t *valid;
+    struct firn_buf bytes;
+};
+
+struct firn_rows_batch {
+    struct column *columns;
+    struct firn_run_column *given;
+    size_t count;
+    size_t rows;
+    size_t bytes;
+    uint32_t *key_sizes;
+    struct firn_buf keys;
+};
+
+static size_t
+words(void)
+{
+    return ROWS_MAX / WORD_BITS;
+}
+
+static int
+create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
+{
+    batch->columns = firn_alloc_zeroed(schema->column_count * sizeof *batch->columns);
+    batch->given = firn_alloc_zeroed(schema->column_count * sizeof *batch->given);
+    batch->key_sizes = firn_alloc_array(ROWS_MAX, sizeof *batch->key_sizes);
+    if (batch->columns == NULL || batch->given == NULL || batch->key_sizes == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < schema->column_count; i++) {
+        struct column *column = &batch->columns[i];
+        enum firn_physical kind = firn_physical_of(schema->columns[i].type);
+        column->place = (uint32_t)i;
+        column->is_bytes = kind == FIRN_PHYSICAL_BYTES;
+        column->width = column->is_bytes || kind == FIRN_PHYSICAL_F32 ? 4 : 8;
+        batch->given[i].id = schema->columns[i].id;
+        batch->count++;
+        column->numbers = firn_alloc_array(ROWS_MAX, column->width);
+        column->valid = firn_alloc_zeroed(words() * sizeof(uint64_t));
+        if (column->numbers == NULL || column->valid == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_rows_batch_create(const struct firn_schema *schema, struct firn_rows_batch **out,
+                       firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    if (*out == NULL || create_columns(*out, schema) != FIRN_OK) {
+        firn_rows_batch_destroy(*out);
+        *out = NULL;
+        return firn_error_no_memory(err, "a load");
+    }
+    return FIRN_OK;
+}
+
+void
+firn_rows_batch_destroy(struct firn_rows_batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        firn_free(batch->columns[i].numbers);
+        firn_free(batch->columns[i].valid);
+        firn_buf_deinit(&batch->columns[i].bytes);
+    }
+    firn_free(batch->columns);
+    firn_free(batch->given);
+    firn_free(batch->key_sizes);
+    firn_buf_deinit(&batch->keys);
+    firn_free(batch);
+}
+
+void
+firn_rows_batch_clear(struct firn_rows_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct column *column = &batch->columns[i];
+        if (column->has_null) {
+            memset(column->valid, 0, words() * sizeof(uint64_t));
+            column->has_null = false;
+        }
+        firn_buf_clear(&column->bytes);
+    }
+    firn_buf_clear(&batch->keys);
+    batch->rows = 0;
+    batch->bytes = 0;
+}
+
+bool
+firn_rows_batch_is_full(const struct firn_rows_batch *batch)
+{
+    return batch->rows == ROWS_MAX || batch->bytes >= BYTES_MAX;
+}
+
+size_t
+firn_rows_batch_rows(const struct firn_rows_batch *batch)
+{
+    return batch->rows;
+}
+
+/* From here on a bit says of each row whether it has a value. */
+static void
+begin_nulls(const struct firn_rows_batch *batch, struct column *column)
+{
+    column->has_null = true;
+    for (size_t i = 0; i < batch->rows; i++) {
+        column->valid[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
+    }
+}
+
+static int
+put_bytes(struct firn_rows_batch *batch, struct column *column, firn_slice bytes)
+{
+    if (bytes.size > column->bytes.capacity - column->bytes.size &&
+        firn_buf_reserve(&column->bytes, bytes.size) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    if (bytes.size > 0) {
+        memcpy(column->bytes.data + column->bytes.size, bytes.data, bytes.size);
+    }
+    column->bytes.size += bytes.size;
+    batch->bytes += bytes.size;
+    firn_store_le32(column->numbers + 4 * batch->rows, (uint32_t)bytes.size);
+    return FIRN_OK;
+}
+
+int
+firn_rows_batch_put(struct firn_rows_batch *batch, const struct firn_cell *cells, firn_slice key)
+{
+    size_t row = batch->rows;
+    DCHECK(row < ROWS_MAX && key.size > 0);
+    for (size_t i = 0; i < batch->count; i++) {
+        struct column *column = &batch->columns[i];
+        const struct firn_cell *cell = &cells[i];
+        bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
+        if (is_null && !column->has_null) {
+            begin_nulls(batch, column);
+        }
+        if (column->has_null && !is_null) {
+            column->valid[row / WORD_BITS] |= UINT64_C(1) << row % WORD_BITS;
+        }
+        if (column->is_bytes) {
+            if (put_bytes(batch, column, is_null ? firn_bytes(NULL, 0) : cell->as.bytes) !=
+                FIRN_OK) {
+                return FIRN_NO_MEMORY;
+            }
+        } else if (column->width == 8) {
+            uint64_t bits = is_null ? 0 : cell->as.u64;
+            memcpy(column->numbers + 8 * row, &bits, 8);
+        } else {
+            float number = is_null ? 0 : cell->as.f32;
+            memcpy(column->numbers + 4 * row, &number, 4);
+        }
+    }
+    if (firn_buf_append_slice(&batch->keys, key) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    batch->key_sizes[row] = (uint32_t)key.size;
+    batch->bytes += key.size;
+    batch->rows++;
+    return FIRN_OK;
+}
+
+void
+firn_rows_batch_columns(struct firn_rows_batch *batch, struct firn_run_columns *out)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct column *column = &batch->columns[i];
+        batch->given[i].numbers = column->numbers;
+        batch->given[i].bytes = column->bytes.data;
+        batch->given[i].valid = column->has_null ? column->valid : NULL;
+    }
+    *out = (struct firn_run_columns){.columns = batch->given,
+                                     .column_count = batch->count,
+                                     .rows = batch->rows,
+                                     .keys = batch->keys.data,
+                                     .key_sizes = batch->key_sizes};
+}

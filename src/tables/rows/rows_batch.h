@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_batch.h: rows of a load, column by column.
+ *
+ * One thread at a time.
+ */
+#ifndef FIRN_ROWS_ROWS_BATCH_H
+#define FIRN_ROWS_ROWS_BATCH_H
+
+#include "block/run_kind.h"
+#include "schema/schema.h"
+
+struct firn_rows_batch;
+/* An empty one, of all columns of a schema. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_rows_batch_create(const struct firn_schema *schema,
+                                           struct firn_rows_batch **out, firn_error *err);
+/* NULL is fine. */
+void firn_rows_batch_destroy(struct firn_rows_batch *batch);
+void firn_rows_batch_clear(struct firn_rows_batch *batch);
+/* Copies a row: a cell for each column, and its key. Requires: the batch is not full. After FIRN_NO_MEMORY it can only
+ * be destroyed. */
+FIRN_MUST_CHECK int firn_rows_batch_put(struct firn_rows_batch *batch,
+                                        const struct firn_cell *cells, firn_slice key);
+bool firn_rows_batch_is_full(const struct firn_rows_batch *batch);
+size_t firn_rows_batch_rows(const struct firn_rows_batch *batch);
+/* All of it, borrowed until the next call. */
+void firn_rows_batch_columns(struct firn_rows_batch *batch, struct firn_run_columns *out);
+
+#endif

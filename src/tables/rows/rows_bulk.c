@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_bulk.c: many rows inserted by one commit that bypasses the log.
+ *
+ * A load of a table is one of the store (store/db_bulk.c) into several keyspaces: part 0 is the table's,
+ * the others are those of its indexes. Rows that come in the order of the key are written once, to
+ * where they stay; others are sorted first, as the entries of indexes always are. The store sees to it
+ * that no key is there twice, neither of a row nor of a unique index, when it commits; so a row that is
+ * there already is found late, and fails the load as a whole.
+ *
+ * (I1) A row that was refused for its values has added nothing: all its entries are made before the first
+ *      one is given to the load.
+ * (I2) What is committed fits the table: the commit, while no other one can come, compares the record of
+ *      the schema with that which the rows were made by. An index that is added meanwhile conflicts with
+ *      the load, or the load with it.
+ *
+ * Rows gather column by column (rows_batch.c) as long as they come in order, which is several times faster
+ * than one by one. If the table has no index, whole batches are written on another thread, while the next one
+ * gathers.
+ *
+ * (I3) Nothing else is done with the inner load while a batch is being written: whoever needs it waits.
+ *      What that has found is told by the next call.
+ *
+ * Auto numbers are taken from the table in blocks; what is left of the last one is given back if nobody
+ * took a number since.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/utf8.h"
+#include "rows/rows_batch.h"
+#include "rows/rows_internal.h"
+#include "schema/schema_literal.h"
+#include "storefile/storefile.h"
+
+enum { AUTO_BLOCK = 4096, TEXT_MAX = 120 };
+
+struct firn_table_bulk {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_table *table;
+    struct firn_schema *schema;
+    struct firn_buf record; /* of that schema */
+    struct firn_db_bulk *inner;
+    const struct firn_schema_column *number; /* the auto column; NULL: there is none */
+    uint32_t *places;                        /* of the columns that values come for */
+    size_t place_count;
+    struct firn_schema_value_range *ranges; /* of each of the schema */
+    struct firn_cell *cells;                /* of a row: defaults, but for those columns */
+    bool *is_given;                         /* of each column of the schema */
+    uint64_t next_auto;                     /* to be given, up to auto_end */
+    uint64_t auto_end;
+    struct firn_buf key;
+    struct firn_buf tuple;
+    struct firn_buf *index_keys; /* of each index; after them, as many values */
+    uint64_t count;
+
+    /* Rows in order, column by column. */
+    bool may_gather; /* the key is as a batch takes it, and nothing came out of order so far */
+    struct firn_rows_batch *batch;   /* gathers; NULL: none was begun */
+    struct firn_rows_batch *writing; /* is being written, or empty; NULL: as above */
+    struct firn_os_jobs *jobs;       /* NULL: batches are written at once */
+    struct firn_buf batch_key;       /* of the last row of batch */
+    struct firn_buf writing_key;
+    int written; /* what writing returned: see (I3) */
+    firn_error write_error;
+    bool has_failed; /* rows that were taken are lost: there is no commit */
+};
+
+static struct firn_buf *
+index_values(struct firn_table_bulk *bulk)
+{
+    return bulk->index_keys + bulk->schema->index_count;
+}
+
+/* ---- what a row's key is, for messages ---- */
+
+static int
+append_part(const struct firn_schema_column *column, bool is_nullable, firn_slice *rest,
+            struct firn_buf *out)
+{
+    struct firn_buf memory = {0};
+    struct firn_cell cell;
+    int rc;
+    FIRN_TRY(firn_tuple_key_read(rest, column->type, is_nullable, &memory, &cell));
+    rc = cell.kind == FIRN_PHYSICAL_NONE ? firn_buf_append_slice(out, firn_str("null"))
+                                         : firn_schema_literal_append(column, &cell, out);
+out:
+    firn_buf_deinit(&memory);
+    return rc;
+}
+
+/* Appends the columns of a key: (1, 'Ada'). What cannot be written is left out. */
+static void
+append_key(const struct firn_schema *schema, const struct firn_schema_index *index, firn_slice key,
+           struct firn_buf *out)
+{
+    size_t count = index != NULL ? index->column_count : schema->key_count;
+    const uint32_t *places = index != NULL ? index->places : schema->key_places;
+    int rc = firn_buf_append_slice(out, firn_str("("));
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        rc = i > 0 ? firn_buf_append_slice(out, firn_str(", ")) : FIRN_OK;
+        rc =
+            rc == FIRN_OK ? append_part(&schema->columns[places[i]], index != NULL, &key, out) : rc;
+    }
+    if (out->size > TEXT_MAX) {
+        out->size = TEXT_MAX;
+        while (out->size > 0 && (out->data[out->size - 1] & 0xc0) == 0x80) {
+            out->size--;
+        }
+        out->size -= out->size > 0; /* the beginning of a character that may be cut */
+        FIRN_IGNORE(firn_buf_append_slice(out, firn_str("...")));
+    }
+    FIRN_IGNORE(firn_buf_append_slice(out, firn_str(")")));
+}
+
+static int
+refuse(void *ctx, size_t part, firn_slice key, firn_error *err)
+{
+    const struct firn_table_bulk *bulk = ctx;
+    const struct firn_schema *schema = bulk->schema;
+    DCHECK(part <= schema->index_count);
+    const struct firn_schema_index *index = part > 0 ? &schema->indexes[part - 1] : NULL;
+    struct firn_buf text = {0};
+    int rc;
+    append_key(schema, index, key, &text);
+    int size = (int)text.size;
+    const char *shown = size > 0 ? (const char *)text.data : "";
+    if (index == NULL) {
+        rc = firn_error_set(err, FIRN_EXISTS,
+                            "the table '%s' has, or would have twice, a row with the key %.*s",
+                            firn_rows_name(bulk->table), size, shown);
+    } else {
+        rc = firn_error_set(
+            err, FIRN_EXISTS, "two rows of the table '%s' would have %.*s in the unique index '%s'",
+            firn_rows_name(bulk->table), size, shown, (const char *)index->name.data);
+    }
+    firn_buf_deinit(&text);
+    return rc;
+}
+
+/* (I2) */
+static int
+check_schema(void *ctx, firn_error *err)
+{
+    const struct firn_table_bulk *bulk = ctx;
+    struct firn_buf record = {0};
+    int rc = firn_db_get(bulk->table->schemas, firn_rows_schema_key(bulk->table), &record, err);
+    if (rc == FIRN_NOT_FOUND ||
+        (rc == FIRN_OK &&
+         !firn_slice_equal(firn_buf_slice(&record), firn_buf_slice(&bulk->record)))) {
+        rc = firn_error_set(err, FIRN_CONFLICT,
+                            "the table '%s' was changed while rows were loaded into it",
+                            firn_rows_name(bulk->table));
+    }
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+/* ---- opening and closing ---- */
+
+/* Floating-point numbers in keys are not always those of the row: see tuple.h. */
+static bool
+has_plain_key(const struct firn_schema *schema)
+{
+    bool is_plain = true;
+    for (size_t i = 0; i < schema->key_count; i++) {
+        enum firn_physical kind = firn_physical_of(schema->columns[schema->key_places[i]].type);
+        is_plain = is_plain && kind != FIRN_PHYSICAL_F32 && kind != FIRN_PHYSICAL_F64;
+    }
+    return is_plain;
+}
+
+static int
+read_schema(struct firn_table_bulk *bulk, struct firn_db_view *view, firn_error *err)
+{
+    struct firn_table *table = bulk->table;
+    int rc;
+    FIRN_TRY(firn_rows_schema(table, view, &bulk->schema, err));
+    FIRN_TRY(firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &bulk->record, err));
+    bulk->number = firn_rows_write_auto_column(bulk->schema);
+    bulk->may_gather = has_plain_key(bulk->schema);
+out:
+    return rc;
+}
+
+static int
+allocate(struct firn_table_bulk *bulk, firn_error *err)
+{
+    const struct firn_schema *schema = bulk->schema;
+    bulk->places = firn_alloc_array(schema->column_count, sizeof *bulk->places);
+    bulk->cells = firn_alloc_zeroed(schema->column_count * sizeof *bulk->cells);
+    bulk->is_given = firn_alloc_zeroed(schema->column_count * sizeof *bulk->is_given);
+    bulk->ranges = firn_alloc_array(schema->column_count, sizeof *bulk->ranges);
+    bulk->index_keys = firn_alloc_zeroed((2 * schema->index_count + 1) * sizeof *bulk->index_keys);
+    return bulk->places != NULL && bulk->cells != NULL && bulk->is_given != NULL &&
+                   bulk->ranges != NULL && bulk->index_keys != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a load");
+}
+
+static int
+take_column(struct firn_table_bulk *bulk, uint32_t place, firn_error *err)
+{
+    if (bulk->is_given[place]) {
+        return firn_error_set(err, FIRN_INVALID, "the column '%s' is given twice",
+                              (const char *)bulk->schema->columns[place].name.data);
+    }
+    bulk->is_given[place] = true;
+    bulk->places[bulk->place_count++] = place;
+    return FIRN_OK;
+}
+
+/* Which columns values come for. */
+static int
+take_columns(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *options,
+             firn_error *err)
+{
+    const struct firn_schema *schema = bulk->schema;
+    int rc = FIRN_OK;
+    if (options->columns == NULL) {
+        for (uint32_t i = 0; i < schema->column_count; i++) {
+            FIRN_TRY(take_column(bulk, i, err));
+        }
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < options->column_count; i++) {
+        const struct firn_schema_column *column;
+        FIRN_TRY(firn_schema_require(schema, firn_str(options->columns[i]), &column, err));
+        FIRN_TRY(take_column(bulk, (uint32_t)(column - schema->columns), err));
+    }
+out:
+    return rc;
+}
+
+/* The others get their defaults, now. */
+static int
+take_defaults(struct firn_table_bulk *bulk, firn_error *err)
+{
+    for (size_t i = 0; i < bulk->schema->column_count; i++) {
+        const struct firn_schema_column *column = &bulk->schema->columns[i];
+        bulk->cells[i] = column->default_value;
+        if (!bulk->is_given[i] && !column->is_nullable && !column->is_auto &&
+            column->default_value.kind == FIRN_PHYSICAL_NONE) {
+            return firn_error_set(err, FIRN_INVALID,
+                                  "the column '%s' may not be null, and has no default",
+                                  (const char *)column->name.data);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+open_inner(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *options,
+           struct firn_db_view *view, firn_error *err)
+{
+    const struct firn_schema *schema = bulk->schema;
+    struct firn_db_bulk_part parts[1 + FIRN_TABLE_INDEXES_MAX] = {
+        {.keyspace = bulk->table->rows, .is_unique = true}};
+    int rc = FIRN_OK;
+    CHECK(schema->index_count <= FIRN_TABLE_INDEXES_MAX);
+    for (size_t i = 0; i < schema->index_count; i++) {
+        struct firn_db_bulk_part *part = &parts[1 + i];
+        part->is_scattered = true;
+        part->is_unique = schema->indexes[i].is_unique;
+        FIRN_TRY(
+            firn_rows_index_keyspace(bulk->table, view, &schema->indexes[i], &part->keyspace, err));
+    }
+    const struct firn_db_bulk_insert insert = {.parts = parts,
+                                               .count = 1 + schema->index_count,
+                                               .progress = options->progress,
+                                               .refuse = refuse,
+                                               .check = check_schema,
+                                               .ctx = bulk};
+    rc = firn_db_bulk_open_insert(bulk->table->db, &insert, &bulk->inner, err);
+out:
+    return rc;
+}
+
+int
+firn_rows_bulk_open(struct firn_table *table, const struct firn_rows_bulk_options *options,
+                    struct firn_table_bulk **out, firn_error *err)
+{
+    struct firn_db_view *view = NULL;
+    int rc;
+    *out = NULL;
+    if (firn_db_is_read_only(table->db)) {
+        return firn_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
+    }
+    struct firn_table_bulk *bulk = firn_alloc_zeroed(sizeof *bulk);
+    if (bulk == NULL) {
+        return firn_error_no_memory(err, "a load");
+    }
+    firn_os_process_init_mark(&bulk->mark);
+    bulk->table = table;
+    FIRN_TRY(firn_db_view_open(table->db, &view, err));
+    FIRN_TRY(read_schema(bulk, view, err));
+    FIRN_TRY(allocate(bulk, err));
+    FIRN_TRY(take_columns(bulk, options, err));
+    FIRN_TRY(take_defaults(bulk, err));
+    for (size_t i = 0; i < bulk->schema->column_count; i++) {
+        bulk->ranges[i] = firn_schema_value_range_of(&bulk->schema->columns[i]);
+    }
+    FIRN_TRY(open_inner(bulk, options, view, err));
+    *out = bulk;
+    bulk = NULL;
+out:
+    firn_db_view_close(view);
+    firn_rows_bulk_close(bulk);
+    return rc;
+}
+
+void
+firn_rows_bulk_close(struct firn_table_bulk *bulk)
+{
+    if (bulk == NULL) {
+        return;
+    }
+    firn_os_jobs_destroy(bulk->jobs); /* (I3) */
+    firn_rows_batch_destroy(bulk->batch);
+    firn_rows_batch_destroy(bulk->writing);
+    firn_buf_deinit(&bulk->batch_key);
+    firn_buf_deinit(&bulk->writing_key);
+    firn_db_bulk_close(bulk->inner);
+    if (bulk->index_keys != NULL) {
+        for (size_t i = 0; i < 2 * bulk->schema->index_count; i++) {
+            firn_buf_deinit(&bulk->index_keys[i]);
+        }
+    }
+    if (bulk->next_auto < bulk->auto_end) {
+        firn_rows_write_return_auto(bulk->table, bulk->next_auto, bulk->auto_end);
+    }
+    firn_free(bulk->index_keys);
+    firn_free(bulk->places);
+    firn_free(bulk->cells);
+    firn_free(bulk->is_given);
+    firn_free(bulk->ranges);
+    firn_buf_deinit(&bulk->record);
+    firn_buf_deinit(&bulk->key);
+    firn_buf_deinit(&bulk->tuple);
+    firn_schema_unref(bulk->schema);
+    firn_free(bulk);
+}
+
+const struct firn_schema *
+firn_rows_bulk_schema(const struct firn_table_bulk *bulk)
+{
+    return bulk->schema;
+}
+
+uint64_t
+firn_rows_bulk_count(const struct firn_table_bulk *bulk)
+{
+    return bulk->count;
+}
+
+/* ---- batches ---- */
+
+static void
+write_batch(void *arg)
+{
+    struct firn_table_bulk *bulk = arg;
+    struct firn_run_columns columns;
+    firn_rows_batch_columns(bulk->writing, &columns);
+    bulk->written = firn_db_bulk_insert_columns(
+        bulk->inner, 0, &columns, firn_buf_slice(&bulk->writing_key), &bulk->write_error);
+    firn_rows_batch_clear(bulk->writing);
+}
+
+/* Waits for what is being written. (I3) */
+static int
+wait_for_batch(struct firn_table_bulk *bulk, firn_error *err)
+{
+    if (bulk->jobs != NULL) {
+        firn_os_jobs_wait(bulk->jobs);
+    }
+    if (bulk->written != FIRN_OK && err != NULL) {
+        *err = bulk->write_error;
+    }
+    return bulk->written;
+}
+
+/* Has the batch that gathered written, on another thread if there is one. */
+static int
+flush_batch(struct firn_table_bulk *bulk, firn_error *err)
+{
+    int rc;
+    if (bulk->batch == NULL || firn_rows_batch_rows(bulk->batch) == 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(wait_for_batch(bulk, err));
+    struct firn_rows_batch *batch = bulk->writing;
+    bulk->writing = bulk->batch;
+    bulk->batch = batch;
+    DCHECK(firn_rows_batch_rows(batch) == 0);
+    struct firn_buf key = bulk->writing_key;
+    bulk->writing_key = bulk->batch_key;
+    bulk->batch_key = key;
+    firn_buf_clear(&bulk->batch_key);
+    if (firn_buf_append_slice(&bulk->batch_key, firn_buf_slice(&bulk->writing_key)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a load");
+    }
+    if (bulk->jobs == NULL) {
+        write_batch(bulk);
+        rc = wait_for_batch(bulk, err);
+    } else {
+        rc = firn_os_jobs_submit(bulk->jobs, write_batch, bulk, err);
+    }
+out:
+    return rc;
+}
+
+/* All that gathered is with the inner load, which nobody else uses. */
+static int
+drain(struct firn_table_bulk *bulk, firn_error *err)
+{
+    int rc = flush_batch(bulk, err);
+    return rc == FIRN_OK ? wait_for_batch(bulk, err) : rc;
+}
+
+/* The first row that gathers. */
+static int
+begin_batches(struct firn_table_bulk *bulk, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_rows_batch_create(bulk->schema, &bulk->batch, err));
+    FIRN_TRY(firn_rows_batch_create(bulk->schema, &bulk->writing, err));
+    if (bulk->schema->index_count == 0 && firn_os_has_threads(firn_db_os(bulk->table->db))) {
+        FIRN_TRY(firn_os_jobs_create(firn_db_os(bulk->table->db), 1, &bulk->jobs, err));
+    }
+out:
+    return rc;
+}
+
+/* Too large for a batch: there are limits of rows that are looked at elsewhere. */
+static bool
+is_large(const struct firn_table_bulk *bulk)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < bulk->schema->column_count; i++) {
+        const struct firn_cell *cell = &bulk->cells[i];
+        size += cell->kind == FIRN_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
+    }
+    return size > FIRN_RUN_COLUMNS_VALUE_MAX;
+}
+
+/* Whether the row whose key was made gathers. If not, nothing does, and nothing is being written. */
+static int
+choose_way(struct firn_table_bulk *bulk, bool *out_gathers, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out_gathers = false;
+    if (!bulk->may_gather) {
+        return FIRN_OK;
+    }
+    if (bulk->batch == NULL) {
+        if (!firn_db_bulk_takes_columns(bulk->inner, 0)) {
+            /* It may later, if what comes ascends. */
+            return firn_buf_assign(&bulk->batch_key, firn_buf_slice(&bulk->key)) == FIRN_OK
+                       ? FIRN_OK
+                       : firn_error_no_memory(err, "a load");
+        }
+        FIRN_TRY(begin_batches(bulk, err));
+    }
+    if (firn_slice_compare(firn_buf_slice(&bulk->key), firn_buf_slice(&bulk->batch_key)) <= 0) {
+        bulk->may_gather = false;
+        return drain(bulk, err);
+    }
+    if (is_large(bulk)) {
+        rc = drain(bulk, err);
+    } else {
+        *out_gathers = true;
+    }
+    FIRN_TRY(rc);
+    if (firn_buf_assign(&bulk->batch_key, firn_buf_slice(&bulk->key)) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a load");
+    }
+out:
+    return rc;
+}
+
+static int
+gather(struct firn_table_bulk *bulk, firn_error *err)
+{
+    if (firn_rows_batch_put(bulk->batch, bulk->cells, firn_buf_slice(&bulk->key)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a load");
+    }
+    return firn_rows_batch_is_full(bulk->batch) ? flush_batch(bulk, err) : FIRN_OK;
+}
+
+/* ---- rows ---- */
+
+static int
+number_row(struct firn_table_bulk *bulk, struct firn_cell *cell, firn_error *err)
+{
+    if (bulk->next_auto == bulk->auto_end) {
+        uint64_t first;
+        uint64_t count = AUTO_BLOCK;
+        int rc = firn_rows_write_take_auto(bulk->table, bulk->number, &count, &first, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        bulk->next_auto = first;
+        bulk->auto_end = first + count;
+    }
+    cell->kind = firn_physical_of(bulk->number->type);
+    cell->as.u64 = bulk->next_auto++;
+    return FIRN_OK;
+}
+
+/* A row has a number of its own: those to come are above it. */
+static void
+skip_number(struct firn_table_bulk *bulk, const struct firn_cell *cell)
+{
+    uint64_t next = firn_rows_write_note_auto(bulk->table, cell);
+    if (next > bulk->next_auto) {
+        bulk->next_auto = next < bulk->auto_end ? next : bulk->auto_end;
+    }
+}
+
+/* What most values are: a number of the column's own type, or text. False where it needs a closer look. */
+static inline bool
+take_plain(const struct firn_schema_column *column, const struct firn_schema_value_range *range,
+           const firn_value *value, struct firn_cell *out)
+{
+    if (range->min < range->max &&
+        (value->type == column->type ||
+         (value->type == FIRN_TYPE_I64 && column->type <= FIRN_TYPE_I64))) {
+        out->kind = FIRN_PHYSICAL_I64;
+        out->as.i64 = value->as.i64;
+        return value->as.i64 >= range->min && value->as.i64 <= range->max;
+    }
+    if (value->type == FIRN_TYPE_TEXT && column->type == FIRN_TYPE_TEXT) {
+        out->kind = FIRN_PHYSICAL_BYTES;
+        out->as.bytes = value->as.bytes;
+        return firn_utf8_is_valid(value->as.bytes);
+    }
+    return false;
+}
+
+static int
+take_values(struct firn_table_bulk *bulk, const firn_value *values, const bool *is_given,
+            firn_error *err)
+{
+    const struct firn_schema *schema = bulk->schema;
+    for (size_t i = 0; i < bulk->place_count; i++) {
+        uint32_t place = bulk->places[i];
+        const struct firn_schema_column *column = &schema->columns[place];
+        bool is_left_out = is_given != NULL && !is_given[i];
+        if (column->is_auto && (is_left_out || firn_is_null(values[i]))) {
+            bulk->cells[place].kind = FIRN_PHYSICAL_NONE;
+            continue;
+        }
+        if (is_left_out && column->default_value.kind != FIRN_PHYSICAL_NONE) {
+            bulk->cells[place] = column->default_value;
+            continue;
+        }
+        if (take_plain(column, &bulk->ranges[place], &values[i], &bulk->cells[place])) {
+            DCHECK(!is_left_out);
+            continue;
+        }
+        int rc = firn_schema_value_to_cell(column, &values[i], &bulk->cells[place], err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Makes the key of a row, and all entries of indexes. */
+static int
+encode(struct firn_table_bulk *bulk, firn_error *err)
+{
+    const struct firn_schema *schema = bulk->schema;
+    int rc;
+    firn_buf_clear(&bulk->key);
+    FIRN_TRY(firn_schema_row_write(schema, bulk->cells, &bulk->key, NULL, err));
+    for (size_t i = 0; i < schema->index_count; i++) {
+        struct firn_buf *key = &bulk->index_keys[i];
+        struct firn_buf *value = &index_values(bulk)[i];
+        firn_buf_clear(key);
+        firn_buf_clear(value);
+        FIRN_TRY(firn_schema_index_entry(schema, &schema->indexes[i], bulk->cells,
+                                         firn_buf_slice(&bulk->key), key, value, err));
+    }
+out:
+    return rc;
+}
+
+static int
+refuse_over(firn_error *err)
+{
+    return firn_error_set(err, FIRN_MISUSE, "the load is over");
+}
+
+/* Gives a row to the load, without entries of indexes. */
+static int
+put_row(struct firn_table_bulk *bulk, firn_error *err)
+{
+    bool gathers;
+    int rc = choose_way(bulk, &gathers, err);
+    rc = rc == FIRN_OK && gathers ? gather(bulk, err) : rc;
+    bulk->has_failed = rc != FIRN_OK;
+    if (rc != FIRN_OK || gathers) {
+        return rc;
+    }
+    firn_buf_clear(&bulk->tuple);
+    FIRN_TRY(firn_schema_row_write(bulk->schema, bulk->cells, NULL, &bulk->tuple, err));
+    rc = firn_db_bulk_insert(bulk->inner, 0, firn_buf_slice(&bulk->key),
+                             firn_buf_slice(&bulk->tuple), err);
+out:
+    return rc;
+}
+
+/* Gives a row to the load, whose cells are there, but for an auto number. */
+static int
+put_cells(struct firn_table_bulk *bulk, firn_error *err)
+{
+    int rc;
+    bool is_numbered = false;
+    if (bulk->number != NULL) {
+        struct firn_cell *cell = &bulk->cells[bulk->schema->key_places[0]];
+        is_numbered = cell->kind == FIRN_PHYSICAL_NONE;
+        FIRN_TRY(is_numbered ? number_row(bulk, cell, err) : FIRN_OK);
+    }
+    FIRN_TRY(encode(bulk, err));
+    FIRN_TRY(put_row(bulk, err));
+    for (size_t i = 0; i < bulk->schema->index_count; i++) {
+        FIRN_TRY(firn_db_bulk_insert(bulk->inner, 1 + i, firn_buf_slice(&bulk->index_keys[i]),
+                                     firn_buf_slice(&index_values(bulk)[i]), err));
+    }
+    if (bulk->number != NULL && !is_numbered) {
+        skip_number(bulk, &bulk->cells[bulk->schema->key_places[0]]);
+    }
+    bulk->count++;
+out:
+    if (is_numbered && !bulk->is_given[bulk->schema->key_places[0]]) {
+        bulk->cells[bulk->schema->key_places[0]].kind = FIRN_PHYSICAL_NONE;
+    }
+    return rc;
+}
+
+int
+firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
+                         const bool *is_given, size_t count, firn_error *err)
+{
+    int rc;
+    if (count != bulk->place_count) {
+        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the load",
+                              count, bulk->place_count);
+    }
+    if (bulk->has_failed) {
+        return refuse_over(err);
+    }
+    FIRN_TRY(take_values(bulk, values, is_given, err));
+    rc = put_cells(bulk, err);
+out:
+    return rc;
+}
+
+int
+firn_rows_bulk_put(struct firn_table_bulk *bulk, const firn_value *values, size_t count,
+                   firn_error *err)
+{
+    return firn_rows_bulk_put_given(bulk, values, NULL, count, err);
+}
+
+int
+firn_rows_bulk_commit(struct firn_table_bulk *bulk, firn_error *err)
+{
+    int rc = bulk->has_failed ? refuse_over(err) : drain(bulk, err);
+    bulk->has_failed = rc != FIRN_OK;
+    return rc == FIRN_OK ? firn_db_bulk_commit(bulk->inner, err) : rc;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * transfer/transfer.h: rows of tables from CSV and JSON lines, and as these. The public twin, with the
+ * caveats, is include/firn/exchange.h.
+ *
+ * One thread at a time.
+ */
+#ifndef FIRN_TRANSFER_TRANSFER_H
+#define FIRN_TRANSFER_TRANSFER_H
+
+#include "firn/exchange.h"
+#include "rows/rows.h"
+#include "storefile/storefile.h"
+
+/* How a program's form of a text is one of the readers' and writers'. Borrowed from it. FIRN_INVALID. */
+struct firn_csv_format;
+FIRN_MUST_CHECK int firn_transfer_import_format(const firn_text_form *form,
+                                                struct firn_csv_format *out, firn_error *err);
+
+/* Where bytes come from, piece by piece. */
+struct firn_transfer_source {
+    firn_read_bytes read;
+    void *ctx;
+};
+/* Loads all rows of the text into the table, by one commit. progress tells of the reading, and then of the
+ * commit. *statistics is written whatever is returned. FIRN_INVALID and FIRN_LIMIT for a text or a row that
+ * nobody wants to reject, with its line; else as firn_rows_bulk_put and firn_rows_bulk_commit, or what read
+ * or on_reject returned. */
+FIRN_MUST_CHECK int firn_transfer_import(struct firn_table *table,
+                                         const struct firn_transfer_source *source,
+                                         const firn_import_options *options,
+                                         struct firn_storefile_progress *progress,
+                                         firn_import_statistics *statistics, firn_error *err);
+
+/* Where bytes go to. */
+struct firn_transfer_sink {
+    firn_write_bytes write;
+    void *ctx;
+};
+/* Writes the rows that the reading sees, in the order of the key, or of its index. *statistics is written
+ * whatever is returned. FIRN_INVALID for a text that the form cannot have; else as a cursor, or what write
+ * returned. */
+FIRN_MUST_CHECK int firn_transfer_export(struct firn_table *table,
+                                         const struct firn_transfer_sink *sink,
+                                         const firn_text_form *form,
+                                         const struct firn_rows_read *read,
+                                         struct firn_storefile_progress *progress,
+                                         firn_export_statistics *statistics, firn_error *err);
+
+/* Appends the definition of a table that the text's sample fits, without a NUL. FIRN_INVALID where the text is damaged, or
+ * has no columns. */
+FIRN_MUST_CHECK int firn_transfer_guess(const struct firn_transfer_source *source,
+                                        const firn_guess_options *options, struct firn_buf *out,
+                                        firn_error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * transfer/transfer_guess.c: the definition of a table from a sample of CSV.
+ *
+ * The types are guessed by exchange/csv_infer.c. A column may be null, as what follows the sample is not known,
+ * unless it is of the primary key. Without a key the rows are numbered in a column that is put before the
+ * others.
+ */
+#include "transfer/transfer.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "exchange/csv_infer.h"
+#include "exchange/csv_reader.h"
+
+enum { PIECE_SIZE = 64 << 10, NUMBER_NAME_SIZE = 32 };
+static const char number_name[] = "row";
+
+struct guess {
+    const struct firn_transfer_source *source;
+    const firn_guess_options *options;
+    uint8_t *piece;
+    struct firn_csv_reader *reader;
+    struct firn_csv_infer *infer;
+    firn_table_column *columns;
+    char *names;
+    char number_name[NUMBER_NAME_SIZE];
+};
+
+/* Until there are as many records as wanted, or no more in this piece. */
+static int
+take_records(struct guess *guess, bool *out_is_enough, firn_error *err)
+{
+    int rc;
+    for (;;) {
+        struct firn_csv_record record;
+        FIRN_TRY(firn_csv_reader_next(guess->reader, &record, err));
+        if (record.count == 0) {
+            return FIRN_OK;
+        }
+        FIRN_TRY(firn_csv_infer_add(guess->infer, &record, out_is_enough, err));
+        if (*out_is_enough) {
+            return FIRN_OK;
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+take_sample(struct guess *guess, firn_error *err)
+{
+    bool is_enough = false;
+    bool is_over = false;
+    int rc = FIRN_OK;
+    while (!is_enough && !is_over) {
+        size_t size = 0;
+        FIRN_TRY(guess->source->read(guess->source->ctx, guess->piece, PIECE_SIZE, &size, err));
+        if (size > PIECE_SIZE) {
+            return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
+        }
+        is_over = size == 0;
+        is_over ? firn_csv_reader_finish(guess->reader)
+                : firn_csv_reader_feed(guess->reader, firn_bytes(guess->piece, size));
+        FIRN_TRY(take_records(guess, &is_enough, err));
+    }
+out:
+    return rc;
+}
+
+static bool
+has_name(const struct firn_csv_infer_result *result, firn_slice name)
+{
+    for (uint32_t i = 0; i < result->count; i++) {
+        if (firn_slice_equal(result->columns[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the column of numbers: one that no other column has. */
+static void
+name_numbers(struct guess *guess, const struct firn_csv_infer_result *result)
+{
+    (void)snprintf(guess->number_name, sizeof guess->number_name, "%s", number_name);
+    for (unsigned i = 2; has_name(result, firn_str(guess->number_name)); i++) {
+        (void)snprintf(guess->number_name, sizeof guess->number_name, "%s_%u", number_name, i);
+    }
+}
+
+static int
+make_columns(struct guess *guess, const struct firn_csv_infer_result *result, size_t first,
+             firn_error *err)
+{
+    guess->columns = firn_alloc_zeroed((first + result->count) * sizeof *guess->columns);
+    guess->names = firn_alloc_zeroed((size_t)result->count * (FIRN_CSV_INFER_NAME_SIZE_MAX + 1));
+    if (guess->columns == NULL || guess->names == NULL) {
+        return firn_error_no_memory(err, "a definition");
+    }
+    for (uint32_t i = 0; i < result->count; i++) {
+        const struct firn_value_text_column *column = &result->columns[i];
+        char *name = guess->names + (size_t)i * (FIRN_CSV_INFER_NAME_SIZE_MAX + 1);
+        CHECK(column->name.size <= FIRN_CSV_INFER_NAME_SIZE_MAX);
+        memcpy(name, column->name.data, column->name.size);
+        guess->columns[first + i] = (firn_table_column){.name = name,
+                                                        .type = column->type.type,
+                                                        .precision = column->type.precision,
+                                                        .scale = column->type.scale,
+                                                        .dimensions = column->type.dimensions};
+    }
+    return FIRN_OK;
+}
+
+static int
+write_definition(struct guess *guess, struct firn_buf *out, firn_error *err)
+{
+    struct firn_csv_infer_result result;
+    firn_table_def def = FIRN_TABLE_DEF_INIT;
+    struct firn_schema *schema = NULL;
+    const char *number = guess->number_name;
+    bool is_numbered = guess->options->key == NULL;
+    int rc;
+    FIRN_TRY(firn_csv_infer_finish(guess->infer, &result, err));
+    if (result.count == 0) {
+        return firn_error_set(err, FIRN_INVALID, "the text has no line, so it has no columns");
+    }
+    FIRN_TRY(make_columns(guess, &result, is_numbered ? 1 : 0, err));
+    def.columns = guess->columns;
+    def.column_count = result.count + (is_numbered ? 1U : 0U);
+    def.key = is_numbered ? &number : guess->options->key;
+    def.key_count = is_numbered ? 1 : guess->options->key_count;
+    if (is_numbered) {
+        name_numbers(guess, &result);
+        guess->columns[0] =
+            (firn_table_column){.name = number, .type = FIRN_TYPE_I64, .is_auto = true};
+    }
+    FIRN_TRY(firn_schema_def_create(&def, NULL, &schema, err));
+    rc = firn_schema_text_append(schema, out);
+    rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a definition");
+out:
+    firn_schema_unref(schema);
+    return rc;
+}
+
+int
+firn_transfer_guess(const struct firn_transfer_source *source, const firn_guess_options *options,
+                    struct firn_buf *out, firn_error *err)
+{
+    struct guess guess = {.source = source, .options = options};
+    struct firn_csv_reader_options csv = {.fields = 0};
+    const struct firn_csv_infer_options infer = {
+        .header = options->form.no_header ? FIRN_CSV_HEADER_NO : FIRN_CSV_HEADER_YES,
+        .rows_max = options->sample_rows};
+    int rc;
+    FIRN_TRY(firn_transfer_import_format(&options->form, &csv.format, err));
+    if (options->form.kind == FIRN_TEXT_JSON_LINES) {
+        return firn_error_set(err, FIRN_UNSUPPORTED,
+                              "types are guessed from CSV alone: create a table for JSON lines");
+    }
+    guess.piece = firn_alloc_array(PIECE_SIZE, 1);
+    if (guess.piece == NULL) {
+        return firn_error_no_memory(err, "a sample");
+    }
+    FIRN_TRY(firn_csv_reader_create(&csv, &guess.reader, err));
+    FIRN_TRY(firn_csv_infer_create(&infer, &guess.infer, err));
+    FIRN_TRY(take_sample(&guess, err));
+    rc = write_definition(&guess, out, err);
+out:
+    firn_csv_reader_destroy(guess.reader);
+    firn_csv_infer_destroy(guess.infer);
+    firn_free(guess.piece);
+    firn_free(guess.columns);
+    firn_free(guess.names);
+    return rc;
+}

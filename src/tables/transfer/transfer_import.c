@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * transfer/transfer_import.c: a text into a table.
+ *
+ * The text comes in pieces, which a reader of exchange/ divides into records: each becomes values of the columns
+ * that it has, and a row of a load. Which columns these are is known when the first record is: from the
+ * caller, from the header, from how many fields there are, or, of JSON lines, because any may come. Only then
+ * the load is opened.
+ *
+ * A record that is none, or whose values make no row, is rejected: told to whoever wants to know, or the end of
+ * the import. Whatever else fails is the end of it. The load has taken nothing of a rejected record.
+ *
+ * Memory: a piece, and what the reader keeps of a record that it has not seen the end of.
+ */
+#include "transfer/transfer.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "exchange/csv_reader.h"
+#include "exchange/json_reader.h"
+
+enum { PIECE_SIZE = 1 << 20 };
+
+struct import {
+    struct firn_table *table;
+    const firn_import_options *options;
+    const struct firn_transfer_source *source;
+    struct firn_storefile_progress *progress;
+    firn_import_statistics *statistics;
+    uint8_t *piece;
+    struct firn_csv_reader *csv;
+    struct firn_json_reader *json;
+    struct firn_table_bulk *bulk; /* NULL: the columns are not known yet */
+    bool has_begun;               /* a record was seen */
+
+    /* Of the fields of a record; those that are left out have type NULL, and no place. */
+    struct firn_value_text_column *columns;
+    size_t column_count;
+    size_t *places; /* of each field, among the values of the load; SIZE_MAX: left out */
+    firn_value *fields;
+    firn_value *values; /* of the load */
+    size_t value_count;
+    struct firn_buf names;  /* of the load's columns: bytes, each with a NUL */
+    struct firn_buf memory; /* of the values of a record */
+};
+
+/* ---- the form ---- */
+
+int
+firn_transfer_import_format(const firn_text_form *form, struct firn_csv_format *out,
+                            firn_error *err)
+{
+    *out = (struct firn_csv_format){.delimiter = form->delimiter,
+                                    .quote = form->quote,
+                                    .has_no_quotes = form->no_quotes,
+                                    .null_text =
+                                        firn_str(form->null_text != NULL ? form->null_text : "")};
+    const char *defect = firn_csv_format_defect(out);
+    if (form->kind != FIRN_TEXT_CSV && form->kind != FIRN_TEXT_JSON_LINES) {
+        return firn_error_set(err, FIRN_INVALID, "%d is no kind of text", (int)form->kind);
+    }
+    return defect == NULL ? FIRN_OK : firn_error_set(err, FIRN_INVALID, "%s", defect);
+}
+
+static struct firn_value_text_column
+text_column_of(const struct firn_schema_column *column)
+{
+    return (struct firn_value_text_column){
+        .name = column->name,
+        .type = {.type = column->type,
+                 .precision = (uint8_t)column->precision,
+                 .scale = (uint8_t)column->scale,
+                 .dimensions = column->dimensions},
+    };
+}
+
+/* ---- rejected ---- */
+
+/* rc is FIRN_INVALID or FIRN_LIMIT, and *err says why. */
+static int
+reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error *err)
+{
+    DCHECK(rc == FIRN_INVALID || rc == FIRN_LIMIT);
+    if (import->options->on_reject == NULL) {
+        return rc;
+    }
+    const firn_import_reject rejected = {.line = line, .text = text, .why = err->text};
+    rc = import->options->on_reject(import->options->reject_ctx, &rejected);
+    import->statistics->rejected++;
+    if (rc != FIRN_OK) {
+        err->code = rc;
+    }
+    return rc;
+}
+
+/* Gives a row to the load; rejects what is none. */
+static int
+put(struct import *import, const firn_value *values, const bool *is_given, uint64_t line,
+    firn_slice text, firn_error *err)
+{
+    int rc = firn_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
+    if (rc == FIRN_OK) {
+        import->statistics->rows++;
+    } else if (rc == FIRN_INVALID || rc == FIRN_LIMIT) {
+        firn_error_prefix(err, "line %llu", (unsigned long long)line);
+        rc = reject(import, line, text, rc, err);
+    }
+    return rc;
+}
+
+/* ---- columns of CSV ---- */
+
+static int
+allocate(struct import *import, size_t fields, firn_error *err)
+{
+    import->columns = firn_alloc_zeroed(fields * sizeof *import->columns);
+    import->places = firn_alloc_array(fields, sizeof *import->places);
+    import->fields = firn_alloc_zeroed(fields * sizeof *import->fields);
+    import->values = firn_alloc_zeroed(fields * sizeof *import->values);
+    import->column_count = fields;
+    return import->columns != NULL && import->places != NULL && import->fields != NULL &&
+                   import->values != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "an import");
+}
+
+static int
+note_name(struct import *import, firn_slice name, firn_error *err)
+{
+    return firn_buf_append_slice(&import->names, name) == FIRN_OK &&
+                   firn_buf_append(&import->names, "", 1) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "an import");
+}
+
+static firn_slice
+without_spaces(firn_slice text)
+{
+    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text = firn_bytes(text.data + 1, text.size - 1);
+    }
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t')) {
+        text.size--;
+    }
+    return text;
+}
+
+/* The i-th field is for the column with that name; NULL: for none. */
+static int
+take_field(struct import *import, size_t i, const struct firn_schema_column *column,
+           firn_error *err)
+{
+    import->places[i] = SIZE_MAX;
+    import->columns[i] = (struct firn_value_text_column){.name = firn_str("")};
+    if (column == NULL) {
+        return FIRN_OK;
+    }
+    import->columns[i] = text_column_of(column);
+    import->places[i] = import->value_count++;
+    return note_name(import, column->name, err);
+}
+
+/* From the header. */
+static int
+take_header(struct import *import, const struct firn_schema *schema,
+            const struct firn_csv_record *record, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < record->count; i++) {
+        firn_slice name = record->fields[i].text;
+        const struct firn_schema_column *column = firn_schema_find(schema, name);
+        if (column == NULL) {
+            column = firn_schema_find(schema, without_spaces(name));
+        }
+        if (column == NULL && !import->options->ignore_unknown) {
+            char text[FIRN_VALUE_TEXT_SHORT_SIZE];
+            firn_value_text_shorten(name, text);
+            return firn_error_set(err, FIRN_INVALID, "line %llu: the table '%s' has no column '%s'",
+                                  (unsigned long long)record->line, firn_rows_name(import->table),
+                                  text);
+        }
+        FIRN_TRY(take_field(import, i, column, err));
+    }
+out:
+    return rc;
+}
+
+/* From the caller. */
+static int
+take_named(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
+{
+    const firn_import_options *options = import->options;
+    int rc = FIRN_OK;
+    if (options->column_count != fields) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "%zu columns were named, and a record has %zu fields",
+                              options->column_count, fields);
+    }
+    for (size_t i = 0; i < fields; i++) {
+        const struct firn_schema_column *column = NULL;
+        if (options->columns[i][0] != '\0') {
+            FIRN_TRY(firn_schema_require(schema, firn_str(options->columns[i]), &column, err));
+        }
+        FIRN_TRY(take_field(import, i, column, err));
+    }
+out:
+    return rc;
+}
+
+/* All of the table. */
+static int
+take_all(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
+{
+    bool has_auto = schema->key_count == 1 && schema->columns[schema->key_places[0]].is_auto;
+    bool skips_auto = has_auto && fields + 1 == schema->column_count;
+    int rc = FIRN_OK;
+    size_t next = 0;
+    if (fields != schema->column_count && !skips_auto) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "records have %zu fields, and the table '%s' has %zu columns", fields,
+                              firn_rows_name(import->table), schema->column_count);
+    }
+    for (size_t i = 0; i < schema->column_count; i++) {
+        if (!skips_auto || !schema->columns[i].is_auto) {
+            FIRN_TRY(take_field(import, next++, &schema->columns[i], err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* Opens the load of the columns that were taken. */
+static int
+open_bulk(struct import *import, firn_error *err)
+{
+    int rc;
+    const char *at = (const char *)import->names.data;
+    const char **names = firn_alloc_array(import->value_count + 1, sizeof(char *));
+    if (names == NULL) {
+        return firn_error_no_memory(err, "an import");
+    }
+    for (size_t i = 0; i < import->value_count; i++) {
+        names[i] = at;
+        at += strlen(at) + 1;
+    }
+    const struct firn_rows_bulk_options options = {
+        .columns = names, .column_count = import->value_count, .progress = import->progress};
+    rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
+    firn_free(names);
+    return rc;
+}
+
+/* The first record says what the fields are for. */
+static int
+begin_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
+{
+    struct firn_schema *schema = NULL;
+    int rc;
+    import->has_begun = true;
+    FIRN_TRY(allocate(import, record->count, err));
+    FIRN_TRY(firn_rows_schema(import->table, NULL, &schema, err));
+    if (import->options->columns != NULL) {
+        rc = take_named(import, schema, record->count, err);
+    } else if (!import->options->form.no_header) {
+        rc = take_header(import, schema, record, err);
+    } else {
+        rc = take_all(import, schema, record->count, err);
+    }
+    FIRN_TRY(rc);
+    rc = open_bulk(import, err);
+out:
+    firn_schema_unref(schema);
+    return rc;
+}
+
+/* ---- records ---- */
+
+static int
+put_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
+{
+    int rc = firn_csv_reader_values(record, import->columns, &import->memory, import->fields, err);
+    if (rc == FIRN_INVALID) {
+        return reject(import, record->line, record->raw, rc, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < import->column_count; i++) {
+        if (import->places[i] != SIZE_MAX) {
+            import->values[import->places[i]] = import->fields[i];
+        }
+    }
+    return put(import, import->values, NULL, record->line, record->raw, err);
+}
+
+/* All records of a piece. */
+static int
+take_csv(struct import *import, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (;;) {
+        struct firn_csv_record record;
+        rc = firn_csv_reader_next(import->csv, &record, err);
+        if (rc == FIRN_INVALID && import->has_begun) {
+            FIRN_TRY(reject(import, record.line, record.raw, rc, err));
+            continue;
+        }
+        FIRN_TRY(rc);
+        if (record.count == 0) {
+            return FIRN_OK;
+        }
+        if (!import->has_begun) {
+            FIRN_TRY(begin_csv(import, &record, err));
+            if (!import->options->form.no_header) {
+                continue;
+            }
+        }
+        FIRN_TRY(put_csv(import, &record, err));
+    }
+out:
+    return rc;
+}
+
+static int
+take_json(struct import *import, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (;;) {
+        struct firn_json_record record;
+        rc = firn_json_reader_next(import->json, &record, err);
+        if (rc == FIRN_INVALID) {
+            FIRN_TRY(reject(import, record.line, record.raw, rc, err));
+            continue;
+        }
+        FIRN_TRY(rc);
+        if (record.values == NULL) {
+            return FIRN_OK;
+        }
+        FIRN_TRY(put(import, record.values, record.is_given, record.line, record.raw, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static int
+open_csv(struct import *import, firn_error *err)
+{
+    struct firn_csv_reader_options options = {.fields = 0};
+    int rc;
+    FIRN_TRY(firn_transfer_import_format(&import->options->form, &options.format, err));
+    rc = firn_csv_reader_create(&options, &import->csv, err);
+out:
+    return rc;
+}
+
+/* Any column may come. */
+static int
+open_json(struct import *import, firn_error *err)
+{
+    const struct firn_schema *schema;
+    const struct firn_rows_bulk_options all = {.progress = import->progress};
+    int rc;
+    if (import->options->columns != NULL) {
+        return firn_error_set(err, FIRN_INVALID, "JSON lines name their columns themselves");
+    }
+    FIRN_TRY(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
+    schema = firn_rows_bulk_schema(import->bulk);
+    FIRN_TRY(allocate(import, schema->column_count, err));
+    for (size_t i = 0; i < schema->column_count; i++) {
+        import->columns[i] = text_column_of(&schema->columns[i]);
+    }
+    import->value_count = schema->column_count;
+    const struct firn_json_reader_options options = {.columns = import->columns,
+                                                     .count = (uint32_t)schema->column_count,
+                                                     .ignores_unknown =
+                                                         import->options->ignore_unknown};
+    rc = firn_json_reader_create(&options, &import->json, err);
+out:
+    return rc;
+}
+
+static int
+take_pieces(struct import *import, firn_error *err)
+{
+    int rc = FIRN_OK;
+    bool is_over = false;
+    while (!is_over) {
+        size_t size = 0;
+        FIRN_TRY(import->source->read(import->source->ctx, import->piece, PIECE_SIZE, &size, err));
+        if (size > PIECE_SIZE) {
+            return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
+        }
+        is_over = size == 0;
+        import->statistics->bytes += size;
+        firn_slice piece = firn_bytes(import->piece, size);
+        if (import->csv != NULL) {
+            is_over ? firn_csv_reader_finish(import->csv)
+                    : firn_csv_reader_feed(import->csv, piece);
+            FIRN_TRY(take_csv(import, err));
+        } else {
+            is_over ? firn_json_reader_finish(import->json)
+                    : firn_json_reader_feed(import->json, piece);
+            FIRN_TRY(take_json(import, err));
+        }
+        FIRN_TRY(firn_storefile_progress_step(import->progress, 0, size, err));
+    }
+out:
+    return rc;
+}
+
+static void
+deinit(struct import *import)
+{
+    firn_rows_bulk_close(import->bulk);
+    firn_csv_reader_destroy(import->csv);
+    firn_json_reader_destroy(import->json);
+    firn_free(import->piece);
+    firn_free(import->columns);
+    firn_free(import->places);
+    firn_free(import->fields);
+    firn_free(import->values);
+    firn_buf_deinit(&import->names);
+    firn_buf_deinit(&import->memory);
+}
+
+int
+firn_transfer_import(struct firn_table *table, const struct firn_transfer_source *source,
+                     const firn_import_options *options, struct firn_storefile_progress *progress,
+                     firn_import_statistics *statistics, firn_error *err)
+{
+    struct import import = {.table = table,
+                            .options = options,
+                            .source = source,
+                            .progress = progress,
+                            .statistics = statistics};
+    firn_error own;
+    int rc;
+    if (err == NULL) { /* the text of a reject lies there */
+        err = &own;
+    }
+    import.piece = firn_alloc_array(PIECE_SIZE, 1);
+    if (import.piece == NULL) {
+        return firn_error_no_memory(err, "an import");
+    }
+    FIRN_TRY(options->form.kind == FIRN_TEXT_JSON_LINES ? open_json(&import, err)
+                                                        : open_csv(&import, err));
+    FIRN_TRY(firn_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
+    FIRN_TRY(take_pieces(&import, err));
+    if (import.bulk != NULL) {
+        rc = firn_rows_bulk_commit(import.bulk, err);
+    }
+out:
+    deinit(&import);
+    return rc;
+}

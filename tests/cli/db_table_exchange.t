@@ -1,0 +1,101 @@
+Tables from CSV, and as CSV.
+
+  $ printf 'id,name,price,since\n3,"green ""tea"", loose",4.5,2026-01-31\n1,tea,3.20,\n2,"",0.05,2025-12-24\n' >goods.csv
+  $ firn db table create shop.firn goods 'id i64 primary key, name text not null, price decimal(8, 2), since date, unique index by_name (name)'
+  $ firn db table import shop.firn goods goods.csv
+  3 rows
+  $ firn db scan shop.firn goods
+  1	tea	3.20	\N
+  2		0.05	2025-12-24
+  3	green "tea", loose	4.50	2026-01-31
+  $ firn db table export shop.firn goods
+  id,name,price,since
+  1,tea,3.20,
+  2,"",0.05,2025-12-24
+  3,"green ""tea"", loose",4.50,2026-01-31
+  $ firn db table export shop.firn goods goods.jsonl
+  3 rows
+  $ cat goods.jsonl
+  {"id":1,"name":"tea","price":3.20,"since":null}
+  {"id":2,"name":"","price":0.05,"since":"2025-12-24"}
+  {"id":3,"name":"green \"tea\", loose","price":4.50,"since":"2026-01-31"}
+  $ firn db table export shop.firn goods goods.jsonl
+  ! firn: could not create 'goods.jsonl': File exists
+  ! hint: overwrite it with --replace
+  [1]
+  $ firn db table export --replace --order by_name --columns name,id -d tab --no-header --null '\N' shop.firn goods goods.tsv && cat goods.tsv
+  3 rows
+  	2
+  "green ""tea"", loose"	3
+  tea	1
+
+Rows that are there already fail an import; nothing of it stays.
+
+  $ firn db table import shop.firn goods goods.csv
+  ! firn: the table 'goods' has, or would have twice, a row with the key (1)
+  [1]
+  $ printf 'id,name\n9,new\n8,tea\n' | firn db table import shop.firn goods
+  ! firn: two rows of the table 'goods' would have ('tea') in the unique index 'by_name'
+  [1]
+  $ firn db count shop.firn goods
+  3
+
+Lines that are no rows.
+
+  $ printf 'id,name,price\n10,ten,1\neleven,x,1\n12,twelve,1,2\n13,,1\n14,fourteen,1000000\n15,"fif\nteen",2\n' >bad.csv
+  $ firn db table import shop.firn goods bad.csv
+  ! firn: line 3, column id: cannot read "eleven" as i64: it is no whole number
+  [2]
+  $ firn db table import --rejects rest.csv shop.firn goods bad.csv
+  2 rows, 4 left out
+  ! firn: left out: line 3, column id: cannot read "eleven" as i64: it is no whole number
+  ! firn: left out: line 4: the record has 4 fields, not 3
+  ! firn: left out: line 5: column name, text: null is not allowed
+  ! firn: left out: line 6, column price: cannot read "1000000" as decimal(8,2): it has too many digits
+  $ cat rest.csv
+  eleven,x,1
+  12,twelve,1,2
+  13,,1
+  14,fourteen,1000000
+  $ printf 'id,name,colour\n20,x,red\n' >colours.csv
+  $ firn db table import shop.firn goods colours.csv
+  ! firn: line 1: the table 'goods' has no column 'colour'
+  [2]
+  $ firn db table import --ignore-unknown --json shop.firn goods colours.csv
+  {"rows":1,"rejected":0}
+
+A table that is made from a file.
+
+  $ firn db table import --create shop.firn copy goods.csv
+  copy: row i64 auto, id i64, name text, price f64, since date, primary key (row)
+  3 rows
+  $ firn db table import -q -c -k id shop.firn more - <goods.csv
+  $ firn db table show shop.firn more --definition
+  id i64, name text, price f64, since date, primary key (id)
+  $ firn db scan shop.firn copy
+  1	3	green "tea", loose	4.5	2026-01-31
+  2	1	tea	3.2	\N
+  3	2		0.05	2025-12-24
+  $ printf '{"id":5,"name":"mate"}\n{"id":6,"price":1.5}\n' | firn db table import -f jsonl shop.firn more
+  2 rows
+  $ firn db get shop.firn more 6 --columns name,price
+  name	\N
+  price	1.5
+  $ firn db table import -c -f jsonl shop.firn other goods.jsonl
+  ! firn: types are guessed from CSV alone: create a table for JSON lines
+  [1]
+
+Wrong uses.
+
+  $ firn db table import --format xml shop.firn goods goods.csv
+  ! firn: db table import: --format is csv or jsonl
+  ! usage: firn db table import [options] STORE TABLE [FILE]
+  ! help: firn help db table import
+  [2]
+  $ firn db table import shop.firn goods nothing.csv
+  ! firn: could not open 'nothing.csv': No such file or directory
+  [3]
+  $ firn db table import shop.firn nothing goods.csv
+  ! firn: shop.firn has no table 'nothing'
+  ! hint: firn db table list STORE prints the names of tables
+  [3]

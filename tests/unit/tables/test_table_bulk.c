@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/tables: loads of tables: rows and entries of indexes come by one commit, in any order and beside what is
+ * there; what is refused; tables that are changed meanwhile; power cuts, calls and allocations that fail
+ * anywhere.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../store/db_program.h"
+#include "rows/rows.h"
+#include "sim/sim_fault.h"
+#include "storefile/storefile.h"
+
+static const struct firn_storefile_progress quiet = {0};
+static const struct firn_rows_bulk_options all_columns = {.progress = &quiet};
+
+static int
+try_make_table(struct firn_db *db, const char *text, struct firn_table **out, firn_error *err)
+{
+    firn_table_def *def;
+    int rc;
+    FIRN_TRY(firn_table_def_parse(text, &def, err));
+    rc = firn_rows_create(db, "t", def, out, err);
+    firn_release(def);
+out:
+    return rc;
+}
+
+static struct firn_table *
+make_table(struct firn_db *db, const char *text)
+{
+    firn_error err;
+    struct firn_table *table;
+    DB_OK(try_make_table(db, text, &table, &err));
+    return table;
+}
+
+static const char definition[] =
+    "id i64, code text, n i64, primary key (id), unique index by_code (code), index by_n (n)";
+
+static int
+put_row(struct firn_table_bulk *bulk, int64_t id, const char *code, int64_t n, firn_error *err)
+{
+    const firn_value values[] = {firn_i64(id), code != NULL ? firn_text(code) : firn_null(),
+                                 firn_i64(n)};
+    return firn_rows_bulk_put(bulk, values, 3, err);
+}
+
+static int
+insert(struct firn_table *table, int64_t id, const char *code, int64_t n, firn_error *err)
+{
+    const firn_value values[] = {firn_i64(id), code != NULL ? firn_text(code) : firn_null(),
+                                 firn_i64(n)};
+    const struct firn_rows_put put = {.mode = FIRN_ROWS_INSERT, .values = values, .count = 3};
+    return firn_rows_write_put(table, NULL, &put, FIRN_DURABILITY_OS, NULL, err);
+}
+
+/* The rows of the table, by the key or an index; the sum of the first column's is *out_sum. */
+static uint64_t
+count_rows(struct firn_table *table, const char *index, int64_t *out_sum)
+{
+    firn_error err;
+    const struct firn_rows_cursor_options options = {.read = {.index = index}};
+    struct firn_table_cursor *cursor;
+    const struct firn_row *row;
+    uint64_t count = 0;
+    size_t columns;
+    *out_sum = 0;
+    DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
+    for (;;) {
+        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        if (row == NULL) {
+            break;
+        }
+        count++;
+        *out_sum += firn_rows_read_row_values(row, &columns)[0].as.i64;
+    }
+    firn_rows_read_cursor_close(cursor);
+    return count;
+}
+
+static void
+expect_rows(struct firn_table *table, uint64_t count, int64_t sum)
+{
+    static const char *const indexes[] = {NULL, "by_code", "by_n"};
+    for (size_t i = 0; i < 3; i++) {
+        int64_t found;
+        assert_int_equal(count_rows(table, indexes[i], &found), count);
+        assert_int_equal(found, sum);
+    }
+}
+
+/* ---- orders ---- */
+
+/* The i-th of `count` keys in an order. */
+static int64_t
+key_at(unsigned order, unsigned i, unsigned count)
+{
+    switch (order) {
+    case 0: /* ascending */
+        return i;
+    case 1: /* descending */
+        return count - 1 - i;
+    case 2: /* scattered */
+        return (int64_t)(i * UINT64_C(7919) % count);
+    case 3: /* two ascending parts that mix */
+        return i < count / 2 ? 2 * i : 2 * (i - count / 2) + 1;
+    default: /* the last row comes first, in the middle of it all */
+        return i == count - 100                             ? count - 100 - 6000
+               : i >= count - 100 - 6000 && i < count - 100 ? i + 1
+                                                            : i;
+    }
+}
+
+static void
+rows_come_in_any_order(void **state)
+{
+    (void)state;
+    firn_error err;
+    static const unsigned counts[] = {1, 100, 4097, 20000};
+    for (unsigned order = 0; order < 5; order++) {
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            struct db_support support;
+            struct firn_table_bulk *bulk;
+            unsigned count = counts[c];
+            int64_t sum = 0;
+            if (order == 4 && count < 10000) {
+                continue;
+            }
+            db_support_init(&support, order);
+            struct firn_db *db = db_support_open(support.dir);
+            struct firn_table *table = make_table(db, definition);
+            DB_OK(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+            for (unsigned i = 0; i < count; i++) {
+                char code[32];
+                int64_t key = key_at(order, i, count);
+                (void)snprintf(code, sizeof code, "code-%lld", (long long)key);
+                sum += key;
+                DB_OK(put_row(bulk, key, i % 5 == 0 ? NULL : code, i % 17, &err));
+            }
+            assert_int_equal(firn_rows_bulk_count(bulk), count);
+            expect_rows(table, 0, 0);
+            DB_OK(firn_rows_bulk_commit(bulk, &err));
+            firn_rows_bulk_close(bulk);
+            expect_rows(table, count, sum);
+            firn_db_abandon(db);
+            db_support_cut(&support, 1);
+            db = db_support_open(support.dir);
+            DB_OK(firn_rows_open(db, "t", &table, &err));
+            expect_rows(table, count, sum);
+            DB_OK(firn_db_maintain_compact(db, NULL, &err));
+            expect_rows(table, count, sum);
+            DB_OK(firn_db_check(db, NULL,
+                                &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
+                                &err));
+            DB_OK(firn_db_close(db, &err));
+            db_support_deinit(&support);
+        }
+    }
+}
+
+/* ---- what is there already ---- */
+
+static void
+rows_that_are_there_twice_fail_the_load(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned way = 0; way < 8; way++) {
+        struct db_support support;
+        struct firn_table_bulk *bulk;
+        int64_t sum;
+        int rc = FIRN_OK;
+        db_support_init(&support, way);
+        struct firn_db *db = db_support_open(support.dir);
+        struct firn_table *table = make_table(db, definition);
+        for (int i = 0; i < 100; i++) {
+            char code[32];
+            (void)snprintf(code, sizeof code, "old-%d", i);
+            DB_OK(insert(table, 100 * i, code, i, &err));
+        }
+        if (way % 2 == 1) {
+            DB_OK(firn_db_maintain_compact(db, NULL, &err));
+        }
+        sum = 100 * 99 * 50;
+        DB_OK(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+        for (unsigned i = 0; i < 9000 && rc == FIRN_OK; i++) {
+            char code[32];
+            (void)snprintf(code, sizeof code, "new-%u", i);
+            int64_t id = 100 * (int64_t)(i / 99) + 1 + i % 99;
+            if (way / 2 == 0 && i == 8000) {
+                id = 5000; /* the table has it */
+            } else if (way / 2 == 1 && i == 8000) {
+                (void)snprintf(code, sizeof code, "old-%d", 77);
+            } else if (way / 2 == 2 && i == 8000) {
+                id = 1; /* the load has it */
+            } else if (way / 2 == 3 && i == 8000) {
+                (void)snprintf(code, sizeof code, "new-%d", 7);
+            }
+            rc = put_row(bulk, id, code, i, &err);
+        }
+        rc = rc == FIRN_OK ? firn_rows_bulk_commit(bulk, &err) : rc;
+        static const char *const texts[] = {"the key (5000)", "('old-77') in the unique index",
+                                            "the key (1)", "('new-7') in the unique index"};
+        db_support_fails(rc, FIRN_EXISTS, texts[way / 2], &err, __FILE__, __LINE__);
+        firn_rows_bulk_close(bulk);
+        expect_rows(table, 100, sum);
+        /* Nothing of it stays in the way of another one. */
+        DB_OK(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+        DB_OK(put_row(bulk, 1, "new-1", 1, &err));
+        DB_OK(firn_rows_bulk_commit(bulk, &err));
+        firn_rows_bulk_close(bulk);
+        expect_rows(table, 101, sum + 1);
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+    }
+}
+
+/* A row that comes after the load has looked, before it commits. */
+struct meanwhile {
+    struct firn_table *table;
+    unsigned calls; /* before it comes */
+    int64_t id;
+    const char *code;
+};
+
+static void
+insert_at_manifest(void *ctx, const struct firn_sim_fault_call *call)
+{
+    struct meanwhile *meanwhile = ctx;
+    firn_error err;
+    if (meanwhile->calls > 0 && call->name != NULL && strncmp(call->name, "manifest", 8) == 0 &&
+        --meanwhile->calls == 0) {
+        DB_OK(insert(meanwhile->table, meanwhile->id, meanwhile->code, 3, &err));
+    }
+}
+
+static void
+a_row_that_comes_meanwhile_is_seen(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 3; way++) {
+        firn_error err;
+        struct db_support support;
+        struct firn_os *faulty;
+        struct firn_os_dir *dir;
+        struct firn_db *db;
+        struct firn_table_bulk *bulk;
+        struct meanwhile meanwhile = {.calls = 1};
+        db_support_init(&support, 26);
+        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+        DB_OK(firn_db_open(dir, &db_support_create, &db, &err));
+        meanwhile.table = make_table(db, definition);
+        meanwhile.id = way == 0 ? 15 : 1000;
+        meanwhile.code = way == 1 ? "code-15" : "other";
+        DB_OK(insert(meanwhile.table, -1, "minus", 3, &err));
+        DB_OK(firn_rows_bulk_open(meanwhile.table, &all_columns, &bulk, &err));
+        for (int i = 0; i < 30; i++) {
+            char code[32];
+            (void)snprintf(code, sizeof code, "code-%d", i);
+            DB_OK(put_row(bulk, i, code, i, &err));
+        }
+        firn_sim_fault_set_hook(faulty, insert_at_manifest, &meanwhile);
+        int rc = firn_rows_bulk_commit(bulk, &err);
+        firn_sim_fault_set_hook(faulty, NULL, NULL);
+        assert_int_equal(meanwhile.calls, 0);
+        firn_rows_bulk_close(bulk);
+        if (way < 2) {
+            db_support_fails(rc, FIRN_EXISTS, "15", &err, __FILE__, __LINE__);
+            expect_rows(meanwhile.table, 2, meanwhile.id - 1);
+        } else {
+            DB_OK(rc);
+            expect_rows(meanwhile.table, 32, 29 * 15 + 1000 - 1);
+        }
+        DB_OK(firn_db_close(db, &err));
+        firn_os_dir_close(dir);
+        firn_sim_fault_destroy(faulty);
+        db_support_deinit(&support);
+    }
+}
+
+/* ---- changed meanwhile ---- */
+
+static int
+add_column(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    (void)ctx;
+    const firn_table_column column = {.name = "later", .type = FIRN_TYPE_I64};
+    return firn_schema_change_add_column(old, &column, out, err);
+}
+
+static void
+a_table_that_is_changed_meanwhile_conflicts(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned way = 0; way < 4; way++) {
+        struct db_support support;
+        struct firn_table_bulk *bulk;
+        const char *const columns[] = {"n"};
+        const firn_table_index index = {.name = "more", .columns = columns, .column_count = 1};
+        const struct firn_rows_change change = {.change = add_column};
+        db_support_init(&support, way);
+        struct firn_db *db = db_support_open(support.dir);
+        struct firn_table *table = make_table(db, definition);
+        DB_OK(insert(table, 1, "a", 1, &err));
+        DB_OK(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+        DB_OK(put_row(bulk, 2, "b", 2, &err));
+        if (way == 0) {
+            DB_OK(firn_rows_alter(table, &change, &err));
+        } else if (way == 1) {
+            /* Needs a load of its own. */
+            DB_FAILS(firn_rows_index_add(table, &index, &err), FIRN_BUSY, "another load");
+        } else if (way == 2) {
+            DB_OK(firn_rows_index_drop(table, "by_n", &err));
+        } else {
+            DB_OK(firn_rows_drop(db, "t", &err));
+        }
+        if (way == 1) {
+            DB_OK(firn_rows_bulk_commit(bulk, &err));
+        } else {
+            DB_FAILS(firn_rows_bulk_commit(bulk, &err), FIRN_CONFLICT,
+                     way == 0 ? "was changed while" : "");
+        }
+        firn_rows_bulk_close(bulk);
+        DB_OK(firn_db_check(
+            db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+    }
+}
+
+/* ---- columns ---- */
+
+static void
+defaults_and_numbers_are_filled_in(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_table_bulk *bulk;
+    struct firn_row *row;
+    const char *const columns[] = {"v"};
+    struct firn_rows_bulk_options some = {
+        .columns = columns, .column_count = 1, .progress = &quiet};
+    int64_t sum;
+    db_support_init(&support, 3);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_table *table =
+        make_table(db, "id i64 auto, v i8 not null, w text default 'x', primary key (id)");
+    DB_OK(firn_rows_bulk_open(table, &some, &bulk, &err));
+    for (int i = 0; i < 10000; i++) {
+        const firn_value value = firn_i64(i % 100);
+        DB_OK(firn_rows_bulk_put(bulk, &value, 1, &err));
+    }
+    /* What is no row leaves the load as it was. */
+    const firn_value wrong[] = {firn_i64(1000), firn_null(), firn_text("a")};
+    DB_FAILS(firn_rows_bulk_put(bulk, &wrong[0], 1, &err), FIRN_LIMIT, "out of range");
+    DB_FAILS(firn_rows_bulk_put(bulk, &wrong[1], 1, &err), FIRN_INVALID, "null");
+    DB_FAILS(firn_rows_bulk_put(bulk, &wrong[2], 1, &err), FIRN_INVALID, "type");
+    DB_FAILS(firn_rows_bulk_put(bulk, wrong, 2, &err), FIRN_INVALID, "2 values");
+    const firn_value last = firn_i64(5);
+    DB_OK(firn_rows_bulk_put(bulk, &last, 1, &err));
+    DB_OK(firn_rows_bulk_commit(bulk, &err));
+    DB_FAILS(firn_rows_bulk_commit(bulk, &err), FIRN_MISUSE, "over");
+    firn_rows_bulk_close(bulk);
+    assert_int_equal(count_rows(table, NULL, &sum), 10001);
+    assert_int_equal(sum, INT64_C(10001) * 10002 / 2);
+    /* The next number is the next one. */
+    firn_value number;
+    const struct firn_rows_put put = {
+        .mode = FIRN_ROWS_INSERT, .columns = columns, .values = &last, .count = 1};
+    DB_OK(firn_rows_write_put(table, NULL, &put, FIRN_DURABILITY_OS, &number, &err));
+    assert_int_equal(number.as.i64, 10002);
+    DB_OK(firn_rows_read_row_create(&row, &err));
+    const struct firn_rows_read read = {.txn = NULL};
+    DB_OK(firn_rows_read_get(table, &read, &(firn_value){.type = FIRN_TYPE_I64, .as.i64 = 10001}, 1,
+                             row, &err));
+    size_t count;
+    const firn_value *values = firn_rows_read_row_values(row, &count);
+    assert_int_equal(count, 3);
+    assert_int_equal(values[1].as.i64, 5);
+    assert_memory_equal(values[2].as.bytes.data, "x", 1);
+    firn_rows_read_row_destroy(row);
+    /* Numbers that are given move the others on. */
+    DB_OK(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+    static const int64_t given[] = {0, 10010, 0, 20000, 0, -5, 0};
+    static const int64_t wanted[] = {10003, 10010, 10011, 20000, 20001, -5, 20002};
+    int64_t more = 0;
+    for (size_t i = 0; i < 7; i++) {
+        const firn_value numbered[] = {given[i] == 0 ? firn_null() : firn_i64(given[i]),
+                                       firn_i64(1), firn_null()};
+        more += wanted[i];
+        DB_OK(firn_rows_bulk_put(bulk, numbered, 3, &err));
+    }
+    DB_OK(firn_rows_bulk_commit(bulk, &err));
+    firn_rows_bulk_close(bulk);
+    assert_int_equal(count_rows(table, NULL, &sum), 10001 + 1 + 7);
+    assert_int_equal(sum, INT64_C(10002) * 10003 / 2 + more);
+    /* What must be given. */
+    const char *const others[] = {"w", "w"};
+    some.columns = others;
+    DB_FAILS(firn_rows_bulk_open(table, &some, &bulk, &err), FIRN_INVALID, "no default");
+    some.column_count = 2;
+    DB_FAILS(firn_rows_bulk_open(table, &some, &bulk, &err), FIRN_INVALID, "twice");
+    const char *const unknown[] = {"nothing"};
+    some.columns = unknown;
+    some.column_count = 1;
+    DB_FAILS(firn_rows_bulk_open(table, &some, &bulk, &err), FIRN_NOT_FOUND, "nothing");
+    assert_null(bulk);
+    DB_OK(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+    DB_OK(firn_rows_bulk_commit(bulk, &err));
+    firn_rows_bulk_close(bulk);
+    firn_rows_bulk_close(NULL);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+/* ---- faults ---- */
+
+static int
+load_rows(struct firn_table_bulk *bulk, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (int i = 0; i < 60 && rc == FIRN_OK; i++) {
+        char code[32];
+        int id = i < 40 ? 2 * i : 2 * (i - 40) + 1;
+        (void)snprintf(code, sizeof code, "code-%d", id);
+        rc = put_row(bulk, id, code, i % 7, err);
+    }
+    return rc;
+}
+
+static int
+run_program(struct firn_os_dir *dir, bool *out_is_certain)
+{
+    firn_error err;
+    struct firn_db *db = NULL;
+    struct firn_table *table;
+    struct firn_table_bulk *bulk = NULL;
+    int rc;
+    *out_is_certain = false;
+    FIRN_TRY(firn_db_open(dir, &db_support_create, &db, &err));
+    FIRN_TRY(try_make_table(db, definition, &table, &err));
+    FIRN_TRY(insert(table, 1000, "old", 1, &err));
+    FIRN_TRY(insert(table, 1001, "older", 1, &err));
+    FIRN_TRY(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+    FIRN_TRY(load_rows(bulk, &err));
+    FIRN_TRY(insert(table, 1002, "meanwhile", 1, &err));
+    FIRN_TRY(firn_rows_bulk_commit(bulk, &err));
+    *out_is_certain = true;
+    FIRN_TRY(insert(table, 1003, "later", 1, &err));
+out:
+    firn_rows_bulk_close(bulk);
+    firn_db_abandon(db);
+    return rc;
+}
+
+static void
+check_state(struct firn_os_dir *dir, bool is_certain)
+{
+    firn_error err;
+    struct firn_table *table;
+    struct firn_db *db = db_support_open(dir);
+    int rc = firn_rows_open(db, "t", &table, &err);
+    assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && !is_certain));
+    if (rc == FIRN_OK) {
+        int64_t sum;
+        uint64_t count = count_rows(table, NULL, &sum);
+        int64_t of_index;
+        assert_true(count <= 3 || count == 63 || count == 64);
+        assert_true(count >= 63 || !is_certain);
+        assert_int_equal(count_rows(table, "by_code", &of_index), count);
+        assert_int_equal(sum, of_index);
+        assert_int_equal(count_rows(table, "by_n", &of_index), count);
+        assert_int_equal(sum, of_index);
+        DB_OK(insert(table, 2000, "again", 1, &err));
+    }
+    DB_OK(firn_db_check(db, NULL,
+                        &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
+    DB_OK(firn_db_close(db, &err));
+}
+
+static const struct db_program program = {.run = run_program, .check = check_state};
+
+static void
+a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing(void **state)
+{
+    (void)state;
+    db_program_cut_everywhere(&program);
+}
+
+static void
+a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
+{
+    (void)state;
+    db_program_fail_calls(&program,
+                          FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS | FIRN_SIM_FAULT_METADATA);
+}
+
+static void
+memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
+{
+    (void)state;
+    db_program_fail_allocations(&program);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_come_in_any_order),
+        cmocka_unit_test(rows_that_are_there_twice_fail_the_load),
+        cmocka_unit_test(a_row_that_comes_meanwhile_is_seen),
+        cmocka_unit_test(a_table_that_is_changed_meanwhile_conflicts),
+        cmocka_unit_test(defaults_and_numbers_are_filled_in),
+        cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing),
+        cmocka_unit_test(a_call_that_fails_leaves_all_of_a_load_or_nothing),
+        cmocka_unit_test(memory_that_runs_out_leaves_all_of_a_load_or_nothing),
+    };
+    return cmocka_run_group_tests_name("table_bulk", tests, NULL, NULL);
+}
