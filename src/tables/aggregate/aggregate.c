@@ -22,6 +22,7 @@
 enum {
     ROWS = FIRN_AGGREGATE_ROWS,
     PREFETCH_AHEAD = 8,
+    LINE = 64,
     BYTES_SHARE = 8 /* one step adds at most this part of the memory in extremes of bytes */
 };
 
@@ -154,7 +155,10 @@ set_calls(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *sp
         aggregate->has_distinct |= call->function == FIRN_AGGREGATE_COUNT_DISTINCT;
     }
     aggregate->call_count = spec->call_count;
-    aggregate->table.record_size = offset > 0 ? offset : sizeof(uint64_t);
+    /* So that a record lies in one cache line. */
+    aggregate->table.record_size = offset == 0                           ? sizeof(uint64_t)
+                                   : offset > LINE / 2 && offset <= LINE ? LINE
+                                                                         : offset;
 }
 
 static int create(const struct firn_aggregate_spec *spec, size_t keys_max,

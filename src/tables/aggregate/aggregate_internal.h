@@ -261,6 +261,12 @@ firn_aggregate_mix(uint64_t a)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* What second words and nulls are multiplied with: nobody without the seed can let them make up for first words. */
+static inline uint64_t
+firn_aggregate_table_factor(const struct firn_aggregate_table *table)
+{
+    return firn_aggregate_mix(table->seed ^ UINT64_C(0xd6e8feb86659fd93)) | 1;
+}
 uint64_t firn_aggregate_table_hash_bytes(const struct firn_aggregate_table *table,
                                          const uint64_t words[2]);
 /* Of the words of a key. */
@@ -295,6 +301,9 @@ struct firn_aggregate_batch {
     uint16_t rows[FIRN_AGGREGATE_ROWS];
     uint8_t *groups[FIRN_AGGREGATE_ROWS];
     uint64_t hashes[FIRN_AGGREGATE_ROWS];
+    /* The words of keys that tell them apart in this batch, pointers aside. */
+    uint8_t used_words[FIRN_AGGREGATE_WORDS_MAX];
+    size_t word_count;
 };
 /* The rows of a mask. */
 void firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count,

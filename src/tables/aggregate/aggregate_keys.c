@@ -7,7 +7,7 @@
  * keys are compared. So one row's cache miss does not wait for another's. Rows that find nothing
  * at the first look (new groups, above all) go the slow way, one by one.
  *
- * A row whose words are those of the row before is in its group: sorted rows need no table.
+ * Few groups, or short keys, are what most queries have: words that are 0 in all rows are neither hashed nor compared.
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -66,16 +66,20 @@ words_of_numbers(const struct firn_chunk_values *column, const struct firn_aggre
     }
 }
 
-static void
+/* Whether there are second words but 0. */
+static bool
 words_of_bytes(const struct firn_chunk_values *column, const struct firn_aggregate_batch *batch,
                uint64_t *out)
 {
+    uint64_t second = 0;
     for (size_t i = 0; i < batch->count; i++) {
         uint64_t words[2];
         firn_aggregate_words_of(column->as.bytes[batch->rows[i]], words);
         out[i] = words[0];
         out[ROWS + i] = words[1];
+        second |= words[1];
     }
+    return second != 0;
 }
 
 static void
@@ -95,13 +99,14 @@ mark_nulls(const struct firn_chunk_values *column, const struct firn_aggregate_b
 
 static void
 hash_words(const struct firn_aggregate_table *table, struct firn_aggregate_batch *batch,
-           const struct firn_aggregate_key *key, const uint64_t *words)
+           const uint64_t *words, bool has_second)
 {
     uint64_t *hashes = batch->hashes;
-    for (size_t i = 0; i < batch->count; i++) {
-        hashes[i] = firn_aggregate_mix(hashes[i] ^ words[i]);
-    }
-    if (key->kind != FIRN_PHYSICAL_BYTES) {
+    uint64_t factor = firn_aggregate_table_factor(table);
+    if (!has_second) {
+        for (size_t i = 0; i < batch->count; i++) {
+            hashes[i] = firn_aggregate_mix(hashes[i] ^ words[i]);
+        }
         return;
     }
     for (size_t i = 0; i < batch->count; i++) {
@@ -109,7 +114,7 @@ hash_words(const struct firn_aggregate_table *table, struct firn_aggregate_batch
         uint64_t second = firn_aggregate_words_are_short(pair)
                               ? pair[1]
                               : firn_aggregate_table_hash_bytes(table, pair);
-        hashes[i] = firn_aggregate_mix(hashes[i] ^ second);
+        hashes[i] = firn_aggregate_mix(hashes[i] ^ pair[0] ^ second * factor);
     }
 }
 
@@ -119,26 +124,35 @@ firn_aggregate_keys_words(const struct firn_aggregate_table *table,
                           const struct firn_chunk_values *columns,
                           struct firn_aggregate_batch *batch, uint64_t *words)
 {
+    bool has_second[FIRN_AGGREGATE_KEYS_MAX + 1];
+    bool has_nulls = false;
     DCHECK(key_count > 0 && table->word_count > 1);
     memset(words, 0, batch->count * sizeof *words);
+    batch->word_count = 0;
+    batch->used_words[batch->word_count++] = 0;
     for (size_t k = 0; k < key_count; k++) {
         uint64_t *out = words + ROWS * keys[k].word;
         bool is_bytes = keys[k].kind == FIRN_PHYSICAL_BYTES;
         DCHECK(columns[k].kind == keys[k].kind);
-        if (is_bytes) {
-            words_of_bytes(&columns[k], batch, out);
-        } else {
+        has_second[k] = is_bytes && words_of_bytes(&columns[k], batch, out);
+        if (!is_bytes) {
             words_of_numbers(&columns[k], batch, out);
         }
         if (columns[k].valid != NULL) {
             mark_nulls(&columns[k], batch, UINT64_C(1) << k, is_bytes, words, out);
+            has_nulls = true;
+        }
+        batch->used_words[batch->word_count++] = (uint8_t)keys[k].word;
+        if (has_second[k]) {
+            batch->used_words[batch->word_count++] = (uint8_t)(keys[k].word + 1);
         }
     }
+    uint64_t factor = firn_aggregate_table_factor(table);
     for (size_t i = 0; i < batch->count; i++) {
-        batch->hashes[i] = firn_aggregate_mix(table->seed ^ words[i]);
+        batch->hashes[i] = table->seed ^ (has_nulls ? words[i] * factor : 0);
     }
     for (size_t k = 0; k < key_count; k++) {
-        hash_words(table, batch, &keys[k], words + ROWS * keys[k].word);
+        hash_words(table, batch, words + ROWS * keys[k].word, has_second[k]);
     }
 }
 
@@ -170,51 +184,114 @@ firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, const struct f
 
 /* ---- groups ---- */
 
-/* The record of the first slot that has the row's tag, or NULL. */
-static uint8_t *
-first_look(const struct firn_aggregate_table *table, uint64_t hash)
+/* What looking needs of a table, so that it stays in registers. */
+struct look {
+    const uint64_t *slots;
+    const struct firn_os_pages *pages;
+    size_t mask;
+    uint64_t page_mask;
+    size_t record_size;
+    unsigned
+        left; /* a hash moved so is its tag, above other bits; the tag's upper bits are the place */
+    unsigned right; /* and so is the tag's place */
+    unsigned page_shift;
+};
+
+static inline size_t
+place_of(const struct look *look, uint64_t hash)
 {
-    uint32_t tag = firn_aggregate_table_tag(table, hash);
-    size_t at = tag >> (32 - table->slot_bits);
-    size_t mask = ((size_t)1 << table->slot_bits) - 1;
+    return (size_t)(hash << look->left >> look->right);
+}
+
+/* The record of the first slot that has the row's tag, or NULL. */
+static inline uint8_t *
+first_look(const struct look *look, uint64_t hash)
+{
+    uint64_t tag = hash << look->left >> 32;
+    size_t at = place_of(look, hash);
     uint64_t slot;
-    while ((slot = table->slots[at]) >> 32 != tag && slot != 0) {
-        at = (at + 1) & mask;
+    while ((slot = look->slots[at]) >> 32 != tag && slot != 0) {
+        at = (at + 1) & look->mask;
     }
-    return slot == 0 ? NULL : firn_aggregate_table_record(table, (uint32_t)slot - 1);
+    if (slot == 0) {
+        return NULL;
+    }
+    uint64_t index = (uint32_t)slot - 1;
+    return look->pages[index >> look->page_shift].data +
+           (index & look->page_mask) * look->record_size;
 }
 
 static void
 look_at_all(const struct firn_aggregate_table *table, struct firn_aggregate_batch *batch,
             size_t start)
 {
+    const struct look look = {
+        .slots = table->slots,
+        .pages = table->pages,
+        .mask = ((size_t)1 << table->slot_bits) - 1,
+        .page_mask = (UINT64_C(1) << table->page_shift) - 1,
+        .record_size = table->record_size,
+        .left = FIRN_AGGREGATE_PART_BITS * table->level,
+        .right = 64 - table->slot_bits,
+        .page_shift = table->page_shift,
+    };
+    const uint64_t *hashes = batch->hashes;
+    size_t count = batch->count;
     if (table->count < PREFETCH_FROM) {
-        for (size_t i = start; i < batch->count; i++) {
-            batch->groups[i] = first_look(table, batch->hashes[i]);
+        for (size_t i = start; i < count; i++) {
+            batch->groups[i] = first_look(&look, hashes[i]);
         }
         return;
     }
-    unsigned shift = 32 - table->slot_bits;
-    for (size_t i = start; i < batch->count; i++) {
-        size_t ahead = i + PREFETCH_AHEAD < batch->count ? i + PREFETCH_AHEAD : i;
-        __builtin_prefetch(
-            &table->slots[firn_aggregate_table_tag(table, batch->hashes[ahead]) >> shift]);
-        batch->groups[i] = first_look(table, batch->hashes[i]);
-        __builtin_prefetch(batch->groups[i], 1);
+    size_t ahead = start;
+    for (; ahead < count && ahead < start + PREFETCH_AHEAD; ahead++) {
+        __builtin_prefetch(&look.slots[place_of(&look, hashes[ahead])]);
+    }
+    for (size_t i = start; i < count; i++) {
+        if (ahead < count) {
+            __builtin_prefetch(&look.slots[place_of(&look, hashes[ahead++])]);
+        }
+        uint8_t *record = first_look(&look, hashes[i]);
+        batch->groups[i] = record;
+        __builtin_prefetch(record, 1);
     }
 }
 
-/* Whether a record has the words of row i: most keys are told apart by their words. */
-static bool
-has_words(const struct firn_aggregate_table *table, const uint8_t *record, const uint64_t *words,
-          size_t i)
+/* For how many rows from start on the first look was right: most keys are told apart by their words. Second words that
+ * are 0 in all rows need no look: then bytes have four at most, and the first word says all of them. */
+static inline size_t
+confirm_some(const struct firn_aggregate_batch *batch, const uint64_t *words, size_t start,
+             size_t word_count)
 {
-    const uint64_t *own = (const uint64_t *)(const void *)record;
-    uint64_t differ = 0;
-    for (size_t w = 0; w < table->word_count; w++) {
-        differ |= own[w] ^ words[ROWS * w + i];
+    size_t count = batch->count;
+    size_t i = start;
+    for (; i < count && batch->groups[i] != NULL; i++) {
+        const uint64_t *own = (const uint64_t *)(const void *)batch->groups[i];
+        uint64_t differ = 0;
+        for (size_t u = 0; u < word_count; u++) {
+            size_t w = batch->used_words[u];
+            differ |= own[w] ^ words[ROWS * w + i];
+        }
+        if (differ != 0) {
+            break;
+        }
     }
-    return differ == 0;
+    return i - start;
+}
+
+static size_t
+confirm(const struct firn_aggregate_batch *batch, const uint64_t *words, size_t start)
+{
+    switch (batch->word_count) {
+    case 2:
+        return confirm_some(batch, words, start, 2);
+    case 3:
+        return confirm_some(batch, words, start, 3);
+    case 4:
+        return confirm_some(batch, words, start, 4);
+    default:
+        return confirm_some(batch, words, start, batch->word_count);
+    }
 }
 
 static void
@@ -236,10 +313,7 @@ firn_aggregate_keys_find(struct firn_aggregate_table *table, struct firn_aggrega
     } else {
         look_at_all(table, batch, start);
     }
-    for (size_t i = start; i < batch->count; i++) {
-        if (batch->groups[i] != NULL && has_words(table, batch->groups[i], words, i)) {
-            continue;
-        }
+    for (size_t i = start; (i += confirm(batch, words, i)) < batch->count; i++) {
         gather_key(table, words, i, key);
         int rc = firn_aggregate_table_find(table, key, batch->hashes[i], &batch->groups[i], err);
         if (rc != FIRN_OK || batch->groups[i] == NULL) {

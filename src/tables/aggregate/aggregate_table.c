@@ -138,16 +138,18 @@ begins_bytes(const struct firn_aggregate_table *table, size_t word)
 uint64_t
 firn_aggregate_table_hash(const struct firn_aggregate_table *table, const uint64_t *key)
 {
-    uint64_t hash = table->seed;
-    for (size_t w = 0; w < table->word_count; w++) {
-        hash = firn_aggregate_mix(hash ^ key[w]);
+    uint64_t factor = firn_aggregate_table_factor(table);
+    uint64_t hash = table->word_count == 0 ? 0 : table->seed ^ key[0] * factor;
+    for (size_t w = 1; w < table->word_count; w++) {
+        uint64_t second = 0;
+        uint64_t first = key[w];
         if (table->has_bytes && begins_bytes(table, w)) {
             w++;
-            hash = firn_aggregate_mix(hash ^
-                                      (firn_aggregate_words_are_short(key + w - 1)
-                                           ? key[w]
-                                           : firn_aggregate_table_hash_bytes(table, key + w - 1)));
+            second = firn_aggregate_words_are_short(key + w - 1)
+                         ? key[w]
+                         : firn_aggregate_table_hash_bytes(table, key + w - 1);
         }
+        hash = firn_aggregate_mix(hash ^ first ^ second * factor);
     }
     return hash;
 }
