@@ -38,8 +38,7 @@ firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind
         [FIRN_API_HANDLE_TXN] = "the transaction",   [FIRN_API_HANDLE_BATCH] = "the batch",
         [FIRN_API_HANDLE_BULK] = "the load",         [FIRN_API_HANDLE_PIN] = "the pin",
         [FIRN_API_HANDLE_TABLE] = "the table",       [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
-        [FIRN_API_HANDLE_SCAN] = "the scan",
-        [FIRN_API_HANDLE_TABLE_BULK] = "the load"};
+        [FIRN_API_HANDLE_SCAN] = "the scan",         [FIRN_API_HANDLE_TABLE_BULK] = "the load"};
     return handle == NULL || api_process_is_own(handle) ? FIRN_OK
                                                         : firn_os_process_refuse(names[kind], err);
 }

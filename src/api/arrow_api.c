@@ -4,7 +4,9 @@
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
+#include "api/api_options.h"
 #include "arrow/arrow_export.h"
+#include "arrow/arrow_import.h"
 
 int
 firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out, firn_error *err)
@@ -16,4 +18,53 @@ firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out, firn_error *er
     API_REQUIRE(scan != NULL, err, "scan must not be NULL");
     API_OPEN(scan, SCAN, err);
     return firn_arrow_export_open(scan, &functions, out, err);
+}
+
+int
+firn_table_import_arrow(firn_table *table, struct ArrowArrayStream *stream,
+                        const firn_arrow_import_options *options, uint64_t *out_rows,
+                        firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_arrow_import_options given = FIRN_ARROW_IMPORT_OPTIONS_INIT;
+    uint64_t rows = 0;
+    API_REQUIRE(stream != NULL && stream->release != NULL, err,
+                "stream must not be NULL, nor released");
+    int rc = table != NULL ? firn_api_handle_check(table, FIRN_API_HANDLE_TABLE, err)
+                           : firn_error_set(err, FIRN_INVALID, "table must not be NULL");
+    rc = rc == FIRN_OK ? api_options_read(&given, sizeof given, options, err) : rc;
+    if (rc != FIRN_OK) {
+        stream->release(stream);
+        return rc;
+    }
+    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
+                                               .ctx = given.callbacks.ctx,
+                                               .os = firn_db_os(firn_rows_db(table))};
+    rc = firn_arrow_import(table, stream, &progress, &rows, err);
+    if (out_rows != NULL) {
+        *out_rows = rows;
+    }
+    return rc;
+}
+
+int
+firn_arrow_definition(const struct ArrowSchema *schema, const char *const *key, size_t key_count,
+                      char **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct firn_buf text = {0};
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(schema != NULL && (key != NULL || key_count == 0), err,
+                "schema and key must not be NULL");
+    int rc = firn_arrow_import_definition(schema, key, key_count, &text, err);
+    if (rc == FIRN_OK && firn_buf_text(&text) == NULL) {
+        rc = firn_error_no_memory(err, "a definition");
+    }
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&text);
+        return rc;
+    }
+    *out = (char *)text.data;
+    return FIRN_OK;
 }

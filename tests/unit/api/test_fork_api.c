@@ -246,6 +246,11 @@ static firn_table *table_out;
 static firn_scan_column scan_column = FIRN_SCAN_COLUMN_INIT;
 static firn_scan_stats scan_stats = FIRN_SCAN_STATS_INIT;
 static struct ArrowArrayStream arrow_stream;
+static void
+release_stream(struct ArrowArrayStream *stream)
+{
+    stream->release = NULL;
+}
 static const firn_table_column column = {.name = "c", .type = FIRN_TYPE_I64};
 static const char *const column_names[] = {"v"};
 static const firn_table_index table_index = {"j", column_names, 1, false};
@@ -399,6 +404,8 @@ sink(void *ctx, firn_slice data)
     X(firn_table_get, opened.table, NULL, &number_one, 1, opened.row)                              \
     X(firn_table_insert, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_insert_auto, opened.table, NULL, &number_one, 1, &number)                         \
+    X(firn_table_import_arrow, opened.table,                                                       \
+      &(struct ArrowArrayStream){.release = release_stream}, NULL, NULL)                           \
     X(firn_table_list, opened.store, VISIT(const char *), NULL)                                    \
     X(firn_table_open, opened.store, "t", &table_out)                                              \
     X(firn_table_rename_column, opened.table, "v", "w")                                            \
@@ -518,6 +525,7 @@ sink(void *ctx, firn_slice data)
 static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_alxs_verify",
                                         "firn_alxs_writer_create",
+                                        "firn_arrow_definition",
                                         "firn_batch_create",
                                         "firn_chkp_list_packs",
                                         "firn_chkp_open",
