@@ -363,8 +363,10 @@ run_workers(struct firn_scan *scan, firn_error *err)
             firn_os_jobs_create(firn_db_os(scan->db), scan->worker_count - 1, &scan->jobs, err));
     }
     for (unsigned i = 1; i < scan->worker_count; i++) {
-        /* What cannot be started is read by the others. */
-        (void)firn_os_jobs_submit(scan->jobs, firn_query_worker_run, &scan->workers[i], NULL);
+        if (firn_os_jobs_submit(scan->jobs, firn_query_worker_run, &scan->workers[i], NULL) !=
+            FIRN_OK) {
+            break; /* those that run read everything */
+        }
     }
     firn_query_worker_run(&scan->workers[0]);
     if (scan->jobs != NULL) {

@@ -125,7 +125,7 @@ wrong_queries_are_refused(void **state)
         {{.size = sizeof(firn_scan_options), .where = "n +"}, FIRN_INVALID, "where"},
         {{.size = sizeof(firn_scan_options), .where = "n"}, FIRN_INVALID, "where"},
         {{.size = sizeof(firn_scan_options), .where = "count(*) > 1"}, FIRN_INVALID, "where"},
-        {{.size = sizeof(firn_scan_options), .where = "n = ?"}, FIRN_INVALID, "?"},
+        {{.size = sizeof(firn_scan_options), .where = "n = ?"}, FIRN_INVALID, "question mark"},
         {{.size = sizeof(firn_scan_options), .select = "n, count(*)"}, FIRN_INVALID, "n"},
         {{.size = sizeof(firn_scan_options), .group_by = "sum(n)"}, FIRN_INVALID, "group by"},
         {{.size = sizeof(firn_scan_options), .select = "id", .order_by = "3"},
