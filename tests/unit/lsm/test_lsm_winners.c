@@ -108,18 +108,27 @@ groups_are_direct_where_nothing_else_is_seen(void **state)
     /* Behind all groups, and between two runs. */
     pieces_fixture_put(&fixture, 100);
     assert_pieces(&now, 9, 11);
-    /* A range delete that reaches into a group, and a key that it takes. */
+    /* A range delete that reaches into two groups. */
     pieces_fixture_delete_range(&fixture, 47, 49);
-    assert_pieces(&now, 7, 9);
+    assert_pieces(&now, 7, 10);
     assert_pieces(&before, 10, 10);
+    /* One row group from key 20 to key 100. */
     pieces_fixture_flush(&fixture);
-    assert_pieces(&now, 7, 9);
+    assert_pieces(&now, 2, 3);
     assert_pieces(&before, 10, 10);
-    /* What is put above the range delete is newer: its group is whole again. */
+    /* A range delete that ends where a group begins. */
     pieces_group_rows = 4;
     pieces_fixture_load(&fixture, 200, 216);
     pieces_fixture_delete_range(&fixture, 190, 200);
-    assert_pieces(&now, 11, 13);
+    assert_pieces(&now, 6, 7);
+    /* One that begins at the last key of a group. */
+    pieces_fixture_delete_range(&fixture, 203, 204);
+    assert_pieces(&now, 5, 6);
+    /* What is newer than a range delete is not covered by it. */
+    pieces_fixture_load(&fixture, 201, 203);
+    pieces_fixture_delete_range(&fixture, 300, 310);
+    pieces_fixture_load(&fixture, 302, 304);
+    assert_pieces(&now, 6, 7);
 }
 
 /* Runs with row groups of many blocks. */
