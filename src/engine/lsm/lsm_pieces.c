@@ -454,11 +454,15 @@ set_key(struct firn_lsm_pieces *pieces, const struct firn_column_layout *layout,
 
 /* The key of a table never changes, so any run knows it. */
 static int
-find_key(struct firn_lsm_pieces *pieces, struct firn_lsm_tree *tree, firn_error *err)
+find_key(struct firn_lsm_pieces *pieces, struct firn_lsm_tree *tree,
+         const struct firn_column_layout *known, firn_error *err)
 {
     const struct firn_lsm_host *host = &tree->lsm->options.host;
     struct firn_column_layout *layout;
     int rc;
+    if (known != NULL) {
+        return set_key(pieces, known, err);
+    }
     for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
         const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
         if (part->run != NULL) {
@@ -555,7 +559,7 @@ firn_lsm_pieces_open(struct firn_lsm_tree *tree, const struct firn_lsm_pieces_op
         sort_parts(pieces);
         FIRN_TRY(make_plan(pieces, err));
     }
-    FIRN_TRY(find_key(pieces, tree, err));
+    FIRN_TRY(find_key(pieces, tree, options->layout, err));
     *out = pieces;
     pieces = NULL;
 out:

@@ -40,6 +40,9 @@ struct firn_lsm_pieces_options {
     const firn_slice *lower;      /* NULL: no bound; copied */
     const firn_slice *upper;
     uint64_t time_ms; /* of the reading; FIRN_LSM_TIME_NOW: when the pieces are opened */
+    /* The columns of the tree's key, where the caller knows them; borrowed for the call. NULL: a run or the
+     * host says them. */
+    const struct firn_column_layout *layout;
 };
 
 /* A piece; slices are borrowed from the pieces. */

@@ -340,13 +340,16 @@ uint64_t firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor);
 /* ---- db_pieces.c: pieces of a keyspace for scans of columns (lsm/lsm_pieces.h) ---- */
 
 /* As a cursor, it keeps its view, registered until close, and the time of its opening. view NULL: now;
- * else it is only looked at during the call. lower and upper NULL: no bound. */
+ * else it is only looked at during the call. lower and upper NULL: no bound. layout: columns of which those
+ * of the key are, borrowed for the call; NULL, in a handle that writes: the schemas say them. */
 struct firn_db_pieces;
-struct firn_lsm_pieces; /* lsm/lsm_pieces.h */
+struct firn_lsm_pieces;
+struct firn_column_layout; /* lsm/lsm_pieces.h */
 FIRN_MUST_CHECK int firn_db_pieces_open(struct firn_db_keyspace *keyspace,
                                         struct firn_db_view *view, const firn_slice *lower,
-                                        const firn_slice *upper, struct firn_db_pieces **out,
-                                        firn_error *err);
+                                        const firn_slice *upper,
+                                        const struct firn_column_layout *layout,
+                                        struct firn_db_pieces **out, firn_error *err);
 /* NULL is fine. */
 void firn_db_pieces_close(struct firn_db_pieces *pieces);
 /* NULL: there is nothing to read (an empty range, or a keyspace that the view does not have). Owned by

@@ -52,7 +52,7 @@ is_out(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
 
 static int
 open_inner(struct firn_db_pieces *pieces, struct firn_db_tree *tree, const firn_slice *lower,
-           const firn_slice *upper, firn_error *err)
+           const firn_slice *upper, const struct firn_column_layout *layout, firn_error *err)
 {
     bool is_empty = lower != NULL && upper != NULL && firn_slice_compare(*lower, *upper) >= 0;
     DCHECK(pieces->inner == NULL && pieces->node.image != NULL);
@@ -62,13 +62,15 @@ open_inner(struct firn_db_pieces *pieces, struct firn_db_tree *tree, const firn_
     const struct firn_lsm_pieces_options options = {.view = &pieces->node.view,
                                                     .lower = lower,
                                                     .upper = upper,
-                                                    .time_ms = pieces->node.time_ms};
+                                                    .time_ms = pieces->node.time_ms,
+                                                    .layout = layout};
     return firn_lsm_pieces_open(tree->lsm_tree, &options, &pieces->inner, err);
 }
 
 int
 firn_db_pieces_open(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                    const firn_slice *lower, const firn_slice *upper, struct firn_db_pieces **out,
+                    const firn_slice *lower, const firn_slice *upper,
+                    const struct firn_column_layout *layout, struct firn_db_pieces **out,
                     firn_error *err)
 {
     struct firn_db_tree *tree;
@@ -89,7 +91,7 @@ firn_db_pieces_open(struct firn_db_keyspace *keyspace, struct firn_db_view *view
         goto out;
     }
     FIRN_TRY(firn_db_get_tree(keyspace, pieces->node.image, &pieces->node.view, &tree, err));
-    FIRN_TRY(open_inner(pieces, tree, lower, upper, err));
+    FIRN_TRY(open_inner(pieces, tree, lower, upper, layout, err));
     *out = pieces;
     pieces = NULL;
 out:

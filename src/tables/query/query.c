@@ -111,13 +111,15 @@ open_pieces(struct firn_scan *scan, const struct firn_query_options *options,
         FIRN_TRY(firn_db_txn_read_range(options->txn, rows, has_lower ? &low : NULL,
                                         has_upper ? &high : NULL, err));
     }
+    FIRN_TRY(firn_schema_layout_create(&scan->schema, 1, &layout, err));
     FIRN_TRY(firn_db_pieces_open(rows, view, has_lower ? &low : NULL, has_upper ? &high : NULL,
-                                 &scan->pieces, err));
+                                 layout, &scan->pieces, err));
     scan->input.pieces = firn_db_pieces_lsm(scan->pieces);
     scan->input.piece_count =
         scan->input.pieces != NULL ? firn_lsm_pieces_count(scan->input.pieces) : 0;
     scan->input.is_descending = options->is_descending;
 out:
+    firn_free(layout);
     firn_buf_deinit(&lower);
     firn_buf_deinit(&upper);
     return rc;

@@ -134,7 +134,7 @@ static void
 assert_sums(struct firn_db_view *view, uint64_t rows, int64_t n)
 {
     struct firn_db_pieces *pieces;
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), view, NULL, NULL, &pieces, &err));
+    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), view, NULL, NULL, NULL, &pieces, &err));
     struct sums sums = sum_pieces(pieces);
     firn_db_pieces_close(pieces);
     assert_int_equal(sums.rows, rows);
@@ -160,7 +160,7 @@ pieces_read_at_views(void **state)
     assert_sums(NULL, ROWS, 3 * ROWS);
     DB_OK(firn_db_maintain_flush(db, &err));
     DB_OK(firn_db_checkpoint_create(db, "a", NULL, &err));
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, NULL, NULL, &pieces, &err));
+    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, NULL, NULL, NULL, &pieces, &err));
     assert_int_equal(sum_pieces(pieces).direct, 1);
     for (int64_t id = 100; id < 200; id++) {
         put_ttl(id, 10, 0);
@@ -189,7 +189,7 @@ pieces_read_at_views(void **state)
     struct firn_db *memory;
     DB_OK(firn_db_memory_open(64 << 20, &db_support_create, &memory, &err));
     DB_OK(firn_db_view_open(memory, &other, &err));
-    DB_FAILS(firn_db_pieces_open(firn_rows_keyspace(table), other, NULL, NULL, &pieces, &err),
+    DB_FAILS(firn_db_pieces_open(firn_rows_keyspace(table), other, NULL, NULL, NULL, &pieces, &err),
              FIRN_INVALID, "another store");
     assert_null(pieces);
     firn_db_view_close(other);
@@ -207,15 +207,17 @@ bounds_and_missing_tables_have_nothing(void **state)
     put_ttl(20, 2, 0);
     firn_slice lower = key_of(10, 0);
     firn_slice upper = key_of(30, 1);
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, &lower, &upper, &pieces, &err));
+    DB_OK(
+        firn_db_pieces_open(firn_rows_keyspace(table), NULL, &lower, &upper, NULL, &pieces, &err));
     struct sums sums = sum_pieces(pieces);
     assert_int_equal(sums.rows, 20);
     assert_int_equal(sums.n, 21);
     firn_db_pieces_close(pieces);
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, &upper, &lower, &pieces, &err));
+    DB_OK(
+        firn_db_pieces_open(firn_rows_keyspace(table), NULL, &upper, &lower, NULL, &pieces, &err));
     assert_null(firn_db_pieces_lsm(pieces));
     firn_db_pieces_close(pieces);
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, &upper, NULL, &pieces, &err));
+    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, &upper, NULL, NULL, &pieces, &err));
     assert_int_equal(sum_pieces(pieces).rows, ROWS - 30);
     firn_db_pieces_close(pieces);
     /* Rows that end. */
@@ -227,7 +229,8 @@ bounds_and_missing_tables_have_nothing(void **state)
     firn_db_pieces_close(NULL);
     DB_OK(firn_rows_drop(db, "t", &err));
     assert_int_not_equal(
-        firn_db_pieces_open(firn_rows_keyspace(table), NULL, NULL, NULL, &pieces, &err), FIRN_OK);
+        firn_db_pieces_open(firn_rows_keyspace(table), NULL, NULL, NULL, NULL, &pieces, &err),
+        FIRN_OK);
     assert_null(pieces);
 }
 
