@@ -473,14 +473,9 @@ Mistakes.
   ! hint: firn db table show STORE TABLE prints the indexes
   [3]
   $ firn db scan shop.firn goods --columns name,nothing
-  ! firn: table 'goods' has no column 'nothing'
+  ! firn: --columns, character 6: there is no column "nothing"
   ! hint: firn db table show STORE TABLE prints the columns
   [3]
-  $ firn db scan shop.firn goods --columns name,name
-  ! firn: db scan: column 'name' is there twice
-  ! usage: firn db scan [options] STORE KEYSPACE|TABLE
-  ! help: firn help db scan
-  [2]
   $ firn db scan shop.firn goods --columns name --keys
   ! firn: db scan: --keys cannot be used with --columns
   ! usage: firn db scan [options] STORE KEYSPACE|TABLE
@@ -506,19 +501,19 @@ Mistakes.
   ! hint: firn db table show STORE TABLE prints the indexes
   [3]
   $ for where in '' 'name' 'name =' "name = 'a" 'name ~ a' 'name = a or' 'nothing = 1' 'price = x' 'name is' '= 1' '"name' 'name == a' 'name = a and'; do firn db count shop.firn goods --where "$where" 2>&1 | head -1; done
-  firn: db count: --where: a column is missing at the end
-  firn: db count: --where: there is none of = != < <= > >= and is null at the end
-  firn: db count: --where: a value is missing at the end
-  firn: db count: --where: a quote is not closed at ''a'
-  firn: db count: --where: there is none of = != < <= > >= and is null at '~ a'
-  firn: db count: --where: 'and' is missing at 'or'
-  firn: table 'goods' has no column 'nothing'
-  firn: column 'price': cannot read "x" as decimal(8,2): it is no decimal number
-  firn: db count: --where: null is missing at the end
-  firn: db count: --where: a column is missing at '= 1'
-  firn: db count: --where: a quote is not closed at '"name'
-  firn: db count: --where: there is none of = != < <= > >= and is null at '== a'
-  firn: db count: --where: a column is missing at the end
+  firn: --where, character 1: expected a value, but the text ends
+  firn: --where: a condition is true or false, not text
+  firn: --where, character 7: expected a value, but the text ends
+  firn: --where, character 8: a quote is not closed, at "'a"
+  firn: --where, character 6: this character has no meaning here, at "~ a"
+  firn: --where, character 12: expected a value, but the text ends
+  firn: --where, character 1: there is no column "nothing"
+  firn: --where, character 9: there is no column "x"
+  firn: --where, character 8: expected null, true, false or distinct from, but the text ends
+  firn: --where, character 1: expected a value, at "="
+  firn: --where, character 1: a quote is not closed, at ""name"
+  firn: --where, character 9: there is no column "a"
+  firn: --where, character 13: expected a value, but the text ends
   $ firn db table
   ! firn: db: missing command after 'table'
   ! help: firn help db
@@ -544,6 +539,8 @@ Mistakes.
   show	Print the columns and indexes of a table
   alter	Change the columns or indexes of a table
   drop	Delete a table with its rows and indexes
+  import	Insert the rows of a CSV or JSON lines file into a table
+  export	Write the rows of a table as CSV or JSON lines
   $ firn __complete db tab | grep -A1 count
   count	Print how many entries a keyspace has, or how many rows a table
   table

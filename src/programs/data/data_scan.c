@@ -310,6 +310,28 @@ output_end(struct output *output)
 
 /* ---- scan and count ---- */
 
+/* Says what the library refused; texts are called as the options are. Returns an exit code. */
+static int
+report_refused(const struct firn_data_table *table, const firn_error *err)
+{
+    static const char *const names[][2] = {{"select", "--columns"},
+                                           {"where", "--where"},
+                                           {"group by", "--group-by"},
+                                           {"order by", "--order"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t size = strlen(names[i][0]);
+        if (strncmp(err->text, names[i][0], size) == 0 &&
+            (err->text[size] == ',' || err->text[size] == ':')) {
+            return firn_command_report_error(
+                table->cli, err->code,
+                err->code == FIRN_NOT_FOUND ? "firn db table show STORE TABLE prints the columns"
+                                            : NULL,
+                "%s%s", names[i][1], err->text + size);
+        }
+    }
+    return firn_command_report_failure(table->cli, err, NULL);
+}
+
 /* Prints all rows of a scan. Returns an exit code. */
 static int
 print_rows(struct firn_cli *cli, firn_scan *scan, uint64_t *out_count)
@@ -366,7 +388,7 @@ firn_data_scan_print(const struct firn_data_table *table)
     }
     if (exit_code == FIRN_EXIT_OK &&
         firn_scan_open(table->table, &query.options, &scan, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = report_refused(table, &err);
     }
     if (exit_code == FIRN_EXIT_OK) {
         const bool is_nothing =
@@ -395,7 +417,7 @@ firn_data_scan_count(const struct firn_data_table *table)
         int code = firn_scan_open(table->table, &query.options, &scan, &err);
         code = code == FIRN_OK ? firn_scan_next(scan, &batch, &err) : code;
         if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(table->cli, &err, NULL);
+            exit_code = report_refused(table, &err);
         }
     }
     if (exit_code == FIRN_EXIT_OK && batch != NULL) {

@@ -97,6 +97,7 @@ open_pieces(struct firn_scan *scan, const struct firn_query_options *options,
 {
     struct firn_buf lower = {0};
     struct firn_buf upper = {0};
+    struct firn_column_layout *layout = NULL;
     bool has_lower;
     bool has_upper;
     int rc;
