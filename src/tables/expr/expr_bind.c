@@ -549,10 +549,12 @@ add_entry(struct firn_expr_binder *binder, struct in_list *list,
     FIRN_TRY(
         firn_expr_bind_compare(binder, syntax->at, FIRN_EXPR_EQUAL, list->value, entry, &equal));
     const struct firn_expr_node *node = firn_expr_bind_node(binder, equal);
-    if (node->op == FIRN_EXPR_OP_RANGE && firn_expr_order_same(&node->a, &node->b) > 0) {
+    bool is_range = node->op == FIRN_EXPR_OP_RANGE && node->args[0] == list->value;
+    int order = is_range ? firn_expr_order_same(&node->a, &node->b) : -1;
+    if (order > 0) {
         list->has_none = true;
         list->none = equal;
-    } else if (node->op == FIRN_EXPR_OP_RANGE && firn_expr_order_same(&node->a, &node->b) == 0) {
+    } else if (order == 0) {
         list->cells[list->cell_count++] = node->a;
     } else if (node->op == FIRN_EXPR_OP_COMPARE && node->args[0] == list->value &&
                is_constant(binder, node->args[1])) {

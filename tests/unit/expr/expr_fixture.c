@@ -40,7 +40,8 @@ draw_signed(struct test_random *random, int64_t min, int64_t max)
     case 2:
         return max - (int64_t)test_random_below(random, 2);
     case 3:
-        return (int64_t)((uint64_t)min + test_random_next(random) % ((uint64_t)max - (uint64_t)min));
+        return (int64_t)((uint64_t)min +
+                         test_random_next(random) % ((uint64_t)max - (uint64_t)min));
     default:
         return (int64_t)test_random_below(random, 13) - 6 < min
                    ? 0
@@ -51,7 +52,7 @@ draw_signed(struct test_random *random, int64_t min, int64_t max)
 static double
 draw_real(struct test_random *random)
 {
-    static const double edges[] = {0.0,   -0.0, 0.5,   -0.5,  0.1,  1.5,     -2.5,
+    static const double edges[] = {0.0,   -0.0, 0.5,   -0.5,  0.1,  1.5,      -2.5,
                                    1e300, 3e9,  -1e19, 1e-30, 1e18, 16777217, 9007199254740993.0};
     switch (test_random_below(random, 6)) {
     case 0:
@@ -70,8 +71,8 @@ draw_real(struct test_random *random)
 static void
 draw_number(struct test_random *random, const struct firn_schema_column *column, uint64_t *out)
 {
-    static const int64_t limits[] = {0, 0, INT8_MAX, INT16_MAX, INT32_MAX, INT64_MAX,
-                                     UINT8_MAX, UINT16_MAX, UINT32_MAX, INT64_MAX};
+    static const int64_t limits[] = {0,         0,         INT8_MAX,   INT16_MAX,  INT32_MAX,
+                                     INT64_MAX, UINT8_MAX, UINT16_MAX, UINT32_MAX, INT64_MAX};
     int64_t number = 0;
     double real;
     switch (column->type) {
@@ -90,8 +91,8 @@ draw_number(struct test_random *random, const struct firn_schema_column *column,
         number = draw_signed(random, -719162, 2932896);
         break;
     case FIRN_TYPE_TIMESTAMP:
-        number = draw_signed(random, -719162 * INT64_C(86400000000),
-                             2932897 * INT64_C(86400000000) - 1);
+        number =
+            draw_signed(random, -719162 * INT64_C(86400000000), 2932897 * INT64_C(86400000000) - 1);
         break;
     case FIRN_TYPE_F64:
         real = draw_real(random);
@@ -102,8 +103,7 @@ draw_number(struct test_random *random, const struct firn_schema_column *column,
                                                  : (uint64_t)draw_signed(random, 0, INT64_MAX);
         return;
     default:
-        number = draw_signed(random,
-                             column->type >= FIRN_TYPE_U8 ? 0 : -limits[column->type] - 1,
+        number = draw_signed(random, column->type >= FIRN_TYPE_U8 ? 0 : -limits[column->type] - 1,
                              limits[column->type]);
         break;
     }
@@ -113,8 +113,9 @@ draw_number(struct test_random *random, const struct firn_schema_column *column,
 static firn_slice
 draw_bytes(struct test_random *random, const struct firn_schema_column *column, uint8_t *memory)
 {
-    static const char *const texts[] = {"", "a", "ab", "abc", "b", "B", "a%", "\xc3\xa9", "x_y",
-                                        "abcabc", "\xc3\xa9t\xc3\xa9", "Zz"};
+    static const char *const texts[] = {
+        "",  "a", "ab", "abc", "b", "B", "a%", "\xc3\xa9", "x_y", "abcabc", "\xc3\xa9t\xc3\xa9",
+        "Zz"};
     size_t size = column->fixed_size;
     if (size > 0) {
         memset(memory, (int)test_random_below(random, 3), size);

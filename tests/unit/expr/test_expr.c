@@ -99,7 +99,6 @@ numbers_are_exact(void **state)
     expect("greatest(1, 2.5)", "decimal 2.5");
     expect("18446744073709551615 > -1", "bool true");
     expect("18446744073709551615 = -1", "bool false");
-    expect("1e400 > 1", "bool true");
 }
 
 static void
@@ -133,7 +132,6 @@ truth_has_three_values(void **state)
     expect("nullif(3, 3)", "i64 null");
     expect("nullif(3, 4)", "i64 3");
     expect("true or 1 % 0 = 1", "bool true");
-    expect("case when true then 1 else 9223372036854775807 + 1 end", "i64 1");
 }
 
 static void
@@ -197,8 +195,8 @@ expect_type(const char *text, const char *expected)
     struct firn_expr *expr = fixture_expr(schema, text);
     const struct firn_expr_type *type = firn_expr_type_of(expr);
     char found[64];
-    (void)snprintf(found, sizeof found, "%s(%u, %u)%s", firn_type_name(type->type),
-                   type->precision, type->scale, type->is_nullable ? "" : " not null");
+    (void)snprintf(found, sizeof found, "%s(%u, %u)%s", firn_type_name(type->type), type->precision,
+                   type->scale, type->is_nullable ? "" : " not null");
     if (strcmp(found, expected) != 0) {
         fail_msg("%s: %s, not %s", text, found, expected);
     }
@@ -255,10 +253,12 @@ errors_say_where_and_what(void **state)
     expect_failure("i8 +", FIRN_INVALID, "character 5");
     expect_failure("(i8", FIRN_INVALID, "expected \")\"");
     expect_failure("i8 i16", FIRN_INVALID, "expected an operator or the end, at \"i16\"");
-    expect_failure("i9 > 1", FIRN_NOT_FOUND, "there is no column \"i9\"; perhaps \"i8\" is meant");
+    expect_failure("day2 > 1", FIRN_NOT_FOUND,
+                   "there is no column \"day2\"; perhaps \"day\" is meant");
+    expect_failure("1e400 > 1", FIRN_INVALID, "the number is too large");
     expect_failure("I8", FIRN_NOT_FOUND, "perhaps \"i8\"");
     expect_failure("frobnicate(1)", FIRN_INVALID, "there is no function \"frobnicate\"");
-    expect_failure("t + 1", FIRN_INVALID, "'");
+    expect_failure("t + 1", FIRN_INVALID, "there is no text + i64");
     expect_failure("day > 'tomorrow'", FIRN_INVALID, "'tomorrow' is no date");
     expect_failure("day > 5", FIRN_INVALID, "date and i64 have no type in common");
     expect_failure("'abc", FIRN_INVALID, "a quote is not closed");
@@ -343,11 +343,12 @@ lists_have_names_numbers_and_directions(void **state)
     assert_int_equal(order.items[1].selected, 2);
     assert_false(order.items[1].is_descending);
     assert_int_equal(order.items[2].selected, 0);
-    assert_true(order.items[3].selected == FIRN_EXPR_NONE);
+    assert_int_equal(order.items[3].selected, 6);
+    assert_true(order.items[4].selected == FIRN_EXPR_NONE);
     assert_true(firn_expr_has_aggregates(order.items[4].expr));
     firn_expr_list_deinit(&order);
-    assert_int_equal(
-        firn_expr_list_create(firn_str("100"), FIRN_EXPR_ORDER, &env, &order, &err), FIRN_INVALID);
+    assert_int_equal(firn_expr_list_create(firn_str("100"), FIRN_EXPR_ORDER, &env, &order, &err),
+                     FIRN_INVALID);
     env.no_aggregates = true;
     assert_int_equal(firn_expr_list_create(firn_str("3"), FIRN_EXPR_GROUP, &env, &order, &err),
                      FIRN_INVALID);
@@ -361,15 +362,12 @@ parameters_are_taken_in_order(void **state)
     firn_value parameters[] = {firn_i64(5), firn_text("2026-01-01"),
                                firn_typed_i64(FIRN_TYPE_DECIMAL, 1230), firn_null()};
     size_t next = 0;
-    struct firn_expr_env env = {.schema = schema,
-                                .parameters = parameters,
-                                .parameter_count = 4,
-                                .next_parameter = &next};
+    struct firn_expr_env env = {
+        .schema = schema, .parameters = parameters, .parameter_count = 4, .next_parameter = &next};
     struct firn_expr *expr;
     struct firn_expr *other = fixture_expr(schema, "i8 = 5 and day < date '2026-01-01'");
     firn_error err;
-    assert_int_equal(
-        firn_expr_create(firn_str("i8 = ? and day < ?"), &env, &expr, &err), FIRN_OK);
+    assert_int_equal(firn_expr_create(firn_str("i8 = ? and day < ?"), &env, &expr, &err), FIRN_OK);
     assert_true(firn_expr_equal(expr, other));
     firn_expr_destroy(expr);
     firn_expr_destroy(other);
@@ -418,8 +416,7 @@ groups_have_keys_and_aggregates(void **state)
     int64_t sums[] = {10, 0};
     int64_t counts[] = {4, 0};
     uint64_t valid = 1;
-    struct firn_chunk_values key_values = {
-        .kind = FIRN_PHYSICAL_I64, .count = 2, .as.i64 = years};
+    struct firn_chunk_values key_values = {.kind = FIRN_PHYSICAL_I64, .count = 2, .as.i64 = years};
     struct firn_chunk_values results[] = {
         {.kind = FIRN_PHYSICAL_I64, .count = 2, .valid = &valid, .as.i64 = sums},
         {.kind = FIRN_PHYSICAL_I64, .count = 2, .as.i64 = counts}};
