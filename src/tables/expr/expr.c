@@ -17,8 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "base/sort.h"
-#include "expr/expr_internal.h"
+#include "expr/expr_bind.h"
 
 enum { TABLE_SIZE_MIN = 64 };
 
@@ -426,6 +425,30 @@ out:
     return rc;
 }
 
+int
+firn_expr_create(firn_slice text, const struct firn_expr_env *env, struct firn_expr **out,
+                 firn_error *err)
+{
+    struct firn_arena arena = {.chunk_size = 2048};
+    struct firn_expr_parse_input input = {.text = text, .of = env->of};
+    struct firn_expr_syntax_item *items;
+    size_t count;
+    size_t first = 0;
+    struct firn_expr_binder binder = {
+        .env = env,
+        .text = text,
+        .next_parameter = env->next_parameter != NULL ? env->next_parameter : &first,
+        .err = err};
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_expr_parse(&input, &arena, &items, &count, err));
+    DCHECK(count == 1);
+    FIRN_TRY(firn_expr_bind_expression(&binder, items[0].root, out));
+out:
+    firn_arena_deinit(&arena);
+    return rc;
+}
+
 const struct firn_expr_type *
 firn_expr_type_of(const struct firn_expr *expr)
 {
@@ -474,4 +497,29 @@ firn_expr_is_constant(const struct firn_expr *expr, struct firn_cell *out)
     *out = root->op == FIRN_EXPR_OP_CONSTANT ? root->a
                                              : (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
     return root->op == FIRN_EXPR_OP_CONSTANT;
+}
+
+/* ---- what holds expressions ---- */
+
+void
+firn_expr_where_deinit(struct firn_expr_where *where)
+{
+    firn_free(where->conditions);
+    firn_expr_destroy(where->rest);
+    firn_arena_deinit(&where->arena);
+    *where = (struct firn_expr_where){.conditions = NULL};
+}
+
+void
+firn_expr_groups_deinit(struct firn_expr_groups *groups)
+{
+    for (size_t i = 0; i < groups->expr_count; i++) {
+        firn_expr_destroy(groups->exprs[i]);
+    }
+    for (size_t i = 0; i < groups->aggregate_count; i++) {
+        firn_expr_destroy(groups->aggregates[i].argument);
+    }
+    firn_free(groups->exprs);
+    firn_free(groups->aggregates);
+    *groups = (struct firn_expr_groups){.exprs = NULL};
 }

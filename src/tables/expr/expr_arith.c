@@ -176,8 +176,8 @@ out:
 }
 
 int
-firn_expr_bind_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t a,
-                      uint32_t b, uint32_t *out)
+firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t a,
+                       uint32_t b, uint32_t *out)
 {
     uint32_t args[] = {a, b};
     struct firn_expr_node node = {.op = op_of(sign), .args = args, .arg_count = 2};
@@ -222,7 +222,7 @@ out:
 }
 
 int
-firn_expr_bind_negate(struct firn_expr_binder *binder, size_t at, uint32_t a, uint32_t *out)
+firn_expr_arith_negate(struct firn_expr_binder *binder, size_t at, uint32_t a, uint32_t *out)
 {
     struct firn_expr_type type = firn_expr_bind_node(binder, a)->type;
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_NEGATE, .args = &a, .arg_count = 1};

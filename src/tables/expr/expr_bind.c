@@ -2,8 +2,7 @@
  *
  * expr/expr_bind.c: what is written gets its meaning.
  *
- * Names become columns, question marks the values of parameters, and every node gets its type before the
- * node that uses it. What the evaluator would have to decide for each row is decided here:
+ * Every node gets its type before the node that uses it. What the evaluator would have to decide for each row is decided here:
  *
  * - Operands that must have one type get it by casts. Constants are cast at once (expr_fold.c).
  * - A comparison with a constant becomes a range of values of the other side's own type (expr_order.c): so
@@ -21,9 +20,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/slice.h"
 #include "base/sort.h"
-#include "codec/hex.h"
 #include "exchange/value_text.h"
 
 /* ---- messages ---- */
@@ -89,8 +86,8 @@ firn_expr_bind_constant(struct firn_expr_binder *binder, const struct firn_expr_
     return firn_expr_builder_add(binder->builder, &node, out, binder->err);
 }
 
-static int
-null_of(struct firn_expr_binder *binder, firn_type type, uint32_t *out)
+int
+firn_expr_bind_null(struct firn_expr_binder *binder, firn_type type, uint32_t *out)
 {
     struct firn_expr_type null_type = {.type = type};
     struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
@@ -328,14 +325,14 @@ compare_constant(struct firn_expr_binder *binder, enum firn_expr_comparison comp
     struct firn_expr_type type = *type_of(binder, a);
     struct firn_expr_range range;
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_RANGE, .args = &a, .arg_count = 1};
-    firn_expr_range_of(&type, comparison, &constant->type, &constant->a, &range);
+    firn_expr_order_range(&type, comparison, &constant->type, &constant->a, &range);
     node.type = (struct firn_expr_type){.type = FIRN_TYPE_BOOL, .is_nullable = type.is_nullable};
     node.is_negated = range.is_negated;
     node.a = range.a;
     node.b = range.b;
     if (range.is_empty) {
         /* Above the one that is below. */
-        firn_expr_limits_of(&type, &node.b, &node.a);
+        firn_expr_order_limits(&type, &node.b, &node.a);
     }
     return firn_expr_bind_make(binder, &node, out);
 }
@@ -349,7 +346,7 @@ firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
     int rc;
     FIRN_TRY(adapt_both(binder, at, &a, &b));
     if (is_null(binder, a) || is_null(binder, b)) {
-        return null_of(binder, FIRN_TYPE_BOOL, out);
+        return firn_expr_bind_null(binder, FIRN_TYPE_BOOL, out);
     }
     struct firn_expr_type a_type = *type_of(binder, a);
     struct firn_expr_type b_type = *type_of(binder, b);
@@ -665,215 +662,6 @@ out:
     return rc;
 }
 
-/* ---- leaves ---- */
-
-static int
-bind_parameter(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-               uint32_t *out)
-{
-    const struct firn_expr_env *env = binder->env;
-    size_t number = *binder->next_parameter;
-    if (number >= env->parameter_count) {
-        return firn_expr_bind_fail(binder, syntax->at,
-                                   "there are %zu parameters, and this is question mark %zu",
-                                   env->parameter_count, number + 1);
-    }
-    const firn_value *value = &env->parameters[number];
-    struct firn_expr_type type = {.type = value->type};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
-    (*binder->next_parameter)++;
-    if ((unsigned)value->type > FIRN_TYPE_MAX) {
-        return firn_expr_bind_fail(binder, syntax->at, "parameter %zu has no type", number + 1);
-    }
-    if (value->type != FIRN_TYPE_NULL) {
-        cell.kind = firn_physical_of(value->type);
-    }
-    switch (cell.kind) {
-    case FIRN_PHYSICAL_I64:
-        cell.as.i64 = value->as.i64;
-        break;
-    case FIRN_PHYSICAL_U64:
-        cell.as.u64 = value->type == FIRN_TYPE_BOOL ? (value->as.boolean ? 1 : 0) : value->as.u64;
-        break;
-    case FIRN_PHYSICAL_F32:
-        cell.as.f32 = value->as.f32;
-        break;
-    case FIRN_PHYSICAL_F64:
-        cell.as.f64 = value->as.f64;
-        break;
-    case FIRN_PHYSICAL_BYTES:
-        cell.as.bytes = value->as.bytes;
-        break;
-    default:
-        break;
-    }
-    if (value->type == FIRN_TYPE_DECIMAL) {
-        type.precision = FIRN_EXPR_PRECISION_MAX;
-        type.scale = FIRN_EXPR_SCALE_UNKNOWN;
-        if (cell.as.i64 > firn_expr_decimal_max || cell.as.i64 < -firn_expr_decimal_max) {
-            return firn_expr_bind_fail(binder, syntax->at, "parameter %zu has more than 18 digits",
-                                       number + 1);
-        }
-    }
-    if (value->type == FIRN_TYPE_UUID && cell.as.bytes.size != 16) {
-        return firn_expr_bind_fail(binder, syntax->at, "parameter %zu is a uuid of %zu bytes",
-                                   number + 1, cell.as.bytes.size);
-    }
-    if (value->type == FIRN_TYPE_VECTOR) {
-        type.dimensions = (uint32_t)(cell.as.bytes.size / 4);
-    }
-    return firn_expr_bind_constant(binder, &type, &cell, out);
-}
-
-/* How many letters of two names differ, for names that are nearly the same; large where they are not. */
-static size_t
-name_distance(firn_slice a, firn_slice b)
-{
-    size_t start = 0;
-    size_t end = 0;
-    while (start < a.size && start < b.size && (a.data[start] | 0x20) == (b.data[start] | 0x20)) {
-        start++;
-    }
-    while (end < a.size - start && end < b.size - start &&
-           (a.data[a.size - 1 - end] | 0x20) == (b.data[b.size - 1 - end] | 0x20)) {
-        end++;
-    }
-    size_t longer = a.size > b.size ? a.size : b.size;
-    return longer - start - end;
-}
-
-static int
-fail_name(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax)
-{
-    const struct firn_schema *schema = binder->env->schema;
-    char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-    char near_name[FIRN_VALUE_TEXT_SHORT_SIZE];
-    const struct firn_schema_column *nearest = NULL;
-    size_t least = syntax->text.size / 3 + 2;
-    for (size_t i = 0; i < schema->column_count; i++) {
-        size_t distance = name_distance(schema->columns[i].name, syntax->text);
-        if (distance < least) {
-            least = distance;
-            nearest = &schema->columns[i];
-        }
-    }
-    firn_value_text_shorten(syntax->text, name);
-    int rc;
-    if (nearest != NULL) {
-        firn_value_text_shorten(nearest->name, near_name);
-        rc = firn_expr_bind_fail(binder, syntax->at,
-                                 "there is no column \"%s\"; perhaps \"%s\" is meant", name,
-                                 near_name);
-    } else {
-        rc = firn_expr_bind_fail(binder, syntax->at, "there is no column \"%s\"", name);
-    }
-    DCHECK(rc == FIRN_INVALID);
-    if (binder->err != NULL) {
-        binder->err->code = FIRN_NOT_FOUND;
-    }
-    return FIRN_NOT_FOUND;
-}
-
-static const struct firn_expr_item *
-find_selected(const struct firn_expr_binder *binder, firn_slice name)
-{
-    const struct firn_expr_list *selected = binder->env->selected;
-    for (size_t i = 0; selected != NULL && i < selected->count; i++) {
-        if (firn_slice_equal(selected->items[i].name, name)) {
-            return &selected->items[i];
-        }
-    }
-    return NULL;
-}
-
-static int
-bind_name(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
-{
-    const struct firn_schema_column *column = firn_schema_find(binder->env->schema, syntax->text);
-    const struct firn_expr_item *item = find_selected(binder, syntax->text);
-    if (column == NULL && item != NULL && !binder->is_in_aggregate) {
-        struct firn_expr_graft graft = {.nodes = item->expr->nodes,
-                                        .root = firn_expr_root(item->expr)};
-        if (item->expr->has_aggregates && binder->env->no_aggregates) {
-            return firn_expr_bind_fail(binder, syntax->at, "there can be no aggregates here");
-        }
-        return firn_expr_builder_graft(binder->builder, &graft, out, binder->err);
-    }
-    if (column == NULL) {
-        return fail_name(binder, syntax);
-    }
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_COLUMN,
-                                  .number = (uint32_t)(column - binder->env->schema->columns)};
-    node.a = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = column->name};
-    node.type = (struct firn_expr_type){.type = column->type,
-                                        .precision = column->precision,
-                                        .scale = column->scale,
-                                        .dimensions = column->dimensions,
-                                        .is_nullable = column->is_nullable};
-    return firn_expr_builder_add(binder->builder, &node, out, binder->err);
-}
-
-static int
-bind_number(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-            bool is_negative, uint32_t *out)
-{
-    struct firn_expr_type type;
-    struct firn_cell cell;
-    const char *wrong = firn_expr_literal_number(syntax->text, is_negative, &type, &cell);
-    if (wrong != NULL) {
-        return firn_expr_bind_fail(binder, syntax->at, "the number %s", wrong);
-    }
-    return firn_expr_bind_constant(binder, &type, &cell, out);
-}
-
-static int
-bind_bytes(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
-{
-    struct firn_expr_type type = {.type = FIRN_TYPE_TEXT};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = syntax->text};
-    struct firn_buf bytes = {.data = NULL};
-    int rc = FIRN_OK;
-    if (syntax->kind == FIRN_EXPR_SYNTAX_HEX) {
-        size_t size = syntax->text.size / 2;
-        type.type = FIRN_TYPE_BLOB;
-        FIRN_TRY(firn_buf_set_size(&bytes, size + 1));
-        if (syntax->text.size % 2 != 0 ||
-            (size > 0 && !firn_hex_decode((const char *)syntax->text.data, bytes.data, size))) {
-            rc = firn_expr_bind_fail(binder, syntax->at, "x'…' has pairs of hexadecimal digits");
-            goto out;
-        }
-        cell.as.bytes = firn_bytes(bytes.data, size);
-    }
-    FIRN_TRY(firn_expr_bind_constant(binder, &type, &cell, out));
-out:
-    firn_buf_deinit(&bytes);
-    return rc;
-}
-
-static int
-bind_leaf(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
-{
-    struct firn_expr_type type = {.type = FIRN_TYPE_BOOL};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = syntax->detail};
-    switch (syntax->kind) {
-    case FIRN_EXPR_SYNTAX_NUMBER:
-        return bind_number(binder, syntax, false, out);
-    case FIRN_EXPR_SYNTAX_STRING:
-    case FIRN_EXPR_SYNTAX_HEX:
-        return bind_bytes(binder, syntax, out);
-    case FIRN_EXPR_SYNTAX_NULL:
-        return null_of(binder, FIRN_TYPE_NULL, out);
-    case FIRN_EXPR_SYNTAX_BOOL:
-        return firn_expr_bind_constant(binder, &type, &cell, out);
-    case FIRN_EXPR_SYNTAX_PARAMETER:
-        return bind_parameter(binder, syntax, out);
-    case FIRN_EXPR_SYNTAX_STAR:
-        return firn_expr_bind_fail(binder, syntax->at, "* stands alone, or in count(*)");
-    default:
-        return bind_name(binder, syntax, out);
-    }
-}
-
 /* ---- the other nodes ---- */
 
 static int
@@ -895,7 +683,7 @@ bind_case(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
         FIRN_TRY(firn_expr_bind(binder, part->next, &values[i]));
     }
     FIRN_TRY(syntax->detail != 0 ? firn_expr_bind(binder, part, &values[branches])
-                                 : null_of(binder, FIRN_TYPE_NULL, &values[branches]));
+                                 : firn_expr_bind_null(binder, FIRN_TYPE_NULL, &values[branches]));
     FIRN_TRY(firn_expr_bind_unify(binder, syntax->at, values, (size_t)branches + 1, &node.type));
     for (uint32_t i = 0; i <= branches; i++) {
         args[i < branches ? 2 * i + 1 : 2 * i] = values[i];
@@ -943,11 +731,11 @@ bind_operator(struct firn_expr_binder *binder, const struct firn_expr_syntax *sy
     uint32_t args[2] = {0, 0};
     int rc;
     if (syntax->kind == FIRN_EXPR_SYNTAX_NEGATE && syntax->first->kind == FIRN_EXPR_SYNTAX_NUMBER) {
-        return bind_number(binder, syntax->first, true, out);
+        return firn_expr_leaf_number(binder, syntax->first, true, out);
     }
     FIRN_TRY(firn_expr_bind(binder, syntax->first, &args[0]));
     if (syntax->kind == FIRN_EXPR_SYNTAX_NEGATE) {
-        return firn_expr_bind_negate(binder, syntax->at, args[0], out);
+        return firn_expr_arith_negate(binder, syntax->at, args[0], out);
     }
     FIRN_TRY(firn_expr_bind(binder, syntax->first->next, &args[1]));
     if (syntax->kind == FIRN_EXPR_SYNTAX_COMPARE) {
@@ -957,7 +745,7 @@ bind_operator(struct firn_expr_binder *binder, const struct firn_expr_syntax *sy
     if (syntax->detail != '|') {
         FIRN_TRY(adapt_both(binder, syntax->at, &args[0], &args[1]));
     }
-    FIRN_TRY(firn_expr_bind_binary(binder, syntax->at, syntax->detail, args[0], args[1], out));
+    FIRN_TRY(firn_expr_arith_binary(binder, syntax->at, syntax->detail, args[0], args[1], out));
 out:
     return rc;
 }
@@ -1003,7 +791,7 @@ firn_expr_bind(struct firn_expr_binder *binder, const struct firn_expr_syntax *s
         rc = bind_operator(binder, syntax, out);
         break;
     case FIRN_EXPR_SYNTAX_CALL:
-        rc = firn_expr_bind_call(binder, syntax, out);
+        rc = firn_expr_call_bind(binder, syntax, out);
         break;
     case FIRN_EXPR_SYNTAX_CASE:
         rc = bind_case(binder, syntax, out);
@@ -1012,9 +800,32 @@ firn_expr_bind(struct firn_expr_binder *binder, const struct firn_expr_syntax *s
         rc = bind_cast(binder, syntax, out);
         break;
     default:
-        rc = bind_leaf(binder, syntax, out);
+        rc = firn_expr_leaf_bind(binder, syntax, out);
         break;
     }
     binder->depth--;
+    return rc;
+}
+
+int
+firn_expr_bind_expression(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
+                          struct firn_expr **out)
+{
+    struct firn_expr_builder builder = {.arena = {.chunk_size = 2048}};
+    uint32_t root;
+    int rc;
+    binder->builder = &builder;
+    binder->depth = 0;
+    FIRN_TRY(firn_expr_bind(binder, syntax, &root));
+    if (builder.nodes[root].type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
+        rc = firn_expr_bind_fail(binder, syntax->at,
+                                 "a decimal parameter has the scale of what it is compared or "
+                                 "joined with; here is nothing");
+        goto out;
+    }
+    FIRN_TRY(firn_expr_extract(builder.nodes, root, out, binder->err));
+out:
+    binder->builder = NULL;
+    firn_expr_builder_deinit(&builder);
     return rc;
 }

@@ -23,6 +23,10 @@ struct firn_expr_binder {
 /* The node of a tree. FIRN_INVALID, FIRN_LIMIT, FIRN_NOT_FOUND, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_bind(struct firn_expr_binder *binder,
                                    const struct firn_expr_syntax *syntax, uint32_t *out);
+/* The whole tree as an expression; the builder is made for it. */
+FIRN_MUST_CHECK int firn_expr_bind_expression(struct firn_expr_binder *binder,
+                                              const struct firn_expr_syntax *syntax,
+                                              struct firn_expr **out);
 /* FIRN_INVALID with the place, and what follows it. */
 int firn_expr_bind_fail(struct firn_expr_binder *binder, size_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -32,6 +36,8 @@ const struct firn_expr_node *firn_expr_bind_node(const struct firn_expr_binder *
 FIRN_MUST_CHECK int firn_expr_bind_constant(struct firn_expr_binder *binder,
                                             const struct firn_expr_type *type,
                                             const struct firn_cell *cell, uint32_t *out);
+FIRN_MUST_CHECK int firn_expr_bind_null(struct firn_expr_binder *binder, firn_type type,
+                                        uint32_t *out);
 /* A node as one of another type; casts that cannot fail are left out. Requires: the cast is allowed. */
 FIRN_MUST_CHECK int firn_expr_bind_cast(struct firn_expr_binder *binder, uint32_t node,
                                         const struct firn_expr_type *type, uint32_t *out);
@@ -50,17 +56,26 @@ FIRN_MUST_CHECK int firn_expr_bind_compare(struct firn_expr_binder *binder, size
 FIRN_MUST_CHECK int firn_expr_bind_make(struct firn_expr_binder *binder,
                                         const struct firn_expr_node *model, uint32_t *out);
 
+/* ---- expr_leaf.c ---- */
+
+FIRN_MUST_CHECK int firn_expr_leaf_bind(struct firn_expr_binder *binder,
+                                        const struct firn_expr_syntax *syntax, uint32_t *out);
+/* A number, or that with a "-" before it. */
+FIRN_MUST_CHECK int firn_expr_leaf_number(struct firn_expr_binder *binder,
+                                          const struct firn_expr_syntax *syntax, bool is_negative,
+                                          uint32_t *out);
+
 /* ---- expr_arith.c ---- */
 
 /* sign: one of + - * / % */
-FIRN_MUST_CHECK int firn_expr_bind_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
-                                          uint32_t a, uint32_t b, uint32_t *out);
-FIRN_MUST_CHECK int firn_expr_bind_negate(struct firn_expr_binder *binder, size_t at, uint32_t a,
-                                          uint32_t *out);
+FIRN_MUST_CHECK int firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
+                                           uint32_t a, uint32_t b, uint32_t *out);
+FIRN_MUST_CHECK int firn_expr_arith_negate(struct firn_expr_binder *binder, size_t at, uint32_t a,
+                                           uint32_t *out);
 
 /* ---- expr_call.c ---- */
 
-FIRN_MUST_CHECK int firn_expr_bind_call(struct firn_expr_binder *binder,
+FIRN_MUST_CHECK int firn_expr_call_bind(struct firn_expr_binder *binder,
                                         const struct firn_expr_syntax *syntax, uint32_t *out);
 
 /* ---- expr_literal.c ---- */

@@ -460,7 +460,7 @@ check_call(struct firn_expr_binder *binder, const struct firn_expr_syntax *synta
 }
 
 int
-firn_expr_bind_call(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
+firn_expr_call_bind(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
                     uint32_t *out)
 {
     const struct function *function = find_function(syntax->text);

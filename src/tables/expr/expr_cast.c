@@ -159,7 +159,7 @@ cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
     struct firn_cell min;
     struct firn_cell max;
     int128 units;
-    firn_expr_limits_of(to, &min, &max);
+    firn_expr_order_limits(to, &min, &max);
     if (cell->kind == FIRN_PHYSICAL_F32 || cell->kind == FIRN_PHYSICAL_F64) {
         double real = round_real(real_of(from, cell) * (double)firn_expr_power(scale));
         if (!(real > -2e19 && real < 2e19)) {
@@ -228,7 +228,7 @@ cast_text(const struct firn_expr_type *from, const struct firn_cell *cell,
         if (firn_expr_is_time(to->type)) {
             struct firn_cell min;
             struct firn_cell max;
-            firn_expr_limits_of(to, &min, &max);
+            firn_expr_order_limits(to, &min, &max);
             rc = out->as.i64 < min.as.i64 || out->as.i64 > max.as.i64 ? fail_fit(to, err) : FIRN_OK;
         }
     }

@@ -435,7 +435,7 @@ run_values(struct firn_expr_work *work)
     switch (work->node->op) {
     case FIRN_EXPR_OP_LEAST:
     case FIRN_EXPR_OP_GREATEST:
-        return firn_expr_eval_choose(work);
+        return firn_expr_eval_arith_choose(work);
     case FIRN_EXPR_OP_CAST:
         return firn_expr_eval_cast(work);
     case FIRN_EXPR_OP_LENGTH:
@@ -732,7 +732,7 @@ truth_of_test(struct firn_expr_eval *eval, const struct firn_expr_node *node, co
                                   .err = err};
     work.has_nulls = join_valid(&args, node->arg_count, known);
     if (node->op == FIRN_EXPR_OP_LIKE || node->op == FIRN_EXPR_OP_PREFIX) {
-        firn_expr_eval_match(&work, bits);
+        firn_expr_eval_text_match(&work, bits);
     } else {
         firn_expr_eval_compare(&work, bits);
     }

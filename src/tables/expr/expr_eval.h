@@ -48,18 +48,18 @@ struct firn_expr_truth {
 /* Values, of all rows that are live: expr_eval_arith.c, _cast.c, _text.c, _time.c. FIRN_LIMIT, FIRN_INVALID,
  * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_eval_arith(struct firn_expr_work *work);
-FIRN_MUST_CHECK int firn_expr_eval_choose(struct firn_expr_work *work); /* LEAST, GREATEST */
+FIRN_MUST_CHECK int firn_expr_eval_arith_choose(struct firn_expr_work *work); /* LEAST, GREATEST */
 FIRN_MUST_CHECK int firn_expr_eval_cast(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_text(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_time(struct firn_expr_work *work);
 /* Bits of the rows for which a condition holds, nulls and rows that are not wanted as they come:
  * expr_eval_compare.c; of LIKE and PREFIX, expr_eval_text.c. */
 void firn_expr_eval_compare(const struct firn_expr_work *work, uint64_t *bits);
-void firn_expr_eval_match(const struct firn_expr_work *work, uint64_t *bits);
+void firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits);
 /* A bit for each of count bytes that is not 0. */
-uint64_t firn_expr_eval_pack(const uint8_t *bytes);
+uint64_t firn_expr_eval_compare_pack(const uint8_t *bytes);
 
-struct firn_cell firn_expr_eval_cell(const struct firn_chunk_values *values, size_t row);
+struct firn_cell firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row);
 /* Of a node of bytes: the one of all rows, if it is a constant. */
 static inline firn_slice
 firn_expr_eval_bytes(const struct firn_expr_work *work, uint32_t arg, size_t row)

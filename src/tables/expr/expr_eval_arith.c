@@ -116,7 +116,7 @@ arith_limited(struct firn_expr_work *work)
     struct firn_cell min;
     struct firn_cell max;
     widest.precision = FIRN_EXPR_PRECISION_MAX;
-    firn_expr_limits_of(&widest, &min, &max);
+    firn_expr_order_limits(&widest, &min, &max);
     uint64_t low = min.as.u64;
     uint64_t high = max.as.u64;
     switch (work->node->op) {
@@ -343,7 +343,7 @@ put_cell(struct firn_expr_work *work, size_t row, const struct firn_cell *cell)
 
 /* Nulls are passed over: a row is null where all are. */
 int
-firn_expr_eval_choose(struct firn_expr_work *work)
+firn_expr_eval_arith_choose(struct firn_expr_work *work)
 {
     bool is_least = work->node->op == FIRN_EXPR_OP_LEAST;
     size_t words = (work->count + 63) / 64;
@@ -363,7 +363,7 @@ firn_expr_eval_choose(struct firn_expr_work *work)
             if (values->valid != NULL && (values->valid[row / 64] >> row % 64 & 1) == 0) {
                 continue;
             }
-            struct firn_cell cell = firn_expr_eval_cell(values, row);
+            struct firn_cell cell = firn_expr_eval_compare_cell(values, row);
             int order = best.kind == FIRN_PHYSICAL_NONE ? -2 : firn_expr_order_same(&cell, &best);
             if (order == -2 || (order < 0 && is_least) || (order > 0 && !is_least)) {
                 best = cell;

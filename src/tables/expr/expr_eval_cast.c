@@ -24,7 +24,7 @@ cast_rows(struct firn_expr_work *work)
     }
     FIRN_EXPR_FOR_LIVE(work, row)
     {
-        struct firn_cell cell = firn_expr_eval_cell(work->args[0], row);
+        struct firn_cell cell = firn_expr_eval_compare_cell(work->args[0], row);
         struct firn_cell result = {.kind = FIRN_PHYSICAL_NONE};
         firn_buf_clear(&memory);
         FIRN_TRY(firn_expr_cast_cell(from, &cell, to, &memory, &result, work->err));
@@ -117,7 +117,7 @@ firn_expr_eval_cast(struct firn_expr_work *work)
          * with negative numbers that become unsigned. */
         struct firn_cell min;
         struct firn_cell max;
-        firn_expr_limits_of(to, &min, &max);
+        firn_expr_order_limits(to, &min, &max);
         bool keeps_sign = firn_expr_is_unsigned(from->type) || firn_expr_is_unsigned(to->type);
         int64_t low = keeps_sign ? 0 : min.as.i64;
         int64_t high = max.as.u64 > (uint64_t)INT64_MAX ? INT64_MAX : max.as.i64;

@@ -16,7 +16,7 @@
 __extension__ typedef __int128 int128;
 
 uint64_t
-firn_expr_eval_pack(const uint8_t *bytes)
+firn_expr_eval_compare_pack(const uint8_t *bytes)
 {
     uint64_t bits = 0;
     for (unsigned i = 0; i < 8; i++) {
@@ -40,7 +40,7 @@ firn_expr_eval_pack(const uint8_t *bytes)
                 size_t i = start_ + j_;                                  \
                 bytes_[j_] = (uint8_t)(condition);                       \
             }                                                            \
-            (bits)[start_ / 64] = firn_expr_eval_pack(bytes_);           \
+            (bits)[start_ / 64] = firn_expr_eval_compare_pack(bytes_);   \
         }                                                                \
         for (size_t i = start_; i < (work)->count; i++) {                \
             (bits)[i / 64] |= (uint64_t)((condition) ? 1 : 0) << i % 64; \
@@ -48,7 +48,7 @@ firn_expr_eval_pack(const uint8_t *bytes)
     } while (0)
 
 struct firn_cell
-firn_expr_eval_cell(const struct firn_chunk_values *values, size_t row)
+firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row)
 {
     struct firn_cell cell = {.kind = values->kind};
     DCHECK(row < values->count);
@@ -145,7 +145,7 @@ compare_list(const struct firn_expr_work *work, uint64_t *bits)
 {
     FIRN_EXPR_FOR_LIVE(work, row)
     {
-        struct firn_cell cell = firn_expr_eval_cell(work->args[0], row);
+        struct firn_cell cell = firn_expr_eval_compare_cell(work->args[0], row);
         bits[row / 64] |= (uint64_t)(is_listed(work->node, &cell) ? 1 : 0) << row % 64;
     }
 }

@@ -81,7 +81,7 @@ is_like(firn_slice text, firn_slice pattern)
 }
 
 void
-firn_expr_eval_match(const struct firn_expr_work *work, uint64_t *bits)
+firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits)
 {
     bool is_prefix = work->node->op == FIRN_EXPR_OP_PREFIX;
     FIRN_EXPR_FOR_LIVE(work, row)

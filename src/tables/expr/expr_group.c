@@ -149,17 +149,3 @@ out:
     }
     return rc;
 }
-
-void
-firn_expr_groups_deinit(struct firn_expr_groups *groups)
-{
-    for (size_t i = 0; i < groups->expr_count; i++) {
-        firn_expr_destroy(groups->exprs[i]);
-    }
-    for (size_t i = 0; i < groups->aggregate_count; i++) {
-        firn_expr_destroy(groups->aggregates[i].argument);
-    }
-    firn_free(groups->exprs);
-    firn_free(groups->aggregates);
-    *groups = (struct firn_expr_groups){.exprs = NULL};
-}

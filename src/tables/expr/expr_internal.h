@@ -201,12 +201,12 @@ struct firn_expr_range {
     bool is_empty;
     bool is_negated;
 };
-void firn_expr_range_of(const struct firn_expr_type *type, enum firn_expr_comparison comparison,
-                        const struct firn_expr_type *constant_type,
-                        const struct firn_cell *constant, struct firn_expr_range *out);
+void firn_expr_order_range(const struct firn_expr_type *type, enum firn_expr_comparison comparison,
+                           const struct firn_expr_type *constant_type,
+                           const struct firn_cell *constant, struct firn_expr_range *out);
 /* The smallest and the largest of all values of a type. */
-void firn_expr_limits_of(const struct firn_expr_type *type, struct firn_cell *min,
-                         struct firn_cell *max);
+void firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell *min,
+                            struct firn_cell *max);
 
 /* ==== expr_cast.c: one value of a type to another ==== */
 

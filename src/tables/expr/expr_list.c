@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_list.c: texts to expressions: one, or a list with names, numbers and directions.
+ * expr/expr_list.c: lists of expressions, with names, numbers and directions.
  *
  * Each expression of a list has its own nodes; what they have in common an evaluator finds (expr_eval.c). Items
  * that name a selected one, or have its number, are copies of its expression: who reads a list need not ask
@@ -10,56 +10,6 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "expr/expr_bind.h"
-
-/* The expression of a tree. */
-static int
-bind_expression(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-                struct firn_expr **out)
-{
-    struct firn_expr_builder builder = {.arena = {.chunk_size = 2048}};
-    uint32_t root;
-    int rc;
-    binder->builder = &builder;
-    binder->depth = 0;
-    FIRN_TRY(firn_expr_bind(binder, syntax, &root));
-    if (builder.nodes[root].type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
-        rc = firn_expr_bind_fail(binder, syntax->at,
-                                 "a decimal parameter has the scale of what it is compared or "
-                                 "joined with; here is nothing");
-        goto out;
-    }
-    FIRN_TRY(firn_expr_extract(builder.nodes, root, out, binder->err));
-out:
-    binder->builder = NULL;
-    firn_expr_builder_deinit(&builder);
-    return rc;
-}
-
-int
-firn_expr_create(firn_slice text, const struct firn_expr_env *env, struct firn_expr **out,
-                 firn_error *err)
-{
-    struct firn_arena arena = {.chunk_size = 2048};
-    struct firn_expr_parse_input input = {.text = text, .of = env->of};
-    struct firn_expr_syntax_item *items;
-    size_t count;
-    size_t first = 0;
-    struct firn_expr_binder binder = {
-        .env = env,
-        .text = text,
-        .next_parameter = env->next_parameter != NULL ? env->next_parameter : &first,
-        .err = err};
-    int rc;
-    *out = NULL;
-    FIRN_TRY(firn_expr_parse(&input, &arena, &items, &count, err));
-    DCHECK(count == 1);
-    FIRN_TRY(bind_expression(&binder, items[0].root, out));
-out:
-    firn_arena_deinit(&arena);
-    return rc;
-}
-
-/* ---- lists ---- */
 
 /* Text with one space for each run of blanks outside of quotes, cut where a character begins. */
 static int
@@ -178,7 +128,7 @@ add_item(struct firn_expr_binder *binder, const struct firn_expr_syntax_item *sy
         }
         FIRN_TRY(firn_expr_extract(expr->nodes, firn_expr_root(expr), &item->expr, binder->err));
     } else {
-        FIRN_TRY(bind_expression(binder, syntax->root, &item->expr));
+        FIRN_TRY(firn_expr_bind_expression(binder, syntax->root, &item->expr));
     }
     if (syntax->name.data != NULL) {
         rc = set_name(item, syntax->name, false);

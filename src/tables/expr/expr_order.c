@@ -208,9 +208,9 @@ find_first(const struct search *search, int least, bool *out_none)
 }
 
 void
-firn_expr_range_of(const struct firn_expr_type *type, enum firn_expr_comparison comparison,
-                   const struct firn_expr_type *constant_type, const struct firn_cell *constant,
-                   struct firn_expr_range *out)
+firn_expr_order_range(const struct firn_expr_type *type, enum firn_expr_comparison comparison,
+                      const struct firn_expr_type *constant_type, const struct firn_cell *constant,
+                      struct firn_expr_range *out)
 {
     struct search search = {.type = type, .constant_type = constant_type, .constant = constant};
     enum firn_physical kind = firn_expr_physical(type->type);
@@ -256,7 +256,8 @@ firn_expr_range_of(const struct firn_expr_type *type, enum firn_expr_comparison 
 /* ---- limits of types ---- */
 
 void
-firn_expr_limits_of(const struct firn_expr_type *type, struct firn_cell *min, struct firn_cell *max)
+firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell *min,
+                       struct firn_cell *max)
 {
     enum firn_physical kind = firn_expr_physical(type->type);
     *min = cell_of_rank(kind, rank_min(kind));

@@ -94,7 +94,7 @@ split_range(struct splitter *splitter, uint32_t number, const struct firn_expr_n
         .test = FIRN_CHUNK_BETWEEN, .a = node->a, .b = node->b};
     struct firn_cell min;
     struct firn_cell max;
-    firn_expr_limits_of(&column->type, &min, &max);
+    firn_expr_order_limits(&column->type, &min, &max);
     bool is_negated = node->is_negated;
     bool is_empty = firn_expr_order_same(&node->a, &node->b) > 0 ||
                     firn_expr_order_same(&node->a, &max) > 0 ||
@@ -300,13 +300,4 @@ out:
         firn_expr_where_deinit(out);
     }
     return rc;
-}
-
-void
-firn_expr_where_deinit(struct firn_expr_where *where)
-{
-    firn_free(where->conditions);
-    firn_expr_destroy(where->rest);
-    firn_arena_deinit(&where->arena);
-    *where = (struct firn_expr_where){.conditions = NULL};
 }
