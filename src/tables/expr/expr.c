@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr.c: expressions as arrays of nodes: building, copying, comparing them.
+ *
+ * A builder keeps each node once: a hash table finds an equal one. Since arguments are numbers of nodes, two
+ * nodes are equal if their fields and these numbers are. So parts that occur twice, in one expression or in
+ * several that are grafted into one builder, are evaluated once.
+ *
+ * Invariants:
+ *   (I1) The arguments of a node come before it.
+ *   (I2) No node is deeper than FIRN_EXPR_NODE_DEPTH_MAX: walks may be recursive.
+ *   (I3) All nodes of an expression are reached from its root, which is the last, and stand in the order of a walk
+ *        that leaves arguments first. So equal expressions are equal arrays.
+ */
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "expr/expr_bind.h"
+
+enum { TABLE_SIZE_MIN = 64 };
+
+enum firn_physical
+firn_expr_physical(firn_type type)
+{
+    return type == FIRN_TYPE_NULL ? FIRN_PHYSICAL_U64 : firn_physical_of(type);
+}
+
+int64_t
+firn_expr_power(uint32_t exponent)
+{
+    int64_t power = 1;
+    DCHECK(exponent <= FIRN_EXPR_PRECISION_MAX);
+    for (uint32_t i = 0; i < exponent; i++) {
+        power *= 10;
+    }
+    return power;
+}
+
+const char *
+firn_expr_type_text(const struct firn_expr_type *type, char out[FIRN_EXPR_TYPE_TEXT_SIZE])
+{
+    if (type->type == FIRN_TYPE_DECIMAL && type->scale != FIRN_EXPR_SCALE_UNKNOWN) {
+        (void)snprintf(out, FIRN_EXPR_TYPE_TEXT_SIZE, "decimal(%u, %u)", type->precision,
+                       type->scale);
+    } else if (type->type == FIRN_TYPE_VECTOR) {
+        (void)snprintf(out, FIRN_EXPR_TYPE_TEXT_SIZE, "vector(%u)", type->dimensions);
+    } else {
+        const char *name = type->type == FIRN_TYPE_NULL ? "null" : firn_type_name(type->type);
+        (void)snprintf(out, FIRN_EXPR_TYPE_TEXT_SIZE, "%s", name);
+    }
+    return out;
+}
+
+/* ---- nodes ---- */
+
+bool
+firn_expr_cell_equal(const struct firn_cell *a, const struct firn_cell *b)
+{
+    if (a->kind != b->kind) {
+        return false;
+    }
+    switch (a->kind) {
+    case FIRN_PHYSICAL_NONE:
+        return true;
+    case FIRN_PHYSICAL_F32:
+        return memcmp(&a->as.f32, &b->as.f32, sizeof a->as.f32) == 0;
+    case FIRN_PHYSICAL_BYTES:
+        return firn_slice_equal(a->as.bytes, b->as.bytes);
+    default:
+        return a->as.u64 == b->as.u64;
+    }
+}
+
+static bool
+is_type_equal(const struct firn_expr_type *a, const struct firn_expr_type *b)
+{
+    return a->type == b->type && a->precision == b->precision && a->scale == b->scale &&
+           a->dimensions == b->dimensions && a->is_nullable == b->is_nullable;
+}
+
+static bool
+is_node_equal(const struct firn_expr_node *a, const struct firn_expr_node *b)
+{
+    if (a->op != b->op || a->detail != b->detail || a->is_negated != b->is_negated ||
+        a->number != b->number || a->arg_count != b->arg_count || a->list_count != b->list_count ||
+        !is_type_equal(&a->type, &b->type) || !firn_expr_cell_equal(&a->a, &b->a) ||
+        !firn_expr_cell_equal(&a->b, &b->b)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->arg_count; i++) {
+        if (a->args[i] != b->args[i]) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < a->list_count; i++) {
+        if (!firn_expr_cell_equal(&a->list[i], &b->list[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t
+mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+static uint64_t
+hash_cell(uint64_t hash, const struct firn_cell *cell)
+{
+    uint32_t narrow;
+    hash = mix(hash, (uint64_t)cell->kind);
+    if (cell->kind == FIRN_PHYSICAL_F32) {
+        memcpy(&narrow, &cell->as.f32, sizeof narrow);
+        return mix(hash, narrow);
+    }
+    if (cell->kind != FIRN_PHYSICAL_BYTES) {
+        return cell->kind == FIRN_PHYSICAL_NONE ? hash : mix(hash, cell->as.u64);
+    }
+    for (size_t i = 0; i < cell->as.bytes.size; i++) {
+        hash = mix(hash, cell->as.bytes.data[i]);
+    }
+    return hash;
+}
+
+static uint64_t
+hash_node(const struct firn_expr_node *node)
+{
+    uint64_t hash = mix((uint64_t)node->op << 16 | (uint64_t)node->detail << 8, node->number);
+    hash = mix(hash, (uint64_t)node->type.type << 32 | node->type.scale << 8 |
+                         (uint64_t)(node->is_negated ? 1 : 0));
+    hash = hash_cell(hash_cell(hash, &node->a), &node->b);
+    for (uint32_t i = 0; i < node->arg_count; i++) {
+        hash = mix(hash, node->args[i]);
+    }
+    for (size_t i = 0; i < node->list_count; i++) {
+        hash = hash_cell(hash, &node->list[i]);
+    }
+    return hash;
+}
+
+/* ---- builders ---- */
+
+void
+firn_expr_builder_deinit(struct firn_expr_builder *builder)
+{
+    firn_free(builder->nodes);
+    firn_free(builder->table);
+    firn_arena_deinit(&builder->arena);
+    *builder = (struct firn_expr_builder){.nodes = NULL};
+}
+
+static bool
+copy_cell(struct firn_arena *arena, struct firn_cell *cell)
+{
+    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+        uint8_t *bytes = firn_arena_copy(arena, cell->as.bytes.data, cell->as.bytes.size);
+        cell->as.bytes.data = bytes;
+        return bytes != NULL;
+    }
+    return true;
+}
+
+/* Replaces what a node borrows by copies. */
+static bool
+copy_node(struct firn_arena *arena, struct firn_expr_node *node)
+{
+    bool is_good = copy_cell(arena, &node->a) && copy_cell(arena, &node->b);
+    if (is_good && node->arg_count > 0) {
+        uint32_t *args = firn_arena_alloc(arena, node->arg_count * sizeof *args);
+        is_good = args != NULL;
+        if (is_good) {
+            memcpy(args, node->args, node->arg_count * sizeof *args);
+        }
+        node->args = args;
+    }
+    if (is_good && node->list_count > 0) {
+        struct firn_cell *list = firn_arena_alloc(arena, node->list_count * sizeof *list);
+        is_good = list != NULL;
+        for (size_t i = 0; i < node->list_count && is_good; i++) {
+            list[i] = node->list[i];
+            is_good = copy_cell(arena, &list[i]);
+        }
+        node->list = list;
+    }
+    return is_good;
+}
+
+static bool
+grow_table(struct firn_expr_builder *builder)
+{
+    size_t size = builder->table_size == 0 ? TABLE_SIZE_MIN : builder->table_size * 2;
+    uint32_t *table = firn_alloc_zeroed(size * sizeof *table);
+    if (table == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < builder->count; i++) {
+        size_t at = (size_t)hash_node(&builder->nodes[i]) & (size - 1);
+        while (table[at] != 0) {
+            at = (at + 1) & (size - 1);
+        }
+        table[at] = (uint32_t)i + 1;
+    }
+    firn_free(builder->table);
+    builder->table = table;
+    builder->table_size = size;
+    return true;
+}
+
+int
+firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_node *model,
+                      uint32_t *out, firn_error *err)
+{
+    struct firn_expr_node node = *model;
+    node.depth = 1;
+    for (uint32_t i = 0; i < node.arg_count; i++) {
+        CHECK(node.args[i] < builder->count); /* (I1) */
+        uint16_t depth = builder->nodes[node.args[i]].depth;
+        node.depth = depth >= node.depth ? (uint16_t)(depth + 1) : node.depth;
+    }
+    if (builder->count * 2 >= builder->table_size && !grow_table(builder)) {
+        return firn_error_no_memory(err, "an expression");
+    }
+    size_t at = (size_t)hash_node(&node) & (builder->table_size - 1);
+    for (; builder->table[at] != 0; at = (at + 1) & (builder->table_size - 1)) {
+        if (is_node_equal(&builder->nodes[builder->table[at] - 1], &node)) {
+            *out = builder->table[at] - 1;
+            return FIRN_OK;
+        }
+    }
+    if (node.depth > FIRN_EXPR_NODE_DEPTH_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "the expression has more than %d parts in each other",
+                              FIRN_EXPR_NODE_DEPTH_MAX);
+    }
+    if (builder->count >= UINT32_MAX / 4) {
+        return firn_error_set(err, FIRN_LIMIT, "the expression has too many parts");
+    }
+    struct firn_expr_node *nodes =
+        firn_grow_array(builder->nodes, builder->count + 1, &builder->capacity, sizeof *nodes);
+    if (nodes == NULL) {
+        return firn_error_no_memory(err, "an expression");
+    }
+    builder->nodes = nodes;
+    if (!copy_node(&builder->arena, &node)) {
+        return firn_error_no_memory(err, "an expression");
+    }
+    *out = (uint32_t)builder->count;
+    builder->nodes[builder->count++] = node;
+    builder->table[at] = *out + 1;
+    return FIRN_OK;
+}
+
+struct graft_state {
+    struct firn_expr_builder *builder;
+    const struct firn_expr_graft *graft;
+    uint32_t *copies; /* of each node, + 1; 0: none yet */
+    firn_error *err;
+};
+
+/* Recursive: (I2). */
+static int
+graft_node(struct graft_state *state, uint32_t number)
+{
+    const struct firn_expr_graft *graft = state->graft;
+    struct firn_expr_node node = graft->nodes[number];
+    uint32_t few[4];
+    uint32_t *args = few;
+    uint32_t copy = 0;
+    int rc = FIRN_OK;
+    if (state->copies[number] != 0) {
+        return FIRN_OK;
+    }
+    if (graft->replace != NULL &&
+        graft->replace(graft->ctx, graft->nodes, number, &copy, &rc, state->err)) {
+        state->copies[number] = copy + 1;
+        return rc;
+    }
+    FIRN_TRY(rc);
+    if (node.arg_count > sizeof few / sizeof few[0]) {
+        args = firn_alloc_array(node.arg_count, sizeof *args);
+        if (args == NULL) {
+            return firn_error_no_memory(state->err, "an expression");
+        }
+    }
+    for (uint32_t i = 0; i < node.arg_count; i++) {
+        FIRN_TRY(graft_node(state, node.args[i]));
+        args[i] = state->copies[node.args[i]] - 1;
+    }
+    node.args = args;
+    FIRN_TRY(firn_expr_builder_add(state->builder, &node, &copy, state->err));
+    state->copies[number] = copy + 1;
+out:
+    if (args != few) {
+        firn_free(args);
+    }
+    return rc;
+}
+
+int
+firn_expr_builder_graft(struct firn_expr_builder *builder, const struct firn_expr_graft *graft,
+                        uint32_t *out, firn_error *err)
+{
+    struct graft_state state = {.builder = builder, .graft = graft, .err = err};
+    size_t count = (size_t)graft->root + 1;
+    state.copies = firn_alloc_zeroed(count * sizeof *state.copies);
+    if (state.copies == NULL) {
+        return firn_error_no_memory(err, "an expression");
+    }
+    int rc = graft_node(&state, graft->root);
+    *out = rc == FIRN_OK ? state.copies[graft->root] - 1 : 0;
+    firn_free(state.copies);
+    return rc;
+}
+
+/* ---- expressions ---- */
+
+static int
+list_columns(struct firn_expr *expr, firn_error *err)
+{
+    uint32_t *columns = firn_arena_alloc(&expr->arena, (expr->count + 1) * sizeof *columns);
+    uint32_t count = 0;
+    if (columns == NULL) {
+        return firn_error_no_memory(err, "an expression");
+    }
+    for (uint32_t i = 0; i < expr->count; i++) {
+        const struct firn_expr_node *node = &expr->nodes[i];
+        expr->has_aggregates |= node->op == FIRN_EXPR_OP_AGGREGATE;
+        if (node->op == FIRN_EXPR_OP_COLUMN) {
+            uint32_t at = count++;
+            for (; at > 0 && columns[at - 1] > node->number; at--) {
+                columns[at] = columns[at - 1];
+            }
+            columns[at] = node->number;
+        }
+    }
+    expr->columns = columns;
+    expr->column_count = count;
+    return FIRN_OK;
+}
+
+int
+firn_expr_extract(const struct firn_expr_node *nodes, uint32_t root, struct firn_expr **out,
+                  firn_error *err)
+{
+    struct firn_expr_builder builder = {.arena = {.chunk_size = 1024}};
+    struct firn_expr_graft graft = {.nodes = nodes, .root = root};
+    struct firn_expr *expr = NULL;
+    uint32_t copy = 0;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &copy, err));
+    DCHECK(copy == builder.count - 1); /* (I3) */
+    expr = firn_alloc_zeroed(sizeof *expr);
+    if (expr == NULL) {
+        rc = firn_error_no_memory(err, "an expression");
+        goto out;
+    }
+    expr->arena = builder.arena;
+    expr->nodes = builder.nodes;
+    expr->count = (uint32_t)builder.count;
+    builder.arena = (struct firn_arena){.chunk_size = 1024};
+    builder.nodes = NULL;
+    FIRN_TRY(list_columns(expr, err));
+    *out = expr;
+    expr = NULL;
+out:
+    firn_expr_destroy(expr);
+    firn_expr_builder_deinit(&builder);
+    return rc;
+}
+
+void
+firn_expr_destroy(struct firn_expr *expr)
+{
+    if (expr != NULL) {
+        firn_free(expr->nodes);
+        firn_arena_deinit(&expr->arena);
+        firn_free(expr);
+    }
+}
+
+int
+firn_expr_create_column(const struct firn_schema *schema, uint32_t place, struct firn_expr **out,
+                        firn_error *err)
+{
+    CHECK(place < schema->column_count);
+    const struct firn_schema_column *column = &schema->columns[place];
+    struct firn_expr_node node = {.op = FIRN_EXPR_OP_COLUMN,
+                                  .number = place,
+                                  .depth = 1,
+                                  .a = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = column->name},
+                                  .type = {.type = column->type,
+                                           .precision = column->precision,
+                                           .scale = column->scale,
+                                           .dimensions = column->dimensions,
+                                           .is_nullable = column->is_nullable}};
+    return firn_expr_extract(&node, 0, out, err);
+}
+
+int
+firn_expr_create_and(const struct firn_expr *a, const struct firn_expr *b, struct firn_expr **out,
+                     firn_error *err)
+{
+    struct firn_expr_builder builder = {.arena = {.chunk_size = 1024}};
+    struct firn_expr_graft graft = {.nodes = a->nodes, .root = firn_expr_root(a)};
+    uint32_t args[2];
+    uint32_t root;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &args[0], err));
+    graft = (struct firn_expr_graft){.nodes = b->nodes, .root = firn_expr_root(b)};
+    FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &args[1], err));
+    struct firn_expr_node node = {.op = FIRN_EXPR_OP_AND, .args = args, .arg_count = 2};
+    node.type.type = FIRN_TYPE_BOOL;
+    node.type.is_nullable = firn_expr_type_of(a)->is_nullable || firn_expr_type_of(b)->is_nullable;
+    FIRN_TRY(firn_expr_builder_add(&builder, &node, &root, err));
+    FIRN_TRY(firn_expr_extract(builder.nodes, root, out, err));
+out:
+    firn_expr_builder_deinit(&builder);
+    return rc;
+}
+
+int
+firn_expr_create(firn_slice text, const struct firn_expr_env *env, struct firn_expr **out,
+                 firn_error *err)
+{
+    struct firn_arena arena = {.chunk_size = 2048};
+    struct firn_expr_parse_input input = {.text = text, .of = env->of};
+    struct firn_expr_syntax_item *items;
+    size_t count;
+    size_t first = 0;
+    struct firn_expr_binder binder = {
+        .env = env,
+        .text = text,
+        .next_parameter = env->next_parameter != NULL ? env->next_parameter : &first,
+        .err = err};
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_expr_parse(&input, &arena, &items, &count, err));
+    DCHECK(count == 1);
+    FIRN_TRY(firn_expr_bind_expression(&binder, items[0].root, out));
+out:
+    firn_arena_deinit(&arena);
+    return rc;
+}
+
+const struct firn_expr_type *
+firn_expr_type_of(const struct firn_expr *expr)
+{
+    return &expr->nodes[firn_expr_root(expr)].type;
+}
+
+const uint32_t *
+firn_expr_columns(const struct firn_expr *expr, size_t *out_count)
+{
+    *out_count = expr->column_count;
+    return expr->columns;
+}
+
+bool
+firn_expr_equal(const struct firn_expr *a, const struct firn_expr *b)
+{
+    if (a->count != b->count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (!is_node_equal(&a->nodes[i], &b->nodes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+firn_expr_has_aggregates(const struct firn_expr *expr)
+{
+    return expr->has_aggregates;
+}
+
+bool
+firn_expr_is_column(const struct firn_expr *expr, uint32_t *out_place)
+{
+    const struct firn_expr_node *root = &expr->nodes[firn_expr_root(expr)];
+    *out_place = root->op == FIRN_EXPR_OP_COLUMN ? root->number : 0;
+    return root->op == FIRN_EXPR_OP_COLUMN;
+}
+
+bool
+firn_expr_is_constant(const struct firn_expr *expr, struct firn_cell *out)
+{
+    const struct firn_expr_node *root = &expr->nodes[firn_expr_root(expr)];
+    *out = root->op == FIRN_EXPR_OP_CONSTANT ? root->a
+                                             : (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+    return root->op == FIRN_EXPR_OP_CONSTANT;
+}
+
+/* ---- what holds expressions ---- */
+
+void
+firn_expr_where_deinit(struct firn_expr_where *where)
+{
+    firn_free(where->conditions);
+    firn_expr_destroy(where->rest);
+    firn_arena_deinit(&where->arena);
+    *where = (struct firn_expr_where){.conditions = NULL};
+}
+
+void
+firn_expr_groups_deinit(struct firn_expr_groups *groups)
+{
+    for (size_t i = 0; i < groups->expr_count; i++) {
+        firn_expr_destroy(groups->exprs[i]);
+    }
+    for (size_t i = 0; i < groups->aggregate_count; i++) {
+        firn_expr_destroy(groups->aggregates[i].argument);
+    }
+    firn_free(groups->exprs);
+    firn_free(groups->aggregates);
+    *groups = (struct firn_expr_groups){.exprs = NULL};
+}

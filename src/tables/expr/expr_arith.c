@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_arith.c: the types of + - * / %.
+ *
+ *   a float and any number       both as F64
+ *   a decimal and an integer, or another decimal
+ *       + -                      both with the larger scale
+ *       *                        the scales are added: at most 18 digits
+ *       %                        both with the larger scale
+ *   integers                     I64; U64 if one is U64 and the other unsigned, or a constant that is not negative
+ *   any numbers, /               both as F64
+ *   date - date                  I64: days             date + integer, date - integer          DATE
+ *   timestamp - timestamp        I64: microseconds     timestamp + integer, timestamp - integer  TIMESTAMP
+ *
+ * Casts bring the operands there; the evaluator sees operands of one kind.
+ */
+#include "base/check.h"
+#include "expr/expr_bind.h"
+
+static bool
+is_natural(const struct firn_expr_node *node)
+{
+    return node->op == FIRN_EXPR_OP_CONSTANT && node->a.kind == FIRN_PHYSICAL_I64 &&
+           node->type.type == FIRN_TYPE_I64 && node->a.as.i64 >= 0;
+}
+
+static struct firn_expr_type
+integer_result(const struct firn_expr_node *a, const struct firn_expr_node *b)
+{
+    struct firn_expr_type type = {.type = FIRN_TYPE_I64};
+    bool is_large = a->type.type == FIRN_TYPE_U64 || b->type.type == FIRN_TYPE_U64;
+    bool is_positive = (firn_expr_is_unsigned(a->type.type) || is_natural(a)) &&
+                       (firn_expr_is_unsigned(b->type.type) || is_natural(b));
+    if (is_large && is_positive) {
+        type.type = FIRN_TYPE_U64;
+    }
+    return type;
+}
+
+static uint32_t
+least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* An integer or a decimal as a decimal of a scale. */
+static int
+to_scale(struct firn_expr_binder *binder, uint32_t *node, uint32_t scale)
+{
+    const struct firn_expr_type *from = &firn_expr_bind_node(binder, *node)->type;
+    struct firn_expr_type type = {
+        .type = FIRN_TYPE_DECIMAL, .precision = FIRN_EXPR_PRECISION_MAX, .scale = scale};
+    if (from->type == FIRN_TYPE_DECIMAL && from->scale == scale) {
+        return FIRN_OK;
+    }
+    return firn_expr_bind_cast(binder, *node, &type, node);
+}
+
+static int
+decimal_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t *args,
+                 struct firn_expr_type *out)
+{
+    const struct firn_expr_type *a = &firn_expr_bind_node(binder, args[0])->type;
+    const struct firn_expr_type *b = &firn_expr_bind_node(binder, args[1])->type;
+    uint32_t larger = a->scale > b->scale ? a->scale : b->scale;
+    uint32_t sum = a->scale + b->scale;
+    int rc;
+    *out = (struct firn_expr_type){.type = FIRN_TYPE_DECIMAL, .precision = FIRN_EXPR_PRECISION_MAX};
+    if (sign == '*') {
+        uint32_t digits = a->precision + b->precision;
+        bool is_known = a->type == FIRN_TYPE_DECIMAL && b->type == FIRN_TYPE_DECIMAL;
+        if (sum > FIRN_EXPR_PRECISION_MAX) {
+            return firn_expr_bind_fail(binder, at,
+                                       "the product would have %u digits after the point, and a "
+                                       "decimal has at most 18: cast one of the factors",
+                                       sum);
+        }
+        out->scale = sum;
+        out->precision =
+            is_known ? least(digits, FIRN_EXPR_PRECISION_MAX) : (uint32_t)FIRN_EXPR_PRECISION_MAX;
+        FIRN_TRY(to_scale(binder, &args[0], firn_expr_bind_node(binder, args[0])->type.scale));
+        FIRN_TRY(to_scale(binder, &args[1], firn_expr_bind_node(binder, args[1])->type.scale));
+        goto out;
+    }
+    out->scale = larger;
+    if (a->type == FIRN_TYPE_DECIMAL && b->type == FIRN_TYPE_DECIMAL) {
+        uint32_t whole = a->precision - a->scale > b->precision - b->scale
+                             ? a->precision - a->scale
+                             : b->precision - b->scale;
+        out->precision = least(whole + larger + 1, FIRN_EXPR_PRECISION_MAX);
+    }
+    FIRN_TRY(to_scale(binder, &args[0], larger));
+    FIRN_TRY(to_scale(binder, &args[1], larger));
+out:
+    return rc;
+}
+
+static int
+fail_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t a, uint32_t b)
+{
+    char names[2][FIRN_EXPR_TYPE_TEXT_SIZE];
+    return firn_expr_bind_fail(
+        binder, at, "there is no %s %c %s",
+        firn_expr_type_text(&firn_expr_bind_node(binder, a)->type, names[0]), sign,
+        firn_expr_type_text(&firn_expr_bind_node(binder, b)->type, names[1]));
+}
+
+/* Dates and timestamps: the arguments are changed, and *out is the result's type. */
+static int
+time_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t *args,
+              struct firn_expr_type *out)
+{
+    struct firn_expr_type whole = {.type = FIRN_TYPE_I64};
+    firn_type a = firn_expr_bind_node(binder, args[0])->type.type;
+    firn_type b = firn_expr_bind_node(binder, args[1])->type.type;
+    int rc;
+    if (sign == '+' && firn_expr_is_integer(a) && firn_expr_is_time(b)) {
+        uint32_t swap = args[0];
+        args[0] = args[1];
+        args[1] = swap;
+        return time_operands(binder, at, sign, args, out);
+    }
+    if (sign == '-' && firn_expr_is_time(a) && firn_expr_is_time(b)) {
+        FIRN_TRY(firn_expr_bind_unify(binder, at, args, 2, out));
+        *out = whole;
+        goto out;
+    }
+    if ((sign != '+' && sign != '-') || !firn_expr_is_time(a) || !firn_expr_is_integer(b)) {
+        return fail_operands(binder, at, sign, args[0], args[1]);
+    }
+    *out = (struct firn_expr_type){.type = a};
+    FIRN_TRY(firn_expr_bind_cast(binder, args[1], &whole, &args[1]));
+out:
+    return rc;
+}
+
+static enum firn_expr_op
+op_of(uint8_t sign)
+{
+    switch (sign) {
+    case '+':
+        return FIRN_EXPR_OP_ADD;
+    case '-':
+        return FIRN_EXPR_OP_SUBTRACT;
+    case '*':
+        return FIRN_EXPR_OP_MULTIPLY;
+    case '/':
+        return FIRN_EXPR_OP_DIVIDE;
+    default:
+        return FIRN_EXPR_OP_REMAINDER;
+    }
+}
+
+/* "||": texts, or blobs; other values become text. */
+static int
+bind_concat(struct firn_expr_binder *binder, size_t at, uint32_t *args, uint32_t *out)
+{
+    struct firn_expr_node node = {.op = FIRN_EXPR_OP_CONCAT, .args = args, .arg_count = 2};
+    struct firn_expr_type text = {.type = FIRN_TYPE_TEXT};
+    firn_type types[] = {firn_expr_bind_node(binder, args[0])->type.type,
+                         firn_expr_bind_node(binder, args[1])->type.type};
+    int rc;
+    node.type = text;
+    if (types[0] == FIRN_TYPE_BLOB && types[1] == FIRN_TYPE_BLOB) {
+        node.type.type = FIRN_TYPE_BLOB;
+    } else if (types[0] == FIRN_TYPE_BLOB || types[1] == FIRN_TYPE_BLOB) {
+        return fail_operands(binder, at, '|', args[0], args[1]);
+    }
+    FIRN_TRY(firn_expr_bind_cast(binder, args[0], &node.type, &args[0]));
+    FIRN_TRY(firn_expr_bind_cast(binder, args[1], &node.type, &args[1]));
+    node.type.is_nullable = firn_expr_bind_node(binder, args[0])->type.is_nullable ||
+                            firn_expr_bind_node(binder, args[1])->type.is_nullable;
+    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
+out:
+    return rc;
+}
+
+int
+firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t a,
+                       uint32_t b, uint32_t *out)
+{
+    uint32_t args[] = {a, b};
+    struct firn_expr_node node = {.op = op_of(sign), .args = args, .arg_count = 2};
+    struct firn_expr_type types[] = {firn_expr_bind_node(binder, a)->type,
+                                     firn_expr_bind_node(binder, b)->type};
+    bool are_numbers = firn_expr_is_number(types[0].type) && firn_expr_is_number(types[1].type);
+    int rc = FIRN_OK;
+    if (sign == '|') {
+        return bind_concat(binder, at, args, out);
+    }
+    if (types[0].scale == FIRN_EXPR_SCALE_UNKNOWN || types[1].scale == FIRN_EXPR_SCALE_UNKNOWN) {
+        return firn_expr_bind_unify(binder, at, args, 1, &node.type);
+    }
+    if (types[0].type == FIRN_TYPE_NULL && types[1].type == FIRN_TYPE_NULL) {
+        *out = a;
+        return FIRN_OK;
+    }
+    if (firn_expr_is_time(types[0].type) || firn_expr_is_time(types[1].type)) {
+        FIRN_TRY(time_operands(binder, at, sign, args, &node.type));
+    } else if (!are_numbers) {
+        return fail_operands(binder, at, sign, a, b);
+    } else if (sign == '/' || firn_expr_is_float(types[0].type) ||
+               firn_expr_is_float(types[1].type)) {
+        if (sign == '%') {
+            return fail_operands(binder, at, sign, a, b);
+        }
+        node.type.type = FIRN_TYPE_F64;
+        FIRN_TRY(firn_expr_bind_cast(binder, a, &node.type, &args[0]));
+        FIRN_TRY(firn_expr_bind_cast(binder, b, &node.type, &args[1]));
+    } else if (types[0].type == FIRN_TYPE_DECIMAL || types[1].type == FIRN_TYPE_DECIMAL) {
+        FIRN_TRY(decimal_operands(binder, at, sign, args, &node.type));
+    } else {
+        node.type = integer_result(firn_expr_bind_node(binder, a), firn_expr_bind_node(binder, b));
+        FIRN_TRY(firn_expr_bind_cast(binder, a, &node.type, &args[0]));
+        FIRN_TRY(firn_expr_bind_cast(binder, b, &node.type, &args[1]));
+    }
+    node.type.is_nullable =
+        types[0].is_nullable || types[1].is_nullable || sign == '/' || sign == '%';
+    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
+out:
+    return rc;
+}
+
+int
+firn_expr_arith_negate(struct firn_expr_binder *binder, size_t at, uint32_t a, uint32_t *out)
+{
+    struct firn_expr_type type = firn_expr_bind_node(binder, a)->type;
+    struct firn_expr_node node = {.op = FIRN_EXPR_OP_NEGATE, .args = &a, .arg_count = 1};
+    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    int rc;
+    if (type.type == FIRN_TYPE_NULL) {
+        *out = a;
+        return FIRN_OK;
+    }
+    if (!firn_expr_is_number(type.type)) {
+        return firn_expr_bind_fail(binder, at, "there is no negative %s",
+                                   firn_expr_type_text(&type, name));
+    }
+    node.type = type;
+    if (firn_expr_is_integer(type.type)) {
+        node.type = (struct firn_expr_type){.type = FIRN_TYPE_I64};
+    } else if (type.type == FIRN_TYPE_F32) {
+        node.type = (struct firn_expr_type){.type = FIRN_TYPE_F64};
+    }
+    FIRN_TRY(firn_expr_bind_cast(binder, a, &node.type, &a));
+    node.type.is_nullable = type.is_nullable;
+    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
+out:
+    return rc;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_cast.c: one value of a type to another.
+ *
+ *   numbers to numbers     those that the type can hold, else FIRN_LIMIT; digits after the point that it does not have
+ *                          are rounded, halves away from zero; to floats, to the nearest
+ *   bool, integers         false is 0; what is not 0 is true
+ *   date, timestamp        the first moment of the day; the day of the moment
+ *   anything to text       as docs/exchange.md writes it
+ *   text to anything       as docs/exchange.md reads it, else FIRN_INVALID
+ *   blob, uuid, vector     the same bytes, if their number is right
+ */
+#include "base/check.h"
+#include "exchange/value_text.h"
+#include "expr/expr_internal.h"
+
+__extension__ typedef __int128 int128;
+
+bool
+firn_expr_cast_is_allowed(const struct firn_expr_type *from, const struct firn_expr_type *to)
+{
+    firn_type a = from->type;
+    firn_type b = to->type;
+    if (a == b && a != FIRN_TYPE_VECTOR) {
+        return true;
+    }
+    if (a == FIRN_TYPE_TEXT || b == FIRN_TYPE_TEXT) {
+        return b != FIRN_TYPE_NULL;
+    }
+    if (a == FIRN_TYPE_BLOB || b == FIRN_TYPE_BLOB) {
+        return a >= FIRN_TYPE_BLOB && b >= FIRN_TYPE_BLOB;
+    }
+    return (firn_expr_is_number(a) && firn_expr_is_number(b)) ||
+           (a == FIRN_TYPE_BOOL && firn_expr_is_integer(b)) ||
+           (firn_expr_is_integer(a) && b == FIRN_TYPE_BOOL) ||
+           (firn_expr_is_time(a) && firn_expr_is_time(b)) ||
+           (a == FIRN_TYPE_VECTOR && b == FIRN_TYPE_VECTOR && from->dimensions == to->dimensions);
+}
+
+static firn_value
+value_of(const struct firn_expr_type *type, const struct firn_cell *cell)
+{
+    firn_value value = {.type = type->type};
+    switch (cell->kind) {
+    case FIRN_PHYSICAL_I64:
+        value.as.i64 = cell->as.i64;
+        break;
+    case FIRN_PHYSICAL_U64:
+        value.as.u64 = cell->as.u64;
+        if (type->type == FIRN_TYPE_BOOL) {
+            value = firn_bool(cell->as.u64 != 0);
+        }
+        break;
+    case FIRN_PHYSICAL_F32:
+        value.as.f32 = cell->as.f32;
+        break;
+    case FIRN_PHYSICAL_F64:
+        value.as.f64 = cell->as.f64;
+        break;
+    default:
+        value.as.bytes = cell->as.bytes;
+        break;
+    }
+    return value;
+}
+
+static void
+cell_of(const firn_value *value, struct firn_cell *out)
+{
+    out->kind = firn_physical_of(value->type);
+    switch (out->kind) {
+    case FIRN_PHYSICAL_I64:
+        out->as.i64 = value->as.i64;
+        break;
+    case FIRN_PHYSICAL_U64:
+        out->as.u64 = value->type == FIRN_TYPE_BOOL ? (value->as.boolean ? 1 : 0) : value->as.u64;
+        break;
+    case FIRN_PHYSICAL_F32:
+        out->as.f32 = value->as.f32;
+        break;
+    case FIRN_PHYSICAL_F64:
+        out->as.f64 = value->as.f64;
+        break;
+    default:
+        out->as.bytes = value->as.bytes;
+        break;
+    }
+}
+
+static struct firn_value_text_type
+text_type(const struct firn_expr_type *type)
+{
+    return (struct firn_value_text_type){.type = type->type,
+                                         .precision = (uint8_t)type->precision,
+                                         .scale = (uint8_t)type->scale,
+                                         .dimensions = type->dimensions};
+}
+
+static int
+fail_fit(const struct firn_expr_type *type, firn_error *err)
+{
+    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    return firn_error_set(err, FIRN_LIMIT, "a number does not fit %s",
+                          firn_expr_type_text(type, name));
+}
+
+/* Rounds to a whole number, halves away from zero. Requires: it is below 2^63. */
+static double
+round_real(double real)
+{
+    static const double exact = 4503599627370496.0; /* 2^52: from there on all are whole */
+    if (!(real > -exact && real < exact)) {
+        return real;
+    }
+    double whole = (double)(int64_t)real;
+    double rest = real - whole;
+    return rest >= 0.5 ? whole + 1 : rest <= -0.5 ? whole - 1 : whole;
+}
+
+static double
+real_of(const struct firn_expr_type *from, const struct firn_cell *cell)
+{
+    switch (cell->kind) {
+    case FIRN_PHYSICAL_F32:
+        return (double)cell->as.f32;
+    case FIRN_PHYSICAL_F64:
+        return cell->as.f64;
+    case FIRN_PHYSICAL_U64:
+        return (double)cell->as.u64;
+    default:
+        return from->type == FIRN_TYPE_DECIMAL && from->scale > 0
+                   ? (double)cell->as.i64 / (double)firn_expr_power(from->scale)
+                   : (double)cell->as.i64;
+    }
+}
+
+static int
+cast_to_real(const struct firn_expr_type *from, const struct firn_cell *cell,
+             const struct firn_expr_type *to, struct firn_cell *out, firn_error *err)
+{
+    double real = real_of(from, cell);
+    if (to->type == FIRN_TYPE_F64) {
+        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = real};
+        return FIRN_OK;
+    }
+    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_F32, .as.f32 = (float)real};
+    bool was_finite = real - real == 0;
+    bool is_finite = out->as.f32 - out->as.f32 == 0;
+    return was_finite && !is_finite ? fail_fit(to, err) : FIRN_OK;
+}
+
+/* A number as a whole number of units of the target. */
+static int
+cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
+              const struct firn_expr_type *to, struct firn_cell *out, firn_error *err)
+{
+    uint32_t scale = to->type == FIRN_TYPE_DECIMAL ? to->scale : 0;
+    uint32_t own = from->type == FIRN_TYPE_DECIMAL ? from->scale : 0;
+    struct firn_cell min;
+    struct firn_cell max;
+    int128 units;
+    firn_expr_order_limits(to, &min, &max);
+    if (cell->kind == FIRN_PHYSICAL_F32 || cell->kind == FIRN_PHYSICAL_F64) {
+        double real = round_real(real_of(from, cell) * (double)firn_expr_power(scale));
+        if (!(real > -2e19 && real < 2e19)) {
+            return fail_fit(to, err);
+        }
+        units = (int128)real;
+    } else {
+        units = cell->kind == FIRN_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
+        if (scale >= own) {
+            units *= firn_expr_power(scale - own);
+        } else {
+            int128 power = firn_expr_power(own - scale);
+            int128 rest = units % power;
+            units = units / power + (2 * rest >= power ? 1 : 0) - (2 * rest <= -power ? 1 : 0);
+        }
+    }
+    bool is_unsigned = firn_expr_is_unsigned(to->type);
+    int128 low = is_unsigned ? 0 : (int128)min.as.i64;
+    int128 high = is_unsigned ? (int128)max.as.u64 : (int128)max.as.i64;
+    if (units < low || units > high) {
+        return fail_fit(to, err);
+    }
+    out->kind = is_unsigned ? FIRN_PHYSICAL_U64 : FIRN_PHYSICAL_I64;
+    out->as.u64 = (uint64_t)units;
+    return FIRN_OK;
+}
+
+static int
+cast_time(const struct firn_expr_type *from, const struct firn_cell *cell,
+          const struct firn_expr_type *to, struct firn_cell *out, firn_error *err)
+{
+    int64_t number = cell->as.i64;
+    int64_t result = number;
+    if (from->type == FIRN_TYPE_DATE && to->type == FIRN_TYPE_TIMESTAMP) {
+        if (number < firn_expr_date_min || number > firn_expr_date_max) {
+            return fail_fit(to, err);
+        }
+        result = number * firn_expr_day_us;
+    } else if (from->type == FIRN_TYPE_TIMESTAMP && to->type == FIRN_TYPE_DATE) {
+        result = number / firn_expr_day_us - (number % firn_expr_day_us < 0 ? 1 : 0);
+    }
+    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = result};
+    return FIRN_OK;
+}
+
+static int
+cast_text(const struct firn_expr_type *from, const struct firn_cell *cell,
+          const struct firn_expr_type *to, struct firn_buf *memory, struct firn_cell *out,
+          firn_error *err)
+{
+    firn_value value = value_of(from, cell);
+    int rc;
+    if (to->type == FIRN_TYPE_TEXT) {
+        struct firn_value_text_type type = text_type(from);
+        size_t start = memory->size;
+        FIRN_TRY(firn_value_text_append(&type, value, memory));
+        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES};
+        out->as.bytes = firn_bytes(memory->data + start, memory->size - start);
+    } else {
+        struct firn_value_text_type type = text_type(to);
+        FIRN_TRY(firn_value_text_read(&type, cell->as.bytes, memory, &value, err));
+        if (value.type == FIRN_TYPE_NULL) {
+            return firn_error_set(err, FIRN_INVALID, "a text is empty");
+        }
+        cell_of(&value, out);
+        if (firn_expr_is_time(to->type)) {
+            struct firn_cell min;
+            struct firn_cell max;
+            firn_expr_order_limits(to, &min, &max);
+            rc = out->as.i64 < min.as.i64 || out->as.i64 > max.as.i64 ? fail_fit(to, err) : FIRN_OK;
+        }
+    }
+out:
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "values of an expression") : rc;
+}
+
+int
+firn_expr_cast_cell(const struct firn_expr_type *from, const struct firn_cell *cell,
+                    const struct firn_expr_type *to, struct firn_buf *memory, struct firn_cell *out,
+                    firn_error *err)
+{
+    DCHECK(cell->kind == firn_expr_physical(from->type));
+    DCHECK(firn_expr_cast_is_allowed(from, to));
+    *out = *cell;
+    if (from->type == FIRN_TYPE_TEXT && to->type == FIRN_TYPE_TEXT) {
+        return FIRN_OK;
+    }
+    if (from->type == FIRN_TYPE_TEXT || to->type == FIRN_TYPE_TEXT) {
+        return cast_text(from, cell, to, memory, out, err);
+    }
+    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+        size_t wanted = to->type == FIRN_TYPE_UUID     ? 16
+                        : to->type == FIRN_TYPE_VECTOR ? 4 * (size_t)to->dimensions
+                                                       : cell->as.bytes.size;
+        char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+        return cell->as.bytes.size == wanted
+                   ? FIRN_OK
+                   : firn_error_set(err, FIRN_INVALID, "a value of %zu bytes is no %s",
+                                    cell->as.bytes.size, firn_expr_type_text(to, name));
+    }
+    if (to->type == FIRN_TYPE_BOOL) {
+        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = cell->as.u64 != 0 ? 1 : 0};
+        return FIRN_OK;
+    }
+    if (firn_expr_is_time(to->type)) {
+        return cast_time(from, cell, to, out, err);
+    }
+    return firn_expr_is_float(to->type) ? cast_to_real(from, cell, to, out, err)
+                                        : cast_to_whole(from, cell, to, out, err);
+}

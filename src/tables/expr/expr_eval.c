@@ -1,0 +1,815 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_eval.c: expressions over batches of rows.
+ *
+ * The nodes of all expressions of an evaluator are grafted into one array, where equal ones are one. A node is
+ * evaluated for all rows that are wanted of it, after its arguments, by a loop over arrays; its values stay until
+ * the next batch, or, if only one node uses them and they are numbers, until that has been evaluated: then their
+ * memory serves the next node, while it is in the cache.
+ *
+ * Which rows are wanted is a mask that goes down with the walk. "case", coalesce, "and" and "or" pass on only the
+ * rows for which they need a part; all other nodes want of their arguments what is wanted of them. What a node
+ * that is used twice was evaluated for is kept with it: if more is wanted later, it is evaluated again.
+ *
+ * Truth is held as two bits for each row, yes and no; a null has neither. "and" and "or" work on words of 64 rows.
+ * Only where truth is asked for as a value does it become numbers.
+ *
+ * Invariants:
+ *   (I1) A mask that goes down is part of the mask above it. So values that a node holds of its first argument are
+ *        not evaluated anew, and overwritten, by its second one.
+ *   (I2) Masks have no bits after the last row.
+ *   (I3) Rows that are wanted and null have the value 0, or no bytes.
+ */
+#include "expr/expr_eval.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { SLOT_SIZE = FIRN_CHUNK_BLOCK * sizeof(firn_slice) };
+
+/* Memory of one node's values. */
+struct slot {
+    struct slot *next; /* of all */
+    struct slot *next_free;
+    bool is_constant; /* it stays from batch to batch */
+    uint64_t valid[FIRN_EXPR_MASK_WORDS];
+    struct firn_buf memory;
+    _Alignas(16) uint8_t data[SLOT_SIZE];
+};
+
+struct state {
+    struct firn_chunk_values values;
+    struct slot *slot;
+    uint32_t uses; /* nodes and expressions that have it */
+    bool has_values;
+    uint64_t mask[FIRN_EXPR_MASK_WORDS]; /* that they are for */
+};
+
+struct firn_expr_eval {
+    struct firn_expr_builder builder;
+    uint32_t *roots;
+    size_t root_count;
+    struct state *states; /* of each node */
+    uint32_t *columns;
+    size_t column_count;
+    struct slot *slots;
+    struct slot *free_slots;
+    struct firn_expr_batch batch;
+    uint64_t wanted[FIRN_EXPR_MASK_WORDS];
+};
+
+/* ---- making ---- */
+
+static int
+graft_all(struct firn_expr_eval *eval, const struct firn_expr *const *exprs, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < eval->root_count; i++) {
+        struct firn_expr_graft graft = {.nodes = exprs[i]->nodes, .root = firn_expr_root(exprs[i])};
+        CHECK(!exprs[i]->has_aggregates);
+        FIRN_TRY(firn_expr_builder_graft(&eval->builder, &graft, &eval->roots[i], err));
+    }
+out:
+    return rc;
+}
+
+static void
+list_columns(struct firn_expr_eval *eval)
+{
+    for (size_t i = 0; i < eval->builder.count; i++) {
+        const struct firn_expr_node *node = &eval->builder.nodes[i];
+        if (node->op == FIRN_EXPR_OP_COLUMN) {
+            size_t at = eval->column_count++;
+            for (; at > 0 && eval->columns[at - 1] > node->number; at--) {
+                eval->columns[at] = eval->columns[at - 1];
+            }
+            eval->columns[at] = node->number;
+        }
+        for (uint32_t arg = 0; arg < node->arg_count; arg++) {
+            eval->states[node->args[arg]].uses++;
+        }
+    }
+    for (size_t i = 0; i < eval->root_count; i++) {
+        eval->states[eval->roots[i]].uses += 2; /* its values stay */
+    }
+}
+
+int
+firn_expr_eval_create(const struct firn_expr *const *exprs, size_t count,
+                      struct firn_expr_eval **out, firn_error *err)
+{
+    struct firn_expr_eval *eval = firn_alloc_zeroed(sizeof *eval);
+    int rc = FIRN_OK;
+    *out = NULL;
+    if (eval == NULL) {
+        return firn_error_no_memory(err, "the evaluation of an expression");
+    }
+    eval->builder.arena.chunk_size = 4096;
+    eval->root_count = count;
+    eval->roots = firn_alloc_zeroed((count + 1) * sizeof *eval->roots);
+    if (eval->roots == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "the evaluation of an expression"));
+    }
+    FIRN_TRY(graft_all(eval, exprs, err));
+    eval->states = firn_alloc_zeroed((eval->builder.count + 1) * sizeof *eval->states);
+    eval->columns = firn_alloc_array(eval->builder.count + 1, sizeof *eval->columns);
+    if (eval->states == NULL || eval->columns == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "the evaluation of an expression"));
+    }
+    list_columns(eval);
+    *out = eval;
+    eval = NULL;
+out:
+    firn_expr_eval_destroy(eval);
+    return rc;
+}
+
+void
+firn_expr_eval_destroy(struct firn_expr_eval *eval)
+{
+    if (eval == NULL) {
+        return;
+    }
+    while (eval->slots != NULL) {
+        struct slot *slot = eval->slots;
+        eval->slots = slot->next;
+        firn_buf_deinit(&slot->memory);
+        firn_free(slot);
+    }
+    firn_expr_builder_deinit(&eval->builder);
+    firn_free(eval->roots);
+    firn_free(eval->states);
+    firn_free(eval->columns);
+    firn_free(eval);
+}
+
+const uint32_t *
+firn_expr_eval_columns(const struct firn_expr_eval *eval, size_t *out_count)
+{
+    *out_count = eval->column_count;
+    return eval->columns;
+}
+
+/* ---- memory ---- */
+
+static int
+take_slot(struct firn_expr_eval *eval, struct slot **out, firn_error *err)
+{
+    struct slot *slot = eval->free_slots;
+    if (slot != NULL) {
+        eval->free_slots = slot->next_free;
+    } else {
+        slot = firn_alloc(sizeof *slot);
+        if (slot == NULL) {
+            return firn_error_no_memory(err, "values of an expression");
+        }
+        slot->memory = (struct firn_buf){.data = NULL};
+        memset(slot->data, 0, sizeof slot->data);
+        slot->next = eval->slots;
+        eval->slots = slot;
+    }
+    firn_buf_clear(&slot->memory);
+    slot->is_constant = false;
+    *out = slot;
+    return FIRN_OK;
+}
+
+/* Bytes stay where they are until the next batch: others may refer to them. */
+static void
+give_slot(struct firn_expr_eval *eval, struct state *state)
+{
+    if (state->slot != NULL && state->values.kind == FIRN_PHYSICAL_BYTES) {
+        state->slot = NULL;
+    }
+    if (state->slot != NULL) {
+        state->slot->next_free = eval->free_slots;
+        eval->free_slots = state->slot;
+        state->slot = NULL;
+    }
+    state->has_values = false;
+}
+
+/* The arguments of a node that has been evaluated: values that nothing else uses go. */
+static void
+release_args(struct firn_expr_eval *eval, const struct firn_expr_node *node)
+{
+    for (uint32_t i = 0; i < node->arg_count; i++) {
+        struct state *state = &eval->states[node->args[i]];
+        enum firn_expr_op op = eval->builder.nodes[node->args[i]].op;
+        if (state->uses == 1 && state->has_values && op != FIRN_EXPR_OP_CONSTANT &&
+            op != FIRN_EXPR_OP_CAST) {
+            give_slot(eval, state);
+        }
+    }
+}
+
+void
+firn_expr_eval_begin(struct firn_expr_eval *eval, const struct firn_expr_batch *batch)
+{
+    CHECK(batch->count >= 1 && batch->count <= FIRN_EXPR_BATCH_ROWS_MAX);
+    eval->batch = *batch;
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        size_t rows = batch->count > word * 64 ? batch->count - word * 64 : 0;
+        uint64_t all = rows >= 64 ? UINT64_MAX : (UINT64_C(1) << rows) - 1;
+        eval->wanted[word] = batch->wanted != NULL ? batch->wanted[word] & all : all; /* (I2) */
+    }
+    for (size_t i = 0; i < eval->builder.count; i++) {
+        if (eval->builder.nodes[i].op != FIRN_EXPR_OP_CONSTANT) {
+            eval->states[i].slot = NULL;
+            eval->states[i].has_values = false;
+        }
+    }
+    eval->free_slots = NULL;
+    for (struct slot *slot = eval->slots; slot != NULL; slot = slot->next) {
+        if (!slot->is_constant) {
+            slot->next_free = eval->free_slots;
+            eval->free_slots = slot;
+        }
+    }
+}
+
+/* ---- values ---- */
+
+static int eval_node(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask,
+                     firn_error *err);
+static int eval_truth(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask,
+                      struct firn_expr_truth *out, firn_error *err);
+
+static bool
+is_part(const uint64_t *mask, const uint64_t *whole)
+{
+    uint64_t more = 0;
+    for (size_t i = 0; i < FIRN_EXPR_MASK_WORDS; i++) {
+        more |= mask[i] & ~whole[i];
+    }
+    return more == 0;
+}
+
+static bool
+is_empty(const uint64_t *mask)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < FIRN_EXPR_MASK_WORDS; i++) {
+        any |= mask[i];
+    }
+    return any == 0;
+}
+
+static void
+point_to(struct firn_chunk_values *values, const void *data)
+{
+    switch (values->kind) {
+    case FIRN_PHYSICAL_I64:
+        values->as.i64 = data;
+        break;
+    case FIRN_PHYSICAL_U64:
+        values->as.u64 = data;
+        break;
+    case FIRN_PHYSICAL_F32:
+        values->as.f32 = data;
+        break;
+    case FIRN_PHYSICAL_F64:
+        values->as.f64 = data;
+        break;
+    default:
+        values->as.bytes = data;
+        break;
+    }
+}
+
+/* The values of a node that has its slot. */
+static struct firn_chunk_values
+values_of(const struct firn_expr_eval *eval, const struct firn_expr_node *node, struct slot *slot)
+{
+    struct firn_chunk_values values = {.kind = firn_expr_physical(node->type.type),
+                                       .count = eval->batch.count};
+    values.fixed_size = node->type.type == FIRN_TYPE_UUID     ? 16
+                        : node->type.type == FIRN_TYPE_VECTOR ? 4 * node->type.dimensions
+                                                              : 0;
+    point_to(&values, slot->data);
+    return values;
+}
+
+static int
+eval_constant(struct firn_expr_eval *eval, const struct firn_expr_node *node, struct state *state,
+              firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (state->slot == NULL) {
+        FIRN_TRY(take_slot(eval, &state->slot, err));
+        state->slot->is_constant = true;
+        firn_slice *bytes = (firn_slice *)(void *)state->slot->data;
+        float *f32 = (float *)(void *)state->slot->data;
+        uint64_t *u64 = (uint64_t *)(void *)state->slot->data;
+        for (size_t i = 0; i < FIRN_EXPR_BATCH_ROWS_MAX; i++) {
+            if (firn_expr_physical(node->type.type) == FIRN_PHYSICAL_BYTES) {
+                bytes[i] = node->a.kind == FIRN_PHYSICAL_NONE ? firn_bytes(state->slot->data, 0)
+                                                              : node->a.as.bytes;
+            } else if (node->a.kind == FIRN_PHYSICAL_F32) {
+                f32[i] = node->a.as.f32;
+            } else {
+                u64[i] = node->a.kind == FIRN_PHYSICAL_NONE ? 0 : node->a.as.u64;
+            }
+        }
+        memset(state->slot->valid, 0, sizeof state->slot->valid);
+    }
+    state->values = values_of(eval, node, state->slot);
+    state->values.valid = node->a.kind == FIRN_PHYSICAL_NONE ? state->slot->valid : NULL;
+out:
+    return rc;
+}
+
+static void
+eval_input(const struct firn_expr_eval *eval, const struct firn_expr_node *node,
+           struct state *state)
+{
+    const struct firn_chunk_values *inputs = node->op == FIRN_EXPR_OP_COLUMN ? eval->batch.columns
+                                             : node->op == FIRN_EXPR_OP_KEY
+                                                 ? eval->batch.keys
+                                                 : eval->batch.aggregates;
+    CHECK(inputs != NULL);
+    state->values = inputs[node->number];
+    CHECK(state->values.kind == firn_expr_physical(node->type.type));
+    CHECK(state->values.count >= eval->batch.count);
+    state->values.count = eval->batch.count;
+}
+
+/* Rows that are null get the value 0 (I3). */
+static void
+clear_nulls(struct firn_chunk_values *values, struct slot *slot, const uint64_t *mask)
+{
+    uint64_t *u64 = (uint64_t *)(void *)slot->data;
+    float *f32 = (float *)(void *)slot->data;
+    firn_slice *bytes = (firn_slice *)(void *)slot->data;
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        for (uint64_t left = mask[word] & ~slot->valid[word]; left != 0; left &= left - 1) {
+            size_t row = word * 64 + (size_t)__builtin_ctzll(left);
+            if (values->kind == FIRN_PHYSICAL_BYTES) {
+                bytes[row] = firn_bytes(slot->data, 0);
+            } else if (values->kind == FIRN_PHYSICAL_F32) {
+                f32[row] = 0;
+            } else {
+                u64[row] = 0;
+            }
+        }
+    }
+}
+
+/* Copies the values of some rows. */
+static void
+copy_rows(const struct firn_chunk_values *from, const uint64_t *rows, struct slot *slot)
+{
+    size_t size = from->kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice)
+                  : from->kind == FIRN_PHYSICAL_F32 ? sizeof(float)
+                                                    : sizeof(uint64_t);
+    const uint8_t *source =
+        from->kind == FIRN_PHYSICAL_BYTES ? (const uint8_t *)(const void *)from->as.bytes
+        : from->kind == FIRN_PHYSICAL_F32 ? (const uint8_t *)(const void *)from->as.f32
+                                          : (const uint8_t *)(const void *)from->as.u64;
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        if (rows[word] == 0) {
+            continue; /* validity of rows after the last need not be there */
+        }
+        slot->valid[word] |= rows[word] & (from->valid != NULL ? from->valid[word] : UINT64_MAX);
+        if (rows[word] == UINT64_MAX) {
+            memcpy(slot->data + word * 64 * size, source + word * 64 * size, 64 * size);
+            continue;
+        }
+        for (uint64_t left = rows[word]; left != 0; left &= left - 1) {
+            size_t row = word * 64 + (size_t)__builtin_ctzll(left);
+            if (size == sizeof(uint64_t)) {
+                memcpy(slot->data + row * 8, source + row * 8, 8);
+            } else {
+                memcpy(slot->data + row * size, source + row * size, size);
+            }
+        }
+    }
+}
+
+/* One part of a node that is a choice, for some rows. */
+static int
+take_part(struct firn_expr_eval *eval, uint32_t arg, const uint64_t *rows, struct slot *slot,
+          firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!is_empty(rows)) {
+        FIRN_TRY(eval_node(eval, arg, rows, err));
+        copy_rows(&eval->states[arg].values, rows, slot);
+    }
+out:
+    return rc;
+}
+
+static int
+eval_choice(struct firn_expr_eval *eval, const struct firn_expr_node *node, struct slot *slot,
+            const uint64_t *mask, firn_error *err)
+{
+    uint64_t open[FIRN_EXPR_MASK_WORDS];
+    int rc = FIRN_OK;
+    memcpy(open, mask, sizeof open);
+    memset(slot->valid, 0, sizeof slot->valid);
+    bool is_case = node->op == FIRN_EXPR_OP_CASE;
+    for (uint32_t i = 0; i < node->arg_count && !is_empty(open); i += is_case ? 2 : 1) {
+        bool is_last = i + 1 == node->arg_count;
+        struct firn_expr_truth truth;
+        if (is_case && !is_last) {
+            FIRN_TRY(eval_truth(eval, node->args[i], open, &truth, err));
+            FIRN_TRY(take_part(eval, node->args[i + 1], truth.yes, slot, err));
+            for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+                open[word] &= ~truth.yes[word];
+            }
+        } else {
+            FIRN_TRY(take_part(eval, node->args[i], open, slot, err));
+            for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+                open[word] &= ~slot->valid[word];
+            }
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+run_values(struct firn_expr_work *work)
+{
+    switch (work->node->op) {
+    case FIRN_EXPR_OP_LEAST:
+    case FIRN_EXPR_OP_GREATEST:
+        return firn_expr_eval_arith_choose(work);
+    case FIRN_EXPR_OP_CAST:
+        return firn_expr_eval_cast(work);
+    case FIRN_EXPR_OP_LENGTH:
+    case FIRN_EXPR_OP_LOWER:
+    case FIRN_EXPR_OP_UPPER:
+    case FIRN_EXPR_OP_SUBSTR:
+    case FIRN_EXPR_OP_CONCAT:
+        return firn_expr_eval_text(work);
+    case FIRN_EXPR_OP_EXTRACT:
+    case FIRN_EXPR_OP_TRUNCATE:
+        return firn_expr_eval_time(work);
+    default:
+        return firn_expr_eval_arith(work);
+    }
+}
+
+/* Whether a cast leaves every value as it is. */
+static bool
+is_cast_free(const struct firn_expr_node *nodes, const struct firn_expr_node *node)
+{
+    const struct firn_expr_type *from = &nodes[node->args[0]].type;
+    const struct firn_expr_type *to = &node->type;
+    if (from->type == FIRN_TYPE_DECIMAL && to->type == FIRN_TYPE_DECIMAL) {
+        return from->scale == to->scale && from->precision <= to->precision;
+    }
+    if (from->type == to->type) {
+        return true;
+    }
+    return firn_expr_is_integer(from->type) && firn_expr_is_integer(to->type) &&
+           firn_expr_is_unsigned(from->type) == firn_expr_is_unsigned(to->type) &&
+           from->type <= to->type;
+}
+
+struct args {
+    const struct firn_expr_node *few_nodes[4];
+    const struct firn_chunk_values *few_values[4];
+    const struct firn_expr_node **nodes;
+    const struct firn_chunk_values **values;
+};
+
+static void
+deinit_args(struct args *args)
+{
+    if (args->nodes != args->few_nodes) {
+        firn_free(args->nodes);
+    }
+    if (args->values != args->few_values) {
+        firn_free(args->values);
+    }
+}
+
+/* Evaluates all arguments of a node. */
+static int
+eval_args(struct firn_expr_eval *eval, const struct firn_expr_node *node, const uint64_t *mask,
+          struct args *args, firn_error *err)
+{
+    bool are_few = node->arg_count <= sizeof args->few_nodes / sizeof args->few_nodes[0];
+    int rc = FIRN_OK;
+    args->nodes = are_few ? args->few_nodes : firn_alloc_array(node->arg_count, sizeof(void *));
+    args->values = are_few ? args->few_values : firn_alloc_array(node->arg_count, sizeof(void *));
+    if (args->nodes == NULL || args->values == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "values of an expression"));
+    }
+    for (uint32_t i = 0; i < node->arg_count; i++) {
+        FIRN_TRY(eval_node(eval, node->args[i], mask, err));
+        args->nodes[i] = &eval->builder.nodes[node->args[i]];
+        args->values[i] = &eval->states[node->args[i]].values;
+    }
+out:
+    return rc;
+}
+
+/* Rows for which all arguments are not null; returns whether there are others. */
+static bool
+join_valid(const struct args *args, uint32_t count, uint64_t *valid)
+{
+    bool has_nulls = false;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t *other = args->values[i]->valid;
+        size_t words = (args->values[i]->count + 63) / 64;
+        for (size_t word = 0; other != NULL && word < words; word++) {
+            valid[word] = has_nulls ? valid[word] & other[word] : other[word];
+        }
+        has_nulls |= other != NULL;
+    }
+    return has_nulls;
+}
+
+static int
+eval_strict(struct firn_expr_eval *eval, const struct firn_expr_node *node, struct state *state,
+            const uint64_t *mask, firn_error *err)
+{
+    struct args args = {.nodes = args.few_nodes, .values = args.few_values};
+    int rc;
+    FIRN_TRY(eval_args(eval, node, mask, &args, err));
+    if (node->op == FIRN_EXPR_OP_CAST && is_cast_free(eval->builder.nodes, node)) {
+        state->values = *args.values[0]; /* whose memory is not given away: release_args */
+        goto out;
+    }
+    FIRN_TRY(take_slot(eval, &state->slot, err));
+    struct firn_expr_work work = {.node = node,
+                                  .arg_nodes = args.nodes,
+                                  .args = args.values,
+                                  .arg_count = node->arg_count,
+                                  .count = eval->batch.count,
+                                  .wanted = mask,
+                                  .valid = state->slot->valid,
+                                  .memory = &state->slot->memory,
+                                  .err = err};
+    work.out.u64 = (uint64_t *)(void *)state->slot->data;
+    memset(state->slot->valid, 0, sizeof state->slot->valid);
+    work.has_nulls = join_valid(&args, node->arg_count, state->slot->valid);
+    state->values = values_of(eval, node, state->slot);
+    FIRN_TRY(run_values(&work));
+    if (work.has_nulls) {
+        state->values.valid = state->slot->valid;
+        clear_nulls(&state->values, state->slot, mask);
+    }
+    release_args(eval, node);
+out:
+    deinit_args(&args);
+    return rc;
+}
+
+static int
+eval_truth_values(struct firn_expr_eval *eval, uint32_t number, struct state *state,
+                  const uint64_t *mask, firn_error *err)
+{
+    const struct firn_expr_node *node = &eval->builder.nodes[number];
+    struct firn_expr_truth truth;
+    bool has_nulls = false;
+    int rc;
+    FIRN_TRY(eval_truth(eval, number, mask, &truth, err));
+    FIRN_TRY(take_slot(eval, &state->slot, err));
+    uint64_t *out = (uint64_t *)(void *)state->slot->data;
+    for (size_t i = 0; i < eval->batch.count; i++) {
+        out[i] = truth.yes[i / 64] >> (i % 64) & 1;
+    }
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        state->slot->valid[word] = truth.yes[word] | truth.no[word];
+        has_nulls |= (mask[word] & ~state->slot->valid[word]) != 0;
+    }
+    state->values = values_of(eval, node, state->slot);
+    state->values.valid = has_nulls ? state->slot->valid : NULL;
+out:
+    return rc;
+}
+
+/* Recursive: nodes are not deep. */
+static int
+eval_node(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask, firn_error *err)
+{
+    const struct firn_expr_node *node = &eval->builder.nodes[number];
+    struct state *state = &eval->states[number];
+    int rc = FIRN_OK;
+    if (state->has_values && is_part(mask, state->mask)) {
+        return FIRN_OK;
+    }
+    if (node->op != FIRN_EXPR_OP_CONSTANT) {
+        give_slot(eval, state);
+    }
+    switch (node->op) {
+    case FIRN_EXPR_OP_COLUMN:
+    case FIRN_EXPR_OP_KEY:
+    case FIRN_EXPR_OP_RESULT:
+        eval_input(eval, node, state);
+        memcpy(state->mask, eval->wanted, sizeof state->mask);
+        state->has_values = true;
+        return FIRN_OK;
+    case FIRN_EXPR_OP_CONSTANT:
+        FIRN_TRY(eval_constant(eval, node, state, err));
+        return FIRN_OK;
+    case FIRN_EXPR_OP_CASE:
+    case FIRN_EXPR_OP_COALESCE:
+        FIRN_TRY(take_slot(eval, &state->slot, err));
+        FIRN_TRY(eval_choice(eval, node, state->slot, mask, err));
+        state->values = values_of(eval, node, state->slot);
+        state->values.valid = is_part(mask, state->slot->valid) ? NULL : state->slot->valid;
+        clear_nulls(&state->values, state->slot, mask);
+        release_args(eval, node);
+        break;
+    default:
+        if (firn_expr_is_truth(node->op)) {
+            FIRN_TRY(eval_truth_values(eval, number, state, mask, err));
+        } else {
+            FIRN_TRY(eval_strict(eval, node, state, mask, err));
+        }
+        break;
+    }
+    memcpy(state->mask, mask, sizeof state->mask);
+    state->has_values = true;
+out:
+    return rc;
+}
+
+/* ---- truth ---- */
+
+static void
+truth_of_bits(const uint64_t *bits, const uint64_t *known, struct firn_expr_truth *out)
+{
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        out->yes[word] = known[word] & bits[word];
+        out->no[word] = known[word] & ~bits[word];
+    }
+}
+
+/* Values that are truth. */
+static int
+truth_of_values(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask,
+                struct firn_expr_truth *out, firn_error *err)
+{
+    const struct firn_chunk_values *values = &eval->states[number].values;
+    uint64_t bits[FIRN_EXPR_MASK_WORDS] = {0};
+    uint64_t known[FIRN_EXPR_MASK_WORDS];
+    int rc;
+    FIRN_TRY(eval_node(eval, number, mask, err));
+    DCHECK(values->kind == FIRN_PHYSICAL_U64);
+    for (size_t i = 0; i < eval->batch.count; i++) {
+        bits[i / 64] |= (uint64_t)(values->as.u64[i] != 0) << i % 64;
+    }
+    size_t words = (eval->batch.count + 63) / 64;
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        known[word] =
+            values->valid != NULL && word < words ? mask[word] & values->valid[word] : mask[word];
+    }
+    truth_of_bits(bits, known, out);
+out:
+    return rc;
+}
+
+static int
+truth_of_joined(struct firn_expr_eval *eval, const struct firn_expr_node *node,
+                const uint64_t *mask, struct firn_expr_truth *out, firn_error *err)
+{
+    bool is_and = node->op == FIRN_EXPR_OP_AND;
+    /* Of "and": rows for which all parts were yes, and one was no. Of "or", the other way around. */
+    uint64_t *all = is_and ? out->yes : out->no;
+    uint64_t *one = is_and ? out->no : out->yes;
+    uint64_t open[FIRN_EXPR_MASK_WORDS];
+    int rc = FIRN_OK;
+    memcpy(open, mask, sizeof open);
+    memcpy(all, mask, sizeof out->yes);
+    memset(one, 0, sizeof out->no);
+    for (uint32_t i = 0; i < node->arg_count && !is_empty(open); i++) {
+        struct firn_expr_truth part;
+        FIRN_TRY(eval_truth(eval, node->args[i], open, &part, err));
+        for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+            all[word] &= is_and ? part.yes[word] : part.no[word];
+            one[word] |= is_and ? part.no[word] : part.yes[word];
+            open[word] &= ~one[word];
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+truth_of_null(struct firn_expr_eval *eval, const struct firn_expr_node *node, const uint64_t *mask,
+              struct firn_expr_truth *out, firn_error *err)
+{
+    uint64_t bits[FIRN_EXPR_MASK_WORDS] = {0};
+    const struct state *state = &eval->states[node->args[0]];
+    int rc;
+    FIRN_TRY(eval_node(eval, node->args[0], mask, err));
+    size_t words = (eval->batch.count + 63) / 64;
+    for (size_t word = 0; word < words; word++) {
+        bits[word] = state->values.valid != NULL ? ~state->values.valid[word] : 0;
+    }
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        bits[word] = node->is_negated ? ~bits[word] : bits[word];
+    }
+    truth_of_bits(bits, mask, out);
+    release_args(eval, node);
+out:
+    return rc;
+}
+
+static int
+truth_of_test(struct firn_expr_eval *eval, const struct firn_expr_node *node, const uint64_t *mask,
+              struct firn_expr_truth *out, firn_error *err)
+{
+    uint64_t bits[FIRN_EXPR_MASK_WORDS] = {0};
+    uint64_t known[FIRN_EXPR_MASK_WORDS] = {0};
+    struct args args = {.nodes = args.few_nodes, .values = args.few_values};
+    int rc;
+    FIRN_TRY(eval_args(eval, node, mask, &args, err));
+    struct firn_expr_work work = {.node = node,
+                                  .arg_nodes = args.nodes,
+                                  .args = args.values,
+                                  .arg_count = node->arg_count,
+                                  .count = eval->batch.count,
+                                  .wanted = mask,
+                                  .valid = known,
+                                  .err = err};
+    work.has_nulls = join_valid(&args, node->arg_count, known);
+    if (node->op == FIRN_EXPR_OP_LIKE || node->op == FIRN_EXPR_OP_PREFIX) {
+        firn_expr_eval_text_match(&work, bits);
+    } else {
+        firn_expr_eval_compare(&work, bits);
+    }
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        bits[word] = node->is_negated ? ~bits[word] : bits[word];
+        known[word] = work.has_nulls ? known[word] & mask[word] : mask[word];
+    }
+    truth_of_bits(bits, known, out);
+    release_args(eval, node);
+out:
+    deinit_args(&args);
+    return rc;
+}
+
+static int
+eval_truth(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask,
+           struct firn_expr_truth *out, firn_error *err)
+{
+    const struct firn_expr_node *node = &eval->builder.nodes[number];
+    struct firn_expr_truth part;
+    int rc;
+    switch (node->op) {
+    case FIRN_EXPR_OP_AND:
+    case FIRN_EXPR_OP_OR:
+        return truth_of_joined(eval, node, mask, out, err);
+    case FIRN_EXPR_OP_NOT:
+        rc = eval_truth(eval, node->args[0], mask, &part, err);
+        memcpy(out->yes, part.no, sizeof out->yes);
+        memcpy(out->no, part.yes, sizeof out->no);
+        return rc;
+    case FIRN_EXPR_OP_IS_TRUE:
+        rc = eval_truth(eval, node->args[0], mask, &part, err);
+        for (size_t word = 0; rc == FIRN_OK && word < FIRN_EXPR_MASK_WORDS; word++) {
+            uint64_t is = node->detail != 0 ? part.yes[word] : part.no[word];
+            out->yes[word] = mask[word] & (node->is_negated ? ~is : is);
+            out->no[word] = mask[word] & ~out->yes[word];
+        }
+        return rc;
+    case FIRN_EXPR_OP_IS_NULL:
+        return truth_of_null(eval, node, mask, out, err);
+    case FIRN_EXPR_OP_COMPARE:
+    case FIRN_EXPR_OP_RANGE:
+    case FIRN_EXPR_OP_IN:
+    case FIRN_EXPR_OP_LIKE:
+    case FIRN_EXPR_OP_PREFIX:
+        return truth_of_test(eval, node, mask, out, err);
+    default:
+        return truth_of_values(eval, number, mask, out, err);
+    }
+}
+
+/* ---- calls ---- */
+
+int
+firn_expr_eval_values(struct firn_expr_eval *eval, size_t i, struct firn_chunk_values *out,
+                      firn_error *err)
+{
+    int rc;
+    CHECK(i < eval->root_count && eval->batch.count > 0);
+    FIRN_TRY(eval_node(eval, eval->roots[i], eval->wanted, err));
+    *out = eval->states[eval->roots[i]].values;
+out:
+    return rc;
+}
+
+int
+firn_expr_eval_filter(struct firn_expr_eval *eval, size_t i, uint64_t *mask, firn_error *err)
+{
+    struct firn_expr_truth truth;
+    uint64_t wanted[FIRN_EXPR_MASK_WORDS];
+    int rc;
+    CHECK(i < eval->root_count && eval->batch.count > 0);
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        wanted[word] = mask[word] & eval->wanted[word];
+    }
+    FIRN_TRY(eval_truth(eval, eval->roots[i], wanted, &truth, err));
+    memcpy(mask, truth.yes, sizeof truth.yes);
+out:
+    return rc;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_eval.h: one node at a time, over the rows of a batch: what the parts of the evaluator share.
+ */
+#ifndef FIRN_EXPR_EXPR_EVAL_H
+#define FIRN_EXPR_EXPR_EVAL_H
+
+#include "expr/expr_internal.h"
+
+/* A node whose arguments have been evaluated. */
+struct firn_expr_work {
+    const struct firn_expr_node *node;
+    const struct firn_expr_node *const *arg_nodes;
+    const struct firn_chunk_values *const *args;
+    uint32_t arg_count;
+    size_t count;
+    const uint64_t *wanted; /* no bits after the last row */
+    uint64_t *valid; /* comes with the rows for which all arguments are not null; may be changed */
+    bool has_nulls;  /* whether valid has to be looked at; to be set with it */
+    /* Room for the values. */
+    union {
+        int64_t *i64;
+        uint64_t *u64;
+        float *f32;
+        double *f64;
+        firn_slice *bytes;
+    } out;
+    struct firn_buf *memory; /* for bytes: empty, lives as long as the values */
+    firn_error *err;
+};
+static inline uint64_t
+firn_expr_live(const struct firn_expr_work *work, size_t word)
+{
+    return work->has_nulls ? work->wanted[word] & work->valid[word] : work->wanted[word];
+}
+/* Runs a block for each row that is wanted and not null: */
+#define FIRN_EXPR_FOR_LIVE(work, row)                                                        \
+    for (size_t word_ = 0; word_ < FIRN_EXPR_MASK_WORDS; word_++)                            \
+        for (uint64_t left_ = firn_expr_live(work, word_); left_ != 0; left_ &= left_ - 1)   \
+            for (size_t row = word_ * 64 + (size_t)__builtin_ctzll(left_), once_ = 1; once_; \
+                 once_ = 0)
+
+struct firn_expr_truth {
+    uint64_t yes[FIRN_EXPR_MASK_WORDS];
+    uint64_t no[FIRN_EXPR_MASK_WORDS];
+};
+
+/* Values, of all rows that are live: expr_eval_arith.c, _cast.c, _text.c, _time.c. FIRN_LIMIT, FIRN_INVALID,
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_expr_eval_arith(struct firn_expr_work *work);
+FIRN_MUST_CHECK int firn_expr_eval_arith_choose(struct firn_expr_work *work); /* LEAST, GREATEST */
+FIRN_MUST_CHECK int firn_expr_eval_cast(struct firn_expr_work *work);
+FIRN_MUST_CHECK int firn_expr_eval_text(struct firn_expr_work *work);
+FIRN_MUST_CHECK int firn_expr_eval_time(struct firn_expr_work *work);
+/* Bits of the rows for which a condition holds, nulls and rows that are not wanted as they come:
+ * expr_eval_compare.c; of LIKE and PREFIX, expr_eval_text.c. */
+void firn_expr_eval_compare(const struct firn_expr_work *work, uint64_t *bits);
+void firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits);
+/* A bit for each of count bytes that is not 0. */
+uint64_t firn_expr_eval_compare_pack(const uint8_t *bytes);
+
+struct firn_cell firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row);
+/* Of a node of bytes: the one of all rows, if it is a constant. */
+static inline firn_slice
+firn_expr_eval_bytes(const struct firn_expr_work *work, uint32_t arg, size_t row)
+{
+    return work->arg_nodes[arg]->op == FIRN_EXPR_OP_CONSTANT ? work->arg_nodes[arg]->a.as.bytes
+                                                             : work->args[arg]->as.bytes[row];
+}
+
+#endif

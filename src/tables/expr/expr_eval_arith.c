@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_eval_arith.c: + - * / %, and functions of numbers.
+ *
+ * A loop computes all rows without asking which count, and gathers in one word whether any result did not fit. If one
+ * did not, the rows that count are looked at again, one at a time: rows that are not wanted hold anything. So the
+ * loops have no branches.
+ *
+ * A result fits if it is from low to high: for decimals 18 digits, for dates the calendar, for I64 everything that did
+ * not wrap around. Decimals and dates are far below 2^62, so their sums never wrap.
+ */
+#include "base/check.h"
+#include "expr/expr_eval.h"
+
+static const double exact_whole = 4503599627370496.0; /* 2^52: from there on all are whole */
+
+static int
+fail_fit(const struct firn_expr_work *work)
+{
+    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    return firn_error_set(work->err, FIRN_LIMIT, "a result does not fit %s",
+                          firn_expr_type_text(&work->node->type, name));
+}
+
+/* One row; false where it does not fit. */
+static bool
+compute(enum firn_expr_op op, int64_t a, int64_t b, int64_t *out)
+{
+    switch (op) {
+    case FIRN_EXPR_OP_ADD:
+        return !__builtin_add_overflow(a, b, out);
+    case FIRN_EXPR_OP_SUBTRACT:
+        return !__builtin_sub_overflow(a, b, out);
+    case FIRN_EXPR_OP_MULTIPLY:
+        return !__builtin_mul_overflow(a, b, out);
+    default:
+        DCHECK(op == FIRN_EXPR_OP_NEGATE || op == FIRN_EXPR_OP_ABS);
+        *out = a;
+        return (op == FIRN_EXPR_OP_ABS && a >= 0) || !__builtin_sub_overflow((int64_t)0, a, out);
+    }
+}
+
+/* After a loop that saw something that does not fit: whether that was in a row that counts. */
+static int
+check_rows(const struct firn_expr_work *work, int64_t low, int64_t high)
+{
+    const int64_t *a = work->args[0]->as.i64;
+    const int64_t *b = work->arg_count > 1 ? work->args[1]->as.i64 : a;
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        int64_t result;
+        if (!compute(work->node->op, a[row], b[row], &result) || result < low || result > high) {
+            return fail_fit(work);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+arith_i64(struct firn_expr_work *work)
+{
+    const int64_t *a = work->args[0]->as.i64;
+    const int64_t *b = work->arg_count > 1 ? work->args[1]->as.i64 : a;
+    int64_t *out = work->out.i64;
+    size_t count = work->count;
+    uint64_t wrong = 0;
+    switch (work->node->op) {
+    case FIRN_EXPR_OP_ADD:
+        for (size_t i = 0; i < count; i++) {
+            uint64_t sum = (uint64_t)a[i] + (uint64_t)b[i];
+            out[i] = (int64_t)sum;
+            wrong |= ((uint64_t)a[i] ^ sum) & ((uint64_t)b[i] ^ sum);
+        }
+        wrong >>= 63;
+        break;
+    case FIRN_EXPR_OP_SUBTRACT:
+        for (size_t i = 0; i < count; i++) {
+            uint64_t difference = (uint64_t)a[i] - (uint64_t)b[i];
+            out[i] = (int64_t)difference;
+            wrong |= ((uint64_t)a[i] ^ (uint64_t)b[i]) & ((uint64_t)a[i] ^ difference);
+        }
+        wrong >>= 63;
+        break;
+    case FIRN_EXPR_OP_MULTIPLY:
+        for (size_t i = 0; i < count; i++) {
+            wrong |= (uint64_t)__builtin_mul_overflow(a[i], b[i], &out[i]);
+        }
+        break;
+    default:
+        for (size_t i = 0; i < count; i++) {
+            wrong |= (uint64_t)!compute(work->node->op, a[i], 0, &out[i]);
+        }
+        break;
+    }
+    return wrong != 0 ? check_rows(work, INT64_MIN, INT64_MAX) : FIRN_OK;
+}
+
+/* The top bit says that a number is not from low to high. Requires: high - low is below 2^63; numbers beyond 2^62
+ * may come out either way. */
+static inline uint64_t
+outside(uint64_t number, uint64_t low, uint64_t high)
+{
+    return (number - low) | (high - number);
+}
+
+/* Decimals, dates and timestamps. */
+static int
+arith_limited(struct firn_expr_work *work)
+{
+    const int64_t *a = work->args[0]->as.i64;
+    const int64_t *b = work->arg_count > 1 ? work->args[1]->as.i64 : a;
+    int64_t *out = work->out.i64;
+    size_t count = work->count;
+    uint64_t wrong = 0;
+    struct firn_expr_type widest = work->node->type;
+    struct firn_cell min;
+    struct firn_cell max;
+    widest.precision = FIRN_EXPR_PRECISION_MAX;
+    firn_expr_order_limits(&widest, &min, &max);
+    uint64_t low = min.as.u64;
+    uint64_t high = max.as.u64;
+    switch (work->node->op) {
+    case FIRN_EXPR_OP_ADD:
+        for (size_t i = 0; i < count; i++) {
+            uint64_t sum = (uint64_t)a[i] + (uint64_t)b[i];
+            out[i] = (int64_t)sum;
+            wrong |= outside(sum, low, high) | (((uint64_t)a[i] ^ sum) & ((uint64_t)b[i] ^ sum));
+        }
+        break;
+    case FIRN_EXPR_OP_SUBTRACT:
+        for (size_t i = 0; i < count; i++) {
+            uint64_t difference = (uint64_t)a[i] - (uint64_t)b[i];
+            out[i] = (int64_t)difference;
+            wrong |= outside(difference, low, high) |
+                     (((uint64_t)a[i] ^ (uint64_t)b[i]) & ((uint64_t)a[i] ^ difference));
+        }
+        break;
+    case FIRN_EXPR_OP_MULTIPLY:
+        for (size_t i = 0; i < count; i++) {
+            int64_t product;
+            wrong |= (uint64_t)__builtin_mul_overflow(a[i], b[i], &product) << 63;
+            wrong |= outside((uint64_t)product, low, high);
+            out[i] = product;
+        }
+        break;
+    default:
+        for (size_t i = 0; i < count; i++) {
+            wrong |= (uint64_t)!compute(work->node->op, a[i], 0, &out[i]) << 63;
+        }
+        break;
+    }
+    return wrong >> 63 != 0 ? check_rows(work, min.as.i64, max.as.i64) : FIRN_OK;
+}
+
+static int
+arith_u64(struct firn_expr_work *work)
+{
+    const uint64_t *a = work->args[0]->as.u64;
+    const uint64_t *b = work->args[work->arg_count - 1]->as.u64;
+    uint64_t *out = work->out.u64;
+    enum firn_expr_op op = work->node->op;
+    bool wrong = false;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < work->count; i++) {
+            bool is_wrong = op == FIRN_EXPR_OP_ADD ? __builtin_add_overflow(a[i], b[i], &out[i])
+                            : op == FIRN_EXPR_OP_SUBTRACT
+                                ? __builtin_sub_overflow(a[i], b[i], &out[i])
+                                : __builtin_mul_overflow(a[i], b[i], &out[i]);
+            bool counts = round == 0 || (firn_expr_live(work, i / 64) >> i % 64 & 1) != 0;
+            wrong |= is_wrong && counts;
+        }
+        if (!wrong) {
+            return FIRN_OK;
+        }
+        wrong = round == 1; /* the second round looks only at rows that count */
+    }
+    return wrong ? fail_fit(work) : FIRN_OK;
+}
+
+static int
+arith_f64(struct firn_expr_work *work)
+{
+    const double *a = work->args[0]->as.f64;
+    const double *b = work->args[work->arg_count - 1]->as.f64;
+    double *out = work->out.f64;
+    size_t count = work->count;
+    switch (work->node->op) {
+    case FIRN_EXPR_OP_ADD:
+        for (size_t i = 0; i < count; i++) {
+            out[i] = a[i] + b[i];
+        }
+        break;
+    case FIRN_EXPR_OP_SUBTRACT:
+        for (size_t i = 0; i < count; i++) {
+            out[i] = a[i] - b[i];
+        }
+        break;
+    case FIRN_EXPR_OP_MULTIPLY:
+        for (size_t i = 0; i < count; i++) {
+            out[i] = a[i] * b[i];
+        }
+        break;
+    case FIRN_EXPR_OP_NEGATE:
+        for (size_t i = 0; i < count; i++) {
+            out[i] = -a[i];
+        }
+        break;
+    default:
+        DCHECK(work->node->op == FIRN_EXPR_OP_ABS);
+        for (size_t i = 0; i < count; i++) {
+            out[i] = __builtin_fabs(a[i]);
+        }
+        break;
+    }
+    return FIRN_OK;
+}
+
+/* Makes rows null: those of bits. */
+static void
+add_nulls(struct firn_expr_work *work, const uint64_t *nulls)
+{
+    uint64_t any = 0;
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+        any |= nulls[word] & work->wanted[word];
+    }
+    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS && any != 0; word++) {
+        work->valid[word] =
+            (work->has_nulls ? work->valid[word] : work->wanted[word]) & ~nulls[word];
+    }
+    work->has_nulls |= any != 0;
+}
+
+static int
+divide(struct firn_expr_work *work)
+{
+    uint64_t nulls[FIRN_EXPR_MASK_WORDS] = {0};
+    const double *a = work->args[0]->as.f64;
+    const double *b = work->args[1]->as.f64;
+    for (size_t i = 0; i < work->count; i++) {
+        bool is_zero = b[i] == 0;
+        work->out.f64[i] = a[i] / (is_zero ? 1 : b[i]);
+        nulls[i / 64] |= (uint64_t)is_zero << i % 64;
+    }
+    add_nulls(work, nulls);
+    return FIRN_OK;
+}
+
+/* The sign is that of the first. */
+static int
+take_remainder(struct firn_expr_work *work)
+{
+    uint64_t nulls[FIRN_EXPR_MASK_WORDS] = {0};
+    bool is_signed = work->args[0]->kind == FIRN_PHYSICAL_I64;
+    for (size_t i = 0; i < work->count; i++) {
+        uint64_t b = work->args[1]->as.u64[i];
+        nulls[i / 64] |= (uint64_t)(b == 0) << i % 64;
+        if (is_signed) {
+            int64_t divisor = b == 0 || b == UINT64_MAX ? 1 : (int64_t)b; /* the rest by -1 is 0 */
+            work->out.i64[i] = work->args[0]->as.i64[i] % divisor;
+        } else {
+            work->out.u64[i] = work->args[0]->as.u64[i] % (b == 0 ? 1 : b);
+        }
+    }
+    add_nulls(work, nulls);
+    return FIRN_OK;
+}
+
+/* ---- rounding ---- */
+
+static double
+round_f64(uint8_t how, double real)
+{
+    if (!(real > -exact_whole && real < exact_whole)) {
+        return real;
+    }
+    double whole = (double)(int64_t)real;
+    double rest = real - whole;
+    switch (how) {
+    case FIRN_EXPR_NEAREST:
+        return rest >= 0.5 ? whole + 1 : rest <= -0.5 ? whole - 1 : whole;
+    case FIRN_EXPR_FLOOR:
+        return rest < 0 ? whole - 1 : whole;
+    default:
+        return rest > 0 ? whole + 1 : whole;
+    }
+}
+
+static int64_t
+round_units(uint8_t how, int64_t units, int64_t power)
+{
+    int64_t whole = units / power;
+    int64_t rest = units % power;
+    switch (how) {
+    case FIRN_EXPR_NEAREST: /* rest and power - rest do not wrap */
+        return whole + (rest > 0 && rest >= power - rest ? 1 : 0) -
+               (rest < 0 && -rest >= power + rest ? 1 : 0);
+    case FIRN_EXPR_FLOOR:
+        return whole - (rest < 0 ? 1 : 0);
+    default:
+        return whole + (rest > 0 ? 1 : 0);
+    }
+}
+
+static int
+take_rounded(struct firn_expr_work *work)
+{
+    uint8_t how = work->node->detail;
+    if (work->args[0]->kind == FIRN_PHYSICAL_F64) {
+        double power = (double)firn_expr_power(work->node->number);
+        FIRN_EXPR_FOR_LIVE(work, row)
+        {
+            double real = work->args[0]->as.f64[row];
+            double scaled = real * power;
+            bool is_whole = !(scaled > -exact_whole && scaled < exact_whole);
+            work->out.f64[row] = is_whole ? real : round_f64(how, scaled) / power;
+        }
+        return FIRN_OK;
+    }
+    int64_t power = firn_expr_power(work->arg_nodes[0]->type.scale - work->node->type.scale);
+    for (size_t i = 0; i < work->count; i++) {
+        work->out.i64[i] = round_units(how, work->args[0]->as.i64[i], power);
+    }
+    return FIRN_OK;
+}
+
+/* ---- the smallest and the largest of some ---- */
+
+static void
+put_cell(struct firn_expr_work *work, size_t row, const struct firn_cell *cell)
+{
+    switch (cell->kind) {
+    case FIRN_PHYSICAL_BYTES:
+        work->out.bytes[row] = cell->as.bytes;
+        break;
+    case FIRN_PHYSICAL_F32:
+        work->out.f32[row] = cell->as.f32;
+        break;
+    default:
+        work->out.u64[row] = cell->as.u64;
+        break;
+    }
+}
+
+/* Nulls are passed over: a row is null where all are. */
+int
+firn_expr_eval_arith_choose(struct firn_expr_work *work)
+{
+    bool is_least = work->node->op == FIRN_EXPR_OP_LEAST;
+    size_t words = (work->count + 63) / 64;
+    for (size_t word = 0; word < words; word++) {
+        work->valid[word] = 0;
+        for (uint32_t i = 0; i < work->arg_count; i++) {
+            const uint64_t *valid = work->args[i]->valid;
+            work->valid[word] |= valid != NULL ? valid[word] : UINT64_MAX;
+        }
+    }
+    work->has_nulls = true;
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        struct firn_cell best = {.kind = FIRN_PHYSICAL_NONE};
+        for (uint32_t i = 0; i < work->arg_count; i++) {
+            const struct firn_chunk_values *values = work->args[i];
+            if (values->valid != NULL && (values->valid[row / 64] >> row % 64 & 1) == 0) {
+                continue;
+            }
+            struct firn_cell cell = firn_expr_eval_compare_cell(values, row);
+            int order = best.kind == FIRN_PHYSICAL_NONE ? -2 : firn_expr_order_same(&cell, &best);
+            if (order == -2 || (order < 0 && is_least) || (order > 0 && !is_least)) {
+                best = cell;
+            }
+        }
+        put_cell(work, row, &best);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_expr_eval_arith(struct firn_expr_work *work)
+{
+    switch (work->node->op) {
+    case FIRN_EXPR_OP_DIVIDE:
+        return divide(work);
+    case FIRN_EXPR_OP_REMAINDER:
+        return take_remainder(work);
+    case FIRN_EXPR_OP_ROUND:
+        return take_rounded(work);
+    default:
+        break;
+    }
+    DCHECK(work->node->op >= FIRN_EXPR_OP_ADD && work->node->op <= FIRN_EXPR_OP_ABS);
+    if (work->node->type.type == FIRN_TYPE_F64) {
+        return arith_f64(work);
+    }
+    if (work->node->type.type == FIRN_TYPE_U64) {
+        return arith_u64(work);
+    }
+    return work->node->type.type == FIRN_TYPE_I64 ? arith_i64(work) : arith_limited(work);
+}

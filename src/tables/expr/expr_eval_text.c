@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_eval_text.c: functions of texts, and patterns.
+ *
+ * Characters are those of UTF-8: a byte that does not continue one begins one. So texts that are no UTF-8 have
+ * lengths, too, and nothing reads beyond them. Upper and lower case are those of ASCII; other letters stay.
+ *
+ * Texts that are made lie in one buffer, whose size is known before the first is written: nothing moves. It is
+ * limited, so that a short expression cannot ask for all memory. Parts of texts are borrowed from them.
+ *
+ * A pattern of "like" is matched as usual for one wildcard: the last % seen is the only place to come back to.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "expr/expr_eval.h"
+
+enum { TEXTS_SIZE_MAX = 256 << 20 }; /* of one batch */
+
+static inline bool
+is_start(uint8_t byte)
+{
+    return (byte & 0xc0) != 0x80;
+}
+
+static int64_t
+count_characters(firn_slice text)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        count += is_start(text.data[i]) ? 1 : 0;
+    }
+    return count;
+}
+
+/* One past the character at `at`. */
+static size_t
+after_character(firn_slice text, size_t at)
+{
+    DCHECK(at < text.size);
+    for (at++; at < text.size && !is_start(text.data[at]); at++) {
+    }
+    return at;
+}
+
+/* ---- patterns ---- */
+
+static bool
+is_like(firn_slice text, firn_slice pattern)
+{
+    size_t at = 0;
+    size_t in_pattern = 0;
+    size_t back_at = 0;
+    size_t back_pattern = SIZE_MAX; /* after the last % */
+    while (at < text.size) {
+        uint8_t wanted = in_pattern < pattern.size ? pattern.data[in_pattern] : 0;
+        bool has_more = in_pattern < pattern.size;
+        if (has_more && wanted == '%') {
+            back_pattern = ++in_pattern;
+            back_at = at;
+        } else if (has_more && wanted == '_') {
+            at = after_character(text, at);
+            in_pattern++;
+        } else if (has_more && wanted == text.data[at]) {
+            at++;
+            in_pattern++;
+        } else if (back_pattern != SIZE_MAX) {
+            if (back_pattern == pattern.size) {
+                return true;
+            }
+            back_at = after_character(text, back_at);
+            at = back_at;
+            in_pattern = back_pattern;
+        } else {
+            return false;
+        }
+    }
+    while (in_pattern < pattern.size && pattern.data[in_pattern] == '%') {
+        in_pattern++;
+    }
+    return in_pattern == pattern.size;
+}
+
+void
+firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits)
+{
+    bool is_prefix = work->node->op == FIRN_EXPR_OP_PREFIX;
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        firn_slice text = firn_expr_eval_bytes(work, 0, row);
+        firn_slice pattern = firn_expr_eval_bytes(work, 1, row);
+        bool holds = is_prefix ? firn_slice_has_prefix(text, pattern) : is_like(text, pattern);
+        bits[row / 64] |= (uint64_t)(holds ? 1 : 0) << row % 64;
+    }
+}
+
+/* ---- texts that are made ---- */
+
+/* Makes room for what the rows have together. */
+static int
+make_room(struct firn_expr_work *work)
+{
+    size_t total = 1;
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        for (uint32_t i = 0; i < work->arg_count; i++) {
+            size_t size = firn_expr_eval_bytes(work, i, row).size;
+            if (size > TEXTS_SIZE_MAX - total) {
+                return firn_error_set(work->err, FIRN_LIMIT,
+                                      "texts of %zu rows have more than %d bytes", work->count,
+                                      TEXTS_SIZE_MAX);
+            }
+            total += size;
+        }
+    }
+    int rc = firn_buf_reserve(work->memory, total);
+    return rc == FIRN_OK ? rc : firn_error_no_memory(work->err, "values of an expression");
+}
+
+static int
+concat(struct firn_expr_work *work)
+{
+    int rc;
+    FIRN_TRY(make_room(work));
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        uint8_t *start = work->memory->data + work->memory->size;
+        size_t size = 0;
+        for (uint32_t i = 0; i < work->arg_count; i++) {
+            firn_slice part = firn_expr_eval_bytes(work, i, row);
+            if (part.size > 0) {
+                memcpy(start + size, part.data, part.size);
+            }
+            size += part.size;
+        }
+        work->memory->size += size;
+        work->out.bytes[row] = firn_bytes(start, size);
+    }
+    DCHECK(work->memory->size <= work->memory->capacity);
+out:
+    return rc;
+}
+
+static int
+change_case(struct firn_expr_work *work)
+{
+    uint8_t first = work->node->op == FIRN_EXPR_OP_LOWER ? 'A' : 'a';
+    int rc;
+    FIRN_TRY(make_room(work));
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        firn_slice text = firn_expr_eval_bytes(work, 0, row);
+        uint8_t *start = work->memory->data + work->memory->size;
+        for (size_t i = 0; i < text.size; i++) {
+            uint8_t byte = text.data[i];
+            start[i] = (uint8_t)(byte - first) < 26 ? byte ^ 0x20 : byte;
+        }
+        work->memory->size += text.size;
+        work->out.bytes[row] = firn_bytes(start, text.size);
+    }
+out:
+    return rc;
+}
+
+/* ---- parts ---- */
+
+/* Characters from `from`, counted from 1, up to before `end`. */
+static firn_slice
+part_of(firn_slice text, bool is_text, int64_t from, int64_t end)
+{
+    size_t start = 0;
+    size_t stop = 0;
+    if (!is_text) {
+        int64_t size = (int64_t)text.size;
+        start = (size_t)(from - 1 < size ? from - 1 : size);
+        stop = (size_t)(end - 1 < size ? end - 1 : size);
+        return firn_bytes(text.data + start, stop > start ? stop - start : 0);
+    }
+    for (int64_t i = 1; i < from && start < text.size; i++) {
+        start = after_character(text, start);
+    }
+    stop = start;
+    for (int64_t i = from; i < end && stop < text.size; i++) {
+        stop = after_character(text, stop);
+    }
+    return firn_bytes(text.data + start, stop - start);
+}
+
+/* substr(text, from, count): what lies before the first character counts, and is nothing; a count below 0 is 0. */
+static int
+substr(struct firn_expr_work *work)
+{
+    bool is_text = work->node->type.type == FIRN_TYPE_TEXT;
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        int64_t from = work->args[1]->as.i64[row];
+        int64_t end = INT64_MAX;
+        if (work->arg_count > 2) {
+            int64_t count = work->args[2]->as.i64[row];
+            count = count < 0 ? 0 : count;
+            end = __builtin_add_overflow(from, count, &end) ? INT64_MAX : end;
+        }
+        from = from < 1 ? 1 : from;
+        end = end < from ? from : end;
+        work->out.bytes[row] = part_of(firn_expr_eval_bytes(work, 0, row), is_text, from, end);
+    }
+    return FIRN_OK;
+}
+
+static int
+take_length(struct firn_expr_work *work)
+{
+    bool is_text = work->arg_nodes[0]->type.type == FIRN_TYPE_TEXT;
+    FIRN_EXPR_FOR_LIVE(work, row)
+    {
+        firn_slice bytes = firn_expr_eval_bytes(work, 0, row);
+        work->out.i64[row] = is_text ? count_characters(bytes) : (int64_t)bytes.size;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_expr_eval_text(struct firn_expr_work *work)
+{
+    switch (work->node->op) {
+    case FIRN_EXPR_OP_LENGTH:
+        return take_length(work);
+    case FIRN_EXPR_OP_SUBSTR:
+        return substr(work);
+    case FIRN_EXPR_OP_CONCAT:
+        return concat(work);
+    default:
+        DCHECK(work->node->op == FIRN_EXPR_OP_LOWER || work->node->op == FIRN_EXPR_OP_UPPER);
+        return change_case(work);
+    }
+}

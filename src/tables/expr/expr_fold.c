@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_fold.c: simpler nodes for the same values.
+ *
+ * A node whose arguments are constants is evaluated once, by the evaluator itself, over one row: so folding cannot
+ * give another value than evaluation. What fails there (a number that does not fit) stays a node, and fails for
+ * the rows that need it. Truth is made flat and positive: "and" in "and" is one node, constants in it go, "not"
+ * moves inside, down to the conditions, whose opposites are conditions themselves. That is right with three
+ * values of truth, too, since null is its own opposite.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "expr/expr_bind.h"
+
+static bool
+has_constant_args(const struct firn_expr_builder *builder, const struct firn_expr_node *model)
+{
+    for (uint32_t i = 0; i < model->arg_count; i++) {
+        if (builder->nodes[model->args[i]].op != FIRN_EXPR_OP_CONSTANT) {
+            return false;
+        }
+    }
+    return model->arg_count > 0;
+}
+
+static int
+add_constant(struct firn_expr_builder *builder, const struct firn_expr_type *type,
+             const struct firn_cell *cell, uint32_t *out, firn_error *err)
+{
+    struct firn_expr_node node = {.op = FIRN_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
+    node.type.is_nullable = cell->kind == FIRN_PHYSICAL_NONE;
+    return firn_expr_builder_add(builder, &node, out, err);
+}
+
+static int
+add_truth(struct firn_expr_builder *builder, bool truth, uint32_t *out, firn_error *err)
+{
+    struct firn_expr_type type = {.type = FIRN_TYPE_BOOL};
+    struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = truth ? 1 : 0};
+    return add_constant(builder, &type, &cell, out, err);
+}
+
+/* Evaluates a node. *out_is_folded is not set where that fails but for want of memory. */
+static int
+evaluate(struct firn_expr_builder *builder, uint32_t node, uint32_t *out, firn_error *err)
+{
+    struct firn_expr *expr = NULL;
+    struct firn_expr_eval *eval = NULL;
+    struct firn_chunk_values values;
+    struct firn_expr_batch batch = {.count = 1};
+    firn_error ignored;
+    int rc;
+    FIRN_TRY(firn_expr_extract(builder->nodes, node, &expr, err));
+    const struct firn_expr *exprs[] = {expr};
+    FIRN_TRY(firn_expr_eval_create(exprs, 1, &eval, err));
+    firn_expr_eval_begin(eval, &batch);
+    rc = firn_expr_eval_values(eval, 0, &values, &ignored);
+    if (rc == FIRN_OK) {
+        struct firn_cell cell = {.kind = values.kind};
+        if (values.valid != NULL && (values.valid[0] & 1) == 0) {
+            cell.kind = FIRN_PHYSICAL_NONE;
+        } else if (values.kind == FIRN_PHYSICAL_BYTES) {
+            cell.as.bytes = values.as.bytes[0];
+        } else if (values.kind == FIRN_PHYSICAL_F32) {
+            cell.as.f32 = values.as.f32[0];
+        } else {
+            cell.as.u64 = values.as.u64[0];
+        }
+        FIRN_TRY(add_constant(builder, &builder->nodes[node].type, &cell, out, err));
+    } else if (rc != FIRN_NO_MEMORY) {
+        rc = FIRN_OK; /* the node stays */
+    } else {
+        rc = firn_error_no_memory(err, "an expression");
+    }
+out:
+    firn_expr_eval_destroy(eval);
+    firn_expr_destroy(expr);
+    return rc;
+}
+
+/* ---- truth ---- */
+
+static bool
+is_truth_constant(const struct firn_expr_node *node, bool truth)
+{
+    return node->op == FIRN_EXPR_OP_CONSTANT && node->a.kind == FIRN_PHYSICAL_U64 &&
+           (node->a.as.u64 != 0) == truth;
+}
+
+/* Parts of "and" and "or", those of parts of the same kind instead of them. */
+static int
+fold_joined(struct firn_expr_builder *builder, const struct firn_expr_node *model, uint32_t *out,
+            firn_error *err)
+{
+    bool neutral = model->op == FIRN_EXPR_OP_AND;
+    size_t room = 0;
+    size_t count = 0;
+    bool is_decided = false;
+    struct firn_expr_node node = *model;
+    int rc;
+    for (uint32_t i = 0; i < model->arg_count; i++) {
+        const struct firn_expr_node *arg = &builder->nodes[model->args[i]];
+        room += arg->op == model->op ? arg->arg_count : 1;
+    }
+    uint32_t *args = firn_alloc_array(room, sizeof *args);
+    if (args == NULL) {
+        return firn_error_no_memory(err, "an expression");
+    }
+    for (uint32_t i = 0; i < model->arg_count; i++) {
+        const struct firn_expr_node *arg = &builder->nodes[model->args[i]];
+        if (arg->op == model->op) {
+            memcpy(args + count, arg->args, arg->arg_count * sizeof *args);
+            count += arg->arg_count;
+        } else if (is_truth_constant(arg, !neutral)) {
+            is_decided = true;
+        } else if (!is_truth_constant(arg, neutral)) {
+            args[count++] = model->args[i];
+        }
+    }
+    if (is_decided || count == 0) {
+        rc = add_truth(builder, is_decided ? !neutral : neutral, out, err);
+    } else if (count == 1) {
+        *out = args[0];
+        rc = FIRN_OK;
+    } else {
+        node.args = args;
+        node.arg_count = (uint32_t)count;
+        node.type.is_nullable = false;
+        for (size_t i = 0; i < count; i++) {
+            node.type.is_nullable |= builder->nodes[args[i]].type.is_nullable;
+        }
+        rc = firn_expr_builder_add(builder, &node, out, err);
+    }
+    firn_free(args);
+    return rc;
+}
+
+static uint8_t
+opposite(uint8_t comparison)
+{
+    static const uint8_t opposites[] = {
+        [FIRN_EXPR_EQUAL] = FIRN_EXPR_NOT_EQUAL,    [FIRN_EXPR_NOT_EQUAL] = FIRN_EXPR_EQUAL,
+        [FIRN_EXPR_LESS] = FIRN_EXPR_GREATER_EQUAL, [FIRN_EXPR_LESS_EQUAL] = FIRN_EXPR_GREATER,
+        [FIRN_EXPR_GREATER] = FIRN_EXPR_LESS_EQUAL, [FIRN_EXPR_GREATER_EQUAL] = FIRN_EXPR_LESS,
+    };
+    DCHECK(comparison >= FIRN_EXPR_EQUAL && comparison <= FIRN_EXPR_GREATER_EQUAL);
+    return opposites[comparison];
+}
+
+/* The opposite of a node. Recursive, as deep as nodes are. */
+static int
+fold_not(struct firn_expr_builder *builder, uint32_t arg, uint32_t *out, firn_error *err)
+{
+    struct firn_expr_node node = builder->nodes[arg];
+    uint32_t *args = NULL;
+    int rc;
+    switch (node.op) {
+    case FIRN_EXPR_OP_NOT:
+        *out = node.args[0];
+        return FIRN_OK;
+    case FIRN_EXPR_OP_RANGE:
+    case FIRN_EXPR_OP_IN:
+    case FIRN_EXPR_OP_IS_NULL:
+    case FIRN_EXPR_OP_IS_TRUE:
+        node.is_negated = !node.is_negated;
+        return firn_expr_builder_add(builder, &node, out, err);
+    case FIRN_EXPR_OP_COMPARE:
+        node.detail = opposite(node.detail);
+        return firn_expr_builder_add(builder, &node, out, err);
+    case FIRN_EXPR_OP_AND:
+    case FIRN_EXPR_OP_OR:
+        args = firn_alloc_array(node.arg_count, sizeof *args);
+        if (args == NULL) {
+            return firn_error_no_memory(err, "an expression");
+        }
+        for (uint32_t i = 0; i < node.arg_count; i++) {
+            FIRN_TRY(fold_not(builder, node.args[i], &args[i], err));
+        }
+        node.args = args;
+        node.op = node.op == FIRN_EXPR_OP_AND ? FIRN_EXPR_OP_OR : FIRN_EXPR_OP_AND;
+        FIRN_TRY(fold_joined(builder, &node, out, err));
+        break;
+    default: {
+        struct firn_expr_node negated = {
+            .op = FIRN_EXPR_OP_NOT, .type = node.type, .args = &arg, .arg_count = 1};
+        return firn_expr_builder_add(builder, &negated, out, err);
+    }
+    }
+out:
+    firn_free(args);
+    return rc;
+}
+
+int
+firn_expr_fold(struct firn_expr_builder *builder, const struct firn_expr_node *model, uint32_t *out,
+               firn_error *err)
+{
+    bool is_constant = has_constant_args(builder, model) && model->op != FIRN_EXPR_OP_AGGREGATE;
+    int rc;
+    if (!is_constant && model->op == FIRN_EXPR_OP_NOT) {
+        return fold_not(builder, model->args[0], out, err);
+    }
+    if (!is_constant && (model->op == FIRN_EXPR_OP_AND || model->op == FIRN_EXPR_OP_OR)) {
+        return fold_joined(builder, model, out, err);
+    }
+    if (model->op == FIRN_EXPR_OP_IS_NULL && !builder->nodes[model->args[0]].type.is_nullable) {
+        return add_truth(builder, model->is_negated, out, err);
+    }
+    FIRN_TRY(firn_expr_builder_add(builder, model, out, err));
+    if (is_constant && builder->nodes[*out].op != FIRN_EXPR_OP_CONSTANT) {
+        rc = evaluate(builder, *out, out, err);
+    }
+out:
+    return rc;
+}

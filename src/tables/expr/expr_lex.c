@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_lex.c: the words and signs of a text.
+ *
+ * Blanks are spaces, tabs and line ends. There are no comments. A NUL ends nothing: it is a byte that stands for
+ * nothing, as any other control character. Texts in quotes are looked at by the parser; here only their ends are
+ * found: two quotes side by side are one inside of the text.
+ */
+#include "expr/expr_lex.h"
+
+#include "base/check.h"
+#include "schema/schema_literal.h"
+
+static bool
+is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool
+is_letter(uint8_t byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_' ||
+           byte >= 0x80;
+}
+
+static uint8_t
+byte_at(firn_slice text, size_t at)
+{
+    return at < text.size ? text.data[at] : 0;
+}
+
+/* One past the closing quote; 0: there is none. */
+static size_t
+end_of_quoted(firn_slice text, size_t at)
+{
+    uint8_t quote = text.data[at];
+    for (at++; at < text.size; at++) {
+        if (text.data[at] == quote) {
+            if (byte_at(text, at + 1) != quote) {
+                return at + 1;
+            }
+            at++;
+        }
+    }
+    return 0;
+}
+
+/* One past a number: digits, a point with digits, an exponent. */
+static size_t
+end_of_number(firn_slice text, size_t at)
+{
+    while (is_digit(byte_at(text, at))) {
+        at++;
+    }
+    if (byte_at(text, at) == '.') {
+        for (at++; is_digit(byte_at(text, at)); at++) {
+        }
+    }
+    uint8_t e = byte_at(text, at);
+    size_t digits = at + 1;
+    digits += byte_at(text, digits) == '-' || byte_at(text, digits) == '+' ? 1 : 0;
+    if ((e == 'e' || e == 'E') && is_digit(byte_at(text, digits))) {
+        for (at = digits; is_digit(byte_at(text, at)); at++) {
+        }
+    }
+    return at;
+}
+
+static size_t
+sign_size(firn_slice text, size_t at)
+{
+    static const char *const pairs[] = {"||", "==", "!=", "<>", "<=", ">="};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (text.data[at] == (uint8_t)pairs[i][0] &&
+            byte_at(text, at + 1) == (uint8_t)pairs[i][1]) {
+            return 2;
+        }
+    }
+    return strchr("+-*/%=<>(),?", text.data[at]) != NULL && text.data[at] != 0 ? 1 : 0;
+}
+
+const char *
+firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out)
+{
+    size_t start = *at;
+    while (start < text.size && text.data[start] != 0 &&
+           strchr(" \t\r\n", text.data[start]) != NULL) {
+        start++;
+    }
+    size_t end = start;
+    size_t skip = 0;
+    *out = (struct firn_expr_token){.kind = FIRN_EXPR_TOKEN_END, .at = start};
+    uint8_t first = byte_at(text, start);
+    if (start == text.size) {
+        skip = 0;
+    } else if ((first == 'x' || first == 'X') && byte_at(text, start + 1) == '\'') {
+        out->kind = FIRN_EXPR_TOKEN_HEX;
+        end = end_of_quoted(text, start + 1);
+        skip = 2;
+    } else if (is_letter(first)) {
+        out->kind = FIRN_EXPR_TOKEN_WORD;
+        while (is_letter(byte_at(text, end)) || is_digit(byte_at(text, end))) {
+            end++;
+        }
+    } else if (first == '"' || first == '\'') {
+        out->kind = first == '"' ? FIRN_EXPR_TOKEN_QUOTED : FIRN_EXPR_TOKEN_STRING;
+        end = end_of_quoted(text, start);
+    } else if (is_digit(first) || (first == '.' && is_digit(byte_at(text, start + 1)))) {
+        out->kind = FIRN_EXPR_TOKEN_NUMBER;
+        end = end_of_number(text, start);
+        if (is_letter(byte_at(text, end))) {
+            return "a number ends in letters";
+        }
+    } else {
+        out->kind = FIRN_EXPR_TOKEN_SIGN;
+        end = start + sign_size(text, start);
+        if (end == start) {
+            return "this character has no meaning here";
+        }
+    }
+    if (end == 0 && start < text.size) {
+        return "a quote is not closed";
+    }
+    size_t size = end - start - (skip > 0 ? skip + 1 : 0);
+    out->text = firn_bytes(text.data + start + skip, size);
+    *at = end;
+    DCHECK(end <= text.size);
+    return NULL;
+}
+
+bool
+firn_expr_lex_is(const struct firn_expr_token *token, const char *what)
+{
+    return (token->kind == FIRN_EXPR_TOKEN_WORD || token->kind == FIRN_EXPR_TOKEN_SIGN) &&
+           firn_schema_literal_is_word(token->text, what);
+}

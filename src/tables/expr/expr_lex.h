@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_lex.h: the words and signs of a text.
+ */
+#ifndef FIRN_EXPR_EXPR_LEX_H
+#define FIRN_EXPR_EXPR_LEX_H
+
+#include "base/error.h"
+#include "firn/types.h"
+
+enum firn_expr_token_kind {
+    FIRN_EXPR_TOKEN_END,
+    FIRN_EXPR_TOKEN_WORD,   /* letters, digits, _, bytes above 127 */
+    FIRN_EXPR_TOKEN_QUOTED, /* "…": with the quotes */
+    FIRN_EXPR_TOKEN_NUMBER,
+    FIRN_EXPR_TOKEN_STRING, /* '…': with the quotes */
+    FIRN_EXPR_TOKEN_HEX,    /* x'…': what is between the quotes */
+    FIRN_EXPR_TOKEN_SIGN
+};
+struct firn_expr_token {
+    enum firn_expr_token_kind kind;
+    firn_slice text; /* borrowed */
+    size_t at;       /* from the beginning of the text */
+};
+/* The token at *at, which moves behind it. NULL, or what is wrong there: out->at is the place. */
+const char *firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out);
+/* Whether a token is this sign, or this word in any case (given in lower case). */
+bool firn_expr_lex_is(const struct firn_expr_token *token, const char *what);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_list.c: lists of expressions, with names, numbers and directions.
+ *
+ * Each expression of a list has its own nodes; what they have in common an evaluator finds (expr_eval.c). Items
+ * that name a selected one, or have its number, are copies of its expression: who reads a list need not ask
+ * what it refers to.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "expr/expr_bind.h"
+
+/* Text with one space for each run of blanks outside of quotes, cut where a character begins. */
+static int
+set_name(struct firn_expr_item *item, firn_slice text, bool is_source)
+{
+    uint8_t *name = firn_alloc(FIRN_EXPR_NAME_SIZE_MAX + 1);
+    size_t size = 0;
+    uint8_t quote = 0;
+    if (name == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t byte = text.data[i];
+        bool is_blank = is_source && quote == 0 && memchr(" \t\r\n", byte, 4) != NULL;
+        if (byte == '\'' || byte == '"') {
+            quote = quote == 0 ? byte : quote == byte ? 0 : quote;
+        }
+        if (is_blank && size > 0 && name[size - 1] == ' ') {
+            continue;
+        }
+        if (size == FIRN_EXPR_NAME_SIZE_MAX) {
+            while (size > 0 && (byte & 0xc0) == 0x80) {
+                byte = name[--size];
+            }
+            break;
+        }
+        name[size++] = is_blank ? ' ' : byte;
+    }
+    name[size] = 0;
+    item->name = firn_bytes(name, size);
+    return FIRN_OK;
+}
+
+static int
+grow_list(struct firn_expr_list *list, size_t *capacity, struct firn_expr_item **out,
+          firn_error *err)
+{
+    struct firn_expr_item *items =
+        firn_grow_array(list->items, list->count + 1, capacity, sizeof *items);
+    if (items == NULL) {
+        return firn_error_no_memory(err, "a list of expressions");
+    }
+    list->items = items;
+    *out = &items[list->count++];
+    **out = (struct firn_expr_item){.selected = FIRN_EXPR_NONE};
+    return FIRN_OK;
+}
+
+static int
+add_columns(const struct firn_schema *schema, struct firn_expr_list *list, size_t *capacity,
+            firn_error *err)
+{
+    struct firn_expr_item *item;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < schema->column_count; i++) {
+        FIRN_TRY(grow_list(list, capacity, &item, err));
+        FIRN_TRY(firn_expr_create_column(schema, (uint32_t)i, &item->expr, err));
+        if (set_name(item, schema->columns[i].name, false) != FIRN_OK) {
+            FIRN_TRY(firn_error_no_memory(err, "a list of expressions"));
+        }
+    }
+out:
+    return rc;
+}
+
+/* The selected item that a tree is the number or the name of, or FIRN_EXPR_NONE. */
+static int
+find_selected(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, size_t *out)
+{
+    const struct firn_expr_list *selected = binder->env->selected;
+    *out = FIRN_EXPR_NONE;
+    if (selected == NULL) {
+        return FIRN_OK;
+    }
+    if (syntax->kind == FIRN_EXPR_SYNTAX_NUMBER) {
+        size_t number = 0;
+        for (size_t i = 0; i < syntax->text.size && number <= selected->count; i++) {
+            uint8_t byte = syntax->text.data[i];
+            number = byte >= '0' && byte <= '9' ? number * 10 + (size_t)(byte - '0') : SIZE_MAX;
+        }
+        if (number == 0 || number > selected->count) {
+            return firn_expr_bind_fail(binder, syntax->at,
+                                       "a number here is that of a selected item, from 1 to %zu",
+                                       selected->count);
+        }
+        *out = number - 1;
+        return FIRN_OK;
+    }
+    if (syntax->kind != FIRN_EXPR_SYNTAX_NAME ||
+        (!binder->env->selected_first &&
+         firn_schema_find(binder->env->schema, syntax->text) != NULL)) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < selected->count && *out == FIRN_EXPR_NONE; i++) {
+        if (firn_slice_equal(selected->items[i].name, syntax->text)) {
+            *out = i;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+add_item(struct firn_expr_binder *binder, const struct firn_expr_syntax_item *syntax,
+         enum firn_expr_list_kind kind, struct firn_expr_item *item)
+{
+    firn_slice source = firn_bytes(binder->text.data + syntax->start, syntax->end - syntax->start);
+    bool is_column = syntax->root->kind == FIRN_EXPR_SYNTAX_NAME;
+    int rc;
+    item->is_descending = syntax->is_descending;
+    FIRN_TRY(kind != FIRN_EXPR_SELECT ? find_selected(binder, syntax->root, &item->selected)
+                                      : FIRN_OK);
+    if (item->selected != FIRN_EXPR_NONE) {
+        const struct firn_expr *expr = binder->env->selected->items[item->selected].expr;
+        if (expr->has_aggregates && binder->env->no_aggregates) {
+            return firn_expr_bind_fail(binder, syntax->root->at, "there can be no aggregates here");
+        }
+        FIRN_TRY(firn_expr_extract(expr->nodes, firn_expr_root(expr), &item->expr, binder->err));
+    } else {
+        FIRN_TRY(firn_expr_bind_expression(binder, syntax->root, &item->expr));
+    }
+    if (syntax->name.data != NULL) {
+        rc = set_name(item, syntax->name, false);
+    } else {
+        rc = set_name(item, is_column ? syntax->root->text : source, !is_column);
+    }
+    if (rc != FIRN_OK) {
+        rc = firn_error_no_memory(binder->err, "a list of expressions");
+    }
+out:
+    return rc;
+}
+
+int
+firn_expr_list_create(firn_slice text, enum firn_expr_list_kind kind,
+                      const struct firn_expr_env *env, struct firn_expr_list *out, firn_error *err)
+{
+    struct firn_arena arena = {.chunk_size = 2048};
+    struct firn_expr_parse_input input = {.text = text, .of = env->of, .kind = &kind};
+    struct firn_expr_syntax_item *items = NULL;
+    size_t count = 0;
+    size_t capacity = 0;
+    size_t first = 0;
+    struct firn_expr_binder binder = {
+        .env = env,
+        .text = text,
+        .next_parameter = env->next_parameter != NULL ? env->next_parameter : &first,
+        .err = err};
+    struct firn_expr_item *item;
+    int rc;
+    *out = (struct firn_expr_list){.items = NULL};
+    FIRN_TRY(firn_expr_parse(&input, &arena, &items, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].root->kind == FIRN_EXPR_SYNTAX_STAR) {
+            FIRN_TRY(add_columns(env->schema, out, &capacity, err));
+            continue;
+        }
+        FIRN_TRY(grow_list(out, &capacity, &item, err));
+        FIRN_TRY(add_item(&binder, &items[i], kind, item));
+    }
+    if (out->count > FIRN_EXPR_ITEMS_MAX) {
+        rc = firn_error_set(err, FIRN_LIMIT, "%s%sthe list has %zu items, and at most %d are read",
+                            env->of != NULL ? env->of : "", env->of != NULL ? ": " : "", out->count,
+                            FIRN_EXPR_ITEMS_MAX);
+    }
+out:
+    firn_arena_deinit(&arena);
+    if (rc != FIRN_OK) {
+        firn_expr_list_deinit(out);
+    }
+    return rc;
+}
+
+void
+firn_expr_list_deinit(struct firn_expr_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        union {
+            const uint8_t *data;
+            void *memory;
+        } name = {.data = list->items[i].name.data};
+        firn_expr_destroy(list->items[i].expr);
+        firn_free(name.memory);
+    }
+    firn_free(list->items);
+    *list = (struct firn_expr_list){.items = NULL};
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_order.c: which of two numbers is larger, whatever their types, and which values of a type compare
+ * how with a constant.
+ *
+ * Integers, decimals, dates and timestamps are compared as whole numbers of 128 bits, after both are brought to one
+ * unit: none has more than 2^64 times 10^18 of it. If one of two numbers is a float, both become F64: a decimal is
+ * divided by its power of ten. That never turns the order of two values of one type around, so those which fulfil a
+ * comparison with a constant lie side by side, or are all but some that do; a binary search over all values of
+ * the type finds the first and the last. It needs no case for each pair of types, and cannot disagree with
+ * the comparison, because it uses it.
+ *
+ * The search is over ranks: numbers of 64 bits in the order of the values.
+ */
+#include "base/check.h"
+#include "expr/expr_internal.h"
+
+__extension__ typedef __int128 int128;
+
+static const uint64_t sign_64 = UINT64_C(1) << 63;
+static const uint32_t sign_32 = UINT32_C(1) << 31;
+
+/* ---- comparing ---- */
+
+static double
+real_of(const struct firn_expr_type *type, const struct firn_cell *cell)
+{
+    switch (cell->kind) {
+    case FIRN_PHYSICAL_F32:
+        return (double)cell->as.f32;
+    case FIRN_PHYSICAL_F64:
+        return cell->as.f64;
+    case FIRN_PHYSICAL_U64:
+        return (double)cell->as.u64;
+    default:
+        return type->type == FIRN_TYPE_DECIMAL && type->scale > 0
+                   ? (double)cell->as.i64 / (double)firn_expr_power(type->scale)
+                   : (double)cell->as.i64;
+    }
+}
+
+static int
+order_reals(double a, double b)
+{
+    if (a != a || b != b) {
+        return (a != a) - (b != b);
+    }
+    return (a > b) - (a < b);
+}
+
+/* Units of one value: of a decimal with this scale; of microseconds. */
+static int128
+units_of(const struct firn_expr_type *type, const struct firn_cell *cell, uint32_t scale,
+         bool is_time)
+{
+    int128 units = cell->kind == FIRN_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
+    if (is_time) {
+        return type->type == FIRN_TYPE_DATE ? units * firn_expr_day_us : units;
+    }
+    uint32_t own = type->type == FIRN_TYPE_DECIMAL ? type->scale : 0;
+    DCHECK(own <= scale);
+    return units * firn_expr_power(scale - own);
+}
+
+int
+firn_expr_order(const struct firn_expr_type *a_type, const struct firn_cell *a,
+                const struct firn_expr_type *b_type, const struct firn_cell *b)
+{
+    DCHECK(a->kind != FIRN_PHYSICAL_NONE && b->kind != FIRN_PHYSICAL_NONE);
+    if (firn_expr_is_float(a_type->type) || firn_expr_is_float(b_type->type)) {
+        return order_reals(real_of(a_type, a), real_of(b_type, b));
+    }
+    bool is_time = firn_expr_is_time(a_type->type) && firn_expr_is_time(b_type->type);
+    uint32_t a_scale = a_type->type == FIRN_TYPE_DECIMAL ? a_type->scale : 0;
+    uint32_t b_scale = b_type->type == FIRN_TYPE_DECIMAL ? b_type->scale : 0;
+    uint32_t scale = a_scale > b_scale ? a_scale : b_scale;
+    int128 x = units_of(a_type, a, scale, is_time);
+    int128 y = units_of(b_type, b, scale, is_time);
+    return (x > y) - (x < y);
+}
+
+int
+firn_expr_order_same(const struct firn_cell *a, const struct firn_cell *b)
+{
+    DCHECK(a->kind == b->kind);
+    switch (a->kind) {
+    case FIRN_PHYSICAL_I64:
+        return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
+    case FIRN_PHYSICAL_U64:
+        return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
+    case FIRN_PHYSICAL_F32:
+        return order_reals((double)a->as.f32, (double)b->as.f32);
+    case FIRN_PHYSICAL_F64:
+        return order_reals(a->as.f64, b->as.f64);
+    case FIRN_PHYSICAL_BYTES: {
+        size_t size = a->as.bytes.size < b->as.bytes.size ? a->as.bytes.size : b->as.bytes.size;
+        int order = size > 0 ? memcmp(a->as.bytes.data, b->as.bytes.data, size) : 0;
+        return order != 0
+                   ? (order > 0) - (order < 0)
+                   : (a->as.bytes.size > b->as.bytes.size) - (a->as.bytes.size < b->as.bytes.size);
+    }
+    default:
+        return 0;
+    }
+}
+
+/* ---- ranks ---- */
+
+/* Where bits of a float that are no NaN stand among all: negative ones are turned around. */
+static uint64_t
+rank_f64(uint64_t bits)
+{
+    return (bits & sign_64) != 0 ? ~bits : bits | sign_64;
+}
+
+static uint32_t
+rank_f32(uint32_t bits)
+{
+    return (bits & sign_32) != 0 ? ~bits : bits | sign_32;
+}
+
+static const uint64_t infinity_64 = UINT64_C(0x7ff) << 52;
+static const uint32_t infinity_32 = UINT32_C(0xff) << 23;
+
+/* The one rank after infinity is that of NaN. */
+static uint64_t
+rank_min(enum firn_physical kind)
+{
+    switch (kind) {
+    case FIRN_PHYSICAL_F32:
+        return rank_f32(infinity_32 | sign_32);
+    case FIRN_PHYSICAL_F64:
+        return rank_f64(infinity_64 | sign_64);
+    default:
+        return 0;
+    }
+}
+
+static uint64_t
+rank_max(enum firn_physical kind)
+{
+    switch (kind) {
+    case FIRN_PHYSICAL_F32:
+        return (uint64_t)rank_f32(infinity_32) + 1;
+    case FIRN_PHYSICAL_F64:
+        return rank_f64(infinity_64) + 1;
+    default:
+        return UINT64_MAX;
+    }
+}
+
+static struct firn_cell
+cell_of_rank(enum firn_physical kind, uint64_t rank)
+{
+    struct firn_cell cell = {.kind = kind};
+    uint64_t bits;
+    uint32_t narrow;
+    switch (kind) {
+    case FIRN_PHYSICAL_I64:
+        cell.as.u64 = rank ^ sign_64;
+        break;
+    case FIRN_PHYSICAL_F32:
+        narrow = (rank & sign_32) != 0 ? (uint32_t)rank & ~sign_32 : ~(uint32_t)rank;
+        narrow = rank == rank_max(kind) ? infinity_32 | UINT32_C(1) << 22 : narrow;
+        cell.as.u64 = 0;
+        memcpy(&cell.as.f32, &narrow, sizeof narrow);
+        break;
+    case FIRN_PHYSICAL_F64:
+        bits = (rank & sign_64) != 0 ? rank & ~sign_64 : ~rank;
+        bits = rank == rank_max(kind) ? infinity_64 | UINT64_C(1) << 51 : bits;
+        memcpy(&cell.as.f64, &bits, sizeof bits);
+        break;
+    default:
+        cell.as.u64 = rank;
+        break;
+    }
+    return cell;
+}
+
+struct search {
+    const struct firn_expr_type *type;
+    const struct firn_expr_type *constant_type;
+    const struct firn_cell *constant;
+};
+
+/* The first rank whose value compares with the constant as at least `least`; one after the last where none does, and
+ * *out_none says so. */
+static uint64_t
+find_first(const struct search *search, int least, bool *out_none)
+{
+    enum firn_physical kind = firn_expr_physical(search->type->type);
+    uint64_t low = rank_min(kind);
+    uint64_t high = rank_max(kind);
+    struct firn_cell last = cell_of_rank(kind, high);
+    *out_none =
+        firn_expr_order(search->type, &last, search->constant_type, search->constant) < least;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        struct firn_cell cell = cell_of_rank(kind, middle);
+        if (firn_expr_order(search->type, &cell, search->constant_type, search->constant) >=
+            least) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+void
+firn_expr_order_range(const struct firn_expr_type *type, enum firn_expr_comparison comparison,
+                      const struct firn_expr_type *constant_type, const struct firn_cell *constant,
+                      struct firn_expr_range *out)
+{
+    struct search search = {.type = type, .constant_type = constant_type, .constant = constant};
+    enum firn_physical kind = firn_expr_physical(type->type);
+    uint64_t low = rank_min(kind);
+    uint64_t high = rank_max(kind);
+    bool none_equal = false; /* no value is equal or larger */
+    bool none_above = false;
+    uint64_t equal = find_first(&search, 0, &none_equal);
+    uint64_t above = find_first(&search, 1, &none_above);
+    bool is_empty = false;
+    *out = (struct firn_expr_range){.is_negated = comparison == FIRN_EXPR_NOT_EQUAL};
+    switch (comparison) {
+    case FIRN_EXPR_LESS:
+        is_empty = !none_equal && equal == low;
+        high = none_equal ? high : equal - 1;
+        break;
+    case FIRN_EXPR_LESS_EQUAL:
+        is_empty = !none_above && above == low;
+        high = none_above ? high : above - 1;
+        break;
+    case FIRN_EXPR_GREATER:
+        is_empty = none_above;
+        low = above;
+        break;
+    case FIRN_EXPR_GREATER_EQUAL:
+        is_empty = none_equal;
+        low = equal;
+        break;
+    default:
+        is_empty = none_equal || (!none_above && equal == above);
+        low = equal;
+        high = none_above ? high : above - 1;
+        break;
+    }
+    out->is_empty = is_empty;
+    if (!is_empty) {
+        DCHECK(low <= high);
+        out->a = cell_of_rank(kind, low);
+        out->b = cell_of_rank(kind, high);
+    }
+}
+
+/* ---- limits of types ---- */
+
+void
+firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell *min,
+                       struct firn_cell *max)
+{
+    enum firn_physical kind = firn_expr_physical(type->type);
+    *min = cell_of_rank(kind, rank_min(kind));
+    *max = cell_of_rank(kind, rank_max(kind));
+    switch (type->type) {
+    case FIRN_TYPE_BOOL:
+        max->as.u64 = 1;
+        break;
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32: {
+        unsigned bits = 8U << (type->type - FIRN_TYPE_I8);
+        max->as.i64 = (INT64_C(1) << (bits - 1)) - 1;
+        min->as.i64 = -max->as.i64 - 1;
+        break;
+    }
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+        max->as.u64 = (UINT64_C(1) << (8U << (type->type - FIRN_TYPE_U8))) - 1;
+        break;
+    case FIRN_TYPE_DECIMAL:
+        max->as.i64 = firn_expr_power(type->precision) - 1;
+        min->as.i64 = -max->as.i64;
+        break;
+    case FIRN_TYPE_DATE:
+        min->as.i64 = firn_expr_date_min;
+        max->as.i64 = firn_expr_date_max;
+        break;
+    case FIRN_TYPE_TIMESTAMP:
+        min->as.i64 = firn_expr_date_min * firn_expr_day_us;
+        max->as.i64 = (firn_expr_date_max + 1) * firn_expr_day_us - 1;
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,775 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_parse.c: a text as a tree of what is written.
+ *
+ * A parser by recursive descent: one function for each level of the grammar (expr.h), which calls the one that binds
+ * more. It goes deeper only where a part stands in another one: parentheses, arguments, a second "not" or "-". That
+ * is counted, up to FIRN_EXPR_DEPTH_MAX; the operators of one level are a loop. Lists of any length, as of
+ * "and", are one node with many parts, so they make nothing deep.
+ *
+ * Columns are not looked for here, and no type is known, but those that a text names.
+ */
+#include "expr/expr_parse.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "exchange/value_text.h"
+#include "expr/expr_internal.h"
+#include "expr/expr_lex.h"
+#include "schema/schema_literal.h"
+
+struct parser {
+    firn_slice text;
+    const char *of;
+    struct firn_arena *arena;
+    struct firn_expr_token token; /* not taken yet */
+    size_t at;                    /* after it */
+    size_t end;                   /* of what was taken last */
+    unsigned depth;
+    size_t nodes;
+    firn_error *err;
+};
+
+/* ---- messages ---- */
+
+const char *
+firn_expr_parse_place(const char *of, firn_slice text, size_t at, char out[FIRN_EXPR_PLACE_SIZE])
+{
+    size_t characters = 1;
+    for (size_t i = 0; i < at && i < text.size; i++) {
+        characters += (text.data[i] & 0xc0) != 0x80 ? 1 : 0;
+    }
+    (void)snprintf(out, FIRN_EXPR_PLACE_SIZE, "%.60s%scharacter %zu", of != NULL ? of : "",
+                   of != NULL ? ", " : "", characters);
+    return out;
+}
+
+static int
+fail(struct parser *parser, const char *what)
+{
+    char place[FIRN_EXPR_PLACE_SIZE];
+    char found[FIRN_VALUE_TEXT_SHORT_SIZE];
+    size_t at = parser->token.at;
+    firn_slice rest = firn_bytes(parser->text.data + at, parser->text.size - at);
+    rest.size = parser->token.text.size > 0 && parser->token.kind != FIRN_EXPR_TOKEN_HEX
+                    ? parser->token.text.size
+                    : rest.size;
+    (void)firn_expr_parse_place(parser->of, parser->text, at, place);
+    if (rest.size == 0) {
+        return firn_error_set(parser->err, FIRN_INVALID, "%s: %s, but the text ends", place, what);
+    }
+    firn_value_text_shorten(rest, found);
+    return firn_error_set(parser->err, FIRN_INVALID, "%s: %s, at \"%s\"", place, what, found);
+}
+
+static int
+fail_limit(struct parser *parser, const char *what, int limit)
+{
+    char place[FIRN_EXPR_PLACE_SIZE];
+    (void)firn_expr_parse_place(parser->of, parser->text, parser->token.at, place);
+    return firn_error_set(parser->err, FIRN_LIMIT, "%s: %s %d", place, what, limit);
+}
+
+/* ---- tokens and nodes ---- */
+
+static int
+advance(struct parser *parser)
+{
+    parser->end = parser->at;
+    const char *wrong = firn_expr_lex_next(parser->text, &parser->at, &parser->token);
+    if (wrong != NULL) {
+        parser->token.text.size = 0;
+        return fail(parser, wrong);
+    }
+    return FIRN_OK;
+}
+
+static bool
+is_next(const struct parser *parser, const char *what)
+{
+    return firn_expr_lex_is(&parser->token, what);
+}
+
+/* Takes the token if it is this one. */
+static int
+accept(struct parser *parser, const char *what, bool *out_taken)
+{
+    *out_taken = is_next(parser, what);
+    return *out_taken ? advance(parser) : FIRN_OK;
+}
+
+static int
+expect(struct parser *parser, const char *what)
+{
+    char message[64];
+    if (!is_next(parser, what)) {
+        (void)snprintf(message, sizeof message, "expected \"%s\"", what);
+        return fail(parser, message);
+    }
+    return advance(parser);
+}
+
+static int
+new_node(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_expr_syntax **out)
+{
+    bool is_counted = kind > FIRN_EXPR_SYNTAX_BOOL;
+    *out = NULL;
+    parser->nodes += is_counted ? 1 : 0;
+    if (parser->nodes > FIRN_EXPR_NODES_MAX) {
+        return fail_limit(parser, "the number of parts is limited to", FIRN_EXPR_NODES_MAX);
+    }
+    struct firn_expr_syntax *node = firn_arena_alloc(parser->arena, sizeof *node);
+    if (node == NULL) {
+        return firn_error_no_memory(parser->err, "an expression");
+    }
+    *node = (struct firn_expr_syntax){.kind = (uint8_t)kind, .at = (uint32_t)parser->token.at};
+    *out = node;
+    return FIRN_OK;
+}
+
+static void
+add_child(struct firn_expr_syntax *node, struct firn_expr_syntax *child)
+{
+    DCHECK(child != NULL && child->next == NULL);
+    if (node->last != NULL) {
+        node->last->next = child;
+    } else {
+        node->first = child;
+    }
+    node->last = child;
+    node->child_count++;
+}
+
+/* What is between quotes, each doubled one once. */
+static int
+unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
+{
+    uint8_t quote = quoted.data[0];
+    uint8_t *bytes = firn_arena_alloc(parser->arena, quoted.size);
+    size_t size = 0;
+    if (bytes == NULL) {
+        return firn_error_no_memory(parser->err, "an expression");
+    }
+    for (size_t i = 1; i + 1 < quoted.size; i++) {
+        bytes[size++] = quoted.data[i];
+        i += quoted.data[i] == quote ? 1 : 0;
+    }
+    *out = firn_bytes(bytes, size);
+    return FIRN_OK;
+}
+
+/* ---- levels of the grammar ---- */
+
+static int parse_expression(struct parser *parser, struct firn_expr_syntax **out);
+static int parse_sum(struct parser *parser, struct firn_expr_syntax **out);
+
+static bool
+is_reserved(const struct firn_expr_token *token)
+{
+    static const char *const words[] = {
+        "and",  "or",   "not",  "is",   "null", "true", "false",    "between", "in",  "like",
+        "case", "when", "then", "else", "end",  "as",   "distinct", "from",    "asc", "desc",
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (token->kind == FIRN_EXPR_TOKEN_WORD && firn_expr_lex_is(token, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The token is taken into a node. */
+static int
+take_leaf(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_expr_syntax **out)
+{
+    int rc;
+    FIRN_TRY(new_node(parser, kind, out));
+    (*out)->text = parser->token.text;
+    if (parser->token.kind == FIRN_EXPR_TOKEN_STRING ||
+        parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
+        FIRN_TRY(unquote(parser, parser->token.text, &(*out)->text));
+    }
+    FIRN_TRY(advance(parser));
+out:
+    return rc;
+}
+
+/* Parts up to the closing parenthesis, which is taken. */
+static int
+parse_parts(struct parser *parser, struct firn_expr_syntax *node)
+{
+    struct firn_expr_syntax *part;
+    bool is_more;
+    int rc;
+    do {
+        FIRN_TRY(parse_expression(parser, &part));
+        add_child(node, part);
+        FIRN_TRY(accept(parser, ",", &is_more));
+    } while (is_more);
+    FIRN_TRY(expect(parser, ")"));
+out:
+    return rc;
+}
+
+firn_type
+firn_expr_parse_type(firn_slice name)
+{
+    static const struct {
+        const char *name;
+        firn_type type;
+    } names[] = {
+        {"boolean", FIRN_TYPE_BOOL},    {"tinyint", FIRN_TYPE_I8},
+        {"smallint", FIRN_TYPE_I16},    {"int", FIRN_TYPE_I32},
+        {"integer", FIRN_TYPE_I32},     {"bigint", FIRN_TYPE_I64},
+        {"int16", FIRN_TYPE_I16},       {"int32", FIRN_TYPE_I32},
+        {"int64", FIRN_TYPE_I64},       {"uint8", FIRN_TYPE_U8},
+        {"uint16", FIRN_TYPE_U16},      {"uint32", FIRN_TYPE_U32},
+        {"uint64", FIRN_TYPE_U64},      {"real", FIRN_TYPE_F32},
+        {"float32", FIRN_TYPE_F32},     {"double", FIRN_TYPE_F64},
+        {"float", FIRN_TYPE_F64},       {"float64", FIRN_TYPE_F64},
+        {"numeric", FIRN_TYPE_DECIMAL}, {"datetime", FIRN_TYPE_TIMESTAMP},
+        {"varchar", FIRN_TYPE_TEXT},    {"string", FIRN_TYPE_TEXT},
+        {"bytea", FIRN_TYPE_BLOB},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (firn_schema_literal_is_word(name, names[i].name)) {
+            return names[i].type;
+        }
+    }
+    for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
+        if (firn_schema_literal_is_word(name, firn_type_name((firn_type)type))) {
+            return (firn_type)type;
+        }
+    }
+    return FIRN_TYPE_NULL;
+}
+
+/* A whole number from 0 to max. */
+static int
+parse_small(struct parser *parser, uint32_t max, uint32_t *out)
+{
+    uint32_t number = 0;
+    bool is_good = parser->token.kind == FIRN_EXPR_TOKEN_NUMBER && parser->token.text.size <= 6;
+    for (size_t i = 0; is_good && i < parser->token.text.size; i++) {
+        uint8_t byte = parser->token.text.data[i];
+        is_good = byte >= '0' && byte <= '9';
+        number = number * 10 + (uint32_t)byte - '0';
+    }
+    if (!is_good || number > max) {
+        char message[64];
+        (void)snprintf(message, sizeof message, "expected a number from 0 to %u", max);
+        return fail(parser, message);
+    }
+    *out = number;
+    return advance(parser);
+}
+
+static int
+parse_type(struct parser *parser, const struct firn_expr_type **out)
+{
+    struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
+    bool is_taken = false;
+    int rc = FIRN_OK;
+    if (type == NULL) {
+        return firn_error_no_memory(parser->err, "an expression");
+    }
+    *type = (struct firn_expr_type){.type = FIRN_TYPE_NULL};
+    *out = type;
+    if (parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
+        type->type = firn_expr_parse_type(parser->token.text);
+    }
+    if (type->type == FIRN_TYPE_NULL) {
+        return fail(parser, "expected a type, as i64 or decimal(12, 2)");
+    }
+    FIRN_TRY(advance(parser));
+    if (type->type == FIRN_TYPE_F64) {
+        FIRN_TRY(accept(parser, "precision", &is_taken));
+    }
+    if (type->type == FIRN_TYPE_DECIMAL) {
+        FIRN_TRY(expect(parser, "("));
+        FIRN_TRY(parse_small(parser, FIRN_EXPR_PRECISION_MAX, &type->precision));
+        FIRN_TRY(accept(parser, ",", &is_taken));
+        if (is_taken) {
+            FIRN_TRY(parse_small(parser, type->precision, &type->scale));
+        }
+        if (type->precision == 0) {
+            return fail(parser, "a decimal has 1 to 18 digits");
+        }
+        FIRN_TRY(expect(parser, ")"));
+    } else if (type->type == FIRN_TYPE_VECTOR) {
+        FIRN_TRY(expect(parser, "("));
+        FIRN_TRY(parse_small(parser, FIRN_TABLE_DIMENSIONS_MAX, &type->dimensions));
+        if (type->dimensions == 0) {
+            return fail(parser, "a vector has 1 to 65535 dimensions");
+        }
+        FIRN_TRY(expect(parser, ")"));
+    }
+out:
+    return rc;
+}
+
+static int
+parse_case(struct parser *parser, struct firn_expr_syntax **out)
+{
+    struct firn_expr_syntax *part;
+    bool is_more;
+    int rc;
+    FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_CASE, out));
+    FIRN_TRY(advance(parser));
+    if (!is_next(parser, "when")) {
+        return fail(parser, "expected \"when\": write case when x = 1 then …");
+    }
+    FIRN_TRY(accept(parser, "when", &is_more));
+    while (is_more) {
+        FIRN_TRY(parse_expression(parser, &part));
+        add_child(*out, part);
+        FIRN_TRY(expect(parser, "then"));
+        FIRN_TRY(parse_expression(parser, &part));
+        add_child(*out, part);
+        FIRN_TRY(accept(parser, "when", &is_more));
+    }
+    FIRN_TRY(accept(parser, "else", &is_more));
+    if (is_more) {
+        (*out)->detail = 1;
+        FIRN_TRY(parse_expression(parser, &part));
+        add_child(*out, part);
+    }
+    FIRN_TRY(expect(parser, "end"));
+out:
+    return rc;
+}
+
+/* After the name: its parenthesis is next. */
+static int
+parse_call(struct parser *parser, struct firn_expr_syntax *call)
+{
+    struct firn_expr_syntax *part;
+    bool is_taken;
+    int rc;
+    call->kind = FIRN_EXPR_SYNTAX_CALL;
+    FIRN_TRY(advance(parser));
+    if (firn_schema_literal_is_word(call->text, "cast")) {
+        call->kind = FIRN_EXPR_SYNTAX_CAST;
+        FIRN_TRY(parse_expression(parser, &part));
+        add_child(call, part);
+        FIRN_TRY(expect(parser, "as"));
+        FIRN_TRY(parse_type(parser, &call->type));
+        FIRN_TRY(expect(parser, ")"));
+        goto out;
+    }
+    if (firn_schema_literal_is_word(call->text, "extract")) {
+        call->text = parser->token.text;
+        FIRN_TRY(advance(parser));
+        FIRN_TRY(expect(parser, "from"));
+    } else if (is_next(parser, "*")) {
+        FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_STAR, &part));
+        add_child(call, part);
+        FIRN_TRY(expect(parser, ")"));
+        goto out;
+    }
+    FIRN_TRY(accept(parser, ")", &is_taken));
+    if (!is_taken) {
+        FIRN_TRY(accept(parser, "distinct", &call->is_negated));
+        FIRN_TRY(parse_parts(parser, call));
+    }
+out:
+    return rc;
+}
+
+/* A column, a call, or a type with a text: date '2026-01-31'. */
+static int
+parse_word(struct parser *parser, struct firn_expr_syntax **out)
+{
+    struct firn_expr_syntax *part;
+    int rc;
+    if (is_next(parser, "case")) {
+        return parse_case(parser, out);
+    }
+    if (is_next(parser, "null")) {
+        return take_leaf(parser, FIRN_EXPR_SYNTAX_NULL, out);
+    }
+    if (is_next(parser, "true") || is_next(parser, "false")) {
+        uint8_t detail = is_next(parser, "true") ? 1 : 0;
+        FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_BOOL, out));
+        (*out)->detail = detail;
+        goto out;
+    }
+    if (is_reserved(&parser->token)) {
+        return fail(parser, "expected a value; a column of this name stands in double quotes");
+    }
+    FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, out));
+    if (is_next(parser, "(")) {
+        FIRN_TRY(parse_call(parser, *out));
+    } else if (parser->token.kind == FIRN_EXPR_TOKEN_STRING &&
+               firn_expr_parse_type((*out)->text) != FIRN_TYPE_NULL) {
+        struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
+        if (type == NULL) {
+            return firn_error_no_memory(parser->err, "an expression");
+        }
+        *type = (struct firn_expr_type){.type = firn_expr_parse_type((*out)->text)};
+        if (type->type == FIRN_TYPE_DECIMAL || type->type == FIRN_TYPE_VECTOR) {
+            return fail(parser,
+                        "expected an operator; cast('…' as TYPE) needs a type with numbers");
+        }
+        (*out)->kind = FIRN_EXPR_SYNTAX_CAST;
+        (*out)->type = type;
+        FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_STRING, &part));
+        add_child(*out, part);
+    }
+out:
+    return rc;
+}
+
+static int
+parse_primary(struct parser *parser, struct firn_expr_syntax **out)
+{
+    bool is_taken;
+    int rc;
+    *out = NULL;
+    switch (parser->token.kind) {
+    case FIRN_EXPR_TOKEN_NUMBER:
+        return take_leaf(parser, FIRN_EXPR_SYNTAX_NUMBER, out);
+    case FIRN_EXPR_TOKEN_STRING:
+        return take_leaf(parser, FIRN_EXPR_SYNTAX_STRING, out);
+    case FIRN_EXPR_TOKEN_HEX:
+        return take_leaf(parser, FIRN_EXPR_SYNTAX_HEX, out);
+    case FIRN_EXPR_TOKEN_QUOTED:
+        return take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, out);
+    case FIRN_EXPR_TOKEN_WORD:
+        return parse_word(parser, out);
+    default:
+        break;
+    }
+    if (is_next(parser, "?")) {
+        return take_leaf(parser, FIRN_EXPR_SYNTAX_PARAMETER, out);
+    }
+    FIRN_TRY(accept(parser, "(", &is_taken));
+    if (!is_taken) {
+        return fail(parser, "expected a value");
+    }
+    FIRN_TRY(parse_expression(parser, out));
+    FIRN_TRY(expect(parser, ")"));
+out:
+    return rc;
+}
+
+/* Goes deeper by one; the caller comes back with leave. */
+static int
+enter(struct parser *parser)
+{
+    if (parser->depth == FIRN_EXPR_DEPTH_MAX) {
+        return fail_limit(parser, "the depth of parts in each other is limited to",
+                          FIRN_EXPR_DEPTH_MAX);
+    }
+    parser->depth++;
+    return FIRN_OK;
+}
+
+static int
+parse_unary(struct parser *parser, struct firn_expr_syntax **out)
+{
+    struct firn_expr_syntax *part;
+    int rc;
+    bool is_taken;
+    if (is_next(parser, "+")) {
+        FIRN_TRY(accept(parser, "+", &is_taken));
+    }
+    if (!is_next(parser, "-")) {
+        return parse_primary(parser, out);
+    }
+    FIRN_TRY(enter(parser));
+    FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_NEGATE, out));
+    FIRN_TRY(advance(parser));
+    FIRN_TRY(parse_unary(parser, &part));
+    add_child(*out, part);
+    parser->depth--;
+out:
+    return rc;
+}
+
+/* Operators of one level, from left to right. */
+static int
+parse_binary(struct parser *parser, const char *signs,
+             int (*operand)(struct parser *, struct firn_expr_syntax **),
+             struct firn_expr_syntax **out)
+{
+    struct firn_expr_syntax *node;
+    struct firn_expr_syntax *part;
+    int rc;
+    FIRN_TRY(operand(parser, out));
+    while (parser->token.kind == FIRN_EXPR_TOKEN_SIGN &&
+           strchr(signs, parser->token.text.data[0]) != NULL) {
+        FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_BINARY, &node));
+        node->detail = parser->token.text.data[0];
+        FIRN_TRY(advance(parser));
+        FIRN_TRY(operand(parser, &part));
+        add_child(node, *out);
+        add_child(node, part);
+        *out = node;
+    }
+out:
+    return rc;
+}
+
+static int
+parse_product(struct parser *parser, struct firn_expr_syntax **out)
+{
+    return parse_binary(parser, "*/%", parse_unary, out);
+}
+
+static int
+parse_sum(struct parser *parser, struct firn_expr_syntax **out)
+{
+    return parse_binary(parser, "+-|", parse_product, out);
+}
+
+/* After "is". */
+static int
+parse_is(struct parser *parser, struct firn_expr_syntax *node)
+{
+    struct firn_expr_syntax *part;
+    int rc;
+    FIRN_TRY(accept(parser, "not", &node->is_negated));
+    if (is_next(parser, "null")) {
+        node->kind = FIRN_EXPR_SYNTAX_IS_NULL;
+        return advance(parser);
+    }
+    if (is_next(parser, "true") || is_next(parser, "false")) {
+        node->kind = FIRN_EXPR_SYNTAX_IS_TRUE;
+        node->detail = is_next(parser, "true") ? 1 : 0;
+        return advance(parser);
+    }
+    if (!is_next(parser, "distinct")) {
+        return fail(parser, "expected null, true, false or distinct from");
+    }
+    node->kind = FIRN_EXPR_SYNTAX_DISTINCT;
+    FIRN_TRY(advance(parser));
+    FIRN_TRY(expect(parser, "from"));
+    FIRN_TRY(parse_sum(parser, &part));
+    add_child(node, part);
+out:
+    return rc;
+}
+
+static enum firn_expr_comparison
+comparison_of(const struct firn_expr_token *token)
+{
+    static const struct {
+        const char *sign;
+        enum firn_expr_comparison comparison;
+    } signs[] = {
+        {"=", FIRN_EXPR_EQUAL},      {"==", FIRN_EXPR_EQUAL},         {"!=", FIRN_EXPR_NOT_EQUAL},
+        {"<>", FIRN_EXPR_NOT_EQUAL}, {"<", FIRN_EXPR_LESS},           {"<=", FIRN_EXPR_LESS_EQUAL},
+        {">", FIRN_EXPR_GREATER},    {">=", FIRN_EXPR_GREATER_EQUAL},
+    };
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        if (token->kind == FIRN_EXPR_TOKEN_SIGN && firn_expr_lex_is(token, signs[i].sign)) {
+            return signs[i].comparison;
+        }
+    }
+    return 0;
+}
+
+/* What follows a value and makes a condition of it. node: not linked yet; its first part is the value. */
+static int
+parse_test(struct parser *parser, struct firn_expr_syntax *node)
+{
+    struct firn_expr_syntax *part;
+    enum firn_expr_comparison comparison = comparison_of(&parser->token);
+    bool is_taken;
+    int rc;
+    if (comparison != 0) {
+        node->kind = FIRN_EXPR_SYNTAX_COMPARE;
+        node->detail = (uint8_t)comparison;
+        FIRN_TRY(advance(parser));
+        FIRN_TRY(parse_sum(parser, &part));
+        add_child(node, part);
+        goto out;
+    }
+    FIRN_TRY(accept(parser, "is", &is_taken));
+    if (is_taken) {
+        return parse_is(parser, node);
+    }
+    FIRN_TRY(accept(parser, "not", &node->is_negated));
+    if (is_next(parser, "between")) {
+        node->kind = FIRN_EXPR_SYNTAX_BETWEEN;
+        FIRN_TRY(advance(parser));
+        FIRN_TRY(parse_sum(parser, &part));
+        add_child(node, part);
+        FIRN_TRY(expect(parser, "and"));
+        FIRN_TRY(parse_sum(parser, &part));
+        add_child(node, part);
+    } else if (is_next(parser, "in")) {
+        node->kind = FIRN_EXPR_SYNTAX_IN;
+        FIRN_TRY(advance(parser));
+        FIRN_TRY(expect(parser, "("));
+        FIRN_TRY(parse_parts(parser, node));
+    } else if (is_next(parser, "like")) {
+        node->kind = FIRN_EXPR_SYNTAX_LIKE;
+        FIRN_TRY(advance(parser));
+        FIRN_TRY(parse_sum(parser, &part));
+        add_child(node, part);
+    } else {
+        return fail(parser, "expected between, in or like");
+    }
+out:
+    return rc;
+}
+
+static int
+parse_comparison(struct parser *parser, struct firn_expr_syntax **out)
+{
+    struct firn_expr_syntax *node;
+    int rc;
+    FIRN_TRY(parse_sum(parser, out));
+    while (comparison_of(&parser->token) != 0 || is_next(parser, "is") || is_next(parser, "not") ||
+           is_next(parser, "between") || is_next(parser, "in") || is_next(parser, "like")) {
+        FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_COMPARE, &node));
+        add_child(node, *out);
+        FIRN_TRY(parse_test(parser, node));
+        *out = node;
+    }
+out:
+    return rc;
+}
+
+static int
+parse_not(struct parser *parser, struct firn_expr_syntax **out)
+{
+    struct firn_expr_syntax *part;
+    int rc;
+    if (!is_next(parser, "not")) {
+        return parse_comparison(parser, out);
+    }
+    FIRN_TRY(enter(parser));
+    FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_NOT, out));
+    FIRN_TRY(advance(parser));
+    FIRN_TRY(parse_not(parser, &part));
+    add_child(*out, part);
+    parser->depth--;
+out:
+    return rc;
+}
+
+static int
+parse_joined(struct parser *parser, bool is_or, struct firn_expr_syntax **out)
+{
+    struct firn_expr_syntax *node;
+    struct firn_expr_syntax *part;
+    const char *word = is_or ? "or" : "and";
+    int rc = is_or ? parse_joined(parser, false, out) : parse_not(parser, out);
+    FIRN_TRY(rc);
+    if (!is_next(parser, word)) {
+        goto out;
+    }
+    FIRN_TRY(new_node(parser, is_or ? FIRN_EXPR_SYNTAX_OR : FIRN_EXPR_SYNTAX_AND, &node));
+    add_child(node, *out);
+    *out = node;
+    while (is_next(parser, word)) {
+        FIRN_TRY(advance(parser));
+        FIRN_TRY(is_or ? parse_joined(parser, false, &part) : parse_not(parser, &part));
+        add_child(node, part);
+    }
+out:
+    return rc;
+}
+
+static int
+parse_expression(struct parser *parser, struct firn_expr_syntax **out)
+{
+    int rc;
+    FIRN_TRY(enter(parser));
+    FIRN_TRY(parse_joined(parser, true, out));
+    parser->depth--;
+out:
+    return rc;
+}
+
+/* ---- texts ---- */
+
+static int
+parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
+           struct firn_expr_syntax_item *out)
+{
+    bool is_taken = false;
+    int rc;
+    *out = (struct firn_expr_syntax_item){.start = (uint32_t)parser->token.at};
+    if (kind != NULL && *kind == FIRN_EXPR_SELECT && is_next(parser, "*")) {
+        return take_leaf(parser, FIRN_EXPR_SYNTAX_STAR, &out->root);
+    }
+    FIRN_TRY(parse_expression(parser, &out->root));
+    out->end = (uint32_t)parser->end;
+    if (kind != NULL && *kind == FIRN_EXPR_ORDER) {
+        FIRN_TRY(accept(parser, "desc", &out->is_descending));
+        if (!out->is_descending) {
+            FIRN_TRY(accept(parser, "asc", &is_taken));
+        }
+    } else if (kind != NULL && *kind == FIRN_EXPR_SELECT) {
+        FIRN_TRY(accept(parser, "as", &is_taken));
+        if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
+            FIRN_TRY(unquote(parser, parser->token.text, &out->name));
+            FIRN_TRY(advance(parser));
+        } else if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
+            out->name = parser->token.text;
+            FIRN_TRY(advance(parser));
+        } else if (is_taken) {
+            return fail(parser, "expected a name");
+        }
+        if (is_taken && (out->name.size == 0 || out->name.size > FIRN_EXPR_NAME_SIZE_MAX)) {
+            return fail(parser, "the name before this has 0, or more than 255 bytes");
+        }
+    }
+out:
+    return rc;
+}
+
+int
+firn_expr_parse(const struct firn_expr_parse_input *input, struct firn_arena *arena,
+                struct firn_expr_syntax_item **out, size_t *out_count, firn_error *err)
+{
+    struct parser parser = {
+        .text = input->text, .of = input->of, .arena = arena, .err = err, .at = 0};
+    struct firn_expr_syntax_item *items = NULL;
+    size_t count = 0;
+    size_t capacity = 0;
+    bool is_more = true;
+    int rc;
+    if (input->text.size > FIRN_EXPR_TEXT_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "%s%sthe text has %zu bytes, and at most %d can be read",
+                              input->of != NULL ? input->of : "", input->of != NULL ? ": " : "",
+                              input->text.size, FIRN_EXPR_TEXT_SIZE_MAX);
+    }
+    FIRN_TRY(advance(&parser));
+    while (is_more) {
+        if (count == FIRN_EXPR_ITEMS_MAX) {
+            FIRN_TRY(fail_limit(&parser, "the number of items is limited to", FIRN_EXPR_ITEMS_MAX));
+        }
+        struct firn_expr_syntax_item *grown =
+            firn_grow_array(items, count + 1, &capacity, sizeof *items);
+        if (grown == NULL) {
+            FIRN_TRY(firn_error_no_memory(err, "an expression"));
+        }
+        items = grown;
+        FIRN_TRY(parse_item(&parser, input->kind, &items[count++]));
+        is_more = false;
+        if (input->kind != NULL) {
+            FIRN_TRY(accept(&parser, ",", &is_more));
+        }
+    }
+    if (parser.token.kind != FIRN_EXPR_TOKEN_END) {
+        FIRN_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
+                                                   : "expected an operator or the end"));
+    }
+    *out = firn_arena_alloc(arena, count * sizeof *items);
+    if (*out == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "an expression"));
+    }
+    memcpy(*out, items, count * sizeof *items);
+    *out_count = count;
+out:
+    firn_free(items);
+    return rc;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * expr/expr_split.c: what of a condition chunks of columns can test themselves.
+ *
+ * The parts of the outermost "and" are looked at one by one. Ranges and lists of a column's values are already what a
+ * chunk's predicate is (expr_bind.c): they are only named. A range that has all values of the column's type means
+ * "is not null". "like" with a pattern that begins with letters gives a prefix, which prunes, and stays in the
+ * rest as well. What is not of this form, in the order in which it was written, is the rest.
+ *
+ * A row is kept if all parts are true, so it does not matter that a part that is null for it is now false. Parts
+ * that would fail for a row, as a sum that does not fit, are not evaluated for rows that a predicate leaves out.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "expr/expr_internal.h"
+
+enum { NOT_IN_MAX = 4 }; /* entries of "not in" that become conditions */
+
+struct splitter {
+    const struct firn_expr *expr;
+    struct firn_expr_where *where;
+    size_t capacity;
+    uint32_t *rest; /* nodes */
+    size_t rest_count;
+    firn_error *err;
+};
+
+/* Room for a list whose bytes live as long as the split. */
+static bool
+keep_cell(struct firn_arena *arena, struct firn_cell *cell)
+{
+    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+        uint8_t *bytes = firn_arena_copy(arena, cell->as.bytes.data, cell->as.bytes.size);
+        cell->as.bytes.data = bytes;
+        return bytes != NULL;
+    }
+    return true;
+}
+
+static int
+add_condition(struct splitter *splitter, const struct firn_expr_node *column,
+              const struct firn_chunk_predicate *predicate)
+{
+    struct firn_expr_where *where = splitter->where;
+    DCHECK(column->op == FIRN_EXPR_OP_COLUMN);
+    if (predicate->test == FIRN_CHUNK_IS_NOT_NULL && !column->type.is_nullable) {
+        return FIRN_OK;
+    }
+    struct firn_expr_condition *conditions = firn_grow_array(
+        where->conditions, where->count + 1, &splitter->capacity, sizeof *conditions);
+    if (conditions == NULL) {
+        return firn_error_no_memory(splitter->err, "conditions of an expression");
+    }
+    where->conditions = conditions;
+    struct firn_expr_condition *condition = &conditions[where->count++];
+    *condition = (struct firn_expr_condition){.place = column->number, .predicate = *predicate};
+    bool is_good = keep_cell(&where->arena, &condition->predicate.a) &&
+                   keep_cell(&where->arena, &condition->predicate.b);
+    if (is_good && predicate->list_count > 0) {
+        struct firn_cell *list =
+            firn_arena_alloc(&where->arena, predicate->list_count * sizeof *list);
+        is_good = list != NULL;
+        for (size_t i = 0; i < predicate->list_count && is_good; i++) {
+            list[i] = predicate->list[i];
+            is_good = keep_cell(&where->arena, &list[i]);
+        }
+        condition->predicate.list = list;
+    }
+    return is_good ? FIRN_OK : firn_error_no_memory(splitter->err, "conditions of an expression");
+}
+
+static int
+add_test(struct splitter *splitter, const struct firn_expr_node *column, enum firn_chunk_test test,
+         const struct firn_cell *a)
+{
+    struct firn_chunk_predicate predicate = {.test = test};
+    if (a != NULL) {
+        predicate.a = *a;
+    }
+    return add_condition(splitter, column, &predicate);
+}
+
+static void
+add_rest(struct splitter *splitter, uint32_t node)
+{
+    splitter->rest[splitter->rest_count++] = node;
+}
+
+static int
+split_range(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
+{
+    const struct firn_expr_node *node = &splitter->expr->nodes[number];
+    struct firn_chunk_predicate predicate = {
+        .test = FIRN_CHUNK_BETWEEN, .a = node->a, .b = node->b};
+    struct firn_cell min;
+    struct firn_cell max;
+    firn_expr_order_limits(&column->type, &min, &max);
+    bool is_negated = node->is_negated;
+    bool is_empty = firn_expr_order_same(&node->a, &node->b) > 0 ||
+                    firn_expr_order_same(&node->a, &max) > 0 ||
+                    firn_expr_order_same(&node->b, &min) < 0;
+    bool from_min = firn_expr_order_same(&node->a, &min) <= 0;
+    bool to_max = firn_expr_order_same(&node->b, &max) >= 0;
+    if (is_empty || (from_min && to_max)) {
+        if (is_empty != is_negated) {
+            splitter->where->is_never = true;
+            return FIRN_OK;
+        }
+        return add_test(splitter, column, FIRN_CHUNK_IS_NOT_NULL, NULL);
+    }
+    if (firn_expr_order_same(&node->a, &node->b) == 0) {
+        predicate.test = is_negated ? FIRN_CHUNK_NOT_EQUAL : FIRN_CHUNK_EQUAL;
+    } else if (from_min) {
+        predicate.test = is_negated ? FIRN_CHUNK_GREATER : FIRN_CHUNK_LESS_EQUAL;
+        predicate.a = node->b;
+    } else if (to_max) {
+        predicate.test = is_negated ? FIRN_CHUNK_LESS : FIRN_CHUNK_GREATER_EQUAL;
+    } else if (is_negated) {
+        add_rest(splitter, number);
+        return FIRN_OK;
+    }
+    if (predicate.test != FIRN_CHUNK_BETWEEN) {
+        predicate.b = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+    }
+    return add_condition(splitter, column, &predicate);
+}
+
+static int
+split_list(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
+{
+    const struct firn_expr_node *node = &splitter->expr->nodes[number];
+    struct firn_chunk_predicate predicate = {
+        .test = FIRN_CHUNK_IN, .list = node->list, .list_count = node->list_count};
+    int rc = FIRN_OK;
+    if (node->is_negated && node->list_count > NOT_IN_MAX) {
+        add_rest(splitter, number);
+        return FIRN_OK;
+    }
+    if (!node->is_negated && node->list_count > 1) {
+        return add_condition(splitter, column, &predicate);
+    }
+    for (size_t i = 0; i < node->list_count; i++) {
+        FIRN_TRY(add_test(splitter, column,
+                          node->is_negated ? FIRN_CHUNK_NOT_EQUAL : FIRN_CHUNK_EQUAL,
+                          &node->list[i]));
+    }
+out:
+    return rc;
+}
+
+/* A comparison of bytes, a prefix, or a pattern, with a constant. */
+static int
+split_bytes(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
+{
+    const struct firn_expr_node *node = &splitter->expr->nodes[number];
+    const struct firn_expr_node *constant = &splitter->expr->nodes[node->args[1]];
+    struct firn_cell cell = constant->a;
+    if (node->op == FIRN_EXPR_OP_COMPARE) {
+        static const enum firn_chunk_test tests[] = {
+            [FIRN_EXPR_EQUAL] = FIRN_CHUNK_EQUAL,
+            [FIRN_EXPR_NOT_EQUAL] = FIRN_CHUNK_NOT_EQUAL,
+            [FIRN_EXPR_LESS] = FIRN_CHUNK_LESS,
+            [FIRN_EXPR_LESS_EQUAL] = FIRN_CHUNK_LESS_EQUAL,
+            [FIRN_EXPR_GREATER] = FIRN_CHUNK_GREATER,
+            [FIRN_EXPR_GREATER_EQUAL] = FIRN_CHUNK_GREATER_EQUAL,
+        };
+        return add_test(splitter, column, tests[node->detail], &cell);
+    }
+    if (node->op == FIRN_EXPR_OP_PREFIX) {
+        return add_test(splitter, column, FIRN_CHUNK_PREFIX, &cell);
+    }
+    size_t size = 0;
+    while (size < cell.as.bytes.size && cell.as.bytes.data[size] != '%' &&
+           cell.as.bytes.data[size] != '_') {
+        size++;
+    }
+    bool is_whole = size == cell.as.bytes.size;
+    cell.as.bytes.size = size;
+    if (!is_whole) {
+        add_rest(splitter, number);
+    }
+    return is_whole   ? add_test(splitter, column, FIRN_CHUNK_EQUAL, &cell)
+           : size > 0 ? add_test(splitter, column, FIRN_CHUNK_PREFIX, &cell)
+                      : FIRN_OK;
+}
+
+static int
+split_truth(struct splitter *splitter, const struct firn_expr_node *column, bool truth)
+{
+    struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = truth ? 1 : 0};
+    return add_test(splitter, column, FIRN_CHUNK_EQUAL, &cell);
+}
+
+static int
+split_part(struct splitter *splitter, uint32_t number)
+{
+    const struct firn_expr_node *nodes = splitter->expr->nodes;
+    const struct firn_expr_node *node = &nodes[number];
+    const struct firn_expr_node *first = node->arg_count > 0 ? &nodes[node->args[0]] : node;
+    bool is_of_column = first->op == FIRN_EXPR_OP_COLUMN;
+    bool with_constant = node->arg_count == 2 && nodes[node->args[1]].op == FIRN_EXPR_OP_CONSTANT &&
+                         nodes[node->args[1]].a.kind == FIRN_PHYSICAL_BYTES;
+    if (node->op == FIRN_EXPR_OP_CONSTANT) {
+        splitter->where->is_never |= node->a.kind == FIRN_PHYSICAL_NONE || node->a.as.u64 == 0;
+        return FIRN_OK;
+    }
+    if (node->op == FIRN_EXPR_OP_COLUMN) {
+        return split_truth(splitter, node, true);
+    }
+    if (is_of_column) {
+        switch (node->op) {
+        case FIRN_EXPR_OP_RANGE:
+            return split_range(splitter, number, first);
+        case FIRN_EXPR_OP_IN:
+            return split_list(splitter, number, first);
+        case FIRN_EXPR_OP_NOT:
+            return split_truth(splitter, first, false);
+        case FIRN_EXPR_OP_IS_TRUE:
+            if (!node->is_negated) {
+                return split_truth(splitter, first, node->detail != 0);
+            }
+            break;
+        case FIRN_EXPR_OP_IS_NULL:
+            return add_test(splitter, first,
+                            node->is_negated ? FIRN_CHUNK_IS_NOT_NULL : FIRN_CHUNK_IS_NULL, NULL);
+        case FIRN_EXPR_OP_COMPARE:
+        case FIRN_EXPR_OP_PREFIX:
+        case FIRN_EXPR_OP_LIKE:
+            if (with_constant) {
+                return split_bytes(splitter, number, first);
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    add_rest(splitter, number);
+    return FIRN_OK;
+}
+
+/* What was not split, as one expression. */
+static int
+join_rest(struct splitter *splitter)
+{
+    const struct firn_expr *expr = splitter->expr;
+    struct firn_expr_builder builder = {.arena = {.chunk_size = 1024}};
+    struct firn_expr_node node = {.op = FIRN_EXPR_OP_AND,
+                                  .args = splitter->rest,
+                                  .arg_count = (uint32_t)splitter->rest_count};
+    uint32_t root;
+    int rc = FIRN_OK;
+    if (splitter->rest_count == 0) {
+        return FIRN_OK;
+    }
+    if (splitter->rest_count == 1) {
+        return firn_expr_extract(expr->nodes, splitter->rest[0], &splitter->where->rest,
+                                 splitter->err);
+    }
+    for (size_t i = 0; i < splitter->rest_count; i++) {
+        struct firn_expr_graft graft = {.nodes = expr->nodes, .root = splitter->rest[i]};
+        FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &splitter->rest[i], splitter->err));
+        node.type.is_nullable |= builder.nodes[splitter->rest[i]].type.is_nullable;
+    }
+    node.type.type = FIRN_TYPE_BOOL;
+    FIRN_TRY(firn_expr_builder_add(&builder, &node, &root, splitter->err));
+    FIRN_TRY(firn_expr_extract(builder.nodes, root, &splitter->where->rest, splitter->err));
+out:
+    firn_expr_builder_deinit(&builder);
+    return rc;
+}
+
+int
+firn_expr_split(const struct firn_expr *expr, struct firn_expr_where *out, firn_error *err)
+{
+    struct splitter splitter = {.expr = expr, .where = out, .err = err};
+    uint32_t root = firn_expr_root(expr);
+    const struct firn_expr_node *node = &expr->nodes[root];
+    bool is_and = node->op == FIRN_EXPR_OP_AND;
+    uint32_t count = is_and ? node->arg_count : 1;
+    int rc = FIRN_OK;
+    CHECK((node->type.type == FIRN_TYPE_BOOL || node->type.type == FIRN_TYPE_NULL) &&
+          !expr->has_aggregates);
+    *out = (struct firn_expr_where){.arena = {.chunk_size = 1024}};
+    splitter.rest = firn_alloc_array(count, sizeof *splitter.rest);
+    if (splitter.rest == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "conditions of an expression"));
+    }
+    for (uint32_t i = 0; i < count && !out->is_never; i++) {
+        FIRN_TRY(split_part(&splitter, is_and ? node->args[i] : root));
+    }
+    if (out->is_never) {
+        firn_expr_where_deinit(out);
+        out->is_never = true;
+    } else {
+        FIRN_TRY(join_rest(&splitter));
+    }
+out:
+    firn_free(splitter.rest);
+    if (rc != FIRN_OK) {
+        firn_expr_where_deinit(out);
+    }
+    return rc;
+}
