@@ -204,7 +204,7 @@ firn_lsm_group_key(struct firn_lsm_group *group, uint32_t row, struct firn_buf *
 {
     firn_buf_clear(out);
     for (size_t i = 0; i < group->key_count; i++) {
-        struct firn_cell cell;
+        struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
         int rc = read_cell(group, &group->keys[i], row, &cell, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -244,9 +244,9 @@ int
 firn_lsm_group_row(struct firn_lsm_group *group, uint32_t row, struct firn_lsm_group_row *out,
                    firn_error *err)
 {
-    struct firn_cell sequence;
-    struct firn_cell kind;
-    struct firn_cell expires;
+    struct firn_cell sequence = {.kind = FIRN_PHYSICAL_NONE};
+    struct firn_cell kind = {.kind = FIRN_PHYSICAL_NONE};
+    struct firn_cell expires = {.kind = FIRN_PHYSICAL_NONE};
     int rc;
     FIRN_TRY(read_cell(group, &group->sequence, row, &sequence, err));
     FIRN_TRY(read_cell(group, &group->kind, row, &kind, err));
