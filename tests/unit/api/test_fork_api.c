@@ -57,6 +57,7 @@ static struct {
     firn_table *table;
     firn_table_cursor *table_cursor;
     firn_scan *scan;
+    firn_table_bulk *table_bulk;
     firn_row *row;
 } opened;
 
@@ -114,6 +115,7 @@ open_store(void)
     firn_keyspace *loaded;
     firn_slice pinned;
     firn_table_def *def;
+    firn_table *table_loaded;
     const firn_value values[] = {firn_i64(1), firn_text("one")};
     options.memory_bytes = 1 << 20;
     OK(firn_store_open(at("store"), &options, &opened.store, &err));
@@ -127,6 +129,9 @@ open_store(void)
     }
     OK(firn_table_def_parse("k i64 primary key, v text, index i (v)", &def, &err));
     OK(firn_table_create(opened.store, "t", def, &opened.table, &err));
+    OK(firn_table_create(opened.memory, "loaded", def, &table_loaded, &err));
+    OK(firn_table_bulk_open(table_loaded, NULL, &opened.table_bulk, &err));
+    OK(firn_table_bulk_put(opened.table_bulk, values, 2, &err));
     firn_release(def);
     OK(firn_table_insert(opened.table, NULL, values, 2, &err));
     OK(firn_table_cursor_open(opened.table, NULL, &opened.table_cursor, &err));
@@ -188,6 +193,8 @@ teardown(void **state)
     uint8_t *value;
     size_t size;
     firn_bulk_close(opened.bulk);
+    OK(firn_table_bulk_commit(opened.table_bulk, &err));
+    firn_table_bulk_close(opened.table_bulk);
     OK(firn_txn_commit(opened.txn, NULL, &err));
     firn_txn_close(opened.txn);
     OK(firn_store_write(opened.store, opened.batch, NULL, &err));
@@ -284,6 +291,26 @@ static int
 sink(void *ctx, firn_slice data)
 {
     return visit(ctx, data.data);
+}
+
+static int
+read_bytes(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *error)
+{
+    (void)ctx;
+    (void)buffer;
+    (void)capacity;
+    (void)error;
+    *out_size = 0;
+    return FIRN_OK;
+}
+
+static int
+write_bytes(void *ctx, firn_slice bytes, firn_error *error)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)error;
+    return FIRN_OK;
 }
 
 #define VISIT(...) ((int (*)(void *, __VA_ARGS__))(void (*)(void))visit)
@@ -393,6 +420,9 @@ sink(void *ctx, firn_slice data)
     X(firn_scan_to_arrow, opened.scan, &arrow_stream)                                              \
     X(firn_table_add_column, opened.table, &column)                                                \
     X(firn_table_add_index, opened.table, &table_index)                                            \
+    X(firn_table_bulk_commit, opened.table_bulk)                                                   \
+    X(firn_table_bulk_open, opened.table, NULL, OUT(firn_table_bulk))                              \
+    X(firn_table_bulk_put, opened.table_bulk, &number_one, 1)                                      \
     X(firn_table_create, opened.store, "u", &def, &table_out)                                      \
     X(firn_table_cursor_next, opened.table_cursor, &row_out)                                       \
     X(firn_table_cursor_open, opened.table, NULL, OUT(firn_table_cursor))                          \
@@ -401,7 +431,9 @@ sink(void *ctx, firn_slice data)
     X(firn_table_drop, opened.store, "t")                                                          \
     X(firn_table_drop_column, opened.table, "v")                                                   \
     X(firn_table_drop_index, opened.table, "i")                                                    \
+    X(firn_table_export, opened.table, write_bytes, NULL, NULL, NULL)                              \
     X(firn_table_get, opened.table, NULL, &number_one, 1, opened.row)                              \
+    X(firn_table_import, opened.table, read_bytes, NULL, NULL, NULL)                               \
     X(firn_table_insert, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_insert_auto, opened.table, NULL, &number_one, 1, &number)                         \
     X(firn_table_import_arrow, opened.table,                                                       \
@@ -492,6 +524,7 @@ sink(void *ctx, firn_slice data)
     X(firn_scan_column_count, firn_scan_column_count(opened.scan) == 0)                  \
     X(firn_scan_get_stats,                                                               \
       (firn_scan_get_stats(opened.scan, &scan_stats), scan_stats.threads == 0))          \
+    X(firn_table_bulk_count, firn_table_bulk_count(opened.table_bulk) == 0)              \
     X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                         \
     X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)    \
     X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')             \
@@ -503,6 +536,7 @@ sink(void *ctx, firn_slice data)
 /* In an order in which a program would: X(function, call) */
 #define CLOSING(X)                                                            \
     X(firn_bulk_close, firn_bulk_close(opened.bulk))                          \
+    X(firn_table_bulk_close, firn_table_bulk_close(opened.table_bulk))        \
     X(firn_txn_close, firn_txn_close(opened.txn))                             \
     X(firn_batch_destroy, firn_batch_destroy(opened.batch))                   \
     X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
@@ -551,6 +585,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_key_read_text",
                                         "firn_key_read_u64",
                                         "firn_key_slice",
+                                        "firn_import_guess",
                                         "firn_notice_kind_name",
                                         "firn_pack_open",
                                         "firn_pack_writer_create",

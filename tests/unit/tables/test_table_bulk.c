@@ -419,6 +419,102 @@ defaults_and_numbers_are_filled_in(void **state)
     db_support_deinit(&support);
 }
 
+/* ---- threads ---- */
+
+/* Batches are written on a thread of their own; what that finds is told later. */
+static void
+rows_without_indexes_come_on_two_threads(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned way = 0; way < 6; way++) {
+        struct db_support_disk disk;
+        struct firn_table_bulk *bulk;
+        struct firn_row *row;
+        const int64_t count = 200000;
+        int64_t sum = 0;
+        int rc = FIRN_OK;
+        db_support_disk_init(&disk);
+        struct firn_db *db = db_support_open(disk.dir);
+        struct firn_table *table =
+            make_table(db, "id i64, s text, f f32, u u64, b uuid, primary key (id)");
+        DB_OK(firn_rows_bulk_open(table, &all_columns, &bulk, &err));
+        for (int64_t i = 0; i < count && rc == FIRN_OK; i++) {
+            static char large[(1 << 20) + 5];
+            uint8_t uuid[16] = {(uint8_t)i, (uint8_t)(i >> 8)};
+            char text[32];
+            int size = snprintf(text, sizeof text, "row %lld", (long long)i);
+            int64_t id = 2 * i;
+            if (way == 1 && i == count - 1) {
+                id = 7; /* out of order */
+            } else if (way == 2 && i == count - 1) {
+                id = 20000; /* there already */
+            } else if (way == 3 && i == count / 2) {
+                id -= 2; /* just came */
+            }
+            firn_value values[] = {
+                firn_i64(id),
+                i % 10 == 0 ? firn_null() : firn_text_bytes(firn_bytes(text, (size_t)size)),
+                {.type = FIRN_TYPE_F32, .as.f32 = (float)i},
+                i % 3 == 0 ? firn_null() : firn_u64((uint64_t)i),
+                {.type = FIRN_TYPE_UUID, .as.bytes = firn_bytes(uuid, sizeof uuid)}};
+            if (way == 4 && i == 123456) {
+                memset(large, 'l', sizeof large);
+                values[1] = firn_text_bytes(firn_bytes(large, sizeof large));
+            }
+            sum += id;
+            rc = firn_rows_bulk_put(bulk, values, 5, &err);
+            if (way == 5 && i == count / 2) {
+                break;
+            }
+        }
+        if (way == 5) { /* given up */
+            firn_rows_bulk_close(bulk);
+            assert_int_equal(count_rows(table, NULL, &sum), 0);
+            DB_OK(firn_db_close(db, &err));
+            db_support_disk_deinit(&disk);
+            continue;
+        }
+        rc = rc == FIRN_OK ? firn_rows_bulk_commit(bulk, &err) : rc;
+        firn_rows_bulk_close(bulk);
+        if (way == 2 || way == 3) {
+            db_support_fails(rc, FIRN_EXISTS, way == 2 ? "(20000)" : "(199998)", &err, __FILE__,
+                             __LINE__);
+            assert_int_equal(count_rows(table, NULL, &sum), 0);
+        } else {
+            int64_t found;
+            DB_OK(rc);
+            assert_int_equal(count_rows(table, NULL, &found), count);
+            assert_int_equal(found, sum);
+        }
+        DB_OK(firn_rows_read_row_create(&row, &err));
+        for (int64_t i = 0; rc == FIRN_OK && i < count - 1; i += 991) {
+            const struct firn_rows_read read = {.txn = NULL};
+            const firn_value key = firn_i64(2 * i);
+            char text[32];
+            size_t columns;
+            int size = snprintf(text, sizeof text, "row %lld", (long long)i);
+            DB_OK(firn_rows_read_get(table, &read, &key, 1, row, &err));
+            const firn_value *values = firn_rows_read_row_values(row, &columns);
+            assert_int_equal(columns, 5);
+            assert_int_equal(firn_is_null(values[1]), i % 10 == 0);
+            if (i % 10 != 0) {
+                assert_int_equal(values[1].as.bytes.size, size);
+                assert_memory_equal(values[1].as.bytes.data, text, (size_t)size);
+            }
+            assert_true(values[2].as.f32 == (float)i);
+            assert_int_equal(firn_is_null(values[3]), i % 3 == 0);
+            assert_true(i % 3 == 0 || values[3].as.u64 == (uint64_t)i);
+            assert_int_equal(values[4].as.bytes.data[1], (uint8_t)(i >> 8));
+        }
+        firn_rows_read_row_destroy(row);
+        DB_OK(firn_db_check(
+            db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
+        DB_OK(firn_db_close(db, &err));
+        db_support_disk_deinit(&disk);
+    }
+}
+
 /* ---- faults ---- */
 
 static int
@@ -517,6 +613,7 @@ main(void)
         cmocka_unit_test(a_row_that_comes_meanwhile_is_seen),
         cmocka_unit_test(a_table_that_is_changed_meanwhile_conflicts),
         cmocka_unit_test(defaults_and_numbers_are_filled_in),
+        cmocka_unit_test(rows_without_indexes_come_on_two_threads),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing),
         cmocka_unit_test(a_call_that_fails_leaves_all_of_a_load_or_nothing),
         cmocka_unit_test(memory_that_runs_out_leaves_all_of_a_load_or_nothing),
