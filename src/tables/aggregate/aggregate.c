@@ -373,8 +373,8 @@ add_distinct(struct firn_aggregate *aggregate, const struct firn_chunk_values *k
             chosen[w] = valid[w] & (mask == NULL ? all : mask[w]);
         }
         columns[aggregate->key_count] = arguments[i];
-        rc = firn_aggregate_add(call->distinct, columns, NULL, count, valid == NULL ? mask : chosen,
-                                err);
+        rc = firn_aggregate_add(call->distinct, columns, arguments, count,
+                                valid == NULL ? mask : chosen, err);
     }
     return rc;
 }

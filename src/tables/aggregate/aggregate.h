@@ -14,7 +14,7 @@
  * - MIN and MAX compare as keys do: a NaN is larger than all other numbers, -0 equals 0 (which of the two goes
  *   out is not said).
  *
- * Memory: memory_bytes, and some 200 KiB for buffers. What does not fit goes to temporary files, and comes
+ * Memory: memory_bytes, which COUNT_DISTINCT calls share, and some 500 KiB for buffers and codes of chunks. What does not fit goes to temporary files, and comes
  * back part by part when the groups go out.
  *
  * One thread at a time. After a failure only destroy may be called.
@@ -90,8 +90,8 @@ FIRN_MUST_CHECK int firn_aggregate_add(struct firn_aggregate *aggregate,
                                        const uint64_t *mask, firn_error *err);
 
 /* The same with one key that comes as the codes of a chunk (firn_chunk_read_codes; nulls have code_count).
- * The chunk is borrowed until the next begin_codes or finish. Each code is looked up once.
- * Requires: one key; firn_chunk_code_count(chunk) > 0. */
+ * The chunk is borrowed until the next begin_codes, merge or finish. Each code is looked up once, but for
+ * another time after groups were spilled. Requires: one key; firn_chunk_code_count(chunk) > 0. */
 FIRN_MUST_CHECK int firn_aggregate_begin_codes(struct firn_aggregate *aggregate,
                                                const struct firn_chunk *chunk, firn_error *err);
 FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
@@ -99,7 +99,7 @@ FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
                                              const struct firn_chunk_values *arguments,
                                              size_t count, const uint64_t *mask, firn_error *err);
 
-/* Facts about many rows at once. Requires: no keys. */
+/* Facts about many rows at once. Requires: no keys; not of COUNT_DISTINCT. */
 
 /* To SUM or AVG. */
 void firn_aggregate_add_sum(struct firn_aggregate *aggregate, size_t call,

@@ -131,7 +131,7 @@ firn_aggregate_keys_words(const struct firn_aggregate_table *table,
     batch->word_count = 0;
     batch->used_words[batch->word_count++] = 0;
     for (size_t k = 0; k < key_count; k++) {
-        uint64_t *out = words + ROWS * keys[k].word;
+        uint64_t *out = words + ROWS * (size_t)keys[k].word;
         bool is_bytes = keys[k].kind == FIRN_PHYSICAL_BYTES;
         DCHECK(columns[k].kind == keys[k].kind);
         has_second[k] = is_bytes && words_of_bytes(&columns[k], batch, out);
@@ -152,7 +152,7 @@ firn_aggregate_keys_words(const struct firn_aggregate_table *table,
         batch->hashes[i] = table->seed ^ (has_nulls ? words[i] * factor : 0);
     }
     for (size_t k = 0; k < key_count; k++) {
-        hash_words(table, batch, words + ROWS * keys[k].word, has_second[k]);
+        hash_words(table, batch, words + ROWS * (size_t)keys[k].word, has_second[k]);
     }
 }
 

@@ -118,8 +118,8 @@ file_of(struct firn_aggregate *aggregate, struct firn_aggregate_level *level,
         struct firn_row_spill_file **out, firn_error *err)
 {
     if (level->file_count == 0) {
-        struct firn_row_spill_file **files =
-            firn_grow_array(level->files, 1, &level->file_capacity, sizeof *files);
+        struct firn_row_spill_file **files = firn_grow_array(level->files, 1, &level->file_capacity,
+                                                             sizeof(struct firn_row_spill_file *));
         if (files == NULL) {
             return firn_error_no_memory(err, "a temporary file");
         }
@@ -202,14 +202,16 @@ firn_aggregate_spill_take(struct firn_aggregate *aggregate, struct firn_aggregat
     struct firn_aggregate_run *runs =
         firn_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
     to->runs = runs == NULL ? to->runs : runs;
-    struct firn_row_spill_file **files = firn_grow_array(
-        to->files, to->file_count + from->file_count, &to->file_capacity, sizeof *files);
+    struct firn_row_spill_file **files =
+        firn_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
+                        sizeof(struct firn_row_spill_file *));
     to->files = files == NULL ? to->files : files;
     if (runs == NULL || files == NULL) {
         return firn_error_no_memory(err, "a temporary file");
     }
     memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
-    memcpy(files + to->file_count, from->files, from->file_count * sizeof *files);
+    memcpy(files + to->file_count, from->files,
+           from->file_count * sizeof(struct firn_row_spill_file *));
     to->run_count += from->run_count;
     to->file_count += from->file_count;
     from->run_count = 0;

@@ -7,7 +7,7 @@
  * compare byte by byte. Rows whose keys are equal stay in the order of their sequence numbers.
  *
  * With a limit only the first rows are kept: a row that cannot be among them is dropped before it is copied.
- * Memory: memory_bytes, and some 200 KiB for buffers; more goes to temporary files.
+ * Memory: memory_bytes, and some 300 KiB for buffers, of which merging has four at least; more goes to temporary files.
  *
  * One thread at a time. After a failure only destroy may be called.
  */

@@ -33,7 +33,7 @@ prepare(struct firn_row_sort_runs *runs, const struct firn_row_spill *spill, fir
         return FIRN_OK;
     }
     struct firn_row_spill_file **files =
-        firn_grow_array(runs->files, 1, &runs->file_capacity, sizeof *files);
+        firn_grow_array(runs->files, 1, &runs->file_capacity, sizeof(struct firn_row_spill_file *));
     if (files == NULL) {
         return firn_error_no_memory(err, "a temporary file");
     }
@@ -91,8 +91,9 @@ firn_row_sort_merge_take(struct firn_row_sort *sort, struct firn_row_sort *other
     struct firn_row_sort_run *runs =
         firn_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
     to->runs = runs == NULL ? to->runs : runs;
-    struct firn_row_spill_file **files = firn_grow_array(
-        to->files, to->file_count + from->file_count, &to->file_capacity, sizeof *files);
+    struct firn_row_spill_file **files =
+        firn_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
+                        sizeof(struct firn_row_spill_file *));
     to->files = files == NULL ? to->files : files;
     if (runs == NULL || files == NULL) {
         return firn_error_no_memory(err, "a temporary file");
@@ -101,7 +102,8 @@ firn_row_sort_merge_take(struct firn_row_sort *sort, struct firn_row_sort *other
         from->runs[i].sequence += sequence;
     }
     memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
-    memcpy(files + to->file_count, from->files, from->file_count * sizeof *files);
+    memcpy(files + to->file_count, from->files,
+           from->file_count * sizeof(struct firn_row_spill_file *));
     to->run_count += from->run_count;
     to->file_count += from->file_count;
     from->run_count = 0;

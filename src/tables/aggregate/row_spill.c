@@ -88,7 +88,7 @@ write_block(struct firn_row_spill_file *file, firn_error *err)
     }
     file->size += block->size;
     firn_buf_clear(block);
-    if (block->capacity > 2 * BLOCK_SIZE) {
+    if (block->capacity > (size_t)2 * BLOCK_SIZE) {
         firn_buf_deinit(block);
     }
     return FIRN_OK;
@@ -197,7 +197,7 @@ read_block(struct firn_row_spill_reader *reader, firn_error *err)
     size_t guess = left < HEADER_SIZE + BLOCK_SIZE ? (size_t)left : HEADER_SIZE + BLOCK_SIZE;
     int rc = FIRN_OK;
     firn_buf_clear(block);
-    if (block->capacity > 2 * (HEADER_SIZE + BLOCK_SIZE)) {
+    if (block->capacity > (size_t)2 * (HEADER_SIZE + BLOCK_SIZE)) {
         firn_buf_deinit(block);
     }
     if (left <= HEADER_SIZE) {

@@ -16,7 +16,7 @@
 #include "support/test_os.h"
 #include "support/test_share.h"
 
-enum { COLUMNS = 3, BATCHES = 24, ROWS = BATCHES * BATCH };
+enum { COLUMNS = 3, BATCHES = 10, ROWS = BATCHES * BATCH };
 
 static const struct fixture_column columns[COLUMNS] = {
     {.type = FIRN_TYPE_I64, .variety = 6000, .nulls = 50},
@@ -175,7 +175,7 @@ fail_memory(work run, uint64_t loop)
     test_alloc_fail_at(0, false);
     (void)expected(run, dir);
     uint64_t calls = test_alloc_calls();
-    struct test_share share = test_share_of(1 + calls / 60, loop);
+    struct test_share share = test_share_of(1 + calls / 40, loop);
     for (uint64_t n = share.first; n <= calls; n += share.step) {
         struct fixture_files files;
         struct outcome outcome;
@@ -228,7 +228,7 @@ fail_disk(work run, int error_number, enum firn_sim_fault_kind kind, int code, u
     firn_sim_fault_set_plan(os, &plan);
     struct outcome right = expected(run, dir);
     uint64_t calls = firn_sim_fault_calls(os);
-    struct test_share share = test_share_of(1 + calls / 60, loop);
+    struct test_share share = test_share_of(1 + calls / 40, loop);
     for (uint64_t n = share.first; n <= calls; n += share.step) {
         struct fixture_files files;
         struct outcome outcome;

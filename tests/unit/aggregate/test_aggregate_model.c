@@ -14,7 +14,7 @@
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
 
-enum { KEYS_MAX = 3, CALLS_MAX = 8, SLOTS = 1 << 17, SHARDS_MAX = 3 };
+enum { KEYS_MAX = 3, CALLS_MAX = 8, SLOTS_FEW = 1 << 13, SLOTS_MANY = 1 << 17, SHARDS_MAX = 3 };
 
 /* ---- the model ---- */
 
@@ -37,7 +37,8 @@ struct model {
     struct fixture_column arguments[CALLS_MAX];
     struct firn_aggregate_call calls[CALLS_MAX];
     size_t call_count;
-    struct model_group *groups;
+    struct model_group *groups; /* a hash table */
+    size_t slot_count;
     size_t count;
 };
 
@@ -48,14 +49,14 @@ model_group(struct model *model, const int *numbers)
     for (size_t k = 0; k < model->key_count; k++) {
         key = key * (VARIETY_MAX + 2) + (uint64_t)(numbers[k] + 1);
     }
-    size_t at = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 47);
+    size_t at = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 47) % model->slot_count;
     while (model->groups[at].key != 0 && model->groups[at].key != key) {
-        at = (at + 1) % SLOTS;
+        at = (at + 1) % model->slot_count;
     }
     if (model->groups[at].key == 0) {
         model->groups[at].key = key;
         model->count++;
-        assert_true(model->count < SLOTS / 2);
+        assert_true(model->count < model->slot_count / 2);
     }
     return &model->groups[at];
 }
@@ -303,7 +304,8 @@ run(struct test_random *random, struct firn_os_dir *dir, bool is_large, bool is_
     struct firn_aggregate *shards[SHARDS_MAX];
     struct model model = {.key_count = 0};
     firn_error err;
-    model.groups = calloc(SLOTS, sizeof *model.groups);
+    model.slot_count = is_large ? SLOTS_MANY : SLOTS_FEW;
+    model.groups = calloc(model.slot_count, sizeof *model.groups);
     assert_non_null(model.groups);
     random_spec(&model, random, is_large, by_codes);
     fixture_files_init(&files, dir);
