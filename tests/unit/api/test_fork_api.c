@@ -55,6 +55,7 @@ static struct {
     firn_workspace *workspace;
     firn_table *table;
     firn_table_cursor *table_cursor;
+    firn_table_diff *table_diff;
     firn_row *row;
 } opened;
 
@@ -128,6 +129,7 @@ open_store(void)
     firn_release(def);
     OK(firn_table_insert(opened.table, NULL, values, 2, &err));
     OK(firn_table_cursor_open(opened.table, NULL, &opened.table_cursor, &err));
+    OK(firn_table_diff_open(opened.store, "t", NULL, &opened.table_diff, &err));
     OK(firn_row_create(&opened.row, &err));
     OK(firn_store_checkpoint_create(opened.store, "one", NULL, NULL, &err));
     OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
@@ -192,6 +194,7 @@ teardown(void **state)
     firn_batch_destroy(opened.batch_behind);
     firn_cursor_close(opened.cursor);
     firn_table_cursor_close(opened.table_cursor);
+    firn_table_diff_close(opened.table_diff);
     firn_row_destroy(opened.row);
     firn_pin_release(opened.pin);
     firn_snapshot_close(opened.view);
@@ -238,6 +241,7 @@ static const firn_slice k = {(const uint8_t *)"key", 3};
 static const char *const references[] = {"1"};
 static const firn_value number_one = {.type = FIRN_TYPE_I64, .as = {.i64 = 1}};
 static const firn_row *row_out;
+static const firn_row_difference *difference_out;
 static firn_table *table_out;
 static const firn_table_column column = {.name = "c", .type = FIRN_TYPE_I64};
 static const char *const column_names[] = {"v"};
@@ -378,11 +382,14 @@ sink(void *ctx, firn_slice data)
     X(firn_snapshot_table_open, opened.view, "t", &table_out)                                      \
     X(firn_table_add_column, opened.table, &column)                                                \
     X(firn_table_add_index, opened.table, &table_index)                                            \
+    X(firn_table_check, opened.table, NULL, NULL)                                                  \
     X(firn_table_create, opened.store, "u", &def, &table_out)                                      \
     X(firn_table_cursor_next, opened.table_cursor, &row_out)                                       \
     X(firn_table_cursor_open, opened.table, NULL, OUT(firn_table_cursor))                          \
     X(firn_table_delete, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_describe, opened.table, NULL, OUT(char))                                          \
+    X(firn_table_diff_next, opened.table_diff, &difference_out)                                    \
+    X(firn_table_diff_open, opened.store, "t", NULL, OUT(firn_table_diff))                         \
     X(firn_table_drop, opened.store, "t")                                                          \
     X(firn_table_drop_column, opened.table, "v")                                                   \
     X(firn_table_drop_index, opened.table, "i")                                                    \
@@ -393,6 +400,7 @@ sink(void *ctx, firn_slice data)
     X(firn_table_open, opened.store, "t", &table_out)                                              \
     X(firn_table_rename_column, opened.table, "v", "w")                                            \
     X(firn_table_set_default, opened.table, "v", NULL)                                             \
+    X(firn_table_stats, opened.table, NULL, OUT(firn_table_statistics))                            \
     X(firn_table_update, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_upsert, opened.table, NULL, &number_one, 1)                                       \
     X(firn_txn_begin, opened.store, NULL, OUT(firn_txn))                                           \
@@ -485,6 +493,7 @@ sink(void *ctx, firn_slice data)
     X(firn_batch_destroy, firn_batch_destroy(opened.batch))                   \
     X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
     X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))  \
+    X(firn_table_diff_close, firn_table_diff_close(opened.table_diff))        \
     X(firn_pin_release, firn_pin_release(opened.pin))                         \
     X(firn_snapshot_close, firn_snapshot_close(opened.view))                  \
     X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))     \
@@ -534,6 +543,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_row_count",
                                         "firn_row_create",
                                         "firn_row_destroy",
+                                        "firn_row_difference_kind_name",
                                         "firn_row_values",
                                         "firn_store_destroy",
                                         "firn_store_difference_kind_name",
@@ -541,6 +551,8 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_store_open",
                                         "firn_store_open_memory",
                                         "firn_table_def_parse",
+                                        "firn_table_diff_column_at",
+                                        "firn_table_encoding_name",
                                         "firn_trust_add",
                                         "firn_trust_find",
                                         "firn_trust_list",
