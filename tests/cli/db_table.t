@@ -219,7 +219,7 @@ As a checkpoint has it.
   7
   10
   $ firn db check shop.firn
-  5 keyspaces, 12 entries, <n> log records: no damage
+  5 keyspaces, 12 entries, <n> log records, 2 tables of 5 rows: no damage
   $ firn db stats shop.firn >stats && firn db checkpoints shop.firn >checkpoints; echo $?
   0
   $ firn db export shop.firn before -o shop.firnx && firn db scan shop.firnx goods --columns name --limit 1
