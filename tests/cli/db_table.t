@@ -193,13 +193,13 @@ As a checkpoint has it.
   4
   $ firn db put shop.firn users ada 1815
   $ firn db diff shop.firn before
-  ~	goods	rows: 1 added, 0 removed, 0 changed
+  +	goods	11	no, name	9.00	0
   +	users
   +	users	ada	1815
   $ firn db diff shop.firn before --stat
   2 added, 0 removed, 0 changed
   $ firn db diff shop.firn before --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["differences"])'
-  [{'kind': 'table', 'keyspace': 'goods', 'added': 1, 'removed': 0, 'changed': 0}, {'kind': 'keyspace added', 'keyspace': 'users'}, {'kind': 'added', 'keyspace': 'users', 'key': 'ada', 'after': '1815'}]
+  [{'kind': 'added', 'table': 'goods', 'key': {'id': 11}, 'after': {'id': 11, 'name': 'no, name', 'price': 9.0, 'stock': 0}}, {'kind': 'keyspace added', 'keyspace': 'users'}, {'kind': 'added', 'keyspace': 'users', 'key': 'ada', 'after': '1815'}]
   $ firn db table drop shop.firn goods
   $ firn db table list shop.firn
   odd "names
@@ -208,7 +208,10 @@ As a checkpoint has it.
   odd "names
   $ firn db diff shop.firn before
   -	goods
-  ~	goods	rows: 0 added, 4 removed, 0 changed
+  -	goods	1	tea	2.50	2026-01-31
+  -	goods	2	green tea	4.00	\N
+  -	goods	7	mate	1.00	\N
+  -	goods	10	tab\there\\n	\N	\N
   +	users
   +	users	ada	1815
   $ firn db restore shop.firn before
