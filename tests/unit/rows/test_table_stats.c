@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/tables: what a table takes up: rows, runs, columns and indexes, with what was written.
+ * unit/rows: what a table takes up: rows, runs, columns and indexes, with what was written.
  */
 #include <inttypes.h>
 #include <setjmp.h>

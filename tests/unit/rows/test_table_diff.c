@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/tables: the rows that two states of a table have differently, beside a model: random rows and columns,
+ * unit/rows: the rows that two states of a table have differently, beside a model: random rows and columns,
  * checkpoints and restores, and every pair of states compared, whatever was flushed and merged. The model
  * knows columns by numbers that are never given twice, as a table does; names are given again.
  */
