@@ -93,6 +93,13 @@ int firn_data_table_diff(struct firn_cli *cli, firn_store *store, const char *na
 /* firn db stats of a table: data_table_stats.c. Returns an exit code. */
 int firn_data_table_stats(const struct firn_data_table *table);
 
+/* ---- dumps of stores and tables: data_dump.c ---- */
+
+/* table NULL: all that the view has. Returns an exit code. */
+int firn_data_dump(struct firn_cli *cli, firn_store *store, firn_snapshot *view, const char *table);
+/* Loads one from standard input into the store that the first argument names. Returns an exit code. */
+int firn_data_dump_load(struct firn_cli *cli);
+
 /* ---- values of tables: data_values.c ---- */
 
 /* Texts that one argument has, with commas between them; in double quotes one may contain commas. A zeroed one is empty. */

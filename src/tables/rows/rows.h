@@ -143,6 +143,9 @@ void firn_rows_read_cursor_close(struct firn_table_cursor *cursor);
 FIRN_MUST_CHECK int firn_rows_read_cursor_next(struct firn_table_cursor *cursor,
                                                const struct firn_row **out, firn_error *err);
 
+/* When that row, or the entry that led to it, expires; 0: never, or there is none. */
+uint64_t firn_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor);
+
 /* ---- what two states have differently: rows_diff.c ---- */
 
 struct firn_rows_diff_options {

@@ -456,34 +456,36 @@ sink(void *ctx, firn_slice data)
     X(firn_store_write, opened.store, opened.batch, NULL)
 
 /* Functions that return no code: X(function, whether it says nothing) */
-#define SILENT(X)                                                                        \
-    X(firn_alxs_checksum, firn_alxs_checksum(opened.alxs) == 0)                          \
-    X(firn_alxs_count, firn_alxs_count(opened.alxs) == 0)                                \
-    X(firn_alxs_cursor_key, firn_alxs_cursor_key(opened.alxs_cursor).size == 0)          \
-    X(firn_alxs_cursor_valid, !firn_alxs_cursor_valid(opened.alxs_cursor))               \
-    X(firn_alxs_cursor_value, firn_alxs_cursor_value(opened.alxs_cursor).size == 0)      \
-    X(firn_alxs_writer_count, firn_alxs_writer_count(opened.alxs_writer) == 0)           \
-    X(firn_batch_clear, (firn_batch_clear(opened.batch), true))                          \
-    X(firn_batch_count, firn_batch_count(opened.batch) == 0)                             \
-    X(firn_batch_size, firn_batch_size(opened.batch) == 0)                               \
-    X(firn_bulk_count, firn_bulk_count(opened.bulk) == 0)                                \
-    X(firn_chkp_count, firn_chkp_count(opened.chkp) == 0)                                \
-    X(firn_chkp_name, firn_chkp_name(opened.chkp) == NULL)                               \
-    X(firn_chkp_set_count, firn_chkp_set_count(opened.chkp_set) == 0)                    \
-    X(firn_chkp_set_name, firn_chkp_set_name(opened.chkp_set, 0) == NULL)                \
-    X(firn_chkp_set_object_count, firn_chkp_set_object_count(opened.chkp_set) == 0)      \
-    X(firn_chkp_writer_count, firn_chkp_writer_count(opened.chkp_writer) == 0)           \
-    X(firn_cursor_expires_ms, firn_cursor_expires_ms(opened.cursor) == 0)                \
-    X(firn_cursor_key, firn_cursor_key(opened.cursor).size == 0)                         \
-    X(firn_cursor_valid, !firn_cursor_valid(opened.cursor))                              \
-    X(firn_cursor_value, firn_cursor_value(opened.cursor).size == 0)                     \
-    X(firn_pack_count, firn_pack_count(opened.pack) == 0)                                \
-    X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                         \
-    X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)    \
-    X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')             \
-    X(firn_workspace_store_path, firn_workspace_store_path(opened.workspace)[0] == '\0') \
-    X(firn_workspace_subpath, firn_workspace_subpath(opened.workspace)[0] == '\0')       \
-    X(firn_workspace_too_broad, firn_workspace_too_broad(opened.workspace) == NULL)      \
+#define SILENT(X)                                                                           \
+    X(firn_alxs_checksum, firn_alxs_checksum(opened.alxs) == 0)                             \
+    X(firn_alxs_count, firn_alxs_count(opened.alxs) == 0)                                   \
+    X(firn_alxs_cursor_key, firn_alxs_cursor_key(opened.alxs_cursor).size == 0)             \
+    X(firn_alxs_cursor_valid, !firn_alxs_cursor_valid(opened.alxs_cursor))                  \
+    X(firn_alxs_cursor_value, firn_alxs_cursor_value(opened.alxs_cursor).size == 0)         \
+    X(firn_alxs_writer_count, firn_alxs_writer_count(opened.alxs_writer) == 0)              \
+    X(firn_batch_clear, (firn_batch_clear(opened.batch), true))                             \
+    X(firn_batch_count, firn_batch_count(opened.batch) == 0)                                \
+    X(firn_batch_size, firn_batch_size(opened.batch) == 0)                                  \
+    X(firn_bulk_count, firn_bulk_count(opened.bulk) == 0)                                   \
+    X(firn_chkp_count, firn_chkp_count(opened.chkp) == 0)                                   \
+    X(firn_chkp_name, firn_chkp_name(opened.chkp) == NULL)                                  \
+    X(firn_chkp_set_count, firn_chkp_set_count(opened.chkp_set) == 0)                       \
+    X(firn_chkp_set_name, firn_chkp_set_name(opened.chkp_set, 0) == NULL)                   \
+    X(firn_chkp_set_object_count, firn_chkp_set_object_count(opened.chkp_set) == 0)         \
+    X(firn_chkp_writer_count, firn_chkp_writer_count(opened.chkp_writer) == 0)              \
+    X(firn_cursor_expires_ms, firn_cursor_expires_ms(opened.cursor) == 0)                   \
+    X(firn_cursor_key, firn_cursor_key(opened.cursor).size == 0)                            \
+    X(firn_cursor_valid, !firn_cursor_valid(opened.cursor))                                 \
+    X(firn_cursor_value, firn_cursor_value(opened.cursor).size == 0)                        \
+    X(firn_table_cursor_expires_ms, firn_table_cursor_expires_ms(opened.table_cursor) == 0) \
+    X(firn_table_diff_column_at, firn_table_diff_column_at(opened.table_diff, 0) == NULL)   \
+    X(firn_pack_count, firn_pack_count(opened.pack) == 0)                                   \
+    X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                            \
+    X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)       \
+    X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')                \
+    X(firn_workspace_store_path, firn_workspace_store_path(opened.workspace)[0] == '\0')    \
+    X(firn_workspace_subpath, firn_workspace_subpath(opened.workspace)[0] == '\0')          \
+    X(firn_workspace_too_broad, firn_workspace_too_broad(opened.workspace) == NULL)         \
     X(firn_workspace_unread_store, firn_workspace_unread_store(opened.workspace) == NULL)
 
 /* In an order in which a program would: X(function, call) */
@@ -551,7 +553,6 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_store_open",
                                         "firn_store_open_memory",
                                         "firn_table_def_parse",
-                                        "firn_table_diff_column_at",
                                         "firn_table_encoding_name",
                                         "firn_trust_add",
                                         "firn_trust_find",
