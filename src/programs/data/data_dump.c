@@ -214,6 +214,15 @@ report(struct loading *loading)
     return firn_command_report_failure(loading->cli, &loading->err, NULL);
 }
 
+/* The same, of a row that cannot be: with the line. */
+static int
+report_row(struct loading *loading)
+{
+    return firn_command_report_error(loading->cli, loading->err.code, NULL,
+                                     "%s, line %" PRIu64 ": %s", loading->rows.name,
+                                     loading->rows.number, loading->err.text);
+}
+
 static bool
 is_word(const struct loading *loading, const char *word)
 {
@@ -361,7 +370,7 @@ finish_row(struct loading *loading)
     loading->value_count = 0;
     loading->text.size = 0;
     loading->count++;
-    return code == FIRN_OK ? FIRN_EXIT_OK : report(loading);
+    return code == FIRN_OK ? FIRN_EXIT_OK : report_row(loading);
 }
 
 /* Returns an exit code. */

@@ -283,9 +283,9 @@ const struct firn_command firn_data_load = {
             "Many rows are first sorted, in temporary files of the store. With --bulk they\n"
             "must already be in key order, as in a dump, and are written only once.\n"
             "\n"
-            "Without KEYSPACE standard input is a dump of a store or table, and what it has is\n"
-            "created and loaded, with times to live. What it creates must not exist already.\n"
-            "This is not one commit: a load that fails may have loaded a part.",
+            "Without KEYSPACE standard input is a dump of a store or table. What it has is\n"
+            "created and loaded, with times to live, and must not exist already. This is not\n"
+            "one commit: a load that fails may have loaded a part.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db load app.firn users users.tsv", "load the rows of a file into users"},

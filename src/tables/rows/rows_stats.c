@@ -7,8 +7,9 @@
  * deleted counts until it is merged away, what is in memory does not.
  *
  * How many rows there are is estimated from what runs and memtables count: versions that are no tombstones,
- * less one for each tombstone. It is too large by the rows that were overwritten in another run, and exact where
- * there are no entries at all. With `count` keys are walked.
+ * less one for each tombstone. It is too large by the rows that were overwritten in another run, and of an
+ * earlier state also by what came later; it is exact where there are no entries at all. With `count` keys are
+ * walked.
  *
  * Bounds of bytes are their first bytes; of text they are cut to whole characters, which keeps both of them
  * bounds: the lower one gets smaller, and the upper one says that it is cut.
@@ -37,7 +38,7 @@ struct gathering {
     firn_table_column_statistics *columns; /* of the schema's */
     struct bound *smallest;
     struct bound *largest;
-    uint64_t versions;   /* that are no tombstones */
+    uint64_t versions;   /* the newest ones of keys, that are no tombstones */
     uint64_t tombstones; /* and range deletes */
 };
 
@@ -133,10 +134,11 @@ add_run(struct gathering *gathering, const struct firn_lsm_part *part, firn_erro
     for (size_t i = 0; i < info->reference_count; i++) {
         stats->value_bytes += info->references[i].bytes;
     }
-    if (part->level != FIRN_VERSION_HISTORY) {
-        gathering->versions += info->entry_count - info->older_count - info->tombstone_count;
-        gathering->tombstones += info->tombstone_count + info->range_count;
-    }
+    /* Tombstones may be among the older ones, too. */
+    uint64_t newest = info->entry_count - info->older_count;
+    DCHECK(info->older_count <= info->entry_count);
+    gathering->versions += newest > info->tombstone_count ? newest - info->tombstone_count : 0;
+    gathering->tombstones += info->tombstone_count + info->range_count;
     if (part->file->kind != &firn_column_kind) {
         return FIRN_OK;
     }

@@ -229,6 +229,30 @@ rows_are_counted_where_that_is_wanted(void **state)
 }
 
 static void
+tombstones_behind_newer_ones_are_no_rows(void **state)
+{
+    (void)state;
+    firn_snapshot *snapshots[2];
+    const firn_value row[] = {firn_i64(1), firn_i64(2)};
+    make("id i32 primary key, a i64");
+    OK(firn_table_insert(table, NULL, row, 2, &err));
+    OK(firn_store_flush(store, &err));
+    for (unsigned i = 0; i < 2; i++) {
+        OK(firn_table_upsert(table, NULL, row, 2, &err));
+        OK(firn_table_delete(table, NULL, row, 1, &err));
+        OK(firn_snapshot_open(store, NULL, &snapshots[i], &err));
+    }
+    OK(firn_store_flush(store, &err));
+    firn_table_statistics *stats = stats_of(NULL, false);
+    assert_true(stats->rows <= 1);
+    assert_false(stats->rows_are_exact && stats->rows != 0);
+    firn_release(stats);
+    firn_snapshot_close(snapshots[0]);
+    firn_snapshot_close(snapshots[1]);
+    OK(firn_store_close(store, &err));
+}
+
+static void
 no_allocation_that_fails_is_overlooked(void **state)
 {
     (void)state;
@@ -294,6 +318,7 @@ main(void)
         cmocka_unit_test(columns_have_what_was_written),
         cmocka_unit_test(large_text_is_bounded_by_whole_characters),
         cmocka_unit_test(rows_are_counted_where_that_is_wanted),
+        cmocka_unit_test(tombstones_behind_newer_ones_are_no_rows),
         cmocka_unit_test(no_allocation_that_fails_is_overlooked),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
     };
