@@ -219,11 +219,35 @@ rows_are_counted_where_that_is_wanted(void **state)
     firn_release(stats);
     stats = stats_of(snapshot, true);
     assert_int_equal(stats->rows, before);
+    assert_int_equal(stats->indexes[0].entries, before);
     firn_release(stats);
     firn_snapshot_close(snapshot);
     OK(firn_store_compact(store, NULL, &err));
     stats = stats_of(NULL, false);
     assert_int_equal(stats->rows, rows); /* nothing overlaps any more */
+    firn_release(stats);
+    OK(firn_store_close(store, &err));
+}
+
+static void
+bounds_are_those_of_all_chunks(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"m", "z", "a", "y"};
+    make("id i32 primary key, n i64, t text");
+    for (int i = 0; i < 4; i++) {
+        const firn_value row[] = {firn_i64(i), firn_i64(i == 1 ? 100 : i == 2 ? -100 : i),
+                                  firn_text(texts[i])};
+        OK(firn_table_insert(table, NULL, row, 3, &err));
+        OK(firn_store_flush(store, &err));
+    }
+    firn_table_statistics *stats = stats_of(NULL, false);
+    assert_int_equal(stats->columns[1].smallest.as.i64, -100);
+    assert_int_equal(stats->columns[1].largest.as.i64, 100);
+    assert_memory_equal(stats->columns[2].smallest.as.bytes.data, "a", 1);
+    assert_memory_equal(stats->columns[2].largest.as.bytes.data, "z", 1);
+    assert_int_equal(stats->columns[0].smallest.as.i64, 0);
+    assert_int_equal(stats->columns[0].largest.as.i64, 3);
     firn_release(stats);
     OK(firn_store_close(store, &err));
 }
@@ -318,6 +342,7 @@ main(void)
         cmocka_unit_test(columns_have_what_was_written),
         cmocka_unit_test(large_text_is_bounded_by_whole_characters),
         cmocka_unit_test(rows_are_counted_where_that_is_wanted),
+        cmocka_unit_test(bounds_are_those_of_all_chunks),
         cmocka_unit_test(tombstones_behind_newer_ones_are_no_rows),
         cmocka_unit_test(no_allocation_that_fails_is_overlooked),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
