@@ -236,7 +236,10 @@ bounds_are_those_of_all_chunks(void **state)
     static const char *const texts[] = {"m", "z", "a", "y"};
     make("id i32 primary key, n i64, t text");
     for (int i = 0; i < 4; i++) {
-        const firn_value row[] = {firn_i64(i), firn_i64(i == 1 ? 100 : i == 2 ? -100 : i),
+        const firn_value row[] = {firn_i64(i),
+                                  firn_i64(i == 1   ? 100
+                                           : i == 2 ? -100
+                                                    : i),
                                   firn_text(texts[i])};
         OK(firn_table_insert(table, NULL, row, 3, &err));
         OK(firn_store_flush(store, &err));
