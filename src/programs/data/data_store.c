@@ -100,12 +100,13 @@ firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_sl
     if (path[0] == '\0' || firn_store_open(path, &options, &store, NULL) != FIRN_OK) {
         return;
     }
-    int code = firn_table_list(store, put_name, (void *)&put, NULL);
-    if (code == FIRN_OK && with_keyspaces) {
-        code = firn_keyspace_list(store, put_name, (void *)&put, NULL);
+    bool are_listed = firn_table_list(store, put_name, (void *)&put, NULL) == FIRN_OK;
+    if (are_listed && with_keyspaces) {
+        are_listed = firn_keyspace_list(store, put_name, (void *)&put, NULL) == FIRN_OK;
     }
-    code = firn_store_close(store, NULL);
-    (void)code; /* what is not found is not offered */
+    bool is_closed = firn_store_close(store, NULL) == FIRN_OK;
+    (void)are_listed; /* what is not found is not offered */
+    (void)is_closed;
 }
 
 int

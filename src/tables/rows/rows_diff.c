@@ -297,6 +297,14 @@ show(struct side *side, size_t column_count, firn_slice key, firn_slice tuple, f
     return FIRN_OK;
 }
 
+static uint32_t
+bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static bool
 is_same(const struct firn_cell *a, const struct firn_cell *b)
 {
@@ -307,7 +315,7 @@ is_same(const struct firn_cell *a, const struct firn_cell *b)
     case FIRN_PHYSICAL_NONE:
         return true;
     case FIRN_PHYSICAL_F32:
-        return memcmp(&a->as.f32, &b->as.f32, sizeof a->as.f32) == 0;
+        return bits_of(a->as.f32) == bits_of(b->as.f32);
     case FIRN_PHYSICAL_BYTES:
         return firn_slice_equal(a->as.bytes, b->as.bytes);
     default:

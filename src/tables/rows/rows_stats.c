@@ -375,6 +375,7 @@ firn_rows_stats(struct firn_table *table, const struct firn_rows_stats_options *
     firn_table_index_statistics indexes[FIRN_TABLE_INDEXES_MAX];
     int rc;
     *out = NULL;
+    memset(indexes, 0, sizeof indexes);
     FIRN_TRY(firn_rows_schema(table, options->view, &schema, err));
     gathering.schema = schema;
     FIRN_TRY(begin(&gathering, &arena, err));
