@@ -3,8 +3,8 @@
  * firn/firn.h: the whole public API in C. Reading order:
  * - error.h, types.h, notice.h: what all headers share;
  * - store.h, cursor.h, txn.h, checkpoint.h, key.h, bulk.h: key-value stores, whose users may stop here;
- * - value.h, table.h, scan.h: tables of typed columns, and queries over them; arrow.h, which is not included
- *   here, gives what they return to other libraries;
+ * - value.h, table.h, table_state.h: tables of typed columns;
+ * - scan.h: queries over tables; arrow.h, which is not included here, gives what they return to other libraries;
  * - workspace.h: the states of directory trees;
  * - pack.h: files of immutable objects named by their hashes, without a store;
  * - chkp.h, alxs.h: files of two other systems, chkpt and alopex.
@@ -26,6 +26,7 @@
 #include "scan.h"
 #include "store.h"
 #include "table.h"
+#include "table_state.h"
 #include "txn.h"
 #include "types.h"
 #include "value.h"

@@ -349,6 +349,8 @@ FIRN_API void firn_table_cursor_close(firn_table_cursor *cursor);
  * next call. */
 FIRN_API FIRN_MUST_CHECK int firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out,
                                                     firn_error *err);
+/* When the row that the cursor gave last expires: milliseconds since 1970; 0: never, or there is no row. */
+FIRN_API uint64_t firn_table_cursor_expires_ms(const firn_table_cursor *cursor);
 
 #ifdef __cplusplus
 }

@@ -156,13 +156,19 @@ firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind 
 static int
 refuse(enum firn_api_handle_kind kind, const char *what, firn_error *err)
 {
-    static const char *const names[] = {
-        [FIRN_API_HANDLE_STORE] = "store",       [FIRN_API_HANDLE_KEYSPACE] = "keyspace",
-        [FIRN_API_HANDLE_SNAPSHOT] = "snapshot", [FIRN_API_HANDLE_CURSOR] = "cursor",
-        [FIRN_API_HANDLE_TXN] = "transaction",   [FIRN_API_HANDLE_BATCH] = "batch",
-        [FIRN_API_HANDLE_BULK] = "load",         [FIRN_API_HANDLE_PIN] = "pin",
-        [FIRN_API_HANDLE_TABLE] = "table",       [FIRN_API_HANDLE_TABLE_CURSOR] = "cursor",
-        [FIRN_API_HANDLE_SCAN] = "scan",         [FIRN_API_HANDLE_TABLE_BULK] = "load"};
+    static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "store",
+                                        [FIRN_API_HANDLE_KEYSPACE] = "keyspace",
+                                        [FIRN_API_HANDLE_SNAPSHOT] = "snapshot",
+                                        [FIRN_API_HANDLE_CURSOR] = "cursor",
+                                        [FIRN_API_HANDLE_TXN] = "transaction",
+                                        [FIRN_API_HANDLE_BATCH] = "batch",
+                                        [FIRN_API_HANDLE_BULK] = "load",
+                                        [FIRN_API_HANDLE_PIN] = "pin",
+                                        [FIRN_API_HANDLE_TABLE] = "table",
+                                        [FIRN_API_HANDLE_TABLE_CURSOR] = "cursor",
+                                        [FIRN_API_HANDLE_SCAN] = "scan",
+                                        [FIRN_API_HANDLE_TABLE_BULK] = "load",
+                                        [FIRN_API_HANDLE_TABLE_DIFF] = "comparison"};
     DCHECK((size_t)kind < sizeof names / sizeof names[0]);
     return firn_error_set(err, FIRN_MISUSE, "the handle of a %s %s", names[kind], what);
 }

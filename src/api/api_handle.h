@@ -25,20 +25,27 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_TABLE,
     FIRN_API_HANDLE_TABLE_CURSOR,
     FIRN_API_HANDLE_SCAN,
-    FIRN_API_HANDLE_TABLE_BULK
+    FIRN_API_HANDLE_TABLE_BULK,
+    FIRN_API_HANDLE_TABLE_DIFF
 };
 
 /* FIRN_MISUSE unless this process opened the handle, which is open, or NULL. */
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
-    static const char *const names[] = {
-        [FIRN_API_HANDLE_STORE] = "the store",       [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
-        [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot", [FIRN_API_HANDLE_CURSOR] = "the cursor",
-        [FIRN_API_HANDLE_TXN] = "the transaction",   [FIRN_API_HANDLE_BATCH] = "the batch",
-        [FIRN_API_HANDLE_BULK] = "the load",         [FIRN_API_HANDLE_PIN] = "the pin",
-        [FIRN_API_HANDLE_TABLE] = "the table",       [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
-        [FIRN_API_HANDLE_SCAN] = "the scan",         [FIRN_API_HANDLE_TABLE_BULK] = "the load"};
+    static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "the store",
+                                        [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
+                                        [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot",
+                                        [FIRN_API_HANDLE_CURSOR] = "the cursor",
+                                        [FIRN_API_HANDLE_TXN] = "the transaction",
+                                        [FIRN_API_HANDLE_BATCH] = "the batch",
+                                        [FIRN_API_HANDLE_BULK] = "the load",
+                                        [FIRN_API_HANDLE_PIN] = "the pin",
+                                        [FIRN_API_HANDLE_TABLE] = "the table",
+                                        [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
+                                        [FIRN_API_HANDLE_SCAN] = "the scan",
+                                        [FIRN_API_HANDLE_TABLE_BULK] = "the load",
+                                        [FIRN_API_HANDLE_TABLE_DIFF] = "the comparison"};
     return handle == NULL || api_process_is_own(handle) ? FIRN_OK
                                                         : firn_os_process_refuse(names[kind], err);
 }

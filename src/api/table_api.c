@@ -499,3 +499,11 @@ firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out, firn_err
     firn_api_handle_leave(cursor);
     return rc;
 }
+
+uint64_t
+firn_table_cursor_expires_ms(const firn_table_cursor *cursor)
+{
+    bool is_open = cursor != NULL &&
+                   firn_api_handle_check(cursor, FIRN_API_HANDLE_TABLE_CURSOR, NULL) == FIRN_OK;
+    return is_open ? firn_rows_read_cursor_expires_ms(cursor) : 0;
+}

@@ -86,6 +86,28 @@ A value has candidates of its own, or none; behind "--" no word is an option.
   $ firn __complete -C nowhere restore '' 2>/dev/null
   words
   latest
+
+Tables and keyspaces are those of the store that the line names.
+
+  $ firn db table create c.firn people 'id i64 primary key' && firn db table create c.firn 'odd name' 'id i64 primary key'
+  $ firn db put c.firn users a b
+  $ firn __complete db table show c.firn ''
+  words
+  people
+  $ bash complete firn db table show c.firn p
+  people
+  $ firn __complete db scan c.firn ''
+  words
+  people
+  users
+  $ firn __complete db stats c.firn ''
+  words
+  people
+  $ firn __complete db scan nowhere.firn ''
+  words
+  $ HOME=$PWD firn __complete db stats '~/c.firn' ''
+  words
+  people
   $ firn __complete db keyspaces --j
   words
   --at	list those of the checkpoint REF

@@ -228,5 +228,5 @@ JSON.
   {"error":{"code":"FIRN_NOT_FOUND","message":"app.firn has no keyspace 'nobody'","exit":3}}
   [3]
   $ firn db check app.firn --json
-  {"damage":[],"keyspaces":4,"entries":9,"log_records":2,"damaged":0}
+  {"damage":[],"keyspaces":4,"entries":9,"log_records":2,"tables":0,"rows":0,"index_entries":0,"damaged":0}
   $ firn db check app.firn --quiet

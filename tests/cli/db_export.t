@@ -31,7 +31,7 @@ It stands for the store in what only reads.
   $ firn db check sale.firnx
   2 keyspaces, 3 entries, <n> log records: no damage
   $ firn db check sale.firnx --json
-  {"damage":[],"keyspaces":2,"entries":3,"log_records":3,"damaged":0}
+  {"damage":[],"keyspaces":2,"entries":3,"log_records":3,"tables":0,"rows":0,"index_entries":0,"damaged":0}
   $ firn db dump sale.firnx users
   ada	1815
   grace	1906

@@ -38,7 +38,7 @@ What is dumped in a form is loaded in that form.
   [3]
   $ firn db load app.firn text rows -x -b
   ! firn: db load: --hex and --binary exclude each other
-  ! usage: firn db load [options] STORE KEYSPACE [FILE]
+  ! usage: firn db load [options] STORE [KEYSPACE [FILE]]
   ! help: firn help db load
   [2]
   $ firn db dump app.firn text -b --json 2>/dev/null

@@ -193,13 +193,13 @@ As a checkpoint has it.
   4
   $ firn db put shop.firn users ada 1815
   $ firn db diff shop.firn before
-  ~	goods	rows: 1 added, 0 removed, 0 changed
+  +	goods	11	no, name	9.00	0
   +	users
   +	users	ada	1815
   $ firn db diff shop.firn before --stat
   2 added, 0 removed, 0 changed
   $ firn db diff shop.firn before --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["differences"])'
-  [{'kind': 'table', 'keyspace': 'goods', 'added': 1, 'removed': 0, 'changed': 0}, {'kind': 'keyspace added', 'keyspace': 'users'}, {'kind': 'added', 'keyspace': 'users', 'key': 'ada', 'after': '1815'}]
+  [{'kind': 'added', 'table': 'goods', 'key': {'id': 11}, 'after': {'id': 11, 'name': 'no, name', 'price': 9.0, 'stock': 0}}, {'kind': 'keyspace added', 'keyspace': 'users'}, {'kind': 'added', 'keyspace': 'users', 'key': 'ada', 'after': '1815'}]
   $ firn db table drop shop.firn goods
   $ firn db table list shop.firn
   odd "names
@@ -208,7 +208,10 @@ As a checkpoint has it.
   odd "names
   $ firn db diff shop.firn before
   -	goods
-  ~	goods	rows: 0 added, 4 removed, 0 changed
+  -	goods	1	tea	2.50	2026-01-31
+  -	goods	2	green tea	4.00	\N
+  -	goods	7	mate	1.00	\N
+  -	goods	10	tab\there\\n	\N	\N
   +	users
   +	users	ada	1815
   $ firn db restore shop.firn before
@@ -219,7 +222,7 @@ As a checkpoint has it.
   7
   10
   $ firn db check shop.firn
-  5 keyspaces, 12 entries, <n> log records: no damage
+  5 keyspaces, 12 entries, <n> log records, 2 tables of 5 rows: no damage
   $ firn db stats shop.firn >stats && firn db checkpoints shop.firn >checkpoints; echo $?
   0
   $ firn db export shop.firn before -o shop.firnx && firn db scan shop.firnx goods --columns name --limit 1
@@ -327,10 +330,9 @@ Keyspaces are none.
   ! firn: 'goods' is a table, not a keyspace
   ! hint: firn db table drop STORE TABLE deletes a table
   [2]
-  $ firn db dump shop.firn goods
-  ! firn: 'goods' is a table
-  ! hint: firn db insert, get, del, scan and count work on tables
-  [2]
+  $ firn db dump shop.firn goods | head -n 2
+  firn dump	1
+  table	goods
   $ firn db delrange shop.firn goods --prefix a
   ! firn: 'goods' is a table
   ! hint: firn db insert, get, del, scan and count work on tables

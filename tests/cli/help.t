@@ -253,8 +253,8 @@ Options before the command count too; help wins over mistakes behind it.
     table alter  Change the columns or indexes of a table
     table drop   Delete a table with its rows and indexes
     insert       Insert a row into a table
-    load         Load rows into a keyspace
-    dump         Print a whole keyspace in a form that firn db load reads
+    load         Load rows into a keyspace, or the dump of a store
+    dump         Print a keyspace, a table or a store in a form that firn db load reads
     delrange     Delete all keys in a range
     keyspaces    Print the names of a store's keyspaces
     drop         Delete a keyspace and everything in it

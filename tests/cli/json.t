@@ -200,7 +200,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 db del s.firn nothing a error
   0 db scan s.firn k --limit 1 entries count
   2 db scan f k error
-  0 db check s.firn damage keyspaces entries log_records damaged
+  0 db check s.firn damage keyspaces entries log_records tables rows index_entries damaged
   0 db export s.firn -o s.firnx 
   1 db export s.firn -o s.firnx error
   0 db import s.firnx t.firn checkpoint

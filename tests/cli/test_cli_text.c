@@ -2,12 +2,14 @@
  *
  * cli/test_cli_text.c: how numbers, sizes, times and foreign bytes look; reading numbers.
  */
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -277,10 +279,81 @@ only_plain_decimal_numbers_within_bounds_are_read(void **state)
     assert_false(firn_command_number("99999999999999999999", UINT64_MAX, &value));
 }
 
+/* ---- how wide texts are ---- */
+
+static size_t
+width(const char *text)
+{
+    return firn_term_width_of(firn_str(text));
+}
+
+static void
+a_text_takes_columns(void **state)
+{
+    (void)state;
+    assert_int_equal(width(""), 0);
+    assert_int_equal(width("plain"), 5);
+    assert_int_equal(width("\xC3\xA9\xC3\x9F"), 2);
+    assert_int_equal(width("e\xCC\x81"), 1);                            /* a combining accent */
+    assert_int_equal(width("\xE6\xBC\xA2\xE5\xAD\x97"), 4);             /* ideographs */
+    assert_int_equal(width("\xED\x95\x9C\xEA\xB8\x80"), 4);             /* Hangul */
+    assert_int_equal(width("\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB"), 2); /* of parts */
+    assert_int_equal(width("\xF0\x9F\x98\x80"), 2);
+    assert_int_equal(width("\xE2\x9D\xA4\xEF\xB8\x8F"), 1); /* a heart, and how to draw it */
+    assert_int_equal(width("\xEF\xBC\xA1"), 2);             /* a full-width letter */
+    assert_int_equal(width("\xE2\x80\x8B"), 0);             /* a space of no width */
+    assert_int_equal(width("\xC2\xAD"), 1);
+    assert_int_equal(width("\xF0\xA0\x80\x80"), 2); /* the first ideograph of plane 2 */
+    assert_int_equal(width("\xFF\xC3"), 2);         /* no UTF-8 */
+}
+
+/* Beside the C library's table, which is of another version of Unicode: nearly all points agree. */
+static void
+widths_are_those_of_the_c_library(void **state)
+{
+    (void)state;
+    unsigned compared = 0;
+    unsigned others = 0;
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
+        skip();
+    }
+    for (uint32_t point = 0xA0; point < 0x110000; point++) {
+        int wanted = point >= 0xD800 && point < 0xE000 ? -1 : wcwidth((wchar_t)point);
+        char text[5] = "";
+        mbstate_t shift = {0};
+        if (wanted >= 0 && wcrtomb(text, (wchar_t)point, &shift) != (size_t)-1) {
+            compared++;
+            others += width(text) != (size_t)wanted;
+        }
+    }
+    assert_true(compared > 100000);
+    print_message("count: %u widths compared, %u others\n", compared, others);
+    assert_true(others < compared / 200);
+}
+
+static void
+a_text_is_cut_by_its_columns(void **state)
+{
+    (void)state;
+    const char *text = "\xE6\xBC\xA2\xE5\xAD\x97\xE6\xBC\xA2"; /* six columns */
+    escaped_size = 0;
+    firn_term_text_cut(firn_str(text), 6, collect);
+    assert_string_equal(escaped, text);
+    escaped_size = 0;
+    firn_term_text_cut(firn_str(text), 5, collect);
+    assert_string_equal(escaped, "\xE6\xBC\xA2\xE5\xAD\x97\xE2\x80\xA6");
+    escaped_size = 0;
+    firn_term_text_cut(firn_str(text), 4, collect);
+    assert_string_equal(escaped, "\xE6\xBC\xA2\xE2\x80\xA6");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_text_takes_columns),
+        cmocka_unit_test(widths_are_those_of_the_c_library),
+        cmocka_unit_test(a_text_is_cut_by_its_columns),
         cmocka_unit_test(printable_text_stays_as_it_is),
         cmocka_unit_test(a_text_is_cut_after_whole_characters_of_its_first_line),
         cmocka_unit_test(control_characters_and_broken_utf8_are_escaped),

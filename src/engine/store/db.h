@@ -108,6 +108,13 @@ FIRN_MUST_CHECK int firn_db_maintain_compact_range(const struct firn_db_keyspace
                                                    const struct firn_lsm_range *range,
                                                    struct firn_storefile_progress *progress,
                                                    firn_error *err);
+/* Calls visit with the memtables and runs of a keyspace that a view (NULL: now) may see something of: see
+ * firn_lsm_tree_visit_parts. */
+struct firn_lsm_part;
+FIRN_MUST_CHECK int firn_db_stats_visit_parts(
+    const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+    int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
+    firn_error *err);
 FIRN_MUST_CHECK int firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err);
 /* Appends one JSON object. */
 FIRN_MUST_CHECK int firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out,
@@ -166,6 +173,9 @@ const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
  * are read as they are now. */
 FIRN_MUST_CHECK int firn_db_view_open(struct firn_db *db, struct firn_db_view **out,
                                       firn_error *err);
+/* Another view of what an open one sees. */
+FIRN_MUST_CHECK int firn_db_view_open_copy(const struct firn_db_view *from,
+                                           struct firn_db_view **out, firn_error *err);
 void firn_db_view_close(struct firn_db_view *view);
 FIRN_MUST_CHECK int firn_db_view_keyspace_list(struct firn_db_view *view,
                                                int (*visit)(void *ctx, const char *name), void *ctx,
@@ -467,6 +477,25 @@ struct firn_db_diff_visitor {
     void *ctx;
     struct firn_storefile_progress *progress; /* NULL: nobody is told */
 };
+/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: nothing is there. Values that
+ * have expired by the opening are on neither side. One thread. */
+struct firn_db_diff_side {
+    struct firn_db_view *view;
+    struct firn_db_keyspace *keyspace;
+};
+struct firn_db_diff_walk;
+/* progress (NULL: nobody is told) is borrowed, too. FIRN_INVALID for a view of another store. */
+FIRN_MUST_CHECK int firn_db_diff_walk_open(struct firn_db *db,
+                                           const struct firn_db_diff_side *before,
+                                           const struct firn_db_diff_side *after,
+                                           struct firn_storefile_progress *progress,
+                                           struct firn_db_diff_walk **out, firn_error *err);
+/* The next key that is not the same in both, borrowed until the next call; false: there is none. */
+FIRN_MUST_CHECK int firn_db_diff_walk_next(struct firn_db_diff_walk *walk,
+                                           struct firn_db_diff_key *out, bool *out_found,
+                                           firn_error *err);
+/* Before the views are closed. NULL is fine. */
+void firn_db_diff_walk_close(struct firn_db_diff_walk *walk);
 /* before and after are references; NULL is the present state. Any thread. */
 FIRN_MUST_CHECK int firn_db_diff(struct firn_db *db, const char *before, const char *after,
                                  const struct firn_db_diff_visitor *visitor, firn_error *err);

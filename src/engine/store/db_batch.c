@@ -572,15 +572,18 @@ firn_db_batch_put(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace
     return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
+uint64_t
+firn_db_batch_end_ms(struct firn_db *db, uint64_t ttl_ms)
+{
+    uint64_t expires_ms;
+    return firn_add_u64(firn_db_get_time_ms(db), ttl_ms, &expires_ms) ? expires_ms : UINT64_MAX;
+}
+
 int
-firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value, uint64_t ttl_ms,
-                              struct firn_buf *out, firn_error *err)
+firn_db_batch_encode_until(firn_slice value, uint64_t expires_ms, struct firn_buf *out,
+                           firn_error *err)
 {
     uint8_t head[FIRN_ENTRY_EXPIRING_HEAD_SIZE];
-    uint64_t expires_ms;
-    if (!firn_add_u64(firn_db_get_time_ms(db), ttl_ms, &expires_ms)) {
-        expires_ms = UINT64_MAX;
-    }
     firn_store_le64(head, expires_ms);
     if (value.size > FIRN_VALUE_SIZE_MAX - sizeof head) {
         return refuse_size("value that expires", value.size, FIRN_VALUE_SIZE_MAX - sizeof head,
@@ -591,6 +594,13 @@ firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value, uint64_t ttl
                    firn_buf_append_slice(out, value) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "a batch");
+}
+
+int
+firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value, uint64_t ttl_ms,
+                              struct firn_buf *out, firn_error *err)
+{
+    return firn_db_batch_encode_until(value, firn_db_batch_end_ms(db, ttl_ms), out, err);
 }
 
 int

@@ -19,6 +19,7 @@
  * Memory: the names, and what lsm_diff.c takes.
  */
 #include "base/check.h"
+#include "base/mem.h"
 #include "store/db_internal.h"
 
 #include "base/slice.h"
@@ -78,49 +79,65 @@ name_at(const struct side *side, size_t at)
 
 /* ---- one keyspace ---- */
 
-/* What a view has under a name; *out->tree is NULL where it has none. */
+/* What a view has of a keyspace; *out->tree is NULL where it has nothing. */
 static int
-find_side(const struct comparison *comparison, const struct side *side, const char *name,
-          struct firn_lsm_diff_side *out, firn_error *err)
+side_of(const struct firn_db_diff_side *side, uint64_t time_ms, struct firn_lsm_diff_side *out,
+        firn_error *err)
 {
-    struct firn_db_keyspace *keyspace;
-    struct firn_db_tree *tree;
+    struct firn_db_tree *tree = NULL;
     const struct firn_db_view_node *node = &side->view->node;
-    *out = (struct firn_lsm_diff_side){.view = &node->view, .time_ms = comparison->time_ms};
-    int rc = firn_db_view_keyspace_open(side->view, name, &keyspace, err);
-    if (rc == FIRN_NOT_FOUND) {
+    *out = (struct firn_lsm_diff_side){.view = &node->view, .time_ms = time_ms};
+    if (side->keyspace == NULL) {
         return FIRN_OK;
     }
-    if (rc == FIRN_OK) {
-        rc = firn_db_get_tree(keyspace, node->image, &node->view, &tree, err);
-    }
+    int rc = firn_db_get_tree(side->keyspace, node->image, &node->view, &tree, err);
     if (rc == FIRN_OK && tree != NULL) {
         out->tree = tree->lsm_tree;
     }
     return rc;
 }
 
+static struct firn_db_diff_key
+key_of(const struct firn_lsm_difference *found)
+{
+    DCHECK(found->is_before || found->is_after);
+    return (struct firn_db_diff_key){.key = found->key,
+                                     .is_before = found->is_before,
+                                     .is_after = found->is_after,
+                                     .before = found->before,
+                                     .after = found->after};
+}
+
+/* The keyspace that a view has under a name; NULL where it has none. */
+static int
+find_keyspace(const struct side *side, const char *name, struct firn_db_diff_side *out,
+              firn_error *err)
+{
+    *out = (struct firn_db_diff_side){.view = side->view};
+    int rc = firn_db_view_keyspace_open(side->view, name, &out->keyspace, err);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 static int
 compare_keyspace(const struct comparison *comparison, const char *name, firn_error *err)
 {
     const struct firn_db_diff_visitor *visitor = comparison->visitor;
+    struct firn_db_diff_side found_before;
+    struct firn_db_diff_side found_after;
     struct firn_lsm_diff_side before;
     struct firn_lsm_diff_side after;
     struct firn_lsm_diff *diff = NULL;
     struct firn_lsm_difference found;
     bool is_found = true;
     int rc;
-    FIRN_TRY(find_side(comparison, &comparison->before, name, &before, err));
-    FIRN_TRY(find_side(comparison, &comparison->after, name, &after, err));
+    FIRN_TRY(find_keyspace(&comparison->before, name, &found_before, err));
+    FIRN_TRY(find_keyspace(&comparison->after, name, &found_after, err));
+    FIRN_TRY(side_of(&found_before, comparison->time_ms, &before, err));
+    FIRN_TRY(side_of(&found_after, comparison->time_ms, &after, err));
     FIRN_TRY(firn_lsm_diff_create(&before, &after, comparison->step, &diff, err));
     FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
     while (is_found) {
-        DCHECK(found.is_before || found.is_after);
-        const struct firn_db_diff_key key = {.key = found.key,
-                                             .is_before = found.is_before,
-                                             .is_after = found.is_after,
-                                             .before = found.before,
-                                             .after = found.after};
+        const struct firn_db_diff_key key = key_of(&found);
         FIRN_TRY(visitor->visit(visitor->ctx, name, &key));
         FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
     }
@@ -199,4 +216,61 @@ out:
     close_side(&comparison.after);
     firn_db_jobs_wake_collection(db);
     return rc;
+}
+
+/* ---- one keyspace, at the caller's pace ---- */
+
+struct firn_db_diff_walk {
+    struct firn_lsm_diff *diff;
+    const struct firn_step *step;
+};
+
+int
+firn_db_diff_walk_open(struct firn_db *db, const struct firn_db_diff_side *before,
+                       const struct firn_db_diff_side *after,
+                       struct firn_storefile_progress *progress, struct firn_db_diff_walk **out,
+                       firn_error *err)
+{
+    uint64_t time_ms = firn_db_get_time_ms(db);
+    struct firn_db_diff_walk *walk = firn_alloc_zeroed(sizeof *walk);
+    struct firn_lsm_diff_side sides[2];
+    int rc;
+    *out = NULL;
+    if (walk == NULL) {
+        return firn_error_no_memory(err, "a comparison");
+    }
+    if (before->view->db != db || after->view->db != db) {
+        rc = firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        goto out;
+    }
+    FIRN_TRY(side_of(before, time_ms, &sides[0], err));
+    FIRN_TRY(side_of(after, time_ms, &sides[1], err));
+    FIRN_TRY(firn_storefile_progress_begin_steps(progress, "read", 0, 0, &walk->step, err));
+    FIRN_TRY(firn_lsm_diff_create(&sides[0], &sides[1], walk->step, &walk->diff, err));
+    *out = walk;
+    walk = NULL;
+out:
+    firn_db_diff_walk_close(walk);
+    return rc;
+}
+
+int
+firn_db_diff_walk_next(struct firn_db_diff_walk *walk, struct firn_db_diff_key *out,
+                       bool *out_found, firn_error *err)
+{
+    struct firn_lsm_difference found;
+    int rc = firn_lsm_diff_next(walk->diff, &found, out_found, err);
+    if (rc == FIRN_OK && *out_found) {
+        *out = key_of(&found);
+    }
+    return rc;
+}
+
+void
+firn_db_diff_walk_close(struct firn_db_diff_walk *walk)
+{
+    if (walk != NULL) {
+        firn_lsm_diff_destroy(walk->diff);
+        firn_free(walk);
+    }
 }

@@ -683,7 +683,11 @@ FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspa
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
-/* What is stored of a value that is gone ttl_ms from now, in place of out's contents. */
+/* When a value is gone that has ttl_ms to live from now on. */
+uint64_t firn_db_batch_end_ms(struct firn_db *db, uint64_t ttl_ms);
+/* What is stored of a value that is gone at a moment, in place of out's contents; or ttl_ms from now. */
+FIRN_MUST_CHECK int firn_db_batch_encode_until(firn_slice value, uint64_t expires_ms,
+                                               struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value,
                                                   uint64_t ttl_ms, struct firn_buf *out,
                                                   firn_error *err);

@@ -421,6 +421,31 @@ out:
 }
 
 int
+firn_db_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                          int (*visit)(void *ctx, const struct firn_lsm_part *part,
+                                       firn_error *err),
+                          void *ctx, firn_error *err)
+{
+    struct firn_db_view *own = NULL;
+    struct firn_db_tree *tree;
+    int rc;
+    if (view != NULL && view->db != keyspace->db) {
+        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+    }
+    if (view == NULL) {
+        FIRN_TRY(firn_db_view_open(keyspace->db, &own, err));
+        view = own;
+    }
+    FIRN_TRY(firn_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
+    if (tree != NULL) {
+        FIRN_TRY(firn_lsm_tree_visit_parts(tree->lsm_tree, &view->node.view, visit, ctx, err));
+    }
+out:
+    firn_db_view_close(own);
+    return rc;
+}
+
+int
 firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out, firn_error *err)
 {
     int rc = append_levels(stats, out);

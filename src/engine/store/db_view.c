@@ -421,6 +421,21 @@ firn_db_view_open(struct firn_db *db, struct firn_db_view **out, firn_error *err
 }
 
 int
+firn_db_view_open_copy(const struct firn_db_view *from, struct firn_db_view **out, firn_error *err)
+{
+    struct firn_db_view *view = firn_alloc_zeroed(sizeof *view);
+    *out = view;
+    if (view == NULL) {
+        return firn_error_no_memory(err, "a view");
+    }
+    firn_os_process_init_mark(&view->mark);
+    view->db = from->db;
+    view->node.destroy = destroy;
+    firn_db_view_register_at(from->db, &view->node, NULL, &from->node, false);
+    return FIRN_OK;
+}
+
+int
 firn_db_view_open_checkpoint(struct firn_db *db, const uint8_t id[FIRN_HISTORY_ID_SIZE],
                              struct firn_db_view **out, firn_error *err)
 {

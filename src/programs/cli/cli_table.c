@@ -99,4 +99,5 @@ const struct firn_command_program firn_cli_table = {
     .exit_codes = exit_codes,
     .environment = environment,
     .references = firn_dir_tag_references,
+    .tables = firn_data_store_names,
 };

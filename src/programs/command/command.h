@@ -85,6 +85,8 @@ struct firn_command_program {
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
      * completions offer. Asks nobody, and says nothing of what goes wrong. */
     void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));
+    /* The same for each table, and if wanted each keyspace, of the store at `path`. */
+    void (*tables)(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 };
 
 enum { FIRN_COMMAND_KEEP_SIZE = 256 };

@@ -11,7 +11,7 @@
  * The line is read as command.c reads it, but mistakes in it are passed over. What can follow: a command,
  * inside a group a second word, options behind a dash, and for an argument or a value what its name in
  * the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that --workspace
- * and --store on the line name. The shell has not expanded its words yet; of what it would do only a
+ * and --store on the line name; TABLE and KEYSPACE are those of the store that the first argument names. The shell has not expanded its words yet; of what it would do only a
  * leading ~ is done here. The place of the words that a "=" divides in bash is looked after, too.
  */
 #include "command/command_internal.h"
@@ -98,7 +98,15 @@ static const char fish_script[] =
 /* ---- the line so far ---- */
 
 /* What can stand for an argument or an option's value, as its name in the table says. */
-enum kind { KIND_OTHER, KIND_REF, KIND_FILE, KIND_DIRECTORY, KIND_COMMAND };
+enum kind {
+    KIND_OTHER,
+    KIND_REF,
+    KIND_FILE,
+    KIND_DIRECTORY,
+    KIND_COMMAND,
+    KIND_TABLE,
+    KIND_KEYSPACE /* or a table */
+};
 
 /* cli has the group and the command once they are known, and which workspace is meant. */
 struct typed {
@@ -106,9 +114,10 @@ struct typed {
     const char *first;                         /* word of a member's name of two; NULL: none */
     const struct firn_command_option *pending; /* its value is the next word; NULL: none */
     size_t argument_count;
-    bool has_dashes; /* behind a "--" no word is an option */
-    bool is_unknown; /* the command is none of firn's */
-    char *store;     /* owned; cli's store_path */
+    bool has_dashes;      /* behind a "--" no word is an option */
+    bool is_unknown;      /* the command is none of firn's */
+    char *store;          /* owned; cli's store_path */
+    const char *argument; /* the first one; NULL: there is none yet */
 };
 
 static enum kind
@@ -120,7 +129,7 @@ kind_of(const char *name, size_t size)
     } kinds[] = {
         {"REF", KIND_REF},         {"PATH", KIND_FILE},       {"FILE", KIND_FILE},
         {"DIR", KIND_DIRECTORY},   {"STORE", KIND_DIRECTORY}, {"FOLDER", KIND_DIRECTORY},
-        {"COMMAND", KIND_COMMAND},
+        {"COMMAND", KIND_COMMAND}, {"TABLE", KIND_TABLE},     {"KEYSPACE", KIND_KEYSPACE},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, name, size) == 0) {
@@ -168,18 +177,28 @@ each_option(const struct firn_cli *cli,
     }
 }
 
-/* Notes the value of an option that says which workspace is meant. */
-static void
-take_value(struct typed *typed, const struct firn_command_option *option, const char *value)
+/* A path as the shell would expand it; NULL: memory is out. The caller frees it. */
+static char *
+expand(const char *value)
 {
     const char *home = getenv("HOME");
     bool is_home = home != NULL && value[0] == '~' && (value[1] == '/' || value[1] == '\0');
     size_t size = (is_home ? strlen(home) : 0) + strlen(value) + 1;
     char *expanded = malloc(size);
+    if (expanded != NULL) {
+        (void)snprintf(expanded, size, "%s%s", is_home ? home : "", value + is_home);
+    }
+    return expanded;
+}
+
+/* Notes the value of an option that says which workspace is meant. */
+static void
+take_value(struct typed *typed, const struct firn_command_option *option, const char *value)
+{
+    char *expanded = expand(value);
     if (expanded == NULL) {
         return;
     }
-    (void)snprintf(expanded, size, "%s%s", is_home ? home : "", value + is_home);
     if (strcmp(option->name, "workspace") == 0) {
         (void)firn_command_take_directory(typed->cli, expanded);
     } else if (strcmp(option->name, "store") == 0) {
@@ -258,7 +277,7 @@ take_word(struct typed *typed, const char *word)
     } else if (word[0] == '-' && word[1] != '\0' && !typed->has_dashes) {
         take_option(typed, word);
     } else if (typed->cli->command != NULL || typed->is_unknown) {
-        typed->argument_count++;
+        typed->argument = typed->argument_count++ == 0 ? word : typed->argument;
     } else {
         take_name(typed, word);
     }
@@ -316,9 +335,22 @@ print_reference(firn_slice reference)
     }
 }
 
+/* Of the store that the first argument names. */
 static void
-print_kind(struct firn_cli *cli, enum kind kind)
+print_tables(const struct typed *typed, bool with_keyspaces)
 {
+    char *path = typed->argument != NULL ? expand(typed->argument) : NULL;
+    firn_term_out_text("words\n");
+    if (path != NULL) {
+        typed->cli->program->tables(path, with_keyspaces, print_reference);
+    }
+    free(path);
+}
+
+static void
+print_kind(const struct typed *typed, enum kind kind)
+{
+    struct firn_cli *cli = typed->cli;
     switch (kind) {
     case KIND_REF:
         firn_term_out_text("words\nlatest\n");
@@ -334,6 +366,10 @@ print_kind(struct firn_cli *cli, enum kind kind)
         break;
     case KIND_COMMAND:
         print_commands(cli->program->commands, NULL);
+        break;
+    case KIND_TABLE:
+    case KIND_KEYSPACE:
+        print_tables(typed, kind == KIND_KEYSPACE);
         break;
     case KIND_OTHER:
         break;
@@ -365,12 +401,12 @@ firn_command_completion_answer(struct firn_cli *cli, int count, char *const *wor
         take_word(&typed, words[i]);
     }
     if (typed.pending != NULL) {
-        print_kind(cli, kind_of(typed.pending->value, strlen(typed.pending->value)));
+        print_kind(&typed, kind_of(typed.pending->value, strlen(typed.pending->value)));
     } else if (words[count - 1][0] == '-' && !typed.has_dashes && !typed.is_unknown) {
         firn_term_out_text("words\n");
         each_option(cli, print_option, NULL);
     } else if (cli->command != NULL) {
-        print_kind(cli, next_argument(&typed));
+        print_kind(&typed, next_argument(&typed));
     } else if (!typed.is_unknown) {
         print_commands(cli->group != NULL ? cli->group->members : cli->program->commands,
                        typed.first);

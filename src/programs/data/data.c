@@ -437,78 +437,6 @@ run_count(struct firn_cli *cli)
     return scan_or_count(cli, true);
 }
 
-static void
-on_damage(void *ctx, const firn_notice *notice)
-{
-    firn_command_report_damage(ctx, notice->text);
-}
-
-/* Returns a code of the library. */
-static int
-check_store(struct firn_cli *cli, firn_store *store, firn_store_check_result *report,
-            firn_error *err)
-{
-    struct firn_task_notices notices;
-    firn_store_check_options options = FIRN_STORE_CHECK_OPTIONS_INIT;
-    firn_task_notices_init(&notices, cli);
-    options.callbacks = firn_task_notices_callbacks(&notices);
-    options.callbacks.on_notice = on_damage;
-    int code = firn_store_check(store, &options, report, err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
-    return code;
-}
-
-static void
-show_report(struct firn_cli *cli, const firn_store_check_result *report)
-{
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_u64("keyspaces", report->keyspaces);
-    firn_term_json_u64("entries", report->entries);
-    firn_term_json_u64("log_records", report->log_records);
-    firn_term_json_u64("damaged", report->damaged_count);
-    if (!cli->quiet) {
-        firn_term_out_format("%s %s, ", firn_term_text_number(report->keyspaces, number),
-                             firn_term_text_plural(report->keyspaces, "keyspace", "keyspaces"));
-        firn_term_out_format("%s %s, ", firn_term_text_number(report->entries, number),
-                             firn_term_text_plural(report->entries, "entry", "entries"));
-        firn_term_out_format("%s log %s: ", firn_term_text_number(report->log_records, number),
-                             firn_term_text_plural(report->log_records, "record", "records"));
-        if (report->damaged_count == 0) {
-            firn_term_out_text("no damage\n");
-        } else {
-            firn_term_out_format("%s damaged\n",
-                                 firn_term_text_number(report->damaged_count, number));
-        }
-    }
-}
-
-static int
-run_check(struct firn_cli *cli)
-{
-    firn_error err;
-    firn_store *store = NULL;
-    firn_store_check_result report;
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code != FIRN_EXIT_OK) {
-        return exit_code;
-    }
-    memset(&report, 0, sizeof(report));
-    report.size = sizeof(report);
-    firn_term_json_array("damage");
-    int code = check_store(cli, store, &report, &err);
-    firn_term_json_unwind();
-    if (code == FIRN_OK || code == FIRN_CORRUPT) {
-        show_report(cli, &report);
-    }
-    if (code != FIRN_OK) {
-        const char *hint =
-            code == FIRN_CORRUPT ? firn_data_store_damage_hint(cli->arguments[0]) : NULL;
-        exit_code = firn_command_report_failure(cli, &err, hint);
-    }
-    return firn_data_store_close(cli, store, exit_code);
-}
-
 static const struct firn_command_option hex_options[] = {
     {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
     {NULL, 0, NULL, NULL},
@@ -654,15 +582,6 @@ static const struct firn_command count = {
     .run = run_count,
 };
 
-static const struct firn_command check = {
-    .name = "check",
-    .summary = "Read and verify all of a store",
-    .arguments = "STORE",
-    .help = "Each damaged item is named with its file and offset, and the exit code is 5.\n"
-            "Nothing is changed.",
-    .run = run_check,
-};
-
 static const struct firn_command *const members[] = {&put,
                                                      &get,
                                                      &del,
@@ -692,7 +611,7 @@ static const struct firn_command *const members[] = {&put,
                                                      &firn_data_stats_flush,
                                                      &firn_data_stats_compact,
                                                      &firn_data_stats,
-                                                     &check,
+                                                     &firn_data_check,
                                                      &firn_dir_repair_db,
                                                      &firn_data_destroy,
                                                      NULL};

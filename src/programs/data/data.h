@@ -26,6 +26,10 @@ int firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_
  * command's exit code, which was exit_code so far. */
 int firn_data_store_close(struct firn_cli *cli, firn_store *store, int exit_code);
 
+/* Calls put with the name of each table of the store at `path`, and if wanted of each keyspace, for completions. Waits
+ * for nobody, and says nothing of what goes wrong. */
+void firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
+
 /* What to do about a damaged store; NULL for what is none, but a file that holds one. */
 const char *firn_data_store_damage_hint(const char *path);
 

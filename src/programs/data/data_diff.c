@@ -7,8 +7,8 @@
  * db scan escapes. A key whose value changed has two rows, the old one first, as lines have in a
  * diff of text.
  *
- * Keys and values of a table's rows are firn's own encoding and are not shown: a table has one row, with how many rows
- * of it differ. Which names are those of tables is asked on both sides.
+ * Keys and values of a table's rows are firn's own encoding: where a table differs, its rows are compared by
+ * themselves (data_table_diff.c). Which names are those of tables is asked on both sides.
  */
 #include "data/data_internal.h"
 
@@ -17,10 +17,11 @@
 
 struct printing {
     struct firn_cli *cli;
+    firn_store *store;
     struct firn_data_bytes tables; /* names, each with its NUL */
-    const char *table; /* of the rows that are being counted, in tables; NULL: none are */
-    uint64_t rows[FIRN_STORE_DIFFERENCE_CHANGED + 1]; /* by kind */
-    bool has_no_memory;
+    const char *table;             /* whose rows were compared last, in tables; NULL: none were */
+    struct firn_data_table_diff rows;
+    int exit_code; /* of a failure that was reported already */
     bool counts_only;
     struct firn_data_bytes_look look;
     uint64_t added;
@@ -103,8 +104,8 @@ keep_table(void *ctx, const char *name)
     struct printing *printing = ctx;
     struct firn_data_bytes *tables = &printing->tables;
     size_t size = strlen(name) + 1;
-    if (firn_data_bytes_reserve(printing->cli, tables, size) != FIRN_EXIT_OK) {
-        printing->has_no_memory = true;
+    printing->exit_code = firn_data_bytes_reserve(printing->cli, tables, size);
+    if (printing->exit_code != FIRN_EXIT_OK) {
         return FIRN_NO_MEMORY;
     }
     memcpy(tables->data + tables->size, name, size);
@@ -112,19 +113,14 @@ keep_table(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-/* Notes the tables of one side. reference NULL: the present state. Returns a code of the library. */
+/* Opens one side and notes its tables. reference NULL: the present state. Returns a code of the library. */
 static int
-keep_tables(firn_store *store, const char *reference, struct printing *printing, firn_error *err)
+open_side(struct printing *printing, const char *reference, firn_snapshot **out, firn_error *err)
 {
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
-    firn_snapshot *view = NULL;
     options.checkpoint = reference;
-    int code = firn_snapshot_open(store, &options, &view, err);
-    if (code == FIRN_OK) {
-        code = firn_snapshot_table_list(view, keep_table, printing, err);
-    }
-    firn_snapshot_close(view);
-    return code;
+    int code = firn_snapshot_open(printing->store, &options, out, err);
+    return code == FIRN_OK ? firn_snapshot_table_list(*out, keep_table, printing, err) : code;
 }
 
 /* NULL where the name is none of a table. */
@@ -139,49 +135,18 @@ find_table(const struct printing *printing, const char *name)
     return at != end ? at : NULL;
 }
 
-/* Prints what was counted of a table, if there is one. */
-static void
-end_table(struct printing *printing)
-{
-    uint64_t added = printing->rows[FIRN_STORE_DIFFERENCE_ADDED];
-    uint64_t removed = printing->rows[FIRN_STORE_DIFFERENCE_REMOVED];
-    uint64_t changed = printing->rows[FIRN_STORE_DIFFERENCE_CHANGED];
-    if (printing->table == NULL) {
-        return;
-    }
-    if (!printing->counts_only) {
-        firn_term_json_object(NULL);
-        firn_term_json_string("kind", "table");
-        firn_term_json_string("keyspace", printing->table);
-        firn_term_json_u64("added", added);
-        firn_term_json_u64("removed", removed);
-        firn_term_json_u64("changed", changed);
-        firn_term_json_end();
-        firn_term_out_text("~\t");
-        firn_term_text_escape(firn_str(printing->table), firn_term_out_write);
-        firn_term_out_format("\trows: %llu added, %llu removed, %llu changed\n",
-                             (unsigned long long)added, (unsigned long long)removed,
-                             (unsigned long long)changed);
-    }
-    printing->table = NULL;
-    memset(printing->rows, 0, sizeof(printing->rows));
-}
-
-/* Whether the difference is one of a table's rows, which is counted. */
+/* Compares the rows of the table that the difference is of, the first time; false: it is of no table. */
 static bool
-count_row(struct printing *printing, const firn_store_difference *difference)
+compare_rows(struct printing *printing, const firn_store_difference *difference)
 {
     bool has_key = difference->kind <= FIRN_STORE_DIFFERENCE_CHANGED;
     const char *table = has_key ? find_table(printing, difference->keyspace) : NULL;
-    if (printing->table != NULL && printing->table != table) {
-        end_table(printing);
+    if (table != NULL && table != printing->table) {
+        printing->table = table;
+        printing->exit_code =
+            firn_data_table_diff(printing->cli, printing->store, table, &printing->rows);
     }
-    if (table == NULL) {
-        return false;
-    }
-    printing->table = table;
-    printing->rows[difference->kind]++;
-    return true;
+    return table != NULL;
 }
 
 static int
@@ -189,11 +154,13 @@ visit(void *ctx, const firn_store_difference *difference)
 {
     struct printing *printing = ctx;
     firn_error ended;
-    bool is_counted = count_row(printing, difference);
+    if (compare_rows(printing, difference)) {
+        return printing->exit_code == FIRN_EXIT_OK ? firn_command_go_on(&ended) : FIRN_CANCELLED;
+    }
     printing->added += difference->kind == FIRN_STORE_DIFFERENCE_ADDED;
     printing->removed += difference->kind == FIRN_STORE_DIFFERENCE_REMOVED;
     printing->changed += difference->kind == FIRN_STORE_DIFFERENCE_CHANGED;
-    if (is_counted || printing->counts_only) {
+    if (printing->counts_only) {
         return firn_command_go_on(&ended);
     }
     if (printing->cli->json) {
@@ -210,19 +177,22 @@ static void
 print_counts(const struct printing *printing)
 {
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_u64("added", printing->added);
-    firn_term_json_u64("removed", printing->removed);
-    firn_term_json_u64("changed", printing->changed);
+    uint64_t added = printing->added + printing->rows.added;
+    uint64_t removed = printing->removed + printing->rows.removed;
+    uint64_t changed = printing->changed + printing->rows.changed;
+    firn_term_json_u64("added", added);
+    firn_term_json_u64("removed", removed);
+    firn_term_json_u64("changed", changed);
     if (printing->counts_only) {
-        firn_term_out_format("%s added, ", firn_term_text_number(printing->added, number));
-        firn_term_out_format("%s removed, ", firn_term_text_number(printing->removed, number));
-        firn_term_out_format("%s changed\n", firn_term_text_number(printing->changed, number));
+        firn_term_out_format("%s added, ", firn_term_text_number(added, number));
+        firn_term_out_format("%s removed, ", firn_term_text_number(removed, number));
+        firn_term_out_format("%s changed\n", firn_term_text_number(changed, number));
     }
 }
 
 /* Returns a code of the library. */
 static int
-compare(struct firn_cli *cli, firn_store *store, struct printing *printing, firn_error *err)
+compare(struct firn_cli *cli, struct printing *printing, firn_error *err)
 {
     struct firn_task_notices notices;
     firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
@@ -230,16 +200,18 @@ compare(struct firn_cli *cli, firn_store *store, struct printing *printing, firn
     firn_task_notices_init(&notices, cli);
     options.keyspace = firn_command_value(cli, "keyspace");
     options.callbacks = firn_task_notices_callbacks(&notices);
-    int code = keep_tables(store, cli->arguments[1], printing, err);
+    int code = open_side(printing, cli->arguments[1], &printing->rows.before, err);
     if (code == FIRN_OK) {
-        code = keep_tables(store, after, printing, err);
+        code = open_side(printing, after, &printing->rows.after, err);
     }
     if (code == FIRN_OK) {
-        code = firn_store_diff(store, cli->arguments[1], after, &options, visit, printing, err);
-        end_table(printing);
+        code = firn_store_diff(printing->store, cli->arguments[1], after, &options, visit, printing,
+                               err);
     }
     firn_term_meter_clear();
     firn_task_notices_deinit(&notices);
+    firn_snapshot_close(printing->rows.before);
+    firn_snapshot_close(printing->rows.after);
     if (code == FIRN_CANCELLED) {
         (void)firn_command_go_on(err);
     }
@@ -252,6 +224,8 @@ run_diff(struct firn_cli *cli)
     firn_error err;
     firn_store *store = NULL;
     struct printing printing = {.cli = cli, .counts_only = firn_command_has(cli, "stat")};
+    printing.rows.counts_only = printing.counts_only;
+    printing.rows.keys_only = firn_command_has(cli, "keys");
     printing.look.keys_only = firn_command_has(cli, "keys");
     printing.look.is_hex = firn_command_has(cli, "hex");
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
@@ -259,11 +233,12 @@ run_diff(struct firn_cli *cli)
         return exit_code;
     }
     firn_term_json_array("differences");
-    int code = compare(cli, store, &printing, &err);
+    printing.store = store;
+    int code = compare(cli, &printing, &err);
     firn_term_json_unwind();
     firn_data_bytes_deinit(&printing.tables);
-    if (printing.has_no_memory) {
-        exit_code = FIRN_EXIT_FAILED; /* told where it happened */
+    if (printing.exit_code != FIRN_EXIT_OK) {
+        exit_code = printing.exit_code; /* told where it happened */
     } else if (code == FIRN_OK) {
         print_counts(&printing);
     } else {
@@ -287,8 +262,12 @@ const struct firn_command firn_data_diff = {
     .help = "Compares the first REF with the second or, if only one is given, with the\n"
             "present state. Prints one row for each difference: + or -, keyspace, key and\n"
             "value, separated by tabs and escaped as by firn db scan. A changed value is a -\n"
-            "row and a + row. A keyspace that only one of them has is a row too. Of a table,\n"
-            "only how many rows differ is printed: ~, the table, and the numbers.",
+            "row and a + row. A keyspace or table that only one of them has is a row too.\n"
+            "\n"
+            "A row of a table that only one of them has is printed as by firn db scan, after\n"
+            "+ or - and the table. A row that changed has a line for each column that did: ~,\n"
+            "the table, the key, the column, its value before and after. Columns that were\n"
+            "added, dropped or renamed change no row.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db diff app.firn before-import", "show what has changed since"},

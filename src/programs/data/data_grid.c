@@ -4,8 +4,7 @@
  *
  * How wide the columns are is known when rows are there, so some hundred rows are kept until then. Columns
  * that were printed do not become narrower again. Cells are escaped, so each is one line, and cut at
- * CELL_COLUMNS_MAX characters; width counts characters, as everywhere in the program (term_text.c). No line ends
- * with spaces.
+ * CELL_COLUMNS_MAX columns of the terminal (term_width.c). No line ends with spaces.
  */
 #include "data/data_internal.h"
 
@@ -39,20 +38,10 @@ firn_data_grid_init(struct firn_data_grid *grid, struct firn_cli *cli, size_t co
     grid->columns = columns;
 }
 
-static size_t
-width_of(const char *text)
-{
-    size_t width = 0;
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xC0) != 0x80;
-    }
-    return width;
-}
-
 static void
 print_cell(const struct firn_data_grid *grid, size_t column, const char *text, size_t *missing)
 {
-    size_t width = width_of(text);
+    size_t width = firn_term_width_of(firn_str(text));
     size_t padding = grid->widths[column] - width;
     *missing += grid->is_right[column] ? padding : 0;
     if (width > 0) {
@@ -99,7 +88,7 @@ firn_data_grid_add(struct firn_data_grid *grid, firn_slice text)
     }
     grid->text.data[grid->text.size++] = '\0';
     size_t column = grid->cells % grid->columns;
-    size_t width = width_of((const char *)grid->text.data + from);
+    size_t width = firn_term_width_of(firn_str((const char *)grid->text.data + from));
     grid->widths[column] = width > grid->widths[column] ? width : grid->widths[column];
     grid->cells++;
     if (grid->cells == grid->columns * ROWS_KEPT_MAX) {

@@ -25,6 +25,7 @@ extern const struct firn_command firn_data_destroy;
 extern const struct firn_command firn_data_checkpoint_export;
 extern const struct firn_command firn_data_checkpoint_import;
 extern const struct firn_command firn_data_diff;
+extern const struct firn_command firn_data_check;
 extern const struct firn_command firn_data_checkpoint_restore;
 extern const struct firn_command firn_data_checkpoint_undo;
 
@@ -74,6 +75,32 @@ void firn_data_table_close(struct firn_data_table *table);
 /* A column by its name; reports that there is none. Returns an exit code. */
 int firn_data_table_column(const struct firn_data_table *table, const char *name,
                            const firn_table_column **out);
+
+/* ---- rows that differ: data_table_diff.c ---- */
+
+struct firn_data_table_diff {
+    firn_snapshot *before;
+    firn_snapshot *after;
+    bool keys_only;
+    bool counts_only; /* nothing is printed */
+    uint64_t added;   /* rows, of all tables so far */
+    uint64_t removed;
+    uint64_t changed;
+};
+/* Compares a table that at least one side has, and prints what differs; inside of the array of differences, with
+ * --json. Returns an exit code. */
+int firn_data_table_diff(struct firn_cli *cli, firn_store *store, const char *name,
+                         struct firn_data_table_diff *what);
+
+/* firn db stats of a table: data_table_stats.c. Returns an exit code. */
+int firn_data_table_stats(const struct firn_data_table *table);
+
+/* ---- dumps of stores and tables: data_dump.c ---- */
+
+/* table NULL: all that the view has. Returns an exit code. */
+int firn_data_dump(struct firn_cli *cli, firn_store *store, firn_snapshot *view, const char *table);
+/* Loads one from standard input into the store that the first argument names. Returns an exit code. */
+int firn_data_dump_load(struct firn_cli *cli);
 
 /* ---- values of tables: data_values.c ---- */
 

@@ -2,7 +2,8 @@
  *
  * data/data_load.c: firn db load and dump: a keyspace from rows, and as rows.
  *
- * Both know the three forms of data.h; what dump writes, load reads. A dump is of one moment.
+ * Both know the forms of data.h; what dump writes, load reads. A dump is of one moment. Tables, and whole stores, have
+ * a form of their own: data_dump.c.
  */
 #include "data/data_internal.h"
 
@@ -56,9 +57,33 @@ load_rows(struct firn_cli *cli, struct firn_data_store_loader *loader, struct fi
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_data_store_loader_report(cli, loader, &err);
 }
 
+/* Returns an exit code. */
+static int
+refuse_form(struct firn_cli *cli, enum firn_data_rows_form form)
+{
+    return form == FIRN_DATA_ROWS_TEXT
+               ? FIRN_EXIT_OK
+               : firn_command_misused(cli, "a store, and a table, is dumped in one form only");
+}
+
+static int
+load_dump(struct firn_cli *cli)
+{
+    enum firn_data_rows_form form;
+    int exit_code = read_form(cli, &form);
+    exit_code = exit_code == FIRN_EXIT_OK ? refuse_form(cli, form) : exit_code;
+    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "bulk")) {
+        exit_code = firn_command_misused(cli, "--bulk is for rows of a keyspace");
+    }
+    return exit_code == FIRN_EXIT_OK ? firn_data_dump_load(cli) : exit_code;
+}
+
 static int
 run_load(struct firn_cli *cli)
 {
+    if (cli->argument_count == 1) {
+        return load_dump(cli);
+    }
     firn_error err;
     enum firn_data_rows_form form;
     struct firn_data_rows rows = {.fd = -1};
@@ -153,6 +178,36 @@ dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_data_rows_form form, u
     return code;
 }
 
+/* A store, or a table. Returns an exit code. */
+static int
+dump_all(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
+         enum firn_data_rows_form form, const char *table)
+{
+    firn_error err;
+    firn_snapshot *own = NULL;
+    if (cli->json) {
+        return firn_command_misused(cli, "--json cannot be used with the dump of a store or table");
+    }
+    int exit_code = refuse_form(cli, form);
+    if (exit_code == FIRN_EXIT_OK && view == NULL &&
+        firn_snapshot_open(store, NULL, &own, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_dump(cli, store, view != NULL ? view : own, table);
+    }
+    firn_snapshot_close(own);
+    return exit_code;
+}
+
+static bool
+is_table(firn_store *store, firn_snapshot *view, const char *name)
+{
+    firn_table *table;
+    return (view != NULL ? firn_snapshot_table_open(view, name, &table, NULL)
+                         : firn_table_open(store, name, &table, NULL)) == FIRN_OK;
+}
+
 static int
 run_dump(struct firn_cli *cli)
 {
@@ -174,6 +229,12 @@ run_dump(struct firn_cli *cli)
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_open_view(cli, store, &options.snapshot);
+    }
+    const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
+    if (exit_code == FIRN_EXIT_OK && (name == NULL || is_table(store, options.snapshot, name))) {
+        exit_code = dump_all(cli, store, options.snapshot, form, name);
+        firn_snapshot_close(options.snapshot);
+        return firn_data_store_close(cli, store, exit_code);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_open_keyspace_at(cli, store, options.snapshot, &keyspace);
@@ -205,8 +266,8 @@ static const struct firn_command_option load_options[] = {
 
 const struct firn_command firn_data_load = {
     .name = "load",
-    .summary = "Load rows into a keyspace",
-    .arguments = "STORE KEYSPACE [FILE]",
+    .summary = "Load rows into a keyspace, or the dump of a store",
+    .arguments = "STORE [KEYSPACE [FILE]]",
     .options = load_options,
     .help = "FILE has one row on each line: a key, a tab and a value, escaped as firn db scan\n"
             "and dump print them. Without FILE, or if it is -, standard input is read. With\n"
@@ -220,12 +281,17 @@ const struct firn_command firn_data_load = {
             "they do not exist.\n"
             "\n"
             "Many rows are first sorted, in temporary files of the store. With --bulk they\n"
-            "must already be in key order, as in a dump, and are written only once.",
+            "must already be in key order, as in a dump, and are written only once.\n"
+            "\n"
+            "Without KEYSPACE standard input is a dump of a store or table. What it has is\n"
+            "created and loaded, with times to live, and must not exist already. This is not\n"
+            "one commit: a load that fails may have loaded a part.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db load app.firn users users.tsv", "load the rows of a file into users"},
             {"firn db dump -b a.firn users | firn db load -b b.firn users",
              "copy a keyspace from one store into another"},
+            {"firn db load new.firn <app.dump", "make a store of a dump"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -234,8 +300,8 @@ const struct firn_command firn_data_load = {
 
 const struct firn_command firn_data_load_dump = {
     .name = "dump",
-    .summary = "Print a whole keyspace in a form that firn db load reads",
-    .arguments = "STORE KEYSPACE",
+    .summary = "Print a keyspace, a table or a store in a form that firn db load reads",
+    .arguments = "STORE [KEYSPACE]",
     .options =
         (const struct firn_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
@@ -246,10 +312,15 @@ const struct firn_command firn_data_load_dump = {
         },
     .help = "Prints the entries that existed when the command began, in key order, as firn db\n"
             "scan does or in another form that firn db load reads. Only --json-lines\n"
-            "preserves times to live.",
+            "preserves times to live.\n"
+            "\n"
+            "Without KEYSPACE, or if it is a table, the dump has definitions of tables, their\n"
+            "rows, and entries of keyspaces, all with times to live; checkpoints are not in\n"
+            "it. The text is described in docs/formats/dump.md.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db dump app.firn users >users.tsv", "print users, one line for each entry"},
+            {"firn db dump app.firn >app.dump", "print everything that a store has now"},
             {NULL, NULL},
         },
     .run = run_dump,

@@ -224,15 +224,40 @@ show_text(const firn_store_statistics *stats)
                          firn_term_text_plural(stats->keyspaces, "keyspace", "keyspaces"));
 }
 
+/* Returns an exit code. */
+static int
+run_table_stats(struct firn_cli *cli, firn_store *store)
+{
+    firn_snapshot *view = NULL;
+    struct firn_data_table table = {.name = NULL};
+    int exit_code = firn_data_open_view(cli, store, &view);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_open(cli, store, view, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_stats(&table);
+    }
+    firn_data_table_close(&table);
+    firn_snapshot_close(view);
+    return exit_code;
+}
+
 static int
 run_stats(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
     firn_store_statistics stats = {.size = sizeof(stats)};
+    bool is_of_table = firn_command_has(cli, "count") || firn_command_value(cli, "at") != NULL;
+    if (cli->argument_count < 2 && is_of_table) {
+        return firn_command_misused(cli, "--count and --at are for a table: name it");
+    }
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
+    }
+    if (cli->argument_count > 1) {
+        return firn_data_store_close(cli, store, run_table_stats(cli, store));
     }
     if (firn_store_stats(store, &stats, &err) != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
@@ -286,8 +311,25 @@ const struct firn_command firn_data_stats_compact = {
 const struct firn_command firn_data_stats = {
     .name = "stats",
     .summary = "Show levels, sizes and entry counts of a store's files",
-    .arguments = "STORE",
+    .arguments = "STORE [TABLE]",
+    .options =
+        (const struct firn_command_option[]){
+            {"count", 0, NULL, "of a table, count its rows instead of estimating them"},
+            {"at", 0, "REF", "of a table, as the checkpoint REF has it"},
+            {NULL, 0, NULL, NULL},
+        },
     .help = "Level 0 has the most recently written data; each level below it has older data.\n"
-            "Entries include overwritten values that have not been merged away yet.",
+            "Entries include overwritten values that have not been merged away yet.\n"
+            "\n"
+            "Of a table: the size of each column and of each index. A column is stored in\n"
+            "chunks, each in the encoding that makes it smallest; stored is what they take up\n"
+            "in files, raw the size of the values, and no value is below smallest or above\n"
+            "largest. Rows that are only in memory and in the log are not in these numbers.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db stats app.firn", "files of a store"},
+            {"firn db stats app.firn people", "columns of a table"},
+            {NULL, NULL},
+        },
     .run = run_stats,
 };

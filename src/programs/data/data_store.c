@@ -81,6 +81,34 @@ firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_stor
     return FIRN_EXIT_OK;
 }
 
+static int
+put_name(void *ctx, const char *name)
+{
+    void (*const *put)(firn_slice) = ctx;
+    (*put)(firn_str(name));
+    return FIRN_OK;
+}
+
+void
+firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_slice name))
+{
+    firn_store *store = NULL;
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.read_only = true;
+    options.create_if_missing = false;
+    options.memory_bytes = MEMORY_BYTES;
+    if (path[0] == '\0' || firn_store_open(path, &options, &store, NULL) != FIRN_OK) {
+        return;
+    }
+    bool are_listed = firn_table_list(store, put_name, (void *)&put, NULL) == FIRN_OK;
+    if (are_listed && with_keyspaces) {
+        are_listed = firn_keyspace_list(store, put_name, (void *)&put, NULL) == FIRN_OK;
+    }
+    bool is_closed = firn_store_close(store, NULL) == FIRN_OK;
+    (void)are_listed; /* what is not found is not offered */
+    (void)is_closed;
+}
+
 int
 firn_data_store_close(struct firn_cli *cli, firn_store *store, int exit_code)
 {

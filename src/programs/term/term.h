@@ -46,7 +46,11 @@ size_t firn_term_text_plain(firn_slice bytes);
  * three octal digits. It can be undone. */
 void firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size));
 
-/* Hands the first line of a text to put(), escaped; of more than `columns` characters, or where
+/* How many columns of a terminal a text takes: ideographs and emoji two, combining marks none. What is no UTF-8
+ * counts one a byte. */
+size_t firn_term_width_of(firn_slice text);
+
+/* Hands the first line of a text to put(), escaped; of more than `columns` columns, or where
  * further lines follow, the beginning and an ellipsis. */
 void firn_term_text_cut(firn_slice text, size_t columns,
                         void (*put)(const void *data, size_t size));

@@ -257,10 +257,7 @@ static size_t escaped_columns;
 static void
 count_columns(const void *data, size_t size)
 {
-    const uint8_t *bytes = data;
-    for (size_t i = 0; i < size; i++) {
-        escaped_columns += (bytes[i] & 0xC0) != 0x80;
-    }
+    escaped_columns += firn_term_width_of(firn_bytes(data, size));
 }
 
 void

@@ -23,8 +23,10 @@
 #include <stdint.h>
 
 #include "firn/table.h"
+#include "firn/table_state.h"
 #include "schema/schema.h"
 #include "store/db.h"
+#include "storefile/storefile.h"
 #include "txn/db_txn.h"
 
 struct firn_table;
@@ -177,5 +179,53 @@ void firn_rows_read_cursor_close(struct firn_table_cursor *cursor);
 /* The next row, borrowed until the next call; NULL at the end. */
 FIRN_MUST_CHECK int firn_rows_read_cursor_next(struct firn_table_cursor *cursor,
                                                const struct firn_row **out, firn_error *err);
+
+/* When that row, or the entry that led to it, expires; 0: never, or there is none. */
+uint64_t firn_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor);
+
+/* ---- what two states have differently: rows_diff.c ---- */
+
+struct firn_rows_diff_options {
+    const struct firn_db_view *before; /* NULL: now; both are only looked at by open */
+    const struct firn_db_view *after;
+    struct firn_storefile_progress progress; /* zeroed: nobody is told */
+};
+struct firn_table_diff;
+/* As firn_table_diff_open. One thread. */
+FIRN_MUST_CHECK int firn_rows_diff_open(struct firn_db *db, const char *name,
+                                        const struct firn_rows_diff_options *options,
+                                        struct firn_table_diff **out, firn_error *err);
+/* NULL is fine. */
+void firn_rows_diff_close(struct firn_table_diff *diff);
+/* NULL where there are no more; owned by the comparison. */
+const struct firn_table_diff_column *firn_rows_diff_column_at(const struct firn_table_diff *diff,
+                                                              size_t i);
+/* The next one, borrowed until the next call; NULL at the end. */
+FIRN_MUST_CHECK int firn_rows_diff_next(struct firn_table_diff *diff,
+                                        const struct firn_row_difference **out, firn_error *err);
+
+/* ---- what a table takes up: rows_stats.c ---- */
+
+struct firn_rows_stats_options {
+    struct firn_db_view *view; /* NULL: now */
+    bool counts;               /* walk the keys of rows and entries */
+};
+/* As firn_table_stats; *out is to be given back with firn_free. Any thread. */
+FIRN_MUST_CHECK int firn_rows_stats(struct firn_table *table,
+                                    const struct firn_rows_stats_options *options,
+                                    firn_table_statistics **out, firn_error *err);
+
+/* ---- whether a table is sound: rows_check.c ---- */
+
+struct firn_rows_check_options {
+    struct firn_db_view *view;                      /* NULL: now */
+    void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
+    void *ctx;
+    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+};
+/* As firn_table_check. Any thread. */
+FIRN_MUST_CHECK int firn_rows_check(struct firn_table *table,
+                                    const struct firn_rows_check_options *options,
+                                    firn_table_check_result *report, firn_error *err);
 
 #endif

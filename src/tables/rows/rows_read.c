@@ -485,3 +485,10 @@ firn_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_r
     *out = rc == FIRN_OK ? &cursor->row : NULL;
     return rc;
 }
+
+uint64_t
+firn_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor)
+{
+    bool has_row = cursor->has_begun && firn_db_cursor_valid(cursor->inner);
+    return has_row ? firn_db_cursor_expires_ms(cursor->inner) : 0;
+}

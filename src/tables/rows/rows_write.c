@@ -9,8 +9,8 @@
  * unique index is free is read in the transaction; of two transactions that take the same one, both write
  * it, so one of them conflicts.
  *
- * (I1) A row and its entries are written by one commit. An entry of an index always has its row, as long as
- *      rows do not expire; where they do, the row may be gone a little earlier or later than the entry.
+ * (I1) A row and its entries are written by one commit, and expire at the same moment. So an entry of an index
+ *      always has its row.
  *
  * Auto numbers. The first one that is wanted after the store was opened is looked for: one above the largest
  * key. From then on they are counted in memory, and a number that was given out is not given again, whether
@@ -30,7 +30,7 @@ struct writing {
     struct firn_table *table;
     struct firn_db_txn *txn;
     struct firn_schema *schema;
-    uint64_t ttl_ms;
+    uint64_t expires_ms;      /* of the row and its entries; 0: never */
     struct firn_cell *cells;  /* the row that will be there */
     struct firn_cell *before; /* the row that was there, if has_before */
     bool has_before;
@@ -378,14 +378,21 @@ check_unique(struct writing *writing, const struct firn_schema_index *index,
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
+/* A row and its entries are gone at the same moment (I1). */
+static int
+put(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
+    firn_error *err)
+{
+    return writing->expires_ms == 0 ? firn_db_txn_put(writing->txn, keyspace, key, value, err)
+                                    : firn_db_txn_put_until(writing->txn, keyspace, key, value,
+                                                            writing->expires_ms, err);
+}
+
 static int
 put_entry(struct writing *writing, struct firn_db_keyspace *keyspace, firn_error *err)
 {
-    firn_slice key = firn_buf_slice(&writing->index_key);
-    firn_slice value = firn_buf_slice(&writing->index_value);
-    return writing->ttl_ms == 0
-               ? firn_db_txn_put(writing->txn, keyspace, key, value, err)
-               : firn_db_txn_put_ttl(writing->txn, keyspace, key, value, writing->ttl_ms, err);
+    return put(writing, keyspace, firn_buf_slice(&writing->index_key),
+               firn_buf_slice(&writing->index_value), err);
 }
 
 /* What becomes of the row's entry in one index; puts: the row stays, or comes. */
@@ -429,12 +436,8 @@ write_entries(struct writing *writing, bool puts, firn_error *err)
 static int
 put_row(struct writing *writing, firn_error *err)
 {
-    firn_slice key = firn_buf_slice(&writing->key);
-    firn_slice tuple = firn_buf_slice(&writing->tuple);
-    return writing->ttl_ms == 0
-               ? firn_db_txn_put(writing->txn, writing->table->rows, key, tuple, err)
-               : firn_db_txn_put_ttl(writing->txn, writing->table->rows, key, tuple,
-                                     writing->ttl_ms, err);
+    return put(writing, writing->table->rows, firn_buf_slice(&writing->key),
+               firn_buf_slice(&writing->tuple), err);
 }
 
 /* The cells of the row that will be there, and its key. */
@@ -538,7 +541,10 @@ static int
 put_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
     struct put_work *work = ctx;
-    struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->put->ttl_ms};
+    uint64_t ttl_ms = work->put->ttl_ms;
+    struct writing writing = {.table = work->table,
+                              .txn = txn,
+                              .expires_ms = ttl_ms != 0 ? firn_db_txn_end_ms(txn, ttl_ms) : 0};
     int rc = write_all_or_nothing(&writing, write_put, work, err);
     end(&writing);
     return rc;

@@ -58,6 +58,7 @@ static struct {
     firn_table_cursor *table_cursor;
     firn_scan *scan;
     firn_table_bulk *table_bulk;
+    firn_table_diff *table_diff;
     firn_row *row;
 } opened;
 
@@ -136,6 +137,7 @@ open_store(void)
     OK(firn_table_insert(opened.table, NULL, values, 2, &err));
     OK(firn_table_cursor_open(opened.table, NULL, &opened.table_cursor, &err));
     OK(firn_scan_open(opened.table, NULL, &opened.scan, &err));
+    OK(firn_table_diff_open(opened.store, "t", NULL, &opened.table_diff, &err));
     OK(firn_row_create(&opened.row, &err));
     OK(firn_store_checkpoint_create(opened.store, "one", NULL, NULL, &err));
     OK(firn_snapshot_open(opened.store, NULL, &opened.view, &err));
@@ -203,6 +205,7 @@ teardown(void **state)
     firn_cursor_close(opened.cursor);
     firn_table_cursor_close(opened.table_cursor);
     firn_scan_close(opened.scan);
+    firn_table_diff_close(opened.table_diff);
     firn_row_destroy(opened.row);
     firn_pin_release(opened.pin);
     firn_snapshot_close(opened.view);
@@ -249,6 +252,7 @@ static const firn_slice k = {(const uint8_t *)"key", 3};
 static const char *const references[] = {"1"};
 static const firn_value number_one = {.type = FIRN_TYPE_I64, .as = {.i64 = 1}};
 static const firn_row *row_out;
+static const firn_row_difference *difference_out;
 static firn_table *table_out;
 static firn_scan_column scan_column = FIRN_SCAN_COLUMN_INIT;
 static firn_scan_stats scan_stats = FIRN_SCAN_STATS_INIT;
@@ -423,11 +427,14 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_bulk_commit, opened.table_bulk)                                                   \
     X(firn_table_bulk_open, opened.table, NULL, OUT(firn_table_bulk))                              \
     X(firn_table_bulk_put, opened.table_bulk, &number_one, 1)                                      \
+    X(firn_table_check, opened.table, NULL, NULL)                                                  \
     X(firn_table_create, opened.store, "u", &def, &table_out)                                      \
     X(firn_table_cursor_next, opened.table_cursor, &row_out)                                       \
     X(firn_table_cursor_open, opened.table, NULL, OUT(firn_table_cursor))                          \
     X(firn_table_delete, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_describe, opened.table, NULL, OUT(char))                                          \
+    X(firn_table_diff_next, opened.table_diff, &difference_out)                                    \
+    X(firn_table_diff_open, opened.store, "t", NULL, OUT(firn_table_diff))                         \
     X(firn_table_drop, opened.store, "t")                                                          \
     X(firn_table_drop_column, opened.table, "v")                                                   \
     X(firn_table_drop_index, opened.table, "i")                                                    \
@@ -442,6 +449,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_open, opened.store, "t", &table_out)                                              \
     X(firn_table_rename_column, opened.table, "v", "w")                                            \
     X(firn_table_set_default, opened.table, "v", NULL)                                             \
+    X(firn_table_stats, opened.table, NULL, OUT(firn_table_statistics))                            \
     X(firn_table_update, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_upsert, opened.table, NULL, &number_one, 1)                                       \
     X(firn_txn_begin, opened.store, NULL, OUT(firn_txn))                                           \
@@ -497,40 +505,42 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_store_write, opened.store, opened.batch, NULL)
 
 /* Functions that return no code: X(function, whether it says nothing) */
-#define SILENT(X)                                                                        \
-    X(firn_alxs_checksum, firn_alxs_checksum(opened.alxs) == 0)                          \
-    X(firn_alxs_count, firn_alxs_count(opened.alxs) == 0)                                \
-    X(firn_alxs_cursor_key, firn_alxs_cursor_key(opened.alxs_cursor).size == 0)          \
-    X(firn_alxs_cursor_valid, !firn_alxs_cursor_valid(opened.alxs_cursor))               \
-    X(firn_alxs_cursor_value, firn_alxs_cursor_value(opened.alxs_cursor).size == 0)      \
-    X(firn_alxs_writer_count, firn_alxs_writer_count(opened.alxs_writer) == 0)           \
-    X(firn_batch_clear, (firn_batch_clear(opened.batch), true))                          \
-    X(firn_batch_count, firn_batch_count(opened.batch) == 0)                             \
-    X(firn_batch_size, firn_batch_size(opened.batch) == 0)                               \
-    X(firn_bulk_count, firn_bulk_count(opened.bulk) == 0)                                \
-    X(firn_chkp_count, firn_chkp_count(opened.chkp) == 0)                                \
-    X(firn_chkp_name, firn_chkp_name(opened.chkp) == NULL)                               \
-    X(firn_chkp_set_count, firn_chkp_set_count(opened.chkp_set) == 0)                    \
-    X(firn_chkp_set_name, firn_chkp_set_name(opened.chkp_set, 0) == NULL)                \
-    X(firn_chkp_set_object_count, firn_chkp_set_object_count(opened.chkp_set) == 0)      \
-    X(firn_chkp_writer_count, firn_chkp_writer_count(opened.chkp_writer) == 0)           \
-    X(firn_cursor_expires_ms, firn_cursor_expires_ms(opened.cursor) == 0)                \
-    X(firn_cursor_key, firn_cursor_key(opened.cursor).size == 0)                         \
-    X(firn_cursor_valid, !firn_cursor_valid(opened.cursor))                              \
-    X(firn_cursor_value, firn_cursor_value(opened.cursor).size == 0)                     \
-    X(firn_pack_count, firn_pack_count(opened.pack) == 0)                                \
-    X(firn_scan_column_at,                                                               \
-      (firn_scan_column_at(opened.scan, 0, &scan_column), scan_column.name == NULL))     \
-    X(firn_scan_column_count, firn_scan_column_count(opened.scan) == 0)                  \
-    X(firn_scan_get_stats,                                                               \
-      (firn_scan_get_stats(opened.scan, &scan_stats), scan_stats.threads == 0))          \
-    X(firn_table_bulk_count, firn_table_bulk_count(opened.table_bulk) == 0)              \
-    X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                         \
-    X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)    \
-    X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')             \
-    X(firn_workspace_store_path, firn_workspace_store_path(opened.workspace)[0] == '\0') \
-    X(firn_workspace_subpath, firn_workspace_subpath(opened.workspace)[0] == '\0')       \
-    X(firn_workspace_too_broad, firn_workspace_too_broad(opened.workspace) == NULL)      \
+#define SILENT(X)                                                                           \
+    X(firn_alxs_checksum, firn_alxs_checksum(opened.alxs) == 0)                             \
+    X(firn_alxs_count, firn_alxs_count(opened.alxs) == 0)                                   \
+    X(firn_alxs_cursor_key, firn_alxs_cursor_key(opened.alxs_cursor).size == 0)             \
+    X(firn_alxs_cursor_valid, !firn_alxs_cursor_valid(opened.alxs_cursor))                  \
+    X(firn_alxs_cursor_value, firn_alxs_cursor_value(opened.alxs_cursor).size == 0)         \
+    X(firn_alxs_writer_count, firn_alxs_writer_count(opened.alxs_writer) == 0)              \
+    X(firn_batch_clear, (firn_batch_clear(opened.batch), true))                             \
+    X(firn_batch_count, firn_batch_count(opened.batch) == 0)                                \
+    X(firn_batch_size, firn_batch_size(opened.batch) == 0)                                  \
+    X(firn_bulk_count, firn_bulk_count(opened.bulk) == 0)                                   \
+    X(firn_chkp_count, firn_chkp_count(opened.chkp) == 0)                                   \
+    X(firn_chkp_name, firn_chkp_name(opened.chkp) == NULL)                                  \
+    X(firn_chkp_set_count, firn_chkp_set_count(opened.chkp_set) == 0)                       \
+    X(firn_chkp_set_name, firn_chkp_set_name(opened.chkp_set, 0) == NULL)                   \
+    X(firn_chkp_set_object_count, firn_chkp_set_object_count(opened.chkp_set) == 0)         \
+    X(firn_chkp_writer_count, firn_chkp_writer_count(opened.chkp_writer) == 0)              \
+    X(firn_cursor_expires_ms, firn_cursor_expires_ms(opened.cursor) == 0)                   \
+    X(firn_cursor_key, firn_cursor_key(opened.cursor).size == 0)                            \
+    X(firn_cursor_valid, !firn_cursor_valid(opened.cursor))                                 \
+    X(firn_cursor_value, firn_cursor_value(opened.cursor).size == 0)                        \
+    X(firn_pack_count, firn_pack_count(opened.pack) == 0)                                   \
+    X(firn_scan_column_at,                                                                  \
+      (firn_scan_column_at(opened.scan, 0, &scan_column), scan_column.name == NULL))        \
+    X(firn_scan_column_count, firn_scan_column_count(opened.scan) == 0)                     \
+    X(firn_scan_get_stats,                                                                  \
+      (firn_scan_get_stats(opened.scan, &scan_stats), scan_stats.threads == 0))             \
+    X(firn_table_bulk_count, firn_table_bulk_count(opened.table_bulk) == 0)                 \
+    X(firn_table_cursor_expires_ms, firn_table_cursor_expires_ms(opened.table_cursor) == 0) \
+    X(firn_table_diff_column_at, firn_table_diff_column_at(opened.table_diff, 0) == NULL)   \
+    X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                            \
+    X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)       \
+    X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')                \
+    X(firn_workspace_store_path, firn_workspace_store_path(opened.workspace)[0] == '\0')    \
+    X(firn_workspace_subpath, firn_workspace_subpath(opened.workspace)[0] == '\0')          \
+    X(firn_workspace_too_broad, firn_workspace_too_broad(opened.workspace) == NULL)         \
     X(firn_workspace_unread_store, firn_workspace_unread_store(opened.workspace) == NULL)
 
 /* In an order in which a program would: X(function, call) */
@@ -542,6 +552,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
     X(firn_scan_close, firn_scan_close(opened.scan))                          \
     X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))  \
+    X(firn_table_diff_close, firn_table_diff_close(opened.table_diff))        \
     X(firn_pin_release, firn_pin_release(opened.pin))                         \
     X(firn_snapshot_close, firn_snapshot_close(opened.view))                  \
     X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))     \
@@ -593,6 +604,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_row_count",
                                         "firn_row_create",
                                         "firn_row_destroy",
+                                        "firn_row_difference_kind_name",
                                         "firn_row_values",
                                         "firn_scan_batch_column",
                                         "firn_scan_batch_rows",
@@ -603,6 +615,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_store_open",
                                         "firn_store_open_memory",
                                         "firn_table_def_parse",
+                                        "firn_table_encoding_name",
                                         "firn_trust_add",
                                         "firn_trust_find",
                                         "firn_trust_list",

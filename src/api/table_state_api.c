@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/table_state_api.c: the public face of what states of a table have differently, of what tables take up, and
+ * of their checks: arguments are checked here, everything else is tables/'s.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "api/api_store.h"
+#include "encoding/encoding.h"
+#include "firn/table_state.h"
+#include "rows/rows.h"
+
+static struct firn_storefile_progress
+progress_of(struct firn_db *db, const firn_callbacks *callbacks)
+{
+    return (struct firn_storefile_progress){
+        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = firn_db_os(db)};
+}
+
+/* ---- rows that differ ---- */
+
+const char *
+firn_row_difference_kind_name(firn_row_difference_kind kind)
+{
+    switch (kind) {
+    case FIRN_ROW_DIFFERENCE_ADDED:
+        return "added";
+    case FIRN_ROW_DIFFERENCE_REMOVED:
+        return "removed";
+    case FIRN_ROW_DIFFERENCE_CHANGED:
+        return "changed";
+    default:
+        return "unknown";
+    }
+}
+
+int
+firn_table_diff_open(firn_store *store, const char *name, const firn_table_diff_options *options,
+                     firn_table_diff **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_table_diff_options given = FIRN_TABLE_DIFF_OPTIONS_INIT;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
+    API_OPEN(store, STORE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (given.before != NULL) {
+        API_OPEN(given.before, SNAPSHOT, err);
+    }
+    if (given.after != NULL) {
+        API_OPEN(given.after, SNAPSHOT, err);
+    }
+    const struct firn_rows_diff_options inner = {.before = given.before,
+                                                 .after = given.after,
+                                                 .progress = progress_of(store, &given.callbacks)};
+    rc = firn_rows_diff_open(store, name, &inner, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_DIFF, NULL);
+}
+
+void
+firn_table_diff_close(firn_table_diff *diff)
+{
+    if (firn_api_handle_check(diff, FIRN_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK) {
+        firn_api_handle_closing(diff);
+        firn_rows_diff_close(diff);
+        firn_api_handle_closed(diff);
+    }
+}
+
+const firn_table_diff_column *
+firn_table_diff_column_at(const firn_table_diff *diff, size_t i)
+{
+    bool is_open =
+        diff != NULL && firn_api_handle_check(diff, FIRN_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK;
+    return is_open ? firn_rows_diff_column_at(diff, i) : NULL;
+}
+
+int
+firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(diff != NULL, err, "diff must not be NULL");
+    API_ENTER(diff, TABLE_DIFF, err);
+    int rc = firn_rows_diff_next(diff, out, err);
+    firn_api_handle_leave(diff);
+    return rc;
+}
+
+/* ---- what a table takes up ---- */
+
+const char *
+firn_table_encoding_name(unsigned encoding)
+{
+    return encoding == 0 ? "large" : firn_encoding_name(encoding);
+}
+
+int
+firn_table_stats(firn_table *table, const firn_table_stats_options *options,
+                 firn_table_statistics **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_table_stats_options given = FIRN_TABLE_STATS_OPTIONS_INIT;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(table != NULL, err, "table must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (given.snapshot != NULL) {
+        API_OPEN(given.snapshot, SNAPSHOT, err);
+    }
+    const struct firn_rows_stats_options inner = {.view = given.snapshot, .counts = given.count};
+    return firn_rows_stats(table, &inner, out, err);
+}
+
+/* ---- whether a table is sound ---- */
+
+static void
+tell_damage(void *ctx, const char *text)
+{
+    const firn_callbacks *callbacks = ctx;
+    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+    callbacks->on_notice(callbacks->ctx, &notice);
+}
+
+int
+firn_table_check(firn_table *table, const firn_table_check_options *options,
+                 firn_table_check_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_table_check_options given = FIRN_TABLE_CHECK_OPTIONS_INIT;
+    firn_table_check_result found = FIRN_TABLE_CHECK_RESULT_INIT;
+    API_REQUIRE(table != NULL, err, "table must not be NULL");
+    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+                "out.size must be set to sizeof(firn_table_check_result)");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (given.snapshot != NULL) {
+        API_OPEN(given.snapshot, SNAPSHOT, err);
+    }
+    struct firn_storefile_progress progress = progress_of(firn_rows_db(table), &given.callbacks);
+    const struct firn_rows_check_options inner = {
+        .view = given.snapshot,
+        .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
+        .ctx = &given.callbacks,
+        .progress = given.callbacks.on_progress != NULL ? &progress : NULL};
+    rc = firn_rows_check(table, &inner, &found, err);
+    if (out != NULL) {
+        api_options_write(out, &found, sizeof found);
+    }
+    return rc;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_check.c: firn db check: the files of a store, then its tables: whether rows fit their columns, and
+ * indexes their rows. Tables are only looked at where the files are sound: what cannot be read has been told then.
+ */
+#include "data/data_internal.h"
+
+#include <string.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+struct checking {
+    struct firn_cli *cli;
+    firn_store *store;
+    struct firn_task_notices notices;
+    firn_store_check_result report;
+    uint64_t tables;
+    uint64_t rows;
+    uint64_t index_entries;
+    uint64_t damaged; /* in tables */
+    firn_error first; /* of these */
+    firn_error err;
+};
+
+static void
+on_damage(void *ctx, const firn_notice *notice)
+{
+    firn_command_report_damage(ctx, notice->text);
+}
+
+static firn_callbacks
+callbacks_of(struct checking *checking)
+{
+    firn_callbacks callbacks = firn_task_notices_callbacks(&checking->notices);
+    callbacks.on_notice = on_damage;
+    return callbacks;
+}
+
+/* Returns a code of the library; damage is none. */
+static int
+check_table(void *ctx, const char *name)
+{
+    struct checking *checking = ctx;
+    firn_table *table;
+    firn_table_check_options options = FIRN_TABLE_CHECK_OPTIONS_INIT;
+    firn_table_check_result result = FIRN_TABLE_CHECK_RESULT_INIT;
+    options.callbacks = callbacks_of(checking);
+    int code = firn_table_open(checking->store, name, &table, &checking->err);
+    if (code == FIRN_OK) {
+        code = firn_table_check(table, &options, &result, &checking->err);
+    }
+    if (code == FIRN_CORRUPT) {
+        checking->first = checking->damaged == 0 ? checking->err : checking->first;
+        checking->damaged += result.damaged_count > 0 ? result.damaged_count : 1;
+        code = FIRN_OK;
+    }
+    checking->tables++;
+    checking->rows += result.rows;
+    checking->index_entries += result.index_entries;
+    return code;
+}
+
+/* Returns a code of the library. */
+static int
+check_store(struct checking *checking)
+{
+    firn_store_check_options options = FIRN_STORE_CHECK_OPTIONS_INIT;
+    firn_task_notices_init(&checking->notices, checking->cli);
+    options.callbacks = callbacks_of(checking);
+    int code = firn_store_check(checking->store, &options, &checking->report, &checking->err);
+    if (code == FIRN_OK) {
+        code = firn_table_list(checking->store, check_table, checking, &checking->err);
+    }
+    if (code == FIRN_OK && checking->damaged > 0) {
+        checking->err = checking->first;
+        code = FIRN_CORRUPT;
+    }
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&checking->notices);
+    return code;
+}
+
+static void
+show_text(const struct checking *checking)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    const firn_store_check_result *report = &checking->report;
+    uint64_t damaged = report->damaged_count + checking->damaged;
+    firn_term_out_format("%s %s, ", firn_term_text_number(report->keyspaces, number),
+                         firn_term_text_plural(report->keyspaces, "keyspace", "keyspaces"));
+    firn_term_out_format("%s %s, ", firn_term_text_number(report->entries, number),
+                         firn_term_text_plural(report->entries, "entry", "entries"));
+    firn_term_out_format("%s log %s", firn_term_text_number(report->log_records, number),
+                         firn_term_text_plural(report->log_records, "record", "records"));
+    if (checking->tables > 0) {
+        firn_term_out_format(", %s %s", firn_term_text_number(checking->tables, number),
+                             firn_term_text_plural(checking->tables, "table", "tables"));
+        firn_term_out_format(" of %s %s", firn_term_text_number(checking->rows, number),
+                             firn_term_text_plural(checking->rows, "row", "rows"));
+    }
+    if (damaged == 0) {
+        firn_term_out_text(": no damage\n");
+    } else {
+        firn_term_out_format(": %s damaged\n", firn_term_text_number(damaged, number));
+    }
+}
+
+static void
+show_report(const struct checking *checking)
+{
+    const firn_store_check_result *report = &checking->report;
+    firn_term_json_u64("keyspaces", report->keyspaces);
+    firn_term_json_u64("entries", report->entries);
+    firn_term_json_u64("log_records", report->log_records);
+    firn_term_json_u64("tables", checking->tables);
+    firn_term_json_u64("rows", checking->rows);
+    firn_term_json_u64("index_entries", checking->index_entries);
+    firn_term_json_u64("damaged", report->damaged_count + checking->damaged);
+    if (!checking->cli->quiet) {
+        show_text(checking);
+    }
+}
+
+/* What to do about damage; NULL: nothing more. */
+static const char *
+hint_of(const struct checking *checking, int code)
+{
+    if (code != FIRN_CORRUPT) {
+        return NULL;
+    }
+    return checking->damaged > 0
+               ? "firn db table alter STORE TABLE drop-index and add-index make an index anew"
+               : firn_data_store_damage_hint(checking->cli->arguments[0]);
+}
+
+static int
+run_check(struct firn_cli *cli)
+{
+    struct checking checking = {.cli = cli};
+    int exit_code =
+        firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &checking.store);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    checking.report.size = sizeof(checking.report);
+    firn_term_json_array("damage");
+    int code = check_store(&checking);
+    firn_term_json_unwind();
+    if (code == FIRN_OK || code == FIRN_CORRUPT) {
+        show_report(&checking);
+    }
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &checking.err, hint_of(&checking, code));
+    }
+    return firn_data_store_close(cli, checking.store, exit_code);
+}
+
+const struct firn_command firn_data_check = {
+    .name = "check",
+    .summary = "Read and verify all of a store",
+    .arguments = "STORE",
+    .help = "Each damaged item is named with its file and offset, and the exit code is 5.\n"
+            "Where the files are sound, tables are checked: rows fit their columns, and every\n"
+            "index has exactly the entries of the rows. Nothing is changed.",
+    .run = run_check,
+};

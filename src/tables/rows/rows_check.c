@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_check.c: whether the rows of a table fit its columns, and its indexes fit its rows.
+ *
+ * One state is read. A pass over the rows decodes each with the schema, encodes its key again, and makes the
+ * entry that each index should have for it. Entries come in another order than rows, so they are not looked
+ * up: of all that should be in an index the sum of their 128-bit hashes is kept, and a pass over the index
+ * makes the sum of what is there. Where the sums agree the index is right, up to the chance of a collision; this
+ * costs reading everything once, in order.
+ *
+ * Where they do not, the rows are gone through again and their entries are looked up, and then the entries
+ * and their rows, so that everything that is wrong is told by its row: entries that are missing, entries
+ * without a row, two rows with the same in a unique index (a key of an index is there once, so the second
+ * row's entry is another one's).
+ *
+ * A row that does not decode is told once; what an index has for it is not judged. After damage in the
+ * files, which the store's own check tells in detail, the pass ends and what depends on it is left out.
+ *
+ * Memory: one row, and a sum for each index.
+ */
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "codec/utf8.h"
+#include "codec/xxh3.h"
+#include "rows/rows_internal.h"
+
+enum {
+    TOLD_MAX = 100,       /* of one index */
+    KEY_SHOWN_BYTES = 24, /* of a row's key */
+    KEY_TEXT_SIZE = 2 * KEY_SHOWN_BYTES + 4
+};
+
+/* Of entries, in any order. */
+struct sum {
+    uint64_t count;
+    uint64_t low;
+    uint64_t high;
+};
+
+struct check {
+    struct firn_table *table;
+    struct firn_db_view *view;
+    const struct firn_rows_check_options *options;
+    const struct firn_step *step;
+    struct firn_schema *schema;
+    struct firn_cell *cells;
+    struct firn_buf memory;
+    struct firn_buf key;
+    struct firn_buf tuple;
+    struct firn_buf entry_key;
+    struct firn_buf entry_value;
+    struct firn_buf found;
+    struct sum expected[FIRN_TABLE_INDEXES_MAX];
+    bool is_readable; /* all rows could be read */
+    firn_table_check_result *report;
+    firn_error first;
+    uint64_t told; /* of the index that is gone through */
+};
+
+/* ---- what is wrong ---- */
+
+static void
+tell(struct check *check, const firn_error *found)
+{
+    DCHECK(found->code == FIRN_CORRUPT);
+    if (check->report->damaged_count == 0) {
+        check->first = *found;
+    }
+    check->report->damaged_count++;
+    if (check->options->on_damage != NULL) {
+        check->options->on_damage(check->options->ctx, found->text);
+    }
+}
+
+static const char *
+key_text(firn_slice key, char out[KEY_TEXT_SIZE])
+{
+    size_t size = key.size < KEY_SHOWN_BYTES ? key.size : KEY_SHOWN_BYTES;
+    firn_hex_encode(key.data, size, out);
+    memcpy(out + 2 * size, key.size > size ? "..." : "", key.size > size ? 4 : 1);
+    return out;
+}
+
+/* Of an index; only the first ones are told one by one. */
+static void
+tell_of_index(struct check *check, const struct firn_schema_index *index, firn_slice key,
+              const char *what)
+{
+    char text[KEY_TEXT_SIZE];
+    firn_error found;
+    check->told++;
+    if (check->told > TOLD_MAX) {
+        check->report->damaged_count++;
+        return;
+    }
+    (void)firn_error_set(&found, FIRN_CORRUPT,
+                         "the index '%s' of the table '%s' %s the row with the key %s: drop the "
+                         "index and add it again",
+                         (const char *)index->name.data, firn_rows_name(check->table), what,
+                         key_text(key, text));
+    tell(check, &found);
+}
+
+static void
+tell_how_many(struct check *check, const struct firn_schema_index *index)
+{
+    firn_error found;
+    if (check->told > TOLD_MAX) {
+        (void)firn_error_set(&found, FIRN_CORRUPT,
+                             "the index '%s' of the table '%s' does not fit %" PRIu64
+                             " rows: drop the index and add it again",
+                             (const char *)index->name.data, firn_rows_name(check->table),
+                             check->told);
+        if (check->options->on_damage != NULL) {
+            check->options->on_damage(check->options->ctx, found.text);
+        }
+    }
+}
+
+/* What could not be read is told, and is no failure; anything else is. */
+static int
+pass_over(struct check *check, int rc, const firn_error *found, firn_error *err)
+{
+    if (rc == FIRN_CORRUPT) {
+        tell(check, found);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK) {
+        *err = *found;
+    }
+    return rc;
+}
+
+/* ---- rows ---- */
+
+/* FIRN_CORRUPT where the cells cannot be of the table, or of that key. */
+static int
+check_cells(struct check *check, firn_slice key, firn_error *err)
+{
+    const struct firn_schema *schema = check->schema;
+    for (size_t i = 0; i < schema->column_count; i++) {
+        const struct firn_schema_column *column = &schema->columns[i];
+        const struct firn_cell *cell = &check->cells[i];
+        if (!firn_schema_value_is_sound(column, cell)) {
+            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has what it cannot have",
+                                  (const char *)column->name.data);
+        }
+        if (column->type == FIRN_TYPE_TEXT && cell->kind == FIRN_PHYSICAL_BYTES &&
+            !firn_utf8_is_valid(cell->as.bytes)) {
+            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has text that is no UTF-8",
+                                  (const char *)column->name.data);
+        }
+    }
+    firn_buf_clear(&check->key);
+    int rc = firn_schema_row_write(schema, check->cells, &check->key, NULL, err);
+    if (rc == FIRN_OK && !firn_slice_equal(firn_buf_slice(&check->key), key)) {
+        return firn_error_set(err, FIRN_CORRUPT, "its key is not that of its columns");
+    }
+    return rc;
+}
+
+/* Decodes a row into check->cells. */
+static int
+read_row(struct check *check, firn_slice key, firn_slice tuple, firn_error *err)
+{
+    char text[KEY_TEXT_SIZE];
+    int rc =
+        firn_schema_row_read(check->schema, key, tuple, NULL, &check->memory, check->cells, err);
+    rc = rc == FIRN_OK ? check_cells(check, key, err) : rc;
+    if (rc == FIRN_CORRUPT) {
+        firn_error_prefix(err, "the table '%s', row with the key %s", firn_rows_name(check->table),
+                          key_text(key, text));
+    }
+    return rc;
+}
+
+/* The entry that an index should have for the row in check->cells. */
+static int
+make_entry(struct check *check, const struct firn_schema_index *index, firn_slice primary,
+           firn_error *err)
+{
+    firn_buf_clear(&check->entry_key);
+    firn_buf_clear(&check->entry_value);
+    return firn_schema_index_entry(check->schema, index, check->cells, primary, &check->entry_key,
+                                   &check->entry_value, err);
+}
+
+static void
+add_entry(struct sum *sum, firn_slice key, firn_slice value)
+{
+    uint64_t halves[2];
+    CHECK(sizeof halves == FIRN_XXH3_WIDE_SIZE);
+    firn_xxh3_wide(value.data, value.size, firn_xxh3(key.data, key.size, key.size),
+                   (uint8_t *)halves);
+    sum->count++;
+    sum->low += halves[0];
+    sum->high += halves[1];
+}
+
+/* The row that a cursor stands at. */
+static int
+check_row(struct check *check, firn_slice key, firn_slice tuple, firn_error *err)
+{
+    firn_error found;
+    check->report->rows++;
+    int rc = read_row(check, key, tuple, &found);
+    if (rc != FIRN_OK) {
+        return pass_over(check, rc, &found, err);
+    }
+    for (size_t i = 0; i < check->schema->index_count; i++) {
+        rc = make_entry(check, &check->schema->indexes[i], key, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        add_entry(&check->expected[i], firn_buf_slice(&check->entry_key),
+                  firn_buf_slice(&check->entry_value));
+    }
+    return FIRN_OK;
+}
+
+/* Calls visit with each entry of a keyspace. Damage that ends the walk sets *out_is_readable to false. */
+static int
+walk(struct check *check, struct firn_db_keyspace *keyspace,
+     int (*visit)(struct check *check, void *ctx, firn_slice key, firn_slice value,
+                  firn_error *err),
+     void *ctx, bool *out_is_readable, firn_error *err)
+{
+    const struct firn_db_cursor_options all = {.view = check->view};
+    struct firn_db_cursor *cursor = NULL;
+    firn_error found;
+    int rc = firn_db_cursor_open(keyspace, &all, &cursor, &found);
+    rc = rc == FIRN_OK ? firn_db_cursor_first(cursor, &found) : rc;
+    while (rc == FIRN_OK && firn_db_cursor_valid(cursor)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        firn_slice value = firn_db_cursor_value(cursor);
+        rc = visit(check, ctx, key, value, err);
+        rc = rc == FIRN_OK ? firn_step_tell(check->step, 0, key.size + value.size, err) : rc;
+        if (rc != FIRN_OK) {
+            firn_db_cursor_close(cursor);
+            return rc;
+        }
+        rc = firn_db_cursor_next(cursor, &found);
+    }
+    firn_db_cursor_close(cursor);
+    *out_is_readable = rc == FIRN_OK;
+    return pass_over(check, rc, &found, err);
+}
+
+static int
+visit_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_error *err)
+{
+    (void)ctx;
+    return check_row(check, key, value, err);
+}
+
+/* ---- indexes ---- */
+
+struct looking {
+    const struct firn_schema_index *index;
+    struct firn_db_keyspace *keyspace;
+    struct sum there;
+};
+
+static int
+visit_entry(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_error *err)
+{
+    struct looking *looking = ctx;
+    (void)err;
+    check->report->index_entries++;
+    add_entry(&looking->there, key, value);
+    return FIRN_OK;
+}
+
+/* Looks for the entry of a row. */
+static int
+find_entry(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_error *err)
+{
+    const struct looking *looking = ctx;
+    firn_error found;
+    int rc = read_row(check, key, value, &found);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_CORRUPT ? FIRN_OK : pass_over(check, rc, &found, err); /* it was told */
+    }
+    rc = make_entry(check, looking->index, key, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_db_get_at(looking->keyspace, check->view, firn_buf_slice(&check->entry_key),
+                        &check->found, &found);
+    if (rc == FIRN_NOT_FOUND) {
+        tell_of_index(check, looking->index, key, "has no entry for");
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK &&
+        !firn_slice_equal(firn_buf_slice(&check->found), firn_buf_slice(&check->entry_value))) {
+        tell_of_index(check, looking->index, key, "has the entry of another row for");
+    }
+    return pass_over(check, rc, &found, err);
+}
+
+/* Looks for the row of an entry. */
+static int
+find_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_error *err)
+{
+    const struct looking *looking = ctx;
+    firn_slice primary;
+    firn_error found;
+    int rc = firn_schema_index_primary(check->schema, looking->index, key, value, &primary, &found);
+    if (rc != FIRN_OK) {
+        return pass_over(check, rc, &found, err);
+    }
+    rc = firn_db_get_at(check->table->rows, check->view, primary, &check->tuple, &found);
+    if (rc == FIRN_NOT_FOUND) {
+        tell_of_index(check, looking->index, primary, "has an entry, but the table does not have");
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        rc = read_row(check, primary, firn_buf_slice(&check->tuple), &found);
+        if (rc == FIRN_CORRUPT) {
+            return FIRN_OK; /* it was told */
+        }
+    }
+    if (rc != FIRN_OK) {
+        return pass_over(check, rc, &found, err);
+    }
+    rc = make_entry(check, looking->index, primary, err);
+    if (rc == FIRN_OK && !firn_slice_equal(firn_buf_slice(&check->entry_key), key)) {
+        tell_of_index(check, looking->index, primary, "has an entry with other values for");
+    }
+    return rc;
+}
+
+static int
+check_index(struct check *check, size_t i, firn_error *err)
+{
+    struct looking looking = {.index = &check->schema->indexes[i]};
+    const struct sum *expected = &check->expected[i];
+    bool is_readable;
+    bool unwanted;
+    firn_error found;
+    int rc = firn_rows_index_keyspace(check->table, check->view, looking.index, &looking.keyspace,
+                                      &found);
+    if (rc != FIRN_OK) {
+        return pass_over(check, rc, &found, err);
+    }
+    FIRN_TRY(walk(check, looking.keyspace, visit_entry, &looking, &is_readable, err));
+    bool agrees = looking.there.count == expected->count && looking.there.low == expected->low &&
+                  looking.there.high == expected->high;
+    if (agrees || !is_readable || !check->is_readable) {
+        return FIRN_OK;
+    }
+    check->told = 0;
+    FIRN_TRY(walk(check, check->table->rows, find_entry, &looking, &unwanted, err));
+    FIRN_TRY(walk(check, looking.keyspace, find_row, &looking, &unwanted, err));
+    tell_how_many(check, looking.index);
+out:
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static int
+check_all(struct check *check, firn_error *err)
+{
+    struct firn_storefile_progress *progress = check->options->progress;
+    firn_error found;
+    int rc;
+    FIRN_TRY(firn_storefile_progress_begin_steps(progress, "check", 0, 0, &check->step, err));
+    rc = firn_rows_schema(check->table, check->view, &check->schema, &found);
+    if (rc != FIRN_OK) {
+        return pass_over(check, rc, &found, err);
+    }
+    check->cells = firn_alloc_zeroed(check->schema->column_count * sizeof *check->cells);
+    if (check->cells == NULL) {
+        return firn_error_no_memory(err, "a check");
+    }
+    FIRN_TRY(walk(check, check->table->rows, visit_row, NULL, &check->is_readable, err));
+    CHECK(check->schema->index_count <= FIRN_TABLE_INDEXES_MAX);
+    for (size_t i = 0; i < check->schema->index_count; i++) {
+        FIRN_TRY(check_index(check, i, err));
+    }
+out:
+    return rc;
+}
+
+static void
+check_deinit(struct check *check)
+{
+    firn_schema_unref(check->schema);
+    firn_free(check->cells);
+    firn_buf_deinit(&check->memory);
+    firn_buf_deinit(&check->key);
+    firn_buf_deinit(&check->tuple);
+    firn_buf_deinit(&check->entry_key);
+    firn_buf_deinit(&check->entry_value);
+    firn_buf_deinit(&check->found);
+}
+
+int
+firn_rows_check(struct firn_table *table, const struct firn_rows_check_options *options,
+                firn_table_check_result *report, firn_error *err)
+{
+    struct check check = {
+        .table = table, .view = options->view, .options = options, .report = report};
+    struct firn_db_view *own = NULL;
+    int rc = FIRN_OK;
+    report->rows = 0;
+    report->index_entries = 0;
+    report->damaged_count = 0;
+    if (options->view == NULL) {
+        rc = firn_db_view_open(table->db, &own, err);
+        check.view = own;
+    }
+    rc = rc == FIRN_OK ? check_all(&check, err) : rc;
+    check_deinit(&check);
+    firn_db_view_close(own);
+    if (rc == FIRN_OK && report->damaged_count > 0) {
+        *err = check.first;
+        rc = FIRN_CORRUPT;
+    }
+    return rc;
+}

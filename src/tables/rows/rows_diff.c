@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_diff.c: the rows that two states of a table have differently.
+ *
+ * The store compares the two keyspaces (store/db_diff.c), and visits keys whose tuples differ. A tuple may
+ * differ without the row: one that a run of columns gives has all columns of its layout, and one that was
+ * written after a column was dropped lacks it. So rows are compared as cells, both read with the schema of
+ * the later state, which gives a row that is older than a column the column's initial value (I1). What is shown
+ * of the earlier row is read with the earlier schema.
+ *
+ * Columns are joined by number, which a table gives once. Where the two states have different tables under
+ * the name nothing can be joined: the columns of one follow those of the other, and two walks follow each other,
+ * each with nothing on its other side.
+ *
+ * (I1) A column of both states has one type, one physical kind and one initial value.
+ * (I2) A column that only the later state has counts if it is younger than the earlier state, all of whose rows
+ *      then had its initial value. An older one was dropped there, or belongs to a history that a restore has
+ *      left: what rows still have of it depends on when they were written last.
+ *
+ * Both views are copies of the caller's, who may close theirs.
+ */
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "rows/rows_internal.h"
+
+/* One state. */
+struct side {
+    struct firn_db_view *view;
+    struct firn_db_keyspace *rows; /* NULL: it does not have the table */
+    struct firn_schema *schema;    /* NULL: likewise */
+    struct firn_buf memory;        /* of the row that was read last */
+    firn_value *decoded;           /* of each column of the schema */
+    size_t *places;                /* where each of them is among the joined columns */
+    firn_value *values;            /* of each joined column */
+};
+
+struct firn_table_diff {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_db *db;
+    struct side before;
+    struct side after;
+    bool is_one_table; /* both states have it, and it is the same */
+    unsigned walks_left;
+    struct firn_db_diff_walk *walk; /* NULL: the next one has not begun */
+    struct firn_storefile_progress progress;
+    struct firn_arena arena; /* what follows, and the sides' arrays */
+    struct firn_table_diff_column *columns;
+    size_t column_count;
+    struct firn_cell *old_cells; /* by the later schema */
+    struct firn_cell *new_cells;
+    bool *changed;
+    struct firn_buf old_memory;
+    firn_row_difference found;
+};
+
+/* ---- opening ---- */
+
+/* What a state has under the name. */
+static int
+open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_view *view,
+          struct side *side, firn_error *err)
+{
+    struct firn_table *table;
+    firn_error unwanted;
+    int rc;
+    FIRN_TRY(view != NULL ? firn_db_view_open_copy(view, &side->view, err)
+                          : firn_db_view_open(diff->db, &side->view, err));
+    rc = firn_rows_open_at(side->view, name, &table, &unwanted);
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_INVALID) {
+        return FIRN_OK; /* nothing, or a keyspace */
+    }
+    if (rc != FIRN_OK) {
+        *err = unwanted;
+        return rc;
+    }
+    side->rows = table->rows;
+    FIRN_TRY(firn_rows_schema(table, side->view, &side->schema, err));
+out:
+    return rc;
+}
+
+static void *
+take(struct firn_table_diff *diff, size_t count, size_t size)
+{
+    DCHECK(count <= (size_t)2 * FIRN_TABLE_COLUMNS_MAX);
+    void *memory = firn_arena_alloc(&diff->arena, (count > 0 ? count : 1) * size);
+    if (memory != NULL) {
+        memset(memory, 0, (count > 0 ? count : 1) * size);
+    }
+    return memory;
+}
+
+static size_t
+place_in_key(const struct firn_schema *schema, uint32_t id)
+{
+    size_t place = schema->key_count;
+    while (place > 0 && schema->key[place - 1] != id) {
+        place--;
+    }
+    return place;
+}
+
+static struct firn_table_diff_column
+describe(const struct firn_schema *schema, const struct firn_schema_column *column)
+{
+    return (struct firn_table_diff_column){.size = sizeof(struct firn_table_diff_column),
+                                           .definition = {.name = (const char *)column->name.data,
+                                                          .type = column->type,
+                                                          .precision = column->precision,
+                                                          .scale = column->scale,
+                                                          .dimensions = column->dimensions,
+                                                          .not_null = !column->is_nullable,
+                                                          .is_auto = column->is_auto},
+                                           .key_place = place_in_key(schema, column->id)};
+}
+
+static void
+join_before(struct firn_table_diff *diff, size_t place)
+{
+    struct side *side = &diff->before;
+    struct firn_table_diff_column *joined = &diff->columns[diff->column_count];
+    *joined = describe(side->schema, &side->schema->columns[place]);
+    joined->before_name = joined->definition.name;
+    side->places[place] = diff->column_count++;
+}
+
+static void
+join_after(struct firn_table_diff *diff, size_t place)
+{
+    struct side *side = &diff->after;
+    struct firn_table_diff_column *joined = &diff->columns[diff->column_count];
+    *joined = describe(side->schema, &side->schema->columns[place]);
+    joined->after_name = joined->definition.name;
+    side->places[place] = diff->column_count++;
+}
+
+static void
+join_both(struct firn_table_diff *diff, size_t before, size_t after)
+{
+    const struct firn_schema_column *old = &diff->before.schema->columns[before];
+    DCHECK(old->type == diff->after.schema->columns[after].type); /* (I1) */
+    size_t at = diff->column_count;
+    join_after(diff, after);
+    diff->before.places[before] = at;
+    diff->columns[at].before_name = (const char *)old->name.data;
+}
+
+/* Columns of both states, by number, or of one table after the other. */
+static void
+join(struct firn_table_diff *diff)
+{
+    const struct firn_schema *before = diff->before.schema;
+    const struct firn_schema *after = diff->after.schema;
+    size_t old_count = before != NULL ? before->column_count : 0;
+    size_t new_count = after != NULL ? after->column_count : 0;
+    size_t i = 0;
+    size_t j = 0;
+    while (i < old_count || j < new_count) {
+        bool has_both = diff->is_one_table && i < old_count && j < new_count;
+        if (has_both && before->columns[i].id == after->columns[j].id) {
+            join_both(diff, i++, j++);
+        } else if (j == new_count ||
+                   (i < old_count && (!has_both || before->columns[i].id < after->columns[j].id))) {
+            join_before(diff, i++);
+        } else {
+            join_after(diff, j++);
+        }
+    }
+}
+
+static bool
+has_arrays(const struct side *side)
+{
+    return side->decoded != NULL && side->places != NULL && side->values != NULL;
+}
+
+static void
+allocate_side(struct firn_table_diff *diff, size_t all, struct side *side)
+{
+    size_t count = side->schema != NULL ? side->schema->column_count : 0;
+    side->decoded = take(diff, count, sizeof(firn_value));
+    side->places = take(diff, count, sizeof(size_t));
+    side->values = take(diff, all, sizeof(firn_value));
+}
+
+static int
+allocate(struct firn_table_diff *diff, firn_error *err)
+{
+    size_t old_count = diff->before.schema != NULL ? diff->before.schema->column_count : 0;
+    size_t new_count = diff->after.schema != NULL ? diff->after.schema->column_count : 0;
+    size_t all = old_count + new_count;
+    allocate_side(diff, all, &diff->before);
+    allocate_side(diff, all, &diff->after);
+    diff->columns = take(diff, all, sizeof *diff->columns);
+    diff->old_cells = take(diff, new_count, sizeof *diff->old_cells);
+    diff->new_cells = take(diff, new_count, sizeof *diff->new_cells);
+    diff->changed = take(diff, all, sizeof *diff->changed);
+    bool has_all = has_arrays(&diff->before) && has_arrays(&diff->after) && diff->columns != NULL &&
+                   diff->old_cells != NULL && diff->new_cells != NULL && diff->changed != NULL;
+    return has_all ? FIRN_OK : firn_error_no_memory(err, "a comparison");
+}
+
+static bool
+is_one_table(const struct firn_table_diff *diff)
+{
+    return diff->before.rows != NULL && diff->after.rows != NULL &&
+           firn_db_keyspace_schema(diff->before.rows) == firn_db_keyspace_schema(diff->after.rows);
+}
+
+static int
+open_all(struct firn_table_diff *diff, const char *name,
+         const struct firn_rows_diff_options *options, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(open_side(diff, name, options->before, &diff->before, err));
+    FIRN_TRY(open_side(diff, name, options->after, &diff->after, err));
+    if (diff->before.rows == NULL && diff->after.rows == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no table '%s'", name);
+    }
+    diff->is_one_table = is_one_table(diff);
+    diff->walks_left = diff->is_one_table ? 1 : 2;
+    FIRN_TRY(allocate(diff, err));
+    join(diff);
+out:
+    return rc;
+}
+
+int
+firn_rows_diff_open(struct firn_db *db, const char *name,
+                    const struct firn_rows_diff_options *options, struct firn_table_diff **out,
+                    firn_error *err)
+{
+    *out = NULL;
+    struct firn_table_diff *diff = firn_alloc_zeroed(sizeof *diff);
+    if (diff == NULL) {
+        return firn_error_no_memory(err, "a comparison");
+    }
+    firn_os_process_init_mark(&diff->mark);
+    diff->db = db;
+    diff->progress = options->progress;
+    int rc = open_all(diff, name, options, err);
+    if (rc != FIRN_OK) {
+        firn_rows_diff_close(diff);
+        return rc;
+    }
+    *out = diff;
+    return FIRN_OK;
+}
+
+static void
+close_side(struct side *side)
+{
+    firn_schema_unref(side->schema);
+    firn_buf_deinit(&side->memory);
+    firn_db_view_close(side->view);
+}
+
+void
+firn_rows_diff_close(struct firn_table_diff *diff)
+{
+    if (diff != NULL) {
+        firn_db_diff_walk_close(diff->walk);
+        close_side(&diff->before);
+        close_side(&diff->after);
+        firn_buf_deinit(&diff->old_memory);
+        firn_arena_deinit(&diff->arena);
+        firn_free(diff);
+    }
+}
+
+const struct firn_table_diff_column *
+firn_rows_diff_column_at(const struct firn_table_diff *diff, size_t i)
+{
+    return i < diff->column_count ? &diff->columns[i] : NULL;
+}
+
+/* ---- rows ---- */
+
+/* Fills the side's values from a key and a tuple. */
+static int
+show(struct side *side, size_t column_count, firn_slice key, firn_slice tuple, firn_error *err)
+{
+    int rc =
+        firn_schema_row_decode(side->schema, key, tuple, NULL, &side->memory, side->decoded, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < column_count; i++) {
+        side->values[i] = firn_null();
+    }
+    for (size_t i = 0; i < side->schema->column_count; i++) {
+        DCHECK(side->places[i] < column_count);
+        side->values[side->places[i]] = side->decoded[i];
+    }
+    return FIRN_OK;
+}
+
+static uint32_t
+bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static bool
+is_same(const struct firn_cell *a, const struct firn_cell *b)
+{
+    if (a->kind != b->kind) {
+        return false;
+    }
+    switch (a->kind) {
+    case FIRN_PHYSICAL_NONE:
+        return true;
+    case FIRN_PHYSICAL_F32:
+        return bits_of(a->as.f32) == bits_of(b->as.f32);
+    case FIRN_PHYSICAL_BYTES:
+        return firn_slice_equal(a->as.bytes, b->as.bytes);
+    default:
+        return a->as.u64 == b->as.u64;
+    }
+}
+
+/* Whether a column of the later state is compared (I2). */
+static bool
+counts(const struct firn_table_diff *diff, size_t place)
+{
+    return diff->columns[diff->after.places[place]].before_name != NULL ||
+           diff->after.schema->columns[place].id >= diff->before.schema->next_column;
+}
+
+/* Notes which columns of a row that both have differ; *out: any. */
+static int
+compare(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out,
+        firn_error *err)
+{
+    const struct side *after = &diff->after;
+    int rc;
+    *out = false;
+    memset(diff->changed, 0, diff->column_count * sizeof *diff->changed);
+    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->before, NULL, &diff->old_memory,
+                                  diff->old_cells, err));
+    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->after, NULL, &diff->after.memory,
+                                  diff->new_cells, err));
+    for (size_t i = 0; i < after->schema->column_count; i++) {
+        bool differs = counts(diff, i) && !is_same(&diff->old_cells[i], &diff->new_cells[i]);
+        diff->changed[after->places[i]] = differs;
+        *out |= differs;
+    }
+out:
+    return rc;
+}
+
+/* Makes the difference of a key; *out: there is one. */
+static int
+look(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out, firn_error *err)
+{
+    bool is_changed = key->is_before && key->is_after;
+    int rc;
+    *out = true;
+    DCHECK(key->is_before || key->is_after);
+    if (is_changed) {
+        FIRN_TRY(compare(diff, key, out, err));
+    }
+    if (!*out) {
+        return FIRN_OK;
+    }
+    if (key->is_before) {
+        FIRN_TRY(show(&diff->before, diff->column_count, key->key, key->before, err));
+    }
+    if (key->is_after) {
+        FIRN_TRY(show(&diff->after, diff->column_count, key->key, key->after, err));
+    }
+    diff->found = (firn_row_difference){.size = sizeof diff->found,
+                                        .kind = is_changed       ? FIRN_ROW_DIFFERENCE_CHANGED
+                                                : key->is_before ? FIRN_ROW_DIFFERENCE_REMOVED
+                                                                 : FIRN_ROW_DIFFERENCE_ADDED,
+                                        .column_count = diff->column_count,
+                                        .before = key->is_before ? diff->before.values : NULL,
+                                        .after = key->is_after ? diff->after.values : NULL,
+                                        .changed = is_changed ? diff->changed : NULL};
+out:
+    return rc;
+}
+
+/* Of one table the only walk; of two the first has only the earlier, the second only the later. */
+static int
+begin_walk(struct firn_table_diff *diff, firn_error *err)
+{
+    bool has_before = diff->is_one_table || diff->walks_left == 2;
+    bool has_after = diff->is_one_table || diff->walks_left == 1;
+    const struct firn_db_diff_side before = {diff->before.view,
+                                             has_before ? diff->before.rows : NULL};
+    const struct firn_db_diff_side after = {diff->after.view, has_after ? diff->after.rows : NULL};
+    struct firn_storefile_progress *progress =
+        diff->progress.on_progress != NULL ? &diff->progress : NULL;
+    CHECK(diff->walks_left > 0);
+    return firn_db_diff_walk_open(diff->db, &before, &after, progress, &diff->walk, err);
+}
+
+int
+firn_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **out, firn_error *err)
+{
+    struct firn_db_diff_key key;
+    bool is_found = false;
+    int rc = FIRN_OK;
+    *out = NULL;
+    while (!is_found && diff->walks_left > 0) {
+        bool has_key = false;
+        if (diff->walk == NULL) {
+            FIRN_TRY(begin_walk(diff, err));
+        }
+        FIRN_TRY(firn_db_diff_walk_next(diff->walk, &key, &has_key, err));
+        if (has_key) {
+            FIRN_TRY(look(diff, &key, &is_found, err));
+        } else {
+            firn_db_diff_walk_close(diff->walk);
+            diff->walk = NULL;
+            diff->walks_left--;
+        }
+    }
+    *out = is_found ? &diff->found : NULL;
+out:
+    return rc;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_stats.c: what a table takes up, column by column.
+ *
+ * The numbers are those that runs of columns state of their chunks, put together over all runs that the state
+ * may read; no chunk is read. So they are about versions of rows that lie in files: what was overwritten or
+ * deleted counts until it is merged away, what is in memory does not.
+ *
+ * How many rows there are is estimated from what runs and memtables count: versions that are no tombstones,
+ * less one for each tombstone. It is too large by the rows that were overwritten in another run, and of an
+ * earlier state also by what came later; it is exact where there are no entries at all. With `count` keys are
+ * walked.
+ *
+ * Bounds of bytes are their first bytes; of text they are cut to whole characters, which keeps both of them
+ * bounds: the lower one gets smaller, and the upper one says that it is cut.
+ */
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/utf8.h"
+#include "column/column.h"
+#include "lsm/lsm.h"
+#include "memtable/memtable.h"
+#include "rows/rows_internal.h"
+#include "version/run_file.h"
+
+/* The bounds of a column over several chunks; bytes lie in the struct. */
+struct bound {
+    struct firn_cell cell; /* null: there is none yet */
+    uint8_t bytes[FIRN_CHUNK_BOUND_SIZE];
+    bool is_cut;
+};
+
+struct gathering {
+    const struct firn_schema *schema;
+    firn_table_statistics stats;
+    firn_table_column_statistics *columns; /* of the schema's */
+    struct bound *smallest;
+    struct bound *largest;
+    uint64_t versions;   /* the newest ones of keys, that are no tombstones */
+    uint64_t tombstones; /* and range deletes */
+};
+
+/* ---- bounds ---- */
+
+static int
+compare_bytes(firn_slice a, firn_slice b)
+{
+    return firn_slice_compare(a, b);
+}
+
+static int
+compare(const struct firn_cell *a, const struct firn_cell *b)
+{
+    DCHECK(a->kind == b->kind);
+    switch (a->kind) {
+    case FIRN_PHYSICAL_I64:
+        return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
+    case FIRN_PHYSICAL_U64:
+        return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
+    case FIRN_PHYSICAL_F32:
+        return (a->as.f32 > b->as.f32) - (a->as.f32 < b->as.f32);
+    case FIRN_PHYSICAL_F64:
+        return (a->as.f64 > b->as.f64) - (a->as.f64 < b->as.f64);
+    case FIRN_PHYSICAL_BYTES:
+        return compare_bytes(a->as.bytes, b->as.bytes);
+    default:
+        return 0;
+    }
+}
+
+/* In place of what was there. */
+static void
+take_bound(struct bound *bound, const struct firn_cell *cell, bool is_cut)
+{
+    bound->cell = *cell;
+    bound->is_cut = is_cut;
+    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+        size_t size = cell->as.bytes.size;
+        CHECK(size <= sizeof bound->bytes);
+        memcpy(bound->bytes, cell->as.bytes.data, size);
+        bound->cell.as.bytes = firn_bytes(bound->bytes, size);
+    }
+}
+
+static void
+add_bounds(const struct firn_chunk_bounds *bounds, struct bound *smallest, struct bound *largest)
+{
+    if (bounds->is_empty || bounds->min.kind == FIRN_PHYSICAL_NONE) {
+        return;
+    }
+    if (smallest->cell.kind == FIRN_PHYSICAL_NONE || compare(&bounds->min, &smallest->cell) < 0) {
+        take_bound(smallest, &bounds->min, false);
+    }
+    int order =
+        largest->cell.kind == FIRN_PHYSICAL_NONE ? 1 : compare(&bounds->max, &largest->cell);
+    if (order > 0 || (order == 0 && bounds->max_is_cut)) {
+        take_bound(largest, &bounds->max, bounds->max_is_cut);
+    }
+}
+
+/* ---- parts ---- */
+
+static int
+add_column(struct gathering *gathering, const struct firn_run *run, size_t group, size_t place,
+           uint32_t rows)
+{
+    struct firn_column_info info;
+    const struct firn_schema_column *column = &gathering->schema->columns[place];
+    firn_table_column_statistics *out = &gathering->columns[place];
+    int rc = firn_column_info_of(run, group, column->id, &info);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    DCHECK(info.encoding < FIRN_TABLE_ENCODINGS_MAX);
+    out->chunks++;
+    out->values += rows;
+    out->nulls += info.bounds.null_count;
+    out->stored_bytes += info.stored_bytes;
+    out->raw_bytes += info.raw_bytes;
+    out->encodings[info.encoding]++;
+    add_bounds(&info.bounds, &gathering->smallest[place], &gathering->largest[place]);
+    return FIRN_OK;
+}
+
+static int
+add_run(struct gathering *gathering, const struct firn_lsm_part *part, firn_error *err)
+{
+    const struct firn_manifest_run *info = &part->file->info;
+    firn_table_statistics *stats = &gathering->stats;
+    stats->runs++;
+    stats->file_bytes += info->file_bytes;
+    for (size_t i = 0; i < info->reference_count; i++) {
+        stats->value_bytes += info->references[i].bytes;
+    }
+    /* Tombstones may be among the older ones, too. */
+    uint64_t newest = info->entry_count - info->older_count;
+    DCHECK(info->older_count <= info->entry_count);
+    gathering->versions += newest > info->tombstone_count ? newest - info->tombstone_count : 0;
+    gathering->tombstones += info->tombstone_count + info->range_count;
+    if (part->file->kind != &firn_column_kind) {
+        return FIRN_OK;
+    }
+    for (size_t group = 0; group < firn_column_group_count(part->run); group++) {
+        struct firn_column_group rows;
+        firn_column_group_at(part->run, group, &rows);
+        for (size_t place = 0; place < gathering->schema->column_count; place++) {
+            int rc = add_column(gathering, part->run, group, place, rows.rows);
+            if (rc != FIRN_OK) {
+                return firn_error_set(err, rc, "a run of columns does not say what it has");
+            }
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+visit_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+{
+    struct gathering *gathering = ctx;
+    if (part->memtable == NULL) {
+        return add_run(gathering, part, err);
+    }
+    uint64_t entries = firn_memtable_entry_count(part->memtable);
+    gathering->versions += entries;
+    gathering->stats.memory_rows += entries;
+    gathering->stats.memory_bytes += entries > 0 ? firn_memtable_size_bytes(part->memtable) : 0;
+    return FIRN_OK;
+}
+
+/* ---- counting ---- */
+
+/* How many keys a keyspace has. */
+static int
+count_keys(struct firn_db_keyspace *keyspace, struct firn_db_view *view, uint64_t *out,
+           firn_error *err)
+{
+    const struct firn_db_cursor_options keys = {.view = view, .keys_only = true};
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    *out = 0;
+    FIRN_TRY(firn_db_cursor_open(keyspace, &keys, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        (*out)++;
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+static uint64_t
+estimate(const struct gathering *gathering)
+{
+    return gathering->versions > gathering->tombstones ? gathering->versions - gathering->tombstones
+                                                       : 0;
+}
+
+/* ---- indexes ---- */
+
+static int
+look_at_index(struct firn_table *table, const struct firn_rows_stats_options *options,
+              const struct firn_schema_index *index, firn_table_index_statistics *out,
+              firn_error *err)
+{
+    static const struct firn_schema nothing = {.column_count = 0};
+    struct gathering parts = {.schema = &nothing};
+    struct firn_db_keyspace *keyspace;
+    int rc;
+    *out = (firn_table_index_statistics){
+        .size = sizeof *out, .name = (const char *)index->name.data, .is_unique = index->is_unique};
+    FIRN_TRY(firn_rows_index_keyspace(table, options->view, index, &keyspace, err));
+    FIRN_TRY(firn_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
+    out->entries = estimate(&parts);
+    out->file_bytes = parts.stats.file_bytes;
+    out->memory_bytes = parts.stats.memory_bytes;
+    if (options->counts) {
+        FIRN_TRY(count_keys(keyspace, options->view, &out->entries, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- the answer, in one piece ---- */
+
+/* Where the next part of the answer goes; NULL at first, to see how large it is. */
+struct packing {
+    uint8_t *at;
+    size_t size;
+};
+
+static void *
+pack(struct packing *packing, const void *data, size_t size)
+{
+    size_t aligned = (size + 15) / 16 * 16;
+    uint8_t *at = packing->at;
+    packing->size += aligned;
+    if (at != NULL) {
+        memcpy(at, data, size);
+        packing->at = at + aligned;
+    }
+    return at;
+}
+
+static const char *
+pack_name(struct packing *packing, const char *name)
+{
+    return pack(packing, name, strlen(name) + 1);
+}
+
+/* Bytes that are a text, as far as they are whole characters. */
+static size_t
+whole_characters(firn_slice text)
+{
+    size_t size = text.size;
+    while (size > 0 && !firn_utf8_is_valid(firn_bytes(text.data, size))) {
+        size--;
+    }
+    return size;
+}
+
+static firn_value
+pack_bound(struct packing *packing, const struct firn_schema_column *column,
+           const struct bound *bound, bool *out_is_cut)
+{
+    struct firn_cell cell = bound->cell;
+    bool is_sized = column->type == FIRN_TYPE_VECTOR; /* its first bytes say nothing */
+    *out_is_cut = bound->is_cut;
+    if (cell.kind == FIRN_PHYSICAL_NONE || is_sized) {
+        *out_is_cut = false;
+        return firn_null();
+    }
+    if (cell.kind == FIRN_PHYSICAL_BYTES) {
+        size_t size = cell.as.bytes.size;
+        if (column->type == FIRN_TYPE_TEXT) {
+            size = whole_characters(cell.as.bytes);
+            *out_is_cut = *out_is_cut || size < cell.as.bytes.size;
+        }
+        cell.as.bytes = firn_bytes(pack(packing, cell.as.bytes.data, size), size);
+    }
+    return firn_schema_value_of(column, &cell);
+}
+
+static firn_table_statistics *
+pack_all(struct packing *packing, const struct gathering *gathering,
+         const firn_table_index_statistics *indexes)
+{
+    const struct firn_schema *schema = gathering->schema;
+    firn_table_statistics *out = pack(packing, &gathering->stats, sizeof *out);
+    firn_table_column_statistics *columns =
+        pack(packing, gathering->columns, schema->column_count * sizeof *columns);
+    firn_table_index_statistics *own =
+        pack(packing, indexes, schema->index_count * sizeof *indexes);
+    for (size_t i = 0; i < schema->column_count; i++) {
+        bool is_cut;
+        const struct firn_schema_column *column = &schema->columns[i];
+        const char *name = pack_name(packing, (const char *)column->name.data);
+        firn_value smallest = pack_bound(packing, column, &gathering->smallest[i], &is_cut);
+        firn_value largest = pack_bound(packing, column, &gathering->largest[i], &is_cut);
+        if (columns != NULL) {
+            columns[i].definition.name = name;
+            columns[i].smallest = smallest;
+            columns[i].largest = largest;
+            columns[i].largest_is_cut = is_cut;
+        }
+    }
+    for (size_t i = 0; i < schema->index_count; i++) {
+        const char *name = pack_name(packing, indexes[i].name);
+        if (own != NULL) {
+            own[i].name = name;
+        }
+    }
+    if (out != NULL) {
+        out->columns = columns;
+        out->indexes = own;
+    }
+    return out;
+}
+
+static int
+make_answer(const struct gathering *gathering, const firn_table_index_statistics *indexes,
+            firn_table_statistics **out, firn_error *err)
+{
+    struct packing measure = {.at = NULL};
+    (void)pack_all(&measure, gathering, indexes);
+    struct packing packing = {.at = firn_alloc(measure.size)};
+    if (packing.at == NULL) {
+        return firn_error_no_memory(err, "statistics");
+    }
+    *out = pack_all(&packing, gathering, indexes);
+    CHECK(packing.size == measure.size);
+    return FIRN_OK;
+}
+
+/* ---- all of it ---- */
+
+static int
+begin(struct gathering *gathering, struct firn_arena *arena, firn_error *err)
+{
+    size_t count = gathering->schema->column_count;
+    gathering->columns = firn_arena_alloc(arena, count * sizeof *gathering->columns);
+    gathering->smallest = firn_arena_alloc(arena, count * sizeof *gathering->smallest);
+    gathering->largest = firn_arena_alloc(arena, count * sizeof *gathering->largest);
+    if (gathering->columns == NULL || gathering->smallest == NULL || gathering->largest == NULL) {
+        return firn_error_no_memory(err, "statistics");
+    }
+    memset(gathering->smallest, 0, count * sizeof *gathering->smallest);
+    memset(gathering->largest, 0, count * sizeof *gathering->largest);
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_schema_column *column = &gathering->schema->columns[i];
+        gathering->columns[i] =
+            (firn_table_column_statistics){.size = sizeof gathering->columns[i],
+                                           .definition = {.type = column->type,
+                                                          .precision = column->precision,
+                                                          .scale = column->scale,
+                                                          .dimensions = column->dimensions,
+                                                          .not_null = !column->is_nullable,
+                                                          .is_auto = column->is_auto}};
+    }
+    gathering->stats.size = sizeof gathering->stats;
+    gathering->stats.column_count = count;
+    gathering->stats.index_count = gathering->schema->index_count;
+    return FIRN_OK;
+}
+
+int
+firn_rows_stats(struct firn_table *table, const struct firn_rows_stats_options *options,
+                firn_table_statistics **out, firn_error *err)
+{
+    struct gathering gathering = {.schema = NULL};
+    struct firn_arena arena = {.chunks = NULL};
+    struct firn_schema *schema = NULL;
+    firn_table_index_statistics indexes[FIRN_TABLE_INDEXES_MAX];
+    int rc;
+    *out = NULL;
+    memset(indexes, 0, sizeof indexes);
+    FIRN_TRY(firn_rows_schema(table, options->view, &schema, err));
+    gathering.schema = schema;
+    FIRN_TRY(begin(&gathering, &arena, err));
+    FIRN_TRY(firn_db_stats_visit_parts(table->rows, options->view, visit_part, &gathering, err));
+    gathering.stats.rows = estimate(&gathering);
+    gathering.stats.rows_are_exact = gathering.versions == 0 || options->counts;
+    if (options->counts) {
+        FIRN_TRY(count_keys(table->rows, options->view, &gathering.stats.rows, err));
+    }
+    CHECK(schema->index_count <= FIRN_TABLE_INDEXES_MAX);
+    for (size_t i = 0; i < schema->index_count; i++) {
+        FIRN_TRY(look_at_index(table, options, &schema->indexes[i], &indexes[i], err));
+    }
+    FIRN_TRY(make_answer(&gathering, indexes, out, err));
+out:
+    firn_arena_deinit(&arena);
+    firn_schema_unref(schema);
+    return rc;
+}

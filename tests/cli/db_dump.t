@@ -1,0 +1,99 @@
+A store, or a table, as text and back.
+
+  $ firn db table create shop.firn goods 'id i64 auto primary key, name text not null, price decimal(8, 2), b blob, index by_price (price)'
+  $ firn db insert -q shop.firn goods name="$(printf 'tab\t\\and\nline')" price=1 'b=\x00ff5c'
+  $ firn db insert -q shop.firn goods name=
+  $ firn db checkpoint -q shop.firn before
+  $ firn db put shop.firn users "$(printf 'a\tb')" 1815
+  $ firn db put shop.firn users z ''
+  $ firn db dump shop.firn | tee dump
+  firn dump	1
+  table	goods
+  definition	id i64 auto, name text not null, price decimal(8, 2), b blob, primary key (id), index by_price (price)
+  row	0
+  =	1
+  =	tab\t\\and\nline
+  =	1.00
+  =	\\x00ff5c
+  row	0
+  =	2
+  =	
+  -	
+  -	
+  keyspace	users
+  key	a\tb
+  value	1815
+  key	z
+  value	
+  end	4
+  $ firn db load new.firn <dump
+  4 rows and entries
+  $ firn db dump new.firn | cmp - dump
+  $ firn db check new.firn --json | python3 -c 'import json, sys; report = json.load(sys.stdin); print(report["rows"], report["index_entries"], report["damaged"])'
+  2 2 0
+  $ firn db table show new.firn goods --definition
+  id i64 auto, name text not null, price decimal(8, 2), b blob, primary key (id), index by_price (price)
+  $ firn db insert new.firn goods name=next
+  3
+  $ firn db dump shop.firn goods --at before | firn db load -q one.firn && firn db table list one.firn
+  goods
+  $ firn db dump new.firn users
+  a\tb	1815
+  z	
+
+Times to live are kept.
+
+  $ firn db insert -q -t 1000 new.firn goods name=soon && firn db put -t 1000 new.firn users t v
+  $ firn db dump new.firn | grep -c -e '^row	[1-9]' -e '^expires	[1-9]'
+  2
+  $ firn db dump new.firn | firn db load -q again.firn && firn db dump again.firn | grep -c -e '^row	[1-9]' -e '^expires	[1-9]'
+  2
+  $ sed 's/^row	0$/row	1000/; s/^key	z/expires	1\nkey	z/' dump | firn db load -q gone.firn && firn db count gone.firn goods
+  0
+
+What is no dump, or not a whole one, is refused.
+
+  $ firn db load new.firn <dump
+  ! firn: there is a table 'goods' already
+  [1]
+  $ head -n 7 dump | firn db load bad1.firn
+  ! firn: standard input, line 7: the dump ends too early
+  [2]
+  $ sed 's/^end	4/end	5/' dump | firn db load bad2.firn
+  ! firn: standard input, line 19: the dump does not have as many rows as it should
+  [2]
+  $ printf 'firn dump\t2\n' | firn db load bad3.firn
+  ! firn: standard input is a dump of version 2; this firn reads version 1
+  ! hint: read it with the newer firn that wrote it
+  [1]
+  $ printf 'a\tb\n' | firn db load bad4.firn
+  ! firn: standard input, line 1: this is no dump of a store; firn db load STORE KEYSPACE loads rows
+  [2]
+  $ printf 'firn dump\t1\n=\t1\n' | firn db load bad5.firn
+  ! firn: standard input, line 2: a value outside of a row
+  [2]
+  $ printf 'firn dump\t1\nrow\t0\n' | firn db load bad6.firn
+  ! firn: standard input, line 2: a row outside of a table, or inside of another row
+  [2]
+  $ printf 'firn dump\t1\nwhat\t0\n' | firn db load bad7.firn
+  ! firn: standard input, line 2: a line that dumps do not have
+  [2]
+  $ printf 'firn dump\t1\ntable\tt\ntable\tu\n' | firn db load bad8.firn
+  ! firn: standard input, line 3: what comes before is not complete
+  [2]
+  $ printf 'firn dump\t1\ntable\tt\ndefinition\tk i64 primary key\nrow\t0\n=\tx\nend\t1\n' | firn db load bad9.firn
+  ! firn: standard input, line 5: cannot read "x" as i64: it is no whole number
+  [2]
+  $ printf 'firn dump\t1\nend\t0\nend\t0\n' | firn db load bad10.firn
+  ! firn: standard input, line 3: a line after the end
+  [2]
+  $ firn db dump shop.firn --hex
+  ! firn: db dump: a store, and a table, is dumped in one form only
+  ! usage: firn db dump [options] STORE [KEYSPACE]
+  ! help: firn help db dump
+  [2]
+  $ firn db load shop.firn --bulk <dump
+  ! firn: db load: --bulk is for rows of a keyspace
+  ! usage: firn db load [options] STORE [KEYSPACE [FILE]]
+  ! help: firn help db load
+  [2]
