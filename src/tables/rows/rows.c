@@ -408,13 +408,12 @@ int
 firn_rows_create(struct firn_db *db, const char *name, const firn_table_def *def,
                  struct firn_table **out, firn_error *err)
 {
-    uint32_t trees[FIRN_TABLE_INDEXES_MAX] = {0};
     struct firn_schema *schema = NULL;
     struct firn_rows_changing changing;
     struct firn_db_keyspace *rows = NULL;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_schema_def_create(def, trees, &schema, err));
+    FIRN_TRY(firn_schema_def_create(def, &schema, err));
     FIRN_TRY(firn_rows_begin_change(db, &changing, err));
     rc = create(db, name, schema, changing.schemas, &rows, err);
     firn_rows_end_change(&changing);

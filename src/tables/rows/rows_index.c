@@ -205,7 +205,7 @@ loading_deinit(struct loading *loading)
 static int
 add(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
 {
-    return firn_schema_change_add_index(old, ctx, 0, out, err);
+    return firn_schema_change_add_index(old, ctx, out, err);
 }
 
 /* One attempt; FIRN_CONFLICT where rows, or the schema, were written meanwhile. */
