@@ -69,13 +69,16 @@ forget_keyspace(struct firn_table *table, uint32_t id)
     firn_os_mutex_unlock(&table->mutex);
 }
 
+/* guard: NULL where no schema of any history has the index. */
 static int
-drop_keyspace(struct firn_table *table, uint32_t id, firn_error *err)
+drop_keyspace(struct firn_table *table, uint32_t id, const struct firn_db_keyspace_guard *guard,
+              firn_error *err)
 {
+    DCHECK(id > 0);
     char name[FIRN_ROWS_INDEX_NAME_SIZE];
     firn_rows_name_index(firn_db_keyspace_schema(table->rows), id, name);
     forget_keyspace(table, id);
-    int rc = firn_db_keyspace_drop(table->db, name, err);
+    int rc = firn_db_keyspace_drop_if(table->db, name, guard, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
@@ -175,7 +178,7 @@ load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
     if (loading->cells == NULL) {
         return firn_error_no_memory(err, "an index");
     }
-    FIRN_TRY(drop_keyspace(loading->table, loading->index->id, err));
+    FIRN_TRY(drop_keyspace(loading->table, loading->index->id, NULL, err));
     firn_rows_name_index(firn_db_keyspace_schema(loading->table->rows), loading->index->id, name);
     FIRN_TRY(firn_db_keyspace_create(loading->table->db, name, &keyspace, err));
     FIRN_TRY(firn_db_bulk_open_unsorted(keyspace, &quiet, &loading->bulk, err));
@@ -228,10 +231,10 @@ add_once(struct firn_table *table, const struct firn_rows_change *change, firn_e
     FIRN_TRY(firn_rows_write_schema(table, txn, made, err));
     FIRN_TRY(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
 out:
+    loading_deinit(&loading); /* before the keyspace goes, into which it loads */
     if (rc != FIRN_OK && has_keyspace) {
-        FIRN_IGNORE(drop_keyspace(table, loading.index->id, NULL));
+        FIRN_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
     }
-    loading_deinit(&loading);
     firn_db_txn_close(txn);
     firn_schema_unref(made);
     return rc;
@@ -258,6 +261,7 @@ firn_rows_index_add(struct firn_table *table, const firn_table_index *index, fir
 /* ---- dropping ---- */
 
 struct dropping {
+    struct firn_table *table;
     const char *name;
     uint32_t id;
 };
@@ -271,15 +275,32 @@ drop(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_er
     return firn_schema_change_drop_index(old, firn_str(dropping->name), out, err);
 }
 
+/* A restore may have brought the index back. */
+static int
+check_gone(void *ctx, firn_error *err)
+{
+    const struct dropping *dropping = ctx;
+    struct firn_schema *schema;
+    int rc = firn_rows_schema(dropping->table, NULL, &schema, err);
+    for (size_t i = 0; rc == FIRN_OK && i < schema->index_count; i++) {
+        if (schema->indexes[i].id == dropping->id) {
+            rc = firn_error_set(err, FIRN_CONFLICT, "the index is there again");
+        }
+    }
+    firn_schema_unref(schema);
+    return rc;
+}
+
 int
 firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
 {
-    struct dropping dropping = {.name = name};
+    struct dropping dropping = {.table = table, .name = name};
+    const struct firn_db_keyspace_guard guard = {check_gone, &dropping};
     const struct firn_rows_change change = {drop, &dropping};
     int rc = firn_rows_alter(table, &change, err);
     if (rc == FIRN_OK) {
         /* No schema of now names it: what stays of it is space. */
-        FIRN_IGNORE(drop_keyspace(table, dropping.id, NULL));
+        FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }

@@ -163,8 +163,12 @@ reading_init(struct reading *reading, struct firn_table *table, const struct fir
 {
     DCHECK(read->txn == NULL || read->view == NULL);
     *reading = (struct reading){.table = table, .txn = read->txn, .view = read->view};
-    struct firn_db_view *view = read->txn != NULL ? firn_db_txn_view(read->txn) : read->view;
+    struct firn_db_view *view = read->view;
     int rc;
+    if (read->txn != NULL) {
+        FIRN_TRY(firn_db_txn_check_open(read->txn, err));
+        view = firn_db_txn_view(read->txn);
+    }
     FIRN_TRY(firn_rows_schema(table, view, &reading->schema, err));
     FIRN_TRY(choose_columns(reading, read, err));
     FIRN_TRY(choose_index(reading, read->index, err));
@@ -277,12 +281,11 @@ find_by_key(const struct reading *reading, const firn_value *key, size_t count,
     return firn_schema_row_key(reading->schema, key, count, out, err);
 }
 
-int
-firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
-                   const firn_value *key, size_t key_count, struct firn_row *row, firn_error *err)
+static int
+get_row(struct firn_table *table, const struct firn_rows_read *read, const firn_value *key,
+        size_t key_count, struct firn_row *row, firn_error *err)
 {
     struct reading reading;
-    row->count = 0;
     int rc = reading_init(&reading, table, read, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -296,8 +299,30 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
         rc = decode(&reading, row, err);
     } else if (rc == FIRN_NOT_FOUND) {
         rc = say_missing(&reading, err);
+    } else if (rc == FIRN_MISUSE) { /* it was dropped after its schema was read */
+        rc = firn_rows_say_missing(firn_rows_name(table), err);
     }
     reading_deinit(&reading);
+    return rc;
+}
+
+int
+firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
+                   const firn_value *key, size_t key_count, struct firn_row *row, firn_error *err)
+{
+    struct firn_rows_read at = *read;
+    struct firn_db_view *own = NULL;
+    row->count = 0;
+    /* An entry and its row are read in one state: between two the value may go to another row. */
+    if (read->index != NULL && read->txn == NULL && read->view == NULL) {
+        int rc = firn_db_view_open(table->db, &own, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        at.view = own;
+    }
+    int rc = get_row(table, &at, key, key_count, row, err);
+    firn_db_view_close(own);
     return rc;
 }
 

@@ -472,6 +472,10 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
         return rc;
     }
     rc = write(writing, ctx, err);
+    if (rc == FIRN_MISUSE && writing->schema != NULL) {
+        /* The transaction is open. It sees the record of a table that was dropped before it began. */
+        rc = firn_rows_say_missing(firn_rows_name(writing->table), err);
+    }
     if (rc != FIRN_OK) {
         firn_error undoing;
         int undone = firn_db_txn_rollback_to(writing->txn, savepoint, &undoing);
