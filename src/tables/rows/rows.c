@@ -149,12 +149,15 @@ attach_handle(struct firn_table *table, struct firn_db_keyspace *rows,
     return firn_db_keyspace_attach(rows, table, destroy_table);
 }
 
-/* The handle of a keyspace that was found by its name. */
+/* The handle of a keyspace that was found by its name, in a view or (NULL) now. The keyspace of the schemas is
+ * the one of that moment: of another history it may be another one. */
 static int
-handle_of(struct firn_db *db, struct firn_db_keyspace *rows, struct firn_table **out,
+handle_of(struct firn_db_view *view, struct firn_db_keyspace *rows, struct firn_table **out,
           firn_error *err)
 {
+    struct firn_db *db = firn_db_keyspace_db(rows);
     struct firn_db_keyspace *schemas;
+    struct firn_table *made;
     if (firn_db_keyspace_type(rows) != FIRN_KEYSPACE_ENTRY_TABLE) {
         return firn_error_set(err, FIRN_INVALID, "'%s' is a keyspace, not a table",
                               firn_db_keyspace_name(rows));
@@ -163,12 +166,12 @@ handle_of(struct firn_db *db, struct firn_db_keyspace *rows, struct firn_table *
     if (*out != NULL) {
         return FIRN_OK;
     }
-    int rc = firn_db_keyspace_open_existing(db, FIRN_DB_SCHEMAS, &schemas, err);
+    int rc = view != NULL ? firn_db_view_keyspace_open(view, FIRN_DB_SCHEMAS, &schemas, err)
+                          : firn_db_keyspace_open_existing(db, FIRN_DB_SCHEMAS, &schemas, err);
     if (rc == FIRN_NOT_FOUND) {
         return firn_error_set(err, FIRN_CORRUPT, "the store has no schema of the table '%s'",
                               firn_db_keyspace_name(rows));
     }
-    struct firn_table *made;
     rc = rc == FIRN_OK ? prepare_handle(db, &made, err) : rc;
     if (rc == FIRN_OK) {
         *out = attach_handle(made, rows, schemas);
@@ -188,7 +191,7 @@ firn_rows_open(struct firn_db *db, const char *name, struct firn_table **out, fi
     struct firn_db_keyspace *rows;
     *out = NULL;
     int rc = firn_db_keyspace_open_existing(db, name, &rows, err);
-    return rc == FIRN_OK          ? handle_of(db, rows, out, err)
+    return rc == FIRN_OK          ? handle_of(NULL, rows, out, err)
            : rc == FIRN_NOT_FOUND ? firn_rows_say_missing(name, err)
                                   : rc;
 }
@@ -200,7 +203,7 @@ firn_rows_open_at(struct firn_db_view *view, const char *name, struct firn_table
     struct firn_db_keyspace *rows;
     *out = NULL;
     int rc = firn_db_view_keyspace_open(view, name, &rows, err);
-    return rc == FIRN_OK          ? handle_of(firn_db_keyspace_db(rows), rows, out, err)
+    return rc == FIRN_OK          ? handle_of(view, rows, out, err)
            : rc == FIRN_NOT_FOUND ? firn_rows_say_missing(name, err)
                                   : rc;
 }
