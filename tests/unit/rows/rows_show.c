@@ -255,6 +255,7 @@ rows_make(struct firn_db *db, const char *name, const char *definition, struct f
           firn_error *err)
 {
     firn_table_def *def = NULL;
+    *out = NULL;
     int rc = firn_table_def_parse(definition, &def, err);
     rc = rc == FIRN_OK ? firn_rows_create(db, name, def, out, err) : rc;
     firn_free(def);
