@@ -346,7 +346,17 @@ a_table_is_made_whole_or_not_at_all(void **state)
             if (rc != FIRN_OK) {
                 failures++;
                 assert_int_equal(firn_rows_open(store, "t", &table, &err), FIRN_NOT_FOUND);
-                DB_OK(rows_make(store, "t", definition, &table, &err));
+                int again = rows_make(store, "t", definition, &table, &err);
+                if (again == FIRN_FAILED) {
+                    /* What the log has may come back, whole. */
+                    firn_db_abandon(store);
+                    store = db_support_open(own.dir);
+                    again = firn_rows_open(store, "t", &table, &err);
+                    again = again == FIRN_NOT_FOUND
+                                ? rows_make(store, "t", definition, &table, &err)
+                                : again;
+                }
+                DB_OK(again);
             }
             DB_OK(put(table, NULL, 1, "ada"));
             DB_OK(rows_show(store, shown, &err));
