@@ -298,6 +298,9 @@ struct firn_db_cursor_options {
     const firn_slice *prefix;  /* NULL is none */
     struct firn_db_view *view; /* NULL: of now; only looked at while the cursor is opened */
     bool keys_only;            /* values are not read, and shown as empty */
+    /* As in block/run_kind.h: of rows of a table values need no more. Borrowed as long as the cursor; NULL:
+     * all. */
+    const struct firn_run_projection *projection;
 };
 FIRN_MUST_CHECK int firn_db_cursor_open(struct firn_db_keyspace *keyspace,
                                         const struct firn_db_cursor_options *options,

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "block/run_kind.h"
 #include "rows/rows_internal.h"
 
 struct firn_row {
@@ -336,7 +337,30 @@ struct firn_table_cursor {
     bool is_descending;
     bool has_begun;
     struct firn_row row;
+    uint32_t *columns; /* ids of those that are wanted, but for the key's, which every row has */
+    struct firn_run_projection projection;
 };
+
+/* Only chunks of columns that are wanted are read, so others may be damaged. */
+static int
+choose_projection(struct firn_table_cursor *cursor, firn_error *err)
+{
+    const struct reading *reading = &cursor->reading;
+    size_t count = 0;
+    cursor->columns = firn_alloc_array(reading->place_count + 1, sizeof *cursor->columns);
+    if (cursor->columns == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    for (size_t i = 0; i < reading->place_count; i++) {
+        const struct firn_schema_column *column = &reading->schema->columns[reading->places[i]];
+        DCHECK(i == 0 || reading->places[i - 1] < reading->places[i]);
+        if (!column->is_key) {
+            cursor->columns[count++] = column->id;
+        }
+    }
+    cursor->projection = (struct firn_run_projection){cursor->columns, count};
+    return FIRN_OK;
+}
 
 /* The least key that is larger than all that begin with these bytes; false: there is none. */
 static bool
@@ -398,7 +422,10 @@ open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_optio
     const firn_slice low = firn_buf_slice(&lower);
     const firn_slice high = firn_buf_slice(&upper);
     const struct firn_db_cursor_options inner = {
-        .lower = has_lower ? &low : NULL, .upper = has_upper ? &high : NULL, .view = reading->view};
+        .lower = has_lower ? &low : NULL,
+        .upper = has_upper ? &high : NULL,
+        .view = reading->view,
+        .projection = reading->index == NULL ? &cursor->projection : NULL};
     struct firn_db_keyspace *keyspace =
         reading->index != NULL ? reading->index_keyspace : reading->table->rows;
     rc = reading->txn != NULL
@@ -429,6 +456,7 @@ firn_rows_read_cursor_open(struct firn_table *table, const struct firn_rows_curs
         read.view = cursor->own_view;
     }
     FIRN_TRY(reading_init(&cursor->reading, table, &read, err));
+    FIRN_TRY(choose_projection(cursor, err));
     FIRN_TRY(open_inner(cursor, options, err));
     *out = cursor;
     cursor = NULL;
@@ -445,6 +473,7 @@ firn_rows_read_cursor_close(struct firn_table_cursor *cursor)
         firn_db_view_close(cursor->own_view);
         reading_deinit(&cursor->reading);
         row_deinit(&cursor->row);
+        firn_free(cursor->columns);
         firn_free(cursor);
     }
 }
