@@ -45,6 +45,7 @@ static void
 destroy_catalog(void *object)
 {
     struct firn_rows_catalog *catalog = object;
+    DCHECK(catalog != NULL);
     firn_os_mutex_deinit(&catalog->mutex);
     firn_free(catalog);
 }
@@ -81,6 +82,7 @@ firn_rows_begin_change(struct firn_db *db, struct firn_rows_changing *out, firn_
         return firn_error_no_memory(err, "a table");
     }
     firn_os_mutex_lock(&out->catalog->mutex);
+    DCHECK(out->schemas != NULL && firn_db_keyspace_db(out->schemas) == db);
     return FIRN_OK;
 }
 
@@ -88,6 +90,7 @@ void
 firn_rows_end_change(struct firn_rows_changing *changing)
 {
     if (changing->catalog != NULL) {
+        firn_os_mutex_assert_held(&changing->catalog->mutex);
         firn_os_mutex_unlock(&changing->catalog->mutex);
         changing->catalog = NULL;
     }
@@ -96,6 +99,7 @@ firn_rows_end_change(struct firn_rows_changing *changing)
 static void
 encode_schema_key(uint64_t number, uint8_t out[FIRN_DB_SCHEMA_KEY_SIZE])
 {
+    DCHECK(number != 0);
     for (size_t i = 0; i < FIRN_DB_SCHEMA_KEY_SIZE; i++) {
         out[i] = (uint8_t)(number >> (8 * (FIRN_DB_SCHEMA_KEY_SIZE - 1 - i)));
     }
@@ -104,8 +108,10 @@ encode_schema_key(uint64_t number, uint8_t out[FIRN_DB_SCHEMA_KEY_SIZE])
 void
 firn_rows_name_index(uint64_t schema, uint32_t index, char *out)
 {
-    (void)snprintf(out, FIRN_ROWS_INDEX_NAME_SIZE, INDEX_PREFIX "%016" PRIx64 ":%" PRIu32, schema,
-                   index);
+    DCHECK(schema != 0 && index != 0);
+    int size = snprintf(out, FIRN_ROWS_INDEX_NAME_SIZE, INDEX_PREFIX "%016" PRIx64 ":%" PRIu32,
+                        schema, index);
+    CHECK(size > 0 && size < FIRN_ROWS_INDEX_NAME_SIZE);
 }
 
 /* ---- handles ---- */
@@ -114,6 +120,7 @@ static void
 destroy_table(void *object)
 {
     struct firn_table *table = object;
+    DCHECK(table->indexes.size % sizeof(struct firn_rows_index) == 0);
     firn_schema_unref(table->cached);
     firn_buf_deinit(&table->record);
     firn_buf_deinit(&table->indexes);
@@ -233,6 +240,7 @@ static int
 schema_of(struct firn_table *table, firn_slice record, struct firn_schema **out, firn_error *err)
 {
     firn_os_mutex_lock(&table->mutex);
+    DCHECK(table->cached == NULL || table->record.size > 0);
     bool is_cached =
         table->cached != NULL && firn_slice_equal(record, firn_buf_slice(&table->record));
     if (is_cached) {
@@ -271,9 +279,11 @@ firn_rows_schema(struct firn_table *table, struct firn_db_view *view, struct fir
     int rc = firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &record, err);
     if (rc == FIRN_OK) {
         rc = schema_of(table, firn_buf_slice(&record), out, err);
-    } else if (rc == FIRN_NOT_FOUND) {
+    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_MISUSE) {
+        /* Misuse: the schemas are those of a history that a restore has left. */
         rc = firn_rows_say_missing(firn_rows_name(table), err);
     }
+    DCHECK((rc == FIRN_OK) == (*out != NULL));
     firn_buf_deinit(&record);
     return rc;
 }
@@ -283,6 +293,7 @@ firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
                            struct firn_schema **out, firn_error *err)
 {
     *out = NULL;
+    DCHECK(txn != NULL);
     int rc = firn_db_txn_depend(txn, table->schemas, firn_rows_schema_key(table), err);
     return rc == FIRN_OK ? firn_rows_schema(table, firn_db_txn_view(txn), out, err) : rc;
 }
@@ -334,6 +345,7 @@ check_record(void *ctx, firn_error *err)
 {
     const struct record_guard *guard = ctx;
     bool exists = false;
+    DCHECK(guard->schemas != NULL && guard->key != NULL);
     int rc = firn_db_get_exists(guard->schemas, firn_bytes(guard->key, FIRN_DB_SCHEMA_KEY_SIZE),
                                 &exists, err);
     if ((rc == FIRN_OK && exists != guard->must_exist) || rc == FIRN_MISUSE) {
@@ -379,6 +391,7 @@ note_owner(void *ctx, const char *name)
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(firn_db_keyspace_type(rows) == FIRN_KEYSPACE_ENTRY_TABLE);
     encode_schema_key(firn_db_keyspace_schema(rows), key);
     return firn_buf_append(&owners->numbers, key, sizeof key) == FIRN_OK
                ? FIRN_OK
@@ -389,6 +402,7 @@ static bool
 has_owner(const struct owners *owners, firn_slice key)
 {
     bool is_found = false;
+    DCHECK(owners->numbers.size == owners->count * FIRN_DB_SCHEMA_KEY_SIZE);
     for (size_t i = 0; i < owners->numbers.size && !is_found; i += FIRN_DB_SCHEMA_KEY_SIZE) {
         is_found =
             firn_slice_equal(key, firn_bytes(owners->numbers.data + i, FIRN_DB_SCHEMA_KEY_SIZE));
@@ -464,6 +478,7 @@ drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *er
 static int
 refuse_taken(const struct firn_db_keyspace *taken, firn_error *err)
 {
+    DCHECK(taken != NULL);
     bool is_table = firn_db_keyspace_type(taken) == FIRN_KEYSPACE_ENTRY_TABLE;
     return firn_error_set(err, FIRN_EXISTS, "there is a %s '%s' already",
                           is_table ? "table" : "keyspace", firn_db_keyspace_name(taken));
@@ -486,6 +501,7 @@ take_number(struct firn_db *db, uint64_t *out, firn_error *err)
     while (rc == FIRN_OK && *out == 0) { /* 0 is none */
         rc = firn_os_random(firn_db_os(db), out, sizeof *out, err);
     }
+    DCHECK(rc != FIRN_OK || *out != 0);
     return rc;
 }
 
@@ -526,6 +542,7 @@ create(struct firn_db *db, const char *name, const struct firn_schema *schema,
     const struct firn_db_keyspace_guard guard = {check_record, &own};
     struct firn_buf record = {0};
     int rc;
+    DCHECK(schema->version == 1);
     FIRN_TRY(check_free(db, name, err));
     FIRN_TRY(drop_strays(db, schemas, err));
     FIRN_TRY(firn_schema_record_encode(schema, &record, err));
@@ -660,6 +677,7 @@ write_numbers(struct firn_db_keyspace *tables, const struct firn_table *table,
     uint8_t memory[32];
     struct firn_buf value = firn_buf_borrowed(memory, sizeof memory);
     int rc;
+    DCHECK(numbers->next_column > 0 && numbers->next_index > 0);
     FIRN_TRY(firn_buf_append_varint(&value, numbers->next_column));
     FIRN_TRY(firn_buf_append_varint(&value, numbers->next_index));
     rc = firn_db_put(tables, firn_rows_schema_key(table), firn_buf_slice(&value),
@@ -720,6 +738,9 @@ firn_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
     FIRN_TRY(firn_rows_schema_for_write(table, txn, &old, err));
     FIRN_TRY(with_free_numbers(table, old, &raised, err));
     FIRN_TRY(change->change(change->ctx, raised, out, err));
+    DCHECK((*out)->next_column >= old->next_column &&
+           (*out)->next_index >= old->next_index); /* (I2) */
+    DCHECK((*out)->version > old->version);        /* (I1) */
     FIRN_TRY(keep_numbers(table, *out, err));
 out:
     firn_schema_unref(old);
@@ -758,6 +779,7 @@ alter(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
     const struct altering *altering = ctx;
     struct firn_schema *made;
+    DCHECK(altering->change->change != NULL);
     int rc = firn_rows_change_schema(altering->table, txn, altering->change, &made, err);
     if (rc == FIRN_OK) {
         rc = firn_rows_write_schema(altering->table, txn, made, err);

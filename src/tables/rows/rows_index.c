@@ -24,6 +24,7 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
                          firn_error *err)
 {
     *out = NULL;
+    DCHECK(index->id > 0);
     firn_os_mutex_lock(&table->mutex);
     const struct firn_rows_index *known = (const void *)table->indexes.data;
     for (size_t i = 0; i < table->indexes.size / sizeof *known && *out == NULL; i++) {
@@ -65,6 +66,7 @@ forget_keyspace(struct firn_table *table, uint32_t id)
             known[kept++] = known[i];
         }
     }
+    DCHECK(kept == count || kept + 1 == count); /* once each */
     table->indexes.size = kept * sizeof *known;
     firn_os_mutex_unlock(&table->mutex);
 }
@@ -100,6 +102,7 @@ static int
 load_row(struct loading *loading, const struct firn_db_cursor *cursor, firn_error *err)
 {
     firn_slice primary = firn_db_cursor_key(cursor);
+    DCHECK(loading->cells != NULL && loading->bulk != NULL);
     uint64_t expires_ms = firn_db_cursor_expires_ms(cursor);
     int rc;
     FIRN_TRY(firn_schema_row_read(loading->schema, primary, firn_db_cursor_value(cursor), NULL,
@@ -174,6 +177,7 @@ load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
     uint64_t loaded;
     uint64_t found;
     int rc;
+    DCHECK(loading->cells == NULL && loading->bulk == NULL);
     loading->cells = firn_alloc_zeroed(loading->schema->column_count * sizeof *loading->cells);
     if (loading->cells == NULL) {
         return firn_error_no_memory(err, "an index");
@@ -187,6 +191,7 @@ load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
     FIRN_TRY(firn_db_bulk_commit(loading->bulk, err));
     if (loading->index->is_unique) {
         FIRN_TRY(count_entries(keyspace, &found, err));
+        DCHECK(found <= loaded);
         rc = found < loaded ? refuse_twice(loading, err) : FIRN_OK;
     }
 out:
@@ -225,6 +230,7 @@ add_once(struct firn_table *table, const struct firn_rows_change *change, firn_e
     FIRN_TRY(firn_rows_change_schema(table, txn, change, &made, err));
     FIRN_TRY(firn_db_txn_depend_on_all(txn, table->rows, err));
     loading.schema = made;
+    DCHECK(made->index_count > 0);
     loading.index = &made->indexes[made->index_count - 1];
     has_keyspace = true;
     FIRN_TRY(load(&loading, txn, err));
@@ -281,6 +287,7 @@ check_gone(void *ctx, firn_error *err)
 {
     const struct dropping *dropping = ctx;
     struct firn_schema *schema;
+    DCHECK(dropping->id > 0);
     int rc = firn_rows_schema(dropping->table, NULL, &schema, err);
     for (size_t i = 0; rc == FIRN_OK && i < schema->index_count; i++) {
         if (schema->indexes[i].id == dropping->id) {

@@ -103,6 +103,7 @@ add_place(struct reading *reading, uint32_t place)
     if (at < reading->place_count && reading->places[at] == place) {
         return;
     }
+    DCHECK(reading->place_count < (reading->column_count > 0 ? reading->column_count : 1));
     memmove(reading->places + at + 1, reading->places + at,
             (reading->place_count - at) * sizeof reading->places[0]);
     reading->places[at] = place;
@@ -209,12 +210,14 @@ decode(const struct reading *reading, struct firn_row *row, firn_error *err)
 {
     const struct firn_schema_wanted wanted = {reading->places, reading->place_count};
     int rc;
+    DCHECK(reading->schema != NULL && row->key.size > 0);
     row->count = 0;
     FIRN_TRY(firn_schema_row_decode(reading->schema, firn_buf_slice(&row->key),
                                     firn_buf_slice(&row->tuple), &wanted, &row->memory,
                                     reading->decoded, err));
     FIRN_TRY(reserve_values(row, reading->column_count, err));
     for (size_t i = 0; i < reading->column_count; i++) {
+        DCHECK(reading->order[i] < reading->place_count);
         row->values[i] = reading->decoded[reading->order[i]];
     }
     /* Initial values lie in the schema. */
@@ -366,6 +369,7 @@ choose_projection(struct firn_table_cursor *cursor, firn_error *err)
 static bool
 make_successor(struct firn_buf *prefix)
 {
+    DCHECK(prefix->size > 0);
     while (prefix->size > 0 && prefix->data[prefix->size - 1] == 0xff) {
         prefix->size--;
     }
@@ -428,6 +432,7 @@ open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_optio
         .projection = reading->index == NULL ? &cursor->projection : NULL};
     struct firn_db_keyspace *keyspace =
         reading->index != NULL ? reading->index_keyspace : reading->table->rows;
+    DCHECK(cursor->inner == NULL && keyspace != NULL);
     rc = reading->txn != NULL
              ? firn_db_txn_cursor_open(reading->txn, keyspace, &inner, &cursor->inner, err)
              : firn_db_cursor_open(keyspace, &inner, &cursor->inner, err);

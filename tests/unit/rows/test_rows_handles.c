@@ -268,7 +268,11 @@ a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
     DB_OK(firn_db_checkpoint_create(db, "empty", NULL, &err));
     DB_OK(put(make("t"), NULL, 1, "ada"));
     DB_OK(firn_db_checkpoint_create(db, "first", NULL, &err));
+    DB_OK(firn_rows_open(db, "t", &table, &err));
     DB_OK(firn_db_checkpoint_restore(db, "empty", &info, &safety, &err));
+    DB_FAILS(put(table, NULL, 2, "grace"), FIRN_NOT_FOUND, "no table 't'");
+    DB_FAILS(add_index(table), FIRN_NOT_FOUND, "no table 't'");
+    assert_int_equal(id_of(table, NULL, NULL, "ada"), -1);
     for (int has_second = 0; has_second < 2; has_second++) {
         if (has_second) {
             DB_OK(put(make("t"), NULL, 2, "grace"));
