@@ -246,22 +246,28 @@ out:
     return rc;
 }
 
-int
-firn_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
+static int
+add_all(struct firn_table *table, const struct firn_rows_change *change, firn_error *err)
 {
     struct firn_rows_changing changing;
-    firn_table_index own = *index;
-    const struct firn_rows_change change = {add, &own};
     int rc = firn_rows_begin_change(table->db, &changing, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = FIRN_CONFLICT;
     for (unsigned i = 0; i < ATTEMPTS_MAX && rc == FIRN_CONFLICT; i++) {
-        rc = add_once(table, &change, err);
+        rc = add_once(table, change, err);
     }
     firn_rows_end_change(&changing);
     return rc;
+}
+
+int
+firn_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
+{
+    firn_table_index own = *index;
+    const struct firn_rows_change change = {add, &own};
+    return add_all(table, &change, err);
 }
 
 /* ---- dropping ---- */
@@ -307,6 +313,44 @@ firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err
     int rc = firn_rows_alter(table, &change, err);
     if (rc == FIRN_OK) {
         /* No schema of now names it: what stays of it is space. */
+        FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+    }
+    return rc;
+}
+
+/* ---- making again ---- */
+
+/* The same index, with a number of its own. */
+static int
+replace(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    struct dropping *dropping = ctx;
+    const struct firn_schema_index *index = firn_schema_find_index(old, firn_str(dropping->name));
+    const char *columns[FIRN_TABLE_KEY_COLUMNS_MAX];
+    struct firn_schema *without;
+    int rc = firn_schema_change_drop_index(old, firn_str(dropping->name), &without, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    dropping->id = index->id;
+    for (size_t i = 0; i < index->column_count; i++) {
+        columns[i] = (const char *)old->columns[index->places[i]].name.data;
+    }
+    const firn_table_index again = {dropping->name, columns, index->column_count, index->is_unique};
+    rc = firn_schema_change_add_index(without, &again, out, err);
+    DCHECK(rc != FIRN_OK || (*out)->indexes[(*out)->index_count - 1].id > dropping->id);
+    firn_schema_unref(without);
+    return rc;
+}
+
+int
+firn_rows_index_rebuild(struct firn_table *table, const char *name, firn_error *err)
+{
+    struct dropping dropping = {.table = table, .name = name};
+    const struct firn_db_keyspace_guard guard = {check_gone, &dropping};
+    const struct firn_rows_change change = {replace, &dropping};
+    int rc = add_all(table, &change, err);
+    if (rc == FIRN_OK) {
         FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;

@@ -5,8 +5,8 @@
 #ifndef FIRN_TEST_ROWS_SHOW_H
 #define FIRN_TEST_ROWS_SHOW_H
 
-#include "rows/rows.h"
 #include "../store/db_support.h"
+#include "rows/rows.h"
 
 enum { ROWS_SHOW_SIZE = 64 << 10 };
 
