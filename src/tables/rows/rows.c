@@ -473,6 +473,16 @@ drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *er
     return rc;
 }
 
+int
+firn_rows_drop_strays(struct firn_db *db, firn_error *err)
+{
+    struct firn_rows_changing changing;
+    int rc = firn_rows_begin_change(db, &changing, err);
+    rc = rc == FIRN_OK ? drop_strays(db, changing.schemas, err) : rc;
+    firn_rows_end_change(&changing);
+    return rc;
+}
+
 /* ---- creating ---- */
 
 static int

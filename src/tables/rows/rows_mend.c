@@ -8,7 +8,8 @@
  * Rows that were replaced long ago may come back beside those that took their values over. A unique index
  * that two rows would share is dropped then, and named.
  *
- * A table whose record is lost keeps its name and its runs, but nobody can read it; it is named, too.
+ * A table whose record is lost cannot be read, and its runs can be neither merged nor flushed, because nobody
+ * knows their columns. It is taken out, and named; the damaged store still has its rows.
  *
  * (I1) Rows are not changed.
  * (Not checked: nothing here writes to them.)
@@ -75,8 +76,11 @@ mend_table(void *ctx, const char *name)
     int rc = firn_rows_open(mending->db, name, &table, mending->err);
     rc = rc == FIRN_OK ? firn_rows_schema(table, NULL, &schema, mending->err) : rc;
     if (is_finding(rc)) {
-        tell(mending, "its definition is lost, so its rows cannot be read", name, NULL);
-        return FIRN_OK;
+        rc = firn_db_keyspace_drop(mending->db, name, mending->err);
+        if (rc == FIRN_OK) {
+            tell(mending, "its definition is lost, so it is taken out", name, NULL);
+        }
+        return rc;
     }
     for (size_t i = 0; rc == FIRN_OK && i < schema->index_count; i++) {
         rc = mend_index(mending, table, (const char *)schema->indexes[i].name.data);
@@ -97,5 +101,5 @@ firn_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text
     }
     rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, mend_table, &mending, err);
     firn_db_view_close(view);
-    return rc;
+    return rc == FIRN_OK ? firn_rows_drop_strays(db, err) : rc;
 }

@@ -36,6 +36,7 @@
 #include "os/os_clone.h"
 #include "place/place.h"
 #include "repair/repair.h"
+#include "rows/rows.h"
 
 enum {
     STORE_MEMORY_BYTES = 32 << 20,

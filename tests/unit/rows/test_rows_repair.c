@@ -172,7 +172,9 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
         char lost[64];
         (void)snprintf(lost, sizeof lost, "table '%s': its definition",
                        t == 0 ? "first" : "second");
-        assert_int_equal(rows < 0, strstr((const char *)told.data, lost) != NULL);
+        bool is_told = strstr((const char *)told.data, lost) != NULL ||
+                       strstr((const char *)told.data, "the name of keyspace") != NULL;
+        assert_true(rows >= 0 || is_told);
         assert_true(indexes == 2 || strstr((const char *)told.data, "is dropped") != NULL ||
                     rows < 0);
         total += rows > 0 ? rows : 0;
@@ -181,9 +183,7 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
     struct firn_db_view *view;
     DB_OK(firn_db_view_open(db, &view, &err));
     shown[0] = '\0';
-    if (strstr((const char *)told.data, "its definition") == NULL) {
-        DB_OK(rows_show_view(view, shown, &err));
-    }
+    DB_OK(rows_show_view(view, shown, &err));
     firn_db_view_close(view);
     DB_OK(firn_db_maintain_compact(db, NULL, &err));
     DB_OK(firn_db_check(db, NULL, &report, &err));
