@@ -40,7 +40,6 @@ read_record(firn_slice record)
 static void
 read_text(const char *text, bool is_written)
 {
-    static const uint32_t trees[FIRN_TABLE_INDEXES_MAX];
     struct firn_schema *schema = NULL;
     struct firn_column_layout *layout = NULL;
     struct firn_buf again = {0};
@@ -48,7 +47,7 @@ read_text(const char *text, bool is_written)
     firn_error err;
     err.text[0] = '\0';
     int rc = firn_table_def_parse(text, &def, &err);
-    rc = rc == FIRN_OK ? firn_schema_def_create(def, trees, &schema, &err) : rc;
+    rc = rc == FIRN_OK ? firn_schema_def_create(def, &schema, &err) : rc;
     CHECK(rc == FIRN_OK || err.text[0] != '\0');
     CHECK(rc == FIRN_OK || !is_written);
     if (rc == FIRN_OK) {

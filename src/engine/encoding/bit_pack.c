@@ -27,6 +27,7 @@ enum { LANES = 32, WIDE_LANES = 16, WIDE_ROWS = FIRN_BIT_PACK_FULL / WIDE_LANES 
 static uint64_t
 low_bits(unsigned width)
 {
+    DCHECK(width <= FIRN_BIT_PACK_WIDTH_MAX);
     return width == 0 ? 0 : UINT64_MAX >> (64 - width);
 }
 
@@ -35,6 +36,7 @@ low_bits(unsigned width)
 static void
 put_bits(uint8_t *packed, size_t bit, unsigned width, uint64_t number)
 {
+    DCHECK((number & ~low_bits(width)) == 0); /* others would lie in its neighbour's bits */
     for (unsigned done = 0; done < width;) {
         size_t at = (bit + done) / 8;
         unsigned shift = (unsigned)((bit + done) % 8);
@@ -53,6 +55,7 @@ get_bits(const uint8_t *packed, size_t size, size_t bit, unsigned width)
     if (width == 0) {
         return 0;
     }
+    DCHECK(bit + width <= 8 * size);
     if (size - at >= 8) {
         low = firn_load_le64(packed + at);
     } else {
@@ -140,6 +143,7 @@ unpack_row_wide(const uint8_t *packed, unsigned width, unsigned row, uint64_t *o
 {
     unsigned bit = row * width;
     unsigned shift = bit % 64;
+    DCHECK(width > 32 && row < WIDE_ROWS);
     const uint8_t *words = packed + (size_t)(bit / 64) * 8 * WIDE_LANES;
     const uint8_t *next = words + (shift + width > 64 ? 8 * WIDE_LANES : 0);
     uint64_t bits = low_bits(width);
@@ -154,6 +158,7 @@ static __attribute__((noinline)) void
 decode_other(const uint8_t *packed, size_t count, unsigned width, uint64_t *out)
 {
     size_t size = firn_bit_pack_size(count, width);
+    DCHECK(count <= FIRN_BIT_PACK_FULL);
     if (count != FIRN_BIT_PACK_FULL || width == 0) {
         for (size_t i = 0; i < count; i++) {
             out[i] = get_bits(packed, size, i * width, width);

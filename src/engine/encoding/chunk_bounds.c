@@ -2,12 +2,14 @@
  *
  * encoding/chunk_bounds.c: the smallest and the largest of some values.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "encoding/encoding_internal.h"
 
 static uint64_t
 bits_at(const struct firn_chunk_values *values, size_t i)
 {
+    DCHECK(i < values->count);
     if (values->kind == FIRN_PHYSICAL_F32) {
         uint32_t bits;
         memcpy(&bits, &values->as.f32[i], sizeof bits);
@@ -40,6 +42,7 @@ bounds_of_numbers(const struct firn_chunk_values *values, size_t start, size_t c
         high = rank > high ? rank : high;
         out->is_empty = false;
     }
+    DCHECK(out->is_empty || low <= high);
     if (!out->is_empty) {
         out->min = firn_chunk_cell_of(kind, firn_chunk_unorder(kind, low));
         out->max = firn_chunk_cell_of(kind, firn_chunk_unorder(kind, high));
@@ -73,6 +76,7 @@ bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t cou
         }
         out->is_empty = false;
     }
+    DCHECK(out->is_empty || firn_slice_compare(low, high) <= 0);
     if (!out->is_empty) {
         out->min.kind = out->max.kind = FIRN_PHYSICAL_BYTES;
         out->min.as.bytes = cut(low);
@@ -86,9 +90,11 @@ firn_chunk_bounds_of(const struct firn_chunk_values *values, size_t start, size_
                      struct firn_chunk_bounds *out)
 {
     *out = (struct firn_chunk_bounds){.is_empty = true};
+    DCHECK(start <= values->count && count <= values->count - start);
     if (values->kind == FIRN_PHYSICAL_BYTES) {
         bounds_of_bytes(values, start, count, out);
     } else {
         bounds_of_numbers(values, start, count, out);
     }
+    DCHECK(out->null_count <= count && (out->null_count < count || out->is_empty));
 }

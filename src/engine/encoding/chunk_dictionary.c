@@ -31,6 +31,7 @@ firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at)
 {
     size_t left = chunk->bytes.size - *at;
     const uint8_t *part = chunk->bytes.data + *at;
+    DCHECK(*at <= chunk->bytes.size);
     if (left < 4) {
         return false;
     }
@@ -94,6 +95,7 @@ static bool
 lies_before(const struct firn_chunk *chunk, size_t code, const struct firn_cell *cell,
             bool is_after, bool is_prefix)
 {
+    DCHECK(cell->kind == chunk->kind);
     if (chunk->kind != FIRN_PHYSICAL_BYTES) {
         uint64_t rank = firn_chunk_rank(chunk->kind, firn_chunk_dictionary_bits(chunk, code));
         uint64_t other = firn_chunk_rank(cell->kind, firn_chunk_cell_bits(cell));
@@ -113,6 +115,7 @@ find(const struct firn_chunk *chunk, const struct firn_cell *cell, bool is_after
     size_t low = 0;
     size_t high = chunk->parts.entry_count;
     FIRN_SEARCH_FIRST(low, high, middle, lies_before(chunk, middle, cell, is_after, is_prefix))
+    DCHECK(low <= chunk->parts.entry_count);
     return low;
 }
 
@@ -148,6 +151,7 @@ firn_chunk_dictionary_find(const struct firn_chunk *chunk,
         break;
     }
     *out_high = *out_high < *out_low ? *out_low : *out_high;
+    DCHECK(*out_high <= chunk->parts.entry_count);
     return predicate->test == FIRN_CHUNK_NOT_EQUAL;
 }
 
@@ -162,6 +166,7 @@ is_valid(const struct firn_chunk_values *values, size_t i)
 static uint64_t
 hash_of(const struct firn_chunk_values *values, size_t i)
 {
+    DCHECK(is_valid(values, i));
     if (values->kind == FIRN_PHYSICAL_BYTES) {
         return firn_xxh3(values->as.bytes[i].data, values->as.bytes[i].size, 0);
     }
@@ -248,6 +253,7 @@ sort_entries(const struct firn_chunk_values *values, struct entry *sorted, uint3
              struct firn_chunk_dictionary *out)
 {
     bool is_bytes = values->kind == FIRN_PHYSICAL_BYTES;
+    DCHECK(out->bytes_size == 0 && out->count <= SLOTS);
     for (size_t i = 0; i < out->count; i++) {
         uint32_t place = out->entries[i];
         sorted[i] = (struct entry){.place = place, .number = (uint32_t)i};
@@ -272,6 +278,7 @@ firn_chunk_dictionary_build(const struct firn_chunk_values *values, size_t entri
                             struct firn_chunk_dictionary *out)
 {
     int rc = FIRN_NO_MEMORY;
+    DCHECK(values->count > 0 && values->count <= FIRN_CHUNK_VALUES_MAX);
     uint32_t *slots = firn_alloc_zeroed((size_t)SLOTS * sizeof *slots);
     struct entry *sorted = NULL;
     *out = (struct firn_chunk_dictionary){0};
@@ -335,6 +342,7 @@ firn_chunk_dictionary_put(const struct firn_chunk_values *values,
 {
     size_t size = firn_chunk_dictionary_size(values, dictionary);
     size_t start = out->size;
+    DCHECK(dictionary->count > 0 && dictionary->count <= FIRN_CHUNK_VALUES_MAX);
     int rc = firn_buf_set_size(out, start + size);
     if (rc != FIRN_OK) {
         return rc;
@@ -349,6 +357,7 @@ firn_chunk_dictionary_put(const struct firn_chunk_values *values,
             memcpy(at, &bits, number_size);
             at += number_size;
         }
+        DCHECK(at == out->data + start + size);
         return FIRN_OK;
     }
     size_t width = end_width(dictionary);

@@ -22,6 +22,7 @@ is_valid(const struct firn_chunk_values *values, size_t i)
 static int
 compare_cells(const struct firn_cell *a, const struct firn_cell *b)
 {
+    DCHECK(a->kind == b->kind && a->kind != FIRN_PHYSICAL_NONE);
     if (a->kind == FIRN_PHYSICAL_BYTES) {
         return firn_slice_compare(a->as.bytes, b->as.bytes);
     }
@@ -59,6 +60,7 @@ find_bounds(struct firn_chunk_encoder *encoder)
                              firn_chunk_block_size(&encoder->chunk, i), &encoder->bounds[i]);
         add_bounds(&encoder->all, &encoder->bounds[i]);
     }
+    DCHECK(encoder->all.null_count <= encoder->values->count);
 }
 
 /* ---- statistics ---- */
@@ -73,6 +75,7 @@ bits_at(const struct firn_chunk_values *values, size_t i)
 static firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
+    DCHECK(values->kind == FIRN_PHYSICAL_BYTES && i < values->count);
     return is_valid(values, i) ? values->as.bytes[i] : firn_bytes("", 0);
 }
 
@@ -109,6 +112,7 @@ is_constant(const struct firn_chunk_values *values)
 static int
 put_number(struct firn_buf *out, enum firn_physical kind, uint64_t bits)
 {
+    DCHECK(kind != FIRN_PHYSICAL_NONE && kind != FIRN_PHYSICAL_BYTES);
     return kind == FIRN_PHYSICAL_F32 ? firn_buf_append_le32(out, (uint32_t)bits)
                                      : firn_buf_append_le64(out, bits);
 }
@@ -120,8 +124,10 @@ put_constant(struct firn_chunk_encoder *encoder)
     size_t first = first_valid(values);
     int rc = FIRN_OK;
     if (encoder->chunk.parts.is_all_null) {
+        DCHECK(first == values->count);
         return FIRN_OK;
     }
+    DCHECK(first < values->count);
     if (values->kind != FIRN_PHYSICAL_BYTES) {
         return put_number(encoder->out, values->kind, bits_at(values, first));
     }
@@ -137,6 +143,7 @@ firn_chunk_encode_packed(struct firn_buf *out, const uint64_t *numbers, size_t c
                          unsigned width)
 {
     size_t start = out->size;
+    DCHECK(count > 0 && count <= FIRN_CHUNK_BLOCK);
     int rc = firn_buf_set_size(out, start + firn_bit_pack_size(count, width));
     if (rc == FIRN_OK && width > 0) {
         firn_bit_pack_encode(numbers, count, width, out->data + start);
@@ -166,6 +173,7 @@ firn_chunk_encode_sizes(struct firn_buf *out, uint64_t *sizes, size_t count, uns
     for (size_t i = 0; i < count; i++) {
         sizes[i] -= min;
     }
+    DCHECK(count > 0 && max <= FIRN_CHUNK_BYTES_MAX);
     *out_width = firn_bit_pack_width(max - min);
     int rc = firn_buf_append_le32(out, (uint32_t)min);
     return rc == FIRN_OK ? firn_chunk_encode_packed(out, sizes, count, *out_width) : rc;
@@ -186,6 +194,7 @@ put_plain_bytes(struct firn_chunk_encoder *encoder, size_t start, size_t count, 
     }
     for (size_t i = start; rc == FIRN_OK && i < start + count; i++) {
         firn_slice value = bytes_at(values, i);
+        DCHECK(values->fixed_size == 0 || value.size == 0 || value.size == values->fixed_size);
         rc = firn_buf_append_slice(encoder->out, value);
         /* A null has the room of a value, where all have the same. */
         for (size_t left = values->fixed_size; rc == FIRN_OK && value.size < left;) {
@@ -207,6 +216,7 @@ has_codes(const struct firn_chunk *chunk)
 static const uint64_t *
 codes_of(const struct firn_chunk_encoder *encoder)
 {
+    DCHECK(has_codes(&encoder->chunk));
     return encoder->chunk.encoding == FIRN_ENCODING_DICTIONARY ? encoder->dictionary.codes
                                                                : encoder->codes;
 }
@@ -286,6 +296,7 @@ longest_bound(const struct firn_chunk_encoder *encoder)
             size = size < max ? max : size;
         }
     }
+    DCHECK(size <= FIRN_CHUNK_BOUND_SIZE);
     return (uint8_t)size;
 }
 
@@ -293,6 +304,7 @@ static int
 put_mask(struct firn_chunk_encoder *encoder, size_t start, size_t count)
 {
     uint8_t mask[FIRN_CHUNK_BLOCK / 8] = {0};
+    DCHECK(count <= FIRN_CHUNK_BLOCK && start + count <= encoder->values->count);
     for (size_t i = 0; i < count; i++) {
         mask[i / 8] |= (uint8_t)(is_valid(encoder->values, start + i) << i % 8);
     }
@@ -302,6 +314,7 @@ put_mask(struct firn_chunk_encoder *encoder, size_t start, size_t count)
 static uint8_t *
 put_bytes_bound(uint8_t *at, firn_slice bytes, size_t room)
 {
+    DCHECK(bytes.size <= room);
     memcpy(at, bytes.data, bytes.size);
     return at + room;
 }
@@ -346,6 +359,7 @@ put_record(struct firn_chunk_encoder *encoder, size_t block, const struct firn_c
     uint8_t *start =
         encoder->out->data + chunk_start + chunk->parts.records + block * chunk->parts.record_size;
     uint8_t *at = start;
+    DCHECK(block < FIRN_CHUNK_BLOCKS_MAX && encoder->out->size - chunk_start >= chunk->parts.data);
     firn_store_le32(at, (uint32_t)(encoder->out->size - chunk_start - chunk->parts.data));
     at += 4;
     if (chunk->parts.has_nulls) {
@@ -405,6 +419,7 @@ put_chunk(struct firn_chunk_encoder *encoder)
     struct firn_chunk *chunk = &encoder->chunk;
     struct firn_buf *out = encoder->out;
     size_t start = out->size;
+    DCHECK(chunk->count == encoder->values->count && chunk->kind == encoder->values->kind);
     uint8_t header[FIRN_CHUNK_FORMAT_HEADER_SIZE] = {chunk->encoding, (uint8_t)chunk->kind,
                                                      flags_of(chunk), chunk->parts.field_size};
     firn_store_le32(header + 4, chunk->count);
@@ -418,6 +433,7 @@ put_chunk(struct firn_chunk_encoder *encoder)
     FIRN_TRY(put_zeros(out, chunk->parts.record_size * firn_chunk_block_count(chunk)));
     FIRN_TRY(put_zeros(out, (start - out->size) % FIRN_CHUNK_FORMAT_ALIGNMENT));
     chunk->parts.data = (uint32_t)(out->size - start);
+    DCHECK(chunk->parts.data % FIRN_CHUNK_FORMAT_ALIGNMENT == 0);
     for (size_t i = 0; i < firn_chunk_block_count(chunk); i++) {
         FIRN_TRY(put_block(encoder, i, start));
     }

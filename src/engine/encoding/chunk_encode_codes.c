@@ -64,6 +64,7 @@ firn_chunk_encode_codes_make(struct firn_chunk_encoder *encoder)
     for (size_t i = 0; divisor > 1 && i < values->count; i++) {
         codes[i] /= divisor;
     }
+    DCHECK(divisor > 0);
     firn_chunk_fill_nulls(values, 0, codes);
     encoder->chunk.parts.minimum = minimum;
     encoder->chunk.parts.divisor = divisor;
@@ -93,6 +94,7 @@ struct block_stats {
 static void
 find_stats(const uint64_t *codes, size_t count, struct block_stats *out)
 {
+    DCHECK(count > 0 && count <= FIRN_CHUNK_BLOCK);
     *out = (struct block_stats){.low = codes[0], .high = codes[0], .runs = 1};
     if (count > 1) {
         out->step_low = INT64_MAX;
@@ -106,11 +108,13 @@ find_stats(const uint64_t *codes, size_t count, struct block_stats *out)
         out->step_high = step > out->step_high ? step : out->step_high;
         out->runs += step != 0;
     }
+    DCHECK(out->low <= out->high && out->runs <= count);
 }
 
 static unsigned
 step_width(const struct block_stats *stats)
 {
+    DCHECK(stats->step_low <= stats->step_high);
     return firn_bit_pack_width((uint64_t)stats->step_high - (uint64_t)stats->step_low);
 }
 
@@ -153,6 +157,7 @@ put_delta(const uint64_t *codes, const struct block_stats *stats, size_t field_s
           struct firn_chunk_block *view, struct firn_buf *out)
 {
     uint64_t packed[FIRN_CHUNK_BLOCK];
+    DCHECK(field_size <= 8 && firn_chunk_field_size(codes[0]) <= field_size);
     view->width = step_width(stats);
     packed[0] = 0;
     for (size_t i = 1; i < view->count; i++) {

@@ -253,6 +253,7 @@ firn_chunk_filter_block(const struct firn_chunk *chunk, size_t block,
     struct firn_chunk_values values;
     struct firn_chunk_bounds bounds;
     CHECK(predicate->test != FIRN_CHUNK_PREFIX || chunk->kind == FIRN_PHYSICAL_BYTES);
+    DCHECK(block < firn_chunk_block_count(chunk));
     int rc = firn_chunk_block_at(chunk, block, &view, err);
     if (rc == FIRN_OK) {
         rc = firn_chunk_block_valid(&view, scratch->valid, err);

@@ -40,6 +40,7 @@ shared_size(firn_slice a, firn_slice b)
     while (size < most && a.data[size] == b.data[size]) {
         size++;
     }
+    DCHECK(size <= a.size && size <= b.size);
     return size;
 }
 
@@ -47,6 +48,7 @@ static void
 find_sizes(const struct firn_chunk_values *values, size_t start, size_t count, struct sizes *out)
 {
     firn_slice before = {0};
+    DCHECK(count <= FIRN_CHUNK_BLOCK);
     out->shared_max = out->rest_max = 0;
     out->rest_sum = out->raw = 0;
     for (size_t i = 0; i < count; i++) {

@@ -38,6 +38,7 @@ load_word(const uint8_t *at, size_t left)
 static inline unsigned
 find_symbol(const struct firn_chunk_fsst *table, const uint8_t *at, size_t left)
 {
+    DCHECK(left > 0);
     uint64_t word = load_word(at, left);
     size_t both = (size_t)(word & 0xffff);
     size_t end = left < 2 ? 0 : (size_t)table->firsts[both] + table->counts[both];
@@ -61,9 +62,11 @@ encode_value(const struct firn_chunk_fsst *table, firn_slice value, uint8_t *out
         if (code == ESCAPE) {
             out[size++] = value.data[at++];
         } else {
+            DCHECK(code < table->count);
             at += table->sizes[code];
         }
     }
+    DCHECK(size <= 2 * value.size);
     return size;
 }
 
@@ -243,6 +246,7 @@ choose_symbols(struct firn_chunk_fsst *table, struct candidate *candidates, size
     firn_sort(candidates, kept, sizeof *candidates, compare_gains);
     kept = kept < FIRN_CHUNK_FSST_SYMBOLS_MAX ? kept : FIRN_CHUNK_FSST_SYMBOLS_MAX;
     firn_sort(candidates, kept, sizeof *candidates, compare_places);
+    DCHECK(kept <= FIRN_CHUNK_FSST_SYMBOLS_MAX);
     clear_table(table);
     table->count = kept;
     for (size_t i = 0; i < kept; i++) {
@@ -269,6 +273,7 @@ firn_chunk_fsst_train(const struct firn_chunk_values *values, struct firn_chunk_
     training->sample_count = 0;
     training->sample_size = 0;
     take_sample(values, training);
+    DCHECK(values->kind == FIRN_PHYSICAL_BYTES && training->sample_size <= SAMPLE_SIZE);
     clear_table(out);
     for (unsigned round = 0; round < ROUNDS; round++) {
         count_units(out, training);

@@ -17,6 +17,7 @@
 static uint64_t
 rank_of(const struct firn_cell *cell)
 {
+    DCHECK(cell->kind != FIRN_PHYSICAL_NONE && cell->kind != FIRN_PHYSICAL_BYTES);
     return firn_chunk_rank(cell->kind, firn_chunk_cell_bits(cell));
 }
 
@@ -146,6 +147,7 @@ static bool
 is_above(const struct firn_chunk_bounds *bounds, firn_slice value)
 {
     firn_slice max = bounds->max.as.bytes;
+    DCHECK(bounds->max.kind == FIRN_PHYSICAL_BYTES && max.size <= FIRN_CHUNK_BOUND_SIZE);
     if (bounds->max_is_cut && value.size > max.size) {
         value.size = max.size;
     }

@@ -30,6 +30,7 @@ firn_chunk_read_runs(const struct firn_chunk_block *view, struct firn_chunk_runs
                      firn_error *err)
 {
     const uint8_t *at = view->data.data;
+    DCHECK(view->count > 0 && view->count <= FIRN_CHUNK_BLOCK);
     size_t count = view->data.size < 2 ? 0 : firn_load_le16(at);
     out->count = 0;
     if (count == 0 || count > view->count) {
@@ -67,6 +68,7 @@ read_runs(const struct firn_chunk_block *view, uint64_t base, uint64_t factor, u
             out[i++] = number;
         }
     }
+    DCHECK(rc != FIRN_OK || i == view->count);
     return rc;
 }
 
@@ -76,6 +78,7 @@ read_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, 
 {
     size_t head = chunk->parts.field_size + (size_t)8;
     const uint8_t *at = view->data.data;
+    DCHECK(view->count > 0 && chunk->parts.field_size <= 8);
     if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
         return firn_chunk_corrupt(err, "a block of differences has another size than these");
     }
@@ -129,6 +132,7 @@ firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block, uint32_t *ou
     uint64_t codes[FIRN_CHUNK_BLOCK];
     uint64_t valid[FIRN_CHUNK_MASK_WORDS];
     CHECK(chunk->encoding == FIRN_ENCODING_DICTIONARY);
+    DCHECK(block < firn_chunk_block_count(chunk));
     int rc = firn_chunk_block_at(chunk, block, &view, err);
     rc = rc == FIRN_OK ? firn_chunk_block_valid(&view, valid, err) : rc;
     rc = rc == FIRN_OK ? read_codes(chunk, &view, codes, err) : rc;
@@ -144,6 +148,7 @@ firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block, uint32_t *ou
 static void
 unorder(enum firn_physical kind, uint64_t *numbers, size_t count)
 {
+    DCHECK(firn_chunk_is_float(kind));
     for (size_t i = 0; i < count; i++) {
         numbers[i] = firn_chunk_unorder(kind, numbers[i]);
     }
@@ -153,6 +158,7 @@ unorder(enum firn_physical kind, uint64_t *numbers, size_t count)
 static void
 finish(enum firn_physical kind, const uint64_t *valid, uint64_t *numbers, size_t count)
 {
+    DCHECK(kind != FIRN_PHYSICAL_BYTES && count <= FIRN_CHUNK_BLOCK);
     if (valid != NULL) {
         for (size_t i = 0; i < count; i++) {
             numbers[i] &= 0 - (valid[i / 64] >> i % 64 & 1);
@@ -182,6 +188,7 @@ read_plain_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block
                    struct firn_chunk_scratch *scratch, const void **out, firn_error *err)
 {
     size_t size = view->count * firn_chunk_number_size(chunk->kind);
+    DCHECK(chunk->kind != FIRN_PHYSICAL_BYTES);
     if (view->data.size != size) {
         return firn_chunk_corrupt(err, "a block of plain values has another size than these");
     }
@@ -203,6 +210,7 @@ fill_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view
 {
     uint64_t *wide = out;
     uint32_t *narrow = out;
+    DCHECK(view->count <= FIRN_CHUNK_BLOCK);
     for (size_t i = 0; i < view->count; i++) {
         uint64_t number = valid == NULL || firn_chunk_has_bit(valid, i) ? bits : 0;
         if (chunk->kind == FIRN_PHYSICAL_F32) {
@@ -218,6 +226,7 @@ read_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view
              const uint64_t *valid, struct firn_chunk_scratch *scratch, const void **out,
              firn_error *err)
 {
+    DCHECK((valid == NULL) == (view->null_count == 0));
     if (chunk->encoding == FIRN_ENCODING_PLAIN) {
         return read_plain_numbers(chunk, view, scratch, out, err);
     }
@@ -313,6 +322,7 @@ read_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
            const void **out, firn_error *err)
 {
     firn_slice value = {0};
+    DCHECK((valid == NULL) == (view->null_count == 0));
     int rc = make_room(&scratch->numbers, view->count * sizeof(firn_slice), err);
     if (rc != FIRN_OK) {
         return rc;
@@ -360,6 +370,7 @@ firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64
     struct firn_chunk_block view;
     const uint64_t *valid = NULL;
     const void *values = NULL;
+    DCHECK(block < firn_chunk_block_count(chunk));
     int rc = firn_chunk_block_at(chunk, block, &view, err);
     *out = (struct firn_chunk_values){.kind = chunk->kind, .fixed_size = chunk->fixed_size};
     if (rc == FIRN_OK && view.null_count > 0) {
@@ -372,6 +383,7 @@ firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64
                  : read_numbers(chunk, &view, valid, scratch, &values, err);
     }
     if (rc == FIRN_OK) {
+        DCHECK(view.count == firn_chunk_block_size(chunk, block));
         out->count = view.count;
         out->valid = valid;
         out->as.u64 = values;

@@ -122,6 +122,7 @@ sum_encoded(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
     if (firn_chunk_is_float(chunk->kind) || !sum_codes(chunk, view, chosen, &codes)) {
         return false;
     }
+    DCHECK(count > 0 && count <= view->count && chunk->parts.divisor > 0);
     uint64_t base = chunk->parts.minimum + chunk->parts.divisor * view->low;
     u128 total = codes * chunk->parts.divisor + (u128)base * count - (u128)sign * count;
     sum->integer = (firn_chunk_int128)((u128)sum->integer + total);
@@ -134,6 +135,7 @@ sum_values(const struct firn_chunk_values *values, const uint64_t *chosen, uint6
            struct firn_chunk_sum *sum)
 {
     u128 total = 0;
+    DCHECK(count > 0 && count <= values->count);
     sum->count += count;
     switch (values->kind) {
     case FIRN_PHYSICAL_I64:
@@ -163,6 +165,7 @@ firn_chunk_sum_block(const struct firn_chunk *chunk, size_t block, const uint64_
     struct firn_chunk_values values;
     uint64_t memory[FIRN_CHUNK_MASK_WORDS];
     uint64_t count;
+    DCHECK(block < firn_chunk_block_count(chunk));
     int rc = firn_chunk_block_at(chunk, block, &view, err);
     if (rc == FIRN_OK && view.null_count > 0) {
         rc = firn_chunk_block_valid(&view, scratch->valid, err);

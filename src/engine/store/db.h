@@ -158,6 +158,20 @@ FIRN_MUST_CHECK int firn_db_keyspace_drop(struct firn_db *db, const char *name, 
 FIRN_MUST_CHECK int firn_db_keyspace_create_as(struct firn_db *db, const char *name,
                                                const struct firn_keyspace_entry *as,
                                                struct firn_db_keyspace **out, firn_error *err);
+/* What must be so for a keyspace to be made or dropped: a failure is that of the function. Asked when no
+ * restore of the store can come between the answer and the commit; must not change the list of keyspaces. */
+struct firn_db_keyspace_guard {
+    int (*check)(void *ctx, firn_error *err);
+    void *ctx;
+};
+/* As firn_db_keyspace_create_as and firn_db_keyspace_drop, where the guard has nothing against it. */
+FIRN_MUST_CHECK int firn_db_keyspace_create_if(struct firn_db *db, const char *name,
+                                               const struct firn_keyspace_entry *as,
+                                               const struct firn_db_keyspace_guard *guard,
+                                               struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
+                                             const struct firn_db_keyspace_guard *guard,
+                                             firn_error *err);
 struct firn_db *firn_db_keyspace_db(const struct firn_db_keyspace *keyspace);
 enum firn_keyspace_entry_type firn_db_keyspace_type(const struct firn_db_keyspace *keyspace);
 uint64_t firn_db_keyspace_schema(const struct firn_db_keyspace *keyspace);
@@ -329,6 +343,9 @@ struct firn_db_cursor_options {
     const firn_slice *prefix;  /* NULL is none */
     struct firn_db_view *view; /* NULL: of now; only looked at while the cursor is opened */
     bool keys_only;            /* values are not read, and shown as empty */
+    /* As in block/run_kind.h: of rows of a table values need no more. Borrowed as long as the cursor; NULL:
+     * all. */
+    const struct firn_run_projection *projection;
 };
 FIRN_MUST_CHECK int firn_db_cursor_open(struct firn_db_keyspace *keyspace,
                                         const struct firn_db_cursor_options *options,

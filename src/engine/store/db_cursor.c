@@ -31,6 +31,7 @@ struct firn_db_cursor {
     struct firn_db_view_node node;
     bool has_upper;
     bool keys_only;
+    const struct firn_run_projection *projection; /* NULL: all */
     struct firn_buf lower;
     struct firn_buf upper;
 };
@@ -127,6 +128,7 @@ create(struct firn_db *db, const struct firn_db_tree *tree, bool is_outside,
     firn_os_process_init_mark(&cursor->mark);
     cursor->db = db;
     cursor->keys_only = options != NULL && options->keys_only;
+    cursor->projection = options != NULL ? options->projection : NULL;
     cursor->node.destroy = destroy;
     if (options != NULL && set_bounds(cursor, options) != FIRN_OK) {
         destroy(&cursor->node);
@@ -156,6 +158,7 @@ open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error 
         .upper = cursor->has_upper ? &upper : NULL,
         .time_ms = cursor->node.time_ms,
         .keys_only = cursor->keys_only,
+        .projection = cursor->projection,
     };
     return firn_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
 }

@@ -13,6 +13,9 @@
  *      finds a name finds a tree.
  * (I3) A handle that writes knows its tree. Of a read-only handle each image has trees of its own,
  *      found by id when they are read (db_get.c).
+ * (I4) After the name of a new keyspace was committed nothing can fail: its handle, and the room for it
+ *      among the others, were there before. So a caller that is told of a failure, on a handle that is not
+ *      latched, knows that there is no such name.
  */
 #include "store/db_internal.h"
 
@@ -121,8 +124,23 @@ out:
     return rc;
 }
 
+/* The caller has the right to change the list, which a restore needs, too. */
+static int
+ask(struct firn_db *db, const struct firn_db_keyspace_guard *guard, firn_error *err)
+{
+    DCHECK(db->is_changing_list);
+    return guard != NULL ? guard->check(guard->ctx, err) : FIRN_OK;
+}
+
 int
 firn_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err)
+{
+    return firn_db_keyspace_drop_if(db, name, NULL, err);
+}
+
+int
+firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
+                         const struct firn_db_keyspace_guard *guard, firn_error *err)
 {
     uint64_t id;
     int rc;
@@ -132,6 +150,7 @@ firn_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err)
     }
     firn_db_keyspace_begin_change(db);
     rc = keyspace_find(db, name, &id, err);
+    rc = rc == FIRN_OK ? ask(db, guard, err) : rc;
     if (rc == FIRN_OK) {
         rc = commit_drop(db, name, id, err);
     }
@@ -222,30 +241,62 @@ firn_db_keyspace_is_system(firn_slice name)
     return firn_slice_has_prefix(name, firn_str(FIRN_DB_SYSTEM_PREFIX));
 }
 
+/* A handle that is not among the others yet. */
 static struct firn_db_keyspace *
-make_handle(struct firn_db *db, struct firn_db_tree *tree, uint32_t id, const char *name)
+prepare_handle(struct firn_db *db, struct firn_db_tree *tree, const char *name)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
-    DCHECK(firn_hash_map_find(&db->keyspaces, hash_id(id), &id) == NULL); /* (I1) */
-    DCHECK(tree->id == id);
     struct firn_db_keyspace *keyspace = firn_alloc_zeroed(sizeof *keyspace);
     if (keyspace == NULL) {
         return NULL;
     }
     firn_os_process_init_mark(&keyspace->mark);
     keyspace->db = db;
-    keyspace->id = id;
+    keyspace->id = tree->id;
     keyspace->tree = db->is_read_only ? NULL : tree; /* (I3) */
     keyspace->type = tree->type;
     keyspace->schema = tree->schema;
     keyspace->is_system = firn_db_keyspace_is_system(firn_str(name));
     keyspace->name = firn_strdup(name);
-    if (keyspace->name == NULL ||
-        firn_hash_map_insert(&db->keyspaces, hash_id(id), &keyspace) == NULL) {
+    if (keyspace->name == NULL) {
         destroy(keyspace);
         return NULL;
     }
     return keyspace;
+}
+
+/* Room for what the thread that changes the list is about to insert stays. */
+enum { HANDLES_KEPT_FREE = 1 };
+
+static struct firn_db_keyspace *
+make_handle_locked(struct firn_db *db, struct firn_db_tree *tree, const char *name)
+{
+    firn_os_mutex_assert_held(&db->state_mutex);
+    const uint32_t id = tree->id;
+    DCHECK(firn_hash_map_find(&db->keyspaces, hash_id(id), &id) == NULL); /* (I1) */
+    if (!firn_hash_map_reserve(&db->keyspaces, 1 + HANDLES_KEPT_FREE)) {
+        return NULL;
+    }
+    struct firn_db_keyspace *keyspace = prepare_handle(db, tree, name);
+    if (keyspace != NULL) {
+        CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &keyspace) != NULL);
+    }
+    return keyspace;
+}
+
+/* The prepared handle joins the others, unless somebody who has seen the name has made one (I1). */
+static struct firn_db_keyspace *
+publish_handle_locked(struct firn_db *db, struct firn_db_keyspace *prepared)
+{
+    firn_os_mutex_assert_held(&db->state_mutex);
+    const uint32_t id = prepared->id;
+    DCHECK(db->is_changing_list && prepared->attached == NULL);
+    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
+    if (found != NULL) {
+        destroy(prepared);
+        return *found;
+    }
+    CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &prepared) != NULL);
+    return prepared;
 }
 
 int
@@ -261,7 +312,7 @@ firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image, 
                               firn_os_dir_path(db->dir));
     }
     struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &key);
-    *out = found != NULL ? *found : make_handle(db, tree, key, name);
+    *out = found != NULL ? *found : make_handle_locked(db, tree, name);
     DCHECK(*out == NULL || (*out)->id == key);
     return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
 }
@@ -396,7 +447,7 @@ create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *a
 {
     struct firn_db_image *image = firn_db_image(db);
     struct firn_db_batch batch = {0};
-    struct firn_db_keyspace *keyspace = NULL;
+    struct firn_db_keyspace *prepared = NULL;
     struct firn_db_tree *tree;
     struct firn_keyspace_entry put = *as;
     int rc;
@@ -404,6 +455,12 @@ create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *a
     DCHECK(db->is_changing_list); /* (I2) */
     put.id = image->next_id;
     rc = firn_db_image_add(image, firn_str(name), &put, &tree, err);
+    if (rc == FIRN_OK) {
+        prepared = firn_hash_map_reserve(&db->keyspaces, HANDLES_KEPT_FREE)
+                       ? prepare_handle(db, tree, name)
+                       : NULL;
+        rc = prepared != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
+    }
     firn_os_mutex_unlock(&db->state_mutex);
     FIRN_TRY(rc);
     const uint64_t id = tree->id;
@@ -414,10 +471,11 @@ create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *a
     firn_os_mutex_lock(&db->state_mutex);
     DCHECK(image->next_id == id && firn_db_image_find(image, id) == tree); /* (I2) */
     image->next_id++;
-    rc = firn_db_keyspace_handle_locked(db, image, id, name, &keyspace, err);
+    *out = publish_handle_locked(db, prepared); /* (I4) */
+    prepared = NULL;
     firn_os_mutex_unlock(&db->state_mutex);
-    *out = keyspace;
 out:
+    destroy(prepared);
     firn_db_batch_deinit(&batch);
     return rc;
 }
@@ -434,13 +492,15 @@ firn_db_keyspace_open_existing(struct firn_db *db, const char *name, struct firn
 /* *out_is_new: this call created it, and not another thread meanwhile. */
 static int
 find_or_create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
-               struct firn_db_keyspace **out, bool *out_is_new, firn_error *err)
+               const struct firn_db_keyspace_guard *guard, struct firn_db_keyspace **out,
+               bool *out_is_new, firn_error *err)
 {
     firn_db_keyspace_begin_change(db);
     int rc = open_existing(db, name, out, err);
     *out_is_new = rc == FIRN_NOT_FOUND;
     if (rc == FIRN_NOT_FOUND) {
-        rc = create(db, name, as, out, err);
+        rc = ask(db, guard, err);
+        rc = rc == FIRN_OK ? create(db, name, as, out, err) : rc;
     }
     firn_db_keyspace_end_change(db);
     return rc;
@@ -453,7 +513,7 @@ firn_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keysp
     bool is_new;
     int rc = firn_db_keyspace_open_existing(db, name, out, err);
     return rc == FIRN_NOT_FOUND && !db->is_read_only
-               ? find_or_create(db, name, &plain, out, &is_new, err)
+               ? find_or_create(db, name, &plain, NULL, out, &is_new, err)
                : rc;
 }
 
@@ -469,13 +529,22 @@ firn_db_keyspace_create_as(struct firn_db *db, const char *name,
                            const struct firn_keyspace_entry *as, struct firn_db_keyspace **out,
                            firn_error *err)
 {
+    return firn_db_keyspace_create_if(db, name, as, NULL, out, err);
+}
+
+int
+firn_db_keyspace_create_if(struct firn_db *db, const char *name,
+                           const struct firn_keyspace_entry *as,
+                           const struct firn_db_keyspace_guard *guard,
+                           struct firn_db_keyspace **out, firn_error *err)
+{
     bool is_new = false;
     int rc = firn_db_keyspace_open_existing(db, name, out, err);
     if (rc == FIRN_NOT_FOUND && db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
     if (rc == FIRN_NOT_FOUND) {
-        rc = find_or_create(db, name, as, out, &is_new, err);
+        rc = find_or_create(db, name, as, guard, out, &is_new, err);
     }
     if (rc == FIRN_OK && !is_new) {
         *out = NULL;

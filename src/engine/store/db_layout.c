@@ -11,13 +11,16 @@
  * made after it. A number of a schema is in one of them, so all are asked.
  *
  * A table that was dropped may outlive its record for a moment, and be flushed in it. Nobody will read
- * that, but it must be written: the newest schema that was seen here serves.
+ * that, but it must be written: the newest schema that was seen here serves. Of a store that was repaired the
+ * records may be lost: then runs go on having the columns that they have.
  *
  * Threads: any; works ask. Locking: the state mutex, for the list of trees and last_schema.
  */
 #include <inttypes.h>
 
 #include "base/check.h"
+#include "base/mem.h"
+#include "column/column.h"
 #include "schema/schema.h"
 #include "store/db_internal.h"
 
@@ -141,6 +144,76 @@ use_last(struct found *found, struct firn_db_tree *table, firn_error *err)
                                                    firn_os_dir_path(found->db->dir), table->id);
 }
 
+/* ---- where all records are lost ---- */
+
+/* As much of a schema as firn_schema_layout_create looks at. FIRN_NO_MEMORY; columns are to be freed. */
+static int
+schema_of_layout(const struct firn_column_layout *layout, struct firn_schema *out)
+{
+    struct firn_schema_column *columns = firn_alloc_zeroed((layout->count + 1) * sizeof *columns);
+    if (columns == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < layout->count; i++) {
+        columns[i] = (struct firn_schema_column){.id = layout->columns[i].id,
+                                                 .type = layout->columns[i].type,
+                                                 .fixed_size = layout->columns[i].fixed_size,
+                                                 .name = firn_str("of a run"),
+                                                 .initial = layout->columns[i].initial};
+    }
+    *out = (struct firn_schema){.columns = columns,
+                                .column_count = layout->count,
+                                .key = layout->key,
+                                .key_count = layout->key_count};
+    return FIRN_OK;
+}
+
+/* The columns of both, in place of the first, which may be NULL. */
+static int
+join_layouts(struct firn_column_layout **first, const struct firn_column_layout *second,
+             firn_error *err)
+{
+    struct firn_schema schemas[2] = {{.version = 0}, {.version = 0}};
+    struct firn_schema *both[2] = {&schemas[0], &schemas[1]};
+    struct firn_column_layout *joined = NULL;
+    int rc = *first != NULL ? schema_of_layout(*first, &schemas[0]) : FIRN_OK;
+    rc = rc == FIRN_OK ? schema_of_layout(second, &schemas[1]) : rc;
+    rc = rc != FIRN_OK    ? firn_error_no_memory(err, "the columns of a table")
+         : *first != NULL ? firn_schema_layout_create(both, 2, &joined, err)
+                          : firn_schema_layout_create(both + 1, 1, &joined, err);
+    firn_free((void *)(uintptr_t)schemas[0].columns);
+    firn_free((void *)(uintptr_t)schemas[1].columns);
+    if (rc == FIRN_OK) {
+        firn_free(*first);
+        *first = joined;
+    }
+    return rc;
+}
+
+static int
+add_layout(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+{
+    if (part->run == NULL || part->run->kind != &firn_column_kind) {
+        return FIRN_OK;
+    }
+    return join_layouts(ctx, firn_column_layout_of(part->run), err);
+}
+
+/* The columns that the table's runs have. FIRN_CORRUPT, whose text use_last has set, if there are none. */
+static int
+take_from_runs(struct firn_db_tree *table, struct firn_column_layout **out)
+{
+    struct firn_column_layout *layout = NULL;
+    firn_error found;
+    int rc = firn_lsm_tree_visit_parts(table->lsm_tree, NULL, add_layout, &layout, &found);
+    if (rc != FIRN_OK || layout == NULL) {
+        firn_free(layout);
+        return FIRN_CORRUPT;
+    }
+    *out = layout;
+    return FIRN_OK;
+}
+
 int
 firn_db_layout_take(void *ctx, uint32_t tree_id, struct firn_column_layout **out, firn_error *err)
 {
@@ -157,7 +230,12 @@ firn_db_layout_take(void *ctx, uint32_t tree_id, struct firn_column_layout **out
         FIRN_TRY(add_versions(&found, ((struct firn_lsm_tree **)(void *)found.trees.data)[i],
                               firn_bytes(key, sizeof key), err));
     }
-    FIRN_TRY(use_last(&found, table, err));
+    rc = use_last(&found, table, err);
+    if (rc == FIRN_CORRUPT) {
+        rc = take_from_runs(table, out);
+        goto out;
+    }
+    FIRN_TRY(rc);
     FIRN_TRY(firn_schema_layout_create(schemas_of(&found), schema_count(&found), out, err));
 out:
     for (size_t i = 0; i < schema_count(&found); i++) {

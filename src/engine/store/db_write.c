@@ -316,15 +316,18 @@ out:
     return rc;
 }
 
-/* (I5) */
+/* (I5) A transaction writes only into keyspaces that were there when it did, so what it misses was dropped
+ * after its beginning. */
 static int
 check_trees(const struct firn_db_write *commit, firn_error *err)
 {
     size_t count = firn_db_batch_op_count(commit->batch);
+    bool is_transaction = commit->check != NULL;
     for (size_t i = 0; i < count; i++) {
         if (firn_db_batch_op(commit->batch, i)->tree->is_dropping) {
-            return firn_error_set(err, FIRN_MISUSE,
-                                  "a keyspace into which the commit writes was dropped");
+            return firn_error_set(err, is_transaction ? FIRN_CONFLICT : FIRN_MISUSE,
+                                  "a keyspace into which the commit writes was dropped%s",
+                                  is_transaction ? " since the transaction began" : "");
         }
     }
     return FIRN_OK;

@@ -44,7 +44,7 @@
 
 enum {
     FIRN_STOREFILE_VERSION_LOG = 1, /* the log has all; there is no MANIFEST */
-    FIRN_STOREFILE_VERSION = 7,
+    FIRN_STOREFILE_VERSION = 8,
     FIRN_STOREFILE_IDENTITY_SIZE = 64,
     FIRN_STOREFILE_ID_SIZE = 16,
     FIRN_STOREFILE_HEADER_MAX = 19,   /* of a commit */

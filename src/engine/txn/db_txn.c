@@ -491,6 +491,12 @@ get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice 
     return rc;
 }
 
+int
+firn_db_txn_check_open(const struct firn_db_txn *txn, firn_error *err)
+{
+    return txn->state == FIRN_DB_TXN_OPEN ? FIRN_OK : refuse_ended(txn, err);
+}
+
 struct firn_db_view *
 firn_db_txn_view(struct firn_db_txn *txn)
 {
@@ -715,6 +721,21 @@ check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
                                 limit);
 }
 
+/* A keyspace that the transaction sees was dropped after its beginning: done again, it would not see it. */
+static int
+refuse_dropped(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace,
+               firn_error *err)
+{
+    DCHECK(!txn->db->is_read_only && keyspace->tree != NULL);
+    if (!firn_db_visible_in(keyspace->tree, &txn->view.node.view)) {
+        return firn_db_get_refuse_dropped(keyspace, err);
+    }
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "the keyspace '%s', into which the transaction writes, was dropped since "
+                          "it began",
+                          keyspace->name);
+}
+
 static int
 check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, size_t content_bytes,
             firn_error *err)
@@ -728,7 +749,7 @@ check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, si
         return firn_error_set(err, FIRN_READ_ONLY, "the transaction was begun for reading only");
     }
     if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
-        return firn_db_get_refuse_dropped(keyspace, err);
+        return refuse_dropped(txn, keyspace, err);
     }
     rc = check_room(txn, content_bytes + WRITE_FRAME_MAX, err);
 out:

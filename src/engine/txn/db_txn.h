@@ -48,7 +48,9 @@ FIRN_MUST_CHECK int firn_db_txn_delete(struct firn_db_txn *txn, struct firn_db_k
 FIRN_MUST_CHECK int firn_db_txn_delete_range(struct firn_db_txn *txn,
                                              struct firn_db_keyspace *keyspace, firn_slice lower,
                                              firn_slice upper, firn_error *err);
-/* What the transaction reads, without its own writes; owned by it, good while it is open. */
+/* FIRN_MISUSE where the transaction has ended. */
+FIRN_MUST_CHECK int firn_db_txn_check_open(const struct firn_db_txn *txn, firn_error *err);
+/* What the transaction reads, without its own writes; owned by it, good while it is open. Requires: it is. */
 struct firn_db_view *firn_db_txn_view(struct firn_db_txn *txn);
 /* From here on the commit gives FIRN_CONFLICT if another commit wrote the key since the transaction began,
  * whatever the isolation, unless the transaction writes nothing. */

@@ -107,17 +107,30 @@ grow_records(struct firn_hash_map *map)
     return true;
 }
 
+bool
+firn_hash_map_reserve(struct firn_hash_map *map, size_t more)
+{
+    if (more >= UINT32_MAX || map->count >= UINT32_MAX - more) {
+        return false;
+    }
+    while (map->capacity - map->count < more) {
+        if (!grow_records(map)) {
+            return false;
+        }
+    }
+    while ((map->count + more) * 8 > map->slot_count * 7) {
+        if (!grow_slots(map)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void *
 firn_hash_map_insert(struct firn_hash_map *map, uint64_t key_hash, const void *record)
 {
     DCHECK(map->hash(record) == key_hash);
-    if (map->count >= UINT32_MAX - 1) {
-        return NULL;
-    }
-    if (map->count == map->capacity && !grow_records(map)) {
-        return NULL;
-    }
-    if ((map->count + 1) * 8 > map->slot_count * 7 && !grow_slots(map)) {
+    if (!firn_hash_map_reserve(map, 1)) {
         return NULL;
     }
     void *copy = firn_hash_map_at(map, map->count);

@@ -39,6 +39,10 @@ void *firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, con
 void *firn_hash_map_insert(struct firn_hash_map *map, uint64_t key_hash, const void *record)
     __attribute__((warn_unused_result));
 
+/* Makes room for so many insertions, which cannot fail then; false when memory is out. */
+bool firn_hash_map_reserve(struct firn_hash_map *map, size_t more)
+    __attribute__((warn_unused_result));
+
 /* The i-th record in order of insertion, i < map->count. */
 static inline void *
 firn_hash_map_at(const struct firn_hash_map *map, size_t i)

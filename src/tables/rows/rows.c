@@ -4,17 +4,20 @@
  *
  * A table is made in steps, each a commit, the one that makes it visible last: the keyspaces of its
  * indexes, the record of its schema, its name. It is dropped the other way round. So whatever view has
- * the name has the rest, and what a crash leaves in between belongs to no table: keyspaces of indexes
- * without a record are dropped when the next table is made.
+ * the name has the rest, and what a crash or a failure leaves in between belongs to no table: records that no
+ * table has, and keyspaces of indexes without a record, are dropped when the next table is made.
  *
  * One thread of the process makes or changes tables at a time (struct firn_rows_catalog, kept with the keyspace of
- * the schemas); no other process can. What else changes schemas is a restore of the store, with which
- * the transactions here conflict as all others do.
+ * the schemas); no other process can. What else changes schemas is a restore of the store, which may come
+ * between any two steps. The transactions here conflict with it as all others do, and before a name is
+ * made or dropped what that rests on is looked at again, when no restore can come (struct firn_db_keyspace_guard).
  *
  * (I1) A record is only written by a transaction that has read it, or for a number that nobody has.
  * (I2) No number of a column or an index is given twice in a table, also where a restore has taken the first
  *      one out of the schema: rows of the other history may still have it. So the next numbers are kept
  *      outside of views, too, in the keyspace "firn.tables", and written there before they are used.
+ * (I3) After a table's name was committed nothing of making it can fail, and nothing of the table is taken
+ *      away: memory for the handles is there before.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,6 +45,7 @@ static void
 destroy_catalog(void *object)
 {
     struct firn_rows_catalog *catalog = object;
+    DCHECK(catalog != NULL);
     firn_os_mutex_deinit(&catalog->mutex);
     firn_free(catalog);
 }
@@ -78,6 +82,7 @@ firn_rows_begin_change(struct firn_db *db, struct firn_rows_changing *out, firn_
         return firn_error_no_memory(err, "a table");
     }
     firn_os_mutex_lock(&out->catalog->mutex);
+    DCHECK(out->schemas != NULL && firn_db_keyspace_db(out->schemas) == db);
     return FIRN_OK;
 }
 
@@ -85,6 +90,7 @@ void
 firn_rows_end_change(struct firn_rows_changing *changing)
 {
     if (changing->catalog != NULL) {
+        firn_os_mutex_assert_held(&changing->catalog->mutex);
         firn_os_mutex_unlock(&changing->catalog->mutex);
         changing->catalog = NULL;
     }
@@ -93,6 +99,7 @@ firn_rows_end_change(struct firn_rows_changing *changing)
 static void
 encode_schema_key(uint64_t number, uint8_t out[FIRN_DB_SCHEMA_KEY_SIZE])
 {
+    DCHECK(number != 0);
     for (size_t i = 0; i < FIRN_DB_SCHEMA_KEY_SIZE; i++) {
         out[i] = (uint8_t)(number >> (8 * (FIRN_DB_SCHEMA_KEY_SIZE - 1 - i)));
     }
@@ -101,8 +108,10 @@ encode_schema_key(uint64_t number, uint8_t out[FIRN_DB_SCHEMA_KEY_SIZE])
 void
 firn_rows_name_index(uint64_t schema, uint32_t index, char *out)
 {
-    (void)snprintf(out, FIRN_ROWS_INDEX_NAME_SIZE, INDEX_PREFIX "%016" PRIx64 ":%" PRIu32, schema,
-                   index);
+    DCHECK(schema != 0 && index != 0);
+    int size = snprintf(out, FIRN_ROWS_INDEX_NAME_SIZE, INDEX_PREFIX "%016" PRIx64 ":%" PRIu32,
+                        schema, index);
+    CHECK(size > 0 && size < FIRN_ROWS_INDEX_NAME_SIZE);
 }
 
 /* ---- handles ---- */
@@ -111,6 +120,7 @@ static void
 destroy_table(void *object)
 {
     struct firn_table *table = object;
+    DCHECK(table->indexes.size % sizeof(struct firn_rows_index) == 0);
     firn_schema_unref(table->cached);
     firn_buf_deinit(&table->record);
     firn_buf_deinit(&table->indexes);
@@ -118,30 +128,43 @@ destroy_table(void *object)
     firn_free(table);
 }
 
+/* Memory for a handle. */
 static int
-make_handle(struct firn_db *db, struct firn_db_keyspace *rows, struct firn_db_keyspace *schemas,
-            struct firn_table **out, firn_error *err)
+prepare_handle(struct firn_db *db, struct firn_table **out, firn_error *err)
 {
     struct firn_table *table = firn_alloc_zeroed(sizeof *table);
+    *out = table;
     if (table == NULL) {
         return firn_error_no_memory(err, "a table");
     }
     firn_os_process_init_mark(&table->mark);
     firn_os_mutex_init(firn_db_os(db), &table->mutex, FIRN_LOCK_TABLE);
     table->db = db;
-    table->rows = rows;
-    table->schemas = schemas;
-    encode_schema_key(firn_db_keyspace_schema(rows), table->schema_key);
-    *out = firn_db_keyspace_attach(rows, table, destroy_table);
     return FIRN_OK;
 }
 
-/* The handle of a keyspace that was found by its name. */
+/* The handle of a keyspace: the prepared one, or that of who came first. */
+static struct firn_table *
+attach_handle(struct firn_table *table, struct firn_db_keyspace *rows,
+              struct firn_db_keyspace *schemas)
+{
+    DCHECK(table->rows == NULL && firn_db_keyspace_db(rows) == table->db);
+    DCHECK(firn_db_keyspace_type(rows) == FIRN_KEYSPACE_ENTRY_TABLE);
+    table->rows = rows;
+    table->schemas = schemas;
+    encode_schema_key(firn_db_keyspace_schema(rows), table->schema_key);
+    return firn_db_keyspace_attach(rows, table, destroy_table);
+}
+
+/* The handle of a keyspace that was found by its name, in a view or (NULL) now. The keyspace of the schemas is
+ * the one of that moment: of another history it may be another one. */
 static int
-handle_of(struct firn_db *db, struct firn_db_keyspace *rows, struct firn_table **out,
+handle_of(struct firn_db_view *view, struct firn_db_keyspace *rows, struct firn_table **out,
           firn_error *err)
 {
+    struct firn_db *db = firn_db_keyspace_db(rows);
     struct firn_db_keyspace *schemas;
+    struct firn_table *made;
     if (firn_db_keyspace_type(rows) != FIRN_KEYSPACE_ENTRY_TABLE) {
         return firn_error_set(err, FIRN_INVALID, "'%s' is a keyspace, not a table",
                               firn_db_keyspace_name(rows));
@@ -150,16 +173,21 @@ handle_of(struct firn_db *db, struct firn_db_keyspace *rows, struct firn_table *
     if (*out != NULL) {
         return FIRN_OK;
     }
-    int rc = firn_db_keyspace_open_existing(db, FIRN_DB_SCHEMAS, &schemas, err);
+    int rc = view != NULL ? firn_db_view_keyspace_open(view, FIRN_DB_SCHEMAS, &schemas, err)
+                          : firn_db_keyspace_open_existing(db, FIRN_DB_SCHEMAS, &schemas, err);
     if (rc == FIRN_NOT_FOUND) {
         return firn_error_set(err, FIRN_CORRUPT, "the store has no schema of the table '%s'",
                               firn_db_keyspace_name(rows));
     }
-    return rc == FIRN_OK ? make_handle(db, rows, schemas, out, err) : rc;
+    rc = rc == FIRN_OK ? prepare_handle(db, &made, err) : rc;
+    if (rc == FIRN_OK) {
+        *out = attach_handle(made, rows, schemas);
+    }
+    return rc;
 }
 
-static int
-say_missing(const char *name, firn_error *err)
+int
+firn_rows_say_missing(const char *name, firn_error *err)
 {
     return firn_error_set(err, FIRN_NOT_FOUND, "there is no table '%s'", name);
 }
@@ -170,8 +198,8 @@ firn_rows_open(struct firn_db *db, const char *name, struct firn_table **out, fi
     struct firn_db_keyspace *rows;
     *out = NULL;
     int rc = firn_db_keyspace_open_existing(db, name, &rows, err);
-    return rc == FIRN_OK          ? handle_of(db, rows, out, err)
-           : rc == FIRN_NOT_FOUND ? say_missing(name, err)
+    return rc == FIRN_OK          ? handle_of(NULL, rows, out, err)
+           : rc == FIRN_NOT_FOUND ? firn_rows_say_missing(name, err)
                                   : rc;
 }
 
@@ -182,8 +210,8 @@ firn_rows_open_at(struct firn_db_view *view, const char *name, struct firn_table
     struct firn_db_keyspace *rows;
     *out = NULL;
     int rc = firn_db_view_keyspace_open(view, name, &rows, err);
-    return rc == FIRN_OK          ? handle_of(firn_db_keyspace_db(rows), rows, out, err)
-           : rc == FIRN_NOT_FOUND ? say_missing(name, err)
+    return rc == FIRN_OK          ? handle_of(view, rows, out, err)
+           : rc == FIRN_NOT_FOUND ? firn_rows_say_missing(name, err)
                                   : rc;
 }
 
@@ -212,6 +240,7 @@ static int
 schema_of(struct firn_table *table, firn_slice record, struct firn_schema **out, firn_error *err)
 {
     firn_os_mutex_lock(&table->mutex);
+    DCHECK(table->cached == NULL || table->record.size > 0);
     bool is_cached =
         table->cached != NULL && firn_slice_equal(record, firn_buf_slice(&table->record));
     if (is_cached) {
@@ -250,9 +279,11 @@ firn_rows_schema(struct firn_table *table, struct firn_db_view *view, struct fir
     int rc = firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &record, err);
     if (rc == FIRN_OK) {
         rc = schema_of(table, firn_buf_slice(&record), out, err);
-    } else if (rc == FIRN_NOT_FOUND) {
-        rc = say_missing(firn_rows_name(table), err);
+    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_MISUSE) {
+        /* Misuse: the schemas are those of a history that a restore has left. */
+        rc = firn_rows_say_missing(firn_rows_name(table), err);
     }
+    DCHECK((rc == FIRN_OK) == (*out != NULL));
     firn_buf_deinit(&record);
     return rc;
 }
@@ -262,6 +293,7 @@ firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
                            struct firn_schema **out, firn_error *err)
 {
     *out = NULL;
+    DCHECK(txn != NULL);
     int rc = firn_db_txn_depend(txn, table->schemas, firn_rows_schema_key(table), err);
     return rc == FIRN_OK ? firn_rows_schema(table, firn_db_txn_view(txn), out, err) : rc;
 }
@@ -301,21 +333,154 @@ look_at_name(void *ctx, const char *name)
     return rc;
 }
 
+/* Of a record, by its key. */
+struct record_guard {
+    struct firn_db_keyspace *schemas;
+    const uint8_t *key;
+    bool must_exist;
+};
+
+static int
+check_record(void *ctx, firn_error *err)
+{
+    const struct record_guard *guard = ctx;
+    bool exists = false;
+    DCHECK(guard->schemas != NULL && guard->key != NULL);
+    int rc = firn_db_get_exists(guard->schemas, firn_bytes(guard->key, FIRN_DB_SCHEMA_KEY_SIZE),
+                                &exists, err);
+    if ((rc == FIRN_OK && exists != guard->must_exist) || rc == FIRN_MISUSE) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "the store was restored to a checkpoint meanwhile");
+    }
+    return rc;
+}
+
+/* Drops the keyspace of an index, unless there is a record that may name it. */
+static int
+drop_stray(struct firn_db *db, struct firn_db_keyspace *schemas, const char *name, firn_error *err)
+{
+    uint8_t key[FIRN_DB_SCHEMA_KEY_SIZE];
+    struct record_guard record = {.schemas = schemas, .key = key, .must_exist = false};
+    const struct firn_db_keyspace_guard guard = {check_record, &record};
+    CHECK(read_schema_of_index(name, key));
+    return firn_db_keyspace_drop_if(db, name, &guard, err);
+}
+
+struct owners {
+    struct firn_db_view *view;
+    struct firn_buf numbers; /* of the schemas of all tables: keys of their records */
+    size_t count;            /* of tables */
+    firn_error *err;
+};
+
+static int
+count_table(void *ctx, const char *name)
+{
+    struct owners *owners = ctx;
+    (void)name;
+    owners->count++;
+    return FIRN_OK;
+}
+
+static int
+note_owner(void *ctx, const char *name)
+{
+    struct owners *owners = ctx;
+    struct firn_db_keyspace *rows;
+    uint8_t key[FIRN_DB_SCHEMA_KEY_SIZE];
+    int rc = firn_db_view_keyspace_open(owners->view, name, &rows, owners->err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    DCHECK(firn_db_keyspace_type(rows) == FIRN_KEYSPACE_ENTRY_TABLE);
+    encode_schema_key(firn_db_keyspace_schema(rows), key);
+    return firn_buf_append(&owners->numbers, key, sizeof key) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(owners->err, "a table");
+}
+
+static bool
+has_owner(const struct owners *owners, firn_slice key)
+{
+    bool is_found = false;
+    DCHECK(owners->numbers.size == owners->count * FIRN_DB_SCHEMA_KEY_SIZE);
+    for (size_t i = 0; i < owners->numbers.size && !is_found; i += FIRN_DB_SCHEMA_KEY_SIZE) {
+        is_found =
+            firn_slice_equal(key, firn_bytes(owners->numbers.data + i, FIRN_DB_SCHEMA_KEY_SIZE));
+    }
+    return is_found;
+}
+
+/* Records that the transaction sees; with owners those that none of them has are deleted in it. */
+static int
+walk_records(struct firn_db_txn *txn, struct firn_db_keyspace *schemas, const struct owners *owners,
+             size_t *out_count, firn_error *err)
+{
+    const struct firn_db_cursor_options keys = {.keys_only = true};
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    *out_count = 0;
+    FIRN_TRY(firn_db_txn_cursor_open(txn, schemas, &keys, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        (*out_count)++;
+        if (owners != NULL && !has_owner(owners, key)) {
+            FIRN_TRY(firn_db_txn_delete(txn, schemas, key, err));
+        }
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* Deletes records that no table has. The store may be restored meanwhile: then nothing is deleted. */
+static int
+delete_stray_records(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct firn_db_keyspace *schemas = ctx;
+    struct owners owners = {.view = firn_db_txn_view(txn), .err = err};
+    size_t records;
+    int rc;
+    FIRN_TRY(walk_records(txn, schemas, NULL, &records, err));
+    FIRN_TRY(firn_db_view_keyspace_list_of(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, count_table,
+                                           &owners, err));
+    if (records > owners.count) {
+        FIRN_TRY(firn_db_view_keyspace_list_of(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, note_owner,
+                                               &owners, err));
+        FIRN_TRY(walk_records(txn, schemas, &owners, &records, err));
+    }
+out:
+    firn_buf_deinit(&owners.numbers);
+    return rc;
+}
+
 /* Drops what a crash left between two steps. */
 static int
 drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *err)
 {
-    for (;;) {
+    const struct firn_db_txn_run run = {
+        .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_stray_records, .ctx = schemas};
+    int rc = firn_db_txn_run(db, &run, err);
+    while (rc == FIRN_OK) {
         struct stray stray = {.schemas = schemas, .err = err};
-        int rc = firn_db_keyspace_list(db, look_at_name, &stray, err);
+        rc = firn_db_keyspace_list(db, look_at_name, &stray, err);
         if (rc != FIRN_OK || stray.name[0] == '\0') {
-            return rc;
+            break;
         }
-        rc = firn_db_keyspace_drop(db, stray.name, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        rc = drop_stray(db, schemas, stray.name, err);
     }
+    return rc;
+}
+
+int
+firn_rows_drop_strays(struct firn_db *db, firn_error *err)
+{
+    struct firn_rows_changing changing;
+    int rc = firn_rows_begin_change(db, &changing, err);
+    rc = rc == FIRN_OK ? drop_strays(db, changing.schemas, err) : rc;
+    firn_rows_end_change(&changing);
+    return rc;
 }
 
 /* ---- creating ---- */
@@ -323,6 +488,7 @@ drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *er
 static int
 refuse_taken(const struct firn_db_keyspace *taken, firn_error *err)
 {
+    DCHECK(taken != NULL);
     bool is_table = firn_db_keyspace_type(taken) == FIRN_KEYSPACE_ENTRY_TABLE;
     return firn_error_set(err, FIRN_EXISTS, "there is a %s '%s' already",
                           is_table ? "table" : "keyspace", firn_db_keyspace_name(taken));
@@ -345,6 +511,7 @@ take_number(struct firn_db *db, uint64_t *out, firn_error *err)
     while (rc == FIRN_OK && *out == 0) { /* 0 is none */
         rc = firn_os_random(firn_db_os(db), out, sizeof *out, err);
     }
+    DCHECK(rc != FIRN_OK || *out != 0);
     return rc;
 }
 
@@ -362,13 +529,15 @@ create_indexes(struct firn_db *db, uint64_t number, const struct firn_schema *sc
     return rc;
 }
 
+/* What stays is a stray. */
 static void
-drop_indexes(struct firn_db *db, uint64_t number, const struct firn_schema *schema)
+drop_indexes(struct firn_db *db, struct firn_db_keyspace *schemas, uint64_t number,
+             const struct firn_schema *schema)
 {
     for (size_t i = 0; i < schema->index_count; i++) {
         char name[FIRN_ROWS_INDEX_NAME_SIZE];
         firn_rows_name_index(number, schema->indexes[i].id, name);
-        FIRN_IGNORE(firn_db_keyspace_drop(db, name, NULL)); /* what stays is a stray */
+        FIRN_IGNORE(drop_stray(db, schemas, name, NULL));
     }
 }
 
@@ -379,8 +548,11 @@ create(struct firn_db *db, const char *name, const struct firn_schema *schema,
 {
     struct firn_keyspace_entry entry = {.type = FIRN_KEYSPACE_ENTRY_TABLE};
     uint8_t key[FIRN_DB_SCHEMA_KEY_SIZE];
+    struct record_guard own = {.schemas = schemas, .key = key, .must_exist = true};
+    const struct firn_db_keyspace_guard guard = {check_record, &own};
     struct firn_buf record = {0};
     int rc;
+    DCHECK(schema->version == 1);
     FIRN_TRY(check_free(db, name, err));
     FIRN_TRY(drop_strays(db, schemas, err));
     FIRN_TRY(firn_schema_record_encode(schema, &record, err));
@@ -392,12 +564,12 @@ create(struct firn_db *db, const char *name, const struct firn_schema *schema,
                          FIRN_DURABILITY_DEFAULT, err); /* (I1) */
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_create_as(db, name, &entry, out, err);
+        rc = firn_db_keyspace_create_if(db, name, &entry, &guard, out, err);
     }
-    if (rc != FIRN_OK) {
-        drop_indexes(db, entry.schema, schema);
+    if (rc != FIRN_OK) { /* there is no such name (I3) */
         FIRN_IGNORE(
             firn_db_delete(schemas, firn_bytes(key, sizeof key), FIRN_DURABILITY_DEFAULT, NULL));
+        drop_indexes(db, schemas, entry.schema, schema);
     }
 out:
     firn_buf_deinit(&record);
@@ -408,24 +580,54 @@ int
 firn_rows_create(struct firn_db *db, const char *name, const firn_table_def *def,
                  struct firn_table **out, firn_error *err)
 {
-    uint32_t trees[FIRN_TABLE_INDEXES_MAX] = {0};
     struct firn_schema *schema = NULL;
-    struct firn_rows_changing changing;
+    struct firn_rows_changing changing = {.catalog = NULL};
     struct firn_db_keyspace *rows = NULL;
+    struct firn_table *prepared = NULL;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_schema_def_create(def, trees, &schema, err));
+    FIRN_TRY(firn_schema_def_create(def, &schema, err));
     FIRN_TRY(firn_rows_begin_change(db, &changing, err));
-    rc = create(db, name, schema, changing.schemas, &rows, err);
-    firn_rows_end_change(&changing);
-    FIRN_TRY(rc);
-    FIRN_TRY(make_handle(db, rows, changing.schemas, out, err));
+    FIRN_TRY(prepare_handle(db, &prepared, err));
+    FIRN_TRY(create(db, name, schema, changing.schemas, &rows, err));
+    *out = attach_handle(prepared, rows, changing.schemas); /* (I3) */
+    prepared = NULL;
 out:
+    firn_rows_end_change(&changing);
+    if (prepared != NULL) {
+        destroy_table(prepared);
+    }
     firn_schema_unref(schema);
     return rc;
 }
 
 /* ---- dropping ---- */
+
+/* The name is still that of the table. */
+static int
+check_own_name(void *ctx, firn_error *err)
+{
+    const struct firn_table *table = ctx;
+    struct firn_db_keyspace *found;
+    int rc = firn_db_keyspace_open_existing(table->db, firn_rows_name(table), &found, err);
+    return rc == FIRN_OK && found != table->rows
+               ? firn_error_set(err, FIRN_CONFLICT,
+                                "the store was restored to a checkpoint meanwhile")
+               : rc;
+}
+
+/* Unless a restore has brought the table back. */
+static int
+delete_record(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    const struct firn_table *table = ctx;
+    struct firn_db_keyspace *found;
+    int rc = firn_db_view_keyspace_open(firn_db_txn_view(txn), firn_rows_name(table), &found, err);
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && found != table->rows)) {
+        rc = firn_db_txn_delete(txn, table->schemas, firn_rows_schema_key(table), err);
+    }
+    return rc;
+}
 
 int
 firn_rows_drop(struct firn_db *db, const char *name, firn_error *err)
@@ -434,14 +636,16 @@ firn_rows_drop(struct firn_db *db, const char *name, firn_error *err)
     struct firn_schema *schema = NULL;
     struct firn_table *table;
     int rc;
-    FIRN_TRY(firn_rows_open(db, name, &table, err));
     FIRN_TRY(firn_rows_begin_change(db, &changing, err));
+    FIRN_TRY(firn_rows_open(db, name, &table, err));
     FIRN_TRY(firn_rows_schema(table, NULL, &schema, err));
-    FIRN_TRY(firn_db_keyspace_drop(db, name, err));
+    const struct firn_db_keyspace_guard guard = {check_own_name, table};
+    FIRN_TRY(firn_db_keyspace_drop_if(db, name, &guard, err));
     /* The table is gone: what fails now is left for the next one that is made. */
-    FIRN_IGNORE(firn_db_delete(changing.schemas, firn_rows_schema_key(table),
-                               FIRN_DURABILITY_DEFAULT, NULL));
-    drop_indexes(db, firn_db_keyspace_schema(table->rows), schema);
+    const struct firn_db_txn_run run = {
+        .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_record, .ctx = table};
+    FIRN_IGNORE(firn_db_txn_run(db, &run, NULL));
+    drop_indexes(db, table->schemas, firn_db_keyspace_schema(table->rows), schema);
 out:
     firn_rows_end_change(&changing);
     firn_schema_unref(schema);
@@ -483,6 +687,7 @@ write_numbers(struct firn_db_keyspace *tables, const struct firn_table *table,
     uint8_t memory[32];
     struct firn_buf value = firn_buf_borrowed(memory, sizeof memory);
     int rc;
+    DCHECK(numbers->next_column > 0 && numbers->next_index > 0);
     FIRN_TRY(firn_buf_append_varint(&value, numbers->next_column));
     FIRN_TRY(firn_buf_append_varint(&value, numbers->next_index));
     rc = firn_db_put(tables, firn_rows_schema_key(table), firn_buf_slice(&value),
@@ -543,6 +748,9 @@ firn_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
     FIRN_TRY(firn_rows_schema_for_write(table, txn, &old, err));
     FIRN_TRY(with_free_numbers(table, old, &raised, err));
     FIRN_TRY(change->change(change->ctx, raised, out, err));
+    DCHECK((*out)->next_column >= old->next_column &&
+           (*out)->next_index >= old->next_index); /* (I2) */
+    DCHECK((*out)->version > old->version);        /* (I1) */
     FIRN_TRY(keep_numbers(table, *out, err));
 out:
     firn_schema_unref(old);
@@ -581,6 +789,7 @@ alter(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
     const struct altering *altering = ctx;
     struct firn_schema *made;
+    DCHECK(altering->change->change != NULL);
     int rc = firn_rows_change_schema(altering->table, txn, altering->change, &made, err);
     if (rc == FIRN_OK) {
         rc = firn_rows_write_schema(altering->table, txn, made, err);

@@ -68,6 +68,18 @@ FIRN_MUST_CHECK int firn_rows_index_add(struct firn_table *table, const firn_tab
                                         firn_error *err);
 FIRN_MUST_CHECK int firn_rows_index_drop(struct firn_table *table, const char *name,
                                          firn_error *err);
+/* Makes an index again from the rows that are there; fails as index_add does, and with FIRN_NOT_FOUND. The old
+ * one is there until then. */
+FIRN_MUST_CHECK int firn_rows_index_rebuild(struct firn_table *table, const char *name,
+                                            firn_error *err);
+
+/* ---- a store that has lost something: rows_mend.c ---- */
+
+/* Makes all indexes of all tables again, and tells on_damage of each, of those that had to be dropped because two
+ * rows would share a unique value, and of tables that cannot be read. The store is nobody else's. */
+FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
+                                   void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                   firn_error *err);
 
 /* ---- writing: rows_write.c ---- */
 

@@ -24,6 +24,7 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
                          firn_error *err)
 {
     *out = NULL;
+    DCHECK(index->id > 0);
     firn_os_mutex_lock(&table->mutex);
     const struct firn_rows_index *known = (const void *)table->indexes.data;
     for (size_t i = 0; i < table->indexes.size / sizeof *known && *out == NULL; i++) {
@@ -65,17 +66,21 @@ forget_keyspace(struct firn_table *table, uint32_t id)
             known[kept++] = known[i];
         }
     }
+    DCHECK(kept == count || kept + 1 == count); /* once each */
     table->indexes.size = kept * sizeof *known;
     firn_os_mutex_unlock(&table->mutex);
 }
 
+/* guard: NULL where no schema of any history has the index. */
 static int
-drop_keyspace(struct firn_table *table, uint32_t id, firn_error *err)
+drop_keyspace(struct firn_table *table, uint32_t id, const struct firn_db_keyspace_guard *guard,
+              firn_error *err)
 {
+    DCHECK(id > 0);
     char name[FIRN_ROWS_INDEX_NAME_SIZE];
     firn_rows_name_index(firn_db_keyspace_schema(table->rows), id, name);
     forget_keyspace(table, id);
-    int rc = firn_db_keyspace_drop(table->db, name, err);
+    int rc = firn_db_keyspace_drop_if(table->db, name, guard, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
@@ -97,6 +102,7 @@ static int
 load_row(struct loading *loading, const struct firn_db_cursor *cursor, firn_error *err)
 {
     firn_slice primary = firn_db_cursor_key(cursor);
+    DCHECK(loading->cells != NULL && loading->bulk != NULL);
     uint64_t expires_ms = firn_db_cursor_expires_ms(cursor);
     int rc;
     FIRN_TRY(firn_schema_row_read(loading->schema, primary, firn_db_cursor_value(cursor), NULL,
@@ -171,11 +177,12 @@ load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
     uint64_t loaded;
     uint64_t found;
     int rc;
+    DCHECK(loading->cells == NULL && loading->bulk == NULL);
     loading->cells = firn_alloc_zeroed(loading->schema->column_count * sizeof *loading->cells);
     if (loading->cells == NULL) {
         return firn_error_no_memory(err, "an index");
     }
-    FIRN_TRY(drop_keyspace(loading->table, loading->index->id, err));
+    FIRN_TRY(drop_keyspace(loading->table, loading->index->id, NULL, err));
     firn_rows_name_index(firn_db_keyspace_schema(loading->table->rows), loading->index->id, name);
     FIRN_TRY(firn_db_keyspace_create(loading->table->db, name, &keyspace, err));
     FIRN_TRY(firn_db_bulk_open_unsorted(keyspace, &quiet, &loading->bulk, err));
@@ -184,6 +191,7 @@ load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
     FIRN_TRY(firn_db_bulk_commit(loading->bulk, err));
     if (loading->index->is_unique) {
         FIRN_TRY(count_entries(keyspace, &found, err));
+        DCHECK(found <= loaded);
         rc = found < loaded ? refuse_twice(loading, err) : FIRN_OK;
     }
 out:
@@ -205,7 +213,7 @@ loading_deinit(struct loading *loading)
 static int
 add(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
 {
-    return firn_schema_change_add_index(old, ctx, 0, out, err);
+    return firn_schema_change_add_index(old, ctx, out, err);
 }
 
 /* One attempt; FIRN_CONFLICT where rows, or the schema, were written meanwhile. */
@@ -222,42 +230,50 @@ add_once(struct firn_table *table, const struct firn_rows_change *change, firn_e
     FIRN_TRY(firn_rows_change_schema(table, txn, change, &made, err));
     FIRN_TRY(firn_db_txn_depend_on_all(txn, table->rows, err));
     loading.schema = made;
+    DCHECK(made->index_count > 0);
     loading.index = &made->indexes[made->index_count - 1];
     has_keyspace = true;
     FIRN_TRY(load(&loading, txn, err));
     FIRN_TRY(firn_rows_write_schema(table, txn, made, err));
     FIRN_TRY(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
 out:
+    loading_deinit(&loading); /* before the keyspace goes, into which it loads */
     if (rc != FIRN_OK && has_keyspace) {
-        FIRN_IGNORE(drop_keyspace(table, loading.index->id, NULL));
+        FIRN_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
     }
-    loading_deinit(&loading);
     firn_db_txn_close(txn);
     firn_schema_unref(made);
     return rc;
 }
 
-int
-firn_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
+static int
+add_all(struct firn_table *table, const struct firn_rows_change *change, firn_error *err)
 {
     struct firn_rows_changing changing;
-    firn_table_index own = *index;
-    const struct firn_rows_change change = {add, &own};
     int rc = firn_rows_begin_change(table->db, &changing, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = FIRN_CONFLICT;
     for (unsigned i = 0; i < ATTEMPTS_MAX && rc == FIRN_CONFLICT; i++) {
-        rc = add_once(table, &change, err);
+        rc = add_once(table, change, err);
     }
     firn_rows_end_change(&changing);
     return rc;
 }
 
+int
+firn_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
+{
+    firn_table_index own = *index;
+    const struct firn_rows_change change = {add, &own};
+    return add_all(table, &change, err);
+}
+
 /* ---- dropping ---- */
 
 struct dropping {
+    struct firn_table *table;
     const char *name;
     uint32_t id;
 };
@@ -271,15 +287,71 @@ drop(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_er
     return firn_schema_change_drop_index(old, firn_str(dropping->name), out, err);
 }
 
+/* A restore may have brought the index back. */
+static int
+check_gone(void *ctx, firn_error *err)
+{
+    const struct dropping *dropping = ctx;
+    struct firn_schema *schema;
+    DCHECK(dropping->id > 0);
+    int rc = firn_rows_schema(dropping->table, NULL, &schema, err);
+    for (size_t i = 0; rc == FIRN_OK && i < schema->index_count; i++) {
+        if (schema->indexes[i].id == dropping->id) {
+            rc = firn_error_set(err, FIRN_CONFLICT, "the index is there again");
+        }
+    }
+    firn_schema_unref(schema);
+    return rc;
+}
+
 int
 firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
 {
-    struct dropping dropping = {.name = name};
+    struct dropping dropping = {.table = table, .name = name};
+    const struct firn_db_keyspace_guard guard = {check_gone, &dropping};
     const struct firn_rows_change change = {drop, &dropping};
     int rc = firn_rows_alter(table, &change, err);
     if (rc == FIRN_OK) {
         /* No schema of now names it: what stays of it is space. */
-        FIRN_IGNORE(drop_keyspace(table, dropping.id, NULL));
+        FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+    }
+    return rc;
+}
+
+/* ---- making again ---- */
+
+/* The same index, with a number of its own. */
+static int
+replace(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    struct dropping *dropping = ctx;
+    const struct firn_schema_index *index = firn_schema_find_index(old, firn_str(dropping->name));
+    const char *columns[FIRN_TABLE_KEY_COLUMNS_MAX];
+    struct firn_schema *without;
+    int rc = firn_schema_change_drop_index(old, firn_str(dropping->name), &without, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    dropping->id = index->id;
+    for (size_t i = 0; i < index->column_count; i++) {
+        columns[i] = (const char *)old->columns[index->places[i]].name.data;
+    }
+    const firn_table_index again = {dropping->name, columns, index->column_count, index->is_unique};
+    rc = firn_schema_change_add_index(without, &again, out, err);
+    DCHECK(rc != FIRN_OK || (*out)->indexes[(*out)->index_count - 1].id > dropping->id);
+    firn_schema_unref(without);
+    return rc;
+}
+
+int
+firn_rows_index_rebuild(struct firn_table *table, const char *name, firn_error *err)
+{
+    struct dropping dropping = {.table = table, .name = name};
+    const struct firn_db_keyspace_guard guard = {check_gone, &dropping};
+    const struct firn_rows_change change = {replace, &dropping};
+    int rc = add_all(table, &change, err);
+    if (rc == FIRN_OK) {
+        FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }

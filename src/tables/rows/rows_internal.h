@@ -39,6 +39,10 @@ firn_rows_schema_key(const struct firn_table *table)
     return firn_bytes(table->schema_key, sizeof table->schema_key);
 }
 
+/* FIRN_NOT_FOUND: there is no such table. */
+int firn_rows_say_missing(const char *name, firn_error *err);
+/* Drops what belongs to no table: records, and keyspaces of indexes. */
+FIRN_MUST_CHECK int firn_rows_drop_strays(struct firn_db *db, firn_error *err);
 /* The keyspace of an index of the schema. view NULL: now. */
 FIRN_MUST_CHECK int firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
                                              const struct firn_schema_index *index,

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "block/run_kind.h"
 #include "rows/rows_internal.h"
 
 struct firn_row {
@@ -102,6 +103,7 @@ add_place(struct reading *reading, uint32_t place)
     if (at < reading->place_count && reading->places[at] == place) {
         return;
     }
+    DCHECK(reading->place_count < (reading->column_count > 0 ? reading->column_count : 1));
     memmove(reading->places + at + 1, reading->places + at,
             (reading->place_count - at) * sizeof reading->places[0]);
     reading->places[at] = place;
@@ -163,8 +165,12 @@ reading_init(struct reading *reading, struct firn_table *table, const struct fir
 {
     DCHECK(read->txn == NULL || read->view == NULL);
     *reading = (struct reading){.table = table, .txn = read->txn, .view = read->view};
-    struct firn_db_view *view = read->txn != NULL ? firn_db_txn_view(read->txn) : read->view;
+    struct firn_db_view *view = read->view;
     int rc;
+    if (read->txn != NULL) {
+        FIRN_TRY(firn_db_txn_check_open(read->txn, err));
+        view = firn_db_txn_view(read->txn);
+    }
     FIRN_TRY(firn_rows_schema(table, view, &reading->schema, err));
     FIRN_TRY(choose_columns(reading, read, err));
     FIRN_TRY(choose_index(reading, read->index, err));
@@ -204,12 +210,14 @@ decode(const struct reading *reading, struct firn_row *row, firn_error *err)
 {
     const struct firn_schema_wanted wanted = {reading->places, reading->place_count};
     int rc;
+    DCHECK(reading->schema != NULL && row->key.size > 0);
     row->count = 0;
     FIRN_TRY(firn_schema_row_decode(reading->schema, firn_buf_slice(&row->key),
                                     firn_buf_slice(&row->tuple), &wanted, &row->memory,
                                     reading->decoded, err));
     FIRN_TRY(reserve_values(row, reading->column_count, err));
     for (size_t i = 0; i < reading->column_count; i++) {
+        DCHECK(reading->order[i] < reading->place_count);
         row->values[i] = reading->decoded[reading->order[i]];
     }
     /* Initial values lie in the schema. */
@@ -277,12 +285,11 @@ find_by_key(const struct reading *reading, const firn_value *key, size_t count,
     return firn_schema_row_key(reading->schema, key, count, out, err);
 }
 
-int
-firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
-                   const firn_value *key, size_t key_count, struct firn_row *row, firn_error *err)
+static int
+get_row(struct firn_table *table, const struct firn_rows_read *read, const firn_value *key,
+        size_t key_count, struct firn_row *row, firn_error *err)
 {
     struct reading reading;
-    row->count = 0;
     int rc = reading_init(&reading, table, read, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -296,8 +303,30 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
         rc = decode(&reading, row, err);
     } else if (rc == FIRN_NOT_FOUND) {
         rc = say_missing(&reading, err);
+    } else if (rc == FIRN_MISUSE) { /* it was dropped after its schema was read */
+        rc = firn_rows_say_missing(firn_rows_name(table), err);
     }
     reading_deinit(&reading);
+    return rc;
+}
+
+int
+firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
+                   const firn_value *key, size_t key_count, struct firn_row *row, firn_error *err)
+{
+    struct firn_rows_read at = *read;
+    struct firn_db_view *own = NULL;
+    row->count = 0;
+    /* An entry and its row are read in one state: between two the value may go to another row. */
+    if (read->index != NULL && read->txn == NULL && read->view == NULL) {
+        int rc = firn_db_view_open(table->db, &own, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        at.view = own;
+    }
+    int rc = get_row(table, &at, key, key_count, row, err);
+    firn_db_view_close(own);
     return rc;
 }
 
@@ -311,12 +340,36 @@ struct firn_table_cursor {
     bool is_descending;
     bool has_begun;
     struct firn_row row;
+    uint32_t *columns; /* ids of those that are wanted, but for the key's, which every row has */
+    struct firn_run_projection projection;
 };
+
+/* Only chunks of columns that are wanted are read, so others may be damaged. */
+static int
+choose_projection(struct firn_table_cursor *cursor, firn_error *err)
+{
+    const struct reading *reading = &cursor->reading;
+    size_t count = 0;
+    cursor->columns = firn_alloc_array(reading->place_count + 1, sizeof *cursor->columns);
+    if (cursor->columns == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    for (size_t i = 0; i < reading->place_count; i++) {
+        const struct firn_schema_column *column = &reading->schema->columns[reading->places[i]];
+        DCHECK(i == 0 || reading->places[i - 1] < reading->places[i]);
+        if (!column->is_key) {
+            cursor->columns[count++] = column->id;
+        }
+    }
+    cursor->projection = (struct firn_run_projection){cursor->columns, count};
+    return FIRN_OK;
+}
 
 /* The least key that is larger than all that begin with these bytes; false: there is none. */
 static bool
 make_successor(struct firn_buf *prefix)
 {
+    DCHECK(prefix->size > 0);
     while (prefix->size > 0 && prefix->data[prefix->size - 1] == 0xff) {
         prefix->size--;
     }
@@ -375,9 +428,13 @@ open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_optio
     const firn_slice low = firn_buf_slice(&lower);
     const firn_slice high = firn_buf_slice(&upper);
     const struct firn_db_cursor_options inner = {
-        .lower = has_lower ? &low : NULL, .upper = has_upper ? &high : NULL, .view = reading->view};
+        .lower = has_lower ? &low : NULL,
+        .upper = has_upper ? &high : NULL,
+        .view = reading->view,
+        .projection = reading->index == NULL ? &cursor->projection : NULL};
     struct firn_db_keyspace *keyspace =
         reading->index != NULL ? reading->index_keyspace : reading->table->rows;
+    DCHECK(cursor->inner == NULL && keyspace != NULL);
     rc = reading->txn != NULL
              ? firn_db_txn_cursor_open(reading->txn, keyspace, &inner, &cursor->inner, err)
              : firn_db_cursor_open(keyspace, &inner, &cursor->inner, err);
@@ -406,6 +463,7 @@ firn_rows_read_cursor_open(struct firn_table *table, const struct firn_rows_curs
         read.view = cursor->own_view;
     }
     FIRN_TRY(reading_init(&cursor->reading, table, &read, err));
+    FIRN_TRY(choose_projection(cursor, err));
     FIRN_TRY(open_inner(cursor, options, err));
     *out = cursor;
     cursor = NULL;
@@ -422,6 +480,7 @@ firn_rows_read_cursor_close(struct firn_table_cursor *cursor)
         firn_db_view_close(cursor->own_view);
         reading_deinit(&cursor->reading);
         row_deinit(&cursor->row);
+        firn_free(cursor->columns);
         firn_free(cursor);
     }
 }

@@ -50,6 +50,7 @@ begin(struct writing *writing, firn_error *err)
     int rc;
     FIRN_TRY(firn_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
     size_t count = writing->schema->column_count;
+    DCHECK(count > 0 && count <= FIRN_TABLE_COLUMNS_MAX && writing->cells == NULL);
     writing->cells = writing->on_stack;
     if (count > CELLS_ON_STACK) {
         writing->cells = firn_alloc_zeroed(2 * count * sizeof(struct firn_cell));
@@ -85,6 +86,7 @@ const struct firn_schema_column *
 firn_rows_write_auto_column(const struct firn_schema *schema)
 {
     const struct firn_schema_column *column = &schema->columns[schema->key_places[0]];
+    DCHECK(column->is_key);
     return schema->key_count == 1 && column->is_auto ? column : NULL;
 }
 
@@ -93,6 +95,7 @@ static uint64_t
 number_after(const struct firn_cell *cell)
 {
     bool is_negative = cell->kind == FIRN_PHYSICAL_I64 && cell->as.i64 < 0;
+    DCHECK(cell->kind == FIRN_PHYSICAL_I64 || cell->kind == FIRN_PHYSICAL_U64);
     return is_negative ? 1 : cell->as.u64 + 1;
 }
 
@@ -272,6 +275,7 @@ take_values(struct writing *writing, const struct firn_rows_put *put, uint64_t *
 static bool
 is_given(const uint64_t *given, size_t place)
 {
+    DCHECK(place < FIRN_TABLE_COLUMNS_MAX);
     return (given[place / 64] >> place % 64 & 1) != 0;
 }
 
@@ -280,6 +284,7 @@ static int
 fill_column(struct writing *writing, size_t place, firn_error *err)
 {
     const struct firn_schema_column *column = &writing->schema->columns[place];
+    DCHECK(place < writing->schema->column_count);
     if (column->is_auto) {
         return take_auto(writing->table, column, &writing->cells[place], err);
     }
@@ -328,6 +333,7 @@ check_key_given(const struct writing *writing, const uint64_t *given, firn_error
 static int
 read_before(struct writing *writing, firn_error *err)
 {
+    DCHECK(writing->key.size > 0);
     int rc = firn_db_txn_get(writing->txn, writing->table->rows, firn_buf_slice(&writing->key),
                              &writing->old_tuple, err);
     writing->has_before = rc == FIRN_OK;
@@ -391,6 +397,7 @@ put(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice key, 
 static int
 put_entry(struct writing *writing, struct firn_db_keyspace *keyspace, firn_error *err)
 {
+    DCHECK(writing->index_key.size > 0);
     return put(writing, keyspace, firn_buf_slice(&writing->index_key),
                firn_buf_slice(&writing->index_value), err);
 }
@@ -401,6 +408,7 @@ write_entry(struct writing *writing, const struct firn_schema_index *index, bool
             firn_error *err)
 {
     struct firn_db_keyspace *keyspace;
+    DCHECK(puts || writing->has_before);
     bool differs = !puts || !writing->has_before ||
                    firn_schema_index_differs(index, writing->before, writing->cells);
     int rc;
@@ -436,6 +444,7 @@ write_entries(struct writing *writing, bool puts, firn_error *err)
 static int
 put_row(struct writing *writing, firn_error *err)
 {
+    DCHECK(writing->key.size > 0);
     return put(writing, writing->table->rows, firn_buf_slice(&writing->key),
                firn_buf_slice(&writing->tuple), err);
 }
@@ -499,6 +508,10 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
         return rc;
     }
     rc = write(writing, ctx, err);
+    if (rc == FIRN_MISUSE && writing->schema != NULL) {
+        /* The transaction is open. It sees the record of a table that was dropped before it began. */
+        rc = firn_rows_say_missing(firn_rows_name(writing->table), err);
+    }
     if (rc != FIRN_OK) {
         firn_error undoing;
         int undone = firn_db_txn_rollback_to(writing->txn, savepoint, &undoing);
@@ -526,6 +539,7 @@ static int
 write_put(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct put_work *work = ctx;
+    DCHECK(work->table == writing->table);
     int rc = write_row(writing, work->put, err);
     if (rc == FIRN_OK && work->out_auto != NULL) {
         const struct firn_schema_column *column = firn_rows_write_auto_column(writing->schema);
@@ -588,6 +602,7 @@ write_delete(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct delete_work *work = ctx;
     int rc;
+    DCHECK(work->table == writing->table && writing->ttl_ms == 0);
     FIRN_TRY(begin(writing, err));
     if (work->key_count != writing->schema->key_count) {
         return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",

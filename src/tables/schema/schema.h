@@ -43,7 +43,6 @@ struct firn_schema_column {
 
 struct firn_schema_index {
     uint32_t id;
-    uint32_t tree; /* the number of the tree that holds it: a keyspace's */
     bool is_unique;
     firn_slice name;         /* a NUL follows it */
     const uint32_t *columns; /* ids, in the order of the index */
@@ -113,11 +112,10 @@ bool firn_schema_is_name(firn_slice name);
 
 /* ==== definitions: schema_def.c ==== */
 
-/* The schema of a new table: version 1, numbers from 1. trees: the number of the tree of each index of the
- * definition, in its order; may be NULL where it has none. FIRN_INVALID, FIRN_EXISTS, FIRN_LIMIT,
+/* The schema of a new table: version 1, numbers from 1. FIRN_INVALID, FIRN_EXISTS, FIRN_LIMIT,
  * FIRN_UNSUPPORTED (fields of a newer version are set). */
-FIRN_MUST_CHECK int firn_schema_def_create(const firn_table_def *def, const uint32_t *trees,
-                                           struct firn_schema **out, firn_error *err);
+FIRN_MUST_CHECK int firn_schema_def_create(const firn_table_def *def, struct firn_schema **out,
+                                           firn_error *err);
 /* A column of a definition as one of a schema, without a number; what it has is borrowed. The type is
  * checked, the default converted; its initial value is null. */
 FIRN_MUST_CHECK int firn_schema_def_column(const firn_table_column *column,
@@ -159,7 +157,7 @@ FIRN_MUST_CHECK int firn_schema_change_default(const struct firn_schema *old, fi
                                                const firn_value *value, struct firn_schema **out,
                                                firn_error *err);
 FIRN_MUST_CHECK int firn_schema_change_add_index(const struct firn_schema *old,
-                                                 const firn_table_index *index, uint32_t tree,
+                                                 const firn_table_index *index,
                                                  struct firn_schema **out, firn_error *err);
 FIRN_MUST_CHECK int firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
                                                   struct firn_schema **out, firn_error *err);

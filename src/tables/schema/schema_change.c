@@ -229,7 +229,7 @@ require_index(const struct firn_schema *schema, firn_slice name,
 
 int
 firn_schema_change_add_index(const struct firn_schema *old, const firn_table_index *index,
-                             uint32_t tree, struct firn_schema **out, firn_error *err)
+                             struct firn_schema **out, firn_error *err)
 {
     uint32_t ids[FIRN_TABLE_KEY_COLUMNS_MAX];
     struct draft draft;
@@ -252,7 +252,6 @@ firn_schema_change_add_index(const struct firn_schema *old, const firn_table_ind
     }
     draft.indexes[draft.schema.index_count++] =
         (struct firn_schema_index){.id = draft.schema.next_index++,
-                                   .tree = tree,
                                    .is_unique = index->is_unique,
                                    .name = firn_str(index->name),
                                    .columns = ids,

@@ -188,10 +188,10 @@ take_key(struct draft *draft, const firn_table_def *def, firn_error *err)
 }
 
 static int
-take_indexes(struct draft *draft, const firn_table_def *def, const uint32_t *trees, firn_error *err)
+take_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
     int rc = FIRN_OK;
-    CHECK(trees != NULL || def->index_count == 0);
+    DCHECK(def->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < def->index_count && rc == FIRN_OK; i++) {
         firn_table_index index;
         FIRN_TRY(read_struct(&index, sizeof index,
@@ -208,7 +208,6 @@ take_indexes(struct draft *draft, const firn_table_def *def, const uint32_t *tre
         FIRN_TRY(firn_schema_def_ids(&draft->schema, index.columns, index.column_count, "an index",
                                      draft->index_columns[i], err));
         draft->indexes[i] = (struct firn_schema_index){.id = (uint32_t)i + 1,
-                                                       .tree = trees[i],
                                                        .is_unique = index.is_unique,
                                                        .name = firn_str(index.name),
                                                        .columns = draft->index_columns[i],
@@ -222,8 +221,7 @@ out:
 }
 
 int
-firn_schema_def_create(const firn_table_def *def, const uint32_t *trees, struct firn_schema **out,
-                       firn_error *err)
+firn_schema_def_create(const firn_table_def *def, struct firn_schema **out, firn_error *err)
 {
     int rc;
     *out = NULL;
@@ -238,7 +236,7 @@ firn_schema_def_create(const firn_table_def *def, const uint32_t *trees, struct 
     draft->schema.version = 1;
     FIRN_TRY(take_columns(draft, def, err));
     FIRN_TRY(take_key(draft, def, err));
-    FIRN_TRY(take_indexes(draft, def, trees, err));
+    FIRN_TRY(take_indexes(draft, def, err));
     FIRN_TRY(firn_schema_create(&draft->schema, out, err));
 out:
     firn_free(draft);

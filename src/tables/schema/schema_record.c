@@ -47,9 +47,8 @@ enum column_flag { FLAG_NULLABLE = 1, FLAG_AUTO = 2, COLUMN_FLAGS_ALL = 3 };
 enum index_tag {
     INDEX_ID = 1,      /* varint */
     INDEX_NAME = 3,    /* UTF-8 */
-    INDEX_TREE = 5,    /* varint */
-    INDEX_COLUMNS = 7, /* varints: numbers of columns */
-    INDEX_FLAGS = 9    /* varint, not 0 */
+    INDEX_COLUMNS = 5, /* varints: numbers of columns */
+    INDEX_FLAGS = 7    /* varint, not 0 */
 };
 enum index_flag { FLAG_UNIQUE = 1, INDEX_FLAGS_ALL = 1 };
 
@@ -135,7 +134,6 @@ put_index(struct writer *writer, const struct firn_schema_index *index)
 {
     put_number(writer, INDEX_ID, index->id);
     put_bytes(writer, INDEX_NAME, index->name);
-    put_number(writer, INDEX_TREE, index->tree);
     put_ids(writer, INDEX_COLUMNS, index->columns, index->column_count);
     if (index->is_unique) {
         put_number(writer, INDEX_FLAGS, FLAG_UNIQUE);
@@ -334,9 +332,6 @@ take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *
         index->name = bytes;
         is_good = firn_schema_is_name(bytes);
         break;
-    case INDEX_TREE:
-        is_good = get_u32(bytes, &index->tree);
-        break;
     case INDEX_COLUMNS:
         is_good = get_ids(bytes, decoder->index_columns[place], &index->column_count);
         index->columns = decoder->index_columns[place];
@@ -438,8 +433,7 @@ take_columns(struct decoder *decoder, firn_slice bytes)
 static int
 take_indexes(struct decoder *decoder, firn_slice bytes)
 {
-    static const uint32_t needed =
-        1u << INDEX_ID | 1u << INDEX_NAME | 1u << INDEX_TREE | 1u << INDEX_COLUMNS;
+    static const uint32_t needed = 1u << INDEX_ID | 1u << INDEX_NAME | 1u << INDEX_COLUMNS;
     struct firn_reader reader = firn_reader_of(bytes);
     size_t count = count_list(bytes, FIRN_TABLE_INDEXES_MAX);
     int rc = FIRN_OK;
@@ -458,7 +452,7 @@ take_indexes(struct decoder *decoder, firn_slice bytes)
         CHECK(firn_reader_sized(&reader, bytes.size, &element));
         rc = take_fields(decoder, element, take_index_field, index, &seen, &index->others);
         if (rc == FIRN_OK && (seen & needed) != needed) {
-            rc = corrupt(decoder, "has an index without a number, name, tree or columns");
+            rc = corrupt(decoder, "has an index without a number, name or columns");
         }
     }
     decoder->schema.indexes = decoder->indexes;

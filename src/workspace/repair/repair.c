@@ -36,6 +36,7 @@
 #include "os/os_clone.h"
 #include "place/place.h"
 #include "repair/repair.h"
+#include "rows/rows.h"
 
 enum {
     STORE_MEMORY_BYTES = 32 << 20,
@@ -189,6 +190,9 @@ fill(struct firn_repair *repair, const struct firn_rescue_options *options, firn
     }
     if (!repair->is_current && repair->data.state != FIRN_RESCUE_LOST) {
         FIRN_TRY(firn_rescue_doubt(repair->place.from, options, &repair->data, err));
+    }
+    if (repair->data.state == FIRN_RESCUE_SHORTENED) {
+        FIRN_TRY(firn_rows_mend(repair->opened.db, on_store_damage, repair, err));
     }
     FIRN_TRY(firn_repair_records_collect(repair, err));
     FIRN_TRY(firn_repair_catalog_assign(repair, err));

@@ -121,6 +121,32 @@ lying_numbers_are_refused(void **state)
     assert_int_equal(open_and_read(frame, sizeof frame, FIRN_PHYSICAL_I64, 2), FIRN_CORRUPT);
 }
 
+/* Found when the chunk is opened, before a block is read. */
+static void
+blocks_that_end_before_they_begin_are_refused(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct firn_buf out = {0};
+    struct firn_chunk chunk;
+    struct test_random random = {1};
+    sample_make(&sample, &random, FIRN_PHYSICAL_I64, 0, 0, SAMPLE_NULLS_NONE, 3000);
+    assert_int_equal(firn_chunk_encode_as(&sample.values, FIRN_ENCODING_PLAIN, &out, NULL, NULL),
+                     FIRN_OK);
+    assert_int_equal(
+        firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_I64, 0, 3000, &chunk, NULL), FIRN_OK);
+    uint8_t *first = out.data + chunk.parts.records;
+    uint8_t *second = first + chunk.parts.record_size;
+    uint32_t end = firn_load_le32(first);
+    firn_store_le32(first, firn_load_le32(second));
+    firn_store_le32(second, end);
+    assert_int_equal(
+        firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_I64, 0, 3000, &chunk, NULL),
+        FIRN_CORRUPT);
+    firn_buf_deinit(&out);
+    sample_deinit(&sample);
+}
+
 /* A chunk of 1,024 texts that says they are as long as it likes takes no memory for them. */
 static void
 declared_sizes_take_no_memory(void **state)
@@ -206,6 +232,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damaged_chunks_are_answered_or_refused),
         cmocka_unit_test(lying_numbers_are_refused),
+        cmocka_unit_test(blocks_that_end_before_they_begin_are_refused),
         cmocka_unit_test(declared_sizes_take_no_memory),
         cmocka_unit_test(memory_that_runs_out_leaves_nothing_behind),
     };

@@ -14,17 +14,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-enum { TREES = 64, NAMES = 80, NAME_SIZE = 12 };
-
-static const uint32_t *
-trees(void)
-{
-    static uint32_t numbers[TREES];
-    for (uint32_t i = 0; i < TREES; i++) {
-        numbers[i] = 101 + i;
-    }
-    return numbers;
-}
+enum { NAMES = 80, NAME_SIZE = 12 };
 
 struct firn_schema *
 schema_of(const char *text)
@@ -34,7 +24,7 @@ schema_of(const char *text)
     firn_error err;
     err.text[0] = '\0';
     if (firn_table_def_parse(text, &def, &err) != FIRN_OK ||
-        firn_schema_def_create(def, trees(), &schema, &err) != FIRN_OK) {
+        firn_schema_def_create(def, &schema, &err) != FIRN_OK) {
         fail_msg("%s: %s", text, err.text);
     }
     firn_free(def);
@@ -294,7 +284,7 @@ schema_draw(struct test_random *random, size_t columns_max)
     def.columns = columns;
     def.key = parts[INDEXES];
     def.indexes = indexes;
-    if (firn_schema_def_create(&def, trees(), &schema, &err) != FIRN_OK) {
+    if (firn_schema_def_create(&def, &schema, &err) != FIRN_OK) {
         fail_msg("%s", err.text);
     }
     return schema;
@@ -329,7 +319,7 @@ schema_draw_change(struct test_random *random, const struct firn_schema *old)
         rc = firn_schema_change_default(old, column->name, &value, &next, &err);
         break;
     case 3:
-        rc = firn_schema_change_add_index(old, &index, 7, &next, &err);
+        rc = firn_schema_change_add_index(old, &index, &next, &err);
         break;
     case 4:
         rc = firn_schema_change_drop_index(old, index_name, &next, &err);

@@ -8,7 +8,7 @@
 #include "schema/schema.h"
 #include "support/test_random.h"
 
-/* A table of a definition, which makes one. The indexes' trees are 101, 102, … */
+/* A table of a definition, which makes one. */
 struct firn_schema *schema_of(const char *text);
 /* Names are c1, c2, … and i1, …; at most `columns` columns. */
 struct firn_schema *schema_draw(struct test_random *random, size_t columns);

@@ -39,7 +39,6 @@ a_definition_makes_a_schema(void **state)
     assert_int_equal(schema->columns[3].fixed_size, 12);
     assert_string_equal((const char *)schema->columns[3].name.data, "emb");
     assert_int_equal(schema->index_count, 2);
-    assert_int_equal(schema->indexes[1].tree, 102);
     assert_int_equal(schema->indexes[0].places[1], 2);
     assert_true(schema->indexes[0].is_unique && !schema->indexes[1].is_unique);
     assert_ptr_equal(firn_schema_find(schema, firn_str("price")), &schema->columns[2]);
@@ -93,13 +92,12 @@ what_makes_no_table_is_refused(void **state)
         {"\"\xff\" i8 primary key", FIRN_INVALID, "name"},
         {"a i8 primary key, index \"\x7f\" (a)", FIRN_INVALID, "name"},
     };
-    static const uint32_t trees[2] = {1, 2};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct firn_schema *schema = NULL;
         firn_table_def *def = NULL;
         firn_error err;
         assert_int_equal(firn_table_def_parse(bad[i].text, &def, &err), FIRN_OK);
-        assert_int_equal(firn_schema_def_create(def, trees, &schema, &err), bad[i].code);
+        assert_int_equal(firn_schema_def_create(def, &schema, &err), bad[i].code);
         assert_int_equal(err.code, bad[i].code);
         if (strstr(err.text, bad[i].says) == NULL) {
             fail_msg("%s: %s", bad[i].text, err.text);
@@ -117,7 +115,6 @@ limits_are_reached_and_not_passed(void **state)
     static char names[COLUMNS][8];
     static firn_table_column columns[COLUMNS];
     static firn_table_index indexes[FIRN_TABLE_INDEXES_MAX + 1];
-    static uint32_t trees[FIRN_TABLE_INDEXES_MAX + 1];
     const char *key[FIRN_TABLE_KEY_COLUMNS_MAX + 1];
     firn_table_def def = FIRN_TABLE_DEF_INIT;
     struct firn_schema *schema;
@@ -143,7 +140,7 @@ limits_are_reached_and_not_passed(void **state)
     long_name[FIRN_TABLE_NAME_SIZE_MAX] = '\0';
     columns[3].name = long_name;
     key[3] = long_name;
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_OK);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_OK);
     struct firn_buf record = {0};
     struct firn_schema *again;
     assert_int_equal(firn_schema_record_encode(schema, &record, &err), FIRN_OK);
@@ -154,28 +151,28 @@ limits_are_reached_and_not_passed(void **state)
     const firn_table_column more = {.name = "more", .type = FIRN_TYPE_I8};
     assert_int_equal(firn_schema_change_add_column(schema, &more, &next, &err), FIRN_LIMIT);
     assert_int_equal(firn_schema_change_add_index(
-                         schema, &(firn_table_index){"more", key, 1, false}, 1, &next, &err),
+                         schema, &(firn_table_index){"more", key, 1, false}, &next, &err),
                      FIRN_LIMIT);
     firn_schema_unref(schema);
     def.column_count++;
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     def.column_count--;
     def.key_count++;
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     def.key_count--;
     def.index_count++;
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     def.index_count--;
     indexes[0].column_count++;
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     indexes[0].column_count = 0;
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_INVALID);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     indexes[0].column_count = 1;
     long_name[FIRN_TABLE_NAME_SIZE_MAX] = 'n';
     long_name[FIRN_TABLE_NAME_SIZE_MAX + 1] = '\0';
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_INVALID);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     columns[3].name = NULL;
-    assert_int_equal(firn_schema_def_create(&def, trees, &schema, &err), FIRN_INVALID);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     firn_buf_deinit(&record);
 }
 
@@ -197,17 +194,17 @@ definitions_of_other_versions_are_understood(void **state)
     def.column_count = 2;
     def.key = &key;
     def.key_count = 1;
-    assert_int_equal(firn_schema_def_create(&def, NULL, &schema, &err), FIRN_OK);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_OK);
     assert_int_equal(schema->columns[1].type, FIRN_TYPE_I8);
     firn_schema_unref(schema);
     wide[1].unknown = 1;
-    assert_int_equal(firn_schema_def_create(&def, NULL, &schema, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_UNSUPPORTED);
     def.column_size = 8;
-    assert_int_equal(firn_schema_def_create(&def, NULL, &schema, &err), FIRN_INVALID);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     def.column_size = sizeof wide[0];
     def.size = 0;
-    assert_int_equal(firn_schema_def_create(&def, NULL, &schema, &err), FIRN_INVALID);
-    assert_int_equal(firn_schema_def_create(NULL, NULL, &schema, &err), FIRN_INVALID);
+    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+    assert_int_equal(firn_schema_def_create(NULL, &schema, &err), FIRN_INVALID);
 }
 
 /* ---- the record ---- */
@@ -226,8 +223,8 @@ records_are_as_the_specification_says(void **state)
         "\x0d\x02\x01\x0a"
         "\x0e\x01\x01\x03\x03\x02v4\x05\x01\x12\x09\x02\xac\x02"
         "\x09\x01\x01"
-        "\x0b\x12\x11"
-        "\x01\x01\x01\x03\x02up\x05\x01\x65\x07\x02\x02\x01\x09\x01\x01";
+        "\x0b\x0f\x0e"
+        "\x01\x01\x01\x03\x02up\x05\x02\x02\x01\x07\x01\x01";
     struct firn_schema *schema =
         schema_of("id i64 auto, p decimal(4, 2) default 0.05, v4 vector(300) not null, "
                   "primary key (id), unique index up (p, id)");
@@ -328,7 +325,7 @@ fields_of_newer_versions_are_kept_or_refused(void **state)
         {"\x22\x01x\x20\x01x", "", "", FIRN_CORRUPT},
         {"\x0b\x01\x04", "", "", FIRN_NEWER},
         {"", "\x21\x01x", "", FIRN_NEWER},
-        {"", "\x09\x01\x02", "", FIRN_NEWER},
+        {"", "\x07\x01\x02", "", FIRN_NEWER},
         {"", "", "\x0d\x01x", FIRN_NEWER},
         {"", "", "\x0e\x01x", FIRN_CORRUPT},
         {"", "", "\x31\x01x", FIRN_NEWER},
@@ -350,10 +347,9 @@ fields_of_newer_versions_are_kept_or_refused(void **state)
                          FIRN_OK);
         assert_int_equal(firn_buf_append(&record, cases[i].column, column), FIRN_OK);
         assert_int_equal(firn_buf_append(&record, "\x09\x01\x01", 3), FIRN_OK);
-        const uint8_t of_index[] = {11, (uint8_t)(index + 13), (uint8_t)(index + 12)};
+        const uint8_t of_index[] = {11, (uint8_t)(index + 10), (uint8_t)(index + 9)};
         assert_int_equal(firn_buf_append(&record, of_index, sizeof of_index), FIRN_OK);
-        assert_int_equal(
-            firn_buf_append(&record, "\x01\x01\x01\x03\x01i\x05\x01\x09\x07\x01\x01", 12), FIRN_OK);
+        assert_int_equal(firn_buf_append(&record, "\x01\x01\x01\x03\x01i\x05\x01\x01", 9), FIRN_OK);
         assert_int_equal(firn_buf_append(&record, cases[i].index, index), FIRN_OK);
         assert_int_equal(firn_buf_append_str(&record, cases[i].rest), FIRN_OK);
         assert_int_equal(decode_alone(record.data, record.size), cases[i].code);
@@ -392,10 +388,9 @@ making_and_reading_fail_well_without_memory(void **state)
         struct firn_buf record = {0};
         struct firn_buf words = {0};
         firn_table_def *def = NULL;
-        static const uint32_t tree = 5;
         test_alloc_fail_at(at, false);
         int rc = firn_table_def_parse(text, &def, NULL);
-        rc = rc == FIRN_OK ? firn_schema_def_create(def, &tree, &schema, NULL) : rc;
+        rc = rc == FIRN_OK ? firn_schema_def_create(def, &schema, NULL) : rc;
         rc = rc == FIRN_OK ? firn_schema_record_encode(schema, &record, NULL) : rc;
         rc = rc == FIRN_OK ? firn_schema_record_decode(firn_buf_slice(&record), &again, NULL) : rc;
         rc = rc == FIRN_OK ? firn_schema_change_drop_index(again, firn_str("i"), &next, NULL) : rc;

@@ -62,10 +62,9 @@ changes_make_the_next_schema(void **state)
     schema = advance(schema, next, rc);
     assert_int_equal(schema->column_count, 3);
     assert_int_equal(schema->columns[1].id, 3);
-    rc = firn_schema_change_add_index(schema, &index, 77, &next, NULL);
+    rc = firn_schema_change_add_index(schema, &index, &next, NULL);
     schema = advance(schema, next, rc);
     assert_int_equal(schema->indexes[0].id, 1);
-    assert_int_equal(schema->indexes[0].tree, 77);
     assert_int_equal(schema->indexes[0].columns[0], 3);
     assert_int_equal(schema->indexes[0].places[0], 1);
     rc = firn_schema_change_rename_column(schema, firn_str("b"), firn_str("B"), &next, NULL);
@@ -82,7 +81,7 @@ changes_make_the_next_schema(void **state)
     rc = firn_schema_change_add_column(schema, &added, &next, NULL);
     schema = advance(schema, next, rc);
     assert_int_equal(schema->columns[2].id, 5);
-    rc = firn_schema_change_add_index(schema, &(firn_table_index){"by_b", parts + 1, 1, false}, 78,
+    rc = firn_schema_change_add_index(schema, &(firn_table_index){"by_b", parts + 1, 1, false},
                                       &next, NULL);
     schema = advance(schema, next, rc);
     assert_int_equal(schema->indexes[0].id, 2);
@@ -133,12 +132,12 @@ changes_that_cannot_be_say_what_to_do(void **state)
     assert_int_equal(firn_schema_change_default(schema, firn_str("id"), &one, &next, &err),
                      FIRN_INVALID); /* it is auto */
     firn_table_index index = {"by_t", parts, 1, false};
-    assert_int_equal(firn_schema_change_add_index(schema, &index, 1, &next, &err), FIRN_EXISTS);
+    assert_int_equal(firn_schema_change_add_index(schema, &index, &next, &err), FIRN_EXISTS);
     index.name = "new";
     index.column_count = 2;
-    assert_int_equal(firn_schema_change_add_index(schema, &index, 1, &next, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_schema_change_add_index(schema, &index, &next, &err), FIRN_NOT_FOUND);
     index.column_count = 0;
-    assert_int_equal(firn_schema_change_add_index(schema, &index, 1, &next, &err), FIRN_INVALID);
+    assert_int_equal(firn_schema_change_add_index(schema, &index, &next, &err), FIRN_INVALID);
     assert_int_equal(firn_schema_change_drop_index(schema, firn_str("by_u"), &next, &err),
                      FIRN_NOT_FOUND);
     assert_null(next);

@@ -77,12 +77,12 @@ an_identity_that_is_newer_or_damaged_is_named_so(void **state)
         DB_OK(firn_storefile_get_identity(whole, "s/FIRN", &back, &err));
         assert_int_equal(back.version, version);
     }
-    bytes[8] = 8;
+    bytes[8] = 9;
     DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
     seal(bytes);
     DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
-             "'s/FIRN' has format version 8; this firn reads versions up to 7");
-    DB_FAILS(firn_storefile_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 8");
+             "'s/FIRN' has format version 9; this firn reads versions up to 8");
+    DB_FAILS(firn_storefile_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 9");
     bytes[8] = 0;
     seal(bytes);
     DB_FAILS(firn_storefile_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
@@ -317,7 +317,7 @@ sizes_beyond_the_limits_are_refused_in_records_too(void **state)
 
 /* ---- golden stores ---- */
 
-/* What the stores of versions 2 to 5 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes
+/* What the stores of versions 2 to 8 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes
  * those of today's version. The others were made by a firn that wrote theirs. */
 static void
 write_golden(const char *path, bool is_closed)
@@ -367,6 +367,7 @@ static const struct golden goldens[] = {
     {GOLDEN "v5-closed", 5, true, 0}, {GOLDEN "v5-crashed", 5, false, 2},
     {GOLDEN "v6-closed", 6, true, 0}, {GOLDEN "v6-crashed", 6, false, 2},
     {GOLDEN "v7-closed", 7, true, 0}, {GOLDEN "v7-crashed", 7, false, 2},
+    {GOLDEN "v8-closed", 8, true, 0}, {GOLDEN "v8-crashed", 8, false, 2},
 };
 
 static void
@@ -662,7 +663,7 @@ golden_stores_of_all_kinds_of_entries_open_for_ever(void **state)
 {
     (void)state;
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-        write_golden_values(GOLDEN "v7-values");
+        write_golden_values(GOLDEN "v8-values");
         firn_os_sleep_ns(firn_os_default(), 1100000000);
     }
     use_golden_values(GOLDEN "v3-values", 3);
@@ -670,6 +671,7 @@ golden_stores_of_all_kinds_of_entries_open_for_ever(void **state)
     use_golden_values(GOLDEN "v5-values", 5);
     use_golden_values(GOLDEN "v6-values", 6);
     use_golden_values(GOLDEN "v7-values", 7);
+    use_golden_values(GOLDEN "v8-values", 8);
 }
 
 /* ---- golden stores with checkpoints ---- */
@@ -783,13 +785,14 @@ golden_stores_with_checkpoints_open_for_ever(void **state)
 {
     (void)state;
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-        write_golden_checkpoints(GOLDEN "v7-checkpoints");
+        write_golden_checkpoints(GOLDEN "v8-checkpoints");
     }
     use_golden_checkpoints(GOLDEN "v3-checkpoints");
     use_golden_checkpoints(GOLDEN "v4-checkpoints");
     use_golden_checkpoints(GOLDEN "v5-checkpoints");
     use_golden_checkpoints(GOLDEN "v6-checkpoints");
     use_golden_checkpoints(GOLDEN "v7-checkpoints");
+    use_golden_checkpoints(GOLDEN "v8-checkpoints");
 }
 
 int

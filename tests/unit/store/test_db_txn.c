@@ -704,9 +704,14 @@ keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
     put(reader, "x", "1");
     DB_OK(firn_db_keyspace_drop(scene.db, "doomed", &err));
     DB_OK(firn_db_txn_get(txn, doomed, firn_str("a"), &out, &err));
+    DB_FAILS(firn_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_CONFLICT,
+             "'doomed', into which the transaction writes, was dropped since it began");
+    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
+             "was dropped since the transaction began");
+    firn_db_txn_close(txn);
+    txn = begin(&snapshot);
     DB_FAILS(firn_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
              "'doomed' was dropped");
-    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, "was dropped");
     firn_db_txn_close(txn);
     conflicts(reader, "'doomed', which the transaction has read, was dropped");
     firn_buf_deinit(&out);

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/column: the format is what docs/formats/column.md says, as golden files and field by field.
+ *
+ * Contents of tests/formats/column/all.column: identity 00 01 … 0f, no compression, groups of 40 rows. Columns
+ * 1 text, 3 i64 (the key is 3, then 1), 4 f64 whose initial value is 2.5, 6 uuid, 9 blob whose initial value is
+ * "none". Row i of 100 has the key (i / 2, "k<i % 2>") and sequence 100 + i; it is a put, but every tenth is a
+ * delete, a merge or an expiring put; some columns are null or missing. And a range delete.
+ * tests/formats/column/packed.column: the same with zstd. FIRN_TEST_WRITE_GOLDEN=1 makes both; that is
+ * not to be done again once a version was released.
+ */
+#include "unit/column/column_fixture.h"
+
+#include "base/slice.h"
+#include "block/block_format.h"
+#include "support/test_identity.h"
+
+enum { ROWS = 100, GROUP_ROWS = 40, COLUMNS = 5 };
+
+static void
+fill_table(struct column_fixture_table *table)
+{
+    *table = (struct column_fixture_table){.layout = {0}};
+    column_fixture_add(table, 1, FIRN_TYPE_TEXT, 0);
+    column_fixture_add(table, 3, FIRN_TYPE_I64, 0);
+    column_fixture_add(table, 4, FIRN_TYPE_F64, 0);
+    column_fixture_add(table, 6, FIRN_TYPE_UUID, 16);
+    column_fixture_add(table, 9, FIRN_TYPE_BLOB, 0);
+    column_fixture_add_key(table, 3);
+    column_fixture_add_key(table, 1);
+    table->columns[2].initial = (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = 2.5};
+    table->columns[4].initial =
+        (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_str("none")};
+}
+
+static void
+append_key(size_t i, struct firn_buf *out)
+{
+    const struct firn_cell number = {.kind = FIRN_PHYSICAL_I64, .as.i64 = (int64_t)(i / 2)};
+    const struct firn_cell text = {.kind = FIRN_PHYSICAL_BYTES,
+                                   .as.bytes = firn_bytes(i % 2 == 0 ? "k0" : "k1", 2)};
+    firn_buf_clear(out);
+    assert_int_equal(firn_tuple_key_add(out, FIRN_TYPE_I64, false, &number), FIRN_OK);
+    assert_int_equal(firn_tuple_key_add(out, FIRN_TYPE_TEXT, false, &text), FIRN_OK);
+}
+
+static void
+append_tuple(size_t i, struct firn_buf *out)
+{
+    static const char blobs[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    const struct firn_cell null = {.kind = FIRN_PHYSICAL_NONE};
+    const struct firn_cell real = {.kind = FIRN_PHYSICAL_F64, .as.f64 = (double)i / 8};
+    uint8_t uuid[16];
+    struct firn_tuple_writer writer;
+    for (size_t j = 0; j < sizeof uuid; j++) {
+        uuid[j] = (uint8_t)(i * j);
+    }
+    const struct firn_cell id = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_bytes(uuid, 16)};
+    const struct firn_cell blob = {.kind = FIRN_PHYSICAL_BYTES,
+                                   .as.bytes = firn_bytes(blobs, i % 37)};
+    firn_tuple_begin(&writer, out);
+    if (i % 6 != 1) {
+        firn_tuple_add(&writer, 4, i % 7 == 0 ? &null : &real);
+    }
+    firn_tuple_add(&writer, 6, i % 3 == 0 ? &null : &id);
+    if (i % 5 != 4) {
+        firn_tuple_add(&writer, 9, &blob);
+    }
+    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+}
+
+static void
+fill(struct row_model *model)
+{
+    static const uint8_t operand[] = {1, 5, 0, 0, 0, 0, 0, 0, 0};
+    struct firn_buf key = {0};
+    struct firn_buf upper = {0};
+    *model = (struct row_model){0};
+    for (size_t i = 0; i < ROWS; i++) {
+        struct firn_buf value = {0};
+        enum firn_entry_kind kind = FIRN_ENTRY_PUT;
+        append_key(i, &key);
+        if (i < 80 && i % 30 == 3) {
+            kind = FIRN_ENTRY_DELETE;
+        } else if (i < 80 && i % 30 == 13) {
+            kind = FIRN_ENTRY_MERGE;
+            assert_int_equal(firn_buf_append(&value, operand, sizeof operand), FIRN_OK);
+        } else {
+            if (i < 80 && i % 30 == 23) {
+                kind = FIRN_ENTRY_EXPIRING;
+                assert_int_equal(firn_buf_append_le64(&value, 4102444800000 + i), FIRN_OK);
+            }
+            append_tuple(i, &value);
+        }
+        row_model_add(model, firn_buf_slice(&key), 100 + i, kind, firn_buf_slice(&value));
+        firn_buf_deinit(&value);
+    }
+    append_key(2, &key);
+    append_key(9, &upper);
+    row_model_add_range(model, firn_buf_slice(&key), firn_buf_slice(&upper), 50);
+    row_model_sort(model);
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&upper);
+}
+
+static void
+make_file(const struct column_fixture_table *table, const struct row_model *model,
+          enum firn_codec codec, struct firn_buf *out)
+{
+    firn_error err;
+    struct firn_os_ops ops;
+    struct row_fixture fixture;
+    row_fixture_init(&fixture, 0);
+    test_identity_fix(fixture.os, &ops);
+    struct firn_run_env env = row_fixture_env(&fixture);
+    struct firn_run_builder_options options = {
+        .codec = codec, .codec_level = 1, .layout = &table->layout, .group_rows = GROUP_ROWS};
+    assert_int_equal(column_fixture_build(model, &env, "run", &options, NULL, &err), FIRN_OK);
+    test_file_read(fixture.dir, "run", out);
+    row_fixture_deinit(&fixture);
+}
+
+static void
+read_golden(const char *path, struct firn_buf *out)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(firn_buf_set_size(out, 1 << 20), FIRN_OK);
+    out->size = fread(out->data, 1, out->size, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Opens the bytes and compares all that is in them; *out_index (may be NULL) gets those of the index. */
+static void
+compare_file(const struct column_fixture_table *table, const struct row_model *model,
+             firn_slice bytes, struct firn_buf *out_index)
+{
+    firn_error err;
+    struct row_fixture fixture;
+    struct firn_run *run;
+    struct row_model expected;
+    const struct firn_view_interval interval = {1, UINT64_MAX};
+    const struct firn_view view = {&interval, 1, 0, NULL};
+    row_fixture_init(&fixture, 1 << 20);
+    test_file_write(fixture.dir, "run", bytes.data, bytes.size);
+    struct firn_run_env env = row_fixture_env(&fixture);
+    assert_int_equal(firn_column_kind.open(&env, "run", &run, &err), FIRN_OK);
+    column_fixture_expect(table, model, &expected);
+    column_fixture_compare_summary(model, firn_column_kind.summary(run));
+    column_fixture_compare_scan(&expected, run, true);
+    for (size_t i = 0; i < expected.count; i++) {
+        column_fixture_compare_get(&expected, run, expected.entries[i].key, &view);
+    }
+    column_fixture_check(run);
+    assert_int_equal(firn_column_group_count(run), (ROWS + GROUP_ROWS - 1) / GROUP_ROWS);
+    if (out_index != NULL) {
+        const struct firn_column_run *open = firn_column_read_const(run);
+        const uint8_t *index =
+            bytes.data + open->sections.index.offset + FIRN_BLOCK_FORMAT_PREFIX_SIZE;
+        assert_int_equal(firn_buf_append(out_index, index, open->sections.index.raw_size), FIRN_OK);
+    }
+    firn_column_kind.close(run);
+    row_model_deinit(&expected);
+    row_fixture_deinit(&fixture);
+}
+
+static void
+the_builder_makes_the_golden_run(void **state)
+{
+    (void)state;
+    struct column_fixture_table table;
+    struct row_model model;
+    struct firn_buf bytes = {0};
+    fill_table(&table);
+    fill(&model);
+    make_file(&table, &model, FIRN_CODEC_NONE, &bytes);
+    test_file_compare_golden("tests/formats/column/all.column", firn_buf_slice(&bytes));
+    compare_file(&table, &model, firn_buf_slice(&bytes), NULL);
+    firn_buf_deinit(&bytes);
+    row_model_deinit(&model);
+}
+
+/* What a codec makes of the same bytes may change with its library; that it is read may not. */
+static void
+the_packed_golden_run_is_read_for_ever(void **state)
+{
+    (void)state;
+    static const char path[] = "tests/formats/column/packed.column";
+    struct column_fixture_table table;
+    struct row_model model;
+    struct firn_buf bytes = {0};
+    fill_table(&table);
+    fill(&model);
+    if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
+        make_file(&table, &model, FIRN_CODEC_ZSTD, &bytes);
+        test_file_compare_golden(path, firn_buf_slice(&bytes));
+    }
+    read_golden(path, &bytes);
+    compare_file(&table, &model, firn_buf_slice(&bytes), NULL);
+    firn_buf_deinit(&bytes);
+    row_model_deinit(&model);
+}
+
+static void
+assert_zeros(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(bytes[i], 0);
+    }
+}
+
+/* The tables of docs/formats/column.md, "Index". */
+static void
+every_field_of_the_index_has_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t id;
+        uint8_t type;
+        uint8_t kind;
+        uint32_t fixed;
+        uint32_t initial;
+    } columns[COLUMNS] = {
+        {1, 15, 0, 0, 0}, {3, 5, 0, 0, 0}, {4, 11, 4, 0, 0}, {6, 17, 0, 16, 0}, {9, 16, 5, 0, 4}};
+    static const uint32_t rows[] = {40, 40, 20};
+    struct column_fixture_table table;
+    struct row_model model;
+    struct firn_buf bytes = {0};
+    struct firn_buf index = {0};
+    const double initial = 2.5;
+    fill_table(&table);
+    fill(&model);
+    read_golden("tests/formats/column/all.column", &bytes);
+    compare_file(&table, &model, firn_buf_slice(&bytes), &index);
+    const uint8_t *at = index.data;
+    assert_int_equal(firn_load_le32(at), 0);
+    assert_int_equal(firn_load_le32(at + 4), 3);
+    assert_int_equal(firn_load_le64(at + 8), ROWS);
+    assert_int_equal(firn_load_le32(at + 16), COLUMNS);
+    assert_int_equal(firn_load_le32(at + 20), 2);
+    size_t rest = firn_load_le32(at + 24);
+    assert_zeros(at + 28, 36);
+    at += 64;
+    for (size_t i = 0; i < COLUMNS; i++, at += 24) {
+        assert_int_equal(firn_load_le32(at), columns[i].id);
+        assert_int_equal(at[4], columns[i].type);
+        assert_int_equal(at[5], columns[i].kind);
+        assert_zeros(at + 6, 2);
+        assert_int_equal(firn_load_le32(at + 8), columns[i].fixed);
+        assert_int_equal(firn_load_le32(at + 12), columns[i].initial);
+        if (columns[i].kind == 4) {
+            assert_memory_equal(at + 16, &initial, 8);
+        } else {
+            assert_zeros(at + 16, 8); /* "none" begins the rest */
+        }
+    }
+    assert_int_equal(firn_load_le32(at), 3);
+    assert_int_equal(firn_load_le32(at + 4), 1);
+    at += 8;
+    const uint8_t *texts = index.data + index.size - rest;
+    assert_memory_equal(texts, "none", 4);
+    uint64_t before = 0;
+    for (size_t group = 0; group < 3; group++) {
+        struct firn_buf key = {0};
+        assert_int_equal(firn_load_le32(at), rows[group]);
+        assert_int_equal(firn_load_le32(at + 4), group == 2 ? 1 : 0); /* plain */
+        assert_int_equal(firn_load_le64(at + 8), 100 + before);
+        assert_int_equal(firn_load_le64(at + 16), 100 + before + rows[group] - 1);
+        assert_int_equal(firn_load_le64(at + 24), 100 + before);
+        append_key(before, &key);
+        assert_int_equal(firn_load_le32(at + 36), key.size);
+        assert_memory_equal(texts + firn_load_le32(at + 32), key.data, key.size);
+        append_key(before + rows[group] - 1, &key);
+        assert_int_equal(firn_load_le32(at + 44), key.size);
+        assert_memory_equal(texts + firn_load_le32(at + 40), key.data, key.size);
+        assert_int_equal(firn_load_le64(at + 48), before);
+        assert_zeros(at + 56, 8);
+        firn_buf_deinit(&key);
+        before += rows[group];
+        at += 64;
+        for (size_t chunk = 0; chunk < COLUMNS + 4; chunk++, at += 64) {
+            uint64_t offset = firn_load_le64(at);
+            bool has = group < 2 || chunk <= COLUMNS; /* puts need no kinds, ends, operands */
+            assert_int_equal(offset != 0, has);
+            if (!has) {
+                assert_zeros(at, 64);
+                continue;
+            }
+            const uint8_t *stored = bytes.data + offset + FIRN_BLOCK_FORMAT_PREFIX_SIZE;
+            assert_int_equal(at[16], stored[0]); /* the encoding */
+            assert_int_equal(firn_load_le32(stored + 4), rows[group]);
+            assert_int_equal(at[17] & ~7u, 0);
+        }
+    }
+    assert_ptr_equal(at, texts);
+    firn_buf_deinit(&bytes);
+    firn_buf_deinit(&index);
+    row_model_deinit(&model);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_builder_makes_the_golden_run),
+        cmocka_unit_test(the_packed_golden_run_is_read_for_ever),
+        cmocka_unit_test(every_field_of_the_index_has_its_place),
+    };
+    return cmocka_run_group_tests_name("column_format", tests, NULL, NULL);
+}

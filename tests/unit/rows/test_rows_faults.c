@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/rows: the life of some tables, step by step, with the n-th allocation or the n-th call to the system
+ * failing, or the power going at that call, for every n. What a store shows is always what it shows after
+ * so many steps in a life without faults: all that were done, and perhaps the one that failed, whole. A step
+ * that failed is done again, on the same handle or on a new one, until the last step is done.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows_show.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_share.h"
+
+struct life {
+    struct firn_os *os; /* whose clock is set */
+    struct firn_db *db;
+};
+
+static const int64_t second_ns = 1000000000;
+
+/* ---- steps: what each does again after it failed is the same ---- */
+
+static int
+open_table(const struct life *life, const char *name, struct firn_table **out, firn_error *err)
+{
+    return firn_rows_open(life->db, name, out, err);
+}
+
+static int
+make_people(struct life *life, firn_error *err)
+{
+    struct firn_table *table;
+    return rows_make(life->db, "people",
+                     "id i64, name text, n i32 default 7, primary key (id), index by_n (n), "
+                     "unique index by_name (name)",
+                     &table, err);
+}
+
+static int
+make_points(struct life *life, firn_error *err)
+{
+    struct firn_table *table;
+    return rows_make(life->db, "points", "k text, v f64, primary key (k)", &table, err);
+}
+
+/* Several rows in one transaction. */
+static int
+in_transaction(const struct life *life, int (*work)(struct firn_db_txn *, void *, firn_error *),
+               const char *name, firn_error *err)
+{
+    struct firn_table *table;
+    int rc = open_table(life, name, &table, err);
+    const struct firn_db_txn_run run = {.attempts_max = 3, .work = work, .ctx = table};
+    return rc == FIRN_OK ? firn_db_txn_run(life->db, &run, err) : rc;
+}
+
+static int
+put_people(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    static const char *const names[] = {"ada", "grace", "alan", "konrad", "edsger", "barbara"};
+    int rc = FIRN_OK;
+    for (int64_t i = 0; i < 6 && rc == FIRN_OK; i++) {
+        const firn_value values[] = {firn_i64(i), i == 4 ? firn_null() : firn_text(names[i]),
+                                     firn_i64(i % 3)};
+        rc = rows_put(ctx, txn, FIRN_ROWS_INSERT, values, 3, err);
+    }
+    return rc;
+}
+
+static int
+insert_people(struct life *life, firn_error *err)
+{
+    return in_transaction(life, put_people, "people", err);
+}
+
+static int
+put_points(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (int i = 0; i < 20 && rc == FIRN_OK; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "point %02d", i);
+        const firn_value values[] = {firn_text(key), firn_f64(i * 0.5)};
+        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 2, err);
+    }
+    return rc;
+}
+
+static int
+insert_points(struct life *life, firn_error *err)
+{
+    return in_transaction(life, put_points, "points", err);
+}
+
+static int
+flush(struct life *life, firn_error *err)
+{
+    return firn_db_maintain_flush(life->db, err);
+}
+
+static int
+compact(struct life *life, firn_error *err)
+{
+    return firn_db_maintain_compact(life->db, NULL, err);
+}
+
+/* Of the first three columns, whatever the others are. */
+static int
+change_some(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    static const char *const id_and_name[] = {"id", "name"};
+    const firn_value renamed[] = {firn_i64(1), firn_text("Grace")};
+    const firn_value taken[] = {firn_i64(3), firn_text("grace")}; /* is free then */
+    const firn_value gone = firn_i64(0);
+    const firn_value fresh[] = {firn_i64(10), firn_text("ada")};
+    struct firn_rows_put put = {
+        .mode = FIRN_ROWS_UPDATE, .columns = id_and_name, .values = renamed, .count = 2};
+    int rc;
+    FIRN_TRY(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
+    put.values = taken;
+    FIRN_TRY(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
+    FIRN_TRY(firn_rows_write_delete(ctx, txn, &gone, 1, FIRN_DURABILITY_DEFAULT, err));
+    put.mode = FIRN_ROWS_UPSERT;
+    put.values = fresh;
+    FIRN_TRY(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
+out:
+    return rc;
+}
+
+static int
+change_people(struct life *life, firn_error *err)
+{
+    return in_transaction(life, change_some, "people", err);
+}
+
+static int
+checkpoint_one(struct life *life, firn_error *err)
+{
+    return firn_db_checkpoint_create(life->db, "one", NULL, err);
+}
+
+static int
+checkpoint_two(struct life *life, firn_error *err)
+{
+    return firn_db_checkpoint_create(life->db, "two", NULL, err);
+}
+
+static int
+restore(const struct life *life, const char *name, firn_error *err)
+{
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    return firn_db_checkpoint_restore(life->db, name, &restored, &safety, err);
+}
+
+static int
+restore_one(struct life *life, firn_error *err)
+{
+    return restore(life, "one", err);
+}
+
+static int
+restore_two(struct life *life, firn_error *err)
+{
+    return restore(life, "two", err);
+}
+
+static int
+change_columns(const struct life *life,
+               int (*change)(void *, const struct firn_schema *, struct firn_schema **,
+                             firn_error *),
+               firn_error *err)
+{
+    const struct firn_rows_change how = {change, NULL};
+    struct firn_table *table;
+    int rc = open_table(life, "people", &table, err);
+    return rc == FIRN_OK ? firn_rows_alter(table, &how, err) : rc;
+}
+
+static int
+with_city(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    const firn_value oslo = firn_text("Oslo");
+    const firn_table_column column = {
+        .name = "city", .type = FIRN_TYPE_TEXT, .not_null = true, .default_value = &oslo};
+    (void)ctx;
+    return firn_schema_change_add_column(old, &column, out, err);
+}
+
+static int
+add_city(struct life *life, firn_error *err)
+{
+    return change_columns(life, with_city, err);
+}
+
+static int
+with_m(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    (void)ctx;
+    return firn_schema_change_rename_column(old, firn_str("n"), firn_str("m"), out, err);
+}
+
+static int
+rename_n(struct life *life, firn_error *err)
+{
+    return change_columns(life, with_m, err);
+}
+
+static int
+without_city(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    (void)ctx;
+    return firn_schema_change_drop_column(old, firn_str("city"), out, err);
+}
+
+static int
+drop_city(struct life *life, firn_error *err)
+{
+    return change_columns(life, without_city, err);
+}
+
+static int
+add_index(const struct life *life, const firn_table_index *index, firn_error *err)
+{
+    struct firn_table *table;
+    int rc = open_table(life, "people", &table, err);
+    return rc == FIRN_OK ? firn_rows_index_add(table, index, err) : rc;
+}
+
+static int
+add_unique_index(struct life *life, firn_error *err)
+{
+    static const char *const columns[] = {"city", "id"};
+    return add_index(life, &(firn_table_index){"by_city", columns, 2, true}, err);
+}
+
+static int
+add_plain_index(struct life *life, firn_error *err)
+{
+    static const char *const columns[] = {"m", "name"};
+    return add_index(life, &(firn_table_index){"by_both", columns, 2, false}, err);
+}
+
+/* Two rows have the same. */
+static int
+add_impossible_index(struct life *life, firn_error *err)
+{
+    static const char *const column = "m";
+    int rc = add_index(life, &(firn_table_index){"by_m", &column, 1, true}, err);
+    assert_int_not_equal(rc, FIRN_OK);
+    return rc == FIRN_EXISTS ? FIRN_OK : rc;
+}
+
+static int
+drop_index(const struct life *life, const char *name, firn_error *err)
+{
+    struct firn_table *table;
+    int rc = open_table(life, "people", &table, err);
+    return rc == FIRN_OK ? firn_rows_index_drop(table, name, err) : rc;
+}
+
+static int
+drop_by_n(struct life *life, firn_error *err)
+{
+    return drop_index(life, "by_n", err);
+}
+
+static int
+drop_by_city(struct life *life, firn_error *err)
+{
+    return drop_index(life, "by_city", err);
+}
+
+static int
+put_passing(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    static const char *const columns[] = {"id", "name"};
+    int rc = FIRN_OK;
+    for (int64_t i = 20; i < 24 && rc == FIRN_OK; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "passing %d", (int)i);
+        const firn_value values[] = {firn_i64(i), firn_text(name)};
+        const struct firn_rows_put put = {.mode = FIRN_ROWS_INSERT,
+                                          .columns = columns,
+                                          .values = values,
+                                          .count = 2,
+                                          .ttl_ms = i % 2 == 0 ? 3600 * 1000 : 0};
+        rc = firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
+    }
+    return rc;
+}
+
+static int
+insert_passing(struct life *life, firn_error *err)
+{
+    return in_transaction(life, put_passing, "people", err);
+}
+
+static int
+let_time_pass(struct life *life, firn_error *err)
+{
+    (void)err;
+    firn_sim_memory_set_time(life->os, INT64_C(4102444800) * second_ns);
+    return FIRN_OK;
+}
+
+static int
+delete_range(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct firn_table *table = ctx;
+    return firn_db_txn_delete_range(txn, firn_rows_keyspace(table), firn_str("point 05"),
+                                    firn_str("point 15"), err);
+}
+
+static int
+delete_points(struct life *life, firn_error *err)
+{
+    return in_transaction(life, delete_range, "points", err);
+}
+
+static int
+drop_points(struct life *life, firn_error *err)
+{
+    return firn_rows_drop(life->db, "points", err);
+}
+
+static int
+drop_people(struct life *life, firn_error *err)
+{
+    return firn_rows_drop(life->db, "people", err);
+}
+
+static int
+make_people_again(struct life *life, firn_error *err)
+{
+    struct firn_table *table;
+    return rows_make(life->db, "people",
+                     "name text, photo blob, primary key (name), index by_photo (photo)", &table,
+                     err);
+}
+
+static int
+put_photos(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    static uint8_t photo[3000];
+    const firn_value values[] = {firn_text("ada"), firn_blob(firn_bytes(photo, sizeof photo))};
+    const firn_value small[] = {firn_text("alan"), firn_blob(firn_bytes(photo, 2))};
+    int rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, small, 2, err);
+    if (rc == FIRN_OK) {
+        /* Too long for a key of the index: the transaction stays as it was. */
+        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 2, err);
+        rc = rc == FIRN_LIMIT || rc == FIRN_OK ? FIRN_OK : rc;
+    }
+    return rc;
+}
+
+static int
+insert_photos(struct life *life, firn_error *err)
+{
+    return in_transaction(life, put_photos, "people", err);
+}
+
+/* What was left by failures goes. */
+static int
+make_last(struct life *life, firn_error *err)
+{
+    struct firn_table *table;
+    return rows_make(life->db, "last", "id i64, primary key (id)", &table, err);
+}
+
+static int (*const steps[])(struct life *life, firn_error *err) = {
+    make_people,
+    insert_people,
+    make_points,
+    insert_points,
+    flush,
+    change_people,
+    checkpoint_one,
+    add_city,
+    rename_n,
+    add_unique_index,
+    insert_passing,
+    add_plain_index,
+    add_impossible_index,
+    drop_by_n,
+    flush,
+    delete_points,
+    compact,
+    let_time_pass,
+    drop_by_city,
+    drop_city,
+    checkpoint_two,
+    compact,
+    restore_one,
+    insert_passing,
+    add_city,
+    flush,
+    drop_points,
+    compact,
+    restore_two,
+    insert_points,
+    drop_people,
+    make_people_again,
+    insert_photos,
+    flush,
+    make_last,
+};
+enum { STEPS = sizeof steps / sizeof *steps };
+
+/* ---- what there must be ---- */
+
+/* What a store shows after so many steps. */
+static char states[STEPS + 1][ROWS_SHOW_SIZE];
+static size_t kept_keyspaces; /* in the end */
+static size_t kept_records;
+
+static int
+count_index(void *ctx, const char *name)
+{
+    *(size_t *)ctx += strncmp(name, "firn:index:", 11) == 0;
+    return FIRN_OK;
+}
+
+/* Keyspaces of indexes and records of schemas: none may be of no table. */
+static void
+count_kept(struct firn_db *db, size_t *out_keyspaces, size_t *out_records)
+{
+    firn_error err;
+    struct firn_db_cursor *cursor;
+    *out_keyspaces = 0;
+    *out_records = 0;
+    DB_OK(firn_db_keyspace_list(db, count_index, out_keyspaces, &err));
+    DB_OK(firn_db_cursor_open(db_support_keyspace(db, FIRN_DB_SCHEMAS), NULL, &cursor, &err));
+    DB_OK(firn_db_cursor_first(cursor, &err));
+    while (firn_db_cursor_valid(cursor)) {
+        (*out_records)++;
+        DB_OK(firn_db_cursor_next(cursor, &err));
+    }
+    firn_db_cursor_close(cursor);
+}
+
+static int
+live_without_faults(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    db_support_init(&support, 1);
+    struct life life = {support.os, db_support_open(support.dir)};
+    DB_OK(rows_show(life.db, states[0], &err));
+    for (size_t i = 0; i < STEPS; i++) {
+        DB_OK(steps[i](&life, &err));
+        DB_OK(rows_show(life.db, states[i + 1], &err));
+    }
+    count_kept(life.db, &kept_keyspaces, &kept_records);
+    assert_int_equal(kept_records, 3); /* points, people, last */
+    assert_int_equal(kept_keyspaces, 1);
+    assert_non_null(strstr(states[STEPS], "people: name text"));
+    DB_OK(firn_db_close(life.db, &err));
+    db_support_deinit(&support);
+    return 0;
+}
+
+/* ---- lives with faults ---- */
+
+/* How far a life has come: the store shows states[done], or, after a failure, states[done + 1]. */
+struct progress {
+    size_t done;
+    bool may_be_more;
+    unsigned failures;
+};
+
+/* Whether the store could be read; what it shows must be right then. */
+static bool
+look(struct progress *progress, struct firn_db *db, firn_error *err)
+{
+    static char shown[ROWS_SHOW_SIZE];
+    int rc = rows_show(db, shown, err);
+    if (rc != FIRN_OK) {
+        assert_true(rc != FIRN_CORRUPT && rc != FIRN_INTERNAL && rc != FIRN_MISUSE);
+        return false;
+    }
+    bool is_next = progress->may_be_more && strcmp(shown, states[progress->done]) != 0;
+    progress->done += is_next;
+    progress->may_be_more = false;
+    if (strcmp(shown, states[progress->done]) != 0) {
+        fail_msg("after %zu steps there must be\n%sbut is\n%s", progress->done,
+                 states[progress->done], shown);
+    }
+    return true;
+}
+
+static void
+note(struct progress *progress, int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK) {
+        assert_int_equal(err->code, rc);
+        assert_true(rc != FIRN_CORRUPT && rc != FIRN_INTERNAL && rc != FIRN_MISUSE &&
+                    rc != FIRN_INVALID);
+        progress->failures++;
+    }
+}
+
+/* Goes on from where the life stands; ends where `failures_max` things have failed. */
+static void
+live(struct progress *progress, struct firn_os *os, struct firn_os_dir *dir, unsigned failures_max)
+{
+    firn_error err;
+    struct life life = {os, NULL};
+    while (progress->done < STEPS && progress->failures < failures_max) {
+        int rc = FIRN_OK;
+        if (life.db == NULL) {
+            rc = firn_db_open(dir, &db_support_create, &life.db, &err);
+            note(progress, rc, &err);
+            if (rc != FIRN_OK) {
+                continue;
+            }
+        }
+        if (progress->may_be_more && !look(progress, life.db, &err)) {
+            note(progress, err.code, &err);
+            FIRN_IGNORE(firn_db_close(life.db, NULL));
+            life.db = NULL;
+            continue;
+        }
+        if (progress->done == STEPS) {
+            break;
+        }
+        rc = steps[progress->done](&life, &err);
+        note(progress, rc, &err);
+        progress->done += rc == FIRN_OK;
+        progress->may_be_more = rc != FIRN_OK;
+        /* With memory missing the handle is as good as before. */
+        if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
+            int closed = firn_db_close(life.db, &err);
+            assert_true(closed != FIRN_CORRUPT && closed != FIRN_INTERNAL);
+            life.db = NULL;
+        }
+    }
+    if (life.db != NULL) {
+        int closed = firn_db_close(life.db, &err);
+        assert_true(closed != FIRN_CORRUPT && closed != FIRN_INTERNAL);
+    }
+}
+
+/* What is there, and that the rest of the life is as it should be. */
+static void
+verify(struct progress *progress, struct db_support *support)
+{
+    firn_error err;
+    struct firn_db *db = db_support_open(support->dir);
+    firn_store_check_result report = {.size = sizeof report};
+    assert_true(look(progress, db, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(firn_db_close(db, &err));
+    struct progress rest = {.done = progress->done};
+    live(&rest, support->os, support->dir, 1);
+    assert_int_equal(rest.done, STEPS);
+    assert_int_equal(rest.failures, 0);
+    db = db_support_open(support->dir);
+    assert_true(look(&rest, db, &err));
+    if (progress->done < STEPS) { /* the last step was done without a fault */
+        size_t keyspaces;
+        size_t records;
+        count_kept(db, &keyspaces, &records);
+        assert_int_equal(keyspaces, kept_keyspaces);
+        assert_int_equal(records, kept_records);
+    }
+    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(firn_db_close(db, &err));
+}
+
+enum { FAILURES_MAX = 6 };
+
+static void
+every_failed_allocation_is_survived(void **state)
+{
+    (void)state;
+    for (int for_ever = 0; for_ever <= 1; for_ever++) {
+        bool is_reached = true;
+        const struct test_share share = test_share_of(for_ever ? 397 : 97, (uint64_t)for_ever);
+        uint64_t n = share.first;
+        unsigned lives = 0;
+        for (; is_reached; n += share.step) {
+            struct db_support support;
+            struct progress progress = {.done = 0};
+            test_alloc_install();
+            db_support_init(&support, n);
+            test_alloc_fail_at(n, for_ever != 0);
+            live(&progress, support.os, support.dir, FAILURES_MAX);
+            is_reached = test_alloc_calls() >= n;
+            test_alloc_fail_at(0, false);
+            assert_true(is_reached || progress.failures == 0);
+            verify(&progress, &support);
+            db_support_deinit(&support);
+            assert_int_equal(test_alloc_alive(), 0);
+            test_alloc_uninstall();
+            lives++;
+        }
+        print_message("count: %u lives of tables in which an allocation fails, of %" PRIu64 "\n",
+                      lives, n - share.step);
+        assert_true(n > 10000);
+    }
+}
+
+static bool
+live_with(const struct firn_sim_fault_plan *plan)
+{
+    firn_error err;
+    struct db_support support;
+    struct progress progress = {.done = 0};
+    struct firn_os *faulty;
+    struct firn_os_dir *dir;
+    test_alloc_install();
+    db_support_init(&support, plan->call);
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+    firn_sim_fault_set_plan(faulty, plan);
+    live(&progress, support.os, dir, FAILURES_MAX);
+    bool was_hit = firn_sim_fault_hits(faulty) > 0;
+    firn_sim_fault_set_plan(faulty, NULL);
+    firn_os_dir_close(dir);
+    firn_sim_fault_destroy(faulty);
+    assert_true(was_hit || progress.failures == 0);
+    verify(&progress, &support);
+    db_support_deinit(&support);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    return was_hit;
+}
+
+static void
+every_failed_call_is_survived(void **state)
+{
+    (void)state;
+    static const struct {
+        enum firn_sim_fault_kind kind;
+        unsigned classes;
+        int error_number;
+        uint64_t every;
+    } plans[] = {
+        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_ALL, EIO, 5},
+        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC, 5},
+        {FIRN_SIM_FAULT_TORN, FIRN_SIM_FAULT_WRITES, EIO, 5},
+    };
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        for (int for_ever = 0; for_ever <= 1; for_ever++) {
+            const struct test_share share = test_share_of(
+                for_ever != 0 ? 3 * plans[i].every : plans[i].every, 2 * i + (uint64_t)for_ever);
+            struct firn_sim_fault_plan plan = {.call = share.first,
+                                               .for_ever = for_ever != 0,
+                                               .classes = plans[i].classes,
+                                               .kind = plans[i].kind,
+                                               .error_number = plans[i].error_number};
+            unsigned lives = 0;
+            while (live_with(&plan)) {
+                plan.call += share.step;
+                lives++;
+            }
+            print_message("count: %u lives of tables in which a call fails, of %" PRIu64 "\n",
+                          lives, plan.call);
+            assert_true(plan.call > 50);
+        }
+    }
+}
+
+static void
+a_power_cut_at_any_call_leaves_whole_steps(void **state)
+{
+    (void)state;
+    const struct test_share share = test_share_of(3, 9);
+    bool is_reached = true;
+    uint64_t n = share.first;
+    unsigned lives = 0;
+    for (; is_reached; n += share.step) {
+        struct db_support support;
+        struct progress progress = {.done = 0};
+        db_support_init(&support, n);
+        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
+        live(&progress, support.os, support.dir, 1);
+        is_reached = firn_sim_memory_is_off(support.os);
+        firn_sim_memory_set_cut_at(support.os, 0);
+        db_support_cut(&support, 1000 * n);
+        verify(&progress, &support);
+        db_support_deinit(&support);
+        lives++;
+    }
+    print_message("count: %u lives of tables with a power cut, of %" PRIu64 " calls\n", lives, n);
+    assert_true(n > 100);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_failed_allocation_is_survived),
+        cmocka_unit_test(every_failed_call_is_survived),
+        cmocka_unit_test(a_power_cut_at_any_call_leaves_whole_steps),
+    };
+    return cmocka_run_group_tests_name("rows_faults", tests, live_without_faults, NULL);
+}

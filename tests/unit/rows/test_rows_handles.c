@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/rows: tables and indexes that are dropped, made again and restored under handles, transactions and
+ * views that have seen others; and tables that are made while memory runs out.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/slice.h"
+#include "rows_show.h"
+#include "support/test_alloc.h"
+
+static struct db_support support;
+static struct firn_db *db;
+static firn_error err;
+
+static const char definition[] = "id i64, name text, primary key (id), unique index by_name (name)";
+static const char *const by_name_columns[] = {"name"};
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    db_support_init(&support, 1);
+    db = db_support_open(support.dir);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+    return 0;
+}
+
+static struct firn_table *
+make(const char *name)
+{
+    struct firn_table *table;
+    DB_OK(rows_make(db, name, definition, &table, &err));
+    return table;
+}
+
+static int
+put(struct firn_table *table, struct firn_db_txn *txn, int64_t id, const char *name)
+{
+    const firn_value values[] = {firn_i64(id), firn_text(name)};
+    return rows_put(table, txn, FIRN_ROWS_UPSERT, values, 2, &err);
+}
+
+static struct firn_db_txn *
+begin(void)
+{
+    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    struct firn_db_txn *txn;
+    DB_OK(firn_db_txn_begin(db, &plain, &txn, &err));
+    return txn;
+}
+
+/* The key of the row with a name; -1: there is none. Asserts that the row has the name. */
+static int64_t
+id_of(struct firn_table *table, struct firn_db_txn *txn, struct firn_db_view *view,
+      const char *name)
+{
+    const struct firn_rows_read read = {.txn = txn, .view = view, .index = "by_name"};
+    const firn_value wanted = firn_text(name);
+    struct firn_row *row;
+    size_t count;
+    int64_t id = -1;
+    DB_OK(firn_rows_read_row_create(&row, &err));
+    int rc = firn_rows_read_get(table, &read, &wanted, 1, row, &err);
+    if (rc == FIRN_OK) {
+        const firn_value *values = firn_rows_read_row_values(row, &count);
+        id = values[0].as.i64;
+        assert_true(firn_slice_equal(values[1].as.bytes, firn_str(name)));
+    } else {
+        assert_int_equal(rc, FIRN_NOT_FOUND);
+    }
+    firn_rows_read_row_destroy(row);
+    return id;
+}
+
+static int
+drop_index(struct firn_table *table)
+{
+    return firn_rows_index_drop(table, "by_name", &err);
+}
+
+static int
+add_index(struct firn_table *table)
+{
+    return firn_rows_index_add(table, &(firn_table_index){"by_name", by_name_columns, 1, true},
+                               &err);
+}
+
+static int
+drop_table(struct firn_table *table)
+{
+    return firn_rows_drop(db, firn_rows_name(table), &err);
+}
+
+static int
+drop_and_add_index(struct firn_table *table)
+{
+    int rc = drop_index(table);
+    return rc == FIRN_OK ? add_index(table) : rc;
+}
+
+static int
+drop_and_make_table(struct firn_table *table)
+{
+    int rc = drop_table(table);
+    if (rc == FIRN_OK) {
+        struct firn_table *other = make(firn_rows_name(table));
+        assert_ptr_not_equal(other, table);
+        rc = put(other, NULL, 100, "of the other one");
+    }
+    return rc;
+}
+
+static int (*const changes[])(struct firn_table *table) = {drop_index, drop_and_add_index,
+                                                           drop_table, drop_and_make_table};
+enum { CHANGES = sizeof changes / sizeof *changes };
+
+/* ---- transactions ---- */
+
+/* Never misuse: done again the transaction sees what has become of the table. */
+static void
+transactions_that_wrote_conflict_with_what_was_dropped_under_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CHANGES; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "t%zu", i);
+        struct firn_table *table = make(name);
+        DB_OK(put(table, NULL, 1, "ada"));
+        struct firn_db_txn *wrote = begin();
+        struct firn_db_txn *writes = begin();
+        DB_OK(put(table, wrote, 2, "grace"));
+        DB_OK(changes[i](table));
+        /* It sees the table as it was, and cannot write it. */
+        assert_int_equal(id_of(table, writes, NULL, "ada"), 1);
+        assert_int_equal(put(table, writes, 3, "alan"), FIRN_CONFLICT);
+        assert_int_equal(put(table, wrote, 3, "alan"), FIRN_CONFLICT);
+        assert_int_equal(firn_db_txn_commit(wrote, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT);
+        firn_db_txn_close(wrote);
+        DB_OK(firn_db_txn_rollback(writes, &err));
+        firn_db_txn_close(writes);
+        int rc = put(table, NULL, 4, "konrad");
+        assert_int_equal(rc, i < 2 ? FIRN_OK : FIRN_NOT_FOUND);
+    }
+}
+
+static void
+a_transaction_that_has_ended_reads_no_rows(void **state)
+{
+    (void)state;
+    struct firn_table *table = make("t");
+    const firn_value one = firn_i64(1);
+    struct firn_row *row;
+    struct firn_table_cursor *cursor;
+    const struct firn_row *found;
+    struct firn_db_txn *txn = begin();
+    struct firn_rows_cursor_options options = {.read = {.txn = txn, .index = "by_name"}};
+    DB_OK(put(table, txn, 1, "ada"));
+    DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
+    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    DB_FAILS(firn_rows_read_cursor_next(cursor, &found, &err), FIRN_MISUSE, "has ended");
+    firn_rows_read_cursor_close(cursor);
+    DB_FAILS(firn_rows_read_cursor_open(table, &options, &cursor, &err), FIRN_MISUSE, "has ended");
+    assert_null(cursor);
+    DB_OK(firn_rows_read_row_create(&row, &err));
+    DB_FAILS(firn_rows_read_get(table, &(struct firn_rows_read){.txn = txn}, &one, 1, row, &err),
+             FIRN_MISUSE, "has ended");
+    DB_FAILS(put(table, txn, 2, "grace"), FIRN_MISUSE, "has ended");
+    firn_rows_read_row_destroy(row);
+    firn_db_txn_close(txn);
+}
+
+/* ---- handles ---- */
+
+static int
+keep_schema(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+{
+    (void)ctx;
+    return firn_schema_change_rename_column(old, firn_str("name"), firn_str("title"), out, error);
+}
+
+static void
+a_handle_of_a_dropped_table_finds_none(void **state)
+{
+    (void)state;
+    for (int is_made_again = 0; is_made_again < 2; is_made_again++) {
+        const struct firn_rows_change change = {keep_schema, NULL};
+        const struct firn_rows_cursor_options all = {.is_descending = false};
+        const firn_value one = firn_i64(1);
+        struct firn_table_cursor *cursor;
+        struct firn_schema *schema;
+        struct firn_row *row;
+        struct firn_table *table = make("t");
+        DB_OK(put(table, NULL, 1, "ada"));
+        DB_OK(is_made_again ? drop_and_make_table(table) : drop_table(table));
+        DB_OK(firn_rows_read_row_create(&row, &err));
+        DB_FAILS(put(table, NULL, 2, "grace"), FIRN_NOT_FOUND, "no table 't'");
+        DB_FAILS(firn_rows_write_delete(table, NULL, &one, 1, FIRN_DURABILITY_DEFAULT, &err),
+                 FIRN_NOT_FOUND, "no table 't'");
+        DB_FAILS(firn_rows_read_get(table, &all.read, &one, 1, row, &err), FIRN_NOT_FOUND,
+                 "no table 't'");
+        DB_FAILS(firn_rows_read_cursor_open(table, &all, &cursor, &err), FIRN_NOT_FOUND,
+                 "no table 't'");
+        DB_FAILS(firn_rows_schema(table, NULL, &schema, &err), FIRN_NOT_FOUND, "no table 't'");
+        DB_FAILS(firn_rows_alter(table, &change, &err), FIRN_NOT_FOUND, "no table 't'");
+        DB_FAILS(add_index(table), FIRN_NOT_FOUND, "no table 't'");
+        DB_FAILS(drop_index(table), FIRN_NOT_FOUND, "no table 't'");
+        firn_rows_read_row_destroy(row);
+        if (is_made_again) {
+            DB_OK(firn_rows_open(db, "t", &table, &err));
+            assert_int_equal(id_of(table, NULL, NULL, "of the other one"), 100);
+            assert_int_equal(id_of(table, NULL, NULL, "ada"), -1);
+        } else {
+            DB_FAILS(firn_rows_open(db, "t", &table, &err), FIRN_NOT_FOUND, "no table 't'");
+        }
+    }
+}
+
+static void
+a_view_goes_on_reading_a_table_that_was_dropped(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CHANGES; i++) {
+        struct firn_db_view *view;
+        char before[ROWS_SHOW_SIZE] = "";
+        char after[ROWS_SHOW_SIZE] = "";
+        char name[16];
+        (void)snprintf(name, sizeof name, "t%zu", i);
+        struct firn_table *table = make(name);
+        struct firn_table *again;
+        DB_OK(put(table, NULL, 1, "ada"));
+        DB_OK(firn_db_maintain_flush(db, &err));
+        DB_OK(put(table, NULL, 2, "grace"));
+        DB_OK(firn_db_view_open(db, &view, &err));
+        DB_OK(rows_show_view(view, before, &err));
+        assert_non_null(strstr(before, "1 'ada'\n 2 'grace'"));
+        DB_OK(changes[i](table));
+        DB_OK(firn_db_maintain_compact(db, NULL, &err));
+        DB_OK(firn_rows_open_at(view, name, &again, &err));
+        assert_ptr_equal(again, table);
+        assert_int_equal(id_of(table, NULL, view, "grace"), 2);
+        DB_OK(rows_show_view(view, after, &err));
+        assert_string_equal(after, before);
+        firn_db_view_close(view);
+    }
+}
+
+/* The list of schemas itself is another one in each of the two histories. */
+static void
+a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
+{
+    (void)state;
+    struct firn_db_checkpoint_info info;
+    struct firn_db_checkpoint_info safety;
+    struct firn_db_view *view;
+    struct firn_table *table;
+    char shown[ROWS_SHOW_SIZE] = "";
+    DB_OK(firn_db_checkpoint_create(db, "empty", NULL, &err));
+    DB_OK(put(make("t"), NULL, 1, "ada"));
+    DB_OK(firn_db_checkpoint_create(db, "first", NULL, &err));
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(firn_db_checkpoint_restore(db, "empty", &info, &safety, &err));
+    DB_FAILS(put(table, NULL, 2, "grace"), FIRN_NOT_FOUND, "no table 't'");
+    DB_FAILS(add_index(table), FIRN_NOT_FOUND, "no table 't'");
+    assert_int_equal(id_of(table, NULL, NULL, "ada"), -1);
+    for (int has_second = 0; has_second < 2; has_second++) {
+        if (has_second) {
+            DB_OK(put(make("t"), NULL, 2, "grace"));
+            DB_OK(firn_db_checkpoint_create(db, "second", NULL, &err));
+        }
+        DB_OK(firn_db_close(db, &err)); /* no handle knows anything */
+        db = db_support_open(support.dir);
+        DB_OK(firn_db_checkpoint_view(db, "first", &view, &err));
+        DB_OK(firn_rows_open_at(view, "t", &table, &err));
+        assert_int_equal(id_of(table, NULL, view, "ada"), 1);
+        firn_db_view_close(view);
+    }
+    DB_OK(firn_db_checkpoint_restore(db, "first", &info, &safety, &err));
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(put(table, NULL, 3, "alan"));
+    assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
+    DB_OK(rows_show(db, shown, &err));
+    DB_OK(firn_db_checkpoint_restore(db, "second", &info, &safety, &err));
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    assert_int_equal(id_of(table, NULL, NULL, "grace"), 2);
+    assert_int_equal(id_of(table, NULL, NULL, "alan"), -1);
+    DB_OK(rows_show(db, shown, &err));
+}
+
+/* Of one name and another number. */
+static void
+an_index_that_is_made_again_has_the_rows_of_now(void **state)
+{
+    (void)state;
+    struct firn_table *table = make("t");
+    struct firn_db_checkpoint_info info;
+    struct firn_db_checkpoint_info safety;
+    DB_OK(put(table, NULL, 1, "ada"));
+    DB_OK(firn_db_checkpoint_create(db, "with", NULL, &err));
+    DB_OK(drop_index(table));
+    DB_OK(put(table, NULL, 1, "grace"));
+    DB_OK(add_index(table));
+    assert_int_equal(id_of(table, NULL, NULL, "grace"), 1);
+    assert_int_equal(id_of(table, NULL, NULL, "ada"), -1);
+    DB_OK(firn_db_checkpoint_restore(db, "with", &info, &safety, &err));
+    assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
+    assert_int_equal(id_of(table, NULL, NULL, "grace"), -1);
+    DB_OK(drop_index(table));
+    DB_OK(put(table, NULL, 2, "ada"));
+    assert_int_equal(add_index(table), FIRN_EXISTS);
+    DB_OK(put(table, NULL, 2, "alan"));
+    DB_OK(add_index(table));
+    assert_int_equal(id_of(table, NULL, NULL, "alan"), 2);
+}
+
+/* ---- memory ---- */
+
+static void
+a_table_is_made_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    unsigned failures = 0;
+    for (int has_another = 0; has_another < 2; has_another++) {
+        int rc = FIRN_NO_MEMORY;
+        for (uint64_t n = 1; rc != FIRN_OK; n++) {
+            struct db_support own;
+            struct firn_table *table;
+            char shown[ROWS_SHOW_SIZE];
+            test_alloc_install();
+            db_support_init(&own, n);
+            struct firn_db *store = db_support_open(own.dir);
+            if (has_another) {
+                DB_OK(rows_make(store, "another", definition, &table, &err));
+            }
+            test_alloc_fail_at(n, false);
+            rc = rows_make(store, "t", definition, &table, &err);
+            test_alloc_fail_at(0, false);
+            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            assert_true((rc == FIRN_OK) == (table != NULL));
+            if (rc != FIRN_OK) {
+                failures++;
+                assert_int_equal(firn_rows_open(store, "t", &table, &err), FIRN_NOT_FOUND);
+                int again = rows_make(store, "t", definition, &table, &err);
+                if (again == FIRN_FAILED) {
+                    /* What the log has may come back, whole. */
+                    firn_db_abandon(store);
+                    store = db_support_open(own.dir);
+                    again = firn_rows_open(store, "t", &table, &err);
+                    again = again == FIRN_NOT_FOUND
+                                ? rows_make(store, "t", definition, &table, &err)
+                                : again;
+                }
+                DB_OK(again);
+            }
+            DB_OK(put(table, NULL, 1, "ada"));
+            DB_OK(rows_show(store, shown, &err));
+            DB_OK(firn_db_close(store, &err));
+            store = db_support_open(own.dir);
+            DB_OK(firn_rows_open(store, "t", &table, &err));
+            assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
+            DB_OK(firn_db_close(store, &err));
+            db_support_deinit(&own);
+            assert_int_equal(test_alloc_alive(), 0);
+            test_alloc_uninstall();
+        }
+    }
+    print_message("count: %u tables of which an allocation failed\n", failures);
+    assert_true(failures > 50);
+}
+
+static int
+count_index(void *ctx, const char *name)
+{
+    *(unsigned *)ctx += strncmp(name, "firn:index:", 11) == 0;
+    return FIRN_OK;
+}
+
+/* A crash between the record and the name of a table leaves both its record and its indexes. */
+static void
+what_belongs_to_no_table_goes_with_the_next_one(void **state)
+{
+    (void)state;
+    struct firn_table *table = make("t");
+    struct firn_db_keyspace *schemas = db_support_keyspace(db, FIRN_DB_SCHEMAS);
+    struct firn_db_keyspace *made;
+    struct firn_buf record = {0};
+    const uint8_t key[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const firn_slice stray = firn_bytes(key, sizeof key);
+    struct firn_schema *schema;
+    unsigned indexes = 0;
+    bool exists;
+    DB_OK(put(table, NULL, 1, "ada"));
+    DB_OK(firn_rows_schema(table, NULL, &schema, &err));
+    DB_OK(firn_schema_record_encode(schema, &record, &err));
+    DB_OK(firn_db_put(schemas, stray, firn_buf_slice(&record), FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(firn_db_keyspace_create(db, "firn:index:0102030405060708:1", &made, &err));
+    DB_OK(firn_db_keyspace_create(db, "firn:index:1112131415161718:7", &made, &err));
+    (void)make("u");
+    DB_OK(firn_db_get_exists(schemas, stray, &exists, &err));
+    assert_false(exists);
+    DB_OK(firn_db_keyspace_list(db, count_index, &indexes, &err));
+    assert_int_equal(indexes, 2);
+    assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
+    firn_buf_deinit(&record);
+    firn_schema_unref(schema);
+}
+
+int
+main(void)
+{
+#define ROWS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        ROWS_TEST(transactions_that_wrote_conflict_with_what_was_dropped_under_them),
+        ROWS_TEST(a_transaction_that_has_ended_reads_no_rows),
+        ROWS_TEST(a_handle_of_a_dropped_table_finds_none),
+        ROWS_TEST(a_view_goes_on_reading_a_table_that_was_dropped),
+        ROWS_TEST(a_table_of_another_history_is_opened_at_its_checkpoint),
+        ROWS_TEST(an_index_that_is_made_again_has_the_rows_of_now),
+        cmocka_unit_test(a_table_is_made_whole_or_not_at_all),
+        ROWS_TEST(what_belongs_to_no_table_goes_with_the_next_one),
+    };
+    return cmocka_run_group_tests_name("rows_handles", tests, NULL, NULL);
+}

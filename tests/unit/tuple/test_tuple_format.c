@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/tuple: tuples and typed keys are what docs/formats/tuple.md says: golden files in tests/formats/tuple,
+ * which make_golden.py there made from the specification alone, are what the writer writes, and are read.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "support/test_file.h"
+#include "tuple/tuple.h"
+
+static struct firn_cell
+number(int64_t value)
+{
+    return (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = value};
+}
+
+static struct firn_cell
+natural(uint64_t value)
+{
+    return (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = value};
+}
+
+static struct firn_cell
+real(double value)
+{
+    return (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = value};
+}
+
+static struct firn_cell
+bytes(const void *data, size_t size)
+{
+    return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_bytes(data, size)};
+}
+
+static struct firn_cell
+odd_nan(void)
+{
+    const uint64_t bits = UINT64_C(0x7ff8000000000001);
+    struct firn_cell cell = {.kind = FIRN_PHYSICAL_F64};
+    memcpy(&cell.as.f64, &bits, sizeof bits);
+    return cell;
+}
+
+static void
+assert_cell(const struct firn_cell *found, const struct firn_cell *wanted)
+{
+    assert_int_equal(found->kind, wanted->kind);
+    if (wanted->kind == FIRN_PHYSICAL_BYTES) {
+        assert_true(firn_slice_equal(found->as.bytes, wanted->as.bytes));
+    } else if (wanted->kind != FIRN_PHYSICAL_NONE) {
+        assert_memory_equal(&found->as, &wanted->as, wanted->kind == FIRN_PHYSICAL_F32 ? 4 : 8);
+    }
+}
+
+static void
+the_golden_tuple_is_written_and_read(void **state)
+{
+    (void)state;
+    uint8_t counting[200];
+    for (size_t i = 0; i < sizeof counting; i++) {
+        counting[i] = (uint8_t)i;
+    }
+    const struct firn_cell narrow = {.kind = FIRN_PHYSICAL_F32, .as.f32 = -1.5F};
+    const struct firn_cell null = {.kind = FIRN_PHYSICAL_NONE};
+    const struct {
+        uint32_t column;
+        struct firn_cell cell;
+    } columns[] = {
+        {1, number(0)},
+        {2, number(-1)},
+        {3, number(INT64_MIN)},
+        {4, number(INT64_MAX)},
+        {5, natural(0)},
+        {6, natural(1)},
+        {7, natural(2)},
+        {8, natural(UINT64_MAX)},
+        {20, narrow},
+        {21, real(-0.0)},
+        {22, odd_nan()},
+        {23, null},
+        {24, bytes("", 0)},
+        {300, bytes("Gr\xc3\xb6\xc3\x9f"
+                    "e",
+                    7)},
+        {301, bytes(counting, sizeof counting)},
+        {65535, null},
+    };
+    const size_t count = sizeof columns / sizeof columns[0];
+    struct firn_buf out = {0};
+    struct firn_tuple_writer writer;
+    struct firn_tuple_reader reader;
+    struct firn_cell cell;
+    uint32_t column;
+    bool is_corrupt;
+    firn_tuple_begin(&writer, &out);
+    for (size_t i = 0; i < count; i++) {
+        firn_tuple_add(&writer, columns[i].column, &columns[i].cell);
+    }
+    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    test_file_compare_golden("tests/formats/tuple/all.tuple", firn_buf_slice(&out));
+    assert_int_equal(firn_tuple_check(firn_buf_slice(&out)), FIRN_OK);
+    firn_tuple_reader_init(&reader, firn_buf_slice(&out));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(firn_tuple_next(&reader, &column, &cell, &is_corrupt));
+        assert_int_equal(column, columns[i].column);
+        assert_cell(&cell, &columns[i].cell);
+        assert_int_equal(firn_tuple_find(firn_buf_slice(&out), column, &cell), FIRN_OK);
+        assert_cell(&cell, &columns[i].cell);
+    }
+    assert_false(firn_tuple_next(&reader, &column, &cell, &is_corrupt));
+    assert_false(is_corrupt);
+    firn_buf_deinit(&out);
+}
+
+struct part {
+    firn_type type;
+    struct firn_cell cell; /* as it is written */
+    struct firn_cell read; /* as it comes back */
+};
+
+static void
+compare_key(const char *path, const struct part *parts, size_t count, bool is_nullable)
+{
+    struct firn_buf out = {0};
+    struct firn_buf memory = {0};
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(firn_tuple_key_add(&out, parts[i].type, is_nullable, &parts[i].cell),
+                         FIRN_OK);
+    }
+    test_file_compare_golden(path, firn_buf_slice(&out));
+    firn_slice rest = firn_buf_slice(&out);
+    for (size_t i = 0; i < count; i++) {
+        struct firn_cell cell;
+        firn_buf_clear(&memory);
+        assert_int_equal(firn_tuple_key_read(&rest, parts[i].type, is_nullable, &memory, &cell),
+                         FIRN_OK);
+        assert_cell(&cell, &parts[i].read);
+    }
+    assert_int_equal(rest.size, 0);
+    firn_buf_deinit(&out);
+    firn_buf_deinit(&memory);
+}
+
+static void
+the_golden_keys_are_written_and_read(void **state)
+{
+    (void)state;
+    uint8_t uuid[16];
+    for (size_t i = 0; i < sizeof uuid; i++) {
+        uuid[i] = (uint8_t)i;
+    }
+    const uint64_t quiet = UINT64_C(0x7ff8000000000000);
+    struct firn_cell nan = {.kind = FIRN_PHYSICAL_F64};
+    memcpy(&nan.as.f64, &quiet, sizeof quiet);
+    const struct firn_cell null = {.kind = FIRN_PHYSICAL_NONE};
+    const struct part all[] = {
+        {FIRN_TYPE_BOOL, natural(1), natural(1)},
+        {FIRN_TYPE_I8, number(-5), number(-5)},
+        {FIRN_TYPE_U64, natural(UINT64_MAX), natural(UINT64_MAX)},
+        {FIRN_TYPE_F64, real(-2.5), real(-2.5)},
+        {FIRN_TYPE_F64, real(-0.0), real(0.0)},
+        {FIRN_TYPE_F64, odd_nan(), nan},
+        {FIRN_TYPE_BLOB, bytes("a\0b", 3), bytes("a\0b", 3)},
+        {FIRN_TYPE_TEXT, bytes("", 0), bytes("", 0)},
+        {FIRN_TYPE_UUID, bytes(uuid, 16), bytes(uuid, 16)},
+    };
+    const struct part nullable[] = {
+        {FIRN_TYPE_I64, null, null},
+        {FIRN_TYPE_TEXT, bytes("Oslo", 4), bytes("Oslo", 4)},
+        {FIRN_TYPE_DATE, number(7), number(7)},
+        {FIRN_TYPE_BLOB, null, null},
+    };
+    compare_key("tests/formats/tuple/all.key", all, sizeof all / sizeof all[0], false);
+    compare_key("tests/formats/tuple/index.key", nullable, sizeof nullable / sizeof nullable[0],
+                true);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_golden_tuple_is_written_and_read),
+        cmocka_unit_test(the_golden_keys_are_written_and_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
