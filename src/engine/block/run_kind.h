@@ -125,7 +125,7 @@ struct firn_run_env {
 
 /* What a run holds, as its builder counted it. In MANIFEST and in the run itself, so that each can
  * be held against the other. All keys k of entries and ranges have lower <= k < upper: upper is the
- * largest key with a zero byte behind it, or the upper bound of a range. */
+ * largest key with a zero byte after it, or the upper bound of a range. */
 struct firn_run_summary {
     struct firn_buf lower;
     struct firn_buf upper;

@@ -477,7 +477,7 @@ firn_storefile_get_op(struct firn_storefile_commit *commit, struct firn_storefil
     }
     commit->count--;
     if (commit->count == 0 && firn_reader_left(reader) > 0) {
-        return corrupt(what, "is a commit with bytes behind its operations");
+        return corrupt(what, "is a commit with bytes after its operations");
     }
     return FIRN_OK;
 }

@@ -614,8 +614,8 @@ static const struct firn_command scan_command = {
         "first column of the key or index, or values of the first ones with commas\n"
         "between them; in double quotes a value may contain commas. A CONDITION is\n"
         "comparisons, COLUMN = VALUE with = != < <= > or >=, and COLUMN is null or is not\n"
-        "null, with 'and' between them. A VALUE that contains spaces stands in single\n"
-        "quotes.",
+        "null, with 'and' between them. A VALUE that contains spaces must be in\n"
+        "single quotes.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db scan app.firn users --prefix a --limit 10",
