@@ -3,6 +3,7 @@
 # and nothing else: everything is compiled with hidden visibility, and the linker is given the list as well, so that no
 # object that the distribution brings in can leak a name. tools/check_exports holds list, headers and library together.
 
+firn_check_cold()
 get_property(folders GLOBAL PROPERTY FIRN_LIBRARY_FOLDERS)
 set(objects "")
 foreach(folder IN LISTS folders)

@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 
+#include "notice.h"
 #include "types.h"
 
 #ifdef __cplusplus
@@ -139,12 +140,21 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_stream(firn_chkp *pack, const firn_hash *
 FIRN_API FIRN_MUST_CHECK int firn_chkp_list(firn_chkp *pack,
                                             int (*visit)(void *ctx, const firn_chkp_entry *entry),
                                             void *ctx, firn_error *err);
-/* Reads and verifies the whole pack: structure, every object, index and name. on_damage (may be
- * NULL) is called for each damaged part. Returns FIRN_CORRUPT if anything is damaged, FIRN_LIMIT if
- * the only problem is an object larger than object_size_max. */
-FIRN_API FIRN_MUST_CHECK int firn_chkp_verify(firn_chkp *pack,
-                                              void (*on_damage)(void *ctx, const char *text),
-                                              void *ctx, firn_error *err);
+typedef struct firn_chkp_verify_options {
+    size_t size; /* sizeof(firn_chkp_verify_options) */
+    /* Each damaged part is reported as a notice (FIRN_NOTICE_DAMAGED). Progress counts the bytes of
+     * objects and of files that were verified. */
+    firn_callbacks callbacks;
+} firn_chkp_verify_options;
+#define FIRN_CHKP_VERIFY_OPTIONS_INIT                         \
+    {                                                         \
+        sizeof(firn_chkp_verify_options), FIRN_CALLBACKS_INIT \
+    }
+/* Reads and verifies the whole pack: structure, every object, index and name. options may be NULL.
+ * Returns FIRN_CORRUPT if anything is damaged, FIRN_LIMIT if the only problem is an object larger than
+ * object_size_max. */
+FIRN_API FIRN_MUST_CHECK int
+firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_error *err);
 
 /* ---- folders ---- */
 
@@ -209,9 +219,8 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_set_list(firn_chkp_set *set,
                                                              const firn_chkp_entry *entry),
                                                 void *ctx, firn_error *err);
 /* Verifies every pack, and reports those that could not be opened. */
-FIRN_API FIRN_MUST_CHECK int firn_chkp_set_verify(firn_chkp_set *set,
-                                                  void (*on_damage)(void *ctx, const char *text),
-                                                  void *ctx, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int
+firn_chkp_set_verify(firn_chkp_set *set, const firn_chkp_verify_options *options, firn_error *err);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,9 @@
  * Every options structure of a long operation has a member `callbacks`. Of other callbacks workspace.h
  * says what holds there. Functions of stores that list or compare take a function `visit` and its ctx as
  * arguments: if visit returns anything but FIRN_OK, the call ends and returns that value.
+ *
+ * Requires of every callback: it returns. It must not throw an exception, call longjmp, or end its thread:
+ * the stack of libfirn cannot be unwound. (firn.hpp catches what functions of its caller throw.)
  */
 #ifndef FIRN_NOTICE_H
 #define FIRN_NOTICE_H
@@ -76,9 +79,12 @@ typedef struct firn_progress {
     bool is_finishing;
 } firn_progress;
 
-/* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Unless
- * the operation says otherwise, they must not call functions of the same store or workspace
- * (workspace.h says what happens otherwise). */
+/* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Inside of
+ * them the thread cannot use handles, neither those of the operation nor others: every function that
+ * takes or opens one returns FIRN_MISUSE; a function without a result does nothing, so that what it should
+ * close stays open. (Functions that only return a text or a flag of a workspace, like
+ * firn_workspace_root, work.) Requires: the callback does not wait for another thread that uses handles
+ * of the operation. */
 typedef struct firn_callbacks {
     void (*on_notice)(void *ctx, const firn_notice *notice);
     /* Called a few times a second. Returning anything but FIRN_OK cancels the operation, which then

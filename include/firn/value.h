@@ -4,8 +4,8 @@
  *
  *     firn_value row[] = {firn_i64(1), firn_text("Ada"), firn_null()};
  *
- * A value is a tag and a number, or a tag and borrowed bytes. Nothing in it has to be released: bytes are
- * borrowed from whoever made the value.
+ * A value is a tag and a number, or a tag and borrowed bytes. Nothing in it has to be released: the bytes
+ * belong to the caller or the row that the value was made from.
  */
 #ifndef FIRN_VALUE_H
 #define FIRN_VALUE_H

@@ -32,11 +32,11 @@
  * - A callback that returns int returns FIRN_OK to go on. Any other value ends the call, which returns
  *   that value. Two are exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h), after
  *   on_tick FIRN_OK.
- * - Callbacks may come from any thread of the call, one at a time. Requires: a callback uses no handle
- *   of the same workspace, unless the function says otherwise. What happens otherwise is undefined: the
- *   results of the call may be lost, a writing call through another handle may wait for the lock that the
- *   first call holds (FIRN_BUSY, or for ever if lock_timeout_ms is negative), and a debug build of the
- *   library may end the process. The last may happen with handles of other workspaces, too.
+ * - Callbacks may come from any thread of the call, one at a time. on_notice and on_progress cannot use
+ *   handles: FIRN_MISUSE (notice.h). Requires: any other callback uses no handle of the same workspace,
+ *   unless the function says otherwise. What happens otherwise is undefined: the results of the call may
+ *   be lost, and a writing call through another handle may wait for the lock that the first call holds
+ *   (FIRN_BUSY, or for ever if lock_timeout_ms is negative).
  *
  * Names and paths
  * - Names are bytes: anything but NUL and '/'. Paths are slices, relative to the workspace's root, with

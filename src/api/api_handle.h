@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api/api_handle.h: handles of a store that must not be used: those of another process, in all builds
- * (api_process.h); in debug builds also those that were closed, and those that another thread is
- * using where that is not allowed. The answer is FIRN_MISUSE.
+ * (api_process.h), and all of them in on_notice and on_progress (threads/os_callback.h); in debug builds
+ * also those that were closed, and those that another thread is using where that is not allowed. The
+ * answer is FIRN_MISUSE.
  *
  * A public function that gets a handle asks first: API_OPEN, of handles that any threads may use;
  * API_ENTER, of those that belong to one thread at a time, which it leaves before it returns.
@@ -29,7 +30,8 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_TABLE_DIFF
 };
 
-/* FIRN_MISUSE unless this process opened the handle, which is open, or NULL. */
+/* FIRN_MISUSE unless this process opened the handle, which is open, or NULL; and in on_notice and
+ * on_progress. */
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
@@ -46,8 +48,13 @@ firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind
                                         [FIRN_API_HANDLE_SCAN] = "the scan",
                                         [FIRN_API_HANDLE_TABLE_BULK] = "the load",
                                         [FIRN_API_HANDLE_TABLE_DIFF] = "the comparison"};
-    return handle == NULL || api_process_is_own(handle) ? FIRN_OK
-                                                        : firn_os_process_refuse(names[kind], err);
+    if (handle == NULL) {
+        return FIRN_OK;
+    }
+    if (!api_process_is_own(handle)) {
+        return firn_os_process_refuse(names[kind], err);
+    }
+    return firn_os_callback_is_running() ? firn_os_callback_refuse(names[kind], err) : FIRN_OK;
 }
 
 #ifdef FIRN_DEBUG

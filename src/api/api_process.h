@@ -7,6 +7,8 @@
  * The structure of every public handle begins with its mark, so the mark can be read without knowing
  * the structure. Closing such a handle leaves its memory to the end of the process, because a thread
  * that the child does not have may have been changing it.
+ *
+ * The same questions refuse every handle to on_notice and on_progress (threads/os_callback.h).
  */
 #ifndef FIRN_API_API_PROCESS_H
 #define FIRN_API_API_PROCESS_H
@@ -15,6 +17,7 @@
 
 #include "base/error.h"
 #include "os/os_process.h"
+#include "threads/os_callback.h"
 
 /* Whether a handle, which is not NULL, was opened by this process. */
 static inline bool
@@ -30,15 +33,28 @@ api_process_may_use(const void *handle)
     return handle != NULL && api_process_is_own(handle);
 }
 
-/* Returns FIRN_MISUSE from the function around it for a handle of another process. */
-#define API_OWN(handle, what, err)                             \
-    do {                                                       \
-        if (!api_process_is_own(handle)) {                     \
-            return firn_os_process_refuse("the " what, (err)); \
-        }                                                      \
+/* Returns FIRN_MISUSE from the function around it for a handle of another process, or in on_notice or
+ * on_progress. */
+#define API_OWN(handle, what, err)                              \
+    do {                                                        \
+        if (!api_process_is_own(handle)) {                      \
+            return firn_os_process_refuse("the " what, (err));  \
+        }                                                       \
+        if (firn_os_callback_is_running()) {                    \
+            return firn_os_callback_refuse("the " what, (err)); \
+        }                                                       \
     } while (0)
 
-/* The same, of a handle that may be NULL. */
+/* Returns FIRN_MISUSE from the function around it, which opens something, in on_notice or on_progress: what
+ * it opened could not be used there, nor closed. */
+#define API_OPENS(what, err)                                  \
+    do {                                                      \
+        if (firn_os_callback_is_running()) {                  \
+            return firn_os_callback_refuse("a " what, (err)); \
+        }                                                     \
+    } while (0)
+
+/* API_OWN of a handle that may be NULL. */
 #define API_OWN_IF_ANY(handle, what, err) \
     do {                                  \
         if ((handle) != NULL) {           \

@@ -13,6 +13,8 @@
 #include "chkp/chkpv1.h"
 #include "firn/chkp.h"
 #include "os/os.h"
+#include "storefile/storefile.h"
+#include "threads/os_callback.h"
 
 static bool
 is_slice(firn_slice slice)
@@ -258,14 +260,47 @@ firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *e
     return firn_chkpv1_list(pack, visit, ctx, err);
 }
 
+/* ---- verifying ---- */
+
+struct public_verify {
+    firn_chkp_verify_options options;
+    struct firn_storefile_progress progress;
+    const struct firn_step *step;
+};
+
+static void
+tell_damage(void *ctx, const char *text)
+{
+    const struct public_verify *public = ctx;
+    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+    firn_os_callback_notice(&public->options.callbacks, &notice);
+}
+
+static int
+begin_verify(struct public_verify *public, const firn_chkp_verify_options *options, firn_error *err)
+{
+    *public = (struct public_verify){.options = FIRN_CHKP_VERIFY_OPTIONS_INIT};
+    int rc = api_options_read(&public->options, sizeof public->options, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    public->progress =
+        (struct firn_storefile_progress){.on_progress = public->options.callbacks.on_progress,
+                                         .ctx = public->options.callbacks.ctx,
+                                         .os = firn_os_default()};
+    return firn_storefile_progress_begin_steps(&public->progress, "verify", 0, 0, &public->step,
+                                               err);
+}
+
 int
-firn_chkp_verify(firn_chkp *pack, void (*on_damage)(void *ctx, const char *text), void *ctx,
-                 firn_error *err)
+firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
+    struct public_verify public;
     API_REQUIRE(pack != NULL, err, "there is no pack to verify");
     API_OWN(pack, "pack", err);
-    return firn_chkpv1_verify(pack, on_damage, ctx, err);
+    int rc = begin_verify(&public, options, err);
+    return rc == FIRN_OK ? firn_chkpv1_verify(pack, tell_damage, &public, public.step, err) : rc;
 }
 
 /* ---- folders ---- */
@@ -435,11 +470,12 @@ firn_chkp_set_list(firn_chkp_set *set,
 }
 
 int
-firn_chkp_set_verify(firn_chkp_set *set, void (*on_damage)(void *ctx, const char *text), void *ctx,
-                     firn_error *err)
+firn_chkp_set_verify(firn_chkp_set *set, const firn_chkp_verify_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
+    struct public_verify public;
     API_REQUIRE(set != NULL, err, "there is no set to verify");
     API_OWN(set, "set of packs", err);
-    return firn_chkpv1_set_verify(set, on_damage, ctx, err);
+    int rc = begin_verify(&public, options, err);
+    return rc == FIRN_OK ? firn_chkpv1_set_verify(set, tell_damage, &public, public.step, err) : rc;
 }

@@ -7,6 +7,7 @@
 #include "api/api_process.h"
 #include "firn/pack.h"
 #include "pack/packfile.h"
+#include "threads/os_callback.h"
 
 enum { COMPRESSION_LEVEL = 3 };
 
@@ -268,7 +269,7 @@ tell_damage(void *ctx, const firn_hash *hash, const char *text)
     const firn_callbacks *callbacks = &public->options.callbacks;
     const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
     if (callbacks->on_notice != NULL) {
-        callbacks->on_notice(callbacks->ctx, &notice);
+        firn_os_callback_notice(callbacks, &notice);
     }
 }
 
@@ -284,7 +285,7 @@ tell_progress(void *ctx, firn_error *err)
     const firn_progress state = {.phase = "verify",
                                  .bytes_done = firn_packfile_scratch_verified(public->scratch),
                                  .bytes_total = public->size};
-    return public->options.callbacks.on_progress(public->options.callbacks.ctx, &state) == FIRN_OK
+    return firn_os_callback_progress(&public->options.callbacks, &state) == FIRN_OK
                ? FIRN_OK
                : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }

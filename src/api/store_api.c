@@ -17,6 +17,7 @@
 #include "os/os.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
+#include "threads/os_callback.h"
 #include "txn/db_txn.h"
 
 static bool
@@ -73,6 +74,7 @@ firn_store_open(const char *path, const firn_store_options *options, firn_store 
     struct firn_db_options inner;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
+    API_OPENS("store", err);
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     int rc = read_store_options(options, &inner, err);
     rc = rc == FIRN_OK ? firn_db_path_open(firn_os_default(), path, &inner, out, err) : rc;
@@ -87,6 +89,7 @@ firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, 
     struct firn_db_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
+    API_OPENS("store", err);
     int rc = read_store_options(options, &inner, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -276,7 +279,7 @@ tell_damage(void *ctx, const char *text)
 {
     const firn_callbacks *callbacks = ctx;
     const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
-    callbacks->on_notice(callbacks->ctx, &notice);
+    firn_os_callback_notice(callbacks, &notice);
 }
 
 int

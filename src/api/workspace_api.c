@@ -79,6 +79,7 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
+    API_OPENS("workspace", err);
     READ_OPTIONS(given, options, err);
     return firn_ws_open(firn_os_default(), path, &given, out, err);
 }
@@ -86,7 +87,7 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
 void
 firn_workspace_close(firn_workspace *workspace)
 {
-    if (api_process_may_use(workspace)) {
+    if (api_process_may_use(workspace) && !firn_os_callback_is_running()) {
         firn_ws_close(workspace);
     }
 }

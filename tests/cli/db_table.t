@@ -421,7 +421,7 @@ Mistakes.
   ! firn: there is no column nothing
   [3]
   $ firn db table alter shop.firn goods default price abc
-  ! firn: the definition of a table, at byte 31 (abc): the default is no value: a text stands in single quotes
+  ! firn: the definition of a table, at byte 31 (abc): the default is no value: a text must be in single quotes
   [2]
   $ firn db table alter shop.firn goods default price '5, x i32'
   ! firn: '5, x i32' is not one literal

@@ -91,7 +91,7 @@ read_pack(struct firn_os_dir *dir, const char *name, const firn_chkp_options *op
     if (firn_chkpv1_open(dir, name, options, &found.pack, &err) != FIRN_OK) {
         return;
     }
-    found.is_verified = firn_chkpv1_verify(found.pack, NULL, NULL, &err) == FIRN_OK;
+    found.is_verified = firn_chkpv1_verify(found.pack, NULL, NULL, NULL, &err) == FIRN_OK;
     int rc = firn_chkpv1_contains(found.pack, &absent, &is_there, &err);
     CHECK(rc == FIRN_OK || !found.is_verified);
     rc = firn_chkpv1_list(found.pack, read_entry, &found, &err);

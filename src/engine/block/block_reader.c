@@ -40,7 +40,7 @@ enum {
                     (int)sizeof(firn_hash) + FIRN_BLOCK_FORMAT_FOOTER_SIZE
 };
 _Static_assert((int)FIRN_BLOCK_BODY_START == (int)FIRN_BLOCK_FORMAT_HEADER_SIZE,
-               "the body's blocks begin behind the header");
+               "the body's blocks begin after the header");
 
 struct firn_block_reader {
     struct firn_os_file *file;

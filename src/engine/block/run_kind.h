@@ -90,6 +90,8 @@ struct firn_run_attachment {
     uint64_t number; /* of its file, "<number>.<name of the kind>"; no other file has it */
     uint8_t kind;    /* enum firn_block_file_kind: one of attachment_kinds of the run's kind */
     uint64_t file_bytes;
+    uint64_t
+        identity; /* the first eight bytes of its file's: so another file under its name is noticed */
 };
 /* Of one run, at most. */
 enum { FIRN_RUN_ATTACHMENTS_MAX = 64 };
@@ -123,7 +125,7 @@ struct firn_run_env {
 
 /* What a run holds, as its builder counted it. In MANIFEST and in the run itself, so that each can
  * be held against the other. All keys k of entries and ranges have lower <= k < upper: upper is the
- * largest key with a zero byte behind it, or the upper bound of a range. */
+ * largest key with a zero byte after it, or the upper bound of a range. */
 struct firn_run_summary {
     struct firn_buf lower;
     struct firn_buf upper;
@@ -132,8 +134,8 @@ struct firn_run_summary {
     uint64_t tombstone_count; /* of these, FIRN_ENTRY_DELETE */
     bool has_heads;           /* some are neither that nor FIRN_ENTRY_PUT; not in MANIFEST */
     bool has_references;      /* to value files; has_heads counts them too; not in MANIFEST */
-    uint64_t identity;        /* of a value file: the beginning of its file's; else 0 */
-    bool is_bare;             /* a value file that may be longer than content_bytes say */
+    uint64_t identity; /* of a value file or an attachment: the beginning of its file's; else 0 */
+    bool is_bare;      /* a value file that may be longer than content_bytes say */
     uint64_t range_count;
     uint64_t content_bytes; /* of keys and values */
     uint64_t cache_file;    /* from a builder: blocks are in the cache by this number, which is the
@@ -267,8 +269,8 @@ struct firn_run_pinned {
 struct firn_run_kind {
     const char *name; /* for messages and names of files: "row" */
     enum firn_block_file_kind file_kind;
-    /* What may be attached to its runs: tables with nothing but open, close, summary (file_bytes) and
-     * check; NULL ends the list. NULL: nothing may. */
+    /* What may be attached to its runs: tables with nothing but open, close, summary (file_bytes,
+     * identity) and check; NULL ends the list. NULL: nothing may. */
     const struct firn_run_kind *const *attachment_kinds;
     bool has_layout; /* builders need a layout: runs have the columns of their tree */
 

@@ -115,7 +115,7 @@ enum {
     FIRN_RUN_SUMMARY_SIZE = 64,    /* without the keys */
     FIRN_RUN_RANGES_SIZE = 1 << 20 /* a block of ranges ends beyond it */
 };
-/* The largest bound of a range: a key with a zero byte behind it. */
+/* The largest bound of a range: a key with a zero byte after it. */
 enum { FIRN_RUN_BOUND_SIZE_MAX = 65536 };
 
 /* Appends the summary (all but file_bytes, which it cannot know). The version is that of the kind's

@@ -21,7 +21,7 @@
 #include "base/slice.h"
 
 _Static_assert((int)FIRN_RUN_BOUND_SIZE_MAX == (int)FIRN_RUN_KEY_SIZE_MAX + 1,
-               "a bound is a key with a zero byte behind it, at most");
+               "a bound is a key with a zero byte after it, at most");
 
 /* No run has more of anything: what MANIFEST may say of it. */
 #define COUNT_MAX (UINT64_C(1) << 48)

@@ -118,7 +118,6 @@ misses(const struct search *search, uint64_t number, unsigned file_kind)
     return true;
 }
 
-/* Reads do without attachments, in a copy as in the store: they may be missing. */
 static bool
 misses_of_run(const struct search *search, const struct firn_manifest_run *run)
 {
@@ -133,13 +132,29 @@ misses_of_run(const struct search *search, const struct firn_manifest_run *run)
     return false;
 }
 
+static bool
+misses_attachment(const struct search *search, const struct firn_manifest_run *run)
+{
+    for (size_t i = 0; i < run->attachment_count; i++) {
+        if (misses(search, run->attachments[i].number, run->attachments[i].kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads do without attachments, in a copy as in the store: one is named where nothing worse is missing. */
 static void
 find_missing(const struct search *search, const struct firn_manifest_state *state)
 {
-    for (size_t i = 0; i < state->tree_count; i++) {
-        for (size_t j = 0; j < state->trees[i].run_count; j++) {
-            if (misses_of_run(search, state->trees[i].runs[j])) {
-                return;
+    bool (*const looks[])(const struct search *,
+                          const struct firn_manifest_run *) = {misses_of_run, misses_attachment};
+    for (size_t look = 0; look < sizeof looks / sizeof looks[0]; look++) {
+        for (size_t i = 0; i < state->tree_count; i++) {
+            for (size_t j = 0; j < state->trees[i].run_count; j++) {
+                if (looks[look](search, state->trees[i].runs[j])) {
+                    return;
+                }
             }
         }
     }

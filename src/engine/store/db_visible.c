@@ -25,6 +25,7 @@
  * them. The rest belongs to the leader.
  */
 #include "base/check.h"
+#include "codec/utf8.h"
 #include "store/db_internal.h"
 
 #include "base/slice.h"
@@ -177,7 +178,8 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
     struct firn_db_image *image = reading->image;
     struct firn_db_tree *tree;
     struct firn_keyspace_entry put;
-    if (entry->key.size > FIRN_KEYSPACE_NAME_SIZE_MAX) {
+    if (entry->key.size > FIRN_KEYSPACE_NAME_SIZE_MAX || !firn_utf8_is_valid(entry->key) ||
+        (entry->key.size > 0 && memchr(entry->key.data, 0, entry->key.size) != NULL)) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "'%s': the list of keyspaces holds an impossible name",
                               firn_os_dir_path(image->db->dir));

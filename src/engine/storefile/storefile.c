@@ -22,6 +22,7 @@
 #include "codec/crc32c.h"
 #include "firn/store.h"
 #include "merge/merge.h"
+#include "threads/os_callback.h"
 
 /* ==== telling how far long work has come ====
  *
@@ -36,7 +37,8 @@ static int
 tell(struct firn_storefile_progress *progress, int64_t now_ns, firn_error *err)
 {
     progress->due_ns = now_ns + INTERVAL_NS;
-    return progress->on_progress(progress->ctx, &progress->now) == FIRN_OK
+    const firn_callbacks callbacks = {.on_progress = progress->on_progress, .ctx = progress->ctx};
+    return firn_os_callback_progress(&callbacks, &progress->now) == FIRN_OK
                ? FIRN_OK
                : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
@@ -475,7 +477,7 @@ firn_storefile_get_op(struct firn_storefile_commit *commit, struct firn_storefil
     }
     commit->count--;
     if (commit->count == 0 && firn_reader_left(reader) > 0) {
-        return corrupt(what, "is a commit with bytes behind its operations");
+        return corrupt(what, "is a commit with bytes after its operations");
     }
     return FIRN_OK;
 }

@@ -33,7 +33,7 @@ enum {
     RUN_ATTACHES = 32, /* likewise */
     RUN_SIZE_MIN = 21, /* number, level, kind, eight varints, views, two lengths */
     REFERENCE_SIZE_MIN = 11,
-    ATTACHMENT_SIZE_MIN = 3,
+    ATTACHMENT_SIZE_MIN = 11,
     GROUP_SIZE_MIN = 3 /* as many varints */
 };
 
@@ -71,6 +71,7 @@ put_attachments(const struct firn_manifest_run *run, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_varint(out, run->attachments[i].number));
         FIRN_TRY(firn_buf_append_u8(out, run->attachments[i].kind));
         FIRN_TRY(firn_buf_append_varint(out, run->attachments[i].file_bytes));
+        FIRN_TRY(firn_buf_append_le64(out, run->attachments[i].identity));
     }
 out:
     return rc;
@@ -361,6 +362,7 @@ get_attachments(struct decoder *decoder, struct firn_manifest_run *run)
         if (!firn_reader_varint(reader, &attachments[i].number) ||
             !firn_reader_u8(reader, &attachments[i].kind) ||
             !firn_reader_varint(reader, &attachments[i].file_bytes) ||
+            !firn_reader_le64(reader, &attachments[i].identity) ||
             attachments[i].number <= (i > 0 ? attachments[i - 1].number : 0) ||
             attachments[i].number >= decoder->edit->next_number || attachments[i].kind == 0 ||
             attachments[i].file_bytes == 0 || attachments[i].file_bytes >= COUNT_MAX) {

@@ -186,7 +186,8 @@ create_attachments(struct firn_run_file *file)
             firn_run_kind_find(file->kind->attachment_kinds, attachment->kind);
         const struct firn_manifest_run info = {.number = attachment->number,
                                                .kind = attachment->kind,
-                                               .file_bytes = attachment->file_bytes};
+                                               .file_bytes = attachment->file_bytes,
+                                               .identity = attachment->identity};
         CHECK(kind != NULL && attachment->number != file->info.number);
         file->attachments[i] = create(file->files, kind, &info);
         if (file->attachments[i] == NULL) {
@@ -584,7 +585,7 @@ is_as_named(const struct firn_run_file *file, const struct firn_run_summary *sum
 {
     const struct firn_manifest_run *info = &file->info;
     if (file->owner != NULL) {
-        return summary->file_bytes == info->file_bytes;
+        return summary->file_bytes == info->file_bytes && summary->identity == info->identity;
     }
     if (info->kind == FIRN_BLOCK_FILE_VALUES) {
         bool is_size = summary->is_bare ? summary->content_bytes >= info->content_bytes

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/step.h"
 #include "firn/chkp.h"
 #include "os/os.h"
 #include "os/os_process.h"
@@ -200,9 +201,11 @@ FIRN_MUST_CHECK int firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash
 FIRN_MUST_CHECK int firn_chkpv1_list(struct firn_chkpv1 *pack,
                                      int (*visit)(void *ctx, const firn_chkp_entry *entry),
                                      void *ctx, firn_error *err);
+/* step (may be NULL) is told the bytes of objects and of the file that were verified; where it fails, so
+ * does the check, with its code. */
 FIRN_MUST_CHECK int firn_chkpv1_verify(struct firn_chkpv1 *pack,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,
-                                       firn_error *err);
+                                       const struct firn_step *step, firn_error *err);
 /* Whether the content of the whole .dat has the pack's name: FIRN_CORRUPT if not. */
 FIRN_MUST_CHECK int firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_rebuild_index(struct firn_os_dir *dir, const char *name,
@@ -237,6 +240,7 @@ FIRN_MUST_CHECK int firn_chkpv1_set_list(struct firn_chkpv1_set *set,
                                          void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_set_verify(struct firn_chkpv1_set *set,
                                            void (*on_damage)(void *ctx, const char *text),
-                                           void *ctx, firn_error *err);
+                                           void *ctx, const struct firn_step *step,
+                                           firn_error *err);
 
 #endif

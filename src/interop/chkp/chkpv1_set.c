@@ -474,8 +474,9 @@ firn_chkpv1_set_list(struct firn_chkpv1_set *set,
 
 /* Every pack that can be opened; *out_code is the worst that was found. */
 static int
-verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter, int *out_code,
-               firn_error *out_problem, firn_error *err)
+verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
+               const struct firn_step *step, int *out_code, firn_error *out_problem,
+               firn_error *err)
 {
     for (size_t i = 0; i < set->count; i++) {
         struct firn_chkpv1 *pack;
@@ -483,9 +484,9 @@ verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter, int
         int rc = borrow(set, i, &pack, &problem);
         bool is_borrowed = rc == FIRN_OK;
         if (is_borrowed) {
-            rc = firn_chkpv1_verify(pack, reporter->on_damage, reporter->ctx, &problem);
+            rc = firn_chkpv1_verify(pack, reporter->on_damage, reporter->ctx, step, &problem);
         }
-        if (rc == FIRN_NO_MEMORY) {
+        if (rc == FIRN_NO_MEMORY || rc == FIRN_CANCELLED) {
             return firn_chkpv1_pass_error(err, rc, &problem);
         }
         if (!is_borrowed || (rc != FIRN_OK && rc != FIRN_CORRUPT && rc != FIRN_LIMIT)) {
@@ -501,12 +502,12 @@ verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter, int
 
 int
 firn_chkpv1_set_verify(struct firn_chkpv1_set *set, void (*on_damage)(void *ctx, const char *text),
-                       void *ctx, firn_error *err)
+                       void *ctx, const struct firn_step *step, firn_error *err)
 {
     int code = FIRN_OK;
     firn_error problem;
     struct reporter reporter = {on_damage, ctx};
-    int rc = verify_members(set, &reporter, &code, &problem, err);
+    int rc = verify_members(set, &reporter, step, &code, &problem, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -28,8 +28,11 @@ enum { PIECE_SIZE = 128 << 10 };
 struct findings {
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
-    firn_error first; /* the first damage, or else the first object beyond the limit */
-    int code;         /* FIRN_OK as long as nothing is wrong */
+    const struct firn_step *step; /* or NULL */
+    firn_error *err;              /* of a step that failed */
+    bool is_ended;                /* by that */
+    firn_error first;             /* the first damage, or else the first object beyond the limit */
+    int code;                     /* FIRN_OK as long as nothing is wrong */
 };
 
 /* Takes note of a failure. Returns FIRN_OK where the check goes on. */
@@ -53,13 +56,29 @@ note(struct findings *findings, int rc, const firn_error *problem, firn_error *e
     return FIRN_OK;
 }
 
+/* A piece of an object. */
+static int
+tell_step(void *ctx, firn_slice data)
+{
+    struct findings *findings = ctx;
+    int rc = firn_step_tell(findings->step, 0, data.size, findings->err);
+    findings->is_ended = rc != FIRN_OK;
+    return rc;
+}
+
 static int
 check_object(struct firn_chkpv1 *pack, struct findings *findings, const firn_chkp_entry *entry,
              firn_error *err)
 {
     firn_error problem;
-    int rc = firn_chkpv1_object_stream(pack->dat, entry, pack->options.object_size_max, NULL, NULL,
-                                       &problem);
+    firn_error ended;
+    findings->err = &ended;
+    int rc =
+        firn_chkpv1_object_stream(pack->dat, entry, pack->options.object_size_max,
+                                  findings->step != NULL ? tell_step : NULL, findings, &problem);
+    if (findings->is_ended) {
+        return firn_error_set(err, rc, "%s", ended.text);
+    }
     return note(findings, rc, &problem, err);
 }
 
@@ -127,7 +146,8 @@ check_index(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err
 }
 
 static int
-name_of_content(struct firn_chkpv1 *pack, char out[FIRN_CHKP_NAME_SIZE], firn_error *err)
+name_of_content(struct firn_chkpv1 *pack, const struct firn_step *step,
+                char out[FIRN_CHKP_NAME_SIZE], firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_blake3_hash hash;
@@ -143,6 +163,7 @@ name_of_content(struct firn_chkpv1 *pack, char out[FIRN_CHKP_NAME_SIZE], firn_er
         FIRN_TRY(firn_os_file_read_exact(pack->dat, offset, piece, size, err));
         firn_blake3_hash_update(&hash, piece, size);
         offset += size;
+        FIRN_TRY(firn_step_tell(step, 0, size, err));
     }
     FIRN_TRY(firn_os_file_read_exact(pack->dat, 0, header, sizeof header, err));
     firn_blake3_hash_update(&hash, header, sizeof header);
@@ -154,11 +175,11 @@ out:
     return rc;
 }
 
-int
-firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
+static int
+verify_name(struct firn_chkpv1 *pack, const struct firn_step *step, firn_error *err)
 {
     char name[FIRN_CHKP_NAME_SIZE];
-    int rc = name_of_content(pack, name, err);
+    int rc = name_of_content(pack, step, name, err);
     if (rc == FIRN_OK && strcmp(name, pack->name) != 0) {
         rc = firn_error_set(err, FIRN_CORRUPT,
                             "the content of '%s' has the name %s: the file was changed or renamed",
@@ -167,20 +188,26 @@ firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
     return rc;
 }
 
+int
+firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
+{
+    return verify_name(pack, NULL, err);
+}
+
 static int
 check_name(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
 {
     firn_error problem;
-    int rc = firn_chkpv1_verify_name(pack, &problem);
+    int rc = verify_name(pack, findings->step, &problem);
     return note(findings, rc, &problem, err);
 }
 
 int
 firn_chkpv1_verify(struct firn_chkpv1 *pack, void (*on_damage)(void *ctx, const char *text),
-                   void *ctx, firn_error *err)
+                   void *ctx, const struct firn_step *step, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct findings findings = {.on_damage = on_damage, .ctx = ctx, .code = FIRN_OK};
+    struct findings findings = {.on_damage = on_damage, .ctx = ctx, .step = step, .code = FIRN_OK};
     uint64_t lost_at;
     FIRN_TRY(check_objects_in_order(pack, &findings, &lost_at, err));
     if (lost_at < pack->dat_size) {

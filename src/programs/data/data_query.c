@@ -466,7 +466,7 @@ const struct firn_command firn_data_query_insert = {
             "\n"
             "VALUE is true or false, digits, 2026-01-31, 2026-01-31 23:59:59.5, text as it\n"
             "is, \\x00ff for a blob, [1,2.5] for a vector. A COLUMN that contains an equals\n"
-            "sign stands in double quotes.",
+            "sign must be in double quotes.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db insert shop.firn goods name=tea price=3.20", "insert a row"},

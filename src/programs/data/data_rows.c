@@ -611,7 +611,7 @@ take_member(struct firn_data_rows *rows, struct met *key, struct met *value)
     char name[NAME_SIZE_MAX];
     int exit_code = take_name(rows, name);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = expect(rows, ':', "behind the name of a member stands a colon");
+        exit_code = expect(rows, ':', "a colon must follow the name of a member");
     }
     if (exit_code == FIRN_EXIT_OK && strcmp(name, "expires_ms") == 0) {
         return take_expiry(rows);

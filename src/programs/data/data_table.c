@@ -564,7 +564,7 @@ const struct firn_command firn_data_table_create = {
             "\n"
             "Types: bool, i8 to i64, u8 to u64, f32, f64, decimal(DIGITS, AFTER_POINT), date,\n"
             "timestamp, text, blob, uuid, vector(DIMENSIONS), and their names in SQL. A name\n"
-            "that is no plain word stands in double quotes. Literals: null, true, false,\n"
+            "that is not a plain word must be in double quotes. Literals: null, true, false,\n"
             "numbers, 'text', '2000-01-31', x'00ff'. Every table has a primary key; rows are\n"
             "in its order. The store is created if it does not exist.",
     .examples =

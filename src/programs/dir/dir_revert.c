@@ -70,7 +70,7 @@ append_regions(char *text, const firn_workspace_revert_conflict *conflict)
         unsigned long from = (unsigned long)region->ours_at + 1;
         unsigned long to = (unsigned long)region->ours_at + region->ours_count;
         if (region->ours_count == 0) {
-            (void)snprintf(part, sizeof(part), "behind %lu", from - 1);
+            (void)snprintf(part, sizeof(part), "after %lu", from - 1);
         } else if (from == to) {
             (void)snprintf(part, sizeof(part), "%lu", from);
         } else {

@@ -81,7 +81,7 @@ run(struct firn_mcp_call *call)
 
 static const struct firn_mcp_arguments_param params[] = {
     FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"message", FIRN_MCP_ARGUMENTS_TEXT, false, "What this state is, for whoever looks for it"},
+    {"message", FIRN_MCP_ARGUMENTS_TEXT, false, "What this state is, to recognise it later"},
     {"include_deps", FIRN_MCP_ARGUMENTS_BOOL, false,
      "Save directories of dependencies, such as node_modules, too"},
     {"if_changed", FIRN_MCP_ARGUMENTS_BOOL, false,

@@ -51,6 +51,20 @@ on_damage(void *ctx, const char *text)
     firn_command_report_damage(ctx, text);
 }
 
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    on_damage(ctx, notice->text);
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    (void)ctx;
+    (void)progress;
+    return firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+}
+
 struct pack_name {
     char text[FIRN_CHKP_NAME_SIZE];
 };
@@ -327,9 +341,13 @@ run_verify(struct firn_cli *cli)
         return exit_code;
     }
     firn_term_json_array("damage");
-    int code = firn_chkp_set_verify(set, on_damage, cli, &err);
+    firn_chkp_verify_options options = FIRN_CHKP_VERIFY_OPTIONS_INIT;
+    options.callbacks = (firn_callbacks){on_notice, on_progress, cli};
+    int code = firn_chkp_set_verify(set, &options, &err);
     firn_term_json_unwind();
-    show_verified(cli, set, code != FIRN_OK);
+    if (code != FIRN_CANCELLED) {
+        show_verified(cli, set, code != FIRN_OK);
+    }
     if (code == FIRN_CORRUPT) {
         char number[FIRN_TERM_TEXT_NUMBER_SIZE];
         exit_code = firn_command_report_error(cli, code, damage_hint, "damage in '%s': %s %s",

@@ -181,6 +181,23 @@ is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
     return firn_command_report_ask("keep its checkpoints here?");
 }
 
+/* Opens the workspace again where a setting, which can be read only once it is open, says to wait for less or
+ * longer than the handle does. */
+static int
+obey_wait(const struct firn_cli *cli, firn_workspace_options *options, firn_workspace **workspace,
+          firn_error *err)
+{
+    int64_t slice_ms = firn_task_patience_slice_ms(cli);
+    if (slice_ms == options->lock_timeout_ms) {
+        return FIRN_OK;
+    }
+    options->lock_timeout_ms = slice_ms;
+    firn_workspace_close(*workspace);
+    *workspace = NULL;
+    return firn_workspace_open(cli->workspace_path != NULL ? cli->workspace_path : ".", options,
+                               workspace, err);
+}
+
 static int
 open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *out_code)
 {
@@ -195,6 +212,11 @@ open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *ou
     cli->workspace = *out;
     firn_term_path_show_from(firn_workspace_subpath(*out));
     int exit_code = firn_task_settings_take(cli, *out);
+    if (exit_code == FIRN_EXIT_OK) {
+        *out_code = obey_wait(cli, &options, out, &err);
+        exit_code = *out_code == FIRN_OK ? FIRN_EXIT_OK : report_open(cli, &err);
+        cli->workspace = *out;
+    }
     bool is_asked = may_ask && exit_code == FIRN_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
     if (is_asked && is_to_be_adopted(cli, *out)) {
         exit_code = firn_task_workspace_adopt(cli, *out, NULL);

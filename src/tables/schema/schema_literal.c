@@ -416,7 +416,7 @@ read_word(firn_slice text, firn_type type, firn_value *out)
                    (firn_schema_literal_is_word(text, "nan") ||
                     firn_schema_literal_is_word(text, "infinity"))
                ? read_number(text, type, 0, out)
-               : "is no value: a text stands in single quotes";
+               : "is no value: a text must be in single quotes";
 }
 
 const char *

@@ -21,6 +21,7 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
+#include "threads/os_callback.h"
 
 enum { FORMAT = 1, KEY_SIZE = 4, HASH_SIZE = 8, HASHES_MAX = 4096 };
 
@@ -43,7 +44,7 @@ on_notice(void *ctx, const firn_notice *notice)
         told->is_lost = told->is_lost || firn_buf_append(&told->now, &hash, sizeof hash) != FIRN_OK;
     }
     if (told->outer.on_notice != NULL) {
-        told->outer.on_notice(told->outer.ctx, &passed);
+        firn_os_callback_notice(&told->outer, &passed);
     }
 }
 
@@ -52,7 +53,7 @@ on_progress(void *ctx, const firn_progress *progress)
 {
     struct firn_catalog_told *told = ctx;
     DCHECK(told->outer.on_progress != NULL);
-    return told->outer.on_progress(told->outer.ctx, progress);
+    return firn_os_callback_progress(&told->outer, progress);
 }
 
 /* Fills told->known, or leaves it empty. A failure is one of the store as a whole. */

@@ -41,6 +41,7 @@
 #include "checkout/checkout_internal.h"
 #include "codec/hex.h"
 #include "codec/xxh3.h"
+#include "threads/os_callback.h"
 #include "tree/tree.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
@@ -596,7 +597,7 @@ firn_checkout_notice(struct firn_checkout *apply, firn_notice_kind kind, firn_sl
     }
     firn_notice notice = {.kind = kind, .path = path, .text = text};
     firn_os_mutex_lock(&apply->mutex);
-    callbacks->on_notice(callbacks->ctx, &notice);
+    firn_os_callback_notice(callbacks, &notice);
     firn_os_mutex_unlock(&apply->mutex);
 }
 
@@ -610,9 +611,8 @@ tell_progress_locked(struct firn_checkout *apply, int64_t now)
     if (options->on_step != NULL) {
         options->on_step(options->step_ctx, &apply->progress);
     }
-    int rc = callbacks->on_progress != NULL
-                 ? callbacks->on_progress(callbacks->ctx, &apply->progress)
-                 : FIRN_OK;
+    int rc = callbacks->on_progress != NULL ? firn_os_callback_progress(callbacks, &apply->progress)
+                                            : FIRN_OK;
     return apply->progress.is_finishing ? FIRN_OK : rc;
 }
 

@@ -34,6 +34,7 @@
 #include "base/slice.h"
 #include "checkout/checkout_internal.h"
 #include "copy/copy_capture.h"
+#include "threads/os_callback.h"
 
 struct recovering {
     struct firn_objects *objects;
@@ -108,7 +109,7 @@ keep_beside(struct recovering *recovering, const char *name, firn_error *err)
                        kept);
         firn_notice notice = {
             .kind = FIRN_NOTICE_KEPT, .path = recovering->change->path, .text = text};
-        recovering->callbacks->on_notice(recovering->callbacks->ctx, &notice);
+        firn_os_callback_notice(recovering->callbacks, &notice);
     }
     return rc;
 }

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "difference/difference_internal.h"
+#include "threads/os_callback.h"
 
 enum { SCRATCH_FRAMES = 4 };
 
@@ -42,7 +43,7 @@ tell(const struct firn_difference_lines *lines, firn_notice_kind kind, firn_slic
 {
     if (lines->callbacks.on_notice != NULL) {
         firn_notice notice = {.kind = kind, .path = path, .text = text};
-        lines->callbacks.on_notice(lines->callbacks.ctx, &notice);
+        firn_os_callback_notice(&lines->callbacks, &notice);
     }
 }
 

@@ -31,6 +31,7 @@
 #include "place/place.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
+#include "threads/os_callback.h"
 
 /* Catalog and index are small, and each operation opens the store for itself. */
 enum { STORE_MEMORY_BYTES = 32 << 20 };
@@ -166,7 +167,7 @@ firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text)
 {
     if (callbacks->on_notice != NULL) {
         firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
-        callbacks->on_notice(callbacks->ctx, &notice);
+        firn_os_callback_notice(callbacks, &notice);
     }
 }
 

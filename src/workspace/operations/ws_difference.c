@@ -24,6 +24,7 @@
 #include "base/slice.h"
 #include "difference/difference.h"
 #include "operations/operations_internal.h"
+#include "threads/os_callback.h"
 #include "tree/tree.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
@@ -53,7 +54,7 @@ progress(struct difference *difference, firn_error *err)
     }
     difference->progress_due_ns = now + PROGRESS_INTERVAL_NS;
     firn_progress state = {.phase = "compare", .files_done = difference->files_done};
-    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    int rc = firn_os_callback_progress(callbacks, &state);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "stopped by the caller");
 }
 

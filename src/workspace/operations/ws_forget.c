@@ -31,6 +31,7 @@
 #include "difference/difference.h"
 #include "handle/ws_internal.h"
 #include "reclaim/reclaim.h"
+#include "threads/os_callback.h"
 
 /* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
 struct found {
@@ -85,7 +86,7 @@ progress(struct forgetting *forgetting, const char *phase, uint64_t done, firn_e
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    int rc = firn_os_callback_progress(callbacks, &state);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 

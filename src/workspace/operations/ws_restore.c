@@ -26,6 +26,7 @@
 #include "checkout/checkout.h"
 #include "handle/ws_internal.h"
 #include "reclaim/reclaim.h"
+#include "threads/os_callback.h"
 #include "tree/tree.h"
 
 struct firn_checkout_options
@@ -349,7 +350,7 @@ tell_as(const firn_callbacks *callbacks, firn_notice_kind kind, const char *text
 {
     if (callbacks->on_notice != NULL) {
         firn_notice notice = {.kind = kind, .text = text};
-        callbacks->on_notice(callbacks->ctx, &notice);
+        firn_os_callback_notice(callbacks, &notice);
     }
 }
 

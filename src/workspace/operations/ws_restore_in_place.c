@@ -35,6 +35,7 @@
 #include "handle/ws_internal.h"
 #include "operations/operations_internal.h"
 #include "statcache/statcache.h"
+#include "threads/os_callback.h"
 
 struct in_place {
     struct firn_ws_restoring *restoring;
@@ -355,7 +356,7 @@ on_progress(void *ctx, const firn_progress *progress)
     firn_progress told = *progress;
     told.phase = "refresh";
     told.is_finishing = true;
-    return outer->on_progress(outer->ctx, &told);
+    return firn_os_callback_progress(outer, &told);
 }
 
 static int

@@ -20,6 +20,7 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
+#include "threads/os_callback.h"
 
 struct item {
     firn_slice path; /* in the arena */
@@ -92,7 +93,7 @@ on_notice(void *ctx, const firn_notice *notice)
         remember_excluded(unsaved, notice->path);
     }
     if (unsaved->outer.on_notice != NULL) {
-        unsaved->outer.on_notice(unsaved->outer.ctx, notice);
+        firn_os_callback_notice(&unsaved->outer, notice);
     }
 }
 
@@ -101,7 +102,7 @@ on_progress(void *ctx, const firn_progress *progress)
 {
     struct firn_ws_restore_unsaved *unsaved = ctx;
     DCHECK(unsaved->outer.on_progress != NULL);
-    return unsaved->outer.on_progress(unsaved->outer.ctx, progress);
+    return firn_os_callback_progress(&unsaved->outer, progress);
 }
 
 void

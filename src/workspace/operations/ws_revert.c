@@ -27,6 +27,7 @@
 #include "handle/ws_internal.h"
 #include "operations/operations_internal.h"
 #include "reclaim/reclaim.h"
+#include "threads/os_callback.h"
 #include "tree/tree.h"
 
 enum { NAME_SIZE = 24 };
@@ -190,7 +191,7 @@ tell_left_alone(void *ctx, firn_slice path, firn_error *err)
         const firn_notice notice = {.kind = FIRN_NOTICE_EXCLUDED,
                                     .path = path,
                                     .text = "left out by a rule, so it is left as it is"};
-        callbacks->on_notice(callbacks->ctx, &notice);
+        firn_os_callback_notice(callbacks, &notice);
     }
     return FIRN_OK;
 }
@@ -205,7 +206,7 @@ tell_reserved(void *ctx, firn_slice path, const char *reason)
     if (callbacks->on_notice != NULL) {
         (void)snprintf(text, sizeof text, "never restored: it %s", reason);
         const firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
-        callbacks->on_notice(callbacks->ctx, &notice);
+        firn_os_callback_notice(callbacks, &notice);
     }
 }
 

@@ -34,6 +34,7 @@
 #include "operations/operations_internal.h"
 #include "reclaim/reclaim.h"
 #include "statcache/statcache.h"
+#include "threads/os_callback.h"
 #include "watchlink/watchlink.h"
 
 /* ---- the record ---- */
@@ -576,11 +577,11 @@ begin_sealing(struct saving *saving, firn_error *err)
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    if (callbacks->on_progress(callbacks->ctx, &progress) != FIRN_OK) {
+    if (firn_os_callback_progress(callbacks, &progress) != FIRN_OK) {
         return firn_error_set(err, FIRN_CANCELLED, "cancelled");
     }
     progress.is_finishing = true;
-    (void)callbacks->on_progress(callbacks->ctx, &progress);
+    (void)firn_os_callback_progress(callbacks, &progress);
     return FIRN_OK;
 }
 

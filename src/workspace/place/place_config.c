@@ -23,6 +23,7 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "place/place.h"
+#include "threads/os_callback.h"
 
 static const char file_name[] = FIRN_PLACE_CONFIG_FILE;
 static const char new_name[] = "config.new";
@@ -469,7 +470,8 @@ tell_unread(const struct telling *telling, const char *folder, const char *why, 
     if (firn_buf_append_format(&path, "%s/%s", folder, file_name) == FIRN_OK) {
         firn_notice notice = {
             .kind = FIRN_NOTICE_SETTINGS, .path = firn_buf_slice(&path), .text = why};
-        telling->on_notice(telling->ctx, &notice);
+        const firn_callbacks callbacks = {.on_notice = telling->on_notice, .ctx = telling->ctx};
+        firn_os_callback_notice(&callbacks, &notice);
     } else {
         rc = firn_error_no_memory(err, "the path of the settings");
     }

@@ -47,6 +47,7 @@
 #include "catalog/catalog.h"
 #include "reclaim/reclaim.h"
 #include "statcache/statcache.h"
+#include "threads/os_callback.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
@@ -74,7 +75,7 @@ firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase, uint64_t o
     }
     gc->progress_due_ns = now + PROGRESS_INTERVAL_NS;
     firn_progress state = {.phase = phase, .files_done = objects_done};
-    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    int rc = firn_os_callback_progress(callbacks, &state);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 

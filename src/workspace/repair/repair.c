@@ -37,6 +37,7 @@
 #include "place/place.h"
 #include "repair/repair.h"
 #include "rows/rows.h"
+#include "threads/os_callback.h"
 
 enum {
     STORE_MEMORY_BYTES = 32 << 20,
@@ -85,7 +86,7 @@ firn_repair_tell(struct firn_repair *repair, firn_slice path, const char *text)
     name_the_store(&repair->place, text, named);
     if (path.size > 0 || !was_told(repair, named)) {
         firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = named};
-        callbacks->on_notice(callbacks->ctx, &notice);
+        firn_os_callback_notice(callbacks, &notice);
     }
 }
 
@@ -95,7 +96,7 @@ firn_repair_progress(struct firn_repair *repair, const char *phase, uint64_t don
     const firn_callbacks *callbacks = &repair->options->callbacks;
     const firn_progress progress = {.phase = phase, .files_done = done};
     if (callbacks->on_progress == NULL ||
-        callbacks->on_progress(callbacks->ctx, &progress) == FIRN_OK) {
+        firn_os_callback_progress(callbacks, &progress) == FIRN_OK) {
         return FIRN_OK;
     }
     return firn_error_set(err, FIRN_CANCELLED, "cancelled");

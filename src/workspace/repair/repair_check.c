@@ -35,6 +35,7 @@
 #include "pack/packfile_cells.h"
 #include "place/place.h"
 #include "storefile/storefile.h"
+#include "threads/os_callback.h"
 #include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
@@ -89,7 +90,7 @@ give_notice(const struct checking *checking, const firn_notice *notice)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
     if (callbacks->on_notice != NULL) {
-        callbacks->on_notice(callbacks->ctx, notice);
+        firn_os_callback_notice(callbacks, notice);
     }
 }
 
@@ -114,7 +115,7 @@ progress(struct checking *checking, firn_error *err)
                            .files_done = checking->result->objects,
                            .bytes_done = checking->result->bytes_read +
                                          firn_packfile_scratch_verified(checking->scratch)};
-    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    int rc = firn_os_callback_progress(callbacks, &state);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
@@ -145,7 +146,7 @@ is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *f
     }
     if (callbacks->on_notice != NULL) {
         firn_notice notice = {.kind = FIRN_NOTICE_NEWER, .path = path, .text = found->text};
-        callbacks->on_notice(callbacks->ctx, &notice);
+        firn_os_callback_notice(callbacks, &notice);
     }
     return true;
 }
@@ -628,7 +629,7 @@ tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
     (void)snprintf(text, sizeof text, "checkpoint %.*s: never restored: it %s",
                    FIRN_CHECKPOINT_ID_SHORT, id, reason);
     firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
-    callbacks->on_notice(callbacks->ctx, &notice);
+    firn_os_callback_notice(callbacks, &notice);
 }
 
 static int

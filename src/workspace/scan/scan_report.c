@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "scan/scan_internal.h"
+#include "threads/os_callback.h"
 #include "tree/tree.h"
 
 enum {
@@ -61,7 +62,7 @@ tell(struct firn_scan_worker *worker, firn_notice_kind kind, const struct firn_s
     notice.is_reserved =
         kind == FIRN_NOTICE_EXCLUDED && firn_tree_reserved_name(firn_str(name)) != NULL;
     firn_os_mutex_lock(&scan->report_mutex);
-    callbacks->on_notice(callbacks->ctx, &notice);
+    firn_os_callback_notice(callbacks, &notice);
     firn_os_mutex_unlock(&scan->report_mutex);
     return FIRN_OK;
 }
@@ -272,7 +273,7 @@ firn_scan_report_progress(struct firn_scan *scan, firn_error *err)
         .bytes_done = atomic_load_explicit(&scan->bytes_done, memory_order_relaxed),
     };
     firn_os_mutex_lock(&scan->report_mutex);
-    int answer = callbacks->on_progress(callbacks->ctx, &progress);
+    int answer = firn_os_callback_progress(callbacks, &progress);
     firn_os_mutex_unlock(&scan->report_mutex);
     return answer == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }

@@ -46,6 +46,7 @@
 #include "firn/workspace.h"
 #include "handle/ws_internal.h"
 #include "os/os_socket.h"
+#include "threads/os_callback.h"
 #include "threads/os_thread.h"
 #include "tree/tree.h"
 
@@ -573,7 +574,7 @@ on_notice(void *ctx, const firn_notice *notice)
         .is_reserved = notice->is_reserved};
     if (path == NULL || kept.text == NULL ||
         firn_buf_append(&notices->kept, &kept, sizeof kept) != FIRN_OK) {
-        notices->callbacks.on_notice(notices->callbacks.ctx, notice);
+        firn_os_callback_notice(&notices->callbacks, notice);
     }
 }
 
@@ -582,7 +583,7 @@ on_progress(void *ctx, const firn_progress *progress)
 {
     const struct firn_scan_notices *notices = ctx;
     DCHECK(notices->callbacks.on_progress != NULL);
-    return notices->callbacks.on_progress(notices->callbacks.ctx, progress);
+    return firn_os_callback_progress(&notices->callbacks, progress);
 }
 
 /* From zeroes. Returns callbacks that keep what these would be told. Their context is *notices, which
@@ -612,7 +613,7 @@ notices_tell(struct firn_scan_notices *notices)
     const firn_notice *kept = (const void *)notices->kept.data;
     DCHECK(notices->kept.size == 0 || notices->callbacks.on_notice != NULL);
     for (size_t i = 0; i < notices->kept.size / sizeof *kept; i++) {
-        notices->callbacks.on_notice(notices->callbacks.ctx, &kept[i]);
+        firn_os_callback_notice(&notices->callbacks, &kept[i]);
     }
     notices_clear(notices);
 }

@@ -146,12 +146,43 @@ a_pack_is_written_and_read(void **state)
     count = 0;
     OK(firn_chkp_list(pack, count_entry, &count, &err));
     assert_int_equal(count, 2);
-    OK(firn_chkp_verify(pack, NULL, NULL, &err));
+    OK(firn_chkp_verify(pack, NULL, &err));
     firn_chkp_close(pack);
     OK(firn_chkp_rebuild_index(folder, VECTOR, NULL, &err));
     count = 0;
     OK(firn_chkp_list_packs(folder, count_name, &count, &err));
     assert_int_equal(count, 1);
+}
+
+static int
+refuse_progress(void *ctx, const firn_progress *progress)
+{
+    assert_string_equal(progress->phase, "verify");
+    ++*(size_t *)ctx;
+    return FIRN_IO;
+}
+
+static void
+verifying_can_be_cancelled(void **state)
+{
+    (void)state;
+    firn_chkp *pack;
+    firn_chkp_set *set;
+    size_t count = 0;
+    firn_chkp_verify_options options = FIRN_CHKP_VERIFY_OPTIONS_INIT;
+    options.callbacks.on_progress = refuse_progress;
+    options.callbacks.ctx = &count;
+    write_vector();
+    OK(firn_chkp_open(folder, VECTOR, NULL, &pack, &err));
+    assert_int_equal(firn_chkp_verify(pack, &options, &err), FIRN_CANCELLED);
+    assert_int_equal(count, 1);
+    firn_chkp_close(pack);
+    OK(firn_chkp_set_open(folder, NULL, 0, NULL, NULL, NULL, &set, &err));
+    assert_int_equal(firn_chkp_set_verify(set, &options, &err), FIRN_CANCELLED);
+    assert_int_equal(count, 2);
+    options.size = 0;
+    assert_int_equal(firn_chkp_set_verify(set, &options, &err), FIRN_INVALID);
+    firn_chkp_set_close(set);
 }
 
 static void
@@ -179,7 +210,7 @@ a_set_is_read(void **state)
     assert_int_equal(firn_chkp_set_read(set, &hello, SIZE_MAX, &data, &size, &err), FIRN_LIMIT);
     assert_null(data);
     assert_int_equal(firn_chkp_set_stream(set, &hello, count_data, &count, &err), FIRN_LIMIT);
-    assert_int_equal(firn_chkp_set_verify(set, NULL, NULL, &err), FIRN_LIMIT);
+    assert_int_equal(firn_chkp_set_verify(set, NULL, &err), FIRN_LIMIT);
     OK(firn_chkp_set_list(set, count_set_entry, &count, &err));
     firn_chkp_set_close(set);
 }
@@ -256,7 +287,7 @@ readers_refuse_what_cannot_be_meant(void **state)
     REFUSED(firn_chkp_read(pack, &hello, 6, &data, NULL, &err));
     REFUSED(firn_chkp_stream(pack, &hello, NULL, NULL, &err));
     REFUSED(firn_chkp_list(pack, NULL, NULL, &err));
-    REFUSED(firn_chkp_verify(NULL, NULL, NULL, &err));
+    REFUSED(firn_chkp_verify(NULL, NULL, &err));
     firn_chkp_close(pack);
     firn_chkp_close(NULL);
     assert_null(firn_chkp_name(NULL));
@@ -284,7 +315,7 @@ sets_refuse_what_cannot_be_meant(void **state)
     REFUSED(firn_chkp_set_read(set, &hello, 1, NULL, &size, &err));
     REFUSED(firn_chkp_set_stream(set, &hello, NULL, NULL, &err));
     REFUSED(firn_chkp_set_list(set, NULL, NULL, &err));
-    REFUSED(firn_chkp_set_verify(NULL, NULL, NULL, &err));
+    REFUSED(firn_chkp_set_verify(NULL, NULL, &err));
     firn_chkp_set_close(set);
     firn_chkp_set_close(NULL);
     assert_int_equal(firn_chkp_set_count(NULL), 0);
@@ -298,6 +329,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_pack_is_written_and_read),
+        TEST(verifying_can_be_cancelled),
         TEST(a_set_is_read),
         TEST(frames_can_be_given),
         TEST(writers_refuse_what_cannot_be_meant),

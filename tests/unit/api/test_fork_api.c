@@ -365,9 +365,9 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_chkp_set_locate, opened.chkp_set, &hash, &(firn_chkp_entry){0}, NULL)                   \
     X(firn_chkp_set_read, opened.chkp_set, &hash, SIZE_MAX, &value, &size)                         \
     X(firn_chkp_set_stream, opened.chkp_set, &hash, sink, NULL)                                    \
-    X(firn_chkp_set_verify, opened.chkp_set, NULL, NULL)                                           \
+    X(firn_chkp_set_verify, opened.chkp_set, NULL)                                                 \
     X(firn_chkp_stream, opened.chkp, &hash, sink, NULL)                                            \
-    X(firn_chkp_verify, opened.chkp, NULL, NULL)                                                   \
+    X(firn_chkp_verify, opened.chkp, NULL)                                                         \
     X(firn_chkp_writer_add, opened.chkp_writer, k, NULL, NULL)                                     \
     X(firn_chkp_writer_add_fd, opened.chkp_writer, fd, NULL, NULL)                                 \
     X(firn_chkp_writer_add_frame, opened.chkp_writer, &hash, k, NULL)                              \

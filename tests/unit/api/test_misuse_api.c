@@ -9,12 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "api/api_handle.h"
 #include "firn/firn.h"
+#include "support/test_temp.h"
 
 static firn_error err;
 
@@ -564,6 +567,197 @@ any_number_of_handles_may_be_open(void **state)
 
 #endif
 
+/* ---- handles in callbacks ---- */
+
+enum { WITHIN_MAX = 64 };
+
+/* What on_notice and on_progress do with handles, which may be on any thread, one at a time. */
+struct within {
+    firn_store *store;
+    firn_keyspace *keyspace;
+    firn_workspace *workspace;
+    firn_snapshot *kept;
+    unsigned progress_count;
+    unsigned notice_count;
+    unsigned use_count;
+    unsigned refused_count; /* with FIRN_MISUSE */
+    char text[sizeof(((firn_error *)0)->text)];
+};
+
+static int
+pass_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)ctx;
+    (void)checkpoint;
+    return FIRN_OK;
+}
+
+static void
+note_use(struct within *within, int rc, const firn_error *error)
+{
+    within->use_count++;
+    if (rc == FIRN_MISUSE) {
+        within->refused_count++;
+        (void)snprintf(within->text, sizeof within->text, "%s", error->text);
+    }
+}
+
+static void
+use_handles(struct within *within)
+{
+    firn_error error;
+    firn_store *opened;
+    bool exists;
+    note_use(within, firn_exists(within->keyspace, key, &exists, &error), &error);
+    note_use(within, firn_put(within->keyspace, key, key, NULL, &error), &error);
+    note_use(within, firn_store_compact(within->store, NULL, &error), &error);
+    note_use(within, firn_store_checkpoint_create(within->store, NULL, NULL, NULL, &error), &error);
+    note_use(within, firn_store_close(within->store, &error), &error);
+    if (within->workspace != NULL) {
+        note_use(within,
+                 firn_workspace_list(within->workspace, NULL, pass_checkpoint, NULL, &error),
+                 &error);
+        note_use(within, firn_workspace_save(within->workspace, NULL, NULL, &error), &error);
+        note_use(within, firn_workspace_restore(within->workspace, "1", NULL, NULL, &error),
+                 &error);
+    }
+    note_use(within, firn_store_open_memory(1 << 20, NULL, &opened, &error), &error);
+    firn_snapshot_close(within->kept); /* does nothing */
+    firn_workspace_close(within->workspace);
+}
+
+static int
+use_handles_in_progress(void *ctx, const firn_progress *progress)
+{
+    struct within *within = ctx;
+    (void)progress;
+    if (within->progress_count++ < WITHIN_MAX) {
+        use_handles(within);
+    }
+    return FIRN_OK;
+}
+
+static void
+use_handles_in_notice(void *ctx, const firn_notice *notice)
+{
+    struct within *within = ctx;
+    (void)notice;
+    within->notice_count++;
+    use_handles(within);
+}
+
+/* They were called, refused throughout, and the handles are as good as before. */
+static void
+assert_refused(struct within *within)
+{
+    bool exists;
+    assert_true(within->progress_count > 0);
+    assert_true(within->use_count > 0);
+    assert_int_equal(within->refused_count, within->use_count);
+    assert_non_null(strstr(within->text, "on_notice and on_progress must not use "));
+    OK(firn_exists(within->keyspace, key, &exists, &err));
+    assert_false(exists);
+    *within = (struct within){.store = within->store,
+                              .keyspace = within->keyspace,
+                              .kept = within->kept,
+                              .workspace = within->workspace};
+}
+
+static void
+write_file(const char *folder, const char *name, const char *text)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+remove_folder(const char *folder)
+{
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void
+callbacks_of_stores_cannot_use_handles(void **state)
+{
+    (void)state;
+    char folder[TEST_TEMP_SIZE];
+    char path[128];
+    test_temp_make(folder, sizeof folder);
+    struct within within = {.store = open_store()};
+    within.keyspace = open_keyspace(within.store);
+    OK(firn_snapshot_open(within.store, NULL, &within.kept, &err));
+    const firn_callbacks callbacks = {use_handles_in_notice, use_handles_in_progress, &within};
+    firn_store_maintenance_options maintenance = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
+    firn_store_check_options check = FIRN_STORE_CHECK_OPTIONS_INIT;
+    firn_store_export_options export = FIRN_STORE_EXPORT_OPTIONS_INIT;
+    maintenance.callbacks = check.callbacks = export.callbacks = callbacks;
+    OK(firn_put(within.keyspace, firn_str("other"), key, NULL, &err));
+    OK(firn_store_check(within.store, &check, NULL, &err));
+    assert_refused(&within);
+    (void)snprintf(path, sizeof path, "%s/exported", folder);
+    OK(firn_store_export(within.store, NULL, path, &export, &err));
+    assert_refused(&within);
+    (void)snprintf(path, sizeof path, "%s/clone", folder);
+    OK(firn_store_clone(within.store, path, &maintenance, &err));
+    assert_refused(&within);
+    firn_snapshot_close(within.kept);
+    OK(firn_store_close(within.store, &err));
+    remove_folder(folder);
+}
+
+static void
+callbacks_of_workspaces_cannot_use_handles(void **state)
+{
+    (void)state;
+    char folder[TEST_TEMP_SIZE];
+    char root[64];
+    char path[128];
+    test_temp_make(folder, sizeof folder);
+    (void)snprintf(root, sizeof root, "%s/root", folder);
+    (void)snprintf(path, sizeof path, "%s/store", folder);
+    assert_int_equal(mkdir(root, 0755), 0);
+    (void)snprintf(path, sizeof path, "%s/fifo", root);
+    assert_int_equal(mkfifo(path, 0644), 0); /* a notice */
+    (void)snprintf(path, sizeof path, "%s/store", folder);
+    write_file(root, "a", "1");
+    struct within within = {.store = open_store()};
+    within.keyspace = open_keyspace(within.store);
+    OK(firn_snapshot_open(within.store, NULL, &within.kept, &err));
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = path;
+    OK(firn_workspace_open(root, &options, &within.workspace, &err));
+    const firn_callbacks callbacks = {use_handles_in_notice, use_handles_in_progress, &within};
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_status_options status = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_gc_options gc = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_check_options check = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+    save.callbacks = status.callbacks = restore.callbacks = gc.callbacks = check.callbacks =
+        callbacks;
+    OK(firn_workspace_save(within.workspace, &save, NULL, &err));
+    assert_true(within.notice_count > 0);
+    assert_refused(&within);
+    write_file(root, "a", "22");
+    OK(firn_workspace_status(within.workspace, &status, NULL, NULL, NULL, &err));
+    assert_refused(&within);
+    OK(firn_workspace_restore(within.workspace, "1", &restore, NULL, &err));
+    assert_refused(&within);
+    OK(firn_workspace_gc(within.workspace, &gc, NULL, &err));
+    assert_refused(&within);
+    OK(firn_workspace_check(within.workspace, &check, NULL, &err));
+    assert_refused(&within);
+    firn_workspace_close(within.workspace);
+    firn_snapshot_close(within.kept);
+    OK(firn_store_close(within.store, &err));
+    remove_folder(folder);
+}
+
 int
 main(void)
 {
@@ -576,6 +770,8 @@ main(void)
         cmocka_unit_test(handles_of_two_stores_do_not_mix),
         cmocka_unit_test(work_that_closes_its_transaction_rolls_it_back),
         cmocka_unit_test(closing_nothing_is_fine),
+        cmocka_unit_test(callbacks_of_stores_cannot_use_handles),
+        cmocka_unit_test(callbacks_of_workspaces_cannot_use_handles),
 #ifdef FIRN_DEBUG
         cmocka_unit_test(closed_handles_are_known),
         cmocka_unit_test(a_handle_that_is_in_use_is_refused),

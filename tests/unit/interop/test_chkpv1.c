@@ -71,6 +71,34 @@ add(struct firn_chkpv1_writer *writer, firn_slice content, bool expect_new)
     assert_int_equal(is_new, expect_new);
 }
 
+/* Ends a check at one of its steps. */
+static int
+end_at(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    unsigned *left = ctx;
+    (void)files;
+    assert_true(bytes > 0);
+    return (*left)-- == 0 ? firn_error_set(err, FIRN_CANCELLED, "enough") : FIRN_OK;
+}
+
+/* A check can be ended at each of its steps, of which the first 50 are tried: the last ones are those of the
+ * pack's name. */
+static void
+verify_and_end(struct firn_chkpv1 *pack)
+{
+    firn_error err;
+    int rc = FIRN_CANCELLED;
+    for (unsigned i = 0; i < 50 && rc != FIRN_OK; i++) {
+        unsigned left = i;
+        const struct firn_step step = {end_at, &left};
+        rc = firn_chkpv1_verify(pack, NULL, NULL, &step, &err);
+        if (rc != FIRN_OK) {
+            expect_rc(rc, FIRN_CANCELLED, &err);
+            assert_string_equal(err.text, "enough");
+        }
+    }
+}
+
 /* Finishes and destroys; the pack must then verify and nothing temporary be left. */
 static void
 finish(struct firn_chkpv1_writer *writer, char name[FIRN_CHKP_NAME_SIZE])
@@ -80,7 +108,8 @@ finish(struct firn_chkpv1_writer *writer, char name[FIRN_CHKP_NAME_SIZE])
     firn_chkpv1_writer_destroy(writer);
     assert_int_equal(chkp_fixture_count(fixture.dir, ".firn"), 0);
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    verify_and_end(pack);
     firn_chkpv1_close(pack);
 }
 
@@ -135,7 +164,7 @@ the_vector_is_read(void **state)
     assert_int_equal(bytes.size, 2 * sizeof entry);
     memcpy(&entry, bytes.data + sizeof entry, sizeof entry);
     assert_memory_equal(&entry.hash, &empty, sizeof empty);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_close(pack);
     firn_buf_deinit(&bytes);
 }
@@ -343,7 +372,7 @@ a_frame_that_holds_something_else_is_refused(void **state)
     expect_rc(firn_chkpv1_read(pack, &empty, SIZE_MAX, &data, &size, &err), FIRN_CORRUPT, &err);
     assert_null(data);
     assert_non_null(strstr(err.text, "offset 67"));
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
     firn_chkpv1_close(pack);
     firn_buf_deinit(&dat);
 }
@@ -554,7 +583,7 @@ a_missing_index_is_rebuilt_without_writing(void **state)
         chkp_fixture_object(7, i, &content, &hash);
         chkp_fixture_expect(pack, &hash, firn_buf_slice(&content));
     }
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_close(pack);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 1);
 
@@ -623,7 +652,7 @@ limits_on_an_object_are_kept(void **state)
     assert_int_equal(size, 0);
     expect_rc(firn_chkpv1_stream(pack, &hash, NULL, NULL, &err), FIRN_LIMIT, &err);
     /* It is no damage, but it was not verified either. */
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_LIMIT, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_LIMIT, &err);
     firn_chkpv1_close(pack);
 
     pack = chkp_fixture_open_pack(fixture.dir, name);

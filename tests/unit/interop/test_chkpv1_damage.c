@@ -117,7 +117,7 @@ expect_verify_finds_it(struct firn_chkpv1 *pack)
 {
     firn_error err;
     size_t count = 0;
-    expect_rc(firn_chkpv1_verify(pack, count_damage, &count, &err), FIRN_CORRUPT, &err);
+    expect_rc(firn_chkpv1_verify(pack, count_damage, &count, NULL, &err), FIRN_CORRUPT, &err);
     expect_named(&err);
     assert_true(count > 0);
 }
@@ -191,12 +191,12 @@ every_bit_of_the_idx_matters(void **state)
     struct firn_chkpv1 *pack;
     expect_rc(firn_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_OK, &err);
     assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_close(pack);
     expect_rc(firn_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
               &err);
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_close(pack);
 }
 
@@ -437,7 +437,7 @@ each_damaged_object_is_named(void **state)
     dat.data[entry_offset(4) + 50] ^= 0x01;
     put_dat(firn_buf_slice(&dat));
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, tell, &told, &err), FIRN_CORRUPT, &err);
+    expect_rc(firn_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 3); /* two objects and the name */
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(was_told_of(&told, &hashes[i]), i == 1 || i == 4);
@@ -457,7 +457,7 @@ verify_goes_on_behind_a_size_that_leads_nowhere(void **state)
     dat.data[dat.size - 1] ^= 0x20;
     put_dat(firn_buf_slice(&dat));
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, tell, &told, &err), FIRN_CORRUPT, &err);
+    expect_rc(firn_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     /* The walk ends at entry 1; behind it, by the index, entry 1 itself and the last one. */
     assert_int_equal(told.count, 4);
     for (size_t i = 0; i < COUNT; i++) {
@@ -478,7 +478,7 @@ a_renamed_pack_is_found_by_verify(void **state)
     put_idx(firn_buf_slice(&idx));
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, "has the name"));
     firn_chkpv1_close(pack);
 }
@@ -526,7 +526,7 @@ an_object_stored_twice_is_no_damage(void **state)
         }
         struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
         assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-        expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_OK, &err);
+        expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
         firn_chkpv1_close(pack);
     }
     firn_buf_deinit(&twice);

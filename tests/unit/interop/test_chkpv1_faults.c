@@ -132,7 +132,7 @@ read_pack(struct firn_os_dir *dir, const char *name, const firn_chkp_options *op
     assert_false(is_there);
     FIRN_TRY(firn_chkpv1_list(pack, count_entry, &count, err));
     assert_int_equal(count, OBJECTS);
-    FIRN_TRY(firn_chkpv1_verify(pack, NULL, NULL, err));
+    FIRN_TRY(firn_chkpv1_verify(pack, NULL, NULL, NULL, err));
 out:
     firn_free(data);
     firn_chkpv1_close(pack);
@@ -158,7 +158,7 @@ read_set(struct firn_os_dir *dir, firn_error *err)
     assert_false(is_there);
     FIRN_TRY(firn_chkpv1_set_list(set, count_set_entry, &count, err));
     assert_int_equal(count, OBJECTS);
-    FIRN_TRY(firn_chkpv1_set_verify(set, NULL, NULL, err));
+    FIRN_TRY(firn_chkpv1_set_verify(set, NULL, NULL, NULL, err));
 out:
     firn_free(data);
     firn_chkpv1_set_close(set);
@@ -197,7 +197,7 @@ expect_whole_packs(struct firn_os_dir *dir)
     assert_in_range(dats, 0, 1);
     /* Never an .idx without its .dat. */
     assert_in_range(chkp_fixture_count(dir, "pack-"), dats, 2 * dats);
-    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_set_close(set);
 }
 

@@ -82,7 +82,7 @@ an_object_of_256_mib_streams_through_a_few(void **state)
     pack = chkp_fixture_open_pack(fixture.dir, name);
     expect_rc(firn_chkpv1_stream(pack, &hash, add_up, &received, &err), FIRN_OK, &err);
     assert_int_equal(received, object_size);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_close(pack);
     chkp_fixture_close(&fixture);
     size_t peak_of_reading = test_peak_take();

@@ -200,7 +200,7 @@ an_empty_folder_is_an_empty_set(void **state)
     struct firn_chkpv1_set *set = open_all(NULL);
     assert_int_equal(firn_chkpv1_set_count(set), 0);
     expect_rc(read_text(set, "one", &err), FIRN_NOT_FOUND, &err);
-    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_set_close(set);
 }
 
@@ -227,7 +227,7 @@ a_pack_that_cannot_be_opened_does_not_take_the_others_along(void **state)
     firn_hash four = hash_of("four");
     expect_rc(firn_chkpv1_set_contains(set, &four, &is_there, &err), FIRN_CORRUPT, &err);
     told.count = 0;
-    expect_rc(firn_chkpv1_set_verify(set, tell, &told, &err), FIRN_CORRUPT, &err);
+    expect_rc(firn_chkpv1_set_verify(set, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 1);
     firn_chkpv1_set_close(set);
 
@@ -365,7 +365,7 @@ a_list_goes_over_all_packs(void **state)
     listed = (struct listed){0, 4};
     expect_rc(firn_chkpv1_set_list(set, count_listed, &listed, &err), FIRN_CANCELLED, &err);
     assert_int_equal(listed.count, 4);
-    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
     firn_chkpv1_set_close(set);
 
     damage(chkp_fixture_idx(low), 33);
@@ -374,7 +374,7 @@ a_list_goes_over_all_packs(void **state)
     expect_rc(firn_chkpv1_set_list(set, count_listed, &listed, &err), FIRN_CORRUPT, &err);
     assert_in_range(listed.count, 2, 3);
     struct told told = {{0}, 0};
-    expect_rc(firn_chkpv1_set_verify(set, tell, &told, &err), FIRN_CORRUPT, &err);
+    expect_rc(firn_chkpv1_set_verify(set, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 1);
     firn_chkpv1_set_close(set);
     firn_buf_deinit(&told.text);
@@ -421,7 +421,7 @@ many_packs_take_a_bounded_number_of_descriptors(void **state)
         assert_in_range(open_descriptors() - before, 0, 2 * FIRN_CHKP_SET_OPEN_MAX + 1);
     }
     expect_rc(read_text(set, "absent", &err), FIRN_NOT_FOUND, &err);
-    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
 
     /* A pack beyond the resident ones that is damaged after its index was found good is looked
      * at again. */

@@ -607,7 +607,7 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     TEST_OK(firn_mend_look(dir, &found, &err), &err);
     assert_int_equal(found.missing, 1);
     TEST_OK(firn_lsm_capture(dir, twin_kinds, &segments, &number, &number, captured, &err), &err);
-    assert_string_equal(captured, ""); /* a copy does without it */
+    assert_string_equal(captured + strlen("runs/"), name); /* a copy does without it, and says so */
     firn_buf_deinit(&segments);
     struct firn_lsm *lsm;
     struct firn_lsm_options reading = fixture.options;
@@ -640,6 +640,51 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     firn_buf_deinit(&gathered.history);
     firn_os_dir_close(empty);
     firn_os_dir_close(dir);
+}
+
+/* Names two graphs. */
+struct two_graphs {
+    char names[2][FIRN_RUN_FILE_NAME_SIZE];
+    unsigned count;
+};
+
+static int
+keep_two_graphs(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct two_graphs *graphs = ctx;
+    char name[FIRN_RUN_FILE_NAME_SIZE] = "";
+    int rc = keep_graph(name, entry);
+    if (name[0] != '\0' && graphs->count < 2) {
+        (void)snprintf(graphs->names[graphs->count++], sizeof graphs->names[0], "%s", name);
+    }
+    return rc;
+}
+
+static void
+an_attachment_of_another_run_is_noticed(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct told told = {0};
+    struct two_graphs graphs = {.count = 0};
+    struct firn_os_dir *runs;
+    struct firn_buf bytes = {0};
+    fill(3);
+    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    TEST_OK(firn_os_dir_list(runs, keep_two_graphs, &graphs, &err), &err);
+    assert_int_equal(graphs.count, 2);
+    fixture_abandon(&fixture);
+    /* Sound, of its size, and under its name: but what it says is of other entries. */
+    test_file_read(runs, graphs.names[0], &bytes);
+    test_file_write(runs, graphs.names[1], bytes.data, bytes.size);
+    firn_buf_deinit(&bytes);
+    firn_os_dir_close(runs);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    assert_int_equal(firn_lsm_check(fixture.lsm, note_damage, &told, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(told.count, 1);
+    assert_non_null(strstr(told.last, "is not the attachment that MANIFEST names"));
+    assert_non_null(strstr(told.last, graphs.names[1]));
+    fixture_compare_all(&fixture);
 }
 
 static void
@@ -822,6 +867,8 @@ main(void)
                                         teardown_attaching),
         cmocka_unit_test_setup_teardown(a_missing_attachment_is_damage_and_a_repair_does_without,
                                         setup_attaching, teardown_attaching),
+        cmocka_unit_test_setup_teardown(an_attachment_of_another_run_is_noticed, setup_attaching,
+                                        teardown_attaching),
         cmocka_unit_test_setup_teardown(what_stays_usable_without_an_attachment, setup_attaching,
                                         teardown_attaching),
     };

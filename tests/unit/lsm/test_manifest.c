@@ -179,8 +179,9 @@ golden_records_are_read_and_written(void **state)
     assert_same_edit(&with_kinds, &decoded);
     assert_int_equal(decoded.log_end.segment, 0);
     /* A run with attachments. */
-    const struct firn_run_attachment attachments[] = {{.number = 2, .kind = 3, .file_bytes = 4096},
-                                                      {.number = 3, .kind = 9, .file_bytes = 300}};
+    const struct firn_run_attachment attachments[] = {
+        {.number = 2, .kind = 3, .file_bytes = 4096, .identity = 5},
+        {.number = 3, .kind = 9, .file_bytes = 300}};
     struct firn_manifest_edit with_attachments = with_end;
     added[0].attachments = attachments;
     added[0].attachment_count = 1;
@@ -195,6 +196,7 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[0].added[0].kind, 1);
     assert_int_equal(decoded.trees[0].added[0].attachment_count, 1);
     assert_int_equal(decoded.trees[0].added[1].attachment_count, 2);
+    assert_int_equal(decoded.trees[0].added[1].attachments[0].identity, 5);
     assert_int_equal(decoded.trees[0].added[1].attachments[1].number, 3);
     assert_int_equal(decoded.trees[0].added[1].attachments[1].kind, 9);
     assert_int_equal(decoded.trees[0].added[1].attachments[1].file_bytes, 300);

@@ -59,6 +59,7 @@ graph_open(const struct firn_run_env *env, const char *name, struct firn_run **o
         return rc;
     }
     graph->summary.file_bytes = firn_block_reader_size_bytes(graph->reader);
+    graph->summary.identity = firn_load_le64(firn_block_reader_id(graph->reader)->bytes);
     *out = &graph->base;
     return FIRN_OK;
 }
@@ -138,6 +139,7 @@ write_graph(const struct twin_builder *builder, char name[FIRN_RUN_FILE_NAME_SIZ
     FIRN_TRY(firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_bytes(bytes, sizeof bytes),
                                    sizeof bytes, &ref, err));
     FIRN_TRY(firn_block_writer_add_section(writer, 1, &ref, err));
+    out->identity = firn_load_le64(firn_block_writer_id(writer)->bytes);
     rc = firn_block_writer_finish_later(writer, builder->publisher, &out->file_bytes, err);
 out:
     firn_block_writer_destroy(writer);

@@ -401,21 +401,18 @@ every_entry_of_a_commit_is_salvaged(void **state)
 
 /* ---- the list of keyspaces ---- */
 
-/* Opens a store whose list of keyspaces has, in a run, a name of so many bytes. */
+/* Opens a store whose list of keyspaces has that name in a run. */
 static int
-open_with_name(size_t size, firn_error *err_out)
+open_with_name(firn_slice name, firn_error *err_out)
 {
     struct db_support support;
     struct firn_db_batch batch = {0};
-    char name[FIRN_KEYSPACE_NAME_SIZE_MAX + 2];
     const uint8_t number = 1;
     firn_error err;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_tree *list = firn_db_image(db)->list;
-    memset(name, 'n', sizeof name);
-    const struct firn_storefile_op op = {FIRN_DB_KEYSPACE_LIST, FIRN_ENTRY_PUT,
-                                         firn_bytes((const uint8_t *)name, size),
+    const struct firn_storefile_op op = {FIRN_DB_KEYSPACE_LIST, FIRN_ENTRY_PUT, name,
                                          firn_bytes(&number, 1)};
     DB_OK(firn_db_batch_append(&batch, db, list, &op, &err));
     DB_OK(firn_db_write(db, &batch, FIRN_DURABILITY_DEFAULT, &err));
@@ -431,12 +428,19 @@ open_with_name(size_t size, firn_error *err_out)
 }
 
 static void
-names_of_keyspaces_that_are_too_long_are_damage(void **state)
+impossible_names_of_keyspaces_are_damage(void **state)
 {
     (void)state;
     firn_error err;
-    DB_OK(open_with_name(FIRN_KEYSPACE_NAME_SIZE_MAX, &err));
-    DB_FAILS(open_with_name(FIRN_KEYSPACE_NAME_SIZE_MAX + 1, &err), FIRN_CORRUPT, "impossible");
+    uint8_t name[FIRN_KEYSPACE_NAME_SIZE_MAX + 1];
+    memset(name, 'n', sizeof name);
+    DB_OK(open_with_name(firn_bytes(name, sizeof name - 1), &err));
+    DB_FAILS(open_with_name(firn_bytes(name, sizeof name), &err), FIRN_CORRUPT, "impossible");
+    name[1] = '\0'; /* "n" it is not, though it would be printed as that */
+    DB_FAILS(open_with_name(firn_bytes(name, 3), &err), FIRN_CORRUPT, "impossible");
+    DB_FAILS(open_with_name(firn_bytes(name, 2), &err), FIRN_CORRUPT, "impossible");
+    name[1] = 0xff;
+    DB_FAILS(open_with_name(firn_bytes(name, 3), &err), FIRN_CORRUPT, "impossible");
 }
 
 int
@@ -451,7 +455,7 @@ main(void)
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(check_finds_what_was_damaged_beneath_an_open_store),
         cmocka_unit_test(every_entry_of_a_commit_is_salvaged),
-        cmocka_unit_test(names_of_keyspaces_that_are_too_long_are_damage),
+        cmocka_unit_test(impossible_names_of_keyspaces_are_damage),
     };
     return cmocka_run_group_tests_name("db_damage", tests, NULL, NULL);
 }

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+# What keeps libfirn small. Optimized builds by gcc alone: debug and sanitizer builds are as the compiler makes them.
+#
+# 1. Code that no call per key, row, file or block goes through is optimized for size (-Os): what opens, checks, repairs,
+#    copies, plans, or speaks to other formats. What is not listed is optimized for speed (-O2, as the kind of build says), so a
+#    new file or room is fast until somebody puts it here. Measure before: the table of docs/benchmarks.md, or valgrind's
+#    instruction counts of bench/kv and of a save, a restore and a status, none of which this list changes by 2 %. With
+#    FIRN_LTO the choice stays with each function when the whole of libfirn.so is optimized at its linking. (gcc's warning of
+#    variables that may be uninitialized is of little worth under -Os, where less is inlined: it names results of calls that
+#    set them. Clang's analyzer and its memory checks see these files as all others.)
+# 2. There are no tables for unwinding stacks (a tenth of the library). Nothing here needs them: firn is C without cleanup
+#    attributes, neither cancels nor ends threads, and debuggers and profilers read .debug_frame instead. Exceptions can
+#    therefore not pass through firn: a callback must return (include/firn/notice.h), and firn.hpp catches what functions of
+#    its caller throw before they would reach firn, and throws it on after the call.
+
+set(FIRN_SMALL OFF)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT FIRN_SANITIZE)
+  set(FIRN_SMALL ON)
+  add_compile_options($<$<COMPILE_LANGUAGE:C>:-fno-asynchronous-unwind-tables>
+                      $<$<COMPILE_LANGUAGE:C>:-fno-unwind-tables>)
+  add_link_options(-fno-asynchronous-unwind-tables -fno-unwind-tables) # what FIRN_LTO compiles, it compiles now
+endif()
+
+# Rooms of which each file is cold.
+set(FIRN_COLD_ROOMS
+    copy
+    rescue
+    mend
+    catalog
+    place
+    handle
+    operations
+    repair
+    checkout
+    watch
+    watchlink
+    tempfile
+    chkp
+    alxs)
+
+# The cold files of the other rooms.
+set(FIRN_COLD_FILES
+    # foundation
+    base/range_set.c
+    hosted/os_ram.c
+    hosted/os_ram_tree.c
+    hosted/os_within.c
+    os/os_socket.c
+    os/os_user_path.c
+    oswatch/os_watch.c
+    reference/reference.c
+    # engine
+    block/block_publisher.c
+    block/block_salvage.c
+    block/run_check.c
+    block/run_origin.c
+    block/run_text.c
+    column/column_check.c
+    column/column_layout.c
+    compaction/bulk_load.c
+    compaction/compaction.c
+    compaction/compaction_adopt.c
+    compaction/compaction_garbage.c
+    compaction/compaction_pick.c
+    compaction/compaction_work.c
+    history/history_format.c
+    log/log_rotate.c
+    log/log_segment.c
+    lsm/lsm.c
+    lsm/lsm_capture.c
+    lsm/lsm_check.c
+    lsm/lsm_clone.c
+    lsm/lsm_collect.c
+    lsm/lsm_diff.c
+    lsm/lsm_install.c
+    lsm/lsm_origin.c
+    row/row_check.c
+    store/db.c
+    store/db_bulk.c
+    store/db_check.c
+    store/db_checkpoint.c
+    store/db_create.c
+    store/db_diff.c
+    store/db_holder.c
+    store/db_jobs.c
+    store/db_keyspace.c
+    store/db_layout.c
+    store/db_maintain.c
+    store/db_path.c
+    store/db_pin.c
+    store/db_reader.c
+    store/db_space.c
+    store/db_stats.c
+    storefile/archive.c
+    storefile/archive_format.c
+    storefile/archive_writer.c
+    storefile/keyspace_entry.c
+    txn/db_txn_run.c
+    version/manifest.c
+    version/run_history.c
+    # tables
+    schema/schema.c
+    schema/schema_change.c
+    schema/schema_def.c
+    schema/schema_index.c
+    schema/schema_layout.c
+    schema/schema_literal.c
+    schema/schema_record.c
+    schema/schema_text.c
+    schema/table_def.c
+    exchange/csv_infer.c
+    # workspace
+    difference/difference_forget.c
+    difference/difference_merge.c
+    difference/difference_merge_entry.c
+    difference/difference_merge_links.c
+    difference/difference_renames.c
+    objects/objects_index.c
+    objects/objects_leftovers.c
+    objects/objects_retire.c
+    objects/objects_spread.c
+    pack/packfile_salvage.c
+    pack/packfile_verify.c
+    reclaim/reclaim.c
+    reclaim/reclaim_auto.c
+    reclaim/reclaim_delete.c
+    reclaim/reclaim_expire.c
+    reclaim/reclaim_mark.c
+    reclaim/reclaim_move.c
+    reclaim/reclaim_plan.c
+    rules/ignore_rules.c
+    scan/scan_carry.c
+    scan/scan_links.c
+    scan/scan_report.c
+    scan/scan_store.c
+    scan/scan_xattrs.c
+    statcache/statcache_print.c
+    statcache/statcache_sweep.c
+    # api
+    api/alxs_api.c
+    api/bulk_api.c
+    api/checkpoint_api.c
+    api/chkp_api.c
+    api/names_api.c
+    api/pack_api.c
+    api/workspace_api.c)
+
+# firn_shrink_cold(ROOM SOURCES...): optimizes the cold ones of a room's sources for size.
+function(firn_shrink_cold room)
+  foreach(source IN LISTS ARGN)
+    if(source MATCHES "\\.c$" AND (room IN_LIST FIRN_COLD_ROOMS OR "${room}/${source}" IN_LIST FIRN_COLD_FILES))
+      set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room} ${room}/${source})
+      if(FIRN_SMALL)
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-Os;-Wno-maybe-uninitialized")
+      endif()
+    endif()
+  endforeach()
+endfunction()
+
+# firn_check_cold(): every name of the lists is that of a room or a file.
+function(firn_check_cold)
+  get_property(found GLOBAL PROPERTY FIRN_COLD_FOUND)
+  foreach(name IN LISTS FIRN_COLD_ROOMS FIRN_COLD_FILES)
+    if(NOT name IN_LIST found)
+      message(FATAL_ERROR "cmake/FirnSize.cmake names ${name}, which is no room or file of libfirn")
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * threads/os_callback.c: a count a thread, around each call of a callback.
+ *
+ * The count is read by every public function that takes a handle, so it has the fast model of
+ * thread-local variables: one load at a fixed distance from the thread's pointer.
+ */
+#include "threads/os_callback.h"
+
+#include <stddef.h>
+
+#include "base/check.h"
+#include "threads/os_lock_check.h"
+
+_Thread_local unsigned firn_os_callback_depth __attribute__((tls_model("initial-exec")));
+
+void
+firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice)
+{
+    DCHECK(notice != NULL);
+    if (callbacks->on_notice == NULL) {
+        return;
+    }
+    unsigned begun = firn_os_lock_check_begin_job();
+    firn_os_callback_depth++;
+    callbacks->on_notice(callbacks->ctx, notice);
+    firn_os_callback_depth--;
+    firn_os_lock_check_end_job(begun);
+}
+
+int
+firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress)
+{
+    DCHECK(progress != NULL && progress->phase != NULL);
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    unsigned begun = firn_os_lock_check_begin_job();
+    firn_os_callback_depth++;
+    int rc = callbacks->on_progress(callbacks->ctx, progress);
+    firn_os_callback_depth--;
+    firn_os_lock_check_end_job(begun);
+    return rc;
+}
+
+int
+firn_os_callback_refuse(const char *what, firn_error *err)
+{
+    DCHECK(firn_os_callback_is_running());
+    return firn_error_set(
+        err, FIRN_MISUSE,
+        "on_notice and on_progress must not use %s: the call that they report on is "
+        "still running",
+        what);
+}

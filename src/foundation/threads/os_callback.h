@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * threads/os_callback.h: calls of on_notice and on_progress (firn/notice.h), and whether this thread is
+ * inside of one. Every such call of the library is made here.
+ *
+ * The call may hold mutexes of the operation. They do not count against the order of those that the
+ * callback takes, as if it were a job of its own; public functions refuse their handles to it
+ * (firn_os_callback_refuse), so that it can wait for none of them.
+ */
+#ifndef FIRN_THREADS_OS_CALLBACK_H
+#define FIRN_THREADS_OS_CALLBACK_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "firn/notice.h"
+
+/* Calls callbacks->on_notice, if there is one. */
+void firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice);
+/* Calls callbacks->on_progress, if there is one, and returns what it returns, else FIRN_OK. */
+int firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress);
+/* How many such calls this thread is inside of. Each thread has its own count. */
+extern _Thread_local unsigned firn_os_callback_depth __attribute__((tls_model("initial-exec")));
+
+static inline bool
+firn_os_callback_is_running(void)
+{
+    return firn_os_callback_depth > 0;
+}
+
+/* Sets and returns FIRN_MISUSE: a callback must not use `what` ("the store"). */
+int firn_os_callback_refuse(const char *what, firn_error *err);
+
+#endif
