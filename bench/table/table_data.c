@@ -71,7 +71,7 @@ map_file(const char *directory, const char *name, const char *suffix, uint64_t *
     if (*out_size == 0) {
         table_die("%s is empty", path);
     }
-    void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED) {
         table_die("could not map %s: %s", path, strerror(errno));
     }
