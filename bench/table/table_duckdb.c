@@ -43,7 +43,7 @@ find_functions(void)
     if (library == NULL) {
         table_die("cannot open %s: %s", module, dlerror());
     }
-#define DUCKDB_FIND(name, result, parameters)                         \
+#define DUCKDB_FIND(name, type)                                       \
     {                                                                 \
         void *found = dlsym(library, "duckdb_" #name);                \
         if (found == NULL) {                                          \
