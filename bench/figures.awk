@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench/figures.awk: what the tables of all benchmarks share; bench/report reads it before save.awk or kv/tables.awk, with the
+# bench/figures.awk: what the tables of all benchmarks share; bench/report reads it before save.awk, kv/tables.awk or table/tables.awk, with the
 # file of the machine's facts and the file of results. A line of results is
 #   row engine run wall user sys rss_kib value
 # between tabs, "-" where there is none. They are kept by row, engine and field (wall, cpu, rss, value).

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * table_firn_scan.c: the queries as scans. Each is opened, its texts parsed, and closed within the time that is
+ * measured: a scan is not prepared.
+ */
+#include <firn/scan.h>
+
+#include "table_firn.h"
+
+struct text {
+    const char *select, *where, *group_by, *order_by;
+    uint64_t limit;
+};
+
+static const struct text texts[TABLE_QUERIES] = {
+    [TABLE_SUM_QUANTITY] = {.select = "sum(l_quantity)"},
+    [TABLE_SUM_PRICE] = {.select = "sum(l_extendedprice)"},
+    [TABLE_Q6] = {.select = "sum(l_extendedprice * l_discount)",
+                  .where = "l_shipdate >= '1994-01-01' and l_shipdate < '1995-01-01' and "
+                           "l_discount between 0.05 and 0.07 and l_quantity < 24"},
+    [TABLE_Q1] = {.select = "l_returnflag, l_linestatus, sum(l_quantity), sum(l_extendedprice), "
+                            "sum(l_extendedprice * (1 - l_discount)), "
+                            "sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)), "
+                            "avg(l_quantity), avg(l_extendedprice), avg(l_discount), count(*)",
+                  .where = "l_shipdate <= '1998-09-02'",
+                  .group_by = "l_returnflag, l_linestatus",
+                  .order_by = "l_returnflag, l_linestatus"},
+    [TABLE_COUNT_INT] = {.select = "count(*)", .where = "status = 404"},
+    [TABLE_COUNT_TEXTS] = {.select = "count(*)", .where = "kind = 'purchase' and country = 'DE'"},
+    [TABLE_GROUP] = {.select = "kind, count(*), sum(amount)",
+                     .group_by = "kind",
+                     .order_by = "kind"},
+    [TABLE_TOP] = {.select = "user_id, count(*)",
+                   .group_by = "user_id",
+                   .order_by = "2 desc, 1",
+                   .limit = 10},
+    [TABLE_RANGE] = {.select = "count(*), sum(amount)"}};
+
+static void
+answer_value(struct table_answer *answer, const firn_scan_column *column, firn_value value)
+{
+    switch (value.type) {
+    case FIRN_TYPE_TEXT:
+        table_answer_text(
+            answer, (struct table_text){(const char *)value.as.bytes.data, value.as.bytes.size});
+        break;
+    case FIRN_TYPE_F64:
+        table_answer_average(answer, value.as.f64);
+        break;
+    case FIRN_TYPE_DECIMAL:
+        table_answer_decimal(answer, value.as.i64, column->scale);
+        break;
+    case FIRN_TYPE_I64:
+        table_answer_number(answer, value.as.i64);
+        break;
+    case FIRN_TYPE_U64:
+        table_answer_decimal(answer, value.as.u64, 0);
+        break;
+    default:
+        table_die("the answer has a value of type %d", (int)value.type);
+    }
+}
+
+void
+table_firn_query(struct table_store *store, enum table_query query, const int64_t bounds[2],
+                 struct table_answer *answer)
+{
+    const struct text *text = &texts[query];
+    const firn_scan_batch *batch;
+    firn_error err = {0};
+    firn_scan *scan;
+    firn_value lower = firn_i64(bounds[0]);
+    firn_value upper = firn_i64(bounds[1]);
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    options.select = text->select;
+    options.where = text->where;
+    options.group_by = text->group_by;
+    options.order_by = text->order_by;
+    options.limit = text->limit;
+    options.threads = store->setup->threads;
+    options.memory_bytes = store->setup->memory_bytes / 4;
+    if (query == TABLE_RANGE) {
+        options.lower = (firn_table_bound){.values = &lower, .count = 1};
+        options.upper = (firn_table_bound){.values = &upper, .count = 1};
+    }
+    table_firn_check(firn_scan_open(store->table, &options, &scan, &err), &err);
+    for (;;) {
+        table_firn_check(firn_scan_next(scan, &batch, &err), &err);
+        if (batch == NULL) {
+            break;
+        }
+        for (size_t row = 0; row < firn_scan_batch_rows(batch); row++) {
+            for (size_t i = 0; i < firn_scan_column_count(scan); i++) {
+                firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
+                firn_scan_column_at(scan, i, &column);
+                answer_value(answer, &column, firn_scan_value(batch, i, row));
+            }
+            table_answer_end_row(answer);
+        }
+    }
+    firn_scan_close(scan);
+}
