@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Groups at their edges: sums that do not fit, facts about many rows, calls that the caller leaves out, no rows,
- * hostile keys, limits of memory.
+ * Groups at their edges: sums that do not fit, facts about many rows, calls that the caller
+ * leaves out, no rows, hostile keys, limits of memory.
  */
 #include "unit/aggregate/aggregate_fixture.h"
 
