@@ -2,14 +2,15 @@
  *
  * aggregate/aggregate.c: rows into groups: the whole of it.
  *
- * A batch goes through in three steps: which rows count; which groups they belong to (aggregate_keys.c,
- * aggregate_table.c), as an array of pointers to records; and for each call, one loop over rows and records
- * (aggregate_state.c). When memory comes to an end in the middle of the second step, the rows so far go on to the
- * third, the table is spilled (aggregate_spill.c), and the rest of the batch begins anew.
+ * A batch goes through in three steps: which rows count; which groups they belong to
+ * (aggregate_keys.c, aggregate_table.c), as an array of pointers to records; and for each call,
+ * one loop over rows and records (aggregate_state.c). When memory comes to an end in the middle
+ * of the second step, the rows so far go on to the third, the table is spilled
+ * (aggregate_spill.c), and the rest of the batch begins anew.
  *
- * COUNT_DISTINCT counts groups: each such call has an aggregate of its own whose keys are those of the groups and the
- * argument. In the end its groups are rows that the call counts. So it spills, merges and compares as groups
- * do, and its memory is an equal share of all.
+ * COUNT_DISTINCT counts groups: each such call has an aggregate of its own whose keys are those
+ * of the groups and the argument. In the end its groups are rows that the call counts. So it
+ * spills, merges and compares as groups do, and its memory is an equal share of all.
  *
  * (I1) Without keys the table has one record from the beginning, and is never spilled.
  * (I2) code_groups has records of the table as it is: whatever clears the table clears it.

@@ -2,20 +2,24 @@
  *
  * aggregate/aggregate.h: rows into groups, and functions of the values of each group.
  *
- * Rows come in batches of columns: struct firn_chunk_values with up to FIRN_CHUNK_BLOCK values, and a mask of
- * the rows that count (NULL: all). Groups go out in the same form, in no particular order.
+ * Rows come in batches of columns: struct firn_chunk_values with up to FIRN_CHUNK_BLOCK values,
+ * and a mask of the rows that count (NULL: all). Groups go out in the same form, in no
+ * particular order.
  *
- * - Keys: null is a group of its own, -0 is in the group of 0, and every NaN is in one group. They go out as
- *   0 and as one NaN. Without keys there is one group, also of no rows.
- * - Nulls of arguments are skipped. SUM, MIN, MAX and AVG of no values are null; the counts never are.
- * - Integers and decimals are added exactly, in 128 bits; a SUM that does not fit its type is FIRN_LIMIT,
- *   when it goes out. Floating-point numbers are added as doubles: with keys one after the other, as the rows of
- *   a group come; without, the batches as the blocks of docs/formats/chunk.md. Merging adds the sums.
- * - MIN and MAX compare as keys do: a NaN is larger than all other numbers, -0 equals 0 (which of the two goes
- *   out is not said).
+ * - Keys: null is a group of its own, -0 is in the group of 0, and every NaN is in one group.
+ *   They go out as 0 and as one NaN. Without keys there is one group, also of no rows.
+ * - Nulls of arguments are skipped. SUM, MIN, MAX and AVG of no values are null; the counts
+ *   never are.
+ * - Integers and decimals are added exactly, in 128 bits; a SUM that does not fit its type is
+ *   FIRN_LIMIT, when it goes out. Floating-point numbers are added as doubles: with keys one
+ *   after the other, as the rows of a group come; without, the batches as the blocks of
+ *   docs/formats/chunk.md. Merging adds the sums.
+ * - MIN and MAX compare as keys do: a NaN is larger than all other numbers, -0 equals 0 (which
+ *   of the two goes out is not said).
  *
- * Memory: memory_bytes, which COUNT_DISTINCT calls share, and some 500 KiB for buffers and codes of chunks. What does not fit goes to temporary files, and comes
- * back part by part when the groups go out.
+ * Memory: memory_bytes, which COUNT_DISTINCT calls share, and some 500 KiB for buffers and codes
+ * of chunks. What does not fit goes to temporary files, and comes back part by part when the
+ * groups go out.
  *
  * One thread at a time. After a failure only destroy may be called.
  */
@@ -56,7 +60,8 @@ struct firn_aggregate_call {
 enum { FIRN_AGGREGATE_KEYS_MAX = 63, FIRN_AGGREGATE_CALLS_MAX = 4096 };
 #define FIRN_AGGREGATE_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
 
-/* All is borrowed until create returns, but for os, and spill with what it refers to: until destroy. */
+/* All is borrowed until create returns, but for os, and spill with what it refers to: until
+ * destroy. */
 struct firn_aggregate_spec {
     const struct firn_aggregate_column *keys;
     size_t key_count;
@@ -70,10 +75,12 @@ struct firn_aggregate_spec {
 
 struct firn_aggregate;
 
-/* The type of a call's values: COUNTs I64; AVG F64; SUM I64, U64, DECIMAL or F64; MIN and MAX the argument's. */
+/* The type of a call's values: COUNTs I64; AVG F64; SUM I64, U64, DECIMAL or F64; MIN and MAX
+ * the argument's. */
 firn_type firn_aggregate_result_type(const struct firn_aggregate_call *call);
 
-/* FIRN_LIMIT beyond the limits above, FIRN_INVALID for a function that its argument does not have. */
+/* FIRN_LIMIT beyond the limits above, FIRN_INVALID for a function that its argument does not
+ * have. */
 FIRN_MUST_CHECK int firn_aggregate_create(const struct firn_aggregate_spec *spec,
                                           struct firn_aggregate **out, firn_error *err);
 /* NULL is fine. */
@@ -81,17 +88,18 @@ void firn_aggregate_destroy(struct firn_aggregate *aggregate);
 
 /* ---- rows ---- */
 
-/* Adds rows: a column for each key, and one for each call, of the kinds of the spec's types. An argument of
- * kind FIRN_PHYSICAL_NONE leaves its call out (the caller adds to it below); that of COUNT_ROWS is not looked
- * at. Bits of mask at and after count must be 0. Nothing is borrowed. */
+/* Adds rows: a column for each key, and one for each call, of the kinds of the spec's types. An
+ * argument of kind FIRN_PHYSICAL_NONE leaves its call out (the caller adds to it below); that of
+ * COUNT_ROWS is not looked at. Bits of mask at and after count must be 0. Nothing is borrowed. */
 FIRN_MUST_CHECK int firn_aggregate_add(struct firn_aggregate *aggregate,
                                        const struct firn_chunk_values *keys,
                                        const struct firn_chunk_values *arguments, size_t count,
                                        const uint64_t *mask, firn_error *err);
 
-/* The same with one key that comes as the codes of a chunk (firn_chunk_read_codes; nulls have code_count).
- * The chunk is borrowed until the next begin_codes, merge or finish. Each code is looked up once, but for
- * another time after groups were spilled. Requires: one key; firn_chunk_code_count(chunk) > 0. */
+/* The same with one key that comes as the codes of a chunk (firn_chunk_read_codes; nulls have
+ * code_count). The chunk is borrowed until the next begin_codes, merge or finish. Each code is
+ * looked up once, but for another time after groups were spilled. Requires: one key;
+ * firn_chunk_code_count(chunk) > 0. */
 FIRN_MUST_CHECK int firn_aggregate_begin_codes(struct firn_aggregate *aggregate,
                                                const struct firn_chunk *chunk, firn_error *err);
 FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
@@ -110,7 +118,8 @@ void firn_aggregate_add_count(struct firn_aggregate *aggregate, size_t call, uin
 FIRN_MUST_CHECK int firn_aggregate_add_extreme(struct firn_aggregate *aggregate, size_t call,
                                                const struct firn_cell *cell, firn_error *err);
 
-/* Adds the groups of another one with the same spec, which neither has finished. It is empty afterwards, and may be added to again. */
+/* Adds the groups of another one with the same spec, which neither has finished. It is empty
+ * afterwards, and may be added to again. */
 FIRN_MUST_CHECK int firn_aggregate_merge(struct firn_aggregate *aggregate,
                                          struct firn_aggregate *other, firn_error *err);
 
@@ -119,8 +128,8 @@ FIRN_MUST_CHECK int firn_aggregate_merge(struct firn_aggregate *aggregate,
 /* No rows follow. */
 FIRN_MUST_CHECK int firn_aggregate_finish(struct firn_aggregate *aggregate, firn_error *err);
 
-/* Up to FIRN_CHUNK_BLOCK more groups: a column for each key and one for each call go to the caller's arrays.
- * They are borrowed until the next call. *out_count is 0 at the end. */
+/* Up to FIRN_CHUNK_BLOCK more groups: a column for each key and one for each call go to the
+ * caller's arrays. They are borrowed until the next call. *out_count is 0 at the end. */
 FIRN_MUST_CHECK int firn_aggregate_next(struct firn_aggregate *aggregate,
                                         struct firn_chunk_values *keys,
                                         struct firn_chunk_values *results, size_t *out_count,

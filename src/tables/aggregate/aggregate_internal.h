@@ -8,9 +8,9 @@
  *   | nulls | key 0   | …         | state 0 | …         |
  *   +-------+---------+---- … ----+---------+---- … ----+
  *
- * Words of a key: bit i of nulls says that key i is null; then its words are 0. A number has one word: its
- * bits, -0 as 0 and NaNs as one. Bytes have two, which hold them if they are SHORT, else their beginning and
- * a pointer:
+ * Words of a key: bit i of nulls says that key i is null; then its words are 0. A number has one
+ * word: its bits, -0 as 0 and NaNs as one. Bytes have two, which hold them if they are SHORT,
+ * else their beginning and a pointer:
  *
  *   0      4            8                     16
  *   +------+------------+---------------------+
@@ -261,7 +261,8 @@ firn_aggregate_mix(uint64_t a)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* What second words and nulls are multiplied with: nobody without the seed can let them make up for first words. */
+/* What second words and nulls are multiplied with: nobody without the seed can let them make up
+ * for first words. */
 static inline uint64_t
 firn_aggregate_table_factor(const struct firn_aggregate_table *table)
 {
@@ -282,8 +283,8 @@ firn_aggregate_table_tag(const struct firn_aggregate_table *table, uint64_t hash
 bool firn_aggregate_table_equal(const struct firn_aggregate_table *table, const uint8_t *record,
                                 const uint64_t *key);
 
-/* The record of a key's group, made if there is none. *out is NULL if that would take more memory than may be used; not
- * if the table is empty, or of the last level. FIRN_NO_MEMORY. */
+/* The record of a key's group, made if there is none. *out is NULL if that would take more
+ * memory than may be used; not if the table is empty, or of the last level. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_aggregate_table_find(struct firn_aggregate_table *table,
                                               const uint64_t *key, uint64_t hash, uint8_t **out,
                                               firn_error *err);
@@ -316,7 +317,8 @@ void firn_aggregate_keys_words(const struct firn_aggregate_table *table,
 /* The words of one key of one value. */
 void firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, const struct firn_cell *cell,
                                  uint64_t out[3]);
-/* Finds the groups of chosen rows from start on; *out_end is where memory came to an end, or count. */
+/* Finds the groups of chosen rows from start on; *out_end is where memory came to an end, or
+ * count. */
 FIRN_MUST_CHECK int firn_aggregate_keys_find(struct firn_aggregate_table *table,
                                              struct firn_aggregate_batch *batch,
                                              const uint64_t *words, size_t start, size_t *out_end,
@@ -417,7 +419,8 @@ struct firn_aggregate {
     uint64_t emitted;
 };
 
-/* Writes the table's groups to the file of its level, and clears it. FIRN_LIMIT without temporary files. */
+/* Writes the table's groups to the file of its level, and clears it. FIRN_LIMIT without
+ * temporary files. */
 FIRN_MUST_CHECK int firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err);
 /* Takes over the files of level 0 of another one. */
 FIRN_MUST_CHECK int firn_aggregate_spill_take(struct firn_aggregate *aggregate,
@@ -426,7 +429,8 @@ FIRN_MUST_CHECK int firn_aggregate_spill_take(struct firn_aggregate *aggregate,
 FIRN_MUST_CHECK int firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end,
                                               firn_error *err);
 void firn_aggregate_spill_deinit(struct firn_aggregate_level *level);
-/* Adds a record of another table, whose level may be another one, to its group; spills where that has to be. */
+/* Adds a record of another table, whose level may be another one, to its group; spills where
+ * that has to be. */
 FIRN_MUST_CHECK int firn_aggregate_spill_combine(struct firn_aggregate *aggregate,
                                                  const uint8_t *record, firn_error *err);
 

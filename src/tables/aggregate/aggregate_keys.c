@@ -2,12 +2,14 @@
  *
  * aggregate/aggregate_keys.c: columns of keys to groups, and groups to columns.
  *
- * A batch goes through in steps, each a loop over all rows: the rows that count are listed; keys become words,
- * column by column; words become hashes; slots are looked at, and the records they name are asked for from memory;
- * keys are compared. So one row's cache miss does not wait for another's. Rows that find nothing
- * at the first look (new groups, above all) go the slow way, one by one.
+ * A batch goes through in steps, each a loop over all rows: the rows that count are listed; keys
+ * become words, column by column; words become hashes; slots are looked at, and the records they
+ * name are asked for from memory; keys are compared. So one row's cache miss does not wait for
+ * another's. Rows that find nothing at the first look (new groups, above all) go the slow way,
+ * one by one.
  *
- * Few groups, or short keys, are what most queries have: words that are 0 in all rows are neither hashed nor compared.
+ * Few groups, or short keys, are what most queries have: words that are 0 in all rows are
+ * neither hashed nor compared.
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -257,8 +259,9 @@ look_at_all(const struct firn_aggregate_table *table, struct firn_aggregate_batc
     }
 }
 
-/* For how many rows from start on the first look was right: most keys are told apart by their words. Second words that
- * are 0 in all rows need no look: then bytes have four at most, and the first word says all of them. */
+/* For how many rows from start on the first look was right: most keys are told apart by their
+ * words. Second words that are 0 in all rows need no look: then bytes have four at most, and the
+ * first word says all of them. */
 static inline size_t
 confirm_some(const struct firn_aggregate_batch *batch, const uint64_t *words, size_t start,
              size_t word_count)

@@ -2,19 +2,21 @@
  *
  * aggregate/aggregate_spill.c: groups in temporary files, when memory is used up.
  *
- * A table that is full goes to a file, with the states that its groups have so far, and is empty again. What is
- * written at once is a run: PARTS stretches, one after the other, by the upper bits of the hash's tag. A group
- * may be in several runs, always in the same part. In the end the parts are read one by one, each from all runs, and the
- * states of a group become one.
+ * A table that is full goes to a file, with the states that its groups have so far, and is empty
+ * again. What is written at once is a run: PARTS stretches, one after the other, by the upper
+ * bits of the hash's tag. A group may be in several runs, always in the same part. In the end
+ * the parts are read one by one, each from all runs, and the states of a group become one.
  *
- * A part that does not fit into memory is spilled in turn: its table is of the next level, whose tags begin
- * PART_BITS later, and so are its parts. After LEVELS times, with 2^30 parts, memory is taken as needed: groups
- * that still share a part then are few, whatever their keys are, as long as the seed is not known.
+ * A part that does not fit into memory is spilled in turn: its table is of the next level, whose
+ * tags begin PART_BITS later, and so are its parts. After LEVELS times, with 2^30 parts, memory
+ * is taken as needed: groups that still share a part then are few, whatever their keys are, as
+ * long as the seed is not known.
  *
- * A record in a file is the record in memory, followed by the bytes that its pointers lead to, in order. What
- * is read is checked: a pointer is made only to bytes that are there.
+ * A record in a file is the record in memory, followed by the bytes that its pointers lead to,
+ * in order. What is read is checked: a pointer is made only to bytes that are there.
  *
- * (I1) A level has one file that is written to; others come from other threads' tables, of level 0 alone.
+ * (I1) A level has one file that is written to; others come from other threads' tables, of level
+ * 0 alone.
  */
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
@@ -71,7 +73,8 @@ take(firn_slice *rest, size_t size, const uint8_t **out)
     return true;
 }
 
-/* The record that was encoded goes to buf; its bytes are borrowed. False where the bytes are none. */
+/* The record that was encoded goes to buf; its bytes are borrowed. False where the bytes are
+ * none. */
 static bool
 decode(struct firn_aggregate *aggregate, firn_slice bytes)
 {

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate_state.c: the functions: what they keep of a group's values, one loop for each.
+ * aggregate/aggregate_state.c: the functions: what they keep of a group's values, one loop for
+ * each.
  *
- * - Integers are added in 128 bits; 2^64 values of 64 bits fit. What goes out is checked against the type.
- * - Extremes are ranks, unsigned numbers in the order of values; those of MIN are flipped, so that there is one
- *   loop, which keeps the largest.
- * - Extremes of bytes are copied to the arena, into room that at least doubles whenever it is too small.
+ * - Integers are added in 128 bits; 2^64 values of 64 bits fit. What goes out is checked against
+ *   the type.
+ * - Extremes are ranks, unsigned numbers in the order of values; those of MIN are flipped, so
+ *   that there is one loop, which keeps the largest.
+ * - Extremes of bytes are copied to the arena, into room that at least doubles whenever it is
+ *   too small.
  *
- * Loops over rows are given the rows that count, without those where the argument is null. Where there is but one
- * group, loops go over the values themselves, so that the compiler can do several at once.
+ * Loops over rows are given the rows that count, without those where the argument is null. Where
+ * there is but one group, loops go over the values themselves, so that the compiler can do
+ * several at once.
  *
  * (I1) A state of zeros is that of no values.
  */

@@ -2,18 +2,20 @@
  *
  * aggregate/aggregate_table.c: groups in memory: a hash table with open addressing.
  *
- * Slots have 8 bytes: a tag of 32 bits of the hash, and which record it is. A tag is also the place where the search
- * begins: its upper bits, as many as the table has. So slots lie nearly in the order of their tags, growing
- * goes over old and new slots from front to back without looking at a record, and the groups of a part (the
- * upper PART_BITS of the tag) lie together.
+ * Slots have 8 bytes: a tag of 32 bits of the hash, and which record it is. A tag is also the
+ * place where the search begins: its upper bits, as many as the table has. So slots lie nearly
+ * in the order of their tags, growing goes over old and new slots from front to back without
+ * looking at a record, and the groups of a part (the upper PART_BITS of the tag) lie together.
  *
- * Records lie in pages and never move while the table is not cleared: others keep pointers to them.
+ * Records lie in pages and never move while the table is not cleared: others keep pointers to
+ * them.
  *
- * Hashes are the same in all tables of one seed. A table of level n holds groups whose hashes have the first n times
- * PART_BITS bits in common; its tags begin after these.
+ * Hashes are the same in all tables of one seed. A table of level n holds groups whose hashes
+ * have the first n times PART_BITS bits in common; its tags begin after these.
  *
- * Memory: before a record is made it is known what it takes. If that is more than may be used, the caller spills
- * first. A table without groups always takes one: whatever its size, work goes on.
+ * Memory: before a record is made it is known what it takes. If that is more than may be used,
+ * the caller spills first. A table without groups always takes one: whatever its size, work goes
+ * on.
  *
  * (I1) At most five eighths of the slots are used, so every search ends at an empty one.
  */

@@ -2,13 +2,15 @@
  *
  * aggregate/row_sort.c: rows in order: adding, and sorting what is in memory.
  *
- * A row becomes a record (row_sort_internal.h) whose key compares as bytes. The records lie in an arena; what is sorted
- * are entries with the first eight bytes of the keys: by a radix sort of these, in place, byte by
- * byte from the front, and where few rows are left or these bytes are equal, by comparing whole keys.
+ * A row becomes a record (row_sort_internal.h) whose key compares as bytes. The records lie in
+ * an arena; what is sorted are entries with the first eight bytes of the keys: by a radix sort
+ * of these, in place, byte by byte from the front, and where few rows are left or these bytes
+ * are equal, by comparing whole keys.
  *
- * With a limit of k rows: when there are twice as many, they are sorted, and all but the first k are forgotten. The
- * last of these is the worst: rows that do not come before it are dropped from then on, most of them by one comparison
- * of their first key, before anything is copied. So each row costs O(1) on average, and a few cost a sort.
+ * With a limit of k rows: when there are twice as many, they are sorted, and all but the first k
+ * are forgotten. The last of these is the worst: rows that do not come before it are dropped
+ * from then on, most of them by one comparison of their first key, before anything is copied. So
+ * each row costs O(1) on average, and a few cost a sort.
  *
  * When memory is used up, rows go to temporary files (row_sort_merge.c).
  *
@@ -58,8 +60,8 @@ insertion_sort(struct firn_row_sort_entry *entries, size_t count)
     }
 }
 
-/* Entries whose heads are equal above the byte at shift. In place (McIlroy, Bostic, McIlroy: Engineering Radix Sort,
- * 1993). */
+/* Entries whose heads are equal above the byte at shift. In place (McIlroy, Bostic, McIlroy:
+ * Engineering Radix Sort, 1993). */
 static void
 radix_sort(struct firn_row_sort_entry *entries, size_t count, int shift)
 {

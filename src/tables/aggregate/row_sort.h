@@ -2,12 +2,14 @@
  *
  * aggregate/row_sort.h: rows in order.
  *
- * Rows come and go in batches of columns, as in aggregate.h. Nulls come first, and last in a key that
- * descends; floating-point numbers compare as in keys (-0 equals 0, every NaN is one, after all others); bytes
- * compare byte by byte. Rows whose keys are equal stay in the order of their sequence numbers.
+ * Rows come and go in batches of columns, as in aggregate.h. Nulls come first, and last in a key
+ * that descends; floating-point numbers compare as in keys (-0 equals 0, every NaN is one, after
+ * all others); bytes compare byte by byte. Rows whose keys are equal stay in the order of their
+ * sequence numbers.
  *
- * With a limit only the first rows are kept: a row that cannot be among them is dropped before it is copied.
- * Memory: memory_bytes, and some 300 KiB for buffers, of which merging has four at least; more goes to temporary files.
+ * With a limit only the first rows are kept: a row that cannot be among them is dropped before
+ * it is copied. Memory: memory_bytes, and some 300 KiB for buffers, of which merging has four at
+ * least; more goes to temporary files.
  *
  * One thread at a time. After a failure only destroy may be called.
  */
@@ -30,7 +32,8 @@ struct firn_row_sort_key {
 
 enum { FIRN_ROW_SORT_COLUMNS_MAX = 4096, FIRN_ROW_SORT_KEYS_MAX = 64 };
 #define FIRN_ROW_SORT_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
-/* No sequence numbers: rows keep the order in which they come (after a merge: first those that were here). */
+/* No sequence numbers: rows keep the order in which they come (after a merge: first those that
+ * were here). */
 #define FIRN_ROW_SORT_ARRIVAL UINT64_MAX
 
 /* All is borrowed until create returns, but for spill with what it refers to: until destroy. */
@@ -51,22 +54,25 @@ FIRN_MUST_CHECK int firn_row_sort_create(const struct firn_row_sort_spec *spec,
 /* NULL is fine. */
 void firn_row_sort_destroy(struct firn_row_sort *sort);
 
-/* Adds rows: a column for each of the spec's, of the kinds of their types. Bits of mask at and after count must be 0.
- * The i-th row has the number sequence + i; FIRN_ROW_SORT_ARRIVAL: they come after all that were added here
- * before. All rows are given numbers, or none is. Nothing is borrowed. */
+/* Adds rows: a column for each of the spec's, of the kinds of their types. Bits of mask at and
+ * after count must be 0. The i-th row has the number sequence + i; FIRN_ROW_SORT_ARRIVAL: they
+ * come after all that were added here before. All rows are given numbers, or none is. Nothing is
+ * borrowed. */
 FIRN_MUST_CHECK int firn_row_sort_add(struct firn_row_sort *sort,
                                       const struct firn_chunk_values *columns, size_t count,
                                       const uint64_t *mask, uint64_t sequence, firn_error *err);
 
-/* Takes over the rows of another one with the same spec, which neither has finished. It is empty afterwards, and may be added to again. */
+/* Takes over the rows of another one with the same spec, which neither has finished. It is empty
+ * afterwards, and may be added to again. */
 FIRN_MUST_CHECK int firn_row_sort_merge(struct firn_row_sort *sort, struct firn_row_sort *other,
                                         firn_error *err);
 
 /* No rows follow. */
 FIRN_MUST_CHECK int firn_row_sort_finish(struct firn_row_sort *sort, firn_error *err);
 
-/* Up to FIRN_CHUNK_BLOCK more rows in order, fewer where they are large: a column for each of the spec's goes to
- * the caller's array. They are borrowed until the next call. *out_count is 0 at the end. */
+/* Up to FIRN_CHUNK_BLOCK more rows in order, fewer where they are large: a column for each of
+ * the spec's goes to the caller's array. They are borrowed until the next call. *out_count is 0
+ * at the end. */
 FIRN_MUST_CHECK int firn_row_sort_next(struct firn_row_sort *sort,
                                        struct firn_chunk_values *columns, size_t *out_count,
                                        firn_error *err);

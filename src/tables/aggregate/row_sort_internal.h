@@ -9,10 +9,10 @@
  *   | size of key | key, n bytes | nulls | values |
  *   +-------------+--------------+-------+--------+
  *
- *   key: for each key column 00 for null, or 01 and its value (a number's rank, 8 bytes with the highest first; or
- *   bytes, with 00 FF for each 00 of them, and 00 00 at the end), all of it inverted where the key descends; then the row's
- *   sequence number, 8 bytes with the highest first. So rows are ordered as the bytes of their keys, and no two
- *   are equal.
+ *   key: for each key column 00 for null, or 01 and its value (a number's rank, 8 bytes with the
+ *   highest first; or bytes, with 00 FF for each 00 of them, and 00 00 at the end), all of it
+ *   inverted where the key descends; then the row's sequence number, 8 bytes with the highest
+ *   first. So rows are ordered as the bytes of their keys, and no two are equal.
  *   nulls: bit i % 8 of byte i / 8: column i is null
  *   values of the columns that are not null: 8 bytes of a number; size, 4 bytes, and the bytes
  */
@@ -109,11 +109,13 @@ FIRN_MUST_CHECK int firn_row_sort_key_begin(const struct firn_row_sort *sort,
 FIRN_MUST_CHECK int firn_row_sort_key_end(const struct firn_row_sort *sort,
                                           const struct firn_chunk_values *columns, size_t row,
                                           struct firn_buf *buf);
-/* Keeps the rows that may be below the head of the worst, as far as the first key's number tells; returns how many. */
+/* Keeps the rows that may be below the head of the worst, as far as the first key's number
+ * tells; returns how many. */
 size_t firn_row_sort_key_reject(const struct firn_row_sort *sort,
                                 const struct firn_chunk_values *columns, uint16_t *rows,
                                 size_t count);
-/* Puts the values of a record to a place of the outputs; bytes are borrowed. False where it is no record. */
+/* Puts the values of a record to a place of the outputs; bytes are borrowed. False where it is
+ * no record. */
 bool firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *record, size_t size,
                             size_t at);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/row_sort_key.c: rows as records whose keys compare as bytes (row_sort_internal.h), and back.
+ * aggregate/row_sort_key.c: rows as records whose keys compare as bytes (row_sort_internal.h),
+ * and back.
  *
- * Records come back from files, too: nothing in them is believed, each size is checked against what is left.
+ * Records come back from files, too: nothing in them is believed, each size is checked against
+ * what is left.
  */
 #include "aggregate/row_sort_internal.h"
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/row_sort_merge.c: rows in temporary files: an external merge sort (Knuth, The Art of Computer
- * Programming 3, 5.4).
+ * aggregate/row_sort_merge.c: rows in temporary files: an external merge sort (Knuth, The Art of
+ * Computer Programming 3, 5.4).
  *
- * Whenever memory is used up, the rows in it are sorted and written as a run. In the end the runs are merged, with
- * a heap of the first row of each. Each has a buffer: where there are more runs than memory has room for, they
- * first become fewer and longer ones in another file, and the old files go away.
+ * Whenever memory is used up, the rows in it are sorted and written as a run. In the end the
+ * runs are merged, with a heap of the first row of each. Each has a buffer: where there are more
+ * runs than memory has room for, they first become fewer and longer ones in another file, and
+ * the old files go away.
  *
- * Runs of another thread's rows, where these have no numbers of the caller's, come after the ones that were here: what
- * is to be added to their numbers is remembered with the run, and added when a row is read.
+ * Runs of another thread's rows, where these have no numbers of the caller's, come after the
+ * ones that were here: what is to be added to their numbers is remembered with the run, and
+ * added when a row is read.
  *
  * (I1) A run has at most `limit` rows.
  */

@@ -11,14 +11,15 @@
  *
  *   record: size, 4 bytes | bytes
  *
- * The checksum is XXH3-64 of what follows it, with the block's offset as the seed, so that a block in another's
- * place is noticed. A block has up to BLOCK_SIZE bytes of records, or one larger record.
+ * The checksum is XXH3-64 of what follows it, with the block's offset as the seed, so that a
+ * block in another's place is noticed. A block has up to BLOCK_SIZE bytes of records, or one
+ * larger record.
  *
  * (I1) A record lies in one block.
  * (I2) Stretches begin and end with blocks.
  *
- * Files are neither synced nor found again after a crash. Still nothing that is read is believed: sizes are
- * checked against the stretch and the block.
+ * Files are neither synced nor found again after a crash. Still nothing that is read is
+ * believed: sizes are checked against the stretch and the block.
  */
 #include "aggregate/row_spill.h"
 

@@ -2,9 +2,9 @@
  *
  * aggregate/row_spill.h: records in temporary files, for what does not fit into memory.
  *
- * A file has blocks of records; each block has its size and checksum. A file is written to its end, then read
- * in stretches, and removed when it is closed. Its name is the caller's: what a crash leaves behind has
- * names of the caller's making. Nothing is synced.
+ * A file has blocks of records; each block has its size and checksum. A file is written to its
+ * end, then read in stretches, and removed when it is closed. Its name is the caller's: what a
+ * crash leaves behind has names of the caller's making. Nothing is synced.
  *
  * One thread at a time.
  */
@@ -21,8 +21,8 @@
 enum { FIRN_ROW_SPILL_NAME_SIZE = 64 };
 struct firn_row_spill {
     struct firn_os_dir *dir; /* borrowed */
-    /* Writes a name, with its NUL, that no file in dir has and that none had before. Called from every thread
-     * that spills. */
+    /* Writes a name, with its NUL, that no file in dir has and that none had before. Called from
+     * every thread that spills. */
     void (*make_name)(void *ctx, char out[FIRN_ROW_SPILL_NAME_SIZE]);
     void *ctx;
 };
@@ -37,7 +37,8 @@ void firn_row_spill_destroy(struct firn_row_spill_file *file);
 /* A record that follows the last one. After a failure the file can only be destroyed. */
 FIRN_MUST_CHECK int firn_row_spill_add(struct firn_row_spill_file *file, firn_slice record,
                                        firn_error *err);
-/* Ends a stretch: what was added since the last one. *out_end is where it ends, and the next one begins. */
+/* Ends a stretch: what was added since the last one. *out_end is where it ends, and the next one
+ * begins. */
 FIRN_MUST_CHECK int firn_row_spill_end(struct firn_row_spill_file *file, uint64_t *out_end,
                                        firn_error *err);
 /* Releases the memory for writing; no record follows. */
@@ -56,8 +57,8 @@ struct firn_row_spill_reader {
 void firn_row_spill_reader_init(struct firn_row_spill_reader *reader,
                                 struct firn_row_spill_file *file, uint64_t start, uint64_t end);
 void firn_row_spill_reader_deinit(struct firn_row_spill_reader *reader);
-/* The next record, borrowed until the next call; *out_is_end: there is none. FIRN_CORRUPT names the file and
- * the offset of the block. */
+/* The next record, borrowed until the next call; *out_is_end: there is none. FIRN_CORRUPT names
+ * the file and the offset of the block. */
 FIRN_MUST_CHECK int firn_row_spill_next(struct firn_row_spill_reader *reader, firn_slice *out,
                                         bool *out_is_end, firn_error *err);
 

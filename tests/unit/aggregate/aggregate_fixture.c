@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Texts in order: that of a number begins with its digits, two to a byte and not from 1 on, so that there are zero bytes and
- * common beginnings; then as many bytes follow as the number says. */
+/* Texts in order: that of a number begins with its digits, two to a byte and not from 1 on, so
+ * that there are zero bytes and common beginnings; then as many bytes follow as the number says. */
 static firn_slice *texts[4];
 
 static firn_slice

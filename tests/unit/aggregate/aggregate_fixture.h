@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/aggregate/aggregate_fixture.h: batches of random rows whose values have numbers: of one column two values
- * are equal, or in an order, as their numbers are. So models work with numbers alone.
+ * unit/aggregate/aggregate_fixture.h: batches of random rows whose values have numbers: of one
+ * column two values are equal, or in an order, as their numbers are. So models work with numbers
+ * alone.
  */
 #ifndef FIRN_TEST_AGGREGATE_FIXTURE_H
 #define FIRN_TEST_AGGREGATE_FIXTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Groups at their edges: sums that do not fit, facts about many rows, calls that the caller leaves out, no rows,
- * hostile keys, limits of memory.
+ * Groups at their edges: sums that do not fit, facts about many rows, calls that the caller
+ * leaves out, no rows, hostile keys, limits of memory.
  */
 #include "unit/aggregate/aggregate_fixture.h"
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/aggregate_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
 #include "support/test_peak.h"
@@ -457,6 +458,64 @@ test_memory_is_bounded_whatever_the_keys_are(void **state)
     firn_sim_memory_destroy(os);
 }
 
+/* ---- collisions ---- */
+
+enum { COLLISIONS = 500, TEXT = 40 };
+
+static int
+count_visit(void *ctx, uint8_t *record, firn_error *visit_err)
+{
+    unsigned *seen = ctx;
+    uint64_t words[3];
+    (void)visit_err;
+    memcpy(words, record, sizeof words);
+    firn_slice text = firn_aggregate_words_bytes(words + 1);
+    assert_int_equal(text.size, TEXT);
+    unsigned number = (unsigned)text.data[TEXT - 2] * 256 + text.data[TEXT - 1];
+    assert_true(number < COLLISIONS);
+    seen[number]++;
+    return FIRN_OK;
+}
+
+/* Hashes that nobody would believe: few, at the end of the table, so that searches go on at its beginning. */
+static void
+test_keys_whose_hashes_are_equal_are_kept_apart(void **state)
+{
+    (void)state;
+    static const uint64_t hashes[] = {UINT64_MAX, UINT64_MAX << 4, UINT64_C(0xfbffffff) << 32, 0};
+    struct firn_aggregate_table table = {
+        .record_size = 64, .word_count = 3, .byte_words = {2}, .has_bytes = true};
+    static uint8_t texts[COLLISIONS][TEXT];
+    static uint8_t *records[COLLISIONS];
+    unsigned seen[COLLISIONS] = {0};
+    firn_aggregate_table_init(&table, 16 << 20);
+    for (int round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < COLLISIONS; i++) {
+            uint8_t text[TEXT] = {'t'};
+            uint64_t key[3] = {0};
+            uint8_t *record;
+            text[TEXT - 2] = (uint8_t)(i / 256);
+            text[TEXT - 1] = (uint8_t)i;
+            memcpy(texts[i], text, TEXT);
+            firn_aggregate_words_of(firn_bytes(round == 0 ? texts[i] : text, TEXT), key + 1);
+            TEST_OK(firn_aggregate_table_find(&table, key, hashes[i % 4], &record, &err), &err);
+            assert_non_null(record);
+            assert_true(round == 0 || record == records[i]);
+            records[i] = record;
+        }
+        assert_int_equal(table.count, COLLISIONS);
+    }
+    for (unsigned part = 0; part < FIRN_AGGREGATE_PARTS; part++) {
+        unsigned before[COLLISIONS];
+        memcpy(before, seen, sizeof seen);
+        TEST_OK(firn_aggregate_table_visit(&table, part, count_visit, seen, &err), &err);
+        for (unsigned i = 0; i < COLLISIONS; i++) {
+            assert_int_equal(seen[i] - before[i], hashes[i % 4] >> 58 == part);
+        }
+    }
+    firn_aggregate_table_deinit(&table);
+}
+
 int
 main(void)
 {
@@ -470,6 +529,7 @@ main(void)
         cmocka_unit_test(test_memory_ends_without_temporary_files),
         cmocka_unit_test(test_long_keys_stay_within_memory),
         cmocka_unit_test(test_memory_is_bounded_whatever_the_keys_are),
+        cmocka_unit_test(test_keys_whose_hashes_are_equal_are_kept_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

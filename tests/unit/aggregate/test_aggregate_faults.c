@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Groups and sorted rows where memory, the disk or what comes back from it fails: an error, no leak, no file
- * left, and never a wrong result.
+ * Groups and sorted rows where memory, the disk or what comes back from it fails: an error, no
+ * leak, no file left, and never a wrong result.
  */
 #include "unit/aggregate/aggregate_fixture.h"
 

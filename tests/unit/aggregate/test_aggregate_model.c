@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Groups of random batches against a model that keeps all values of each group apart; with memory for all
- * groups and for few, in one aggregate and in several that are merged, by values and by codes.
+ * Groups of random batches against a model that keeps all values of each group apart; with
+ * memory for all groups and for few, in one aggregate and in several that are merged, by values
+ * and by codes.
  */
 #include "unit/aggregate/aggregate_fixture.h"
 

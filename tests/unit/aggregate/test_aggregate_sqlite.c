@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Groups and orders against SQLite's own, over the same random rows: keys of whole numbers and texts, and what
- * both systems define alike.
+ * Groups and orders against SQLite's own, over the same random rows: keys of whole numbers and
+ * texts, and what both systems define alike.
  */
 #include "unit/aggregate/aggregate_fixture.h"
 

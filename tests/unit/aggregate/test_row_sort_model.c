@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sorted rows of random batches against qsort over the numbers of their values: with and without limits, with memory
- * for all rows and for few, in one sort and in several that are merged.
+ * Sorted rows of random batches against qsort over the numbers of their values: with and without
+ * limits, with memory for all rows and for few, in one sort and in several that are merged.
  */
 #include "unit/aggregate/aggregate_fixture.h"
 
@@ -145,7 +145,8 @@ run(struct test_random *random, struct firn_os_dir *dir, uint64_t limit, bool is
     size_t first = (size_t)test_random_below(random, 25);
     for (size_t i = 0; i < sort_count; i++) {
         TEST_OK(firn_row_sort_create(&spec, &sorts[i], &err), &err);
-        /* Numbered rows may come in any order; the others are merged in the order in which they came. */
+        /* Numbered rows may come in any order; the others are merged in the order in which they
+         * came. */
         for (size_t b = 0; b < (i == 0 ? first : 3); b++) {
             size_t to = is_numbered ? (size_t)test_random_below(random, i + 1) : i;
             add_batch(random, sorts[to],
