@@ -38,7 +38,7 @@ fixed_input(void)
     if (input.schema == NULL) {
         firn_table_def *def = NULL;
         CHECK(firn_table_def_parse(text, &def, NULL) == FIRN_OK);
-        CHECK(firn_schema_def_create(def, NULL, &input.schema, NULL) == FIRN_OK);
+        CHECK(firn_schema_def_create(def, &input.schema, NULL) == FIRN_OK);
         firn_free(def);
         texts[0] = firn_str("");
         texts[1] = firn_str("abc");

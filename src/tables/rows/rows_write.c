@@ -602,7 +602,7 @@ write_delete(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct delete_work *work = ctx;
     int rc;
-    DCHECK(work->table == writing->table && writing->ttl_ms == 0);
+    DCHECK(work->table == writing->table && writing->expires_ms == 0);
     FIRN_TRY(begin(writing, err));
     if (work->key_count != writing->schema->key_count) {
         return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",

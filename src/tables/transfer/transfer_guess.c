@@ -138,7 +138,7 @@ write_definition(struct guess *guess, struct firn_buf *out, firn_error *err)
         guess->columns[0] =
             (firn_table_column){.name = number, .type = FIRN_TYPE_I64, .is_auto = true};
     }
-    FIRN_TRY(firn_schema_def_create(&def, NULL, &schema, err));
+    FIRN_TRY(firn_schema_def_create(&def, &schema, err));
     rc = firn_schema_text_append(schema, out);
     rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a definition");
 out:

@@ -23,7 +23,7 @@ fixture_schema(void)
     firn_table_def *def = NULL;
     struct firn_schema *schema = NULL;
     assert_int_equal(firn_table_def_parse(text, &def, NULL), FIRN_OK);
-    assert_int_equal(firn_schema_def_create(def, NULL, &schema, NULL), FIRN_OK);
+    assert_int_equal(firn_schema_def_create(def, &schema, NULL), FIRN_OK);
     firn_free(def);
     assert_int_equal(schema->column_count, FIXTURE_COLUMNS);
     return schema;
