@@ -530,6 +530,9 @@ what_does_not_fit_fails_where_it_counts(void **state)
     assert_int_equal(out[2].as.i64, 90);
     assert_int_equal(eval_three("(d2 + 1) * (d2 + 1) - (d2 + 1)", 5, out), FIRN_OK);
     assert_int_equal(out[0].as.i64, 62500 - 25000);
+    /* The first operand is held while the second one uses it, too. */
+    assert_int_equal(eval_three("(d2 + 1) - (d2 + 1) * 2 * 3", 5, out), FIRN_OK);
+    assert_int_equal(out[0].as.i64, 250 - 1500);
     assert_int_equal(eval_three("cast(id as i8)", 1, out), FIRN_OK);
     assert_int_equal(eval_three("cast(id as i8)", 3, out), FIRN_LIMIT);
     assert_int_equal(eval_three("cast(id as u64)", 3, out), FIRN_OK);
