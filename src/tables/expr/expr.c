@@ -58,6 +58,7 @@ firn_expr_type_text(const struct firn_expr_type *type, char out[FIRN_EXPR_TYPE_T
 bool
 firn_expr_cell_equal(const struct firn_cell *a, const struct firn_cell *b)
 {
+    uint32_t bits[2];
     if (a->kind != b->kind) {
         return false;
     }
@@ -65,7 +66,9 @@ firn_expr_cell_equal(const struct firn_cell *a, const struct firn_cell *b)
     case FIRN_PHYSICAL_NONE:
         return true;
     case FIRN_PHYSICAL_F32:
-        return memcmp(&a->as.f32, &b->as.f32, sizeof a->as.f32) == 0;
+        memcpy(&bits[0], &a->as.f32, sizeof bits[0]);
+        memcpy(&bits[1], &b->as.f32, sizeof bits[1]);
+        return bits[0] == bits[1];
     case FIRN_PHYSICAL_BYTES:
         return firn_slice_equal(a->as.bytes, b->as.bytes);
     default:

@@ -461,9 +461,9 @@ static int
 bind_between(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
 {
     const struct firn_expr_syntax *low = syntax->first->next;
-    uint32_t value;
-    uint32_t bounds[2];
-    uint32_t args[2];
+    uint32_t value = 0;
+    uint32_t bounds[2] = {0, 0};
+    uint32_t args[2] = {0, 0};
     int rc;
     FIRN_TRY(firn_expr_bind(binder, syntax->first, &value));
     FIRN_TRY(firn_expr_bind(binder, low, &bounds[0]));
@@ -570,7 +570,7 @@ bind_in(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, 
     size_t room = syntax->child_count;
     int rc;
     list.cells = firn_alloc_array(room, sizeof *list.cells);
-    list.args = firn_alloc_array(room + 1, sizeof *list.args);
+    list.args = firn_alloc_zeroed((room + 1) * sizeof *list.args);
     if (list.cells == NULL || list.args == NULL) {
         FIRN_TRY(firn_error_no_memory(binder->err, "an expression"));
     }
@@ -679,7 +679,7 @@ bind_case(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
         FIRN_TRY(firn_error_no_memory(binder->err, "an expression"));
     }
     for (uint32_t i = 0; i < branches; i++, part = part->next->next) {
-        FIRN_TRY(bind_truth(binder, part, &args[2 * i]));
+        FIRN_TRY(bind_truth(binder, part, &args[2 * (size_t)i]));
         FIRN_TRY(firn_expr_bind(binder, part->next, &values[i]));
     }
     FIRN_TRY(syntax->detail != 0 ? firn_expr_bind(binder, part, &values[branches])

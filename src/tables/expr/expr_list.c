@@ -23,7 +23,7 @@ set_name(struct firn_expr_item *item, firn_slice text, bool is_source)
     }
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];
-        bool is_blank = is_source && quote == 0 && memchr(" \t\r\n", byte, 4) != NULL;
+        bool is_blank = is_source && quote == 0 && byte != 0 && strchr(" \t\r\n", byte) != NULL;
         if (byte == '\'' || byte == '"') {
             quote = quote == 0 ? byte : quote == byte ? 0 : quote;
         }

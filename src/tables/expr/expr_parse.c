@@ -118,7 +118,8 @@ new_node(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_exp
     *out = NULL;
     parser->nodes += is_counted ? 1 : 0;
     if (parser->nodes > FIRN_EXPR_NODES_MAX) {
-        return fail_limit(parser, "the number of parts is limited to", FIRN_EXPR_NODES_MAX);
+        return firn_error_never_ok(
+            fail_limit(parser, "the number of parts is limited to", FIRN_EXPR_NODES_MAX));
     }
     struct firn_expr_syntax *node = firn_arena_alloc(parser->arena, sizeof *node);
     if (node == NULL) {

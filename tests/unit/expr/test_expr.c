@@ -442,6 +442,117 @@ groups_have_keys_and_aggregates(void **state)
     firn_expr_destroy(key);
 }
 
+/* ---- rows ---- */
+
+static const int64_t three_ids[] = {5, INT64_MAX, INT64_MIN};
+static const int64_t three_units[] = {150, 999999999999, -5};
+
+/* Evaluates over three rows: id as above, d2 as above, all else null. Returns the code. */
+static int
+eval_three(const char *text, uint64_t rows, struct firn_cell out[3])
+{
+    struct firn_chunk_values columns[FIXTURE_COLUMNS] = {{.kind = FIRN_PHYSICAL_I64}};
+    static const uint64_t none[FIRN_CHUNK_MASK_WORDS];
+    static const firn_slice empty[3];
+    uint64_t wanted[FIRN_CHUNK_MASK_WORDS] = {rows};
+    struct firn_expr *expr = fixture_expr(schema, text);
+    const struct firn_expr *exprs[] = {expr};
+    struct firn_expr_batch batch = {.count = 3, .wanted = wanted, .columns = columns};
+    struct firn_expr_eval *eval = NULL;
+    struct firn_chunk_values values;
+    firn_error err;
+    for (size_t i = 0; i < FIXTURE_COLUMNS; i++) {
+        columns[i].kind = firn_physical_of(schema->columns[i].type);
+        columns[i].count = 3;
+        columns[i].valid = none;
+        columns[i].as.bytes = empty;
+    }
+    columns[0].valid = NULL;
+    columns[0].as.i64 = three_ids;
+    columns[11].valid = NULL;
+    columns[11].as.i64 = three_units;
+    assert_int_equal(firn_expr_eval_create(exprs, 1, &eval, &err), FIRN_OK);
+    firn_expr_eval_begin(eval, &batch);
+    int rc = firn_expr_eval_values(eval, 0, &values, &err);
+    for (size_t row = 0; rc == FIRN_OK && row < 3; row++) {
+        static uint8_t copies[3][64];
+        out[row] = fixture_cell(&values, row);
+        if ((rows >> row & 1) != 0 && out[row].kind == FIRN_PHYSICAL_BYTES) {
+            assert_true(out[row].as.bytes.size <= sizeof copies[0]);
+            memcpy(copies[row], out[row].as.bytes.data, out[row].as.bytes.size);
+            out[row].as.bytes.data = copies[row];
+        }
+        if ((rows >> row & 1) != 0 && out[row].kind == FIRN_PHYSICAL_NONE) {
+            assert_true(values.kind == FIRN_PHYSICAL_BYTES || values.as.u64[row] == 0);
+        }
+    }
+    firn_expr_eval_destroy(eval);
+    firn_expr_destroy(expr);
+    return rc;
+}
+
+static void
+what_does_not_fit_fails_where_it_counts(void **state)
+{
+    struct firn_cell out[3];
+    (void)state;
+    assert_int_equal(eval_three("id + 1", 7, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("id + 1", 5, out), FIRN_OK);
+    assert_int_equal(out[0].as.i64, 6);
+    assert_int_equal(eval_three("id - 1", 7, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("id - 1", 3, out), FIRN_OK);
+    assert_int_equal(eval_three("id * 2", 1, out), FIRN_OK);
+    assert_int_equal(eval_three("id * 2", 2, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("-id", 3, out), FIRN_OK);
+    assert_int_equal(eval_three("-id", 4, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("abs(id)", 4, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("d2 * d2", 5, out), FIRN_OK);
+    assert_int_equal(out[0].as.i64, 22500);
+    assert_int_equal(out[2].as.i64, 25);
+    assert_int_equal(eval_three("d2 * d2", 7, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("d2 * 1000000", 2, out), FIRN_OK);
+    assert_int_equal(eval_three("d2 * 1000001", 2, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("d2 + 9999999999999999.99", 4, out), FIRN_OK);
+    assert_int_equal(eval_three("d2 + 9999999999999999.99", 1, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("case when id = 5 then id * 2 else 0 end", 7, out), FIRN_OK);
+    assert_int_equal(out[0].as.i64, 10);
+    assert_int_equal(out[1].as.i64, 0);
+    assert_int_equal(eval_three("id < 100 and id > 0 and id * 2 = 10", 7, out), FIRN_OK);
+    assert_int_equal(out[0].as.u64, 1);
+    assert_int_equal(eval_three("id + i64", 7, out), FIRN_OK);
+    assert_int_equal(out[1].kind, FIRN_PHYSICAL_NONE);
+    /* Values that are needed for few rows first, and then for others. */
+    assert_int_equal(
+        eval_three("case when id = 5 then d2 * 2 when id < 0 then d2 * 2 + 1 else 0 end", 7, out),
+        FIRN_OK);
+    assert_int_equal(out[0].as.i64, 300);
+    assert_int_equal(out[1].as.i64, 0);
+    assert_int_equal(out[2].as.i64, 90);
+    assert_int_equal(eval_three("(d2 + 1) * (d2 + 1) - (d2 + 1)", 5, out), FIRN_OK);
+    assert_int_equal(out[0].as.i64, 62500 - 25000);
+    /* The first operand is held while the second one uses it, too. */
+    assert_int_equal(eval_three("(d2 + 1) - (d2 + 1) * 2 * 3", 5, out), FIRN_OK);
+    assert_int_equal(out[0].as.i64, 250 - 1500);
+    assert_int_equal(eval_three("cast(id as i8)", 1, out), FIRN_OK);
+    assert_int_equal(eval_three("cast(id as i8)", 3, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("cast(id as u64)", 3, out), FIRN_OK);
+    assert_int_equal(eval_three("cast(id as u64)", 4, out), FIRN_LIMIT);
+    assert_int_equal(eval_three("id % -1", 7, out), FIRN_OK);
+    assert_int_equal(out[2].as.i64, 0);
+    assert_int_equal(eval_three("id % (id - id)", 7, out), FIRN_OK);
+    assert_int_equal(out[0].kind, FIRN_PHYSICAL_NONE);
+    assert_int_equal(eval_three("cast(id || 'x' as i64)", 1, out), FIRN_INVALID);
+    assert_int_equal(eval_three("'a' || id || 'b' || cast(id as text)", 7, out), FIRN_OK);
+    assert_memory_equal(out[0].as.bytes.data, "a5b5", 4);
+    assert_int_equal(eval_three("case when id = 5 then upper(t || id) when id > 5 then 'x' || id "
+                                "else coalesce(t, 'n' || id) end",
+                                7, out),
+                     FIRN_OK);
+    assert_int_equal(out[0].kind, FIRN_PHYSICAL_NONE);
+    assert_memory_equal(out[1].as.bytes.data, "x9223", 5);
+    assert_memory_equal(out[2].as.bytes.data, "n-9223", 6);
+}
+
 /* ---- splitting ---- */
 
 static void
@@ -591,6 +702,7 @@ main(void)
         cmocka_unit_test(lists_have_names_numbers_and_directions),
         cmocka_unit_test(parameters_are_taken_in_order),
         cmocka_unit_test(groups_have_keys_and_aggregates),
+        cmocka_unit_test(what_does_not_fit_fails_where_it_counts),
         cmocka_unit_test(conditions_are_split),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -147,12 +147,7 @@ draw_number_literal(void)
             tree->literal.real = (double)__builtin_nan("");
             write_text("f64 'nan'");
         } else {
-            write_text("%.17ge0", tree->literal.real);
-            if (strchr(text + text_size - 8, 'e') != strrchr(text + text_size - 8, 'e') ||
-                strstr(text + text_size - 8, "+") != NULL) {
-                text_size -= 2; /* it had an exponent */
-                text[text_size] = '\0';
-            }
+            write_text("%.16e", tree->literal.real);
         }
         return tree;
     }
