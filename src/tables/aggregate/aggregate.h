@@ -17,9 +17,9 @@
  * - MIN and MAX compare as keys do: a NaN is larger than all other numbers, -0 equals 0 (which
  *   of the two goes out is not said).
  *
- * Memory: memory_bytes, which COUNT_DISTINCT calls share, and some 500 KiB for buffers and codes
- * of chunks. What does not fit goes to temporary files, and comes back part by part when the
- * groups go out.
+ * Memory: memory_bytes, which COUNT_DISTINCT calls share; some 500 KiB for buffers and codes of
+ * chunks; and half a KiB for each time that the memory was used up. What does not fit goes to
+ * temporary files, and comes back part by part when the groups go out.
  *
  * One thread at a time. After a failure only destroy may be called.
  */

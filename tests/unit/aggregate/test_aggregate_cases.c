@@ -458,6 +458,58 @@ test_memory_is_bounded_whatever_the_keys_are(void **state)
     firn_sim_memory_destroy(os);
 }
 
+enum { MANY_BATCHES = 1200 };
+
+/* So many groups that parts of what was spilled are spilled again, in parts of their own. */
+static void
+test_parts_that_do_not_fit_are_parted_again(void **state)
+{
+    (void)state;
+    struct fixture_files files;
+    struct firn_aggregate_column column = {.type = FIRN_TYPE_U64};
+    struct firn_aggregate_call call = {.function = FIRN_AGGREGATE_COUNT_ROWS};
+    struct firn_os_dir *dir = test_os_temp_dir();
+    fixture_files_init(&files, dir);
+    struct firn_aggregate_spec spec = {
+        .keys = &column, .key_count = 1, .calls = &call, .call_count = 1, .spill = &files.spill};
+    struct firn_aggregate *aggregate;
+    struct firn_chunk_values key;
+    struct firn_chunk_values result;
+    uint64_t values[BATCH];
+    uint64_t sum = 0;
+    uint64_t groups = 0;
+    size_t count;
+    test_peak_install();
+    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    for (uint64_t b = 0; b < MANY_BATCHES; b++) {
+        for (uint64_t i = 0; i < BATCH; i++) {
+            values[i] = b * BATCH + i;
+        }
+        struct firn_chunk_values batch = numbers(FIRN_TYPE_U64, values, BATCH);
+        TEST_OK(firn_aggregate_add(aggregate, &batch, &batch, BATCH, NULL, &err), &err);
+    }
+    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    do {
+        TEST_OK(firn_aggregate_next(aggregate, &key, &result, &count, &err), &err);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(result.as.i64[i], 1);
+            sum += key.as.u64[i];
+        }
+        groups += count;
+    } while (count > 0);
+    uint64_t all = (uint64_t)MANY_BATCHES * BATCH;
+    assert_int_equal(groups, all);
+    assert_int_equal(sum, all * (all - 1) / 2);
+    /* What was added, and most of it once more. */
+    assert_true(files.made > 64);
+    firn_aggregate_destroy(aggregate);
+    /* Without levels, the groups of the parts alone would take as much. */
+    assert_true(test_peak_take() < 950 << 10);
+    test_peak_uninstall();
+    assert_int_equal(test_os_count(dir), 0);
+    test_os_temp_dir_remove(dir);
+}
+
 /* ---- collisions ---- */
 
 enum { COLLISIONS = 500, TEXT = 40 };
@@ -529,6 +581,7 @@ main(void)
         cmocka_unit_test(test_memory_ends_without_temporary_files),
         cmocka_unit_test(test_long_keys_stay_within_memory),
         cmocka_unit_test(test_memory_is_bounded_whatever_the_keys_are),
+        cmocka_unit_test(test_parts_that_do_not_fit_are_parted_again),
         cmocka_unit_test(test_keys_whose_hashes_are_equal_are_kept_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
