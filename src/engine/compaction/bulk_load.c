@@ -163,7 +163,7 @@ out:
 
 /* ---- reading the keys again ---- */
 
-struct firn_bulk_keys {
+struct firn_bulk_load_keys {
     const struct firn_bulk_load *bulk;
     struct firn_lsm_handle *handle; /* of the run that is read */
     struct firn_run_cursor *cursor;
@@ -172,7 +172,7 @@ struct firn_bulk_keys {
 };
 
 static void
-close_run(struct firn_bulk_keys *keys)
+close_run(struct firn_bulk_load_keys *keys)
 {
     if (keys->cursor != NULL) {
         keys->cursor->kind->cursor_destroy(keys->cursor);
@@ -185,7 +185,7 @@ close_run(struct firn_bulk_keys *keys)
 }
 
 static int
-open_run(struct firn_bulk_keys *keys, firn_error *err)
+open_run(struct firn_bulk_load_keys *keys, firn_error *err)
 {
     static const struct firn_run_projection nothing = {.columns = NULL, .count = 0};
     static const struct firn_run_cursor_options options = {
@@ -201,7 +201,8 @@ open_run(struct firn_bulk_keys *keys, firn_error *err)
 }
 
 int
-firn_bulk_keys_open(const struct firn_bulk_load *bulk, struct firn_bulk_keys **out, firn_error *err)
+firn_bulk_load_keys_open(const struct firn_bulk_load *bulk, struct firn_bulk_load_keys **out,
+                         firn_error *err)
 {
     *out = firn_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
@@ -220,8 +221,8 @@ reaches(const struct firn_version_added *run, firn_slice key)
 }
 
 int
-firn_bulk_keys_seek(struct firn_bulk_keys *keys, firn_slice key, const firn_slice **out,
-                    firn_error *err)
+firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, firn_slice key, const firn_slice **out,
+                         firn_error *err)
 {
     const struct firn_version_added *runs = keys->bulk->output.runs;
     int rc = FIRN_OK;
@@ -250,7 +251,7 @@ out:
 }
 
 void
-firn_bulk_keys_close(struct firn_bulk_keys *keys)
+firn_bulk_load_keys_close(struct firn_bulk_load_keys *keys)
 {
     if (keys != NULL) {
         close_run(keys);

@@ -83,13 +83,13 @@ void firn_bulk_load_bounds(const struct firn_bulk_load *bulk, firn_slice *out_lo
 /* Reads the keys of a finished load, what was joined left out. seek goes to the first key at or after one
  * that does not come before those that it was given before; *out is NULL where there is none, and else
  * borrowed until the next call. */
-struct firn_bulk_keys;
-FIRN_MUST_CHECK int firn_bulk_keys_open(const struct firn_bulk_load *bulk,
-                                        struct firn_bulk_keys **out, firn_error *err);
-FIRN_MUST_CHECK int firn_bulk_keys_seek(struct firn_bulk_keys *keys, firn_slice key,
-                                        const firn_slice **out, firn_error *err);
+struct firn_bulk_load_keys;
+FIRN_MUST_CHECK int firn_bulk_load_keys_open(const struct firn_bulk_load *bulk,
+                                             struct firn_bulk_load_keys **out, firn_error *err);
+FIRN_MUST_CHECK int firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, firn_slice key,
+                                             const firn_slice **out, firn_error *err);
 /* NULL is fine. */
-void firn_bulk_keys_close(struct firn_bulk_keys *keys);
+void firn_bulk_load_keys_close(struct firn_bulk_load_keys *keys);
 /* Removes what was not installed. NULL is fine. */
 void firn_bulk_load_destroy(struct firn_bulk_load *bulk);
 

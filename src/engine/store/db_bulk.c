@@ -605,12 +605,12 @@ static int
 find_common(struct part *part, const struct firn_bulk_load *load, struct firn_db_cursor *cursor,
             firn_error *err)
 {
-    struct firn_bulk_keys *keys = NULL;
+    struct firn_bulk_load_keys *keys = NULL;
     const firn_slice *key;
     int rc;
-    FIRN_TRY(firn_bulk_keys_open(load, &keys, err));
+    FIRN_TRY(firn_bulk_load_keys_open(load, &keys, err));
     while (firn_db_cursor_valid(cursor)) {
-        FIRN_TRY(firn_bulk_keys_seek(keys, firn_db_cursor_key(cursor), &key, err));
+        FIRN_TRY(firn_bulk_load_keys_seek(keys, firn_db_cursor_key(cursor), &key, err));
         if (key == NULL) {
             break;
         }
@@ -621,7 +621,7 @@ find_common(struct part *part, const struct firn_bulk_load *load, struct firn_db
         FIRN_TRY(step_to(cursor, *key, err));
     }
 out:
-    firn_bulk_keys_close(keys);
+    firn_bulk_load_keys_close(keys);
     return rc;
 }
 
@@ -651,34 +651,34 @@ out:
 static int
 check_apart(struct part *part, firn_error *err)
 {
-    struct firn_bulk_keys *a = NULL;
-    struct firn_bulk_keys *b = NULL;
+    struct firn_bulk_load_keys *a = NULL;
+    struct firn_bulk_load_keys *b = NULL;
     struct firn_buf key = {0};
     const firn_slice *found = NULL;
     firn_slice lower;
     firn_slice upper;
     int rc;
-    FIRN_TRY(firn_bulk_keys_open(part->inner, &a, err));
-    FIRN_TRY(firn_bulk_keys_open(part->rest, &b, err));
+    FIRN_TRY(firn_bulk_load_keys_open(part->inner, &a, err));
+    FIRN_TRY(firn_bulk_load_keys_open(part->rest, &b, err));
     firn_bulk_load_bounds(part->rest, &lower, &upper);
-    FIRN_TRY(firn_bulk_keys_seek(a, lower, &found, err));
+    FIRN_TRY(firn_bulk_load_keys_seek(a, lower, &found, err));
     while (found != NULL) {
         if (firn_buf_assign(&key, *found) != FIRN_OK) {
             rc = firn_error_no_memory(err, "a load");
             goto out;
         }
-        FIRN_TRY(firn_bulk_keys_seek(b, firn_buf_slice(&key), &found, err));
+        FIRN_TRY(firn_bulk_load_keys_seek(b, firn_buf_slice(&key), &found, err));
         if (found != NULL && firn_slice_equal(*found, firn_buf_slice(&key))) {
             rc = refuse_twice(part, *found, err);
             goto out;
         }
-        struct firn_bulk_keys *other = a;
+        struct firn_bulk_load_keys *other = a;
         a = b;
         b = other;
     }
 out:
-    firn_bulk_keys_close(a);
-    firn_bulk_keys_close(b);
+    firn_bulk_load_keys_close(a);
+    firn_bulk_load_keys_close(b);
     firn_buf_deinit(&key);
     return rc;
 }

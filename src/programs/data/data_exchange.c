@@ -45,13 +45,15 @@ static bool
 read_delimiter(const struct firn_cli *cli, const char *path, char *out)
 {
     const char *given = firn_command_value(cli, "delimiter");
-    if (given == NULL) {
-        *out = ends_with(path, ".tsv") ? '\t' : '\0';
-        return true;
+    bool is_tab = given == NULL ? ends_with(path, ".tsv")
+                                : strcmp(given, "tab") == 0 || strcmp(given, "\\t") == 0;
+    *out = '\0';
+    if (is_tab) {
+        *out = '\t';
+    } else if (given != NULL) {
+        *out = given[0];
     }
-    bool is_tab = strcmp(given, "tab") == 0 || strcmp(given, "\\t") == 0;
-    *out = is_tab ? '\t' : given[0];
-    return is_tab || strlen(given) == 1;
+    return given == NULL || is_tab || strlen(given) == 1;
 }
 
 /* Returns an exit code. */
@@ -231,7 +233,7 @@ create_table(struct firn_cli *cli, firn_store *store, struct source *source,
         }
     }
     source->keeps = false;
-    if (exit_code == FIRN_EXIT_OK && columns->names == NULL) {
+    if (exit_code == FIRN_EXIT_OK && *out_def != NULL && columns->names == NULL) {
         size_t first = given_key == NULL ? 1 : 0; /* not the column of numbers */
         columns->guessed = calloc((*out_def)->column_count, sizeof(char *));
         for (size_t i = first; columns->guessed != NULL && i < (*out_def)->column_count; i++) {

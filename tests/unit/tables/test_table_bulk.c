@@ -12,6 +12,7 @@
 #include "rows/rows.h"
 #include "sim/sim_fault.h"
 #include "storefile/storefile.h"
+#include "support/test_alloc.h"
 
 static const struct firn_storefile_progress quiet = {0};
 static const struct firn_rows_bulk_options all_columns = {.progress = &quiet};
@@ -604,6 +605,42 @@ memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
     db_program_fail_allocations(&program);
 }
 
+/* So many rows that they gather; with each so many allocations one that fails. */
+static void
+memory_that_runs_out_while_rows_gather_loses_none(void **state)
+{
+    (void)state;
+    enum { ROWS = 6000, STEP = 13 };
+    uint64_t n = 1;
+    int rc = FIRN_NO_MEMORY;
+    test_alloc_install();
+    for (; rc != FIRN_OK; n += STEP) {
+        firn_error err;
+        struct db_support support;
+        struct firn_table_bulk *bulk = NULL;
+        int64_t sum;
+        db_support_init(&support, n);
+        struct firn_db *db = db_support_open(support.dir);
+        struct firn_table *table = make_table(db, "id i64, s text, primary key (id)");
+        test_alloc_fail_at(n, false);
+        rc = firn_rows_bulk_open(table, &all_columns, &bulk, &err);
+        for (int64_t i = 0; i < ROWS && rc == FIRN_OK; i++) {
+            const firn_value row[] = {firn_i64(i), i % 5 == 0 ? firn_null() : firn_text("text")};
+            rc = firn_rows_bulk_put(bulk, row, 2, &err);
+        }
+        rc = rc == FIRN_OK ? firn_rows_bulk_commit(bulk, &err) : rc;
+        test_alloc_fail_at(0, false);
+        firn_rows_bulk_close(bulk);
+        uint64_t count = count_rows(table, NULL, &sum);
+        assert_int_equal(count, rc == FIRN_OK ? ROWS : 0);
+        firn_db_abandon(db);
+        db_support_deinit(&support);
+    }
+    assert_true(n > 20 * STEP);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
 int
 main(void)
 {
@@ -617,6 +654,7 @@ main(void)
         cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing),
         cmocka_unit_test(a_call_that_fails_leaves_all_of_a_load_or_nothing),
         cmocka_unit_test(memory_that_runs_out_leaves_all_of_a_load_or_nothing),
+        cmocka_unit_test(memory_that_runs_out_while_rows_gather_loses_none),
     };
     return cmocka_run_group_tests_name("table_bulk", tests, NULL, NULL);
 }
