@@ -167,7 +167,7 @@ typedef struct firn_store_diff_options {
     }
 /* Compares two states given by references, NULL for the present one: visits each key whose value
  * differs, keyspaces and keys in byte order. Tables (firn/table.h) are among the keyspaces; keys and values of their
- * rows are firn's own encoding. Reads little more than what was written between the two. */
+ * rows are firn's own encoding: firn_table_diff_open (firn/table_state.h) compares rows. Reads little more than what was written between the two. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_diff(firn_store *store, const char *before, const char *after,
                 const firn_store_diff_options *options,

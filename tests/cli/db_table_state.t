@@ -54,6 +54,16 @@ Another table under the name.
   -	goods	c	9	juice	\N
   +	goods	1	beer
 
+A keyspace under the name.
+
+  $ firn db checkpoint -q shop.firn table && firn db table drop shop.firn goods && firn db put shop.firn goods k v
+  $ firn db diff shop.firn table
+  -	goods	1	beer
+  +	goods	k	v
+  $ firn db checkpoint -q shop.firn keyspace && firn db diff shop.firn keyspace table --json
+  {"differences":[{"kind":"added","table":"goods","key":{"id":1},"after":{"id":1,"name":"beer"}},{"kind":"removed","keyspace":"goods","key":"k","before":"v"}],"added":1,"removed":1,"changed":0}
+  $ firn db restore -q shop.firn table
+
 Sizes of columns and indexes.
 
   $ firn db table create shop.firn numbers 'id i64 auto primary key, n i64, t text, index by_n (n)'

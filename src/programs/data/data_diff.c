@@ -18,8 +18,9 @@
 struct printing {
     struct firn_cli *cli;
     firn_store *store;
-    struct firn_data_bytes tables; /* names, each with its NUL */
-    const char *table;             /* whose rows were compared last, in tables; NULL: none were */
+    struct firn_data_bytes tables[2]; /* of each side: names, each with its NUL */
+    unsigned side;                    /* whose tables are being noted */
+    const char *table; /* whose rows were compared last, in tables; NULL: none were */
     struct firn_data_table_diff rows;
     int exit_code; /* of a failure that was reported already */
     bool counts_only;
@@ -102,7 +103,7 @@ static int
 keep_table(void *ctx, const char *name)
 {
     struct printing *printing = ctx;
-    struct firn_data_bytes *tables = &printing->tables;
+    struct firn_data_bytes *tables = &printing->tables[printing->side];
     size_t size = strlen(name) + 1;
     printing->exit_code = firn_data_bytes_reserve(printing->cli, tables, size);
     if (printing->exit_code != FIRN_EXIT_OK) {
@@ -123,38 +124,56 @@ open_side(struct printing *printing, const char *reference, firn_snapshot **out,
     return code == FIRN_OK ? firn_snapshot_table_list(*out, keep_table, printing, err) : code;
 }
 
-/* NULL where the name is none of a table. */
+/* NULL where the name is none of a table of that side. */
 static const char *
-find_table(const struct printing *printing, const char *name)
+find_table(const struct printing *printing, unsigned side, const char *name)
 {
-    const char *at = (const char *)printing->tables.data;
-    const char *end = at != NULL ? at + printing->tables.size : NULL;
+    const struct firn_data_bytes *tables = &printing->tables[side];
+    const char *at = (const char *)tables->data;
+    const char *end = at != NULL ? at + tables->size : NULL;
     while (at != end && strcmp(at, name) != 0) {
         at += strlen(at) + 1;
     }
     return at != end ? at : NULL;
 }
 
-/* Compares the rows of the table that the difference is of, the first time; false: it is of no table. */
+/* Compares the rows of the table that a difference is of, the first time. False: nothing is left to show of it. Where
+ * one side has a keyspace under the name, its key is left. */
 static bool
-compare_rows(struct printing *printing, const firn_store_difference *difference)
+take_rows(struct printing *printing, firn_store_difference *difference)
 {
     bool has_key = difference->kind <= FIRN_STORE_DIFFERENCE_CHANGED;
-    const char *table = has_key ? find_table(printing, difference->keyspace) : NULL;
-    if (table != NULL && table != printing->table) {
+    const char *before = find_table(printing, 0, difference->keyspace);
+    const char *after = find_table(printing, 1, difference->keyspace);
+    const char *table = before != NULL ? before : after;
+    if (!has_key || table == NULL) {
+        return true;
+    }
+    if (table != printing->table) {
         printing->table = table;
         printing->exit_code =
             firn_data_table_diff(printing->cli, printing->store, table, &printing->rows);
     }
-    return table != NULL;
+    if (before == NULL && difference->kind != FIRN_STORE_DIFFERENCE_ADDED) {
+        difference->kind = FIRN_STORE_DIFFERENCE_REMOVED;
+        return true;
+    }
+    if (after == NULL && difference->kind != FIRN_STORE_DIFFERENCE_REMOVED) {
+        difference->kind = FIRN_STORE_DIFFERENCE_ADDED;
+        return true;
+    }
+    return false;
 }
 
 static int
-visit(void *ctx, const firn_store_difference *difference)
+visit(void *ctx, const firn_store_difference *found)
 {
     struct printing *printing = ctx;
     firn_error ended;
-    if (compare_rows(printing, difference)) {
+    firn_store_difference own = *found;
+    const firn_store_difference *difference = &own;
+    bool is_left = take_rows(printing, &own);
+    if (printing->exit_code != FIRN_EXIT_OK || !is_left) {
         return printing->exit_code == FIRN_EXIT_OK ? firn_command_go_on(&ended) : FIRN_CANCELLED;
     }
     printing->added += difference->kind == FIRN_STORE_DIFFERENCE_ADDED;
@@ -202,6 +221,7 @@ compare(struct firn_cli *cli, struct printing *printing, firn_error *err)
     options.callbacks = firn_task_notices_callbacks(&notices);
     int code = open_side(printing, cli->arguments[1], &printing->rows.before, err);
     if (code == FIRN_OK) {
+        printing->side = 1;
         code = open_side(printing, after, &printing->rows.after, err);
     }
     if (code == FIRN_OK) {
@@ -236,7 +256,8 @@ run_diff(struct firn_cli *cli)
     printing.store = store;
     int code = compare(cli, &printing, &err);
     firn_term_json_unwind();
-    firn_data_bytes_deinit(&printing.tables);
+    firn_data_bytes_deinit(&printing.tables[0]);
+    firn_data_bytes_deinit(&printing.tables[1]);
     if (printing.exit_code != FIRN_EXIT_OK) {
         exit_code = printing.exit_code; /* told where it happened */
     } else if (code == FIRN_OK) {

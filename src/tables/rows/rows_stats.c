@@ -238,7 +238,9 @@ pack(struct packing *packing, const void *data, size_t size)
     uint8_t *at = packing->at;
     packing->size += aligned;
     if (at != NULL) {
-        memcpy(at, data, size);
+        if (size > 0) {
+            memcpy(at, data, size);
+        }
         packing->at = at + aligned;
     }
     return at;
@@ -247,6 +249,7 @@ pack(struct packing *packing, const void *data, size_t size)
 static const char *
 pack_name(struct packing *packing, const char *name)
 {
+    DCHECK(name != NULL);
     return pack(packing, name, strlen(name) + 1);
 }
 

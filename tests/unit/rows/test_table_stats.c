@@ -259,23 +259,26 @@ static void
 tombstones_behind_newer_ones_are_no_rows(void **state)
 {
     (void)state;
-    firn_snapshot *snapshots[2];
+    firn_snapshot *snapshots[8];
     const firn_value row[] = {firn_i64(1), firn_i64(2)};
     make("id i32 primary key, a i64");
-    OK(firn_table_insert(table, NULL, row, 2, &err));
-    OK(firn_store_flush(store, &err));
-    for (unsigned i = 0; i < 2; i++) {
-        OK(firn_table_upsert(table, NULL, row, 2, &err));
-        OK(firn_table_delete(table, NULL, row, 1, &err));
+    for (unsigned i = 0; i < 8; i += 2) {
+        OK(firn_table_insert(table, NULL, row, 2, &err));
         OK(firn_snapshot_open(store, NULL, &snapshots[i], &err));
+        OK(firn_table_delete(table, NULL, row, 1, &err));
+        OK(firn_snapshot_open(store, NULL, &snapshots[i + 1], &err));
     }
     OK(firn_store_flush(store, &err));
     firn_table_statistics *stats = stats_of(NULL, false);
     assert_true(stats->rows <= 1);
     assert_false(stats->rows_are_exact && stats->rows != 0);
     firn_release(stats);
-    firn_snapshot_close(snapshots[0]);
-    firn_snapshot_close(snapshots[1]);
+    stats = stats_of(snapshots[1], false);
+    assert_true(stats->rows <= 8);
+    firn_release(stats);
+    for (unsigned i = 0; i < 8; i++) {
+        firn_snapshot_close(snapshots[i]);
+    }
     OK(firn_store_close(store, &err));
 }
 
