@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/rows: random histories of a table of few keys against a model that copies all rows for each view and
+ * checkpoint: rows that are inserted, changed, deleted one by one and by ranges, and that expire; columns that
+ * come and go; views that stay open, checkpoints and restores; flushes, compactions of the whole and of ranges.
+ * No view's reading of any row ever changes, whatever is flushed and merged, and indexes always have the entries
+ * of the rows.
+ *
+ * FIRN_TEST_LONG=1 runs more of them.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/slice.h"
+#include "lsm/lsm.h"
+#include "rows_show.h"
+#include "sim/sim_memory.h"
+#include "support/test_random.h"
+#include "support/test_share.h"
+
+enum { KEYS = 24, VIEWS_MAX = 5, CHECKPOINTS_MAX = 4, STEPS = 160 };
+
+struct model_row {
+    bool is_there;
+    int64_t value;
+    int64_t expires_ms; /* 0: never */
+    int64_t extra;      /* of the column that was added last; -1: the row is older than it */
+};
+
+/* All rows of a moment. */
+struct model {
+    struct model_row rows[KEYS];
+    unsigned extra; /* the number of the column that was added last; 0: there is none */
+};
+
+struct rig {
+    struct test_random random;
+    struct db_support support;
+    struct firn_db *db;
+    struct firn_table *table;
+    struct model now;
+    int64_t time_ms;
+    unsigned extras;
+    struct firn_db_view *views[VIEWS_MAX];
+    struct model seen[VIEWS_MAX];
+    int64_t seen_ms[VIEWS_MAX];
+    size_t view_count;
+    struct model kept[CHECKPOINTS_MAX];
+    int64_t kept_ms[CHECKPOINTS_MAX]; /* a checkpoint has what had not expired when it was made */
+    size_t checkpoint_count;
+    uint64_t compared;
+};
+
+static firn_error err;
+
+static uint64_t
+below(struct rig *rig, uint64_t limit)
+{
+    return test_random_below(&rig->random, limit);
+}
+
+/* ---- writing ---- */
+
+static void
+put(struct rig *rig, struct firn_db_txn *txn, size_t key, uint64_t ttl_ms)
+{
+    struct model_row *row = &rig->now.rows[key];
+    int64_t value = (int64_t)below(rig, 5);
+    firn_value values[4] = {firn_i64((int64_t)key), firn_i64(value), firn_text("some text")};
+    const struct firn_rows_put what = {.mode = FIRN_ROWS_UPSERT,
+                                       .values = values,
+                                       .count = rig->now.extra > 0 ? 4 : 3,
+                                       .ttl_ms = ttl_ms};
+    values[3] = firn_i64(value * 10);
+    DB_OK(firn_rows_write_put(rig->table, txn, &what, FIRN_DURABILITY_OS, NULL, &err));
+    *row = (struct model_row){.is_there = true,
+                              .value = value,
+                              .extra = value * 10,
+                              .expires_ms = ttl_ms > 0 ? rig->time_ms + (int64_t)ttl_ms : 0};
+}
+
+static bool
+is_alive(const struct model_row *row, int64_t time_ms)
+{
+    return row->is_there && (row->expires_ms == 0 || row->expires_ms > time_ms);
+}
+
+static void delete (struct rig *rig, struct firn_db_txn *txn, size_t key)
+{
+    const firn_value wanted = firn_i64((int64_t)key);
+    int rc = firn_rows_write_delete(rig->table, txn, &wanted, 1, FIRN_DURABILITY_OS, &err);
+    assert_int_equal(rc, is_alive(&rig->now.rows[key], rig->time_ms) ? FIRN_OK : FIRN_NOT_FOUND);
+    rig->now.rows[key].is_there = false;
+}
+
+static void
+commit(struct rig *rig)
+{
+    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    struct firn_db_txn *txn;
+    const struct model before = rig->now;
+    DB_OK(firn_db_txn_begin(rig->db, &plain, &txn, &err));
+    for (uint64_t n = 1 + below(rig, 4); n > 0; n--) {
+        size_t key = below(rig, KEYS);
+        if (below(rig, 4) == 0) {
+            delete (rig, txn, key);
+        } else {
+            put(rig, txn, key, below(rig, 6) == 0 ? 1000000 * (1 + below(rig, 3)) : 0);
+        }
+    }
+    if (below(rig, 5) == 0) {
+        DB_OK(firn_db_txn_rollback(txn, &err));
+        rig->now = before;
+    } else {
+        DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+    }
+    firn_db_txn_close(txn);
+}
+
+/* ---- columns ---- */
+
+static int
+change_extra(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+{
+    const struct rig *rig = ctx;
+    const firn_value none = firn_i64(-1);
+    char name[32];
+    (void)snprintf(name, sizeof name, "extra%u", rig->now.extra > 0 ? rig->now.extra : rig->extras);
+    const firn_table_column column = {.name = name, .type = FIRN_TYPE_I64, .default_value = &none};
+    return rig->now.extra > 0 ? firn_schema_change_drop_column(old, firn_str(name), out, error)
+                              : firn_schema_change_add_column(old, &column, out, error);
+}
+
+static void
+change_columns(struct rig *rig)
+{
+    const struct firn_rows_change change = {change_extra, rig};
+    rig->extras += rig->now.extra == 0;
+    DB_OK(firn_rows_alter(rig->table, &change, &err));
+    rig->now.extra = rig->now.extra > 0 ? 0 : rig->extras;
+    for (size_t i = 0; i < KEYS; i++) {
+        rig->now.rows[i].extra = -1;
+    }
+}
+
+/* ---- moments ---- */
+
+static void
+open_view(struct rig *rig)
+{
+    if (rig->view_count < VIEWS_MAX) {
+        DB_OK(firn_db_view_open(rig->db, &rig->views[rig->view_count], &err));
+        rig->seen_ms[rig->view_count] = rig->time_ms;
+        rig->seen[rig->view_count++] = rig->now;
+    }
+}
+
+static void
+close_view(struct rig *rig, size_t at)
+{
+    firn_db_view_close(rig->views[at]);
+    rig->view_count--;
+    rig->views[at] = rig->views[rig->view_count];
+    rig->seen[at] = rig->seen[rig->view_count];
+    rig->seen_ms[at] = rig->seen_ms[rig->view_count];
+}
+
+static void
+checkpoint(struct rig *rig)
+{
+    char name[32];
+    if (rig->checkpoint_count < CHECKPOINTS_MAX) {
+        (void)snprintf(name, sizeof name, "c%zu", rig->checkpoint_count);
+        DB_OK(firn_db_checkpoint_create(rig->db, name, NULL, &err));
+        rig->kept_ms[rig->checkpoint_count] = rig->time_ms;
+        rig->kept[rig->checkpoint_count++] = rig->now;
+    }
+}
+
+static void
+restore(struct rig *rig)
+{
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    char name[32];
+    if (rig->checkpoint_count > 0) {
+        size_t at = below(rig, rig->checkpoint_count);
+        (void)snprintf(name, sizeof name, "c%zu", at);
+        DB_OK(firn_db_checkpoint_restore(rig->db, name, &restored, &safety, &err));
+        rig->now = rig->kept[at];
+    }
+}
+
+/* ---- comparing ---- */
+
+/* What a view (NULL: now) reads at a time. Rows may go a little before or after their time. */
+static void
+compare(struct rig *rig, struct firn_db_view *view, const struct model *model, int64_t time_ms)
+{
+    const struct firn_rows_cursor_options all = {.read = {.view = view}};
+    struct firn_table_cursor *cursor;
+    const struct firn_row *row;
+    DB_OK(firn_rows_read_cursor_open(rig->table, &all, &cursor, &err));
+    for (size_t i = 0; i < KEYS; i++) {
+        size_t count;
+        if (!is_alive(&model->rows[i], time_ms)) {
+            continue;
+        }
+        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        assert_non_null(row);
+        const firn_value *values = firn_rows_read_row_values(row, &count);
+        assert_int_equal(count, model->extra > 0 ? 4 : 3);
+        assert_int_equal(values[0].as.i64, i);
+        assert_int_equal(values[1].as.i64, model->rows[i].value);
+        assert_true(firn_slice_equal(values[2].as.bytes, firn_str("some text")));
+        assert_true(count == 3 || values[3].as.i64 == model->rows[i].extra);
+        rig->compared++;
+    }
+    DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    assert_null(row);
+    firn_rows_read_cursor_close(cursor);
+}
+
+static void
+compare_all(struct rig *rig)
+{
+    static char shown[ROWS_SHOW_SIZE];
+    compare(rig, NULL, &rig->now, rig->time_ms);
+    for (size_t i = 0; i < rig->view_count; i++) {
+        compare(rig, rig->views[i], &rig->seen[i], rig->seen_ms[i]);
+    }
+    for (size_t i = 0; i < rig->checkpoint_count; i++) {
+        char name[32];
+        struct firn_db_view *view;
+        (void)snprintf(name, sizeof name, "c%zu", i);
+        DB_OK(firn_db_checkpoint_view(rig->db, name, &view, &err));
+        compare(rig, view, &rig->kept[i], rig->kept_ms[i]);
+        firn_db_view_close(view);
+    }
+    DB_OK(rows_show(rig->db, shown, &err)); /* indexes */
+}
+
+/* ---- histories ---- */
+
+static void
+compact_range(struct rig *rig)
+{
+    uint8_t low[8] = {0x80, 0, 0, 0, 0, 0, 0, (uint8_t)below(rig, KEYS)};
+    uint8_t high[8] = {0x80, 0, 0, 0, 0, 0, 0, (uint8_t)(low[7] + 1 + below(rig, KEYS))};
+    const firn_slice lower = firn_bytes(low, sizeof low);
+    const firn_slice upper = firn_bytes(high, sizeof high);
+    const struct firn_lsm_range range = {&lower, &upper};
+    DB_OK(firn_db_maintain_compact_range(firn_rows_keyspace(rig->table), &range, NULL, &err));
+}
+
+static void
+let_time_pass(struct rig *rig)
+{
+    /* More than rows are given in each step: the clock moves with the calls in between, too. */
+    rig->time_ms += 1200000;
+    firn_sim_memory_set_time(rig->support.os, rig->time_ms * 1000000);
+}
+
+static void
+reopen(struct rig *rig)
+{
+    while (rig->view_count > 0) {
+        close_view(rig, 0);
+    }
+    DB_OK(firn_db_close(rig->db, &err));
+    rig->db = db_support_open(rig->support.dir);
+    DB_OK(firn_rows_open(rig->db, "t", &rig->table, &err));
+}
+
+static void
+step(struct rig *rig)
+{
+    uint64_t dice = below(rig, 100);
+    if (dice < 55) {
+        commit(rig);
+        return;
+    }
+    if (dice < 60) {
+        checkpoint(rig);
+    } else if (dice < 64) {
+        restore(rig);
+    } else if (dice < 68) {
+        open_view(rig);
+    } else if (dice < 71) {
+        if (rig->view_count > 0) {
+            close_view(rig, below(rig, rig->view_count));
+        }
+    } else if (dice < 74) {
+        change_columns(rig);
+    } else if (dice < 76) {
+        let_time_pass(rig);
+    } else if (dice < 86) {
+        DB_OK(firn_db_maintain_flush(rig->db, &err));
+    } else if (dice < 92) {
+        compact_range(rig);
+    } else if (dice < 97) {
+        DB_OK(firn_db_maintain_compact(rig->db, NULL, &err));
+    } else {
+        reopen(rig);
+    }
+    compare_all(rig);
+}
+
+static uint64_t
+run_history(uint64_t seed)
+{
+    struct rig *rig = calloc(1, sizeof *rig);
+    assert_non_null(rig);
+    test_random_init(&rig->random, "rows_model", seed);
+    db_support_init(&rig->support, seed);
+    rig->time_ms = INT64_C(1800000000000);
+    firn_sim_memory_set_time(rig->support.os, rig->time_ms * 1000000);
+    rig->db = db_support_open(rig->support.dir);
+    DB_OK(rows_make(rig->db, "t", "id i64, v i64, name text, primary key (id), index by_v (v)",
+                    &rig->table, &err));
+    for (unsigned i = 0; i < STEPS; i++) {
+        step(rig);
+    }
+    compare_all(rig);
+    reopen(rig);
+    compare_all(rig);
+    DB_OK(firn_db_close(rig->db, &err));
+    db_support_deinit(&rig->support);
+    uint64_t compared = rig->compared;
+    free(rig);
+    return compared;
+}
+
+static void
+no_reading_of_a_table_ever_changes(void **state)
+{
+    (void)state;
+    const uint64_t histories = test_is_long() ? 3000 : 60;
+    const struct test_share share = test_share_of(1, 1);
+    uint64_t compared = 0;
+    for (uint64_t i = share.first; i <= histories; i += share.step) {
+        compared += run_history(i);
+    }
+    print_message("count: %" PRIu64 " rows of tables compared in histories\n", compared);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_reading_of_a_table_ever_changes),
+    };
+    return cmocka_run_group_tests_name("rows_model", tests, NULL, NULL);
+}
