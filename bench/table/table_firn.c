@@ -95,7 +95,6 @@ static firn_value
 value_at(const struct table_data *data, size_t column, uint64_t row)
 {
     const struct table_array *array = &data->columns[column];
-    firn_value value;
     switch (data->schema->columns[column].type) {
     case TABLE_I32:
         return firn_i64(array->as.i32[row]);
@@ -110,8 +109,7 @@ value_at(const struct table_data *data, size_t column, uint64_t row)
     case TABLE_TEXT:
         return text_value(table_data_text(array, row));
     default:
-        value = firn_i64(array->as.i64[row]);
-        return value;
+        return firn_i64(array->as.i64[row]);
     }
 }
 

@@ -33,6 +33,10 @@ class RowOptions(Structure):
     _fields_ = [("size", c_size_t), ("txn", c_void_p), ("durability", c_int), ("ttl_ms", c_uint64), ("columns", POINTER(c_char_p))]
 
 
+class Callbacks(Structure):
+    _fields_ = [("on_notice", c_void_p), ("on_progress", c_void_p), ("ctx", c_void_p)]
+
+
 class ScanOptions(Structure):
     """firn_scan_options of firn/scan.h"""
 
@@ -40,7 +44,7 @@ class ScanOptions(Structure):
         ("size", c_size_t), ("txn", c_void_p), ("snapshot", c_void_p), ("select", c_char_p), ("where", c_char_p),
         ("parameters", POINTER(Value)), ("parameter_count", c_size_t), ("group_by", c_char_p), ("order_by", c_char_p),
         ("limit", c_uint64), ("offset", c_uint64), ("index", c_char_p), ("lower", Bound), ("upper", Bound),
-        ("descending", c_bool), ("threads", c_uint), ("memory_bytes", c_uint64),
+        ("descending", c_bool), ("threads", c_uint), ("memory_bytes", c_uint64), ("callbacks", Callbacks),
     ]
 
 
@@ -132,15 +136,20 @@ class Store:
 
     def create(self, name, text):
         definition = c_void_p()
-        self.library.call("firn_table_def_parse", text.encode(), byref(definition))
-        table = self.create_def(name, definition)
-        self.library.c.firn_release(definition)
-        return table
-
-    def create_def(self, name, definition):
         table = c_void_p()
+        self.library.call("firn_table_def_parse", text.encode(), byref(definition))
         self.library.call("firn_table_create", self.handle, name.encode(), definition, byref(table))
+        self.library.c.firn_release(definition)
         return Table(self, table)
+
+    def definition_of(self, schema, *key):
+        """The text of a definition that fits an ArrowSchema."""
+        names = (c_char_p * len(key))(*[name.encode() for name in key])
+        out = c_void_p()
+        self.library.call("firn_arrow_definition", byref(schema), names, c_size_t(len(key)), byref(out))
+        text = ctypes.string_at(out).decode()
+        self.library.c.firn_release(out)
+        return text
 
 
 class Table:
@@ -179,7 +188,7 @@ class Table:
     def take(self, stream):
         """Imports a Stream; returns the number of rows."""
         rows = c_uint64()
-        self.library.call("firn_table_import_arrow", self.handle, byref(stream.c), byref(rows))
+        self.library.call("firn_table_import_arrow", self.handle, byref(stream.c), None, byref(rows))
         return rows.value
 
 

@@ -13,6 +13,7 @@ FIRN_TEST_SEED sets the seed, which is printed. The last line counts; the status
 
 import datetime
 import decimal
+import faulthandler
 import math
 import os
 import random
@@ -30,6 +31,7 @@ import pyarrow as pa
 import arrow_firn as f
 
 ROWS = 5000
+LONG_ROWS = 140000  # more than two arrays of at most 65,536
 EPOCH = datetime.datetime(1970, 1, 1)
 DAY = datetime.date(1970, 1, 1)
 DAYS = (-719162, 2932896)  # 0001-01-01 to 9999-12-31
@@ -283,12 +285,15 @@ def moved(struct_):
     return copy
 
 
-def lifetimes(table, rows):
+def lifetimes(table, rows, long, long_rows):
+    """long: a table of some columns that has more rows than an array of a stream."""
     in_order = [rows[number] for number in sorted(rows)]
     wanted = plain_rows(in_order, NAMES)
+    long_names = list(long_rows[0])
+    long_wanted = plain_rows(long_rows, long_names)
 
-    def compare(batch, first):
-        for i, name in enumerate(NAMES):
+    def compare(batch, first, names=NAMES, wanted=wanted):
+        for i, name in enumerate(names):
             given = [plain(name, value) for value in batch.column(i).to_pylist()]
             same(given, wanted[name][first : first + batch.num_rows], name)
 
@@ -305,7 +310,7 @@ def lifetimes(table, rows):
 
         @check(f"arrays outlive what they came from: {order}")
         def _(order=order):
-            stream = table.stream()
+            stream = long.stream()
             schema = schema_of(stream)
             schemas = [schema_of(stream) for _ in range(2)]
             arrays = [next_array(stream) for _ in range(3)]
@@ -315,10 +320,10 @@ def lifetimes(table, rows):
             # The second is thrown away unread.
             arrays[1].release(byref(arrays[1]))
             assert not arrays[1].release, "a released array still has its release"
-            compare(batch_of(arrays[2], schemas[0]), first[2])
+            compare(batch_of(arrays[2], schemas[0]), first[2], long_names, long_wanted)
             if order == "stream between":
                 stream.release()
-            compare(batch_of(arrays[0], schemas[1]), 0)
+            compare(batch_of(arrays[0], schemas[1]), 0, long_names, long_wanted)
             schema.release(byref(schema))
             stream.release()
 
@@ -611,36 +616,43 @@ def refuse_streams(store):
 def definitions(store, rows):
     whole = arrow_table([rows[number] for number in sorted(rows)])
 
-    def define(schema):
+    def define(schema, *key):
         c = f.ArrowSchema()
         schema._export_to_c(addressof(c))
-        definition = c_void_p()
         try:
-            store.library.call("firn_arrow_table_def", byref(c), byref(definition))
+            return store.definition_of(c, *key)
         finally:
-            if c.release:
-                c.release(byref(c))
-        return definition
+            c.release(byref(c))
 
-    @check("a definition that fits a schema")
-    def _():
-        definition = define(whole.schema)
-        assert definition.value
-        store.library.c.firn_release(definition)
+    for number, key in enumerate((["id"], ["grp", "id"], [])):
 
-    @check("no definition fits a map")
-    def _():
-        try:
-            define(pa.schema([("id", pa.int64()), ("m", pa.map_(pa.string(), pa.int32()))]))
-        except f.Failure as failure:
-            assert failure.code < 0
-        else:
-            raise AssertionError("it was defined")
+        @check(f"a table of a definition that fits a schema, key {key}")
+        def _(number=number, key=key):
+            table = store.create(f"defined{number}", define(whole.schema, *key))
+            same(table.take(Given(whole.to_reader())), len(rows), "rows")
+            stream = table.stream(select="id, txt, price", order_by="id")
+            given = by_pyarrow(stream)
+            wanted = plain_rows([rows[number] for number in sorted(rows)], ["id", "txt", "price"])
+            for name, values in wanted.items():
+                same([plain(name, value) for value in given[name]], values, name)
+
+    for what, schema, key in (("a map", pa.schema([("id", pa.int64()), ("m", pa.map_(pa.string(), pa.int32()))]), ["id"]),
+                              ("a key that is not there", pa.schema([("id", pa.int64())]), ["other"])):
+
+        @check(f"no definition fits {what}")
+        def _(schema=schema, key=key):
+            try:
+                define(schema, *key)
+            except f.Failure as failure:
+                assert failure.code < 0
+            else:
+                raise AssertionError("it was defined")
 
 
 def main():
     seed = int(os.environ.get("FIRN_TEST_SEED", "1"))
-    print(f"seed {seed}")
+    print(f"seed {seed}", flush=True)
+    faulthandler.enable(sys.stdout)
     library = f.Library(os.path.abspath(sys.argv[1]))
     r = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="firn-arrow.") as directory:
@@ -665,10 +677,14 @@ def main():
         scan_in_many_ways("in a run and the memtable", table, rows)
         library.call("firn_store_compact", store.handle, None)
         scan_in_many_ways("compacted", table, rows)
-        lifetimes(table, rows)
+        long = store.create("long", "id i64, txt text, i16 i16, primary key (id)")
+        long_rows = [{"id": number, "txt": None if number % 3 == 0 else WORDS[number % 7], "i16": number % 1000} for number in range(LONG_ROWS)]
+        for at in range(0, LONG_ROWS, 10000):
+            long.upsert([[f.value_of(KINDS[name], row[name]) for name in row] for row in long_rows[at : at + 10000]])
+        lifetimes(table, rows, long, long_rows)
+        definitions(store, rows)
         take_streams(store, rows)
         refuse_streams(store)
-        definitions(store, rows)
 
         @check("the store closes: no scan is left open")
         def _():
