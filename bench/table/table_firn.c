@@ -113,7 +113,6 @@ value_at(const struct table_data *data, size_t column, uint64_t row)
     }
 }
 
-#ifdef FIRN_BENCH_TABLE_BULK
 static void
 insert_all(struct table_store *store, const struct table_data *data)
 {
@@ -131,32 +130,6 @@ insert_all(struct table_store *store, const struct table_data *data)
     table_firn_check(firn_table_bulk_commit(bulk, &err), &err);
     firn_table_bulk_close(bulk);
 }
-#else
-/* Without a bulk load: transactions of a thousand rows, then a compaction. */
-static void
-insert_all(struct table_store *store, const struct table_data *data)
-{
-    firn_error err = {0};
-    firn_value values[TABLE_COLUMNS_MAX];
-    size_t count = data->schema->column_count;
-    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
-    firn_write_options writing = FIRN_WRITE_OPTIONS_INIT;
-    writing.durability = FIRN_DURABILITY_OS;
-    for (uint64_t row = 0; row < data->rows;) {
-        table_firn_check(firn_txn_begin(store->handle, NULL, &options.txn, &err), &err);
-        for (uint64_t end = row + 1000; row < end && row < data->rows; row++) {
-            for (size_t i = 0; i < count; i++) {
-                values[i] = value_at(data, i, row);
-            }
-            table_firn_check(firn_table_upsert(store->table, &options, values, count, &err), &err);
-        }
-        table_firn_check(firn_txn_commit(options.txn, &writing, &err), &err);
-        firn_txn_close(options.txn);
-    }
-    table_firn_check(firn_store_compact(store->handle, NULL, &err), &err);
-    table_firn_check(firn_store_sync(store->handle, &err), &err);
-}
-#endif
 
 static void
 store_load(struct table_store *store, const struct table_data *data)
@@ -245,9 +218,7 @@ const struct table_engine table_engine = {.name = "firn",
                                           .open = store_open,
                                           .close = store_close,
                                           .load = store_load,
-#ifdef FIRN_BENCH_TABLE_SCAN
                                           .query = table_firn_query,
-#endif
                                           .lookup = store_lookup,
                                           .insert = store_insert,
                                           .update = store_update,
