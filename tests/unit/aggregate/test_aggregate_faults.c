@@ -313,7 +313,7 @@ forge(struct test_random *random, uint8_t *bytes, uint64_t file_size)
     for (uint64_t at = 0; file_size - at > 16;) {
         uint64_t size = 16 + (uint64_t)firn_load_le32(bytes + at + 8);
         assert_true(firn_range_inside(at, size, file_size));
-        for (uint64_t n = test_random_below(random, 3); n > 0; n--) {
+        for (uint64_t n = test_random_below(random, 40); n > 0; n--) {
             uint64_t place = at + 16 + test_random_below(random, size - 16);
             bytes[place] ^= (uint8_t)(1U << test_random_below(random, 8));
         }
