@@ -298,11 +298,11 @@ bind_date_trunc(struct firn_expr_binder *binder, struct call *call, uint32_t *ou
     const struct firn_expr_node *unit = firn_expr_bind_node(binder, call->args[0]);
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_TRUNCATE};
     int rc;
-    for (uint8_t i = FIRN_EXPR_YEAR; i <= FIRN_EXPR_SECOND; i++) {
+    for (unsigned i = FIRN_EXPR_YEAR; i <= FIRN_EXPR_SECOND; i++) {
         if (unit->op == FIRN_EXPR_OP_CONSTANT && unit->type.type == FIRN_TYPE_TEXT &&
             unit->a.kind == FIRN_PHYSICAL_BYTES &&
             firn_schema_literal_is_word(unit->a.as.bytes, unit_names[i])) {
-            node.detail = i;
+            node.detail = (uint8_t)i;
         }
     }
     if (node.detail == 0) {

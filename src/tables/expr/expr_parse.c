@@ -133,7 +133,7 @@ new_node(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_exp
 static void
 add_child(struct firn_expr_syntax *node, struct firn_expr_syntax *child)
 {
-    DCHECK(child != NULL && child->next == NULL);
+    DCHECK(node != NULL && child != NULL && child->next == NULL);
     if (node->last != NULL) {
         node->last->next = child;
     } else {
@@ -187,6 +187,7 @@ take_leaf(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_ex
 {
     int rc;
     FIRN_TRY(new_node(parser, kind, out));
+    DCHECK(*out != NULL);
     (*out)->text = parser->token.text;
     if (parser->token.kind == FIRN_EXPR_TOKEN_STRING ||
         parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
@@ -503,6 +504,7 @@ parse_binary(struct parser *parser, const char *signs,
     while (parser->token.kind == FIRN_EXPR_TOKEN_SIGN &&
            strchr(signs, parser->token.text.data[0]) != NULL) {
         FIRN_TRY(new_node(parser, FIRN_EXPR_SYNTAX_BINARY, &node));
+        DCHECK(node != NULL);
         node->detail = parser->token.text.data[0];
         FIRN_TRY(advance(parser));
         FIRN_TRY(operand(parser, &part));
