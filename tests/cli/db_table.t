@@ -544,6 +544,8 @@ Mistakes.
   show	Print the columns and indexes of a table
   alter	Change the columns or indexes of a table
   drop	Delete a table with its rows and indexes
+  import	Insert the rows of a CSV or JSON lines file into a table
+  export	Write the rows of a table as CSV or JSON lines
   $ firn __complete db tab | grep -A1 count
   count	Print how many entries a keyspace has, or how many rows a table
   table
