@@ -113,6 +113,8 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db table show
   db table alter
   db table drop
+  db table import
+  db table export
   db insert
   db load
   db dump
@@ -252,6 +254,8 @@ Options before the command count too; help wins over mistakes behind it.
     table show   Print the columns and indexes of a table
     table alter  Change the columns or indexes of a table
     table drop   Delete a table with its rows and indexes
+    table import Insert the rows of a CSV or JSON lines file into a table
+    table export Write the rows of a table as CSV or JSON lines
     insert       Insert a row into a table
     load         Load rows into a keyspace, or the dump of a store
     dump         Print a keyspace, a table or a store in a form that firn db load reads

@@ -759,11 +759,13 @@ check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
         return FIRN_OK;
     }
     FIRN_TRY(bulk->insert.check(bulk->insert.ctx, err));
+    bool is_restored = bulk->db->lead.restored_at > seen; /* a write to every key */
     for (size_t i = 0; i < bulk->part_count; i++) {
         struct part *part = &bulk->parts[i];
         const struct firn_db_tree *tree = part->keyspace->tree;
-        if (part->is_checked &&
-            atomic_load_explicit(&tree->written_at, memory_order_relaxed) > seen) {
+        bool is_written =
+            is_restored || atomic_load_explicit(&tree->written_at, memory_order_relaxed) > seen;
+        if (part->is_checked && is_written) {
             FIRN_TRY(check_part(part, err));
         }
     }

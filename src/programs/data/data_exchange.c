@@ -543,12 +543,12 @@ static const struct firn_command_option import_options[] = {
     {"format", 'f', "FORMAT", "csv or jsonl; by default what FILE's name says, or csv"},
     {"no-header", 0, NULL, "the first line of the CSV has values, not names"},
     {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
-    {"null", 0, "TEXT", "what an unquoted field of CSV is that is null; by default nothing"},
+    {"null", 0, "TEXT", "an unquoted field that is null; by default an empty one"},
     {"columns", 0, "COLUMN,...", "the columns that the fields of CSV are for, in order"},
     {"create", 'c', NULL, "create the table, with columns as the CSV seems to have"},
     {"key", 'k', "COLUMN,...", "with --create, the primary key"},
-    {"sample", 0, "ROWS", "with --create, how many rows to look at; by default 10,000"},
-    {"on-error", 0, "WHAT", "what to do about a line that is no row: stop (default) or skip"},
+    {"sample", 0, "ROWS", "with --create, look at so many rows; by default 10,000"},
+    {"on-error", 0, "WHAT", "on a line that is no row: stop (default) or skip"},
     {"rejects", 'r', "FILE", "skip such lines, and write them to FILE"},
     {"ignore-unknown", 0, NULL, "leave out what the table has no column for"},
     {NULL, 0, NULL, NULL},
@@ -559,10 +559,10 @@ const struct firn_command firn_data_exchange_import = {
     .summary = "Insert the rows of a CSV or JSON lines file into a table",
     .arguments = "STORE TABLE [FILE]",
     .options = import_options,
-    .help = "Without FILE, or if it is -, standard input is read. All rows are inserted by one\n"
-            "commit: all of them or none, and on disk when the command returns. A row whose\n"
-            "key is in the table already, or twice in the file, fails the import. Rows in\n"
-            "the order of the primary key are imported fastest.\n"
+    .help = "Without FILE, or if it is -, standard input is read. All rows are inserted by\n"
+            "one commit: all of them or none, and on disk when the command returns. A row\n"
+            "whose key is in the table already, or twice in the file, fails the import. Rows\n"
+            "in the order of the primary key are imported fastest.\n"
             "\n"
             "CSV is as in RFC 4180, in UTF-8; its header names the columns. A name that ends\n"
             "in .tsv has tabs. JSON lines have an object on each line, with the columns as\n"

@@ -222,7 +222,9 @@ rows_that_are_there_twice_fail_the_load(void **state)
 /* A row that comes after the load has looked, before it commits. */
 struct meanwhile {
     struct firn_table *table;
-    unsigned calls; /* before it comes */
+    unsigned calls;     /* before it comes: of MANIFEST, then one of a run */
+    bool is_late;       /* while the load looks for what is there */
+    struct firn_db *db; /* to be restored instead; NULL: a row comes */
     int64_t id;
     const char *code;
 };
@@ -232,9 +234,69 @@ insert_at_manifest(void *ctx, const struct firn_sim_fault_call *call)
 {
     struct meanwhile *meanwhile = ctx;
     firn_error err;
-    if (meanwhile->calls > 0 && call->name != NULL && strncmp(call->name, "manifest", 8) == 0 &&
-        --meanwhile->calls == 0) {
+    bool is_manifest = call->name != NULL && strncmp(call->name, "manifest", 8) == 0;
+    bool is_run = call->name != NULL && strstr(call->name, ".column") != NULL;
+    bool is_due = meanwhile->is_late && meanwhile->calls == 1 ? is_run : is_manifest;
+    if (meanwhile->calls == 0 || !is_due || --meanwhile->calls > 0) {
+        return;
+    }
+    if (meanwhile->db != NULL) {
+        struct firn_db_checkpoint_info info;
+        struct firn_db_checkpoint_info safety;
+        DB_OK(firn_db_checkpoint_restore(meanwhile->db, "with", &info, &safety, &err));
+    } else {
         DB_OK(insert(meanwhile->table, meanwhile->id, meanwhile->code, 3, &err));
+    }
+}
+
+/* The load has looked for what is there, and nothing was, when a row comes, or comes back. */
+static void
+a_row_that_comes_after_the_load_has_looked_is_seen(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        firn_error err;
+        struct db_support support;
+        struct firn_os *faulty;
+        struct firn_os_dir *dir;
+        struct firn_db *db;
+        struct firn_table_bulk *bulk;
+        struct firn_db_checkpoint_info info;
+        struct meanwhile meanwhile = {.calls = 2, .is_late = true, .id = 15, .code = "c"};
+        const firn_value key = firn_i64(15);
+        int64_t sum;
+        db_support_init(&support, 27);
+        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+        DB_OK(firn_db_open(dir, &db_support_create, &db, &err));
+        meanwhile.table = make_table(db, definition);
+        meanwhile.db = way == 1 ? db : NULL;
+        DB_OK(insert(meanwhile.table, 20, "a", 3, &err));
+        if (way == 1) {
+            DB_OK(insert(meanwhile.table, 15, "c", 3, &err));
+            DB_OK(firn_db_checkpoint_create(db, "with", &info, &err));
+            DB_OK(firn_rows_write_delete(meanwhile.table, NULL, &key, 1, FIRN_DURABILITY_OS, &err));
+        }
+        DB_OK(firn_rows_bulk_open(meanwhile.table, &all_columns, &bulk, &err));
+        for (int i = 0; i < 30; i++) {
+            char code[32];
+            (void)snprintf(code, sizeof code, "code-%d", i);
+            if (i != 20) {
+                DB_OK(put_row(bulk, i, code, i, &err));
+            }
+        }
+        firn_sim_fault_set_hook(faulty, insert_at_manifest, &meanwhile);
+        int rc = firn_rows_bulk_commit(bulk, &err);
+        firn_sim_fault_set_hook(faulty, NULL, NULL);
+        assert_int_equal(meanwhile.calls, 0);
+        firn_rows_bulk_close(bulk);
+        db_support_fails(rc, FIRN_EXISTS, "(15)", &err, __FILE__, __LINE__);
+        assert_int_equal(count_rows(meanwhile.table, NULL, &sum), 2);
+        assert_int_equal(sum, 35);
+        DB_OK(firn_db_close(db, &err));
+        firn_os_dir_close(dir);
+        firn_sim_fault_destroy(faulty);
+        db_support_deinit(&support);
     }
 }
 
@@ -648,6 +710,7 @@ main(void)
         cmocka_unit_test(rows_come_in_any_order),
         cmocka_unit_test(rows_that_are_there_twice_fail_the_load),
         cmocka_unit_test(a_row_that_comes_meanwhile_is_seen),
+        cmocka_unit_test(a_row_that_comes_after_the_load_has_looked_is_seen),
         cmocka_unit_test(a_table_that_is_changed_meanwhile_conflicts),
         cmocka_unit_test(defaults_and_numbers_are_filled_in),
         cmocka_unit_test(rows_without_indexes_come_on_two_threads),
