@@ -788,17 +788,34 @@ firn_db_txn_delete_range(struct firn_db_txn *txn, struct firn_db_keyspace *keysp
     return write_entry(txn, keyspace, &entry, err);
 }
 
-int
-firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                    firn_slice value, uint64_t ttl_ms, firn_error *err)
-{
-    return firn_db_txn_put_until(txn, keyspace, key, value, firn_db_txn_end_ms(txn, ttl_ms), err);
-}
-
 uint64_t
 firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms)
 {
     return firn_db_batch_end_ms(txn->db, ttl_ms);
+}
+
+/* What is stored has been made of it. */
+static int
+put_expiring(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+             const struct firn_buf *stored, firn_error *err)
+{
+    const struct firn_entry entry = {
+        .key = key, .value = firn_buf_slice(stored), .kind = FIRN_ENTRY_EXPIRING};
+    return write_entry(txn, keyspace, &entry, err);
+}
+
+int
+firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                    firn_slice value, uint64_t ttl_ms, firn_error *err)
+{
+    struct firn_buf stored = {0};
+    int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
+    FIRN_TRY(firn_db_batch_encode_expiring(txn->db, value, ttl_ms, &stored, err));
+    FIRN_TRY(put_expiring(txn, keyspace, key, &stored, err));
+out:
+    firn_buf_deinit(&stored);
+    return rc;
 }
 
 int
@@ -807,11 +824,8 @@ firn_db_txn_put_until(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace
 {
     struct firn_buf stored = {0};
     int rc;
-    FIRN_TRY(check_use(txn, keyspace, err));
     FIRN_TRY(firn_db_batch_encode_until(value, expires_ms, &stored, err));
-    const struct firn_entry entry = {
-        .key = key, .value = firn_buf_slice(&stored), .kind = FIRN_ENTRY_EXPIRING};
-    FIRN_TRY(write_entry(txn, keyspace, &entry, err));
+    FIRN_TRY(put_expiring(txn, keyspace, key, &stored, err));
 out:
     firn_buf_deinit(&stored);
     return rc;

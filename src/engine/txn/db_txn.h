@@ -35,7 +35,8 @@ FIRN_MUST_CHECK int firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keys
 FIRN_MUST_CHECK int firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                         firn_slice key, firn_slice value, uint64_t ttl_ms,
                                         firn_error *err);
-/* When a value is gone that has ttl_ms to live from now on: the same moment for several puts. */
+/* When a value is gone that has ttl_ms to live from now on: the same moment for several puts. Requires: the
+ * transaction is open. */
 uint64_t firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms);
 FIRN_MUST_CHECK int firn_db_txn_put_until(struct firn_db_txn *txn,
                                           struct firn_db_keyspace *keyspace, firn_slice key,

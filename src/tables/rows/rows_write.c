@@ -30,6 +30,7 @@ struct writing {
     struct firn_table *table;
     struct firn_db_txn *txn;
     struct firn_schema *schema;
+    uint64_t ttl_ms;          /* 0: for ever */
     uint64_t expires_ms;      /* of the row and its entries; 0: never */
     struct firn_cell *cells;  /* the row that will be there */
     struct firn_cell *before; /* the row that was there, if has_before */
@@ -49,6 +50,9 @@ begin(struct writing *writing, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
+    /* Not before: a transaction that has ended may have outlived its store. */
+    writing->expires_ms =
+        writing->ttl_ms != 0 ? firn_db_txn_end_ms(writing->txn, writing->ttl_ms) : 0;
     size_t count = writing->schema->column_count;
     DCHECK(count > 0 && count <= FIRN_TABLE_COLUMNS_MAX && writing->cells == NULL);
     writing->cells = writing->on_stack;
@@ -555,10 +559,7 @@ static int
 put_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
     struct put_work *work = ctx;
-    uint64_t ttl_ms = work->put->ttl_ms;
-    struct writing writing = {.table = work->table,
-                              .txn = txn,
-                              .expires_ms = ttl_ms != 0 ? firn_db_txn_end_ms(txn, ttl_ms) : 0};
+    struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->put->ttl_ms};
     int rc = write_all_or_nothing(&writing, write_put, work, err);
     end(&writing);
     return rc;
