@@ -147,6 +147,34 @@ blocks_that_end_before_they_begin_are_refused(void **state)
     sample_deinit(&sample);
 }
 
+/* Found by who reads that value alone, too. */
+static void
+a_value_that_is_longer_than_its_block_says_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "https://example.org/items/1/https://example.org/items/2/https://example.org/items/3"};
+    struct sample sample;
+    struct firn_buf out = {0};
+    struct firn_chunk chunk;
+    struct firn_chunk_scratch scratch = {0};
+    struct firn_cell cell;
+    sample_of_texts(&sample, texts, 1);
+    assert_int_equal(firn_chunk_encode_as(&sample.values, FIRN_ENCODING_FSST, &out, NULL, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_BYTES, 0, 1, &chunk, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_chunk_get(&chunk, 0, &scratch, &cell, NULL), FIRN_OK);
+    assert_int_equal(cell.as.bytes.size, strlen(texts[0]));
+    for (uint32_t less = 1; less <= 8; less++) {
+        firn_store_le32(out.data + chunk.parts.data, (uint32_t)strlen(texts[0]) - less);
+        assert_int_equal(firn_chunk_get(&chunk, 0, &scratch, &cell, NULL), FIRN_CORRUPT);
+    }
+    firn_chunk_scratch_deinit(&scratch);
+    firn_buf_deinit(&out);
+    sample_deinit(&sample);
+}
+
 /* A chunk of 1,024 texts that says they are as long as it likes takes no memory for them. */
 static void
 declared_sizes_take_no_memory(void **state)
@@ -233,6 +261,7 @@ main(void)
         cmocka_unit_test(damaged_chunks_are_answered_or_refused),
         cmocka_unit_test(lying_numbers_are_refused),
         cmocka_unit_test(blocks_that_end_before_they_begin_are_refused),
+        cmocka_unit_test(a_value_that_is_longer_than_its_block_says_is_refused),
         cmocka_unit_test(declared_sizes_take_no_memory),
         cmocka_unit_test(memory_that_runs_out_leaves_nothing_behind),
     };
