@@ -23,7 +23,7 @@ Tables from CSV, and as CSV.
   ! firn: could not create 'goods.jsonl': File exists
   ! hint: overwrite it with --replace
   [1]
-  $ firn db table export --replace --order by_name --columns name,id -d tab --no-header --null '\N' shop.firn goods goods.tsv && cat goods.tsv
+  $ firn db table export --replace --index by_name --columns name,id -d tab --no-header --null '\N' shop.firn goods goods.tsv && cat goods.tsv
   3 rows
   	2
   "green ""tea"", loose"	3

@@ -497,7 +497,7 @@ export_table(struct firn_cli *cli, firn_store *store, const char *path,
         exit_code = open_sink(cli, path, &sink);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        options->read.index = firn_command_value(cli, "order");
+        options->read.index = firn_command_value(cli, "index");
         if (export_rows(cli, table.table, &sink, options, &statistics, &err) != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
@@ -595,7 +595,7 @@ const struct firn_command firn_data_exchange_export = {
             {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
             {"null", 0, "TEXT", "what stands for null in CSV; by default nothing"},
             {"columns", 0, "COLUMN,...", "write only these columns, in this order"},
-            {"order", 0, "INDEX", "in the order of this index"},
+            {"index", 0, "INDEX", "in the order of this index"},
             {"at", 0, "REF", "as the checkpoint REF has the table"},
             {"replace", 0, NULL, "overwrite FILE if it exists"},
             {NULL, 0, NULL, NULL},

@@ -395,10 +395,9 @@ firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_
         return firn_error_set(err, FIRN_INVALID, "a bound of %zu values for %zu columns",
                               bound->count, most);
     }
-    int rc = index != NULL
-                 ? firn_schema_index_prefix(schema, index, bound->values, bound->count,
-                                            out, NULL, err)
-                 : firn_schema_row_key(schema, bound->values, bound->count, out, err);
+    int rc = index != NULL ? firn_schema_index_prefix(schema, index, bound->values, bound->count,
+                                                      out, NULL, err)
+                           : firn_schema_row_key(schema, bound->values, bound->count, out, err);
     if (rc == FIRN_OK && bound->is_exclusive != is_upper) {
         /* Behind all that begin so: not in an exclusive lower bound, and still in an inclusive upper one. */
         *out_has = make_successor(out) || !is_upper;

@@ -210,7 +210,7 @@ records_that_break_the_rules_are_refused(void **state)
         CASE("\377\377\377\377\377\377\377\377\0\1\1\1\1k\1v", FIRN_CORRUPT, "impossible sequence"),
         CASE("\2\0\0\0\0\0\0\0\0\1\1\1\1k\1v", FIRN_CORRUPT, "not larger"),
         CASE("\1\0\0\0\0\0\0\0\0\1\1\1\1k\1v", FIRN_CORRUPT, "not larger"),
-        CASE(SEQUENCE_3 "\0\1\1\1\1k\1v!", FIRN_CORRUPT, "bytes behind"),
+        CASE(SEQUENCE_3 "\0\1\1\1\1k\1v!", FIRN_CORRUPT, "bytes after"),
         CASE(SEQUENCE_3 "\0\1\1\1\1k\2v", FIRN_CORRUPT, "does not fit"),
         CASE(SEQUENCE_3 "\0\1\1\1\7k\1v", FIRN_CORRUPT, "does not fit"),
         CASE(SEQUENCE_3 "\0\1\1\1\201\0k\1v", FIRN_CORRUPT, "does not fit"),
