@@ -16,9 +16,6 @@
  */
 #include "arrow/arrow_import.h"
 
-#include <limits.h>
-#include <stdlib.h>
-
 #include "base/mem.h"
 
 enum way {
@@ -64,23 +61,30 @@ refuse(firn_error *err, const char *name, const char *why)
 
 /* ---- formats ---- */
 
+/* A decimal number with or without a sign, *text moves to what follows it. */
 static bool
-read_number(const char **text, long least, long most, long *out)
+read_number(const char **text, int64_t least, int64_t most, int64_t *out)
 {
-    char *end;
-    *out = strtol(*text, &end, 10);
-    bool is_number = end != *text && *out >= least && *out <= most;
-    *text = end;
-    return is_number;
+    const char *at = *text;
+    const bool is_negative = *at == '-';
+    int64_t number = 0;
+    at += is_negative;
+    const char *digits = at;
+    for (; *at >= '0' && *at <= '9' && number <= INT32_MAX; at++) {
+        number = number * 10 + (*at - '0');
+    }
+    *out = is_negative ? -number : number;
+    *text = at;
+    return at != digits && *out >= least && *out <= most;
 }
 
 static bool
 read_decimal(const char *format, struct field *out)
 {
     const char *at = format + 2;
-    long precision;
-    long scale;
-    long bits = 128;
+    int64_t precision;
+    int64_t scale;
+    int64_t bits = 128;
     if (!read_number(&at, 1, 38, &precision) || *at++ != ',' ||
         !read_number(&at, -18, 38, &scale)) {
         return false;
@@ -185,12 +189,12 @@ read_field(const struct ArrowSchema *schema, struct field *out, firn_error *err)
     const char *format = schema->format != NULL ? schema->format : "";
     const char *name = schema->name != NULL ? schema->name : "";
     const char *at = format + 2;
-    long size;
+    int64_t size;
     if (read_simple(format, out) || read_time(format, out) ||
         (strncmp(format, "d:", 2) == 0 && read_decimal(format, out))) {
         return FIRN_OK;
     }
-    if (strncmp(format, "w:", 2) == 0 && read_number(&at, 0, INT_MAX, &size) && *at == '\0') {
+    if (strncmp(format, "w:", 2) == 0 && read_number(&at, 0, INT32_MAX, &size) && *at == '\0') {
         *out = (struct field){.way = WAY_FIXED,
                               .type = size == 16 ? FIRN_TYPE_UUID : FIRN_TYPE_BLOB,
                               .size = (uint32_t)size};
@@ -509,8 +513,10 @@ say_stream_failed(struct import *import, int number, firn_error *err)
     const char *text = import->stream->get_last_error != NULL
                            ? import->stream->get_last_error(import->stream)
                            : NULL;
-    return firn_error_set(err, FIRN_IO, "the Arrow stream failed: %.200s",
-                          text != NULL ? text : strerror(number));
+    if (text != NULL) {
+        return firn_error_set(err, FIRN_IO, "the Arrow stream failed: %.200s", text);
+    }
+    return firn_error_set(err, FIRN_IO, "the Arrow stream failed with errno %d", number);
 }
 
 static int

@@ -538,7 +538,7 @@ next_of_rest(struct firn_scan *scan, size_t *out_count, firn_error *err)
                                 : next_groups(scan, out_count, err);
     if (rc == FIRN_OK) {
         struct firn_query_mask all;
-        firn_query_mask_set(&all, 0, *out_count);
+        firn_query_column_mask(&all, 0, *out_count);
         firn_query_column_selection(&all, *out_count, &scan->selection);
     }
     return rc;

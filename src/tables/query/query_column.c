@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 void
-firn_query_mask_set(struct firn_query_mask *mask, size_t first, size_t end)
+firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end)
 {
     DCHECK(first <= end && end <= FIRN_CHUNK_BLOCK);
     for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {

@@ -48,7 +48,7 @@ firn_query_mask_count(const struct firn_query_mask *mask)
     return count;
 }
 /* The rows [first, end). Requires: first <= end <= FIRN_CHUNK_BLOCK. */
-void firn_query_mask_set(struct firn_query_mask *mask, size_t first, size_t end);
+void firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end);
 static inline bool
 firn_query_mask_has(const struct firn_query_mask *mask, size_t row)
 {

@@ -457,7 +457,7 @@ next_direct(struct firn_query_source *source)
     struct firn_column_group group;
     firn_column_group_at(source->run, source->group, &group);
     source->count = group.rows - start < FIRN_CHUNK_BLOCK ? group.rows - start : FIRN_CHUNK_BLOCK;
-    firn_query_mask_set(&source->mask, source->next - start, stop - start);
+    firn_query_column_mask(&source->mask, source->next - start, stop - start);
     source->stats.rows_read += stop - source->next;
     source->next = stop;
     return FIRN_OK;
@@ -536,7 +536,7 @@ advance(struct firn_query_source *source, bool *out, firn_error *err)
     DCHECK(rc != FIRN_OK || source->count <= FIRN_CHUNK_BLOCK);
     *out = rc == FIRN_OK && source->count > 0;
     if (*out) {
-        firn_query_mask_set(&source->mask, 0, source->count);
+        firn_query_column_mask(&source->mask, 0, source->count);
         source->stats.rows_read += source->count;
     }
     return rc;
