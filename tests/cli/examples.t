@@ -121,6 +121,10 @@ They are C++, too.
   $ example_tables goods.firn
   ! there is a table 'goods' already
   [1]
+  $ example_scan sales.firn
+  juice   8   82.17
+  tea     7   74.98
+  coffee  7   67.60
   $ example_upkeep scratch.firn
   20000 puts in one commit
   the first half: about 10000 entries, then 0

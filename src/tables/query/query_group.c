@@ -57,6 +57,7 @@ sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_qu
     struct firn_chunk_sum sum = {.count = 0};
     rc = firn_chunk_sum_block(chunk, block, is_whole ? NULL : mask->words, &worker->scratch, &sum,
                               err);
+    rc = firn_query_source_explain(worker->source, value->column, rc, err);
     if (rc == FIRN_OK && function == FIRN_AGGREGATE_COUNT) {
         firn_aggregate_add_count(worker->aggregate, call, sum.count);
     } else if (rc == FIRN_OK) {
@@ -133,7 +134,8 @@ add_by_codes(struct firn_query_worker *worker, bool *out, firn_error *err)
         FIRN_TRY(firn_aggregate_begin_codes(worker->aggregate, chunk, err));
         worker->codes_piece = firn_query_source_piece(worker->source);
     }
-    FIRN_TRY(firn_chunk_read_codes(chunk, block, worker->codes, err));
+    rc = firn_chunk_read_codes(chunk, block, worker->codes, err);
+    FIRN_TRY(firn_query_source_explain(worker->source, key->column, rc, err));
     for (size_t i = 1; i < plan->value_count; i++) {
         const struct firn_query_value *value = &plan->values[i];
         if (value->expr != NULL && value->column != SIZE_MAX) {

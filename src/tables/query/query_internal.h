@@ -139,6 +139,9 @@ FIRN_MUST_CHECK int firn_query_source_column(struct firn_query_source *source, s
 FIRN_MUST_CHECK int firn_query_source_chunk(struct firn_query_source *source, size_t i,
                                             const struct firn_chunk **out, size_t *out_block,
                                             firn_error *err);
+/* Where reading that chunk failed with rc: says which file, column and row group it is. Returns rc. */
+int firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc,
+                              firn_error *err);
 /* Of the piece: a number that changes with the chunk that a column lies in. */
 size_t firn_query_source_piece(const struct firn_query_source *source);
 /* Reads the columns that the evaluator needs, and begins it with the batch. */

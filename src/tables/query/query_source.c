@@ -285,6 +285,14 @@ open_chunk(struct firn_query_source *source, size_t i, firn_error *err)
     return rc;
 }
 
+int
+firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc, firn_error *err)
+{
+    return rc == FIRN_CORRUPT
+               ? firn_column_explain(source->run, source->group, source->plan->columns[i].id, err)
+               : rc;
+}
+
 static int
 read_direct(struct firn_query_source *source, size_t i, firn_error *err)
 {
@@ -297,8 +305,9 @@ read_direct(struct firn_query_source *source, size_t i, firn_error *err)
     }
     switch (column->state) {
     case COLUMN_CHUNK:
-        return firn_chunk_read_block(&column->pin.chunk, source->block, source->mask.words,
-                                     &column->scratch, &column->values, err);
+        rc = firn_chunk_read_block(&column->pin.chunk, source->block, source->mask.words,
+                                   &column->scratch, &column->values, err);
+        return firn_query_source_explain(source, i, rc, err);
     case COLUMN_LARGE:
         large = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
                                    .as = {.bytes = firn_buf_slice(&column->large)}};
@@ -409,8 +418,9 @@ ask_chunk(struct firn_query_source *source, const struct firn_expr_condition *co
     case FIRN_CHUNK_SOME:
         break;
     }
-    return firn_chunk_filter_block(&column->pin.chunk, source->block, &condition->predicate,
-                                   &column->scratch, source->mask.words, err);
+    rc = firn_chunk_filter_block(&column->pin.chunk, source->block, &condition->predicate,
+                                 &column->scratch, source->mask.words, err);
+    return firn_query_source_explain(source, i, rc, err);
 }
 
 static int

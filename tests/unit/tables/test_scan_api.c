@@ -3,6 +3,7 @@
  * unit/tables: scans through the public API: what they refuse, what they promise of states and transactions,
  * what they do not read, and what happens when memory runs out.
  */
+#include <dirent.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -373,6 +375,109 @@ the_store_stays_open_while_a_scan_is(void **state)
     end(&rig);
 }
 
+/* ---- damage ---- */
+
+/* The path of the only run of columns of the store. */
+static void
+find_run(const struct rig *rig, char *out, size_t size)
+{
+    char dir[TEST_TEMP_SIZE + 16];
+    unsigned found = 0;
+    (void)snprintf(dir, sizeof dir, "%s/runs", rig->path);
+    DIR *entries = opendir(dir);
+    assert_non_null(entries);
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (strstr(entry->d_name, ".column") != NULL) {
+            (void)snprintf(out, size, "%s/%.64s", dir, entry->d_name);
+            found++;
+        }
+    }
+    assert_int_equal(closedir(entries), 0);
+    assert_int_equal(found, 1);
+}
+
+static void
+flip(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fputc(byte ^ 0x10, file), byte ^ 0x10);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Counts the values of one column: FIRN_OK and how many, or the failure. */
+static int
+count_column(struct rig *rig, const char *column, int64_t *out)
+{
+    char select[32];
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    (void)snprintf(select, sizeof select, "max(%s), count(%s)", column, column);
+    options.select = select;
+    int rc = firn_scan_open(rig->table, &options, &scan, &err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_scan_next(scan, &batch, &err);
+    *out = rc == FIRN_OK ? firn_scan_value(batch, 1, 0).as.i64 : 0;
+    firn_scan_close(scan);
+    return rc;
+}
+
+static void
+a_damaged_chunk_hides_its_column_alone(void **state)
+{
+    static const char *const columns[] = {"id", "n", "name", "price", "f"};
+    static const int64_t counts[] = {5000, 4285, 5000, 5000, 5000};
+    struct rig rig;
+    char path[TEST_TEMP_SIZE + 96];
+    struct stat status;
+    unsigned damaged = 0;
+    (void)state;
+    begin(&rig, definition);
+    fill(&rig, 0, 5000);
+    OK(firn_store_flush(rig.store, &err));
+    find_run(&rig, path, sizeof path);
+    assert_int_equal(stat(path, &status), 0);
+    for (unsigned i = 0; i < 60; i++) {
+        long at = (long)(status.st_size * i / 60);
+        unsigned failed = 0;
+        OK(firn_store_close(rig.store, &err));
+        flip(path, at);
+        if (firn_store_open(rig.path, NULL, &rig.store, &err) != FIRN_OK) {
+            flip(path, at);
+            OK(firn_store_open(rig.path, NULL, &rig.store, &err));
+            OK(firn_table_open(rig.store, "t", &rig.table, &err));
+            continue;
+        }
+        int rc = firn_table_open(rig.store, "t", &rig.table, &err);
+        for (unsigned k = 0; rc == FIRN_OK && k < 5; k++) {
+            int64_t count = 0;
+            int counted = count_column(&rig, columns[k], &count);
+            if (counted == FIRN_OK) {
+                assert_int_equal(count, counts[k]);
+                continue;
+            }
+            assert_int_equal(counted, FIRN_CORRUPT);
+            assert_non_null(strstr(err.text, ".column"));
+            failed++;
+        }
+        /* A chunk, the index of the run, or what no column needs. */
+        assert_true(failed <= 1 || failed == 5);
+        damaged += failed == 1;
+        OK(firn_store_close(rig.store, &err));
+        flip(path, at);
+        OK(firn_store_open(rig.path, NULL, &rig.store, &err));
+        OK(firn_table_open(rig.store, "t", &rig.table, &err));
+    }
+    assert_true(damaged > 20);
+    end(&rig);
+}
+
 /* Runs a few queries; FIRN_OK, or the failure of one. */
 static int
 run_queries(struct rig *rig)
@@ -455,6 +560,7 @@ main(void)
         cmocka_unit_test(what_bounds_exclude_is_not_read),
         cmocka_unit_test(sums_that_do_not_fit_are_refused),
         cmocka_unit_test(the_store_stays_open_while_a_scan_is),
+        cmocka_unit_test(a_damaged_chunk_hides_its_column_alone),
         cmocka_unit_test(scans_bear_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
