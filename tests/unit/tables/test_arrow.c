@@ -36,7 +36,7 @@ enum { COLUMNS = 19 };
 static const char definition[] =
     "id i64 primary key, b bool, i8_ i8, i16_ i16, i32_ i32, u8_ u8, u16_ u16, u32_ u32, u64_ u64, "
     "f32_ f32, f64_ f64, d decimal(9, 3), day date, at timestamp, t text, raw blob, g uuid, v "
-    "vector(3), e text not null";
+    "vector(3), e text not null default ''";
 static const char *const formats[COLUMNS] = {"l", "b", "c",    "s",    "i",     "C",   "S",
                                              "I", "L", "f",    "g",    "d:9,3", "tdD", "tsu:UTC",
                                              "u", "z", "w:16", "+w:3", "u"};
@@ -349,6 +349,349 @@ a_failing_scan_fails_the_stream(void **state)
     end(&rig);
 }
 
+/* ---- import ---- */
+
+/* All rows of a table as one number. */
+static uint64_t
+digest(firn_table *table, uint64_t *out_rows)
+{
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    uint64_t sum = 0;
+    *out_rows = 0;
+    OK(firn_scan_open(table, NULL, &scan, &err));
+    for (;;) {
+        OK(firn_scan_next(scan, &batch, &err));
+        if (batch == NULL) {
+            break;
+        }
+        for (size_t i = 0; i < firn_scan_batch_rows(batch); i++) {
+            for (size_t k = 0; k < firn_scan_column_count(scan); k++) {
+                firn_value value = firn_scan_value(batch, k, i);
+                uint64_t number = value.type;
+                if (value.type >= FIRN_TYPE_TEXT) {
+                    for (size_t b = 0; b < value.as.bytes.size; b++) {
+                        number = number * 31 + value.as.bytes.data[b];
+                    }
+                } else if (value.type == FIRN_TYPE_F32) {
+                    number += (uint64_t)(int64_t)(value.as.f32 * 8);
+                } else if (value.type == FIRN_TYPE_BOOL) {
+                    number += value.as.boolean;
+                } else {
+                    number += value.as.u64;
+                }
+                sum = sum * 1000003 + number;
+            }
+            ++*out_rows;
+        }
+    }
+    firn_scan_close(scan);
+    return sum;
+}
+
+static void
+what_is_exported_is_imported(void **state)
+{
+    static const char *const key[] = {"id"};
+    struct rig rig;
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    firn_table_def *def;
+    firn_table *copy;
+    char *text;
+    uint64_t rows;
+    uint64_t copied;
+    (void)state;
+    begin(&rig, 2500);
+    open_stream(&rig, NULL, &stream);
+    assert_int_equal(stream.get_schema(&stream, &schema), 0);
+    OK(firn_arrow_definition(&schema, key, 1, &text, &err));
+    assert_non_null(strstr(text, "\"d\" decimal(9, 3)"));
+    assert_non_null(strstr(text, "\"e\" text not null"));
+    schema.release(&schema);
+    OK(firn_table_def_parse(text, &def, &err));
+    firn_release(text);
+    OK(firn_table_create(rig.store, "copy", def, &copy, &err));
+    firn_release(def);
+    OK(firn_table_import_arrow(copy, &stream, NULL, &rows, &err));
+    assert_null(stream.release);
+    assert_int_equal(rows, 2500);
+    assert_true(digest(rig.table, &rows) == digest(copy, &copied));
+    assert_int_equal(rows, copied);
+    open_stream(&rig, NULL, &stream); /* the rows are there already */
+    assert_int_equal(firn_table_import_arrow(copy, &stream, NULL, NULL, &err), FIRN_EXISTS);
+    assert_null(stream.release);
+    assert_true(digest(copy, &copied) == digest(rig.table, &rows));
+    end(&rig);
+}
+
+/* A stream of one array of a test's making, with one column. */
+struct forged {
+    struct ArrowSchema fields[2];
+    struct ArrowSchema *field_pointers[2];
+    struct ArrowSchema dictionary_schema;
+    struct ArrowArray arrays[2];
+    struct ArrowArray *array_pointers[2];
+    struct ArrowArray dictionary;
+    const void *buffers[2][4];
+    const void *dictionary_buffers[4];
+    int64_t rows;
+    bool was_given;
+    unsigned released;
+};
+
+static void
+release_forged_schema(struct ArrowSchema *schema)
+{
+    schema->release = NULL;
+}
+
+static void
+release_forged_array(struct ArrowArray *array)
+{
+    array->release = NULL;
+}
+
+static int
+forged_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
+{
+    struct forged *forged = self->private_data;
+    *out = (struct ArrowSchema){.format = "+s",
+                                .name = "",
+                                .n_children = 2,
+                                .children = forged->field_pointers,
+                                .release = release_forged_schema};
+    return 0;
+}
+
+static int
+forged_next(struct ArrowArrayStream *self, struct ArrowArray *out)
+{
+    struct forged *forged = self->private_data;
+    static const void *none[1];
+    *out = (struct ArrowArray){.length = 0};
+    if (!forged->was_given) {
+        *out = (struct ArrowArray){.length = forged->rows,
+                                   .n_buffers = 1,
+                                   .buffers = none,
+                                   .n_children = 2,
+                                   .children = forged->array_pointers,
+                                   .release = release_forged_array};
+        forged->was_given = true;
+    }
+    return 0;
+}
+
+static const char *
+forged_error(struct ArrowArrayStream *self)
+{
+    (void)self;
+    return "forged";
+}
+
+static void
+release_forged(struct ArrowArrayStream *self)
+{
+    struct forged *forged = self->private_data;
+    forged->released++;
+    self->release = NULL;
+}
+
+static const int64_t forged_ids[3] = {100001, 100002, 100003};
+
+/* Three rows: id, and a column "t" of that format with those buffers. */
+static void
+forge(struct forged *forged, const char *name, const char *format)
+{
+    memset(forged, 0, sizeof *forged);
+    forged->rows = 3;
+    for (size_t i = 0; i < 2; i++) {
+        forged->field_pointers[i] = &forged->fields[i];
+        forged->array_pointers[i] = &forged->arrays[i];
+        forged->arrays[i] =
+            (struct ArrowArray){.length = 3, .n_buffers = 2, .buffers = forged->buffers[i]};
+    }
+    forged->fields[0] = (struct ArrowSchema){.format = "l", .name = "id"};
+    forged->fields[1] = (struct ArrowSchema){.format = format, .name = name};
+    forged->buffers[0][1] = forged_ids;
+}
+
+static int
+import_forged(struct rig *rig, struct forged *forged)
+{
+    struct ArrowArrayStream stream = {.get_schema = forged_schema,
+                                      .get_next = forged_next,
+                                      .get_last_error = forged_error,
+                                      .release = release_forged,
+                                      .private_data = forged};
+    uint64_t rows = 99;
+    int rc = firn_table_import_arrow(rig->table, &stream, NULL, &rows, &err);
+    assert_int_equal(forged->released, 1);
+    assert_null(stream.release);
+    assert_int_equal(rows, rc == FIRN_OK ? 3 : 0);
+    return rc;
+}
+
+/* What the column has in the row with an id. */
+static firn_value
+read_back(struct rig *rig, const char *column, int64_t id, firn_row *row)
+{
+    const firn_value key = firn_i64(id);
+    firn_read_options options = FIRN_READ_OPTIONS_INIT;
+    options.columns = &column;
+    options.column_count = 1;
+    OK(firn_table_get(rig->table, &options, &key, 1, row, &err));
+    return firn_row_values(row)[0];
+}
+
+static void
+forget_forged(struct rig *rig)
+{
+    for (size_t i = 0; i < 3; i++) {
+        const firn_value key = firn_i64(forged_ids[i]);
+        OK(firn_table_delete(rig->table, NULL, &key, 1, &err));
+    }
+}
+
+static void
+other_formats_are_read(void **state)
+{
+    static const int64_t offsets[] = {0, 3, 3, 8};
+    static const char texts[] = "onethree";
+    static const int8_t indexes[] = {1, 0, 1};
+    static const int32_t ends[] = {0, 3, 8};
+    static const int64_t seconds[] = {0, 1, -1};
+    static const int64_t units[] = {15, 0, -25, -1, 0, 0};
+    static const uint8_t views[48] = {5,  0, 0, 0, 's', 'h', 'o', 'r', 't', 0, 0, 0, 0, 0, 0, 0,
+                                      13, 0, 0, 0, 't', 'h', 'i', 'r', 0,   0, 0, 0, 2, 0, 0, 0};
+    static const char variadic[] = "..thirteen byte";
+    static const int64_t sizes[] = {15};
+    struct rig rig;
+    struct forged forged;
+    firn_row *row;
+    (void)state;
+    begin(&rig, 1);
+    OK(firn_row_create(&row, &err));
+    forge(&forged, "t", "U");
+    forged.arrays[1].n_buffers = 3;
+    forged.buffers[1][1] = offsets;
+    forged.buffers[1][2] = texts;
+    forged.buffers[1][0] = "\005"; /* the second one is null */
+    forged.arrays[1].null_count = -1;
+    OK(import_forged(&rig, &forged));
+    assert_memory_equal(read_back(&rig, "t", 100003, row).as.bytes.data, "three", 5);
+    assert_true(firn_is_null(read_back(&rig, "t", 100002, row)));
+    forget_forged(&rig);
+    forge(&forged, "t", "c"); /* a dictionary */
+    forged.buffers[1][1] = indexes;
+    forged.fields[1].dictionary = &forged.dictionary_schema;
+    forged.dictionary_schema = (struct ArrowSchema){.format = "u", .name = ""};
+    forged.arrays[1].dictionary = &forged.dictionary;
+    forged.dictionary =
+        (struct ArrowArray){.length = 2, .n_buffers = 3, .buffers = forged.dictionary_buffers};
+    forged.dictionary_buffers[1] = ends;
+    forged.dictionary_buffers[2] = texts;
+    OK(import_forged(&rig, &forged));
+    assert_memory_equal(read_back(&rig, "t", 100001, row).as.bytes.data, "three", 5);
+    assert_memory_equal(read_back(&rig, "t", 100002, row).as.bytes.data, "one", 3);
+    forget_forged(&rig);
+    forge(&forged, "at", "tss:");
+    forged.buffers[1][1] = seconds;
+    OK(import_forged(&rig, &forged));
+    assert_int_equal(read_back(&rig, "at", 100003, row).as.i64, -1000000);
+    forget_forged(&rig);
+    forge(&forged, "d", "d:10,1"); /* into three places */
+    forged.buffers[1][1] = units;
+    OK(import_forged(&rig, &forged));
+    assert_int_equal(read_back(&rig, "d", 100001, row).as.i64, 1500);
+    assert_int_equal(read_back(&rig, "d", 100002, row).as.i64, -2500);
+    forget_forged(&rig);
+    forge(&forged, "t", "vu");
+    forged.arrays[1].n_buffers = 4;
+    forged.buffers[1][1] = views;
+    forged.buffers[1][2] = variadic;
+    forged.buffers[1][3] = sizes;
+    OK(import_forged(&rig, &forged));
+    assert_memory_equal(read_back(&rig, "t", 100001, row).as.bytes.data, "short", 5);
+    assert_memory_equal(read_back(&rig, "t", 100002, row).as.bytes.data, "thirteen byte", 13);
+    assert_int_equal(read_back(&rig, "t", 100003, row).as.bytes.size, 0);
+    firn_row_destroy(row);
+    end(&rig);
+}
+
+static void
+malformed_data_are_refused(void **state)
+{
+    static const int32_t descending[] = {0, 3, 2, 4};
+    static const int32_t negative[] = {-1, 3, 4, 4};
+    static const int64_t times[] = {1, 2, 3};
+    static const int8_t indexes[] = {0, 7, 0};
+    static const int32_t ends[] = {0, 3, 3};
+    static const uint8_t views[48] = {200, 0, 0, 0, 'x', 'x', 'x', 'x', 1};
+    struct rig rig;
+    struct forged forged;
+    (void)state;
+    begin(&rig, 1);
+    forge(&forged, "t", "u");
+    forged.arrays[1].n_buffers = 3;
+    forged.buffers[1][1] = descending;
+    forged.buffers[1][2] = "abcd";
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    assert_non_null(strstr(err.text, "'t'"));
+    forge(&forged, "t", "u");
+    forged.arrays[1].n_buffers = 3;
+    forged.buffers[1][1] = negative;
+    forged.buffers[1][2] = "abcd";
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    forge(&forged, "t", "u"); /* two buffers are too few */
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    forge(&forged, "i32_", "i"); /* no values */
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    forge(&forged, "at", "tsn:"); /* 1 ns is no whole number of microseconds */
+    forged.buffers[1][1] = times;
+    assert_int_equal(import_forged(&rig, &forged), FIRN_LIMIT);
+    forge(&forged, "t", "c");
+    forged.buffers[1][1] = indexes;
+    forged.fields[1].dictionary = &forged.dictionary_schema;
+    forged.dictionary_schema = (struct ArrowSchema){.format = "u", .name = ""};
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID); /* without a dictionary */
+    forge(&forged, "t", "c");
+    forged.buffers[1][1] = indexes;
+    forged.fields[1].dictionary = &forged.dictionary_schema;
+    forged.dictionary_schema = (struct ArrowSchema){.format = "u", .name = ""};
+    forged.arrays[1].dictionary = &forged.dictionary;
+    forged.dictionary =
+        (struct ArrowArray){.length = 2, .n_buffers = 3, .buffers = forged.dictionary_buffers};
+    forged.dictionary_buffers[1] = ends;
+    forged.dictionary_buffers[2] = "one";
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    forge(&forged, "t", "vu");
+    forged.arrays[1].n_buffers = 3;
+    forged.buffers[1][1] = views;
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    forge(&forged, "t", "l");
+    forged.arrays[1].length = 2; /* fewer rows than the others */
+    forged.buffers[1][1] = times;
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    forge(&forged, "t", "l"); /* numbers into text */
+    forged.buffers[1][1] = times;
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    forge(&forged, "nothing", "l");
+    forged.buffers[1][1] = times;
+    assert_int_equal(import_forged(&rig, &forged), FIRN_NOT_FOUND);
+    static const char *const formats_without_type[] = {"e",      "+l",   "tdX", "w:", "w:-1",
+                                                       "d:40,2", "+w:3", "",    "ttu"};
+    for (size_t i = 0; i < sizeof formats_without_type / sizeof formats_without_type[0]; i++) {
+        forge(&forged, "t", formats_without_type[i]);
+        forged.buffers[1][1] = times;
+        assert_int_equal(import_forged(&rig, &forged), FIRN_UNSUPPORTED);
+    }
+    forge(&forged, "t", "l");
+    forged.rows = -1;
+    assert_int_equal(import_forged(&rig, &forged), FIRN_INVALID);
+    end(&rig);
+}
+
 /* Opens, reads and releases all; FIRN_OK or a failure. */
 static int
 read_all(struct rig *rig)
@@ -410,6 +753,9 @@ main(void)
         cmocka_unit_test(columns_outlive_arrays_and_streams),
         cmocka_unit_test(a_failing_scan_fails_the_stream),
         cmocka_unit_test(streams_bear_failed_allocations),
+        cmocka_unit_test(what_is_exported_is_imported),
+        cmocka_unit_test(other_formats_are_read),
+        cmocka_unit_test(malformed_data_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
