@@ -99,7 +99,7 @@ make_schema(const char *format, const char *name, bool is_nullable, size_t child
     named->name = firn_alloc(name_size);
     if (children > 0) {
         named->children = firn_alloc_zeroed(children * sizeof named->children[0]);
-        named->child_pointers = firn_alloc_zeroed(children * sizeof named->child_pointers[0]);
+        named->child_pointers = firn_alloc_zeroed(children * sizeof(struct ArrowSchema *));
     }
     if (named->name == NULL ||
         (children > 0 && (named->children == NULL || named->child_pointers == NULL))) {
@@ -203,7 +203,7 @@ make_array(size_t buffers, size_t children, struct ArrowArray *out)
     }
     if (children > 0) {
         owner->children = firn_alloc_zeroed(children * sizeof owner->children[0]);
-        owner->child_pointers = firn_alloc_zeroed(children * sizeof owner->child_pointers[0]);
+        owner->child_pointers = firn_alloc_zeroed(children * sizeof(struct ArrowArray *));
         if (owner->children == NULL || owner->child_pointers == NULL) {
             firn_free(owner->children);
             firn_free(owner->child_pointers);

@@ -391,10 +391,9 @@ read_decimal_value(const uint8_t *at, const struct field *field,
 }
 
 static int
-read_number_value(const struct ArrowArray *array, const struct field *field, int64_t at,
+read_number_value(const uint8_t *data, const struct field *field,
                   const struct firn_schema_column *to, firn_value *out, firn_error *err)
 {
-    const uint8_t *data = (const uint8_t *)array->buffers[1] + at * (int64_t)field->size;
     uint64_t number = 0;
     if (field->way == WAY_UNSIGNED) {
         memcpy(&number, data,
@@ -426,6 +425,9 @@ read_value(const struct ArrowArray *array, const struct field *field, int64_t ro
     const uint8_t *data = array->n_buffers > 1 ? array->buffers[1] : NULL;
     int rc = FIRN_OK;
     *out = (firn_value){.type = field->type};
+    if (data == NULL && field->way != WAY_NULL && field->way != WAY_FLOATS) {
+        return refuse(err, name, "lacks its values");
+    }
     switch (field->way) {
     case WAY_NULL:
         break;
@@ -434,7 +436,7 @@ read_value(const struct ArrowArray *array, const struct field *field, int64_t ro
         break;
     case WAY_SIGNED:
     case WAY_UNSIGNED:
-        return read_number_value(array, field, at, to, out, err);
+        return read_number_value(data + at * (int64_t)field->size, field, to, out, err);
     case WAY_F32:
         memcpy(&out->as.f32, data + at * 4, sizeof(float));
         break;

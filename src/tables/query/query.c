@@ -391,7 +391,8 @@ static int
 create_outputs(struct firn_scan *scan, firn_error *err)
 {
     const struct firn_query_plan *plan = scan->plan;
-    const struct firn_expr **exprs = firn_alloc_zeroed(plan->output_count * sizeof *exprs);
+    const struct firn_expr **exprs =
+        firn_alloc_zeroed(plan->output_count * sizeof(struct firn_expr *));
     if (exprs == NULL) {
         return firn_error_no_memory(err, "a query");
     }

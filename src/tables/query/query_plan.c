@@ -328,7 +328,8 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
         firn_expr_list_deinit(&plan->order);
         plan->order = (struct firn_expr_list){.count = 0};
     }
-    exprs = firn_alloc_zeroed((plan->select.count + plan->order.count) * sizeof *exprs);
+    exprs =
+        firn_alloc_zeroed((plan->select.count + plan->order.count) * sizeof(struct firn_expr *));
     if (exprs == NULL) {
         rc = firn_error_no_memory(err, "a query");
         goto out;
