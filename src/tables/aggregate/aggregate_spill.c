@@ -259,6 +259,9 @@ firn_aggregate_spill_combine(struct firn_aggregate *aggregate, const uint8_t *re
     }
     DCHECK(group != NULL);
     for (size_t c = 0; c < aggregate->call_count; c++) {
+        if (aggregate->calls[c].is_shared) {
+            continue;
+        }
         FIRN_TRY(
             firn_aggregate_state_combine(&aggregate->calls[c], group, record, &table->arena, err));
     }
