@@ -24,7 +24,8 @@ enum {
     ROWS = FIRN_AGGREGATE_ROWS,
     PREFETCH_AHEAD = 8,
     LINE = 64,
-    BYTES_SHARE = 8 /* one step adds at most this part of the memory in extremes of bytes */
+    STATES_LISTED = 3, /* with fewer, it is not worth to list rows by group */
+    BYTES_SHARE = 8    /* one step adds at most this part of the memory in extremes of bytes */
 };
 
 /* ---- making ---- */
@@ -179,7 +180,8 @@ set_calls(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *sp
         bool is_distinct = call->function == FIRN_AGGREGATE_COUNT_DISTINCT;
         aggregate->has_bytes_state |= of->state_kind == FIRN_AGGREGATE_STATE_BYTES;
         aggregate->has_distinct |= is_distinct;
-        aggregate->has_other_state |= !is_distinct && of->state_kind != FIRN_AGGREGATE_STATE_BYTES;
+        aggregate->state_count +=
+            same == NULL && !is_distinct && of->state_kind != FIRN_AGGREGATE_STATE_BYTES;
     }
     aggregate->call_count = spec->call_count;
     /* So that a record lies in one cache line. */
@@ -287,6 +289,7 @@ firn_aggregate_destroy(struct firn_aggregate *aggregate)
     firn_buf_deinit(&aggregate->buf);
     firn_free(aggregate->codes);
     firn_free(aggregate->code_groups);
+    firn_free(aggregate->code_numbers);
     firn_free(aggregate->outputs);
     firn_free(aggregate->words);
     firn_free(aggregate->calls);
@@ -344,7 +347,7 @@ update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *a
     struct firn_aggregate_few *few = &aggregate->few;
     int rc = FIRN_OK;
     DCHECK(start <= end && end <= aggregate->batch.count);
-    bool is_listed = aggregate->has_other_state &&
+    bool is_listed = aggregate->state_count >= STATES_LISTED &&
                      firn_aggregate_few_list(few, &aggregate->table, &aggregate->batch, start, end);
     for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
         const struct firn_aggregate_function_of *call = &aggregate->calls[i];
@@ -505,8 +508,15 @@ firn_aggregate_begin_codes(struct firn_aggregate *aggregate, const struct firn_c
     if (groups == NULL) {
         return firn_error_no_memory(err, "the groups of a chunk's codes");
     }
-    memset(groups, 0, count * sizeof *groups);
     aggregate->code_groups = groups;
+    uint8_t *numbers = firn_grow_array(aggregate->code_numbers, count,
+                                       &aggregate->code_number_capacity, sizeof *numbers);
+    if (numbers == NULL) {
+        return firn_error_no_memory(err, "the groups of a chunk's codes");
+    }
+    aggregate->code_numbers = numbers;
+    memset(groups, 0, count * sizeof *groups);
+    memset(numbers, FIRN_AGGREGATE_FEW, count);
     aggregate->code_count = count;
     return FIRN_OK;
 }
@@ -533,6 +543,9 @@ find_code(struct firn_aggregate *aggregate, uint32_t code, uint8_t **out, firn_e
     FIRN_TRY(firn_aggregate_table_find(
         &aggregate->table, words, firn_aggregate_table_hash(&aggregate->table, words), out, err));
     aggregate->code_groups[code] = *out;
+    if (*out != NULL) {
+        aggregate->code_numbers[code] = firn_aggregate_few_number(&aggregate->table, *out);
+    }
 out:
     return rc;
 }
@@ -591,6 +604,30 @@ add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_val
     return add_distinct(aggregate, keys, arguments, keys[0].count, mask, err);
 }
 
+/* The calls of rows that are listed by the numbers of their codes. */
+static int
+update_listed(struct firn_aggregate *aggregate, const uint32_t *codes,
+              const struct firn_chunk_values *arguments, firn_error *err)
+{
+    struct firn_aggregate_batch *batch = &aggregate->batch;
+    bool has_groups = false;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
+        const struct firn_aggregate_function_of *call = &aggregate->calls[i];
+        if (is_left_out(call, &arguments[i]) ||
+            firn_aggregate_few_update(&aggregate->few, call, &arguments[i])) {
+            continue;
+        }
+        for (size_t r = 0; r < batch->count && !has_groups; r++) {
+            batch->groups[r] = aggregate->code_groups[codes[batch->rows[r]]];
+            DCHECK(batch->groups[r] != NULL);
+        }
+        has_groups = true;
+        rc = update(aggregate, call, &arguments[i], 0, batch->count, err);
+    }
+    return rc;
+}
+
 int
 firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes,
                          const struct firn_chunk_values *arguments, size_t count,
@@ -600,6 +637,11 @@ firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes
     int rc = FIRN_OK;
     DCHECK(aggregate->code_count > 0 && !aggregate->is_finished && count <= ROWS);
     firn_aggregate_keys_choose(batch, count, mask);
+    if (!aggregate->has_distinct && !aggregate->has_bytes_state && aggregate->state_count > 0 &&
+        firn_aggregate_few_list_codes(&aggregate->few, &aggregate->table, batch, codes,
+                                      aggregate->code_numbers)) {
+        return update_listed(aggregate, codes, arguments, err);
+    }
     size_t end;
     for (size_t start = 0; start < batch->count; start = end) {
         size_t found;

@@ -26,14 +26,59 @@ enum {
 /* The number of each group is that of its record, on the first page. */
 struct numbering {
     const uint8_t *first;
-    uint64_t
-        factor; /* 2^32 / record_size, rounded up: exact for multiples of it that are below 2^32 / FEW */
+    uint64_t factor; /* 2^32 / record_size, rounded up: exact for the first FEW multiples of it */
 };
+
+static bool
+are_few(const struct firn_aggregate_table *table)
+{
+    return table->count > 0 && table->count <= FIRN_AGGREGATE_FEW &&
+           table->count <= UINT64_C(1) << table->page_shift &&
+           table->record_size <= UINT32_MAX / FIRN_AGGREGATE_FEW / FIRN_AGGREGATE_FEW;
+}
+
+static struct numbering
+numbering_of(const struct firn_aggregate_table *table)
+{
+    DCHECK(are_few(table));
+    return (struct numbering){.first = table->pages[0].data,
+                              .factor = UINT32_MAX / table->record_size + 1};
+}
 
 static inline size_t
 number_of(const struct numbering *numbering, const uint8_t *group)
 {
     return (size_t)((uint64_t)(group - numbering->first) * numbering->factor >> 32);
+}
+
+uint8_t
+firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group)
+{
+    if (!are_few(table)) {
+        return FIRN_AGGREGATE_FEW;
+    }
+    const struct numbering numbering = numbering_of(table);
+    size_t number = number_of(&numbering, group);
+    DCHECK(group == firn_aggregate_table_record(table, number));
+    return (uint8_t)number;
+}
+
+/* Empty lists for chosen rows [start, end); false: it is not worth it. */
+static bool
+begin(struct firn_aggregate_few *few, const struct firn_aggregate_table *table,
+      const struct firn_aggregate_batch *batch, size_t start, size_t end)
+{
+    if (!are_few(table) || end - start < ROWS_LEAST) {
+        return false;
+    }
+    few->group_count = (size_t)table->count;
+    few->row_first = batch->rows[start];
+    few->row_end = (size_t)batch->rows[end - 1] + 1;
+    for (size_t g = 0; g < few->group_count; g++) {
+        few->groups[g] = firn_aggregate_table_record(table, g);
+    }
+    memset(few->counts, 0, sizeof few->counts);
+    return true;
 }
 
 /* The part from the back goes behind that from the front. */
@@ -53,21 +98,10 @@ firn_aggregate_few_list(struct firn_aggregate_few *few, const struct firn_aggreg
                         const struct firn_aggregate_batch *batch, size_t start, size_t end)
 {
     uint32_t back[FIRN_AGGREGATE_FEW] = {0};
-    if (table->count > FIRN_AGGREGATE_FEW || end - start < ROWS_LEAST ||
-        table->count > UINT64_C(1) << table->page_shift ||
-        table->record_size > UINT32_MAX / FIRN_AGGREGATE_FEW / FIRN_AGGREGATE_FEW) {
+    if (!begin(few, table, batch, start, end)) {
         return false;
     }
-    const struct numbering numbering = {.first = table->pages[0].data,
-                                        .factor = UINT32_MAX / table->record_size + 1};
-    few->group_count = (size_t)table->count;
-    few->row_first = batch->rows[start];
-    few->row_end = (size_t)batch->rows[end - 1] + 1;
-    for (size_t g = 0; g < few->group_count; g++) {
-        few->groups[g] = firn_aggregate_table_record(table, g);
-        few->counts[g] = 0;
-        DCHECK(number_of(&numbering, few->groups[g]) == g);
-    }
+    const struct numbering numbering = numbering_of(table);
     size_t low = start;
     size_t high = end;
     for (; low + 1 < high; low++) {
@@ -80,6 +114,37 @@ firn_aggregate_few_list(struct firn_aggregate_few *few, const struct firn_aggreg
     if (low < high) {
         size_t g = number_of(&numbering, batch->groups[low]);
         few->rows[g][few->counts[g]++] = batch->rows[low];
+    }
+    join(few, back);
+    return true;
+}
+
+bool
+firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
+                              const struct firn_aggregate_table *table,
+                              const struct firn_aggregate_batch *batch, const uint32_t *codes,
+                              const uint8_t *numbers)
+{
+    uint32_t back[FIRN_AGGREGATE_FEW + 1] = {0};
+    const uint16_t *rows = batch->rows;
+    if (!begin(few, table, batch, 0, batch->count)) {
+        return false;
+    }
+    size_t low = 0;
+    size_t high = batch->count;
+    for (; low + 1 < high; low++) {
+        size_t g = numbers[codes[rows[low]]];
+        few->rows[g][few->counts[g]++] = rows[low];
+        high--;
+        g = numbers[codes[rows[high]]];
+        few->rows[g][ROWS - ++back[g]] = rows[high];
+    }
+    if (low < high) {
+        size_t g = numbers[codes[rows[low]]];
+        few->rows[g][few->counts[g]++] = rows[low];
+    }
+    if (few->counts[FIRN_AGGREGATE_FEW] + back[FIRN_AGGREGATE_FEW] > 0) {
+        return false;
     }
     join(few, back);
     return true;

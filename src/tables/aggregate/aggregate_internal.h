@@ -382,14 +382,22 @@ struct firn_aggregate_few {
     size_t row_first; /* of all rows */
     size_t row_end;
     uint8_t *groups[FIRN_AGGREGATE_FEW];
-    uint32_t counts[FIRN_AGGREGATE_FEW];
-    uint16_t rows[FIRN_AGGREGATE_FEW][FIRN_AGGREGATE_ROWS];
+    /* With a last list, of rows whose group is not known. */
+    uint32_t counts[FIRN_AGGREGATE_FEW + 1];
+    uint16_t rows[FIRN_AGGREGATE_FEW + 1][FIRN_AGGREGATE_ROWS];
 };
 /* Lists chosen rows [start, end), whose groups are known; false if there are too many groups, or
  * so few rows that it is not worth it. */
 bool firn_aggregate_few_list(struct firn_aggregate_few *few,
                              const struct firn_aggregate_table *table,
                              const struct firn_aggregate_batch *batch, size_t start, size_t end);
+/* Lists all chosen rows by the numbers of their codes; false also if a number is not known. */
+bool firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
+                                   const struct firn_aggregate_table *table,
+                                   const struct firn_aggregate_batch *batch, const uint32_t *codes,
+                                   const uint8_t *numbers);
+/* The number of a group among few ones; FIRN_AGGREGATE_FEW: there are too many. */
+uint8_t firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group);
 /* Adds the values of listed rows to their groups; false, with nothing done, where that must go by
  * row: nulls, sums that might not fit 64 bits, bytes. */
 bool firn_aggregate_few_update(const struct firn_aggregate_few *few,
@@ -426,7 +434,7 @@ struct firn_aggregate {
     size_t call_count;
     bool has_distinct;
     bool has_bytes_state;
-    bool has_other_state; /* but bytes, and not of COUNT_DISTINCT */
+    size_t state_count; /* of calls, but for bytes and COUNT_DISTINCT */
     struct firn_aggregate_table table;
     struct firn_aggregate_batch batch;
     uint64_t *words; /* of a batch */
@@ -441,6 +449,8 @@ struct firn_aggregate {
     uint8_t **code_groups;              /* NULL: not looked up yet */
     size_t code_count;                  /* of all keys together, with those of null */
     size_t code_capacity;
+    uint8_t *code_numbers; /* firn_aggregate_few_number of each; FEW: not known */
+    size_t code_number_capacity;
     /* Temporary files. */
     const struct firn_row_spill *spill;
     struct firn_aggregate_level levels[FIRN_AGGREGATE_LEVELS];

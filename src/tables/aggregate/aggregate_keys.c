@@ -32,6 +32,13 @@ firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count, con
     }
     size_t chosen = 0;
     for (size_t word = 0; word < (count + 63) / 64; word++) {
+        if (mask[word] == UINT64_MAX) {
+            for (size_t bit = 0; bit < 64; bit++) {
+                batch->rows[chosen + bit] = (uint16_t)(64 * word + bit);
+            }
+            chosen += 64;
+            continue;
+        }
         for (uint64_t left = mask[word]; left != 0; left &= left - 1) {
             batch->rows[chosen++] = (uint16_t)(64 * word + (size_t)__builtin_ctzll(left));
         }

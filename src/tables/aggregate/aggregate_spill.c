@@ -187,6 +187,7 @@ firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
     firn_aggregate_table_clear(table, table->level);
     if (aggregate->code_count > 0) {
         memset(aggregate->code_groups, 0, aggregate->code_count * sizeof aggregate->code_groups[0]);
+        memset(aggregate->code_numbers, FIRN_AGGREGATE_FEW, aggregate->code_count);
     }
 out:
     return rc;
