@@ -17,6 +17,8 @@
  */
 #include "aggregate/aggregate_internal.h"
 
+#define TEMPLATE static inline __attribute__((always_inline))
+
 enum {
     ROWS = FIRN_AGGREGATE_ROWS,
     ROWS_LEAST = 64, /* with fewer, listing is not worth it */
@@ -154,34 +156,63 @@ firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
 
 #define STATE(type, group) ((type *)(void *)((group) + call->offset))
 
+TEMPLATE uint64_t
+gather_bits_template(const uint64_t *numbers, size_t count, uint64_t bias)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count; i++) {
+        bits |= numbers[i] + bias;
+    }
+    return bits;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static uint64_t
+gather_bits_hardware(const uint64_t *numbers, size_t count, uint64_t bias)
+{
+    return gather_bits_template(numbers, count, bias);
+}
+
+static bool
+has_hardware(void)
+{
+    return __builtin_cpu_supports("avx2") != 0;
+}
+#else
+#define gather_bits_hardware gather_bits_template
+
+static bool
+has_hardware(void)
+{
+    return false;
+}
+#endif
+
 /* Whether the sum of a block of numbers such as these fits 64 bits. Rows that do not count hold anything: then the
  * answer may be no for nothing. */
 static bool
 are_small(const struct firn_aggregate_few *few, const uint64_t *numbers, uint64_t bias)
 {
-    uint64_t bits = 0;
-    for (size_t i = few->row_first; i < few->row_end; i++) {
-        bits |= numbers[i] + bias;
-    }
+    size_t count = few->row_end - few->row_first;
+    numbers += few->row_first;
+    uint64_t bits = has_hardware() ? gather_bits_hardware(numbers, count, bias)
+                                   : gather_bits_template(numbers, count, bias);
     return bits >> SMALL_BITS == 0;
 }
 
 static uint64_t
 sum_rows(const uint64_t *numbers, const uint16_t *rows, size_t count)
 {
-    uint64_t a = 0;
-    uint64_t b = 0;
-    size_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-        a += numbers[rows[i]];
-        b += numbers[rows[i + 1]];
-        a += numbers[rows[i + 2]];
-        b += numbers[rows[i + 3]];
+    const uint16_t *end = rows + count;
+    uint64_t sum = 0;
+    for (; end - rows >= 4; rows += 4) {
+        uint64_t two = numbers[rows[0]] + numbers[rows[1]];
+        sum += two + numbers[rows[2]] + numbers[rows[3]];
     }
-    for (; i < count; i++) {
-        a += numbers[rows[i]];
+    for (; rows < end; rows++) {
+        sum += numbers[*rows];
     }
-    return a + b;
+    return sum;
 }
 
 static bool
