@@ -119,10 +119,11 @@ read_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view, 
 {
     uint64_t above = 0;
     int rc = firn_chunk_read_numbers(chunk, view, 0, 1, out, err);
+    /* The top bit says that a code is not from 0 to high, which is far below 2^63. */
     for (size_t i = 0; rc == FIRN_OK && i < view->count; i++) {
-        above |= (uint64_t)(out[i] > view->high);
+        above |= (view->high - out[i]) | out[i];
     }
-    return above == 0 ? rc : firn_chunk_corrupt(err, "a code is above its block's largest");
+    return above >> 63 == 0 ? rc : firn_chunk_corrupt(err, "a code is above its block's largest");
 }
 
 int
@@ -136,6 +137,12 @@ firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block, uint32_t *ou
     int rc = firn_chunk_block_at(chunk, block, &view, err);
     rc = rc == FIRN_OK ? firn_chunk_block_valid(&view, valid, err) : rc;
     rc = rc == FIRN_OK ? read_codes(chunk, &view, codes, err) : rc;
+    if (rc == FIRN_OK && view.null_count == 0) {
+        for (size_t i = 0; i < view.count; i++) {
+            out[i] = (uint32_t)codes[i];
+        }
+        return FIRN_OK;
+    }
     for (size_t i = 0; rc == FIRN_OK && i < view.count; i++) {
         out[i] = firn_chunk_has_bit(valid, i) ? (uint32_t)codes[i] : chunk->parts.entry_count;
     }

@@ -24,7 +24,8 @@ enum {
     ROWS = FIRN_AGGREGATE_ROWS,
     PREFETCH_AHEAD = 8,
     LINE = 64,
-    BYTES_SHARE = 8 /* one step adds at most this part of the memory in extremes of bytes */
+    STATES_LISTED = 3, /* with fewer, it is not worth to list rows by group */
+    BYTES_SHARE = 8    /* one step adds at most this part of the memory in extremes of bytes */
 };
 
 /* ---- making ---- */
@@ -131,6 +132,24 @@ set_keys(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spe
     aggregate->key_count = spec->key_count;
 }
 
+/* An earlier call whose state is that of call i; NULL: there is none. */
+static const struct firn_aggregate_function_of *
+find_same(const struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spec, size_t i)
+{
+    const struct firn_aggregate_function_of *of = &aggregate->calls[i];
+    for (size_t j = 0; j < i && spec->calls[i].argument_number != 0; j++) {
+        const struct firn_aggregate_function_of *other = &aggregate->calls[j];
+        bool is_sum = of->state_kind == FIRN_AGGREGATE_STATE_INTEGER ||
+                      of->state_kind == FIRN_AGGREGATE_STATE_REAL;
+        if (spec->calls[j].argument_number == spec->calls[i].argument_number && is_sum &&
+            other->state_kind == of->state_kind) {
+            DCHECK(other->argument == of->argument);
+            return other;
+        }
+    }
+    return NULL;
+}
+
 static void
 set_calls(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spec)
 {
@@ -151,9 +170,18 @@ set_calls(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *sp
         for (uint32_t digit = 0; of->is_decimal && digit < call->scale; digit++) {
             of->divisor *= 10;
         }
-        offset += firn_aggregate_state_size(of->state_kind);
+        const struct firn_aggregate_function_of *same = find_same(aggregate, spec, i);
+        if (same != NULL) {
+            of->is_shared = true;
+            of->offset = same->offset;
+        } else {
+            offset += firn_aggregate_state_size(of->state_kind);
+        }
+        bool is_distinct = call->function == FIRN_AGGREGATE_COUNT_DISTINCT;
         aggregate->has_bytes_state |= of->state_kind == FIRN_AGGREGATE_STATE_BYTES;
-        aggregate->has_distinct |= call->function == FIRN_AGGREGATE_COUNT_DISTINCT;
+        aggregate->has_distinct |= is_distinct;
+        aggregate->state_count +=
+            same == NULL && !is_distinct && of->state_kind != FIRN_AGGREGATE_STATE_BYTES;
     }
     aggregate->call_count = spec->call_count;
     /* So that a record lies in one cache line. */
@@ -206,7 +234,8 @@ create(const struct firn_aggregate_spec *spec, size_t keys_max, struct firn_aggr
     }
     aggregate->keys = firn_alloc_array(spec->key_count, sizeof *aggregate->keys);
     aggregate->calls = firn_alloc_array(spec->call_count, sizeof *aggregate->calls);
-    if (aggregate->keys == NULL || aggregate->calls == NULL) {
+    aggregate->codes = firn_alloc_zeroed((spec->key_count + 1) * sizeof *aggregate->codes);
+    if (aggregate->keys == NULL || aggregate->calls == NULL || aggregate->codes == NULL) {
         goto out;
     }
     set_keys(aggregate, spec);
@@ -254,9 +283,13 @@ firn_aggregate_destroy(struct firn_aggregate *aggregate)
         firn_aggregate_spill_deinit(&aggregate->levels[i]);
     }
     firn_aggregate_table_deinit(&aggregate->table);
-    firn_chunk_scratch_deinit(&aggregate->scratch);
+    for (size_t i = 0; i < aggregate->key_count; i++) {
+        firn_chunk_scratch_deinit(&aggregate->codes[i].scratch);
+    }
     firn_buf_deinit(&aggregate->buf);
+    firn_free(aggregate->codes);
     firn_free(aggregate->code_groups);
+    firn_free(aggregate->code_numbers);
     firn_free(aggregate->outputs);
     firn_free(aggregate->words);
     firn_free(aggregate->calls);
@@ -273,11 +306,12 @@ only_group(const struct firn_aggregate *aggregate)
     return firn_aggregate_table_record(&aggregate->table, 0);
 }
 
-/* Whether the caller leaves a call to itself. */
+/* Whether the caller leaves a call to itself, or another one does its work. */
 static bool
 is_left_out(const struct firn_aggregate_function_of *call, const struct firn_chunk_values *argument)
 {
-    return call->function != FIRN_AGGREGATE_COUNT_ROWS && argument->kind == FIRN_PHYSICAL_NONE;
+    return call->is_shared ||
+           (call->function != FIRN_AGGREGATE_COUNT_ROWS && argument->kind == FIRN_PHYSICAL_NONE);
 }
 
 /* One call, for chosen rows [start, end), whose groups are known. */
@@ -310,11 +344,17 @@ static int
 update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
              size_t start, size_t end, firn_error *err)
 {
+    struct firn_aggregate_few *few = &aggregate->few;
     int rc = FIRN_OK;
     DCHECK(start <= end && end <= aggregate->batch.count);
+    bool is_listed = aggregate->state_count >= STATES_LISTED &&
+                     firn_aggregate_few_list(few, &aggregate->table, &aggregate->batch, start, end);
     for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
         const struct firn_aggregate_function_of *call = &aggregate->calls[i];
-        if (call->distinct == NULL && !is_left_out(call, &arguments[i])) {
+        if (call->distinct != NULL || is_left_out(call, &arguments[i])) {
+            continue;
+        }
+        if (!is_listed || !firn_aggregate_few_update(few, call, &arguments[i])) {
             rc = update(aggregate, call, &arguments[i], start, end, err);
         }
     }
@@ -452,38 +492,60 @@ out:
 /* ---- codes ---- */
 
 int
-firn_aggregate_begin_codes(struct firn_aggregate *aggregate, const struct firn_chunk *chunk,
+firn_aggregate_begin_codes(struct firn_aggregate *aggregate, const struct firn_chunk *const *chunks,
                            firn_error *err)
 {
-    size_t count = firn_chunk_code_count(chunk) + 1;
-    DCHECK(aggregate->key_count == 1 && count > 1 && !aggregate->is_finished);
+    size_t count = 1;
+    DCHECK(aggregate->key_count > 0 && !aggregate->is_finished);
+    for (size_t k = 0; k < aggregate->key_count; k++) {
+        DCHECK(firn_chunk_code_count(chunks[k]) > 0);
+        count *= firn_chunk_code_count(chunks[k]) + 1;
+        aggregate->codes[k].chunk = chunks[k];
+        CHECK(aggregate->key_count == 1 || count <= FIRN_AGGREGATE_CODES_MAX);
+    }
     uint8_t **groups =
         firn_grow_array(aggregate->code_groups, count, &aggregate->code_capacity, sizeof *groups);
     if (groups == NULL) {
         return firn_error_no_memory(err, "the groups of a chunk's codes");
     }
-    memset(groups, 0, count * sizeof *groups);
     aggregate->code_groups = groups;
+    uint8_t *numbers = firn_grow_array(aggregate->code_numbers, count,
+                                       &aggregate->code_number_capacity, sizeof *numbers);
+    if (numbers == NULL) {
+        return firn_error_no_memory(err, "the groups of a chunk's codes");
+    }
+    aggregate->code_numbers = numbers;
+    memset(groups, 0, count * sizeof *groups);
+    memset(numbers, FIRN_AGGREGATE_FEW, count);
     aggregate->code_count = count;
-    aggregate->chunk = chunk;
     return FIRN_OK;
 }
 
-/* The group of a code; *out is NULL where memory came to an end. */
+/* The group of the codes of all keys; *out is NULL where memory came to an end. */
 static int
 find_code(struct firn_aggregate *aggregate, uint32_t code, uint8_t **out, firn_error *err)
 {
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
-    uint64_t key[3];
-    int rc;
+    uint64_t words[FIRN_AGGREGATE_WORDS_MAX] = {0};
+    uint32_t rest = code;
+    int rc = FIRN_OK;
     DCHECK(code < aggregate->code_count);
-    if (code + 1 < aggregate->code_count) {
-        FIRN_TRY(firn_chunk_code_value(aggregate->chunk, code, &aggregate->scratch, &cell, err));
+    for (size_t k = aggregate->key_count; k-- > 0;) {
+        struct firn_aggregate_codes *codes = &aggregate->codes[k];
+        uint32_t count = (uint32_t)firn_chunk_code_count(codes->chunk);
+        struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+        if (rest % (count + 1) < count) {
+            FIRN_TRY(firn_chunk_code_value(codes->chunk, rest % (count + 1), &codes->scratch, &cell,
+                                           err));
+        }
+        firn_aggregate_keys_of_cell(&aggregate->keys[k], k, &cell, words);
+        rest /= count + 1;
     }
-    firn_aggregate_keys_of_cell(&aggregate->keys[0], &cell, key);
     FIRN_TRY(firn_aggregate_table_find(
-        &aggregate->table, key, firn_aggregate_table_hash(&aggregate->table, key), out, err));
+        &aggregate->table, words, firn_aggregate_table_hash(&aggregate->table, words), out, err));
     aggregate->code_groups[code] = *out;
+    if (*out != NULL) {
+        aggregate->code_numbers[code] = firn_aggregate_few_number(&aggregate->table, *out);
+    }
 out:
     return rc;
 }
@@ -527,7 +589,7 @@ add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_val
 {
     const struct firn_aggregate_batch *batch = &aggregate->batch;
     uint64_t mask[FIRN_AGGREGATE_MASK_WORDS] = {0};
-    struct firn_chunk_values key;
+    struct firn_chunk_values keys[FIRN_AGGREGATE_KEYS_MAX + 1];
     int rc = make_outputs(aggregate, err);
     if (rc != FIRN_OK || start == end) {
         return rc;
@@ -535,9 +597,35 @@ add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_val
     for (size_t i = start; i < end; i++) {
         mask[batch->rows[i] / 64] |= UINT64_C(1) << batch->rows[i] % 64;
     }
-    firn_aggregate_keys_read(&aggregate->keys[0], 0, batch->groups + start, end - start,
-                             batch->rows + start, &aggregate->outputs[0], &key);
-    return add_distinct(aggregate, &key, arguments, key.count, mask, err);
+    for (size_t k = 0; k < aggregate->key_count; k++) {
+        firn_aggregate_keys_read(&aggregate->keys[k], k, batch->groups + start, end - start,
+                                 batch->rows + start, &aggregate->outputs[k], &keys[k]);
+    }
+    return add_distinct(aggregate, keys, arguments, keys[0].count, mask, err);
+}
+
+/* The calls of rows that are listed by the numbers of their codes. */
+static int
+update_listed(struct firn_aggregate *aggregate, const uint32_t *codes,
+              const struct firn_chunk_values *arguments, firn_error *err)
+{
+    struct firn_aggregate_batch *batch = &aggregate->batch;
+    bool has_groups = false;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
+        const struct firn_aggregate_function_of *call = &aggregate->calls[i];
+        if (is_left_out(call, &arguments[i]) ||
+            firn_aggregate_few_update(&aggregate->few, call, &arguments[i])) {
+            continue;
+        }
+        for (size_t r = 0; r < batch->count && !has_groups; r++) {
+            batch->groups[r] = aggregate->code_groups[codes[batch->rows[r]]];
+            DCHECK(batch->groups[r] != NULL);
+        }
+        has_groups = true;
+        rc = update(aggregate, call, &arguments[i], 0, batch->count, err);
+    }
+    return rc;
 }
 
 int
@@ -549,6 +637,11 @@ firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes
     int rc = FIRN_OK;
     DCHECK(aggregate->code_count > 0 && !aggregate->is_finished && count <= ROWS);
     firn_aggregate_keys_choose(batch, count, mask);
+    if (!aggregate->has_distinct && !aggregate->has_bytes_state && aggregate->state_count > 0 &&
+        firn_aggregate_few_list_codes(&aggregate->few, &aggregate->table, batch, codes,
+                                      aggregate->code_numbers)) {
+        return update_listed(aggregate, codes, arguments, err);
+    }
     size_t end;
     for (size_t start = 0; start < batch->count; start = end) {
         size_t found;
@@ -573,6 +666,9 @@ firn_aggregate_add_sum(struct firn_aggregate *aggregate, size_t call,
     const struct firn_aggregate_function_of *of = &aggregate->calls[call];
     uint8_t *state = only_group(aggregate) + of->offset;
     DCHECK(call < aggregate->call_count && !aggregate->is_finished);
+    if (of->is_shared) {
+        return;
+    }
     if (of->state_kind == FIRN_AGGREGATE_STATE_REAL) {
         struct firn_aggregate_real *real = (struct firn_aggregate_real *)(void *)state;
         real->sum += sum->real;
@@ -623,7 +719,9 @@ static void
 forget_codes(struct firn_aggregate *aggregate)
 {
     aggregate->code_count = 0;
-    aggregate->chunk = NULL;
+    for (size_t k = 0; k < aggregate->key_count; k++) {
+        aggregate->codes[k].chunk = NULL;
+    }
 }
 
 static int
@@ -631,6 +729,9 @@ merge_only(struct firn_aggregate *aggregate, struct firn_aggregate *other, firn_
 {
     uint8_t *from = only_group(other);
     for (size_t c = 0; c < aggregate->call_count; c++) {
+        if (aggregate->calls[c].is_shared) {
+            continue;
+        }
         int rc = firn_aggregate_state_combine(&aggregate->calls[c], only_group(aggregate), from,
                                               &aggregate->table.arena, err);
         if (rc != FIRN_OK) {

@@ -55,6 +55,9 @@ struct firn_aggregate_call {
     enum firn_aggregate_function function;
     struct firn_aggregate_column argument; /* not of COUNT_ROWS */
     uint32_t scale;                        /* of a DECIMAL argument: AVG divides by 10^scale */
+    /* Calls that have a number in common, but 0, are always given the same values, in the same
+     * ways: what they add up is then kept once. */
+    uint32_t argument_number;
 };
 
 enum { FIRN_AGGREGATE_KEYS_MAX = 63, FIRN_AGGREGATE_CALLS_MAX = 4096 };
@@ -96,12 +99,16 @@ FIRN_MUST_CHECK int firn_aggregate_add(struct firn_aggregate *aggregate,
                                        const struct firn_chunk_values *arguments, size_t count,
                                        const uint64_t *mask, firn_error *err);
 
-/* The same with one key that comes as the codes of a chunk (firn_chunk_read_codes; nulls have
- * code_count). The chunk is borrowed until the next begin_codes, merge or finish. Each code is
- * looked up once, but for another time after groups were spilled. Requires: one key;
- * firn_chunk_code_count(chunk) > 0. */
+/* The same with keys that come as the codes of chunks (firn_chunk_read_codes; nulls have
+ * code_count), put together into one number for each row: the code of the last key + (its
+ * code_count + 1) * (that of the key before it + …). There is a chunk for each key; they are borrowed
+ * until the next begin_codes, merge or finish, the array is not. Each number is looked up once, but
+ * for another time after groups were spilled. Requires: keys; firn_chunk_code_count > 0 of all
+ * chunks; at most FIRN_AGGREGATE_CODES_MAX numbers, unless there is one key. */
+enum { FIRN_AGGREGATE_CODES_MAX = 1 << 14 };
 FIRN_MUST_CHECK int firn_aggregate_begin_codes(struct firn_aggregate *aggregate,
-                                               const struct firn_chunk *chunk, firn_error *err);
+                                               const struct firn_chunk *const *chunks,
+                                               firn_error *err);
 FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
                                              const uint32_t *codes,
                                              const struct firn_chunk_values *arguments,

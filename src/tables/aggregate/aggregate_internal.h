@@ -36,6 +36,7 @@ enum {
     FIRN_AGGREGATE_PART_BITS = 6,
     FIRN_AGGREGATE_PARTS = 1 << FIRN_AGGREGATE_PART_BITS, /* that a table is spilled in */
     FIRN_AGGREGATE_LEVELS = 5,
+    FIRN_AGGREGATE_FEW = 32, /* groups of aggregate_few.c */
     /* With one more key, the argument of COUNT_DISTINCT. */
     FIRN_AGGREGATE_WORDS_MAX = 1 + 2 * (FIRN_AGGREGATE_KEYS_MAX + 1)
 };
@@ -192,6 +193,7 @@ struct firn_aggregate_function_of {
     double divisor;                  /* of AVG */
     uint64_t flip;                   /* of extremes: ranks are flipped for the smallest */
     size_t offset;                   /* of the state, in the record */
+    bool is_shared;                  /* an earlier call has the same state, and keeps it */
     struct firn_aggregate *distinct; /* of COUNT_DISTINCT: key and argument of each group; owned */
 };
 
@@ -314,9 +316,10 @@ void firn_aggregate_keys_words(const struct firn_aggregate_table *table,
                                const struct firn_aggregate_key *keys, size_t key_count,
                                const struct firn_chunk_values *columns,
                                struct firn_aggregate_batch *batch, uint64_t *words);
-/* The words of one key of one value. */
-void firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, const struct firn_cell *cell,
-                                 uint64_t out[3]);
+/* Puts the value of the i-th key among the words of all keys, which were 0; borrowed where it is
+ * not short. */
+void firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, size_t i,
+                                 const struct firn_cell *cell, uint64_t *words);
 /* Finds the groups of chosen rows from start on; *out_end is where memory came to an end, or
  * count. */
 FIRN_MUST_CHECK int firn_aggregate_keys_find(struct firn_aggregate_table *table,
@@ -371,6 +374,36 @@ FIRN_MUST_CHECK int firn_aggregate_state_read(const struct firn_aggregate_functi
                                               struct firn_aggregate_column_out *memory,
                                               struct firn_chunk_values *out, firn_error *err);
 
+/* ---- aggregate_few.c: batches whose rows belong to a few groups ---- */
+
+/* The rows of a batch that count, by group. */
+struct firn_aggregate_few {
+    size_t group_count;
+    size_t row_first; /* of all rows */
+    size_t row_end;
+    uint8_t *groups[FIRN_AGGREGATE_FEW];
+    /* With a last list, of rows whose group is not known. */
+    uint32_t counts[FIRN_AGGREGATE_FEW + 1];
+    uint16_t rows[FIRN_AGGREGATE_FEW + 1][FIRN_AGGREGATE_ROWS];
+};
+/* Lists chosen rows [start, end), whose groups are known; false if there are too many groups, or
+ * so few rows that it is not worth it. */
+bool firn_aggregate_few_list(struct firn_aggregate_few *few,
+                             const struct firn_aggregate_table *table,
+                             const struct firn_aggregate_batch *batch, size_t start, size_t end);
+/* Lists all chosen rows by the numbers of their codes; false also if a number is not known. */
+bool firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
+                                   const struct firn_aggregate_table *table,
+                                   const struct firn_aggregate_batch *batch, const uint32_t *codes,
+                                   const uint8_t *numbers);
+/* The number of a group among few ones; FIRN_AGGREGATE_FEW: there are too many. */
+uint8_t firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group);
+/* Adds the values of listed rows to their groups; false, with nothing done, where that must go by
+ * row: nulls, sums that might not fit 64 bits, bytes. */
+bool firn_aggregate_few_update(const struct firn_aggregate_few *few,
+                               const struct firn_aggregate_function_of *call,
+                               const struct firn_chunk_values *values);
+
 /* ---- aggregate_spill.c: groups in temporary files ---- */
 
 /* What one table spilled at once: where each part begins in a file. */
@@ -388,6 +421,12 @@ struct firn_aggregate_level {
     unsigned part; /* the next one that is read */
 };
 
+/* The chunk of a key, for codes. */
+struct firn_aggregate_codes {
+    const struct firn_chunk *chunk;
+    struct firn_chunk_scratch scratch;
+};
+
 struct firn_aggregate {
     struct firn_aggregate_key *keys;
     size_t key_count;
@@ -395,20 +434,23 @@ struct firn_aggregate {
     size_t call_count;
     bool has_distinct;
     bool has_bytes_state;
+    size_t state_count; /* of calls, but for bytes and COUNT_DISTINCT */
     struct firn_aggregate_table table;
     struct firn_aggregate_batch batch;
     uint64_t *words; /* of a batch */
     /* A second choice of rows: those whose argument is not null. */
     uint16_t rows[FIRN_AGGREGATE_ROWS];
     uint8_t *groups[FIRN_AGGREGATE_ROWS];
+    struct firn_aggregate_few few;
     struct firn_buf buf; /* for a record that goes to a file, or comes from one */
     struct firn_aggregate_column_out *outputs; /* of keys, then of calls; made when needed */
-    /* Codes of a chunk. */
-    const struct firn_chunk *chunk;
-    uint8_t **code_groups; /* NULL: not looked up yet */
-    size_t code_count;     /* with the one of null */
+    /* Codes of chunks. */
+    struct firn_aggregate_codes *codes; /* of each key */
+    uint8_t **code_groups;              /* NULL: not looked up yet */
+    size_t code_count;                  /* of all keys together, with those of null */
     size_t code_capacity;
-    struct firn_chunk_scratch scratch;
+    uint8_t *code_numbers; /* firn_aggregate_few_number of each; FEW: not known */
+    size_t code_number_capacity;
     /* Temporary files. */
     const struct firn_row_spill *spill;
     struct firn_aggregate_level levels[FIRN_AGGREGATE_LEVELS];

@@ -32,6 +32,13 @@ firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count, con
     }
     size_t chosen = 0;
     for (size_t word = 0; word < (count + 63) / 64; word++) {
+        if (mask[word] == UINT64_MAX) {
+            for (size_t bit = 0; bit < 64; bit++) {
+                batch->rows[chosen + bit] = (uint16_t)(64 * word + bit);
+            }
+            chosen += 64;
+            continue;
+        }
         for (uint64_t left = mask[word]; left != 0; left &= left - 1) {
             batch->rows[chosen++] = (uint16_t)(64 * word + (size_t)__builtin_ctzll(left));
         }
@@ -159,27 +166,26 @@ firn_aggregate_keys_words(const struct firn_aggregate_table *table,
 }
 
 void
-firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, const struct firn_cell *cell,
-                            uint64_t out[3])
+firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, size_t i,
+                            const struct firn_cell *cell, uint64_t *words)
 {
-    DCHECK(key->word == 1);
-    out[0] = cell->kind == FIRN_PHYSICAL_NONE ? 1 : 0;
-    out[1] = 0;
-    out[2] = 0;
+    uint64_t *out = words + key->word;
+    DCHECK(key->word > 0 && i <= FIRN_AGGREGATE_KEYS_MAX);
     switch (cell->kind) {
     case FIRN_PHYSICAL_NONE:
+        words[0] |= UINT64_C(1) << i;
         break;
     case FIRN_PHYSICAL_BYTES:
-        firn_aggregate_words_of(cell->as.bytes, out + 1);
+        firn_aggregate_words_of(cell->as.bytes, out);
         break;
     case FIRN_PHYSICAL_F32:
-        out[1] = firn_aggregate_normal_f32(firn_load_le32((const uint8_t *)&cell->as.f32));
+        *out = firn_aggregate_normal_f32(firn_load_le32((const uint8_t *)&cell->as.f32));
         break;
     case FIRN_PHYSICAL_F64:
-        out[1] = firn_aggregate_normal_f64(cell->as.u64);
+        *out = firn_aggregate_normal_f64(cell->as.u64);
         break;
     default:
-        out[1] = cell->as.u64;
+        *out = cell->as.u64;
         break;
     }
 }

@@ -187,6 +187,7 @@ firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
     firn_aggregate_table_clear(table, table->level);
     if (aggregate->code_count > 0) {
         memset(aggregate->code_groups, 0, aggregate->code_count * sizeof aggregate->code_groups[0]);
+        memset(aggregate->code_numbers, FIRN_AGGREGATE_FEW, aggregate->code_count);
     }
 out:
     return rc;
@@ -259,6 +260,9 @@ firn_aggregate_spill_combine(struct firn_aggregate *aggregate, const uint8_t *re
     }
     DCHECK(group != NULL);
     for (size_t c = 0; c < aggregate->call_count; c++) {
+        if (aggregate->calls[c].is_shared) {
+            continue;
+        }
         FIRN_TRY(
             firn_aggregate_state_combine(&aggregate->calls[c], group, record, &table->arena, err));
     }

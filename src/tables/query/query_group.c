@@ -3,8 +3,8 @@
  * query/query_group.c: the rows of a piece into groups.
  *
  * What can be known without values is not read: a piece all of whose rows count is counted at once, and a
- * block is added up where it lies (firn_chunk_sum_block) if there are no keys. A single key that is a column
- * of texts goes by the codes of its dictionary, where its chunk has one.
+ * block is added up where it lies (firn_chunk_sum_block) if there are no keys. Keys that are
+ * columns of texts go by the codes of their dictionaries, where all of their chunks have one.
  */
 #include "query/query_internal.h"
 
@@ -112,31 +112,79 @@ add_to_one(struct firn_query_worker *worker, firn_error *err)
     return rc;
 }
 
-/* A batch whose key comes as codes; *out: it was done. */
+/* The chunks of all keys and the block of the batch, if all of them have codes, and few enough; *out: they do. */
+static int
+find_code_chunks(struct firn_query_worker *worker, const struct firn_chunk **chunks,
+                 size_t *out_block, bool *out, firn_error *err)
+{
+    const struct firn_query_plan *plan = worker->input->plan;
+    const size_t keys = plan->group.count;
+    size_t numbers = 1;
+    *out = false;
+    for (size_t k = 0; k < keys; k++) {
+        if (plan->values[k].column == SIZE_MAX ||
+            firn_physical_of(plan->values[k].type.type) != FIRN_PHYSICAL_BYTES) {
+            return FIRN_OK;
+        }
+    }
+    for (size_t k = 0; k < keys; k++) {
+        int rc = firn_query_source_chunk(worker->source, plan->values[k].column, &chunks[k],
+                                         out_block, err);
+        if (rc != FIRN_OK || chunks[k] == NULL || firn_chunk_code_count(chunks[k]) == 0) {
+            return rc;
+        }
+        numbers *= firn_chunk_code_count(chunks[k]) + 1;
+        if (keys > 1 && numbers > FIRN_AGGREGATE_CODES_MAX) {
+            return FIRN_OK;
+        }
+    }
+    *out = true;
+    return FIRN_OK;
+}
+
+/* The codes of all keys, put together (firn_aggregate_begin_codes). */
+static int
+read_codes(struct firn_query_worker *worker, const struct firn_chunk *const *chunks, size_t block,
+           firn_error *err)
+{
+    const size_t keys = worker->input->plan->group.count;
+    const size_t rows = firn_query_source_rows(worker->source);
+    uint32_t codes[FIRN_CHUNK_BLOCK];
+    const struct firn_query_value *values = worker->input->plan->values;
+    int rc = firn_chunk_read_codes(chunks[0], block, worker->codes, err);
+    rc = firn_query_source_explain(worker->source, values[0].column, rc, err);
+    for (size_t k = 1; rc == FIRN_OK && k < keys; k++) {
+        const uint32_t count = (uint32_t)firn_chunk_code_count(chunks[k]) + 1;
+        rc = firn_chunk_read_codes(chunks[k], block, codes, err);
+        rc = firn_query_source_explain(worker->source, values[k].column, rc, err);
+        for (size_t i = 0; rc == FIRN_OK && i < rows; i++) {
+            worker->codes[i] = worker->codes[i] * count + codes[i];
+        }
+    }
+    return rc;
+}
+
+/* A batch whose keys come as codes; *out: it was done. */
 static int
 add_by_codes(struct firn_query_worker *worker, bool *out, firn_error *err)
 {
     const struct firn_query_plan *plan = worker->input->plan;
-    const struct firn_query_value *key = &plan->values[0];
-    const struct firn_chunk *chunk;
-    size_t block;
+    const size_t keys = plan->group.count;
+    const struct firn_chunk *chunks[FIRN_AGGREGATE_KEYS_MAX];
+    size_t block = 0;
+    bool has_codes;
     int rc;
     *out = false;
-    if (plan->group.count != 1 || key->column == SIZE_MAX ||
-        firn_physical_of(key->type.type) != FIRN_PHYSICAL_BYTES) {
-        return FIRN_OK;
-    }
-    FIRN_TRY(firn_query_source_chunk(worker->source, key->column, &chunk, &block, err));
-    if (chunk == NULL || firn_chunk_code_count(chunk) == 0) {
+    FIRN_TRY(find_code_chunks(worker, chunks, &block, &has_codes, err));
+    if (!has_codes) {
         return FIRN_OK;
     }
     if (worker->codes_piece != firn_query_source_piece(worker->source)) {
-        FIRN_TRY(firn_aggregate_begin_codes(worker->aggregate, chunk, err));
+        FIRN_TRY(firn_aggregate_begin_codes(worker->aggregate, chunks, err));
         worker->codes_piece = firn_query_source_piece(worker->source);
     }
-    rc = firn_chunk_read_codes(chunk, block, worker->codes, err);
-    FIRN_TRY(firn_query_source_explain(worker->source, key->column, rc, err));
-    for (size_t i = 1; i < plan->value_count; i++) {
+    FIRN_TRY(read_codes(worker, chunks, block, err));
+    for (size_t i = keys; i < plan->value_count; i++) {
         const struct firn_query_value *value = &plan->values[i];
         if (value->expr != NULL && value->column != SIZE_MAX) {
             FIRN_TRY(
@@ -146,13 +194,13 @@ add_by_codes(struct firn_query_worker *worker, bool *out, firn_error *err)
     if (worker->eval != NULL) {
         FIRN_TRY(firn_query_source_begin_eval(worker->source, worker->eval, err));
     }
-    for (size_t i = 1; i < plan->value_count; i++) {
+    for (size_t i = keys; i < plan->value_count; i++) {
         if (plan->values[i].expr != NULL && plan->values[i].column == SIZE_MAX) {
             FIRN_TRY(firn_expr_eval_values(worker->eval, worker->eval_index[i], &worker->values[i],
                                            err));
         }
     }
-    FIRN_TRY(firn_aggregate_add_codes(worker->aggregate, worker->codes, worker->values + 1,
+    FIRN_TRY(firn_aggregate_add_codes(worker->aggregate, worker->codes, worker->values + keys,
                                       firn_query_source_rows(worker->source),
                                       firn_query_source_mask(worker->source)->words, err));
     *out = true;

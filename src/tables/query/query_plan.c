@@ -14,6 +14,8 @@
 
 #include "base/mem.h"
 
+enum { ARGUMENTS_COMPARED = 64 };
+
 struct firn_aggregate_column
 firn_query_plan_kept(const struct firn_expr_type *type)
 {
@@ -194,6 +196,23 @@ plan_value(struct firn_query_plan *plan, const struct firn_expr *expr)
     }
 }
 
+/* That of the first aggregate with the same argument, from 1 on; 0: there is no argument. */
+static uint32_t
+number_argument(const struct firn_query_plan *plan, size_t i)
+{
+    const struct firn_expr_aggregate *aggregates = plan->groups.aggregates;
+    if (aggregates[i].argument == NULL) {
+        return 0;
+    }
+    for (size_t j = 0; j < i && j < ARGUMENTS_COMPARED; j++) {
+        if (aggregates[j].argument != NULL &&
+            firn_expr_equal(aggregates[j].argument, aggregates[i].argument)) {
+            return (uint32_t)j + 1;
+        }
+    }
+    return (uint32_t)i + 1;
+}
+
 static int
 plan_groups(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_error *err)
 {
@@ -234,7 +253,8 @@ plan_groups(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_e
             .function = function_of(aggregate->function),
             .argument = plan->values[plan->value_count - 1].type,
             .scale =
-                aggregate->argument != NULL ? firn_expr_type_of(aggregate->argument)->scale : 0};
+                aggregate->argument != NULL ? firn_expr_type_of(aggregate->argument)->scale : 0,
+            .argument_number = number_argument(plan, i)};
     }
     return FIRN_OK;
 }

@@ -37,6 +37,7 @@ struct model {
     size_t key_count;
     struct fixture_column arguments[CALLS_MAX];
     struct firn_aggregate_call calls[CALLS_MAX];
+    size_t same[CALLS_MAX]; /* the call that a call has its argument from */
     size_t call_count;
     struct model_group *groups; /* a hash table */
     size_t slot_count;
@@ -195,7 +196,8 @@ random_spec(struct model *model, struct test_random *random, bool is_large, bool
     static const firn_type types[] = {FIRN_TYPE_I64,  FIRN_TYPE_U32,    FIRN_TYPE_F64,
                                       FIRN_TYPE_F32,  FIRN_TYPE_TEXT,   FIRN_TYPE_UUID,
                                       FIRN_TYPE_BOOL, FIRN_TYPE_DECIMAL};
-    model->key_count = has_code ? 1 : (size_t)test_random_below(random, KEYS_MAX + 1);
+    model->key_count = has_code ? 1 + (size_t)test_random_below(random, KEYS_MAX)
+                                : (size_t)test_random_below(random, KEYS_MAX + 1);
     model->call_count = (size_t)test_random_below(random, CALLS_MAX + 1);
     for (size_t k = 0; k < model->key_count; k++) {
         struct fixture_column *key = &model->keys[k];
@@ -204,7 +206,7 @@ random_spec(struct model *model, struct test_random *random, bool is_large, bool
         if (has_code) {
             key->type = test_random_below(random, 2) == 0 ? FIRN_TYPE_TEXT : FIRN_TYPE_I64;
             key->factor = 1000003;
-            key->variety = is_large ? 400 : 7;
+            key->variety = is_large && k == 0 ? 400 : 4;
         }
         key->variety = key->type == FIRN_TYPE_BOOL ? 2 : key->variety;
         key->nulls = (unsigned)test_random_below(random, 3) * 5;
@@ -224,8 +226,20 @@ random_spec(struct model *model, struct test_random *random, bool is_large, bool
             column->type == FIRN_TYPE_BOOL ? 2 : 1 + (int)test_random_below(random, 64);
         column->nulls = (unsigned)test_random_below(random, 3) * 3;
         column->size_max = test_random_below(random, 3) == 0 ? 200 : 0;
+        if (call->function == FIRN_AGGREGATE_AVG && test_random_below(random, 3) == 0) {
+            column->factor = INT64_C(1) << 54; /* sums of a batch need more than 64 bits */
+        }
         call->argument = (struct firn_aggregate_column){.type = column->type};
         call->scale = 3;
+        call->argument_number = (uint32_t)c + 1;
+        model->same[c] = c;
+        if (c > 0 && test_random_below(random, 3) == 0 &&
+            model->calls[c - 1].function == FIRN_AGGREGATE_SUM) {
+            *column = model->arguments[c - 1];
+            *call = model->calls[c - 1];
+            call->function = FIRN_AGGREGATE_AVG;
+            model->same[c] = model->same[c - 1];
+        }
     }
 }
 
@@ -270,7 +284,11 @@ add_batch(struct model *model, struct test_random *random, struct firn_aggregate
         key_values[k] = keys[k].values;
     }
     for (size_t c = 0; c < model->call_count; c++) {
-        fixture_fill(&model->arguments[c], random, count, &arguments[c]);
+        if (model->same[c] == c) {
+            fixture_fill(&model->arguments[c], random, count, &arguments[c]);
+        } else {
+            arguments[c] = arguments[model->same[c]]; /* whose memory it points to */
+        }
         argument_values[c] = arguments[c].values;
     }
     add_to_model(model, keys, arguments, count, has_mask ? mask : NULL);
@@ -280,19 +298,31 @@ add_batch(struct model *model, struct test_random *random, struct firn_aggregate
                 &err);
         return;
     }
-    struct firn_buf buf = {.data = NULL};
-    struct firn_chunk chunk;
-    uint32_t codes[BATCH];
-    TEST_OK(firn_chunk_encode_as(&key_values[0], FIRN_ENCODING_DICTIONARY, &buf, NULL, &err), &err);
-    TEST_OK(
-        firn_chunk_open(firn_buf_slice(&buf), key_values[0].kind, 0, (uint32_t)count, &chunk, &err),
-        &err);
-    TEST_OK(firn_aggregate_begin_codes(aggregate, &chunk, &err), &err);
-    TEST_OK(firn_chunk_read_codes(&chunk, 0, codes, &err), &err);
+    struct firn_buf bufs[KEYS_MAX] = {{.data = NULL}};
+    struct firn_chunk chunks[KEYS_MAX];
+    const struct firn_chunk *all[KEYS_MAX];
+    uint32_t codes[BATCH] = {0};
+    uint32_t own[BATCH];
+    for (size_t k = 0; k < model->key_count; k++) {
+        TEST_OK(
+            firn_chunk_encode_as(&key_values[k], FIRN_ENCODING_DICTIONARY, &bufs[k], NULL, &err),
+            &err);
+        TEST_OK(firn_chunk_open(firn_buf_slice(&bufs[k]), key_values[k].kind, 0, (uint32_t)count,
+                                &chunks[k], &err),
+                &err);
+        all[k] = &chunks[k];
+        TEST_OK(firn_chunk_read_codes(&chunks[k], 0, own, &err), &err);
+        for (size_t i = 0; i < count; i++) {
+            codes[i] = codes[i] * ((uint32_t)firn_chunk_code_count(&chunks[k]) + 1) + own[i];
+        }
+    }
+    TEST_OK(firn_aggregate_begin_codes(aggregate, all, &err), &err);
     TEST_OK(firn_aggregate_add_codes(aggregate, codes, argument_values, count,
                                      has_mask ? mask : NULL, &err),
             &err);
-    firn_buf_deinit(&buf);
+    for (size_t k = 0; k < model->key_count; k++) {
+        firn_buf_deinit(&bufs[k]);
+    }
 }
 
 /* One specification; returns what was spilled. */
