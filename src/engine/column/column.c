@@ -353,15 +353,20 @@ get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct 
     struct firn_buf *value, firn_error *err)
 {
     struct firn_column_run *run = firn_column_read_run(base);
-    struct search search = {.run = run, .key = firn_run_key(key), .out = out, .value = value};
+    struct search search; /* not zeroed: slots are large */
     bool may_contain;
     int rc;
+    search.run = run;
+    search.key = firn_run_key(key);
+    search.out = out;
+    search.value = value;
+    search.memory = (struct firn_buf){.data = NULL};
     FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
     if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
         return not_found(err);
     }
-    search.keys.run = run;
-    search.keys.use = FIRN_BLOCK_CACHE_DATA;
+    firn_column_keys_init(&search.keys, run, FIRN_BLOCK_CACHE_DATA);
+    firn_column_read_init(&search.slot);
     rc = search_groups(&search, err);
     firn_column_keys_deinit(&search.keys);
     firn_column_read_deinit(&search.slot);

@@ -2,7 +2,8 @@
  *
  * encoding/chunk.c: opening chunks, and what their records say of blocks.
  *
- * firn_chunk_open looks at the header, at the encoding's part and at every record, so that afterwards
+ * firn_chunk_open looks at the header, at the encoding's part and at every record, so that afterwards, and
+ * in what firn_chunk_reopen finds in the same bytes,
  *
  * (I1) data of a block lies inside of the chunk, and blocks' data do not overlap;
  * (I2) a block has no more nulls than values, and codes of a record are in order and, in a dictionary,
@@ -266,6 +267,37 @@ open_header(struct firn_chunk *chunk, firn_error *err)
     return FIRN_OK;
 }
 
+/* Finds where things lie, all but (I2) and the ends of blocks checked. */
+static int
+find_parts(struct firn_chunk *chunk, firn_error *err)
+{
+    int rc = open_header(chunk, err);
+    size_t at = FIRN_CHUNK_FORMAT_HEADER_SIZE;
+    size_t place;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!open_part(chunk, &at)) {
+        return firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
+    }
+    chunk->parts.records = (uint32_t)at;
+    chunk->parts.record_size = (uint8_t)firn_chunk_record_size(chunk);
+    if (!take(chunk, &at, chunk->parts.record_size * firn_chunk_block_count(chunk), &place)) {
+        return firn_chunk_corrupt(err, "its records are cut");
+    }
+    size_t zeros = (0 - at) % FIRN_CHUNK_FORMAT_ALIGNMENT;
+    if (chunk->parts.record_size == 0) {
+        return at == chunk->bytes.size ? FIRN_OK
+                                       : firn_chunk_corrupt(err, "bytes are left at its end");
+    }
+    if (!take(chunk, &at, zeros, &place) ||
+        firn_chunk_load_field(chunk->bytes.data + place, zeros) != 0) {
+        return firn_chunk_corrupt(err, "there are no zeros after its records");
+    }
+    chunk->parts.data = (uint32_t)at;
+    return FIRN_OK;
+}
+
 int
 firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, uint32_t count,
                 struct firn_chunk *out, firn_error *err)
@@ -279,29 +311,21 @@ firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, 
     if (fixed_size != 0 && (kind != FIRN_PHYSICAL_BYTES || fixed_size > FIRN_CHUNK_BYTES_MAX)) {
         return firn_chunk_corrupt(err, "its values cannot have that size");
     }
-    int rc = open_header(out, err);
-    size_t at = FIRN_CHUNK_FORMAT_HEADER_SIZE;
-    size_t place;
-    if (rc != FIRN_OK) {
-        return rc;
+    int rc = find_parts(out, err);
+    if (rc == FIRN_OK && out->encoding == FIRN_ENCODING_FSST && !firn_chunk_fsst_check(out)) {
+        rc = firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
     }
-    if (!open_part(out, &at)) {
-        return firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
-    }
-    out->parts.records = (uint32_t)at;
-    out->parts.record_size = (uint8_t)firn_chunk_record_size(out);
-    if (!take(out, &at, out->parts.record_size * firn_chunk_block_count(out), &place)) {
-        return firn_chunk_corrupt(err, "its records are cut");
-    }
-    size_t zeros = (0 - at) % FIRN_CHUNK_FORMAT_ALIGNMENT;
-    if (out->parts.record_size == 0) {
-        return at == bytes.size ? FIRN_OK : firn_chunk_corrupt(err, "bytes are left at its end");
-    }
-    if (!take(out, &at, zeros, &place) || firn_chunk_load_field(bytes.data + place, zeros) != 0) {
-        return firn_chunk_corrupt(err, "there are no zeros after its records");
-    }
-    out->parts.data = (uint32_t)at;
-    return check_records(out, err);
+    return rc == FIRN_OK && out->parts.record_size > 0 ? check_records(out, err) : rc;
+}
+
+int
+firn_chunk_reopen(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, uint32_t count,
+                  struct firn_chunk *out, firn_error *err)
+{
+    DCHECK(count > 0 && count <= FIRN_CHUNK_VALUES_MAX);
+    *out =
+        (struct firn_chunk){.bytes = bytes, .kind = kind, .fixed_size = fixed_size, .count = count};
+    return find_parts(out, err);
 }
 
 /* ---- blocks ---- */

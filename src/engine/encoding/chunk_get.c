@@ -118,6 +118,79 @@ get_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *v
     return true;
 }
 
+/* ---- finding a number ---- */
+
+/* A block whose i-th value's order is base + step * i + factor * packed number i. */
+struct line {
+    const struct firn_chunk_block *view;
+    const uint8_t *packed; /* NULL: there are none */
+    uint64_t base;
+    uint64_t step;
+    uint64_t factor;
+};
+
+static inline uint64_t
+order_on(const struct line *line, size_t i)
+{
+    uint64_t number = line->packed == NULL ? 0
+                                           : firn_bit_pack_get(line->packed, line->view->count,
+                                                               line->view->width, i);
+    return line->base + line->step * i + line->factor * number;
+}
+
+/* false: the block is none, or not sound. */
+static bool
+find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, struct line *out)
+{
+    size_t head = chunk->parts.field_size + (size_t)8;
+    uint64_t divisor = chunk->parts.divisor;
+    *out = (struct line){.view = view, .base = chunk->parts.minimum, .factor = divisor};
+    if (chunk->encoding == FIRN_ENCODING_DELTA && view->width == 0 && view->data.size == head) {
+        const uint8_t *at = view->data.data;
+        out->base += divisor * firn_chunk_load_field(at, chunk->parts.field_size);
+        out->step = divisor * firn_load_le64(at + head - 8);
+        return true;
+    }
+    if (chunk->encoding == FIRN_ENCODING_FRAME &&
+        view->data.size == firn_bit_pack_size(view->count, view->width)) {
+        out->base += divisor * view->low;
+        out->packed = view->data.data;
+        return true;
+    }
+    return false;
+}
+
+bool
+firn_chunk_find(const struct firn_chunk *chunk, size_t block, const struct firn_cell *number,
+                size_t *out_first, size_t *out_end)
+{
+    struct firn_chunk_block view;
+    struct line line;
+    if ((chunk->kind != FIRN_PHYSICAL_I64 && chunk->kind != FIRN_PHYSICAL_U64) ||
+        number->kind != chunk->kind || firn_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK ||
+        view.null_count > 0 || !find_line(chunk, &view, &line)) {
+        return false;
+    }
+    uint64_t wanted = firn_chunk_order(chunk->kind, firn_chunk_cell_bits(number));
+    size_t low = 0;
+    for (size_t high = view.count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (order_on(&line, middle) < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *out_first = low;
+    /* There are seldom more than a few of one number. */
+    while (low < view.count && order_on(&line, low) == wanted) {
+        low++;
+    }
+    *out_end = low;
+    DCHECK(*out_first <= *out_end && *out_end <= view.count);
+    return true;
+}
+
 /* ---- all encodings ---- */
 
 static bool
