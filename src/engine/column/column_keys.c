@@ -216,7 +216,7 @@ is_whole_block(const struct firn_chunk *chunk, size_t block, enum firn_chunk_tes
            FIRN_CHUNK_ALL;
 }
 
-/* By the bounds of blocks, and in one block by its numbers, where they need not be decoded for that. */
+/* By the bounds of blocks, or by numbers where they lie. */
 static struct narrowed
 narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
 {
@@ -231,6 +231,11 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
         return found;
     }
     const struct firn_chunk *chunk = &slot->pin.chunk;
+    size_t first;
+    size_t end;
+    if (firn_chunk_find(chunk, &cell, &first, &end)) {
+        return (struct narrowed){(uint32_t)first, (uint32_t)end};
+    }
     size_t low = 0;
     size_t high = firn_chunk_block_count(chunk);
     while (low < high) { /* the first block with a value that is not smaller */
@@ -241,7 +246,7 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
             high = middle;
         }
     }
-    size_t first = low;
+    first = low;
     high = firn_chunk_block_count(chunk);
     while (low < high) { /* the first block all of whose values are larger */
         size_t middle = low + (high - low) / 2;
@@ -260,13 +265,6 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
         found.high = (uint32_t)(low * FIRN_CHUNK_BLOCK);
     }
     DCHECK(found.low <= keys->info.rows && found.high <= keys->info.rows);
-    size_t end;
-    if (is_one_block(&found) &&
-        firn_chunk_find(chunk, found.low / FIRN_CHUNK_BLOCK, &cell, &first, &end)) {
-        uint32_t start = found.low; /* of the block */
-        DCHECK(start % FIRN_CHUNK_BLOCK == 0);
-        found = (struct narrowed){start + (uint32_t)first, start + (uint32_t)end};
-    }
     return found;
 }
 

@@ -109,6 +109,15 @@ read_record(const struct firn_chunk *chunk, size_t block, struct record *out)
     out->bounds = at;
 }
 
+/* Where the data of a block end; of a chunk that has records. */
+static uint32_t
+end_of(const struct firn_chunk *chunk, size_t block)
+{
+    DCHECK(chunk->parts.record_size > 0 && block < firn_chunk_block_count(chunk));
+    return firn_load_le32(chunk->bytes.data + chunk->parts.records +
+                          block * chunk->parts.record_size);
+}
+
 /* ---- opening ---- */
 
 static bool
@@ -330,6 +339,19 @@ firn_chunk_reopen(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size
 
 /* ---- blocks ---- */
 
+void
+firn_chunk_block_codes(const struct firn_chunk *chunk, size_t block, uint64_t *out_low,
+                       uint64_t *out_high)
+{
+    DCHECK(has_codes(chunk) && firn_chunk_has_width(chunk));
+    DCHECK(block < firn_chunk_block_count(chunk));
+    size_t size = chunk->parts.field_size;
+    const uint8_t *at = chunk->bytes.data + chunk->parts.records +
+                        block * chunk->parts.record_size + 4 + (chunk->parts.has_nulls ? 2 : 0) + 1;
+    *out_low = firn_chunk_load_field(at, size);
+    *out_high = firn_chunk_load_field(at + size, size);
+}
+
 size_t
 firn_chunk_block_count(const struct firn_chunk *chunk)
 {
@@ -342,6 +364,24 @@ firn_chunk_block_size(const struct firn_chunk *chunk, size_t block)
     size_t start = block * FIRN_CHUNK_BLOCK;
     DCHECK(start < chunk->count);
     return chunk->count - start < FIRN_CHUNK_BLOCK ? chunk->count - start : FIRN_CHUNK_BLOCK;
+}
+
+void
+firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i)
+{
+    size_t block = i / FIRN_CHUNK_BLOCK;
+    DCHECK(i < chunk->count);
+    if (chunk->parts.record_size == 0) {
+        return;
+    }
+    size_t start = block > 0 ? end_of(chunk, block - 1) : 0;
+    size_t end = end_of(chunk, block);
+    DCHECK(start <= end && end <= chunk->bytes.size - chunk->parts.data); /* (I1) */
+    const uint8_t *data = chunk->bytes.data + chunk->parts.data;
+    /* Packed numbers lie in their order, more or less; what lies before them is small. */
+    size_t near = start + (end - start) * (i % FIRN_CHUNK_BLOCK) / FIRN_CHUNK_BLOCK;
+    __builtin_prefetch(data + start);
+    __builtin_prefetch(data + (near < end ? near : start));
 }
 
 int
@@ -360,20 +400,17 @@ firn_chunk_block_at(const struct firn_chunk *chunk, size_t block, struct firn_ch
     if (chunk->parts.record_size == 0) {
         return FIRN_OK;
     }
-    struct record before = {0};
-    if (block > 0) {
-        read_record(chunk, block - 1, &before);
-    }
+    uint32_t start = block > 0 ? end_of(chunk, block - 1) : 0;
     const uint8_t *data = chunk->bytes.data + chunk->parts.data;
     size_t mask_size = 0;
     if (out->null_count > 0 && out->null_count < out->count) {
         mask_size = (out->count + 7) / 8;
-        if (record.end - before.end < mask_size) {
+        if (record.end - start < mask_size) {
             return firn_chunk_corrupt(err, "a block's mask of nulls is cut");
         }
-        out->mask = data + before.end;
+        out->mask = data + start;
     }
-    out->data = firn_bytes(data + before.end + mask_size, record.end - before.end - mask_size);
+    out->data = firn_bytes(data + start + mask_size, record.end - start - mask_size);
     return FIRN_OK;
 }
 

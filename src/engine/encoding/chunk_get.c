@@ -160,18 +160,17 @@ find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, s
     return false;
 }
 
-bool
-firn_chunk_find(const struct firn_chunk *chunk, size_t block, const struct firn_cell *number,
-                size_t *out_first, size_t *out_end)
+/* Among the values of one block; false: only decoding tells. */
+static bool
+find_in_block(const struct firn_chunk *chunk, size_t block, uint64_t wanted, size_t *out_first,
+              size_t *out_end)
 {
     struct firn_chunk_block view;
     struct line line;
-    if ((chunk->kind != FIRN_PHYSICAL_I64 && chunk->kind != FIRN_PHYSICAL_U64) ||
-        number->kind != chunk->kind || firn_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK ||
-        view.null_count > 0 || !find_line(chunk, &view, &line)) {
+    if (firn_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK ||
+        !find_line(chunk, &view, &line)) {
         return false;
     }
-    uint64_t wanted = firn_chunk_order(chunk->kind, firn_chunk_cell_bits(number));
     size_t low = 0;
     for (size_t high = view.count; low < high;) {
         size_t middle = low + (high - low) / 2;
@@ -187,7 +186,49 @@ firn_chunk_find(const struct firn_chunk *chunk, size_t block, const struct firn_
         low++;
     }
     *out_end = low;
-    DCHECK(*out_first <= *out_end && *out_end <= view.count);
+    return true;
+}
+
+/* The first block, from low on, whose smallest or largest value is not below an order. */
+static size_t
+find_block(const struct firn_chunk *chunk, size_t low, bool by_largest, uint64_t wanted)
+{
+    for (size_t high = firn_chunk_block_count(chunk); low < high;) {
+        size_t middle = low + (high - low) / 2;
+        uint64_t codes[2];
+        firn_chunk_block_codes(chunk, middle, &codes[0], &codes[1]);
+        if (chunk->parts.minimum + chunk->parts.divisor * codes[by_largest ? 1 : 0] < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool
+firn_chunk_find(const struct firn_chunk *chunk, const struct firn_cell *number, size_t *out_first,
+                size_t *out_end)
+{
+    bool has_order = chunk->encoding == FIRN_ENCODING_FRAME ||
+                     chunk->encoding == FIRN_ENCODING_DELTA || chunk->encoding == FIRN_ENCODING_RLE;
+    if (!has_order || chunk->parts.has_nulls || number->kind != chunk->kind ||
+        firn_chunk_is_float(chunk->kind)) {
+        return false;
+    }
+    uint64_t wanted = firn_chunk_order(chunk->kind, firn_chunk_cell_bits(number));
+    size_t count = chunk->count;
+    size_t block = find_block(chunk, 0, true, wanted);
+    size_t after = wanted == UINT64_MAX ? firn_chunk_block_count(chunk)
+                                        : find_block(chunk, block, false, wanted + 1);
+    size_t start = block * FIRN_CHUNK_BLOCK;
+    *out_first = start < count ? start : count;
+    *out_end = after * FIRN_CHUNK_BLOCK < count ? after * FIRN_CHUNK_BLOCK : count;
+    if (after == block + 1 && find_in_block(chunk, block, wanted, out_first, out_end)) {
+        *out_first += start;
+        *out_end += start;
+    }
+    DCHECK(*out_first <= *out_end && *out_end <= count);
     return true;
 }
 

@@ -145,11 +145,14 @@ FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
                                    struct firn_chunk_scratch *scratch, struct firn_cell *out,
                                    firn_error *err);
 
-/* Where a number is among the values of a block of I64 or U64, none null, that ascend: how many are below
- * it, and how many are not above it. Where they do not ascend these are any, but no more than the block
- * has. false: only decoding tells. */
-bool firn_chunk_find(const struct firn_chunk *chunk, size_t block, const struct firn_cell *number,
+/* Where a number can be among values of I64 or U64 that ascend: all before *out_first are below it, all
+ * from *out_end on above it; no block is decoded for that. Where they do not ascend these are any places
+ * in the chunk, in order. false: this chunk does not tell. */
+bool firn_chunk_find(const struct firn_chunk *chunk, const struct firn_cell *number,
                      size_t *out_first, size_t *out_end);
+
+/* Asks memory for what firn_chunk_get of a value will look at, as far as that is known without it. */
+void firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i);
 
 /* What is asked of each value of a block; null values fulfil only IS_NULL. Floating-point numbers compare
  * as in keys: -0 equals 0, a NaN is larger than all others and equal to itself. */
