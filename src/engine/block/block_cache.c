@@ -527,6 +527,22 @@ firn_block_cache_was_found(const struct firn_block_pin *pin)
     return frame != NULL && atomic_load_explicit(&frame->hits, memory_order_relaxed) > 1;
 }
 
+/* Relaxed: a note speaks of bytes that do not change, and whoever has a pin sees those. */
+uint32_t
+firn_block_cache_note(const struct firn_block_pin *pin)
+{
+    const struct firn_block_cache_frame *frame = pin->frame;
+    return frame != NULL ? atomic_load_explicit(&frame->note, memory_order_relaxed) : 0;
+}
+
+void
+firn_block_cache_set_note(const struct firn_block_pin *pin, uint32_t note)
+{
+    struct firn_block_cache_frame *frame = pin->frame;
+    DCHECK(frame != NULL);
+    atomic_store_explicit(&frame->note, note, memory_order_relaxed);
+}
+
 /* ---- misses ---- */
 
 /* A block, where it comes from, and how it is wanted. */
@@ -572,6 +588,7 @@ keep(struct firn_block_cache *cache, const struct request *request, firn_slice r
     frame->file = request->file;
     frame->offset = request->ref->offset;
     atomic_store_explicit(&frame->hits, 0, memory_order_relaxed);
+    atomic_store_explicit(&frame->note, 0, memory_order_relaxed);
     atomic_store_explicit(&frame->used,
                           request->use == FIRN_BLOCK_CACHE_INDEX ? FIRN_BLOCK_CACHE_USED_INDEX_FIRST
                                                                  : FIRN_BLOCK_CACHE_USED_DATA_FIRST,

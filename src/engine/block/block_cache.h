@@ -80,6 +80,10 @@ bool firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64
 /* Whether a pinned block was found before, by another pin, since it came into the cache: it is not
  * only there, but used. */
 bool firn_block_cache_was_found(const struct firn_block_pin *pin);
+/* What a user of a pinned block found out about its bytes: 0 at first, and kept as long as the block is. All
+ * users of a file's blocks must mean the same by it. Any thread that has a pin. */
+uint32_t firn_block_cache_note(const struct firn_block_pin *pin);
+void firn_block_cache_set_note(const struct firn_block_pin *pin, uint32_t note);
 /* Hands over what was just written to a file, as it would be read from there: a copy is kept as
  * FIRN_BLOCK_CACHE_DATA, if it finds room. */
 void firn_block_cache_add(struct firn_block_cache *cache, uint64_t file, uint64_t offset,

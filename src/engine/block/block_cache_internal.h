@@ -60,8 +60,9 @@ struct firn_block_cache_frame {
     _Atomic uint64_t hits; /* since the publication; threads that hit at once may count as one */
     uint32_t size;
     uint32_t next_free;
-    _Atomic uint8_t used; /* rounds of the clock that it may stay without a hit */
-    bool is_beyond;       /* not the cache's: goes with its only pin */
+    _Atomic uint8_t used;  /* rounds of the clock that it may stay without a hit */
+    bool is_beyond;        /* not the cache's: goes with its only pin */
+    _Atomic uint32_t note; /* firn_block_cache_note */
 };
 
 /* Neither visible nor dropped: one thread's, or free. Others may pin it for an instant (I1). */

@@ -153,12 +153,15 @@ origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *
  * only when it is the answer.
  */
 
+enum { AHEAD = 16 }; /* columns whose values are asked of memory before the first of them is read */
+
 struct search {
     struct firn_column_run *run;
     firn_slice key;
     struct firn_run_walk walk;
     struct firn_column_keys keys;
-    struct firn_column_slot slot; /* of one column after the other */
+    struct firn_column_slot slot; /* of one hidden column after the other */
+    struct firn_column_slot slots[AHEAD];
     struct firn_run_hit *out;
     struct firn_buf *value;
     struct firn_buf memory;
@@ -215,22 +218,58 @@ read_hidden(struct search *search, uint32_t column, size_t size_min, uint32_t ro
     return rc;
 }
 
-/* Appends the tuple of a row to the value. */
+/* Opens up to AHEAD columns from *slot on, and moves it on; a value in pieces is left for later. */
+static int
+open_ahead(struct search *search, size_t *slot, uint32_t row, size_t *out_count, firn_error *err)
+{
+    struct firn_column_run *run = search->run;
+    const struct firn_column_owned *layout = &run->layout;
+    int rc = FIRN_OK;
+    *out_count = 0;
+    for (; rc == FIRN_OK && *slot < layout->layout.count && *out_count < AHEAD; (*slot)++) {
+        struct firn_column_slot *opened = &search->slots[*out_count];
+        if (layout->is_key[*slot]) {
+            continue;
+        }
+        firn_column_read_init(opened);
+        opened->number = *slot;
+        (*out_count)++;
+        if (firn_column_read_is_in_pieces(run, search->keys.group, *slot)) {
+            continue;
+        }
+        rc = firn_column_read_open(run, search->keys.group, *slot, FIRN_BLOCK_CACHE_DATA, opened,
+                                   err);
+        if (rc == FIRN_OK && !opened->is_constant) {
+            firn_chunk_prefetch(&opened->pin.chunk, row);
+        }
+    }
+    return rc;
+}
+
+/* Appends the tuple of a row to the value. Its columns lie far from each other: what memory is slow to
+ * give is asked for at once, not one after the other. */
 static int
 add_tuple(struct search *search, uint32_t row, firn_error *err)
 {
     struct firn_tuple_writer writer;
-    const struct firn_column_owned *layout = &search->run->layout;
+    struct firn_column_run *run = search->run;
     int rc = FIRN_OK;
     firn_tuple_begin(&writer, search->value);
-    for (size_t slot = 0; rc == FIRN_OK && slot < layout->layout.count; slot++) {
-        struct firn_cell cell;
-        if (layout->is_key[slot]) {
-            continue;
+    for (size_t slot = 0; rc == FIRN_OK && slot < run->layout.layout.count;) {
+        size_t count;
+        rc = open_ahead(search, &slot, row, &count, err);
+        for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+            struct firn_cell cell;
+            struct firn_column_slot *opened = &search->slots[i];
+            rc = firn_column_read_open(run, search->keys.group, opened->number,
+                                       FIRN_BLOCK_CACHE_DATA, opened, err);
+            rc = rc == FIRN_OK ? firn_column_read_cell(run, opened, row, &cell, err) : rc;
+            if (rc == FIRN_OK) {
+                firn_tuple_add(&writer, run->layout.columns[opened->number].id, &cell);
+            }
         }
-        rc = read_cell(search, slot, row, &cell, err);
-        if (rc == FIRN_OK) {
-            firn_tuple_add(&writer, layout->columns[slot].id, &cell);
+        for (size_t i = 0; i < count; i++) {
+            firn_column_read_deinit(&search->slots[i]);
         }
     }
     return rc == FIRN_OK && firn_tuple_end(&writer) != FIRN_OK ? firn_error_no_memory(err, "a row")
@@ -353,15 +392,20 @@ get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct 
     struct firn_buf *value, firn_error *err)
 {
     struct firn_column_run *run = firn_column_read_run(base);
-    struct search search = {.run = run, .key = firn_run_key(key), .out = out, .value = value};
+    struct search search; /* not zeroed: slots are large */
     bool may_contain;
     int rc;
+    search.run = run;
+    search.key = firn_run_key(key);
+    search.out = out;
+    search.value = value;
+    search.memory = (struct firn_buf){.data = NULL};
     FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
     if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
         return not_found(err);
     }
-    search.keys.run = run;
-    search.keys.use = FIRN_BLOCK_CACHE_DATA;
+    firn_column_keys_init(&search.keys, run, FIRN_BLOCK_CACHE_DATA);
+    firn_column_read_init(&search.slot);
     rc = search_groups(&search, err);
     firn_column_keys_deinit(&search.keys);
     firn_column_read_deinit(&search.slot);

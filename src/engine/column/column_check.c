@@ -397,7 +397,6 @@ check_groups(struct checking *checking, firn_error *err)
 {
     const struct firn_column_index *index = &checking->run->index;
     int rc = FIRN_OK;
-    checking->keys.run = checking->run;
     for (size_t i = 0; rc == FIRN_OK && i < index->group_count; i++) {
         checking->group = i;
         firn_column_index_group(index, i, &checking->info);
@@ -474,6 +473,7 @@ firn_column_check(struct firn_run *base, void (*on_damage)(void *ctx, const char
     struct checking checking = {
         .run = run,
         .check = {.reader = run->reader, .on_damage = on_damage, .ctx = ctx, .step = step}};
+    firn_column_keys_init(&checking.keys, run, FIRN_BLOCK_CACHE_SCAN);
     int rc = check_parts(&checking, err == NULL ? &local : err);
     deinit(&checking);
     return rc;

@@ -101,9 +101,9 @@ firn_column_cursor_create(struct firn_run *run, const struct firn_run_cursor_opt
     }
     cursor->base.kind = &firn_column_kind;
     cursor->run = firn_column_read_run(run);
-    cursor->keys.run = cursor->run;
-    cursor->keys.use =
-        options != NULL && options->is_sequential ? FIRN_BLOCK_CACHE_SCAN : FIRN_BLOCK_CACHE_DATA;
+    firn_column_keys_init(&cursor->keys, cursor->run,
+                          options != NULL && options->is_sequential ? FIRN_BLOCK_CACHE_SCAN
+                                                                    : FIRN_BLOCK_CACHE_DATA);
     cursor->only = options != NULL ? options->only : NULL;
     const struct firn_run_projection *projection = options != NULL ? options->projection : NULL;
     cursor->is_projected = projection != NULL;

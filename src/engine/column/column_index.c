@@ -119,6 +119,12 @@ firn_column_index_ref(const struct firn_column_index *index, size_t group, size_
                                    firn_load_le32(record + 12)};
 }
 
+uint8_t
+firn_column_index_encoding(const struct firn_column_index *index, size_t group, size_t slot)
+{
+    return chunk_record(index, group, slot)[16];
+}
+
 static struct firn_cell
 bound_of(const uint8_t *bytes, size_t size, enum firn_physical kind)
 {

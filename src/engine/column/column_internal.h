@@ -106,6 +106,10 @@ void firn_column_index_chunk(const struct firn_column_index *index, size_t group
 struct firn_block_ref firn_column_index_ref(const struct firn_column_index *index, size_t group,
                                             size_t slot);
 
+/* Its encoding, alone. */
+uint8_t firn_column_index_encoding(const struct firn_column_index *index, size_t group,
+                                   size_t slot);
+
 /* How many groups begin at or before (key, sequence). */
 size_t firn_column_index_find(const struct firn_column_index *index, firn_slice key,
                               uint64_t sequence);
@@ -186,7 +190,7 @@ FIRN_MUST_CHECK int firn_column_read_pieces(struct firn_column_run *run, size_t 
                                             enum firn_block_cache_use use, struct firn_buf *out,
                                             firn_error *err);
 
-/* The values of one slot of one group. Zeroed at first. */
+/* The values of one slot of one group. Zeroed at first, or made by firn_column_read_init. */
 struct firn_column_slot {
     bool is_open;
     bool is_constant; /* all values are this one; there is no chunk, or the value lay in pieces */
@@ -201,6 +205,14 @@ struct firn_column_slot {
     struct firn_buf large;
 };
 
+/* Sets what an opening does not: a slot has more bytes than a lookup likes to write. */
+static inline void
+firn_column_read_init(struct firn_column_slot *slot)
+{
+    slot->is_open = false;
+    slot->block = SIZE_MAX;
+    slot->scratch.numbers = slot->scratch.bytes = slot->large = (struct firn_buf){.data = NULL};
+}
 /* Opens a slot that is not open, or of the same group already. */
 FIRN_MUST_CHECK int firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
                                           enum firn_block_cache_use use,
@@ -221,7 +233,7 @@ struct firn_cell firn_column_read_value(const struct firn_chunk_values *values, 
 
 /* ==== keys of rows, and the search for them (column_keys.c) ==== */
 
-/* The key columns and the hidden columns of one group. Zeroed at first. */
+/* The key columns and the hidden columns of one group. Made by firn_column_keys_init. */
 struct firn_column_keys {
     struct firn_column_run *run;
     enum firn_block_cache_use use;
@@ -232,6 +244,8 @@ struct firn_column_keys {
     struct firn_column_slot sequence;
     struct firn_column_slot kind;
 };
+void firn_column_keys_init(struct firn_column_keys *keys, struct firn_column_run *run,
+                           enum firn_block_cache_use use);
 /* Opens a group, unless it is open. After a failure none is. */
 FIRN_MUST_CHECK int firn_column_keys_open(struct firn_column_keys *keys, size_t group,
                                           firn_error *err);

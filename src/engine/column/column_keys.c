@@ -6,8 +6,9 @@
  * Keys are not in the file as such: the key of a row is made from the values of the key columns, which
  * gives the same bytes again. A search first asks the bounds of the blocks of the first key column, as
  * far as the wanted key begins with a value of its type; then it halves the rows that are left and makes
- * the keys of those that it looks at. Where one block of numbers is left, it is decoded at once: that
- * costs less than ten of its values one by one.
+ * the keys of those that it looks at. Where one block of numbers is left, the place is found among its
+ * packed numbers; of differences that vary it is decoded at once: that costs less than ten of its values
+ * one by one.
  *
  * What a run says is believed only as far as wrong answers can follow: a chunk whose values do not ascend
  * leads to a wrong place, never outside of the group.
@@ -57,14 +58,26 @@ firn_column_keys_open(struct firn_column_keys *keys, size_t group, firn_error *e
     return FIRN_OK;
 }
 
+/* Of those that the layout has: the others are never looked at. */
 static void
 each_slot(struct firn_column_keys *keys, void (*act)(struct firn_column_slot *slot))
 {
-    for (size_t i = 0; i < FIRN_COLUMN_KEY_MAX; i++) {
+    DCHECK(keys->run->layout.layout.key_count <= FIRN_COLUMN_KEY_MAX);
+    for (size_t i = 0; i < keys->run->layout.layout.key_count; i++) {
         act(&keys->parts[i]);
     }
     act(&keys->sequence);
     act(&keys->kind);
+}
+
+void
+firn_column_keys_init(struct firn_column_keys *keys, struct firn_column_run *run,
+                      enum firn_block_cache_use use)
+{
+    keys->run = run;
+    keys->use = use;
+    keys->is_open = false;
+    each_slot(keys, firn_column_read_init);
 }
 
 void
@@ -176,11 +189,20 @@ firn_column_keys_kind(struct firn_column_keys *keys, uint32_t row, enum firn_ent
 
 /* ---- searching ---- */
 
+enum { DECODED_MIN = 16 }; /* rows that are left, below which a block is not decoded for them */
+
 /* Rows that may be the place: all before lie before it, all from high on at or behind it. */
 struct narrowed {
     uint32_t low;
     uint32_t high;
 };
+
+static bool
+is_one_block(const struct narrowed *rows)
+{
+    return rows->low < rows->high &&
+           rows->low / FIRN_CHUNK_BLOCK == (rows->high - 1) / FIRN_CHUNK_BLOCK;
+}
 
 /* Whether all values of a block of the first key column fulfil a test. */
 static bool
@@ -194,7 +216,7 @@ is_whole_block(const struct firn_chunk *chunk, size_t block, enum firn_chunk_tes
            FIRN_CHUNK_ALL;
 }
 
-/* By the bounds of blocks. */
+/* By the bounds of blocks, or by numbers where they lie. */
 static struct narrowed
 narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
 {
@@ -209,6 +231,11 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
         return found;
     }
     const struct firn_chunk *chunk = &slot->pin.chunk;
+    size_t first;
+    size_t end;
+    if (firn_chunk_find(chunk, &cell, &first, &end)) {
+        return (struct narrowed){(uint32_t)first, (uint32_t)end};
+    }
     size_t low = 0;
     size_t high = firn_chunk_block_count(chunk);
     while (low < high) { /* the first block with a value that is not smaller */
@@ -219,7 +246,7 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
             high = middle;
         }
     }
-    size_t first = low;
+    first = low;
     high = firn_chunk_block_count(chunk);
     while (low < high) { /* the first block all of whose values are larger */
         size_t middle = low + (high - low) / 2;
@@ -264,8 +291,7 @@ static int
 decode_narrowed(struct firn_column_keys *keys, const struct narrowed *left, firn_error *err)
 {
     const struct firn_column_layout *layout = &keys->run->layout.layout;
-    if (left->low >= left->high ||
-        left->low / FIRN_CHUNK_BLOCK != (left->high - 1) / FIRN_CHUNK_BLOCK) {
+    if (!is_one_block(left) || left->high - left->low < DECODED_MIN) {
         return FIRN_OK;
     }
     int rc = FIRN_OK;

@@ -3,8 +3,9 @@
  * column/column_read.c: fetches chunks of a run from the cache.
  *
  * A chunk is one block of the file, which the cache verifies and decompresses when it reads it. What
- * its bytes say is checked each time somebody pins it: that costs a look at each block's head. A value in
- * pieces lies past the cache, and is read when somebody asks for it.
+ * its bytes say is checked when somebody pins it for the first time: that costs a look at each block's
+ * head. The cache notes of which shape it was, and who pins it next with that shape only looks where
+ * things lie. A value in pieces lies past the cache, and is read when somebody asks for it.
  *
  * Failure: what the block reader reports names file and offset. Here the column and the row group are
  * put before it, with the keys of the group: whoever reads the message learns what cannot be read, and
@@ -17,7 +18,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LARGE_KEPT_MAX = 4 << 20 }; /* memory for a value that a slot keeps for the next one */
+enum {
+    LARGE_KEPT_MAX = 4 << 20,  /* memory for a value that a slot keeps for the next one */
+    NOTED_SIZE_LIMIT = 1 << 13 /* of values whose chunk's shape fits into a note */
+};
 
 /* ---- messages ---- */
 
@@ -71,6 +75,35 @@ pin_block(struct firn_column_run *run, const struct firn_block_ref *ref,
     return rc;
 }
 
+/* What is noted of a block in the cache that was opened as a chunk of this shape; 0: that does not fit. */
+static uint32_t
+note_of(const struct firn_column_shape *shape, uint32_t rows)
+{
+    DCHECK((unsigned)shape->kind > 0 && (unsigned)shape->kind < 8);
+    DCHECK(rows > 0 && rows <= FIRN_CHUNK_VALUES_MAX);
+    return shape->fixed_size < NOTED_SIZE_LIMIT
+               ? (uint32_t)shape->kind << 29 | shape->fixed_size << 16 | (rows - 1)
+               : 0;
+}
+
+/* Several threads may do so at once. Two refs that claim one place may have two shapes: that is one check
+ * after the other, and each with its own. */
+static int
+open_chunk(const struct firn_block_pin *pin, const struct firn_column_shape *shape, uint32_t rows,
+           struct firn_chunk *out, firn_error *err)
+{
+    firn_slice bytes = firn_bytes(pin->data, pin->size);
+    uint32_t note = note_of(shape, rows);
+    if (note != 0 && firn_block_cache_note(pin) == note) {
+        return firn_chunk_reopen(bytes, shape->kind, shape->fixed_size, rows, out, err);
+    }
+    int rc = firn_chunk_open(bytes, shape->kind, shape->fixed_size, rows, out, err);
+    if (rc == FIRN_OK) {
+        firn_block_cache_set_note(pin, note);
+    }
+    return rc;
+}
+
 int
 firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
                      enum firn_block_cache_use use, struct firn_column_pin *out, firn_error *err)
@@ -82,8 +115,7 @@ firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
     *out = (struct firn_column_pin){.cache = run->cache};
     firn_column_index_group(&run->index, group, &info);
     FIRN_TRY(pin_block(run, &ref, use, &out->pin, err));
-    rc = firn_chunk_open(firn_bytes(out->pin.data, out->pin.size), shape.kind, shape.fixed_size,
-                         info.rows, &out->chunk, err);
+    rc = open_chunk(&out->pin, &shape, info.rows, &out->chunk, err);
     if (rc != FIRN_OK) {
         firn_block_cache_unpin(run->cache, &out->pin);
     }
@@ -94,10 +126,8 @@ out:
 bool
 firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, size_t slot)
 {
-    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
-    struct firn_column_index_chunk chunk;
-    firn_column_index_chunk(&run->index, group, slot, &shape, &chunk);
-    return chunk.ref.offset != 0 && chunk.encoding == FIRN_COLUMN_FORMAT_IN_PIECES;
+    return firn_column_index_ref(&run->index, group, slot).offset != 0 &&
+           firn_column_index_encoding(&run->index, group, slot) == FIRN_COLUMN_FORMAT_IN_PIECES;
 }
 
 int

@@ -283,6 +283,40 @@ sum_template(const uint8_t *packed, unsigned width, const uint64_t *mask)
     return sum;
 }
 
+/* Of the numbers before the first-th one alone, as above. */
+TEMPLATE uint64_t
+sum_first_template(const uint8_t *packed, unsigned width, size_t first)
+{
+    uint32_t low[LANES] = {0};
+    uint32_t high[LANES] = {0};
+    uint64_t sum = 0;
+    for (unsigned row = 0; (size_t)row * LANES < first; row++) {
+        uint32_t numbers[LANES];
+        size_t left = first - (size_t)row * LANES;
+        unpack_row(packed, width, row, numbers);
+        if (left < LANES) {
+            uint32_t chosen = (1U << left) - 1;
+            for (size_t l = 0; l < LANES; l++) {
+                numbers[l] = (chosen & lane_bits[l]) != 0 ? numbers[l] : 0;
+            }
+        }
+        if (width <= 27) {
+            for (size_t l = 0; l < LANES; l++) {
+                low[l] += numbers[l];
+            }
+            continue;
+        }
+        for (size_t l = 0; l < LANES; l++) {
+            low[l] += numbers[l] & 0xffff;
+            high[l] += numbers[l] >> 16;
+        }
+    }
+    for (size_t l = 0; l < LANES; l++) {
+        sum += low[l] + ((uint64_t)high[l] << 16);
+    }
+    return sum;
+}
+
 TEMPLATE void
 range_template(const uint8_t *packed, unsigned width, uint32_t low, uint32_t span, uint64_t *out)
 {
@@ -315,6 +349,12 @@ sum_plain(const uint8_t *packed, unsigned width, const uint64_t *mask)
     return sum_template(packed, width, mask);
 }
 
+static uint64_t
+sum_first_plain(const uint8_t *packed, unsigned width, size_t first)
+{
+    return sum_first_template(packed, width, first);
+}
+
 static void
 range_plain(const uint8_t *packed, unsigned width, uint32_t low, uint32_t span, uint64_t *out)
 {
@@ -338,6 +378,12 @@ sum_hardware(const uint8_t *packed, unsigned width, const uint64_t *mask)
     return sum_template(packed, width, mask);
 }
 
+HARDWARE static uint64_t
+sum_first_hardware(const uint8_t *packed, unsigned width, size_t first)
+{
+    return sum_first_template(packed, width, first);
+}
+
 HARDWARE static void
 range_hardware(const uint8_t *packed, unsigned width, uint32_t low, uint32_t span, uint64_t *out)
 {
@@ -353,6 +399,7 @@ has_hardware(void)
 #else
 #define decode_hardware decode_plain
 #define sum_hardware sum_plain
+#define sum_first_hardware sum_first_plain
 #define range_hardware range_plain
 
 static bool
@@ -450,16 +497,34 @@ firn_bit_pack_range_portable(const uint8_t *packed, size_t count, unsigned width
     range_with(true, packed, count, width, low, high, out);
 }
 
-firn_bit_pack_sum128
-firn_bit_pack_sum_first(const uint8_t *packed, size_t count, unsigned width, size_t first)
+static firn_bit_pack_sum128
+sum_first_with(bool is_plain, const uint8_t *packed, size_t count, unsigned width, size_t first)
 {
-    uint64_t mask[FIRN_BIT_PACK_FULL / 64] = {0};
     DCHECK(first <= count);
+    if (first == 0 || width == 0) {
+        return 0;
+    }
+    if (is_narrow(count, width)) {
+        return (is_plain ? sum_first_plain : sum_first_hardware)(packed, width, first);
+    }
+    uint64_t mask[FIRN_BIT_PACK_FULL / 64] = {0};
     for (size_t i = 0; i < first / 64; i++) {
         mask[i] = UINT64_MAX;
     }
     if (first % 64 != 0) {
         mask[first / 64] = UINT64_MAX >> (64 - first % 64);
     }
-    return firn_bit_pack_sum(packed, count, width, mask);
+    return sum_other(packed, count, width, mask);
+}
+
+firn_bit_pack_sum128
+firn_bit_pack_sum_first(const uint8_t *packed, size_t count, unsigned width, size_t first)
+{
+    return sum_first_with(!has_hardware(), packed, count, width, first);
+}
+
+firn_bit_pack_sum128
+firn_bit_pack_sum_first_portable(const uint8_t *packed, size_t count, unsigned width, size_t first)
+{
+    return sum_first_with(true, packed, count, width, first);
 }

@@ -55,6 +55,8 @@ void firn_bit_pack_decode_portable(const uint8_t *packed, size_t count, unsigned
                                    uint64_t base, uint64_t factor, uint64_t *out);
 firn_bit_pack_sum128 firn_bit_pack_sum_portable(const uint8_t *packed, size_t count, unsigned width,
                                                 const uint64_t *mask);
+firn_bit_pack_sum128 firn_bit_pack_sum_first_portable(const uint8_t *packed, size_t count,
+                                                      unsigned width, size_t first);
 void firn_bit_pack_range_portable(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
                                   uint64_t high, uint64_t *out);
 

@@ -2,7 +2,8 @@
  *
  * encoding/chunk.c: opening chunks, and what their records say of blocks.
  *
- * firn_chunk_open looks at the header, at the encoding's part and at every record, so that afterwards
+ * firn_chunk_open looks at the header, at the encoding's part and at every record, so that afterwards, and
+ * in what firn_chunk_reopen finds in the same bytes,
  *
  * (I1) data of a block lies inside of the chunk, and blocks' data do not overlap;
  * (I2) a block has no more nulls than values, and codes of a record are in order and, in a dictionary,
@@ -106,6 +107,15 @@ read_record(const struct firn_chunk *chunk, size_t block, struct record *out)
         at += 2 * size;
     }
     out->bounds = at;
+}
+
+/* Where the data of a block end; of a chunk that has records. */
+static uint32_t
+end_of(const struct firn_chunk *chunk, size_t block)
+{
+    DCHECK(chunk->parts.record_size > 0 && block < firn_chunk_block_count(chunk));
+    return firn_load_le32(chunk->bytes.data + chunk->parts.records +
+                          block * chunk->parts.record_size);
 }
 
 /* ---- opening ---- */
@@ -266,6 +276,37 @@ open_header(struct firn_chunk *chunk, firn_error *err)
     return FIRN_OK;
 }
 
+/* Finds where things lie, all but (I2) and the ends of blocks checked. */
+static int
+find_parts(struct firn_chunk *chunk, firn_error *err)
+{
+    int rc = open_header(chunk, err);
+    size_t at = FIRN_CHUNK_FORMAT_HEADER_SIZE;
+    size_t place;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!open_part(chunk, &at)) {
+        return firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
+    }
+    chunk->parts.records = (uint32_t)at;
+    chunk->parts.record_size = (uint8_t)firn_chunk_record_size(chunk);
+    if (!take(chunk, &at, chunk->parts.record_size * firn_chunk_block_count(chunk), &place)) {
+        return firn_chunk_corrupt(err, "its records are cut");
+    }
+    size_t zeros = (0 - at) % FIRN_CHUNK_FORMAT_ALIGNMENT;
+    if (chunk->parts.record_size == 0) {
+        return at == chunk->bytes.size ? FIRN_OK
+                                       : firn_chunk_corrupt(err, "bytes are left at its end");
+    }
+    if (!take(chunk, &at, zeros, &place) ||
+        firn_chunk_load_field(chunk->bytes.data + place, zeros) != 0) {
+        return firn_chunk_corrupt(err, "there are no zeros after its records");
+    }
+    chunk->parts.data = (uint32_t)at;
+    return FIRN_OK;
+}
+
 int
 firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, uint32_t count,
                 struct firn_chunk *out, firn_error *err)
@@ -279,32 +320,37 @@ firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, 
     if (fixed_size != 0 && (kind != FIRN_PHYSICAL_BYTES || fixed_size > FIRN_CHUNK_BYTES_MAX)) {
         return firn_chunk_corrupt(err, "its values cannot have that size");
     }
-    int rc = open_header(out, err);
-    size_t at = FIRN_CHUNK_FORMAT_HEADER_SIZE;
-    size_t place;
-    if (rc != FIRN_OK) {
-        return rc;
+    int rc = find_parts(out, err);
+    if (rc == FIRN_OK && out->encoding == FIRN_ENCODING_FSST && !firn_chunk_fsst_check(out)) {
+        rc = firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
     }
-    if (!open_part(out, &at)) {
-        return firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
-    }
-    out->parts.records = (uint32_t)at;
-    out->parts.record_size = (uint8_t)firn_chunk_record_size(out);
-    if (!take(out, &at, out->parts.record_size * firn_chunk_block_count(out), &place)) {
-        return firn_chunk_corrupt(err, "its records are cut");
-    }
-    size_t zeros = (0 - at) % FIRN_CHUNK_FORMAT_ALIGNMENT;
-    if (out->parts.record_size == 0) {
-        return at == bytes.size ? FIRN_OK : firn_chunk_corrupt(err, "bytes are left at its end");
-    }
-    if (!take(out, &at, zeros, &place) || firn_chunk_load_field(bytes.data + place, zeros) != 0) {
-        return firn_chunk_corrupt(err, "there are no zeros after its records");
-    }
-    out->parts.data = (uint32_t)at;
-    return check_records(out, err);
+    return rc == FIRN_OK && out->parts.record_size > 0 ? check_records(out, err) : rc;
+}
+
+int
+firn_chunk_reopen(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, uint32_t count,
+                  struct firn_chunk *out, firn_error *err)
+{
+    DCHECK(count > 0 && count <= FIRN_CHUNK_VALUES_MAX);
+    *out =
+        (struct firn_chunk){.bytes = bytes, .kind = kind, .fixed_size = fixed_size, .count = count};
+    return find_parts(out, err);
 }
 
 /* ---- blocks ---- */
+
+void
+firn_chunk_block_codes(const struct firn_chunk *chunk, size_t block, uint64_t *out_low,
+                       uint64_t *out_high)
+{
+    DCHECK(has_codes(chunk) && firn_chunk_has_width(chunk));
+    DCHECK(block < firn_chunk_block_count(chunk));
+    size_t size = chunk->parts.field_size;
+    const uint8_t *at = chunk->bytes.data + chunk->parts.records +
+                        block * chunk->parts.record_size + 4 + (chunk->parts.has_nulls ? 2 : 0) + 1;
+    *out_low = firn_chunk_load_field(at, size);
+    *out_high = firn_chunk_load_field(at + size, size);
+}
 
 size_t
 firn_chunk_block_count(const struct firn_chunk *chunk)
@@ -318,6 +364,24 @@ firn_chunk_block_size(const struct firn_chunk *chunk, size_t block)
     size_t start = block * FIRN_CHUNK_BLOCK;
     DCHECK(start < chunk->count);
     return chunk->count - start < FIRN_CHUNK_BLOCK ? chunk->count - start : FIRN_CHUNK_BLOCK;
+}
+
+void
+firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i)
+{
+    size_t block = i / FIRN_CHUNK_BLOCK;
+    DCHECK(i < chunk->count);
+    if (chunk->parts.record_size == 0) {
+        return;
+    }
+    size_t start = block > 0 ? end_of(chunk, block - 1) : 0;
+    size_t end = end_of(chunk, block);
+    DCHECK(start <= end && end <= chunk->bytes.size - chunk->parts.data); /* (I1) */
+    const uint8_t *data = chunk->bytes.data + chunk->parts.data;
+    /* Packed numbers lie in their order, more or less; what lies before them is small. */
+    size_t near = start + (end - start) * (i % FIRN_CHUNK_BLOCK) / FIRN_CHUNK_BLOCK;
+    __builtin_prefetch(data + start);
+    __builtin_prefetch(data + (near < end ? near : start));
 }
 
 int
@@ -336,20 +400,17 @@ firn_chunk_block_at(const struct firn_chunk *chunk, size_t block, struct firn_ch
     if (chunk->parts.record_size == 0) {
         return FIRN_OK;
     }
-    struct record before = {0};
-    if (block > 0) {
-        read_record(chunk, block - 1, &before);
-    }
+    uint32_t start = block > 0 ? end_of(chunk, block - 1) : 0;
     const uint8_t *data = chunk->bytes.data + chunk->parts.data;
     size_t mask_size = 0;
     if (out->null_count > 0 && out->null_count < out->count) {
         mask_size = (out->count + 7) / 8;
-        if (record.end - before.end < mask_size) {
+        if (record.end - start < mask_size) {
             return firn_chunk_corrupt(err, "a block's mask of nulls is cut");
         }
-        out->mask = data + before.end;
+        out->mask = data + start;
     }
-    out->data = firn_bytes(data + before.end + mask_size, record.end - before.end - mask_size);
+    out->data = firn_bytes(data + start + mask_size, record.end - start - mask_size);
     return FIRN_OK;
 }
 

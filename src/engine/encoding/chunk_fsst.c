@@ -340,13 +340,20 @@ firn_chunk_fsst_open(struct firn_chunk *chunk, size_t *at)
     chunk->parts.entry_count = chunk->bytes.data[*at];
     chunk->parts.entry_bytes = (uint32_t)(*at + 1);
     chunk->parts.entry_ends = (uint32_t)(*at + 1 + 8 * (size_t)chunk->parts.entry_count);
+    *at += 1 + 9 * (size_t)chunk->parts.entry_count;
+    return true;
+}
+
+bool
+firn_chunk_fsst_check(const struct firn_chunk *chunk)
+{
     const uint8_t *sizes = chunk->bytes.data + chunk->parts.entry_ends;
+    DCHECK(chunk->encoding == FIRN_ENCODING_FSST);
     for (size_t i = 0; i < chunk->parts.entry_count; i++) {
         if (sizes[i] == 0 || sizes[i] > FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX) {
             return false;
         }
     }
-    *at += 1 + 9 * (size_t)chunk->parts.entry_count;
     return true;
 }
 

@@ -118,6 +118,120 @@ get_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *v
     return true;
 }
 
+/* ---- finding a number ---- */
+
+/* A block whose i-th value's order is base + step * i + factor * packed number i. */
+struct line {
+    const struct firn_chunk_block *view;
+    const uint8_t *packed; /* NULL: there are none */
+    uint64_t base;
+    uint64_t step;
+    uint64_t factor;
+};
+
+static inline uint64_t
+order_on(const struct line *line, size_t i)
+{
+    uint64_t number = line->packed == NULL ? 0
+                                           : firn_bit_pack_get(line->packed, line->view->count,
+                                                               line->view->width, i);
+    return line->base + line->step * i + line->factor * number;
+}
+
+/* false: the block is none, or not sound. */
+static bool
+find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, struct line *out)
+{
+    size_t head = chunk->parts.field_size + (size_t)8;
+    uint64_t divisor = chunk->parts.divisor;
+    *out = (struct line){.view = view, .base = chunk->parts.minimum, .factor = divisor};
+    if (chunk->encoding == FIRN_ENCODING_DELTA && view->width == 0 && view->data.size == head) {
+        const uint8_t *at = view->data.data;
+        out->base += divisor * firn_chunk_load_field(at, chunk->parts.field_size);
+        out->step = divisor * firn_load_le64(at + head - 8);
+        return true;
+    }
+    if (chunk->encoding == FIRN_ENCODING_FRAME &&
+        view->data.size == firn_bit_pack_size(view->count, view->width)) {
+        out->base += divisor * view->low;
+        out->packed = view->data.data;
+        return true;
+    }
+    return false;
+}
+
+/* Among the values of one block; false: only decoding tells. */
+static bool
+find_in_block(const struct firn_chunk *chunk, size_t block, uint64_t wanted, size_t *out_first,
+              size_t *out_end)
+{
+    struct firn_chunk_block view;
+    struct line line;
+    if (firn_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK ||
+        !find_line(chunk, &view, &line)) {
+        return false;
+    }
+    size_t low = 0;
+    for (size_t high = view.count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (order_on(&line, middle) < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *out_first = low;
+    /* There are seldom more than a few of one number. */
+    while (low < view.count && order_on(&line, low) == wanted) {
+        low++;
+    }
+    *out_end = low;
+    return true;
+}
+
+/* The first block, from low on, whose smallest or largest value is not below an order. */
+static size_t
+find_block(const struct firn_chunk *chunk, size_t low, bool by_largest, uint64_t wanted)
+{
+    for (size_t high = firn_chunk_block_count(chunk); low < high;) {
+        size_t middle = low + (high - low) / 2;
+        uint64_t codes[2];
+        firn_chunk_block_codes(chunk, middle, &codes[0], &codes[1]);
+        if (chunk->parts.minimum + chunk->parts.divisor * codes[by_largest ? 1 : 0] < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool
+firn_chunk_find(const struct firn_chunk *chunk, const struct firn_cell *number, size_t *out_first,
+                size_t *out_end)
+{
+    bool has_order = chunk->encoding == FIRN_ENCODING_FRAME ||
+                     chunk->encoding == FIRN_ENCODING_DELTA || chunk->encoding == FIRN_ENCODING_RLE;
+    if (!has_order || chunk->parts.has_nulls || number->kind != chunk->kind ||
+        firn_chunk_is_float(chunk->kind)) {
+        return false;
+    }
+    uint64_t wanted = firn_chunk_order(chunk->kind, firn_chunk_cell_bits(number));
+    size_t count = chunk->count;
+    size_t block = find_block(chunk, 0, true, wanted);
+    size_t after = wanted == UINT64_MAX ? firn_chunk_block_count(chunk)
+                                        : find_block(chunk, block, false, wanted + 1);
+    size_t start = block * FIRN_CHUNK_BLOCK;
+    *out_first = start < count ? start : count;
+    *out_end = after * FIRN_CHUNK_BLOCK < count ? after * FIRN_CHUNK_BLOCK : count;
+    if (after == block + 1 && find_in_block(chunk, block, wanted, out_first, out_end)) {
+        *out_first += start;
+        *out_end += start;
+    }
+    DCHECK(*out_first <= *out_end && *out_end <= count);
+    return true;
+}
+
 /* ---- all encodings ---- */
 
 static bool

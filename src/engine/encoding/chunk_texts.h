@@ -50,6 +50,8 @@ FIRN_MUST_CHECK int firn_chunk_fsst_put(const struct firn_chunk_values *values,
                                         size_t count, unsigned *out_width, struct firn_buf *out);
 /* Finds the table in a chunk that is being opened and moves *at on; false where it is wrong. */
 bool firn_chunk_fsst_open(struct firn_chunk *chunk, size_t *at);
+/* Whether the sizes of its symbols can be. */
+bool firn_chunk_fsst_check(const struct firn_chunk *chunk);
 FIRN_MUST_CHECK int firn_chunk_fsst_read(const struct firn_chunk *chunk,
                                          const struct firn_chunk_block *view,
                                          const uint64_t *wanted, struct firn_chunk_scratch *scratch,

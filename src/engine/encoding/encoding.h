@@ -114,6 +114,11 @@ const char *firn_encoding_name(unsigned encoding);
  * head. FIRN_CORRUPT says what is wrong, FIRN_NEWER an encoding that is not known. */
 FIRN_MUST_CHECK int firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size,
                                     uint32_t count, struct firn_chunk *out, firn_error *err);
+/* The same for bytes that firn_chunk_open found sound with the same kind, size and count, and that have not
+ * changed since: costs no look at the blocks' heads. */
+FIRN_MUST_CHECK int firn_chunk_reopen(firn_slice bytes, enum firn_physical kind,
+                                      uint32_t fixed_size, uint32_t count, struct firn_chunk *out,
+                                      firn_error *err);
 size_t firn_chunk_block_count(const struct firn_chunk *chunk);
 /* How many values block has: FIRN_CHUNK_BLOCK, or fewer in the last one. */
 size_t firn_chunk_block_size(const struct firn_chunk *chunk, size_t block);
@@ -139,6 +144,15 @@ FIRN_MUST_CHECK int firn_chunk_read_block(const struct firn_chunk *chunk, size_t
 FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
                                    struct firn_chunk_scratch *scratch, struct firn_cell *out,
                                    firn_error *err);
+
+/* Where a number can be among values of I64 or U64 that ascend: all before *out_first are below it, all
+ * from *out_end on above it; no block is decoded for that. Where they do not ascend these are any places
+ * in the chunk, in order. false: this chunk does not tell. */
+bool firn_chunk_find(const struct firn_chunk *chunk, const struct firn_cell *number,
+                     size_t *out_first, size_t *out_end);
+
+/* Asks memory for what firn_chunk_get of a value will look at, as far as that is known without it. */
+void firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i);
 
 /* What is asked of each value of a block; null values fulfil only IS_NULL. Floating-point numbers compare
  * as in keys: -0 equals 0, a NaN is larger than all others and equal to itself. */

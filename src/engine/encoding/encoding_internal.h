@@ -141,9 +141,14 @@ firn_chunk_count_bits(uint64_t word)
 static inline uint64_t
 firn_chunk_load_field(const uint8_t *bytes, size_t size)
 {
-    uint64_t field = 0;
-    memcpy(&field, bytes, size);
-    return field;
+    /* Two loads that may overlap: a copy of a size that is not known is a call. */
+    if (size >= 4) {
+        return firn_load_le32(bytes) | (uint64_t)firn_load_le32(bytes + size - 4) << 8 * (size - 4);
+    }
+    if (size >= 2) {
+        return firn_load_le16(bytes) | (uint64_t)firn_load_le16(bytes + size - 2) << 8 * (size - 2);
+    }
+    return size == 1 ? bytes[0] : 0;
 }
 
 /* The bytes that a number needs: 0 of 0. */
@@ -183,6 +188,9 @@ size_t firn_chunk_record_size(const struct firn_chunk *chunk);
 /* FIRN_CORRUPT where the mask does not fit into the block. */
 FIRN_MUST_CHECK int firn_chunk_block_at(const struct firn_chunk *chunk, size_t block,
                                         struct firn_chunk_block *out, firn_error *err);
+/* The smallest and the largest code of a block of FRAME, DELTA, RLE or DICTIONARY, alone. */
+void firn_chunk_block_codes(const struct firn_chunk *chunk, size_t block, uint64_t *out_low,
+                            uint64_t *out_high);
 /* Which values are not null; words of the whole block. FIRN_CORRUPT where they are not null_count. */
 FIRN_MUST_CHECK int firn_chunk_block_valid(const struct firn_chunk_block *view,
                                            uint64_t valid[FIRN_CHUNK_MASK_WORDS], firn_error *err);

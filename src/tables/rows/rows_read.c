@@ -122,16 +122,20 @@ choose_columns(struct reading *reading, const struct firn_rows_read *read, firn_
     if (reading->places == NULL || reading->order == NULL || reading->decoded == NULL) {
         return firn_error_no_memory(err, "a row");
     }
-    for (size_t i = 0; i < count; i++) {
-        size_t place = i;
-        if (read->columns != NULL) {
-            const struct firn_schema_column *column;
-            int rc = firn_schema_require(reading->schema, firn_str(read->columns[i]), &column, err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
-            place = (size_t)(column - reading->schema->columns);
+    if (read->columns == NULL) {
+        for (size_t i = 0; i < count; i++) {
+            reading->places[i] = reading->order[i] = (uint32_t)i;
         }
+        reading->place_count = count;
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_schema_column *column;
+        int rc = firn_schema_require(reading->schema, firn_str(read->columns[i]), &column, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        size_t place = (size_t)(column - reading->schema->columns);
         add_place(reading, (uint32_t)place);
         reading->order[i] = (uint32_t)place; /* for now */
     }

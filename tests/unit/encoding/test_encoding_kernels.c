@@ -85,6 +85,7 @@ check_width(struct test_random *random, size_t count, unsigned width)
         sum += numbers[i];
     }
     assert_true(firn_bit_pack_sum_first(packed, count, width, first) == sum);
+    assert_true(firn_bit_pack_sum_first_portable(packed, count, width, first) == sum);
     for (unsigned round = 0; round < 6; round++) {
         uint64_t low = round == 0 ? 0 : numbers[test_random_below(random, count)];
         uint64_t high = round == 1 ? UINT64_MAX : numbers[test_random_below(random, count)];
