@@ -226,6 +226,11 @@ check_array(const struct ArrowArray *array, const struct field *field, const cha
     if (array->length < 0 || array->offset < 0 || array->length > INT64_MAX - array->offset) {
         return refuse(err, name, "has an impossible length");
     }
+    if (array->null_count < -1 || array->null_count > array->length ||
+        (array->null_count > 0 && field->way != WAY_NULL && array->n_buffers > 0 &&
+         array->buffers != NULL && array->buffers[0] == NULL)) {
+        return refuse(err, name, "has nulls without a bitmap, or an impossible number of them");
+    }
     if (array->n_buffers < buffers[field->way] ||
         (field->way != WAY_VIEWS && array->n_buffers != buffers[field->way]) ||
         (array->n_buffers > 0 && array->buffers == NULL)) {
@@ -602,6 +607,10 @@ check_arrays(const struct import *import, const struct ArrowArray *array, firn_e
         return firn_error_set(err, FIRN_INVALID,
                               "an Arrow array does not have the fields of its schema");
     }
+    if (array->null_count > 0 &&
+        (array->n_buffers < 1 || array->buffers == NULL || array->buffers[0] == NULL)) {
+        return firn_error_set(err, FIRN_INVALID, "an Arrow array has null rows without a bitmap");
+    }
     for (size_t i = 0; rc == FIRN_OK && i < import->count; i++) {
         const struct column *column = &import->columns[i];
         const struct ArrowArray *child = array->children[i];
@@ -720,6 +729,17 @@ append_type(struct firn_buf *out, const struct column *column)
     }
 }
 
+static bool
+has_field(const struct ArrowSchema *schema, const char *name)
+{
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        if (strcmp(schema->children[i]->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 firn_arrow_import_definition(const struct ArrowSchema *schema, const char *const *key,
                              size_t key_count, struct firn_buf *out, firn_error *err)
@@ -743,6 +763,10 @@ firn_arrow_import_definition(const struct ArrowSchema *schema, const char *const
         }
     }
     for (size_t i = 0; rc == FIRN_OK && i < key_count; i++) {
+        if (!has_field(schema, key[i])) {
+            return firn_error_set(err, FIRN_NOT_FOUND, "the Arrow data have no field '%.100s'",
+                                  key[i]);
+        }
         rc = firn_buf_append_str(out, i == 0 ? ", primary key (" : ", ");
         rc = rc == FIRN_OK ? append_name(out, key[i]) : rc;
     }

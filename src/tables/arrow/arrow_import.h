@@ -20,7 +20,7 @@ FIRN_MUST_CHECK int firn_arrow_import(struct firn_table *table, struct ArrowArra
                                       firn_error *err);
 
 /* Appends the definition of a table that the schema's fields fit. The key is the named columns, or else a new
- * column "row", i64 auto. FIRN_INVALID, FIRN_UNSUPPORTED. */
+ * column "row", i64 auto. FIRN_INVALID, FIRN_UNSUPPORTED; FIRN_NOT_FOUND: there is no such field. */
 FIRN_MUST_CHECK int firn_arrow_import_definition(const struct ArrowSchema *schema,
                                                  const char *const *key, size_t key_count,
                                                  struct firn_buf *out, firn_error *err);
