@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "threads/os_lock_check.h"
 
-_Thread_local unsigned firn_os_callback_depth __attribute__((tls_model("initial-exec")));
+_Thread_local unsigned firn_os_callback_depth FIRN_OS_CALLBACK_MODEL;
 
 void
 firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice)

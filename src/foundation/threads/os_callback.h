@@ -19,8 +19,15 @@
 void firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice);
 /* Calls callbacks->on_progress, if there is one, and returns what it returns, else FIRN_OK. */
 int firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress);
-/* How many such calls this thread is inside of. Each thread has its own count. */
-extern _Thread_local unsigned firn_os_callback_depth __attribute__((tls_model("initial-exec")));
+/* How many such calls this thread is inside of. Each thread has its own count, in memory that a program sets aside
+ * for libraries which it loads later, so that every public function can look at it without a call. That memory
+ * is small: debug builds, which count locks by thread too, do without. */
+#ifdef FIRN_DEBUG
+#define FIRN_OS_CALLBACK_MODEL
+#else
+#define FIRN_OS_CALLBACK_MODEL __attribute__((tls_model("initial-exec")))
+#endif
+extern _Thread_local unsigned firn_os_callback_depth FIRN_OS_CALLBACK_MODEL;
 
 static inline bool
 firn_os_callback_is_running(void)
