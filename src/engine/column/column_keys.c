@@ -233,7 +233,7 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
     const struct firn_chunk *chunk = &slot->pin.chunk;
     size_t first;
     size_t end;
-    if (firn_chunk_find(chunk, &cell, &first, &end)) {
+    if (firn_chunk_get_place(chunk, &cell, &first, &end)) {
         return (struct narrowed){(uint32_t)first, (uint32_t)end};
     }
     size_t low = 0;

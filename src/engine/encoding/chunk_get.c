@@ -207,8 +207,8 @@ find_block(const struct firn_chunk *chunk, size_t low, bool by_largest, uint64_t
 }
 
 bool
-firn_chunk_find(const struct firn_chunk *chunk, const struct firn_cell *number, size_t *out_first,
-                size_t *out_end)
+firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
+                     size_t *out_first, size_t *out_end)
 {
     bool has_order = chunk->encoding == FIRN_ENCODING_FRAME ||
                      chunk->encoding == FIRN_ENCODING_DELTA || chunk->encoding == FIRN_ENCODING_RLE;

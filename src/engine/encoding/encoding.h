@@ -148,8 +148,8 @@ FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
 /* Where a number can be among values of I64 or U64 that ascend: all before *out_first are below it, all
  * from *out_end on above it; no block is decoded for that. Where they do not ascend these are any places
  * in the chunk, in order. false: this chunk does not tell. */
-bool firn_chunk_find(const struct firn_chunk *chunk, const struct firn_cell *number,
-                     size_t *out_first, size_t *out_end);
+bool firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
+                          size_t *out_first, size_t *out_end);
 
 /* Asks memory for what firn_chunk_get of a value will look at, as far as that is known without it. */
 void firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i);
