@@ -432,7 +432,7 @@ history(struct rig *rig)
 static void
 conditions_of_chunks_are_those_of_evaluation(void **state)
 {
-    const unsigned rounds = test_is_long() ? 200 : 6;
+    const unsigned rounds = test_is_long() ? 200 : 2;
     struct test_share share = test_share_of(1, 1);
     uint64_t checks = 0;
     (void)state;
@@ -446,10 +446,472 @@ conditions_of_chunks_are_those_of_evaluation(void **state)
     print_message("count: %" PRIu64 " conditions\n", checks);
 }
 
+/* ---- answers as text ---- */
+
+struct answer {
+    char *text;
+    size_t size;
+    size_t capacity;
+    int rc;
+};
+
+static void
+append(struct answer *to, const char *text)
+{
+    size_t size = strlen(text);
+    if (to->size + size + 1 > to->capacity) {
+        to->capacity = 2 * (to->size + size + 1) + 4096;
+        to->text = realloc(to->text, to->capacity);
+        assert_non_null(to->text);
+    }
+    memcpy(to->text + to->size, text, size + 1);
+    to->size += size;
+}
+
+static void
+append_value(struct answer *to, const firn_value *value)
+{
+    char text[64];
+    switch (value->type) {
+    case FIRN_TYPE_NULL:
+        append(to, "null|");
+        return;
+    case FIRN_TYPE_F64:
+        (void)snprintf(text, sizeof text, "%.9g|",
+                       isnan(value->as.f64) ? fabs(value->as.f64) : value->as.f64 + 0.0);
+        break;
+    case FIRN_TYPE_F32:
+        (void)snprintf(text, sizeof text, "%.9g|",
+                       isnan(value->as.f32) ? fabs((double)value->as.f32)
+                                            : (double)value->as.f32 + 0.0);
+        break;
+    case FIRN_TYPE_BOOL:
+        (void)snprintf(text, sizeof text, "%d|", value->as.boolean);
+        break;
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        for (size_t i = 0; i < value->as.bytes.size; i++) {
+            uint8_t byte = value->as.bytes.data[i];
+            (void)snprintf(text, sizeof text, byte > 32 && byte < 127 ? "%c" : "\\%02x", byte);
+            append(to, text);
+        }
+        append(to, "|");
+        return;
+    default:
+        (void)snprintf(text, sizeof text, "%" PRId64 "|", value->as.i64);
+        break;
+    }
+    append(to, text);
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+sort_lines(struct answer *answer)
+{
+    size_t count = 0;
+    char **lines = malloc((answer->size + 1) * sizeof(char *));
+    char *copy = malloc(answer->size + 1);
+    assert_true(lines != NULL && copy != NULL);
+    memcpy(copy, answer->text, answer->size + 1);
+    for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        lines[count++] = line;
+    }
+    qsort(lines, count, sizeof lines[0], compare_lines);
+    answer->size = 0;
+    for (size_t i = 0; i < count; i++) {
+        append(answer, lines[i]);
+        append(answer, "\n");
+    }
+    free(lines);
+    free(copy);
+}
+
+static struct answer
+answer_of(struct rig *rig, const firn_scan_options *options)
+{
+    struct answer out = {.text = NULL};
+    firn_scan *scan;
+    const firn_scan_batch *batch = NULL;
+    append(&out, "");
+    out.rc = firn_scan_open(rig->table, options, &scan, &err);
+    if (out.rc != FIRN_OK) {
+        return out;
+    }
+    do {
+        out.rc = firn_scan_next(scan, &batch, &err);
+        for (size_t i = 0; batch != NULL && i < firn_scan_batch_rows(batch); i++) {
+            for (size_t k = 0; k < firn_scan_column_count(scan); k++) {
+                firn_value value = firn_scan_value(batch, k, i);
+                append_value(&out, &value);
+            }
+            append(&out, "\n");
+        }
+    } while (batch != NULL);
+    firn_scan_close(scan);
+    if (options->order_by == NULL) {
+        sort_lines(&out);
+    }
+    return out;
+}
+
+static void
+fill_kinds(struct rig *rig, int64_t rows)
+{
+    firn_txn *txn;
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    OK(firn_txn_begin(rig->store, NULL, &txn, &err));
+    options.txn = txn;
+    for (int64_t id = 0; id < rows; id++) {
+        char text[32];
+        uint8_t uuid[16] = {(uint8_t)(id % 5)};
+        float vector[2] = {(float)(id % 3), 1};
+        double reals[] = {0.0, -0.0, NAN, -NAN, 1.5, -INFINITY};
+        (void)snprintf(text, sizeof text, "%.*s", (int)(id % 11), "kind of row");
+        firn_value row[] = {
+            firn_i64(id),
+            firn_f64(reals[id % 6]),
+            {.type = FIRN_TYPE_F32, .as.f32 = (float)reals[(id + 1) % 6]},
+            id % 9 == 0 ? firn_null() : firn_text(text),
+            firn_u64(id % 4 == 0 ? UINT64_MAX : (uint64_t)id),
+            id % 8 == 0 ? firn_null() : firn_typed_i64(FIRN_TYPE_DECIMAL, id % 100 - 50),
+            id % 7 == 0 ? firn_null() : firn_bool(id % 2 == 0),
+            firn_typed_i64(FIRN_TYPE_DATE, id % 30),
+            firn_null(),
+            firn_null()};
+        row[8].type = FIRN_TYPE_UUID;
+        row[8].as.bytes = firn_bytes(uuid, sizeof uuid);
+        row[9].type = FIRN_TYPE_VECTOR;
+        row[9].as.bytes = firn_bytes(vector, sizeof vector);
+        OK(firn_table_upsert(rig->table, &options, row, 10, &err));
+    }
+    OK(firn_txn_commit(txn, NULL, &err));
+    firn_txn_close(txn);
+}
+
+static const char kinds[] = "id i64 primary key, x f64, y f32, t text, u u64, d decimal(10, 3), "
+                            "b bool, day date, g uuid, v vector(2), index by_t (t)";
+
+/* The same answer whatever way rows come, with one thread and several, with much memory and little. */
+static void
+answers_do_not_depend_on_the_way(void **state)
+{
+    static const struct {
+        const char *select;
+        const char *where;
+        const char *group_by;
+        const char *order_by;
+        uint64_t limit;
+        uint64_t offset;
+    } queries[] = {
+        {"x, count(*)", NULL, "x", NULL, 0, 0},
+        {"y, count(*), min(x), max(x)", NULL, "y", NULL, 0, 0},
+        {"x, y, count(distinct x), count(distinct y)", NULL, "x, y", NULL, 0, 0},
+        {"count(distinct x), count(distinct y), count(distinct t), count(distinct g)", NULL, NULL, NULL, 0, 0},
+        {"d, sum(d), avg(d), min(d), max(d), count(d)", NULL, "d", "d desc", 0, 0},
+        {"sum(d), avg(d), min(d), max(d), count(d), sum(d * d), sum(d) * 2.5", NULL, NULL, NULL, 0, 0},
+        {"g, count(*), min(t), max(g)", NULL, "g", "g", 0, 0},
+        {"t, count(*), min(t), max(t), count(distinct id)", NULL, "t", "t desc", 3, 2},
+        {"t, b, day, count(*)", NULL, "t, b, day", "count(*) desc, t, b, day", 0, 0},
+        {"null, count(*), count(null), min(null)", NULL, NULL, NULL, 0, 0},
+        {"null, id", NULL, NULL, "1, id", 0, 0},
+        {"null, count(*)", NULL, "1", NULL, 0, 0},
+        {"1, count(*)", NULL, "1", "1", 0, 0},
+        {"count(distinct null), count(distinct v)", NULL, NULL, NULL, 0, 0},
+        {"id", NULL, NULL, "null", 0, 0},
+        {"id, x", NULL, NULL, "x", 0, 0},
+        {"id, y", NULL, NULL, "y desc", 100, 50},
+        {"id, t", NULL, NULL, "t", UINT64_MAX, 7},
+        {"id, t", NULL, NULL, "t", 5, UINT64_MAX},
+        {"id, t", NULL, NULL, "t", UINT64_MAX, UINT64_MAX},
+        {"id, b", NULL, NULL, "b desc, day", 5000, 2},
+        {"id, t, v", NULL, NULL, "g", 0, 1023},
+        {"id", NULL, NULL, "id", 3, 1500},
+        {"id", NULL, NULL, "id desc", 3, 1500},
+        {"count(*)", "false", NULL, NULL, 0, 0},
+        {"t, count(*)", "false", "t", NULL, 0, 0},
+        {"count(*), sum(d)", "x > 0 and t is null", NULL, NULL, 0, 0},
+        {"count(*)", NULL, NULL, NULL, 1, 1},
+        {"t, count(*)", NULL, "t", "count(*), t", 1, 0},
+        {"t", NULL, "t", NULL, 0, 0},
+        {"id / 0, x / 0", NULL, NULL, "id", 0, 0},
+        {"max(u), min(u), count(u)", NULL, NULL, NULL, 0, 0},
+        {"u % 3, max(u), min(u)", NULL, "1", "1", 0, 0},
+        {"case when b then t else 'no' end, count(*)", NULL, "1", "1", 0, 0},
+        {"t, min(x), max(x), min(y), max(y)", NULL, "t", "t", 0, 0},
+        {"min(t), max(t), min(g), max(g), min(b), max(day)", NULL, NULL, NULL, 0, 0},
+        {"min(v)", NULL, NULL, NULL, 0, 0},
+        {"v, id", NULL, NULL, "id desc", 0, 0},
+    };
+    struct rig rig = {.ids = 0};
+    (void)state;
+    begin(&rig, kinds);
+    for (unsigned shape = 0; shape < 3; shape++) {
+        firn_txn *txn;
+        if (shape > 0) {
+            OK(firn_store_flush(rig.store, &err));
+            OK(firn_store_compact(rig.store, NULL, &err));
+        }
+        if (shape != 1) {
+            fill_kinds(&rig, 2500);
+        }
+        OK(firn_txn_begin(rig.store, NULL, &txn, &err));
+        firn_row_options own = FIRN_ROW_OPTIONS_INIT;
+        static const char *const id_only[] = {"id"};
+        firn_value key = firn_i64(-1);
+        own.txn = txn;
+        own.columns = id_only;
+        OK(firn_table_upsert(rig.table, &own, &key, 1, &err));
+        own.columns = NULL;
+        OK(firn_table_delete(rig.table, &own, &key, 1, &err));
+        for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+            firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+            options.select = queries[i].select;
+            options.where = queries[i].where;
+            options.group_by = queries[i].group_by;
+            options.order_by = queries[i].order_by;
+            options.limit = queries[i].limit;
+            options.offset = queries[i].offset;
+            options.threads = 1;
+            struct answer one = answer_of(&rig, &options);
+            options.threads = 4;
+            struct answer four = answer_of(&rig, &options);
+            options.memory_bytes = 1;
+            struct answer little = answer_of(&rig, &options);
+            options.txn = txn;
+            struct answer rows = answer_of(&rig, &options);
+            if (shape == 0) {
+                print_message("%s: %d, %zu bytes\n", queries[i].select, one.rc, one.size);
+            }
+            if (strcmp(one.text, four.text) != 0 || strcmp(one.text, little.text) != 0 ||
+                strcmp(one.text, rows.text) != 0 || one.rc != four.rc || one.rc != little.rc ||
+                one.rc != rows.rc) {
+                print_message("%s order by %s, shape %u: %d %d %d %d\n%.300s\n%.300s\n%.300s\n%.300s\n",
+                         queries[i].select, queries[i].order_by, shape, one.rc, four.rc, little.rc, rows.rc,
+                         one.text, four.text, little.text, rows.text);
+                fail();
+            }
+            free(one.text);
+            free(four.text);
+            free(little.text);
+            free(rows.text);
+        }
+        OK(firn_txn_rollback(txn, &err));
+        firn_txn_close(txn);
+    }
+    end(&rig);
+}
+
+/* ---- what changes while a scan is open ---- */
+
+static firn_value
+ask_one(struct rig *rig, const char *select, const char *where)
+{
+    firn_scan *scan;
+    const firn_scan_batch *batch;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    options.select = select;
+    options.where = where;
+    OK(firn_scan_open(rig->table, &options, &scan, &err));
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_true(batch != NULL && firn_scan_batch_rows(batch) == 1);
+    firn_value value = firn_scan_value(batch, 0, 0);
+    firn_scan_close(scan);
+    return value;
+}
+
+/* Bounds of chunks are cut; an initial value is not. */
+static void
+long_initial_values_are_found(void **state)
+{
+    struct rig rig = {.ids = 0};
+    char text[301];
+    char where[400];
+    (void)state;
+    begin(&rig, kinds);
+    fill_kinds(&rig, 10);
+    OK(firn_store_flush(rig.store, &err));
+    memset(text, 'z', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    firn_value initial = firn_text(text);
+    firn_table_column column = {.name = "n", .type = FIRN_TYPE_TEXT, .default_value = &initial};
+    OK(firn_table_add_column(rig.table, &column, &err));
+    (void)snprintf(where, sizeof where, "n = '%s'", text);
+    assert_int_equal(ask_one(&rig, "count(*)", where).as.i64, 10);
+    assert_int_equal(ask_one(&rig, "count(*)", "n > 'zzz'").as.i64, 10);
+    assert_int_equal(ask_one(&rig, "count(*)", "n < 'zzz'").as.i64, 0);
+    assert_int_equal(ask_one(&rig, "count(*)", "n like 'zzz%'").as.i64, 10);
+    assert_int_equal(ask_one(&rig, "count(*)", "n in ('a', 'zzz')").as.i64, 0);
+    end(&rig);
+}
+
+static void
+open_scans_do_not_mind_changes(void **state)
+{
+    static const char *const selects[] = {"id, x, t", "t, count(*), max(x)", "id, t"};
+    static const char *const groups[] = {NULL, "t", NULL};
+    static const char *const orders[] = {NULL, "t", "t desc, id"};
+    (void)state;
+    for (unsigned way = 0; way < 12; way++) {
+        struct rig rig = {.ids = 0};
+        firn_scan *scan;
+        firn_snapshot *snapshot = NULL;
+        const firn_scan_batch *batch;
+        firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+        uint64_t rows = 0;
+        begin(&rig, kinds);
+        fill_kinds(&rig, 3000);
+        if (way % 2 == 0) {
+            OK(firn_store_flush(rig.store, &err));
+        }
+        options.select = selects[way / 2 % 3];
+        options.group_by = groups[way / 2 % 3];
+        options.order_by = orders[way / 2 % 3];
+        options.index = way % 6 == 0 || way % 6 == 1 ? "by_t" : NULL;
+        OK(firn_snapshot_open(rig.store, NULL, &snapshot, &err));
+        options.snapshot = way >= 6 ? snapshot : NULL;
+        OK(firn_scan_open(rig.table, &options, &scan, &err));
+        if (options.index == NULL) {
+            firn_snapshot_close(snapshot);
+            snapshot = NULL;
+        }
+        OK(firn_table_rename_column(rig.table, "x", "t3", &err));
+        OK(firn_table_drop_index(rig.table, "by_t", &err));
+        OK(firn_table_drop_column(rig.table, "t", &err));
+        OK(firn_store_flush(rig.store, &err));
+        OK(firn_store_compact(rig.store, NULL, &err));
+        if (way % 4 == 3) {
+            OK(firn_table_drop(rig.store, "t", &err));
+            OK(firn_store_compact(rig.store, NULL, &err));
+        }
+        do {
+            OK(firn_scan_next(scan, &batch, &err));
+            for (size_t i = 0; batch != NULL && i < firn_scan_batch_rows(batch); i++) {
+                firn_value value = firn_scan_value(batch, 1, i);
+                firn_value last = firn_scan_value(batch, firn_scan_column_count(scan) - 1, i);
+                assert_true(value.type <= FIRN_TYPE_MAX && last.type <= FIRN_TYPE_MAX);
+                rows++;
+            }
+        } while (batch != NULL);
+        assert_int_equal(rows, options.group_by != NULL ? 12 : 3000);
+        firn_scan_close(scan);
+        firn_snapshot_close(snapshot);
+        end(&rig);
+    }
+}
+
+/* A transaction goes on writing, and takes writes back, while a scan in it is open. */
+static void
+scans_in_transactions_that_go_on(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 8; way++) {
+        struct rig rig = {.ids = 0};
+        firn_txn *txn;
+        firn_scan *scan;
+        const firn_scan_batch *batch;
+        uint64_t savepoint;
+        uint64_t rows = 0;
+        firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+        firn_row_options own = FIRN_ROW_OPTIONS_INIT;
+        static const char *const some[] = {"id", "t"};
+        begin(&rig, kinds);
+        fill_kinds(&rig, 3000);
+        OK(firn_txn_begin(rig.store, NULL, &txn, &err));
+        own.txn = txn;
+        own.columns = some;
+        if (way % 2 == 0) {
+            firn_value row[] = {firn_i64(5000), firn_text("written before")};
+            OK(firn_table_upsert(rig.table, &own, row, 2, &err));
+        }
+        OK(firn_txn_savepoint(txn, &savepoint, &err));
+        for (int64_t i = 0; i < 2000 && way >= 4; i++) {
+            firn_value row[] = {firn_i64(6000 + i), firn_text("taken back")};
+            OK(firn_table_upsert(rig.table, &own, row, 2, &err));
+        }
+        options.select = "id, t";
+        options.txn = txn;
+        options.descending = way % 4 >= 2;
+        OK(firn_scan_open(rig.table, &options, &scan, &err));
+        OK(firn_scan_next(scan, &batch, &err));
+        assert_non_null(batch);
+        rows += firn_scan_batch_rows(batch);
+        OK(firn_txn_rollback_to(txn, savepoint, &err));
+        for (int64_t i = 0; i < 2000; i++) {
+            firn_value row[] = {firn_i64(9000 + i), firn_text("written meanwhile")};
+            OK(firn_table_upsert(rig.table, &own, row, 2, &err));
+        }
+        OK(firn_txn_rollback_to(txn, savepoint, &err));
+        int rc;
+        while ((rc = firn_scan_next(scan, &batch, &err)) == FIRN_OK && batch != NULL) {
+            for (size_t i = 0; i < firn_scan_batch_rows(batch); i++) {
+                firn_value value = firn_scan_value(batch, 1, i);
+                uint32_t sum = 0;
+                for (size_t k = 0; value.type == FIRN_TYPE_TEXT && k < value.as.bytes.size; k++) {
+                    sum += value.as.bytes.data[k];
+                }
+                assert_true(sum < 100000);
+            }
+            rows += firn_scan_batch_rows(batch);
+        }
+        print_message("way %u: %d, %" PRIu64 " rows\n", way, rc, rows);
+        firn_scan_close(scan);
+        OK(firn_txn_rollback(txn, &err));
+        firn_txn_close(txn);
+        end(&rig);
+    }
+}
+
+/* Texts that are made to take time or memory. */
+static void
+hostile_texts_take_little(void **state)
+{
+    struct rig rig = {.ids = 0};
+    firn_scan *scan;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    const firn_scan_batch *batch;
+    size_t size = 0;
+    char *text = malloc(1 << 20);
+    (void)state;
+    assert_non_null(text);
+    begin(&rig, kinds);
+    fill_kinds(&rig, 10);
+    for (unsigned i = 0; i < 95; i++) {
+        size += (size_t)sprintf(text + size, "not (");
+    }
+    size += (size_t)sprintf(text + size, "id = x");
+    for (unsigned i = 0; i < 20000; i++) {
+        size += (size_t)sprintf(text + size, " or id = x");
+    }
+    for (unsigned i = 0; i < 95; i++) {
+        size += (size_t)sprintf(text + size, ")");
+    }
+    options.where = text;
+    int rc = firn_scan_open(rig.table, &options, &scan, &err);
+    print_message("%d %s\n", rc, rc != FIRN_OK ? err.text : "");
+    if (rc == FIRN_OK) {
+        OK(firn_scan_next(scan, &batch, &err));
+        firn_scan_close(scan);
+    }
+    free(text);
+    end(&rig);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(long_initial_values_are_found),
+        cmocka_unit_test(answers_do_not_depend_on_the_way),
+        cmocka_unit_test(open_scans_do_not_mind_changes),
+        cmocka_unit_test(scans_in_transactions_that_go_on),
+        cmocka_unit_test(hostile_texts_take_little),
         cmocka_unit_test(conditions_of_chunks_are_those_of_evaluation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -545,7 +545,7 @@ change(struct rig *rig)
         OK(firn_txn_rollback(rig->txn, &err));
         run_sql(rig, "rollback");
     } else {
-        OK(firn_txn_commit(rig->txn, FIRN_DURABILITY_DEFAULT, &err));
+        OK(firn_txn_commit(rig->txn, NULL, &err));
         run_sql(rig, "commit");
     }
     rig->txn = NULL;
