@@ -31,7 +31,7 @@ struct firn_scan {
     struct firn_schema *schema;
     struct firn_query_plan *plan;
     struct firn_query_input input;
-    struct firn_db_view *own_view; /* NULL: the view is the caller's, or there is none */
+    struct firn_db_view *own_view; /* NULL: in a transaction */
     struct firn_db_pieces *pieces; /* NULL: there is a cursor */
     struct firn_row_spill spill;   /* dir NULL: nothing can be spilled */
     struct firn_storefile_progress progress;
@@ -225,10 +225,12 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
                                                       .os = firn_db_os(scan->db)};
     scan->skip_left = options->offset;
     scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
-    struct firn_db_view *view =
-        options->txn != NULL ? firn_db_txn_view(options->txn) : options->view;
+    struct firn_db_view *view = options->txn != NULL ? firn_db_txn_view(options->txn) : NULL;
     if (view == NULL) {
-        FIRN_TRY(firn_db_view_open(scan->db, &scan->own_view, err));
+        /* A copy: the caller's may be closed before the scan, and rows that an index finds are read later. */
+        FIRN_TRY(options->view != NULL
+                     ? firn_db_view_open_copy(options->view, &scan->own_view, err)
+                     : firn_db_view_open(scan->db, &scan->own_view, err));
         view = scan->own_view;
         given.view = view;
     }
