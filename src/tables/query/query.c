@@ -230,9 +230,8 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
     struct firn_db_view *view = options->txn != NULL ? firn_db_txn_view(options->txn) : NULL;
     if (view == NULL) {
         /* A copy: the caller's may be closed before the scan, and rows that an index finds are read later. */
-        FIRN_TRY(options->view != NULL
-                     ? firn_db_view_open_copy(options->view, &scan->own_view, err)
-                     : firn_db_view_open(scan->db, &scan->own_view, err));
+        FIRN_TRY(options->view != NULL ? firn_db_view_open_copy(options->view, &scan->own_view, err)
+                                       : firn_db_view_open(scan->db, &scan->own_view, err));
         view = scan->own_view;
         given.view = view;
     }

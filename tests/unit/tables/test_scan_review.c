@@ -77,8 +77,19 @@ end(struct rig *rig)
 /* ---- values ---- */
 
 /* The types of columns, in order; the last three are added later. */
-enum { COLUMN_ID, COLUMN_X, COLUMN_Y, COLUMN_T, COLUMN_U, COLUMN_D, COLUMN_B, COLUMN_X2, COLUMN_T2,
-       COLUMN_N2, COLUMNS };
+enum {
+    COLUMN_ID,
+    COLUMN_X,
+    COLUMN_Y,
+    COLUMN_T,
+    COLUMN_U,
+    COLUMN_D,
+    COLUMN_B,
+    COLUMN_X2,
+    COLUMN_T2,
+    COLUMN_N2,
+    COLUMNS
+};
 static const char *const names[COLUMNS] = {"id", "x", "y", "t", "u", "d", "b", "x2", "t2", "n2"};
 
 static char texts[64][TEXT_SIZE];
@@ -101,8 +112,9 @@ text_value(struct rig *rig)
     char *text = texts[below(rig, 64)];
     uint64_t kind = below(rig, 4);
     if (text[0] == '\0') {
-        (void)snprintf(text, TEXT_SIZE, "%.*s%s%u", (int)(kind == 0 ? below(rig, 8) : 25 + below(rig, 30)),
-                       common, kind == 1 ? "\x7f" : "", (unsigned)below(rig, 4));
+        (void)snprintf(text, TEXT_SIZE, "%.*s%s%u",
+                       (int)(kind == 0 ? below(rig, 8) : 25 + below(rig, 30)), common,
+                       kind == 1 ? "\x7f" : "", (unsigned)below(rig, 4));
     }
     return firn_text(text);
 }
@@ -159,7 +171,8 @@ struct condition {
     size_t count;
 };
 
-static void add(struct condition *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct condition *to, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void
 add(struct condition *to, const char *format, ...)
 {
@@ -174,7 +187,8 @@ add(struct condition *to, const char *format, ...)
 static void
 add_parameter(struct rig *rig, struct condition *to, unsigned column)
 {
-    static const unsigned numbers[] = {COLUMN_ID, COLUMN_X, COLUMN_Y, COLUMN_U, COLUMN_D, COLUMN_N2};
+    static const unsigned numbers[] = {COLUMN_ID, COLUMN_X, COLUMN_Y,
+                                       COLUMN_U,  COLUMN_D, COLUMN_N2};
     bool is_number = column != COLUMN_T && column != COLUMN_T2 && column != COLUMN_B;
     if (to->count == PARAMETERS_MAX || below(rig, 30) == 0) {
         add(to, "null");
@@ -220,7 +234,9 @@ condition(struct rig *rig, unsigned depth, struct condition *to)
         column = rig->columns > COLUMN_T2 && below(rig, 2) == 0 ? COLUMN_T2 : COLUMN_T;
         add(to, "%s %slike '%.*s%s'", names[column], below(rig, 3) == 0 ? "not " : "",
             (int)below(rig, 50), "a common beginning that is longer than bounds are, and goes on",
-            below(rig, 3) == 0 ? "_" : below(rig, 2) == 0 ? "%%" : "");
+            below(rig, 3) == 0   ? "_"
+            : below(rig, 2) == 0 ? "%%"
+                                 : "");
         break;
     case 4:
         add(to, "%s", below(rig, 2) == 0 ? "b" : "b is not true");
@@ -304,7 +320,8 @@ print_condition(const struct condition *what)
 }
 
 static void
-assert_same(const struct found *a, const struct found *b, const struct condition *what, const char *how)
+assert_same(const struct found *a, const struct found *b, const struct condition *what,
+            const char *how)
 {
     bool same = a->count == b->count;
     for (size_t i = 0; same && i < a->count; i++) {
@@ -394,8 +411,9 @@ history(struct rig *rig)
         OK(firn_txn_begin(rig->store, NULL, &rig->txn, &err));
         uint64_t count = below(rig, 3) == 0 ? below(rig, 1500) : below(rig, 60);
         for (uint64_t i = 0; i < count && rig->ids < ROWS_MAX - 1; i++) {
-            int64_t id = step % 3 == 0 && below(rig, 5) == 0 && rig->ids > 0 ? (int64_t)below(rig, (uint64_t)rig->ids)
-                                                            : rig->ids++;
+            int64_t id = step % 3 == 0 && below(rig, 5) == 0 && rig->ids > 0
+                             ? (int64_t)below(rig, (uint64_t)rig->ids)
+                             : rig->ids++;
             put_row(rig, id);
         }
         if (below(rig, 3) == 0) {
@@ -575,17 +593,17 @@ fill_kinds(struct rig *rig, int64_t rows)
         float vector[2] = {(float)(id % 3), 1};
         double reals[] = {0.0, -0.0, NAN, -NAN, 1.5, -INFINITY};
         (void)snprintf(text, sizeof text, "%.*s", (int)(id % 11), "kind of row");
-        firn_value row[] = {
-            firn_i64(id),
-            firn_f64(reals[id % 6]),
-            {.type = FIRN_TYPE_F32, .as.f32 = (float)reals[(id + 1) % 6]},
-            id % 9 == 0 ? firn_null() : firn_text(text),
-            firn_u64(id % 4 == 0 ? UINT64_MAX : (uint64_t)id),
-            id % 8 == 0 ? firn_null() : firn_typed_i64(FIRN_TYPE_DECIMAL, id % 100 - 50),
-            id % 7 == 0 ? firn_null() : firn_bool(id % 2 == 0),
-            firn_typed_i64(FIRN_TYPE_DATE, id % 30),
-            firn_null(),
-            firn_null()};
+        firn_value row[] = {firn_i64(id),
+                            firn_f64(reals[id % 6]),
+                            {.type = FIRN_TYPE_F32, .as.f32 = (float)reals[(id + 1) % 6]},
+                            id % 9 == 0 ? firn_null() : firn_text(text),
+                            firn_u64(id % 4 == 0 ? UINT64_MAX : (uint64_t)id),
+                            id % 8 == 0 ? firn_null()
+                                        : firn_typed_i64(FIRN_TYPE_DECIMAL, id % 100 - 50),
+                            id % 7 == 0 ? firn_null() : firn_bool(id % 2 == 0),
+                            firn_typed_i64(FIRN_TYPE_DATE, id % 30),
+                            firn_null(),
+                            firn_null()};
         row[8].type = FIRN_TYPE_UUID;
         row[8].as.bytes = firn_bytes(uuid, sizeof uuid);
         row[9].type = FIRN_TYPE_VECTOR;
@@ -600,8 +618,7 @@ static const char kinds[] = "id i64 primary key, x f64, y f32, t text, u u64, d 
                             "b bool, day date, g uuid, v vector(2), index by_t (t)";
 
 /* The same as Arrow data, of which all bytes are looked at. */
-static void
-export(struct rig *rig, const firn_scan_options *options, int expected)
+static void export(struct rig *rig, const firn_scan_options *options, int expected)
 {
     firn_scan *scan;
     struct ArrowArrayStream stream;
@@ -637,9 +654,11 @@ answers_do_not_depend_on_the_way(void **state)
         {"x, count(*)", NULL, "x", NULL, 0, 0},
         {"y, count(*), min(x), max(x)", NULL, "y", NULL, 0, 0},
         {"x, y, count(distinct x), count(distinct y)", NULL, "x, y", NULL, 0, 0},
-        {"count(distinct x), count(distinct y), count(distinct t), count(distinct g)", NULL, NULL, NULL, 0, 0},
+        {"count(distinct x), count(distinct y), count(distinct t), count(distinct g)", NULL, NULL,
+         NULL, 0, 0},
         {"d, sum(d), avg(d), min(d), max(d), count(d)", NULL, "d", "d desc", 0, 0},
-        {"sum(d), avg(d), min(d), max(d), count(d), sum(d * d), sum(d) * 2.5", NULL, NULL, NULL, 0, 0},
+        {"sum(d), avg(d), min(d), max(d), count(d), sum(d * d), sum(d) * 2.5", NULL, NULL, NULL, 0,
+         0},
         {"g, count(*), min(t), max(g)", NULL, "g", "g", 0, 0},
         {"t, count(*), min(t), max(t), count(distinct id)", NULL, "t", "t desc", 3, 2},
         {"t, b, day, count(*)", NULL, "t, b, day", "count(*) desc, t, b, day", 0, 0},
@@ -650,9 +669,13 @@ answers_do_not_depend_on_the_way(void **state)
         {"null and true, count(*)", NULL, "1", "1", 0, 0},
         {"null and b, null = 1, null or b, x + null, id", NULL, NULL, "1, 2, 3, 4, id", 0, 0},
         {"cast(null as text), case when b then null end, count(*)", NULL, "1, 2", "1, 2", 0, 0},
-        {"min(cast(null as text)), max(cast(null as f64)), sum(cast(null as i32)), count(cast(null as date))", NULL, NULL, NULL, 0, 0},
-        {"coalesce(null, null), coalesce(t, null), nullif(id, id), id", "id % 3 = 1", NULL, "1, 2, 3, id", 0, 0},
-        {"-cast(null as i8), not null, null between 1 and 2, null in (1), null is null, id", "id % 3 = 1", NULL, NULL, 0, 0},
+        {"min(cast(null as text)), max(cast(null as f64)), sum(cast(null as i32)), count(cast(null "
+         "as date))",
+         NULL, NULL, NULL, 0, 0},
+        {"coalesce(null, null), coalesce(t, null), nullif(id, id), id", "id % 3 = 1", NULL,
+         "1, 2, 3, id", 0, 0},
+        {"-cast(null as i8), not null, null between 1 and 2, null in (1), null is null, id",
+         "id % 3 = 1", NULL, NULL, 0, 0},
         {"true, 1.5, 'text', null, count(*)", NULL, "1, 2, 3, 4", "1", 0, 0},
         {"sum(1), sum(1.5), min('a'), max(true), avg(2), count(1)", "id > 100", NULL, NULL, 0, 0},
         {"null, count(*)", NULL, "1", NULL, 0, 0},
@@ -726,9 +749,10 @@ answers_do_not_depend_on_the_way(void **state)
             if (strcmp(one.text, four.text) != 0 || strcmp(one.text, little.text) != 0 ||
                 strcmp(one.text, rows.text) != 0 || one.rc != four.rc || one.rc != little.rc ||
                 one.rc != rows.rc) {
-                print_message("%s order by %s, shape %u: %d %d %d %d\n%.300s\n%.300s\n%.300s\n%.300s\n",
-                         queries[i].select, queries[i].order_by, shape, one.rc, four.rc, little.rc, rows.rc,
-                         one.text, four.text, little.text, rows.text);
+                print_message(
+                    "%s order by %s, shape %u: %d %d %d %d\n%.300s\n%.300s\n%.300s\n%.300s\n",
+                    queries[i].select, queries[i].order_by, shape, one.rc, four.rc, little.rc,
+                    rows.rc, one.text, four.text, little.text, rows.text);
                 fail();
             }
             export(&rig, &options, rows.rc);
