@@ -17,8 +17,9 @@
  *     }
  *     firn_scan_close(scan);
  *
- * - A scan sees one state of the table: a snapshot's, a transaction's, or that of the moment when it was
- *   opened. Rows come in batches of up to 1,024, column by column.
+ * - A scan sees one state of the table: a snapshot's, or that of the moment when it was opened. In a transaction it
+ *   sees what the transaction has written before, too; whether it sees what is written, or rolled back to a
+ *   savepoint, while the scan is open is not said. Rows come in batches of up to 1,024, column by column.
  * - Without order_by the rows come in the order of the primary key (or of the index that the options name)
  *   if nothing is grouped; groups come in no particular order.
  * - Whole numbers and decimals are exact: what does not fit is FIRN_LIMIT, never a wrong number. A division by
@@ -45,7 +46,7 @@ typedef struct firn_scan_options {
     /* Where rows are read: in a transaction, its own writes included, or in a snapshot; NULL, both: now. A
      * serializable transaction conflicts with commits that change what the scan could have read. */
     firn_txn *txn;
-    firn_snapshot *snapshot;
+    firn_snapshot *snapshot; /* may be closed before the scan */
     /* Expressions with commas between them, each with "as NAME" if it is to have another name. NULL: all
      * columns of the table, in the order in which they were added. The texts of all options are borrowed
      * until firn_scan_open returns. */
@@ -75,7 +76,8 @@ typedef struct firn_scan_options {
      * it is FIRN_LIMIT. */
     uint64_t memory_bytes;
     /* on_progress is called by the thread that calls firn_scan_next, while that reads rows into groups or an
-     * order: files_done is the number of rows which that thread has read. */
+     * order: files_done is the number of rows which that thread has read. It begins again at 0 where several
+     * threads had too little memory, and one reads everything anew. */
     firn_callbacks callbacks;
 } firn_scan_options;
 #define FIRN_SCAN_OPTIONS_INIT                                                              \

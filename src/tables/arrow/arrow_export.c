@@ -482,7 +482,9 @@ is_too_large(const struct stream *stream, const struct ArrowArray *array)
             const struct firn_chunk_values *values = firn_query_batch_column(stream->batch, i);
             uint64_t size = owner_of(array->children[i])->data[2].size;
             for (size_t row = 0; row < values->count; row++) {
-                size += values->as.bytes[row].size;
+                bool is_valid =
+                    values->valid == NULL || (values->valid[row / 64] >> (row % 64) & 1) != 0;
+                size += is_valid ? values->as.bytes[row].size : 0; /* a null's means nothing */
             }
             if (size > BYTES_MAX) {
                 return true;

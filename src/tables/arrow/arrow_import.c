@@ -242,8 +242,8 @@ check_array(const struct ArrowArray *array, const struct field *field, const cha
         }
         const struct ArrowArray *child = array->children[0];
         const int64_t rows = array->offset + array->length;
-        if (child->n_buffers != 2 || child->offset < 0 || rows > INT64_MAX / field->size ||
-            child->length < rows * (int64_t)field->size ||
+        if (child->n_buffers != 2 || child->buffers == NULL || child->offset < 0 ||
+            rows > INT64_MAX / field->size || child->length < rows * (int64_t)field->size ||
             (rows > 0 && child->buffers[1] == NULL)) {
             return refuse(err, name, "has vectors of a wrong length");
         }
@@ -420,6 +420,25 @@ read_number_value(const uint8_t *data, const struct field *field,
     return FIRN_OK;
 }
 
+/* A vector of an array, at a place that counts from the beginning of its buffers. Nulls may stand in vectors that are
+ * null as a whole, which nobody reads. */
+static int
+read_vector(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,
+            firn_slice *out, firn_error *err)
+{
+    const struct ArrowArray *child = array->children[0];
+    const float *floats = child->buffers[1];
+    const uint8_t *bits = child->null_count != 0 ? child->buffers[0] : NULL;
+    const int64_t first = child->offset + at * (int64_t)field->size;
+    for (int64_t i = first; bits != NULL && i < first + (int64_t)field->size; i++) {
+        if ((bits[i / 8] >> (i % 8) & 1) == 0) {
+            return refuse(err, name, "has a vector with a null in it");
+        }
+    }
+    *out = firn_bytes((const uint8_t *)(floats + first), (size_t)field->size * sizeof(float));
+    return FIRN_OK;
+}
+
 /* Value `row` of an array, which is not null. */
 static int
 read_value(const struct ArrowArray *array, const struct field *field, int64_t row,
@@ -462,14 +481,9 @@ read_value(const struct ArrowArray *array, const struct field *field, int64_t ro
         /* A column of another type may hold 16 bytes, too. */
         out->type = to->type == FIRN_TYPE_UUID ? FIRN_TYPE_UUID : FIRN_TYPE_BLOB;
         break;
-    case WAY_FLOATS: {
-        const struct ArrowArray *child = array->children[0];
-        const float *floats = child->buffers[1];
-        out->as.bytes =
-            firn_bytes((const uint8_t *)(floats + child->offset + at * (int64_t)field->size),
-                       (size_t)field->size * sizeof(float));
+    case WAY_FLOATS:
+        rc = read_vector(array, field, at, name, &out->as.bytes, err);
         break;
-    }
     }
     return rc;
 }

@@ -9,7 +9,9 @@
  * Opening fixes the state that is read: a view, or a cursor in a transaction. Reading begins with the first call
  * of next, which is the one that takes the time.
  *
- * A failure stays: next returns it again.
+ * A failure stays: next returns it again. But one: where nothing can be spilled, and the share of a thread is used up,
+ * everything is read again by one thread with all of the memory, so that the number of threads does not decide what
+ * can be answered.
  *
  * Threads: one at a time. Those of the scan run only inside of next.
  */
@@ -31,7 +33,7 @@ struct firn_scan {
     struct firn_schema *schema;
     struct firn_query_plan *plan;
     struct firn_query_input input;
-    struct firn_db_view *own_view; /* NULL: the view is the caller's, or there is none */
+    struct firn_db_view *own_view; /* NULL: in a transaction */
     struct firn_db_pieces *pieces; /* NULL: there is a cursor */
     struct firn_row_spill spill;   /* dir NULL: nothing can be spilled */
     struct firn_storefile_progress progress;
@@ -225,10 +227,11 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
                                                       .os = firn_db_os(scan->db)};
     scan->skip_left = options->offset;
     scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
-    struct firn_db_view *view =
-        options->txn != NULL ? firn_db_txn_view(options->txn) : options->view;
+    struct firn_db_view *view = options->txn != NULL ? firn_db_txn_view(options->txn) : NULL;
     if (view == NULL) {
-        FIRN_TRY(firn_db_view_open(scan->db, &scan->own_view, err));
+        /* A copy: the caller's may be closed before the scan, and rows that an index finds are read later. */
+        FIRN_TRY(options->view != NULL ? firn_db_view_open_copy(options->view, &scan->own_view, err)
+                                       : firn_db_view_open(scan->db, &scan->own_view, err));
         view = scan->own_view;
         given.view = view;
     }
@@ -482,6 +485,31 @@ out:
 }
 
 static int
+read_all(struct firn_scan *scan, firn_error *err)
+{
+    return scan->plan->is_grouped ? read_groups(scan, err) : read_sorted(scan, err);
+}
+
+/* Forgets what was read, and leaves one worker, which has all of the memory. */
+static int
+start_anew(struct firn_scan *scan, firn_error *err)
+{
+    DCHECK(scan->jobs == NULL && scan->worker_count > 1);
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        firn_query_worker_deinit(&scan->workers[i]);
+    }
+    firn_row_sort_destroy(scan->own_sort);
+    firn_expr_eval_destroy(scan->outputs);
+    scan->own_sort = NULL;
+    scan->sort = NULL;
+    scan->outputs = NULL;
+    scan->worker_count = 1;
+    atomic_store(&scan->input.piece_next, 0);
+    atomic_store(&scan->input.is_stopped, false);
+    return firn_query_worker_init(&scan->workers[0], &scan->input, err);
+}
+
+static int
 begin(struct firn_scan *scan, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -491,7 +519,12 @@ begin(struct firn_scan *scan, firn_error *err)
                                               .make_name = firn_db_scratch_name,
                                               .ctx = scan->db};
         FIRN_TRY(firn_os_random(firn_db_os(scan->db), &scan->seed, sizeof scan->seed, err));
-        FIRN_TRY(scan->plan->is_grouped ? read_groups(scan, err) : read_sorted(scan, err));
+        rc = read_all(scan, err);
+        if (rc == FIRN_LIMIT && scan->spill.dir == NULL && scan->worker_count > 1) {
+            /* A share of the memory was used up, which may be enough as a whole. */
+            FIRN_TRY(start_anew(scan, err));
+            rc = read_all(scan, err);
+        }
     }
 out:
     return rc;
@@ -681,6 +714,9 @@ firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out)
 {
     for (unsigned i = 0; i < scan->worker_count; i++) {
         const struct firn_query_worker *worker = &scan->workers[i];
+        if (worker->source == NULL) {
+            continue; /* there was no memory to start anew */
+        }
         firn_query_source_count(worker->source, out);
         if (worker->aggregate != NULL) {
             out->bytes_spilled += firn_aggregate_spilled_bytes(worker->aggregate);

@@ -153,6 +153,24 @@ firn_query_source_destroy(struct firn_query_source *source)
 
 /* ---- beginning a piece ---- */
 
+/* The bounds of a chunk in which all rows have an initial value. As those of chunks, they hold only the first
+ * bytes of a long one. */
+static struct firn_chunk_bounds
+bounds_of_initial(const struct firn_cell *initial, size_t rows)
+{
+    struct firn_chunk_bounds bounds = {.min = *initial, .max = *initial};
+    if (initial->kind == FIRN_PHYSICAL_NONE) {
+        bounds.null_count = rows;
+        bounds.is_empty = true;
+    } else if (initial->kind == FIRN_PHYSICAL_BYTES &&
+               initial->as.bytes.size > FIRN_CHUNK_BOUND_SIZE) {
+        bounds.min.as.bytes.size = FIRN_CHUNK_BOUND_SIZE;
+        bounds.max.as.bytes.size = FIRN_CHUNK_BOUND_SIZE;
+        bounds.max_is_cut = true;
+    }
+    return bounds;
+}
+
 /* What the bounds of a group's chunk tell of a condition; *out_is_direct: its values can be asked. */
 static int
 judge_group(struct firn_query_source *source, const struct firn_expr_condition *condition,
@@ -167,11 +185,7 @@ judge_group(struct firn_query_source *source, const struct firn_expr_condition *
         bounds = info.bounds;
         *out_is_direct = info.encoding != 0;
     } else if (rc == FIRN_NOT_FOUND) {
-        bool is_null = def->initial.kind == FIRN_PHYSICAL_NONE;
-        bounds = (struct firn_chunk_bounds){.null_count = is_null ? rows : 0,
-                                            .is_empty = is_null,
-                                            .min = def->initial,
-                                            .max = def->initial};
+        bounds = bounds_of_initial(&def->initial, rows);
         *out_is_direct = false;
     } else {
         return rc;

@@ -692,6 +692,43 @@ malformed_data_are_refused(void **state)
     end(&rig);
 }
 
+/* An array of three vectors, the last of which is null if `bits` says so. */
+static int
+import_vectors(struct rig *rig, const void *bits, const void *item_bits)
+{
+    static const float floats[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const void *buffers[2] = {item_bits, floats};
+    struct ArrowSchema item_schema = {.format = "f", .name = "item"};
+    struct ArrowSchema *item_schemas[1] = {&item_schema};
+    struct ArrowArray item = {.length = 9, .null_count = -1, .n_buffers = 2, .buffers = buffers};
+    struct ArrowArray *items[1] = {&item};
+    struct forged forged;
+    forge(&forged, "v", "+w:3");
+    forged.fields[1].n_children = 1;
+    forged.fields[1].children = item_schemas;
+    forged.arrays[1].n_buffers = 1;
+    forged.arrays[1].null_count = -1;
+    forged.arrays[1].n_children = 1;
+    forged.arrays[1].children = items;
+    forged.buffers[1][0] = bits;
+    return import_forged(rig, &forged);
+}
+
+/* A vector of a table has no nulls in it: what lies in their places means nothing. */
+static void
+vectors_with_nulls_in_them_are_refused(void **state)
+{
+    struct rig rig;
+    (void)state;
+    begin(&rig, 1);
+    assert_int_equal(import_vectors(&rig, NULL, "\377\376"), FIRN_INVALID);
+    assert_non_null(strstr(err.text, "null"));
+    OK(import_vectors(&rig, "\003", "\077")); /* they are in the one that is null */
+    forget_forged(&rig);
+    OK(import_vectors(&rig, NULL, "\377\377"));
+    end(&rig);
+}
+
 /* Opens, reads and releases all; FIRN_OK or a failure. */
 static int
 read_all(struct rig *rig)
@@ -756,6 +793,7 @@ main(void)
         cmocka_unit_test(what_is_exported_is_imported),
         cmocka_unit_test(other_formats_are_read),
         cmocka_unit_test(malformed_data_are_refused),
+        cmocka_unit_test(vectors_with_nulls_in_them_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
