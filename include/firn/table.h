@@ -238,6 +238,27 @@ FIRN_API FIRN_MUST_CHECK int firn_table_delete(firn_table *table, const firn_row
                                                const firn_value *key, size_t key_count,
                                                firn_error *err);
 
+/* Values of the first columns of the key, or of the index. */
+typedef struct firn_table_bound {
+    const firn_value *values;
+    size_t count;   /* 0: no bound */
+    bool exclusive; /* leaves out the rows that begin with exactly these values */
+} firn_table_bound;
+
+/* Deletes the rows whose keys lie between two bounds (NULL: no bound), as those of a cursor do. A range without rows
+ * is no failure.
+ *
+ * - Of a table without indexes, and of any table without bounds, this takes the same time for any number of rows.
+ *   Otherwise the rows of the range are read and their entries deleted one by one; FIRN_LIMIT if those do not
+ *   fit into a transaction (txn.h): delete the range in parts then.
+ * - It counts as a write to every key of the range, missing ones included; but a range without an upper bound
+ *   ends at the last row that the transaction sees. */
+FIRN_API FIRN_MUST_CHECK int firn_table_delete_range(firn_table *table,
+                                                     const firn_row_options *options,
+                                                     const firn_table_bound *lower,
+                                                     const firn_table_bound *upper,
+                                                     firn_error *err);
+
 /* ---- many rows at once ----
  *
  * A load inserts any number of rows by one commit that bypasses the log. Rows in the order of the primary
@@ -316,12 +337,21 @@ FIRN_API FIRN_MUST_CHECK int firn_table_get(firn_table *table, const firn_read_o
                                             const firn_value *key, size_t key_count, firn_row *row,
                                             firn_error *err);
 
-/* Values of the first columns of the key, or of the index. */
-typedef struct firn_table_bound {
-    const firn_value *values;
-    size_t count;   /* 0: no bound */
-    bool exclusive; /* leaves out the rows that begin with exactly these values */
-} firn_table_bound;
+/* Keys of rows, as firn_table_get takes one. */
+typedef struct firn_table_keys {
+    const firn_value
+        *values;      /* count * key_count: those of the first key, of the second, and so on */
+    size_t key_count; /* values of each key */
+    size_t count;     /* keys */
+} firn_table_keys;
+/* Reads the rows with many keys, all in one state, and calls visit for each key in order: i is its number, from
+ * 0, and row is NULL if there is no such row. The row is borrowed until visit returns. If visit returns anything
+ * but FIRN_OK, the call ends and returns that. It must not use the transaction of the options. FIRN_INVALID for a
+ * key that firn_table_get refuses; rows of keys before it may have been visited. Faster than as many
+ * calls of firn_table_get, because cache misses overlap (not in a transaction). */
+FIRN_API FIRN_MUST_CHECK int firn_table_get_many(
+    firn_table *table, const firn_read_options *options, const firn_table_keys *keys,
+    int (*visit)(void *ctx, size_t i, const firn_row *row), void *ctx, firn_error *err);
 
 typedef struct firn_table_cursor_options {
     size_t size; /* sizeof(firn_table_cursor_options) */

@@ -251,6 +251,7 @@ static uint8_t *value;
 static const firn_slice k = {(const uint8_t *)"key", 3};
 static const char *const references[] = {"1"};
 static const firn_value number_one = {.type = FIRN_TYPE_I64, .as = {.i64 = 1}};
+static const firn_table_keys table_keys = {&number_one, 1, 1};
 static const firn_row *row_out;
 static const firn_row_difference *difference_out;
 static firn_table *table_out;
@@ -432,6 +433,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_cursor_next, opened.table_cursor, &row_out)                                       \
     X(firn_table_cursor_open, opened.table, NULL, OUT(firn_table_cursor))                          \
     X(firn_table_delete, opened.table, NULL, &number_one, 1)                                       \
+    X(firn_table_delete_range, opened.table, NULL, NULL, NULL)                                     \
     X(firn_table_describe, opened.table, NULL, OUT(char))                                          \
     X(firn_table_diff_next, opened.table_diff, &difference_out)                                    \
     X(firn_table_diff_open, opened.store, "t", NULL, OUT(firn_table_diff))                         \
@@ -440,6 +442,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_drop_index, opened.table, "i")                                                    \
     X(firn_table_export, opened.table, write_bytes, NULL, NULL, NULL)                              \
     X(firn_table_get, opened.table, NULL, &number_one, 1, opened.row)                              \
+    X(firn_table_get_many, opened.table, NULL, &table_keys, VISIT(size_t, const firn_row *), NULL) \
     X(firn_table_import, opened.table, read_bytes, NULL, NULL, NULL)                               \
     X(firn_table_insert, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_insert_auto, opened.table, NULL, &number_one, 1, &number)                         \
