@@ -238,6 +238,24 @@ FIRN_API FIRN_MUST_CHECK int firn_table_delete(firn_table *table, const firn_row
                                                const firn_value *key, size_t key_count,
                                                firn_error *err);
 
+/* Adds a number to a column of the row with a key, and writes the row; indexes on the column follow. *out (may be
+ * NULL) is what the column has then, null included. As a commit of its own it is redone when another commit
+ * comes first, so no addition is lost; in a transaction it is a read and a write of the row.
+ *
+ * - Integers take integers, signed ones too, and DECIMAL columns integers, as whole numbers, or a DECIMAL in
+ *   units of the column's scale: exactly, or FIRN_LIMIT where the sum does not fit. F32 and F64 take all but
+ *   DECIMAL and round; FIRN_LIMIT where finite numbers would make an infinite one.
+ * - Null stays null, whatever is added.
+ * - options->ttl_ms is for the whole row, as in an update: 0 means that it stays for ever from now on.
+ *   options->columns must be NULL.
+ * - FIRN_NOT_FOUND without the row, or the column; FIRN_INVALID for a column of the key, for one that is no number, and
+ *   for a value that is none. */
+FIRN_API FIRN_MUST_CHECK int firn_table_add_number(firn_table *table,
+                                                   const firn_row_options *options,
+                                                   const firn_value *key, size_t key_count,
+                                                   const char *column, firn_value number,
+                                                   firn_value *out, firn_error *err);
+
 /* Values of the first columns of the key, or of the index. */
 typedef struct firn_table_bound {
     const firn_value *values;

@@ -359,6 +359,41 @@ firn_table_delete(firn_table *table, const firn_row_options *options, const firn
     return rc;
 }
 
+int
+firn_table_add_number(firn_table *table, const firn_row_options *options, const firn_value *key,
+                      size_t key_count, const char *column, firn_value number, firn_value *out,
+                      firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_row_options given = FIRN_ROW_OPTIONS_INIT;
+    firn_value sum = firn_null();
+    if (out != NULL) {
+        *out = sum;
+    }
+    API_REQUIRE(table != NULL && column != NULL && (key != NULL || key_count == 0), err,
+                "table, key and column must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(api_store_is_durability(given.durability), err,
+                "the durability is none of firn_durability");
+    API_REQUIRE(given.columns == NULL, err, "columns mean nothing to an addition");
+    const struct firn_rows_add add = {key, key_count, column, number, given.ttl_ms};
+    if (given.txn == NULL) {
+        rc = firn_rows_write_add(table, NULL, &add, given.durability, &sum, err);
+    } else {
+        API_ENTER(given.txn, TXN, err);
+        rc = firn_rows_write_add(table, given.txn, &add, given.durability, &sum, err);
+        firn_api_handle_leave(given.txn);
+    }
+    if (rc == FIRN_OK && out != NULL) {
+        *out = sum;
+    }
+    return rc;
+}
+
 /* NULL: no bound. */
 static struct firn_rows_bound
 take_bound(const firn_table_bound *bound)

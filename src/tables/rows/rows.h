@@ -121,6 +121,17 @@ FIRN_MUST_CHECK int firn_rows_write_delete(struct firn_table *table, struct firn
                                            const firn_value *key, size_t key_count,
                                            firn_durability durability, firn_error *err);
 
+/* Adds a number to a column of a row; *out is what it has then. As firn_table_add_number. */
+struct firn_rows_add {
+    const firn_value *key;
+    size_t key_count;
+    const char *column;
+    firn_value number;
+    uint64_t ttl_ms; /* 0: for ever */
+};
+FIRN_MUST_CHECK int firn_rows_write_add(struct firn_table *table, struct firn_db_txn *txn,
+                                        const struct firn_rows_add *add, firn_durability durability,
+                                        firn_value *out, firn_error *err);
 /* Deletes the rows that lie within the bounds of the primary key (count 0: no bound), with their entries. */
 FIRN_MUST_CHECK int firn_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
                                                  const struct firn_rows_span *span,

@@ -591,6 +591,79 @@ firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
     return run(table, txn, durability, put_in, &work, err);
 }
 
+/* ---- adding to a number ---- */
+
+/* Reads the row with a key, which must be there. */
+static int
+find_row(struct writing *writing, const firn_value *key, size_t key_count, firn_error *err)
+{
+    int rc;
+    if (key_count != writing->schema->key_count) {
+        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
+                              key_count, writing->schema->key_count);
+    }
+    FIRN_TRY(firn_schema_row_key(writing->schema, key, key_count, &writing->key, err));
+    FIRN_TRY(read_before(writing, err));
+    if (!writing->has_before) {
+        return refuse_missing(writing, err);
+    }
+out:
+    return rc;
+}
+
+struct add_work {
+    struct firn_table *table;
+    const struct firn_rows_add *add;
+    firn_value *out;
+};
+
+static int
+write_add(struct writing *writing, void *ctx, firn_error *err)
+{
+    const struct add_work *work = ctx;
+    const struct firn_rows_add *add = work->add;
+    const struct firn_schema_column *column;
+    int rc;
+    DCHECK(work->table == writing->table);
+    FIRN_TRY(begin(writing, err));
+    FIRN_TRY(firn_schema_require(writing->schema, firn_str(add->column), &column, err));
+    if (column->is_key) {
+        return firn_error_set(err, FIRN_INVALID, "the column '%s' of the key cannot be added to",
+                              add->column);
+    }
+    FIRN_TRY(find_row(writing, add->key, add->key_count, err));
+    for (size_t i = 0; i < writing->schema->column_count; i++) {
+        writing->cells[i] = writing->before[i];
+    }
+    struct firn_cell *cell = &writing->cells[column - writing->schema->columns];
+    FIRN_TRY(firn_schema_value_add(column, cell, &add->number, err));
+    FIRN_TRY(firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
+    FIRN_TRY(write_entries(writing, true, err));
+    FIRN_TRY(put_row(writing, err));
+    *work->out = firn_schema_value_of(column, cell);
+out:
+    return rc;
+}
+
+static int
+add_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct add_work *work = ctx;
+    struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->add->ttl_ms};
+    int rc = write_all_or_nothing(&writing, write_add, work, err);
+    end(&writing);
+    return rc;
+}
+
+int
+firn_rows_write_add(struct firn_table *table, struct firn_db_txn *txn,
+                    const struct firn_rows_add *add, firn_durability durability, firn_value *out,
+                    firn_error *err)
+{
+    struct add_work work = {table, add, out};
+    return run(table, txn, durability, add_in, &work, err);
+}
+
 /* ---- deleting ---- */
 
 struct delete_work {
@@ -606,15 +679,7 @@ write_delete(struct writing *writing, void *ctx, firn_error *err)
     int rc;
     DCHECK(work->table == writing->table && writing->expires_ms == 0);
     FIRN_TRY(begin(writing, err));
-    if (work->key_count != writing->schema->key_count) {
-        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
-                              work->key_count, writing->schema->key_count);
-    }
-    FIRN_TRY(firn_schema_row_key(writing->schema, work->key, work->key_count, &writing->key, err));
-    FIRN_TRY(read_before(writing, err));
-    if (!writing->has_before) {
-        return refuse_missing(writing, err);
-    }
+    FIRN_TRY(find_row(writing, work->key, work->key_count, err));
     FIRN_TRY(write_entries(writing, false, err));
     FIRN_TRY(
         firn_db_txn_delete(writing->txn, writing->table->rows, firn_buf_slice(&writing->key), err));

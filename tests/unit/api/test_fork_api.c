@@ -425,6 +425,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_scan_to_arrow, opened.scan, &arrow_stream)                                              \
     X(firn_table_add_column, opened.table, &column)                                                \
     X(firn_table_add_index, opened.table, &table_index)                                            \
+    X(firn_table_add_number, opened.table, NULL, &number_one, 1, "v", number_one, NULL)            \
     X(firn_table_bulk_commit, opened.table_bulk)                                                   \
     X(firn_table_bulk_open, opened.table, NULL, OUT(firn_table_bulk))                              \
     X(firn_table_bulk_put, opened.table_bulk, &number_one, 1)                                      \

@@ -4,6 +4,7 @@
  * alone, in transactions, beside other transactions, and where memory runs out.
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -505,6 +506,155 @@ wrong_ranges_are_refused(void **state)
     FAILS(firn_table_delete_range(NULL, NULL, NULL, NULL, &err), FIRN_INVALID, "table");
 }
 
+/* ---- numbers that are added to ---- */
+
+static int
+add(firn_table *table, firn_txn *txn, const char *column, firn_value number, firn_value *out)
+{
+    const firn_value key = firn_i64(1);
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    options.txn = txn;
+    return firn_table_add_number(table, &options, &key, 1, column, number, out, &err);
+}
+
+static firn_value
+decimal(int64_t units)
+{
+    return firn_typed_i64(FIRN_TYPE_DECIMAL, units);
+}
+
+static void
+numbers_are_added_exactly(void **state)
+{
+    (void)state;
+    firn_table *table = make_table(
+        "t", "id i64 primary key, a i8 default 100, b u8 default 200, c i64 default "
+             "-9223372036854775808, d u64 default 18446744073709551615, e decimal(6, 2) default "
+             "9999.00, "
+             "f f32 default 1.5, g f64, n i64, s text default 'x', index by_a (a)");
+    static const char *const columns[] = {"id", "g"};
+    const firn_value values[] = {firn_i64(1), firn_f64(1e308)};
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    firn_value out;
+    options.columns = columns;
+    OK(firn_table_insert(table, &options, values, 2, &err));
+    OK(add(table, NULL, "a", firn_i64(27), &out));
+    assert_int_equal(out.type, FIRN_TYPE_I8);
+    assert_int_equal(out.as.i64, 127);
+    FAILS(add(table, NULL, "a", firn_u64(1), &out), FIRN_LIMIT, "column a");
+    assert_int_equal(out.type, FIRN_TYPE_NULL);
+    OK(add(table, NULL, "a", firn_i64(-255), &out));
+    assert_int_equal(out.as.i64, -128);
+    FAILS(add(table, NULL, "a", firn_i64(INT64_MIN), &out), FIRN_LIMIT, "out of range");
+    OK(add(table, NULL, "b", firn_i64(-200), &out));
+    assert_int_equal(out.type, FIRN_TYPE_U8);
+    assert_int_equal(out.as.u64, 0);
+    FAILS(add(table, NULL, "b", firn_i64(-1), NULL), FIRN_LIMIT, "column b");
+    FAILS(add(table, NULL, "b", firn_i64(256), NULL), FIRN_LIMIT, "column b");
+    OK(add(table, NULL, "c", firn_u64(UINT64_MAX), &out));
+    assert_int_equal(out.as.i64, INT64_MAX);
+    OK(add(table, NULL, "d", firn_i64(INT64_MIN), &out));
+    assert_int_equal(out.as.u64, INT64_MAX);
+    OK(add(table, NULL, "e", decimal(99), &out));
+    assert_int_equal(out.as.i64, 999999);
+    FAILS(add(table, NULL, "e", decimal(1), NULL), FIRN_LIMIT, "column e");
+    OK(add(table, NULL, "e", firn_i64(-10000), &out));
+    assert_int_equal(out.type, FIRN_TYPE_DECIMAL);
+    assert_int_equal(out.as.i64, -1);
+    FAILS(add(table, NULL, "e", firn_i64(INT64_MAX), NULL), FIRN_LIMIT, "column e");
+    OK(add(table, NULL, "f", firn_f64(0.25), &out));
+    assert_int_equal(out.type, FIRN_TYPE_F32);
+    assert_true(out.as.f32 == 1.75f);
+    FAILS(add(table, NULL, "f", firn_f64(1e300), NULL), FIRN_LIMIT, "column f");
+    OK(add(table, NULL, "g", firn_i64(1), &out));
+    assert_true(out.as.f64 == 1e308);
+    FAILS(add(table, NULL, "g", firn_f64(1e308), NULL), FIRN_LIMIT, "column g");
+    OK(add(table, NULL, "n", firn_i64(5), &out));
+    assert_int_equal(out.type, FIRN_TYPE_NULL);
+    FAILS(add(table, NULL, "s", firn_i64(1), NULL), FIRN_INVALID, "no number");
+    FAILS(add(table, NULL, "a", firn_f64(1), NULL), FIRN_INVALID, "column a");
+    FAILS(add(table, NULL, "n", decimal(1), NULL), FIRN_INVALID, "column n");
+    FAILS(add(table, NULL, "f", decimal(1), NULL), FIRN_INVALID, "column f");
+    FAILS(add(table, NULL, "a", firn_null(), NULL), FIRN_INVALID, "column a");
+    FAILS(add(table, NULL, "id", firn_i64(1), NULL), FIRN_INVALID, "of the key");
+    FAILS(add(table, NULL, "z", firn_i64(1), NULL), FIRN_NOT_FOUND, "column z");
+    FAILS(add(table, NULL, NULL, firn_i64(1), NULL), FIRN_INVALID, "column");
+    OK(firn_table_delete(table, NULL, values, 1, &err));
+    FAILS(add(table, NULL, "a", firn_i64(1), NULL), FIRN_NOT_FOUND, "no row");
+    check_sound(table);
+}
+
+/* The entry of the index moves, in the transaction and for all after it. */
+static void
+an_index_follows_what_is_added(void **state)
+{
+    (void)state;
+    firn_table *table = make_table("t", "id i64 primary key, n i64, unique index by_n (n)");
+    const firn_value keys[] = {firn_i64(10), firn_i64(15)};
+    const firn_table_keys both = {keys, 1, 2};
+    firn_read_options read = FIRN_READ_OPTIONS_INIT;
+    fill(table, NULL, 1, 3);
+    read.index = "by_n";
+    FAILS(add(table, NULL, "n", firn_i64(10), NULL), FIRN_EXISTS, "'by_n'");
+    firn_txn *txn = begin(FIRN_ISOLATION_DEFAULT);
+    OK(add(table, txn, "n", firn_i64(2), NULL));
+    OK(add(table, txn, "n", firn_i64(3), NULL));
+    for (int round = 0; round < 3; round++) {
+        struct answers answers = {0};
+        read.txn = round == 0 ? txn : NULL;
+        OK(firn_table_get_many(table, &read, &both, note, &answers, &err));
+        assert_int_equal(answers.values[0], round == 1 ? 10 : -1);
+        assert_int_equal(answers.values[1], round == 1 ? -1 : 15);
+        if (round == 1) {
+            OK(firn_txn_commit(txn, NULL, &err));
+            firn_txn_close(txn);
+        }
+    }
+    check_sound(table);
+    /* In a transaction an addition is a read and a write: of two the second one conflicts. */
+    txn = begin(FIRN_ISOLATION_DEFAULT);
+    OK(add(table, txn, "n", firn_i64(1), NULL));
+    OK(add(table, NULL, "n", firn_i64(1), NULL));
+    FAILS(firn_txn_commit(txn, NULL, &err), FIRN_CONFLICT, "");
+    firn_txn_close(txn);
+}
+
+enum { THREADS = 4, ADDITIONS = 200 };
+
+static void *
+add_often(void *ctx)
+{
+    const firn_value key = firn_i64(1);
+    firn_error own;
+    for (int i = 0; i < ADDITIONS; i++) {
+        if (firn_table_add_number(ctx, NULL, &key, 1, "n", firn_i64(1), NULL, &own) != FIRN_OK) {
+            return ctx;
+        }
+    }
+    return NULL;
+}
+
+static void
+no_addition_is_lost(void **state)
+{
+    (void)state;
+    firn_table *table = make_table("t", "id i64 primary key, n i64, index by_n (n)");
+    pthread_t threads[THREADS];
+    firn_value out;
+    fill(table, NULL, 1, 2);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, add_often, table), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    OK(add(table, NULL, "n", firn_i64(0), &out));
+    assert_int_equal(out.as.i64, 10 + THREADS * ADDITIONS);
+    check_sound(table);
+}
+
 /* ---- memory that runs out ---- */
 
 static int
@@ -549,6 +699,12 @@ delete_range(firn_table *table)
     return rc;
 }
 
+static int
+add_to_first(firn_table *table)
+{
+    return add(table, NULL, "n", firn_i64(1000), NULL);
+}
+
 /* Whatever a failure has left, nothing is half done. */
 static void
 fail_each_allocation(firn_table *table, int (*act)(firn_table *table), const char *what)
@@ -582,6 +738,7 @@ everything_bears_failed_allocations(void **state)
     fill(table, NULL, 0, 40);
     fail_each_allocation(table, get_many, "reading many rows");
     fail_each_allocation(table, delete_range, "deleting ranges");
+    fail_each_allocation(table, add_to_first, "adding");
     (void)tear_down(NULL);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -601,6 +758,9 @@ main(void)
         TEST(a_deleted_range_conflicts_with_what_comes_into_it),
         TEST(a_range_that_is_too_large_is_refused_whole),
         TEST(wrong_ranges_are_refused),
+        TEST(numbers_are_added_exactly),
+        TEST(an_index_follows_what_is_added),
+        TEST(no_addition_is_lost),
         cmocka_unit_test(everything_bears_failed_allocations),
     };
     return cmocka_run_group_tests_name("table_points", tests, NULL, NULL);
