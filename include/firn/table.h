@@ -400,6 +400,69 @@ FIRN_API FIRN_MUST_CHECK int firn_table_cursor_next(firn_table_cursor *cursor, c
 /* When the row that the cursor gave last expires: milliseconds since 1970; 0: never, or there is no row. */
 FIRN_API uint64_t firn_table_cursor_expires_ms(const firn_table_cursor *cursor);
 
+/* ---- rows as structs ----
+ *
+ *     struct item {
+ *         int64_t id;
+ *         uint16_t stock;
+ *         bool has_no_price;
+ *         int64_t price;
+ *     };
+ *     static const firn_struct_member members[] = {
+ *         {"id", offsetof(struct item, id), FIRN_TYPE_I64, FIRN_STRUCT_NEVER_NULL},
+ *         {"stock", offsetof(struct item, stock), FIRN_TYPE_U16, FIRN_STRUCT_NEVER_NULL},
+ *         {"price", offsetof(struct item, price), FIRN_TYPE_DECIMAL, offsetof(struct item, has_no_price)}};
+ *     static const firn_struct_layout layout = FIRN_STRUCT_LAYOUT(struct item, members);
+ *
+ *     code = firn_table_insert_struct(table, NULL, &layout, &item, &err);
+ *
+ * The type of a member says what C type it has: bool, int8_t to int64_t, uint8_t to uint64_t, float (F32), double
+ * (F64), int64_t (DECIMAL in units of the column's scale, DATE, TIMESTAMP), or firn_slice (TEXT, BLOB, UUID, VECTOR).
+ * Members need no alignment. */
+
+typedef struct firn_struct_member {
+    const char *column;
+    size_t offset;      /* of the member in the struct */
+    firn_type type;     /* of the member; what the column takes, or gives */
+    size_t null_offset; /* of a bool in the struct that says that the column is null */
+} firn_struct_member;
+/* A null_offset: there is no such bool. Reading a null then gives FIRN_INVALID. */
+#define FIRN_STRUCT_NEVER_NULL SIZE_MAX
+
+typedef struct firn_struct_layout {
+    size_t size;                       /* sizeof(firn_struct_layout) */
+    size_t member_size;                /* sizeof(firn_struct_member) */
+    size_t struct_size;                /* of the program's struct */
+    const firn_struct_member *members; /* 1 to 1,024, each of another column */
+    size_t member_count;
+} firn_struct_layout;
+#define FIRN_STRUCT_LAYOUT(type, members)                                              \
+    {                                                                                  \
+        sizeof(firn_struct_layout), sizeof(firn_struct_member), sizeof(type), members, \
+            sizeof(members) / sizeof((members)[0])                                     \
+    }
+
+/* Like firn_table_insert and firn_table_upsert: the members of the struct at `from` are the values. Columns without a
+ * member get their default, as does an auto column that is null. Requires: options->columns is NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_table_insert_struct(firn_table *table,
+                                                      const firn_row_options *options,
+                                                      const firn_struct_layout *layout,
+                                                      const void *from, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_table_upsert_struct(firn_table *table,
+                                                      const firn_row_options *options,
+                                                      const firn_struct_layout *layout,
+                                                      const void *from, firn_error *err);
+/* Like firn_table_get: reads the columns of the layout into the struct at `out`, of struct_size bytes. Slices in it refer
+ * to `row`, and are good until that is read into again or destroyed. A member that is null is zeroed. Integers fit
+ * members of any integer type: FIRN_LIMIT for a number that does not. FIRN_INVALID for a member of another type
+ * than its column, but F64 takes an F32. After a failure the members are undefined; bytes of the struct that belong
+ * to no member stay as they are. Requires: options->columns is NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_table_get_struct(firn_table *table,
+                                                   const firn_read_options *options,
+                                                   const firn_value *key, size_t key_count,
+                                                   const firn_struct_layout *layout, firn_row *row,
+                                                   void *out, firn_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -417,6 +417,7 @@ add_unsigned(const struct firn_schema_column *column, struct firn_cell *cell,
     uint64_t sum = 0;
     bool fits = units_of(column, number, &more);
     DCHECK(cell->kind == FIRN_PHYSICAL_U64);
+    DCHECK(column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64);
     if (fits) {
         fits = more.is_negative ? !__builtin_sub_overflow(cell->as.u64, more.magnitude, &sum)
                                 : !__builtin_add_overflow(cell->as.u64, more.magnitude, &sum);
