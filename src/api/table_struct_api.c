@@ -103,7 +103,7 @@ value_of(const firn_struct_member *member, const unsigned char *from)
         break;
     case FIRN_TYPE_I8:
         memcpy(&small.i8, at, sizeof small.i8);
-        value.as.i64 = small.i8;
+        value.as.i64 = (int64_t)small.i8;
         break;
     case FIRN_TYPE_I16:
         memcpy(&small.i16, at, sizeof small.i16);
