@@ -949,6 +949,66 @@ class table
             firn_table_get(handle_, &options, raw.data(), raw.size(), out.handle_.get(), &err);
         return found(code, err) ? std::optional<row>(std::move(out)) : std::nullopt;
     }
+    // Reads the rows with many keys, all in one state. Calls visit(i, row) for each key in order: its number, and its
+    // row as a const std::vector<value> *, nullptr where there is none; both are good until visit returns. An
+    // exception of visit ends the call and leaves it. visit must not use the transaction.
+    template <typename Visit>
+    void
+    get_many(const std::vector<std::vector<value>> &keys, Visit visit,
+             const firn::snapshot *at = nullptr, const transaction *in = nullptr) const
+    {
+        firn_error err;
+        std::vector<firn_value> raw;
+        firn_read_options options = FIRN_READ_OPTIONS_INIT;
+        options.txn = in != nullptr ? in->raw() : nullptr;
+        options.snapshot = at != nullptr ? at->raw() : nullptr;
+        for (const std::vector<value> &key : keys) {
+            if (key.size() != keys[0].size()) {
+                throw std::logic_error("all keys must have as many values");
+            }
+            for (const value &one : key) {
+                raw.push_back(one.raw());
+            }
+        }
+        const firn_table_keys all = {raw.data(), keys.empty() ? 0 : keys[0].size(), keys.size()};
+        visiting<Visit> what = {visit, {}, nullptr};
+        int code = firn_table_get_many(handle_, &options, &all, visiting<Visit>::call, &what, &err);
+        if (what.thrown != nullptr) {
+            std::rethrow_exception(what.thrown);
+        }
+        detail::check(code, err);
+    }
+    // Deletes the rows from lower to upper, which are values of the first columns of the key; rows that begin with them
+    // are deleted, too. Empty: no bound.
+    void
+    erase_range(const std::vector<value> &lower, const std::vector<value> &upper,
+                const transaction *in = nullptr)
+    {
+        firn_error err;
+        firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+        options.txn = in != nullptr ? in->raw() : nullptr;
+        std::vector<firn_value> low = detail::raw(lower);
+        std::vector<firn_value> high = detail::raw(upper);
+        const firn_table_bound from = {low.data(), low.size(), false};
+        const firn_table_bound to = {high.data(), high.size(), false};
+        detail::check(firn_table_delete_range(handle_, &options, &from, &to, &err), err);
+    }
+    // Adds a number to a column of a row, and returns what the column has then; null stays null. Throws an error with
+    // FIRN_NOT_FOUND where there is no such row.
+    value
+    add(const std::vector<value> &key, const std::string &column, const value &number,
+        const transaction *in = nullptr)
+    {
+        firn_error err;
+        firn_value out;
+        firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+        options.txn = in != nullptr ? in->raw() : nullptr;
+        std::vector<firn_value> raw = detail::raw(key);
+        detail::check(firn_table_add_number(handle_, &options, raw.data(), raw.size(),
+                                            column.c_str(), number.raw(), &out, &err),
+                      err);
+        return value(out);
+    }
     firn::scan
     scan(const query &what = {}) const
     {
@@ -979,6 +1039,29 @@ class table
     }
 
   private:
+    template <typename Visit> struct visiting {
+        Visit &visit;
+        std::vector<value> values;
+        std::exception_ptr thrown;
+        static int
+        call(void *ctx, std::size_t i, const firn_row *row) noexcept
+        {
+            visiting *self = static_cast<visiting *>(ctx);
+            try {
+                self->values.clear();
+                for (std::size_t column = 0; row != nullptr && column < firn_row_count(row);
+                     column++) {
+                    self->values.push_back(value(firn_row_values(row)[column]));
+                }
+                const std::vector<value> *found = row != nullptr ? &self->values : nullptr;
+                self->visit(i, found);
+                return FIRN_OK;
+            } catch (...) {
+                self->thrown = std::current_exception();
+                return FIRN_CANCELLED;
+            }
+        }
+    };
     friend class store;
     explicit table(firn_table *handle) noexcept : handle_(handle)
     {

@@ -238,6 +238,45 @@ FIRN_API FIRN_MUST_CHECK int firn_table_delete(firn_table *table, const firn_row
                                                const firn_value *key, size_t key_count,
                                                firn_error *err);
 
+/* Adds a number to a column of the row with a key, and writes the row; indexes on the column follow. *out (may be
+ * NULL) is what the column has then, null included. As a commit of its own it is redone when another commit
+ * comes first, so no addition is lost; in a transaction it is a read and a write of the row.
+ *
+ * - Integers take integers, signed ones too, and DECIMAL columns integers, as whole numbers, or a DECIMAL in
+ *   units of the column's scale: exactly, or FIRN_LIMIT where the sum does not fit. F32 and F64 take all but
+ *   DECIMAL and round; FIRN_LIMIT where finite numbers would make an infinite one.
+ * - Null stays null, whatever is added.
+ * - options->ttl_ms is for the whole row, as in an update: 0 means that it stays for ever from now on.
+ *   options->columns must be NULL.
+ * - FIRN_NOT_FOUND without the row, or the column; FIRN_INVALID for a column of the key, for one that is no number, and
+ *   for a value that is none. */
+FIRN_API FIRN_MUST_CHECK int firn_table_add_number(firn_table *table,
+                                                   const firn_row_options *options,
+                                                   const firn_value *key, size_t key_count,
+                                                   const char *column, firn_value number,
+                                                   firn_value *out, firn_error *err);
+
+/* Values of the first columns of the key, or of the index. */
+typedef struct firn_table_bound {
+    const firn_value *values;
+    size_t count;   /* 0: no bound */
+    bool exclusive; /* leaves out the rows that begin with exactly these values */
+} firn_table_bound;
+
+/* Deletes the rows whose keys lie between two bounds (NULL: no bound), as those of a cursor do. A range without rows
+ * is no failure.
+ *
+ * - Of a table without indexes, and of any table without bounds, this takes the same time for any number of rows.
+ *   Otherwise the rows of the range are read and their entries deleted one by one; FIRN_LIMIT if those do not
+ *   fit into a transaction (txn.h): delete the range in parts then.
+ * - It counts as a write to every key of the range, missing ones included; but a range without an upper bound
+ *   ends at the last row that the transaction sees. */
+FIRN_API FIRN_MUST_CHECK int firn_table_delete_range(firn_table *table,
+                                                     const firn_row_options *options,
+                                                     const firn_table_bound *lower,
+                                                     const firn_table_bound *upper,
+                                                     firn_error *err);
+
 /* ---- many rows at once ----
  *
  * A load inserts any number of rows by one commit that bypasses the log. Rows in the order of the primary
@@ -316,12 +355,21 @@ FIRN_API FIRN_MUST_CHECK int firn_table_get(firn_table *table, const firn_read_o
                                             const firn_value *key, size_t key_count, firn_row *row,
                                             firn_error *err);
 
-/* Values of the first columns of the key, or of the index. */
-typedef struct firn_table_bound {
-    const firn_value *values;
-    size_t count;   /* 0: no bound */
-    bool exclusive; /* leaves out the rows that begin with exactly these values */
-} firn_table_bound;
+/* Keys of rows, as firn_table_get takes one. */
+typedef struct firn_table_keys {
+    const firn_value
+        *values;      /* count * key_count: those of the first key, of the second, and so on */
+    size_t key_count; /* values of each key */
+    size_t count;     /* keys */
+} firn_table_keys;
+/* Reads the rows with many keys, all in one state, and calls visit for each key in order: i is its number, from
+ * 0, and row is NULL if there is no such row. The row is borrowed until visit returns. If visit returns anything
+ * but FIRN_OK, the call ends and returns that. It must not use the transaction of the options. FIRN_INVALID for a
+ * key that firn_table_get refuses; rows of keys before it may have been visited. Faster than as many
+ * calls of firn_table_get, because cache misses overlap (not in a transaction). */
+FIRN_API FIRN_MUST_CHECK int firn_table_get_many(
+    firn_table *table, const firn_read_options *options, const firn_table_keys *keys,
+    int (*visit)(void *ctx, size_t i, const firn_row *row), void *ctx, firn_error *err);
 
 typedef struct firn_table_cursor_options {
     size_t size; /* sizeof(firn_table_cursor_options) */
@@ -351,6 +399,69 @@ FIRN_API FIRN_MUST_CHECK int firn_table_cursor_next(firn_table_cursor *cursor, c
                                                     firn_error *err);
 /* When the row that the cursor gave last expires: milliseconds since 1970; 0: never, or there is no row. */
 FIRN_API uint64_t firn_table_cursor_expires_ms(const firn_table_cursor *cursor);
+
+/* ---- rows as structs ----
+ *
+ *     struct item {
+ *         int64_t id;
+ *         uint16_t stock;
+ *         bool has_no_price;
+ *         int64_t price;
+ *     };
+ *     static const firn_struct_member members[] = {
+ *         {"id", offsetof(struct item, id), FIRN_TYPE_I64, FIRN_STRUCT_NEVER_NULL},
+ *         {"stock", offsetof(struct item, stock), FIRN_TYPE_U16, FIRN_STRUCT_NEVER_NULL},
+ *         {"price", offsetof(struct item, price), FIRN_TYPE_DECIMAL, offsetof(struct item, has_no_price)}};
+ *     static const firn_struct_layout layout = FIRN_STRUCT_LAYOUT(struct item, members);
+ *
+ *     code = firn_table_insert_struct(table, NULL, &layout, &item, &err);
+ *
+ * The type of a member says what C type it has: bool, int8_t to int64_t, uint8_t to uint64_t, float (F32), double
+ * (F64), int64_t (DECIMAL in units of the column's scale, DATE, TIMESTAMP), or firn_slice (TEXT, BLOB, UUID, VECTOR).
+ * Members need no alignment. */
+
+typedef struct firn_struct_member {
+    const char *column;
+    size_t offset;      /* of the member in the struct */
+    firn_type type;     /* of the member; what the column takes, or gives */
+    size_t null_offset; /* of a bool in the struct that says that the column is null */
+} firn_struct_member;
+/* A null_offset: there is no such bool. Reading a null then gives FIRN_INVALID. */
+#define FIRN_STRUCT_NEVER_NULL SIZE_MAX
+
+typedef struct firn_struct_layout {
+    size_t size;                       /* sizeof(firn_struct_layout) */
+    size_t member_size;                /* sizeof(firn_struct_member) */
+    size_t struct_size;                /* of the program's struct */
+    const firn_struct_member *members; /* 1 to 1,024, each of another column */
+    size_t member_count;
+} firn_struct_layout;
+#define FIRN_STRUCT_LAYOUT(type, members)                                              \
+    {                                                                                  \
+        sizeof(firn_struct_layout), sizeof(firn_struct_member), sizeof(type), members, \
+            sizeof(members) / sizeof((members)[0])                                     \
+    }
+
+/* Like firn_table_insert and firn_table_upsert: the members of the struct at `from` are the values. Columns without a
+ * member get their default, as does an auto column that is null. Requires: options->columns is NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_table_insert_struct(firn_table *table,
+                                                      const firn_row_options *options,
+                                                      const firn_struct_layout *layout,
+                                                      const void *from, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_table_upsert_struct(firn_table *table,
+                                                      const firn_row_options *options,
+                                                      const firn_struct_layout *layout,
+                                                      const void *from, firn_error *err);
+/* Like firn_table_get: reads the columns of the layout into the struct at `out`, of struct_size bytes. Slices in it refer
+ * to `row`, and are good until that is read into again or destroyed. A member that is null is zeroed. Integers fit
+ * members of any integer type: FIRN_LIMIT for a number that does not. FIRN_INVALID for a member of another type
+ * than its column, but F64 takes an F32. After a failure the members are undefined; bytes of the struct that belong
+ * to no member stay as they are. Requires: options->columns is NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_table_get_struct(firn_table *table,
+                                                   const firn_read_options *options,
+                                                   const firn_value *key, size_t key_count,
+                                                   const firn_struct_layout *layout, firn_row *row,
+                                                   void *out, firn_error *err);
 
 #ifdef __cplusplus
 }

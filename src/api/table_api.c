@@ -322,14 +322,56 @@ firn_table_update(firn_table *table, const firn_row_options *options, const firn
     return put(table, FIRN_ROWS_UPDATE, options, values, count, NULL, err);
 }
 
+static int
+read_delete_options(const firn_row_options *options, firn_row_options *out, firn_error *err)
+{
+    *out = (firn_row_options)FIRN_ROW_OPTIONS_INIT;
+    int rc = api_options_read(out, sizeof *out, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(api_store_is_durability(out->durability), err,
+                "the durability is none of firn_durability");
+    API_REQUIRE(out->ttl_ms == 0 && out->columns == NULL, err,
+                "ttl_ms and columns mean nothing to a delete");
+    return FIRN_OK;
+}
+
 int
 firn_table_delete(firn_table *table, const firn_row_options *options, const firn_value *key,
                   size_t key_count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    firn_row_options given = FIRN_ROW_OPTIONS_INIT;
+    firn_row_options given;
     API_REQUIRE(table != NULL && (key != NULL || key_count == 0), err,
                 "table and key must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = read_delete_options(options, &given, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (given.txn == NULL) {
+        return firn_rows_write_delete(table, NULL, key, key_count, given.durability, err);
+    }
+    API_ENTER(given.txn, TXN, err);
+    rc = firn_rows_write_delete(table, given.txn, key, key_count, given.durability, err);
+    firn_api_handle_leave(given.txn);
+    return rc;
+}
+
+int
+firn_table_add_number(firn_table *table, const firn_row_options *options, const firn_value *key,
+                      size_t key_count, const char *column, firn_value number, firn_value *out,
+                      firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_row_options given = FIRN_ROW_OPTIONS_INIT;
+    firn_value sum = firn_null();
+    if (out != NULL) {
+        *out = sum;
+    }
+    API_REQUIRE(table != NULL && column != NULL && (key != NULL || key_count == 0), err,
+                "table, key and column must not be NULL");
     API_OPEN(table, TABLE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
@@ -337,13 +379,51 @@ firn_table_delete(firn_table *table, const firn_row_options *options, const firn
     }
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is none of firn_durability");
-    API_REQUIRE(given.ttl_ms == 0 && given.columns == NULL, err,
-                "ttl_ms and columns mean nothing to a delete");
+    API_REQUIRE(given.columns == NULL, err, "columns mean nothing to an addition");
+    const struct firn_rows_add add = {key, key_count, column, number, given.ttl_ms};
     if (given.txn == NULL) {
-        return firn_rows_write_delete(table, NULL, key, key_count, given.durability, err);
+        rc = firn_rows_write_add(table, NULL, &add, given.durability, &sum, err);
+    } else {
+        API_ENTER(given.txn, TXN, err);
+        rc = firn_rows_write_add(table, given.txn, &add, given.durability, &sum, err);
+        firn_api_handle_leave(given.txn);
+    }
+    if (rc == FIRN_OK && out != NULL) {
+        *out = sum;
+    }
+    return rc;
+}
+
+/* NULL: no bound. */
+static struct firn_rows_bound
+take_bound(const firn_table_bound *bound)
+{
+    return bound == NULL ? (struct firn_rows_bound){.values = NULL}
+                         : (struct firn_rows_bound){bound->values, bound->count, bound->exclusive};
+}
+
+int
+firn_table_delete_range(firn_table *table, const firn_row_options *options,
+                        const firn_table_bound *lower, const firn_table_bound *upper,
+                        firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_row_options given;
+    const struct firn_rows_span span = {take_bound(lower), take_bound(upper)};
+    API_REQUIRE(table != NULL, err, "table must not be NULL");
+    API_REQUIRE((span.lower.values != NULL || span.lower.count == 0) &&
+                    (span.upper.values != NULL || span.upper.count == 0),
+                err, "values of bounds must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = read_delete_options(options, &given, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (given.txn == NULL) {
+        return firn_rows_write_delete_range(table, NULL, &span, given.durability, err);
     }
     API_ENTER(given.txn, TXN, err);
-    rc = firn_rows_write_delete(table, given.txn, key, key_count, given.durability, err);
+    rc = firn_rows_write_delete_range(table, given.txn, &span, given.durability, err);
     firn_api_handle_leave(given.txn);
     return rc;
 }
@@ -434,6 +514,35 @@ firn_table_get(firn_table *table, const firn_read_options *options, const firn_v
 }
 
 int
+firn_table_get_many(firn_table *table, const firn_read_options *options,
+                    const firn_table_keys *keys,
+                    int (*visit)(void *ctx, size_t i, const firn_row *row), void *ctx,
+                    firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct firn_rows_read read;
+    API_REQUIRE(table != NULL && keys != NULL && visit != NULL, err,
+                "table, keys and visit must not be NULL");
+    API_REQUIRE(keys->values != NULL || keys->count == 0, err, "values of keys must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = read_read_options(options, &read, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (read.view != NULL) {
+        API_OPEN(read.view, SNAPSHOT, err);
+    }
+    const struct firn_rows_many many = {keys->values, keys->key_count, keys->count, visit, ctx};
+    if (read.txn == NULL) {
+        return firn_rows_read_get_many(table, &read, &many, err);
+    }
+    API_ENTER(read.txn, TXN, err);
+    rc = firn_rows_read_get_many(table, &read, &many, err);
+    firn_api_handle_leave(read.txn);
+    return rc;
+}
+
+int
 firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *options,
                        firn_table_cursor **out, firn_error *err)
 {
@@ -458,10 +567,8 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     API_REQUIRE((given.lower.values != NULL || given.lower.count == 0) &&
                     (given.upper.values != NULL || given.upper.count == 0),
                 err, "values of bounds must not be NULL");
-    inner.lower =
-        (struct firn_rows_bound){given.lower.values, given.lower.count, given.lower.exclusive};
-    inner.upper =
-        (struct firn_rows_bound){given.upper.values, given.upper.count, given.upper.exclusive};
+    inner.lower = take_bound(&given.lower);
+    inner.upper = take_bound(&given.upper);
     inner.is_descending = given.descending;
     if (inner.read.view != NULL) {
         API_OPEN(inner.read.view, SNAPSHOT, err);

@@ -81,7 +81,7 @@ The programs of examples/ do what they say.
 
 They are C++, too.
 
-  $ for name in store_basic store_values cursors transactions checkpoints checkpoint_file bulk_load workspace_undo pack_basic tables; do
+  $ for name in store_basic store_values cursors transactions checkpoints checkpoint_file bulk_load workspace_undo pack_basic tables structs; do
   >     if command -v clang >/dev/null; then
   >         clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/$name.c -o $name.o &&
   >             clang $name.o $LINK -o cpp_$name
@@ -121,6 +121,10 @@ They are C++, too.
   $ example_tables goods.firn
   ! there is a table 'goods' already
   [1]
+  $ example_structs items.firn
+  1 tea: 320 cents, 7 left
+  $ firn db scan items.firn goods --columns name,stock
+  tea	7
   $ example_scan sales.firn
   juice   8   82.17
   tea     7   74.98

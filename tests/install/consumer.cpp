@@ -158,6 +158,27 @@ asks_tables()
     std::optional<firn::row> tea = goods.get({1});
     require(tea && (*tea)[1].bytes() == "tea" && (*tea)[2].integer() == 320, "get of a row");
     require(!goods.get({7}), "get of no row");
+    std::size_t found_count = 0;
+    goods.get_many({{1}, {7}, {2}}, [&](std::size_t i, const std::vector<firn::value> *row) {
+        require((row != nullptr) == (i != 1), "get of many rows");
+        found_count += row != nullptr && (*row)[0].integer() == (i == 0 ? 1 : 2);
+    });
+    require(found_count == 2, "rows of get_many");
+    try {
+        goods.get_many({{1}, {2}}, [](std::size_t, const std::vector<firn::value> *) {
+            throw std::runtime_error("enough");
+        });
+        require(false, "an exception was lost");
+    } catch (const std::runtime_error &thrown) {
+        require(thrown.what() == std::string("enough"), "an exception passes through get_many");
+    }
+    require(goods.add({1}, "price", firn::value::decimal(5)).integer() == 325, "add");
+    require(goods.add({3}, "price", 1).is_null(), "add to null");
+    goods.add({1}, "price", firn::value::decimal(-5));
+    goods.insert({4, "sand", nullptr});
+    goods.insert({5, "salt", nullptr});
+    goods.erase_range({4}, {});
+    require(!goods.get({5}) && goods.get({3}), "erase of a range");
     firn::snapshot before = store.snapshot();
     require(goods.erase({3}) && !goods.erase({3}), "erase of a row");
     std::string names;

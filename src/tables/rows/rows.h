@@ -81,6 +81,17 @@ FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    firn_error *err);
 
+/* The first columns of the key, or of the index, from which on, or up to which. */
+struct firn_rows_bound {
+    const firn_value *values;
+    size_t count;      /* 0: there is no bound */
+    bool is_exclusive; /* rows that begin with the values are left out */
+};
+struct firn_rows_span {
+    struct firn_rows_bound lower;
+    struct firn_rows_bound upper;
+};
+
 /* ---- writing: rows_write.c ---- */
 
 enum firn_rows_mode {
@@ -109,6 +120,22 @@ FIRN_MUST_CHECK int firn_rows_write_put(struct firn_table *table, struct firn_db
 FIRN_MUST_CHECK int firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn,
                                            const firn_value *key, size_t key_count,
                                            firn_durability durability, firn_error *err);
+
+/* Adds a number to a column of a row; *out is what it has then. As firn_table_add_number. */
+struct firn_rows_add {
+    const firn_value *key;
+    size_t key_count;
+    const char *column;
+    firn_value number;
+    uint64_t ttl_ms; /* 0: for ever */
+};
+FIRN_MUST_CHECK int firn_rows_write_add(struct firn_table *table, struct firn_db_txn *txn,
+                                        const struct firn_rows_add *add, firn_durability durability,
+                                        firn_value *out, firn_error *err);
+/* Deletes the rows that lie within the bounds of the primary key (count 0: no bound), with their entries. */
+FIRN_MUST_CHECK int firn_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
+                                                 const struct firn_rows_span *span,
+                                                 firn_durability durability, firn_error *err);
 
 /* ---- loading: rows_bulk.c ----
  *
@@ -163,12 +190,21 @@ FIRN_MUST_CHECK int firn_rows_read_get(struct firn_table *table, const struct fi
                                        const firn_value *key, size_t key_count,
                                        struct firn_row *row, firn_error *err);
 
-/* The first columns of the key, or of the index, from which on, or up to which. */
-struct firn_rows_bound {
-    const firn_value *values;
-    size_t count;      /* 0: there is no bound */
-    bool is_exclusive; /* rows that begin with the values are left out */
+/* Many rows, found as read_get finds one, all in one state. visit gets each key with its number, in order, and its
+ * row, borrowed until it returns; NULL where there is none. What it returns other than FIRN_OK ends the call
+ * and is returned. Keys are looked at in groups: one that cannot be meant fails the call, perhaps after
+ * rows before it were visited. */
+struct firn_rows_many {
+    const firn_value *keys; /* count keys of key_count values each */
+    size_t key_count;
+    size_t count;
+    int (*visit)(void *ctx, size_t i, const struct firn_row *row);
+    void *ctx;
 };
+FIRN_MUST_CHECK int firn_rows_read_get_many(struct firn_table *table,
+                                            const struct firn_rows_read *read,
+                                            const struct firn_rows_many *many, firn_error *err);
+
 /* The encoded key from which on (lower), or before which (upper), rows or entries of the index (NULL: rows) lie within
  * the bound; *out_has: there is one. Requires: out is empty. FIRN_INVALID. */
 FIRN_MUST_CHECK int firn_rows_read_bound(const struct firn_schema *schema,

@@ -241,6 +241,29 @@ say_missing(const struct reading *reading, firn_error *err)
                           firn_rows_name(reading->table));
 }
 
+/* Appends the key of the entry that a unique index has for some values. */
+static int
+make_entry_key(const struct reading *reading, const firn_value *key, size_t count,
+               struct firn_buf *out, firn_error *err)
+{
+    bool is_whole = false;
+    DCHECK(reading->index != NULL);
+    if (!reading->index->is_unique || count != reading->index->column_count) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "a row is found by all columns of a unique index; '%s' %s",
+                              (const char *)reading->index->name.data,
+                              reading->index->is_unique ? "has others" : "is not unique");
+    }
+    int rc =
+        firn_schema_index_prefix(reading->schema, reading->index, key, count, out, &is_whole, err);
+    if (rc == FIRN_OK && !is_whole) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "null is equal to nothing, so it finds no row in the index '%s'",
+                              (const char *)reading->index->name.data);
+    }
+    return rc;
+}
+
 /* The primary key of the row that a unique index has for some values. */
 static int
 find_by_index(const struct reading *reading, const firn_value *key, size_t count,
@@ -249,22 +272,8 @@ find_by_index(const struct reading *reading, const firn_value *key, size_t count
     struct firn_buf entry = {0};
     struct firn_buf value = {0};
     firn_slice primary;
-    bool is_whole = false;
     int rc;
-    if (!reading->index->is_unique || count != reading->index->column_count) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "a row is found by all columns of a unique index; '%s' %s",
-                              (const char *)reading->index->name.data,
-                              reading->index->is_unique ? "has others" : "is not unique");
-    }
-    FIRN_TRY(firn_schema_index_prefix(reading->schema, reading->index, key, count, &entry,
-                                      &is_whole, err));
-    if (!is_whole) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "null is equal to nothing, so it finds no row in the index '%s'",
-                            (const char *)reading->index->name.data);
-        goto out;
-    }
+    FIRN_TRY(make_entry_key(reading, key, count, &entry, err));
     FIRN_TRY(get(reading, reading->index_keyspace, firn_buf_slice(&entry), &value, err));
     FIRN_TRY(firn_schema_index_primary(reading->schema, reading->index, firn_buf_slice(&entry),
                                        firn_buf_slice(&value), &primary, err));
@@ -334,6 +343,204 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
     return rc;
 }
 
+/* ---- many rows ----
+ *
+ * Keys are taken in groups, so that what their lookups wait for is asked for at once (store/db_get.c). By an index there
+ * are two lookups for each group: of the entries, and of the rows of those that are there. */
+
+enum { GROUP = 64 };
+
+/* What is looked up together: key i of the group is that of the call's number numbers[i]. */
+struct group {
+    struct firn_buf keys[GROUP];
+    firn_slice slices[GROUP];
+    size_t numbers[GROUP];
+    size_t count;
+};
+
+struct many {
+    const struct firn_rows_many *what;
+    struct reading reading;
+    struct firn_row row;
+    size_t next;  /* the number that visit gets next */
+    int answered; /* what visit returned last */
+    struct group entries;
+    struct group rows;
+};
+
+static void
+group_deinit(struct group *group)
+{
+    for (size_t i = 0; i < GROUP; i++) {
+        firn_buf_deinit(&group->keys[i]);
+    }
+}
+
+/* Room for one more key, which the caller fills and then commits. */
+static struct firn_buf *
+group_room(struct group *group)
+{
+    DCHECK(group->count < GROUP);
+    firn_buf_clear(&group->keys[group->count]);
+    return &group->keys[group->count];
+}
+
+static void
+group_commit(struct group *group, size_t number)
+{
+    group->slices[group->count] = firn_buf_slice(&group->keys[group->count]);
+    group->numbers[group->count] = number;
+    group->count++;
+}
+
+static int
+answer(struct many *many, const struct firn_row *row)
+{
+    DCHECK(many->next < many->what->count && many->answered == FIRN_OK);
+    many->answered = many->what->visit(many->what->ctx, many->next, row);
+    many->next++;
+    return many->answered;
+}
+
+/* Says of all keys before a number that they have no row. */
+static int
+answer_missing(struct many *many, size_t end)
+{
+    int rc = FIRN_OK;
+    while (many->next < end && rc == FIRN_OK) {
+        rc = answer(many, NULL);
+    }
+    return rc;
+}
+
+static int
+take_row(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+{
+    struct many *many = ctx;
+    struct firn_row *row = &many->row;
+    int rc;
+    DCHECK(i < many->rows.count);
+    if (value == NULL) {
+        return FIRN_OK; /* for now: see answer_missing */
+    }
+    FIRN_TRY(answer_missing(many, many->rows.numbers[i]));
+    struct firn_buf tuple = *value;
+    *value = row->tuple;
+    row->tuple = tuple;
+    if (firn_buf_assign(&row->key, many->rows.slices[i]) != FIRN_OK) {
+        return firn_error_no_memory(err, "a row");
+    }
+    FIRN_TRY(decode(&many->reading, row, err));
+    rc = answer(many, row);
+out:
+    return rc;
+}
+
+/* The entry leads to a row. */
+static int
+take_entry(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+{
+    struct many *many = ctx;
+    const struct reading *reading = &many->reading;
+    firn_slice primary;
+    DCHECK(i < many->entries.count);
+    if (value == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_schema_index_primary(reading->schema, reading->index, many->entries.slices[i],
+                                       firn_buf_slice(value), &primary, err);
+    if (rc == FIRN_OK && firn_buf_assign(group_room(&many->rows), primary) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key");
+    }
+    if (rc == FIRN_OK) {
+        group_commit(&many->rows, many->entries.numbers[i]);
+    }
+    return rc;
+}
+
+static int
+look_up(struct many *many, struct firn_db_keyspace *keyspace, const struct group *group,
+        int (*take)(void *ctx, size_t i, struct firn_buf *value, firn_error *err), firn_error *err)
+{
+    const struct reading *reading = &many->reading;
+    if (reading->txn == NULL) {
+        const struct firn_db_get_many what = {reading->view, group->slices, group->count, take,
+                                              many};
+        return firn_db_get_many(keyspace, &what, err);
+    }
+    struct firn_buf value = {0};
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < group->count && rc == FIRN_OK; i++) {
+        rc = firn_db_txn_get(reading->txn, keyspace, group->slices[i], &value, err);
+        if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
+            rc = take(many, i, rc == FIRN_OK ? &value : NULL, err);
+        }
+    }
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+/* Keys [begin, end). */
+static int
+get_group(struct many *many, size_t begin, size_t end, firn_error *err)
+{
+    const struct firn_rows_many *what = many->what;
+    const struct reading *reading = &many->reading;
+    struct group *first = reading->index != NULL ? &many->entries : &many->rows;
+    int rc = FIRN_OK;
+    DCHECK(begin < end && end - begin <= GROUP);
+    many->entries.count = 0;
+    many->rows.count = 0;
+    for (size_t i = begin; i < end && rc == FIRN_OK; i++) {
+        const firn_value *key = what->keys + i * what->key_count;
+        struct firn_buf *out = group_room(first);
+        rc = reading->index != NULL ? make_entry_key(reading, key, what->key_count, out, err)
+                                    : find_by_key(reading, key, what->key_count, out, err);
+        group_commit(first, i);
+    }
+    if (rc == FIRN_OK && reading->index != NULL) {
+        rc = look_up(many, reading->index_keyspace, &many->entries, take_entry, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = look_up(many, reading->table->rows, &many->rows, take_row, err);
+    }
+    return rc == FIRN_OK ? answer_missing(many, end) : rc;
+}
+
+int
+firn_rows_read_get_many(struct firn_table *table, const struct firn_rows_read *read,
+                        const struct firn_rows_many *what, firn_error *err)
+{
+    struct firn_rows_read at = *read;
+    struct firn_db_view *own = NULL;
+    struct many *many = firn_alloc_zeroed(sizeof *many);
+    int rc;
+    if (many == NULL) {
+        return firn_error_no_memory(err, "keys");
+    }
+    many->what = what;
+    if (read->txn == NULL && read->view == NULL) {
+        FIRN_TRY(firn_db_view_open(table->db, &own, err));
+        at.view = own;
+    }
+    FIRN_TRY(reading_init(&many->reading, table, &at, err));
+    for (size_t i = 0; i < what->count && rc == FIRN_OK; i += GROUP) {
+        size_t left = what->count - i;
+        rc = get_group(many, i, i + (left < GROUP ? left : GROUP), err);
+    }
+    if (rc == FIRN_MISUSE && many->answered == FIRN_OK) { /* as in get_row */
+        rc = firn_rows_say_missing(firn_rows_name(table), err);
+    }
+out:
+    group_deinit(&many->entries);
+    group_deinit(&many->rows);
+    row_deinit(&many->row);
+    reading_deinit(&many->reading);
+    firn_db_view_close(own);
+    firn_free(many);
+    return rc;
+}
+
 /* ---- cursors ---- */
 
 struct firn_table_cursor {
@@ -384,6 +591,20 @@ make_successor(struct firn_buf *prefix)
     return true;
 }
 
+/* Above every key that there may be: of a key that is as long as can be, some bytes are not 0xff, because texts and
+ * bytes end with zeros, and the rest of a key is short. */
+static int
+make_above_all(struct firn_buf *out)
+{
+    DCHECK(out->size == 0);
+    if (firn_buf_reserve(out, FIRN_KEY_SIZE_MAX) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    memset(out->data, 0xff, FIRN_KEY_SIZE_MAX);
+    out->size = FIRN_KEY_SIZE_MAX;
+    return FIRN_OK;
+}
+
 int
 firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_index *index,
                      const struct firn_rows_bound *bound, bool is_upper, struct firn_buf *out,
@@ -406,9 +627,7 @@ firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_
         /* Behind all that begin so: not in an exclusive lower bound, and still in an inclusive upper one. */
         *out_has = make_successor(out) || !is_upper;
         if (out->size == 0 && !is_upper) {
-            rc = firn_buf_assign(out, firn_bytes("\xff\xff", 2)) == FIRN_OK
-                     ? FIRN_OK
-                     : firn_error_no_memory(err, "a bound");
+            rc = make_above_all(out) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a bound");
         }
     }
     return rc;

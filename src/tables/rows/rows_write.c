@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "block/run_kind.h"
 #include "rows/rows_internal.h"
 
 enum { CELLS_ON_STACK = 32 };
@@ -590,6 +591,79 @@ firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
     return run(table, txn, durability, put_in, &work, err);
 }
 
+/* ---- adding to a number ---- */
+
+/* Reads the row with a key, which must be there. */
+static int
+find_row(struct writing *writing, const firn_value *key, size_t key_count, firn_error *err)
+{
+    int rc;
+    if (key_count != writing->schema->key_count) {
+        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
+                              key_count, writing->schema->key_count);
+    }
+    FIRN_TRY(firn_schema_row_key(writing->schema, key, key_count, &writing->key, err));
+    FIRN_TRY(read_before(writing, err));
+    if (!writing->has_before) {
+        return refuse_missing(writing, err);
+    }
+out:
+    return rc;
+}
+
+struct add_work {
+    struct firn_table *table;
+    const struct firn_rows_add *add;
+    firn_value *out;
+};
+
+static int
+write_add(struct writing *writing, void *ctx, firn_error *err)
+{
+    const struct add_work *work = ctx;
+    const struct firn_rows_add *add = work->add;
+    const struct firn_schema_column *column;
+    int rc;
+    DCHECK(work->table == writing->table);
+    FIRN_TRY(begin(writing, err));
+    FIRN_TRY(firn_schema_require(writing->schema, firn_str(add->column), &column, err));
+    if (column->is_key) {
+        return firn_error_set(err, FIRN_INVALID, "the column '%s' of the key cannot be added to",
+                              add->column);
+    }
+    FIRN_TRY(find_row(writing, add->key, add->key_count, err));
+    for (size_t i = 0; i < writing->schema->column_count; i++) {
+        writing->cells[i] = writing->before[i];
+    }
+    struct firn_cell *cell = &writing->cells[column - writing->schema->columns];
+    FIRN_TRY(firn_schema_value_add(column, cell, &add->number, err));
+    FIRN_TRY(firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
+    FIRN_TRY(write_entries(writing, true, err));
+    FIRN_TRY(put_row(writing, err));
+    *work->out = firn_schema_value_of(column, cell);
+out:
+    return rc;
+}
+
+static int
+add_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct add_work *work = ctx;
+    struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->add->ttl_ms};
+    int rc = write_all_or_nothing(&writing, write_add, work, err);
+    end(&writing);
+    return rc;
+}
+
+int
+firn_rows_write_add(struct firn_table *table, struct firn_db_txn *txn,
+                    const struct firn_rows_add *add, firn_durability durability, firn_value *out,
+                    firn_error *err)
+{
+    struct add_work work = {table, add, out};
+    return run(table, txn, durability, add_in, &work, err);
+}
+
 /* ---- deleting ---- */
 
 struct delete_work {
@@ -605,15 +679,7 @@ write_delete(struct writing *writing, void *ctx, firn_error *err)
     int rc;
     DCHECK(work->table == writing->table && writing->expires_ms == 0);
     FIRN_TRY(begin(writing, err));
-    if (work->key_count != writing->schema->key_count) {
-        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
-                              work->key_count, writing->schema->key_count);
-    }
-    FIRN_TRY(firn_schema_row_key(writing->schema, work->key, work->key_count, &writing->key, err));
-    FIRN_TRY(read_before(writing, err));
-    if (!writing->has_before) {
-        return refuse_missing(writing, err);
-    }
+    FIRN_TRY(find_row(writing, work->key, work->key_count, err));
     FIRN_TRY(write_entries(writing, false, err));
     FIRN_TRY(
         firn_db_txn_delete(writing->txn, writing->table->rows, firn_buf_slice(&writing->key), err));
@@ -637,4 +703,210 @@ firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn, const 
 {
     struct delete_work work = {table, key, key_count};
     return run(table, txn, durability, delete_in, &work, err);
+}
+
+/* ---- deleting a range ----
+ *
+ * One range delete takes all rows. It counts as a write to every key of the range, so another transaction that
+ * writes a row there conflicts, and no row that this one has not seen goes without its entries (I1). The entries of the
+ * rows that it sees are deleted one by one; where all rows go, one range delete takes all entries of an
+ * index. A range delete needs an upper end: without a bound that is just above the last key. */
+
+/* What of a row its entries depend on. */
+struct entry_columns {
+    uint32_t *places; /* in the schema, ascending */
+    uint32_t *ids;    /* of those that are not of the key */
+    size_t place_count;
+    size_t id_count;
+};
+
+static bool
+is_indexed(const struct firn_schema *schema, uint32_t place)
+{
+    for (size_t i = 0; i < schema->index_count; i++) {
+        const struct firn_schema_index *index = &schema->indexes[i];
+        for (size_t j = 0; j < index->column_count; j++) {
+            if (index->places[j] == place) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The arrays are one piece of memory, which places has. */
+static int
+choose_entry_columns(const struct firn_schema *schema, struct entry_columns *out, firn_error *err)
+{
+    *out = (struct entry_columns){.places = NULL};
+    out->places = firn_alloc_zeroed(2 * schema->column_count * sizeof *out->places);
+    if (out->places == NULL) {
+        return firn_error_no_memory(err, "a row");
+    }
+    out->ids = out->places + schema->column_count;
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        if (!is_indexed(schema, i)) {
+            continue;
+        }
+        out->places[out->place_count++] = i;
+        if (!schema->columns[i].is_key) {
+            out->ids[out->id_count++] = schema->columns[i].id;
+        }
+    }
+    DCHECK(out->place_count > 0 && out->place_count <= schema->column_count);
+    return FIRN_OK;
+}
+
+/* The row that a cursor stands at becomes writing->before, of which only those columns count. */
+static int
+take_before(struct writing *writing, const struct firn_db_cursor *cursor,
+            const struct entry_columns *columns, firn_error *err)
+{
+    const struct firn_schema_wanted wanted = {columns->places, columns->place_count};
+    /* Copies: what the transaction writes moves what it has written. */
+    if (firn_buf_assign(&writing->key, firn_db_cursor_key(cursor)) != FIRN_OK ||
+        firn_buf_assign(&writing->old_tuple, firn_db_cursor_value(cursor)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a row");
+    }
+    int rc = firn_schema_row_read(writing->schema, firn_buf_slice(&writing->key),
+                                  firn_buf_slice(&writing->old_tuple), &wanted,
+                                  &writing->old_memory, writing->cells, err);
+    for (size_t i = 0; i < columns->place_count && rc == FIRN_OK; i++) {
+        writing->before[columns->places[i]] = writing->cells[i];
+    }
+    writing->has_before = rc == FIRN_OK;
+    return rc;
+}
+
+/* Of the rows of [lower, *upper); upper NULL: to the end. */
+static int
+delete_entries(struct writing *writing, firn_slice lower, const firn_slice *upper, firn_error *err)
+{
+    struct entry_columns columns;
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(choose_entry_columns(writing->schema, &columns, err));
+    const struct firn_run_projection projection = {columns.ids, columns.id_count};
+    const struct firn_db_cursor_options options = {
+        .lower = &lower, .upper = upper, .projection = &projection};
+    FIRN_TRY(firn_db_txn_cursor_open(writing->txn, writing->table->rows, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        FIRN_TRY(take_before(writing, cursor, &columns, err));
+        FIRN_TRY(write_entries(writing, false, err));
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    firn_free(columns.places);
+    return rc;
+}
+
+/* Appends what is just above the last key from lower on; nothing where there is none. */
+static int
+find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
+         struct firn_buf *out, firn_error *err)
+{
+    const struct firn_db_cursor_options options = {.lower = &lower, .keys_only = true};
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    DCHECK(out->size == 0);
+    FIRN_TRY(firn_db_txn_cursor_open(writing->txn, keyspace, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_last(cursor, err));
+    if (firn_db_cursor_valid(cursor) &&
+        (firn_buf_append_slice(out, firn_db_cursor_key(cursor)) != FIRN_OK ||
+         firn_buf_append(out, "", 1) != FIRN_OK)) {
+        rc = firn_error_no_memory(err, "a bound");
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* Keys of [lower, *upper), without looking at them; upper NULL: to the end. */
+static int
+delete_keys(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
+            const firn_slice *upper, firn_error *err)
+{
+    struct firn_buf end = {0};
+    int rc = FIRN_OK;
+    if (upper == NULL) {
+        FIRN_TRY(find_end(writing, keyspace, lower, &end, err));
+    }
+    firn_slice high = upper != NULL ? *upper : firn_buf_slice(&end);
+    if (firn_slice_compare(lower, high) < 0) {
+        rc = firn_db_txn_delete_range(writing->txn, keyspace, lower, high, err);
+    }
+out:
+    firn_buf_deinit(&end);
+    return rc;
+}
+
+static int
+delete_all_entries(struct writing *writing, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < writing->schema->index_count && rc == FIRN_OK; i++) {
+        struct firn_db_keyspace *keyspace;
+        rc = firn_rows_index_keyspace(writing->table, firn_db_txn_view(writing->txn),
+                                      &writing->schema->indexes[i], &keyspace, err);
+        rc = rc == FIRN_OK ? delete_keys(writing, keyspace, firn_str(""), NULL, err) : rc;
+    }
+    return rc;
+}
+
+struct range_work {
+    struct firn_table *table;
+    const struct firn_rows_span *span;
+};
+
+static int
+write_delete_range(struct writing *writing, void *ctx, firn_error *err)
+{
+    const struct range_work *work = ctx;
+    struct firn_buf lower = {0};
+    struct firn_buf upper = {0};
+    bool has_lower;
+    bool has_upper;
+    int rc;
+    DCHECK(work->table == writing->table && writing->expires_ms == 0);
+    FIRN_TRY(begin(writing, err));
+    FIRN_TRY(firn_rows_read_bound(writing->schema, NULL, &work->span->lower, false, &lower,
+                                  &has_lower, err));
+    FIRN_TRY(firn_rows_read_bound(writing->schema, NULL, &work->span->upper, true, &upper,
+                                  &has_upper, err));
+    firn_slice low = has_lower ? firn_buf_slice(&lower) : firn_str("");
+    firn_slice high = firn_buf_slice(&upper);
+    if (has_upper && firn_slice_compare(low, high) >= 0) {
+        goto out;
+    }
+    if (writing->schema->index_count > 0) {
+        FIRN_TRY(!has_lower && !has_upper
+                     ? delete_all_entries(writing, err)
+                     : delete_entries(writing, low, has_upper ? &high : NULL, err));
+    }
+    FIRN_TRY(delete_keys(writing, writing->table->rows, low, has_upper ? &high : NULL, err));
+out:
+    firn_buf_deinit(&lower);
+    firn_buf_deinit(&upper);
+    return rc;
+}
+
+static int
+delete_range_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct range_work *work = ctx;
+    struct writing writing = {.table = work->table, .txn = txn};
+    int rc = write_all_or_nothing(&writing, write_delete_range, work, err);
+    end(&writing);
+    return rc;
+}
+
+int
+firn_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
+                             const struct firn_rows_span *span, firn_durability durability,
+                             firn_error *err)
+{
+    struct range_work work = {table, span};
+    return run(table, txn, durability, delete_range_in, &work, err);
 }

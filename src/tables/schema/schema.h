@@ -181,6 +181,12 @@ FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *ol
 FIRN_MUST_CHECK int firn_schema_value_to_cell(const struct firn_schema_column *column,
                                               const firn_value *value, struct firn_cell *out,
                                               firn_error *err);
+/* Adds a number to a cell of the column, which is as value_to_cell or row_read gave it; null stays null. FIRN_INVALID for
+ * columns and values that are no numbers, and for DECIMAL or floating-point numbers where the column has none;
+ * FIRN_LIMIT where the sum is out of range. After a failure the cell is undefined. */
+FIRN_MUST_CHECK int firn_schema_value_add(const struct firn_schema_column *column,
+                                          struct firn_cell *cell, const firn_value *number,
+                                          firn_error *err);
 /* From which number to which one a column of I8 to I64, DECIMAL, DATE or TIMESTAMP takes them; min > max for
  * other types. */
 struct firn_schema_value_range {

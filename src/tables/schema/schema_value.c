@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "codec/utf8.h"
 
@@ -352,6 +353,124 @@ firn_schema_value_to_cell(const struct firn_schema_column *column, const firn_va
         return bytes_to_cell(column, value, out, err);
     default:
         return real_to_cell(column, value, out, err);
+    }
+}
+
+/* ---- adding ---- */
+
+/* Whether numbers of the value's type can be added to the column. */
+static bool
+is_addable(const struct firn_schema_column *column, const firn_value *number)
+{
+    bool is_integer = number->type >= FIRN_TYPE_I8 && number->type <= FIRN_TYPE_U64;
+    bool is_real = number->type == FIRN_TYPE_F32 || number->type == FIRN_TYPE_F64;
+    if (column->type == FIRN_TYPE_F32 || column->type == FIRN_TYPE_F64) {
+        return is_integer || is_real;
+    }
+    return is_integer || (number->type == FIRN_TYPE_DECIMAL && column->type == FIRN_TYPE_DECIMAL);
+}
+
+static int
+refuse_sum(const struct firn_schema_column *column, const firn_value *number, firn_error *err)
+{
+    return refuse(column, number, FIRN_LIMIT, "cannot be added, the sum is out of range", err);
+}
+
+/* What is added to an integer, or to the units of a decimal. */
+static bool
+units_of(const struct firn_schema_column *column, const firn_value *number, struct integer *out)
+{
+    bool is_scaled = column->type == FIRN_TYPE_DECIMAL && number->type != FIRN_TYPE_DECIMAL;
+    firn_value plain = *number;
+    if (plain.type == FIRN_TYPE_DECIMAL) {
+        plain.type = FIRN_TYPE_I64;
+    }
+    return integer_of(&plain, out) &&
+           firn_mul_u64(out->magnitude, is_scaled ? power_of_ten(column->scale) : 1,
+                        &out->magnitude);
+}
+
+static int
+add_signed(const struct firn_schema_column *column, struct firn_cell *cell,
+           const firn_value *number, firn_error *err)
+{
+    struct integer more;
+    int64_t sum = 0;
+    bool fits = units_of(column, number, &more);
+    DCHECK(cell->kind == FIRN_PHYSICAL_I64);
+    if (fits) {
+        fits = more.is_negative ? !__builtin_sub_overflow(cell->as.i64, more.magnitude, &sum)
+                                : !__builtin_add_overflow(cell->as.i64, more.magnitude, &sum);
+    }
+    if (!fits || !is_signed_in_range(column, sum)) {
+        return refuse_sum(column, number, err);
+    }
+    cell->as.i64 = sum;
+    return FIRN_OK;
+}
+
+static int
+add_unsigned(const struct firn_schema_column *column, struct firn_cell *cell,
+             const firn_value *number, firn_error *err)
+{
+    struct integer more;
+    uint64_t sum = 0;
+    bool fits = units_of(column, number, &more);
+    DCHECK(cell->kind == FIRN_PHYSICAL_U64);
+    DCHECK(column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64);
+    if (fits) {
+        fits = more.is_negative ? !__builtin_sub_overflow(cell->as.u64, more.magnitude, &sum)
+                                : !__builtin_add_overflow(cell->as.u64, more.magnitude, &sum);
+    }
+    if (!fits || !is_unsigned_in_range(column, sum)) {
+        return refuse_sum(column, number, err);
+    }
+    cell->as.u64 = sum;
+    return FIRN_OK;
+}
+
+static int
+add_real(const struct firn_schema_column *column, struct firn_cell *cell, const firn_value *number,
+         firn_error *err)
+{
+    struct firn_schema_column wide = *column;
+    struct firn_cell more;
+    wide.type = FIRN_TYPE_F64;
+    int rc = real_to_cell(&wide, number, &more, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    double before = cell->kind == FIRN_PHYSICAL_F32 ? (double)cell->as.f32 : cell->as.f64;
+    const firn_value sum = firn_f64(before + more.as.f64);
+    bool were_finite = before - before == 0 && more.as.f64 - more.as.f64 == 0;
+    if (were_finite && sum.as.f64 - sum.as.f64 != 0) {
+        return refuse_sum(column, number, err);
+    }
+    return real_to_cell(column, &sum, cell, err);
+}
+
+int
+firn_schema_value_add(const struct firn_schema_column *column, struct firn_cell *cell,
+                      const firn_value *number, firn_error *err)
+{
+    if (column->type < FIRN_TYPE_I8 || column->type > FIRN_TYPE_DECIMAL) {
+        return firn_error_set(err, FIRN_INVALID, "column %s: it is no number, so nothing is added",
+                              (const char *)column->name.data);
+    }
+    if (!is_addable(column, number)) {
+        return firn_error_set(err, FIRN_INVALID, "column %s: only a number of its kind is added",
+                              (const char *)column->name.data);
+    }
+    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_physical_of(column->type));
+    switch (cell->kind) {
+    case FIRN_PHYSICAL_NONE:
+        return FIRN_OK;
+    case FIRN_PHYSICAL_I64:
+        return add_signed(column, cell, number, err);
+    case FIRN_PHYSICAL_U64:
+        return add_unsigned(column, cell, number, err);
+    default:
+        return add_real(column, cell, number, err);
     }
 }
 

@@ -251,6 +251,10 @@ static uint8_t *value;
 static const firn_slice k = {(const uint8_t *)"key", 3};
 static const char *const references[] = {"1"};
 static const firn_value number_one = {.type = FIRN_TYPE_I64, .as = {.i64 = 1}};
+static const firn_table_keys table_keys = {&number_one, 1, 1};
+static int64_t row_struct;
+static const firn_struct_member members[] = {{"k", 0, FIRN_TYPE_I64, FIRN_STRUCT_NEVER_NULL}};
+static const firn_struct_layout layout = FIRN_STRUCT_LAYOUT(int64_t, members);
 static const firn_row *row_out;
 static const firn_row_difference *difference_out;
 static firn_table *table_out;
@@ -424,6 +428,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_scan_to_arrow, opened.scan, &arrow_stream)                                              \
     X(firn_table_add_column, opened.table, &column)                                                \
     X(firn_table_add_index, opened.table, &table_index)                                            \
+    X(firn_table_add_number, opened.table, NULL, &number_one, 1, "v", number_one, NULL)            \
     X(firn_table_bulk_commit, opened.table_bulk)                                                   \
     X(firn_table_bulk_open, opened.table, NULL, OUT(firn_table_bulk))                              \
     X(firn_table_bulk_put, opened.table_bulk, &number_one, 1)                                      \
@@ -432,6 +437,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_cursor_next, opened.table_cursor, &row_out)                                       \
     X(firn_table_cursor_open, opened.table, NULL, OUT(firn_table_cursor))                          \
     X(firn_table_delete, opened.table, NULL, &number_one, 1)                                       \
+    X(firn_table_delete_range, opened.table, NULL, NULL, NULL)                                     \
     X(firn_table_describe, opened.table, NULL, OUT(char))                                          \
     X(firn_table_diff_next, opened.table_diff, &difference_out)                                    \
     X(firn_table_diff_open, opened.store, "t", NULL, OUT(firn_table_diff))                         \
@@ -440,9 +446,12 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_drop_index, opened.table, "i")                                                    \
     X(firn_table_export, opened.table, write_bytes, NULL, NULL, NULL)                              \
     X(firn_table_get, opened.table, NULL, &number_one, 1, opened.row)                              \
+    X(firn_table_get_many, opened.table, NULL, &table_keys, VISIT(size_t, const firn_row *), NULL) \
+    X(firn_table_get_struct, opened.table, NULL, &number_one, 1, &layout, opened.row, &row_struct) \
     X(firn_table_import, opened.table, read_bytes, NULL, NULL, NULL)                               \
     X(firn_table_insert, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_insert_auto, opened.table, NULL, &number_one, 1, &number)                         \
+    X(firn_table_insert_struct, opened.table, NULL, &layout, &row_struct)                          \
     X(firn_table_import_arrow, opened.table,                                                       \
       &(struct ArrowArrayStream){.release = release_stream}, NULL, NULL)                           \
     X(firn_table_list, opened.store, VISIT(const char *), NULL)                                    \
@@ -452,6 +461,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_stats, opened.table, NULL, OUT(firn_table_statistics))                            \
     X(firn_table_update, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_upsert, opened.table, NULL, &number_one, 1)                                       \
+    X(firn_table_upsert_struct, opened.table, NULL, &layout, &row_struct)                          \
     X(firn_txn_begin, opened.store, NULL, OUT(firn_txn))                                           \
     X(firn_txn_commit, opened.txn, NULL)                                                           \
     X(firn_txn_cursor_open, opened.txn, opened.keyspace, NULL, OUT(firn_cursor))                   \
