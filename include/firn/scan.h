@@ -148,7 +148,7 @@ FIRN_API void firn_scan_batch_column(const firn_scan_batch *batch, size_t column
 
 typedef struct firn_scan_stats {
     size_t size;        /* sizeof(firn_scan_stats) */
-    uint64_t rows_read; /* that were looked at */
+    uint64_t rows_read; /* that were looked at, or counted without a look at them */
     uint64_t
         rows_pruned; /* that were not, because of the smallest and largest values that are stored with them */
     uint64_t

@@ -13,7 +13,10 @@ firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out, firn_error *er
 {
     API_ANY_ERROR(err);
     static const struct firn_arrow_export_scan functions = {firn_scan_next, firn_scan_close};
-    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    if (out == NULL) {
+        firn_scan_close(scan); /* which was handed over */
+        return firn_error_set(err, FIRN_INVALID, "out must not be NULL");
+    }
     *out = (struct ArrowArrayStream){.release = NULL};
     API_REQUIRE(scan != NULL, err, "scan must not be NULL");
     API_OPEN(scan, SCAN, err);

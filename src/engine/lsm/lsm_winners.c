@@ -26,7 +26,8 @@
  * (I2) Sources that are open stand on a key at or behind that of the last winner.
  *
  * Memory: 40 bytes a row of a batch, or of the piece when going backwards; of each open group one block of
- * each key column; of a walk BATCH_BYTES and one row.
+ * each key column; of a walk BATCH_BYTES and one row. A batch ends when its values have about BATCH_BYTES, by the
+ * averages of its row groups, so columns that are read have not much more, and one row.
  *
  * Failure: latched; what was handed out is right.
  */
@@ -39,7 +40,7 @@
 #include "lsm/lsm_pieces_internal.h"
 
 enum {
-    BATCH_BYTES = 4 << 20,        /* keys and tuples of a batch that a cursor gives, about */
+    BATCH_BYTES = 4 << 20,        /* of the values of a batch, about */
     BACKWARDS_ENTRIES = 256 << 10 /* of memtables, at most, for going backwards without a cursor */
 };
 
@@ -49,7 +50,8 @@ struct winner {
     uint32_t part; /* NO_PART: it is the tuple */
     uint32_t row;
     firn_slice key; /* of a tuple */
-    firn_slice tuple;
+    firn_slice
+        tuple; /* of a row in a group there is only a size: what its values have on average */
 };
 
 /* A row group or a memtable that the merge has come to. */
@@ -58,6 +60,7 @@ struct source {
     uint32_t part_number;
     uint32_t row;
     uint32_t end;
+    uint64_t row_bytes; /* of a row group: what the values of a row have on average */
     struct firn_lsm_group *group;
     struct firn_memtable_cursor cursor;
     struct firn_buf memory;
@@ -204,6 +207,21 @@ out:
     return rc;
 }
 
+/* What the values of a row of a group have on average, in bytes. */
+static uint64_t
+row_bytes_of(const struct firn_lsm_pieces_part *part)
+{
+    const struct firn_column_layout *layout = firn_column_layout_of(part->run);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < layout->count; i++) {
+        struct firn_column_info info;
+        if (firn_column_info_of(part->run, part->group, layout->columns[i].id, &info) == FIRN_OK) {
+            bytes += info.raw_bytes;
+        }
+    }
+    return part->rows > 0 ? bytes / part->rows : 0;
+}
+
 static int
 open_part(struct firn_lsm_winners *winners, uint32_t number, firn_error *err)
 {
@@ -213,6 +231,7 @@ open_part(struct firn_lsm_winners *winners, uint32_t number, firn_error *err)
     }
     source->part = firn_lsm_pieces_part_at(winners->pieces, number);
     source->part_number = number;
+    source->row_bytes = row_bytes_of(source->part);
     winners->open[winners->open_count++] = source;
     int rc = place_part(winners, source, err);
     if (rc != FIRN_OK || source->row == source->end) {
@@ -362,12 +381,21 @@ out:
     return rc;
 }
 
-/* Room for so many winners. */
+/* Room for so many winners, and for BATCH_BYTES of values. */
 struct room {
     struct winner *at;
     size_t count;
     size_t max;
+    uint64_t bytes;
 };
+
+static void
+add_winner(struct room *room, const struct winner *winner)
+{
+    DCHECK(room->count < room->max);
+    room->at[room->count++] = *winner;
+    room->bytes += winner->tuple.size;
+}
 
 static bool
 may_stretch(const struct firn_lsm_winners *winners, const struct choice *choice)
@@ -388,11 +416,16 @@ take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, stru
     max = max < room->max - room->count ? max : (uint32_t)(room->max - room->count);
     uint32_t rows;
     int rc;
+    DCHECK(room->bytes < BATCH_BYTES);
+    if (source->row_bytes > 0 && (BATCH_BYTES - room->bytes) / source->row_bytes < max) {
+        max = (uint32_t)((BATCH_BYTES - room->bytes) / source->row_bytes) + 1;
+    }
     DCHECK(max > 0);
     FIRN_TRY(count_before(winners, source, choice->limit, max, &rows, err));
     for (uint32_t i = 0; i < rows; i++) {
-        room->at[room->count++] =
-            (struct winner){.part = source->part_number, .row = source->row + i};
+        const struct winner winner = {
+            .part = source->part_number, .row = source->row + i, .tuple.size = source->row_bytes};
+        add_winner(room, &winner);
     }
     rc = advance(winners, choice->first, rows, err);
 out:
@@ -415,7 +448,8 @@ version_at(struct firn_lsm_winners *winners, struct source *source, struct versi
         out->sequence = row.sequence;
         out->kind = row.kind;
         out->expires_ms = row.expires_ms;
-        out->winner = (struct winner){.part = source->part_number, .row = source->row};
+        out->winner = (struct winner){
+            .part = source->part_number, .row = source->row, .tuple.size = source->row_bytes};
     } else {
         const struct firn_entry *entry = &source->cursor.entry;
         out->sequence = entry->sequence;
@@ -488,7 +522,7 @@ take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct r
     if (best.is_there && !winners->needs_cursor && best.kind != FIRN_ENTRY_DELETE &&
         (best.kind != FIRN_ENTRY_EXPIRING || best.expires_ms > winners->pieces->time_ms) &&
         !is_covered(winners, best.sequence)) {
-        room->at[room->count++] = best.winner;
+        add_winner(room, &best.winner);
     }
 out:
     return rc;
@@ -500,7 +534,7 @@ merge(struct firn_lsm_winners *winners, struct room *room, firn_error *err)
 {
     struct choice choice;
     int rc = FIRN_OK;
-    while (room->count < room->max && !winners->needs_cursor) {
+    while (room->count < room->max && room->bytes < BATCH_BYTES && !winners->needs_cursor) {
         FIRN_TRY(choose(winners, &choice, err));
         if (choice.first == SIZE_MAX) {
             winners->is_at_end = true;
@@ -694,9 +728,11 @@ next_backwards(struct firn_lsm_winners *winners, firn_error *err)
         return walk(winners, err);
     }
     const struct winner *all = (const struct winner *)(const void *)winners->all.data;
-    while (winners->left > 0 && winners->count < FIRN_LSM_WINNERS_MAX) {
-        winners->batch[winners->count++] = all[--winners->left];
+    struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
+    while (winners->left > 0 && room.count < room.max && room.bytes < BATCH_BYTES) {
+        add_winner(&room, &all[--winners->left]);
     }
+    winners->count = room.count;
 out:
     return rc;
 }

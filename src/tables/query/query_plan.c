@@ -126,7 +126,7 @@ has_aggregates(const struct firn_expr_list *list)
 
 /* ---- what goes out ---- */
 
-/* Calls visit with the expression of each output, in order. */
+/* Puts the expression of each output into out, in order. Returns how many there are. */
 static size_t
 list_outputs(const struct firn_query_plan *plan, const struct firn_expr **out)
 {

@@ -692,6 +692,19 @@ malformed_data_are_refused(void **state)
     end(&rig);
 }
 
+/* The scan is the stream's, also if the call fails: nothing keeps the store open. */
+static void
+a_failed_export_closes_the_scan(void **state)
+{
+    struct rig rig;
+    firn_scan *scan;
+    (void)state;
+    begin(&rig, 1);
+    OK(firn_scan_open(rig.table, NULL, &scan, &err));
+    assert_int_equal(firn_scan_to_arrow(scan, NULL, &err), FIRN_INVALID);
+    end(&rig);
+}
+
 /* An array of three vectors, the last of which is null if `bits` says so. */
 static int
 import_vectors(struct rig *rig, const void *bits, const void *item_bits)
@@ -793,6 +806,7 @@ main(void)
         cmocka_unit_test(what_is_exported_is_imported),
         cmocka_unit_test(other_formats_are_read),
         cmocka_unit_test(malformed_data_are_refused),
+        cmocka_unit_test(a_failed_export_closes_the_scan),
         cmocka_unit_test(vectors_with_nulls_in_them_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

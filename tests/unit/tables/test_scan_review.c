@@ -922,6 +922,54 @@ scans_in_transactions_that_go_on(void **state)
     }
 }
 
+/* Rows that must be merged come in batches whose bytes are few, as rows by an index do. */
+static void
+batches_of_large_rows_are_small(void **state)
+{
+    enum { SIZE = 1 << 20, LARGE_ROWS = 48 };
+    struct rig rig = {.ids = 0};
+    uint8_t *bytes = calloc(1, SIZE);
+    (void)state;
+    assert_non_null(bytes);
+    begin(&rig, "id i64 primary key, b blob");
+    for (unsigned round = 0; round < 2; round++) {
+        for (int64_t id = 0; id < LARGE_ROWS; id += round == 0 ? 1 : 5) {
+            firn_value row[] = {firn_i64(id), firn_null()};
+            row[1].type = FIRN_TYPE_BLOB;
+            row[1].as.bytes = firn_bytes(bytes, SIZE);
+            bytes[0]++;
+            OK(firn_table_upsert(rig.table, NULL, row, 2, &err));
+        }
+        OK(firn_store_flush(rig.store, &err));
+    }
+    firn_value last[] = {firn_i64(LARGE_ROWS - 1), firn_null()};
+    OK(firn_table_upsert(rig.table, NULL, last, 2, &err));
+    for (unsigned descending = 0; descending < 2; descending++) {
+        firn_scan *scan;
+        const firn_scan_batch *batch;
+        firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+        size_t rows = 0;
+        size_t most = 0;
+        options.descending = descending != 0;
+        OK(firn_scan_open(rig.table, &options, &scan, &err));
+        do {
+            size_t size = 0;
+            OK(firn_scan_next(scan, &batch, &err));
+            for (size_t i = 0; batch != NULL && i < firn_scan_batch_rows(batch); i++) {
+                firn_value value = firn_scan_value(batch, 1, i);
+                size += value.type == FIRN_TYPE_BLOB ? value.as.bytes.size : 0;
+                rows++;
+            }
+            most = size > most ? size : most;
+        } while (batch != NULL);
+        firn_scan_close(scan);
+        assert_int_equal(rows, LARGE_ROWS);
+        assert_in_range(most, SIZE, 8 * SIZE);
+    }
+    free(bytes);
+    end(&rig);
+}
+
 /* Whatever the number of threads. n is id * 7919 % rows, and rows is a multiple of 3. */
 static void
 rows_of_equal_order_come_by_key(firn_table *table, int64_t rows)
@@ -1018,6 +1066,7 @@ main(void)
         cmocka_unit_test(answers_do_not_depend_on_the_way),
         cmocka_unit_test(open_scans_do_not_mind_changes),
         cmocka_unit_test(scans_in_transactions_that_go_on),
+        cmocka_unit_test(batches_of_large_rows_are_small),
         cmocka_unit_test(memory_is_enough_whatever_the_threads),
         cmocka_unit_test(conditions_of_chunks_are_those_of_evaluation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
