@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_handle.c: a table of the handles that are open, in debug builds.
+ * api/api_handle.c: why a handle may not be used; in debug builds, a table of those that are open.
  *
  * A closed handle is freed memory, so nothing in it could be asked. The table is asked instead, by
  * the address alone: an address that is not in it is no open handle, and one that is may have been
@@ -17,6 +17,26 @@
  * overflown: what the other thread was doing to it is unknown.
  */
 #include "api/api_handle.h"
+
+int
+firn_api_handle_refuse(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+{
+    static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "the store",
+                                        [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
+                                        [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot",
+                                        [FIRN_API_HANDLE_CURSOR] = "the cursor",
+                                        [FIRN_API_HANDLE_TXN] = "the transaction",
+                                        [FIRN_API_HANDLE_BATCH] = "the batch",
+                                        [FIRN_API_HANDLE_BULK] = "the load",
+                                        [FIRN_API_HANDLE_PIN] = "the pin",
+                                        [FIRN_API_HANDLE_TABLE] = "the table",
+                                        [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
+                                        [FIRN_API_HANDLE_SCAN] = "the scan",
+                                        [FIRN_API_HANDLE_TABLE_BULK] = "the load",
+                                        [FIRN_API_HANDLE_TABLE_DIFF] = "the comparison"};
+    return api_process_is_own(handle) ? firn_os_callback_refuse(names[kind], err)
+                                      : firn_os_process_refuse(names[kind], err);
+}
 
 #ifdef FIRN_DEBUG
 
@@ -294,9 +314,5 @@ firn_api_handle_stays(const void *handle)
 {
     set_closing(handle, false);
 }
-
-#else
-
-typedef int firn_api_handle_is_for_debug_builds;
 
 #endif

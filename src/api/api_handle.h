@@ -30,31 +30,18 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_TABLE_DIFF
 };
 
+/* Says why a handle may not be used: it is of another process, or this is a callback. FIRN_MISUSE. */
+FIRN_MUST_CHECK int firn_api_handle_refuse(const void *handle, enum firn_api_handle_kind kind,
+                                           firn_error *err);
 /* FIRN_MISUSE unless this process opened the handle, which is open, or NULL; and in on_notice and
  * on_progress. */
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
-    static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "the store",
-                                        [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
-                                        [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot",
-                                        [FIRN_API_HANDLE_CURSOR] = "the cursor",
-                                        [FIRN_API_HANDLE_TXN] = "the transaction",
-                                        [FIRN_API_HANDLE_BATCH] = "the batch",
-                                        [FIRN_API_HANDLE_BULK] = "the load",
-                                        [FIRN_API_HANDLE_PIN] = "the pin",
-                                        [FIRN_API_HANDLE_TABLE] = "the table",
-                                        [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
-                                        [FIRN_API_HANDLE_SCAN] = "the scan",
-                                        [FIRN_API_HANDLE_TABLE_BULK] = "the load",
-                                        [FIRN_API_HANDLE_TABLE_DIFF] = "the comparison"};
-    if (handle == NULL) {
+    if (handle == NULL || (api_process_is_own(handle) && !firn_os_callback_is_running())) {
         return FIRN_OK;
     }
-    if (!api_process_is_own(handle)) {
-        return firn_os_process_refuse(names[kind], err);
-    }
-    return firn_os_callback_is_running() ? firn_os_callback_refuse(names[kind], err) : FIRN_OK;
+    return firn_api_handle_refuse(handle, kind, err);
 }
 
 #ifdef FIRN_DEBUG

@@ -135,7 +135,7 @@ give_all(struct firn_bulk_sort *sort, size_t begin,
          firn_error *err)
 {
     struct walk walk = {.sort = sort};
-    const struct firn_entry *entry;
+    const struct firn_entry *entry = NULL;
     int rc;
     FIRN_TRY(begin_walk(sort, begin, &walk, err));
     FIRN_TRY(next_key(&walk, &entry, err));
