@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table.h: the one interface behind which each engine of the table benchmark stands.
+ * table.h: the interface that each engine of the table benchmark implements.
  *
  * A program has one engine: table_<engine>.c defines table_engine, table_main.c drives it. What goes
  * wrong ends the process with a message (table_die): a benchmark has nothing to rescue, and a row that

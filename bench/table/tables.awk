@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench/table/tables.awk: the tables of the table benchmark, behind bench/figures.awk.
+# bench/table/tables.awk: the tables of the table benchmark; bench/figures.awk runs before it.
 #
 # A query's line has milliseconds as its value, and seconds of one execution as its times; a rate's has operations a second,
 # and seconds of one operation; a load's has millions of rows a second, and the seconds of all. The best peer of a row is the

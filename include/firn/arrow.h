@@ -100,8 +100,8 @@ typedef struct firn_arrow_import_options {
 /* Inserts the rows of a stream into a table, by one load (table.h, "many rows at once"). Fields go to the columns
  * of their names; other columns get their default. Beside the formats above, 64-bit offsets, string and binary
  * views, dictionaries, times in other units, and fixed-size binary of other sizes are read. Values must fit
- * their columns exactly. The stream is released, also if the call fails. options and out_rows may be
- * NULL. FIRN_INVALID names the field; FIRN_UNSUPPORTED a format that no column has; FIRN_IO: the stream
+ * their columns exactly, but for decimals in floating-point columns, which are rounded. The stream is
+ * released, also if the call fails. options and out_rows may be NULL. FIRN_INVALID names the field; FIRN_UNSUPPORTED a format that no column has; FIRN_IO: the stream
  * failed; FIRN_EXISTS and others as of loads.
  * Requires: the stream keeps the rules of the interface, which has no sizes of buffers to check. */
 FIRN_API FIRN_MUST_CHECK int firn_table_import_arrow(firn_table *table,

@@ -8,11 +8,11 @@
  *
  * - An import is one commit (table.h, "many rows at once"): all rows or none. Its rows must be new to the
  *   table; rows in the order of the primary key are the fastest.
- * - Values stand in the text as firn_value_parse reads them (table.h). What is exported is imported as the
+ * - Values are written as firn_value_parse reads them (table.h). What is exported is imported as the
  *   same rows.
  * - CSV is that of RFC 4180: fields with commas between them, in double quotes where need be, in UTF-8. Lines
  *   end with LF or CR LF. Null is a field without quotes that is the text for null, which is empty unless
- *   the form says otherwise; an empty text stands in quotes.
+ *   the form says otherwise; an empty text is written in quotes.
  * - JSON lines have an object on each line, whose members are columns. A column that an object does not have
  *   gets its default.
  * - Text is read and written in pieces: only one piece, and one row, is in memory. A field may have 16 MiB, a

@@ -639,7 +639,7 @@ class transaction
 
 // ---- tables ----
 
-// A value of a row: null, or of a type of columns. Texts and bytes are borrowed from whoever made the value.
+// A value of a row: null, or of a type of columns. Texts and bytes are borrowed: the value refers to the memory that it was made from.
 class value
 {
   public:

@@ -527,7 +527,7 @@ firn_block_cache_was_found(const struct firn_block_pin *pin)
     return frame != NULL && atomic_load_explicit(&frame->hits, memory_order_relaxed) > 1;
 }
 
-/* Relaxed: a note speaks of bytes that do not change, and whoever has a pin sees those. */
+/* Relaxed: a note speaks of bytes that do not change, and a thread that has a pin sees those. */
 uint32_t
 firn_block_cache_note(const struct firn_block_pin *pin)
 {

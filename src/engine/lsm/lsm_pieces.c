@@ -362,7 +362,7 @@ out:
     return rc;
 }
 
-/* The smallest key behind another one. */
+/* The smallest key that is larger than another one. */
 static int
 copy_after(struct firn_lsm_pieces *pieces, firn_slice key, firn_slice *out, firn_error *err)
 {

@@ -23,7 +23,7 @@
  * memtables have too much for that, and where a cursor is needed, a cursor walks backwards.
  *
  * (I1) Rows of a batch, and batches, are in the order of keys, or in the reverse order; no key comes twice.
- * (I2) Sources that are open stand on a key at or behind that of the last winner.
+ * (I2) Open sources are at a key that is not below the key of the last winner.
  *
  * Memory: 40 bytes a row of a batch, or of the piece when going backwards; of each open group one block of
  * each key column; of a walk BATCH_BYTES and one row. A batch ends when its values have about BATCH_BYTES, by the

@@ -715,7 +715,7 @@ flush_tree(struct part *part, firn_error *err)
     return rc;
 }
 
-/* The same of all trees beside other commits: some of them may come to be in memory behind it. */
+/* The same of all trees beside other commits: some of them may be in memory again when it returns. */
 static int
 flush_beside(struct firn_db_bulk *bulk, firn_error *err)
 {

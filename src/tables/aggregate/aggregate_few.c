@@ -83,7 +83,7 @@ begin(struct firn_aggregate_few *few, const struct firn_aggregate_table *table,
     return true;
 }
 
-/* The part from the back goes behind that from the front. */
+/* The part from the back goes after the part from the front. */
 static void
 join(struct firn_aggregate_few *few, const uint32_t *back)
 {

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "firn/arrow.h"
 
-/* How the stream reads its scan: the functions of query/query.h, behind the checks of the public ones. */
+/* How the stream reads its scan: the public functions, which check their arguments and then call those of query/query.h. */
 struct firn_arrow_export_scan {
     int (*next)(firn_scan *scan, const firn_scan_batch **out, firn_error *err);
     void (*close)(firn_scan *scan);

@@ -420,7 +420,7 @@ read_number_value(const uint8_t *data, const struct field *field,
     return FIRN_OK;
 }
 
-/* A vector of an array, at a place that counts from the beginning of its buffers. Nulls may stand in vectors that are
+/* A vector of an array, at a place that counts from the beginning of its buffers. Nulls may be in vectors that are
  * null as a whole, which nobody reads. */
 static int
 read_vector(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,

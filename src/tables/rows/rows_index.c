@@ -5,7 +5,7 @@
  * The index is made from one state of the table, as a load into a keyspace of its own. Then a transaction
  * that began at that state writes the schema, which now has the index. It depends on all rows: if any of
  * them was written meanwhile it conflicts, and everything begins again with another state. Transactions
- * that began before that commit, and commit behind it, conflict with the new schema.
+ * that began before that commit, and commit after it, conflict with the new schema.
  */
 #include <inttypes.h>
 

@@ -421,7 +421,7 @@ take_row(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
     int rc;
     DCHECK(i < many->rows.count);
     if (value == NULL) {
-        return FIRN_OK; /* for now: see answer_missing */
+        return FIRN_OK; /* answer_missing tells the caller later, in order */
     }
     FIRN_TRY(answer_missing(many, many->rows.numbers[i]));
     struct firn_buf tuple = *value;
