@@ -23,6 +23,8 @@ target_compile_options(
             -Wundef
             -Wcast-qual
             -Wformat=2>)
+# Failed checks name files from the top of the project: the library is the same wherever it is built.
+target_compile_options(firn_flags INTERFACE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(FIRN_WERROR)
   target_compile_options(firn_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
 endif()

@@ -23,6 +23,12 @@ target_link_options(firn PRIVATE LINKER:--version-script=${version_script})
 if(NOT FIRN_SANITIZE)
   target_link_options(firn PRIVATE LINKER:--no-undefined)
 endif()
+# Addresses in its tables are relocated by a bitmap instead of a record each (glibc 2.36 and later read it).
+include(CheckLinkerFlag)
+check_linker_flag(C LINKER:-z,pack-relative-relocs,--fatal-warnings FIRN_HAS_RELR)
+if(FIRN_HAS_RELR)
+  target_link_options(firn PRIVATE LINKER:-z,pack-relative-relocs)
+endif()
 target_link_libraries(firn PRIVATE firn_thirdparty)
 firn_optimize_whole(firn)
 
