@@ -33,3 +33,9 @@ test_share_of(uint64_t every, uint64_t loop)
     return (struct test_share){.first = 1 + every * ((index - 1 + loop) % count) + loop % every,
                                .step = every * count};
 }
+
+unsigned
+test_share_of_seeds(unsigned seeds)
+{
+    return test_share_of(1, 0).step == 1 ? seeds : (seeds + 1) / 2;
+}

@@ -5,7 +5,7 @@
  * A loop that breaks an operation at its first, second, n-th call is long, and most of what it finds
  * it finds in every build. So scripts/test shares the points out: FIRN_TEST_SHARE=I/N takes the I-th
  * of each N of them, and another one in each loop of a program. The optimized build has all of them,
- * those with sanitizers a third and a sixth. Without the variable, and in a long run, every point is
+ * those with sanitizers a sixth each. Without the variable, and in a long run, every point is
  * taken.
  */
 #ifndef FIRN_TEST_SHARE_H
@@ -26,5 +26,9 @@ struct test_share {
 /* The share of this process in the points 1, 1 + every, 1 + 2 * every ..; of all of them in a long
  * run. `loop` is a number of the loop: loops with other numbers begin at other points. */
 struct test_share test_share_of(uint64_t every, uint64_t loop);
+
+/* How many of these random runs, one a seed, this process makes: all, or half of them where the points
+ * are shared out. */
+unsigned test_share_of_seeds(unsigned seeds);
 
 #endif
