@@ -50,14 +50,21 @@ firn_bit_pack_sum128 firn_bit_pack_sum_first(const uint8_t *packed, size_t count
 void firn_bit_pack_range(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
                          uint64_t high, uint64_t *out);
 
-/* The same without instructions that not every processor has: the twins that tests compare with. */
-void firn_bit_pack_decode_portable(const uint8_t *packed, size_t count, unsigned width,
-                                   uint64_t base, uint64_t factor, uint64_t *out);
-firn_bit_pack_sum128 firn_bit_pack_sum_portable(const uint8_t *packed, size_t count, unsigned width,
-                                                const uint64_t *mask);
-firn_bit_pack_sum128 firn_bit_pack_sum_first_portable(const uint8_t *packed, size_t count,
-                                                      unsigned width, size_t first);
-void firn_bit_pack_range_portable(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
-                                  uint64_t high, uint64_t *out);
+/* The same with code for some processors, for tests. Requires: kernels <= firn_bit_pack_kernels_here(). */
+enum firn_bit_pack_kernels { FIRN_BIT_PACK_PLAIN, FIRN_BIT_PACK_256, FIRN_BIT_PACK_512 };
+/* What runs here: plain code, AVX2, or AVX-512. */
+enum firn_bit_pack_kernels firn_bit_pack_kernels_here(void);
+void firn_bit_pack_decode_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
+                               size_t count, unsigned width, uint64_t base, uint64_t factor,
+                               uint64_t *out);
+firn_bit_pack_sum128 firn_bit_pack_sum_with(enum firn_bit_pack_kernels kernels,
+                                            const uint8_t *packed, size_t count, unsigned width,
+                                            const uint64_t *mask);
+firn_bit_pack_sum128 firn_bit_pack_sum_first_with(enum firn_bit_pack_kernels kernels,
+                                                  const uint8_t *packed, size_t count,
+                                                  unsigned width, size_t first);
+void firn_bit_pack_range_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
+                              size_t count, unsigned width, uint64_t low, uint64_t high,
+                              uint64_t *out);
 
 #endif

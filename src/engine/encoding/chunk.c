@@ -432,7 +432,7 @@ firn_chunk_block_valid(const struct firn_chunk_block *view, uint64_t valid[FIRN_
             }
             valid[i] &= inside;
         }
-        set += firn_chunk_count_bits(valid[i]);
+        set += firn_count_bits(valid[i]);
     }
     return set == view->count - view->null_count
                ? FIRN_OK

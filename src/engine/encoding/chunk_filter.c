@@ -91,11 +91,10 @@ keep(uint64_t *mask, const uint64_t *bits, bool is_negated)
     }
 }
 
-/* Codes from low to high, if there are any, less the block's smallest. */
+/* Codes from low to high less the block's smallest. */
 struct code_range {
     uint64_t low;
     uint64_t high;
-    bool is_empty;
 };
 
 static int
@@ -105,10 +104,7 @@ filter_packed(const struct firn_chunk_block *view, const struct code_range *rang
     if (view->data.size != firn_bit_pack_size(view->count, view->width)) {
         return firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
     }
-    if (!range->is_empty) {
-        firn_bit_pack_range(view->data.data, view->count, view->width, range->low, range->high,
-                            bits);
-    }
+    firn_bit_pack_range(view->data.data, view->count, view->width, range->low, range->high, bits);
     return FIRN_OK;
 }
 
@@ -130,7 +126,7 @@ filter_runs(const struct firn_chunk_block *view, const struct code_range *range,
 {
     struct firn_chunk_runs runs;
     int rc = firn_chunk_read_runs(view, &runs, err);
-    if (rc != FIRN_OK || range->is_empty) {
+    if (rc != FIRN_OK) {
         return rc;
     }
     size_t start = 0;
@@ -143,14 +139,14 @@ filter_runs(const struct firn_chunk_block *view, const struct code_range *range,
     return FIRN_OK;
 }
 
-/* The codes of the numbers in an interval of ranks, of a block without NaNs. */
-static struct code_range
-range_of(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-         struct firn_chunk_interval interval)
+/* The codes of the numbers in an interval of ranks, of a block or, where base is the number of code 0, of a chunk
+ * without NaNs; false: there are none. */
+static bool
+range_of(const struct firn_chunk *chunk, uint64_t base, struct firn_chunk_interval interval,
+         struct code_range *out)
 {
-    struct code_range range = {.is_empty = interval.is_empty};
-    uint64_t divisor = chunk->parts.divisor;
-    uint64_t base = chunk->parts.minimum + divisor * view->low;
+    const uint64_t divisor = chunk->parts.divisor;
+    *out = (struct code_range){.low = 0};
     if (firn_chunk_is_float(chunk->kind)) {
         /* The order of -0 is just below that of 0, and it is no number's rank. */
         uint64_t zero =
@@ -158,27 +154,46 @@ range_of(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
         interval.low -= interval.low == zero;
         interval.high -= interval.high == zero - 1;
     }
-    if (range.is_empty || interval.high < base) {
-        range.is_empty = true;
-        return range;
+    if (interval.is_empty || interval.high < base) {
+        return false;
     }
-    range.low = interval.low <= base ? 0 : (interval.low - base - 1) / divisor + 1;
-    range.high = (interval.high - base) / divisor;
-    range.is_empty = range.low > range.high;
-    return range;
+    out->low = interval.low <= base ? 0 : (interval.low - base - 1) / divisor + 1;
+    out->high = (interval.high - base) / divisor;
+    return out->low <= out->high;
 }
 
+/* Keeps the values of a block whose codes are in the range, or all others. */
 static int
-filter_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
+keep_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
+           const struct code_range *range, bool is_negated, uint64_t *mask, firn_error *err)
+{
+    uint64_t bits[FIRN_CHUNK_MASK_WORDS];
+    if (view->count < FIRN_CHUNK_BLOCK || chunk->encoding == FIRN_ENCODING_RLE) {
+        memset(bits, 0, sizeof bits);
+    }
+    int rc = (chunk->encoding == FIRN_ENCODING_RLE ? filter_runs : filter_packed)(view, range, bits,
+                                                                                  err);
+    if (rc == FIRN_OK) {
+        keep(mask, bits, is_negated);
+    }
+    return rc;
+}
+
+/* Of floating-point numbers, whose blocks say whether they have NaNs. */
+static int
+filter_reals(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
              const struct firn_chunk_predicate *predicate, uint64_t *mask, firn_error *err)
 {
-    uint64_t bits[FIRN_CHUNK_MASK_WORDS] = {0};
-    struct firn_chunk_interval interval = firn_chunk_judge_interval(predicate);
-    struct code_range range = range_of(chunk, view, interval);
-    int rc = (chunk->encoding == FIRN_ENCODING_RLE ? filter_runs : filter_packed)(view, &range,
-                                                                                  bits, err);
-    keep(mask, bits, interval.is_negated);
-    return rc;
+    const struct firn_chunk_interval interval = firn_chunk_judge_interval(predicate);
+    struct code_range range;
+    if (!range_of(chunk, chunk->parts.minimum + chunk->parts.divisor * view->low, interval,
+                  &range)) {
+        if (!interval.is_negated) {
+            memset(mask, 0, FIRN_CHUNK_MASK_WORDS * sizeof *mask);
+        }
+        return FIRN_OK;
+    }
+    return keep_codes(chunk, view, &range, interval.is_negated, mask, err);
 }
 
 /* Which codes are on the list, and then which values have them. */
@@ -204,31 +219,51 @@ filter_listed_codes(const struct firn_chunk *chunk, size_t block,
     return rc;
 }
 
-static int
-filter_dictionary(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-                  const struct firn_chunk_predicate *predicate, uint64_t *mask, firn_error *err)
-{
-    size_t low;
-    size_t high;
-    uint64_t bits[FIRN_CHUNK_MASK_WORDS] = {0};
-    bool is_negated = firn_chunk_dictionary_find(chunk, predicate, &low, &high);
-    struct code_range range = {.is_empty = low >= high || high <= view->low || low > view->high};
-    if (!range.is_empty) {
-        range.low = low < view->low ? 0 : low - view->low;
-        range.high = high - 1 - view->low;
-    }
-    int rc = filter_packed(view, &range, bits, err);
-    keep(mask, bits, is_negated);
-    return rc;
-}
-
-/* Whether encoded values can answer. */
+/* Whether encoded floating-point numbers of a block can answer. */
 static bool
 can_stay_encoded(const struct firn_chunk *chunk, const struct firn_chunk_bounds *bounds,
                  const struct firn_chunk_predicate *predicate)
 {
     return (chunk->encoding == FIRN_ENCODING_FRAME || chunk->encoding == FIRN_ENCODING_RLE) &&
            predicate->test != FIRN_CHUNK_IN && !bounds->has_nan;
+}
+
+/* ---- a chunk ---- */
+
+void
+firn_chunk_filter_init(struct firn_chunk_filter *filter, const struct firn_chunk *chunk,
+                       const struct firn_chunk_predicate *predicate)
+{
+    struct firn_chunk_interval interval;
+    struct code_range range;
+    size_t low;
+    size_t end;
+    CHECK(predicate->test != FIRN_CHUNK_PREFIX || chunk->kind == FIRN_PHYSICAL_BYTES);
+    *filter = (struct firn_chunk_filter){.predicate = predicate};
+    switch (predicate->test) {
+    case FIRN_CHUNK_IN:
+    case FIRN_CHUNK_IS_NULL:
+    case FIRN_CHUNK_IS_NOT_NULL:
+        return;
+    default:
+        break;
+    }
+    if (chunk->encoding == FIRN_ENCODING_DICTIONARY) {
+        filter->by_codes = true;
+        filter->is_negated = firn_chunk_dictionary_find(chunk, predicate, &low, &end);
+        filter->is_empty = low == end;
+        filter->low = low;
+        filter->high = end - (low < end);
+    } else if ((chunk->encoding == FIRN_ENCODING_FRAME || chunk->encoding == FIRN_ENCODING_RLE) &&
+               !firn_chunk_is_float(chunk->kind)) {
+        interval = firn_chunk_judge_interval(predicate);
+        filter->by_codes = true;
+        filter->is_negated = interval.is_negated;
+        filter->is_empty = !range_of(chunk, chunk->parts.minimum, interval, &range);
+        filter->low = range.low;
+        filter->high = range.high;
+    }
+    DCHECK(filter->is_empty || filter->low <= filter->high);
 }
 
 /* ---- a block ---- */
@@ -244,41 +279,65 @@ filter_nulls(const struct firn_chunk_predicate *predicate, const uint64_t *valid
     return is_null || predicate->test == FIRN_CHUNK_IS_NOT_NULL;
 }
 
-int
-firn_chunk_filter_block(const struct firn_chunk *chunk, size_t block,
-                        const struct firn_chunk_predicate *predicate,
-                        struct firn_chunk_scratch *scratch, uint64_t *mask, firn_error *err)
+/* A block of a chunk whose codes are asked for. */
+static int
+apply_by_codes(const struct firn_chunk_filter *filter, const struct firn_chunk *chunk,
+               const struct firn_chunk_block *view, uint64_t *mask,
+               enum firn_chunk_verdict *out_verdict, firn_error *err)
 {
+    bool none = filter->is_empty || filter->low > view->high || filter->high < view->low ||
+                view->null_count == view->count;
+    bool all = !none && filter->low <= view->low && view->high <= filter->high;
+    if (none || all) {
+        const bool is_none = view->null_count == view->count || none != filter->is_negated;
+        *out_verdict = is_none ? FIRN_CHUNK_NONE : FIRN_CHUNK_ALL;
+        if (is_none) {
+            memset(mask, 0, FIRN_CHUNK_MASK_WORDS * sizeof *mask);
+        }
+        return FIRN_OK;
+    }
+    const struct code_range range = {
+        .low = filter->low < view->low ? 0 : filter->low - view->low,
+        .high = (filter->high < view->high ? filter->high : view->high) - view->low};
+    *out_verdict = FIRN_CHUNK_SOME;
+    return keep_codes(chunk, view, &range, filter->is_negated, mask, err);
+}
+
+int
+firn_chunk_filter_apply(const struct firn_chunk_filter *filter, const struct firn_chunk *chunk,
+                        size_t block, struct firn_chunk_scratch *scratch, uint64_t *mask,
+                        enum firn_chunk_verdict *out_verdict, firn_error *err)
+{
+    const struct firn_chunk_predicate *predicate = filter->predicate;
     struct firn_chunk_block view;
     struct firn_chunk_values values;
     struct firn_chunk_bounds bounds;
-    CHECK(predicate->test != FIRN_CHUNK_PREFIX || chunk->kind == FIRN_PHYSICAL_BYTES);
     DCHECK(block < firn_chunk_block_count(chunk));
+    *out_verdict = FIRN_CHUNK_SOME;
     int rc = firn_chunk_block_at(chunk, block, &view, err);
-    if (rc == FIRN_OK) {
+    if (rc == FIRN_OK && (view.null_count > 0 || !filter->by_codes)) {
         rc = firn_chunk_block_valid(&view, scratch->valid, err);
+        if (rc != FIRN_OK || filter_nulls(predicate, scratch->valid, mask) || is_zero(mask)) {
+            return rc;
+        }
     }
-    if (rc != FIRN_OK || filter_nulls(predicate, scratch->valid, mask) || is_zero(mask)) {
-        return rc;
+    if (rc != FIRN_OK || filter->by_codes) {
+        return rc == FIRN_OK ? apply_by_codes(filter, chunk, &view, mask, out_verdict, err) : rc;
     }
     firn_chunk_block_bounds(chunk, block, &bounds);
     bounds.null_count = 0; /* nulls are out already */
-    switch (firn_chunk_judge(&bounds, view.count, predicate)) {
-    case FIRN_CHUNK_NONE:
-        memset(mask, 0, FIRN_CHUNK_MASK_WORDS * sizeof *mask);
+    *out_verdict = firn_chunk_judge(&bounds, view.count, predicate);
+    if (*out_verdict != FIRN_CHUNK_SOME) {
+        if (*out_verdict == FIRN_CHUNK_NONE) {
+            memset(mask, 0, FIRN_CHUNK_MASK_WORDS * sizeof *mask);
+        }
         return FIRN_OK;
-    case FIRN_CHUNK_ALL:
-        return FIRN_OK;
-    default:
-        break;
     }
     if (chunk->encoding == FIRN_ENCODING_DICTIONARY) {
-        return predicate->test == FIRN_CHUNK_IN
-                   ? filter_listed_codes(chunk, block, predicate, mask, err)
-                   : filter_dictionary(chunk, &view, predicate, mask, err);
+        return filter_listed_codes(chunk, block, predicate, mask, err);
     }
     if (can_stay_encoded(chunk, &bounds, predicate)) {
-        return filter_codes(chunk, &view, predicate, mask, err);
+        return filter_reals(chunk, &view, predicate, mask, err);
     }
     rc = firn_chunk_read_block(chunk, block, mask, scratch, &values, err);
     if (rc == FIRN_OK) {
@@ -286,4 +345,15 @@ firn_chunk_filter_block(const struct firn_chunk *chunk, size_t block,
                                                                              mask);
     }
     return rc;
+}
+
+int
+firn_chunk_filter_block(const struct firn_chunk *chunk, size_t block,
+                        const struct firn_chunk_predicate *predicate,
+                        struct firn_chunk_scratch *scratch, uint64_t *mask, firn_error *err)
+{
+    struct firn_chunk_filter filter;
+    enum firn_chunk_verdict verdict;
+    firn_chunk_filter_init(&filter, chunk, predicate);
+    return firn_chunk_filter_apply(&filter, chunk, block, scratch, mask, &verdict, err);
 }

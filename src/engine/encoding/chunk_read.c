@@ -400,3 +400,110 @@ firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64
     }
     return rc;
 }
+
+/* ---- some values of a block ---- */
+
+/* Looks up values of a block without nulls where they lie; *out: that can be done. */
+static int
+look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, const uint16_t *rows,
+        size_t count, struct firn_chunk_scratch *scratch, bool *out, firn_error *err)
+{
+    const bool is_dictionary = chunk->encoding == FIRN_ENCODING_DICTIONARY;
+    const bool is_bytes = chunk->kind == FIRN_PHYSICAL_BYTES;
+    *out = (is_dictionary || chunk->encoding == FIRN_ENCODING_FRAME) && view->null_count == 0 &&
+           chunk->kind != FIRN_PHYSICAL_F32;
+    if (!*out) {
+        return FIRN_OK;
+    }
+    if (view->data.size != firn_bit_pack_size(view->count, view->width)) {
+        return firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
+    }
+    int rc = make_room(&scratch->numbers, count * (is_bytes ? sizeof(firn_slice) : 8), err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint64_t *numbers = (uint64_t *)(void *)scratch->numbers.data;
+    firn_slice *slices = (firn_slice *)(void *)scratch->numbers.data;
+    const uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
+    const uint64_t factor = is_dictionary ? 1 : chunk->parts.divisor;
+    const uint64_t base = factor * view->low + (is_dictionary ? 0 : chunk->parts.minimum + sign);
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t number =
+            base + factor * firn_bit_pack_get(view->data.data, view->count, view->width, rows[i]);
+        if (!is_dictionary) {
+            numbers[i] = number;
+            continue;
+        }
+        if (number > view->high) {
+            return firn_chunk_corrupt(err, "a code is above its block's largest");
+        }
+        if (!is_bytes) {
+            numbers[i] = firn_chunk_dictionary_bits(chunk, (size_t)number);
+        } else if (!firn_chunk_dictionary_bytes(chunk, (size_t)number, &slices[i])) {
+            return firn_chunk_corrupt(err, "an entry of its dictionary lies outside");
+        }
+    }
+    if (!is_dictionary && chunk->kind == FIRN_PHYSICAL_F64) {
+        unorder(chunk->kind, numbers, count);
+    }
+    return FIRN_OK;
+}
+
+/* Moves values of a decoded block together. Rows ascend, so what is still to be moved lies after what is written. */
+static int
+move_together(const struct firn_chunk *chunk, const uint16_t *rows, size_t count,
+              struct firn_chunk_scratch *scratch, struct firn_chunk_values *values, firn_error *err)
+{
+    const size_t size = chunk->kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice)
+                                                           : firn_chunk_number_size(chunk->kind);
+    const uint8_t *from = (const uint8_t *)values->as.u64;
+    if (from != scratch->numbers.data) { /* they are borrowed from the chunk */
+        int rc = make_room(&scratch->numbers, count * size, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    uint8_t *to = scratch->numbers.data;
+    for (size_t i = 0; i < count; i++) {
+        memmove(to + i * size, from + rows[i] * size, size);
+    }
+    if (values->valid != NULL) {
+        uint64_t valid[FIRN_CHUNK_MASK_WORDS] = {0};
+        for (size_t i = 0; i < count; i++) {
+            valid[i / 64] |= (uint64_t)firn_chunk_has_bit(values->valid, rows[i]) << i % 64;
+        }
+        memcpy(scratch->valid, valid, sizeof valid);
+    }
+    values->as.u64 = (const uint64_t *)(const void *)to;
+    return FIRN_OK;
+}
+
+int
+firn_chunk_read_list(const struct firn_chunk *chunk, size_t block, const uint16_t *rows,
+                     size_t count, const uint64_t *wanted, struct firn_chunk_scratch *scratch,
+                     struct firn_chunk_values *out, firn_error *err)
+{
+    struct firn_chunk_block view;
+    bool is_done = false;
+    DCHECK(block < firn_chunk_block_count(chunk));
+    DCHECK(count > 0 && rows[count - 1] < firn_chunk_block_size(chunk, block));
+    int rc = firn_chunk_block_at(chunk, block, &view, err);
+    if (rc == FIRN_OK) {
+        rc = look_up(chunk, &view, rows, count, scratch, &is_done, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (is_done) {
+        *out = (struct firn_chunk_values){.kind = chunk->kind, .fixed_size = chunk->fixed_size};
+        out->as.u64 = (const uint64_t *)(const void *)scratch->numbers.data;
+    } else {
+        rc = firn_chunk_read_block(chunk, block, wanted, scratch, out, err);
+        rc = rc == FIRN_OK ? move_together(chunk, rows, count, scratch, out, err) : rc;
+    }
+    if (rc == FIRN_OK) {
+        out->count = count;
+        __asm__ volatile("" : : "r"(out->as.u64) : "memory"); /* as in firn_chunk_read_block */
+    }
+    return rc;
+}

@@ -76,7 +76,7 @@ choose(size_t count, const uint64_t *valid, const uint64_t *mask,
     }
     for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
         chosen[i] = (mask == NULL ? UINT64_MAX : mask[i]) & (valid == NULL ? UINT64_MAX : valid[i]);
-        left += firn_chunk_count_bits(chosen[i]);
+        left += firn_count_bits(chosen[i]);
     }
     DCHECK(left <= count);
     *out_count = left;

@@ -140,6 +140,12 @@ FIRN_MUST_CHECK int firn_chunk_read_block(const struct firn_chunk *chunk, size_t
                                           const uint64_t *wanted,
                                           struct firn_chunk_scratch *scratch,
                                           struct firn_chunk_values *out, firn_error *err);
+/* Decodes some values of a block, side by side: those of `count` rows of it, ascending, which are just the bits of
+ * wanted. Cheaper than all of them where they are few. Else as firn_chunk_read_block. */
+FIRN_MUST_CHECK int firn_chunk_read_list(const struct firn_chunk *chunk, size_t block,
+                                         const uint16_t *rows, size_t count, const uint64_t *wanted,
+                                         struct firn_chunk_scratch *scratch,
+                                         struct firn_chunk_values *out, firn_error *err);
 /* One value; bytes are borrowed from the scratch or the chunk. */
 FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
                                    struct firn_chunk_scratch *scratch, struct firn_cell *out,
@@ -186,6 +192,24 @@ FIRN_MUST_CHECK int firn_chunk_filter_block(const struct firn_chunk *chunk, size
                                             const struct firn_chunk_predicate *predicate,
                                             struct firn_chunk_scratch *scratch, uint64_t *mask,
                                             firn_error *err);
+
+/* A predicate as it is asked of all blocks of a chunk: what follows from the chunk alone is found once. */
+struct firn_chunk_filter {
+    const struct firn_chunk_predicate *predicate; /* borrowed */
+    bool by_codes;                                /* it asks for codes from low to high, */
+    bool is_negated;                              /* or for all others */
+    bool is_empty;                                /* from low to high there are none */
+    uint64_t low;
+    uint64_t high;
+};
+void firn_chunk_filter_init(struct firn_chunk_filter *filter, const struct firn_chunk *chunk,
+                            const struct firn_chunk_predicate *predicate);
+/* As firn_chunk_filter_block. *out_verdict: what the block's bounds alone told of its values that are not null.
+ * Requires: the filter is of this chunk. */
+FIRN_MUST_CHECK int firn_chunk_filter_apply(const struct firn_chunk_filter *filter,
+                                            const struct firn_chunk *chunk, size_t block,
+                                            struct firn_chunk_scratch *scratch, uint64_t *mask,
+                                            enum firn_chunk_verdict *out_verdict, firn_error *err);
 
 /* Adds the values of a block whose bits are set (NULL: all) and are not null. Integers: exact. Of
  * floating-point numbers the order of additions is the one that docs/formats/chunk.md states. */

@@ -127,16 +127,6 @@ firn_chunk_has_bit(const uint64_t *mask, size_t i)
     return (mask[i / 64] >> i % 64 & 1) != 0;
 }
 
-/* How many bits are set. (The compiler's own way is a call where the processor may lack the instruction.) */
-static inline size_t
-firn_chunk_count_bits(uint64_t word)
-{
-    word -= word >> 1 & UINT64_C(0x5555555555555555);
-    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
-    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    return (size_t)(word * UINT64_C(0x0101010101010101) >> 56);
-}
-
 /* A number of up to 8 bytes. */
 static inline uint64_t
 firn_chunk_load_field(const uint8_t *bytes, size_t size)

@@ -93,6 +93,16 @@ firn_varint_size(uint64_t value)
     return (bits * 9 + 64) / 64;
 }
 
+/* How many bits are set. (The compiler's own way is a call where the processor may lack the instruction.) */
+static inline size_t
+firn_count_bits(uint64_t word)
+{
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (size_t)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* Writes firn_varint_size(value) bytes; returns how many that were. */
 static inline size_t
 firn_store_varint(uint8_t *bytes, uint64_t value)

@@ -16,6 +16,10 @@ void
 firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end)
 {
     DCHECK(first <= end && end <= FIRN_CHUNK_BLOCK);
+    if (first == 0 && end == FIRN_CHUNK_BLOCK) {
+        memset(mask->words, 0xff, sizeof mask->words);
+        return;
+    }
     for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
         size_t low = first > word * 64 ? first - word * 64 : 0;
         size_t high = end > word * 64 ? end - word * 64 : 0;

@@ -10,6 +10,7 @@
 #include "aggregate/aggregate.h"
 #include "aggregate/row_sort.h"
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "column/column.h"
 #include "expr/expr.h"
 #include "lsm/lsm_pieces.h"
@@ -43,7 +44,7 @@ firn_query_mask_count(const struct firn_query_mask *mask)
 {
     size_t count = 0;
     for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
-        count += (size_t)__builtin_popcountll(mask->words[i]);
+        count += firn_count_bits(mask->words[i]);
     }
     return count;
 }
@@ -88,6 +89,8 @@ struct firn_query_plan {
     struct firn_expr_type *outputs;
     size_t output_count;
     struct firn_row_sort_key *sort; /* of each of order */
+    bool
+        may_list; /* batches of few rows may be read as lists of them: no codes of texts are grouped by */
 };
 FIRN_MUST_CHECK int firn_query_plan_create(const struct firn_schema *schema,
                                            const struct firn_query_options *options,

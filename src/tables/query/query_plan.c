@@ -357,6 +357,12 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     FIRN_TRY(plan_outputs(plan, exprs, err));
     FIRN_TRY(plan->is_grouped ? plan_groups(plan, exprs, err) : plan_rows(plan, exprs, err));
     FIRN_TRY(plan_columns(plan, err));
+    plan->may_list = true;
+    for (size_t i = 0; i < plan->group.count; i++) {
+        if (firn_physical_of(plan->values[i].type.type) == FIRN_PHYSICAL_BYTES) {
+            plan->may_list = false;
+        }
+    }
     *out = plan;
     plan = NULL;
 out:

@@ -15,7 +15,9 @@
  * (I1) Bounds are asked of direct pieces alone. Elsewhere a row that a bound seems to exclude may hide an older
  *      version that fulfils the condition, so leaving it out would bring that version back.
  * (I2) The mask of a batch only loses rows, so a column that was read for the mask of a moment has what a later
- *      moment needs.
+ *      moment needs, until the batch becomes a list.
+ * (I3) Where few rows of a block are left, the batch becomes a list of them after its condition was applied: what
+ *      is computed costs as much as rows are left then, not as much as the block has. All rows of a list count.
  *
  * Threads: a source belongs to one. All of them share the input.
  */
@@ -23,8 +25,11 @@
 
 #include "base/mem.h"
 
-/* Bytes of the values of one batch of rows from a cursor, at which it ends. */
-enum { ROWS_BYTES_MAX = 4 << 20 };
+enum {
+    ROWS_BYTES_MAX =
+        4 << 20,  /* of the values of one batch of rows from a cursor, at which it ends */
+    LIST_PART = 8 /* a block of which at most one row in so many counts becomes a list */
+};
 
 enum way { WAY_NONE, WAY_DIRECT, WAY_MERGED, WAY_ROWS };
 
@@ -46,11 +51,19 @@ struct column {
     struct firn_chunk_values values;
 };
 
+/* A condition of the plan. */
+struct asked {
+    size_t column; /* of the plan */
+    bool is_met;   /* all rows of the piece fulfil it */
+    bool is_ready; /* filter is that of the piece's chunk */
+    struct firn_chunk_filter filter;
+};
+
 struct firn_query_source {
     struct firn_query_input *input;
     const struct firn_query_plan *plan;
     struct column *columns; /* of each place of the plan */
-    bool *is_met;           /* of each condition: all rows of the piece fulfil it */
+    struct asked *asked;    /* of each condition */
     struct firn_chunk_values
         *operands; /* of the batch, by place in the schema, as far as they were read */
     struct firn_expr_eval *where; /* NULL: the plan has no condition */
@@ -62,6 +75,7 @@ struct firn_query_source {
     /* direct */
     struct firn_run *run;
     size_t group;
+    size_t rows; /* of the group */
     size_t next; /* the first row of the group that was not read, and the end of those to be read */
     size_t end;
     size_t block;
@@ -72,6 +86,10 @@ struct firn_query_source {
 
     size_t count;
     struct firn_query_mask mask;
+    /* The batch is rows of its block that are listed, side by side (I3); of the block they are the bits of chosen. */
+    bool is_list;
+    struct firn_query_selection list;
+    struct firn_query_mask chosen;
     firn_scan_stats stats;
 };
 
@@ -93,10 +111,13 @@ firn_query_source_create(struct firn_query_input *input, struct firn_query_sourc
     source->input = input;
     source->plan = plan;
     source->columns = firn_alloc_zeroed(count * sizeof source->columns[0]);
-    source->is_met = firn_alloc_zeroed(conditions * sizeof source->is_met[0]);
+    source->asked = firn_alloc_zeroed(conditions * sizeof source->asked[0]);
     source->operands = firn_alloc_zeroed(plan->schema->column_count * sizeof source->operands[0]);
-    if (source->columns == NULL || source->is_met == NULL || source->operands == NULL) {
+    if (source->columns == NULL || source->asked == NULL || source->operands == NULL) {
         rc = firn_error_no_memory(err, "a scan");
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
+        source->asked[i].column = firn_query_plan_find(plan, plan->split.conditions[i].place);
     }
     if (rc == FIRN_OK && plan->where != NULL) {
         const struct firn_expr *const where = plan->where;
@@ -146,7 +167,7 @@ firn_query_source_destroy(struct firn_query_source *source)
     firn_expr_eval_destroy(source->rest);
     firn_arena_deinit(&source->arena);
     firn_free(source->columns);
-    firn_free(source->is_met);
+    firn_free(source->asked);
     firn_free(source->operands);
     firn_free(source);
 }
@@ -173,11 +194,12 @@ bounds_of_initial(const struct firn_cell *initial, size_t rows)
 
 /* What the bounds of a group's chunk tell of a condition; *out_is_direct: its values can be asked. */
 static int
-judge_group(struct firn_query_source *source, const struct firn_expr_condition *condition,
-            size_t rows, enum firn_chunk_verdict *out, bool *out_is_direct)
+judge_group(struct firn_query_source *source, size_t condition, size_t rows,
+            enum firn_chunk_verdict *out, bool *out_is_direct)
 {
-    const struct firn_column_def *def =
-        &source->plan->columns[firn_query_plan_find(source->plan, condition->place)];
+    const struct firn_column_def *def = &source->plan->columns[source->asked[condition].column];
+    const struct firn_chunk_predicate *predicate =
+        &source->plan->split.conditions[condition].predicate;
     struct firn_column_info info;
     struct firn_chunk_bounds bounds;
     int rc = firn_column_info_of(source->run, source->group, def->id, &info);
@@ -190,9 +212,8 @@ judge_group(struct firn_query_source *source, const struct firn_expr_condition *
     } else {
         return rc;
     }
-    *out = *out_is_direct || rc == FIRN_NOT_FOUND
-               ? firn_chunk_judge(&bounds, rows, &condition->predicate)
-               : FIRN_CHUNK_SOME;
+    *out = *out_is_direct || rc == FIRN_NOT_FOUND ? firn_chunk_judge(&bounds, rows, predicate)
+                                                  : FIRN_CHUNK_SOME;
     /* The bounds of a float do not say which NaN it is, nor those of bytes all of them. */
     if (rc == FIRN_NOT_FOUND && *out != FIRN_CHUNK_ALL) {
         *out = FIRN_CHUNK_SOME;
@@ -207,7 +228,7 @@ prune(struct firn_query_source *source, size_t rows)
     for (size_t i = 0; i < split->count; i++) {
         enum firn_chunk_verdict verdict;
         bool is_direct;
-        int rc = judge_group(source, &split->conditions[i], rows, &verdict, &is_direct);
+        int rc = judge_group(source, i, rows, &verdict, &is_direct);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -216,8 +237,8 @@ prune(struct firn_query_source *source, size_t rows)
             source->end = source->next;
             return FIRN_OK;
         }
-        source->is_met[i] = verdict == FIRN_CHUNK_ALL;
-        source->tests_whole = source->tests_whole || (!source->is_met[i] && !is_direct);
+        source->asked[i].is_met = verdict == FIRN_CHUNK_ALL;
+        source->tests_whole = source->tests_whole || (!source->asked[i].is_met && !is_direct);
     }
     return FIRN_OK;
 }
@@ -237,6 +258,7 @@ begin_direct(struct firn_query_source *source, const struct firn_lsm_piece *piec
     }
     firn_column_group_at(piece->run, piece->group, &group);
     DCHECK(first <= group.rows && count <= group.rows - first);
+    source->rows = group.rows;
     source->next = first;
     source->end = (size_t)first + count;
     if (source->plan->split.is_never) {
@@ -255,7 +277,10 @@ firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_err
     end_piece(source);
     source->piece = piece;
     source->tests_whole = false;
-    memset(source->is_met, 0, source->plan->split.count * sizeof source->is_met[0]);
+    for (size_t i = 0; i < source->plan->split.count; i++) {
+        source->asked[i].is_met = false;
+        source->asked[i].is_ready = false;
+    }
     if (input->pieces == NULL) {
         source->way = WAY_ROWS;
         source->tests_whole = true;
@@ -319,6 +344,12 @@ read_direct(struct firn_query_source *source, size_t i, firn_error *err)
     }
     switch (column->state) {
     case COLUMN_CHUNK:
+        if (source->is_list) {
+            rc = firn_chunk_read_list(&column->pin.chunk, source->block, source->list.rows,
+                                      source->count, source->chosen.words, &column->scratch,
+                                      &column->values, err);
+            return firn_query_source_explain(source, i, rc, err);
+        }
         rc = firn_chunk_read_block(&column->pin.chunk, source->block, source->mask.words,
                                    &column->scratch, &column->values, err);
         return firn_query_source_explain(source, i, rc, err);
@@ -363,7 +394,7 @@ firn_query_source_chunk(struct firn_query_source *source, size_t i, const struct
 {
     *out = NULL;
     *out_block = source->block;
-    if (source->way != WAY_DIRECT) {
+    if (source->way != WAY_DIRECT || source->is_list) {
         return FIRN_OK;
     }
     int rc = open_chunk(source, i, err);
@@ -409,32 +440,30 @@ apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error 
 
 /* Asks a condition of the block's bounds, then of its encoded values. */
 static int
-ask_chunk(struct firn_query_source *source, const struct firn_expr_condition *condition,
-          firn_error *err)
+ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
 {
-    size_t i = firn_query_plan_find(source->plan, condition->place);
-    struct column *column = &source->columns[i];
-    struct firn_chunk_bounds bounds;
-    int rc = open_chunk(source, i, err);
+    struct asked *asked = &source->asked[condition];
+    struct column *column = &source->columns[asked->column];
+    const struct firn_query_mask before = source->mask;
+    enum firn_chunk_verdict verdict;
+    int rc = open_chunk(source, asked->column, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     DCHECK(column->state == COLUMN_CHUNK);
-    firn_chunk_block_bounds(&column->pin.chunk, source->block, &bounds);
-    switch (firn_chunk_judge(&bounds, source->count, &condition->predicate)) {
-    case FIRN_CHUNK_NONE:
-        source->stats.rows_pruned += firn_query_mask_count(&source->mask);
-        source->stats.rows_read -= firn_query_mask_count(&source->mask);
-        source->mask = (struct firn_query_mask){.words = {0}};
-        return FIRN_OK;
-    case FIRN_CHUNK_ALL:
-        return FIRN_OK;
-    case FIRN_CHUNK_SOME:
-        break;
+    if (!asked->is_ready) {
+        firn_chunk_filter_init(&asked->filter, &column->pin.chunk,
+                               &source->plan->split.conditions[condition].predicate);
+        asked->is_ready = true;
     }
-    rc = firn_chunk_filter_block(&column->pin.chunk, source->block, &condition->predicate,
-                                 &column->scratch, source->mask.words, err);
-    return firn_query_source_explain(source, i, rc, err);
+    rc = firn_chunk_filter_apply(&asked->filter, &column->pin.chunk, source->block,
+                                 &column->scratch, source->mask.words, &verdict, err);
+    if (rc == FIRN_OK && verdict == FIRN_CHUNK_NONE) {
+        const size_t count = firn_query_mask_count(&before);
+        source->stats.rows_pruned += count;
+        source->stats.rows_read -= count;
+    }
+    return firn_query_source_explain(source, asked->column, rc, err);
 }
 
 static int
@@ -452,8 +481,8 @@ filter(struct firn_query_source *source, firn_error *err)
         if (firn_query_mask_is_empty(&source->mask)) {
             return FIRN_OK;
         }
-        if (!source->is_met[i]) {
-            rc = ask_chunk(source, &plan->split.conditions[i], err);
+        if (!source->asked[i].is_met) {
+            rc = ask_chunk(source, i, err);
         }
     }
     if (rc == FIRN_OK && plan->split.rest != NULL && !firn_query_mask_is_empty(&source->mask)) {
@@ -472,15 +501,31 @@ forget_columns(struct firn_query_source *source)
     }
 }
 
+/* Makes a batch of which few rows count one of just these. What was read for the condition is read anew. */
+static void
+list_rows(struct firn_query_source *source)
+{
+    const size_t count = firn_query_mask_count(&source->mask);
+    if (source->way != WAY_DIRECT || !source->plan->may_list || count > source->count / LIST_PART) {
+        return;
+    }
+    source->is_list = true;
+    source->chosen = source->mask;
+    firn_query_column_selection(&source->mask, source->count, &source->list);
+    DCHECK(source->list.count == count && count > 0);
+    source->count = count;
+    firn_query_column_mask(&source->mask, 0, count);
+    forget_columns(source);
+}
+
 static int
 next_direct(struct firn_query_source *source)
 {
     source->block = source->next / FIRN_CHUNK_BLOCK;
     size_t start = source->block * FIRN_CHUNK_BLOCK;
     size_t stop = source->end - start < FIRN_CHUNK_BLOCK ? source->end : start + FIRN_CHUNK_BLOCK;
-    struct firn_column_group group;
-    firn_column_group_at(source->run, source->group, &group);
-    source->count = group.rows - start < FIRN_CHUNK_BLOCK ? group.rows - start : FIRN_CHUNK_BLOCK;
+    source->count =
+        source->rows - start < FIRN_CHUNK_BLOCK ? source->rows - start : FIRN_CHUNK_BLOCK;
     firn_query_column_mask(&source->mask, source->next - start, stop - start);
     source->stats.rows_read += stop - source->next;
     source->next = stop;
@@ -547,6 +592,7 @@ advance(struct firn_query_source *source, bool *out, firn_error *err)
 {
     int rc = FIRN_OK;
     forget_columns(source);
+    source->is_list = false;
     if (source->way == WAY_DIRECT) {
         *out = source->next < source->end;
         return *out ? next_direct(source) : FIRN_OK;
@@ -578,6 +624,7 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
         }
         rc = filter(source, err);
         if (rc == FIRN_OK && !firn_query_mask_is_empty(&source->mask)) {
+            list_rows(source);
             return FIRN_OK;
         }
     }
@@ -593,7 +640,7 @@ firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
         return false;
     }
     for (size_t i = 0; i < plan->split.count; i++) {
-        if (!source->is_met[i] && source->next < source->end) {
+        if (!source->asked[i].is_met && source->next < source->end) {
             return false;
         }
     }

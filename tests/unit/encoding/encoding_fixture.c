@@ -547,6 +547,7 @@ check_filter(const struct sample *sample, const struct firn_chunk *chunk, size_t
     uint64_t expected[FIRN_CHUNK_MASK_WORDS] = {0};
     struct firn_chunk_bounds bounds;
     bool all = true;
+    bool all_valid = true; /* that are not null */
     bool none = true;
     unsigned density = (unsigned)test_random_below(random, 3);
     for (size_t i = 0; i < count; i++) {
@@ -556,13 +557,19 @@ check_filter(const struct sample *sample, const struct firn_chunk *chunk, size_t
         mask[i / 64] |= (uint64_t)is_in << i % 64;
         expected[i / 64] |= (uint64_t)(is_in && fulfils) << i % 64;
         all &= fulfils;
+        all_valid &= fulfils || cell.kind == FIRN_PHYSICAL_NONE;
         none &= !fulfils;
     }
-    assert_int_equal(firn_chunk_filter_block(chunk, block, predicate, scratch, mask, &err),
+    struct firn_chunk_filter filter;
+    enum firn_chunk_verdict verdict;
+    firn_chunk_filter_init(&filter, chunk, predicate);
+    assert_int_equal(firn_chunk_filter_apply(&filter, chunk, block, scratch, mask, &verdict, &err),
                      FIRN_OK);
     assert_memory_equal(mask, expected, sizeof mask);
+    assert_true(verdict != FIRN_CHUNK_NONE || none);
+    assert_true(verdict != FIRN_CHUNK_ALL || all_valid);
     firn_chunk_block_bounds(chunk, block, &bounds);
-    enum firn_chunk_verdict verdict = firn_chunk_judge(&bounds, count, predicate);
+    verdict = firn_chunk_judge(&bounds, count, predicate);
     assert_true(verdict != FIRN_CHUNK_NONE || none);
     assert_true(verdict != FIRN_CHUNK_ALL || all);
 }
@@ -627,6 +634,36 @@ check_sum(const struct sample *sample, const struct firn_chunk *chunk, size_t bl
     assert_true(sum.real != sum.real ? real != real : sum.real == 0 + real);
 }
 
+/* Some values of a block alone are those among all. */
+static void
+check_list(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
+           struct firn_chunk_scratch *scratch, struct test_random *random)
+{
+    static const uint64_t parts[] = {2, 9, 100};
+    firn_error err;
+    struct firn_chunk_values values;
+    uint64_t wanted[FIRN_CHUNK_MASK_WORDS] = {0};
+    uint16_t rows[FIRN_CHUNK_BLOCK];
+    const size_t count = firn_chunk_block_size(chunk, block);
+    const uint64_t part = parts[test_random_below(random, 3)];
+    size_t listed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (test_random_below(random, part) == 0 || (listed == 0 && i + 1 == count)) {
+            rows[listed++] = (uint16_t)i;
+            wanted[i / 64] |= UINT64_C(1) << i % 64;
+        }
+    }
+    assert_int_equal(
+        firn_chunk_read_list(chunk, block, rows, listed, wanted, scratch, &values, &err), FIRN_OK);
+    assert_int_equal(values.count, listed);
+    const struct sample some = {.values = values};
+    for (size_t i = 0; i < listed; i++) {
+        struct firn_cell cell = sample_cell(&some, i);
+        struct firn_cell expected = sample_cell(sample, block * FIRN_CHUNK_BLOCK + rows[i]);
+        assert_same_cell(&cell, &expected);
+    }
+}
+
 static void
 check_block(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
             struct firn_chunk_scratch *scratch, struct test_random *random)
@@ -646,6 +683,7 @@ check_block(const struct sample *sample, const struct firn_chunk *chunk, size_t 
     }
     assert_int_equal(firn_chunk_read_block(chunk, block, mask, scratch, &values, &err), FIRN_OK);
     check_values(sample, start, &values, mask);
+    check_list(sample, chunk, block, scratch, random);
     firn_chunk_block_bounds(chunk, block, &bounds);
     check_bounds(sample, start, count, &bounds);
     check_sum(sample, chunk, block, NULL, scratch);

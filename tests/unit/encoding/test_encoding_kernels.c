@@ -36,12 +36,13 @@ number_at(const uint8_t *packed, size_t count, unsigned width, size_t i)
 }
 
 static void
-check_width(struct test_random *random, size_t count, unsigned width)
+check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size_t count,
+            unsigned width)
 {
     uint64_t numbers[1024];
-    uint64_t out[2][1024];
+    uint64_t out[1024];
     uint64_t mask[16] = {0};
-    uint64_t ranges[2][16];
+    uint64_t range[16];
     uint64_t base = test_random_next(random);
     uint64_t factors[] = {1, 3, 1000000, UINT64_C(1) << 33, test_random_next(random)};
     size_t size = firn_bit_pack_size(count, width);
@@ -68,24 +69,19 @@ check_width(struct test_random *random, size_t count, unsigned width)
         assert_true(firn_bit_pack_get(packed, count, width, i) == numbers[i]);
     }
     for (size_t f = 0; f < 5; f++) {
-        firn_bit_pack_decode(packed, count, width, base, factors[f], out[0]);
-        firn_bit_pack_decode_portable(packed, count, width, base, factors[f], out[1]);
+        firn_bit_pack_decode_with(kernels, packed, count, width, base, factors[f], out);
         for (size_t i = 0; i < count; i++) {
-            assert_true(out[0][i] == base + factors[f] * numbers[i]);
-            assert_true(out[1][i] == out[0][i]);
+            assert_true(out[i] == base + factors[f] * numbers[i]);
         }
     }
-    assert_true(firn_bit_pack_sum(packed, count, width, NULL) == sums[0]);
-    assert_true(firn_bit_pack_sum_portable(packed, count, width, NULL) == sums[0]);
-    assert_true(firn_bit_pack_sum(packed, count, width, mask) == sums[1]);
-    assert_true(firn_bit_pack_sum_portable(packed, count, width, mask) == sums[1]);
+    assert_true(firn_bit_pack_sum_with(kernels, packed, count, width, NULL) == sums[0]);
+    assert_true(firn_bit_pack_sum_with(kernels, packed, count, width, mask) == sums[1]);
     size_t first = test_random_below(random, count + 1);
     firn_bit_pack_sum128 sum = 0;
     for (size_t i = 0; i < first; i++) {
         sum += numbers[i];
     }
-    assert_true(firn_bit_pack_sum_first(packed, count, width, first) == sum);
-    assert_true(firn_bit_pack_sum_first_portable(packed, count, width, first) == sum);
+    assert_true(firn_bit_pack_sum_first_with(kernels, packed, count, width, first) == sum);
     for (unsigned round = 0; round < 6; round++) {
         uint64_t low = round == 0 ? 0 : numbers[test_random_below(random, count)];
         uint64_t high = round == 1 ? UINT64_MAX : numbers[test_random_below(random, count)];
@@ -96,12 +92,10 @@ check_width(struct test_random *random, size_t count, unsigned width)
             low = high;
             high = swap;
         }
-        firn_bit_pack_range(packed, count, width, low, high, ranges[0]);
-        firn_bit_pack_range_portable(packed, count, width, low, high, ranges[1]);
+        firn_bit_pack_range_with(kernels, packed, count, width, low, high, range);
         for (size_t i = 0; i < (count + 63) / 64 * 64; i++) {
             bool is_in = i < count && numbers[i] >= low && numbers[i] <= high;
-            assert_int_equal(ranges[0][i / 64] >> i % 64 & 1, is_in);
-            assert_int_equal(ranges[1][i / 64] >> i % 64 & 1, is_in);
+            assert_int_equal(range[i / 64] >> i % 64 & 1, is_in);
         }
     }
     free(memory);
@@ -115,7 +109,9 @@ packed_numbers_are_as_bit_by_bit(void **state)
     test_random_init(&random, "packed", 3);
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         for (unsigned width = 0; width <= 64; width++) {
-            check_width(&random, counts[c], width);
+            for (unsigned kernels = 0; kernels <= firn_bit_pack_kernels_here(); kernels++) {
+                check_width(&random, (enum firn_bit_pack_kernels)kernels, counts[c], width);
+            }
         }
     }
 }
