@@ -104,6 +104,28 @@ firn_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i)
 }
 
 void
+firn_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width, const uint16_t *places,
+                       size_t place_count, uint64_t base, uint64_t factor, uint64_t *out)
+{
+    if (count != FIRN_BIT_PACK_FULL || width == 0 || width > 32) {
+        for (size_t k = 0; k < place_count; k++) {
+            out[k] = base + factor * firn_bit_pack_get(packed, count, width, places[k]);
+        }
+        return;
+    }
+    const uint64_t bits = low_bits(width);
+    for (size_t k = 0; k < place_count; k++) {
+        const unsigned bit = (unsigned)places[k] / LANES * width;
+        const unsigned shift = bit % 32;
+        DCHECK(places[k] < count);
+        const uint8_t *word = packed + (size_t)4 * (bit / 32 * LANES + places[k] % LANES);
+        const uint8_t *next = word + (shift + width > 32 ? 4 * LANES : 0);
+        const uint64_t pair = firn_load_le32(word) | (uint64_t)firn_load_le32(next) << 32;
+        out[k] = base + factor * (pair >> shift & bits);
+    }
+}
+
+void
 firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint8_t *packed)
 {
     CHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX);
@@ -412,37 +434,58 @@ has_wide(void)
            __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
 }
 
-/* Half h of row r: 16 numbers. */
-WIDE static inline __attribute__((always_inline)) __m512i
-unpack_wide(const uint8_t *packed, unsigned width, unsigned row, unsigned half)
+/* A row: two times 16 numbers. */
+struct wide_row {
+    __m512i half[2];
+};
+
+WIDE static inline __attribute__((always_inline)) struct wide_row
+unpack_wide(const uint8_t *packed, unsigned width, unsigned row, __m512i bits)
 {
     const unsigned bit = row * width;
     const unsigned shift = bit % 32;
-    const uint8_t *words = packed + (size_t)(bit / 32) * 4 * LANES + (size_t)half * 64;
-    __m512i numbers = _mm512_srl_epi32(_mm512_loadu_si512(words), _mm_cvtsi32_si128((int)shift));
+    const uint8_t *words = packed + (size_t)(bit / 32) * 4 * LANES;
+    const __m128i right = _mm_cvtsi32_si128((int)shift);
+    struct wide_row out = {{_mm512_srl_epi32(_mm512_loadu_si512(words), right),
+                            _mm512_srl_epi32(_mm512_loadu_si512(words + 64), right)}};
     if (shift + width > 32) {
-        const __m512i next = _mm512_loadu_si512(words + (size_t)4 * LANES);
-        numbers =
-            _mm512_or_si512(numbers, _mm512_sll_epi32(next, _mm_cvtsi32_si128((int)(32 - shift))));
+        const uint8_t *next = words + (size_t)4 * LANES;
+        const __m128i left = _mm_cvtsi32_si128((int)(32 - shift));
+        for (unsigned h = 0; h < 2; h++) {
+            const __m512i more = _mm512_loadu_si512(next + (size_t)h * 64);
+            out.half[h] = _mm512_or_si512(out.half[h], _mm512_sll_epi32(more, left));
+        }
     }
-    return _mm512_and_si512(numbers, _mm512_set1_epi32((int)(uint32_t)low_bits(width)));
+    out.half[0] = _mm512_and_si512(out.half[0], bits);
+    out.half[1] = _mm512_and_si512(out.half[1], bits);
+    return out;
+}
+
+WIDE static inline __attribute__((always_inline)) __m512i
+bits_wide(unsigned width)
+{
+    return _mm512_set1_epi32((int)(uint32_t)low_bits(width));
 }
 
 WIDE static void
 decode_wide(const uint8_t *packed, unsigned width, uint64_t base, uint32_t factor, uint64_t *out)
 {
+    const __m512i bits = bits_wide(width);
     const __m512i bases = _mm512_set1_epi64((long long)base);
     const __m512i factors = _mm512_set1_epi64((long long)factor);
-    for (unsigned i = 0; i < 64; i++) {
-        const __m512i numbers = unpack_wide(packed, width, i / 2, i % 2);
-        __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(numbers));
-        __m512i high = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(numbers, 1));
-        if (factor != 1) {
-            low = _mm512_mul_epu32(low, factors);
-            high = _mm512_mul_epu32(high, factors);
+    for (unsigned row = 0; row < 32; row++) {
+        const struct wide_row numbers = unpack_wide(packed, width, row, bits);
+        for (unsigned h = 0; h < 2; h++) {
+            __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(numbers.half[h]));
+            __m512i high = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(numbers.half[h], 1));
+            if (factor != 1) {
+                low = _mm512_mul_epu32(low, factors);
+                high = _mm512_mul_epu32(high, factors);
+            }
+            uint64_t *to = out + (size_t)row * LANES + (size_t)h * 16;
+            _mm512_storeu_si512(to, _mm512_add_epi64(low, bases));
+            _mm512_storeu_si512(to + 8, _mm512_add_epi64(high, bases));
         }
-        _mm512_storeu_si512(out + (size_t)i * 16, _mm512_add_epi64(low, bases));
-        _mm512_storeu_si512(out + (size_t)i * 16 + 8, _mm512_add_epi64(high, bases));
     }
 }
 
@@ -450,30 +493,34 @@ decode_wide(const uint8_t *packed, unsigned width, uint64_t base, uint32_t facto
 WIDE static uint64_t
 sum_wide(const uint8_t *packed, unsigned width, const uint64_t *mask)
 {
+    const __m512i bits = bits_wide(width);
+    const __m512i halves = _mm512_set1_epi32(0xffff);
     __m512i low[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    __m512i high[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    for (unsigned i = 0; i < 64; i++) {
-        __m512i numbers = unpack_wide(packed, width, i / 2, i % 2);
+    __m512i high = _mm512_setzero_si512();
+    for (unsigned row = 0; row < 32; row++) {
+        struct wide_row numbers = unpack_wide(packed, width, row, bits);
         if (mask != NULL) {
-            numbers = _mm512_maskz_mov_epi32((__mmask16)(mask[i / 4] >> (i % 4 * 16)), numbers);
+            const uint32_t chosen = (uint32_t)(mask[row / 2] >> (row % 2 * 32));
+            numbers.half[0] = _mm512_maskz_mov_epi32((__mmask16)chosen, numbers.half[0]);
+            numbers.half[1] = _mm512_maskz_mov_epi32((__mmask16)(chosen >> 16), numbers.half[1]);
         }
-        if (width <= 27) {
-            low[i % 2] = _mm512_add_epi32(low[i % 2], numbers);
-        } else {
-            low[i % 2] =
-                _mm512_add_epi32(low[i % 2], _mm512_and_si512(numbers, _mm512_set1_epi32(0xffff)));
-            high[i % 2] = _mm512_add_epi32(high[i % 2], _mm512_srli_epi32(numbers, 16));
+        for (unsigned h = 0; h < 2; h++) {
+            if (width <= 27) {
+                low[h] = _mm512_add_epi32(low[h], numbers.half[h]);
+            } else {
+                low[h] = _mm512_add_epi32(low[h], _mm512_and_si512(numbers.half[h], halves));
+                high = _mm512_add_epi32(high, _mm512_srli_epi32(numbers.half[h], 16));
+            }
         }
     }
+    uint32_t lows[LANES];
+    uint32_t highs[16];
     uint64_t sum = 0;
-    for (unsigned i = 0; i < 2; i++) {
-        uint32_t lows[16];
-        uint32_t highs[16];
-        _mm512_storeu_si512(lows, low[i]);
-        _mm512_storeu_si512(highs, high[i]);
-        for (unsigned l = 0; l < 16; l++) {
-            sum += lows[l] + ((uint64_t)highs[l] << 16);
-        }
+    _mm512_storeu_si512(lows, low[0]);
+    _mm512_storeu_si512(lows + 16, low[1]);
+    _mm512_storeu_si512(highs, high);
+    for (unsigned l = 0; l < 16; l++) {
+        sum += (uint64_t)lows[l] + lows[l + 16] + ((uint64_t)highs[l] << 16);
     }
     return sum;
 }
@@ -481,14 +528,16 @@ sum_wide(const uint8_t *packed, unsigned width, const uint64_t *mask)
 WIDE static void
 range_wide(const uint8_t *packed, unsigned width, uint32_t low, uint32_t span, uint64_t *out)
 {
+    const __m512i bits = bits_wide(width);
     const __m512i lows = _mm512_set1_epi32((int)low);
     const __m512i spans = _mm512_set1_epi32((int)span);
     for (unsigned row = 0; row < 32; row++) {
-        const __m512i a = _mm512_sub_epi32(unpack_wide(packed, width, row, 0), lows);
-        const __m512i b = _mm512_sub_epi32(unpack_wide(packed, width, row, 1), lows);
-        const uint32_t bits = (uint32_t)_mm512_cmple_epu32_mask(a, spans) |
-                              (uint32_t)_mm512_cmple_epu32_mask(b, spans) << 16;
-        firn_store_le32((uint8_t *)out + (size_t)4 * row, bits);
+        const struct wide_row numbers = unpack_wide(packed, width, row, bits);
+        const __m512i a = _mm512_sub_epi32(numbers.half[0], lows);
+        const __m512i b = _mm512_sub_epi32(numbers.half[1], lows);
+        const uint32_t in = (uint32_t)_mm512_cmple_epu32_mask(a, spans) |
+                            (uint32_t)_mm512_cmple_epu32_mask(b, spans) << 16;
+        firn_store_le32((uint8_t *)out + (size_t)4 * row, in);
     }
 }
 

@@ -39,6 +39,10 @@ void firn_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, u
                           uint64_t factor, uint64_t *out);
 /* Number i. */
 uint64_t firn_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i);
+/* out[k] = base + factor * number places[k], modulo 2^64. */
+void firn_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width,
+                            const uint16_t *places, size_t place_count, uint64_t base,
+                            uint64_t factor, uint64_t *out);
 /* The sum of those whose bits are set in mask (NULL: of all). */
 firn_bit_pack_sum128 firn_bit_pack_sum(const uint8_t *packed, size_t count, unsigned width,
                                        const uint64_t *mask);

@@ -422,29 +422,30 @@ look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, con
     if (rc != FIRN_OK) {
         return rc;
     }
+    uint64_t codes[FIRN_CHUNK_BLOCK];
     uint64_t *numbers = (uint64_t *)(void *)scratch->numbers.data;
-    firn_slice *slices = (firn_slice *)(void *)scratch->numbers.data;
-    const uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
-    const uint64_t factor = is_dictionary ? 1 : chunk->parts.divisor;
-    const uint64_t base = factor * view->low + (is_dictionary ? 0 : chunk->parts.minimum + sign);
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t number =
-            base + factor * firn_bit_pack_get(view->data.data, view->count, view->width, rows[i]);
-        if (!is_dictionary) {
-            numbers[i] = number;
-            continue;
+    if (!is_dictionary) {
+        const uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
+        const uint64_t factor = chunk->parts.divisor;
+        firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count,
+                               chunk->parts.minimum + sign + factor * view->low, factor, numbers);
+        if (chunk->kind == FIRN_PHYSICAL_F64) {
+            unorder(chunk->kind, numbers, count);
         }
-        if (number > view->high) {
+        return FIRN_OK;
+    }
+    firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count, view->low, 1,
+                           codes);
+    for (size_t i = 0; i < count; i++) {
+        if (codes[i] > view->high) {
             return firn_chunk_corrupt(err, "a code is above its block's largest");
         }
         if (!is_bytes) {
-            numbers[i] = firn_chunk_dictionary_bits(chunk, (size_t)number);
-        } else if (!firn_chunk_dictionary_bytes(chunk, (size_t)number, &slices[i])) {
+            numbers[i] = firn_chunk_dictionary_bits(chunk, (size_t)codes[i]);
+        } else if (!firn_chunk_dictionary_bytes(chunk, (size_t)codes[i],
+                                                (firn_slice *)(void *)scratch->numbers.data + i)) {
             return firn_chunk_corrupt(err, "an entry of its dictionary lies outside");
         }
-    }
-    if (!is_dictionary && chunk->kind == FIRN_PHYSICAL_F64) {
-        unorder(chunk->kind, numbers, count);
     }
     return FIRN_OK;
 }

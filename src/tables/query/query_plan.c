@@ -322,6 +322,21 @@ plan_columns(struct firn_query_plan *plan, firn_error *err)
 
 /* ---- the plan ---- */
 
+/* Whether something is computed of rows, and no texts are grouped by, which go by their codes. */
+static bool
+may_list(const struct firn_query_plan *plan)
+{
+    bool has_values = false;
+    for (size_t i = 0; i < plan->value_count; i++) {
+        has_values = has_values || plan->values[i].expr != NULL;
+        if (i < plan->group.count &&
+            firn_physical_of(plan->values[i].type.type) == FIRN_PHYSICAL_BYTES) {
+            return false;
+        }
+    }
+    return has_values;
+}
+
 int
 firn_query_plan_create(const struct firn_schema *schema, const struct firn_query_options *options,
                        struct firn_query_plan **out, firn_error *err)
@@ -357,12 +372,7 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     FIRN_TRY(plan_outputs(plan, exprs, err));
     FIRN_TRY(plan->is_grouped ? plan_groups(plan, exprs, err) : plan_rows(plan, exprs, err));
     FIRN_TRY(plan_columns(plan, err));
-    plan->may_list = true;
-    for (size_t i = 0; i < plan->group.count; i++) {
-        if (firn_physical_of(plan->values[i].type.type) == FIRN_PHYSICAL_BYTES) {
-            plan->may_list = false;
-        }
-    }
+    plan->may_list = may_list(plan);
     *out = plan;
     plan = NULL;
 out:

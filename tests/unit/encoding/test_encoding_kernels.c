@@ -68,6 +68,14 @@ check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size
         assert_true(number_at(packed, count, width, i) == numbers[i]);
         assert_true(firn_bit_pack_get(packed, count, width, i) == numbers[i]);
     }
+    uint16_t places[3];
+    for (size_t k = 0; k < 3; k++) {
+        places[k] = (uint16_t)(k == 2 ? count - 1 : test_random_below(random, count));
+    }
+    firn_bit_pack_get_list(packed, count, width, places, 3, base, factors[1], out);
+    for (size_t k = 0; k < 3; k++) {
+        assert_true(out[k] == base + factors[1] * numbers[places[k]]);
+    }
     for (size_t f = 0; f < 5; f++) {
         firn_bit_pack_decode_with(kernels, packed, count, width, base, factors[f], out);
         for (size_t i = 0; i < count; i++) {
