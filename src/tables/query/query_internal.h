@@ -89,7 +89,7 @@ struct firn_query_plan {
     struct firn_expr_type *outputs;
     size_t output_count;
     struct firn_row_sort_key *sort; /* of each of order */
-    bool may_list; /* batches of few rows may be read as lists of them */
+    bool may_list;                  /* batches of few rows may be read as lists of them */
 };
 FIRN_MUST_CHECK int firn_query_plan_create(const struct firn_schema *schema,
                                            const struct firn_query_options *options,
