@@ -31,6 +31,9 @@ libc_release(void *ctx, void *memory)
     free(memory);
 }
 
+/* Pages that the kernel has zeroed need not be zeroed again: worth it from this size on. */
+enum { ZEROED_SMALL = 32 << 10 };
+
 static void *
 libc_zeroed(void *ctx, size_t size)
 {
@@ -63,7 +66,8 @@ firn_alloc(size_t size)
 void *
 firn_alloc_zeroed(size_t size)
 {
-    if (current.zeroed != NULL) {
+    /* Small blocks come from a thread's cache, which glibc's calloc of Debian 12 does not look at. */
+    if (current.zeroed != NULL && size > ZEROED_SMALL) {
         return current.zeroed(current.ctx, size == 0 ? 1 : size);
     }
     void *memory = firn_alloc(size);
