@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/crc32.c: CRC-32 by carry-less multiplication, and its twin from tables.
+ * codec/crc32.c: CRC-32 by carry-less multiplication, and its twin from a table.
  *
  * The checksum is the one of IEEE 802.3, gzip and PNG: the polynomial 0x04C11DB7, bits reflected,
  * the register inverted before and after. x86-64 has no instruction for this polynomial (the one
@@ -11,17 +11,18 @@
  * added to the next 64 bytes: two carry-less multiplications, one for each half of the lane, by
  * constants that were reduced beforehand. When fewer than 64 bytes are left the four lanes become
  * one in the same way, with x^128. Its 16 bytes have the same remainder as all that was folded into
- * them; the tables take it from there. For reflected bits the constants are x^(n+32) and x^(n-32),
+ * them; the table takes it from there. For reflected bits the constants are x^(n+32) and x^(n-32),
  * shifted left by one. The method is that of Gopal and others, "Fast CRC computation for generic
  * polynomials using PCLMULQDQ instruction" (Intel, 2009).
  *
- * The twin looks bytes up in tables (crc_table.h); it also takes short inputs and tails.
+ * The twin looks bytes up in a table (crc_table.h); it also takes short inputs and tails.
  *
  * Which of the two runs is asked of the processor in every call, as in crc32c.c. The tests compare
  * both with a bit-by-bit computation at many lengths and alignments.
  */
 #include "codec/crc32.h"
 
+#include "base/bytes.h"
 #include "codec/crc_table.h"
 
 #if defined(__x86_64__)
@@ -30,30 +31,15 @@
 #include <arm_acle.h>
 #endif
 
-/* ---- from tables ---- */
+/* ---- from a table ---- */
 
-static const uint32_t tables[8][256] = {
-    FIRN_CRC_TABLE(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832, 0x1db71064, 0x3b6e20c8,
-                   0x76dc4190, 0xedb88320),
-    FIRN_CRC_TABLE(0x191b3141, 0x32366282, 0x646cc504, 0xc8d98a08, 0x4ac21251, 0x958424a2,
-                   0xf0794f05, 0x3b83984b),
-    FIRN_CRC_TABLE(0x01c26a37, 0x0384d46e, 0x0709a8dc, 0x0e1351b8, 0x1c26a370, 0x384d46e0,
-                   0x709a8dc0, 0xe1351b80),
-    FIRN_CRC_TABLE(0xb8bc6765, 0xaa09c88b, 0x8f629757, 0xc5b428ef, 0x5019579f, 0xa032af3e,
-                   0x9b14583d, 0xed59b63b),
-    FIRN_CRC_TABLE(0x3d6029b0, 0x7ac05360, 0xf580a6c0, 0x30704bc1, 0x60e09782, 0xc1c12f04,
-                   0x58f35849, 0xb1e6b092),
-    FIRN_CRC_TABLE(0xcb5cd3a5, 0x4dc8a10b, 0x9b914216, 0xec53826d, 0x03d6029b, 0x07ac0536,
-                   0x0f580a6c, 0x1eb014d8),
-    FIRN_CRC_TABLE(0xa6770bb4, 0x979f1129, 0xf44f2413, 0x33ef4e67, 0x67de9cce, 0xcfbd399c,
-                   0x440b7579, 0x8816eaf2),
-    FIRN_CRC_TABLE(0xccaa009e, 0x4225077d, 0x844a0efa, 0xd3e51bb5, 0x7cbb312b, 0xf9766256,
-                   0x299dc2ed, 0x533b85da)};
+static const uint32_t table[256] = FIRN_CRC_TABLE(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832,
+                                                  0x1db71064, 0x3b6e20c8, 0x76dc4190, 0xedb88320);
 
 uint32_t
 firn_crc32_portable(uint32_t crc, const void *data, size_t size)
 {
-    return ~firn_crc_table_update(tables, ~crc, data, size);
+    return ~firn_crc_table_update(table, ~crc, data, size);
 }
 
 /* ---- by multiplication, or by instruction ---- */
@@ -102,8 +88,8 @@ fold_all(uint32_t reg, const uint8_t *at, size_t size)
     }
     uint8_t last[LANE_SIZE];
     _mm_storeu_si128((__m128i *)(void *)last, lanes[LANES - 1]);
-    reg = firn_crc_table_update(tables, 0, last, sizeof last);
-    return firn_crc_table_update(tables, reg, at, size);
+    reg = firn_crc_table_update(table, 0, last, sizeof last);
+    return firn_crc_table_update(table, reg, at, size);
 }
 
 uint32_t

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/crc32c.c: CRC-32C with the processor's instruction, and its twin from tables.
+ * codec/crc32c.c: CRC-32C with the processor's instruction, and its twin from a table.
  *
  * The checksum is the one of RFC 3720 (iSCSI): the polynomial 0x1EDC6F41, bits reflected, the
  * register inverted before and after. Inside this file a register is the value that is not
@@ -17,7 +17,7 @@
  * polynomial using CRC32 instruction" (Intel, 2011). Two lane lengths serve: the long one for bulk,
  * the short one because log records have a few hundred bytes.
  *
- * The twin looks bytes up in tables (crc_table.h).
+ * The twin looks bytes up in a table (crc_table.h).
  *
  * Which of the two runs is asked of the processor in every call: the answer lies in a variable of
  * the C runtime, set before main. The tests compare both with a bit-by-bit computation at many
@@ -25,6 +25,7 @@
  */
 #include "codec/crc32c.h"
 
+#include "base/bytes.h"
 #include "codec/crc_table.h"
 
 #if defined(__x86_64__)
@@ -33,30 +34,15 @@
 #include <arm_acle.h>
 #endif
 
-/* ---- from tables ---- */
+/* ---- from a table ---- */
 
-static const uint32_t tables[8][256] = {
-    FIRN_CRC_TABLE(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf, 0x105ec76f, 0x20bd8ede,
-                   0x417b1dbc, 0x82f63b78),
-    FIRN_CRC_TABLE(0x13a29877, 0x274530ee, 0x4e8a61dc, 0x9d14c3b8, 0x3fc5f181, 0x7f8be302,
-                   0xff17c604, 0xfbc3faf9),
-    FIRN_CRC_TABLE(0xa541927e, 0x4f6f520d, 0x9edea41a, 0x38513ec5, 0x70a27d8a, 0xe144fb14,
-                   0xc76580d9, 0x8b277743),
-    FIRN_CRC_TABLE(0xdd45aab8, 0xbf672381, 0x7b2231f3, 0xf64463e6, 0xe964b13d, 0xd725148b,
-                   0xaba65fe7, 0x52a0c93f),
-    FIRN_CRC_TABLE(0x38116fac, 0x7022df58, 0xe045beb0, 0xc5670b91, 0x8f2261d3, 0x1ba8b557,
-                   0x37516aae, 0x6ea2d55c),
-    FIRN_CRC_TABLE(0xef306b19, 0xdb8ca0c3, 0xb2f53777, 0x6006181f, 0xc00c303e, 0x85f4168d,
-                   0x0e045beb, 0x1c08b7d6),
-    FIRN_CRC_TABLE(0x68032cc8, 0xd0065990, 0xa5e0c5d1, 0x4e2dfd53, 0x9c5bfaa6, 0x3d5b83bd,
-                   0x7ab7077a, 0xf56e0ef4),
-    FIRN_CRC_TABLE(0x493c7d27, 0x9278fa4e, 0x211d826d, 0x423b04da, 0x847609b4, 0x0d006599,
-                   0x1a00cb32, 0x34019664)};
+static const uint32_t table[256] = FIRN_CRC_TABLE(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf,
+                                                  0x105ec76f, 0x20bd8ede, 0x417b1dbc, 0x82f63b78);
 
 uint32_t
 firn_crc32c_portable(uint32_t crc, const void *data, size_t size)
 {
-    return ~firn_crc_table_update(tables, ~crc, data, size);
+    return ~firn_crc_table_update(table, ~crc, data, size);
 }
 
 /* ---- by instruction ---- */

@@ -3,18 +3,16 @@
  * codec/crc_table.h: CRCs of 32 bits from tables, for any polynomial whose bits are reflected. Only
  * files of this folder include it.
  *
- * Eight bytes are looked up in eight tables at a time (slicing by 8: Kounavis and Berry, "A
- * systematic approach to building high performance software-based CRC generators", 2005). Entry i
- * of table k is the register that holds i after k + 1 zero bytes. Tables are linear: entry i is the
- * sum of the entries of i's bits, so 64 numbers, spread by macros, make all 2,048 while compiling.
+ * One byte is looked up at a time (Sarwate, "Computation of cyclic redundancy checks via table look-up", 1988).
+ * Processors on which these twins run for more than a few bytes are rare, so the tables stay small. Entry i is
+ * the register that holds i after a zero byte. The table is linear: entry i is the sum of the entries of i's
+ * bits, so 8 numbers, spread by macros, make all 256 while compiling.
  */
 #ifndef FIRN_CODEC_CRC_TABLE_H
 #define FIRN_CODEC_CRC_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-#include "base/bytes.h"
 
 #define FIRN_CRC_TABLE_BIT(index, bit, number) (((index) >> (bit)) & 1 ? UINT32_C(number) : 0)
 #define FIRN_CRC_TABLE_1(index, a, b, c, d, e, f, g, h)                  \
@@ -41,18 +39,11 @@
 /* The register after some bytes. A register is the value of the checksum before its bits are
  * inverted. */
 static inline uint32_t
-firn_crc_table_update(const uint32_t tables[8][256], uint32_t reg, const void *data, size_t size)
+firn_crc_table_update(const uint32_t table[256], uint32_t reg, const void *data, size_t size)
 {
     const uint8_t *at = data;
-    for (; size >= 8; at += 8, size -= 8) {
-        uint32_t low = firn_load_le32(at) ^ reg;
-        uint32_t high = firn_load_le32(at + 4);
-        reg = tables[7][low & 0xff] ^ tables[6][(low >> 8) & 0xff] ^ tables[5][(low >> 16) & 0xff] ^
-              tables[4][low >> 24] ^ tables[3][high & 0xff] ^ tables[2][(high >> 8) & 0xff] ^
-              tables[1][(high >> 16) & 0xff] ^ tables[0][high >> 24];
-    }
     for (; size > 0; at++, size--) {
-        reg = tables[0][(reg ^ *at) & 0xff] ^ (reg >> 8);
+        reg = table[(reg ^ *at) & 0xff] ^ (reg >> 8);
     }
     return reg;
 }
