@@ -68,7 +68,7 @@ static int
 sort_runs(struct naming *naming)
 {
     size_t count = naming->gather->runs.count;
-    naming->runs = firn_alloc_array(count, sizeof *naming->runs);
+    naming->runs = firn_alloc_array(count, sizeof(struct firn_mend_gather_run *));
     if (naming->runs == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -78,7 +78,7 @@ sort_runs(struct naming *naming)
             naming->runs[naming->run_count++] = run;
         }
     }
-    firn_sort(naming->runs, naming->run_count, sizeof *naming->runs, compare_runs);
+    firn_sort(naming->runs, naming->run_count, sizeof(struct firn_mend_gather_run *), compare_runs);
     return FIRN_OK;
 }
 
