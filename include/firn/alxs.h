@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 
+#include "notice.h"
 #include "types.h"
 
 #ifdef __cplusplus
@@ -101,6 +102,10 @@ typedef struct firn_alxs_info {
     uint64_t value_size_max; /* of the largest value */
     uint32_t checksum;       /* that of the footer */
 } firn_alxs_info;
+#define FIRN_ALXS_INFO_INIT                      \
+    {                                            \
+        sizeof(firn_alxs_info), 0, 0, 0, 0, 0, 0 \
+    }
 FIRN_API FIRN_MUST_CHECK int firn_alxs_describe(const firn_alxs *table, firn_alxs_info *info,
                                                 firn_error *err);
 /* The count and the checksum of firn_alxs_info. */
@@ -112,12 +117,22 @@ FIRN_API uint32_t firn_alxs_checksum(const firn_alxs *table);
 FIRN_API FIRN_MUST_CHECK int firn_alxs_get(firn_alxs *table, firn_slice key, uint8_t **out,
                                            size_t *out_size, firn_error *err);
 
-/* Reads and verifies a whole table, continuing after damage as far as possible. on_damage (may be
- * NULL) is called for each damaged part; FIRN_CORRUPT is returned if there was any. Of options only
- * key_size_max is used. info (may be NULL) describes what was found, even on FIRN_CORRUPT. */
-FIRN_API FIRN_MUST_CHECK int firn_alxs_verify(const char *path, const firn_alxs_options *options,
-                                              void (*on_damage)(void *ctx, const char *text),
-                                              void *ctx, firn_alxs_info *info, firn_error *err);
+typedef struct firn_alxs_verify_options {
+    size_t size;           /* sizeof(firn_alxs_verify_options) */
+    uint64_t key_size_max; /* FIRN_LIMIT for a table with a larger key; 16 MiB */
+    /* Each damaged part is reported as a notice (FIRN_NOTICE_DAMAGED). Progress counts the bytes of
+     * records that were read. */
+    firn_callbacks callbacks;
+} firn_alxs_verify_options;
+#define FIRN_ALXS_VERIFY_OPTIONS_INIT                                             \
+    {                                                                             \
+        sizeof(firn_alxs_verify_options), (uint64_t)16 << 20, FIRN_CALLBACKS_INIT \
+    }
+/* Reads and verifies a whole table, continuing after damage as far as possible. FIRN_CORRUPT if
+ * anything is damaged. info (may be NULL) describes what was found, even on FIRN_CORRUPT. */
+FIRN_API FIRN_MUST_CHECK int firn_alxs_verify(const char *path,
+                                              const firn_alxs_verify_options *options,
+                                              firn_alxs_info *info, firn_error *err);
 
 /* ---- cursors: one thread at a time ----
  *

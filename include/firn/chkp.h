@@ -181,14 +181,23 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_rebuild_index(const char *folder, const c
 
 enum { FIRN_CHKP_SET_OPEN_MAX = 128 };
 
+typedef struct firn_chkp_set_options {
+    size_t size;            /* sizeof(firn_chkp_set_options) */
+    firn_chkp_options pack; /* how each pack is opened */
+    /* Each pack that cannot be opened, and each file that is named like a pack but cannot be one, is
+     * reported as a notice (FIRN_NOTICE_DAMAGED). on_progress is not called. */
+    firn_callbacks callbacks;
+} firn_chkp_set_options;
+#define FIRN_CHKP_SET_OPTIONS_INIT                                                 \
+    {                                                                              \
+        sizeof(firn_chkp_set_options), FIRN_CHKP_OPTIONS_INIT, FIRN_CALLBACKS_INIT \
+    }
 /* names: name_count packs in the order in which they are searched; FIRN_NOT_FOUND if one does not
- * exist. NULL: all packs of the folder in ascending order. on_damage (may be NULL) is called for
- * each pack that cannot be opened, and for each file that is named like a pack but cannot be
- * one. */
+ * exist. NULL: all packs of the folder in ascending order. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_open(const char *folder, const char *const *names,
-                                                size_t name_count, const firn_chkp_options *options,
-                                                void (*on_damage)(void *ctx, const char *text),
-                                                void *ctx, firn_chkp_set **out, firn_error *err);
+                                                size_t name_count,
+                                                const firn_chkp_set_options *options,
+                                                firn_chkp_set **out, firn_error *err);
 /* NULL is allowed. */
 FIRN_API void firn_chkp_set_close(firn_chkp_set *set);
 /* The number of packs in the set that could be opened. */

@@ -57,10 +57,12 @@ FIRN_API FIRN_MUST_CHECK int firn_cursor_seek_before(firn_cursor *cursor, firn_s
 FIRN_API FIRN_MUST_CHECK int firn_cursor_next(firn_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_prev(firn_cursor *cursor, firn_error *err);
 FIRN_API bool firn_cursor_valid(const firn_cursor *cursor);
-/* While the cursor is valid data is not NULL; otherwise the slice is empty. */
+/* The key and the value that the cursor stands on; their data is never NULL. If the cursor is not
+ * valid, the slices are empty and their data is NULL. */
 FIRN_API firn_slice firn_cursor_key(const firn_cursor *cursor);
 FIRN_API firn_slice firn_cursor_value(const firn_cursor *cursor);
-/* When the value expires, or what was merged into one that expires: milliseconds since 1970; 0: never. */
+/* When the value expires, in milliseconds since 1970; 0: never. If operands were merged into an
+ * expiring value, when that expires. */
 FIRN_API uint64_t firn_cursor_expires_ms(const firn_cursor *cursor);
 
 #ifdef __cplusplus

@@ -2,9 +2,10 @@
  *
  * firn/notice.h: what a long operation reports while it runs: progress, and notices.
  *
- * Every options structure of a long operation has a member `callbacks`. Of other callbacks workspace.h
- * says what holds there. Functions of stores that list or compare take a function `visit` and its ctx as
- * arguments: if visit returns anything but FIRN_OK, the call ends and returns that value.
+ * Every options structure of a long operation has a member `callbacks`. The rules for other
+ * callbacks of workspaces are in firn/workspace.h. Functions of stores that list or compare take a
+ * function `visit` and its ctx as arguments: if visit returns anything but FIRN_OK, the call ends
+ * and returns that value.
  *
  * Requires of every callback: it returns. It must not throw an exception, call longjmp, or end its thread:
  * the stack of libfirn cannot be unwound. (firn.hpp catches what functions of its caller throw.)

@@ -65,11 +65,11 @@
  *   Operands merged into such a value do not expire with it: afterwards they are applied as if there had
  *   been no value. If the clock is set back, expired values may reappear.
  *
- * Limits: a key is 0 to 65,535 bytes (indexes and bounds hold whole keys in memory; store longer keys
- * under their hash). A value is at most 256 MiB (8 bytes less with a time to live, 1 byte less if it is
- * merged), a batch at most 512 MiB. Names of keyspaces are 1 to 255 bytes of UTF-8 and do not begin with
- * "firn.", which firn keeps for itself. Beyond a limit: FIRN_LIMIT or FIRN_INVALID, and nothing changes.
- * An empty value is a value.
+ * Limits: a key is 0 to 65,535 bytes (indexes and bounds hold whole keys in memory; store longer
+ * keys under their hash). A value is at most 256 MiB (8 bytes less with a time to live, 1 byte less
+ * if it is merged), a batch at most 512 MiB. Names of keyspaces are 1 to 255 bytes of UTF-8 and do
+ * not begin with "firn." or "firn:", which are for firn's own keyspaces. Beyond a limit: FIRN_LIMIT
+ * or FIRN_INVALID, and nothing changes. An empty value is a value.
  */
 #ifndef FIRN_STORE_H
 #define FIRN_STORE_H
@@ -259,9 +259,9 @@ typedef struct firn_store_disk {
     uint64_t manifest_bytes;
     uint64_t other_bytes;
 } firn_store_disk;
-/* Counters that grow start at 0 when the handle is opened. The members to watch: is_full, missing_files
- * and background_code tell of trouble, disk of space, slowdowns and stalls of commits that outrun the
- * background work, cache_misses of too little memory (docs/tuning.md). */
+/* Counters that grow start at 0 when the handle is opened. The members to watch: is_full,
+ * missing_files and background_code show failures, disk shows space, slowdowns and stalls show
+ * commits that outrun the background work, cache_misses shows too little memory (docs/tuning.md). */
 typedef struct firn_store_statistics {
     size_t size; /* sizeof(firn_store_statistics), set by the caller */
     firn_store_level levels[FIRN_STORE_LEVELS]; /* level 0 is what was flushed last */
@@ -289,7 +289,7 @@ typedef struct firn_store_statistics {
     uint64_t cache_hits;
     uint64_t cache_misses;
     uint64_t cache_evictions;
-    uint64_t slowdowns; /* commits that were slowed down, and for how long */
+    uint64_t slowdowns; /* commits that were delayed, and for how long */
     uint64_t slowdown_ns;
     uint64_t stalls; /* commits that had to wait, and for how long */
     uint64_t stall_ns;

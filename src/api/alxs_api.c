@@ -10,16 +10,11 @@
 #include "api/api_check.h"
 #include "api/api_options.h"
 #include "api/api_process.h"
+#include "api/api_store.h"
 #include "base/error.h"
 #include "firn/alxs.h"
 #include "os/os.h"
 #include "os/os_user_path.h"
-
-static bool
-is_slice(firn_slice slice)
-{
-    return slice.data != NULL || slice.size == 0;
-}
 
 static int
 complete_options(const firn_alxs_options *given, firn_alxs_options *out, firn_error *err)
@@ -38,6 +33,7 @@ firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *option
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the table writer");
     *out = NULL;
+    API_OPENS("table writer", err);
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
     int rc = FIRN_OK;
     struct firn_os_user_path place = {0};
@@ -47,6 +43,7 @@ firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *option
     FIRN_TRY(firn_alxsv1_writer_create(place.dir, place.name, &complete, out, err));
 out:
     firn_os_user_path_deinit(&place);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -54,10 +51,12 @@ int
 firn_alxs_writer_append(firn_alxs_writer *writer, firn_slice key, firn_slice value, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(writer != NULL && is_slice(key) && is_slice(value), err,
+    API_REQUIRE(writer != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "adding to a table takes a writer, a key and a value");
     API_OWN(writer, "table writer", err);
-    return firn_alxsv1_writer_append(writer, key, value, err);
+    int rc = firn_alxsv1_writer_append(writer, key, value, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 uint64_t
@@ -75,13 +74,15 @@ firn_alxs_writer_finish(firn_alxs_writer *writer, uint32_t *out_checksum, firn_e
     }
     API_REQUIRE(writer != NULL, err, "there is no table to finish");
     API_OWN(writer, "table writer", err);
-    return firn_alxsv1_writer_finish(writer, out_checksum, err);
+    int rc = firn_alxsv1_writer_finish(writer, out_checksum, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 void
 firn_alxs_writer_destroy(firn_alxs_writer *writer)
 {
-    if (api_process_may_use(writer)) {
+    if (api_process_may_close(writer)) {
         firn_alxsv1_writer_destroy(writer);
     }
 }
@@ -94,6 +95,7 @@ firn_alxs_open(const char *path, const firn_alxs_options *options, firn_alxs **o
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the table");
     *out = NULL;
+    API_OPENS("table", err);
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
     int rc = FIRN_OK;
     struct firn_os_user_path place = {0};
@@ -103,13 +105,14 @@ firn_alxs_open(const char *path, const firn_alxs_options *options, firn_alxs **o
     FIRN_TRY(firn_alxsv1_open(place.dir, place.name, &complete, out, err));
 out:
     firn_os_user_path_deinit(&place);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
 void
 firn_alxs_close(firn_alxs *table)
 {
-    if (api_process_may_use(table)) {
+    if (api_process_may_close(table)) {
         firn_alxsv1_close(table);
     }
 }
@@ -153,15 +156,16 @@ firn_alxs_get(firn_alxs *table, firn_slice key, uint8_t **out, size_t *out_size,
     if (out_size != NULL) {
         *out_size = 0;
     }
-    API_REQUIRE(table != NULL && is_slice(key) && out != NULL && out_size != NULL, err,
+    API_REQUIRE(table != NULL && api_check_is_slice(key) && out != NULL && out_size != NULL, err,
                 "reading a value takes a table, a key and places for the value");
     API_OWN(table, "table", err);
-    return firn_alxsv1_get(table, key, out, out_size, err);
+    int rc = firn_alxsv1_get(table, key, out, out_size, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
-firn_alxs_verify(const char *path, const firn_alxs_options *options,
-                 void (*on_damage)(void *ctx, const char *text), void *ctx, firn_alxs_info *info,
+firn_alxs_verify(const char *path, const firn_alxs_verify_options *options, firn_alxs_info *info,
                  firn_error *err)
 {
     API_ANY_ERROR(err);
@@ -169,16 +173,23 @@ firn_alxs_verify(const char *path, const firn_alxs_options *options,
     API_REQUIRE(info == NULL || is_info(info), err, "the size of the info is not set");
     int rc = FIRN_OK;
     struct firn_os_user_path place = {0};
-    firn_alxs_options complete;
-    firn_alxs_info found = {.size = sizeof found};
-    FIRN_TRY(complete_options(options, &complete, err));
+    firn_alxs_verify_options given = FIRN_ALXS_VERIFY_OPTIONS_INIT;
+    firn_alxs_options complete = FIRN_ALXS_OPTIONS_INIT;
+    firn_alxs_info found = FIRN_ALXS_INFO_INIT;
+    const struct firn_step *step;
+    FIRN_TRY(api_options_read(&given, sizeof given, options, err));
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    complete.key_size_max = given.key_size_max;
     FIRN_TRY(firn_os_user_path_init_followed(&place, firn_os_default(), path, err));
-    FIRN_TRY(firn_alxsv1_verify(place.dir, place.name, &complete, on_damage, ctx, &found, err));
+    FIRN_TRY(firn_storefile_progress_begin_steps(&progress, "verify", 0, 0, &step, err));
+    FIRN_TRY(firn_alxsv1_verify(place.dir, place.name, &complete, api_store_tell_damage,
+                                &given.callbacks, step, &found, err));
 out:
     if (info != NULL) {
         api_options_write(info, &found, sizeof found);
     }
     firn_os_user_path_deinit(&place);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -194,13 +205,15 @@ firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out, firn_error *err)
     *out = NULL;
     API_REQUIRE(table != NULL, err, "there is no table for the cursor");
     API_OWN(table, "table", err);
-    return firn_alxsv1_cursor_open(table, out, err);
+    int rc = firn_alxsv1_cursor_open(table, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 void
 firn_alxs_cursor_close(firn_alxs_cursor *cursor)
 {
-    if (api_process_may_use(cursor)) {
+    if (api_process_may_close(cursor)) {
         firn_alxsv1_cursor_close(cursor);
     }
 }
@@ -211,7 +224,9 @@ firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    return firn_alxsv1_cursor_first(cursor, err);
+    int rc = firn_alxsv1_cursor_first(cursor, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -220,25 +235,31 @@ firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    return firn_alxsv1_cursor_last(cursor, err);
+    int rc = firn_alxsv1_cursor_last(cursor, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
 firn_alxs_cursor_seek(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
+    API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
-    return firn_alxsv1_cursor_seek(cursor, key, err);
+    int rc = firn_alxsv1_cursor_seek(cursor, key, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
 firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
+    API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
-    return firn_alxsv1_cursor_seek_before(cursor, key, err);
+    int rc = firn_alxsv1_cursor_seek_before(cursor, key, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -247,7 +268,9 @@ firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    return firn_alxsv1_cursor_next(cursor, err);
+    int rc = firn_alxsv1_cursor_next(cursor, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -256,7 +279,9 @@ firn_alxs_cursor_prev(firn_alxs_cursor *cursor, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    return firn_alxsv1_cursor_prev(cursor, err);
+    int rc = firn_alxsv1_cursor_prev(cursor, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 bool

@@ -5,6 +5,7 @@
 #ifndef FIRN_API_API_CHECK_H
 #define FIRN_API_API_CHECK_H
 
+#include "base/check.h"
 #include "base/error.h"
 #include "firn/types.h"
 
@@ -16,6 +17,46 @@ api_check_with_address(firn_slice slice)
     return slice.data == NULL ? firn_bytes(nothing, 0) : slice;
 }
 
+static inline bool
+api_check_is_slice(firn_slice slice)
+{
+    return slice.size == 0 || slice.data != NULL;
+}
+
+/* Whether all of `count` names are there; NULL stands for no names. */
+static inline bool
+api_check_are_names(const char *const *names, size_t count)
+{
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        if (names[i] == NULL) {
+            return false;
+        }
+    }
+    return names != NULL || count == 0;
+}
+
+/* Whether a call that came out with rc has filled its error, as every call does that fails. For
+ * assertions. */
+static inline bool
+api_check_is_told(int rc, const firn_error *err)
+{
+    return rc == FIRN_OK || err->code == rc;
+}
+
+/* Around a call in which a function of the program may end it by a code: such a function need not fill
+ * the error. */
+static inline void
+api_check_begin_visits(firn_error *err)
+{
+    err->code = FIRN_OK;
+}
+
+static inline int
+api_check_end_visits(int rc, firn_error *err)
+{
+    return api_check_is_told(rc, err) ? rc : firn_error_set(err, rc, "stopped by the caller");
+}
+
 /* Returns FIRN_INVALID from the function around it unless the condition holds. */
 #define API_REQUIRE(condition, err, text)                             \
     do {                                                              \
@@ -24,8 +65,8 @@ api_check_with_address(firn_slice slice)
         }                                                             \
     } while (0)
 
-/* Gives the function around it an error to fill where its caller wants none: what is called may then look
- * at the error that it was told. */
+/* Gives the function around it an error to fill if its caller wants none. So the functions that it calls may
+ * read back what they have filled in. */
 #define API_ANY_ERROR(err) \
     firn_error unwanted_;  \
     (err) = (err) != NULL ? (err) : &unwanted_

@@ -165,6 +165,7 @@ int
 firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
                           const void *owner)
 {
+    DCHECK((rc == FIRN_OK) == (handle != NULL)); /* outputs are NULL until success */
     if (rc == FIRN_OK) {
         firn_api_handle_opened(handle, kind, owner);
     }

@@ -33,6 +33,14 @@ api_process_may_use(const void *handle)
     return handle != NULL && api_process_is_own(handle);
 }
 
+/* Whether a function may close a handle: nothing is closed in on_notice and on_progress either, because the
+ * operation that called them may be using it. */
+static inline bool
+api_process_may_close(const void *handle)
+{
+    return api_process_may_use(handle) && !firn_os_callback_is_running();
+}
+
 /* Returns FIRN_MISUSE from the function around it for a handle of another process, or in on_notice or
  * on_progress. */
 #define API_OWN(handle, what, err)                              \
@@ -45,8 +53,8 @@ api_process_may_use(const void *handle)
         }                                                       \
     } while (0)
 
-/* Returns FIRN_MISUSE from the function around it, which opens something, in on_notice or on_progress: what
- * it opened could not be used there, nor closed. */
+/* Returns FIRN_MISUSE from the function around it, which opens something, if it is called in on_notice or
+ * on_progress: what it opened could neither be used nor closed there. */
 #define API_OPENS(what, err)                                  \
     do {                                                      \
         if (firn_os_callback_is_running()) {                  \

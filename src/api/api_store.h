@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_store.h: arguments and results that the functions of the store and of its transactions
- * have in common.
+ * api/api_store.h: arguments, results and callbacks that the functions of stores, transactions and
+ * tables have in common.
  */
 #ifndef FIRN_API_API_STORE_H
 #define FIRN_API_API_STORE_H
@@ -11,12 +11,42 @@
 #include "base/buf.h"
 #include "firn/cursor.h"
 #include "firn/store.h"
+#include "os/os.h"
 #include "store/db.h"
+#include "storefile/storefile.h"
+#include "threads/os_callback.h"
 
+/* Whether firn keeps the name for itself: no keyspace and no table of the caller has it. */
 static inline bool
-api_store_is_slice(firn_slice slice)
+api_store_is_own_name(const char *name)
 {
-    return slice.size == 0 || slice.data != NULL;
+    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0 ||
+           strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
+}
+
+static inline int
+api_store_refuse_own_name(firn_error *err)
+{
+    return firn_error_set(err, FIRN_INVALID,
+                          "names that begin with \"%s\" or \"%s\" are kept for firn itself",
+                          FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
+}
+
+/* What on_progress of the callbacks is told by. The callbacks are borrowed. */
+static inline struct firn_storefile_progress
+api_store_progress_of(const firn_callbacks *callbacks)
+{
+    return (struct firn_storefile_progress){
+        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = firn_os_default()};
+}
+
+/* An on_damage of the rooms below: tells on_notice of the callbacks, which ctx is. */
+static inline void
+api_store_tell_damage(void *ctx, const char *text)
+{
+    const firn_callbacks *callbacks = ctx;
+    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+    firn_os_callback_notice(callbacks, &notice);
 }
 
 static inline bool
@@ -51,7 +81,8 @@ api_store_read_write_options(const firn_write_options *options, firn_durability 
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(given.ttl_ms == 0, err, "ttl_ms is of firn_put alone");
+    API_REQUIRE(given.ttl_ms == 0, err,
+                "ttl_ms is for firn_put, firn_insert and firn_compare_and_put alone");
     *out = given.durability;
     return FIRN_OK;
 }
@@ -73,8 +104,8 @@ api_store_read_cursor_options(const firn_cursor_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(api_store_is_slice(given->lower) && api_store_is_slice(given->upper) &&
-                    api_store_is_slice(given->prefix),
+    API_REQUIRE(api_check_is_slice(given->lower) && api_check_is_slice(given->upper) &&
+                    api_check_is_slice(given->prefix),
                 err, "a bound of a cursor is NULL and has a size");
     out->options = (struct firn_db_cursor_options){
         .lower = given->lower.data == NULL ? NULL : &given->lower,

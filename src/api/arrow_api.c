@@ -5,6 +5,7 @@
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
+#include "api/api_store.h"
 #include "arrow/arrow_export.h"
 #include "arrow/arrow_import.h"
 
@@ -20,7 +21,9 @@ firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out, firn_error *er
     *out = (struct ArrowArrayStream){.release = NULL};
     API_REQUIRE(scan != NULL, err, "scan must not be NULL");
     API_OPEN(scan, SCAN, err);
-    return firn_arrow_export_open(scan, &functions, out, err);
+    int rc = firn_arrow_export_open(scan, &functions, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -40,13 +43,12 @@ firn_table_import_arrow(firn_table *table, struct ArrowArrayStream *stream,
         stream->release(stream);
         return rc;
     }
-    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
-                                               .ctx = given.callbacks.ctx,
-                                               .os = firn_db_os(firn_rows_db(table))};
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     rc = firn_arrow_import(table, stream, &progress, &rows, err);
     if (out_rows != NULL) {
         *out_rows = rows;
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 

@@ -25,9 +25,7 @@ firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_b
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
-                                               .ctx = given.callbacks.ctx,
-                                               .os = firn_os_default()};
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
                         : firn_db_bulk_open(keyspace, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BULK, NULL);
@@ -37,11 +35,12 @@ int
 firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+    API_REQUIRE(bulk != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "bulk, key and value must not be NULL");
     API_ENTER(bulk, BULK, err);
     int inner_rc = firn_db_bulk_put(bulk, key, value, err);
     firn_api_handle_leave(bulk);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -50,11 +49,12 @@ firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value, uint64_t tt
                   firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+    API_REQUIRE(bulk != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "bulk, key and value must not be NULL");
     API_ENTER(bulk, BULK, err);
     int inner_rc = firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err);
     firn_api_handle_leave(bulk);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -74,6 +74,7 @@ firn_bulk_commit(firn_bulk *bulk, firn_error *err)
     API_ENTER(bulk, BULK, err);
     int inner_rc = firn_db_bulk_commit(bulk, err);
     firn_api_handle_leave(bulk);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 

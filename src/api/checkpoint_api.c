@@ -9,6 +9,7 @@
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
+#include "api/api_store.h"
 #include "copy/copy.h"
 #include "firn/checkpoint.h"
 #include "store/db.h"
@@ -61,6 +62,7 @@ firn_store_checkpoint_create(firn_store *store, const char *name,
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -93,7 +95,9 @@ firn_store_checkpoint_list(firn_store *store, const firn_store_checkpoint_list_o
     }
     struct listing listing = {visit, ctx};
     const struct firn_db_checkpoint_visitor visitor = {given.include_safety, visit_one, &listing};
-    return firn_db_checkpoint_list(store, &visitor, err);
+    api_check_begin_visits(err);
+    rc = firn_db_checkpoint_list(store, &visitor, err);
+    return api_check_end_visits(rc, err);
 }
 
 int
@@ -111,6 +115,7 @@ firn_store_checkpoint_find(firn_store *store, const char *reference, firn_store_
     if (rc == FIRN_OK) {
         hand_over(&info, out);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -125,7 +130,9 @@ firn_store_checkpoint_delete(firn_store *store, const char *const *references, s
         API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
     }
     API_OPEN(store, STORE, err);
-    return firn_db_checkpoint_delete(store, references, count, err);
+    int rc = firn_db_checkpoint_delete(store, references, count, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* ---- restores ---- */
@@ -166,6 +173,7 @@ firn_store_restore(firn_store *store, const char *reference, firn_store_restore_
     if (rc == FIRN_OK) {
         report(&restored, &safety, out);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -184,6 +192,7 @@ firn_store_undo(firn_store *store, firn_store_restore_result *out, firn_error *e
     if (rc == FIRN_OK) {
         report(&restored, &safety, out);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -243,15 +252,15 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
         return rc;
     }
     struct diffing diffing = {visit, ctx};
-    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
-                                               .ctx = given.callbacks.ctx,
-                                               .os = firn_os_default()};
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct firn_db_diff_visitor visitor = {.keyspace = given.keyspace,
                                                  .visit_keyspace = visit_keyspace,
                                                  .visit = visit_difference,
                                                  .ctx = &diffing,
                                                  .progress = &progress};
-    return firn_db_diff(store, before, after, &visitor, err);
+    api_check_begin_visits(err);
+    rc = firn_db_diff(store, before, after, &visitor, err);
+    return api_check_end_visits(rc, err);
 }
 
 /* ---- one checkpoint in a single file ---- */
@@ -272,9 +281,10 @@ firn_store_export(firn_store *store, const char *reference, const char *path,
     }
     const struct firn_copy_export_target target = {
         .os = os, .path = path, .replace_existing = given.replace_existing};
-    struct firn_storefile_progress progress = {
-        .on_progress = given.callbacks.on_progress, .ctx = given.callbacks.ctx, .os = os};
-    return firn_copy_export(store, reference, &target, &progress, err);
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    rc = firn_copy_export(store, reference, &target, &progress, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -293,11 +303,11 @@ firn_store_import(const char *file, const char *path, const firn_store_import_op
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_storefile_progress progress = {
-        .on_progress = given.callbacks.on_progress, .ctx = given.callbacks.ctx, .os = os};
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     rc = firn_copy_import(os, file, path, &progress, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }

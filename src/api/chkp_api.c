@@ -9,18 +9,11 @@
 #include "api/api_check.h"
 #include "api/api_options.h"
 #include "api/api_process.h"
+#include "api/api_store.h"
 #include "base/error.h"
 #include "chkp/chkpv1.h"
 #include "firn/chkp.h"
 #include "os/os.h"
-#include "storefile/storefile.h"
-#include "threads/os_callback.h"
-
-static bool
-is_slice(firn_slice slice)
-{
-    return slice.data != NULL || slice.size == 0;
-}
 
 static int
 complete_options(const firn_chkp_options *given, firn_chkp_options *out, firn_error *err)
@@ -46,12 +39,14 @@ firn_chkp_writer_create(const char *folder, firn_chkp_writer **out, firn_error *
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the pack writer");
     *out = NULL;
+    API_OPENS("pack writer", err);
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
     FIRN_TRY(open_folder(folder, &dir, err));
     FIRN_TRY(firn_chkpv1_writer_create(dir, out, err));
 out:
     firn_os_dir_close(dir);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -60,11 +55,13 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
                      bool *out_is_new, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(writer != NULL && is_slice(content), err,
+    API_REQUIRE(writer != NULL && api_check_is_slice(content), err,
                 "adding to a pack takes a writer and the content");
     API_OWN(writer, "pack writer", err);
-    return firn_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new,
-                                  err);
+    int rc =
+        firn_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* A source of the caller's, which does not fill errors. */
@@ -93,7 +90,9 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer,
                 "adding to a pack takes a writer and a source");
     API_OWN(writer, "pack writer", err);
     struct source asked = {source, ctx};
-    return firn_chkpv1_writer_add_stream(writer, ask_source, &asked, out_hash, out_is_new, err);
+    int rc = firn_chkpv1_writer_add_stream(writer, ask_source, &asked, out_hash, out_is_new, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 static int
@@ -109,7 +108,9 @@ firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd, firn_hash *out_hash, b
     API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && fd >= 0, err, "adding to a pack takes a writer and a descriptor");
     API_OWN(writer, "pack writer", err);
-    return firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err);
+    int rc = firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -120,7 +121,9 @@ firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    return firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err);
+    int rc = firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -131,7 +134,9 @@ firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *ha
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    return firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
+    int rc = firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 uint64_t
@@ -146,15 +151,17 @@ firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *er
     API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && out_name != NULL, err,
                 "finishing a pack takes a writer and a place for the name");
-    API_OWN(writer, "pack writer", err);
     out_name[0] = '\0';
-    return firn_chkpv1_writer_finish(writer, out_name, err);
+    API_OWN(writer, "pack writer", err);
+    int rc = firn_chkpv1_writer_finish(writer, out_name, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 void
 firn_chkp_writer_destroy(firn_chkp_writer *writer)
 {
-    if (api_process_may_use(writer)) {
+    if (api_process_may_close(writer)) {
         firn_chkpv1_writer_destroy(writer);
     }
 }
@@ -168,6 +175,7 @@ firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *op
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the pack");
     *out = NULL;
+    API_OPENS("pack", err);
     API_REQUIRE(name != NULL, err, "the name of the pack is not given");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
@@ -177,13 +185,14 @@ firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *op
     FIRN_TRY(firn_chkpv1_open(dir, name, &complete, out, err));
 out:
     firn_os_dir_close(dir);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
 void
 firn_chkp_close(firn_chkp *pack)
 {
-    if (api_process_may_use(pack)) {
+    if (api_process_may_close(pack)) {
         firn_chkpv1_close(pack);
     }
 }
@@ -206,9 +215,11 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
-    API_OWN(pack, "pack", err);
     *out = false;
-    return firn_chkpv1_contains(pack, hash, out, err);
+    API_OWN(pack, "pack", err);
+    int rc = firn_chkpv1_contains(pack, hash, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -217,9 +228,11 @@ firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, f
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
-    API_OWN(pack, "pack", err);
     memset(out, 0, sizeof *out);
-    return firn_chkpv1_locate(pack, hash, out, err);
+    API_OWN(pack, "pack", err);
+    int rc = firn_chkpv1_locate(pack, hash, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -236,7 +249,9 @@ firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t 
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a pack, a hash and places for the content");
     API_OWN(pack, "pack", err);
-    return firn_chkpv1_read(pack, hash, size_max, out, out_size, err);
+    int rc = firn_chkpv1_read(pack, hash, size_max, out, out_size, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -247,7 +262,9 @@ firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, 
     API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a pack, a hash and a receiver");
     API_OWN(pack, "pack", err);
-    return firn_chkpv1_stream(pack, hash, sink, ctx, err);
+    int rc = firn_chkpv1_stream(pack, hash, sink, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -257,7 +274,9 @@ firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *e
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
     API_OWN(pack, "pack", err);
-    return firn_chkpv1_list(pack, visit, ctx, err);
+    int rc = firn_chkpv1_list(pack, visit, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* ---- verifying ---- */
@@ -268,14 +287,6 @@ struct public_verify {
     const struct firn_step *step;
 };
 
-static void
-tell_damage(void *ctx, const char *text)
-{
-    const struct public_verify *public = ctx;
-    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
-    firn_os_callback_notice(&public->options.callbacks, &notice);
-}
-
 static int
 begin_verify(struct public_verify *public, const firn_chkp_verify_options *options, firn_error *err)
 {
@@ -284,10 +295,7 @@ begin_verify(struct public_verify *public, const firn_chkp_verify_options *optio
     if (rc != FIRN_OK) {
         return rc;
     }
-    public->progress =
-        (struct firn_storefile_progress){.on_progress = public->options.callbacks.on_progress,
-                                         .ctx = public->options.callbacks.ctx,
-                                         .os = firn_os_default()};
+    public->progress = api_store_progress_of(&public->options.callbacks);
     return firn_storefile_progress_begin_steps(&public->progress, "verify", 0, 0, &public->step,
                                                err);
 }
@@ -300,7 +308,11 @@ firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_
     API_REQUIRE(pack != NULL, err, "there is no pack to verify");
     API_OWN(pack, "pack", err);
     int rc = begin_verify(&public, options, err);
-    return rc == FIRN_OK ? firn_chkpv1_verify(pack, tell_damage, &public, public.step, err) : rc;
+    rc = rc == FIRN_OK ? firn_chkpv1_verify(pack, api_store_tell_damage, &public.options.callbacks,
+                                            public.step, err)
+                       : rc;
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* ---- folders ---- */
@@ -325,6 +337,7 @@ firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *nam
 out:
     firn_chkpv1_folder_deinit(&listed);
     firn_os_dir_close(dir);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -342,46 +355,44 @@ firn_chkp_rebuild_index(const char *folder, const char *name, const firn_chkp_op
     FIRN_TRY(firn_chkpv1_rebuild_index(dir, name, &complete, err));
 out:
     firn_os_dir_close(dir);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
 /* ---- sets ---- */
 
-static bool
-are_names(const char *const *names, size_t count)
-{
-    for (size_t i = 0; names != NULL && i < count; i++) {
-        if (names[i] == NULL) {
-            return false;
-        }
-    }
-    return names != NULL || count == 0;
-}
-
 int
 firn_chkp_set_open(const char *folder, const char *const *names, size_t name_count,
-                   const firn_chkp_options *options, void (*on_damage)(void *ctx, const char *text),
-                   void *ctx, firn_chkp_set **out, firn_error *err)
+                   const firn_chkp_set_options *options, firn_chkp_set **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the set of packs");
     *out = NULL;
-    API_REQUIRE(are_names(names, name_count), err, "the name of a pack is not given");
+    API_OPENS("set of packs", err);
+    API_REQUIRE(api_check_are_names(names, name_count), err, "the name of a pack is not given");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
-    firn_chkp_options complete;
-    FIRN_TRY(complete_options(options, &complete, err));
+    firn_chkp_set_options given = FIRN_CHKP_SET_OPTIONS_INIT;
+    FIRN_TRY(api_options_read(&given, sizeof given, options, err));
+    if (given.pack.size != sizeof given.pack) {
+        FIRN_TRY(firn_error_set(err, FIRN_INVALID,
+                                "the options of packs have size %zu: fill them with their INIT "
+                                "macro",
+                                given.pack.size));
+    }
     FIRN_TRY(open_folder(folder, &dir, err));
-    FIRN_TRY(firn_chkpv1_set_open(dir, names, name_count, &complete, on_damage, ctx, out, err));
+    FIRN_TRY(firn_chkpv1_set_open(dir, names, name_count, &given.pack, api_store_tell_damage,
+                                  &given.callbacks, out, err));
 out:
     firn_os_dir_close(dir);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
 void
 firn_chkp_set_close(firn_chkp_set *set)
 {
-    if (api_process_may_use(set)) {
+    if (api_process_may_close(set)) {
         firn_chkpv1_set_close(set);
     }
 }
@@ -410,9 +421,11 @@ firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, fir
     API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
-    API_OWN(set, "set of packs", err);
     *out = false;
-    return firn_chkpv1_set_contains(set, hash, out, err);
+    API_OWN(set, "set of packs", err);
+    int rc = firn_chkpv1_set_contains(set, hash, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -422,12 +435,14 @@ firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry 
     API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
-    API_OWN(set, "set of packs", err);
     memset(out, 0, sizeof *out);
     if (out_name != NULL) {
         *out_name = NULL;
     }
-    return firn_chkpv1_set_locate(set, hash, out, out_name, err);
+    API_OWN(set, "set of packs", err);
+    int rc = firn_chkpv1_set_locate(set, hash, out, out_name, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -444,7 +459,9 @@ firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, u
     API_REQUIRE(set != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a set, a hash and places for the content");
     API_OWN(set, "set of packs", err);
-    return firn_chkpv1_set_read(set, hash, size_max, out, out_size, err);
+    int rc = firn_chkpv1_set_read(set, hash, size_max, out, out_size, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -455,7 +472,9 @@ firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
     API_REQUIRE(set != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a set, a hash and a receiver");
     API_OWN(set, "set of packs", err);
-    return firn_chkpv1_set_stream(set, hash, sink, ctx, err);
+    int rc = firn_chkpv1_set_stream(set, hash, sink, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -466,7 +485,9 @@ firn_chkp_set_list(firn_chkp_set *set,
     API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
     API_OWN(set, "set of packs", err);
-    return firn_chkpv1_set_list(set, visit, ctx, err);
+    int rc = firn_chkpv1_set_list(set, visit, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -477,5 +498,9 @@ firn_chkp_set_verify(firn_chkp_set *set, const firn_chkp_verify_options *options
     API_REQUIRE(set != NULL, err, "there is no set to verify");
     API_OWN(set, "set of packs", err);
     int rc = begin_verify(&public, options, err);
-    return rc == FIRN_OK ? firn_chkpv1_set_verify(set, tell_damage, &public, public.step, err) : rc;
+    rc = rc == FIRN_OK ? firn_chkpv1_set_verify(set, api_store_tell_damage,
+                                                &public.options.callbacks, public.step, err)
+                       : rc;
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }

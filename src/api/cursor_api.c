@@ -44,6 +44,7 @@ firn_cursor_first(firn_cursor *cursor, firn_error *err)
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_first(cursor, err);
     firn_api_handle_leave(cursor);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -55,6 +56,7 @@ firn_cursor_last(firn_cursor *cursor, firn_error *err)
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_last(cursor, err);
     firn_api_handle_leave(cursor);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -62,10 +64,11 @@ int
 firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
+    API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_seek(cursor, key, err);
     firn_api_handle_leave(cursor);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -73,10 +76,11 @@ int
 firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
+    API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_seek_before(cursor, key, err);
     firn_api_handle_leave(cursor);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -88,6 +92,7 @@ firn_cursor_next(firn_cursor *cursor, firn_error *err)
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_next(cursor, err);
     firn_api_handle_leave(cursor);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -99,6 +104,7 @@ firn_cursor_prev(firn_cursor *cursor, firn_error *err)
     API_ENTER(cursor, CURSOR, err);
     int inner_rc = firn_db_cursor_prev(cursor, err);
     firn_api_handle_leave(cursor);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 

@@ -24,24 +24,6 @@ check_form(const firn_text_form *form, firn_error *err)
                                 form->size);
 }
 
-static bool
-are_names(const char *const *names, size_t count)
-{
-    for (size_t i = 0; names != NULL && i < count; i++) {
-        if (names[i] == NULL) {
-            return false;
-        }
-    }
-    return names != NULL || count == 0;
-}
-
-static struct firn_storefile_progress
-progress_of(const firn_callbacks *callbacks)
-{
-    return (struct firn_storefile_progress){
-        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = firn_os_default()};
-}
-
 int
 firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
                   const firn_import_options *options, firn_import_statistics *statistics,
@@ -61,15 +43,16 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(are_names(given.columns, given.column_count), err,
+    API_REQUIRE(api_check_are_names(given.columns, given.column_count), err,
                 "names of columns must not be NULL");
     const struct firn_transfer_source source = {read, ctx};
-    struct firn_storefile_progress progress = progress_of(&given.callbacks);
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    api_check_begin_visits(err);
     rc = firn_transfer_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
         api_options_write(statistics, &report, sizeof report);
     }
-    return rc;
+    return api_check_end_visits(rc, err);
 }
 
 int
@@ -87,8 +70,10 @@ firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *opt
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(are_names(given.key, given.key_count), err, "names of columns must not be NULL");
+    API_REQUIRE(api_check_are_names(given.key, given.key_count), err,
+                "names of columns must not be NULL");
     const struct firn_transfer_source source = {read, ctx};
+    api_check_begin_visits(err);
     rc = firn_transfer_guess(&source, &given, &text, err);
     if (rc == FIRN_OK && firn_buf_append(&text, "", 1) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a definition");
@@ -97,7 +82,7 @@ firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *opt
         firn_buf_deinit(&text);
     }
     *out = (char *)text.data;
-    return rc;
+    return api_check_end_visits(rc, err);
 }
 
 static int
@@ -109,7 +94,7 @@ export_from(firn_table *table, const struct firn_transfer_sink *sink,
                                         .index = options->read.index,
                                         .columns = options->read.columns,
                                         .column_count = options->read.column_count};
-    struct firn_storefile_progress progress = progress_of(&options->callbacks);
+    struct firn_storefile_progress progress = api_store_progress_of(&options->callbacks);
     return firn_transfer_export(table, sink, &options->form, &read, &progress, report, err);
 }
 
@@ -134,10 +119,11 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
     }
     API_REQUIRE(given.read.size == sizeof given.read, err,
                 "the options for reading must be filled with their INIT macro");
-    API_REQUIRE(are_names(given.read.columns, given.read.column_count), err,
+    API_REQUIRE(api_check_are_names(given.read.columns, given.read.column_count), err,
                 "names of columns must not be NULL");
     API_REQUIRE(given.read.txn == NULL || given.read.snapshot == NULL, err,
                 "txn and snapshot must not both be set");
+    api_check_begin_visits(err);
     const struct firn_transfer_sink sink = {write, ctx};
     if (given.read.snapshot != NULL) {
         API_OPEN(given.read.snapshot, SNAPSHOT, err);
@@ -152,5 +138,5 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
     if (statistics != NULL) {
         api_options_write(statistics, &report, sizeof report);
     }
-    return rc;
+    return api_check_end_visits(rc, err);
 }

@@ -11,19 +11,16 @@
 
 enum { COMPRESSION_LEVEL = 3 };
 
-static bool
-is_slice(firn_slice slice)
-{
-    return slice.size == 0 || slice.data != NULL;
-}
-
 int
 firn_pack_writer_create(const char *path, firn_pack_writer **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
-    return firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err);
+    API_OPENS("pack writer", err);
+    int rc = firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -31,9 +28,12 @@ firn_pack_writer_add(firn_pack_writer *writer, firn_slice content, firn_hash *ou
                      bool *out_is_new, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(writer != NULL && is_slice(content), err, "writer and content must not be NULL");
+    API_REQUIRE(writer != NULL && api_check_is_slice(content), err,
+                "writer and content must not be NULL");
     API_OWN(writer, "pack writer", err);
-    return firn_packfile_writer_add(writer, content, out_hash, out_is_new, err);
+    int rc = firn_packfile_writer_add(writer, content, out_hash, out_is_new, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 static int
@@ -49,7 +49,9 @@ firn_pack_writer_add_fd(firn_pack_writer *writer, int fd, firn_hash *out_hash, b
     API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && fd >= 0, err, "writer must not be NULL, fd not negative");
     API_OWN(writer, "pack writer", err);
-    return firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err);
+    int rc = firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -58,13 +60,15 @@ firn_pack_writer_finish(firn_pack_writer *writer, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL, err, "writer must not be NULL");
     API_OWN(writer, "pack writer", err);
-    return firn_packfile_writer_finish(writer, NULL, err);
+    int rc = firn_packfile_writer_finish(writer, NULL, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 void
 firn_pack_writer_destroy(firn_pack_writer *writer)
 {
-    if (api_process_may_use(writer)) {
+    if (api_process_may_close(writer)) {
         firn_packfile_writer_destroy(writer);
     }
 }
@@ -75,13 +79,16 @@ firn_pack_open(const char *path, firn_pack **out, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
-    return firn_packfile_open_path(firn_os_default(), path, out, err);
+    API_OPENS("pack", err);
+    int rc = firn_packfile_open_path(firn_os_default(), path, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 void
 firn_pack_close(firn_pack *pack)
 {
-    if (api_process_may_use(pack)) {
+    if (api_process_may_close(pack)) {
         firn_packfile_close(pack);
     }
 }
@@ -98,9 +105,9 @@ firn_pack_contains(firn_pack *pack, const firn_hash *hash, bool *out, firn_error
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "pack, hash and out must not be NULL");
+    *out = false;
     API_OWN(pack, "pack", err);
     struct firn_packfile_scratch *scratch;
-    *out = false;
     int rc = firn_packfile_take_scratch(pack, &scratch, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -118,14 +125,18 @@ firn_pack_size_of(firn_pack *pack, const firn_hash *hash, uint64_t *out, firn_er
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "pack, hash and out must not be NULL");
+    *out = 0;
     API_OWN(pack, "pack", err);
     struct firn_packfile_scratch *scratch;
+    uint64_t size = 0;
     int rc = firn_packfile_take_scratch(pack, &scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_packfile_stream_size(pack, scratch, hash, out, err);
+    rc = firn_packfile_stream_size(pack, scratch, hash, &size, err);
     firn_packfile_give_scratch(pack, scratch);
+    *out = rc == FIRN_OK ? size : 0;
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -170,9 +181,9 @@ firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max, uint8_t 
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "pack, hash, out and out_size must not be NULL");
-    API_OWN(pack, "pack", err);
     *out = NULL;
     *out_size = 0;
+    API_OWN(pack, "pack", err);
     struct gather gathered = {.size_max = size_max};
     int rc = firn_buf_reserve(&gathered.content, 1) == FIRN_OK
                  ? stream(pack, hash, gather, &gathered, err)
@@ -208,7 +219,9 @@ firn_pack_stream(firn_pack *pack, const firn_hash *hash, int (*sink)(void *ctx, 
                 "pack, hash and sink must not be NULL");
     API_OWN(pack, "pack", err);
     struct public_sink public = {.sink = sink, .ctx = ctx};
-    return stream(pack, hash, pass_on, &public, err);
+    int rc = stream(pack, hash, pass_on, &public, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 struct public_list {
@@ -247,6 +260,7 @@ firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, u
     }
     rc = firn_packfile_list(pack, list.scratch, list_one, &list, err);
     firn_packfile_give_scratch(pack, list.scratch);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -312,5 +326,6 @@ firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_
     rc = firn_packfile_verify(pack, scratch, tell_damage, &public, err);
     firn_packfile_scratch_set_tick(scratch, NULL, NULL);
     firn_packfile_give_scratch(pack, scratch);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }

@@ -67,6 +67,7 @@ firn_scan_open(firn_table *table, const firn_scan_options *options, firn_scan **
     rc = firn_query_open(table, &inner, out, err);
     rc = firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_SCAN, inner.txn);
     firn_api_handle_leave(inner.txn);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -90,6 +91,7 @@ firn_scan_next(firn_scan *scan, const firn_scan_batch **out, firn_error *err)
     API_ENTER(scan, SCAN, err);
     int rc = firn_query_next(scan, out, err);
     firn_api_handle_leave(scan);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 

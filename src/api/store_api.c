@@ -20,13 +20,6 @@
 #include "threads/os_callback.h"
 #include "txn/db_txn.h"
 
-static bool
-is_own(const char *name)
-{
-    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0 ||
-           strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
-}
-
 /* ---- stores ---- */
 
 static bool
@@ -121,6 +114,7 @@ firn_store_close(firn_store *store, firn_error *err)
     } else {
         firn_api_handle_closed(store);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -129,7 +123,9 @@ firn_store_destroy(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
-    return firn_db_path_destroy(firn_os_default(), path, err);
+    int rc = firn_db_path_destroy(firn_os_default(), path, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -138,7 +134,9 @@ firn_store_sync(firn_store *store, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    return firn_db_sync(store, err);
+    int rc = firn_db_sync(store, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* Of work on a store, in the caller's memory. */
@@ -148,9 +146,7 @@ read_maintenance_options(const firn_store_maintenance_options *options,
 {
     firn_store_maintenance_options given = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
     int rc = api_options_read(&given, sizeof given, options, err);
-    *out = (struct firn_storefile_progress){.on_progress = given.callbacks.on_progress,
-                                            .ctx = given.callbacks.ctx,
-                                            .os = firn_os_default()};
+    *out = api_store_progress_of(&given.callbacks);
     return rc;
 }
 
@@ -164,8 +160,9 @@ firn_store_clone(firn_store *store, const char *path, const firn_store_maintenan
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
-    return rc == FIRN_OK ? firn_copy_clone_path(store, firn_os_default(), path, &progress, err)
-                         : rc;
+    rc = rc == FIRN_OK ? firn_copy_clone_path(store, firn_os_default(), path, &progress, err) : rc;
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -174,7 +171,9 @@ firn_store_refresh(firn_store *store, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    return firn_db_refresh(store, err);
+    int rc = firn_db_refresh(store, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -183,7 +182,9 @@ firn_store_flush(firn_store *store, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    return firn_db_maintain_flush(store, err);
+    int rc = firn_db_maintain_flush(store, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -195,7 +196,9 @@ firn_store_compact(firn_store *store, const firn_store_maintenance_options *opti
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
-    return rc == FIRN_OK ? firn_db_maintain_compact(store, &progress, err) : rc;
+    rc = rc == FIRN_OK ? firn_db_maintain_compact(store, &progress, err) : rc;
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -204,7 +207,7 @@ firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice uppe
 {
     API_ANY_ERROR(err);
     struct firn_storefile_progress progress;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(lower) && api_check_is_slice(upper), err,
                 "keyspace must not be NULL, and no bound that has a size");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = read_maintenance_options(options, &progress, err);
@@ -213,7 +216,9 @@ firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice uppe
     }
     const struct firn_lsm_range range = {lower.data == NULL ? NULL : &lower,
                                          upper.data == NULL ? NULL : &upper};
-    return firn_db_maintain_compact_range(keyspace, &range, &progress, err);
+    rc = firn_db_maintain_compact_range(keyspace, &range, &progress, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -222,8 +227,8 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
 {
     API_ANY_ERROR(err);
     firn_keyspace_size found;
-    API_REQUIRE(keyspace != NULL && out != NULL && api_store_is_slice(lower) &&
-                    api_store_is_slice(upper),
+    API_REQUIRE(keyspace != NULL && out != NULL && api_check_is_slice(lower) &&
+                    api_check_is_slice(upper),
                 err, "keyspace and out must not be NULL, and no bound that has a size");
     API_REQUIRE(api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_keyspace_size)");
@@ -232,6 +237,7 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
     if (rc == FIRN_OK) {
         api_options_write(out, &found, sizeof found);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -248,6 +254,7 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
     if (rc == FIRN_OK) {
         api_options_write(out, &found, sizeof found);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -271,15 +278,8 @@ out:
         firn_buf_deinit(&text);
     }
     *out = (char *)text.data;
+    DCHECK(api_check_is_told(rc, err));
     return rc;
-}
-
-static void
-tell_damage(void *ctx, const char *text)
-{
-    const firn_callbacks *callbacks = ctx;
-    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
-    firn_os_callback_notice(callbacks, &notice);
 }
 
 int
@@ -297,30 +297,20 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
-                                               .ctx = given.callbacks.ctx,
-                                               .os = firn_os_default()};
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct firn_db_check_options inner = {
-        .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
+        .on_damage = given.callbacks.on_notice != NULL ? api_store_tell_damage : NULL,
         .ctx = &given.callbacks,
         .progress = &progress};
     rc = firn_db_check(store, &inner, &found, err);
     if (out != NULL) {
         api_options_write(out, &found, sizeof found);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
 /* ---- keyspaces ---- */
-
-static int
-refuse_own(firn_error *err)
-{
-    return firn_error_set(err, FIRN_INVALID,
-                          "names of keyspaces that begin with \"%s\" or \"%s\" are kept for firn "
-                          "itself",
-                          FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
-}
 
 /* Of a handle that was opened. */
 static int
@@ -351,8 +341,8 @@ firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_opti
     }
     API_REQUIRE(given.create_if_missing || !given.fail_if_exists, err,
                 "a keyspace that may neither exist nor be created cannot be opened");
-    if (is_own(name)) {
-        return refuse_own(err);
+    if (api_store_is_own_name(name)) {
+        return api_store_refuse_own_name(err);
     }
     if (given.fail_if_exists) {
         rc = firn_db_keyspace_create(store, name, out, err);
@@ -365,17 +355,33 @@ firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_opti
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE, store);
 }
 
+struct dropping {
+    firn_store *store;
+    const char *name;
+};
+
+/* Asked while no other thread can drop the keyspace and give its name to a table. */
+static int
+check_is_no_table(void *ctx, firn_error *err)
+{
+    const struct dropping *dropping = ctx;
+    firn_keyspace *keyspace;
+    int rc = firn_db_keyspace_open_existing(dropping->store, dropping->name, &keyspace, err);
+    return rc == FIRN_OK ? refuse_table(&keyspace, err) : rc;
+}
+
 int
 firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
-    firn_keyspace *keyspace;
-    int rc = is_own(name) ? refuse_own(err)
-                          : firn_db_keyspace_open_existing(store, name, &keyspace, err);
-    rc = rc == FIRN_OK ? refuse_table(&keyspace, err) : rc;
-    return rc == FIRN_OK ? firn_db_keyspace_drop(store, name, err) : rc;
+    struct dropping dropping = {store, name};
+    const struct firn_db_keyspace_guard guard = {check_is_no_table, &dropping};
+    int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
+                                         : firn_db_keyspace_drop_if(store, name, &guard, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 struct listing {
@@ -387,7 +393,7 @@ static int
 visit_public(void *ctx, const char *name)
 {
     const struct listing *listing = ctx;
-    return is_own(name) ? FIRN_OK : listing->visit(listing->ctx, name);
+    return api_store_is_own_name(name) ? FIRN_OK : listing->visit(listing->ctx, name);
 }
 
 int
@@ -399,13 +405,14 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     API_OPEN(store, STORE, err);
     struct listing listing = {visit, ctx};
     struct firn_db_view *view;
+    api_check_begin_visits(err);
     int rc = firn_db_view_open(store, &view, err);
     if (rc == FIRN_OK) {
         rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
                                            err);
         firn_db_view_close(view);
     }
-    return rc;
+    return api_check_end_visits(rc, err);
 }
 
 /* ---- snapshots ---- */
@@ -447,8 +454,10 @@ firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, con
     API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
-    return firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
-                                         err);
+    api_check_begin_visits(err);
+    int rc = firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_KEYS, visit_public,
+                                           &listing, err);
+    return api_check_end_visits(rc, err);
 }
 
 int
@@ -460,7 +469,8 @@ firn_snapshot_keyspace_open(firn_snapshot *snapshot, const char *name, firn_keys
     *out = NULL;
     API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
-    int rc = is_own(name) ? refuse_own(err) : firn_db_view_keyspace_open(snapshot, name, out, err);
+    int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
+                                         : firn_db_view_keyspace_open(snapshot, name, out, err);
     rc = rc == FIRN_OK ? refuse_table(out, err) : rc;
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE,
                                      rc == FIRN_OK ? firn_db_keyspace_db(*out) : NULL);
@@ -474,16 +484,18 @@ firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
 {
     API_ANY_ERROR(err);
     firn_write_options given;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_put_options(options, &given, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return given.ttl_ms == 0
-               ? firn_db_put(keyspace, key, value, given.durability, err)
-               : firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
+    rc = given.ttl_ms == 0
+             ? firn_db_put(keyspace, key, value, given.durability, err)
+             : firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* expected NULL: there must be no value. */
@@ -492,7 +504,7 @@ put_if(firn_keyspace *keyspace, firn_slice key, const firn_slice *expected, firn
        const firn_write_options *options, firn_error *err)
 {
     firn_write_options given;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_put_options(options, &given, err);
@@ -512,7 +524,9 @@ firn_insert(firn_keyspace *keyspace, firn_slice key, firn_slice value,
             const firn_write_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return put_if(keyspace, key, NULL, value, options, err);
+    int rc = put_if(keyspace, key, NULL, value, options, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -520,8 +534,10 @@ firn_compare_and_put(firn_keyspace *keyspace, firn_slice key, firn_slice expecte
                      const firn_write_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(api_store_is_slice(expected), err, "expected must not be NULL");
-    return put_if(keyspace, key, &expected, value, options, err);
+    API_REQUIRE(api_check_is_slice(expected), err, "expected must not be NULL");
+    int rc = put_if(keyspace, key, &expected, value, options, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -530,11 +546,13 @@ firn_merge(firn_keyspace *keyspace, firn_slice key, firn_merge_operator operatio
 {
     API_ANY_ERROR(err);
     firn_durability durability;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(operand), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key) && api_check_is_slice(operand), err,
                 "keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
-    return rc != FIRN_OK ? rc : firn_db_merge(keyspace, key, operation, operand, durability, err);
+    rc = rc != FIRN_OK ? rc : firn_db_merge(keyspace, key, operation, operand, durability, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -543,11 +561,13 @@ firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *o
 {
     API_ANY_ERROR(err);
     firn_durability durability;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
-    return rc != FIRN_OK ? rc : firn_db_delete(keyspace, key, durability, err);
+    rc = rc != FIRN_OK ? rc : firn_db_delete(keyspace, key, durability, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -556,11 +576,13 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
 {
     API_ANY_ERROR(err);
     firn_durability durability;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(lower) && api_check_is_slice(upper), err,
                 "keyspace, lower and upper must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
-    return rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);
+    rc = rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 static int
@@ -579,10 +601,12 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    return get(keyspace, NULL, key, out, out_size, err);
+    int rc = get(keyspace, NULL, key, out, out_size, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -593,11 +617,13 @@ firn_snapshot_get(firn_snapshot *snapshot, firn_keyspace *keyspace, firn_slice k
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
-    API_REQUIRE(keyspace != NULL && snapshot != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(keyspace != NULL && snapshot != NULL && api_check_is_slice(key), err,
                 "snapshot, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_OPEN(snapshot, SNAPSHOT, err);
-    return get(keyspace, snapshot, key, out, out_size, err);
+    int rc = get(keyspace, snapshot, key, out, out_size, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -607,7 +633,7 @@ firn_get_into(firn_keyspace *keyspace, firn_slice key, void *buffer, size_t capa
     API_ANY_ERROR(err);
     API_REQUIRE(out_size != NULL, err, "out_size must not be NULL");
     *out_size = 0;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && (capacity == 0 || buffer != NULL),
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key) && (capacity == 0 || buffer != NULL),
                 err, "keyspace, key and buffer must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     struct firn_buf value = firn_buf_borrowed(buffer, capacity);
@@ -622,6 +648,7 @@ firn_get_into(firn_keyspace *keyspace, firn_slice key, void *buffer, size_t capa
         }
     }
     firn_buf_deinit(&value);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -633,7 +660,7 @@ firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key
     API_REQUIRE(out != NULL && out_value != NULL, err, "out and out_value must not be NULL");
     *out = NULL;
     *out_value = firn_bytes(NULL, 0);
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     if (snapshot != NULL) {
@@ -659,10 +686,12 @@ firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = false;
-    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    return firn_db_get_exists(keyspace, key, out, err);
+    int rc = firn_db_get_exists(keyspace, key, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 static int
@@ -689,7 +718,7 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
     API_REQUIRE(keyspace != NULL && (count == 0 || keys != NULL), err,
                 "keyspace and keys must not be NULL");
     for (size_t i = 0; i < count; i++) {
-        API_REQUIRE(api_store_is_slice(keys[i]), err, "a key must not be NULL");
+        API_REQUIRE(api_check_is_slice(keys[i]), err, "a key must not be NULL");
     }
     API_OPEN(keyspace, KEYSPACE, err);
     if (snapshot != NULL) {
@@ -701,6 +730,7 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
         firn_release(out[i].value);
         out[i] = (firn_get_result){0};
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -711,6 +741,8 @@ firn_batch_create(firn_batch **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_OPENS("batch", err);
     int rc = firn_db_batch_create(out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BATCH, NULL);
 }
@@ -773,7 +805,9 @@ firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_b
     API_REQUIRE(batch != NULL && visit != NULL, err, "batch and visit must not be NULL");
     API_OPEN(batch, BATCH, err);
     struct batch_visit visiting = {visit, ctx};
-    return firn_db_batch_iterate(batch, visit_write, &visiting, err);
+    int rc = firn_db_batch_iterate(batch, visit_write, &visiting, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -786,6 +820,7 @@ firn_batch_append(firn_batch *batch, const firn_batch *from, firn_error *err)
     API_ENTER(batch, BATCH, err);
     int inner_rc = firn_db_batch_append_all(batch, from, err);
     firn_api_handle_leave(batch);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -794,13 +829,14 @@ firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_
                firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
-                    api_store_is_slice(value),
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_check_is_slice(key) &&
+                    api_check_is_slice(value),
                 err, "batch, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
     int inner_rc = firn_db_batch_put(batch, keyspace, key, value, err);
     firn_api_handle_leave(batch);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -809,13 +845,14 @@ firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, f
                    uint64_t ttl_ms, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
-                    api_store_is_slice(value),
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_check_is_slice(key) &&
+                    api_check_is_slice(value),
                 err, "batch, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
     int inner_rc = firn_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err);
     firn_api_handle_leave(batch);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -824,13 +861,14 @@ firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace, firn_slice key,
                  firn_merge_operator operation, firn_slice operand, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
-                    api_store_is_slice(operand),
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_check_is_slice(key) &&
+                    api_check_is_slice(operand),
                 err, "batch, keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
     int inner_rc = firn_db_batch_merge(batch, keyspace, key, operation, operand, err);
     firn_api_handle_leave(batch);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -838,12 +876,13 @@ int
 firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_check_is_slice(key), err,
                 "batch, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
     int inner_rc = firn_db_batch_delete(batch, keyspace, key, err);
     firn_api_handle_leave(batch);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -852,13 +891,14 @@ firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice l
                         firn_slice upper, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(lower) &&
-                    api_store_is_slice(upper),
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_check_is_slice(lower) &&
+                    api_check_is_slice(upper),
                 err, "batch, keyspace, lower and upper must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
     int inner_rc = firn_db_batch_delete_range(batch, keyspace, lower, upper, err);
     firn_api_handle_leave(batch);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -877,5 +917,6 @@ firn_store_write(firn_store *store, const firn_batch *batch, const firn_write_op
     API_ENTER(batch, BATCH, err);
     rc = firn_db_write(store, batch, durability, err);
     firn_api_handle_leave(batch);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }

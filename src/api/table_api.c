@@ -12,21 +12,6 @@
 #include "firn/table.h"
 #include "rows/rows.h"
 
-static bool
-is_own_name(const char *name)
-{
-    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0 ||
-           strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
-}
-
-static int
-refuse_own_name(firn_error *err)
-{
-    return firn_error_set(err, FIRN_INVALID,
-                          "names that begin with \"%s\" or \"%s\" are kept for firn itself",
-                          FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
-}
-
 /* ---- tables ---- */
 
 int
@@ -42,8 +27,8 @@ firn_table_create(firn_store *store, const char *name, const firn_table_def *def
         *out = NULL;
     }
     API_OPEN(store, STORE, err);
-    int rc =
-        is_own_name(name) ? refuse_own_name(err) : firn_rows_create(store, name, def, &made, err);
+    int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
+                                         : firn_rows_create(store, name, def, &made, err);
     if (rc == FIRN_OK && out != NULL) {
         *out = made;
     }
@@ -58,7 +43,8 @@ firn_table_open(firn_store *store, const char *name, firn_table **out, firn_erro
     *out = NULL;
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = is_own_name(name) ? refuse_own_name(err) : firn_rows_open(store, name, out, err);
+    int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
+                                         : firn_rows_open(store, name, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE, store);
 }
 
@@ -71,7 +57,8 @@ firn_snapshot_table_open(firn_snapshot *snapshot, const char *name, firn_table *
     *out = NULL;
     API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
-    int rc = is_own_name(name) ? refuse_own_name(err) : firn_rows_open_at(snapshot, name, out, err);
+    int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
+                                         : firn_rows_open_at(snapshot, name, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE,
                                      rc == FIRN_OK ? firn_rows_db(*out) : NULL);
 }
@@ -82,7 +69,10 @@ firn_table_drop(firn_store *store, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
-    return is_own_name(name) ? refuse_own_name(err) : firn_rows_drop(store, name, err);
+    int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
+                                         : firn_rows_drop(store, name, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -93,12 +83,13 @@ firn_table_list(firn_store *store, int (*visit)(void *ctx, const char *name), vo
     struct firn_db_view *view;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
+    api_check_begin_visits(err);
     int rc = firn_db_view_open(store, &view, err);
     if (rc == FIRN_OK) {
         rc = firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
         firn_db_view_close(view);
     }
-    return rc;
+    return api_check_end_visits(rc, err);
 }
 
 int
@@ -108,7 +99,9 @@ firn_snapshot_table_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const 
     API_ANY_ERROR(err);
     API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
-    return firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+    api_check_begin_visits(err);
+    int rc = firn_db_view_keyspace_list_of(snapshot, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+    return api_check_end_visits(rc, err);
 }
 
 const char *
@@ -142,6 +135,7 @@ firn_table_describe(firn_table *table, firn_snapshot *snapshot, char **out, firn
     }
     firn_schema_unref(schema);
     *out = (char *)text.data;
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -200,7 +194,9 @@ firn_table_add_column(firn_table *table, const firn_table_column *column, firn_e
     API_ANY_ERROR(err);
     struct change change = {.column = column};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
-    return alter(table, add_column, &change, err);
+    int rc = alter(table, add_column, &change, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -209,7 +205,9 @@ firn_table_drop_column(firn_table *table, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     struct change change = {.name = name};
     API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
-    return alter(table, drop_column, &change, err);
+    int rc = alter(table, drop_column, &change, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -219,7 +217,9 @@ firn_table_rename_column(firn_table *table, const char *name, const char *new_na
     struct change change = {.name = name, .new_name = new_name};
     API_REQUIRE(table != NULL && name != NULL && new_name != NULL, err,
                 "table and names must not be NULL");
-    return alter(table, rename_column, &change, err);
+    int rc = alter(table, rename_column, &change, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -229,7 +229,9 @@ firn_table_set_default(firn_table *table, const char *column, const firn_value *
     API_ANY_ERROR(err);
     struct change change = {.name = column, .value = value};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
-    return alter(table, set_default, &change, err);
+    int rc = alter(table, set_default, &change, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -238,7 +240,9 @@ firn_table_add_index(firn_table *table, const firn_table_index *index, firn_erro
     API_ANY_ERROR(err);
     API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
     API_OPEN(table, TABLE, err);
-    return firn_rows_index_add(table, index, err);
+    int rc = firn_rows_index_add(table, index, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -247,7 +251,9 @@ firn_table_drop_index(firn_table *table, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
     API_OPEN(table, TABLE, err);
-    return firn_rows_index_drop(table, name, err);
+    int rc = firn_rows_index_drop(table, name, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* ---- writing rows ---- */
@@ -288,7 +294,9 @@ firn_table_insert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return put(table, FIRN_ROWS_INSERT, options, values, count, NULL, err);
+    int rc = put(table, FIRN_ROWS_INSERT, options, values, count, NULL, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -303,6 +311,7 @@ firn_table_insert_auto(firn_table *table, const firn_row_options *options, const
     if (rc == FIRN_OK) {
         *out_number = number.as.u64;
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -311,7 +320,9 @@ firn_table_upsert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return put(table, FIRN_ROWS_UPSERT, options, values, count, NULL, err);
+    int rc = put(table, FIRN_ROWS_UPSERT, options, values, count, NULL, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -319,7 +330,9 @@ firn_table_update(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return put(table, FIRN_ROWS_UPDATE, options, values, count, NULL, err);
+    int rc = put(table, FIRN_ROWS_UPDATE, options, values, count, NULL, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 static int
@@ -356,6 +369,7 @@ firn_table_delete(firn_table *table, const firn_row_options *options, const firn
     API_ENTER(given.txn, TXN, err);
     rc = firn_rows_write_delete(table, given.txn, key, key_count, given.durability, err);
     firn_api_handle_leave(given.txn);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -391,6 +405,7 @@ firn_table_add_number(firn_table *table, const firn_row_options *options, const 
     if (rc == FIRN_OK && out != NULL) {
         *out = sum;
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -425,6 +440,7 @@ firn_table_delete_range(firn_table *table, const firn_row_options *options,
     API_ENTER(given.txn, TXN, err);
     rc = firn_rows_write_delete_range(table, given.txn, &span, given.durability, err);
     firn_api_handle_leave(given.txn);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -435,7 +451,9 @@ firn_row_create(firn_row **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
-    return firn_rows_read_row_create(out, err);
+    int rc = firn_rows_read_row_create(out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 void
@@ -510,6 +528,7 @@ firn_table_get(firn_table *table, const firn_read_options *options, const firn_v
     API_ENTER(read.txn, TXN, err);
     rc = firn_rows_read_get(table, &read, key, key_count, row, err);
     firn_api_handle_leave(read.txn);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -532,14 +551,15 @@ firn_table_get_many(firn_table *table, const firn_read_options *options,
     if (read.view != NULL) {
         API_OPEN(read.view, SNAPSHOT, err);
     }
+    api_check_begin_visits(err);
     const struct firn_rows_many many = {keys->values, keys->key_count, keys->count, visit, ctx};
     if (read.txn == NULL) {
-        return firn_rows_read_get_many(table, &read, &many, err);
+        return api_check_end_visits(firn_rows_read_get_many(table, &read, &many, err), err);
     }
     API_ENTER(read.txn, TXN, err);
     rc = firn_rows_read_get_many(table, &read, &many, err);
     firn_api_handle_leave(read.txn);
-    return rc;
+    return api_check_end_visits(rc, err);
 }
 
 int
@@ -581,6 +601,7 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     rc = firn_rows_read_cursor_open(table, &inner, out, err);
     rc = firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_CURSOR, inner.read.txn);
     firn_api_handle_leave(inner.read.txn);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -604,6 +625,7 @@ firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out, firn_err
     API_ENTER(cursor, TABLE_CURSOR, err);
     int rc = firn_rows_read_cursor_next(cursor, out, err);
     firn_api_handle_leave(cursor);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 

@@ -11,17 +11,6 @@
 #include "rows/rows.h"
 #include "storefile/storefile.h"
 
-static bool
-are_columns(const firn_table_bulk_options *options)
-{
-    for (size_t i = 0; options->columns != NULL && i < options->column_count; i++) {
-        if (options->columns[i] == NULL) {
-            return false;
-        }
-    }
-    return options->columns != NULL || options->column_count == 0;
-}
-
 int
 firn_table_bulk_open(firn_table *table, const firn_table_bulk_options *options,
                      firn_table_bulk **out, firn_error *err)
@@ -36,10 +25,9 @@ firn_table_bulk_open(firn_table *table, const firn_table_bulk_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(are_columns(&given), err, "names of columns must not be NULL");
-    const struct firn_storefile_progress progress = {.on_progress = given.callbacks.on_progress,
-                                                     .ctx = given.callbacks.ctx,
-                                                     .os = firn_os_default()};
+    API_REQUIRE(api_check_are_names(given.columns, given.column_count), err,
+                "names of columns must not be NULL");
+    const struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct firn_rows_bulk_options inner = {
         .columns = given.columns, .column_count = given.column_count, .progress = &progress};
     rc = firn_rows_bulk_open(table, &inner, out, err);
@@ -55,6 +43,7 @@ firn_table_bulk_put(firn_table_bulk *bulk, const firn_value *values, size_t coun
     API_ENTER(bulk, TABLE_BULK, err);
     int inner_rc = firn_rows_bulk_put(bulk, values, count, err);
     firn_api_handle_leave(bulk);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -74,6 +63,7 @@ firn_table_bulk_commit(firn_table_bulk *bulk, firn_error *err)
     API_ENTER(bulk, TABLE_BULK, err);
     int inner_rc = firn_rows_bulk_commit(bulk, err);
     firn_api_handle_leave(bulk);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 

@@ -11,13 +11,6 @@
 #include "firn/table_state.h"
 #include "rows/rows.h"
 
-static struct firn_storefile_progress
-progress_of(struct firn_db *db, const firn_callbacks *callbacks)
-{
-    return (struct firn_storefile_progress){
-        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = firn_db_os(db)};
-}
-
 /* ---- rows that differ ---- */
 
 const char *
@@ -57,7 +50,8 @@ firn_table_diff_open(firn_store *store, const char *name, const firn_table_diff_
     }
     const struct firn_rows_diff_options inner = {.before = given.before,
                                                  .after = given.after,
-                                                 .progress = progress_of(store, &given.callbacks)};
+                                                 .progress =
+                                                     api_store_progress_of(&given.callbacks)};
     rc = firn_rows_diff_open(store, name, &inner, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_DIFF, NULL);
 }
@@ -90,6 +84,7 @@ firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, fir
     API_ENTER(diff, TABLE_DIFF, err);
     int rc = firn_rows_diff_next(diff, out, err);
     firn_api_handle_leave(diff);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -119,18 +114,12 @@ firn_table_stats(firn_table *table, const firn_table_stats_options *options,
         API_OPEN(given.snapshot, SNAPSHOT, err);
     }
     const struct firn_rows_stats_options inner = {.view = given.snapshot, .counts = given.count};
-    return firn_rows_stats(table, &inner, out, err);
+    rc = firn_rows_stats(table, &inner, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 /* ---- whether a table is sound ---- */
-
-static void
-tell_damage(void *ctx, const char *text)
-{
-    const firn_callbacks *callbacks = ctx;
-    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
-    callbacks->on_notice(callbacks->ctx, &notice);
-}
 
 int
 firn_table_check(firn_table *table, const firn_table_check_options *options,
@@ -150,15 +139,16 @@ firn_table_check(firn_table *table, const firn_table_check_options *options,
     if (given.snapshot != NULL) {
         API_OPEN(given.snapshot, SNAPSHOT, err);
     }
-    struct firn_storefile_progress progress = progress_of(firn_rows_db(table), &given.callbacks);
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct firn_rows_check_options inner = {
         .view = given.snapshot,
-        .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
+        .on_damage = given.callbacks.on_notice != NULL ? api_store_tell_damage : NULL,
         .ctx = &given.callbacks,
         .progress = given.callbacks.on_progress != NULL ? &progress : NULL};
     rc = firn_rows_check(table, &inner, &found, err);
     if (out != NULL) {
         api_options_write(out, &found, sizeof found);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }

@@ -55,6 +55,7 @@ firn_txn_commit(firn_txn *txn, const firn_write_options *options, firn_error *er
     API_ENTER(txn, TXN, err);
     rc = firn_db_txn_commit(txn, durability, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -66,6 +67,7 @@ firn_txn_rollback(firn_txn *txn, firn_error *err)
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_rollback(txn, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -90,13 +92,15 @@ firn_txn_get(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, uint8_t **o
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
-    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_check_is_slice(key), err,
                 "txn, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
     int rc = firn_db_txn_get(txn, keyspace, key, &value, err);
     firn_api_handle_leave(txn);
-    return api_store_give_value(rc, &value, out, out_size, err);
+    rc = api_store_give_value(rc, &value, out, out_size, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -104,13 +108,14 @@ firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice 
              firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
-                    api_store_is_slice(value),
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_check_is_slice(key) &&
+                    api_check_is_slice(value),
                 err, "txn, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_put(txn, keyspace, key, value, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -119,13 +124,14 @@ firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_sl
                  uint64_t ttl_ms, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
-                    api_store_is_slice(value),
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_check_is_slice(key) &&
+                    api_check_is_slice(value),
                 err, "txn, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -134,13 +140,14 @@ firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                firn_merge_operator operation, firn_slice operand, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
-                    api_store_is_slice(operand),
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_check_is_slice(key) &&
+                    api_check_is_slice(operand),
                 err, "txn, keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_merge(txn, keyspace, key, operation, operand, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -148,12 +155,13 @@ int
 firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_check_is_slice(key), err,
                 "txn, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_delete(txn, keyspace, key, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -162,13 +170,14 @@ firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace, firn_slice lower, 
                       firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(lower) &&
-                    api_store_is_slice(upper),
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_check_is_slice(lower) &&
+                    api_check_is_slice(upper),
                 err, "txn, keyspace, lower and upper must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_delete_range(txn, keyspace, lower, upper, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -204,6 +213,7 @@ firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err)
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_savepoint(txn, out, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -215,6 +225,7 @@ firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint, firn_error *err)
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_rollback_to(txn, savepoint, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -226,6 +237,7 @@ firn_txn_release(firn_txn *txn, uint64_t savepoint, firn_error *err)
     API_ENTER(txn, TXN, err);
     int inner_rc = firn_db_txn_release(txn, savepoint, err);
     firn_api_handle_leave(txn);
+    DCHECK(api_check_is_told(inner_rc, err));
     return inner_rc;
 }
 
@@ -270,5 +282,7 @@ firn_txn_run(firn_store *store, const firn_txn_run_options *options,
         .attempts_max = given.attempts_max == 0 ? ATTEMPTS_DEFAULT : given.attempts_max,
         .work = work_once,
         .ctx = &running};
-    return firn_db_txn_run(store, &run, err);
+    api_check_begin_visits(err);
+    rc = firn_db_txn_run(store, &run, err);
+    return api_check_end_visits(rc, err);
 }

@@ -52,6 +52,7 @@ firn_value_parse(const firn_table_column *column, firn_slice text, firn_value *o
         firn_buf_deinit(&memory);
     }
     *out_memory = memory.data;
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -66,6 +67,9 @@ firn_value_format(const firn_table_column *column, const firn_value *value, char
     struct firn_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
+    if (out_size != NULL) {
+        *out_size = 0;
+    }
     API_REQUIRE(column != NULL && value != NULL, err, "column and value must not be NULL");
     int rc = read_type(column, &schema_column, &type, err);
     if (rc == FIRN_OK && firn_is_null(*value)) {

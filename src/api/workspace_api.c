@@ -81,13 +81,15 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
     *out = NULL;
     API_OPENS("workspace", err);
     READ_OPTIONS(given, options, err);
-    return firn_ws_open(firn_os_default(), path, &given, out, err);
+    int rc = firn_ws_open(firn_os_default(), path, &given, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 void
 firn_workspace_close(firn_workspace *workspace)
 {
-    if (api_process_may_use(workspace) && !firn_os_callback_is_running()) {
+    if (api_process_may_close(workspace)) {
         firn_ws_close(workspace);
     }
 }
@@ -127,7 +129,9 @@ firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error
 {
     API_ANY_ERROR(err);
     OWN_WORKSPACE(workspace, err);
-    return firn_ws_workspaces_adopt(workspace, old_root, err);
+    int rc = firn_ws_workspaces_adopt(workspace, old_root, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -136,7 +140,9 @@ firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *er
     API_ANY_ERROR(err);
     OWN_WORKSPACE(workspace, err);
     bool ignored;
-    return firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
+    int rc = firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -144,7 +150,9 @@ firn_config_size(const char *text, uint64_t *out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(text != NULL && out != NULL, err, "text and out must not be NULL");
-    return firn_place_config_size(text, out, err);
+    int rc = firn_place_config_size(text, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -155,9 +163,11 @@ firn_config_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(on_setting != NULL, err, "on_setting must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    return firn_place_config_list(firn_os_default(),
-                                  workspace == NULL ? NULL : firn_ws_store_path(workspace),
-                                  on_setting, ctx, err);
+    int rc = firn_place_config_list(firn_os_default(),
+                                    workspace == NULL ? NULL : firn_ws_store_path(workspace),
+                                    on_setting, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -169,9 +179,11 @@ firn_config_list_readable(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(on_setting != NULL, err, "on_setting must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    return firn_place_config_list_readable(firn_os_default(),
-                                           workspace == NULL ? NULL : firn_ws_store_path(workspace),
-                                           on_setting, on_notice, ctx, err);
+    int rc = firn_place_config_list_readable(
+        firn_os_default(), workspace == NULL ? NULL : firn_ws_store_path(workspace), on_setting,
+        on_notice, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -180,9 +192,11 @@ firn_config_set(firn_workspace *workspace, const char *key, const char *value, f
     API_ANY_ERROR(err);
     API_REQUIRE(key != NULL, err, "key must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    return firn_place_config_set(firn_os_default(),
-                                 workspace == NULL ? NULL : firn_ws_store_path(workspace), key,
-                                 value, err);
+    int rc = firn_place_config_set(firn_os_default(),
+                                   workspace == NULL ? NULL : firn_ws_store_path(workspace), key,
+                                   value, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -192,7 +206,9 @@ firn_workspaces_list(const char *store_path,
 {
     API_ANY_ERROR(err);
     API_REQUIRE(on_workspace != NULL, err, "on_workspace must not be NULL");
-    return firn_ws_workspaces_list(firn_os_default(), store_path, on_workspace, ctx, err);
+    int rc = firn_ws_workspaces_list(firn_os_default(), store_path, on_workspace, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -202,7 +218,9 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(root != NULL, err, "root must not be NULL");
     READ_OPTIONS(given, options, err);
-    return firn_ws_workspaces_remove(firn_os_default(), root, &given, err);
+    int rc = firn_ws_workspaces_remove(firn_os_default(), root, &given, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 const char *
@@ -217,7 +235,9 @@ firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_in
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && on_store != NULL, err, "path and on_store must not be NULL");
-    return firn_place_trust_find(firn_os_default(), path, on_store, ctx, err);
+    int rc = firn_place_trust_find(firn_os_default(), path, on_store, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -225,7 +245,9 @@ firn_trust_add(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return firn_place_trust_add(firn_os_default(), path, err);
+    int rc = firn_place_trust_add(firn_os_default(), path, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -233,7 +255,9 @@ firn_trust_remove(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return firn_place_trust_remove(firn_os_default(), path, err);
+    int rc = firn_place_trust_remove(firn_os_default(), path, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -241,7 +265,9 @@ firn_trust_list(int (*on_store)(void *ctx, const firn_trust_info *info), void *c
 {
     API_ANY_ERROR(err);
     API_REQUIRE(on_store != NULL, err, "on_store must not be NULL");
-    return firn_place_trust_list(firn_os_default(), on_store, ctx, err);
+    int rc = firn_place_trust_list(firn_os_default(), on_store, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -272,7 +298,9 @@ firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_optio
     save.message = firn_str("watch");
     int rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;
-    return rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
+    rc = rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -311,7 +339,9 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
                 "workspace and on_checkpoint must not be NULL");
     API_OWN(workspace, "workspace", err);
     READ_OPTIONS(given, options, err);
-    return firn_ws_list(workspace, &given, on_checkpoint, ctx, err);
+    int rc = firn_ws_list(workspace, &given, on_checkpoint, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -352,7 +382,9 @@ firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_erro
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && name != NULL, err, "workspace and name must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_tag_remove(workspace, name, err);
+    int rc = firn_ws_tag_remove(workspace, name, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -363,7 +395,9 @@ firn_workspace_tag_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && on_tag != NULL, err, "workspace and on_tag must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_tag_list(workspace, on_tag, ctx, err);
+    int rc = firn_ws_tag_list(workspace, on_tag, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -375,7 +409,9 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
     API_REQUIRE(workspace != NULL && reference != NULL && on_entry != NULL, err,
                 "workspace, reference and on_entry must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_entries(workspace, reference, on_entry, ctx, err);
+    int rc = firn_ws_entries(workspace, reference, on_entry, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -434,6 +470,7 @@ firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice 
         *out = entry;
     }
     firn_ws_given_release(workspace);
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -488,7 +525,9 @@ firn_workspace_restore(firn_workspace *workspace, const char *reference,
                        firn_workspace_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return run_restore(workspace, reference, run_reference, options, out, err);
+    int rc = run_restore(workspace, reference, run_reference, options, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -496,7 +535,9 @@ firn_workspace_undo(firn_workspace *workspace, const firn_workspace_restore_opti
                     firn_workspace_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return run_restore(workspace, NULL, run_undo, options, out, err);
+    int rc = run_restore(workspace, NULL, run_undo, options, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -504,7 +545,9 @@ firn_workspace_resume(firn_workspace *workspace, const firn_workspace_restore_op
                       firn_workspace_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return run_restore(workspace, NULL, run_resume, options, out, err);
+    int rc = run_restore(workspace, NULL, run_resume, options, out, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -557,9 +600,11 @@ firn_workspace_pin_set(firn_workspace *workspace, const char *const *references,
     API_ANY_ERROR(err);
     OWN_WORKSPACE(workspace, err);
     int rc = require_references(references, count, err);
-    return rc != FIRN_OK
-               ? rc
-               : firn_ws_pin_set(workspace, references, count, is_pinned, on_checkpoint, ctx, err);
+    rc = rc != FIRN_OK
+             ? rc
+             : firn_ws_pin_set(workspace, references, count, is_pinned, on_checkpoint, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -570,7 +615,9 @@ firn_workspace_pin_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && on_pin != NULL, err, "workspace and on_pin must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return firn_ws_pin_list(workspace, on_pin, ctx, err);
+    int rc = firn_ws_pin_list(workspace, on_pin, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -582,8 +629,10 @@ firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_opt
     firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     OWN_WORKSPACE(workspace, err);
     int rc = api_options_read(&given, sizeof given, options, err);
-    return rc != FIRN_OK ? rc
-                         : firn_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
+    rc = rc != FIRN_OK ? rc
+                       : firn_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -599,9 +648,11 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
     if (rc == FIRN_OK) {
         rc = api_options_read(&given, sizeof given, options, err);
     }
-    return rc != FIRN_OK
-               ? rc
-               : firn_reclaim_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
+    rc = rc != FIRN_OK
+             ? rc
+             : firn_reclaim_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
+    DCHECK(api_check_is_told(rc, err));
+    return rc;
 }
 
 int
@@ -647,6 +698,7 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
     if (rc == FIRN_OK && out != NULL) {
         api_options_write(out, &result, sizeof result);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 
@@ -664,6 +716,7 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     if (out != NULL) { /* after a failure too: it says what is damaged */
         api_options_write(out, &result, sizeof result);
     }
+    DCHECK(api_check_is_told(rc, err));
     return rc;
 }
 

@@ -150,7 +150,7 @@ Names of keyspaces, and limits.
   ! firn: the name of a keyspace is empty
   [2]
   $ firn db put app.firn firn.own k v
-  ! firn: names of keyspaces that begin with "firn." or "firn:" are kept for firn itself
+  ! firn: names that begin with "firn." or "firn:" are kept for firn itself
   [2]
   $ firn db put app.firn "$(printf 'bad\377')" k v
   ! firn: the name of a keyspace is not UTF-8

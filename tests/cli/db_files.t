@@ -71,7 +71,7 @@ Keyspaces.
   ! firn: app.firn has no keyspace 'hex'
   [3]
   $ firn db drop app.firn firn.objects
-  ! firn: names of keyspaces that begin with "firn." or "firn:" are kept for firn itself
+  ! firn: names that begin with "firn." or "firn:" are kept for firn itself
   [2]
   $ firn db scan app.firn hex
   ! firn: app.firn has no keyspace 'hex'

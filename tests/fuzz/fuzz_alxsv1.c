@@ -147,7 +147,7 @@ read_table(struct firn_os_dir *dir, firn_slice bytes, const firn_alxs_options *o
     firn_alxs_info info;
     struct firn_alxsv1 *table;
     int rc = firn_alxsv1_open(dir, "t", options, &table, &err);
-    int verify_rc = firn_alxsv1_verify(dir, "t", options, NULL, NULL, &info, &err);
+    int verify_rc = firn_alxsv1_verify(dir, "t", options, NULL, NULL, NULL, &info, &err);
     CHECK(verify_rc == rc || (rc == FIRN_LIMIT && verify_rc == FIRN_OK) ||
           (rc != FIRN_OK && verify_rc != FIRN_OK));
     if (rc == FIRN_OK) {

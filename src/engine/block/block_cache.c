@@ -15,8 +15,8 @@
  * What is not kept (scans, blocks that find no room, a budget of nothing) is copied into memory
  * that goes with its pin.
  *
- * A block may also be there before its file is read for the first time: who writes it hands over
- * what it has in memory, under the number by which the file is going to be read.
+ * A block may also be there before its file is read for the first time: its writer hands over what
+ * it has in memory, under the number by which the file is going to be read.
  *
  * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding), this
  * one, block_cache_table.c (publishing and taking out), block_cache_memory.c (the clock and the
@@ -86,10 +86,10 @@ firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
 /* ==== hits without the table ====
  *
  * The table that leads to a block is large, and so one more visit to slow memory on the way to it.
- * Who has an index of blocks can keep a guide beside each: the number of the frame in which the
- * block was seen last. The frame itself knows what it holds, so a guide needs no care when blocks
- * go: it is followed by pinning the frame, whatever it holds, and looking then, just as an entry of
- * the table is (block_cache_internal.h, I1). A guide that leads astray costs that look.
+ * A reader with an index of blocks can keep a guide beside each: the number of the frame in which
+ * the block was seen last. The frame itself knows what it holds, so a guide needs no care when
+ * blocks go: it is followed by pinning the frame, whatever it holds, and looking then, just as an
+ * entry of the table is (block_cache_internal.h, I1). A guide that leads astray costs that look.
  *
  * From the number of a frame follows where its bytes lie, without a look at the frame: so frame and
  * bytes can be fetched at the same time. The place is a hint too: the slab may have been given
@@ -169,11 +169,11 @@ firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
 
 /* ==== what stays in the cache for as long as a file is open ====
  *
- * Who asks a file often wants its index, its filter and tables of its own at hand, without asking
- * the cache each time: it pins them when the file is opened. What is pinned cannot give way, so
- * pins of that kind are counted, and together they may have half of the budget: the other half is
- * left for what comes and goes. Who is refused pins for the time of an operation, as everybody
- * else.
+ * A file that is asked often should have its index, its filter and tables of its own at hand,
+ * without asking the cache each time: they are pinned when the file is opened. What is pinned
+ * cannot give way, so pins of that kind are counted, and together they may have half of the budget:
+ * the other half is left for what comes and goes. A file that is refused pins for the time of an
+ * operation, as all others do.
  *
  * (I4) held_bytes <= budget_bytes / 2, always. It counts what its users mean to keep, not where
  *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
@@ -238,8 +238,8 @@ firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_mem
 /* ==== what a thread reads blocks with: a decompression context and buffers ====
  *
  * They are dear to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
- * KEPT_MAX, and of a buffer no more than KEPT_BUFFER_MAX. Any number of threads may read at once;
- * who finds none idle makes one.
+ * KEPT_MAX, and of a buffer no more than KEPT_BUFFER_MAX. Any number of threads may read at once; a
+ * thread that finds none idle makes one.
  */
 
 enum { KEPT_MAX = 8, KEPT_BUFFER_MAX = 256 << 10 };
@@ -815,7 +815,8 @@ firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
     DCHECK(file <= atomic_load_explicit(&cache->next_file, memory_order_relaxed));
     while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
-            /* Relaxed: whoever filled a block of this file handed the file on to the caller. */
+            /* Relaxed: the thread that filled a block of this file handed the file on to the
+             * caller. */
             if (atomic_load_explicit(&cache->owners[i], memory_order_relaxed) == (uint32_t)file) {
                 drop_frame(cache, &cache->frames[i], file);
             }

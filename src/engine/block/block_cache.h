@@ -128,8 +128,8 @@ bool firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache);
 
 /* ---- guides (block_cache.c) ---- */
 
-/* Where a block was seen last, kept by who reads it often; zeroed at first. Never believed: the
- * block may have gone, or another may have come. Shared by any number of threads. */
+/* Where a block was seen last, kept by a reader that reads it often; zeroed at first. Never
+ * believed: the block may have gone, or another may have come. Shared by any number of threads. */
 struct firn_block_guide {
     _Atomic uint32_t place;
 };

@@ -17,7 +17,7 @@
 #include "os/os_pages.h"
 #include "threads/os_thread.h"
 
-/* a frame of the cache and the states it goes through. Only block_cache*.c include it.
+/* ==== a frame of the cache, and its states ====
  *
  *            publish                claim
  *   owned ------------> visible ------------> owned
@@ -39,10 +39,9 @@
  * (I2) Fields but state, used and hits are written by the owner only, and read by the owner or
  *      under a pin.
  *
- * Who synchronizes with whom: a publication (release) with the pin that sees its bit (acquire), so
- * that the fields are seen; the last unpin (release) with the claim (acquire), so that nobody reads
- * any more what the owner overwrites. Pins and unpins in between are read-modify-writes and carry
- * both on.
+ * What synchronizes: a publication (release) with the pin that sees its bit (acquire), so that the
+ * fields are seen; the last unpin (release) with the claim (acquire), so that nobody reads any more
+ * what the owner overwrites. Pins and unpins in between are read-modify-writes and carry both on.
  */
 
 #define FIRN_BLOCK_CACHE_FRAME_PIN UINT64_C(1)
@@ -143,8 +142,8 @@ firn_block_cache_frame_claim(struct firn_block_cache_frame *frame)
 }
 
 /* Turns the caller's pin on a visible frame into ownership where it is the only one, else into
- * "dropped", which leaves the frame to who claims it when the others have gone. Whether the caller
- * owns it. The table must not know it any more. */
+ * "dropped", which leaves the frame to the thread that claims it when the others have gone. Whether
+ * the caller owns it. The table must not know it any more. */
 static inline bool
 firn_block_cache_frame_abandon(struct firn_block_cache_frame *frame)
 {
@@ -223,7 +222,7 @@ struct firn_block_cache {
     /* What a hit reads, in one line that nobody writes.
      *
      * The table: shard_count parts of part_size entries: tag << 32 | index of a frame + 1, or 0.
-     * An entry lies at the place its hash names or behind it, with no 0 between; see
+     * An entry lies at the place its hash names or after it, with no 0 between; see
      * block_cache_table.c. */
     _Atomic uint64_t *entries;
     uint32_t part_size;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_cache_memory.c: whose turn it is to go, and the budget.
+ * block/block_cache_memory.c: eviction, and the budget.
  *
  * Two kinds of memory share the budget with the tables: slabs, cut into frames of
  * FIRN_BLOCK_CACHE_FRAME_SIZE bytes, and the memory of larger blocks, each on its own. Both are
@@ -85,7 +85,7 @@ looked_max(uint32_t count)
     return count < LOOKED_MAX / ROUNDS_MAX ? count * ROUNDS_MAX : LOOKED_MAX;
 }
 
-/* Moves the hand behind the slab of frame i, if it is still before that. */
+/* Moves the hand after the slab of frame i, if it is still before that. */
 static void
 skip_slab(struct firn_block_cache *cache, uint64_t hand)
 {
@@ -705,7 +705,7 @@ bool
 firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *first, uint32_t *end)
 {
     *first = *end;
-    /* Relaxed: whoever knows of a block learned of it after its slab was taken. */
+    /* Relaxed: a thread that knows of a block learned of it after its slab was taken. */
     while (*first < cache->frame_count &&
            !atomic_load_explicit(&cache->slabs[*first / cache->slab_frames].is_taken,
                                  memory_order_relaxed)) {

@@ -9,7 +9,7 @@
  * memory of their own.
  *
  * Entries are changed under the shard's mutex and read without it. An entry that is taken out
- * leaves no mark: those behind it that want its place move up. A search that meets a move half done
+ * leaves no mark: those after it that want its place move up. A search that meets a move half done
  * can miss a block that is there; it is then repeated under the mutex, before anything is read from
  * the disk. It cannot find what is not there: what an entry names is asked of the frame itself,
  * under a pin.
@@ -103,7 +103,7 @@ is_on_the_way(uint32_t from, uint32_t to, uint32_t end)
     return from <= end ? from <= to && to < end : to >= from || to < end;
 }
 
-/* Closes the gap at `gap`: an entry behind it whose home does not lie between moves up. */
+/* Closes the gap at `gap`: an entry after it whose home does not lie between moves up. */
 static void
 close_gap_locked(const struct firn_block_cache *cache, uint64_t hash, uint32_t gap)
 {

@@ -122,7 +122,7 @@ size_t firn_block_reader_section_count(const struct firn_block_reader *reader);
 const struct firn_block_section *firn_block_reader_section(const struct firn_block_reader *reader,
                                                            size_t i);
 
-/* Where the body ends and the table of contents begins. Blocks lie one behind the other from
+/* Where the body ends and the table of contents begins. Blocks lie one after the other from
  * FIRN_BLOCK_BODY_START to here: each takes up firn_block_reader_span of its ref. */
 uint64_t firn_block_reader_body_end(const struct firn_block_reader *reader);
 uint64_t firn_block_reader_span(const struct firn_block_ref *ref);
@@ -140,10 +140,10 @@ FIRN_MUST_CHECK int firn_block_reader_read_stored(struct firn_block_reader *read
                                                   const struct firn_block_ref *ref,
                                                   struct firn_buf *buf, enum firn_codec *out_codec,
                                                   firn_slice *out, firn_error *err);
-/* The same in two steps, for who reads blocks that lie side by side at once. First bytes of the
- * body as they are, believing nothing of them; then one block out of them: bytes are all the
- * span of ref. *out is borrowed from bytes where the block is not compressed, from buffer (whose
- * contents are replaced) where it is. */
+/* The same in two steps, for reading blocks that lie side by side at once. First bytes of the body
+ * as they are, believing nothing of them; then one block out of them: bytes are all the span of
+ * ref. *out is borrowed from bytes where the block is not compressed, from buffer (whose contents
+ * are replaced) where it is. */
 FIRN_MUST_CHECK int firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset,
                                                 size_t size, uint8_t *out, firn_error *err);
 FIRN_MUST_CHECK int firn_block_reader_decode(struct firn_block_reader *reader,
@@ -154,7 +154,7 @@ FIRN_MUST_CHECK int firn_block_reader_decode(struct firn_block_reader *reader,
  * FIRN_CORRUPT names the first bad range. */
 FIRN_MUST_CHECK int firn_block_reader_verify_body(struct firn_block_reader *reader,
                                                   firn_error *err);
-/* The same for one MiB, i < firn_block_reader_chunk_count, so that who reads all blocks in order
+/* The same for one MiB, i < firn_block_reader_chunk_count, so that a reader of all blocks in order
  * can have each range compared while it is still in the page cache. buffer is working memory. */
 uint64_t firn_block_reader_chunk_count(const struct firn_block_reader *reader);
 FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
@@ -163,7 +163,7 @@ FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *rea
 /* ---- salvage (block_salvage.c) ---- */
 
 /* Walks the blocks of a file whose table of contents or footer may be gone, by their own prefixes,
- * and calls visit for each that verifies; resynchronizes behind damage. Reads the file in bounded
+ * and calls visit for each that verifies; resynchronizes after damage. Reads the file in bounded
  * memory (the largest block) and in time linear in its size. What cannot be read from the disk is
  * stepped over, and that error returned at the end. A return of visit other than FIRN_OK ends the
  * walk and is returned. FIRN_CORRUPT only if neither header nor footer tell the file's identity,

@@ -11,7 +11,7 @@
  * against the file's length before anything is allocated, the prefix against the ref, the checksum
  * against the bytes, the padding against zero; only then is the codec asked, for exactly as many
  * bytes as the prefix declares. The stored bytes are read into the tail of the output buffer,
- * behind the room for the decoded ones, so that one buffer serves both.
+ * after the room for the decoded ones, so that one buffer serves both.
  *
  * (I1) Memory by numbers from the file: at most FIRN_BLOCK_SIZE_MAX decoded and what the file holds
  *      stored, a block; at most FIRN_BLOCK_SECTIONS_MAX sections. The hashes in the table of

@@ -2,7 +2,7 @@
  *
  * block/block_salvage.c: finds the blocks of a damaged file without its table of contents.
  *
- * Blocks lie one behind the other on multiples of 8. The walk stands on such a multiple and asks
+ * Blocks lie one after the other on multiples of 8. The walk stands on such a multiple and asks
  * whether the 24 bytes there are the prefix of a block of this file at this place. If so their
  * lengths are believed: the block is read, judged by its checksum, given to the visitor if it is
  * sound, and stepped over either way. If not, the walk goes on 8 bytes further. So damage inside a
@@ -83,7 +83,7 @@ out:
     return rc;
 }
 
-/* ---- who is it ---- */
+/* ---- the identity of the file ---- */
 
 /* From the header, else from the footer; the error is the header's. */
 static int
@@ -115,7 +115,7 @@ find_identity(struct walk *walk, enum firn_block_file_kind kind)
 
 /* ---- the walk ---- */
 
-/* Remembers the first error of the disk and goes on behind the place. */
+/* Remembers the first error of the disk and goes on after the place. */
 static int
 step_over_unreadable(struct walk *walk, int rc, const firn_error *err)
 {
@@ -180,9 +180,9 @@ read_block(struct walk *walk, const uint8_t *bytes, const struct firn_block_form
     int rc = firn_os_file_read_exact(walk->file, offset + PREFIX_SIZE, walk->stored.data,
                                      prefix->stored_size, &err);
     if (rc != FIRN_OK) {
-        uint64_t behind = walk->at;
+        uint64_t next = walk->at;
         rc = step_over_unreadable(walk, rc, &err);
-        walk->at = behind;
+        walk->at = next;
         return rc;
     }
     firn_slice stored = firn_buf_slice(&walk->stored);

@@ -4,10 +4,10 @@
  *
  * The body is written in chunks of 1 MiB, the same ranges for which the contents carry a BLAKE3. A
  * thread that adds a block reserves its place under the mutex, then copies its bytes into the
- * chunks of that range; whoever fills the last byte of a chunk hashes it and writes it, from
- * memory, with one aligned write, and asks the kernel to start writing back. So nothing is read
- * again to be hashed, writes are large whatever the size of blocks, and the sync at the end finds
- * little left to do.
+ * chunks of that range; the thread that fills the last byte of a chunk hashes it and writes it,
+ * from memory, with one aligned write, and asks the kernel to start writing back. So nothing is
+ * read again to be hashed, writes are large whatever the size of blocks, and the sync at the end
+ * finds little left to do.
  *
  *   reserved:  [ block of A        |  block of B   | block of A ]…
  *   chunks:    [      0      |      1      |      2      ]   1 is written by whoever fills it last
@@ -26,8 +26,8 @@
  *
  * The temporary name. Two processes may be asked to write the same name, and a crash leaves a
  * temporary file behind. The file is therefore opened without truncation and locked before anything
- * is done to it: whoever holds the lock of the file that bears the temporary name owns it. A
- * leftover that is not ours alone (owner, links) is not touched.
+ * is done to it: the process that holds the lock of the file that bears the temporary name owns it.
+ * A leftover that is not ours alone (owner, links) is not touched.
  *
  * Locking: FIRN_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O
  * happens under it.
@@ -569,7 +569,7 @@ out:
     return rc;
 }
 
-/* Writes table of contents and footer behind the body. */
+/* Writes table of contents and footer after the body. */
 static int
 write_end(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
 {
@@ -602,7 +602,7 @@ static void
 remove_temp(struct firn_block_writer *writer)
 {
     if (writer->has_temp) {
-        /* Nothing more can be done where even this fails; whoever opens the name next takes it
+        /* Nothing more can be done where even this fails; the next writer of the name takes it
          * over. */
         int ignored = firn_os_remove_file(writer->dir, writer->temp_name, NULL);
         (void)ignored;

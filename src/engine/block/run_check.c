@@ -9,7 +9,7 @@
  * is told once.
  *
  * A disk that cannot read (FIRN_IO) is treated like damage, and is what is returned if that was
- * all. Only want of memory, and who is told of its steps, end a check early.
+ * all. Only a lack of memory, and a receiver of its steps that cancels, end a check early.
  *
  * Memory: the filter of the run, one block, a byte a MiB of the file.
  */

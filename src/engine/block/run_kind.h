@@ -26,8 +26,9 @@
 #include "codec/compress.h"
 #include "os/os.h"
 
-/* what a run says of where it comes from, so that a repair can do without what MANIFEST says of it
- * (mend/mend_gather.c).
+/* ==== the origin of a run ====
+ *
+ * What a run records about its origin, so that a repair can do without MANIFEST (mend/mend_gather.c).
  *
  *   0         4      5       6      8
  *   +---------+------+-------+------+------+---------+------+------+--------+------+
@@ -82,10 +83,11 @@ struct firn_column_layout; /* column/column.h */
 /* A sealed file that belongs to one run: it was made with the run, comes and goes with it, and is
  * copied, checked and counted with it. MANIFEST names it beside the run.
  *
- * What an attachment says can be found out from the run itself, more slowly. So a repair takes away an
- * attachment that is damaged, and keeps the run: whoever uses attachments must do without. For that
- * reason, and because many runs share one, files of large values (block/value_file.h) are none: they
- * hold what is nowhere else. Filters are too small to be worth a file; they lie in the runs. */
+ * What an attachment says can be found out from the run itself, more slowly. So a repair takes away
+ * an attachment that is damaged, and keeps the run: readers must be able to do without attachments.
+ * For that reason, and because many runs share one, files of large values (block/value_file.h) are
+ * none: they hold what is nowhere else. Filters are too small to be worth a file; they lie in the
+ * runs. */
 struct firn_run_attachment {
     uint64_t number; /* of its file, "<number>.<name of the kind>"; no other file has it */
     uint8_t kind;    /* enum firn_block_file_kind: one of attachment_kinds of the run's kind */
@@ -305,7 +307,7 @@ struct firn_run_kind {
     int (*place)(struct firn_run *run, firn_slice key, struct firn_run_place *out, firn_error *err);
     /* Reads every block and verifies order, counts and summary; calls on_damage (never NULL) for
      * each bad place with a text that names file, offset and the range of keys lost, and goes on
-     * behind it. FIRN_CORRUPT if there was any. step (may be NULL) is told of the bytes that were
+     * after it. FIRN_CORRUPT if there was any. step (may be NULL) is told of the bytes that were
      * read, those of values in other files included, and of the run at its end. */
     int (*check)(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
                  const struct firn_step *step, firn_error *err);
@@ -334,7 +336,7 @@ struct firn_run_kind {
     int (*cursor_next)(struct firn_run_cursor *cursor, firn_error *err);
     int (*cursor_prev)(struct firn_run_cursor *cursor, firn_error *err);
     /* Only while valid: the longest stretch from here on that is cheaply known, of at most max entries,
-     * with all keys before *limit (NULL: none), and the key behind the stretch another than its last.
+     * with all keys before *limit (NULL: none), and the key after the stretch another than its last.
      * The cursor does not move. NULL, as in all kinds of rows: there are never any. */
     int (*cursor_batch)(struct firn_run_cursor *cursor, const firn_slice *limit, uint64_t max,
                         struct firn_run_batch *out, firn_error *err);
@@ -346,7 +348,7 @@ struct firn_run_kind {
     /* Entries in order, none twice; key and value are copied. One with `values` has a reference. */
     int (*builder_add)(struct firn_run_builder *builder, const struct firn_entry *entry,
                        firn_error *err);
-    /* Adds the entries of a batch, whose cursor is of the same kind and comes to stand behind them: so
+    /* Adds the entries of a batch, whose cursor is of the same kind and comes to stand after them: so
      * that they need not be taken apart and put together again. They come out as by builder_add. NULL,
      * as in all kinds of rows: entries are added one by one. */
     int (*builder_add_from)(struct firn_run_builder *builder, const struct firn_run_batch *batch,

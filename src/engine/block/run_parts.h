@@ -235,7 +235,7 @@ struct firn_run_output {
     int level;
     unsigned gain; /* a block is compressed where that saves more than its gain-th part */
     bool without_filter;
-    bool has_failed; /* set by who writes, too: nothing goes on then */
+    bool has_failed; /* set by the kind of run, too: nothing goes on then */
     bool is_finished;
     uint64_t written_bytes; /* of blocks, so far */
     struct firn_buf stored;
@@ -293,7 +293,7 @@ FIRN_MUST_CHECK int firn_run_output_finish(struct firn_run_output *output, uint3
 
 /* ==== values too large for a block of others, in pieces (run_pieces.c) ====
  *
- * Each piece is a block of the file, one directly behind the other. The locator: size 8, offset of the
+ * Each piece is a block of the file, one directly after the other. The locator: size 8, offset of the
  * first 8, then the stored size of each, 4. All pieces but the last have FIRN_RUN_PIECE_SIZE bytes.
  */
 

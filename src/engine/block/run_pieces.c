@@ -2,7 +2,7 @@
  *
  * block/run_pieces.c: values too large for a block of others.
  *
- * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly behind the
+ * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly after the
  * other. The run has a locator in the value's place: size, offset of the first piece, stored size
  * of each. So reading needs one buffer of a piece beside the value itself, whatever the value's
  * size, and the cache, which is for what is read often, is not flooded by one value.

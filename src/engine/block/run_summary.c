@@ -11,7 +11,7 @@
  * order; a range has a lower bound below its upper one. Whether the summary is that of the entries
  * is for the check of the run to ask.
  *
- * Limits: a key has FIRN_RUN_KEY_SIZE_MAX bytes, a bound one more: the place right behind the
+ * Limits: a key has FIRN_RUN_KEY_SIZE_MAX bytes, a bound one more: the place right after the
  * largest key.
  */
 #include "block/run_parts.h"

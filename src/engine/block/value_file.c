@@ -2,9 +2,9 @@
  *
  * block/value_file.c: reading values that lie outside of runs.
  *
- * A value file is a sealed block file with nothing but pieces of values: no sections, no index. Who
- * has a reference knows the place; who has none cannot tell one value from another, and need not:
- * a file goes when nobody refers to it any more.
+ * A value file is a sealed block file with nothing but pieces of values: no sections, no index. A
+ * reference names the place. Without one, values cannot be told apart, and need not be: a file goes
+ * when no run refers to it any more.
  *
  * Nothing of a reference is believed. Its own numbers must fit each other (decode); the stretch that
  * they name must lie inside the body of the file before memory for the value is taken, so a wrong

@@ -14,7 +14,7 @@
  *   +-------+-------+--------+-------------------------+
  *
  * A piece is a block of the file (block/block_file.h) with FIRN_VALUE_FILE_PIECE_SIZE bytes of the
- * value, the last one with the rest; the pieces of a value lie directly one behind the other.
+ * value, the last one with the rest; the pieces of a value lie directly one after the other.
  *
  * A bare file has values as they are, among bytes that mean nothing here: a segment of the log that
  * has become a value file. Its first FIRN_VALUE_FILE_HEAD_SIZE bytes, which differ from those of all

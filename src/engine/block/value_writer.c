@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_writer.c: large values, one behind the other, into a sealed file.
+ * block/value_writer.c: large values, one after the other, into a sealed file.
  *
  * A value is cut into pieces of 1 MiB, each compressed on its own, or stored as it is where that
  * saves less than a 32nd: reading it costs no decoding then. So memory stays within two pieces,

@@ -155,6 +155,7 @@ firn_column_cursor_destroy(struct firn_run_cursor *base)
 static int
 enter(struct cursor *cursor, size_t group, firn_error *err)
 {
+    DCHECK(group < cursor->run->index.group_count);
     if (!cursor->keys.is_open || cursor->keys.group != group) {
         leave(cursor);
     }
@@ -303,6 +304,7 @@ show_first_from(struct cursor *cursor, size_t group, firn_error *err)
 static int
 show_last_before(struct cursor *cursor, size_t group, firn_error *err)
 {
+    DCHECK(group <= cursor->run->index.group_count);
     if (group == 0) {
         leave(cursor);
         return FIRN_OK;
@@ -404,6 +406,7 @@ static int
 has_same_key(struct cursor *cursor, uint32_t row, bool *out, firn_error *err)
 {
     int rc;
+    DCHECK(row > 0);
     FIRN_TRY(firn_column_keys_key(&cursor->keys, row - 1, &cursor->other, err));
     FIRN_TRY(firn_column_keys_key(&cursor->keys, row, &cursor->last_key, err));
     *out = firn_slice_equal(firn_buf_slice(&cursor->other), firn_buf_slice(&cursor->last_key));
@@ -421,6 +424,7 @@ find_end(struct cursor *cursor, uint32_t end, uint32_t *out, firn_error *err)
     bool is_same = false;
     struct firn_column_keys *keys = &cursor->keys;
     uint32_t row = cursor->row;
+    DCHECK(row < end && end <= keys->info.rows);
     *out = row;
     if (row % FIRN_CHUNK_BLOCK == 0) {
         return FIRN_OK;
@@ -445,6 +449,7 @@ find_limit(struct cursor *cursor, firn_slice limit, uint32_t low, uint32_t high,
            firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(low <= high && high <= cursor->keys.info.rows);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         FIRN_TRY(firn_column_keys_key(&cursor->keys, middle, &cursor->other, err));
@@ -479,6 +484,8 @@ describe(struct cursor *cursor, uint32_t end, struct firn_run_batch *out, firn_e
     int rc;
     uint64_t sequence;
     const struct firn_run_summary *summary = &cursor->run->summary;
+    DCHECK(cursor->row < end && end <= cursor->keys.info.rows);
+    DCHECK(summary->entry_count > 0); /* as the index says, with which it was compared */
     FIRN_TRY(firn_column_keys_key(&cursor->keys, end - 1, &cursor->last_key, err));
     uint64_t min = UINT64_MAX;
     uint64_t max = 0;
@@ -540,6 +547,7 @@ static struct firn_column_slot *
 find_slot(struct cursor *cursor, size_t number)
 {
     const struct firn_column_owned *layout = &cursor->run->layout;
+    DCHECK(number < firn_column_layout_slot_count(&layout->layout));
     if (number >= layout->layout.count) {
         switch (FIRN_COLUMN_SEQUENCE + (number - layout->layout.count)) {
         case FIRN_COLUMN_SEQUENCE:
@@ -579,6 +587,7 @@ firn_column_cursor_values(struct firn_run_cursor *base, size_t number,
     struct cursor *cursor = cursor_of(base);
     struct firn_column_slot *slot = find_slot(cursor, number);
     int rc;
+    DCHECK(base->is_valid);
     *out = (struct firn_chunk_values){.count = 0};
     *out_first = cursor->row % FIRN_CHUNK_BLOCK;
     FIRN_TRY(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use, slot,
@@ -598,6 +607,7 @@ firn_column_cursor_key(struct firn_run_cursor *base, size_t i, struct firn_buf *
                        firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
+    DCHECK(base->is_valid && i < cursor->keys.info.rows - cursor->row);
     return firn_column_keys_key(&cursor->keys, cursor->row + (uint32_t)i, out, err);
 }
 

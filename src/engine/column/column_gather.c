@@ -2,7 +2,7 @@
  *
  * column/column_gather.c: the values of one column that gather until they become a chunk.
  *
- * Numbers lie side by side as a chunk wants them. Bytes lie one behind the other, with their sizes beside
+ * Numbers lie side by side as a chunk wants them. Bytes lie one after the other, with their sizes beside
  * them; slices are made at the end, when they move no more. A null is 0 or empty, and a bit says so.
  *
  * Memory: what the values have, 4 bytes more for each that is bytes, a bit for each; 16 bytes for each
@@ -66,6 +66,7 @@ reserve(struct firn_column_gather *gather, size_t n)
 static void
 set_valid(struct firn_column_gather *gather, size_t i)
 {
+    DCHECK(i / WORD_BITS < gather->valid.size / sizeof(uint64_t)); /* reserve */
     words_of(gather)[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
 }
 
@@ -95,6 +96,7 @@ put(struct firn_column_gather *gather, const struct firn_cell *cell)
         set_valid(gather, gather->count);
     }
     gather->count++;
+    DCHECK(gather->numbers.size == gather->count * width_of(&gather->shape));
     gather->value_bytes += firn_column_gather_cost(&gather->shape, size);
     return FIRN_OK;
 }
@@ -123,6 +125,7 @@ put_same(struct firn_column_gather *gather, const struct firn_cell *cell, size_t
 {
     uint8_t *at = gather->numbers.data + gather->numbers.size;
     bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
+    DCHECK(is_null || width_of(&gather->shape) == 8);
     if (is_null) {
         memset(at, 0, n * width_of(&gather->shape));
         gather->null_count += n;
@@ -164,6 +167,7 @@ firn_column_gather_add_column(struct firn_column_gather *gather,
         }
     }
     gather->count += n;
+    DCHECK(gather->null_count <= gather->count);
     /* A null of a fixed size counts as one. */
     gather->value_bytes += n * firn_column_gather_cost(&gather->shape, 0) +
                            (gather->shape.fixed_size == 0 ? bytes.size : 0);

@@ -3,13 +3,13 @@
  * column/column_index.c: the index of a run: its columns, its row groups, and of each chunk where it lies
  * and between which values its own are.
  *
- * Records have fixed sizes and are read where they lie; the bytes of initial values and of keys lie behind
+ * Records have fixed sizes and are read where they lie; the bytes of initial values and of keys lie after
  * them, in the order in which the records name them, with nothing between. An index is checked whole when
  * its run is opened, so that nothing is checked again. What it says of chunks is believed only as far as
  * a wrong answer can follow from it: whether bounds are true is for the check of the run to ask.
  *
  * (I1) Keys of groups ascend: the first key of a group is not above its last one, and its first row lies
- *      behind the last key of the group before, or has the same key. Two groups that begin with the same
+ *      after the last key of the group before, or has the same key. Two groups that begin with the same
  *      key have descending sequences.
  * (I2) The rows of all groups are the entries of the run. A group has at least one.
  * (I3) A plain group has no kinds, ends of life or operands, and shares no key with a neighbour.
@@ -85,7 +85,7 @@ group_size(size_t slot_count)
 static const uint8_t *
 group_record(const struct firn_column_index *index, size_t i)
 {
-    DCHECK(i < index->group_count);
+    DCHECK(i < index->group_count && index->group_size == group_size(index->slot_count));
     return index->groups + i * index->group_size;
 }
 
@@ -195,6 +195,7 @@ refuse(const char *what, firn_error *err)
 static bool
 take_rest(struct opening *opening, uint64_t offset, uint32_t size, firn_slice *out)
 {
+    DCHECK(opening->rest_used <= opening->rest.size);
     if (offset != opening->rest_used || size > opening->rest.size - opening->rest_used) {
         return false;
     }
@@ -280,6 +281,7 @@ check_chunk(struct opening *opening, size_t i, size_t slot,
     struct firn_column_shape shape = firn_column_layout_shape(layout, slot);
     struct firn_block_ref ref = firn_column_index_ref(opening->index, i, slot);
     bool is_hidden = slot >= layout->count;
+    DCHECK(firn_column_layout_slot_count(layout) == opening->index->slot_count);
     if (ref.offset == 0) {
         uint8_t any = 0;
         for (size_t j = 0; j < CHUNK_SIZE; j++) {

@@ -43,6 +43,7 @@ out:
 int
 firn_column_keys_open(struct firn_column_keys *keys, size_t group, firn_error *err)
 {
+    DCHECK(group < keys->run->index.group_count);
     if (keys->is_open && keys->group == group) {
         return FIRN_OK;
     }
@@ -152,6 +153,7 @@ hidden_number(struct firn_column_keys *keys, struct firn_column_slot *slot, uint
               uint64_t *out, firn_error *err)
 {
     struct firn_cell cell;
+    DCHECK(keys->is_open && slot->group == keys->group);
     int rc = firn_column_read_cell(keys->run, slot, row, &cell, err);
     if (rc == FIRN_OK && cell.kind == FIRN_PHYSICAL_NONE) {
         rc = firn_column_read_refuse(keys->run, keys->group, slot->number, "it has a null", err);
@@ -191,7 +193,7 @@ firn_column_keys_kind(struct firn_column_keys *keys, uint32_t row, enum firn_ent
 
 enum { DECODED_MIN = 16 }; /* rows that are left, below which a block is not decoded for them */
 
-/* Rows that may be the place: all before lie before it, all from high on at or behind it. */
+/* Rows that may be the place: all before lie before it, all from high on at or after it. */
 struct narrowed {
     uint32_t low;
     uint32_t high;
@@ -322,6 +324,7 @@ firn_column_keys_find(struct firn_column_keys *keys, firn_slice key, uint64_t se
             left.high = middle;
         }
     }
+    DCHECK(left.low <= keys->info.rows);
     *out = left.low;
     return rc;
 }

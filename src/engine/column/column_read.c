@@ -2,14 +2,14 @@
  *
  * column/column_read.c: fetches chunks of a run from the cache.
  *
- * A chunk is one block of the file, which the cache verifies and decompresses when it reads it. What
- * its bytes say is checked when somebody pins it for the first time: that costs a look at each block's
- * head. The cache notes of which shape it was, and who pins it next with that shape only looks where
- * things lie. A value in pieces lies past the cache, and is read when somebody asks for it.
+ * A chunk is one block of the file, which the cache verifies and decompresses when it reads it.
+ * What its bytes say is checked when somebody pins it for the first time: that costs a look at each
+ * block's head. The cache notes of which shape it was. The next pin with that shape only looks
+ * where things lie. A value in pieces lies past the cache, and is read when somebody asks for it.
  *
- * Failure: what the block reader reports names file and offset. Here the column and the row group are
- * put before it, with the keys of the group: whoever reads the message learns what cannot be read, and
- * that other columns can.
+ * Failure: what the block reader reports names file and offset. Here the column and the row group
+ * are put before it, with the keys of the group: so the message says what cannot be read, and that
+ * other columns can.
  *
  * Threads: any; a slot belongs to one.
  */
@@ -112,6 +112,7 @@ firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
     struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
     struct firn_column_index_group info;
     int rc;
+    DCHECK(ref.offset != 0 && !firn_column_read_is_in_pieces(run, group, slot));
     *out = (struct firn_column_pin){.cache = run->cache};
     firn_column_index_group(&run->index, group, &info);
     FIRN_TRY(pin_block(run, &ref, use, &out->pin, err));
@@ -137,6 +138,7 @@ firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
     struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
     struct firn_block_pin pin = {0};
     int rc;
+    DCHECK(firn_column_read_is_in_pieces(run, group, slot));
     FIRN_TRY(pin_block(run, &ref, use, &pin, err));
     FIRN_TRY(firn_run_pieces_check_locator(firn_bytes(pin.data, pin.size), err));
     FIRN_TRY(firn_run_pieces_read(run->reader, firn_bytes(pin.data, pin.size), out, err));
@@ -176,6 +178,7 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
         return FIRN_OK;
     }
     firn_column_index_group(&run->index, group, &info);
+    DCHECK(info.rows > 0 && info.rows <= FIRN_CHUNK_VALUES_MAX); /* (I2) of column_index.c */
     slot->number = number;
     slot->group = group;
     slot->rows = info.rows;

@@ -10,7 +10,7 @@
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
  * What now does not read goes to history runs beside the output (version.h), with the tombstones that
- * hide nothing else. What is in history already counts as lying beneath: tombstones stay that hide
+ * hide nothing else. What is in history already counts as lying below: tombstones stay that hide
  * something there.
  *
  * Other compactions read history (compaction_garbage.c): merges of history runs, which keep all that
@@ -25,14 +25,14 @@
  * nobody looks at until the next compaction is not handed over again: doing so costs as much as
  * reading it.
  *
- * What may lie beneath the output at the same keys is judged by the version for which the
+ * What may lie below the output at the same keys is judged by the version for which the
  * compaction was picked. Works beside it do not change that to our harm: what they write goes to
  * places where runs were, or above us (compaction_pick.c, I2).
  *
  * Failure, which being cancelled is too: new files are removed, the inputs stay, and the same
- * compaction may be picked again.
- * Where an input is damaged, it is marked: its error has been returned, and no compaction is picked
- * with it but by who is not in a hurry. What is in it does not go, nor does what depends on it.
+ * compaction may be picked again. Where an input is damaged, it is marked: its error has been
+ * returned, and only unhurried compactions are picked with it. Its contents do not go, nor does
+ * what depends on them.
  */
 #include "compaction/compaction_internal.h"
 
@@ -519,7 +519,7 @@ add_level(const struct firn_compaction_work *work, unsigned level, struct inputs
 }
 
 /* What lies in history beside the output, or may: of an output into history, anything. It counts as
- * lying beneath. Runs that no view reads count for nothing, as they are about to go. */
+ * lying below. Runs that no view reads count for nothing, as they are about to go. */
 static void
 add_between_locked(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
                    struct inputs *inputs)
@@ -548,7 +548,7 @@ add_between_locked(const struct firn_compaction_work *work, const struct firn_me
     }
 }
 
-/* What lies beneath the output. */
+/* What lies below the output. */
 static int
 add_older(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
           struct inputs *inputs, firn_error *err)

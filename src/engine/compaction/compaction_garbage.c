@@ -32,15 +32,16 @@
  * goes to history. Levels above must go along, since what comes back may be newer than what they
  * have. All runs that now does not skip, and that reach into the same keys, are taken at once.
  *
- * Merge. Many small runs cost files and sources for who reads checkpoints. As soon as there are
- * history_runs_target of one size, within a factor of eight, or smaller, they become one; up to half
- * of run_bytes_target, so a version is written again a few times at most. Large ones stay as they
- * are. Only runs that now skips are merged, and what comes of them it skips too (run_history.c). None that
- * nobody reads is among them, as those have been removed before: compactions have left such a run out
- * of account, and merged with others it would say less, so that views would read in it again.
+ * Merge. Many small runs cost files, and sources when checkpoints are read. As soon as there are
+ * history_runs_target of one size, within a factor of eight, or smaller, they become one; up to
+ * half of run_bytes_target, so a version is written again a few times at most. Large ones stay as
+ * they are. Only runs that now skips are merged, and what comes of them it skips too
+ * (run_history.c). None that nobody reads is among them, as those have been removed before:
+ * compactions have left such a run out of account, and merged with others it would say less, so
+ * that views would read in it again.
  *
- * Rewriting. A checkpoint that goes may leave runs of which others read only a part. Who is not in a
- * hurry writes each run once more whose mark has changed (merge.h).
+ * Rewriting. A checkpoint that goes may leave runs of which others read only a part. An unhurried
+ * compaction writes each run once more whose mark has changed (merge.h).
  *
  * Views are taken before the mutex is: a view that comes later sees what now saw, or what a
  * checkpoint in the list sees, so a run that nobody reads then is read by nobody later.

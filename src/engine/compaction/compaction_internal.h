@@ -246,7 +246,7 @@ FIRN_MUST_CHECK int firn_run_writer_add(struct firn_run_writer *writer,
 FIRN_MUST_CHECK int firn_run_writer_add_columns(struct firn_run_writer *writer,
                                                 const struct firn_run_columns *columns,
                                                 firn_error *err);
-/* Adds a batch, whose cursor moves on behind it, to the open run, whose kind is that of the cursor. */
+/* Adds a batch, whose cursor moves on after it, to the open run, whose kind is that of the cursor. */
 FIRN_MUST_CHECK int firn_run_writer_add_from(struct firn_run_writer *writer,
                                              const struct firn_run_batch *batch, firn_error *err);
 /* Tells the open run where it comes from (origin is NULL: it belongs to no tree) and finishes it; *out,

@@ -9,7 +9,7 @@
  * What goes to history is written beside, by a second builder, into runs whose bounds may overlap:
  * they are cut by size alone, and get the range deletes that come while they are open.
  *
- * A run is also ended when it overlaps with many times its target in the level behind: else the
+ * A run is also ended when it overlaps with many times its target in the next level: else the
  * compaction that will take it down there one day would have to read and write all of that at once.
  *
  * Large values go to files of their own (compaction_values.c), which are finished after the last run.
@@ -28,7 +28,7 @@
 #include "base/slice.h"
 #include "version/version.h"
 
-/* How many times its target size a run may overlap with in the level behind. */
+/* How many times its target size a run may overlap with in the next level. */
 enum { OVERLAP_FACTOR = 10 };
 
 /* Runs of one level. */
@@ -43,7 +43,7 @@ struct writing {
     bool takes_batches;   /* entries that are all kept may come as one */
     bool has_key;         /* there is an entry of the stream's key in the open run */
     uint64_t older_count; /* likewise: of versions that a newer one hides */
-    /* In the level behind: the first run that does not lie before the last key, and how many bytes
+    /* In the next level: the first run that does not lie before the last key, and how many bytes
      * of it the open run overlaps with. */
     size_t next_run;
     uint64_t next_bytes;
@@ -221,7 +221,7 @@ out:
 
 /* ---- where to cut ---- */
 
-/* Goes on in the level behind up to key. */
+/* Goes on in the next level up to key. */
 static inline void
 advance_next_level(struct writing *writing, firn_slice key)
 {

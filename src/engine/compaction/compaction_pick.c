@@ -45,8 +45,8 @@
  * from level to level then: each step reads a few runs, and gives back as much as it drops.
  *
  * A run that a compaction could not read is left out, with all that would have to go with it, so
- * that the rest of the tree is kept in order. Only who is not in a hurry tries it again, at last,
- * and hears of it again.
+ * that the rest of the tree is kept in order. Only unhurried compactions try it again, at last, and
+ * report it again.
  *
  * A run moves to the next level without being written again if it overlaps with nothing there, is
  * large enough to be worth keeping as it is, and would not become the place where garbage stays for
@@ -61,7 +61,7 @@ enum {
     LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
     LEVEL0_INPUTS_MAX = 64,
     INPUT_FACTOR_MAX = 25, /* how many times a run's target neighbours may add up to */
-    MOVE_OVERLAP_MAX = 10, /* the same for what a moved run overlaps with behind */
+    MOVE_OVERLAP_MAX = 10, /* the same for what a moved run overlaps with in the next level */
     DEMANDED = 1000,       /* urgency from which a compaction is wanted at any time */
     DRAINING = 2 * DEMANDED,
     TOMBSTONES = DEMANDED - 1,
@@ -307,9 +307,9 @@ may_run_move(const struct firn_version *version, const struct firn_lsm_options *
     if (plan->to == LEVEL_LAST) {
         return options->codec == options->codec_bottom;
     }
-    const struct firn_version_level *behind = &version->levels[plan->to + 1];
-    firn_version_overlap(behind, &run->lower, &run->upper, &begin, &end);
-    return bytes_of(behind, begin, end) <= MOVE_OVERLAP_MAX * (uint64_t)options->run_bytes_target;
+    const struct firn_version_level *next = &version->levels[plan->to + 1];
+    firn_version_overlap(next, &run->lower, &run->upper, &begin, &end);
+    return bytes_of(next, begin, end) <= MOVE_OVERLAP_MAX * (uint64_t)options->run_bytes_target;
 }
 
 static bool

@@ -18,9 +18,9 @@
  *
  * (I1) All value files are durable before MANIFEST names a run that refers to them: finish comes
  *      before the runs are installed.
- * (I2) A file that an input refers to stays as long as the input, which the work holds; a new one is
- *      held here until a run holds it. So following a reference needs no lock. (Not checked: who
- *      holds a file is not known, only how many.)
+ * (I2) A file that an input refers to stays as long as the input, which the work holds; a new one
+ *      is held here until a run holds it. So following a reference needs no lock. (Not checked: a
+ *      file counts its holders and does not know them.)
  * (I3) Whether a file is worth giving up is decided once an output, when it is first met: its live
  *      bytes change beside this.
  *
@@ -86,7 +86,7 @@ is_to_be_left(const struct firn_compaction_values *output, const struct firn_run
     return (is_left || is_small) && may_leave;
 }
 
-/* The file that an input's reference leads to. The run that has it lies behind `values`. */
+/* The file that an input's reference leads to. entry->values knows the run that has the reference. */
 static int
 find_file(struct firn_compaction_values *output, const struct firn_entry *entry, uint64_t number,
           struct tally **out, firn_error *err)
@@ -198,7 +198,7 @@ take_reference(struct firn_compaction_values *output, const struct firn_entry *e
     out->logged = NULL;
 }
 
-/* The same entry with a new reference behind its head. */
+/* The same entry with a new reference after its head. */
 static int
 refer(struct firn_compaction_values *output, const struct firn_entry *entry, firn_slice value,
       struct firn_entry *out, firn_error *err)

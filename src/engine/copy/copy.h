@@ -18,8 +18,11 @@ FIRN_MUST_CHECK int firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
 FIRN_MUST_CHECK int firn_copy_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
                                          struct firn_storefile_progress *progress, firn_error *err);
 
-/* one checkpoint as a store of its own in a single file (archive.h), and such a file as a store in
- * a directory again. One thread; other commits and readings go on beside it. */
+/* ==== exports and imports ====
+ *
+ * An export writes one checkpoint as a store in a single file (archive.h); an import makes such a file
+ * a store in a directory again. One thread; other commits and reads continue meanwhile.
+ */
 
 struct firn_copy_export_target {
     struct firn_os *os;

@@ -156,6 +156,7 @@ is_segment(const char *name)
 static const struct firn_log_capture_segment *
 segments_of(const struct firn_buf *buf, size_t *out_count)
 {
+    DCHECK(buf->size % sizeof(struct firn_log_capture_segment) == 0);
     *out_count = buf->size / sizeof(struct firn_log_capture_segment);
     return (const struct firn_log_capture_segment *)(const void *)buf->data;
 }
@@ -248,7 +249,7 @@ struct reading {
 
 /* (I5). */
 static int
-stop_behind_manifest(const struct reading *reading, uint64_t version, firn_error *err)
+stop_after_manifest(const struct reading *reading, uint64_t version, firn_error *err)
 {
     struct firn_os_dir *own;
     uint64_t now = 0;
@@ -273,7 +274,7 @@ visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position posit
         return FIRN_OK; /* damage, which is copied as it is */
     }
     if (type == FIRN_STOREFILE_TYPE_VOUCH) {
-        return stop_behind_manifest(reading, firn_load_le64(record.data), err);
+        return stop_after_manifest(reading, firn_load_le64(record.data), err);
     }
     uint64_t sequence = firn_load_le64(record.data);
     uint64_t before = reading->sequence > reading->named ? reading->sequence : reading->named;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * copy/copy_capture.h: which bytes of a store's directory are one state of the store, for who copies it
- * while another process writes it.
+ * copy/copy_capture.h: which bytes of a store's directory are one state of the store, for copying
+ * it while another process writes it.
  */
 #ifndef FIRN_COPY_COPY_CAPTURE_H
 #define FIRN_COPY_COPY_CAPTURE_H

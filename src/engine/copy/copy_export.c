@@ -32,15 +32,15 @@
 /* ==== a directory beside what is being made ====
  *
  * It is named .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked for as long as its
- * process works (storefile.c). Whoever makes another one in the same place first removes those whose
- * lock he gets: nobody works in them any more.
+ * process works (storefile.c). Making another one in the same place first removes those whose lock
+ * is free: nobody works in them any more.
  *
- * (I1) Who holds the lock of the file that has the name LOCK in a directory has the directory to
- *      himself: removing it begins with the lock, and takes the name away while it is held. (Tested
- *      by check_lock: others may take it.)
- * Between making a directory and locking it somebody else may take it for an abandoned one. Then
- * the lock is not to be had, or, when he is done already, the file that was locked has lost its name:
- * so that is looked at once more, and another directory is made.
+ * (I1) The process that holds the lock of the file that has the name LOCK in a directory has the
+ *      directory to itself: removing it begins with the lock, and takes the name away while it is
+ *      held. (Tested by check_lock: others may take it.)
+ * Between making a directory and locking it another process may take it for an abandoned one. Then
+ * the lock is taken, or, if that process is done already, the file that was locked has lost its name.
+ * So that is looked at once more, and another directory is made.
  *
  * Removing is best effort: what cannot be removed now is removed by the next one.
  */
@@ -237,12 +237,12 @@ scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *
  * version, a put, or an expiring put that keeps its moment.
  *
  * There is one thing that a single version cannot say: a value that ends, and operands that were
- * merged upon it and stay, alone, when it has gone. Such a key is copied as it is: the value beneath
+ * merged upon it and stay, alone, when it has gone. Such a key is copied as it is: the value below
  * by the load, and the operands afterwards, as merges, because a load is newer than all that was
  * committed while it was open. They are found in a second walk, which is only made where the first
  * one has met such a key.
  *
- * What lies beneath a value that a cursor shows is found with a cursor over versions: of the key's
+ * What lies below a value that a cursor shows is found with a cursor over versions: of the key's
  * versions that the view sees, the newest ones are operands, down to an expiring put. Nothing among
  * them has been deleted, since the cursor showed a value that expires.
  */
@@ -266,11 +266,11 @@ struct keyspace_copy {
     bool has_merged; /* operands upon a value that expires */
 
     /* Of the key that the cursor shows: */
-    struct firn_buf base;     /* the expiring put beneath */
-    struct firn_buf operands; /* the newest first, each with its size (4 bytes) behind it */
+    struct firn_buf base;     /* the expiring put below */
+    struct firn_buf operands; /* the newest first, each with its size (4 bytes) after it */
 };
 
-/* ---- what lies beneath a value that expires ---- */
+/* ---- what lies below a value that expires ---- */
 
 static int
 keep_operand(struct keyspace_copy *one, firn_slice operand)
@@ -392,7 +392,7 @@ merge_operand(struct keyspace_copy *one, struct firn_db_batch *batch, firn_slice
                          operand.size - FIRN_ENTRY_MERGE_HEAD_SIZE);
     int rc = firn_db_batch_merge(batch, one->to, key, operation, operand, err);
     if (rc == FIRN_INVALID && firn_db_batch_count(batch) > 0) {
-        /* Behind an operand of another operator, which needs a commit of its own. */
+        /* After an operand of another operator, which needs a commit of its own. */
         rc = write_batch(one, batch, err);
         rc = rc == FIRN_OK ? firn_db_batch_merge(batch, one->to, key, operation, operand, err) : rc;
     }

@@ -108,6 +108,7 @@ copy_all(struct firn_archive *archive, struct firn_os_dir *to,
          struct firn_storefile_progress *progress, firn_error *err)
 {
     struct target target = {.root = to};
+    DCHECK(archive->path != NULL);
     size_t count = firn_archive_format_count(&archive->toc);
     uint64_t bytes = 0;
     int rc;

@@ -187,7 +187,7 @@ enum firn_chunk_verdict { FIRN_CHUNK_NONE, FIRN_CHUNK_ALL, FIRN_CHUNK_SOME };
 enum firn_chunk_verdict firn_chunk_judge(const struct firn_chunk_bounds *bounds, size_t count,
                                          const struct firn_chunk_predicate *predicate);
 /* Clears the bits of mask whose values do not fulfil the predicate. Works on the encoded values where
- * it can. Bits at and behind the block's size must be 0. */
+ * it can. Bits at and after the block's size must be 0. */
 FIRN_MUST_CHECK int firn_chunk_filter_block(const struct firn_chunk *chunk, size_t block,
                                             const struct firn_chunk_predicate *predicate,
                                             struct firn_chunk_scratch *scratch, uint64_t *mask,

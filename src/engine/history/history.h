@@ -6,9 +6,9 @@
  * that is committed from there on. A reading is a place on a line: what that line sees, up to a
  * sequence.
  *
- * Who changes a history leads the commits (or knows it alone) and holds the state mutex; who reads
- * its checkpoints does either. Lines also come and go with views, so everything about them needs the
- * mutex.
+ * The thread that changes a history leads the commits (or knows it alone) and holds the state
+ * mutex; a thread that reads its checkpoints does either. Lines also come and go with views, so
+ * everything about them needs the mutex.
  */
 #ifndef FIRN_HISTORY_HISTORY_H
 #define FIRN_HISTORY_HISTORY_H

@@ -16,29 +16,30 @@
  *      end. Only when the successor is durable, name included, is NEXT written at the end of the
  *      old one, so NEXT without a successor is damage. How the turn is made: log_rotate.c.
  * (I6) END is written when everything before it is durable.
- * (I7) Nothing is appended behind a cut: after one the log goes on in a new segment that names the
- *      offset where the old one ends. What the cut left behind that offset can therefore never come
+ * (I7) Nothing is appended after a cut: after one the log goes on in a new segment that names the
+ *      offset where the old one ends. What the cut left after that offset can therefore never come
  *      back as records.
  * (I8) When open returns a log to append to, everything it showed is durable. After a clean close
  *      that is so without any sync (I6); after a crash the part above the marks is settled first.
  * (I9) Segments that are no longer needed lose their files only after the header of a newer segment
  *      has said, durably, that the log begins later. So removal takes place with the next segment;
  *      a log with a removal outstanding begins one when it is closed. Where the gate says that
- *      somebody reads, the files stay, outside of the log, until a later turn or opening: who keeps
- *      the gate shut, and then finds the newest header, finds every file that it speaks of for as
- *      long as he does, because that header was there before the gate was asked.
+ *      somebody reads, the files stay, outside of the log, until a later turn or opening. A reader
+ *      that keeps the gate shut, and then finds the newest header, finds every file that it names
+ *      for as long as the gate is shut, because that header was there before the gate was asked.
  *
  * Locking. One thread at a time appends, rotates and removes; any thread may sync beside it. The
  * mutex guards what both look at: which segment is the newest, and how far it is durable. An append
  * takes no lock: the segment changes in its own thread only, and the end is an atomic. Syncing
- * itself is done by one thread at a time, outside the mutex: whoever finds `is_syncing` set waits,
- * because two syncs of one file at once may share one error report, and then the second would
- * believe that it had succeeded. A turn to the next segment counts as syncing, both halves of it:
- * the file is swapped by the thread that holds this token, so a running sync never loses its file.
+ * itself is done by one thread at a time, outside the mutex: a thread that finds `is_syncing` set
+ * waits, because two syncs of one file at once may share one error report, and then the second
+ * would believe that it had succeeded. A turn to the next segment counts as syncing, both halves of
+ * it: the file is swapped by the thread that holds this token, so a running sync never loses its
+ * file.
  *
  * Failure. An append that lacks memory, or is asked for too much, fails before anything is written
  * and leaves the log as it was. One that finds no space cuts off what it wrote and does so too: the
- * bytes behind the end are a torn record, which is no record (a power cut may bring them back, and
+ * bytes after the end are a torn record, which is no record (a power cut may bring them back, and
  * recovery takes them for that). A segment that could not be begun leaves the log as it was too, as
  * long as no sync failed and its name cannot be there. Every other failure latches.
  *
@@ -57,13 +58,13 @@
 /* ==== how far the segments of a log go that another process may be writing ====
  *
  * A log is only appended to, so what was read of it is a log of its own: the same segments, each up to
- * its end, the newest one up to the last record that stood there whole. What lies behind an end has no
+ * its end, the newest one up to the last record that stood there whole. What lies after an end has no
  * part in the log, may change at any time, and is left out. A copy is therefore an earlier state of the
  * log, whatever is appended meanwhile; reading again where nobody appends gives the same.
  *
- * Nothing is copied here. Who wants to copy keeps the log's gate shut (log.h) from before the call
- * until he has read the files: then all that is listed stays where it is, with the bytes that it has.
- * Without that a file may go, or be used for another segment: its header tells.
+ * Nothing is copied here. To copy, keep the log's gate shut (log.h) from before the call until the
+ * files have been read: then all that is listed stays where it is, with the bytes that it has.
+ * Otherwise a file may go, or be used for another segment, which its header tells.
  *
  * The walk and the listing are two looks. Where they do not fit together the caller is told to try
  * again (FIRN_BUSY).
@@ -154,12 +155,12 @@ out:
 /* ==== a second name for the file of a segment that is whole ====
  *
  * A segment that holds hardly anything but large values is worth keeping when the log needs it no
- * more: whoever kept them elsewhere would have to write them once more. So its file may be lent. It
- * then has two names, and lives until both are gone; the log goes on as if nothing had happened, and
+ * more: to keep the values elsewhere is to write them once more. So its file may be lent. It then
+ * has two names, and lives until both are gone; the log goes on as if nothing had happened, and
  * removes its own name in its time.
  *
  * What makes that safe is (I14) of log_rotate.c: nobody writes to such a file any more. Only what
- * lies behind its last record is cut off here, which has no part in the log. Readers beside the
+ * lies after its last record is cut off here, which has no part in the log. Readers beside the
  * writer do not look there either.
  *
  * Locking: all of it with the token, so no segment is given up meanwhile.
@@ -196,7 +197,7 @@ firn_log_lend_bytes(struct firn_log *log, uint64_t segment)
     return bytes;
 }
 
-/* What lies behind NEXT means nothing, and would be kept with the file. */
+/* What lies after NEXT means nothing, and would be kept with the file. */
 static int
 cut_off_rest(struct firn_log *log, uint64_t segment, uint64_t end, firn_error *err)
 {
@@ -359,7 +360,7 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
     }
     DCHECK(end % 8 == 0 && end > place.offset && end < FIRN_LOG_FORMAT_OFFSET_MAX);
     log->has_end_record = false;
-    /* Pairs with the load of who syncs: the bytes are in the file. */
+    /* Pairs with the load of the thread that syncs: the bytes are in the file. */
     atomic_store_explicit(&log->end, end, memory_order_release);
     if (out != NULL) {
         *out = (struct firn_log_position){log->segment.number, place.offset};
@@ -613,7 +614,7 @@ settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
     if (was_closed_cleanly) {
         return FIRN_OK;
     }
-    /* Whoever made the segment may have died before its name was durable (I11). */
+    /* The process that made the segment may have died before its name was durable (I11). */
     FIRN_TRY(firn_os_dir_sync(log->dir, err));
     if (log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
         uint64_t start = log->durable > FIRN_LOG_FORMAT_SEGMENT_SIZE ? log->durable

@@ -27,7 +27,7 @@ struct firn_log;
 
 /* Types below 16 belong to log/ itself; callers use 16 to 255. */
 enum { FIRN_LOG_TYPE_USER = 16 };
-/* A record's bytes stand so far behind the place where it begins. */
+/* A record's bytes stand so far after the place where it begins. */
 enum { FIRN_LOG_RECORD_HEAD_SIZE = 16 };
 /* The longest record: 1 GiB - 64 KiB. Longer ones are refused with FIRN_LIMIT. */
 enum { FIRN_LOG_RECORD_SIZE_MAX = (1 << 30) - (64 << 10) };
@@ -37,9 +37,9 @@ struct firn_log_position {
     uint64_t offset;  /* in the segment's file */
 };
 
-/* Whether files that the log does not need may go, or be used again: false while somebody reads who
- * may still be after them. They stay until the next turn then, or the next opening. Called from
- * whatever thread makes a turn, and by an opening that is not read-only. */
+/* Whether files that the log does not need may go, or be used again: false while a reader may still
+ * need them. They stay until the next turn then, or the next opening. Called from whatever thread
+ * makes a turn, and by an opening that is not read-only. */
 struct firn_log_gate {
     bool (*may_remove)(void *ctx); /* NULL: they may always */
     void *ctx;
@@ -82,9 +82,9 @@ struct firn_log_options {
 struct firn_log_recovery {
     uint64_t record_count;
     bool was_closed_cleanly;
-    bool was_cut; /* bytes behind the last whole record were given up as a torn tail */
+    bool was_cut; /* bytes after the last whole record were given up as a torn tail */
     struct firn_log_position cut; /* where */
-    uint64_t cut_bytes;           /* how many bytes lie behind that place in its segment */
+    uint64_t cut_bytes;           /* how many bytes lie after that place in its segment */
 };
 
 /* Makes an empty log: the first segment, durable under its name when this returns. FIRN_EXISTS
@@ -226,7 +226,7 @@ FIRN_MUST_CHECK int firn_log_segment_use_spare(struct firn_os_dir *dir, const ch
 /* It is gone, or stays until the log is opened again. */
 void firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix);
 
-/* ==== which bytes of which files are a log, for who copies it beside its writer ==== */
+/* ==== which bytes of which files are a log, for copying it beside its writer ==== */
 
 struct firn_log_capture_segment {
     uint64_t number;
@@ -247,7 +247,7 @@ firn_log_capture(struct firn_os_dir *dir, const struct firn_log_options *options
 /* ==== what is whole in a log that cannot be opened ==== */
 
 /* Shows every whole record of every segment that has a good header, in the order of segments and of
- * places in them: also behind bad bytes, behind the end of the log, and of segments that belong to it
+ * places in them: also after bad bytes, after the end of the log, and of segments that belong to it
  * no more. Nothing is promised about what is missing in between. The record's bytes are borrowed
  * until visit returns; another return than FIRN_OK ends the walk and is returned. A directory
  * without segments is shown as nothing. */

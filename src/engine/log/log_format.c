@@ -3,7 +3,7 @@
  * log/log_format.c: encoding and checking the bytes drawn in log_format.h.
  *
  * Two sums guard a record. The check of 16 bits covers the header alone, so that a damaged length
- * is noticed before anything is read by it, and a search for records behind damage passes over
+ * is noticed before anything is read by it, and a search for records after damage passes over
  * 65,535 of 65,536 false headers without reading further. The CRC of 32 bits covers everything.
  * Both begin with the segment's salt and the record's own offset: a record of an earlier use of the
  * file, of another segment, or moved to another place does not verify.

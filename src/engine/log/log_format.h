@@ -7,7 +7,7 @@
  *   header, 128 bytes
  *     0  8  magic "firnlog\n"
  *     8  4  format version: 2 if there is a note, else 1
- *    12  4  flags: bit 0, bytes behind the last record may be left from an earlier use of the file
+ *    12  4  flags: bit 0, bytes after the last record may be left from an earlier use of the file
  *    16  8  number of this segment, from 1
  *    24  8  salt: random
  *    32  8  salt of the segment before (0 in number 1)
@@ -87,7 +87,7 @@ FIRN_MUST_CHECK int firn_log_format_get_segment(const uint8_t *bytes, const char
                                                 struct firn_log_format_segment *out,
                                                 firn_error *err);
 
-/* Fills the header of a record whose payload stands behind it and writes the zeros behind that:
+/* Fills the header of a record whose payload stands after it and writes the zeros after that:
  * firn_log_format_record_room(record->length) bytes in all. */
 void firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
                                 uint64_t offset, uint8_t *bytes);
@@ -96,7 +96,7 @@ void firn_log_format_put_header(const struct firn_log_format_record *record, uin
                                 uint64_t offset, const firn_slice *parts, size_t part_count,
                                 uint8_t *out);
 /* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong
- * check, no type, a byte that is not zero where it must be, a mark behind the record. */
+ * check, no type, a byte that is not zero where it must be, a mark after the record. */
 bool firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
                                 struct firn_log_format_record *out);
 /* Whether the whole record stands there, checksum and zeros included:

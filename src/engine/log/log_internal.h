@@ -31,7 +31,7 @@ struct firn_log_writer {
     size_t direct_part_count;
     struct firn_log_format_record direct_record;
     struct firn_os_window window; /* onto a part of what is ready */
-    uint64_t ready_end;   /* behind the log's end the file has bytes that mean nothing, up to here;
+    uint64_t ready_end;   /* after the log's end the file has bytes that mean nothing, up to here;
                              not so where this is below that end */
     uint64_t load_bytes;  /* appended since this was last 0 */
     uint64_t ready_after; /* so much of it; set when the writer is made */
@@ -65,7 +65,7 @@ FIRN_MUST_CHECK int firn_log_writer_trim(struct firn_log_writer *writer, struct 
                                          uint64_t end, firn_error *err);
 /* The writer is done with this file. */
 void firn_log_writer_leave(struct firn_log_writer *writer);
-/* It begins with another, which has zeros behind the log's end, up to ready_end. */
+/* It begins with another, which has zeros after the log's end, up to ready_end. */
 void firn_log_writer_enter(struct firn_log_writer *writer, uint64_t ready_end);
 /* Writes one of the log's own records and syncs the file. Everything before it must be durable. */
 FIRN_MUST_CHECK int firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset,
@@ -93,7 +93,7 @@ struct firn_log {
     struct firn_os_mutex mutex;
     struct firn_os_cond sync_ended;
     struct firn_os_file
-        *file; /* the newest segment's; also read by whoever holds the token, and by the appender */
+        *file; /* the newest segment's; also read by the holder of the token, and by the appender */
     struct firn_log_format_segment segment;
     bool is_syncing;               /* the token */
     struct firn_os_file *old_file; /* of the segment before, until the turn to the newest one is
@@ -108,7 +108,7 @@ struct firn_log {
     _Atomic uint64_t older_size_bytes;
     atomic_bool has_failed;
 
-    /* Of whoever holds the token. */
+    /* Of the holder of the token. */
     struct firn_buf older_ends; /* 8 bytes for each segment from first_file to the newest but one */
     uint64_t first_file;        /* the oldest segment that was not given up */
     uint64_t kept_file;         /* ≤ first_file: from here on files may still be there */
@@ -158,7 +158,7 @@ FIRN_MUST_CHECK int firn_log_rotate_finish_with_token(struct firn_log *log, firn
 /* Removes the file that was got ready for the next segment. */
 void firn_log_rotate_drop_spare(struct firn_log *log);
 
-/* ==== reading the records of one segment, and searching for records behind bad bytes ==== */
+/* ==== reading the records of one segment, and searching for records after bad bytes ==== */
 
 /* Embedded in the caller's memory. A zeroed one may be closed. */
 struct firn_log_reader {
@@ -175,11 +175,11 @@ struct firn_log_reader_record {
     uint64_t end;       /* where the next record begins */
 };
 
-/* What lies behind the last good record. */
+/* What lies after the last good record. */
 struct firn_log_reader_tail {
     bool is_blank;         /* nothing but zeros */
     bool has_torn_record;  /* bytes that cannot be explained as unused space */
-    bool has_later_record; /* a whole record of this segment stands further behind */
+    bool has_later_record; /* a whole record of this segment stands further on */
     uint64_t durable;      /* the highest mark of those, in bytes; 0 without any */
 };
 

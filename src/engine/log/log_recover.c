@@ -8,15 +8,15 @@
  * purpose (a power cut may bring them back) and are not looked at.
  *
  * In a segment that has a successor every byte up to the named end was durable before the successor
- * was made: a bad record there is damage. Bytes behind that end never belong to the log again.
+ * was made: a bad record there is damage. Bytes after that end never belong to the log again.
  *
  * In the newest segment records are read until there is no whole one. That place, `end`, is one of
  * three:
  *
- *   damage    a record of this segment, before or behind it, says that a higher offset was durable
+ *   damage    a record of this segment, before or after it, says that a higher offset was durable
  *             when it was written. A closing record always says so of everything before it.
  *   a cut     not so, but something was written there: bytes of a torn record, or whole records
- *             further behind (pages reach a disk in any order). What lies behind `end` was not
+ *             further on (pages reach a disk in any order). What lies after `end` was not
  *             durable, so nobody was told that it was; it is given up.
  *   the end   nothing was written there.
  *
@@ -39,7 +39,7 @@
  *
  * A fence (log.h) hides from such a reader what its writer has not acknowledged. It is asked about a
  * record only after that was read, since a record that is there when the fence has passed it is one
- * that may be shown; one answer holds for all that the reader had read by then. Behind the first record
+ * that may be shown; one answer holds for all that the reader had read by then. After the first record
  * that is hidden all are, so that what is shown stays a prefix; they are judged all the same.
  */
 #include "log/log_internal.h"
@@ -53,10 +53,10 @@
 
 /* ==== every record that can still be read ====
  *
- * Opening a log shows a prefix of it or fails: what stands behind a bad place must
- * not be taken for a state of the store. Who repairs a store looks for single facts, and takes
- * whatever record is whole. Its checksum covers the segment's salt and its place, so nothing that
- * was copied, or left from an earlier use of the file, is taken for one.
+ * Opening a log shows a prefix of it or fails: what stands after a bad place must not be taken for
+ * a state of the store. A repair of a store looks for single facts, and takes every record that is
+ * whole. Its checksum covers the segment's salt and its place, so nothing that was copied, or left
+ * from an earlier use of the file, is taken for one.
  *
  * A segment that cannot be read, or whose header is bad, is passed over: without the salt none of
  * its records can be told. So is the rest of a segment that was made to be slow to search.
@@ -133,11 +133,11 @@ firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
  * Nothing here judges. A place either has a whole record that verifies or it has not; what a place
  * without one means depends on the durable marks, and is decided below.
  *
- * The tail. Behind the last record of a segment may lie: nothing; zeros, where space was reserved;
+ * The tail. After the last record of a segment may lie: nothing; zeros, where space was reserved;
  * old bytes, where the file was used before (the segment's header says so); or what a crash left of
  * records that were being written, pages of which may have reached the disk in any order. The
  * search for the last goes on in steps of 8 to the end of the file, so that a damaged length hides
- * nothing behind it.
+ * nothing after it.
  *
  * (I5) The search takes time in proportion to the file. A false header is passed over without
  *      reading what it announces unless its check of 16 bits fits; then its announced bytes are
@@ -296,7 +296,7 @@ has_header(const struct firn_log_reader *reader, uint64_t offset, firn_slice byt
 }
 
 /* The first offset from `offset` on, in steps of 8 and inside the slice, at which a header may
- * stand; else the offset behind the last one tried. */
+ * stand; else the offset after the last one tried. */
 static uint64_t
 next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found)
 {
@@ -312,7 +312,7 @@ next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found
 }
 
 struct search {
-    uint64_t vain_bytes; /* read for headers behind which no record stood */
+    uint64_t vain_bytes; /* read for headers after which no record stood */
     uint64_t vain_bytes_max;
 };
 
@@ -389,7 +389,7 @@ out:
     return rc;
 }
 
-/* The first whole record at or behind *offset, a multiple of 8, which is set to the place behind it;
+/* The first whole record at or after *offset, a multiple of 8, which is set to the place after it;
  * *out_is_found is false where there is none. *vain_bytes, 0 at first, counts what was read for
  * nothing: FIRN_CORRUPT when that becomes unreasonable. */
 static int
@@ -606,7 +606,7 @@ out:
     return rc;
 }
 
-/* The place behind the last whole record: damage, a cut, or the end. */
+/* The place after the last whole record: damage, a cut, or the end. */
 static int
 judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *tail, firn_error *err)
 {
@@ -674,7 +674,7 @@ out:
 
 /* ---- the chain ---- */
 
-/* Opens the segment behind the one being read and checks that it continues it. */
+/* Opens the segment after the one being read and checks that it continues it. */
 static int
 open_successor(struct walk *walk, struct firn_log_reader *next, firn_error *err)
 {

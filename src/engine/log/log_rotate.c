@@ -3,11 +3,11 @@
  * log/log_rotate.c: the turn from one segment to the next, in two halves, and the file that is kept
  * ready for it.
  *
- * The first half (begin) is all that those who append must wait for:
+ * The first half (begin) is all that appends wait for:
  *   1. what was not synced yet of the present segment is,
  *   2. the next segment gets its header, is synced, and gets its name,
  *   3. from now on it is the newest.
- * The second (finish) is done by whoever has time, at the latest by the next sync:
+ * The second half (finish) is done by any thread, at the latest by the next sync:
  *   4. the directory is synced, so that the name is durable,
  *   5. NEXT is written to the segment before, and synced,
  *   6. files that the new header has excluded go.
@@ -24,14 +24,15 @@
  *       first. What lay before the turn is durable (I5), and the log ends there.
  * (I12) A segment's file becomes a spare only after a newer header has excluded it, durably (I9),
  *       and loses its name before its header is changed. So where a power cut gives it the old name
- *       back, that name is one that the log passes over; and whoever finds a foreign header under a
- *       segment's name, or an end where none should be, can tell by asking again (log_recover.c).
+ *       back, that name is one that the log passes over; and a reader that finds a foreign header
+ *       under a segment's name, or an end where none should be, can tell by looking again
+ *       (log_recover.c).
  * (I13) The name of the spare is used by one thread at a time: is_making_spare guards it while
  *       there is none, the token when there is one.
- * (I14) A file that was lent, so that somebody may keep it under a name of his own, is never written
- *       again: it is of a segment with a successor that is durable, name and NEXT included, and it
- *       becomes no spare. Who lent what is forgotten with the handle, so no file that a handle finds
- *       becomes one, but for that of the newest segment: it cannot have been lent.
+ * (I14) A file that was lent, so that it may be kept under a second name, is never written again:
+ *       it is of a segment with a successor that is durable, name and NEXT included, and it becomes
+ *       no spare. Which files were lent is forgotten with the handle. So no file that a handle
+ *       finds becomes a spare, except that of the newest segment, which cannot have been lent.
  *
  * (I15) Before a turn changes anything there is space for NEXT in the present segment. So a full disk
  *       refuses the turn, and the log goes on; it does not latch it half way. (Not checked: some file

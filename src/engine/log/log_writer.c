@@ -7,14 +7,14 @@
  * cut short. The buffer is reused.
  *
  * A write costs more than all else that a small record needs. So when a handle has appended
- * ready_after bytes, a stretch behind the log's end is got ready: filled with zeros, 256 KiB at a
+ * ready_after bytes, a stretch after the log's end is got ready: filled with zeros, 256 KiB at a
  * time, and, where the file system makes that safe (os_window.h), seen through a window. Records
  * are then put together where they are to stand. Syncs gain too: the space is there already, so
  * there is no size and no block to be recorded. A clean close cuts off what was not used.
  *
  * In a window a record comes into being piece by piece: its payload first, its header last. A
  * process that dies in between leaves a torn record, as a power cut does; a reader beside the
- * writer looks twice (log_recover.c). Zeros behind the end are no record and no trace of one.
+ * writer looks twice (log_recover.c). Zeros after the end are no record and no trace of one.
  *
  * Large records are neither put together nor got ready for: see below.
  *
@@ -42,10 +42,9 @@
 /* ==== large records, written from where their bytes are ====
  *
  * Putting a record together costs a copy of it, which is nothing for a small one. A large one is
- * handed to the kernel piece by piece instead: the payload first, then the zeros behind it, the
+ * handed to the kernel piece by piece instead: the payload first, then the zeros after it, the
  * header last, together with a first part that is short. So there is no record before all of it is
- * there, and a process that dies in between leaves a torn one, as it may in a window
- *.
+ * there, and a process that dies in between leaves a torn one, as it may in a window.
  */
 
 /* Records that take so much room, and more. */
@@ -53,7 +52,7 @@ enum { FIRN_LOG_DIRECT_ROOM_MIN = 32 << 10 };
 
 enum { HEAD_MAX = 64 };
 
-/* Writes everything that comes behind the head. */
+/* Writes everything that comes after the head. */
 static int
 write_rest(const struct firn_log_writer_place *place, uint64_t at, uint64_t end,
            const firn_slice *parts, size_t part_count, firn_error *err)
@@ -149,7 +148,7 @@ firn_log_writer_ready_step(const struct firn_log_writer *writer)
     return writer->ready_after * 4 > READY_STEP_MIN ? writer->ready_after * 4 : READY_STEP_MIN;
 }
 
-/* Writes zeros from `from` to the multiple of a step at or behind `to`. */
+/* Writes zeros from `from` to the multiple of a step at or after `to`. */
 static int
 write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t from, uint64_t to)
 {

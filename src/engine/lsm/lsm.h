@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm.h: the trees of a store beneath its log: memtables, runs in levels, and the MANIFEST that
+ * lsm/lsm.h: the trees of a store: memtables, runs in levels, and the MANIFEST that
  * says which runs there are.
  *
  * What store/ keeps for itself: the log, the order of commits, published sequences, the list of
@@ -90,14 +90,13 @@ struct firn_lsm_options {
 bool firn_lsm_is_name(const char *name);
 /* Whether one in its directory "runs" does; kinds as in the options. */
 bool firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds);
-/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"),
- * or, where there is none, makes an empty one if create is true (read-only: in memory alone) and
- * else returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs, and where MANIFEST is older
- * than the runs (lsm.c). dir is borrowed.
- * Unless read-only, files that belong to nothing and that no reader may use are removed by the
- * first collect: who replays a log may find out before that MANIFEST is not the newest.
- * Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the writer took away what was
- * being read, if no lock kept it from that. */
+/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"), or,
+ * where there is none, makes an empty one if create is true (read-only: in memory alone) and else
+ * returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs, and where MANIFEST is older
+ * than the runs (lsm.c). dir is borrowed. Unless read-only, files that belong to nothing and that
+ * no reader may use are removed by the first collect: replaying the log may show before that
+ * MANIFEST is not the newest. Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the
+ * writer took away what was being read, if no lock kept it from that. */
 FIRN_MUST_CHECK int firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options,
                                   bool create, struct firn_lsm **out, firn_error *err);
 /* No cursor may be open, no work running. Memtables are gone: what they held is in the log. The
@@ -157,7 +156,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_drop(struct firn_lsm_tree *tree, firn_error *e
 FIRN_MUST_CHECK int firn_lsm_tree_list(struct firn_lsm *lsm,
                                        int (*visit)(void *ctx, uint32_t id, firn_error *err),
                                        void *ctx, firn_error *err);
-/* Versions up to here are in runs: who replays the log leaves them out. */
+/* Versions up to here are in runs: a replay of the log leaves them out. */
 uint64_t firn_lsm_tree_flushed(const struct firn_lsm_tree *tree);
 
 /* Takes memory for that many further entries: see firn_memtable_reserve. */
@@ -166,7 +165,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t ent
 /* The same for range deletes. */
 FIRN_MUST_CHECK int firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, size_t range_count,
                                                  size_t content_bytes, firn_error *err);
-/* Before a version of that key is applied, as firn_memtable_prepare. For who writes. */
+/* Before a version of that key is applied, as firn_memtable_prepare. For the writer. */
 void firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t sequence);
 /* Where the log has an entry. */
 struct firn_lsm_place {
@@ -176,12 +175,12 @@ struct firn_lsm_place {
 /* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range; FIRN_EXISTS as firn_memtable_add. */
 FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
                                         const struct firn_lsm_place *place, firn_error *err);
-/* Bytes of the memtable that takes writes now. For who writes. */
+/* Bytes of the memtable that takes writes now. For the writer. */
 size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
 /* The same of all memtables of all trees, frozen ones included. Any thread. */
 size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
-/* Whether memtables took memory of which little is left ready, and getting more of it ready, which may
- * take milliseconds: for who has time. Any thread; prepare one at a time. */
+/* Whether memtables took memory of which little is left ready, and getting more of it ready, which
+ * may take milliseconds: for background jobs. Any thread; prepare one at a time. */
 bool firn_lsm_wants_memory(const struct firn_lsm *lsm);
 void firn_lsm_prepare_memory(struct firn_lsm *lsm);
 /* Closes the active memtable, which then waits to be flushed, and begins a new one. Nothing happens
@@ -252,11 +251,11 @@ struct firn_lsm_part {
     struct firn_run_file *file; /* the run's; its info has bounds, numbers and attachments */
     unsigned level;             /* the run's; FIRN_VERSION_HISTORY: it is one of history */
 };
-/* Calls visit with each memtable, the newest first, and then each run, level by level, those of level 0
- * from the newest on, that view (NULL: whoever reads everything) may see something of. All of them
- * belong to one state of the tree: a version of a key is in one of them, whatever is flushed and merged
- * meanwhile. What visit returns other than FIRN_OK ends the walk and is returned. A run that cannot be
- * opened ends it too. Any thread. */
+/* Calls visit with each memtable, the newest first, and then each run, level by level, those of
+ * level 0 from the newest on, that view (NULL: a reader of everything) may see something of. All of
+ * them belong to one state of the tree: a version of a key is in one of them, whatever is flushed
+ * and merged meanwhile. What visit returns other than FIRN_OK ends the walk and is returned. A run
+ * that cannot be opened ends it too. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_visit_parts(
     struct firn_lsm_tree *tree, const struct firn_view *view,
     int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_capture.c: MANIFEST for who copies a store beside its writer, and whether what it names is there.
+ * lsm/lsm_capture.c: MANIFEST for copying a store beside its writer, and whether what it names is
+ * there.
  *
- * A copy of a store that lost files is a copy of a damaged store: it is made, but whoever makes it should
- * be told while an older copy may still be had. Attachments of runs are left out: reads do without them. So the directory of runs is listed, after MANIFEST has been
- * read, and the names are compared. Nothing is opened.
+ * A copy of a store that lost files is a copy of a damaged store: it is made, and reported at once,
+ * while an older copy may still exist. Attachments of runs are left out: reads do without them. So
+ * the directory of runs is listed, after MANIFEST has been read, and the names are compared.
+ * Nothing is opened.
  *
  * (I1) While byte 2^32 of the identity is locked (db_reader.c), as it is here, no file goes that the
  *      MANIFEST needs, and each was there before it was named. So what the list does not have is missing;
  *      it is looked for once more by its name, since lists may lack names while others come and go.
  *      (Not checked: the lock is the store's.)
  *
- * A directory that cannot be listed tells nothing: whoever copies it finds that himself. Files of kinds
+ * A directory that cannot be listed tells nothing here: copying it fails by itself. Files of kinds
  * that this firn does not know are not looked for.
  */
 #include "lsm/lsm.h"

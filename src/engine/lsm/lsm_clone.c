@@ -4,8 +4,8 @@
  *
  * Runs are never written again, so the clone shares them: hard links, or copies where there can be
  * none (os_clone.c). The states of all trees are held while that is done, so no run goes. Then a
- * MANIFEST of one edit names them, with the history. Memtables are not part of it: who wants all
- * has flushed before, and keeps commits out.
+ * MANIFEST of one edit names them, with the history. Memtables are not part of it: to clone
+ * everything, the caller flushes first and keeps commits out.
  *
  * The clone exists when the caller gives it its identity; before that a crash or a failure leaves
  * files that its next attempt removes.

@@ -8,11 +8,11 @@
  * in the directory at open and belong to nothing are treated alike, as if they had gone with the
  * version that was read then: an older reader may have them.
  *
- * A value file goes with the last run that refers to it: that run has waited for all readers, so
- * nobody is left who could follow a reference there. So do the attachments of a run.
+ * A value file goes with the last run that refers to it: that run has waited for all readers, so no
+ * reader is left that could follow a reference there. So do the attachments of a run.
  *
- * One thread at a time collects; who comes meanwhile leaves it to that one. Asking the host and
- * removing is input and output, and happens without the mutex.
+ * One thread at a time collects; a thread that comes meanwhile leaves the work to that one. Asking
+ * the host and removing is input and output, and happens without the mutex.
  *
  * Failure: a file that could not be removed is tried again the next time, and at the next open.
  * The directory is not synced: a removal that a power cut takes back is made again at open.

@@ -14,7 +14,7 @@
  *
  * Damage. A run that cannot be read because it is missing or damaged does not keep the cursor from
  * being created: a walk that comes to its keys ends there with an error, and may be placed
- * elsewhere. That holds for runs with range deletes too: whoever comes to a key that they might
+ * elsewhere. That holds for runs with range deletes too: a walk that comes to a key that they might
  * cover would have to go through the run's entries there, and is refused. So that their deletes are
  * never applied by halves, such a run stays refused for the cursor's life, even if it could be read
  * later.

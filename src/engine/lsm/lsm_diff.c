@@ -354,7 +354,7 @@ is_at(const struct firn_entry *entry, firn_slice key)
     return entry != NULL && firn_slice_equal(entry->key, key);
 }
 
-/* Whether what the sides, which stand at or behind key, have of key differs. */
+/* Whether what the sides, which stand at or after key, have of key differs. */
 static bool
 compare(const struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_difference *out)
 {
@@ -386,7 +386,7 @@ smaller_key(const struct firn_lsm_diff *diff, firn_slice *out)
     return true;
 }
 
-/* The version in the set at or behind `from`; NULL if there is none. */
+/* The version in the set at or after `from`; NULL if there is none. */
 static int
 find_change(struct firn_lsm_diff *diff, const struct firn_entry **out, firn_error *err)
 {
@@ -404,7 +404,7 @@ find_change(struct firn_lsm_diff *diff, const struct firn_entry **out, firn_erro
     return rc;
 }
 
-/* The stretch that ends behind `from`; NULL if there is none. */
+/* The stretch that ends after `from`; NULL if there is none. */
 static const struct stretch *
 find_stretch(struct firn_lsm_diff *diff)
 {
@@ -419,7 +419,7 @@ find_stretch(struct firn_lsm_diff *diff)
     return NULL;
 }
 
-/* Looks for a difference in a stretch, from `from` on; behind it where there is none. */
+/* Looks for a difference in a stretch, from `from` on; after it where there is none. */
 static int
 look_in_stretch(struct firn_lsm_diff *diff, const struct stretch *stretch,
                 struct firn_lsm_difference *out, bool *out_found, firn_error *err)

@@ -3,8 +3,8 @@
  * lsm/lsm_install.c: a change of a tree, or of many trees at once, goes to MANIFEST, and then to its
  * readers.
  *
- * Changes are made one at a time, in the order of MANIFEST's versions, by whoever has the token
- * (lsm_internal.h). The steps:
+ * Changes are made one at a time, in the order of MANIFEST's versions, by the thread that has the
+ * token (lsm_internal.h). The steps:
  *
  *   1. take the token; only now is the tree's newest version settled
  *   2. make the new versions and the memory for the new states: what can fail without harm
@@ -438,7 +438,8 @@ publish_locked(struct firn_lsm *lsm, struct edits *edits)
         settle_tree_locked(&edits->all[i], version);
     }
     atomic_store_explicit(&lsm->sequence, edits->sequence, memory_order_relaxed);
-    /* Release pairs with the acquire in firn_lsm_version: who knows the version finds the rest. */
+    /* Release pairs with the acquire in firn_lsm_version: a thread that knows the version finds the
+     * rest. */
     atomic_store_explicit(&lsm->version, version, memory_order_release);
     for (size_t i = 0; i < edits->count; i++) {
         publish_tree_locked(&edits->all[i]);
@@ -526,7 +527,7 @@ write_snapshot(struct firn_lsm *lsm)
 
 /* ---- the store's history ---- */
 
-/* The version counts up, as with every edit: who locks it has read the history too. */
+/* The version counts up, as with every edit: a reader that locks it has read the history too. */
 static int
 write_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence, firn_error *err)
 {

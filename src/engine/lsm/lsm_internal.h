@@ -120,8 +120,8 @@ struct firn_lsm {
     struct firn_os_mutex mutex;
     struct firn_os_cond changed; /* a work ended, the edit token is free */
 
-    /* Whoever has set is_editing has the token: with it alone MANIFEST, the versions of trees and
-     * is_named are changed. What is below is read and written under the mutex. */
+    /* The thread that has set is_editing has the token: with it alone MANIFEST, the versions of
+     * trees and is_named are changed. What is below is read and written under the mutex. */
     bool is_editing;
     struct firn_manifest *manifest; /* NULL: read-only */
     bool has_failed;                /* MANIFEST is latched */
@@ -135,7 +135,7 @@ struct firn_lsm {
     uint64_t freeze_count;
     struct firn_lsm_stats counters; /* those of works */
 
-    /* Files to be removed. Whoever has set is_collecting works on the lists alone. */
+    /* Files to be removed. The thread that has set is_collecting works on the lists alone. */
     bool is_collecting;            /* under the mutex */
     uint64_t waiting_count;        /* under the mutex */
     struct firn_run_file *waiting; /* linked by next_unused */
@@ -199,8 +199,11 @@ FIRN_MUST_CHECK int firn_lsm_install_all(struct firn_lsm *lsm,
                                          const struct firn_lsm_install_change *changes,
                                          size_t count, bool *out_is_certain, firn_error *err);
 
-/* what runs are told of where they come from (block/run_kind.h), and the list of files that are
- * replaced and not yet removed, which goes into that. */
+/* ==== the origins of new runs ====
+ *
+ * What a run records about its origin (block/run_kind.h). Part of that is the list of files that were
+ * replaced and are not yet removed.
+ */
 
 /* Of one flush, compaction or load. One thread. Zeroed: deinit is fine. */
 struct firn_lsm_origin {

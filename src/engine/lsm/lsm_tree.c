@@ -352,7 +352,7 @@ firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count, size_t con
                       firn_error *err)
 {
     struct firn_tree_memtable *memtable = tree->active;
-    /* As many of them may have a note behind their values. */
+    /* As many of them may have a note after their values. */
     size_t large_max = content_bytes / tree->lsm->options.value_size_min;
     large_max = large_max < entry_count ? large_max : entry_count;
     int rc = firn_memtable_reserve(memtable->table, entry_count,

@@ -14,7 +14,7 @@
  * takes no lock and counts no reference. Reading a run may go to the disk meanwhile: that only
  * delays the release of what was replaced.
  *
- * Merge operands. Where the newest version is one, all that lies beneath it is wanted, down to a
+ * Merge operands. Where the newest version is one, all that lies below it is wanted, down to a
  * version that ends it. The reading begins anew and goes through the sources once, each time with
  * the view cut below the operand that was found last: of a memtable by a cursor, since a counter
  * may have thousands of operands there; of runs by gets, since a run has few of a key, folded as
@@ -38,7 +38,7 @@ enum answer {
     ANSWER_DELETED,
     ANSWER_VALUE,
     ANSWER_EXPIRING, /* a value with its head, from the source alone */
-    ANSWER_OPERAND   /* likewise, and there may be more beneath */
+    ANSWER_OPERAND   /* likewise, and there may be more below */
 };
 
 struct query {
@@ -413,7 +413,7 @@ judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query
     }
 }
 
-/* The newest version is an operand: what it and those beneath it make. */
+/* The newest version is an operand: what it and those below it make. */
 static int
 fold(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
      const struct firn_lsm_state *state)
@@ -453,7 +453,7 @@ settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
 }
 
 /* The same for a caller who only wants to know whether there is a value. An operand makes one of
- * whatever lies beneath it, unless all of it together is too long, which reading tells; a value that
+ * whatever lies below it, unless all of it together is too long, which reading tells; a value that
  * expires is judged by its head. */
 __attribute__((noinline)) static int
 settle_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,

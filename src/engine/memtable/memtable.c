@@ -184,7 +184,7 @@ enum {
     RESERVE_LEAVES_MIN = 16
 };
 
-/* What is put into a node: an entry, or a separator and the child behind it. */
+/* What is put into a node: an entry, or a separator and the child after it. */
 struct insertion {
     const uint8_t *entry;
     struct firn_memtable_node *child;

@@ -127,7 +127,7 @@ struct firn_memtable_chunk {
 void firn_memtable_pool_init(struct firn_memtable_pool *pool, struct firn_os *os);
 /* No table uses it any more. */
 void firn_memtable_pool_deinit(struct firn_memtable_pool *pool);
-/* FIRN_MEMTABLE_POOL_CHUNK_SIZE bytes with a chunk's head at their beginning, and anything behind
+/* FIRN_MEMTABLE_POOL_CHUNK_SIZE bytes with a chunk's head at their beginning, and anything after
  * it; NULL when memory is out. */
 FIRN_MUST_CHECK struct firn_memtable_chunk *
 firn_memtable_pool_take(struct firn_memtable_pool *pool);
@@ -137,14 +137,14 @@ firn_memtable_pool_is_low(const struct firn_memtable_pool *pool)
 {
     return atomic_load_explicit(&pool->is_low, memory_order_relaxed);
 }
-/* Gets chunks ahead, with pages that were touched, so that who takes them need not wait for the
- * system to clear them. Without memory it does what it can. */
+/* Gets chunks ahead, with pages that were touched, so that a table that takes them need not wait
+ * for the system to clear them. Without memory it does what it can. */
 void firn_memtable_pool_fill(struct firn_memtable_pool *pool);
 /* All chunks of a table, linked by next. */
 void firn_memtable_pool_give(struct firn_memtable_pool *pool, struct firn_memtable_chunk *chunks);
 
-/* where the log has a large value that lies in a memtable, in the bytes that stand behind the
- * value there (firn_entry.logged): three numbers of 8 bytes. */
+/* The place of a large value in the log. A memtable keeps it in the bytes after the value
+ * (firn_entry.logged), as three numbers of 8 bytes. */
 
 struct firn_memtable_logged {
     uint64_t segment;

@@ -4,13 +4,15 @@
  *
  * A cursor remembers its leaf, the slot, and the leaf's version. While the version stands, a step
  * is a step in an array. When it does not, the leaf has changed, perhaps been split: the cursor
- * looks for its place again, behind or before the entry it stood on. That entry is still there,
+ * looks for its place again, after or before the entry it stood on. That entry is still there,
  * because entries never go, so no older one can be missed.
  */
 #include "base/check.h"
 #include "memtable/memtable_internal.h"
 
-/* how readers find a position without locks. The structure and its invariants are in memtable.c.
+/* ==== finding a position without locks ====
+ *
+ * The structure and its invariants are in memtable.c.
  *
  * A descent holds the version of one node at a time. It reads the child's version before it
  * confirms the parent's: if the child was split in between, the parent was marked as changing
@@ -55,7 +57,7 @@ descend(const struct firn_memtable *table, struct firn_memtable_probe *probe,
     return true;
 }
 
-/* From a leaf read since `version`: the first entry of the leaf behind, or the last one of the
+/* From a leaf read since `version`: the first entry of the next leaf, or the last one of the
  * leaf before. out->entry is NULL at the table's end. False where a writer came between: nothing
  * is known then. */
 static bool

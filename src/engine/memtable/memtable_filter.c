@@ -13,8 +13,8 @@
  * more keys come than was thought, more of the absent are let through.
  *
  * (I1) A key's bits are set before its entry is in the tree. Entries count for a reader when their
- *      sequence is published, after that; so whoever must find an entry finds its bits. The bits
- *      themselves need no order: they are set once and never taken away.
+ *      sequence is published, after that; so a reader that must find an entry finds its bits. The
+ *      bits themselves need no order: they are set once and never taken away.
  *
  * One writer, which sets bits with plain loads and stores of relaxed atomics; readers beside it.
  */
@@ -81,9 +81,8 @@ create(size_t line_count)
 {
     struct firn_memtable_filter *filter = firn_alloc_zeroed(size_of(line_count));
     if (filter != NULL) {
-        uint8_t *behind = (uint8_t *)(filter + 1);
-        filter->words =
-            (_Atomic uint64_t *)(void *)(behind + (-(uintptr_t)behind & (LINE_SIZE - 1)));
+        uint8_t *after = (uint8_t *)(filter + 1);
+        filter->words = (_Atomic uint64_t *)(void *)(after + (-(uintptr_t)after & (LINE_SIZE - 1)));
         DCHECK((uintptr_t)(filter->words + line_count * FIRN_MEMTABLE_FILTER_LINE_WORDS) <=
                (uintptr_t)filter + size_of(line_count));
         filter->line_count = line_count;

@@ -15,9 +15,11 @@
 #include "codec/xxh3.h"
 #include "memtable/memtable.h"
 
-/* what memtable.c and memtable_cursor.c share: the nodes of the B+tree, the protocol by which
- * readers go through them beside a writer, and the encoding of entries. The essay is in
- * memtable.c. */
+/* ==== the B+tree ====
+ *
+ * Its nodes, the protocol by which readers go through them beside a writer, and the encoding of
+ * entries. The essay is in memtable.c.
+ */
 
 enum {
     FIRN_MEMTABLE_FANOUT = 48,
@@ -28,7 +30,7 @@ enum {
     FIRN_MEMTABLE_PREPARED_HEIGHT_MAX = 8
 };
 
-/* Kinds of encoded entries beyond those of enum firn_entry_kind: with `logged` behind the value. */
+/* Kinds of encoded entries beyond those of enum firn_entry_kind: with `logged` after the value. */
 enum { FIRN_MEMTABLE_LOGGED_PUT = 6, FIRN_MEMTABLE_LOGGED_EXPIRING = 7 };
 
 /* A leaf's entries, or the separators of an inner node: separator i is the first entry that
@@ -152,7 +154,7 @@ firn_memtable_decode(const uint8_t *at, struct firn_entry *out)
     }
 }
 
-/* The eight bytes of key behind offset as a number; what is missing counts as zero. */
+/* The eight bytes of key after offset as a number; what is missing counts as zero. */
 static inline uint64_t
 firn_memtable_head(firn_slice key, size_t offset)
 {
@@ -197,7 +199,7 @@ static inline bool
 firn_memtable_read_valid(const struct firn_memtable_node *node, uint64_t version)
 {
     FIRN_MEMTABLE_INTERLEAVE();
-    /* Pairs with the release fence in change_begin (memtable.c): who read a changed field sees
+    /* Pairs with the release fence in change_begin (memtable.c): a reader of a changed field sees
      * an odd version. */
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&node->version, memory_order_relaxed) == version;
@@ -218,8 +220,8 @@ firn_memtable_node_entry(const struct firn_memtable_node *node, size_t slot)
 
 /* ---- positions ---- */
 
-/* What is looked for: the place of (key, sequence), or with is_after the place behind it. side
- * is not 0 where the key need not be compared: -1 is before everything in the table, 1 behind
+/* What is looked for: the place of (key, sequence), or with is_after the place after it. side
+ * is not 0 where the key need not be compared: -1 is before everything in the table, 1 after
  * everything. */
 struct firn_memtable_probe {
     firn_slice key;
@@ -235,13 +237,14 @@ struct firn_memtable_position {
     uint64_t version;
 };
 
-/* The first entry at or behind the probe's place, or the last one before it. memtable_cursor.c */
+/* The first entry at or after the probe's place, or the last one before it. memtable_cursor.c */
 void firn_memtable_cursor_place(const struct firn_memtable *table,
                                 const struct firn_memtable_probe *probe,
                                 struct firn_memtable_position *out);
 
-/* finding a slot inside one node. Inline, because descents of readers and of the writer are made
- * of little else.
+/* ==== finding a slot in a node ====
+ *
+ * Inline, because descents of readers and of the writer consist of little else.
  *
  * A node's heads are sorted, so the heads alone decide unless some are equal to the one looked for;
  * only then are keys compared. firn_memtable_heads_below is the kernel: it may be replaced by one
@@ -316,14 +319,14 @@ firn_memtable_slot_of(const struct firn_memtable_node *node,
 }
 
 /* The child that leads to the probe's place: a separator equal to the probe belongs to the child
- * behind it. */
+ * after it. */
 static inline size_t
 firn_memtable_child_of(const struct firn_memtable_node *node,
                        const struct firn_memtable_probe *probe)
 {
-    struct firn_memtable_probe behind = *probe;
-    behind.is_after = true;
-    return firn_memtable_slot_of(node, &behind);
+    struct firn_memtable_probe after = *probe;
+    after.is_after = true;
+    return firn_memtable_slot_of(node, &after);
 }
 
 static inline struct firn_memtable_node *

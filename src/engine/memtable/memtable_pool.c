@@ -9,8 +9,8 @@
  * to this pool, and the next one takes them from it.
  *
  * Where there is none, a chunk comes from the system, which clears it when it is touched: half a
- * millisecond, and far more where the machine itself has to get the memory. So a few are got ahead by
- * whoever has time (fill), as long as tables ask for more than come back.
+ * millisecond, and far more where the machine itself has to get the memory. So a background job
+ * gets a few ahead (fill), as long as tables ask for more than come back.
  *
  * But for these, what the pool keeps is bounded by what the largest table of late has had: tables in
  * use and the pool together never have more than the tables had at the moment of the most.

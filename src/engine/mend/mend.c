@@ -17,10 +17,10 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "log/log_format.h"
 #include "lsm/lsm_internal.h"
-
-#include "base/sort.h"
+#include "mend/mend_internal.h"
 
 struct mending {
     struct firn_lsm *lsm;
@@ -39,24 +39,19 @@ struct lost {
     struct firn_buf stripped; /* of runs that lose their attachments, likewise */
 };
 
-static bool
-is_of_file(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
-}
-
 static int
 check_run(struct mending *mending, struct firn_run_file *file, bool *out_is_lost, firn_error *err)
 {
     struct firn_lsm_handle *pin = NULL;
     firn_error found;
     int rc = firn_run_file_pin(file, &pin, &found);
+    DCHECK((rc == FIRN_OK) == (pin != NULL));
     if (rc == FIRN_OK) {
         rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
         firn_run_file_unpin(pin);
     }
     mending->result->runs++;
-    *out_is_lost = is_of_file(rc);
+    *out_is_lost = firn_mend_is_of_file(rc);
     if (*out_is_lost) {
         mending->result->runs_lost++;
         mending->on_damage(mending->ctx, found.text);
@@ -82,7 +77,7 @@ check_attachments(struct mending *mending, const struct firn_run_file *file, boo
             rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
             firn_run_file_unpin(pin);
         }
-        if (rc != FIRN_OK && !is_of_file(rc)) {
+        if (rc != FIRN_OK && !firn_mend_is_of_file(rc)) {
             if (err != NULL) {
                 *err = found;
             }
@@ -171,6 +166,7 @@ tree_at(const struct mending *mending, size_t i)
 static bool
 has_number(const struct firn_buf *numbers, uint64_t number)
 {
+    DCHECK(numbers->size % sizeof number == 0);
     for (size_t at = 0; at < numbers->size; at += sizeof number) {
         if (memcmp(numbers->data + at, &number, sizeof number) == 0) {
             return true;
@@ -284,7 +280,7 @@ firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     *out = (struct firn_mend_result){0};
     struct firn_lsm_options reading = *options;
     reading.may_miss = true;
-    DCHECK(reading.is_read_only);
+    DCHECK(reading.is_read_only && on_damage != NULL);
     int rc;
     FIRN_TRY(firn_lsm_open(dir, &reading, false, &mending.lsm, err));
     rc = firn_lsm_tree_list(mending.lsm, check_tree, &mending, err);

@@ -15,12 +15,6 @@
 #include "base/check.h"
 #include "log/log.h"
 
-static bool
-is_of_file(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
-}
-
 /* ---- runs and trees by their numbers ---- */
 
 struct firn_mend_gather_run *
@@ -109,7 +103,7 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
         run->is_named = false;
         run->is_gone = true;
     }
-    /* Behind those that go: a run that moves to another level does both. */
+    /* After those that go: a run that moves to another level does both. */
     for (size_t i = 0; i < change->added_count; i++) {
         struct firn_mend_gather_run *run = note_run(gather, change->added[i].number);
         struct firn_manifest_run *info = copy_info(&gather->arena, &change->added[i]);
@@ -274,7 +268,7 @@ read_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run, f
     if (rc == FIRN_OK) {
         return keep_origin(gather, run, &origin, err);
     }
-    if (is_of_file(rc)) {
+    if (firn_mend_is_of_file(rc)) {
         run->is_damaged = true;
         return FIRN_OK;
     }

@@ -26,6 +26,8 @@
 
 struct naming {
     struct firn_mend_gather *gather;
+    const struct firn_mend_gather_run **runs; /* that are taken, those of a tree together */
+    size_t run_count;
     struct firn_manifest_tree *trees;
     size_t count;
 };
@@ -50,7 +52,53 @@ compare_trees(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+static int
+compare_runs(const void *a, const void *b)
+{
+    const struct firn_mend_gather_run *x = *(const struct firn_mend_gather_run *const *)a;
+    const struct firn_mend_gather_run *y = *(const struct firn_mend_gather_run *const *)b;
+    int by_tree = (x->tree > y->tree) - (x->tree < y->tree);
+    return by_tree != 0 ? by_tree : (x->number > y->number) - (x->number < y->number);
+}
+
 /* ---- naming ---- */
+
+/* A store may have thousands of trees and of runs: each tree looks at its own runs only. */
+static int
+sort_runs(struct naming *naming)
+{
+    size_t count = naming->gather->runs.count;
+    naming->runs = firn_alloc_array(count, sizeof(struct firn_mend_gather_run *));
+    if (naming->runs == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(naming->gather, i);
+        if (run->is_taken) {
+            naming->runs[naming->run_count++] = run;
+        }
+    }
+    firn_sort(naming->runs, naming->run_count, sizeof(struct firn_mend_gather_run *), compare_runs);
+    return FIRN_OK;
+}
+
+/* The place of the first run of the tree, or of a later tree. */
+static size_t
+find_runs(const struct naming *naming, uint64_t tree)
+{
+    size_t low = 0;
+    size_t high = naming->run_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (naming->runs[middle]->tree < tree) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    DCHECK(low == 0 || naming->runs[low - 1]->tree < tree);
+    return low;
+}
 
 /* (I2). */
 static int
@@ -77,6 +125,7 @@ place(struct firn_mend_gather *gather, struct firn_manifest_run *run)
 static uint64_t
 flushed_of(const struct firn_mend_gather_tree *tree, const struct firn_mend_gather_run *run)
 {
+    DCHECK(run->tree == tree->id);
     return run->has_origin && run->origin.flushed > tree->flushed ? run->origin.flushed
                                                                   : tree->flushed;
 }
@@ -85,22 +134,20 @@ static int
 name_tree(struct naming *naming, struct firn_mend_gather_tree *tree, firn_error *err)
 {
     struct firn_mend_gather *gather = naming->gather;
-    struct firn_manifest_run *runs =
-        firn_arena_alloc(&gather->arena, gather->runs.count * sizeof *runs);
-    size_t count = 0;
+    size_t first = find_runs(naming, tree->id);
+    size_t count = find_runs(naming, tree->id + 1) - first;
+    struct firn_manifest_run *runs = firn_arena_alloc(&gather->arena, count * sizeof *runs);
     int rc = runs == NULL ? FIRN_NO_MEMORY : FIRN_OK;
-    for (size_t i = 0; i < gather->runs.count && rc == FIRN_OK; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        if (run->is_taken && run->tree == tree->id) {
-            /* (I1) */
-            CHECK(run->info != NULL && run->is_present);
-            CHECK(gather->options->is_newest || (!run->is_gone && !run->is_replaced));
-            runs[count] = *run->info;
-            rc = place(gather, &runs[count++]);
-            tree->flushed = flushed_of(tree, run);
-            gather->sequence = run->info->sequence_max > gather->sequence ? run->info->sequence_max
-                                                                          : gather->sequence;
-        }
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        const struct firn_mend_gather_run *run = naming->runs[first + i];
+        /* (I1) */
+        CHECK(run->info != NULL && run->is_present);
+        CHECK(gather->options->is_newest || (!run->is_gone && !run->is_replaced));
+        runs[i] = *run->info;
+        rc = place(gather, &runs[i]);
+        tree->flushed = flushed_of(tree, run);
+        gather->sequence =
+            run->info->sequence_max > gather->sequence ? run->info->sequence_max : gather->sequence;
     }
     if (rc != FIRN_OK) {
         return firn_error_no_memory(err, "the runs of a tree");
@@ -126,12 +173,14 @@ name_all(struct naming *naming, struct firn_os_dir *dir, firn_error *err)
     struct firn_manifest *manifest = NULL;
     int rc = FIRN_OK;
     naming->trees = firn_alloc_array(gather->trees.count, sizeof *naming->trees);
-    if (naming->trees == NULL) {
-        return firn_error_no_memory(err, "a MANIFEST");
+    if (naming->trees == NULL || sort_runs(naming) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a MANIFEST");
+        goto out;
     }
     for (size_t i = 0; i < gather->trees.count; i++) {
         FIRN_TRY(name_tree(naming, firn_hash_map_at(&gather->trees, i), err));
     }
+    DCHECK(naming->count <= gather->trees.count);
     firn_sort(naming->trees, naming->count, sizeof *naming->trees, compare_trees);
     const struct firn_manifest_edit edit = {
         .version = 1,
@@ -148,6 +197,7 @@ name_all(struct naming *naming, struct firn_os_dir *dir, firn_error *err)
 out:
     firn_manifest_abandon(manifest);
     firn_free(naming->trees);
+    firn_free(naming->runs);
     return rc;
 }
 
@@ -161,6 +211,7 @@ firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,
     struct firn_mend_gather gather = {.options = options, .result = out};
     struct naming naming = {.gather = &gather};
     int rc;
+    DCHECK(options->on_damage != NULL && from != to);
     *out = (struct firn_mend_gather_result){0};
     firn_hash_map_init(&gather.runs, sizeof(struct firn_mend_gather_run), hash_of, is_equal);
     firn_hash_map_init(&gather.trees, sizeof(struct firn_mend_gather_tree), hash_of, is_equal);

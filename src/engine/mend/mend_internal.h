@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mend/mend_internal.h: what the parts of mend_gather.c share.
+ * mend/mend_internal.h: what the files of the room share.
  */
 #ifndef FIRN_MEND_MEND_INTERNAL_H
 #define FIRN_MEND_MEND_INTERNAL_H
@@ -8,6 +8,13 @@
 #include "base/arena.h"
 #include "base/hash_map.h"
 #include "lsm/lsm_internal.h"
+
+/* Whether a failure lies in a file that is read, and not in the machine. */
+static inline bool
+firn_mend_is_of_file(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+}
 
 /* A run that MANIFEST has told of, or another run, or whose file is there. */
 struct firn_mend_gather_run {

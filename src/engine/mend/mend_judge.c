@@ -58,12 +58,6 @@ struct description {
     struct firn_hash_map references; /* of struct firn_manifest_reference */
 };
 
-static bool
-is_of_file(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
-}
-
 static uint64_t
 hash_of(const void *record)
 {
@@ -291,7 +285,7 @@ describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gath
     int rc = describe(&description, run, &found);
     end(&description);
     *out = rc == FIRN_OK;
-    if (rc != FIRN_OK && !is_of_file(rc)) {
+    if (rc != FIRN_OK && !firn_mend_is_of_file(rc)) {
         if (err != NULL) {
             *err = found;
         }
@@ -320,7 +314,7 @@ mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
         *run->info = description.info;
         return FIRN_OK;
     }
-    if (is_of_file(rc)) {
+    if (firn_mend_is_of_file(rc)) {
         run->is_damaged = true;
         gather->result->runs_lost++;
         gather->options->on_damage(gather->options->ctx, found.text);

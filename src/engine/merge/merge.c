@@ -2,15 +2,15 @@
  *
  * merge/merge.c: a loser tree over sources.
  *
- * The sources are the leaves of a tournament; an inner node keeps who lost there, and the winner of
- * all is the current entry. After the winner has moved, its way to the root is played again: one
- * comparison a level, whoever wins. Of each source's key the first 16 bytes are kept beside the
- * tree as a number, so that most games touch no key; a source that has come to its end loses
- * against all.
+ * The sources are the leaves of a tournament; an inner node keeps the loser of its game, and the
+ * winner of all is the current entry. After the winner has moved, its way to the root is played
+ * again: one comparison a level, whichever source wins. Of each source's key the first 16 bytes are
+ * kept beside the tree as a number, so that most games touch no key; a source that has come to its
+ * end loses against all.
  *
  * Invariants.
  * (I1) Going forwards every source stands on its first entry that is not before the current one,
- *      going backwards on its last that is not behind it. A turn makes this true again by seeking,
+ *      going backwards on its last that is not after it. A turn makes this true again by seeking,
  *      because a memtable may have got entries in between meanwhile.
  * (I2) The current entry and the one that comes next have played against each other: so two
  *      sources that hold the same version meet at the latest when one of them is current, and a
@@ -411,7 +411,7 @@ play_all(struct firn_merge *merge, size_t node)
     return a_wins ? a : b;
 }
 
-/* After the winner has moved. Who wins cannot be predicted, so it is not branched on. */
+/* After the winner has moved. The next winner cannot be predicted, so it is not branched on. */
 static void
 play_again(struct firn_merge *merge)
 {

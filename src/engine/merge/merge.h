@@ -20,10 +20,12 @@
 #include "firn/store.h"
 #include "memtable/memtable.h"
 
-/* what a merge takes its entries from: a memtable, a run, or all the runs of a level
- * (merge.h). A position among versions in the order of base/entry.h; one thread.
+/* ==== sources of a merge ====
  *
- * What a source stands on must outlive it: the memtable, the run, and what options name.
+ * A source is a position in a memtable, a run, or all runs of a level, among versions in the order of
+ * base/entry.h. One thread.
+ *
+ * Requires: the memtable, the run, and what options name outlive the source.
  */
 
 struct firn_merge_source;
@@ -57,7 +59,7 @@ struct firn_merge_source_ops {
     int (*batch)(struct firn_merge_source *source, const struct firn_run_kind *kind,
                  const firn_slice *limit, uint64_t max, struct firn_run_batch *out,
                  firn_error *err);
-    /* Somebody has moved the cursor of a batch behind it. */
+    /* The cursor of a batch was moved past the batch. */
     int (*batch_taken)(struct firn_merge_source *source, firn_error *err);
 };
 
@@ -118,7 +120,7 @@ const struct firn_entry *firn_merge_entry(const struct firn_merge *merge);
  * lies in a run of that kind. Only while valid, and after a move forwards. */
 FIRN_MUST_CHECK int firn_merge_batch(struct firn_merge *merge, const struct firn_run_kind *kind,
                                      uint64_t max, struct firn_run_batch *out, firn_error *err);
-/* Its cursor stands behind it now: goes on there. */
+/* Its cursor stands after it now: goes on there. */
 FIRN_MUST_CHECK int firn_merge_batch_taken(struct firn_merge *merge, firn_error *err);
 
 /* The first bytes of a key as a number of the same order, filled up with zeros: keys with different
@@ -168,7 +170,7 @@ struct firn_merge_level_options {
 FIRN_MUST_CHECK int firn_merge_level_create(const struct firn_merge_level_options *options,
                                             struct firn_merge_source **out, firn_error *err);
 
-/* ==== from merge operands and what lies beneath them to a value ====
+/* ==== from merge operands and what lies below them to a value ====
  *
  * An operand is the value of a FIRN_ENTRY_MERGE: a byte of enum firn_merge_operator, and what it is
  * to be done with. One thread. A zeroed struct is empty.
@@ -213,8 +215,10 @@ size_t firn_merge_fold_size_bytes(const struct firn_merge_fold *fold);
 FIRN_MUST_CHECK int firn_merge_fold_operand(const struct firn_merge_fold *fold,
                                             struct firn_buf *out, firn_error *err);
 
-/* from all versions to those that a view sees: the newest of each key, where that is a put and no
- * newer range delete covers it. What merge operands make of a value is shown as a put.
+/* ==== from all versions to those that a view sees ====
+ *
+ * Shows the newest version of each key, if that is a put and no newer range delete covers it. What
+ * merge operands make of a value is shown as a put.
  *
  * One thread. After an error it is nowhere and may be placed again.
  */
@@ -316,7 +320,9 @@ firn_view_span_is_empty(struct firn_view_span span)
     return span.begin >= span.end;
 }
 
-/* a number that tells whether rewriting a run can be worth it: it stands for how the live views
+/* ==== the mark of a run ====
+ *
+ * A number that tells whether rewriting a run can free anything: it stands for how the live views
  * divide the sequences of that run.
  *
  * Kept in MANIFEST with the run; compared for equality only. Two marks that are equal by chance, or
@@ -344,7 +350,7 @@ uint64_t firn_merge_view_mark_time_ms(const struct firn_merge_view_map *views, u
  *   key; at the bottom of the tree (nothing older of the key elsewhere) a tombstone that is the
  *   oldest version kept may go, again and again. Range deletes are versions, tombstones, of the
  *   keys that they cover. So are expiring puts that have expired for every view that sees them. A
- *   merge operand needs what is older: who sees it does not thereby see "a newer version".
+ *   merge operand needs what is older: a view that sees it does not thereby see "a newer version".
  *   Tombstones that are younger than an open transaction stay: without them it could not tell that
  *   their keys were written since it began.
  *
@@ -376,8 +382,9 @@ bool firn_merge_rule_needs(struct firn_merge_rule *rule, uint64_t sequence);
 /* The same of a merge operand, which leaves needed what is older. */
 bool firn_merge_rule_needs_operand(struct firn_merge_rule *rule, uint64_t sequence);
 
-/* what a flush or a compaction has to write: the versions of a merge and the range deletes beside
- * them, without what may go.
+/* ==== what a flush or a compaction has to write ====
+ *
+ * The versions of a merge and the range deletes beside them, without those that may be dropped.
  *
  * Use: entries come one by one from next; before an entry whose key is a new one the output may be
  * cut, which gives the range deletes that belong to the keys before it; finish gives the last

@@ -5,7 +5,7 @@
  *   add     64-bit numbers; beyond the largest it goes on at the smallest
  *   min     the smaller of two such numbers
  *   max     the larger
- *   append  the bytes behind those that are there
+ *   append  the bytes after those that are there
  *
  * A number is 8 bytes, the lowest first, in two's complement. Upon no value the operand itself
  * becomes the value, whatever the operation.
@@ -16,17 +16,17 @@
  * made it has succeeded.
  *
  * (I1) Each operation is associative: doing a, then b, to whatever there is, is doing (a, then b)
- *      to it. So neighbours may be folded at any time, by who sees both, and reading gives the same
- *      before and after. That is why numbers wrap around instead of stopping at the largest. (Not
- *      checked here: it is about the rows of the table as such.)
+ *      to it. So neighbours may be folded at any time if the same views see both, and reading gives
+ *      the same before and after. That is why numbers wrap around instead of stopping at the
+ *      largest. (Not checked here: it is about the rows of the table as such.)
  *
  * Operands are gathered from the newest to the oldest, as readings meet them. Numbers of one
  * operation that follow each other are made one at once, so a counter with a million operands takes
  * the memory of one. What is appended waits in pieces.
  *
  * Limits: a value is at most FIRN_VALUE_SIZE_MAX bytes. Appending beyond that cannot be refused
- * when it is committed, because nobody has read what is there; it shows as FIRN_LIMIT to who reads
- * the key, until the key is put or deleted.
+ * when it is committed, because nobody has read what is there; reading the key gives FIRN_LIMIT,
+ * until the key is put or deleted.
  */
 #include "merge/merge.h"
 

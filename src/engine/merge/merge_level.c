@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * merge/merge_level.c: a level as one source: its runs one behind the other.
+ * merge/merge_level.c: a level as one source: its runs one after the other.
  *
  * Which run a key belongs to follows from the bounds alone, so a seek opens one run, and a scan one
  * at a time. A run's bounds also hold its range deletes: it may have no entries where it is looked
@@ -77,7 +77,7 @@ skip_unwanted(const struct level_source *level, size_t at)
     return at;
 }
 
-/* Shows the cursor's entry, or the first one of the runs behind it. rc is that of the move. */
+/* Shows the cursor's entry, or the first one of the runs after it. rc is that of the move. */
 static int
 settle(struct level_source *level, int rc, firn_error *err)
 {
@@ -115,7 +115,7 @@ settle_back(struct level_source *level, int rc, firn_error *err)
     return rc;
 }
 
-/* The first run that ends behind key: it may hold it. */
+/* The first run that ends after key: it may hold it. */
 static size_t
 run_of(const struct level_source *level, firn_slice key)
 {
@@ -272,7 +272,7 @@ level_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t seque
     DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
     struct level_source *level = (struct level_source *)source;
     const struct firn_merge_level_run *runs = level->options.runs;
-    size_t end = level->at + 1; /* behind the run that is looked at */
+    size_t end = level->at + 1; /* after the run that is looked at */
     while (end > 0 && runs[end - 1].sequence_max < sequence &&
            firn_slice_compare(runs[end - 1].lower, key) >= 0) {
         end--;

@@ -28,7 +28,7 @@
  * (I1) Outside of process, pieces are the needed ranges at `place`, newest first, each with the key
  *      from which on it is one; no bound lies between place and the key that was advanced to.
  * (I2) Bounds of pieces come from ranges and `older`, which outlive the sweep, or from the arena,
- *      which lives until the cut after the one that writes them; a cut copies what goes on behind
+ *      which lives until the cut after the one that writes them; a cut copies what goes on after
  *      it. (Not checked: bytes do not tell where they come from.)
  *
  * Costs, for n ranges, g segments that have any at one place: O(log n) a range, and O(g) questions
@@ -167,7 +167,7 @@ close_piece(struct firn_merge_ranges *ranges, const struct piece *piece, firn_sl
         if (!piece->is_marked) {
             return FIRN_OK;
         }
-        range.lower = piece->first; /* ends right behind the last key, which a zero byte does */
+        range.lower = piece->first; /* ends right after the last key, which a zero byte does */
         int rc = copy_key(ranges, firn_bytes(piece->last.data, piece->last.size + 1), &range.upper);
         if (rc != FIRN_OK) {
             return rc;
@@ -376,7 +376,7 @@ firn_merge_ranges_advance(struct firn_merge_ranges *ranges, const firn_slice *ke
             return firn_error_no_memory(err, "range deletes of a compaction");
         }
     }
-    /* (I1) Behind all bounds there is no piece. */
+    /* (I1) After all bounds there is no piece. */
     DCHECK(key != NULL || (ranges->started == ranges->count && ranges->piece_count == 0));
     return FIRN_OK;
 }
@@ -406,7 +406,7 @@ firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence, firn
     DCHECK(!ranges->is_in_older);
     struct piece *piece = &ranges->pieces[at];
     firn_buf_clear(&piece->last);
-    /* The zero byte lies behind the key: close_piece wants it there. */
+    /* The zero byte lies after the key: close_piece wants it there. */
     if (firn_buf_append_slice(&piece->last, key) != FIRN_OK ||
         firn_buf_append_u8(&piece->last, 0) != FIRN_OK ||
         (!piece->is_marked && copy_key(ranges, key, &piece->first) != FIRN_OK)) {
@@ -429,7 +429,7 @@ cut_pieces(struct firn_merge_ranges *ranges, firn_slice key)
     return rc == FIRN_OK ? close_pieces(ranges, end) : rc;
 }
 
-/* The output is done: what goes on behind it must not lean on its memory. */
+/* The output is done: what goes on after it must not lean on its memory. */
 static int
 begin_output(struct firn_merge_ranges *ranges, firn_slice key)
 {

@@ -32,7 +32,7 @@
  *
  * Invariant: while an entry is shown, the merge stands
  * - going backwards: before all versions of its key, or nowhere if there is nothing before;
- * - forwards, and is_folded: behind the version that is shown, on one of the same key, which is
+ * - forwards, and is_folded: after the version that is shown, on one of the same key, which is
  *   kept, or of another, or nowhere;
  * - forwards otherwise: on what is shown.
  */
@@ -184,7 +184,7 @@ newest_seen(const struct firn_view *view, uint64_t limit)
     return last < limit ? last : limit;
 }
 
-/* Behind all versions of the kept key. */
+/* After all versions of the kept key. */
 static int
 seek_behind_key(struct firn_merge_resolve *resolve, firn_error *err)
 {
@@ -253,7 +253,7 @@ is_expired(const struct firn_merge_resolve *resolve, firn_slice value)
     return firn_entry_expires_ms(value) <= resolve->options.time_ms;
 }
 
-/* The value of a put or an expiring one behind its head. A reference is followed here and nowhere
+/* The value of a put or an expiring one after its head. A reference is followed here and nowhere
  * else: of what is passed over no value is read. */
 static int
 load_value(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_slice *out,
@@ -304,17 +304,17 @@ find_beneath(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
     return NULL;
 }
 
-/* What the operands that were gathered make of the version beneath them (NULL: of none). */
+/* What the operands that were gathered make of the version below them (NULL: of none). */
 static int
-fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *beneath, firn_error *err)
+fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *below, firn_error *err)
 {
     firn_slice base = firn_bytes(NULL, 0);
-    bool has_base = beneath != NULL && has_value(resolve, beneath);
-    if (has_base && beneath->kind == FIRN_ENTRY_EXPIRING) {
-        resolve->expires_ms = firn_entry_expires_ms(beneath->value);
+    bool has_base = below != NULL && has_value(resolve, below);
+    if (has_base && below->kind == FIRN_ENTRY_EXPIRING) {
+        resolve->expires_ms = firn_entry_expires_ms(below->value);
     }
     int rc;
-    FIRN_TRY(has_base ? load_value(resolve, beneath, &base, err) : FIRN_OK);
+    FIRN_TRY(has_base ? load_value(resolve, below, &base, err) : FIRN_OK);
     rc = firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
 out:
     return rc;
@@ -522,7 +522,7 @@ show_kept(struct firn_merge_resolve *resolve, firn_error *err)
     return rc;
 }
 
-/* From where the merge stands, behind all versions of a key. */
+/* From where the merge stands, after all versions of a key. */
 static int
 find_backward(struct firn_merge_resolve *resolve, firn_error *err)
 {

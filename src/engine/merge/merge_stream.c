@@ -16,7 +16,7 @@
  * What they hide now does not read, and they hide nothing else: both go to history together, and
  * reads of now do not step over them.
  *
- * Merge operands fold with what lies right beneath them, as long as that is seen by the same views:
+ * Merge operands fold with what lies right below them, as long as that is seen by the same views:
  * lies in the same segment of the rule. Operands of one operation become one; upon a put they become
  * a put, and upon a tombstone, a range delete, or nothing at the bottom, the put of what they are
  * alone. What comes of it has the sequence of the newest of them, which the same views see.
@@ -26,21 +26,21 @@
  * that lies in a value file, which is not read for this; readings join them.
  *
  * History. What is given is given with its place (version.h). Now reads the newest version that it
- * sees; below operands, all down to the first that is none. A version that now does not see, and one
- * beneath a newer one that it sees and that is no operand, belong to history. Which version is the
- * newer one need not be kept: who sees it sees what was kept in its place.
+ * sees; below operands, all down to the first that is none. A version that now does not see, and
+ * one below a newer one that it sees and that is no operand, belong to history. Which version is
+ * the newer one need not be kept: a view that sees it sees what was kept in its place.
  *
- * Operands are folded only onto what lies right beneath them in the whole tree. Where history runs
+ * Operands are folded only onto what lies right below them in the whole tree. Where history runs
  * that are no inputs may have something between, they are left as they are.
  *
  * An expiring put that has expired for every view that sees it is a tombstone, and is written as one.
  *
-* A stretch of entries of one run can be kept as one, without a look at each: where no input has range
+ * A stretch of entries of one run can be kept as one, without a look at each: where no input has range
  * deletes, each of them is a put and the only version of its key in all inputs, and now sees all of
  * them. Then the rule needs each, and its place is with what now reads.
  *
  * A mark is set when the entry that it is for has been used: the entry may be where the output is
- * cut, and then the mark belongs behind the cut.
+ * cut, and then the mark belongs after the cut.
  */
 #include "merge/merge.h"
 
@@ -86,7 +86,7 @@ struct firn_merge_stream {
     struct firn_compaction_place kept_place; /* of kept */
     const struct firn_compaction_between *between;
     size_t between_count;
-    bool is_ahead;   /* the merge stands behind what is kept, else on it */
+    bool is_ahead;   /* the merge stands after what is kept, else on it */
     bool has_ranges; /* some input has */
     uint64_t dropped;
     uint64_t tombstones_kept_from;
@@ -143,7 +143,7 @@ place_of(const struct firn_merge_stream *stream, uint64_t sequence)
                                           is_seen ? stream->hidden_by : 0};
 }
 
-/* That version hides what is older from who sees it. */
+/* That version hides what is older from the views that see it. */
 static void
 note_hiding(struct firn_merge_stream *stream, uint64_t sequence)
 {
@@ -295,12 +295,12 @@ give_version(struct firn_merge_stream *stream)
 
 /* ---- merge operands ---- */
 
-enum beneath {
-    BENEATH_NOTHING, /* the operands stand upon no value */
-    BENEATH_OPERAND, /* the merge stands on one that joins them */
-    BENEATH_VALUE,   /* likewise a put */
-    BENEATH_TOMBSTONE,
-    BENEATH_OTHERS /* what other views see, or what is not folded */
+enum below {
+    BELOW_NOTHING, /* the operands stand upon no value */
+    BELOW_OPERAND, /* the merge stands on one that joins them */
+    BELOW_VALUE,   /* likewise a put */
+    BELOW_TOMBSTONE,
+    BELOW_OTHERS /* what other views see, or what is not folded */
 };
 
 static bool
@@ -320,7 +320,7 @@ next_range(const struct firn_merge_stream *stream)
 
 /* Whether nothing outside of the inputs lies at the key that is newer than a version. */
 static bool
-is_right_beneath(const struct firn_merge_stream *stream, uint64_t sequence)
+is_right_below(const struct firn_merge_stream *stream, uint64_t sequence)
 {
     for (size_t i = 0; i < stream->between_count; i++) {
         const struct firn_compaction_between *between = &stream->between[i];
@@ -334,76 +334,76 @@ is_right_beneath(const struct firn_merge_stream *stream, uint64_t sequence)
 }
 
 /* What the operands so far, the newest of that sequence, stand upon. */
-static enum beneath
-look_beneath(const struct firn_merge_stream *stream, uint64_t newest)
+static enum below
+look_below(const struct firn_merge_stream *stream, uint64_t newest)
 {
     const struct firn_entry *entry = firn_merge_entry(stream->merge);
     bool is_over = entry == NULL || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key));
     uint64_t range = next_range(stream);
     if (range != 0 && (is_over || range > entry->sequence)) {
         bool is_hidden =
-            (is_same_segment(stream, newest, range) && is_right_beneath(stream, range)) ||
+            (is_same_segment(stream, newest, range) && is_right_below(stream, range)) ||
             (is_over && stream->is_bottom);
-        return is_hidden ? BENEATH_NOTHING : BENEATH_OTHERS;
+        return is_hidden ? BELOW_NOTHING : BELOW_OTHERS;
     }
     if (is_over) {
-        return stream->is_bottom ? BENEATH_NOTHING : BENEATH_OTHERS;
+        return stream->is_bottom ? BELOW_NOTHING : BELOW_OTHERS;
     }
     if (!is_same_segment(stream, newest, entry->sequence) ||
-        !is_right_beneath(stream, entry->sequence)) {
-        return BENEATH_OTHERS;
+        !is_right_below(stream, entry->sequence)) {
+        return BELOW_OTHERS;
     }
     if (is_tombstone(stream, entry)) {
-        return BENEATH_TOMBSTONE;
+        return BELOW_TOMBSTONE;
     }
     if (entry->kind == FIRN_ENTRY_MERGE) {
-        return firn_merge_fold_joins(&stream->fold, entry->value, FOLD_BYTES_MAX) ? BENEATH_OPERAND
-                                                                                  : BENEATH_OTHERS;
+        return firn_merge_fold_joins(&stream->fold, entry->value, FOLD_BYTES_MAX) ? BELOW_OPERAND
+                                                                                  : BELOW_OTHERS;
     }
     bool is_small = entry->value.size <= FOLD_BYTES_MAX &&
                     firn_merge_fold_size_bytes(&stream->fold) <= FOLD_BYTES_MAX - entry->value.size;
     bool is_here = entry->kind == FIRN_ENTRY_PUT && entry->values == NULL;
-    return is_here && is_small ? BENEATH_VALUE : BENEATH_OTHERS;
+    return is_here && is_small ? BELOW_VALUE : BELOW_OTHERS;
 }
 
-/* Gathers operands from the one that the merge stands on; leaves it on what lies beneath them. */
+/* Gathers operands from the one that the merge stands on; leaves it on what lies below them. */
 static int
-gather(struct firn_merge_stream *stream, uint64_t newest, enum beneath *out, firn_error *err)
+gather(struct firn_merge_stream *stream, uint64_t newest, enum below *out, firn_error *err)
 {
     int rc;
     firn_merge_fold_clear(&stream->fold);
     do {
         FIRN_TRY(firn_merge_fold_push(&stream->fold, firn_merge_entry(stream->merge)->value, err));
         FIRN_TRY(firn_merge_next(stream->merge, err));
-        *out = look_beneath(stream, newest);
-        stream->dropped += *out == BENEATH_OPERAND;
-    } while (*out == BENEATH_OPERAND);
+        *out = look_below(stream, newest);
+        stream->dropped += *out == BELOW_OPERAND;
+    } while (*out == BELOW_OPERAND);
 out:
     return rc;
 }
 
-/* Gives what becomes of an operand that is needed, with what lies beneath it. */
+/* Gives what becomes of an operand that is needed, with what lies below it. */
 static int
 give_operands(struct firn_merge_stream *stream, firn_error *err)
 {
     int rc;
-    enum beneath beneath;
+    enum below below;
     struct firn_entry kept = *firn_merge_entry(stream->merge);
     DCHECK(kept.kind == FIRN_ENTRY_MERGE && stream->has_key);
     kept.key = firn_buf_slice(&stream->key);
-    FIRN_TRY(gather(stream, kept.sequence, &beneath, err));
-    if (beneath == BENEATH_OTHERS) {
+    FIRN_TRY(gather(stream, kept.sequence, &below, err));
+    if (below == BELOW_OTHERS) {
         FIRN_TRY(firn_merge_fold_operand(&stream->fold, &stream->folded, err));
     } else {
         const firn_slice *base =
-            beneath == BENEATH_VALUE ? &firn_merge_entry(stream->merge)->value : NULL;
+            below == BELOW_VALUE ? &firn_merge_entry(stream->merge)->value : NULL;
         kept.kind = FIRN_ENTRY_PUT;
         FIRN_TRY(firn_merge_fold_apply(&stream->fold, base, &stream->folded, err));
         /* It hides what is older, as any put. */
         (void)firn_merge_rule_needs(stream->rule, kept.sequence);
         note_hiding(stream, kept.sequence);
     }
-    if (beneath == BENEATH_VALUE || beneath == BENEATH_TOMBSTONE) {
+    if (below == BELOW_VALUE || below == BELOW_TOMBSTONE) {
         /* (I1) */
         DCHECK(is_same_segment(stream, kept.sequence, firn_merge_entry(stream->merge)->sequence));
         stream->dropped++;

@@ -2,9 +2,9 @@
  *
  * merge/merge_view.c: a tree of views, laid out flat.
  *
- * After k restores of something recent a view consists of k intervals, so n views have n × k of them;
- * but they share nearly all: a restore begins a branch, and what lies below the fork is the same for
- * everybody who came that way. So the views of one history are places in a tree of branches
+ * After k restores of something recent a view consists of k intervals, so n views have n × k of
+ * them; but they share nearly all: a restore begins a branch, and what lies below the fork is the
+ * same for all views above it. So the views of one history are places in a tree of branches
  * (base/view.h), and what is computed here grows with the number of branches and views, not with
  * their product.
  *

@@ -105,6 +105,7 @@ is_before(struct firn_log_position a, struct firn_log_position b)
 static int
 sort_out(int rc, const firn_error *found, bool *out_is_whole, firn_error *err)
 {
+    DCHECK(rc == FIRN_OK || found->code == rc);
     *out_is_whole = rc == FIRN_OK;
     if (rc == FIRN_OK || firn_rescue_is_finding(rc)) {
         return FIRN_OK;
@@ -145,6 +146,7 @@ look_at(struct firn_os_dir *from, struct findings *out, firn_error *err)
     /* 0: no segment was begun since MANIFEST was changed for the first time, so the log has all. */
     out->knows_history =
         has_log && (known == 0 || (out->knows_history && known == looking.vouched));
+    DCHECK(!out->is_newest || (!out->may_be_older && !out->log_is_short));
 out:
     firn_os_dir_close(own);
     return rc;
@@ -182,6 +184,7 @@ tell(void *ctx, const char *text)
 static void
 tell_all(const struct rescuing *rescuing)
 {
+    DCHECK(rescuing->told.size == 0 || rescuing->told.data[rescuing->told.size - 1] == 0);
     for (size_t at = 0; at < rescuing->told.size;) {
         const char *text = (const char *)rescuing->told.data + at;
         rescuing->options->on_damage(rescuing->options->ctx, text);
@@ -311,6 +314,7 @@ static int
 link_names(struct rescuing *rescuing, struct firn_os_dir *from, struct firn_os_dir *to,
            firn_error *err)
 {
+    DCHECK(from != to); /* (I1) */
     for (size_t at = 0; at < rescuing->names.size;) {
         const char *name = (const char *)rescuing->names.data + at;
         int rc = firn_os_clone_file(from, to, name, err);
@@ -415,6 +419,7 @@ append_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positi
 {
     (void)position;
     struct log_copy *copy = ctx;
+    DCHECK(copy->log != NULL && copy->part != LOG_NOTHING);
     if (type == FIRN_STOREFILE_TYPE_VOUCH) {
         return FIRN_OK; /* for a MANIFEST that is another one now */
     }
@@ -465,6 +470,7 @@ write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
                      "made of is lost");
         }
     }
+    DCHECK(part != LOG_NOTHING || rescuing->result->log_was_cut);
     int close_rc = firn_log_close(copy.log, rc == FIRN_OK ? err : NULL);
     rc = rc != FIRN_OK ? rc : close_rc;
 out:
@@ -525,6 +531,7 @@ examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
         int close_rc = firn_db_close(db, rc == FIRN_OK ? &found : NULL);
         rc = rc == FIRN_OK ? close_rc : rc;
     }
+    DCHECK(rc == FIRN_OK || found.code == rc);
     *out_is_sound = rc == FIRN_OK;
     if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
         if (err != NULL) {
@@ -582,10 +589,10 @@ name_keyspaces(struct rescuing *rescuing, uint64_t sequence, bool *is_sound, uin
                firn_error *err)
 {
     const struct firn_rescue_options options = {.on_damage = tell, .ctx = rescuing};
-    uint64_t named = 0;
-    int rc = firn_rescue_names_give(rescuing->to, sequence, &options, &named, err);
-    *doubts += named;
-    if (rc != FIRN_OK || named == 0) {
+    uint64_t lost = 0;
+    int rc = firn_rescue_names_give(rescuing->to, sequence, &options, &lost, err);
+    *doubts += lost;
+    if (rc != FIRN_OK || lost == 0) {
         return rc;
     }
     return examine(rescuing, is_sound, err);

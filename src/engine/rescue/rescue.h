@@ -80,9 +80,10 @@ FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
 /* ---- rescue_names.c ---- */
 
 /* Gives keyspaces of the store in `to`, which is sound, names where the list has lost theirs, by a
- * commit after `sequence` and all others; each is told. *out_named is how many. */
+ * commit after `sequence` and all others. Each is reported, and so are those that are left out;
+ * *out_lost is how many. */
 FIRN_MUST_CHECK int firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
                                            const struct firn_rescue_options *options,
-                                           uint64_t *out_named, firn_error *err);
+                                           uint64_t *out_lost, firn_error *err);
 
 #endif

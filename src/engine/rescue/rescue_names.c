@@ -8,7 +8,8 @@
  * it gets a name, "recovered-<number>". Lower numbers without a name were dropped, and stay so.
  *
  * Names are given in the order of numbers, without gaps, as replays want it: so a keyspace may get one
- * that turns out to be empty.
+ * that turns out to be empty. A crafted run may say any number: keyspaces that need more than NAMES_MAX
+ * names are left out, and reported.
  */
 #include "rescue/rescue.h"
 
@@ -21,13 +22,14 @@
 #include "log/log.h"
 #include "store/db_internal.h"
 
-enum { NAMES_MEMORY_BYTES = 32 << 20, TEXT_SIZE = 160 };
+enum { NAMES_MEMORY_BYTES = 32 << 20, NAMES_MAX = 1 << 18, TEXT_SIZE = 160 };
 
 struct naming {
     const struct firn_rescue_options *options;
     struct firn_db *db;
     uint64_t next_id;  /* the first that has no name */
-    uint64_t last_id;  /* the last that has runs */
+    uint64_t last_id;  /* the last that has runs and gets a name */
+    uint64_t left_out; /* those that have runs, and would need too many names before theirs */
     uint64_t sequence; /* of the newest commit */
 };
 
@@ -36,7 +38,11 @@ note_tree(void *ctx, uint32_t id, firn_error *err)
 {
     struct naming *naming = ctx;
     (void)err;
-    naming->last_id = id > naming->last_id ? id : naming->last_id;
+    if (id >= naming->next_id && id - naming->next_id >= NAMES_MAX) {
+        naming->left_out++;
+    } else {
+        naming->last_id = id > naming->last_id ? id : naming->last_id;
+    }
     return FIRN_OK;
 }
 
@@ -83,7 +89,7 @@ encode(const struct naming *naming, struct firn_buf *record)
 {
     uint8_t header[FIRN_STOREFILE_HEADER_MAX];
     uint64_t count = naming->last_id - naming->next_id + 1;
-    DCHECK(count > 0 && naming->last_id <= UINT32_MAX);
+    DCHECK(count > 0 && count <= NAMES_MAX && naming->last_id <= UINT32_MAX);
     int rc = firn_buf_append(record, header,
                              firn_storefile_put_header(naming->sequence + 1, count, header));
     for (uint64_t id = naming->next_id; rc == FIRN_OK && id <= naming->last_id; id++) {
@@ -99,6 +105,7 @@ commit(const struct naming *naming, struct firn_os_dir *to, firn_error *err)
     struct firn_buf record = {0};
     struct firn_log *log = NULL;
     int rc = FIRN_OK;
+    DCHECK(naming->next_id <= naming->last_id);
     if (encode(naming, &record) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the names of keyspaces");
         goto out;
@@ -113,27 +120,41 @@ out:
     return rc;
 }
 
-int
-firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
-                       const struct firn_rescue_options *options, uint64_t *out_named,
-                       firn_error *err)
+static void
+tell(const struct naming *naming)
 {
-    struct naming naming = {.options = options, .sequence = sequence};
-    int rc;
-    *out_named = 0;
-    FIRN_TRY(look(&naming, to, err));
-    if (naming.last_id < naming.next_id) {
-        return FIRN_OK;
-    }
-    FIRN_TRY(commit(&naming, to, err));
-    *out_named = naming.last_id - naming.next_id + 1;
-    for (uint64_t id = naming.next_id; id <= naming.last_id; id++) {
-        char text[TEXT_SIZE];
+    const struct firn_rescue_options *options = naming->options;
+    char text[TEXT_SIZE];
+    for (uint64_t id = naming->next_id; id <= naming->last_id; id++) {
         (void)snprintf(text, sizeof text,
                        "the name of keyspace %" PRIu64 " is lost: it is recovered-%" PRIu64 " now",
                        id, id);
         options->on_damage(options->ctx, text);
     }
+    if (naming->left_out > 0) {
+        (void)snprintf(text, sizeof text,
+                       "%" PRIu64 " keyspaces whose names are lost are left out: their numbers are "
+                       "not below %" PRIu64,
+                       naming->left_out, naming->next_id + NAMES_MAX);
+        options->on_damage(options->ctx, text);
+    }
+}
+
+int
+firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
+                       const struct firn_rescue_options *options, uint64_t *out_lost,
+                       firn_error *err)
+{
+    struct naming naming = {.options = options, .sequence = sequence};
+    int rc;
+    *out_lost = 0;
+    FIRN_TRY(look(&naming, to, err));
+    if (naming.last_id >= naming.next_id) {
+        FIRN_TRY(commit(&naming, to, err));
+        *out_lost = naming.last_id - naming.next_id + 1;
+    }
+    *out_lost += naming.left_out;
+    tell(&naming);
 out:
     return rc;
 }

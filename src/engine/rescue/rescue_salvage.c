@@ -63,6 +63,7 @@ visit_commit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 static int
 show(struct salvaging *salvaging, const struct firn_entry *entry, firn_error *err)
 {
+    DCHECK(entry->kind != FIRN_ENTRY_RANGE_DELETE);
     const struct firn_rescue_salvage_entry found = {
         .sequence = entry->sequence, .kind = entry->kind, .key = entry->key, .value = entry->value};
     return entry->values != NULL ? FIRN_OK : salvaging->visit(salvaging->ctx, &found, err);
@@ -75,6 +76,7 @@ walk(struct salvaging *salvaging, struct firn_run_cursor *cursor, bool is_forwar
 {
     const struct firn_run_kind *kind = cursor->kind;
     firn_error found;
+    DCHECK(!cursor->is_valid);
     *out_rc = is_forward ? kind->cursor_first(cursor, &found) : kind->cursor_last(cursor, &found);
     while (*out_rc == FIRN_OK && cursor->is_valid) {
         int rc = show(salvaging, &cursor->entry, err);
@@ -103,6 +105,7 @@ salvage_opened(struct salvaging *salvaging, struct firn_run *run, firn_error *er
     FIRN_TRY(run->kind->cursor_create(run, &options, &cursor, err));
     rc = walk(salvaging, cursor, true, &ended, err);
     if (rc == FIRN_OK && ended != FIRN_OK) {
+        DCHECK(firn_rescue_is_finding(ended));
         rc = walk(salvaging, cursor, false, &ended, err);
     }
     run->kind->cursor_destroy(cursor);
@@ -186,10 +189,11 @@ firn_rescue_salvage(struct firn_os_dir *dir,
                     void *ctx, firn_error *err)
 {
     struct salvaging salvaging = {.visit = visit, .ctx = ctx};
+    const struct firn_log_options log = firn_db_log_options(true);
     struct firn_os_dir *own;
     int rc;
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
-    rc = firn_log_recover_salvage(own, "wal", visit_commit, &salvaging, err);
+    rc = firn_log_recover_salvage(own, log.prefix, visit_commit, &salvaging, err);
     rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
     firn_buf_deinit(&salvaging.names);
     firn_os_dir_close(own);

@@ -182,8 +182,8 @@ open_close(struct firn_run *base)
  * pinned from then on; the cache has set aside what it takes already. Others pin it for the time of
  * a get, and may find it evicted.
  *
- * (I2) filter_state leaves PINNED and WITHOUT no more; who has changed UNREAD to READING owns
- *      filter_pin until it changes that again, and meanwhile the others do as if the run kept
+ * (I2) filter_state never leaves PINNED or WITHOUT. The thread that has changed UNREAD to READING
+ *      owns filter_pin until it changes that again, and meanwhile the others do as if the run kept
  *      nothing.
  * (I3) filter is set once, after all that it leads to.
  *
@@ -338,7 +338,7 @@ take(const struct search *search, const struct firn_row_slot *slot, firn_error *
                : firn_error_no_memory(err, "a value");
 }
 
-/* Walks the versions in one block: FIRN_OK at a hit, FIRN_NOT_FOUND if it must go on behind
+/* Walks the versions in one block: FIRN_OK at a hit, FIRN_NOT_FOUND if it must go on after
  * them. */
 static int
 search_block(struct search *search, firn_slice raw, firn_error *err)

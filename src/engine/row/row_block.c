@@ -2,12 +2,12 @@
  *
  * row/row_block.c: data blocks: the check that they pass once, and the two searches in them.
  *
- * A block is slotted: entries lie one behind the other in order, offsets lead to each, so any entry
+ * A block is slotted: entries lie one after the other in order, offsets lead to each, so any entry
  * is reached in one step and none is decoded for the sake of another. What all keys of the block
  * begin with is stored once; entries have the rest. The size of a value is not stored: it reaches
  * to where the next entry begins.
  *
- * A lookup of one key compares tags, a byte of each key's hash, 16 at a time; they lie behind the
+ * A lookup of one key compares tags, a byte of each key's hash, 16 at a time; they lie after the
  * header, in the cache line that has been fetched anyway. Of 36 entries, 0.14 have the tag by
  * accident, so nearly always one key is compared, and the line of one entry fetched. A search by
  * order (cursors) compares heads, the first two bytes of each rest as a number; only among entries
@@ -211,8 +211,8 @@ compare_slot(const struct firn_row_block *block, size_t i, firn_slice rest, uint
     return firn_entry_compare(slot.rest, slot.sequence, rest, sequence);
 }
 
-/* Where a place lies by prefix and heads alone: not before *out_low, and not behind *out_high. Where
- * these differ *out_rest is the key behind the prefix, to be compared with entries. */
+/* Where a place lies by prefix and heads alone: not before *out_low, and not after *out_high. Where
+ * these differ *out_rest is the key after the prefix, to be compared with entries. */
 static void
 narrow(const struct firn_row_block *block, firn_slice key, firn_slice *out_rest, size_t *out_low,
        size_t *out_high)

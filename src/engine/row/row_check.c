@@ -14,7 +14,7 @@
  * none. A chunk in which something was reported already is not reported again.
  *
  * A disk that cannot read (FIRN_IO) is treated like damage, and is what is returned if that was
- * all. Only want of memory, and who is told of its steps, end a check early.
+ * all. Only a lack of memory, and a receiver of its steps that cancels, end a check early.
  *
  * Memory: index and filter of the run, one block or piece of a value, a byte a MiB of the file.
  */

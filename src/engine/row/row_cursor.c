@@ -3,7 +3,7 @@
  * row/row_cursor.c: a place among the entries of a run, and moving it.
  *
  * A place is a data block and a slot in it. A seek asks the index for the block and halves in it;
- * where the block has nothing at or behind the wanted place, the first entry of the next block is.
+ * where the block has nothing at or after the wanted place, the first entry of the next block is.
  * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
  * a sequential cursor that did not find it there, in its own window. Other cursors read ahead
  * when they turn out to walk.
@@ -197,7 +197,7 @@ window_read(struct window *window, struct firn_row *run, const struct firn_row_i
  * A cursor that is placed and takes a few steps wants one block or two, and anything beyond would
  * be read in vain. One that goes on wants all that follow, and a call to the system for each of
  * them costs as much as all else that is done with it. So the first ALONE blocks that the cache
- * lacks are read one by one; where the next in order is lacking too, it is read with those behind
+ * lacks are read one by one; where the next in order is lacking too, it is read with those after
  * it, ROOM_FIRST bytes at once and then twice as many each time. What was read ahead lies in a
  * window as it is in the file; a block is verified, decoded and put into the cache
  * when the cursor comes to it, like any other.
@@ -481,7 +481,7 @@ reserve_key(struct cursor *cursor, size_t size, firn_error *err)
     return FIRN_OK;
 }
 
-/* Puts the key of an entry behind the prefix. Not before a seek's place was found: its key may be
+/* Puts the key of an entry after the prefix. Not before a seek's place was found: its key may be
  * the one that the cursor shows. */
 static int
 set_key(struct cursor *cursor, firn_slice rest, firn_slice *out, firn_error *err)
@@ -563,7 +563,7 @@ skip_unwanted(const struct cursor *cursor, const struct firn_row_index *index, s
     return i;
 }
 
-/* Shows the first entry of the i-th block; nothing behind the last. */
+/* Shows the first entry of the i-th block; nothing after the last. */
 static int
 show_first_of(struct cursor *cursor, const struct firn_row_index *index, size_t i, firn_error *err)
 {
@@ -719,7 +719,7 @@ firn_row_cursor_seek_before(struct firn_run_cursor *base, firn_slice key, uint64
 typedef int (*show_at)(struct cursor *cursor, const struct firn_row_index *index, size_t i,
                        firn_error *err);
 
-/* Calls show with the index, for the i-th block; SIZE_MAX stands for behind the last. */
+/* Calls show with the index, for the i-th block; SIZE_MAX stands for after the last. */
 static int
 go_to_block(struct cursor *cursor, show_at show_there, size_t i, firn_error *err)
 {

@@ -35,7 +35,7 @@
  *   | version | flags | entries | tombstones | ranges | content | smallest | largest | size | size
  *   | 1 to 3  | 0     |         |            |        | bytes   | sequence | sequ.   | lower| upper
  *   +---------+-------+---------+------------+--------+---------+----------+---------+------+------
- *                                                            behind them, from 64: lower | upper
+ *                                                            after them, from 64: lower | upper
  */
 #ifndef FIRN_ROW_ROW_FORMAT_H
 #define FIRN_ROW_ROW_FORMAT_H

@@ -3,7 +3,7 @@
  * row/row_index.c: the index of a run: flat, searched where it lies in the cache.
  *
  * For each data block there is a separator, a place in the order of entries: (I1) the entries of
- * the block lie at or behind it, those of the block before lie before it. Where the block begins
+ * the block lie at or after it, those of the block before lie before it. Where the block begins
  * with another key than the one before it ends with, the shortest key that separates them does,
  * with the sequence that is before all versions; else (versions of one key go on in the next block)
  * the first entry itself. So a search for (key, sequence) ends at one block, however many versions
@@ -13,7 +13,7 @@
  * number of the same order; the heads lie in an array of their own, 8 to a cache line, and nearly
  * always decide alone. Where some are equal to the one that is looked for, the separators
  * themselves are compared, by halving. Fixed fields of the blocks lie in a second array, the rests
- * behind it.
+ * after it.
  *
  * An index that stays in memory has every 32nd head a second time (tops, not in the file): a search
  * halves among these, which lie in few lines that are asked again and again, and then in the one
@@ -190,7 +190,7 @@ relate(const struct firn_row_index *index, firn_slice key, firn_slice *out_rest)
     return AMONG;
 }
 
-/* How many tops are smaller: the first that is not lies at or behind the end of the search. */
+/* How many tops are smaller: the first that is not lies at or after the end of the search. */
 static size_t
 tops_below(const struct firn_row_index *index, uint64_t head)
 {

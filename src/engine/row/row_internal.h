@@ -18,8 +18,10 @@
 #include "row/row.h"
 #include "row/row_format.h"
 
-/* looking into a data block that firn_row_block_check has passed. Nothing is checked again: hot
- * paths are made of these.
+/* ==== reading a data block ====
+ *
+ * Requires: firn_row_block_check has passed the block. Nothing is checked again, because these
+ * functions are what hot paths consist of.
  *
  * All functions from any thread; what they return is borrowed from the block's bytes.
  */
@@ -39,7 +41,7 @@ struct firn_row_block {
 
 /* One entry. */
 struct firn_row_slot {
-    firn_slice rest;  /* the key behind the block's prefix */
+    firn_slice rest;  /* the key after the block's prefix */
     firn_slice value; /* or its locator, or a reference: see row_internal.h */
     uint64_t sequence;
     enum firn_entry_kind kind;
@@ -118,15 +120,16 @@ firn_row_block_tag(uint64_t key_hash)
  * *out if there is one. */
 size_t firn_row_block_find(const struct firn_row_block *block, firn_slice key, uint8_t tag,
                            struct firn_row_slot *out);
-/* The first entry at or behind (key, sequence) in the order of entries; count if there is none. */
+/* The first entry at or after (key, sequence) in the order of entries; count if there is none. */
 size_t firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key,
                                   uint64_t sequence);
 
 /* Begins to bring near the processor the entries that lower_bound may compare, and lead to. */
 void firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key);
 
-/* which data block holds an entry: building the index of a run, checking it, and searching in it,
- * in place.
+/* ==== the index of a run ====
+ *
+ * It says which data block holds an entry. Building it, checking it, and searching it in place.
  *
  * Searching: any thread. A builder: one.
  */
@@ -155,10 +158,10 @@ struct firn_row_index_block {
     uint64_t sequence_max;
 };
 
-/* A place in the order of entries: those of its block lie at or behind it, and before the
+/* A place in the order of entries: those of its block lie at or after it, and before the
  * separator of the next block. */
 struct firn_row_index_separator {
-    firn_slice rest;   /* the key behind the index's prefix */
+    firn_slice rest;   /* the key after the index's prefix */
     uint64_t sequence; /* UINT64_MAX: the block begins with another key than the one before it ends
                           with */
 };
@@ -270,7 +273,8 @@ struct firn_row {
     _Atomic(const uint8_t *)
         filter; /* of sections.filter.raw_size bytes; NULL: not yet, or never */
     _Atomic unsigned filter_state;
-    struct firn_block_pin filter_pin; /* of who pins it, and of who closes the run */
+    struct firn_block_pin
+        filter_pin; /* of the thread that pins it, then of the one that closes the run */
     struct firn_block_memory memory;
     struct firn_row_index index;
     struct firn_block_guide *guides; /* in memory: one for each data block */
@@ -300,7 +304,8 @@ void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_inde
 FIRN_MUST_CHECK int firn_row_read_place_of(struct firn_run *base, firn_slice key,
                                            struct firn_run_place *out, firn_error *err);
 
-/* The filter where the run keeps it and has read it, for who can do without; else no bytes. */
+/* The filter where the run keeps it and has read it; else no bytes. For callers that can do
+ * without. */
 static inline firn_slice
 firn_row_read_known_filter(const struct firn_row *run)
 {
@@ -417,7 +422,7 @@ struct firn_row_pending_sums firn_row_pending_with(const struct firn_row_pending
 /* What the block has at most, encoded; SIZE_MAX if one block cannot have so many entries. */
 size_t firn_row_pending_size_max(const struct firn_row_pending_sums *sums);
 
-/* An entry behind the last one. Its value is a locator where is_elsewhere. FIRN_NO_MEMORY:
+/* An entry after the last one. Its value is a locator where is_elsewhere. FIRN_NO_MEMORY:
  * unchanged. */
 FIRN_MUST_CHECK int firn_row_pending_add(struct firn_row_pending *pending,
                                          const struct firn_entry *entry, bool is_elsewhere,

@@ -21,7 +21,7 @@
 #include "row/row_heads.h"
 
 struct firn_row_pending_item {
-    size_t at; /* of the key in bytes; the value lies behind it */
+    size_t at; /* of the key in bytes; the value lies after it */
     size_t key_size;
     size_t value_size;
     uint64_t sequence;

@@ -8,8 +8,8 @@
  * the time of an operation, and may find it evicted.
  *
  * Failure: what the block reader reports names file and offset. Here the range of keys is put
- * before it, from the separators of the index: whoever reads the message learns what cannot be
- * read, and that the rest can.
+ * before it, from the separators of the index: so the message says what cannot be read, and that
+ * the rest can.
  */
 #include "row/row_internal.h"
 
@@ -148,7 +148,7 @@ firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index, 
 
 /* ---- messages ---- */
 
-/* The separator of a block; the end of the run behind the last one. */
+/* The separator of a block; the end of the run after the last one. */
 static void
 separator_text(const struct firn_row *run, const struct firn_row_index *index, size_t i,
                char text[FIRN_RUN_TEXT_SIZE])

@@ -212,7 +212,7 @@ destroy(struct firn_db *db)
     firn_epoch_deinit(&db->epoch);
     firn_block_cache_destroy(db->cache);
     firn_os_file_close(db->readers);
-    /* Last of the files: who gets the lock next must find everything at rest. */
+    /* Last of the files: the next holder of the lock must find everything at rest. */
     firn_os_file_close(db->lock);
     firn_os_dir_close(db->owned_dir);
     firn_os_cond_deinit(&db->jobs.closing);

@@ -410,14 +410,15 @@ struct firn_db_holder {
  * closed. At most FIRN_DB_HOLDER_NOTE_SIZE_MAX bytes; none: nothing. A failure is ignored: nothing
  * depends on it. One thread at a time. */
 void firn_db_holder_tell(struct firn_db *db, const void *note, size_t size);
-/* What the present holder of the lock says. `db` need not be open for writing, and sees what is said
- * now, not what was when it was opened. Nothing is concluded from the note but what to tell a person:
- * who may write to the store may write anything there. */
+/* What the present holder of the lock says. `db` need not be open for writing, and sees what is
+ * said now, not what was when it was opened. Nothing is concluded from the note but what to tell a
+ * person: a process that may write to the store may write anything there. */
 FIRN_MUST_CHECK int firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out,
                                        firn_error *err);
 
-/* checkpoints of a store's data inside the library; the public twin, with the caveats, is
- * include/firn/checkpoint.h.
+/* ==== checkpoints ====
+ *
+ * The public twin of this interface, with the caveats, is include/firn/checkpoint.h.
  *
  * A reference names a checkpoint: its name; its number; "latest", or "latest~2" for the second one
  * before it, safety checkpoints not counted; or at least four letters of the beginning of its id.

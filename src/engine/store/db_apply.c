@@ -22,7 +22,7 @@
  *
  * All operations of a commit have one sequence, and a range delete covers versions with smaller
  * sequences only. So what a commit writes into a range before it deletes that range would stay;
- * and what it writes behind the delete must stay. Here the range deletes of a commit are kept by
+ * and what it writes after the delete must stay. Here the range deletes of a commit are kept by
  * tree, with the number of their operation (plus one) in the place of a sequence: an operation is
  * left out when a range delete with a larger number covers its key.
  *
@@ -128,7 +128,7 @@ covers_above(const struct firn_range_set *set, firn_slice key, uint64_t number)
     return firn_range_set_covering(set, key, &all, number) != 0;
 }
 
-/* Whether an operation behind number `index` deletes a range that holds the key. */
+/* Whether an operation after number `index` deletes a range that holds the key. */
 static bool
 ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index)
 {

@@ -144,9 +144,9 @@ find_before(const struct firn_db_batch *batch, const struct wanted *wanted, bool
     DCHECK(batch->newest_count == firn_db_batch_op_count(batch));
     const struct newest *found =
         firn_hash_map_find(&batch->newest, hash_key(wanted->tree, wanted->key), wanted);
-    size_t behind = found == NULL ? 0 : found->op + 1;
+    size_t after = found == NULL ? 0 : found->op + 1;
     *out_is_deleted =
-        firn_db_apply_ranges_deletes(&batch->ranges, wanted->tree, wanted->key, behind);
+        firn_db_apply_ranges_deletes(&batch->ranges, wanted->tree, wanted->key, after);
     return found == NULL ? NULL : firn_db_batch_op(batch, found->op);
 }
 
@@ -275,7 +275,7 @@ firn_db_batch_close_gaps(struct firn_db_batch *batch)
     batch->gap_bytes = 0;
 }
 
-/* Whether what is appended to the operation's key goes behind its value. */
+/* Whether what is appended to the operation's key goes after its value. */
 static bool
 takes_appends(const struct firn_db_batch *batch, const struct firn_db_op *op)
 {
@@ -742,7 +742,7 @@ firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch
 {
     /* Merges change what stands before them, so a failure could not be taken back: both go into
      * another batch, which takes the place of the first. */
-    struct firn_db_batch joined = {.mark = batch->mark};
+    struct firn_db_batch joined = {.mark = batch->mark, .frees_space = batch->frees_space};
     int rc = FIRN_OK;
     if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {
         return batch_check_store(batch, from->db, err);

@@ -8,13 +8,13 @@
  * reading that began before sees any of it.
  *
  * The sequence. It stands in every entry, so it is needed when the first one is written, while other
- * commits go on until the last one is and take the sequences behind the newest. So a load takes one
+ * commits go on until the last one is and take the sequences after the newest. So a load takes one
  * far ahead, the next multiple of FIRN_DB_LOAD_STEP, and it is the newest when the load is committed:
  * gaps are allowed. Should others have come that far meanwhile, the load is refused. One load at a
  * time is open, so that no two want the same one.
  *
  * Committing writes what had to be sorted, takes the leader's place, and in it
- *   1. empties the tree's memtables into runs, because what is newer must not lie beneath (bulk_load.c,
+ *   1. empties the tree's memtables into runs, because what is newer must not lie below (bulk_load.c,
  *      I1). Most of that has been done just before, beside other commits,
  *   2. makes the log durable through all that came before, so that a crash leaves a prefix,
  *   3. lets MANIFEST name the files: from here on the commit is there; the log vouches for that
@@ -796,7 +796,7 @@ install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *er
                               memory_order_relaxed);
     }
     firn_db_count(&db->counters.commits, 1);
-    /* Pairs with the acquire load in firn_db_published: who sees it finds the runs. */
+    /* Pairs with the acquire load in firn_db_published: a reader that sees it finds the runs. */
     atomic_store_explicit(&db->published, bulk->sequence, memory_order_release);
 out:
     if (rc == FIRN_FAILED || firn_log_has_failed(db->log)) {

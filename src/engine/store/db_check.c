@@ -14,7 +14,7 @@
  * A read-only handle compares what it counted when it was opened, in the segments that the newest
  * one says belong to the log when all has been read.
  *
- * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held
+ * The log cannot be read on after damage, so at most one place of it is reported. No lock is held
  * while reading.
  */
 #include "base/check.h"

@@ -2,9 +2,9 @@
  *
  * store/db_checkpoint.c: making, restoring and deleting checkpoints of a store's data.
  *
- * Each is a change of the history (history.h) and one record in the log, with a sequence of its
- * own between those of commits. Whoever makes it takes the leader's place, so nothing is committed
- * beside it. In order:
+ * Each is a change of the history (history.h) and one record in the log, with a sequence of its own
+ * between those of commits. The thread that makes it takes the leader's place, so nothing is
+ * committed beside it. In order:
  *   1. the change is found to be possible, and all memory for it is taken,
  *   2. the record is appended, and the log synced through it, whatever durability the store has:
  *      what compaction drops afterwards must not be what the history before it needs,
@@ -358,7 +358,7 @@ out:
     return rc;
 }
 
-/* The same for who does not lead. */
+/* The same for a thread that does not lead. */
 static int
 commit_change(struct firn_db *db, struct firn_history_record *record, firn_error *err)
 {

@@ -17,12 +17,12 @@
  * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's
  *      directory into a store.
  *
- * Raising the version. Who opens a store of an earlier version for writing writes the identity over
+ * Raising the version. Opening a store of an earlier version for writing writes the identity over
  * itself with the version of today, before anything is written that the earlier one does not know:
  * from then on readers of the earlier version refuse the store. One of version 1 has all its data
- * in the log and no MANIFEST; an empty one is made before. The
- * file is not replaced, because readers' locks lie on it (db_reader.c); its 64 bytes are in one
- * sector, which a power cut leaves old or new.
+ * in the log and no MANIFEST; an empty one is made before. The file is not replaced, because
+ * readers' locks lie on it (db_reader.c); its 64 bytes are in one sector, which a power cut leaves
+ * old or new.
  */
 #include "base/check.h"
 #include "store/db_internal.h"

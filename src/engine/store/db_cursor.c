@@ -7,7 +7,7 @@
  * bounds.
  *
  * Bounds. The prefix is turned into bounds: keys with it lie from the prefix itself up to, not
- * including, the smallest string behind all of them: the prefix without its trailing 0xff bytes and
+ * including, the smallest string after all of them: the prefix without its trailing 0xff bytes and
  * its last byte increased; a prefix of nothing but 0xff has none. Lower is the larger of the lower
  * bounds, upper the smaller of the upper ones; where upper is not above lower the range is empty.
  *
@@ -38,7 +38,7 @@ struct firn_db_cursor {
 
 /* ---- bounds ---- */
 
-/* Sets upper to the smallest string behind all that begin with prefix; has_upper is false where
+/* Sets upper to the smallest string after all that begin with prefix; has_upper is false where
  * there is none. */
 static int
 set_prefix_end(struct firn_db_cursor *cursor, firn_slice prefix)

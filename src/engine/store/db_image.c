@@ -186,7 +186,7 @@ firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry
     return FIRN_OK;
 }
 
-/* No number may stand behind two names, and none behind the list's own. */
+/* No two keyspaces may have one number, and none the number of the list. */
 static int
 check_numbers(const struct firn_db_image *image, firn_error *err)
 {

@@ -248,7 +248,7 @@ struct firn_db_write;
 /* A transaction: see db_txn.h. */
 struct firn_db_txn;
 
-/* Committers, and who of them leads: see db_write.c. */
+/* Committers, and which of them leads: see db_write.c. */
 struct firn_db_commits {
     struct firn_os_mutex mutex; /* rank DB_COMMIT */
     struct firn_os_cond lead_ended;
@@ -402,8 +402,6 @@ FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
 /* Writes all memtables to runs, in this thread. */
 FIRN_MUST_CHECK int firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err);
 
-/* ---- db.c ---- */
-
 /* ---- db_create.c ---- */
 
 /* What lies in a directory that may be a store. */
@@ -519,7 +517,7 @@ FIRN_MUST_CHECK int firn_db_image_open(struct firn_db *db, struct firn_db_image 
 FIRN_MUST_CHECK int firn_db_image_close(struct firn_db_image *image, firn_error *err);
 /* Writes nothing. NULL is fine. */
 void firn_db_image_abandon(struct firn_db_image *image);
-/* The tree of a number, or NULL. For whom the state mutex is held, who leads, or who knows the
+/* The tree of a number, or NULL. Requires: the caller holds the state mutex, leads, or knows the
  * image alone. */
 struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint64_t id);
 /* Adds the tree of the next keyspace, or finds the one that a failed creation left. The state
@@ -554,7 +552,8 @@ FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **ou
 
 /* ---- db_apply.c ---- */
 
-/* Before a commit is applied, by who writes: what its first operation will look at is asked for. */
+/* Before a commit is applied, by its leader: asks for the memory that its first operation will look
+ * at. */
 void firn_db_apply_prepare(const struct firn_db_apply *commit);
 /* Puts the operations of one commit into the trees. Only FIRN_NO_MEMORY can fail. */
 FIRN_MUST_CHECK int firn_db_apply(const struct firn_db_apply *commit, firn_error *err);
@@ -583,8 +582,8 @@ FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *
                                        firn_error *err);
 /* Milliseconds since 1970. */
 uint64_t firn_db_get_time_ms(struct firn_db *db);
-/* The tree of a keyspace in an image, for who reads by a view. *out is NULL where the image is
- * older than the keyspace; FIRN_MISUSE where the view does not have it any more. */
+/* The tree of a keyspace in an image, for reading by a view. *out is NULL where the image is older
+ * than the keyspace; FIRN_MISUSE where the view does not have it any more. */
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
                                      const struct firn_db_image *image,
                                      const struct firn_view *view, struct firn_db_tree **out,
@@ -697,7 +696,7 @@ struct firn_db_batch_mark {
     bool has_puts;
 };
 struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
-/* Takes back what came behind the mark, among which there is no merge: those may have changed what
+/* Takes back what came after the mark, among which there is no merge: those may have changed what
  * stands before it. FIRN_NO_MEMORY: nothing is taken back. */
 FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
                                          const struct firn_db_batch_mark *mark, firn_error *err);
@@ -722,8 +721,6 @@ FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_
                                        firn_slice name, const struct firn_keyspace_entry *put,
                                        firn_error *err);
 
-/* ---- db_batch.c ---- */
-
 /* ---- db_visible.c ---- */
 
 /* Whether a view sees that the keyspace ended. Any thread. */
@@ -733,8 +730,8 @@ bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view 
 /* Notes that a commit ended the keyspace. The leader's. */
 void firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end,
                          uint64_t sequence);
-/* Memory for that, gone with the image. NULL: memory is out. For whom the right to change the list
- * is taken, or who knows the image alone. */
+/* Memory for that, gone with the image. NULL: memory is out. Requires: the caller has the right to
+ * change the list, or knows the image alone. */
 struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
     __attribute__((warn_unused_result));
 /* Finds out of all trees whether now has their keyspaces. The leader's. */
@@ -818,10 +815,6 @@ FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
                                         const struct firn_compaction_work_wish *wish,
                                         firn_error *err);
 
-/* ---- db_write.c ---- */
-
-/* ---- db_pace.c ---- */
-
 /* ---- db_pace.c ---- */
 
 /* Whether there was no commit for a while; then what is kept for commits to come is given back. One
@@ -874,7 +867,8 @@ struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image
  * gets *out_slot. Not counted as a view: see db_get.c. */
 struct firn_view firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
 void firn_db_view_leave_now(struct firn_db *db, size_t slot);
-/* What now is in an image up to a sequence. The leader's, or who knows the image alone. */
+/* What now is in an image up to a sequence. The leader's, or of a thread that knows the image
+ * alone. */
 struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
 /* Opens a view of what is published now. node is the caller's memory, zeroed but for what the
  * caller says about it. */

@@ -4,9 +4,9 @@
  *
  * Pools, so that a long compaction never keeps a memtable in memory: one thread for flushes, the
  * others (at least one) for compactions, one that only waits for syncs of the log (db_pace.c), and
- * one that only waits for the store to rest (db_pace.c). A job does work after work until there is none that
- * lsm/ would hand out. It is submitted when somebody wishes for work and none runs; who wishes
- * while one runs makes it look once more before it ends:
+ * one that only waits for the store to rest (db_pace.c). A job does work after work until there is
+ * none that lsm/ would hand out. It is submitted when work is wished for and none runs; a wish that
+ * comes while one runs makes it look once more before it ends:
  *
  * (I1) After firn_db_jobs_wake there is a job that has yet to ask lsm/ for work, or that will ask
  *      again. So nothing that could be done is left lying.

@@ -5,12 +5,12 @@
  * Keyspace 0 is the list of the others: name to id. Creating a keyspace is a commit of one put into
  * it, so names are as durable and as ordered as everything else, and a view sees the names of its
  * time. Ids are given in order and never again: a name that was dropped and is created anew gets
- * another id. Dropping is above.
+ * another id. Dropping: see the section below.
  *
  * (I1) A handle, once made, stays until the store closes. There is one for each id.
  * (I2) One thread changes the list at a time (is_changing_list). It commits without holding the
- *      state mutex. The tree of a new keyspace is in the image before its name is committed, so who
- *      finds a name finds a tree.
+ *      state mutex. The tree of a new keyspace is in the image before its name is committed, so a
+ *      thread that finds a name finds a tree.
  * (I3) A handle that writes knows its tree. Of a read-only handle each image has trees of its own,
  *      found by id when they are read (db_get.c).
  * (I4) After the name of a new keyspace was committed nothing can fail: its handle, and the room for it
@@ -283,7 +283,7 @@ make_handle_locked(struct firn_db *db, struct firn_db_tree *tree, const char *na
     return keyspace;
 }
 
-/* The prepared handle joins the others, unless somebody who has seen the name has made one (I1). */
+/* The prepared handle joins the others, unless another thread that saw the name has made one (I1). */
 static struct firn_db_keyspace *
 publish_handle_locked(struct firn_db *db, struct firn_db_keyspace *prepared)
 {
@@ -621,12 +621,12 @@ out:
 static int
 list_all(const struct listing *listing, firn_error *err)
 {
-    /* The byte behind the last one of the prefix makes the end of all names that begin so. */
-    static const char behind[] = "firn/";
+    /* The byte after the last one of the prefix makes the end of all names that begin so. */
+    static const char end[] = "firn/";
     const struct part parts[] = {
         {firn_str(""), firn_str(FIRN_DB_SYSTEM_PREFIX), false},
-        {firn_str(FIRN_DB_SYSTEM_PREFIX), firn_str(behind), true},
-        {firn_str(behind), firn_str(""), false},
+        {firn_str(FIRN_DB_SYSTEM_PREFIX), firn_str(end), true},
+        {firn_str(end), firn_str(""), false},
     };
     int rc = FIRN_OK;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && rc == FIRN_OK; i++) {

@@ -98,9 +98,9 @@ out:
 static int
 add_versions(struct found *found, struct firn_lsm_tree *tree, firn_slice key, firn_error *err)
 {
-    uint8_t behind[FIRN_DB_SCHEMA_KEY_SIZE + 1] = {0};
-    memcpy(behind, key.data, key.size);
-    const firn_slice upper = firn_bytes(behind, sizeof behind);
+    uint8_t end[FIRN_DB_SCHEMA_KEY_SIZE + 1] = {0};
+    memcpy(end, key.data, key.size);
+    const firn_slice upper = firn_bytes(end, sizeof end);
     const struct firn_lsm_cursor_options options = {.lower = &key, .upper = &upper};
     struct firn_lsm_cursor *cursor = NULL;
     int rc;

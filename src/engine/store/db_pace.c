@@ -394,7 +394,7 @@ must_wait(struct firn_db *db, unsigned *out_level0)
 }
 
 /* On a full disk memtables that cannot be flushed take nothing more. Runs of level 0 that cannot be
- * merged do: who may commit then deletes, and that is the way out. */
+ * merged do: commits that are taken then delete, and that is the way out. */
 static int
 check_space(struct firn_db *db, firn_error *err)
 {

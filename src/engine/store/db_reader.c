@@ -3,7 +3,7 @@
  * store/db_reader.c: readers in other processes, and what the writer must not take away from them.
  *
  * A reader takes no lock that keeps a writer out. It locks, shared, one byte of the file FIRN that
- * stands for the version of the MANIFEST that it uses: byte 2^32 + version, far behind the file's
+ * stands for the version of the MANIFEST that it uses: byte 2^32 + version, far beyond the file's
  * end, which works in a directory and on a file system that cannot be written. The writer never
  * locks these bytes; it asks whether anybody holds one below a version before it removes a run, or
  * a segment of the log or of the MANIFEST, that only older versions need. The system releases a
@@ -20,9 +20,10 @@
  * The log is replayed while the first lock may be gone already: its segments are given up only for
  * versions that need them no more, by the same question.
  *
- * Who copies the store (copy_capture.c) keeps byte 2^32 locked until he has read everything. Then no run
- * goes, by the rules above; and of the log and of the MANIFEST, whose segments go some time after the
- * writer has decided that they may, it is asked about that byte once more, right before.
+ * A process that copies the store (copy_capture.c) keeps byte 2^32 locked until it has read
+ * everything. Then no run goes, by the rules above; and of the log and of the MANIFEST, whose
+ * segments go some time after the writer has decided that they may, it is asked about that byte
+ * once more, right before.
  *
  * An answer that could not be had counts as "somebody reads": files stay, nothing else happens.
  */

@@ -19,11 +19,11 @@
  * (I4) Changes of the history are made in the order of the records, but for those that MANIFEST
  *      has. Up to the last one of these it is not known which line was now when a record was
  *      written, so
- *      (I3) is held against all that now has only behind it; what was written before on a line that
+ *      (I3) is held against all that now has only after it; what was written before on a line that
  *      is gone is seen by nobody.
  *
  * (I5) A load is in the MANIFEST alone (db_bulk.c). A reader reads that before the log, so a load in between
- *      is one that it does not know, while the log may go on behind it: then it begins again. Without
+ *      is one that it does not know, while the log may go on after it: then it begins again. Without
  *      that it would show commits without one that came before them. The log tells by its sequences
  *      (firn_db_log_lacks_load). Chance can look like that, too, so after some attempts it is taken for
  *      chance.
@@ -284,7 +284,7 @@ view_so_far(const struct replay *replay, bool is_outside)
                       : firn_db_view_now_in(replay->image, replay->sequence);
 }
 
-/* The number behind a name as the records before this one left it; FIRN_NOT_FOUND. */
+/* The number of the keyspace with a name, as the records before this one left it; FIRN_NOT_FOUND. */
 static int
 look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 {

@@ -40,7 +40,7 @@
  * fails for it. It is not synced; what is lost of it at a crash is made again.
  *
  * Locking: the mutex of jobs guards the fields, but for is_full, which is looked at without it;
- * is_busy is a token for who works on the file.
+ * is_busy is the token of the thread that works on the file.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -310,7 +310,7 @@ firn_db_space_keep(struct firn_db *db)
     }
     wanted = what_can_be_had(db, has, wanted);
     if (wanted >= least && begin(db)) {
-        /* Once more: who gives the reserve up says first that the disk is full. */
+        /* Once more: a thread that gives the reserve up says first that the disk is full. */
         bool is_full = atomic_load(&db->space.is_full);
         end(db, is_full ? db->space.reserve_bytes : resize(db, wanted));
     }

@@ -15,12 +15,12 @@
  *      is what now was.
  * (I2) A cursor at a public view takes the place of that view, which is in the list; a view at a
  *      checkpoint is registered while the checkpoint is in it.
- * (I3) Reading what now is without the mutex (firn_db_view_enter_now): the intervals of now are read before
- *      and after the published sequence. Were they the old ones at first and the new line's sequence
- *      after that, the second look sees the new ones, because they are stored before the sequence
- *      is. A new line with an older sequence is the line as it begins: the restore is durable by
- *      then. Who does so is inside the epoch while it uses the view, unless now is the first line,
- *      which has no intervals (history.c, I5).
+ * (I3) Reading what now is without the mutex (firn_db_view_enter_now): the intervals of now are
+ *      read before and after the published sequence. Were they the old ones at first and the new
+ *      line's sequence after that, the second look sees the new ones, because they are stored
+ *      before the sequence is. A new line with an older sequence is the line as it begins: the
+ *      restore is durable by then. Such a reader is inside the epoch while it uses the view, unless
+ *      now is the first line, which has no intervals (history.c, I5).
  * (I4) What a work drops for want of a reader is no younger than any transaction that begins later,
  *      for the reason of (I1); so each transaction that looks for what was written since it began
  *      finds all of it.
@@ -34,9 +34,9 @@
  *
  * Time. A view's time is that of its opening, a checkpoint's that of its making, and puts that
  * expire by then are gone for it, later ones stay, however long it is open. So a work is told when
- * each view reads; of "now" that is the moment of asking, since whoever reads later reads at a
- * later time: the clock is asked with the mutex held. (Where the system's clock is set back that is
- * not so: what had expired may be seen again, or not.)
+ * each view reads; of "now" that is the moment of asking, since later readings read at a later
+ * time: the clock is asked with the mutex held. (Where the system's clock is set back that is not
+ * so: what had expired may be seen again, or not.)
  *
  * A node also counts as a user of the image of a read-only handle, which is closed when it has been
  * replaced and its last user leaves (db.c).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_write.c: committing. Many threads, one log, one sync for all who wait for one.
+ * store/db_write.c: group commit: many threads, one log, one sync for all commits that wait for
+ * one.
  *
  * Committers queue up. The one at the head, when nobody leads, becomes the leader and takes a
  * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
@@ -32,7 +33,7 @@
  *      on with a memtable that lacks what the log has. Such a commit fails, and shows at the next
  *      opening.
  * (I3) Latching. A failed append or sync, or (I2), is remembered. Nothing is committed through this
- *      handle any more: what the log holds behind the last success is unknown, and a retry could
+ *      handle any more: what the log holds after the last success is unknown, and a retry could
  *      acknowledge what never reached the disk. Reads go on. All commits of a group whose append or
  *      sync failed are refused: none was acknowledged, and whether they are there shows at the next
  *      opening, as an unbroken prefix. An append that found no space is not such a failure: the log
@@ -56,9 +57,9 @@
 /* ==== how many commits share one sync ====
  *
  * Writers that wait for syncs tend to fall into two halves: while one half is being synced the
- * other queues up, and whoever of the first is released just misses the sync of the second. Then
- * each sync serves half of the writers. All of them would fit into one: those just released come
- * back within some microseconds, a small part of what a sync takes.
+ * other queues up, and writers of the first half that are released just miss the sync of the
+ * second. Then each sync serves half of the writers. All of them would fit into one: those just
+ * released come back within some microseconds, a small part of what a sync takes.
  *
  * So a leader whose predecessor synced first waits for as many commits as took part lately: those
  * of the last group and those that were waiting when it ended. It waits 20 microseconds at most,
@@ -105,7 +106,7 @@ gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
     db->commits.gather.expected = was_synced ? commits + db->commits.gather.queued : 0;
 }
 
-/* ==== committing. Many threads, one log, one sync for all who wait for one ==== */
+/* ==== group commit ==== */
 
 enum { GROUP_BYTES_MAX = 1 << 20 };
 
@@ -429,7 +430,7 @@ publish(struct firn_db *db, struct firn_db_write *commit)
         change->creates->created_at = commit->sequence;
     }
     if (change->drops != NULL) {
-        /* Who reads at this commit or later finds the keyspace gone. */
+        /* Readings at this commit or later find the keyspace gone. */
         firn_db_visible_end(change->drops, change->end, commit->sequence);
         atomic_store_explicit(&change->drops->is_out, true, memory_order_release);
         db->lead.out_count++;
@@ -437,7 +438,7 @@ publish(struct firn_db *db, struct firn_db_write *commit)
     commit->rc = FIRN_OK;
     firn_db_count(&db->counters.commits, 1);
     firn_db_count(&db->counters.commit_bytes, commit->batch->body.size);
-    /* Pairs with the acquire load in firn_db_published: who sees it finds the entries. */
+    /* Pairs with the acquire load in firn_db_published: a reader that sees it finds the entries. */
     atomic_store_explicit(&db->published, commit->sequence, memory_order_release);
 }
 

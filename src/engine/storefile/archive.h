@@ -33,7 +33,7 @@ FIRN_MUST_CHECK int firn_archive_check(struct firn_archive *archive,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,
                                        const struct firn_step *step, firn_error *err);
 /* The same of a part of it: what comes before the first file; file i of the table, with what comes
- * behind it. */
+ * after it. */
 FIRN_MUST_CHECK int firn_archive_check_begin(struct firn_archive *archive, firn_error *err);
 FIRN_MUST_CHECK int firn_archive_check_file(struct firn_archive *archive, size_t i,
                                             firn_error *err);

@@ -233,7 +233,7 @@ has_file(const struct firn_archive_format_toc *toc, firn_slice path)
            firn_slice_equal(firn_str(firn_archive_format_at(toc, low)->path), path);
 }
 
-/* Whether a path may come behind those that the table has. */
+/* Whether a path may come after those that the table has. */
 static bool
 fits(const struct firn_archive_format_toc *toc, firn_slice path)
 {
@@ -249,7 +249,7 @@ fits(const struct firn_archive_format_toc *toc, firn_slice path)
     return !has_file(toc, firn_bytes(path.data, directory_size(path)));
 }
 
-/* Reads one file, which begins at *offset, and moves that behind it. */
+/* Reads one file, which begins at *offset, and moves that after it. */
 static int
 get_file(struct firn_reader *reader, uint64_t limit, uint64_t *offset,
          struct firn_archive_format_toc *toc, const char **what)

@@ -7,7 +7,7 @@
  *     | header | file | zero | file | zero | … | table of     | footer |
  *     | 64     |                               | contents     | 64     |
  *
- * Each file, and the table of contents, begins at the next multiple of 4096 behind what is before
+ * Each file, and the table of contents, begins at the next multiple of 4096 after what is before
  * it; what lies between is zero.
  *
  * Header:                                     Footer, the last bytes of the file:
@@ -71,7 +71,7 @@ struct firn_archive_format_toc {
     struct firn_arena paths;
 };
 
-/* Where the next file, or the table of contents, begins behind bytes that end at an offset. */
+/* Where the next file, or the table of contents, begins after bytes that end at an offset. */
 static inline uint64_t
 firn_archive_format_align(uint64_t end)
 {
@@ -97,7 +97,7 @@ FIRN_MUST_CHECK int
 firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE],
                                uint64_t file_size, const char *path,
                                struct firn_archive_format_footer *out, firn_error *err);
-/* bytes have the hash that the footer says. The files lie before the table of contents, one behind
+/* bytes have the hash that the footer says. The files lie before the table of contents, one after
  * the other. *out is to be released also after a failure. */
 FIRN_MUST_CHECK int
 firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_header *header,
@@ -107,7 +107,7 @@ firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_h
 size_t firn_archive_format_count(const struct firn_archive_format_toc *toc);
 struct firn_archive_format_file *firn_archive_format_at(const struct firn_archive_format_toc *toc,
                                                         size_t i);
-/* Adds a file behind the others; the path is copied. FIRN_NO_MEMORY. */
+/* Adds a file after the others; the path is copied. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_archive_format_add(struct firn_archive_format_toc *toc,
                                             const struct firn_archive_format_file *file);
 void firn_archive_format_deinit(struct firn_archive_format_toc *toc);

@@ -2,7 +2,7 @@
  *
  * storefile/archive_writer.c: the files of a store that is closed, moved into one file.
  *
- * They go one behind the other, in the order of their paths, and each is removed when it has been
+ * They go one after the other, in the order of their paths, and each is removed when it has been
  * copied, so that hardly more than the space of the data is needed. Their hashes are made on the way.
  * Then come the table of contents and the footer: without those it is no archive. The caller gives
  * the file its name once all of it is durable.
@@ -42,6 +42,7 @@ add_file(struct listing *listing, const char *name)
     struct firn_archive_format_file file = {0};
     struct firn_buf path = {0};
     int rc;
+    DCHECK(name[0] != '\0' && strchr(name, '/') == NULL);
     FIRN_TRY(firn_buf_append_str(&path, listing->directory));
     FIRN_TRY(firn_buf_append_str(&path, name));
     file.path = firn_buf_text(&path);

@@ -6,9 +6,9 @@
  *   varint number of the keyspace; then fields, by ascending tag, none twice:
  *     varint tag, varint size, as many bytes
  *
- * Whoever does not know an odd tag must not use the keyspace; an even one is kept where the entry is
- * written again. A field that would say what is so without it is not written, so a keyspace of keys
- * and values has none.
+ * A program that does not know an odd tag must not use the keyspace; an even one is kept where the
+ * entry is written again. A field that would say what is so without it is not written, so a
+ * keyspace of keys and values has none.
  */
 #ifndef FIRN_STOREFILE_KEYSPACE_ENTRY_H
 #define FIRN_STOREFILE_KEYSPACE_ENTRY_H
@@ -31,7 +31,7 @@ enum firn_keyspace_entry_type {
 struct firn_keyspace_entry {
     uint64_t id;
     enum firn_keyspace_entry_type type;
-    uint64_t schema;   /* the number of that, for whoever knows the type; 0: none */
+    uint64_t schema;   /* the number of its schema, if the type has schemas; 0: none */
     firn_slice others; /* the even fields that are not known here, as they stand in the entry */
 };
 

@@ -95,14 +95,14 @@ firn_storefile_progress_begin_steps(struct firn_storefile_progress *progress, co
  *
  * The file LOCK is locked exclusively for as long as the handle lives; the system releases it with
  * the process, so a killed writer leaves nothing to clean up. Inside stands, as text, the number of
- * the process that locked it last: it is read only to name the holder to whoever is refused, and
- * nothing is concluded from it.
+ * the process that locked it last: it is read only to name the holder to a process that is refused,
+ * and nothing is concluded from it.
  *
- * Like every file of a store, LOCK gets the owner of the store's directory where the superuser makes
- * it: else who owns the store could not open it any more.
+ * Like every file of a store, LOCK gets the owner of the store's directory where the superuser
+ * makes it: else the owner of the store could not open it any more.
  *
- * Whoever may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock that
- * waited in the kernel could not be given up after a time.
+ * A process that may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock
+ * that waited in the kernel could not be given up after a time.
  */
 
 enum { PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 100000000, PID_TEXT_MAX = 24 };
@@ -207,8 +207,8 @@ write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
     return rc != FIRN_OK ? rc : firn_os_file_write(file, 0, text, (size_t)size, err);
 }
 
-/* Whether the file is still the one of that name: who waited for a store that was destroyed meanwhile has
- * the lock of a file that nobody else will find. */
+/* Whether the file is still the one of that name: a process that waited for a store that was
+ * destroyed meanwhile has the lock of a file that nobody else will find. */
 static int
 check_name(struct firn_os_dir *dir, struct firn_os_file *file, bool *out_is_current,
            firn_error *err)
@@ -340,6 +340,7 @@ firn_storefile_put_header(uint64_t sequence, uint64_t count, uint8_t out[FIRN_ST
 static size_t
 put_slice(uint8_t *at, firn_slice slice)
 {
+    DCHECK(slice.size == 0 || slice.data != NULL);
     if (slice.size > 0) {
         memcpy(at, slice.data, slice.size);
     }
@@ -356,6 +357,7 @@ firn_storefile_append_op(struct firn_buf *out, const struct firn_storefile_op *o
     }
     uint8_t *bytes = out->data;
     size_t at = out->size;
+    DCHECK(op->value.size >= firn_entry_head_size(op->kind));
     at += firn_store_varint(bytes + at, op->keyspace);
     bytes[at++] = (uint8_t)op->kind;
     at += firn_store_varint(bytes + at, op->key.size);
@@ -382,6 +384,7 @@ firn_storefile_extend_op(uint8_t *record, struct firn_storefile_place *place, si
 {
     uint8_t *value = record + place->value_offset;
     size_t shift = firn_storefile_extend_size(value_size, more.size) - more.size;
+    DCHECK(place->key_offset + firn_varint_size(value_size) <= place->value_offset);
     if (shift > 0) {
         memmove(value + shift, value, value_size);
     }

@@ -18,7 +18,7 @@
  *     0  8  sequence, larger than that of the commit before
  *     8  1  flags, 0
  *     9  …  varint: count of operations, at least 1
- *           the operations, and nothing behind them; each: varint keyspace, byte kind (1 put,
+ *           the operations, and nothing after them; each: varint keyspace, byte kind (1 put,
  *           2 delete, 3 range delete, 4 merge, 5 expiring put), varint key size, key, varint value
  *           size, value
  */
@@ -134,10 +134,12 @@ FIRN_MUST_CHECK int firn_storefile_lock_hold(struct firn_os_dir *dir, bool may_c
                                              int64_t timeout_ms, struct firn_os_file **out,
                                              firn_error *err);
 
-/* telling how far long work has come, a few times a second, and whether it is still wanted. One
- * thread. */
+/* ==== progress of long operations ====
+ *
+ * Tells a callback of the progress, a few times a second, and asks whether to go on. One thread.
+ */
 
-/* Zeroed tells nobody. */
+/* Zeroed: there is no callback. */
 struct firn_storefile_progress {
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
     void *ctx;

@@ -2,23 +2,22 @@
  *
  * txn/db_txn.c: transactions: beginning, reading, writing, savepoints, ending.
  *
- * A transaction reads the view of its beginning, with its own writes over it, and keeps its writes
- * to itself until it commits. Nothing is locked and nobody waits for it; whether it may commit is
- * decided then, so a conflict costs the work that was done and is answered by
- * doing it again.
+ * A transaction reads the view of its beginning, with its own writes over it. Its writes stay in
+ * memory until it commits. It locks nothing, and nothing waits for it. Whether it may commit is
+ * decided at the commit, so after a conflict its work has to be done again.
  *
- * Its parts: what it wrote, a batch that is handed on as it is (db_txn_writes.c); what it read, if
+ * Its parts: the write set, a batch that is committed as it is (db_txn_writes.c); the read set, if
  * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c).
  *
- * Memory. What a transaction writes lies in memory until it commits, so it is bounded by a quarter
- * of the store's budget; a write that goes beyond is refused and leaves the transaction as it was.
- * What was written over counts until the write set is tidied, which happens for want of room.
- * What it reads takes at most some 64ths of that and loses precision beyond.
+ * Memory. The write set has at most a quarter of the store's budget; a write that would exceed it
+ * is refused and leaves the transaction as it was. Overwritten values count until the write set is
+ * tidied, which happens when there is no room. The read set has at most a 64th of the budget,
+ * within READS_BYTES_MIN and READS_BYTES_MAX, and loses precision beyond.
  *
- * (I1) While it is open its view is registered: with keeps_tombstones if it may write. Ending takes
- *      the view away and detaches the cursors; the handle stays, for the caller to close, and
- *      refuses everything else. Closing it touches the store only if it is open, so an ended one
- *      may outlive the store.
+ * (I1) While a transaction is open its view is registered: with keeps_tombstones if it may write.
+ *      Ending unregisters the view and detaches the cursors. The handle stays until the caller
+ *      closes it, and refuses everything else. Closing an ended transaction does not touch the
+ *      store, so it may outlive the store.
  * (I2) Savepoints are marks in the batch, the oldest first, with ascending numbers.
  *
  * Locking: none of its own; a transaction belongs to one thread at a time.
@@ -35,14 +34,14 @@
 
 /* ==== merge operands among the writes of a transaction ====
  *
- * A commit has one version of a key. So a merge becomes what it and the transaction's last write to
- * its key amount to, as in a batch (db_batch.c), but as an operation of its own behind the
- * other: going back to a savepoint brings the other one back. Upon nothing that the transaction wrote
- * it stays a merge: the commit adds to what is there then, which is what the transaction sees, since
- * nobody else may have written the key.
+ * A commit has one version of a key. So a merge is combined with the transaction's last write to
+ * its key, as in a batch (db_batch.c), but as another operation after that write, so that rolling
+ * back to a savepoint brings the write back. If the transaction has not written the key, the merge
+ * stays a merge. The commit then adds to what is there, which is what the transaction sees, since a
+ * write of another commit to the key would be a conflict.
  *
- * What the transaction reads of such a key is made of its view and the operand, each time it is
- * read. That a merge does not carry a time to live on is thus as it is elsewhere.
+ * Each read of such a key combines the view's value with the operand. A merge does not carry a time
+ * to live on, as elsewhere.
  */
 
 static int
@@ -61,7 +60,7 @@ add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_s
     return firn_db_txn_writes_add(writes, keyspace, &entry, err);
 }
 
-/* Upon a merge of the transaction: one operand for both. */
+/* After a merge of the transaction: one operand for both. */
 static int
 join(struct firn_merge_fold *fold, firn_slice older, struct firn_buf *out, firn_error *err)
 {
@@ -80,9 +79,9 @@ expires(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree
     return firn_db_txn_writes_op(writes, place)->kind == FIRN_ENTRY_EXPIRING;
 }
 
-/* Adds to what the transaction did to the key; *out_grown are the bytes of what has grown, or 0.
- * FIRN_INVALID where that was a merge with another operator, or a put with a time to live; nothing has
- * changed then. */
+/* Combines a merge with what the transaction did to the key. *out_grown is the size of the value
+ * that was copied and has grown, or 0. FIRN_INVALID, and nothing has changed, if the last write was
+ * a merge with another operator, or a put with a time to live. */
 static int
 merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
           firn_slice merge, size_t *out_grown, firn_error *err)
@@ -137,35 +136,35 @@ out:
 
 /* ==== conflicts ====
  *
- * A transaction reads the commits up to its beginning and writes behind all commits up to its own.
- * What lies between must not matter to it. Snapshot isolation asks that nobody wrote there what it
- * writes: of two transactions that are open at once and write one key the first to commit wins. A
- * serializable transaction also asks that nobody wrote there what it has read: then all its reads
- * would come out the same now, and it is as if it had run alone at its commit. It follows that a
- * transaction that wrote nothing never conflicts (it is as if it had run at its beginning).
+ * A transaction reads the commits up to its beginning and writes after all commits before its own.
+ * The commits between must not matter to it. Snapshot isolation requires that they wrote no key
+ * that it writes: of two transactions that are open at once and write one key, the first to commit
+ * wins. A serializable transaction also requires that they wrote nothing that it has read: then all
+ * its reads would give the same now, as if it had run alone at its commit. It follows that a
+ * transaction that wrote nothing never conflicts (as if it had run at its beginning).
  *
- * Only the leader of commits knows which commits come before this one. To keep its work short the
- * committing thread looks first, at what is published, and leaves the rest to the leader: what was
- * committed since. That is found in memory nearly always, and mostly it is nothing: each tree knows
- * the newest commit that wrote into it (written_at). The leader finds commits of its own group too,
- * because each is applied before the next is looked at (db_write.c).
+ * Only the leader of commits knows which commits come before this one. To keep its work short, the
+ * committing thread first checks what is published, and leaves the rest to the leader: what was
+ * committed since. The rest is nearly always in memory, and mostly empty: each tree knows the
+ * newest commit that wrote into it (written_at). The leader finds commits of its own group too,
+ * because each is applied before the next is checked (db_write.c).
  *
- * What is looked for are versions, in the trees (lsm_tree_newer.c), so it does not matter who made
- * them: transactions, batches and single puts count alike, and cost nothing more. A range that was
- * deleted counts as written in every key, on either side. Compaction must not drop the evidence: the
- * view of a transaction that may write has keeps_tombstones, and what that means is in base/view.h.
+ * The check looks for versions in the trees (lsm_tree_newer.c). So transactions, batches and single
+ * puts count alike, and puts cost nothing more. A deleted range counts as a write to each of its
+ * keys, on either side. Compaction must not drop the evidence: the view of a transaction that may
+ * write has keeps_tombstones (base/view.h).
  *
  * (I3) No commit with a sequence up to txn->checked conflicts.
- * (I4) A transaction's view is registered until its commit has ended, so nothing that is looked for
- *      is gone.
+ * (I4) A transaction's view is registered until its commit has ended, so compaction has dropped
+ *      nothing that the check looks for.
  *
- * A restore of the store to a checkpoint is a write to every key: it changes what all of them read.
+ * A restore of the store to a checkpoint counts as a write to every key.
  *
- * Locking: none; the leader holds its place. Failure: FIRN_CONFLICT, or that of a run that could not
- * be read: a commit that could not be checked is refused.
+ * Locking: none; the leader holds its place. Failure: FIRN_CONFLICT, or the error of a run that
+ * could not be read: a commit that could not be checked is refused.
  */
 
-/* What the transaction did with the key that another wrote. */
+/* What the transaction did with the key that another commit wrote. */
 enum relation { WRITTEN, READ };
 
 struct look {
@@ -338,7 +337,7 @@ db_txn_check(struct firn_db_txn *txn, firn_error *err)
     return rc;
 }
 
-/* A keyspace that was read and is gone. */
+/* FIRN_CONFLICT if a keyspace that was read was dropped. */
 static int
 look_at_drops(const struct firn_db_txn *txn, firn_error *err)
 {
@@ -354,8 +353,8 @@ look_at_drops(const struct firn_db_txn *txn, firn_error *err)
     return FIRN_OK;
 }
 
-/* The rest, before the commit gets its place in the order: everything that was applied. ctx is the
- * transaction. The leader's. */
+/* Checks the rest, everything that was applied, before the commit gets its place in the order. ctx
+ * is the transaction. Called by the leader. */
 static int
 check_leading(const void *ctx, struct firn_db *db, firn_error *err)
 {
@@ -371,7 +370,7 @@ check_leading(const void *ctx, struct firn_db *db, firn_error *err)
 
 /* ---- transactions: beginning, reading, writing, savepoints, ending ---- */
 
-/* Of so many operations one must have been written over before they are tidied for room. */
+/* One of so many operations must have been overwritten before they are tidied for room. */
 enum { UNTIDY_PART = 8 };
 
 enum { WRITES_PART = 4, READS_PART = 64, READS_BYTES_MIN = 64 << 10, READS_BYTES_MAX = 16 << 20 };
@@ -394,7 +393,7 @@ release(struct firn_db_txn *txn)
     firn_buf_deinit(&txn->savepoints);
 }
 
-/* For giving up the store. */
+/* Called when the store is abandoned. */
 static void
 destroy(struct firn_db_view_node *node)
 {
@@ -479,7 +478,7 @@ get_own(firn_slice value, struct firn_buf *out, firn_error *err)
     return firn_buf_assign(out, value) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a value");
 }
 
-/* What the view has. */
+/* Reads the value that the view has, and notes the read. */
 static int
 get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
          struct firn_buf *out, firn_error *err)
@@ -582,7 +581,7 @@ firn_db_txn_read_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspac
     return rc;
 }
 
-/* What a merge of the transaction makes of that. */
+/* Applies a merge of the transaction to the value that the view has. */
 static int
 get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
            firn_slice merge, struct firn_buf *out, firn_error *err)
@@ -654,7 +653,7 @@ savepoint_at(const struct firn_db_txn *txn, size_t i)
     return (struct firn_db_txn_savepoint *)(void *)txn->savepoints.data + i;
 }
 
-/* Leaves out what was written over. */
+/* Removes overwritten operations from the write set. */
 static int
 tidy(struct firn_db_txn *txn, firn_error *err)
 {
@@ -721,7 +720,8 @@ check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
                                 limit);
 }
 
-/* A keyspace that the transaction sees was dropped after its beginning: done again, it would not see it. */
+/* A keyspace that the transaction sees was dropped after its beginning: if the transaction were
+ * repeated, it would not see the keyspace. */
 static int
 refuse_dropped(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace,
                firn_error *err)
@@ -794,7 +794,7 @@ firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms)
     return firn_db_batch_end_ms(txn->db, ttl_ms);
 }
 
-/* What is stored has been made of it. */
+/* `stored` is the value with its expiry, as it is stored. */
 static int
 put_expiring(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
              const struct firn_buf *stored, firn_error *err)
@@ -831,6 +831,20 @@ out:
     return rc;
 }
 
+/* How many bytes a merge copies that cannot be done where the key's value stands: the value. */
+static size_t
+copied_bytes(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, firn_slice key)
+{
+    firn_slice value;
+    switch (firn_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
+    case FIRN_DB_TXN_WRITES_PUT:
+    case FIRN_DB_TXN_WRITES_MERGED:
+        return value.size;
+    default:
+        return 0;
+    }
+}
+
 int
 firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
                   firn_merge_operator operation, firn_slice operand, firn_error *err)
@@ -848,6 +862,8 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
             goto out;
         }
     }
+    FIRN_TRY(check_room(
+        txn, key.size + operand.size + WRITE_FRAME_MAX + copied_bytes(txn, keyspace, key), err));
     if (firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
         firn_buf_append_slice(&merge, operand) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a merge");
@@ -883,10 +899,11 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     if (txn->state != FIRN_DB_TXN_OPEN) {
         return refuse_ended(txn, err);
     }
+    int rc;
+    FIRN_TRY(check_room(txn, sizeof(struct firn_db_txn_savepoint), err));
+    /* Not before there is room: what tidies the write set moves the marks that it knows. */
     const struct firn_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
                                                     .mark = firn_db_txn_writes_mark(&txn->writes)};
-    int rc;
-    FIRN_TRY(check_room(txn, sizeof savepoint, err));
     DCHECK(comes_last(txn, &savepoint));
     if (firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) != FIRN_OK) {
         return firn_error_no_memory(err, "a savepoint");
@@ -959,7 +976,7 @@ commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
     }
     firn_db_txn_reads_tidy(&txn->reads);
     if (is_untidy(txn, 2)) {
-        /* The log need not have what nobody will read; without memory it has. */
+        /* Overwritten values need not go to the log; without memory to tidy, they do. */
         txn->savepoints.size = 0;
         FIRN_IGNORE(tidy(txn, NULL));
     }

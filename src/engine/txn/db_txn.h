@@ -63,9 +63,9 @@ FIRN_MUST_CHECK int firn_db_txn_depend_on_all(struct firn_db_txn *txn,
 /* Whether the transaction has written anything to the keyspace, what it has taken back left out. */
 bool firn_db_txn_has_written(const struct firn_db_txn *txn,
                              const struct firn_db_keyspace *keyspace);
-/* Notes that the keys from lower on, and below *upper (NULL: no bound), were read, for the validation of
- * a serializable transaction: for who reads by other means than the transaction's own. Requires: what is
- * read is firn_db_txn_view. FIRN_MISUSE once it has ended. */
+/* Notes that the keys from lower on, and below *upper (NULL: no bound), were read, for the
+ * validation of a serializable transaction: for reading by other means than the transaction's own.
+ * Requires: what is read is firn_db_txn_view. FIRN_MISUSE once it has ended. */
 FIRN_MUST_CHECK int firn_db_txn_read_range(struct firn_db_txn *txn,
                                            struct firn_db_keyspace *keyspace,
                                            const firn_slice *lower, const firn_slice *upper,

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * txn/db_txn_cursor.c: walking a keyspace as a transaction sees it: the view that it began with,
- * and its own writes over that.
+ * txn/db_txn_cursor.c: walking a keyspace as a transaction sees it: its own writes, over the view
+ * of its beginning.
  *
- * Two walks are merged: the cursor beneath, over the view, and the places of the write set. Each
- * stands on a candidate, the next one in the direction of the walk; the nearer candidate is shown,
- * the own one where both have the same key, and a merge with what it makes of both. Of the own ones
- * deletes are not shown; they, and range deletes, hide what the view has. Over what a range delete hides the cursor beneath is moved by
- * seeking, so that a deleted million costs nothing.
+ * Two walks are merged: the inner cursor over the view, and the places of the write set. Each
+ * stands on a candidate, the next key in the direction of the walk. The nearer candidate is shown.
+ * If both have the same key, the own one is shown, and a merge operand as what it makes of the
+ * view's value. Own deletes are not shown; they, and range deletes, hide what the view has. The
+ * inner cursor seeks over what a range delete hides, so a million deleted keys cost one seek.
  *
- * The write set may change between two moves, and a savepoint may bring back what was hidden: then,
- * and when the direction changes, both candidates are looked for anew from the key that is shown. So
- * a walk shows the writes as they are when it moves. What it shows of an own write is a copy and
- * stays until it moves, whatever is written meanwhile.
+ * The write set may change between two moves, and a savepoint may bring back what was hidden. Then,
+ * and when the direction changes, both candidates are found anew from the key that is shown. So a
+ * walk shows the writes as they are when it moves. An own write is shown from a copy, which stays
+ * valid until the next move.
  *
- * What was read. A transaction that notes its reads must know of every key that it saw, and of
- * every stretch where it saw that there was none. The span is what was walked over since the cursor
- * was placed last: from there to where it stands, which goes to the read set when the cursor is
- * placed anew, is closed, or the transaction commits.
+ * What was read. A transaction that notes its reads must note every key that it saw, and every
+ * range in which it saw that there is no key. The span is the range that was walked over since the
+ * cursor was placed. It goes to the read set when the cursor is placed anew or closed, or the
+ * transaction commits.
  *
- * (I1) While at is not AT_NOTHING: walking forwards, the candidates are at or behind the shown key,
- *      and the first such; the shown one is the smaller. Walking back, the same mirrored.
+ * (I1) While `at` is not AT_NOTHING: walking forwards, each candidate is the first key of its walk
+ *      at or after the shown key, and the smaller candidate is shown. Walking backwards, the same
+ *      mirrored.
  * (I2) The span holds the shown key and all that was shown since the cursor was placed.
  *
- * After an error the cursor stands nowhere and may be placed again.
+ * After an error the cursor has no position and may be placed again.
  */
 #include "txn/db_txn_internal.h"
 
@@ -37,12 +38,12 @@
 
 /* ==== a stretch of keys that only grows ====
  *
- * A cursor that turns around walks over what it has seen already; so the ends move outwards or not
- * at all. Where the span begins behind all keys (a walk back from the end of a keyspace) its lower
- * end is the first key that it reaches.
+ * A cursor that turns around walks over what it has seen already, so the ends move outwards or not
+ * at all. If the span begins after all keys (a walk backwards from the end of a keyspace), its
+ * lower end is the first key that it reaches.
  *
- * One thread. Each function that takes keys returns FIRN_OK or FIRN_NO_MEMORY; after that the span
- * holds at least what it held before.
+ * One thread. Each function that takes keys returns FIRN_OK or FIRN_NO_MEMORY; after a failure the
+ * span holds at least what it held before.
  */
 
 /* The keys k with lower <= k < upper; without has_upper, all from lower on. Zeroed is none. */
@@ -67,7 +68,7 @@ is_stretch(const struct span *span)
            firn_slice_compare(firn_buf_slice(&span->lower), firn_buf_slice(&span->upper)) <= 0;
 }
 
-/* Begins anew, as [key, key) or, for NULL, behind all keys. */
+/* Begins a new span: [key, key) or, for NULL, after all keys. */
 static int
 span_begin(struct span *span, const firn_slice *key)
 {
@@ -83,7 +84,7 @@ out:
     return rc;
 }
 
-/* Makes it reach down to key, that included. */
+/* Extends the span down to key, included. */
 static int
 span_reach_down(struct span *span, firn_slice key)
 {
@@ -96,7 +97,7 @@ span_reach_down(struct span *span, firn_slice key)
     return rc;
 }
 
-/* Makes it reach up to key, that included; or up to a bound, which is not; NULL: to the end. */
+/* Extends the span up to key, included. */
 static int
 span_reach_up(struct span *span, firn_slice key)
 {
@@ -104,8 +105,8 @@ span_reach_up(struct span *span, firn_slice key)
     if (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0) {
         return FIRN_OK;
     }
-    /* Right behind the key comes the key with a zero byte. Reserved first, so that the end never
-     * stands for less than it did. */
+    /* The next possible key is the key with a zero byte. Memory is reserved first, so that the span
+     * never shrinks. */
     if (key.size + 1 > span->upper.capacity &&
         firn_buf_reserve(&span->upper, key.size + 1 - span->upper.size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
@@ -114,6 +115,7 @@ span_reach_up(struct span *span, firn_slice key)
     return rc == FIRN_OK ? firn_buf_append_u8(&span->upper, 0) : rc;
 }
 
+/* Extends the span up to a bound, not included; NULL: to the end. */
 static int
 span_reach_bound(struct span *span, const firn_slice *bound)
 {
@@ -155,7 +157,7 @@ struct firn_db_txn_cursor {
 
 /* ---- life ---- */
 
-/* What was walked over goes to the read set. */
+/* Adds what was walked over to the read set. */
 static void
 end_span(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
 {
@@ -252,7 +254,7 @@ view_key(const struct firn_db_txn_cursor *cursor)
     return firn_lsm_cursor_entry(cursor->inner)->key;
 }
 
-/* The own candidate, unless it lies outside the bounds. */
+/* Sets the own candidate, unless it lies outside the bounds. */
 static void
 set_own(struct firn_db_txn_cursor *cursor, firn_db_txn_writes_place place)
 {
@@ -320,7 +322,7 @@ leave_stretch(struct firn_db_txn_cursor *cursor, const struct firn_range_stretch
                : firn_lsm_cursor_seek_before(cursor->inner, stretch->lower, err);
 }
 
-/* The own candidate, which has that value; a merge (operand) goes into what the view has. */
+/* Shows the own candidate, which has that value; an operand is merged into what the view has. */
 static int
 show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answer, firn_slice value,
          bool is_in_view, firn_error *err)
@@ -463,7 +465,7 @@ refuse_ended(firn_error *err)
     return firn_error_set(err, FIRN_MISUSE, "the transaction of the cursor has ended");
 }
 
-/* Both candidates at or behind key, which lies within the bounds. */
+/* Both candidates at or after key, which lies within the bounds. */
 static int
 place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *err)
 {

@@ -9,7 +9,9 @@
 #include "store/db_internal.h"
 #include "txn/db_txn.h"
 
-/* ==== what a transaction has written: a batch, found by key, that can go back ====
+/* ==== the write set of a transaction ====
+ *
+ * A batch whose operations are found by key, and can be taken back.
  *
  * One thread.
  */
@@ -21,7 +23,7 @@ struct firn_db_txn_writes {
         older; /* of each operation, as uint32_t: the one before it on its key, plus 1 */
     struct firn_buf nodes; /* a skip list, as uint32_t: see db_txn_writes.c */
     size_t range_count;
-    size_t overwritten_count; /* operations that a later one on their key makes pointless */
+    size_t overwritten_count; /* operations that a later one on the same key replaces */
     uint64_t changes;         /* grows with each */
 };
 
@@ -29,14 +31,14 @@ struct firn_db_txn_writes {
 typedef uint32_t firn_db_txn_writes_place;
 
 enum firn_db_txn_writes_answer {
-    FIRN_DB_TXN_WRITES_NOTHING, /* the transaction has not touched it */
+    FIRN_DB_TXN_WRITES_NOTHING, /* the transaction has not written the key */
     FIRN_DB_TXN_WRITES_DELETED,
     FIRN_DB_TXN_WRITES_PUT,
-    FIRN_DB_TXN_WRITES_MERGED /* into what the store has */
+    FIRN_DB_TXN_WRITES_MERGED /* an operand for the value that the view has */
 };
 
 void firn_db_txn_writes_deinit(struct firn_db_txn_writes *writes);
-/* Memory that is used. */
+/* The memory that is used. */
 size_t firn_db_txn_writes_size_bytes(const struct firn_db_txn_writes *writes);
 static inline bool
 firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
@@ -44,8 +46,8 @@ firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
     return firn_db_batch_op_count(&writes->batch) == 0;
 }
 
-/* Fails as firn_db_batch_put does, and changes nothing then; key and value are copied. The value is
- * what is stored (base/entry.h); of a range delete the upper bound. */
+/* Copies key and value. The value is as it is stored (base/entry.h); of a range delete, the upper
+ * bound. Fails as firn_db_batch_put does, and then changes nothing. */
 FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
                                            struct firn_db_keyspace *keyspace,
                                            const struct firn_entry *entry, firn_error *err);
@@ -65,13 +67,13 @@ firn_db_txn_writes_mark(const struct firn_db_txn_writes *writes)
 {
     return firn_db_batch_mark(&writes->batch);
 }
-/* Takes back what came behind the mark. FIRN_NO_MEMORY: nothing is taken back. */
+/* Takes back what was written after the mark. FIRN_NO_MEMORY: nothing was taken back. */
 FIRN_MUST_CHECK int firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
                                               const struct firn_db_batch_mark *mark,
                                               firn_error *err);
 
-/* Leaves out what was written over, but for what going back to one of the marks (ascending) would
- * bring back; the marks are moved along. FIRN_NO_MEMORY: nothing has changed. */
+/* Removes overwritten operations, except those that rolling back to one of the marks (ascending)
+ * would bring back, and adapts the marks. FIRN_NO_MEMORY: nothing has changed. */
 FIRN_MUST_CHECK int firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes,
                                             struct firn_db_batch_mark *const *marks,
                                             size_t mark_count, firn_error *err);
@@ -95,7 +97,7 @@ firn_db_txn_writes_place firn_db_txn_writes_next(const struct firn_db_txn_writes
 firn_db_txn_writes_place firn_db_txn_writes_first(const struct firn_db_txn_writes *writes);
 firn_db_txn_writes_place firn_db_txn_writes_next_of_all(const struct firn_db_txn_writes *writes,
                                                         firn_db_txn_writes_place place);
-/* The newest operation on the key; borrowed until the next change, as its bytes are. */
+/* The newest operation on the key; it and its bytes are borrowed until the next change. */
 const struct firn_db_op *firn_db_txn_writes_op(const struct firn_db_txn_writes *writes,
                                                firn_db_txn_writes_place place);
 firn_slice firn_db_txn_writes_key(const struct firn_db_txn_writes *writes,
@@ -104,13 +106,13 @@ firn_slice firn_db_txn_writes_key(const struct firn_db_txn_writes *writes,
 enum firn_db_txn_writes_answer firn_db_txn_writes_at(const struct firn_db_txn_writes *writes,
                                                      firn_db_txn_writes_place place,
                                                      firn_slice *out_value);
-/* Whether a range delete of the transaction hides what the store has of key; then *out is a stretch
- * around it that is hidden. */
+/* Whether a range delete of the transaction hides what the view has of key; then *out is a hidden
+ * range around the key. */
 bool firn_db_txn_writes_hides(const struct firn_db_txn_writes *writes,
                               const struct firn_db_tree *tree, firn_slice key,
                               struct firn_range_stretch *out);
 
-/* ==== which keys and ranges a serializable transaction has read, in bounded memory ====
+/* ==== the read set of a serializable transaction: keys and ranges, in bounded memory ====
  *
  * One thread.
  */
@@ -129,13 +131,13 @@ struct firn_db_txn_reads {
     struct firn_buf ranges; /* of struct firn_db_txn_reads_range; bounds lie in the arena */
     struct firn_arena arena;
     size_t content_bytes; /* of ranges and bounds */
-    size_t tidy_at_bytes; /* when so much is there, it is merged */
-    bool is_incomplete;   /* memory was out: something is missing */
+    size_t tidy_at_bytes; /* size at which ranges are merged */
+    bool is_incomplete;   /* there was no memory: something is missing */
 };
 
 void firn_db_txn_reads_deinit(struct firn_db_txn_reads *reads);
-/* Neither can fail: see is_incomplete. Bounds are copied. Where much has been read, more may be
- * noted than was. */
+/* These cannot fail: see is_incomplete. Bounds are copied. If much was read, more may be noted than
+ * was read. */
 void firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
                                firn_slice key);
 void firn_db_txn_reads_add(struct firn_db_txn_reads *reads,
@@ -143,7 +145,7 @@ void firn_db_txn_reads_add(struct firn_db_txn_reads *reads,
 size_t firn_db_txn_reads_count(const struct firn_db_txn_reads *reads);
 const struct firn_db_txn_reads_range *firn_db_txn_reads_at(const struct firn_db_txn_reads *reads,
                                                            size_t i);
-/* Sorts and merges what there is. */
+/* Sorts and merges the ranges. */
 void firn_db_txn_reads_tidy(struct firn_db_txn_reads *reads);
 /* Whether a range is a single key: lower. */
 bool firn_db_txn_reads_is_key(const struct firn_db_txn_reads_range *range);
@@ -162,7 +164,7 @@ struct firn_db_txn {
     enum firn_db_txn_state state;
     bool is_read_only;
     bool notes_reads;
-    bool is_lent;     /* to the work of db_txn.c, whose is not to free it */
+    bool is_lent;     /* the work of db_txn_run.c uses it and does not free it */
     uint64_t checked; /* nothing up to this sequence conflicts with it */
     struct firn_db_txn_writes writes;
     struct firn_db_txn_reads reads;
@@ -173,7 +175,8 @@ struct firn_db_txn {
 
 /* ---- db_txn_cursor.c ---- */
 
-/* The transaction ends: its cursors go on without it, and its reads are complete. */
+/* The transaction ends: detaches its cursors, which show nothing afterwards, and completes its read
+ * set. */
 void firn_db_txn_cursor_detach_all(struct firn_db_txn *txn);
 
 /* ==== merges within a transaction ====
@@ -181,15 +184,14 @@ void firn_db_txn_cursor_detach_all(struct firn_db_txn *txn);
  * One thread.
  */
 
-/* Replaces the contents of out with what a merge makes of a value, or of none (NULL), which may not
- * lie in out. */
+/* Replaces the contents of out with what a merge makes of a value (NULL: of none). Requires: the
+ * value does not lie in out. */
 FIRN_MUST_CHECK int firn_db_txn_merge_into(firn_slice merge, const firn_slice *value,
                                            struct firn_buf *out, firn_error *err);
 
-/* ---- whether what others have committed keeps a transaction from committing ---- */
-
-/* what a transaction's cursor has beyond another one: it shows the transaction's own writes among
- * what the view has, and notes what is walked over.
+/* ==== the cursor of a transaction ====
+ *
+ * It shows the transaction's own writes among what the view has, and notes what is walked over.
  *
  * The thread of the transaction.
  */

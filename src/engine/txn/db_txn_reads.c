@@ -84,7 +84,7 @@ touches(const struct firn_db_txn_reads_range *range, const struct firn_db_txn_re
            (!range->has_upper || firn_slice_compare(next->lower, range->upper) <= 0);
 }
 
-/* Makes the range reach to the end of next, which begins behind its beginning. */
+/* Makes the range reach to the end of next, which begins after its beginning. */
 static void
 join(struct firn_db_txn_reads_range *range, const struct firn_db_txn_reads_range *next)
 {
@@ -225,7 +225,7 @@ void
 firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
                           firn_slice key)
 {
-    /* Both bounds are one piece of memory: the zero byte lies behind the key. */
+    /* Both bounds are one piece of memory: the zero byte lies after the key. */
     uint8_t *bytes = firn_arena_alloc(&reads->arena, key.size + 1);
     if (bytes == NULL) {
         reads->is_incomplete = true;

@@ -2,26 +2,26 @@
  *
  * txn/db_txn_writes.c: the write set of a transaction.
  *
- * The operations stand in a batch, in their order and encoded as the log will have them, so that a
- * commit hands them on as they are. Beside the batch a skip list has one node for each key that was
- * put or deleted, sorted by the number of its tree and the key; the node leads to the newest
- * operation on the key, and each operation to the one before it on the same key. So a read finds
- * what the transaction wrote last, a cursor walks it in order, and going back to a savepoint is
- * taking operations from the end: each gives its node back to the operation before it, or takes the
- * node with it. Range deletes are in no node; they are asked by their sets (db_apply.c), in which
- * the number of an operation stands for its age.
+ * The operations are in a batch, in their order and encoded as in the log, so that a commit hands
+ * them on as they are. A skip list beside the batch has one node for each key that was put or
+ * deleted, sorted by the number of its tree and the key. The node leads to the newest operation on
+ * the key, and each operation to the one before it on the same key. So a read finds what the
+ * transaction wrote last, and a cursor walks the keys in order. Rolling back to a savepoint takes
+ * operations from the end: each gives its node back to the operation before it, or removes the
+ * node. Range deletes have no nodes; they are in sets (db_apply.c), in which the number of an
+ * operation serves as its age.
  *
- * The list lies in one array of numbers: of a node its operation plus one, its height, and as many
- * links; a link is where a node begins in the array. The head is the node at 0, where no link
- * leads. A node's height follows from its place, so it costs no randomness and comes out the same
- * each time; one of four nodes reaches one level higher.
+ * The list is one array of numbers. A node is the number of its operation plus one, its height, and
+ * as many links; a link is the place in the array where another node begins. The head is the node
+ * at 0, to which no link leads. The height of a node follows from its place, so it is the same in
+ * every run; one of four nodes reaches one level higher.
  *
- * What is written over stays in the batch until it is tidied: a transaction that sets one counter a
- * million times would be as large as one that sets a million. Tidying copies what is needed, for the
- * commit or for going back to a savepoint, into another write set.
+ * Overwritten operations stay in the batch until it is tidied; otherwise a transaction that sets
+ * one counter a million times would be as large as one that sets a million counters. Tidying copies
+ * what the commit, or rolling back to a savepoint, still needs into another write set.
  *
- * (I1) Nodes stand in the array in the order in which their keys were first written. So the node
- *      that goes with an operation that is taken back is always the last one.
+ * (I1) Nodes are in the array in the order in which their keys were first written. So if taking
+ *      back an operation removes a node, that is the last one.
  * (I2) Memory is taken before anything changes: a write that fails leaves no trace.
  *
  * W. Pugh, "Skip lists: a probabilistic alternative to balanced trees", 1990.
@@ -35,18 +35,18 @@
 enum { HEIGHT_MAX = 12, NODE_OP = 0, NODE_HEIGHT = 1, NODE_LINKS = 2 };
 enum { NODE_WORDS_MAX = NODE_LINKS + HEIGHT_MAX };
 
-/* What a range delete takes beside its operation, about (base/range_set.h). */
+/* About how many bytes a range delete takes besides its operation (base/range_set.h). */
 enum { RANGE_BYTES = 256 };
 
 static const struct firn_view_interval everything = {1, UINT64_MAX};
 static const struct firn_view all = {&everything, 1, 0, NULL};
 
-/* Where a key stands: the node before it on each level. */
+/* The place of a key: the node before it on each level. */
 struct path {
     uint32_t before[HEIGHT_MAX];
 };
 
-/* A place between keys: before all versions of key in the tree, or behind them. */
+/* A place between keys: before all versions of key in the tree, or after them. */
 struct target {
     uint32_t tree_id;
     firn_slice key;
@@ -97,7 +97,7 @@ op_index(const struct firn_db_txn_writes *writes, uint32_t at)
     return node_at(writes, at)[NODE_OP] - 1;
 }
 
-/* Of the finishing steps of SplitMix64 (Steele, Lea, Flood 2014). */
+/* From the last steps of SplitMix64 (Steele, Lea, Flood 2014). */
 static unsigned
 height_for(uint32_t at)
 {
@@ -173,7 +173,7 @@ insert_node(struct firn_db_txn_writes *writes, const struct path *path, size_t o
     CHECK(firn_buf_append(&writes->nodes, words, (NODE_LINKS + height) * sizeof *words) == FIRN_OK);
 }
 
-/* Makes operation i of the batch the newest of its key. Memory is there. */
+/* Makes operation i of the batch the newest of its key. Requires: memory was reserved. */
 static void
 link_op(struct firn_db_txn_writes *writes, size_t i)
 {
@@ -222,7 +222,7 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
     writes->nodes.size = at * sizeof(uint32_t);
 }
 
-/* Whether an operation behind number `number - 1` deletes a range that holds the key. */
+/* Whether an operation after number `number - 1` deletes a range that holds the key. */
 static bool
 is_covered(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key,
            uint64_t number)
@@ -317,7 +317,7 @@ firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_d
     }
     int rc = firn_db_batch_rewind(&writes->batch, mark, err);
     if (rc != FIRN_OK) {
-        /* The memory that was given back is still there. */
+        /* The memory of these operations and nodes was not freed. */
         for (size_t i = mark->op_count; i < count; i++) {
             link_op(writes, i);
         }
@@ -331,8 +331,8 @@ firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_d
 
 /* ---- tidying ---- */
 
-/* Whether each operation is written over before the next mark: then neither the commit nor going
- * back to a mark needs it. */
+/* Marks the operations that were overwritten before the next mark: neither the commit nor rolling
+ * back to a mark needs them. */
 static int
 find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mark *const *marks,
                size_t mark_count, struct firn_buf *out)
@@ -358,8 +358,8 @@ find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mar
     return FIRN_OK;
 }
 
-/* The operations that are not pointless, in another write set; at each mark, where that has got
- * to. */
+/* Copies the operations that are not pointless into another write set, and notes its size at each
+ * mark. */
 static int
 copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless,
             struct firn_db_batch_mark *const *marks, struct firn_db_batch_mark *moved,
@@ -418,7 +418,7 @@ out:
 /* ---- reading ---- */
 
 static firn_db_txn_writes_place
-place_behind(const struct firn_db_txn_writes *writes, const struct target *target)
+place_after(const struct firn_db_txn_writes *writes, const struct target *target)
 {
     struct path path;
     if (writes->nodes.size == 0) {
@@ -439,7 +439,7 @@ firn_db_txn_writes_seek(const struct firn_db_txn_writes *writes, const struct fi
                         firn_slice key)
 {
     const struct target target = {tree->id, key, false};
-    return in_tree(writes, place_behind(writes, &target), tree->id);
+    return in_tree(writes, place_after(writes, &target), tree->id);
 }
 
 firn_db_txn_writes_place
@@ -447,14 +447,14 @@ firn_db_txn_writes_seek_after(const struct firn_db_txn_writes *writes,
                               const struct firn_db_tree *tree, firn_slice key)
 {
     const struct target target = {tree->id, key, true};
-    return in_tree(writes, place_behind(writes, &target), tree->id);
+    return in_tree(writes, place_after(writes, &target), tree->id);
 }
 
 firn_db_txn_writes_place
 firn_db_txn_writes_seek_before(const struct firn_db_txn_writes *writes,
                                const struct firn_db_tree *tree, const firn_slice *key)
 {
-    /* The empty key of the next tree is behind all keys of this one. */
+    /* The empty key of the next tree is after all keys of this one. */
     struct target target = {tree->id, firn_bytes(NULL, 0), false};
     struct path path;
     if (writes->nodes.size == 0 || (key == NULL && tree->id == UINT32_MAX)) {
@@ -516,7 +516,7 @@ firn_db_txn_writes_at(const struct firn_db_txn_writes *writes, firn_db_txn_write
         return FIRN_DB_TXN_WRITES_MERGED;
     }
     if (op->kind == FIRN_ENTRY_EXPIRING) {
-        /* The view of the transaction is older: for it the time is not over. */
+        /* The view of the transaction is older than the put, so for it the value has not expired. */
         *out_value = firn_entry_expiring_value(*out_value);
     }
     return FIRN_DB_TXN_WRITES_PUT;

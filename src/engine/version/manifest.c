@@ -3,7 +3,7 @@
  * version/manifest.c: MANIFEST as a record log.
  *
  * Each installed change of the trees is one record, appended and synced before it counts. The log
- * beneath judges its own tail (log/log.h): after a crash MANIFEST is a prefix of its records with
+ * judges its own tail (log/log.h): after a crash MANIFEST is a prefix of its records with
  * at least all that were synced. So a change is there whole or not at all, also where it touches
  * many runs.
  *
@@ -13,12 +13,12 @@
  * walks through them and through the snapshot, which must say what they amount to, as far as it
  * can be told.
  *
- * (I1) Older segments are given up only when a snapshot behind them is durable.
+ * (I1) Older segments are given up only when a snapshot after them is durable.
  * (I2) After a failure that leaves open whether a record is in the log, nothing is appended any
  *      more (the log has latched): the next record's version would be wrong in one of the two
  *      cases. (Not checked here: the log refuses it.)
  *
- * A reader in another process reads while records are appended. If segments go away beneath it, it
+ * A reader in another process reads while records are appended. If segments go away meanwhile, it
  * starts again, a few times.
  *
  * Limits: a record has at most 1 GiB. A snapshot beyond that is not written, and the log goes on

@@ -19,7 +19,9 @@
 #include "log/log.h"
 #include "os/os.h"
 
-/* the bytes of MANIFEST's records, drawn once. docs/formats/manifest.md is the prose twin.
+/* ==== the bytes of MANIFEST's records ====
+ *
+ * docs/formats/manifest.md is the prose twin.
  *
  * Numbers are little-endian; "varint" is LEB128 in its shortest form, "sized" a varint length and
  * as many bytes.
@@ -54,12 +56,12 @@
  *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized
  *     upper. Where 128 is added to the kind, also varints before lower: expiring puts among the
  *     entries, at least 1, when the first of them expires, how much later the last does. Where 64 is
- *     added, behind these: varint count, at least 1, then as many references, by ascending number. Where 32 is
- *     added (format version 5), behind these: varint count, at least 1, then as many attachments, by ascending
+ *     added, after these: varint count, at least 1, then as many references, by ascending number. Where 32 is
+ *     added (format version 5), after these: varint count, at least 1, then as many attachments, by ascending
  *     number: varint number, kind, 1 byte, varint size of the file. In level 7
  *     also varints before lower: count of groups, at least 1; of each: its first sequence, how far
  *     the last is above it, 0 or how far the first of the newer ones is above the group's first,
- *     and only behind that how far their last is above it
+ *     and only after that how far their last is above it
  *
  *   reference to a value file
  *     varint number; 8 bytes, beginning of the file's identity; varints: bytes of values in the file,
@@ -111,7 +113,7 @@ struct firn_manifest_run {
     uint64_t entry_count;
     uint64_t tombstone_count;
     uint64_t range_count;
-    uint64_t older_count; /* entries behind a newer one of the same key */
+    uint64_t older_count; /* entries after a newer one of the same key */
     uint64_t content_bytes;
     uint64_t sequence_min;
     uint64_t sequence_max;

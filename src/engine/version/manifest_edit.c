@@ -2,13 +2,13 @@
  *
  * version/manifest_edit.c: records of MANIFEST to bytes and back.
  *
- * The log beneath has checksums, so wrong bytes here are somebody's work or our own mistake; they
+ * The records of the log have checksums, so wrong bytes here are somebody's work or our own mistake; they
  * are refused all the same, each number on its own and against its neighbours. What only the whole
  * MANIFEST can tell (that a run which goes was there, that levels do not overlap) is the matter of
  * manifest.c and version.c.
  *
  * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
- * order, nothing behind the end). Records without a history have format version 1 and those without
+ * order, nothing after the end). Records without a history have format version 1 and those without
  * history runs at most 2, so that a store that has neither has a MANIFEST that older programs read;
  * and those of which all trees are of rows have at most 4.
  *

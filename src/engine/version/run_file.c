@@ -9,8 +9,8 @@
  * An open run hangs on its file as a handle. Readers find it with one load:
  *
  * (I1) A handle that was loaded from a file inside the epoch stays open until the reader leaves:
- *      who unhangs it retires its reference (base/epoch.h). (Not checked: the epoch does not know
- *      its threads.)
+ *      the thread that unhangs it retires its reference (base/epoch.h). (Not checked: the epoch
+ *      does not know its threads.)
  * (I2) A pin is counted inside the epoch, while the handle hangs or has just been unhung, so the
  *      count is never raised from zero.
  * (I3) A handle is closed when its count falls to zero: its file's reference and all pins are gone.
@@ -29,7 +29,7 @@
  * it is destroyed. So a value file is unused when the last run is gone that refers to it. Whether it
  * may be removed then follows from the runs: not if one of them stays, as far as is known.
  *
-* Attachments (block/run_kind.h) are files of the same sort too, each with one reference, of its run. When
+ * Attachments (block/run_kind.h) are files of the same sort too, each with one reference, of its run. When
  * the run is destroyed they are unused, and gone if it is.
  *
  * Two threads that open the same run at once both read it; one handle is hung, the other closed.
@@ -86,7 +86,7 @@ firn_run_file_name(uint64_t number, const struct firn_run_kind *kind,
 
 /* ---- life ---- */
 
-/* The references of a file, which lie behind it. */
+/* The references of a file, which lie after it. */
 static struct firn_manifest_reference *
 references_of(struct firn_run_file *file)
 {
@@ -218,7 +218,8 @@ void
 firn_run_file_set_cache_file(struct firn_run_file *file, uint64_t cache_file)
 {
     DCHECK(atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL);
-    /* Relaxed: who opens the run learnt of it from who publishes the file after this. */
+    /* Relaxed: the thread that opens the run learnt of it after the file was published, which
+     * follows this. */
     atomic_store_explicit(&file->cache_file, cache_file, memory_order_relaxed);
 }
 
@@ -383,7 +384,7 @@ enter_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
 {
     firn_os_mutex_assert_held(&files->mutex);
     DCHECK(file->ring_next == NULL && (files->hand == NULL) == (files->open_count == 0));
-    /* Behind the hand: it comes here last. */
+    /* After the hand: it comes here last. */
     struct firn_run_file *hand = files->hand;
     if (hand == NULL) {
         file->ring_next = file;

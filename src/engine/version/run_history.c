@@ -7,10 +7,10 @@
  * that now does not see since a restore. So the levels hold what now reads, whatever checkpoints
  * keep; and history is not written again when now is.
  *
- * Of each key, memtables hold what is newer than all in history. To the levels history has no order:
- * what was put aside at a flush may be newer than what lies deep, and a restore may make now read
- * what is older than what was put aside. So whoever reads both takes the newest version that is seen,
- * not the first.
+ * Of each key, memtables hold what is newer than all in history. To the levels history has no
+ * order: what was put aside at a flush may be newer than what lies deep, and a restore may make now
+ * read what is older than what was put aside. So a reading of both takes the newest version that is
+ * seen, not the first.
  *
  * When a view need not look. For each version v in a run its group says that now has not seen it,
  * or names sequences among which is that of a newer version of the key, w, seen by now, which is no
@@ -18,8 +18,8 @@
  * - A view that sees nothing of the group's sequences reads nothing of it.
  * - A view that sees all sequences of the newer ones sees w. As long as it is live, w is there, or
  *   what the view reads in place of it: the rule of compactions takes w away only where the view
- *   sees something newer, or where w is a tombstone with nothing older beneath; history counts as
- *   beneath (compaction.c). So v is not what the view reads, nor what operands fold upon.
+ *   sees something newer, or where w is a tombstone with nothing older below; history counts as
+ *   below (compaction.c). So v is not what the view reads, nor what operands fold upon.
  * - A tombstone that now sees and that hides nothing but older versions of the run itself is in the
  *   run too, and its group names its own sequence among the newer ones. A view that reads any of
  *   the older versions reads the run, and so finds the tombstone; one that skips the run finds

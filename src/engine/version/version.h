@@ -28,7 +28,7 @@ struct firn_version_level {
 };
 
 /* Any thread. All versions of a key in a level are newer than those in deeper levels, and in level
- * 0 newer than those in the runs behind; range deletes count as versions of what they cover. Only
+ * 0 newer than those in the runs that follow; range deletes count as versions of what they cover. Only
  * history has no order, neither between its runs nor to the levels. */
 struct firn_version {
     _Atomic size_t refs;

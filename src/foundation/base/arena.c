@@ -2,7 +2,7 @@
  *
  * base/arena.c: bump allocation in chunks.
  *
- * A request larger than a quarter of a chunk gets a chunk of its own behind the current one, so
+ * A request larger than a quarter of a chunk gets a chunk of its own after the current one, so
  * that it does not waste the room that is left. Nothing is freed one by one.
  */
 #include "base/arena.h"
@@ -15,7 +15,7 @@
 
 struct firn_arena_chunk {
     struct firn_arena_chunk *next;
-    size_t reserved; /* keeps the data behind it 16-byte aligned */
+    size_t reserved; /* keeps the data after it 16-byte aligned */
 };
 
 _Static_assert(sizeof(struct firn_arena_chunk) % 16 == 0, "the data after it is aligned");

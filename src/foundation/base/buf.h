@@ -39,7 +39,7 @@ firn_buf_clear(struct firn_buf *buf)
     buf->size = 0;
 }
 
-/* Makes room for `more` bytes behind the contents. */
+/* Makes room for `more` bytes after the contents. */
 FIRN_MUST_CHECK int firn_buf_reserve(struct firn_buf *buf, size_t more);
 /* Sets the size; new bytes are undefined. */
 FIRN_MUST_CHECK int firn_buf_set_size(struct firn_buf *buf, size_t size);
@@ -74,7 +74,7 @@ FIRN_MUST_CHECK int firn_buf_append_sized(struct firn_buf *buf, firn_slice bytes
 FIRN_MUST_CHECK int firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Puts a NUL behind the contents (not counted in size) and returns them as text; NULL when
+/* Puts a NUL after the contents (not counted in size) and returns them as text; NULL when
  * memory is out. */
 FIRN_MUST_CHECK const char *firn_buf_text(struct firn_buf *buf);
 

@@ -19,7 +19,7 @@ enum firn_entry_kind {
     /* Covers the versions of the keys in [key, value) whose sequences are smaller than its own. It
      * lies beside the versions of keys, never among them. */
     FIRN_ENTRY_RANGE_DELETE = 3,
-    /* Changes the value beneath it. Its value is a byte that says how, one of
+    /* Changes the value below it. Its value is a byte that says how, one of
      * firn_merge_operator, and the operand: see merge/merge.h. */
     FIRN_ENTRY_MERGE = 4,
     /* A put until some moment, and from then on a delete. Its value begins with that moment,
@@ -39,12 +39,12 @@ struct firn_entry {
     firn_slice value; /* empty for FIRN_ENTRY_DELETE */
     uint64_t sequence;
     enum firn_entry_kind kind;
-    /* NULL; or what a reference leads into that stands in the place of the value's bytes, behind
+    /* NULL; or what a reference leads into that stands in the place of the value's bytes, after
      * its head: of a put or an expiring one (block/value_file.h). Lives as long as the run. */
     const struct firn_run_values *values;
     /* NULL; or, of a put or an expiring one that lies in a memtable, FIRN_ENTRY_LOGGED_SIZE bytes
-     * that say where the log has its value (memtable/memtable.h). They stand right behind the value,
-     * so who has replaced the value can be told by that. */
+     * that say where the log has its value (memtable/memtable.h). They stand right after the value.
+     * So a value that stands elsewhere was replaced. */
     const uint8_t *logged;
 };
 

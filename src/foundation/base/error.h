@@ -13,7 +13,7 @@
 int firn_error_set(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The text is before, name and after, one behind the other, without any formatting: for what is an
+/* The text is before, name and after, one after the other, without any formatting: for what is an
  * answer as often as a failure. */
 int firn_error_set_named(firn_error *err, int code, const char *before, const char *name,
                          const char *after);

@@ -2,7 +2,7 @@
  *
  * base/hash_map.c: open addressing with linear probing over indexes into a dense array of records.
  *
- * Records lie one behind the other in order of insertion, so a walk over the map is a walk over an
+ * Records lie one after the other in order of insertion, so a walk over the map is a walk over an
  * array, and growing the table moves 4 bytes a record. The table is at most 7/8 full. There is no
  * removal: what is collected for one operation goes away with it.
  */

@@ -99,7 +99,7 @@ bool firn_range_set_free(const struct firn_range_set *set, firn_slice key,
                          const struct firn_view *view, uint64_t above,
                          struct firn_range_stretch *stretch);
 
-/* Calls visit for each range that covers key, whoever sees it, in no order. Any thread. */
+/* Calls visit for each range that covers key, in no order, whichever views see it. Any thread. */
 void firn_range_set_visit_covering(const struct firn_range_set *set, firn_slice key,
                                    void (*visit)(void *ctx, const struct firn_range *range),
                                    void *ctx);

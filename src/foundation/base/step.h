@@ -11,8 +11,9 @@
 
 #include "base/error.h"
 
-/* Who is told: in the thread that works, at every entry if it likes, so it has to be quick. Another
- * return than FIRN_OK, FIRN_CANCELLED for one, ends the work and is what it returns. */
+/* The receiver of steps. It is called in the thread that works, perhaps for every entry, so it has
+ * to be quick. Another return than FIRN_OK, such as FIRN_CANCELLED, ends the work, which returns
+ * that. */
 struct firn_step {
     int (*told)(void *ctx, uint64_t files, uint64_t bytes, firn_error *err);
     void *ctx;

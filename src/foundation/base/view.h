@@ -23,7 +23,7 @@ struct firn_view_guide {
     uint64_t first;  /* where the first interval begins */
     uint32_t slots;  /* the last of which has no end */
     uint32_t shift;  /* a slot is this power of two wide */
-    uint32_t from[]; /* of each slot, and behind the last: how many intervals begin before it */
+    uint32_t from[]; /* of each slot, and after the last: how many intervals begin before it */
 };
 
 /* Ascending, disjoint, not adjacent; immutable once shared. The intervals and the guide are borrowed

@@ -6,7 +6,7 @@
  * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which takes in
  * a byte by a shift and an addition and forgets it after 64; a cut where some of its bits are zero;
  * no look at the first bytes of a chunk, which may not end there anyway; and a stricter condition
- * before the normal size than behind it, so that sizes lie closer together.
+ * before the normal size than after it, so that sizes lie closer together.
  *
  * Where we differ: the bits asked for are the topmost ones, which all of the last 64 bytes have had
  * a part in. The hash is begun 64 bytes before the first place where a cut may be, so whether there
@@ -27,7 +27,7 @@
 
 enum { WARM_UP = 64 };
 
-/* 15 bits before the normal size, 13 behind it: 14 would give chunks of 16 KiB by themselves. */
+/* 15 bits before the normal size, 13 after it: 14 would give chunks of 16 KiB by themselves. */
 #define MASK_STRICT (UINT64_MAX << 49)
 #define MASK_LOOSE (UINT64_MAX << 51)
 /* Five bits that neither condition asks for. */

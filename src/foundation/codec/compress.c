@@ -12,7 +12,7 @@
  *      call, which uses that memory as its window; the decoder's own state has a fixed size. (Not
  *      checked: it is which functions of the libraries are called.)
  * (I3) A zstd input is one frame and nothing else: no second frame, no skippable frame, no bytes
- *      behind it, no frame of the library's older formats (their decoders are not to be reached
+ *      after it, no frame of the library's older formats (their decoders are not to be reached
  *      from a file of ours). (Tested at each decoding.)
  *
  * Failure: FIRN_NO_MEMORY where a state could not be made, FIRN_CORRUPT for input that is not what
@@ -197,7 +197,7 @@ firn_compress_writer_finish(struct firn_compress_writer *writer,
  * of common levels declare at most 8 MiB.)
  *
  * Exactly one frame is read. Its first four bytes are compared here, byte by byte as they come, so
- * that neither skippable frames nor the formats of older libraries are entered. Bytes behind the
+ * that neither skippable frames nor the formats of older libraries are entered. Bytes after the
  * frame are damage.
  *
  * States: a stream fails once and then answers FIRN_FAILED; a stream whose frame has ended takes no
@@ -303,7 +303,7 @@ feed(struct firn_compress_stream *stream, firn_slice input,
             if (from.pos == from.size) {
                 break;
             }
-            return firn_error_set(err, FIRN_CORRUPT, "there are bytes behind a zstd frame");
+            return firn_error_set(err, FIRN_CORRUPT, "there are bytes after a zstd frame");
         }
         ZSTD_outBuffer to = {stream->piece, stream->piece_size, 0};
         size_t result = ZSTD_decompressStream(stream->decoder, &to, &from);

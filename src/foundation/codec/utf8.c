@@ -8,7 +8,7 @@
  * it fixes the length and the smallest value that needs it.
  *
  * Decoding never reads past the slice and never fails loudly: a 0 tells the caller that the next
- * byte is not text, and the caller goes on behind that byte.
+ * byte is not text, and the caller goes on after that byte.
  */
 #include "codec/utf8.h"
 

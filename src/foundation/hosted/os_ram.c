@@ -23,8 +23,8 @@
 
 /* ==== files in RAM: contents in chunks, handles, locks ====
  *
- * A chunk that was never written is a hole and takes no memory. Behind the end of a file its last
- * chunk holds zeros, so that growing needs no work; chunks that lie wholly behind the end are those
+ * A chunk that was never written is a hole and takes no memory. After the end of a file its last
+ * chunk holds zeros, so that growing needs no work; chunks that lie wholly after the end are those
  * that were reserved.
  *
  * Readers of one file run side by side; a writer excludes them.

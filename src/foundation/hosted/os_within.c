@@ -10,7 +10,7 @@
  * input error, a file that was shortened) arrives here as it would there.
  *
  * What would change anything fails with EROFS. Locks are had at once and shut nobody out: nobody
- * can write, and who replaces the one file gives its name to another.
+ * can write, and replacing the one file gives its name to another file.
  */
 #include "hosted/os_within.h"
 
@@ -22,9 +22,11 @@
 #include "base/mem.h"
 #include "os/os_ops.h"
 
-/* what a file system says in which nothing can be changed: EROFS, whatever it is asked to do.
- * Extended attributes are not there, so there are none to be found either; a hint to write
- * something is nothing. */
+/* ==== refusals ====
+ *
+ * Nothing can be changed in this file system: every attempt gives EROFS. There are no extended
+ * attributes, so none are found; hints to write something are ignored.
+ */
 
 static int
 within_refuse_dir(struct firn_os_dir *dir)
@@ -259,7 +261,7 @@ find(const struct firn_os_dir *base, const char *name, size_t *out_begin, size_t
         *out_end = *out_begin + 1;
         return true;
     }
-    /* What begins with the name and a slash ends where '0' would come, the character behind. */
+    /* What begins with the name and a slash ends where '0' would come, the next character. */
     *out_begin = lower_bound(base, name, '/');
     *out_end = lower_bound(base, name, '/' + 1);
     return *out_begin < *out_end;

@@ -18,7 +18,7 @@ enum { FIRN_LINE_DIFF_TEXT_SIZE_MAX = 32 << 20, FIRN_LINE_DIFF_LINES_MAX = 1 << 
 /* Steps of the search for the shortest difference, a fifth of a second or so. */
 #define FIRN_LINE_DIFF_WORK_DEFAULT ((uint64_t)1 << 27)
 
-/* Before, between and behind the hunks the lines are equal. */
+/* Before, between and after the hunks the lines are equal. */
 struct firn_line_diff {
     firn_hunk *hunks; /* ascending; at least one equal line between two */
     size_t hunk_count;
@@ -27,7 +27,7 @@ struct firn_line_diff {
     bool is_minimal;  /* proved: there is no difference with fewer lines */
 };
 
-/* Compares two texts. A line ends behind '\n'; a last line without one is another line than the
+/* Compares two texts. A line ends after '\n'; a last line without one is another line than the
  * same with one. Where finding the shortest difference takes more than work_max steps, a longer one
  * is taken (see lines/line_internal.h for the bound). The same texts and work_max give the same result
  * everywhere. */

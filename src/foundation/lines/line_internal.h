@@ -26,7 +26,7 @@ struct firn_line_intern {
     uint32_t number_count;
 };
 
-/* A line ends behind its '\n'; what follows the last one is a line too, and another than the same
+/* A line ends after its '\n'; what follows the last one is a line too, and another than the same
  * bytes with a '\n'. The texts are not needed afterwards. FIRN_LIMIT if one is too large. */
 FIRN_MUST_CHECK int firn_line_intern_init(struct firn_line_intern *out, firn_slice before,
                                           firn_slice after, firn_error *err);

@@ -31,7 +31,7 @@
 struct side {
     firn_slice text;
     struct firn_line_diff diff;
-    uint32_t *starts; /* of each line, and the end of the text behind them */
+    uint32_t *starts; /* of each line, and the end of the text after them */
     uint32_t line_count;
     size_t next;   /* hunk */
     int64_t moved; /* what the hunks before `next` have moved the lines by (I2) */

@@ -152,8 +152,8 @@ enum firn_os_open_flags {
     FIRN_OS_EXCLUSIVE = 8, /* with CREATE: FIRN_EXISTS if it is there */
     FIRN_OS_TRUNCATE = 16,
     FIRN_OS_NO_ATIME = 32, /* do not touch the access time, where permitted */
-    /* With CREATE: a file that the superuser makes gets the owner and the group of its directory, if
-     * that is somebody else's and the system permits it. So that who owns a store can still use it
+    /* With CREATE: a file that the superuser makes gets the owner and the group of its directory,
+     * if that is another user's and the system permits it. So the owner of a store can still use it
      * after root did. A file that was there keeps its own. */
     FIRN_OS_FOR_OWNER = 64
 };

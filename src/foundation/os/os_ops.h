@@ -9,7 +9,7 @@
  * implementations report alike.
  *
  * The wrappers also own the memory of handles. An implementation embeds the base struct first in
- * its own, says how large its own is (dir_size, file_size), and gets it zeroed behind the base to
+ * its own, says how large its own is (dir_size, file_size), and gets it zeroed after the base to
  * fill in. A directory's struct outlives its closing for as long as handles opened from it are
  * alive, because they find their paths through it.
  */
@@ -33,9 +33,9 @@ struct firn_os {
 struct firn_os_dir {
     struct firn_os *os;
     struct firn_os_dir *parent; /* counted; NULL where opened by a path of the user's */
-    const char *name;     /* relative to the parent; in the same allocation, behind dir_size */
-    _Atomic(char *) path; /* built when first asked for; see os_dir.c */
-    atomic_uint refs;     /* the open handle, and each handle opened from it */
+    const char *name;           /* relative to the parent; in the same allocation, after dir_size */
+    _Atomic(char *) path;       /* built when first asked for; see os_dir.c */
+    atomic_uint refs;           /* the open handle, and each handle opened from it */
 };
 
 struct firn_os_file {

@@ -3,7 +3,7 @@
  * os/os_pages.c: zeroed memory by the page.
  *
  * With real threads the memory is mapped. To find a multiple of the large page, one large page more
- * is mapped than was asked for, and what lies before and behind is given back at once; so what is
+ * is mapped than was asked for, and what lies before and after is given back at once; so what is
  * held is what was asked for. Pages come when they are touched.
  *
  * In simulation the memory comes from base/mem.h: allocations are counted and made to fail there,

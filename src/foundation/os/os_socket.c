@@ -5,8 +5,8 @@
  * The address of a Unix socket holds 107 bytes of path, fewer than a store's path may have. So a
  * name is reached through its directory's descriptor: /proc/self/fd/N/name (I1).
  *
- * Who may connect is decided twice: by the directory, which is its user's alone, and by the
- * credentials that the kernel vouches for (SO_PEERCRED) (I2).
+ * Connections are judged twice: by the directory, which is its user's alone, and by the credentials
+ * that the kernel vouches for (SO_PEERCRED) (I2).
  *
  * Nothing here waits for ever: a peer that stops in the middle costs the time that the caller
  * granted. SIGPIPE is never raised.
@@ -72,7 +72,7 @@ out:
     return rc;
 }
 
-/* Of the name itself: a link may lead to somebody who should not be talked to. */
+/* Of the name itself: a link may lead to a stranger's socket. */
 static bool
 is_socket(struct firn_os_dir *dir, const char *name)
 {

@@ -38,7 +38,7 @@ struct firn_os_window {
 
 /* Opens a window onto [offset, offset + size) of a file that is open for reading and writing;
  * offset a multiple of FIRN_OS_WINDOW_ALIGNMENT, size > 0. All these bytes must have been written,
- * for behind a window there is no place to say that the disk is full. FIRN_UNSUPPORTED where stores
+ * because a store through a window cannot report a full disk. FIRN_UNSUPPORTED where stores
  * could fail, or cannot be had: then there is firn_os_file_write. */
 FIRN_MUST_CHECK int firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
                                         struct firn_os_window *out, firn_error *err);

@@ -39,9 +39,11 @@
 #include "os/os_socket.h"
 #include "oswatch/os_watch_internal.h"
 
-/* changes in directories, by fanotify (fanotify(7), fanotify_init(2), fanotify_mark(2); Linux
- * 5.9): for processes with CAP_SYS_ADMIN. It has no limit of directories, and none of events that
- * wait. Without that capability it has the limits of inotify, and is not used.
+/* ==== fanotify ====
+ *
+ * fanotify(7), fanotify_init(2), fanotify_mark(2), since Linux 5.9: for processes with CAP_SYS_ADMIN.
+ * It limits neither the number of directories nor that of waiting events. Without that capability it
+ * has the limits of inotify, and is not used.
  *
  * Each directory gets a mark of its own. A mark of the whole file system would be one call, but
  * would wake the watch for everything that happens on the machine.
@@ -360,8 +362,9 @@ watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id)
     firn_os_watch_handles_remove(&fanotify->handles, number);
 }
 
-/* changes in directories, by inotify (inotify(7)): for processes that may not use fanotify, and where
- * that does not work.
+/* ==== inotify ====
+ *
+ * inotify(7): for processes that may not use fanotify, and where that does not work.
  *
  * The kernel gives a number to each directory that is watched, counting up; it never gives one
  * twice, so an event that was queued before its directory was forgotten is nobody's. Two limits:

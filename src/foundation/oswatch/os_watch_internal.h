@@ -31,7 +31,7 @@ int firn_os_watch_fanotify_visit(struct firn_os_watch_fanotify *fanotify, const 
 
 enum { FIRN_OS_WATCH_HANDLES_BYTES_MAX = 24, FIRN_OS_WATCH_HANDLES_MAX = 1 << 30 };
 
-/* What name_to_handle_at(2) says of a directory; bytes behind size are 0. */
+/* What name_to_handle_at(2) says of a directory; bytes after size are 0. */
 struct firn_os_watch_handle {
     int32_t type;
     uint32_t size; /* > 0 */

@@ -321,9 +321,9 @@ take_unit_ago(const char **at)
 {
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         for (size_t j = 0; j < 5 && units[i].names[j] != NULL; j++) {
-            const char *behind = *at;
-            if (take(&behind, units[i].names[j]) && strcmp(behind, " ago") == 0) {
-                *at = behind + strlen(" ago");
+            const char *rest = *at;
+            if (take(&rest, units[i].names[j]) && strcmp(rest, " ago") == 0) {
+                *at = rest + strlen(" ago");
                 return &units[i];
             }
         }

@@ -185,8 +185,6 @@ scheduler_drain(struct firn_os_scheduler_queue *queue)
     }
 }
 
-/* ==== jobs, on the threads of a pool or in a simulation ==== */
-
 /* ==== a pool of real threads ====
  *
  * Jobs lie in one ring, in order of submission; threads take them from its front. A thread is

@@ -290,19 +290,19 @@ out:
 
 /* ---- reporting each damaged part ----
  *
- * The checks are those of opening (alxsv1_check.c); here they go on behind what they find. The
+ * The checks are those of opening (alxsv1_check.c); here they go on after what they find. The
  * format's one checksum tells that something in the records is wrong, not where; sizes that lead
  * nowhere and keys out of order say it nearer.
  */
 
 int
 firn_alxsv1_verify(struct firn_os_dir *dir, const char *name, const firn_alxs_options *options,
-                   void (*on_damage)(void *ctx, const char *text), void *ctx, firn_alxs_info *out,
-                   firn_error *err)
+                   void (*on_damage)(void *ctx, const char *text), void *ctx,
+                   const struct firn_step *step, firn_alxs_info *out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_os_file *file = NULL;
-    struct firn_alxsv1_sink sink = {.on_damage = on_damage, .ctx = ctx};
+    struct firn_alxsv1_sink sink = {.on_damage = on_damage, .ctx = ctx, .step = step};
     *out = (firn_alxs_info){.size = sizeof *out};
     FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, err));
     FIRN_TRY(firn_alxsv1_check(file, options, NULL, &sink, out, err));

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/step.h"
 #include "firn/alxs.h"
 #include "os/os.h"
 #include "os/os_process.h"
@@ -72,10 +73,11 @@ struct firn_alxsv1_sink {
     void (*on_damage)(void *ctx, const char *text); /* may be NULL */
     void *ctx;
     uint64_t count;
+    const struct firn_step *step; /* is told of the bytes of records that were read; may be NULL */
 };
 
 /* Reads all of a file and makes sure of everything that the format promises. With a sink, goes on
- * behind what is damaged and returns FIRN_OK as long as it can; the sink counts. With an index,
+ * after what is damaged and returns FIRN_OK as long as it can; the sink counts. With an index,
  * fills it, and refuses values beyond options->value_size_max. */
 FIRN_MUST_CHECK int firn_alxsv1_check(struct firn_os_file *file, const firn_alxs_options *options,
                                       struct firn_alxsv1_index *index,
@@ -143,10 +145,12 @@ firn_slice firn_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor);
 
 /* ---- verify (alxsv1.c) ---- */
 
+/* Reads all of a table. on_damage and step may be NULL. */
 FIRN_MUST_CHECK int firn_alxsv1_verify(struct firn_os_dir *dir, const char *name,
                                        const firn_alxs_options *options,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,
-                                       firn_alxs_info *out, firn_error *err);
+                                       const struct firn_step *step, firn_alxs_info *out,
+                                       firn_error *err);
 
 /* ---- writer (alxsv1_writer.c): one thread at a time ---- */
 

@@ -91,6 +91,7 @@ struct scan {
     size_t window_size;
     uint32_t crc; /* of the records up to crc_end */
     uint64_t crc_end;
+    const struct firn_step *step; /* or NULL */
     struct firn_buf key;
     struct firn_buf previous; /* the key before */
 };
@@ -154,7 +155,12 @@ pass(struct scan *scan, uint64_t to, firn_error *err)
         uint64_t stop = to < window_end(scan) ? to : window_end(scan);
         scan->crc = firn_crc32(scan->crc, scan->window + (scan->crc_end - scan->window_offset),
                                (size_t)(stop - scan->crc_end));
+        uint64_t passed = stop - scan->crc_end;
         scan->crc_end = stop;
+        int rc = firn_step_tell(scan->step, 0, passed, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
     }
     return FIRN_OK;
 }
@@ -428,6 +434,7 @@ firn_alxsv1_check(struct firn_os_file *file, const firn_alxs_options *options,
     out->checksum = ends.crc;
     FIRN_TRY(scan_init(&walk.scan, file, stat.size_bytes - FIRN_ALXSV1_FOOTER_SIZE,
                        options->key_size_max, err));
+    walk.scan.step = sink == NULL ? NULL : sink->step;
     FIRN_TRY(check_records(&walk, err));
     if (walk.is_lost) {
         goto out;

@@ -169,9 +169,9 @@ void firn_command_report_more(const char *label, const char *text);
 /* Prints "firn: <word>: <path>: <text>", or without the path if it is empty. */
 void firn_command_report_path(const char *word, firn_slice path, const char *text);
 
-/* Tells of something that is damaged, and with --json puts an object into the array that is open.
- * For the library's callbacks; ctx is not looked at. */
-void firn_command_report_damage(void *ctx, const char *text);
+/* An on_notice (firn/notice.h): reports something that is damaged; with --json it adds an object to the
+ * open array. ctx is not used. */
+void firn_command_report_damage(void *ctx, const firn_notice *notice);
 
 /* Whether somebody sits at a terminal who may be asked; never with --json. */
 bool firn_command_report_may_ask(const struct firn_cli *cli);

@@ -119,13 +119,13 @@ firn_command_report_path(const char *word, firn_slice path, const char *text)
 }
 
 void
-firn_command_report_damage(void *ctx, const char *text)
+firn_command_report_damage(void *ctx, const firn_notice *notice)
 {
     (void)ctx;
     firn_term_json_object(NULL);
-    firn_term_json_bytes("text", firn_str(text));
+    firn_term_json_bytes("text", firn_str(notice->text));
     firn_term_json_end();
-    firn_command_report_line("%s", text);
+    firn_command_report_line("%s", notice->text);
 }
 
 static int

@@ -23,17 +23,11 @@ struct checking {
     firn_error err;
 };
 
-static void
-on_damage(void *ctx, const firn_notice *notice)
-{
-    firn_command_report_damage(ctx, notice->text);
-}
-
 static firn_callbacks
 callbacks_of(struct checking *checking)
 {
     firn_callbacks callbacks = firn_task_notices_callbacks(&checking->notices);
-    callbacks.on_notice = on_damage;
+    callbacks.on_notice = firn_command_report_damage;
     return callbacks;
 }
 

@@ -255,14 +255,16 @@ static int
 run_verify(struct firn_cli *cli)
 {
     firn_error err;
-    firn_alxs_info info = {.size = sizeof(info)};
+    firn_alxs_info info = FIRN_ALXS_INFO_INIT;
+    firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
     int exit_code = FIRN_EXIT_OK;
+    options.callbacks.on_notice = firn_command_report_damage;
+    options.callbacks.ctx = cli;
     if (cli->arguments[0][0] == '\0') {
         return firn_command_misused(cli, "FILE is empty");
     }
     firn_term_json_array("damage");
-    int code =
-        firn_alxs_verify(cli->arguments[0], NULL, firn_command_report_damage, cli, &info, &err);
+    int code = firn_alxs_verify(cli->arguments[0], &options, &info, &err);
     firn_term_json_unwind();
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
         show_info(cli, &info, code != FIRN_OK);
@@ -534,7 +536,7 @@ run_load(struct firn_cli *cli)
 {
     firn_error err;
     firn_alxs *table = NULL;
-    firn_alxs_info info = {.size = sizeof(info)};
+    firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_store *store = NULL;
     firn_keyspace *keyspace;
     struct firn_data_store_loader loader = {.bulk = NULL};

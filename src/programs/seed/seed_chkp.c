@@ -45,16 +45,10 @@ failure(struct firn_cli *cli, firn_error *err)
 }
 
 static void
-on_damage(void *ctx, const char *text)
-{
-    damage_count++;
-    firn_command_report_damage(ctx, text);
-}
-
-static void
 on_notice(void *ctx, const firn_notice *notice)
 {
-    on_damage(ctx, notice->text);
+    damage_count++;
+    firn_command_report_damage(ctx, notice);
 }
 
 static int
@@ -133,15 +127,18 @@ selection_init(struct firn_cli *cli, int first, struct selection *out)
 
 /* Opens the packs of the folder that the first argument names. Returns an exit code. */
 static int
-open_set(struct firn_cli *cli, int first_pack, void (*damage)(void *ctx, const char *text),
+open_set(struct firn_cli *cli, int first_pack, void (*notice)(void *ctx, const firn_notice *notice),
          firn_chkp_set **out)
 {
     firn_error err;
     struct selection selection;
+    firn_chkp_set_options options = FIRN_CHKP_SET_OPTIONS_INIT;
+    options.callbacks.on_notice = notice;
+    options.callbacks.ctx = cli;
     int exit_code = selection_init(cli, first_pack, &selection);
     if (exit_code == FIRN_EXIT_OK &&
-        firn_chkp_set_open(cli->arguments[0], selection.names, selection.count, NULL, damage, cli,
-                           out, &err) != FIRN_OK) {
+        firn_chkp_set_open(cli->arguments[0], selection.names, selection.count, &options, out,
+                           &err) != FIRN_OK) {
         exit_code = failure(cli, &err);
     }
     selection_deinit(&selection);
@@ -180,7 +177,7 @@ run_list(struct firn_cli *cli)
     firn_chkp_set *set = NULL;
     struct listing listing = {cli, 0};
     firn_term_json_array("damage");
-    int exit_code = open_set(cli, 1, on_damage, &set);
+    int exit_code = open_set(cli, 1, on_notice, &set);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }

@@ -6,8 +6,8 @@
  * buffers in an owner of its own: a consumer may take a column out of an array and release it alone, as the
  * interface allows, before the array or after it. Schemas, too.
  *
- * Values are copied once: a batch belongs to its scan, an array to whoever has it. Booleans become bits,
- * decimals 128 bits, dates 32; all else has the same bytes.
+ * Values are copied once: a batch belongs to its scan, an array to its consumer. Booleans become
+ * bits, decimals 128 bits, dates 32; all else has the same bytes.
  *
  * An array ends before its texts have more bytes than 32-bit offsets can say.
  *

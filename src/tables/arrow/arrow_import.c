@@ -2,12 +2,12 @@
  *
  * arrow/arrow_import.c: an Arrow C stream as rows of a table.
  *
- * The interface gives pointers without sizes, so whoever hands out a stream can make its reader read any
- * memory of the process: streams come from the same program, and are trusted as its other pointers are.
- * What can be checked is: counts of buffers and children against the format, lengths and offsets against zero and
- * against each other, offsets of texts against the ones before them, indexes of dictionaries against their
- * length. Nothing recurses: a field may have a dictionary, or be a list of floats, and that is the deepest
- * that a column of a table can be.
+ * The interface gives pointers without sizes, so the producer of a stream can make its reader read
+ * any memory of the process: streams come from the same program, and are trusted as its other
+ * pointers are. What can be checked is: counts of buffers and children against the format, lengths
+ * and offsets against zero and against each other, offsets of texts against the ones before them,
+ * indexes of dictionaries against their length. Nothing recurses: a field may have a dictionary, or
+ * be a list of floats, and that is the deepest that a column of a table can be.
  *
  * Each format is one of a few ways to read a value (enum way) with the type of value that comes out; the load
  * converts it to the column's type, exactly, or refuses it.
@@ -182,26 +182,35 @@ read_simple(const char *format, struct field *out)
     return false;
 }
 
+/* What follows the prefix, or NULL if the format begins otherwise. */
+static const char *
+skip_prefix(const char *format, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return strncmp(format, prefix, size) == 0 ? format + size : NULL;
+}
+
 /* The format of a schema alone, without its dictionary. */
 static int
 read_field(const struct ArrowSchema *schema, struct field *out, firn_error *err)
 {
     const char *format = schema->format != NULL ? schema->format : "";
     const char *name = schema->name != NULL ? schema->name : "";
-    const char *at = format + 2;
+    const char *at;
     int64_t size;
     if (read_simple(format, out) || read_time(format, out) ||
         (strncmp(format, "d:", 2) == 0 && read_decimal(format, out))) {
         return FIRN_OK;
     }
-    if (strncmp(format, "w:", 2) == 0 && read_number(&at, 0, INT32_MAX, &size) && *at == '\0') {
+    at = skip_prefix(format, "w:");
+    if (at != NULL && read_number(&at, 0, INT32_MAX, &size) && *at == '\0') {
         *out = (struct field){.way = WAY_FIXED,
                               .type = size == 16 ? FIRN_TYPE_UUID : FIRN_TYPE_BLOB,
                               .size = (uint32_t)size};
         return FIRN_OK;
     }
-    at = format + 3;
-    if (strncmp(format, "+w:", 3) == 0 && schema->n_children == 1 &&
+    at = skip_prefix(format, "+w:");
+    if (at != NULL && schema->n_children == 1 && schema->children != NULL &&
         read_number(&at, 1, FIRN_TABLE_DIMENSIONS_MAX, &size) && *at == '\0' &&
         schema->children[0]->format != NULL && strcmp(schema->children[0]->format, "f") == 0) {
         *out = (struct field){.way = WAY_FLOATS, .type = FIRN_TYPE_VECTOR, .size = (uint32_t)size};

@@ -76,7 +76,7 @@ struct firn_csv_reader {
     size_t largest; /* field that has ended, in bytes */
     bool has_doubled;
     size_t quote_at;     /* CLOSED: the quote */
-    size_t return_at;    /* QUOTED: one behind the last CR */
+    size_t return_at;    /* QUOTED: one after the last CR */
     uint64_t line;       /* that is read now */
     uint64_t first_line; /* of the record */
     uint64_t quote_line; /* where the last quote was opened */

@@ -613,7 +613,7 @@ put_zeros(char *out, size_t at, int count)
 /* Numbers from 10^PLAIN_MIN to below 10^PLAIN_MAX have no exponent. */
 enum { PLAIN_MIN = -5, PLAIN_MAX = 16 };
 
-/* Writes number · 10^k behind what out has. */
+/* Writes number · 10^k after what out has. */
 static size_t
 put_decimal(char *out, size_t at, uint64_t number, int k)
 {

@@ -257,7 +257,7 @@ read_unit(const uint8_t *at, const uint8_t *end, uint32_t *out)
     return true;
 }
 
-/* The character that "\u" and what follows mean; at: behind the "u", and moved behind the character.
+/* The character that "\u" and what follows mean; at: after the "u", and moved after the character.
  * Surrogates come in pairs, high and low. */
 static bool
 read_character(const uint8_t **at, const uint8_t *end, uint32_t *out)

@@ -2,9 +2,9 @@
  *
  * expr/expr_list.c: lists of expressions, with names, numbers and directions.
  *
- * Each expression of a list has its own nodes; what they have in common an evaluator finds (expr_eval.c). Items
- * that name a selected one, or have its number, are copies of its expression: who reads a list need not ask
- * what it refers to.
+ * Each expression of a list has its own nodes; what they have in common an evaluator finds
+ * (expr_eval.c). Items that name a selected one, or have its number, are copies of its expression:
+ * a reader of a list need not ask what it refers to.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -143,7 +143,7 @@ prepare_handle(struct firn_db *db, struct firn_table **out, firn_error *err)
     return FIRN_OK;
 }
 
-/* The handle of a keyspace: the prepared one, or that of who came first. */
+/* The handle of a keyspace: the prepared one, or that of the thread that came first. */
 static struct firn_table *
 attach_handle(struct firn_table *table, struct firn_db_keyspace *rows,
               struct firn_db_keyspace *schemas)

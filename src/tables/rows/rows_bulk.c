@@ -18,8 +18,8 @@
  * than one by one. If the table has no index, whole batches are written on another thread, while the next one
  * gathers.
  *
- * (I3) Nothing else is done with the inner load while a batch is being written: whoever needs it waits.
- *      What that has found is told by the next call.
+ * (I3) Nothing else is done with the inner load while a batch is being written: any use of it
+ *      waits. What that has found is told by the next call.
  *
  * Auto numbers are taken from the table in blocks; what is left of the last one is given back if nobody
  * took a number since.

@@ -624,7 +624,7 @@ firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_
                                                       out, NULL, err)
                            : firn_schema_row_key(schema, bound->values, bound->count, out, err);
     if (rc == FIRN_OK && bound->is_exclusive != is_upper) {
-        /* Behind all that begin so: not in an exclusive lower bound, and still in an inclusive upper one. */
+        /* After all that begin so: not in an exclusive lower bound, and still in an inclusive upper one. */
         *out_has = make_successor(out) || !is_upper;
         if (out->size == 0 && !is_upper) {
             rc = make_above_all(out) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a bound");

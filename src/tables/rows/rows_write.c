@@ -469,7 +469,7 @@ compose(struct writing *writing, const struct firn_rows_put *put, firn_error *er
         FIRN_TRY(check_key_given(writing, given, err));
         FIRN_TRY(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
     }
-    /* Who replaces rows of a table without indexes need not know them. */
+    /* Replacing rows of a table without indexes needs no old rows. */
     if (put->mode != FIRN_ROWS_UPSERT || schema->index_count > 0) {
         FIRN_TRY(read_before(writing, err));
     }

@@ -241,9 +241,12 @@ firn_schema_change_add_index(const struct firn_schema *old, const firn_table_ind
     if (firn_schema_find_index(old, firn_str(index->name)) != NULL) {
         return firn_error_set(err, FIRN_EXISTS, "there is an index %s already", index->name);
     }
-    if (index->column_count > FIRN_TABLE_KEY_COLUMNS_MAX || old->next_index == UINT32_MAX) {
+    if (index->column_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "an index has %zu columns; at most %d are allowed",
                               index->column_count, FIRN_TABLE_KEY_COLUMNS_MAX);
+    }
+    if (old->next_index == UINT32_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "the table has had as many indexes as it can have");
     }
     rc = firn_schema_def_ids(old, index->columns, index->column_count, "an index", ids, err);
     rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;

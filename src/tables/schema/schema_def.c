@@ -4,7 +4,7 @@
  *
  * Columns and indexes lie in arrays whose elements are as large as the program's compiler took them for: the
  * definition says how large. Elements of an older version lack fields, which are 0 then; of a newer one, all
- * fields that are not known here must be 0.
+ * fields that are not known here must be 0, and so must those of the definition itself.
  *
  * Limits: counts are checked before memory for them is taken.
  */
@@ -24,8 +24,9 @@ enum {
     INDEX_SIZE_MIN = sizeof(firn_table_index)
 };
 
+/* What a newer version added to a structure must be 0. */
 static int
-read_struct(void *out, size_t size, const void *given, size_t given_size, firn_error *err)
+check_rest(size_t size, const void *given, size_t given_size, firn_error *err)
 {
     const uint8_t *bytes = given;
     for (size_t i = size; i < given_size; i++) {
@@ -35,9 +36,16 @@ read_struct(void *out, size_t size, const void *given, size_t given_size, firn_e
                 "a definition has fields set that this version of firn does not know");
         }
     }
+    return FIRN_OK;
+}
+
+static int
+read_struct(void *out, size_t size, const void *given, size_t given_size, firn_error *err)
+{
+    DCHECK(size > 0 && given_size <= STRUCT_SIZE_MAX);
     memset(out, 0, size);
     memcpy(out, given, given_size < size ? given_size : size);
-    return FIRN_OK;
+    return check_rest(size, given, given_size, err);
 }
 
 static int
@@ -50,6 +58,10 @@ check_def(const firn_table_def *def, firn_error *err)
         return firn_error_set(
             err, FIRN_INVALID,
             "the definition of a table has no sizes: begin it with FIRN_TABLE_DEF_INIT");
+    }
+    int rc = check_rest(sizeof *def, def, def->size, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
     if ((def->columns == NULL && def->column_count > 0) ||
         (def->key == NULL && def->key_count > 0) ||

@@ -7,7 +7,7 @@
  *     varint tag, varint size, as many bytes
  *
  * Tags below FIRST_OTHER are those that are known here. Above, an odd one must be understood, so it makes the
- * record one of a newer firn; an even one is kept, wherever the record is written again, behind the fields
+ * record one of a newer firn; an even one is kept, wherever the record is written again, after the fields
  * that are known. A field that would say what is so without it is not written.
  *
  * A canonical encoding: what was decoded encodes to the same bytes.

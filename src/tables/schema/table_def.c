@@ -83,7 +83,7 @@ is_space(uint8_t byte)
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-/* The byte `more` after a place; 0 behind the end. */
+/* The byte `more` after a place; 0 after the end. */
 static uint8_t
 byte_at(const struct parser *parser, size_t at, size_t more)
 {

@@ -107,31 +107,78 @@ a_table_goes_in_and_comes_out(void **state)
     firn_alxs_close(table);
 }
 
+struct told {
+    size_t notices;
+    size_t progress;
+    size_t refused;
+};
+
 static void
-count_text(void *ctx, const char *text)
+count_notice(void *ctx, const firn_notice *notice)
 {
-    assert_true(strlen(text) > 0);
-    ++*(size_t *)ctx;
+    struct told *told = ctx;
+    firn_error error;
+    firn_alxs *table;
+    firn_alxs_writer *writer;
+    assert_int_equal(notice->kind, FIRN_NOTICE_DAMAGED);
+    assert_true(strlen(notice->text) > 0);
+    told->notices++;
+    told->refused +=
+        firn_alxs_open(path, NULL, &table, &error) == FIRN_MISUSE && table == NULL ? 1 : 0;
+    told->refused +=
+        firn_alxs_writer_create(path, NULL, &writer, &error) == FIRN_MISUSE && writer == NULL ? 1
+                                                                                              : 0;
+}
+
+static int
+count_progress(void *ctx, const firn_progress *progress)
+{
+    struct told *told = ctx;
+    assert_string_equal(progress->phase, "verify");
+    told->progress++;
+    return FIRN_OK;
+}
+
+static int
+refuse_progress(void *ctx, const firn_progress *progress)
+{
+    (void)ctx;
+    (void)progress;
+    return FIRN_IO;
 }
 
 static void
 verify_tells_what_it_finds(void **state)
 {
     (void)state;
-    size_t told = 0;
-    firn_alxs_info info = {.size = sizeof info};
+    struct told told = {0};
+    firn_alxs_info info = FIRN_ALXS_INFO_INIT;
+    firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
+    options.callbacks.on_notice = count_notice;
+    options.callbacks.on_progress = count_progress;
+    options.callbacks.ctx = &told;
     write_vector();
-    OK(firn_alxs_verify(path, NULL, count_text, &told, &info, &err));
+    OK(firn_alxs_verify(path, &options, &info, &err));
     assert_int_equal(info.count, 2);
     assert_int_equal(info.file_size, 51);
+    assert_true(told.progress > 0);
+    assert_int_equal(told.notices, 0);
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
     assert_int_equal(fseek(file, 25, SEEK_SET), 0);
     assert_int_equal(fputc('2', file), '2');
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(firn_alxs_verify(path, NULL, count_text, &told, &info, &err), FIRN_CORRUPT);
-    assert_int_equal(told, 1);
-    assert_int_equal(firn_alxs_verify(path, NULL, NULL, NULL, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_alxs_verify(path, &options, &info, &err), FIRN_CORRUPT);
+    assert_int_equal(told.notices, 1);
+    assert_int_equal(told.refused, 2);
+    assert_int_equal(firn_alxs_verify(path, NULL, NULL, &err), FIRN_CORRUPT);
+    options.callbacks.on_progress = refuse_progress;
+    assert_int_equal(firn_alxs_verify(path, &options, NULL, &err), FIRN_CANCELLED);
+    options.callbacks.on_progress = NULL;
+    options.key_size_max = 0;
+    assert_int_equal(firn_alxs_verify(path, &options, NULL, &err), FIRN_LIMIT);
+    options.size = 0;
+    assert_int_equal(firn_alxs_verify(path, &options, NULL, &err), FIRN_INVALID);
 }
 
 static void
@@ -228,9 +275,9 @@ what_cannot_be_meant_is_refused(void **state)
     REFUSED(firn_alxs_get(table, bad, &value, &size, &err));
     REFUSED(firn_alxs_get(table, firn_str("a"), NULL, &size, &err));
     REFUSED(firn_alxs_get(table, firn_str("a"), &value, NULL, &err));
-    REFUSED(firn_alxs_verify(NULL, NULL, NULL, NULL, NULL, &err));
-    REFUSED(firn_alxs_verify("", NULL, NULL, NULL, NULL, &err));
-    REFUSED(firn_alxs_verify(path, NULL, NULL, NULL, &info, &err));
+    REFUSED(firn_alxs_verify(NULL, NULL, NULL, &err));
+    REFUSED(firn_alxs_verify("", NULL, NULL, &err));
+    REFUSED(firn_alxs_verify(path, NULL, &info, &err));
     REFUSED(firn_alxs_cursor_open(NULL, &cursor, &err));
     REFUSED(firn_alxs_cursor_open(table, NULL, &err));
     OK(firn_alxs_cursor_open(table, &cursor, &err));

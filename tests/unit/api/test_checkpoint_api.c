@@ -114,8 +114,11 @@ a_visitor_ends_the_listing(void **state)
     for (int i = 0; i < 3; i++) {
         OK(firn_store_checkpoint_create(store, "", NULL, NULL, &err));
     }
+    err.code = FIRN_OK;
     assert_int_equal(firn_store_checkpoint_list(store, NULL, count, &seen, &err), FIRN_CANCELLED);
     assert_int_equal(seen, 9);
+    assert_int_equal(err.code, FIRN_CANCELLED);
+    assert_string_equal(err.text, "stopped by the caller");
 }
 
 static void
@@ -190,6 +193,7 @@ two_states_are_compared(void **state)
     told.code = FIRN_CANCELLED;
     assert_int_equal(firn_store_diff(store, "one", NULL, &options, tell, &told, &err),
                      FIRN_CANCELLED);
+    assert_int_equal(err.code, FIRN_CANCELLED);
     assert_string_equal(told.text, "kother:=> ");
     options.size = 0;
     assert_int_equal(firn_store_diff(store, "one", NULL, &options, tell, &told, &err),

@@ -177,7 +177,7 @@ verifying_can_be_cancelled(void **state)
     assert_int_equal(firn_chkp_verify(pack, &options, &err), FIRN_CANCELLED);
     assert_int_equal(count, 1);
     firn_chkp_close(pack);
-    OK(firn_chkp_set_open(folder, NULL, 0, NULL, NULL, NULL, &set, &err));
+    OK(firn_chkp_set_open(folder, NULL, 0, NULL, &set, &err));
     assert_int_equal(firn_chkp_set_verify(set, &options, &err), FIRN_CANCELLED);
     assert_int_equal(count, 2);
     options.size = 0;
@@ -196,10 +196,10 @@ a_set_is_read(void **state)
     uint8_t *data;
     size_t size;
     size_t count = 0;
-    firn_chkp_options options = FIRN_CHKP_OPTIONS_INIT;
+    firn_chkp_set_options options = FIRN_CHKP_SET_OPTIONS_INIT;
     write_vector();
-    options.object_size_max = 5;
-    OK(firn_chkp_set_open(folder, NULL, 0, &options, NULL, NULL, &set, &err));
+    options.pack.object_size_max = 5;
+    OK(firn_chkp_set_open(folder, NULL, 0, &options, &set, &err));
     assert_int_equal(firn_chkp_set_count(set), 1);
     assert_int_equal(firn_chkp_set_object_count(set), 2);
     assert_string_equal(firn_chkp_set_name(set, 0), VECTOR);
@@ -213,6 +213,64 @@ a_set_is_read(void **state)
     assert_int_equal(firn_chkp_set_verify(set, NULL, &err), FIRN_LIMIT);
     OK(firn_chkp_set_list(set, count_set_entry, &count, &err));
     firn_chkp_set_close(set);
+}
+
+/* What a notice says, and what becomes of handles that its receiver opens and closes. */
+struct noticed {
+    firn_chkp *pack;
+    unsigned count;
+    unsigned refused_count;
+};
+
+static void
+notice_and_use_handles(void *ctx, const firn_notice *notice)
+{
+    struct noticed *noticed = ctx;
+    firn_error error;
+    firn_chkp *opened;
+    firn_chkp_set *set;
+    firn_chkp_writer *writer;
+    bool is_there;
+    assert_int_equal(notice->kind, FIRN_NOTICE_DAMAGED);
+    assert_true(strlen(notice->text) > 0);
+    noticed->count++;
+    noticed->refused_count +=
+        firn_chkp_open(folder, VECTOR, NULL, &opened, &error) == FIRN_MISUSE && opened == NULL;
+    noticed->refused_count +=
+        firn_chkp_set_open(folder, NULL, 0, NULL, &set, &error) == FIRN_MISUSE && set == NULL;
+    noticed->refused_count +=
+        firn_chkp_writer_create(folder, &writer, &error) == FIRN_MISUSE && writer == NULL;
+    is_there = true;
+    noticed->refused_count +=
+        firn_chkp_contains(noticed->pack, &hello, &is_there, &error) == FIRN_MISUSE && !is_there;
+    firn_chkp_close(noticed->pack); /* does nothing */
+}
+
+static void
+a_pack_that_is_left_out_is_a_notice(void **state)
+{
+    (void)state;
+    char path[128];
+    struct noticed noticed = {.count = 0};
+    firn_chkp_set *set;
+    firn_chkp_set_options options = FIRN_CHKP_SET_OPTIONS_INIT;
+    options.callbacks.on_notice = notice_and_use_handles;
+    options.callbacks.ctx = &noticed;
+    write_vector();
+    OK(firn_chkp_open(folder, VECTOR, NULL, &noticed.pack, &err));
+    (void)snprintf(path, sizeof path, "%s/pack-0123456789abcdef.dat", folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fputs("no pack", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    OK(firn_chkp_set_open(folder, NULL, 0, &options, &set, &err));
+    assert_int_equal(firn_chkp_set_count(set), 1);
+    assert_int_equal(noticed.count, 1);
+    assert_int_equal(noticed.refused_count, 4);
+    assert_int_equal(firn_chkp_count(noticed.pack), 2);
+    firn_chkp_set_close(set);
+    firn_chkp_close(noticed.pack);
+    assert_int_equal(unlink(path), 0);
 }
 
 static void
@@ -305,10 +363,15 @@ sets_refuse_what_cannot_be_meant(void **state)
     bool is_there;
     size_t size;
     const char *const names[] = {NULL};
-    REFUSED(firn_chkp_set_open(folder, NULL, 0, NULL, NULL, NULL, NULL, &err));
-    REFUSED(firn_chkp_set_open(folder, NULL, 1, NULL, NULL, NULL, &set, &err));
-    REFUSED(firn_chkp_set_open(folder, names, 1, NULL, NULL, NULL, &set, &err));
-    OK(firn_chkp_set_open(folder, NULL, 0, NULL, NULL, NULL, &set, &err));
+    firn_chkp_set_options options = FIRN_CHKP_SET_OPTIONS_INIT;
+    options.pack.size = 0;
+    REFUSED(firn_chkp_set_open(folder, NULL, 0, &options, &set, &err));
+    options.size = 0;
+    REFUSED(firn_chkp_set_open(folder, NULL, 0, &options, &set, &err));
+    REFUSED(firn_chkp_set_open(folder, NULL, 0, NULL, NULL, &err));
+    REFUSED(firn_chkp_set_open(folder, NULL, 1, NULL, &set, &err));
+    REFUSED(firn_chkp_set_open(folder, names, 1, NULL, &set, &err));
+    OK(firn_chkp_set_open(folder, NULL, 0, NULL, &set, &err));
     REFUSED(firn_chkp_set_contains(set, &hello, NULL, &err));
     REFUSED(firn_chkp_set_contains(NULL, &hello, &is_there, &err));
     REFUSED(firn_chkp_set_locate(set, NULL, &entry, NULL, &err));
@@ -331,6 +394,7 @@ main(void)
         TEST(a_pack_is_written_and_read),
         TEST(verifying_can_be_cancelled),
         TEST(a_set_is_read),
+        TEST(a_pack_that_is_left_out_is_a_notice),
         TEST(frames_can_be_given),
         TEST(writers_refuse_what_cannot_be_meant),
         TEST(readers_refuse_what_cannot_be_meant),

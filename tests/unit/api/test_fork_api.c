@@ -79,6 +79,7 @@ open_packs(void)
 {
     static char name[64];
     const firn_chkp_options chkp_options = FIRN_CHKP_OPTIONS_INIT;
+    const firn_chkp_set_options set_options = FIRN_CHKP_SET_OPTIONS_INIT;
     const char *names[] = {name};
     assert_int_equal(mkdir(at("chkp"), 0700), 0);
     OK(firn_pack_writer_create(at("a.pack"), &opened.pack_writer, &err));
@@ -92,7 +93,7 @@ open_packs(void)
     OK(firn_chkp_writer_finish(opened.chkp_writer, name, &err));
     firn_chkp_writer_destroy(opened.chkp_writer);
     OK(firn_chkp_open(at("chkp"), name, &chkp_options, &opened.chkp, &err));
-    OK(firn_chkp_set_open(at("chkp"), names, 1, &chkp_options, NULL, NULL, &opened.chkp_set, &err));
+    OK(firn_chkp_set_open(at("chkp"), names, 1, &set_options, &opened.chkp_set, &err));
     OK(firn_chkp_writer_create(at("chkp"), &opened.chkp_writer, &err));
 }
 

@@ -172,6 +172,7 @@ damage_is_told(void **state)
 }
 
 struct asked {
+    firn_pack *pack; /* that is verified */
     unsigned count;
     uint64_t bytes_total;
     int answer;
@@ -188,12 +189,32 @@ note_progress(void *ctx, const firn_progress *progress)
     return asked->answer;
 }
 
+/* What is damaged, while no handle can be opened, used or closed (firn/notice.h). */
 static void
-ignore_damage(void *ctx, const firn_notice *notice)
+note_damage(void *ctx, const firn_notice *notice)
 {
-    (void)ctx;
+    const struct asked *asked = ctx;
+    firn_error error;
+    firn_pack *opened;
+    firn_pack_writer *writer;
+    firn_batch *batch;
+    firn_hash hash = {{0}};
+    uint8_t *bytes;
+    size_t size;
+    bool is_there = true;
     assert_int_equal(notice->kind, FIRN_NOTICE_DAMAGED);
     assert_non_null(strstr(notice->text, path));
+    assert_int_equal(firn_pack_open(path, &opened, &error), FIRN_MISUSE);
+    assert_null(opened);
+    assert_int_equal(firn_pack_writer_create(path, &writer, &error), FIRN_MISUSE);
+    assert_null(writer);
+    assert_int_equal(firn_batch_create(&batch, &error), FIRN_MISUSE);
+    assert_null(batch);
+    assert_int_equal(firn_pack_contains(asked->pack, &hash, &is_there, &error), FIRN_MISUSE);
+    assert_false(is_there);
+    assert_int_equal(firn_pack_read(asked->pack, &hash, 1, &bytes, &size, &error), FIRN_MISUSE);
+    assert_null(bytes);
+    firn_pack_close(asked->pack); /* does nothing */
 }
 
 static void
@@ -205,15 +226,16 @@ verifying_tells_how_far_it_is_and_can_be_cancelled(void **state)
     struct stat stat_of;
     struct asked asked = {.answer = FIRN_OK};
     firn_pack_verify_options options = FIRN_PACK_VERIFY_OPTIONS_INIT;
-    options.callbacks.on_notice = ignore_damage;
+    options.callbacks.on_notice = note_damage;
     options.callbacks.on_progress = note_progress;
     options.callbacks.ctx = &asked;
     assert_int_equal(stat(path, &stat_of), 0);
     assert_int_equal(firn_pack_open(path, &pack, &err), FIRN_OK);
+    asked.pack = pack;
     assert_int_equal(firn_pack_verify(pack, &options, &err), FIRN_CORRUPT);
     assert_true(asked.count > 0);
     assert_int_equal(asked.bytes_total, stat_of.st_size);
-    asked = (struct asked){.answer = FIRN_IO};
+    asked = (struct asked){.pack = pack, .answer = FIRN_IO};
     assert_int_equal(firn_pack_verify(pack, &options, &err), FIRN_CANCELLED);
     assert_int_equal(err.code, FIRN_CANCELLED);
     assert_int_equal(asked.count, 1);

@@ -274,14 +274,15 @@ limits_of_the_reader_are_exact(void **state)
     options.value_size_max = 4;
     expect_rc(firn_alxsv1_open(dir, "t", &options, &table, &err), FIRN_LIMIT, &err);
     assert_null(table);
-    expect_rc(firn_alxsv1_verify(dir, "t", &options, NULL, NULL, &info, &err), FIRN_OK, &err);
+    expect_rc(firn_alxsv1_verify(dir, "t", &options, NULL, NULL, NULL, &info, &err), FIRN_OK, &err);
     assert_int_equal(info.count, 1);
     assert_int_equal(info.key_size_max, 3);
     assert_int_equal(info.value_size_max, 5);
     options.value_size_max = 5;
     options.key_size_max = 2;
     expect_rc(firn_alxsv1_open(dir, "t", &options, &table, &err), FIRN_LIMIT, &err);
-    expect_rc(firn_alxsv1_verify(dir, "t", &options, NULL, NULL, &info, &err), FIRN_LIMIT, &err);
+    expect_rc(firn_alxsv1_verify(dir, "t", &options, NULL, NULL, NULL, &info, &err), FIRN_LIMIT,
+              &err);
 }
 
 /* ---- memory ---- */

@@ -89,7 +89,8 @@ expect_damage(firn_slice damaged)
     assert_true(rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_LIMIT);
     assert_null(table);
     assert_non_null(strstr(err.text, "t'"));
-    int verify_rc = firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, &info, &err);
+    int verify_rc =
+        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err);
     assert_true(verify_rc == rc || (verify_rc == FIRN_CORRUPT && told.count > 0));
     assert_int_equal(info.file_size, damaged.size);
     return rc;
@@ -239,8 +240,9 @@ keys_out_of_order_are_refused(void **state)
     }
     forge(&forged, firn_buf_slice(&records), 2, 2);
     assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
-    assert_int_equal(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, &info, &err),
-                     FIRN_CORRUPT);
+    assert_int_equal(
+        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.first, "offset 26"));
     assert_int_equal(info.count, 2);
@@ -261,14 +263,16 @@ a_table_that_was_not_finished_says_so(void **state)
     firn_store_le64(begun.data + 8, 0);
     assert_int_equal(expect_damage(firn_buf_slice(&begun)), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "is damaged"));
-    assert_int_equal(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, &info, &err),
-                     FIRN_CORRUPT);
+    assert_int_equal(
+        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        FIRN_CORRUPT);
     assert_non_null(strstr(told.first, "not finished"));
     firn_store_le64(bytes.data + 8, 0);
     assert_int_equal(expect_damage(firn_buf_slice(&bytes)), FIRN_CORRUPT);
     told.count = 0;
-    assert_int_equal(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, &info, &err),
-                     FIRN_CORRUPT);
+    assert_int_equal(
+        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.first, "header"));
     assert_int_equal(info.count, COUNT);
@@ -287,17 +291,18 @@ verify_names_each_damaged_part(void **state)
     bytes.data[16 + 8 + 0] ^= 1;      /* the value of the empty key */
     bytes.data[bytes.size - 16] ^= 1; /* the footer's mark */
     test_file_write(dir, "t", bytes.data, bytes.size);
-    expect_rc(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, &info, &err),
+    expect_rc(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
               FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 5);
     assert_non_null(strstr(err.text, "5 findings"));
     assert_int_equal(info.count, COUNT);
     assert_int_equal(info.equal_count, 1);
     told.count = 0;
-    expect_rc(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, &info, &err),
+    expect_rc(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, &err),
               FIRN_CORRUPT, &err);
-    expect_rc(firn_alxsv1_verify(dir, "missing", &alxs_fixture_defaults, tell, &told, &info, &err),
-              FIRN_NOT_FOUND, &err);
+    expect_rc(
+        firn_alxsv1_verify(dir, "missing", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        FIRN_NOT_FOUND, &err);
     assert_int_equal(told.count, 0);
 }
 

@@ -110,7 +110,7 @@ do_everything(struct firn_os_dir *dir, firn_error *err)
     options.replace_existing = true;
     FIRN_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
     FIRN_TRY(read_table(dir, err));
-    FIRN_TRY(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, &info, err));
+    FIRN_TRY(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, err));
     FIRN_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
     FIRN_TRY(firn_os_user_path_init_followed(&path, firn_os_dir_os(dir), "/link", err));
 out:

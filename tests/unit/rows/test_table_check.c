@@ -43,7 +43,11 @@ static void
 note(void *ctx, const firn_notice *notice)
 {
     struct notes *notes = ctx;
+    firn_error error;
+    firn_table *opened;
     assert_int_equal(notice->kind, FIRN_NOTICE_DAMAGED);
+    /* No handle can be used here (firn/notice.h). */
+    assert_int_equal(firn_table_open(store, "t", &opened, &error), FIRN_MISUSE);
     notes->count++;
     (void)snprintf(notes->last, sizeof notes->last, "%s", notice->text);
 }

@@ -205,6 +205,16 @@ definitions_of_other_versions_are_understood(void **state)
     def.size = 0;
     assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     assert_int_equal(firn_schema_def_create(NULL, &schema, &err), FIRN_INVALID);
+    struct {
+        firn_table_def def;
+        uint64_t unknown;
+    } later = {.def = def, .unknown = 0};
+    wide[1].unknown = 0;
+    later.def.size = sizeof later;
+    assert_int_equal(firn_schema_def_create(&later.def, &schema, &err), FIRN_OK);
+    firn_schema_unref(schema);
+    later.unknown = 1;
+    assert_int_equal(firn_schema_def_create(&later.def, &schema, &err), FIRN_UNSUPPORTED);
 }
 
 /* ---- the record ---- */

@@ -365,6 +365,104 @@ gaps_leave_a_transaction_the_room_that_it_has(void **state)
     db_support_deinit(&support);
 }
 
+/* A store whose transactions may write 4 MiB, and a value that takes much of that. */
+struct tight {
+    struct db_support support;
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_txn *txn;
+    uint64_t limit;
+};
+
+static uint8_t large[4 << 20];
+
+/* Begins a transaction that has put "a", of a_size bytes, and then "b". */
+static void
+tight_init(struct tight *tight, size_t a_size)
+{
+    firn_error err;
+    struct firn_db_options options = db_support_create;
+    const struct firn_db_txn_options txn_options = {0};
+    options.memory_bytes = 16 << 20;
+    db_support_init(&tight->support, 1);
+    DB_OK(firn_db_open(tight->support.dir, &options, &tight->db, &err));
+    tight->keyspace = db_support_keyspace(tight->db, "k");
+    tight->limit = tight->db->limits.memory / 4;
+    assert_int_equal(tight->limit, sizeof large);
+    DB_OK(firn_db_txn_begin(tight->db, &txn_options, &tight->txn, &err));
+    DB_OK(firn_db_txn_put(tight->txn, tight->keyspace, firn_str("a"), firn_bytes(large, a_size),
+                          &err));
+    DB_OK(firn_db_txn_put(tight->txn, tight->keyspace, firn_str("b"), firn_str("1"), &err));
+}
+
+static void
+tight_deinit(struct tight *tight)
+{
+    firn_error err;
+    DB_OK(firn_db_txn_commit(tight->txn, FIRN_DURABILITY_OS, &err));
+    firn_db_txn_close(tight->txn);
+    DB_OK(firn_db_close(tight->db, &err));
+    db_support_deinit(&tight->support);
+}
+
+static int
+append_to_a(const struct tight *tight, firn_error *err)
+{
+    return firn_db_txn_merge(tight->txn, tight->keyspace, firn_str("a"), FIRN_MERGE_APPEND,
+                             firn_str("x"), err);
+}
+
+static size_t
+size_of_a(const struct tight *tight)
+{
+    firn_error err;
+    struct firn_buf value = {0};
+    DB_OK(firn_db_txn_get(tight->txn, tight->keyspace, firn_str("a"), &value, &err));
+    size_t size = value.size;
+    firn_buf_deinit(&value);
+    return size;
+}
+
+/* The savepoint finds no room, so the write set is tidied: there are fewer operations then. */
+static void
+a_savepoint_that_tidies_takes_back_what_came_after_it(void **state)
+{
+    (void)state;
+    enum { A_SIZE = 3 << 19 };
+    firn_error err;
+    uint64_t savepoint;
+    struct firn_buf value = {0};
+    struct tight tight;
+    tight_init(&tight, A_SIZE);
+    DB_OK(append_to_a(&tight, &err)); /* copies the value, and leaves a gap in all of the rest */
+    assert_int_equal(firn_db_batch_op_count(&tight.txn->writes.batch), 3);
+    DB_OK(firn_db_txn_savepoint(tight.txn, &savepoint, &err));
+    assert_int_equal(firn_db_batch_op_count(&tight.txn->writes.batch), 2);
+    DB_OK(firn_db_txn_put(tight.txn, tight.keyspace, firn_str("c"), firn_str("1"), &err));
+    DB_OK(firn_db_txn_rollback_to(tight.txn, savepoint, &err));
+    assert_int_equal(firn_db_txn_get(tight.txn, tight.keyspace, firn_str("c"), &value, &err),
+                     FIRN_NOT_FOUND);
+    DB_OK(firn_db_txn_get(tight.txn, tight.keyspace, firn_str("b"), &value, &err));
+    assert_int_equal(size_of_a(&tight), A_SIZE + 1);
+    firn_buf_deinit(&value);
+    tight_deinit(&tight);
+}
+
+static void
+a_merge_that_copies_its_value_keeps_the_limit(void **state)
+{
+    (void)state;
+    enum { A_SIZE = 5 << 19 };
+    firn_error err;
+    struct tight tight;
+    tight_init(&tight, A_SIZE);
+    DB_FAILS(append_to_a(&tight, &err), FIRN_LIMIT, "would take more than 4194304 bytes");
+    assert_true(firn_db_txn_writes_size_bytes(&tight.txn->writes) <= tight.limit);
+    assert_int_equal(size_of_a(&tight), A_SIZE);
+    DB_OK(firn_db_txn_put(tight.txn, tight.keyspace, firn_str("c"), firn_str("1"), &err));
+    tight_deinit(&tight);
+}
+
 int
 main(void)
 {
@@ -373,6 +471,8 @@ main(void)
         cmocka_unit_test(a_joined_batch_has_each_operand_once),
         cmocka_unit_test(appends_to_many_keys_in_turn_copy_each_byte_a_few_times),
         cmocka_unit_test(gaps_leave_a_transaction_the_room_that_it_has),
+        cmocka_unit_test(a_savepoint_that_tidies_takes_back_what_came_after_it),
+        cmocka_unit_test(a_merge_that_copies_its_value_keeps_the_limit),
     };
     return cmocka_run_group_tests_name("db_appends", tests, NULL, NULL);
 }

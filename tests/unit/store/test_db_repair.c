@@ -20,8 +20,11 @@
 
 #include "base/mem.h"
 #include "db_cuts.h"
+#include "lsm/lsm_internal.h"
 #include "rescue/rescue.h"
 #include "sim/sim_memory.h"
+#include "store/db_internal.h"
+#include "support/test_peak.h"
 
 struct telling {
     struct firn_buf text;
@@ -115,14 +118,30 @@ is_as_promised(const struct db_cuts_scene *scene, const struct db_cuts_damage *d
 
 /* ---- repairing ---- */
 
+struct removing {
+    struct firn_os_dir *dir;
+    const char *prefix;
+};
+
 static int
-remove_manifest(void *ctx, const struct firn_os_dirent *entry)
+remove_one(void *ctx, const struct firn_os_dirent *entry)
 {
+    const struct removing *removing = ctx;
     firn_error err;
-    if (strncmp(entry->name, "manifest-", 9) == 0) {
-        DB_OK(firn_os_remove_file(ctx, entry->name, &err));
+    if (strncmp(entry->name, removing->prefix, strlen(removing->prefix)) == 0) {
+        DB_OK(firn_os_remove_file(removing->dir, entry->name, &err));
     }
     return FIRN_OK;
+}
+
+static void
+remove_files(struct firn_os_dir *dir, const char *prefix)
+{
+    firn_error err;
+    struct removing removing = {.prefix = prefix};
+    DB_OK(firn_os_dir_open_beneath(dir, "", &removing.dir, &err));
+    DB_OK(firn_os_dir_list(dir, remove_one, &removing, &err));
+    firn_os_dir_close(removing.dir);
 }
 
 /* The repaired store, which has been written to since, loses its MANIFEST: all of it comes back again.
@@ -135,14 +154,11 @@ repair_again(struct db_cuts_scene *scene, struct firn_os_dir *mended, const char
     struct firn_rescue_result result;
     const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
     struct firn_os_dir *again;
-    struct firn_os_dir *own;
     char *shown;
     char name[32];
     (void)snprintf(name, sizeof name, "again%llu", (unsigned long long)scene->count);
     again = db_cuts_make_dir(scene, name);
-    DB_OK(firn_os_dir_open_beneath(mended, "", &own, &err));
-    DB_OK(firn_os_dir_list(mended, remove_manifest, own, &err));
-    firn_os_dir_close(own);
+    remove_files(mended, "manifest-");
     DB_OK(firn_rescue(mended, again, &options, &result, &err));
     DB_OK(look(again, &db_support_existing, true, &shown, &err));
     assert_string_equal(shown, expected);
@@ -254,14 +270,10 @@ a_crash_within_works_and_the_loss_of_manifest_lose_nothing(void **state)
     bool is_cut = true;
     for (uint64_t call = 1; is_cut; call++) {
         struct db_cuts_scene scene;
-        firn_error err;
         const struct db_cuts_damage damage = {.path = "manifest-", .at = (size_t)call, .bit = -1};
         db_cuts_begin(&scene);
         is_cut = work_until_cut(&scene, call);
-        struct firn_os_dir *own;
-        DB_OK(firn_os_dir_open_beneath(scene.dir, "", &own, &err));
-        DB_OK(firn_os_dir_list(scene.dir, remove_manifest, own, &err));
-        firn_os_dir_close(own);
+        remove_files(scene.dir, "manifest-");
         scene.copy = db_cuts_make_dir(&scene, "copy");
         db_support_copy(scene.dir, scene.copy);
         scene.count = call;
@@ -274,12 +286,137 @@ a_crash_within_works_and_the_loss_of_manifest_lose_nothing(void **state)
     }
 }
 
+/* ---- many keyspaces ---- */
+
+/* The most memory that a repair takes whose MANIFEST is lost. */
+static size_t
+measure_repair(unsigned keyspaces)
+{
+    struct db_cuts_scene scene;
+    struct telling telling = {{0}};
+    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    struct firn_rescue_result result;
+    struct firn_os_dir *mended;
+    firn_error err;
+    test_peak_install();
+    db_support_init(&scene.support, 11);
+    struct firn_db *db = db_support_open(scene.support.dir);
+    for (unsigned i = 0; i < keyspaces; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "k%04u", i);
+        db_support_put(db_support_keyspace(db, name), "key", name);
+    }
+    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(firn_db_close(db, &err));
+    remove_files(scene.support.dir, "manifest-");
+    mended = db_cuts_make_dir(&scene, "mended");
+    size_t before = test_peak_in_use();
+    (void)test_peak_take();
+    DB_OK(firn_rescue(scene.support.dir, mended, &options, &result, &err));
+    size_t most = test_peak_take() - before;
+    assert_int_equal(result.state, FIRN_RESCUE_KEPT);
+    assert_int_equal(result.runs_taken, keyspaces + 1); /* and the list of them */
+    firn_buf_deinit(&telling.text);
+    firn_os_dir_close(mended);
+    db_support_deinit(&scene.support);
+    test_peak_uninstall();
+    return most;
+}
+
+/* Each run is described once, not once for each keyspace: 500 keyspaces in 500 runs would need 50 MiB. */
+static void
+a_repair_needs_memory_by_the_number_of_keyspaces(void **state)
+{
+    (void)state;
+    size_t few = measure_repair(20);
+    size_t many = measure_repair(500);
+    print_message("count: %zu bytes for 20 keyspaces, %zu for 500\n", few, many);
+    assert_true(many < few + ((size_t)16 << 20));
+}
+
+/* ---- the number of a keyspace that nothing names ---- */
+
+static int
+note_run(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+{
+    uint64_t *number = ctx;
+    (void)err;
+    if (part->memtable == NULL) {
+        assert_int_equal(*number, 0);
+        *number = part->file->info.number;
+    }
+    return FIRN_OK;
+}
+
+/* A store of one keyspace with that number; the list of keyspaces, MANIFEST and the log are lost. */
+static void
+make_nameless(struct db_support *support, uint32_t id)
+{
+    struct firn_os_dir *runs;
+    uint64_t number = 0;
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_error err;
+    struct firn_db *db = db_support_open(support->dir);
+    firn_db_image(db)->next_id = id;
+    db_support_put(db_support_keyspace(db, "far"), "key", "value");
+    DB_OK(firn_db_maintain_flush(db, &err));
+    const struct firn_db_tree *list = firn_db_image_find(firn_db_image(db), FIRN_DB_KEYSPACE_LIST);
+    DB_OK(firn_lsm_tree_visit_parts(list->lsm_tree, NULL, note_run, &number, &err));
+    DB_OK(firn_db_close(db, &err));
+    DB_OK(firn_os_dir_open(support->dir, "runs", &runs, &err));
+    firn_run_file_name(number, firn_db_kinds[0], name);
+    DB_OK(firn_os_remove_file(runs, name, &err));
+    firn_os_dir_close(runs);
+    remove_files(support->dir, "manifest-");
+    remove_files(support->dir, "wal-");
+}
+
+/* Checks what a repair makes of such a keyspace. */
+static void
+repair_nameless(uint32_t id, const char *expected_name, const char *expected_text)
+{
+    struct db_cuts_scene scene;
+    struct telling telling = {{0}};
+    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    struct firn_rescue_result result;
+    struct firn_db_keyspace *keyspace;
+    firn_error err;
+    db_support_init(&scene.support, 12);
+    make_nameless(&scene.support, id);
+    struct firn_os_dir *mended = db_cuts_make_dir(&scene, "mended");
+    DB_OK(firn_rescue(scene.support.dir, mended, &options, &result, &err));
+    assert_int_equal(result.state, FIRN_RESCUE_SHORTENED);
+    assert_int_equal(firn_buf_append_u8(&telling.text, 0), FIRN_OK);
+    assert_non_null(strstr((const char *)telling.text.data, expected_text));
+    struct firn_db *db = db_support_open(mended);
+    if (expected_name != NULL) {
+        DB_OK(firn_db_keyspace_open_existing(db, expected_name, &keyspace, &err));
+        assert_string_equal(db_support_get(keyspace, "key"), "value");
+    } else {
+        db_support_put(db_support_keyspace(db, "new"), "key", "value");
+    }
+    DB_OK(firn_db_close(db, &err));
+    firn_buf_deinit(&telling.text);
+    firn_os_dir_close(mended);
+    db_support_deinit(&scene.support);
+}
+
+static void
+numbers_of_keyspaces_are_not_believed(void **state)
+{
+    (void)state;
+    repair_nameless(40, "recovered-40", "keyspace 40 is lost");
+    repair_nameless(4000000000U, NULL, "1 keyspaces whose names are lost are left out");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_within_works_and_the_loss_of_manifest_lose_nothing),
         cmocka_unit_test(what_is_refused_can_be_repaired),
+        cmocka_unit_test(a_repair_needs_memory_by_the_number_of_keyspaces),
+        cmocka_unit_test(numbers_of_keyspaces_are_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
