@@ -2,8 +2,8 @@
  *
  * checkout/checkout.h: turning the tree `before`, which is on disk, into the tree `after`.
  *
- * The difference is not collected: every pass walks the same two trees again, and they give the
- * same sequence. So memory does not grow with the number of changes.
+ * The passes go through the same changes in the same order. The plan records them, up to 16 MiB; if
+ * there are more, each pass walks the two trees again. So memory is bounded.
  */
 #ifndef FIRN_CHECKOUT_CHECKOUT_H
 #define FIRN_CHECKOUT_CHECKOUT_H
