@@ -61,8 +61,8 @@ typedef struct firn_scan_options {
     /* Expressions with commas between them, or numbers of selected columns from 1 on, or their names, each
      * with "desc" if it is to descend. Nulls come first, and last if it descends. */
     const char *order_by;
-    uint64_t limit;  /* rows at most; 0: all */
-    uint64_t offset; /* so many rows are left out at the beginning */
+    uint64_t limit;  /* the most rows; 0: all (but --limit 0 of the program prints none) */
+    uint64_t offset; /* how many rows are left out at the beginning */
     /* The index by which rows are found, and whose order they have; NULL: the primary key. */
     const char *index;
     firn_table_bound lower; /* of the primary key, or of the index (table.h) */

@@ -84,6 +84,12 @@ What is no dump, or not a whole one, is refused.
   $ printf 'firn dump\t1\ntable\tt\ndefinition\tk i64 primary key\nrow\t0\n=\tx\nend\t1\n' | firn db load bad9.firn
   ! firn: standard input, line 5: cannot read "x" as i64: it is no whole number
   [2]
+  $ printf 'firn dump\t1\nkeyspace\tk\nexpires\t9999999999999\nkeyspace\tl\nkey\ta\nvalue\tb\nend\t1\n' | firn db load bad11.firn
+  ! firn: standard input, line 4: what comes before is not complete
+  [2]
+  $ printf 'firn dump\t1\nkeyspace\tk\nexpires\t9999999999999\nexpires\t5\n' | firn db load bad12.firn
+  ! firn: standard input, line 4: a time where none can be
+  [2]
   $ printf 'firn dump\t1\nend\t0\nend\t0\n' | firn db load bad10.firn
   ! firn: standard input, line 3: a line after the end
   [2]

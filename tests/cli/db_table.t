@@ -250,6 +250,8 @@ What JSON there is.
   {"table":"goods","row":{"id":11,"name":"milk","price":null,"since":null}}
   $ firn db count shop.firn goods --json
   {"count":5}
+  $ firn db scan shop.firn goods --limit 0 --csv --columns id,name
+  id,name
   $ firn db scan shop.firn goods --limit 2 --json
   {"table":"goods","rows":[{"id":1,"name":"tea","price":2.50,"since":"2026-01-31"},{"id":2,"name":"green tea","price":4.00,"since":null}],"count":2}
   $ firn db table alter shop.firn small add-column 'n i32' --json

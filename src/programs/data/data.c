@@ -520,7 +520,7 @@ static const struct firn_command scan_command = {
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
             {"reverse", 'r', NULL, "in reverse order"},
-            {"limit", 'n', "N", "print at most N entries"},
+            {"limit", 'n', "N", "print at most N entries; 0: none"},
             {"keys", 'k', NULL, "print keys only"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},

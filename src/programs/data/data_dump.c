@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_dump.c: a whole store, or one table, as text, and back: firn db dump without a keyspace or with a table, and
- * firn db load without a keyspace. docs/formats/dump.md describes the text.
+ * data/data_dump.c: a whole store, or one table, as text, and back: firn db dump without a keyspace or
+ * with a table, and firn db load without a keyspace. docs/formats/dump.md describes the text.
  *
  * Each line is a word, a tab, and what it says, escaped as firn db scan escapes. The first line names the version,
  * the last one how many rows and entries came before it, so a dump that was cut off is refused at its end.
@@ -27,6 +27,9 @@
 #include "term/term.h"
 
 enum { VERSION = 1, ROWS_A_COMMIT = 1000, BYTES_A_COMMIT = 4 << 20 };
+
+/* The text of a value may be longer than the value; this is also the most for all values of a row. */
+static const size_t text_size_max = (size_t)4 * FIRN_VALUE_SIZE_MAX;
 
 /* ---- dumping ---- */
 
@@ -285,11 +288,12 @@ commit(struct loading *loading)
     return code;
 }
 
-/* What was begun last is finished. Returns an exit code. */
+/* Finishes what was begun last: a table or a keyspace. Returns an exit code. */
 static int
 finish_part(struct loading *loading)
 {
-    if (loading->has_row || loading->has_key || loading->name != NULL) {
+    const bool has_expires = loading->expires_ms != 0; /* a time without its entry */
+    if (loading->has_row || loading->has_key || loading->name != NULL || has_expires) {
         return refuse(loading, "what comes before is not complete");
     }
     if (commit(loading) != FIRN_OK) {
@@ -383,6 +387,9 @@ take_value(struct loading *loading, bool is_null)
     }
     if (is_null && text.size > 0) {
         return refuse(loading, "a null that has a text");
+    }
+    if (text.size > text_size_max - loading->text.size) {
+        return refuse(loading, "the row is too large");
     }
     int exit_code = firn_data_bytes_reserve(loading->cli, &loading->text, text.size + 1);
     if (exit_code != FIRN_EXIT_OK) {
@@ -503,8 +510,8 @@ take_entry(struct loading *loading)
 static int
 take_expires(struct loading *loading)
 {
-    bool is_fine =
-        loading->has_keyspace && !loading->has_key && read_number(loading, &loading->expires_ms);
+    bool is_fine = loading->has_keyspace && !loading->has_key && loading->expires_ms == 0 &&
+                   read_number(loading, &loading->expires_ms);
     return is_fine ? FIRN_EXIT_OK : refuse(loading, "a time where none can be");
 }
 
@@ -607,8 +614,7 @@ firn_data_dump_load(struct firn_cli *cli)
     loading->cli = cli;
     loading->rows.fd = -1;
     int exit_code = firn_data_rows_open(cli, "-", FIRN_DATA_ROWS_TEXT, &loading->rows);
-    /* The text of a value may be longer than the value. */
-    loading->rows.value_size_max = (size_t)4 * FIRN_VALUE_SIZE_MAX;
+    loading->rows.value_size_max = text_size_max;
     if (exit_code == FIRN_EXIT_OK) {
         exit_code =
             firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &loading->store);

@@ -332,16 +332,16 @@ report_refused(const struct firn_data_table *table, const firn_error *err)
     return firn_command_report_failure(table->cli, err, NULL);
 }
 
-/* Prints all rows of a scan. Returns an exit code. */
+/* Prints the rows of a scan, or only what stands above them. Returns an exit code. */
 static int
-print_rows(struct firn_cli *cli, firn_scan *scan, uint64_t *out_count)
+print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *out_count)
 {
     firn_error err;
     struct output output;
     const firn_scan_batch *batch = NULL;
     int code = FIRN_OK;
     int exit_code = output_begin(&output, cli, scan);
-    while (exit_code == FIRN_EXIT_OK && code == FIRN_OK) {
+    while (exit_code == FIRN_EXIT_OK && code == FIRN_OK && !is_head_only) {
         code = firn_scan_next(scan, &batch, &err);
         if (code != FIRN_OK || batch == NULL) {
             break;
@@ -391,11 +391,11 @@ firn_data_scan_print(const struct firn_data_table *table)
         exit_code = report_refused(table, &err);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        const bool is_nothing =
-            limit != NULL && query.options.limit == 0; /* which means all there */
+        /* --limit 0 prints no row; in the library a limit of 0 means all. */
+        const bool is_nothing = limit != NULL && query.options.limit == 0;
         firn_term_json_string("table", table->name);
         firn_term_json_array("rows");
-        exit_code = is_nothing ? FIRN_EXIT_OK : print_rows(cli, scan, &count);
+        exit_code = print_rows(cli, scan, is_nothing, &count);
         firn_term_json_unwind();
         firn_term_json_u64("count", count);
     }
