@@ -181,9 +181,8 @@ on_reject(void *ctx, const firn_import_reject *reject)
     rejects->count++;
     if (rejects->has_file) {
         int code = firn_task_file_write(&rejects->file, reject->text, &rejects->err);
-        code = code == FIRN_OK
-                   ? firn_task_file_write(&rejects->file, firn_str("\n"), &rejects->err)
-                   : code;
+        code = code == FIRN_OK ? firn_task_file_write(&rejects->file, firn_str("\n"), &rejects->err)
+                               : code;
         if (code != FIRN_OK) {
             return code;
         }
@@ -362,8 +361,7 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
         options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
         if (import_rows(cli, table.table, source, options, &statistics, &err) != FIRN_OK) {
             const bool is_of_file = rejects.err.code != FIRN_OK;
-            exit_code =
-                firn_command_report_failure(cli, is_of_file ? &rejects.err : &err, NULL);
+            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects.err : &err, NULL);
         } else {
             tell_imported(cli, &statistics);
         }

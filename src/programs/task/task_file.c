@@ -109,8 +109,7 @@ firn_task_file_create(struct firn_task_file *file, const char *path, bool may_re
     }
     const bool is_owned =
         !is_there || geteuid() != 0 || fchown(file->fd, before.st_uid, before.st_gid) == 0;
-    if (!is_owned ||
-        fchmod(file->fd, is_there ? before.st_mode & MODE_BITS : mode_of_new()) != 0) {
+    if (!is_owned || fchmod(file->fd, is_there ? before.st_mode & MODE_BITS : mode_of_new()) != 0) {
         code = fail(file, "make a file beside", err);
         firn_task_file_discard(file);
     }
@@ -145,8 +144,8 @@ sync_directory(const char *path)
     if (slash == NULL) {
         (void)snprintf(directory, sizeof(directory), ".");
     } else {
-        (void)snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path),
-                       path);
+        (void)snprintf(directory, sizeof(directory), "%.*s",
+                       slash == path ? 1 : (int)(slash - path), path);
     }
     const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const bool is_synced = fd >= 0 && fsync(fd) == 0;
