@@ -423,7 +423,7 @@ Mistakes.
   ! firn: there is no column nothing
   [3]
   $ firn db table alter shop.firn goods default price abc
-  ! firn: the definition of a table, at byte 31 (abc): the default is no value: a text must be in single quotes
+  ! firn: the definition of a table, at byte 31 (abc): the default is not a value: a text must be in single quotes
   [2]
   $ firn db table alter shop.firn goods default price '5, x i32'
   ! firn: '5, x i32' is not one literal
@@ -454,7 +454,7 @@ Mistakes.
   ! firn: the column 'name' may not be null, and has no default
   [2]
   $ firn db get shop.firn goods x
-  ! firn: column 'id': cannot read "x" as i64: it is no whole number
+  ! firn: column 'id': cannot read "x" as i64: it is not a whole number
   [2]
   $ firn db get shop.firn goods 1 2
   ! firn: db get: the key of 'goods' has 1 column, and 2 values are given

@@ -67,11 +67,11 @@ Lines that are no rows.
 
   $ printf 'id,name,price\n10,ten,1\neleven,x,1\n12,twelve,1,2\n13,,1\n14,fourteen,1000000\n15,"fif\nteen",2\n' >bad.csv
   $ firn db table import shop.firn goods bad.csv
-  ! firn: line 3, column id: cannot read "eleven" as i64: it is no whole number
+  ! firn: line 3, column id: cannot read "eleven" as i64: it is not a whole number
   [2]
   $ firn db table import --rejects rest.csv shop.firn goods bad.csv
   2 rows, 4 left out
-  ! firn: left out: line 3, column id: cannot read "eleven" as i64: it is no whole number
+  ! firn: left out: line 3, column id: cannot read "eleven" as i64: it is not a whole number
   ! firn: left out: line 4: the record has 4 fields, not 3
   ! firn: left out: line 5: column name, text: null is not allowed
   ! firn: left out: line 6, column price: cannot read "1000000" as decimal(8,2): it has too many digits

@@ -532,7 +532,7 @@ take_first(struct loading *loading)
     uint64_t version;
     if (!is_word(loading, "firn dump") || !read_number(loading, &version)) {
         return refuse(loading,
-                      "this is no dump of a store; firn db load STORE KEYSPACE loads rows");
+                      "this is not a dump of a store; firn db load STORE KEYSPACE loads rows");
     }
     if (version != VERSION) {
         return firn_command_report_error(loading->cli, FIRN_NEWER, NULL,

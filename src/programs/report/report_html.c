@@ -73,12 +73,12 @@ look(bool replaces, firn_error *err)
     ssize_t size = is_file ? read(fd, head, sizeof(head) - 1) : -1;
     (void)close(fd);
     if (!is_file) {
-        return refuse(err, FIRN_INVALID, "is no file");
+        return refuse(err, FIRN_INVALID, "is not a file");
     }
     bool is_page =
         size == (ssize_t)sizeof(head) - 1 && memcmp(head, firn_report_html_mark, (size_t)size) == 0;
     return replaces || is_page ? FIRN_OK
-                               : refuse(err, FIRN_EXISTS, "exists and is no report of firn's");
+                               : refuse(err, FIRN_EXISTS, "exists and is not a report of firn");
 }
 
 int
