@@ -284,7 +284,7 @@ static const struct firn_command list = {
             {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
             {"reverse", 'r', NULL, "in reverse order"},
-            {"limit", 'n', "N", "print at most N records"},
+            {"limit", 'n', "N", "print at most N records; 0: none"},
             {"keys", 'k', NULL, "print keys only"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
@@ -567,11 +567,10 @@ static const struct firn_command load = {
     .name = "load",
     .summary = "Load the records of a table into a keyspace",
     .arguments = "FILE STORE KEYSPACE",
-    .help = "Loads the records in many commits, all on disk when the command returns. The\n"
-            "store and the keyspace are created if they do not exist. A key that exists\n"
-            "already gets the value of the table; if a key occurs more than once in the table\n"
-            "its last record counts. If the command is interrupted, the first records of the\n"
-            "table may have been loaded; it can safely be run again.",
+    .help = "Loads the records in one commit: all of them or none, and on disk when the\n"
+            "command returns. The store and the keyspace are created if they do not exist. A\n"
+            "key that exists already gets the value of the table; if a key occurs more than\n"
+            "once in the table its last record counts.",
     .examples =
         (const struct firn_command_example[]){
             {"firn alxs load 000017.sst app.firn users", "load a table into a keyspace"},
