@@ -961,8 +961,8 @@ typedef struct firn_workspace_forget_result {
  *
  * on_forgotten (may be NULL) gets each checkpoint afterwards, newest first: if it ends the call, the
  * paths are removed nevertheless. Requires: options are given. FIRN_NOT_FOUND if no checkpoint
- * contains a path. FIRN_CONFLICT while a restore is pending. FIRN_LIMIT if a checkpoint has forgotten
- * 256 paths already. */
+ * contains a path. FIRN_CONFLICT while a restore is pending. FIRN_LIMIT if a path has more than about
+ * 4,000 bytes, or if a checkpoint has forgotten 256 paths already. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_options *options,
                       int (*on_forgotten)(void *ctx, const firn_workspace_forgotten *forgotten),

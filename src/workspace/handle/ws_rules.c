@@ -51,7 +51,8 @@ make_plain(const struct firn_catalog_record *record, struct firn_ws_rules *out, 
         return firn_error_no_memory(err, "the rules of a checkpoint");
     }
     set->include_deps = record->include_deps;
-    set->is_narrow = record->is_narrow;
+    /* No set is both (ignore_rules.c), whatever a record from elsewhere says. */
+    set->is_narrow = record->is_narrow && !record->include_deps;
     return FIRN_OK;
 }
 
@@ -67,6 +68,7 @@ exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rul
     DCHECK(rules->size == 0);
     while (rc == FIRN_OK && firn_catalog_record_forgotten_next(&left, &path)) {
         rc = firn_rules_left_out_pattern(rules, path);
+        rc = rc == FIRN_LIMIT ? FIRN_OK : rc; /* firn_ws_forget refuses such a path */
     }
     if (rc == FIRN_OK && rules->size > 0) {
         struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 1);
