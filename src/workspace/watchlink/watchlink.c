@@ -137,6 +137,7 @@ firn_watchlink_wire_parse_header(const uint8_t header[FIRN_WATCHLINK_WIRE_HEADER
 static int
 put_sized(struct firn_buf *out, firn_slice slice)
 {
+    DCHECK(slice.size <= FIRN_TREE_PATH_SIZE_MAX); /* the other end refuses longer ones */
     int rc = firn_buf_append_varint(out, slice.size);
     return rc == FIRN_OK ? firn_buf_append_slice(out, slice) : rc;
 }
@@ -487,7 +488,7 @@ take_answer(struct firn_watchlink *watched, struct firn_ws_opened *opened, firn_
     struct taking taking = {.watched = watched};
     struct firn_reader reader = firn_reader_of(answer);
     int rc;
-    DCHECK(watched->passed.count == 0);
+    DCHECK(watched->passed.count == 0 && watched->totals.files == 0);
     FIRN_TRY(firn_watchlink_wire_get_token(&reader, &watched->token, err));
     FIRN_TRY(firn_watchlink_wire_get_begun(&reader, &watched->confines.known_ns, err));
     firn_tree_lookup_init(&taking.lookup, firn_objects_trees(opened->objects),
@@ -651,6 +652,7 @@ firn_watchlink_widen(struct firn_watchlink *watched)
         return false;
     }
     bool had_confines = watched->passed.count > 0;
+    DCHECK(had_confines || watched->totals.files == 0);
     firn_hash_map_clear(&watched->passed);
     watched->totals = (struct firn_scan_result){0};
     firn_buf_clear(&watched->report);
@@ -733,6 +735,7 @@ firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_resul
         scan->has_fresh_links /* (I3) */) {
         return;
     }
+    DCHECK(watched->notices.kept.size == 0); /* the scan has succeeded */
     struct firn_watch_base base = watched->question.base;
     base.tree = scan->root.hash;
     int rc;
