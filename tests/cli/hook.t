@@ -309,7 +309,7 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [1]
   $ firn hook run claude never
-  ! firn: hook run: a turn has a before and an after
+  ! firn: hook run: WHEN is before or after
   ! usage: firn hook run AGENT WHEN
   ! help: firn help hook run
   [1]

@@ -509,7 +509,7 @@ run_run(struct firn_cli *cli)
     bool is_before = strcmp(cli->arguments[1], "before") == 0;
     if ((!is_before && strcmp(cli->arguments[1], "after") != 0) || cli->json) {
         (void)firn_command_misused(cli, cli->json ? "--json cannot be used with this command"
-                                                  : "a turn has a before and an after");
+                                                  : "WHEN is before or after");
         return FIRN_EXIT_FAILED;
     }
     enum firn_hook_agent_when when = is_before ? FIRN_HOOK_AGENT_BEFORE : FIRN_HOOK_AGENT_AFTER;

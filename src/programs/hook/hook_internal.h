@@ -22,7 +22,7 @@ struct firn_hook_agent {
     const char *title;              /* as people call it: "Claude Code" */
     const char *file;               /* of settings, below the project's directory or the home */
     const char *events[2];          /* by enum firn_hook_agent_when */
-    const char *directory_variable; /* of the environment of its hooks; may be NULL */
+    const char *directory_variable; /* in the environment of its hooks */
     const char *answers[2];         /* what a hook prints, so that the turn goes on */
     long timeout;    /* in the agent's unit, for ten minutes; 0: it is left to the agent */
     long version;    /* the member "version" that the file has to have; 0: none */

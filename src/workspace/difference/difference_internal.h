@@ -20,9 +20,9 @@ FIRN_MUST_CHECK int firn_difference_content_load_stored(struct firn_objects *obj
                                                         struct firn_buf *out, bool *out_is_text,
                                                         firn_error *err);
 
-/* What a file of the disk has now. *out_is_same is false where that is something else than the
- * entry says, or where there is no such file any more; *out_is_text as above. FIRN_DENIED, FIRN_IO …
- * where it cannot be read. */
+/* Reads the present content of a file of the disk. *out_is_same is false where it is not what the entry
+ * says, or there is no such file any more; *out_is_text as above. FIRN_DENIED, FIRN_IO … where it cannot
+ * be read. */
 FIRN_MUST_CHECK int firn_difference_content_load_disk(struct firn_os_dir *root, firn_slice path,
                                                       const struct firn_tree_entry *entry,
                                                       struct firn_buf *out, bool *out_is_same,

@@ -46,7 +46,8 @@ enum {
     TICK_INTERVAL_NS = 200 * 1000 * 1000
 };
 
-/* What is wrong was seen in the new store's copies: people know the store by its own name. */
+/* Replaces the path of the new store in a text by that of the damaged one. The damage was seen in the
+ * copies, in the new store, but people know the store by its own name. */
 static void
 name_the_store(const struct firn_repair_place *place, const char *text,
                char out[FIRN_ERROR_TEXT_SIZE])
@@ -220,18 +221,18 @@ forget(struct firn_repair *repair)
  * The new store is built in "<store>.repairing", which holds the file REPAIRING before anything else
  * and keeps it until all is done. The steps at the end, each durable before the next:
  *   1. the two directories change names, in one step (RENAME_EXCHANGE);
- *   2. the damaged store's file FIRN becomes FIRN.damaged: whoever waited for its lock must not take
- *      it for a store;
+ *   2. the damaged store's file FIRN becomes FIRN.damaged: a process that waited for its lock must
+ *      not take it for a store;
  *   3. the damaged store moves into the new one, as "damaged-<number>";
  *   4. REPAIRING goes.
  *
  * (I5) A directory "<store>.repairing" with REPAIRING in it, or with nothing, was cut off before
  *      step 1: it is removed by the next repair. Without it, beside a store that has it, it was cut
  *      off behind step 1: it is the damaged store, and is put away.
- * (I6) A directory of that name that is neither is somebody's, and is left alone. (Tested, not
+ * (I6) Any other directory of that name was not made by a repair, and is left alone. (Tested, not
  *      asserted: it comes from outside.)
- * (I7) A dry run writes nothing into the store, and nothing at all where the store is sound. What a
- *      repair would keep of a damaged one is found out by building the new store and removing it.
+ * (I7) A dry run writes nothing into the store, and nothing at all where the store is sound. To find
+ *      out what a repair would keep of a damaged store it builds the new store, and removes it.
  *
  * The damaged store is kept inside of the new one because there it is out of the way of everything:
  * of the listing of stores, and of the workspace, where a store may lie. */
@@ -327,7 +328,7 @@ out:
     return rc;
 }
 
-/* What a repair that was cut off has left (I5). */
+/* Finishes or removes what an interrupted repair has left (I5). */
 static int
 finish_earlier(struct firn_repair_place *place, firn_error *err)
 {

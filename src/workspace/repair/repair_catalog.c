@@ -480,8 +480,8 @@ compare_tags(const void *a, const void *b)
     return (left->sequence < right->sequence) - (left->sequence > right->sequence);
 }
 
-/* One that was found, unless the catalog has the name. What the catalog has whole is without those
- * that were taken away. */
+/* Enters a tag that was found, unless the catalog has the name. A list of tags that is whole in the
+ * catalog says which were removed, so nothing is added to it. */
 static int
 put_tag(struct firn_repair *repair, const struct firn_repair_tag *found, firn_error *err)
 {

@@ -431,13 +431,13 @@ collect_stored(const struct firn_ignore_rules *stored, struct firn_ignore_rules 
 
 /* What a walk left out though no rule said so.
  *
- * A file that cannot be read, or that changes at every try, is not in the checkpoint. For a restore
- * of that checkpoint it would be one thing too many, to be removed, once it can be read again. So
- * the checkpoint's rules have one set more, which says nothing but these paths: they were none of
- * the checkpoint's business, and are not touched.
+ * A file that cannot be read, or that changes at every try, is not in the checkpoint. Once it can be
+ * read again, a restore of that checkpoint would remove it as a file that the checkpoint does not have.
+ * So the checkpoint's rules have one more set, which holds nothing but these paths: restores do not
+ * touch them.
  *
- * A path is a pattern of its own, anchored at the root. What a pattern cannot say, a line's end, is
- * any one character there: that protects one name too many at most.
+ * A path is a pattern of its own, anchored at the root. A line's end, which a pattern cannot express,
+ * becomes "any one character": at most that protects some names too many.
  *
  * Limits: LINES_MAX paths, each with a line that a rule file may have, and all lines together not more
  * than a rule file may have (I4), else the rules could not be read again. A path beyond these limits is
@@ -775,13 +775,13 @@ firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
  * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But
  * `venv` is a package of Python's standard library, too: today's list wants a pyvenv.cfg in it,
  * which each virtual environment has. And in `.m2` and `.gradle` of a home directory lie settings
- * that somebody wrote. Of `.m2` only what is fetched again is left out. `.gradle` is kept where it
- * holds settings, without what is fetched or made again; else it is all that. Which version counted
+ * that somebody wrote. In `.m2` only the parts that are fetched again are left out. A `.gradle` with
+ * settings is kept, without the parts that are fetched or made again; any other is left out whole. Which version counted
  * is kept with a checkpoint (rules.md): what the first one left out of it is not touched by its
  * restore.
  *
- * The rule files of a workspace can lift both. What is left out whatever a rule says is
- * told by tree_reserved.c.
+ * The rule files of a workspace can lift both. The names that are left out whatever a rule says are in
+ * tree_reserved.c.
  *
  * Names are compared byte for byte and whole: `targeting.c` and `Node_modules` are kept. */
 
