@@ -22,7 +22,7 @@ enum { LINE_SIZE_MAX = 32 * 1024 };
 static char line[LINE_SIZE_MAX];
 static size_t line_size;
 
-/* What does not fit is cut; a path of the system's longest fits escaped. */
+/* Text that does not fit is cut off; the longest path of the system fits, escaped. */
 static void
 put(const void *data, size_t size)
 {
@@ -79,7 +79,12 @@ firn_command_report_ask(const char *question)
     firn_term_text_escape(firn_str(question), put);
     firn_term_text_escape(firn_str(" [y/N] "), put);
     write_line();
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+    bool is_answered = fgets(answer, sizeof(answer), stdin) != NULL;
+    /* The rest of a long line must not answer the next question. */
+    for (int c = 0; is_answered && strchr(answer, '\n') == NULL && c != '\n' && c != EOF;) {
+        c = getc(stdin);
+    }
+    return is_answered && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 void

@@ -36,7 +36,10 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
     case FIRN_WATCH_STARTED:
         watching->directories = event->directories;
         if (prints && !watching->cli->quiet) {
-            firn_term_out_format("watching %s\n", firn_workspace_root(watching->workspace));
+            firn_term_out_text("watching ");
+            firn_term_text_escape(firn_str(firn_workspace_root(watching->workspace)),
+                                  firn_term_out_write);
+            firn_term_out_text("\n");
         }
         break;
     case FIRN_WATCH_SAVED:

@@ -2,8 +2,8 @@
  *
  * dir/dir_workspaces.c: firn workspaces list, remove, relocate.
  *
- * A root that is named here need not be there any more, so it cannot always be resolved by the file
- * system: as far as it is there its real path counts, the rest by its letters, "." and ".." taken out.
+ * A root that is named here need not exist any more, so the file system cannot always resolve it: the
+ * part that exists is replaced by its real path, and "." and ".." are removed from the rest.
  */
 #include "dir/dir.h"
 
@@ -101,7 +101,7 @@ static const struct firn_command list = {
 
 /* ---- roots ---- */
 
-/* What the path leads to, where that is there: links are followed. */
+/* Takes `path` and gives the real path of what it leads to, or `path` where there is nothing. */
 static char *
 resolved(char *path)
 {
@@ -116,7 +116,7 @@ resolved(char *path)
     return real;
 }
 
-/* Goes one name on from a directory, and takes what that was given in. */
+/* Takes the path of a directory, and gives that of a name in it. */
 static char *
 step(char *path, const char *name, size_t size)
 {
@@ -171,7 +171,7 @@ attempt_remove(void *ctx, firn_error *err)
     return firn_workspaces_remove(removal->root, &removal->options, err);
 }
 
-/* What somebody answers who sits at a terminal. */
+/* The answer of the user at the terminal. */
 static bool
 is_confirmed(const char *root)
 {

@@ -2,9 +2,9 @@
  *
  * task/task_notices.c: what the library tells while it works: things left out, damage, progress.
  *
- * A notice that a person should act on is printed as a warning the moment it comes. What rules
- * leave out is only counted, and the first few names kept for the summary: it was asked for. With
- * --json all notices are kept until the end, because the object on standard output may be in the
+ * A notice that a person should act on is printed as a warning the moment it comes. Entries that rules
+ * leave out are only counted, and the first few names kept for the summary: they were meant to be left
+ * out. With --json all notices are kept until the end, because the object on standard output may be in the
  * middle of an array; their number has a limit, beyond which they are counted. They come in the
  * order in which threads meet them, and are kept in that of their paths.
  *
@@ -12,9 +12,9 @@
  * reserved name are named one by one only with --json: the summary names one of them by its path, and
  * several of one name by that name and their number.
  *
- * What a restore left as it is because of rules is named in its summary in the same way. What it could
- * not restore is printed as it comes, but only the first few: a directory of another user may hold any
- * number of files.
+ * Entries that a restore left as they are because of rules are named in its summary in the same way.
+ * Entries that it could not restore are printed as they come, but only the first few: a directory of
+ * another user may hold any number of files.
  *
  * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
  * (unreadable, always changing), entries that were not restored, restored ones that lack an owner or
@@ -154,7 +154,7 @@ is_first(struct firn_task_notices *notices, const firn_notice *notice)
     return true;
 }
 
-/* Where a notice belongs: behind all with its path. */
+/* The place of a notice among those kept: after all with its path. */
 static size_t
 place_of(const struct firn_task_notices *notices, firn_slice path)
 {
@@ -191,7 +191,7 @@ make_room(struct firn_task_notices *notices)
     return true;
 }
 
-/* Of too many, those with the first paths. */
+/* Keeps a notice; if there are too many, those with the first paths stay. */
 static void
 keep(struct firn_task_notices *notices, const firn_notice *notice)
 {
@@ -316,7 +316,7 @@ is_told(const struct firn_task_notices *notices, firn_notice_kind kind)
            (kind != FIRN_NOTICE_NOT_RESTORED || notices->not_restored <= NOT_RESTORED_TOLD_MAX);
 }
 
-/* Of what the summary names some. */
+/* The kind of which the summary names some entries. */
 static firn_notice_kind
 kind_named(const struct firn_task_notices *notices)
 {
@@ -418,7 +418,7 @@ print_group(const struct firn_task_notices_group *group, struct line *line)
     }
 }
 
-/* Of total notices of a kind. */
+/* Prints a line with names of the `total` notices of a kind. */
 static void
 print_names(const struct firn_task_notices *notices, const char *title, firn_notice_kind kind,
             uint64_t total)

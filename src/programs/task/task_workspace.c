@@ -3,14 +3,15 @@
  * task/task_workspace.c: what the commands about workspaces share: opening one, paths inside it, and
  * how checkpoints and entries are shown.
  *
- * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their
- * letters, links are not followed, and what would lead above the root is refused. So a path means
- * the same whether the file is there now, was there when the checkpoint was made, or has become a
- * link in between. In a directory below the root relative paths begin there; no path means all of the workspace.
+ * Paths are names in a tree, not walks through the file system: "." and ".." are removed textually,
+ * links are not followed, and a path that would lead above the root is refused. So a path means the
+ * same whether the file is there now, was there when the checkpoint was made, or has become a link in
+ * between. In a directory below the root relative paths begin there; no path means all of the
+ * workspace.
  *
- * A directory that was moved is recognised by the library, which then refuses to work on it until
- * somebody has said what it is. On a terminal the question is put here, before the command runs. So
- * is the one whether a store that was found in the tree is to be trusted; what runs by itself asks
+ * The library recognises a directory that was moved, and refuses to work on it until its user has said
+ * what it is. On a terminal that question is asked here, before the command runs, and so is whether a
+ * store that was found in the tree is to be trusted. Commands that run by themselves (hook, watch) ask
  * neither.
  */
 #include "task/task.h"

@@ -328,9 +328,10 @@ out:
     return rc;
 }
 
-/* Finishes or removes what an interrupted repair has left (I5). */
+/* Finishes or removes what an interrupted repair has left (I5). A dry run does so only where nothing in
+ * the store changes (I7). */
 static int
-finish_earlier(struct firn_repair_place *place, firn_error *err)
+finish_earlier(struct firn_repair_place *place, bool is_dry, firn_error *err)
 {
     struct firn_os_dir *other = NULL;
     char name[KEPT_NAME_SIZE];
@@ -342,9 +343,16 @@ finish_earlier(struct firn_repair_place *place, firn_error *err)
     }
     rc = firn_os_dir_open(place->parent, place->new_name, &other, err);
     if (rc == FIRN_NOT_FOUND) {
-        return is_behind ? remove_mark(place->from, err) : FIRN_OK;
+        return is_behind && !is_dry ? remove_mark(place->from, err) : FIRN_OK;
     }
     FIRN_TRY(rc);
+    if (is_behind && is_dry) {
+        rc = firn_error_set(err, FIRN_EXISTS,
+                            "'%s/%.255s' is left of a repair that was interrupted: the next repair "
+                            "puts it away, a dry run does not",
+                            firn_os_dir_path(place->parent), place->new_name);
+        goto out;
+    }
     if (is_behind) {
         FIRN_TRY(put_away(place, other, place->from, name, err));
         goto out;
@@ -429,7 +437,7 @@ place_open(struct firn_repair *repair, firn_error *err)
                                                     &place->lock, err));
     } else {
         FIRN_TRY(firn_rescue_lock(place->from, repair->ws->lock_timeout_ms, &place->lock, err));
-        FIRN_TRY(finish_earlier(place, err));
+        FIRN_TRY(finish_earlier(place, false, err));
     }
 out:
     return rc;
@@ -446,7 +454,7 @@ make_room(struct firn_repair *repair, firn_error *err)
         place->to = NULL;
         FIRN_TRY(firn_repair_remove_tree(place->parent, place->new_name, err));
     } else if (repair->options->dry_run) {
-        FIRN_TRY(finish_earlier(place, err));
+        FIRN_TRY(finish_earlier(place, true, err));
     }
     FIRN_TRY(firn_os_make_dir_for_owner(place->parent, place->new_name, place->from, 0700, err));
 out:
@@ -728,12 +736,13 @@ out:
 
 /* Removing a store with all that is in it.
  *
- * Links are removed, not followed. A store is a few levels deep, those that repairs have put away
- * in it included; what is deeper is no store's and stays.
+ * Links are removed, not followed. A store is two levels deep, and one more for each repair, because
+ * the damaged store that a repair puts away holds the ones that were put away before. A deeper
+ * directory does not belong to a store, and stays.
  *
- * Memory: the names of one directory for each level. */
+ * Memory: the names of one directory, and a descriptor, for each level. */
 
-enum { DEPTH_MAX = 16 };
+enum { DEPTH_MAX = 128 };
 
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
