@@ -551,3 +551,9 @@ Mistakes.
   --
   stats	Show levels, sizes and entry counts of a store's files
   check	Read and verify all of a store
+
+A text may be longer than it looks: here 1,500 combining marks.
+
+  $ firn db table create shop.firn marks "id i64 primary key, note text default 'e$(printf '\314\201%.0s' $(seq 1500))'"
+  $ firn db table show shop.firn marks | grep -c "$(printf '\314\201%.0s' $(seq 1500))"
+  1

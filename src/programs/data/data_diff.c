@@ -12,6 +12,8 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
+
 #include "task/task.h"
 #include "term/term.h"
 
@@ -241,6 +243,7 @@ compare(struct firn_cli *cli, struct printing *printing, firn_error *err)
 static int
 run_diff(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2 || cli->argument_count == 3);
     firn_error err;
     firn_store *store = NULL;
     struct printing printing = {.cli = cli, .counts_only = firn_command_has(cli, "stat")};

@@ -7,6 +7,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -373,6 +374,7 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
 static int
 run_import(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2 || cli->argument_count == 3);
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     const char *names = firn_command_value(cli, "columns");
     bool creates = firn_command_has(cli, "create");
@@ -521,6 +523,7 @@ export_table(struct firn_cli *cli, firn_store *store, const char *path,
 static int
 run_export(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2 || cli->argument_count == 3);
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     firn_export_options options = FIRN_EXPORT_OPTIONS_INIT;
     firn_store *store = NULL;

@@ -418,6 +418,7 @@ write_row(const struct firn_data_table *table, const struct given *given, firn_r
 static int
 run_insert(struct firn_cli *cli)
 {
+    assert(cli->argument_count >= 2);
     firn_error err;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};

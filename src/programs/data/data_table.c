@@ -85,6 +85,7 @@ firn_data_table_column(const struct firn_data_table *table, const char *name,
 static int
 run_create(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 3);
     firn_error err;
     firn_store *store = NULL;
     firn_table_def *def = NULL;
@@ -104,6 +105,7 @@ run_create(struct firn_cli *cli)
 static int
 run_drop(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};
@@ -131,6 +133,7 @@ print_name(void *ctx, const char *name)
 static int
 run_list(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
     firn_snapshot *view = NULL;
@@ -334,6 +337,7 @@ show(struct firn_cli *cli, const struct firn_data_table *table)
 static int
 run_show(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_store *store = NULL;
     firn_snapshot *view = NULL;
     struct firn_data_table table = {.name = NULL};
@@ -530,6 +534,7 @@ read_change(struct firn_cli *cli, struct change *change, const struct change_kin
 static int
 run_alter(struct firn_cli *cli)
 {
+    assert(cli->argument_count >= 4);
     firn_error err;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};

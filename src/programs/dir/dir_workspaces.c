@@ -7,6 +7,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,7 @@ visit(void *ctx, const firn_workspace_info *info)
 static int
 run_list(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     struct listing listing = {cli, 0, false};
     firn_term_json_array("workspaces");
@@ -120,6 +122,7 @@ resolved(char *path)
 static char *
 step(char *path, const char *name, size_t size)
 {
+    assert(name[size] == '/' || name[size] == '\0');
     if (size == 0 || (size == 1 && name[0] == '.')) {
         return path;
     }
@@ -220,6 +223,7 @@ remove_history(struct firn_cli *cli, const char *root)
 static int
 run_remove(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     bool is_said = firn_command_has(cli, "yes");
     if (!is_said && !firn_command_report_may_ask(cli)) {
         return firn_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
@@ -312,6 +316,7 @@ relocate(struct firn_cli *cli, const char *old_root)
 static int
 run_relocate(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     if (cli->argument_count > 1) {
         cli->workspace_path = cli->arguments[1];
     }

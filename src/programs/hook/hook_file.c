@@ -7,6 +7,7 @@
  */
 #include "hook/hook_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -115,6 +116,7 @@ sync_directory(const char *directory)
 static void
 directory_of(const char *path, char *out)
 {
+    assert(path != NULL && out != NULL);
     const char *slash = strrchr(path, '/');
     size_t size = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
     memcpy(out, slash == NULL ? "." : path, slash == NULL ? 1 : size);
@@ -141,6 +143,7 @@ firn_hook_file_remove(const char *path, const char *text, bool *out_removed, fir
 int
 firn_hook_file_replace(const char *path, const char *text, firn_error *err)
 {
+    assert(text != NULL);
     char directory[PATH_MAX];
     struct firn_task_file file;
     if (strlen(path) >= sizeof(directory)) {

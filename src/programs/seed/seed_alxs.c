@@ -10,6 +10,7 @@
  */
 #include "seed/seed.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "data/data.h"
@@ -166,6 +167,7 @@ walk(struct firn_cli *cli, const struct listing *listing, firn_alxs_cursor *curs
 static int
 run_list(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_alxs *table = NULL;
     firn_alxs_cursor *cursor = NULL;
@@ -198,6 +200,7 @@ run_list(struct firn_cli *cli)
 static int
 run_get(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     firn_alxs *table = NULL;
     struct firn_data_bytes key = {NULL, 0, 0};
@@ -254,6 +257,7 @@ show_info(struct firn_cli *cli, const firn_alxs_info *info, bool is_damaged)
 static int
 run_verify(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_alxs_info info = {.size = sizeof(info)};
     int exit_code = FIRN_EXIT_OK;
@@ -403,6 +407,7 @@ finish(struct firn_cli *cli, firn_alxs_writer *writer)
 static int
 run_build(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_alxs_writer *writer = NULL;
     firn_alxs_writer_options options = FIRN_ALXS_WRITER_OPTIONS_INIT;
@@ -532,6 +537,7 @@ show_loaded(struct firn_cli *cli, uint64_t count, const firn_alxs_info *info)
 static int
 run_load(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 3);
     firn_error err;
     firn_alxs *table = NULL;
     firn_alxs_info info = {.size = sizeof(info)};

@@ -13,6 +13,7 @@
  * Fifos and devices have no content to protect: they are opened and written directly, and never
  * removed (I2).
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,6 +120,7 @@ firn_task_file_create(struct firn_task_file *file, const char *path, bool may_re
 int
 firn_task_file_write(struct firn_task_file *file, firn_slice bytes, firn_error *err)
 {
+    assert(file->fd >= 0);
     while (bytes.size > 0) {
         const ssize_t written = write(file->fd, bytes.data, bytes.size);
         if (written < 0 && errno != EINTR) {
@@ -160,6 +162,7 @@ static bool
 put_in_place(const struct firn_task_file *file)
 {
     struct stat there;
+    assert(!file->is_direct && file->temporary[0] != '\0');
     if (file->may_replace) {
         return rename(file->temporary, file->path) == 0;
     }
@@ -180,6 +183,7 @@ put_in_place(const struct firn_task_file *file)
 int
 firn_task_file_finish(struct firn_task_file *file, firn_error *err)
 {
+    assert(file->fd >= 0 && file->is_direct == (file->temporary[0] == '\0')); /* (I2) */
     /* A fifo or a device cannot be synced. */
     bool is_fine = fsync(file->fd) == 0 || (file->is_direct && (errno == EINVAL || errno == EROFS));
     int error = errno;

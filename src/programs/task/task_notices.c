@@ -26,6 +26,7 @@
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,7 @@ firn_task_notices_deinit(struct firn_task_notices *notices)
 void
 firn_task_notices_again(struct firn_task_notices *notices)
 {
+    assert(notices->cli != NULL);
     struct firn_task_notices fresh = {.cli = notices->cli,
                                       .tells_special = notices->tells_special,
                                       .tells_restored = notices->tells_restored,
@@ -125,6 +127,7 @@ firn_task_notices_again(struct firn_task_notices *notices)
 static bool
 is_first(struct firn_task_notices *notices, const firn_notice *notice)
 {
+    assert(notices->printed_count <= notices->printed_capacity);
     const uint64_t prime = 0x100000001b3; /* FNV-1a */
     uint64_t hash = 0xcbf29ce484222325 ^ (uint64_t)notice->kind;
     for (size_t i = 0; i < notice->path.size; i++) {
@@ -177,6 +180,7 @@ place_of(const struct firn_task_notices *notices, firn_slice path)
 static bool
 make_room(struct firn_task_notices *notices)
 {
+    assert(notices->kept_count <= notices->kept_capacity);
     if (notices->kept_count < notices->kept_capacity) {
         return true;
     }
@@ -195,6 +199,7 @@ make_room(struct firn_task_notices *notices)
 static void
 keep(struct firn_task_notices *notices, const firn_notice *notice)
 {
+    assert(notice->text != NULL);
     const size_t most = notices->cli->json ? KEPT_MAX : NAMES_MAX;
     struct firn_task_notices_kept kept = {.kind = notice->kind, .path_size = notice->path.size};
     if (notice->checkpoint != NULL) {
@@ -242,6 +247,7 @@ name_of(firn_slice path)
 static firn_slice
 group_name(const struct firn_task_notices_group *group)
 {
+    assert(group->name_size <= group->path_size);
     return firn_bytes(group->path + group->path_size - group->name_size, group->name_size);
 }
 
@@ -257,6 +263,7 @@ compare_names(firn_slice a, firn_slice b)
 static bool
 add_to_group(struct firn_task_notices *notices, firn_slice path)
 {
+    assert(notices->group_count <= GROUPS_MAX && path.size > 0);
     firn_slice name = name_of(path);
     size_t at = 0;
     int order = 1;
@@ -326,6 +333,7 @@ kind_named(const struct firn_task_notices *notices)
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
+    assert(notice->text != NULL);
     struct firn_task_notices *notices = ctx;
     bool is_excluded = notice->kind == FIRN_NOTICE_EXCLUDED;
     notices->excluded += is_excluded;
@@ -354,6 +362,7 @@ on_notice(void *ctx, const firn_notice *notice)
 static const char *
 finishing_text(const firn_progress *progress, char *out, size_t size)
 {
+    assert(progress->is_finishing);
     char done[FIRN_TERM_TEXT_NUMBER_SIZE];
     char total[FIRN_TERM_TEXT_NUMBER_SIZE];
     if (strcmp(progress->phase, "place") == 0 || strcmp(progress->phase, "remove") == 0) {
@@ -399,6 +408,7 @@ struct line {
 static void
 begin_name(struct line *line, uint64_t count)
 {
+    assert(line->names < NAMES_MAX);
     firn_term_out_text(line->names == 0 ? line->title : "");
     firn_term_out_text(line->names == 0 ? ": " : ", ");
     line->names++;
@@ -408,6 +418,7 @@ begin_name(struct line *line, uint64_t count)
 static void
 print_group(const struct firn_task_notices_group *group, struct line *line)
 {
+    assert(group->count > 0);
     char count[FIRN_TERM_TEXT_NUMBER_SIZE];
     begin_name(line, group->count);
     if (group->count == 1) {

@@ -16,6 +16,7 @@
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ count_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
 int
 firn_task_workspace_check_reference(struct firn_cli *cli)
 {
+    assert(cli->arguments_before_dashes <= cli->argument_count);
     if (cli->arguments_before_dashes > 0) {
         return FIRN_EXIT_OK;
     }
@@ -86,6 +88,7 @@ firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code)
 static int
 report_open(struct firn_cli *cli, const firn_error *err)
 {
+    assert(err->code != FIRN_OK);
     const char *hint = NULL;
     if (err->code == FIRN_NOT_FOUND) {
         hint = firn_command_missing_hint;
@@ -162,6 +165,7 @@ firn_task_workspace_adopt_hint(int code, const char *hint)
 int
 firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint)
 {
+    assert(workspace != NULL);
     firn_error err;
     int code = firn_task_patience_run(cli, attempt_adopt, workspace, &err);
     firn_term_meter_clear();
@@ -174,6 +178,7 @@ firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const
 static bool
 is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
 {
+    assert(firn_workspace_moved_from(workspace) != NULL);
     if (!firn_command_report_may_ask(cli)) {
         return false;
     }
@@ -188,6 +193,7 @@ static int
 obey_wait(const struct firn_cli *cli, firn_workspace_options *options, firn_workspace **workspace,
           firn_error *err)
 {
+    assert(*workspace != NULL);
     int64_t slice_ms = firn_task_patience_slice_ms(cli);
     if (slice_ms == options->lock_timeout_ms) {
         return FIRN_OK;
@@ -271,6 +277,7 @@ firn_task_workspace_tell_unread(const firn_workspace *workspace)
 static const char *
 below(const char *path, const char *root)
 {
+    assert(root[0] == '/');
     size_t size = strlen(root);
     while (size > 0 && root[size - 1] == '/') {
         size--;
@@ -342,6 +349,7 @@ int
 firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
                                struct firn_task_workspace_paths *out)
 {
+    assert(first >= 0);
     out->slices = NULL;
     out->count = 0;
     if (first >= cli->argument_count) {
