@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "../rules/ignore_table.h"
 #include "base/buf.h"
-#include "ignore_table.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
 #include "sim/sim_memory.h"
