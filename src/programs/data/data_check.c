@@ -127,6 +127,7 @@ show_report(const struct checking *checking)
 static const char *
 hint_of(const struct checking *checking, int code)
 {
+    assert(code != FIRN_OK);
     if (code != FIRN_CORRUPT) {
         return NULL;
     }

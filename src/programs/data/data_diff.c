@@ -38,6 +38,7 @@ static void
 print_row(const struct printing *printing, const firn_store_difference *difference,
           const char *sign, firn_slice value)
 {
+    assert(sign != NULL);
     firn_term_out_format("%s\t", sign);
     firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);
     firn_term_out_text("\t");
@@ -130,6 +131,7 @@ open_side(struct printing *printing, const char *reference, firn_snapshot **out,
 static const char *
 find_table(const struct printing *printing, unsigned side, const char *name)
 {
+    assert(side < 2);
     const struct firn_data_bytes *tables = &printing->tables[side];
     const char *at = (const char *)tables->data;
     const char *end = at != NULL ? at + tables->size : NULL;

@@ -18,6 +18,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,7 @@ dump_row(struct dumping *dumping, const firn_table_def *def, const firn_row *row
 static int
 dump_rows(struct dumping *dumping, firn_table *table, const firn_table_def *def)
 {
+    assert(table != NULL && def != NULL);
     firn_table_cursor_options options = FIRN_TABLE_CURSOR_OPTIONS_INIT;
     firn_table_cursor *cursor = NULL;
     const firn_row *row = NULL;
@@ -321,6 +323,7 @@ finish_part(struct loading *loading)
 static int
 parse_values(struct loading *loading)
 {
+    assert(loading->def != NULL);
     int code = FIRN_OK;
     for (size_t i = 0; i < loading->value_count && code == FIRN_OK; i++) {
         size_t from = i > 0 ? loading->ends[i - 1] : 0;
@@ -338,6 +341,7 @@ parse_values(struct loading *loading)
 static int
 insert_row(struct loading *loading, uint64_t ttl_ms)
 {
+    assert(loading->table != NULL && loading->has_row);
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     int code = FIRN_OK;
     if (loading->txn == NULL) {
@@ -359,6 +363,7 @@ insert_row(struct loading *loading, uint64_t ttl_ms)
 static int
 finish_row(struct loading *loading)
 {
+    assert(loading->has_row && loading->value_count <= FIRN_TABLE_COLUMNS_MAX);
     uint64_t now = now_ms();
     bool is_gone = loading->expires_ms != 0 && loading->expires_ms <= now;
     int code = is_gone ? FIRN_OK : parse_values(loading);

@@ -28,6 +28,7 @@ enum { TOLD_MAX = 10 };
 static bool
 ends_with(const char *text, const char *end)
 {
+    assert(text != NULL && end != NULL);
     size_t size = strlen(text);
     size_t end_size = strlen(end);
     return size >= end_size && strcmp(text + size - end_size, end) == 0;
@@ -80,6 +81,7 @@ read_form(struct firn_cli *cli, const char *path, firn_text_form *out)
 static int
 fail(firn_error *err, const char *what, const char *name)
 {
+    assert(what != NULL);
     err->code = errno == ENOSPC ? FIRN_NO_SPACE : FIRN_IO;
     err->os_errno = errno;
     (void)snprintf(err->text, sizeof(err->text), "could not %s '%s': %s", what, name,
@@ -110,6 +112,7 @@ struct rejects {
 static int
 read_file(struct source *source, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
+    assert(capacity > 0);
     ssize_t got;
     do {
         struct pollfd input = {.fd = source->fd, .events = POLLIN};

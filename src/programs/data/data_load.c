@@ -129,6 +129,7 @@ run_load(struct firn_cli *cli)
 static void
 put_size(uint8_t *at, size_t size)
 {
+    assert(size <= UINT32_MAX);
     for (unsigned i = 0; i < 4; i++) {
         at[i] = (uint8_t)(size >> (8 * i));
     }

@@ -9,6 +9,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +55,7 @@ static int
 read_bound(const struct query *query, const char *option, struct bound *bound,
            firn_table_bound *out)
 {
+    assert(option[0] == '-' && option[1] == '-');
     struct firn_cli *cli = query->table->cli;
     const char *text = firn_command_value(cli, option + strlen("--"));
     if (text == NULL) {
@@ -104,6 +106,7 @@ read_bounds(struct query *query)
 static int
 name_keys(struct query *query)
 {
+    assert(query->keys == NULL);
     const firn_table_def *def = query->table->def;
     size_t size = 1;
     for (size_t i = 0; i < def->key_count; i++) {
@@ -219,6 +222,7 @@ print_csv(firn_slice text, bool is_null)
 static void
 print_cell(struct output *output, size_t i, const firn_value *value)
 {
+    assert(i < output->column_count);
     bool is_null = firn_is_null(*value);
     output->text.size = 0;
     int exit_code = firn_data_values_text(output->cli, &output->columns[i], value, &output->text);
@@ -280,6 +284,7 @@ output_begin(struct output *output, struct firn_cli *cli, const firn_scan *scan)
 static void
 output_row(struct output *output, const firn_scan_batch *batch, size_t row)
 {
+    assert(batch != NULL && row < firn_scan_batch_rows(batch));
     if (output->cli->json) {
         firn_term_json_object(NULL);
     }

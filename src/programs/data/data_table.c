@@ -69,6 +69,7 @@ int
 firn_data_table_column(const struct firn_data_table *table, const char *name,
                        const firn_table_column **out)
 {
+    assert(table->def != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (strcmp(table->def->columns[i].name, name) == 0) {
             *out = &table->def->columns[i];
@@ -159,6 +160,7 @@ enum { TYPE_SIZE = 48 };
 static const char *
 type_of(const firn_table_column *column, char out[TYPE_SIZE])
 {
+    assert(column->name != NULL);
     const char *name = firn_type_name(column->type);
     if (column->type == FIRN_TYPE_DECIMAL) {
         (void)snprintf(out, TYPE_SIZE, "%s(%u, %u)", name, column->precision, column->scale);
@@ -174,6 +176,7 @@ type_of(const firn_table_column *column, char out[TYPE_SIZE])
 static size_t
 place_in_key(const firn_table_def *def, const char *name)
 {
+    assert(def->key_count > 0);
     size_t place = def->key_count;
     while (place > 0 && strcmp(def->key[place - 1], name) != 0) {
         place--;
@@ -253,6 +256,7 @@ add_default(struct firn_data_grid *grid, const firn_table_column *column)
 static int
 show_columns(struct firn_cli *cli, const firn_table_def *def)
 {
+    assert(def->column_count > 0);
     static const char *const titles[] = {"column", "type", "null", "default", "key"};
     struct firn_data_grid grid;
     int exit_code = FIRN_EXIT_OK;
