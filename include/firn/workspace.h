@@ -1137,7 +1137,7 @@ typedef struct firn_workspace_repair_result {
  *
  * Numbers and ids of checkpoints stay. A checkpoint that lost paths goes on without them, and its
  * message says so. If the catalog was lost, deleted checkpoints may reappear. FIRN_NOT_FOUND if there
- * is no store; FIRN_NEWER if a newer firn wrote it. */
+ * is not a store; FIRN_NEWER if a newer firn wrote it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_repair(firn_workspace *workspace,
                                                    const firn_workspace_repair_options *options,
                                                    firn_workspace_repair_result *out,

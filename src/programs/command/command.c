@@ -36,7 +36,7 @@ enum {
     GLOBALS_MAX = 12,
     LONG_OPTIONS_MAX = FIRN_COMMAND_OPTIONS_MAX + GLOBALS_MAX + 1,
     LETTERS_MAX = 2 * LONG_OPTIONS_MAX + 3,
-    IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is no option */
+    IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is not an option */
     OPTION_BASE = 1000 /* how options are told apart: this + their place in the list */
 };
 

@@ -604,7 +604,7 @@ take_expiry(struct firn_data_rows *rows)
     }
     digits[size] = '\0';
     if (!firn_command_number(digits, UINT64_MAX, &rows->expires_ms) || rows->expires_ms == 0) {
-        return wrong(rows, "expires_ms is no number of milliseconds since 1970");
+        return wrong(rows, "expires_ms is not a number of milliseconds since 1970");
     }
     /* What came behind it is the next to be read. */
     rows->at -= byte != END;

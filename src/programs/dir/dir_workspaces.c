@@ -112,7 +112,7 @@ resolved(char *path)
         return path;
     }
     if (real[1] == '\0') {
-        real[0] = '\0'; /* the root is no text here: each name brings its slash */
+        real[0] = '\0'; /* "/" is the empty text here: each name brings its slash */
     }
     free(path);
     return real;

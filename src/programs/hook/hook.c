@@ -26,7 +26,7 @@
  * another directory since it began, and that one must not become a workspace of its own. "session_id",
  * in Cursor "conversation_id", tells turns of conversations apart that go on at the same time.
  *
- * A hook that fails disturbs the agent's user at every turn. So what cannot be read is no failure: the
+ * A hook that fails disturbs the agent's user at every turn. So input that cannot be read is not a failure: the
  * save is made all the same, of the current directory. The input is read to its end, because the agent
  * may not expect that nobody does, but only the first part of it is kept.
  */
@@ -88,7 +88,7 @@ replace_lone_surrogates(char *data, size_t size)
     }
 }
 
-/* One that fits only in part, or is no text, is as if it were not there. */
+/* The text of a string of JSON; NULL if it is not a string, or has a NUL. */
 static const char *
 text_of(const json_t *string)
 {

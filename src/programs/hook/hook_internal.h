@@ -47,7 +47,7 @@ FIRN_MUST_CHECK int firn_hook_file_read(const char *path, char **out, size_t *ou
  * the new one, also after a power cut. Its mode stays. Of a symbolic link the file that it leads to
  * is replaced. */
 FIRN_MUST_CHECK int firn_hook_file_replace(const char *path, const char *text, firn_error *err);
-/* Removes a file; one that is no plain file, or has other names, gets `text` instead.
+/* Removes a file; one that is not a plain file, or has other names, gets `text` instead.
  * *out_removed tells which. */
 FIRN_MUST_CHECK int firn_hook_file_remove(const char *path, const char *text, bool *out_removed,
                                           firn_error *err);

@@ -123,7 +123,8 @@ is_escaped(const struct firn_term_writer *writer, uint32_t point)
     return firn_term_text_is_control(point) && (writer->escapes_controls || point < 0x80);
 }
 
-/* The character at the start, which is no plain one; returns its size, or 0 where it is not UTF-8. */
+/* Writes the character at the start, which needs an escape or more than a byte. Returns its size, or 0
+ * where it is not UTF-8. */
 static size_t
 put_character(struct firn_term_writer *writer, firn_slice at)
 {

@@ -161,7 +161,7 @@ bool firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, fir
 bool firn_checkout_stores_is_cut(const struct firn_checkout_stores *stores, firn_slice path);
 /* Whether it is longer. */
 bool firn_checkout_stores_has_tail(const struct firn_checkout_stores *stores, firn_slice path);
-/* Whether an entry of the directory dir, which the tree has at a path, is no directory and was left
+/* Whether an entry of the directory dir, which the tree has at a path, is not a directory and was left
  * out because the store makes it again. */
 bool firn_checkout_stores_is_leftover(const struct firn_checkout_stores *stores,
                                       struct firn_os_dir *dir, firn_slice path, const char *name);

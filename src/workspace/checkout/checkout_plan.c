@@ -103,7 +103,7 @@ is_not_saved(firn_slice path, firn_error *err)
         (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
-/* Of some paths only: what is above one of them is no directory, and is not to be restored. */
+/* With paths: fails because an entry above one of them is not a directory, and is not to be restored. */
 static int
 has_no_directory(firn_slice path, firn_error *err)
 {

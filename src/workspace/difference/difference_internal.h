@@ -13,7 +13,7 @@
 #include "os/os.h"
 
 /* A version that the store has, in the place of out's contents. *out_is_text is false, and out is
- * not all of it, where the first bytes show that it is no text. FIRN_CORRUPT. */
+ * not all of it, where the first bytes show that it is not text. FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_difference_content_load_stored(struct firn_objects *objects,
                                                         struct firn_packfile_scratch *scratch,
                                                         const struct firn_tree_entry *entry,

@@ -198,7 +198,7 @@ no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *di
                           ws->place.root, ws->place.store_path);
 }
 
-/* A file stands at the place, or on the way there: that is no store, and no empty place either. */
+/* A file stands at the place, or on the way there: that is neither a store nor an empty place. */
 static bool
 is_no_directory(const struct firn_ws *ws)
 {

@@ -2,7 +2,7 @@
  *
  * objects/objects_stream.c: the content of an object, in order, however it is stored.
  *
- * An object is named by the hash of its bytes, and how they are stored is no part of its name: whole,
+ * An object is named by the hash of its bytes, and how they are stored is not part of its name: whole,
  * or as a list of pieces and holes. An object that the store already has stays as it was stored
  * first. So a small file with holes may be stored as a list, and the same bytes may
  * later be a piece of a large file, or even a directory object. (I1) All readers of an object must

@@ -319,7 +319,7 @@ void firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned c
 
 /* Content of any size into a pack and out of it, in bounded memory. Up to 8 MiB it is one object;
  * above it is cut into pieces of 1 MiB and a PIECES object that names them, all in the same pack.
- * That is no part of its name, which is the BLAKE3 of the whole.
+ * That is not part of its name, which is the BLAKE3 of the whole.
  *
  * (A store spreads pieces, and deltas with their bases, over packs; that is workspace/'s to read.
  * Here everything is in one pack.) */

@@ -17,7 +17,7 @@
  * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was. (Not
  *      checked: it is compared by tests.)
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
- * (I4) What a newer firn wrote is no damage: wherever FIRN_NEWER is met, the repair ends with it, and
+ * (I4) What a newer firn wrote is not damage: wherever FIRN_NEWER is met, the repair ends with it, and
  *      nothing was changed. Formats tell their version under a checksum, so no damage
  *      looks like that. (Not checked: FIRN_NEWER is no finding, firn_rescue_is_finding.)
  */

@@ -556,7 +556,7 @@ out:
  * again, and then it would be a pin of another checkpoint, which is damage. So it is removed, after
  * all checkpoints of the new store are written. A record's own order is not always the one that the
  * pin was made for: both the order and the id have to be the same (I4; not checked: that is the
- * comparison). A pin that cannot be read is no reason to give up the rest (I5; not checked: it is
+ * comparison). A pin that cannot be read is not a reason to give up the rest (I5; not checked: it is
  * what the damaged store holds). */
 
 struct sweeping {

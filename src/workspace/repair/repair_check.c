@@ -614,7 +614,7 @@ check_link(struct checking *checking, firn_slice path, const struct firn_tree_en
     return settle(checking, path, rc, &found, err);
 }
 
-/* An entry that a restore will leave out. It may be as old as firn, so it is no damage. */
+/* An entry that a restore will leave out. It may be as old as firn, so it is not damage. */
 static void
 tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
 {

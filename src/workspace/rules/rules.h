@@ -92,7 +92,7 @@ FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignor
 struct firn_rules_exclude_entry {
     firn_slice name;
     bool is_dir;
-    bool is_beside_manifest; /* a Cargo.toml that is no directory lies in the same directory */
+    bool is_beside_manifest; /* a Cargo.toml that is not a directory lies in the same directory */
     bool include_deps;       /* dependencies and build output are wanted */
     bool is_narrow;    /* by the second version of the exclusions, today's; else by the first */
     firn_slice parent; /* name of the directory that it lies in; "" is the root */

@@ -164,7 +164,7 @@ is_unwanted_dir(struct firn_scan_worker *worker, const struct firn_scan_node *no
     return firn_place_nested_holds(nested, firn_buf_slice(&worker->judged), out_is_unwanted, err);
 }
 
-/* Leaves out a temporary name of a restore that is under way or was killed: it is no file of the user's.
+/* Leaves out a temporary name of a restore that is under way or was killed: it is not a file of the user's.
  * Only a save reports it: a save finishes a restore of its own workspace first, so the names that it
  * meets were left by others. */
 static int

@@ -444,7 +444,7 @@ firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node
     }
     out->is_left_out = true;
     if (rc == FIRN_NOT_FOUND && firn_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_WHOLE) {
-        return FIRN_OK; /* given up before the state was found out, so it is no part of that */
+        return FIRN_OK; /* given up before the state was found out, so it is not part of that */
     }
     return go_on_without(worker, node, name, FIRN_TREE_FILE, rc, out, err);
 }

@@ -7,7 +7,7 @@
  * Attributes that the system does not show to this user (trusted.* to anybody but root) are not listed,
  * and so do not count as missing.
  *
- * An attribute that went away between the two calls was removed: that is no failure. Any other
+ * An attribute that went away between the two calls was removed: that is not a failure. Any other
  * attribute that cannot be read, and those beyond the format's limit, are missing from the result
  * and reported by the caller: the content of a file is worth saving without them.
  */

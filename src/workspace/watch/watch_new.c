@@ -192,7 +192,7 @@ look_at(struct firn_watch_new *fresh, struct firn_watch_set *set, struct firn_os
     struct firn_os_dir *dir = NULL;
     DCHECK(fresh->path.size > 0 && fresh->path.data[path.size] == '\0');
     if (firn_os_dir_open_beneath(root, (const char *)fresh->path.data, &dir, NULL) != FIRN_OK) {
-        return false; /* gone again, or was no directory */
+        return false; /* gone again, or was not a directory */
     }
     bool is_watched = is_wanted(fresh, root, path) && firn_watch_set_add(set, dir, path);
     if (is_watched) {
