@@ -64,10 +64,9 @@ copy_entry(struct firn_arena *arena, const struct firn_tree_entry *entry, firn_s
     *copy = *entry;
     *out = copy;
     const bool is_end = entry->name.size <= path.size; /* the root's own name is in no path */
-    copy->name = firn_bytes(is_end && entry->name.size > 0
-                                ? path.data + (path.size - entry->name.size)
-                                : NULL,
-                            is_end ? entry->name.size : 0);
+    copy->name = firn_bytes(
+        is_end && entry->name.size > 0 ? path.data + (path.size - entry->name.size) : NULL,
+        is_end ? entry->name.size : 0);
     DCHECK(path.size == 0 || firn_slice_equal(copy->name, entry->name));
     return copy_slice(arena, &copy->target) && copy_slice(arena, &copy->xattrs) &&
            copy_slice(arena, &copy->hard_link);
@@ -110,10 +109,11 @@ firn_checkout_record_finish(struct firn_checkout_record *record)
 }
 
 int
-firn_checkout_record_replay(
-    const struct firn_checkout_record *record,
-    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
-    void *ctx, firn_error *err)
+firn_checkout_record_replay(const struct firn_checkout_record *record,
+                            int (*visit)(void *ctx,
+                                         const struct firn_difference_walk_change *change,
+                                         firn_error *err),
+                            void *ctx, firn_error *err)
 {
     CHECK(record->is_whole); /* half a record would leave changes out */
     int rc = FIRN_OK;
