@@ -341,6 +341,6 @@ A fifo in the place of an agent's settings holds nobody up, and a link to a file
   [1]
   $ rm .claude/settings.json && ln -s ../elsewhere .claude/settings.json && firn hook install claude
   ! firn: could not find what a link leads to, '.claude/settings.json': No such file or directory
-  [1]
+  [3]
   $ readlink .claude/settings.json; cd .. && rm -r f
   ../elsewhere

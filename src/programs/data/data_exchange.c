@@ -556,7 +556,7 @@ static const struct firn_command_option import_options[] = {
     {"key", 'k', "COLUMN,...", "with --create, the primary key"},
     {"sample", 0, "ROWS", "with --create, look at so many rows; by default 10,000"},
     {"on-error", 0, "WHAT", "on a line that is no row: stop (default) or skip"},
-    {"rejects", 'r', "FILE", "skip such lines, and write them to FILE, which is overwritten"},
+    {"rejects", 'r', "FILE", "skip such lines, and write them to FILE (overwritten)"},
     {"ignore-unknown", 0, NULL, "leave out what the table has no column for"},
     {NULL, 0, NULL, NULL},
 };

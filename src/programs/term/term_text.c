@@ -267,7 +267,6 @@ count_columns(const void *data, size_t size)
 void
 firn_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
 {
-    assert(columns > 0);
     static const char ellipsis[] = "\xE2\x80\xA6";
     size_t fits = 0; /* bytes that leave room for the ellipsis */
     size_t at = 0;
