@@ -85,7 +85,7 @@ firn_task_file_create(struct firn_task_file *file, const char *path, bool may_re
                       firn_error *err)
 {
     struct stat before;
-    bool is_there;
+    bool is_there = false;
     *file = (struct firn_task_file){.name = path, .may_replace = may_replace, .fd = -1};
     int code = resolve(file, &is_there, err);
     if (code != FIRN_OK) {
