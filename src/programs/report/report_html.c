@@ -47,7 +47,7 @@ refuse(firn_error *err, int code, const char *text)
 {
     memset(err, 0, sizeof(*err));
     err->code = code;
-    (void)snprintf(err->text, sizeof(err->text), "'%.*s' %s", SHOWN_MAX, page.path, text);
+    (void)snprintf(err->text, sizeof(err->text), "'%.*s' %.200s", SHOWN_MAX, page.path, text);
     return code;
 }
 
