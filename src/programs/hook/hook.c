@@ -319,7 +319,6 @@ static int
 change_settings(struct change *change, bool installs, struct firn_hook_settings_changed *out,
                 firn_error *err)
 {
-    assert(change->path[0] != '\0');
     char *text = NULL;
     size_t size = 0;
     int code = firn_hook_file_read(change->path, &text, &size, err);
