@@ -89,6 +89,9 @@ firn_term_out_text(const char *text)
 }
 
 /* Texts of a store, and the padding beside them, may be longer than the buffer that is tried first. */
+static void put_long(const char *format, va_list arguments, size_t size)
+    __attribute__((format(printf, 1, 0)));
+
 static void
 put_long(const char *format, va_list arguments, size_t size)
 {
