@@ -10,7 +10,7 @@
  *     stream.release(&stream);
  *
  * The structures are those of the Arrow C data interface and C stream interface
- * (https://arrow.apache.org/docs/format/CDataInterface.html), which a program may also have from elsewhere.
+ * (https://arrow.apache.org/docs/format/CDataInterface.html). Another header may have defined them already.
  *
  *     firn                 Arrow                       format
  *     bool                 bool                        b
@@ -80,11 +80,11 @@ struct ArrowArrayStream {
 
 #endif
 
-/* Hands a scan over as a stream of arrays of structs, one field for each column, up to 65,536 rows each. The
- * stream owns the scan from then on, also if the call fails; releasing the stream closes the scan. What the
- * stream gives out stays valid when the stream is released, and each array and each of its columns can be released
- * on its own, in any order, by any thread. The stream itself follows the rules for threads of the scan, and must be
- * released before the store is closed. */
+/* Turns a scan into a stream of struct arrays, with one field for each column and up to 65,536 rows each. The
+ * stream owns the scan from then on, even if the call fails; releasing the stream closes the scan. Schemas and
+ * arrays stay valid after the stream was released. Each array, and each of its columns, can be released on its
+ * own, in any order, by any thread. The stream itself follows the thread rules of the scan. Requires: the
+ * stream is released before the store is closed. */
 FIRN_API FIRN_MUST_CHECK int firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out,
                                                 firn_error *err);
 
@@ -97,20 +97,20 @@ typedef struct firn_arrow_import_options {
         sizeof(firn_arrow_import_options), FIRN_CALLBACKS_INIT \
     }
 
-/* Inserts the rows of a stream into a table, by one load (table.h, "many rows at once"). Fields go to the columns
- * of their names; other columns get their default. Beside the formats above, 64-bit offsets, string and binary
- * views, dictionaries, times in other units, and fixed-size binary of other sizes are read. Values must fit
- * their columns exactly, but for decimals in floating-point columns, which are rounded. The stream is
- * released, also if the call fails. options and out_rows may be NULL. FIRN_INVALID names the field; FIRN_UNSUPPORTED a format that no column has; FIRN_IO: the stream
- * failed; FIRN_EXISTS and others as of loads.
- * Requires: the stream keeps the rules of the interface, which has no sizes of buffers to check. */
+/* Inserts the rows of a stream into a table, in one load (table.h, "many rows at once"). Each field goes to the
+ * column with its name; other columns get their defaults. Besides the formats above, 64-bit offsets, string and
+ * binary views, dictionaries, times in other units, and fixed-size binary of other sizes are accepted. Values
+ * must fit their columns exactly; only decimals are rounded, in floating-point columns. The stream is released,
+ * even if the call fails. options and out_rows may be NULL. FIRN_INVALID names the field, FIRN_UNSUPPORTED a
+ * format without a corresponding type. FIRN_IO if the stream failed. FIRN_EXISTS and others as for loads.
+ * Requires: the stream obeys the rules of the interface. The sizes of its buffers cannot be checked. */
 FIRN_API FIRN_MUST_CHECK int firn_table_import_arrow(firn_table *table,
                                                      struct ArrowArrayStream *stream,
                                                      const firn_arrow_import_options *options,
                                                      uint64_t *out_rows, firn_error *err);
-/* The definition of a table that takes the rows of a stream with that schema, as text for
- * firn_table_def_parse; the caller releases it with firn_release. key: names of the columns of the primary
- * key; none: a new column "row" numbers the rows. */
+/* Derives the definition of a table for the rows of a stream with this schema, as a text for
+ * firn_table_def_parse. The caller frees *out with firn_release. key: names of the columns of the primary key;
+ * with key_count 0, a new column "row" numbers the rows. */
 FIRN_API FIRN_MUST_CHECK int firn_arrow_definition(const struct ArrowSchema *schema,
                                                    const char *const *key, size_t key_count,
                                                    char **out, firn_error *err);

@@ -166,8 +166,9 @@ typedef struct firn_store_diff_options {
         sizeof(firn_store_diff_options), NULL, FIRN_CALLBACKS_INIT \
     }
 /* Compares two states given by references, NULL for the present one: visits each key whose value
- * differs, keyspaces and keys in byte order. Tables (firn/table.h) are among the keyspaces; keys and values of their
- * rows are firn's own encoding: firn_table_diff_open (firn/table_state.h) compares rows. Reads little more than what was written between the two. */
+ * differs, keyspaces and keys in byte order. Tables (firn/table.h) count as keyspaces, and their keys and
+ * values have firn's own encoding; to compare rows, use firn_table_diff_open (firn/table_state.h). Reads
+ * little more than what was written between the two states. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_diff(firn_store *store, const char *before, const char *after,
                 const firn_store_diff_options *options,

@@ -159,7 +159,7 @@ firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_
 /* ---- folders ---- */
 
 /* Calls visit with the name of each pack in a folder, in ascending order. Files pack-<anything
- * else>.dat are not packs and are ignored. */
+ * else>.dat are not packs and are skipped here; firn_chkp_set_open reports them. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_list_packs(const char *folder,
                                                   int (*visit)(void *ctx, const char *name),
                                                   void *ctx, firn_error *err);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/exchange.h: tables from CSV and JSON lines, and as these.
+ * firn/exchange.h: importing tables from CSV and JSON lines, and exporting them.
  *
  *     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
  *     firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
  *     code = firn_table_import(table, read_file, file, &options, &statistics, &err);
  *
- * - An import is one commit (table.h, "many rows at once"): all rows or none. Its rows must be new to the
- *   table; rows in the order of the primary key are the fastest.
- * - Values are written as firn_value_parse reads them (table.h). What is exported is imported as the
- *   same rows.
- * - CSV is that of RFC 4180: fields with commas between them, in double quotes where need be, in UTF-8. Lines
- *   end with LF or CR LF. Null is a field without quotes that is the text for null, which is empty unless
- *   the form says otherwise; an empty text is written in quotes.
- * - JSON lines have an object on each line, whose members are columns. A column that an object does not have
- *   gets its default.
- * - Text is read and written in pieces: only one piece, and one row, is in memory. A field may have 16 MiB, a
- *   row 64 MiB.
+ * - An import is one commit (table.h, "many rows at once"): all rows or none. The table must not contain any
+ *   of the rows yet. Rows in the order of the primary key are imported fastest.
+ * - Values have the form that firn_value_parse reads (table.h). Importing an exported text gives the same
+ *   rows.
+ * - CSV is as in RFC 4180, in UTF-8: fields are separated by commas, and quoted with double quotes if
+ *   necessary. Lines end with LF or CR LF. An unquoted field that equals null_text (by default the empty
+ *   text) is null. An empty text is written as "".
+ * - JSON lines have one object on each line, whose members are columns. A column without a member gets its
+ *   default.
+ * - Text is read and written in pieces: only one piece and one row are in memory. A field has at most 16 MiB,
+ *   a row at most 64 MiB.
  */
 #ifndef FIRN_EXCHANGE_H
 #define FIRN_EXCHANGE_H
@@ -32,51 +32,54 @@ extern "C" {
 
 typedef enum firn_text_kind { FIRN_TEXT_CSV = 1, FIRN_TEXT_JSON_LINES = 2 } firn_text_kind;
 
-/* What a text looks like. All but kind is of CSV alone. */
+/* The form of a text. Everything but `kind` applies to CSV only. */
 typedef struct firn_text_form {
     size_t size; /* sizeof(firn_text_form) */
     firn_text_kind kind;
-    bool no_header; /* the first line has values, not the names of the columns */
+    bool no_header; /* the first line contains values, not the names of the columns */
     char delimiter; /* an ASCII character; 0: a comma */
     char quote;     /* an ASCII character; 0: a double quote */
-    bool no_quotes; /* nothing is quoted: no value can have a delimiter or the end of a line */
-    const char *null_text; /* what a field without quotes is that is null; NULL: nothing */
+    bool no_quotes; /* fields are never quoted: a value cannot contain a delimiter or a line end */
+    const char *null_text; /* an unquoted field with this text is null; NULL: an empty field is */
 } firn_text_form;
 #define FIRN_TEXT_FORM_INIT                                                   \
     {                                                                         \
         sizeof(firn_text_form), FIRN_TEXT_CSV, false, '\0', '\0', false, NULL \
     }
 
-/* Puts up to `capacity` next bytes into buffer; *out_size is how many, and 0 means that the text is over. Anything but
- * FIRN_OK ends the call that needs the bytes, which returns that; an error's text should be in *err. */
+/* Puts the next bytes into buffer, at most `capacity`, and their number into *out_size; 0 means the end of
+ * the text. Any return value but FIRN_OK ends the import, which returns that value; describe the error in
+ * *err. */
 typedef int (*firn_read_bytes)(void *ctx, void *buffer, size_t capacity, size_t *out_size,
                                firn_error *err);
-/* Takes the next bytes, all of them. As firn_read_bytes otherwise. */
+/* Takes all of the next bytes. Any return value but FIRN_OK ends the export, which returns that value. */
 typedef int (*firn_write_bytes)(void *ctx, firn_slice bytes, firn_error *err);
 
 /* ---- import ---- */
 
-/* A line, or a row of more than one line, that makes no row of the table. Borrowed for the callback. */
+/* A line, or several lines of one record, that cannot become a row of the table. Borrowed until on_reject
+ * returns. */
 typedef struct firn_import_reject {
-    uint64_t line;   /* of its first byte, from 1 */
-    firn_slice text; /* without the end of the line */
-    const char *why; /* names the line, and the column where there is one */
+    uint64_t line;   /* the number of its first line, from 1 */
+    firn_slice text; /* without the final line end */
+    const char *why; /* the reason; names the line, and the column if one is to blame */
 } firn_import_reject;
 
 typedef struct firn_import_options {
     size_t size; /* sizeof(firn_import_options) */
     firn_text_form form;
-    /* Of CSV: the columns of the table that the fields belong to, in their order; "" for a field that is left
-     * out. NULL: those that the header names; without a header, all columns of the table in the order in which
-     * they were added, but for an auto column if there is one field less. */
+    /* CSV: the column that each field belongs to, in the order of the fields; "" skips a field. NULL: the
+     * columns that the header names. Without a header: all columns of the table in the order in which they
+     * were added, without an auto column if there is one field less. */
     const char *const *columns;
     size_t column_count;
-    /* A name in the header, or a member of an object, that is no column of the table is left out; otherwise it is
+    /* Skip fields and members that do not belong to a column of the table; otherwise they are
      * FIRN_INVALID. */
     bool ignore_unknown;
-    /* Called for each line that is no row; if it returns FIRN_OK the import goes on without it, else it ends and
-     * returns that. NULL: the first such line ends the import with FIRN_INVALID or FIRN_LIMIT. A row that is there
-     * already is none of these: it fails the import. */
+    /* Called for each line that cannot become a row. If it returns FIRN_OK, the import skips the line and
+     * goes on; otherwise the import ends and returns that value. NULL: the first such line ends the import
+     * with FIRN_INVALID or FIRN_LIMIT. A row whose key the table contains already is not rejected: it fails
+     * the import. */
     int (*on_reject)(void *ctx, const firn_import_reject *reject);
     void *reject_ctx;
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
@@ -89,9 +92,9 @@ typedef struct firn_import_options {
     }
 
 typedef struct firn_import_statistics {
-    size_t size;   /* sizeof(firn_import_statistics) */
-    uint64_t rows; /* that were read for the table; they are there if the import returned FIRN_OK */
-    uint64_t rejected; /* lines that on_reject was called for */
+    size_t size;       /* sizeof(firn_import_statistics) */
+    uint64_t rows;     /* that were read; the table contains them if the import returned FIRN_OK */
+    uint64_t rejected; /* calls of on_reject */
     uint64_t bytes;    /* of the text */
 } firn_import_statistics;
 #define FIRN_IMPORT_STATISTICS_INIT             \
@@ -99,9 +102,10 @@ typedef struct firn_import_statistics {
         sizeof(firn_import_statistics), 0, 0, 0 \
     }
 
-/* Inserts the rows of a text. options and statistics (which is filled in also after a failure) may be NULL. FIRN_INVALID and
- * FIRN_LIMIT name a line that is no row; FIRN_EXISTS names a row that is there already; FIRN_NOT_FOUND, a column that
- * the table does not have; FIRN_BUSY: a load is open; FIRN_CONFLICT: the table was changed meanwhile. */
+/* Inserts the rows of a text. options and statistics may be NULL; statistics are filled in after a failure,
+ * too. FIRN_INVALID and FIRN_LIMIT name the line that cannot become a row. FIRN_EXISTS names a row that the
+ * table contains already. FIRN_NOT_FOUND names a column that the table does not have. FIRN_BUSY if a bulk load is
+ * open. FIRN_CONFLICT if the table's definition changed meanwhile. */
 FIRN_API FIRN_MUST_CHECK int firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
                                                const firn_import_options *options,
                                                firn_import_statistics *statistics, firn_error *err);
@@ -111,8 +115,8 @@ FIRN_API FIRN_MUST_CHECK int firn_table_import(firn_table *table, firn_read_byte
 typedef struct firn_guess_options {
     size_t size; /* sizeof(firn_guess_options) */
     firn_text_form form;
-    uint32_t sample_rows; /* how many rows are looked at; 0: 10,000 */
-    /* Names of the columns of the primary key. NULL: a new column "row", i64 auto, comes before the others. */
+    uint32_t sample_rows; /* how many rows are read; 0: 10,000 */
+    /* Names of the columns of the primary key. NULL: a new first column "row" (i64 auto) is the key. */
     const char *const *key;
     size_t key_count;
 } firn_guess_options;
@@ -121,11 +125,11 @@ typedef struct firn_guess_options {
         sizeof(firn_guess_options), FIRN_TEXT_FORM_INIT, 0, NULL, 0 \
     }
 
-/* Reads the beginning of a CSV text, and gives the definition of a table whose columns take what is there:
- * text that firn_table_def_parse reads, and which the caller gives back with firn_release. Each column gets
- * the first of these types that all its values in the sample have: bool, i64, u64, decimal, f64, date,
- * timestamp, uuid, text. Numbers with a plus or needless zeros are text. Columns without a name get one, and
- * so do those whose name came before. FIRN_UNSUPPORTED for JSON lines. Any thread. */
+/* Reads the beginning of a CSV text and derives the definition of a table that fits it, as a text for
+ * firn_table_def_parse. The caller frees *out with firn_release. Each column gets the first of these types
+ * that fits all its values in the sample: bool, i64, u64, decimal, f64, date, timestamp, uuid, text. Numbers
+ * with a plus sign or leading zeros are text. A column without a name, or with the name of an earlier column,
+ * gets a new name. FIRN_UNSUPPORTED for JSON lines. Any thread. */
 FIRN_API FIRN_MUST_CHECK int firn_import_guess(firn_read_bytes read, void *ctx,
                                                const firn_guess_options *options, char **out,
                                                firn_error *err);
@@ -135,8 +139,8 @@ FIRN_API FIRN_MUST_CHECK int firn_import_guess(firn_read_bytes read, void *ctx,
 typedef struct firn_export_options {
     size_t size; /* sizeof(firn_export_options) */
     firn_text_form form;
-    /* What is read: a snapshot, a transaction, or the present state; which columns, and in the order of which index. Its
-     * size is part of it: fill it with FIRN_READ_OPTIONS_INIT, as FIRN_EXPORT_OPTIONS_INIT does. */
+    /* Which state is read (a snapshot, a transaction, or the present state), which columns, and in the order
+     * of which index. FIRN_EXPORT_OPTIONS_INIT initialises it, including its size. */
     firn_read_options read;
     firn_callbacks callbacks;
 } firn_export_options;
@@ -156,8 +160,8 @@ typedef struct firn_export_statistics {
         sizeof(firn_export_statistics), 0, 0 \
     }
 
-/* Writes the rows of a table, as they are at one moment. options and statistics may be NULL. Lines end with LF. FIRN_INVALID
- * where the form has no quotes and a value needs them. */
+/* Writes the rows of a table as they are at one moment. options and statistics may be NULL. Lines end with LF.
+ * FIRN_INVALID if a value needs quotes and the form has none. */
 FIRN_API FIRN_MUST_CHECK int firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
                                                const firn_export_options *options,
                                                firn_export_statistics *statistics, firn_error *err);

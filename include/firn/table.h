@@ -7,20 +7,19 @@
  *                                 "primary key (id), unique index by_name (name)", &def, &err);
  *
  * - Every table has a primary key of 1 to 16 columns, which cannot be null. Rows are in the order of that
- *   key: choose it so that rows which are read together lie together. An index is a second order; each
- *   one is written with every row.
- * - Names of columns and indexes are compared byte by byte: "Name" is not "name". SQL folds case, this
- *   does not.
- * - A column's type never changes, nor whether it may be null. Columns can be added, dropped and renamed
- *   without rewriting rows. The data of a dropped column goes when its rows are written next.
- * - A default serves rows that are inserted without the column. When a column is added, its default at that
- *   moment is also what all present rows have; setting another default later does not change them.
- * - In a unique index null is equal to nothing: any number of rows may have it.
- * - DECIMAL is exact: 12.30 in a decimal(12, 2) is the whole number 1230. Numbers with more digits than the
- *   column has are refused, never rounded. F32 and F64 round as usual.
- * - DATE and TIMESTAMP reach from 0001-01-01 to 9999-12-31 of the Gregorian calendar. A TIMESTAMP is in
- *   UTC; time zones are the program's.
- * - In keys -0 is 0, and every NaN is the same one, after all numbers.
+ *   key, so choose it such that rows that are read together lie together. An index is a second order. Every
+ *   write of a row updates all indexes.
+ * - Names of columns and indexes are case-sensitive, unlike in SQL.
+ * - The type of a column never changes, and neither does whether it may be null. Columns can be added, dropped
+ *   and renamed without rewriting rows. The data of a dropped column is freed when its rows are rewritten.
+ * - A row that is inserted without a value for a column gets the column's default. Rows that exist when a
+ *   column is added have its default of that moment; a later change of the default does not affect them.
+ * - In a unique index any number of rows may have null.
+ * - DECIMAL is exact: 12.30 in a decimal(12, 2) is stored as the whole number 1230. Numbers with more digits
+ *   than the column has are refused, never rounded. F32 and F64 round as usual.
+ * - DATE and TIMESTAMP range from 0001-01-01 to 9999-12-31 in the Gregorian calendar. A TIMESTAMP is in UTC;
+ *   the program handles time zones.
+ * - In keys -0 equals 0, and all NaNs are equal and come after all numbers.
  */
 #ifndef FIRN_TABLE_H
 #define FIRN_TABLE_H
@@ -57,20 +56,21 @@ typedef struct firn_table_column {
     uint32_t precision;  /* of DECIMAL: how many digits, 1 to 18 */
     uint32_t scale;      /* of DECIMAL: how many of them after the point, 0 to precision */
     uint32_t dimensions; /* of VECTOR: 1 to 65,535 */
-    bool not_null;       /* columns of the key are never null, whatever this says */
-    bool is_auto; /* the table numbers its rows; only an integer that is the whole primary key */
-    const firn_value *default_value; /* NULL: none, so null where that is allowed */
+    bool not_null;       /* columns of the primary key are never null, even if this is false */
+    bool
+        is_auto; /* the table numbers its rows; only for an integer that is the whole primary key */
+    const firn_value *default_value; /* NULL: none; then it is null, if the column may be null */
 } firn_table_column;
 
 typedef struct firn_table_index {
     const char *name;
-    const char *const *columns; /* their names, 1 to 16; no VECTOR */
+    const char *const *columns; /* names of 1 to 16 columns; no VECTOR */
     size_t column_count;
     bool is_unique;
 } firn_table_index;
 
-/* A table before it is created: fill it in yourself, or let firn_table_def_parse do it. Functions that take
- * one copy what they need. */
+/* The definition of a table: fill it in yourself, or use firn_table_def_parse. Functions that take a
+ * definition copy what they need. */
 typedef struct firn_table_def {
     size_t size;                      /* sizeof(firn_table_def) */
     size_t column_size;               /* sizeof(firn_table_column) */
@@ -89,13 +89,13 @@ typedef struct firn_table_def {
             NULL, 0, NULL, 0                                                                  \
     }
 
-/* Makes a definition of a text, items with commas between them:
+/* Parses a definition: items separated by commas.
  *
  *     NAME TYPE [null | not null] [default LITERAL] [auto] [primary key]
  *     primary key (NAME, …)
  *     [unique] index NAME (NAME, …)
  *
- * A name that is no plain word, or that is one of these words, stands in double quotes; a double quote in
+ * A name that is not a plain word, or is one of these words, must be in double quotes; a double quote in
  * it is written twice. Types, in any case: bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64,
  * decimal(PRECISION, SCALE), date, timestamp, text, blob, uuid, vector(DIMENSIONS); and these names for
  * them: boolean, tinyint, smallint, int and integer (i32), bigint, int16 to int64 and uint8 to uint64 (so
@@ -107,8 +107,8 @@ typedef struct firn_table_def {
  * uuid and vector. A floating-point number of more than 15 digits is written as 0x1.999999999999ap-4; there
  * are nan, infinity and -infinity.
  *
- * The definition is one piece of memory: release it with firn_release. FIRN_INVALID and FIRN_LIMIT say
- * where in the text. Whether the definition makes a table is seen when it is created. Any thread. */
+ * *out is one allocation; free it with firn_release. FIRN_INVALID and FIRN_LIMIT give the position in the
+ * text. The definition as a whole is checked only by firn_table_create. Any thread. */
 FIRN_API FIRN_MUST_CHECK int firn_table_def_parse(const char *text, firn_table_def **out,
                                                   firn_error *err);
 
@@ -120,21 +120,21 @@ FIRN_API FIRN_MUST_CHECK int firn_table_def_parse(const char *text, firn_table_d
  *                        the shortest text that is read as the same one
  *     decimal(p, s)      a sign and digits with a point; never rounded
  *     date, timestamp    2026-01-31, 2026-01-31 23:59:59.5
- *     text               as it is
+ *     text               unchanged
  *     blob               \x and two hexadecimal digits for each byte
  *     uuid               8-4-4-4-12 hexadecimal digits
  *     vector(n)          [1.0,2.5]
  *
- * There is no text for null. Only the type of the column matters. */
+ * Null has no text form. Of the column, only the type (with precision, scale, dimensions) is used. */
 
-/* Reads a text as a value of a column. The value refers to text and to *out_memory, which the caller gives back
- * with firn_release after the value was used; it may be NULL. FIRN_INVALID says what is wrong with the text. Any
- * thread. */
+/* Parses a text as a value of a column. The value refers to `text` and to *out_memory (which may be NULL): the
+ * caller frees *out_memory with firn_release when the value is no longer needed. FIRN_INVALID describes what is
+ * wrong with the text. Any thread. */
 FIRN_API FIRN_MUST_CHECK int firn_value_parse(const firn_table_column *column, firn_slice text,
                                               firn_value *out, void **out_memory, firn_error *err);
-/* Writes any value that the column takes, with a NUL, into memory that the caller gives back with
- * firn_release. out_size may be NULL. FIRN_INVALID for null and for a value of another type, FIRN_LIMIT for one out of
- * range. Any thread. */
+/* Formats a value that the column can have, with a final NUL. The caller frees *out with firn_release. out_size
+ * may be NULL. FIRN_INVALID for null and for a value of another type, FIRN_LIMIT for a value out of range. Any
+ * thread. */
 FIRN_API FIRN_MUST_CHECK int firn_value_format(const firn_table_column *column,
                                                const firn_value *value, char **out,
                                                size_t *out_size, firn_error *err);
@@ -144,16 +144,16 @@ FIRN_API FIRN_MUST_CHECK int firn_value_format(const firn_table_column *column,
 /* A table of a store. Any thread may use it. It belongs to the store and is not closed. */
 typedef struct firn_table firn_table;
 
-/* Creates a table, with its indexes, in one step that is as durable as a commit. The name is one of a
- * keyspace (store.h): tables and keyspaces share their names. FIRN_EXISTS if it is taken; FIRN_INVALID and
- * FIRN_LIMIT say what is wrong with the definition. `out` may be NULL. */
+/* Creates a table and its indexes, in one durable commit. The rules for names of keyspaces apply (store.h), and
+ * a table cannot have the name of a keyspace. FIRN_EXISTS if the name is taken. FIRN_INVALID and FIRN_LIMIT
+ * describe what is wrong with the definition. `out` may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_create(firn_store *store, const char *name,
                                                const firn_table_def *def, firn_table **out,
                                                firn_error *err);
-/* Opens a table. FIRN_NOT_FOUND; FIRN_INVALID if it is a keyspace. */
+/* Opens a table. FIRN_NOT_FOUND if there is none; FIRN_INVALID if it is a keyspace. */
 FIRN_API FIRN_MUST_CHECK int firn_table_open(firn_store *store, const char *name, firn_table **out,
                                              firn_error *err);
-/* Opens a table as a snapshot has it, for reading with that snapshot. */
+/* Opens a table of a snapshot, for reading with that snapshot. */
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_table_open(firn_snapshot *snapshot, const char *name,
                                                       firn_table **out, firn_error *err);
 /* Drops a table with all its rows and indexes. Snapshots and checkpoints keep it. */
@@ -168,17 +168,17 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_table_list(firn_snapshot *snapshot,
                                                       void *ctx, firn_error *err);
 /* The name of the table, owned by it. */
 FIRN_API const char *firn_table_name(const firn_table *table);
-/* The definition of the table, now or as a snapshot has it (NULL: now), as text that
- * firn_table_def_parse reads. The caller releases it with firn_release. */
+/* The definition of the table in a snapshot (NULL: the present state), as text for firn_table_def_parse. The
+ * caller frees it with firn_release. */
 FIRN_API FIRN_MUST_CHECK int firn_table_describe(firn_table *table, firn_snapshot *snapshot,
                                                  char **out, firn_error *err);
 
 /* ---- changing a table ----
  *
- * Each is a commit of its own. Transactions that are open and have written rows of the table conflict with
- * it. No row is rewritten: adding, dropping and renaming columns takes the same time for any table. */
+ * Each change is a commit of its own. An open transaction that has written rows of the table conflicts with
+ * the change. No row is rewritten, so adding, dropping and renaming columns takes the same time for any table. */
 
-/* Adds a column. Rows that are there have its default in it; a column that is not null needs one. */
+/* Adds a column. Existing rows get its default; a column that may not be null needs one. */
 FIRN_API FIRN_MUST_CHECK int
 firn_table_add_column(firn_table *table, const firn_table_column *column, firn_error *err);
 /* FIRN_INVALID for a column of the key, or of an index, which must be dropped first. */
@@ -203,9 +203,9 @@ typedef struct firn_row_options {
     /* The transaction that the write belongs to; NULL: it is a commit of its own. */
     firn_txn *txn;
     firn_durability durability; /* of a commit of its own */
-    uint64_t ttl_ms;            /* the row is gone so many milliseconds from now; 0: never */
-    /* Names of the columns that values are given for, `count` of them, in any order; NULL: all columns
-     * of the table, in the order in which they were added. */
+    uint64_t ttl_ms;            /* time to live: the row expires after so many ms; 0: never */
+    /* The columns of the given values: `count` names, in any order; NULL: all columns of the table, in the
+     * order in which they were added. */
     const char *const *columns;
 } firn_row_options;
 #define FIRN_ROW_OPTIONS_INIT                                            \
@@ -213,8 +213,8 @@ typedef struct firn_row_options {
         sizeof(firn_row_options), NULL, FIRN_DURABILITY_DEFAULT, 0, NULL \
     }
 
-/* Inserts a row. Columns without a value get their default, an auto column the next number (a null asks
- * for that, too). FIRN_EXISTS if there is a row with that key, or one with the same values in a unique
+/* Inserts a row. Columns without a value get their defaults, and an auto column without a value, or with null,
+ * gets the next number. FIRN_EXISTS if the table has a row with the same key or the same values in a unique
  * index. */
 FIRN_API FIRN_MUST_CHECK int firn_table_insert(firn_table *table, const firn_row_options *options,
                                                const firn_value *values, size_t count,
@@ -228,28 +228,29 @@ FIRN_API FIRN_MUST_CHECK int firn_table_insert_auto(firn_table *table,
 FIRN_API FIRN_MUST_CHECK int firn_table_upsert(firn_table *table, const firn_row_options *options,
                                                const firn_value *values, size_t count,
                                                firn_error *err);
-/* Changes columns of a row. The values include the whole key, which says which row; columns without a
- * value stay. FIRN_NOT_FOUND. */
+/* Changes columns of a row. The values must include the whole key, which selects the row; columns without a
+ * value are unchanged. FIRN_NOT_FOUND if there is no such row. */
 FIRN_API FIRN_MUST_CHECK int firn_table_update(firn_table *table, const firn_row_options *options,
                                                const firn_value *values, size_t count,
                                                firn_error *err);
-/* Deletes the row with a key: values of all its columns, in the order of the key. FIRN_NOT_FOUND. */
+/* Deletes a row. `key` has a value for each column of the primary key, in their order. FIRN_NOT_FOUND if there is
+ * no such row. */
 FIRN_API FIRN_MUST_CHECK int firn_table_delete(firn_table *table, const firn_row_options *options,
                                                const firn_value *key, size_t key_count,
                                                firn_error *err);
 
-/* Adds a number to a column of the row with a key, and writes the row; indexes on the column follow. *out (may be
- * NULL) is what the column has then, null included. As a commit of its own it is redone when another commit
- * comes first, so no addition is lost; in a transaction it is a read and a write of the row.
+/* Adds a number to a column of a row and updates the indexes. *out (may be NULL) becomes the new value, possibly
+ * null. Outside of a transaction the addition is retried if another commit changes the row first, so no addition
+ * is lost. In a transaction it is a read and a write of the row.
  *
- * - Integers take integers, signed ones too, and DECIMAL columns integers, as whole numbers, or a DECIMAL in
- *   units of the column's scale: exactly, or FIRN_LIMIT where the sum does not fit. F32 and F64 take all but
- *   DECIMAL and round; FIRN_LIMIT where finite numbers would make an infinite one.
- * - Null stays null, whatever is added.
- * - options->ttl_ms is for the whole row, as in an update: 0 means that it stays for ever from now on.
+ * - Integer columns accept integers, also negative ones. DECIMAL columns accept integers (as whole numbers) or a
+ *   DECIMAL in units of the column's scale. Both add exactly: FIRN_LIMIT if the sum does not fit. F32 and F64
+ *   accept all but DECIMAL, and round; FIRN_LIMIT if the sum of finite numbers would be infinite.
+ * - Null plus anything is null.
+ * - options->ttl_ms applies to the whole row, as in an update: with 0 the row no longer expires.
  *   options->columns must be NULL.
- * - FIRN_NOT_FOUND without the row, or the column; FIRN_INVALID for a column of the key, for one that is no number, and
- *   for a value that is none. */
+ * - FIRN_NOT_FOUND if there is no such row or column. FIRN_INVALID if the column belongs to the key, or if
+ *   column or value is not a number. */
 FIRN_API FIRN_MUST_CHECK int firn_table_add_number(firn_table *table,
                                                    const firn_row_options *options,
                                                    const firn_value *key, size_t key_count,
@@ -260,17 +261,17 @@ FIRN_API FIRN_MUST_CHECK int firn_table_add_number(firn_table *table,
 typedef struct firn_table_bound {
     const firn_value *values;
     size_t count;   /* 0: no bound */
-    bool exclusive; /* leaves out the rows that begin with exactly these values */
+    bool exclusive; /* exclude the rows that begin with exactly these values */
 } firn_table_bound;
 
-/* Deletes the rows whose keys lie between two bounds (NULL: no bound), as those of a cursor do. A range without rows
- * is no failure.
+/* Deletes the rows between two bounds (NULL: no bound), which have the same meaning as for a cursor. A range may
+ * be empty.
  *
- * - Of a table without indexes, and of any table without bounds, this takes the same time for any number of rows.
- *   Otherwise the rows of the range are read and their entries deleted one by one; FIRN_LIMIT if those do not
- *   fit into a transaction (txn.h): delete the range in parts then.
- * - It counts as a write to every key of the range, missing ones included; but a range without an upper bound
- *   ends at the last row that the transaction sees. */
+ * - Without indexes, or without bounds, this takes the same time for any number of rows. Otherwise the rows of the
+ *   range are read, and their index entries deleted one by one; FIRN_LIMIT if these do not fit into a transaction
+ *   (txn.h): delete the range in parts.
+ * - For conflicts it counts as a write to every key of the range, including keys without a row. A range without
+ *   an upper bound ends at the last row that the transaction sees. */
 FIRN_API FIRN_MUST_CHECK int firn_table_delete_range(firn_table *table,
                                                      const firn_row_options *options,
                                                      const firn_table_bound *lower,
@@ -279,28 +280,27 @@ FIRN_API FIRN_MUST_CHECK int firn_table_delete_range(firn_table *table,
 
 /* ---- many rows at once ----
  *
- * A load inserts any number of rows by one commit that bypasses the log. Rows in the order of the primary
- * key are written once, straight to their final place; others are sorted first, and so are the entries of
- * indexes.
+ * A load inserts any number of rows in one commit that bypasses the log. Rows in the order of the primary key
+ * are written only once, directly to their final place. Other rows, and all index entries, are sorted first.
  *
- * - Nothing of a load is visible before its commit; all rows and all entries of indexes are afterwards,
- *   durably. A crash leaves all of it or nothing.
- * - The rows must be new. One whose key, or whose values in a unique index, the table has or the load has
- *   twice, fails the whole load: firn_table_bulk_put or firn_table_bulk_commit gives FIRN_EXISTS with a text
- *   that names it.
- * - Other commits continue while a load is open. One that changes the table's definition makes the load's
- *   commit give FIRN_CONFLICT. Open transactions that wrote one of its rows conflict with it.
- * - One load of a store is open at a time, of a table or a keyspace (FIRN_BUSY). It belongs to one thread at
- *   a time. Close it before the store. */
+ * - A load is invisible before its commit, and completely visible and durable afterwards. After a crash either
+ *   all of it is there or nothing.
+ * - The rows must be new. If the table, or the load, has another row with the same key or the same values in a
+ *   unique index, the whole load fails: firn_table_bulk_put or firn_table_bulk_commit returns FIRN_EXISTS, whose
+ *   text names the row.
+ * - Other commits continue while a load is open. If one changes the table's definition, the commit of the load
+ *   returns FIRN_CONFLICT. An open transaction that wrote one of the load's rows conflicts with the load.
+ * - A store has at most one open load, of a table or a keyspace (FIRN_BUSY). It belongs to one thread at a
+ *   time. Requires: it is closed before the store. */
 
 typedef struct firn_table_bulk firn_table_bulk;
 typedef struct firn_table_bulk_options {
     size_t size; /* sizeof(firn_table_bulk_options) */
-    /* Names of the columns that values are given for, in any order; NULL: all columns of the table, in the
-     * order in which they were added. */
+    /* The columns of the given values, in any order; NULL: all columns of the table, in the order in which
+     * they were added. */
     const char *const *columns;
     size_t column_count;
-    firn_callbacks callbacks; /* of firn_table_bulk_commit, while it writes what had to be sorted */
+    firn_callbacks callbacks; /* used while firn_table_bulk_commit writes what had to be sorted */
 } firn_table_bulk_options;
 #define FIRN_TABLE_BULK_OPTIONS_INIT                                  \
     {                                                                 \
@@ -309,64 +309,62 @@ typedef struct firn_table_bulk_options {
 FIRN_API FIRN_MUST_CHECK int firn_table_bulk_open(firn_table *table,
                                                   const firn_table_bulk_options *options,
                                                   firn_table_bulk **out, firn_error *err);
-/* Copies a row: a value for each column of the options. Other columns get their default, an auto column
- * the next number (a null asks for that, too). FIRN_INVALID and FIRN_LIMIT for values that make no row of
- * the table: the row is not taken, and the load continues. After any other failure the load can only be
- * closed. */
+/* Copies a row: one value for each column of the options. Other columns get their defaults, and an auto column
+ * without a value, or with null, gets the next number. FIRN_INVALID and FIRN_LIMIT if the values do not fit the
+ * table: the row is not added, and the load can continue. After any other failure the load can only be closed. */
 FIRN_API FIRN_MUST_CHECK int firn_table_bulk_put(firn_table_bulk *bulk, const firn_value *values,
                                                  size_t count, firn_error *err);
-/* The number of rows taken so far. */
+/* The number of rows added so far. */
 FIRN_API uint64_t firn_table_bulk_count(const firn_table_bulk *bulk);
 /* Commits, once; other commits wait for it. The load can only be closed afterwards. */
 FIRN_API FIRN_MUST_CHECK int firn_table_bulk_commit(firn_table_bulk *bulk, firn_error *err);
 /* Discards what was not committed. NULL is allowed. */
 FIRN_API void firn_table_bulk_close(firn_table_bulk *bulk);
 
-/* Room for one row that was read. One thread at a time. */
+/* Memory for one row that is read. One thread at a time. */
 typedef struct firn_row firn_row;
 FIRN_API FIRN_MUST_CHECK int firn_row_create(firn_row **out, firn_error *err);
 /* NULL is allowed. */
 FIRN_API void firn_row_destroy(firn_row *row);
-/* How many values the row has; 0 before one was read, and after a failure. */
+/* The number of values of the row; 0 before the first read, and after a failed one. */
 FIRN_API size_t firn_row_count(const firn_row *row);
-/* Its values, as many, in the order of the columns that were asked for. Owned by the row, with all bytes
- * that they refer to, until it is read into again or destroyed. */
+/* The values, in the order of the requested columns. They and the bytes that they refer to belong to the row, and
+ * are valid until the next read into it, or until it is destroyed. */
 FIRN_API const firn_value *firn_row_values(const firn_row *row);
 
 typedef struct firn_read_options {
     size_t size; /* sizeof(firn_read_options) */
-    /* Where the row is read: in a transaction, or in a snapshot; NULL, both: now. */
+    /* The state that is read: of a transaction, or of a snapshot. Both NULL: the present one. */
     firn_txn *txn;
     firn_snapshot *snapshot;
-    /* Names of the columns wanted; NULL: all, in the order in which they were added. Columns that are
-     * not wanted are not read. */
+    /* Names of the requested columns; NULL: all, in the order in which they were added. Other columns are not
+     * read. */
     const char *const *columns;
     size_t column_count;
-    const char *index; /* the name of an index to go by; NULL: the primary key */
+    const char *index; /* the index in whose order rows are found; NULL: the primary key */
 } firn_read_options;
 #define FIRN_READ_OPTIONS_INIT                               \
     {                                                        \
         sizeof(firn_read_options), NULL, NULL, NULL, 0, NULL \
     }
 
-/* Reads the row with a key: values of all its columns, in order; or of all columns of the unique index
- * that the options name. FIRN_NOT_FOUND. */
+/* Reads a row. `key` has a value for each column of the primary key, in their order, or of the unique index that
+ * the options name. FIRN_NOT_FOUND if there is no such row. */
 FIRN_API FIRN_MUST_CHECK int firn_table_get(firn_table *table, const firn_read_options *options,
                                             const firn_value *key, size_t key_count, firn_row *row,
                                             firn_error *err);
 
-/* Keys of rows, as firn_table_get takes one. */
+/* Many keys, each as for firn_table_get. */
 typedef struct firn_table_keys {
-    const firn_value
-        *values;      /* count * key_count: those of the first key, of the second, and so on */
-    size_t key_count; /* values of each key */
-    size_t count;     /* keys */
+    const firn_value *values; /* count * key_count: the first key, then the second, and so on */
+    size_t key_count;         /* the number of values of each key */
+    size_t count;             /* the number of keys */
 } firn_table_keys;
-/* Reads the rows with many keys, all in one state, and calls visit for each key in order: i is its number, from
- * 0, and row is NULL if there is no such row. The row is borrowed until visit returns. If visit returns anything
- * but FIRN_OK, the call ends and returns that. It must not use the transaction of the options. FIRN_INVALID for a
- * key that firn_table_get refuses; rows of keys before it may have been visited. Faster than as many
- * calls of firn_table_get, because cache misses overlap (not in a transaction). */
+/* Reads the rows with many keys, all from one state. Calls visit for each key in order: i counts keys from 0, and
+ * row is NULL if there is no such row. The row is borrowed until visit returns. If visit returns anything but
+ * FIRN_OK, the call ends and returns that value. Requires: visit does not use the transaction of the options.
+ * FIRN_INVALID for a key that firn_table_get refuses; earlier keys may have been visited by then. Outside of
+ * transactions this is faster than separate calls of firn_table_get, because cache misses overlap. */
 FIRN_API FIRN_MUST_CHECK int firn_table_get_many(
     firn_table *table, const firn_read_options *options, const firn_table_keys *keys,
     int (*visit)(void *ctx, size_t i, const firn_row *row), void *ctx, firn_error *err);
@@ -384,9 +382,9 @@ typedef struct firn_table_cursor_options {
             {NULL, 0, false}, false                                                  \
     }
 
-/* Walks over rows in the order of the key, or of the index that the options name. It shows the state when
- * it was opened; in a transaction, also what the transaction writes meanwhile. One thread at a time; a
- * cursor in a transaction follows the transaction's thread, and must be closed before the store. */
+/* A cursor over rows, in the order of the primary key or of the index that the options name. It shows the state
+ * of the moment when it was opened. In a transaction it also shows what the transaction writes later. One thread
+ * at a time; in a transaction, the transaction's thread. Requires: it is closed before the store. */
 typedef struct firn_table_cursor firn_table_cursor;
 FIRN_API FIRN_MUST_CHECK int firn_table_cursor_open(firn_table *table,
                                                     const firn_table_cursor_options *options,
@@ -397,7 +395,7 @@ FIRN_API void firn_table_cursor_close(firn_table_cursor *cursor);
  * next call. */
 FIRN_API FIRN_MUST_CHECK int firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out,
                                                     firn_error *err);
-/* When the row that the cursor gave last expires: milliseconds since 1970; 0: never, or there is no row. */
+/* When the current row expires, in milliseconds since 1970; 0 if it does not expire, or if there is no row. */
 FIRN_API uint64_t firn_table_cursor_expires_ms(const firn_table_cursor *cursor);
 
 /* ---- rows as structs ----
@@ -416,24 +414,24 @@ FIRN_API uint64_t firn_table_cursor_expires_ms(const firn_table_cursor *cursor);
  *
  *     code = firn_table_insert_struct(table, NULL, &layout, &item, &err);
  *
- * The type of a member says what C type it has: bool, int8_t to int64_t, uint8_t to uint64_t, float (F32), double
- * (F64), int64_t (DECIMAL in units of the column's scale, DATE, TIMESTAMP), or firn_slice (TEXT, BLOB, UUID, VECTOR).
- * Members need no alignment. */
+ * `type` determines the C type of the member: bool, int8_t to int64_t, uint8_t to uint64_t, float (F32), double
+ * (F64), int64_t (DECIMAL in units of the column's scale, DATE, TIMESTAMP), or firn_slice (TEXT, BLOB, UUID,
+ * VECTOR). Members need not be aligned. */
 
 typedef struct firn_struct_member {
     const char *column;
     size_t offset;      /* of the member in the struct */
-    firn_type type;     /* of the member; what the column takes, or gives */
-    size_t null_offset; /* of a bool in the struct that says that the column is null */
+    firn_type type;     /* of the member; it must fit the column */
+    size_t null_offset; /* of a bool in the struct that is true if the column is null */
 } firn_struct_member;
-/* A null_offset: there is no such bool. Reading a null then gives FIRN_INVALID. */
+/* As null_offset: there is no such bool. Reading a null returns FIRN_INVALID. */
 #define FIRN_STRUCT_NEVER_NULL SIZE_MAX
 
 typedef struct firn_struct_layout {
     size_t size;                       /* sizeof(firn_struct_layout) */
     size_t member_size;                /* sizeof(firn_struct_member) */
     size_t struct_size;                /* of the program's struct */
-    const firn_struct_member *members; /* 1 to 1,024, each of another column */
+    const firn_struct_member *members; /* 1 to 1,024, each for a different column */
     size_t member_count;
 } firn_struct_layout;
 #define FIRN_STRUCT_LAYOUT(type, members)                                              \
@@ -442,8 +440,9 @@ typedef struct firn_struct_layout {
             sizeof(members) / sizeof((members)[0])                                     \
     }
 
-/* Like firn_table_insert and firn_table_upsert: the members of the struct at `from` are the values. Columns without a
- * member get their default, as does an auto column that is null. Requires: options->columns is NULL. */
+/* Like firn_table_insert and firn_table_upsert; the values are the members of the struct at `from`. Columns without
+ * a member get their defaults, and an auto column that is null gets the next number. Requires: options->columns
+ * is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_insert_struct(firn_table *table,
                                                       const firn_row_options *options,
                                                       const firn_struct_layout *layout,
@@ -452,11 +451,12 @@ FIRN_API FIRN_MUST_CHECK int firn_table_upsert_struct(firn_table *table,
                                                       const firn_row_options *options,
                                                       const firn_struct_layout *layout,
                                                       const void *from, firn_error *err);
-/* Like firn_table_get: reads the columns of the layout into the struct at `out`, of struct_size bytes. Slices in it refer
- * to `row`, and are good until that is read into again or destroyed. A member that is null is zeroed. Integers fit
- * members of any integer type: FIRN_LIMIT for a number that does not. FIRN_INVALID for a member of another type
- * than its column, but F64 takes an F32. After a failure the members are undefined; bytes of the struct that belong
- * to no member stay as they are. Requires: options->columns is NULL. */
+/* Like firn_table_get; reads the columns of the layout into the struct at `out`, which has struct_size bytes. Slices
+ * in it refer to `row`, and are valid until the next read into it, or until it is destroyed. A member that is null
+ * is zeroed. An integer column can be read into a member of any integer type: FIRN_LIMIT if the number does not
+ * fit. Otherwise member and column must have the same type (FIRN_INVALID), except that F64 accepts F32. After a
+ * failure the members are undefined. Bytes of the struct outside of members are unchanged. Requires:
+ * options->columns is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_get_struct(firn_table *table,
                                                    const firn_read_options *options,
                                                    const firn_value *key, size_t key_count,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/table_state.h: what states of a table have differently, what a table takes up, and whether it is
- * sound.
+ * firn/table_state.h: comparing two states of a table, measuring a table, checking a table.
  *
  *     firn_table_diff_options options = FIRN_TABLE_DIFF_OPTIONS_INIT;
  *     options.before = snapshot;
@@ -24,17 +23,16 @@ extern "C" {
 
 /* ==== rows that differ ====
  *
- * - Reads little more than what was written between the two states.
- * - Rows are compared by what they say, not by when they were written: a row that was written again with the
- *   same values is no difference.
- * - Both states are judged by the time of the call: a row whose time to live has passed is in neither.
- * - Columns are the same if they are the same column of the table, whatever they are called. A row is changed
- *   if a column that both states have differs; or one that was added since, if it is not the initial value
- *   that all rows had in it then. What only the earlier state has, or had dropped, does not count. So adding,
- *   dropping and renaming a column changes no row.
- * - Where the table was dropped and another one has its name now, all rows of the first are removed and then
+ * - A comparison reads little more than what was written between the two states.
+ * - Rows are compared by their values: a row that was rewritten with the same values does not differ.
+ * - The time of the call decides for both states whether a row has expired; an expired row is in neither.
+ * - A column that was renamed is still the same column. A row has changed if its values differ in a column
+ *   that both states have. A column that was added later counts as changed if its value is not the default
+ *   that all existing rows got. Columns that only the earlier state has do not count. So adding, dropping
+ *   or renaming a column changes no row.
+ * - If the table was dropped and another one was created with its name, all rows of the first are removed and
  *   all rows of the second added.
- * - Values are compared exactly: -0 is not 0 here, unless it is in the key. */
+ * - Values are compared exactly: -0 differs from 0, except in the key. */
 
 typedef enum firn_row_difference_kind {
     FIRN_ROW_DIFFERENCE_ADDED = 1, /* only the later state has a row with the key */
@@ -46,20 +44,19 @@ FIRN_API const char *firn_row_difference_kind_name(firn_row_difference_kind kind
 
 /* A row that differs. Everything in it is borrowed until the next call for the comparison. */
 typedef struct firn_row_difference {
-    size_t size; /* sizeof(firn_row_difference), of the library */
+    size_t size; /* sizeof(firn_row_difference) in the library */
     firn_row_difference_kind kind;
     size_t column_count; /* of the comparison: see firn_table_diff_column_at */
-    /* A value for each column: null where the state does not have the column. NULL where it does not have
+    /* A value for each column; null if the state does not have the column. NULL if the state does not have
      * the row. */
     const firn_value *before;
     const firn_value *after;
-    const bool
-        *changed; /* whether the value of each column differs; of a row that is in both states */
+    const bool *changed; /* CHANGED: for each column, whether its value differs; else NULL */
 } firn_row_difference;
 
 /* A column that at least one of the states has. */
 typedef struct firn_table_diff_column {
-    size_t size;                  /* sizeof(firn_table_diff_column), of the library */
+    size_t size;                  /* sizeof(firn_table_diff_column) in the library */
     const char *before_name;      /* NULL: that state does not have the column */
     const char *after_name;       /* the same */
     firn_table_column definition; /* by its later name; without a default */
@@ -68,7 +65,7 @@ typedef struct firn_table_diff_column {
 
 typedef struct firn_table_diff_options {
     size_t size; /* sizeof(firn_table_diff_options) */
-    /* The states; NULL: now. Both may be closed before the comparison is. */
+    /* The states; NULL: the present one. Both may be closed before the comparison. */
     firn_snapshot *before;
     firn_snapshot *after;
     firn_callbacks callbacks; /* progress only; borrowed until the comparison is closed */
@@ -80,14 +77,14 @@ typedef struct firn_table_diff_options {
 
 /* One thread at a time; must be closed before the store. */
 typedef struct firn_table_diff firn_table_diff;
-/* Compares the table that two states have under a name. options NULL: now with now, which has no difference.
- * FIRN_NOT_FOUND if neither has the table. Where one has a keyspace of that name, it has no table. */
+/* Compares the tables that two states have under one name. With options NULL the present state is compared
+ * with itself. FIRN_NOT_FOUND if neither state has a table with the name (a keyspace does not count). */
 FIRN_API FIRN_MUST_CHECK int firn_table_diff_open(firn_store *store, const char *name,
                                                   const firn_table_diff_options *options,
                                                   firn_table_diff **out, firn_error *err);
 /* NULL is allowed. */
 FIRN_API void firn_table_diff_close(firn_table_diff *diff);
-/* The i-th column, in the order in which they were added; NULL where there are no more. Owned by the
+/* The i-th column, in the order in which the columns were added; NULL beyond the last. Owned by the
  * comparison. */
 FIRN_API const firn_table_diff_column *firn_table_diff_column_at(const firn_table_diff *diff,
                                                                  size_t i);
@@ -95,46 +92,47 @@ FIRN_API const firn_table_diff_column *firn_table_diff_column_at(const firn_tabl
 FIRN_API FIRN_MUST_CHECK int firn_table_diff_next(firn_table_diff *diff,
                                                   const firn_row_difference **out, firn_error *err);
 
-/* ==== what a table takes up ==== */
+/* ==== the size of a table ==== */
 
 enum { FIRN_TABLE_ENCODINGS_MAX = 16 };
 
-/* Of the chunks that the table's files have of one column: old versions of rows, and rows that were deleted,
- * are in them until files are merged. Rows in memory are not. */
+/* One column in the table's files, where it consists of chunks. Overwritten and deleted rows are included
+ * until compactions drop them; rows that are only in memory are not included. */
 typedef struct firn_table_column_statistics {
-    size_t size;                  /* sizeof(firn_table_column_statistics), of the library */
+    size_t size;                  /* sizeof(firn_table_column_statistics) in the library */
     firn_table_column definition; /* without a default */
     uint64_t chunks;
     uint64_t values; /* nulls included */
     uint64_t nulls;
-    uint64_t stored_bytes; /* as they lie in the files */
-    uint64_t raw_bytes;    /* of the values; the ratio is raw_bytes / stored_bytes */
-    /* How many chunks have each encoding: firn_table_encoding_name. 0: a large value by itself. */
+    uint64_t stored_bytes; /* their size in the files */
+    uint64_t raw_bytes;    /* their size without encoding and compression */
+    /* The number of chunks with each encoding (firn_table_encoding_name); encodings[0] counts large values
+     * that are stored alone. */
     uint64_t encodings[FIRN_TABLE_ENCODINGS_MAX];
-    /* No value is below the first, nor above the second; NaN aside. Null where nothing is known. Of texts and
-     * blobs the first few bytes: where largest_is_cut, values begin so and go on. */
+    /* Bounds of all values except NaN; null if unknown. Bounds of texts and blobs are cut to their first few
+     * bytes; if largest_is_cut, values may continue beyond `largest`. */
     firn_value smallest;
     firn_value largest;
     bool largest_is_cut;
 } firn_table_column_statistics;
 
 typedef struct firn_table_index_statistics {
-    size_t size; /* sizeof(firn_table_index_statistics), of the library */
+    size_t size; /* sizeof(firn_table_index_statistics) in the library */
     const char *name;
     bool is_unique;
-    uint64_t entries; /* exact where rows_are_exact */
+    uint64_t entries; /* exact if rows_are_exact */
     uint64_t file_bytes;
     uint64_t memory_bytes;
 } firn_table_index_statistics;
 
 typedef struct firn_table_statistics {
-    size_t size;          /* sizeof(firn_table_statistics), of the library */
-    uint64_t rows;        /* an estimate, unless */
-    bool rows_are_exact;  /* they were counted, or there is nothing to be uncertain of */
-    uint64_t runs;        /* files of columns */
-    uint64_t file_bytes;  /* of these; indexes are apart */
-    uint64_t value_bytes; /* in files of large values */
-    uint64_t memory_rows; /* written and not in files yet */
+    size_t size;          /* sizeof(firn_table_statistics) in the library */
+    uint64_t rows;        /* an estimate unless rows_are_exact */
+    bool rows_are_exact;  /* rows were counted, or no estimate was needed */
+    uint64_t runs;        /* files that contain columns */
+    uint64_t file_bytes;  /* of these files, without those of indexes */
+    uint64_t value_bytes; /* in value files */
+    uint64_t memory_rows; /* that are not in files yet */
     uint64_t memory_bytes;
     size_t column_count;
     const firn_table_column_statistics *columns; /* in the order in which they were added */
@@ -143,29 +141,29 @@ typedef struct firn_table_statistics {
 } firn_table_statistics;
 
 typedef struct firn_table_stats_options {
-    size_t size; /* sizeof(firn_table_stats_options) */
-    /* Columns and rows as of then; NULL: now. */
-    firn_snapshot *snapshot;
-    bool count; /* count rows and entries of indexes, which reads all their keys */
+    size_t size;             /* sizeof(firn_table_stats_options) */
+    firn_snapshot *snapshot; /* the state whose columns and rows are meant; NULL: the present one */
+    bool count;              /* count rows and index entries, which reads all their keys */
 } firn_table_stats_options;
 #define FIRN_TABLE_STATS_OPTIONS_INIT                 \
     {                                                 \
         sizeof(firn_table_stats_options), NULL, false \
     }
-/* Tells what a table takes up. Reads what files say of their columns, but no rows unless they are counted.
- * *out is one piece of memory: release it with firn_release. options may be NULL. */
+/* Measures a table. Reads no rows unless they are counted. *out is one allocation; free it with firn_release.
+ * options may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_stats(firn_table *table,
                                               const firn_table_stats_options *options,
                                               firn_table_statistics **out, firn_error *err);
-/* "plain", "dictionary", …, "large" for 0; NULL for a number that is no encoding. Any thread. */
+/* The name of an encoding: "plain", "dictionary", ...; "large" for 0. NULL if there is no such encoding. Any
+ * thread. */
 FIRN_API const char *firn_table_encoding_name(unsigned encoding);
 
-/* ==== whether a table is sound ==== */
+/* ==== checking a table ==== */
 
 typedef struct firn_table_check_options {
     size_t size;              /* sizeof(firn_table_check_options) */
-    firn_snapshot *snapshot;  /* the state that is checked; NULL: now */
-    firn_callbacks callbacks; /* on_notice gets FIRN_NOTICE_DAMAGED for each thing that is wrong */
+    firn_snapshot *snapshot;  /* the state that is checked; NULL: the present one */
+    firn_callbacks callbacks; /* on_notice gets FIRN_NOTICE_DAMAGED for each error */
 } firn_table_check_options;
 #define FIRN_TABLE_CHECK_OPTIONS_INIT                               \
     {                                                               \
@@ -181,10 +179,9 @@ typedef struct firn_table_check_result {
     {                                            \
         sizeof(firn_table_check_result), 0, 0, 0 \
     }
-/* Reads all rows and all indexes: every row fits its key and the table's columns, every row has its entry in
- * every index, and there is no other entry. FIRN_CORRUPT, with the first thing that is wrong, where anything
- * is; dropping an index that disagrees, and adding it again, repairs it. What files hold is checked by
- * firn_store_check. out may be NULL. */
+/* Reads all rows and indexes, and checks that every row fits its key and the table's columns, and that every
+ * index has exactly one entry for each row. FIRN_CORRUPT describes the first error. A wrong index is repaired by
+ * dropping it and adding it again. The bytes of files are checked by firn_store_check. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_check(firn_table *table,
                                               const firn_table_check_options *options,
                                               firn_table_check_result *out, firn_error *err);

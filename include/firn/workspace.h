@@ -961,8 +961,8 @@ typedef struct firn_workspace_forget_result {
  *
  * on_forgotten (may be NULL) gets each checkpoint afterwards, newest first: if it ends the call, the
  * paths are removed nevertheless. Requires: options are given. FIRN_NOT_FOUND if no checkpoint
- * contains a path. FIRN_CONFLICT while a restore is pending. FIRN_LIMIT if a checkpoint has forgotten
- * 256 paths already. */
+ * contains a path. FIRN_CONFLICT while a restore is pending. FIRN_LIMIT if a path has more than about
+ * 4,000 bytes, or if a checkpoint has forgotten 256 paths already. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_options *options,
                       int (*on_forgotten)(void *ctx, const firn_workspace_forgotten *forgotten),
@@ -1137,7 +1137,7 @@ typedef struct firn_workspace_repair_result {
  *
  * Numbers and ids of checkpoints stay. A checkpoint that lost paths goes on without them, and its
  * message says so. If the catalog was lost, deleted checkpoints may reappear. FIRN_NOT_FOUND if there
- * is no store; FIRN_NEWER if a newer firn wrote it. */
+ * is not a store; FIRN_NEWER if a newer firn wrote it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_repair(firn_workspace *workspace,
                                                    const firn_workspace_repair_options *options,
                                                    firn_workspace_repair_result *out,

@@ -67,7 +67,7 @@ What is no dump, or not a whole one, is refused.
   ! hint: read it with the newer firn that wrote it
   [1]
   $ printf 'a\tb\n' | firn db load bad4.firn
-  ! firn: standard input, line 1: this is no dump of a store; firn db load STORE KEYSPACE loads rows
+  ! firn: standard input, line 1: this is not a dump of a store; firn db load STORE KEYSPACE loads rows
   [2]
   $ printf 'firn dump\t1\n=\t1\n' | firn db load bad5.firn
   ! firn: standard input, line 2: a value outside of a row
@@ -82,7 +82,13 @@ What is no dump, or not a whole one, is refused.
   ! firn: standard input, line 3: what comes before is not complete
   [2]
   $ printf 'firn dump\t1\ntable\tt\ndefinition\tk i64 primary key\nrow\t0\n=\tx\nend\t1\n' | firn db load bad9.firn
-  ! firn: standard input, line 5: cannot read "x" as i64: it is no whole number
+  ! firn: standard input, line 5: cannot read "x" as i64: it is not a whole number
+  [2]
+  $ printf 'firn dump\t1\nkeyspace\tk\nexpires\t9999999999999\nkeyspace\tl\nkey\ta\nvalue\tb\nend\t1\n' | firn db load bad11.firn
+  ! firn: standard input, line 4: what comes before is not complete
+  [2]
+  $ printf 'firn dump\t1\nkeyspace\tk\nexpires\t9999999999999\nexpires\t5\n' | firn db load bad12.firn
+  ! firn: standard input, line 4: a time where none can be
   [2]
   $ printf 'firn dump\t1\nend\t0\nend\t0\n' | firn db load bad10.firn
   ! firn: standard input, line 3: a line after the end

@@ -250,6 +250,8 @@ What JSON there is.
   {"table":"goods","row":{"id":11,"name":"milk","price":null,"since":null}}
   $ firn db count shop.firn goods --json
   {"count":5}
+  $ firn db scan shop.firn goods --limit 0 --csv --columns id,name
+  id,name
   $ firn db scan shop.firn goods --limit 2 --json
   {"table":"goods","rows":[{"id":1,"name":"tea","price":2.50,"since":"2026-01-31"},{"id":2,"name":"green tea","price":4.00,"since":null}],"count":2}
   $ firn db table alter shop.firn small add-column 'n i32' --json
@@ -421,7 +423,7 @@ Mistakes.
   ! firn: there is no column nothing
   [3]
   $ firn db table alter shop.firn goods default price abc
-  ! firn: the definition of a table, at byte 31 (abc): the default is no value: a text must be in single quotes
+  ! firn: the definition of a table, at byte 31 (abc): the default is not a value: a text must be in single quotes
   [2]
   $ firn db table alter shop.firn goods default price '5, x i32'
   ! firn: '5, x i32' is not one literal
@@ -452,7 +454,7 @@ Mistakes.
   ! firn: the column 'name' may not be null, and has no default
   [2]
   $ firn db get shop.firn goods x
-  ! firn: column 'id': cannot read "x" as i64: it is no whole number
+  ! firn: column 'id': cannot read "x" as i64: it is not a whole number
   [2]
   $ firn db get shop.firn goods 1 2
   ! firn: db get: the key of 'goods' has 1 column, and 2 values are given
@@ -549,3 +551,9 @@ Mistakes.
   --
   stats	Show levels, sizes and entry counts of a store's files
   check	Read and verify all of a store
+
+A text may be longer than it looks: here 1,500 combining marks.
+
+  $ firn db table create shop.firn marks "id i64 primary key, note text default 'e$(printf '\314\201%.0s' $(seq 1500))'"
+  $ firn db table show shop.firn marks | grep -c "$(printf '\314\201%.0s' $(seq 1500))"
+  1

@@ -29,6 +29,29 @@ Tables from CSV, and as CSV.
   "green ""tea"", loose"	3
   tea	1
 
+A file that is replaced stays as it was until the new one is complete. Its mode stays, and so does a link to it.
+
+  $ echo old >kept.csv && chmod 640 kept.csv && ln -s kept.csv link.csv
+  $ firn db table export --replace --columns nothing shop.firn goods kept.csv
+  ! firn: there is no column nothing
+  [3]
+  $ (trap '' XFSZ; ulimit -f 0; firn db table export --replace shop.firn goods kept.csv) 2>&1 | cat; echo ${PIPESTATUS[0]}
+  firn: could not write 'kept.csv': File too large
+  1
+  $ cat kept.csv
+  old
+  $ firn db table export --replace -q shop.firn goods link.csv && stat -c '%a %F' kept.csv link.csv && head -n 1 kept.csv
+  640 regular file
+  777 symbolic link
+  id,name,price,since
+  $ mkfifo fifo && { head -n 2 fifo & firn db table export -q --replace shop.firn goods fifo; wait; } && test -p fifo && ls -A | grep '[.]firn-'
+  id,name,price,since
+  1,tea,3.20,
+  [1]
+  $ firn db table export --replace shop.firn goods nowhere/goods.csv
+  ! firn: could not make a file beside 'nowhere/goods.csv': No such file or directory
+  [3]
+
 Rows that are there already fail an import; nothing of it stays.
 
   $ firn db table import shop.firn goods goods.csv
@@ -44,11 +67,11 @@ Lines that are no rows.
 
   $ printf 'id,name,price\n10,ten,1\neleven,x,1\n12,twelve,1,2\n13,,1\n14,fourteen,1000000\n15,"fif\nteen",2\n' >bad.csv
   $ firn db table import shop.firn goods bad.csv
-  ! firn: line 3, column id: cannot read "eleven" as i64: it is no whole number
+  ! firn: line 3, column id: cannot read "eleven" as i64: it is not a whole number
   [2]
   $ firn db table import --rejects rest.csv shop.firn goods bad.csv
   2 rows, 4 left out
-  ! firn: left out: line 3, column id: cannot read "eleven" as i64: it is no whole number
+  ! firn: left out: line 3, column id: cannot read "eleven" as i64: it is not a whole number
   ! firn: left out: line 4: the record has 4 fields, not 3
   ! firn: left out: line 5: column name, text: null is not allowed
   ! firn: left out: line 6, column price: cannot read "1000000" as decimal(8,2): it has too many digits
@@ -57,6 +80,11 @@ Lines that are no rows.
   12,twelve,1,2
   13,,1
   14,fourteen,1000000
+  $ cp bad.csv same.csv && firn db table import --rejects same.csv shop.firn goods same.csv 2>&1 | head -n 1 && cmp bad.csv same.csv
+  firn: db table import: --rejects names the file that is imported
+  $ echo before >rest.csv && firn db table import --rejects rest.csv shop.firn goods bad.csv 2>&1 | tail -n 1 && cat rest.csv
+  firn: the table 'goods' has, or would have twice, a row with the key (10)
+  before
   $ printf 'id,name,colour\n20,x,red\n' >colours.csv
   $ firn db table import shop.firn goods colours.csv
   ! firn: line 1: the table 'goods' has no column 'colour'

@@ -309,7 +309,7 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [1]
   $ firn hook run claude never
-  ! firn: hook run: a turn has a before and an after
+  ! firn: hook run: WHEN is before or after
   ! usage: firn hook run AGENT WHEN
   ! help: firn help hook run
   [1]
@@ -341,6 +341,6 @@ A fifo in the place of an agent's settings holds nobody up, and a link to a file
   [1]
   $ rm .claude/settings.json && ln -s ../elsewhere .claude/settings.json && firn hook install claude
   ! firn: could not find what a link leads to, '.claude/settings.json': No such file or directory
-  [1]
+  [3]
   $ readlink .claude/settings.json; cd .. && rm -r f
   ../elsewhere

@@ -89,7 +89,7 @@ A directory that was moved is recognised; nothing is done before somebody says w
   $ firn -C two save -q
   3
   $ firn -C two init --adopt
-  ! firn: '<T>/w/two' is no directory that was saved and then moved here
+  ! firn: '<T>/w/two' is not a directory that was saved and then moved here
   ! hint: say where it was with: firn workspaces relocate OLD-ROOT
   [3]
 

@@ -56,7 +56,7 @@ It is replaced by the next one, and nothing else is.
   1
   there are older ones
   $ echo mine >../mine.html && firn report -o ../mine.html
-  ! firn: '../mine.html' exists and is no report of firn's
+  ! firn: '../mine.html' exists and is not a report of firn
   ! hint: overwrite it with --replace
   [1]
   $ cat ../mine.html && ls ..
@@ -70,7 +70,7 @@ It is replaced by the next one, and nothing else is.
   ! firn: could not make a file beside '/nonexistent/x.html': No such file or directory
   [3]
   $ firn report -o ..
-  ! firn: '..' is no file
+  ! firn: '..' is not a file
   [2]
   $ firn report
   ! firn: report: name the file to write with -o FILE

@@ -61,8 +61,9 @@ struct firn_copy_capture_file firn_copy_capture_judge_in_folder(const char *name
 bool firn_copy_capture_has_folder(const char *name);
 
 /* Keeps writers out of the store in a directory until *out is closed. FIRN_BUSY, naming the holder, if
- * there is one all the time, which is negative for ever. *out is NULL where there is no lock to be taken: where the directory may not
- * be written, or, without may_create, nobody has made it. No file of the state changes. */
+ * another process holds the lock for all of timeout_ms; a negative timeout waits for ever. *out is NULL
+ * where there is no lock to be taken: where the directory may not be written, or, without may_create,
+ * nobody has made the file. No file of the state changes. */
 FIRN_MUST_CHECK int firn_copy_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create,
                                                        int64_t timeout_ms,
                                                        struct firn_os_file **out, firn_error *err);

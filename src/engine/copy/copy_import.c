@@ -99,7 +99,7 @@ check_path(struct firn_archive *archive, const char *path, firn_error *err)
     return firn_db_create_is_data(name)
                ? FIRN_OK
                : firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' is damaged: it has '%s', which is no file of a store",
+                                "'%s' is damaged: it has '%s', which is not a file of a store",
                                 archive->path, path);
 }
 

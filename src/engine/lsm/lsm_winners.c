@@ -886,7 +886,7 @@ read_tuple(struct target *target, const struct winner *winner, struct firn_cell 
         return FIRN_OK;
     }
     if (rc != FIRN_OK) {
-        return refuse_row(target, "it is no tuple", err);
+        return refuse_row(target, "it is not a tuple", err);
     }
     bool is_fit = out->kind == FIRN_PHYSICAL_NONE ||
                   (out->kind == target->kind &&

@@ -138,7 +138,7 @@ firn_merge_fold_check(firn_merge_operator operation, firn_slice operand, firn_er
     }
     if (is_on_numbers(operation) && operand.size != NUMBER_SIZE) {
         return firn_error_set(err, FIRN_INVALID,
-                              "an operand of %zu bytes is no number, which has %d", operand.size,
+                              "an operand of %zu bytes is not a number, which has %d", operand.size,
                               NUMBER_SIZE);
     }
     return FIRN_OK;
@@ -166,7 +166,7 @@ take_apart(firn_slice stored, struct parts *out, firn_error *err)
                               (int)out->operation);
     }
     if (is_on_numbers(out->operation) && out->operand.size != NUMBER_SIZE) {
-        return firn_error_set(err, FIRN_CORRUPT, "a merge operand of %zu bytes is no number",
+        return firn_error_set(err, FIRN_CORRUPT, "a merge operand of %zu bytes is not a number",
                               out->operand.size);
     }
     return FIRN_OK;

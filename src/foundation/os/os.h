@@ -90,7 +90,7 @@ struct firn_os_dirent {
     uint64_t inode;
 };
 /* Calls visit for each entry, in no particular order; a return other than FIRN_OK ends the walk
- * and is returned. */
+ * and is returned. visit fills in *err for that, except for FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_os_dir_list(struct firn_os_dir *dir,
                                      int (*visit)(void *ctx, const struct firn_os_dirent *entry),
                                      void *ctx, firn_error *err);

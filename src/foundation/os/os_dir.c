@@ -366,7 +366,8 @@ firn_os_dir_list(struct firn_os_dir *dir,
     if (error_number != 0) {
         return firn_os_path_error(err, error_number, "list directory", dir, NULL);
     }
-    return visited;
+    return visited == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names in a directory")
+                                     : visited;
 }
 
 int

@@ -193,7 +193,7 @@ firn_os_socket_fd(const struct firn_os_socket *socket)
 
 /* ---- bytes ---- */
 
-/* Waits until something can be moved; *left_ns is what remains of the time. */
+/* Waits until bytes can be moved. FIRN_BUSY once the deadline has passed. */
 static int
 wait_for(struct firn_os_socket *socket, short events, int64_t deadline_ns, firn_error *err)
 {

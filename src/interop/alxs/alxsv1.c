@@ -17,6 +17,7 @@
 #include <inttypes.h>
 
 #include "alxs/alxsv1_format.h"
+#include "base/check.h"
 #include "base/mem.h"
 
 int
@@ -145,6 +146,7 @@ firn_alxsv1_cursor_valid(const struct firn_alxsv1_cursor *cursor)
 firn_slice
 firn_alxsv1_cursor_key(const struct firn_alxsv1_cursor *cursor)
 {
+    DCHECK(!cursor->is_valid || cursor->at < cursor->block.count); /* (I1) */
     return cursor->is_valid ? firn_alxsv1_block_key(&cursor->block, cursor->at)
                             : firn_bytes(NULL, 0);
 }
@@ -181,6 +183,7 @@ enter_backwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *er
     cursor->is_valid = false;
     if (number > 0) {
         FIRN_TRY(firn_alxsv1_block_load(&cursor->block, cursor->table, number - 1, err));
+        DCHECK(cursor->block.count > 0); /* (I1) */
         cursor->at = cursor->block.count - 1;
         cursor->is_valid = true;
     }
@@ -215,6 +218,7 @@ seek_block(struct firn_alxsv1_cursor *cursor, firn_slice key, size_t *out_blocks
     if (*out_blocks > 0) {
         FIRN_TRY(firn_alxsv1_block_load(&cursor->block, table, *out_blocks - 1, err));
         *out_records = firn_alxsv1_block_rank(&cursor->block, key, FIRN_ALXSV1_BELOW);
+        DCHECK(*out_records > 0); /* the first record of the block is below the key */
     }
 out:
     return rc;

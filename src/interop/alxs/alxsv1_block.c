@@ -12,6 +12,7 @@
 
 #include "alxs/alxsv1.h"
 #include "alxs/alxsv1_format.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
@@ -27,6 +28,7 @@ firn_alxsv1_block_deinit(struct firn_alxsv1_block *block)
 static const uint8_t *
 record_at(const struct firn_alxsv1_block *block, size_t i)
 {
+    DCHECK(i < block->count && block->starts[i] < block->size);
     return block->bytes + block->starts[i];
 }
 
@@ -34,6 +36,7 @@ firn_slice
 firn_alxsv1_block_key(const struct firn_alxsv1_block *block, size_t i)
 {
     const uint8_t *head = record_at(block, i);
+    DCHECK(firn_range_inside(block->starts[i], firn_alxsv1_format_record_size(head), block->size));
     return firn_bytes(head + FIRN_ALXSV1_RECORD_HEAD_SIZE, firn_load_le32(head));
 }
 
@@ -76,6 +79,7 @@ add_start(struct firn_alxsv1_block *block, size_t start, firn_error *err)
         block->starts = starts;
         block->starts_capacity = capacity;
     }
+    DCHECK(block->count < block->starts_capacity);
     block->starts[block->count++] = start;
     return FIRN_OK;
 }
@@ -118,6 +122,7 @@ make_room(struct firn_alxsv1_block *block, uint64_t size, firn_error *err)
         }
     }
     block->size = (size_t)size;
+    DCHECK(block->bytes != NULL && block->size <= block->capacity);
     return FIRN_OK;
 }
 
@@ -142,12 +147,14 @@ firn_alxsv1_block_load(struct firn_alxsv1_block *block, const struct firn_alxsv1
     uint64_t end;
     uint32_t crc;
     bool is_whole = false;
+    DCHECK(number < table->index.count);
     const struct firn_alxsv1_index_entry *entry = &table->index.entries[number];
     if (block->count > 0 && block->number == number) {
         return FIRN_OK;
     }
     block->count = 0;
     end_of_block(table, number, &end, &crc);
+    DCHECK(end > entry->offset); /* at least one record */
     FIRN_TRY(make_room(block, end - entry->offset, err));
     FIRN_TRY(firn_os_file_read_exact(table->file, entry->offset, block->bytes, block->size, err));
     if (firn_crc32(entry->crc_before, block->bytes, block->size) == crc) {
@@ -159,6 +166,7 @@ firn_alxsv1_block_load(struct firn_alxsv1_block *block, const struct firn_alxsv1
                                 " of '%s' are not what they were when the table was opened",
                                 entry->offset, end, firn_os_file_path(table->file)));
     }
+    DCHECK(block->count > 0);
     block->number = number;
 out:
     if (rc != FIRN_OK) {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "alxs/alxsv1_format.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
 
@@ -113,7 +114,6 @@ scan_init(struct scan *scan, struct firn_os_file *file, uint64_t end, uint64_t k
     return scan->window != NULL ? FIRN_OK : firn_error_no_memory(err, "reading a table");
 }
 
-/* The records of a file that end at `end`. */
 static void
 scan_deinit(struct scan *scan)
 {
@@ -134,6 +134,7 @@ window_end(const struct scan *scan)
 static int
 fill(struct scan *scan, firn_error *err)
 {
+    DCHECK(scan->crc_end <= scan->end);
     uint64_t left = scan->end - scan->crc_end;
     scan->window_offset = scan->crc_end;
     scan->window_size = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
@@ -152,6 +153,7 @@ pass(struct scan *scan, uint64_t to, firn_error *err)
                 return rc;
             }
         }
+        DCHECK(scan->window_offset <= scan->crc_end && scan->crc_end < window_end(scan)); /* (I1) */
         uint64_t stop = to < window_end(scan) ? to : window_end(scan);
         scan->crc = firn_crc32(scan->crc, scan->window + (scan->crc_end - scan->window_offset),
                                (size_t)(stop - scan->crc_end));
@@ -174,6 +176,7 @@ look_at(struct scan *scan, uint64_t offset, size_t size, const uint8_t **out, fi
         FIRN_TRY(pass(scan, offset, err));
         FIRN_TRY(fill(scan, err));
     }
+    CHECK(offset >= scan->window_offset && offset + size <= window_end(scan)); /* (I3) */
     *out = scan->window + (offset - scan->window_offset);
 out:
     return rc;
@@ -250,6 +253,7 @@ scan_next(struct scan *scan, struct firn_alxsv1_record *out, bool *out_end, firn
     bool is_first = scan->next == FIRN_ALXSV1_HEADER_SIZE;
     *out_end = false;
     FIRN_TRY(pass(scan, scan->next, err));
+    DCHECK(scan->crc_end == scan->next && scan->next <= scan->end);
     if (scan->next == scan->end) {
         *out_end = true;
         goto out;
@@ -264,6 +268,7 @@ scan_next(struct scan *scan, struct firn_alxsv1_record *out, bool *out_end, firn
     out->key = firn_buf_slice(&scan->key);
     out->order =
         is_first ? 1 : firn_alxsv1_format_compare(out->key, firn_buf_slice(&scan->previous));
+    DCHECK(out->size <= scan->end - scan->next); /* (I3) */
     scan->next += out->size;
 out:
     return rc;

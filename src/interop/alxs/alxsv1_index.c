@@ -25,6 +25,7 @@
 
 #include "alxs/alxsv1.h"
 #include "alxs/alxsv1_format.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
 
@@ -55,6 +56,7 @@ begins_block(const struct firn_alxsv1_index *index, const struct firn_alxsv1_rec
     if (index->count == 0) {
         return true;
     }
+    DCHECK(record->offset > index->entries[index->count - 1].offset); /* in their order */
     uint64_t before = record->offset - index->entries[index->count - 1].offset;
     return before >= index->stride || before + record->size > 2 * index->stride;
 }
@@ -71,6 +73,7 @@ thin_out(struct firn_alxsv1_index *index)
                 index->entries[kept++] = index->entries[i];
             }
         }
+        DCHECK(kept > 0 && kept <= index->count);
         index->count = kept;
     }
 }
@@ -84,6 +87,7 @@ grow(struct firn_alxsv1_index *index, firn_error *err)
     if (entries == NULL) {
         return firn_error_no_memory(err, "the index of a table");
     }
+    DCHECK(capacity > index->count && capacity <= index->count_max);
     index->entries = entries;
     index->capacity = capacity;
     return FIRN_OK;
@@ -116,6 +120,7 @@ firn_alxsv1_index_add(struct firn_alxsv1_index *index, const struct firn_alxsv1_
     if (index->count == index->capacity) {
         FIRN_TRY(grow(index, err));
     }
+    CHECK(index->count < index->capacity);
     struct firn_alxsv1_index_entry *entry = &index->entries[index->count++];
     entry->offset = record->offset;
     entry->crc_before = record->crc_before;
@@ -201,6 +206,7 @@ firn_alxsv1_index_rank(const struct firn_alxsv1_index *index, struct firn_os_fil
             high = middle;
         }
     }
+    DCHECK(low == high && low <= index->count);
     *out = low;
     return FIRN_OK;
 }

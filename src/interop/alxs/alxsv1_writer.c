@@ -19,6 +19,7 @@
 
 #include "alxs/alxsv1.h"
 #include "alxs/alxsv1_format.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "codec/crc32.h"
 #include "tempfile/tempfile.h"
@@ -137,6 +138,7 @@ check_open(const struct firn_alxsv1_writer *writer, firn_error *err)
 static int
 write_records(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
 {
+    DCHECK(writer->state == STATE_OPEN && writer->offset >= FIRN_ALXSV1_HEADER_SIZE);
     int rc = firn_os_file_write(writer->temp.file, writer->offset, bytes.data, bytes.size, err);
     if (rc != FIRN_OK) {
         writer->state = STATE_FAILED;
@@ -164,10 +166,12 @@ static int
 put(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(writer->buffer.size <= BUFFER_SIZE && writer->buffer.capacity >= BUFFER_SIZE);
     if (bytes.size > BUFFER_SIZE - writer->buffer.size) {
         FIRN_TRY(flush(writer, err));
     }
     if (bytes.size > BUFFER_SIZE) {
+        DCHECK(writer->buffer.size == 0); /* else the records would change places */
         FIRN_TRY(write_records(writer, bytes, err));
     } else if (bytes.size > 0) {
         FIRN_TRY(firn_buf_append_slice(&writer->buffer, bytes));
@@ -218,6 +222,7 @@ firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key, fir
         firn_buf_reserve(&writer->last_key, key.size - writer->last_key.size) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a key of a table"));
     }
+    CHECK(key.size <= UINT32_MAX && value.size <= UINT32_MAX);
     firn_alxsv1_format_put_record_head(head, (uint32_t)key.size, (uint32_t)value.size);
     FIRN_TRY(put(writer, firn_bytes(head, sizeof head), err));
     FIRN_TRY(put(writer, key, err));
@@ -244,6 +249,7 @@ firn_alxsv1_writer_finish(struct firn_alxsv1_writer *writer, uint32_t *out_check
         return rc;
     }
     FIRN_TRY(flush(writer, err));
+    DCHECK(writer->buffer.size == 0);
     firn_alxsv1_format_put_footer(footer, writer->count, writer->crc);
     firn_alxsv1_format_put_header(header, writer->count);
     FIRN_TRY(firn_os_file_write(writer->temp.file, writer->offset, footer, sizeof footer, err));

@@ -25,6 +25,7 @@
  */
 #include <inttypes.h>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -69,6 +70,7 @@ firn_chkpv1_open(struct firn_os_dir *dir, const char *name, const firn_chkp_opti
                  struct firn_chkpv1 **out, firn_error *err)
 {
     *out = NULL;
+    DCHECK(options != NULL);
     if (!firn_chkpv1_format_is_name(name, strlen(name))) {
         return firn_error_set(err, FIRN_INVALID,
                               "'%s' is not the name of a CHKP pack: 16 lower-case hex digits",
@@ -163,6 +165,7 @@ find(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out_found, firn_chkp
     FIRN_TRY(firn_chkpv1_index_find(&pack->index, hash, out_found, out, err));
     FIRN_TRY(*out_found ? firn_chkpv1_check_entry(pack->dat, pack->dat_size, out, err)
                         : firn_chkpv1_check_index(pack, err));
+    DCHECK(!*out_found || firn_hash_equal(&out->hash, hash)); /* (I1) */
 out:
     return rc;
 }
@@ -235,6 +238,7 @@ firn_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *hash, size_t size_ma
         FIRN_TRY(firn_error_no_memory(err, "an object"));
     }
     FIRN_TRY(firn_chkpv1_object_stream(pack->dat, &entry, limit, append_to_buf, &content, err));
+    DCHECK(content.data != NULL && content.size <= limit);
     *out = content.data;
     *out_size = content.size;
     content = (struct firn_buf){0};
@@ -253,6 +257,7 @@ firn_chkpv1_list(struct firn_chkpv1 *pack, int (*visit)(void *ctx, const firn_ch
     int rc = FIRN_OK;
     firn_chkp_entry entries[CHUNK];
     FIRN_TRY(firn_chkpv1_check_index(pack, err));
+    DCHECK(atomic_load(&pack->index_is_whole)); /* (I3) */
     for (uint64_t first = 0; first < pack->index.count; first += CHUNK) {
         uint64_t left = pack->index.count - first;
         size_t count = left < CHUNK ? (size_t)left : CHUNK;
@@ -277,6 +282,7 @@ firn_chkpv1_rebuild_index(struct firn_os_dir *dir, const char *name,
     firn_chkp_options from_dat = *options;
     from_dat.ignore_index = true;
     FIRN_TRY(firn_chkpv1_open(dir, name, &from_dat, &pack, err));
+    DCHECK(pack->index.file == NULL && pack->index.entries != NULL);
     FIRN_TRY(firn_chkpv1_verify_name(pack, err));
     FIRN_TRY(
         firn_chkpv1_index_write(pack->index.entries, (size_t)pack->index.count, dir, name, err));

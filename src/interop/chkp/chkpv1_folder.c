@@ -8,6 +8,7 @@
  *
  * Memory is 17 bytes a pack.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 #include "chkp/chkpv1.h"
@@ -58,6 +59,7 @@ firn_chkpv1_folder_list(struct firn_chkpv1_folder *folder, struct firn_os_dir *d
         firn_buf_deinit(&listing.misnamed);
         return rc;
     }
+    DCHECK(listing.names.size % FIRN_CHKP_NAME_SIZE == 0);
     folder->names = (char(*)[FIRN_CHKP_NAME_SIZE])(void *)listing.names.data;
     folder->count = listing.names.size / FIRN_CHKP_NAME_SIZE;
     folder->misnamed = listing.misnamed;

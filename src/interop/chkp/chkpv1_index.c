@@ -19,6 +19,7 @@
  *
  * Finished indexes do not change: any number of threads may search one.
  */
+#include "base/check.h"
 #include "base/checked.h"
 
 #include <inttypes.h>
@@ -41,11 +42,11 @@ firn_chkpv1_index_open(struct firn_chkpv1_index *index, struct firn_os_dir *dir,
                        uint64_t count, struct firn_os_stat *out_stat, firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(count > 0 && count <= UINT32_MAX);
     *index = (struct firn_chkpv1_index){.count = count};
     struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
     FIRN_TRY(firn_os_file_open(dir, file_name.text, FIRN_OS_READ, 0, &index->file, err));
     FIRN_TRY(firn_os_file_stat(index->file, out_stat, err));
-    /* count comes from 32 bits, so this does not overflow. */
     uint64_t expected = count * FIRN_CHKPV1_INDEX_ENTRY_SIZE;
     if (out_stat->size_bytes != expected) {
         FIRN_TRY(
@@ -87,8 +88,10 @@ collect(struct firn_chkpv1_scan *scan, firn_chkp_entry *entries, firn_error *err
         if (is_end) {
             break;
         }
+        CHECK(i < scan->count);
         entries[i] = entry;
     }
+    DCHECK(scan->seen == scan->count);
 out:
     return rc;
 }
@@ -136,6 +139,7 @@ get_chunk(const struct firn_chkpv1_index *index, uint64_t first, size_t count, f
           firn_error *err)
 {
     uint8_t bytes[CHUNK * FIRN_CHKPV1_INDEX_ENTRY_SIZE];
+    CHECK(count <= CHUNK);
     int rc = firn_os_file_read_exact(index->file, first * FIRN_CHKPV1_INDEX_ENTRY_SIZE, bytes,
                                      count * FIRN_CHKPV1_INDEX_ENTRY_SIZE, err);
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
@@ -183,6 +187,7 @@ firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *h
     }
     firn_chkp_entry block[SEARCH_BLOCK + 1];
     size_t count = (size_t)(high - low) + (high < index->count ? 1 : 0);
+    CHECK(count <= SEARCH_BLOCK + 1);
     FIRN_TRY(firn_chkpv1_index_get(index, low, count, block, err));
     for (size_t i = 0; i < count && !*out_found; i++) {
         if (firn_hash_equal(&block[i].hash, hash)) {
@@ -220,6 +225,17 @@ out:
     return rc;
 }
 
+static bool
+are_sorted(const firn_chkp_entry *entries, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (compare_entries(&entries[i - 1], &entries[i]) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 firn_chkpv1_index_write(const firn_chkp_entry *entries, size_t count, struct firn_os_dir *dir,
                         const char *name, firn_error *err)
@@ -227,6 +243,7 @@ firn_chkpv1_index_write(const firn_chkp_entry *entries, size_t count, struct fir
     int rc = FIRN_OK;
     struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
     struct firn_tempfile temp;
+    DCHECK(count > 0 && are_sorted(entries, count));
     FIRN_TRY(firn_tempfile_create(&temp, dir, FIRN_CHKPV1_TEMP_KIND, FIRN_CHKPV1_MODE, err));
     FIRN_TRY(write_entries(temp.file, entries, count, err));
     FIRN_TRY(firn_tempfile_put(&temp, file_name.text, FIRN_OS_RENAME_REPLACE, err));
@@ -342,6 +359,7 @@ firn_chkpv1_index_check(const struct firn_chkpv1_index *index, struct firn_os_fi
                         firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(index->file != NULL); /* one that was made from the .dat lists its entries */
     struct sum of_index = {{0}};
     struct sum of_dat = {{0}};
     uint32_t count;

@@ -16,6 +16,7 @@
  */
 #include <inttypes.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "chkp/chkpv1.h"
@@ -67,6 +68,7 @@ feed_stored(struct firn_compress_stream *stream, struct receiver *receiver,
     int rc = FIRN_OK;
     uint64_t offset = entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE;
     uint64_t left = entry->stored_size;
+    DCHECK(entry->offset >= FIRN_CHKPV1_HEADER_SIZE); /* it was checked */
     while (left > 0) {
         size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
         FIRN_TRY(firn_os_file_read_exact(file, offset, piece, size, err));
@@ -97,6 +99,7 @@ firn_chkpv1_object_stream(struct firn_os_file *file, const firn_chkp_entry *entr
     }
     FIRN_TRY(firn_compress_stream_create(size_max, &stream, err));
     rc = feed_stored(stream, &receiver, file, entry, piece, err);
+    DCHECK(rc != FIRN_OK || !receiver.has_ended); /* (I1) */
     if ((rc == FIRN_CORRUPT || rc == FIRN_LIMIT) && !receiver.has_ended) {
         char hex[FIRN_HASH_HEX_SIZE];
         firn_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);

@@ -16,6 +16,7 @@
  */
 #include <inttypes.h>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "chkp/chkpv1.h"
 #include "chkp/chkpv1_format.h"
@@ -72,6 +73,7 @@ firn_chkpv1_scan_init(struct firn_chkpv1_scan *scan, struct firn_os_file *file, 
     FIRN_TRY(firn_os_file_read_exact(file, 0, header, sizeof header, err));
     FIRN_TRY(check_header(scan, header, err));
     scan->count = firn_load_le32(header + 8);
+    DCHECK(scan->count > 0 && scan->seen == 0);
 out:
     return rc;
 }
@@ -86,6 +88,7 @@ firn_chkpv1_scan_deinit(struct firn_chkpv1_scan *scan)
 static int
 fill_window(struct firn_chkpv1_scan *scan, firn_error *err)
 {
+    DCHECK(scan->next < scan->file_size);
     uint64_t window_end = scan->window_offset + scan->window.size;
     bool is_far = scan->next > window_end && scan->next - window_end > WINDOW_SIZE;
     uint64_t size = is_far ? WINDOW_SIZE_AFTER_LARGE_FRAME : WINDOW_SIZE;
@@ -107,7 +110,8 @@ fill_window(struct firn_chkpv1_scan *scan, firn_error *err)
 static int
 check_end(const struct firn_chkpv1_scan *scan, firn_error *err)
 {
-    if (scan->next != scan->file_size) {
+    DCHECK(scan->seen == scan->count);
+    if (scan->next != scan->file_size) { /* (I2) */
         return firn_error_set(
             err, FIRN_CORRUPT,
             "'%s' has %" PRIu64 " bytes, but its %" PRIu32 " entries end at offset %" PRIu64,
@@ -128,6 +132,8 @@ read_head(struct firn_chkpv1_scan *scan, firn_chkp_entry *out, firn_error *err)
             return rc;
         }
     }
+    CHECK(firn_range_inside(scan->next - scan->window_offset, FIRN_CHKPV1_ENTRY_HEAD_SIZE,
+                            scan->window.size));
     firn_chkpv1_format_get_entry_head(
         scan->window.data + (size_t)(scan->next - scan->window_offset), out);
     out->offset = scan->next;
@@ -161,6 +167,7 @@ firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, firn_chkp_entry *out, bool 
     }
     scan->next = frame_offset + out->stored_size;
     scan->seen++;
+    DCHECK(scan->next <= scan->file_size && scan->seen <= scan->count); /* (I1) */
 out:
     return rc;
 }

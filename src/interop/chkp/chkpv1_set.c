@@ -14,6 +14,7 @@
  *
  * Memory is a few hundred bytes a pack. One thread at a time.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "chkp/chkpv1.h"
 #include "chkp/chkpv1_format.h"
@@ -57,6 +58,7 @@ close_guest(struct firn_chkpv1_set *set)
         return;
     }
     struct member *member = &set->members[set->guest];
+    DCHECK(set->guest >= RESIDENT_MAX && member->pack != NULL);
     member->index_is_whole =
         atomic_load_explicit(&member->pack->index_is_whole, memory_order_relaxed);
     member->identity = member->pack->identity;
@@ -70,6 +72,7 @@ static int
 borrow(struct firn_chkpv1_set *set, size_t i, struct firn_chkpv1 **out, firn_error *err)
 {
     struct member *member = &set->members[i];
+    DCHECK(i <= set->count); /* the next one is being added */
     if (member->pack != NULL) {
         *out = member->pack;
         return FIRN_OK;
@@ -84,6 +87,7 @@ borrow(struct firn_chkpv1_set *set, size_t i, struct firn_chkpv1 **out, firn_err
         is_same_file(&member->identity.idx, &pack->identity.idx)) {
         atomic_store_explicit(&pack->index_is_whole, true, memory_order_relaxed);
     }
+    DCHECK(set->guest == NO_GUEST && member->pack == NULL);
     if (i >= RESIDENT_MAX) {
         set->guest = i;
     }
@@ -118,6 +122,7 @@ static int
 leave_out(struct firn_chkpv1_set *set, const struct reporter *reporter, int code, const char *text,
           firn_error *err)
 {
+    DCHECK(code != FIRN_OK);
     if (firn_buf_append(&set->left_out, text, strlen(text) + 1) != FIRN_OK) {
         return firn_error_no_memory(err, "a set of packs");
     }
@@ -363,6 +368,7 @@ firn_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash, firn_
     struct question question = {.hash = hash, .ask = ask_for_place};
     int rc = ask_all(set, &question, err);
     if (rc == FIRN_OK) {
+        DCHECK(question.answered_by < set->count);
         *out = question.entry;
         if (out_name != NULL) {
             *out_name = set->members[question.answered_by].name;

@@ -17,6 +17,7 @@
  */
 #include <inttypes.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "chkp/chkpv1.h"
 #include "chkp/chkpv1_format.h"
@@ -70,6 +71,7 @@ static int
 check_object(struct firn_chkpv1 *pack, struct findings *findings, const firn_chkp_entry *entry,
              firn_error *err)
 {
+    DCHECK(!findings->is_ended);
     firn_error problem;
     firn_error ended;
     findings->err = &ended;
@@ -115,6 +117,7 @@ check_objects_by_index(struct firn_chkpv1 *pack, struct findings *findings, uint
                        firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(from < pack->dat_size);
     for (uint64_t i = 0; i < pack->index.count; i++) {
         firn_error problem;
         firn_chkp_entry entry;
@@ -157,6 +160,7 @@ name_of_content(struct firn_chkpv1 *pack, const struct firn_step *step,
     if (piece == NULL) {
         FIRN_TRY(firn_error_no_memory(err, "a piece of a pack"));
     }
+    DCHECK(pack->dat_size > sizeof header);
     for (uint64_t offset = sizeof header; offset < pack->dat_size;) {
         uint64_t left = pack->dat_size - offset;
         size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
@@ -217,6 +221,7 @@ firn_chkpv1_verify(struct firn_chkpv1 *pack, void (*on_damage)(void *ctx, const 
     }
     FIRN_TRY(check_name(pack, &findings, err));
     if (findings.code != FIRN_OK) {
+        DCHECK(findings.code == FIRN_CORRUPT || findings.code == FIRN_LIMIT);
         FIRN_TRY(firn_error_set(err, findings.code, "%s", findings.first.text));
     }
 out:

@@ -175,6 +175,7 @@ firn_chkpv1_writer_create(struct firn_os_dir *dir, struct firn_chkpv1_writer **o
         FIRN_TRY(firn_error_no_memory(err, "a pack writer"));
     }
     memset(writer->tail.data, 0, FIRN_CHKPV1_HEADER_SIZE);
+    DCHECK(writer->state == STATE_OPEN && writer->tail_offset == 0); /* (I1) */
 out:
     if (rc != FIRN_OK) {
         firn_chkpv1_writer_destroy(writer);
@@ -229,6 +230,7 @@ end_of(const struct firn_chkpv1_writer *writer)
 static int
 flush_tail(struct firn_chkpv1_writer *writer, firn_error *err)
 {
+    DCHECK(writer->state == STATE_OPEN);
     int rc = firn_os_file_write(writer->temp.file, writer->tail_offset, writer->tail.data,
                                 writer->tail.size, err);
     if (rc != FIRN_OK) {
@@ -259,12 +261,14 @@ append(void *ctx, firn_slice data, firn_error *err)
 static void
 roll_back(struct firn_chkpv1_writer *writer, uint64_t offset)
 {
+    DCHECK(offset >= FIRN_CHKPV1_HEADER_SIZE && offset <= end_of(writer));
     if (offset >= writer->tail_offset) {
         writer->tail.size = (size_t)(offset - writer->tail_offset);
     } else {
         firn_buf_clear(&writer->tail);
         writer->tail_offset = offset;
     }
+    DCHECK(end_of(writer) == offset); /* (I3) */
 }
 
 /* ---- entries ---- */
@@ -274,6 +278,7 @@ static int
 hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err)
 {
     uint8_t piece[READ_BACK_SIZE];
+    DCHECK(offset >= FIRN_CHKPV1_HEADER_SIZE); /* the header is not in the name yet */
     while (offset < writer->tail_offset) {
         uint64_t left = writer->tail_offset - offset;
         size_t size = left < sizeof piece ? (size_t)left : sizeof piece;
@@ -293,10 +298,13 @@ seal_entry(struct firn_chkpv1_writer *writer, const firn_chkp_entry *entry, firn
 {
     int rc = FIRN_OK;
     uint8_t head[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
+    DCHECK(entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE + entry->stored_size ==
+           end_of(writer)); /* (I1) */
     firn_chkpv1_format_put_entry_head(head, entry);
     size_t from = 0;
     if (entry->offset >= writer->tail_offset) {
         from = (size_t)(entry->offset - writer->tail_offset);
+        CHECK(writer->tail.size - from >= sizeof head);
         memcpy(writer->tail.data + from, head, sizeof head);
     } else {
         FIRN_TRY(firn_os_file_write(writer->temp.file, entry->offset, head, sizeof head, err));
@@ -338,6 +346,7 @@ static int
 end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *hash,
           firn_error *err)
 {
+    DCHECK(!contains(writer, hash) && end_of(writer) - offset >= FIRN_CHKPV1_ENTRY_HEAD_SIZE);
     firn_chkp_entry entry = {.hash = *hash, .offset = offset};
     entry.stored_size = end_of(writer) - offset - FIRN_CHKPV1_ENTRY_HEAD_SIZE;
     if (firn_hash_map_insert(&writer->entries, hash_of_hash(hash), &entry) == NULL) {
@@ -545,6 +554,7 @@ complete_dat(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZ
     uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
     firn_chkpv1_format_put_header(header, (uint32_t)writer->entries.count);
     FIRN_TRY(flush_tail(writer, err));
+    DCHECK(writer->tail.size == 0 && writer->file_end >= writer->tail_offset); /* (I2) */
     FIRN_TRY(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
     if (writer->file_end > writer->tail_offset) {
         FIRN_TRY(firn_os_file_truncate(writer->temp.file, writer->tail_offset, err));
@@ -569,6 +579,7 @@ firn_chkpv1_writer_finish(struct firn_chkpv1_writer *writer, char out_name[FIRN_
     if (writer->entries.count == 0) {
         return firn_error_set(err, FIRN_INVALID, "a CHKP pack cannot be without objects");
     }
+    CHECK(writer->entries.count < UINT32_MAX); /* the header has 32 bits for it */
     firn_chkp_entry *entries = firn_hash_map_at(&writer->entries, 0);
     FIRN_TRY(complete_dat(writer, name, err));
     FIRN_TRY(place(&writer->temp, firn_chkpv1_format_dat_name(name).text, err));

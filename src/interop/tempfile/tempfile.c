@@ -80,7 +80,7 @@ collect_leftover(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(&leftovers->names, entry->name, size);
 }
 
-/* Removes the file if nobody holds it. That it cannot be removed is no reason not to write
+/* Removes the file if nobody holds it. That it cannot be removed is not a reason not to write
  * another one. */
 static void
 remove_leftover(struct firn_os_dir *dir, const char *name)

@@ -21,6 +21,7 @@
  */
 #include "command/command_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -35,7 +36,7 @@ enum {
     GLOBALS_MAX = 12,
     LONG_OPTIONS_MAX = FIRN_COMMAND_OPTIONS_MAX + GLOBALS_MAX + 1,
     LETTERS_MAX = 2 * LONG_OPTIONS_MAX + 3,
-    IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is no option */
+    IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is not an option */
     OPTION_BASE = 1000 /* how options are told apart: this + their place in the list */
 };
 
@@ -107,6 +108,7 @@ is_written_out(const char *word, const char *name)
 static int
 read_wait(struct firn_cli *cli, const char *value)
 {
+    assert(value != NULL);
     uint64_t seconds;
     if (!firn_command_number(value, INT32_MAX, &seconds)) {
         return firn_command_misused(cli, "--wait takes a whole number of seconds, not '%s'", value);
@@ -120,6 +122,7 @@ read_wait(struct firn_cli *cli, const char *value)
 static char *
 path_from(const char *from, const char *path)
 {
+    assert(path != NULL);
     bool is_whole = from == NULL || path[0] == '/';
     size_t size = (is_whole ? 0 : strlen(from) + 1) + strlen(path) + 1;
     char *joined = malloc(size);
@@ -149,6 +152,7 @@ const char firn_command_missing_hint[] = "the workspace must be an existing dire
 int
 firn_command_enter_directory(struct firn_cli *cli)
 {
+    assert(cli->workspace == NULL);
     const char *from = getenv("PWD");
     if (cli->directory == NULL) {
         return FIRN_EXIT_OK;
@@ -207,6 +211,7 @@ struct parse {
 static int
 check_globals(struct parse *parse)
 {
+    assert(parse->cli->command != NULL);
     struct firn_cli *cli = parse->cli;
     if (parse->wants_version) {
         return firn_command_misused(cli, "--version cannot be used with a command");
@@ -242,6 +247,7 @@ refuse_option(struct firn_cli *cli, const struct option_list *list, int found, c
 static int
 take_option(struct parse *parse, const struct option_list *list, int found, const char *said)
 {
+    assert(found != -1);
     struct firn_cli *cli = parse->cli;
     size_t place = place_of(list, found);
     if (found == ':' || place == list->count) {
@@ -263,6 +269,7 @@ take_option(struct parse *parse, const struct option_list *list, int found, cons
 static int
 read_options(struct parse *parse, int argc, char **argv, const char **arguments)
 {
+    assert(parse->cli->argument_count == 0);
     struct firn_cli *cli = parse->cli;
     struct option_list list;
     int exit_code = FIRN_EXIT_OK;
@@ -287,6 +294,7 @@ read_options(struct parse *parse, int argc, char **argv, const char **arguments)
 static int
 check_argument_count(struct firn_cli *cli)
 {
+    assert(cli->command != NULL && cli->argument_count >= 0);
     const char *at = cli->command->arguments;
     int count = 0;
     bool is_open = false;
@@ -310,6 +318,7 @@ check_argument_count(struct firn_cli *cli)
 static int
 run_command(struct parse *parse, int argc, char **argv)
 {
+    assert(parse->cli->command->run != NULL && argc > 0);
     struct firn_cli *cli = parse->cli;
     const char **arguments = calloc((size_t)argc + 1, sizeof(arguments[0]));
     if (arguments == NULL) {
@@ -354,6 +363,7 @@ out:
 static int
 unknown_member(struct parse *parse, const char *const words[2])
 {
+    assert(parse->cli->group != NULL && words[0] != NULL);
     struct firn_cli *cli = parse->cli;
     bool begins_name = false;
     for (const struct firn_command *const *at = cli->group->members; *at != NULL; at++) {
@@ -378,6 +388,7 @@ unknown_member(struct parse *parse, const char *const words[2])
 static int
 run_named(struct parse *parse, int argc, char **argv)
 {
+    assert(argc > 0);
     struct firn_cli *cli = parse->cli;
     const struct firn_command *command = firn_command_find(cli->program->commands, argv[0]);
     if (command == NULL) {
@@ -461,6 +472,7 @@ asks_for_json(int argc, char *const *argv)
 static int
 finish_output(const struct firn_cli *cli, int exit_code)
 {
+    assert(!firn_term_json_is_open());
     firn_term_out_flush();
     int error = firn_term_out_error();
     if (error == 0) {
@@ -525,6 +537,7 @@ firn_command_main(const struct firn_command_program *program, int argc, char *co
 static size_t
 option_place(const struct firn_cli *cli, const char *name)
 {
+    assert(cli->command != NULL && cli->command->options != NULL);
     for (size_t i = 0; cli->command->options[i].name != NULL; i++) {
         if (strcmp(cli->command->options[i].name, name) == 0) {
             return i;
@@ -608,6 +621,7 @@ int
 firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
                      const char *name)
 {
+    assert(commands[0] != NULL);
     const char *nearest = NULL;
     unsigned smallest = 3;
     for (; *commands != NULL; commands++) {
@@ -665,6 +679,7 @@ const struct firn_command *
 firn_command_find_member(const struct firn_command *const *members, const char *const *words,
                          size_t count, size_t *out_used)
 {
+    assert(count > 0);
     *out_used = 1;
     const struct firn_command *found = firn_command_find(members, words[0]);
     for (; found == NULL && count > 1 && *members != NULL; members++) {
@@ -680,6 +695,7 @@ firn_command_find_member(const struct firn_command *const *members, const char *
 int
 firn_command_go_on(firn_error *err)
 {
+    assert(err != NULL);
     static const char text[] = "interrupted";
     if (firn_term_signals_caught() == 0 && firn_term_out_error() == 0) {
         return FIRN_OK;

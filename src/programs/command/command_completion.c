@@ -16,6 +16,7 @@
  */
 #include "command/command_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -424,6 +425,7 @@ firn_command_completion_answer(struct firn_cli *cli, int count, char *const *wor
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     static const struct {
         const char *shell;
         const char *script;

@@ -8,6 +8,7 @@
  */
 #include "command/command_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ void
 firn_command_help_usage(const struct firn_command *group, const struct firn_command *command,
                         char *out, size_t out_size)
 {
+    assert(command != NULL && out_size > 0);
     bool has_options = command->options != NULL && command->options[0].name != NULL;
     (void)snprintf(out, out_size, "firn %s%s%s%s%s%s", group != NULL ? group->name : "",
                    group != NULL ? " " : "", command->name, has_options ? " [options]" : "",
@@ -74,6 +76,7 @@ print_option(void *ctx, const struct firn_command_option *option, bool is_global
 static void
 print_options(const struct firn_command_program *program, const struct firn_command *command)
 {
+    assert(program->globals != NULL);
     bool in_globals = false;
     if (command->options != NULL && command->options[0].name != NULL) {
         firn_term_out_text("\nOptions:\n");
@@ -136,6 +139,7 @@ firn_command_help_overview(const struct firn_command_program *program)
 void
 firn_command_help_group(const struct firn_command *group)
 {
+    assert(group->members != NULL);
     firn_term_out_format("usage: firn %s COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
                          group->name, group->help);
     print_commands(group->members);
@@ -146,6 +150,7 @@ void
 firn_command_help_command(const struct firn_command_program *program,
                           const struct firn_command *group, const struct firn_command *command)
 {
+    assert(command->run != NULL);
     char usage[256];
     firn_command_help_usage(group, command, usage, sizeof(usage));
     firn_term_out_format("usage: %s\n\n%s.\n", usage, command->summary);
@@ -168,6 +173,7 @@ firn_command_help_command(const struct firn_command_program *program,
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count <= 3);
     if (cli->json) {
         return firn_command_misused(cli, "--json cannot be used with this command");
     }

@@ -9,6 +9,7 @@
  */
 #include "command/command_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -130,6 +131,7 @@ print_notes(const char *title, const struct firn_command_note *notes)
 static void
 print_start(const char *page, const char *summary)
 {
+    assert(page != NULL && summary != NULL);
     firn_term_out_format("%s(1) \"firn %s\" \"firn\"\n\n# NAME\n\n%s - %s\n\n# SYNOPSIS\n\n", page,
                          FIRN_VERSION, page, summary);
 }
@@ -172,6 +174,7 @@ print_overview(const struct firn_command_program *program)
 static void
 print_command(const struct firn_command_program *program, const struct firn_command *command)
 {
+    assert(command->run != NULL);
     char page[64];
     (void)snprintf(page, sizeof(page), "firn-%s", command->name);
     print_start(page, command->summary);
@@ -193,6 +196,7 @@ print_command(const struct firn_command_program *program, const struct firn_comm
 static void
 print_group(const struct firn_command_program *program, const struct firn_command *group)
 {
+    assert(group->members != NULL);
     char page[64];
     (void)snprintf(page, sizeof(page), "firn-%s", group->name);
     print_start(page, group->summary);
@@ -220,6 +224,7 @@ print_group(const struct firn_command_program *program, const struct firn_comman
 bool
 firn_command_man_print(const struct firn_command_program *program, const char *page)
 {
+    assert(page != NULL);
     static const char prefix[] = "firn-";
     if (strcmp(page, "firn") == 0) {
         print_overview(program);

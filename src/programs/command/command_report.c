@@ -10,6 +10,7 @@
  */
 #include "command/command.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,10 +23,11 @@ enum { LINE_SIZE_MAX = 32 * 1024 };
 static char line[LINE_SIZE_MAX];
 static size_t line_size;
 
-/* What does not fit is cut; a path of the system's longest fits escaped. */
+/* Text that does not fit is cut off; the longest path of the system fits, escaped. */
 static void
 put(const void *data, size_t size)
 {
+    assert(line_size < sizeof(line));
     size_t room = sizeof(line) - 1 - line_size;
     size = size < room ? size : room;
     memcpy(line + line_size, data, size);
@@ -35,6 +37,7 @@ put(const void *data, size_t size)
 static void
 begin_line(const char *start)
 {
+    assert(line_size == 0);
     if (!firn_term_json_is_open()) {
         firn_term_out_flush(); /* rows and messages stand in order on a terminal */
     }
@@ -61,6 +64,7 @@ write_line(void)
 static void
 end_line(void)
 {
+    assert(line_size < sizeof(line));
     line[line_size++] = '\n';
     write_line();
 }
@@ -79,7 +83,12 @@ firn_command_report_ask(const char *question)
     firn_term_text_escape(firn_str(question), put);
     firn_term_text_escape(firn_str(" [y/N] "), put);
     write_line();
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+    bool is_answered = fgets(answer, sizeof(answer), stdin) != NULL;
+    /* The rest of a long line must not answer the next question. */
+    for (int c = 0; is_answered && strchr(answer, '\n') == NULL && c != '\n' && c != EOF;) {
+        c = getc(stdin);
+    }
+    return is_answered && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 void
@@ -98,6 +107,7 @@ firn_command_report_line(const char *format, ...)
 void
 firn_command_report_more(const char *label, const char *text)
 {
+    assert(label != NULL && text != NULL);
     begin_line(label);
     put(": ", 2);
     firn_term_text_escape(firn_str(text), put);
@@ -107,6 +117,7 @@ firn_command_report_more(const char *label, const char *text)
 void
 firn_command_report_path(const char *word, firn_slice path, const char *text)
 {
+    assert(word != NULL && text != NULL);
     begin_line("firn: ");
     put(word, strlen(word));
     put(": ", 2);
@@ -173,6 +184,7 @@ hint_of(const struct firn_cli *cli, int code)
 int
 firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const char *hint)
 {
+    assert(err->code != FIRN_OK);
     int exit_code = exit_code_of(err->code);
     if (firn_term_out_error() != 0 && err->code == FIRN_CANCELLED) {
         return FIRN_EXIT_FAILED; /* what stopped it is told when the command is over */
@@ -203,6 +215,7 @@ firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const c
 int
 firn_command_report_error(struct firn_cli *cli, int code, const char *hint, const char *format, ...)
 {
+    assert(code != FIRN_OK);
     firn_error err;
     memset(&err, 0, sizeof(err));
     err.code = code;

@@ -14,6 +14,8 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
+
 #include "dir/dir.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -113,6 +115,7 @@ firn_data_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_snapsho
 static int
 run_put(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 4);
     firn_error err;
     firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
     firn_store *store = NULL;
@@ -208,6 +211,7 @@ get_value(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
 static int
 run_get(struct firn_cli *cli)
 {
+    assert(cli->argument_count >= 3);
     firn_store *store = NULL;
     struct firn_data_bytes key = {NULL, 0, 0};
     struct firn_data_table table = {.name = NULL};
@@ -236,6 +240,7 @@ run_get(struct firn_cli *cli)
 static int
 run_del(struct firn_cli *cli)
 {
+    assert(cli->argument_count >= 3);
     firn_error err;
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
@@ -392,6 +397,7 @@ scan_keyspace(struct firn_cli *cli, firn_store *store, struct scan *scan)
 static int
 scan_or_count(struct firn_cli *cli, bool counts_only)
 {
+    assert(cli->argument_count == 2);
     const firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};
@@ -520,7 +526,7 @@ static const struct firn_command scan_command = {
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
             {"reverse", 'r', NULL, "in reverse order"},
-            {"limit", 'n', "N", "print at most N entries"},
+            {"limit", 'n', "N", "print at most N entries; 0: none"},
             {"keys", 'k', NULL, "print keys only"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},

@@ -9,6 +9,7 @@
  */
 #include "data/data.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ firn_data_bytes_slice(const struct firn_data_bytes *bytes)
 int
 firn_data_bytes_reserve(struct firn_cli *cli, struct firn_data_bytes *bytes, size_t more)
 {
+    assert(bytes->size <= bytes->capacity);
     if (more <= bytes->capacity - bytes->size) {
         return FIRN_EXIT_OK;
     }
@@ -62,6 +64,7 @@ int
 firn_data_bytes_from_argument(struct firn_cli *cli, const char *name, const char *text, bool is_hex,
                               struct firn_data_bytes *out)
 {
+    assert(name != NULL && text != NULL);
     size_t size = strlen(text);
     int exit_code = firn_data_bytes_reserve(cli, out, size + 1);
     if (exit_code != FIRN_EXIT_OK) {

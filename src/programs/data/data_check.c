@@ -5,6 +5,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "task/task.h"
@@ -120,6 +121,7 @@ show_report(const struct checking *checking)
 static const char *
 hint_of(const struct checking *checking, int code)
 {
+    assert(code != FIRN_OK);
     if (code != FIRN_CORRUPT) {
         return NULL;
     }
@@ -131,6 +133,7 @@ hint_of(const struct checking *checking, int code)
 static int
 run_check(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     struct checking checking = {.cli = cli};
     int exit_code =
         firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &checking.store);

@@ -9,6 +9,8 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
+
 #include "task/task.h"
 #include "term/term.h"
 
@@ -88,6 +90,7 @@ make(struct firn_cli *cli, firn_store *store, firn_error *err)
 static int
 run_checkpoint(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     bool is_delete = firn_command_has(cli, "delete");
@@ -117,6 +120,7 @@ visit(void *ctx, const firn_store_checkpoint *checkpoint)
 static int
 run_checkpoints(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
     firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
@@ -176,12 +180,14 @@ put_back(struct firn_cli *cli, const char *reference)
 static int
 run_restore(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     return put_back(cli, cli->arguments[1]);
 }
 
 static int
 run_undo(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     return put_back(cli, NULL);
 }
 
@@ -210,6 +216,7 @@ export_to(struct firn_cli *cli, firn_store *store, firn_error *err)
 static int
 run_export(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     const char *path = firn_command_value(cli, "output");
@@ -243,6 +250,7 @@ tell_imported(const struct firn_cli *cli, const firn_store_checkpoint *checkpoin
 static int
 run_import(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     struct firn_task_notices notices;
     firn_store_import_options options = FIRN_STORE_IMPORT_OPTIONS_INIT;
@@ -281,6 +289,7 @@ clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
 static int
 run_clone(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);

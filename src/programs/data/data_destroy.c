@@ -7,6 +7,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,7 @@ destroy(struct firn_cli *cli, const char *path)
 static int
 run_destroy(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     const char *path = cli->arguments[0];
     bool is_said = firn_command_has(cli, "yes");
     if (!is_said && !firn_command_report_may_ask(cli)) {

@@ -12,6 +12,8 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
+
 #include "task/task.h"
 #include "term/term.h"
 
@@ -36,6 +38,7 @@ static void
 print_row(const struct printing *printing, const firn_store_difference *difference,
           const char *sign, firn_slice value)
 {
+    assert(sign != NULL);
     firn_term_out_format("%s\t", sign);
     firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);
     firn_term_out_text("\t");
@@ -128,6 +131,7 @@ open_side(struct printing *printing, const char *reference, firn_snapshot **out,
 static const char *
 find_table(const struct printing *printing, unsigned side, const char *name)
 {
+    assert(side < 2);
     const struct firn_data_bytes *tables = &printing->tables[side];
     const char *at = (const char *)tables->data;
     const char *end = at != NULL ? at + tables->size : NULL;
@@ -241,6 +245,7 @@ compare(struct firn_cli *cli, struct printing *printing, firn_error *err)
 static int
 run_diff(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2 || cli->argument_count == 3);
     firn_error err;
     firn_store *store = NULL;
     struct printing printing = {.cli = cli, .counts_only = firn_command_has(cli, "stat")};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_dump.c: a whole store, or one table, as text, and back: firn db dump without a keyspace or with a table, and
- * firn db load without a keyspace. docs/formats/dump.md describes the text.
+ * data/data_dump.c: a whole store, or one table, as text, and back: firn db dump without a keyspace or
+ * with a table, and firn db load without a keyspace. docs/formats/dump.md describes the text.
  *
  * Each line is a word, a tab, and what it says, escaped as firn db scan escapes. The first line names the version,
  * the last one how many rows and entries came before it, so a dump that was cut off is refused at its end.
@@ -18,6 +18,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,9 @@
 #include "term/term.h"
 
 enum { VERSION = 1, ROWS_A_COMMIT = 1000, BYTES_A_COMMIT = 4 << 20 };
+
+/* The text of a value may be longer than the value; this is also the most for all values of a row. */
+static const size_t text_size_max = (size_t)4 * FIRN_VALUE_SIZE_MAX;
 
 /* ---- dumping ---- */
 
@@ -82,6 +86,7 @@ dump_row(struct dumping *dumping, const firn_table_def *def, const firn_row *row
 static int
 dump_rows(struct dumping *dumping, firn_table *table, const firn_table_def *def)
 {
+    assert(table != NULL && def != NULL);
     firn_table_cursor_options options = FIRN_TABLE_CURSOR_OPTIONS_INIT;
     firn_table_cursor *cursor = NULL;
     const firn_row *row = NULL;
@@ -285,11 +290,12 @@ commit(struct loading *loading)
     return code;
 }
 
-/* What was begun last is finished. Returns an exit code. */
+/* Finishes what was begun last: a table or a keyspace. Returns an exit code. */
 static int
 finish_part(struct loading *loading)
 {
-    if (loading->has_row || loading->has_key || loading->name != NULL) {
+    const bool has_expires = loading->expires_ms != 0; /* a time without its entry */
+    if (loading->has_row || loading->has_key || loading->name != NULL || has_expires) {
         return refuse(loading, "what comes before is not complete");
     }
     if (commit(loading) != FIRN_OK) {
@@ -317,6 +323,7 @@ finish_part(struct loading *loading)
 static int
 parse_values(struct loading *loading)
 {
+    assert(loading->def != NULL);
     int code = FIRN_OK;
     for (size_t i = 0; i < loading->value_count && code == FIRN_OK; i++) {
         size_t from = i > 0 ? loading->ends[i - 1] : 0;
@@ -334,6 +341,7 @@ parse_values(struct loading *loading)
 static int
 insert_row(struct loading *loading, uint64_t ttl_ms)
 {
+    assert(loading->table != NULL && loading->has_row);
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     int code = FIRN_OK;
     if (loading->txn == NULL) {
@@ -355,6 +363,7 @@ insert_row(struct loading *loading, uint64_t ttl_ms)
 static int
 finish_row(struct loading *loading)
 {
+    assert(loading->has_row && loading->value_count <= FIRN_TABLE_COLUMNS_MAX);
     uint64_t now = now_ms();
     bool is_gone = loading->expires_ms != 0 && loading->expires_ms <= now;
     int code = is_gone ? FIRN_OK : parse_values(loading);
@@ -383,6 +392,9 @@ take_value(struct loading *loading, bool is_null)
     }
     if (is_null && text.size > 0) {
         return refuse(loading, "a null that has a text");
+    }
+    if (text.size > text_size_max - loading->text.size) {
+        return refuse(loading, "the row is too large");
     }
     int exit_code = firn_data_bytes_reserve(loading->cli, &loading->text, text.size + 1);
     if (exit_code != FIRN_EXIT_OK) {
@@ -503,8 +515,8 @@ take_entry(struct loading *loading)
 static int
 take_expires(struct loading *loading)
 {
-    bool is_fine =
-        loading->has_keyspace && !loading->has_key && read_number(loading, &loading->expires_ms);
+    bool is_fine = loading->has_keyspace && !loading->has_key && loading->expires_ms == 0 &&
+                   read_number(loading, &loading->expires_ms);
     return is_fine ? FIRN_EXIT_OK : refuse(loading, "a time where none can be");
 }
 
@@ -525,7 +537,7 @@ take_first(struct loading *loading)
     uint64_t version;
     if (!is_word(loading, "firn dump") || !read_number(loading, &version)) {
         return refuse(loading,
-                      "this is no dump of a store; firn db load STORE KEYSPACE loads rows");
+                      "this is not a dump of a store; firn db load STORE KEYSPACE loads rows");
     }
     if (version != VERSION) {
         return firn_command_report_error(loading->cli, FIRN_NEWER, NULL,
@@ -607,8 +619,7 @@ firn_data_dump_load(struct firn_cli *cli)
     loading->cli = cli;
     loading->rows.fd = -1;
     int exit_code = firn_data_rows_open(cli, "-", FIRN_DATA_ROWS_TEXT, &loading->rows);
-    /* The text of a value may be longer than the value. */
-    loading->rows.value_size_max = (size_t)4 * FIRN_VALUE_SIZE_MAX;
+    loading->rows.value_size_max = text_size_max;
     if (exit_code == FIRN_EXIT_OK) {
         exit_code =
             firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &loading->store);

@@ -7,12 +7,14 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "task/task.h"
@@ -26,6 +28,7 @@ enum { TOLD_MAX = 10 };
 static bool
 ends_with(const char *text, const char *end)
 {
+    assert(text != NULL && end != NULL);
     size_t size = strlen(text);
     size_t end_size = strlen(end);
     return size >= end_size && strcmp(text + size - end_size, end) == 0;
@@ -78,6 +81,7 @@ read_form(struct firn_cli *cli, const char *path, firn_text_form *out)
 static int
 fail(firn_error *err, const char *what, const char *name)
 {
+    assert(what != NULL);
     err->code = errno == ENOSPC ? FIRN_NO_SPACE : FIRN_IO;
     err->os_errno = errno;
     (void)snprintf(err->text, sizeof(err->text), "could not %s '%s': %s", what, name,
@@ -98,15 +102,17 @@ struct source {
 };
 
 struct rejects {
-    FILE *file; /* NULL: they are told */
+    struct firn_task_file file;
+    bool has_file; /* they are written, not only told */
     uint64_t count;
-    struct source *source;
+    firn_error err; /* of the file */
 };
 
 /* Reads from the file. Returns a code of the library. */
 static int
 read_file(struct source *source, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
+    assert(capacity > 0);
     ssize_t got;
     do {
         struct pollfd input = {.fd = source->fd, .events = POLLIN};
@@ -177,9 +183,13 @@ on_reject(void *ctx, const firn_import_reject *reject)
 {
     struct rejects *rejects = ctx;
     rejects->count++;
-    if (rejects->file != NULL) {
-        (void)fwrite(reject->text.data, 1, reject->text.size, rejects->file);
-        (void)fputc('\n', rejects->file); /* an error of the file is seen when it is closed */
+    if (rejects->has_file) {
+        int code = firn_task_file_write(&rejects->file, reject->text, &rejects->err);
+        code = code == FIRN_OK ? firn_task_file_write(&rejects->file, firn_str("\n"), &rejects->err)
+                               : code;
+        if (code != FIRN_OK) {
+            return code;
+        }
     }
     if (rejects->count <= TOLD_MAX) {
         firn_command_report_line("left out: %s", reject->why);
@@ -256,10 +266,22 @@ create_table(struct firn_cli *cli, firn_store *store, struct source *source,
     return exit_code;
 }
 
+/* The file of the rejected lines must not be the one that is read. */
+static bool
+is_source(const struct source *source, const char *path)
+{
+    struct stat there;
+    struct stat read;
+    return stat(path, &there) == 0 && fstat(source->fd, &read) == 0 &&
+           there.st_dev == read.st_dev && there.st_ino == read.st_ino && S_ISREG(there.st_mode);
+}
+
 /* Returns an exit code. */
 static int
-open_rejects(struct firn_cli *cli, struct rejects *out, bool *out_skips)
+open_rejects(struct firn_cli *cli, const struct source *source, struct rejects *out,
+             bool *out_skips)
 {
+    firn_error err;
     const char *path = firn_command_value(cli, "rejects");
     const char *on_error = firn_command_value(cli, "on-error");
     *out_skips = path != NULL || (on_error != NULL && strcmp(on_error, "skip") == 0);
@@ -269,29 +291,27 @@ open_rejects(struct firn_cli *cli, struct rejects *out, bool *out_skips)
     if (path != NULL && on_error != NULL && strcmp(on_error, "stop") == 0) {
         return firn_command_misused(cli, "--rejects and --on-error stop exclude each other");
     }
-    if (path != NULL) {
-        out->file = fopen(path, "we");
-        if (out->file == NULL) {
-            return firn_command_report_error(cli, FIRN_IO, NULL, "could not open '%s': %s", path,
-                                             strerror(errno));
-        }
+    if (path != NULL && is_source(source, path)) {
+        return firn_command_misused(cli, "--rejects names the file that is imported");
     }
+    if (path != NULL && firn_task_file_create(&out->file, path, true, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    out->has_file = path != NULL;
     return FIRN_EXIT_OK;
 }
 
-/* Returns an exit code. */
+/* After a failure the file is as it was. Returns an exit code. */
 static int
 close_rejects(struct firn_cli *cli, struct rejects *rejects, int exit_code)
 {
-    if (rejects->file == NULL) {
-        return exit_code;
+    firn_error err;
+    if (rejects->has_file && exit_code == FIRN_EXIT_OK &&
+        firn_task_file_finish(&rejects->file, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
     }
-    bool has_failed = ferror(rejects->file) != 0;
-    has_failed = fclose(rejects->file) != 0 || has_failed;
-    return has_failed && exit_code == FIRN_EXIT_OK
-               ? firn_command_report_error(cli, FIRN_IO, NULL, "could not write '%s'",
-                                           firn_command_value(cli, "rejects"))
-               : exit_code;
+    firn_task_file_discard(&rejects->file);
+    return exit_code;
 }
 
 /* Returns a code of the library. */
@@ -333,9 +353,9 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
     firn_error err;
     firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
     struct firn_data_table table = {.name = NULL};
-    struct rejects rejects = {.source = source};
+    struct rejects rejects = {.has_file = false};
     bool skips;
-    int exit_code = open_rejects(cli, &rejects, &skips);
+    int exit_code = open_rejects(cli, source, &rejects, &skips);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_table_open(cli, store, NULL, &table);
     }
@@ -344,7 +364,8 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
         options->reject_ctx = &rejects;
         options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
         if (import_rows(cli, table.table, source, options, &statistics, &err) != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            const bool is_of_file = rejects.err.code != FIRN_OK;
+            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects.err : &err, NULL);
         } else {
             tell_imported(cli, &statistics);
         }
@@ -356,6 +377,7 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
 static int
 run_import(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2 || cli->argument_count == 3);
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     const char *names = firn_command_value(cli, "columns");
     bool creates = firn_command_has(cli, "create");
@@ -399,66 +421,50 @@ run_import(struct firn_cli *cli)
 
 struct sink {
     const char *path; /* NULL: standard output */
-    int fd;
+    struct firn_task_file file;
 };
 
 static int
 write_sink(void *ctx, firn_slice bytes, firn_error *err)
 {
     struct sink *sink = ctx;
+    int code = FIRN_OK;
     if (sink->path == NULL) {
         firn_term_out_write(bytes.data, bytes.size);
-        return firn_command_go_on(err);
+    } else {
+        code = firn_task_file_write(&sink->file, bytes, err);
     }
-    while (bytes.size > 0) {
-        ssize_t done = write(sink->fd, bytes.data, bytes.size);
-        if (done < 0 && errno != EINTR) {
-            return fail(err, "write", sink->path);
-        }
-        if (done > 0) {
-            bytes.data += done;
-            bytes.size -= (size_t)done;
-        }
-    }
-    return firn_command_go_on(err);
+    return code == FIRN_OK ? firn_command_go_on(err) : code;
 }
 
 /* Returns an exit code. */
 static int
 open_sink(struct firn_cli *cli, const char *path, struct sink *out)
 {
-    bool replaces = firn_command_has(cli, "replace");
+    firn_error err;
     if (strcmp(path, "-") == 0) {
         return cli->json ? firn_command_misused(cli, "--json needs a FILE for the rows")
                          : FIRN_EXIT_OK;
     }
-    out->path = path;
-    out->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replaces ? O_TRUNC : O_EXCL), 0666);
-    if (out->fd >= 0) {
+    int code = firn_task_file_create(&out->file, path, firn_command_has(cli, "replace"), &err);
+    if (code == FIRN_OK) {
+        out->path = path;
         return FIRN_EXIT_OK;
     }
-    return firn_command_report_error(cli, errno == EEXIST ? FIRN_EXISTS : FIRN_IO,
-                                     errno == EEXIST ? "overwrite it with --replace" : NULL,
-                                     "could not create '%s': %s", path, strerror(errno));
+    return firn_command_report_failure(cli, &err,
+                                       code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
 }
 
-/* An unfinished file goes. Returns an exit code. */
+/* After a failure the file is as it was. Returns an exit code. */
 static int
 close_sink(struct firn_cli *cli, struct sink *sink, int exit_code)
 {
-    if (sink->fd < 0) {
-        return exit_code;
+    firn_error err;
+    if (sink->path != NULL && exit_code == FIRN_EXIT_OK &&
+        firn_task_file_finish(&sink->file, &err) != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
     }
-    bool has_failed = exit_code == FIRN_EXIT_OK && fsync(sink->fd) != 0 && errno != EINVAL &&
-                      errno != EROFS; /* a pipe or a device */
-    has_failed = (close(sink->fd) != 0 || has_failed) && exit_code == FIRN_EXIT_OK;
-    if (has_failed) {
-        exit_code = firn_command_report_error(cli, FIRN_IO, NULL, "could not write '%s': %s",
-                                              sink->path, strerror(errno));
-    }
-    if (exit_code != FIRN_EXIT_OK) {
-        (void)unlink(sink->path); /* the failure is told; what stays is not a whole file */
-    }
+    firn_task_file_discard(&sink->file);
     return exit_code;
 }
 
@@ -485,7 +491,7 @@ export_table(struct firn_cli *cli, firn_store *store, const char *path,
     firn_export_statistics statistics = FIRN_EXPORT_STATISTICS_INIT;
     struct firn_data_table table = {.name = NULL};
     struct firn_data_values_list columns = {NULL, NULL, 0};
-    struct sink sink = {.fd = -1};
+    struct sink sink = {.path = NULL};
     const char *names = firn_command_value(cli, "columns");
     int exit_code = firn_data_table_open(cli, store, options->read.snapshot, &table);
     if (exit_code == FIRN_EXIT_OK && names != NULL) {
@@ -520,6 +526,7 @@ export_table(struct firn_cli *cli, firn_store *store, const char *path,
 static int
 run_export(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2 || cli->argument_count == 3);
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     firn_export_options options = FIRN_EXPORT_OPTIONS_INIT;
     firn_store *store = NULL;
@@ -549,7 +556,7 @@ static const struct firn_command_option import_options[] = {
     {"key", 'k', "COLUMN,...", "with --create, the primary key"},
     {"sample", 0, "ROWS", "with --create, look at so many rows; by default 10,000"},
     {"on-error", 0, "WHAT", "on a line that is no row: stop (default) or skip"},
-    {"rejects", 'r', "FILE", "skip such lines, and write them to FILE"},
+    {"rejects", 'r', "FILE", "skip such lines, and write them to FILE (overwritten)"},
     {"ignore-unknown", 0, NULL, "leave out what the table has no column for"},
     {NULL, 0, NULL, NULL},
 };

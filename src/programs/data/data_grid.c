@@ -21,6 +21,7 @@ static struct firn_data_grid *adding;
 static void
 keep(const void *data, size_t size)
 {
+    assert(adding != NULL);
     if (firn_data_bytes_reserve(adding->cli, &adding->text, size + 1) != FIRN_EXIT_OK) {
         adding->has_no_memory = true;
         return;
@@ -41,6 +42,7 @@ firn_data_grid_init(struct firn_data_grid *grid, struct firn_cli *cli, size_t co
 static void
 print_cell(const struct firn_data_grid *grid, size_t column, const char *text, size_t *missing)
 {
+    assert(column < grid->columns);
     size_t width = firn_term_width_of(firn_str(text));
     size_t padding = grid->widths[column] - width;
     *missing += grid->is_right[column] ? padding : 0;
@@ -71,6 +73,7 @@ print_kept(struct firn_data_grid *grid)
 void
 firn_data_grid_add(struct firn_data_grid *grid, firn_slice text)
 {
+    assert(grid->cells < grid->columns * ROWS_KEPT_MAX);
     if (grid->has_no_memory) {
         return;
     }

@@ -9,6 +9,8 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
+
 #include "term/term.h"
 
 /* ---- keyspaces ---- */
@@ -26,6 +28,7 @@ print_name(void *ctx, const char *name)
 static int
 run_keyspaces(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
     firn_snapshot *view = NULL;
@@ -52,6 +55,7 @@ run_keyspaces(struct firn_cli *cli)
 static int
 run_drop(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
@@ -176,6 +180,7 @@ delete_range(firn_store *store, firn_keyspace *keyspace, const struct range *ran
 static int
 run_delrange(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;

@@ -7,6 +7,8 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
+
 #include "term/term.h"
 
 /* Returns an exit code. */
@@ -81,6 +83,7 @@ load_dump(struct firn_cli *cli)
 static int
 run_load(struct firn_cli *cli)
 {
+    assert(cli->argument_count >= 1 && cli->argument_count <= 3);
     if (cli->argument_count == 1) {
         return load_dump(cli);
     }
@@ -126,6 +129,7 @@ run_load(struct firn_cli *cli)
 static void
 put_size(uint8_t *at, size_t size)
 {
+    assert(size <= UINT32_MAX);
     for (unsigned i = 0; i < 4; i++) {
         at[i] = (uint8_t)(size >> (8 * i));
     }
@@ -211,6 +215,7 @@ is_table(firn_store *store, firn_snapshot *view, const char *name)
 static int
 run_dump(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     enum firn_data_rows_form form;
     firn_store *store = NULL;

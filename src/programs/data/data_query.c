@@ -35,6 +35,7 @@ int
 firn_data_query_find_order(const struct firn_data_table *table, const char *index,
                            struct firn_data_query_order *out)
 {
+    assert(table->def != NULL);
     const firn_table_def *def = table->def;
     *out = (struct firn_data_query_order){index, def->key, def->key_count};
     for (size_t i = 0; index != NULL && i < def->index_count; i++) {
@@ -73,6 +74,7 @@ static int
 read_whole_key(const struct firn_data_table *table, const struct firn_data_query_order *order,
                struct firn_data_values *out)
 {
+    assert(table->cli->argument_count >= 2);
     size_t given = (size_t)table->cli->argument_count - 2;
     if (given != order->column_count) {
         return firn_command_misused(table->cli, "%s of '%s' has %zu %s, and %zu %s given",
@@ -105,6 +107,7 @@ selection_deinit(struct selection *selection)
 static size_t
 select_column(struct selection *selection, const firn_table_column *column)
 {
+    assert(selection->columns != NULL && selection->names != NULL);
     size_t place = 0;
     while (place < selection->count && selection->columns[place] != column) {
         place++;
@@ -169,6 +172,7 @@ static const char null_text[] = "\\N";
 static int
 report_no_row(const struct firn_data_table *table, const struct firn_data_query_order *order)
 {
+    assert(table->cli->argument_count > 2);
     struct firn_cli *cli = table->cli;
     bool is_one = cli->argument_count == 3;
     return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "table '%s' has no row '%s%s'%s%s",
@@ -181,6 +185,7 @@ report_no_row(const struct firn_data_table *table, const struct firn_data_query_
 static int
 print_row(struct firn_cli *cli, const struct selection *selection, const firn_value *values)
 {
+    assert(selection->count > 0);
     struct firn_data_grid grid;
     struct firn_data_bytes text = {NULL, 0, 0};
     bool is_grid = isatty(STDOUT_FILENO) == 1;
@@ -391,6 +396,7 @@ static int
 write_row(const struct firn_data_table *table, const struct given *given, firn_row_options *options,
           firn_error *err)
 {
+    assert(table->table != NULL);
     struct firn_cli *cli = table->cli;
     const firn_value *values = given->values.values;
     size_t count = given->values.count;
@@ -418,6 +424,7 @@ write_row(const struct firn_data_table *table, const struct given *given, firn_r
 static int
 run_insert(struct firn_cli *cli)
 {
+    assert(cli->argument_count >= 2);
     firn_error err;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};

@@ -10,6 +10,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -70,6 +71,7 @@ firn_data_rows_close(struct firn_data_rows *rows)
 static int
 fill(struct firn_data_rows *rows)
 {
+    assert(rows->at == rows->size && !rows->is_over);
     ssize_t got;
     rows->at = 0;
     rows->size = 0;
@@ -94,6 +96,7 @@ fill(struct firn_data_rows *rows)
 static int
 take(struct firn_data_rows *rows, int *out)
 {
+    assert(rows->at <= rows->size && rows->size <= INPUT_SIZE);
     if (rows->at == rows->size && !rows->is_over) {
         int exit_code = fill(rows);
         if (exit_code != FIRN_EXIT_OK) {
@@ -136,6 +139,7 @@ too_large(const struct firn_data_rows *rows, const struct field *field)
 static int
 append(struct firn_data_rows *rows, const struct field *field, const uint8_t *data, size_t size)
 {
+    assert(field->bytes->size <= field->size_max);
     if (size > field->size_max - field->bytes->size) {
         return too_large(rows, field);
     }
@@ -186,6 +190,7 @@ unescape(struct firn_data_rows *rows, uint8_t *out)
 static int
 decode(struct firn_data_rows *rows, int first, uint8_t *out)
 {
+    assert(first != END);
     if (rows->form == FIRN_DATA_ROWS_TEXT) {
         *out = (uint8_t)first;
         return first == '\\' ? unescape(rows, out) : FIRN_EXIT_OK;
@@ -413,6 +418,7 @@ take_pair(struct firn_data_rows *rows, uint32_t first, uint32_t *out)
 static size_t
 put_utf8(uint32_t point, uint8_t out[4])
 {
+    assert(point <= 0x10FFFF);
     if (point < 0x80) {
         out[0] = (uint8_t)point;
         return 1;
@@ -598,7 +604,7 @@ take_expiry(struct firn_data_rows *rows)
     }
     digits[size] = '\0';
     if (!firn_command_number(digits, UINT64_MAX, &rows->expires_ms) || rows->expires_ms == 0) {
-        return wrong(rows, "expires_ms is no number of milliseconds since 1970");
+        return wrong(rows, "expires_ms is not a number of milliseconds since 1970");
     }
     /* What came behind it is the next to be read. */
     rows->at -= byte != END;

@@ -9,6 +9,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +55,7 @@ static int
 read_bound(const struct query *query, const char *option, struct bound *bound,
            firn_table_bound *out)
 {
+    assert(option[0] == '-' && option[1] == '-');
     struct firn_cli *cli = query->table->cli;
     const char *text = firn_command_value(cli, option + strlen("--"));
     if (text == NULL) {
@@ -104,6 +106,7 @@ read_bounds(struct query *query)
 static int
 name_keys(struct query *query)
 {
+    assert(query->keys == NULL);
     const firn_table_def *def = query->table->def;
     size_t size = 1;
     for (size_t i = 0; i < def->key_count; i++) {
@@ -219,6 +222,7 @@ print_csv(firn_slice text, bool is_null)
 static void
 print_cell(struct output *output, size_t i, const firn_value *value)
 {
+    assert(i < output->column_count);
     bool is_null = firn_is_null(*value);
     output->text.size = 0;
     int exit_code = firn_data_values_text(output->cli, &output->columns[i], value, &output->text);
@@ -280,6 +284,7 @@ output_begin(struct output *output, struct firn_cli *cli, const firn_scan *scan)
 static void
 output_row(struct output *output, const firn_scan_batch *batch, size_t row)
 {
+    assert(batch != NULL && row < firn_scan_batch_rows(batch));
     if (output->cli->json) {
         firn_term_json_object(NULL);
     }
@@ -332,16 +337,16 @@ report_refused(const struct firn_data_table *table, const firn_error *err)
     return firn_command_report_failure(table->cli, err, NULL);
 }
 
-/* Prints all rows of a scan. Returns an exit code. */
+/* Prints the rows of a scan, or only what stands above them. Returns an exit code. */
 static int
-print_rows(struct firn_cli *cli, firn_scan *scan, uint64_t *out_count)
+print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *out_count)
 {
     firn_error err;
     struct output output;
     const firn_scan_batch *batch = NULL;
     int code = FIRN_OK;
     int exit_code = output_begin(&output, cli, scan);
-    while (exit_code == FIRN_EXIT_OK && code == FIRN_OK) {
+    while (exit_code == FIRN_EXIT_OK && code == FIRN_OK && !is_head_only) {
         code = firn_scan_next(scan, &batch, &err);
         if (code != FIRN_OK || batch == NULL) {
             break;
@@ -391,11 +396,11 @@ firn_data_scan_print(const struct firn_data_table *table)
         exit_code = report_refused(table, &err);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        const bool is_nothing =
-            limit != NULL && query.options.limit == 0; /* which means all there */
+        /* --limit 0 prints no row; in the library a limit of 0 means all. */
+        const bool is_nothing = limit != NULL && query.options.limit == 0;
         firn_term_json_string("table", table->name);
         firn_term_json_array("rows");
-        exit_code = is_nothing ? FIRN_EXIT_OK : print_rows(cli, scan, &count);
+        exit_code = print_rows(cli, scan, is_nothing, &count);
         firn_term_json_unwind();
         firn_term_json_u64("count", count);
     }

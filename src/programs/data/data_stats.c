@@ -7,12 +7,15 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
+
 #include "task/task.h"
 #include "term/term.h"
 
 static int
 run_flush(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
@@ -79,6 +82,7 @@ read_bounds(struct firn_cli *cli, struct compaction *out)
 static int
 run_compact(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     struct compaction what = {.keyspace = NULL};
@@ -245,6 +249,7 @@ run_table_stats(struct firn_cli *cli, firn_store *store)
 static int
 run_stats(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     firn_store_statistics stats = {.size = sizeof(stats)};

@@ -8,6 +8,7 @@
  */
 #include "data/data.h"
 
+#include <assert.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -58,6 +59,7 @@ int
 firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_store_access access,
                      firn_store **out)
 {
+    assert(path != NULL);
     firn_error err;
     struct attempt attempt = {path, FIRN_STORE_OPTIONS_INIT, NULL};
     if (path[0] == '\0') {
@@ -159,6 +161,7 @@ int
 firn_data_store_loader_put_until(struct firn_data_store_loader *loader, firn_slice key,
                                  firn_slice value, uint64_t expires_ms, firn_error *err)
 {
+    assert(loader->bulk != NULL);
     return expires_ms == 0
                ? firn_bulk_put(loader->bulk, key, value, err)
                : firn_bulk_put_ttl(loader->bulk, key, value, left_until(expires_ms), err);
@@ -174,6 +177,7 @@ firn_data_store_loader_put(struct firn_data_store_loader *loader, firn_slice key
 int
 firn_data_store_loader_finish(struct firn_data_store_loader *loader, firn_error *err)
 {
+    assert(loader->bulk != NULL);
     int code = firn_bulk_commit(loader->bulk, err);
     loader->written = code == FIRN_OK ? firn_bulk_count(loader->bulk) : 0;
     return code;
@@ -190,6 +194,7 @@ int
 firn_data_store_loader_report(struct firn_cli *cli, const struct firn_data_store_loader *loader,
                               const firn_error *err)
 {
+    assert(err->code != FIRN_OK);
     const char *hint = loader->is_sorted && err->code == FIRN_INVALID
                            ? "nothing was loaded; without --bulk rows may come in any order"
                            : NULL;

@@ -69,6 +69,7 @@ int
 firn_data_table_column(const struct firn_data_table *table, const char *name,
                        const firn_table_column **out)
 {
+    assert(table->def != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (strcmp(table->def->columns[i].name, name) == 0) {
             *out = &table->def->columns[i];
@@ -85,6 +86,7 @@ firn_data_table_column(const struct firn_data_table *table, const char *name,
 static int
 run_create(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 3);
     firn_error err;
     firn_store *store = NULL;
     firn_table_def *def = NULL;
@@ -104,6 +106,7 @@ run_create(struct firn_cli *cli)
 static int
 run_drop(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};
@@ -131,6 +134,7 @@ print_name(void *ctx, const char *name)
 static int
 run_list(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
     firn_snapshot *view = NULL;
@@ -156,6 +160,7 @@ enum { TYPE_SIZE = 48 };
 static const char *
 type_of(const firn_table_column *column, char out[TYPE_SIZE])
 {
+    assert(column->name != NULL);
     const char *name = firn_type_name(column->type);
     if (column->type == FIRN_TYPE_DECIMAL) {
         (void)snprintf(out, TYPE_SIZE, "%s(%u, %u)", name, column->precision, column->scale);
@@ -171,6 +176,7 @@ type_of(const firn_table_column *column, char out[TYPE_SIZE])
 static size_t
 place_in_key(const firn_table_def *def, const char *name)
 {
+    assert(def->key_count > 0);
     size_t place = def->key_count;
     while (place > 0 && strcmp(def->key[place - 1], name) != 0) {
         place--;
@@ -250,6 +256,7 @@ add_default(struct firn_data_grid *grid, const firn_table_column *column)
 static int
 show_columns(struct firn_cli *cli, const firn_table_def *def)
 {
+    assert(def->column_count > 0);
     static const char *const titles[] = {"column", "type", "null", "default", "key"};
     struct firn_data_grid grid;
     int exit_code = FIRN_EXIT_OK;
@@ -334,6 +341,7 @@ show(struct firn_cli *cli, const struct firn_data_table *table)
 static int
 run_show(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_store *store = NULL;
     firn_snapshot *view = NULL;
     struct firn_data_table table = {.name = NULL};
@@ -530,6 +538,7 @@ read_change(struct firn_cli *cli, struct change *change, const struct change_kin
 static int
 run_alter(struct firn_cli *cli)
 {
+    assert(cli->argument_count >= 4);
     firn_error err;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};

@@ -8,6 +8,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "task/task.h"
@@ -32,6 +33,7 @@ static void
 print_field(struct printing *printing, const firn_table_diff_column *column,
             const firn_value *value)
 {
+    assert(column != NULL && value != NULL);
     printing->text.size = 0;
     firn_term_out_text("\t");
     if (firn_is_null(*value)) {
@@ -58,6 +60,7 @@ print_head(const struct printing *printing, const char *sign)
 static size_t
 find_key(const struct printing *printing, bool is_after, size_t n)
 {
+    assert(n > 0);
     const firn_table_diff_column *column;
     for (size_t i = 0; (column = column_at(printing, i)) != NULL; i++) {
         bool is_there = (is_after ? column->after_name : column->before_name) != NULL;
@@ -71,6 +74,7 @@ find_key(const struct printing *printing, bool is_after, size_t n)
 static void
 print_key(struct printing *printing, const firn_row_difference *row)
 {
+    assert(row->before != NULL || row->after != NULL);
     bool is_after = row->after != NULL;
     const firn_value *values = is_after ? row->after : row->before;
     size_t at;
@@ -83,6 +87,7 @@ print_key(struct printing *printing, const firn_row_difference *row)
 static void
 print_row(struct printing *printing, const firn_value *values, bool is_after)
 {
+    assert(values != NULL);
     print_head(printing, is_after ? "+" : "-");
     for (size_t i = 0; column_at(printing, i) != NULL; i++) {
         const firn_table_diff_column *column = column_at(printing, i);
@@ -96,6 +101,7 @@ print_row(struct printing *printing, const firn_value *values, bool is_after)
 static void
 print_changes(struct printing *printing, const firn_row_difference *row)
 {
+    assert(row->before != NULL && row->after != NULL && row->changed != NULL);
     for (size_t i = 0; i < row->column_count; i++) {
         if (row->changed[i]) {
             const firn_table_diff_column *column = column_at(printing, i);
@@ -149,6 +155,7 @@ put_values(const struct printing *printing, const char *member, const firn_value
 static void
 put_json(const struct printing *printing, const firn_row_difference *row)
 {
+    assert(row->before != NULL || row->after != NULL);
     bool is_after = row->after != NULL;
     const firn_value *values = is_after ? row->after : row->before;
     size_t at;

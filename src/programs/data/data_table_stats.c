@@ -4,6 +4,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,6 +91,7 @@ static void
 add_titles(struct firn_data_grid *grid, const char *const *titles, size_t count, size_t first_right,
            size_t last_right)
 {
+    assert(count > 0);
     for (size_t i = 0; i < count; i++) {
         grid->is_right[i] = i >= first_right && i <= last_right;
         firn_data_grid_add(grid, firn_str(titles[i]));

@@ -103,6 +103,7 @@ int
 firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, const char *text,
                      struct firn_data_values *values)
 {
+    assert(column != NULL);
     firn_error err;
     size_t count = values->count + 1;
     firn_value *grown = realloc(values->values, count * sizeof(grown[0]));
@@ -129,6 +130,7 @@ int
 firn_data_values_text(struct firn_cli *cli, const firn_table_column *column,
                       const firn_value *value, struct firn_data_bytes *out)
 {
+    assert(column != NULL);
     firn_error err;
     char *text = NULL;
     size_t size = 0;
@@ -170,6 +172,7 @@ void
 firn_data_values_json(struct firn_cli *cli, const firn_table_column *column,
                       const firn_value *value)
 {
+    assert(column->name != NULL);
     struct firn_data_bytes text = {NULL, 0, 0};
     struct firn_term_writer *writer = firn_term_json_writer();
     if (writer == NULL) {

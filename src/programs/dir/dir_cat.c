@@ -7,6 +7,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ static int
 report(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
        const struct content *content, const firn_error *err)
 {
+    assert(err->code != FIRN_OK);
     if (content->failure == FIRN_LIMIT) {
         return firn_command_report_error(
             cli, FIRN_LIMIT, "without --json it is printed as it is",
@@ -93,6 +95,7 @@ print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_workspace *workspace = NULL;
     struct firn_task_workspace_paths paths = {NULL, 0};
     int exit_code = firn_task_workspace_open(cli, &workspace);

@@ -9,6 +9,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,7 @@ place_of(const struct lost_paths *paths, firn_slice path, const char *why)
 static bool
 insert_lost(struct lost_paths *paths, size_t at, firn_slice path, const char *why)
 {
+    assert(at <= paths->count && paths->count <= paths->capacity);
     if (paths->count == paths->capacity) {
         size_t capacity = paths->capacity == 0 ? 64 : paths->capacity * 2;
         struct lost *grown = realloc(paths->items, capacity * sizeof(*grown));
@@ -92,6 +94,7 @@ insert_lost(struct lost_paths *paths, size_t at, firn_slice path, const char *wh
 static void
 add_lost(struct lost_paths *paths, const firn_notice *notice)
 {
+    assert(notice->text != NULL && notice->checkpoint != NULL);
     size_t at = place_of(paths, notice->path, notice->text);
     bool is_known =
         at < paths->count && compare_lost(&paths->items[at], notice->path, notice->text) == 0;
@@ -112,6 +115,7 @@ add_lost(struct lost_paths *paths, const firn_notice *notice)
 static void
 report_lost(const struct lost *lost)
 {
+    assert(lost->checkpoints > 0);
     char text[TEXT_MAX];
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     int size = snprintf(text, sizeof(text), "%.1000s, in %s %s: ", lost->why,
@@ -249,6 +253,7 @@ on_progress(void *ctx, const firn_progress *progress)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     firn_workspace *workspace = NULL;
     firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;

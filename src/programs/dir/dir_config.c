@@ -4,6 +4,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "task/task.h"
@@ -89,6 +90,7 @@ count_unread(void *ctx, const firn_notice *notice)
 static const char *
 change_hint(const firn_workspace *workspace, int code)
 {
+    assert(code != FIRN_OK);
     if (code == FIRN_NOT_FOUND && workspace != NULL) {
         return "firn init makes it; --user is for all workspaces";
     }
@@ -100,6 +102,7 @@ static int
 change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices *notices,
        const char *key, const char *value)
 {
+    assert(key != NULL);
     firn_error err;
     struct listing before = {.cli = cli, .workspace = workspace, .notices = notices};
     struct listing after = before;
@@ -125,6 +128,7 @@ change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count <= 2);
     firn_workspace *workspace = NULL;
     bool unsets = firn_command_has(cli, "unset");
     const char *key = cli->argument_count > 0 ? cli->arguments[0] : NULL;

@@ -4,6 +4,8 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
+
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -43,6 +45,7 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 static const char *
 hint(struct firn_cli *cli, firn_workspace *workspace, int code)
 {
+    assert(code != FIRN_OK);
     const char *text = NULL;
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (code == FIRN_CONFLICT && cli->argument_count > 0) {

@@ -7,6 +7,8 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
+
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -47,6 +49,7 @@ static int
 report(struct firn_cli *cli, firn_workspace *workspace, const firn_workspace_diff_options *options,
        const struct firn_show_difference *shown, const firn_error *err)
 {
+    assert(err->code != FIRN_OK);
     if (shown->is_out_of_memory) {
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));

@@ -7,6 +7,8 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
+
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -64,6 +66,7 @@ attempt(void *ctx, firn_error *err)
 static const char *
 hint_of(const struct forgetting *forgetting, int code)
 {
+    assert(code != FIRN_OK);
     const char *hint = firn_task_workspace_hint(forgetting->workspace, "latest", code);
     if (hint == NULL && code == FIRN_NOT_FOUND) {
         return "firn show REF --files lists the files of a checkpoint; remove data that only "
@@ -75,6 +78,7 @@ hint_of(const struct forgetting *forgetting, int code)
 static int
 forget(struct forgetting *forgetting)
 {
+    assert(forgetting->workspace != NULL);
     firn_error err;
     struct firn_cli *cli = forgetting->cli;
     firn_term_json_array("forgotten");
@@ -93,6 +97,7 @@ forget(struct forgetting *forgetting)
 static int
 ask(struct forgetting *forgetting, bool *out_is_confirmed)
 {
+    assert(!forgetting->options.dry_run);
     *out_is_confirmed = false;
     forgetting->options.dry_run = true;
     int exit_code = forget(forgetting);
@@ -135,6 +140,7 @@ is_root(const struct firn_task_workspace_paths *paths)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count > 0);
     struct forgetting forgetting = {.cli = cli,
                                     .options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT,
                                     .result = FIRN_WORKSPACE_FORGET_RESULT_INIT};

@@ -4,6 +4,8 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
+
 #include "task/task.h"
 #include "term/term.h"
 
@@ -105,6 +107,7 @@ print_auto(const firn_workspace_gc_result *result, bool is_dry)
 static const char *
 hint(int code)
 {
+    assert(code != FIRN_OK);
     switch (code) {
     case FIRN_NOT_FOUND:
         return "firn save makes a checkpoint";
@@ -151,6 +154,7 @@ read_level(struct firn_cli *cli, int *out)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     struct attempt attempt = {.options = FIRN_WORKSPACE_GC_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_GC_RESULT_INIT};

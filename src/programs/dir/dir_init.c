@@ -4,6 +4,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,7 @@ find_outer(struct firn_cli *cli, const char *root)
 static void
 show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
 {
+    assert(attempt->workspace != NULL);
     const char *store = firn_workspace_store_path(attempt->workspace);
     firn_term_json_bytes("workspace", firn_str(firn_workspace_root(attempt->workspace)));
     firn_term_json_bytes("store", firn_str(store));
@@ -116,6 +118,7 @@ check_inside(struct firn_cli *cli)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     struct attempt attempt = {NULL, false};
     bool is_here = firn_command_has(cli, "here");

@@ -4,6 +4,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,7 @@ free_tags(struct listing *listing)
 static void
 print_tags(const struct listing *listing, const char *id)
 {
+    assert(id[0] != '\0');
     size_t low = 0;
     size_t high = listing->tag_count;
     while (low < high) {
@@ -167,6 +169,7 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     firn_workspace *workspace = NULL;
     struct listing listing = {.cli = cli};

@@ -4,6 +4,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "show/show.h"
@@ -44,6 +45,7 @@ attempt(void *ctx, firn_error *err)
 static int
 change(struct pinning *pinning)
 {
+    assert(pinning->cli->argument_count > 0);
     firn_error err;
     struct firn_cli *cli = pinning->cli;
     const char *hint = NULL;

@@ -5,6 +5,8 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
+
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -245,6 +247,7 @@ repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_workspace *workspace;
     int exit_code = firn_task_workspace_open(cli, &workspace);
     return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, false) : exit_code;
@@ -253,6 +256,7 @@ run(struct firn_cli *cli)
 static int
 run_db(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_workspace *workspace;
     int exit_code = firn_task_workspace_open_root(cli, cli->arguments[0], &workspace);
     return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, true) : exit_code;

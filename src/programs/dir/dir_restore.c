@@ -9,6 +9,8 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
+
 #include "hook/hook.h"
 #include "show/show.h"
 #include "task/task.h"
@@ -153,6 +155,7 @@ show_result(struct firn_cli *cli, const struct request *request,
 static const char *
 hint_of(const struct request *request, int code)
 {
+    assert(code != FIRN_OK);
     bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
     if (code == FIRN_UNTRUSTED) {
         return "if you know what it is, continue it with --trust-journal; firn save and firn "
@@ -202,6 +205,7 @@ ask_about_journal(struct firn_cli *cli, struct request *request)
 static int
 perform(struct firn_cli *cli, struct request *request)
 {
+    assert(request->workspace != NULL);
     firn_error err;
     struct firn_task_notices notices;
     int exit_code;
@@ -351,6 +355,7 @@ const struct firn_command firn_dir_restore = {
 static int
 run_undo(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     struct request request = {.what = RESTORE_UNDO,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};

@@ -8,6 +8,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,7 @@ conflict_report(const firn_workspace_revert_conflict *conflict)
 static void
 side_json(const char *key, uint64_t at, uint64_t count)
 {
+    assert(key != NULL);
     firn_term_json_object(key);
     firn_term_json_u64("line", at + 1);
     firn_term_json_u64("lines", count);
@@ -283,6 +285,7 @@ is_first(firn_workspace *workspace, const char *reference)
 static const char *
 hint_beyond_references(const struct request *request, int code)
 {
+    assert(code != FIRN_OK);
     const firn_workspace_revert_options *options = &request->options;
     if (code == FIRN_INVALID && options->path_count > 0) {
         return NULL; /* it may be a path that is meant; what is said says it */
@@ -301,6 +304,7 @@ hint_beyond_references(const struct request *request, int code)
 static const char *
 hint_of(const struct request *request, int code)
 {
+    assert(code != FIRN_OK);
     const firn_workspace_revert_options *options = &request->options;
     if (code == FIRN_CONFLICT && request->result.conflicts > 0) {
         return "revert only some paths (firn revert REF PATH...), or bring back what was there "
@@ -322,6 +326,7 @@ hint_of(const struct request *request, int code)
 static int
 perform(struct firn_cli *cli, struct request *request)
 {
+    assert(request->workspace != NULL);
     firn_error err;
     struct shown shown = {.request = request};
     int exit_code;
@@ -385,6 +390,7 @@ read_references(struct firn_cli *cli, firn_workspace_revert_options *options, ch
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count > 0);
     struct request request = {.options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
     struct firn_task_workspace_paths paths = {NULL, 0};

@@ -4,6 +4,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ look(struct looking *looking, firn_workspace *workspace, const firn_workspace_sa
 static bool
 is_covered(const struct looking *looking, size_t i)
 {
+    assert(i < KEPT && looking->largest[i].path != NULL);
     for (size_t j = 0; j < i; j++) {
         const char *above = looking->largest[j].path;
         size_t size = strlen(above);
@@ -198,6 +200,7 @@ print_count(uint64_t count, const char *what)
 void
 firn_dir_save_print(const firn_workspace_save_result *result)
 {
+    assert(result->checkpoint != NULL);
     const firn_workspace_checkpoint *checkpoint = result->checkpoint;
     if (!result->is_made) {
         firn_term_out_format("no change since %llu: nothing saved",
@@ -295,6 +298,7 @@ is_elsewhere(const struct firn_cli *cli, const firn_workspace *workspace)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                               FIRN_WORKSPACE_SAVE_RESULT_INIT};

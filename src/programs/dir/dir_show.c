@@ -8,6 +8,8 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
+
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -323,6 +325,7 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_differenc
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_workspace *workspace = NULL;
     struct firn_task_notices notices;
     struct firn_show_difference shown;

@@ -9,6 +9,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,7 @@ is_asked_for(const struct shown *shown, firn_slice path)
 static bool
 add_ignored(struct shown *shown, const firn_notice *notice)
 {
+    assert(shown->ignored_count <= shown->ignored_capacity && notice->path.size > 0);
     if (shown->ignored_count == shown->ignored_capacity) {
         size_t capacity = shown->ignored_capacity == 0 ? 64 : shown->ignored_capacity * 2;
         struct ignored *grown = realloc(shown->ignored, capacity * sizeof(*grown));
@@ -103,6 +105,7 @@ add_ignored(struct shown *shown, const firn_notice *notice)
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
+    assert(notice->text != NULL);
     struct shown *shown = ctx;
     firn_callbacks callbacks = firn_task_notices_callbacks(&shown->notices);
     callbacks.on_notice(callbacks.ctx, notice);
@@ -137,6 +140,7 @@ ignored_path(const struct ignored *ignored)
 static firn_slice
 ignored_name(const struct ignored *ignored)
 {
+    assert(ignored->name_size <= ignored->path_size);
     return firn_bytes(ignored->path + ignored->path_size - ignored->name_size, ignored->name_size);
 }
 
@@ -163,6 +167,7 @@ compare_grouped(const void *a, const void *b)
 static size_t
 count_group(const struct shown *shown, size_t at)
 {
+    assert(at < shown->ignored_count);
     const struct ignored *first = &shown->ignored[at];
     size_t count = 1;
     while (first->name_size > 0 && at + count < shown->ignored_count &&

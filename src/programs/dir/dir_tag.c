@@ -4,6 +4,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "show/show.h"
@@ -31,6 +32,7 @@ attempt(void *ctx, firn_error *err)
 static const char *
 hint_of(struct tagging *tagging, int code)
 {
+    assert(code != FIRN_OK);
     if (code == FIRN_EXISTS) {
         return "give it to this one with --force, or choose another name";
     }
@@ -42,6 +44,7 @@ hint_of(struct tagging *tagging, int code)
 static int
 change(struct firn_cli *cli, struct tagging *tagging)
 {
+    assert(tagging->name != NULL);
     firn_error err;
     char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     int code = firn_task_patience_run(cli, attempt, tagging, &err);
@@ -55,10 +58,12 @@ change(struct firn_cli *cli, struct tagging *tagging)
         firn_show_checkpoint_json("checkpoint", tagging->checkpoint);
     }
     if (!cli->quiet && tagging->reference != NULL) {
-        firn_term_out_format("%s is %s\n", tagging->name,
-                             firn_show_checkpoint_name(tagging->checkpoint, number));
+        firn_term_text_escape(firn_str(tagging->name), firn_term_out_write);
+        firn_term_out_format(" is %s\n", firn_show_checkpoint_name(tagging->checkpoint, number));
     } else if (!cli->quiet) {
-        firn_term_out_format("took the tag %s away\n", tagging->name);
+        firn_term_out_text("took the tag ");
+        firn_term_text_escape(firn_str(tagging->name), firn_term_out_write);
+        firn_term_out_text(" away\n");
     }
     return FIRN_EXIT_OK;
 }
@@ -110,6 +115,7 @@ visit(void *ctx, const firn_workspace_tag *tag)
 static int
 list(struct firn_cli *cli, firn_workspace *workspace)
 {
+    assert(workspace != NULL);
     firn_error err;
     struct listing listing = {cli, 0};
     firn_term_json_array("tags");
@@ -171,6 +177,7 @@ firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference))
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count <= 2);
     bool deletes = firn_command_has(cli, "delete");
     struct tagging tagging = {.may_replace = firn_command_has(cli, "force")};
     if ((deletes || tagging.may_replace) && cli->argument_count == 0) {

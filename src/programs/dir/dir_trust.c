@@ -4,6 +4,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +129,7 @@ take_back(struct firn_cli *cli, const char *path)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count <= 1);
     bool lists = firn_command_has(cli, "list");
     bool removes = firn_command_has(cli, "remove");
     const char *path = cli->argument_count > 0 ? cli->arguments[0] : ".";

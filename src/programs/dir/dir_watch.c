@@ -7,6 +7,7 @@
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "task/task.h"
@@ -29,6 +30,7 @@ struct watching {
 static void
 on_event(void *ctx, const firn_workspace_watch_event *event)
 {
+    assert(event->kind != FIRN_WATCH_SAVED || event->saved != NULL);
     struct watching *watching = ctx;
     bool prints = !watching->cli->json;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
@@ -36,7 +38,10 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
     case FIRN_WATCH_STARTED:
         watching->directories = event->directories;
         if (prints && !watching->cli->quiet) {
-            firn_term_out_format("watching %s\n", firn_workspace_root(watching->workspace));
+            firn_term_out_text("watching ");
+            firn_term_text_escape(firn_str(firn_workspace_root(watching->workspace)),
+                                  firn_term_out_write);
+            firn_term_out_text("\n");
         }
         break;
     case FIRN_WATCH_SAVED:
@@ -146,6 +151,7 @@ show(struct watching *watching, bool stops)
 static bool
 read_seconds(const char *text, int64_t *out_ms)
 {
+    assert(text != NULL);
     const char *point = strchr(text, '.');
     size_t size = point == NULL ? strlen(text) : (size_t)(point - text);
     char whole[16];
@@ -229,6 +235,7 @@ fill_save(struct watching *watching)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     struct watching watching = {.cli = cli,
                                 .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
                                 .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};

@@ -2,11 +2,12 @@
  *
  * dir/dir_workspaces.c: firn workspaces list, remove, relocate.
  *
- * A root that is named here need not be there any more, so it cannot always be resolved by the file
- * system: as far as it is there its real path counts, the rest by its letters, "." and ".." taken out.
+ * A root that is named here need not exist any more, so the file system cannot always resolve it: the
+ * part that exists is replaced by its real path, and "." and ".." are removed from the rest.
  */
 #include "dir/dir.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,7 @@ visit(void *ctx, const firn_workspace_info *info)
 static int
 run_list(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     struct listing listing = {cli, 0, false};
     firn_term_json_array("workspaces");
@@ -101,7 +103,7 @@ static const struct firn_command list = {
 
 /* ---- roots ---- */
 
-/* What the path leads to, where that is there: links are followed. */
+/* Takes `path` and gives the real path of what it leads to, or `path` where there is nothing. */
 static char *
 resolved(char *path)
 {
@@ -110,16 +112,17 @@ resolved(char *path)
         return path;
     }
     if (real[1] == '\0') {
-        real[0] = '\0'; /* the root is no text here: each name brings its slash */
+        real[0] = '\0'; /* "/" is the empty text here: each name brings its slash */
     }
     free(path);
     return real;
 }
 
-/* Goes one name on from a directory, and takes what that was given in. */
+/* Takes the path of a directory, and gives that of a name in it. */
 static char *
 step(char *path, const char *name, size_t size)
 {
+    assert(name[size] == '/' || name[size] == '\0');
     if (size == 0 || (size == 1 && name[0] == '.')) {
         return path;
     }
@@ -171,7 +174,7 @@ attempt_remove(void *ctx, firn_error *err)
     return firn_workspaces_remove(removal->root, &removal->options, err);
 }
 
-/* What somebody answers who sits at a terminal. */
+/* The answer of the user at the terminal. */
 static bool
 is_confirmed(const char *root)
 {
@@ -220,6 +223,7 @@ remove_history(struct firn_cli *cli, const char *root)
 static int
 run_remove(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     bool is_said = firn_command_has(cli, "yes");
     if (!is_said && !firn_command_report_may_ask(cli)) {
         return firn_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
@@ -312,6 +316,7 @@ relocate(struct firn_cli *cli, const char *old_root)
 static int
 run_relocate(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     if (cli->argument_count > 1) {
         cli->workspace_path = cli->arguments[1];
     }

@@ -7,6 +7,7 @@
  */
 #include "hook/hook_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -25,7 +26,7 @@
  * another directory since it began, and that one must not become a workspace of its own. "session_id",
  * in Cursor "conversation_id", tells turns of conversations apart that go on at the same time.
  *
- * A hook that fails disturbs the agent's user at every turn. So what cannot be read is no failure: the
+ * A hook that fails disturbs the agent's user at every turn. So input that cannot be read is not a failure: the
  * save is made all the same, of the current directory. The input is read to its end, because the agent
  * may not expect that nobody does, but only the first part of it is kept.
  */
@@ -87,7 +88,7 @@ replace_lone_surrogates(char *data, size_t size)
     }
 }
 
-/* One that fits only in part, or is no text, is as if it were not there. */
+/* The text of a string of JSON; NULL if it is not a string, or has a NUL. */
 static const char *
 text_of(const json_t *string)
 {
@@ -128,6 +129,7 @@ read_input(void)
 static bool
 is_within(const char *path, const char *other)
 {
+    assert(path != NULL && other != NULL);
     size_t size = strlen(other);
     while (size > 0 && other[size - 1] == '/') {
         size--;
@@ -138,6 +140,7 @@ is_within(const char *path, const char *other)
 static void
 add_directory(const char *path, struct event *out)
 {
+    assert(out->directory_count <= EVENT_DIRECTORIES_MAX);
     if (path == NULL || path[0] != '/' || strlen(path) >= EVENT_PATH_SIZE) {
         return;
     }
@@ -163,6 +166,7 @@ add_directory(const char *path, struct event *out)
 static void
 read_directories(const struct firn_hook_agent *agent, const json_t *event, struct event *out)
 {
+    assert(agent->directory_variable != NULL);
     const json_t *roots = json_object_get(event, "workspace_roots");
     add_directory(getenv(agent->directory_variable), out);
     for (size_t i = 0; i < json_array_size(roots); i++) {
@@ -217,6 +221,7 @@ static const char agents_hint[] = "one of claude, gemini, cursor";
 static int
 find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
 {
+    assert(cli->argument_count > 0);
     *out = firn_hook_agent_find(cli->arguments[0]);
     if (*out == NULL) {
         return firn_command_misused(cli, "'%s' is not one of claude, gemini, cursor",
@@ -285,6 +290,7 @@ make_change(struct firn_cli *cli, struct change *out)
 static int
 name_file(firn_error *err, const char *path)
 {
+    assert(err->code != FIRN_OK);
     char text[FIRN_ERROR_TEXT_SIZE];
     (void)snprintf(text, sizeof(text), "%s", err->text);
     (void)snprintf(err->text, sizeof(err->text), "'%.400s': %.500s", path, text);
@@ -371,18 +377,21 @@ run_change(struct firn_cli *cli, bool installs, const char *done, const char *no
 static int
 run_install(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     return run_change(cli, true, "every turn is saved from now on", "has firn's hooks already");
 }
 
 static int
 run_remove(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     return run_change(cli, false, "firn's hooks were removed", "has no hooks of firn");
 }
 
 static int
 run_print(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     struct change change;
     firn_error err;
     int exit_code = make_change(cli, &change);
@@ -444,6 +453,7 @@ save(struct firn_cli *cli, struct saving *saving)
 static int
 save_directory(struct firn_cli *cli, const char *path, const struct saving *wanted)
 {
+    assert(wanted != NULL);
     struct saving saving = *wanted;
     bool is_untrusted;
     if (path != NULL) {
@@ -500,6 +510,7 @@ save_turn(struct firn_cli *cli, const struct event *event, const struct firn_hoo
 static int
 run_run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     static struct event event;
     const struct firn_hook_agent *agent;
     int exit_code = find_agent(cli, &agent);
@@ -509,7 +520,7 @@ run_run(struct firn_cli *cli)
     bool is_before = strcmp(cli->arguments[1], "before") == 0;
     if ((!is_before && strcmp(cli->arguments[1], "after") != 0) || cli->json) {
         (void)firn_command_misused(cli, cli->json ? "--json cannot be used with this command"
-                                                  : "a turn has a before and an after");
+                                                  : "WHEN is before or after");
         return FIRN_EXIT_FAILED;
     }
     enum firn_hook_agent_when when = is_before ? FIRN_HOOK_AGENT_BEFORE : FIRN_HOOK_AGENT_AFTER;

@@ -13,6 +13,7 @@
  */
 #include "hook/hook_internal.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static const struct firn_hook_agent agents[] = {
 const struct firn_hook_agent *
 firn_hook_agent_find(const char *name)
 {
+    assert(name != NULL);
     for (size_t i = 0; i < sizeof(agents) / sizeof(agents[0]); i++) {
         if (strcmp(agents[i].name, name) == 0) {
             return &agents[i];
@@ -72,6 +74,7 @@ agent_at(unsigned i)
 const char *
 firn_hook_agent_when_name(enum firn_hook_agent_when when)
 {
+    assert(when == FIRN_HOOK_AGENT_BEFORE || when == FIRN_HOOK_AGENT_AFTER);
     return when == FIRN_HOOK_AGENT_BEFORE ? "before" : "after";
 }
 

@@ -2,11 +2,12 @@
  *
  * hook/hook_file.c: a small file that is read whole, and replaced whole.
  *
- * The new content is written beside the old one, synced, and renamed over it; then the directory is
- * synced. People keep settings as links into another directory: those stay links.
+ * The new content gets the file's name when it is complete (task_file.c). People keep settings as links
+ * into another directory: those stay links.
  */
 #include "hook/hook_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEMPORARY_EXTRA = 24 };
+#include "task/task.h"
 
 static int
 fail(firn_error *err, const char *what, const char *path)
@@ -101,21 +102,6 @@ firn_hook_file_read(const char *path, char **out, size_t *out_size, firn_error *
 }
 
 static bool
-write_all(int fd, const char *text)
-{
-    size_t left = strlen(text);
-    while (left > 0) {
-        ssize_t written = write(fd, text, left);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        text += written > 0 ? written : 0;
-        left -= written > 0 ? (size_t)written : 0;
-    }
-    return true;
-}
-
-static bool
 sync_directory(const char *directory)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -126,42 +112,11 @@ sync_directory(const char *directory)
     return is_synced;
 }
 
-/* With the mode of the file that it will replace, and its owner where root replaces it. */
-static bool
-fill(int fd, const char *path, const char *text)
-{
-    struct stat before;
-    mode_t mask = umask(0);
-    (void)umask(mask);
-    bool is_there = stat(path, &before) == 0;
-    mode_t mode = is_there ? before.st_mode & 07777 : 0666 & ~mask;
-    bool is_owned = !is_there || geteuid() != 0 || fchown(fd, before.st_uid, before.st_gid) == 0;
-    bool is_filled = is_owned && fchmod(fd, mode) == 0 && write_all(fd, text) && fsync(fd) == 0;
-    return close(fd) == 0 && is_filled;
-}
-
-/* `path` is no link. directory is what it lies in. */
-static int
-replace(const char *path, const char *directory, const char *text, firn_error *err)
-{
-    char temporary[PATH_MAX + TEMPORARY_EXTRA];
-    (void)snprintf(temporary, sizeof(temporary), "%s.firn-XXXXXX", path);
-    int fd = mkstemp(temporary);
-    if (fd < 0) {
-        return fail(err, "make a file beside", path);
-    }
-    if (!fill(fd, path, text) || rename(temporary, path) != 0) {
-        int code = fail(err, "write", path);
-        (void)unlink(temporary);
-        return code;
-    }
-    return sync_directory(directory) ? FIRN_OK : fail(err, "sync", directory);
-}
-
 /* What a file lies in: out[PATH_MAX]. */
 static void
 directory_of(const char *path, char *out)
 {
+    assert(path != NULL && out != NULL);
     const char *slash = strrchr(path, '/');
     size_t size = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
     memcpy(out, slash == NULL ? "." : path, slash == NULL ? 1 : size);
@@ -188,22 +143,22 @@ firn_hook_file_remove(const char *path, const char *text, bool *out_removed, fir
 int
 firn_hook_file_replace(const char *path, const char *text, firn_error *err)
 {
-    char real[PATH_MAX];
+    assert(text != NULL);
     char directory[PATH_MAX];
-    if (realpath(path, real) == NULL) {
-        struct stat link;
-        if (errno != ENOENT || strlen(path) >= sizeof(real)) {
-            return fail(err, "find", path);
-        }
-        if (lstat(path, &link) == 0) { /* a link to a file that is not there: it stays */
-            errno = ENOENT;
-            return fail(err, "find what a link leads to,", path);
-        }
-        (void)snprintf(real, sizeof(real), "%s", path);
+    struct firn_task_file file;
+    if (strlen(path) >= sizeof(directory)) {
+        errno = ENAMETOOLONG;
+        return fail(err, "write", path);
     }
-    directory_of(real, directory);
+    directory_of(path, directory);
     if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
         return fail(err, "make the directory", directory);
     }
-    return replace(real, directory, text, err);
+    int code = firn_task_file_create(&file, path, true, err);
+    if (code == FIRN_OK) {
+        code = firn_task_file_write(&file, firn_str(text), err);
+        code = code == FIRN_OK ? firn_task_file_finish(&file, err) : code;
+    }
+    firn_task_file_discard(&file);
+    return code;
 }

@@ -22,7 +22,7 @@ struct firn_hook_agent {
     const char *title;              /* as people call it: "Claude Code" */
     const char *file;               /* of settings, below the project's directory or the home */
     const char *events[2];          /* by enum firn_hook_agent_when */
-    const char *directory_variable; /* of the environment of its hooks; may be NULL */
+    const char *directory_variable; /* in the environment of its hooks */
     const char *answers[2];         /* what a hook prints, so that the turn goes on */
     long timeout;    /* in the agent's unit, for ten minutes; 0: it is left to the agent */
     long version;    /* the member "version" that the file has to have; 0: none */
@@ -47,7 +47,7 @@ FIRN_MUST_CHECK int firn_hook_file_read(const char *path, char **out, size_t *ou
  * the new one, also after a power cut. Its mode stays. Of a symbolic link the file that it leads to
  * is replaced. */
 FIRN_MUST_CHECK int firn_hook_file_replace(const char *path, const char *text, firn_error *err);
-/* Removes a file; one that is no plain file, or has other names, gets `text` instead.
+/* Removes a file; one that is not a plain file, or has other names, gets `text` instead.
  * *out_removed tells which. */
 FIRN_MUST_CHECK int firn_hook_file_remove(const char *path, const char *text, bool *out_removed,
                                           firn_error *err);

@@ -11,6 +11,7 @@
  */
 #include "hook/hook_internal.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,7 @@ note_name(const struct firn_hook_json *edit, void *member, struct node *child)
 static bool
 note_children(const struct firn_hook_json *edit, struct node *node)
 {
+    assert(node->begin < edit->size);
     bool is_object = json_is_object(node->value);
     size_t count = is_object ? json_object_size(node->value) : json_array_size(node->value);
     void *member = is_object ? json_object_iter(node->value) : NULL;
@@ -166,6 +168,7 @@ note_value(const struct firn_hook_json *edit, struct node *node)
 static void
 find_style(struct firn_hook_json *edit)
 {
+    assert(edit->root.begin < edit->root.end && edit->root.end <= edit->size);
     const struct node *root = &edit->root;
     const char *text = edit->text + root->begin;
     const char *line = memchr(text, '\n', root->end - root->begin);
@@ -243,6 +246,7 @@ put_text(struct writer *writer, const char *text)
 static void
 copy(struct writer *writer, size_t from, size_t to)
 {
+    assert(from <= to && to <= writer->edit->size);
     put(writer, writer->edit->text + from, to - from);
 }
 
@@ -250,6 +254,7 @@ copy(struct writer *writer, size_t from, size_t to)
 static size_t
 line_indent(const struct firn_hook_json *edit, size_t at, size_t *out_start)
 {
+    assert(at <= edit->size);
     size_t start = at;
     while (start > 0 && edit->text[start - 1] != '\n') {
         start--;
@@ -364,6 +369,7 @@ static void
 put_appended(struct writer *writer, struct progress *progress, const char *name, size_t name_size,
              json_t *value)
 {
+    assert(value != NULL);
     const struct node *node = progress->node;
     /* The second child, as there may be no space after the bracket and one after each comma. */
     const struct node *neighbour = node->count > 0 ? &node->children[node->count > 1] : NULL;
@@ -392,6 +398,7 @@ static void put_node(struct writer *writer, const struct node *node);
 static void
 put_child(struct writer *writer, struct progress *progress, const struct node *child, json_t *value)
 {
+    assert(child >= progress->node->children);
     begin_child(writer, progress);
     copy(writer, child->lead, child->begin);
     if (value == child->value) {

@@ -14,6 +14,7 @@
  */
 #include "hook/hook_internal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ static int fail(firn_error *err, int code, const char *format, ...)
 static int
 fail(firn_error *err, int code, const char *format, ...)
 {
+    assert(code != FIRN_OK);
     va_list arguments;
     memset(err, 0, sizeof(*err));
     err->code = code;
@@ -185,6 +187,7 @@ remove_hooks(json_t *hooks)
 static bool
 remove_from_groups(json_t *groups)
 {
+    assert(groups == NULL || json_is_array(groups));
     bool had_any = false;
     for (size_t i = json_array_size(groups); i > 0; i--) {
         json_t *hooks = json_object_get(json_array_get(groups, i - 1), "hooks");
@@ -222,6 +225,7 @@ check(const json_t *settings, const struct firn_hook_agent *agent, firn_error *e
 int
 firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent, firn_error *err)
 {
+    assert(json_is_object(settings));
     int code = check(settings, agent, err);
     json_t *hooks = json_object_get(settings, "hooks");
     if (code != FIRN_OK || hooks == NULL) {
@@ -253,6 +257,7 @@ firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_ag
 static json_t *
 member(json_t *object, const char *name, json_t *(*make)(void))
 {
+    assert(object == NULL || json_is_object(object)); /* NULL where memory is out */
     json_t *value = json_object_get(object, name);
     if (value == NULL && json_object_set_new(object, name, make()) == 0) {
         value = json_object_get(object, name);
@@ -275,6 +280,7 @@ static bool
 append(json_t *hooks, const struct firn_hook_agent *agent, enum firn_hook_agent_when when,
        const char *command, const char *options)
 {
+    assert(hooks == NULL || json_is_object(hooks));
     char line[COMMAND_SIZE];
     int size =
         snprintf(line, sizeof(line), "%s %s%s", command, firn_hook_agent_when_name(when), options);
@@ -320,6 +326,7 @@ int
 firn_hook_settings_install(json_t *settings, const struct firn_hook_agent *agent,
                            const char *command, const char *options, firn_error *err)
 {
+    assert(json_is_object(settings));
     int code = check(settings, agent, err);
     if (code != FIRN_OK || is_installed(settings, agent, command, options)) {
         return code;

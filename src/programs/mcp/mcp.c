@@ -15,6 +15,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -45,6 +46,7 @@ firn_mcp_line_deinit(struct firn_mcp_line *line)
 static bool
 make_room(struct firn_mcp_line *line, size_t size)
 {
+    assert(line->size <= line->capacity);
     size_t capacity = line->capacity < 1024 ? 1024 : line->capacity;
     while (capacity < line->size + size) {
         capacity *= 2;
@@ -64,6 +66,7 @@ make_room(struct firn_mcp_line *line, size_t size)
 static void
 append(struct firn_mcp_line *line, const uint8_t *data, size_t size)
 {
+    assert(line->size <= FIRN_MCP_LINE_SIZE_MAX);
     size_t room = FIRN_MCP_LINE_SIZE_MAX - line->size;
     if (line->is_cut || size > room) {
         line->is_cut = true;
@@ -161,6 +164,7 @@ take_line(void *ctx, firn_slice line, bool is_cut)
 static int
 fail(firn_error *err, int code, const char *what, int error)
 {
+    assert(code != FIRN_OK);
     if (err != NULL) {
         memset(err, 0, sizeof(*err));
         err->code = code;

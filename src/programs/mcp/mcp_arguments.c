@@ -8,6 +8,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,6 +115,7 @@ wanted_instead(enum firn_mcp_arguments_kind kind, const json_t *value)
 static const struct firn_mcp_arguments_param *
 find(const struct firn_mcp_arguments_param *params, const char *name)
 {
+    assert(name != NULL);
     while (params->name != NULL && strcmp(params->name, name) != 0) {
         params++;
     }
@@ -138,6 +140,7 @@ bool
 firn_mcp_arguments_check(const struct firn_mcp_arguments_param *params, const json_t *arguments,
                          char *why, size_t why_size)
 {
+    assert((arguments == NULL || json_is_object(arguments)) && why_size > 0);
     const char *name;
     json_t *value;
     json_object_foreach(unconst(arguments), name, value)

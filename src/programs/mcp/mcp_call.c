@@ -16,6 +16,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,7 @@ firn_mcp_call_deinit(struct firn_mcp_call *call)
 int
 firn_mcp_call_fail(struct firn_mcp_call *call, int code, const char *format, ...)
 {
+    assert(code != FIRN_OK);
     va_list arguments;
     memset(&call->error, 0, sizeof(call->error));
     call->error.code = code;
@@ -96,6 +98,7 @@ take_setting(void *ctx, const firn_config_setting *setting)
 int
 firn_mcp_call_open(struct firn_mcp_call *call)
 {
+    assert(call->workspace == NULL);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
     options.store_path = call->host->store_path;
@@ -144,6 +147,7 @@ append_path(const char *path, char *out, size_t *size)
 static int
 make_paths(struct firn_mcp_call *call, size_t count, size_t text_size)
 {
+    assert(count > 0 && text_size > 0);
     call->paths = calloc(count, sizeof(firn_slice));
     call->path_text = malloc(text_size);
     return call->paths == NULL || call->path_text == NULL ? out_of_memory(call) : FIRN_OK;
@@ -152,6 +156,7 @@ make_paths(struct firn_mcp_call *call, size_t count, size_t text_size)
 int
 firn_mcp_call_take_paths(struct firn_mcp_call *call)
 {
+    assert(call->workspace != NULL && call->paths == NULL);
     const firn_slice base = firn_str(firn_workspace_subpath(call->workspace));
     const json_t *given = json_object_get(call->arguments, "paths");
     size_t count = json_array_size(given);
@@ -187,6 +192,7 @@ firn_mcp_call_take_paths(struct firn_mcp_call *call)
 static void
 tell(struct firn_mcp_call *call, const char *text)
 {
+    assert(text != NULL);
     call->told_ms = now_ms();
     call->host->on_progress(call->host->ctx, call->phases_done + call->phase_done, text);
 }
@@ -194,9 +200,20 @@ tell(struct firn_mcp_call *call, const char *text)
 void
 firn_mcp_call_collect(struct firn_mcp_call *call)
 {
+    assert(call->workspace != NULL);
     if (call->host->collect != NULL) {
         call->host->collect(call->workspace);
     }
+}
+
+/* Brings a writer back to what it was; it keeps its memory. */
+static void
+take_back(struct firn_term_writer *writer, const struct firn_term_writer *before)
+{
+    assert(before->size <= writer->size && before->depth <= writer->depth);
+    writer->size = before->size;
+    writer->depth = before->depth;
+    memcpy(writer->has_value, before->has_value, sizeof(writer->has_value));
 }
 
 int
@@ -207,11 +224,13 @@ firn_mcp_call_attempt(struct firn_mcp_call *call, int (*attempt)(void *ctx, firn
     const struct firn_mcp_call begun = *call;
     for (;;) {
         memset(&call->error, 0, sizeof(call->error));
-        /* What an attempt before was told is told again. */
-        call->notices.size = begun.notices.size;
-        call->notices.has_value[0] = begun.notices.has_value[0];
+        /* The next attempt writes the notices and the rows of the one before again. */
+        take_back(&call->notices, &begun.notices);
         call->notice_count = begun.notice_count;
         call->notices_not_shown = begun.notices_not_shown;
+        take_back(&call->result, &begun.result);
+        call->rows = begun.rows;
+        call->rows_not_shown = begun.rows_not_shown;
         int code = attempt(ctx, &call->error);
         int64_t waited_ms = now_ms() - begun_ms;
         if (code != FIRN_BUSY || waited_ms >= call->wait_ms) {
@@ -260,6 +279,7 @@ on_progress(void *ctx, const firn_progress *progress)
 static void
 write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, const char *text)
 {
+    assert(call->notice_count <= FIRN_MCP_CALL_ROWS_MAX);
     enum { NOTICES_SIZE_MAX = 256 * 1024 };
     if (call->notice_count == FIRN_MCP_CALL_ROWS_MAX || call->notices.size > NOTICES_SIZE_MAX) {
         call->notices_not_shown++;
@@ -279,6 +299,7 @@ on_notice(void *ctx, const firn_notice *notice)
 void
 firn_mcp_call_tell_hooks(struct firn_mcp_call *call)
 {
+    assert(call->workspace != NULL);
     char text[FIRN_HOOK_AGENT_TEXT_SIZE];
     const char *path;
     if (call->hooks == 0) {
@@ -302,6 +323,7 @@ firn_mcp_call_callbacks(struct firn_mcp_call *call)
 bool
 firn_mcp_call_has_room(struct firn_mcp_call *call)
 {
+    assert(call->rows <= FIRN_MCP_CALL_ROWS_MAX);
     if (call->rows == FIRN_MCP_CALL_ROWS_MAX || call->result.size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
         call->rows_not_shown++;
         return false;
@@ -333,6 +355,7 @@ firn_mcp_call_write_notices(struct firn_mcp_call *call)
 void
 firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
 {
+    assert(checkpoint != NULL);
     firn_term_writer_string(&call->result, "snapshot_id", checkpoint->id);
     firn_term_writer_u64_if(&call->result, "number", checkpoint->number, checkpoint->number != 0);
 }
@@ -340,6 +363,7 @@ firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_workspace_checkp
 void
 firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
 {
+    assert(checkpoint != NULL);
     firn_term_writer_object(&call->result, "stats");
     firn_term_writer_u64(&call->result, "total_files", checkpoint->files);
     firn_term_writer_u64(&call->result, "total_bytes", checkpoint->bytes);
@@ -350,6 +374,7 @@ firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_workspace_check
 void
 firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 {
+    assert(call->workspace != NULL);
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.is_pending &&
         pending.has_begun && !pending.is_foreign) {
@@ -360,6 +385,7 @@ firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 void
 firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_workspace_change *change)
 {
+    assert(change->before != NULL || change->after != NULL);
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     firn_term_writer_object(&call->result, NULL);
     firn_show_change_write(&call->result, change);

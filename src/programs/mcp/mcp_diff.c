@@ -8,6 +8,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct side {
 static firn_slice
 next_line(struct side *side)
 {
+    assert(side->at < side->text.size);
     const uint8_t *from = side->text.data + side->at;
     size_t left = side->text.size - side->at;
     const uint8_t *end = left > 0 ? memchr(from, '\n', left) : NULL;
@@ -72,6 +74,7 @@ count_lines(firn_slice text)
 static size_t
 group_size(const firn_hunk *hunks, size_t count)
 {
+    assert(count > 0);
     size_t size = 1;
     while (size < count &&
            hunks[size].before_at - hunks[size - 1].before_at - hunks[size - 1].before_count <=
@@ -94,6 +97,7 @@ static void
 print_group(struct firn_term_writer *out, struct side *before, struct side *after,
             const firn_hunk *hunks, size_t count, uint32_t lines)
 {
+    assert(count > 0);
     const firn_hunk *last = &hunks[count - 1];
     uint32_t lead = hunks[0].before_at < CONTEXT ? hunks[0].before_at : CONTEXT;
     uint32_t end = last->before_at + last->before_count;
@@ -147,6 +151,7 @@ struct attempt {
 static void
 write_patch(struct firn_mcp_call *call, const firn_workspace_difference *difference)
 {
+    assert(difference->lines == FIRN_LINES_COUNTED);
     struct firn_term_writer patch = {0};
     bool has_room = call->result.size < PATCHES_SIZE_MAX;
     if (has_room && write_hunks(&patch, difference, PATCH_SIZE_MAX)) {
@@ -193,6 +198,7 @@ attempt_diff(void *ctx, firn_error *err)
 static void
 write_result(struct firn_mcp_call *call, const firn_workspace_diff_result *result)
 {
+    assert(result->before != NULL);
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, result->before);

@@ -12,6 +12,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ enum { DUG_SIZE_MAX = 200 };
 json_t *
 firn_mcp_message_parse(firn_slice line, int *out_code, char *out_text, size_t text_size)
 {
+    assert(text_size > 0);
     json_error_t error;
     json_t *value = json_loadb((const char *)line.data, line.size,
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
@@ -159,6 +161,7 @@ skip_spaces(firn_slice line, size_t at)
 static size_t
 skip_string(firn_slice line, size_t at)
 {
+    assert(at < line.size && line.data[at] == '"');
     for (at++; at < line.size && line.data[at] != '"'; at++) {
         at += line.data[at] == '\\' ? 1 : 0;
     }
@@ -169,6 +172,7 @@ skip_string(firn_slice line, size_t at)
 static bool
 is_plain_number(firn_slice text)
 {
+    assert(text.size > 0);
     size_t digits = 0;
     while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') {
         digits++;
@@ -180,6 +184,7 @@ is_plain_number(firn_slice text)
 static bool
 take_id(firn_slice line, size_t at, char *out)
 {
+    assert(at <= line.size);
     size_t end = at;
     if (at < line.size && line.data[at] == '"') {
         end = skip_string(line, at);

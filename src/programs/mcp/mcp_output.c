@@ -13,6 +13,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,6 +28,7 @@
 static void
 begin(struct firn_term_writer *json, const char *id)
 {
+    assert(json->depth == 0);
     firn_term_writer_clear(json);
     firn_term_writer_object(json, NULL);
     firn_term_writer_string(json, "jsonrpc", "2.0");
@@ -58,6 +60,7 @@ firn_mcp_output_begin_result(struct firn_term_writer *json, const char *id, enum
 void
 firn_mcp_output_end(struct firn_term_writer *json)
 {
+    assert(json->depth == 2);
     firn_term_writer_end(json);
     firn_term_writer_end(json);
 }
@@ -65,6 +68,7 @@ firn_mcp_output_end(struct firn_term_writer *json)
 static void
 begin_error(struct firn_term_writer *json, const char *id, int code, const char *text)
 {
+    assert(code != 0);
     char number[16];
     (void)snprintf(number, sizeof(number), "%d", code);
     begin(json, id);
@@ -133,6 +137,7 @@ void
 firn_mcp_output_failure(struct firn_term_writer *json, const char *id, enum firn_mcp_era era,
                         const firn_error *error, const char *hint)
 {
+    assert(error->code != FIRN_OK);
     struct firn_term_writer members = {0};
     const char *text = error->text[0] != '\0' ? error->text : firn_code_text(error->code);
     firn_term_writer_object(&members, "error");
@@ -169,6 +174,7 @@ firn_mcp_output_deinit(struct firn_mcp_output *output)
 static void
 send_locked(struct firn_mcp_output *output, struct firn_term_writer *json)
 {
+    assert(json->depth == 0 && json->put == NULL);
     firn_term_writer_put(json, "\n", 1);
     if (!json->has_failed) {
         output->send(output->ctx, json->data, json->size);
@@ -198,6 +204,7 @@ void
 firn_mcp_output_answer(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch,
                        const char *id, struct firn_term_writer *json)
 {
+    assert(id != NULL);
     (void)pthread_mutex_lock(&output->lock);
     if (json->has_failed) {
         send_out_of_memory_locked(output, id);
@@ -246,6 +253,7 @@ firn_mcp_output_batch_ref(struct firn_mcp_output *output, struct firn_mcp_output
 void
 firn_mcp_output_batch_unref(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch)
 {
+    assert(batch == NULL || batch->shares > 0);
     if (batch == NULL) {
         return;
     }

@@ -4,6 +4,8 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
+
 struct attempt {
     firn_workspace *workspace;
     firn_workspace_save_options options;
@@ -20,6 +22,7 @@ attempt_save(void *ctx, firn_error *err)
 static void
 write_result(struct firn_mcp_call *call, const firn_workspace_save_result *result)
 {
+    assert(result->checkpoint != NULL);
     struct firn_term_writer *json = &call->result;
     firn_mcp_call_write_name(call, result->checkpoint);
     firn_mcp_call_write_stats(call, result->checkpoint);
@@ -37,6 +40,7 @@ write_result(struct firn_mcp_call *call, const firn_workspace_save_result *resul
 static int
 check_root(struct firn_mcp_call *call)
 {
+    assert(call->workspace != NULL);
     const char *why = firn_workspace_too_broad(call->workspace);
     if (why == NULL || firn_workspace_find(call->workspace, "latest", NULL, NULL) == FIRN_OK) {
         return FIRN_OK;

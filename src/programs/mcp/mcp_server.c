@@ -27,6 +27,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ queue_job_create(const struct firn_mcp_tool *tool, const json_t *arguments)
 static void
 queue_job_destroy(struct job *job)
 {
+    assert(job == NULL || job->next == NULL);
     if (job != NULL) {
         json_decref(job->arguments);
         free(job);
@@ -120,6 +122,7 @@ queue_init(struct queue *queue)
 static void
 queue_deinit(struct queue *queue)
 {
+    assert(queue->first == NULL && queue->waiting == 0);
     (void)pthread_cond_destroy(&queue->has_news);
     (void)pthread_mutex_destroy(&queue->lock);
 }
@@ -128,6 +131,7 @@ queue_deinit(struct queue *queue)
 static bool
 queue_push(struct queue *queue, struct job *job)
 {
+    assert(job->next == NULL);
     (void)pthread_mutex_lock(&queue->lock);
     bool fits = queue->waiting < WAITING_MAX;
     if (fits) {
@@ -154,7 +158,9 @@ queue_next(struct queue *queue, bool until_closed)
         queue->first = job->next;
         queue->last = queue->first == NULL ? NULL : queue->last;
         queue->waiting--;
+        job->next = NULL;
     }
+    assert((queue->first == NULL) == (queue->waiting == 0));
     queue->running = job;
     (void)pthread_mutex_unlock(&queue->lock);
     return job;
@@ -192,6 +198,7 @@ queue_cancel(struct queue *queue, const char *id)
         *(before != NULL ? &before->next : &queue->first) = found->next;
         queue->last = queue->last == found ? before : queue->last;
         queue->waiting--;
+        found->next = NULL;
     }
     (void)pthread_mutex_unlock(&queue->lock);
     return found;
@@ -225,6 +232,7 @@ static const struct firn_mcp_tool *const tools[] = {
 static const struct firn_mcp_tool *
 tool_named(const char *name)
 {
+    assert(name != NULL);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
         if (strcmp(tools[i]->name, name) == 0) {
             return tools[i];
@@ -350,6 +358,7 @@ failed_output:
 static void
 drop_job(struct firn_mcp_server *server, struct job *job)
 {
+    assert(server != NULL);
     if (job != NULL) {
         firn_mcp_output_batch_unref(&server->output, job->batch);
         queue_job_destroy(job);
@@ -423,6 +432,7 @@ answer(const struct work *work, const struct firn_mcp_call *call, int code)
 static void
 perform(struct firn_mcp_server *server, struct job *job)
 {
+    assert(job->tool != NULL && json_is_object(job->arguments));
     const struct firn_mcp_server_options *options = &server->options;
     struct work work = {server, job};
     struct firn_mcp_call_host host = {options->store_path, options->wait_ms, options->has_wait,
@@ -470,6 +480,7 @@ struct request {
 static void
 refuse_request(const struct request *request, int code, const char *text)
 {
+    assert(text != NULL);
     firn_mcp_output_refuse(&request->server->output, request->batch, request->message->id, code,
                            text);
 }

@@ -9,6 +9,7 @@
  */
 #include "report/report.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ struct reporting {
 static void *
 grown(void *array, size_t count, size_t *capacity, size_t size)
 {
+    assert(count <= *capacity);
     if (array != NULL && count < *capacity) {
         return array;
     }
@@ -77,6 +79,7 @@ static int
 keep_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct reporting *reporting = ctx;
+    assert(reporting->count <= reporting->limit);
     if (reporting->count == reporting->limit) {
         reporting->has_older = true;
         return FIRN_OK;
@@ -133,6 +136,7 @@ release(struct reporting *reporting)
 static void
 show_tags(const struct reporting *reporting, const char *id)
 {
+    assert(id[0] != '\0');
     for (size_t i = 0; i < reporting->tag_count; i++) {
         if (strcmp(reporting->tags[i].id, id) == 0) {
             firn_report_html_raw(" <span class=\"tag\">");
@@ -303,6 +307,7 @@ report(struct reporting *reporting)
 static int
 run(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 0);
     const char *limit = firn_command_value(cli, "limit");
     const char *path = firn_command_value(cli, "output");
     struct reporting reporting = {.cli = cli,

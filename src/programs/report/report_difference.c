@@ -14,6 +14,7 @@
  */
 #include "report/report.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ struct text {
 static firn_slice
 next_line(struct text *text)
 {
+    assert(text->left.size > 0);
     const uint8_t *end = memchr(text->left.data, '\n', text->left.size);
     size_t size = end == NULL ? text->left.size : (size_t)(end - text->left.data) + 1;
     firn_slice line = firn_bytes(text->left.data, size);

@@ -8,8 +8,8 @@
  * not printable UTF-8, moves a cursor or turns the direction of what is read becomes an escape as on a
  * terminal (term.h) (I2). So no name can close a tag, and none looks like another one.
  *
- * A file is written beside the one that it will replace, synced, and renamed: until then a browser
- * sees the old page whole. Only a page of firn's own is replaced unasked.
+ * A page gets its name when it is complete (task_file.c): until then a browser sees the old page. Only
+ * a page of firn's own is replaced unasked.
  *
  * State is static, as in term_out.c, because firn_term_text_escape hands its pieces to a plain
  * function.
@@ -18,7 +18,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,44 +25,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "task/task.h"
 #include "term/term.h"
 
-enum { BUFFER_SIZE = 64 * 1024, FORMAT_SIZE_MAX = 1024, TEMPORARY_EXTRA = 24, SHOWN_MAX = 800 };
+enum { BUFFER_SIZE = 64 * 1024, FORMAT_SIZE_MAX = 1024, SHOWN_MAX = 800 };
 
 const char firn_report_html_mark[] = "<!DOCTYPE html>\n<!-- firn report -->\n";
 
 static struct {
-    bool is_open;
-    int fd; /* -1: standard output */
-    char path[PATH_MAX];
-    char temporary[PATH_MAX + TEMPORARY_EXTRA];
-    int first_error;
+    const char *path;           /* NULL: standard output */
+    struct firn_task_file file; /* unless it is */
+    bool has_failed;
+    firn_error first_error;
     uint64_t bytes;
     size_t buffered;
     char buffer[BUFFER_SIZE];
-} page = {.fd = -1};
-
-static int
-fail(firn_error *err, int error, const char *what)
-{
-    memset(err, 0, sizeof(*err));
-    err->os_errno = error;
-    err->code = error == EACCES || error == EPERM ? FIRN_DENIED
-                : error == EROFS                  ? FIRN_READ_ONLY
-                : error == ENOSPC                 ? FIRN_NO_SPACE
-                : error == ENOENT                 ? FIRN_NOT_FOUND
-                                                  : FIRN_IO;
-    (void)snprintf(err->text, sizeof(err->text), "could not %s '%.*s': %s", what, SHOWN_MAX,
-                   page.path, strerror(error));
-    return err->code;
-}
+} page;
 
 static int
 refuse(firn_error *err, int code, const char *text)
 {
     memset(err, 0, sizeof(*err));
     err->code = code;
-    (void)snprintf(err->text, sizeof(err->text), "'%.*s' %s", SHOWN_MAX, page.path, text);
+    (void)snprintf(err->text, sizeof(err->text), "'%.*s' %.200s", SHOWN_MAX, page.path, text);
     return code;
 }
 
@@ -80,45 +64,37 @@ look(bool replaces, firn_error *err)
         return FIRN_OK;
     }
     if (fd < 0) {
-        return fail(err, errno, "look at");
+        char text[256];
+        const int code = errno == EACCES ? FIRN_DENIED : FIRN_IO;
+        (void)snprintf(text, sizeof(text), "cannot be read: %s", strerror(errno));
+        return refuse(err, code, text);
     }
     bool is_file = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
     ssize_t size = is_file ? read(fd, head, sizeof(head) - 1) : -1;
     (void)close(fd);
     if (!is_file) {
-        return refuse(err, FIRN_INVALID, "is no file");
+        return refuse(err, FIRN_INVALID, "is not a file");
     }
     bool is_page =
         size == (ssize_t)sizeof(head) - 1 && memcmp(head, firn_report_html_mark, (size_t)size) == 0;
     return replaces || is_page ? FIRN_OK
-                               : refuse(err, FIRN_EXISTS, "exists and is no report of firn's");
+                               : refuse(err, FIRN_EXISTS, "exists and is not a report of firn");
 }
 
 int
 firn_report_html_begin(const char *path, bool replaces, firn_error *err)
 {
-    page.fd = -1;
-    page.first_error = 0;
+    page.path = path;
+    page.has_failed = false;
     page.bytes = 0;
     page.buffered = 0;
-    page.path[0] = '\0';
     if (path != NULL) {
-        size_t size = strlen(path);
-        if (size >= sizeof(page.path)) {
-            return refuse(err, FIRN_LIMIT, "has too long a path");
-        }
-        memcpy(page.path, path, size + 1);
         int code = look(replaces, err);
+        code = code == FIRN_OK ? firn_task_file_create(&page.file, path, true, err) : code;
         if (code != FIRN_OK) {
             return code;
         }
-        (void)snprintf(page.temporary, sizeof(page.temporary), "%s.firn-XXXXXX", page.path);
-        page.fd = mkstemp(page.temporary);
-        if (page.fd < 0) {
-            return fail(err, errno, "make a file beside");
-        }
     }
-    page.is_open = true;
     firn_report_html_raw(firn_report_html_mark);
     return FIRN_OK;
 }
@@ -126,17 +102,11 @@ firn_report_html_begin(const char *path, bool replaces, firn_error *err)
 static void
 flush(void)
 {
-    size_t done = 0;
-    if (page.fd < 0) {
-        firn_term_out_write(page.buffer, page.buffered);
-        done = page.buffered;
-    }
-    while (done < page.buffered && page.first_error == 0) {
-        ssize_t written = write(page.fd, page.buffer + done, page.buffered - done);
-        done += written > 0 ? (size_t)written : 0;
-        if (written < 0 && errno != EINTR) {
-            page.first_error = errno;
-        }
+    const firn_slice bytes = firn_bytes(page.buffer, page.buffered);
+    if (page.path == NULL) {
+        firn_term_out_write(bytes.data, bytes.size);
+    } else if (!page.has_failed) {
+        page.has_failed = firn_task_file_write(&page.file, bytes, &page.first_error) != FIRN_OK;
     }
     page.buffered = 0;
 }
@@ -144,39 +114,21 @@ flush(void)
 int
 firn_report_html_end(firn_error *err)
 {
-    mode_t mask = umask(0);
-    (void)umask(mask);
     flush();
-    if (page.fd < 0) {
-        page.is_open = false; /* what standard output has to say is asked for by others */
-        return FIRN_OK;
+    if (page.path == NULL) {
+        return FIRN_OK; /* what standard output has to say is asked for by others */
     }
-    if (page.first_error == 0 && (fchmod(page.fd, 0666 & ~mask) != 0 || fsync(page.fd) != 0)) {
-        page.first_error = errno;
+    if (page.has_failed) {
+        *err = page.first_error;
+        return err->code;
     }
-    if (close(page.fd) != 0 && page.first_error == 0) {
-        page.first_error = errno;
-    }
-    page.fd = -1;
-    if (page.first_error == 0 && rename(page.temporary, page.path) != 0) {
-        page.first_error = errno;
-    }
-    if (page.first_error != 0) {
-        (void)unlink(page.temporary);
-    }
-    page.is_open = false;
-    return page.first_error == 0 ? FIRN_OK : fail(err, page.first_error, "write");
+    return firn_task_file_finish(&page.file, err);
 }
 
 void
 firn_report_html_drop(void)
 {
-    if (page.is_open && page.fd >= 0) {
-        (void)close(page.fd);
-        (void)unlink(page.temporary);
-        page.fd = -1;
-    }
-    page.is_open = false;
+    firn_task_file_discard(&page.file);
 }
 
 uint64_t
@@ -188,7 +140,7 @@ firn_report_html_bytes(void)
 bool
 firn_report_html_has_failed(void)
 {
-    return page.first_error != 0 || firn_term_out_error() != 0;
+    return page.has_failed || firn_term_out_error() != 0;
 }
 
 /* ---- what is in it ---- */

@@ -15,6 +15,8 @@
  */
 #include "report/report.h"
 
+#include <assert.h>
+
 #include "term/term.h"
 
 enum { CHART_MAX = 240, CHART_WIDTH = 960, CHART_HEIGHT = 120 };
@@ -81,6 +83,7 @@ at_least_one(uint64_t value)
 static unsigned
 height_of(uint64_t value, uint64_t largest)
 {
+    assert(value <= largest);
     return (unsigned)((double)value / (double)at_least_one(largest) * (CHART_HEIGHT - 10));
 }
 

@@ -10,6 +10,7 @@
  */
 #include "seed/seed.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "data/data.h"
@@ -166,6 +167,7 @@ walk(struct firn_cli *cli, const struct listing *listing, firn_alxs_cursor *curs
 static int
 run_list(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_alxs *table = NULL;
     firn_alxs_cursor *cursor = NULL;
@@ -198,6 +200,7 @@ run_list(struct firn_cli *cli)
 static int
 run_get(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 2);
     firn_error err;
     firn_alxs *table = NULL;
     struct firn_data_bytes key = {NULL, 0, 0};
@@ -254,6 +257,7 @@ show_info(struct firn_cli *cli, const firn_alxs_info *info, bool is_damaged)
 static int
 run_verify(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1);
     firn_error err;
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
@@ -286,7 +290,7 @@ static const struct firn_command list = {
             {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
             {"reverse", 'r', NULL, "in reverse order"},
-            {"limit", 'n', "N", "print at most N records"},
+            {"limit", 'n', "N", "print at most N records; 0: none"},
             {"keys", 'k', NULL, "print keys only"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
@@ -405,6 +409,7 @@ finish(struct firn_cli *cli, firn_alxs_writer *writer)
 static int
 run_build(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_alxs_writer *writer = NULL;
     firn_alxs_writer_options options = FIRN_ALXS_WRITER_OPTIONS_INIT;
@@ -534,6 +539,7 @@ show_loaded(struct firn_cli *cli, uint64_t count, const firn_alxs_info *info)
 static int
 run_load(struct firn_cli *cli)
 {
+    assert(cli->argument_count == 3);
     firn_error err;
     firn_alxs *table = NULL;
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
@@ -569,11 +575,10 @@ static const struct firn_command load = {
     .name = "load",
     .summary = "Load the records of a table into a keyspace",
     .arguments = "FILE STORE KEYSPACE",
-    .help = "Loads the records in many commits, all on disk when the command returns. The\n"
-            "store and the keyspace are created if they do not exist. A key that exists\n"
-            "already gets the value of the table; if a key occurs more than once in the table\n"
-            "its last record counts. If the command is interrupted, the first records of the\n"
-            "table may have been loaded; it can safely be run again.",
+    .help = "Loads the records in one commit: all of them or none, and on disk when the\n"
+            "command returns. The store and the keyspace are created if they do not exist. A\n"
+            "key that exists already gets the value of the table; if a key occurs more than\n"
+            "once in the table its last record counts.",
     .examples =
         (const struct firn_command_example[]){
             {"firn alxs load 000017.sst app.firn users", "load a table into a keyspace"},

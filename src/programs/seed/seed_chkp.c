@@ -10,6 +10,7 @@
  */
 #include "seed/seed.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -101,6 +102,7 @@ read_pack_name(const char *argument, struct pack_name *out)
 static int
 selection_init(struct firn_cli *cli, int first, struct selection *out)
 {
+    assert(first <= cli->argument_count);
     memset(out, 0, sizeof(*out));
     if (cli->argument_count <= first) {
         return FIRN_EXIT_OK;
@@ -173,6 +175,7 @@ show_entry(void *ctx, const char *name, const firn_chkp_entry *entry)
 static int
 run_list(struct firn_cli *cli)
 {
+    assert(cli->argument_count > 0);
     firn_error err;
     firn_chkp_set *set = NULL;
     struct listing listing = {cli, 0};
@@ -223,6 +226,7 @@ cat_large(firn_chkp_set *set, const firn_hash *hash, firn_error *err)
 static int
 run_cat(struct firn_cli *cli)
 {
+    assert(cli->argument_count > 1);
     firn_error err;
     firn_hash hash;
     firn_chkp_set *set = NULL;
@@ -325,6 +329,7 @@ show_verified(struct firn_cli *cli, const firn_chkp_set *set, bool is_damaged)
 static int
 run_verify(struct firn_cli *cli)
 {
+    assert(cli->argument_count > 0);
     firn_error err;
     firn_chkp_set *set = NULL;
     int exit_code = FIRN_EXIT_OK;
@@ -435,6 +440,7 @@ add_file(struct firn_cli *cli, firn_chkp_writer *writer, const char *path)
 static int
 run_pack(struct firn_cli *cli)
 {
+    assert(cli->argument_count > 1);
     firn_error err;
     firn_chkp_writer *writer = NULL;
     char name[FIRN_CHKP_NAME_SIZE];

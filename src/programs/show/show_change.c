@@ -8,11 +8,14 @@
  */
 #include "show/show.h"
 
+#include <assert.h>
+
 #include "term/term.h"
 
 static const firn_workspace_entry *
 entry_of(const firn_workspace_change *change)
 {
+    assert(change->before != NULL || change->after != NULL);
     return change->after != NULL ? change->after : change->before;
 }
 
@@ -37,6 +40,7 @@ letter_of(const firn_workspace_change *change)
 static void
 print_paths(const firn_workspace_change *change)
 {
+    assert(change->kind != FIRN_CHANGE_RENAMED || change->before != NULL);
     if (change->kind == FIRN_CHANGE_RENAMED) {
         firn_term_path_print(change->before->path);
         firn_term_out_text(" -> ");
@@ -83,6 +87,7 @@ firn_show_change_json_what(unsigned what)
 void
 firn_show_change_write(struct firn_term_writer *out, const firn_workspace_change *change)
 {
+    assert(out != NULL);
     firn_term_writer_string(out, "change", firn_workspace_change_kind_name(change->kind));
     firn_term_writer_bytes(out, "path", entry_of(change)->path);
 }
@@ -119,6 +124,7 @@ firn_show_change_json(const firn_workspace_change *change)
 void
 firn_show_change_counts_print_one(uint64_t count, const char *what)
 {
+    assert(what != NULL);
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     firn_term_out_format("%s %s", firn_term_text_number(count, number), what);
 }

@@ -4,6 +4,7 @@
  */
 #include "show/show.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "term/term.h"
@@ -35,6 +36,7 @@ firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *ou
 void
 firn_show_checkpoint_write_turn(struct firn_term_writer *out, const firn_workspace_turn *turn)
 {
+    assert(out != NULL);
     if (turn->agent.size == 0) {
         return;
     }
@@ -49,6 +51,7 @@ firn_show_checkpoint_write_turn(struct firn_term_writer *out, const firn_workspa
 void
 firn_show_checkpoint_write_entry(struct firn_term_writer *out, const firn_workspace_entry *entry)
 {
+    assert(out != NULL);
     char mode[8];
     (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
     firn_term_writer_bytes(out, "path", entry->path);

@@ -8,6 +8,7 @@
  */
 #include "show/show.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,7 @@ make_row(struct firn_show_stat_row *row, const firn_workspace_difference *differ
 static bool
 stat_add(struct firn_show_stat *stat, const firn_workspace_difference *difference)
 {
+    assert(stat->count <= stat->capacity);
     if (stat->count == stat->capacity) {
         size_t capacity = stat->capacity == 0 ? 64 : stat->capacity * 2;
         struct firn_show_stat_row *rows = realloc(stat->rows, capacity * sizeof(*rows));
@@ -149,6 +151,7 @@ lay_out(const struct firn_show_stat *stat, size_t width)
             columns.bar = columns.lines_max < left ? (size_t)columns.lines_max : (size_t)left;
         }
     }
+    assert(columns.name + columns.bar <= room && columns.bar <= columns.lines_max);
     return columns;
 }
 
@@ -156,6 +159,7 @@ lay_out(const struct firn_show_stat *stat, size_t width)
 static void
 print_name(const struct firn_show_stat_row *row, size_t width)
 {
+    assert(row->name_width <= width || width >= NAME_MIN);
     const char *name = row->name;
     size_t name_width = row->name_width;
     if (name_width > width) {
@@ -189,6 +193,7 @@ print_signs(char sign, uint64_t count)
 static uint64_t
 scale(uint64_t lines, const struct columns *columns)
 {
+    assert(lines <= columns->lines_max);
     if (lines == 0 || columns->lines_max <= columns->bar) {
         return lines;
     }
@@ -203,6 +208,7 @@ print_bar(const struct firn_show_stat_row *row, const struct columns *columns)
     if (all < 2 && row->added > 0 && row->removed > 0) {
         all = 2;
     }
+    assert(fewer <= all && all <= columns->bar);
     print_signs('+', row->added < row->removed ? fewer : all - fewer);
     print_signs('-', row->added < row->removed ? all - fewer : fewer);
 }
@@ -273,6 +279,7 @@ int
 firn_show_difference_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct firn_show_difference *shown = ctx;
+    assert(!shown->is_out_of_memory);
     if (shown->cli->json) {
         show_json(difference, shown->form);
     } else if (shown->form == FIRN_SHOW_DIFFERENCE_STAT) {

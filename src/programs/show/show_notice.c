@@ -4,9 +4,12 @@
  */
 #include "show/show.h"
 
+#include <assert.h>
+
 void
 firn_show_notice_write(struct firn_term_writer *out, const struct firn_show_notice *notice)
 {
+    assert(notice->kind != NULL && notice->text != NULL);
     firn_term_writer_object(out, NULL);
     firn_term_writer_string(out, "kind", notice->kind);
     firn_term_writer_bytes(out, "path", notice->path);

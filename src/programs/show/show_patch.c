@@ -26,6 +26,7 @@
 
 #include "show/show.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,7 @@ struct walk {
 static firn_slice
 next_line(struct walk *walk)
 {
+    assert(walk->left.size > 0);
     const uint8_t *end = memchr(walk->left.data, '\n', walk->left.size);
     size_t size = end == NULL ? walk->left.size : (size_t)(end - walk->left.data) + 1;
     firn_slice line = firn_bytes(walk->left.data, size);
@@ -133,6 +135,7 @@ write_shown(firn_slice bytes)
 static void
 print_line(const struct firn_show_patch *patch, char sign, firn_slice line)
 {
+    assert(sign == ' ' || sign == '-' || sign == '+');
     bool is_ended = line.size > 0 && line.data[line.size - 1] == '\n';
     firn_slice text = firn_bytes(line.data, line.size - (is_ended ? 1 : 0));
     if (sign != ' ') {
@@ -222,6 +225,7 @@ print_file_line(const struct firn_show_patch *patch, const char *signs, const ch
 static void
 print_range(char sign, uint32_t at, uint32_t count)
 {
+    assert(sign == '-' || sign == '+');
     firn_term_out_format("%c%lu", sign, (unsigned long)at + (count > 0 ? 1 : 0));
     if (count != 1) {
         firn_term_out_format(",%lu", (unsigned long)count);
@@ -247,6 +251,7 @@ static size_t
 end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
              size_t first)
 {
+    assert(first < count);
     size_t end = first + 1;
     while (end < count &&
            hunks[end].before_at - hunks[end - 1].before_at - hunks[end - 1].before_count <=
@@ -261,6 +266,7 @@ static void
 print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
             struct walk *before, struct walk *after)
 {
+    assert(count > 0);
     const firn_hunk *first = hunks;
     const firn_hunk *last = hunks + count - 1;
     uint32_t lead = first->before_at < patch->context ? first->before_at : patch->context;
@@ -326,6 +332,7 @@ static void
 print_file(const struct firn_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after, const firn_workspace_difference *difference)
 {
+    assert(before != NULL || after != NULL);
     struct walk from = {difference->content_before, 0};
     struct walk to = {difference->content_after, 0};
     const firn_hunk *hunks = difference->hunks;
@@ -368,6 +375,7 @@ print_rename_line(const struct firn_show_patch *patch, const char *what, firn_sl
 static void
 print_rename(const struct firn_show_patch *patch, const firn_workspace_change *change)
 {
+    assert(change->before != NULL && change->after != NULL);
     print_head(patch, change->before, change->after);
     paint(patch, head_colour);
     firn_term_out_text("similarity index 100%");

@@ -7,6 +7,7 @@
  */
 #include "show/show.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -117,6 +118,7 @@ remark_content(const firn_workspace_difference *difference)
 static void
 remark_came_or_went(const firn_workspace_entry *entry, const char *what)
 {
+    assert(entry != NULL);
     if (entry->type == FIRN_TYPE_FILE) {
         remark(what);
     } else {

@@ -6,6 +6,8 @@
 #ifndef FIRN_TASK_TASK_H
 #define FIRN_TASK_TASK_H
 
+#include <limits.h>
+
 #include "command/command.h"
 #include "firn/firn.h"
 
@@ -165,6 +167,34 @@ void firn_task_notices_json(const struct firn_task_notices *notices);
 /* FIRN_EXIT_OK, or what it means that something was left out: FIRN_EXIT_PARTIAL, with --strict
  * FIRN_EXIT_FAILED. */
 int firn_task_notices_exit(const struct firn_task_notices *notices);
+
+/* ---- a file that a command writes, which others see whole or not at all ---- */
+
+enum { FIRN_TASK_FILE_SUFFIX_SIZE = 16 };
+
+/* A zeroed one is none. */
+struct firn_task_file {
+    const char *name; /* as the user gave it; borrowed */
+    char path[PATH_MAX];
+    char temporary[PATH_MAX + FIRN_TASK_FILE_SUFFIX_SIZE]; /* "": there is none */
+    int fd;
+    bool is_direct; /* a fifo or a device: written as it is */
+    bool may_replace;
+};
+
+/* Begins a file. What is at the path stays as it is until firn_task_file_finish; a fifo or a device
+ * there is written directly. FIRN_EXISTS if anything is there and may_replace is false. Returns a code
+ * of the library, as do the following two. */
+FIRN_MUST_CHECK int firn_task_file_create(struct firn_task_file *file, const char *path,
+                                          bool may_replace, firn_error *err);
+/* Appends to it. */
+FIRN_MUST_CHECK int firn_task_file_write(struct firn_task_file *file, firn_slice bytes,
+                                         firn_error *err);
+/* Puts it at its path. When this returns FIRN_OK the file is there, durably; otherwise what was there
+ * is unchanged (unless the text of the error says that only the directory could not be synced). */
+FIRN_MUST_CHECK int firn_task_file_finish(struct firn_task_file *file, firn_error *err);
+/* Gives it up. Fine after firn_task_file_finish, and on a zeroed one. */
+void firn_task_file_discard(struct firn_task_file *file);
 
 /* ---- a collection of garbage that nobody waits for ---- */
 

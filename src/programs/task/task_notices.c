@@ -2,9 +2,9 @@
  *
  * task/task_notices.c: what the library tells while it works: things left out, damage, progress.
  *
- * A notice that a person should act on is printed as a warning the moment it comes. What rules
- * leave out is only counted, and the first few names kept for the summary: it was asked for. With
- * --json all notices are kept until the end, because the object on standard output may be in the
+ * A notice that a person should act on is printed as a warning the moment it comes. Entries that rules
+ * leave out are only counted, and the first few names kept for the summary: they were meant to be left
+ * out. With --json all notices are kept until the end, because the object on standard output may be in the
  * middle of an array; their number has a limit, beyond which they are counted. They come in the
  * order in which threads meet them, and are kept in that of their paths.
  *
@@ -12,9 +12,9 @@
  * reserved name are named one by one only with --json: the summary names one of them by its path, and
  * several of one name by that name and their number.
  *
- * What a restore left as it is because of rules is named in its summary in the same way. What it could
- * not restore is printed as it comes, but only the first few: a directory of another user may hold any
- * number of files.
+ * Entries that a restore left as they are because of rules are named in its summary in the same way.
+ * Entries that it could not restore are printed as they come, but only the first few: a directory of
+ * another user may hold any number of files.
  *
  * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
  * (unreadable, always changing), entries that were not restored, restored ones that lack an owner or
@@ -26,6 +26,7 @@
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,7 @@ firn_task_notices_deinit(struct firn_task_notices *notices)
 void
 firn_task_notices_again(struct firn_task_notices *notices)
 {
+    assert(notices->cli != NULL);
     struct firn_task_notices fresh = {.cli = notices->cli,
                                       .tells_special = notices->tells_special,
                                       .tells_restored = notices->tells_restored,
@@ -125,6 +127,7 @@ firn_task_notices_again(struct firn_task_notices *notices)
 static bool
 is_first(struct firn_task_notices *notices, const firn_notice *notice)
 {
+    assert(notices->printed_count <= notices->printed_capacity);
     const uint64_t prime = 0x100000001b3; /* FNV-1a */
     uint64_t hash = 0xcbf29ce484222325 ^ (uint64_t)notice->kind;
     for (size_t i = 0; i < notice->path.size; i++) {
@@ -154,7 +157,7 @@ is_first(struct firn_task_notices *notices, const firn_notice *notice)
     return true;
 }
 
-/* Where a notice belongs: behind all with its path. */
+/* The place of a notice among those kept: after all with its path. */
 static size_t
 place_of(const struct firn_task_notices *notices, firn_slice path)
 {
@@ -177,6 +180,7 @@ place_of(const struct firn_task_notices *notices, firn_slice path)
 static bool
 make_room(struct firn_task_notices *notices)
 {
+    assert(notices->kept_count <= notices->kept_capacity);
     if (notices->kept_count < notices->kept_capacity) {
         return true;
     }
@@ -191,10 +195,11 @@ make_room(struct firn_task_notices *notices)
     return true;
 }
 
-/* Of too many, those with the first paths. */
+/* Keeps a notice; if there are too many, those with the first paths stay. */
 static void
 keep(struct firn_task_notices *notices, const firn_notice *notice)
 {
+    assert(notice->text != NULL);
     const size_t most = notices->cli->json ? KEPT_MAX : NAMES_MAX;
     struct firn_task_notices_kept kept = {.kind = notice->kind, .path_size = notice->path.size};
     if (notice->checkpoint != NULL) {
@@ -242,6 +247,7 @@ name_of(firn_slice path)
 static firn_slice
 group_name(const struct firn_task_notices_group *group)
 {
+    assert(group->name_size <= group->path_size);
     return firn_bytes(group->path + group->path_size - group->name_size, group->name_size);
 }
 
@@ -257,6 +263,7 @@ compare_names(firn_slice a, firn_slice b)
 static bool
 add_to_group(struct firn_task_notices *notices, firn_slice path)
 {
+    assert(notices->group_count <= GROUPS_MAX && path.size > 0);
     firn_slice name = name_of(path);
     size_t at = 0;
     int order = 1;
@@ -316,7 +323,7 @@ is_told(const struct firn_task_notices *notices, firn_notice_kind kind)
            (kind != FIRN_NOTICE_NOT_RESTORED || notices->not_restored <= NOT_RESTORED_TOLD_MAX);
 }
 
-/* Of what the summary names some. */
+/* The kind of which the summary names some entries. */
 static firn_notice_kind
 kind_named(const struct firn_task_notices *notices)
 {
@@ -326,6 +333,7 @@ kind_named(const struct firn_task_notices *notices)
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
+    assert(notice->text != NULL);
     struct firn_task_notices *notices = ctx;
     bool is_excluded = notice->kind == FIRN_NOTICE_EXCLUDED;
     notices->excluded += is_excluded;
@@ -354,6 +362,7 @@ on_notice(void *ctx, const firn_notice *notice)
 static const char *
 finishing_text(const firn_progress *progress, char *out, size_t size)
 {
+    assert(progress->is_finishing);
     char done[FIRN_TERM_TEXT_NUMBER_SIZE];
     char total[FIRN_TERM_TEXT_NUMBER_SIZE];
     if (strcmp(progress->phase, "place") == 0 || strcmp(progress->phase, "remove") == 0) {
@@ -399,6 +408,7 @@ struct line {
 static void
 begin_name(struct line *line, uint64_t count)
 {
+    assert(line->names < NAMES_MAX);
     firn_term_out_text(line->names == 0 ? line->title : "");
     firn_term_out_text(line->names == 0 ? ": " : ", ");
     line->names++;
@@ -408,6 +418,7 @@ begin_name(struct line *line, uint64_t count)
 static void
 print_group(const struct firn_task_notices_group *group, struct line *line)
 {
+    assert(group->count > 0);
     char count[FIRN_TERM_TEXT_NUMBER_SIZE];
     begin_name(line, group->count);
     if (group->count == 1) {
@@ -418,7 +429,7 @@ print_group(const struct firn_task_notices_group *group, struct line *line)
     }
 }
 
-/* Of total notices of a kind. */
+/* Prints a line with names of the `total` notices of a kind. */
 static void
 print_names(const struct firn_task_notices *notices, const char *title, firn_notice_kind kind,
             uint64_t total)

@@ -13,6 +13,7 @@
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -145,6 +146,7 @@ firn_task_pending_running(const firn_workspace_pending_restore *pending, char *o
 static void
 tell_running(const firn_workspace_pending_restore *pending, bool is_over)
 {
+    assert(pending->is_running);
     char text[320];
     char what[64];
     if (is_over) {

@@ -2,11 +2,11 @@
  *
  * task/task_settings.c: what firn config says, as the commands take it.
  *
- * What only looks takes no settings but those which say what a save would leave out. What writes takes them, and must not fail because of them: a
- * restore is called for when things have gone wrong, and a save by an agent at every turn. A file that
- * cannot be read is named on standard error with its line, counts as if it said nothing, and is kept
- * for the notices that a command prints with --json. The library sees to it that nothing expires
- * meanwhile.
+ * Commands that only look take no settings but those that say what a save would leave out. Commands
+ * that write take them all, and must not fail because of them: a restore is called for when things have
+ * gone wrong, and a save by an agent at every turn. A file that cannot be read is named on standard
+ * error with its line, counts as empty, and is kept for the notices that a command prints with --json.
+ * The library sees to it that nothing expires meanwhile.
  */
 #include "task/task.h"
 

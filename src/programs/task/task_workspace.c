@@ -3,18 +3,20 @@
  * task/task_workspace.c: what the commands about workspaces share: opening one, paths inside it, and
  * how checkpoints and entries are shown.
  *
- * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their
- * letters, links are not followed, and what would lead above the root is refused. So a path means
- * the same whether the file is there now, was there when the checkpoint was made, or has become a
- * link in between. In a directory below the root relative paths begin there; no path means all of the workspace.
+ * Paths are names in a tree, not walks through the file system: "." and ".." are removed textually,
+ * links are not followed, and a path that would lead above the root is refused. So a path means the
+ * same whether the file is there now, was there when the checkpoint was made, or has become a link in
+ * between. In a directory below the root relative paths begin there; no path means all of the
+ * workspace.
  *
- * A directory that was moved is recognised by the library, which then refuses to work on it until
- * somebody has said what it is. On a terminal the question is put here, before the command runs. So
- * is the one whether a store that was found in the tree is to be trusted; what runs by itself asks
+ * The library recognises a directory that was moved, and refuses to work on it until its user has said
+ * what it is. On a terminal that question is asked here, before the command runs, and so is whether a
+ * store that was found in the tree is to be trusted. Commands that run by themselves (hook, watch) ask
  * neither.
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +44,7 @@ count_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
 int
 firn_task_workspace_check_reference(struct firn_cli *cli)
 {
+    assert(cli->arguments_before_dashes <= cli->argument_count);
     if (cli->arguments_before_dashes > 0) {
         return FIRN_EXIT_OK;
     }
@@ -85,6 +88,7 @@ firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code)
 static int
 report_open(struct firn_cli *cli, const firn_error *err)
 {
+    assert(err->code != FIRN_OK);
     const char *hint = NULL;
     if (err->code == FIRN_NOT_FOUND) {
         hint = firn_command_missing_hint;
@@ -161,6 +165,7 @@ firn_task_workspace_adopt_hint(int code, const char *hint)
 int
 firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint)
 {
+    assert(workspace != NULL);
     firn_error err;
     int code = firn_task_patience_run(cli, attempt_adopt, workspace, &err);
     firn_term_meter_clear();
@@ -173,6 +178,7 @@ firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const
 static bool
 is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
 {
+    assert(firn_workspace_moved_from(workspace) != NULL);
     if (!firn_command_report_may_ask(cli)) {
         return false;
     }
@@ -187,6 +193,7 @@ static int
 obey_wait(const struct firn_cli *cli, firn_workspace_options *options, firn_workspace **workspace,
           firn_error *err)
 {
+    assert(*workspace != NULL);
     int64_t slice_ms = firn_task_patience_slice_ms(cli);
     if (slice_ms == options->lock_timeout_ms) {
         return FIRN_OK;
@@ -270,6 +277,7 @@ firn_task_workspace_tell_unread(const firn_workspace *workspace)
 static const char *
 below(const char *path, const char *root)
 {
+    assert(root[0] == '/');
     size_t size = strlen(root);
     while (size > 0 && root[size - 1] == '/') {
         size--;
@@ -341,6 +349,7 @@ int
 firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
                                struct firn_task_workspace_paths *out)
 {
+    assert(first >= 0);
     out->slices = NULL;
     out->count = 0;
     if (first >= cli->argument_count) {

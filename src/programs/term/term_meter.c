@@ -23,6 +23,7 @@
  */
 #include "term/term.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +90,7 @@ clear_locked(void)
 static void
 draw_locked(double time)
 {
+    assert(phase != NULL);
     char text[LINE_SIZE_MAX + 64];
     char line[LINE_SIZE_MAX + 8];
     double seconds = time - phase_started;
@@ -123,6 +125,7 @@ draw_if_due_locked(void)
 static void
 answer_locked(const char *text, const char *detail, const char *hint)
 {
+    assert(is_working && !is_answered);
     char answer[ANSWER_SIZE];
     clear_locked();
     int size = snprintf(
@@ -217,6 +220,7 @@ firn_term_meter_elapsed(void)
 void
 firn_term_meter_show(const struct firn_term_meter_state *state)
 {
+    assert(state->phase != NULL && state->text != NULL);
     (void)pthread_mutex_lock(&mutex);
     if (phase == NULL || strcmp(phase, state->phase) != 0) {
         phase = state->phase;

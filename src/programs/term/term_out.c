@@ -17,14 +17,16 @@
  */
 #include "term/term.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { BUFFER_SIZE = 32 * 1024, FORMAT_SIZE_MAX = 2048 };
+enum { BUFFER_SIZE = 32 * 1024, FORMAT_SIZE = 2048 };
 
 static char buffer[BUFFER_SIZE];
 static size_t buffered;
@@ -51,6 +53,7 @@ write_all(const char *data, size_t size)
 void
 firn_term_out_flush(void)
 {
+    assert(buffered <= BUFFER_SIZE);
     write_all(buffer, buffered);
     buffered = 0;
 }
@@ -58,6 +61,7 @@ firn_term_out_flush(void)
 void
 firn_term_out_put(const void *data, size_t size)
 {
+    assert(buffered <= BUFFER_SIZE && (data != NULL || size == 0));
     if (size > BUFFER_SIZE - buffered) {
         firn_term_out_flush();
     }
@@ -80,25 +84,48 @@ firn_term_out_write(const void *data, size_t size)
 void
 firn_term_out_text(const char *text)
 {
+    assert(text != NULL);
     firn_term_out_write(text, strlen(text));
+}
+
+/* Texts of a store, and the padding beside them, may be longer than the buffer that is tried first. */
+static void put_long(const char *format, va_list arguments, size_t size)
+    __attribute__((format(printf, 1, 0)));
+
+static void
+put_long(const char *format, va_list arguments, size_t size)
+{
+    char *text = malloc(size + 1);
+    if (text == NULL) {
+        first_error = first_error != 0 ? first_error : ENOMEM;
+        return;
+    }
+    (void)vsnprintf(text, size + 1, format, arguments);
+    firn_term_out_put(text, size);
+    free(text);
 }
 
 void
 firn_term_out_format(const char *format, ...)
 {
-    char text[FORMAT_SIZE_MAX];
+    char text[FORMAT_SIZE];
     va_list arguments;
+    va_list again;
     if (firn_term_json_is_open()) {
         return;
     }
     va_start(arguments, format);
+    va_copy(again, arguments);
     int size = vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    if (size < 0 || (size_t)size >= sizeof(text)) {
+    if (size < 0) {
         first_error = first_error != 0 ? first_error : EOVERFLOW;
-        return;
+    } else if ((size_t)size >= sizeof(text)) {
+        put_long(format, again, (size_t)size);
+    } else {
+        firn_term_out_put(text, (size_t)size);
     }
-    firn_term_out_put(text, (size_t)size);
+    va_end(again);
+    va_end(arguments);
 }
 
 int

@@ -9,6 +9,7 @@
  */
 #include "term/term.h"
 
+#include <assert.h>
 #include <string.h>
 
 static char shown_from[4096]; /* a directory that was opened has no longer name (PATH_MAX) */
@@ -16,6 +17,7 @@ static char shown_from[4096]; /* a directory that was opened has no longer name 
 void
 firn_term_path_show_from(const char *subpath)
 {
+    assert(subpath[0] != '/');
     size_t size = strlen(subpath);
     shown_from[0] = '\0';
     if (size < sizeof(shown_from)) {
@@ -50,6 +52,7 @@ common_size(firn_slice a, firn_slice b)
 static firn_slice
 after(firn_slice path, size_t size)
 {
+    assert(size <= path.size);
     size += size < path.size && path.data[size] == '/';
     return firn_bytes(path.data + size, path.size - size);
 }

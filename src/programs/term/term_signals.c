@@ -22,6 +22,7 @@
  */
 #include "term/term.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
@@ -116,6 +117,7 @@ firn_term_signals_setup(void)
 void
 firn_term_signals_wait(long timeout_ns)
 {
+    assert(timeout_ns >= 0);
     struct timespec until = {0, 0};
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += timeout_ns;

@@ -18,6 +18,7 @@
  */
 #include "term/term.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,7 @@ firn_term_text_plain(firn_slice bytes)
 void
 firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size))
 {
+    assert(put != NULL);
     static const char letters[] = "abtnvfr"; /* for the bytes 7 to 13 */
     const uint8_t *at = bytes.data;
     size_t left = bytes.size;
@@ -236,6 +238,7 @@ firn_term_text_rfc3339(int64_t since_epoch_ns, char *out)
 const char *
 firn_term_text_plural(uint64_t number, const char *one, const char *many)
 {
+    assert(one != NULL && many != NULL);
     return number == 1 ? one : many;
 }
 
@@ -245,6 +248,7 @@ firn_term_text_plural(uint64_t number, const char *one, const char *many)
 static size_t
 first_size(firn_slice text)
 {
+    assert(text.size > 0);
     size_t size = 1;
     while (size < 4 && size < text.size && (text.data[size] & 0xC0) == 0x80) {
         size++;
@@ -286,6 +290,7 @@ firn_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data
 void
 firn_term_text_progress(const firn_progress *progress, char *out, size_t size)
 {
+    assert(size > 0);
     char done[FIRN_TERM_TEXT_NUMBER_SIZE];
     char total[FIRN_TERM_TEXT_NUMBER_SIZE];
     char bytes[FIRN_TERM_TEXT_SIZE_SIZE];

@@ -125,6 +125,7 @@ static const struct range two[] = {
 static bool
 has(const struct range *ranges, size_t count, uint32_t point)
 {
+    assert(count > 0);
     size_t low = 0;
     size_t high = count;
     while (low < high) {

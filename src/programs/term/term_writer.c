@@ -20,6 +20,7 @@
  */
 #include "term/term.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,12 +57,14 @@ firn_term_writer_clear(struct firn_term_writer *writer)
 firn_slice
 firn_term_writer_slice(const struct firn_term_writer *writer)
 {
+    assert(writer->put == NULL);
     return firn_bytes(writer->data, writer->size);
 }
 
 static bool
 reserve(struct firn_term_writer *writer, size_t more)
 {
+    assert(writer->put == NULL && writer->size <= writer->capacity);
     size_t capacity = writer->capacity < 256 ? 256 : writer->capacity;
     if (more <= writer->capacity - writer->size) {
         return true;
@@ -81,6 +84,7 @@ reserve(struct firn_term_writer *writer, size_t more)
 void
 firn_term_writer_put(struct firn_term_writer *writer, const void *data, size_t size)
 {
+    assert(writer->size <= writer->capacity);
     if (writer->has_failed || size == 0) {
         return;
     }
@@ -106,6 +110,7 @@ put_text(struct firn_term_writer *writer, const char *text)
 static void
 put_unit(struct firn_term_writer *writer, uint32_t value)
 {
+    assert(value <= 0xFFFF);
     const char escaped[] = {
         '\\',           'u', hex[value >> 12 & 15], hex[value >> 8 & 15], hex[value >> 4 & 15],
         hex[value & 15]};
@@ -118,10 +123,12 @@ is_escaped(const struct firn_term_writer *writer, uint32_t point)
     return firn_term_text_is_control(point) && (writer->escapes_controls || point < 0x80);
 }
 
-/* The character at the start, which is no plain one; returns its size, or 0 where it is not UTF-8. */
+/* Writes the character at the start, which needs an escape or more than a byte. Returns its size, or 0
+ * where it is not UTF-8. */
 static size_t
 put_character(struct firn_term_writer *writer, firn_slice at)
 {
+    assert(at.size > 0);
     uint32_t point = 0;
     size_t size = firn_term_text_decode(at, &point);
     if (size == 0) {
@@ -179,6 +186,7 @@ put_hex(struct firn_term_writer *writer, firn_slice value)
 static void
 begin_value(struct firn_term_writer *writer, const char *key)
 {
+    assert(writer->depth >= 0 && writer->depth <= FIRN_TERM_WRITER_DEPTH_MAX);
     int depth = writer->depth;
     require(depth == 0 || (key != NULL) == (writer->closing[depth] == '}'));
     if (writer->has_value[depth]) {
@@ -242,6 +250,7 @@ firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn_slic
 static void
 constant(struct firn_term_writer *writer, const char *key, const char *text)
 {
+    assert(text != NULL);
     begin_value(writer, key);
     put_text(writer, text);
 }
@@ -276,6 +285,7 @@ firn_term_writer_text(struct firn_term_writer *writer, const char *key, firn_sli
 void
 firn_term_writer_string(struct firn_term_writer *writer, const char *key, const char *value)
 {
+    assert(value != NULL);
     firn_term_writer_text(writer, key, firn_str(value));
 }
 

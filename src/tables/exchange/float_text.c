@@ -439,7 +439,7 @@ read_bits(const struct format *format, firn_slice text, uint64_t *out)
 {
     const uint8_t *at = text.data;
     if (text.size == 0) {
-        return "is no number";
+        return "is not a number";
     }
     const uint8_t *end = at + text.size;
     struct decimal decimal = {.is_negative = *at == '-'};
@@ -456,7 +456,7 @@ read_bits(const struct format *format, firn_slice text, uint64_t *out)
         bits = infinity_bits(format) | UINT64_C(1) << (format->bits - 2);
         decimal.is_negative = false; /* there is one NaN */
     } else {
-        return "is no number";
+        return "is not a number";
     }
     *out = bits | (uint64_t)decimal.is_negative << (format->bits - 1 + format->exponent_bits);
     return NULL;

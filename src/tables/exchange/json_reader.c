@@ -570,7 +570,7 @@ convert(struct firn_json_reader *reader, const struct firn_value_text_column *co
                     ((token->kind == TRUE || token->kind == FALSE) && type == FIRN_TYPE_BOOL) ||
                     (token->kind == ARRAY && type == FIRN_TYPE_VECTOR);
     if (!is_right) {
-        return firn_error_set(err, FIRN_INVALID, "%s is no value of the column's type",
+        return firn_error_set(err, FIRN_INVALID, "%s is not a value of the column's type",
                               kind_names[token->kind]);
     }
     return firn_value_text_read(&column->type, token->text, &reader->memory, out, err);
@@ -618,7 +618,7 @@ find_column(struct firn_json_reader *reader, firn_slice key, uint32_t *next, fir
         return FIRN_OK;
     }
     if (!reader->ignores_unknown) {
-        return refuse_key(reader, key, "is no column", err);
+        return refuse_key(reader, key, "is not a column", err);
     }
     uint64_t hash = hash_of(key);
     if (firn_hash_map_find(&reader->unknown, hash, &key) != NULL) {
@@ -698,7 +698,7 @@ read_line(struct firn_json_reader *reader, firn_slice line, firn_error *err)
         reader->is_given[i] = false;
     }
     if (!firn_utf8_is_valid(line)) {
-        return firn_error_set(err, FIRN_INVALID, "line %llu: the line is no valid UTF-8",
+        return firn_error_set(err, FIRN_INVALID, "line %llu: the line is not valid UTF-8",
                               (unsigned long long)reader->line);
     }
     const uint8_t *memory = reader->memory.data;

@@ -159,5 +159,5 @@ firn_json_writer_row(const struct firn_value_text_column *columns, const firn_va
     CHECK(at < count);
     char name[FIRN_VALUE_TEXT_SHORT_SIZE];
     firn_value_text_shorten(columns[at].name, name);
-    return firn_error_set(err, FIRN_INVALID, "column %s: the text is no valid UTF-8", name);
+    return firn_error_set(err, FIRN_INVALID, "column %s: the text is not valid UTF-8", name);
 }

@@ -19,10 +19,10 @@
 
 __extension__ typedef __int128 i128;
 
-static const char no_date[] = "is no date like 2026-11-20";
-static const char no_timestamp[] = "is no timestamp like 2026-11-20 14:00:00";
-static const char no_such_day[] = "is no day of the calendar";
-static const char no_such_time[] = "is no time of a day";
+static const char no_date[] = "is not a date like 2026-11-20";
+static const char no_timestamp[] = "is not a timestamp like 2026-11-20 14:00:00";
+static const char no_such_day[] = "is not a day of the calendar";
+static const char no_such_time[] = "is not a time of a day";
 static const char out_of_range[] = "is out of range";
 static const char too_fine[] = "has a fraction finer than microseconds";
 

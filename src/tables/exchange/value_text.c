@@ -87,7 +87,7 @@ read_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
     *out_is_negative = text.size > 0 && text.data[0] == '-';
     at += text.size > 0 && (text.data[0] == '-' || text.data[0] == '+');
     if (at == text.size) {
-        return "is no whole number";
+        return "is not a whole number";
     }
     for (; at < text.size && is_digit(text.data[at]); at++) {
         uint64_t digit = (uint64_t)(text.data[at] - '0');
@@ -97,7 +97,7 @@ read_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
         number = number * 10 + digit;
     }
     if (at < text.size) {
-        return "is no whole number";
+        return "is not a whole number";
     }
     *out = number;
     return is_too_large ? out_of_range : NULL;
@@ -145,7 +145,7 @@ struct decimal {
 };
 
 enum { EXPONENT_MAX = 1 << 30 };
-static const char no_decimal[] = "is no decimal number";
+static const char no_decimal[] = "is not a decimal number";
 static const char too_many_digits[] = "has too many digits";
 
 /* "e", if it is there, and what follows it to the end. */
@@ -301,7 +301,7 @@ read_vector(uint32_t dimensions, firn_slice text, struct firn_buf *memory)
         const char *defect =
             firn_float_text_read32(trim(firn_bytes(at, (size_t)(to_here - at))), &element);
         if (defect != NULL) {
-            return "has an element that is no f32";
+            return "has an element that is not an f32";
         }
         uint32_t bits;
         memcpy(&bits, &element, sizeof bits);
@@ -452,7 +452,7 @@ firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
     *out = firn_null();
     if (type->type == FIRN_TYPE_TEXT) {
         if (!firn_utf8_is_valid(text)) {
-            return refuse(type, text, "is no valid UTF-8", err);
+            return refuse(type, text, "is not valid UTF-8", err);
         }
         *out = firn_text_bytes(text);
         return FIRN_OK;

@@ -131,7 +131,8 @@ fail_constant(struct firn_expr_binder *binder, size_t at, firn_slice text,
     char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
     char name[FIRN_EXPR_TYPE_TEXT_SIZE];
     firn_value_text_shorten(text, shown);
-    return firn_expr_bind_fail(binder, at, "'%s' is no %s", shown, firn_expr_type_text(type, name));
+    return firn_expr_bind_fail(binder, at, "'%s' is not a value of type %s", shown,
+                               firn_expr_type_text(type, name));
 }
 
 /* A text as a constant of a type. */

@@ -257,7 +257,7 @@ firn_expr_cast_cell(const struct firn_expr_type *from, const struct firn_cell *c
         char name[FIRN_EXPR_TYPE_TEXT_SIZE];
         return cell->as.bytes.size == wanted
                    ? FIRN_OK
-                   : firn_error_set(err, FIRN_INVALID, "a value of %zu bytes is no %s",
+                   : firn_error_set(err, FIRN_INVALID, "a value of %zu bytes is not a %s",
                                     cell->as.bytes.size, firn_expr_type_text(to, name));
     }
     if (to->type == FIRN_TYPE_BOOL) {

@@ -151,7 +151,7 @@ check_cells(struct check *check, firn_slice key, firn_error *err)
         }
         if (column->type == FIRN_TYPE_TEXT && cell->kind == FIRN_PHYSICAL_BYTES &&
             !firn_utf8_is_valid(cell->as.bytes)) {
-            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has text that is no UTF-8",
+            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has text that is not UTF-8",
                                   (const char *)column->name.data);
         }
     }

@@ -120,7 +120,7 @@ find_last_number(struct firn_table *table, const struct firn_schema_column *colu
         firn_slice key = firn_db_cursor_key(cursor);
         rc = firn_tuple_key_read(&key, column->type, false, &memory, &cell);
         if (rc != FIRN_OK) {
-            rc = firn_error_set(err, rc, "the table '%s' has a key that is no number",
+            rc = firn_error_set(err, rc, "the table '%s' has a key that is not a number",
                                 firn_rows_name(table));
         } else {
             *out = number_after(&cell);

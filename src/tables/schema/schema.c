@@ -82,7 +82,7 @@ check_type(const struct firn_schema_column *column, firn_error *err)
     const char *name = (const char *)column->name.data;
     bool is_decimal = column->type == FIRN_TYPE_DECIMAL;
     if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: %d is no type", name,
+        return firn_error_set(err, FIRN_INVALID, "column %s: %d is not a type", name,
                               (int)column->type);
     }
     if (is_decimal && (column->precision < 1 || column->precision > FIRN_TABLE_PRECISION_MAX ||

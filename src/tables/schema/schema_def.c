@@ -118,7 +118,7 @@ firn_schema_def_column(const firn_table_column *column, struct firn_schema_colum
             FIRN_TABLE_NAME_SIZE_MAX);
     }
     if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: %d is no type", column->name,
+        return firn_error_set(err, FIRN_INVALID, "column %s: %d is not a type", column->name,
                               (int)column->type);
     }
     if (column->type == FIRN_TYPE_DECIMAL && (column->precision > FIRN_TABLE_PRECISION_MAX ||

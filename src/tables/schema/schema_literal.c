@@ -63,7 +63,7 @@ struct decimal {
 static const char *
 read_decimal(firn_slice text, struct decimal *out)
 {
-    static const char no_number[] = "is no number";
+    static const char no_number[] = "is not a number";
     static const char too_long[] = "has too many digits";
     size_t at = text.size > 0 && (text.data[0] == '-' || text.data[0] == '+') ? 1 : 0;
     int32_t exponent = 0;
@@ -226,7 +226,7 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
         return "cannot have an exponent";
     }
     if (decimal.fraction > places) {
-        return places == 0 ? "is no whole number"
+        return places == 0 ? "is not a whole number"
                            : "has more digits after the point than the column";
     }
     for (uint32_t i = decimal.fraction; i < places; i++) {
@@ -356,7 +356,7 @@ read_time(firn_slice text, firn_type type, firn_value *out)
     bool is_good = take_date(&text, &days);
     if (type == FIRN_TYPE_DATE) {
         *out = firn_typed_i64(type, days);
-        return is_good && text.size == 0 ? NULL : "is no date: write it as '2000-01-31'";
+        return is_good && text.size == 0 ? NULL : "is not a date: write it as '2000-01-31'";
     }
     if (is_good && (take_byte(&text, ' ') || take_byte(&text, 'T'))) {
         is_good = take_time(&text, &micros);
@@ -365,7 +365,7 @@ read_time(firn_slice text, firn_type type, firn_value *out)
     *out = firn_typed_i64(type, days * day_us + micros);
     return is_good && text.size == 0
                ? NULL
-               : "is no time: write it as '2000-01-31 23:59:59.000001', in UTC";
+               : "is not a time: write it as '2000-01-31 23:59:59.000001', in UTC";
 }
 
 /* ---- bytes ---- */
@@ -398,7 +398,7 @@ read_uuid(firn_slice text, uint8_t *memory, firn_value *out)
     is_good = is_good && firn_hex_decode(digits, memory, UUID_SIZE);
     *out = firn_blob(firn_bytes(memory, UUID_SIZE));
     out->type = FIRN_TYPE_UUID;
-    return is_good ? NULL : "is no uuid";
+    return is_good ? NULL : "is not a uuid";
 }
 
 static const char *
@@ -416,7 +416,7 @@ read_word(firn_slice text, firn_type type, firn_value *out)
                    (firn_schema_literal_is_word(text, "nan") ||
                     firn_schema_literal_is_word(text, "infinity"))
                ? read_number(text, type, 0, out)
-               : "is no value: a text must be in single quotes";
+               : "is not a value: a text must be in single quotes";
 }
 
 const char *

@@ -24,7 +24,7 @@ struct firn_schema_literal {
 bool firn_schema_literal_is_word(firn_slice text, const char *word);
 
 /* A literal as a value for a column of that type and scale. Bytes go to memory, which has room for
- * text.size and may be where the text is; *out_bytes says how many. NULL, or what is wrong with it ("is no date"). Whether the value is
+ * text.size and may be where the text is; *out_bytes says how many. NULL, or what is wrong with it ("is not a date"). Whether the value is
  * one of the column is not checked. */
 const char *firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type type,
                                      uint32_t scale, uint8_t *memory, size_t *out_bytes,

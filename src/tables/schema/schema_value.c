@@ -454,7 +454,8 @@ firn_schema_value_add(const struct firn_schema_column *column, struct firn_cell 
                       const firn_value *number, firn_error *err)
 {
     if (column->type < FIRN_TYPE_I8 || column->type > FIRN_TYPE_DECIMAL) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: it is no number, so nothing is added",
+        return firn_error_set(err, FIRN_INVALID,
+                              "column %s: it is not a number, so nothing is added",
                               (const char *)column->name.data);
     }
     if (!is_addable(column, number)) {

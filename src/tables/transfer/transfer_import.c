@@ -59,7 +59,7 @@ firn_transfer_import_format(const firn_text_form *form, struct firn_csv_format *
                                         firn_str(form->null_text != NULL ? form->null_text : "")};
     const char *defect = firn_csv_format_defect(out);
     if (form->kind != FIRN_TEXT_CSV && form->kind != FIRN_TEXT_JSON_LINES) {
-        return firn_error_set(err, FIRN_INVALID, "%d is no kind of text", (int)form->kind);
+        return firn_error_set(err, FIRN_INVALID, "%d is not a kind of text", (int)form->kind);
     }
     return defect == NULL ? FIRN_OK : firn_error_set(err, FIRN_INVALID, "%s", defect);
 }

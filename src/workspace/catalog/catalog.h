@@ -68,7 +68,7 @@ FIRN_MUST_CHECK int firn_catalog_unpacked(struct firn_catalog *catalog,
                                           int (*visit)(void *ctx, firn_slice bytes,
                                                        firn_error *err),
                                           void *ctx, firn_error *err);
-/* What else a commit holds: join adds it to the batch, and knows the record that the commit
+/* Further content of a commit: join adds it to the batch, and is given the record that the commit
  * enters. */
 struct firn_catalog_joint {
     int (*join)(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *record,
@@ -305,7 +305,7 @@ void firn_catalog_keep_begin(struct firn_catalog_keep_walk *walk,
 /* Whether the policy keeps the next one. */
 bool firn_catalog_keep_next(struct firn_catalog_keep_walk *walk, int64_t created_ns);
 
-/* What saves of a workspace have said that they leave out, so that each of it is said once.
+/* What the saves of a workspace have reported as left out, so that each of it is reported once.
  *
  *   "firn.told":  be32 workspace → u8 format (1) | le64 hash*, ascending */
 
@@ -319,14 +319,14 @@ struct firn_catalog_told {
     bool is_lost;          /* memory was out: nothing is noted */
 };
 
-/* Begins a save of a workspace of an opened store. out_callbacks are to be used in place of outer, which
- * is told of each entry that is left out whether the save before told it (firn_notice.is_known). What
- * is missing or damaged counts as nothing. */
+/* Begins a save of a workspace of an opened store. out_callbacks are to be used in place of outer;
+ * they mark each notice of an entry that is left out with whether the save before reported it
+ * (firn_notice.is_known). A list that is missing or damaged counts as empty. */
 FIRN_MUST_CHECK int firn_catalog_told_init(struct firn_catalog_told *told, struct firn_db *db,
                                            uint32_t workspace, const firn_callbacks *outer,
                                            firn_callbacks *out_callbacks, firn_error *err);
 void firn_catalog_told_deinit(struct firn_catalog_told *told);
-/* What joins the commit of the save: ctx is the firn_catalog_told. */
+/* Adds the list to the commit of the save, as firn_catalog_joint.join: ctx is the firn_catalog_told. */
 FIRN_MUST_CHECK int firn_catalog_told_join(void *ctx, struct firn_db_batch *batch,
                                            const struct firn_catalog_record *record,
                                            firn_error *err);

@@ -79,7 +79,7 @@ FIRN_MUST_CHECK int firn_catalog_journal_needs(struct firn_db *db, uint32_t work
 /* The bytes of an entry, after what out has. FIRN_LIMIT for more paths than decode takes; no memory. */
 FIRN_MUST_CHECK int firn_catalog_journal_encode(const struct firn_catalog_journal *journal,
                                                 struct firn_buf *out);
-/* What encode returned, in words. */
+/* Fills in *err for what encode returned. */
 int firn_catalog_journal_encode_error(int rc, firn_error *err);
 /* The slices of *out point into bytes. */
 FIRN_MUST_CHECK int firn_catalog_journal_decode(firn_slice bytes, struct firn_catalog_journal *out,

@@ -28,8 +28,9 @@
  * appears with one rename; its contents are written under their final names at once. A restore into
  * an empty root needs no temporary names.
  *
- * All passes walk the difference of the same two trees, always in the same order, so a
- * temporary name can be computed from a path instead of being stored.
+ * All passes go through the same changes in the same order: those that the plan recorded, or, if there
+ * are many, those of another walk over the same two trees (checkout_record.c). So a temporary name can
+ * be computed from a path instead of being stored.
  */
 #include "checkout/checkout.h"
 
@@ -317,6 +318,7 @@ firn_checkout_destroy(struct firn_checkout *apply)
     firn_free(apply->spread.scratches);
     firn_hash_map_deinit(&apply->new_roots);
     firn_hash_map_deinit(&apply->left);
+    firn_checkout_record_deinit(&apply->record);
     firn_buf_deinit(&apply->excluded);
     firn_buf_deinit(&apply->path);
     firn_buf_deinit(&apply->removed_dirs);
@@ -572,6 +574,9 @@ walk_with(struct firn_checkout *apply,
 {
     struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
     struct walking walking = {.apply = apply, .visit = visit, .ctx = ctx};
+    if (apply->record.is_whole) {
+        return firn_checkout_record_replay(&apply->record, visit_unless_left, &walking, err);
+    }
     return firn_difference_walk(&apply->options.before, &apply->options.after, &options,
                                 visit_unless_left, &walking, err);
 }

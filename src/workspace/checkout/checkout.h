@@ -2,8 +2,8 @@
  *
  * checkout/checkout.h: turning the tree `before`, which is on disk, into the tree `after`.
  *
- * The difference is not collected: every pass walks the same two trees again, and they give the
- * same sequence. So memory does not grow with the number of changes.
+ * The passes go through the same changes in the same order. The plan records them, up to 16 MiB; if
+ * there are more, each pass walks the two trees again. So memory is bounded.
  */
 #ifndef FIRN_CHECKOUT_CHECKOUT_H
 #define FIRN_CHECKOUT_CHECKOUT_H
@@ -161,7 +161,7 @@ bool firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, fir
 bool firn_checkout_stores_is_cut(const struct firn_checkout_stores *stores, firn_slice path);
 /* Whether it is longer. */
 bool firn_checkout_stores_has_tail(const struct firn_checkout_stores *stores, firn_slice path);
-/* Whether an entry of the directory dir, which the tree has at a path, is no directory and was left
+/* Whether an entry of the directory dir, which the tree has at a path, is not a directory and was left
  * out because the store makes it again. */
 bool firn_checkout_stores_is_leftover(const struct firn_checkout_stores *stores,
                                       struct firn_os_dir *dir, firn_slice path, const char *name);

@@ -47,6 +47,28 @@ FIRN_MUST_CHECK int firn_checkout_stage_write_metadata(struct firn_checkout_writ
                                                        const struct firn_tree_entry *entry,
                                                        firn_error *err);
 
+/* The changes of the plan, for the passes that follow: checkout_record.c. Zeroed it is empty. */
+struct firn_checkout_recorded;
+struct firn_checkout_record {
+    struct firn_arena arena;
+    struct firn_checkout_recorded *first; /* in the order of the walk */
+    struct firn_checkout_recorded *last;
+    bool is_whole;   /* the plan is over, and all of its changes are here */
+    bool is_dropped; /* there were too many */
+};
+void firn_checkout_record_deinit(struct firn_checkout_record *record);
+/* Records a copy of a change. Requires: it comes next in the walk. */
+FIRN_MUST_CHECK int firn_checkout_record_add(struct firn_checkout_record *record,
+                                             const struct firn_difference_walk_change *change,
+                                             firn_error *err);
+/* After the last change of the plan. */
+void firn_checkout_record_finish(struct firn_checkout_record *record);
+/* Calls visit as the walk did. Requires: is_whole. */
+FIRN_MUST_CHECK int firn_checkout_record_replay(
+    const struct firn_checkout_record *record,
+    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+    void *ctx, firn_error *err);
+
 struct batch;
 struct staging;
 struct swapping;
@@ -83,6 +105,7 @@ struct firn_checkout {
     struct firn_arena arena;
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
     struct firn_hash_map left;      /* what no pass changes: checkout.c */
+    struct firn_checkout_record record; /* what the passes go through */
     struct firn_buf excluded; /* path of what was told last of that for being left out by rules */
     struct firn_checkout_loosened *loosened; /* newest first; under mutex */
     struct firn_buf path;                    /* working memory of path mapping */
@@ -132,6 +155,8 @@ FIRN_MUST_CHECK int firn_checkout_final_place(firn_slice path, struct firn_check
 
 /* ---- walking ---- */
 
+/* Calls visit for each change that is not left alone: those of the plan's record or, without one, of
+ * a walk over the trees. */
 FIRN_MUST_CHECK int firn_checkout_walk(
     struct firn_checkout *apply,
     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),

@@ -14,8 +14,9 @@
  *
  * Where stores lie in the tree a first pass, which tells nobody, finds those of them that are to change.
  * Only then is it known which of their files have to be replaced although the trees have the same of them
- * (firn_checkout_stores_has_tail), and all further passes find the same changes (I4; not
- * checked: it would take one more walk a pass).
+ * (firn_checkout_stores_has_tail). The pass that tells then records the changes for all further passes
+ * (checkout_record.c), which find the same (I4; not checked if there are too many to be recorded: it
+ * would take one more walk a pass).
  */
 #include <stdio.h>
 
@@ -102,7 +103,7 @@ is_not_saved(firn_slice path, firn_error *err)
         (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
-/* Of some paths only: what is above one of them is no directory, and is not to be restored. */
+/* With paths: fails because an entry above one of them is not a directory, and is not to be restored. */
 static int
 has_no_directory(firn_slice path, firn_error *err)
 {
@@ -717,6 +718,9 @@ plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     struct plan *plan = ctx;
     struct firn_checkout *apply = plan->apply;
     int rc;
+    if (!apply->is_silent && (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered)) {
+        FIRN_TRY(firn_checkout_record_add(&apply->record, change, err));
+    }
     if (is_left(apply, change)) { /* it lies below what is left */
         return FIRN_OK;
     }
@@ -782,6 +786,9 @@ firn_checkout_plan(struct firn_checkout *apply, firn_error *err)
         firn_hash_map_clear(&apply->left);
     }
     rc = rc == FIRN_OK ? pass(apply, false, err) : rc;
+    if (rc == FIRN_OK) {
+        firn_checkout_record_finish(&apply->record);
+    }
     apply->planned_left = apply->counts.not_restored;
     if (rc == FIRN_OK && apply->options.filter != NULL) {
         rc = firn_tree_filter_check_met(apply->options.filter, err);

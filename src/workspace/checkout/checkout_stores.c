@@ -10,7 +10,7 @@
  * its own, or the directory's times and mode.
  *
  * The stores are those that the scan of the present state met. The lock is taken without leaving a
- * trace in the file, which is no part of the tree. Earlier versions saved it with a store that could not
+ * trace in the file, which is not part of the tree. Earlier versions saved it with a store that could not
  * be read; from their checkpoints it is not restored where a store is.
  *
  * (I1) What the restore displaces is in the safety checkpoint. Of a store that is the state which the

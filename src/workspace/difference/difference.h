@@ -46,7 +46,7 @@ struct firn_difference_walk_change {
     bool is_entered; /* a directory on both sides whose objects differ: changes below it follow */
 };
 
-/* Which bits differ between two entries of one name. What lies in two directories is not compared. */
+/* Which bits differ between two entries of one name. The contents of two directories are not compared. */
 unsigned firn_difference_walk_what(const struct firn_tree_entry *before,
                                    const struct firn_tree_entry *after);
 
@@ -245,8 +245,8 @@ FIRN_MUST_CHECK int firn_difference_renames_add(struct firn_difference_renames *
 FIRN_MUST_CHECK int firn_difference_renames_match(struct firn_difference_renames *renames,
                                                   firn_error *err);
 
-/* What a change that is ADDED or REMOVED is a half of: the entry that went, and its path. False if
- * it is none. Borrowed as long as renames. */
+/* Finds the rename that a change, ADDED or REMOVED, is half of: the entry that went, and its path. False
+ * if it is not part of one. Borrowed as long as renames. */
 bool firn_difference_renames_find(const struct firn_difference_renames *renames,
                                   const struct firn_difference_walk_change *change,
                                   const struct firn_tree_entry **out_before, firn_slice *out_path);

@@ -28,7 +28,7 @@ struct loading {
     bool is_binary;
 };
 
-/* FIRN_CANCELLED at the first sign that it is no text. */
+/* FIRN_CANCELLED at the first sign that it is not text. */
 static int
 take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {

@@ -13,16 +13,16 @@
 #include "os/os.h"
 
 /* A version that the store has, in the place of out's contents. *out_is_text is false, and out is
- * not all of it, where the first bytes show that it is no text. FIRN_CORRUPT. */
+ * not all of it, where the first bytes show that it is not text. FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_difference_content_load_stored(struct firn_objects *objects,
                                                         struct firn_packfile_scratch *scratch,
                                                         const struct firn_tree_entry *entry,
                                                         struct firn_buf *out, bool *out_is_text,
                                                         firn_error *err);
 
-/* What a file of the disk has now. *out_is_same is false where that is something else than the
- * entry says, or where there is no such file any more; *out_is_text as above. FIRN_DENIED, FIRN_IO …
- * where it cannot be read. */
+/* Reads the present content of a file of the disk. *out_is_same is false where it is not what the entry
+ * says, or there is no such file any more; *out_is_text as above. FIRN_DENIED, FIRN_IO … where it cannot
+ * be read. */
 FIRN_MUST_CHECK int firn_difference_content_load_disk(struct firn_os_dir *root, firn_slice path,
                                                       const struct firn_tree_entry *entry,
                                                       struct firn_buf *out, bool *out_is_same,

@@ -198,7 +198,7 @@ no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *di
                           ws->place.root, ws->place.store_path);
 }
 
-/* A file stands at the place, or on the way there: that is no store, and no empty place either. */
+/* A file stands at the place, or on the way there: that is neither a store nor an empty place. */
 static bool
 is_no_directory(const struct firn_ws *ws)
 {
@@ -591,15 +591,14 @@ firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoin
 
 /* The restore that is under way, told to other processes.
  *
- * Beside a restore a directory is in part the old state and in part the new one, and its journal
- * says of it what it says of one that was killed. What tells the two apart is the lock of the
- * store: the process that restores holds it from before the first look until after the last rename,
+ * While a restore runs, a directory is in part the old state and in part the new one, and its journal
+ * looks like that of a restore that was killed. The lock of the store tells the two apart: the process that restores holds it from before the first look until after the last rename,
  * and says in its note (db_holder.c) whose workspace it is about, and how far it has come. A
  * restore that was killed holds no lock, and its note counts for nothing.
  *
  * The note is shown to a person and nothing else is concluded from it (docs/formats/store.md draws
- * it). What it holds may be written by anybody who can write to the store, so what is not known is
- * no note, and numbers are only numbers. */
+ * it). Anybody who can write to the store can write the note: a note that does not make sense counts
+ * as none, and its numbers are only shown. */
 
 enum { VERSION = 1, NOTE_SIZE = 48, ID_OFFSET = 8 };
 
@@ -676,7 +675,8 @@ firn_ws_running_ask(struct firn_db *db, uint32_t workspace, struct firn_ws_runni
  * or a whole system. So programs ask before they save such a root for the first time. It is "/",
  * the user's home, a directory above the folder of stores, which would be saved into itself, or the
  * root of a file system: a disk, not a part of one that is mounted by itself, as containers mount a
- * project. What cannot be found out is not broad: this is help, and no protection. */
+ * project. Where that cannot be found out the root does not count as broad: the question is a help, not
+ * a protection. */
 
 enum { MOUNTS_SIZE_MAX = 1 << 20 };
 

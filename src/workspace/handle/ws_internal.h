@@ -110,7 +110,7 @@ FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_
 
 /* Finds out anew where the workspace and its store are. */
 FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
-/* A notice of damage for whoever listens; text is borrowed for the call. */
+/* Reports damage by a notice; text is borrowed for the call. */
 void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
@@ -206,7 +206,7 @@ struct firn_ws_rules {
     uint64_t file_size_max; /* see scan.h */
 };
 
-/* What today's saves are like, as far as the one who asks knows. */
+/* How saves are made today, as far as the caller knows. */
 struct firn_ws_rules_today {
     bool gitignore;
     uint64_t file_size_max;

@@ -8,16 +8,16 @@
  * default exclusions and nothing else, are not stored: the record says by a flag which of them
  * counted.
  *
- * What today's rules are is decided in one place, here, for restores as for comparisons. The rule
- * files on the disk say it, and beside them how saves are made: whether .gitignore files count. A
- * restore that did not know of that would take away what every save leaves out. So they count if the
+ * Today's rules are determined in one place, here, for restores as for comparisons. They are the rule
+ * files on the disk, and the way saves are made: whether .gitignore files count. A restore that did
+ * not know of that would remove what every save leaves out. So they count if the
  * caller says so (a setting), and if they did for the newest checkpoint, whose maker may have given an
  * option. Where the rules of that one are damaged they count too: what is left out is left alone.
  *
- * Who restores a checkpoint in place loads its rules first and hands them to the scan of the
- * present state, which leaves out what they exclude beside what today's rules do. So nothing that
- * either of them excludes is in the tree that the restore starts from, and what is in neither tree
- * is not touched. Rules that are damaged therefore stop a restore in place: without them it would
+ * A restore in place loads the rules of the checkpoint first and hands them to the scan of the
+ * present state, which leaves out what they or today's rules exclude. So nothing that either of them
+ * excludes is in the tree that the restore starts from, and a path in neither tree is not touched.
+ * Rules that are damaged therefore stop a restore in place: without them it would
  * remove things that the checkpoint never cared for. Into another directory nothing can be removed,
  * and the rules are not needed.
  */
@@ -51,12 +51,13 @@ make_plain(const struct firn_catalog_record *record, struct firn_ws_rules *out, 
         return firn_error_no_memory(err, "the rules of a checkpoint");
     }
     set->include_deps = record->include_deps;
-    set->is_narrow = record->is_narrow;
+    /* No set is both (ignore_rules.c), whatever a record from elsewhere says. */
+    set->is_narrow = record->is_narrow && !record->include_deps;
     return FIRN_OK;
 }
 
-/* What was forgotten is as if a rule had excluded it then: a set of its own, which no other rule can
- * take back. */
+/* Excludes the paths that were forgotten, as if a rule had excluded them then: in a set of their own,
+ * which no other rule can take back. */
 static int
 exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rules,
                   struct firn_ws_rules *out, firn_error *err)
@@ -67,6 +68,7 @@ exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rul
     DCHECK(rules->size == 0);
     while (rc == FIRN_OK && firn_catalog_record_forgotten_next(&left, &path)) {
         rc = firn_rules_left_out_pattern(rules, path);
+        rc = rc == FIRN_LIMIT ? FIRN_OK : rc; /* firn_ws_forget refuses such a path */
     }
     if (rc == FIRN_OK && rules->size > 0) {
         struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 1);

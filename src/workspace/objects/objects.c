@@ -90,10 +90,11 @@ out:
 
 /* The directory objects of a store, for walks over trees.
  *
- * Trees are walked together, and again and again: a restore goes over the difference of two in each
- * of its passes. What changed lies in a few frames, mostly the same ones for both. So all walks of
- * an open store read through one pool of working memory, and a thread takes from it for the time of
- * one reading. What is read is copied out: nothing is borrowed from what has been given back.
+ * Trees are walked in pairs, and repeatedly: a restore does so to plan, to note what it has done, and
+ * with very many changes in each of its passes. The directories that differ lie in a few frames,
+ * mostly the same ones for both trees. So all walks of an open store read through one pool of working
+ * memory, and a thread takes from it for the time of one reading. Content is copied out: nothing is
+ * borrowed from memory that has been given back.
  *
  * Memory: FIRN_OBJECTS_POOL_FRAMES frames (packfile_scratch.c) for each thread that reads trees or
  * makes deltas; beyond the first until firn_objects_trees_trim. */

@@ -92,7 +92,7 @@ FIRN_MUST_CHECK int firn_objects_cells_level(struct firn_objects *objects,
                                              struct firn_packfile_scratch *scratch,
                                              const firn_hash *hash, int *out, firn_error *err);
 
-/* What an object that the index has as a delta says of itself; frame is borrowed from scratch. */
+/* The delta that the index has for an object; its frame is borrowed from scratch. */
 FIRN_MUST_CHECK int firn_objects_delta(struct firn_objects *objects,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        struct firn_packfile_delta *out, firn_error *err);
@@ -156,7 +156,7 @@ FIRN_MUST_CHECK int firn_objects_session_lane_copy(struct firn_objects_session_l
                                                    size_t count, enum firn_codec codec,
                                                    firn_slice stored, uint32_t raw_size,
                                                    firn_error *err);
-/* What lane_copy is given may have lists of cells: firn_packfile_writer_note_cells. */
+/* The frames given to lane_copy may have lists of cells: firn_packfile_writer_note_cells. */
 void firn_objects_session_note_cells(struct firn_objects_session *session);
 /* Bytes in the pack's file so far. Any thread. */
 uint64_t firn_objects_session_size_bytes(const struct firn_objects_session *session);
@@ -176,31 +176,32 @@ void firn_objects_session_end(struct firn_objects_session *session);
  * of the index, no acquired file. The files stay for readers that were opened before. */
 FIRN_MUST_CHECK int firn_objects_retire(struct firn_objects *objects, const uint32_t *numbers,
                                         size_t count, firn_error *err);
-/* Removes the files of retired packs that no reader can need any more. What has to wait is tried
- * again by the next operation that writes. */
+/* Counts of files. */
 struct firn_objects_retire_result {
     uint64_t removed;
     uint64_t removed_bytes;
-    uint64_t waiting;
+    uint64_t waiting; /* for readers that are open */
     uint64_t waiting_bytes;
 };
+/* Removes the files of retired packs that no reader can need any more. For the files that have to wait
+ * the next operation that writes tries again. */
 FIRN_MUST_CHECK int firn_objects_retire_collect(struct firn_objects *objects,
                                                 struct firn_objects_retire_result *out,
                                                 firn_error *err);
 
-/* Removes temporary files and the pack that the list does not name: what a crash or a failed
- * save left; and collects retired packs. Writable db. FIRN_CORRUPT, with nothing removed, where there are packs that no
- * crash can have left. */
+/* Removes what a crash or a failed save left: temporary files, and the pack that the list does not
+ * name. Then collects retired packs. Writable db. FIRN_CORRUPT, with nothing removed, where there are
+ * packs that no crash can have left. */
 FIRN_MUST_CHECK int firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err);
-/* Only looks whether there are such. */
+/* Fails as firn_objects_leftovers_remove does for such packs, and removes nothing. */
 FIRN_MUST_CHECK int firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err);
 
 /* The content of one large object, read by several threads. */
 
-/* From here on a file is worth all threads. */
+/* A file of this size or more is read by all threads. */
 enum { FIRN_OBJECTS_SPREAD_SIZE_MIN = 16 << 20 };
 
-/* What reading is done with; all of it borrowed. The pool has nothing else to do meanwhile. */
+/* The means for a reading; all of it is borrowed. The pool has nothing else to do meanwhile. */
 struct firn_objects_spread {
     struct firn_objects *objects;
     struct firn_os_jobs *jobs;

@@ -2,13 +2,13 @@
  *
  * objects/objects_leftovers.c: removing what a crash or a failed save left in the folder of packs.
  *
- * A file there is either named by the pack list or nobody's: a temporary file, or a pack that was
- * sealed when the power went, before the list learned of it. Nobody's files are removed by the next
- * operation that writes, which holds the store's lock, so no save can be in the middle of making
- * one (I1). Files whose names are not of firn's making are left alone.
+ * A file there is either named by the list of packs or a leftover: a temporary file, or a pack that
+ * was sealed when the power failed, before it was entered into the list. The next operation that writes
+ * removes leftovers; it holds the store's lock, so no save can be in the middle of making one (I1).
+ * Files whose names firn does not make are left alone.
  *
- * Every writer removes leftovers before it makes a pack, and makes a second one only when the list durably has
- * the first, so a crash leaves at most one, with the number behind the last of the list (I2). No
+ * Every writer removes leftovers before it makes a pack, and makes a second one only when the first is
+ * durably in the list, so a crash leaves at most one, with the number after the last of the list (I2). No
  * reader needs it, because no list that could be read has ever had its number: numbers are not
  * given twice (objects_retire.c). Any other pack that the list does not have was once in it: the
  * log is damaged, or was cut short from outside. That pack may hold the only copy of something, so
@@ -131,7 +131,7 @@ firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err)
 }
 
 static bool
-is_nobodys(struct firn_objects *objects, const char *name)
+is_leftover(struct firn_objects *objects, const char *name)
 {
     uint32_t number;
     bool is_temporary;
@@ -147,7 +147,7 @@ remove_all(struct leftovers *leftovers, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < leftovers->names.size;) {
         const char *name = (const char *)leftovers->names.data + i;
-        CHECK(is_nobodys(leftovers->objects, name)); /* (I2) */
+        CHECK(is_leftover(leftovers->objects, name)); /* (I2) */
         rc = firn_os_remove_file(leftovers->objects->dir, name, err);
         i += strlen(name) + 1;
     }

@@ -50,7 +50,8 @@ enum slot_state { FREE, BUSY, READY };
 
 /* One run: pieces of data, or one hole. */
 struct slot {
-    enum slot_state state; /* under the mutex; all else is of whoever changed it last */
+    enum slot_state
+        state; /* under the mutex; all else belongs to the thread that changed it last */
     uint64_t offset;
     uint64_t hole_size; /* of a run that is a hole; else 0 */
     size_t piece_count;
@@ -79,7 +80,7 @@ struct reading {
     uint64_t failed_at; /* its number */
     firn_error err;
 
-    struct firn_blake3_hash whole; /* of whoever set is_hashing */
+    struct firn_blake3_hash whole; /* belongs to the thread that set is_hashing */
     size_t slot_count;
     struct slot *slots;
 };

@@ -2,22 +2,22 @@
  *
  * objects/objects_stream.c: the content of an object, in order, however it is stored.
  *
- * An object is named by the hash of its bytes, and how they are stored is no part of its name: whole,
+ * An object is named by the hash of its bytes, and how they are stored is not part of its name: whole,
  * or as a list of pieces and holes. An object that the store already has stays as it was stored
  * first. So a small file with holes may be stored as a list, and the same bytes may
- * later be a piece of a large file, or even a directory object. (I1) Whatever names an object must
- * therefore take it in either form (not checked: it is a rule for all who read); here a piece that
+ * later be a piece of a large file, or even a directory object. (I1) All readers of an object must
+ * therefore take it in either form (not checked: it is a rule for callers); here a piece that
  * is a list is streamed as one.
  *
  * Lists within lists end, because a list that stands for a piece has fewer bytes than the content
  * that names it, and because of two limits that no file reaches: depth, and the size of such a
- * list. What is beyond them was not made by firn.
+ * list. A list beyond them was not made by firn.
  *
  * Every piece is verified by its own name before sink sees it, a whole that is made of pieces after
  * the last.
  *
- * The hash of the whole has to see the zeros of holes. It takes them in steps, each of which sink is told
- * of, so that it can end a reading at any time. Content of 16 GiB and more is named without them
+ * The hash of the whole has to see the zeros of holes. It takes them in steps, and calls sink after each,
+ * so that sink can end a reading at any time. Content of 16 GiB and more is named without them
  * (objects_cells.c).
  *
  * Small pieces are gathered until there are 256 KiB: sink is called less often, and the hash of the

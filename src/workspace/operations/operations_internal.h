@@ -57,14 +57,15 @@ struct firn_checkout_options
 firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
                               const struct firn_difference_walk_side *before,
                               const struct firn_difference_walk_side *after);
-/* Opens the store for a restore in place, or one that would be (dry); what cannot be opened for writing
- * is told with why that is needed. */
+/* Opens the store for a restore in place, or for a dry run of one. Where it cannot be opened for writing
+ * the message says why that is needed. */
 FIRN_MUST_CHECK int firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
                                                struct firn_ws_opened *out, firn_error *err);
-/* The failure that a dry run foretells, after all else: FIRN_READ_ONLY or FIRN_DENIED. */
+/* After a dry run, fails as the restore would if the store cannot be written to: FIRN_READ_ONLY or
+ * FIRN_DENIED. */
 FIRN_MUST_CHECK int firn_ws_restore_foretell_store(const struct firn_ws_opened *opened,
                                                    firn_error *err);
-/* What its caller says of today's saves. */
+/* How saves are made today, as the caller of the restore says. */
 struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
 void firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply);
 

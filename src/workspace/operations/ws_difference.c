@@ -250,7 +250,7 @@ compare_stored(struct difference *difference, struct firn_ws_opened *opened,
     return compare(difference, opened, &before_side, &after_side, err);
 }
 
-/* Of a checkpoint against the one before it, or against nothing. */
+/* Compares a checkpoint with the one before it, or with an empty tree. */
 static int
 run_against_previous(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
 {

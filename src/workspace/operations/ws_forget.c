@@ -13,8 +13,8 @@
  * nothing needs. The bytes go with the next collection of garbage.
  *
  * A record keeps the paths that were taken out of it. To a restore they are like what rules exclude
- * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3; not
- * checked: it is for ws_rules.c).
+ * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3). A
+ * path that no rule can name, because it is too long, is refused.
  *
  * While a restore is pending nothing is forgotten: it may need what it went from.
  *
@@ -31,6 +31,7 @@
 #include "difference/difference.h"
 #include "handle/ws_internal.h"
 #include "reclaim/reclaim.h"
+#include "rules/rules.h"
 #include "threads/os_callback.h"
 
 /* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
@@ -354,16 +355,34 @@ tell(struct forgetting *forgetting,
     return rc;
 }
 
+/* A restore can leave a path alone only if a rule can name it (I3). */
+static int
+check_length(firn_slice path, firn_error *err)
+{
+    struct firn_buf pattern = {0};
+    int rc = firn_rules_left_out_pattern(&pattern, path);
+    firn_buf_deinit(&pattern);
+    if (rc == FIRN_LIMIT) {
+        return firn_error_set(err, rc, "a path of %zu bytes is too long to be forgotten: '%.*s...'",
+                              path.size, 64, (const char *)path.data);
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a path");
+}
+
 static int
 init_paths(struct forgetting *forgetting, firn_error *err)
 {
     const firn_workspace_forget_options *options = forgetting->options;
     int rc = firn_tree_filter_init(&forgetting->paths, options->paths, options->path_count, err);
-    return rc == FIRN_OK && forgetting->paths.count == 0
-               ? firn_error_set(err, FIRN_INVALID,
-                                "the whole workspace cannot be forgotten: its checkpoints can be "
-                                "deleted")
-               : rc;
+    if (rc == FIRN_OK && forgetting->paths.count == 0) {
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "the whole workspace cannot be forgotten: its checkpoints can be "
+                            "deleted");
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < forgetting->paths.count; i++) {
+        rc = check_length(forgetting->paths.paths[i], err);
+    }
+    return rc;
 }
 
 int

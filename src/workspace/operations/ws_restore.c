@@ -304,9 +304,8 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
  * and otherwise taken for none (I4): nothing is written because of it. Resume and undo are about it
  * and refuse, unless the caller trusts the journal.
  *
- * A look at the store while a restore is under way sees its journal, which is that of an
- * interrupted one. What tells them apart is the lock (ws.c); a pending journal is told as
- * interrupted only when it was the same before and after the lock was seen free (I5; not checked:
+ * A look at the store while a restore is under way sees its journal, which looks like that of an
+ * interrupted one. The lock tells them apart (ws.c); a pending journal is reported as interrupted only when it was the same before and after the lock was seen free (I5; not checked:
  * others change it). */
 
 /* Chooses what is to be restored to finish the pending restore of the journal (resume) or to take
@@ -528,7 +527,7 @@ out:
 
 /* ---- telling of it ---- */
 
-/* Of the checkpoint with this id; where it is not there any more it has no number. */
+/* Fills in the checkpoint with this id; its number is 0 if it is not there any more. */
 static int
 fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
                 const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_workspace_pending_restore *out,
@@ -562,7 +561,7 @@ fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
     return out->is_revert ? FIRN_OK : fill_checkpoint(ws, opened, running->target, out, err);
 }
 
-/* What one look shows; tag is that of a journal that says pending. */
+/* Looks once; *tag is that of a journal that says pending. */
 static int
 look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_workspace_pending_restore *out,
      uint8_t *tag, firn_error *err)

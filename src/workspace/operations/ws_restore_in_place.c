@@ -58,7 +58,7 @@ changes_something(const struct firn_checkout *apply)
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
 }
 
-/* What a user calls a checkpoint: its number, or, of a safety checkpoint, the start of its id. */
+/* The name of a checkpoint for its user: its number, or, of a safety checkpoint, the start of its id. */
 static void
 name_of(const struct firn_catalog_record *record, char out[24])
 {
@@ -88,7 +88,7 @@ join(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *s
                                     restoring->opened->workspace.number, journal, err);
 }
 
-/* What the journal held, without what that one had replaced. */
+/* Keeps what the journal held, without the journal that it had replaced in its turn. */
 static int
 keep_previous(struct in_place *in_place, firn_error *err)
 {
@@ -283,9 +283,9 @@ close_pending(struct in_place *in_place, firn_error *err)
  * only they (scan_confined.c): their new files are read, from the system's memory still, and what
  * is seen of them is noted like by a save.
  *
- * Reading is what makes it true: what stands on the disk is hashed, not what was meant to be
- * written, so somebody's edit of the last moment is never taken for the restored state (I3; not
- * checked: nothing here knows what was meant).
+ * The files on the disk are read and hashed; the hashes of the restored tree are not taken over. So an
+ * edit of the last moment is never taken for the restored state (I3; not checked: nothing here knows
+ * what the restore wrote).
  *
  * That costs a small part of what writing them did. Where more has changed than the system is
  * likely to have in its memory nothing is done, and the next save reads it. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_restore_unsaved.c: what a safety checkpoint does not have of the entries it has.
+ * operations/ws_restore_unsaved.c: the entries that a safety checkpoint does not have, or not whole.
  *
- * A save goes on where an attribute cannot be read, and tells it: the rest is worth having. For a
- * restore that is not enough: what it displaces must be whole in the safety checkpoint, or the
+ * A save goes on where an attribute cannot be read, and reports it: the rest is worth having. For a
+ * restore that is not enough: an entry that it displaces must be whole in the safety checkpoint, or the
  * attribute is lost. So it listens to the scan and remembers the paths, and its plan leaves them as
- * they are. Of entries that were left out altogether it remembers which of them rules exclude: those
- * stay because somebody wants it so. Of all others nobody knows what is in them, so they stay too,
- * even if they look like what would be written, and the restore says that it is not complete.
+ * they are. Among the entries that were left out altogether it remembers those that rules exclude:
+ * they stay because somebody wants it so. Nobody knows what is in the others, so they stay too, even if
+ * they look like what would be written, and the restore says that it is not complete.
  *
  * Rules may exclude a great many entries. Of their paths only hashes are kept: one more by accident
  * changes what is said of an entry, not what is done with it.
@@ -143,7 +143,7 @@ is_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
                              firn_xxh3(path.data, path.size, 0));
 }
 
-/* What is below an entry that was left out was left out with it. */
+/* Everything below an entry that was left out was left out with it. */
 enum firn_checkout_unsaved
 firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
 {

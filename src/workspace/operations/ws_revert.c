@@ -3,19 +3,19 @@
  * operations/ws_revert.c: taking back what one checkpoint changed, and keeping what came after.
  *
  * It is a three-way merge with the roles that "git revert" gives them: the base is the checkpoint
- * that is taken back, ours is what lies on the disk, theirs is the checkpoint before. What theirs
- * differs in from the base is the change, turned round; what ours differs in is what came after.
+ * that is taken back, ours is the disk, theirs is the checkpoint before. The difference of theirs from
+ * the base is the change, reversed; the difference of ours is what came after.
  *
- * The disk is scanned as a restore does it, under the rules of both checkpoints and of today; what
- * any of them excludes is in none of the business. The merged tree is restored
- * as if it were a checkpoint (ws_restore_in_place.c): so a crash, an undo and somebody's edit
- * meanwhile are met with what is there for restores (I1; not checked: nothing is written here).
+ * The disk is scanned as for a restore, under the rules of both checkpoints and of today; a path that
+ * any of them excludes is not touched. The merged tree is restored as if it were a checkpoint
+ * (ws_restore_in_place.c): so the means of restores handle a crash, an undo and an edit meanwhile (I1;
+ * not checked: nothing is written here).
  *
- * Paths that are asked for are a matter of the merge: what they leave out is as it is on the disk in
- * the tree that is restored, which is restored whole.
+ * The merge applies the paths that the caller asks for: all others are in the merged tree as they are
+ * on the disk, and the merged tree is restored whole.
  *
- * A range is one change: everything between two checkpoints. The older one may be any; what a
- * checkpoint changed "itself" is taken against the one before it that is still there.
+ * A range is one change: everything between two checkpoints. The older one may be any; the changes of a
+ * single checkpoint are taken against the one before it that is still there.
  */
 #include <stdio.h>
 

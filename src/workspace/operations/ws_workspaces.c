@@ -460,7 +460,8 @@ unknown(const struct adopting *adopting, firn_error *err)
     const char *root = adopting->ws->place.root;
     if (adopting->old_root == NULL) {
         return firn_error_set(err, FIRN_NOT_FOUND,
-                              "'%.700s' is no directory that was saved and then moved here", root);
+                              "'%.700s' is not a directory that was saved and then moved here",
+                              root);
     }
     return firn_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'",
                           adopting->old_root);

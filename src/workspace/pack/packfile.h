@@ -110,8 +110,8 @@ FIRN_MUST_CHECK int firn_packfile_writer_create_path(struct firn_os *os, const c
  * and a reader of any of it decodes it all. */
 enum { FIRN_PACKFILE_FRAME_SIZE = 512 << 10, FIRN_PACKFILE_FRAME_SIZE_MAX = 4 << 20 };
 void firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size);
-/* What is added has lists of cells (packfile_cells.h), or may have: frames that are copied as they are
- * stored. A lane notes by itself those that are added to it one by one. Any thread. */
+/* Notes that the pack may have lists of cells (packfile_cells.h), because frames are copied into it as
+ * they are stored. A lane notes the lists that are added to it one by one by itself. Any thread. */
 void firn_packfile_writer_note_cells(struct firn_packfile_writer *writer);
 const struct firn_block_file_id *firn_packfile_writer_id(const struct firn_packfile_writer *writer);
 /* Whether an object of this name was added (by any lane). Any thread. */
@@ -278,8 +278,8 @@ FIRN_MUST_CHECK int firn_packfile_walk_deltas(struct firn_packfile *pack,
                                               struct firn_packfile_scratch *scratch,
                                               firn_packfile_walk_visit *visit, void *ctx,
                                               firn_error *err);
-/* A frame as it is stored, for firn_packfile_lane_copy; *out is borrowed from buf. What it decodes to
- * is for walk_frame to verify. */
+/* A frame as it is stored, for firn_packfile_lane_copy; *out is borrowed from buf. Its
+ * decoded content is verified by firn_packfile_walk_frame. */
 FIRN_MUST_CHECK int firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number,
                                               struct firn_buf *buf, enum firn_codec *out_codec,
                                               firn_slice *out, uint32_t *out_raw_size,
@@ -319,7 +319,7 @@ void firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned c
 
 /* Content of any size into a pack and out of it, in bounded memory. Up to 8 MiB it is one object;
  * above it is cut into pieces of 1 MiB and a PIECES object that names them, all in the same pack.
- * That is no part of its name, which is the BLAKE3 of the whole.
+ * That is not part of its name, which is the BLAKE3 of the whole.
  *
  * (A store spreads pieces, and deltas with their bases, over packs; that is workspace/'s to read.
  * Here everything is in one pack.) */

@@ -14,12 +14,12 @@
  * (I1) Canonical: content of one size and one sequence of bytes has one tree. The level of the
  *      uppermost list follows from the size, and below it no list is empty. What the bytes of a list
  *      cannot show, that a cell in it is not zeros, does no harm: it is another name for content that
- *      firn would have named otherwise, and reads as what it says.
+ *      firn would have named otherwise, and reads as that content.
  * (I2) The first byte tells a list of cells from a list of pieces, which begins with a size that is
  *      not 0.
  * (I3) A list's own bytes are its name. So each list is verified by itself as it is read, each cell
  *      by its own name, and no hash runs over the whole: cells can be read and written in any order.
- *      (Who reads compares: what differs is damage.)
+ *      (Readers compare them: a difference is damage.)
  *
  * Memory: of a builder one list a level, 68 KiB each.
  */

@@ -21,8 +21,7 @@
  * made smaller.
  *
  * Failure: whatever goes wrong after a name was claimed latches the writer, because the name
- * promises bytes (I1 of packfile_writer.c). What can fail for want of memory is therefore asked for
- * before.
+ * promises bytes (I1 of packfile_writer.c). All memory is therefore allocated before the claim.
  *
  * Threads: one at a time. The claims go through the writer's mutex; compression and I/O are outside
  * it.

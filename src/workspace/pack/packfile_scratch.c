@@ -4,8 +4,8 @@
  * few frames and the last few pages of object tables, of any packs.
  *
  * An entry is known by the identity of its pack (128 random bits in the file) and its number there,
- * so what was read through one handle serves another handle of the same file. What is cached was
- * verified as a block; objects are compared with their names at each read all the same, so not even
+ * so what was read through one handle serves another handle of the same file. Cached frames and pages
+ * were verified as blocks; objects are compared with their names at each read all the same, so not even
  * two files that claim one identity can yield a wrong object. The entry used longest ago makes
  * room; there are few, so both are found by looking at all of them.
  *
@@ -202,8 +202,8 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
 
 /* Working memory for reading packs that threads share one after the other.
  *
- * Who takes one gets the one that was given back last, which has the frames read last. As many are
- * made as are ever taken at the same moment; they stay until the pool is trimmed or goes. */
+ * A taker gets the one that was given back last, which has the frames read last. As many are made as
+ * are ever taken at the same moment; they stay until the pool is trimmed or destroyed. */
 
 void
 firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,

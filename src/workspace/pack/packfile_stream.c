@@ -430,7 +430,7 @@ read_cells_of(struct reading *reading, const struct firn_packfile_cells_item *it
     }
     FIRN_TRY(rc);
     if (at.kind != FIRN_PACKFILE_PIECES) {
-        rc = piece_corrupt(reading, &item->hash, "is no list of cells", err);
+        rc = piece_corrupt(reading, &item->hash, "is not a list of cells", err);
         goto out;
     }
     FIRN_TRY(firn_packfile_read(reading->pack, reading->scratch, &item->hash, &at, &list, err));

@@ -355,7 +355,7 @@ verify_pieces(struct verifying *verifying, const firn_hash *hash,
     return rc;
 }
 
-/* What its base makes of it, if that is in this pack. */
+/* Verifies the object that a delta makes of its base, if the base is in this pack. */
 static int
 verify_delta(struct verifying *verifying, const firn_hash *hash, firn_error *err)
 {

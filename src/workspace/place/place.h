@@ -44,17 +44,17 @@ FIRN_MUST_CHECK int firn_place_list(struct firn_os *os,
 /* Whether a directory has no name in it. */
 FIRN_MUST_CHECK int firn_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err);
 
-/* Whether a directory is a store, or what is left of one: it holds the file FIRN or packs. What is
- * not there is none. What cannot be looked at is a failure, here and below: to take a store for
- * missing would begin a second history. */
+/* Whether a directory is a store, or what is left of one: it holds the file FIRN or packs. A missing
+ * directory is not a store. One that cannot be looked at is a failure, here and below: to take a store
+ * for missing would begin a second history. */
 FIRN_MUST_CHECK int firn_place_is_store(struct firn_os *os, const char *path, bool *out,
                                         firn_error *err);
-/* Fails with what there is to say of packs without the file FIRN. */
+/* Fails with the error for packs without the file FIRN. */
 FIRN_MUST_CHECK int firn_place_refuse_packs(const char *path, firn_error *err);
 /* Whether a directory holds a store of its own (".firn"): a real directory that belongs to this
- * user, to root, or to whom the directory around it belongs; what somebody else put there is none.
- * One that this user may not look into counts. Whether it is to be used is another question
- * (place.h). */
+ * user, to root, or to the owner of the directory around it; one that belongs to anybody else does not
+ * count. One that this user may not look into counts. Whether it is to be used is another question
+ * (firn_place_trust_look). */
 FIRN_MUST_CHECK int firn_place_holds_inside(struct firn_os_dir *dir, bool *out, firn_error *err);
 
 /* Settings of a user and of a store. include/firn/workspace.h is the public twin. */
@@ -279,12 +279,12 @@ struct firn_place_trust_look {
     uint8_t id[FIRN_STOREFILE_ID_SIZE];
 };
 
-/* Looks at one directory, by its real path. What is not there or cannot be looked at has no store. A
- * store counts that belongs to this user, to root, or to whom the directory belongs; what somebody
- * else put there is none. Changes nothing. */
+/* Looks at one directory, by its real path. One that is missing or cannot be looked at has no store. A
+ * store counts if it belongs to this user, to root, or to the owner of the directory; any other does
+ * not. Changes nothing. */
 FIRN_MUST_CHECK int firn_place_trust_look(struct firn_os *os, const char *real_root,
                                           struct firn_place_trust_look *out, firn_error *err);
-/* Fails with FIRN_UNTRUSTED and what there is to say of that store. */
+/* Fails with FIRN_UNTRUSTED; the message says why that store is not used. */
 FIRN_MUST_CHECK int firn_place_trust_refuse(const char *real_root,
                                             const struct firn_place_trust_look *look,
                                             firn_error *err);

@@ -3,17 +3,17 @@
  * place/place_config.c: where settings are kept, and which one counts.
  *
  * There are two files: the user's, $XDG_CONFIG_HOME/firn/config or ~/.config/firn/config, and the
- * store's, "config" in its directory. What the store says goes before what the user says. Both are
- * text (place.h), made to be edited; firn writes them whole, under another name first, so
- * that a crash leaves the old or the new one (I1; not checked: tests cut the power). Of two changes
- * at the same instant one may be lost.
+ * store's, "config" in its directory. The store's settings go before the user's. Both files are text
+ * (place.h), made to be edited; firn writes them whole, under another name first, so that a crash
+ * leaves the old or the new one (I1; not checked: tests cut the power). Of two changes at the same
+ * instant one may be lost.
  *
- * A file that cannot be read is an error where settings are asked for; where something else is to be
- * done it counts as if it said nothing, and is told of. What is then not known must not delete
- * anything. A change repairs the file that it changes: what could not be read stays as comments.
+ * A file that cannot be read is an error for a command about settings. Any other command goes on as if
+ * the file were empty, and reports it; a setting that may be in that file must then not delete
+ * anything. A change repairs the file that it changes: lines that could not be read stay as comments.
  *
- * The library keeps settings but takes none of them by itself: what an application asks of it must
- * not depend on files in somebody's home (I2; not checked: it is about who calls this).
+ * The library stores settings but applies none of them by itself: the result of a call must not depend
+ * on files in the home of a user (I2; not checked: it is about the callers).
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,10 +32,10 @@ enum { ASIDE_MAX = 1000, ASIDE_NAME_SIZE = 32 };
 /* Reading and changing files of settings.
  *
  * The reader is strict: a setting that is misspelt, or set twice, or has a value that makes no
- * sense, is an error with its line, because what is silently ignored is believed to be in effect. A
- * file of a later version with keys that are not known here is refused for the same reason. What is
- * then done without its settings must lose nothing: nothing expires, no garbage goes by itself
- * (text_cautious).
+ * sense, is an error with its line: if it were ignored silently, its author would believe it to be in
+ * effect. A file of a later version with keys that are not known here is refused for the same reason.
+ * A command that goes on without its settings must lose nothing: nothing expires, and no garbage is
+ * collected automatically (text_cautious).
  *
  * A change keeps all other lines byte for byte, comments too (I3). Reading what a change has
  * written gives the old settings with that one changed (I4; both are checked). A
@@ -188,7 +188,7 @@ firn_place_config_text_show(const struct firn_place_config_text *config,
                    config->is_set[key] ? config->texts[key] : keys[key].unset);
 }
 
-/* What stands for a key while nobody knows what a file says about it; NULL: as if it said nothing. */
+/* The value that is used for a key while a file cannot be read; NULL: as if the key were not set. */
 static const char *
 text_cautious(enum firn_place_config_key key)
 {
@@ -254,7 +254,7 @@ read_setting(firn_slice said, enum firn_place_config_key *out_key, firn_slice *o
     return rc == FIRN_OK ? text_value(*out_key, value, out_value, err) : rc;
 }
 
-/* What a line says goes into *out; FIRN_INVALID if it is wrong, or sets what is set already. */
+/* Puts the setting of a line into *out; FIRN_INVALID if it is wrong, or sets a key a second time. */
 static int
 take_setting(firn_slice said, struct firn_place_config_text *out, firn_error *err)
 {

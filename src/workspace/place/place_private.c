@@ -3,14 +3,13 @@
  * place/place_private.c: small files that firn keeps for its user outside of every tree and store.
  *
  * A store that lies in a tree may have come with the tree, and then nothing in it says whether its
- * user made it. What says so lies here, in the data directory of the user ($XDG_DATA_HOME/firn, or
- * ~/.local/share/firn): which stores in trees were made by this user (place_trust.c), and which restores
- * this user has begun (ws_begun.c). A clone or an archive cannot bring such a file along.
+ * user made it. The data directory of the user ($XDG_DATA_HOME/firn, or ~/.local/share/firn) says so:
+ * its files note which stores in trees this user made (place_trust.c), and which restores this user
+ * has begun (ws_begun.c). A clone or an archive cannot bring such a file along.
  *
- * (I1) Folders belong to the user and nobody else may write to them. What others could have written
- *      vouches for nothing, so such a folder is an error and not an empty one. Root is not kept from
- *      the folder of another user: HOME said that it is to be used. (Tested, not asserted: it comes
- *      from outside.)
+ * (I1) The folders belong to the user, and nobody else may write to them. A folder that others may
+ *      write to proves nothing, and is an error; it does not count as empty. Root may use the folder
+ *      of another user, because HOME said so. (Tested, not asserted: it comes from outside.)
  * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not
  *      checked: only a power cut shows what was durable.)
  */

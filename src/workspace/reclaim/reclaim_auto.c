@@ -248,8 +248,8 @@ knows_store(const struct automatic *automatic)
  * The steps of a slice are those of reclaim.c, in the same order: sweep, move and sync, retire;
  * and the stat cache was swept before the first one. So a crash after any write leaves a whole
  * store (I4; not checked: tests cut the power). A pack that is half empty has lost entries of the
- * index and nothing else; whoever plans next finds that the index does not have all of it, and
- * empties it to the end (reclaim_plan.c).
+ * index and nothing else; the next plan finds that the index does not have all of it, and empties it
+ * to the end (reclaim_plan.c).
  *
  * Which objects lie in which frame the pack's own table says; it is read twice for each part, which
  * decodes nothing: once to count, once to sweep. Nothing of it is believed: a pack whose table is
@@ -265,7 +265,7 @@ knows_store(const struct automatic *automatic)
 
 enum { BATCH_SIZE = 1 << 20, PARTS_MAX = 64, RAW_MAX = 4 };
 
-/* What the slice may still do. */
+/* What is left of the limits of a slice. */
 struct budget {
     uint64_t bytes;
     uint64_t objects;
@@ -309,7 +309,7 @@ count_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locati
     return FIRN_OK;
 }
 
-/* What it takes to move a frame. */
+/* The cost of moving a frame, in bytes of the budget. */
 static uint64_t
 cost_of(const struct firn_packfile *file, uint32_t frame)
 {
@@ -317,8 +317,8 @@ cost_of(const struct firn_packfile *file, uint32_t frame)
     return size.stored > size.raw / RAW_MAX ? size.stored : size.raw / RAW_MAX;
 }
 
-/* How many frames fit; none only if the slice has done something (I3). What an earlier slice has
- * emptied costs nothing. */
+/* Chooses how many frames fit; none only if the slice has done something (I3). Frames that an earlier
+ * slice has emptied cost nothing. */
 static void
 choose_end(struct cutting *cutting, struct budget *budget)
 {

@@ -85,7 +85,7 @@ struct firn_reclaim_limits {
     int64_t patience_ns;    /* with another writer */
 };
 
-/* What is alive, and stored as a change of what is not to be kept. */
+/* A living object that is stored as a delta against one that is not to be kept. */
 struct firn_reclaim_delta {
     firn_hash hash;
     firn_hash base;

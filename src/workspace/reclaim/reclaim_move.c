@@ -213,8 +213,8 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
  *
  * When the walk comes to the delta itself the new pack has the object, and takes it no second time.
  * It counts as moved all the same. That needs no more than that the index leads to one of the two
- * places; so where what is alive is known, and counted, nothing is brought together: a base that
- * nothing leans on any more would turn out to be garbage by the next time.
+ * places; so where the living objects are known, and counted, nothing is brought together: a base that
+ * no delta needs any more would turn out to be garbage by the next time.
  *
  * (I5) Only what the index has at just that place counts, as above. Not checked: it is
  *      asked for each.
@@ -222,8 +222,8 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
  *      firn_packfile_delta_read compares the name.
  *
  * Memory: the deltas, BYTES_MAX, with a record of some 120 bytes each, COUNT_MAX; one object of up
- * to SIZE_MAX_OF bytes. What is beyond that stays a delta, and so does what would make more than
- * WHOLE_MAX of the new packs. */
+ * to SIZE_MAX_OF bytes. Beyond these limits deltas stay deltas, and so do those that would bring the
+ * new packs above WHOLE_MAX. */
 
 enum {
     FRAME_SIZE = FIRN_RECLAIM_FRAME_SIZE,
@@ -371,8 +371,8 @@ sort_by_base(struct firn_reclaim_versions *versions, firn_error *err)
 
 static void versions_destroy(struct firn_reclaim_versions *versions);
 
-/* Notes the deltas that are going to move, of the packs whose fate is REWRITE; none if what is alive
- * is known. What cannot be read is left to the move, which tells of it. gc is borrowed. */
+/* Notes the deltas that are going to move, of the packs whose fate is REWRITE; none if the living objects
+ * are known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
 static int
 versions_create(struct firn_reclaim *gc, struct firn_reclaim_versions **out, firn_error *err)
 {
@@ -621,7 +621,8 @@ firn_reclaim_move_is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
-/* What cannot be read was told when this returns FIRN_OK, and stays with all behind it (I2). */
+/* Moves the frames of a part. Damage is reported, with FIRN_OK: the damaged frame, and all of the pack
+ * after it, stay (I2). */
 static int
 move_part(struct moving *moving, struct firn_reclaim_part *part, firn_error *err)
 {
@@ -649,7 +650,7 @@ move_part(struct moving *moving, struct firn_reclaim_part *part, firn_error *err
     return rc;
 }
 
-/* Of a pack that was walked to its end (I2), (I3). */
+/* Checks that all of a pack was moved, when it was walked to its end (I2), (I3). */
 static int
 check_complete(const struct moving *moving, firn_error *err)
 {
@@ -699,7 +700,7 @@ give_back(struct moving *moving, firn_error *err)
     return rc;
 }
 
-/* What is little takes little time at a higher level, too. */
+/* The level of compression: few bytes take little time at a high level, too. */
 static int
 effort_of(const struct firn_reclaim *gc, int level)
 {

@@ -34,9 +34,9 @@
  * both live and dead objects, without decoding anything. If it cannot be read, sizes before
  * compression are used.
  *
- * The list of packs knows by which level of zstd a pack was compressed. What is rewritten is
- * compressed at the level that was asked for, but never at a lower one than before: so a collection
- * undoes no compression, and packs that become one are of one level.
+ * The list of packs knows by which level of zstd a pack was compressed. A pack that
+ * is rewritten is compressed at the level that was asked for, but never at a lower one than before: so
+ * a collection undoes no compression, and packs that become one are of one level.
  *
  * Before a pack goes, so must the entries of the index that lead into it (I3 of objects_session.c): to
  * its dead objects here, for all packs at once; its living ones are given new places when they

@@ -17,7 +17,7 @@
  * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was. (Not
  *      checked: it is compared by tests.)
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
- * (I4) What a newer firn wrote is no damage: wherever FIRN_NEWER is met, the repair ends with it, and
+ * (I4) What a newer firn wrote is not damage: wherever FIRN_NEWER is met, the repair ends with it, and
  *      nothing was changed. Formats tell their version under a checksum, so no damage
  *      looks like that. (Not checked: FIRN_NEWER is no finding, firn_rescue_is_finding.)
  */
@@ -46,7 +46,8 @@ enum {
     TICK_INTERVAL_NS = 200 * 1000 * 1000
 };
 
-/* What is wrong was seen in the new store's copies: people know the store by its own name. */
+/* Replaces the path of the new store in a text by that of the damaged one. The damage was seen in the
+ * copies, in the new store, but people know the store by its own name. */
 static void
 name_the_store(const struct firn_repair_place *place, const char *text,
                char out[FIRN_ERROR_TEXT_SIZE])
@@ -220,18 +221,18 @@ forget(struct firn_repair *repair)
  * The new store is built in "<store>.repairing", which holds the file REPAIRING before anything else
  * and keeps it until all is done. The steps at the end, each durable before the next:
  *   1. the two directories change names, in one step (RENAME_EXCHANGE);
- *   2. the damaged store's file FIRN becomes FIRN.damaged: whoever waited for its lock must not take
- *      it for a store;
+ *   2. the damaged store's file FIRN becomes FIRN.damaged: a process that waited for its lock must
+ *      not take it for a store;
  *   3. the damaged store moves into the new one, as "damaged-<number>";
  *   4. REPAIRING goes.
  *
  * (I5) A directory "<store>.repairing" with REPAIRING in it, or with nothing, was cut off before
  *      step 1: it is removed by the next repair. Without it, beside a store that has it, it was cut
  *      off behind step 1: it is the damaged store, and is put away.
- * (I6) A directory of that name that is neither is somebody's, and is left alone. (Tested, not
+ * (I6) Any other directory of that name was not made by a repair, and is left alone. (Tested, not
  *      asserted: it comes from outside.)
- * (I7) A dry run writes nothing into the store, and nothing at all where the store is sound. What a
- *      repair would keep of a damaged one is found out by building the new store and removing it.
+ * (I7) A dry run writes nothing into the store, and nothing at all where the store is sound. To find
+ *      out what a repair would keep of a damaged store it builds the new store, and removes it.
  *
  * The damaged store is kept inside of the new one because there it is out of the way of everything:
  * of the listing of stores, and of the workspace, where a store may lie. */
@@ -327,9 +328,10 @@ out:
     return rc;
 }
 
-/* What a repair that was cut off has left (I5). */
+/* Finishes or removes what an interrupted repair has left (I5). A dry run does so only where nothing in
+ * the store changes (I7). */
 static int
-finish_earlier(struct firn_repair_place *place, firn_error *err)
+finish_earlier(struct firn_repair_place *place, bool is_dry, firn_error *err)
 {
     struct firn_os_dir *other = NULL;
     char name[KEPT_NAME_SIZE];
@@ -341,9 +343,16 @@ finish_earlier(struct firn_repair_place *place, firn_error *err)
     }
     rc = firn_os_dir_open(place->parent, place->new_name, &other, err);
     if (rc == FIRN_NOT_FOUND) {
-        return is_behind ? remove_mark(place->from, err) : FIRN_OK;
+        return is_behind && !is_dry ? remove_mark(place->from, err) : FIRN_OK;
     }
     FIRN_TRY(rc);
+    if (is_behind && is_dry) {
+        rc = firn_error_set(err, FIRN_EXISTS,
+                            "'%s/%.255s' is left of a repair that was interrupted: the next repair "
+                            "puts it away, a dry run does not",
+                            firn_os_dir_path(place->parent), place->new_name);
+        goto out;
+    }
     if (is_behind) {
         FIRN_TRY(put_away(place, other, place->from, name, err));
         goto out;
@@ -428,7 +437,7 @@ place_open(struct firn_repair *repair, firn_error *err)
                                                     &place->lock, err));
     } else {
         FIRN_TRY(firn_rescue_lock(place->from, repair->ws->lock_timeout_ms, &place->lock, err));
-        FIRN_TRY(finish_earlier(place, err));
+        FIRN_TRY(finish_earlier(place, false, err));
     }
 out:
     return rc;
@@ -445,7 +454,7 @@ make_room(struct firn_repair *repair, firn_error *err)
         place->to = NULL;
         FIRN_TRY(firn_repair_remove_tree(place->parent, place->new_name, err));
     } else if (repair->options->dry_run) {
-        FIRN_TRY(finish_earlier(place, err));
+        FIRN_TRY(finish_earlier(place, true, err));
     }
     FIRN_TRY(firn_os_make_dir_for_owner(place->parent, place->new_name, place->from, 0700, err));
 out:
@@ -727,12 +736,13 @@ out:
 
 /* Removing a store with all that is in it.
  *
- * Links are removed, not followed. A store is a few levels deep, those that repairs have put away
- * in it included; what is deeper is no store's and stays.
+ * Links are removed, not followed. A store is two levels deep, and one more for each repair, because
+ * the damaged store that a repair puts away holds the ones that were put away before. A deeper
+ * directory does not belong to a store, and stays.
  *
- * Memory: the names of one directory for each level. */
+ * Memory: the names of one directory, and a descriptor, for each level. */
 
-enum { DEPTH_MAX = 16 };
+enum { DEPTH_MAX = 128 };
 
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)

@@ -480,8 +480,8 @@ compare_tags(const void *a, const void *b)
     return (left->sequence < right->sequence) - (left->sequence > right->sequence);
 }
 
-/* One that was found, unless the catalog has the name. What the catalog has whole is without those
- * that were taken away. */
+/* Enters a tag that was found, unless the catalog has the name. A list of tags that is whole in the
+ * catalog says which were removed, so nothing is added to it. */
 static int
 put_tag(struct firn_repair *repair, const struct firn_repair_tag *found, firn_error *err)
 {
@@ -556,7 +556,7 @@ out:
  * again, and then it would be a pin of another checkpoint, which is damage. So it is removed, after
  * all checkpoints of the new store are written. A record's own order is not always the one that the
  * pin was made for: both the order and the id have to be the same (I4; not checked: that is the
- * comparison). A pin that cannot be read is no reason to give up the rest (I5; not checked: it is
+ * comparison). A pin that cannot be read is not a reason to give up the rest (I5; not checked: it is
  * what the damaged store holds). */
 
 struct sweeping {

@@ -10,15 +10,15 @@
  *
  * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has
  * different from the one before it. If that finds anything missing or damaged, a second pass walks
- * every checkpoint whole and names each path of each checkpoint that is lost. Damage is told by
- * notices, and the check goes on. What a newer firn wrote is no damage, and this version cannot judge it:
- * it is told, the check goes on, and ends with FIRN_NEWER. Where there is no store, or it cannot be opened, nothing was
- * looked at, and that is a failure.
+ * every checkpoint whole and names each path of each checkpoint that is lost. Damage is reported by
+ * notices, and the check goes on. Data that a newer firn wrote is not damage, and this version cannot
+ * judge it: a notice reports it, the check goes on, and ends with FIRN_NEWER. Where there is no store,
+ * or it cannot be opened, nothing was looked at, and the check fails.
  *
- * Entries of reserved names (tree.h), which no restore writes, are told of as well, each once.
+ * Entries of reserved names (tree.h), which no restore writes, are reported as well, each once.
  *
- * Settings that cannot be read are told of, too, but nothing that was saved hangs on them: they are no
- * damage.
+ * Settings that cannot be read are reported, too, but they are not damage: nothing that was saved
+ * depends on them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -132,8 +132,8 @@ is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
-/* What a newer firn wrote is no damage: the check goes on, and says so in the end. The second
- * pass meets it again. */
+/* Whether a failure is about data that a newer firn wrote, which is not damage: it is reported, and the
+ * check ends with it. The second pass meets it again, and does not report it. */
 static bool
 is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found)
 {
@@ -151,7 +151,7 @@ is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *f
     return true;
 }
 
-/* What is left of a failure when what was found has been told: FIRN_OK, or one that ends the check. */
+/* FIRN_OK for data of a newer firn, which is reported; any other failure is returned, and ends the check. */
 static int
 settle(struct checking *checking, firn_slice path, int rc, const firn_error *found, firn_error *err)
 {
@@ -614,7 +614,7 @@ check_link(struct checking *checking, firn_slice path, const struct firn_tree_en
     return settle(checking, path, rc, &found, err);
 }
 
-/* An entry that a restore will leave out. It may be as old as firn, so it is no damage. */
+/* An entry that a restore will leave out. It may be as old as firn, so it is not damage. */
 static void
 tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
 {

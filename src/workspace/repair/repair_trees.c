@@ -5,13 +5,13 @@
  * A tree is walked with a stack of directories. A file is there if its content can be streamed whole
  * from the new store, which verifies it; what is known of a content is remembered by its name and
  * size, and so are directories that are whole with all that is in them. A directory that loses an
- * entry is written anew without it, and so is every one above it. Of a directory whose object lies in
- * parts, one of which is lost, the entries before that part are left.
+ * entry is written anew without it, and so is every one above it. A directory whose object lies in
+ * parts, one of which is lost, keeps the entries before that part.
  *
  * A further name of a file says where the first one is. Where that is lost, the names are made files of
- * their own. Trees from which nothing else was lost are only looked at for this in a second attempt,
- * if the first was not clean: damage does not touch one half of such a pair in a tree that is
- * whole.
+ * their own. Trees from which nothing else was lost are looked at for this only in a second attempt,
+ * if the first was not clean: in a tree that is whole, damage does not touch only one of such a
+ * pair.
  *
  * (I1) New trees are committed before the second walk reads them: all of the first walk together.
  * (I2) A checkpoint keeps its id and number. Its message says how many paths it lost.

@@ -3,8 +3,8 @@
  * rules/ignore.c: from the bytes of a rule file to its patterns.
  *
  * Lines end in LF or CR LF; the last one needs neither. A byte order mark of UTF-8 at the very
- * beginning is skipped. Whatever else stands there is a pattern, a comment or a bad line
- *: no content makes a rule file fail as a whole.
+ * beginning is skipped. Every line is a pattern, a comment or a bad line: no content makes a rule file
+ * fail as a whole.
  *
  * The content is kept, once, and patterns point into it; it is also what the rules object of a
  * checkpoint stores (ignore_rules.c). Two passes, one that counts and one that fills, so that there
@@ -56,6 +56,7 @@ next_line(struct lines *lines, firn_slice *out)
     const uint8_t *end = memchr(rest.data, '\n', rest.size);
     size_t size = end != NULL ? (size_t)(end - rest.data) : rest.size;
     size_t taken = end != NULL ? size + 1 : size;
+    DCHECK(taken > 0 && taken <= rest.size); /* so this ends */
     lines->rest = firn_bytes(rest.data + taken, rest.size - taken);
     lines->number++;
     size -= size > 0 && rest.data[size - 1] == '\r' ? 1 : 0;
@@ -92,6 +93,7 @@ read_rules(struct firn_ignore_file *file, size_t capacity,
         if (read == FIRN_IGNORE_PATTERN_RULE && file->count == capacity) {
             defect = "more rules than a file may have";
         } else if (read == FIRN_IGNORE_PATTERN_RULE) {
+            CHECK(file->count < capacity);
             pattern.line = lines.number;
             file->patterns[file->count++] = pattern;
         }
@@ -183,6 +185,7 @@ firn_ignore_file_find(const struct firn_ignore_file *file,
 static firn_slice
 without_front(firn_slice text, size_t size)
 {
+    DCHECK(size <= text.size);
     return firn_bytes(text.data + size, text.size - size);
 }
 
@@ -217,6 +220,7 @@ find_defect(firn_slice line, firn_slice text)
 static enum firn_ignore_pattern_kind
 kind_of(firn_slice text, size_t literal_size)
 {
+    DCHECK(text.size > 0 && literal_size <= text.size);
     if (literal_size == text.size) {
         return FIRN_IGNORE_PATTERN_LITERAL;
     }
@@ -253,6 +257,7 @@ firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const
         return FIRN_IGNORE_PATTERN_BAD;
     }
     size_t literal_size = firn_ignore_glob_literal_size(text);
+    DCHECK(text.size <= FIRN_IGNORE_PATTERN_SIZE_MAX); /* so the sizes fit their types */
     pattern.text = text.data;
     pattern.size = (uint32_t)text.size;
     pattern.literal_size = (uint16_t)literal_size;
@@ -267,6 +272,7 @@ firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const
 static bool
 matches_glob(const struct firn_ignore_pattern *pattern, firn_slice text)
 {
+    DCHECK(pattern->literal_size <= pattern->size);
     firn_slice front = firn_bytes(pattern->text, pattern->literal_size);
     if (!firn_slice_has_prefix(text, front)) {
         return false;
@@ -281,6 +287,7 @@ matches_glob(const struct firn_ignore_pattern *pattern, firn_slice text)
 static bool
 matches_suffix(const struct firn_ignore_pattern *pattern, firn_slice text)
 {
+    DCHECK(pattern->size > 0 && pattern->text[0] == '*');
     firn_slice ending = firn_bytes(pattern->text + 1, pattern->size - 1);
     if (text.size < ending.size) {
         return false;
@@ -294,6 +301,7 @@ bool
 firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
                             const struct firn_ignore_pattern_entry *entry)
 {
+    DCHECK(entry->name.size > 0 && entry->path.size >= entry->name.size);
     if ((pattern->is_for_dirs && !entry->is_dir) ||
         !firn_ignore_pattern_may_match(pattern, entry)) {
         return false;
@@ -301,6 +309,7 @@ firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
     firn_slice text = pattern->is_path ? entry->path : entry->name;
     switch ((enum firn_ignore_pattern_kind)pattern->kind) {
     case FIRN_IGNORE_PATTERN_LITERAL:
+        DCHECK(text.size == pattern->size); /* or it may not match */
         return memcmp(text.data, pattern->text, text.size) == 0;
     case FIRN_IGNORE_PATTERN_SUFFIX:
         return matches_suffix(pattern, text);
@@ -466,6 +475,7 @@ read_byte(struct set *set, uint8_t *out)
 static bool
 read_class(struct set *set, bool *out_is_class)
 {
+    DCHECK(set->at + 2 <= set->glob.size);
     const uint8_t *begin = set->glob.data + set->at + 2;
     size_t left = set->glob.size - set->at - 2;
     const uint8_t *end = memchr(begin, ']', left);
@@ -527,6 +537,7 @@ read_element(struct set *set)
 static const char *
 read_set(firn_slice glob, size_t *at, uint8_t c, bool *out)
 {
+    DCHECK(*at < glob.size && glob.data[*at] == '[');
     struct set set = {.glob = glob, .at = *at + 1, .c = c, .range_begins = -1};
     bool is_negated = set.at < glob.size && (glob.data[set.at] == '!' || glob.data[set.at] == '^');
     set.at += is_negated ? 1 : 0;
@@ -599,6 +610,7 @@ struct match {
 static bool
 match_one(struct match *match)
 {
+    DCHECK(match->at_text < match->text.size && match->at_glob < match->glob.size);
     uint8_t c = match->text.data[match->at_text];
     uint8_t token = match->glob.data[match->at_glob];
     bool may_be_slash = !match->is_path || c != '/';
@@ -647,6 +659,7 @@ enter_star(struct match *match)
     while (end < match->glob.size && match->glob.data[end] == '*') {
         end++;
     }
+    DCHECK(end > begin);
     match->at_glob = end;
     if (!is_deep(match, begin, end)) {
         match->star = (struct retry){true, end, match->at_text};
@@ -663,6 +676,7 @@ static bool
 retry_star(struct match *match)
 {
     struct retry *star = &match->star;
+    DCHECK(star->text <= match->text.size && star->glob <= match->glob.size);
     if (!star->is_set || star->text == match->text.size ||
         (match->is_path && match->text.data[star->text] == '/')) {
         star->is_set = false;
@@ -677,6 +691,7 @@ static bool
 retry_deep(struct match *match)
 {
     struct retry *deep = &match->deep;
+    DCHECK(deep->text <= match->text.size && deep->glob <= match->glob.size);
     if (!deep->is_set || deep->text == match->text.size) {
         return false;
     }

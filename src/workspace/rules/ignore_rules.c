@@ -114,6 +114,7 @@ append_set(struct firn_ignore_rules_set *set, struct firn_buf *out)
 {
     int rc;
     firn_sort(set->files, set->file_count, sizeof *set->files, compare_files);
+    DCHECK(!set->include_deps || !set->is_narrow); /* a reader refuses both */
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((set->include_deps ? FLAG_INCLUDE_DEPS : 0) |
                                                (set->gitignore ? FLAG_GITIGNORE : 0) |
                                                (set->is_narrow ? FLAG_NARROW : 0))));
@@ -143,6 +144,7 @@ encode_sets(struct firn_ignore_rules *rules, struct firn_buf *bytes, firn_slice 
         slices[i].data = bytes->data + at;
         at += slices[i].size;
     }
+    DCHECK(at == bytes->size);
     rc = FIRN_OK;
 out:
     return rc;
@@ -159,6 +161,7 @@ put_in_order(firn_slice *slices, size_t count)
             slices[kept++] = slices[i];
         }
     }
+    DCHECK(kept > 0 && kept <= count);
     return kept;
 }
 
@@ -293,6 +296,7 @@ read_sets(struct firn_reader *reader, struct firn_ignore_rules *rules)
         if (rc != FIRN_OK) {
             return rc;
         }
+        DCHECK(rules->sets[rules->set_count - 1].file_count <= files_max);
         files_max -= rules->sets[rules->set_count - 1].file_count;
         firn_slice bytes = firn_bytes(begin, (size_t)(reader->at - begin));
         if (i > 0 && firn_slice_compare(last, bytes) >= 0) {

@@ -166,6 +166,7 @@ static struct contents
 stored_contents(const struct firn_ignore_rules_set *set, firn_slice path)
 {
     struct contents contents = {0};
+    DCHECK(find_stored(set, path) <= set->file_count);
     for (size_t i = find_stored(set, path);
          i < set->file_count && firn_slice_equal(set->files[i].dir, path); i++) {
         CHECK((unsigned)set->files[i].kind - 1 < FIRN_RULES_WALK_KINDS);
@@ -430,23 +431,25 @@ collect_stored(const struct firn_ignore_rules *stored, struct firn_ignore_rules 
 
 /* What a walk left out though no rule said so.
  *
- * A file that cannot be read, or that changes at every try, is not in the checkpoint. For a restore
- * of that checkpoint it would be one thing too many, to be removed, once it can be read again. So
- * the checkpoint's rules have one set more, which says nothing but these paths: they were none of
- * the checkpoint's business, and are not touched.
+ * A file that cannot be read, or that changes at every try, is not in the checkpoint. Once it can be
+ * read again, a restore of that checkpoint would remove it as a file that the checkpoint does not have.
+ * So the checkpoint's rules have one more set, which holds nothing but these paths: restores do not
+ * touch them.
  *
- * A path is a pattern of its own, anchored at the root. What a pattern cannot say, a line's end, is
- * any one character there: that protects one name too many at most.
+ * A path is a pattern of its own, anchored at the root. A line's end, which a pattern cannot express,
+ * becomes "any one character": at most that protects some names too many.
  *
- * Limits: of more than LINES_MAX paths, and of paths longer than a pattern may be, the rest is as
- * any file that came later: a restore removes it, and its safety checkpoint has it. Who cannot have
- * that is told. */
+ * Limits: LINES_MAX paths, each with a line that a rule file may have, and all lines together not more
+ * than a rule file may have (I4), else the rules could not be read again. A path beyond these limits is
+ * like a file that came later: a restore removes it, and the safety checkpoint has it. The caller of
+ * firn_rules_left_out_note learns that. */
 
-enum { LINES_MAX = 1024, LINE_SIZE_MAX = 4096 };
+enum { LINES_MAX = 1024 };
 
 int
 firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path)
 {
+    const size_t begin = out->size;
     int rc;
     FIRN_TRY(firn_buf_append_u8(out, '/'));
     for (size_t i = 0; i < path.size; i++) {
@@ -457,8 +460,12 @@ firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path)
         }
         FIRN_TRY(firn_buf_append_u8(out, is_end ? '?' : byte));
     }
-    FIRN_TRY(firn_buf_append_u8(out, '\n'));
+    rc = out->size - begin <= FIRN_IGNORE_PATTERN_SIZE_MAX ? firn_buf_append_u8(out, '\n')
+                                                           : FIRN_LIMIT;
 out:
+    if (rc != FIRN_OK) {
+        out->size = begin;
+    }
     return rc;
 }
 
@@ -466,19 +473,20 @@ int
 firn_rules_left_out_note(struct firn_rules_walk *ignore, firn_slice path, bool *out_is_noted,
                          firn_error *err)
 {
-    int rc = FIRN_OK;
+    int rc = FIRN_LIMIT;
     firn_os_mutex_lock(&ignore->mutex);
-    size_t size = ignore->left_out.size;
-    *out_is_noted = false;
-    if (ignore->left_out_count < LINES_MAX && path.size <= LINE_SIZE_MAX) {
+    const size_t size = ignore->left_out.size;
+    if (ignore->left_out_count < LINES_MAX && path.size <= FIRN_IGNORE_PATTERN_SIZE_MAX) {
         rc = firn_rules_left_out_pattern(&ignore->left_out, path);
-        bool fits = ignore->left_out.size - size <= LINE_SIZE_MAX;
-        *out_is_noted = rc == FIRN_OK && fits;
-        ignore->left_out_count += *out_is_noted ? 1 : 0;
-        ignore->left_out.size = rc == FIRN_OK && fits ? ignore->left_out.size : size;
     }
+    if (rc == FIRN_OK && ignore->left_out.size > FIRN_IGNORE_FILE_SIZE_MAX) { /* (I4) */
+        ignore->left_out.size = size;
+        rc = FIRN_LIMIT;
+    }
+    *out_is_noted = rc == FIRN_OK;
+    ignore->left_out_count += rc == FIRN_OK ? 1 : 0;
     firn_os_mutex_unlock(&ignore->mutex);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "what was left out");
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "what was left out") : FIRN_OK;
 }
 
 static int
@@ -526,6 +534,7 @@ left_out_collect(struct firn_rules_walk *ignore, struct firn_ignore_rules *rules
     if (ignore->left_out_count == 0) {
         return FIRN_OK;
     }
+    DCHECK(ignore->left_out.size <= FIRN_IGNORE_FILE_SIZE_MAX); /* (I4) */
     struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, 1);
     if (set == NULL || sort_lines(&ignore->left_out) != FIRN_OK) {
         return FIRN_NO_MEMORY;
@@ -600,6 +609,7 @@ ask(const struct firn_rules_walk_view *view, const struct firn_rules_walk_entry 
 static firn_slice
 parent_of(const struct firn_rules_walk_entry *entry)
 {
+    DCHECK(entry->name_size > 0 && entry->name_size <= entry->path.size);
     size_t end = entry->path.size - entry->name_size;
     end -= end > 0 ? 1 : 0; /* the slash */
     size_t begin = end;
@@ -765,13 +775,13 @@ firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
  * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But
  * `venv` is a package of Python's standard library, too: today's list wants a pyvenv.cfg in it,
  * which each virtual environment has. And in `.m2` and `.gradle` of a home directory lie settings
- * that somebody wrote. Of `.m2` only what is fetched again is left out. `.gradle` is kept where it
- * holds settings, without what is fetched or made again; else it is all that. Which version counted
+ * that somebody wrote. In `.m2` only the parts that are fetched again are left out. A `.gradle` with
+ * settings is kept, without the parts that are fetched or made again; any other is left out whole. Which version counted
  * is kept with a checkpoint (rules.md): what the first one left out of it is not touched by its
  * restore.
  *
- * The rule files of a workspace can lift both. What is left out whatever a rule says is
- * told by tree_reserved.c.
+ * The rule files of a workspace can lift both. The names that are left out whatever a rule says are in
+ * tree_reserved.c.
  *
  * Names are compared byte for byte and whole: `targeting.c` and `Node_modules` are kept. */
 

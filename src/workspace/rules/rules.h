@@ -92,7 +92,7 @@ FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignor
 struct firn_rules_exclude_entry {
     firn_slice name;
     bool is_dir;
-    bool is_beside_manifest; /* a Cargo.toml that is no directory lies in the same directory */
+    bool is_beside_manifest; /* a Cargo.toml that is not a directory lies in the same directory */
     bool include_deps;       /* dependencies and build output are wanted */
     bool is_narrow;    /* by the second version of the exclusions, today's; else by the first */
     firn_slice parent; /* name of the directory that it lies in; "" is the root */
@@ -211,8 +211,9 @@ void firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
  * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_rules_left_out_note(struct firn_rules_walk *ignore, firn_slice path,
                                              bool *out_is_noted, firn_error *err);
-/* Appends a line that excludes a path and what is below it, and, where the path has the end of a line
- * in it, some others. FIRN_NO_MEMORY. */
+/* Appends a line that excludes a path and what is below it; if the path contains line ends, also some
+ * others. FIRN_NO_MEMORY; FIRN_LIMIT if the line would be longer than a rule may be. After a failure out
+ * is unchanged. */
 FIRN_MUST_CHECK int firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path);
 
 /* ---- afterwards ---- */

@@ -123,8 +123,8 @@ release_linked_locked(struct firn_scan *scan)
  * or a list that has gone.
  *
  * Memory: two slots a thread and not more than 16, of one piece each, made when first needed and
- * kept for the next file. The states are guarded by the scan's mutex; what a slot holds belongs to
- * whoever made the last step. */
+ * kept for the next file. The states are guarded by the scan's mutex; the content of a slot belongs to
+ * the thread that changed its state last. */
 
 enum { SLOTS_MAX = 16 };
 

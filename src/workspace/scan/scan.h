@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * scan/scan.h: one parallel pass over a directory tree that reads and hashes every file and
- * builds the directory objects bottom-up. What happens to the objects is the sink's: a save puts
- * them into a session, a comparison keeps only the directories in memory.
+ * builds the directory objects bottom-up. The objects go to a sink: that of a save puts them into a
+ * session, that of a comparison keeps only the directories, in memory.
  */
 #ifndef FIRN_SCAN_SCAN_H
 #define FIRN_SCAN_SCAN_H
@@ -103,9 +103,9 @@ struct firn_scan_result {
 };
 
 /* Scans the tree at root; mount points are crossed. A file that is appended to all the time is saved
- * as far as it went when its reading began, and reported (GROWING). What cannot be read, went away, or
- * was written to in place each time it was read goes on as `last` has it, and is reported (CARRIED); if
- * that does not have it, it is left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted
+ * as far as it went when its reading began, and reported (GROWING). A file or
+ * directory that cannot be read, went away, or was written to in place each time it was read is saved
+ * as `last` has it, and reported (CARRIED); if `last` does not have it, it is left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted
  * in skipped; so is an entry that is saved without an attribute that could not be read (METADATA).
  * With strict each of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO,
  * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are left out,

@@ -82,10 +82,10 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
 
 /* All entries of a directory, put together in order.
  *
- * Most of a directory that is new lies encoded in its part. What is late has to come from elsewhere
- * to its place between: a subdirectory from the record that its own builder left, a name of an
- * inode with several from the inode's group, and a run of known entries from the object that the
- * directory had when it was last scanned. That object is read once, from front to back: its entries
+ * Most entries of a new directory lie encoded in its part. The late ones come from elsewhere, each to
+ * its place between the others: a subdirectory from the record that its own builder left, one of
+ * several names of an inode from the inode's group, and a run of known entries from the object that
+ * the directory had when it was last scanned. That object is read once, from front to back: its entries
  * and the new ones are both in the order of names, so known ones come up in ascending places (I2;
  * tested, not asserted, like (I3): the cache may be wrong).
  *

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_carry.c: what cannot be read now, as the last checkpoint has it.
+ * scan/scan_carry.c: entries that cannot be read now are saved as the last checkpoint has them.
  *
  * A file or a directory that cannot be read, or is written to in place at every try, is still there.
  * Left out, it would look removed, and a later restore, a diff or a collection would believe that. So
- * its entry in the last checkpoint goes on: of a directory the whole subtree. That is told, and counts
- * as an entry that could not be saved. What the last checkpoint does not have, or has as something
- * else, is left out, as before (scan_report.c). So is all that belongs to the state of a store: its
- * files have to fit together.
+ * its entry in the last checkpoint is carried over, for a directory with the whole subtree. A notice
+ * reports it, and it counts as an entry that could not be saved. An entry that the last checkpoint does
+ * not have, or has as another kind, is left out (scan_report.c). So is every file that belongs to the
+ * state of a store: the files of a store have to fit together.
  *
- * An entry that goes on has no print: the next scan tries to read it again.
+ * An entry that is carried over has no print: the next scan tries to read it again.
  *
  * A further name of a file says where the first one is (tree/tree.h), and the first one may lie
- * anywhere, changed or gone by now. Inside a subtree that goes on as a whole such a name stays true. One
- * that leads out of it becomes a file of its own (I1; not checked: keeping an entry is the rule),
+ * anywhere, changed or gone by now. Inside a subtree that is carried over as a whole such a name stays
+ * true. One that leads out of it becomes a file of its own (I1; not checked: keeping an entry is the rule),
  * with the same content, and so does a single entry; the directories above such a name are built
  * anew.
  *
  * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. Where the last tree cannot be
- * read nothing of it goes on: a scan must not fail for a store that is damaged.
+ * read, nothing of it is carried over: a scan must not fail because a store is damaged.
  */
 #include "base/check.h"
 #include "base/error.h"

@@ -45,7 +45,7 @@ firn_scan_confined_take_over(struct firn_scan_subdir *subdir, const struct firn_
     return FIRN_OK;
 }
 
-/* What a path that is not visited is. */
+/* Finds the entry of a path that is not visited. */
 static int
 find_entry(struct firn_scan_worker *worker, firn_slice path, const struct firn_tree_entry **out,
            firn_error *err)

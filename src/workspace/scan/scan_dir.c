@@ -3,9 +3,9 @@
  * scan/scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and
  * made known to all workers.
  *
- * A visit opens the directory from the root's handle by its whole path, no link followed on the
- * way: no descriptor is held for anything above, and nobody who swaps a directory for a link can
- * lead the scan out of the workspace. Then it reads all names and makes the directory known: its
+ * A visit opens the directory from the root's handle by its whole path, and follows no link on the
+ * way: no descriptor is held for anything above, and replacing a directory by a link cannot lead the
+ * scan out of the workspace. Then it reads all names and makes the directory known: its
  * subdirectories may be visited by any worker from then on, and so may its segments, runs of 256
  * entries in the order of names. The visitor takes the first segment itself while the handle is
  * open, and for nearly every directory that is all there is. Only a directory of more segments
@@ -14,8 +14,8 @@
  *
  * Subdirectories are looked at when they are visited, not before: one system call fewer each, and
  * the decision to leave one out (the store itself, a tagged build directory, one that cannot be
- * listed) falls where its contents are known. Mount points are crossed: a workspace is what its
- * paths show.
+ * listed) is made where its contents are known. Mount points are crossed: a workspace is everything
+ * that its paths lead to.
  */
 #include <stdio.h>
 #include <string.h>
@@ -101,7 +101,8 @@ find_kinds(struct firn_scan_worker *worker, const struct firn_scan_node *node,
 
 /* ---- what is left out ---- */
 
-/* What a whole listing says about what is left out by default: its entries, or all of it. */
+/* What a whole listing shows that decides whether its entries, or the directory, are left out by
+ * default. */
 struct signs {
     bool has_manifest;
     struct firn_rules_exclude_inside inside;
@@ -163,9 +164,9 @@ is_unwanted_dir(struct firn_scan_worker *worker, const struct firn_scan_node *no
     return firn_place_nested_holds(nested, firn_buf_slice(&worker->judged), out_is_unwanted, err);
 }
 
-/* What a restore that is under way, or was killed, works under: nothing of the user's. Who only looks
- * is not told of it. A save finishes a restore of its own workspace first, so it meets only what others
- * left, and names that. */
+/* Leaves out a temporary name of a restore that is under way or was killed: it is not a file of the user's.
+ * Only a save reports it: a save finishes a restore of its own workspace first, so the names that it
+ * meets were left by others. */
 static int
 leave_temporary(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *name,
                 firn_error *err)
@@ -175,8 +176,9 @@ leave_temporary(struct firn_scan_worker *worker, struct firn_scan_node *node, co
                : FIRN_OK;
 }
 
-/* A restore is the one that may remove such a name: to it, what a directory holds that somebody has moved
- * while it was worked in is a file like any other, which its safety checkpoint has. */
+/* Whether an entry has a temporary name of a restore. Not to the scan of a restore, which may remove such
+ * names: somebody may have moved a directory while a restore was working in it, and what that directory
+ * holds must be in the safety checkpoint like any other file. */
 static bool
 is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item *item)
 {
@@ -190,9 +192,8 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
  * thinned: they speak of those entries first of all. What is in effect hangs on the node (rules.c)
  * and is inherited by the directories below.
  *
- * A rule that cannot be used, or a whole rule file, is told by a notice and is otherwise as if it
- * were not there: rather is something saved that nobody wanted than something missing that somebody
- * needs. The notices of one file are limited, because any file may bear the name of a rule file.
+ * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored: it
+ * is better to save a file that nobody wanted than to miss one that somebody needs. The notices of one file are limited, because any file may bear the name of a rule file.
  * With `strict` a rule file that cannot be read ends the scan, as any file does.
  *
  * Rules are matched against paths, which are put together once for a directory; the names of its
@@ -466,7 +467,8 @@ out:
     return rc;
 }
 
-/* A directory that may be a store's. What it had to be known by may have gone meanwhile. */
+/* Enters a directory that looked like a store in the listing, and if it is one lists it again: the names
+ * must be those of the state that is saved. */
 static int
 enter_store(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
             bool has_log, firn_error *err)
@@ -501,7 +503,7 @@ survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn
     const struct firn_scan_witness *witness = worker->scan->options->witness;
     if (witness != NULL && witness->enter != NULL) {
         witness->enter(witness->ctx, dir, firn_buf_slice(&worker->path));
-        /* What has happened to it since the first look, nobody may have been told of. */
+        /* The watch may not have been told of what happened since the first look. */
         FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
     }
     FIRN_TRY(firn_scan_known_find(worker, node, err));
@@ -606,13 +608,12 @@ out:
  * first one while the handle is open; further ones may be any worker's, which opens the directory
  * again and makes sure that it is the one that was listed.
  *
- * Of each entry becomes one of these: bytes in the part, where it could be read; a note where it
- * belongs, for a subdirectory, which is another visit's, and for one name of several of an inode; a
- * run of known ones, where an earlier scan has seen just the same (scan_known.c); or a report,
- * where it is left out.
+ * Each entry becomes one of these: bytes in the part, if it could be read; a note of its place, if it
+ * is a subdirectory, which another visit reads, or one of several names of an inode; a run of known
+ * entries, if an earlier scan has seen just the same (scan_known.c); or a report, if it is left out.
  *
- * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened.
- * Every opening says what it expects, so the worst is an entry that is reported as changing. */
+ * The kind that the kernel gives for an entry while listing may be outdated when the entry is opened.
+ * Every opening says which kind it expects, so at worst an entry is reported as changing. */
 
 static bool
 is_readable_kind(uint8_t kind)
@@ -658,7 +659,8 @@ enter(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
 }
 
-/* Whether only the beginning of a file is saved: what a look at it shows says nothing of that. */
+/* Whether only the beginning of a file is saved; a look at the file cannot show whether that has
+ * changed. */
 static bool
 is_cut(const struct firn_scan_node *node, const char *name)
 {

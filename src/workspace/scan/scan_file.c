@@ -12,26 +12,26 @@
  * anew, three times at most. File times come from a clock that ticks every few milliseconds, so a
  * file that changed just before the first look could change again without showing it (I1; not
  * checked, like (I2): only the kernel's clock knows): such a file is looked at again a tick later,
- * before it is read. What writes through a mapping without the system noticing cannot be told by
- * anybody; the hash still names exactly the bytes that are saved.
+ * before it is read. Nobody can notice writes through a mapping that the system does not notice; the
+ * hash still names exactly the bytes that are saved.
  *
  * A log that is appended to all the time differs at every look. Where a file has become longer and is
  * otherwise the same, what was read, as many bytes as it had at the look before, is read once more
  * and only hashed (I3). If both readings agree, none of these bytes changed between the end of the
  * first and the beginning of the second; and if what an earlier try read is the beginning of them, the
  * file is appended to, not rewritten. Then they are saved, a notice says so, and no print is kept. The
- * last try asks in the same way about a file of which only times have changed. What is written to
- * in place at every try is in no state that could be saved: it is reported, and never saved torn.
+ * last try asks in the same way about a file of which only times have changed. A file that is written
+ * to in place at every try is in no state that could be saved: it is reported, and never saved torn.
  *
  * Content is added when it has been proved stable, but for the pieces of a large file, which are
  * added as they come: if the proof fails they stay in the pack, unused.
  *
  * The print by which a later scan knows the file again is that of the look before reading, if
- * whatever may happen behind that look will show in another (I2).
+ * any change after that look will show in another look (I2).
  *
- * An inode with several names is read once (scan_links.c). Of a store's log only what belongs to the
- * state that is saved is read (scan_store.c): what is written behind it changes nothing of that, so
- * neither look says anything, and no print is kept.
+ * An inode with several names is read once (scan_links.c). Of the log of a store, only the part that
+ * belongs to the saved state is read (scan_store.c): appending to the log does not change that part, so
+ * the looks are not compared, and no print is kept.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -444,7 +444,7 @@ firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node
     }
     out->is_left_out = true;
     if (rc == FIRN_NOT_FOUND && firn_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_WHOLE) {
-        return FIRN_OK; /* given up before the state was found out, so it is no part of that */
+        return FIRN_OK; /* given up before the state was found out, so it is not part of that */
     }
     return go_on_without(worker, node, name, FIRN_TREE_FILE, rc, out, err);
 }

@@ -528,8 +528,8 @@ FIRN_MUST_CHECK int firn_scan_links_entry(struct firn_scan_worker *worker,
                                           struct firn_tree_entry *out, bool *out_is_old,
                                           firn_error *err);
 
-/* scan_carry.c. What could not be read, with code and *err, as the last checkpoint has it: then it is
- * told and counted, and *out_is_carried. Else *err is left alone. out->entry is borrowed until the
+/* scan_carry.c. Finds an entry that could not be read, with code and *err, in the last checkpoint. If it
+ * is there, *out_is_carried is true, and it is reported and counted. Else *err is left alone. out->entry is borrowed until the
  * worker's next call. */
 FIRN_MUST_CHECK int firn_scan_carry_entry(struct firn_scan_worker *worker,
                                           const struct firn_scan_node *node, const char *name,
@@ -542,16 +542,16 @@ FIRN_MUST_CHECK int firn_scan_carry_dir(struct firn_scan_worker *worker,
                                         bool *out_is_carried, firn_error *err);
 void firn_scan_carry_deinit(struct firn_scan_worker *worker);
 
-/* scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node. What
- * could not be read is missing there, counted in *out_missing, and the last such failure is in
- * *err; another return than FIRN_OK is fatal. */
+/* scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node.
+ * Attributes that could not be read are left out and counted in *out_missing, and the last such failure
+ * is in *err; any other return than FIRN_OK is fatal. */
 FIRN_MUST_CHECK int firn_scan_xattrs_read(struct firn_scan_worker *worker, struct firn_os_node node,
                                           unsigned *out_missing, firn_error *err);
 
 /* scan_report.c. Keeps the first failure, and stops the scan. Returns code. */
 int firn_scan_report_failure(struct firn_scan *scan, int code, const firn_error *err);
-/* What to do about an entry (name "": the directory itself) that failed with code and *err:
- * tells and counts it and returns FIRN_OK if the scan can do without, else returns the code. */
+/* Decides about an entry (name "": the directory itself) that failed with code and *err: reports and
+ * counts it, and returns FIRN_OK, if the scan can go on without it; else returns the code. */
 FIRN_MUST_CHECK int firn_scan_report_left_out(struct firn_scan_worker *worker,
                                               const struct firn_scan_node *node, const char *name,
                                               int code, firn_error *err);

@@ -467,8 +467,8 @@ list_pieces(struct stream *stream, firn_error *err)
         return FIRN_OK;
     }
     if (stream->count == 1 && !stream->pieces[0].is_hole) {
-        stream->is_stable =
-            false; /* the holes have gone: a whole that is its own piece has no list */
+        /* The holes have gone, and a content that is its own only piece has no list. */
+        stream->is_stable = false;
         return FIRN_OK;
     }
     int rc = firn_packfile_encode_pieces(stream->pieces, stream->count, content);
@@ -653,8 +653,7 @@ out:
     return rc;
 }
 
-/* As firn_scan_large_read, for FIRN_PACKFILE_CELLS_CONTENT_MIN and more:
- * large_read calls it. */
+/* firn_scan_large_read for files of FIRN_PACKFILE_CELLS_CONTENT_MIN and more. */
 static int
 cells_read(struct firn_scan_worker *worker, struct firn_os_file *file,
            const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash, bool *out_is_stable,
@@ -839,7 +838,7 @@ firn_scan_large_hash_again(struct firn_scan_worker *worker, struct firn_os_file 
     if (part->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
         return cells_hash_again(worker, file, part, all, out_is_read, err);
     }
-    /* Its beginning had another sort of name. */
+    /* The beginning, being shorter, is named by the hash of its bytes, and the whole by its cells. */
     struct firn_scan_beginning same = *part;
     int rc = hash_both(worker, file, part, &same, out_is_read, err);
     return rc == FIRN_OK && *out_is_read

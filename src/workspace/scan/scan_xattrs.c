@@ -3,10 +3,11 @@
  * scan/scan_xattrs.c: the extended attributes of one file, link or directory.
  *
  * One call lists the names, and for nearly every file that is all; values are asked for only where
- * there are names. The result is sorted by name, since a tree is canonical. What the system does
- * not show to this user (trusted.* to anybody but root) is not listed and so not missed.
+ * there are names. The result is sorted by name, since a tree is canonical.
+ * Attributes that the system does not show to this user (trusted.* to anybody but root) are not listed,
+ * and so do not count as missing.
  *
- * An attribute that went away between the two calls was removed: that is no failure. Any other
+ * An attribute that went away between the two calls was removed: that is not a failure. Any other
  * attribute that cannot be read, and those beyond the format's limit, are missing from the result
  * and reported by the caller: the content of a file is worth saving without them.
  */

@@ -312,7 +312,11 @@ firn_statcache_memo_prepare(struct firn_statcache_memo *memo)
     memo->slot_count = slot_count;
     DCHECK(memo->slot_count > memo->count); /* a search ends */
     for (size_t i = 0; i < memo->count; i++) {
-        size_t slot = firn_load_le64(print_at(memo, i)) & (slot_count - 1);
+        const uint8_t *at = print_at(memo, i);
+        if ((firn_load_le64(at) | firn_load_le64(at + 8)) == 0) {
+            continue; /* (I3); many of them would make one long chain */
+        }
+        size_t slot = firn_load_le64(at) & (slot_count - 1);
         while (memo->slots[slot] != 0) {
             slot = (slot + 1) & (slot_count - 1);
         }
@@ -399,7 +403,7 @@ memo_part(const struct firn_statcache_memo *memo, size_t i)
     return part;
 }
 
-/* Of a decoded value; 0 where the prints are in the value itself, or nothing is. */
+/* The number of parts of a decoded memo; 0 if it is empty, or its prints are in the value itself. */
 static size_t
 memo_part_count(const struct firn_statcache_memo *memo)
 {

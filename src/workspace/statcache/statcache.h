@@ -34,15 +34,15 @@ struct firn_statcache_print {
     uint8_t bytes[FIRN_STATCACHE_PRINT_SIZE];
 };
 
-/* Of a file, a link, or (name "") of a directory itself, as a look shows it. */
+/* The print of a file, a link or, with name "", of the directory itself, from its stat. */
 void firn_statcache_print_of_look(uint64_t seed, firn_slice name, const struct firn_os_stat *stat,
                                   struct firn_statcache_print *out);
-/* Of a subdirectory, from its encoded entry. */
+/* The print of a subdirectory, from its encoded entry. */
 void firn_statcache_print_of_entry(uint64_t seed, firn_slice encoded,
                                    struct firn_statcache_print *out);
 bool firn_statcache_print_is_zero(const struct firn_statcache_print *print);
-/* Whether the state that a look showed is one that a machine which has started anew since noted_ns
- * must still have: what was written long before had reached the disk. */
+/* Whether the print of a file that looked like this, noted at noted_ns, still counts after the machine
+ * was started anew: a file that had been left alone long enough by then had reached the disk. */
 bool firn_statcache_print_survives(const struct firn_os_stat *stat, int64_t noted_ns);
 /* Whether every change made after looked_ns shows in the times of a file that looked like that
  * before. */
@@ -109,11 +109,11 @@ struct firn_statcache_options {
 FIRN_MUST_CHECK int firn_statcache_open(struct firn_db *db,
                                         const struct firn_statcache_options *options,
                                         struct firn_statcache **out, firn_error *err);
-/* NULL is fine. What was not committed is gone. */
+/* Discards what was not committed. NULL is fine. */
 void firn_statcache_close(struct firn_statcache *stat);
-/* For prints of this store. */
+/* The seed of this store's prints. */
 uint64_t firn_statcache_seed(const struct firn_statcache *stat);
-/* Of the machine as it runs now. */
+/* The id of the current boot of the machine. */
 uint64_t firn_statcache_boot_id(const struct firn_statcache *stat);
 /* Whether what is noted is kept for a commit. */
 bool firn_statcache_is_writable(const struct firn_statcache *stat);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * statcache/statcache_sweep.c: taking out of the stat cache what names objects that are about to go.
+ * statcache/statcache_sweep.c: removes the memos that name objects which are about to be deleted.
  *
- * One pass over the keyspace, in the order of keys: a directory's memo comes before its parts, so a
- * part whose directory is not the one met last has none, and goes as well. What goes is deleted in
- * commits of about a megabyte that nobody syncs: the commit that takes the objects away comes after
- * them, and commits survive in their order.
+ * One pass over the keyspace, in the order of keys. A directory's memo comes before its parts, so a
+ * part whose directory is not the one met last belongs to none, and is removed as well. Memos are
+ * removed in commits of about a megabyte that are not synced: the commit that removes the objects
+ * follows them, and commits survive in their order.
  *
  * A memo that makes no sense is treated as one whose object has gone.
  */

@@ -154,7 +154,7 @@ firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
     }
     return firn_error_set(
         err, FIRN_CORRUPT,
-        "'%.*s' is said to be another name of '%.*s', which is no such file before it",
+        "'%.*s' is said to be another name of '%.*s', which is not such a file before it",
         (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
         (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
         (const char *)link->hard_link.data);

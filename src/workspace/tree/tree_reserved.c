@@ -12,8 +12,8 @@
  * A file system may take two names for one. The test is for the worst of all of them, whatever
  * file system is below: a tree that is restored here may be copied, shared or checked out elsewhere.
  * A name is reserved if it becomes one of NAMES after
- * - case folding: ASCII, and the letters that some system takes for an `i` or an `s` (FAT, NTFS,
- *   APFS, ext4 with casefold);
+ * - case folding: ASCII, the letters that some system takes for an `i` or an `s` (FAT, NTFS, APFS, ext4
+ *   with casefold), and the ligature that full case folding takes for `fi` (APFS, ext4 with casefold);
  * - leaving out code points that HFS+ and ext4 with casefold ignore: all that Unicode calls
  *   Default_Ignorable_Code_Point;
  * - cutting at a `:`, which begins the name of a stream on NTFS (`.git::$INDEX_ALLOCATION` is the
@@ -23,8 +23,9 @@
  * another number up to 4 where more than one name needs it; beyond that it is a hash of the long
  * name, which a tree cannot know. So these short names are reserved as well.
  *
- * No decomposition of Unicode leads to an ASCII letter of NAMES, so none is done. A byte that is not
- * UTF-8 matches nothing.
+ * Of the characters that fold to more than one letter, only that ligature gives letters of NAMES. No
+ * canonical decomposition of Unicode leads to an ASCII letter of NAMES, so none is done. A byte that is
+ * not UTF-8 matches nothing.
  */
 #include "tree/tree.h"
 
@@ -51,6 +52,7 @@ static const struct reserved {
 };
 
 enum {
+    LIGATURE_FI = 0xFB01,
     FOLDED_MAX = 24, /* more than the longest of NAMES */
     NO_LETTER = 0x80 /* stands for all that matches nothing */
 };
@@ -96,6 +98,17 @@ fold(uint32_t point)
     }
 }
 
+/* Appends a folded letter; false if the name is longer than any of NAMES then. */
+static bool
+put_folded(uint8_t out[FOLDED_MAX], size_t *size, uint8_t folded)
+{
+    if (*size < FOLDED_MAX) {
+        out[(*size)++] = folded;
+        return true;
+    }
+    return folded == '.' || folded == ' ';
+}
+
 /* Folds one name, without what its end does not need. *out_size is 0 if it is longer than any of
  * NAMES. */
 static void
@@ -109,10 +122,9 @@ fold_name(firn_slice name, uint8_t out[FOLDED_MAX], size_t *out_size)
         if (length > 0 && is_ignored(point)) {
             continue;
         }
-        uint8_t folded = length > 0 ? fold(point) : NO_LETTER;
-        if (size < FOLDED_MAX) {
-            out[size++] = folded;
-        } else if (folded != '.' && folded != ' ') {
+        bool is_ligature = length > 0 && point == LIGATURE_FI;
+        uint8_t folded = is_ligature ? 'i' : length > 0 ? fold(point) : NO_LETTER;
+        if ((is_ligature && !put_folded(out, &size, 'f')) || !put_folded(out, &size, folded)) {
             *out_size = 0;
             return;
         }

@@ -29,7 +29,7 @@ FIRN_MUST_CHECK int firn_watch_set_create(struct firn_os *os,
 /* NULL is fine. Removes nothing from the kernel. */
 void firn_watch_set_destroy(struct firn_watch_set *set);
 
-/* What the kernel reports. *out_is_change is whether something in the tree may have changed. An
+/* Takes in an event that the kernel reports. *out_is_change is whether something in the tree may have changed. An
  * event that something was lost is the caller's: it begins with a new set. */
 void firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_event *event,
                           bool *out_is_change);
@@ -45,10 +45,10 @@ bool firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, fir
 FIRN_MUST_CHECK int firn_watch_set_ask(struct firn_watch_set *set,
                                        const struct firn_watch_question *question,
                                        struct firn_buf *out, firn_error *err);
-/* Between a question and its report, by whoever runs in the same process: the directory is about to
+/* Between a question and its report, called by a save of the same process: the directory is about to
  * be listed. Any thread. */
 void firn_watch_set_enter(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path);
-/* What a save has visited since its question; report is the message. A report to another question
+/* Takes in the report of a save, which says what it has visited since its question. A report to another question
  * than the last, and one that makes no sense, changes nothing. */
 FIRN_MUST_CHECK int firn_watch_set_tell(struct firn_watch_set *set, firn_slice report,
                                         firn_error *err);

@@ -9,8 +9,8 @@
  *
  * This is about time alone. The directory is dirty until a save has visited it, as it would be
  * without (checked by firn_watch_set_add), so nothing here can make a save miss a change (I1).
- * Therefore whatever fails is let be: no memory, no watch, a directory that is gone or cannot be
- * read. Then a save comes too early at worst.
+ * Failures are therefore ignored: no memory, no watch, a directory that is gone or cannot be read.
+ * At worst a save then comes too early.
  *
  * A directory is listed after it is watched: what is made in it is listed or shows as an event (I2;
  * not checked: it is the order of two calls). Where both happen it is watched twice, the second
@@ -22,7 +22,7 @@
  * directory, or has it forgotten.
  *
  * Bounds. One call of work looks at ROUND_MAX directories, and the rest are left to the next: a watch
- * has requests to serve meanwhile. What is noted takes PATHS_SIZE_MAX bytes and a path at most. The
+ * has requests to serve meanwhile. The noted paths take PATHS_SIZE_MAX bytes and a path at most. The
  * directories that are noted last are looked at first, so those that wait are the siblings on one way
  * down.
  */
@@ -192,7 +192,7 @@ look_at(struct firn_watch_new *fresh, struct firn_watch_set *set, struct firn_os
     struct firn_os_dir *dir = NULL;
     DCHECK(fresh->path.size > 0 && fresh->path.data[path.size] == '\0');
     if (firn_os_dir_open_beneath(root, (const char *)fresh->path.data, &dir, NULL) != FIRN_OK) {
-        return false; /* gone again, or was no directory */
+        return false; /* gone again, or was not a directory */
     }
     bool is_watched = is_wanted(fresh, root, path) && firn_watch_set_add(set, dir, path);
     if (is_watched) {

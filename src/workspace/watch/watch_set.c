@@ -2,9 +2,9 @@
  *
  * watch/watch_set.c: which directories are as a save last saw them.
  *
- * A save asks, visits, and reports. What it need not visit is a directory that is clean, and all
- * below it. The answer names the topmost of these; whatever it does not name is visited (I1), so
- * that forgetting a directory is always right.
+ * A save asks, visits, and reports. It need not visit a directory that is clean together with all
+ * below it. The answer names the topmost of these; every other directory is visited (I1), so that
+ * forgetting a directory is always right.
  *
  *   clean   it was watched before it was looked at and listed by a save that then reported it, and
  *           no event of it has come since that save asked                                       (I2)
@@ -23,9 +23,10 @@
  * A directory that is new may be watched earlier (watch_new.c): it is dirty from then on, so no
  * save that asked before can make it clean.
  *
- * Which directories there are is decided by the saves' rules alone: what is left out is never
- * visited, so not watched by a save. What was dirty and is not visited by the save that could have,
- * is no part of the tree, and is forgotten (I3); so is what was watched early and is left out.
+ * Only the rules of the saves decide which directories belong to the tree: a save never visits a
+ * directory that is left out, and so does not watch it. A directory that was dirty, and that the
+ * next save does not visit, is not part of the tree, and is forgotten (I3); so is one that was
+ * watched early and is left out.
  *
  * "Clean" says: as in the tree that the last report named. A save that has another tree, or other
  * options, is answered that nothing is clean (I4). So is one that asks when the clock has been set
@@ -135,8 +136,8 @@ firn_watch_set_create(struct firn_os *os, const struct firn_watch_kernel *kernel
 /* The directories that a watch knows.
  *
  * A node keeps sums over itself and all below: of files, bytes, directories, and of those that are
- * dirty. Whoever changes a node changes the sums of all above it, so that what lies below a clean
- * directory is known without looking there (I6). That costs a step for each level and event.
+ * dirty. A change of a node changes the sums of all above it, so the sums below a clean directory
+ * are known without looking there (I6). That costs a step for each level and event.
  *
  * Two tables of chains lead to nodes: by parent and name, and by the kernel's id. They grow
  * together. Memory: about 170 bytes a directory and its name.

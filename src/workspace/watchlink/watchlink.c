@@ -3,30 +3,30 @@
  * watchlink/watchlink.c: a save, or a look, beside a watch.
  *
  * The watch is asked which directories are still as in a tree that the store has, the one of the
- * newest checkpoint (watch_set.c). Of those the entries are read from that tree, before the scan
+ * newest checkpoint (watch_set.c). The entries of those are read from that tree, before the scan
  * begins, and the scan takes them over without a visit (scan_confined.c). All others are visited
- * as always. So the tree that comes of it is the one that a visit of everything would give (I1; not
- * checked, like (I2): tests compare the two):
- * the watch answers only after it has seen every event that was due, and a directory that it names
- * has had none.
+ * as always. So the resulting tree is the one that a visit of everything would give (I1; not checked,
+ * like (I2): tests compare the two): the watch answers only after it has seen every event that was
+ * due, and there was none for a directory that it names.
  *
- * How many files lie in what is not visited the answer says, of that very tree (I2).
+ * The answer also says how many files of that very tree lie in the directories that are not
+ * visited (I2).
  *
  * Files with several names. Which of the names holds the content depends on all of them. Their
  * directories are never clean, so a scan meets all that have been known. A name that is new may
  * belong to a file in a clean directory, which cannot know: then the scan begins once more, without
- * confines (I3; not checked: the scan says so). New is one that the scan last reported did not
- * meet, even if the stat cache knows it from another, such as that of a restore that came to
- * nothing. And where a file gets a further name while a scan runs, that scan may have passed by the
- * other one before: it is not reported. Files of rules that are new or have changed are met in the
- * same way: what they govern may be clean, if the change came by another name of theirs.
+ * confines (I3; not checked: the scan says so). A name is new if the scan reported last did not meet
+ * it, even if the stat cache knows it from another scan, such as that of a restore that failed. And
+ * where a file gets a further name while a scan runs, that scan may already have passed the other
+ * name: it is not reported. Rule files that are new or have changed are treated in the same way: the
+ * directories that they govern may be clean, if the change was made through another name of the file.
  *
  * Afterwards the watch is told what was visited, and the tree, while the store is still locked: the
  * next save asks with that tree.
  *
- * A watch that is gone, slow, of another version or mad costs at most a second, and then everything
- * is visited. What it says is not believed beyond (I1): a path that the tree does not have is
- * visited.
+ * A watch that is gone, slow, of another version or that answers nonsense costs at most a second, and
+ * then everything is visited. Its answer is trusted for (I1) only: a path that the tree does not have
+ * is visited.
  *
  * Threads: after `begin` the confines do not change; leave is called by any thread and locks.
  */
@@ -137,6 +137,7 @@ firn_watchlink_wire_parse_header(const uint8_t header[FIRN_WATCHLINK_WIRE_HEADER
 static int
 put_sized(struct firn_buf *out, firn_slice slice)
 {
+    DCHECK(slice.size <= FIRN_TREE_PATH_SIZE_MAX); /* the other end refuses longer ones */
     int rc = firn_buf_append_varint(out, slice.size);
     return rc == FIRN_OK ? firn_buf_append_slice(out, slice) : rc;
 }
@@ -358,7 +359,7 @@ out:
 
 /* ---- the question ---- */
 
-/* What decides, beside the disk, which entries belong to the tree. */
+/* A key of the settings that decide, beside the disk, which entries belong to the tree. */
 static void
 make_key(const struct firn_ws_opened *opened, const struct firn_watchlink_options *options,
          uint8_t out[FIRN_WATCHLINK_WIRE_KEY_SIZE])
@@ -487,7 +488,7 @@ take_answer(struct firn_watchlink *watched, struct firn_ws_opened *opened, firn_
     struct taking taking = {.watched = watched};
     struct firn_reader reader = firn_reader_of(answer);
     int rc;
-    DCHECK(watched->passed.count == 0);
+    DCHECK(watched->passed.count == 0 && watched->totals.files == 0);
     FIRN_TRY(firn_watchlink_wire_get_token(&reader, &watched->token, err));
     FIRN_TRY(firn_watchlink_wire_get_begun(&reader, &watched->confines.known_ns, err));
     firn_tree_lookup_init(&taking.lookup, firn_objects_trees(opened->objects),
@@ -651,6 +652,7 @@ firn_watchlink_widen(struct firn_watchlink *watched)
         return false;
     }
     bool had_confines = watched->passed.count > 0;
+    DCHECK(had_confines || watched->totals.files == 0);
     firn_hash_map_clear(&watched->passed);
     watched->totals = (struct firn_scan_result){0};
     firn_buf_clear(&watched->report);
@@ -733,6 +735,7 @@ firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_resul
         scan->has_fresh_links /* (I3) */) {
         return;
     }
+    DCHECK(watched->notices.kept.size == 0); /* the scan has succeeded */
     struct firn_watch_base base = watched->question.base;
     base.tree = scan->root.hash;
     int rc;

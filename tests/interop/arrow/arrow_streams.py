@@ -580,7 +580,7 @@ def refuse_streams(store):
     refuses("a struct for a text", replaced("name", pa.array([{"a": 1}] * 3)))
     refuses("a key twice in the stream", replaced("id", pa.array([1, 2, 2], pa.int64())))
     refuses("a key that is there", replaced("id", pa.array([1, 2, 100], pa.int64())))
-    refuses("text that is no UTF-8", lambda: Altered(good, alter_array=with_buffer(2, 2, b"a\xffc")))
+    refuses("text that is not UTF-8", lambda: Altered(good, alter_array=with_buffer(2, 2, b"a\xffc")))
     refuses("offsets that descend", lambda: Altered(good, alter_array=with_buffer(2, 1, struct.pack("<4i", 0, 3, 1, 3))))
     refuses("a negative offset", lambda: Altered(good, alter_array=with_buffer(2, 1, struct.pack("<4i", -1, 1, 2, 3))))
     refuses("a producer that fails", failing)

@@ -161,8 +161,9 @@ other_texts_are_refused(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         double number = 7;
         float number32 = 7;
-        assert_string_equal(firn_float_text_read64(firn_str(texts[i]), &number), "is no number");
-        assert_string_equal(firn_float_text_read32(firn_str(texts[i]), &number32), "is no number");
+        assert_string_equal(firn_float_text_read64(firn_str(texts[i]), &number), "is not a number");
+        assert_string_equal(firn_float_text_read32(firn_str(texts[i]), &number32),
+                            "is not a number");
         assert_true(number == 7 && number32 == 7);
     }
 }

@@ -215,8 +215,8 @@ strings_have_escapes(void **state)
     assert_refuses("{\"t\":\"a\tb\"}", ", byte 8: a control character in a string");
     assert_refuses("{\"t\":\"\x01\"}", ", byte 7: a control character in a string");
     assert_refuses("{\"t\":\"abc", ", byte 10: a string that does not end");
-    assert_refuses("{\"t\":\"\xc3\"}", ": the line is no valid UTF-8");
-    assert_refuses("{\"t\":\"\xed\xa0\x80\"}", ": the line is no valid UTF-8");
+    assert_refuses("{\"t\":\"\xc3\"}", ": the line is not valid UTF-8");
+    assert_refuses("{\"t\":\"\xed\xa0\x80\"}", ": the line is not valid UTF-8");
 }
 
 static void
@@ -306,28 +306,29 @@ values_of_other_types_are_refused(void **state)
 {
     (void)state;
     assert_refuses("{\"id\":1.5}",
-                   ", column id: cannot read \"1.5\" as i64: it is no whole number");
-    assert_refuses("{\"id\":true}", ", column id: true is no value of the column's type");
-    assert_refuses("{\"id\":[1]}", ", column id: an array is no value of the column's type");
-    assert_refuses("{\"id\":{\"a\":1}}", ", column id: an object is no value of the column's type");
+                   ", column id: cannot read \"1.5\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":true}", ", column id: true is not a value of the column's type");
+    assert_refuses("{\"id\":[1]}", ", column id: an array is not a value of the column's type");
+    assert_refuses("{\"id\":{\"a\":1}}",
+                   ", column id: an object is not a value of the column's type");
     assert_refuses("{\"when\":20261120}",
-                   ", column when: a number is no value of the column's type");
+                   ", column when: a number is not a value of the column's type");
     assert_refuses("{\"when\":\"2026\"}",
-                   ", column when: cannot read \"2026\" as date: it is no date like 2026-11-20");
+                   ", column when: cannot read \"2026\" as date: it is not a date like 2026-11-20");
     assert_refuses(
         "{\"v\":[1,\"2\"]}",
-        ", column v: cannot read \"[1,\"2\"]\" as vector(2): it has an element that is no f32");
+        ", column v: cannot read \"[1,\"2\"]\" as vector(2): it has an element that is not an f32");
     assert_refuses(
         "{\"v\":[1,[2]]}",
-        ", column v: cannot read \"[1,[2]]\" as vector(2): it has an element that is no f32");
-    assert_refuses("{\"b\":12}", ", column b: a number is no value of the column's type");
+        ", column v: cannot read \"[1,[2]]\" as vector(2): it has an element that is not an f32");
+    assert_refuses("{\"b\":12}", ", column b: a number is not a value of the column's type");
 }
 
 static void
 keys_are_columns_and_come_once(void **state)
 {
     (void)state;
-    assert_refuses("{\"id\":1,\"x\":2}", ": the key \"x\" is no column");
+    assert_refuses("{\"id\":1,\"x\":2}", ": the key \"x\" is not a column");
     assert_refuses("{\"id\":1,\"id\":2}", ": the key \"id\" comes twice");
     assert_refuses("{\"id\":1,\"t\":2,\"\\u0069d\":null}", ": the key \"id\" comes twice");
     assert_reads_options(&lenient, "{\"x\":[1,{}],\"id\":1,\"y\":null}\n{\"x\":1}",
@@ -477,7 +478,7 @@ rows_are_written_as_objects(void **state)
     size_t size = out.size;
     values[1] = firn_text("\xff");
     assert_int_equal(firn_json_writer_row(columns, values, COLUMNS, &out, &err), FIRN_INVALID);
-    assert_string_equal(err.text, "column t: the text is no valid UTF-8");
+    assert_string_equal(err.text, "column t: the text is not valid UTF-8");
     assert_int_equal(out.size, size);
     firn_buf_deinit(&out);
 }

@@ -357,7 +357,7 @@ messages_say_type_text_and_what_is_wrong(void **state)
     assert_refused(&of_date,
                    "a text that goes on and on, and is no date, for more than is shown of it",
                    "cannot read \"a text that goes on and on, and is no date, for more than...\" "
-                   "as date: it is no date like 2026-11-20");
+                   "as date: it is not a date like 2026-11-20");
     assert_refused(
         &of_date,
         "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
@@ -367,7 +367,7 @@ messages_say_type_text_and_what_is_wrong(void **state)
         "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
         "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
         "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4...\" "
-        "as date: it is no date like 2026-11-20");
+        "as date: it is not a date like 2026-11-20");
 }
 
 static void

@@ -259,7 +259,7 @@ errors_say_where_and_what(void **state)
     expect_failure("I8", FIRN_NOT_FOUND, "perhaps \"i8\"");
     expect_failure("frobnicate(1)", FIRN_INVALID, "there is no function \"frobnicate\"");
     expect_failure("t + 1", FIRN_INVALID, "there is no text + i64");
-    expect_failure("day > 'tomorrow'", FIRN_INVALID, "'tomorrow' is no date");
+    expect_failure("day > 'tomorrow'", FIRN_INVALID, "'tomorrow' is not a value of type date");
     expect_failure("day > 5", FIRN_INVALID, "date and i64 have no type in common");
     expect_failure("'abc", FIRN_INVALID, "a quote is not closed");
     expect_failure("1 ~ 2", FIRN_INVALID, "no meaning");

@@ -165,7 +165,7 @@ what_is_no_operand_is_refused(void **state)
     assert_int_equal(firn_merge_fold_check(FIRN_MERGE_APPEND, firn_bytes(eight, 0), &err), FIRN_OK);
     assert_int_equal(firn_merge_fold_check(FIRN_MERGE_MAX, firn_bytes(eight, 7), &err),
                      FIRN_INVALID);
-    assert_string_equal(err.text, "an operand of 7 bytes is no number, which has 8");
+    assert_string_equal(err.text, "an operand of 7 bytes is not a number, which has 8");
     assert_int_equal(firn_merge_fold_check((firn_merge_operator)0, firn_bytes(eight, 8), &err),
                      FIRN_INVALID);
     assert_int_equal(firn_merge_fold_check((firn_merge_operator)5, firn_bytes(eight, 8), &err),

@@ -457,6 +457,14 @@ note_entry(void *ctx, const struct firn_os_dirent *entry)
     return listing->count == listing->stop_after ? FIRN_CANCELLED : FIRN_OK;
 }
 
+static int
+run_out_of_memory(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)ctx;
+    (void)entry;
+    return FIRN_NO_MEMORY;
+}
+
 static void
 a_list_has_each_name_once(void **state)
 {
@@ -474,6 +482,9 @@ a_list_has_each_name_once(void **state)
     struct listing listing = {.dir = suite->dir, .stop_after = 7};
     assert_int_equal(firn_os_dir_list(suite->dir, note_entry, &listing, &err), FIRN_CANCELLED);
     assert_int_equal(listing.count, 7);
+    err = (firn_error){.code = FIRN_OK};
+    assert_int_equal(firn_os_dir_list(suite->dir, run_out_of_memory, NULL, &err), FIRN_NO_MEMORY);
+    assert_int_equal(err.code, FIRN_NO_MEMORY); /* which visit did not fill in */
     listing = (struct listing){.dir = suite->dir};
     TEST_OK(firn_os_dir_list(suite->dir, note_entry, &listing, &err), &err);
     assert_int_equal(listing.count, 400);

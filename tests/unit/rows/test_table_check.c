@@ -322,7 +322,7 @@ rows_that_do_not_decode_are_found(void **state)
         }
     }
     db_put(table->rows, firn_buf_slice(&key), firn_buf_slice(&value));
-    is_damaged(1, "the column 'a' has text that is no UTF-8");
+    is_damaged(1, "the column 'a' has text that is not UTF-8");
     firn_buf_deinit(&key);
     firn_buf_deinit(&value);
     OK(firn_store_close(store, &err));

@@ -454,7 +454,7 @@ columns_are_found(void **state)
     DB_OK(import_text(table, firn_str("{\"c\":1,\"b\":\"s\"}\n"), &options, &statistics, &err));
     options.form.kind = (firn_text_kind)9;
     DB_FAILS(import_text(table, firn_str("c\n"), &options, &statistics, &err), FIRN_INVALID,
-             "no kind");
+             "not a kind");
     options.form.kind = FIRN_TEXT_CSV;
     options.form.delimiter = '"';
     DB_FAILS(import_text(table, firn_str("c\n"), &options, &statistics, &err), FIRN_INVALID,

@@ -449,6 +449,16 @@ what_cannot_be_forgotten_is_refused(void **state)
     }
     assert_int_equal(try_forget(&world, "b", false, NULL), FIRN_NOT_FOUND);
     assert_non_null(strstr(world.err.text, "'b'"));
+    /* A restore could not leave it alone: no rule can name it. */
+    char path[20 * 256];
+    memset(path, 'x', sizeof path);
+    for (size_t i = 255; i < sizeof path; i += 256) {
+        path[i] = '/';
+    }
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(try_forget(&world, path, false, NULL), FIRN_LIMIT);
+    path[16 * 256 - 1] = '\0';
+    assert_int_equal(try_forget(&world, path, false, NULL), FIRN_NOT_FOUND);
     const firn_slice both[] = {firn_str("a"), firn_str("b")};
     firn_workspace_forget_options options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
     firn_workspace_forget_result result;

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "../rules/ignore_table.h"
 #include "base/buf.h"
-#include "ignore_table.h"
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
 #include "sim/sim_memory.h"
@@ -713,6 +713,38 @@ what_could_not_be_read_has_a_limit(void **state)
     firn_sim_memory_destroy(os);
 }
 
+/* Else the checkpoint could not be restored. */
+static void
+rules_of_long_paths_that_could_not_be_read_can_be_read_again(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    struct firn_rules_walk *ignore;
+    const struct firn_rules_walk_options options = {0};
+    struct firn_buf bytes = {0};
+    struct firn_ignore_rules rules = {0};
+    firn_error err;
+    char path[3500];
+    size_t noted = 0;
+    assert_int_equal(firn_sim_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
+    memset(path, 'x', sizeof path);
+    for (int i = 0; i < 400; i++) {
+        bool is_noted;
+        (void)snprintf(path + sizeof path - 8, 8, "/f%05d", i);
+        assert_int_equal(firn_rules_left_out_note(ignore, firn_str(path), &is_noted, NULL),
+                         FIRN_OK);
+        noted += is_noted ? 1 : 0;
+    }
+    assert_true(noted > 250 && noted < 400);
+    assert_int_equal(firn_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
+    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&bytes), &rules, &err), FIRN_OK);
+    firn_ignore_rules_deinit(&rules);
+    firn_buf_deinit(&bytes);
+    firn_rules_walk_destroy(ignore);
+    firn_sim_memory_destroy(os);
+}
+
 int
 main(void)
 {
@@ -734,6 +766,7 @@ main(void)
         cmocka_unit_test(threads_make_no_difference),
         cmocka_unit_test(any_allocation_under_rules_may_fail),
         cmocka_unit_test(what_could_not_be_read_becomes_a_set_of_its_own),
+        cmocka_unit_test(rules_of_long_paths_that_could_not_be_read_can_be_read_again),
         cmocka_unit_test(what_could_not_be_read_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

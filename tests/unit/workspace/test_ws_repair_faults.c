@@ -17,6 +17,7 @@
 
 #include "gc_support.h"
 #include "place/place.h"
+#include "repair/repair.h"
 #include "store/db.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
@@ -283,6 +284,55 @@ a_dry_run_changes_nothing(void **state)
     prepared_deinit(&prepared);
 }
 
+/* A repair was interrupted after the exchange, and the new store was damaged since. */
+static void
+a_dry_run_does_not_finish_an_interrupted_repair(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    struct firn_os_dir *dir;
+    struct firn_os_stat stat;
+    firn_workspace_repair_result result;
+    prepare(&prepared, PACK_GONE);
+    struct scan_world store = {.os = prepared.world.tree.os};
+    assert_int_equal(firn_os_dir_open_path(store.os, "/", &dir, NULL), FIRN_OK);
+    assert_int_equal(firn_os_make_dir(dir, "s.repairing", 0755, NULL), FIRN_OK);
+    assert_int_equal(firn_os_dir_open(dir, "s", &store.root, NULL), FIRN_OK);
+    scan_put_text(&store, "REPAIRING", "");
+    assert_int_equal(repair(&prepared.world, true, &result), FIRN_EXISTS);
+    assert_non_null(strstr(prepared.world.err.text, "interrupted"));
+    assert_true(is_beside(&prepared.world, "s.repairing"));
+    assert_int_equal(firn_os_stat(store.root, "REPAIRING", &stat, NULL), FIRN_OK);
+    assert_int_equal(firn_os_remove_dir(dir, "s.repairing", NULL), FIRN_OK);
+    assert_int_equal(repair(&prepared.world, true, &result), FIRN_OK);
+    assert_int_equal(firn_os_stat(store.root, "REPAIRING", &stat, NULL), FIRN_OK);
+    firn_os_dir_close(store.root);
+    firn_os_dir_close(dir);
+    assert_all_is_well(&prepared, &prepared.world, false);
+    prepared_deinit(&prepared);
+}
+
+static void
+a_store_that_was_repaired_many_times_can_be_removed(void **state)
+{
+    (void)state;
+    enum { REPAIRS = 40 };
+    struct prepared prepared;
+    struct firn_os_dir *levels[REPAIRS + 1];
+    prepare(&prepared, NONE);
+    assert_int_equal(firn_os_dir_open_path(prepared.world.tree.os, "/", &levels[0], NULL), FIRN_OK);
+    for (size_t i = 0; i < REPAIRS; i++) {
+        assert_int_equal(firn_os_make_dir(levels[i], "damaged-1", 0755, NULL), FIRN_OK);
+        assert_int_equal(firn_os_dir_open(levels[i], "damaged-1", &levels[i + 1], NULL), FIRN_OK);
+    }
+    assert_int_equal(firn_repair_remove_tree(levels[0], "damaged-1", &prepared.world.err), FIRN_OK);
+    assert_false(is_beside(&prepared.world, "damaged-1"));
+    for (size_t i = 0; i <= REPAIRS; i++) {
+        firn_os_dir_close(levels[i]);
+    }
+    prepared_deinit(&prepared);
+}
+
 static void
 what_is_somebody_elses_is_in_the_way(void **state)
 {
@@ -400,6 +450,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dry_run_changes_nothing),
+        cmocka_unit_test(a_dry_run_does_not_finish_an_interrupted_repair),
+        cmocka_unit_test(a_store_that_was_repaired_many_times_can_be_removed),
         cmocka_unit_test(what_is_somebody_elses_is_in_the_way),
         cmocka_unit_test(settings_stay),
         cmocka_unit_test(settings_that_cannot_be_read_are_mended),

@@ -29,7 +29,8 @@ static const char *const RESERVED[] = {
     ".git", ".hg", ".svn", ".jj", ".bzr", ".firn", ".firn.repairing", ".GIT", ".Git", ".gIT", ".HG",
     ".Svn", ".FIRN", ".Firn.Repairing",
     /* letters that fold into ASCII somewhere */
-    ".g\u0131t", ".g\u0130t", ".\u017Fvn", ".\u017FVN", ".f\u0131rn",
+    ".g\u0131t", ".g\u0130t", ".\u017Fvn", ".\u017FVN", ".f\u0131rn", ".\uFB01rn", ".\uFB01RN.",
+    ".\uFB01rn.repairing",
     /* what HFS+ and ext4 leave out */
     ".g\u200Cit", "\u200C.git", ".git\u200D", "\uFEFF.git", ".\u200Eg\u202Ait\u206F", ".h\u00ADg",
     ".gi\uFE0Ft", ".git\U000E0001", ".b\u034Fzr", "\u2060.\u2061j\u2062j",

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -193,6 +194,30 @@ a_print_is_found_wherever_it_is_and_zeros_never(void **state)
     memo = (struct firn_statcache_memo){0};
     assert_int_equal(firn_statcache_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
     assert_false(is_found);
+    firn_buf_deinit(&prints);
+}
+
+/* A directory of which most files changed just before the save has as many prints of zeros. */
+static void
+many_zeros_do_not_slow_a_search(void **state)
+{
+    (void)state;
+    enum { ZEROS = 400000 };
+    struct firn_buf prints = {0};
+    struct firn_statcache_print print;
+    size_t index = 0;
+    bool is_found;
+    fill_prints(&prints, ZEROS + 1, 3);
+    memset(prints.data, 0, (size_t)ZEROS * FIRN_STATCACHE_PRINT_SIZE);
+    memcpy(print.bytes, prints.data + (size_t)ZEROS * FIRN_STATCACHE_PRINT_SIZE,
+           sizeof print.bytes);
+    struct firn_statcache_memo memo = memo_of(&prints);
+    clock_t begun = clock();
+    assert_int_equal(firn_statcache_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
+    assert_true((clock() - begun) / CLOCKS_PER_SEC < 5);
+    assert_true(is_found);
+    assert_int_equal(index, ZEROS);
+    firn_statcache_memo_deinit(&memo);
     firn_buf_deinit(&prints);
 }
 
@@ -620,6 +645,7 @@ main(void)
         cmocka_unit_test(what_has_just_changed_or_will_change_is_not_settled),
         cmocka_unit_test(a_memo_comes_back_from_its_bytes_and_from_no_others),
         cmocka_unit_test(a_print_is_found_wherever_it_is_and_zeros_never),
+        cmocka_unit_test(many_zeros_do_not_slow_a_search),
         cmocka_unit_test(directories_of_every_size_are_remembered),
         cmocka_unit_test(one_change_in_a_wide_directory_writes_little),
         cmocka_unit_test(parts_that_nobody_looked_at_do_not_stay),

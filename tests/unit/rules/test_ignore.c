@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/ignore: globs, lines, rule files and the rules object, each by itself.
+ * unit/rules: globs, lines, rule files and the rules object, each by itself.
  */
 #include <setjmp.h>
 #include <stdarg.h>

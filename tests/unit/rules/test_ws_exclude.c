@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: the table of default exclusions.
+ * unit/rules: the table of default exclusions.
  */
 #include <setjmp.h>
 #include <stdarg.h>

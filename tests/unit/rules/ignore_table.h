@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/ignore/ignore_table.h: one rule file with everything in it, and what it says of paths.
+ * unit/rules/ignore_table.h: one rule file with everything in it, and what it says of paths.
  * test_ws_ignore.c saves the tree, test_ignore_git.c asks git about it.
  */
 #ifndef FIRN_TEST_IGNORE_TABLE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: our verdicts and git's, for random rules and every path of a tree.
+ * unit/rules: our verdicts and git's, for random rules and every path of a tree.
  *
  * A tree of odd names is made once. Each round writes random .gitignore files, some of them below
  * the root, and asks `git check-ignore --no-index --stdin -z -v -n` about every path; the answer

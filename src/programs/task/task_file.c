@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task_file.c: a file that a command writes, which others see whole or not at all.
+ *
+ * The content goes to a temporary file beside the path. The temporary file is synced and renamed when it
+ * is complete, and then its directory is synced. So a command that fails, is interrupted or loses power
+ * leaves what was at the path as it was (I1), and a reader never sees a part.
+ *
+ * A file that is replaced keeps its mode, and its owner if root replaces it. A file that its user may
+ * not write is not replaced either, although a rename could. If the path is a symbolic link, the file
+ * that it leads to is replaced and the link stays. A link to nothing is refused.
+ *
+ * Fifos and devices have no content to protect: they are opened and written directly, and never
+ * removed (I2).
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "task/task.h"
+
+enum { SHOWN_MAX = 800, MODE_NEW = 0666, MODE_BITS = 0777 };
+
+static int
+fail(const struct firn_task_file *file, const char *what, firn_error *err)
+{
+    const int error = errno;
+    memset(err, 0, sizeof(*err));
+    err->os_errno = error;
+    err->code = error == EACCES || error == EPERM    ? FIRN_DENIED
+                : error == EROFS                     ? FIRN_READ_ONLY
+                : error == ENOSPC || error == EDQUOT ? FIRN_NO_SPACE
+                : error == ENOENT                    ? FIRN_NOT_FOUND
+                : error == EEXIST                    ? FIRN_EXISTS
+                                                     : FIRN_IO;
+    (void)snprintf(err->text, sizeof(err->text), "could not %s '%.*s': %s", what, SHOWN_MAX,
+                   file->name, strerror(error));
+    return err->code;
+}
+
+/* The umask can only be read by setting it. */
+static mode_t
+mode_of_new(void)
+{
+    const mode_t mask = umask(0);
+    (void)umask(mask);
+    return MODE_NEW & ~mask;
+}
+
+/* Fills file->path: without symbolic links. *out_is_there tells whether anything is there. */
+static int
+resolve(struct firn_task_file *file, bool *out_is_there, firn_error *err)
+{
+    struct stat link;
+    if (file->name[0] == '\0') {
+        errno = ENOENT;
+        return fail(file, "create", err);
+    }
+    *out_is_there = realpath(file->name, file->path) != NULL;
+    if (*out_is_there) {
+        return FIRN_OK;
+    }
+    if (errno != ENOENT) {
+        return fail(file, "find", err);
+    }
+    if (strlen(file->name) >= sizeof(file->path)) {
+        errno = ENAMETOOLONG;
+        return fail(file, "create", err);
+    }
+    if (lstat(file->name, &link) == 0) { /* a link to nothing */
+        errno = ENOENT;
+        return fail(file, "find what a link leads to,", err);
+    }
+    (void)snprintf(file->path, sizeof(file->path), "%s", file->name);
+    return FIRN_OK;
+}
+
+int
+firn_task_file_create(struct firn_task_file *file, const char *path, bool may_replace,
+                      firn_error *err)
+{
+    struct stat before;
+    bool is_there = false;
+    *file = (struct firn_task_file){.name = path, .may_replace = may_replace, .fd = -1};
+    int code = resolve(file, &is_there, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    if (is_there && !may_replace) {
+        errno = EEXIST;
+        return fail(file, "create", err);
+    }
+    if (is_there && (stat(file->path, &before) != 0 || access(file->path, W_OK) != 0)) {
+        return fail(file, "write", err);
+    }
+    file->is_direct = is_there && !S_ISREG(before.st_mode); /* (I2) */
+    if (file->is_direct) {
+        file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return file->fd >= 0 ? FIRN_OK : fail(file, "write", err);
+    }
+    (void)snprintf(file->temporary, sizeof(file->temporary), "%s.firn-XXXXXX", file->path);
+    file->fd = mkostemp(file->temporary, O_CLOEXEC);
+    if (file->fd < 0) {
+        return fail(file, "make a file beside", err);
+    }
+    const bool is_owned =
+        !is_there || geteuid() != 0 || fchown(file->fd, before.st_uid, before.st_gid) == 0;
+    if (!is_owned || fchmod(file->fd, is_there ? before.st_mode & MODE_BITS : mode_of_new()) != 0) {
+        code = fail(file, "make a file beside", err);
+        firn_task_file_discard(file);
+    }
+    return code;
+}
+
+int
+firn_task_file_write(struct firn_task_file *file, firn_slice bytes, firn_error *err)
+{
+    assert(file->fd >= 0);
+    while (bytes.size > 0) {
+        const ssize_t written = write(file->fd, bytes.data, bytes.size);
+        if (written < 0 && errno != EINTR) {
+            return fail(file, "write", err);
+        }
+        if (written < 0) { /* a fifo may keep it waiting for ever */
+            int code = firn_command_go_on(err);
+            if (code != FIRN_OK) {
+                return code;
+            }
+            continue;
+        }
+        bytes = firn_bytes(bytes.data + written, bytes.size - (size_t)written);
+    }
+    return FIRN_OK;
+}
+
+static bool
+sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char directory[PATH_MAX];
+    if (slash == NULL) {
+        (void)snprintf(directory, sizeof(directory), ".");
+    } else {
+        (void)snprintf(directory, sizeof(directory), "%.*s",
+                       slash == path ? 1 : (int)(slash - path), path);
+    }
+    const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool is_synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        (void)close(fd); /* only read */
+    }
+    return is_synced;
+}
+
+/* Gives the temporary file its name. */
+static bool
+put_in_place(const struct firn_task_file *file)
+{
+    struct stat there;
+    assert(!file->is_direct && file->temporary[0] != '\0');
+    if (file->may_replace) {
+        return rename(file->temporary, file->path) == 0;
+    }
+    if (renameat2(AT_FDCWD, file->temporary, AT_FDCWD, file->path, RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return false;
+    }
+    /* The file system cannot do both at once. */
+    if (lstat(file->path, &there) == 0) {
+        errno = EEXIST;
+        return false;
+    }
+    return rename(file->temporary, file->path) == 0;
+}
+
+int
+firn_task_file_finish(struct firn_task_file *file, firn_error *err)
+{
+    assert(file->fd >= 0 && file->is_direct == (file->temporary[0] == '\0')); /* (I2) */
+    /* A fifo or a device cannot be synced. */
+    bool is_fine = fsync(file->fd) == 0 || (file->is_direct && (errno == EINVAL || errno == EROFS));
+    int error = errno;
+    const int fd = file->fd;
+    file->fd = -1;
+    if (close(fd) != 0 && is_fine) {
+        error = errno;
+        is_fine = false;
+    }
+    if (is_fine && !file->is_direct) {
+        is_fine = put_in_place(file);
+        error = errno;
+    }
+    if (is_fine) {
+        const bool is_synced = file->is_direct || sync_directory(file->path);
+        file->temporary[0] = '\0';
+        return is_synced ? FIRN_OK : fail(file, "sync the directory of", err);
+    }
+    firn_task_file_discard(file);
+    errno = error;
+    return fail(file, "write", err);
+}
+
+void
+firn_task_file_discard(struct firn_task_file *file)
+{
+    if (file->fd > STDIN_FILENO) {
+        (void)close(file->fd); /* what it holds is unwanted */
+        file->fd = -1;
+    }
+    if (file->temporary[0] != '\0') { /* (I1), (I2): never the path itself */
+        (void)unlink(file->temporary);
+        file->temporary[0] = '\0';
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_record.c: the changes of the plan, kept for the passes that follow.
+ *
+ * The passes of a restore need the same changes in the same order, up to eight times. A walk over the
+ * two trees reads and decodes every directory that differs, so the plan's walk records what it finds,
+ * and the later passes replay the record.
+ *
+ * A record takes some 400 bytes a change and at most BYTES_MAX. When it would get larger it is
+ * dropped, and the passes walk the trees: the store has them anyway, so nothing is spilled to disk.
+ * Both ways give the same sequence (I1): a walk is a function of two trees that do not change, of the
+ * filter, and of what is known of stores in the tree, which the plan finds out before it records
+ * (checkout_plan.c, I4). What a pass finds out and leaves alone is not in the record: every pass asks
+ * for that itself (checkout.c, I5).
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "checkout/checkout_internal.h"
+
+/* In debug builds so little that tests take both ways. */
+#ifdef FIRN_DEBUG
+enum { BYTES_MAX = 64 << 10 };
+#else
+enum { BYTES_MAX = 16 << 20 };
+#endif
+
+struct firn_checkout_recorded {
+    struct firn_checkout_recorded *next;
+    struct firn_difference_walk_change change; /* all that it points to is in the arena */
+};
+
+void
+firn_checkout_record_deinit(struct firn_checkout_record *record)
+{
+    firn_arena_deinit(&record->arena);
+    *record = (struct firn_checkout_record){0};
+}
+
+static bool
+copy_slice(struct firn_arena *arena, firn_slice *slice)
+{
+    if (slice->size == 0) {
+        *slice = firn_bytes(NULL, 0);
+        return true;
+    }
+    slice->data = firn_arena_copy(arena, slice->data, slice->size);
+    return slice->data != NULL;
+}
+
+/* *out is a copy, or NULL for none. path is the entry's, and lives as long as the record: its name is
+ * the end of it. */
+static bool
+copy_entry(struct firn_arena *arena, const struct firn_tree_entry *entry, firn_slice path,
+           const struct firn_tree_entry **out)
+{
+    *out = NULL;
+    if (entry == NULL) {
+        return true;
+    }
+    struct firn_tree_entry *copy = firn_arena_alloc(arena, sizeof *copy);
+    if (copy == NULL) {
+        return false;
+    }
+    *copy = *entry;
+    *out = copy;
+    const bool is_end = entry->name.size <= path.size; /* the root's own name is in no path */
+    copy->name = firn_bytes(
+        is_end && entry->name.size > 0 ? path.data + (path.size - entry->name.size) : NULL,
+        is_end ? entry->name.size : 0);
+    DCHECK(path.size == 0 || firn_slice_equal(copy->name, entry->name));
+    return copy_slice(arena, &copy->target) && copy_slice(arena, &copy->xattrs) &&
+           copy_slice(arena, &copy->hard_link);
+}
+
+int
+firn_checkout_record_add(struct firn_checkout_record *record,
+                         const struct firn_difference_walk_change *change, firn_error *err)
+{
+    DCHECK(!record->is_whole); /* the plan is not over */
+    if (record->is_dropped) {
+        return FIRN_OK;
+    }
+    struct firn_checkout_recorded *recorded = firn_arena_alloc(&record->arena, sizeof *recorded);
+    if (recorded == NULL) {
+        return firn_error_no_memory(err, "a list of changes");
+    }
+    *recorded = (struct firn_checkout_recorded){.change = *change};
+    struct firn_difference_walk_change *copy = &recorded->change;
+    if (!copy_slice(&record->arena, &copy->path) ||
+        !copy_entry(&record->arena, change->before, copy->path, &copy->before) ||
+        !copy_entry(&record->arena, change->after, copy->path, &copy->after)) {
+        return firn_error_no_memory(err, "a list of changes");
+    }
+    if (record->arena.total_bytes > BYTES_MAX) {
+        firn_checkout_record_deinit(record);
+        record->is_dropped = true;
+        return FIRN_OK;
+    }
+    *(record->last != NULL ? &record->last->next : &record->first) = recorded;
+    record->last = recorded;
+    return FIRN_OK;
+}
+
+void
+firn_checkout_record_finish(struct firn_checkout_record *record)
+{
+    DCHECK(!record->is_whole && (!record->is_dropped || record->first == NULL));
+    record->is_whole = !record->is_dropped;
+}
+
+int
+firn_checkout_record_replay(const struct firn_checkout_record *record,
+                            int (*visit)(void *ctx,
+                                         const struct firn_difference_walk_change *change,
+                                         firn_error *err),
+                            void *ctx, firn_error *err)
+{
+    CHECK(record->is_whole); /* half a record would leave changes out */
+    int rc = FIRN_OK;
+    for (const struct firn_checkout_recorded *recorded = record->first;
+         recorded != NULL && rc == FIRN_OK; recorded = recorded->next) {
+        rc = visit(ctx, &recorded->change, err);
+    }
+    return rc;
+}
