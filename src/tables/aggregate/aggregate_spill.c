@@ -244,10 +244,12 @@ firn_aggregate_spill_combine(struct firn_aggregate *aggregate, const uint8_t *re
 {
     struct firn_aggregate_table *table = &aggregate->table;
     const uint64_t *key = (const uint64_t *)(const void *)record;
-    uint64_t hash = firn_aggregate_table_hash(table, key);
-    uint8_t *group;
-    int rc;
-    FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+    uint8_t *group = firn_aggregate_direct_group(aggregate, key);
+    uint64_t hash = group == NULL ? firn_aggregate_table_hash(table, key) : 0;
+    int rc = FIRN_OK;
+    if (group == NULL) {
+        FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+    }
     if (group == NULL) {
         /* Encoding needs the buffer that the record may lie in. */
         struct firn_buf own = aggregate->buf;
