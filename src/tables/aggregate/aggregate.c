@@ -585,6 +585,13 @@ firn_aggregate_begin_codes(struct firn_aggregate *aggregate, const struct firn_c
     return FIRN_OK;
 }
 
+void
+firn_aggregate_join_codes(const struct firn_aggregate *aggregate, uint32_t *codes,
+                          const uint32_t *own, uint32_t count, size_t rows)
+{
+    firn_aggregate_few_join(&aggregate->few, codes, own, count, rows);
+}
+
 /* The group of the codes of all keys; *out is NULL where memory came to an end. */
 static int
 find_code(struct firn_aggregate *aggregate, uint32_t code, uint8_t **out, firn_error *err)

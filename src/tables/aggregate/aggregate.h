@@ -128,6 +128,11 @@ FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
                                              const struct firn_chunk_values *arguments,
                                              size_t count, const uint64_t *mask, firn_error *err);
 
+/* Puts the codes of one more key, of which there are count, those of null included, to numbers of the keys before
+ * it. */
+void firn_aggregate_join_codes(const struct firn_aggregate *aggregate, uint32_t *codes,
+                               const uint32_t *own, uint32_t count, size_t rows);
+
 /* Facts about many rows at once. Requires: no keys; not of COUNT_DISTINCT. */
 
 /* To SUM or AVG. */

@@ -230,9 +230,10 @@ firn_aggregate_direct_count(struct firn_aggregate *aggregate,
     if (largest >= range) {
         return false;
     }
+    uint8_t *const touched = direct->touched;
     for (size_t i = 0; i < count; i++) {
         uint64_t local = numbers[i] - minimum;
-        direct->touched[local >> TOUCHED_SHIFT] = 1;
+        touched[local >> TOUCHED_SHIFT] = 1;
         counts[local]++;
     }
     return true;

@@ -125,6 +125,14 @@ mark_plain(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks
     return missing == 0;
 }
 
+static inline __attribute__((always_inline)) void
+join_template(uint32_t *restrict codes, const uint32_t *restrict own, uint32_t count, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        codes[i] = codes[i] * count + own[i];
+    }
+}
+
 #if defined(__x86_64__)
 HARDWARE static bool
 mark_hardware(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
@@ -162,6 +170,12 @@ number_hardware(const uint32_t *codes, size_t count, const uint8_t *numbers, uin
     }
 }
 
+HARDWARE static void
+join_hardware(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
+{
+    join_template(codes, own, count, rows);
+}
+
 bool
 firn_aggregate_few_has_hardware(void)
 {
@@ -171,6 +185,7 @@ firn_aggregate_few_has_hardware(void)
 #else
 #define mark_hardware mark_plain
 #define number_hardware number_plain
+#define join_hardware join_template
 
 bool
 firn_aggregate_few_has_hardware(void)
@@ -184,6 +199,18 @@ number_plain(const uint32_t *codes, size_t count, const uint8_t *numbers, uint8_
 {
     for (size_t i = 0; i < count; i++) {
         out[i] = numbers[codes[i]];
+    }
+}
+
+void
+firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes, const uint32_t *own,
+                        uint32_t count, size_t rows)
+{
+    DCHECK(rows <= ROWS);
+    if (few->has_hardware) {
+        join_hardware(codes, own, count, rows);
+    } else {
+        join_template(codes, own, count, rows);
     }
 }
 

@@ -398,6 +398,9 @@ struct firn_aggregate_few {
     struct firn_aggregate_few_marks valid; /* rows whose argument is not null */
 };
 bool firn_aggregate_few_has_hardware(void);
+/* firn_aggregate_join_codes. */
+void firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes,
+                             const uint32_t *own, uint32_t count, size_t rows);
 /* Marks chosen rows [start, end), whose groups are known; false if there are too many groups, or
  * so few rows that it is not worth it. */
 bool firn_aggregate_few_list(struct firn_aggregate_few *few,

@@ -232,8 +232,8 @@ read_codes(struct firn_query_worker *worker, const struct firn_chunk *const *chu
         const uint32_t count = (uint32_t)firn_chunk_code_count(chunks[k]) + 1;
         rc = firn_chunk_read_codes(chunks[k], block, codes, err);
         rc = firn_query_source_explain(worker->source, values[k].column, rc, err);
-        for (size_t i = 0; rc == FIRN_OK && i < rows; i++) {
-            worker->codes[i] = worker->codes[i] * count + codes[i];
+        if (rc == FIRN_OK) {
+            firn_aggregate_join_codes(worker->aggregate, worker->codes, codes, count, rows);
         }
     }
     return rc;
