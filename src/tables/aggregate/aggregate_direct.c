@@ -21,8 +21,8 @@
  * a key that has a place: (I1). What comes back from temporary files, or from another aggregate, keeps to that, and
  * so places go out after all else.
  *
- * Memory is taken once, when the aggregate is made, out of what it may use; where places would take more than half of
- * that, there are none. Pages that no row touches cost nothing: `touched` says which may have groups.
+ * Memory is taken once, when the aggregate is made, out of what it may use; where places would take more than a part
+ * of that, there are none. Pages that no row touches cost nothing: `touched` says which may have groups.
  *
  * (I2) A place has a group if and only if its count of rows is not 0: that of COUNT_ROWS where it is asked for, else
  *      one that is kept for this alone.
@@ -36,7 +36,9 @@ enum {
     PLACES_FREE = 1 << 10, /* so many are worth it whatever the number of rows */
     PLACES_A_ROW = 4,
     TOUCHED_SHIFT = 9, /* places of a byte of `touched` */
-    MEMORY_SHARE = 2
+    MEMORY_SHARE = 2,
+    MEMORY_SHARE_ALONE =
+        8 /* without temporary files, where the rest must not be too little for the table */
 };
 #define PLACES_MAX (UINT64_C(1) << 31)
 #define OUTSIDE (UINT64_C(1) << 63)
@@ -107,7 +109,8 @@ firn_aggregate_direct_init(struct firn_aggregate *aggregate, const struct firn_a
         size = (size + FIRN_OS_PAGES_LARGE_SIZE - 1) / FIRN_OS_PAGES_LARGE_SIZE *
                FIRN_OS_PAGES_LARGE_SIZE;
     }
-    if (size + touched > *memory_bytes / MEMORY_SHARE || size > SIZE_MAX / 2) {
+    const unsigned share = spec->spill != NULL ? MEMORY_SHARE : MEMORY_SHARE_ALONE;
+    if (size + touched > *memory_bytes / share || size > SIZE_MAX / 2) {
         return FIRN_OK;
     }
     direct->touched = firn_alloc_zeroed((size_t)touched);
@@ -118,7 +121,8 @@ firn_aggregate_direct_init(struct firn_aggregate *aggregate, const struct firn_a
     if (rc == FIRN_OK) {
         direct->stride = (size_t)stride;
         direct->places = places;
-        *memory_bytes -= size + touched;
+        direct->memory_bytes = size + touched;
+        *memory_bytes -= direct->memory_bytes;
     }
     return rc;
 }

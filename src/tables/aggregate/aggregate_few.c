@@ -14,7 +14,6 @@
  * sums tell, since all bits of the values are gathered with them. Otherwise the caller goes by row.
  *
  * (I1) Floating-point numbers are added in the order of rows: one by one, whatever the processor has.
- * (I2) Masks of the groups after the last one, up to a multiple of STEP, are 0.
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -217,9 +216,6 @@ firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes, c
 static bool
 mark(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
 {
-    for (size_t g = few->group_count; g % STEP != 0; g++) {
-        memset(marks->masks[g], 0, sizeof marks->masks[g]); /* (I2) */
-    }
     return few->has_hardware ? mark_hardware(few, marks) : mark_plain(few, marks);
 }
 
@@ -323,7 +319,7 @@ firn_aggregate_few_list_places(struct firn_aggregate_few *few,
 
 #define STATE(type, group) ((type *)(void *)((group) + call->offset))
 
-/* What is made of the numbers of each group: their sum, or the largest of them after they were flipped. */
+/* What is made of the numbers of each group (and, in out, of up to STEP - 1 more, which means nothing): their sum, or the largest of them after they were flipped. */
 struct fold {
     const uint64_t *numbers;
     uint64_t flip;

@@ -430,6 +430,7 @@ bool firn_aggregate_few_update(struct firn_aggregate_few *few,
 struct firn_aggregate_direct {
     uint64_t places; /* 0: groups have none */
     size_t stride;
+    uint64_t memory_bytes; /* that were taken */
     struct firn_os_pages pages;
     uint8_t *touched;
     struct firn_aggregate_function_of rows_call; /* counts the rows of each group */

@@ -161,10 +161,11 @@ firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
         return FIRN_OK;
     }
     if (aggregate->spill == NULL) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the groups of a query need more than the %llu bytes of memory that "
-                              "they may use",
-                              (unsigned long long)table->memory_bytes);
+        return firn_error_set(
+            err, FIRN_LIMIT,
+            "the groups of a query need more than the %llu bytes of memory that "
+            "they may use",
+            (unsigned long long)(table->memory_bytes + aggregate->direct.memory_bytes));
     }
     CHECK(table->level < FIRN_AGGREGATE_LEVELS && table->word_count > 0);
     struct firn_aggregate_level *level = &aggregate->levels[table->level];
