@@ -508,13 +508,16 @@ add_to_places(struct firn_aggregate *aggregate, const struct firn_chunk_values *
     struct firn_aggregate_batch *batch = &aggregate->batch;
     uint16_t rest[ROWS];
     int rc;
-    if (firn_aggregate_direct_count(aggregate, keys, count)) {
-        batch->count = 0;
+    bool may_be_few = direct->numbers != NULL && aggregate->few.place_count < FIRN_AGGREGATE_FEW;
+    size_t done = may_be_few ? 0 : firn_aggregate_direct_count(aggregate, keys, count);
+    batch->count -= done;
+    if (batch->count == 0) {
         return FIRN_OK;
     }
+    memmove(batch->rows, batch->rows + done, batch->count * sizeof batch->rows[0]);
     size_t rest_count = firn_aggregate_direct_find(aggregate, keys, rest);
-    bool is_listed = firn_aggregate_few_list_places(&aggregate->few, batch, direct->pages.data,
-                                                    direct->stride, (size_t)direct->places);
+    bool is_listed = direct->numbers != NULL &&
+                     firn_aggregate_few_list_places(&aggregate->few, batch, direct->numbers);
     if (direct->has_own_count &&
         (!is_listed || !firn_aggregate_few_update(&aggregate->few, &direct->rows_call, NULL))) {
         FIRN_TRY(update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));

@@ -35,7 +35,8 @@ enum {
     ROWS = FIRN_AGGREGATE_ROWS,
     PLACES_FREE = 1 << 10, /* so many are worth it whatever the number of rows */
     PLACES_A_ROW = 4,
-    TOUCHED_SHIFT = 9, /* places of a byte of `touched` */
+    TOUCHED_SHIFT = 9,    /* places of a byte of `touched` */
+    PLACES_FEW = 1 << 14, /* with more, it is not looked whether there are few groups */
     MEMORY_SHARE = 2,
     MEMORY_SHARE_ALONE =
         8 /* without temporary files, where the rest must not be too little for the table */
@@ -103,6 +104,7 @@ firn_aggregate_direct_init(struct firn_aggregate *aggregate, const struct firn_a
     }
     const size_t end = set_rows_call(aggregate);
     const uint64_t stride = end - words;
+    const uint64_t numbers = places <= PLACES_FEW ? places : 0;
     const uint64_t touched = (places >> TOUCHED_SHIFT) + 1;
     uint64_t size = words + places * stride;
     if (size >= FIRN_OS_PAGES_LARGE_SIZE) {
@@ -110,18 +112,22 @@ firn_aggregate_direct_init(struct firn_aggregate *aggregate, const struct firn_a
                FIRN_OS_PAGES_LARGE_SIZE;
     }
     const unsigned share = spec->spill != NULL ? MEMORY_SHARE : MEMORY_SHARE_ALONE;
-    if (size + touched > *memory_bytes / share || size > SIZE_MAX / 2) {
+    if (size + touched + numbers > *memory_bytes / share || size > SIZE_MAX / 2) {
         return FIRN_OK;
     }
     direct->touched = firn_alloc_zeroed((size_t)touched);
-    if (direct->touched == NULL) {
+    direct->numbers = numbers > 0 ? firn_alloc((size_t)numbers) : NULL;
+    if (direct->touched == NULL || (numbers > 0 && direct->numbers == NULL)) {
         return firn_error_no_memory(err, "the groups of a query");
     }
     int rc = firn_aggregate_table_map(spec->os, (size_t)size, &direct->pages, err);
     if (rc == FIRN_OK) {
+        if (numbers > 0) {
+            memset(direct->numbers, FIRN_AGGREGATE_FEW, (size_t)numbers);
+        }
         direct->stride = (size_t)stride;
         direct->places = places;
-        direct->memory_bytes = size + touched;
+        direct->memory_bytes = size + touched + numbers;
         *memory_bytes -= direct->memory_bytes;
     }
     return rc;
@@ -132,6 +138,7 @@ firn_aggregate_direct_deinit(struct firn_aggregate_direct *direct)
 {
     firn_os_pages_unmap(&direct->pages);
     firn_free(direct->touched);
+    firn_free(direct->numbers);
     *direct = (struct firn_aggregate_direct){.places = 0};
 }
 
@@ -209,38 +216,35 @@ firn_aggregate_direct_find(struct firn_aggregate *aggregate,
     for (size_t i = 0; i < batch->count; i++) {
         touch(direct, places[i]);
         batch->groups[i] = record_at(direct, places[i]);
+        __builtin_prefetch(rows_of(direct, batch->groups[i]), 1);
     }
     return left;
 }
 
-bool
+size_t
 firn_aggregate_direct_count(struct firn_aggregate *aggregate,
                             const struct firn_chunk_values *columns, size_t count)
 {
-    struct firn_aggregate_direct *direct = &aggregate->direct;
+    const struct firn_aggregate_direct *direct = &aggregate->direct;
     const uint64_t *numbers = columns[0].as.u64;
     const uint64_t minimum = aggregate->keys[0].minimum;
     const uint64_t range = aggregate->keys[0].range;
     uint64_t *counts = rows_of(direct, direct->pages.data);
-    uint64_t largest = 0;
+    uint8_t *touched = direct->touched;
+    size_t i = 0;
     if (aggregate->key_count != 1 || direct->stride != sizeof *counts || columns[0].valid != NULL ||
         aggregate->batch.count != count) {
-        return false;
+        return 0;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (; i < count; i++) {
         uint64_t local = numbers[i] - minimum;
-        largest = local > largest ? local : largest;
-    }
-    if (largest >= range) {
-        return false;
-    }
-    uint8_t *const touched = direct->touched;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t local = numbers[i] - minimum;
+        if (local >= range) {
+            break;
+        }
         touched[local >> TOUCHED_SHIFT] = 1;
         counts[local]++;
     }
-    return true;
+    return i;
 }
 
 /* ---- records of others ---- */
@@ -366,7 +370,7 @@ firn_aggregate_direct_merge(struct firn_aggregate *aggregate, struct firn_aggreg
             rc = add_record(aggregate, other, places[i], &record, err);
         }
     }
-    if (rc == FIRN_OK && from->places > 0) {
+    if (rc == FIRN_OK && from->places > 0 && from->pages.data != NULL) {
         memset(from->pages.data, 0, from->pages.size);
         memset(from->touched, 0, (size_t)(from->places >> TOUCHED_SHIFT) + 1);
     }

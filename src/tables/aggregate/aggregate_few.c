@@ -124,14 +124,6 @@ mark_plain(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks
     return missing == 0;
 }
 
-static inline __attribute__((always_inline)) void
-join_template(uint32_t *restrict codes, const uint32_t *restrict own, uint32_t count, size_t rows)
-{
-    for (size_t i = 0; i < rows; i++) {
-        codes[i] = codes[i] * count + own[i];
-    }
-}
-
 #if defined(__x86_64__)
 HARDWARE static bool
 mark_hardware(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
@@ -153,6 +145,12 @@ mark_hardware(const struct firn_aggregate_few *few, struct firn_aggregate_few_ma
     return missing == 0;
 }
 
+static inline __mmask16
+first_bits(size_t count)
+{
+    return (__mmask16)(count >= CODES_STEP ? UINT16_MAX : (1U << count) - 1);
+}
+
 /* Numbers of codes that are below CODES_LEAST. */
 HARDWARE static void
 number_hardware(const uint32_t *codes, size_t count, const uint8_t *numbers, uint8_t *out)
@@ -162,8 +160,7 @@ number_hardware(const uint32_t *codes, size_t count, const uint8_t *numbers, uin
     const __m512i high = _mm512_cvtepu8_epi32(
         _mm_loadu_si128((const __m128i *)(const void *)(numbers + CODES_STEP)));
     for (size_t i = 0; i < count; i += CODES_STEP) {
-        unsigned there = count - i >= CODES_STEP ? UINT16_MAX : (1U << (count - i)) - 1;
-        __m512i some = _mm512_maskz_loadu_epi32((__mmask16)there, codes + i);
+        __m512i some = _mm512_maskz_loadu_epi32(first_bits(count - i), codes + i);
         some = _mm512_permutex2var_epi32(low, some, high);
         _mm_storeu_si128((__m128i *)(void *)(out + i), _mm512_cvtepi32_epi8(some));
     }
@@ -172,7 +169,14 @@ number_hardware(const uint32_t *codes, size_t count, const uint8_t *numbers, uin
 HARDWARE static void
 join_hardware(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
 {
-    join_template(codes, own, count, rows);
+    const __m512i factor = _mm512_set1_epi32((int)count);
+    for (size_t i = 0; i < rows; i += CODES_STEP) {
+        const __mmask16 there = first_bits(rows - i);
+        __m512i some = _mm512_maskz_loadu_epi32(there, codes + i);
+        some = _mm512_mullo_epi32(some, factor);
+        some = _mm512_add_epi32(some, _mm512_maskz_loadu_epi32(there, own + i));
+        _mm512_mask_storeu_epi32(codes + i, there, some);
+    }
 }
 
 bool
@@ -184,7 +188,7 @@ firn_aggregate_few_has_hardware(void)
 #else
 #define mark_hardware mark_plain
 #define number_hardware number_plain
-#define join_hardware join_template
+#define join_hardware join_plain
 
 bool
 firn_aggregate_few_has_hardware(void)
@@ -201,6 +205,14 @@ number_plain(const uint32_t *codes, size_t count, const uint8_t *numbers, uint8_
     }
 }
 
+static void
+join_plain(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        codes[i] = codes[i] * count + own[i];
+    }
+}
+
 void
 firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes, const uint32_t *own,
                         uint32_t count, size_t rows)
@@ -209,7 +221,7 @@ firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes, c
     if (few->has_hardware) {
         join_hardware(codes, own, count, rows);
     } else {
-        join_template(codes, own, count, rows);
+        join_plain(codes, own, count, rows);
     }
 }
 
@@ -295,21 +307,25 @@ firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
 
 bool
 firn_aggregate_few_list_places(struct firn_aggregate_few *few,
-                               const struct firn_aggregate_batch *batch, uint8_t *first,
-                               size_t stride, size_t places)
+                               const struct firn_aggregate_batch *batch, uint8_t *numbers)
 {
-    if (places > FEW || batch->count < ROWS_LEAST) {
+    if (batch->count < ROWS_LEAST) {
         return false;
     }
-    few->group_count = places;
-    for (size_t g = 0; g < places; g++) {
-        few->groups[g] = first + g * stride;
-    }
-    choose_some(few, batch->rows, 0, batch->count);
     for (size_t i = 0; i < batch->count; i++) {
-        DCHECK(batch->hashes[i] < places);
-        few->numbers[batch->rows[i]] = (uint8_t)batch->hashes[i];
+        uint8_t *number = &numbers[batch->hashes[i]];
+        if (*number == FEW) {
+            if (few->place_count == FEW) {
+                return false;
+            }
+            few->place_groups[few->place_count] = batch->groups[i];
+            *number = (uint8_t)few->place_count++;
+        }
+        few->numbers[batch->rows[i]] = *number;
     }
+    few->group_count = few->place_count;
+    memcpy(few->groups, few->place_groups, sizeof few->groups);
+    choose_some(few, batch->rows, 0, batch->count);
     bool is_all = mark(few, &few->all);
     DCHECK(is_all);
     return is_all;

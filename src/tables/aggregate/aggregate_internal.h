@@ -393,6 +393,8 @@ struct firn_aggregate_few {
     bool has_hardware; /* firn_aggregate_few_has_hardware; tests clear it */
     size_t group_count;
     uint8_t *groups[FIRN_AGGREGATE_FEW];
+    uint8_t *place_groups[FIRN_AGGREGATE_FEW]; /* with places that were seen */
+    size_t place_count;
     uint8_t numbers[FIRN_AGGREGATE_ROWS]; /* of each row's group; FEW: it is not known */
     struct firn_aggregate_few_marks all;
     struct firn_aggregate_few_marks valid; /* rows whose argument is not null */
@@ -413,10 +415,10 @@ bool firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
                                    const struct firn_aggregate_table *table, const uint32_t *codes,
                                    size_t count, const uint64_t *mask, const uint8_t *numbers,
                                    size_t code_count);
-/* Marks all chosen rows, whose hashes are places: numbers of records, below `places`, which lie side by side. */
+/* Marks all chosen rows, whose groups are known and whose hashes are places; numbers has that of the group of each
+ * place, FEW at first. False if there are too few rows, or too many groups: then always. */
 bool firn_aggregate_few_list_places(struct firn_aggregate_few *few,
-                                    const struct firn_aggregate_batch *batch, uint8_t *first,
-                                    size_t stride, size_t places);
+                                    const struct firn_aggregate_batch *batch, uint8_t *numbers);
 /* The number of a group among few ones; FIRN_AGGREGATE_FEW: there are too many. */
 uint8_t firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group);
 /* Adds the values of marked rows to their groups; false, with nothing done, where that must go by
@@ -433,6 +435,8 @@ struct firn_aggregate_direct {
     uint64_t memory_bytes; /* that were taken */
     struct firn_os_pages pages;
     uint8_t *touched;
+    uint8_t
+        *numbers; /* of the groups of places (aggregate_few.c); NULL: there are too many places */
     struct firn_aggregate_function_of rows_call; /* counts the rows of each group */
     bool has_own_count;                          /* it is none of the caller's calls */
     uint64_t next;                               /* the first place that has not gone out */
@@ -447,10 +451,10 @@ void firn_aggregate_direct_deinit(struct firn_aggregate_direct *direct);
  * chosen: they go to rest, and the result is how many. The caller then counts the rows. */
 size_t firn_aggregate_direct_find(struct firn_aggregate *aggregate,
                                   const struct firn_chunk_values *columns, uint16_t *rest);
-/* All of it at once, where nothing is asked but how many rows a group of one key has; false: that is not
- * so, or some row has no place, and nothing was done. */
-bool firn_aggregate_direct_count(struct firn_aggregate *aggregate,
-                                 const struct firn_chunk_values *columns, size_t count);
+/* All of it at once, where nothing is asked but how many rows a group of one key has, and all `count` rows are
+ * chosen: returns how many of the first rows were counted. The next one has no place, or it has to go another way. */
+size_t firn_aggregate_direct_count(struct firn_aggregate *aggregate,
+                                   const struct firn_chunk_values *columns, size_t count);
 /* The group of a key, to which a record will be added; NULL: it has no place. */
 uint8_t *firn_aggregate_direct_group(struct firn_aggregate *aggregate, const uint64_t *words);
 /* Adds the other's places, and empties them. */
