@@ -336,6 +336,7 @@ add_record(struct firn_aggregate *aggregate, const struct firn_aggregate *other,
 {
     uint64_t *words = (uint64_t *)(void *)buf->data;
     const size_t start = other->table.word_count * sizeof(uint64_t);
+    DCHECK(buf->data != NULL && buf->size >= other->states_end);
     memset(buf->data, 0, buf->size);
     memcpy(buf->data + start, record_at(&other->direct, place) + start, other->states_end - start);
     for (size_t k = 0; k < other->key_count; k++) {
@@ -370,7 +371,7 @@ firn_aggregate_direct_merge(struct firn_aggregate *aggregate, struct firn_aggreg
             rc = add_record(aggregate, other, places[i], &record, err);
         }
     }
-    if (rc == FIRN_OK && from->places > 0 && from->pages.data != NULL) {
+    if (rc == FIRN_OK && from->places > 0) {
         memset(from->pages.data, 0, from->pages.size);
         memset(from->touched, 0, (size_t)(from->places >> TOUCHED_SHIFT) + 1);
     }
