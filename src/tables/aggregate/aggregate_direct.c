@@ -176,8 +176,14 @@ find_places(const struct firn_aggregate *aggregate, const struct firn_chunk_valu
         const uint64_t minimum = key->minimum;
         const uint64_t range = key->range;
         const uint64_t factor = key->factor;
+        const size_t count = batch->count;
         DCHECK(columns[k].kind == key->kind);
-        for (size_t i = 0; i < batch->count; i++) {
+        for (size_t i = 0; k == 0 && valid == NULL && i < count; i++) {
+            uint64_t local = numbers[batch->rows[i]] - minimum;
+            places[i] = local < range ? local * factor : OUTSIDE;
+            bits |= places[i];
+        }
+        for (size_t i = 0; (k > 0 || valid != NULL) && i < count; i++) {
             uint64_t local = numbers[batch->rows[i]] - minimum;
             if (valid != NULL && !firn_aggregate_is_set(valid, batch->rows[i])) {
                 local = range;
@@ -213,10 +219,18 @@ firn_aggregate_direct_find(struct firn_aggregate *aggregate,
         }
         batch->count = kept;
     }
-    for (size_t i = 0; i < batch->count; i++) {
-        touch(direct, places[i]);
-        batch->groups[i] = record_at(direct, places[i]);
-        __builtin_prefetch(rows_of(direct, batch->groups[i]), 1);
+    /* In variables, since stores of bytes might change what structs have. */
+    uint8_t *const touched = direct->touched;
+    uint8_t *const data = direct->pages.data;
+    const size_t stride = direct->stride;
+    const size_t offset = direct->rows_call.offset;
+    const size_t count = batch->count;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *record = data + places[i] * stride;
+        DCHECK(places[i] < direct->places);
+        touched[places[i] >> TOUCHED_SHIFT] = 1;
+        batch->groups[i] = record;
+        __builtin_prefetch(record + offset, 1);
     }
     return left;
 }
