@@ -12,6 +12,9 @@
  * of the groups and the argument. In the end its groups are rows that the call counts. So it
  * spills, merges and compares as groups do, and its memory is an equal share of all.
  *
+ * Groups whose keys are numbers of small ranges have places instead of a hash (aggregate_direct.c); rows that
+ * find none go on to the table.
+ *
  * (I1) Without keys the table has one record from the beginning, and is never spilled.
  * (I2) code_groups has records of the table as it is: whatever clears the table clears it.
  */
@@ -184,6 +187,7 @@ set_calls(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *sp
             same == NULL && !is_distinct && of->state_kind != FIRN_AGGREGATE_STATE_BYTES;
     }
     aggregate->call_count = spec->call_count;
+    aggregate->states_end = offset;
     /* So that a record lies in one cache line. */
     aggregate->table.record_size = offset == 0                           ? sizeof(uint64_t)
                                    : offset > LINE / 2 && offset <= LINE ? LINE
@@ -208,6 +212,7 @@ create_distinct(struct firn_aggregate *aggregate, const struct firn_aggregate_sp
             keys[spec->key_count] = spec->calls[i].argument;
             struct firn_aggregate_spec own = *spec;
             own.keys = keys;
+            own.ranges = NULL;
             own.key_count = spec->key_count + 1;
             own.call_count = 0;
             own.memory_bytes = memory_bytes;
@@ -250,7 +255,10 @@ create(const struct firn_aggregate_spec *spec, size_t keys_max, struct firn_aggr
     aggregate->spill = spec->spill;
     aggregate->table.os = spec->os;
     aggregate->table.seed = spec->seed;
-    firn_aggregate_table_init(&aggregate->table, spec->memory_bytes / tables);
+    aggregate->few.has_hardware = firn_aggregate_few_has_hardware();
+    uint64_t memory_bytes = spec->memory_bytes / tables;
+    FIRN_TRY(firn_aggregate_direct_init(aggregate, spec, &memory_bytes, err));
+    firn_aggregate_table_init(&aggregate->table, memory_bytes);
     FIRN_TRY(create_distinct(aggregate, spec, spec->memory_bytes / tables, err));
     if (spec->key_count == 0) {
         FIRN_TRY(firn_aggregate_table_find(&aggregate->table, NULL, 0, &record, err));
@@ -283,6 +291,7 @@ firn_aggregate_destroy(struct firn_aggregate *aggregate)
         firn_aggregate_spill_deinit(&aggregate->levels[i]);
     }
     firn_aggregate_table_deinit(&aggregate->table);
+    firn_aggregate_direct_deinit(&aggregate->direct);
     for (size_t i = 0; i < aggregate->key_count; i++) {
         firn_chunk_scratch_deinit(&aggregate->codes[i].scratch);
     }
@@ -340,15 +349,14 @@ update(struct firn_aggregate *aggregate, const struct firn_aggregate_function_of
                                        err);
 }
 
+/* All calls, for chosen rows [start, end), whose groups are known; is_listed: they are marked by group. */
 static int
 update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
-             size_t start, size_t end, firn_error *err)
+             size_t start, size_t end, bool is_listed, firn_error *err)
 {
     struct firn_aggregate_few *few = &aggregate->few;
     int rc = FIRN_OK;
     DCHECK(start <= end && end <= aggregate->batch.count);
-    bool is_listed = aggregate->state_count >= STATES_LISTED &&
-                     firn_aggregate_few_list(few, &aggregate->table, &aggregate->batch, start, end);
     for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
         const struct firn_aggregate_function_of *call = &aggregate->calls[i];
         if (call->distinct != NULL || is_left_out(call, &arguments[i])) {
@@ -359,6 +367,17 @@ update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *a
         }
     }
     return rc;
+}
+
+/* The same, of groups of the table. */
+static int
+update_step(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
+            size_t start, size_t end, firn_error *err)
+{
+    bool is_listed =
+        aggregate->state_count >= STATES_LISTED &&
+        firn_aggregate_few_list(&aggregate->few, &aggregate->table, &aggregate->batch, start, end);
+    return update_calls(aggregate, arguments, start, end, is_listed, err);
 }
 
 /* Up to where rows go on in one step, so that extremes of bytes stay within the memory, nearly. */
@@ -458,28 +477,74 @@ add_to_only(struct firn_aggregate *aggregate, const struct firn_chunk_values *ar
     return rc;
 }
 
+/* Chosen rows whose groups are in the table. */
+static int
+add_to_table(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
+             const struct firn_chunk_values *arguments, firn_error *err)
+{
+    struct firn_aggregate_batch *batch = &aggregate->batch;
+    int rc = FIRN_OK;
+    firn_aggregate_keys_words(&aggregate->table, aggregate->keys, aggregate->key_count, keys, batch,
+                              aggregate->words);
+    size_t end;
+    for (size_t start = 0; start < batch->count; start = end) {
+        size_t found;
+        FIRN_TRY(firn_aggregate_keys_find(&aggregate->table, batch, aggregate->words, start, &found,
+                                          err));
+        end = cut_step(aggregate, arguments, start, found);
+        FIRN_TRY(update_step(aggregate, arguments, start, end, err));
+        FIRN_TRY(spill_if_full(aggregate, end == found && end < batch->count, err));
+    }
+out:
+    return rc;
+}
+
+/* Chosen rows whose groups have places; the others stay chosen. */
+static int
+add_to_places(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
+              const struct firn_chunk_values *arguments, size_t count, firn_error *err)
+{
+    struct firn_aggregate_direct *direct = &aggregate->direct;
+    struct firn_aggregate_batch *batch = &aggregate->batch;
+    uint16_t rest[ROWS];
+    int rc;
+    bool may_be_few = direct->numbers != NULL && aggregate->few.place_count < FIRN_AGGREGATE_FEW;
+    size_t done = may_be_few ? 0 : firn_aggregate_direct_count(aggregate, keys, count);
+    batch->count -= done;
+    if (batch->count == 0) {
+        return FIRN_OK;
+    }
+    memmove(batch->rows, batch->rows + done, batch->count * sizeof batch->rows[0]);
+    size_t rest_count = firn_aggregate_direct_find(aggregate, keys, rest);
+    bool is_listed = direct->numbers != NULL &&
+                     firn_aggregate_few_list_places(&aggregate->few, batch, direct->numbers);
+    if (direct->has_own_count &&
+        (!is_listed || !firn_aggregate_few_update(&aggregate->few, &direct->rows_call, NULL))) {
+        FIRN_TRY(update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));
+    }
+    FIRN_TRY(update_calls(aggregate, arguments, 0, batch->count, is_listed, err));
+    memcpy(batch->rows, rest, rest_count * sizeof rest[0]);
+    batch->count = rest_count;
+out:
+    return rc;
+}
+
 int
 firn_aggregate_add(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
                    const struct firn_chunk_values *arguments, size_t count, const uint64_t *mask,
                    firn_error *err)
 {
-    struct firn_aggregate_batch *batch = &aggregate->batch;
     int rc = FIRN_OK;
     DCHECK(!aggregate->is_finished && count <= ROWS);
     if (aggregate->key_count == 0) {
         FIRN_TRY(add_to_only(aggregate, arguments, count, mask, err));
     } else {
-        firn_aggregate_keys_choose(batch, count, mask);
-        firn_aggregate_keys_words(&aggregate->table, aggregate->keys, aggregate->key_count, keys,
-                                  batch, aggregate->words);
-        size_t end;
-        for (size_t start = 0; start < batch->count; start = end) {
-            size_t found;
-            FIRN_TRY(firn_aggregate_keys_find(&aggregate->table, batch, aggregate->words, start,
-                                              &found, err));
-            end = cut_step(aggregate, arguments, start, found);
-            FIRN_TRY(update_calls(aggregate, arguments, start, end, err));
-            FIRN_TRY(spill_if_full(aggregate, end == found && end < batch->count, err));
+        firn_aggregate_keys_choose(&aggregate->batch, count, mask);
+        if (aggregate->direct.places > 0) {
+            FIRN_TRY(add_to_places(aggregate, keys, arguments, count, err));
+        }
+        if (aggregate->batch.count > 0) {
+            FIRN_TRY(add_to_table(aggregate, keys, arguments, err));
         }
     }
     if (aggregate->has_distinct) {
@@ -497,6 +562,7 @@ firn_aggregate_begin_codes(struct firn_aggregate *aggregate, const struct firn_c
 {
     size_t count = 1;
     DCHECK(aggregate->key_count > 0 && !aggregate->is_finished);
+    CHECK(aggregate->direct.places == 0);
     for (size_t k = 0; k < aggregate->key_count; k++) {
         DCHECK(firn_chunk_code_count(chunks[k]) > 0);
         count *= firn_chunk_code_count(chunks[k]) + 1;
@@ -509,16 +575,24 @@ firn_aggregate_begin_codes(struct firn_aggregate *aggregate, const struct firn_c
         return firn_error_no_memory(err, "the groups of a chunk's codes");
     }
     aggregate->code_groups = groups;
-    uint8_t *numbers = firn_grow_array(aggregate->code_numbers, count,
+    size_t room = count < FIRN_AGGREGATE_CODES_LEAST ? FIRN_AGGREGATE_CODES_LEAST : count;
+    uint8_t *numbers = firn_grow_array(aggregate->code_numbers, room,
                                        &aggregate->code_number_capacity, sizeof *numbers);
     if (numbers == NULL) {
         return firn_error_no_memory(err, "the groups of a chunk's codes");
     }
     aggregate->code_numbers = numbers;
     memset(groups, 0, count * sizeof *groups);
-    memset(numbers, FIRN_AGGREGATE_FEW, count);
+    memset(numbers, FIRN_AGGREGATE_FEW, room);
     aggregate->code_count = count;
     return FIRN_OK;
+}
+
+void
+firn_aggregate_join_codes(const struct firn_aggregate *aggregate, uint32_t *codes,
+                          const uint32_t *own, uint32_t count, size_t rows)
+{
+    firn_aggregate_few_join(&aggregate->few, codes, own, count, rows);
 }
 
 /* The group of the codes of all keys; *out is NULL where memory came to an end. */
@@ -604,10 +678,11 @@ add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_val
     return add_distinct(aggregate, keys, arguments, keys[0].count, mask, err);
 }
 
-/* The calls of rows that are listed by the numbers of their codes. */
+/* The calls of rows that are marked by the numbers of their codes. */
 static int
 update_listed(struct firn_aggregate *aggregate, const uint32_t *codes,
-              const struct firn_chunk_values *arguments, firn_error *err)
+              const struct firn_chunk_values *arguments, size_t count, const uint64_t *mask,
+              firn_error *err)
 {
     struct firn_aggregate_batch *batch = &aggregate->batch;
     bool has_groups = false;
@@ -617,6 +692,9 @@ update_listed(struct firn_aggregate *aggregate, const uint32_t *codes,
         if (is_left_out(call, &arguments[i]) ||
             firn_aggregate_few_update(&aggregate->few, call, &arguments[i])) {
             continue;
+        }
+        if (!has_groups) {
+            firn_aggregate_keys_choose(batch, count, mask);
         }
         for (size_t r = 0; r < batch->count && !has_groups; r++) {
             batch->groups[r] = aggregate->code_groups[codes[batch->rows[r]]];
@@ -636,18 +714,18 @@ firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes
     struct firn_aggregate_batch *batch = &aggregate->batch;
     int rc = FIRN_OK;
     DCHECK(aggregate->code_count > 0 && !aggregate->is_finished && count <= ROWS);
-    firn_aggregate_keys_choose(batch, count, mask);
     if (!aggregate->has_distinct && !aggregate->has_bytes_state && aggregate->state_count > 0 &&
-        firn_aggregate_few_list_codes(&aggregate->few, &aggregate->table, batch, codes,
-                                      aggregate->code_numbers)) {
-        return update_listed(aggregate, codes, arguments, err);
+        firn_aggregate_few_list_codes(&aggregate->few, &aggregate->table, codes, count, mask,
+                                      aggregate->code_numbers, aggregate->code_count)) {
+        return update_listed(aggregate, codes, arguments, count, mask, err);
     }
+    firn_aggregate_keys_choose(batch, count, mask);
     size_t end;
     for (size_t start = 0; start < batch->count; start = end) {
         size_t found;
         FIRN_TRY(find_codes(aggregate, codes, start, &found, err));
         end = cut_step(aggregate, arguments, start, found);
-        FIRN_TRY(update_calls(aggregate, arguments, start, end, err));
+        FIRN_TRY(update_step(aggregate, arguments, start, end, err));
         if (aggregate->has_distinct) {
             FIRN_TRY(add_distinct_codes(aggregate, arguments, start, end, err));
         }
@@ -658,6 +736,13 @@ out:
 }
 
 /* ---- facts ---- */
+
+bool
+firn_aggregate_is_shared(const struct firn_aggregate *aggregate, size_t call)
+{
+    DCHECK(call < aggregate->call_count);
+    return aggregate->calls[call].is_shared;
+}
 
 void
 firn_aggregate_add_sum(struct firn_aggregate *aggregate, size_t call,
@@ -756,7 +841,9 @@ static int
 merge_tables(struct firn_aggregate *aggregate, struct firn_aggregate *other, firn_error *err)
 {
     struct firn_aggregate_table *from = &other->table;
+    /* Keys that have places here may be in a table of an aggregate without places. */
     if (from->count > aggregate->table.count &&
+        (aggregate->direct.places > 0) == (other->direct.places > 0) &&
         from->memory_bytes == aggregate->table.memory_bytes && from->os == aggregate->table.os) {
         swap_tables(from, &aggregate->table);
     }
@@ -792,6 +879,7 @@ firn_aggregate_merge(struct firn_aggregate *aggregate, struct firn_aggregate *ot
         FIRN_TRY(merge_only(aggregate, other, err));
     } else {
         FIRN_TRY(merge_tables(aggregate, other, err));
+        FIRN_TRY(firn_aggregate_direct_merge(aggregate, other, err));
         FIRN_TRY(firn_aggregate_spill_take(aggregate, other, err));
     }
     for (size_t i = 0; i < aggregate->call_count; i++) {
@@ -899,19 +987,23 @@ firn_aggregate_next(struct firn_aggregate *aggregate, struct firn_chunk_values *
     }
     uint64_t left = table->count - aggregate->emitted;
     size_t count = left < ROWS ? (size_t)left : ROWS;
-    for (size_t i = 0; i < count; i++) {
-        groups[i] = firn_aggregate_table_record(table, aggregate->emitted + i);
-    }
-    for (size_t k = 0; k < aggregate->key_count; k++) {
-        firn_aggregate_keys_read(&aggregate->keys[k], k, groups, count, NULL,
-                                 &aggregate->outputs[k], &keys[k]);
+    if (count == 0 && aggregate->direct.places > 0) {
+        count = firn_aggregate_direct_next(aggregate, keys);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            groups[i] = firn_aggregate_table_record(table, aggregate->emitted + i);
+        }
+        for (size_t k = 0; k < aggregate->key_count; k++) {
+            firn_aggregate_keys_read(&aggregate->keys[k], k, groups, count, NULL,
+                                     &aggregate->outputs[k], &keys[k]);
+        }
+        aggregate->emitted += count;
     }
     for (size_t c = 0; c < aggregate->call_count; c++) {
         FIRN_TRY(firn_aggregate_state_read(&aggregate->calls[c], groups, count,
                                            &aggregate->outputs[aggregate->key_count + c],
                                            &results[c], err));
     }
-    aggregate->emitted += count;
     *out_count = count;
 out:
     return rc;
@@ -927,10 +1019,4 @@ firn_aggregate_spilled_bytes(const struct firn_aggregate *aggregate)
         }
     }
     return bytes;
-}
-
-uint64_t
-firn_aggregate_group_count(const struct firn_aggregate *aggregate)
-{
-    return aggregate->table.count;
 }

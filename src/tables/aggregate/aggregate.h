@@ -60,6 +60,12 @@ struct firn_aggregate_call {
     uint32_t argument_number;
 };
 
+/* Bounds of the values of a key that is a number, as its bits. They are a hint: there may be values outside. */
+struct firn_aggregate_range {
+    uint64_t min;
+    uint64_t max; /* not below min, as numbers of the key's type */
+};
+
 enum { FIRN_AGGREGATE_KEYS_MAX = 63, FIRN_AGGREGATE_CALLS_MAX = 4096 };
 #define FIRN_AGGREGATE_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
 
@@ -68,6 +74,10 @@ enum { FIRN_AGGREGATE_KEYS_MAX = 63, FIRN_AGGREGATE_CALLS_MAX = 4096 };
 struct firn_aggregate_spec {
     const struct firn_aggregate_column *keys;
     size_t key_count;
+    /* Of each key; NULL: not all of them are known. With about how many rows come, it decides whether groups are
+     * found without hashing. */
+    const struct firn_aggregate_range *ranges;
+    uint64_t row_count;
     const struct firn_aggregate_call *calls;
     size_t call_count;
     uint64_t memory_bytes;
@@ -77,6 +87,10 @@ struct firn_aggregate_spec {
 };
 
 struct firn_aggregate;
+
+/* Whether an earlier call that has a number in common keeps what this one adds up: what would be added to this
+ * one counts for nothing. */
+bool firn_aggregate_is_shared(const struct firn_aggregate *aggregate, size_t call);
 
 /* The type of a call's values: COUNTs I64; AVG F64; SUM I64, U64, DECIMAL or F64; MIN and MAX
  * the argument's. */
@@ -100,10 +114,10 @@ FIRN_MUST_CHECK int firn_aggregate_add(struct firn_aggregate *aggregate,
                                        const uint64_t *mask, firn_error *err);
 
 /* The same with keys that come as the codes of chunks (firn_chunk_read_codes; nulls have
- * code_count), put together into one number for each row: the code of the last key + (its
+ * code_count), put together into one number for each row, also those that the mask leaves out: the code of the last key + (its
  * code_count + 1) * (that of the key before it + …). There is a chunk for each key; they are borrowed
  * until the next begin_codes, merge or finish, the array is not. Each number is looked up once, but
- * for another time after groups were spilled. Requires: keys; firn_chunk_code_count > 0 of all
+ * for another time after groups were spilled. Requires: keys; no ranges of them; firn_chunk_code_count > 0 of all
  * chunks; at most FIRN_AGGREGATE_CODES_MAX numbers, unless there is one key. */
 enum { FIRN_AGGREGATE_CODES_MAX = 1 << 14 };
 FIRN_MUST_CHECK int firn_aggregate_begin_codes(struct firn_aggregate *aggregate,
@@ -113,6 +127,11 @@ FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
                                              const uint32_t *codes,
                                              const struct firn_chunk_values *arguments,
                                              size_t count, const uint64_t *mask, firn_error *err);
+
+/* Puts the codes of one more key, of which there are count, those of null included, to numbers of the keys before
+ * it. */
+void firn_aggregate_join_codes(const struct firn_aggregate *aggregate, uint32_t *codes,
+                               const uint32_t *own, uint32_t count, size_t rows);
 
 /* Facts about many rows at once. Requires: no keys; not of COUNT_DISTINCT. */
 
@@ -144,7 +163,5 @@ FIRN_MUST_CHECK int firn_aggregate_next(struct firn_aggregate *aggregate,
 
 /* Bytes written to temporary files so far. */
 uint64_t firn_aggregate_spilled_bytes(const struct firn_aggregate *aggregate);
-/* Groups in memory. */
-uint64_t firn_aggregate_group_count(const struct firn_aggregate *aggregate);
 
 #endif

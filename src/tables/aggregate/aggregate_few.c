@@ -3,27 +3,38 @@
  * aggregate/aggregate_few.c: batches whose rows belong to a few groups.
  *
  * Two rows of one group that follow each other make the second wait for the first, where each row is added to a
- * record: what was stored has to be loaded again. So, where the table has few groups, the rows of a batch are
- * listed by group once, and each call then adds up one group after the other in registers. What is counted is
- * the length of a list.
+ * record: what was stored has to be loaded again. So, where there are few groups, each row gets the number of its
+ * group, a byte; each group gets a mask of its rows; and each call then adds up one group after the other in
+ * registers, by mask. What is counted is the bits of a mask. Arguments with nulls get masks of their own.
  *
- * Listing has the same trouble with the lengths of lists. It goes from both ends of the batch at once: the first
- * half fills the lists from the front, the second half from the back, so that two rows are on their way.
+ * With AVX-512 the masks are what comparing 64 numbers at once gives, and eight values are added to four groups by
+ * four instructions. The plain loops go from bit to bit.
  *
- * Integers are added in 64 bits if all values of the batch are so small that a block of them cannot overflow, which
- * one pass over the values tells. Otherwise, and for nulls, the caller goes by row.
+ * Integers are added in 64 bits if all values that count are so small that a block of them cannot overflow; the
+ * sums tell, since all bits of the values are gathered with them. Otherwise the caller goes by row.
  *
- * (I1) A list is in the order of rows: floating-point numbers are added as they come.
+ * (I1) Floating-point numbers are added in the order of rows: one by one, whatever the processor has.
  */
 #include "aggregate/aggregate_internal.h"
 
-#define TEMPLATE static inline __attribute__((always_inline))
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define HARDWARE __attribute__((target("avx512f,avx512bw,popcnt")))
+#endif
 
 enum {
     ROWS = FIRN_AGGREGATE_ROWS,
-    ROWS_LEAST = 64, /* with fewer, listing is not worth it */
+    WORDS = FIRN_AGGREGATE_MASK_WORDS,
+    FEW = FIRN_AGGREGATE_FEW,
+    ROWS_LEAST = 64, /* with fewer, masks are not worth it */
+    STEP = 4,        /* groups that are added up at once */
+    CODES_STEP = 16,
     SMALL_BITS = 53
 };
+_Static_assert(FEW % STEP == 0, "masks are made for whole steps");
+_Static_assert((int)FIRN_AGGREGATE_CODES_LEAST == 2 * (int)CODES_STEP, "two registers of numbers");
+
+/* ---- numbers of groups ---- */
 
 /* The number of each group is that of its record, on the first page. */
 struct numbering {
@@ -34,9 +45,9 @@ struct numbering {
 static bool
 are_few(const struct firn_aggregate_table *table)
 {
-    return table->count > 0 && table->count <= FIRN_AGGREGATE_FEW &&
+    return table->count > 0 && table->count <= FEW &&
            table->count <= UINT64_C(1) << table->page_shift &&
-           table->record_size <= UINT32_MAX / FIRN_AGGREGATE_FEW / FIRN_AGGREGATE_FEW;
+           table->record_size <= UINT32_MAX / FEW / FEW;
 }
 
 static struct numbering
@@ -57,7 +68,7 @@ uint8_t
 firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group)
 {
     if (!are_few(table)) {
-        return FIRN_AGGREGATE_FEW;
+        return FEW;
     }
     const struct numbering numbering = numbering_of(table);
     size_t number = number_of(&numbering, group);
@@ -65,33 +76,196 @@ firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_
     return (uint8_t)number;
 }
 
-/* Empty lists for chosen rows [start, end); false: it is not worth it. */
-static bool
-begin(struct firn_aggregate_few *few, const struct firn_aggregate_table *table,
-      const struct firn_aggregate_batch *batch, size_t start, size_t end)
+/* ---- masks ---- */
+
+/* As firn_chunk_count_bits of encoding: the compiler's own way may be a call. */
+static inline uint32_t
+count_bits(uint64_t word)
 {
-    if (!are_few(table) || end - start < ROWS_LEAST) {
-        return false;
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/* Bit i: byte i of eight numbers is this one. None is above 127. */
+static inline uint64_t
+equal_bytes(const uint8_t *numbers, size_t number)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t differ = firn_load_le64(numbers) ^ (ones * number);
+    uint64_t equal = ~(differ + ones * 0x7f) >> 7 & ones;
+    return equal * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* The masks of all groups among the chosen rows; whether all of these have a group. */
+static bool
+mark_plain(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
+{
+    uint64_t left[WORDS];
+    uint64_t missing = 0;
+    memcpy(left, marks->chosen, sizeof left);
+    for (size_t g = 0; g < few->group_count; g++) {
+        marks->counts[g] = 0;
+        for (size_t w = 0; w < WORDS; w++) {
+            uint64_t word = 0;
+            for (size_t byte = 0; left[w] != 0 && byte < 8; byte++) {
+                word |= equal_bytes(few->numbers + 64 * w + 8 * byte, g) << 8 * byte;
+            }
+            word &= left[w];
+            left[w] ^= word;
+            marks->masks[g][w] = word;
+            marks->counts[g] += count_bits(word);
+        }
     }
+    for (size_t w = 0; w < WORDS; w++) {
+        missing |= left[w];
+    }
+    return missing == 0;
+}
+
+#if defined(__x86_64__)
+HARDWARE static bool
+mark_hardware(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
+{
+    uint64_t missing = 0;
+    memset(marks->counts, 0, sizeof marks->counts);
+    for (size_t w = 0; w < WORDS; w++) {
+        const __m512i numbers = _mm512_loadu_si512(few->numbers + 64 * w);
+        uint64_t left = marks->chosen[w];
+        for (size_t g = 0; g < few->group_count; g++) {
+            uint64_t word =
+                _mm512_mask_cmpeq_epi8_mask(marks->chosen[w], numbers, _mm512_set1_epi8((char)g));
+            marks->masks[g][w] = word;
+            marks->counts[g] += (uint32_t)__builtin_popcountll(word);
+            left ^= word;
+        }
+        missing |= left;
+    }
+    return missing == 0;
+}
+
+static inline __mmask16
+first_bits(size_t count)
+{
+    return (__mmask16)(count >= CODES_STEP ? UINT16_MAX : (1U << count) - 1);
+}
+
+/* Numbers of codes that are below CODES_LEAST. */
+HARDWARE static void
+number_hardware(const uint32_t *codes, size_t count, const uint8_t *numbers, uint8_t *out)
+{
+    const __m512i low =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)numbers));
+    const __m512i high = _mm512_cvtepu8_epi32(
+        _mm_loadu_si128((const __m128i *)(const void *)(numbers + CODES_STEP)));
+    for (size_t i = 0; i < count; i += CODES_STEP) {
+        __m512i some = _mm512_maskz_loadu_epi32(first_bits(count - i), codes + i);
+        some = _mm512_permutex2var_epi32(low, some, high);
+        _mm_storeu_si128((__m128i *)(void *)(out + i), _mm512_cvtepi32_epi8(some));
+    }
+}
+
+HARDWARE static void
+join_hardware(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
+{
+    const __m512i factor = _mm512_set1_epi32((int)count);
+    for (size_t i = 0; i < rows; i += CODES_STEP) {
+        const __mmask16 there = first_bits(rows - i);
+        __m512i some = _mm512_maskz_loadu_epi32(there, codes + i);
+        some = _mm512_mullo_epi32(some, factor);
+        some = _mm512_add_epi32(some, _mm512_maskz_loadu_epi32(there, own + i));
+        _mm512_mask_storeu_epi32(codes + i, there, some);
+    }
+}
+
+bool
+firn_aggregate_few_has_hardware(void)
+{
+    return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+           __builtin_cpu_supports("popcnt") != 0;
+}
+#else
+#define mark_hardware mark_plain
+#define number_hardware number_plain
+#define join_hardware join_plain
+
+bool
+firn_aggregate_few_has_hardware(void)
+{
+    return false;
+}
+#endif
+
+static void
+number_plain(const uint32_t *codes, size_t count, const uint8_t *numbers, uint8_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = numbers[codes[i]];
+    }
+}
+
+static void
+join_plain(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        codes[i] = codes[i] * count + own[i];
+    }
+}
+
+void
+firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes, const uint32_t *own,
+                        uint32_t count, size_t rows)
+{
+    DCHECK(rows <= ROWS);
+    if (few->has_hardware) {
+        join_hardware(codes, own, count, rows);
+    } else {
+        join_plain(codes, own, count, rows);
+    }
+}
+
+static bool
+mark(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
+{
+    return few->has_hardware ? mark_hardware(few, marks) : mark_plain(few, marks);
+}
+
+static void
+set_groups(struct firn_aggregate_few *few, const struct firn_aggregate_table *table)
+{
     few->group_count = (size_t)table->count;
-    few->row_first = batch->rows[start];
-    few->row_end = (size_t)batch->rows[end - 1] + 1;
     for (size_t g = 0; g < few->group_count; g++) {
         few->groups[g] = firn_aggregate_table_record(table, g);
     }
-    memset(few->counts, 0, sizeof few->counts);
-    return true;
 }
 
-/* The part from the back goes after the part from the front. */
-static void
-join(struct firn_aggregate_few *few, const uint32_t *back)
+static bool
+choose_all(struct firn_aggregate_few *few, size_t count, const uint64_t *mask)
 {
-    for (size_t g = 0; g < few->group_count; g++) {
-        DCHECK(few->counts[g] + back[g] <= ROWS);
-        memmove(few->rows[g] + few->counts[g], few->rows[g] + ROWS - back[g],
-                back[g] * sizeof few->rows[g][0]);
-        few->counts[g] += back[g];
+    uint32_t chosen = 0;
+    for (size_t w = 0; w < WORDS; w++) {
+        size_t left = count > 64 * w ? count - 64 * w : 0;
+        uint64_t all = left >= 64 ? UINT64_MAX : (UINT64_C(1) << left) - 1;
+        uint64_t word = mask == NULL || all == 0 ? all : mask[w] & all;
+        few->all.chosen[w] = word;
+        chosen += count_bits(word);
+    }
+    return chosen >= ROWS_LEAST;
+}
+
+/* The mask of chosen rows [start, end). */
+static void
+choose_some(struct firn_aggregate_few *few, const uint16_t *rows, size_t start, size_t end)
+{
+    memset(few->all.chosen, 0, sizeof few->all.chosen);
+    for (size_t i = start; i < end;) {
+        size_t word = rows[i] / 64;
+        uint64_t bits = 0;
+        for (; i < end && rows[i] / 64 == word; i++) {
+            bits |= UINT64_C(1) << rows[i] % 64;
+        }
+        few->all.chosen[word] = bits;
     }
 }
 
@@ -99,209 +273,258 @@ bool
 firn_aggregate_few_list(struct firn_aggregate_few *few, const struct firn_aggregate_table *table,
                         const struct firn_aggregate_batch *batch, size_t start, size_t end)
 {
-    uint32_t back[FIRN_AGGREGATE_FEW] = {0};
-    if (!begin(few, table, batch, start, end)) {
+    if (!are_few(table) || end - start < ROWS_LEAST) {
         return false;
     }
     const struct numbering numbering = numbering_of(table);
-    size_t low = start;
-    size_t high = end;
-    for (; low + 1 < high; low++) {
-        size_t g = number_of(&numbering, batch->groups[low]);
-        few->rows[g][few->counts[g]++] = batch->rows[low];
-        high--;
-        g = number_of(&numbering, batch->groups[high]);
-        few->rows[g][ROWS - ++back[g]] = batch->rows[high];
+    set_groups(few, table);
+    choose_some(few, batch->rows, start, end);
+    for (size_t i = start; i < end; i++) {
+        few->numbers[batch->rows[i]] = (uint8_t)number_of(&numbering, batch->groups[i]);
     }
-    if (low < high) {
-        size_t g = number_of(&numbering, batch->groups[low]);
-        few->rows[g][few->counts[g]++] = batch->rows[low];
-    }
-    join(few, back);
-    return true;
+    bool is_all = mark(few, &few->all);
+    DCHECK(is_all);
+    return is_all;
 }
 
 bool
 firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
-                              const struct firn_aggregate_table *table,
-                              const struct firn_aggregate_batch *batch, const uint32_t *codes,
-                              const uint8_t *numbers)
+                              const struct firn_aggregate_table *table, const uint32_t *codes,
+                              size_t count, const uint64_t *mask, const uint8_t *numbers,
+                              size_t code_count)
 {
-    uint32_t back[FIRN_AGGREGATE_FEW + 1] = {0};
-    const uint16_t *rows = batch->rows;
-    if (!begin(few, table, batch, 0, batch->count)) {
+    if (!are_few(table) || !choose_all(few, count, mask)) {
         return false;
     }
-    size_t low = 0;
-    size_t high = batch->count;
-    for (; low + 1 < high; low++) {
-        size_t g = numbers[codes[rows[low]]];
-        few->rows[g][few->counts[g]++] = rows[low];
-        high--;
-        g = numbers[codes[rows[high]]];
-        few->rows[g][ROWS - ++back[g]] = rows[high];
+    set_groups(few, table);
+    if (few->has_hardware && code_count <= FIRN_AGGREGATE_CODES_LEAST) {
+        number_hardware(codes, count, numbers, few->numbers);
+    } else {
+        number_plain(codes, count, numbers, few->numbers);
     }
-    if (low < high) {
-        size_t g = numbers[codes[rows[low]]];
-        few->rows[g][few->counts[g]++] = rows[low];
-    }
-    if (few->counts[FIRN_AGGREGATE_FEW] + back[FIRN_AGGREGATE_FEW] > 0) {
+    return mark(few, &few->all);
+}
+
+bool
+firn_aggregate_few_list_places(struct firn_aggregate_few *few,
+                               const struct firn_aggregate_batch *batch, uint8_t *numbers)
+{
+    if (batch->count < ROWS_LEAST) {
         return false;
     }
-    join(few, back);
-    return true;
+    for (size_t i = 0; i < batch->count; i++) {
+        uint8_t *number = &numbers[batch->hashes[i]];
+        if (*number == FEW) {
+            if (few->place_count == FEW) {
+                return false;
+            }
+            few->place_groups[few->place_count] = batch->groups[i];
+            *number = (uint8_t)few->place_count++;
+        }
+        few->numbers[batch->rows[i]] = *number;
+    }
+    few->group_count = few->place_count;
+    memcpy(few->groups, few->place_groups, sizeof few->groups);
+    choose_some(few, batch->rows, 0, batch->count);
+    bool is_all = mark(few, &few->all);
+    DCHECK(is_all);
+    return is_all;
 }
 
 /* ---- calls ---- */
 
 #define STATE(type, group) ((type *)(void *)((group) + call->offset))
 
-TEMPLATE uint64_t
-gather_bits_template(const uint64_t *numbers, size_t count, uint64_t bias)
+/* What is made of the numbers of each group (and, in out, of up to STEP - 1 more, which means nothing): their sum, or the largest of them after they were flipped. */
+struct fold {
+    const uint64_t *numbers;
+    uint64_t flip;
+    uint64_t bias; /* of sums: added to each number whose bits are gathered */
+    bool is_sum;
+};
+
+/* Returns the bits of all numbers that were added. */
+static uint64_t
+fold_plain(const struct fold *fold, const struct firn_aggregate_few_marks *marks,
+           size_t group_count, uint64_t *out)
 {
     uint64_t bits = 0;
-    for (size_t i = 0; i < count; i++) {
-        bits |= numbers[i] + bias;
+    for (size_t g = 0; g < group_count; g++) {
+        uint64_t result = 0;
+        for (size_t w = 0; w < WORDS; w++) {
+            const uint64_t *numbers = fold->numbers + 64 * w;
+            for (uint64_t left = marks->masks[g][w]; left != 0; left &= left - 1) {
+                uint64_t number = numbers[__builtin_ctzll(left)];
+                if (fold->is_sum) {
+                    bits |= number + fold->bias;
+                    result += number;
+                } else {
+                    number ^= fold->flip;
+                    result = number > result ? number : result;
+                }
+            }
+        }
+        out[g] = result;
     }
     return bits;
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static uint64_t
-gather_bits_hardware(const uint64_t *numbers, size_t count, uint64_t bias)
+HARDWARE static inline __m512i
+fold_some(bool is_sum, __m512i result, const uint64_t *mask, size_t byte, __m512i numbers)
 {
-    return gather_bits_template(numbers, count, bias);
+    __mmask8 which = ((const uint8_t *)mask)[byte];
+    return is_sum ? _mm512_mask_add_epi64(result, which, result, numbers)
+                  : _mm512_mask_max_epu64(result, which, result, numbers);
 }
 
-static bool
-has_hardware(void)
+HARDWARE static inline __attribute__((always_inline)) uint64_t
+fold_step(bool is_sum, const struct fold *fold, const struct firn_aggregate_few_marks *marks,
+          size_t group, uint64_t *out)
 {
-#ifdef FIRN_DEBUG
-    return false; /* tests run in both kinds of builds: in this one they cover the plain loops */
+    const __m512i flip = _mm512_set1_epi64((int64_t)fold->flip);
+    const __m512i bias = _mm512_set1_epi64((int64_t)fold->bias);
+    const uint64_t(*masks)[WORDS] = &marks->masks[group];
+    __m512i bits = _mm512_setzero_si512();
+    __m512i results[STEP] = {bits, bits, bits, bits};
+    for (size_t i = 0; i < ROWS / 8; i++) {
+        /* What is not chosen is not read: the column may end before. */
+        __m512i numbers =
+            _mm512_maskz_loadu_epi64(((const uint8_t *)marks->chosen)[i], fold->numbers + 8 * i);
+        if (is_sum) {
+            bits = _mm512_or_si512(bits, _mm512_add_epi64(numbers, bias));
+        } else {
+            numbers = _mm512_xor_si512(numbers, flip);
+        }
+        results[0] = fold_some(is_sum, results[0], masks[0], i, numbers);
+        results[1] = fold_some(is_sum, results[1], masks[1], i, numbers);
+        results[2] = fold_some(is_sum, results[2], masks[2], i, numbers);
+        results[3] = fold_some(is_sum, results[3], masks[3], i, numbers);
+    }
+    for (size_t g = 0; g < STEP; g++) {
+        out[group + g] = is_sum ? (uint64_t)_mm512_reduce_add_epi64(results[g])
+                                : (uint64_t)_mm512_reduce_max_epu64(results[g]);
+    }
+    return (uint64_t)_mm512_reduce_or_epi64(bits);
+}
+
+HARDWARE static uint64_t
+fold_hardware(const struct fold *fold, const struct firn_aggregate_few_marks *marks,
+              size_t group_count, uint64_t *out)
+{
+    uint64_t bits = 0;
+    for (size_t g = 0; g < group_count; g += STEP) {
+        bits |= fold->is_sum ? fold_step(true, fold, marks, g, out)
+                             : fold_step(false, fold, marks, g, out);
+    }
+    return bits;
+}
 #else
-    return __builtin_cpu_supports("avx2") != 0;
+#define fold_hardware fold_plain
 #endif
-}
-#else
-#define gather_bits_hardware gather_bits_template
-
-static bool
-has_hardware(void)
-{
-    return false;
-}
-#endif
-
-/* Whether the sum of a block of numbers such as these fits 64 bits. Rows that do not count hold anything: then the
- * answer may be no for nothing. */
-static bool
-are_small(const struct firn_aggregate_few *few, const uint64_t *numbers, uint64_t bias)
-{
-    size_t count = few->row_end - few->row_first;
-    numbers += few->row_first;
-    uint64_t bits = has_hardware() ? gather_bits_hardware(numbers, count, bias)
-                                   : gather_bits_template(numbers, count, bias);
-    return bits >> SMALL_BITS == 0;
-}
 
 static uint64_t
-sum_rows(const uint64_t *numbers, const uint16_t *rows, size_t count)
+fold_all(const struct firn_aggregate_few *few, const struct fold *fold,
+         const struct firn_aggregate_few_marks *marks, uint64_t *out)
 {
-    const uint16_t *end = rows + count;
-    uint64_t sum = 0;
-    for (; end - rows >= 4; rows += 4) {
-        uint64_t two = numbers[rows[0]] + numbers[rows[1]];
-        sum += two + numbers[rows[2]] + numbers[rows[3]];
-    }
-    for (; rows < end; rows++) {
-        sum += numbers[*rows];
-    }
-    return sum;
+    DCHECK(few->group_count > 0 && few->group_count <= FEW);
+    return few->has_hardware ? fold_hardware(fold, marks, few->group_count, out)
+                             : fold_plain(fold, marks, few->group_count, out);
 }
 
 static bool
-add_integers(const struct firn_aggregate_few *few, const struct firn_aggregate_function_of *call,
-             const struct firn_chunk_values *values)
+add_integers(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
+             const struct firn_aggregate_function_of *call, const struct firn_chunk_values *values)
 {
     bool is_signed = values->kind == FIRN_PHYSICAL_I64;
-    if (!are_small(few, values->as.u64, is_signed ? UINT64_C(1) << (SMALL_BITS - 1) : 0)) {
+    const struct fold fold = {.numbers = values->as.u64,
+                              .is_sum = true,
+                              .bias = is_signed ? UINT64_C(1) << (SMALL_BITS - 1) : 0};
+    uint64_t sums[FEW];
+    if (fold_all(few, &fold, marks, sums) >> SMALL_BITS != 0) {
         return false;
     }
     for (size_t g = 0; g < few->group_count; g++) {
         struct firn_aggregate_integer *state = STATE(struct firn_aggregate_integer, few->groups[g]);
-        uint64_t part = sum_rows(values->as.u64, few->rows[g], few->counts[g]);
-        firn_aggregate_u128 wide = is_signed ? (firn_aggregate_u128)(int64_t)part : part;
+        firn_aggregate_u128 wide = is_signed ? (firn_aggregate_u128)(int64_t)sums[g] : sums[g];
         firn_aggregate_u128 sum;
         memcpy(&sum, state->sum, sizeof sum);
         sum += wide;
         memcpy(state->sum, &sum, sizeof sum);
-        state->count += few->counts[g];
+        state->count += marks->counts[g];
     }
     return true;
 }
 
 static void
-add_reals(const struct firn_aggregate_few *few, const struct firn_aggregate_function_of *call,
-          const struct firn_chunk_values *values)
+add_reals(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
+          const struct firn_aggregate_function_of *call, const struct firn_chunk_values *values)
 {
     for (size_t g = 0; g < few->group_count; g++) {
         struct firn_aggregate_real *state = STATE(struct firn_aggregate_real, few->groups[g]);
-        const uint16_t *rows = few->rows[g];
         double sum = state->sum;
-        for (size_t i = 0; i < few->counts[g]; i++) {
-            sum += values->kind == FIRN_PHYSICAL_F32 ? (double)values->as.f32[rows[i]]
-                                                     : values->as.f64[rows[i]];
+        for (size_t w = 0; w < WORDS; w++) {
+            for (uint64_t left = marks->masks[g][w]; left != 0; left &= left - 1) {
+                size_t row = 64 * w + (size_t)__builtin_ctzll(left);
+                sum += values->kind == FIRN_PHYSICAL_F32 ? (double)values->as.f32[row]
+                                                         : values->as.f64[row];
+            }
         }
         state->sum = sum;
-        state->count += few->counts[g];
+        state->count += marks->counts[g];
     }
 }
 
 static void
-keep_extremes(const struct firn_aggregate_few *few, const struct firn_aggregate_function_of *call,
-              const struct firn_chunk_values *values)
+keep_extremes(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
+              const struct firn_aggregate_function_of *call, const struct firn_chunk_values *values)
 {
-    uint64_t flip = call->flip ^ (values->kind == FIRN_PHYSICAL_I64 ? FIRN_AGGREGATE_SIGN64 : 0);
+    uint64_t sign = values->kind == FIRN_PHYSICAL_I64 ? FIRN_AGGREGATE_SIGN64 : 0;
+    const struct fold fold = {.numbers = values->as.u64, .flip = call->flip ^ sign};
+    uint64_t ranks[FEW];
+    (void)fold_all(few, &fold, marks, ranks);
     for (size_t g = 0; g < few->group_count; g++) {
         struct firn_aggregate_extreme *state = STATE(struct firn_aggregate_extreme, few->groups[g]);
-        const uint16_t *rows = few->rows[g];
-        uint64_t largest = state->rank;
-        for (size_t i = 0; i < few->counts[g]; i++) {
-            uint64_t rank = values->as.u64[rows[i]] ^ flip;
-            largest = rank > largest ? rank : largest;
-        }
-        state->rank = largest;
-        state->is_there |= few->counts[g] > 0;
+        state->rank = ranks[g] > state->rank ? ranks[g] : state->rank;
+        state->is_there |= marks->counts[g] > 0;
     }
 }
 
 bool
-firn_aggregate_few_update(const struct firn_aggregate_few *few,
+firn_aggregate_few_update(struct firn_aggregate_few *few,
                           const struct firn_aggregate_function_of *call,
                           const struct firn_chunk_values *values)
 {
-    if (call->function != FIRN_AGGREGATE_COUNT_ROWS && values->valid != NULL) {
+    const struct firn_aggregate_few_marks *marks = &few->all;
+    if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES ||
+        (call->state_kind == FIRN_AGGREGATE_STATE_EXTREME &&
+         (values->kind == FIRN_PHYSICAL_F32 || values->kind == FIRN_PHYSICAL_F64))) {
         return false;
+    }
+    if (call->function != FIRN_AGGREGATE_COUNT_ROWS && values->valid != NULL) {
+        for (size_t w = 0; w < WORDS; w++) {
+            uint64_t chosen = few->all.chosen[w];
+            few->valid.chosen[w] = chosen == 0 ? 0 : chosen & values->valid[w];
+        }
+        bool is_all = mark(few, &few->valid);
+        DCHECK(is_all);
+        (void)is_all;
+        marks = &few->valid;
     }
     switch (call->state_kind) {
     case FIRN_AGGREGATE_STATE_COUNT:
         for (size_t g = 0; g < few->group_count; g++) {
-            *STATE(uint64_t, few->groups[g]) += few->counts[g];
+            *STATE(uint64_t, few->groups[g]) += marks->counts[g];
         }
-        return true;
+        break;
     case FIRN_AGGREGATE_STATE_INTEGER:
-        return add_integers(few, call, values);
+        return add_integers(few, marks, call, values);
     case FIRN_AGGREGATE_STATE_REAL:
-        add_reals(few, call, values);
-        return true;
-    case FIRN_AGGREGATE_STATE_EXTREME:
-        if (values->kind == FIRN_PHYSICAL_F32 || values->kind == FIRN_PHYSICAL_F64) {
-            return false;
-        }
-        keep_extremes(few, call, values);
-        return true;
-    case FIRN_AGGREGATE_STATE_BYTES:
+        add_reals(few, marks, call, values);
+        break;
+    default:
+        keep_extremes(few, marks, call, values);
         break;
     }
-    return false;
+    return true;
 }

@@ -173,6 +173,10 @@ struct firn_aggregate_key {
     enum firn_physical kind;
     uint32_t fixed_size;
     uint32_t word; /* its first */
+    /* Where groups have places (aggregate_direct.c). */
+    uint64_t minimum;
+    uint64_t range; /* values from minimum on; also where null is */
+    uint64_t factor;
 };
 
 enum firn_aggregate_state_kind {
@@ -243,6 +247,9 @@ struct firn_aggregate_table {
 /* Sets the sizes; the rest of the struct is zeroed. */
 void firn_aggregate_table_init(struct firn_aggregate_table *table, uint64_t memory_bytes);
 void firn_aggregate_table_deinit(struct firn_aggregate_table *table);
+/* Zeros, from the system in large pages where os is there and the size is of such, else from base/mem.h. */
+FIRN_MUST_CHECK int firn_aggregate_table_map(struct firn_os *os, size_t size,
+                                             struct firn_os_pages *out, firn_error *err);
 /* Forgets the groups, keeps pages and slots. */
 void firn_aggregate_table_clear(struct firn_aggregate_table *table, unsigned level);
 uint64_t firn_aggregate_table_used_bytes(const struct firn_aggregate_table *table);
@@ -376,33 +383,85 @@ FIRN_MUST_CHECK int firn_aggregate_state_read(const struct firn_aggregate_functi
 
 /* ---- aggregate_few.c: batches whose rows belong to a few groups ---- */
 
-/* The rows of a batch that count, by group. */
-struct firn_aggregate_few {
-    size_t group_count;
-    size_t row_first; /* of all rows */
-    size_t row_end;
-    uint8_t *groups[FIRN_AGGREGATE_FEW];
-    /* With a last list, of rows whose group is not known. */
-    uint32_t counts[FIRN_AGGREGATE_FEW + 1];
-    uint16_t rows[FIRN_AGGREGATE_FEW + 1][FIRN_AGGREGATE_ROWS];
+/* Which rows belong to which group. */
+struct firn_aggregate_few_marks {
+    uint64_t chosen[FIRN_AGGREGATE_MASK_WORDS]; /* all rows that count */
+    uint32_t counts[FIRN_AGGREGATE_FEW];
+    uint64_t masks[FIRN_AGGREGATE_FEW][FIRN_AGGREGATE_MASK_WORDS];
 };
-/* Lists chosen rows [start, end), whose groups are known; false if there are too many groups, or
+struct firn_aggregate_few {
+    bool has_hardware; /* firn_aggregate_few_has_hardware; tests clear it */
+    size_t group_count;
+    uint8_t *groups[FIRN_AGGREGATE_FEW];
+    uint8_t *place_groups[FIRN_AGGREGATE_FEW]; /* with places that were seen */
+    size_t place_count;
+    uint8_t numbers[FIRN_AGGREGATE_ROWS]; /* of each row's group; FEW: it is not known */
+    struct firn_aggregate_few_marks all;
+    struct firn_aggregate_few_marks valid; /* rows whose argument is not null */
+};
+bool firn_aggregate_few_has_hardware(void);
+/* firn_aggregate_join_codes. */
+void firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes,
+                             const uint32_t *own, uint32_t count, size_t rows);
+/* Marks chosen rows [start, end), whose groups are known; false if there are too many groups, or
  * so few rows that it is not worth it. */
 bool firn_aggregate_few_list(struct firn_aggregate_few *few,
                              const struct firn_aggregate_table *table,
                              const struct firn_aggregate_batch *batch, size_t start, size_t end);
-/* Lists all chosen rows by the numbers of their codes; false also if a number is not known. */
+/* Marks the rows of a mask (NULL: all) by the numbers of their codes; false also if a number is not
+ * known. There is room for CODES_LEAST numbers at least. */
+enum { FIRN_AGGREGATE_CODES_LEAST = 32 };
 bool firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
-                                   const struct firn_aggregate_table *table,
-                                   const struct firn_aggregate_batch *batch, const uint32_t *codes,
-                                   const uint8_t *numbers);
+                                   const struct firn_aggregate_table *table, const uint32_t *codes,
+                                   size_t count, const uint64_t *mask, const uint8_t *numbers,
+                                   size_t code_count);
+/* Marks all chosen rows, whose groups are known and whose hashes are places; numbers has that of the group of each
+ * place, FEW at first. False if there are too few rows, or too many groups: then always. */
+bool firn_aggregate_few_list_places(struct firn_aggregate_few *few,
+                                    const struct firn_aggregate_batch *batch, uint8_t *numbers);
 /* The number of a group among few ones; FIRN_AGGREGATE_FEW: there are too many. */
 uint8_t firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group);
-/* Adds the values of listed rows to their groups; false, with nothing done, where that must go by
- * row: nulls, sums that might not fit 64 bits, bytes. */
-bool firn_aggregate_few_update(const struct firn_aggregate_few *few,
+/* Adds the values of marked rows to their groups; false, with nothing done, where that must go by
+ * row: sums that might not fit 64 bits, extremes of floating-point numbers and of bytes. */
+bool firn_aggregate_few_update(struct firn_aggregate_few *few,
                                const struct firn_aggregate_function_of *call,
                                const struct firn_chunk_values *values);
+
+/* ---- aggregate_direct.c: groups that have places ---- */
+
+struct firn_aggregate_direct {
+    uint64_t places; /* 0: groups have none */
+    size_t stride;
+    uint64_t memory_bytes; /* that were taken */
+    struct firn_os_pages pages;
+    uint8_t *touched;
+    uint8_t
+        *numbers; /* of the groups of places (aggregate_few.c); NULL: there are too many places */
+    struct firn_aggregate_function_of rows_call; /* counts the rows of each group */
+    bool has_own_count;                          /* it is none of the caller's calls */
+    uint64_t next;                               /* the first place that has not gone out */
+};
+/* Makes places where they are worth it, and takes their memory from *memory_bytes. Requires: keys and calls
+ * are set. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_aggregate_direct_init(struct firn_aggregate *aggregate,
+                                               const struct firn_aggregate_spec *spec,
+                                               uint64_t *memory_bytes, firn_error *err);
+void firn_aggregate_direct_deinit(struct firn_aggregate_direct *direct);
+/* Finds the groups of chosen rows, and their places, which go to hashes. Rows that have no place are no longer
+ * chosen: they go to rest, and the result is how many. The caller then counts the rows. */
+size_t firn_aggregate_direct_find(struct firn_aggregate *aggregate,
+                                  const struct firn_chunk_values *columns, uint16_t *rest);
+/* All of it at once, where nothing is asked but how many rows a group of one key has, and all `count` rows are
+ * chosen: returns how many of the first rows were counted. The next one has no place, or it has to go another way. */
+size_t firn_aggregate_direct_count(struct firn_aggregate *aggregate,
+                                   const struct firn_chunk_values *columns, size_t count);
+/* The group of a key, to which a record will be added; NULL: it has no place. */
+uint8_t *firn_aggregate_direct_group(struct firn_aggregate *aggregate, const uint64_t *words);
+/* Adds the other's places, and empties them. */
+FIRN_MUST_CHECK int firn_aggregate_direct_merge(struct firn_aggregate *aggregate,
+                                                struct firn_aggregate *other, firn_error *err);
+/* The next groups go to the batch, and their keys to the outputs; returns how many. */
+size_t firn_aggregate_direct_next(struct firn_aggregate *aggregate, struct firn_chunk_values *keys);
 
 /* ---- aggregate_spill.c: groups in temporary files ---- */
 
@@ -435,7 +494,9 @@ struct firn_aggregate {
     bool has_distinct;
     bool has_bytes_state;
     size_t state_count; /* of calls, but for bytes and COUNT_DISTINCT */
+    size_t states_end;  /* of a record, without padding */
     struct firn_aggregate_table table;
+    struct firn_aggregate_direct direct;
     struct firn_aggregate_batch batch;
     uint64_t *words; /* of a batch */
     /* A second choice of rows: those whose argument is not null. */

@@ -352,8 +352,9 @@ firn_aggregate_keys_finish(struct firn_aggregate_column_out *memory, enum firn_p
                            uint32_t fixed_size, size_t count, struct firn_chunk_values *out)
 {
     bool has_nulls = false;
-    for (size_t i = 0; i < count && !has_nulls; i++) {
-        has_nulls = !firn_aggregate_is_set(memory->valid, i);
+    for (size_t w = 0; w < (count + 63) / 64; w++) {
+        uint64_t all = count - 64 * w >= 64 ? UINT64_MAX : (UINT64_C(1) << count % 64) - 1;
+        has_nulls |= (memory->valid[w] & all) != all;
     }
     *out = (struct firn_chunk_values){.kind = kind, .fixed_size = fixed_size, .count = count};
     out->valid = has_nulls ? memory->valid : NULL;

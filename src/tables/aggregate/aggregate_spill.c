@@ -161,10 +161,11 @@ firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
         return FIRN_OK;
     }
     if (aggregate->spill == NULL) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the groups of a query need more than the %llu bytes of memory that "
-                              "they may use",
-                              (unsigned long long)table->memory_bytes);
+        return firn_error_set(
+            err, FIRN_LIMIT,
+            "the groups of a query need more than the %llu bytes of memory that "
+            "they may use",
+            (unsigned long long)(table->memory_bytes + aggregate->direct.memory_bytes));
     }
     CHECK(table->level < FIRN_AGGREGATE_LEVELS && table->word_count > 0);
     struct firn_aggregate_level *level = &aggregate->levels[table->level];
@@ -244,10 +245,12 @@ firn_aggregate_spill_combine(struct firn_aggregate *aggregate, const uint8_t *re
 {
     struct firn_aggregate_table *table = &aggregate->table;
     const uint64_t *key = (const uint64_t *)(const void *)record;
-    uint64_t hash = firn_aggregate_table_hash(table, key);
-    uint8_t *group;
-    int rc;
-    FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+    uint8_t *group = firn_aggregate_direct_group(aggregate, key);
+    uint64_t hash = group == NULL ? firn_aggregate_table_hash(table, key) : 0;
+    int rc = FIRN_OK;
+    if (group == NULL) {
+        FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+    }
     if (group == NULL) {
         /* Encoding needs the buffer that the record may lie in. */
         struct firn_buf own = aggregate->buf;

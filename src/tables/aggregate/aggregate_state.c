@@ -387,9 +387,6 @@ read_one(const struct firn_aggregate_function_of *call, const uint8_t *group, ui
     *out = 0;
     *out_is_null = false;
     switch (call->state_kind) {
-    case FIRN_AGGREGATE_STATE_COUNT:
-        *out = *STATE_OF(uint64_t, group);
-        return FIRN_OK;
     case FIRN_AGGREGATE_STATE_INTEGER: {
         const struct firn_aggregate_integer *state = STATE_OF(struct firn_aggregate_integer, group);
         *out_is_null = state->count == 0;
@@ -426,6 +423,14 @@ firn_aggregate_state_read(const struct firn_aggregate_function_of *call, uint8_t
                           struct firn_chunk_values *out, firn_error *err)
 {
     size_t offset = call->offset;
+    if (call->state_kind == FIRN_AGGREGATE_STATE_COUNT) {
+        memset(memory->valid, 0xff, sizeof memory->valid);
+        for (size_t i = 0; i < count; i++) {
+            memory->as.numbers[i] = *STATE_OF(uint64_t, groups[i]);
+        }
+        firn_aggregate_keys_finish(memory, call->result, 0, count, out);
+        return FIRN_OK;
+    }
     memset(memory->valid, 0, sizeof memory->valid);
     for (size_t i = 0; i < count; i++) {
         bool is_null;

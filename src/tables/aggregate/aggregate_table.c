@@ -37,8 +37,9 @@ _Static_assert((int)SLOT_BITS_MIN >= (int)FIRN_AGGREGATE_PART_BITS, "a part is a
 
 /* ---- memory ---- */
 
-static int
-map(struct firn_os *os, size_t size, struct firn_os_pages *out, firn_error *err)
+int
+firn_aggregate_table_map(struct firn_os *os, size_t size, struct firn_os_pages *out,
+                         firn_error *err)
 {
     if (os != NULL && size % FIRN_OS_PAGES_LARGE_SIZE == 0) {
         int rc = firn_os_pages_map(os, size, out, err);
@@ -196,7 +197,7 @@ grow(struct firn_aggregate_table *table, firn_error *err)
     unsigned bits = table->slots == NULL ? SLOT_BITS_MIN : table->slot_bits + 1;
     struct firn_os_pages pages;
     DCHECK(bits <= 32);
-    int rc = map(table->os, sizeof *table->slots << bits, &pages, err);
+    int rc = firn_aggregate_table_map(table->os, sizeof *table->slots << bits, &pages, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -267,8 +268,8 @@ add_page(struct firn_aggregate_table *table, firn_error *err)
     }
     table->pages = pages;
     /* Few groups touch little of the first page, and should not be given a large one. */
-    int rc = map(table->page_count == 0 ? NULL : table->os, table->page_size,
-                 &pages[table->page_count], err);
+    int rc = firn_aggregate_table_map(table->page_count == 0 ? NULL : table->os, table->page_size,
+                                      &pages[table->page_count], err);
     if (rc == FIRN_OK) {
         table->page_count++;
     }

@@ -109,6 +109,16 @@ firn_row_sort_key_reject(const struct firn_row_sort *sort, const struct firn_chu
     if (column->kind == FIRN_PHYSICAL_BYTES) {
         return count;
     }
+    if (column->valid == NULL &&
+        (column->kind == FIRN_PHYSICAL_I64 || column->kind == FIRN_PHYSICAL_U64)) {
+        const uint64_t sign = column->kind == FIRN_PHYSICAL_I64 ? FIRN_AGGREGATE_SIGN64 : 0;
+        for (size_t i = 0; i < count; i++) {
+            uint64_t head = (uint64_t)IS_VALUE << 56 | (column->as.u64[rows[i]] ^ sign) >> 8;
+            rows[kept] = rows[i];
+            kept += (head ^ flip) <= sort->worst_head;
+        }
+        return kept;
+    }
     for (size_t i = 0; i < count; i++) {
         uint64_t head = (uint64_t)IS_VALUE << 56 | firn_aggregate_rank_at(column, rows[i]) >> 8;
         rows[kept] = rows[i];

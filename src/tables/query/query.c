@@ -327,6 +327,8 @@ create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct firn_aggr
                  firn_error *err)
 {
     const struct firn_query_plan *plan = scan->plan;
+    struct firn_aggregate_range ranges[FIRN_AGGREGATE_KEYS_MAX];
+    uint64_t row_count = 0;
     struct firn_aggregate_column *keys =
         firn_alloc_zeroed((plan->group.count + 1) * sizeof keys[0]);
     if (keys == NULL) {
@@ -335,8 +337,12 @@ create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct firn_aggr
     for (size_t i = 0; i < plan->group.count; i++) {
         keys[i] = plan->values[i].type;
     }
+    bool has_ranges = plan->group.count <= FIRN_AGGREGATE_KEYS_MAX &&
+                      firn_query_group_ranges(&scan->input, ranges, &row_count);
     const struct firn_aggregate_spec spec = {.keys = keys,
                                              .key_count = plan->group.count,
+                                             .ranges = has_ranges ? ranges : NULL,
+                                             .row_count = row_count,
                                              .calls = plan->calls,
                                              .call_count = plan->groups.aggregate_count,
                                              .memory_bytes = memory_bytes,

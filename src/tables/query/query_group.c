@@ -34,6 +34,81 @@ is_number(firn_type type)
     return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
 }
 
+/* ---- what is known of keys ---- */
+
+static bool
+is_below(enum firn_physical kind, uint64_t a, uint64_t b)
+{
+    const uint64_t flip = kind == FIRN_PHYSICAL_I64 ? UINT64_C(1) << 63 : 0;
+    return (a ^ flip) < (b ^ flip);
+}
+
+static void
+widen(struct firn_aggregate_range *range, bool *has_range, const struct firn_cell *min,
+      const struct firn_cell *max)
+{
+    if (!*has_range || is_below(min->kind, min->as.u64, range->min)) {
+        range->min = min->as.u64;
+    }
+    if (!*has_range || is_below(max->kind, range->max, max->as.u64)) {
+        range->max = max->as.u64;
+    }
+    *has_range = true;
+}
+
+/* The bounds of a column in all row groups that are read as they lie; false: nothing is known. */
+static bool
+find_range(const struct firn_query_input *input, const struct firn_column_def *def,
+           struct firn_aggregate_range *out)
+{
+    const enum firn_physical kind = firn_physical_of(def->type);
+    bool has_range = false;
+    for (size_t i = 0; i < input->piece_count; i++) {
+        struct firn_lsm_piece piece;
+        struct firn_column_info info;
+        firn_lsm_pieces_at(input->pieces, i, &piece);
+        if (piece.run == NULL) {
+            continue;
+        }
+        int rc = firn_column_info_of(piece.run, piece.group, def->id, &info);
+        if (rc == FIRN_OK && info.bounds.min.kind == kind && info.bounds.max.kind == kind) {
+            widen(out, &has_range, &info.bounds.min, &info.bounds.max);
+        } else if (rc == FIRN_NOT_FOUND && def->initial.kind == kind) {
+            widen(out, &has_range, &def->initial, &def->initial);
+        }
+    }
+    return has_range;
+}
+
+bool
+firn_query_group_ranges(const struct firn_query_input *input, struct firn_aggregate_range *ranges,
+                        uint64_t *out_rows)
+{
+    const struct firn_query_plan *plan = input->plan;
+    *out_rows = 0;
+    for (size_t k = 0; k < plan->group.count; k++) {
+        const struct firn_query_value *value = &plan->values[k];
+        const enum firn_physical kind = firn_physical_of(value->type.type);
+        ranges[k] = (struct firn_aggregate_range){.min = 0, .max = 1};
+        if (value->type.type == FIRN_TYPE_BOOL) {
+            continue;
+        }
+        if ((kind != FIRN_PHYSICAL_I64 && kind != FIRN_PHYSICAL_U64) || value->column == SIZE_MAX ||
+            input->pieces == NULL ||
+            !find_range(input, &plan->columns[value->column], &ranges[k])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; input->pieces != NULL && i < input->piece_count; i++) {
+        struct firn_lsm_piece piece;
+        firn_lsm_pieces_at(input->pieces, i, &piece);
+        *out_rows += piece.rows_max;
+    }
+    return plan->group.count > 0;
+}
+
+/* ---- adding up ---- */
+
 /* Adds up a column where it lies. *out: it was done. */
 static int
 sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_query_mask *mask,
@@ -44,8 +119,8 @@ sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_qu
     const enum firn_aggregate_function function = plan->calls[call].function;
     const struct firn_chunk *chunk;
     size_t block;
-    *out = false;
-    if (value->column == SIZE_MAX || !is_number(value->type.type) ||
+    *out = firn_aggregate_is_shared(worker->aggregate, call);
+    if (*out || value->column == SIZE_MAX || !is_number(value->type.type) ||
         (function != FIRN_AGGREGATE_SUM && function != FIRN_AGGREGATE_AVG &&
          function != FIRN_AGGREGATE_COUNT)) {
         return FIRN_OK;
@@ -157,8 +232,8 @@ read_codes(struct firn_query_worker *worker, const struct firn_chunk *const *chu
         const uint32_t count = (uint32_t)firn_chunk_code_count(chunks[k]) + 1;
         rc = firn_chunk_read_codes(chunks[k], block, codes, err);
         rc = firn_query_source_explain(worker->source, values[k].column, rc, err);
-        for (size_t i = 0; rc == FIRN_OK && i < rows; i++) {
-            worker->codes[i] = worker->codes[i] * count + codes[i];
+        if (rc == FIRN_OK) {
+            firn_aggregate_join_codes(worker->aggregate, worker->codes, codes, count, rows);
         }
     }
     return rc;

@@ -186,6 +186,10 @@ void firn_query_worker_run(void *worker);
 FIRN_MUST_CHECK int firn_query_worker_tell(struct firn_query_worker *worker, firn_error *err);
 /* The same of groups: query_group.c. */
 FIRN_MUST_CHECK int firn_query_group_piece(struct firn_query_worker *worker, firn_error *err);
+/* Bounds of the keys of groups, as far as runs tell them, and about how many rows there are; false: of some key
+ * nothing is known. */
+bool firn_query_group_ranges(const struct firn_query_input *input,
+                             struct firn_aggregate_range *ranges, uint64_t *out_rows);
 
 /* ---- columns in memory of their own: query_column.c ---- */
 

@@ -81,10 +81,10 @@ fixture_cell(const struct fixture_column *column, int number)
     int64_t factor = column->factor == 0 ? 1 : column->factor;
     switch (cell.kind) {
     case FIRN_PHYSICAL_I64:
-        cell.as.i64 = (number - column->variety / 2) * factor;
+        cell.as.i64 = column->offset + (number - column->variety / 2) * factor;
         break;
     case FIRN_PHYSICAL_U64:
-        cell.as.u64 = (uint64_t)number * (uint64_t)factor;
+        cell.as.u64 = (uint64_t)column->offset + (uint64_t)number * (uint64_t)factor;
         break;
     case FIRN_PHYSICAL_F32:
         cell.as.f32 = (float)real_of(column, number);

@@ -24,6 +24,7 @@ struct fixture_column {
     firn_type type;
     int variety;    /* values have the numbers below */
     int64_t factor; /* of I64, DECIMAL and U64: the distance between neighbours; 0: 1 */
+    int64_t offset; /* of the same: added to all values */
     unsigned nulls; /* one of so many; 0: none */
     int size_max;   /* of TEXT; 0: 40 */
 };

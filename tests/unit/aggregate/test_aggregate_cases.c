@@ -309,6 +309,141 @@ test_memory_ends_without_temporary_files(void **state)
     firn_row_sort_destroy(sort);
 }
 
+/* ---- places ---- */
+
+struct place_case {
+    firn_type types[2]; /* NULL: no second key */
+    struct firn_aggregate_range ranges[2];
+    uint64_t row_count;
+    uint64_t memory_bytes;
+    uint64_t places;
+};
+
+static void
+test_places_are_made_where_they_are_worth_it(void **state)
+{
+    (void)state;
+    const uint64_t smallest = UINT64_C(1) << 63;
+    const uint64_t largest = smallest - 1;
+    const struct place_case cases[] = {
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.min = 5, .max = 9}}, 0, 1 << 20, 6},
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.min = (uint64_t)-5, .max = 9}}, 0, 1 << 20, 16},
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.min = smallest, .max = smallest + 1}}, 0, 1 << 20, 3},
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.min = largest - 1, .max = largest}}, 0, 1 << 20, 3},
+        {{FIRN_TYPE_U64, FIRN_TYPE_NULL}, {{.min = UINT64_MAX, .max = UINT64_MAX}}, 0, 1 << 20, 2},
+        {{FIRN_TYPE_BOOL, FIRN_TYPE_DATE}, {{.max = 1}, {.max = 99}}, 0, 1 << 20, 303},
+        /* The whole of a type, and bounds that are none. */
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.min = smallest, .max = largest}}, 9, 1 << 20, 0},
+        {{FIRN_TYPE_U64, FIRN_TYPE_NULL}, {{.max = UINT64_MAX}}, UINT64_MAX, 1 << 20, 0},
+        {{FIRN_TYPE_U64, FIRN_TYPE_NULL}, {{.min = 9, .max = 8}}, UINT64_MAX, 1 << 20, 0},
+        {{FIRN_TYPE_U64, FIRN_TYPE_NULL}, {{.min = 9, .max = 7}}, UINT64_MAX, 1 << 20, 0},
+        {{FIRN_TYPE_I64, FIRN_TYPE_I64}, {{.max = 9}, {.min = 1, .max = 0}}, 9, 1 << 20, 0},
+        /* More than there are rows. */
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 100000}}, 10000, 64 << 20, 0},
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 100000}}, 30000, 64 << 20, 100002},
+        {{FIRN_TYPE_I64, FIRN_TYPE_I64}, {{.max = 999}, {.max = 999}}, 100000, 64 << 20, 0},
+        {{FIRN_TYPE_I64, FIRN_TYPE_I64}, {{.max = 999}, {.max = 999}}, 300000, 99 << 20, 1002001},
+        /* Kinds that have no places. */
+        {{FIRN_TYPE_TEXT, FIRN_TYPE_NULL}, {{.max = 9}}, 10000, 1 << 20, 0},
+        {{FIRN_TYPE_I64, FIRN_TYPE_F64}, {{.max = 9}, {.max = 9}}, 10000, 1 << 20, 0},
+        /* 10002 counts and sums take 320,064 bytes, and their numbers 10,002. */
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 655000, 0},
+        {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 665000, 10002},
+    };
+    const struct firn_row_spill spill = {.dir = NULL};
+    const struct firn_aggregate_call calls[] = {
+        {.function = FIRN_AGGREGATE_COUNT_ROWS},
+        {.function = FIRN_AGGREGATE_SUM, .argument = {.type = FIRN_TYPE_I64}},
+        {.function = FIRN_AGGREGATE_MAX, .argument = {.type = FIRN_TYPE_TEXT}},
+        {.function = FIRN_AGGREGATE_COUNT_DISTINCT, .argument = {.type = FIRN_TYPE_I64}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct place_case *one = &cases[i];
+        const struct firn_aggregate_column keys[] = {
+            {.type = one->types[0]},
+            {.type = one->types[1] == FIRN_TYPE_NULL ? FIRN_TYPE_I64 : one->types[1]}};
+        struct firn_aggregate_spec spec = {.keys = keys,
+                                           .key_count = one->types[1] == FIRN_TYPE_NULL ? 1 : 2,
+                                           .ranges = one->ranges,
+                                           .row_count = one->row_count,
+                                           .calls = calls,
+                                           .call_count = 2,
+                                           .memory_bytes = one->memory_bytes,
+                                           .spill = &spill};
+        struct firn_aggregate *aggregate;
+        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        assert_int_equal(aggregate->direct.places, one->places);
+        assert_true(one->places == 0 || aggregate->direct.memory_bytes <= one->memory_bytes / 2);
+        assert_true(aggregate->direct.memory_bytes + aggregate->table.memory_bytes <=
+                    (one->memory_bytes < FIRN_AGGREGATE_MEMORY_MIN ? FIRN_AGGREGATE_MEMORY_MIN
+                                                                   : one->memory_bytes));
+        firn_aggregate_destroy(aggregate);
+        /* Functions whose states grow. */
+        spec.calls = calls + 1;
+        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        assert_int_equal(aggregate->direct.places, 0);
+        firn_aggregate_destroy(aggregate);
+        spec.calls = calls + 3;
+        spec.call_count = 1;
+        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        assert_int_equal(aggregate->direct.places, 0);
+        firn_aggregate_destroy(aggregate);
+    }
+}
+
+/* Neighbours of the bounds, with sums that need more than 64 bits. */
+static void
+test_places_end_where_their_range_does(void **state)
+{
+    (void)state;
+    const struct firn_aggregate_column key = {.type = FIRN_TYPE_I64};
+    const struct firn_aggregate_range range = {.min = (uint64_t)-3, .max = 40};
+    const struct firn_aggregate_call call = {.function = FIRN_AGGREGATE_AVG,
+                                             .argument = {.type = FIRN_TYPE_I64}};
+    const struct firn_aggregate_spec spec = {.keys = &key,
+                                             .key_count = 1,
+                                             .ranges = &range,
+                                             .row_count = 100,
+                                             .calls = &call,
+                                             .call_count = 1,
+                                             .memory_bytes = 1 << 20};
+    const int64_t keys[] = {-4, -3, -3, 40, 41, INT64_MIN, INT64_MAX, 0, -4, 0};
+    int64_t values[10];
+    const uint64_t valid = 0x17f; /* the keys of rows 7 and 9 are null */
+    struct firn_aggregate *aggregate;
+    struct firn_chunk_values out_keys;
+    struct firn_chunk_values results;
+    size_t count;
+    uint64_t rows = 0;
+    for (size_t i = 0; i < 10; i++) {
+        values[i] = INT64_MAX - (int64_t)i;
+    }
+    struct firn_chunk_values column = numbers(FIRN_TYPE_I64, keys, 10);
+    struct firn_chunk_values argument = numbers(FIRN_TYPE_I64, values, 10);
+    column.valid = &valid;
+    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    assert_int_equal(aggregate->direct.places, 45);
+    TEST_OK(firn_aggregate_add(aggregate, &column, &argument, 10, NULL, &err), &err);
+    assert_int_equal(aggregate->table.count, 4);
+    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    do {
+        TEST_OK(firn_aggregate_next(aggregate, &out_keys, &results, &count, &err), &err);
+        for (size_t i = 0; i < count; i++) {
+            assert_null(results.valid);
+            assert_true(results.as.f64[i] == 0x1p63);
+            bool is_null = out_keys.valid != NULL && !fixture_bit(out_keys.valid, i);
+            bool is_known = is_null;
+            for (size_t k = 0; k < 7 && !is_known; k++) {
+                is_known = out_keys.as.i64[i] == keys[k];
+            }
+            assert_true(is_known);
+        }
+        rows += count;
+    } while (count > 0);
+    assert_int_equal(rows, 7);
+    firn_aggregate_destroy(aggregate);
+}
+
 /* ---- hostile rows ---- */
 
 enum { LONG = 1 << 20, LONG_KEYS = 24 };
@@ -579,6 +714,8 @@ main(void)
         cmocka_unit_test(test_facts_add_to_calls_that_are_left_out),
         cmocka_unit_test(test_bad_specifications_are_refused),
         cmocka_unit_test(test_memory_ends_without_temporary_files),
+        cmocka_unit_test(test_places_are_made_where_they_are_worth_it),
+        cmocka_unit_test(test_places_end_where_their_range_does),
         cmocka_unit_test(test_long_keys_stay_within_memory),
         cmocka_unit_test(test_memory_is_bounded_whatever_the_keys_are),
         cmocka_unit_test(test_parts_that_do_not_fit_are_parted_again),

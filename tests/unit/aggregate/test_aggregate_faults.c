@@ -113,6 +113,57 @@ out:
     return rc;
 }
 
+/* By one key, some of whose values have places: in both aggregates, in one of them, or in the other. */
+static int
+group_by_places(const struct firn_row_spill *spill, struct outcome *out, firn_error *err)
+{
+    const struct firn_aggregate_call calls[] = {
+        {.function = FIRN_AGGREGATE_COUNT, .argument = types[1]},
+        {.function = FIRN_AGGREGATE_SUM, .argument = types[2]},
+    };
+    const struct firn_aggregate_range range = {.min = (uint64_t)-500, .max = 700};
+    struct firn_aggregate_spec spec = {.keys = types,
+                                       .key_count = 1,
+                                       .ranges = &range,
+                                       .row_count = ROWS,
+                                       .calls = calls,
+                                       .call_count = 2,
+                                       .spill = spill};
+    int rc = FIRN_OK;
+    *out = (struct outcome){0, 0};
+    for (int way = 0; way < 3; way++) {
+        struct firn_aggregate *aggregates[2] = {NULL, NULL};
+        struct firn_chunk_values keys;
+        struct firn_chunk_values results[2];
+        size_t count = 0;
+        for (int i = 0; rc == FIRN_OK && i < 2; i++) {
+            spec.memory_bytes = way == 2 || way == i ? 128 << 10 : 0;
+            rc = firn_aggregate_create(&spec, &aggregates[i], err);
+        }
+        for (size_t b = 0; rc == FIRN_OK && b < BATCHES; b++) {
+            struct firn_chunk_values arguments[] = {batches[b][1].values, batches[b][2].values};
+            rc = firn_aggregate_add(aggregates[b % 3 == 0], &batches[b][0].values, arguments, BATCH,
+                                    NULL, err);
+        }
+        rc = rc == FIRN_OK ? firn_aggregate_merge(aggregates[0], aggregates[1], err) : rc;
+        rc = rc == FIRN_OK ? firn_aggregate_finish(aggregates[0], err) : rc;
+        do {
+            rc = rc == FIRN_OK ? firn_aggregate_next(aggregates[0], &keys, results, &count, err)
+                               : rc;
+            for (size_t row = 0; rc == FIRN_OK && row < count; row++) {
+                out->rows++;
+                out->check += (check_of(&keys, row) * 31 + results[0].as.u64[row]) * 31 +
+                              check_of(&results[1], row);
+            }
+        } while (rc == FIRN_OK && count > 0);
+        firn_aggregate_destroy(aggregates[0]);
+        firn_aggregate_destroy(aggregates[1]);
+    }
+    /* As many as there are rows, for those who compare. */
+    out->rows = out->rows > 3 * 4000 ? ROWS : 0;
+    return rc;
+}
+
 static int
 sort_all(const struct firn_row_spill *spill, struct outcome *out, firn_error *err)
 {
@@ -206,6 +257,13 @@ test_memory_may_fail_while_grouping(void **state)
 {
     (void)state;
     fail_memory(group_all, 1);
+}
+
+static void
+test_memory_may_fail_while_grouping_by_places(void **state)
+{
+    (void)state;
+    fail_memory(group_by_places, 3);
 }
 
 static void
@@ -429,6 +487,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_may_fail_while_grouping),
+        cmocka_unit_test(test_memory_may_fail_while_grouping_by_places),
         cmocka_unit_test(test_memory_may_fail_while_sorting),
         cmocka_unit_test(test_the_disk_may_fail_while_grouping),
         cmocka_unit_test(test_the_disk_may_fail_while_sorting),

@@ -2,7 +2,8 @@
  *
  * Groups of random batches against a model that keeps all values of each group apart; with
  * memory for all groups and for few, in one aggregate and in several that are merged, by values
- * and by codes.
+ * and by codes, with ranges of keys that all values keep to and with such that some do not; by the loops of the
+ * processor and by the plain ones.
  */
 #include "unit/aggregate/aggregate_fixture.h"
 
@@ -11,11 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/aggregate_internal.h"
 #include "encoding/encoding_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 enum { KEYS_MAX = 3, CALLS_MAX = 8, SLOTS_FEW = 1 << 13, SLOTS_MANY = 1 << 17, SHARDS_MAX = 3 };
+
+struct mode {
+    bool is_large;
+    bool is_tight;
+    bool by_codes;
+    bool has_ranges;
+};
 
 /* ---- the model ---- */
 
@@ -190,14 +199,34 @@ check_all(struct model *model, struct firn_aggregate *aggregate)
 
 /* ---- random specifications ---- */
 
+/* A key that can have places: mostly dense, at times near the limits of its type. */
 static void
-random_spec(struct model *model, struct test_random *random, bool is_large, bool has_code)
+random_ranged_key(struct fixture_column *key, struct test_random *random)
+{
+    static const firn_type types[] = {FIRN_TYPE_I64, FIRN_TYPE_U64, FIRN_TYPE_DATE, FIRN_TYPE_BOOL,
+                                      FIRN_TYPE_DECIMAL};
+    key->type = types[test_random_below(random, 5)];
+    key->factor = test_random_below(random, 3) == 0 ? 3 : 0;
+    if (key->type == FIRN_TYPE_I64) {
+        const int64_t offsets[] = {0, INT64_MIN + 3 * VARIETY_MAX, INT64_MAX - 3 * VARIETY_MAX};
+        key->offset = offsets[test_random_below(random, 3)];
+        if (key->offset < 0 && key->factor == 0) {
+            key->offset = INT64_MIN + key->variety / 2; /* the smallest one is a key */
+        }
+    } else if (key->type == FIRN_TYPE_U64 && test_random_below(random, 2) == 0) {
+        key->offset = -3 * VARIETY_MAX; /* large ones */
+    }
+}
+
+static void
+random_spec(struct model *model, struct test_random *random, bool is_large, bool has_code,
+            bool has_ranges)
 {
     static const firn_type types[] = {FIRN_TYPE_I64,  FIRN_TYPE_U32,    FIRN_TYPE_F64,
                                       FIRN_TYPE_F32,  FIRN_TYPE_TEXT,   FIRN_TYPE_UUID,
                                       FIRN_TYPE_BOOL, FIRN_TYPE_DECIMAL};
-    model->key_count = has_code ? 1 + (size_t)test_random_below(random, KEYS_MAX)
-                                : (size_t)test_random_below(random, KEYS_MAX + 1);
+    model->key_count = has_code || has_ranges ? 1 + (size_t)test_random_below(random, KEYS_MAX)
+                                              : (size_t)test_random_below(random, KEYS_MAX + 1);
     model->call_count = (size_t)test_random_below(random, CALLS_MAX + 1);
     for (size_t k = 0; k < model->key_count; k++) {
         struct fixture_column *key = &model->keys[k];
@@ -208,6 +237,9 @@ random_spec(struct model *model, struct test_random *random, bool is_large, bool
             key->factor = 1000003;
             key->variety = is_large && k == 0 ? 400 : 4;
         }
+        if (has_ranges) {
+            random_ranged_key(key, random);
+        }
         key->variety = key->type == FIRN_TYPE_BOOL ? 2 : key->variety;
         key->nulls = (unsigned)test_random_below(random, 3) * 5;
         key->size_max = test_random_below(random, 2) == 0 ? 9 : 0;
@@ -217,6 +249,12 @@ random_spec(struct model *model, struct test_random *random, bool is_large, bool
         struct fixture_column *column = &model->arguments[c];
         *column = (struct fixture_column){.type = types[test_random_below(random, 8)], .factor = 1};
         call->function = (enum firn_aggregate_function)(1 + test_random_below(random, 7));
+        if (has_ranges && call->function == FIRN_AGGREGATE_COUNT_DISTINCT) {
+            call->function = FIRN_AGGREGATE_COUNT_ROWS;
+        }
+        if (has_ranges && firn_physical_of(column->type) == FIRN_PHYSICAL_BYTES) {
+            column->type = FIRN_TYPE_I64;
+        }
         bool is_sum = call->function == FIRN_AGGREGATE_SUM || call->function == FIRN_AGGREGATE_AVG;
         if (is_sum && firn_physical_of(column->type) == FIRN_PHYSICAL_BYTES) {
             column->type = FIRN_TYPE_I64;
@@ -325,80 +363,122 @@ add_batch(struct model *model, struct test_random *random, struct firn_aggregate
     }
 }
 
-/* One specification; returns what was spilled. */
-static uint64_t
-run(struct test_random *random, struct firn_os_dir *dir, bool is_large, bool is_tight,
-    bool by_codes)
+/* Bounds of some of the values of a key, or of all. */
+static struct firn_aggregate_range
+random_range(const struct fixture_column *key, struct test_random *random)
+{
+    int first = 0;
+    int last = key->variety - 1;
+    if (test_random_below(random, 2) == 0) {
+        first = (int)test_random_below(random, (uint64_t)key->variety);
+        last = first + (int)test_random_below(random, (uint64_t)(key->variety - first));
+        last = key->variety > 1000 && last > first + 1000 ? first + 1000 : last;
+    }
+    return (struct firn_aggregate_range){.min = fixture_cell(key, first).as.u64,
+                                         .max = fixture_cell(key, last).as.u64};
+}
+
+/* What many specifications came to. */
+struct tally {
+    uint64_t spilled;
+    size_t with_places;
+    size_t without_places;
+};
+
+static void
+run(struct test_random *random, struct firn_os_dir *dir, const struct mode *mode,
+    struct tally *tally)
 {
     struct firn_aggregate_column columns[KEYS_MAX];
+    struct firn_aggregate_range ranges[KEYS_MAX];
     struct fixture_files files;
     struct firn_aggregate *shards[SHARDS_MAX];
     struct model model = {.key_count = 0};
     firn_error err;
-    model.slot_count = is_large ? SLOTS_MANY : SLOTS_FEW;
+    model.slot_count = mode->is_large ? SLOTS_MANY : SLOTS_FEW;
     model.groups = calloc(model.slot_count, sizeof *model.groups);
     assert_non_null(model.groups);
-    random_spec(&model, random, is_large, by_codes);
+    random_spec(&model, random, mode->is_large, mode->by_codes, mode->has_ranges);
     fixture_files_init(&files, dir);
     for (size_t k = 0; k < model.key_count; k++) {
         columns[k] = (struct firn_aggregate_column){
             .type = model.keys[k].type,
             .fixed_size = model.keys[k].type == FIRN_TYPE_UUID ? 16 : 0};
+        if (mode->has_ranges) {
+            ranges[k] = random_range(&model.keys[k], random);
+        }
     }
     struct firn_aggregate_spec spec = {
         .keys = columns,
         .key_count = model.key_count,
+        .ranges = mode->has_ranges ? ranges : NULL,
+        .row_count = 1 << 18,
         .calls = model.calls,
         .call_count = model.call_count,
-        .memory_bytes = is_tight ? 0 : 256 << 20,
+        .memory_bytes = mode->is_tight ? 0 : 256 << 20,
         .spill = &files.spill,
         .os = test_random_below(random, 2) == 0 ? firn_os_dir_os(dir) : NULL,
         .seed = test_random_next(random),
     };
     size_t shard_count = 1 + (size_t)test_random_below(random, SHARDS_MAX);
     for (size_t i = 0; i < shard_count; i++) {
+        if (mode->has_ranges && mode->is_tight) {
+            /* Some have room for places, and others do not. */
+            spec.memory_bytes = test_random_below(random, 3) == 0 ? 1 : 400 << 10;
+        }
         TEST_OK(firn_aggregate_create(&spec, &shards[i], &err), &err);
+        if (test_random_below(random, 2) == 0) {
+            shards[i]->few.has_hardware = false;
+        }
+        tally->with_places += shards[i]->direct.places > 0;
+        tally->without_places += shards[i]->direct.places == 0;
     }
     if (model.key_count == 0) {
         (void)model_group(&model, NULL);
     }
-    size_t batches = (size_t)test_random_below(random, is_large ? 40 : 6);
+    size_t batches = (size_t)test_random_below(random, mode->is_large ? 40 : 6);
     for (size_t i = 0; i < batches; i++) {
-        bool with_codes = by_codes && test_random_below(random, 4) > 0;
+        bool with_codes = mode->by_codes && test_random_below(random, 4) > 0;
         add_batch(&model, random, shards[test_random_below(random, shard_count)], with_codes);
     }
     for (size_t i = 1; i < shard_count; i++) {
         TEST_OK(firn_aggregate_merge(shards[0], shards[i], &err), &err);
         assert_int_equal(firn_aggregate_spilled_bytes(shards[i]), 0);
         if (test_random_below(random, 2) == 0) {
-            add_batch(&model, random, shards[0], by_codes);
+            add_batch(&model, random, shards[0], mode->by_codes);
+        }
+        if (test_random_below(random, 4) == 0) {
+            /* It is empty, and may be added to again. */
+            add_batch(&model, random, shards[i], mode->by_codes);
+            TEST_OK(firn_aggregate_merge(shards[0], shards[i], &err), &err);
         }
     }
     TEST_OK(firn_aggregate_finish(shards[0], &err), &err);
     check_all(&model, shards[0]);
-    uint64_t spilled = firn_aggregate_spilled_bytes(shards[0]);
+    tally->spilled += firn_aggregate_spilled_bytes(shards[0]);
     for (size_t i = 0; i < shard_count; i++) {
         firn_aggregate_destroy(shards[i]);
     }
     assert_int_equal(test_os_count(dir), 0);
     free(model.groups);
-    return spilled;
 }
 
 static void
-run_many(const char *name, uint64_t seed, int times, bool is_large, bool is_tight, bool by_codes)
+run_many(const char *name, uint64_t seed, int times, const struct mode *mode)
 {
     struct test_random random;
     struct firn_os *os;
     firn_error err;
-    uint64_t spilled = 0;
+    struct tally tally = {.spilled = 0};
     test_random_init(&random, name, seed);
     TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     struct firn_os_dir *dir = test_os_root(os);
     for (int i = 0; i < times; i++) {
-        spilled += run(&random, dir, is_large, is_tight, by_codes);
+        run(&random, dir, mode, &tally);
     }
-    assert_true((spilled > 0) == (is_large && is_tight));
+    assert_true((tally.spilled > 0) == (mode->is_large && mode->is_tight));
+    assert_true((tally.with_places > 0) == mode->has_ranges);
+    assert_true(tally.without_places > 0 || (mode->has_ranges && !mode->is_tight));
     firn_os_dir_close(dir);
     firn_sim_memory_destroy(os);
     fixture_end();
@@ -408,29 +488,40 @@ static void
 test_few_groups_are_those_of_a_model(void **state)
 {
     (void)state;
-    run_many("few groups", 1, 150, false, false, false);
+    run_many("few groups", 1, 150, &(struct mode){.is_large = false});
 }
 
 static void
 test_many_groups_are_those_of_a_model(void **state)
 {
     (void)state;
-    run_many("many groups", 2, 25, true, false, false);
+    run_many("many groups", 2, 25, &(struct mode){.is_large = true});
 }
 
 static void
 test_spilled_groups_are_those_of_a_model(void **state)
 {
     (void)state;
-    run_many("spilled groups", 3, 40, true, true, false);
+    run_many("spilled groups", 3, 40, &(struct mode){.is_large = true, .is_tight = true});
 }
 
 static void
 test_groups_by_codes_are_those_of_a_model(void **state)
 {
     (void)state;
-    run_many("codes", 4, 60, false, false, true);
-    run_many("codes, spilled", 5, 20, true, true, true);
+    run_many("codes", 4, 60, &(struct mode){.by_codes = true});
+    run_many("codes, spilled", 5, 20,
+             &(struct mode){.is_large = true, .is_tight = true, .by_codes = true});
+}
+
+static void
+test_groups_with_places_are_those_of_a_model(void **state)
+{
+    (void)state;
+    run_many("few places", 6, 150, &(struct mode){.has_ranges = true});
+    run_many("many places", 7, 40, &(struct mode){.is_large = true, .has_ranges = true});
+    run_many("places, spilled", 8, 60,
+             &(struct mode){.is_large = true, .is_tight = true, .has_ranges = true});
 }
 
 int
@@ -441,6 +532,7 @@ main(void)
         cmocka_unit_test(test_many_groups_are_those_of_a_model),
         cmocka_unit_test(test_spilled_groups_are_those_of_a_model),
         cmocka_unit_test(test_groups_by_codes_are_those_of_a_model),
+        cmocka_unit_test(test_groups_with_places_are_those_of_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -453,8 +453,8 @@ ask_both(struct rig *rig)
         break;
     case 1: /* groups */
     case 2: {
-        static const char *const keys[] = {"k",       "a", "flag", "u % 7",
-                                           "k, flag", "t", "b",    "a % 5, k"};
+        static const char *const keys[] = {"k", "a", "flag", "u % 7",    "k, flag",
+                                           "t", "b", "id",   "a % 5, k", "flag, a"};
         both(&group, "%s", keys[below(rig, sizeof keys / sizeof keys[0])]);
         both(&select, "%s", group.firn);
         add_aggregates(rig, &select);
