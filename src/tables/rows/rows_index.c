@@ -44,9 +44,16 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
                               (const char *)index->name.data, firn_rows_name(table));
     }
     if (rc == FIRN_OK) {
+        bool is_new = true;
         firn_os_mutex_lock(&table->mutex);
-        /* Without memory it is looked for again. */
-        FIRN_IGNORE(firn_buf_append(&table->indexes, &found, sizeof found));
+        known = (const void *)table->indexes.data;
+        for (size_t i = 0; i < table->indexes.size / sizeof *known; i++) {
+            is_new = is_new && known[i].id != index->id; /* another thread was faster */
+        }
+        if (is_new) {
+            /* Without memory it is looked for again. */
+            FIRN_IGNORE(firn_buf_append(&table->indexes, &found, sizeof found));
+        }
         firn_os_mutex_unlock(&table->mutex);
         *out = found.keyspace;
     }

@@ -95,13 +95,15 @@ firn_rows_write_auto_column(const struct firn_schema *schema)
     return schema->key_count == 1 && column->is_auto ? column : NULL;
 }
 
-/* One above a number of the key, which is positive or 0, or 1. */
+/* One above a number of the key, which is positive or 0, or 1. There is none above the largest: that one
+ * stands for itself, which largest_of excludes. */
 static uint64_t
 number_after(const struct firn_cell *cell)
 {
     bool is_negative = cell->kind == FIRN_PHYSICAL_I64 && cell->as.i64 < 0;
     DCHECK(cell->kind == FIRN_PHYSICAL_I64 || cell->kind == FIRN_PHYSICAL_U64);
-    return is_negative ? 1 : cell->as.u64 + 1;
+    bool is_largest = cell->as.u64 == UINT64_MAX;
+    return is_negative ? 1 : cell->as.u64 + !is_largest;
 }
 
 static int

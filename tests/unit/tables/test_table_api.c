@@ -157,6 +157,11 @@ numbers_are_given_once(void **state)
     table = make_table("small", "id i8 auto, v text, primary key (id)");
     insert(table, 127, "last");
     FAILS(firn_table_insert(table, NULL, fresh, 2, &err), FIRN_LIMIT, "used up the numbers");
+    /* No number follows the largest of all. */
+    const firn_value largest[] = {firn_u64(UINT64_MAX), firn_text("last")};
+    table = make_table("wide", "id u64 auto, v text, primary key (id)");
+    OK(firn_table_insert(table, NULL, largest, 2, &err));
+    FAILS(firn_table_insert(table, NULL, fresh, 2, &err), FIRN_LIMIT, "used up the numbers");
 }
 
 static void
