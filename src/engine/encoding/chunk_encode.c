@@ -480,6 +480,7 @@ begin(struct firn_chunk_encoder *encoder, const struct firn_chunk_values *values
             CHECK(values->fixed_size == 0 || !is_valid(values, i) ||
                   value.size == values->fixed_size);
             size += values->fixed_size == 0 ? value.size : 0;
+            encoder->filled += value.size > 0;
         }
         if (size > FIRN_CHUNK_BYTES_MAX) {
             return firn_error_set(err, FIRN_LIMIT,
@@ -632,14 +633,16 @@ choose_for_bytes(struct firn_chunk_encoder *encoder, struct choice *choice)
     if (rc != FIRN_OK || encoder->values->fixed_size != 0) {
         return rc;
     }
-    offer(choice, FIRN_ENCODING_FRONT, handicap(firn_chunk_front_cost(encoder->values), 8));
-    /* A table of symbols pays for values that are many bytes, and not yet few. */
-    if (choice->cost < FSST_SIZE_MIN) {
-        return FIRN_OK;
+    /* A table of symbols pays for values that are many bytes, and not yet few: each has a code at least. */
+    if (choice->cost >= FSST_SIZE_MIN && handicap(encoder->filled, 8) < choice->cost) {
+        rc = make_table(encoder, &cost);
+        if (rc == FIRN_OK) {
+            offer(choice, FIRN_ENCODING_FSST, handicap(cost + sizes_cost(encoder), 8));
+        }
     }
-    rc = make_table(encoder, &cost);
     if (rc == FIRN_OK) {
-        offer(choice, FIRN_ENCODING_FSST, handicap(cost + sizes_cost(encoder), 8));
+        cost = firn_chunk_front_cost(encoder->values, choice->cost);
+        offer(choice, FIRN_ENCODING_FRONT, handicap(cost, 8));
     }
     return rc;
 }

@@ -23,6 +23,7 @@ struct firn_chunk_encoder {
     struct firn_chunk_bounds all;
     struct firn_chunk_bounds bounds[FIRN_CHUNK_BLOCKS_MAX];
     size_t raw_size; /* of BYTES */
+    size_t filled;   /* of them, how many values are not empty */
     uint64_t *codes; /* of numbers, nulls filled: (order - chunk's minimum) / divisor */
     struct firn_chunk_dictionary dictionary;
     struct firn_chunk_alp_powers powers;
