@@ -152,6 +152,7 @@ struct firn_column_run {
     struct firn_range_set ranges;
     struct firn_column_owned layout;
     struct firn_column_index index;
+    struct firn_block_guide *guides; /* to each chunk: slot by slot, group by group */
     /* Where the index lies: memory of the cache that is held, or of its own. */
     size_t held_bytes;
     struct firn_block_memory memory;
@@ -193,6 +194,7 @@ FIRN_MUST_CHECK int firn_column_read_pieces(struct firn_column_run *run, size_t 
 /* The values of one slot of one group. Zeroed at first, or made by firn_column_read_init. */
 struct firn_column_slot {
     bool is_open;
+    bool is_fetched;  /* its block is pinned, and not looked at yet */
     bool is_constant; /* all values are this one; there is no chunk, or the value lay in pieces */
     uint32_t rows;
     size_t number;
@@ -209,10 +211,17 @@ struct firn_column_slot {
 static inline void
 firn_column_read_init(struct firn_column_slot *slot)
 {
-    slot->is_open = false;
+    slot->is_open = slot->is_fetched = false;
     slot->block = SIZE_MAX;
     slot->scratch.numbers = slot->scratch.bytes = slot->large = (struct firn_buf){.data = NULL};
 }
+/* Asks memory for what fetching chunks of a column will look at. */
+void firn_column_read_prefetch(const struct firn_column_run *run, size_t group, size_t number);
+/* The first half of opening a slot that is not open, of a column with a chunk: pins its block, and asks memory for
+ * the beginning. So what several slots wait for comes at once. */
+FIRN_MUST_CHECK int firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
+                                           enum firn_block_cache_use use,
+                                           struct firn_column_slot *slot, firn_error *err);
 /* Opens a slot that is not open, or of the same group already. */
 FIRN_MUST_CHECK int firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
                                           enum firn_block_cache_use use,

@@ -517,6 +517,25 @@ skip_number(struct firn_table_bulk *bulk, const struct firn_cell *cell)
     }
 }
 
+/* Most text is: that is told by looking at words, where UTF-8 is looked at by characters. */
+static inline bool
+is_ascii(firn_slice text)
+{
+    uint64_t all = 0;
+    size_t at = 0;
+    for (; text.size - at >= 8; at += 8) {
+        all |= firn_load_le64(text.data + at);
+    }
+    if (text.size >= 8) {
+        all |= firn_load_le64(text.data + text.size - 8);
+    } else {
+        for (; at < text.size; at++) {
+            all |= text.data[at];
+        }
+    }
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* What most values are: a number of the column's own type, or text. False where it needs a closer look. */
 static inline bool
 take_plain(const struct firn_schema_column *column, const struct firn_schema_value_range *range,
@@ -532,7 +551,7 @@ take_plain(const struct firn_schema_column *column, const struct firn_schema_val
     if (value->type == FIRN_TYPE_TEXT && column->type == FIRN_TYPE_TEXT) {
         out->kind = FIRN_PHYSICAL_BYTES;
         out->as.bytes = value->as.bytes;
-        return firn_utf8_is_valid(value->as.bytes);
+        return is_ascii(value->as.bytes) || firn_utf8_is_valid(value->as.bytes);
     }
     return false;
 }
