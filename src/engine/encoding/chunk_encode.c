@@ -11,7 +11,7 @@
 #include "encoding/chunk_format.h"
 #include "encoding/chunk_texts.h"
 
-static bool
+static inline bool
 is_valid(const struct firn_chunk_values *values, size_t i)
 {
     return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
@@ -66,13 +66,13 @@ find_bounds(struct firn_chunk_encoder *encoder)
 /* ---- statistics ---- */
 
 /* Bits of a number of the values; zeros of a null. */
-static uint64_t
+static inline uint64_t
 bits_at(const struct firn_chunk_values *values, size_t i)
 {
     return is_valid(values, i) ? firn_chunk_value_bits(values, i) : 0;
 }
 
-static firn_slice
+static inline firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
     DCHECK(values->kind == FIRN_PHYSICAL_BYTES && i < values->count);

@@ -22,7 +22,7 @@ struct sizes {
     size_t raw;
 };
 
-static firn_slice
+static inline firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
     bool is_valid = values->valid == NULL || firn_chunk_has_bit(values->valid, i);

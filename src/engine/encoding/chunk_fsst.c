@@ -110,7 +110,7 @@ struct training {
     uint8_t encoded[2 * PIECE_SIZE_MAX];
 };
 
-static firn_slice
+static inline firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
     bool is_valid = values->valid == NULL || firn_chunk_has_bit(values->valid, i);
