@@ -79,6 +79,7 @@ FIRN_MUST_CHECK int firn_run_origin_decode(firn_slice bytes, struct firn_buf *nu
 struct firn_run_kind;
 struct firn_run;
 struct firn_column_layout; /* column/column.h */
+struct firn_os_jobs;       /* threads/os_thread.h */
 
 /* A sealed file that belongs to one run: it was made with the run, comes and goes with it, and is
  * copied, checked and counted with it. MANIFEST names it beside the run.
@@ -247,6 +248,10 @@ struct firn_run_builder_options {
     /* Of a run of columns: those that it has. Borrowed until create returns. NULL for other kinds. */
     const struct firn_column_layout *layout;
     uint32_t group_rows; /* of a row group of such a run, at most; 0: as many as it may have */
+    /* Threads that such a run may be encoded on, beside the caller's: so many jobs at a time; the file has the
+     * same bytes. NULL and 0: none. Borrowed as long as the builder, which alone submits and waits. */
+    struct firn_os_jobs *helpers;
+    unsigned helper_count;
 };
 
 /* Where a key would lie in a run: so many bytes of the file, and about so many entries, come before the

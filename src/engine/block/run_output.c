@@ -84,19 +84,38 @@ firn_run_output_add_plain(struct firn_run_output *output, firn_slice raw,
 }
 
 int
+firn_run_output_pack(const struct firn_run_output *output, struct firn_compress *compress,
+                     firn_slice raw, struct firn_buf *stored, enum firn_codec *out_codec,
+                     firn_error *err)
+{
+    *out_codec = FIRN_CODEC_NONE;
+    if (output->codec == FIRN_CODEC_NONE) {
+        return FIRN_OK;
+    }
+    int rc = firn_compress_encode(compress, output->codec, output->level, raw, stored, err);
+    if (rc == FIRN_OK && stored->size < raw.size - raw.size / output->gain) {
+        *out_codec = output->codec;
+    }
+    return rc;
+}
+
+int
+firn_run_output_add_packed(struct firn_run_output *output, enum firn_codec codec, firn_slice stored,
+                           size_t raw_size, struct firn_block_ref *out, firn_error *err)
+{
+    return add(output, codec, stored, raw_size, out, err);
+}
+
+int
 firn_run_output_add(struct firn_run_output *output, firn_slice raw, struct firn_block_ref *out,
                     firn_error *err)
 {
-    if (output->codec == FIRN_CODEC_NONE) {
-        return firn_run_output_add_plain(output, raw, out, err);
-    }
+    enum firn_codec codec;
     int rc;
-    FIRN_TRY(firn_compress_encode(output->compress, output->codec, output->level, raw,
-                                  &output->stored, err));
-    if (output->stored.size >= raw.size - raw.size / output->gain) {
-        return firn_run_output_add_plain(output, raw, out, err);
-    }
-    rc = add(output, output->codec, firn_buf_slice(&output->stored), raw.size, out, err);
+    FIRN_TRY(firn_run_output_pack(output, output->compress, raw, &output->stored, &codec, err));
+    rc = codec == FIRN_CODEC_NONE
+             ? firn_run_output_add_plain(output, raw, out, err)
+             : add(output, codec, firn_buf_slice(&output->stored), raw.size, out, err);
 out:
     return rc;
 }

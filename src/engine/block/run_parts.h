@@ -265,6 +265,17 @@ FIRN_MUST_CHECK int firn_run_output_add(struct firn_run_output *output, firn_sli
                                         struct firn_block_ref *out, firn_error *err);
 FIRN_MUST_CHECK int firn_run_output_add_plain(struct firn_run_output *output, firn_slice raw,
                                               struct firn_block_ref *out, firn_error *err);
+/* The two halves of firn_run_output_add, so that blocks can be compressed by several threads, each with a
+ * context and memory of its own. pack changes nothing of the output: *out_codec is that of the contents of
+ * stored, or FIRN_CODEC_NONE where raw is what add_packed gets. */
+FIRN_MUST_CHECK int firn_run_output_pack(const struct firn_run_output *output,
+                                         struct firn_compress *compress, firn_slice raw,
+                                         struct firn_buf *stored, enum firn_codec *out_codec,
+                                         firn_error *err);
+FIRN_MUST_CHECK int firn_run_output_add_packed(struct firn_run_output *output,
+                                               enum firn_codec codec, firn_slice stored,
+                                               size_t raw_size, struct firn_block_ref *out,
+                                               firn_error *err);
 /* Adds a block and names it in the table of contents. */
 FIRN_MUST_CHECK int firn_run_output_add_section(struct firn_run_output *output, uint32_t kind,
                                                 firn_slice raw, firn_error *err);

@@ -101,6 +101,7 @@ column_close(struct firn_run *base)
     firn_block_cache_hold_give(run->cache, &run->memory);
     firn_block_cache_hold_release(run->cache, run->held_bytes);
     firn_buf_deinit(&run->index_bytes);
+    firn_free(run->guides);
     firn_column_layout_deinit(&run->layout);
     firn_range_set_deinit(&run->ranges);
     firn_run_summary_deinit(&run->summary);
@@ -127,6 +128,11 @@ column_open(const struct firn_run_env *env, const char *name, struct firn_run **
     FIRN_TRY(firn_run_sections_read(run->reader, FIRN_COLUMN_FORMAT_VERSION, &run->sections,
                                     &run->summary, &run->ranges, err));
     FIRN_TRY(read_index(run, err));
+    run->guides = firn_alloc_zeroed((run->index.group_count * run->index.slot_count + 1) *
+                                    sizeof *run->guides);
+    if (run->guides == NULL) {
+        rc = firn_error_no_memory(err, "a run");
+    }
 out:
     if (rc != FIRN_OK) {
         column_close(&run->base);
@@ -153,7 +159,10 @@ origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *
  * only when it is the answer.
  */
 
-enum { AHEAD = 16 }; /* columns whose values are asked of memory before the first of them is read */
+enum {
+    AHEAD = 16, /* columns whose values are asked of memory before the first of them is read */
+    VALUE_MEMORY = 256 /* for decoding one of them */
+};
 
 struct search {
     struct firn_column_run *run;
@@ -165,6 +174,8 @@ struct search {
     struct firn_run_hit *out;
     struct firn_buf *value;
     struct firn_buf memory;
+    uint8_t key_memory[VALUE_MEMORY];
+    uint8_t value_memory[AHEAD][VALUE_MEMORY];
 };
 
 /* Whether the run can hold the key. true too where the filter is damaged: it only saves work. */
@@ -218,29 +229,49 @@ read_hidden(struct search *search, uint32_t column, size_t size_min, uint32_t ro
     return rc;
 }
 
-/* Opens up to AHEAD columns from *slot on, and moves it on; a value in pieces is left for later. */
+/* Pins the blocks of up to AHEAD columns from *slot on, and moves it on; a value in pieces is left for later. */
 static int
-open_ahead(struct search *search, size_t *slot, uint32_t row, size_t *out_count, firn_error *err)
+fetch_ahead(struct search *search, size_t *slot, size_t *out_count, firn_error *err)
 {
     struct firn_column_run *run = search->run;
     const struct firn_column_owned *layout = &run->layout;
     int rc = FIRN_OK;
     *out_count = 0;
     for (; rc == FIRN_OK && *slot < layout->layout.count && *out_count < AHEAD; (*slot)++) {
-        struct firn_column_slot *opened = &search->slots[*out_count];
+        struct firn_column_slot *fetched = &search->slots[*out_count];
         if (layout->is_key[*slot]) {
             continue;
         }
-        firn_column_read_init(opened);
-        opened->number = *slot;
+        firn_column_read_init(fetched);
+        fetched->scratch.bytes = firn_buf_borrowed(search->value_memory[*out_count], VALUE_MEMORY);
+        fetched->number = *slot;
         (*out_count)++;
-        if (firn_column_read_is_in_pieces(run, search->keys.group, *slot)) {
-            continue;
+        if (!firn_column_read_is_in_pieces(run, search->keys.group, *slot)) {
+            rc = firn_column_read_fetch(run, search->keys.group, *slot, FIRN_BLOCK_CACHE_DATA,
+                                        fetched, err);
         }
-        rc = firn_column_read_open(run, search->keys.group, *slot, FIRN_BLOCK_CACHE_DATA, opened,
-                                   err);
-        if (rc == FIRN_OK && !opened->is_constant) {
-            firn_chunk_prefetch(&opened->pin.chunk, row);
+    }
+    return rc;
+}
+
+/* Opens what was fetched, and asks memory for the values of a row: first for what says where they lie. */
+static int
+open_ahead(struct search *search, uint32_t row, size_t count, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        struct firn_column_slot *slot = &search->slots[i];
+        if (slot->is_fetched) {
+            rc = firn_column_read_open(search->run, search->keys.group, slot->number,
+                                       FIRN_BLOCK_CACHE_DATA, slot, err);
+        }
+        if (slot->is_open) {
+            firn_chunk_prefetch_place(&slot->pin.chunk, row);
+        }
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        if (search->slots[i].is_open) {
+            firn_chunk_prefetch(&search->slots[i].pin.chunk, row);
         }
     }
     return rc;
@@ -257,7 +288,8 @@ add_tuple(struct search *search, uint32_t row, firn_error *err)
     firn_tuple_begin(&writer, search->value);
     for (size_t slot = 0; rc == FIRN_OK && slot < run->layout.layout.count;) {
         size_t count;
-        rc = open_ahead(search, &slot, row, &count, err);
+        rc = fetch_ahead(search, &slot, &count, err);
+        rc = rc == FIRN_OK ? open_ahead(search, row, count, err) : rc;
         for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
             struct firn_cell cell;
             struct firn_column_slot *opened = &search->slots[i];
@@ -349,6 +381,18 @@ reaches(const struct search *search, size_t i, struct firn_column_index_group *o
            firn_slice_compare(search->key, out->upper) <= 0;
 }
 
+/* What the values of a row in this group will need first comes while the key is searched. */
+static void
+prefetch_values(const struct search *search, size_t group)
+{
+    const struct firn_column_owned *layout = &search->run->layout;
+    for (size_t slot = 0; search->value != NULL && slot < layout->layout.count; slot++) {
+        if (!layout->is_key[slot]) {
+            firn_column_read_prefetch(search->run, group, slot);
+        }
+    }
+}
+
 static int
 search_groups(struct search *search, firn_error *err)
 {
@@ -364,6 +408,7 @@ search_groups(struct search *search, firn_error *err)
             !firn_run_walk_sees_any(&search->walk, info.sequence_min, info.sequence_max)) {
             continue;
         }
+        prefetch_values(search, i);
         int rc = firn_column_keys_open(&search->keys, i, err);
         if (rc == FIRN_OK) {
             rc = search_group(search, &goes_on, err);
@@ -399,7 +444,7 @@ get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct 
     search.key = firn_run_key(key);
     search.out = out;
     search.value = value;
-    search.memory = (struct firn_buf){.data = NULL};
+    search.memory = firn_buf_borrowed(search.key_memory, VALUE_MEMORY);
     FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
     if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
         return not_found(err);
@@ -582,8 +627,8 @@ const struct firn_run_kind firn_column_kind = {
     .cursor_batch = firn_column_cursor_batch,
     .builder_create = firn_column_builder_create,
     .builder_add = firn_column_builder_add,
-    .builder_add_from = firn_column_builder_add_from,
-    .builder_add_columns = firn_column_builder_add_columns,
+    .builder_add_from = firn_column_intake_add_from,
+    .builder_add_columns = firn_column_intake_add_columns,
     .builder_add_range = firn_column_builder_add_range,
     .builder_set_origin = firn_column_builder_set_origin,
     .builder_size_bytes = firn_column_builder_size_bytes,

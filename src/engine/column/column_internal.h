@@ -152,6 +152,7 @@ struct firn_column_run {
     struct firn_range_set ranges;
     struct firn_column_owned layout;
     struct firn_column_index index;
+    struct firn_block_guide *guides; /* to each chunk: slot by slot, group by group */
     /* Where the index lies: memory of the cache that is held, or of its own. */
     size_t held_bytes;
     struct firn_block_memory memory;
@@ -193,6 +194,7 @@ FIRN_MUST_CHECK int firn_column_read_pieces(struct firn_column_run *run, size_t 
 /* The values of one slot of one group. Zeroed at first, or made by firn_column_read_init. */
 struct firn_column_slot {
     bool is_open;
+    bool is_fetched;  /* its block is pinned, and not looked at yet */
     bool is_constant; /* all values are this one; there is no chunk, or the value lay in pieces */
     uint32_t rows;
     size_t number;
@@ -209,10 +211,17 @@ struct firn_column_slot {
 static inline void
 firn_column_read_init(struct firn_column_slot *slot)
 {
-    slot->is_open = false;
+    slot->is_open = slot->is_fetched = false;
     slot->block = SIZE_MAX;
     slot->scratch.numbers = slot->scratch.bytes = slot->large = (struct firn_buf){.data = NULL};
 }
+/* Asks memory for what fetching chunks of a column will look at. */
+void firn_column_read_prefetch(const struct firn_column_run *run, size_t group, size_t number);
+/* The first half of opening a slot that is not open, of a column with a chunk: pins its block, and asks memory for
+ * the beginning. So what several slots wait for comes at once. */
+FIRN_MUST_CHECK int firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
+                                           enum firn_block_cache_use use,
+                                           struct firn_column_slot *slot, firn_error *err);
 /* Opens a slot that is not open, or of the same group already. */
 FIRN_MUST_CHECK int firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
                                           enum firn_block_cache_use use,
@@ -310,6 +319,75 @@ FIRN_MUST_CHECK int firn_column_gather_values(const struct firn_column_gather *g
                                               struct firn_buf *slices,
                                               struct firn_chunk_values *out);
 
+/* ==== a run that is being written (column_builder.c) ==== */
+
+struct firn_column_builder {
+    struct firn_run_builder base; /* first */
+    struct firn_run_output output;
+    struct firn_column_owned layout;
+    size_t slot_count;
+    uint32_t rows_max;
+    struct firn_column_index_builder index;
+
+    struct firn_cell *row;     /* the entry that comes: a cell for each slot */
+    struct firn_buf key_bytes; /* of its key's parts */
+    struct firn_buf key;       /* made from them */
+    struct firn_buf value;     /* that lay in a value file */
+
+    struct firn_column_gather *gathers; /* of the group: one for each slot */
+    struct firn_column_index_chunk *chunks;
+    struct firn_buf *locators; /* of values in pieces: of each slot, empty where there is none */
+    uint32_t rows;
+    uint64_t value_bytes;
+    bool has_large;
+    bool is_plain; /* so far */
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    uint64_t sequence_first;
+    struct firn_buf first_key;
+    struct firn_buf last_key; /* of all entries */
+    uint64_t last_sequence;
+    uint64_t closed_rows;
+
+    uint64_t *costs; /* of the rows of a batch */
+    struct firn_column_chunks *makes;
+    struct firn_buf index_bytes;
+};
+
+static inline struct firn_column_builder *
+firn_column_builder_of(struct firn_run_builder *base)
+{
+    DCHECK(base->kind == &firn_column_kind);
+    return (struct firn_column_builder *)base;
+}
+static inline size_t
+firn_column_builder_hidden(const struct firn_column_builder *builder, uint32_t column)
+{
+    return firn_column_layout_hidden(&builder->layout.layout, column);
+}
+/* Closes the group where rows of that key, sequence and cost, which come next, do not fit, and begins one where
+ * there is none. */
+FIRN_MUST_CHECK int firn_column_builder_make_room(struct firn_column_builder *builder,
+                                                  firn_slice key, uint64_t sequence,
+                                                  bool is_new_key, uint64_t cost, bool has_large,
+                                                  firn_error *err);
+/* What each row adds to the summary, and the filter. */
+FIRN_MUST_CHECK int firn_column_builder_note_row(struct firn_column_builder *builder,
+                                                 firn_slice key, uint64_t sequence, bool is_new_key,
+                                                 firn_error *err);
+
+/* ==== the chunks of a group (column_chunks.c) ==== */
+
+/* Threads and memory for the groups of a builder, whose slots are known; *out is the caller's to destroy, whatever
+ * is returned. */
+FIRN_MUST_CHECK int firn_column_chunks_create(const struct firn_column_builder *builder,
+                                              const struct firn_run_builder_options *options,
+                                              struct firn_column_chunks **out, firn_error *err);
+/* NULL is fine. Requires: the builder's slots are known still. */
+void firn_column_chunks_destroy(struct firn_column_chunks *chunks);
+/* Writes the chunks of what has gathered, and fills the builder's chunks. */
+FIRN_MUST_CHECK int firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err);
+
 /* ==== the functions of the table (block/run_kind.h) ==== */
 
 FIRN_MUST_CHECK int firn_column_builder_create(const struct firn_run_env *env, const char *name,
@@ -317,12 +395,12 @@ FIRN_MUST_CHECK int firn_column_builder_create(const struct firn_run_env *env, c
                                                struct firn_run_builder **out, firn_error *err);
 FIRN_MUST_CHECK int firn_column_builder_add(struct firn_run_builder *builder,
                                             const struct firn_entry *entry, firn_error *err);
-FIRN_MUST_CHECK int firn_column_builder_add_from(struct firn_run_builder *builder,
-                                                 const struct firn_run_batch *batch,
-                                                 firn_error *err);
-FIRN_MUST_CHECK int firn_column_builder_add_columns(struct firn_run_builder *builder,
-                                                    const struct firn_run_columns *columns,
-                                                    firn_error *err);
+FIRN_MUST_CHECK int firn_column_intake_add_from(struct firn_run_builder *builder,
+                                                const struct firn_run_batch *batch,
+                                                firn_error *err);
+FIRN_MUST_CHECK int firn_column_intake_add_columns(struct firn_run_builder *builder,
+                                                   const struct firn_run_columns *columns,
+                                                   firn_error *err);
 FIRN_MUST_CHECK int firn_column_builder_add_range(struct firn_run_builder *builder,
                                                   const struct firn_range *range, firn_error *err);
 FIRN_MUST_CHECK int firn_column_builder_set_origin(struct firn_run_builder *builder,

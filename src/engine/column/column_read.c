@@ -63,6 +63,13 @@ firn_column_read_refuse(const struct firn_column_run *run, size_t group, size_t 
 
 /* ---- chunks ---- */
 
+static struct firn_block_guide *
+guide_of(const struct firn_column_run *run, size_t group, size_t slot)
+{
+    DCHECK(group < run->index.group_count && slot < run->index.slot_count);
+    return &run->guides[group * run->index.slot_count + slot];
+}
+
 static int
 pin_block(struct firn_column_run *run, const struct firn_block_ref *ref,
           enum firn_block_cache_use use, struct firn_block_pin *out, firn_error *err)
@@ -104,24 +111,52 @@ open_chunk(const struct firn_block_pin *pin, const struct firn_column_shape *sha
     return rc;
 }
 
+/* Pins the block of a chunk: where it was seen last, or where the cache finds it. */
+static int
+pin_chunk(struct firn_column_run *run, size_t group, size_t slot, enum firn_block_cache_use use,
+          struct firn_block_pin *out, firn_error *err)
+{
+    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
+    struct firn_block_guide *guide = guide_of(run, group, slot);
+    int rc = FIRN_OK;
+    if (use != FIRN_BLOCK_CACHE_DATA) {
+        rc = pin_block(run, &ref, use, out, err);
+    } else if (!firn_block_cache_guide_follow(run->cache, guide, run->file, &ref, use, out)) {
+        rc = pin_block(run, &ref, use, out, err);
+        if (rc == FIRN_OK) {
+            firn_block_cache_guide_note(run->cache, out, guide);
+        }
+    }
+    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+}
+
+/* Opens the chunk in the block that is pinned; unpins it where that fails. */
+static int
+open_pinned(struct firn_column_run *run, size_t group, size_t slot, struct firn_column_pin *pin,
+            firn_error *err)
+{
+    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
+    struct firn_column_index_group info;
+    firn_column_index_group(&run->index, group, &info);
+    int rc = open_chunk(&pin->pin, &shape, info.rows, &pin->chunk, err);
+    if (rc != FIRN_OK) {
+        firn_column_unpin(pin);
+    }
+    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+}
+
 int
 firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
                      enum firn_block_cache_use use, struct firn_column_pin *out, firn_error *err)
 {
-    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
-    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
-    struct firn_column_index_group info;
-    int rc;
-    DCHECK(ref.offset != 0 && !firn_column_read_is_in_pieces(run, group, slot));
-    *out = (struct firn_column_pin){.cache = run->cache};
-    firn_column_index_group(&run->index, group, &info);
-    FIRN_TRY(pin_block(run, &ref, use, &out->pin, err));
-    rc = open_chunk(&out->pin, &shape, info.rows, &out->chunk, err);
-    if (rc != FIRN_OK) {
-        firn_block_cache_unpin(run->cache, &out->pin);
+    DCHECK(!firn_column_read_is_in_pieces(run, group, slot));
+    out->cache = NULL;
+    int rc = pin_chunk(run, group, slot, use, &out->pin, err);
+    if (rc == FIRN_OK) {
+        out->cache = run->cache;
+        rc = open_pinned(run, group, slot, out, err);
     }
-out:
-    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+    return rc;
 }
 
 bool
@@ -168,6 +203,29 @@ absent(const struct firn_column_run *run, size_t group, size_t number)
     return cell;
 }
 
+void
+firn_column_read_prefetch(const struct firn_column_run *run, size_t group, size_t number)
+{
+    firn_block_cache_guide_prefetch(run->cache, guide_of(run, group, number));
+}
+
+int
+firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
+                       enum firn_block_cache_use use, struct firn_column_slot *slot,
+                       firn_error *err)
+{
+    DCHECK(!slot->is_open && !slot->is_fetched);
+    slot->number = number;
+    slot->group = group;
+    int rc = pin_chunk(run, group, number, use, &slot->pin.pin, err);
+    if (rc == FIRN_OK) {
+        slot->pin.cache = run->cache;
+        slot->is_fetched = true;
+        __builtin_prefetch(slot->pin.pin.data);
+    }
+    return rc;
+}
+
 int
 firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
                       enum firn_block_cache_use use, struct firn_column_slot *slot, firn_error *err)
@@ -185,7 +243,10 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
     slot->block = SIZE_MAX;
     slot->is_constant = false;
     int rc = FIRN_OK;
-    if (firn_column_index_ref(&run->index, group, number).offset == 0) {
+    if (slot->is_fetched) {
+        slot->is_fetched = false;
+        rc = open_pinned(run, group, number, &slot->pin, err);
+    } else if (firn_column_index_ref(&run->index, group, number).offset == 0) {
         slot->is_constant = true;
         slot->constant = absent(run, group, number);
     } else if (firn_column_read_is_in_pieces(run, group, number)) {
@@ -203,13 +264,13 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
 void
 firn_column_read_close(struct firn_column_slot *slot)
 {
-    if (slot->is_open && !slot->is_constant) {
+    if (slot->is_fetched || (slot->is_open && !slot->is_constant)) {
         firn_column_unpin(&slot->pin);
     }
     if (slot->large.capacity > LARGE_KEPT_MAX) {
         firn_buf_deinit(&slot->large);
     }
-    slot->is_open = false;
+    slot->is_open = slot->is_fetched = false;
     slot->block = SIZE_MAX;
 }
 

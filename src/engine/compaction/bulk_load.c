@@ -18,9 +18,10 @@
  * commit, with different keys: the runs of the second one may overlap those of the first one, and so
  * lie above them.
  *
- * Files are made durable one by one as they are filled. Nobody knows them before MANIFEST does;
- * what a crash leaves of them the next open removes. All runs become known by one edit, so all
- * entries come at once or not at all.
+ * Files are written back while they are filled, and made durable together at the end
+ * (block/block_publisher.c): filling does not wait for the disk between two of them. Nobody knows them before
+ * MANIFEST does; what a crash leaves of them the next open removes. All runs become known by one edit, so
+ * all entries come at once or not at all.
  *
  * Failure: what was written is removed, unless MANIFEST cannot tell whether it names it; then the
  * next open finds out.
@@ -30,6 +31,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "block/block_file.h"
 #include "compaction/compaction_internal.h"
 
 struct firn_bulk_load {
@@ -37,9 +39,13 @@ struct firn_bulk_load {
     struct firn_run_writer run;
     struct firn_lsm_origin origin;
     struct firn_compaction_values values;
-    struct firn_compaction_output output; /* finished */
-    size_t upper_begin;                   /* runs from here on may overlap those before */
-    bool is_installed;                    /* or it is not known: the files stay */
+    struct firn_os_jobs *helpers; /* of builders; NULL: none */
+    unsigned helper_count;
+    struct firn_compaction_output
+        output; /* filled; durable under their names once publisher has run */
+    struct firn_block_publisher publisher;
+    size_t upper_begin; /* runs from here on may overlap those before */
+    bool is_installed;  /* or it is not known: the files stay */
 };
 
 /* ---- filling ---- */
@@ -52,13 +58,24 @@ firn_bulk_load_create(struct firn_lsm_tree *tree, struct firn_bulk_load **out, f
         return firn_error_no_memory(err, "a load");
     }
     (*out)->tree = tree;
+    firn_block_publisher_init(&(*out)->publisher, tree->lsm->runs_dir);
     firn_lsm_origin_begin(&(*out)->origin, tree, FIRN_RUN_ORIGIN_LOAD);
     const struct firn_compaction_values_options values = {
         .lsm = tree->lsm,
         .separates = atomic_load_explicit(&tree->separates, memory_order_relaxed),
-        .codec = tree->lsm->options.codec_bottom};
+        .codec = tree->lsm->options.codec_bottom,
+        .publisher = &(*out)->publisher};
     firn_compaction_values_begin(&(*out)->values, &values);
     return FIRN_OK;
+}
+
+void
+firn_bulk_load_set_helpers(struct firn_bulk_load *bulk, struct firn_os_jobs *helpers,
+                           unsigned count)
+{
+    DCHECK(bulk->run.builder == NULL && (helpers != NULL || count == 0));
+    bulk->helpers = helpers;
+    bulk->helper_count = count;
 }
 
 static int
@@ -66,7 +83,10 @@ begin_run(struct firn_bulk_load *bulk, firn_error *err)
 {
     DCHECK(!bulk->is_installed);
     struct firn_lsm *lsm = bulk->tree->lsm;
-    const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom};
+    const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom,
+                                                     .publisher = &bulk->publisher,
+                                                     .helpers = bulk->helpers,
+                                                     .helper_count = bulk->helper_count};
     return firn_run_writer_begin(&bulk->run, lsm, bulk->tree->kind, bulk->tree, &options, err);
 }
 
@@ -139,10 +159,13 @@ int
 firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err)
 {
     int rc = bulk->run.builder == NULL ? FIRN_OK : end_run(bulk, true, err);
+    FIRN_TRY(rc);
     bulk->upper_begin = bulk->output.count;
-    return rc == FIRN_OK ? firn_compaction_values_finish(&bulk->values, bulk->output.runs,
-                                                         bulk->output.count, err)
-                         : rc;
+    FIRN_TRY(
+        firn_compaction_values_finish(&bulk->values, bulk->output.runs, bulk->output.count, err));
+    rc = firn_block_publisher_run(&bulk->publisher, err);
+out:
+    return rc;
 }
 
 int
@@ -150,6 +173,7 @@ firn_bulk_load_join(struct firn_bulk_load *bulk, struct firn_bulk_load *upper, f
 {
     DCHECK(bulk->tree == upper->tree && bulk->run.builder == NULL && upper->run.builder == NULL);
     DCHECK(bulk->upper_begin == bulk->output.count);
+    DCHECK(bulk->publisher.count == 0 && upper->publisher.count == 0);
     int rc = FIRN_OK;
     for (size_t i = 0; i < upper->output.count; i++) {
         FIRN_TRY(firn_run_writer_reserve(&bulk->output, err));
@@ -408,6 +432,7 @@ firn_bulk_load_destroy(struct firn_bulk_load *bulk)
     }
     struct firn_lsm *lsm = bulk->tree->lsm;
     firn_run_writer_abandon(&bulk->run);
+    firn_block_publisher_deinit(&bulk->publisher);
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < bulk->output.count; i++) {
         if (!bulk->is_installed) { /* else it is the tree's, which may have given it up by now */

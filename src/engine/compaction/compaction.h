@@ -49,6 +49,11 @@ struct firn_bulk_load;
 
 FIRN_MUST_CHECK int firn_bulk_load_create(struct firn_lsm_tree *tree, struct firn_bulk_load **out,
                                           firn_error *err);
+/* Lets builders of runs use threads beside the caller's, as in struct firn_run_builder_options, as long as the
+ * load is filled and finished. Before the first entry. */
+struct firn_os_jobs;
+void firn_bulk_load_set_helpers(struct firn_bulk_load *bulk, struct firn_os_jobs *helpers,
+                                unsigned count);
 /* Entries with ascending keys, all of one sequence. After a failure only destroy is left. */
 FIRN_MUST_CHECK int firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry,
                                        firn_error *err);

@@ -367,6 +367,19 @@ firn_chunk_block_size(const struct firn_chunk *chunk, size_t block)
 }
 
 void
+firn_chunk_prefetch_place(const struct firn_chunk *chunk, size_t i)
+{
+    size_t block = i / FIRN_CHUNK_BLOCK;
+    DCHECK(i < chunk->count);
+    const uint8_t *record =
+        chunk->bytes.data + chunk->parts.records + block * chunk->parts.record_size;
+    if (chunk->parts.record_size > 0) {
+        __builtin_prefetch(record - (block > 0 ? chunk->parts.record_size : 0));
+        __builtin_prefetch(record + chunk->parts.record_size - 1);
+    }
+}
+
+void
 firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i)
 {
     size_t block = i / FIRN_CHUNK_BLOCK;

@@ -56,23 +56,42 @@ cut(firn_slice bytes)
     return bytes;
 }
 
+/* The first bytes as a number, which orders what they begin differently. */
+static inline uint64_t
+head_of(firn_slice bytes)
+{
+    uint64_t head = 0;
+    if (bytes.size >= sizeof head) {
+        return firn_load_be64(bytes.data);
+    }
+    for (size_t i = 0; i < bytes.size; i++) {
+        head |= (uint64_t)bytes.data[i] << (56 - 8 * i);
+    }
+    return head;
+}
+
 static void
 bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t count,
                 struct firn_chunk_bounds *out)
 {
     firn_slice low = {0};
     firn_slice high = {0};
+    uint64_t low_head = UINT64_MAX;
+    uint64_t high_head = 0;
     for (size_t i = start; i < start + count; i++) {
         if (values->valid != NULL && !firn_chunk_has_bit(values->valid, i)) {
             out->null_count++;
             continue;
         }
         firn_slice value = values->as.bytes[i];
-        if (out->is_empty || firn_slice_compare(value, low) < 0) {
+        uint64_t head = head_of(value);
+        if (head <= low_head && (out->is_empty || firn_slice_compare(value, low) < 0)) {
             low = value;
+            low_head = head;
         }
-        if (out->is_empty || firn_slice_compare(value, high) > 0) {
+        if (head >= high_head && (out->is_empty || firn_slice_compare(value, high) > 0)) {
             high = value;
+            high_head = head;
         }
         out->is_empty = false;
     }

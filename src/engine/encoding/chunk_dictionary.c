@@ -157,13 +157,13 @@ firn_chunk_dictionary_find(const struct firn_chunk *chunk,
 
 /* ---- writing ---- */
 
-static bool
+static inline bool
 is_valid(const struct firn_chunk_values *values, size_t i)
 {
     return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
 }
 
-static uint64_t
+static inline uint64_t
 hash_of(const struct firn_chunk_values *values, size_t i)
 {
     DCHECK(is_valid(values, i));
@@ -174,11 +174,26 @@ hash_of(const struct firn_chunk_values *values, size_t i)
     return number ^ number >> 32;
 }
 
-static bool
+/* Most are short: two words tell of up to 16 bytes. */
+static inline bool
+are_same(firn_slice a, firn_slice b)
+{
+    if (a.size != b.size) {
+        return false;
+    }
+    if (a.size < 8) {
+        return firn_chunk_load_field(a.data, a.size) == firn_chunk_load_field(b.data, b.size);
+    }
+    return firn_load_le64(a.data) == firn_load_le64(b.data) &&
+           firn_load_le64(a.data + a.size - 8) == firn_load_le64(b.data + b.size - 8) &&
+           (a.size <= 16 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline bool
 are_equal(const struct firn_chunk_values *values, size_t i, size_t k)
 {
     return values->kind == FIRN_PHYSICAL_BYTES
-               ? firn_slice_equal(values->as.bytes[i], values->as.bytes[k])
+               ? are_same(values->as.bytes[i], values->as.bytes[k])
                : firn_chunk_value_bits(values, i) == firn_chunk_value_bits(values, k);
 }
 

@@ -11,7 +11,7 @@
 #include "encoding/chunk_format.h"
 #include "encoding/chunk_texts.h"
 
-static bool
+static inline bool
 is_valid(const struct firn_chunk_values *values, size_t i)
 {
     return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
@@ -66,13 +66,13 @@ find_bounds(struct firn_chunk_encoder *encoder)
 /* ---- statistics ---- */
 
 /* Bits of a number of the values; zeros of a null. */
-static uint64_t
+static inline uint64_t
 bits_at(const struct firn_chunk_values *values, size_t i)
 {
     return is_valid(values, i) ? firn_chunk_value_bits(values, i) : 0;
 }
 
-static firn_slice
+static inline firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
     DCHECK(values->kind == FIRN_PHYSICAL_BYTES && i < values->count);
@@ -221,6 +221,13 @@ codes_of(const struct firn_chunk_encoder *encoder)
                                                                : encoder->codes;
 }
 
+static const struct firn_chunk_encode_codes_cost *
+cost_of_codes(const struct firn_chunk_encoder *encoder)
+{
+    return encoder->chunk.encoding == FIRN_ENCODING_DICTIONARY ? &encoder->dictionary_cost
+                                                               : &encoder->codes_cost;
+}
+
 /* What the encoding says of all blocks. */
 static int
 put_part(struct firn_chunk_encoder *encoder)
@@ -252,7 +259,9 @@ put_data(struct firn_chunk_encoder *encoder, size_t start, struct firn_chunk_blo
 {
     const struct firn_chunk *chunk = &encoder->chunk;
     if (has_codes(chunk)) {
-        return firn_chunk_encode_codes_block(chunk, codes_of(encoder) + start, view, encoder->out);
+        return firn_chunk_encode_codes_block(
+            chunk, codes_of(encoder) + start,
+            &cost_of_codes(encoder)->stats[start / FIRN_CHUNK_BLOCK], view, encoder->out);
     }
     if (chunk->encoding == FIRN_ENCODING_CONSTANT) {
         return FIRN_OK;
@@ -454,8 +463,7 @@ encode_as(struct firn_chunk_encoder *encoder, enum firn_encoding encoding)
     chunk->parts.is_all_null =
         encoding == FIRN_ENCODING_CONSTANT && encoder->all.null_count == chunk->count;
     if (has_codes(chunk)) {
-        chunk->parts.field_size =
-            firn_chunk_encode_codes_field_size(codes_of(encoder), chunk->count);
+        chunk->parts.field_size = (uint8_t)firn_chunk_field_size(cost_of_codes(encoder)->high);
     } else if (encoding != FIRN_ENCODING_CONSTANT && chunk->kind == FIRN_PHYSICAL_BYTES) {
         chunk->parts.field_size = longest_bound(encoder);
     }
@@ -480,6 +488,7 @@ begin(struct firn_chunk_encoder *encoder, const struct firn_chunk_values *values
             CHECK(values->fixed_size == 0 || !is_valid(values, i) ||
                   value.size == values->fixed_size);
             size += values->fixed_size == 0 ? value.size : 0;
+            encoder->filled += value.size > 0;
         }
         if (size > FIRN_CHUNK_BYTES_MAX) {
             return firn_error_set(err, FIRN_LIMIT,
@@ -579,7 +588,7 @@ entries_max(const struct firn_chunk_encoder *encoder, size_t least, size_t cost)
 static int
 offer_dictionary(struct firn_chunk_encoder *encoder, struct choice *choice)
 {
-    struct firn_chunk_encode_codes_cost cost;
+    struct firn_chunk_encode_codes_cost *cost = &encoder->dictionary_cost;
     const struct firn_chunk_values *values = encoder->values;
     size_t least = values->kind != FIRN_PHYSICAL_BYTES ? firn_chunk_number_size(values->kind)
                    : values->fixed_size != 0           ? values->fixed_size
@@ -587,9 +596,20 @@ offer_dictionary(struct firn_chunk_encoder *encoder, struct choice *choice)
     int rc = firn_chunk_dictionary_build(values, entries_max(encoder, least, choice->cost),
                                          &encoder->dictionary);
     if (rc == FIRN_OK && encoder->dictionary.count > 0) {
-        firn_chunk_encode_codes_cost(encoder->dictionary.codes, values->count, &cost);
+        firn_chunk_encode_codes_cost(encoder->dictionary.codes, values->count, cost);
         offer(choice, FIRN_ENCODING_DICTIONARY,
-              firn_chunk_dictionary_size(values, &encoder->dictionary) + cost.frame);
+              firn_chunk_dictionary_size(values, &encoder->dictionary) + cost->frame);
+    }
+    return rc;
+}
+
+/* Makes codes, and says what they take. */
+static int
+make_codes(struct firn_chunk_encoder *encoder)
+{
+    int rc = firn_chunk_encode_codes_make(encoder);
+    if (rc == FIRN_OK) {
+        firn_chunk_encode_codes_cost(encoder->codes, encoder->values->count, &encoder->codes_cost);
     }
     return rc;
 }
@@ -597,15 +617,14 @@ offer_dictionary(struct firn_chunk_encoder *encoder, struct choice *choice)
 static int
 choose_for_numbers(struct firn_chunk_encoder *encoder, struct choice *choice)
 {
-    struct firn_chunk_encode_codes_cost cost;
-    int rc = firn_chunk_encode_codes_make(encoder);
+    const struct firn_chunk_encode_codes_cost *cost = &encoder->codes_cost;
+    int rc = make_codes(encoder);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_chunk_encode_codes_cost(encoder->codes, encoder->values->count, &cost);
-    offer(choice, FIRN_ENCODING_FRAME, cost.frame + 16);
-    offer(choice, FIRN_ENCODING_RLE, handicap(cost.rle + 16, 16));
-    offer(choice, FIRN_ENCODING_DELTA, handicap(cost.delta + 16, 8));
+    offer(choice, FIRN_ENCODING_FRAME, cost->frame + 16);
+    offer(choice, FIRN_ENCODING_RLE, handicap(cost->rle + 16, 16));
+    offer(choice, FIRN_ENCODING_DELTA, handicap(cost->delta + 16, 8));
     if (firn_chunk_is_float(encoder->values->kind)) {
         size_t alp_cost;
         firn_chunk_alp_choose(encoder->values, &encoder->powers, &alp_cost);
@@ -632,14 +651,16 @@ choose_for_bytes(struct firn_chunk_encoder *encoder, struct choice *choice)
     if (rc != FIRN_OK || encoder->values->fixed_size != 0) {
         return rc;
     }
-    offer(choice, FIRN_ENCODING_FRONT, handicap(firn_chunk_front_cost(encoder->values), 8));
-    /* A table of symbols pays for values that are many bytes, and not yet few. */
-    if (choice->cost < FSST_SIZE_MIN) {
-        return FIRN_OK;
+    /* A table of symbols pays for values that are many bytes, and not yet few: each has a code at least. */
+    if (choice->cost >= FSST_SIZE_MIN && handicap(encoder->filled, 8) < choice->cost) {
+        rc = make_table(encoder, &cost);
+        if (rc == FIRN_OK) {
+            offer(choice, FIRN_ENCODING_FSST, handicap(cost + sizes_cost(encoder), 8));
+        }
     }
-    rc = make_table(encoder, &cost);
     if (rc == FIRN_OK) {
-        offer(choice, FIRN_ENCODING_FSST, handicap(cost + sizes_cost(encoder), 8));
+        cost = firn_chunk_front_cost(encoder->values, choice->cost);
+        offer(choice, FIRN_ENCODING_FRONT, handicap(cost, 8));
     }
     return rc;
 }
@@ -680,10 +701,14 @@ prepare(struct firn_chunk_encoder *encoder, enum firn_encoding encoding)
     case FIRN_ENCODING_FRAME:
     case FIRN_ENCODING_DELTA:
     case FIRN_ENCODING_RLE:
-        return is_bytes || is_all_null ? FIRN_INVALID : firn_chunk_encode_codes_make(encoder);
+        return is_bytes || is_all_null ? FIRN_INVALID : make_codes(encoder);
     case FIRN_ENCODING_DICTIONARY:
         rc = is_all_null ? FIRN_INVALID
                          : firn_chunk_dictionary_build(values, values->count, &encoder->dictionary);
+        if (rc == FIRN_OK && encoder->dictionary.count > 0) {
+            firn_chunk_encode_codes_cost(encoder->dictionary.codes, values->count,
+                                         &encoder->dictionary_cost);
+        }
         return rc == FIRN_OK && encoder->dictionary.count == 0 ? FIRN_INVALID : rc;
     case FIRN_ENCODING_ALP:
         if (!firn_chunk_is_float(values->kind)) {

@@ -14,6 +14,24 @@ struct firn_chunk_alp_powers {
     uint8_t factor;
 };
 
+/* The codes of a block: the smallest and the largest one, those of the differences of neighbours (0 and 0 of a
+ * single code), how many runs of equal ones there are. */
+struct firn_chunk_encode_codes_stats {
+    uint64_t low;
+    uint64_t high;
+    int64_t step_low;
+    int64_t step_high;
+    size_t runs;
+};
+/* What the codes of a chunk would take, and the statistics of its blocks that say so. */
+struct firn_chunk_encode_codes_cost {
+    size_t frame;
+    size_t delta;
+    size_t rle;
+    uint64_t high; /* the largest code */
+    struct firn_chunk_encode_codes_stats stats[FIRN_CHUNK_BLOCKS_MAX];
+};
+
 struct firn_chunk_fsst;
 
 struct firn_chunk_encoder {
@@ -23,8 +41,11 @@ struct firn_chunk_encoder {
     struct firn_chunk_bounds all;
     struct firn_chunk_bounds bounds[FIRN_CHUNK_BLOCKS_MAX];
     size_t raw_size; /* of BYTES */
+    size_t filled;   /* of them, how many values are not empty */
     uint64_t *codes; /* of numbers, nulls filled: (order - chunk's minimum) / divisor */
+    struct firn_chunk_encode_codes_cost codes_cost;
     struct firn_chunk_dictionary dictionary;
+    struct firn_chunk_encode_codes_cost dictionary_cost; /* of its codes */
     struct firn_chunk_alp_powers powers;
     struct firn_chunk_fsst *table;
 };
@@ -41,19 +62,13 @@ FIRN_MUST_CHECK int firn_chunk_encode_sizes(struct firn_buf *out, uint64_t *size
 
 /* Makes the codes of numbers that are not all null; sets the chunk's minimum and divisor. */
 FIRN_MUST_CHECK int firn_chunk_encode_codes_make(struct firn_chunk_encoder *encoder);
-struct firn_chunk_encode_codes_cost {
-    size_t frame;
-    size_t delta;
-    size_t rle;
-};
 /* What count codes would take. */
 void firn_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
                                   struct firn_chunk_encode_codes_cost *out);
-/* The bytes of the largest code. */
-uint8_t firn_chunk_encode_codes_field_size(const uint64_t *codes, size_t count);
 /* Appends the data of a block with the chunk's encoding; fills width, low and high. */
 FIRN_MUST_CHECK int firn_chunk_encode_codes_block(const struct firn_chunk *chunk,
                                                   const uint64_t *codes,
+                                                  const struct firn_chunk_encode_codes_stats *stats,
                                                   struct firn_chunk_block *view,
                                                   struct firn_buf *out);
 

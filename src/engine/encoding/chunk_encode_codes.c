@@ -71,31 +71,13 @@ firn_chunk_encode_codes_make(struct firn_chunk_encoder *encoder)
     return FIRN_OK;
 }
 
-uint8_t
-firn_chunk_encode_codes_field_size(const uint64_t *codes, size_t count)
-{
-    uint64_t high = 0;
-    for (size_t i = 0; i < count; i++) {
-        high = codes[i] > high ? codes[i] : high;
-    }
-    return (uint8_t)firn_chunk_field_size(high);
-}
-
 /* ---- what a block takes ---- */
 
-struct block_stats {
-    uint64_t low;
-    uint64_t high;
-    int64_t step_low; /* of differences of neighbours; 0 and 0 of a single code */
-    int64_t step_high;
-    size_t runs;
-};
-
 static void
-find_stats(const uint64_t *codes, size_t count, struct block_stats *out)
+find_stats(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
 {
     DCHECK(count > 0 && count <= FIRN_CHUNK_BLOCK);
-    *out = (struct block_stats){.low = codes[0], .high = codes[0], .runs = 1};
+    *out = (struct firn_chunk_encode_codes_stats){.low = codes[0], .high = codes[0], .runs = 1};
     if (count > 1) {
         out->step_low = INT64_MAX;
         out->step_high = INT64_MIN;
@@ -112,7 +94,7 @@ find_stats(const uint64_t *codes, size_t count, struct block_stats *out)
 }
 
 static unsigned
-step_width(const struct block_stats *stats)
+step_width(const struct firn_chunk_encode_codes_stats *stats)
 {
     DCHECK(stats->step_low <= stats->step_high);
     return firn_bit_pack_width((uint64_t)stats->step_high - (uint64_t)stats->step_low);
@@ -122,27 +104,34 @@ void
 firn_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
                              struct firn_chunk_encode_codes_cost *out)
 {
-    size_t field_size = firn_chunk_encode_codes_field_size(codes, count);
-    *out = (struct firn_chunk_encode_codes_cost){0};
+    out->frame = out->delta = out->rle = 0;
+    out->high = 0;
+    DCHECK(count > 0 && count <= FIRN_CHUNK_VALUES_MAX);
     for (size_t start = 0; start < count; start += FIRN_CHUNK_BLOCK) {
-        struct block_stats stats;
+        struct firn_chunk_encode_codes_stats *stats = &out->stats[start / FIRN_CHUNK_BLOCK];
+        size_t left = count - start;
+        find_stats(codes + start, left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK, stats);
+        out->high = stats->high > out->high ? stats->high : out->high;
+    }
+    size_t field_size = firn_chunk_field_size(out->high);
+    for (size_t start = 0; start < count; start += FIRN_CHUNK_BLOCK) {
+        const struct firn_chunk_encode_codes_stats *stats = &out->stats[start / FIRN_CHUNK_BLOCK];
         size_t left = count - start;
         size_t block = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
         size_t record = 1 + 2 * field_size;
-        find_stats(codes + start, block, &stats);
-        unsigned width = firn_bit_pack_width(stats.high - stats.low);
+        unsigned width = firn_bit_pack_width(stats->high - stats->low);
         out->frame += record + firn_bit_pack_size(block, width);
-        out->delta += record + field_size + 8 + firn_bit_pack_size(block, step_width(&stats));
-        out->rle += record + 2 + firn_bit_pack_size(stats.runs, width) +
-                    firn_bit_pack_size(stats.runs, FIRN_CHUNK_FORMAT_END_WIDTH);
+        out->delta += record + field_size + 8 + firn_bit_pack_size(block, step_width(stats));
+        out->rle += record + 2 + firn_bit_pack_size(stats->runs, width) +
+                    firn_bit_pack_size(stats->runs, FIRN_CHUNK_FORMAT_END_WIDTH);
     }
 }
 
 /* ---- writing a block ---- */
 
 static int
-put_frame(const uint64_t *codes, const struct block_stats *stats, struct firn_chunk_block *view,
-          struct firn_buf *out)
+put_frame(const uint64_t *codes, const struct firn_chunk_encode_codes_stats *stats,
+          struct firn_chunk_block *view, struct firn_buf *out)
 {
     uint64_t packed[FIRN_CHUNK_BLOCK];
     view->width = firn_bit_pack_width(stats->high - stats->low);
@@ -153,8 +142,8 @@ put_frame(const uint64_t *codes, const struct block_stats *stats, struct firn_ch
 }
 
 static int
-put_delta(const uint64_t *codes, const struct block_stats *stats, size_t field_size,
-          struct firn_chunk_block *view, struct firn_buf *out)
+put_delta(const uint64_t *codes, const struct firn_chunk_encode_codes_stats *stats,
+          size_t field_size, struct firn_chunk_block *view, struct firn_buf *out)
 {
     uint64_t packed[FIRN_CHUNK_BLOCK];
     DCHECK(field_size <= 8 && firn_chunk_field_size(codes[0]) <= field_size);
@@ -169,8 +158,8 @@ put_delta(const uint64_t *codes, const struct block_stats *stats, size_t field_s
 }
 
 static int
-put_runs(const uint64_t *codes, const struct block_stats *stats, struct firn_chunk_block *view,
-         struct firn_buf *out)
+put_runs(const uint64_t *codes, const struct firn_chunk_encode_codes_stats *stats,
+         struct firn_chunk_block *view, struct firn_buf *out)
 {
     uint64_t numbers[FIRN_CHUNK_BLOCK];
     uint64_t ends[FIRN_CHUNK_BLOCK];
@@ -195,19 +184,18 @@ put_runs(const uint64_t *codes, const struct block_stats *stats, struct firn_chu
 
 int
 firn_chunk_encode_codes_block(const struct firn_chunk *chunk, const uint64_t *codes,
+                              const struct firn_chunk_encode_codes_stats *stats,
                               struct firn_chunk_block *view, struct firn_buf *out)
 {
-    struct block_stats stats;
-    find_stats(codes, view->count, &stats);
-    view->low = stats.low;
-    view->high = stats.high;
-    DCHECK(firn_chunk_field_size(stats.high) <= chunk->parts.field_size);
+    view->low = stats->low;
+    view->high = stats->high;
+    DCHECK(firn_chunk_field_size(stats->high) <= chunk->parts.field_size);
     switch (chunk->encoding) {
     case FIRN_ENCODING_DELTA:
-        return put_delta(codes, &stats, chunk->parts.field_size, view, out);
+        return put_delta(codes, stats, chunk->parts.field_size, view, out);
     case FIRN_ENCODING_RLE:
-        return put_runs(codes, &stats, view, out);
+        return put_runs(codes, stats, view, out);
     default:
-        return put_frame(codes, &stats, view, out);
+        return put_frame(codes, stats, view, out);
     }
 }

@@ -22,7 +22,7 @@ struct sizes {
     size_t raw;
 };
 
-static firn_slice
+static inline firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
     bool is_valid = values->valid == NULL || firn_chunk_has_bit(values->valid, i);
@@ -65,10 +65,10 @@ find_sizes(const struct firn_chunk_values *values, size_t start, size_t count, s
 }
 
 size_t
-firn_chunk_front_cost(const struct firn_chunk_values *values)
+firn_chunk_front_cost(const struct firn_chunk_values *values, size_t limit)
 {
     size_t cost = 0;
-    for (size_t start = 0; start < values->count; start += FIRN_CHUNK_BLOCK) {
+    for (size_t start = 0; start < values->count && cost < limit; start += FIRN_CHUNK_BLOCK) {
         struct sizes sizes;
         size_t left = values->count - start;
         size_t count = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;

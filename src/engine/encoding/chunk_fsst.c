@@ -27,28 +27,50 @@ enum {
 
 /* ---- encoding ---- */
 
-/* The next bytes, at most 8, first byte lowest, then zeros. */
-static inline uint64_t
-load_word(const uint8_t *at, size_t left)
-{
-    return left >= 8 ? firn_load_le64(at) : firn_chunk_load_field(at, left);
-}
-
-/* The code of the longest symbol that the bytes begin with; ESCAPE where there is none. left > 0. */
+/* The code of the longest symbol that a word begins with, of which so many bytes count; ESCAPE where there is
+ * none. left > 0. */
 static inline unsigned
-find_symbol(const struct firn_chunk_fsst *table, const uint8_t *at, size_t left)
+find_symbol(const struct firn_chunk_fsst *table, uint64_t word, size_t left)
 {
     DCHECK(left > 0);
-    uint64_t word = load_word(at, left);
-    size_t both = (size_t)(word & 0xffff);
-    size_t end = left < 2 ? 0 : (size_t)table->firsts[both] + table->counts[both];
-    for (size_t i = table->firsts[both]; i < end; i++) {
-        size_t size = table->sizes[i];
-        if (size <= left && ((word ^ table->symbols[i]) << (64 - 8 * size)) == 0) {
-            return (unsigned)i;
+    unsigned pair = left < 2 ? 0 : table->pairs[word & 0xffff];
+    unsigned end = (pair >> 8) + (pair & 0xff);
+    for (unsigned i = pair >> 8; i < end; i++) {
+        if (((word ^ table->symbols[i]) & table->masks[i]) == 0 && table->sizes[i] <= left) {
+            return i;
         }
     }
-    return table->singles[*at];
+    return table->singles[word & 0xff];
+}
+
+/* The end of a value, less than a word, with zeros after it, so that a word can be loaded at each byte. */
+struct tail {
+    uint8_t bytes[2 * 8];
+};
+
+static inline struct tail
+tail_of(firn_slice value, size_t at)
+{
+    struct tail tail = {{0}};
+    DCHECK(value.size - at < 8);
+    for (size_t i = at; i < value.size; i++) {
+        tail.bytes[i - at] = value.data[i];
+    }
+    return tail;
+}
+
+/* Appends a code, and after ESCAPE the byte that it stands for. Returns how many bytes it took of the value. */
+static inline size_t
+put_code(const struct firn_chunk_fsst *table, unsigned code, uint64_t word, uint8_t *out,
+         size_t *size)
+{
+    out[(*size)++] = (uint8_t)code;
+    if (code == ESCAPE) {
+        out[(*size)++] = (uint8_t)word;
+        return 1;
+    }
+    DCHECK(code < table->count);
+    return table->sizes[code];
 }
 
 /* Encodes a value; out has twice its size. Returns the size. */
@@ -56,15 +78,15 @@ static size_t
 encode_value(const struct firn_chunk_fsst *table, firn_slice value, uint8_t *out)
 {
     size_t size = 0;
-    for (size_t at = 0; at < value.size;) {
-        unsigned code = find_symbol(table, value.data + at, value.size - at);
-        out[size++] = (uint8_t)code;
-        if (code == ESCAPE) {
-            out[size++] = value.data[at++];
-        } else {
-            DCHECK(code < table->count);
-            at += table->sizes[code];
-        }
+    size_t at = 0;
+    while (value.size - at >= 8) {
+        uint64_t word = firn_load_le64(value.data + at);
+        at += put_code(table, find_symbol(table, word, 8), word, out, &size);
+    }
+    struct tail tail = tail_of(value, at);
+    for (size_t i = 0; at + i < value.size;) {
+        uint64_t word = firn_load_le64(tail.bytes + i);
+        i += put_code(table, find_symbol(table, word, value.size - at - i), word, out, &size);
     }
     DCHECK(size <= 2 * value.size);
     return size;
@@ -88,7 +110,7 @@ struct training {
     uint8_t encoded[2 * PIECE_SIZE_MAX];
 };
 
-static firn_slice
+static inline firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
     bool is_valid = values->valid == NULL || firn_chunk_has_bit(values->valid, i);
@@ -127,7 +149,10 @@ count_units(const struct firn_chunk_fsst *table, struct training *training)
         firn_slice value = training->sample[i];
         size_t before = UNITS;
         for (size_t at = 0; at < value.size;) {
-            size_t unit = find_symbol(table, value.data + at, value.size - at);
+            size_t left = value.size - at;
+            uint64_t word = left >= 8 ? firn_load_le64(value.data + at)
+                                      : firn_chunk_load_field(value.data + at, left);
+            size_t unit = find_symbol(table, word, left);
             if (unit == ESCAPE) {
                 unit = 256 + (size_t)value.data[at];
             }
@@ -253,11 +278,12 @@ choose_symbols(struct firn_chunk_fsst *table, struct candidate *candidates, size
         size_t both = (size_t)(candidates[i].symbol & 0xffff);
         table->symbols[i] = candidates[i].symbol;
         table->sizes[i] = (uint8_t)candidates[i].size;
+        table->masks[i] = UINT64_MAX >> (64 - 8 * candidates[i].size);
         if (candidates[i].size == 1) {
             table->singles[both] = (uint8_t)i;
         } else {
-            table->firsts[both] = table->counts[both] == 0 ? (uint8_t)i : table->firsts[both];
-            table->counts[both]++;
+            unsigned pair = table->pairs[both];
+            table->pairs[both] = (uint16_t)((pair == 0 ? (unsigned)i << 8 : pair) + 1);
         }
     }
 }

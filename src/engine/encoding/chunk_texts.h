@@ -12,8 +12,8 @@
 
 /* ---- FRONT ---- */
 
-/* What all blocks take. */
-size_t firn_chunk_front_cost(const struct firn_chunk_values *values);
+/* What all blocks take, or some number from limit on where that is more. */
+size_t firn_chunk_front_cost(const struct firn_chunk_values *values, size_t limit);
 FIRN_MUST_CHECK int firn_chunk_front_put(const struct firn_chunk_values *values, size_t start,
                                          size_t count, unsigned *out_width, struct firn_buf *out);
 FIRN_MUST_CHECK int firn_chunk_front_read(const struct firn_chunk_block *view,
@@ -34,10 +34,11 @@ struct firn_chunk_fsst {
     size_t count;
     uint64_t symbols[FIRN_CHUNK_FSST_SYMBOLS_MAX]; /* first byte lowest, then zeros */
     uint8_t sizes[FIRN_CHUNK_FSST_SYMBOLS_MAX];
+    uint64_t masks[FIRN_CHUNK_FSST_SYMBOLS_MAX]; /* of the bytes that a symbol has */
     uint8_t singles[256]; /* the code of a byte; FIRN_CHUNK_FSST_SYMBOLS_MAX: it has none */
-    uint8_t
-        firsts[1 << 16]; /* of two bytes, the second one in the upper half: their first symbol */
-    uint8_t counts[1 << 16]; /* how many symbols begin so */
+    /* Of two bytes, the second one in the upper half: how many symbols begin so, and above these 8 bits the
+     * first of them. */
+    uint16_t pairs[1 << 16];
 };
 /* Makes a table from a sample of the values, and says about what all blocks and the table take.
  * FIRN_NO_MEMORY. */

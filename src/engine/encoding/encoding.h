@@ -157,7 +157,9 @@ FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
 bool firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
                           size_t *out_first, size_t *out_end);
 
-/* Asks memory for what firn_chunk_get of a value will look at, as far as that is known without it. */
+/* Asks memory for what firn_chunk_get of a value will look at, as far as that is known without it: first for
+ * what says where the value lies, which the second call waits for. */
+void firn_chunk_prefetch_place(const struct firn_chunk *chunk, size_t i);
 void firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i);
 
 /* What is asked of each value of a block; null values fulfil only IS_NULL. Floating-point numbers compare

@@ -211,6 +211,10 @@ FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct fir
 FIRN_MUST_CHECK int firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out,
                                        firn_error *err);
 
+/* A number for what a reading of now finds in a keyspace: while it is the same, no commit and no restore has changed
+ * that. 0: not known, as of a read-only handle, or while a commit comes. Any thread. */
+uint64_t firn_db_get_stamp(const struct firn_db_keyspace *keyspace);
+
 /* Gives the value without a copy where it lies in a block of the cache, else as a copy; good until
  * firn_db_pin_release. While there are pins firn_db_close refuses. FIRN_NOT_FOUND; view may be NULL:
  * now. Any thread. */

@@ -50,6 +50,9 @@ enum { SORT_SHARE = 4 };
  * of a memtable. */
 enum { SMALL_BYTES = 4 << 20, ENTRY_BYTES = 32 };
 
+/* Row groups are encoded on several threads if the store has the memory for that, and on so many at most. */
+enum { HELPED_MEMORY_MIN = 64 << 20, HELPERS_MAX = 15 };
+
 /* What is looked at before entries that seem to ascend go to runs, and how far a cursor steps before it
  * seeks. */
 enum { PROBE = 4096, STEPS = 8 };
@@ -81,6 +84,7 @@ struct firn_db_bulk {
     struct firn_db_bulk_insert insert; /* if so */
     struct firn_db_batch *batch;       /* of a small load, while it is committed */
     struct firn_storefile_progress progress;
+    struct firn_os_jobs *helpers; /* of builders, which are filled one at a time; NULL: none */
     uint64_t sequence;
     struct firn_buf expiring; /* a value with its head */
     bool is_over;             /* committed, or failed: only closing is left */
@@ -136,10 +140,37 @@ begin_sort(struct part *part, firn_error *err)
     return rc;
 }
 
+/* Of the store's threads the one that fills is one. */
+static unsigned
+helper_count(const struct firn_db *db)
+{
+    unsigned threads = db->limits.memory >= HELPED_MEMORY_MIN ? db->threads : 1;
+    return threads <= 1 ? 0 : threads - 1 < HELPERS_MAX ? threads - 1 : HELPERS_MAX;
+}
+
+/* A load whose runs have columns gets helpers. They are jobs of threads, where there are any. */
+static int
+create_load(struct part *part, struct firn_bulk_load **out, firn_error *err)
+{
+    struct firn_db_bulk *bulk = part->bulk;
+    unsigned helpers = helper_count(bulk->db);
+    int rc;
+    FIRN_TRY(firn_bulk_load_create(part->keyspace->tree->lsm_tree, out, err));
+    if (helpers == 0 || !firn_os_has_threads(bulk->db->os) || !firn_bulk_load_takes_columns(*out)) {
+        return FIRN_OK;
+    }
+    if (bulk->helpers == NULL) {
+        FIRN_TRY(firn_os_jobs_create(bulk->db->os, helpers, &bulk->helpers, err));
+    }
+    firn_bulk_load_set_helpers(*out, bulk->helpers, helpers);
+out:
+    return rc;
+}
+
 static int
 open_part(struct part *part, bool is_sorted, firn_error *err)
 {
-    int rc = firn_bulk_load_create(part->keyspace->tree->lsm_tree, &part->inner, err);
+    int rc = create_load(part, &part->inner, err);
     DCHECK(part->is_checked || !is_sorted || !part->bulk->inserts);
     part->is_sorted = is_sorted;
     part->is_probing = is_sorted && part->bulk->inserts;
@@ -274,6 +305,7 @@ firn_db_bulk_close(struct firn_db_bulk *bulk)
             firn_bulk_load_destroy(part->rest);
             firn_buf_deinit(&part->last_key);
         }
+        firn_os_jobs_destroy(bulk->helpers);
         give_place(bulk->db, bulk);
         firn_free(bulk->parts);
         firn_buf_deinit(&bulk->expiring);
@@ -545,7 +577,7 @@ write_sorted(struct part *part, firn_error *err)
         return FIRN_OK;
     }
     if (part->has_inner) {
-        FIRN_TRY(firn_bulk_load_create(part->keyspace->tree->lsm_tree, &part->rest, err));
+        FIRN_TRY(create_load(part, &part->rest, err));
     }
     struct giving giving = {.part = part,
                             .load = part->has_inner ? part->rest : part->inner,

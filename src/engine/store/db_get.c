@@ -243,6 +243,30 @@ firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *
     return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
 }
 
+uint64_t
+firn_db_get_stamp(const struct firn_db_keyspace *keyspace)
+{
+    struct firn_db *db = keyspace->db;
+    if (db->is_read_only || keyspace->is_system ||
+        atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
+        return 0;
+    }
+    size_t slot;
+    const struct firn_view now = firn_db_view_enter_now(db, false, &slot);
+    struct firn_view_interval newest = {0};
+    if (now.count > 0) {
+        newest = firn_view_at(&now, now.count - 1);
+    }
+    firn_db_view_leave_now(db, slot);
+    /* A restore begins an interval. A commit that changes the keyspace is seen here before it is seen there, and
+     * counts from then on. */
+    uint64_t written = atomic_load_explicit(&keyspace->tree->written_at, memory_order_relaxed);
+    if (written > newest.last) {
+        return 0;
+    }
+    return written > newest.first ? written : newest.first;
+}
+
 int
 firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
 {

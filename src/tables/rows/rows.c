@@ -235,9 +235,24 @@ firn_rows_keyspace(const struct firn_table *table)
 
 /* ---- schemas ---- */
 
-/* What a record says; the record that was read last is not decoded again. */
+/* The schema of now, if nothing was written to schemas since it was read; else NULL. */
+static struct firn_schema *
+take_stamped(struct firn_table *table, uint64_t stamp)
+{
+    firn_os_mutex_lock(&table->mutex);
+    struct firn_schema *schema = table->stamp == stamp ? table->cached : NULL;
+    if (schema != NULL) {
+        firn_schema_ref(schema);
+    }
+    firn_os_mutex_unlock(&table->mutex);
+    return schema;
+}
+
+/* What a record says; the record that was read last is not decoded again. stamp is that of schemas before the
+ * record of now was read, or 0. */
 static int
-schema_of(struct firn_table *table, firn_slice record, struct firn_schema **out, firn_error *err)
+schema_of(struct firn_table *table, firn_slice record, uint64_t stamp, struct firn_schema **out,
+          firn_error *err)
 {
     firn_os_mutex_lock(&table->mutex);
     DCHECK(table->cached == NULL || table->record.size > 0);
@@ -246,6 +261,7 @@ schema_of(struct firn_table *table, firn_slice record, struct firn_schema **out,
     if (is_cached) {
         *out = table->cached;
         firn_schema_ref(*out);
+        table->stamp = stamp != 0 ? stamp : table->stamp;
     }
     firn_os_mutex_unlock(&table->mutex);
     if (is_cached) {
@@ -261,9 +277,11 @@ schema_of(struct firn_table *table, firn_slice record, struct firn_schema **out,
         firn_schema_unref(table->cached);
         table->cached = *out;
         firn_schema_ref(*out);
+        table->stamp = stamp;
     } else {
         firn_schema_unref(table->cached);
         table->cached = NULL;
+        table->stamp = 0;
     }
     firn_os_mutex_unlock(&table->mutex);
     return FIRN_OK;
@@ -275,10 +293,14 @@ firn_rows_schema(struct firn_table *table, struct firn_db_view *view, struct fir
 {
     uint8_t memory[512];
     struct firn_buf record = firn_buf_borrowed(memory, sizeof memory);
-    *out = NULL;
+    uint64_t stamp = view == NULL ? firn_db_get_stamp(table->schemas) : 0;
+    *out = stamp != 0 ? take_stamped(table, stamp) : NULL;
+    if (*out != NULL) {
+        return FIRN_OK;
+    }
     int rc = firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &record, err);
     if (rc == FIRN_OK) {
-        rc = schema_of(table, firn_buf_slice(&record), out, err);
+        rc = schema_of(table, firn_buf_slice(&record), stamp, out, err);
     } else if (rc == FIRN_NOT_FOUND || rc == FIRN_MISUSE) {
         /* Misuse: the schemas are those of a history that a restore has left. */
         rc = firn_rows_say_missing(firn_rows_name(table), err);

@@ -15,11 +15,14 @@
  *      the load, or the load with it.
  *
  * Rows gather column by column (rows_batch.c) as long as they come in order, which is several times faster
- * than one by one. If the table has no index, whole batches are written on another thread, while the next one
- * gathers.
+ * than one by one. If the table has no index, whole batches are written on another thread, while others gather:
+ * some make a row group full, whose encoding takes far longer than gathering one, so two may wait.
  *
- * (I3) Nothing else is done with the inner load while a batch is being written: any use of it
- *      waits. What that has found is told by the next call.
+ *   batches:  [ being written | waits | gathers ]     begun = number of the one that gathers, ended <= begun
+ *
+ * (I3) Nothing else is done with the inner load while batches are being written: any use of it waits. What
+ *      that has found is told by the next call. Batches are written in order, one at a time.
+ * (I4) The batch that gathers is not being written: begun - ended < BATCHES.
  *
  * Auto numbers are taken from the table in blocks; what is left of the last one is given back if nobody
  * took a number since.
@@ -33,7 +36,13 @@
 #include "schema/schema_literal.h"
 #include "storefile/storefile.h"
 
-enum { AUTO_BLOCK = 4096, TEXT_MAX = 120 };
+enum { AUTO_BLOCK = 4096, TEXT_MAX = 120, BATCHES = 3 };
+
+/* Rows that gather, or have gathered. */
+struct gathered {
+    struct firn_rows_batch *rows; /* NULL: it was not needed so far */
+    struct firn_buf key;          /* of the last one */
+};
 
 struct firn_table_bulk {
     struct firn_os_process_mark mark; /* first: see api_process.h */
@@ -56,12 +65,14 @@ struct firn_table_bulk {
 
     /* Rows in order, column by column. */
     bool may_gather; /* the key is as a batch takes it, and nothing came out of order so far */
-    struct firn_rows_batch *batch;   /* gathers; NULL: none was begun */
-    struct firn_rows_batch *writing; /* is being written, or empty; NULL: as above */
-    struct firn_os_jobs *jobs;       /* NULL: batches are written at once */
-    struct firn_buf batch_key;       /* of the last row of batch */
-    struct firn_buf writing_key;
-    int written; /* what writing returned: see (I3) */
+    struct gathered batches[BATCHES];
+    struct firn_buf batch_key;  /* of the last row that came */
+    uint64_t begun;             /* the number of the batch that gathers, from 0: see (I4) */
+    struct firn_os_jobs *jobs;  /* of one thread; NULL: batches are written at once */
+    struct firn_os_mutex mutex; /* guards the rest of it, where there are jobs */
+    struct firn_os_cond has_ended;
+    uint64_t ended; /* so many batches were written, or failed */
+    int written;    /* what the first failure returned: see (I3) */
     firn_error write_error;
     bool has_failed; /* rows that were taken are lost: there is no commit */
 };
@@ -292,6 +303,8 @@ firn_rows_bulk_open(struct firn_table *table, const struct firn_rows_bulk_option
     }
     firn_os_process_init_mark(&bulk->mark);
     bulk->table = table;
+    firn_os_mutex_init(firn_db_os(table->db), &bulk->mutex, FIRN_LOCK_TABLE);
+    firn_os_cond_init(firn_db_os(table->db), &bulk->has_ended);
     FIRN_TRY(firn_db_view_open(table->db, &view, err));
     FIRN_TRY(read_schema(bulk, view, err));
     FIRN_TRY(allocate(bulk, err));
@@ -316,10 +329,13 @@ firn_rows_bulk_close(struct firn_table_bulk *bulk)
         return;
     }
     firn_os_jobs_destroy(bulk->jobs); /* (I3) */
-    firn_rows_batch_destroy(bulk->batch);
-    firn_rows_batch_destroy(bulk->writing);
+    for (size_t i = 0; i < BATCHES; i++) {
+        firn_rows_batch_destroy(bulk->batches[i].rows);
+        firn_buf_deinit(&bulk->batches[i].key);
+    }
+    firn_os_cond_deinit(&bulk->has_ended);
+    firn_os_mutex_deinit(&bulk->mutex);
     firn_buf_deinit(&bulk->batch_key);
-    firn_buf_deinit(&bulk->writing_key);
     firn_db_bulk_close(bulk->inner);
     if (bulk->index_keys != NULL) {
         for (size_t i = 0; i < 2 * bulk->schema->index_count; i++) {
@@ -355,56 +371,80 @@ firn_rows_bulk_count(const struct firn_table_bulk *bulk)
 
 /* ---- batches ---- */
 
+static struct gathered *
+batch_at(struct firn_table_bulk *bulk, uint64_t number)
+{
+    return &bulk->batches[number % BATCHES];
+}
+
+/* Writes the next batch, unless one before it could not be. */
 static void
 write_batch(void *arg)
 {
     struct firn_table_bulk *bulk = arg;
-    struct firn_run_columns columns;
-    firn_rows_batch_columns(bulk->writing, &columns);
-    bulk->written = firn_db_bulk_insert_columns(
-        bulk->inner, 0, &columns, firn_buf_slice(&bulk->writing_key), &bulk->write_error);
-    firn_rows_batch_clear(bulk->writing);
+    firn_os_mutex_lock(&bulk->mutex);
+    struct gathered *batch = batch_at(bulk, bulk->ended);
+    int rc = bulk->written;
+    firn_os_mutex_unlock(&bulk->mutex);
+    firn_error err;
+    bool is_first = rc == FIRN_OK;
+    if (is_first) {
+        struct firn_run_columns columns;
+        firn_rows_batch_columns(batch->rows, &columns);
+        rc = firn_db_bulk_insert_columns(bulk->inner, 0, &columns, firn_buf_slice(&batch->key),
+                                         &err);
+    }
+    firn_rows_batch_clear(batch->rows);
+    firn_os_mutex_lock(&bulk->mutex);
+    if (is_first && rc != FIRN_OK) {
+        bulk->written = rc;
+        bulk->write_error = err;
+    }
+    bulk->ended++;
+    firn_os_cond_signal(&bulk->has_ended);
+    firn_os_mutex_unlock(&bulk->mutex);
 }
 
-/* Waits for what is being written. (I3) */
+/* Waits until no more than so many batches are being written. (I3) */
 static int
-wait_for_batch(struct firn_table_bulk *bulk, firn_error *err)
+wait_for_batches(struct firn_table_bulk *bulk, uint64_t most, firn_error *err)
 {
-    if (bulk->jobs != NULL) {
-        firn_os_jobs_wait(bulk->jobs);
+    firn_os_mutex_lock(&bulk->mutex);
+    while (bulk->begun - bulk->ended > most) {
+        firn_os_cond_wait(&bulk->has_ended, &bulk->mutex);
     }
-    if (bulk->written != FIRN_OK && err != NULL) {
+    int rc = bulk->written;
+    if (rc != FIRN_OK && err != NULL) {
         *err = bulk->write_error;
     }
-    return bulk->written;
+    firn_os_mutex_unlock(&bulk->mutex);
+    return rc;
 }
 
-/* Has the batch that gathered written, on another thread if there is one. */
+/* Has the batch that gathered written, on another thread if there is one; the next one begins. */
 static int
 flush_batch(struct firn_table_bulk *bulk, firn_error *err)
 {
-    int rc;
-    if (bulk->batch == NULL || firn_rows_batch_rows(bulk->batch) == 0) {
+    struct gathered *batch = batch_at(bulk, bulk->begun);
+    int rc = FIRN_OK;
+    if (batch->rows == NULL || firn_rows_batch_rows(batch->rows) == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(wait_for_batch(bulk, err));
-    struct firn_rows_batch *batch = bulk->writing;
-    bulk->writing = bulk->batch;
-    bulk->batch = batch;
-    DCHECK(firn_rows_batch_rows(batch) == 0);
-    struct firn_buf key = bulk->writing_key;
-    bulk->writing_key = bulk->batch_key;
-    bulk->batch_key = key;
-    firn_buf_clear(&bulk->batch_key);
-    if (firn_buf_append_slice(&bulk->batch_key, firn_buf_slice(&bulk->writing_key)) != FIRN_OK) {
+    if (firn_buf_assign(&batch->key, firn_buf_slice(&bulk->batch_key)) != FIRN_OK) {
         return firn_error_no_memory(err, "a load");
     }
     if (bulk->jobs == NULL) {
         write_batch(bulk);
-        rc = wait_for_batch(bulk, err);
     } else {
-        rc = firn_os_jobs_submit(bulk->jobs, write_batch, bulk, err);
+        FIRN_TRY(firn_os_jobs_submit(bulk->jobs, write_batch, bulk, err));
     }
+    bulk->begun++;
+    FIRN_TRY(wait_for_batches(bulk, bulk->jobs != NULL ? BATCHES - 1 : 0, err)); /* (I4) */
+    batch = batch_at(bulk, bulk->begun);
+    if (batch->rows == NULL) {
+        rc = firn_rows_batch_create(bulk->schema, &batch->rows, err);
+    }
+    DCHECK(rc != FIRN_OK || firn_rows_batch_rows(batch->rows) == 0);
 out:
     return rc;
 }
@@ -414,7 +454,7 @@ static int
 drain(struct firn_table_bulk *bulk, firn_error *err)
 {
     int rc = flush_batch(bulk, err);
-    return rc == FIRN_OK ? wait_for_batch(bulk, err) : rc;
+    return rc == FIRN_OK ? wait_for_batches(bulk, 0, err) : rc;
 }
 
 /* The first row that gathers. */
@@ -422,8 +462,7 @@ static int
 begin_batches(struct firn_table_bulk *bulk, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_rows_batch_create(bulk->schema, &bulk->batch, err));
-    FIRN_TRY(firn_rows_batch_create(bulk->schema, &bulk->writing, err));
+    FIRN_TRY(firn_rows_batch_create(bulk->schema, &bulk->batches[0].rows, err));
     if (bulk->schema->index_count == 0 && firn_os_has_threads(firn_db_os(bulk->table->db))) {
         FIRN_TRY(firn_os_jobs_create(firn_db_os(bulk->table->db), 1, &bulk->jobs, err));
     }
@@ -452,7 +491,7 @@ choose_way(struct firn_table_bulk *bulk, bool *out_gathers, firn_error *err)
     if (!bulk->may_gather) {
         return FIRN_OK;
     }
-    if (bulk->batch == NULL) {
+    if (bulk->batches[0].rows == NULL) {
         if (!firn_db_bulk_takes_columns(bulk->inner, 0)) {
             /* It may later, if what comes ascends. */
             return firn_buf_assign(&bulk->batch_key, firn_buf_slice(&bulk->key)) == FIRN_OK
@@ -481,10 +520,11 @@ out:
 static int
 gather(struct firn_table_bulk *bulk, firn_error *err)
 {
-    if (firn_rows_batch_put(bulk->batch, bulk->cells, firn_buf_slice(&bulk->key)) != FIRN_OK) {
+    struct firn_rows_batch *rows = batch_at(bulk, bulk->begun)->rows;
+    if (firn_rows_batch_put(rows, bulk->cells, firn_buf_slice(&bulk->key)) != FIRN_OK) {
         return firn_error_no_memory(err, "a load");
     }
-    return firn_rows_batch_is_full(bulk->batch) ? flush_batch(bulk, err) : FIRN_OK;
+    return firn_rows_batch_is_full(rows) ? flush_batch(bulk, err) : FIRN_OK;
 }
 
 /* ---- rows ---- */
@@ -517,6 +557,25 @@ skip_number(struct firn_table_bulk *bulk, const struct firn_cell *cell)
     }
 }
 
+/* Most text is: that is told by looking at words, where UTF-8 is looked at by characters. */
+static inline bool
+is_ascii(firn_slice text)
+{
+    uint64_t all = 0;
+    size_t at = 0;
+    for (; text.size - at >= 8; at += 8) {
+        all |= firn_load_le64(text.data + at);
+    }
+    if (text.size >= 8) {
+        all |= firn_load_le64(text.data + text.size - 8);
+    } else {
+        for (; at < text.size; at++) {
+            all |= text.data[at];
+        }
+    }
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* What most values are: a number of the column's own type, or text. False where it needs a closer look. */
 static inline bool
 take_plain(const struct firn_schema_column *column, const struct firn_schema_value_range *range,
@@ -532,7 +591,7 @@ take_plain(const struct firn_schema_column *column, const struct firn_schema_val
     if (value->type == FIRN_TYPE_TEXT && column->type == FIRN_TYPE_TEXT) {
         out->kind = FIRN_PHYSICAL_BYTES;
         out->as.bytes = value->as.bytes;
-        return firn_utf8_is_valid(value->as.bytes);
+        return is_ascii(value->as.bytes) || firn_utf8_is_valid(value->as.bytes);
     }
     return false;
 }

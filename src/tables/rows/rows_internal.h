@@ -21,6 +21,7 @@ struct firn_table {
     struct firn_os_mutex mutex; /* rank TABLE; guards the rest */
     struct firn_schema *cached; /* what the record that was read last says; NULL: none was */
     struct firn_buf record;     /* that one */
+    uint64_t stamp;             /* of schemas, while now has that one; 0: not known */
     struct firn_buf indexes;    /* of struct firn_rows_index, in no order */
     bool has_next_auto;         /* next_auto is larger than every number of a row */
     uint64_t

@@ -68,11 +68,12 @@ struct reading {
     struct firn_schema *schema;
     const struct firn_schema_index *index; /* NULL: the primary key */
     struct firn_db_keyspace *index_keyspace;
-    uint32_t *places; /* of the columns, ascending, none twice */
+    uint32_t
+        *places; /* of the columns, ascending, none twice; NULL: all, in the order of the row */
     size_t place_count;
-    uint32_t *order; /* value i of the row is that of places[order[i]] */
+    uint32_t *order; /* value i of the row is that of places[order[i]]; NULL: as above */
     size_t column_count;
-    firn_value *decoded; /* of each place */
+    firn_value *decoded; /* of each place; NULL: as above */
 };
 
 static void
@@ -116,18 +117,15 @@ choose_columns(struct reading *reading, const struct firn_rows_read *read, firn_
     size_t count = read->columns != NULL ? read->column_count : reading->schema->column_count;
     size_t room = count > 0 ? count : 1;
     reading->column_count = count;
+    if (read->columns == NULL) {
+        reading->place_count = count;
+        return FIRN_OK;
+    }
     reading->places = firn_alloc_zeroed(room * sizeof(uint32_t));
     reading->order = firn_alloc_zeroed(room * sizeof(uint32_t));
     reading->decoded = firn_alloc_zeroed(room * sizeof(firn_value));
     if (reading->places == NULL || reading->order == NULL || reading->decoded == NULL) {
         return firn_error_no_memory(err, "a row");
-    }
-    if (read->columns == NULL) {
-        for (size_t i = 0; i < count; i++) {
-            reading->places[i] = reading->order[i] = (uint32_t)i;
-        }
-        reading->place_count = count;
-        return FIRN_OK;
     }
     for (size_t i = 0; i < count; i++) {
         const struct firn_schema_column *column;
@@ -204,7 +202,6 @@ reserve_values(struct firn_row *row, size_t count, firn_error *err)
         return firn_error_no_memory(err, "a row");
     }
     row->values = values;
-    row->count = count;
     return FIRN_OK;
 }
 
@@ -216,14 +213,15 @@ decode(const struct reading *reading, struct firn_row *row, firn_error *err)
     int rc;
     DCHECK(reading->schema != NULL && row->key.size > 0);
     row->count = 0;
+    FIRN_TRY(reserve_values(row, reading->column_count, err));
     FIRN_TRY(firn_schema_row_decode(reading->schema, firn_buf_slice(&row->key),
                                     firn_buf_slice(&row->tuple), &wanted, &row->memory,
-                                    reading->decoded, err));
-    FIRN_TRY(reserve_values(row, reading->column_count, err));
-    for (size_t i = 0; i < reading->column_count; i++) {
+                                    reading->order != NULL ? reading->decoded : row->values, err));
+    for (size_t i = 0; reading->order != NULL && i < reading->column_count; i++) {
         DCHECK(reading->order[i] < reading->place_count);
         row->values[i] = reading->decoded[reading->order[i]];
     }
+    row->count = reading->column_count;
     /* Initial values lie in the schema. */
     if (row->schema != reading->schema) {
         firn_schema_unref(row->schema);
@@ -566,8 +564,9 @@ choose_projection(struct firn_table_cursor *cursor, firn_error *err)
         return firn_error_no_memory(err, "a cursor");
     }
     for (size_t i = 0; i < reading->place_count; i++) {
-        const struct firn_schema_column *column = &reading->schema->columns[reading->places[i]];
-        DCHECK(i == 0 || reading->places[i - 1] < reading->places[i]);
+        size_t place = reading->places != NULL ? reading->places[i] : i;
+        const struct firn_schema_column *column = &reading->schema->columns[place];
+        DCHECK(reading->places == NULL || i == 0 || reading->places[i - 1] < place);
         if (!column->is_key) {
             cursor->columns[count++] = column->id;
         }

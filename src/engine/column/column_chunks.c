@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_chunks.c: the values of a row group become chunks, on several threads, and chunks blocks of
+ * the file, in order.
+ *
+ * Encoding is most of what a load costs, and no column needs another one for it. So the thread that has a full
+ * group asks the builder's helpers to come, and begins itself: each of them takes the next slot that
+ * nobody has, the ones with most bytes first, encodes its values and compresses the chunk. Who finds no slot
+ * left is done. When all are, the first thread adds the chunks to the file, slot by slot.
+ *
+ *   slots by size:   [ comment | price | date | … | flag ]
+ *   taken by:            0         1      1         0        then written by 0, in the order of slots
+ *
+ * A builder without helpers encodes a chunk and writes it before it begins the next one.
+ *
+ * (I1) What a slot becomes follows from its values alone, and blocks are added in the order of slots: the
+ *      file has the same bytes however many threads there are.
+ * (I2) While slots are being made nothing of the builder changes but `made` and what each worker has.
+ *
+ * Memory: of each worker the slices to one column, a chunk before and after it is compressed, and what encoding
+ * needs; with helpers the chunks of a group, which are hardly more than its values.
+ *
+ * Failure: a worker that fails stops all. Of several failures that of the first slot is told.
+ */
+#include "column/column_internal.h"
+
+#include <stdatomic.h>
+
+#include "base/mem.h"
+#include "base/sort.h"
+#include "threads/os_thread.h"
+
+/* What a slot has become. */
+struct made {
+    struct firn_buf bytes; /* as they are stored; empty: the group has no chunk of that slot */
+    enum firn_codec codec;
+    size_t raw_size;
+    bool is_locator; /* of a value in pieces */
+    struct firn_column_index_chunk record;
+};
+
+/* A thread that makes chunks. */
+struct worker {
+    struct firn_column_chunks *chunks;
+    struct firn_compress *compress;
+    struct firn_buf slices;
+    struct firn_buf chunk;
+    struct firn_buf stored;
+    int rc;
+    size_t failed_slot;
+    firn_error error;
+};
+
+struct turn {
+    uint64_t bytes;
+    size_t slot;
+};
+
+struct firn_column_chunks {
+    const struct firn_column_builder *builder;
+    struct firn_os_jobs *helpers;
+    size_t worker_count;
+    struct worker *workers; /* the first one is the caller's */
+    struct made *made;      /* of each slot; without helpers the first one of all */
+    struct turn *turns;     /* the slots in the order in which they are taken */
+    atomic_size_t next;     /* turn */
+    atomic_bool has_failed;
+};
+
+/* ---- one chunk ---- */
+
+/* Whether a hidden column says of its rows what is meant where it is not there. */
+static bool
+may_lack(const struct firn_column_builder *builder, size_t slot)
+{
+    const struct firn_column_gather *gather = &builder->gathers[slot];
+    if (slot < builder->layout.layout.count) {
+        return false;
+    }
+    if (slot == firn_column_builder_hidden(builder, FIRN_COLUMN_SEQUENCE)) {
+        return builder->sequence_min == builder->sequence_max;
+    }
+    if (slot == firn_column_builder_hidden(builder, FIRN_COLUMN_KIND)) {
+        for (size_t i = 0; i < gather->count; i++) {
+            if (firn_load_le64(gather->numbers.data + 8 * i) != FIRN_ENTRY_PUT) {
+                return false;
+            }
+        }
+        return true;
+    }
+    return gather->null_count == gather->count && builder->locators[slot].size == 0;
+}
+
+static void
+swap(struct firn_buf *a, struct firn_buf *b)
+{
+    struct firn_buf other = *a;
+    *a = *b;
+    *b = other;
+}
+
+/* Encodes and compresses what has gathered. */
+static int
+make_values(struct worker *worker, const struct firn_column_gather *gather, struct made *out,
+            firn_error *err)
+{
+    const struct firn_column_builder *builder = worker->chunks->builder;
+    struct firn_chunk_values values;
+    struct firn_chunk chunk;
+    int rc;
+    if (firn_column_gather_values(gather, &worker->slices, &values) != FIRN_OK) {
+        return firn_error_no_memory(err, "a chunk");
+    }
+    firn_buf_clear(&worker->chunk);
+    FIRN_TRY(firn_chunk_encode(&values, &worker->chunk, &out->record.bounds, err));
+    out->raw_size = worker->chunk.size;
+    if (out->is_locator) { /* the bounds were wanted */
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_chunk_open(firn_buf_slice(&worker->chunk), gather->shape.kind,
+                             gather->shape.fixed_size, builder->rows, &chunk, err));
+    out->record.encoding = chunk.encoding;
+    out->record.value_bytes = gather->value_bytes;
+    FIRN_TRY(firn_run_output_pack(&builder->output, worker->compress,
+                                  firn_buf_slice(&worker->chunk), &worker->stored, &out->codec,
+                                  err));
+    swap(&out->bytes, out->codec == FIRN_CODEC_NONE ? &worker->chunk : &worker->stored);
+out:
+    return rc;
+}
+
+static int
+make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
+{
+    const struct firn_column_builder *builder = worker->chunks->builder;
+    const struct firn_column_gather *gather = &builder->gathers[slot];
+    const struct firn_buf *locator = &builder->locators[slot];
+    firn_buf_clear(&out->bytes);
+    out->record = (struct firn_column_index_chunk){.ref = {0}};
+    if (may_lack(builder, slot)) {
+        return FIRN_OK;
+    }
+    out->is_locator = locator->size > 0;
+    int rc = make_values(worker, gather, out, err);
+    if (rc == FIRN_OK && out->is_locator) {
+        DCHECK(builder->rows == 1);
+        out->codec = FIRN_CODEC_NONE;
+        out->raw_size = locator->size;
+        out->record.encoding = FIRN_COLUMN_FORMAT_IN_PIECES;
+        out->record.value_bytes =
+            firn_column_gather_cost(&gather->shape, (size_t)firn_load_le64(locator->data));
+        rc = firn_buf_assign(&out->bytes, firn_buf_slice(locator)) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a chunk");
+    }
+    DCHECK(rc != FIRN_OK || out->bytes.size > 0);
+    return rc;
+}
+
+/* Adds it to the file; what the index says of it goes to the builder. */
+static int
+write(struct firn_column_builder *builder, size_t slot, struct made *made, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (made->bytes.size > 0) {
+        rc = firn_run_output_add_packed(&builder->output, made->codec, firn_buf_slice(&made->bytes),
+                                        made->raw_size, &made->record.ref, err);
+    }
+    builder->chunks[slot] = made->record;
+    return rc;
+}
+
+/* ---- all chunks of a group ---- */
+
+static int
+compare_turns(const void *a, const void *b)
+{
+    const struct turn *x = a;
+    const struct turn *y = b;
+    if (x->bytes != y->bytes) {
+        return x->bytes > y->bytes ? -1 : 1;
+    }
+    return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+/* Makes chunks until all are taken, or one could not be made. */
+static void
+work(void *arg)
+{
+    struct worker *worker = arg;
+    struct firn_column_chunks *chunks = worker->chunks;
+    size_t count = chunks->builder->slot_count;
+    /* Relaxed: which slot it is follows from the number; submitting and waiting order the rest. */
+    while (!atomic_load_explicit(&chunks->has_failed, memory_order_relaxed)) {
+        size_t turn = atomic_fetch_add_explicit(&chunks->next, 1, memory_order_relaxed);
+        if (turn >= count) {
+            return;
+        }
+        size_t slot = chunks->turns[turn].slot;
+        worker->rc = make(worker, slot, &chunks->made[slot], &worker->error);
+        if (worker->rc != FIRN_OK) {
+            worker->failed_slot = slot;
+            atomic_store_explicit(&chunks->has_failed, true, memory_order_relaxed);
+        }
+    }
+}
+
+/* The failure of the first slot, if there is any. */
+static int
+outcome(const struct firn_column_chunks *chunks, firn_error *err)
+{
+    const struct worker *first = NULL;
+    for (size_t i = 0; i < chunks->worker_count; i++) {
+        const struct worker *worker = &chunks->workers[i];
+        if (worker->rc != FIRN_OK && (first == NULL || worker->failed_slot < first->failed_slot)) {
+            first = worker;
+        }
+    }
+    if (first != NULL && err != NULL) {
+        *err = first->error;
+    }
+    return first != NULL ? first->rc : FIRN_OK;
+}
+
+/* With helpers: all slots are made. */
+static int
+make_all(struct firn_column_chunks *chunks, firn_error *err)
+{
+    const struct firn_column_builder *builder = chunks->builder;
+    int rc = FIRN_OK;
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        chunks->turns[slot] = (struct turn){builder->gathers[slot].value_bytes, slot};
+    }
+    firn_sort(chunks->turns, builder->slot_count, sizeof chunks->turns[0], compare_turns);
+    atomic_store_explicit(&chunks->next, 0, memory_order_relaxed);
+    atomic_store_explicit(&chunks->has_failed, false, memory_order_relaxed);
+    for (size_t i = 0; i < chunks->worker_count; i++) {
+        chunks->workers[i].rc = FIRN_OK;
+    }
+    for (size_t i = 1; i < chunks->worker_count && rc == FIRN_OK; i++) {
+        rc = firn_os_jobs_submit(chunks->helpers, work, &chunks->workers[i], err);
+    }
+    if (rc == FIRN_OK) {
+        work(&chunks->workers[0]);
+    } else {
+        atomic_store_explicit(&chunks->has_failed, true, memory_order_relaxed);
+    }
+    firn_os_jobs_wait(chunks->helpers); /* (I2) */
+    return rc == FIRN_OK ? outcome(chunks, err) : rc;
+}
+
+int
+firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err)
+{
+    struct firn_column_chunks *chunks = builder->makes;
+    bool is_helped = chunks->worker_count > 1;
+    int rc = FIRN_OK;
+    DCHECK(builder->rows > 0 && chunks->builder == builder);
+    if (is_helped) {
+        FIRN_TRY(make_all(chunks, err));
+    }
+    for (size_t slot = 0; slot < builder->slot_count; slot++) { /* (I1) */
+        struct made *made = &chunks->made[is_helped ? slot : 0];
+        if (!is_helped) {
+            FIRN_TRY(make(&chunks->workers[0], slot, made, err));
+        }
+        FIRN_TRY(write(builder, slot, made, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- making and destroying ---- */
+
+static int
+create_parts(struct firn_column_chunks *chunks, firn_error *err)
+{
+    size_t slots = chunks->worker_count > 1 ? chunks->builder->slot_count : 1;
+    int rc = FIRN_OK;
+    chunks->workers = firn_alloc_zeroed(chunks->worker_count * sizeof chunks->workers[0]);
+    chunks->made = firn_alloc_zeroed(slots * sizeof chunks->made[0]);
+    chunks->turns = firn_alloc_zeroed(slots * sizeof chunks->turns[0]);
+    if (chunks->workers == NULL || chunks->made == NULL || chunks->turns == NULL) {
+        return firn_error_no_memory(err, "the builder of a run");
+    }
+    for (size_t i = 0; i < chunks->worker_count; i++) {
+        chunks->workers[i].chunks = chunks;
+        FIRN_TRY(firn_compress_create(&chunks->workers[i].compress, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_column_chunks_create(const struct firn_column_builder *builder,
+                          const struct firn_run_builder_options *options,
+                          struct firn_column_chunks **out, firn_error *err)
+{
+    struct firn_column_chunks *chunks = firn_alloc_zeroed(sizeof *chunks);
+    *out = chunks;
+    if (chunks == NULL) {
+        return firn_error_no_memory(err, "the builder of a run");
+    }
+    DCHECK(builder->slot_count > 0 && (options->helpers != NULL || options->helper_count == 0));
+    chunks->builder = builder;
+    chunks->helpers = options->helpers;
+    chunks->worker_count = 1 + options->helper_count;
+    return create_parts(chunks, err);
+}
+
+void
+firn_column_chunks_destroy(struct firn_column_chunks *chunks)
+{
+    if (chunks == NULL) {
+        return;
+    }
+    size_t slots = chunks->worker_count > 1 ? chunks->builder->slot_count : 1;
+    for (size_t i = 0; chunks->workers != NULL && i < chunks->worker_count; i++) {
+        struct worker *worker = &chunks->workers[i];
+        firn_compress_destroy(worker->compress);
+        firn_buf_deinit(&worker->slices);
+        firn_buf_deinit(&worker->chunk);
+        firn_buf_deinit(&worker->stored);
+    }
+    for (size_t i = 0; chunks->made != NULL && i < slots; i++) {
+        firn_buf_deinit(&chunks->made[i].bytes);
+    }
+    firn_free(chunks->workers);
+    firn_free(chunks->made);
+    firn_free(chunks->turns);
+    firn_free(chunks);
+}

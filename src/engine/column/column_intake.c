@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_intake.c: rows that come to a builder column by column: stretches of other runs, and new rows of
+ * a load.
+ *
+ * Neither is taken apart into cells and put together again: values are copied from column to column, as many
+ * rows at once as the group has room for. What is done for each row is what only the row can tell: its cost,
+ * which decides where the group ends, and its key, for the summary and the filter.
+ *
+ * (I1) to (I3) are those of column_builder.c.
+ *
+ * Threads: one.
+ */
+#include "column/column_internal.h"
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+/* ==== stretches of other runs ==== */
+
+/* The values of a batch in one slot of this run. */
+struct stretch {
+    struct firn_chunk_values values; /* count 0: all are the constant */
+    size_t first;
+    struct firn_cell constant;
+};
+
+static int
+find_stretch(struct firn_column_builder *builder, const struct firn_run_batch *batch, size_t slot,
+             struct stretch *out, firn_error *err)
+{
+    const struct firn_column_layout *layout = &builder->layout.layout;
+    const struct firn_column_run *run = firn_column_cursor_run(batch->cursor);
+    uint32_t id = slot < layout->count ? layout->columns[slot].id
+                                       : FIRN_COLUMN_SEQUENCE + (uint32_t)(slot - layout->count);
+    size_t from = firn_column_layout_slot(&run->layout.layout, id);
+    *out = (struct stretch){.constant = {.kind = FIRN_PHYSICAL_NONE}};
+    if (from == SIZE_MAX) {
+        out->constant = layout->columns[slot].initial;
+        return FIRN_OK;
+    }
+    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, from);
+    if (shape.kind != builder->gathers[slot].shape.kind ||
+        shape.fixed_size != builder->gathers[slot].shape.fixed_size) {
+        return firn_error_set(err, FIRN_INVALID, "column %u has another type in another run", id);
+    }
+    return firn_column_cursor_values(batch->cursor, from, &out->values, &out->first, &out->constant,
+                                     err);
+}
+
+static size_t
+size_of(const struct firn_cell *cell)
+{
+    return cell->kind == FIRN_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
+}
+
+/* What each row of the batch adds to the bytes of its group; sees that all columns can be read. */
+static int
+find_costs(struct firn_column_builder *builder, const struct firn_run_batch *batch, firn_error *err)
+{
+    memset(builder->costs, 0, batch->count * sizeof builder->costs[0]);
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        struct stretch stretch;
+        const struct firn_column_shape *shape = &builder->gathers[slot].shape;
+        int rc = find_stretch(builder, batch, slot, &stretch, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        bool is_same = stretch.values.count == 0 || shape->kind != FIRN_PHYSICAL_BYTES;
+        for (size_t i = 0; i < batch->count; i++) {
+            struct firn_cell cell =
+                is_same ? stretch.constant
+                        : firn_column_read_value(&stretch.values, stretch.first + i);
+            builder->costs[i] += firn_column_gather_cost(shape, size_of(&cell));
+        }
+    }
+    return FIRN_OK;
+}
+
+/* How many rows of a batch from the i-th on the group has room for, (I3) as if they came one by one; and what
+ * they cost. */
+static size_t
+count_fitting(const struct firn_column_builder *builder, size_t batch_count, size_t i,
+              uint64_t *out_cost)
+{
+    size_t count = 0;
+    *out_cost = 0;
+    while (i + count < batch_count && builder->rows + count < builder->rows_max) {
+        uint64_t cost = *out_cost + builder->costs[i + count];
+        if (builder->rows + count > 0 &&
+            builder->value_bytes + cost > FIRN_COLUMN_FORMAT_GROUP_BYTES) {
+            break;
+        }
+        *out_cost = cost;
+        count++;
+    }
+    return count;
+}
+
+/* The sequence of the i-th row of the batch. */
+static uint64_t
+sequence_at(const struct stretch *sequences, size_t i)
+{
+    return sequences->values.count == 0 ? sequences->constant.as.u64
+                                        : sequences->values.as.u64[sequences->first + i];
+}
+
+/* Copies rows [i, i + count) of the batch, column by column. */
+static int
+copy_columns(struct firn_column_builder *builder, const struct firn_run_batch *batch, size_t i,
+             size_t count, firn_error *err)
+{
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        struct stretch stretch;
+        struct firn_column_gather *gather = &builder->gathers[slot];
+        int rc = find_stretch(builder, batch, slot, &stretch, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        rc = stretch.values.count == 0
+                 ? firn_column_gather_add(gather, &stretch.constant, count)
+                 : firn_column_gather_add_values(gather, &stretch.values, stretch.first + i, count);
+        if (rc != FIRN_OK) {
+            return firn_error_no_memory(err, "a row group");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Adds rows [i, i + count) of the batch to the group, which has room for them. */
+static int
+add_rows(struct firn_column_builder *builder, const struct firn_run_batch *batch,
+         const struct stretch *sequences, size_t i, size_t count, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(copy_columns(builder, batch, i, count, err));
+    for (size_t j = i; j < i + count; j++) {
+        FIRN_TRY(firn_column_cursor_key(batch->cursor, j, &builder->key, err));
+        if (builder->output.summary.entry_count > 0 &&
+            firn_slice_compare(firn_buf_slice(&builder->last_key), firn_buf_slice(&builder->key)) >=
+                0) {
+            return firn_error_set(err, FIRN_CORRUPT,
+                                  "the rows of a run are out of order"); /* (I1) */
+        }
+        FIRN_TRY(firn_column_builder_note_row(builder, firn_buf_slice(&builder->key),
+                                              sequence_at(sequences, j), true, err));
+        struct firn_buf key = builder->last_key;
+        builder->last_key = builder->key;
+        builder->key = key;
+    }
+    builder->rows += (uint32_t)count;
+out:
+    return rc;
+}
+
+static int
+add_batch(struct firn_column_builder *builder, const struct firn_run_batch *batch, firn_error *err)
+{
+    int rc;
+    struct stretch sequences;
+    FIRN_TRY(find_costs(builder, batch, err));
+    FIRN_TRY(find_stretch(builder, batch, firn_column_builder_hidden(builder, FIRN_COLUMN_SEQUENCE),
+                          &sequences, err));
+    for (size_t i = 0; i < batch->count;) {
+        uint64_t cost;
+        FIRN_TRY(firn_column_cursor_key(batch->cursor, i, &builder->key, err));
+        FIRN_TRY(firn_column_builder_make_room(builder, firn_buf_slice(&builder->key),
+                                               sequence_at(&sequences, i), true, builder->costs[i],
+                                               false, err));
+        size_t count = count_fitting(builder, (size_t)batch->count, i, &cost);
+        DCHECK(count > 0);
+        FIRN_TRY(add_rows(builder, batch, &sequences, i, count, err));
+        builder->value_bytes += cost;
+        i += count;
+    }
+    rc = firn_column_cursor_skip(batch->cursor, batch->count, err);
+out:
+    return rc;
+}
+
+int
+firn_column_intake_add_from(struct firn_run_builder *base, const struct firn_run_batch *batch,
+                            firn_error *err)
+{
+    int rc;
+    struct firn_column_builder *builder = firn_column_builder_of(base);
+    DCHECK(batch->cursor->kind == &firn_column_kind && batch->cursor->is_valid);
+    DCHECK(batch->count <= FIRN_RUN_BATCH_MAX);
+    FIRN_TRY(firn_run_output_check_usable(&builder->output, err));
+    if (batch->count > 0) {
+        rc = add_batch(builder, batch, err);
+        builder->output.has_failed = rc != FIRN_OK;
+    }
+out:
+    return rc;
+}
+
+/* ==== new rows, column by column ==== */
+
+/* Where the rows that come next begin in what is given. */
+struct place {
+    const struct firn_run_columns *columns;
+    size_t row;
+    const uint8_t *key;
+    size_t *bytes; /* of each slot: how many were taken */
+};
+
+/* The column of a slot; NULL: it is not given. */
+static const struct firn_run_column *
+given_column(const struct firn_column_builder *builder, const struct firn_run_columns *columns,
+             size_t slot)
+{
+    const struct firn_column_layout *layout = &builder->layout.layout;
+    for (size_t i = 0; slot < layout->count && i < columns->column_count; i++) {
+        if (columns->columns[i].id == layout->columns[slot].id) {
+            return &columns->columns[i];
+        }
+    }
+    return NULL;
+}
+
+/* The sizes of [row, row + count) of a column of bytes. */
+static size_t
+sum_sizes(const struct firn_run_column *column, size_t row, size_t count)
+{
+    const uint8_t *sizes = (const uint8_t *)column->numbers + 4 * row;
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += firn_load_le32(sizes + 4 * i);
+    }
+    return sum;
+}
+
+/* What each of the next rows adds to the bytes of its group. */
+static void
+find_column_costs(struct firn_column_builder *builder, const struct firn_run_column *const *given,
+                  const struct place *place, size_t count)
+{
+    uint64_t all = 0;
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        all += firn_column_gather_cost(&builder->gathers[slot].shape, 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        builder->costs[i] = all;
+    }
+    for (size_t slot = 0; slot < builder->layout.layout.count; slot++) {
+        const struct firn_column_shape *shape = &builder->gathers[slot].shape;
+        if (shape->kind != FIRN_PHYSICAL_BYTES || shape->fixed_size != 0) {
+            continue;
+        }
+        if (given[slot] == NULL) {
+            for (size_t i = 0; i < count; i++) {
+                builder->costs[i] += size_of(&builder->layout.layout.columns[slot].initial);
+            }
+            continue;
+        }
+        const uint8_t *sizes = (const uint8_t *)given[slot]->numbers + 4 * place->row;
+        for (size_t i = 0; i < count; i++) {
+            builder->costs[i] += firn_load_le32(sizes + 4 * i);
+        }
+    }
+}
+
+/* What a row has in a slot that is not given. */
+static struct firn_cell
+missing_cell(const struct firn_column_builder *builder, size_t slot, uint64_t sequence)
+{
+    if (slot < builder->layout.layout.count) {
+        return builder->layout.layout.columns[slot].initial;
+    }
+    if (slot == firn_column_builder_hidden(builder, FIRN_COLUMN_SEQUENCE)) {
+        return (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = sequence};
+    }
+    if (slot == firn_column_builder_hidden(builder, FIRN_COLUMN_KIND)) {
+        return (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = FIRN_ENTRY_PUT};
+    }
+    return (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+}
+
+/* Copies the next rows, for which the group has room, slot by slot. */
+static int
+copy_given(struct firn_column_builder *builder, const struct firn_run_column *const *given,
+           struct place *place, size_t count, firn_error *err)
+{
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        struct firn_column_gather *gather = &builder->gathers[slot];
+        int rc;
+        if (given[slot] == NULL) {
+            struct firn_cell cell = missing_cell(builder, slot, place->columns->sequence);
+            rc = firn_column_gather_add(gather, &cell, count);
+        } else {
+            size_t size = gather->shape.kind == FIRN_PHYSICAL_BYTES
+                              ? sum_sizes(given[slot], place->row, count)
+                              : 0;
+            firn_slice bytes = firn_bytes(NULL, 0);
+            if (size > 0) {
+                bytes = firn_bytes(given[slot]->bytes + place->bytes[slot], size);
+            }
+            rc = firn_column_gather_add_column(gather, given[slot], place->row, count, bytes);
+            place->bytes[slot] += size;
+        }
+        if (rc != FIRN_OK) {
+            return firn_error_no_memory(err, "a row group");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Adds the keys of the next rows to summary and filter. (I1) */
+static int
+note_keys(struct firn_column_builder *builder, struct place *place, size_t count, firn_error *err)
+{
+    const struct firn_run_columns *columns = place->columns;
+    firn_slice before = firn_buf_slice(&builder->last_key);
+    int rc = FIRN_OK;
+    for (size_t i = place->row; i < place->row + count; i++) {
+        firn_slice key = firn_bytes(place->key, columns->key_sizes[i]);
+        if (builder->output.summary.entry_count > 0 && firn_slice_compare(before, key) >= 0) {
+            return firn_error_set(err, FIRN_INVALID, "the rows of a run are out of order");
+        }
+        FIRN_TRY(firn_column_builder_note_row(builder, key, columns->sequence, true, err));
+        before = key;
+        place->key += key.size;
+    }
+    if (firn_buf_assign(&builder->last_key, before) != FIRN_OK) {
+        return firn_error_no_memory(err, "a row group");
+    }
+out:
+    return rc;
+}
+
+/* Up to as many rows as there are costs for. */
+static int
+add_given(struct firn_column_builder *builder, const struct firn_run_column *const *given,
+          struct place *place, size_t count, firn_error *err)
+{
+    int rc = FIRN_OK;
+    find_column_costs(builder, given, place, count);
+    for (size_t i = 0; i < count;) {
+        uint64_t cost;
+        firn_slice key = firn_bytes(place->key, place->columns->key_sizes[place->row]);
+        FIRN_TRY(firn_column_builder_make_room(builder, key, place->columns->sequence, true,
+                                               builder->costs[i], false, err));
+        size_t fitting = count_fitting(builder, count, i, &cost);
+        DCHECK(fitting > 0);
+        FIRN_TRY(copy_given(builder, given, place, fitting, err));
+        FIRN_TRY(note_keys(builder, place, fitting, err));
+        builder->rows += (uint32_t)fitting;
+        builder->value_bytes += cost;
+        place->row += fitting;
+        i += fitting;
+    }
+out:
+    return rc;
+}
+
+int
+firn_column_intake_add_columns(struct firn_run_builder *base,
+                               const struct firn_run_columns *columns, firn_error *err)
+{
+    struct firn_column_builder *builder = firn_column_builder_of(base);
+    int rc = firn_run_output_check_usable(&builder->output, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_run_column **given =
+        firn_alloc_zeroed(builder->slot_count * sizeof(struct firn_run_column *));
+    struct place place = {.columns = columns, .key = columns->keys};
+    place.bytes = firn_alloc_zeroed(builder->slot_count * sizeof *place.bytes);
+    if (given == NULL || place.bytes == NULL) {
+        rc = firn_error_no_memory(err, "rows of a run");
+        goto out;
+    }
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        given[slot] = given_column(builder, columns, slot);
+        DCHECK(given[slot] != NULL || slot >= builder->layout.layout.count ||
+               !builder->layout.is_key[slot]);
+    }
+    while (place.row < columns->rows) {
+        size_t left = columns->rows - place.row;
+        FIRN_TRY(add_given(builder, given, &place,
+                           left < FIRN_RUN_BATCH_MAX ? left : FIRN_RUN_BATCH_MAX, err));
+    }
+out:
+    builder->output.has_failed = rc != FIRN_OK;
+    firn_free(given);
+    firn_free(place.bytes);
+    return rc;
+}
