@@ -615,6 +615,19 @@ firn_query_source_mask(const struct firn_query_source *source)
     return &source->mask;
 }
 
+bool
+firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
+                        size_t *out_group, size_t *out_row)
+{
+    if (source->way != WAY_DIRECT) {
+        return false;
+    }
+    *out_run = source->run;
+    *out_group = source->group;
+    *out_row = source->block * FIRN_CHUNK_BLOCK;
+    return true;
+}
+
 size_t
 firn_query_source_piece(const struct firn_query_source *source)
 {
