@@ -455,6 +455,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_insert_struct, opened.table, NULL, &layout, &row_struct)                          \
     X(firn_table_import_arrow, opened.table,                                                       \
       &(struct ArrowArrayStream){.release = release_stream}, NULL, NULL)                           \
+    X(firn_table_import_vectors, opened.table, read_bytes, NULL, NULL, NULL)                       \
     X(firn_table_list, opened.store, VISIT(const char *), NULL)                                    \
     X(firn_table_open, opened.store, "t", &table_out)                                              \
     X(firn_table_rename_column, opened.table, "v", "w")                                            \
@@ -644,6 +645,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_value_format",
                                         "firn_value_parse",
                                         "firn_vector_distance",
+                                        "firn_vectors_read",
                                         "firn_version",
                                         "firn_workspace_change_kind_name",
                                         "firn_workspace_entry_type_name",
