@@ -48,6 +48,8 @@ take_options(const firn_search_options *given, struct firn_search_request *out, 
     out->parameter_count = given->parameter_count;
     out->columns = given->columns;
     out->column_count = given->column_count;
+    out->ef = given->ef;
+    out->recall = given->recall;
     out->threads = given->threads;
     out->on_progress = given->callbacks.on_progress;
     out->progress_ctx = given->callbacks.ctx;

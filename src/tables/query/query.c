@@ -546,6 +546,12 @@ firn_query_view(const struct firn_scan *scan)
     return scan->own_view;
 }
 
+const struct firn_lsm_pieces *
+firn_query_pieces(const struct firn_scan *scan)
+{
+    return scan->input.pieces;
+}
+
 int
 firn_query_visit(struct firn_scan *scan, const struct firn_query_visitor *visitor, firn_error *err)
 {

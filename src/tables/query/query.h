@@ -14,6 +14,7 @@
 #include "rows/rows.h"
 
 struct firn_run;
+struct firn_lsm_pieces;
 
 struct firn_query_options {
     struct firn_db_txn *txn;   /* what it sees, its writes included; or */
@@ -69,6 +70,9 @@ struct firn_query_visitor {
      * worker: the number of the thread, below firn_query_workers; calls with one number follow each other. What it
      * returns other than FIRN_OK ends the query. */
     int (*visit)(void *ctx, unsigned worker, struct firn_query_rows *rows, firn_error *err);
+    /* May be NULL: is offered rows of a run that lie side by side, all of which fulfil the condition without a look at
+     * them. true: it takes them, and they come in no batch. */
+    bool (*take)(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count);
     void *ctx;
 };
 unsigned firn_query_workers(const struct firn_scan *scan);
@@ -77,6 +81,9 @@ FIRN_MUST_CHECK int firn_query_visit(struct firn_scan *scan,
                                      const struct firn_query_visitor *visitor, firn_error *err);
 /* What the scan reads as of, and how it understands that; NULL: in its transaction. Borrowed from the scan. */
 struct firn_db_view *firn_query_view(const struct firn_scan *scan);
+
+/* The pieces that it reads; NULL: rows come from a cursor. */
+const struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);
 
 /* Of a batch, query_visit.c: how many rows it has, and a mask of FIRN_CHUNK_MASK_WORDS words of those that count. */
 size_t firn_query_visit_count(const struct firn_query_rows *rows);

@@ -155,6 +155,9 @@ void firn_query_source_count(const struct firn_query_source *source, firn_scan_s
 /* Takes all rows that are left of a piece at once, if all of them fulfil the condition and that is known without
  * looking at them: true, with their number. */
 bool firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows);
+/* The same, if the visitor takes them. */
+bool firn_query_source_offer_all(struct firn_query_source *source,
+                                 const struct firn_query_visitor *visitor);
 
 /* ---- threads: query_worker.c ---- */
 

@@ -585,8 +585,9 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
     return rc;
 }
 
-bool
-firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
+/* Whether all rows that are left of the piece fulfil the condition, and that is known. */
+static bool
+are_all_met(const struct firn_query_source *source)
 {
     const struct firn_query_plan *plan = source->plan;
     if (source->way != WAY_DIRECT || source->tests_whole || plan->split.rest != NULL) {
@@ -596,6 +597,29 @@ firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
         if (!source->is_met[i] && source->next < source->end) {
             return false;
         }
+    }
+    return true;
+}
+
+bool
+firn_query_source_offer_all(struct firn_query_source *source,
+                            const struct firn_query_visitor *visitor)
+{
+    const size_t rows = source->end - source->next;
+    if (visitor->take == NULL || !are_all_met(source) || rows == 0 ||
+        !visitor->take(visitor->ctx, source->run, source->group, source->next, rows)) {
+        return false;
+    }
+    source->stats.rows_read += rows;
+    source->next = source->end;
+    return true;
+}
+
+bool
+firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
+{
+    if (!are_all_met(source)) {
+        return false;
     }
     *out_rows = source->end - source->next;
     source->stats.rows_read += *out_rows;

@@ -49,7 +49,7 @@ firn_query_visit_piece(struct firn_query_worker *worker, firn_error *err)
 {
     const struct firn_query_visitor *visitor = worker->visitor;
     struct firn_query_rows rows = {.worker = worker};
-    bool has_more = true;
+    bool has_more = !firn_query_source_offer_all(worker->source, visitor);
     int rc = FIRN_OK;
     while (rc == FIRN_OK && has_more && !atomic_load(&worker->input->is_stopped)) {
         rc = firn_query_source_next(worker->source, &has_more, err);

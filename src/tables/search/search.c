@@ -11,10 +11,8 @@
  * of all. Within a thread rows come in the order of their keys, so one at just the limit comes too late, and is not measured
  * twice where many rows are at one distance.
  *
- * A source of near rows that does not look at all of them, as a graph over a run, belongs before the measuring in
- * visit: firn_query_visit_place says which rows of which run a batch is. Such a source lists the rows of its run that
- * count, leaves the batch alone, and is asked for near rows among those when all batches were visited; what it names is
- * offered as the rows here are, by offer. Rows that are merged have no such source: they are measured here.
+ * Rows of a run that has a source of near rows (search_source.h) are not measured: those that fulfil the condition are noted,
+ * and the source is asked when all threads have ended. If it names too few of them, the search begins anew without.
  *
  * (S1) Whether a row is found depends on its distance in double precision and on its key, on nothing else.
  *
@@ -40,6 +38,7 @@ struct search {
     const struct firn_search_request *request;
     const struct firn_schema *schema;
     struct firn_search_measure measure;
+    struct firn_search_source_set *sources; /* NULL: every row is measured */
     struct worker *workers;
     unsigned worker_count;
     /* The bits of a distance that k rows of one thread do not exceed; of numbers that only get smaller. */
@@ -197,7 +196,14 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
     const uint64_t *wanted = firn_query_visit_wanted(rows);
     uint16_t four[FOUR];
     size_t count = 0;
+    struct firn_run *run;
+    size_t group;
+    size_t row;
     int rc;
+    if (search->sources != NULL && firn_query_visit_place(rows, &run, &group, &row) &&
+        firn_search_source_note(search->sources, run, group, row, wanted)) {
+        return FIRN_OK;
+    }
     FIRN_TRY(firn_query_visit_column(rows, search->schema->key_count, &batch.vectors, err));
     for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
         uint64_t bits = wanted[word];
@@ -217,6 +223,13 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
     }
 out:
     return rc;
+}
+
+static bool
+take(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count)
+{
+    const struct search *search = ctx;
+    return firn_search_source_note_all(search->sources, run, group, row, count);
 }
 
 /* ---- the request ---- */
@@ -312,23 +325,43 @@ deinit(struct search *search)
     }
     firn_free(search->workers);
     firn_search_measure_deinit(&search->measure);
+    firn_search_source_close(search->sources);
 }
 
-/* Visits all rows; the nearest are in out then. */
+/* Moves the nearest rows of all threads into out. */
 static int
-look(struct search *search, struct firn_scan *scan, struct firn_search_top *out, firn_error *err)
+join(struct search *search, struct firn_search_top *out, firn_error *err)
 {
-    const struct firn_query_visitor visitor = {.visit = visit, .ctx = search};
+    struct firn_search_top *tops = firn_alloc_zeroed(search->worker_count * sizeof tops[0]);
+    if (tops == NULL) {
+        return firn_error_no_memory(err, "a search");
+    }
+    for (unsigned i = 0; i < search->worker_count; i++) {
+        tops[i] = search->workers[i].top; /* moves */
+        search->workers[i].top = (struct firn_search_top){.k = search->request->k};
+    }
+    int rc = firn_search_top_join(tops, search->worker_count, search->request->k, out, err);
+    for (unsigned i = 0; i < search->worker_count; i++) {
+        firn_search_top_deinit(&tops[i]);
+    }
+    firn_free(tops);
+    return rc;
+}
+
+/* Visits all rows; the nearest are in out then. *out_lacks: a source named too few of them. */
+static int
+look(struct search *search, struct firn_scan *scan, struct firn_search_top *out, bool *out_lacks,
+     firn_error *err)
+{
+    const struct firn_query_visitor visitor = {
+        .visit = visit, .take = search->sources != NULL ? take : NULL, .ctx = search};
     const double infinity = __builtin_inf();
-    struct firn_search_top *tops = NULL;
     uint64_t bits;
     int rc;
     search->worker_count = firn_query_workers(scan);
     search->workers = firn_alloc_zeroed(search->worker_count * sizeof search->workers[0]);
-    tops = firn_alloc_zeroed(search->worker_count * sizeof tops[0]);
-    if (search->workers == NULL || tops == NULL) {
-        rc = firn_error_no_memory(err, "a search");
-        goto out;
+    if (search->workers == NULL) {
+        return firn_error_no_memory(err, "a search");
     }
     for (unsigned i = 0; i < search->worker_count; i++) {
         search->workers[i].top.k = search->request->k;
@@ -337,16 +370,13 @@ look(struct search *search, struct firn_scan *scan, struct firn_search_top *out,
     atomic_init(&search->most, bits);
     FIRN_TRY(firn_search_measure_init(&search->measure, search->request, err));
     FIRN_TRY(firn_query_visit(scan, &visitor, err));
-    for (unsigned i = 0; i < search->worker_count; i++) {
-        tops[i] = search->workers[i].top; /* moves */
-        search->workers[i].top = (struct firn_search_top){.k = search->request->k};
+    *out_lacks = false;
+    if (search->sources != NULL) {
+        FIRN_TRY(firn_search_source_ask(search->sources, search->request, search->schema,
+                                        &search->workers[0].top, out_lacks, err));
     }
-    rc = firn_search_top_join(tops, search->worker_count, search->request->k, out, err);
-    for (unsigned i = 0; i < search->worker_count; i++) {
-        firn_search_top_deinit(&tops[i]);
-    }
+    rc = join(search, out, err);
 out:
-    firn_free(tops);
     return rc;
 }
 
@@ -365,17 +395,47 @@ count(const struct search *search, const struct firn_scan *scan, firn_search_sta
     }
 }
 
+/* One search, in a view or a transaction; with sources where they are not NULL. */
+static int
+search_in(struct firn_table *table, const struct firn_search_request *request,
+          const struct firn_schema *schema, struct firn_db_view *view,
+          struct firn_search_result **out, bool *out_lacks, firn_error *err)
+{
+    const struct firn_schema_column *column = firn_schema_find(schema, firn_str(request->column));
+    struct firn_scan *scan = NULL;
+    struct firn_search_top top = {.k = request->k};
+    struct search search = {.request = request, .schema = schema};
+    int rc;
+    *out_lacks = false;
+    /* Even where nothing is wanted: what is wrong with the condition is said. */
+    FIRN_TRY(open_query(table, request, schema, view, &scan, err));
+    if (request->k > 0) {
+        FIRN_TRY(firn_search_source_open(request, column->id, firn_query_pieces(scan),
+                                         &search.sources, err));
+        FIRN_TRY(look(&search, scan, &top, out_lacks, err));
+    }
+    if (!*out_lacks) {
+        FIRN_TRY(firn_search_result_make(table, request, view, schema, &top, out, err));
+        count(&search, scan, &(*out)->stats);
+    }
+out:
+    firn_search_top_deinit(&top);
+    deinit(&search);
+    firn_query_close(scan);
+    return rc;
+}
+
 int
 firn_search_run(struct firn_table *table, const struct firn_search_request *request,
                 struct firn_search_result **out, firn_error *err)
 {
+    struct firn_search_request exact = *request;
     struct firn_schema *schema = NULL;
-    struct firn_scan *scan = NULL;
     struct firn_db_view *own_view = NULL;
-    struct firn_search_top top = {.k = request->k};
-    struct search search = {.request = request};
+    bool lacks;
     int rc;
     *out = NULL;
+    exact.sources = NULL;
     DCHECK(request->txn == NULL || request->view == NULL);
     struct firn_db_view *view =
         request->txn != NULL ? firn_db_txn_view(request->txn) : request->view;
@@ -385,18 +445,11 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     }
     FIRN_TRY(firn_rows_schema(table, view, &schema, err));
     FIRN_TRY(check_column(request, schema, err));
-    search.schema = schema;
-    /* Even where nothing is wanted: what is wrong with the condition is said. */
-    FIRN_TRY(open_query(table, request, schema, view, &scan, err));
-    if (request->k > 0) {
-        FIRN_TRY(look(&search, scan, &top, err));
+    FIRN_TRY(search_in(table, request, schema, view, out, &lacks, err));
+    if (lacks) {
+        FIRN_TRY(search_in(table, &exact, schema, view, out, &lacks, err));
     }
-    FIRN_TRY(firn_search_result_make(table, request, view, schema, &top, out, err));
-    count(&search, scan, &(*out)->stats);
 out:
-    firn_search_top_deinit(&top);
-    deinit(&search);
-    firn_query_close(scan);
     firn_schema_unref(schema);
     firn_db_view_close(own_view);
     return rc;

@@ -10,6 +10,7 @@
 
 #include "firn/vector.h"
 #include "query/query.h"
+#include "search/search_source.h"
 #include "vector/vector_distance.h"
 
 struct firn_search_request {
@@ -25,6 +26,10 @@ struct firn_search_request {
     size_t parameter_count;
     const char *const *columns; /* whose values the result is to have */
     size_t column_count;
+    /* What may know near rows of runs; NULL: every row is measured. Borrowed for the call. */
+    const struct firn_search_sources *sources;
+    uint32_t ef;   /* for those; 0: by recall */
+    double recall; /* 0: as by default */
     unsigned threads;
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
     void *progress_ctx;

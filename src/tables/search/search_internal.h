@@ -61,6 +61,31 @@ FIRN_MUST_CHECK int firn_search_top_put(struct firn_search_top *top, double dist
 FIRN_MUST_CHECK int firn_search_top_join(struct firn_search_top *tops, size_t count, size_t k,
                                          struct firn_search_top *out, firn_error *err);
 
+/* ---- runs with sources: search_source.c ---- */
+
+struct firn_lsm_pieces;
+/* The runs of a search that have a source. NULL: none has. */
+struct firn_search_source_set;
+/* pieces: what is read; NULL: rows one by one. column: its number. */
+FIRN_MUST_CHECK int firn_search_source_open(const struct firn_search_request *request,
+                                            uint32_t column, const struct firn_lsm_pieces *pieces,
+                                            struct firn_search_source_set **out, firn_error *err);
+/* NULL is fine. */
+void firn_search_source_close(struct firn_search_source_set *set);
+/* Notes rows that may be found: those of a mask of FIRN_CHUNK_MASK_WORDS words from a row of a group on; or so many.
+ * false: the run has no source, and they must be measured. Any thread. */
+bool firn_search_source_note(struct firn_search_source_set *set, const struct firn_run *run,
+                             size_t group, size_t row, const uint64_t *wanted);
+bool firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
+                                 size_t group, size_t row, size_t count);
+/* Asks all sources for near rows among those that were noted, and puts them into top. *out_lacks: one of them named too
+ * few, or is damaged, and all rows must be measured. */
+FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *set,
+                                           const struct firn_search_request *request,
+                                           const struct firn_schema *schema,
+                                           struct firn_search_top *top, bool *out_lacks,
+                                           firn_error *err);
+
 /* ---- what is given out: search_result.c ---- */
 
 /* Decodes keys, and reads the columns that were asked for. Rows that are gone meanwhile, because their time was over, are
