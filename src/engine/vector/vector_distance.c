@@ -50,42 +50,63 @@ place_of(const void *vector, size_t i)
 /* The five kernels of a set: of registers V of WIDTH numbers, by the functions zero_SET, load_SET, part_SET, l2_step_SET,
  * dot_step_SET and sum_SET. */
 #define FLOAT_KERNELS(SET, TARGET, V, WIDTH)                                                       \
-    TARGET INLINE V any_##SET(const void *row, size_t i, size_t n)                                 \
+    TARGET INLINE V any_##SET(const void *row, size_t i, size_t count)                             \
     {                                                                                              \
-        return n - i >= (WIDTH) ? load_##SET(place_of(row, i))                                     \
-                                : part_##SET(place_of(row, i), n - i);                             \
+        return count == (WIDTH) ? load_##SET(place_of(row, i))                                     \
+                                : part_##SET(place_of(row, i), count);                             \
+    }                                                                                              \
+    TARGET INLINE V step_##SET(V sum, const void *a, const void *b, size_t i, size_t count,        \
+                               bool is_l2)                                                         \
+    {                                                                                              \
+        V left = any_##SET(a, i, count);                                                           \
+        V right = any_##SET(b, i, count);                                                          \
+        return is_l2 ? l2_step_##SET(sum, left, right) : dot_step_##SET(sum, left, right);         \
     }                                                                                              \
     TARGET INLINE float one_##SET(const void *a, const void *b, size_t n, bool is_l2)              \
     {                                                                                              \
         V sums[4] = {zero_##SET(), zero_##SET(), zero_##SET(), zero_##SET()};                      \
         float out = 0;                                                                             \
-        for (size_t i = 0; i < n;) {                                                               \
-            for (size_t k = 0; k < 4 && i < n; k++, i += (WIDTH)) {                                \
-                V left = any_##SET(a, i, n);                                                       \
-                V right = any_##SET(b, i, n);                                                      \
-                sums[k] = is_l2 ? l2_step_##SET(sums[k], left, right)                              \
-                                : dot_step_##SET(sums[k], left, right);                            \
+        size_t i = 0;                                                                              \
+        for (; n - i >= 4 * (WIDTH); i += 4 * (WIDTH)) {                                           \
+            for (size_t k = 0; k < 4; k++) {                                                       \
+                sums[k] = step_##SET(sums[k], a, b, i + k * (WIDTH), (WIDTH), is_l2);              \
             }                                                                                      \
+        }                                                                                          \
+        for (; n - i >= (WIDTH); i += (WIDTH)) {                                                   \
+            sums[0] = step_##SET(sums[0], a, b, i, (WIDTH), is_l2);                                \
+        }                                                                                          \
+        if (i < n) {                                                                               \
+            sums[1] = step_##SET(sums[1], a, b, i, n - i, is_l2);                                  \
         }                                                                                          \
         for (size_t k = 0; k < 4; k++) {                                                           \
             out += sum_##SET(sums[k]);                                                             \
         }                                                                                          \
         return out;                                                                                \
     }                                                                                              \
+    TARGET INLINE void add_##SET(const void *query, const void *const rows[4], size_t i,           \
+                                 size_t count, bool is_l2, V *sums, V *squares)                    \
+    {                                                                                              \
+        V left = any_##SET(query, i, count);                                                       \
+        for (size_t k = 0; k < 4; k++) {                                                           \
+            V right = any_##SET(rows[k], i, count);                                                \
+            sums[k] = is_l2 ? l2_step_##SET(sums[k], left, right)                                  \
+                            : dot_step_##SET(sums[k], left, right);                                \
+            if (squares != NULL) {                                                                 \
+                squares[k] = dot_step_##SET(squares[k], right, right);                             \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
     TARGET INLINE void four_##SET(const void *query, const void *const rows[4], size_t n,          \
                                   bool is_l2, float *out, float *norms)                            \
     {                                                                                              \
         V sums[4] = {zero_##SET(), zero_##SET(), zero_##SET(), zero_##SET()};                      \
         V squares[4] = {zero_##SET(), zero_##SET(), zero_##SET(), zero_##SET()};                   \
-        for (size_t i = 0; i < n; i += (WIDTH)) {                                                  \
-            V left = any_##SET(query, i, n);                                                       \
-            for (size_t k = 0; k < 4; k++) {                                                       \
-                V right = any_##SET(rows[k], i, n);                                                \
-                sums[k] = is_l2 ? l2_step_##SET(sums[k], left, right)                              \
-                                : dot_step_##SET(sums[k], left, right);                            \
-                squares[k] =                                                                       \
-                    norms != NULL ? dot_step_##SET(squares[k], right, right) : squares[k];         \
-            }                                                                                      \
+        size_t i = 0;                                                                              \
+        for (; n - i >= (WIDTH); i += (WIDTH)) {                                                   \
+            add_##SET(query, rows, i, (WIDTH), is_l2, sums, norms != NULL ? squares : NULL);       \
+        }                                                                                          \
+        if (i < n) {                                                                               \
+            add_##SET(query, rows, i, n - i, is_l2, sums, norms != NULL ? squares : NULL);         \
         }                                                                                          \
         for (size_t k = 0; k < 4; k++) {                                                           \
             out[k] = sum_##SET(sums[k]);                                                           \

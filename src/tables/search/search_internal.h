@@ -21,6 +21,7 @@ struct firn_search_measure {
     const float *query;
     const float *compared; /* what kernels get: the query, of length 1 for COSINE */
     double squares;        /* of the query */
+    double length;         /* their root */
     double wrong;          /* of a kernel's sum, this share of what was added up may be */
     double vanished;       /* and so much more, where numbers were too small */
     float *own;            /* compared, where it is not the query */

@@ -48,16 +48,16 @@ firn_search_measure_init(struct firn_search_measure *measure,
                                      .wrong = ((double)n + 8) * 0x1p-24,
                                      .vanished = (double)n * 0x1p-120};
     DCHECK(n > 0 && n <= FIRN_VECTOR_DIMENSIONS_MAX);
+    measure->length = firn_vector_distance_root(measure->squares);
     if (request->metric != FIRN_VECTOR_COSINE || measure->squares <= 0) {
         return FIRN_OK;
     }
-    const double length = firn_vector_distance_root(measure->squares);
     measure->own = firn_alloc_array(n, sizeof measure->own[0]);
     if (measure->own == NULL) {
         return firn_error_no_memory(err, "a search");
     }
     for (size_t i = 0; i < n; i++) {
-        measure->own[i] = (float)((double)request->query[i] / length);
+        measure->own[i] = (float)((double)request->query[i] / measure->length);
     }
     measure->compared = measure->own;
     return FIRN_OK;
@@ -94,7 +94,7 @@ may_be_near_by_dot(const struct firn_search_measure *measure, double dot, double
         return true;
     }
     /* What may have vanished, counted with the lengths of both. */
-    const double length = 1 + firn_vector_distance_root(measure->squares);
+    const double length = 1 + measure->length;
     const double vanished = measure->vanished * (length + 1 + square);
     /* -dot - wrong |a| |b| - vanished <= most */
     return is_within(measure, -dot - most - vanished, measure->wrong * length, square + vanished);
