@@ -47,7 +47,7 @@ Several vectors, from files of each kind and from standard input.
   $ printf '\2\0\0\0\1\0' > one.bvecs
   $ firn db search v.firn t v -v one.bvecs -m l2 -k 1
   0.0	2
-  $ printf '\223NUMPY\1\0\105\0{"descr": "<f4", "fortran_order": False, "shape": (2, 2)}            \n\0\0\200\077\0\0\0\0\0\0\100\100\0\0\100\100' > two.npy
+  $ printf '\223NUMPY\1\0\106\0{"descr": "<f4", "fortran_order": False, "shape": (2, 2)}            \n\0\0\200\077\0\0\0\0\0\0\100\100\0\0\100\100' > two.npy
   $ firn db search v.firn t v -v two.npy -m l2 -k 1
   1	0.0	2
   2	0.0	4
