@@ -50,6 +50,7 @@ take_options(const firn_search_options *given, struct firn_search_request *out, 
     out->column_count = given->column_count;
     out->ef = given->ef;
     out->recall = given->recall;
+    out->is_exact = given->exact;
     out->threads = given->threads;
     out->on_progress = given->callbacks.on_progress;
     out->progress_ctx = given->callbacks.ctx;

@@ -258,6 +258,7 @@ ask_part(const struct firn_search_source_set *set, const struct part *part,
                                         .wanted = wanted,
                                         .ef = request->ef,
                                         .recall = request->recall,
+                                        .is_exact = request->is_exact,
                                         .allowed =
                                             count < part->firsts[part->groups] ? allowed : NULL,
                                         .allowed_count = count};
