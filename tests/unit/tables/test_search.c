@@ -6,8 +6,10 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 #include "support/test_random.h"
 #include "support/test_share.h"
 #include "support/test_temp.h"
+#include "support/test_threads.h"
 
 static firn_error err;
 
@@ -585,6 +588,107 @@ distances_are_as_the_metrics_say(void **state)
     assert_true(firn_rrf(NULL, 0, 60) == 0);
 }
 
+/* ---- threads ---- */
+
+struct beside {
+    struct rig *rig;
+    _Atomic bool is_over;
+    _Atomic unsigned failures;
+};
+
+/* Rows (id, kind, v) whose vector says its id: what is found must fit its key. */
+static void
+pair_of(int64_t id, float *out)
+{
+    out[0] = (float)(id % 97);
+    out[1] = (float)(id / 97);
+}
+
+static void *
+search_on(void *arg)
+{
+    struct beside *beside = arg;
+    static const char *const columns[] = {"v"};
+    uint64_t round = 0;
+    while (!atomic_load(&beside->is_over)) {
+        firn_error error;
+        firn_search_result *result;
+        firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+        float query[2];
+        pair_of((int64_t)(round++ * 31 % 3000), query);
+        options.metric = FIRN_METRIC_L2;
+        options.threads = (unsigned)(round % 3);
+        options.columns = columns;
+        options.column_count = 1;
+        if (firn_table_search(beside->rig->table, "v", query, 2, &options, &result, &error) !=
+            FIRN_OK) {
+            (void)fprintf(stderr, "%s\n", error.text);
+            atomic_fetch_add(&beside->failures, 1);
+            continue;
+        }
+        for (size_t i = 0; i < firn_search_result_count(result); i++) {
+            float wanted[2];
+            const double distance = firn_search_result_distance(result, i);
+            pair_of(firn_search_result_key(result, i, NULL)[0].as.i64, wanted);
+            const firn_value *found = firn_search_result_values(result, i, NULL);
+            const bool is_right =
+                memcmp(found->as.bytes.data, wanted, sizeof wanted) == 0 &&
+                distance == firn_vector_distance(FIRN_METRIC_L2, query, wanted, 2) &&
+                (i == 0 || distance >= firn_search_result_distance(result, i - 1));
+            atomic_fetch_add(&beside->failures, is_right ? 0 : 1);
+        }
+        firn_search_result_destroy(result);
+    }
+    return NULL;
+}
+
+static void
+threads_search_beside_writes_flushes_and_merges(void **state)
+{
+    struct rig rig;
+    struct beside beside = {.rig = &rig};
+    struct test_random random;
+    pthread_t threads[2];
+    (void)state;
+    test_random_init(&random, "search_beside", 7);
+    begin(&rig, "id i64 primary key, kind i32, v vector(2)", 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, search_on, &beside), 0);
+    }
+    for (unsigned round = 0; round < 30; round++) {
+        firn_txn *txn;
+        firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+        OK(firn_txn_begin(rig.store, NULL, &txn, &err));
+        options.txn = txn;
+        for (unsigned i = 0; i < 100; i++) {
+            float vector[2];
+            const int64_t id = (int64_t)test_random_below(&random, 3000);
+            pair_of(id, vector);
+            firn_value row[] = {firn_i64(id), firn_i64(round), vector_of(vector, 2)};
+            if (i % 5 == 0) {
+                int rc = firn_table_delete(rig.table, &options, row, 1, &err);
+                assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
+            } else {
+                OK(firn_table_upsert(rig.table, &options, row, 3, &err));
+            }
+        }
+        OK(firn_txn_commit(txn, NULL, &err));
+        firn_txn_close(txn);
+        if (round % 4 == 1) {
+            OK(firn_store_flush(rig.store, &err));
+        }
+        if (round % 10 == 9) {
+            OK(firn_store_compact(rig.store, NULL, &err));
+        }
+    }
+    atomic_store(&beside.is_over, true);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(atomic_load(&beside.failures), 0);
+    end(&rig);
+}
+
 /* ---- memory ---- */
 
 static void
@@ -651,7 +755,9 @@ main(void)
         cmocka_unit_test(columns_that_came_later_and_rows_that_expire),
         cmocka_unit_test(searches_find_what_measuring_every_row_finds),
         cmocka_unit_test(many_row_groups_are_searched_by_many_threads),
+        cmocka_unit_test(threads_search_beside_writes_flushes_and_merges),
         cmocka_unit_test(without_memory_a_search_fails_and_leaks_nothing),
     };
+    test_threads_only();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
