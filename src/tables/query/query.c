@@ -540,12 +540,6 @@ firn_query_workers(const struct firn_scan *scan)
     return scan->worker_count;
 }
 
-struct firn_db_view *
-firn_query_view(const struct firn_scan *scan)
-{
-    return scan->own_view;
-}
-
 const struct firn_lsm_pieces *
 firn_query_pieces(const struct firn_scan *scan)
 {

@@ -79,8 +79,6 @@ unsigned firn_query_workers(const struct firn_scan *scan);
 /* Reads everything, once. Requires: options.is_visited. */
 FIRN_MUST_CHECK int firn_query_visit(struct firn_scan *scan,
                                      const struct firn_query_visitor *visitor, firn_error *err);
-/* What the scan reads as of, and how it understands that; NULL: in its transaction. Borrowed from the scan. */
-struct firn_db_view *firn_query_view(const struct firn_scan *scan);
 
 /* The pieces that it reads; NULL: rows come from a cursor. */
 const struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);

@@ -122,7 +122,8 @@ encode_key(struct search *search, struct worker *worker, struct batch *batch, si
     for (size_t i = 0; rc == FIRN_OK && i < schema->key_count; i++) {
         const struct firn_schema_column *column = &schema->columns[schema->key_places[i]];
         const struct firn_cell cell = cell_of(&batch->keys[i], row);
-        if (batch->keys[i].valid != NULL) {
+        const uint64_t *valid = batch->keys[i].valid;
+        if (valid != NULL && (valid[row / 64] >> (row % 64) & 1) == 0) {
             return firn_error_set(err, FIRN_CORRUPT, "column %s of the primary key has a null",
                                   (const char *)column->name.data);
         }
@@ -178,7 +179,6 @@ measure(struct search *search, struct worker *worker, struct batch *batch, const
     const double shared = load_most(search);
     unsigned near =
         firn_search_measure_four(&search->measure, vectors, own < shared ? own : shared);
-    worker->measured += count;
     for (size_t i = 0; rc == FIRN_OK && near != 0 && i < count; i++) {
         if ((near >> i & 1) != 0) {
             rc = offer(search, worker, batch, rows[i], err);
@@ -196,6 +196,7 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
     const uint64_t *wanted = firn_query_visit_wanted(rows);
     uint16_t four[FOUR];
     size_t count = 0;
+    uint64_t measured = 0;
     struct firn_run *run;
     size_t group;
     size_t row;
@@ -210,6 +211,7 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
         if (batch.vectors.valid != NULL) {
             bits &= batch.vectors.valid[word];
         }
+        measured += (uint64_t)__builtin_popcountll(bits);
         for (; bits != 0; bits &= bits - 1) {
             four[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
             if (count == FOUR) {
@@ -221,6 +223,8 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
     if (count > 0) {
         FIRN_TRY(measure(search, worker, &batch, four, count, err));
     }
+    worker->measured +=
+        measured; /* once a batch: other threads' counts are on the same line of the cache */
 out:
     return rc;
 }
