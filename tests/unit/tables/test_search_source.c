@@ -161,7 +161,7 @@ write_rows(firn_table *table, struct test_random *random, uint64_t first, uint64
 {
     for (uint64_t id = first; id < end; id++) {
         float vector[N];
-        char key[16];
+        char key[32];
         (void)snprintf(key, sizeof key, "k%06llu", (unsigned long long)id);
         fill_vector(random, vector);
         firn_value row[] = {firn_text(key), firn_i64((int64_t)test_random_below(random, 10)),
