@@ -14,7 +14,7 @@ The rows whose vectors are nearest to one.
   18.0	4
   $ firn db search v.firn t v -v '[1, 0]' -k 2
   0.0	2
-  0.29289321881345254	4
+  0.2928932188134524	4
   $ firn db search v.firn t v -v '[5,0]' -m dot --columns kind,id,n --csv
   distance,kind,id,n
   -15.0,b,4,10
@@ -72,23 +72,23 @@ What is wrong is said.
   ! <any>
   [2]
   $ firn db search v.firn t v -v '[1,2,3]'
-  ! firn: --vector: <any>
-  [1]
+  ! firn: --vector: cannot read "[1,2,3]" as vector(2): it has another number of elements
+  [2]
   $ firn db search v.firn t v -v '[1,nan]'
-  ! firn: <any>
-  [1]
+  ! firn: the query has a number that is not finite (a NaN or an infinity)
+  [2]
   $ firn db search v.firn t v -v '[1,2'
-  ! firn: --vector: <any>
-  [1]
+  ! firn: --vector: arrays of numbers are needed, as [1,2.5]
+  [2]
   $ firn db search v.firn t v -v '[[1,2]'
   ! firn: --vector: the array ends before it is closed
-  [1]
+  [2]
   $ firn db search v.firn t v -v '[]'
-  ! firn: --vector: <any>
-  [1]
+  ! firn: --vector: cannot read "[]" as vector(2): it has another number of elements
+  [2]
   $ firn db search v.firn t v -v nowhere.npy
   ! firn: could not open 'nowhere.npy': No such file or directory
-  [1]
+  [3]
   $ firn db search v.firn t v -v one.bvecs -m near
   ! firn: db search: --metric is l2, dot or cosine
   ! <any>
@@ -96,25 +96,26 @@ What is wrong is said.
   [2]
   $ firn db search v.firn t kind -v '[1,2]'
   ! firn: column 'kind' has no vectors, but text
-  [1]
+  [2]
   $ firn db search v.firn t w -v '[1,2]'
-  ! firn: <any>
-  ! hint: <any>
-  [1]
+  ! firn: table 't' has no column 'w'
+  ! hint: firn db table show STORE TABLE prints the columns
+  [3]
   $ firn db search v.firn t v -v '[1,2]' --where 'kind +'
-  ! firn: --where: <any>
-  [1]
+  ! firn: --where, character 7: expected a value, but the text ends
+  [2]
   $ firn db search v.firn t v -v '[1,2]' --columns nothing
-  ! firn: <any>
-  ! hint: <any>
-  [1]
+  ! firn: table 't' has no column 'nothing'
+  ! hint: firn db table show STORE TABLE prints the columns
+  [3]
   $ firn db search v.firn u v -v '[1,2]'
-  ! firn: <any>
-  [1]
+  ! firn: v.firn has no table 'u'
+  ! hint: firn db table list STORE prints the names of tables
+  [3]
   $ printf '\1\0\0\0\1' > short.bvecs
   $ firn db search v.firn t v -v short.bvecs
-  ! firn: 'short.bvecs': vector 1: it has 1 dimensions, not 2
-  [1]
+  ! firn: 'short.bvecs': vector 1: its length is 1, not 2
+  [2]
 
 Tables from files of vectors.
 
@@ -130,7 +131,7 @@ Tables from files of vectors.
   $ firn db table create p.firn by_place 'id u32 primary key, v vector(2), w vector(2)'
   $ firn db table import p.firn by_place two.npy
   ! firn: the table has 2 columns of vectors: say which one
-  [1]
+  [2]
   $ firn db table import p.firn by_place two.npy --columns w --json
   {"rows":2,"rejected":0}
   $ firn db scan p.firn by_place
@@ -152,6 +153,6 @@ Tables from files of vectors.
   $ head -c 90 two.npy > cut.npy
   $ firn db table import p.firn points cut.npy
   ! firn: vector 2: the file ends before it is whole
-  [1]
+  [2]
   $ firn db count p.firn points
   3

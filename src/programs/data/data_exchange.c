@@ -672,8 +672,7 @@ run_export(struct firn_cli *cli)
 /* ---- descriptions ---- */
 
 static const struct firn_command_option import_options[] = {
-    {"format", 'f', "FORMAT",
-     "csv, jsonl, or of vectors; by default what FILE's name says, or csv"},
+    {"format", 'f', "FORMAT", "csv, jsonl, or of vectors; by default FILE's name says"},
     {"no-header", 0, NULL, "the first line of the CSV has values, not names"},
     {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
     {"null", 0, "TEXT", "an unquoted field that is null; by default an empty one"},

@@ -507,7 +507,7 @@ const struct firn_command firn_data_search = {
             "for several vectors come with the number of the vector, from 1.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db search notes.firn notes embedding --vector query.npy --k 5 --columns title",
+            {"firn db search notes.firn notes embedding -v query.npy -k 5 --columns title",
              "print the titles of the five nearest notes"},
             {"firn db search -v '[0.1,0.7]' -m l2 --where \"lang = 'en'\" notes.firn notes v",
              "search among some of the rows"},

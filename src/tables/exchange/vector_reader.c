@@ -268,8 +268,8 @@ check_dimensions(const struct firn_vector_reader *reader, uint64_t dimensions, f
                               number, (unsigned long long)dimensions, FIRN_TABLE_DIMENSIONS_MAX);
     }
     if (wanted != 0 && dimensions != wanted) {
-        return firn_error_set(err, FIRN_INVALID, "vector %llu: it has %llu dimensions, not %zu",
-                              number, (unsigned long long)dimensions, wanted);
+        return firn_error_set(err, FIRN_INVALID, "vector %llu: its length is %llu, not %zu", number,
+                              (unsigned long long)dimensions, wanted);
     }
     return FIRN_OK;
 }
