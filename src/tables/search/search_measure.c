@@ -24,14 +24,13 @@
  */
 #include "search/search_internal.h"
 
-#include <float.h>
-
 #include "base/check.h"
 #include "base/mem.h"
 
 /* Below this a square of a length is too small to divide by, 2^-80; above the other one it may be infinite. */
 #define SQUARE_LEAST 0x1p-80
 #define SQUARE_MOST 0x1p+120
+#define NUMBER_MOST 0x1.fffffep+127 /* of f32 */
 
 int
 firn_search_measure_init(struct firn_search_measure *measure,
@@ -73,7 +72,7 @@ firn_search_measure_deinit(struct firn_search_measure *measure)
 static bool
 may_be_near_by_l2(const struct firn_search_measure *measure, double sum, double most)
 {
-    sum = sum > (double)FLT_MAX ? (double)FLT_MAX : sum;
+    sum = sum > NUMBER_MOST ? NUMBER_MOST : sum;
     /* A NaN is near: the judge finds out why. */
     return !(sum - sum * measure->wrong - measure->vanished > most);
 }
