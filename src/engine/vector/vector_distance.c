@@ -4,8 +4,8 @@
  *
  * A kernel is a loop over registers full of numbers. The loops are written once, as a macro over six small functions that
  * each kind of processor has: an empty register, a full one from memory, one of the last few numbers (zeros after them), a
- * step of the sum of squares, a step of the dot product, and the sum of a register. Four sums run side by side, because
- * the answer of a multiplication comes four cycles after its operands: those of four rows, or of four parts of one.
+ * step of the sum of squares, a step of the dot product, and the sums of four registers. Four rows are measured side by
+ * side, because the answer of a multiplication comes four cycles after its operands.
  *
  * The last numbers of a row are read under a mask, or copied: nothing after the row is touched, which may be the end
  * of a mapped file.
@@ -47,41 +47,18 @@ place_of(const void *vector, size_t i)
     return (const uint8_t *)vector + sizeof(float) * i;
 }
 
-/* The five kernels of a set: of registers V of WIDTH numbers, by the functions zero_SET, load_SET, part_SET, l2_step_SET,
- * dot_step_SET and sum_SET. */
+/* So many bytes after what is read now lies what will be read soon, where rows lie side by side: the processor itself looks
+ * only as far as the end of a page, and finds four rows at once hard to follow. Twice as fast; beside the end of mapped
+ * memory nothing happens. */
+enum { AHEAD = 6400 };
+
+/* The two kernels of a set: of registers V of WIDTH numbers, by the functions zero_SET, load_SET, part_SET, l2_step_SET,
+ * dot_step_SET and sum_SET, which adds up each of four registers. */
 #define FLOAT_KERNELS(SET, TARGET, V, WIDTH)                                                       \
     TARGET INLINE V any_##SET(const void *row, size_t i, size_t count)                             \
     {                                                                                              \
         return count == (WIDTH) ? load_##SET(place_of(row, i))                                     \
                                 : part_##SET(place_of(row, i), count);                             \
-    }                                                                                              \
-    TARGET INLINE V step_##SET(V sum, const void *a, const void *b, size_t i, size_t count,        \
-                               bool is_l2)                                                         \
-    {                                                                                              \
-        V left = any_##SET(a, i, count);                                                           \
-        V right = any_##SET(b, i, count);                                                          \
-        return is_l2 ? l2_step_##SET(sum, left, right) : dot_step_##SET(sum, left, right);         \
-    }                                                                                              \
-    TARGET INLINE float one_##SET(const void *a, const void *b, size_t n, bool is_l2)              \
-    {                                                                                              \
-        V sums[4] = {zero_##SET(), zero_##SET(), zero_##SET(), zero_##SET()};                      \
-        float out = 0;                                                                             \
-        size_t i = 0;                                                                              \
-        for (; n - i >= 4 * (WIDTH); i += 4 * (WIDTH)) {                                           \
-            for (size_t k = 0; k < 4; k++) {                                                       \
-                sums[k] = step_##SET(sums[k], a, b, i + k * (WIDTH), (WIDTH), is_l2);              \
-            }                                                                                      \
-        }                                                                                          \
-        for (; n - i >= (WIDTH); i += (WIDTH)) {                                                   \
-            sums[0] = step_##SET(sums[0], a, b, i, (WIDTH), is_l2);                                \
-        }                                                                                          \
-        if (i < n) {                                                                               \
-            sums[1] = step_##SET(sums[1], a, b, i, n - i, is_l2);                                  \
-        }                                                                                          \
-        for (size_t k = 0; k < 4; k++) {                                                           \
-            out += sum_##SET(sums[k]);                                                             \
-        }                                                                                          \
-        return out;                                                                                \
     }                                                                                              \
     TARGET INLINE void add_##SET(const void *query, const void *const rows[4], size_t i,           \
                                  size_t count, bool is_l2, V *sums, V *squares)                    \
@@ -103,35 +80,23 @@ place_of(const void *vector, size_t i)
         V squares[4] = {zero_##SET(), zero_##SET(), zero_##SET(), zero_##SET()};                   \
         size_t i = 0;                                                                              \
         for (; n - i >= (WIDTH); i += (WIDTH)) {                                                   \
+            for (size_t k = 0; k < 4; k++) {                                                       \
+                __builtin_prefetch(place_of(rows[k], i) + AHEAD);                                  \
+            }                                                                                      \
             add_##SET(query, rows, i, (WIDTH), is_l2, sums, norms != NULL ? squares : NULL);       \
         }                                                                                          \
         if (i < n) {                                                                               \
             add_##SET(query, rows, i, n - i, is_l2, sums, norms != NULL ? squares : NULL);         \
         }                                                                                          \
-        for (size_t k = 0; k < 4; k++) {                                                           \
-            out[k] = sum_##SET(sums[k]);                                                           \
-            if (norms != NULL) {                                                                   \
-                norms[k] = sum_##SET(squares[k]);                                                  \
-            }                                                                                      \
+        sum_##SET(sums, out);                                                                      \
+        if (norms != NULL) {                                                                       \
+            sum_##SET(squares, norms);                                                             \
         }                                                                                          \
-    }                                                                                              \
-    TARGET static float l2_##SET(const void *a, const void *b, size_t n)                           \
-    {                                                                                              \
-        return one_##SET(a, b, n, true);                                                           \
-    }                                                                                              \
-    TARGET static float dot_##SET(const void *a, const void *b, size_t n)                          \
-    {                                                                                              \
-        return one_##SET(a, b, n, false);                                                          \
     }                                                                                              \
     TARGET static void l2_four_##SET(const void *query, const void *const rows[4], size_t n,       \
                                      float out[4])                                                 \
     {                                                                                              \
         four_##SET(query, rows, n, true, out, NULL);                                               \
-    }                                                                                              \
-    TARGET static void dot_four_##SET(const void *query, const void *const rows[4], size_t n,      \
-                                      float out[4])                                                \
-    {                                                                                              \
-        four_##SET(query, rows, n, false, out, NULL);                                              \
     }                                                                                              \
     TARGET static void dot_norm_four_##SET(const void *query, const void *const rows[4], size_t n, \
                                            float dots[4], float norms[4])                          \
@@ -189,14 +154,15 @@ dot_step_portable(struct lanes sum, struct lanes a, struct lanes b)
     return sum;
 }
 
-INLINE float
-sum_portable(struct lanes lanes)
+INLINE void
+sum_portable(const struct lanes sums[4], float out[4])
 {
-    float sum = 0;
-    for (size_t i = 0; i < LANES; i++) {
-        sum += lanes.at[i];
+    for (size_t k = 0; k < 4; k++) {
+        out[k] = 0;
+        for (size_t i = 0; i < LANES; i++) {
+            out[k] += sums[k].at[i];
+        }
     }
-    return sum;
 }
 
 FLOAT_KERNELS(portable, , struct lanes, LANES)
@@ -243,12 +209,13 @@ dot_step_avx2(__m256 sum, __m256 a, __m256 b)
     return _mm256_fmadd_ps(a, b, sum);
 }
 
-AVX2 INLINE float
-sum_avx2(__m256 numbers)
+AVX2 INLINE void
+sum_avx2(const __m256 sums[4], float out[4])
 {
-    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(numbers), _mm256_extractf128_ps(numbers, 1));
-    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+    __m256 halves =
+        _mm256_hadd_ps(_mm256_hadd_ps(sums[0], sums[1]), _mm256_hadd_ps(sums[2], sums[3]));
+    _mm_storeu_ps(out,
+                  _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1)));
 }
 
 FLOAT_KERNELS(avx2, AVX2, __m256, 8)
@@ -289,10 +256,15 @@ dot_step_avx512(__m512 sum, __m512 a, __m512 b)
     return _mm512_fmadd_ps(a, b, sum);
 }
 
-AVX512 INLINE float
-sum_avx512(__m512 numbers)
+AVX512 INLINE void
+sum_avx512(const __m512 sums[4], float out[4])
 {
-    return _mm512_reduce_add_ps(numbers);
+    __m256 halves[4];
+    for (size_t k = 0; k < 4; k++) {
+        halves[k] =
+            _mm256_add_ps(_mm512_castps512_ps256(sums[k]), _mm512_extractf32x8_ps(sums[k], 1));
+    }
+    sum_avx2(halves, out);
 }
 
 FLOAT_KERNELS(avx512, AVX512, __m512, 16)
@@ -337,10 +309,12 @@ dot_step_neon(float32x4_t sum, float32x4_t a, float32x4_t b)
     return vfmaq_f32(sum, a, b);
 }
 
-INLINE float
-sum_neon(float32x4_t numbers)
+INLINE void
+sum_neon(const float32x4_t sums[4], float out[4])
 {
-    return vaddvq_f32(numbers);
+    for (size_t k = 0; k < 4; k++) {
+        out[k] = vaddvq_f32(sums[k]);
+    }
 }
 
 FLOAT_KERNELS(neon, , float32x4_t, 4)
@@ -349,77 +323,29 @@ FLOAT_KERNELS(neon, , float32x4_t, 4)
 
 /* ---- codes ---- */
 
-/* The eight kernels of a set, by a function that every kind of processor has: the sums of one query and `count` rows. It is
- * inlined with constants for all but the addresses and n. */
-enum what { L2_U8, DOT_U8, DOT_I8, DOT_I8U8 };
-
+/* The two kernels of a set, by a function that every kind of processor has: the sums of one query and `count` rows. It is
+ * inlined with a constant for count. */
 #define CODE_KERNELS(SET, TARGET)                                                             \
-    TARGET static uint32_t l2_u8_##SET(const uint8_t *a, const uint8_t *b, size_t n)          \
-    {                                                                                         \
-        uint32_t out[1];                                                                      \
-        codes_##SET(a, &b, 1, n, L2_U8, out);                                                 \
-        return out[0];                                                                        \
-    }                                                                                         \
-    TARGET static uint32_t dot_u8_##SET(const uint8_t *a, const uint8_t *b, size_t n)         \
-    {                                                                                         \
-        uint32_t out[1];                                                                      \
-        codes_##SET(a, &b, 1, n, DOT_U8, out);                                                \
-        return out[0];                                                                        \
-    }                                                                                         \
-    TARGET static int32_t dot_i8_##SET(const int8_t *a, const int8_t *b, size_t n)            \
-    {                                                                                         \
-        const uint8_t *const row = (const uint8_t *)b;                                        \
-        uint32_t out[1];                                                                      \
-        codes_##SET((const uint8_t *)a, &row, 1, n, DOT_I8, out);                             \
-        return (int32_t)out[0];                                                               \
-    }                                                                                         \
     TARGET static int32_t dot_i8u8_##SET(const int8_t *query, const uint8_t *row, size_t n)   \
     {                                                                                         \
-        uint32_t out[1];                                                                      \
-        codes_##SET((const uint8_t *)query, &row, 1, n, DOT_I8U8, out);                       \
-        return (int32_t)out[0];                                                               \
-    }                                                                                         \
-    TARGET static void l2_u8_four_##SET(const uint8_t *query, const uint8_t *const rows[4],   \
-                                        size_t n, uint32_t out[4])                            \
-    {                                                                                         \
-        codes_##SET(query, rows, 4, n, L2_U8, out);                                           \
-    }                                                                                         \
-    TARGET static void dot_u8_four_##SET(const uint8_t *query, const uint8_t *const rows[4],  \
-                                         size_t n, uint32_t out[4])                           \
-    {                                                                                         \
-        codes_##SET(query, rows, 4, n, DOT_U8, out);                                          \
-    }                                                                                         \
-    TARGET static void dot_i8_four_##SET(const int8_t *query, const int8_t *const rows[4],    \
-                                         size_t n, int32_t out[4])                            \
-    {                                                                                         \
-        const uint8_t *const bytes[4] = {(const uint8_t *)rows[0], (const uint8_t *)rows[1],  \
-                                         (const uint8_t *)rows[2], (const uint8_t *)rows[3]}; \
-        codes_##SET((const uint8_t *)query, bytes, 4, n, DOT_I8, (uint32_t *)out);            \
+        int32_t out[1];                                                                       \
+        codes_##SET(query, &row, 1, n, out);                                                  \
+        return out[0];                                                                        \
     }                                                                                         \
     TARGET static void dot_i8u8_four_##SET(const int8_t *query, const uint8_t *const rows[4], \
                                            size_t n, int32_t out[4])                          \
     {                                                                                         \
-        codes_##SET((const uint8_t *)query, rows, 4, n, DOT_I8U8, (uint32_t *)out);           \
+        codes_##SET(query, rows, 4, n, out);                                                  \
     }
 
-/* Code i as a number. */
-INLINE int32_t
-code_at(const uint8_t *codes, size_t i, bool is_signed)
-{
-    return is_signed ? (int8_t)codes[i] : codes[i];
-}
-
-/* Sums wrap where a part of one is beyond the range; no result is. */
 INLINE void
-codes_portable(const uint8_t *query, const uint8_t *const *rows, size_t count, size_t n,
-               enum what what, uint32_t *out)
+codes_portable(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n,
+               int32_t *out)
 {
     for (size_t k = 0; k < count; k++) {
-        uint32_t sum = 0;
+        int32_t sum = 0;
         for (size_t i = 0; i < n; i++) {
-            int32_t a = code_at(query, i, what == DOT_I8 || what == DOT_I8U8);
-            int32_t b = code_at(rows[k], i, what == DOT_I8);
-            sum += (uint32_t)(what == L2_U8 ? (a - b) * (a - b) : a * b);
+            sum += query[i] * rows[k][i];
         }
         out[k] = sum;
     }
@@ -429,42 +355,39 @@ CODE_KERNELS(portable, )
 
 #if defined(__x86_64__)
 
-/* 16 codes as numbers of 16 bits, whose products are added in pairs: none of them is beyond 32 bits. */
-AVX2 INLINE __m256i
-widen(const uint8_t *codes, size_t left, bool is_signed)
+/* 16 codes, or the last of them and zeros. */
+INLINE __m128i
+load_narrow(const void *codes, size_t left)
 {
     uint8_t last[16] = {0};
     if (left < sizeof last) {
         memcpy(last, codes, left);
         codes = last;
     }
-    __m128i narrow = _mm_loadu_si128((const __m128i_u *)codes);
-    return is_signed ? _mm256_cvtepi8_epi16(narrow) : _mm256_cvtepu8_epi16(narrow);
+    return _mm_loadu_si128((const __m128i_u *)codes);
 }
 
-AVX2 INLINE uint32_t
+AVX2 INLINE int32_t
 add_lanes(__m256i sums)
 {
     __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-    return (uint32_t)_mm_cvtsi128_si32(sum);
+    return _mm_cvtsi128_si32(sum);
 }
 
+/* As numbers of 16 bits, whose products are added in pairs: none of them is beyond 32 bits. */
 AVX2 INLINE void
-codes_avx2(const uint8_t *query, const uint8_t *const *rows, size_t count, size_t n, enum what what,
-           uint32_t *out)
+codes_avx2(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
 {
     __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
                        _mm256_setzero_si256()};
     DCHECK(count <= 4);
     for (size_t i = 0; i < n; i += 16) {
-        __m256i a = widen(query + i, n - i, what == DOT_I8 || what == DOT_I8U8);
+        __m256i a = _mm256_cvtepi8_epi16(load_narrow(query + i, n - i));
         for (size_t k = 0; k < count; k++) {
-            __m256i b = widen(rows[k] + i, n - i, what == DOT_I8);
-            __m256i step = _mm256_sub_epi16(a, b);
-            sums[k] = _mm256_add_epi32(sums[k], what == L2_U8 ? _mm256_madd_epi16(step, step)
-                                                              : _mm256_madd_epi16(a, b));
+            __m256i b = _mm256_cvtepu8_epi16(load_narrow(rows[k] + i, n - i));
+            sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(a, b));
         }
     }
     for (size_t k = 0; k < count; k++) {
@@ -477,61 +400,27 @@ CODE_KERNELS(avx2, AVX2)
 #define VNNI __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
 VNNI INLINE __m512i
-load_codes(const uint8_t *codes, size_t left)
+load_codes(const void *codes, size_t left)
 {
     return left >= 64 ? _mm512_loadu_si512(codes)
                       : _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1, codes);
 }
 
-VNNI INLINE uint32_t
-add_all(__m512i sums)
-{
-    return add_lanes(
-        _mm256_add_epi32(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64(sums, 1)));
-}
-
-/* The instruction multiplies numbers of 0 to 255 by numbers of -128 to 127. A number of the other range is moved into
- * the wanted one by inverting its highest bit, which adds or takes away 128; what that adds to the sum is 128 times the sum
- * of the query, which is taken away again at the end. Masked codes are 0 on both sides, or are multiplied by a zero of the
- * query. */
 VNNI INLINE void
-codes_vnni(const uint8_t *query, const uint8_t *const *rows, size_t count, size_t n, enum what what,
-           uint32_t *out)
+codes_vnni(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
 {
-    const __m512i high = _mm512_set1_epi8((char)0x80);
-    const __m512i ones = _mm512_set1_epi8(1);
     const __m512i zero = _mm512_setzero_si512();
     __m512i sums[4] = {zero, zero, zero, zero};
-    __m512i query_sum = zero;
     DCHECK(count <= 4);
     for (size_t i = 0; i < n; i += 64) {
         __m512i a = load_codes(query + i, n - i);
-        if (what == DOT_U8) {
-            query_sum = _mm512_dpbusd_epi32(query_sum, a, ones);
-        } else if (what == DOT_I8) {
-            query_sum = _mm512_dpbusd_epi32(query_sum, ones, a);
-        }
         for (size_t k = 0; k < count; k++) {
-            __m512i b = load_codes(rows[k] + i, n - i);
-            if (what == L2_U8) {
-                __m512i step = _mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b));
-                __m512i low = _mm512_unpacklo_epi8(step, zero);
-                __m512i top = _mm512_unpackhi_epi8(step, zero);
-                sums[k] = _mm512_dpwssd_epi32(sums[k], low, low);
-                sums[k] = _mm512_dpwssd_epi32(sums[k], top, top);
-            } else if (what == DOT_U8) {
-                sums[k] = _mm512_dpbusd_epi32(sums[k], a, _mm512_xor_si512(b, high));
-            } else if (what == DOT_I8) {
-                sums[k] = _mm512_dpbusd_epi32(sums[k], _mm512_xor_si512(b, high), a);
-            } else {
-                sums[k] = _mm512_dpbusd_epi32(sums[k], b, a);
-            }
+            sums[k] = _mm512_dpbusd_epi32(sums[k], load_codes(rows[k] + i, n - i), a);
         }
     }
-    uint32_t added = add_all(query_sum) * 128;
     for (size_t k = 0; k < count; k++) {
-        uint32_t sum = add_all(sums[k]);
-        out[k] = what == DOT_U8 ? sum + added : what == DOT_I8 ? sum - added : sum;
+        out[k] = add_lanes(_mm256_add_epi32(_mm512_castsi512_si256(sums[k]),
+                                            _mm512_extracti64x4_epi64(sums[k], 1)));
     }
 }
 
@@ -540,7 +429,7 @@ CODE_KERNELS(vnni, VNNI)
 #elif defined(__aarch64__)
 
 INLINE uint8x16_t
-load_codes(const uint8_t *codes, size_t left)
+load_codes(const void *codes, size_t left)
 {
     uint8_t last[16] = {0};
     if (left < sizeof last) {
@@ -550,46 +439,30 @@ load_codes(const uint8_t *codes, size_t left)
     return vld1q_u8(codes);
 }
 
-/* Half of 16 codes as numbers of 16 bits. */
-INLINE int16x8_t
-widen(uint8x8_t codes, bool is_signed)
-{
-    return is_signed ? vmovl_s8(vreinterpret_s8_u8(codes)) : vreinterpretq_s16_u16(vmovl_u8(codes));
-}
-
 INLINE int32x4_t
-add_products(int32x4_t sum, int16x8_t a, int16x8_t b)
+add_products(int32x4_t sum, int8x8_t a, uint8x8_t b)
 {
-    sum = vmlal_s16(sum, vget_low_s16(a), vget_low_s16(b));
-    return vmlal_high_s16(sum, a, b);
+    int16x8_t left = vmovl_s8(a);
+    int16x8_t right = vreinterpretq_s16_u16(vmovl_u8(b));
+    sum = vmlal_s16(sum, vget_low_s16(left), vget_low_s16(right));
+    return vmlal_high_s16(sum, left, right);
 }
 
 INLINE void
-codes_neon(const uint8_t *query, const uint8_t *const *rows, size_t count, size_t n, enum what what,
-           uint32_t *out)
+codes_neon(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
 {
     int32x4_t sums[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
-    const bool is_signed = what == DOT_I8 || what == DOT_I8U8;
     DCHECK(count <= 4);
     for (size_t i = 0; i < n; i += 16) {
-        uint8x16_t a = load_codes(query + i, n - i);
+        int8x16_t a = vreinterpretq_s8_u8(load_codes(query + i, n - i));
         for (size_t k = 0; k < count; k++) {
             uint8x16_t b = load_codes(rows[k] + i, n - i);
-            if (what == L2_U8) {
-                uint8x16_t step = vabdq_u8(a, b);
-                int16x8_t low = widen(vget_low_u8(step), false);
-                int16x8_t top = widen(vget_high_u8(step), false);
-                sums[k] = add_products(add_products(sums[k], low, low), top, top);
-            } else {
-                sums[k] = add_products(sums[k], widen(vget_low_u8(a), is_signed),
-                                       widen(vget_low_u8(b), what == DOT_I8));
-                sums[k] = add_products(sums[k], widen(vget_high_u8(a), is_signed),
-                                       widen(vget_high_u8(b), what == DOT_I8));
-            }
+            sums[k] = add_products(sums[k], vget_low_s8(a), vget_low_u8(b));
+            sums[k] = add_products(sums[k], vget_high_s8(a), vget_high_u8(b));
         }
     }
     for (size_t k = 0; k < count; k++) {
-        out[k] = (uint32_t)vaddvq_s32(sums[k]);
+        out[k] = vaddvq_s32(sums[k]);
     }
 }
 
@@ -599,13 +472,9 @@ CODE_KERNELS(neon, )
 
 /* ---- sets ---- */
 
-#define SET(floats, codes)                                                      \
-    .l2 = l2_##floats, .dot = dot_##floats, .l2_four = l2_four_##floats,        \
-    .dot_four = dot_four_##floats, .dot_norm_four = dot_norm_four_##floats,     \
-    .l2_u8 = l2_u8_##codes, .dot_u8 = dot_u8_##codes, .dot_i8 = dot_i8_##codes, \
-    .l2_u8_four = l2_u8_four_##codes, .dot_u8_four = dot_u8_four_##codes,       \
-    .dot_i8_four = dot_i8_four_##codes, .dot_i8u8 = dot_i8u8_##codes,           \
-    .dot_i8u8_four = dot_i8u8_four_##codes
+#define SET(floats, codes)                                                \
+    .l2_four = l2_four_##floats, .dot_norm_four = dot_norm_four_##floats, \
+    .dot_i8u8 = dot_i8u8_##codes, .dot_i8u8_four = dot_i8u8_four_##codes
 
 static const struct firn_vector_kernels sets[] = {
 #if defined(__x86_64__)
