@@ -123,6 +123,7 @@ set(FIRN_COLD_FILES
     exchange/csv_infer.c
     exchange/json_reader.c
     exchange/json_writer.c
+    exchange/vector_reader.c
     aggregate/aggregate_spill.c
     aggregate/row_spill.c
     arrow/arrow_import.c
