@@ -6,7 +6,7 @@
 #include "api/api_handle.h"
 #include "api/api_options.h"
 #include "firn/vector.h"
-#include "search/search.h"
+#include "search/search_run.h"
 
 static bool
 is_metric(firn_metric metric)

@@ -18,7 +18,7 @@
  *
  * Locking: none; the shared limit is one atomic number.
  */
-#include "search/search.h"
+#include "search/search_run.h"
 
 #include "base/check.h"
 #include "base/mem.h"

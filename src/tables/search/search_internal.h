@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "search/search.h"
+#include "search/search_run.h"
 
 /* ---- how far: search_measure.c ---- */
 

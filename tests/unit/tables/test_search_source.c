@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "column/column.h"
 #include "firn/firn.h"
-#include "search/search.h"
+#include "search/search_run.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * search/search.h: the rows whose vectors are nearest to one. The public twin is include/firn/vector.h.
+ * search/search_run.h: the rows whose vectors are nearest to one. The public twin is include/firn/vector.h.
  *
  * Threads: a search reads with threads of its own, which are idle when its functions have returned. A result never
  * changes.
  */
-#ifndef FIRN_SEARCH_SEARCH_H
-#define FIRN_SEARCH_SEARCH_H
+#ifndef FIRN_SEARCH_SEARCH_RUN_H
+#define FIRN_SEARCH_SEARCH_RUN_H
 
 #include "firn/vector.h"
 #include "query/query.h"
