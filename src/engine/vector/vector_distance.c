@@ -31,6 +31,7 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+#define KERNEL static __attribute__((noinline))
 
 /* Number i of a vector, which may lie anywhere. */
 INLINE float
@@ -52,6 +53,12 @@ place_of(const void *vector, size_t i)
  * memory nothing happens. */
 enum { AHEAD = 6400 };
 
+INLINE void
+prefetch(const uint8_t *at)
+{
+    __builtin_prefetch((const void *)((uintptr_t)at + AHEAD));
+}
+
 /* The two kernels of a set: of registers V of WIDTH numbers, by the functions zero_SET, load_SET, part_SET, l2_step_SET,
  * dot_step_SET and sum_SET, which adds up each of four registers. */
 #define FLOAT_KERNELS(SET, TARGET, V, WIDTH)                                                       \
@@ -61,7 +68,7 @@ enum { AHEAD = 6400 };
                                 : part_##SET(place_of(row, i), count);                             \
     }                                                                                              \
     TARGET INLINE void add_##SET(const void *query, const void *const rows[4], size_t i,           \
-                                 size_t count, bool is_l2, V *sums, V *squares)                    \
+                                 size_t count, bool is_l2, V sums[4], V squares[4])                \
     {                                                                                              \
         V left = any_##SET(query, i, count);                                                       \
         for (size_t k = 0; k < 4; k++) {                                                           \
@@ -81,7 +88,7 @@ enum { AHEAD = 6400 };
         size_t i = 0;                                                                              \
         for (; n - i >= (WIDTH); i += (WIDTH)) {                                                   \
             for (size_t k = 0; k < 4; k++) {                                                       \
-                __builtin_prefetch(place_of(rows[k], i) + AHEAD);                                  \
+                prefetch(place_of(rows[k], i));                                                    \
             }                                                                                      \
             add_##SET(query, rows, i, (WIDTH), is_l2, sums, norms != NULL ? squares : NULL);       \
         }                                                                                          \
@@ -93,12 +100,12 @@ enum { AHEAD = 6400 };
             sum_##SET(squares, norms);                                                             \
         }                                                                                          \
     }                                                                                              \
-    TARGET static void l2_four_##SET(const void *query, const void *const rows[4], size_t n,       \
+    TARGET KERNEL void l2_four_##SET(const void *query, const void *const rows[4], size_t n,       \
                                      float out[4])                                                 \
     {                                                                                              \
         four_##SET(query, rows, n, true, out, NULL);                                               \
     }                                                                                              \
-    TARGET static void dot_norm_four_##SET(const void *query, const void *const rows[4], size_t n, \
+    TARGET KERNEL void dot_norm_four_##SET(const void *query, const void *const rows[4], size_t n, \
                                            float dots[4], float norms[4])                          \
     {                                                                                              \
         four_##SET(query, rows, n, false, dots, norms);                                            \
@@ -326,13 +333,13 @@ FLOAT_KERNELS(neon, , float32x4_t, 4)
 /* The two kernels of a set, by a function that every kind of processor has: the sums of one query and `count` rows. It is
  * inlined with a constant for count. */
 #define CODE_KERNELS(SET, TARGET)                                                             \
-    TARGET static int32_t dot_i8u8_##SET(const int8_t *query, const uint8_t *row, size_t n)   \
+    TARGET KERNEL int32_t dot_i8u8_##SET(const int8_t *query, const uint8_t *row, size_t n)   \
     {                                                                                         \
         int32_t out[1];                                                                       \
         codes_##SET(query, &row, 1, n, out);                                                  \
         return out[0];                                                                        \
     }                                                                                         \
-    TARGET static void dot_i8u8_four_##SET(const int8_t *query, const uint8_t *const rows[4], \
+    TARGET KERNEL void dot_i8u8_four_##SET(const int8_t *query, const uint8_t *const rows[4], \
                                            size_t n, int32_t out[4])                          \
     {                                                                                         \
         codes_##SET(query, rows, 4, n, out);                                                  \

@@ -73,14 +73,15 @@ read_array(struct queries *queries, firn_slice text)
     firn_value value;
     void *memory = NULL;
     float *vector = malloc(queries->column->dimensions * sizeof *vector);
-    int exit_code = vector != NULL ? FIRN_EXIT_OK : report_no_memory(queries->cli);
-    if (exit_code == FIRN_EXIT_OK &&
-        firn_value_parse(queries->column, text, &value, &memory, &err) != FIRN_OK) {
+    if (vector == NULL) {
+        return report_no_memory(queries->cli);
+    }
+    int exit_code = FIRN_EXIT_OK;
+    if (firn_value_parse(queries->column, text, &value, &memory, &err) != FIRN_OK) {
         exit_code =
             firn_command_report_error(queries->cli, err.code, NULL, "--vector: %s", err.text);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        memcpy(vector, value.as.bytes.data, value.as.bytes.size);
+    } else {
+        memcpy(vector, value.as.bytes.data, value.as.bytes.size); /* aligned there */
         if (add_query(queries, 0, vector, queries->column->dimensions) != FIRN_OK) {
             exit_code = report_no_memory(queries->cli);
         }
