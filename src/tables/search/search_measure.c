@@ -99,6 +99,12 @@ may_be_near_by_dot(const struct firn_search_measure *measure, double dot, double
     return is_within(measure, -dot - most - vanished, measure->wrong * length, square + vanished);
 }
 
+static double
+signed_square(double x)
+{
+    return x * __builtin_fabs(x);
+}
+
 static bool
 may_be_near_by_cosine(const struct firn_search_measure *measure, double dot, double square,
                       double most)
@@ -106,12 +112,10 @@ may_be_near_by_cosine(const struct firn_search_measure *measure, double dot, dou
     if (!(square > SQUARE_LEAST && square < SQUARE_MOST)) {
         return true;
     }
-    /* dot / |b| >= least, for squares of what is positive. */
+    /* dot / |b| >= least, by squares that keep their signs: half of all dots are negative, and no branch could guess
+     * which. */
     const double least = 1 - most - 4 * measure->wrong;
-    if (least > 0) {
-        return dot > 0 && dot * dot >= least * least * square;
-    }
-    return dot >= 0 || dot * dot <= least * least * square;
+    return signed_square(dot) >= signed_square(least) * square;
 }
 
 unsigned
