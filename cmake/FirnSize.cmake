@@ -26,7 +26,7 @@ endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
 set(FIRN_HOT_ROOMS base codec log block row memtable merge lsm store txn)
-set(FIRN_LOOP_ROOMS column encoding aggregate expr query pack scan objects)
+set(FIRN_LOOP_ROOMS column encoding vector aggregate expr query search pack scan objects)
 
 # Rooms of which each file is cold.
 set(FIRN_COLD_ROOMS
@@ -123,6 +123,7 @@ set(FIRN_COLD_FILES
     exchange/csv_infer.c
     exchange/json_reader.c
     exchange/json_writer.c
+    exchange/vector_reader.c
     aggregate/aggregate_spill.c
     aggregate/row_spill.c
     arrow/arrow_import.c
@@ -142,6 +143,8 @@ set(FIRN_COLD_FILES
     expr/expr_split.c
     query/query.c
     query/query_plan.c
+    search/search_result.c
+    search/search_source.c
     rows/rows.c
     rows/rows_check.c
     rows/rows_diff.c
@@ -150,6 +153,7 @@ set(FIRN_COLD_FILES
     rows/rows_stats.c
     transfer/transfer_export.c
     transfer/transfer_guess.c
+    transfer/transfer_vectors.c
     # workspace
     difference/difference_forget.c
     difference/difference_merge.c

@@ -46,6 +46,7 @@
 #include "scan.h"
 #include "store.h"
 #include "txn.h"
+#include "vector.h"
 #include "workspace.h"
 
 namespace firn
@@ -788,6 +789,13 @@ struct close_scan {
         firn_scan_close(scan);
     }
 };
+struct destroy_search_result {
+    void
+    operator()(firn_search_result *result) const noexcept
+    {
+        firn_search_result_destroy(result);
+    }
+};
 
 } // namespace detail
 
@@ -892,6 +900,61 @@ class scan
     const firn_scan_batch *batch_ = nullptr;
     std::size_t row_ = 0;
     std::size_t rows_ = 0;
+};
+
+// What a search is asked besides the vector (firn/vector.h).
+struct search_query {
+    std::uint64_t k = 10;
+    firn_metric metric = FIRN_METRIC_COSINE;
+    std::string where;
+    std::vector<value> parameters;
+    std::vector<std::string> columns; // that the result is to have, besides the key
+    bool exact = false;
+    std::uint32_t ef = 0;
+    double recall = 0;
+    unsigned threads = 0;
+    const firn::snapshot *at = nullptr;
+    const transaction *in = nullptr;
+};
+
+// The rows that a search found, nearest first. It owns them: values are borrowed from it.
+class search_result
+{
+  public:
+    std::size_t
+    size() const noexcept
+    {
+        return firn_search_result_count(handle_.get());
+    }
+    // Requires, here and below: i < size(), and that there is such a column.
+    double
+    distance(std::size_t i) const noexcept
+    {
+        return firn_search_result_distance(handle_.get(), i);
+    }
+    value
+    key(std::size_t i, std::size_t column = 0) const noexcept
+    {
+        return value(firn_search_result_key(handle_.get(), i, nullptr)[column]);
+    }
+    // Of the columns that were asked for.
+    value
+    at(std::size_t i, std::size_t column) const noexcept
+    {
+        return value(firn_search_result_values(handle_.get(), i, nullptr)[column]);
+    }
+    const firn_search_result *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
+
+  private:
+    friend class table;
+    explicit search_result(firn_search_result *handle) noexcept : handle_(handle)
+    {
+    }
+    std::unique_ptr<firn_search_result, detail::destroy_search_result> handle_;
 };
 
 // A reference to a table that its store owns: copy it freely, and do not use it when the store is gone.
@@ -1031,6 +1094,39 @@ class table
         options.threads = what.threads;
         detail::check(firn_scan_open(handle_, &options, &out, &err), err);
         return firn::scan(out);
+    }
+    // The rows whose vectors in a column are nearest to one.
+    search_result
+    search(const std::string &column, const std::vector<float> &vector,
+           const search_query &what = {}) const
+    {
+        firn_error err;
+        firn_search_result *out = nullptr;
+        static const float none = 0;
+        std::vector<firn_value> parameters = detail::raw(what.parameters);
+        std::vector<const char *> columns;
+        for (const std::string &name : what.columns) {
+            columns.push_back(name.c_str());
+        }
+        firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+        options.txn = what.in != nullptr ? what.in->raw() : nullptr;
+        options.snapshot = what.at != nullptr ? what.at->raw() : nullptr;
+        options.k = what.k;
+        options.metric = what.metric;
+        options.where = text(what.where);
+        options.parameters = parameters.empty() ? nullptr : parameters.data();
+        options.parameter_count = parameters.size();
+        options.columns = columns.empty() ? nullptr : columns.data();
+        options.column_count = columns.size();
+        options.exact = what.exact;
+        options.ef = what.ef;
+        options.recall = what.recall;
+        options.threads = what.threads;
+        detail::check(firn_table_search(handle_, column.c_str(),
+                                        vector.empty() ? &none : vector.data(), vector.size(),
+                                        &options, &out, &err),
+                      err);
+        return search_result(out);
     }
     firn_table *
     raw() const noexcept

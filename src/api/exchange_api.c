@@ -56,6 +56,46 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
 }
 
 int
+firn_vectors_read(firn_read_bytes read, void *ctx, firn_vectors_kind kind, size_t dimensions,
+                  int (*visit)(void *ctx, uint64_t number, const float *vector, size_t dimensions),
+                  void *visit_ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(read != NULL && visit != NULL, err, "read and visit must not be NULL");
+    const struct firn_transfer_source source = {read, ctx};
+    const struct firn_transfer_vectors what = {
+        .kind = kind, .dimensions = dimensions, .visit = visit, .ctx = visit_ctx};
+    return firn_transfer_vectors_read(&source, &what, err);
+}
+
+int
+firn_table_import_vectors(firn_table *table, firn_read_bytes read, void *ctx,
+                          const firn_vectors_import_options *options,
+                          firn_import_statistics *statistics, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_vectors_import_options given = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
+    firn_import_statistics report = FIRN_IMPORT_STATISTICS_INIT;
+    int rc = api_options_begin_result(statistics, sizeof(size_t), err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(table != NULL && read != NULL, err, "table and read must not be NULL");
+    API_OPEN(table, TABLE, err);
+    rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_transfer_source source = {read, ctx};
+    struct firn_storefile_progress progress = progress_of(&given.callbacks);
+    rc = firn_transfer_vectors_import(table, &source, &given, &progress, &report, err);
+    if (statistics != NULL) {
+        api_options_write(statistics, &report, sizeof report);
+    }
+    return rc;
+}
+
+int
 firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *options, char **out,
                   firn_error *err)
 {

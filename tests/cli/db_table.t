@@ -547,7 +547,7 @@ Mistakes.
   export	Write the rows of a table as CSV or JSON lines
   $ firn __complete db tab | grep -A1 count
   count	Print how many entries a keyspace has, or how many rows a table
-  table
+  search	Print the rows of a table whose vectors are nearest to given ones
   --
   stats	Show levels, sizes and entry counts of a store's files
   check	Read and verify all of a store

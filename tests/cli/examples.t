@@ -129,6 +129,11 @@ They are C++, too.
   juice   8   82.17
   tea     7   74.98
   coffee  7   67.60
+  $ example_vectors notes.firn
+  0.051 The hedgehog in autumn
+  0.403 A lawnmower that spares hedgehogs
+  0.892 Pruning apple trees
+  0.0325 0.0164
   $ example_upkeep scratch.firn
   20000 puts in one commit
   the first half: about 10000 entries, then 0

@@ -108,6 +108,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db del
   db scan
   db count
+  db search
   db table create
   db table list
   db table show
@@ -249,6 +250,7 @@ Options before the command count too; help wins over mistakes behind it.
     del          Delete a key, or a row of a table
     scan         Print the entries of a keyspace, or the rows of a table
     count        Print how many entries a keyspace has, or how many rows a table
+    search       Print the rows of a table whose vectors are nearest to given ones
     table create Create a table
     table list   Print the names of a store's tables
     table show   Print the columns and indexes of a table

@@ -196,6 +196,27 @@ asks_tables()
     count.at = &before;
     firn::scan counted = goods.scan(count);
     require(counted.next() && counted[0].integer() == 3 && !counted.next(), "count of a snapshot");
+    firn::table points = store.create_table("points", "id i64 primary key, name text, at vector(2)");
+    const float at[3][2] = {{0, 1}, {1, 0}, {2, 2}};
+    for (int id = 0; id < 3; id++) {
+        const std::string_view bytes(reinterpret_cast<const char *>(at[id]), sizeof at[id]);
+        points.insert({id, id == 1 ? "east" : "other", firn::value::blob(bytes)});
+    }
+    firn::search_query near;
+    near.k = 2;
+    near.where = "id < ?";
+    near.parameters = {firn::value(2)};
+    near.columns = {"name"};
+    firn::search_result found = points.search("at", {1, 0}, near);
+    require(found.size() == 2 && found.key(0).integer() == 1 && found.distance(0) == 0 &&
+                found.at(0, 0).bytes() == "east" && found.distance(1) == 1,
+            "search");
+    try {
+        points.search("at", {1, 0, 0});
+        require(false, "a search of another length");
+    } catch (const firn::error &failure) {
+        require(failure.code() == FIRN_INVALID, "the code of a search of another length");
+    }
     try {
         goods.insert({1, "twice", nullptr});
         require(false, "a row was inserted twice");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_exchange.c: firn db table import and export: a table from CSV or JSON lines, and as these.
+ * data/data_exchange.c: firn db table import and export: a table from CSV, JSON lines or a file of vectors, and as text.
  *
  * With --create the beginning of the text is read twice: to guess the columns, and as rows. What came from a
  * pipe is kept in memory in between.
@@ -345,6 +345,134 @@ tell_imported(const struct firn_cli *cli, const firn_import_statistics *statisti
     }
 }
 
+/* ---- files of vectors ---- */
+
+/* Whether the format, or the name, is one of vectors. */
+static bool
+is_vectors(const struct firn_cli *cli, const char *path, firn_vectors_kind *out)
+{
+    static const char *const names[] = {"fvecs", "bvecs", "ivecs", "npy", "f32"};
+    const char *given = firn_command_value(cli, "format");
+    for (size_t i = 0; given != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(given, names[i]) == 0) {
+            *out = (firn_vectors_kind)(FIRN_VECTORS_FVECS + i);
+            return true;
+        }
+    }
+    return given == NULL && firn_data_search_kind(path, out);
+}
+
+/* Ends at the first vector. */
+static int
+take_dimensions(void *ctx, uint64_t number, const float *vector, size_t dimensions)
+{
+    (void)number;
+    (void)vector;
+    *(size_t *)ctx = dimensions;
+    return FIRN_CANCELLED;
+}
+
+/* Makes a table of vectors as long as the first one. Returns an exit code. */
+static int
+create_vectors(struct firn_cli *cli, firn_store *store, struct source *source,
+               firn_vectors_kind kind)
+{
+    firn_error err = {.code = FIRN_OK};
+    char text[80];
+    firn_table_def *def = NULL;
+    size_t dimensions = 0;
+    if (kind == FIRN_VECTORS_F32) {
+        return firn_command_misused(
+            cli, "--create cannot know how long the vectors of such a file are: create the table");
+    }
+    source->keeps = true;
+    int code = firn_vectors_read(read_source, source, kind, 0, take_dimensions, &dimensions, &err);
+    source->keeps = false;
+    if (dimensions == 0) {
+        return source->has_no_memory ? FIRN_EXIT_FAILED
+               : code == FIRN_OK     ? firn_command_report_error(cli, FIRN_INVALID, NULL,
+                                                                 "'%s' has no vectors", source->name)
+                                     : firn_command_report_failure(cli, &err, NULL);
+    }
+    (void)snprintf(text, sizeof text, "row i64 auto primary key, vector vector(%zu) not null",
+                   dimensions);
+    code = firn_table_def_parse(text, &def, &err);
+    code = code == FIRN_OK ? firn_table_create(store, cli->arguments[1], def, NULL, &err) : code;
+    firn_release(def);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    if (!cli->quiet) {
+        firn_term_out_format("%s: %s\n", cli->arguments[1], text);
+    }
+    firn_term_json_string("definition", text);
+    return FIRN_EXIT_OK;
+}
+
+/* Into a table that is there. Returns an exit code. */
+static int
+import_vectors_into(struct firn_cli *cli, firn_store *store, struct source *source,
+                    const firn_vectors_import_options *given)
+{
+    firn_error err;
+    firn_vectors_import_options options = *given;
+    firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
+    struct firn_data_table table = {.name = NULL};
+    struct firn_task_notices notices;
+    int exit_code = firn_data_table_open(cli, store, NULL, &table);
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_task_notices_init(&notices, cli);
+        options.callbacks = firn_task_notices_callbacks(&notices);
+        int code = firn_table_import_vectors(table.table, read_source, source, &options,
+                                             &statistics, &err);
+        firn_term_meter_clear();
+        firn_task_notices_deinit(&notices);
+        if (code != FIRN_OK) {
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        } else {
+            tell_imported(cli, &statistics);
+        }
+    }
+    firn_data_table_close(&table);
+    return exit_code;
+}
+
+/* Returns an exit code. */
+static int
+import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
+{
+    static const char *const others[] = {"delimiter", "null",     "key",
+                                         "sample",    "on-error", "rejects"};
+    firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
+    struct source source = {.fd = -1};
+    firn_store *store = NULL;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (firn_command_value(cli, others[i]) != NULL) {
+            return firn_command_misused(cli, "--%s is not for files of vectors", others[i]);
+        }
+    }
+    if (firn_command_has(cli, "no-header") || firn_command_has(cli, "ignore-unknown")) {
+        return firn_command_misused(
+            cli, "--no-header and --ignore-unknown are not for files of vectors");
+    }
+    options.kind = kind;
+    options.column = firn_command_value(cli, "columns");
+    int exit_code = open_source(cli, path, &source);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "create")) {
+        exit_code = create_vectors(cli, store, &source, kind);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = import_vectors_into(cli, store, &source, &options);
+    }
+    close_source(&source);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+/* ---- CSV and JSON lines ---- */
+
 /* Into a table that is there. Returns an exit code. */
 static int
 import_into(struct firn_cli *cli, firn_store *store, struct source *source,
@@ -386,6 +514,10 @@ run_import(struct firn_cli *cli)
     struct columns columns = {.names = NULL};
     firn_table_def *def = NULL;
     firn_store *store = NULL;
+    firn_vectors_kind kind;
+    if (is_vectors(cli, path, &kind)) {
+        return import_vectors(cli, path, kind);
+    }
     int exit_code = read_form(cli, path, &options.form);
     if (exit_code == FIRN_EXIT_OK && !creates &&
         (firn_command_value(cli, "key") != NULL || firn_command_value(cli, "sample") != NULL)) {
@@ -547,7 +679,7 @@ run_export(struct firn_cli *cli)
 /* ---- descriptions ---- */
 
 static const struct firn_command_option import_options[] = {
-    {"format", 'f', "FORMAT", "csv or jsonl; by default what FILE's name says, or csv"},
+    {"format", 'f', "FORMAT", "csv, jsonl, or of vectors; by default FILE's name says"},
     {"no-header", 0, NULL, "the first line of the CSV has values, not names"},
     {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
     {"null", 0, "TEXT", "an unquoted field that is null; by default an empty one"},
@@ -577,7 +709,12 @@ const struct firn_command firn_data_exchange_import = {
             "\n"
             "With --create the types of the columns are guessed from the first rows. Without\n"
             "--key the rows are numbered in a column \"row\". The table stays if the import\n"
-            "fails. The store is created if it does not exist.",
+            "fails. The store is created if it does not exist.\n"
+            "\n"
+            "Formats of vectors are fvecs, bvecs, ivecs, npy (numpy) and f32. Each vector\n"
+            "becomes a row; --columns says which column it is for if there are more than one\n"
+            "of vectors. The key is a whole number: the table's own, or the place in the\n"
+            "file, from 0. With --create the column is called \"vector\".",
     .examples =
         (const struct firn_command_example[]){
             {"firn db table import shop.firn goods goods.csv", "insert the rows of a file"},

@@ -37,6 +37,7 @@ extern const struct firn_command firn_data_table_alter;
 extern const struct firn_command firn_data_exchange_import;
 extern const struct firn_command firn_data_exchange_export;
 extern const struct firn_command firn_data_query_insert;
+extern const struct firn_command firn_data_search;
 
 /* Opens the view that --at names; *out is NULL where it was not given. Returns an exit code. */
 int firn_data_open_view(struct firn_cli *cli, firn_store *store, firn_snapshot **out);
@@ -153,6 +154,30 @@ void firn_data_grid_add(struct firn_data_grid *grid, firn_slice text);
 /* Prints what is there, and gives the memory back. Returns an exit code. */
 int firn_data_grid_finish(struct firn_data_grid *grid);
 
+/* The kind of a file of vectors by its name: data_search.c. */
+bool firn_data_search_kind(const char *path, firn_vectors_kind *out);
+
+/* ---- rows of values: data_output.c ---- */
+
+/* Rows on their way to standard output: in columns, as lines, as CSV (--csv), or as objects of the open array (--json). */
+struct firn_data_output {
+    struct firn_cli *cli;
+    const firn_table_column *columns; /* borrowed */
+    size_t column_count;
+    bool is_csv;
+    bool is_grid;
+    int exit_code; /* of the first failure */
+    struct firn_data_bytes text;
+    struct firn_data_grid grid;
+};
+/* Prints the names of the columns, where the form has them. */
+void firn_data_output_begin(struct firn_data_output *output, struct firn_cli *cli,
+                            const firn_table_column *columns, size_t count);
+/* A value for each column. */
+void firn_data_output_row(struct firn_data_output *output, const firn_value *values);
+/* Prints what is left. Returns an exit code. */
+int firn_data_output_end(struct firn_data_output *output);
+
 /* ---- rows of tables: data_query.c, data_scan.c ---- */
 
 /* The order of rows: the primary key, or an index. */
@@ -176,5 +201,7 @@ int firn_data_query_get(const struct firn_data_table *table);
 int firn_data_query_delete(const struct firn_data_table *table);
 int firn_data_scan_print(const struct firn_data_table *table);
 int firn_data_scan_count(const struct firn_data_table *table);
+/* Says what the library refused of a query's texts; these are called as the options are. Returns an exit code. */
+int firn_data_scan_report(const struct firn_data_table *table, const firn_error *err);
 
 #endif

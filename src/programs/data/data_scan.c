@@ -3,16 +3,12 @@
  * data/data_scan.c: many rows of a table: firn db scan and firn db count where they are given a table.
  *
  * The options are handed to the library as they are: it reads the expressions (firn/scan.h).
- *
- * Rows are printed in one of four forms: aligned in columns on a terminal; as lines with tabs between the values,
- * escaped, a null as \N, elsewhere; as CSV; or as objects of JSON.
  */
 #include "data/data_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "firn/scan.h"
 #include "term/term.h"
@@ -178,146 +174,10 @@ read_number(struct firn_cli *cli, const char *option, uint64_t *out)
     return FIRN_EXIT_OK;
 }
 
-/* ---- printing rows ---- */
-
-static const char null_text[] = "\\N";
-
-struct output {
-    struct firn_cli *cli;
-    firn_table_column *columns;
-    size_t column_count;
-    bool is_csv;
-    bool is_grid;
-    int exit_code; /* of the first failure */
-    struct firn_data_bytes text;
-    struct firn_data_grid grid;
-};
-
-static bool
-is_number(firn_type type)
-{
-    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
-}
-
-/* Quoted where it would be read as something else without: as docs/exchange.md has it. */
-static void
-print_csv(firn_slice text, bool is_null)
-{
-    static const char byte_order_mark[] = "\xEF\xBB\xBF";
-    bool is_quoted = !is_null && text.size == 0;
-    is_quoted |= text.size >= 3 && memcmp(text.data, byte_order_mark, 3) == 0;
-    for (size_t i = 0; i < text.size && !is_quoted; i++) {
-        is_quoted = strchr("\",\r\n", text.data[i]) != NULL && text.data[i] != '\0';
-    }
-    firn_term_out_text(is_quoted ? "\"" : "");
-    for (size_t i = 0; i < text.size; i++) {
-        firn_term_out_write(text.data + i, 1);
-        if (text.data[i] == '"') {
-            firn_term_out_text("\"");
-        }
-    }
-    firn_term_out_text(is_quoted ? "\"" : "");
-}
-
-static void
-print_cell(struct output *output, size_t i, const firn_value *value)
-{
-    assert(i < output->column_count);
-    bool is_null = firn_is_null(*value);
-    output->text.size = 0;
-    int exit_code = firn_data_values_text(output->cli, &output->columns[i], value, &output->text);
-    output->exit_code = output->exit_code == FIRN_EXIT_OK ? exit_code : output->exit_code;
-    firn_slice text = firn_data_bytes_slice(&output->text);
-    if (output->is_grid) {
-        firn_data_grid_add(&output->grid, is_null ? firn_bytes(NULL, 0) : text);
-    } else if (output->is_csv) {
-        firn_term_out_text(i > 0 ? "," : "");
-        print_csv(text, is_null);
-    } else {
-        firn_term_out_text(i > 0 ? "\t" : "");
-        if (is_null) {
-            firn_term_out_text(null_text);
-        } else {
-            firn_term_text_escape(text, firn_term_out_write);
-        }
-    }
-}
-
-/* Returns an exit code. */
-static int
-output_begin(struct output *output, struct firn_cli *cli, const firn_scan *scan)
-{
-    memset(output, 0, sizeof *output);
-    output->cli = cli;
-    output->column_count = firn_scan_column_count(scan);
-    output->columns = calloc(output->column_count, sizeof output->columns[0]);
-    if (output->columns == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
-    }
-    output->is_csv = firn_command_has(cli, "csv");
-    output->is_grid = !output->is_csv && !cli->json && isatty(STDOUT_FILENO) == 1 &&
-                      output->column_count <= FIRN_TABLE_COLUMNS_MAX;
-    if (output->is_grid) {
-        firn_data_grid_init(&output->grid, cli, output->column_count);
-    }
-    for (size_t i = 0; i < output->column_count; i++) {
-        firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
-        firn_scan_column_at(scan, i, &column);
-        output->columns[i] = (firn_table_column){.name = column.name,
-                                                 .type = column.type,
-                                                 .precision = column.precision,
-                                                 .scale = column.scale,
-                                                 .dimensions = column.dimensions};
-        if (output->is_grid) {
-            output->grid.is_right[i] = is_number(column.type);
-            firn_data_grid_add(&output->grid, firn_str(column.name));
-        } else if (output->is_csv) {
-            firn_term_out_text(i > 0 ? "," : "");
-            print_csv(firn_str(column.name), false);
-        }
-    }
-    firn_term_out_text(output->is_csv ? "\n" : "");
-    return FIRN_EXIT_OK;
-}
-
-static void
-output_row(struct output *output, const firn_scan_batch *batch, size_t row)
-{
-    assert(batch != NULL && row < firn_scan_batch_rows(batch));
-    if (output->cli->json) {
-        firn_term_json_object(NULL);
-    }
-    for (size_t i = 0; i < output->column_count; i++) {
-        firn_value value = firn_scan_value(batch, i, row);
-        if (output->cli->json) {
-            firn_data_values_json(output->cli, &output->columns[i], &value);
-        } else {
-            print_cell(output, i, &value);
-        }
-    }
-    if (output->cli->json) {
-        firn_term_json_end();
-    } else if (!output->is_grid) {
-        firn_term_out_text("\n");
-    }
-}
-
-/* Returns an exit code. */
-static int
-output_end(struct output *output)
-{
-    int exit_code = output->is_grid ? firn_data_grid_finish(&output->grid) : FIRN_EXIT_OK;
-    firn_data_bytes_deinit(&output->text);
-    free(output->columns);
-    return output->exit_code != FIRN_EXIT_OK ? output->exit_code : exit_code;
-}
-
 /* ---- scan and count ---- */
 
-/* Says what the library refused; texts are called as the options are. Returns an exit code. */
-static int
-report_refused(const struct firn_data_table *table, const firn_error *err)
+int
+firn_data_scan_report(const struct firn_data_table *table, const firn_error *err)
 {
     static const char *const names[][2] = {{"select", "--columns"},
                                            {"where", "--where"},
@@ -342,26 +202,46 @@ static int
 print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *out_count)
 {
     firn_error err;
-    struct output output;
+    struct firn_data_output output;
     const firn_scan_batch *batch = NULL;
+    const size_t count = firn_scan_column_count(scan);
+    firn_table_column *columns = calloc(count, sizeof columns[0]);
+    firn_value *values = calloc(count, sizeof values[0]);
     int code = FIRN_OK;
-    int exit_code = output_begin(&output, cli, scan);
-    while (exit_code == FIRN_EXIT_OK && code == FIRN_OK && !is_head_only) {
+    if (columns == NULL || values == NULL) {
+        free(columns);
+        free(values);
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    for (size_t i = 0; i < count; i++) {
+        firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
+        firn_scan_column_at(scan, i, &column);
+        columns[i] = (firn_table_column){.name = column.name,
+                                         .type = column.type,
+                                         .precision = column.precision,
+                                         .scale = column.scale,
+                                         .dimensions = column.dimensions};
+    }
+    firn_data_output_begin(&output, cli, columns, count);
+    while (code == FIRN_OK && !is_head_only) {
         code = firn_scan_next(scan, &batch, &err);
         if (code != FIRN_OK || batch == NULL) {
             break;
         }
-        for (size_t i = 0; i < firn_scan_batch_rows(batch); i++) {
-            output_row(&output, batch, i);
+        for (size_t row = 0; row < firn_scan_batch_rows(batch); row++) {
+            for (size_t i = 0; i < count; i++) {
+                values[i] = firn_scan_value(batch, i, row);
+            }
+            firn_data_output_row(&output, values);
         }
         *out_count += firn_scan_batch_rows(batch);
         code = firn_command_go_on(&err);
     }
-    int ended = output_end(&output);
-    if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
-    }
-    return exit_code == FIRN_EXIT_OK ? ended : exit_code;
+    int exit_code = firn_data_output_end(&output);
+    free(columns);
+    free(values);
+    return code != FIRN_OK ? firn_command_report_failure(cli, &err, NULL) : exit_code;
 }
 
 int
@@ -393,7 +273,7 @@ firn_data_scan_print(const struct firn_data_table *table)
     }
     if (exit_code == FIRN_EXIT_OK &&
         firn_scan_open(table->table, &query.options, &scan, &err) != FIRN_OK) {
-        exit_code = report_refused(table, &err);
+        exit_code = firn_data_scan_report(table, &err);
     }
     if (exit_code == FIRN_EXIT_OK) {
         /* --limit 0 prints no row; in the library a limit of 0 means all. */
@@ -422,7 +302,7 @@ firn_data_scan_count(const struct firn_data_table *table)
         int code = firn_scan_open(table->table, &query.options, &scan, &err);
         code = code == FIRN_OK ? firn_scan_next(scan, &batch, &err) : code;
         if (code != FIRN_OK) {
-            exit_code = report_refused(table, &err);
+            exit_code = firn_data_scan_report(table, &err);
         }
     }
     if (exit_code == FIRN_EXIT_OK && batch != NULL) {

@@ -2,9 +2,10 @@
  *
  * query/query.c: a scan from its opening to its last batch.
  *
- * There are three courses. A query without groups and order streams: one batch of the source after the other
+ * There are four courses. A query without groups and order streams: one batch of the source after the other
  * goes out, computed when it is asked for. One with an order reads all rows first, into a sort. One with groups reads all
- * rows into groups; the groups then stream, or go through a sort of their own.
+ * rows into groups; the groups then stream, or go through a sort of their own. One with a visitor hands it the batches of
+ * all threads as they come (query_visit.c).
  *
  * Opening fixes the state that is read: a view, or a cursor in a transaction. Reading begins with the first call
  * of next, which is the one that takes the time.
@@ -173,7 +174,8 @@ static unsigned
 choose_threads(const struct firn_scan *scan, const struct firn_query_options *options)
 {
     unsigned threads = options->threads;
-    if (scan->input.cursor != NULL || (!scan->plan->is_grouped && scan->plan->order.count == 0)) {
+    if (scan->input.cursor != NULL ||
+        (!options->is_visited && !scan->plan->is_grouped && scan->plan->order.count == 0)) {
         return 1;
     }
     if (threads == 0) {
@@ -534,6 +536,33 @@ begin(struct firn_scan *scan, firn_error *err)
     }
 out:
     return rc;
+}
+
+/* ---- a visitor ---- */
+
+unsigned
+firn_query_workers(const struct firn_scan *scan)
+{
+    return scan->worker_count;
+}
+
+const struct firn_lsm_pieces *
+firn_query_pieces(const struct firn_scan *scan)
+{
+    return scan->input.pieces;
+}
+
+int
+firn_query_visit(struct firn_scan *scan, const struct firn_query_visitor *visitor, firn_error *err)
+{
+    DCHECK(!scan->has_begun && !scan->plan->is_grouped && scan->plan->order.count == 0);
+    scan->has_begun = true;
+    scan->has_ended = true;
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        scan->workers[i].visitor = visitor;
+        scan->workers[i].number = i;
+    }
+    return run_workers(scan, err);
 }
 
 /* ---- batches ---- */

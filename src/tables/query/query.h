@@ -13,6 +13,9 @@
 #include "firn/scan.h"
 #include "rows/rows.h"
 
+struct firn_run;
+struct firn_lsm_pieces;
+
 struct firn_query_options {
     struct firn_db_txn *txn;   /* what it sees, its writes included; or */
     struct firn_db_view *view; /* NULL, both: now */
@@ -30,6 +33,9 @@ struct firn_query_options {
     struct firn_rows_bound upper;
     bool is_descending;
     unsigned threads;
+    /* The rows go to a visitor (firn_query_visit), not to firn_query_next. Requires: plain columns in select; no group_by,
+     * order_by, limit or offset. */
+    bool is_visited;
     uint64_t memory_bytes;
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
     void *progress_ctx;
@@ -54,5 +60,39 @@ const struct firn_chunk_values *firn_query_batch_column(const struct firn_scan_b
 firn_value firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_t row);
 /* Fills all but the size. */
 void firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out);
+
+/* ---- rows to a visitor, by all threads at once ---- */
+
+/* Rows as one thread reads them: a batch of up to FIRN_CHUNK_BLOCK, of which some fulfil the condition. */
+struct firn_query_rows;
+struct firn_query_visitor {
+    /* Gets each batch with rows that fulfil the condition, in the order of the primary key as far as one thread sees it.
+     * worker: the number of the thread, below firn_query_workers; calls with one number follow each other. What it
+     * returns other than FIRN_OK ends the query. */
+    int (*visit)(void *ctx, unsigned worker, struct firn_query_rows *rows, firn_error *err);
+    /* May be NULL: is offered rows of a run that lie side by side, all of which fulfil the condition without a look at
+     * them. true: it takes them, and they come in no batch. */
+    bool (*take)(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count);
+    void *ctx;
+};
+unsigned firn_query_workers(const struct firn_scan *scan);
+/* Reads everything, once. Requires: options.is_visited. */
+FIRN_MUST_CHECK int firn_query_visit(struct firn_scan *scan,
+                                     const struct firn_query_visitor *visitor, firn_error *err);
+
+/* The pieces that it reads; NULL: rows come from a cursor. */
+const struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);
+
+/* Of a batch, query_visit.c: how many rows it has, and a mask of FIRN_CHUNK_MASK_WORDS words of those that count. */
+size_t firn_query_visit_count(const struct firn_query_rows *rows);
+const uint64_t *firn_query_visit_wanted(const struct firn_query_rows *rows);
+/* The values of a column that is selected, read when they are asked for, and borrowed until visit returns. Only those of
+ * rows that count mean something. */
+FIRN_MUST_CHECK int firn_query_visit_column(struct firn_query_rows *rows, size_t i,
+                                            struct firn_chunk_values *out, firn_error *err);
+/* Where the batch lies as it is: its first row is row *out_row of a group of a run, which lives as long as the scan;
+ * false: the rows were merged, or read one by one. */
+bool firn_query_visit_place(const struct firn_query_rows *rows, struct firn_run **out_run,
+                            size_t *out_group, size_t *out_row);
 
 #endif

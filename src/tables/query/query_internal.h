@@ -144,6 +144,9 @@ FIRN_MUST_CHECK int firn_query_source_chunk(struct firn_query_source *source, si
 /* Where reading that chunk failed with rc: says which file, column and row group it is. Returns rc. */
 int firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc,
                               firn_error *err);
+/* The run and the group that the batch lies in, with the number of its first row there; false: it lies in none. */
+bool firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
+                             size_t *out_group, size_t *out_row);
 /* Of the piece: a number that changes with the chunk that a column lies in. */
 size_t firn_query_source_piece(const struct firn_query_source *source);
 /* Reads the columns that the evaluator needs, and begins it with the batch. */
@@ -154,6 +157,9 @@ void firn_query_source_count(const struct firn_query_source *source, firn_scan_s
 /* Takes all rows that are left of a piece at once, if all of them fulfil the condition and that is known without
  * looking at them: true, with their number. */
 bool firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows);
+/* The same, if the visitor takes them. */
+bool firn_query_source_offer_all(struct firn_query_source *source,
+                                 const struct firn_query_visitor *visitor);
 
 /* ---- threads: query_worker.c ---- */
 
@@ -166,6 +172,8 @@ struct firn_query_worker {
     struct firn_chunk_values *values; /* of each value of the plan */
     struct firn_aggregate *aggregate; /* of a grouped query; NULL: it is not */
     struct firn_row_sort *sort; /* of one with an order, and without groups; NULL: it is not */
+    const struct firn_query_visitor *visitor; /* of one that is visited; NULL: it is not */
+    unsigned number;
     uint32_t codes[FIRN_CHUNK_BLOCK];
     size_t codes_piece; /* whose codes the aggregate knows; SIZE_MAX: none's */
     struct firn_chunk_scratch scratch;
@@ -190,6 +198,9 @@ FIRN_MUST_CHECK int firn_query_group_piece(struct firn_query_worker *worker, fir
  * nothing is known. */
 bool firn_query_group_ranges(const struct firn_query_input *input,
                              struct firn_aggregate_range *ranges, uint64_t *out_rows);
+
+/* The same, to the visitor: query_visit.c. */
+FIRN_MUST_CHECK int firn_query_visit_piece(struct firn_query_worker *worker, firn_error *err);
 
 /* ---- columns in memory of their own: query_column.c ---- */
 

@@ -632,8 +632,9 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
     return rc;
 }
 
-bool
-firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
+/* Whether all rows that are left of the piece fulfil the condition, and that is known. */
+static bool
+are_all_met(const struct firn_query_source *source)
 {
     const struct firn_query_plan *plan = source->plan;
     if (source->way != WAY_DIRECT || source->tests_whole || plan->split.rest != NULL) {
@@ -643,6 +644,29 @@ firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
         if (!source->asked[i].is_met && source->next < source->end) {
             return false;
         }
+    }
+    return true;
+}
+
+bool
+firn_query_source_offer_all(struct firn_query_source *source,
+                            const struct firn_query_visitor *visitor)
+{
+    const size_t rows = source->end - source->next;
+    if (visitor->take == NULL || !are_all_met(source) || rows == 0 ||
+        !visitor->take(visitor->ctx, source->run, source->group, source->next, rows)) {
+        return false;
+    }
+    source->stats.rows_read += rows;
+    source->next = source->end;
+    return true;
+}
+
+bool
+firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
+{
+    if (!are_all_met(source)) {
+        return false;
     }
     *out_rows = source->end - source->next;
     source->stats.rows_read += *out_rows;
@@ -660,6 +684,19 @@ const struct firn_query_mask *
 firn_query_source_mask(const struct firn_query_source *source)
 {
     return &source->mask;
+}
+
+bool
+firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
+                        size_t *out_group, size_t *out_row)
+{
+    if (source->way != WAY_DIRECT) {
+        return false;
+    }
+    *out_run = source->run;
+    *out_group = source->group;
+    *out_row = source->block * FIRN_CHUNK_BLOCK;
+    return true;
 }
 
 size_t

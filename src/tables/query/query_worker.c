@@ -121,7 +121,7 @@ firn_query_worker_run(void *arg)
     struct firn_query_worker *worker = arg;
     struct firn_query_input *input = worker->input;
     int rc = FIRN_OK;
-    DCHECK((worker->aggregate != NULL) != (worker->sort != NULL));
+    DCHECK((worker->aggregate != NULL) + (worker->sort != NULL) + (worker->visitor != NULL) == 1);
     /* Pairs with the other threads' loads: each piece is taken once; what is stopped ends soon. */
     while (rc == FIRN_OK && !atomic_load(&input->is_stopped)) {
         size_t piece = atomic_fetch_add(&input->piece_next, 1);
@@ -131,6 +131,7 @@ firn_query_worker_run(void *arg)
         rc = firn_query_source_begin(worker->source, piece, &worker->error);
         if (rc == FIRN_OK) {
             rc = worker->aggregate != NULL ? firn_query_group_piece(worker, &worker->error)
+                 : worker->visitor != NULL ? firn_query_visit_piece(worker, &worker->error)
                                            : sort_piece(worker, &worker->error);
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * transfer/transfer.h: rows of tables from CSV and JSON lines, and as these. The public twin, with the
+ * transfer/transfer.h: rows of tables from CSV, JSON lines and files of vectors, and as text. The public twin, with the
  * caveats, is include/firn/exchange.h.
  *
  * One thread at a time.
@@ -31,6 +31,27 @@ FIRN_MUST_CHECK int firn_transfer_import(struct firn_table *table,
                                          const firn_import_options *options,
                                          struct firn_storefile_progress *progress,
                                          firn_import_statistics *statistics, firn_error *err);
+
+/* Each vector of a file to visit, with its number, from 1. As firn_vectors_read; progress (NULL: nobody) tells of the
+ * bytes, and out_bytes (NULL is fine) gets their number, whatever is returned. */
+struct firn_transfer_vectors {
+    firn_vectors_kind kind;
+    size_t dimensions;
+    int (*visit)(void *ctx, uint64_t number, const float *vector, size_t dimensions);
+    void *ctx;
+    struct firn_storefile_progress *progress;
+    uint64_t *out_bytes;
+};
+FIRN_MUST_CHECK int firn_transfer_vectors_read(const struct firn_transfer_source *source,
+                                               const struct firn_transfer_vectors *what,
+                                               firn_error *err);
+/* Loads a row for each vector of a file, by one commit. *statistics is written whatever is returned. */
+FIRN_MUST_CHECK int firn_transfer_vectors_import(struct firn_table *table,
+                                                 const struct firn_transfer_source *source,
+                                                 const firn_vectors_import_options *options,
+                                                 struct firn_storefile_progress *progress,
+                                                 firn_import_statistics *statistics,
+                                                 firn_error *err);
 
 /* Where bytes go to. */
 struct firn_transfer_sink {

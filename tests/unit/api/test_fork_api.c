@@ -259,6 +259,7 @@ static const firn_struct_layout layout = FIRN_STRUCT_LAYOUT(int64_t, members);
 static const firn_row *row_out;
 static const firn_row_difference *difference_out;
 static firn_table *table_out;
+static const float query = 1;
 static firn_scan_column scan_column = FIRN_SCAN_COLUMN_INIT;
 static firn_scan_stats scan_stats = FIRN_SCAN_STATS_INIT;
 static struct ArrowArrayStream arrow_stream;
@@ -455,9 +456,11 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_insert_struct, opened.table, NULL, &layout, &row_struct)                          \
     X(firn_table_import_arrow, opened.table,                                                       \
       &(struct ArrowArrayStream){.release = release_stream}, NULL, NULL)                           \
+    X(firn_table_import_vectors, opened.table, read_bytes, NULL, NULL, NULL)                       \
     X(firn_table_list, opened.store, VISIT(const char *), NULL)                                    \
     X(firn_table_open, opened.store, "t", &table_out)                                              \
     X(firn_table_rename_column, opened.table, "v", "w")                                            \
+    X(firn_table_search, opened.table, "v", &query, 1, NULL, OUT(firn_search_result))              \
     X(firn_table_set_default, opened.table, "v", NULL)                                             \
     X(firn_table_stats, opened.table, NULL, OUT(firn_table_statistics))                            \
     X(firn_table_update, opened.table, NULL, &number_one, 1)                                       \
@@ -608,6 +611,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_key_read_u64",
                                         "firn_key_slice",
                                         "firn_import_guess",
+                                        "firn_metric_name",
                                         "firn_notice_kind_name",
                                         "firn_pack_open",
                                         "firn_pack_writer_create",
@@ -617,9 +621,16 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_row_destroy",
                                         "firn_row_difference_kind_name",
                                         "firn_row_values",
+                                        "firn_rrf",
                                         "firn_scan_batch_column",
                                         "firn_scan_batch_rows",
                                         "firn_scan_value",
+                                        "firn_search_result_count",
+                                        "firn_search_result_destroy",
+                                        "firn_search_result_distance",
+                                        "firn_search_result_get_stats",
+                                        "firn_search_result_key",
+                                        "firn_search_result_values",
                                         "firn_store_destroy",
                                         "firn_store_difference_kind_name",
                                         "firn_store_import",
@@ -634,6 +645,8 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_type_name",
                                         "firn_value_format",
                                         "firn_value_parse",
+                                        "firn_vector_distance",
+                                        "firn_vectors_read",
                                         "firn_version",
                                         "firn_workspace_change_kind_name",
                                         "firn_workspace_entry_type_name",

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/vector_api.c: the public face of searches: arguments are checked here, everything else is search/'s.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "firn/vector.h"
+#include "search/search_run.h"
+
+static bool
+is_metric(firn_metric metric)
+{
+    return metric >= FIRN_METRIC_L2 && metric <= FIRN_METRIC_COSINE;
+}
+
+const char *
+firn_metric_name(firn_metric metric)
+{
+    static const char *const names[] = {"l2", "dot", "cosine"};
+    return is_metric(metric) ? names[metric - FIRN_METRIC_L2] : NULL;
+}
+
+static int
+take_options(const firn_search_options *given, struct firn_search_request *out, firn_error *err)
+{
+    API_REQUIRE(given->txn == NULL || given->snapshot == NULL, err,
+                "rows are searched in a transaction or in a snapshot, not in both");
+    API_REQUIRE(given->parameters != NULL || given->parameter_count == 0, err,
+                "parameters must not be NULL");
+    API_REQUIRE(given->columns != NULL || given->column_count == 0, err,
+                "columns must not be NULL");
+    API_REQUIRE(is_metric(given->metric), err, "metric is none of firn_metric");
+    API_REQUIRE(given->recall >= 0 && given->recall <= 1, err, "recall is a share, from 0 to 1");
+    if (given->k > FIRN_SEARCH_K_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "k is at most %d, not %llu", FIRN_SEARCH_K_MAX,
+                              (unsigned long long)given->k);
+    }
+    for (size_t i = 0; i < given->column_count; i++) {
+        API_REQUIRE(given->columns[i] != NULL, err, "the name of a column must not be NULL");
+    }
+    out->txn = given->txn;
+    out->view = given->snapshot;
+    out->k = (size_t)given->k;
+    out->metric = (enum firn_vector_metric)given->metric;
+    out->where = given->where;
+    out->parameters = given->parameters;
+    out->parameter_count = given->parameter_count;
+    out->columns = given->columns;
+    out->column_count = given->column_count;
+    out->ef = given->ef;
+    out->recall = given->recall;
+    out->is_exact = given->exact;
+    out->threads = given->threads;
+    out->on_progress = given->callbacks.on_progress;
+    out->progress_ctx = given->callbacks.ctx;
+    return FIRN_OK;
+}
+
+int
+firn_table_search(firn_table *table, const char *column, const float *query, size_t dimensions,
+                  const firn_search_options *options, firn_search_result **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    _Static_assert((int)FIRN_METRIC_L2 == (int)FIRN_VECTOR_L2 &&
+                       (int)FIRN_METRIC_DOT == (int)FIRN_VECTOR_DOT &&
+                       (int)FIRN_METRIC_COSINE == (int)FIRN_VECTOR_COSINE,
+                   "metrics have the same numbers");
+    firn_search_options given = FIRN_SEARCH_OPTIONS_INIT;
+    struct firn_search_request request = {
+        .column = column, .query = query, .dimensions = dimensions};
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(table != NULL, err, "table must not be NULL");
+    API_OPEN(table, TABLE, err);
+    API_REQUIRE(column != NULL, err, "column must not be NULL");
+    API_REQUIRE(query != NULL, err, "query must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    rc = rc == FIRN_OK ? take_options(&given, &request, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (request.view != NULL) {
+        API_OPEN(request.view, SNAPSHOT, err);
+    }
+    if (request.txn == NULL) {
+        return firn_search_run(table, &request, out, err);
+    }
+    API_ENTER(request.txn, TXN, err);
+    rc = firn_search_run(table, &request, out, err);
+    firn_api_handle_leave(request.txn);
+    return rc;
+}
+
+void
+firn_search_result_destroy(firn_search_result *result)
+{
+    firn_search_result_free(result);
+}
+
+size_t
+firn_search_result_count(const firn_search_result *result)
+{
+    return result != NULL ? result->count : 0;
+}
+
+double
+firn_search_result_distance(const firn_search_result *result, size_t i)
+{
+    return result != NULL && i < result->count ? result->rows[i].distance : 0;
+}
+
+static const firn_value *
+give(const firn_search_result *result, size_t i, bool is_key, size_t *out_count)
+{
+    const bool is_there = result != NULL && i < result->count;
+    if (out_count != NULL) {
+        *out_count = !is_there ? 0 : is_key ? result->key_count : result->column_count;
+    }
+    return !is_there ? NULL : is_key ? result->rows[i].key : result->rows[i].values;
+}
+
+const firn_value *
+firn_search_result_key(const firn_search_result *result, size_t i, size_t *out_count)
+{
+    return give(result, i, true, out_count);
+}
+
+const firn_value *
+firn_search_result_values(const firn_search_result *result, size_t i, size_t *out_count)
+{
+    return give(result, i, false, out_count);
+}
+
+void
+firn_search_result_get_stats(const firn_search_result *result, firn_search_stats *out)
+{
+    firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
+    if (out == NULL || !api_options_is_size(out->size)) {
+        return;
+    }
+    if (result != NULL) {
+        stats = result->stats;
+    }
+    api_options_write(out, &stats, sizeof stats);
+}
+
+double
+firn_vector_distance(firn_metric metric, const float *a, const float *b, size_t dimensions)
+{
+    if (!is_metric(metric) || a == NULL || b == NULL || dimensions == 0 ||
+        dimensions > FIRN_VECTOR_DIMENSIONS_MAX) {
+        return __builtin_nan("");
+    }
+    return firn_vector_distance_exact((enum firn_vector_metric)metric, a, b, dimensions);
+}
+
+double
+firn_rrf(const uint64_t *ranks, size_t count, double k)
+{
+    double score = 0;
+    for (size_t i = 0; i < count; i++) {
+        score += ranks[i] != 0 ? 1 / ((k > 0 ? k : 60) + (double)ranks[i]) : 0;
+    }
+    return score;
+}

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vector/vector_distance.c: distances between vectors of f32: kernels for each kind of processor, and the judge.
+ *
+ * A kernel is a loop over registers full of numbers. The loops are written once, as a macro over six small functions that
+ * each kind of processor has: an empty register, a full one from memory, one of the last few numbers (zeros after them), a
+ * step of the sum of squares, a step of the dot product, and the sums of four registers. Four rows are measured side by
+ * side, because the answer of a multiplication comes four cycles after its operands.
+ *
+ * The last numbers of a row are read under a mask, or copied: nothing after the row is touched, which may be the end
+ * of a mapped file.
+ *
+ * Rounding. A sum of n products that are added in any order, each rounded to 24 bits, is wrong by at most
+ * (n + 2) * 2^-24 of the sum of their absolute values (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
+ * section 3.1). So kernels differ by processor, in the last digits. Whoever needs the same answer everywhere takes the
+ * kernels' for a first look, and asks the judge, firn_vector_distance_exact, about what is near: a product of two
+ * f32 is exact in double precision, and squares neither overflow nor vanish there.
+ *
+ * Which set is used is asked of the processor in every call of firn_vector_distance_kernels: the answer lies in
+ * variables of the C runtime, set before main.
+ */
+#include "vector/vector_distance.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define KERNEL static __attribute__((noinline))
+
+/* Number i of a vector, which may lie anywhere. */
+INLINE float
+number_at(const void *vector, size_t i)
+{
+    float number;
+    memcpy(&number, (const uint8_t *)vector + sizeof number * i, sizeof number);
+    return number;
+}
+
+INLINE const uint8_t *
+place_of(const void *vector, size_t i)
+{
+    return (const uint8_t *)vector + sizeof(float) * i;
+}
+
+/* So many bytes after what is read now lies what will be read soon, where rows lie side by side: the processor itself looks
+ * only as far as the end of a page, and finds four rows at once hard to follow. Twice as fast; beside the end of mapped
+ * memory nothing happens. */
+enum { AHEAD = 6400 };
+
+INLINE void
+prefetch(const uint8_t *at)
+{
+    __builtin_prefetch((const void *)((uintptr_t)at + AHEAD));
+}
+
+/* The two kernels of a set: of registers V of WIDTH numbers, by the functions zero_SET, load_SET, part_SET, l2_step_SET,
+ * dot_step_SET and sum_SET, which adds up each of four registers. */
+#define FLOAT_KERNELS(SET, TARGET, V, WIDTH)                                                       \
+    TARGET INLINE V any_##SET(const void *row, size_t i, size_t count)                             \
+    {                                                                                              \
+        return count == (WIDTH) ? load_##SET(place_of(row, i))                                     \
+                                : part_##SET(place_of(row, i), count);                             \
+    }                                                                                              \
+    TARGET INLINE void add_##SET(const void *query, const void *const rows[4], size_t i,           \
+                                 size_t count, bool is_l2, V sums[4], V squares[4])                \
+    {                                                                                              \
+        V left = any_##SET(query, i, count);                                                       \
+        for (size_t k = 0; k < 4; k++) {                                                           \
+            V right = any_##SET(rows[k], i, count);                                                \
+            sums[k] = is_l2 ? l2_step_##SET(sums[k], left, right)                                  \
+                            : dot_step_##SET(sums[k], left, right);                                \
+            if (squares != NULL) {                                                                 \
+                squares[k] = dot_step_##SET(squares[k], right, right);                             \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    TARGET INLINE void four_##SET(const void *query, const void *const rows[4], size_t n,          \
+                                  bool is_l2, float *out, float *norms)                            \
+    {                                                                                              \
+        V sums[4] = {zero_##SET(), zero_##SET(), zero_##SET(), zero_##SET()};                      \
+        V squares[4] = {zero_##SET(), zero_##SET(), zero_##SET(), zero_##SET()};                   \
+        size_t i = 0;                                                                              \
+        for (; n - i >= (WIDTH); i += (WIDTH)) {                                                   \
+            for (size_t k = 0; k < 4; k++) {                                                       \
+                prefetch(place_of(rows[k], i));                                                    \
+            }                                                                                      \
+            add_##SET(query, rows, i, (WIDTH), is_l2, sums, norms != NULL ? squares : NULL);       \
+        }                                                                                          \
+        if (i < n) {                                                                               \
+            add_##SET(query, rows, i, n - i, is_l2, sums, norms != NULL ? squares : NULL);         \
+        }                                                                                          \
+        sum_##SET(sums, out);                                                                      \
+        if (norms != NULL) {                                                                       \
+            sum_##SET(squares, norms);                                                             \
+        }                                                                                          \
+    }                                                                                              \
+    TARGET KERNEL void l2_four_##SET(const void *query, const void *const rows[4], size_t n,       \
+                                     float out[4])                                                 \
+    {                                                                                              \
+        four_##SET(query, rows, n, true, out, NULL);                                               \
+    }                                                                                              \
+    TARGET KERNEL void dot_norm_four_##SET(const void *query, const void *const rows[4], size_t n, \
+                                           float dots[4], float norms[4])                          \
+    {                                                                                              \
+        four_##SET(query, rows, n, false, dots, norms);                                            \
+    }
+
+/* ---- f32: any processor ---- */
+
+/* What a register would be: loops over it become those of the instructions that every processor of its kind has. */
+enum { LANES = 8 };
+struct lanes {
+    float at[LANES];
+};
+
+INLINE struct lanes
+zero_portable(void)
+{
+    return (struct lanes){.at = {0}};
+}
+
+INLINE struct lanes
+load_portable(const uint8_t *from)
+{
+    struct lanes lanes;
+    memcpy(lanes.at, from, sizeof lanes.at);
+    return lanes;
+}
+
+INLINE struct lanes
+part_portable(const uint8_t *from, size_t count)
+{
+    struct lanes lanes = zero_portable();
+    DCHECK(count < LANES);
+    memcpy(lanes.at, from, count * sizeof(float));
+    return lanes;
+}
+
+INLINE struct lanes
+l2_step_portable(struct lanes sum, struct lanes a, struct lanes b)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        float step = a.at[i] - b.at[i];
+        sum.at[i] += step * step;
+    }
+    return sum;
+}
+
+INLINE struct lanes
+dot_step_portable(struct lanes sum, struct lanes a, struct lanes b)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        sum.at[i] += a.at[i] * b.at[i];
+    }
+    return sum;
+}
+
+INLINE void
+sum_portable(const struct lanes sums[4], float out[4])
+{
+    for (size_t k = 0; k < 4; k++) {
+        out[k] = 0;
+        for (size_t i = 0; i < LANES; i++) {
+            out[k] += sums[k].at[i];
+        }
+    }
+}
+
+FLOAT_KERNELS(portable, , struct lanes, LANES)
+
+#if defined(__x86_64__)
+
+/* ---- f32: AVX2 and FMA ---- */
+
+#define AVX2 __attribute__((target("avx2,fma")))
+
+AVX2 INLINE __m256
+zero_avx2(void)
+{
+    return _mm256_setzero_ps();
+}
+
+AVX2 INLINE __m256
+load_avx2(const uint8_t *from)
+{
+    return _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i_u *)from));
+}
+
+AVX2 INLINE __m256
+part_avx2(const uint8_t *from, size_t count)
+{
+    float numbers[8] = {0};
+    DCHECK(count < 8);
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = number_at(from, i);
+    }
+    return _mm256_loadu_ps(numbers);
+}
+
+AVX2 INLINE __m256
+l2_step_avx2(__m256 sum, __m256 a, __m256 b)
+{
+    __m256 step = _mm256_sub_ps(a, b);
+    return _mm256_fmadd_ps(step, step, sum);
+}
+
+AVX2 INLINE __m256
+dot_step_avx2(__m256 sum, __m256 a, __m256 b)
+{
+    return _mm256_fmadd_ps(a, b, sum);
+}
+
+AVX2 INLINE void
+sum_avx2(const __m256 sums[4], float out[4])
+{
+    __m256 halves =
+        _mm256_hadd_ps(_mm256_hadd_ps(sums[0], sums[1]), _mm256_hadd_ps(sums[2], sums[3]));
+    _mm_storeu_ps(out,
+                  _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1)));
+}
+
+FLOAT_KERNELS(avx2, AVX2, __m256, 8)
+
+/* ---- f32: AVX-512 ---- */
+
+#define AVX512 __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq")))
+
+AVX512 INLINE __m512
+zero_avx512(void)
+{
+    return _mm512_setzero_ps();
+}
+
+AVX512 INLINE __m512
+load_avx512(const uint8_t *from)
+{
+    return _mm512_loadu_ps(from);
+}
+
+AVX512 INLINE __m512
+part_avx512(const uint8_t *from, size_t count)
+{
+    DCHECK(count < 16);
+    return _mm512_maskz_loadu_ps((__mmask16)((1U << count) - 1), from);
+}
+
+AVX512 INLINE __m512
+l2_step_avx512(__m512 sum, __m512 a, __m512 b)
+{
+    __m512 step = _mm512_sub_ps(a, b);
+    return _mm512_fmadd_ps(step, step, sum);
+}
+
+AVX512 INLINE __m512
+dot_step_avx512(__m512 sum, __m512 a, __m512 b)
+{
+    return _mm512_fmadd_ps(a, b, sum);
+}
+
+AVX512 INLINE void
+sum_avx512(const __m512 sums[4], float out[4])
+{
+    __m256 halves[4];
+    for (size_t k = 0; k < 4; k++) {
+        halves[k] =
+            _mm256_add_ps(_mm512_castps512_ps256(sums[k]), _mm512_extractf32x8_ps(sums[k], 1));
+    }
+    sum_avx2(halves, out);
+}
+
+FLOAT_KERNELS(avx512, AVX512, __m512, 16)
+
+#elif defined(__aarch64__)
+
+/* ---- f32: NEON ---- */
+
+INLINE float32x4_t
+zero_neon(void)
+{
+    return vdupq_n_f32(0);
+}
+
+INLINE float32x4_t
+load_neon(const uint8_t *from)
+{
+    return vreinterpretq_f32_u8(vld1q_u8(from));
+}
+
+INLINE float32x4_t
+part_neon(const uint8_t *from, size_t count)
+{
+    float numbers[4] = {0};
+    DCHECK(count < 4);
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = number_at(from, i);
+    }
+    return vld1q_f32(numbers);
+}
+
+INLINE float32x4_t
+l2_step_neon(float32x4_t sum, float32x4_t a, float32x4_t b)
+{
+    float32x4_t step = vsubq_f32(a, b);
+    return vfmaq_f32(sum, step, step);
+}
+
+INLINE float32x4_t
+dot_step_neon(float32x4_t sum, float32x4_t a, float32x4_t b)
+{
+    return vfmaq_f32(sum, a, b);
+}
+
+INLINE void
+sum_neon(const float32x4_t sums[4], float out[4])
+{
+    for (size_t k = 0; k < 4; k++) {
+        out[k] = vaddvq_f32(sums[k]);
+    }
+}
+
+FLOAT_KERNELS(neon, , float32x4_t, 4)
+
+#endif
+
+/* ---- codes ---- */
+
+/* The two kernels of a set, by a function that every kind of processor has: the sums of one query and `count` rows. It is
+ * inlined with a constant for count. */
+#define CODE_KERNELS(SET, TARGET)                                                             \
+    TARGET KERNEL int32_t dot_i8u8_##SET(const int8_t *query, const uint8_t *row, size_t n)   \
+    {                                                                                         \
+        int32_t out[1];                                                                       \
+        codes_##SET(query, &row, 1, n, out);                                                  \
+        return out[0];                                                                        \
+    }                                                                                         \
+    TARGET KERNEL void dot_i8u8_four_##SET(const int8_t *query, const uint8_t *const rows[4], \
+                                           size_t n, int32_t out[4])                          \
+    {                                                                                         \
+        codes_##SET(query, rows, 4, n, out);                                                  \
+    }
+
+INLINE void
+codes_portable(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n,
+               int32_t *out)
+{
+    for (size_t k = 0; k < count; k++) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            sum += query[i] * rows[k][i];
+        }
+        out[k] = sum;
+    }
+}
+
+CODE_KERNELS(portable, )
+
+#if defined(__x86_64__)
+
+/* 16 codes, or the last of them and zeros. */
+INLINE __m128i
+load_narrow(const void *codes, size_t left)
+{
+    uint8_t last[16] = {0};
+    if (left < sizeof last) {
+        memcpy(last, codes, left);
+        codes = last;
+    }
+    return _mm_loadu_si128((const __m128i_u *)codes);
+}
+
+AVX2 INLINE int32_t
+add_lanes(__m256i sums)
+{
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
+    return _mm_cvtsi128_si32(sum);
+}
+
+/* As numbers of 16 bits, whose products are added in pairs: none of them is beyond 32 bits. */
+AVX2 INLINE void
+codes_avx2(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
+{
+    __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                       _mm256_setzero_si256()};
+    DCHECK(count <= 4);
+    for (size_t i = 0; i < n; i += 16) {
+        __m256i a = _mm256_cvtepi8_epi16(load_narrow(query + i, n - i));
+        for (size_t k = 0; k < count; k++) {
+            __m256i b = _mm256_cvtepu8_epi16(load_narrow(rows[k] + i, n - i));
+            sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(a, b));
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        out[k] = add_lanes(sums[k]);
+    }
+}
+
+CODE_KERNELS(avx2, AVX2)
+
+#define VNNI __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+
+VNNI INLINE __m512i
+load_codes(const void *codes, size_t left)
+{
+    return left >= 64 ? _mm512_loadu_si512(codes)
+                      : _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1, codes);
+}
+
+VNNI INLINE void
+codes_vnni(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i sums[4] = {zero, zero, zero, zero};
+    DCHECK(count <= 4);
+    for (size_t i = 0; i < n; i += 64) {
+        __m512i a = load_codes(query + i, n - i);
+        for (size_t k = 0; k < count; k++) {
+            sums[k] = _mm512_dpbusd_epi32(sums[k], load_codes(rows[k] + i, n - i), a);
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        out[k] = add_lanes(_mm256_add_epi32(_mm512_castsi512_si256(sums[k]),
+                                            _mm512_extracti64x4_epi64(sums[k], 1)));
+    }
+}
+
+CODE_KERNELS(vnni, VNNI)
+
+#elif defined(__aarch64__)
+
+INLINE uint8x16_t
+load_codes(const void *codes, size_t left)
+{
+    uint8_t last[16] = {0};
+    if (left < sizeof last) {
+        memcpy(last, codes, left);
+        codes = last;
+    }
+    return vld1q_u8(codes);
+}
+
+INLINE int32x4_t
+add_products(int32x4_t sum, int8x8_t a, uint8x8_t b)
+{
+    int16x8_t left = vmovl_s8(a);
+    int16x8_t right = vreinterpretq_s16_u16(vmovl_u8(b));
+    sum = vmlal_s16(sum, vget_low_s16(left), vget_low_s16(right));
+    return vmlal_high_s16(sum, left, right);
+}
+
+INLINE void
+codes_neon(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
+{
+    int32x4_t sums[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
+    DCHECK(count <= 4);
+    for (size_t i = 0; i < n; i += 16) {
+        int8x16_t a = vreinterpretq_s8_u8(load_codes(query + i, n - i));
+        for (size_t k = 0; k < count; k++) {
+            uint8x16_t b = load_codes(rows[k] + i, n - i);
+            sums[k] = add_products(sums[k], vget_low_s8(a), vget_low_u8(b));
+            sums[k] = add_products(sums[k], vget_high_s8(a), vget_high_u8(b));
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        out[k] = vaddvq_s32(sums[k]);
+    }
+}
+
+CODE_KERNELS(neon, )
+
+#endif
+
+/* ---- sets ---- */
+
+#define SET(floats, codes)                                                \
+    .l2_four = l2_four_##floats, .dot_norm_four = dot_norm_four_##floats, \
+    .dot_i8u8 = dot_i8u8_##codes, .dot_i8u8_four = dot_i8u8_four_##codes
+
+static const struct firn_vector_kernels sets[] = {
+#if defined(__x86_64__)
+    {.name = "avx512vnni", SET(avx512, vnni)},
+    {.name = "avx512", SET(avx512, avx2)},
+    {.name = "avx2", SET(avx2, avx2)},
+#elif defined(__aarch64__)
+    {.name = "neon", SET(neon, neon)},
+#endif
+    {.name = "scalar", SET(portable, portable)}};
+
+enum { SETS = sizeof sets / sizeof sets[0] };
+
+/* The number of the best set. */
+static size_t
+first_set(void)
+{
+#if defined(__x86_64__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+        return SETS - 1;
+    }
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) {
+        return 2;
+    }
+    return __builtin_cpu_supports("avx512vnni") ? 0 : 1;
+#else
+    return 0;
+#endif
+}
+
+const struct firn_vector_kernels *
+firn_vector_distance_kernels(void)
+{
+    return &sets[first_set()];
+}
+
+const struct firn_vector_kernels *
+firn_vector_distance_kernels_at(size_t i)
+{
+    size_t first = first_set();
+    return i < SETS - first ? &sets[first + i] : NULL;
+}
+
+/* ---- the judge ---- */
+
+double
+firn_vector_distance_root(double number)
+{
+    DCHECK(number >= 0);
+#if defined(__x86_64__)
+    __m128d in = _mm_set_sd(number);
+    return _mm_cvtsd_f64(_mm_sqrt_sd(in, in));
+#elif defined(__aarch64__)
+    return vget_lane_f64(vsqrt_f64(vdup_n_f64(number)), 0);
+#else
+    return __builtin_sqrt(number);
+#endif
+}
+
+struct products {
+    double dot;
+    double squares; /* of b */
+};
+
+static struct products
+multiply(const void *a, const void *b, size_t n)
+{
+    double dots[4] = {0};
+    double squares[4] = {0};
+    for (size_t i = 0; i < n; i++) {
+        double number = number_at(b, i);
+        dots[i % 4] += (double)number_at(a, i) * number;
+        squares[i % 4] += number * number;
+    }
+    return (struct products){.dot = (dots[0] + dots[1]) + (dots[2] + dots[3]),
+                             .squares = (squares[0] + squares[1]) + (squares[2] + squares[3])};
+}
+
+double
+firn_vector_distance_squares(const void *a, size_t n)
+{
+    DCHECK(n <= FIRN_VECTOR_DIMENSIONS_MAX);
+    return multiply(a, a, n).squares;
+}
+
+static double
+l2_exact(const void *a, const void *b, size_t n)
+{
+    double sums[4] = {0};
+    for (size_t i = 0; i < n; i++) {
+        double step = (double)number_at(a, i) - (double)number_at(b, i);
+        sums[i % 4] += step * step;
+    }
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+double
+firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
+                              double query_squares, const void *row, size_t n)
+{
+    DCHECK(metric >= FIRN_VECTOR_L2 && metric <= FIRN_VECTOR_METRIC_MAX);
+    DCHECK(n > 0 && n <= FIRN_VECTOR_DIMENSIONS_MAX);
+    if (metric == FIRN_VECTOR_L2) {
+        return l2_exact(query, row, n);
+    }
+    struct products products = multiply(query, row, n);
+    if (metric == FIRN_VECTOR_DOT) {
+        return 0 - products.dot; /* not -0 */
+    }
+    if (query_squares <= 0 || products.squares <= 0) {
+        return 1;
+    }
+    /* One root of the product: a vector is at the distance 0 of itself. Neither product leaves the range. */
+    double distance =
+        1 - products.dot / firn_vector_distance_root(query_squares * products.squares);
+    return distance < 0 ? 0 : distance > 2 ? 2 : distance;
+}
+
+double
+firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const void *b, size_t n)
+{
+    double squares = metric == FIRN_VECTOR_COSINE ? firn_vector_distance_squares(a, n) : 0;
+    return firn_vector_distance_exact_to(metric, a, squares, b, n);
+}
+
+bool
+firn_vector_distance_is_finite(const void *a, size_t n)
+{
+    bool is_finite = true;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = firn_load_le32((const uint8_t *)a + 4 * i);
+        is_finite = is_finite && (bits & 0x7f800000) != 0x7f800000;
+    }
+    return is_finite;
+}

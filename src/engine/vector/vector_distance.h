@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vector/vector_distance.h: distances between vectors, by the best instructions that the processor has.
+ *
+ * A vector is n numbers of 4 bytes (IEEE single precision, lowest byte first), as columns of VECTOR have them, at any
+ * address: nothing has to be aligned. A code is n bytes. n is 1 to 65,535. Any thread.
+ */
+#ifndef FIRN_VECTOR_VECTOR_DISTANCE_H
+#define FIRN_VECTOR_VECTOR_DISTANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FIRN_VECTOR_DIMENSIONS_MAX = 65535 };
+
+/* What is measured; smaller is nearer. The numbers are on disk, and those of firn_metric (firn/vector.h). */
+enum firn_vector_metric {
+    FIRN_VECTOR_L2 = 1,     /* the sum of the squares of the differences: no root is taken */
+    FIRN_VECTOR_DOT = 2,    /* the negative inner product: -(a . b) */
+    FIRN_VECTOR_COSINE = 3, /* 1 - a . b / (|a| |b|), 0 to 2; 1 if a or b is a zero vector */
+};
+#define FIRN_VECTOR_METRIC_MAX FIRN_VECTOR_COSINE
+
+/* One set of kernels. Those of four rows cost less than four of one: the query is loaded once, and four rows are on
+ * their way from memory. Each row is read from its beginning to byte n (4 n) and never beyond. */
+struct firn_vector_kernels {
+    const char *name; /* "avx512vnni", "avx512", "avx2", "neon", "scalar" */
+
+    /* f32, of rows that lie side by side in memory, or near each other: what comes after them is fetched ahead. The
+     * relative error of sums without cancellation is at most 1e-5 up to 1,030 dimensions, and (n + 8) 2^-24 of what
+     * was added up in any case. Sums beyond the range are infinite. */
+
+    /* The sums of (query[i] - row[i])^2. */
+    void (*l2_four)(const void *query, const void *const rows[4], size_t n, float out[4]);
+    /* The dot products, and the sum of the squares of each row. */
+    void (*dot_norm_four)(const void *query, const void *const rows[4], size_t n, float dots[4],
+                          float norms[4]);
+
+    /* Codes: the query -128 to 127, rows 0 to 255; with VNNI one instruction for 64 products. Fastest where n is a multiple
+     * of 64: pad with zeros of the query. The results are exact: every set gives the same. */
+
+    int32_t (*dot_i8u8)(const int8_t *query, const uint8_t *row, size_t n);
+    void (*dot_i8u8_four)(const int8_t *query, const uint8_t *const rows[4], size_t n,
+                          int32_t out[4]);
+};
+
+/* The best set that this processor has; the same in every call. */
+const struct firn_vector_kernels *firn_vector_distance_kernels(void);
+/* The set with the number i, from the best one (0) on, the last of them "scalar"; NULL: there are not so many. For
+ * tests. */
+const struct firn_vector_kernels *firn_vector_distance_kernels_at(size_t i);
+
+/* The distance, in double precision throughout: never infinite and never a NaN, and the same whatever kernels the
+ * processor has. The judge of what the kernels find. Requires: a and b are finite (firn_vector_distance_is_finite). */
+double firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const void *b,
+                                  size_t n);
+/* The same for a query whose sum of squares is known; only COSINE reads it. */
+double firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
+                                     double query_squares, const void *row, size_t n);
+/* The sum of the squares of a, in double precision: 0 if and only if a is a zero vector. */
+double firn_vector_distance_squares(const void *a, size_t n);
+/* The root of a number that is not negative. */
+double firn_vector_distance_root(double number);
+
+/* Neither a NaN nor an infinity is among the numbers. */
+bool firn_vector_distance_is_finite(const void *a, size_t n);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_output.c: rows of values to standard output, for the commands that print them.
+ *
+ * Rows are printed in one of four forms: aligned in columns on a terminal; as lines with tabs between the values,
+ * escaped, a null as \N, elsewhere; as CSV; or as objects of JSON.
+ */
+#include "data/data_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "term/term.h"
+
+static const char null_text[] = "\\N";
+
+static bool
+is_number(firn_type type)
+{
+    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
+}
+
+/* Quoted where it would be read as something else without: as docs/exchange.md has it. */
+static void
+print_csv(firn_slice text, bool is_null)
+{
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    bool is_quoted = !is_null && text.size == 0;
+    is_quoted |= text.size >= 3 && memcmp(text.data, byte_order_mark, 3) == 0;
+    for (size_t i = 0; i < text.size && !is_quoted; i++) {
+        is_quoted = strchr("\",\r\n", text.data[i]) != NULL && text.data[i] != '\0';
+    }
+    firn_term_out_text(is_quoted ? "\"" : "");
+    for (size_t i = 0; i < text.size; i++) {
+        firn_term_out_write(text.data + i, 1);
+        if (text.data[i] == '"') {
+            firn_term_out_text("\"");
+        }
+    }
+    firn_term_out_text(is_quoted ? "\"" : "");
+}
+
+static void
+print_cell(struct firn_data_output *output, size_t i, const firn_value *value)
+{
+    bool is_null = firn_is_null(*value);
+    output->text.size = 0;
+    int exit_code = firn_data_values_text(output->cli, &output->columns[i], value, &output->text);
+    output->exit_code = output->exit_code == FIRN_EXIT_OK ? exit_code : output->exit_code;
+    firn_slice text = firn_data_bytes_slice(&output->text);
+    if (output->is_grid) {
+        firn_data_grid_add(&output->grid, is_null ? firn_bytes(NULL, 0) : text);
+    } else if (output->is_csv) {
+        firn_term_out_text(i > 0 ? "," : "");
+        print_csv(text, is_null);
+    } else {
+        firn_term_out_text(i > 0 ? "\t" : "");
+        if (is_null) {
+            firn_term_out_text(null_text);
+        } else {
+            firn_term_text_escape(text, firn_term_out_write);
+        }
+    }
+}
+
+void
+firn_data_output_begin(struct firn_data_output *output, struct firn_cli *cli,
+                       const firn_table_column *columns, size_t count)
+{
+    memset(output, 0, sizeof *output);
+    output->cli = cli;
+    output->columns = columns;
+    output->column_count = count;
+    output->is_csv = firn_command_has(cli, "csv");
+    output->is_grid = !output->is_csv && !cli->json && isatty(STDOUT_FILENO) == 1 &&
+                      count <= FIRN_TABLE_COLUMNS_MAX;
+    if (output->is_grid) {
+        firn_data_grid_init(&output->grid, cli, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (output->is_grid) {
+            output->grid.is_right[i] = is_number(columns[i].type);
+            firn_data_grid_add(&output->grid, firn_str(columns[i].name));
+        } else if (output->is_csv) {
+            firn_term_out_text(i > 0 ? "," : "");
+            print_csv(firn_str(columns[i].name), false);
+        }
+    }
+    firn_term_out_text(output->is_csv ? "\n" : "");
+}
+
+void
+firn_data_output_row(struct firn_data_output *output, const firn_value *values)
+{
+    if (output->cli->json) {
+        firn_term_json_object(NULL);
+    }
+    for (size_t i = 0; i < output->column_count; i++) {
+        if (output->cli->json) {
+            firn_data_values_json(output->cli, &output->columns[i], &values[i]);
+        } else {
+            print_cell(output, i, &values[i]);
+        }
+    }
+    if (output->cli->json) {
+        firn_term_json_end();
+    } else if (!output->is_grid) {
+        firn_term_out_text("\n");
+    }
+}
+
+int
+firn_data_output_end(struct firn_data_output *output)
+{
+    int exit_code = output->is_grid ? firn_data_grid_finish(&output->grid) : FIRN_EXIT_OK;
+    firn_data_bytes_deinit(&output->text);
+    return output->exit_code != FIRN_EXIT_OK ? output->exit_code : exit_code;
+}

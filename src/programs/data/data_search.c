@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * data/data_search.c: firn db search: the rows of a table whose vectors are nearest to given ones.
+ *
+ * Vectors come as an argument in JSON, or from a file, all of which is read first. Its name says what it is; of
+ * standard input, its first bytes.
+ */
+#include "data/data_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "term/term.h"
+
+enum { FILE_SIZE_MAX = 1 << 30, READ_SIZE = 1 << 16 };
+
+/* The vectors to search for, one after the other. */
+struct queries {
+    struct firn_cli *cli;
+    const firn_table_column *column;
+    float *numbers;
+    size_t count;
+    size_t capacity;
+};
+
+/* Returns a code of the library: visit of firn_vectors_read. */
+static int
+add_query(void *ctx, uint64_t number, const float *vector, size_t dimensions)
+{
+    struct queries *queries = ctx;
+    (void)number;
+    if (queries->count == queries->capacity) {
+        size_t capacity = 2 * queries->capacity + 1;
+        float *grown = realloc(queries->numbers, capacity * dimensions * sizeof *grown);
+        if (grown == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        queries->numbers = grown;
+        queries->capacity = capacity;
+    }
+    memcpy(queries->numbers + queries->count * dimensions, vector, dimensions * sizeof *vector);
+    queries->count++;
+    return FIRN_OK;
+}
+
+static int
+report_no_memory(struct firn_cli *cli)
+{
+    return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                     firn_code_text(FIRN_NO_MEMORY));
+}
+
+/* ---- from JSON ---- */
+
+static firn_slice
+skip(firn_slice text, const char *bytes)
+{
+    while (text.size > 0 && text.data[0] != '\0' && strchr(bytes, text.data[0]) != NULL) {
+        text = firn_bytes(text.data + 1, text.size - 1);
+    }
+    return text;
+}
+
+/* One array of numbers. Returns an exit code. */
+static int
+read_array(struct queries *queries, firn_slice text)
+{
+    firn_error err;
+    firn_value value;
+    void *memory = NULL;
+    float *vector = malloc(queries->column->dimensions * sizeof *vector);
+    if (vector == NULL) {
+        return report_no_memory(queries->cli);
+    }
+    int exit_code = FIRN_EXIT_OK;
+    if (firn_value_parse(queries->column, text, &value, &memory, &err) != FIRN_OK) {
+        exit_code =
+            firn_command_report_error(queries->cli, err.code, NULL, "--vector: %s", err.text);
+    } else {
+        memcpy(vector, value.as.bytes.data, value.as.bytes.size); /* aligned there */
+        if (add_query(queries, 0, vector, queries->column->dimensions) != FIRN_OK) {
+            exit_code = report_no_memory(queries->cli);
+        }
+    }
+    firn_release(memory);
+    free(vector);
+    return exit_code;
+}
+
+/* An array of numbers, an array of those, or one after the other. Returns an exit code. */
+static int
+read_json(struct queries *queries, firn_slice text)
+{
+    static const char spaces[] = " \t\r\n";
+    int exit_code = FIRN_EXIT_OK;
+    text = skip(text, spaces);
+    firn_slice inside = skip(firn_bytes(text.data + 1, text.size - 1), spaces);
+    const bool is_nested = inside.size > 0 && inside.data[0] == '[';
+    bool is_closed = !is_nested;
+    text = is_nested ? inside : text;
+    while (exit_code == FIRN_EXIT_OK && text.size > 0) {
+        const uint8_t *end = memchr(text.data, ']', text.size);
+        if (text.data[0] != '[' || end == NULL || (is_nested && is_closed)) {
+            return firn_command_report_error(queries->cli, FIRN_INVALID, NULL,
+                                             "--vector: arrays of numbers are needed, as [1,2.5]");
+        }
+        const size_t size = (size_t)(end - text.data) + 1;
+        exit_code = read_array(queries, firn_bytes(text.data, size));
+        text = skip(firn_bytes(text.data + size, text.size - size), spaces);
+        if (is_nested && text.size > 0) {
+            is_closed = text.data[0] == ']';
+            text = skip(is_closed || text.data[0] == ',' ? firn_bytes(text.data + 1, text.size - 1)
+                                                         : text,
+                        spaces);
+        }
+    }
+    return exit_code != FIRN_EXIT_OK || is_closed
+               ? exit_code
+               : firn_command_report_error(queries->cli, FIRN_INVALID, NULL,
+                                           "--vector: the array ends before it is closed");
+}
+
+/* ---- from files ---- */
+
+static int
+report_read(struct firn_cli *cli, const char *what, const char *path)
+{
+    return firn_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                     "could not %s '%s': %s", what, path, strerror(errno));
+}
+
+/* All of a file. Returns an exit code. */
+static int
+read_all(struct firn_cli *cli, const char *path, struct firn_data_bytes *out)
+{
+    if (strcmp(path, "-") == 0) {
+        return firn_data_bytes_from_stdin(cli, FILE_SIZE_MAX, out);
+    }
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int exit_code = fd >= 0 ? FIRN_EXIT_OK : report_read(cli, "open", path);
+    while (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_bytes_reserve(cli, out, READ_SIZE);
+        if (exit_code != FIRN_EXIT_OK) {
+            break;
+        }
+        ssize_t got = read(fd, out->data + out->size, READ_SIZE);
+        if (got == 0) {
+            break;
+        }
+        if (got < 0 && errno != EINTR) {
+            exit_code = report_read(cli, "read", path);
+        }
+        out->size += got > 0 ? (size_t)got : 0;
+        if (out->size > FILE_SIZE_MAX) {
+            exit_code =
+                firn_command_report_error(cli, FIRN_LIMIT, NULL, "'%s' is larger than 1 GiB", path);
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd); /* only read */
+    }
+    return exit_code;
+}
+
+struct rest {
+    firn_slice bytes;
+};
+
+static int
+read_rest(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
+{
+    struct rest *rest = ctx;
+    const size_t size = rest->bytes.size < capacity ? rest->bytes.size : capacity;
+    (void)err;
+    if (size > 0) {
+        memcpy(buffer, rest->bytes.data, size);
+    }
+    rest->bytes = firn_bytes(rest->bytes.data + size, rest->bytes.size - size);
+    *out_size = size;
+    return FIRN_OK;
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    const size_t size = strlen(text);
+    const size_t end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+bool
+firn_data_search_kind(const char *path, firn_vectors_kind *out)
+{
+    static const struct {
+        const char *end;
+        firn_vectors_kind kind;
+    } known[] = {{".fvecs", FIRN_VECTORS_FVECS},
+                 {".bvecs", FIRN_VECTORS_BVECS},
+                 {".ivecs", FIRN_VECTORS_IVECS},
+                 {".npy", FIRN_VECTORS_NPY},
+                 {".f32", FIRN_VECTORS_F32}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (ends_with(path, known[i].end)) {
+            *out = known[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns an exit code. */
+static int
+read_file(struct queries *queries, const char *path)
+{
+    firn_error err = {.code = FIRN_OK};
+    struct firn_data_bytes bytes = {NULL, 0, 0};
+    firn_vectors_kind kind = FIRN_VECTORS_F32;
+    int exit_code = read_all(queries->cli, path, &bytes);
+    const firn_slice text = firn_data_bytes_slice(&bytes);
+    const bool is_known = firn_data_search_kind(path, &kind);
+    if (exit_code == FIRN_EXIT_OK && !is_known && text.size >= 6 &&
+        memcmp(text.data, "\x93NUMPY", 6) == 0) {
+        kind = FIRN_VECTORS_NPY;
+    } else if (exit_code == FIRN_EXIT_OK && !is_known && text.size > 0 &&
+               (ends_with(path, ".json") || ends_with(path, ".jsonl") || text.data[0] == '[')) {
+        exit_code = read_json(queries, text);
+        firn_data_bytes_deinit(&bytes);
+        return exit_code;
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        struct rest rest = {text.size > 0 ? text : firn_bytes("", 0)};
+        int code = firn_vectors_read(read_rest, &rest, kind, queries->column->dimensions, add_query,
+                                     queries, &err);
+        if (code == FIRN_NO_MEMORY) {
+            exit_code = report_no_memory(queries->cli);
+        } else if (code != FIRN_OK) {
+            exit_code =
+                firn_command_report_error(queries->cli, code, NULL, "'%s': %s", path, err.text);
+        }
+    }
+    firn_data_bytes_deinit(&bytes);
+    return exit_code;
+}
+
+/* Returns an exit code. */
+static int
+read_queries(struct queries *queries)
+{
+    struct firn_cli *cli = queries->cli;
+    const char *given = firn_command_value(cli, "vector");
+    if (given == NULL) {
+        return firn_command_misused(cli, "--vector is needed: [1,2.5], or a file of vectors");
+    }
+    int exit_code =
+        given[0] == '[' ? read_json(queries, firn_str(given)) : read_file(queries, given);
+    if (exit_code == FIRN_EXIT_OK && queries->count == 0) {
+        exit_code = firn_command_report_error(cli, FIRN_INVALID, NULL, "--vector has no vector");
+    }
+    return exit_code;
+}
+
+/* ---- the search ---- */
+
+struct search {
+    const struct firn_data_table *table;
+    const char *column;
+    struct queries queries;
+    firn_search_options options;
+    struct firn_data_values_list columns;
+    firn_table_column *printed; /* the query's number, the distance, then columns of the table */
+    firn_value *values;
+    size_t printed_count;
+    uint64_t found;
+};
+
+/* Ends a search that reads for long when the command is interrupted. */
+static int
+go_on(void *ctx, const firn_progress *progress)
+{
+    firn_error err;
+    (void)ctx;
+    (void)progress;
+    return firn_command_go_on(&err);
+}
+
+/* Returns an exit code. */
+static int
+read_metric(struct firn_cli *cli, firn_metric *out)
+{
+    const char *given = firn_command_value(cli, "metric");
+    if (given == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    for (unsigned metric = FIRN_METRIC_L2; metric <= FIRN_METRIC_COSINE; metric++) {
+        if (strcmp(given, firn_metric_name((firn_metric)metric)) == 0) {
+            *out = (firn_metric)metric;
+            return FIRN_EXIT_OK;
+        }
+    }
+    return firn_command_misused(cli, "--metric is l2, dot or cosine");
+}
+
+/* What is asked of all queries. Returns an exit code. */
+static int
+read_options(struct search *search)
+{
+    struct firn_cli *cli = search->table->cli;
+    const char *k = firn_command_value(cli, "k");
+    const char *columns = firn_command_value(cli, "columns");
+    firn_search_options *options = &search->options;
+    if (k != NULL && !firn_command_number(k, FIRN_SEARCH_K_MAX, &options->k)) {
+        return firn_command_misused(cli, "--k is a number up to %d", FIRN_SEARCH_K_MAX);
+    }
+    int exit_code = read_metric(cli, &options->metric);
+    if (exit_code == FIRN_EXIT_OK && columns != NULL) {
+        exit_code = firn_data_values_split(cli, "--columns", columns, &search->columns);
+    }
+    options->columns = (const char *const *)search->columns.items;
+    options->column_count = search->columns.count;
+    options->where = firn_command_value(cli, "where");
+    options->snapshot = search->table->view;
+    options->callbacks.on_progress = go_on;
+    return exit_code;
+}
+
+/* What is printed of each row. Returns an exit code. */
+static int
+choose_printed(struct search *search)
+{
+    const firn_table_def *def = search->table->def;
+    const bool is_key = search->columns.count == 0;
+    const size_t count = is_key ? def->key_count : search->columns.count;
+    int exit_code = FIRN_EXIT_OK;
+    search->printed = calloc(count + 2, sizeof search->printed[0]);
+    search->values = calloc(count + 2, sizeof search->values[0]);
+    if (search->printed == NULL || search->values == NULL) {
+        return report_no_memory(search->table->cli);
+    }
+    search->printed[0] = (firn_table_column){.name = "query", .type = FIRN_TYPE_U64};
+    search->printed[1] = (firn_table_column){.name = "distance", .type = FIRN_TYPE_F64};
+    for (size_t i = 0; exit_code == FIRN_EXIT_OK && i < count; i++) {
+        const firn_table_column *column = NULL;
+        exit_code = firn_data_table_column(
+            search->table, is_key ? def->key[i] : search->columns.items[i], &column);
+        if (exit_code == FIRN_EXIT_OK) {
+            search->printed[i + 2] = *column;
+        }
+    }
+    search->printed_count = count + 2;
+    return exit_code;
+}
+
+/* A row of the array of --json. */
+static void
+print_json(const struct search *search)
+{
+    struct firn_cli *cli = search->table->cli;
+    firn_term_json_object(NULL);
+    firn_data_values_json(cli, &search->printed[0], &search->values[0]);
+    firn_data_values_json(cli, &search->printed[1], &search->values[1]);
+    firn_term_json_object("row");
+    for (size_t i = 2; i < search->printed_count; i++) {
+        firn_data_values_json(cli, &search->printed[i], &search->values[i]);
+    }
+    firn_term_json_end();
+    firn_term_json_end();
+}
+
+static void
+print_result(struct search *search, size_t number, const firn_search_result *result,
+             struct firn_data_output *output)
+{
+    const size_t skipped = search->queries.count > 1 ? 0 : 1; /* the number of the only query */
+    for (size_t i = 0; i < firn_search_result_count(result); i++) {
+        const firn_value *row = search->columns.count == 0
+                                    ? firn_search_result_key(result, i, NULL)
+                                    : firn_search_result_values(result, i, NULL);
+        search->values[0] = firn_u64(number + 1);
+        search->values[1] = firn_f64(firn_search_result_distance(result, i));
+        memcpy(search->values + 2, row, (search->printed_count - 2) * sizeof *row);
+        if (search->table->cli->json) {
+            print_json(search);
+        } else {
+            firn_data_output_row(output, search->values + skipped);
+        }
+    }
+    search->found += firn_search_result_count(result);
+}
+
+/* Returns an exit code. */
+static int
+search_all(struct search *search)
+{
+    firn_error err;
+    struct firn_cli *cli = search->table->cli;
+    struct firn_data_output output;
+    const size_t n = search->queries.column->dimensions;
+    const size_t skipped = search->queries.count > 1 ? 0 : 1;
+    int exit_code = FIRN_EXIT_OK;
+    firn_data_output_begin(&output, cli, search->printed + skipped,
+                           search->printed_count - skipped);
+    for (size_t i = 0; exit_code == FIRN_EXIT_OK && i < search->queries.count; i++) {
+        firn_search_result *result = NULL;
+        int code =
+            firn_table_search(search->table->table, search->column, search->queries.numbers + i * n,
+                              n, &search->options, &result, &err);
+        if (code != FIRN_OK) {
+            exit_code = firn_data_scan_report(search->table, &err);
+        } else {
+            print_result(search, i, result, &output);
+        }
+        firn_search_result_destroy(result);
+    }
+    int ended = firn_data_output_end(&output);
+    return exit_code == FIRN_EXIT_OK ? ended : exit_code;
+}
+
+/* Returns an exit code. */
+static int
+search_table(const struct firn_data_table *table)
+{
+    struct firn_cli *cli = table->cli;
+    const firn_search_options defaults = FIRN_SEARCH_OPTIONS_INIT;
+    struct search search;
+    memset(&search, 0, sizeof search);
+    search.table = table;
+    search.column = cli->arguments[2];
+    search.queries.cli = cli;
+    search.options = defaults;
+    int exit_code = firn_data_table_column(table, search.column, &search.queries.column);
+    if (exit_code == FIRN_EXIT_OK && search.queries.column->type != FIRN_TYPE_VECTOR) {
+        exit_code =
+            firn_command_report_error(cli, FIRN_INVALID, NULL, "column '%s' has no vectors, but %s",
+                                      search.column, firn_type_name(search.queries.column->type));
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_options(&search);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = choose_printed(&search);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_queries(&search.queries);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_json_string("table", table->name);
+        firn_term_json_string("column", search.column);
+        firn_term_json_string("metric", firn_metric_name(search.options.metric));
+        firn_term_json_array("rows");
+        exit_code = search_all(&search);
+        firn_term_json_unwind();
+        firn_term_json_u64("count", search.found);
+    }
+    firn_data_values_list_deinit(&search.columns);
+    free(search.queries.numbers);
+    free(search.printed);
+    free(search.values);
+    return exit_code;
+}
+
+static int
+run_search(struct firn_cli *cli)
+{
+    firn_store *store = NULL;
+    firn_snapshot *view = NULL;
+    struct firn_data_table table = {.name = NULL};
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_open_view(cli, store, &view);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_open(cli, store, view, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = search_table(&table);
+    }
+    firn_data_table_close(&table);
+    firn_snapshot_close(view);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+const struct firn_command firn_data_search = {
+    .name = "search",
+    .summary = "Print the rows of a table whose vectors are nearest to given ones",
+    .arguments = "STORE TABLE COLUMN",
+    .options =
+        (const struct firn_command_option[]){
+            {"vector", 'v', "VECTOR", "as [1,2.5], or a file of vectors; - is standard input"},
+            {"k", 'k', "ROWS", "so many rows for each vector; by default 10"},
+            {"metric", 'm', "METRIC", "l2, dot, or cosine, which is the default"},
+            {"where", 0, "EXPR", "only rows for which this is true"},
+            {"columns", 0, "COLUMN,...", "print these columns; by default those of the key"},
+            {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
+            {"csv", 0, NULL, "print CSV, with a header"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "The nearest rows come first; rows at the same distance in the order of their\n"
+            "keys. Smaller distances are nearer: l2 is the sum of the squares of the\n"
+            "differences, dot the negative inner product, cosine 1 minus the cosine. Every\n"
+            "row that EXPR, which is that of firn db scan, leaves is measured.\n"
+            "\n"
+            "A file of vectors is one of JSON arrays, .npy, .fvecs, .bvecs, .ivecs, or, with\n"
+            "any other name, of 4-byte floating-point numbers one after the other. Rows found\n"
+            "for several vectors come with the number of the vector, from 1.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db search notes.firn notes embedding -v query.npy -k 5 --columns title",
+             "print the titles of the five nearest notes"},
+            {"firn db search -v '[0.1,0.7]' -m l2 --where \"lang = 'en'\" notes.firn notes v",
+             "search among some of the rows"},
+            {NULL, NULL},
+        },
+    .run = run_search,
+};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/vector_reader.h: files of vectors, in pieces, as vectors of f32.
+ *
+ *   FVECS, BVECS, IVECS   each vector: its length as 4 bytes, lowest first, then so many f32, u8 or i32
+ *   NPY                   an array of numpy with one or two dimensions: a vector a row
+ *   F32                   f32 after f32, of vectors whose length the caller knows
+ *
+ * One thread at a time.
+ */
+#ifndef FIRN_EXCHANGE_VECTOR_READER_H
+#define FIRN_EXCHANGE_VECTOR_READER_H
+
+#include "base/error.h"
+#include "firn/exchange.h"
+
+struct firn_vector_reader;
+/* dimensions: of each vector; 0: what the file says, which is not said in F32. FIRN_INVALID, FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_vector_reader_create(firn_vectors_kind kind, size_t dimensions,
+                                              struct firn_vector_reader **out, firn_error *err);
+/* NULL is fine. */
+void firn_vector_reader_destroy(struct firn_vector_reader *reader);
+/* Copies the next piece of the file; an empty one says that the file is over. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_vector_reader_feed(struct firn_vector_reader *reader, firn_slice piece,
+                                            firn_error *err);
+/* The next vector, borrowed until the next call; NULL: another piece is needed, or the file is over. FIRN_INVALID names the
+ * vector, from 1: what is no such file, or one that is cut. FIRN_UNSUPPORTED: an array of numpy of another kind. */
+FIRN_MUST_CHECK int firn_vector_reader_next(struct firn_vector_reader *reader, const float **out,
+                                            size_t *out_dimensions, firn_error *err);
+
+#endif

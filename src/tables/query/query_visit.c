@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/query_visit.c: the rows of a piece to a visitor, as they were read.
+ *
+ * A visitor gets batches, not rows: where they lie, which of their rows count, and values of the columns that it asks
+ * for. What it does not ask for is not read. So a search reads vectors of all rows, and keys of the few that are near.
+ *
+ * Threads: each thread of the query calls the visitor with its own number.
+ */
+#include "query/query_internal.h"
+
+#include "base/check.h"
+
+/* What a visitor sees of a thread's share. */
+struct firn_query_rows {
+    struct firn_query_worker *worker;
+};
+
+size_t
+firn_query_visit_count(const struct firn_query_rows *rows)
+{
+    return firn_query_source_rows(rows->worker->source);
+}
+
+const uint64_t *
+firn_query_visit_wanted(const struct firn_query_rows *rows)
+{
+    return firn_query_source_mask(rows->worker->source)->words;
+}
+
+int
+firn_query_visit_column(struct firn_query_rows *rows, size_t i, struct firn_chunk_values *out,
+                        firn_error *err)
+{
+    const struct firn_query_plan *plan = rows->worker->input->plan;
+    DCHECK(i < plan->select.count && plan->values[i].column != SIZE_MAX);
+    return firn_query_source_column(rows->worker->source, plan->values[i].column, out, err);
+}
+
+bool
+firn_query_visit_place(const struct firn_query_rows *rows, struct firn_run **out_run,
+                       size_t *out_group, size_t *out_row)
+{
+    return firn_query_source_place(rows->worker->source, out_run, out_group, out_row);
+}
+
+int
+firn_query_visit_piece(struct firn_query_worker *worker, firn_error *err)
+{
+    const struct firn_query_visitor *visitor = worker->visitor;
+    struct firn_query_rows rows = {.worker = worker};
+    bool has_more = !firn_query_source_offer_all(worker->source, visitor);
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && has_more && !atomic_load(&worker->input->is_stopped)) {
+        rc = firn_query_source_next(worker->source, &has_more, err);
+        if (rc == FIRN_OK && has_more) {
+            rc = visitor->visit(visitor->ctx, worker->number, &rows, err);
+            rc = rc == FIRN_OK ? firn_query_worker_tell(worker, err) : rc;
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * search/search.c: a search from its request to its result.
+ *
+ * A search is a query (query/query.h) of the primary key and the column of vectors, whose batches are visited by all threads.
+ * Each thread keeps the nearest rows that it has met; at the end they are joined. The condition is applied first, so
+ * only vectors of rows that fulfil it are looked at. Vectors are compared where they lie in the cache's chunks: nothing is
+ * copied but the keys of rows that come near.
+ *
+ * Threads share the smallest of their own limits: a row beyond the k-th nearest of any thread is not among the k nearest
+ * of all. Within a thread rows come in the order of their keys, so one at just the limit comes too late, and is not measured
+ * twice where many rows are at one distance.
+ *
+ * Rows of a run that has a source of near rows (search_source.h) are not measured: those that fulfil the condition are noted,
+ * and the source is asked when all threads have ended. If it names too few of them, the search begins anew without.
+ *
+ * (S1) Whether a row is found depends on its distance in double precision and on its key, on nothing else.
+ *
+ * Locking: none; the shared limit is one atomic number.
+ */
+#include "search/search_run.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "search/search_internal.h"
+
+enum { FOUR = 4 };
+
+/* One thread's share. */
+struct worker {
+    struct firn_search_top top;
+    struct firn_buf key;
+    uint64_t measured;
+    uint64_t judged;
+};
+
+struct search {
+    const struct firn_search_request *request;
+    const struct firn_schema *schema;
+    struct firn_search_measure measure;
+    struct firn_search_source_set *sources; /* NULL: every row is measured */
+    struct worker *workers;
+    unsigned worker_count;
+    /* The bits of a distance that k rows of one thread do not exceed; of numbers that only get smaller. */
+    _Atomic uint64_t most;
+};
+
+/* A batch, as far as it was read. */
+struct batch {
+    struct firn_query_rows *rows;
+    struct firn_chunk_values vectors;
+    bool has_keys;
+    struct firn_chunk_values keys[FIRN_TABLE_KEY_COLUMNS_MAX];
+};
+
+/* ---- the limit ---- */
+
+static double
+load_most(struct search *search)
+{
+    /* Pairs with share_most. Whoever sees an old one measures more than needed. */
+    uint64_t bits = atomic_load_explicit(&search->most, memory_order_relaxed);
+    double most;
+    memcpy(&most, &bits, sizeof most);
+    return most;
+}
+
+static void
+share_most(struct search *search, double most)
+{
+    uint64_t bits;
+    uint64_t old = atomic_load_explicit(&search->most, memory_order_relaxed);
+    memcpy(&bits, &most, sizeof bits);
+    for (;;) {
+        double present;
+        memcpy(&present, &old, sizeof present);
+        if (present <= most ||
+            atomic_compare_exchange_weak_explicit(&search->most, &old, bits, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            return;
+        }
+    }
+}
+
+/* ---- rows ---- */
+
+static struct firn_cell
+cell_of(const struct firn_chunk_values *values, size_t row)
+{
+    struct firn_cell cell = {.kind = values->kind};
+    switch (values->kind) {
+    case FIRN_PHYSICAL_F32:
+        cell.as.f32 = values->as.f32[row];
+        break;
+    case FIRN_PHYSICAL_F64:
+        cell.as.f64 = values->as.f64[row];
+        break;
+    case FIRN_PHYSICAL_BYTES:
+        cell.as.bytes = values->as.bytes[row];
+        break;
+    case FIRN_PHYSICAL_I64:
+    case FIRN_PHYSICAL_U64:
+    case FIRN_PHYSICAL_NONE:
+        cell.as.u64 = values->as.u64[row];
+        break;
+    }
+    return cell;
+}
+
+/* The encoded key of a row, in the worker's memory. */
+static int
+encode_key(struct search *search, struct worker *worker, struct batch *batch, size_t row,
+           firn_error *err)
+{
+    const struct firn_schema *schema = search->schema;
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && !batch->has_keys && i < schema->key_count; i++) {
+        rc = firn_query_visit_column(batch->rows, i, &batch->keys[i], err);
+    }
+    batch->has_keys = rc == FIRN_OK;
+    firn_buf_clear(&worker->key);
+    for (size_t i = 0; rc == FIRN_OK && i < schema->key_count; i++) {
+        const struct firn_schema_column *column = &schema->columns[schema->key_places[i]];
+        const struct firn_cell cell = cell_of(&batch->keys[i], row);
+        const uint64_t *valid = batch->keys[i].valid;
+        if (valid != NULL && (valid[row / 64] >> (row % 64) & 1) == 0) {
+            return firn_error_set(err, FIRN_CORRUPT, "column %s of the primary key has a null",
+                                  (const char *)column->name.data);
+        }
+        if (firn_tuple_key_add(&worker->key, column->type, false, &cell) != FIRN_OK) {
+            rc = firn_error_no_memory(err, "a search");
+        }
+    }
+    return rc;
+}
+
+/* A row that may be near enough is measured exactly, and taken if it is. */
+static int
+offer(struct search *search, struct worker *worker, struct batch *batch, size_t row,
+      firn_error *err)
+{
+    const double distance =
+        firn_search_measure_exact(&search->measure, batch->vectors.as.bytes[row].data);
+    int rc;
+    worker->judged++;
+    if (!(distance <= (double)__DBL_MAX__)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "column %s has a vector with a number that is not finite",
+                              search->request->column);
+    }
+    if (distance >= firn_search_top_most(&worker->top) || distance > load_most(search)) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(encode_key(search, worker, batch, row, err));
+    FIRN_TRY(firn_search_top_put(&worker->top, distance, firn_buf_slice(&worker->key), err));
+    share_most(search, firn_search_top_most(&worker->top));
+out:
+    return rc;
+}
+
+/* Up to four rows of a batch. */
+static int
+measure(struct search *search, struct worker *worker, struct batch *batch, const uint16_t *rows,
+        size_t count, firn_error *err)
+{
+    const size_t size = search->measure.dimensions * sizeof(float);
+    const void *vectors[FOUR];
+    int rc = FIRN_OK;
+    DCHECK(count > 0 && count <= FOUR);
+    for (size_t i = 0; i < FOUR; i++) {
+        const firn_slice vector = batch->vectors.as.bytes[rows[i < count ? i : count - 1]];
+        if (vector.size != size) {
+            return firn_error_set(err, FIRN_CORRUPT, "column %s has a vector of %zu bytes, not %zu",
+                                  search->request->column, vector.size, size);
+        }
+        vectors[i] = vector.data;
+    }
+    const double own = firn_search_top_most(&worker->top);
+    const double shared = load_most(search);
+    unsigned near =
+        firn_search_measure_four(&search->measure, vectors, own < shared ? own : shared);
+    for (size_t i = 0; rc == FIRN_OK && near != 0 && i < count; i++) {
+        if ((near >> i & 1) != 0) {
+            rc = offer(search, worker, batch, rows[i], err);
+        }
+    }
+    return rc;
+}
+
+static int
+visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
+{
+    struct search *search = ctx;
+    struct worker *worker = &search->workers[number];
+    struct batch batch = {.rows = rows};
+    const uint64_t *wanted = firn_query_visit_wanted(rows);
+    uint16_t four[FOUR];
+    size_t count = 0;
+    uint64_t measured = 0;
+    struct firn_run *run;
+    size_t group;
+    size_t row;
+    int rc;
+    if (search->sources != NULL && firn_query_visit_place(rows, &run, &group, &row) &&
+        firn_search_source_note(search->sources, run, group, row, wanted)) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_query_visit_column(rows, search->schema->key_count, &batch.vectors, err));
+    for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
+        uint64_t bits = wanted[word];
+        if (batch.vectors.valid != NULL) {
+            bits &= batch.vectors.valid[word];
+        }
+        measured += (uint64_t)firn_count_bits(bits);
+        for (; bits != 0; bits &= bits - 1) {
+            four[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
+            if (count == FOUR) {
+                FIRN_TRY(measure(search, worker, &batch, four, count, err));
+                count = 0;
+            }
+        }
+    }
+    if (count > 0) {
+        FIRN_TRY(measure(search, worker, &batch, four, count, err));
+    }
+    worker->measured +=
+        measured; /* once a batch: other threads' counts are on the same line of the cache */
+out:
+    return rc;
+}
+
+static bool
+take(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count)
+{
+    const struct search *search = ctx;
+    return firn_search_source_note_all(search->sources, run, group, row, count);
+}
+
+/* ---- the request ---- */
+
+static int
+check_column(const struct firn_search_request *request, const struct firn_schema *schema,
+             firn_error *err)
+{
+    const struct firn_schema_column *column;
+    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
+    int rc = firn_schema_require(schema, firn_str(request->column), &column, err);
+    for (size_t i = 0; rc == FIRN_OK && i < request->column_count; i++) {
+        const struct firn_schema_column *other;
+        rc = firn_schema_require(schema, firn_str(request->columns[i]), &other, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (column->type != FIRN_TYPE_VECTOR) {
+        return firn_error_set(err, FIRN_INVALID, "column %s is %s: a search needs vectors",
+                              request->column, firn_schema_type_text(column, type));
+    }
+    if (column->dimensions != request->dimensions) {
+        return firn_error_set(
+            err, FIRN_INVALID, "the query has %zu dimensions, and column %s is %s",
+            request->dimensions, request->column, firn_schema_type_text(column, type));
+    }
+    if (!firn_vector_distance_is_finite(request->query, request->dimensions)) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "the query has a number that is not finite (a NaN or an infinity)");
+    }
+    return FIRN_OK;
+}
+
+static int
+append_name(struct firn_buf *text, firn_slice name)
+{
+    int rc = firn_buf_append_str(text, text->size > 0 ? ", \"" : "\"");
+    for (size_t i = 0; rc == FIRN_OK && i < name.size; i++) {
+        rc = name.data[i] == '"' ? firn_buf_append_u8(text, '"') : FIRN_OK;
+        rc = rc == FIRN_OK ? firn_buf_append_u8(text, name.data[i]) : rc;
+    }
+    return rc == FIRN_OK ? firn_buf_append_u8(text, '"') : rc;
+}
+
+/* The columns of the key, then that of the vectors, as what is selected. */
+static int
+write_select(const struct firn_search_request *request, const struct firn_schema *schema,
+             struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < schema->key_count; i++) {
+        rc = append_name(out, schema->columns[schema->key_places[i]].name);
+    }
+    return rc == FIRN_OK ? append_name(out, firn_str(request->column)) : rc;
+}
+
+static int
+open_query(struct firn_table *table, const struct firn_search_request *request,
+           const struct firn_schema *schema, struct firn_db_view *view, struct firn_scan **out,
+           firn_error *err)
+{
+    struct firn_buf select = {0};
+    int rc = write_select(request, schema, &select);
+    const char *text = rc == FIRN_OK ? firn_buf_text(&select) : NULL;
+    if (text == NULL) {
+        firn_buf_deinit(&select);
+        return firn_error_no_memory(err, "a search");
+    }
+    const struct firn_query_options options = {.txn = request->txn,
+                                               .view = request->txn != NULL ? NULL : view,
+                                               .select = text,
+                                               .where = request->where,
+                                               .parameters = request->parameters,
+                                               .parameter_count = request->parameter_count,
+                                               .threads = request->threads,
+                                               .is_visited = true,
+                                               .on_progress = request->on_progress,
+                                               .progress_ctx = request->progress_ctx};
+    rc = firn_query_open(table, &options, out, err);
+    firn_buf_deinit(&select);
+    return rc;
+}
+
+/* ---- the search ---- */
+
+static void
+deinit(struct search *search)
+{
+    for (unsigned i = 0; search->workers != NULL && i < search->worker_count; i++) {
+        firn_search_top_deinit(&search->workers[i].top);
+        firn_buf_deinit(&search->workers[i].key);
+    }
+    firn_free(search->workers);
+    firn_search_measure_deinit(&search->measure);
+    firn_search_source_close(search->sources);
+}
+
+/* Moves the nearest rows of all threads into out. */
+static int
+join(struct search *search, struct firn_search_top *out, firn_error *err)
+{
+    struct firn_search_top *tops = firn_alloc_zeroed(search->worker_count * sizeof tops[0]);
+    if (tops == NULL) {
+        return firn_error_no_memory(err, "a search");
+    }
+    for (unsigned i = 0; i < search->worker_count; i++) {
+        tops[i] = search->workers[i].top; /* moves */
+        search->workers[i].top = (struct firn_search_top){.k = search->request->k};
+    }
+    int rc = firn_search_top_join(tops, search->worker_count, search->request->k, out, err);
+    for (unsigned i = 0; i < search->worker_count; i++) {
+        firn_search_top_deinit(&tops[i]);
+    }
+    firn_free(tops);
+    return rc;
+}
+
+/* Visits all rows; the nearest are in out then. *out_lacks: a source named too few of them. */
+static int
+look(struct search *search, struct firn_scan *scan, struct firn_search_top *out, bool *out_lacks,
+     firn_error *err)
+{
+    const struct firn_query_visitor visitor = {
+        .visit = visit, .take = search->sources != NULL ? take : NULL, .ctx = search};
+    const double infinity = __builtin_inf();
+    uint64_t bits;
+    int rc;
+    search->worker_count = firn_query_workers(scan);
+    search->workers = firn_alloc_zeroed(search->worker_count * sizeof search->workers[0]);
+    if (search->workers == NULL) {
+        return firn_error_no_memory(err, "a search");
+    }
+    for (unsigned i = 0; i < search->worker_count; i++) {
+        search->workers[i].top.k = search->request->k;
+    }
+    memcpy(&bits, &infinity, sizeof bits);
+    atomic_init(&search->most, bits);
+    FIRN_TRY(firn_search_measure_init(&search->measure, search->request, err));
+    FIRN_TRY(firn_query_visit(scan, &visitor, err));
+    *out_lacks = false;
+    if (search->sources != NULL) {
+        FIRN_TRY(firn_search_source_ask(search->sources, search->request, search->schema,
+                                        &search->workers[0].top, out_lacks, err));
+    }
+    rc = join(search, out, err);
+out:
+    return rc;
+}
+
+static void
+count(const struct search *search, const struct firn_scan *scan, firn_search_stats *out)
+{
+    firn_scan_stats read = FIRN_SCAN_STATS_INIT;
+    firn_query_get_stats(scan, &read);
+    out->rows_read = read.rows_read;
+    out->rows_pruned = read.rows_pruned;
+    out->rows_merged = read.rows_merged;
+    out->threads = read.threads;
+    for (unsigned i = 0; i < search->worker_count; i++) {
+        out->rows_measured += search->workers[i].measured;
+        out->rows_judged += search->workers[i].judged;
+    }
+}
+
+/* One search, in a view or a transaction; with sources where they are not NULL. */
+static int
+search_in(struct firn_table *table, const struct firn_search_request *request,
+          const struct firn_schema *schema, struct firn_db_view *view,
+          struct firn_search_result **out, bool *out_lacks, firn_error *err)
+{
+    const struct firn_schema_column *column = firn_schema_find(schema, firn_str(request->column));
+    struct firn_scan *scan = NULL;
+    struct firn_search_top top = {.k = request->k};
+    struct search search = {.request = request, .schema = schema};
+    int rc;
+    *out_lacks = false;
+    /* Even where nothing is wanted: what is wrong with the condition is said. */
+    FIRN_TRY(open_query(table, request, schema, view, &scan, err));
+    if (request->k > 0) {
+        FIRN_TRY(firn_search_source_open(request, column->id, firn_query_pieces(scan),
+                                         &search.sources, err));
+        FIRN_TRY(look(&search, scan, &top, out_lacks, err));
+    }
+    if (!*out_lacks) {
+        FIRN_TRY(firn_search_result_make(table, request, view, schema, &top, out, err));
+        count(&search, scan, &(*out)->stats);
+    }
+out:
+    firn_search_top_deinit(&top);
+    deinit(&search);
+    firn_query_close(scan);
+    return rc;
+}
+
+int
+firn_search_run(struct firn_table *table, const struct firn_search_request *request,
+                struct firn_search_result **out, firn_error *err)
+{
+    struct firn_search_request exact = *request;
+    struct firn_schema *schema = NULL;
+    struct firn_db_view *own_view = NULL;
+    bool lacks;
+    int rc;
+    *out = NULL;
+    exact.sources = NULL;
+    DCHECK(request->txn == NULL || request->view == NULL);
+    struct firn_db_view *view =
+        request->txn != NULL ? firn_db_txn_view(request->txn) : request->view;
+    if (view == NULL) {
+        FIRN_TRY(firn_db_view_open(firn_rows_db(table), &own_view, err));
+        view = own_view;
+    }
+    FIRN_TRY(firn_rows_schema(table, view, &schema, err));
+    FIRN_TRY(check_column(request, schema, err));
+    FIRN_TRY(search_in(table, request, schema, view, out, &lacks, err));
+    if (lacks) {
+        FIRN_TRY(search_in(table, &exact, schema, view, out, &lacks, err));
+    }
+out:
+    firn_schema_unref(schema);
+    firn_db_view_close(own_view);
+    return rc;
+}

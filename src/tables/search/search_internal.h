@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * search/search_internal.h: what the files of the room share.
+ */
+#ifndef FIRN_SEARCH_SEARCH_INTERNAL_H
+#define FIRN_SEARCH_SEARCH_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "search/search_run.h"
+
+/* ---- how far: search_measure.c ---- */
+
+/* The query of a search. Never changes while threads read it. */
+struct firn_search_measure {
+    enum firn_vector_metric metric;
+    size_t dimensions;
+    const struct firn_vector_kernels *kernels;
+    const float *query;
+    const float *compared; /* what kernels get: the query, of length 1 for COSINE */
+    double squares;        /* of the query */
+    double length;         /* their root */
+    double wrong;          /* of a kernel's sum, this share of what was added up may be */
+    double vanished;       /* and so much more, where numbers were too small */
+    float *own;            /* compared, where it is not the query */
+};
+/* Borrows the query until deinit. FIRN_NO_MEMORY. Requires: it is finite. */
+FIRN_MUST_CHECK int firn_search_measure_init(struct firn_search_measure *measure,
+                                             const struct firn_search_request *request,
+                                             firn_error *err);
+/* A zeroed one is fine. */
+void firn_search_measure_deinit(struct firn_search_measure *measure);
+/* Which of four vectors may be at a distance of `most` or less: bit i. One whose bit is not set surely is not. */
+unsigned firn_search_measure_four(const struct firn_search_measure *measure,
+                                  const void *const rows[4], double most);
+/* The distance of one. A NaN or an infinity: the vector is not finite. */
+double firn_search_measure_exact(const struct firn_search_measure *measure, const void *row);
+
+/* ---- the nearest: search_top.c ---- */
+
+struct firn_search_near {
+    double distance;
+    struct firn_buf key; /* encoded: their bytes compare as keys do */
+};
+/* The k nearest rows that one thread has met. A zeroed one with k set is empty. */
+struct firn_search_top {
+    struct firn_search_near *heap; /* the furthest first */
+    size_t count;
+    size_t capacity;
+    size_t k;
+};
+void firn_search_top_deinit(struct firn_search_top *top);
+/* Up to which distance a row may still be among the k: infinity as long as there are fewer. */
+double firn_search_top_most(const struct firn_search_top *top);
+/* Takes a row, whose key is copied, if it is among the nearest. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_search_top_put(struct firn_search_top *top, double distance,
+                                        firn_slice key, firn_error *err);
+/* Moves the rows of all of them into out, nearest first, then by key, at most k; they are empty then. out, an empty
+ * one, keeps that order: it is no heap. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_search_top_join(struct firn_search_top *tops, size_t count, size_t k,
+                                         struct firn_search_top *out, firn_error *err);
+
+/* ---- runs with sources: search_source.c ---- */
+
+struct firn_lsm_pieces;
+/* The runs of a search that have a source. NULL: none has. */
+struct firn_search_source_set;
+/* pieces: what is read; NULL: rows one by one. column: its number. */
+FIRN_MUST_CHECK int firn_search_source_open(const struct firn_search_request *request,
+                                            uint32_t column, const struct firn_lsm_pieces *pieces,
+                                            struct firn_search_source_set **out, firn_error *err);
+/* NULL is fine. */
+void firn_search_source_close(struct firn_search_source_set *set);
+/* Notes rows that may be found: those of a mask of FIRN_CHUNK_MASK_WORDS words from a row of a group on; or so many.
+ * false: the run has no source, and they must be measured. Any thread. */
+bool firn_search_source_note(struct firn_search_source_set *set, const struct firn_run *run,
+                             size_t group, size_t row, const uint64_t *wanted);
+bool firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
+                                 size_t group, size_t row, size_t count);
+/* Asks all sources for near rows among those that were noted, and puts them into top. *out_lacks: one of them named too
+ * few, or is damaged, and all rows must be measured. */
+FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *set,
+                                           const struct firn_search_request *request,
+                                           const struct firn_schema *schema,
+                                           struct firn_search_top *top, bool *out_lacks,
+                                           firn_error *err);
+
+/* ---- what is given out: search_result.c ---- */
+
+/* Decodes keys, and reads the columns that were asked for. Rows that are gone meanwhile, because their time was over, are
+ * left out. view: what the search read; NULL: in its transaction. */
+FIRN_MUST_CHECK int firn_search_result_make(struct firn_table *table,
+                                            const struct firn_search_request *request,
+                                            struct firn_db_view *view,
+                                            const struct firn_schema *schema,
+                                            const struct firn_search_top *top,
+                                            struct firn_search_result **out, firn_error *err);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * search/search_measure.c: which vectors may be near enough, and how far they are.
+ *
+ * Rows are compared four at a time by the processor's kernels, in single precision. Their sums are a little wrong, but it
+ * is known by how much at most (vector/vector_distance.c). So a row is left out where its distance, made smaller by
+ * that much, is still beyond the wanted one; all others are measured again in double precision, which decides. There
+ * are few of them once the nearest rows are known roughly: the answer is exact at the price of a glance.
+ *
+ * How wrong. Let u be 2^-24, n the dimensions, and g = (n + 8) u, with room for a few operations more than Higham counts.
+ *
+ *   L2      All terms are positive: the sum is wrong by at most g of itself.
+ *   DOT     The sum is wrong by at most g of the sum of |a b|, which is at most |a| |b| (Cauchy and Schwarz). The
+ *           kernel gives |b|^2 with it, which is wrong by g of itself.
+ *   COSINE  The query is scaled to length 1 first, which costs another u a term; then as DOT, divided by |b|: at most
+ *           4 g, because no cosine is beyond 1.
+ *
+ * Numbers below 2^-126 may vanish on the way, even those that are stored, if the program has told the processor so. What
+ * that can take from a sum is at most n 2^-120 for each number of the size of the largest one, and is added to g. Sums beyond
+ * the range are infinite, and judged as the largest number. A vector so short that its square may have vanished is
+ * always measured again.
+ *
+ * (M1) What measure_four leaves out is at a distance of more than `most`.
+ */
+#include "search/search_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+/* Below this a square of a length is too small to divide by, 2^-80; above the other one it may be infinite. */
+#define SQUARE_LEAST 0x1p-80
+#define SQUARE_MOST 0x1p+120
+#define NUMBER_MOST 0x1.fffffep+127 /* of f32 */
+
+int
+firn_search_measure_init(struct firn_search_measure *measure,
+                         const struct firn_search_request *request, firn_error *err)
+{
+    const size_t n = request->dimensions;
+    *measure =
+        (struct firn_search_measure){.metric = request->metric,
+                                     .dimensions = n,
+                                     .kernels = firn_vector_distance_kernels(),
+                                     .query = request->query,
+                                     .compared = request->query,
+                                     .squares = firn_vector_distance_squares(request->query, n),
+                                     .wrong = ((double)n + 8) * 0x1p-24,
+                                     .vanished = (double)n * 0x1p-120};
+    DCHECK(n > 0 && n <= FIRN_VECTOR_DIMENSIONS_MAX);
+    measure->length = firn_vector_distance_root(measure->squares);
+    if (request->metric != FIRN_VECTOR_COSINE || measure->squares <= 0) {
+        return FIRN_OK;
+    }
+    measure->own = firn_alloc_array(n, sizeof measure->own[0]);
+    if (measure->own == NULL) {
+        return firn_error_no_memory(err, "a search");
+    }
+    for (size_t i = 0; i < n; i++) {
+        measure->own[i] = (float)((double)request->query[i] / measure->length);
+    }
+    measure->compared = measure->own;
+    return FIRN_OK;
+}
+
+void
+firn_search_measure_deinit(struct firn_search_measure *measure)
+{
+    firn_free(measure->own);
+    *measure = (struct firn_search_measure){.own = NULL};
+}
+
+static bool
+may_be_near_by_l2(const struct firn_search_measure *measure, double sum, double most)
+{
+    sum = sum > NUMBER_MOST ? NUMBER_MOST : sum;
+    /* A NaN is near: the judge finds out why. */
+    return !(sum - sum * measure->wrong - measure->vanished > most);
+}
+
+/* x <= |b| times `times`, where the square of |b| is known with its error. */
+static bool
+is_within(const struct firn_search_measure *measure, double x, double times, double square)
+{
+    return x <= 0 || x * x <= times * times * square * (1 + 2 * measure->wrong);
+}
+
+static bool
+may_be_near_by_dot(const struct firn_search_measure *measure, double dot, double square,
+                   double most)
+{
+    if (!(square < SQUARE_MOST) || !(dot < SQUARE_MOST && dot > -SQUARE_MOST) ||
+        !(measure->squares < SQUARE_MOST)) {
+        return true;
+    }
+    /* What may have vanished, counted with the lengths of both. */
+    const double length = 1 + measure->length;
+    const double vanished = measure->vanished * (length + 1 + square);
+    /* -dot - wrong |a| |b| - vanished <= most */
+    return is_within(measure, -dot - most - vanished, measure->wrong * length, square + vanished);
+}
+
+static double
+signed_square(double x)
+{
+    return x * __builtin_fabs(x);
+}
+
+static bool
+may_be_near_by_cosine(const struct firn_search_measure *measure, double dot, double square,
+                      double most)
+{
+    if (!(square > SQUARE_LEAST && square < SQUARE_MOST)) {
+        return true;
+    }
+    /* dot / |b| >= least, by squares that keep their signs: half of all dots are negative, and no branch could guess
+     * which. */
+    const double least = 1 - most - 4 * measure->wrong;
+    return signed_square(dot) >= signed_square(least) * square;
+}
+
+unsigned
+firn_search_measure_four(const struct firn_search_measure *measure, const void *const rows[4],
+                         double most)
+{
+    float sums[4];
+    float squares[4];
+    unsigned near = 0;
+    if (measure->metric == FIRN_VECTOR_L2) {
+        measure->kernels->l2_four(measure->compared, rows, measure->dimensions, sums);
+        for (unsigned i = 0; i < 4; i++) {
+            near |= (unsigned)may_be_near_by_l2(measure, (double)sums[i], most) << i;
+        }
+        return near;
+    }
+    measure->kernels->dot_norm_four(measure->compared, rows, measure->dimensions, sums, squares);
+    for (unsigned i = 0; i < 4; i++) {
+        const double dot = (double)sums[i];
+        const double square = (double)squares[i];
+        const bool is_near = measure->metric == FIRN_VECTOR_DOT
+                                 ? may_be_near_by_dot(measure, dot, square, most)
+                                 : may_be_near_by_cosine(measure, dot, square, most);
+        near |= (unsigned)is_near << i;
+    }
+    return near;
+}
+
+double
+firn_search_measure_exact(const struct firn_search_measure *measure, const void *row)
+{
+    return firn_vector_distance_exact_to(measure->metric, measure->query, measure->squares, row,
+                                         measure->dimensions);
+}

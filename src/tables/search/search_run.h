@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * search/search_run.h: the rows whose vectors are nearest to one. The public twin is include/firn/vector.h.
+ *
+ * Threads: a search reads with threads of its own, which are idle when its functions have returned. A result never
+ * changes.
+ */
+#ifndef FIRN_SEARCH_SEARCH_RUN_H
+#define FIRN_SEARCH_SEARCH_RUN_H
+
+#include "firn/vector.h"
+#include "query/query.h"
+#include "search/search_source.h"
+#include "vector/vector_distance.h"
+
+struct firn_search_request {
+    struct firn_db_txn *txn;   /* what it sees, its writes included; or */
+    struct firn_db_view *view; /* NULL, both: now */
+    const char *column;
+    const float *query; /* of so many numbers */
+    size_t dimensions;
+    size_t k;
+    enum firn_vector_metric metric;
+    const char *where; /* as in firn_query_options, with its parameters */
+    const firn_value *parameters;
+    size_t parameter_count;
+    const char *const *columns; /* whose values the result is to have */
+    size_t column_count;
+    /* What may know near rows of runs; NULL: every row is measured. Borrowed for the call. */
+    const struct firn_search_sources *sources;
+    uint32_t ef;   /* for those; 0: by recall */
+    double recall; /* 0: as by default */
+    bool is_exact; /* none of the nearest may be missed, whatever sources there are */
+    unsigned threads;
+    int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
+    void *progress_ctx;
+};
+
+/* FIRN_NOT_FOUND, FIRN_INVALID, FIRN_LIMIT as firn_table_search. */
+FIRN_MUST_CHECK int firn_search_run(struct firn_table *table,
+                                    const struct firn_search_request *request,
+                                    struct firn_search_result **out, firn_error *err);
+
+/* ---- results: search_result.c ---- */
+
+/* Row i of a result. */
+struct firn_search_row {
+    double distance;
+    const firn_value *key;
+    const firn_value *values;
+};
+struct firn_search_result {
+    struct firn_search_row *rows;
+    size_t count;
+    size_t key_count;    /* values of each key */
+    size_t column_count; /* values of each row */
+    firn_search_stats stats;
+    struct firn_arena arena; /* keys, values, and their bytes */
+};
+/* NULL is fine. */
+void firn_search_result_free(struct firn_search_result *result);
+
+#endif
