@@ -26,7 +26,7 @@ endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
 set(FIRN_HOT_ROOMS base codec log block row memtable merge lsm store txn)
-set(FIRN_LOOP_ROOMS column encoding vector aggregate expr query search pack scan objects)
+set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search pack scan objects)
 
 # Rooms of which each file is cold.
 set(FIRN_COLD_ROOMS
@@ -72,8 +72,10 @@ set(FIRN_COLD_FILES
     compaction/compaction.c
     compaction/compaction_adopt.c
     compaction/compaction_garbage.c
+    compaction/compaction_graph.c
     compaction/compaction_pick.c
     compaction/compaction_work.c
+    graph/graph_write.c
     log/log_recover.c
     log/log_rotate.c
     log/log_segment.c
@@ -86,6 +88,7 @@ set(FIRN_COLD_FILES
     lsm/lsm_install.c
     lsm/lsm_origin.c
     lsm/lsm_pieces.c
+    lsm/lsm_vectors.c
     row/row_check.c
     store/db.c
     store/db_bulk.c

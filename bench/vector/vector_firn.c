@@ -6,6 +6,10 @@
  *     bench_vector_firn load STORE DATA MEMORY_MIB                        vectors a second
  *     bench_vector_firn exact STORE DATA MEMORY_MIB METRIC K THREADS SECONDS [WHERE]
  *                                                                        queries a second, each over all rows
+ *     bench_vector_firn index STORE DATA MEMORY_MIB METRIC M EF_CONSTRUCTION
+ *                                                                        vectors a second, until all graphs are there
+ *     bench_vector_firn walk STORE DATA MEMORY_MIB METRIC K EF SECONDS [WHERE]
+ *                                                                        queries a second, by graphs
  *     bench_vector_firn open STORE DATA MEMORY_MIB METRIC K               milliseconds to open and to answer once
  *
  * DATA is a directory with base.fvecs, query.fvecs and truth.ivecs. A line a figure: "firn WORKLOAD VALUE UNIT RECALL
@@ -225,6 +229,70 @@ exact(int argc, char **argv)
     check(firn_store_close(store, &err));
 }
 
+static firn_metric
+metric_of(const char *name)
+{
+    for (unsigned metric = FIRN_METRIC_L2; metric <= FIRN_METRIC_COSINE; metric++) {
+        if (strcmp(firn_metric_name((firn_metric)metric), name) == 0) {
+            return (firn_metric)metric;
+        }
+    }
+    return FIRN_METRIC_COSINE;
+}
+
+static void
+build_index(char **argv)
+{
+    firn_table *table;
+    firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+    struct vectors base = read_vectors(argv[3], "base.fvecs", FIRN_VECTORS_FVECS);
+    firn_store *store = open_store(argv[2], argv[4]);
+    index.name = "near";
+    index.column = "v";
+    index.metric = metric_of(argv[5]);
+    index.m = (uint32_t)strtoul(argv[6], NULL, 10);
+    index.ef_construction = (uint32_t)strtoul(argv[7], NULL, 10);
+    check(firn_table_open(store, "t", &table, &err));
+    check(firn_store_compact(store, NULL, &err));
+    double begun = now();
+    check(firn_table_add_vector_index(table, &index, &err));
+    check(firn_store_compact(store, NULL, &err));
+    print_line("index", (double)base.count / (now() - begun), "vectors/s", 0);
+    check(firn_store_close(store, &err));
+    free(base.numbers);
+}
+
+static void
+walk(int argc, char **argv)
+{
+    struct searching searching;
+    firn_snapshot *snapshot;
+    firn_store *store = open_store(argv[2], argv[4]);
+    begin(&searching, argv, store);
+    check(firn_snapshot_open(store, NULL, &snapshot, &err));
+    searching.queries = read_vectors(argv[3], "query.fvecs", FIRN_VECTORS_FVECS);
+    searching.options.snapshot = snapshot;
+    searching.options.threads = 1;
+    searching.options.ef = (uint32_t)strtoul(argv[7], NULL, 10);
+    if (argc > 9) {
+        searching.options.where = argv[9];
+    } else {
+        searching.truth = read_vectors(argv[3], "truth.ivecs", FIRN_VECTORS_IVECS);
+    }
+    for (size_t i = 0; i < searching.queries.count; i++) {
+        search(&searching, i);
+    }
+    const double seconds = strtod(argv[8], NULL);
+    const double begun = now();
+    size_t count = 0;
+    do {
+        search(&searching, count++);
+    } while (now() - begun < seconds);
+    print_line("walk", (double)count / (now() - begun), "queries/s", recall_of(&searching));
+    firn_snapshot_close(snapshot);
+    check(firn_store_close(store, &err));
+}
+
 static void
 open_and_ask(char **argv)
 {
@@ -246,10 +314,15 @@ main(int argc, char **argv)
         load(argv);
     } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "exact") == 0) {
         exact(argc, argv);
+    } else if (argc == 8 && strcmp(argv[1], "index") == 0) {
+        build_index(argv);
+    } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "walk") == 0) {
+        walk(argc, argv);
     } else if (argc == 7 && strcmp(argv[1], "open") == 0) {
         open_and_ask(argv);
     } else {
-        fprintf(stderr, "usage: bench_vector_firn load|exact|open STORE DATA MEMORY_MIB ...\n");
+        fprintf(stderr,
+                "usage: bench_vector_firn load|exact|index|walk|open STORE DATA MEMORY_MIB ...\n");
         return 2;
     }
     return 0;

@@ -65,8 +65,7 @@ typedef struct firn_search_options {
     /* Names of columns whose values the result is to have, besides the key; NULL: none. */
     const char *const *columns;
     size_t column_count;
-    /* Looks at every row, even if there is something that finds near ones faster and may miss some. Until there is, every
-     * search does. */
+    /* Looks at every row, even if there is a graph that finds near ones faster and may miss some (firn_vector_index). */
     bool exact;
     uint32_t ef;   /* how many rows a walk keeps in view; 0: chosen by recall. At least k are */
     double recall; /* the share of the nearest rows that a walk is to find, above 0 to 1; 0: 0.95 */
@@ -79,6 +78,29 @@ typedef struct firn_search_options {
         sizeof(firn_search_options), NULL, NULL, 10, FIRN_METRIC_COSINE, NULL, NULL, 0, NULL, 0, \
             false, 0, 0, 0, FIRN_CALLBACKS_INIT                                                  \
     }
+
+/* An index of vectors: runs of the table get graphs, in which a search finds near rows without looking at all of them. It
+ * may miss some: see recall above. */
+typedef struct firn_vector_index {
+    size_t size;        /* sizeof(firn_vector_index) */
+    const char *name;   /* no other index of the table has it */
+    const char *column; /* of a type VECTOR */
+    firn_metric metric; /* of the searches that it serves */
+    uint32_t m;         /* links of a node, 4 to 64: more find more, and take more memory */
+    uint32_t
+        ef_construction; /* nodes that are kept in view while a row's links are chosen, 1 to 2,000: more take longer
+                                 to build, and find more */
+} firn_vector_index;
+#define FIRN_VECTOR_INDEX_INIT                                             \
+    {                                                                      \
+        sizeof(firn_vector_index), NULL, NULL, FIRN_METRIC_COSINE, 16, 200 \
+    }
+/* Adds an index to a table, which need not be empty. Graphs are built in the background, as runs of 4,096 rows or more
+ * come; firn_store_compact builds those that are missing before it returns. Rows that are in no graph yet are all looked at.
+ * firn_table_drop_index drops it. FIRN_NOT_FOUND: there is no such column. FIRN_EXISTS: there is an index of that name.
+ * FIRN_INVALID. */
+FIRN_API FIRN_MUST_CHECK int
+firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, firn_error *err);
 
 /* What was found. It belongs to the caller, and needs neither the table nor the store. Any thread may read it. */
 typedef struct firn_search_result firn_search_result;
@@ -113,10 +135,14 @@ typedef struct firn_search_stats {
     uint64_t
         rows_judged; /* of those, in double precision: rows that came near enough to be found */
     unsigned threads;
+    uint64_t rows_walked; /* whose codes a graph compared */
+    uint64_t
+        graphs_damaged; /* graphs that could not be read, so that rows were measured instead: compact the table to
+                              * make others */
 } firn_search_stats;
-#define FIRN_SEARCH_STATS_INIT                      \
-    {                                               \
-        sizeof(firn_search_stats), 0, 0, 0, 0, 0, 0 \
+#define FIRN_SEARCH_STATS_INIT                            \
+    {                                                     \
+        sizeof(firn_search_stats), 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 FIRN_API void firn_search_result_get_stats(const firn_search_result *result,
                                            firn_search_stats *out);

@@ -6,6 +6,7 @@
 #include "api/api_handle.h"
 #include "api/api_options.h"
 #include "firn/vector.h"
+#include "rows/rows.h"
 #include "search/search_run.h"
 
 static bool
@@ -90,6 +91,27 @@ firn_table_search(firn_table *table, const char *column, const float *query, siz
     rc = firn_search_run(table, &request, out, err);
     firn_api_handle_leave(request.txn);
     return rc;
+}
+
+int
+firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_vector_index given = FIRN_VECTOR_INDEX_INIT;
+    API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
+    API_OPEN(table, TABLE, err);
+    int rc = api_options_read(&given, sizeof given, index, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.name != NULL && given.column != NULL, err,
+                "an index has a name and a column");
+    API_REQUIRE(is_metric(given.metric), err, "metric is none of firn_metric");
+    const struct firn_schema_vector_index model = {.name = firn_str(given.name),
+                                                   .metric = (uint32_t)given.metric,
+                                                   .m = given.m,
+                                                   .ef_construction = given.ef_construction};
+    return firn_rows_index_add_vectors(table, &model, firn_str(given.column), err);
 }
 
 void

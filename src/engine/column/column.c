@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "graph/graph.h"
 
 /* ==== opens a run ====
  *
@@ -604,9 +605,12 @@ ranges(const struct firn_run *run)
     return &firn_column_read_const(run)->ranges;
 }
 
+static const struct firn_run_kind *const attachment_kinds[] = {&firn_graph_read_kind, NULL};
+
 const struct firn_run_kind firn_column_kind = {
     .name = "column",
     .file_kind = FIRN_BLOCK_FILE_COLUMN,
+    .attachment_kinds = attachment_kinds,
     .has_layout = true,
     .open = column_open,
     .close = column_close,

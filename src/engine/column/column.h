@@ -25,6 +25,7 @@
 #include "encoding/encoding.h"
 #include "tuple/tuple.h"
 
+/* Runs may have graphs (graph/graph.h) as attachments. */
 extern const struct firn_run_kind firn_column_kind;
 
 /* One column of a tree of columns. Neither type nor initial value of a number ever changes. */
@@ -34,6 +35,13 @@ struct firn_column_def {
     uint32_t fixed_size;      /* of UUID: 16; of VECTOR: 4 for each dimension; else 0 */
     struct firn_cell initial; /* what rows have that were written before the column was there */
 };
+/* A graph over a column of vectors, by the names of graph/graph.h. */
+struct firn_column_graph {
+    uint32_t column;
+    uint32_t metric;
+    uint32_t m;
+    uint32_t ef_construction;
+};
 /* The columns that a tree's runs have: all that any state of the table that can still be read has. Of
  * rows that have a column that is not among these, it is left out; rows that lack one of these get its
  * initial value. So what a run gives has all columns of its layout but the key's, nulls included. */
@@ -42,6 +50,9 @@ struct firn_column_layout {
     size_t count;
     const uint32_t *key; /* ids of the primary key's, in their order there; not nullable */
     size_t key_count;
+    /* Graphs that runs of the tree should have. Not in the run's own layout: attachments say which it has. */
+    const struct firn_column_graph *graphs;
+    size_t graph_count;
 };
 enum { FIRN_COLUMN_COUNT_MAX = 4096, FIRN_COLUMN_KEY_MAX = 16 };
 

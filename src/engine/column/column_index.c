@@ -251,7 +251,8 @@ read_layout(struct opening *opening, const uint8_t *records, size_t count, size_
     for (size_t i = 0; i < key_count; i++) {
         key[i] = firn_load_le32(records + count * COLUMN_SIZE + i * KEY_ID_SIZE);
     }
-    struct firn_column_layout layout = {columns, count, key, key_count};
+    struct firn_column_layout layout = {
+        .columns = columns, .count = count, .key = key, .key_count = key_count};
     if (rc == FIRN_OK) {
         rc = firn_column_layout_check(&layout, opening->err);
         rc = rc != FIRN_OK ? refuse("its columns make no layout", opening->err)

@@ -187,6 +187,8 @@ firn_column_layout_copy(const struct firn_column_layout *layout, struct firn_col
     }
     out->layout.columns = out->columns;
     out->layout.key = out->key;
+    out->layout.graphs = NULL;
+    out->layout.graph_count = 0;
     note_key(out);
     return FIRN_OK;
 }

@@ -117,9 +117,10 @@ static int
 open_room(struct firn_bulk_load *bulk, firn_error *err)
 {
     const struct firn_run_kind *kind = bulk->tree->kind;
+    uint64_t target = bulk->tree->lsm->options.run_bytes_target;
     int rc = FIRN_OK;
-    if (bulk->run.builder != NULL &&
-        kind->builder_size_bytes(bulk->run.builder) >= bulk->tree->lsm->options.run_bytes_target) {
+    target = target < bulk->run.bytes_least ? bulk->run.bytes_least : target;
+    if (bulk->run.builder != NULL && kind->builder_size_bytes(bulk->run.builder) >= target) {
         FIRN_TRY(end_run(bulk, false, err));
     }
     if (bulk->run.builder == NULL) {

@@ -39,6 +39,22 @@ enum firn_compaction_work_kind firn_compaction_work_kind(const struct firn_compa
 FIRN_MUST_CHECK int firn_compaction_run(struct firn_compaction_work *work, firn_error *err);
 void firn_compaction_work_discard(struct firn_compaction_work *work);
 
+/* ==== graphs of runs (compaction_graph.c) ==== */
+
+struct firn_compaction_graph_options {
+    const struct firn_lsm_tree *tree; /* NULL: any */
+    unsigned threads;                 /* that build; 0: 1 */
+    const struct firn_step *step;     /* told now and then; may be NULL */
+};
+/* Whether some run may lack a graph that it should have. Reads schemas; opens attachments that were not looked at
+ * since the opening. */
+FIRN_MUST_CHECK int firn_compaction_graph_is_due(struct firn_lsm *lsm, bool *out, firn_error *err);
+/* Builds one graph of a run that lacks it, and attaches it; *out_did: there was one. Beside works and readers; one
+ * thread at a time is of use. A run that is compacted meanwhile does not get it. */
+FIRN_MUST_CHECK int firn_compaction_graph_build(struct firn_lsm *lsm,
+                                                const struct firn_compaction_graph_options *options,
+                                                bool *out_did, firn_error *err);
+
 /* ==== sorted entries of one commit straight into runs, for store/ ====
  *
  * One thread at a time. Use: create, add in the order of keys, finish; then, where nothing else

@@ -54,6 +54,11 @@ struct firn_compaction_work {
     const struct firn_step *step; /* the wish's */
 };
 
+/* A work without a plan, which meets no other: it keeps the tree from being dropped. NULL: memory is out. The mutex is
+ * held. */
+struct firn_compaction_work *firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
+    __attribute__((warn_unused_result));
+
 /* The live views, for one work. Zeroed: none are taken. */
 struct firn_compaction_work_views {
     struct firn_view_list list; /* the host's */
@@ -116,6 +121,9 @@ bool firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
                                          const struct firn_version *version,
                                          enum firn_compaction_pick_mode mode,
                                          const struct firn_compaction_plan *plan);
+/* Whether a compaction that is handed out meets the plan. The mutex is held. */
+bool firn_compaction_pick_is_blocked_locked(const struct firn_lsm_tree *tree,
+                                            const struct firn_compaction_plan *plan);
 /* Makes the plan's bounds reach over a run. */
 void firn_compaction_pick_extend(struct firn_compaction_plan *plan,
                                  const struct firn_merge_level_run *run);
@@ -228,6 +236,7 @@ struct firn_run_writer {
     struct firn_run_attacher attacher; /* the builder's */
     uint64_t number;                   /* of its file */
     uint64_t entry_count;              /* in it */
+    uint64_t bytes_least;              /* of the run, where more entries come; see run_writer.c */
     struct firn_manifest_run expiry;   /* of its expiring puts, and nothing else */
 };
 

@@ -239,6 +239,7 @@ static bool
 is_large_enough(const struct writing *writing)
 {
     uint64_t target = writing->options->run_bytes_target;
+    target = target > 0 && target < writing->run.bytes_least ? writing->run.bytes_least : target;
     return target > 0 && writing->run.builder != NULL &&
            (writing->next_bytes > OVERLAP_FACTOR * target ||
             writing->run.builder->kind->builder_size_bytes(writing->run.builder) >= target);

@@ -126,6 +126,14 @@ is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *
     return false;
 }
 
+bool
+firn_compaction_pick_is_blocked_locked(const struct firn_lsm_tree *tree,
+                                       const struct firn_compaction_plan *plan)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    return is_blocked(tree, plan);
+}
+
 /* Runs that could not be read: a compaction would fail once more. */
 static bool
 is_damaged(const struct firn_version_level *level, size_t i)

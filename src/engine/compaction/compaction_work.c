@@ -179,6 +179,12 @@ make_work_locked(struct firn_lsm_tree *tree, enum firn_compaction_work_kind kind
     return work;
 }
 
+struct firn_compaction_work *
+firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
+{
+    return make_work_locked(tree, FIRN_COMPACTION_WORK_COMPACTION);
+}
+
 /* ---- flushes ---- */
 
 static bool

@@ -7,6 +7,10 @@
  * entries, the run is told where it comes from, and what its builder counted becomes what MANIFEST
  * will say of it. What differs is the caller's: when a run ends, what else is in it, its level.
  *
+ * Runs that will have graphs (compaction_graph.c) are better few and large: a search walks each graph, and a walk
+ * through one of twice the size takes hardly longer. They should not be so large that no graph can be built, which takes
+ * about as much memory as vectors of 100 dimensions do, of the half of the cache that may be held.
+ *
  * Failure: a builder removes its unfinished file; a finished one that cannot be made known is removed
  * here.
  */
@@ -14,6 +18,9 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "column/column.h"
+
+enum { GRAPH_PART = 3 }; /* of the cache's budget: a run that will have graphs */
 
 /* For struct firn_run_attacher. */
 static uint64_t
@@ -44,6 +51,9 @@ firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
     if (kind->has_layout) {
         FIRN_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
         own.layout = layout;
+        writer->bytes_least = layout->graph_count > 0
+                                  ? firn_block_cache_budget_bytes(lsm->files.env.cache) / GRAPH_PART
+                                  : 0;
     }
     FIRN_TRY(kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err));
 out:

@@ -128,17 +128,20 @@ firn_lsm_collect(struct firn_lsm *lsm)
         return;
     }
     struct readers readers = {.lsm = lsm, .held_below = UINT64_MAX};
-    uint64_t left;
-    uint64_t left_values;
+    uint64_t waiting_count = 0;
     struct firn_run_file *files = join(firn_run_file_take_unused(&lsm->files), lsm->waiting);
-    lsm->waiting = remove_files(&readers, files, &left);
-    /* Attachments of these runs, and value files that they were the last ones to refer to. */
-    files = remove_files(&readers, firn_run_file_take_unused(&lsm->files), &left_values);
-    lsm->waiting = join(files, lsm->waiting);
-    left += left_values;
+    lsm->waiting = NULL;
+    while (files != NULL) {
+        uint64_t left;
+        files = remove_files(&readers, files, &left);
+        lsm->waiting = join(files, lsm->waiting);
+        waiting_count += left;
+        /* Attachments of these runs, what took their place, and value files that they were the last ones to refer to. */
+        files = firn_run_file_take_unused(&lsm->files);
+    }
     remove_strays(&readers);
     firn_os_mutex_lock(&lsm->mutex);
-    lsm->waiting_count = left;
+    lsm->waiting_count = waiting_count;
     lsm->is_collecting = false;
     firn_os_mutex_unlock(&lsm->mutex);
 }

@@ -341,7 +341,8 @@ static bool
 is_marked(const struct firn_lsm_install_change *change)
 {
     for (size_t i = 0; i < change->removed_count; i++) {
-        if (!change->removed[i]->is_gone && !is_added(change, change->removed[i])) {
+        if (!change->removed[i]->is_gone && !is_added(change, change->removed[i]) &&
+            !change->keeps_files) {
             return false;
         }
     }
@@ -359,6 +360,9 @@ mark_gone_locked(struct firn_lsm *lsm, const struct firn_lsm_install_change *cha
                  uint64_t version)
 {
     firn_os_mutex_assert_held(&change->tree->lsm->mutex);
+    if (change->keeps_files) {
+        return;
+    }
     for (size_t i = 0; i < change->removed_count; i++) {
         change->removed[i]->is_gone = true;
         change->removed[i]->gone_version = version;

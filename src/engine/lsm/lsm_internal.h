@@ -188,6 +188,7 @@ struct firn_lsm_install_change {
     size_t removed_count;
     const struct firn_version_added *added;
     size_t added_count;
+    bool keeps_files; /* what is removed is added under the same numbers, with other attachments */
 };
 /* Makes the change, durably. After a failure nothing has changed for readers; *out_is_certain tells
  * whether MANIFEST surely does not have it either: if not, no file may be removed. */

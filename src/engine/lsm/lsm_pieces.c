@@ -39,6 +39,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
+#include "graph/graph.h"
 #include "lsm/lsm_group.h"
 
 enum { CUT_ROWS = FIRN_CHUNK_VALUES_MAX };
@@ -151,6 +152,9 @@ add_run(struct firn_lsm_pieces *pieces, struct firn_run_file *file, firn_error *
     }
     if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
         firn_run_file_unpin(pin);
+        return firn_error_no_memory(err, "the pieces of a scan");
+    }
+    if (firn_buf_append(&pieces->files, &file, sizeof(struct firn_run_file *)) != FIRN_OK) {
         return firn_error_no_memory(err, "the pieces of a scan");
     }
     add_ranges(pieces, pin->run->kind->ranges(pin->run));
@@ -404,6 +408,66 @@ out:
     return rc;
 }
 
+/* Whether all rows of the part are what the view sees of their keys. */
+static bool
+is_direct(struct plan *plan, size_t i, const struct reach *before)
+{
+    const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(plan->pieces, i);
+    const struct stretch own = {
+        .lower = part->lower, .upper = part->upper, .has_upper = true, .is_closed = true};
+    return may_be_direct(plan->pieces, i, before) &&
+           count_in_memtables(plan->pieces, plan->group_sweeps, &own) == 0; /* (I3) */
+}
+
+/* What memtables have of all keys, and each group as it lies. */
+static int
+make_loose_pieces(struct plan *plan, firn_error *err)
+{
+    struct firn_lsm_pieces *pieces = plan->pieces;
+    struct reach reach = {.is_set = false};
+    const struct stretch all = {
+        .lower = plan->at, .upper = pieces->upper, .has_upper = pieces->has_upper};
+    uint64_t in_memory = count_in_memtables(pieces, plan->sweeps, &all);
+    int rc = FIRN_OK;
+    if (in_memory > 0) {
+        const struct firn_lsm_piece memory = {.rows_max = in_memory,
+                                              .lower = all.lower,
+                                              .upper = all.upper,
+                                              .has_upper = all.has_upper};
+        FIRN_TRY(add_piece(plan, &memory, err));
+    }
+    for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
+        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+        struct firn_lsm_piece piece = {.run = part->run,
+                                       .group = part->group,
+                                       .rows_max = part->rows,
+                                       .lower = part->lower,
+                                       .has_upper = true,
+                                       .is_loose = !is_direct(plan, i, &reach)};
+        extend(&reach, part->upper);
+        FIRN_TRY(copy_after(pieces, part->upper, &piece.upper, err));
+        if (pieces->has_lower && firn_slice_compare(piece.lower, pieces->lower) < 0) {
+            piece.lower = pieces->lower;
+        }
+        if (pieces->has_upper && firn_slice_compare(pieces->upper, piece.upper) < 0) {
+            piece.upper = pieces->upper;
+        }
+        FIRN_TRY(add_piece(plan, &piece, err));
+    }
+out:
+    return rc;
+}
+
+static bool
+may_be_loose(const struct firn_lsm_pieces *pieces)
+{
+    bool is_open = true;
+    for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
+        is_open = is_open && firn_lsm_pieces_part_at(pieces, i)->run != NULL;
+    }
+    return is_open;
+}
+
 static int
 make_pieces(struct plan *plan, firn_error *err)
 {
@@ -411,17 +475,11 @@ make_pieces(struct plan *plan, firn_error *err)
     struct reach reach = {.is_set = false};
     size_t count = firn_lsm_pieces_part_count(pieces);
     int rc = FIRN_OK;
-    plan->at = pieces->has_lower ? pieces->lower : firn_bytes(NULL, 0);
     for (size_t i = 0; i < count; i++) {
         const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
-        bool is_direct = may_be_direct(pieces, i, &reach);
+        bool is_alone = is_direct(plan, i, &reach);
         extend(&reach, part->upper);
-        if (!is_direct) {
-            continue;
-        }
-        const struct stretch own = {
-            .lower = part->lower, .upper = part->upper, .has_upper = true, .is_closed = true};
-        if (count_in_memtables(pieces, plan->group_sweeps, &own) == 0) { /* (I3) */
+        if (is_alone) {
             FIRN_TRY(add_direct(plan, i, err));
         }
     }
@@ -479,6 +537,119 @@ out:
     return rc;
 }
 
+/* ---- single rows ---- */
+
+/* Whether a run has a version of the key that the view sees, and that is newer. */
+static int
+has_newer(const struct firn_lsm_pieces *pieces, struct firn_run *run,
+          const struct firn_manifest_run *info, firn_slice key, uint64_t sequence, bool *out,
+          firn_error *err)
+{
+    struct firn_run_hit hit = {.sequence = 0};
+    if (info->sequence_max <= sequence || firn_slice_compare(key, info->lower) < 0 ||
+        firn_slice_compare(key, info->upper) >= 0) {
+        return FIRN_OK;
+    }
+    int rc = run->kind->get(run, key, pieces->view, &hit, NULL, err);
+    *out = rc == FIRN_OK && hit.sequence > sequence;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces, struct firn_lsm_group *group, uint32_t row,
+                      firn_slice key, bool *out, firn_error *err)
+{
+    struct firn_lsm_group_row version;
+    size_t count = pieces->files.size / sizeof(struct firn_run_file *);
+    bool is_hidden = false;
+    int rc;
+    *out = false;
+    FIRN_TRY(firn_lsm_group_row(group, row, &version, err));
+    if ((version.kind != FIRN_ENTRY_PUT && version.kind != FIRN_ENTRY_EXPIRING) ||
+        !firn_view_sees(pieces->view, version.sequence) ||
+        (version.expires_ms != 0 && version.expires_ms <= pieces->time_ms)) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < pieces->state->memtable_count && !is_hidden; i++) {
+        struct firn_entry entry;
+        is_hidden =
+            firn_memtable_get(pieces->state->memtables[i]->table, key, pieces->view, &entry) &&
+            entry.sequence > version.sequence;
+    }
+    for (size_t i = 0; i < pieces->range_count && !is_hidden; i++) {
+        is_hidden =
+            firn_range_set_covering(pieces->ranges[i], key, pieces->view, version.sequence) != 0;
+    }
+    for (size_t i = 0; i < count && !is_hidden; i++) {
+        const struct firn_run_file *file = ((struct firn_run_file **)(void *)pieces->files.data)[i];
+        struct firn_run *run = ((struct firn_lsm_handle **)(void *)pieces->pins.data)[i]->run;
+        FIRN_TRY(has_newer(pieces, run, &file->info, key, version.sequence, &is_hidden, err));
+    }
+    *out = !is_hidden;
+out:
+    return rc;
+}
+
+/* ---- graphs ---- */
+
+/* Pins the graph of a run, if it has one; *out is NULL else. */
+static int
+pin_graph(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, uint32_t column,
+          uint32_t metric, const struct firn_graph **out, uint64_t *damaged, firn_error *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
+        struct firn_lsm_handle *pin;
+        int rc = firn_run_file_pin(file->attachments[i], &pin, err);
+        if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+            ++*damaged;
+            continue;
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        bool is_graph = pin->run->kind == &firn_graph_read_kind;
+        const struct firn_graph *graph = is_graph ? firn_graph_read_of(pin->run) : NULL;
+        const struct firn_graph_parameters *parameters =
+            is_graph ? firn_graph_search_parameters(graph) : NULL;
+        if (!is_graph || parameters->column != column || (uint32_t)parameters->metric != metric ||
+            firn_graph_search_rows(graph) != file->info.entry_count) {
+            firn_run_file_unpin(pin);
+            continue;
+        }
+        if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
+            firn_run_file_unpin(pin);
+            return firn_error_no_memory(err, "the pieces of a scan");
+        }
+        *out = graph;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t metric,
+                       struct firn_buf *out, uint64_t *out_damaged, firn_error *err)
+{
+    size_t count = pieces->files.size / sizeof(struct firn_run_file *);
+    int rc = FIRN_OK;
+    *out_damaged = 0;
+    DCHECK(pieces->pins.size >= pieces->files.size);
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_run_file *file = ((struct firn_run_file **)(void *)pieces->files.data)[i];
+        struct firn_lsm_pieces_graph found = {
+            .run = ((struct firn_lsm_handle **)(void *)pieces->pins.data)[i]->run};
+        if (found.run->kind != &firn_column_kind) {
+            continue;
+        }
+        FIRN_TRY(pin_graph(pieces, file, column, metric, &found.graph, out_damaged, err));
+        if (found.graph != NULL && firn_buf_append(out, &found, sizeof found) != FIRN_OK) {
+            return firn_error_no_memory(err, "the pieces of a scan");
+        }
+    }
+out:
+    return rc;
+}
+
 /* ---- life ---- */
 
 static int
@@ -511,7 +682,9 @@ make_plan(struct firn_lsm_pieces *pieces, firn_error *err)
         firn_memtable_cursor_init(&plan.sweeps[i].cursor,
                                   pieces->state->memtables[i % count]->table);
     }
-    int rc = make_pieces(&plan, err);
+    pieces->is_loose = pieces->is_loose && may_be_loose(pieces);
+    plan.at = pieces->has_lower ? pieces->lower : firn_bytes(NULL, 0);
+    int rc = pieces->is_loose ? make_loose_pieces(&plan, err) : make_pieces(&plan, err);
     firn_free(plan.sweeps);
     return rc;
 }
@@ -538,6 +711,7 @@ firn_lsm_pieces_open(struct firn_lsm_tree *tree, const struct firn_lsm_pieces_op
     }
     pieces->os = tree->lsm->os;
     pieces->view = options->view;
+    pieces->is_loose = options->is_loose;
     pieces->time_ms = options->time_ms == FIRN_LSM_TIME_NOW
                           ? (uint64_t)(firn_os_now_ns(pieces->os) / 1000000)
                           : options->time_ms;
@@ -579,6 +753,7 @@ firn_lsm_pieces_close(struct firn_lsm_pieces *pieces)
     }
     firn_lsm_state_unref(pieces->state);
     firn_buf_deinit(&pieces->pins);
+    firn_buf_deinit(&pieces->files);
     firn_buf_deinit(&pieces->parts);
     firn_buf_deinit(&pieces->list);
     firn_free(pieces->ranges);

@@ -16,7 +16,8 @@
  * the column's bounds rule out all values, the whole piece may be left out, because no other part has
  * anything of its keys that the view sees.
  *
- * A piece that is not direct must not be pruned by anything but keys.
+ * A piece that is not direct must not be pruned by anything but keys. Loose pieces may be: each row of them is a version
+ * of its own, and what hides it is asked when it is found. Winners of the one that is not direct are rows of memtables.
  *
  * Threads: open and close belong to one thread; between them any number of threads may read the same
  * pieces.
@@ -43,6 +44,9 @@ struct firn_lsm_pieces_options {
     /* The columns of the tree's key, where the caller knows them; borrowed for the call. NULL: a run or the
      * host says them. */
     const struct firn_column_layout *layout;
+    /* For who asks of single rows whether the view sees them (firn_lsm_pieces_shows): all row groups are pieces as they
+     * lie, whatever overlaps them, and what memtables have is one more piece. Not where a run cannot be looked into. */
+    bool is_loose;
 };
 
 /* A piece; slices are borrowed from the pieces. */
@@ -53,6 +57,7 @@ struct firn_lsm_piece {
     firn_slice lower;  /* keys k of the piece have lower <= k, */
     firn_slice upper;  /* and k < upper, unless */
     bool has_upper;    /* is false */
+    bool is_loose;     /* of a run: the view may not see all rows of it */
 };
 
 /* Pins one state of the tree until close: its memtables and runs, as a cursor does. Reads indexes of
@@ -64,11 +69,30 @@ FIRN_MUST_CHECK int firn_lsm_pieces_open(struct firn_lsm_tree *tree,
 /* No winners may be open. NULL is fine. */
 void firn_lsm_pieces_close(struct firn_lsm_pieces *pieces);
 
-/* Pieces are disjoint and in the order of keys. All rows that the view sees within the bounds lie in
+/* Pieces are disjoint and in the order of keys (loose ones are neither). All rows that the view sees within the bounds lie in
  * one; where there surely are none, there may be no piece. */
 size_t firn_lsm_pieces_count(const struct firn_lsm_pieces *pieces);
 /* Requires: i < count. */
 void firn_lsm_pieces_at(const struct firn_lsm_pieces *pieces, size_t i, struct firn_lsm_piece *out);
+
+/* Whether the row is the version of its key that the view sees. group: that of the row, open (lsm_group.h); key: its
+ * encoded key. Fails as a get does. Any thread. */
+struct firn_lsm_group;
+FIRN_MUST_CHECK int firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces,
+                                          struct firn_lsm_group *group, uint32_t row,
+                                          firn_slice key, bool *out, firn_error *err);
+
+/* A run of columns that the pieces read, and a graph that is attached to it. */
+struct firn_lsm_pieces_graph {
+    struct firn_run *run;
+    const struct firn_graph *graph;
+};
+/* Appends such graphs to out (of struct firn_lsm_pieces_graph): over that column, by that metric (enum
+ * firn_vector_metric), at most one for each run; they are open until the pieces are closed. A run without one, or whose
+ * graph is damaged, is left out; those are counted in *out_damaged. One thread. */
+FIRN_MUST_CHECK int firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column,
+                                           uint32_t metric, struct firn_buf *out,
+                                           uint64_t *out_damaged, firn_error *err);
 
 /* Of a direct piece: which rows of the group lie within the bounds. Reads keys only where a bound cuts
  * the group, and may find no row there. Fails as firn_column_pin_chunk does. Any thread. */

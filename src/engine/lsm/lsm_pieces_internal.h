@@ -28,12 +28,14 @@ struct firn_lsm_pieces {
     struct firn_lsm_state *state;
     const struct firn_view *view;
     uint64_t time_ms;
+    bool is_loose;
     bool has_lower;
     bool has_upper;
     firn_slice lower; /* copies, in the arena */
     firn_slice upper;
     struct firn_arena arena;
-    struct firn_buf pins;  /* of struct firn_lsm_handle * */
+    struct firn_buf pins;  /* of struct firn_lsm_handle *: of runs, then of graphs */
+    struct firn_buf files; /* of struct firn_run_file *: those of the first pins */
     struct firn_buf parts; /* of struct firn_lsm_pieces_part, by lower */
     struct firn_buf list;  /* of struct firn_lsm_piece */
     /* Of memtables and runs, those that are not empty. */

@@ -286,7 +286,7 @@ advance(struct firn_lsm_winners *winners, size_t i, uint32_t rows, firn_error *e
 static const struct firn_lsm_pieces_part *
 peek_part(struct firn_lsm_winners *winners)
 {
-    size_t count = firn_lsm_pieces_part_count(winners->pieces);
+    size_t count = winners->pieces->is_loose ? 0 : firn_lsm_pieces_part_count(winners->pieces);
     while (winners->next_part < count) {
         const struct firn_lsm_pieces_part *part =
             firn_lsm_pieces_part_at(winners->pieces, winners->next_part);
@@ -563,6 +563,9 @@ begin_walk(struct firn_lsm_winners *winners, firn_error *err)
                                                     .time_ms = pieces->time_ms};
     int rc;
     DCHECK(winners->cursor == NULL);
+    if (pieces->is_loose) { /* a cursor would show rows of runs too */
+        return firn_error_set(err, FIRN_UNSUPPORTED, "rows of memtables cannot be read alone");
+    }
     firn_lsm_state_ref(pieces->state);
     FIRN_TRY(firn_lsm_cursor_create_in(pieces->state, pieces->os, &options, &winners->cursor, err));
     winners->is_walking = true;

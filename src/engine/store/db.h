@@ -90,6 +90,9 @@ struct firn_db_check_options {
 FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
                                   firn_store_check_result *report, firn_error *err);
 FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
+/* A table has got an index of vectors: graphs over its runs are built in the background (compaction.h). Compacting
+ * builds them before it returns. */
+void firn_db_maintain_graphs(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_maintain_flush(struct firn_db *db, firn_error *err);
 /* Flushes, and does those compactions that the store itself would do next; those of one keyspace
  * down to its last level, where what was deleted or overwritten goes. whole may be NULL: none. */
@@ -381,6 +384,11 @@ FIRN_MUST_CHECK int firn_db_pieces_open(struct firn_db_keyspace *keyspace,
                                         const firn_slice *upper,
                                         const struct firn_column_layout *layout,
                                         struct firn_db_pieces **out, firn_error *err);
+/* The same of all keys, with loose pieces (lsm/lsm_pieces.h). */
+FIRN_MUST_CHECK int firn_db_pieces_open_loose(struct firn_db_keyspace *keyspace,
+                                              struct firn_db_view *view,
+                                              const struct firn_column_layout *layout,
+                                              struct firn_db_pieces **out, firn_error *err);
 /* NULL is fine. */
 void firn_db_pieces_close(struct firn_db_pieces *pieces);
 /* NULL: there is nothing to read (an empty range, or a keyspace that the view does not have). Owned by

@@ -193,12 +193,15 @@ struct firn_db_jobs {
     struct firn_os_jobs *compaction_pool;
     struct firn_os_jobs *log_pool;
     struct firn_os_jobs *rest_pool;
+    struct firn_os_jobs *graph_pool;
     struct firn_os_cond closing;
     unsigned compaction_threads;
     bool is_flushing;      /* a job is submitted or runs */
     unsigned compacting;   /* so many */
+    bool is_graphing;      /* as is_flushing: a job builds graphs */
     uint64_t flush_wishes; /* grow with each; a job that sees a new one begins again */
     uint64_t compaction_wishes;
+    uint64_t graph_wishes;
     bool is_closing;
     atomic_bool has_failure; /* that no commit was told of; looked at without the mutex */
     firn_error failure;
@@ -797,6 +800,11 @@ void firn_db_jobs_stop(struct firn_db *db);
 void firn_db_jobs_close(struct firn_db *db);
 /* Ask for flushes (each brings compactions after it), and for compactions. */
 void firn_db_jobs_wake(struct firn_db *db);
+/* After runs came, or a table got an index of vectors: where some run lacks a graph, it is built. */
+void firn_db_jobs_wake_graphs(struct firn_db *db);
+/* Builds the graphs that runs of a tree (NULL: of all) lack, in this thread, or waits for who does. */
+FIRN_MUST_CHECK int firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
+                                               const struct firn_step *step, firn_error *err);
 void firn_db_jobs_wake_compactions(struct firn_db *db);
 /* After a cursor has gone: asks for the removal of files that nobody else used. */
 void firn_db_jobs_wake_collection(struct firn_db *db);

@@ -20,6 +20,10 @@
  * A work that found no space is not a failure of this kind: commits are told that the disk is full
  * (db_space.c), and it is tried again with the next wish.
  *
+ * Graphs over runs (compaction_graph.c) are built by one more thread, which may work for minutes: so no flush and no
+ * compaction waits for it. A graph that cannot be built is no failure of commits: searches do without, and it is tried
+ * again when more runs come. Closing ends the building at its next step.
+ *
  * Where a job cannot be submitted (no memory, no thread) it runs in the thread that wished for it.
  *
  * In simulation jobs run inline, while somebody waits, in an order that follows from the seed.
@@ -153,6 +157,9 @@ do_works(struct firn_db *db, const struct firn_compaction_work_wish *wish, firn_
         if (rc == FIRN_OK && did && wish->flushes) {
             firn_db_jobs_wake_compactions(db);
         }
+        if (rc == FIRN_OK && did) {
+            firn_db_jobs_wake_graphs(db);
+        }
         announce(db);
     }
     return rc;
@@ -218,6 +225,60 @@ run_compactions(void *arg)
     }
 }
 
+/* ---- graphs ---- */
+
+static int
+tell_closing(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    (void)files;
+    (void)bytes;
+    return is_closing(ctx) ? firn_error_set(err, FIRN_CANCELLED, "the store is being closed")
+                           : FIRN_OK;
+}
+
+/* Until no run lacks a graph, or one cannot be built, which is noted. */
+static void
+build_graphs(struct firn_db *db)
+{
+    const struct firn_step step = {tell_closing, db};
+    const struct firn_compaction_graph_options options = {
+        .threads = db->threads > 1 ? db->threads : 1, .step = &step};
+    bool did = true;
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && did && !is_closing(db)) {
+        firn_error err;
+        rc = firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, &err);
+        firn_os_mutex_lock(&db->jobs.mutex);
+        if (rc != FIRN_OK && rc != FIRN_CANCELLED) {
+            record_failure_locked(&db->jobs, &err);
+        }
+        firn_os_cond_broadcast(&db->jobs.changed);
+        firn_os_mutex_unlock(&db->jobs.mutex);
+    }
+}
+
+static void
+run_graphs(void *arg)
+{
+    struct firn_db *db = arg;
+    struct firn_db_jobs *jobs = &db->jobs;
+    bool is_over = false;
+    while (!is_over) {
+        firn_os_mutex_lock(&jobs->mutex);
+        uint64_t wishes = jobs->graph_wishes;
+        firn_os_mutex_unlock(&jobs->mutex);
+        build_graphs(db);
+        firn_os_mutex_lock(&jobs->mutex);
+        is_over = jobs->is_closing || jobs->graph_wishes == wishes;
+        DCHECK(jobs->is_graphing); /* (I1) */
+        if (is_over) {
+            jobs->is_graphing = false;
+            firn_os_cond_broadcast(&jobs->changed);
+        }
+        firn_os_mutex_unlock(&jobs->mutex);
+    }
+}
+
 /* ---- wishes ---- */
 
 static void
@@ -242,6 +303,49 @@ firn_db_jobs_wake_compactions(struct firn_db *db)
     if (is_wanted) {
         submit(db, jobs->compaction_pool, run_compactions);
     }
+}
+
+void
+firn_db_jobs_wake_graphs(struct firn_db *db)
+{
+    struct firn_db_jobs *jobs = &db->jobs;
+    bool is_due = false;
+    /* What cannot be read now is looked at again with the next run. */
+    int rc = firn_compaction_graph_is_due(firn_db_image(db)->lsm, &is_due, NULL);
+    if (rc != FIRN_OK || !is_due) {
+        return;
+    }
+    firn_os_mutex_lock(&jobs->mutex);
+    jobs->graph_wishes++;
+    bool is_wanted = !jobs->is_closing && !jobs->is_graphing;
+    jobs->is_graphing = jobs->is_graphing || is_wanted;
+    firn_os_mutex_unlock(&jobs->mutex);
+    if (is_wanted && firn_os_jobs_submit(jobs->graph_pool, run_graphs, db, NULL) != FIRN_OK) {
+        firn_os_mutex_lock(&jobs->mutex);
+        jobs->is_graphing = false; /* later, then */
+        firn_os_cond_broadcast(&jobs->changed);
+        firn_os_mutex_unlock(&jobs->mutex);
+    }
+}
+
+int
+firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
+                           const struct firn_step *step, firn_error *err)
+{
+    const struct firn_compaction_graph_options options = {
+        .tree = tree, .threads = db->threads > 1 ? db->threads : 1, .step = step};
+    struct firn_db_jobs *jobs = &db->jobs;
+    bool did = true;
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&jobs->mutex);
+    while (jobs->is_graphing && !jobs->is_closing) {
+        firn_os_cond_wait(&jobs->changed, &jobs->mutex);
+    }
+    firn_os_mutex_unlock(&jobs->mutex);
+    while (rc == FIRN_OK && did) {
+        rc = firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, err);
+    }
+    return rc;
 }
 
 void
@@ -348,11 +452,14 @@ firn_db_jobs_open(struct firn_db *db, firn_error *err)
     FIRN_TRY(firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->log_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->rest_pool, err));
+    FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->graph_pool, err));
     firn_os_jobs_step_back(jobs->compaction_pool);
+    firn_os_jobs_step_back(jobs->graph_pool);
     firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
     if (level0 >= LEVEL0_BUSY) {
         firn_db_jobs_wake_compactions(db);
     }
+    firn_db_jobs_wake_graphs(db);
 out:
     return rc;
 }
@@ -374,11 +481,14 @@ firn_db_jobs_stop(struct firn_db *db)
     if (jobs->compaction_pool != NULL) {
         firn_os_jobs_wait(jobs->compaction_pool);
     }
+    if (jobs->graph_pool != NULL) {
+        firn_os_jobs_wait(jobs->graph_pool);
+    }
     if (jobs->log_pool != NULL) {
         firn_os_jobs_wait(jobs->log_pool);
     }
     firn_os_mutex_lock(&jobs->mutex);
-    DCHECK(!jobs->is_flushing && jobs->compacting == 0);
+    DCHECK(!jobs->is_flushing && jobs->compacting == 0 && !jobs->is_graphing);
     firn_os_mutex_unlock(&jobs->mutex);
 }
 
@@ -394,4 +504,6 @@ firn_db_jobs_close(struct firn_db *db)
     db->jobs.log_pool = NULL;
     firn_os_jobs_destroy(db->jobs.rest_pool);
     db->jobs.rest_pool = NULL;
+    firn_os_jobs_destroy(db->jobs.graph_pool);
+    db->jobs.graph_pool = NULL;
 }

@@ -118,6 +118,9 @@ compact(struct firn_db *db, const struct request *request, firn_error *err)
     FIRN_TRY(
         firn_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
     FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    if (request->range == NULL) {
+        FIRN_TRY(firn_db_jobs_finish_graphs(db, wish.tree, wish.step, err));
+    }
     FIRN_TRY(trim(db, err));
 out:
     return rc;
@@ -175,4 +178,11 @@ firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
     }
     const struct request request = {.progress = progress, .whole = keyspace, .range = range};
     return run(db, compact, &request, err);
+}
+
+void
+firn_db_maintain_graphs(struct firn_db *db)
+{
+    DCHECK(!db->is_read_only);
+    firn_db_jobs_wake_graphs(db);
 }

@@ -52,7 +52,8 @@ is_out(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
 
 static int
 open_inner(struct firn_db_pieces *pieces, struct firn_db_tree *tree, const firn_slice *lower,
-           const firn_slice *upper, const struct firn_column_layout *layout, firn_error *err)
+           const firn_slice *upper, const struct firn_column_layout *layout, bool is_loose,
+           firn_error *err)
 {
     bool is_empty = lower != NULL && upper != NULL && firn_slice_compare(*lower, *upper) >= 0;
     DCHECK(pieces->inner == NULL && pieces->node.image != NULL);
@@ -63,15 +64,15 @@ open_inner(struct firn_db_pieces *pieces, struct firn_db_tree *tree, const firn_
                                                     .lower = lower,
                                                     .upper = upper,
                                                     .time_ms = pieces->node.time_ms,
-                                                    .layout = layout};
+                                                    .layout = layout,
+                                                    .is_loose = is_loose};
     return firn_lsm_pieces_open(tree->lsm_tree, &options, &pieces->inner, err);
 }
 
-int
-firn_db_pieces_open(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                    const firn_slice *lower, const firn_slice *upper,
-                    const struct firn_column_layout *layout, struct firn_db_pieces **out,
-                    firn_error *err)
+static int
+open_pieces(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const firn_slice *lower,
+            const firn_slice *upper, const struct firn_column_layout *layout, bool is_loose,
+            struct firn_db_pieces **out, firn_error *err)
 {
     struct firn_db_tree *tree;
     int rc;
@@ -91,12 +92,29 @@ firn_db_pieces_open(struct firn_db_keyspace *keyspace, struct firn_db_view *view
         goto out;
     }
     FIRN_TRY(firn_db_get_tree(keyspace, pieces->node.image, &pieces->node.view, &tree, err));
-    FIRN_TRY(open_inner(pieces, tree, lower, upper, layout, err));
+    FIRN_TRY(open_inner(pieces, tree, lower, upper, layout, is_loose, err));
     *out = pieces;
     pieces = NULL;
 out:
     firn_db_pieces_close(pieces);
     return rc;
+}
+
+int
+firn_db_pieces_open(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                    const firn_slice *lower, const firn_slice *upper,
+                    const struct firn_column_layout *layout, struct firn_db_pieces **out,
+                    firn_error *err)
+{
+    return open_pieces(keyspace, view, lower, upper, layout, false, out, err);
+}
+
+int
+firn_db_pieces_open_loose(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                          const struct firn_column_layout *layout, struct firn_db_pieces **out,
+                          firn_error *err)
+{
+    return open_pieces(keyspace, view, NULL, NULL, layout, true, out, err);
 }
 
 void

@@ -32,6 +32,10 @@
  * Attachments (block/run_kind.h) are files of the same sort too, each with one reference, of its run. When
  * the run is destroyed they are unused, and gone if it is.
  *
+ * A run that gets an attachment later becomes another file in that sense, with the same name: versions that name the
+ * old one go on with that. The old one counts as a reference to the new one, so the file on disk stays as long as either
+ * is read by.
+ *
  * Two threads that open the same run at once both read it; one handle is hung, the other closed.
  *
  * Locking: the mutex guards the ring. Opening and closing are input and output and happen outside
@@ -173,6 +177,7 @@ create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
     atomic_init(&file->is_damaged, false);
     atomic_init(&file->skipped_by, 0);
     atomic_init(&file->cache_file, 0);
+    atomic_init(&file->graphs_seen, 0);
     return file;
 }
 
@@ -212,6 +217,33 @@ firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
         return NULL;
     }
     return file;
+}
+
+struct firn_run_file *
+firn_run_file_create_attached(const struct firn_run_file *file,
+                              const struct firn_run_attachment *attachment)
+{
+    size_t count = file->info.attachment_count;
+    struct firn_run_attachment all[FIRN_RUN_ATTACHMENTS_MAX];
+    struct firn_manifest_run info = file->info;
+    CHECK(count < FIRN_RUN_ATTACHMENTS_MAX && info.reference_count == 0);
+    CHECK(count == 0 || info.attachments[count - 1].number < attachment->number);
+    if (count > 0) {
+        memcpy(all, info.attachments, count * sizeof *all);
+    }
+    all[count] = *attachment;
+    info.attachments = all;
+    info.attachment_count = count + 1;
+    return firn_run_file_create(file->files, file->kind, &info);
+}
+
+void
+firn_run_file_succeed(struct firn_run_file *file, struct firn_run_file *successor)
+{
+    CHECK(file->successor == NULL && !file->is_gone);
+    CHECK(file->info.number == successor->info.number);
+    firn_run_file_ref(successor);
+    file->successor = successor;
 }
 
 void
@@ -415,6 +447,9 @@ firn_run_file_destroy(struct firn_run_file *file)
     firn_block_cache_drop_file(files->env.cache, take_cache_file(file));
     drop_values(file);
     drop_attachments(file);
+    if (file->successor != NULL) {
+        firn_run_file_unref(file->successor);
+    }
     firn_free(file);
 }
 

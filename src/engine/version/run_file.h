@@ -51,6 +51,10 @@ struct firn_run_file {
     struct firn_run_file **attachments;
     const struct firn_run_file
         *owner; /* of an attachment: its run, which outlives it in versions */
+    /* Of a run that got attachments: what took its place, with a reference, so that the file they share stays. */
+    struct firn_run_file *successor;
+    _Atomic uint64_t
+        graphs_seen; /* of a run: what it was found to need no more; see compaction_graph.c */
     /* Of a value file, under the mutex of lsm: what runs of the newest version refer to. */
     uint64_t live_bytes;
     size_t live_runs;
@@ -108,6 +112,13 @@ struct firn_run_file *firn_run_file_find_values(const struct firn_run_file *file
 void firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_file *values);
 /* Of a run that nobody knows yet: what is in its value files is known by now. */
 void firn_run_file_settle_values(struct firn_run_file *file);
+/* The same run with one more attachment, of a number larger than all others of it, to take its place in versions. It
+ * refers to no value files. The caller has the only reference. NULL: memory is out. */
+struct firn_run_file *firn_run_file_create_attached(const struct firn_run_file *file,
+                                                    const struct firn_run_attachment *attachment)
+    __attribute__((warn_unused_result));
+/* Once, when `file` is in no newest version any more, and `successor` is: both are the same file. */
+void firn_run_file_succeed(struct firn_run_file *file, struct firn_run_file *successor);
 void firn_run_file_ref(struct firn_run_file *file);
 /* With the last reference the file goes to files->unused. */
 void firn_run_file_unref(struct firn_run_file *file);

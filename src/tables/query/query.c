@@ -116,8 +116,12 @@ open_pieces(struct firn_scan *scan, const struct firn_query_options *options,
                                         has_upper ? &high : NULL, err));
     }
     FIRN_TRY(firn_schema_layout_create(&scan->schema, 1, &layout, err));
-    FIRN_TRY(firn_db_pieces_open(rows, view, has_lower ? &low : NULL, has_upper ? &high : NULL,
-                                 layout, &scan->pieces, err));
+    DCHECK(!options->is_loose || (options->is_visited && !has_lower && !has_upper));
+    rc = options->is_loose
+             ? firn_db_pieces_open_loose(rows, view, layout, &scan->pieces, err)
+             : firn_db_pieces_open(rows, view, has_lower ? &low : NULL, has_upper ? &high : NULL,
+                                   layout, &scan->pieces, err);
+    FIRN_TRY(rc);
     scan->input.pieces = firn_db_pieces_lsm(scan->pieces);
     scan->input.piece_count =
         scan->input.pieces != NULL ? firn_lsm_pieces_count(scan->input.pieces) : 0;
@@ -544,6 +548,24 @@ unsigned
 firn_query_workers(const struct firn_scan *scan)
 {
     return scan->worker_count;
+}
+
+int
+firn_query_shows(struct firn_scan *scan, struct firn_lsm_group *group, uint32_t row, firn_slice key,
+                 bool *out, firn_error *err)
+{
+    DCHECK(scan->input.pieces != NULL);
+    return firn_lsm_pieces_shows(scan->input.pieces, group, row, key, out, err);
+}
+
+int
+firn_query_graphs(struct firn_scan *scan, uint32_t column, uint32_t metric, struct firn_buf *out,
+                  uint64_t *out_damaged, firn_error *err)
+{
+    *out_damaged = 0;
+    return scan->input.pieces == NULL
+               ? FIRN_OK
+               : firn_lsm_pieces_graphs(scan->input.pieces, column, metric, out, out_damaged, err);
 }
 
 const struct firn_lsm_pieces *

@@ -36,6 +36,9 @@ struct firn_query_options {
     /* The rows go to a visitor (firn_query_visit), not to firn_query_next. Requires: plain columns in select; no group_by,
      * order_by, limit or offset. */
     bool is_visited;
+    /* Of one that is visited, without bounds: batches may have rows that nobody sees (firn_query_visit_place), which the
+     * visitor must ask for (firn_query_shows). */
+    bool is_loose;
     uint64_t memory_bytes;
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
     void *progress_ctx;
@@ -72,7 +75,8 @@ struct firn_query_visitor {
     int (*visit)(void *ctx, unsigned worker, struct firn_query_rows *rows, firn_error *err);
     /* May be NULL: is offered rows of a run that lie side by side, all of which fulfil the condition without a look at
      * them. true: it takes them, and they come in no batch. */
-    bool (*take)(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count);
+    bool (*take)(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count,
+                 bool is_loose);
     void *ctx;
 };
 unsigned firn_query_workers(const struct firn_scan *scan);
@@ -80,6 +84,14 @@ unsigned firn_query_workers(const struct firn_scan *scan);
 FIRN_MUST_CHECK int firn_query_visit(struct firn_scan *scan,
                                      const struct firn_query_visitor *visitor, firn_error *err);
 
+/* Whether a row of a loose batch is what the scan sees of its key: firn_lsm_pieces_shows. */
+struct firn_lsm_group;
+FIRN_MUST_CHECK int firn_query_shows(struct firn_scan *scan, struct firn_lsm_group *group,
+                                     uint32_t row, firn_slice key, bool *out, firn_error *err);
+/* Graphs of the runs that are read: firn_lsm_pieces_graphs; none where rows come one by one. They are open as long as the
+ * scan. */
+FIRN_MUST_CHECK int firn_query_graphs(struct firn_scan *scan, uint32_t column, uint32_t metric,
+                                      struct firn_buf *out, uint64_t *out_damaged, firn_error *err);
 /* The pieces that it reads; NULL: rows come from a cursor. */
 const struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);
 
@@ -91,8 +103,8 @@ const uint64_t *firn_query_visit_wanted(const struct firn_query_rows *rows);
 FIRN_MUST_CHECK int firn_query_visit_column(struct firn_query_rows *rows, size_t i,
                                             struct firn_chunk_values *out, firn_error *err);
 /* Where the batch lies as it is: its first row is row *out_row of a group of a run, which lives as long as the scan;
- * false: the rows were merged, or read one by one. */
+ * false: the rows were merged, or read one by one. *out_is_loose: not all of its rows are what the scan sees. */
 bool firn_query_visit_place(const struct firn_query_rows *rows, struct firn_run **out_run,
-                            size_t *out_group, size_t *out_row);
+                            size_t *out_group, size_t *out_row, bool *out_is_loose);
 
 #endif

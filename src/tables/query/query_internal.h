@@ -147,6 +147,8 @@ int firn_query_source_explain(const struct firn_query_source *source, size_t i, 
 /* The run and the group that the batch lies in, with the number of its first row there; false: it lies in none. */
 bool firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
                              size_t *out_group, size_t *out_row);
+/* Whether the piece is loose (lsm/lsm_pieces.h). */
+bool firn_query_source_is_loose(const struct firn_query_source *source);
 /* Of the piece: a number that changes with the chunk that a column lies in. */
 size_t firn_query_source_piece(const struct firn_query_source *source);
 /* Reads the columns that the evaluator needs, and begins it with the batch. */

@@ -372,7 +372,8 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     FIRN_TRY(plan_outputs(plan, exprs, err));
     FIRN_TRY(plan->is_grouped ? plan_groups(plan, exprs, err) : plan_rows(plan, exprs, err));
     FIRN_TRY(plan_columns(plan, err));
-    plan->may_list = may_list(plan);
+    /* Of rows that are visited it is asked where they lie. */
+    plan->may_list = !options->is_visited && may_list(plan);
     *out = plan;
     plan = NULL;
 out:

@@ -13,7 +13,8 @@
  *            written to the table. There is one piece then.
  *
  * (I1) Bounds are asked of direct pieces alone. Elsewhere a row that a bound seems to exclude may hide an older
- *      version that fulfils the condition, so leaving it out would bring that version back.
+ *      version that fulfils the condition, so leaving it out would bring that version back. (Of a row of a loose piece
+ *      it is asked whether anything hides it.)
  * (I2) The mask of a batch only loses rows, so a column that was read for the mask of a moment has what a later
  *      moment needs, until the batch becomes a list.
  * (I3) Where few rows of a block are left, the batch becomes a list of them after its condition was applied: what
@@ -71,6 +72,7 @@ struct firn_query_source {
 
     size_t piece;
     enum way way;
+    bool is_loose;    /* the piece is */
     bool tests_whole; /* the condition is computed, not asked of chunks */
     /* direct */
     struct firn_run *run;
@@ -250,6 +252,7 @@ begin_direct(struct firn_query_source *source, const struct firn_lsm_piece *piec
     uint32_t first;
     uint32_t count;
     source->way = WAY_DIRECT;
+    source->is_loose = piece->is_loose;
     source->run = piece->run;
     source->group = piece->group;
     int rc = firn_lsm_pieces_rows(source->input->pieces, source->piece, &first, &count, err);
@@ -277,6 +280,7 @@ firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_err
     end_piece(source);
     source->piece = piece;
     source->tests_whole = false;
+    source->is_loose = false;
     for (size_t i = 0; i < source->plan->split.count; i++) {
         source->asked[i].is_met = false;
         source->asked[i].is_ready = false;
@@ -654,7 +658,8 @@ firn_query_source_offer_all(struct firn_query_source *source,
 {
     const size_t rows = source->end - source->next;
     if (visitor->take == NULL || !are_all_met(source) || rows == 0 ||
-        !visitor->take(visitor->ctx, source->run, source->group, source->next, rows)) {
+        !visitor->take(visitor->ctx, source->run, source->group, source->next, rows,
+                       source->is_loose)) {
         return false;
     }
     source->stats.rows_read += rows;
@@ -697,6 +702,12 @@ firn_query_source_place(const struct firn_query_source *source, struct firn_run 
     *out_group = source->group;
     *out_row = source->block * FIRN_CHUNK_BLOCK;
     return true;
+}
+
+bool
+firn_query_source_is_loose(const struct firn_query_source *source)
+{
+    return source->is_loose;
 }
 
 size_t

@@ -39,8 +39,9 @@ firn_query_visit_column(struct firn_query_rows *rows, size_t i, struct firn_chun
 
 bool
 firn_query_visit_place(const struct firn_query_rows *rows, struct firn_run **out_run,
-                       size_t *out_group, size_t *out_row)
+                       size_t *out_group, size_t *out_row, bool *out_is_loose)
 {
+    *out_is_loose = firn_query_source_is_loose(rows->worker->source);
     return firn_query_source_place(rows->worker->source, out_run, out_group, out_row);
 }
 

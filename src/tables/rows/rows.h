@@ -66,6 +66,10 @@ FIRN_MUST_CHECK int firn_rows_alter(struct firn_table *table, const struct firn_
  * FIRN_CONFLICT where rows were written meanwhile, again and again. */
 FIRN_MUST_CHECK int firn_rows_index_add(struct firn_table *table, const firn_table_index *index,
                                         firn_error *err);
+/* model: its name, column and parameters count. Runs get their graphs later, in the background. */
+FIRN_MUST_CHECK int firn_rows_index_add_vectors(struct firn_table *table,
+                                                const struct firn_schema_vector_index *model,
+                                                firn_slice column, firn_error *err);
 FIRN_MUST_CHECK int firn_rows_index_drop(struct firn_table *table, const char *name,
                                          firn_error *err);
 /* Makes an index again from the rows that are there; fails as index_add does, and with FIRN_NOT_FOUND. The old

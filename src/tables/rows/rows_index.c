@@ -277,6 +277,40 @@ firn_rows_index_add(struct firn_table *table, const firn_table_index *index, fir
     return add_all(table, &change, err);
 }
 
+/* ---- of vectors ---- */
+
+struct adding_vectors {
+    struct firn_schema_vector_index model;
+    firn_slice column;
+};
+
+static int
+add_vectors(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    const struct adding_vectors *adding = ctx;
+    struct firn_schema_vector_index model = adding->model;
+    const struct firn_schema_column *column;
+    int rc = firn_schema_require(old, adding->column, &column, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    model.column = column->id;
+    return firn_schema_change_add_vector_index(old, &model, out, err);
+}
+
+int
+firn_rows_index_add_vectors(struct firn_table *table, const struct firn_schema_vector_index *model,
+                            firn_slice column, firn_error *err)
+{
+    struct adding_vectors adding = {*model, column};
+    const struct firn_rows_change change = {add_vectors, &adding};
+    int rc = firn_rows_alter(table, &change, err);
+    if (rc == FIRN_OK) {
+        firn_db_maintain_graphs(table->db);
+    }
+    return rc;
+}
+
 /* ---- dropping ---- */
 
 struct dropping {
@@ -318,7 +352,7 @@ firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err
     const struct firn_db_keyspace_guard guard = {check_gone, &dropping};
     const struct firn_rows_change change = {drop, &dropping};
     int rc = firn_rows_alter(table, &change, err);
-    if (rc == FIRN_OK) {
+    if (rc == FIRN_OK && dropping.id != 0) { /* one of vectors has no keyspace */
         /* No schema of now names it: what stays of it is space. */
         FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }

@@ -12,6 +12,8 @@
  *      none, since rows without them cannot be.
  * (I5) Indexes are in the order of their numbers, all below next_index; their columns exist, none of them
  *      twice, none a VECTOR.
+ * (I6) So are indexes of vectors, among themselves; each has one column, a VECTOR, and no number or name of another
+ *      index.
  *
  * A schema and all that it holds is one arena, which goes with the last reference.
  */
@@ -249,6 +251,45 @@ out:
     return rc;
 }
 
+/* (I6) */
+static int
+check_vector_index(const struct firn_schema *schema, size_t i, firn_error *err)
+{
+    const struct firn_schema_vector_index *index = &schema->vector_indexes[i];
+    const struct firn_schema_column *column = firn_schema_find_id(schema, index->column);
+    uint32_t before = i == 0 ? 0 : schema->vector_indexes[i - 1].id;
+    int rc = check_name(index->name, "an index", err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const char *name = (const char *)index->name.data;
+    bool is_known = firn_schema_find_index(schema, index->name) != NULL ||
+                    firn_schema_find_vector_index(schema, index->name) != index;
+    bool is_numbered = index->id > before && index->id < schema->next_index;
+    for (size_t other = 0; other < schema->index_count; other++) {
+        is_numbered = is_numbered && schema->indexes[other].id != index->id;
+    }
+    if (is_known || !is_numbered) {
+        return is_known ? firn_error_set(err, FIRN_EXISTS, "there are two indexes with the name %s",
+                                         name)
+                        : firn_error_set(err, FIRN_INVALID,
+                                         "the number of an index is impossible: %u", index->id);
+    }
+    if (column == NULL || column->type != FIRN_TYPE_VECTOR) {
+        return firn_error_set(err, FIRN_INVALID, "index %s: its column is no vector", name);
+    }
+    if (index->metric < 1 || index->metric > FIRN_SCHEMA_METRIC_MAX ||
+        index->m < FIRN_SCHEMA_M_MIN || index->m > FIRN_SCHEMA_M_MAX ||
+        index->ef_construction < 1 || index->ef_construction > FIRN_SCHEMA_EF_MAX) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "index %s: m is %d to %d, ef_construction 1 to %d, and there are %d "
+                              "metrics",
+                              name, FIRN_SCHEMA_M_MIN, FIRN_SCHEMA_M_MAX, FIRN_SCHEMA_EF_MAX,
+                              FIRN_SCHEMA_METRIC_MAX);
+    }
+    return FIRN_OK;
+}
+
 /* Before anything is copied: what the sizes of arrays follow from. */
 static int
 check_counts(const struct firn_schema *model, firn_error *err)
@@ -260,9 +301,13 @@ check_counts(const struct firn_schema *model, firn_error *err)
         return firn_error_set(err, FIRN_LIMIT, "%zu columns; a table has at most %d",
                               model->column_count, FIRN_TABLE_COLUMNS_MAX);
     }
-    if (model->index_count > FIRN_TABLE_INDEXES_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "%zu indexes; a table has at most %d",
-                              model->index_count, FIRN_TABLE_INDEXES_MAX);
+    if (model->index_count > FIRN_TABLE_INDEXES_MAX ||
+        model->vector_index_count > FIRN_TABLE_INDEXES_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "%zu indexes; a table has at most %d of a sort",
+                              model->index_count > model->vector_index_count
+                                  ? model->index_count
+                                  : model->vector_index_count,
+                              FIRN_TABLE_INDEXES_MAX);
     }
     if (model->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
@@ -289,6 +334,9 @@ check(const struct firn_schema *schema, firn_error *err)
     FIRN_TRY(check_columns(schema, err));
     FIRN_TRY(check_order(schema, schema->key, schema->key_count, "the primary key", err));
     FIRN_TRY(check_indexes(schema, err));
+    for (size_t i = 0; i < schema->vector_index_count; i++) {
+        FIRN_TRY(check_vector_index(schema, i, err));
+    }
 out:
     return rc;
 }
@@ -390,6 +438,25 @@ copy_indexes(struct firn_schema *schema, const struct firn_schema *model)
 }
 
 static bool
+copy_vector_indexes(struct firn_schema *schema, const struct firn_schema *model)
+{
+    struct firn_arena *arena = &schema->arena;
+    size_t count = model->vector_index_count;
+    struct firn_schema_vector_index *indexes =
+        firn_arena_alloc(arena, (count + 1) * sizeof *indexes);
+    bool is_whole = indexes != NULL;
+    for (size_t i = 0; is_whole && i < count; i++) {
+        struct firn_schema_vector_index *index = &indexes[i];
+        *index = model->vector_indexes[i];
+        const struct firn_schema_column *column = firn_schema_find_id(schema, index->column);
+        index->place = column == NULL ? 0 : (uint32_t)(column - schema->columns);
+        is_whole = copy_name(arena, &index->name) && copy_bytes(arena, &index->others);
+    }
+    schema->vector_indexes = indexes;
+    return is_whole;
+}
+
+static bool
 copy(struct firn_schema *schema, const struct firn_schema *model)
 {
     struct firn_arena *arena = &schema->arena;
@@ -399,6 +466,7 @@ copy(struct firn_schema *schema, const struct firn_schema *model)
     schema->column_count = model->column_count;
     schema->key_count = model->key_count;
     schema->index_count = model->index_count;
+    schema->vector_index_count = model->vector_index_count;
     schema->others = model->others;
     if (!copy_columns(schema, model)) {
         return false;
@@ -407,7 +475,7 @@ copy(struct firn_schema *schema, const struct firn_schema *model)
     schema->key_places =
         schema->key == NULL ? NULL : places_of(schema, arena, schema->key, schema->key_count);
     return schema->key_places != NULL && copy_indexes(schema, model) &&
-           copy_bytes(arena, &schema->others);
+           copy_vector_indexes(schema, model) && copy_bytes(arena, &schema->others);
 }
 
 int
@@ -486,6 +554,17 @@ firn_schema_find_index(const struct firn_schema *schema, firn_slice name)
     for (size_t i = 0; i < schema->index_count; i++) {
         if (firn_slice_equal(schema->indexes[i].name, name)) {
             return &schema->indexes[i];
+        }
+    }
+    return NULL;
+}
+
+const struct firn_schema_vector_index *
+firn_schema_find_vector_index(const struct firn_schema *schema, firn_slice name)
+{
+    for (size_t i = 0; i < schema->vector_index_count; i++) {
+        if (firn_slice_equal(schema->vector_indexes[i].name, name)) {
+            return &schema->vector_indexes[i];
         }
     }
     return NULL;

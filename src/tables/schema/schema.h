@@ -51,6 +51,26 @@ struct firn_schema_index {
     firn_slice others;
 };
 
+/* Limits of its parameters, which are those of graph/graph.h and vector/vector_distance.h (checked in schema_layout.c). */
+enum {
+    FIRN_SCHEMA_METRIC_MAX = 3,
+    FIRN_SCHEMA_M_MIN = 4,
+    FIRN_SCHEMA_M_MAX = 64,
+    FIRN_SCHEMA_EF_MAX = 2000
+};
+/* An index of a column of vectors: runs of the table get graphs (graph/graph.h). It has no tree of its own, and its
+ * parameters say all: one that is dropped and added again finds the graphs that are there. */
+struct firn_schema_vector_index {
+    uint32_t id;     /* of the same numbers as those of other indexes */
+    firn_slice name; /* a NUL follows it; no other index has it */
+    uint32_t column;
+    uint32_t place;  /* where that is among the schema's columns */
+    uint32_t metric; /* enum firn_vector_metric */
+    uint32_t m;
+    uint32_t ef_construction;
+    firn_slice others;
+};
+
 /* Everything in it lives as long as the schema. */
 struct firn_schema {
     uint64_t version;     /* from 1, one more with each change */
@@ -63,6 +83,8 @@ struct firn_schema {
     size_t key_count;
     const struct firn_schema_index *indexes; /* by ascending id */
     size_t index_count;
+    const struct firn_schema_vector_index *vector_indexes; /* by ascending id */
+    size_t vector_index_count;
     firn_slice others;
     struct firn_arena arena; /* all of the above */
     _Atomic size_t refs;
@@ -83,6 +105,8 @@ firn_schema_model(const struct firn_schema *schema)
                                 .key_count = schema->key_count,
                                 .indexes = schema->indexes,
                                 .index_count = schema->index_count,
+                                .vector_indexes = schema->vector_indexes,
+                                .vector_index_count = schema->vector_index_count,
                                 .others = schema->others};
 }
 /* A copy of a model, whose arena, refs, places, is_key and fixed_size do not count, after checking that it
@@ -99,6 +123,8 @@ const struct firn_schema_column *firn_schema_find(const struct firn_schema *sche
 const struct firn_schema_column *firn_schema_find_id(const struct firn_schema *schema, uint32_t id);
 const struct firn_schema_index *firn_schema_find_index(const struct firn_schema *schema,
                                                        firn_slice name);
+const struct firn_schema_vector_index *
+firn_schema_find_vector_index(const struct firn_schema *schema, firn_slice name);
 /* As above, with FIRN_NOT_FOUND and a text that names it. */
 FIRN_MUST_CHECK int firn_schema_require(const struct firn_schema *schema, firn_slice name,
                                         const struct firn_schema_column **out, firn_error *err);
@@ -159,6 +185,12 @@ FIRN_MUST_CHECK int firn_schema_change_default(const struct firn_schema *old, fi
 FIRN_MUST_CHECK int firn_schema_change_add_index(const struct firn_schema *old,
                                                  const firn_table_index *index,
                                                  struct firn_schema **out, firn_error *err);
+/* model: its name, column and parameters count. */
+FIRN_MUST_CHECK int
+firn_schema_change_add_vector_index(const struct firn_schema *old,
+                                    const struct firn_schema_vector_index *model,
+                                    struct firn_schema **out, firn_error *err);
+/* Of either sort. */
 FIRN_MUST_CHECK int firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
                                                   struct firn_schema **out, firn_error *err);
 FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *old, firn_slice name,

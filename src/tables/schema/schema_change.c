@@ -19,6 +19,7 @@ struct draft {
     struct firn_schema schema;
     struct firn_schema_column *columns;
     struct firn_schema_index *indexes;
+    struct firn_schema_vector_index *vector_indexes;
 };
 
 static void
@@ -26,6 +27,7 @@ abandon(struct draft *draft)
 {
     firn_free(draft->columns);
     firn_free(draft->indexes);
+    firn_free(draft->vector_indexes);
 }
 
 static int
@@ -38,10 +40,13 @@ begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
                                        .key = old->key,
                                        .key_count = old->key_count,
                                        .index_count = old->index_count,
+                                       .vector_index_count = old->vector_index_count,
                                        .others = old->others}};
     draft->columns = firn_alloc_array(old->column_count + 1, sizeof *draft->columns);
     draft->indexes = firn_alloc_array(old->index_count + 1, sizeof *draft->indexes);
-    if (draft->columns == NULL || draft->indexes == NULL) {
+    draft->vector_indexes =
+        firn_alloc_array(old->vector_index_count + 1, sizeof *draft->vector_indexes);
+    if (draft->columns == NULL || draft->indexes == NULL || draft->vector_indexes == NULL) {
         abandon(draft);
         return firn_error_no_memory(err, "a change of a table");
     }
@@ -49,8 +54,13 @@ begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
     if (old->index_count > 0) {
         memcpy(draft->indexes, old->indexes, old->index_count * sizeof *draft->indexes);
     }
+    if (old->vector_index_count > 0) {
+        memcpy(draft->vector_indexes, old->vector_indexes,
+               old->vector_index_count * sizeof *draft->vector_indexes);
+    }
     draft->schema.columns = draft->columns;
     draft->schema.indexes = draft->indexes;
+    draft->schema.vector_indexes = draft->vector_indexes;
     return FIRN_OK;
 }
 
@@ -102,14 +112,19 @@ firn_schema_change_add_column(const struct firn_schema *old, const firn_table_co
     return end(&draft, out, err);
 }
 
-/* The index that has a column; NULL where none has. */
-static const struct firn_schema_index *
+/* The name of an index that has a column; NULL where none has. */
+static const char *
 index_with(const struct firn_schema *schema, uint32_t id)
 {
+    for (size_t i = 0; i < schema->vector_index_count; i++) {
+        if (schema->vector_indexes[i].column == id) {
+            return (const char *)schema->vector_indexes[i].name.data;
+        }
+    }
     for (size_t i = 0; i < schema->index_count; i++) {
         for (size_t part = 0; part < schema->indexes[i].column_count; part++) {
             if (schema->indexes[i].columns[part] == id) {
-                return &schema->indexes[i];
+                return (const char *)schema->indexes[i].name.data;
             }
         }
     }
@@ -128,7 +143,7 @@ firn_schema_change_drop_column(const struct firn_schema *old, firn_slice name,
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_schema_index *index = index_with(old, column->id);
+    const char *index = index_with(old, column->id);
     if (column->is_key) {
         return firn_error_set(
             err, FIRN_INVALID,
@@ -139,7 +154,7 @@ firn_schema_change_drop_column(const struct firn_schema *old, firn_slice name,
     if (index != NULL) {
         return firn_error_set(err, FIRN_INVALID,
                               "column %s is in the index %s: drop that index first",
-                              (const char *)column->name.data, (const char *)index->name.data);
+                              (const char *)column->name.data, index);
     }
     rc = begin(old, &draft, err);
     if (rc != FIRN_OK) {
@@ -238,7 +253,8 @@ firn_schema_change_add_index(const struct firn_schema *old, const firn_table_ind
     if (index->name == NULL || (index->columns == NULL && index->column_count > 0)) {
         return firn_error_set(err, FIRN_INVALID, "an index has no name or no columns");
     }
-    if (firn_schema_find_index(old, firn_str(index->name)) != NULL) {
+    if (firn_schema_find_index(old, firn_str(index->name)) != NULL ||
+        firn_schema_find_vector_index(old, firn_str(index->name)) != NULL) {
         return firn_error_set(err, FIRN_EXISTS, "there is an index %s already", index->name);
     }
     if (index->column_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
@@ -263,12 +279,59 @@ firn_schema_change_add_index(const struct firn_schema *old, const firn_table_ind
 }
 
 int
+firn_schema_change_add_vector_index(const struct firn_schema *old,
+                                    const struct firn_schema_vector_index *model,
+                                    struct firn_schema **out, firn_error *err)
+{
+    struct draft draft;
+    *out = NULL;
+    if (firn_schema_find_index(old, model->name) != NULL ||
+        firn_schema_find_vector_index(old, model->name) != NULL) {
+        return firn_error_set(err, FIRN_EXISTS, "there is an index %.*s already",
+                              (int)model->name.size, (const char *)model->name.data);
+    }
+    if (old->next_index == UINT32_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "the table has given all its numbers of indexes");
+    }
+    int rc = begin(old, &draft, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_schema_vector_index *added =
+        &draft.vector_indexes[draft.schema.vector_index_count++];
+    *added = *model;
+    added->id = draft.schema.next_index++;
+    added->others = firn_bytes(NULL, 0);
+    return end(&draft, out, err);
+}
+
+static int
+drop_vector_index(const struct firn_schema *old, const struct firn_schema_vector_index *index,
+                  struct firn_schema **out, firn_error *err)
+{
+    struct draft draft;
+    int rc = begin(old, &draft, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t place = (size_t)(index - old->vector_indexes);
+    memmove(&draft.vector_indexes[place], &draft.vector_indexes[place + 1],
+            (old->vector_index_count - place - 1) * sizeof *draft.vector_indexes);
+    draft.schema.vector_index_count--;
+    return end(&draft, out, err);
+}
+
+int
 firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
                               struct firn_schema **out, firn_error *err)
 {
     const struct firn_schema_index *index;
+    const struct firn_schema_vector_index *of_vectors = firn_schema_find_vector_index(old, name);
     struct draft draft;
     *out = NULL;
+    if (of_vectors != NULL) {
+        return drop_vector_index(old, of_vectors, out, err);
+    }
     int rc = require_index(old, name, &index, err);
     rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
     if (rc != FIRN_OK) {

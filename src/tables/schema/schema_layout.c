@@ -16,6 +16,13 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "column/column.h"
+#include "graph/graph.h"
+
+_Static_assert((int)FIRN_SCHEMA_METRIC_MAX == (int)FIRN_VECTOR_METRIC_MAX &&
+                   (int)FIRN_SCHEMA_M_MIN == (int)FIRN_GRAPH_M_MIN &&
+                   (int)FIRN_SCHEMA_M_MAX == (int)FIRN_GRAPH_M_MAX &&
+                   (int)FIRN_SCHEMA_EF_MAX == (int)FIRN_GRAPH_EF_CONSTRUCTION_MAX,
+               "what a schema allows, a graph can be built with");
 
 static bool
 same_cell(const struct firn_cell *a, const struct firn_cell *b)
@@ -120,6 +127,28 @@ walk(struct firn_schema *const *schemas, size_t count, struct firn_column_layout
     return FIRN_OK;
 }
 
+/* The graphs that runs should have are those of the newest schema alone: older states are read without, where that
+ * has none. */
+static const struct firn_schema *
+newest_of(struct firn_schema *const *schemas, size_t count)
+{
+    const struct firn_schema *newest = schemas[0];
+    for (size_t i = 1; i < count; i++) {
+        newest = schemas[i]->version > newest->version ? schemas[i] : newest;
+    }
+    return newest;
+}
+
+static void
+write_graphs(const struct firn_schema *schema, struct firn_column_graph *out)
+{
+    for (size_t i = 0; i < schema->vector_index_count; i++) {
+        const struct firn_schema_vector_index *index = &schema->vector_indexes[i];
+        out[i] = (struct firn_column_graph){index->column, index->metric, index->m,
+                                            index->ef_construction};
+    }
+}
+
 int
 firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
                           struct firn_column_layout **out, firn_error *err)
@@ -147,9 +176,11 @@ firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
             columns, FIRN_COLUMN_COUNT_MAX);
     }
     size_t columns_size = columns * sizeof(struct firn_column_def);
+    const struct firn_schema *newest = newest_of(schemas, count);
     size_t key_size = schemas[0]->key_count * sizeof(uint32_t);
-    uint8_t *memory =
-        firn_alloc(sizeof(struct firn_column_layout) + columns_size + key_size + bytes + 1);
+    size_t graphs_size = newest->vector_index_count * sizeof(struct firn_column_graph);
+    uint8_t *memory = firn_alloc(sizeof(struct firn_column_layout) + columns_size + key_size +
+                                 graphs_size + bytes + 1);
     if (memory == NULL) {
         return firn_error_no_memory(err, "a layout");
     }
@@ -160,7 +191,11 @@ firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
     memcpy(key, schemas[0]->key, key_size);
     layout->key = (const uint32_t *)(const void *)key;
     layout->key_count = schemas[0]->key_count;
-    rc = walk(schemas, count, layout, key + key_size, &columns, &bytes, err);
+    struct firn_column_graph *graphs = (struct firn_column_graph *)(void *)(key + key_size);
+    write_graphs(newest, graphs);
+    layout->graphs = graphs;
+    layout->graph_count = newest->vector_index_count;
+    rc = walk(schemas, count, layout, key + key_size + graphs_size, &columns, &bytes, err);
     if (rc != FIRN_OK) {
         firn_free(layout);
         return rc;

@@ -26,12 +26,13 @@
 enum { FIRST_OTHER = 32 };
 
 enum record_tag {
-    RECORD_VERSION = 1,     /* varint, from 1 */
-    RECORD_NEXT_COLUMN = 3, /* varint */
-    RECORD_NEXT_INDEX = 5,  /* varint */
-    RECORD_COLUMNS = 7,     /* for each: varint size, fields */
-    RECORD_KEY = 9,         /* varints: numbers of columns */
-    RECORD_INDEXES = 11     /* for each: varint size, fields; not there where there are none */
+    RECORD_VERSION = 1,        /* varint, from 1 */
+    RECORD_NEXT_COLUMN = 3,    /* varint */
+    RECORD_NEXT_INDEX = 5,     /* varint */
+    RECORD_COLUMNS = 7,        /* for each: varint size, fields */
+    RECORD_KEY = 9,            /* varints: numbers of columns */
+    RECORD_INDEXES = 11,       /* for each: varint size, fields; not there where there are none */
+    RECORD_VECTOR_INDEXES = 13 /* likewise */
 };
 enum column_tag {
     COLUMN_ID = 1,       /* varint */
@@ -49,6 +50,12 @@ enum index_tag {
     INDEX_NAME = 3,    /* UTF-8 */
     INDEX_COLUMNS = 5, /* varints: numbers of columns */
     INDEX_FLAGS = 7    /* varint, not 0 */
+};
+enum vector_index_tag {
+    VECTOR_INDEX_ID = 1,        /* varint */
+    VECTOR_INDEX_NAME = 3,      /* UTF-8 */
+    VECTOR_INDEX_COLUMN = 5,    /* varint */
+    VECTOR_INDEX_PARAMETERS = 7 /* varints: metric, m, ef_construction */
 };
 enum index_flag { FLAG_UNIQUE = 1, INDEX_FLAGS_ALL = 1 };
 
@@ -141,20 +148,35 @@ put_index(struct writer *writer, const struct firn_schema_index *index)
     keep(writer, firn_buf_append_slice(writer->out, index->others));
 }
 
+static void
+put_vector_index(struct writer *writer, const struct firn_schema_vector_index *index)
+{
+    put_number(writer, VECTOR_INDEX_ID, index->id);
+    put_bytes(writer, VECTOR_INDEX_NAME, index->name);
+    put_number(writer, VECTOR_INDEX_COLUMN, index->column);
+    put_ids(writer, VECTOR_INDEX_PARAMETERS,
+            (const uint32_t[]){index->metric, index->m, index->ef_construction}, 3);
+    keep(writer, firn_buf_append_slice(writer->out, index->others));
+}
+
 /* All columns, or all indexes, as one field. */
 static void
 put_list(struct writer *writer, unsigned tag, const struct firn_schema *schema)
 {
     struct firn_buf list = {0};
     struct firn_buf element = {0};
-    size_t count = tag == RECORD_COLUMNS ? schema->column_count : schema->index_count;
+    size_t count = tag == RECORD_COLUMNS   ? schema->column_count
+                   : tag == RECORD_INDEXES ? schema->index_count
+                                           : schema->vector_index_count;
     struct writer inner = {&element, {0}, FIRN_OK};
     for (size_t i = 0; i < count; i++) {
         firn_buf_clear(&element);
         if (tag == RECORD_COLUMNS) {
             put_column(&inner, &schema->columns[i]);
-        } else {
+        } else if (tag == RECORD_INDEXES) {
             put_index(&inner, &schema->indexes[i]);
+        } else {
+            put_vector_index(&inner, &schema->vector_indexes[i]);
         }
         keep(&inner, firn_buf_append_sized(&list, firn_buf_slice(&element)));
     }
@@ -177,6 +199,9 @@ firn_schema_record_encode(const struct firn_schema *schema, struct firn_buf *out
     put_ids(&writer, RECORD_KEY, schema->key, schema->key_count);
     if (schema->index_count > 0) {
         put_list(&writer, RECORD_INDEXES, schema);
+    }
+    if (schema->vector_index_count > 0) {
+        put_list(&writer, RECORD_VECTOR_INDEXES, schema);
     }
     keep(&writer, firn_buf_append_slice(out, schema->others));
     firn_buf_deinit(&writer.field);
@@ -203,6 +228,7 @@ struct decoder {
     struct firn_schema schema; /* borrows what is below, and the record */
     struct firn_schema_column *columns;
     struct firn_schema_index *indexes;
+    struct firn_schema_vector_index *vector_indexes;
     uint32_t key[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint32_t (*index_columns)[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_error *err;
@@ -349,6 +375,36 @@ take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *
     return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of an index");
 }
 
+static int
+take_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
+{
+    struct firn_schema_vector_index *index = target;
+    uint32_t numbers[FIRN_TABLE_KEY_COLUMNS_MAX] = {0};
+    size_t count;
+    bool is_good = false;
+    switch (tag) {
+    case VECTOR_INDEX_ID:
+        is_good = get_u32(bytes, &index->id);
+        break;
+    case VECTOR_INDEX_NAME:
+        index->name = bytes;
+        is_good = firn_schema_is_name(bytes);
+        break;
+    case VECTOR_INDEX_COLUMN:
+        is_good = get_u32(bytes, &index->column);
+        break;
+    case VECTOR_INDEX_PARAMETERS:
+        is_good = get_ids(bytes, numbers, &count) && count == 3;
+        index->metric = numbers[0];
+        index->m = numbers[1];
+        index->ef_construction = numbers[2];
+        break;
+    default:
+        return newer(decoder, "something of an index");
+    }
+    return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of an index");
+}
+
 /* The fields of a list, each to `take`. seen: a bit for each tag; others: the fields that are not known. */
 static int
 take_fields(struct decoder *decoder, firn_slice bytes,
@@ -461,6 +517,36 @@ take_indexes(struct decoder *decoder, firn_slice bytes)
 }
 
 static int
+take_vector_indexes(struct decoder *decoder, firn_slice bytes)
+{
+    static const uint32_t needed = 1u << VECTOR_INDEX_ID | 1u << VECTOR_INDEX_NAME |
+                                   1u << VECTOR_INDEX_COLUMN | 1u << VECTOR_INDEX_PARAMETERS;
+    struct firn_reader reader = firn_reader_of(bytes);
+    size_t count = count_list(bytes, FIRN_TABLE_INDEXES_MAX);
+    int rc = FIRN_OK;
+    if (count == SIZE_MAX || count == 0) {
+        return corrupt(decoder, "has an impossible list of indexes");
+    }
+    decoder->vector_indexes = firn_alloc_zeroed(count * sizeof *decoder->vector_indexes);
+    if (decoder->vector_indexes == NULL) {
+        return firn_error_no_memory(decoder->err, "a schema");
+    }
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        struct firn_schema_vector_index *index = &decoder->vector_indexes[i];
+        firn_slice element;
+        uint32_t seen;
+        CHECK(firn_reader_sized(&reader, bytes.size, &element));
+        rc = take_fields(decoder, element, take_vector_index_field, index, &seen, &index->others);
+        if (rc == FIRN_OK && (seen & needed) != needed) {
+            rc = corrupt(decoder, "has an index without a number, name, column or parameters");
+        }
+    }
+    decoder->schema.vector_indexes = decoder->vector_indexes;
+    decoder->schema.vector_index_count = count;
+    return rc;
+}
+
+static int
 take_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
     struct firn_schema *schema = &decoder->schema;
@@ -484,6 +570,8 @@ take_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
         break;
     case RECORD_INDEXES:
         return take_indexes(decoder, bytes);
+    case RECORD_VECTOR_INDEXES:
+        return take_vector_indexes(decoder, bytes);
     default:
         return newer(decoder, "something");
     }
@@ -517,6 +605,7 @@ firn_schema_record_decode(firn_slice record, struct firn_schema **out, firn_erro
 out:
     firn_free(decoder.index_columns);
     firn_free(decoder.indexes);
+    firn_free(decoder.vector_indexes);
     firn_free(decoder.columns);
     return rc;
 }

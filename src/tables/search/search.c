@@ -11,8 +11,11 @@
  * of all. Within a thread rows come in the order of their keys, so one at just the limit comes too late, and is not measured
  * twice where many rows are at one distance.
  *
- * Rows of a run that has a source of near rows (search_source.h) are not measured: those that fulfil the condition are noted,
- * and the source is asked when all threads have ended. If it names too few of them, the search begins anew without.
+ * Rows of a run that has a source of near rows (search_source.h), as a graph is (search_graph.c), are not measured: those that
+ * fulfil the condition are noted, and the source is asked when all threads have ended. If it names too few of them, the
+ * search begins anew without. So that rows which were written since do not put whole ranges of keys out of reach of the
+ * graphs, a table with an index of vectors is read by loose pieces (lsm/lsm_pieces.h): of a row that is near enough it is
+ * asked whether the search sees it.
  *
  * (S1) Whether a row is found depends on its distance in double precision and on its key, on nothing else.
  *
@@ -22,6 +25,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
+#include "lsm/lsm_group.h"
 #include "search/search_internal.h"
 
 enum { FOUR = 4 };
@@ -30,11 +35,13 @@ enum { FOUR = 4 };
 struct worker {
     struct firn_search_top top;
     struct firn_buf key;
+    struct firn_lsm_group group; /* of loose batches */
     uint64_t measured;
     uint64_t judged;
 };
 
 struct search {
+    struct firn_scan *scan;
     const struct firn_search_request *request;
     const struct firn_schema *schema;
     struct firn_search_measure measure;
@@ -48,6 +55,10 @@ struct search {
 /* A batch, as far as it was read. */
 struct batch {
     struct firn_query_rows *rows;
+    bool is_loose; /* it lies in a group, and the scan may not see all of its rows */
+    struct firn_run *run;
+    size_t group;
+    size_t first_row;
     struct firn_chunk_values vectors;
     bool has_keys;
     struct firn_chunk_values keys[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -134,6 +145,26 @@ encode_key(struct search *search, struct worker *worker, struct batch *batch, si
     return rc;
 }
 
+/* Whether the scan sees the row whose key the worker has. */
+static int
+is_seen(struct search *search, struct worker *worker, const struct batch *batch, size_t row,
+        bool *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = true;
+    if (!batch->is_loose) {
+        return FIRN_OK;
+    }
+    if (!worker->group.is_open || worker->group.run != batch->run ||
+        worker->group.number != batch->group) {
+        FIRN_TRY(firn_lsm_group_open(&worker->group, batch->run, batch->group, err));
+    }
+    rc = firn_query_shows(search->scan, &worker->group, (uint32_t)(batch->first_row + row),
+                          firn_buf_slice(&worker->key), out, err);
+out:
+    return rc;
+}
+
 /* A row that may be near enough is measured exactly, and taken if it is. */
 static int
 offer(struct search *search, struct worker *worker, struct batch *batch, size_t row,
@@ -152,6 +183,11 @@ offer(struct search *search, struct worker *worker, struct batch *batch, size_t 
         return FIRN_OK;
     }
     FIRN_TRY(encode_key(search, worker, batch, row, err));
+    bool is_there;
+    FIRN_TRY(is_seen(search, worker, batch, row, &is_there, err));
+    if (!is_there) {
+        return FIRN_OK;
+    }
     FIRN_TRY(firn_search_top_put(&worker->top, distance, firn_buf_slice(&worker->key), err));
     share_most(search, firn_search_top_most(&worker->top));
 out:
@@ -197,12 +233,13 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
     uint16_t four[FOUR];
     size_t count = 0;
     uint64_t measured = 0;
-    struct firn_run *run;
-    size_t group;
-    size_t row;
     int rc;
-    if (search->sources != NULL && firn_query_visit_place(rows, &run, &group, &row) &&
-        firn_search_source_note(search->sources, run, group, row, wanted)) {
+    bool is_placed =
+        firn_query_visit_place(rows, &batch.run, &batch.group, &batch.first_row, &batch.is_loose);
+    DCHECK(is_placed || !batch.is_loose);
+    if (search->sources != NULL && is_placed &&
+        firn_search_source_note(search->sources, batch.run, batch.group, batch.first_row, wanted,
+                                batch.is_loose)) {
         return FIRN_OK;
     }
     FIRN_TRY(firn_query_visit_column(rows, search->schema->key_count, &batch.vectors, err));
@@ -230,10 +267,10 @@ out:
 }
 
 static bool
-take(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count)
+take(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count, bool is_loose)
 {
     const struct search *search = ctx;
-    return firn_search_source_note_all(search->sources, run, group, row, count);
+    return firn_search_source_note_all(search->sources, run, group, row, count, is_loose);
 }
 
 /* ---- the request ---- */
@@ -293,8 +330,8 @@ write_select(const struct firn_search_request *request, const struct firn_schema
 
 static int
 open_query(struct firn_table *table, const struct firn_search_request *request,
-           const struct firn_schema *schema, struct firn_db_view *view, struct firn_scan **out,
-           firn_error *err)
+           const struct firn_schema *schema, struct firn_db_view *view, bool is_loose,
+           struct firn_scan **out, firn_error *err)
 {
     struct firn_buf select = {0};
     int rc = write_select(request, schema, &select);
@@ -311,6 +348,7 @@ open_query(struct firn_table *table, const struct firn_search_request *request,
                                                .parameter_count = request->parameter_count,
                                                .threads = request->threads,
                                                .is_visited = true,
+                                               .is_loose = is_loose,
                                                .on_progress = request->on_progress,
                                                .progress_ctx = request->progress_ctx};
     rc = firn_query_open(table, &options, out, err);
@@ -326,6 +364,7 @@ deinit(struct search *search)
     for (unsigned i = 0; search->workers != NULL && i < search->worker_count; i++) {
         firn_search_top_deinit(&search->workers[i].top);
         firn_buf_deinit(&search->workers[i].key);
+        firn_lsm_group_deinit(&search->workers[i].group);
     }
     firn_free(search->workers);
     firn_search_measure_deinit(&search->measure);
@@ -362,6 +401,7 @@ look(struct search *search, struct firn_scan *scan, struct firn_search_top *out,
     const double infinity = __builtin_inf();
     uint64_t bits;
     int rc;
+    search->scan = scan;
     search->worker_count = firn_query_workers(scan);
     search->workers = firn_alloc_zeroed(search->worker_count * sizeof search->workers[0]);
     if (search->workers == NULL) {
@@ -376,7 +416,7 @@ look(struct search *search, struct firn_scan *scan, struct firn_search_top *out,
     FIRN_TRY(firn_query_visit(scan, &visitor, err));
     *out_lacks = false;
     if (search->sources != NULL) {
-        FIRN_TRY(firn_search_source_ask(search->sources, search->request, search->schema,
+        FIRN_TRY(firn_search_source_ask(search->sources, scan, search->request,
                                         &search->workers[0].top, out_lacks, err));
     }
     rc = join(search, out, err);
@@ -399,12 +439,32 @@ count(const struct search *search, const struct firn_scan *scan, firn_search_sta
     }
 }
 
-/* One search, in a view or a transaction; with sources where they are not NULL. */
-static int
-search_in(struct firn_table *table, const struct firn_search_request *request,
-          const struct firn_schema *schema, struct firn_db_view *view,
-          struct firn_search_result **out, bool *out_lacks, firn_error *err)
+/* Whether runs may have graphs that serve the request. */
+static bool
+may_have_graphs(const struct firn_schema *schema, const struct firn_search_request *request)
 {
+    bool has_one = false;
+    for (size_t i = 0; i < schema->vector_index_count && !request->is_exact; i++) {
+        const struct firn_schema_vector_index *index = &schema->vector_indexes[i];
+        const struct firn_schema_column *column = &schema->columns[index->place];
+        has_one = has_one || (index->metric == (uint32_t)request->metric &&
+                              firn_slice_equal(column->name, firn_str(request->column)));
+    }
+    /* A query of zeros has no direction: all rows are as far from it. */
+    return has_one && request->sources == NULL &&
+           (request->metric != FIRN_VECTOR_COSINE ||
+            firn_vector_distance_squares(request->query, request->dimensions) > 0);
+}
+
+/* One search, in a view or a transaction; with sources where they are not NULL, or by graphs. *graphs counts. */
+static int
+search_in(struct firn_table *table, const struct firn_search_request *given, bool by_graphs,
+          struct firn_search_graphs *graphs, const struct firn_schema *schema,
+          struct firn_db_view *view, struct firn_search_result **out, bool *out_lacks,
+          firn_error *err)
+{
+    struct firn_search_request own = *given;
+    const struct firn_search_request *request = &own;
     const struct firn_schema_column *column = firn_schema_find(schema, firn_str(request->column));
     struct firn_scan *scan = NULL;
     struct firn_search_top top = {.k = request->k};
@@ -412,7 +472,11 @@ search_in(struct firn_table *table, const struct firn_search_request *request,
     int rc;
     *out_lacks = false;
     /* Even where nothing is wanted: what is wrong with the condition is said. */
-    FIRN_TRY(open_query(table, request, schema, view, &scan, err));
+    FIRN_TRY(open_query(table, request, schema, view, by_graphs, &scan, err));
+    if (request->k > 0 && by_graphs) {
+        FIRN_TRY(firn_search_graph_open(graphs, scan, column->id, request, err));
+        own.sources = &graphs->sources;
+    }
     if (request->k > 0) {
         FIRN_TRY(firn_search_source_open(request, column->id, firn_query_pieces(scan),
                                          &search.sources, err));
@@ -425,7 +489,13 @@ search_in(struct firn_table *table, const struct firn_search_request *request,
 out:
     firn_search_top_deinit(&top);
     deinit(&search);
+    firn_search_graph_close(graphs);
     firn_query_close(scan);
+    if (by_graphs && (rc == FIRN_CORRUPT || rc == FIRN_UNSUPPORTED)) {
+        /* If it is the table that is damaged, that is found without graphs, too. */
+        *out_lacks = true;
+        rc = FIRN_OK;
+    }
     return rc;
 }
 
@@ -436,6 +506,7 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     struct firn_search_request exact = *request;
     struct firn_schema *schema = NULL;
     struct firn_db_view *own_view = NULL;
+    struct firn_search_graphs graphs = {.damaged = 0};
     bool lacks;
     int rc;
     *out = NULL;
@@ -449,10 +520,14 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     }
     FIRN_TRY(firn_rows_schema(table, view, &schema, err));
     FIRN_TRY(check_column(request, schema, err));
-    FIRN_TRY(search_in(table, request, schema, view, out, &lacks, err));
+    FIRN_TRY(search_in(table, request, may_have_graphs(schema, request), &graphs, schema, view, out,
+                       &lacks, err));
     if (lacks) {
-        FIRN_TRY(search_in(table, &exact, schema, view, out, &lacks, err));
+        FIRN_TRY(search_in(table, &exact, false, &graphs, schema, view, out, &lacks, err));
     }
+    (*out)->stats.rows_walked = graphs.evaluated;
+    (*out)->stats.rows_judged += graphs.judged;
+    (*out)->stats.graphs_damaged = graphs.damaged;
 out:
     firn_schema_unref(schema);
     firn_db_view_close(own_view);

@@ -9,7 +9,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "graph/graph.h"
 #include "search/search_run.h"
+#include "search/search_source.h"
 
 /* ---- how far: search_measure.c ---- */
 
@@ -74,18 +76,40 @@ FIRN_MUST_CHECK int firn_search_source_open(const struct firn_search_request *re
 /* NULL is fine. */
 void firn_search_source_close(struct firn_search_source_set *set);
 /* Notes rows that may be found: those of a mask of FIRN_CHUNK_MASK_WORDS words from a row of a group on; or so many.
- * false: the run has no source, and they must be measured. Any thread. */
+ * is_loose: the search may not see all of them. false: the run has no source, and they must be measured. Any thread. */
 bool firn_search_source_note(struct firn_search_source_set *set, const struct firn_run *run,
-                             size_t group, size_t row, const uint64_t *wanted);
+                             size_t group, size_t row, const uint64_t *wanted, bool is_loose);
 bool firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
-                                 size_t group, size_t row, size_t count);
+                                 size_t group, size_t row, size_t count, bool is_loose);
 /* Asks all sources for near rows among those that were noted, and puts them into top. *out_lacks: one of them named too
  * few, or is damaged, and all rows must be measured. */
 FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *set,
+                                           struct firn_scan *scan,
                                            const struct firn_search_request *request,
-                                           const struct firn_schema *schema,
                                            struct firn_search_top *top, bool *out_lacks,
                                            firn_error *err);
+
+/* ---- graphs as sources: search_graph.c ---- */
+
+/* Those of the runs that a scan reads. Zeroed at first; the counts stay after close. */
+struct firn_search_graphs {
+    struct firn_search_sources sources; /* for the request */
+    const struct firn_search_request *request;
+    struct firn_buf list; /* of struct firn_lsm_pieces_graph */
+    struct firn_graph_scratch *scratch;
+    struct firn_graph_candidate *candidates;
+    double *distances;
+    size_t room;        /* of both */
+    uint64_t damaged;   /* that could not be read */
+    uint64_t evaluated; /* codes that were compared */
+    uint64_t judged;    /* vectors that were measured */
+};
+/* Open until close, at most as long as the scan. The request is borrowed. */
+FIRN_MUST_CHECK int firn_search_graph_open(struct firn_search_graphs *graphs,
+                                           struct firn_scan *scan, uint32_t column,
+                                           const struct firn_search_request *request,
+                                           firn_error *err);
+void firn_search_graph_close(struct firn_search_graphs *graphs);
 
 /* ---- what is given out: search_result.c ---- */
 

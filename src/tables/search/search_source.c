@@ -5,7 +5,9 @@
  * Threads note rows while they read what the condition needs; afterwards one thread asks each source, and reads the keys of
  * the rows that it named.
  *
- * (S2) A row is allowed only if it lay in a batch, or a piece, that was read as it lies: it is the version that the view sees.
+ * (S2) A row is allowed only if it lay in a batch, or a piece, that was read as it lies: it is the version that the view sees,
+ *      or, where that was loose, it is asked whether it is before it is taken. Where too few are, the source is asked for
+ *      more.
  *
  * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups. They are read when
  * all threads have ended.
@@ -14,9 +16,14 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
+#include "base/sort.h"
 #include "column/column.h"
+#include "lsm/lsm_group.h"
 #include "lsm/lsm_pieces.h"
 #include "search/search_internal.h"
+
+enum { WIDER = 4 }; /* so many times as much is asked for, where too little was found */
 
 struct part {
     struct firn_run *run;
@@ -25,6 +32,8 @@ struct part {
         *firsts; /* the number of the first row of each group, and one more: that of all rows */
     size_t groups;
     uint64_t *allowed; /* written by __atomic functions alone while threads visit */
+    uint8_t *is_whole; /* likewise: of each group: all rows are allowed, without their bits */
+    bool is_loose;     /* likewise: the search may not see all of those that are allowed */
 };
 
 struct firn_search_source_set {
@@ -56,9 +65,11 @@ open_part(const struct firn_search_source_set *set, struct part *part, uint32_t 
     if (part->firsts != NULL) {
         part->firsts[part->groups] = rows;
         part->allowed = firn_alloc_zeroed((size_t)(rows / 64 + 1) * sizeof part->allowed[0]);
+        part->is_whole = firn_alloc_zeroed(part->groups + 1);
     }
-    return part->firsts != NULL && part->allowed != NULL ? FIRN_OK
-                                                         : firn_error_no_memory(err, "a search");
+    return part->firsts != NULL && part->allowed != NULL && part->is_whole != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a search");
 }
 
 static struct part *
@@ -124,6 +135,7 @@ firn_search_source_close(struct firn_search_source_set *set)
         }
         firn_free(set->parts[i].firsts);
         firn_free(set->parts[i].allowed);
+        firn_free(set->parts[i].is_whole);
     }
     if (set != NULL) {
         firn_free(set->parts);
@@ -147,6 +159,24 @@ allow(struct part *part, uint64_t row, uint64_t bits)
     }
 }
 
+/* The same of `count` rows. */
+static void
+allow_all(struct part *part, uint64_t row, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i += 64) {
+        const uint64_t left = count - i;
+        allow(part, row + i, left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
+    }
+}
+
+static void
+note_loose(struct part *part, bool is_loose)
+{
+    if (is_loose) {
+        __atomic_store_n(&part->is_loose, true, __ATOMIC_RELAXED);
+    }
+}
+
 static struct part *
 part_with_source(struct firn_search_source_set *set, const struct firn_run *run)
 {
@@ -156,7 +186,7 @@ part_with_source(struct firn_search_source_set *set, const struct firn_run *run)
 
 bool
 firn_search_source_note(struct firn_search_source_set *set, const struct firn_run *run,
-                        size_t group, size_t row, const uint64_t *wanted)
+                        size_t group, size_t row, const uint64_t *wanted, bool is_loose)
 {
     struct part *part = part_with_source(set, run);
     if (part == NULL) {
@@ -166,72 +196,80 @@ firn_search_source_note(struct firn_search_source_set *set, const struct firn_ru
     for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
         allow(part, part->firsts[group] + row + i * 64, wanted[i]);
     }
+    note_loose(part, is_loose);
     return true;
 }
 
 bool
 firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
-                            size_t group, size_t row, size_t count)
+                            size_t group, size_t row, size_t count, bool is_loose)
 {
     struct part *part = part_with_source(set, run);
     if (part == NULL) {
         return false;
     }
     DCHECK(group < part->groups);
-    for (size_t i = 0; i < count; i += 64) {
-        const size_t left = count - i;
-        allow(part, part->firsts[group] + row + i,
-              left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
+    if (row == 0 && count == part->firsts[group + 1] - part->firsts[group]) {
+        __atomic_store_n(&part->is_whole[group], 1, __ATOMIC_RELAXED);
+    } else {
+        allow_all(part, part->firsts[group] + row, count);
     }
+    note_loose(part, is_loose);
     return true;
 }
 
 /* ---- asking ---- */
 
-/* The encoded key of a row. */
+/* What reads rows that were named. */
+struct reading {
+    struct firn_scan *scan;
+    struct firn_lsm_group group;
+    struct firn_buf key;
+};
+
+/* The encoded key of a row, and whether the search sees it. */
 static int
-encode_key(const struct part *part, const struct firn_schema *schema, uint64_t row,
-           struct firn_buf *out, firn_error *err)
+read_row(struct reading *reading, const struct part *part, uint64_t row, bool *out_is_seen,
+         firn_error *err)
 {
-    size_t group = 0;
-    struct firn_column_pin pin = {.cache = NULL};
-    struct firn_chunk_scratch scratch = {0};
-    struct firn_buf large = {0};
+    size_t low = 0;
+    size_t high = part->groups;
     int rc = FIRN_OK;
-    while (part->firsts[group + 1] <= row) {
-        group++;
+    *out_is_seen = true;
+    FIRN_SEARCH_FIRST(low, high, middle, part->firsts[middle + 1] <= row);
+    DCHECK(low < part->groups && part->firsts[low] <= row);
+    uint32_t at = (uint32_t)(row - part->firsts[low]);
+    if (!reading->group.is_open || reading->group.run != part->run ||
+        reading->group.number != low) {
+        FIRN_TRY(firn_lsm_group_open(&reading->group, part->run, low, err));
     }
-    const size_t at = (size_t)(row - part->firsts[group]);
-    firn_buf_clear(out);
-    for (size_t i = 0; i < schema->key_count; i++) {
-        const struct firn_schema_column *column = &schema->columns[schema->key_places[i]];
-        struct firn_cell cell;
-        rc = firn_column_pin_chunk(part->run, group, column->id, FIRN_BLOCK_CACHE_DATA, &pin, err);
-        if (rc == FIRN_LIMIT) {
-            rc = firn_column_read_large(part->run, group, column->id, &large, err);
-            cell = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
-                                      .as = {.bytes = firn_buf_slice(&large)}};
-        } else if (rc == FIRN_OK) {
-            rc = firn_chunk_get(&pin.chunk, at, &scratch, &cell, err);
-            rc = rc == FIRN_CORRUPT ? firn_column_explain(part->run, group, column->id, err) : rc;
-        }
-        if (rc == FIRN_OK && firn_tuple_key_add(out, column->type, false, &cell) != FIRN_OK) {
-            rc = firn_error_no_memory(err, "a search");
-        }
-        firn_column_unpin(&pin);
-        FIRN_TRY(rc);
+    FIRN_TRY(firn_lsm_group_key(&reading->group, at, &reading->key, err));
+    if (part->is_loose) {
+        rc = firn_query_shows(reading->scan, &reading->group, at, firn_buf_slice(&reading->key),
+                              out_is_seen, err);
     }
 out:
-    firn_chunk_scratch_deinit(&scratch);
-    firn_buf_deinit(&large);
     return rc;
 }
 
+/* How many rows are allowed; their bits are set, unless all are. All threads have ended. */
 static uint64_t
-count_allowed(const struct part *part)
+count_allowed(struct part *part)
 {
     const uint64_t rows = part->firsts[part->groups];
     uint64_t count = 0;
+    size_t whole = 0;
+    for (size_t i = 0; i < part->groups; i++) {
+        whole += part->is_whole[i];
+    }
+    if (whole == part->groups) {
+        return rows;
+    }
+    for (size_t i = 0; i < part->groups; i++) {
+        if (part->is_whole[i] != 0) {
+            allow_all(part, part->firsts[i], part->firsts[i + 1] - part->firsts[i]);
+        }
+    }
     for (uint64_t i = 0; i <= rows / 64; i++) {
         count += (uint64_t)firn_count_bits(part->allowed[i]);
     }
@@ -240,64 +278,129 @@ count_allowed(const struct part *part)
 }
 
 static int
-ask_part(const struct firn_search_source_set *set, const struct part *part,
-         const struct firn_search_request *request, const struct firn_schema *schema,
-         struct firn_search_top *top, struct firn_buf *key, bool *out_lacks, firn_error *err)
+compare_candidates(const void *a, const void *b)
+{
+    const struct firn_search_candidate *left = a;
+    const struct firn_search_candidate *right = b;
+    return left->distance != right->distance ? (left->distance > right->distance ? 1 : -1)
+                                             : (left->row > right->row) - (left->row < right->row);
+}
+
+/* Puts those that the search sees into top, the nearest first, up to as many as are wanted; *out_seen of them. Those that are
+ * further than what top has need not be looked at: *out_is_over. */
+static int
+take_seen(struct reading *reading, const struct part *part, const uint64_t *allowed,
+          const struct firn_search_candidate *found, size_t count, size_t wanted,
+          struct firn_search_top *top, size_t *out_seen, bool *out_is_over, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out_seen = 0;
+    *out_is_over = false;
+    for (size_t i = 0; i < count && *out_seen < wanted && !*out_is_over; i++) {
+        const uint64_t row = found[i].row;
+        bool is_seen;
+        CHECK(row < part->firsts[part->groups] &&
+              (allowed == NULL || (allowed[row / 64] >> (row % 64) & 1) != 0));
+        *out_is_over = found[i].distance > firn_search_top_most(top);
+        if (!*out_is_over) {
+            FIRN_TRY(read_row(reading, part, row, &is_seen, err));
+            if (is_seen) {
+                FIRN_TRY(firn_search_top_put(top, found[i].distance, firn_buf_slice(&reading->key),
+                                             err));
+                ++*out_seen;
+            }
+        }
+    }
+out:
+    return rc;
+}
+
+/* Moves the rows of one into another. */
+static int
+add_top(struct firn_search_top *top, const struct firn_search_top *own, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < own->count; i++) {
+        rc =
+            firn_search_top_put(top, own->heap[i].distance, firn_buf_slice(&own->heap[i].key), err);
+    }
+    return rc;
+}
+
+static int
+ask_part(const struct firn_search_source_set *set, struct part *part,
+         const struct firn_search_request *request, struct firn_search_top *top,
+         struct reading *reading, bool *out_lacks, firn_error *err)
 {
     const uint64_t count = count_allowed(part);
     const size_t wanted = count < request->k ? (size_t)count : request->k;
+    struct firn_search_ask ask = {.query = request->query,
+                                  .dimensions = request->dimensions,
+                                  .wanted = wanted,
+                                  .ef = request->ef,
+                                  .recall = request->recall,
+                                  .is_exact = request->is_exact,
+                                  .allowed =
+                                      count < part->firsts[part->groups] ? part->allowed : NULL,
+                                  .allowed_count = count};
+    struct firn_search_top own = {.k = request->k};
     struct firn_search_candidate *found = NULL;
     size_t found_count = 0;
+    size_t seen = 0;
+    bool is_over = false;
     int rc = FIRN_OK;
-    if (wanted == 0) {
-        return FIRN_OK;
-    }
-    const uint64_t *allowed = part->allowed;
-    const struct firn_search_ask ask = {.query = request->query,
-                                        .dimensions = request->dimensions,
-                                        .wanted = wanted,
-                                        .ef = request->ef,
-                                        .recall = request->recall,
-                                        .is_exact = request->is_exact,
-                                        .allowed =
-                                            count < part->firsts[part->groups] ? allowed : NULL,
-                                        .allowed_count = count};
-    found = firn_alloc_array(wanted, sizeof *found);
-    if (found == NULL) {
-        return firn_error_no_memory(err, "a search");
-    }
-    rc = set->from->find(set->from->ctx, part->source, &ask, found, &found_count, err);
-    CHECK(rc != FIRN_OK || found_count <= wanted);
-    /* Rows without a vector are allowed, too, and never named: only a look at all of them can tell. */
-    *out_lacks = *out_lacks || rc == FIRN_CORRUPT || (rc == FIRN_OK && found_count < wanted);
-    rc = rc == FIRN_CORRUPT ? FIRN_OK : rc;
-    for (size_t i = 0; rc == FIRN_OK && !*out_lacks && i < found_count; i++) {
-        const uint64_t row = found[i].row;
-        CHECK(row < part->firsts[part->groups] && (allowed[row / 64] >> (row % 64) & 1) != 0);
-        if (found[i].distance > firn_search_top_most(top)) {
-            continue;
+    while (wanted > 0) {
+        struct firn_search_candidate *larger = firn_resize_array(found, ask.wanted, sizeof *found);
+        if (larger == NULL) {
+            rc = firn_error_no_memory(err, "a search");
+            goto out;
         }
-        rc = encode_key(part, schema, row, key, err);
-        rc = rc == FIRN_OK ? firn_search_top_put(top, found[i].distance, firn_buf_slice(key), err)
-                           : rc;
+        found = larger;
+        rc = set->from->find(set->from->ctx, part->source, &ask, found, &found_count, err);
+        CHECK(rc != FIRN_OK || found_count <= ask.wanted);
+        if (rc == FIRN_CORRUPT) {
+            *out_lacks = true;
+            rc = FIRN_OK;
+            goto out;
+        }
+        FIRN_TRY(rc);
+        firn_sort(found, found_count, sizeof *found, compare_candidates);
+        /* Anew each time: those that were found are found again. */
+        firn_search_top_deinit(&own);
+        FIRN_TRY(take_seen(reading, part, ask.allowed, found, found_count, wanted, &own, &seen,
+                           &is_over, err));
+        if (seen >= wanted || is_over) {
+            break;
+        }
+        if (found_count < ask.wanted || ask.wanted >= count) {
+            /* Rows without a vector are allowed, too, and never named; and rows that nobody sees: only a look at all of
+             * them can tell. */
+            *out_lacks = true;
+            goto out;
+        }
+        ask.wanted = ask.wanted > count / WIDER ? (size_t)count : WIDER * ask.wanted;
     }
+    rc = add_top(top, &own, err);
+out:
+    firn_search_top_deinit(&own);
     firn_free(found);
     return rc;
 }
 
 int
-firn_search_source_ask(const struct firn_search_source_set *set,
-                       const struct firn_search_request *request, const struct firn_schema *schema,
-                       struct firn_search_top *top, bool *out_lacks, firn_error *err)
+firn_search_source_ask(const struct firn_search_source_set *set, struct firn_scan *scan,
+                       const struct firn_search_request *request, struct firn_search_top *top,
+                       bool *out_lacks, firn_error *err)
 {
-    struct firn_buf key = {0};
+    struct reading reading = {.scan = scan};
     int rc = FIRN_OK;
     *out_lacks = false;
     for (size_t i = 0; rc == FIRN_OK && !*out_lacks && i < set->count; i++) {
         if (set->parts[i].source != NULL) {
-            rc = ask_part(set, &set->parts[i], request, schema, top, &key, out_lacks, err);
+            rc = ask_part(set, &set->parts[i], request, top, &reading, out_lacks, err);
         }
     }
-    firn_buf_deinit(&key);
+    firn_lsm_group_deinit(&reading.group);
+    firn_buf_deinit(&reading.key);
     return rc;
 }

@@ -271,6 +271,7 @@ release_stream(struct ArrowArrayStream *stream)
 static const firn_table_column column = {.name = "c", .type = FIRN_TYPE_I64};
 static const char *const column_names[] = {"v"};
 static const firn_table_index table_index = {"j", column_names, 1, false};
+static const firn_vector_index vector_index = FIRN_VECTOR_INDEX_INIT;
 static const firn_table_def def = FIRN_TABLE_DEF_INIT;
 static const firn_slice paths[] = {{(const uint8_t *)"x", 1}};
 
@@ -431,6 +432,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_add_column, opened.table, &column)                                                \
     X(firn_table_add_index, opened.table, &table_index)                                            \
     X(firn_table_add_number, opened.table, NULL, &number_one, 1, "v", number_one, NULL)            \
+    X(firn_table_add_vector_index, opened.table, &vector_index)                                    \
     X(firn_table_bulk_commit, opened.table_bulk)                                                   \
     X(firn_table_bulk_open, opened.table, NULL, OUT(firn_table_bulk))                              \
     X(firn_table_bulk_put, opened.table_bulk, &number_one, 1)                                      \

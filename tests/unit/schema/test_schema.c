@@ -336,7 +336,8 @@ fields_of_newer_versions_are_kept_or_refused(void **state)
         {"\x0b\x01\x04", "", "", FIRN_NEWER},
         {"", "\x21\x01x", "", FIRN_NEWER},
         {"", "\x07\x01\x02", "", FIRN_NEWER},
-        {"", "", "\x0d\x01x", FIRN_NEWER},
+        {"", "", "\x0d\x01x", FIRN_CORRUPT},
+        {"", "", "\x0f\x01x", FIRN_NEWER},
         {"", "", "\x0e\x01x", FIRN_CORRUPT},
         {"", "", "\x31\x01x", FIRN_NEWER},
         {"\x0d\x02\x01\x00", "", "", FIRN_CORRUPT}, /* cut by the NUL: a field without contents */

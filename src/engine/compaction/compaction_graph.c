@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compaction/compaction_graph.c: graphs over the vectors of runs that are there, attached to them.
+ *
+ * Building a graph takes much longer than writing its run, so no flush and no compaction waits for it. It is built
+ * beside them, from the run as it lies on the disk:
+ *
+ *   1. a work without a plan keeps the tree from being dropped
+ *   2. the graph is built in memory, and written to a file of its own, durably
+ *   3. if the run is still there, and no compaction has it, the work gets a plan of that run alone, so none takes it
+ *   4. one edit of MANIFEST names the run with one attachment more (lsm_install.c), and readers see it
+ *
+ * A crash before 4 leaves a file that MANIFEST does not name, which the next opening removes. A compaction that takes the
+ * run meanwhile wins: its output gets a graph in its turn. Whoever wants to drop the tree, or to load into it, is waited
+ * for at the next step of the building, which ends then.
+ *
+ * Which graphs a run should have, its table's schema says (struct firn_column_layout). A run gets them if it has
+ * ROWS_MIN rows; smaller ones are read faster than walked. History runs get none. A graph that is attached stays, also
+ * when its index is dropped: it goes with its run. What a run needs no more is noted on it as a hash of the graphs that
+ * were asked for, so that it is not looked at again before those change.
+ *
+ * (I1) Only runs whose graphs are all there, or cannot be built, are noted.
+ * (I2) From step 3 to the end of 4 the run is in the newest version, at its level.
+ *
+ * Memory: that of building, which may be as much as the cache lets be held; larger runs get no graph.
+ *
+ * Failure: the file is removed, and the next call tries again. A run that is damaged is left alone until the next
+ * opening.
+ */
+#include "compaction/compaction_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/xxh3.h"
+#include "column/column.h"
+#include "graph/graph.h"
+#include "lsm/lsm_vectors.h"
+
+enum { ROWS_MIN = 4096 };
+
+/* What is to be built. */
+struct graph_work {
+    struct firn_lsm *lsm;
+    struct firn_compaction_work
+        *work; /* hangs on the tree, and has a version; NULL: there is none */
+    struct firn_column_layout *layout;
+    struct firn_run_file *file; /* of the version; NULL: nothing is to be built */
+    const struct firn_column_graph *graph;
+    bool is_over; /* the run, or its tree, went while it was built */
+};
+
+/* ---- which graphs a run has ---- */
+
+static uint64_t
+hash_of(const struct firn_column_layout *layout)
+{
+    uint64_t hash =
+        firn_xxh3(layout->graphs, layout->graph_count * sizeof *layout->graphs, ROWS_MIN);
+    return hash == 0 ? 1 : hash;
+}
+
+static bool
+is_graph(const struct firn_run *attachment, const struct firn_column_graph *wanted)
+{
+    const struct firn_graph_parameters *parameters =
+        firn_graph_search_parameters(firn_graph_read_of(attachment));
+    return parameters->column == wanted->column && (uint32_t)parameters->metric == wanted->metric &&
+           parameters->m == wanted->m && parameters->ef_construction == wanted->ef_construction;
+}
+
+/* Whether the run has a graph that can be opened. */
+static int
+has_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted, bool *out,
+          firn_error *err)
+{
+    *out = false;
+    for (size_t i = 0; i < file->info.attachment_count && !*out; i++) {
+        struct firn_lsm_handle *pin;
+        int rc = firn_run_file_pin(file->attachments[i], &pin, err);
+        if (rc == FIRN_OK) {
+            *out = pin->run->kind == &firn_graph_read_kind && is_graph(pin->run, wanted);
+            firn_run_file_unpin(pin);
+        } else if (rc != FIRN_CORRUPT) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The first graph that the run lacks, into *out; NULL: it lacks none. */
+static int
+find_lacking(const struct firn_run_file *file, const struct firn_column_layout *layout,
+             const struct firn_column_graph **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = NULL;
+    for (size_t i = 0; i < layout->graph_count && *out == NULL; i++) {
+        bool has;
+        FIRN_TRY(has_graph(file, &layout->graphs[i], &has, err));
+        if (!has && file->info.attachment_count < FIRN_RUN_ATTACHMENTS_MAX) {
+            *out = &layout->graphs[i];
+        }
+    }
+out:
+    return rc;
+}
+
+/* ---- which run lacks one ---- */
+
+static bool
+may_have_graphs(const struct firn_run_file *file)
+{
+    return file->info.entry_count >= ROWS_MIN && file->info.entry_count <= FIRN_GRAPH_ROWS_MAX &&
+           !atomic_load_explicit(&file->is_damaged, memory_order_relaxed);
+}
+
+/* Whether the newest version has a run that was not seen to have all. */
+static bool
+is_suspect_locked(const struct firn_lsm_tree *tree)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+        for (size_t i = 0; i < version->levels[level].count; i++) {
+            if (may_have_graphs(firn_version_file(&version->levels[level], i))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The first tree with a number from *id on that has such a run, as a work; *id is advanced. */
+static int
+take_tree(struct graph_work *graph, const struct firn_lsm_tree *wanted, uint64_t *id,
+          firn_error *err)
+{
+    struct firn_lsm *lsm = graph->lsm;
+    int rc = FIRN_OK;
+    DCHECK(graph->work == NULL);
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count && graph->work == NULL && rc == FIRN_OK; i++) {
+        struct firn_lsm_tree *tree = lsm->trees[i];
+        if (tree->id < *id || tree->is_dropping || tree->is_held ||
+            tree->kind != &firn_column_kind || (wanted != NULL && tree != wanted) ||
+            !is_suspect_locked(tree)) {
+            continue;
+        }
+        *id = (uint64_t)tree->id + 1;
+        graph->work = firn_compaction_work_make_locked(tree);
+        if (graph->work == NULL) {
+            rc = firn_error_no_memory(err, "a graph");
+        } else {
+            graph->work->version =
+                atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+            firn_version_ref(graph->work->version);
+        }
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    return rc;
+}
+
+static void
+let_go(struct graph_work *graph)
+{
+    firn_compaction_work_discard(graph->work);
+    firn_free(graph->layout);
+    *graph = (struct graph_work){.lsm = graph->lsm};
+}
+
+/* The place of a run in the newest version, as a plan; false: it is not there, or a compaction has it. */
+static bool
+plan_locked(const struct graph_work *graph, struct firn_compaction_plan *out)
+{
+    struct firn_lsm_tree *tree = graph->work->tree;
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+        for (size_t i = 0; i < version->levels[level].count; i++) {
+            if (firn_version_file(&version->levels[level], i) == graph->file) {
+                *out = (struct firn_compaction_plan){.from = level, .to = level};
+                out->begin[level] = i;
+                out->end[level] = i + 1;
+                firn_compaction_pick_extend(out, &version->levels[level].runs[i]);
+                return !firn_compaction_pick_is_blocked_locked(tree, out);
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+is_there(const struct graph_work *graph)
+{
+    struct firn_compaction_plan plan;
+    firn_os_mutex_lock(&graph->lsm->mutex);
+    bool is_there = plan_locked(graph, &plan);
+    firn_os_mutex_unlock(&graph->lsm->mutex);
+    return is_there;
+}
+
+static void
+note_seen(const struct graph_work *graph)
+{
+    atomic_store_explicit(&graph->file->graphs_seen, hash_of(graph->layout), memory_order_relaxed);
+}
+
+/* Of one tree: the deepest level first, whose runs live longest. */
+static int
+find_run(struct graph_work *graph, firn_error *err)
+{
+    const struct firn_version *version = graph->work->version;
+    uint64_t hash = hash_of(graph->layout);
+    int rc = FIRN_OK;
+    for (unsigned level = FIRN_VERSION_LEVELS; level-- > 0 && graph->graph == NULL;) {
+        for (size_t i = 0; i < version->levels[level].count && graph->graph == NULL; i++) {
+            graph->file = firn_version_file(&version->levels[level], i);
+            if (!may_have_graphs(graph->file) ||
+                atomic_load_explicit(&graph->file->graphs_seen, memory_order_relaxed) == hash ||
+                !is_there(graph)) {
+                continue;
+            }
+            FIRN_TRY(find_lacking(graph->file, graph->layout, &graph->graph, err));
+            if (graph->graph == NULL) {
+                note_seen(graph);
+            }
+        }
+    }
+    if (graph->graph == NULL) {
+        graph->file = NULL;
+    }
+out:
+    return rc;
+}
+
+/* Finds something to be built; graph->work is NULL where there is nothing. */
+static int
+find(struct graph_work *graph, const struct firn_lsm_tree *wanted, firn_error *err)
+{
+    const struct firn_lsm_host *host = &graph->lsm->options.host;
+    uint64_t id = 0;
+    int rc;
+    FIRN_TRY(take_tree(graph, wanted, &id, err));
+    while (graph->work != NULL) {
+        FIRN_TRY(host->take_layout(host->ctx, graph->work->tree->id, &graph->layout, err));
+        FIRN_TRY(find_run(graph, err));
+        if (graph->graph != NULL) {
+            return FIRN_OK;
+        }
+        let_go(graph);
+        FIRN_TRY(take_tree(graph, wanted, &id, err));
+    }
+out:
+    if (rc != FIRN_OK) {
+        let_go(graph);
+    }
+    return rc;
+}
+
+int
+firn_compaction_graph_is_due(struct firn_lsm *lsm, bool *out, firn_error *err)
+{
+    struct graph_work graph = {.lsm = lsm};
+    *out = false;
+    if (lsm->options.is_read_only || lsm->options.host.take_layout == NULL) {
+        return FIRN_OK;
+    }
+    int rc = find(&graph, NULL, err);
+    *out = graph.work != NULL;
+    let_go(&graph);
+    return rc;
+}
+
+/* ---- building ---- */
+
+struct watch {
+    struct graph_work *graph;
+    const struct firn_step *step;
+};
+
+static int
+watch_told(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    struct watch *watch = ctx;
+    const struct firn_lsm_tree *tree = watch->graph->work->tree;
+    firn_os_mutex_lock(&tree->lsm->mutex);
+    bool is_wanted = !tree->is_dropping && !tree->is_held;
+    firn_os_mutex_unlock(&tree->lsm->mutex);
+    (void)files;
+    if (!is_wanted || !is_there(watch->graph)) {
+        watch->graph->is_over = true;
+        return firn_error_set(err, FIRN_CANCELLED, "the run of a graph goes");
+    }
+    return firn_step_tell(watch->step, 0, bytes, err);
+}
+
+static int
+write_graph(const struct graph_work *graph, const struct firn_graph_source *source,
+            const struct firn_graph_build_options *options, struct firn_run_attachment *out,
+            firn_error *err)
+{
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    struct firn_graph *built = NULL;
+    int rc;
+    FIRN_TRY(firn_graph_build(source, options, &built, err));
+    out->number = firn_lsm_take_number(graph->lsm);
+    out->kind = (uint8_t)firn_graph_read_kind.file_kind;
+    firn_run_file_name(out->number, &firn_graph_read_kind, name);
+    rc = firn_graph_write(built, source, graph->lsm->runs_dir, name, &out->file_bytes,
+                          &out->identity, err);
+out:
+    firn_graph_build_destroy(built);
+    return rc;
+}
+
+/* Builds and writes it; out->number is 0 where the run cannot have one. */
+static int
+make_graph(struct graph_work *graph, const struct firn_compaction_graph_options *options,
+           struct firn_run_attachment *out, firn_error *err)
+{
+    struct firn_block_cache *cache = graph->lsm->files.env.cache;
+    struct watch watch = {.graph = graph, .step = options->step};
+    const struct firn_step step = {watch_told, &watch};
+    struct firn_lsm_handle *pin = NULL;
+    struct firn_lsm_vectors vectors = {.run = NULL};
+    size_t held = 0;
+    int rc;
+    *out = (struct firn_run_attachment){.number = 0};
+    FIRN_TRY(firn_run_file_pin(graph->file, &pin, err));
+    rc = firn_lsm_vectors_init(&vectors, pin->run, graph->graph->column, err);
+    if (rc != FIRN_OK) {
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is older than the column */
+        goto out;
+    }
+    const struct firn_graph_source source = firn_lsm_vectors_source(&vectors);
+    const struct firn_graph_build_options build = {
+        .parameters = {.metric = (enum firn_vector_metric)graph->graph->metric,
+                       .dimensions = vectors.size / 4,
+                       .column = graph->graph->column,
+                       .m = graph->graph->m,
+                       .ef_construction = graph->graph->ef_construction,
+                       .seed = graph->file->info.number},
+        .os = graph->lsm->os,
+        .threads = options->threads,
+        .step = &step};
+    uint64_t bytes = firn_graph_build_bytes(&build.parameters, source.rows);
+    if (bytes > SIZE_MAX || !firn_block_cache_hold(cache, (size_t)bytes)) {
+        goto out;
+    }
+    held = (size_t)bytes;
+    rc = write_graph(graph, &source, &build, out, err);
+    if (rc == FIRN_CANCELLED && graph->is_over) {
+        rc = FIRN_OK;
+    }
+out:
+    if (rc != FIRN_OK) {
+        out->number = 0;
+    }
+    firn_lsm_vectors_deinit(&vectors);
+    firn_run_file_unpin(pin);
+    if (held > 0) {
+        firn_block_cache_hold_release(cache, held);
+    }
+    return rc;
+}
+
+/* ---- attaching ---- */
+
+static bool
+take_run(const struct graph_work *graph)
+{
+    struct firn_compaction_plan plan;
+    firn_os_mutex_lock(&graph->lsm->mutex);
+    bool is_there = plan_locked(graph, &plan);
+    if (is_there) {
+        graph->work->plan = plan; /* (I2) */
+    }
+    firn_os_mutex_unlock(&graph->lsm->mutex);
+    return is_there;
+}
+
+static int
+install(const struct graph_work *graph, struct firn_run_file *attached, bool *out_is_certain,
+        firn_error *err)
+{
+    struct firn_run_file *const removed[1] = {graph->file};
+    const struct firn_version_added added[1] = {{attached, graph->work->plan.from}};
+    const struct firn_lsm_install_change change = {.tree = graph->work->tree,
+                                                   .removed = removed,
+                                                   .removed_count = 1,
+                                                   .added = added,
+                                                   .added_count = 1,
+                                                   .keeps_files = true};
+    return firn_lsm_install(graph->lsm, &change, out_is_certain, err);
+}
+
+static int
+attach(const struct graph_work *graph, const struct firn_run_attachment *attachment,
+       firn_error *err)
+{
+    struct firn_run_file *attached = NULL;
+    bool is_certain = true;
+    bool is_attached = false;
+    int rc = FIRN_OK;
+    if (!take_run(graph)) {
+        goto out;
+    }
+    attached = firn_run_file_create_attached(graph->file, attachment);
+    if (attached == NULL) {
+        rc = firn_error_no_memory(err, "a graph");
+        goto out;
+    }
+    rc = install(graph, attached, &is_certain, err);
+    is_attached = rc == FIRN_OK;
+    if (is_attached) {
+        firn_run_file_succeed(graph->file, attached);
+    }
+out:
+    if (!is_attached && is_certain) {
+        firn_run_writer_remove(graph->lsm, &firn_graph_read_kind, attachment->number);
+    }
+    if (attached != NULL) {
+        firn_run_file_unref(attached);
+    }
+    return rc;
+}
+
+int
+firn_compaction_graph_build(struct firn_lsm *lsm,
+                            const struct firn_compaction_graph_options *options, bool *out_did,
+                            firn_error *err)
+{
+    struct graph_work graph = {.lsm = lsm};
+    struct firn_run_attachment attachment;
+    int rc;
+    *out_did = false;
+    if (lsm->options.is_read_only || lsm->options.host.take_layout == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(find(&graph, options->tree, err));
+    if (graph.work == NULL) {
+        goto out;
+    }
+    *out_did = true;
+    rc = make_graph(&graph, options, &attachment, err);
+    if (rc == FIRN_OK && attachment.number != 0) {
+        rc = attach(&graph, &attachment, err);
+    } else if (rc == FIRN_CORRUPT || (rc == FIRN_OK && !graph.is_over)) {
+        note_seen(&graph);
+    }
+out:
+    let_go(&graph);
+    firn_lsm_collect(lsm);
+    return rc;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph.h: a graph over the vectors of one column of one run, for finding near ones without looking at all
+ * (docs/formats/graph.md).
+ *
+ * It is a hierarchical navigable small world (Malkov and Yashunin, "Efficient and robust approximate nearest
+ * neighbor search using Hierarchical Navigable Small World graphs", 2016) over 8-bit codes of the vectors. What it
+ * finds are candidates: which rows are probably near. The caller reads their vectors, measures exactly, and leaves
+ * out what its view does not see.
+ *
+ * A graph is built in memory, written to a sealed file, and read from there through the block cache. Its nodes are
+ * numbered from 0; each is one row of the run, and all others that have the same vector.
+ *
+ * Threads: a graph that is built or open is searched by any number of threads, each with a scratch of its own.
+ */
+#ifndef FIRN_GRAPH_GRAPH_H
+#define FIRN_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "block/run_kind.h"
+#include "vector/vector_distance.h"
+
+struct firn_graph;
+
+enum {
+    FIRN_GRAPH_M_MIN = 4,
+    FIRN_GRAPH_M_MAX = 64,
+    FIRN_GRAPH_M_DEFAULT = 16,
+    FIRN_GRAPH_EF_CONSTRUCTION_MAX = 2000,
+    FIRN_GRAPH_EF_CONSTRUCTION_DEFAULT = 200,
+    FIRN_GRAPH_EF_MAX = 1 << 20
+};
+/* Rows of a run that has a graph, at most. */
+#define FIRN_GRAPH_ROWS_MAX (UINT32_C(1) << 30)
+
+/* What a graph is made by. Two graphs of the same parameters over the same rows have the same nodes. */
+struct firn_graph_parameters {
+    enum firn_vector_metric metric;
+    uint32_t dimensions;
+    uint32_t column; /* its number in the run */
+    uint32_t m;      /* links of a node, and of level 0 twice as many, at most */
+    uint32_t ef_construction;
+    uint64_t seed;
+};
+
+/* ---- building (graph_build.c) ---- */
+
+/* Where the vectors come from. One thread. */
+struct firn_graph_source {
+    void *ctx;
+    uint64_t rows; /* of the run; at most FIRN_GRAPH_ROWS_MAX */
+    /* The vectors of the rows from `first` on, count <= FIRN_GRAPH_READ_MAX of them, each of 4 bytes a dimension at
+     * any address; NULL: the row has none. Borrowed until the next call. Called for all rows in order, each time. */
+    int (*read)(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err);
+};
+enum { FIRN_GRAPH_READ_MAX = 1024 };
+
+struct firn_graph_build_options {
+    struct firn_graph_parameters parameters;
+    struct firn_os *os; /* borrowed while this works */
+    unsigned threads;   /* 0: 1. The graph is the same with any number */
+    const struct firn_step
+        *step; /* told of nodes that are linked, as files; may be NULL. Borrowed */
+};
+/* Memory that building a graph over so many rows takes, about. */
+uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows);
+/* A graph in memory. FIRN_INVALID for parameters beyond the limits; what read fails with, and what step says. A vector
+ * with a number that is not finite, and under COSINE a zero vector, is left out. */
+FIRN_MUST_CHECK int firn_graph_build(const struct firn_graph_source *source,
+                                     const struct firn_graph_build_options *options,
+                                     struct firn_graph **out, firn_error *err);
+/* Of one that was built. NULL is fine. */
+void firn_graph_build_destroy(struct firn_graph *graph);
+
+/* ---- the file (graph_write.c, graph_read.c) ---- */
+
+/* Writes a graph that was built as the file `name` in dir, durably, with the vectors of its source, which are read
+ * once more. *out_identity: the beginning of the file's. */
+FIRN_MUST_CHECK int firn_graph_write(const struct firn_graph *graph,
+                                     const struct firn_graph_source *source,
+                                     struct firn_os_dir *dir, const char *name, uint64_t *out_bytes,
+                                     uint64_t *out_identity, firn_error *err);
+
+/* As an attachment of a run. Open reads the header and the upper levels; codes and links come into the cache when a
+ * search first looks at them, and stay there while the graph is open, as long as they fit into the part of the
+ * budget that may be held; else they come and go. check reads all. */
+extern const struct firn_run_kind firn_graph_read_kind;
+
+/* An attachment of that kind as a graph, while it is open. */
+const struct firn_graph *firn_graph_read_of(const struct firn_run *run);
+
+const struct firn_graph_parameters *firn_graph_search_parameters(const struct firn_graph *graph);
+/* Rows of the run that it was made for. */
+uint64_t firn_graph_search_rows(const struct firn_graph *graph);
+/* Rows that it has: all but those that were left out. */
+uint32_t firn_graph_search_count(const struct firn_graph *graph);
+/* Bytes of memory that it takes once all of it was looked at. */
+uint64_t firn_graph_read_bytes(const struct firn_graph *graph);
+
+/* ---- searching (graph_search.c) ---- */
+
+/* Memory for searching. One thread at a time; for any graph. */
+struct firn_graph_scratch;
+FIRN_MUST_CHECK int firn_graph_search_scratch_create(struct firn_graph_scratch **out,
+                                                     firn_error *err);
+/* NULL is fine. */
+void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
+
+struct firn_graph_search_options {
+    size_t wanted; /* candidates, at most */
+    size_t ef;     /* how many of the nearest nodes are kept while walking; at least `wanted` are */
+    /* A bit for each row of the run: those that may be found. NULL: all. */
+    const uint64_t *allowed;
+    uint64_t allowed_count; /* bits that are set; with `allowed` alone */
+};
+/* A candidate. */
+struct firn_graph_candidate {
+    uint64_t row;
+    uint32_t node;  /* the graph's own */
+    float distance; /* between codes; only good for comparing candidates of one search */
+};
+/* How a search went. */
+struct firn_graph_search_counts {
+    uint64_t evaluated; /* codes that were compared */
+    uint64_t expanded;  /* nodes whose links were followed */
+    bool
+        is_exhaustive; /* all rows that may be found were looked at: there are no more than were found */
+};
+/* Finds rows near a query, of 4 bytes a dimension at any address, all numbers finite: *out_count of them, the
+ * nearest first, in out, which has room for `wanted`. The same each time. out_counts may be NULL. FIRN_CORRUPT where
+ * the file is damaged; FIRN_NO_MEMORY, FIRN_IO. */
+FIRN_MUST_CHECK int firn_graph_search(const struct firn_graph *graph, const void *query,
+                                      const struct firn_graph_search_options *options,
+                                      struct firn_graph_scratch *scratch,
+                                      struct firn_graph_candidate *out, size_t *out_count,
+                                      struct firn_graph_search_counts *out_counts, firn_error *err);
+
+/* The exact distances of candidates to the query (firn_vector_distance_exact), from the vectors in the file, in out. Of
+ * a graph that is open; the candidates are its own. Fails as a search does. */
+FIRN_MUST_CHECK int firn_graph_read_judge(const struct firn_graph *graph, const void *query,
+                                          const struct firn_graph_candidate *candidates,
+                                          size_t count, double *out, firn_error *err);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_code.c: vectors as codes of 8 bits a number, and distances between codes.
+ *
+ * Metrics differ in how a vector x is transformed to y, so that neither building nor walking knows of them:
+ *
+ *   L2      y = s x - mean
+ *   COSINE  y = x / |x| - mean
+ *   DOT     y = s x, without a mean; a query is q / |q|
+ *
+ * s makes the largest number 1 (under DOT the largest norm), so that nothing overflows, and the mean of all vectors goes to 0, so that little of the
+ * 8 bits is spent on what all have in common. Then each vector has a scale of its own, that of its largest number
+ * (Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices", 2023): y is about
+ * scale * c, with c from -127 to 127. A record keeps 128 + c, the scale, and the norm: scale^2 times the sum of c^2.
+ * So the distance of two codes is
+ *
+ *   norm_a + norm_b - 2 scale_a scale_b (c_a . c_b)
+ *
+ * which is the square of the Euclidean distance. Under DOT the norms are 1 whatever the vectors are: so it is
+ * 2 - 2 (y_a . y_b), which is never negative, and the nearest has the largest product.
+ *
+ * and the sum of products is one pass of the kernel for numbers with a sign times numbers without; what the 128 adds is
+ * the query's bias.
+ *
+ * (I1) A distance is 0 or more, whatever is in a record: its bits as an integer have its order.
+ *
+ * Floating-point contraction or other orders of additions may make other codes on another machine. Nobody compares
+ * them: a graph is walked with the codes that are in its file.
+ */
+#include "graph/graph_internal.h"
+
+#include "base/mem.h"
+
+/* ---- numbers ---- */
+
+static float
+number_at(const uint8_t *vector, size_t i)
+{
+    float value;
+    memcpy(&value, vector + 4 * i, sizeof value);
+    return value;
+}
+
+static double
+norm_of(const uint8_t *vector, uint32_t dimensions)
+{
+    return firn_vector_distance_root(firn_vector_distance_squares(vector, dimensions));
+}
+
+static double
+largest_of(const uint8_t *vector, uint32_t dimensions)
+{
+    double largest = 0;
+    for (uint32_t i = 0; i < dimensions; i++) {
+        double value = (double)number_at(vector, i);
+        value = value < 0 ? -value : value;
+        largest = value > largest ? value : largest;
+    }
+    return largest;
+}
+
+/* ---- what all vectors say ---- */
+
+bool
+firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const uint8_t *vector)
+{
+    return firn_vector_distance_is_finite(vector, parameters->dimensions) &&
+           (parameters->metric != FIRN_VECTOR_COSINE ||
+            largest_of(vector, parameters->dimensions) > 0);
+}
+
+void
+firn_graph_code_survey(const struct firn_graph_parameters *parameters,
+                       struct firn_graph_survey *survey, const uint8_t *vector)
+{
+    uint32_t dimensions = parameters->dimensions;
+    double largest;
+    if (parameters->metric == FIRN_VECTOR_DOT) {
+        largest = norm_of(vector, dimensions);
+    } else {
+        double factor =
+            parameters->metric == FIRN_VECTOR_COSINE ? 1 / norm_of(vector, dimensions) : 1;
+        for (uint32_t i = 0; i < dimensions; i++) {
+            survey->sums[i] += (double)number_at(vector, i) * factor;
+        }
+        largest = largest_of(vector, dimensions);
+    }
+    survey->largest = largest > survey->largest ? largest : survey->largest;
+    survey->count++;
+}
+
+void
+firn_graph_code_settle(struct firn_graph *graph, const struct firn_graph_survey *survey)
+{
+    double count = survey->count > 0 ? (double)survey->count : 1;
+    bool is_scaled = graph->parameters.metric != FIRN_VECTOR_COSINE && survey->largest > 0;
+    /* Smaller ones count as 0: a factor beyond this would not be finite in single precision. */
+    double largest = survey->largest < 1e-37 ? 1e-37 : survey->largest;
+    graph->scale = is_scaled ? 1 / largest : 1;
+    for (uint32_t i = 0; i < graph->numbers; i++) {
+        graph->mean[i] = (float)(survey->sums[i] * graph->scale / count);
+    }
+    DCHECK(graph->numbers == graph->parameters.dimensions);
+}
+
+/* ---- encoding ---- */
+
+/* out = factor * vector - mean. */
+static void
+transform(const struct firn_graph *graph, const uint8_t *vector, double factor, float *out)
+{
+    for (uint32_t i = 0; i < graph->numbers; i++) {
+        out[i] = (float)((double)number_at(vector, i) * factor) - graph->mean[i];
+    }
+}
+
+struct quantised {
+    float scale;
+    float norm;
+    int32_t sum;
+};
+
+/* Writes offset + c for each number. */
+static struct quantised
+quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
+{
+    float largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        float value = numbers[i] < 0 ? -numbers[i] : numbers[i];
+        largest = value > largest ? value : largest;
+    }
+    float scale = largest / 127;
+    float inverse = scale > 1e-30F ? 1 / scale : 0;
+    int64_t squares = 0;
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        float value = numbers[i] * inverse;
+        int32_t code = (int32_t)(value < 0 ? value - 0.5F : value + 0.5F);
+        code = code > 127 ? 127 : code < -127 ? -127 : code;
+        squares += code * code;
+        sum += code;
+        out[i] = (uint8_t)(offset + code);
+    }
+    return (struct quantised){scale, scale * scale * (float)squares, sum};
+}
+
+void
+firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector, float *transformed,
+                      uint8_t *record)
+{
+    const struct firn_graph_parameters *parameters = &graph->parameters;
+    size_t stride = graph->codes.stride;
+    double factor = graph->scale;
+    DCHECK(firn_graph_code_accepts(parameters, vector));
+    if (parameters->metric == FIRN_VECTOR_COSINE) {
+        factor = 1 / norm_of(vector, parameters->dimensions);
+    }
+    transform(graph, vector, factor, transformed);
+    struct quantised code = quantise(transformed, graph->numbers, 128, record);
+    code.norm = parameters->metric == FIRN_VECTOR_DOT ? 1 : code.norm;
+    memset(record + graph->numbers, 0, stride - graph->numbers);
+    memcpy(record + stride - 8, &code.scale, 4);
+    memcpy(record + stride - 4, &code.norm, 4);
+}
+
+int
+firn_graph_code_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                        firn_error *err)
+{
+    size_t room = graph->measured;
+    scratch->query.kernels = firn_vector_distance_kernels();
+    scratch->other.kernels = scratch->query.kernels;
+    if (scratch->query_room < room) {
+        int8_t *one = firn_resize(scratch->query.codes, room);
+        scratch->query.codes = one != NULL ? one : scratch->query.codes;
+        int8_t *two = firn_resize(scratch->other.codes, room);
+        scratch->other.codes = two != NULL ? two : scratch->other.codes;
+        if (one == NULL || two == NULL) {
+            return firn_error_no_memory(err, "a search among vectors");
+        }
+        scratch->query_room = room;
+    }
+    if (scratch->transformed_room < graph->numbers) {
+        float *numbers = firn_resize_array(scratch->transformed, graph->numbers, sizeof *numbers);
+        if (numbers == NULL) {
+            return firn_error_no_memory(err, "a search among vectors");
+        }
+        scratch->transformed = numbers;
+        scratch->transformed_room = graph->numbers;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_graph_code_query(const struct firn_graph *graph, const uint8_t *vector,
+                      struct firn_graph_scratch *scratch, firn_error *err)
+{
+    const struct firn_graph_parameters *parameters = &graph->parameters;
+    struct firn_graph_query *query = &scratch->query;
+    double factor = graph->scale;
+    int rc = firn_graph_code_prepare(graph, scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (parameters->metric != FIRN_VECTOR_L2) {
+        double norm = norm_of(vector, parameters->dimensions);
+        factor = norm > 0 ? 1 / norm : 0;
+    }
+    transform(graph, vector, factor, scratch->transformed);
+    struct quantised code =
+        quantise(scratch->transformed, graph->numbers, 0, (uint8_t *)query->codes);
+    memset(query->codes + graph->numbers, 0, graph->measured - graph->numbers);
+    query->scale = code.scale;
+    query->norm = parameters->metric == FIRN_VECTOR_DOT ? 1 : code.norm;
+    query->bias = 128 * code.sum;
+    return FIRN_OK;
+}
+
+void
+firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
+                         struct firn_graph_query *out)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < graph->numbers; i++) {
+        int8_t code = (int8_t)(record[i] ^ 0x80);
+        out->codes[i] = code;
+        sum += code;
+    }
+    memset(out->codes + graph->numbers, 0, graph->measured - graph->numbers);
+    memcpy(&out->scale, record + graph->codes.stride - 8, 4);
+    memcpy(&out->norm, record + graph->codes.stride - 4, 4);
+    out->bias = 128 * sum;
+}
+
+/* ---- measuring ---- */
+
+/* (I1): also where a scale or a norm is not a number. */
+static inline float
+distance_of(const struct firn_graph *graph, const struct firn_graph_query *query,
+            const uint8_t *record, int32_t product)
+{
+    float scale;
+    float norm;
+    memcpy(&scale, record + graph->codes.stride - 8, 4);
+    memcpy(&norm, record + graph->codes.stride - 4, 4);
+    float distance = query->norm + norm - 2 * query->scale * scale * (float)(product - query->bias);
+    return distance > 0 ? distance : 0;
+}
+
+void
+firn_graph_code_measure_four(const struct firn_graph *graph, const struct firn_graph_query *query,
+                             const uint8_t *const records[4], float out[4])
+{
+    int32_t products[4];
+    query->kernels->dot_i8u8_four(query->codes, records, graph->measured, products);
+    for (size_t i = 0; i < 4; i++) {
+        out[i] = distance_of(graph, query, records[i], products[i]);
+    }
+}
+
+float
+firn_graph_code_measure(const struct firn_graph *graph, const struct firn_graph_query *query,
+                        const uint8_t *record)
+{
+    int32_t product = query->kernels->dot_i8u8(query->codes, record, graph->measured);
+    return distance_of(graph, query, record, product);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_format.h: the byte layout of a graph's file. docs/formats/graph.md is the prose twin.
+ *
+ * A block file of kind VECTOR with these sections; all integers and floats are little-endian.
+ *
+ *   HEADER   one block:
+ *     0      4  version, 1
+ *     4      1  metric: enum firn_vector_metric
+ *     5      1  the highest level, at most FIRN_GRAPH_LEVEL_MAX
+ *     6      2  m
+ *     8      4  dimensions
+ *     12     4  column
+ *     16     4  ef_construction
+ *     20     4  nodes
+ *     24     8  seed
+ *     32     8  rows of the run
+ *     40     4  the node where searches begin; 0 where there is none
+ *     44     4  nodes above level 0
+ *     48     4  lists of links above level 0
+ *     52     4  flags: 1: nodes are not all rows
+ *     56     4  bytes of the record of a node's code
+ *     60     4  twins: rows whose vector is that of a node's row
+ *     64     8  scale (f64): what numbers are multiplied with
+ *     72     8  0
+ *     80     8  offset of the first block of codes
+ *     88     8  offset of the first block of links
+ *     96     8  offset of the first block of vectors
+ *     104    4  f32 for each dimension: the mean
+ *
+ *   UPPER    blocks of up to FIRN_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0, ascending, u32 each;
+ *            their levels, u8 each, from 1 on; then for each of them and each of its levels from 1 on a list of m
+ *            links, u32 each
+ *   ROWS     likewise, with flag 1 alone: the row of each node, ascending, u32 each
+ *   TWINS    likewise, where there are any: the nodes of all twins, u32 each, ascending; then their rows, u32 each
+ *
+ * Codes, links and vectors are blocks of no section. Each has as many records as go into FIRN_GRAPH_BLOCK_SIZE bytes, one at
+ * least, and the last one the rest; they lie side by side from the offsets above on, uncompressed.
+ *
+ *   code:  one byte for each dimension, 128 + n for n in -127 to 127; zeros; f32 scale; f32 norm
+ *   vector: as the run has it: f32 for each dimension
+ *   links: 2 m numbers of nodes, u32 each, none twice; those that are not there are FIRN_GRAPH_NONE, at the end
+ */
+#ifndef FIRN_GRAPH_GRAPH_FORMAT_H
+#define FIRN_GRAPH_GRAPH_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    FIRN_GRAPH_SECTION_HEADER = 1,
+    FIRN_GRAPH_SECTION_UPPER = 2,
+    FIRN_GRAPH_SECTION_ROWS = 3,
+    FIRN_GRAPH_SECTION_TWINS = 4
+};
+enum {
+    FIRN_GRAPH_VERSION = 1,
+    FIRN_GRAPH_HEADER_SIZE = 104,
+    FIRN_GRAPH_FLAG_ROWS = 1,
+    FIRN_GRAPH_LEVEL_MAX = 15,
+    FIRN_GRAPH_BLOCK_SIZE = 4096,
+    FIRN_GRAPH_PART_SIZE = 1 << 20,
+    FIRN_GRAPH_CODE_TAIL = 8 /* scale and norm */
+};
+#define FIRN_GRAPH_NONE UINT32_MAX
+
+/* Bytes of the record of a code: a multiple of a cache line, unless more records go into a block without. */
+static inline size_t
+firn_graph_code_stride(size_t numbers)
+{
+    size_t packed = (numbers + FIRN_GRAPH_CODE_TAIL + 7) / 8 * 8;
+    size_t aligned = (numbers + FIRN_GRAPH_CODE_TAIL + 63) / 64 * 64;
+    size_t most = FIRN_GRAPH_BLOCK_SIZE / packed;
+    size_t fewer = FIRN_GRAPH_BLOCK_SIZE / aligned;
+    return most * 5 > fewer * 6 ? packed : aligned;
+}
+
+static inline size_t
+firn_graph_per_block(size_t stride)
+{
+    return stride > FIRN_GRAPH_BLOCK_SIZE ? 1 : FIRN_GRAPH_BLOCK_SIZE / stride;
+}
+
+#endif

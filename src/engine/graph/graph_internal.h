@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_internal.h: what the files of graph/ share.
+ */
+#ifndef FIRN_GRAPH_GRAPH_INTERNAL_H
+#define FIRN_GRAPH_GRAPH_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "block/block_cache.h"
+#include "block/block_file.h"
+#include "graph/graph.h"
+#include "graph/graph_format.h"
+#include "os/os_pages.h"
+
+/* Records of one size in blocks: codes, links of level 0, or vectors. */
+struct firn_graph_array {
+    /* Where each block is; NULL: not read yet. Stores release, loads acquire: what lies there is whole. */
+    _Atomic(const uint8_t *) *place;
+    uint32_t stride;
+    uint32_t per_block;
+    uint64_t reciprocal; /* 2^64 / per_block, rounded up; 0 where per_block is 1 */
+    uint32_t blocks;
+    uint64_t offset;            /* of the first block in the file */
+    struct firn_block_pin *pin; /* of each block that has a place; NULL: the graph was built */
+};
+
+struct firn_graph {
+    struct firn_run base; /* first; of an attachment */
+    struct firn_graph_parameters parameters;
+    uint64_t rows;
+    uint32_t count;
+    uint32_t numbers; /* of a code */
+    uint32_t
+        measured; /* bytes that kernels look at: numbers, or rounded up if the record has as many */
+    double scale; /* graph_code.c */
+    float *mean;  /* numbers of them */
+    uint32_t *rows_of; /* row of each node, ascending; NULL: its own number */
+    /* Rows that have the vector of a node's row: the nodes, ascending, and the rows. */
+    uint32_t *twin_nodes;
+    uint32_t *twin_rows;
+    uint32_t twin_count;
+
+    uint32_t entry;
+    uint32_t top_level;
+    uint32_t upper_count;   /* nodes above level 0 */
+    uint32_t *upper_nodes;  /* ascending */
+    uint32_t *upper_starts; /* of each, and one more: the number of its first list */
+    uint32_t *upper_links;  /* lists of m */
+
+    struct firn_graph_array codes;
+    struct firn_graph_array links;
+    struct firn_graph_array vectors; /* of one that is open; none has a place */
+    uint32_t link_width;             /* of a list of level 0 */
+
+    /* One that was built. */
+    struct firn_os_pages code_pages;
+    struct firn_os_pages link_pages;
+
+    /* One that is open. */
+    struct firn_block_reader *reader;
+    struct firn_block_cache *cache;
+    uint64_t cache_file;
+    size_t held; /* of the cache's budget; 0: blocks are not kept */
+    struct firn_run_summary summary;
+};
+
+/* A vector to be compared with codes. */
+struct firn_graph_query {
+    const struct firn_vector_kernels *kernels; /* the processor's */
+    int8_t *codes;                             /* as many as are measured, zeros at the end */
+    float scale;
+    float norm;   /* the sum of the squares of what the codes stand for */
+    int32_t bias; /* 128 times the sum of the codes */
+};
+
+/* The nearest nodes of a walk, ascending: distance in the upper half, then the node's number, then whether its links
+ * were followed. Distances are not negative, so that their bits have their order. */
+struct firn_graph_pool {
+    uint64_t *items;
+    size_t count;
+    size_t limit; /* of count */
+    size_t room;  /* of items */
+    size_t next;  /* all before were followed */
+};
+
+/* Nodes whose codes are measured at once, at most. */
+enum { FIRN_GRAPH_BATCH_MAX = 64 };
+
+struct firn_graph_scratch {
+    struct firn_graph_pool pool;
+    struct firn_graph_query query;
+    struct firn_graph_query other; /* of a candidate that is held against others */
+    size_t query_room;             /* bytes that both have */
+    float *transformed;
+    size_t transformed_room;
+    uint64_t *visited; /* a bit for each node */
+    size_t visited_words;
+    uint32_t *touched; /* words of visited that are not 0 */
+    size_t touched_count;
+    size_t touched_room;
+    uint32_t batch[FIRN_GRAPH_BATCH_MAX];
+    size_t batch_count;
+    uint64_t evaluated;
+    uint64_t expanded;
+    /* Of blocks that are not kept: those that are looked at now. */
+    struct firn_block_pin pins[FIRN_GRAPH_BATCH_MAX];
+    size_t pin_count;
+    struct firn_block_pin link_pins[2];
+    uint64_t *chosen; /* by firn_graph_walk_select */
+    size_t chosen_room;
+};
+
+static inline uint64_t
+firn_graph_item(float distance, uint32_t node)
+{
+    uint32_t bits;
+    memcpy(&bits, &distance, sizeof bits);
+    return (uint64_t)bits << 32 | (uint64_t)node << 1;
+}
+static inline uint32_t
+firn_graph_item_node(uint64_t item)
+{
+    return (uint32_t)item >> 1;
+}
+static inline float
+firn_graph_item_distance(uint64_t item)
+{
+    uint32_t bits = (uint32_t)(item >> 32);
+    float distance;
+    memcpy(&distance, &bits, sizeof distance);
+    return distance;
+}
+
+static inline uint32_t
+firn_graph_array_block(const struct firn_graph_array *array, uint32_t i)
+{
+    __extension__ typedef unsigned __int128 wide;
+    return array->reciprocal == 0 ? i : (uint32_t)((wide)array->reciprocal * i >> 64);
+}
+
+/* Record i where its block was read, else NULL. */
+static inline const uint8_t *
+firn_graph_array_at(const struct firn_graph_array *array, uint32_t i)
+{
+    uint32_t block = firn_graph_array_block(array, i);
+    const uint8_t *place = atomic_load_explicit(&array->place[block], memory_order_acquire);
+    return place == NULL ? NULL : place + (size_t)(i - block * array->per_block) * array->stride;
+}
+
+/* Link k of a list. */
+static inline uint32_t
+firn_graph_link(const uint8_t *list, size_t k)
+{
+    return firn_load_le32(list + 4 * k);
+}
+
+/* How many rows a source is asked for at once, where so many are left: not too many bytes. */
+static inline size_t
+firn_graph_step(const struct firn_graph *graph, uint64_t left)
+{
+    size_t step = ((size_t)1 << 20) / (4 * (size_t)graph->parameters.dimensions) + 1;
+    step = step < FIRN_GRAPH_READ_MAX ? step : FIRN_GRAPH_READ_MAX;
+    return step < left ? step : (size_t)left;
+}
+
+/* ==== codes (graph_code.c) ==== */
+
+/* How many bytes of records of that stride kernels look at: a multiple of 64 is fastest, and what lies behind the
+ * numbers meets zeros of the query. */
+static inline uint32_t
+firn_graph_measured(size_t numbers, size_t stride)
+{
+    size_t rounded = (numbers + 63) / 64 * 64;
+    return (uint32_t)(rounded <= stride ? rounded : numbers);
+}
+
+/* What the codes of a graph are made by, from all vectors. Zeroed at first. */
+struct firn_graph_survey {
+    double *sums;   /* of each number, after scaling: the mean times count */
+    double largest; /* number; under DOT norm */
+    uint64_t count;
+};
+
+/* Whether a vector can have a node. */
+bool firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const uint8_t *vector);
+/* Takes a vector that is accepted into account. Requires: survey->sums has a number for each of a code. */
+void firn_graph_code_survey(const struct firn_graph_parameters *parameters,
+                            struct firn_graph_survey *survey, const uint8_t *vector);
+/* Sets scale and mean of the graph. */
+void firn_graph_code_settle(struct firn_graph *graph, const struct firn_graph_survey *survey);
+/* Writes the record of a vector. transformed: room for the numbers of a code. */
+void firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector,
+                           float *transformed, uint8_t *record);
+/* Makes room for queries of the graph. */
+FIRN_MUST_CHECK int firn_graph_code_prepare(const struct firn_graph *graph,
+                                            struct firn_graph_scratch *scratch, firn_error *err);
+/* Makes the query of the scratch from a vector, which need not be accepted. */
+FIRN_MUST_CHECK int firn_graph_code_query(const struct firn_graph *graph, const uint8_t *vector,
+                                          struct firn_graph_scratch *scratch, firn_error *err);
+/* Makes a query from a record. Requires: prepared. */
+void firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
+                              struct firn_graph_query *out);
+/* Distances of four records to the query. */
+void firn_graph_code_measure_four(const struct firn_graph *graph,
+                                  const struct firn_graph_query *query,
+                                  const uint8_t *const records[4], float out[4]);
+float firn_graph_code_measure(const struct firn_graph *graph, const struct firn_graph_query *query,
+                              const uint8_t *record);
+
+/* ==== walking (graph_walk.c) ==== */
+
+/* Which nodes a walk is for. */
+struct firn_graph_filter {
+    const uint64_t *allowed; /* by row; NULL: all */
+    bool hops;               /* nodes that are not allowed are stepped over, and not kept */
+};
+
+/* Makes room for walks through a graph whose pools have up to `limit` nodes. */
+FIRN_MUST_CHECK int firn_graph_walk_prepare(const struct firn_graph *graph,
+                                            struct firn_graph_scratch *scratch, size_t limit,
+                                            firn_error *err);
+/* Begins anew: nothing is visited, the pool is empty and has a limit. */
+void firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit);
+/* Puts a node into the pool, whether allowed or not. */
+FIRN_MUST_CHECK int firn_graph_walk_enter(const struct firn_graph *graph,
+                                          struct firn_graph_scratch *scratch, uint32_t node,
+                                          firn_error *err);
+/* Follows links of one level until all nodes of the pool were followed, or so many codes were measured. */
+FIRN_MUST_CHECK int firn_graph_walk(const struct firn_graph *graph,
+                                    struct firn_graph_scratch *scratch, uint32_t level,
+                                    const struct firn_graph_filter *filter, uint64_t evaluated_max,
+                                    firn_error *err);
+/* Goes from the entry down to a level, each time to the nearest node: the pool has that one alone. Requires: the
+ * graph is not empty. */
+FIRN_MUST_CHECK int firn_graph_walk_descend(const struct firn_graph *graph,
+                                            struct firn_graph_scratch *scratch, uint32_t from,
+                                            uint32_t level, firn_error *err);
+/* Measures nodes, without following links, and keeps the nearest in the pool. count <= FIRN_GRAPH_BATCH_MAX. */
+FIRN_MUST_CHECK int firn_graph_walk_measure(const struct firn_graph *graph,
+                                            struct firn_graph_scratch *scratch,
+                                            const uint32_t *nodes, size_t count, firn_error *err);
+/* Chooses at most `most` of candidates, ascending by their distance to some node, so that they lie in different
+ * directions from it; scratch->chosen has them. */
+FIRN_MUST_CHECK int firn_graph_walk_select(const struct firn_graph *graph,
+                                           struct firn_graph_scratch *scratch,
+                                           const uint64_t *candidates, size_t count, size_t most,
+                                           size_t *out_count, firn_error *err);
+/* Whether a row of a node is allowed. */
+bool firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allowed,
+                                uint32_t node);
+/* The first twin of a node, or of one that comes after it. */
+size_t firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node);
+/* The place of a node among those above level 0; upper_count: it is not there. */
+uint32_t firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node);
+
+/* ==== files (graph_read.c) ==== */
+
+/* Reads a block. *out is where it lies as long as the graph is open; or, if blocks are not kept, until *pin is given
+ * back. */
+FIRN_MUST_CHECK int firn_graph_read_block(const struct firn_graph *graph,
+                                          const struct firn_graph_array *array, uint32_t block,
+                                          struct firn_block_pin *pin, const uint8_t **out,
+                                          firn_error *err);
+/* Sets stride, per_block, reciprocal and blocks. */
+void firn_graph_read_array_set(struct firn_graph_array *array, size_t stride, uint32_t count);
+
+#endif

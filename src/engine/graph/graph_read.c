@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_read.c: a graph's file: opening, reading blocks, verifying all.
+ *
+ * Opening reads the header, the levels above 0, and which rows have nodes where not all have. Codes and links come
+ * block by block when a walk first looks at one. Where the cache can hold all of them for as long as the graph is open,
+ * each is pinned once and stays; a table says where it lies. Else a walk pins what it looks at, and gives it back: that
+ * is slower, and takes no memory.
+ *
+ * Nothing of the file is believed. The numbers of the header must fit each other and the size of the file before memory
+ * is taken by them; blocks are verified by the cache; a link is held against the number of nodes when it is followed
+ * (graph_walk.c, I2); whatever a code is, its distance is one (graph_code.c, I1).
+ *
+ * (I1) A block that has a place has a pin, or, where the graph was built, memory of the graph. It stays as long as the
+ *      graph is open.
+ *
+ * Threads: several may read one block at once; one of them gives it its place, and the others let go of theirs.
+ */
+#include "graph/graph_internal.h"
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/reader.h"
+
+static int
+refuse(const struct firn_graph *graph, const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "'%s': %s", firn_block_reader_path(graph->reader),
+                          what);
+}
+
+/* ---- blocks ---- */
+
+void
+firn_graph_read_array_set(struct firn_graph_array *array, size_t stride, uint32_t count)
+{
+    size_t per_block = firn_graph_per_block(stride);
+    array->stride = (uint32_t)stride;
+    array->per_block = (uint32_t)per_block;
+    array->reciprocal = per_block == 1 ? 0 : UINT64_MAX / per_block + 1;
+    array->blocks = (uint32_t)(((size_t)count + per_block - 1) / per_block);
+}
+
+static struct firn_block_ref
+ref_of(const struct firn_graph *graph, const struct firn_graph_array *array, uint32_t block)
+{
+    const uint32_t full = array->per_block * array->stride;
+    const struct firn_block_ref first = {array->offset, full, full};
+    uint32_t left = graph->count - block * array->per_block;
+    uint32_t size = (left < array->per_block ? left : array->per_block) * array->stride;
+    return (struct firn_block_ref){array->offset + block * firn_block_reader_span(&first), size,
+                                   size};
+}
+
+/* Reads one that the caller unpins. */
+static int
+read_pinned(const struct firn_graph *graph, const struct firn_graph_array *array, uint32_t block,
+            enum firn_block_cache_use use, struct firn_block_pin *out, firn_error *err)
+{
+    const struct firn_block_ref ref = ref_of(graph, array, block);
+    int rc = firn_block_cache_read(graph->cache, graph->cache_file, graph->reader, &ref, use, NULL,
+                                   out, err);
+    if (rc == FIRN_OK && out->size != ref.raw_size) {
+        firn_block_cache_unpin(graph->cache, out);
+        rc = refuse(graph, "a block of a graph has another size", err);
+    }
+    return rc;
+}
+
+int
+firn_graph_read_block(const struct firn_graph *graph, const struct firn_graph_array *array,
+                      uint32_t block, struct firn_block_pin *pin, const uint8_t **out,
+                      firn_error *err)
+{
+    struct firn_block_pin own = {.data = NULL};
+    const uint8_t *nothing = NULL;
+    int rc;
+    DCHECK(block < array->blocks && graph->reader != NULL);
+    if (graph->held == 0) {
+        rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, pin, err);
+        *out = pin->data;
+        return rc;
+    }
+    rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_INDEX, &own, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (atomic_compare_exchange_strong_explicit(&array->place[block], &nothing, own.data,
+                                                memory_order_acq_rel, memory_order_acquire)) {
+        array->pin[block] = own; /* (I1) */
+        *out = own.data;
+    } else {
+        *out = nothing; /* another thread's */
+        firn_block_cache_unpin(graph->cache, &own);
+    }
+    return FIRN_OK;
+}
+
+/* ---- vectors ---- */
+
+int
+firn_graph_read_judge(const struct firn_graph *graph, const void *query,
+                      const struct firn_graph_candidate *candidates, size_t count, double *out,
+                      firn_error *err)
+{
+    const struct firn_graph_array *array = &graph->vectors;
+    uint32_t dimensions = graph->parameters.dimensions;
+    double squares = firn_vector_distance_squares(query, dimensions);
+    DCHECK(graph->reader != NULL);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t node = candidates[i].node;
+        CHECK(node < graph->count);
+        uint32_t block = firn_graph_array_block(array, node);
+        struct firn_block_pin pin;
+        int rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, &pin, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        const uint8_t *vector =
+            pin.data + (size_t)(node - block * array->per_block) * array->stride;
+        bool is_vector = firn_vector_distance_is_finite(vector, dimensions);
+        out[i] = is_vector ? firn_vector_distance_exact_to(graph->parameters.metric, query, squares,
+                                                           vector, dimensions)
+                           : 0;
+        firn_block_cache_unpin(graph->cache, &pin);
+        if (!is_vector) {
+            return refuse(graph, "a vector of a graph is no number", err);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- opening ---- */
+
+static bool
+get_f64(struct firn_reader *reader, double *out)
+{
+    return firn_reader_copy(reader, out, sizeof *out);
+}
+
+static bool
+is_number(double value)
+{
+    return value >= 0 && value <= 1e300;
+}
+
+struct header {
+    uint32_t upper_lists;
+    uint32_t flags;
+};
+
+static bool
+get_header(struct firn_reader *reader, struct firn_graph *graph, struct header *out)
+{
+    struct firn_graph_parameters *parameters = &graph->parameters;
+    uint8_t metric;
+    uint8_t top;
+    uint16_t m;
+    uint32_t stride;
+    uint64_t zero;
+    bool is_whole =
+        firn_reader_u8(reader, &metric) && firn_reader_u8(reader, &top) &&
+        firn_reader_le16(reader, &m) && firn_reader_le32(reader, &parameters->dimensions) &&
+        firn_reader_le32(reader, &parameters->column) &&
+        firn_reader_le32(reader, &parameters->ef_construction) &&
+        firn_reader_le32(reader, &graph->count) && firn_reader_le64(reader, &parameters->seed) &&
+        firn_reader_le64(reader, &graph->rows) && firn_reader_le32(reader, &graph->entry) &&
+        firn_reader_le32(reader, &graph->upper_count) &&
+        firn_reader_le32(reader, &out->upper_lists) && firn_reader_le32(reader, &out->flags) &&
+        firn_reader_le32(reader, &stride) && firn_reader_le32(reader, &graph->twin_count) &&
+        get_f64(reader, &graph->scale) && firn_reader_le64(reader, &zero) &&
+        firn_reader_le64(reader, &graph->codes.offset) &&
+        firn_reader_le64(reader, &graph->links.offset) &&
+        firn_reader_le64(reader, &graph->vectors.offset);
+    if (!is_whole || metric < FIRN_VECTOR_L2 || metric > FIRN_VECTOR_METRIC_MAX) {
+        return false;
+    }
+    parameters->metric = (enum firn_vector_metric)metric;
+    parameters->m = m;
+    graph->top_level = top;
+    graph->codes.stride = stride;
+    return zero == 0 && out->flags <= FIRN_GRAPH_FLAG_ROWS;
+}
+
+/* Whether the numbers of the header fit each other. */
+static bool
+makes_sense(const struct firn_graph *graph, const struct header *header)
+{
+    const struct firn_graph_parameters *parameters = &graph->parameters;
+    bool has_rows = (header->flags & FIRN_GRAPH_FLAG_ROWS) != 0;
+    if (parameters->dimensions == 0 || parameters->dimensions > FIRN_VECTOR_DIMENSIONS_MAX ||
+        parameters->m < FIRN_GRAPH_M_MIN || parameters->m > FIRN_GRAPH_M_MAX ||
+        graph->rows > FIRN_GRAPH_ROWS_MAX || graph->count > graph->rows ||
+        graph->twin_count > graph->rows - graph->count ||
+        has_rows != (graph->count < graph->rows)) {
+        return false;
+    }
+    return graph->codes.stride == firn_graph_code_stride(parameters->dimensions) &&
+           graph->top_level <= FIRN_GRAPH_LEVEL_MAX && graph->upper_count <= graph->count &&
+           header->upper_lists >= graph->upper_count &&
+           header->upper_lists <= (uint64_t)graph->upper_count * graph->top_level &&
+           (graph->count == 0 ? graph->entry == 0 : graph->entry < graph->count) &&
+           is_number(graph->scale);
+}
+
+/* Whether all blocks of an array lie in the body. */
+static bool
+lies_inside(const struct firn_graph *graph, const struct firn_graph_array *array)
+{
+    if (array->blocks == 0) {
+        return true;
+    }
+    const uint32_t full = array->per_block * array->stride;
+    const struct firn_block_ref first = {array->offset, full, full};
+    uint64_t span = firn_block_reader_span(&first);
+    uint64_t before;
+    return firn_mul_u64(span, array->blocks - 1, &before) &&
+           firn_range_inside(array->offset, before, firn_block_reader_body_end(graph->reader));
+}
+
+/* The blocks of a section's kind, as one stream that should have `size` bytes. */
+static int
+read_stream(const struct firn_graph *graph, uint32_t kind, uint64_t size, struct firn_buf *out,
+            firn_error *err)
+{
+    uint64_t total = 0;
+    int rc = FIRN_OK;
+    size_t count = firn_block_reader_section_count(graph->reader);
+    firn_buf_clear(out);
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_block_section *section = firn_block_reader_section(graph->reader, i);
+        if (section->kind == kind) {
+            /* Uncompressed: so there is no more than the file has. */
+            if (section->ref.raw_size > section->ref.stored_size) {
+                return refuse(graph, "a part of a graph is compressed", err);
+            }
+            total += section->ref.raw_size;
+        }
+    }
+    if (total != size || firn_buf_reserve(out, (size_t)size) != FIRN_OK) {
+        return total != size ? refuse(graph, "a part of a graph has another size", err)
+                             : firn_error_no_memory(err, "a graph");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_block_section *section = firn_block_reader_section(graph->reader, i);
+        struct firn_block_pin pin;
+        if (section->kind == kind) {
+            FIRN_TRY(firn_block_cache_read(graph->cache, graph->cache_file, graph->reader,
+                                           &section->ref, FIRN_BLOCK_CACHE_SCAN, NULL, &pin, err));
+            rc = out->size + pin.size <= size ? firn_buf_append(out, pin.data, pin.size)
+                                              : FIRN_CORRUPT;
+            firn_block_cache_unpin(graph->cache, &pin);
+            if (rc != FIRN_OK) {
+                return rc == FIRN_CORRUPT ? refuse(graph, "a part of a graph is too large", err)
+                                          : firn_error_no_memory(err, "a graph");
+            }
+        }
+    }
+    if (out->size != size) {
+        rc = refuse(graph, "a part of a graph has another size", err);
+    }
+out:
+    return rc;
+}
+
+static int
+read_header(struct firn_graph *graph, struct header *header, firn_error *err)
+{
+    const struct firn_block_section *section = NULL;
+    struct firn_buf bytes = {0};
+    uint32_t version;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < firn_block_reader_section_count(graph->reader) && section == NULL; i++) {
+        const struct firn_block_section *other = firn_block_reader_section(graph->reader, i);
+        section = other->kind == FIRN_GRAPH_SECTION_HEADER ? other : NULL;
+    }
+    if (section == NULL) {
+        return refuse(graph, "a graph has no header", err);
+    }
+    FIRN_TRY(read_stream(graph, FIRN_GRAPH_SECTION_HEADER, section->ref.raw_size, &bytes, err));
+    struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
+    if (!firn_reader_le32(&reader, &version)) {
+        rc = refuse(graph, "the header of a graph is too short", err);
+        goto out;
+    }
+    if (version != FIRN_GRAPH_VERSION) {
+        rc = firn_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
+                            "'%s': version %u of a graph is not known",
+                            firn_block_reader_path(graph->reader), version);
+        goto out;
+    }
+    if (!get_header(&reader, graph, header) || !makes_sense(graph, header)) {
+        rc = refuse(graph, "the header of a graph makes no sense", err);
+        goto out;
+    }
+    graph->numbers = graph->parameters.dimensions;
+    graph->measured = firn_graph_measured(graph->numbers, graph->codes.stride);
+    graph->link_width = 2 * graph->parameters.m;
+    graph->mean = firn_alloc_array(graph->numbers, sizeof *graph->mean);
+    if (graph->mean == NULL) {
+        rc = firn_error_no_memory(err, "a graph");
+    } else if (firn_reader_left(&reader) != graph->numbers * sizeof *graph->mean) {
+        rc = refuse(graph, "the header of a graph has another size", err);
+    } else {
+        memcpy(graph->mean, reader.at, firn_reader_left(&reader));
+        rc = firn_vector_distance_is_finite(graph->mean, graph->numbers)
+                 ? FIRN_OK
+                 : refuse(graph, "the mean of a graph is no number", err);
+    }
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Nodes must ascend, and the lists be as many as the header says. */
+static int
+take_upper(struct firn_graph *graph, const struct header *header, const struct firn_buf *bytes,
+           firn_error *err)
+{
+    uint32_t count = graph->upper_count;
+    const uint8_t *levels = bytes->data + 4 * (size_t)count;
+    uint32_t starts = 0;
+    uint32_t top = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t node = firn_load_le32(bytes->data + 4 * (size_t)i);
+        if (node >= graph->count || (i > 0 && node <= graph->upper_nodes[i - 1]) ||
+            levels[i] == 0 || levels[i] > header->upper_lists - starts) {
+            return refuse(graph, "a node above level 0 makes no sense", err);
+        }
+        graph->upper_nodes[i] = node;
+        graph->upper_starts[i] = starts;
+        starts += levels[i];
+        top = node == graph->entry ? levels[i] : top;
+    }
+    graph->upper_starts[count] = starts;
+    if (starts != header->upper_lists || top != graph->top_level) {
+        return refuse(graph, "the levels of a graph make no sense", err);
+    }
+    memcpy(graph->upper_links, levels + count,
+           (size_t)starts * graph->parameters.m * sizeof *graph->upper_links);
+    return FIRN_OK;
+}
+
+static int
+read_upper(struct firn_graph *graph, const struct header *header, firn_error *err)
+{
+    size_t count = graph->upper_count;
+    size_t links = (size_t)header->upper_lists * graph->parameters.m;
+    struct firn_buf bytes = {0};
+    int rc;
+    FIRN_TRY(read_stream(graph, FIRN_GRAPH_SECTION_UPPER, 5 * (uint64_t)count + 4 * (uint64_t)links,
+                         &bytes, err));
+    graph->upper_nodes = firn_alloc_array(count + 1, sizeof *graph->upper_nodes);
+    graph->upper_starts = firn_alloc_array(count + 1, sizeof *graph->upper_starts);
+    graph->upper_links = firn_alloc_array(links + 1, sizeof *graph->upper_links);
+    if (graph->upper_nodes == NULL || graph->upper_starts == NULL || graph->upper_links == NULL) {
+        rc = firn_error_no_memory(err, "a graph");
+        goto out;
+    }
+    graph->upper_starts[0] = 0;
+    rc = count > 0               ? take_upper(graph, header, &bytes, err)
+         : graph->top_level == 0 ? FIRN_OK
+                                 : refuse(graph, "the levels of a graph make no sense", err);
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+static int
+read_rows(struct firn_graph *graph, const struct header *header, firn_error *err)
+{
+    struct firn_buf bytes = {0};
+    bool has_rows = (header->flags & FIRN_GRAPH_FLAG_ROWS) != 0;
+    int rc;
+    FIRN_TRY(read_stream(graph, FIRN_GRAPH_SECTION_ROWS, has_rows ? 4 * (uint64_t)graph->count : 0,
+                         &bytes, err));
+    if (!has_rows) {
+        goto out;
+    }
+    graph->rows_of = firn_alloc_array((size_t)graph->count + 1, sizeof *graph->rows_of);
+    if (graph->rows_of == NULL) {
+        rc = firn_error_no_memory(err, "a graph");
+        goto out;
+    }
+    for (uint32_t i = 0; i < graph->count; i++) {
+        uint32_t row = firn_load_le32(bytes.data + 4 * (size_t)i);
+        if (row >= graph->rows || (i > 0 && row <= graph->rows_of[i - 1])) {
+            rc = refuse(graph, "the rows of a graph make no sense", err);
+            goto out;
+        }
+        graph->rows_of[i] = row;
+    }
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Sets the bit of a row; false: it is set, or no row of the run. */
+static bool
+mark_row(const struct firn_graph *graph, uint64_t *marks, uint32_t row)
+{
+    bool is_new = row < graph->rows && (marks[row / 64] >> row % 64 & 1) == 0;
+    if (is_new) {
+        marks[row / 64] |= UINT64_C(1) << row % 64;
+    }
+    return is_new;
+}
+
+/* Twins must ascend, and no row be there twice. */
+static bool
+take_twins(struct firn_graph *graph, const struct firn_buf *bytes, uint64_t *marks)
+{
+    bool is_fine = true;
+    for (uint32_t i = 0; i < graph->count && is_fine; i++) {
+        is_fine = mark_row(graph, marks, graph->rows_of == NULL ? i : graph->rows_of[i]);
+    }
+    for (uint32_t i = 0; i < graph->twin_count && is_fine; i++) {
+        graph->twin_nodes[i] = firn_load_le32(bytes->data + 4 * (size_t)i);
+        graph->twin_rows[i] = firn_load_le32(bytes->data + 4 * ((size_t)graph->twin_count + i));
+        is_fine = graph->twin_nodes[i] < graph->count &&
+                  (i == 0 || graph->twin_nodes[i] >= graph->twin_nodes[i - 1]) &&
+                  mark_row(graph, marks, graph->twin_rows[i]);
+    }
+    return is_fine;
+}
+
+static int
+read_twins(struct firn_graph *graph, firn_error *err)
+{
+    struct firn_buf bytes = {0};
+    uint64_t *marks = NULL;
+    int rc;
+    FIRN_TRY(
+        read_stream(graph, FIRN_GRAPH_SECTION_TWINS, 8 * (uint64_t)graph->twin_count, &bytes, err));
+    if (graph->twin_count == 0) {
+        goto out;
+    }
+    graph->twin_nodes = firn_alloc_array(graph->twin_count, sizeof *graph->twin_nodes);
+    graph->twin_rows = firn_alloc_array(graph->twin_count, sizeof *graph->twin_rows);
+    marks = firn_alloc_zeroed((size_t)(graph->rows / 64 + 1) * sizeof *marks);
+    if (graph->twin_nodes == NULL || graph->twin_rows == NULL || marks == NULL) {
+        rc = firn_error_no_memory(err, "a graph");
+    } else if (!take_twins(graph, &bytes, marks)) {
+        rc = refuse(graph, "the twins of a graph make no sense", err);
+    }
+out:
+    firn_free(marks);
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+static int
+open_array(struct firn_graph *graph, struct firn_graph_array *array, firn_error *err)
+{
+    size_t blocks = (size_t)array->blocks + 1;
+    array->place = firn_alloc_array(blocks, sizeof *array->place);
+    array->pin = firn_alloc_zeroed(blocks * sizeof *array->pin);
+    if (array->place == NULL || array->pin == NULL) {
+        return firn_error_no_memory(err, "a graph");
+    }
+    for (size_t i = 0; i < blocks; i++) {
+        atomic_init(&array->place[i], NULL);
+    }
+    return lies_inside(graph, array)
+               ? FIRN_OK
+               : refuse(graph, "blocks of a graph lie outside of the file", err);
+}
+
+/* What a block takes up in the cache, with what is known of it here. */
+static uint64_t
+array_bytes(const struct firn_graph_array *array)
+{
+    uint64_t block = (uint64_t)array->per_block * array->stride;
+    block = block < FIRN_BLOCK_CACHE_FRAME_SIZE ? FIRN_BLOCK_CACHE_FRAME_SIZE : block;
+    return array->blocks * (block + sizeof *array->place + sizeof *array->pin);
+}
+
+uint64_t
+firn_graph_read_bytes(const struct firn_graph *graph)
+{
+    uint64_t lists = graph->upper_starts[graph->upper_count];
+    return array_bytes(&graph->codes) + array_bytes(&graph->links) +
+           8 * (uint64_t)graph->upper_count + 4 * lists * graph->parameters.m +
+           4 * (uint64_t)graph->numbers + 8 * (uint64_t)graph->twin_count +
+           (graph->rows_of == NULL ? 0 : 4 * (uint64_t)graph->count);
+}
+
+static void
+close_array(const struct firn_graph *graph, struct firn_graph_array *array)
+{
+    for (uint32_t i = 0; array->pin != NULL && i < array->blocks; i++) {
+        firn_block_cache_unpin(graph->cache, &array->pin[i]);
+    }
+    firn_free((void *)(uintptr_t)array->place);
+    firn_free(array->pin);
+}
+
+static void
+graph_close(struct firn_run *run)
+{
+    struct firn_graph *graph = (struct firn_graph *)run;
+    if (graph == NULL) {
+        return;
+    }
+    close_array(graph, &graph->codes);
+    close_array(graph, &graph->links);
+    if (graph->held > 0) {
+        firn_block_cache_hold_release(graph->cache, graph->held);
+    }
+    firn_block_cache_drop_file(graph->cache, graph->cache_file);
+    firn_block_reader_close(graph->reader);
+    firn_free(graph->mean);
+    firn_free(graph->rows_of);
+    firn_free(graph->twin_nodes);
+    firn_free(graph->twin_rows);
+    firn_free(graph->upper_nodes);
+    firn_free(graph->upper_starts);
+    firn_free(graph->upper_links);
+    firn_free(graph);
+}
+
+static int
+graph_open(const struct firn_run_env *env, const char *name, struct firn_run **out, firn_error *err)
+{
+    struct header header;
+    int rc;
+    *out = NULL;
+    struct firn_graph *graph = firn_alloc_zeroed(sizeof *graph);
+    if (graph == NULL) {
+        return firn_error_no_memory(err, "a graph");
+    }
+    graph->base.kind = &firn_graph_read_kind;
+    graph->cache = env->cache;
+    FIRN_TRY(firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VECTOR, &graph->reader, err));
+    graph->cache_file = firn_block_cache_add_file(env->cache);
+    graph->summary.file_bytes = firn_block_reader_size_bytes(graph->reader);
+    graph->summary.identity = firn_load_le64(firn_block_reader_id(graph->reader)->bytes);
+    FIRN_TRY(read_header(graph, &header, err));
+    firn_graph_read_array_set(&graph->codes, graph->codes.stride, graph->count);
+    firn_graph_read_array_set(&graph->links, 4 * (size_t)graph->link_width, graph->count);
+    firn_graph_read_array_set(&graph->vectors, 4 * (size_t)graph->parameters.dimensions,
+                              graph->count);
+    if (!lies_inside(graph, &graph->codes) || !lies_inside(graph, &graph->links) ||
+        !lies_inside(graph, &graph->vectors)) {
+        rc = refuse(graph, "blocks of a graph lie outside of the file", err);
+        goto out;
+    }
+    FIRN_TRY(open_array(graph, &graph->codes, err));
+    FIRN_TRY(open_array(graph, &graph->links, err));
+    FIRN_TRY(read_upper(graph, &header, err));
+    FIRN_TRY(read_rows(graph, &header, err));
+    FIRN_TRY(read_twins(graph, err));
+    uint64_t bytes = firn_graph_read_bytes(graph);
+    if (bytes <= SIZE_MAX && firn_block_cache_hold(graph->cache, (size_t)bytes)) {
+        graph->held = (size_t)bytes;
+    }
+    *out = &graph->base;
+    graph = NULL;
+out:
+    graph_close((struct firn_run *)graph);
+    return rc;
+}
+
+static const struct firn_run_summary *
+graph_summary(const struct firn_run *run)
+{
+    return &((const struct firn_graph *)run)->summary;
+}
+
+const struct firn_graph *
+firn_graph_read_of(const struct firn_run *run)
+{
+    CHECK(run->kind == &firn_graph_read_kind);
+    return (const struct firn_graph *)run;
+}
+
+/* ---- verifying ---- */
+
+struct checking {
+    const struct firn_graph *graph;
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    const struct firn_step *step;
+    int rc;
+};
+
+static bool
+are_links_fine(const struct firn_graph *graph, const uint8_t *list, size_t width)
+{
+    bool is_end = false;
+    bool is_fine = true;
+    for (size_t k = 0; k < width; k++) {
+        uint32_t node = firn_graph_link(list, k);
+        is_fine = is_fine && (node == FIRN_GRAPH_NONE || (node < graph->count && !is_end));
+        is_end = is_end || node == FIRN_GRAPH_NONE;
+    }
+    return is_fine;
+}
+
+static void
+tell(struct checking *checking, int rc, const firn_error *found)
+{
+    if (rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO) {
+        checking->on_damage(checking->ctx, found->text);
+        checking->rc = FIRN_CORRUPT;
+    }
+}
+
+/* FIRN_OK too where there is damage, which is told. */
+static int
+check_array(struct checking *checking, const struct firn_graph_array *array, bool are_links,
+            firn_error *err)
+{
+    const struct firn_graph *graph = checking->graph;
+    for (uint32_t block = 0; block < array->blocks; block++) {
+        struct firn_block_pin pin;
+        firn_error found;
+        int rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_SCAN, &pin, &found);
+        if (rc == FIRN_OK) {
+            for (size_t at = 0; are_links && rc == FIRN_OK && at < pin.size; at += array->stride) {
+                if (!are_links_fine(graph, pin.data + at, graph->link_width)) {
+                    rc = refuse(graph, "a link of a graph leads nowhere", &found);
+                }
+            }
+            int told = firn_step_tell(checking->step, pin.size, 0, err);
+            firn_block_cache_unpin(graph->cache, &pin);
+            if (told != FIRN_OK) {
+                return told;
+            }
+        }
+        tell(checking, rc, &found);
+        if (rc == FIRN_NO_MEMORY) {
+            return firn_error_no_memory(err, "a graph");
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+check_upper(struct checking *checking)
+{
+    const struct firn_graph *graph = checking->graph;
+    firn_error found;
+    for (uint32_t i = 0; i < graph->upper_count; i++) {
+        for (uint32_t list = graph->upper_starts[i]; list < graph->upper_starts[i + 1]; list++) {
+            const uint32_t *links = graph->upper_links + (size_t)list * graph->parameters.m;
+            uint32_t level = list - graph->upper_starts[i] + 1;
+            bool is_fine = are_links_fine(graph, (const uint8_t *)links, graph->parameters.m);
+            for (size_t k = 0; k < graph->parameters.m && links[k] != FIRN_GRAPH_NONE; k++) {
+                uint32_t place = firn_graph_walk_find_upper(graph, links[k]);
+                is_fine = is_fine && place < graph->upper_count &&
+                          graph->upper_starts[place + 1] - graph->upper_starts[place] >= level;
+            }
+            if (!is_fine) {
+                tell(checking, refuse(graph, "a link of a graph leads nowhere", &found), &found);
+                return;
+            }
+        }
+    }
+}
+
+static int
+graph_check(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
+            const struct firn_step *step, firn_error *err)
+{
+    struct checking checking = {firn_graph_read_of(run), on_damage, ctx, step, FIRN_OK};
+    int rc;
+    FIRN_TRY(check_array(&checking, &checking.graph->codes, false, err));
+    FIRN_TRY(check_array(&checking, &checking.graph->links, true, err));
+    FIRN_TRY(check_array(&checking, &checking.graph->vectors, false, err));
+    check_upper(&checking);
+    rc = checking.rc;
+    if (rc != FIRN_OK) {
+        rc = firn_error_set(err, rc, "'%s': a graph is damaged",
+                            firn_block_reader_path(checking.graph->reader));
+    }
+out:
+    return rc;
+}
+
+const struct firn_run_kind firn_graph_read_kind = {
+    .name = "graph",
+    .file_kind = FIRN_BLOCK_FILE_VECTOR,
+    .open = graph_open,
+    .close = graph_close,
+    .summary = graph_summary,
+    .check = graph_check,
+};

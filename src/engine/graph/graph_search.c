@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_search.c: finding candidates, with and without a filter.
+ *
+ * Without a filter: from the entry down to level 0, then a walk there. Of its pool the nearest are the candidates.
+ *
+ * With a filter, what is cheapest follows from how many rows may be found (the shares were measured):
+ *
+ *   few (a twelfth of all, or 20,000)  all their codes are measured, without a walk
+ *   up to two fifths                   a walk that steps over the others
+ *   more                               a walk through all, with a pool as much larger
+ *
+ * A walk that has measured more codes than there are rows to be found gives up, and all are measured; so does one that
+ * leads to fewer than are wanted, where a larger pool would not help.
+ *
+ * (I1) Where fewer candidates come out than were wanted with a filter, all rows that may be found were looked at. Without one
+ *      the graph may not lead to more: the caller asks for a wider walk.
+ */
+#include "graph/graph_internal.h"
+
+#include "base/mem.h"
+
+enum {
+    FEW_ROWS = 20000,
+    FEW_PART = 12, /* one of so many */
+    HOPS_PERCENT = 40,
+    WIDER = 4 /* each time */
+};
+
+int
+firn_graph_search_scratch_create(struct firn_graph_scratch **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a search among vectors");
+}
+
+void
+firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch)
+{
+    if (scratch == NULL) {
+        return;
+    }
+    DCHECK(scratch->pin_count == 0);
+    firn_free(scratch->pool.items);
+    firn_free(scratch->query.codes);
+    firn_free(scratch->other.codes);
+    firn_free(scratch->transformed);
+    firn_free(scratch->visited);
+    firn_free(scratch->touched);
+    firn_free(scratch->chosen);
+    firn_free(scratch);
+}
+
+const struct firn_graph_parameters *
+firn_graph_search_parameters(const struct firn_graph *graph)
+{
+    return &graph->parameters;
+}
+
+uint64_t
+firn_graph_search_rows(const struct firn_graph *graph)
+{
+    return graph->rows;
+}
+
+uint32_t
+firn_graph_search_count(const struct firn_graph *graph)
+{
+    return graph->count + graph->twin_count;
+}
+
+static uint64_t
+row_of(const struct firn_graph *graph, uint32_t node)
+{
+    return graph->rows_of == NULL ? node : graph->rows_of[node];
+}
+
+static bool
+has_bit(const uint64_t *bits, uint64_t i)
+{
+    return (bits[i / 64] >> i % 64 & 1) != 0;
+}
+
+/* ---- ways to search ---- */
+
+/* Measures the codes of all rows that are allowed. */
+static int
+measure_allowed(const struct firn_graph *graph, const struct firn_graph_search_options *options,
+                struct firn_graph_scratch *scratch, firn_error *err)
+{
+    uint32_t nodes[FIRN_GRAPH_BATCH_MAX];
+    size_t count = 0;
+    int rc = FIRN_OK;
+    firn_graph_walk_begin(scratch, options->wanted);
+    for (uint32_t node = 0; node < graph->count; node++) {
+        if (options->allowed != NULL) {
+            if (graph->rows_of == NULL && node % 64 == 0 && options->allowed[node / 64] == 0) {
+                node += 63;
+                continue;
+            }
+            if (!firn_graph_walk_is_allowed(graph, options->allowed, node)) {
+                continue;
+            }
+        }
+        nodes[count++] = node;
+        if (count == FIRN_GRAPH_BATCH_MAX) {
+            FIRN_TRY(firn_graph_walk_measure(graph, scratch, nodes, count, err));
+            count = 0;
+        }
+    }
+    FIRN_TRY(firn_graph_walk_measure(graph, scratch, nodes, count, err));
+out:
+    return rc;
+}
+
+static int
+walk(const struct firn_graph *graph, const struct firn_graph_filter *filter, size_t limit,
+     uint64_t evaluated_max, struct firn_graph_scratch *scratch, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
+    uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
+    firn_graph_walk_begin(scratch, limit);
+    FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
+    FIRN_TRY(firn_graph_walk(graph, scratch, 0, filter, evaluated_max, err));
+out:
+    return rc;
+}
+
+/* How many nodes the pool of a walk through all has to have. */
+static size_t
+widened(const struct firn_graph *graph, const struct firn_graph_search_options *options, size_t ef)
+{
+    uint64_t share = options->allowed_count > 0 ? options->allowed_count : 1;
+    uint64_t wide = (uint64_t)ef * graph->rows / share;
+    wide = wide < ef ? ef : wide;
+    return wide < FIRN_GRAPH_EF_MAX ? (size_t)wide : FIRN_GRAPH_EF_MAX;
+}
+
+/* Takes the rows of the pool's nodes that are allowed, up to as many as are wanted; out may be NULL. */
+static size_t
+collect(const struct firn_graph *graph, const struct firn_graph_search_options *options,
+        const struct firn_graph_pool *pool, struct firn_graph_candidate *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pool->count && count < options->wanted; i++) {
+        uint32_t node = firn_graph_item_node(pool->items[i]);
+        size_t twin = graph->twin_count == 0 ? 0 : firn_graph_walk_first_twin(graph, node);
+        uint64_t row = row_of(graph, node);
+        bool has_more = true;
+        while (has_more && count < options->wanted) {
+            if (options->allowed == NULL || has_bit(options->allowed, row)) {
+                if (out != NULL) {
+                    out[count] = (struct firn_graph_candidate){
+                        row, node, firn_graph_item_distance(pool->items[i])};
+                }
+                count++;
+            }
+            has_more = twin < graph->twin_count && graph->twin_nodes[twin] == node;
+            row = has_more ? graph->twin_rows[twin++] : 0;
+        }
+    }
+    return count;
+}
+
+/* Whether the pool has as many rows that are allowed as are wanted, or as there are. */
+static bool
+has_enough(const struct firn_graph *graph, const struct firn_graph_search_options *options,
+           const struct firn_graph_pool *pool)
+{
+    size_t wanted =
+        options->allowed_count < options->wanted ? (size_t)options->allowed_count : options->wanted;
+    return collect(graph, options, pool, NULL) >= wanted;
+}
+
+/* Walks; *out_is_over: what comes out is not enough, or it costs as much to measure all. */
+static int
+walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_options *options,
+              size_t ef, bool hops, struct firn_graph_scratch *scratch, bool *out_is_over,
+              firn_error *err)
+{
+    const struct firn_graph_filter filter = {.allowed = options->allowed, .hops = hops};
+    uint64_t most = options->allowed_count;
+    size_t limit = hops ? ef : widened(graph, options, ef);
+    int rc = FIRN_OK;
+    *out_is_over = false;
+    for (;;) {
+        FIRN_TRY(firn_graph_walk_prepare(graph, scratch, limit, err));
+        FIRN_TRY(walk(graph, &filter, limit, most, scratch, err));
+        if (scratch->evaluated < most && has_enough(graph, options, &scratch->pool)) {
+            break;
+        }
+        /* What is allowed lies elsewhere: a wider pool reaches there. One that only has what is allowed has all that
+         * it can reach. */
+        *out_is_over =
+            hops || scratch->evaluated >= most || limit > (size_t)FIRN_GRAPH_EF_MAX / WIDER;
+        if (*out_is_over) {
+            break;
+        }
+        limit *= WIDER;
+    }
+out:
+    return rc;
+}
+
+static int
+search_filtered(const struct firn_graph *graph, const struct firn_graph_search_options *options,
+                size_t ef, struct firn_graph_scratch *scratch, bool *out_is_exhaustive,
+                firn_error *err)
+{
+    uint64_t allowed = options->allowed_count;
+    bool hops = allowed <= graph->rows / 100 * HOPS_PERCENT;
+    int rc = FIRN_OK;
+    *out_is_exhaustive = allowed <= FEW_ROWS || allowed <= graph->rows / FEW_PART || ef >= allowed;
+    if (!*out_is_exhaustive) {
+        FIRN_TRY(walk_filtered(graph, options, ef, hops, scratch, out_is_exhaustive, err));
+    }
+    if (*out_is_exhaustive) {
+        FIRN_TRY(firn_graph_walk_prepare(graph, scratch, options->wanted, err));
+        rc = measure_allowed(graph, options, scratch, err);
+    }
+out:
+    return rc;
+}
+
+int
+firn_graph_search(const struct firn_graph *graph, const void *query,
+                  const struct firn_graph_search_options *options,
+                  struct firn_graph_scratch *scratch, struct firn_graph_candidate *out,
+                  size_t *out_count, struct firn_graph_search_counts *out_counts, firn_error *err)
+{
+    size_t ef = options->ef < options->wanted ? options->wanted : options->ef;
+    bool is_exhaustive = graph->count == 0;
+    int rc = FIRN_OK;
+    DCHECK(options->wanted <= FIRN_GRAPH_EF_MAX);
+    *out_count = 0;
+    ef = ef > FIRN_GRAPH_EF_MAX ? FIRN_GRAPH_EF_MAX : ef;
+    scratch->evaluated = 0;
+    scratch->expanded = 0;
+    if (graph->count > 0 && options->wanted > 0 &&
+        (options->allowed == NULL || options->allowed_count > 0)) {
+        FIRN_TRY(firn_graph_code_query(graph, query, scratch, err));
+        if (options->allowed != NULL) {
+            FIRN_TRY(search_filtered(graph, options, ef, scratch, &is_exhaustive, err));
+        } else if (ef >= graph->count) {
+            FIRN_TRY(firn_graph_walk_prepare(graph, scratch, options->wanted, err));
+            FIRN_TRY(measure_allowed(graph, options, scratch, err));
+            is_exhaustive = true;
+        } else {
+            FIRN_TRY(firn_graph_walk_prepare(graph, scratch, ef, err));
+            FIRN_TRY(walk(graph, NULL, ef, UINT64_MAX, scratch, err));
+        }
+        *out_count = collect(graph, options, &scratch->pool, out);
+    }
+out:
+    if (out_counts != NULL) {
+        *out_counts =
+            (struct firn_graph_search_counts){scratch->evaluated, scratch->expanded, is_exhaustive};
+    }
+    return rc;
+}

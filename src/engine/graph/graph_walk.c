@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_walk.c: walking from node to node towards a query, for building and for searching.
+ *
+ * The pool is one array of the nearest nodes found so far, in order; a node's distance, its number and whether its
+ * links were followed are one number of 64 bits. The nearest node that was not followed yet is followed next: those
+ * of its neighbours that were never seen are measured, and take their places in the pool, which keeps its limit. The
+ * walk ends when all of the pool were followed (algorithm 2 of the paper, with candidates and results in one).
+ *
+ * What a walk waits for is memory: each measured code comes from somewhere else. So the neighbours of a node are
+ * gathered first, and their codes asked for all at once, before the first of them is measured; and the links of the
+ * node that will be followed next are asked for meanwhile.
+ *
+ * Filters. A walk that steps over nodes keeps in its pool only such as are allowed (and the one that it began with).
+ * Of a neighbour that is not allowed the neighbours are looked at in its place, until as many as a list of links has
+ * were gathered from one node: so the walk stays within what is allowed, and finds its way where few are
+ * (Patel et al., "ACORN", 2024).
+ *
+ * (I1) Bits of `visited` are set only in words that `touched` names: beginning anew costs what the last walk visited.
+ * (I2) Numbers of nodes are checked before they are used: links come from a file.
+ * (I3) Nodes are gathered and measured in an order that follows from the graph and the query alone. Ties are broken
+ *      by number. So a walk always finds the same.
+ *
+ * Choosing neighbours: from the nearest on, a candidate is taken if it is nearer to the node than to each that was
+ * taken before (algorithm 4). Places that are left then go to the nearest of the others, as the paper allows: of the
+ * data that was tried this finds a little more for the same number of codes measured.
+ *
+ * Memory: a bit for each node, and the pool. There is no recursion.
+ */
+#include "graph/graph_internal.h"
+
+#include "base/mem.h"
+#include "base/search.h"
+
+enum { CACHE_LINE = 64, PREFETCHED_MAX = 512 };
+
+/* ---- room ---- */
+
+static int
+grow_u64(uint64_t **array, size_t *room, size_t wanted)
+{
+    uint64_t *grown = firn_grow_array(*array, wanted, room, sizeof *grown);
+    if (grown == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    *array = grown;
+    return FIRN_OK;
+}
+
+static int
+grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
+{
+    size_t words = ((size_t)graph->count + 63) / 64;
+    if (words > scratch->visited_words) {
+        uint64_t *bits = firn_alloc_zeroed(words * sizeof *bits);
+        if (bits == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        firn_free(scratch->visited);
+        scratch->visited = bits;
+        scratch->visited_words = words;
+        scratch->touched_count = 0; /* (I1) */
+    }
+    if (words > scratch->touched_room) {
+        uint32_t *touched = firn_alloc_array(words, sizeof *touched);
+        if (touched == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        if (scratch->touched_count > 0) {
+            memcpy(touched, scratch->touched, scratch->touched_count * sizeof *touched);
+        }
+        firn_free(scratch->touched);
+        scratch->touched = touched;
+        scratch->touched_room = words;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_graph_walk_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                        size_t limit, firn_error *err)
+{
+    int rc = FIRN_OK;
+    size_t chosen = (size_t)graph->link_width + 1;
+    chosen = chosen > graph->parameters.m ? chosen : graph->parameters.m;
+    DCHECK(limit > 0);
+    FIRN_TRY(grow_visited(graph, scratch));
+    FIRN_TRY(grow_u64(&scratch->pool.items, &scratch->pool.room, limit));
+    FIRN_TRY(grow_u64(&scratch->chosen, &scratch->chosen_room, chosen));
+out:
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a search among vectors");
+}
+
+void
+firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit)
+{
+    DCHECK(limit <= scratch->pool.room);
+    for (size_t i = 0; i < scratch->touched_count; i++) {
+        scratch->visited[scratch->touched[i]] = 0;
+    }
+    scratch->touched_count = 0;
+    scratch->pool.count = 0;
+    scratch->pool.next = 0;
+    scratch->pool.limit = limit;
+    scratch->batch_count = 0;
+}
+
+/* Whether a node is seen for the first time, which it no longer is. */
+static inline bool
+visit(struct firn_graph_scratch *scratch, uint32_t node)
+{
+    uint64_t *word = &scratch->visited[node / 64];
+    uint64_t bit = UINT64_C(1) << node % 64;
+    if ((*word & bit) != 0) {
+        return false;
+    }
+    if (*word == 0) {
+        scratch->touched[scratch->touched_count++] = node / 64; /* (I1) */
+    }
+    *word |= bit;
+    return true;
+}
+
+static inline bool
+was_visited(const struct firn_graph_scratch *scratch, uint32_t node)
+{
+    return (scratch->visited[node / 64] >> node % 64 & 1) != 0;
+}
+
+/* ---- the pool ---- */
+
+static inline void
+pool_offer(struct firn_graph_pool *pool, uint64_t item)
+{
+    size_t low = 0;
+    size_t high = pool->count;
+    if (pool->count == pool->limit && item >= pool->items[pool->count - 1]) {
+        return;
+    }
+    FIRN_SEARCH_FIRST(low, high, middle, pool->items[middle] < item);
+    size_t last = pool->count < pool->limit ? pool->count++ : pool->count - 1;
+    memmove(&pool->items[low + 1], &pool->items[low], (last - low) * sizeof *pool->items);
+    pool->items[low] = item;
+    pool->next = low < pool->next ? low : pool->next;
+}
+
+/* ---- measuring ---- */
+
+static void
+release_pins(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
+{
+    for (size_t i = 0; i < scratch->pin_count; i++) {
+        firn_block_cache_unpin(graph->cache, &scratch->pins[i]);
+    }
+    scratch->pin_count = 0;
+}
+
+/* Reads the block of record i of an array. */
+static int
+fetch(const struct firn_graph *graph, const struct firn_graph_array *array, uint32_t i,
+      struct firn_block_pin *pin, const uint8_t **out, firn_error *err)
+{
+    const uint8_t *place;
+    uint32_t block = firn_graph_array_block(array, i);
+    int rc = firn_graph_read_block(graph, array, block, pin, &place, err);
+    *out = rc == FIRN_OK ? place + (size_t)(i - block * array->per_block) * array->stride : NULL;
+    return rc;
+}
+
+static inline void
+prefetch(const uint8_t *record, size_t size)
+{
+    size = size > PREFETCHED_MAX ? PREFETCHED_MAX : size;
+    for (size_t at = 0; at < size; at += CACHE_LINE) {
+        __builtin_prefetch(record + at);
+    }
+}
+
+/* The records of nodes; on their way from memory. */
+static int
+locate(const struct firn_graph *graph, struct firn_graph_scratch *scratch, const uint32_t *nodes,
+       size_t count, const uint8_t **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    DCHECK(scratch->pin_count == 0);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = firn_graph_array_at(&graph->codes, nodes[i]);
+        if (out[i] != NULL) {
+            prefetch(out[i], graph->codes.stride);
+            continue;
+        }
+        struct firn_block_pin *pin = &scratch->pins[scratch->pin_count];
+        *pin = (struct firn_block_pin){.data = NULL};
+        FIRN_TRY(fetch(graph, &graph->codes, nodes[i], pin, &out[i], err));
+        scratch->pin_count += pin->data != NULL ? 1 : 0;
+    }
+out:
+    return rc;
+}
+
+int
+firn_graph_walk_measure(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                        const uint32_t *nodes, size_t count, firn_error *err)
+{
+    const uint8_t *records[FIRN_GRAPH_BATCH_MAX + 3];
+    int rc = FIRN_OK;
+    DCHECK(count <= FIRN_GRAPH_BATCH_MAX);
+    if (count == 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(locate(graph, scratch, nodes, count, records, err));
+    for (size_t i = count; i < count + 3; i++) {
+        records[i] = records[count - 1];
+    }
+    for (size_t i = 0; i < count; i += 4) {
+        float distances[4];
+        size_t four = count - i < 4 ? count - i : 4;
+        firn_graph_code_measure_four(graph, &scratch->query, &records[i], distances);
+        for (size_t j = 0; j < four; j++) {
+            pool_offer(&scratch->pool, firn_graph_item(distances[j], nodes[i + j]));
+        }
+    }
+    scratch->evaluated += count;
+out:
+    release_pins(graph, scratch);
+    return rc;
+}
+
+/* Measures what was gathered. */
+static int
+measure_batch(const struct firn_graph *graph, struct firn_graph_scratch *scratch, firn_error *err)
+{
+    size_t count = scratch->batch_count;
+    scratch->batch_count = 0;
+    return firn_graph_walk_measure(graph, scratch, scratch->batch, count, err);
+}
+
+int
+firn_graph_walk_enter(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                      uint32_t node, firn_error *err)
+{
+    DCHECK(node < graph->count);
+    return visit(scratch, node) ? firn_graph_walk_measure(graph, scratch, &node, 1, err) : FIRN_OK;
+}
+
+/* ---- links ---- */
+
+static int
+refuse_link(const struct firn_graph *graph, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "'%s': a link of a graph leads nowhere",
+                          graph->reader == NULL ? "a graph"
+                                                : firn_block_reader_path(graph->reader));
+}
+
+uint32_t
+firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node)
+{
+    size_t low = 0;
+    size_t high = graph->upper_count;
+    FIRN_SEARCH_FIRST(low, high, middle, graph->upper_nodes[middle] < node);
+    return low < graph->upper_count && graph->upper_nodes[low] == node ? (uint32_t)low
+                                                                       : graph->upper_count;
+}
+
+/* The links of a node at a level, as bytes; pin is that of level 0. */
+static int
+links_of(const struct firn_graph *graph, uint32_t node, uint32_t level, struct firn_block_pin *pin,
+         const uint8_t **out, size_t *out_width, firn_error *err)
+{
+    if (level == 0) {
+        *out_width = graph->link_width;
+        *out = firn_graph_array_at(&graph->links, node);
+        return *out != NULL ? FIRN_OK : fetch(graph, &graph->links, node, pin, out, err);
+    }
+    uint32_t place = firn_graph_walk_find_upper(graph, node);
+    if (place == graph->upper_count ||
+        graph->upper_starts[place + 1] - graph->upper_starts[place] < level) {
+        return refuse_link(graph, err); /* (I2) */
+    }
+    size_t list = (size_t)graph->upper_starts[place] + level - 1;
+    *out_width = graph->parameters.m;
+    *out = (const uint8_t *)(graph->upper_links + list * graph->parameters.m);
+    return FIRN_OK;
+}
+
+size_t
+firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node)
+{
+    size_t low = 0;
+    size_t high = graph->twin_count;
+    FIRN_SEARCH_FIRST(low, high, middle, graph->twin_nodes[middle] < node);
+    return low;
+}
+
+bool
+firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t node)
+{
+    uint32_t row = graph->rows_of == NULL ? node : graph->rows_of[node];
+    bool is_allowed = (allowed[row / 64] >> row % 64 & 1) != 0;
+    if (is_allowed || graph->twin_count == 0) {
+        return is_allowed;
+    }
+    for (size_t i = firn_graph_walk_first_twin(graph, node);
+         i < graph->twin_count && graph->twin_nodes[i] == node && !is_allowed; i++) {
+        row = graph->twin_rows[i];
+        is_allowed = (allowed[row / 64] >> row % 64 & 1) != 0;
+    }
+    return is_allowed;
+}
+
+/* Adds a node to what was gathered, which is measured where that is full. */
+static int
+gather(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
+       firn_error *err)
+{
+    scratch->batch[scratch->batch_count++] = node;
+    return scratch->batch_count == FIRN_GRAPH_BATCH_MAX ? measure_batch(graph, scratch, err)
+                                                        : FIRN_OK;
+}
+
+/* Gathers the neighbours of a node that were not seen yet. */
+static int
+gather_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch, const uint8_t *links,
+           size_t width, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t k = 0; k < width; k++) {
+        uint32_t node = firn_graph_link(links, k);
+        if (node == FIRN_GRAPH_NONE) {
+            break;
+        }
+        if (node >= graph->count) {
+            return refuse_link(graph, err); /* (I2) */
+        }
+        if (visit(scratch, node)) {
+            FIRN_TRY(gather(graph, scratch, node, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* Gathers neighbours of a neighbour that are allowed; *left is how many more are wanted. */
+static int
+gather_beyond(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t over,
+              const struct firn_graph_filter *filter, size_t *left, firn_error *err)
+{
+    const uint8_t *links;
+    size_t width;
+    int rc;
+    FIRN_TRY(links_of(graph, over, 0, &scratch->link_pins[1], &links, &width, err));
+    for (size_t k = 0; k<width && * left> 0; k++) {
+        uint32_t node = firn_graph_link(links, k);
+        if (node == FIRN_GRAPH_NONE) {
+            break;
+        }
+        if (node >= graph->count) {
+            rc = refuse_link(graph, err); /* (I2) */
+            goto out;
+        }
+        if (!was_visited(scratch, node) &&
+            firn_graph_walk_is_allowed(graph, filter->allowed, node)) {
+            (void)visit(scratch, node);
+            --*left;
+            FIRN_TRY(gather(graph, scratch, node, err));
+        }
+    }
+out:
+    firn_block_cache_unpin(graph->cache, &scratch->link_pins[1]);
+    return rc;
+}
+
+/* As gather_all, with steps over what is not allowed. */
+static int
+gather_allowed(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+               const uint8_t *links, size_t width, const struct firn_graph_filter *filter,
+               firn_error *err)
+{
+    size_t left = width;
+    size_t over_count = 0;
+    uint32_t over[4 * FIRN_GRAPH_M_MAX];
+    int rc = FIRN_OK;
+    DCHECK(width <= 4 * FIRN_GRAPH_M_MAX);
+    for (size_t k = 0; k < width; k++) {
+        uint32_t node = firn_graph_link(links, k);
+        if (node == FIRN_GRAPH_NONE) {
+            break;
+        }
+        if (node >= graph->count) {
+            return refuse_link(graph, err); /* (I2) */
+        }
+        bool allowed = firn_graph_walk_is_allowed(graph, filter->allowed, node);
+        if (!visit(scratch, node)) {
+            continue;
+        }
+        if (allowed) {
+            left--;
+            FIRN_TRY(gather(graph, scratch, node, err));
+        } else {
+            const uint8_t *far = firn_graph_array_at(&graph->links, node);
+            if (far != NULL) {
+                prefetch(far, 4 * width);
+            }
+            over[over_count++] = node;
+        }
+    }
+    for (size_t i = 0; i < over_count && left > 0; i++) {
+        FIRN_TRY(gather_beyond(graph, scratch, over[i], filter, &left, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- walking ---- */
+
+static void
+prefetch_next(const struct firn_graph *graph, const struct firn_graph_scratch *scratch)
+{
+    const struct firn_graph_pool *pool = &scratch->pool;
+    for (size_t i = pool->next; i < pool->count && i < pool->next + 4; i++) {
+        if ((pool->items[i] & 1) == 0) {
+            const uint8_t *links =
+                firn_graph_array_at(&graph->links, firn_graph_item_node(pool->items[i]));
+            if (links != NULL) {
+                prefetch(links, 4 * (size_t)graph->link_width);
+            }
+            return;
+        }
+    }
+}
+
+static int
+follow(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
+       uint32_t level, const struct firn_graph_filter *filter, firn_error *err)
+{
+    const uint8_t *links;
+    size_t width;
+    int rc;
+    FIRN_TRY(links_of(graph, node, level, &scratch->link_pins[0], &links, &width, err));
+    if (level == 0) {
+        prefetch_next(graph, scratch);
+    }
+    rc = filter != NULL && filter->hops ? gather_allowed(graph, scratch, links, width, filter, err)
+                                        : gather_all(graph, scratch, links, width, err);
+    FIRN_TRY(rc);
+    FIRN_TRY(measure_batch(graph, scratch, err));
+    scratch->expanded++;
+out:
+    firn_block_cache_unpin(graph->cache, &scratch->link_pins[0]);
+    return rc;
+}
+
+int
+firn_graph_walk(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t level,
+                const struct firn_graph_filter *filter, uint64_t evaluated_max, firn_error *err)
+{
+    struct firn_graph_pool *pool = &scratch->pool;
+    int rc = FIRN_OK;
+    while (pool->next < pool->count && scratch->evaluated < evaluated_max) {
+        uint64_t *item = &pool->items[pool->next++];
+        if ((*item & 1) == 0) {
+            *item |= 1;
+            FIRN_TRY(follow(graph, scratch, firn_graph_item_node(*item), level, filter, err));
+        }
+    }
+out:
+    return rc;
+}
+
+int
+firn_graph_walk_descend(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                        uint32_t from, uint32_t level, firn_error *err)
+{
+    int rc;
+    uint32_t node = graph->entry;
+    DCHECK(graph->count > 0 && from <= graph->top_level);
+    firn_graph_walk_begin(scratch, 1);
+    FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
+    for (uint32_t at = from; at > level; at--) {
+        FIRN_TRY(firn_graph_walk(graph, scratch, at, NULL, UINT64_MAX, err));
+        scratch->pool.items[0] &= ~UINT64_C(1);
+        scratch->pool.next = 0;
+    }
+out:
+    return rc;
+}
+
+/* ---- choosing neighbours ---- */
+
+/* Whether one that was chosen is as near to the other query as `limit`. */
+static bool
+lies_behind(const struct firn_graph *graph, const struct firn_graph_scratch *scratch, size_t chosen,
+            float limit)
+{
+    const uint8_t *records[4];
+    for (size_t i = 0; i < chosen; i += 4) {
+        float distances[4];
+        size_t four = chosen - i < 4 ? chosen - i : 4;
+        for (size_t j = 0; j < 4; j++) {
+            uint64_t item = scratch->chosen[i + (j < four ? j : 0)];
+            records[j] = firn_graph_array_at(&graph->codes, firn_graph_item_node(item));
+        }
+        firn_graph_code_measure_four(graph, &scratch->other, records, distances);
+        for (size_t j = 0; j < four; j++) {
+            if (distances[j] <= limit) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Requires: the graph is being built: all codes are in memory. */
+int
+firn_graph_walk_select(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                       const uint64_t *candidates, size_t count, size_t most, size_t *out_count,
+                       firn_error *err)
+{
+    size_t chosen = 0;
+    size_t others = 0;
+    uint64_t kept[FIRN_GRAPH_M_MAX];
+    if (grow_u64(&scratch->chosen, &scratch->chosen_room, most) != FIRN_OK) {
+        return firn_error_no_memory(err, "a graph");
+    }
+    DCHECK(most <= 2 * FIRN_GRAPH_M_MAX);
+    for (size_t i = 0; i < count && chosen < most; i++) {
+        const uint8_t *record =
+            firn_graph_array_at(&graph->codes, firn_graph_item_node(candidates[i]));
+        float own = firn_graph_item_distance(candidates[i]);
+        firn_graph_code_query_of(graph, record, &scratch->other);
+        if (i + 1 < count) {
+            uint32_t next = firn_graph_item_node(candidates[i + 1]);
+            prefetch(firn_graph_array_at(&graph->codes, next), graph->codes.stride);
+        }
+        if (!lies_behind(graph, scratch, chosen, own)) {
+            scratch->chosen[chosen++] = candidates[i];
+        } else if (others < FIRN_GRAPH_M_MAX) {
+            kept[others++] = candidates[i];
+        }
+    }
+    for (size_t i = 0; i < others && chosen < most; i++) {
+        scratch->chosen[chosen++] = kept[i];
+    }
+    *out_count = chosen;
+    return FIRN_OK;
+}

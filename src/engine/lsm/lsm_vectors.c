@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_vectors.c: the vectors of one column of a run, row after row.
+ *
+ * Row groups are gone through in order, one open at a time; each pass begins with row 0 again. Blocks of 1,024 values are
+ * decoded, and the vectors of one call copied, because it may reach over the end of a group.
+ *
+ * (I1) While a group is open, group_first and group_rows are those of group number `group`.
+ */
+#include "lsm/lsm_vectors.h"
+
+#include "base/check.h"
+#include "base/entry.h"
+
+/* ---- groups ---- */
+
+static void
+close_group(struct firn_lsm_vectors *vectors)
+{
+    firn_column_unpin(&vectors->vectors.pin);
+    firn_column_unpin(&vectors->kinds.pin);
+    vectors->is_open = false;
+}
+
+static int
+open_column(struct firn_lsm_vectors *vectors, struct firn_lsm_vectors_column *column, uint32_t id,
+            firn_error *err)
+{
+    column->block = SIZE_MAX;
+    int rc = firn_column_pin_chunk(vectors->run, vectors->group, id, FIRN_BLOCK_CACHE_SCAN,
+                                   &column->pin, err);
+    column->has_chunk = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+open_group(struct firn_lsm_vectors *vectors, firn_error *err)
+{
+    struct firn_column_group info;
+    int rc;
+    close_group(vectors);
+    firn_column_group_at(vectors->run, vectors->group, &info);
+    vectors->group_rows = info.rows;
+    vectors->is_large = false;
+    rc = open_column(vectors, &vectors->vectors, vectors->column, err);
+    if (rc == FIRN_LIMIT) {
+        vectors->is_large = true;
+        rc = firn_column_read_large(vectors->run, vectors->group, vectors->column, &vectors->large,
+                                    err);
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(open_column(vectors, &vectors->kinds, FIRN_COLUMN_KIND, err));
+    vectors->is_open = true;
+out:
+    return rc;
+}
+
+/* Opens the group that a row lies in. Rows are asked for in order, or from the first one on again. */
+static int
+place(struct firn_lsm_vectors *vectors, uint64_t row, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (row < vectors->group_first) {
+        vectors->group = 0;
+        vectors->group_first = 0;
+        vectors->is_open = false;
+    }
+    if (!vectors->is_open) {
+        FIRN_TRY(open_group(vectors, err));
+    }
+    while (row >= vectors->group_first + vectors->group_rows) {
+        vectors->group_first += vectors->group_rows;
+        vectors->group++;
+        CHECK(vectors->group < firn_column_group_count(vectors->run));
+        FIRN_TRY(open_group(vectors, err));
+    }
+out:
+    return rc;
+}
+
+/* ---- rows ---- */
+
+static int
+decode(struct firn_lsm_vectors *vectors, struct firn_lsm_vectors_column *column, uint32_t id,
+       size_t block, firn_error *err)
+{
+    if (column->block == block) {
+        return FIRN_OK;
+    }
+    column->block = SIZE_MAX;
+    int rc = firn_chunk_read_block(&column->pin.chunk, block, NULL, &column->scratch,
+                                   &column->values, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NO_MEMORY || err == NULL
+                   ? rc
+                   : firn_column_explain(vectors->run, vectors->group, id, err);
+    }
+    column->block = block;
+    return FIRN_OK;
+}
+
+static bool
+is_null(const struct firn_chunk_values *values, size_t i)
+{
+    return values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0;
+}
+
+/* The vector of a row of the open group; of size 0: it has none. */
+static int
+read_row(struct firn_lsm_vectors *vectors, size_t i, firn_slice *out, firn_error *err)
+{
+    size_t block = i / FIRN_CHUNK_BLOCK;
+    size_t at = i % FIRN_CHUNK_BLOCK;
+    int rc = FIRN_OK;
+    DCHECK(vectors->is_open && i < vectors->group_rows);
+    *out = firn_bytes(NULL, 0);
+    if (vectors->kinds.has_chunk) {
+        FIRN_TRY(decode(vectors, &vectors->kinds, FIRN_COLUMN_KIND, block, err));
+        uint64_t kind = vectors->kinds.values.as.u64[at];
+        if (kind != FIRN_ENTRY_PUT && kind != FIRN_ENTRY_EXPIRING) {
+            return FIRN_OK;
+        }
+    }
+    if (vectors->is_large) {
+        *out = firn_buf_slice(&vectors->large);
+    } else if (vectors->vectors.has_chunk) {
+        FIRN_TRY(decode(vectors, &vectors->vectors, vectors->column, block, err));
+        if (is_null(&vectors->vectors.values, at)) {
+            return FIRN_OK;
+        }
+        *out = vectors->vectors.values.as.bytes[at];
+    }
+    if (out->size != 0 && out->size != vectors->size) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "a vector has %zu bytes", out->size);
+        rc = err == NULL ? rc
+                         : firn_column_explain(vectors->run, vectors->group, vectors->column, err);
+    }
+out:
+    return rc;
+}
+
+static int
+read_rows(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err)
+{
+    struct firn_lsm_vectors *vectors = ctx;
+    int rc = FIRN_OK;
+    DCHECK(first + count <= vectors->rows);
+    if (firn_buf_set_size(&vectors->bytes, count * vectors->size) != FIRN_OK) {
+        return firn_error_no_memory(err, "vectors");
+    }
+    for (size_t i = 0; i < count; i++) {
+        firn_slice vector;
+        FIRN_TRY(place(vectors, first + i, err));
+        FIRN_TRY(read_row(vectors, (size_t)(first + i - vectors->group_first), &vector, err));
+        uint8_t *copy = vectors->bytes.data + i * vectors->size;
+        out[i] = vector.size == 0 ? NULL : copy;
+        if (vector.size != 0) {
+            memcpy(copy, vector.data, vector.size);
+        }
+    }
+out:
+    return rc;
+}
+
+/* ---- life ---- */
+
+int
+firn_lsm_vectors_init(struct firn_lsm_vectors *vectors, struct firn_run *run, uint32_t column,
+                      firn_error *err)
+{
+    const struct firn_column_layout *layout = firn_column_layout_of(run);
+    (void)err;
+    *vectors = (struct firn_lsm_vectors){.run = run, .column = column};
+    for (size_t i = 0; i < layout->count; i++) {
+        if (layout->columns[i].id == column && layout->columns[i].type == FIRN_TYPE_VECTOR) {
+            vectors->size = layout->columns[i].fixed_size;
+        }
+    }
+    for (size_t i = 0; i < firn_column_group_count(run); i++) {
+        struct firn_column_group info;
+        firn_column_group_at(run, i, &info);
+        vectors->rows += info.rows;
+    }
+    return vectors->size == 0 ? FIRN_NOT_FOUND : FIRN_OK;
+}
+
+void
+firn_lsm_vectors_deinit(struct firn_lsm_vectors *vectors)
+{
+    close_group(vectors);
+    firn_chunk_scratch_deinit(&vectors->vectors.scratch);
+    firn_chunk_scratch_deinit(&vectors->kinds.scratch);
+    firn_buf_deinit(&vectors->large);
+    firn_buf_deinit(&vectors->bytes);
+}
+
+struct firn_graph_source
+firn_lsm_vectors_source(struct firn_lsm_vectors *vectors)
+{
+    return (struct firn_graph_source){vectors, vectors->rows, read_rows};
+}

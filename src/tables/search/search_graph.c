@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * search/search_graph.c: the graphs of runs (graph/graph.h) as sources of near rows.
+ *
+ * A graph is asked for four times as many candidates as are wanted, because it compares codes. They are measured in double
+ * precision, from the vectors in its file, and the nearest are named.
+ *
+ * How many nodes a walk keeps in view (ef) follows from the recall that is wanted. Those figures are of the worst of the data
+ * sets that were measured, and are no promise. Where a walk leads to fewer rows than are wanted it is repeated, four times as
+ * wide each time; in the end all codes are compared.
+ *
+ * A vector of zeros has no node with COSINE. It is at distance 1 of everything: where what is found is not nearer, and rows
+ * without a node are there, nothing is named, and all rows are measured.
+ *
+ * One thread.
+ */
+#include "search/search_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/sort.h"
+#include "column/column.h"
+#include "lsm/lsm_pieces.h"
+
+enum {
+    CANDIDATES = 4, /* for each row that is wanted */
+    WIDER = 4,      /* each time that is not enough */
+    SHARE_MIN = 16  /* graphs serve where no more than one of so many rows is wanted */
+};
+
+static size_t
+ef_of(const struct firn_search_ask *ask)
+{
+    static const struct {
+        double recall;
+        uint32_t ef;
+    } steps[] = {{0.8, 24}, {0.9, 48}, {0.95, 96}, {0.98, 200}, {0.99, 320}, {1, 640}};
+    double recall = ask->recall == 0 ? 0.95 : ask->recall;
+    size_t i = 0;
+    if (ask->ef != 0) {
+        return ask->ef;
+    }
+    while (i + 1 < sizeof steps / sizeof steps[0] && steps[i].recall < recall) {
+        i++;
+    }
+    return steps[i].ef + 2 * ask->wanted;
+}
+
+static int
+open_source(void *ctx, struct firn_run *run, uint32_t column, enum firn_vector_metric metric,
+            void **out, firn_error *err)
+{
+    const struct firn_search_graphs *graphs = ctx;
+    const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
+    (void)err;
+    *out = NULL;
+    for (size_t i = 0; i < graphs->list.size / sizeof *all; i++) {
+        const struct firn_graph_parameters *parameters = firn_graph_search_parameters(all[i].graph);
+        if (all[i].run == run && parameters->dimensions == graphs->request->dimensions &&
+            graphs->request->k <= firn_graph_search_rows(all[i].graph) / SHARE_MIN) {
+            DCHECK(parameters->column == column && parameters->metric == metric);
+            *out = (void *)(uintptr_t)all[i].graph;
+        }
+    }
+    (void)column;
+    (void)metric;
+    return FIRN_OK;
+}
+
+static void
+close_source(void *ctx, void *source)
+{
+    (void)ctx; /* graphs are open as long as the scan */
+    (void)source;
+}
+
+static int
+make_room(struct firn_search_graphs *graphs, size_t room, firn_error *err)
+{
+    if (room <= graphs->room) {
+        return FIRN_OK;
+    }
+    struct firn_graph_candidate *candidates =
+        firn_resize_array(graphs->candidates, room, sizeof *candidates);
+    graphs->candidates = candidates != NULL ? candidates : graphs->candidates;
+    double *distances = firn_resize_array(graphs->distances, room, sizeof *distances);
+    graphs->distances = distances != NULL ? distances : graphs->distances;
+    if (candidates == NULL || distances == NULL) {
+        return firn_error_no_memory(err, "a search");
+    }
+    graphs->room = room;
+    return FIRN_OK;
+}
+
+/* Candidates and their distances. */
+static int
+find_candidates(struct firn_search_graphs *graphs, const struct firn_graph *graph,
+                const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
+{
+    struct firn_graph_search_options options = {.wanted = CANDIDATES * ask->wanted,
+                                                .ef = ef_of(ask),
+                                                .allowed = ask->allowed,
+                                                .allowed_count = ask->allowed_count};
+    struct firn_graph_search_counts counts;
+    int rc = FIRN_OK;
+    options.wanted = options.wanted < FIRN_GRAPH_EF_MAX ? options.wanted : FIRN_GRAPH_EF_MAX;
+    FIRN_TRY(make_room(graphs, options.wanted, err));
+    do {
+        FIRN_TRY(firn_graph_search(graph, ask->query, &options, graphs->scratch, graphs->candidates,
+                                   out_count, &counts, err));
+        graphs->evaluated += counts.evaluated;
+        options.ef *= WIDER;
+    } while (!counts.is_exhaustive && *out_count < ask->wanted &&
+             options.ef <= WIDER * (size_t)FIRN_GRAPH_EF_MAX);
+    rc = firn_graph_read_judge(graph, ask->query, graphs->candidates, *out_count, graphs->distances,
+                               err);
+    graphs->judged += *out_count;
+out:
+    return rc;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct firn_search_candidate *left = a;
+    const struct firn_search_candidate *right = b;
+    return (left->distance > right->distance) - (left->distance < right->distance);
+}
+
+/* Whether a vector of zeros, which the graph does not have, may be as near as what was found. */
+static bool
+may_miss_zeros(const struct firn_graph *graph, const struct firn_search_candidate *found,
+               size_t count)
+{
+    return firn_graph_search_parameters(graph)->metric == FIRN_VECTOR_COSINE &&
+           firn_graph_search_count(graph) < firn_graph_search_rows(graph) && count > 0 &&
+           found[count - 1].distance >= 1;
+}
+
+static int
+find_near(void *ctx, void *source, const struct firn_search_ask *ask,
+          struct firn_search_candidate *out, size_t *out_count, firn_error *err)
+{
+    struct firn_search_graphs *graphs = ctx;
+    const struct firn_graph *graph = source;
+    struct firn_search_candidate *all = NULL;
+    size_t count;
+    int rc;
+    *out_count = 0;
+    if (ask->is_exact) {
+        return FIRN_OK;
+    }
+    rc = find_candidates(graphs, graph, ask, &count, err);
+    if (rc != FIRN_OK) {
+        graphs->damaged += rc == FIRN_CORRUPT;
+        return rc;
+    }
+    all = firn_alloc_array(count + 1, sizeof *all);
+    if (all == NULL) {
+        return firn_error_no_memory(err, "a search");
+    }
+    for (size_t i = 0; i < count; i++) {
+        all[i] = (struct firn_search_candidate){graphs->candidates[i].row, graphs->distances[i]};
+    }
+    firn_sort(all, count, sizeof *all, compare);
+    count = count < ask->wanted ? count : ask->wanted;
+    if (!may_miss_zeros(graph, all, count)) {
+        *out_count = count;
+        if (count > 0) {
+            memcpy(out, all, count * sizeof *out);
+        }
+    }
+    firn_free(all);
+    return FIRN_OK;
+}
+
+int
+firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_scan *scan, uint32_t column,
+                       const struct firn_search_request *request, firn_error *err)
+{
+    DCHECK(graphs->scratch == NULL && graphs->list.size == 0);
+    graphs->sources = (struct firn_search_sources){graphs, open_source, close_source, find_near};
+    graphs->request = request;
+    int rc = firn_query_graphs(scan, column, (uint32_t)request->metric, &graphs->list,
+                               &graphs->damaged, err);
+    return rc == FIRN_OK ? firn_graph_search_scratch_create(&graphs->scratch, err) : rc;
+}
+
+void
+firn_search_graph_close(struct firn_search_graphs *graphs)
+{
+    firn_graph_search_scratch_destroy(graphs->scratch);
+    firn_free(graphs->candidates);
+    firn_free(graphs->distances);
+    firn_buf_deinit(&graphs->list);
+    *graphs = (struct firn_search_graphs){
+        .damaged = graphs->damaged, .evaluated = graphs->evaluated, .judged = graphs->judged};
+}

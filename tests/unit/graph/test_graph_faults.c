@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/graph: memory that runs out at every allocation, calls that fail, power that fails at every call of a write, a source
+ * that fails, work that is no longer wanted.
+ */
+#include "unit/graph/graph_fixture.h"
+
+#include "block/block_cache.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_file.h"
+
+enum { ROWS = 300, DIMENSIONS = 10 };
+
+struct machine {
+    struct firn_os *os;
+    struct firn_os *faulty;
+    struct firn_os_dir *dir; /* of the faulty one */
+    struct firn_os_dir *inner;
+    struct firn_block_cache *cache;
+};
+
+static void
+open_machine(struct machine *machine)
+{
+    assert_int_equal(firn_sim_memory_create(5, &machine->os, NULL), FIRN_OK);
+    assert_int_equal(firn_sim_fault_create(machine->os, &machine->faulty, NULL), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_path(machine->faulty, "/", &machine->dir, NULL), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_path(machine->os, "/", &machine->inner, NULL), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(machine->os, 1 << 20, &machine->cache, NULL), FIRN_OK);
+}
+
+static void
+close_machine(struct machine *machine)
+{
+    firn_block_cache_destroy(machine->cache);
+    firn_os_dir_close(machine->inner);
+    firn_os_dir_close(machine->dir);
+    firn_sim_fault_destroy(machine->faulty);
+    firn_sim_memory_destroy(machine->os);
+}
+
+static void
+ignore_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+/* Opens what was written, searches, checks; returns the first error. */
+static int
+read_file(const struct graph_fixture *fixture, const struct machine *machine, firn_error *err)
+{
+    const struct firn_run_env env = {.dir = machine->dir, .cache = machine->cache};
+    struct firn_graph_scratch *scratch = NULL;
+    struct firn_run *run = NULL;
+    struct firn_graph_candidate found[10];
+    size_t count;
+    const struct firn_graph_search_options options = {.wanted = 10, .ef = 20};
+    int rc;
+    FIRN_TRY(firn_graph_read_kind.open(&env, "graph", &run, err));
+    FIRN_TRY(firn_graph_search_scratch_create(&scratch, err));
+    for (uint64_t row = 0; row < 20; row++) {
+        FIRN_TRY(firn_graph_search(firn_graph_read_of(run), graph_fixture_vector(fixture, row),
+                                   &options, scratch, found, &count, NULL, err));
+        assert_int_equal(count, 10);
+        double distances[10];
+        FIRN_TRY(firn_graph_read_judge(firn_graph_read_of(run), graph_fixture_vector(fixture, row),
+                                       found, count, distances, err));
+        assert_true(found[0].distance <= found[9].distance);
+    }
+    rc = firn_graph_read_kind.check(run, ignore_damage, NULL, NULL, err);
+out:
+    firn_graph_search_scratch_destroy(scratch);
+    if (run != NULL) {
+        firn_graph_read_kind.close(run);
+    }
+    return rc;
+}
+
+static int
+write_file(struct graph_fixture *fixture, const struct machine *machine, firn_error *err)
+{
+    uint64_t bytes;
+    uint64_t identity;
+    return graph_fixture_write(fixture, machine->dir, "graph", &bytes, &identity, err);
+}
+
+static void
+init(struct graph_fixture *fixture)
+{
+    struct test_random random;
+    test_random_init(&random, "graph_faults", 41);
+    graph_fixture_init(fixture, GRAPH_UNIFORM, FIRN_VECTOR_DOT, ROWS, DIMENSIONS, &random);
+    fixture->parameters.m = 6;
+    fixture->parameters.ef_construction = 20;
+    fixture->missing = calloc(ROWS, 1);
+    assert_non_null(fixture->missing);
+    fixture->missing[7] = 1;
+}
+
+static void
+memory_that_runs_out_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        int rc = FIRN_NO_MEMORY;
+        for (uint64_t n = 1; rc != FIRN_OK; n++) {
+            struct graph_fixture fixture;
+            struct machine machine;
+            firn_error err;
+            test_alloc_install();
+            init(&fixture);
+            open_machine(&machine);
+            test_alloc_fail_at(n, for_ever != 0);
+            rc = graph_fixture_build(&fixture, machine.os, 3, &err);
+            rc = rc == FIRN_OK ? write_file(&fixture, &machine, &err) : rc;
+            rc = rc == FIRN_OK ? read_file(&fixture, &machine, &err) : rc;
+            bool was_hit = test_alloc_calls() >= n;
+            test_alloc_fail_at(0, false);
+            if (rc != FIRN_OK) {
+                assert_int_equal(rc, FIRN_NO_MEMORY);
+                assert_int_equal(err.code, FIRN_NO_MEMORY);
+                assert_false(test_file_exists(machine.inner, "graph.tmp"));
+            }
+            graph_fixture_deinit(&fixture);
+            close_machine(&machine);
+            assert_int_equal(test_alloc_alive(), 0);
+            test_alloc_uninstall();
+            assert_true(n < 20000);
+            rc = was_hit ? FIRN_NO_MEMORY : rc;
+        }
+    }
+}
+
+static void
+a_call_that_fails_leaves_no_file_or_a_whole_one(void **state)
+{
+    struct graph_fixture fixture;
+    firn_error err;
+    (void)state;
+    init(&fixture);
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
+    for (int is_torn = 0; is_torn < 2; is_torn++) {
+        bool hit = true;
+        for (uint64_t n = 1; hit; n++) {
+            struct machine machine;
+            open_machine(&machine);
+            const struct firn_sim_fault_plan plan = {.call = n,
+                                                     .for_ever = true,
+                                                     .classes = FIRN_SIM_FAULT_ALL,
+                                                     .kind = is_torn != 0 ? FIRN_SIM_FAULT_TORN
+                                                                          : FIRN_SIM_FAULT_FAILS,
+                                                     .error_number = 5};
+            firn_sim_fault_set_plan(machine.faulty, &plan);
+            int rc = write_file(&fixture, &machine, &err);
+            hit = firn_sim_fault_hits(machine.faulty) > 0;
+            firn_sim_fault_set_plan(machine.faulty, NULL);
+            assert_true((rc == FIRN_OK) == !hit);
+            if (!test_file_exists(machine.inner, "graph")) {
+                assert_int_not_equal(rc, FIRN_OK);
+                assert_int_equal(write_file(&fixture, &machine, &err), FIRN_OK);
+            }
+            assert_int_equal(read_file(&fixture, &machine, &err), FIRN_OK);
+            close_machine(&machine);
+            assert_true(n < 200);
+        }
+    }
+    graph_fixture_deinit(&fixture);
+}
+
+static void
+a_call_that_fails_while_reading_is_an_error(void **state)
+{
+    struct graph_fixture fixture;
+    firn_error err;
+    bool hit = true;
+    (void)state;
+    init(&fixture);
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
+    for (uint64_t n = 1; hit; n++) {
+        struct machine machine;
+        open_machine(&machine);
+        assert_int_equal(write_file(&fixture, &machine, &err), FIRN_OK);
+        const struct firn_sim_fault_plan plan = {.call = n,
+                                                 .classes =
+                                                     FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_READS,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = 5};
+        firn_sim_fault_set_plan(machine.faulty, &plan);
+        int rc = read_file(&fixture, &machine, &err);
+        hit = firn_sim_fault_hits(machine.faulty) > 0;
+        firn_sim_fault_set_plan(machine.faulty, NULL);
+        assert_true(rc == FIRN_OK ? !hit : hit);
+        assert_true(rc == FIRN_OK || rc == FIRN_IO || rc == FIRN_CORRUPT);
+        assert_int_equal(read_file(&fixture, &machine, &err), FIRN_OK);
+        close_machine(&machine);
+        assert_true(n < 1000);
+    }
+    graph_fixture_deinit(&fixture);
+}
+
+static void
+a_source_that_fails_ends_the_building(void **state)
+{
+    struct graph_fixture fixture;
+    firn_error err;
+    (void)state;
+    init(&fixture);
+    for (int n = 1; n <= 2; n++) {
+        fixture.read_fails = n;
+        assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_IO);
+        assert_null(fixture.graph);
+    }
+    fixture.read_fails = 3;
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    graph_fixture_deinit(&fixture);
+}
+
+/* ---- work that is no longer wanted ---- */
+
+struct patience {
+    uint64_t left;
+    uint64_t told;
+};
+
+static int
+lose_patience(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    struct patience *patience = ctx;
+    (void)bytes;
+    patience->told += files;
+    return patience->left-- == 0 ? firn_error_set(err, FIRN_CANCELLED, "enough") : FIRN_OK;
+}
+
+static int
+read_rows(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err)
+{
+    const struct graph_fixture *fixture = ctx;
+    (void)err;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (const uint8_t *)graph_fixture_vector(fixture, first + i);
+    }
+    return FIRN_OK;
+}
+
+static void
+work_that_is_no_longer_wanted_ends(void **state)
+{
+    struct graph_fixture fixture;
+    firn_error err;
+    int rc = FIRN_CANCELLED;
+    (void)state;
+    init(&fixture);
+    for (uint64_t n = 0; rc != FIRN_OK; n++) {
+        struct patience patience = {.left = n};
+        const struct firn_step step = {lose_patience, &patience};
+        const struct firn_graph_source source = {&fixture, ROWS, read_rows};
+        const struct firn_graph_build_options options = {
+            .parameters = fixture.parameters, .os = fixture.os, .threads = 2, .step = &step};
+        rc = firn_graph_build(&source, &options, &fixture.graph, &err);
+        assert_true(rc == FIRN_OK || rc == FIRN_CANCELLED);
+        assert_true((rc == FIRN_OK) == (fixture.graph != NULL));
+        assert_true(rc != FIRN_OK || patience.told == ROWS - 1);
+        assert_true(n < 1000);
+    }
+    graph_fixture_deinit(&fixture);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_that_runs_out_leaves_nothing_behind),
+        cmocka_unit_test(a_call_that_fails_leaves_no_file_or_a_whole_one),
+        cmocka_unit_test(a_call_that_fails_while_reading_is_an_error),
+        cmocka_unit_test(a_source_that_fails_ends_the_building),
+        cmocka_unit_test(work_that_is_no_longer_wanted_ends),
+    };
+    return cmocka_run_group_tests_name("graph_faults", tests, NULL, NULL);
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/graph: the file of a graph: what was written is found again, with and without room in the cache; damage is an error,
+ * and never a wrong row.
+ */
+#include "unit/graph/graph_fixture.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "block/block_cache.h"
+#include "graph/graph_format.h"
+#include "sim/sim_memory.h"
+#include "support/test_file.h"
+#include "support/test_seal.h"
+#include "support/test_threads.h"
+
+/* A graph in a file of a machine in memory. */
+struct file {
+    struct graph_fixture fixture;
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+    uint64_t bytes;
+    uint64_t identity;
+};
+
+static void
+open_file(struct file *file, enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions,
+          bool has_missing, size_t cache_bytes)
+{
+    struct test_random random;
+    firn_error err;
+    *file = (struct file){.bytes = 0};
+    test_random_init(&random, "graph_file", 31);
+    graph_fixture_init(&file->fixture, GRAPH_UNIFORM, metric, rows, dimensions, &random);
+    if (has_missing) {
+        file->fixture.missing = calloc(rows + 1, 1);
+        assert_non_null(file->fixture.missing);
+        for (uint32_t i = 0; i < rows; i += 7) {
+            file->fixture.missing[i] = 1;
+        }
+    }
+    assert_int_equal(firn_sim_memory_create(5, &file->os, NULL), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_path(file->os, "/", &file->dir, NULL), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(file->os, cache_bytes, &file->cache, NULL), FIRN_OK);
+    assert_int_equal(graph_fixture_build(&file->fixture, file->os, 1, &err), FIRN_OK);
+    assert_int_equal(
+        graph_fixture_write(&file->fixture, file->dir, "good", &file->bytes, &file->identity, &err),
+        FIRN_OK);
+}
+
+static void
+close_file(struct file *file)
+{
+    graph_fixture_deinit(&file->fixture);
+    firn_block_cache_destroy(file->cache);
+    firn_os_dir_close(file->dir);
+    firn_sim_memory_destroy(file->os);
+}
+
+static struct firn_run_env
+env_of(const struct file *file)
+{
+    return (struct firn_run_env){.dir = file->dir, .cache = file->cache};
+}
+
+static void
+count_damage(void *ctx, const char *text)
+{
+    assert_non_null(text);
+    ++*(size_t *)ctx;
+}
+
+/* The same answers as the graph that was built gives. */
+static void
+assert_same(struct file *file, const struct firn_graph *graph)
+{
+    struct test_random random = {3};
+    firn_error err;
+    uint32_t dimensions = file->fixture.parameters.dimensions;
+    float *query = malloc(dimensions * sizeof *query);
+    assert_non_null(query);
+    for (size_t q = 0; q < 30; q++) {
+        struct firn_graph_candidate found[2][25];
+        size_t counts[2];
+        struct firn_graph_search_counts how[2];
+        const struct firn_graph *graphs[2] = {file->fixture.graph, graph};
+        const struct firn_graph_search_options options = {.wanted = 25, .ef = 40};
+        graph_fixture_query(&file->fixture, GRAPH_UNIFORM, &random, query);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(firn_graph_search(graphs[i], query, &options, file->fixture.scratch,
+                                               found[i], &counts[i], &how[i], &err),
+                             FIRN_OK);
+        }
+        assert_int_equal(counts[0], counts[1]);
+        assert_int_equal(how[0].evaluated, how[1].evaluated);
+        double distances[25];
+        assert_int_equal(firn_graph_read_judge(graph, query, found[1], counts[1], distances, &err),
+                         FIRN_OK);
+        for (size_t i = 0; i < counts[0]; i++) {
+            assert_int_equal(found[0][i].row, found[1][i].row);
+            assert_true(distances[i] == firn_vector_distance_exact(
+                                            file->fixture.parameters.metric, query,
+                                            graph_fixture_vector(&file->fixture, found[1][i].row),
+                                            dimensions));
+        }
+    }
+    free(query);
+}
+
+static void
+check_whole(enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions, bool has_missing,
+            size_t cache_bytes)
+{
+    struct file file;
+    struct firn_run *run;
+    firn_error err;
+    size_t damage = 0;
+    open_file(&file, metric, rows, dimensions, has_missing, cache_bytes);
+    struct firn_run_env env = env_of(&file);
+    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    const struct firn_graph *graph = firn_graph_read_of(run);
+    assert_memory_equal(firn_graph_search_parameters(graph), &file.fixture.parameters,
+                        sizeof file.fixture.parameters);
+    assert_int_equal(firn_graph_search_rows(graph), rows);
+    assert_int_equal(firn_graph_search_count(graph), firn_graph_search_count(file.fixture.graph));
+    assert_int_equal(firn_graph_read_kind.summary(run)->file_bytes, file.bytes);
+    assert_int_equal(firn_graph_read_kind.summary(run)->identity, file.identity);
+    if (rows > 0) {
+        assert_same(&file, graph);
+    }
+    assert_int_equal(firn_graph_read_kind.check(run, count_damage, &damage, NULL, &err), FIRN_OK);
+    assert_int_equal(damage, 0);
+    firn_graph_read_kind.close(run);
+    close_file(&file);
+}
+
+static void
+test_what_was_written_is_found(void **state)
+{
+    (void)state;
+    check_whole(FIRN_VECTOR_L2, 2000, 20, false, 8 << 20);
+    check_whole(FIRN_VECTOR_COSINE, 1000, 100, true, 8 << 20);
+    check_whole(FIRN_VECTOR_DOT, 1000, 63, false, 8 << 20);
+    check_whole(FIRN_VECTOR_L2, 300, 768, true, 8 << 20);
+    check_whole(FIRN_VECTOR_L2, 40, 5000, false, 8 << 20);
+}
+
+static void
+test_without_room_in_the_cache_all_is_found(void **state)
+{
+    (void)state;
+    check_whole(FIRN_VECTOR_L2, 2000, 20, true, 128 << 10);
+    check_whole(FIRN_VECTOR_L2, 500, 300, false, 0);
+}
+
+static void
+test_small_files_are_whole(void **state)
+{
+    (void)state;
+    for (uint32_t rows = 0; rows < 4; rows++) {
+        check_whole(FIRN_VECTOR_L2, rows, 2, false, 1 << 20);
+        check_whole(FIRN_VECTOR_L2, rows, 2, rows > 0, 1 << 20);
+    }
+}
+
+static void
+test_the_budget_is_given_back(void **state)
+{
+    struct file file;
+    struct firn_run *run;
+    firn_error err;
+    (void)state;
+    open_file(&file, FIRN_VECTOR_L2, 2000, 20, false, 8 << 20);
+    struct firn_run_env env = env_of(&file);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+        assert_same(&file, firn_graph_read_of(run));
+        firn_graph_read_kind.close(run);
+    }
+    assert_true(firn_block_cache_hold(file.cache, 3 << 20));
+    firn_block_cache_hold_release(file.cache, 3 << 20);
+    close_file(&file);
+}
+
+/* ---- threads ---- */
+
+static void *
+search_some(void *arg)
+{
+    struct firn_graph_scratch *scratch;
+    const struct firn_graph *graph = arg;
+    struct test_random random = {9};
+    assert_int_equal(firn_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
+    for (size_t q = 0; q < 50; q++) {
+        float query[20];
+        struct firn_graph_candidate found[10];
+        size_t count;
+        const struct firn_graph_search_options options = {.wanted = 10, .ef = 30};
+        for (size_t i = 0; i < 20; i++) {
+            query[i] = graph_fixture_number(&random);
+        }
+        assert_int_equal(
+            firn_graph_search(graph, query, &options, scratch, found, &count, NULL, NULL), FIRN_OK);
+        assert_int_equal(count, 10);
+    }
+    firn_graph_search_scratch_destroy(scratch);
+    return NULL;
+}
+
+/* All of them read blocks for the first time. */
+static void
+test_threads_share_an_open_graph(void **state)
+{
+    struct file file;
+    struct firn_run *run;
+    firn_error err;
+    (void)state;
+    open_file(&file, FIRN_VECTOR_L2, 1500, 20, false, 8 << 20);
+    struct firn_run_env env = env_of(&file);
+    for (int round = 0; round < 5; round++) {
+        pthread_t threads[4];
+        assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+        for (size_t i = 0; i < 4; i++) {
+            const struct firn_graph *graph = firn_graph_read_of(run);
+            assert_int_equal(
+                pthread_create(&threads[i], NULL, search_some, (void *)(uintptr_t)graph), 0);
+        }
+        for (size_t i = 0; i < 4; i++) {
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+        }
+        firn_graph_read_kind.close(run);
+    }
+    close_file(&file);
+}
+
+/* ---- damage ---- */
+
+static bool
+is_refusal(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER;
+}
+
+/* Opens, searches, checks; whether anything was refused. All that is found is a row. */
+static bool
+walk_file(struct file *file, bool *out_opens)
+{
+    struct firn_run_env env = env_of(file);
+    struct firn_run *run;
+    firn_error err;
+    size_t damage = 0;
+    bool is_refused = false;
+    int rc = firn_graph_read_kind.open(&env, "bad", &run, &err);
+    *out_opens = rc == FIRN_OK;
+    if (rc != FIRN_OK) {
+        assert_true(is_refusal(rc));
+        assert_non_null(strstr(err.text, "bad"));
+        return true;
+    }
+    const struct firn_graph *graph = firn_graph_read_of(run);
+    struct test_random random = {4};
+    const struct firn_graph_parameters *parameters = firn_graph_search_parameters(graph);
+    float *query = calloc(parameters->dimensions, sizeof *query);
+    assert_non_null(query);
+    for (size_t q = 0; q < 5; q++) {
+        struct firn_graph_candidate found[20];
+        size_t count;
+        const struct firn_graph_search_options options = {.wanted = 20, .ef = 60};
+        for (size_t i = 0; i < parameters->dimensions; i++) {
+            query[i] = graph_fixture_number(&random);
+        }
+        rc = firn_graph_search(graph, query, &options, file->fixture.scratch, found, &count, NULL,
+                               &err);
+        assert_true(rc == FIRN_OK || is_refusal(rc));
+        is_refused = is_refused || rc != FIRN_OK;
+        for (size_t i = 0; i < count; i++) {
+            assert_true(found[i].row < firn_graph_search_rows(graph));
+        }
+        double distances[20];
+        rc = firn_graph_read_judge(graph, query, found, count, distances, &err);
+        assert_true(rc == FIRN_OK || is_refusal(rc));
+        is_refused = is_refused || rc != FIRN_OK;
+    }
+    rc = firn_graph_read_kind.check(run, count_damage, &damage, NULL, &err);
+    assert_true((rc == FIRN_OK) == (damage == 0));
+    is_refused = is_refused || rc != FIRN_OK;
+    free(query);
+    firn_graph_read_kind.close(run);
+    return is_refused;
+}
+
+static void
+test_every_flipped_bit_is_seen(void **state)
+{
+    struct file file;
+    struct firn_buf good = {0};
+    struct test_random random;
+    bool opens;
+    (void)state;
+    test_random_init(&random, "flip", 32);
+    open_file(&file, FIRN_VECTOR_L2, 150, 12, true, 1 << 20);
+    test_file_read(file.dir, "good", &good);
+    size_t blind = 0;
+    size_t tried = 0;
+    for (size_t at = 0; at < good.size; at += 1 + (size_t)test_random_below(&random, 40)) {
+        uint8_t bit = (uint8_t)(1U << test_random_below(&random, 8));
+        good.data[at] ^= bit;
+        test_file_write(file.dir, "bad", good.data, good.size);
+        blind += !walk_file(&file, &opens);
+        tried++;
+        good.data[at] ^= bit;
+    }
+    /* What lies between blocks is nobody's; everything else is seen. */
+    (void)printf("%zu of %zu were not seen\n", blind, tried);
+    assert_true(blind * 50 < tried);
+    for (size_t size = 0; size < good.size; size += 97) {
+        test_file_write(file.dir, "bad", good.data, size);
+        assert_true(walk_file(&file, &opens));
+        assert_false(opens);
+    }
+    firn_buf_deinit(&good);
+    close_file(&file);
+}
+
+/* Files whose checksums are right and whose contents are not: nothing is believed. */
+static void
+test_lies_are_survived(void **state)
+{
+    struct file file;
+    struct firn_buf good = {0};
+    struct firn_buf bad = {0};
+    struct test_random random;
+    bool opens;
+    size_t opened = 0;
+    (void)state;
+    test_random_init(&random, "lies", 33);
+    open_file(&file, FIRN_VECTOR_L2, 150, 12, true, 1 << 20);
+    test_file_read(file.dir, "good", &good);
+    for (size_t round = 0; round < 3000; round++) {
+        assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
+        size_t count = 1 + (size_t)test_random_below(&random, 3);
+        for (size_t i = 0; i < count; i++) {
+            size_t at = 128 + (size_t)test_random_below(&random, bad.size - 256);
+            bad.data[at] = (uint8_t)test_random_next(&random);
+        }
+        test_seal(bad.data, bad.size);
+        test_file_write(file.dir, "bad", bad.data, bad.size);
+        (void)walk_file(&file, &opens);
+        opened += opens;
+    }
+    assert_true(opened > 0);
+    firn_buf_deinit(&good);
+    firn_buf_deinit(&bad);
+    close_file(&file);
+}
+
+/* Finds the header's block, whose first bytes are known. */
+static size_t
+find_header(const struct firn_buf *bytes)
+{
+    const uint8_t wanted[12] = {1, 0, 0, 0, FIRN_VECTOR_L2, 255, 16, 0, 12, 0, 0, 0};
+    for (size_t at = 128; at + sizeof wanted < bytes->size; at++) {
+        if (memcmp(bytes->data + at, wanted, 5) == 0 &&
+            memcmp(bytes->data + at + 6, wanted + 6, 6) == 0) {
+            return at;
+        }
+    }
+    fail();
+    return 0;
+}
+
+static void
+test_headers_that_make_no_sense_are_refused(void **state)
+{
+    static const struct {
+        size_t offset;
+        uint32_t value;
+    } lies[] = {{8, 0},         {8, 70000},    {20, 0},          {20, 1 << 30},   {32, 3},
+                {36, 1},        {40, 1 << 20}, {44, 1 << 29},    {44, 0},         {48, 0},
+                {48, 1 << 28},  {52, 0},       {52, 2},          {56, 8},         {56, UINT32_MAX},
+                {60, 1},        {60, 1 << 29}, {72, 1},          {84, 1 << 30},   {92, 1 << 30},
+                {100, 1 << 30}, {4, 0},        {68, 0xfff00000}, {76, 0x7ff80000}};
+    struct file file;
+    struct firn_buf good = {0};
+    struct firn_buf bad = {0};
+    bool opens;
+    (void)state;
+    open_file(&file, FIRN_VECTOR_L2, 150, 12, true, 1 << 20);
+    test_file_read(file.dir, "good", &good);
+    size_t header = find_header(&good);
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
+        firn_store_le32(bad.data + header + lies[i].offset, lies[i].value);
+        test_seal(bad.data, bad.size);
+        test_file_write(file.dir, "bad", bad.data, bad.size);
+        assert_true(walk_file(&file, &opens));
+        if (opens) {
+            fail_msg("lie %zu opens", i);
+        }
+    }
+    /* A version that is not known. */
+    firn_store_le32(good.data + header, 2);
+    test_seal(good.data, good.size);
+    test_file_write(file.dir, "bad", good.data, good.size);
+    struct firn_run_env env = env_of(&file);
+    struct firn_run *run;
+    firn_error err;
+    assert_int_equal(firn_graph_read_kind.open(&env, "bad", &run, &err), FIRN_NEWER);
+    firn_buf_deinit(&good);
+    firn_buf_deinit(&bad);
+    close_file(&file);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_was_written_is_found),
+        cmocka_unit_test(test_without_room_in_the_cache_all_is_found),
+        cmocka_unit_test(test_small_files_are_whole),
+        cmocka_unit_test(test_the_budget_is_given_back),
+        cmocka_unit_test(test_threads_share_an_open_graph),
+        cmocka_unit_test(test_every_flipped_bit_is_seen),
+        cmocka_unit_test(test_lies_are_survived),
+        cmocka_unit_test(test_headers_that_make_no_sense_are_refused),
+    };
+    test_threads_only();
+    return cmocka_run_group_tests_name("graph_file", tests, NULL, NULL);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/graph: how many of the exact nearest a graph finds: floors for each kind of data and metric; the same graph with any
+ * number of threads, and with a seed.
+ */
+#include "unit/graph/graph_fixture.h"
+
+#include <stdio.h>
+
+#include "support/test_threads.h"
+
+enum { K = 10, QUERIES = 100 };
+
+struct floors {
+    size_t ef;
+    double recall;
+};
+
+static void
+assert_floor(const struct graph_fixture *fixture, enum graph_fixture_style style,
+             const struct floors *floors, struct test_random *random)
+{
+    const struct firn_graph_search_options options = {.wanted = 4 * K, .ef = floors->ef};
+    double recall =
+        graph_fixture_recall(fixture, fixture->graph, style, QUERIES, K, &options, random);
+    (void)printf("ef %zu: recall %.4f, at least %.2f\n", floors->ef, recall, floors->recall);
+    assert_true(recall >= floors->recall);
+}
+
+static void
+check_recall(const char *name, enum graph_fixture_style style, enum firn_vector_metric metric,
+             uint32_t rows, uint32_t dimensions, const struct floors *floors, size_t count)
+{
+    struct graph_fixture fixture;
+    struct test_random random;
+    firn_error err;
+    test_random_init(&random, name, 11);
+    graph_fixture_init(&fixture, style, metric, rows, dimensions, &random);
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    assert_int_equal(firn_graph_search_rows(fixture.graph), rows);
+    assert_int_equal(firn_graph_search_count(fixture.graph), rows);
+    for (size_t i = 0; i < count; i++) {
+        assert_floor(&fixture, style, &floors[i], &random);
+    }
+    graph_fixture_deinit(&fixture);
+}
+
+static void
+test_uniform_vectors_are_found(void **state)
+{
+    const struct floors floors[] = {{100, 0.95}, {200, 0.98}};
+    (void)state;
+    check_recall("uniform", GRAPH_UNIFORM, FIRN_VECTOR_L2, 8000, 64, floors, 2);
+}
+
+static void
+test_clustered_vectors_are_found(void **state)
+{
+    const struct floors floors[] = {{100, 0.97}, {200, 0.98}};
+    (void)state;
+    check_recall("clustered", GRAPH_CLUSTERED, FIRN_VECTOR_L2, 8000, 48, floors, 2);
+}
+
+static void
+test_cosine_finds_directions(void **state)
+{
+    const struct floors floors[] = {{100, 0.95}, {200, 0.98}};
+    (void)state;
+    check_recall("cosine", GRAPH_CLUSTERED, FIRN_VECTOR_COSINE, 6000, 100, floors, 2);
+}
+
+static void
+test_products_are_found_whatever_the_lengths(void **state)
+{
+    const struct floors floors[] = {{100, 0.90}, {200, 0.95}};
+    (void)state;
+    check_recall("dot", GRAPH_SPREAD, FIRN_VECTOR_DOT, 6000, 40, floors, 2);
+}
+
+static void
+test_many_equal_vectors_are_found(void **state)
+{
+    const struct floors floors[] = {{100, 0.95}};
+    (void)state;
+    check_recall("twins", GRAPH_TWINS, FIRN_VECTOR_L2, 5000, 24, floors, 1);
+}
+
+static void
+test_one_number_is_a_vector(void **state)
+{
+    const struct floors floors[] = {{64, 0.95}};
+    (void)state;
+    check_recall("one", GRAPH_UNIFORM, FIRN_VECTOR_L2, 2000, 1, floors, 1);
+}
+
+static void
+test_long_vectors_are_found(void **state)
+{
+    const struct floors floors[] = {{64, 0.90}};
+    (void)state;
+    check_recall("long", GRAPH_CLUSTERED, FIRN_VECTOR_COSINE, 600, 5000, floors, 1);
+}
+
+/* All of a group of equal vectors, which is larger than a list of links. */
+static void
+test_all_equal_vectors_are_reached(void **state)
+{
+    struct graph_fixture fixture;
+    struct test_random random;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "equal", 12);
+    graph_fixture_init(&fixture, GRAPH_TWINS, FIRN_VECTOR_L2, 3000, 16, &random);
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
+    size_t reached = 0;
+    size_t all = 0;
+    for (uint64_t row = 0; row < 20; row++) {
+        const float *query = graph_fixture_vector(&fixture, row);
+        struct firn_graph_candidate found[200];
+        size_t count;
+        const struct firn_graph_search_options options = {.wanted = 200, .ef = 300};
+        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                           &count, NULL, &err),
+                         FIRN_OK);
+        for (size_t i = 0; i < count; i++) {
+            reached += found[i].distance <= 0;
+        }
+        for (uint64_t other = 0; other < fixture.rows; other++) {
+            all += memcmp(query, graph_fixture_vector(&fixture, other), 16 * sizeof(float)) == 0;
+        }
+    }
+    (void)printf("%zu of %zu\n", reached, all);
+    assert_true(reached * 100 >= all * 97);
+    graph_fixture_deinit(&fixture);
+}
+
+/* Candidates that the caller does not want, because they were deleted: there are more. */
+static void
+test_after_deletes_there_are_others(void **state)
+{
+    struct graph_fixture fixture;
+    struct test_random random;
+    firn_error err;
+    uint64_t alive[4000 / 64 + 1];
+    size_t hits = 0;
+    (void)state;
+    test_random_init(&random, "deletes", 13);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 4000, 32, &random);
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    for (size_t i = 0; i < sizeof alive / sizeof alive[0]; i++) {
+        alive[i] = test_random_next(&random) & test_random_next(&random); /* a quarter */
+    }
+    for (size_t q = 0; q < QUERIES; q++) {
+        float query[32];
+        double exact[K];
+        struct firn_graph_candidate found[400];
+        size_t count;
+        size_t shown = 0;
+        const struct firn_graph_search_options options = {.wanted = 400, .ef = 400};
+        graph_fixture_query(&fixture, GRAPH_UNIFORM, &random, query);
+        assert_int_equal(graph_fixture_exact(&fixture, query, K, alive, exact), K);
+        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                           &count, NULL, &err),
+                         FIRN_OK);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t row = found[i].row;
+            if ((alive[row / 64] >> row % 64 & 1) != 0) {
+                double distance = firn_vector_distance_exact(
+                    FIRN_VECTOR_L2, query, graph_fixture_vector(&fixture, row), 32);
+                shown++;
+                hits += distance <= exact[K - 1];
+            }
+        }
+        assert_true(shown >= K);
+    }
+    assert_true((double)hits >= 0.97 * K * QUERIES);
+    graph_fixture_deinit(&fixture);
+}
+
+/* ---- the same graph ---- */
+
+static void
+assert_same_answers(const struct graph_fixture *a, const struct graph_fixture *b,
+                    struct test_random *random)
+{
+    firn_error err;
+    for (size_t q = 0; q < 50; q++) {
+        float query[24];
+        struct firn_graph_candidate left[30];
+        struct firn_graph_candidate right[30];
+        size_t left_count;
+        size_t right_count;
+        struct firn_graph_search_counts left_counts;
+        struct firn_graph_search_counts right_counts;
+        const struct firn_graph_search_options options = {.wanted = 30, .ef = 30};
+        graph_fixture_query(a, GRAPH_UNIFORM, random, query);
+        assert_int_equal(firn_graph_search(a->graph, query, &options, a->scratch, left, &left_count,
+                                           &left_counts, &err),
+                         FIRN_OK);
+        assert_int_equal(firn_graph_search(b->graph, query, &options, b->scratch, right,
+                                           &right_count, &right_counts, &err),
+                         FIRN_OK);
+        assert_int_equal(left_count, right_count);
+        assert_int_equal(left_counts.evaluated, right_counts.evaluated);
+        assert_int_equal(left_counts.expanded, right_counts.expanded);
+        for (size_t i = 0; i < left_count; i++) {
+            assert_int_equal(left[i].row, right[i].row);
+        }
+    }
+}
+
+static void
+test_threads_make_the_same_graph(void **state)
+{
+    struct graph_fixture one;
+    struct graph_fixture many;
+    struct test_random random;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "threads", 14);
+    struct test_random again = random;
+    graph_fixture_init(&one, GRAPH_UNIFORM, FIRN_VECTOR_L2, 3000, 24, &random);
+    graph_fixture_init(&many, GRAPH_UNIFORM, FIRN_VECTOR_L2, 3000, 24, &again);
+    assert_int_equal(graph_fixture_build(&one, one.os, 1, &err), FIRN_OK);
+    assert_int_equal(graph_fixture_build(&many, many.os, 4, &err), FIRN_OK);
+    assert_same_answers(&one, &many, &random);
+    graph_fixture_deinit(&one);
+    graph_fixture_deinit(&many);
+}
+
+/* ---- what cannot be ---- */
+
+static void
+test_small_graphs_find_all(void **state)
+{
+    struct test_random random;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "small", 15);
+    for (uint32_t rows = 0; rows < 70; rows++) {
+        struct graph_fixture fixture;
+        float query[3];
+        struct firn_graph_candidate found[100];
+        size_t count;
+        struct firn_graph_search_counts counts;
+        const struct firn_graph_search_options options = {.wanted = 100, .ef = 100};
+        graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, 3, &random);
+        assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+        graph_fixture_query(&fixture, GRAPH_UNIFORM, &random, query);
+        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                           &count, &counts, &err),
+                         FIRN_OK);
+        assert_int_equal(count, rows);
+        assert_true(counts.is_exhaustive);
+        graph_fixture_deinit(&fixture);
+    }
+}
+
+static void
+test_odd_numbers_do_no_harm(void **state)
+{
+    static const float odd[] = {0, -0.0F, 1e-45F, -1e-38F, 3.4e38F, -3.4e38F, 1e-30F, 1e30F, 1, -1};
+    struct test_random random;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "odd", 16);
+    for (unsigned metric = FIRN_VECTOR_L2; metric <= FIRN_VECTOR_METRIC_MAX; metric++) {
+        struct graph_fixture fixture;
+        graph_fixture_init(&fixture, GRAPH_UNIFORM, (enum firn_vector_metric)metric, 500, 5,
+                           &random);
+        for (size_t i = 0; i < 2500; i++) {
+            fixture.vectors[i] = odd[test_random_below(&random, 10)];
+        }
+        memset(fixture.vectors, 0, 50 * sizeof(float)); /* ten zero vectors */
+        fixture.vectors[60] = __builtin_nanf("");
+        assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
+        assert_true(firn_graph_search_count(fixture.graph) <= 500);
+        assert_true(metric == FIRN_VECTOR_COSINE ? firn_graph_search_count(fixture.graph) <= 490
+                                                 : firn_graph_search_count(fixture.graph) >= 499);
+        for (size_t q = 0; q < 50; q++) {
+            float query[5];
+            struct firn_graph_candidate found[20];
+            size_t count;
+            const struct firn_graph_search_options options = {.wanted = 20, .ef = 50};
+            for (size_t i = 0; i < 5; i++) {
+                query[i] = q == 0 ? 0 : odd[test_random_below(&random, 10)];
+            }
+            assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch,
+                                               found, &count, NULL, &err),
+                             FIRN_OK);
+            assert_true(count > 0);
+        }
+        graph_fixture_deinit(&fixture);
+    }
+}
+
+static void
+test_impossible_parameters_are_refused(void **state)
+{
+    struct graph_fixture fixture;
+    struct test_random random;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "parameters", 17);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 10, 4, &random);
+    const struct firn_graph_parameters fine = fixture.parameters;
+    for (int i = 0; i < 8; i++) {
+        fixture.parameters = fine;
+        fixture.parameters.m = i == 0 ? FIRN_GRAPH_M_MIN - 1 : i == 1 ? FIRN_GRAPH_M_MAX + 1 : 16;
+        fixture.parameters.ef_construction = i == 2   ? 0
+                                             : i == 3 ? FIRN_GRAPH_EF_CONSTRUCTION_MAX + 1
+                                                      : 100;
+        fixture.parameters.dimensions = i == 4 ? 0 : i == 5 ? FIRN_VECTOR_DIMENSIONS_MAX + 1 : 4;
+        fixture.parameters.metric = i == 6   ? (enum firn_vector_metric)0
+                                    : i == 7 ? (enum firn_vector_metric)9
+                                             : FIRN_VECTOR_L2;
+        assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_INVALID);
+    }
+    graph_fixture_deinit(&fixture);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_uniform_vectors_are_found),
+        cmocka_unit_test(test_clustered_vectors_are_found),
+        cmocka_unit_test(test_cosine_finds_directions),
+        cmocka_unit_test(test_products_are_found_whatever_the_lengths),
+        cmocka_unit_test(test_many_equal_vectors_are_found),
+        cmocka_unit_test(test_one_number_is_a_vector),
+        cmocka_unit_test(test_long_vectors_are_found),
+        cmocka_unit_test(test_all_equal_vectors_are_reached),
+        cmocka_unit_test(test_after_deletes_there_are_others),
+        cmocka_unit_test(test_threads_make_the_same_graph),
+        cmocka_unit_test(test_small_graphs_find_all),
+        cmocka_unit_test(test_odd_numbers_do_no_harm),
+        cmocka_unit_test(test_impossible_parameters_are_refused),
+    };
+    test_threads_only();
+    return cmocka_run_group_tests_name("graph_recall", tests, NULL, NULL);
+}

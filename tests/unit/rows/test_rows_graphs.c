@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/rows: graphs are built over the runs of a table, and attached: with power cut at each call to the system, each call
+ * failing, and allocations failing. What is left is a whole store, with the graph or without; then it can be built.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows_show.h"
+#include "schema/schema.h"
+#include "sim/sim_fault.h"
+#include "sim/sim_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+
+enum { ROWS = 4200, DIMENSIONS = 3 };
+
+static int
+put_rows(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct test_random random = {7};
+    int rc = FIRN_OK;
+    for (int64_t i = 0; i < ROWS && rc == FIRN_OK; i++) {
+        float numbers[DIMENSIONS];
+        for (size_t j = 0; j < DIMENSIONS; j++) {
+            numbers[j] = (float)test_random_below(&random, 1000);
+        }
+        firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
+        vector.type = FIRN_TYPE_VECTOR;
+        const firn_value values[] = {firn_i64(i), vector};
+        rc = rows_put(ctx, txn, FIRN_ROWS_INSERT, values, 2, err);
+    }
+    return rc;
+}
+
+/* A store with a run of so many rows. */
+static void
+make_store(struct db_support *support)
+{
+    firn_error err;
+    struct firn_db *db;
+    struct firn_table *table;
+    db_support_init(support, 3);
+    DB_OK(firn_db_open(support->dir, &db_support_create, &db, &err));
+    DB_OK(rows_make(db, "t", "id i64, v vector(3), primary key (id)", &table, &err));
+    const struct firn_db_txn_run run = {.attempts_max = 3, .work = put_rows, .ctx = table};
+    DB_OK(firn_db_txn_run(db, &run, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(firn_db_close(db, &err));
+}
+
+/* Adds the index and builds its graph; returns the first error. */
+static int
+index_and_build(struct firn_os_dir *dir, firn_error *err)
+{
+    static const struct firn_schema_vector_index model = {
+        .name = {(const uint8_t *)"near", 4}, .metric = 1, .m = 4, .ef_construction = 8};
+    struct firn_db *db = NULL;
+    struct firn_table *table;
+    int rc;
+    FIRN_TRY(firn_db_open(dir, &db_support_existing, &db, err));
+    FIRN_TRY(firn_rows_open(db, "t", &table, err));
+    rc = firn_rows_index_add_vectors(table, &model, firn_str("v"), err);
+    rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_db_maintain_compact(db, NULL, err));
+out:
+    if (db != NULL) {
+        int close_rc = firn_db_close(db, rc == FIRN_OK ? err : NULL);
+        rc = rc == FIRN_OK ? close_rc : rc;
+    }
+    return rc;
+}
+
+static int
+count_graph(void *ctx, const struct firn_os_dirent *entry)
+{
+    *(size_t *)ctx += strstr(entry->name, ".graph") != NULL;
+    return FIRN_OK;
+}
+
+static size_t
+count_graphs(struct firn_os_dir *dir)
+{
+    firn_error err;
+    struct firn_os_dir *runs;
+    size_t count = 0;
+    DB_OK(firn_os_dir_open(dir, "runs", &runs, &err));
+    DB_OK(firn_os_dir_list(runs, count_graph, &count, &err));
+    firn_os_dir_close(runs);
+    return count;
+}
+
+/* The store is whole; the graph can be built, and then there is one. */
+static void
+verify(struct firn_os_dir *dir)
+{
+    firn_error err;
+    struct firn_db *db;
+    struct firn_table *table;
+    firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
+    DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(firn_db_close(db, &err));
+    DB_OK(index_and_build(dir, &err));
+    DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(firn_db_close(db, &err));
+    assert_int_equal(count_graphs(dir), 1);
+}
+
+static void
+open_clone(const struct db_support *from, struct db_support *out)
+{
+    firn_error err;
+    DB_OK(firn_sim_memory_clone(from->os, &out->os, &err));
+    DB_OK(firn_os_dir_open_path(out->os, "/store", &out->dir, &err));
+}
+
+static void
+a_power_cut_at_any_call_leaves_the_old_or_the_new(void **state)
+{
+    struct db_support base;
+    bool is_reached = true;
+    uint64_t n = 1;
+    (void)state;
+    make_store(&base);
+    for (; is_reached; n++) {
+        struct db_support support;
+        firn_error err;
+        open_clone(&base, &support);
+        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
+        int rc = index_and_build(support.dir, &err);
+        is_reached = firn_sim_memory_is_off(support.os);
+        assert_true(rc == FIRN_OK || is_reached);
+        firn_sim_memory_set_cut_at(support.os, 0);
+        db_support_cut(&support, 17 * n);
+        verify(support.dir);
+        db_support_deinit(&support);
+    }
+    print_message("count: %llu power cuts while a graph is built and attached\n",
+                  (unsigned long long)n);
+    assert_true(n > 20);
+    db_support_deinit(&base);
+}
+
+static void
+a_call_that_fails_leaves_the_old_or_the_new(void **state)
+{
+    struct db_support base;
+    bool was_hit = true;
+    (void)state;
+    make_store(&base);
+    for (uint64_t n = 1; was_hit; n += 3) {
+        struct db_support support;
+        struct firn_os *faulty;
+        struct firn_os_dir *dir;
+        firn_error err;
+        open_clone(&base, &support);
+        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+        const struct firn_sim_fault_plan plan = {.call = n,
+                                                 .for_ever = n % 2 == 0,
+                                                 .classes = FIRN_SIM_FAULT_ALL,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = n % 4 < 2 ? 5 : 28};
+        firn_sim_fault_set_plan(faulty, &plan);
+        int rc = index_and_build(dir, &err);
+        was_hit = firn_sim_fault_hits(faulty) > 0;
+        assert_true(rc == FIRN_OK || was_hit);
+        firn_sim_fault_set_plan(faulty, NULL);
+        firn_os_dir_close(dir);
+        firn_sim_fault_destroy(faulty);
+        verify(support.dir);
+        db_support_deinit(&support);
+    }
+    db_support_deinit(&base);
+}
+
+static void
+an_allocation_that_fails_leaves_the_old_or_the_new(void **state)
+{
+    int rc = FIRN_NO_MEMORY;
+    (void)state;
+    test_alloc_install();
+    struct db_support base;
+    make_store(&base);
+    for (uint64_t n = 1; rc != FIRN_OK; n += 1 + n / 60) {
+        struct db_support support;
+        firn_error err;
+        open_clone(&base, &support);
+        test_alloc_fail_at(n, false);
+        rc = index_and_build(support.dir, &err);
+        bool was_hit = test_alloc_calls() >= n;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || was_hit);
+        if (n % 4 == 0) {
+            verify(support.dir);
+        }
+        db_support_deinit(&support);
+        rc = was_hit ? FIRN_NO_MEMORY : rc;
+    }
+    db_support_deinit(&base);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_power_cut_at_any_call_leaves_the_old_or_the_new),
+        cmocka_unit_test(a_call_that_fails_leaves_the_old_or_the_new),
+        cmocka_unit_test(an_allocation_that_fails_leaves_the_old_or_the_new),
+    };
+    return cmocka_run_group_tests_name("rows_graphs", tests, NULL, NULL);
+}
