@@ -87,7 +87,7 @@ firn_table_import_vectors(firn_table *table, firn_read_bytes read, void *ctx,
         return rc;
     }
     const struct firn_transfer_source source = {read, ctx};
-    struct firn_storefile_progress progress = progress_of(&given.callbacks);
+    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     rc = firn_transfer_vectors_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
         api_options_write(statistics, &report, sizeof report);
