@@ -285,6 +285,12 @@ firn_sql_table_take_arguments(struct firn_sql_table *table, struct firn_sql *sql
         return firn_sql_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
                               arguments[0]);
     }
+    for (int i = 5; i < count; i++) {
+        /* Reading the schema of a database must not make a store. */
+        if (sqlite3_stricmp(arguments[i], "create") == 0) {
+            return firn_sql_error(err, FIRN_INVALID, "the option 'create' is firn_attach's");
+        }
+    }
     char *path = firn_sql_store_unquote(arguments[3]);
     table->schema = sqlite3_mprintf("%s", arguments[1]);
     table->name = sqlite3_mprintf("%s", arguments[2]);
