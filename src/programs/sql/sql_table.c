@@ -181,7 +181,15 @@ declaration_of(const struct firn_sql_table *table)
                             is_key ? " PRIMARY KEY" : "");
     }
     if (table->identity == FIRN_SQL_BY_BLOB) {
-        sqlite3_str_appendall(text, ", firn_key BLOB HIDDEN NOT NULL PRIMARY KEY");
+        char name[16] = "firn_key";
+        for (size_t i = 0; i < def->column_count; i++) {
+            if (sqlite3_stricmp(def->columns[i].name, name) == 0 &&
+                strlen(name) + 1 < sizeof name) {
+                name[strlen(name)] = '_';
+                i = SIZE_MAX; /* from the first one */
+            }
+        }
+        sqlite3_str_appendf(text, ", %s BLOB HIDDEN NOT NULL PRIMARY KEY", name);
     }
     sqlite3_str_appendall(text, table->identity == FIRN_SQL_BY_ROWID ? ")" : ") WITHOUT ROWID");
     return sqlite3_str_finish(text);
