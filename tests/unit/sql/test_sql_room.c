@@ -92,11 +92,13 @@ open_with_rows(void)
 {
     sqlite3 *db = open_connection();
     must(db, "SELECT firn_attach(':memory:')");
-    must(db, "SELECT firn_create('CREATE TABLE t (a TEXT, b INT, n BIGINT, d DATE, x BLOB, PRIMARY KEY (a, b),"
+    must(db, "SELECT firn_create('CREATE TABLE t (a TEXT, b INT, n BIGINT, d DATE, x BLOB, PRIMARY "
+             "KEY (a, b),"
              " UNIQUE INDEX by_n (n), INDEX by_d (d))')");
     must(db, "SELECT firn_create('CREATE KEYSPACE k')");
     must(db, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 200) "
-             "INSERT INTO t SELECT 'a' || i % 10, i, i, date('2026-01-01', i || ' days'), zeroblob(i) FROM c");
+             "INSERT INTO t SELECT 'a' || i % 10, i, i, date('2026-01-01', i || ' days'), "
+             "zeroblob(i) FROM c");
     must(db, "INSERT INTO k VALUES ('one', 'x', NULL), ('two', x'00', 4102444800000)");
     return db;
 }
@@ -209,8 +211,9 @@ test_sqlite_without_memory(void **state)
         int rc = work(db);
         fail_at = 0;
         bool is_over = calls < n;
-        if (!is_over && rc != SQLITE_OK && (rc & 255) != SQLITE_NOMEM && (rc & 255) != SQLITE_ERROR &&
-            (rc & 255) != SQLITE_IOERR && (rc & 255) != SQLITE_ABORT) {
+        if (!is_over && rc != SQLITE_OK && (rc & 255) != SQLITE_NOMEM &&
+            (rc & 255) != SQLITE_ERROR && (rc & 255) != SQLITE_IOERR &&
+            (rc & 255) != SQLITE_ABORT) {
             fail_msg("allocation %u: %d %s", (unsigned)n, rc, sqlite3_errmsg(db));
         }
         check_rows(db);
@@ -239,7 +242,8 @@ test_firn_without_memory(void **state)
         int rc = work(db);
         bool is_over = test_alloc_calls() < n;
         test_alloc_fail_at(0, false);
-        if (!is_over && rc != SQLITE_OK && (rc & 255) != SQLITE_NOMEM && (rc & 255) != SQLITE_IOERR) {
+        if (!is_over && rc != SQLITE_OK && (rc & 255) != SQLITE_NOMEM &&
+            (rc & 255) != SQLITE_IOERR) {
             fail_msg("allocation %u: %d %s", (unsigned)n, rc, sqlite3_errmsg(db));
         }
         if (rc == SQLITE_OK || (rc & 255) == SQLITE_NOMEM) {
