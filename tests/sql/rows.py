@@ -77,7 +77,7 @@ class Values(sqlcase.Case):
         self.create("CREATE TABLE d (id INTEGER PRIMARY KEY, a DECIMAL(8,2), b DATE NOT NULL DEFAULT '2026-01-01', c VECTOR(3))")
         info = self.run_sql("SELECT name, type, \"notnull\", pk FROM pragma_table_info('d')")
         self.assertEqual(info, [("id", "INTEGER", 1, 1), ("a", "DECIMAL(8,2)", 0, 0), ("b", "DATE TEXT", 1, 0),
-                                ("c", "VECTOR(3) BLOB", 0, 0)])
+                                ("c", "BLOB VECTOR(3)", 0, 0)])
 
 
 class Lookups(sqlcase.Case):

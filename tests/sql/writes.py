@@ -82,7 +82,7 @@ class Writes(sqlcase.Case):
         self.assertEqual(self.rows("k"), [("a", 5), ("c", 2)])
         self.run_sql("DELETE FROM k WHERE n = 5")
         self.assertEqual(self.rows("k"), [("c", 2)])
-        self.run_sql("INSERT INTO m VALUES ('x\0y', -1, x'0001', 1), ('x', 2, x'', 2), ('', 3, x'ff', 3)")
+        self.run_sql("INSERT INTO m VALUES (?, -1, x'0001', 1), ('x', 2, x'', 2), ('', 3, x'ff', 3)", "x\0y")
         self.run_sql("UPDATE m SET n = n * 10")
         self.run_sql("UPDATE m SET b = b + 1 WHERE a = 'x'")
         self.assertEqual(self.rows("m"), [("", 3, b"\xff", 30), ("x", 3, b"", 20), ("x\0y", -1, b"\0\1", 10)])

@@ -148,7 +148,6 @@ firn_sql_code(int code)
         {FIRN_CANCELLED, SQLITE_INTERRUPT},
         {FIRN_EXISTS, SQLITE_CONSTRAINT},
         {FIRN_LIMIT, SQLITE_TOOBIG},
-        {FIRN_MISUSE, SQLITE_MISUSE},
         {FIRN_IO, SQLITE_IOERR},
         {FIRN_NO_SPACE, SQLITE_FULL},
         {FIRN_NO_MEMORY, SQLITE_NOMEM},
@@ -173,7 +172,8 @@ firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     sqlite3_result_error(ctx, err->text, -1);
-    sqlite3_result_error_code(ctx, firn_sql_code(err->code));
+    /* A name that is taken is no constraint of a row. */
+    sqlite3_result_error_code(ctx, err->code == FIRN_EXISTS ? SQLITE_ERROR : firn_sql_code(err->code));
     if (err->code == FIRN_NO_MEMORY) {
         sqlite3_result_error_nomem(ctx);
     }

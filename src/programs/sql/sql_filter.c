@@ -652,15 +652,22 @@ add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
     return FIRN_OK;
 }
 
+static void
+begin_condition(struct firn_sql_filter *filter)
+{
+    if (filter->where == NULL) {
+        filter->where = sqlite3_str_new(NULL);
+    } else {
+        sqlite3_str_appendall(filter->where, " and ");
+    }
+}
+
 static int
 add_condition(struct firn_sql_filter *filter, const firn_table_column *column, const char *rest,
               const firn_value *parameter, firn_error *err)
 {
-    if (filter->where == NULL) {
-        filter->where = sqlite3_str_new(NULL);
-    }
-    sqlite3_str_appendf(filter->where, "%s\"%w\" %s",
-                        sqlite3_str_length(filter->where) > 0 ? " and " : "", column->name, rest);
+    begin_condition(filter);
+    sqlite3_str_appendf(filter->where, "\"%w\" %s", column->name, rest);
     return parameter != NULL ? add_parameter(filter, *parameter, err) : FIRN_OK;
 }
 
@@ -693,7 +700,11 @@ add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
     case BUT:
         return add_condition(filter, column, "<> ?", &bounds->lower, err);
     case BUT_NULL:
-        return add_condition(filter, column, "is distinct from ?", &bounds->lower, err);
+        /* "is distinct from ?" takes no decimals. */
+        begin_condition(filter);
+        sqlite3_str_appendf(filter->where, "(\"%w\" is null or \"%w\" <> ?)", column->name,
+                            column->name);
+        return add_parameter(filter, bounds->lower, err);
     case ANY:
     case UNKNOWN:
         break;

@@ -76,6 +76,7 @@ struct firn_sql_store {
     firn_txn *txn; /* NULL: nothing was read or written in the transaction yet */
     struct firn_sql_shot *shot;
     struct firn_sql_reader *readers;
+    uint64_t base;                       /* the savepoint of its beginning; 0: none is needed */
     uint64_t marks[FIRN_SQL_LEVELS_MAX]; /* savepoints of txn, of sql->levels */
 };
 
@@ -172,7 +173,7 @@ int firn_sql_store_changed(struct firn_sql_store *store);
 
 /* SQLITE_BUSY_SNAPSHOT for FIRN_CONFLICT, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY,
  * SQLITE_INTERRUPT for FIRN_CANCELLED, SQLITE_CONSTRAINT for FIRN_EXISTS, SQLITE_TOOBIG for FIRN_LIMIT, SQLITE_IOERR, SQLITE_PERM,
- * SQLITE_MISUSE, SQLITE_NOTFOUND, SQLITE_ERROR. */
+ * SQLITE_ERROR. */
 int firn_sql_code(int code);
 /* Fails the function with code and text. */
 void firn_sql_fail(sqlite3_context *ctx, const firn_error *err);
@@ -199,11 +200,13 @@ int firn_sql_error(firn_error *err, int code, const char *format, ...)
  *     text            TEXT                       TEXT                  INTEGER, REAL: their text
  *     uuid            TEXT, lower case           UUID TEXT             BLOB of 16 bytes
  *     blob            BLOB                       BLOB                  TEXT: its bytes
- *     vector(n)       BLOB, n f32 little endian  VECTOR(n) BLOB        TEXT [1.0,2.5]
+ *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
  */
 
 /* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may be unset). */
 void firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
+/* Gives a text, which may be empty; copies it. */
+void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
 /* The same of a computed column of a scan, by firn_scan_column's type and scale: make a firn_table_column of it. */
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */

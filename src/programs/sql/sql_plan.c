@@ -57,6 +57,7 @@ struct planning {
     struct wish wishes[WISHES_MAX];
     size_t wish_count;
     double rows;
+    double wanted; /* rows that LIMIT and OFFSET want at most; 0: all */
 };
 
 /* ---- constraints ---- */
@@ -117,6 +118,24 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     return at;
 }
 
+/* The longer the beginning that is fixed, the fewer rows. */
+static double
+share_of_pattern(int op, sqlite3_value *constant)
+{
+    double share = 0.2;
+    if (constant == NULL || sqlite3_value_type(constant) != SQLITE_TEXT) {
+        return 0.05;
+    }
+    const char *pattern = (const char *)sqlite3_value_text(constant);
+    size_t size = pattern != NULL
+                      ? strcspn(pattern, op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[")
+                      : 0;
+    for (size_t i = 1; i < size && share > 0.002; i++) {
+        share /= 4;
+    }
+    return size == 0 ? 1 : share;
+}
+
 static double
 share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value *constant)
 {
@@ -137,7 +156,7 @@ share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value
         return 0.1;
     case SQLITE_INDEX_CONSTRAINT_LIKE:
     case SQLITE_INDEX_CONSTRAINT_GLOB:
-        return 0.1;
+        return share_of_pattern(op, constant);
     default:
         return 0.9;
     }
@@ -253,6 +272,30 @@ collect_wishes(struct planning *planning)
         wish->is_exact =
             firn_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
     }
+}
+
+/* What a LIMIT and an OFFSET want together. */
+static void
+see_limits(struct planning *planning)
+{
+    sqlite3_index_info *info = planning->info;
+    bool has_limit = false;
+    double rows = 0;
+    for (int i = 0; i < info->nConstraint; i++) {
+        int op = info->aConstraint[i].op;
+        sqlite3_value *constant = NULL;
+        if (op != SQLITE_INDEX_CONSTRAINT_LIMIT && op != SQLITE_INDEX_CONSTRAINT_OFFSET) {
+            continue;
+        }
+        has_limit = has_limit || op == SQLITE_INDEX_CONSTRAINT_LIMIT;
+        double number = 100; /* of a parameter */
+        if (sqlite3_vtab_rhs_value(info, i, &constant) == SQLITE_OK && constant != NULL) {
+            number = (double)sqlite3_value_int64(constant);
+        }
+        has_limit = has_limit && number >= 0;
+        rows += number;
+    }
+    planning->wanted = has_limit ? rows + 1 : 0;
 }
 
 /* ---- ways ---- */
@@ -379,6 +422,9 @@ estimate(const struct planning *planning, struct way *way)
     }
     for (size_t i = 0; i < planning->wish_count; i++) {
         passing *= taken[i] ? 1 : planning->wishes[i].share;
+    }
+    if (planning->wanted > 0 && way->is_ordered && read * passing > planning->wanted) {
+        read = planning->wanted / passing;
     }
     read = read < 1 ? 1 : read;
     way->rows = way->is_point ? 1 : read * passing;
@@ -521,7 +567,7 @@ tell(struct planning *planning, const struct way *way)
     if (!way->is_point && table->keyspace == NULL) {
         use_limits(planning, way, &argument, text);
     }
-    if (is_ordered && !way->is_point) {
+    if (is_ordered) {
         note_order(planning, text);
     }
     info->idxNum = 0;
@@ -543,6 +589,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     assert(table->order_count >= 1);
     planning.rows = firn_sql_table_rows(table);
     collect_wishes(&planning);
+    see_limits(&planning);
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {
         struct way way;

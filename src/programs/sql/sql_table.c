@@ -902,8 +902,7 @@ give_array(sqlite3_context *ctx, const firn_table_column *column, const firn_sca
         sqlite3_result_double(ctx, array->as.f64[row]);
         return;
     case FIRN_TYPE_TEXT:
-        sqlite3_result_text64(ctx, (const char *)array->as.bytes[row].data,
-                              array->as.bytes[row].size, SQLITE_TRANSIENT, SQLITE_UTF8);
+        firn_sql_value_text(ctx, array->as.bytes[row]);
         return;
     default:
         firn_sql_value_result(ctx, column, array_value(array, column->type, row));
@@ -1039,7 +1038,9 @@ keep_bytes(struct cursor *cursor, firn_value *value, size_t *total, firn_error *
     }
     memory->next = cursor->memory;
     cursor->memory = memory;
-    memcpy(memory->bytes, value->as.bytes.data, size);
+    if (size > 0) {
+        memcpy(memory->bytes, value->as.bytes.data, size);
+    }
     value->as.bytes = firn_bytes(memory->bytes, size);
     return FIRN_OK;
 }

@@ -54,9 +54,10 @@ read_rows(const char *text, const char *parameter, char *out)
     out[0] = '\0';
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+            int type = sqlite3_column_type(stmt, i);
             const char *value = (const char *)sqlite3_column_text(stmt, i);
-            size += (size_t)snprintf(out + size, RESULT_MAX - size, "%d:%s|",
-                                     sqlite3_column_type(stmt, i), value != NULL ? value : "");
+            size += (size_t)snprintf(out + size, RESULT_MAX - size, "%d:%s|", type,
+                                     value != NULL ? value : "");
             assert_true(size < RESULT_MAX);
         }
     }
@@ -70,6 +71,16 @@ read_rows(const char *text, const char *parameter, char *out)
 static char found[RESULT_MAX];
 static char wanted[RESULT_MAX];
 
+static size_t
+common_size(const char *a, const char *b)
+{
+    size_t at = 0;
+    while (a[at] != '\0' && a[at] == b[at]) {
+        at++;
+    }
+    return at;
+}
+
 /* A statement with "%s" for the table gives the same rows for both. */
 static void
 compare(const char *format, const char *parameter)
@@ -80,8 +91,10 @@ compare(const char *format, const char *parameter)
     (void)sqlite3_snprintf(sizeof text, text, format, "t");
     read_rows(text, parameter, found);
     if (strcmp(found, wanted) != 0) {
-        fail_msg("%s (parameter %s)\nfirn:   %s\nSQLite: %s", text,
-                 parameter != NULL ? parameter : "none", found, wanted);
+        size_t at = common_size(found, wanted);
+        at -= at < 40 ? at : 40;
+        fail_msg("%s (parameter %s)\nfirn:   %.300s\nSQLite: %.300s", text,
+                 parameter != NULL ? parameter : "none", found + at, wanted + at);
     }
 }
 
