@@ -21,11 +21,11 @@ class Definitions(sqlcase.Case):
             third double precision DEFAULT -1.5, fourth NUMERIC(5) DEFAULT 0, fifth DATETIME NULL, "sixth" BLOB DEFAULT x'00ff',
             CONSTRAINT pk PRIMARY KEY ([first one], second), CONSTRAINT u UNIQUE (third), INDEX i (fifth, third)
             ) WITHOUT ROWID, STRICT;""")
-        info = self.run_sql("SELECT name, type FROM pragma_table_info('odd \"name\"')")
+        info = self.run_sql("SELECT name, type FROM pragma_table_info('odd \"name')")
         self.assertEqual(info, [("first one", "BIGINT UNSIGNED"), ("second", "TEXT"), ("third", "DOUBLE"),
                                 ("fourth", "DECIMAL(5,0)"), ("fifth", "TIMESTAMP TEXT"), ("sixth", "BLOB")])
-        self.run_sql("INSERT INTO \"odd \"\"name\"\"\" (\"first one\") VALUES (1)")
-        self.assertEqual(self.one("SELECT * FROM \"odd \"\"name\"\"\""), (1, "it's", -1.5, 0, None, b"\0\xff"))
+        self.run_sql("INSERT INTO \"odd \"\"name\" (\"first one\") VALUES (1)")
+        self.assertEqual(self.one("SELECT * FROM \"odd \"\"name\""), (1, "it's", -1.5, 0, None, b"\0\xff"))
 
     def test_what_is_refused_with_a_reason(self):
         for text, words in (

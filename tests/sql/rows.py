@@ -204,8 +204,8 @@ class Lookups(sqlcase.Case):
         self.assertEqual(self.one("SELECT count(*) FROM old_people"), 2500)
         self.assertEqual(self.one("SELECT count(*) FROM old_people o LEFT JOIN people p ON p.id = o.id WHERE p.id IS NULL"), 2497)
         self.fails(sqlcase.sqlite3.OperationalError, "is attached at a checkpoint", "DELETE FROM old_people")
-        self.run_sql("CREATE VIRTUAL TABLE main.then USING firn(" + repr(self.path) + ", 'people', at='before')")
-        self.assertEqual(self.one("SELECT name FROM main.then WHERE id = 2500"), "name02500")
+        self.run_sql("CREATE VIRTUAL TABLE main.earlier USING firn(" + repr(self.path) + ", 'people', at='before')")
+        self.assertEqual(self.one("SELECT name FROM main.earlier WHERE id = 2500"), "name02500")
 
 
 if __name__ == "__main__":

@@ -372,7 +372,11 @@ static int
 table_create(sqlite3 *db, void *client, int count, const char *const *arguments, sqlite3_vtab **out,
              char **text)
 {
-    return table_connect(db, client, count, arguments, out, text);
+    int rc = table_connect(db, client, count, arguments, out, text);
+    if (rc == SQLITE_OK) {
+        (void)firn_sql_view_begin(client); /* SQLite does not call xBegin */
+    }
+    return rc;
 }
 
 /* ---- keys as blobs ---- */

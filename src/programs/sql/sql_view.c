@@ -140,6 +140,10 @@ firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table)
         firn_error err;
         if (store->txn != NULL && commit_txn(store, &err) != FIRN_OK) {
             int rc = firn_sql_fail_table(table, &err);
+            if (err.code == FIRN_CONFLICT) {
+                sqlite3_free(table->zErrMsg);
+                table->zErrMsg = sqlite3_mprintf("conflict, run the transaction again: %s", err.text);
+            }
             return rc == SQLITE_BUSY ? SQLITE_BUSY_SNAPSHOT : rc;
         }
     }
@@ -262,7 +266,12 @@ static int
 pin_create(sqlite3 *db, void *client, int count, const char *const *values, sqlite3_vtab **out,
            char **text)
 {
-    return pin_connect(db, client, count, values, out, text);
+    /* What is created belongs to the transaction without a call of xBegin. */
+    int rc = pin_connect(db, client, count, values, out, text);
+    if (rc == SQLITE_OK) {
+        (void)firn_sql_view_begin(client);
+    }
+    return rc;
 }
 
 static int
