@@ -833,20 +833,6 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
     return add_bounds(filter, column, &bounds, err);
 }
 
-static int
-use_limit(struct firn_sql_filter *filter, enum firn_sql_role role, sqlite3_value *argument)
-{
-    sqlite3_int64 number = sqlite3_value_int64(argument);
-    if (role == FIRN_SQL_OFFSET) {
-        filter->offset = number > 0 ? (uint64_t)number : 0;
-    } else if (number == 0) {
-        filter->is_empty = true;
-    } else {
-        filter->limit = number > 0 ? (uint64_t)number : 0;
-    }
-    return FIRN_OK;
-}
-
 int
 firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                      const struct firn_sql_plan *plan, int count, sqlite3_value **values,
@@ -862,12 +848,7 @@ firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table
             continue;
         }
         assert((int)i < count);
-        if (item->role == FIRN_SQL_LIMIT || item->role == FIRN_SQL_OFFSET) {
-            rc = use_limit(filter, item->role, values[i]);
-        } else {
-            rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking,
-                          err);
-        }
+        rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking, err);
     }
     (void)count;
     if (rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK) {

@@ -349,8 +349,6 @@ enum firn_sql_role {
     FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
     FIRN_SQL_WHERE = 'w',      /* a condition */
     FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
-    FIRN_SQL_LIMIT = 'L',
-    FIRN_SQL_OFFSET = 'O',
     FIRN_SQL_SORT = 'a', /* no argument: rows are expected in the order of this column */
     FIRN_SQL_SORT_DESCENDING = 'd'
 };
@@ -393,8 +391,6 @@ struct firn_sql_filter {
     firn_value *parameters;
     size_t parameter_count;
     size_t parameter_capacity;
-    uint64_t limit; /* 0: none */
-    uint64_t offset;
     struct firn_sql_memory *memory;
 };
 

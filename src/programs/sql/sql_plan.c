@@ -9,7 +9,10 @@
  *
  * What a constraint means for firn depends on the value that it has when the statement runs (sql_filter.c). SQLite is only told to omit
  * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
- * rest. LIMIT and OFFSET are taken only if nothing is left for SQLite to test.
+ * rest.
+ *
+ * LIMIT and OFFSET only say how many rows are likely to be wanted. SQLite would let a virtual table do them, too, but in the
+ * versions that are tested here it does so also where a condition between two columns of the table is left to test.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
@@ -488,35 +491,6 @@ use_wish(struct planning *planning, const struct wish *wish, enum firn_sql_role 
     add_item(text, role, wish->column, wish->op);
 }
 
-/* LIMIT and OFFSET, if firn tests all that is to be tested. */
-static void
-use_limits(struct planning *planning, const struct way *way, int *argument, sqlite3_str *text)
-{
-    sqlite3_index_info *info = planning->info;
-    for (int i = 0; i < info->nConstraint; i++) {
-        int op = info->aConstraint[i].op;
-        if (op != SQLITE_INDEX_CONSTRAINT_LIMIT && op != SQLITE_INDEX_CONSTRAINT_OFFSET &&
-            (info->aConstraintUsage[i].argvIndex == 0 || !info->aConstraintUsage[i].omit)) {
-            return;
-        }
-        if (!info->aConstraint[i].usable) {
-            return;
-        }
-    }
-    if (way->has_in || (info->nOrderBy > 0 && !way->is_ordered)) {
-        return;
-    }
-    for (int i = 0; i < info->nConstraint; i++) {
-        int op = info->aConstraint[i].op;
-        if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
-            info->aConstraintUsage[i].argvIndex = ++*argument;
-            info->aConstraintUsage[i].omit = 1;
-            add_item(text, op == SQLITE_INDEX_CONSTRAINT_LIMIT ? FIRN_SQL_LIMIT : FIRN_SQL_OFFSET,
-                     0, 0);
-        }
-    }
-}
-
 static void
 note_order(const struct planning *planning, sqlite3_str *text)
 {
@@ -563,9 +537,6 @@ tell(struct planning *planning, const struct way *way)
         }
         use_wish(planning, wish, wish->is_in ? FIRN_SQL_WHERE_IN : FIRN_SQL_WHERE,
                  wish->is_exact && !wish->is_in, &argument, text);
-    }
-    if (!way->is_point && table->keyspace == NULL) {
-        use_limits(planning, way, &argument, text);
     }
     if (is_ordered) {
         note_order(planning, text);

@@ -748,8 +748,6 @@ open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
         options.parameter_count = filter->parameter_count;
         options.order_by = order;
         options.index = table->orders[cursor->plan.order].name;
-        options.limit = filter->limit;
-        options.offset = filter->offset;
         options.lower =
             (firn_table_bound){filter->lower, filter->lower_count, filter->lower_exclusive};
         options.upper =

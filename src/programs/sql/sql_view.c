@@ -258,8 +258,13 @@ pin_connect(sqlite3 *db, void *client, int count, const char *const *values, sql
     }
     memset(pin, 0, sizeof *pin);
     pin->sql = client;
+    int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(unused)");
+    if (rc != SQLITE_OK) {
+        sqlite3_free(pin);
+        return rc;
+    }
     *out = &pin->base;
-    return sqlite3_declare_vtab(db, "CREATE TABLE x(unused)");
+    return SQLITE_OK;
 }
 
 static int
