@@ -30,6 +30,11 @@ SQLITE_EXTENSION_INIT3
 
 enum { WISHES_MAX = 64 };
 
+/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan. A row that a scan looks at and
+ * leaves out costs a tenth. */
+enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60 };
+#define COST_TEST 0.1
+
 /* One constraint that can be used. */
 struct wish {
     int place; /* in info->aConstraint */
@@ -433,11 +438,11 @@ estimate(const struct planning *planning, struct way *way)
     way->rows = way->is_point ? 1 : read * passing;
     way->rows = way->rows < 1 ? 1 : way->rows;
     if (way->is_point) {
-        way->cost = way->order == 0 ? 8 : 14;
+        way->cost = way->order == 0 ? COST_GET : COST_GET_BY_INDEX;
     } else if (way->order == 0) {
-        way->cost = 25 + read * (passing < 1 ? 0.4 : 0.1) + way->rows * 0.9;
+        way->cost = COST_OPEN + (passing < 1 ? read * COST_TEST : 0) + way->rows;
     } else {
-        way->cost = 35 + read * 6;
+        way->cost = COST_OPEN + read * COST_GET;
     }
     if (!way->is_ordered) {
         way->cost += way->rows * log2_of(way->rows) * 0.4;

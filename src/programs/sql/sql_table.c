@@ -992,7 +992,8 @@ table_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);
     }
-    if (sqlite3_vtab_nochange(ctx)) {
+    /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
+    if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
     }
     int32_t place = cursor->places[number];
