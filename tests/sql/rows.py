@@ -179,6 +179,9 @@ class Lookups(sqlcase.Case):
     def test_joins(self):
         self.check("""SELECT a.id, b.id FROM people a JOIN people b ON b.name = a.name WHERE a.id < 50 ORDER BY 1, 2""")
         self.check("""SELECT a.id, b.id FROM people a LEFT JOIN people b ON b.id = a.age WHERE a.town = 'town1' ORDER BY 1""")
+        # So many lookups that the table is read once instead.
+        self.check("SELECT a.id, b.name, b.town FROM people a LEFT JOIN people b ON b.id = a.id * 2 ORDER BY 1")
+        self.check("SELECT sum(b.age), max(b.name) FROM people a JOIN people b ON b.id = 2501 - a.id")
         self.check("""SELECT count(*) FROM people a, people b WHERE a.town = b.town AND a.age = b.age""")
         self.run_sql("CREATE TABLE wanted (w); ")
         self.db.executemany("INSERT INTO wanted VALUES (?)", [(1,), ("2",), (3.0,), (None,), ("name00004",), (b"5",)])

@@ -173,7 +173,8 @@ firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
     assert(err->code != FIRN_OK);
     sqlite3_result_error(ctx, err->text, -1);
     /* A name that is taken is no constraint of a row. */
-    sqlite3_result_error_code(ctx, err->code == FIRN_EXISTS ? SQLITE_ERROR : firn_sql_code(err->code));
+    sqlite3_result_error_code(ctx,
+                              err->code == FIRN_EXISTS ? SQLITE_ERROR : firn_sql_code(err->code));
     if (err->code == FIRN_NO_MEMORY) {
         sqlite3_result_error_nomem(ctx);
     }

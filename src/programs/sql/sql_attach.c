@@ -358,8 +358,8 @@ change(struct firn_sql *sql, const struct firn_sql_create *create, const char *s
     firn_error inner;
     if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
         firn_sql_attach_refresh(store, &inner) != SQLITE_OK) {
-        rc = firn_sql_error(err, FIRN_INVALID, "done, but the virtual table could not be made: %.900s",
-                            inner.text);
+        rc = firn_sql_error(err, FIRN_INVALID,
+                            "done, but the virtual table could not be made: %.900s", inner.text);
     }
     return rc;
 }

@@ -339,6 +339,15 @@ int firn_sql_table_unpack_key(const struct firn_sql_table *table, firn_slice blo
 int firn_sql_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64 *out);
 void firn_sql_update_deinit(struct firn_sql_table *table);
 
+/* ==== rows of a table by their key, in memory (sql_lookup.c) ==== */
+
+struct firn_sql_lookup;
+/* Reads a scan to its end, whose first column is the key, of integers. *out is NULL if there are too many rows. */
+int firn_sql_lookup_create(firn_scan *scan, struct firn_sql_lookup **out, firn_error *err);
+void firn_sql_lookup_destroy(struct firn_sql_lookup *lookup);
+/* The values of a row, in the order of the scan's columns, owned by the lookup; NULL: there is none. */
+const firn_value *firn_sql_lookup_find(const struct firn_sql_lookup *lookup, int64_t key);
+
 /* ==== what SQLite wants of a table (sql_plan.c) ==== */
 
 enum { FIRN_SQL_PLAN_ITEMS_MAX = 96 };
@@ -349,7 +358,7 @@ enum firn_sql_role {
     FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
     FIRN_SQL_WHERE = 'w',      /* a condition */
     FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
-    FIRN_SQL_SORT = 'a', /* no argument: rows are expected in the order of this column */
+    FIRN_SQL_SORT = 'a',       /* no argument: rows are expected in the order of this column */
     FIRN_SQL_SORT_DESCENDING = 'd'
 };
 

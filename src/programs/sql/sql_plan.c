@@ -135,9 +135,8 @@ share_of_pattern(int op, sqlite3_value *constant)
         return 0.05;
     }
     const char *pattern = (const char *)sqlite3_value_text(constant);
-    size_t size = pattern != NULL
-                      ? strcspn(pattern, op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[")
-                      : 0;
+    size_t size =
+        pattern != NULL ? strcspn(pattern, op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[") : 0;
     for (size_t i = 1; i < size && share > 0.002; i++) {
         share /= 4;
     }

@@ -142,7 +142,8 @@ firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table)
             int rc = firn_sql_fail_table(table, &err);
             if (err.code == FIRN_CONFLICT) {
                 sqlite3_free(table->zErrMsg);
-                table->zErrMsg = sqlite3_mprintf("conflict, run the transaction again: %s", err.text);
+                table->zErrMsg =
+                    sqlite3_mprintf("conflict, run the transaction again: %s", err.text);
             }
             return rc == SQLITE_BUSY ? SQLITE_BUSY_SNAPSHOT : rc;
         }
