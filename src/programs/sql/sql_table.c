@@ -57,8 +57,9 @@ struct cursor {
     struct memory *memory;
     /* Of a statement that looks up many rows (sql_lookup.c). */
     struct firn_sql_lookup *lookup;
-    size_t gets;     /* since the cursor was opened */
-    firn_row *other; /* all columns of the row, for those that were not asked for */
+    bool has_no_lookup; /* the table is too large for one */
+    size_t gets;        /* since the cursor was opened */
+    firn_row *other;    /* all columns of the row, for those that were not asked for */
     bool has_other;
 };
 
