@@ -25,6 +25,7 @@
 #include "sql/sql_internal.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 SQLITE_EXTENSION_INIT3
 
@@ -402,16 +403,6 @@ see_order(const struct planning *planning, struct way *way)
     }
 }
 
-static double
-log2_of(double number)
-{
-    double log = 1;
-    for (; number > 2; number /= 2) {
-        log++;
-    }
-    return log;
-}
-
 static bool
 shows_text(const struct planning *planning, uint32_t column)
 {
@@ -461,7 +452,7 @@ estimate(const struct planning *planning, struct way *way)
         way->cost = COST_OPEN + read * COST_GET;
     }
     if (!way->is_ordered) {
-        way->cost += way->rows * log2_of(way->rows) * 0.4;
+        way->cost += way->rows * log2(way->rows + 1) * 0.4;
     }
 }
 
