@@ -192,28 +192,16 @@ firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
     return firn_sql_code(err->code);
 }
 
-static void write_text(firn_error *err, const char *format, va_list arguments)
-    __attribute__((format(printf, 2, 0)));
-
-static void
-write_text(firn_error *err, const char *format, va_list arguments)
-{
-    (void)vsnprintf(err->text, sizeof err->text, format, arguments);
-}
-
 int
 firn_sql_error(firn_error *err, int code, const char *format, ...)
 {
-    assert(code != FIRN_OK);
-    if (err == NULL) {
-        return code;
-    }
     va_list arguments;
-    va_start(arguments, format);
     err->code = code;
     err->os_errno = 0;
-    write_text(err, format, arguments);
+    va_start(arguments, format);
+    (void)vsnprintf(err->text, sizeof(err->text), format, arguments);
     va_end(arguments);
+    assert(code != FIRN_OK);
     return code;
 }
 
