@@ -148,6 +148,12 @@ class Definitions(sqlcase.Case):
         self.assertEqual(self.run_sql("SELECT a FROM v"), [(1,)])
         self.run_sql("ALTER TABLE v RENAME TO w")
         self.assertEqual(self.run_sql("SELECT a FROM w"), [(1,)])
+        # Detaching leaves it alone, and its transactions.
+        self.run_sql("DROP TABLE u")
+        self.run_sql("SELECT firn_attach(?, 'name=b', 'prefix=b_')", other)
+        self.run_sql("SELECT firn_detach('b')")
+        self.run_sql("INSERT INTO w VALUES (7)")
+        self.assertEqual(self.run_sql("SELECT a FROM w"), [(1,), (7,)])
         self.run_sql("DROP TABLE w")
         self.fails(ERROR, "say which one", "CREATE VIRTUAL TABLE v USING firn('x')")
         self.fails(ERROR, "", f"CREATE VIRTUAL TABLE v USING firn({other!r}, 'nothing')")

@@ -132,6 +132,15 @@ class Writes(sqlcase.Case):
         self.run_sql("UPDATE k SET expires = 1 WHERE key = 'd'")
         self.assertEqual(self.one("SELECT count(*) FROM k"), 2)
 
+    def test_a_keyspace_of_blobs(self):
+        self.create("CREATE KEYSPACE k")
+        self.run_sql("INSERT INTO k VALUES ('a', 'b', NULL)")
+        self.run_sql(f"CREATE VIRTUAL TABLE temp.raw USING firn_keyspace({self.path!r}, 'k', blob)")
+        self.assertEqual(self.rows("raw"), [(b"a", b"b", None)])
+        self.run_sql("INSERT INTO raw VALUES (x'ff', x'', NULL)")
+        self.assertEqual(self.run_sql("SELECT value FROM raw WHERE key = x'ff'"), [(b"",)])
+        self.assertEqual(self.run_sql("SELECT value FROM raw WHERE key > x'61'"), [(b"",)])
+
     def test_transactions(self):
         self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, n INT)")
         self.create("CREATE KEYSPACE k")

@@ -25,7 +25,9 @@ struct firn_sql {
     int ref_count;                 /* of functions and modules */
     struct firn_sql_store *stores; /* all that are open; each holds a reference of the list */
     /* Of sql_view.c. */
-    bool in_transaction;             /* SQLite told of its beginning and not yet of its end */
+    bool in_transaction; /* SQLite told of its beginning and not yet of its end */
+    const sqlite3_vtab
+        *joining; /* the virtual table that came to it last, until something is written */
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
 };
@@ -64,6 +66,7 @@ struct firn_sql_store {
     firn_snapshot *snapshot; /* of `at`; NULL: now */
     bool read_only;          /* opened for reading, or `at` */
     bool attached;           /* by firn_attach: until firn_detach */
+    bool is_detached;        /* by firn_detach: it closes with its last virtual table */
     bool blob;               /* its keyspaces show BLOBs */
     firn_durability durability;
     struct firn_sql_name *names;   /* of sql_attach.c: virtual tables that firn_attach made */
@@ -97,8 +100,10 @@ int firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count
 char *firn_sql_store_unquote(const char *text);
 /* What was registered is given back: all stores close. */
 void firn_sql_store_detach_all(struct firn_sql *sql);
-/* The store is no longer found, and closes when its last virtual table goes. */
+/* The store is no longer attached, and closes, unless virtual tables are left that firn_attach did not make. */
 void firn_sql_store_forget(struct firn_sql_store *store);
+/* Gives the reference of the connection's list back. */
+void firn_sql_store_remove(struct firn_sql_store *store);
 /* How often definitions were changed, by any connection of the process. */
 uint64_t firn_sql_store_generation(const struct firn_sql_store *store);
 /* Its real path, or ":memory:". */
@@ -147,7 +152,8 @@ void firn_sql_view_link(struct firn_sql_store *store, struct firn_sql_reader *re
 void firn_sql_view_unlink(struct firn_sql_reader *reader);
 
 /* For sqlite3_module: xBegin, xSync, xCommit, xRollback, xSavepoint, xRelease, xRollbackTo of all modules. */
-int firn_sql_view_begin(struct firn_sql *sql);
+/* table: NULL if SQLite does not call xBegin. */
+int firn_sql_view_begin(struct firn_sql *sql, const sqlite3_vtab *table);
 int firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table);
 int firn_sql_view_commit(struct firn_sql *sql);
 int firn_sql_view_rollback(struct firn_sql *sql);

@@ -56,7 +56,7 @@ shows_blobs(const struct firn_sql_table *table)
 /* ---- connecting ---- */
 
 static int
-open_keyspace(struct firn_sql_table *table, firn_error *err)
+open_keyspace(struct firn_sql_table *table, bool is_blob, firn_error *err)
 {
     struct firn_sql_store *store = table->store;
     firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
@@ -68,8 +68,8 @@ open_keyspace(struct firn_sql_table *table, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_table_def_parse(store->blob ? "key blob primary key, value blob, expires i64"
-                                          : "key text primary key, value blob, expires i64",
+    rc = firn_table_def_parse(is_blob ? "key blob primary key, value blob, expires i64"
+                                      : "key text primary key, value blob, expires i64",
                               &table->def, err);
     table->orders = rc == FIRN_OK ? sqlite3_malloc64(sizeof table->orders[0]) : NULL;
     if (rc == FIRN_OK && table->orders == NULL) {
@@ -95,7 +95,11 @@ keyspace_connect(sqlite3 *db, void *client, int count, const char *const *argume
     }
     memset(table, 0, sizeof *table);
     int rc = firn_sql_table_take_arguments(table, client, count, arguments, &err);
-    rc = rc == FIRN_OK ? open_keyspace(table, &err) : rc;
+    bool is_blob = false;
+    for (int i = 5; i < count; i++) {
+        is_blob = is_blob || sqlite3_stricmp(arguments[i], "blob") == 0;
+    }
+    rc = rc == FIRN_OK ? open_keyspace(table, is_blob, &err) : rc;
     if (rc != FIRN_OK) {
         *text = sqlite3_mprintf("%s", err.text);
         firn_sql_table_disconnect(&table->base);
@@ -122,7 +126,7 @@ keyspace_create(sqlite3 *db, void *client, int count, const char *const *argumen
 {
     int rc = keyspace_connect(db, client, count, arguments, out, text);
     if (rc == SQLITE_OK) {
-        (void)firn_sql_view_begin(client); /* SQLite does not call xBegin */
+        (void)firn_sql_view_begin(client, NULL); /* SQLite does not call xBegin */
     }
     return rc;
 }

@@ -325,13 +325,12 @@ firn_sql_store_unref(struct firn_sql_store *store)
 }
 
 void
-firn_sql_store_forget(struct firn_sql_store *store)
+firn_sql_store_remove(struct firn_sql_store *store)
 {
     for (struct firn_sql_store **at = &store->sql->stores; *at != NULL; at = &(*at)->next) {
         if (*at == store) {
             *at = store->next;
             store->next = NULL;
-            store->attached = false;
             firn_sql_store_unref(store);
             return;
         }
@@ -339,10 +338,21 @@ firn_sql_store_forget(struct firn_sql_store *store)
 }
 
 void
+firn_sql_store_forget(struct firn_sql_store *store)
+{
+    store->attached = false;
+    store->is_detached = true;
+    /* Transactions end for the stores that are listed: one with virtual tables must be. */
+    if (store->tables == NULL) {
+        firn_sql_store_remove(store);
+    }
+}
+
+void
 firn_sql_store_detach_all(struct firn_sql *sql)
 {
     while (sql->stores != NULL) {
-        firn_sql_store_forget(sql->stores);
+        firn_sql_store_remove(sql->stores);
     }
 }
 
@@ -364,6 +374,27 @@ make_name(const char *path)
     return sqlite3_mprintf("%.*s", (int)(size - from), path + from);
 }
 
+/* Gives a store its name and what else only concerns its virtual tables. */
+static int
+name_store(struct firn_sql_store *store, const char *path, struct options *options, firn_error *err)
+{
+    char *name = options->name != NULL ? options->name : make_name(path);
+    char *prefix = options->prefix != NULL ? options->prefix : sqlite3_mprintf("");
+    options->name = options->prefix = NULL;
+    if (name == NULL || prefix == NULL) {
+        sqlite3_free(name);
+        sqlite3_free(prefix);
+        return firn_sql_no_memory(err);
+    }
+    sqlite3_free((void *)(uintptr_t)store->name);
+    sqlite3_free((void *)(uintptr_t)store->prefix);
+    store->name = name;
+    store->prefix = prefix;
+    store->blob = options->blob;
+    store->durability = options->durability;
+    return FIRN_OK;
+}
+
 static int
 make_store(struct firn_sql *sql, const char *path, struct options *options,
            struct firn_sql_shared *shared, struct firn_sql_store **out, firn_error *err)
@@ -380,17 +411,14 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
     store->shared = shared;
     store->store = shared->store;
     store->read_only = options->read_only;
-    store->blob = options->blob;
-    store->durability = options->durability;
     store->path = sqlite3_mprintf("%s", path);
-    store->name = options->name != NULL ? options->name : make_name(path);
-    store->prefix = options->prefix != NULL ? options->prefix : sqlite3_mprintf("");
     store->at = options->at;
-    options->name = options->prefix = options->at = NULL;
-    int rc = FIRN_OK;
-    if (store->path == NULL || store->name == NULL || store->prefix == NULL) {
+    options->at = NULL;
+    int rc = name_store(store, path, options, err);
+    if (rc == FIRN_OK && store->path == NULL) {
         rc = firn_sql_no_memory(err);
-    } else if (store->at != NULL) {
+    }
+    if (rc == FIRN_OK && store->at != NULL) {
         firn_snapshot_options given = FIRN_SNAPSHOT_OPTIONS_INIT;
         given.checkpoint = store->at;
         rc = firn_snapshot_open(store->store, &given, &store->snapshot, err);
@@ -436,7 +464,7 @@ open_or_find(struct firn_sql *sql, const char *path, struct options *options,
             (store->read_only == options->read_only)) {
             release_shared(shared);
             *out = store;
-            return FIRN_OK;
+            return store->attached ? FIRN_OK : name_store(store, path, options, err);
         }
     }
     return make_store(sql, path, options, shared, out, err);
@@ -457,6 +485,7 @@ firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
     }
     if (rc == FIRN_OK) {
         assert(*out != NULL);
+        (*out)->is_detached = false;
         firn_sql_store_ref(*out);
     }
     options_deinit(&given);
@@ -471,7 +500,8 @@ firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_stor
     *out = NULL;
     for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
         if (name == NULL ? store->attached
-                         : strcmp(store->name, name) == 0 || strcmp(store->path, name) == 0) {
+                         : !store->is_detached &&
+                               (strcmp(store->name, name) == 0 || strcmp(store->path, name) == 0)) {
             /* One that was attached comes before one that a virtual table opened. */
             if (*out == NULL || store->attached || !(*out)->attached) {
                 *out = store;

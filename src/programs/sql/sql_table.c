@@ -284,6 +284,9 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     }
     if (at != NULL && *at != NULL) {
         *at = table->next;
+        if (table->store->tables == NULL && table->store->is_detached) {
+            firn_sql_store_remove(table->store);
+        }
     }
     firn_sql_store_unref(table->store);
     sqlite3_free(table->schema);
@@ -385,7 +388,7 @@ table_create(sqlite3 *db, void *client, int count, const char *const *arguments,
 {
     int rc = table_connect(db, client, count, arguments, out, text);
     if (rc == SQLITE_OK) {
-        (void)firn_sql_view_begin(client); /* SQLite does not call xBegin */
+        (void)firn_sql_view_begin(client, NULL); /* SQLite does not call xBegin */
     }
     return rc;
 }
@@ -1227,7 +1230,7 @@ sql_of(sqlite3_vtab *table)
 int
 firn_sql_table_begin(sqlite3_vtab *table)
 {
-    return firn_sql_view_begin(sql_of(table));
+    return firn_sql_view_begin(sql_of(table), table);
 }
 
 int

@@ -21,7 +21,8 @@
  * (I1) levels are ascending; a level that is there already was told by another table.
  * (I2) marks[i] of each transaction is its savepoint for levels[i]; one that was begun later has the same savepoint, its beginning, for
  *      all levels up to then.
- * (I3) a level that is not there was set before the transaction began: rolling back to it undoes all of that.
+ * (I3) a level that is not there was set before the transaction began: rolling back to it undoes all of that. So what a table is told
+ *      when it joins is not noted: the savepoint may be older than what other tables have written.
  *
  * Readers: a scan in a transaction must be gone when that ends, but SQLite lets statements read on after COMMIT. So they register, and
  * are told to fetch what is left.
@@ -49,8 +50,7 @@ begin_txn(struct firn_sql_store *store, firn_error *err)
     assert(sql->in_transaction && store->txn == NULL);
     int rc = store->read_only ? firn_store_refresh(store->store, err) : FIRN_OK;
     rc = rc == FIRN_OK ? firn_txn_begin(store->store, NULL, &store->txn, err) : rc;
-    store->base = 0;
-    if (rc == FIRN_OK && (sql->level_count > 0 || sqlite3_get_autocommit(sql->db) == 0)) {
+    if (rc == FIRN_OK) {
         rc = firn_txn_savepoint(store->txn, &store->base, err);
         for (size_t i = 0; i < sql->level_count; i++) {
             store->marks[i] = store->base; /* (I2) */
@@ -73,6 +73,7 @@ firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *er
                                                 : "is attached read-only");
     }
     int rc = store->txn == NULL ? begin_txn(store, err) : FIRN_OK;
+    store->sql->joining = NULL;
     *out = store->txn;
     return rc;
 }
@@ -124,8 +125,9 @@ commit_txn(struct firn_sql_store *store, firn_error *err)
 /* ---- what SQLite tells ---- */
 
 int
-firn_sql_view_begin(struct firn_sql *sql)
+firn_sql_view_begin(struct firn_sql *sql, const sqlite3_vtab *table)
 {
+    sql->joining = table;
     if (!sql->in_transaction) {
         sql->in_transaction = true;
         sql->level_count = 0;
@@ -178,6 +180,10 @@ int
 firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
 {
     firn_error err;
+    if (sql->joining == table) {
+        sql->joining = NULL;
+        return SQLITE_OK; /* (I3) */
+    }
     if (sql->level_count > 0 && sql->levels[sql->level_count - 1] >= level) {
         return SQLITE_OK; /* (I1) */
     }
@@ -275,7 +281,7 @@ pin_create(sqlite3 *db, void *client, int count, const char *const *values, sqli
     /* What is created belongs to the transaction without a call of xBegin. */
     int rc = pin_connect(db, client, count, values, out, text);
     if (rc == SQLITE_OK) {
-        (void)firn_sql_view_begin(client);
+        (void)firn_sql_view_begin(client, NULL);
     }
     return rc;
 }
@@ -367,7 +373,7 @@ pin_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64
 static int
 pin_begin(sqlite3_vtab *table)
 {
-    return firn_sql_view_begin(((struct pin *)table)->sql);
+    return firn_sql_view_begin(((struct pin *)table)->sql, table);
 }
 
 static int

@@ -301,21 +301,29 @@ static void
 test_savepoints(void **state)
 {
     (void)state;
+    must("SELECT firn_create('CREATE KEYSPACE k')");
     must("BEGIN");
     must("SAVEPOINT early");
     both("UPDATE %s SET n = 1 WHERE id < 50");
+    must("INSERT INTO k VALUES ('one', '1', NULL)");
     must("SAVEPOINT a");
     both("DELETE FROM %s WHERE id < 100");
+    must("INSERT INTO k VALUES ('two', '2', NULL)");
     must("SAVEPOINT b");
+    must("DELETE FROM k");
     both("UPDATE %s SET name = 'new', id = id + 1000 WHERE id > 200");
     must("ROLLBACK TO b");
     compare("SELECT * FROM %s ORDER BY id", NULL);
+    read_rows("SELECT key FROM k", NULL, found);
+    assert_string_equal(found, "3:one|3:two|");
     both("UPDATE %s SET n = 3 WHERE n = 4");
     must("RELEASE b");
     must("SAVEPOINT b");
     both("DELETE FROM %s WHERE id < 150");
     must("ROLLBACK TO a");
     compare("SELECT * FROM %s ORDER BY id", NULL);
+    read_rows("SELECT key FROM k", NULL, found);
+    assert_string_equal(found, "3:one|");
     both("INSERT INTO %s (id, n) VALUES (5000, 5), (5001, 6)");
     must("SAVEPOINT c");
     both("DELETE FROM %s");

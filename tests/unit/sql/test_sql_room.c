@@ -140,6 +140,25 @@ test_closing_inside_of_a_transaction(void **state)
 }
 
 static void
+test_an_open_statement_keeps_its_state_and_the_next_one_sees_what_was_written(void **state)
+{
+    (void)state;
+    sqlite3 *db = open_with_rows();
+    sqlite3_stmt *stmt = NULL;
+    int count = 1;
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT * FROM t", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    must(db, "DELETE FROM t WHERE b > 10");
+    assert_int_equal(number(db, "SELECT count(*) FROM t"), 10);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        count++;
+    }
+    assert_int_equal(count, 200);
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void
 test_codes_of_failures(void **state)
 {
     (void)state;
@@ -149,6 +168,8 @@ test_codes_of_failures(void **state)
     assert_int_equal(run(db, "INSERT INTO t (a, b, d) VALUES ('q', 1, 'x')"), SQLITE_MISMATCH);
     assert_int_equal(run(db, "INSERT INTO t (a, b) VALUES ('q', 1e30)"), SQLITE_TOOBIG);
     assert_int_equal(run(db, "SELECT firn_attach('/nothing/here')"), SQLITE_ERROR);
+    must(db, "SELECT firn_create('CREATE TABLE f (id INTEGER PRIMARY KEY, b BOOLEAN)')");
+    assert_int_equal(run(db, "INSERT INTO f (b) VALUES (2)"), SQLITE_TOOBIG);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
@@ -274,6 +295,8 @@ main(void)
         cmocka_unit_test(test_registering_twice_changes_nothing),
         cmocka_unit_test(test_closing_with_an_open_statement),
         cmocka_unit_test(test_closing_inside_of_a_transaction),
+        cmocka_unit_test(
+            test_an_open_statement_keeps_its_state_and_the_next_one_sees_what_was_written),
         cmocka_unit_test(test_codes_of_failures),
         cmocka_unit_test(test_sqlite_without_memory),
         cmocka_unit_test(test_firn_without_memory),
