@@ -262,6 +262,25 @@ test_orders(void **state)
     for (size_t c = 0; c < COLUMNS; c++) {
         for (int direction = 0; direction < 2; direction++) {
             const char *word = direction == 0 ? "" : "DESC";
+            /* A limit makes indexes worth their while. */
+            (void)snprintf(format, sizeof format,
+                           "SELECT id, %s FROM %%s ORDER BY %s %s, id %s LIMIT 5", columns[c],
+                           columns[c], word, word);
+            compare(format, NULL);
+            (void)snprintf(format, sizeof format,
+                           "SELECT id, %s FROM %%s ORDER BY %s %s, id %s LIMIT 4", columns[c],
+                           columns[c], word, direction == 0 ? "DESC" : "");
+            compare(format, NULL);
+            for (size_t o = 0; o < OPERANDS; o++) {
+                (void)snprintf(format, sizeof format,
+                               "SELECT id, %s FROM %%s WHERE %s < ? ORDER BY %s %s, id %s LIMIT 3",
+                               columns[c], columns[c], columns[c], word, word);
+                compare(format, operands[o]);
+                (void)snprintf(format, sizeof format,
+                               "SELECT id, %s FROM %%s WHERE %s >= ? ORDER BY %s %s, id %s LIMIT 3",
+                               columns[c], columns[c], columns[c], word, word);
+                compare(format, operands[o]);
+            }
             (void)snprintf(format, sizeof format, "SELECT * FROM %%s ORDER BY %s %s, id %s",
                            columns[c], word, word);
             compare(format, NULL);
