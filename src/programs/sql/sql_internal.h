@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_internal.h: what the files of the room share. Only files of this folder include it. (The interface of the room is
+ * sql/sql.h: firn_sql_register and sqlite3_firnsqlite_init.)
+ *
+ * A connection (sqlite3 *) has one `struct firn_sql`, made by firn_sql_register and released with the connection's
+ * functions and modules. It knows the stores that were attached. All of it is used under SQLite's mutex of the
+ * connection. Stores that are open for writing are shared by all connections of the process (sql_store.c).
+ *
+ * Codes: functions that return `int` and take a firn_error return codes of firn; those that say so return codes of SQLite.
+ */
+#ifndef FIRN_SQL_INTERNAL_H
+#define FIRN_SQL_INTERNAL_H
+
+#include <sqlite3ext.h> /* each .c but sql.c has SQLITE_EXTENSION_INIT3 after this header */
+
+#include "firn/firn.h"
+
+/* ==== the connection ==== */
+
+enum { FIRN_SQL_LEVELS_MAX = 1000 };
+
+struct firn_sql {
+    sqlite3 *db;
+    int ref_count;                 /* of functions and modules */
+    struct firn_sql_store *stores; /* all that are open; each holds a reference of the list */
+    /* Of sql_view.c. */
+    bool in_transaction; /* SQLite told of its beginning and not yet of its end */
+    const sqlite3_vtab
+        *joining; /* the virtual table that came to it last, until something is written */
+    int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
+    size_t level_count;
+};
+
+/* Registers a function that has the connection's struct as its sqlite3_user_data(ctx). flags: SQLITE_UTF8 |
+ * SQLITE_DIRECTONLY | …. A code of SQLite. */
+int firn_sql_function(struct firn_sql *sql, const char *name, int argument_count, int flags,
+                      void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values));
+/* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of SQLite. */
+int firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module);
+sqlite3 *firn_sql_db(const struct firn_sql *sql);
+/* Has SQLite read its schemas again, and so connect all virtual tables anew, before the next statement. False if that must wait,
+ * because a statement that writes is running. */
+bool firn_sql_reset(struct firn_sql *sql);
+
+/* Called by firn_sql_register, one after the other. Codes of SQLite. */
+int firn_sql_view_register(struct firn_sql *sql); /* module firn_transaction */
+int firn_sql_attach_register(
+    struct firn_sql *sql); /* firn_attach, firn_detach, firn_create, firn_drop */
+int firn_sql_table_register(struct firn_sql *sql);    /* module firn */
+int firn_sql_keyspace_register(struct firn_sql *sql); /* module firn_keyspace */
+int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) */
+int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
+int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
+
+/* ==== attached stores (sql_store.c) ==== */
+
+/* A store of a connection: what firn_attach made, or the first CREATE VIRTUAL TABLE over a path. Counted references. */
+struct firn_sql_store {
+    struct firn_sql *sql;
+    firn_store *store;
+    const char *path;   /* as it was given */
+    const char *name;   /* alias: option name=, else the last part of the path without ".firn" */
+    const char *prefix; /* of the names of its virtual tables; "" */
+    const char *at;     /* a reference of a checkpoint; NULL: now */
+    firn_snapshot *snapshot; /* of `at`; NULL: now */
+    bool read_only;          /* opened for reading, or `at` */
+    bool attached;           /* by firn_attach: until firn_detach */
+    bool is_detached;        /* by firn_detach: it closes with its last virtual table */
+    bool blob;               /* its keyspaces show BLOBs */
+    firn_durability durability;
+    struct firn_sql_name *names;   /* of sql_attach.c: virtual tables that firn_attach made */
+    struct firn_sql_table *tables; /* of sql_table.c: those that are connected */
+    /* Of sql_store.c. */
+    struct firn_sql_shared *shared;
+    struct firn_sql_store *next;
+    int ref_count;
+    /* Of sql_view.c. */
+    firn_txn *txn; /* NULL: nothing was read or written in the transaction yet */
+    struct firn_sql_shot *shot;
+    struct firn_sql_reader *readers;
+    uint64_t base;                       /* the savepoint of its beginning; 0: none is needed */
+    uint64_t marks[FIRN_SQL_LEVELS_MAX]; /* savepoints of txn, of sql->levels */
+};
+
+/* The attached store with an alias or a path; NULL: the only one that is attached. FIRN_NOT_FOUND with a text,
+ * also where NULL is ambiguous. Borrowed: good until control goes back to SQLite. */
+int firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
+                        firn_error *err);
+/* The store and the table (firn's own name, borrowed) of a virtual table: by its name in SQL ("p_people"), or as
+ * "alias.people". FIRN_NOT_FOUND. */
+int firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
+                              const char **out_table, firn_error *err);
+/* Opens a store for a function that is given a path: the attached one, or a new one that is attached as name=path would.
+ * Options as those of firn_attach: "read-only", "at=REF", …. Ends with firn_sql_store_unref. */
+int firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
+                        const char *const *options, struct firn_sql_store **out, firn_error *err);
+/* A word of the arguments of CREATE VIRTUAL TABLE without its quotes; the caller releases it with sqlite3_free. NULL: no
+ * memory. */
+char *firn_sql_store_unquote(const char *text);
+/* What was registered is given back: all stores close. */
+void firn_sql_store_detach_all(struct firn_sql *sql);
+/* The store is no longer attached, and closes, unless virtual tables are left that firn_attach did not make. */
+void firn_sql_store_forget(struct firn_sql_store *store);
+/* Gives the reference of the connection's list back. */
+void firn_sql_store_remove(struct firn_sql_store *store);
+/* How often definitions were changed, by any connection of the process. */
+uint64_t firn_sql_store_generation(const struct firn_sql_store *store);
+/* Its real path, or ":memory:". */
+const char *firn_sql_store_path(const struct firn_sql_store *store);
+void firn_sql_store_ref(struct firn_sql_store *store);
+void firn_sql_store_unref(struct firn_sql_store *store);
+
+/* A virtual table that firn_attach made. */
+struct firn_sql_name {
+    struct firn_sql_name *next;
+    bool is_keyspace;
+    char *name;       /* in SQL; one piece of memory with the struct, as the next */
+    char *table_name; /* in the store */
+};
+/* The names are given back; the virtual tables stay. */
+void firn_sql_attach_forget(struct firn_sql_store *store);
+/* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops those whose table is gone.
+ * Fills the error, which may be NULL. A code of SQLite. */
+int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
+
+/* ==== what is read, and the transaction (sql_view.c) ==== */
+
+/* What a statement reads: the transaction of the connection where one is open, else one snapshot for all cursors that
+ * are open at once, or the snapshot of `at`. Exactly one of both is set. */
+struct firn_sql_view {
+    firn_txn *txn;
+    firn_snapshot *snapshot;
+    struct firn_sql_shot *shot; /* private to sql_view.c */
+};
+/* Take a view in xFilter, unless the cursor has one that is current; release it in xClose. A scan or cursor made with view.txn must be
+ * registered: see firn_sql_reader. */
+/* Whether a view that was taken before is what firn_sql_view_take would give now. */
+bool firn_sql_view_is_current(const struct firn_sql_store *store, const struct firn_sql_view *view);
+int firn_sql_view_take(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *err);
+void firn_sql_view_release(struct firn_sql_store *store, struct firn_sql_view *view);
+
+/* Something that reads in view.txn and must be gone when the transaction ends: `detach` is called before the commit
+ * (keep: fetch what is left into memory, FIRN_OK or a failure that fails the commit) and before a rollback (!keep: close;
+ * reading on gives SQLITE_ABORT_ROLLBACK). Put it into your cursor; unlink in xClose. */
+struct firn_sql_reader {
+    struct firn_sql_reader *next;
+    struct firn_sql_reader **link; /* NULL: not registered */
+    int (*detach)(struct firn_sql_reader *reader, bool keep, firn_error *err);
+};
+void firn_sql_view_link(struct firn_sql_store *store, struct firn_sql_reader *reader);
+void firn_sql_view_unlink(struct firn_sql_reader *reader);
+
+/* For sqlite3_module: xBegin, xSync, xCommit, xRollback, xSavepoint, xRelease, xRollbackTo of all modules. */
+/* table: NULL if SQLite does not call xBegin. */
+int firn_sql_view_begin(struct firn_sql *sql, const sqlite3_vtab *table);
+int firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table);
+int firn_sql_view_commit(struct firn_sql *sql);
+int firn_sql_view_rollback(struct firn_sql *sql);
+int firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table);
+int firn_sql_view_free(struct firn_sql *sql, int level, sqlite3_vtab *table);
+int firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table);
+/* The store closes: nothing of it is read or written any more. */
+void firn_sql_view_close(struct firn_sql_store *store);
+/* Later statements see what was committed by now. */
+void firn_sql_view_renew(struct firn_sql_store *store);
+
+/* The transaction of the connection for writing to the store; begins one. Only from xUpdate, between xBegin and xSync.
+ * FIRN_READ_ONLY. */
+int firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *err);
+/* FIRN_MISUSE with a text ("cannot NAME inside a transaction") if the connection is in BEGIN … COMMIT, else FIRN_OK: for
+ * what is a commit of its own (checkpoint, restore, undo, create, drop). FIRN_READ_ONLY where the store is. */
+int firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_error *err);
+/* Say that definitions or rows were changed otherwise than through the transaction (restore, undo, create, alter): later
+ * statements see the new state, virtual tables read their definitions again, and those of new tables are made. A code of SQLite. */
+int firn_sql_store_changed(struct firn_sql_store *store);
+
+/* ==== errors (sql.c) ==== */
+
+/* SQLITE_BUSY_SNAPSHOT for FIRN_CONFLICT, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY,
+ * SQLITE_INTERRUPT for FIRN_CANCELLED, SQLITE_CONSTRAINT for FIRN_EXISTS, SQLITE_TOOBIG for FIRN_LIMIT, SQLITE_IOERR, SQLITE_PERM,
+ * SQLITE_ERROR. */
+int firn_sql_code(int code);
+/* Fails the function with code and text. */
+void firn_sql_fail(sqlite3_context *ctx, const firn_error *err);
+/* Sets zErrMsg; returns the code of SQLite, for the caller to return. */
+int firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err);
+int firn_sql_no_memory(firn_error *err);
+/* Fills an error: for failures that are born in this room. Returns the code. */
+int firn_sql_error(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ==== values (sql_value.c) ====
+ *
+ *     firn            SQLite, both ways          declared as           what else a column takes
+ *     bool            INTEGER 0, 1               BOOLEAN               TEXT as firn_value_parse reads it
+ *     i8 … i64        INTEGER                    TINYINT … BIGINT      REAL that is whole, TEXT that is a whole number
+ *     u8 … u64        INTEGER; above 2^63 - 1    … UNSIGNED            the same
+ *                     REAL, the nearest (as SQLite reads such literals)
+ *     f32, f64        REAL; NaN is NULL          FLOAT, DOUBLE         INTEGER, TEXT
+ *     decimal(p, 0)   INTEGER                    DECIMAL(p,0)          TEXT, REAL that is whole
+ *     decimal(p, s)   REAL, the nearest; exact   DECIMAL(p,s)          INTEGER; TEXT exactly; REAL by its 15 digits
+ *                     both ways up to 15 digits
+ *     date            TEXT 2026-01-31            DATE TEXT             –
+ *     timestamp       TEXT 2026-01-31 23:59:59.5 TIMESTAMP TEXT        date; T between date and time; Z
+ *     text            TEXT                       TEXT                  INTEGER, REAL: their text
+ *     uuid            TEXT, lower case           UUID TEXT             BLOB of 16 bytes
+ *     blob            BLOB                       BLOB                  TEXT: its bytes
+ *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
+ */
+
+/* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may be unset). */
+void firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
+/* Gives a text, which may be empty; copies it. */
+void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
+/* The same of a computed column of a scan, by firn_scan_column's type and scale: make a firn_table_column of it. */
+
+/* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
+size_t firn_sql_value_date(int64_t days, char *out);
+size_t firn_sql_value_timestamp(int64_t us, char *out);
+void firn_sql_value_uuid(const uint8_t *bytes, char *out);
+double firn_sql_value_decimal(int64_t units, uint32_t scale);
+bool firn_sql_value_is_utf8(const uint8_t *text, size_t size);
+
+/* Memory that values made of SQLite's refer to; zero it. One value at a time. */
+struct firn_sql_scratch {
+    void *memory; /* of firn_value_parse */
+    uint8_t bytes[64];
+};
+/* Makes a value for a column of one of SQLite's. Bytes are borrowed from `from` or `scratch`. FIRN_INVALID, FIRN_LIMIT with a
+ * text that names the column. */
+int firn_sql_value(const firn_table_column *column, sqlite3_value *from,
+                   struct firn_sql_scratch *scratch, firn_value *out, firn_error *err);
+void firn_sql_value_deinit(struct firn_sql_scratch *scratch);
+/* What a parameter of any type says by itself: INTEGER i64, REAL f64, TEXT text, BLOB blob, NULL null. Borrowed. */
+firn_value firn_sql_value_any(sqlite3_value *from);
+/* "DECIMAL(12,2)" and the like, as declared to SQLite. */
+void firn_sql_value_type(const firn_table_column *column, char out[48]);
+
+/* ==== statements that make and change tables (sql_create.c) ==== */
+
+enum firn_sql_create_kind {
+    FIRN_SQL_CREATE_TABLE,
+    FIRN_SQL_CREATE_INDEX,
+    FIRN_SQL_CREATE_KEYSPACE,
+    FIRN_SQL_ADD_COLUMN,
+    FIRN_SQL_DROP_COLUMN,
+    FIRN_SQL_RENAME_COLUMN,
+    FIRN_SQL_DROP_TABLE,
+    FIRN_SQL_DROP_INDEX
+};
+
+/* What a statement says. */
+struct firn_sql_create {
+    enum firn_sql_create_kind kind;
+    bool may_exist; /* IF NOT EXISTS, IF EXISTS */
+    bool is_unique; /* the index */
+    char *store;    /* "app" of app.people; NULL */
+    char *table;    /* or keyspace */
+    char *name;     /* of the index, or the column */
+    char *new_name; /* of the column */
+    char *
+        definition; /* of a table, for firn_table_def_parse; of a column: the second one of a table */
+    char *columns[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of the index */
+    size_t column_count;
+};
+
+/* Reads CREATE TABLE, CREATE [UNIQUE] INDEX, CREATE KEYSPACE, ALTER TABLE … ADD|DROP|RENAME COLUMN, DROP TABLE|INDEX.
+ * FIRN_INVALID says what was not understood. */
+int firn_sql_create_parse(const char *text, struct firn_sql_create *out, firn_error *err);
+void firn_sql_create_deinit(struct firn_sql_create *create);
+/* Does it: commits of their own. */
+int firn_sql_create_run(const struct firn_sql_create *create, struct firn_sql_store *store,
+                        firn_error *err);
+
+/* ==== virtual tables over tables (sql_table.c) ==== */
+
+/* How SQLite names a row of a table that it changes. */
+enum firn_sql_identity {
+    FIRN_SQL_BY_ROWID,  /* the key is one column of integers: it is the rowid */
+    FIRN_SQL_BY_COLUMN, /* the key is one column of another type: WITHOUT ROWID */
+    FIRN_SQL_BY_BLOB /* a hidden column firn_key has the key's columns as one blob: WITHOUT ROWID */
+};
+
+/* The columns of the primary key, or of an index, by their places. */
+struct firn_sql_order {
+    const char *name; /* NULL: the primary key */
+    bool is_unique;
+    size_t count;
+    uint32_t columns[FIRN_TABLE_KEY_COLUMNS_MAX];
+};
+
+struct firn_sql_table {
+    sqlite3_vtab base;
+    struct firn_sql_store *store; /* a reference */
+    struct firn_sql_table *next;  /* of the store's */
+    firn_table *table;
+    firn_keyspace *
+        keyspace; /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
+    char *schema;     /* of SQLite: "temp", "main" */
+    char *name;       /* in SQL */
+    char *table_name; /* in the store */
+    char *text;       /* of the definition */
+    firn_table_def *def;
+    enum firn_sql_identity identity;
+    bool hides_key;                /* made without a primary key: its column rowid is not shown */
+    struct firn_sql_order *orders; /* the first is the primary key */
+    size_t order_count;
+    bool can_write;
+    /* What was known when, by the monotonic clock. */
+    uint64_t generation;
+    uint64_t checked_ms;
+    firn_table_statistics *stats; /* NULL: never asked */
+    uint64_t stats_ms;
+    int64_t rows_written;             /* since */
+    struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
+    void *spare;                      /* of sql_table.c: a cursor that may be used again */
+};
+
+/* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again
+ * before the next statement; the one that runs goes on with the names of columns that it has. */
+void firn_sql_table_check(struct firn_sql_table *table);
+/* Parts of a module, for those of tables and of keyspaces. */
+int firn_sql_table_take_arguments(struct firn_sql_table *table, struct firn_sql *sql, int count,
+                                  const char *const *arguments, firn_error *err);
+/* A code of SQLite. */
+int firn_sql_table_declare(struct firn_sql_table *table, const char *declaration, char **text);
+int firn_sql_table_disconnect(sqlite3_vtab *vtab);
+int firn_sql_table_begin(sqlite3_vtab *table);
+int firn_sql_table_sync(sqlite3_vtab *table);
+int firn_sql_table_commit(sqlite3_vtab *table);
+int firn_sql_table_rollback(sqlite3_vtab *table);
+int firn_sql_table_savepoint(sqlite3_vtab *table, int level);
+int firn_sql_table_release(sqlite3_vtab *table, int level);
+int firn_sql_table_rollback_to(sqlite3_vtab *table, int level);
+int firn_sql_table_rename(sqlite3_vtab *vtab, const char *name);
+/* Rows, as well as it is known without counting; at least 1. */
+double firn_sql_table_rows(struct firn_sql_table *table);
+/* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and back. The blob is sqlite3_free'd. */
+int firn_sql_table_pack_key(const struct firn_sql_table *table, const firn_value *key,
+                            uint8_t **out, size_t *out_size, firn_error *err);
+int firn_sql_table_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
+                              uint8_t **out_memory, firn_error *err);
+/* xUpdate (sql_update.c), and what it needs is given back. */
+int firn_sql_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64 *out);
+void firn_sql_update_deinit(struct firn_sql_table *table);
+
+/* ==== rows of a table by their key, in memory (sql_lookup.c) ==== */
+
+struct firn_sql_lookup;
+/* Reads a scan to its end, whose first column is the key, of integers. *out is NULL if there are too many rows. */
+int firn_sql_lookup_create(firn_scan *scan, struct firn_sql_lookup **out, firn_error *err);
+void firn_sql_lookup_destroy(struct firn_sql_lookup *lookup);
+/* The values of a row, in the order of the scan's columns, owned by the lookup; NULL: there is none. */
+const firn_value *firn_sql_lookup_find(const struct firn_sql_lookup *lookup, int64_t key);
+
+/* ==== what SQLite wants of a table (sql_plan.c) ==== */
+
+enum { FIRN_SQL_PLAN_ITEMS_MAX = 96 };
+
+/* What becomes of one argument of xFilter. */
+enum firn_sql_role {
+    FIRN_SQL_SEEK_EQUAL = 'e', /* the next column of the order has this value */
+    FIRN_SQL_SEEK_IN = 'm',    /* the only column of the order has one of these values */
+    FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
+    FIRN_SQL_WHERE = 'w',      /* a condition */
+    FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
+    FIRN_SQL_SORT = 'a',       /* no argument: rows are expected in the order of this column */
+    FIRN_SQL_SORT_DESCENDING = 'd'
+};
+
+struct firn_sql_plan_item {
+    enum firn_sql_role role;
+    uint32_t column;
+    int op; /* SQLITE_INDEX_CONSTRAINT_… */
+};
+
+struct firn_sql_plan {
+    bool is_point;   /* one row, by all columns of the order */
+    bool is_ordered; /* SQLite counts on the order */
+    bool is_descending;
+    size_t order;  /* of table->orders */
+    uint64_t used; /* columns; bit 63: those from 63 on */
+    size_t item_count;
+    struct firn_sql_plan_item items[FIRN_SQL_PLAN_ITEMS_MAX];
+};
+
+/* xBestIndex. */
+int firn_sql_plan_best(sqlite3_vtab *table, sqlite3_index_info *info);
+/* Reads what firn_sql_plan_best wrote as idxStr. */
+void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
+
+/* ==== arguments as conditions (sql_filter.c) ==== */
+
+struct firn_sql_filter {
+    bool is_empty; /* no row can be wanted */
+    bool is_point; /* lower[] is a key */
+    bool is_many;  /* parameters[] are keys of one column */
+    bool
+        must_sort; /* bounds could not be used, so that the order is not the one that was promised */
+    firn_value lower[FIRN_TABLE_KEY_COLUMNS_MAX];
+    firn_value upper[FIRN_TABLE_KEY_COLUMNS_MAX];
+    size_t lower_count;
+    size_t upper_count;
+    bool lower_exclusive;
+    bool upper_exclusive;
+    sqlite3_str *where;
+    firn_value *parameters;
+    size_t parameter_count;
+    size_t parameter_capacity;
+    struct firn_sql_memory *memory;
+};
+
+/* Values are borrowed from the arguments and from the filter. */
+int firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                         const struct firn_sql_plan *plan, int count, sqlite3_value **values,
+                         firn_error *err);
+void firn_sql_filter_deinit(struct firn_sql_filter *filter);
+/* Of a filter whose values have gone elsewhere. */
+void firn_sql_filter_free_memory(struct firn_sql_memory *memory);
+/* Whether a comparison of a column with a value is the same for firn as for SQLite whatever the value is (constant NULL), or for this
+ * constant. */
+bool firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant);
+/* Whether values of the type bound a part of an order. */
+bool firn_sql_filter_can_seek(firn_type type);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql: every comparison of columns of every type with values of every type gives what SQLite gives for a table of its own
+ * with the same rows, as a constant and as a parameter, in every order; and transactions do as SQLite's do.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "sql/sql.h"
+#include "support/test_random.h"
+
+enum { ROWS = 260, TEXT_MAX = 600, RESULT_MAX = 1 << 16 };
+
+static sqlite3 *db;
+
+static void
+must(const char *text)
+{
+    char *problem = NULL;
+    if (sqlite3_exec(db, text, NULL, NULL, &problem) != SQLITE_OK) {
+        fail_msg("%s: %s", text, problem);
+    }
+}
+
+/* The rows of a statement as text. */
+static void
+read_rows(const char *text, const char *parameter, char *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    sqlite3_stmt *constant = NULL;
+    size_t size = 0;
+    int rc;
+    if (sqlite3_prepare_v2(db, text, -1, &stmt, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", text, sqlite3_errmsg(db));
+    }
+    if (parameter != NULL) {
+        char select[TEXT_MAX];
+        (void)snprintf(select, sizeof select, "SELECT %s", parameter);
+        assert_int_equal(sqlite3_prepare_v2(db, select, -1, &constant, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(constant), SQLITE_ROW);
+        for (int i = 1; i <= sqlite3_bind_parameter_count(stmt); i++) {
+            assert_int_equal(sqlite3_bind_value(stmt, i, sqlite3_column_value(constant, 0)),
+                             SQLITE_OK);
+        }
+    }
+    out[0] = '\0';
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+            int type = sqlite3_column_type(stmt, i);
+            const char *value = (const char *)sqlite3_column_text(stmt, i);
+            size += (size_t)snprintf(out + size, RESULT_MAX - size, "%d:%s|", type,
+                                     value != NULL ? value : "");
+            assert_true(size < RESULT_MAX);
+        }
+    }
+    if (rc != SQLITE_DONE) {
+        fail_msg("%s: %s", text, sqlite3_errmsg(db));
+    }
+    (void)sqlite3_finalize(constant);
+    (void)sqlite3_finalize(stmt);
+}
+
+static char found[RESULT_MAX];
+static char wanted[RESULT_MAX];
+
+static size_t
+common_size(const char *a, const char *b)
+{
+    size_t at = 0;
+    while (a[at] != '\0' && a[at] == b[at]) {
+        at++;
+    }
+    return at;
+}
+
+/* A statement with "%s" for the table gives the same rows for both. */
+static void
+compare(const char *format, const char *parameter)
+{
+    char text[TEXT_MAX];
+    (void)sqlite3_snprintf(sizeof text, text, format, "plain");
+    read_rows(text, parameter, wanted);
+    (void)sqlite3_snprintf(sizeof text, text, format, "t");
+    read_rows(text, parameter, found);
+    if (strcmp(found, wanted) != 0) {
+        size_t at = common_size(found, wanted);
+        at -= at < 40 ? at : 40;
+        fail_msg("%s (parameter %s)\nfirn:   %.300s\nSQLite: %.300s", text,
+                 parameter != NULL ? parameter : "none", found + at, wanted + at);
+    }
+}
+
+/* ---- the tables ---- */
+
+static const char *const columns[] = {"id", "n",    "big", "d",    "whole", "day",
+                                      "at", "name", "b",   "flag", "x"};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+static void
+insert_row(struct test_random *random, int id)
+{
+    static const char *const names[] = {"''",    "'a'", "'A'", "'ab'", "'aB'",
+                                        "'abc'", "'b'", "'5'", "'05'", "'\xc3\xa4'"};
+    char row[TEXT_MAX];
+    char text[TEXT_MAX + 40];
+    int number = (int)test_random_below(random, 40) - 20;
+    if (test_random_below(random, 10) == 0) {
+        (void)snprintf(row, sizeof row,
+                       "%d, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL", id);
+    } else {
+        (void)snprintf(
+            row, sizeof row,
+            "%d, %d, %d, %d.%02d, %d, '2026-%02d-%02d', '2026-01-%02d 10:00:00%s', %s, x'%02x', "
+            "%d, %d.5",
+            id, number, number * 100, number, (int)test_random_below(random, 100), number,
+            1 + (int)test_random_below(random, 12), 1 + (int)test_random_below(random, 28),
+            1 + (int)test_random_below(random, 28), test_random_below(random, 2) == 0 ? "" : ".25",
+            names[test_random_below(random, 10)], (unsigned)test_random_below(random, 256),
+            (int)test_random_below(random, 2), number);
+    }
+    (void)snprintf(text, sizeof text, "INSERT INTO t VALUES (%s)", row);
+    must(text);
+    (void)snprintf(text, sizeof text, "INSERT INTO plain VALUES (%s)", row);
+    must(text);
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "sql_reads", 20);
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    must("SELECT firn_attach(':memory:')");
+    must(
+        "SELECT firn_create('CREATE TABLE t (id INTEGER PRIMARY KEY, n TINYINT, big BIGINT, d "
+        "DECIMAL(6,2), whole DECIMAL(9,0),"
+        " day DATE, at TIMESTAMP, name TEXT, b BLOB, flag BOOLEAN, x REAL, INDEX by_n (n), INDEX "
+        "by_d (d), INDEX by_day (day),"
+        " INDEX by_name (name, n), INDEX by_at (at), INDEX by_b (b), INDEX by_flag (flag, day))')");
+    must("CREATE TABLE plain (id INTEGER PRIMARY KEY, n INT, big INT, d REAL, whole INT, day TEXT, "
+         "at TEXT, name TEXT, b BLOB, flag BOOLEAN,"
+         " x REAL)");
+    must("BEGIN");
+    for (int i = 1; i <= ROWS; i++) {
+        insert_row(&random, i);
+    }
+    must("COMMIT");
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static const char *const operands[] = {"0",
+                                       "5",
+                                       "-3",
+                                       "7.0",
+                                       "2.5",
+                                       "-0.01",
+                                       "3.07",
+                                       "1000",
+                                       "-1000",
+                                       "9223372036854775807",
+                                       "-9223372036854775808",
+                                       "1e18",
+                                       "1e300",
+                                       "-1e300",
+                                       "'5'",
+                                       "'05'",
+                                       "'-3'",
+                                       "' 7'",
+                                       "'5x'",
+                                       "''",
+                                       "'a'",
+                                       "'AB'",
+                                       "x''",
+                                       "x'41'",
+                                       "x'ff'",
+                                       "NULL",
+                                       "'2026-06-15'",
+                                       "'2026-06'",
+                                       "'2026'",
+                                       "'2026-06-15 00:00:00'",
+                                       "'2026-01-15 10:00:00.25'",
+                                       "'2026-01-15 10:00:00'",
+                                       "'9999'"};
+enum { OPERANDS = sizeof operands / sizeof operands[0] };
+
+static void
+test_comparisons(void **state)
+{
+    static const char *const signs[] = {"=", "<", "<=", ">", ">=", "<>", "IS", "IS NOT"};
+    char format[TEXT_MAX];
+    (void)state;
+    for (size_t c = 0; c < COLUMNS; c++) {
+        for (size_t o = 0; o < OPERANDS; o++) {
+            for (size_t s = 0; s < sizeof signs / sizeof signs[0]; s++) {
+                (void)snprintf(format, sizeof format,
+                               "SELECT id FROM %%s WHERE %s %s ? ORDER BY id", columns[c],
+                               signs[s]);
+                compare(format, operands[o]);
+                (void)snprintf(format, sizeof format,
+                               "SELECT id FROM %%s WHERE %s %s %s ORDER BY id LIMIT 5 OFFSET 3",
+                               columns[c], signs[s], operands[o]);
+                compare(format, NULL);
+            }
+            (void)snprintf(format, sizeof format,
+                           "SELECT id FROM %%s WHERE %s IN (%s, 5, 'a', ?) ORDER BY id", columns[c],
+                           operands[o]);
+            compare(format, operands[(o + 7) % OPERANDS]);
+            (void)snprintf(format, sizeof format,
+                           "SELECT id FROM %%s WHERE %s BETWEEN %s AND ? ORDER BY id DESC",
+                           columns[c], operands[o]);
+            compare(format, operands[(o + 3) % OPERANDS]);
+        }
+        (void)snprintf(format, sizeof format, "SELECT id FROM %%s WHERE %s IS NULL ORDER BY id",
+                       columns[c]);
+        compare(format, NULL);
+        (void)snprintf(format, sizeof format, "SELECT id FROM %%s WHERE %s IS NOT NULL ORDER BY id",
+                       columns[c]);
+        compare(format, NULL);
+    }
+}
+
+static void
+test_patterns(void **state)
+{
+    static const char *const patterns[] = {"a%", "A%", "a_",    "%b", "",  "ab", "\xc3\xa4%",
+                                           "a*", "A*", "[ab]*", "?b", "5", NULL};
+    (void)state;
+    for (size_t i = 0; patterns[i] != NULL; i++) {
+        char quoted[40];
+        (void)snprintf(quoted, sizeof quoted, "'%s'", patterns[i]);
+        compare("SELECT id, name FROM %s WHERE name LIKE ? ORDER BY id", quoted);
+        compare("SELECT id, name FROM %s WHERE name GLOB ? ORDER BY id", quoted);
+        compare("SELECT id, name FROM %s WHERE n LIKE ? ORDER BY id", quoted);
+    }
+}
+
+static void
+test_orders(void **state)
+{
+    char format[TEXT_MAX];
+    (void)state;
+    for (size_t c = 0; c < COLUMNS; c++) {
+        for (int direction = 0; direction < 2; direction++) {
+            const char *word = direction == 0 ? "" : "DESC";
+            /* A limit makes indexes worth their while. */
+            (void)snprintf(format, sizeof format,
+                           "SELECT id, %s FROM %%s ORDER BY %s %s, id %s LIMIT 5", columns[c],
+                           columns[c], word, word);
+            compare(format, NULL);
+            (void)snprintf(format, sizeof format,
+                           "SELECT id, %s FROM %%s ORDER BY %s %s, id %s LIMIT 4", columns[c],
+                           columns[c], word, direction == 0 ? "DESC" : "");
+            compare(format, NULL);
+            for (size_t o = 0; o < OPERANDS; o++) {
+                (void)snprintf(format, sizeof format,
+                               "SELECT id, %s FROM %%s WHERE %s < ? ORDER BY %s %s, id %s LIMIT 3",
+                               columns[c], columns[c], columns[c], word, word);
+                compare(format, operands[o]);
+                (void)snprintf(format, sizeof format,
+                               "SELECT id, %s FROM %%s WHERE %s >= ? ORDER BY %s %s, id %s LIMIT 3",
+                               columns[c], columns[c], columns[c], word, word);
+                compare(format, operands[o]);
+            }
+            (void)snprintf(format, sizeof format, "SELECT * FROM %%s ORDER BY %s %s, id %s",
+                           columns[c], word, word);
+            compare(format, NULL);
+            (void)snprintf(format, sizeof format,
+                           "SELECT id, %s FROM %%s WHERE flag = 1 ORDER BY %s %s, id LIMIT 30",
+                           columns[c], columns[c], word);
+            compare(format, NULL);
+        }
+        (void)snprintf(format, sizeof format,
+                       "SELECT %s, count(*), min(id) FROM %%s GROUP BY %s ORDER BY 1", columns[c],
+                       columns[c]);
+        compare(format, NULL);
+        (void)snprintf(format, sizeof format,
+                       "SELECT min(%s), max(%s), count(%s), count(DISTINCT %s) FROM %%s",
+                       columns[c], columns[c], columns[c], columns[c]);
+        compare(format, NULL);
+    }
+    compare("SELECT n, id FROM %s WHERE name = 'a' ORDER BY n, id", NULL);
+    compare("SELECT n, id FROM %s WHERE name = ? ORDER BY n DESC, id DESC", "'a'");
+    compare("SELECT n, id FROM %s WHERE name = ? ORDER BY n DESC, id DESC", "5");
+}
+
+/* ---- transactions ---- */
+
+static void
+both(const char *format)
+{
+    char text[TEXT_MAX];
+    (void)sqlite3_snprintf(sizeof text, text, format, "plain");
+    must(text);
+    (void)sqlite3_snprintf(sizeof text, text, format, "t");
+    must(text);
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+}
+
+static void
+test_savepoints(void **state)
+{
+    (void)state;
+    must("SELECT firn_create('CREATE KEYSPACE k')");
+    must("BEGIN");
+    must("SAVEPOINT early");
+    both("UPDATE %s SET n = 1 WHERE id < 50");
+    must("INSERT INTO k VALUES ('one', '1', NULL)");
+    must("SAVEPOINT a");
+    both("DELETE FROM %s WHERE id < 100");
+    must("INSERT INTO k VALUES ('two', '2', NULL)");
+    must("SAVEPOINT b");
+    must("DELETE FROM k");
+    both("UPDATE %s SET name = 'new', id = id + 1000 WHERE id > 200");
+    must("ROLLBACK TO b");
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+    read_rows("SELECT key FROM k", NULL, found);
+    assert_string_equal(found, "3:one|3:two|");
+    both("UPDATE %s SET n = 3 WHERE n = 4");
+    must("RELEASE b");
+    must("SAVEPOINT b");
+    both("DELETE FROM %s WHERE id < 150");
+    must("ROLLBACK TO a");
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+    read_rows("SELECT key FROM k", NULL, found);
+    assert_string_equal(found, "3:one|");
+    both("INSERT INTO %s (id, n) VALUES (5000, 5), (5001, 6)");
+    must("SAVEPOINT c");
+    both("DELETE FROM %s");
+    must("ROLLBACK TO early");
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+    must("SAVEPOINT a");
+    both("DELETE FROM %s WHERE id = 7");
+    must("ROLLBACK TO a");
+    both("DELETE FROM %s WHERE id = 8");
+    must("COMMIT");
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+    must("BEGIN");
+    both("DELETE FROM %s WHERE id > 20");
+    must("ROLLBACK");
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+}
+
+static void
+test_a_failed_statement_changes_nothing(void **state)
+{
+    static const char *const statements[] = {
+        "INSERT INTO %s (id, n) VALUES (7000, 1), (1, 2)",
+        "UPDATE %s SET id = id + 1 WHERE id IN (10, 20)",
+    };
+    (void)state;
+    must("BEGIN");
+    for (size_t i = 0; i < 2; i++) {
+        char text[TEXT_MAX];
+        (void)sqlite3_snprintf(sizeof text, text, statements[i], "t");
+        assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_CONSTRAINT);
+        assert_string_equal(sqlite3_errmsg(db), "UNIQUE constraint failed: t.id");
+        compare("SELECT * FROM %s ORDER BY id", NULL);
+    }
+    both("INSERT OR IGNORE INTO %s (id, n) VALUES (1, 100), (7001, 100)");
+    both("INSERT OR REPLACE INTO %s (id, n) VALUES (1, 101), (7002, 101)");
+    must("COMMIT");
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_comparisons),
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_savepoints),
+        cmocka_unit_test(test_a_failed_statement_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
