@@ -264,7 +264,7 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
         if (count < graph->link_width) {
             list[count++] = to;
         } else {
-            count = prune(worker, node, list, count, to, 2 * m);
+            count = prune(worker, node, list, count, to, 2 * (size_t)m);
             memset(list + count, 0xff, (graph->link_width - count) * sizeof *list);
         }
         build->counts[node] = (uint8_t)count;

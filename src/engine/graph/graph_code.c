@@ -137,7 +137,7 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
         float value = numbers[i] * inverse;
         int32_t code = (int32_t)(value < 0 ? value - 0.5F : value + 0.5F);
         code = code > 127 ? 127 : code < -127 ? -127 : code;
-        squares += code * code;
+        squares += (int64_t)code * code;
         sum += code;
         out[i] = (uint8_t)(offset + code);
     }

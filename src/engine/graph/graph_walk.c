@@ -381,7 +381,7 @@ gather_allowed(const struct firn_graph *graph, struct firn_graph_scratch *scratc
     size_t over_count = 0;
     uint32_t over[4 * FIRN_GRAPH_M_MAX];
     int rc = FIRN_OK;
-    DCHECK(width <= 4 * FIRN_GRAPH_M_MAX);
+    DCHECK(width <= sizeof over / sizeof *over);
     for (size_t k = 0; k < width; k++) {
         uint32_t node = firn_graph_link(links, k);
         if (node == FIRN_GRAPH_NONE) {
@@ -434,8 +434,8 @@ static int
 follow(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
        uint32_t level, const struct firn_graph_filter *filter, firn_error *err)
 {
-    const uint8_t *links;
-    size_t width;
+    const uint8_t *links = NULL;
+    size_t width = 0;
     int rc;
     FIRN_TRY(links_of(graph, node, level, &scratch->link_pins[0], &links, &width, err));
     if (level == 0) {
@@ -523,7 +523,7 @@ firn_graph_walk_select(const struct firn_graph *graph, struct firn_graph_scratch
     if (grow_u64(&scratch->chosen, &scratch->chosen_room, most) != FIRN_OK) {
         return firn_error_no_memory(err, "a graph");
     }
-    DCHECK(most <= 2 * FIRN_GRAPH_M_MAX);
+    DCHECK(most <= (size_t)2 * FIRN_GRAPH_M_MAX);
     for (size_t i = 0; i < count && chosen < most; i++) {
         const uint8_t *record =
             firn_graph_array_at(&graph->codes, firn_graph_item_node(candidates[i]));

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "block/block_cache.h"
@@ -14,6 +15,7 @@
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_seal.h"
+#include "support/test_temp.h"
 #include "support/test_threads.h"
 
 /* A graph in a file of a machine in memory. */
@@ -219,7 +221,16 @@ test_threads_share_an_open_graph(void **state)
     firn_error err;
     (void)state;
     open_file(&file, FIRN_VECTOR_L2, 1500, 20, false, 8 << 20);
-    struct firn_run_env env = env_of(&file);
+    /* The simulated world is of one thread. */
+    struct firn_os *os = firn_os_default();
+    struct firn_run_env env = {0};
+    char path[TEST_TEMP_SIZE];
+    test_temp_make(path, sizeof path);
+    assert_int_equal(firn_os_dir_open_path(os, path, &env.dir, &err), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(os, 8 << 20, &env.cache, &err), FIRN_OK);
+    assert_int_equal(
+        graph_fixture_write(&file.fixture, env.dir, "good", &file.bytes, &file.identity, &err),
+        FIRN_OK);
     for (int round = 0; round < 5; round++) {
         pthread_t threads[4];
         assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
@@ -233,6 +244,10 @@ test_threads_share_an_open_graph(void **state)
         }
         firn_graph_read_kind.close(run);
     }
+    firn_block_cache_destroy(env.cache);
+    assert_int_equal(firn_os_remove_file(env.dir, "good", &err), FIRN_OK);
+    firn_os_dir_close(env.dir);
+    assert_int_equal(rmdir(path), 0);
     close_file(&file);
 }
 
