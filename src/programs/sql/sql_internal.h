@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_internal.h: what the files of the room share. Only files of this folder include it. (The interface of the room is
+ * sql/sql.h: firn_sql_register and sqlite3_firnsqlite_init.)
+ *
+ * A connection (sqlite3 *) has one `struct firn_sql`, made by firn_sql_register and released with the connection's
+ * functions and modules. It knows the stores that were attached. All of it is used under SQLite's mutex of the
+ * connection. Stores that are open for writing are shared by all connections of the process (sql_store.c).
+ *
+ * Codes: functions that return `int` and take a firn_error return codes of firn; those that say so return codes of SQLite.
+ */
+#ifndef FIRN_SQL_INTERNAL_H
+#define FIRN_SQL_INTERNAL_H
+
+#include <firn/firn.h>
+#include <sqlite3ext.h> /* each .c but sql.c has SQLITE_EXTENSION_INIT3 after this header */
+
+/* ==== the connection ==== */
+
+enum { FIRN_SQL_LEVELS_MAX = 1000 };
+
+struct firn_sql {
+    sqlite3 *db;
+    int ref_count;                 /* of functions and modules */
+    struct firn_sql_store *stores; /* all that are open; each holds a reference of the list */
+    /* Of sql_view.c. */
+    bool in_transaction; /* SQLite told of its beginning and not yet of its end */
+    int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
+    size_t level_count;
+};
+
+/* Registers a function that has the connection's struct as its sqlite3_user_data(ctx). flags: SQLITE_UTF8 |
+ * SQLITE_DIRECTONLY | …. A code of SQLite. */
+int firn_sql_function(struct firn_sql *sql, const char *name, int argument_count, int flags,
+                      void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values));
+/* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of SQLite. */
+int firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module);
+sqlite3 *firn_sql_db(const struct firn_sql *sql);
+
+/* Called by firn_sql_register, one after the other. Codes of SQLite. */
+int firn_sql_view_register(struct firn_sql *sql);      /* module firn_transaction */
+int firn_sql_attach_register(struct firn_sql *sql);    /* firn_attach, firn_detach, firn_create, firn_drop */
+int firn_sql_table_register(struct firn_sql *sql);     /* module firn */
+int firn_sql_keyspace_register(struct firn_sql *sql);  /* module firn_keyspace */
+int firn_sql_query_register(struct firn_sql *sql);     /* firn_query (sqlshell) */
+int firn_sql_history_register(struct firn_sql *sql);   /* firn_checkpoints, firn_diff, … (sqlshell) */
+int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
+
+/* ==== attached stores (sql_store.c) ==== */
+
+/* A store of a connection: what firn_attach made, or the first CREATE VIRTUAL TABLE over a path. Counted references. */
+struct firn_sql_store {
+    struct firn_sql *sql;
+    firn_store *store;
+    const char *path;        /* as it was given */
+    const char *name;        /* alias: option name=, else the last part of the path without ".firn" */
+    const char *prefix;      /* of the names of its virtual tables; "" */
+    const char *at;          /* a reference of a checkpoint; NULL: now */
+    firn_snapshot *snapshot; /* of `at`; NULL: now */
+    bool read_only;          /* opened for reading, or `at` */
+    bool attached;           /* by firn_attach: until firn_detach */
+    bool blob;               /* its keyspaces show BLOBs */
+    firn_durability durability;
+    /* Of sql_store.c. */
+    struct firn_sql_shared *shared;
+    struct firn_sql_store *next;
+    int ref_count;
+    /* Of sql_view.c. */
+    firn_txn *txn; /* NULL: nothing was read or written in the transaction yet */
+    struct firn_sql_shot *shot;
+    struct firn_sql_reader *readers;
+    uint64_t marks[FIRN_SQL_LEVELS_MAX]; /* savepoints of txn, of sql->levels */
+};
+
+/* The attached store with an alias or a path; NULL: the only one that is attached. FIRN_NOT_FOUND with a text,
+ * also where NULL is ambiguous. Borrowed: good until control goes back to SQLite. */
+int firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
+                        firn_error *err);
+/* The store and the table (firn's own name, borrowed) of a virtual table: by its name in SQL ("p_people"), or as
+ * "alias.people". FIRN_NOT_FOUND. */
+int firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
+                              const char **out_table, firn_error *err);
+/* Opens a store for a function that is given a path: the attached one, or a new one that is attached as name=path would.
+ * Options as those of firn_attach: "read-only", "at=REF", …. Ends with firn_sql_store_unref. */
+int firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
+                        const char *const *options, struct firn_sql_store **out, firn_error *err);
+/* A word of the arguments of CREATE VIRTUAL TABLE without its quotes; the caller releases it with sqlite3_free. NULL: no
+ * memory. */
+char *firn_sql_store_unquote(const char *text);
+/* What was registered is given back: all stores close. */
+void firn_sql_store_detach_all(struct firn_sql *sql);
+/* The store is no longer found, and closes when its last virtual table goes. */
+void firn_sql_store_forget(struct firn_sql_store *store);
+/* How often definitions were changed, by any connection of the process. */
+uint64_t firn_sql_store_generation(const struct firn_sql_store *store);
+void firn_sql_store_ref(struct firn_sql_store *store);
+void firn_sql_store_unref(struct firn_sql_store *store);
+
+/* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops those whose table is gone.
+ * Fills the error, which may be NULL. A code of SQLite. */
+int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
+
+/* ==== what is read, and the transaction (sql_view.c) ==== */
+
+/* What a statement reads: the transaction of the connection where one is open, else one snapshot for all cursors that
+ * are open at once, or the snapshot of `at`. Exactly one of both is set. */
+struct firn_sql_view {
+    firn_txn *txn;
+    firn_snapshot *snapshot;
+    struct firn_sql_shot *shot; /* private to sql_view.c */
+};
+/* Take a view in xFilter, release it in xClose or before the next xFilter. A scan or cursor made with view.txn must be
+ * registered: see firn_sql_reader. */
+int firn_sql_view_take(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *err);
+void firn_sql_view_release(struct firn_sql_store *store, struct firn_sql_view *view);
+
+/* Something that reads in view.txn and must be gone when the transaction ends: `detach` is called before the commit
+ * (keep: fetch what is left into memory, FIRN_OK or a failure that fails the commit) and before a rollback (!keep: close;
+ * reading on gives SQLITE_ABORT_ROLLBACK). Put it into your cursor; unlink in xClose. */
+struct firn_sql_reader {
+    struct firn_sql_reader *next;
+    struct firn_sql_reader **link; /* NULL: not registered */
+    int (*detach)(struct firn_sql_reader *reader, bool keep, firn_error *err);
+};
+void firn_sql_view_link(struct firn_sql_store *store, struct firn_sql_reader *reader);
+void firn_sql_view_unlink(struct firn_sql_reader *reader);
+
+/* For sqlite3_module: xBegin, xSync, xCommit, xRollback, xSavepoint, xRelease, xRollbackTo of all modules. */
+int firn_sql_view_begin(struct firn_sql *sql);
+int firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table);
+int firn_sql_view_commit(struct firn_sql *sql);
+int firn_sql_view_rollback(struct firn_sql *sql);
+int firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table);
+int firn_sql_view_free(struct firn_sql *sql, int level, sqlite3_vtab *table);
+int firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table);
+/* The store closes: nothing of it is read or written any more. */
+void firn_sql_view_close(struct firn_sql_store *store);
+/* Later statements see what was committed by now. */
+void firn_sql_view_renew(struct firn_sql_store *store);
+
+/* The transaction of the connection for writing to the store; begins one. Only from xUpdate, between xBegin and xSync.
+ * FIRN_READ_ONLY. */
+int firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *err);
+/* FIRN_MISUSE with a text ("cannot NAME inside a transaction") if the connection is in BEGIN … COMMIT, else FIRN_OK: for
+ * what is a commit of its own (checkpoint, restore, undo, create, drop). FIRN_READ_ONLY where the store is. */
+int firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_error *err);
+/* Say that definitions or rows were changed otherwise than through the transaction (restore, undo, create, alter): later
+ * statements see the new state, virtual tables read their definitions again, and those of new tables are made. A code of SQLite. */
+int firn_sql_store_changed(struct firn_sql_store *store);
+
+/* ==== errors (sql.c) ==== */
+
+/* SQLITE_BUSY_SNAPSHOT for FIRN_CONFLICT, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY,
+ * SQLITE_INTERRUPT for FIRN_CANCELLED, SQLITE_CONSTRAINT for FIRN_EXISTS, SQLITE_TOOBIG for FIRN_LIMIT, SQLITE_IOERR, SQLITE_PERM,
+ * SQLITE_MISUSE, SQLITE_NOTFOUND, SQLITE_ERROR. */
+int firn_sql_code(int code);
+/* Fails the function with code and text. */
+void firn_sql_fail(sqlite3_context *ctx, const firn_error *err);
+/* Sets zErrMsg; returns the code of SQLite, for the caller to return. */
+int firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err);
+int firn_sql_no_memory(firn_error *err);
+/* Fills an error: for failures that are born in this room. Returns the code. */
+int firn_sql_error(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ==== values (sql_value.c) ====
+ *
+ *     firn            SQLite, both ways          declared as           what else a column takes
+ *     bool            INTEGER 0, 1               BOOLEAN               TEXT as firn_value_parse reads it
+ *     i8 … i64        INTEGER                    TINYINT … BIGINT      REAL that is whole, TEXT that is a whole number
+ *     u8 … u64        INTEGER; above 2^63 - 1    … UNSIGNED            the same
+ *                     REAL, the nearest (as SQLite reads such literals)
+ *     f32, f64        REAL; NaN is NULL          FLOAT, DOUBLE         INTEGER, TEXT
+ *     decimal(p, 0)   INTEGER                    DECIMAL(p,0)          TEXT, REAL that is whole
+ *     decimal(p, s)   REAL, the nearest; exact   DECIMAL(p,s)          INTEGER; TEXT exactly; REAL by its 15 digits
+ *                     both ways up to 15 digits
+ *     date            TEXT 2026-01-31            DATE TEXT             –
+ *     timestamp       TEXT 2026-01-31 23:59:59.5 TIMESTAMP TEXT        date; T between date and time; Z
+ *     text            TEXT                       TEXT                  INTEGER, REAL: their text
+ *     uuid            TEXT, lower case           UUID TEXT             BLOB of 16 bytes
+ *     blob            BLOB                       BLOB                  TEXT: its bytes
+ *     vector(n)       BLOB, n f32 little endian  VECTOR(n) BLOB        TEXT [1.0,2.5]
+ */
+
+/* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may be unset). */
+void firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
+/* The same of a computed column of a scan, by firn_scan_column's type and scale: make a firn_table_column of it. */
+
+/* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
+size_t firn_sql_value_date(int64_t days, char *out);
+size_t firn_sql_value_timestamp(int64_t us, char *out);
+void firn_sql_value_uuid(const uint8_t *bytes, char *out);
+double firn_sql_value_decimal(int64_t units, uint32_t scale);
+
+/* Memory that values made of SQLite's refer to; zero it. One value at a time. */
+struct firn_sql_scratch {
+    void *memory; /* of firn_value_parse */
+    uint8_t bytes[64];
+};
+/* Makes a value for a column of one of SQLite's. Bytes are borrowed from `from` or `scratch`. FIRN_INVALID, FIRN_LIMIT with a
+ * text that names the column. */
+int firn_sql_value(const firn_table_column *column, sqlite3_value *from,
+                   struct firn_sql_scratch *scratch, firn_value *out, firn_error *err);
+void firn_sql_value_deinit(struct firn_sql_scratch *scratch);
+/* What a parameter of any type says by itself: INTEGER i64, REAL f64, TEXT text, BLOB blob, NULL null. Borrowed. */
+firn_value firn_sql_value_any(sqlite3_value *from);
+/* "DECIMAL(12,2)" and the like, as declared to SQLite. */
+void firn_sql_value_type(const firn_table_column *column, char out[48]);
+
+#endif

@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_parse_rows.c: expressions over rows, put into firn's language where both mean the same.
+ *
+ * Every expression has a class: what firn has, and how SQLite sees it (sql.h: values). Rules, each for a difference:
+ *
+ * - Overflow: SQLite goes on with a REAL, firn refuses (FIRN_LIMIT), and the statement goes to SQLite then.
+ * - Integers divide to integers in SQLite: (a - a % b) / b is the same while both are below 2^53 (bound).
+ * - A comparison is an INTEGER in SQLite and a bool in firn: cast where a number is wanted, x <> 0 where a condition is.
+ * - REAL that is NaN is null in SQLite: nullif(x, NaN), or a comparison that a NaN fails in firn, too.
+ * - Integers and REAL are compared exactly by SQLite, as REAL by firn: the same for integers below 2^53.
+ * - Decimals are REAL in SQLite. Up to 15 digits decimals and their REALs have one order, and so have literals of up to 15
+ *   digits: they are compared. What is computed of decimals is exact in firn and rounded in SQLite: only sums and
+ *   averages take it, whose last bits are not promised.
+ * - Dates and times are texts in SQLite, whose order is that of time for literals in firn's own form.
+ * - SQLite converts between numbers and texts where columns are compared with literals of another class; here classes
+ *   must agree.
+ */
+#include "sql/sql_parse_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+SQLITE_EXTENSION_INIT3
+
+enum { DIGITS_MAX = 15, INTEGER_DIGITS_MAX = 18 };
+static const double exact_max = 9007199254740991.0; /* 2^53 - 1 */
+
+static const struct piece no_piece = {.text = NULL};
+
+static struct piece
+refuse(struct parser *parser, const char *what)
+{
+    (void)firn_sql_parse_refuse(parser, "%s", what);
+    return no_piece;
+}
+
+static bool
+is_number(const struct piece *piece)
+{
+    return piece->class <= PIECE_COMPUTED;
+}
+
+/* ---- columns and literals ---- */
+
+static const char *
+quoted_name(struct parser *parser, const char *name)
+{
+    return firn_sql_parse_keep(parser, sqlite3_mprintf("\"%w\"", name));
+}
+
+static struct piece
+column_piece(struct parser *parser, const struct node *node)
+{
+    bool is_true = firn_sql_parse_same_name(node->text, node->size, "true");
+    if (node->column == NO_COLUMN && node->text == parser->text + node->from &&
+        (is_true || firn_sql_parse_same_name(node->text, node->size, "false"))) {
+        return (struct piece){.text = is_true ? "1" : "0", .is_literal = true, .bound = 1};
+    }
+    if (node->column == NO_COLUMN) {
+        (void)firn_sql_parse_refuse(parser, "%.*s is no column", (int)node->size, node->text);
+        return no_piece;
+    }
+    const firn_table_column *column = &parser->def->columns[node->column];
+    struct piece piece = {.text = quoted_name(parser, column->name)};
+    switch (column->type) {
+    case FIRN_TYPE_BOOL:
+        piece.class = PIECE_BOOL;
+        break;
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_U8:
+        piece.bound = 256;
+        break;
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_U16:
+        piece.bound = 65536;
+        break;
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_U32:
+        piece.bound = 4294967296.0;
+        break;
+    case FIRN_TYPE_I64:
+        piece.bound = 9223372036854775808.0;
+        break;
+    case FIRN_TYPE_U64:
+        piece.bound = 18446744073709551616.0;
+        piece.is_unsigned = true;
+        break;
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_F64:
+        piece.class = PIECE_REAL;
+        piece.may_be_nan = true;
+        break;
+    case FIRN_TYPE_DECIMAL:
+        piece.class = PIECE_DECIMAL;
+        if (column->scale == 0) {
+            piece.class = PIECE_INTEGER;
+            piece.bound = pow(10, column->precision);
+        } else if (column->precision > DIGITS_MAX) {
+            piece.class = PIECE_COMPUTED;
+        }
+        break;
+    case FIRN_TYPE_DATE:
+        piece.class = PIECE_DATE;
+        break;
+    case FIRN_TYPE_TIMESTAMP:
+        piece.class = PIECE_TIMESTAMP;
+        break;
+    case FIRN_TYPE_TEXT:
+        piece.class = PIECE_TEXT;
+        break;
+    case FIRN_TYPE_BLOB:
+        piece.class = PIECE_BLOB;
+        break;
+    case FIRN_TYPE_UUID:
+        piece.class = PIECE_UUID;
+        break;
+    default:
+        return refuse(parser, "a vector");
+    }
+    return piece;
+}
+
+/* Digits of a number that count, without zeros in front. */
+static size_t
+count_digits(const struct node *node)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < node->size && node->text[i] != 'e' && node->text[i] != 'E'; i++) {
+        bool is_digit = node->text[i] >= '0' && node->text[i] <= '9';
+        digits += is_digit && (digits > 0 || node->text[i] != '0');
+    }
+    return digits;
+}
+
+static struct piece
+number_piece(struct parser *parser, const struct node *node)
+{
+    char *text = sqlite3_mprintf("%.*s", (int)node->size, node->text);
+    struct piece piece = {.text = firn_sql_parse_keep(parser, text), .is_literal = true};
+    bool is_integer = strspn(piece.text, "0123456789") == node->size;
+    size_t digits = count_digits(node);
+    piece.bound = fabs(strtod(piece.text, NULL)); /* rounded to the nearest: bounds are coarse */
+    if (is_integer && digits <= INTEGER_DIGITS_MAX) {
+        piece.class = PIECE_INTEGER;
+        return piece;
+    }
+    if (is_integer || digits > DIGITS_MAX || piece.bound > 1e15 ||
+        (piece.bound > 0 && piece.bound < 1e-15)) {
+        return refuse(parser, "a number with so many digits");
+    }
+    piece.class = PIECE_REAL;
+    return piece;
+}
+
+static struct piece
+text_piece(struct parser *parser, const struct node *node, const char *before,
+           enum piece_class class)
+{
+    char *text = sqlite3_mprintf("%s'%.*s'", before, (int)node->size, node->text);
+    return (struct piece){.class = class,
+                          .text = firn_sql_parse_keep(parser, text),
+                          .is_literal = true,
+                          .quoted = node->text,
+                          .quoted_size = node->size};
+}
+
+/* ---- conversions ---- */
+
+const char *
+firn_sql_parse_rows_number(struct parser *parser, const struct piece *piece)
+{
+    return piece->may_be_nan
+               ? firn_sql_parse_keep(parser,
+                                     sqlite3_mprintf("nullif(%s, f64 'nan')", piece->text))
+               : piece->text;
+}
+
+/* A bool as the INTEGER that SQLite has. */
+static struct piece
+as_integer(struct parser *parser, struct piece piece)
+{
+    if (piece.text != NULL && piece.class == PIECE_BOOL) {
+        char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
+        piece = (struct piece){.text = firn_sql_parse_keep(parser, text), .bound = 1};
+    }
+    return piece;
+}
+
+/* A literal as firn reads it beside REAL: rounded to the nearest, as SQLite does. */
+static const char *
+as_real(struct parser *parser, const struct piece *piece)
+{
+    bool is_plain = piece->is_literal && strpbrk(piece->text, "eE") == NULL;
+    return is_plain ? firn_sql_parse_keep(parser, sqlite3_mprintf("%se0", piece->text))
+                    : piece->text;
+}
+
+/* ---- arithmetic ---- */
+
+static struct piece
+computed(struct parser *parser, const struct piece *a, char sign, const struct piece *b)
+{
+    bool is_real = a->class == PIECE_REAL || b->class == PIECE_REAL;
+    bool is_decimal = (a->class >= PIECE_DECIMAL && a->class <= PIECE_COMPUTED) ||
+                      (b->class >= PIECE_DECIMAL && b->class <= PIECE_COMPUTED);
+    bool has_decimal_and_float =
+        is_decimal && ((a->class == PIECE_REAL && !a->is_literal) ||
+                       (b->class == PIECE_REAL && !b->is_literal));
+    struct piece piece = {.class = is_decimal ? PIECE_COMPUTED : PIECE_REAL};
+    if (sign == '%') {
+        return refuse(parser, "% of numbers that are not whole");
+    }
+    /* Divided decimals are f64 in firn; sums of those have another exactness, and the same promise. */
+    piece.may_be_nan = (is_real && !is_decimal) || has_decimal_and_float || sign == '/';
+    const char *left = is_decimal && !has_decimal_and_float ? a->text : as_real(parser, a);
+    const char *right = is_decimal && !has_decimal_and_float ? b->text : as_real(parser, b);
+    piece.text =
+        firn_sql_parse_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
+    return piece;
+}
+
+static struct piece
+binary_piece(struct parser *parser, const struct node *node)
+{
+    struct piece a = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+    if (a.text == NULL) {
+        return no_piece;
+    }
+    struct piece b =
+        as_integer(parser, firn_sql_parse_rows_value(parser, parser->nodes[node->first].next));
+    if (b.text == NULL) {
+        return no_piece;
+    }
+    if (strchr("+-*/%", node->sign) == NULL || !is_number(&a) || !is_number(&b) ||
+        a.is_unsigned || b.is_unsigned) {
+        return refuse(parser, "an operator that SQLite has to compute");
+    }
+    if (a.class != PIECE_INTEGER || b.class != PIECE_INTEGER) {
+        return computed(parser, &a, node->sign, &b);
+    }
+    struct piece piece = {.class = PIECE_INTEGER};
+    char *text = NULL;
+    switch (node->sign) {
+    case '/':
+        if (a.bound > exact_max || b.bound > exact_max) {
+            return refuse(parser, "a division of large integers");
+        }
+        text = sqlite3_mprintf("cast((%s - %s %% %s) / %s as i64)", a.text, a.text, b.text, b.text);
+        piece.bound = a.bound;
+        break;
+    case '%':
+        text = sqlite3_mprintf("(%s %% %s)", a.text, b.text);
+        piece.bound = a.bound < b.bound ? a.bound : b.bound;
+        break;
+    default:
+        text = sqlite3_mprintf("(%s %c %s)", a.text, node->sign, b.text);
+        piece.bound = node->sign == '*' ? a.bound * b.bound : a.bound + b.bound;
+        break;
+    }
+    piece.text = firn_sql_parse_keep(parser, text);
+    return piece;
+}
+
+static struct piece
+signed_piece(struct parser *parser, const struct node *node)
+{
+    struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+    if (piece.text == NULL || node->sign == '+') {
+        return piece; /* in SQLite a + takes the affinity away: classes agree anyway */
+    }
+    if (node->sign != '-' || !is_number(&piece) || piece.is_unsigned) {
+        return refuse(parser, "an operator that SQLite has to compute");
+    }
+    const char *format = piece.is_literal ? "-%s" : "(-%s)";
+    bool is_negative = piece.text[0] == '-';
+    piece.text = firn_sql_parse_keep(
+        parser, sqlite3_mprintf(is_negative ? "(-(%s))" : format, piece.text));
+    piece.is_literal = piece.is_literal && !is_negative;
+    return piece;
+}
+
+/* ---- choices and calls ---- */
+
+/* Whether one class can stand for both; what is known of both goes into *a. */
+static bool
+unite(struct piece *a, const struct piece *b)
+{
+    bool is_same = a->class == b->class && a->is_unsigned == b->is_unsigned;
+    a->may_be_nan |= b->may_be_nan;
+    a->is_literal = false;
+    a->bound = a->bound > b->bound ? a->bound : b->bound;
+    if (a->class == PIECE_DECIMAL || b->class == PIECE_DECIMAL) {
+        a->class = PIECE_COMPUTED; /* scales may differ */
+    }
+    return is_same;
+}
+
+/* The value of a branch; null, which takes the class of the others, has no text. */
+static bool
+branch_piece(struct parser *parser, int node, struct piece *all, bool *has_any, bool drops_nan,
+             const char **out)
+{
+    if (parser->nodes[node].kind == NODE_NULL) {
+        *out = "null";
+        return true;
+    }
+    struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node));
+    if (piece.text == NULL) {
+        return false;
+    }
+    *out = piece.class == PIECE_REAL ? as_real(parser, &piece) : piece.text;
+    if (drops_nan && piece.may_be_nan) {
+        *out = firn_sql_parse_rows_number(parser, &piece);
+        piece.may_be_nan = false;
+    }
+    if (*has_any) {
+        return unite(all, &piece) ||
+               firn_sql_parse_refuse(parser, "branches with values of different classes");
+    }
+    *all = piece;
+    all->is_literal = false;
+    *has_any = true;
+    return true;
+}
+
+static struct piece
+case_piece(struct parser *parser, const struct node *node)
+{
+    struct piece all = no_piece;
+    bool has_any = false;
+    if (node->has_base) {
+        return refuse(parser, "CASE with a value");
+    }
+    sqlite3_str *text = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(text, "case");
+    int at = node->first;
+    bool is_fine = at != NO_NODE;
+    while (is_fine && at != NO_NODE) {
+        int then = parser->nodes[at].next;
+        const char *value = "";
+        if (then == NO_NODE) {
+            is_fine = branch_piece(parser, at, &all, &has_any, false, &value);
+            sqlite3_str_appendf(text, " else %s", value);
+            break;
+        }
+        const char *condition = firn_sql_parse_rows_condition(parser, at, false);
+        is_fine = condition != NULL && branch_piece(parser, then, &all, &has_any, false, &value);
+        sqlite3_str_appendf(text, " when %s then %s", condition != NULL ? condition : "", value);
+        at = parser->nodes[then].next;
+    }
+    sqlite3_str_appendall(text, " end");
+    const char *kept = firn_sql_parse_keep(parser, sqlite3_str_finish(text));
+    if (!is_fine || !has_any) {
+        return refuse(parser, "a CASE that SQLite has to compute");
+    }
+    all.text = kept;
+    return all;
+}
+
+static struct piece
+coalesce_piece(struct parser *parser, const struct node *node)
+{
+    struct piece all = no_piece;
+    bool has_any = false;
+    bool is_fine = true;
+    sqlite3_str *text = sqlite3_str_new(NULL);
+    for (int at = node->first; at != NO_NODE && is_fine; at = parser->nodes[at].next) {
+        const char *value = "";
+        is_fine = branch_piece(parser, at, &all, &has_any, true, &value);
+        sqlite3_str_appendf(text, "%s%s", at == node->first ? "coalesce(" : ", ", value);
+    }
+    sqlite3_str_appendall(text, ")");
+    all.text = firn_sql_parse_keep(parser, sqlite3_str_finish(text));
+    return is_fine && has_any ? all : no_piece;
+}
+
+static struct piece
+call_piece(struct parser *parser, const struct node *node)
+{
+    bool has_one = node->first != NO_NODE && parser->nodes[node->first].next == NO_NODE;
+    bool is_plain = !node->is_distinct && !node->has_star && node->first != NO_NODE;
+    if (is_plain && has_one && firn_sql_parse_tree_is_call(node, "abs")) {
+        struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+        if (piece.text != NULL && (!is_number(&piece) || piece.is_unsigned)) {
+            return refuse(parser, "abs() of what is no number");
+        }
+        if (piece.text != NULL) {
+            piece.is_literal = false;
+            piece.text = firn_sql_parse_keep(parser, sqlite3_mprintf("abs(%s)", piece.text));
+        }
+        return piece;
+    }
+    bool is_lower = firn_sql_parse_tree_is_call(node, "lower");
+    if (is_plain && has_one && (is_lower || firn_sql_parse_tree_is_call(node, "upper"))) {
+        struct piece piece = firn_sql_parse_rows_value(parser, node->first);
+        if (piece.text != NULL && (piece.class != PIECE_TEXT || piece.is_literal)) {
+            return refuse(parser, "lower() or upper() of what is no text");
+        }
+        if (piece.text != NULL) {
+            piece.text = firn_sql_parse_keep(
+                parser, sqlite3_mprintf("%s(%s)", is_lower ? "lower" : "upper", piece.text));
+        }
+        return piece;
+    }
+    if (is_plain && !has_one &&
+        (firn_sql_parse_tree_is_call(node, "coalesce") ||
+         firn_sql_parse_tree_is_call(node, "ifnull"))) {
+        return coalesce_piece(parser, node);
+    }
+    (void)firn_sql_parse_refuse(parser, "the function %.*s over rows", (int)node->size,
+                                node->text);
+    return no_piece;
+}
+
+struct piece
+firn_sql_parse_rows_value(struct parser *parser, int number)
+{
+    if (parser->has_failed || number == NO_NODE) {
+        return no_piece;
+    }
+    const struct node *node = &parser->nodes[number];
+    switch (node->kind) {
+    case NODE_NUMBER:
+        return number_piece(parser, node);
+    case NODE_STRING:
+        return text_piece(parser, node, "", PIECE_TEXT);
+    case NODE_BLOB:
+        return text_piece(parser, node, "x", PIECE_BLOB);
+    case NODE_NAME:
+        return column_piece(parser, node);
+    case NODE_SIGN:
+        return signed_piece(parser, node);
+    case NODE_BINARY:
+        return binary_piece(parser, node);
+    case NODE_CASE:
+        return case_piece(parser, node);
+    case NODE_CALL:
+        return call_piece(parser, node);
+    case NODE_NULL:
+        return refuse(parser, "NULL as a value");
+    case NODE_CAST:
+        return refuse(parser, "CAST over rows");
+    default: {
+        const char *condition = firn_sql_parse_rows_condition(parser, number, false);
+        return (struct piece){.class = PIECE_BOOL, .text = condition};
+    }
+    }
+}
+
+/* ---- comparisons ---- */
+
+static bool
+are_digits(const char *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether a text is a date as firn writes it; that there is such a day, firn says. */
+static bool
+is_date(const struct piece *piece)
+{
+    const char *text = piece->quoted;
+    return piece->is_literal && piece->class == PIECE_TEXT && piece->quoted_size == 10 &&
+           are_digits(text, 4) && text[4] == '-' && are_digits(text + 5, 2) && text[7] == '-' &&
+           are_digits(text + 8, 2) && memcmp(text, "0000", 4) != 0;
+}
+
+/* Seconds as firn writes them: a fraction has no zero at its end. */
+static bool
+is_timestamp(const struct piece *piece)
+{
+    const char *text = piece->quoted;
+    size_t size = piece->quoted_size;
+    struct piece day = *piece;
+    day.quoted_size = 10;
+    if (!piece->is_literal || piece->class != PIECE_TEXT || size < 19 || !is_date(&day)) {
+        return false;
+    }
+    bool is_time = text[10] == ' ' && are_digits(text + 11, 2) && text[13] == ':' &&
+                   are_digits(text + 14, 2) && text[16] == ':' && are_digits(text + 17, 2) &&
+                   text[17] < '6';
+    return is_time && (size == 19 || (text[19] == '.' && size > 20 && size <= 26 &&
+                                      are_digits(text + 20, size - 20) && text[size - 1] != '0'));
+}
+
+static bool
+is_uuid(const struct piece *piece)
+{
+    if (!piece->is_literal || piece->class != PIECE_TEXT || piece->quoted_size != 36) {
+        return false;
+    }
+    for (size_t i = 0; i < 36; i++) {
+        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+        char byte = piece->quoted[i];
+        bool is_hex = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+        if (is_dash ? byte != '-' : !is_hex) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *
+sign_text(char sign)
+{
+    switch (sign) {
+    case 'l':
+        return "<=";
+    case 'g':
+        return ">=";
+    case 'n':
+        return "<>";
+    case '<':
+        return "<";
+    case '>':
+        return ">";
+    default:
+        return "=";
+    }
+}
+
+static char
+turned(char sign)
+{
+    switch (sign) {
+    case 'l':
+        return 'g';
+    case 'g':
+        return 'l';
+    case '<':
+        return '>';
+    case '>':
+        return '<';
+    default:
+        return sign;
+    }
+}
+
+/* Whether firn compares two numbers as SQLite does. */
+static bool
+compare_alike(const struct piece *a, const struct piece *b)
+{
+    if (a->class == PIECE_COMPUTED || b->class == PIECE_COMPUTED) {
+        return false;
+    }
+    if (a->class == PIECE_REAL && b->class == PIECE_REAL) {
+        return true;
+    }
+    if (a->class == PIECE_REAL || b->class == PIECE_REAL) {
+        const struct piece *real = a->class == PIECE_REAL ? a : b;
+        const struct piece *other = a->class == PIECE_REAL ? b : a;
+        if (real->is_literal && strpbrk(real->text, "eE") == NULL) {
+            return true; /* an exact decimal to firn, of at most 15 digits */
+        }
+        return other->class == PIECE_INTEGER && other->bound <= exact_max;
+    }
+    return true;
+}
+
+/* Both are numbers, and neither a bool. */
+static const char *
+compare_numbers(struct parser *parser, const struct piece *a, char sign, const struct piece *b,
+                bool is_where)
+{
+    if (!compare_alike(a, b)) {
+        (void)refuse(parser, "a comparison whose rounding SQLite has to decide");
+        return NULL;
+    }
+    bool is_real = (a->class == PIECE_REAL && !a->is_literal) ||
+                   (b->class == PIECE_REAL && !b->is_literal);
+    const char *left = is_real ? as_real(parser, a) : a->text;
+    const char *right = is_real ? as_real(parser, b) : b->text;
+    if (a->may_be_nan && !b->may_be_nan && is_where && strchr("<l=", sign) != NULL) {
+        return firn_sql_parse_keep(parser,
+                                   sqlite3_mprintf("%s %s %s", left, sign_text(sign), right));
+    }
+    if (a->may_be_nan && !b->may_be_nan && is_where && strchr(">g", sign) != NULL) {
+        return firn_sql_parse_keep(parser, sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')",
+                                                           left, sign_text(sign), right, left));
+    }
+    left = a->may_be_nan ? firn_sql_parse_rows_number(parser, a) : left;
+    right = b->may_be_nan ? firn_sql_parse_rows_number(parser, b) : right;
+    return firn_sql_parse_keep(parser,
+                               sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
+}
+
+/* Whether two values that are texts to SQLite have the same order in firn; *sign may change for it. */
+static bool
+order_alike(const struct piece *a, const struct piece *b, char *sign)
+{
+    if (a->class == b->class) {
+        return !a->is_literal || !b->is_literal;
+    }
+    if (a->class == PIECE_DATE) {
+        return is_date(b);
+    }
+    if (a->class == PIECE_UUID) {
+        return is_uuid(b);
+    }
+    if (a->class == PIECE_TIMESTAMP && is_date(b) && strchr("<>lg", *sign) != NULL) {
+        /* The text of midnight is that of its day and more, so it is larger than the day's. */
+        *sign = *sign == 'l' ? '<' : *sign == '>' ? 'g' : *sign;
+        return true;
+    }
+    return a->class == PIECE_TIMESTAMP && is_timestamp(b);
+}
+
+static const char *
+compare_pieces(struct parser *parser, struct piece a, char sign, struct piece b, bool is_where)
+{
+    a = as_integer(parser, a);
+    b = as_integer(parser, b);
+    if (a.text == NULL || b.text == NULL) {
+        return NULL;
+    }
+    if (a.is_literal || (b.may_be_nan && !a.may_be_nan)) { /* a literal stands on the right */
+        struct piece other = a;
+        a = b;
+        b = other;
+        sign = turned(sign);
+    }
+    if (a.is_literal) {
+        (void)refuse(parser, "a comparison of literals");
+        return NULL;
+    }
+    if (is_number(&a) && is_number(&b)) {
+        return compare_numbers(parser, &a, sign, &b, is_where);
+    }
+    if (is_number(&a) || is_number(&b) || !order_alike(&a, &b, &sign)) {
+        (void)refuse(parser, "a comparison of different classes");
+        return NULL;
+    }
+    return firn_sql_parse_keep(parser,
+                               sqlite3_mprintf("(%s %s %s)", a.text, sign_text(sign), b.text));
+}
+
+/* LIKE and GLOB with a text that is looked for at the beginning. */
+static const char *
+prefix_condition(struct parser *parser, const struct node *node)
+{
+    bool is_like = node->kind == NODE_LIKE;
+    struct piece value = firn_sql_parse_rows_value(parser, node->first);
+    const struct node *pattern = &parser->nodes[parser->nodes[node->first].next];
+    size_t size = pattern->size;
+    bool is_prefix = value.text != NULL && value.class == PIECE_TEXT && !value.is_literal &&
+                     pattern->kind == NODE_STRING && size > 0 &&
+                     pattern->text[size - 1] == (is_like ? '%' : '*');
+    for (size_t i = 0; is_prefix && i + 1 < size; i++) {
+        is_prefix = strchr(is_like ? "%_" : "*?[", pattern->text[i]) == NULL;
+    }
+    if (!is_prefix) {
+        (void)refuse(parser, "a pattern that is more than a prefix");
+        return NULL;
+    }
+    parser->folds_case |= is_like;
+    const char *negated = node->is_negated ? "not " : "";
+    char *text = sqlite3_mprintf(is_like ? "(%sstarts_with(lower(%s), lower('%.*s')))"
+                                         : "(%sstarts_with(%s, '%.*s'))",
+                                 negated, value.text, (int)size - 1, pattern->text);
+    return firn_sql_parse_keep(parser, text);
+}
+
+static const char *
+in_condition(struct parser *parser, const struct node *node)
+{
+    struct piece value = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+    sqlite3_str *text = sqlite3_str_new(NULL);
+    int at = parser->nodes[node->first].next;
+    bool is_fine = value.text != NULL && !value.is_literal && !value.is_unsigned && at != NO_NODE;
+    bool is_real = value.class == PIECE_REAL;
+    if (is_fine) {
+        sqlite3_str_appendf(text, "(%s %sin (", firn_sql_parse_rows_number(parser, &value),
+                            node->is_negated ? "not " : "");
+    }
+    for (const char *comma = ""; is_fine && at != NO_NODE; at = parser->nodes[at].next) {
+        struct piece item = firn_sql_parse_rows_value(parser, at);
+        char sign = '=';
+        is_fine = item.text != NULL && item.is_literal &&
+                  (is_number(&value) ? is_number(&item) && compare_alike(&value, &item)
+                                     : !is_number(&item) && order_alike(&value, &item, &sign));
+        if (is_fine) {
+            sqlite3_str_appendf(text, "%s%s", comma, is_real ? as_real(parser, &item) : item.text);
+        }
+        comma = ", ";
+    }
+    sqlite3_str_appendall(text, "))");
+    const char *kept = firn_sql_parse_keep(parser, sqlite3_str_finish(text));
+    if (!is_fine) {
+        (void)refuse(parser, "an IN that SQLite has to compute");
+        return NULL;
+    }
+    return kept;
+}
+
+static const char *
+between_condition(struct parser *parser, const struct node *node, bool is_where)
+{
+    int lower = parser->nodes[node->first].next;
+    struct piece value = firn_sql_parse_rows_value(parser, node->first);
+    const char *from = compare_pieces(parser, value, 'g', firn_sql_parse_rows_value(parser, lower),
+                                      is_where && !node->is_negated);
+    const char *to =
+        from != NULL
+            ? compare_pieces(parser, value, 'l',
+                             firn_sql_parse_rows_value(parser, parser->nodes[lower].next),
+                             is_where && !node->is_negated)
+            : NULL;
+    if (to == NULL) {
+        return NULL;
+    }
+    const char *format = node->is_negated ? "(not (%s and %s))" : "(%s and %s)";
+    return firn_sql_parse_keep(parser, sqlite3_mprintf(format, from, to));
+}
+
+/* A value as a condition: not null and not 0. */
+static const char *
+truth(struct parser *parser, int number)
+{
+    struct piece piece = firn_sql_parse_rows_value(parser, number);
+    if (piece.text == NULL || piece.class == PIECE_BOOL) {
+        return piece.text;
+    }
+    if (piece.class != PIECE_INTEGER) {
+        (void)refuse(parser, "a condition that is no comparison");
+        return NULL;
+    }
+    return firn_sql_parse_keep(parser, sqlite3_mprintf("(%s <> 0)", piece.text));
+}
+
+static const char *
+nullity(struct parser *parser, const struct node *node)
+{
+    struct piece piece = firn_sql_parse_rows_value(parser, node->first);
+    if (piece.text == NULL) {
+        return NULL;
+    }
+    return firn_sql_parse_keep(
+        parser, sqlite3_mprintf("(%s is %snull)", firn_sql_parse_rows_number(parser, &piece),
+                                node->is_negated ? "not " : ""));
+}
+
+const char *
+firn_sql_parse_rows_condition(struct parser *parser, int number, bool is_where)
+{
+    if (parser->has_failed || number == NO_NODE) {
+        return NULL;
+    }
+    const struct node *node = &parser->nodes[number];
+    switch (node->kind) {
+    case NODE_AND:
+    case NODE_OR: {
+        /* (x or null) keeps a row as (x or false) does: null stays as false inside of both. */
+        const char *a = firn_sql_parse_rows_condition(parser, node->first, is_where);
+        const char *b =
+            a != NULL ? firn_sql_parse_rows_condition(
+                            parser, parser->nodes[node->first].next, is_where)
+                      : NULL;
+        return b == NULL ? NULL
+                         : firn_sql_parse_keep(
+                               parser, sqlite3_mprintf("(%s %s %s)", a,
+                                                       node->kind == NODE_AND ? "and" : "or", b));
+    }
+    case NODE_NOT: {
+        const char *a = firn_sql_parse_rows_condition(parser, node->first, false);
+        return a == NULL ? NULL : firn_sql_parse_keep(parser, sqlite3_mprintf("(not %s)", a));
+    }
+    case NODE_COMPARE: {
+        struct piece a = firn_sql_parse_rows_value(parser, node->first);
+        struct piece b = a.text != NULL ? firn_sql_parse_rows_value(
+                                              parser, parser->nodes[node->first].next)
+                                        : no_piece;
+        return b.text == NULL ? NULL : compare_pieces(parser, a, node->sign, b, is_where);
+    }
+    case NODE_NULLITY:
+        return nullity(parser, node);
+    case NODE_BETWEEN:
+        return between_condition(parser, node, is_where);
+    case NODE_IN:
+        return in_condition(parser, node);
+    case NODE_LIKE:
+    case NODE_GLOB:
+        return prefix_condition(parser, node);
+    case NODE_IS:
+        (void)refuse(parser, "IS");
+        return NULL;
+    default:
+        return truth(parser, number);
+    }
+}
