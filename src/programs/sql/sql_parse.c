@@ -107,7 +107,7 @@ read_alias(struct parser *parser, struct item *out)
         out->alias = parser->word.text;
         out->alias_size = parser->word.size;
         if (!is_name(parser)) {
-            (void)firn_sql_parse_refuse(parser, "an alias that is no name");
+            (void)firn_sql_parse_tree_refuse(parser, "an alias that is no name");
         }
         firn_sql_parse_tree_next(parser);
     }
@@ -119,11 +119,11 @@ read_items(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->item_count == ITEMS_MAX) {
-            (void)firn_sql_parse_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
+            (void)firn_sql_parse_tree_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
             return;
         }
         if (firn_sql_parse_tree_is(parser, "*")) {
-            (void)firn_sql_parse_refuse(parser, "no aggregate: it asks for rows");
+            (void)firn_sql_parse_tree_refuse(parser, "no aggregate: it asks for rows");
             return;
         }
         struct item *item = &statement->items[statement->item_count++];
@@ -146,7 +146,7 @@ static bool
 read_table(struct parser *parser, struct firn_sql_parse_from *out)
 {
     if (!is_name(parser)) {
-        return firn_sql_parse_refuse(parser, "more than a table after FROM");
+        return firn_sql_parse_tree_refuse(parser, "more than a table after FROM");
     }
     bool is_doubtful = memchr(parser->word.text, '"', parser->word.size) != NULL;
     out->table = copy_name(&parser->word);
@@ -158,7 +158,7 @@ read_table(struct parser *parser, struct firn_sql_parse_from *out)
         firn_sql_parse_tree_next(parser);
     }
     if (is_doubtful || out->table == NULL) {
-        return firn_sql_parse_refuse(parser, "a name that is not plain");
+        return firn_sql_parse_tree_refuse(parser, "a name that is not plain");
     }
     return true;
 }
@@ -172,11 +172,11 @@ firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
     memset(out, 0, sizeof *out);
     firn_sql_parse_tree_next(&parser);
     if (!firn_sql_parse_tree_take(&parser, "select") || strlen(text) > FIRN_SQL_PARSE_TEXT_MAX) {
-        return firn_sql_parse_refuse(&parser, "no SELECT of one table");
+        return firn_sql_parse_tree_refuse(&parser, "no SELECT of one table");
     }
     while (parser.word.kind != WORD_END && (depth > 0 || !firn_sql_parse_tree_is(&parser, "from"))) {
         if (parser.word.kind == WORD_WRONG || firn_sql_parse_tree_is(&parser, "select")) {
-            return firn_sql_parse_refuse(&parser, "more than the grammar of the scan has");
+            return firn_sql_parse_tree_refuse(&parser, "more than the grammar of the scan has");
         }
         depth += firn_sql_parse_tree_is(&parser, "(");
         depth -= firn_sql_parse_tree_is(&parser, ")");
@@ -184,7 +184,7 @@ firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
     }
     if (!firn_sql_parse_tree_take(&parser, "from") || !read_table(&parser, out)) {
         firn_sql_parse_from_deinit(out);
-        return firn_sql_parse_refuse(&parser, "no table");
+        return firn_sql_parse_tree_refuse(&parser, "no table");
     }
     return true;
 }
@@ -195,7 +195,7 @@ read_groups(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->group_count == GROUPS_MAX) {
-            (void)firn_sql_parse_refuse(parser, "more than %d groups", (int)GROUPS_MAX);
+            (void)firn_sql_parse_tree_refuse(parser, "more than %d groups", (int)GROUPS_MAX);
             return;
         }
         statement->groups[statement->group_count++] = firn_sql_parse_tree_expression(parser);
@@ -208,7 +208,7 @@ read_orders(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->order_count == ITEMS_MAX) {
-            (void)firn_sql_parse_refuse(parser, "too much to order by");
+            (void)firn_sql_parse_tree_refuse(parser, "too much to order by");
             return;
         }
         struct item *order = &statement->orders[statement->order_count++];
@@ -236,7 +236,7 @@ read_limit(struct statement *statement)
     for (bool has_more = true; has_more && !parser->has_failed;) {
         (void)firn_sql_parse_tree_take(parser, "-");
         if (parser->word.kind != WORD_NUMBER) {
-            (void)firn_sql_parse_refuse(parser, "a LIMIT that is no number");
+            (void)firn_sql_parse_tree_refuse(parser, "a LIMIT that is no number");
         }
         statement->limit_to = parser->word.to;
         firn_sql_parse_tree_next(parser);
@@ -258,13 +258,13 @@ read_statement(struct statement *statement)
     read_items(statement);
     if (parser->has_failed || !firn_sql_parse_tree_take(parser, "from") ||
         !read_table(parser, &from)) {
-        (void)firn_sql_parse_refuse(parser, "no table");
+        (void)firn_sql_parse_tree_refuse(parser, "no table");
         firn_sql_parse_from_deinit(&from);
         return;
     }
     struct item alias = {.node = NO_NODE};
     read_alias(parser, &alias);
-    parser->table = firn_sql_parse_keep(parser, from.table);
+    parser->table = firn_sql_parse_tree_keep(parser, from.table);
     parser->table_size = strlen(parser->table);
     from.table = NULL;
     firn_sql_parse_from_deinit(&from);
@@ -291,7 +291,7 @@ read_statement(struct statement *statement)
     }
     (void)firn_sql_parse_tree_take(parser, ";");
     if (!parser->has_failed && parser->word.kind != WORD_END) {
-        (void)firn_sql_parse_refuse(parser, "\"%.*s\" is more than the grammar of the scan has",
+        (void)firn_sql_parse_tree_refuse(parser, "\"%.*s\" is more than the grammar of the scan has",
                                     (int)(parser->word.to - parser->word.from),
                                     parser->text + parser->word.from);
     }
@@ -310,7 +310,7 @@ add_value(struct statement *statement, const char *text, enum firn_sql_parse_aff
         }
     }
     if (out->value_count == FIRN_SQL_PARSE_VALUES_MAX) {
-        (void)firn_sql_parse_refuse(statement->parser, "more than %d aggregates and groups",
+        (void)firn_sql_parse_tree_refuse(statement->parser, "more than %d aggregates and groups",
                                     (int)FIRN_SQL_PARSE_VALUES_MAX);
         return 0;
     }
@@ -322,7 +322,7 @@ static size_t
 add_format(struct statement *statement, const char *format, const char *argument)
 {
     char *text = sqlite3_mprintf(format, argument);
-    return add_value(statement, firn_sql_parse_keep(statement->parser, text), FIRN_SQL_PARSE_NONE);
+    return add_value(statement, firn_sql_parse_tree_keep(statement->parser, text), FIRN_SQL_PARSE_NONE);
 }
 
 /* The column of firn_groups that has a value. */
@@ -332,7 +332,7 @@ column_of(struct statement *statement, size_t value)
     static const char letters[FIRN_SQL_PARSE_AFFINITIES + 1] = "btirn";
     enum firn_sql_parse_affinity affinity = statement->values[value].affinity;
     const char *format = affinity == FIRN_SQL_PARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
-    return firn_sql_parse_keep(statement->parser,
+    return firn_sql_parse_tree_keep(statement->parser,
                                sqlite3_mprintf(format, letters[affinity], (int)value));
 }
 
@@ -377,7 +377,7 @@ add_group(struct statement *statement, int node)
     struct piece piece = firn_sql_parse_rows_value(parser, node);
     bool is_column = written->kind == NODE_NAME;
     if (piece.text == NULL || piece.class == PIECE_COMPUTED || piece.is_literal) {
-        (void)firn_sql_parse_refuse(parser, "groups whose rounding SQLite has to decide");
+        (void)firn_sql_parse_tree_refuse(parser, "groups whose rounding SQLite has to decide");
         return 0;
     }
     enum firn_sql_parse_affinity affinity = is_column ? affinity_of(&parser->def->columns[written->column])
@@ -429,7 +429,7 @@ count_of(struct statement *statement, const struct node *node)
     struct piece piece = firn_sql_parse_rows_value(parser, node->first);
     if (piece.text == NULL || piece.is_literal ||
         (node->is_distinct && (piece.class == PIECE_COMPUTED || piece.is_unsigned))) {
-        (void)firn_sql_parse_refuse(parser, "a count() that SQLite has to compute");
+        (void)firn_sql_parse_tree_refuse(parser, "a count() that SQLite has to compute");
         return NULL;
     }
     const char *text = firn_sql_parse_rows_number(parser, &piece);
@@ -453,11 +453,11 @@ aggregate_of(struct statement *statement, int number)
     bool is_adding = is_sum || is_total || firn_sql_parse_tree_is_call(node, "avg");
     if (piece.text != NULL && piece.class == PIECE_BOOL) {
         char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
-        piece = (struct piece){.text = firn_sql_parse_keep(parser, text), .bound = 1};
+        piece = (struct piece){.text = firn_sql_parse_tree_keep(parser, text), .bound = 1};
     }
     if (piece.text == NULL || node->is_distinct || piece.is_literal ||
         (is_adding ? piece.class > PIECE_COMPUTED : piece.class == PIECE_COMPUTED)) {
-        (void)firn_sql_parse_refuse(parser, "an aggregate that SQLite has to compute");
+        (void)firn_sql_parse_tree_refuse(parser, "an aggregate that SQLite has to compute");
         return NULL;
     }
     const char *format = is_sum || is_total                               ? "sum(%s)"
@@ -470,7 +470,7 @@ aggregate_of(struct statement *statement, int number)
         guard_sum(statement, value, &piece);
     }
     const char *column = column_of(statement, value);
-    return is_total ? firn_sql_parse_keep(
+    return is_total ? firn_sql_parse_tree_keep(
                           parser, sqlite3_mprintf("ifnull(%s * 1.0, 0.0)", column))
                     : column;
 }
@@ -546,16 +546,16 @@ copy_node(struct copying *copying, int number)
         return;
     }
     if (node->kind == NODE_CALL && !is_known_function(node)) {
-        (void)firn_sql_parse_refuse(parser, "the function %.*s", (int)node->size, node->text);
+        (void)firn_sql_parse_tree_refuse(parser, "the function %.*s", (int)node->size, node->text);
         return;
     }
     if (node->kind == NODE_NAME) {
-        bool is_truth = firn_sql_parse_same_name(node->text, node->size, "true") ||
-                        firn_sql_parse_same_name(node->text, node->size, "false");
+        bool is_truth = firn_sql_parse_tree_same_name(node->text, node->size, "true") ||
+                        firn_sql_parse_tree_same_name(node->text, node->size, "false");
         bool is_fine = node->column == NO_COLUMN &&
                        (is_truth || (copying->knows_aliases && is_alias(statement, node)));
         if (!is_fine) {
-            (void)firn_sql_parse_refuse(parser, "%.*s is neither grouped by nor in an aggregate",
+            (void)firn_sql_parse_tree_refuse(parser, "%.*s is neither grouped by nor in an aggregate",
                                         (int)node->size, node->text);
         }
         return;
@@ -621,7 +621,7 @@ resolve_groups(struct statement *statement)
             *group = named;
         }
         if (*group == NO_NODE) {
-            (void)firn_sql_parse_refuse(parser, "what GROUP BY names is not known");
+            (void)firn_sql_parse_tree_refuse(parser, "what GROUP BY names is not known");
         }
     }
 }
@@ -640,7 +640,7 @@ copy_orders(struct statement *statement, sqlite3_str *out)
         if (is_plain) {
             sqlite3_str_append(out, parser->text + node->from, (int)(node->to - node->from));
         } else if (node->kind == NODE_NUMBER) {
-            (void)firn_sql_parse_refuse(parser, "a number to order by");
+            (void)firn_sql_parse_tree_refuse(parser, "a number to order by");
         } else {
             copy_expression(statement, order->node, true, out);
         }
@@ -664,7 +664,7 @@ make_outer(struct statement *statement, const char *const *names, size_t name_co
     sqlite3_str *out = sqlite3_str_new(NULL);
     sqlite3_str_appendall(out, statement->is_distinct ? "SELECT DISTINCT " : "SELECT ");
     if (name_count != statement->item_count) {
-        (void)firn_sql_parse_refuse(parser, "columns that only SQLite counts");
+        (void)firn_sql_parse_tree_refuse(parser, "columns that only SQLite counts");
     }
     for (size_t i = 0; i < statement->item_count && !parser->has_failed; i++) {
         sqlite3_str_appendall(out, i > 0 ? ", " : "");
@@ -710,7 +710,7 @@ make_scan(struct statement *statement)
     out->select = sqlite3_str_finish(select);
     if (out->select == NULL || out->outer == NULL || (statement->where != NO_NODE && out->where == NULL) ||
         (statement->group_count > 0 && out->group_by == NULL)) {
-        (void)firn_sql_parse_refuse(parser, "out of memory");
+        (void)firn_sql_parse_tree_refuse(parser, "out of memory");
     }
 }
 
@@ -724,7 +724,7 @@ firn_sql_parse_statement(const char *text, const firn_table_def *def, const char
     parser.nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser.nodes);
     memset(out, 0, sizeof *out);
     if (statement == NULL || parser.nodes == NULL) {
-        (void)firn_sql_parse_refuse(&parser, "out of memory");
+        (void)firn_sql_parse_tree_refuse(&parser, "out of memory");
         goto out;
     }
     memset(statement, 0, sizeof *statement);
@@ -741,7 +741,7 @@ firn_sql_parse_statement(const char *text, const firn_table_def *def, const char
         make_outer(statement, names, name_count);
     }
     if (!parser.has_failed && !statement->has_aggregates && statement->group_count == 0) {
-        (void)firn_sql_parse_refuse(&parser, "no aggregate: it asks for rows");
+        (void)firn_sql_parse_tree_refuse(&parser, "no aggregate: it asks for rows");
     }
     if (!parser.has_failed) {
         make_scan(statement);

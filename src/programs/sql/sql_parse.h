@@ -83,6 +83,6 @@ bool firn_sql_parse_statement(const char *text, const firn_table_def *def,
                               struct firn_sql_parse_query *out,
                               struct firn_sql_parse_reason *reason);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
-bool firn_sql_parse_same_name(const char *a, size_t a_size, const char *b);
+bool firn_sql_parse_tree_same_name(const char *a, size_t a_size, const char *b);
 
 #endif

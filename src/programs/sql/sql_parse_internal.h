@@ -101,10 +101,10 @@ bool firn_sql_parse_tree_same(const struct parser *parser, int a, int b);
 bool firn_sql_parse_tree_is_call(const struct node *node, const char *name);
 
 /* Fails the parser with the first reason. Returns false. */
-bool firn_sql_parse_refuse(struct parser *parser, const char *format, ...)
+bool firn_sql_parse_tree_refuse(struct parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A text of sqlite3_mprintf that goes with the parser; never NULL: "" where memory ran out, and the parser has failed. */
-const char *firn_sql_parse_keep(struct parser *parser, char *text);
+const char *firn_sql_parse_tree_keep(struct parser *parser, char *text);
 
 /* ---- expressions over rows: sql_parse_rows.c ---- */
 

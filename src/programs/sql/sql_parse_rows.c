@@ -32,7 +32,7 @@ static const struct piece no_piece = {.text = NULL};
 static struct piece
 refuse(struct parser *parser, const char *what)
 {
-    (void)firn_sql_parse_refuse(parser, "%s", what);
+    (void)firn_sql_parse_tree_refuse(parser, "%s", what);
     return no_piece;
 }
 
@@ -47,19 +47,19 @@ is_number(const struct piece *piece)
 static const char *
 quoted_name(struct parser *parser, const char *name)
 {
-    return firn_sql_parse_keep(parser, sqlite3_mprintf("\"%w\"", name));
+    return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("\"%w\"", name));
 }
 
 static struct piece
 column_piece(struct parser *parser, const struct node *node)
 {
-    bool is_true = firn_sql_parse_same_name(node->text, node->size, "true");
+    bool is_true = firn_sql_parse_tree_same_name(node->text, node->size, "true");
     if (node->column == NO_COLUMN && node->text == parser->text + node->from &&
-        (is_true || firn_sql_parse_same_name(node->text, node->size, "false"))) {
+        (is_true || firn_sql_parse_tree_same_name(node->text, node->size, "false"))) {
         return (struct piece){.text = is_true ? "1" : "0", .is_literal = true, .bound = 1};
     }
     if (node->column == NO_COLUMN) {
-        (void)firn_sql_parse_refuse(parser, "%.*s is no column", (int)node->size, node->text);
+        (void)firn_sql_parse_tree_refuse(parser, "%.*s is no column", (int)node->size, node->text);
         return no_piece;
     }
     const firn_table_column *column = &parser->def->columns[node->column];
@@ -138,7 +138,7 @@ static struct piece
 number_piece(struct parser *parser, const struct node *node)
 {
     char *text = sqlite3_mprintf("%.*s", (int)node->size, node->text);
-    struct piece piece = {.text = firn_sql_parse_keep(parser, text), .is_literal = true};
+    struct piece piece = {.text = firn_sql_parse_tree_keep(parser, text), .is_literal = true};
     bool is_integer = strspn(piece.text, "0123456789") == node->size;
     size_t digits = count_digits(node);
     piece.bound = fabs(strtod(piece.text, NULL)); /* rounded to the nearest: bounds are coarse */
@@ -160,7 +160,7 @@ text_piece(struct parser *parser, const struct node *node, const char *before,
 {
     char *text = sqlite3_mprintf("%s'%.*s'", before, (int)node->size, node->text);
     return (struct piece){.class = class,
-                          .text = firn_sql_parse_keep(parser, text),
+                          .text = firn_sql_parse_tree_keep(parser, text),
                           .is_literal = true,
                           .quoted = node->text,
                           .quoted_size = node->size};
@@ -172,7 +172,7 @@ const char *
 firn_sql_parse_rows_number(struct parser *parser, const struct piece *piece)
 {
     return piece->may_be_nan
-               ? firn_sql_parse_keep(parser,
+               ? firn_sql_parse_tree_keep(parser,
                                      sqlite3_mprintf("nullif(%s, f64 'nan')", piece->text))
                : piece->text;
 }
@@ -183,7 +183,7 @@ as_integer(struct parser *parser, struct piece piece)
 {
     if (piece.text != NULL && piece.class == PIECE_BOOL) {
         char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
-        piece = (struct piece){.text = firn_sql_parse_keep(parser, text), .bound = 1};
+        piece = (struct piece){.text = firn_sql_parse_tree_keep(parser, text), .bound = 1};
     }
     return piece;
 }
@@ -193,7 +193,7 @@ static const char *
 as_real(struct parser *parser, const struct piece *piece)
 {
     bool is_plain = piece->is_literal && strpbrk(piece->text, "eE") == NULL;
-    return is_plain ? firn_sql_parse_keep(parser, sqlite3_mprintf("%se0", piece->text))
+    return is_plain ? firn_sql_parse_tree_keep(parser, sqlite3_mprintf("%se0", piece->text))
                     : piece->text;
 }
 
@@ -217,7 +217,7 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
     const char *left = is_decimal && !has_decimal_and_float ? a->text : as_real(parser, a);
     const char *right = is_decimal && !has_decimal_and_float ? b->text : as_real(parser, b);
     piece.text =
-        firn_sql_parse_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
+        firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
     return piece;
 }
 
@@ -259,7 +259,7 @@ binary_piece(struct parser *parser, const struct node *node)
         piece.bound = node->sign == '*' ? a.bound * b.bound : a.bound + b.bound;
         break;
     }
-    piece.text = firn_sql_parse_keep(parser, text);
+    piece.text = firn_sql_parse_tree_keep(parser, text);
     return piece;
 }
 
@@ -275,7 +275,7 @@ signed_piece(struct parser *parser, const struct node *node)
     }
     const char *format = piece.is_literal ? "-%s" : "(-%s)";
     bool is_negative = piece.text[0] == '-';
-    piece.text = firn_sql_parse_keep(
+    piece.text = firn_sql_parse_tree_keep(
         parser, sqlite3_mprintf(is_negative ? "(-(%s))" : format, piece.text));
     piece.is_literal = piece.is_literal && !is_negative;
     return piece;
@@ -317,7 +317,7 @@ branch_piece(struct parser *parser, int node, struct piece *all, bool *has_any, 
     }
     if (*has_any) {
         return unite(all, &piece) ||
-               firn_sql_parse_refuse(parser, "branches with values of different classes");
+               firn_sql_parse_tree_refuse(parser, "branches with values of different classes");
     }
     *all = piece;
     all->is_literal = false;
@@ -351,7 +351,7 @@ case_piece(struct parser *parser, const struct node *node)
         at = parser->nodes[then].next;
     }
     sqlite3_str_appendall(text, " end");
-    const char *kept = firn_sql_parse_keep(parser, sqlite3_str_finish(text));
+    const char *kept = firn_sql_parse_tree_keep(parser, sqlite3_str_finish(text));
     if (!is_fine || !has_any) {
         return refuse(parser, "a CASE that SQLite has to compute");
     }
@@ -372,7 +372,7 @@ coalesce_piece(struct parser *parser, const struct node *node)
         sqlite3_str_appendf(text, "%s%s", at == node->first ? "coalesce(" : ", ", value);
     }
     sqlite3_str_appendall(text, ")");
-    all.text = firn_sql_parse_keep(parser, sqlite3_str_finish(text));
+    all.text = firn_sql_parse_tree_keep(parser, sqlite3_str_finish(text));
     return is_fine && has_any ? all : no_piece;
 }
 
@@ -388,7 +388,7 @@ call_piece(struct parser *parser, const struct node *node)
         }
         if (piece.text != NULL) {
             piece.is_literal = false;
-            piece.text = firn_sql_parse_keep(parser, sqlite3_mprintf("abs(%s)", piece.text));
+            piece.text = firn_sql_parse_tree_keep(parser, sqlite3_mprintf("abs(%s)", piece.text));
         }
         return piece;
     }
@@ -399,7 +399,7 @@ call_piece(struct parser *parser, const struct node *node)
             return refuse(parser, "lower() or upper() of what is no text");
         }
         if (piece.text != NULL) {
-            piece.text = firn_sql_parse_keep(
+            piece.text = firn_sql_parse_tree_keep(
                 parser, sqlite3_mprintf("%s(%s)", is_lower ? "lower" : "upper", piece.text));
         }
         return piece;
@@ -409,7 +409,7 @@ call_piece(struct parser *parser, const struct node *node)
          firn_sql_parse_tree_is_call(node, "ifnull"))) {
         return coalesce_piece(parser, node);
     }
-    (void)firn_sql_parse_refuse(parser, "the function %.*s over rows", (int)node->size,
+    (void)firn_sql_parse_tree_refuse(parser, "the function %.*s over rows", (int)node->size,
                                 node->text);
     return no_piece;
 }
@@ -578,16 +578,16 @@ compare_numbers(struct parser *parser, const struct piece *a, char sign, const s
     const char *left = is_real ? as_real(parser, a) : a->text;
     const char *right = is_real ? as_real(parser, b) : b->text;
     if (a->may_be_nan && !b->may_be_nan && is_where && strchr("<l=", sign) != NULL) {
-        return firn_sql_parse_keep(parser,
+        return firn_sql_parse_tree_keep(parser,
                                    sqlite3_mprintf("%s %s %s", left, sign_text(sign), right));
     }
     if (a->may_be_nan && !b->may_be_nan && is_where && strchr(">g", sign) != NULL) {
-        return firn_sql_parse_keep(parser, sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')",
+        return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')",
                                                            left, sign_text(sign), right, left));
     }
     left = a->may_be_nan ? firn_sql_parse_rows_number(parser, a) : left;
     right = b->may_be_nan ? firn_sql_parse_rows_number(parser, b) : right;
-    return firn_sql_parse_keep(parser,
+    return firn_sql_parse_tree_keep(parser,
                                sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
 }
 
@@ -637,7 +637,7 @@ compare_pieces(struct parser *parser, struct piece a, char sign, struct piece b,
         (void)refuse(parser, "a comparison of different classes");
         return NULL;
     }
-    return firn_sql_parse_keep(parser,
+    return firn_sql_parse_tree_keep(parser,
                                sqlite3_mprintf("(%s %s %s)", a.text, sign_text(sign), b.text));
 }
 
@@ -664,7 +664,7 @@ prefix_condition(struct parser *parser, const struct node *node)
     char *text = sqlite3_mprintf(is_like ? "(%sstarts_with(lower(%s), lower('%.*s')))"
                                          : "(%sstarts_with(%s, '%.*s'))",
                                  negated, value.text, (int)size - 1, pattern->text);
-    return firn_sql_parse_keep(parser, text);
+    return firn_sql_parse_tree_keep(parser, text);
 }
 
 static const char *
@@ -691,7 +691,7 @@ in_condition(struct parser *parser, const struct node *node)
         comma = ", ";
     }
     sqlite3_str_appendall(text, "))");
-    const char *kept = firn_sql_parse_keep(parser, sqlite3_str_finish(text));
+    const char *kept = firn_sql_parse_tree_keep(parser, sqlite3_str_finish(text));
     if (!is_fine) {
         (void)refuse(parser, "an IN that SQLite has to compute");
         return NULL;
@@ -716,7 +716,7 @@ between_condition(struct parser *parser, const struct node *node, bool is_where)
         return NULL;
     }
     const char *format = node->is_negated ? "(not (%s and %s))" : "(%s and %s)";
-    return firn_sql_parse_keep(parser, sqlite3_mprintf(format, from, to));
+    return firn_sql_parse_tree_keep(parser, sqlite3_mprintf(format, from, to));
 }
 
 /* A value as a condition: not null and not 0. */
@@ -731,7 +731,7 @@ truth(struct parser *parser, int number)
         (void)refuse(parser, "a condition that is no comparison");
         return NULL;
     }
-    return firn_sql_parse_keep(parser, sqlite3_mprintf("(%s <> 0)", piece.text));
+    return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s <> 0)", piece.text));
 }
 
 static const char *
@@ -741,7 +741,7 @@ nullity(struct parser *parser, const struct node *node)
     if (piece.text == NULL) {
         return NULL;
     }
-    return firn_sql_parse_keep(
+    return firn_sql_parse_tree_keep(
         parser, sqlite3_mprintf("(%s is %snull)", firn_sql_parse_rows_number(parser, &piece),
                                 node->is_negated ? "not " : ""));
 }
@@ -763,13 +763,13 @@ firn_sql_parse_rows_condition(struct parser *parser, int number, bool is_where)
                             parser, parser->nodes[node->first].next, is_where)
                       : NULL;
         return b == NULL ? NULL
-                         : firn_sql_parse_keep(
+                         : firn_sql_parse_tree_keep(
                                parser, sqlite3_mprintf("(%s %s %s)", a,
                                                        node->kind == NODE_AND ? "and" : "or", b));
     }
     case NODE_NOT: {
         const char *a = firn_sql_parse_rows_condition(parser, node->first, false);
-        return a == NULL ? NULL : firn_sql_parse_keep(parser, sqlite3_mprintf("(not %s)", a));
+        return a == NULL ? NULL : firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(not %s)", a));
     }
     case NODE_COMPARE: {
         struct piece a = firn_sql_parse_rows_value(parser, node->first);

@@ -27,7 +27,7 @@
 SQLITE_EXTENSION_INIT3
 
 bool
-firn_sql_parse_refuse(struct parser *parser, const char *format, ...)
+firn_sql_parse_tree_refuse(struct parser *parser, const char *format, ...)
 {
     if (!parser->has_failed) {
         va_list arguments;
@@ -41,7 +41,7 @@ firn_sql_parse_refuse(struct parser *parser, const char *format, ...)
 }
 
 const char *
-firn_sql_parse_keep(struct parser *parser, char *text)
+firn_sql_parse_tree_keep(struct parser *parser, char *text)
 {
     if (text != NULL && parser->kept_count == parser->kept_capacity) {
         size_t capacity = parser->kept_capacity * 2 + 64;
@@ -55,7 +55,7 @@ firn_sql_parse_keep(struct parser *parser, char *text)
         }
     }
     if (text == NULL) {
-        (void)firn_sql_parse_refuse(parser, "out of memory");
+        (void)firn_sql_parse_tree_refuse(parser, "out of memory");
         return "";
     }
     parser->kept[parser->kept_count++] = text;
@@ -206,7 +206,7 @@ static bool
 expect(struct parser *parser, const char *word)
 {
     return firn_sql_parse_tree_take(parser, word) ||
-           firn_sql_parse_refuse(parser, "\"%.*s\" where %s is known", (int)parser->word.size,
+           firn_sql_parse_tree_refuse(parser, "\"%.*s\" where %s is known", (int)parser->word.size,
                                  parser->word.text, word);
 }
 
@@ -216,7 +216,7 @@ static int
 new_node(struct parser *parser, enum node_kind kind)
 {
     if (parser->node_count == NODES_MAX) {
-        (void)firn_sql_parse_refuse(parser, "the statement is too large");
+        (void)firn_sql_parse_tree_refuse(parser, "the statement is too large");
     }
     if (parser->has_failed) {
         return NO_NODE;
@@ -269,7 +269,7 @@ end_node(struct parser *parser, int node, size_t to)
 }
 
 bool
-firn_sql_parse_same_name(const char *a, size_t a_size, const char *b)
+firn_sql_parse_tree_same_name(const char *a, size_t a_size, const char *b)
 {
     return strlen(b) == a_size && sqlite3_strnicmp(a, b, (int)a_size) == 0;
 }
@@ -279,9 +279,9 @@ find_column(struct parser *parser, struct node *node)
 {
     const firn_table_def *def = parser->def;
     for (size_t i = 0; i < def->column_count; i++) {
-        if (firn_sql_parse_same_name(node->text, node->size, def->columns[i].name)) {
+        if (firn_sql_parse_tree_same_name(node->text, node->size, def->columns[i].name)) {
             if (node->column != NO_COLUMN) {
-                (void)firn_sql_parse_refuse(parser, "two columns are called %.*s",
+                (void)firn_sql_parse_tree_refuse(parser, "two columns are called %.*s",
                                             (int)node->size, node->text);
             }
             node->column = (int)i;
@@ -304,7 +304,7 @@ read_column(struct parser *parser)
     if (firn_sql_parse_tree_take(parser, ".")) {
         if (parser->table_size != node->size ||
             sqlite3_strnicmp(parser->table, node->text, (int)node->size) != 0) {
-            (void)firn_sql_parse_refuse(parser, "a column of %.*s", (int)node->size, node->text);
+            (void)firn_sql_parse_tree_refuse(parser, "a column of %.*s", (int)node->size, node->text);
         }
         is_doubtful |= parser->word.kind != WORD_NAME && parser->word.kind != WORD_QUOTED;
         node->text = parser->word.text;
@@ -313,7 +313,7 @@ read_column(struct parser *parser)
         firn_sql_parse_tree_next(parser);
     }
     if (is_doubtful || firn_sql_parse_tree_is(parser, ".")) {
-        (void)firn_sql_parse_refuse(parser, "a name that is not plain");
+        (void)firn_sql_parse_tree_refuse(parser, "a name that is not plain");
     }
     find_column(parser, node);
     return parser->has_failed ? NO_NODE : number;
@@ -342,7 +342,7 @@ read_call(struct parser *parser)
         end_node(parser, number, end);
     }
     if (firn_sql_parse_tree_is(parser, "over") || firn_sql_parse_tree_is(parser, "filter")) {
-        (void)firn_sql_parse_refuse(parser, "a window or FILTER");
+        (void)firn_sql_parse_tree_refuse(parser, "a window or FILTER");
     }
     return number;
 }
@@ -386,7 +386,7 @@ read_cast(struct parser *parser)
         parser->nodes[number].text = parser->word.text;
         parser->nodes[number].size = parser->word.size;
         if (parser->word.kind != WORD_NAME) {
-            (void)firn_sql_parse_refuse(parser, "a CAST");
+            (void)firn_sql_parse_tree_refuse(parser, "a CAST");
         }
         firn_sql_parse_tree_next(parser);
     }
@@ -445,11 +445,11 @@ read_primary(struct parser *parser)
     }
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         if (firn_sql_parse_tree_is(parser, refused[i])) {
-            (void)firn_sql_parse_refuse(parser, "%s in an expression", refused[i]);
+            (void)firn_sql_parse_tree_refuse(parser, "%s in an expression", refused[i]);
         }
     }
     if (parser->word.kind != WORD_NAME || parser->has_failed) {
-        (void)firn_sql_parse_refuse(parser, "\"%.*s\" is not known here",
+        (void)firn_sql_parse_tree_refuse(parser, "\"%.*s\" is not known here",
                                     (int)(parser->word.to - parser->word.from),
                                     parser->text + parser->word.from);
         return NO_NODE;
@@ -475,7 +475,7 @@ read_signed(struct parser *parser)
         return read_primary(parser);
     }
     if (parser->depth >= DEPTH_MAX) {
-        (void)firn_sql_parse_refuse(parser, "the statement is too deep");
+        (void)firn_sql_parse_tree_refuse(parser, "the statement is too deep");
         return NO_NODE;
     }
     int number = new_node(parser, NODE_SIGN);
@@ -539,7 +539,7 @@ read_is(struct parser *parser, int left, size_t from)
 {
     bool is_negated = firn_sql_parse_tree_take(parser, "not");
     if (firn_sql_parse_tree_is(parser, "distinct")) {
-        (void)firn_sql_parse_refuse(parser, "IS DISTINCT FROM");
+        (void)firn_sql_parse_tree_refuse(parser, "IS DISTINCT FROM");
         return NO_NODE;
     }
     size_t end = parser->word.to;
@@ -589,7 +589,7 @@ read_pattern(struct parser *parser, enum node_kind kind, int left, size_t from)
     int node = new_over(parser, kind, left, from);
     add_operand(parser, node, read_binary(parser, RANK_RELATIONAL));
     if (firn_sql_parse_tree_is(parser, "escape")) {
-        (void)firn_sql_parse_refuse(parser, "ESCAPE");
+        (void)firn_sql_parse_tree_refuse(parser, "ESCAPE");
     }
     return node;
 }
@@ -637,7 +637,7 @@ read_equality_operator(struct parser *parser, int left, size_t from)
     } else if (firn_sql_parse_tree_take(parser, "glob")) {
         node = read_pattern(parser, NODE_GLOB, left, from);
     } else if (is_negated) {
-        (void)firn_sql_parse_refuse(parser, "NOT %.*s", (int)parser->word.size,
+        (void)firn_sql_parse_tree_refuse(parser, "NOT %.*s", (int)parser->word.size,
                                     parser->word.text);
     }
     if (node != NO_NODE) {
@@ -667,7 +667,7 @@ read_not(struct parser *parser)
         return read_equality(parser);
     }
     if (parser->depth >= DEPTH_MAX) {
-        (void)firn_sql_parse_refuse(parser, "the statement is too deep");
+        (void)firn_sql_parse_tree_refuse(parser, "the statement is too deep");
         return NO_NODE;
     }
     int node = new_node(parser, NODE_NOT);
@@ -695,7 +695,7 @@ int
 firn_sql_parse_tree_expression(struct parser *parser)
 {
     if (parser->depth >= DEPTH_MAX) {
-        (void)firn_sql_parse_refuse(parser, "the statement is too deep");
+        (void)firn_sql_parse_tree_refuse(parser, "the statement is too deep");
         return NO_NODE;
     }
     parser->depth++;
@@ -715,7 +715,7 @@ firn_sql_parse_tree_expression(struct parser *parser)
 bool
 firn_sql_parse_tree_is_call(const struct node *node, const char *name)
 {
-    return node->kind == NODE_CALL && firn_sql_parse_same_name(node->text, node->size, name);
+    return node->kind == NODE_CALL && firn_sql_parse_tree_same_name(node->text, node->size, name);
 }
 
 static bool
