@@ -165,7 +165,7 @@ read_table(struct parser *parser, struct firn_sql_parse_from *out)
 
 bool
 firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
-                          struct firn_sql_parse_reason *reason)
+                          struct firn_sql_query_reason *reason)
 {
     struct parser parser = {.text = text, .reason = reason};
     int depth = 0;
@@ -717,7 +717,7 @@ make_scan(struct statement *statement)
 bool
 firn_sql_parse_statement(const char *text, const firn_table_def *def, const char *const *names,
                          size_t name_count, struct firn_sql_parse_query *out,
-                         struct firn_sql_parse_reason *reason)
+                         struct firn_sql_query_reason *reason)
 {
     struct parser parser = {.text = text, .def = def, .table = "", .reason = reason};
     struct statement *statement = sqlite3_malloc64(sizeof *statement);

@@ -87,7 +87,7 @@ struct parser {
     size_t kept_capacity;
     bool has_failed;
     bool folds_case;
-    struct firn_sql_parse_reason *reason;
+    struct firn_sql_query_reason *reason;
 };
 
 void firn_sql_parse_tree_next(struct parser *parser);

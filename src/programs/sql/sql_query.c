@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "firn/scan.h"
+#include "sql/sql_parse.h"
 
 SQLITE_EXTENSION_INIT3
 
@@ -46,6 +47,20 @@ struct firn_sql_query {
 };
 
 /* ==== recognising ==== */
+
+/* The connection's struct, through its function firn_connection; NULL: firn is not registered. */
+static struct firn_sql *
+find_connection(sqlite3 *db)
+{
+    struct firn_sql *sql = NULL;
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db, "SELECT firn_connection(?1)", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_bind_pointer(statement, 1, &sql, connection_type, NULL) == SQLITE_OK) {
+        (void)sqlite3_step(statement);
+    }
+    (void)sqlite3_finalize(statement);
+    return sql;
+}
 
 /* Whether a name means one virtual table and nothing else, in whatever schema is asked. */
 static bool
@@ -114,7 +129,7 @@ read_definition(struct firn_sql_query *query, firn_table_def **out, firn_error *
 
 /* The store and the table that a statement reads. */
 static bool
-find_table(struct firn_sql_query *query, const char *text, struct firn_sql_parse_reason *reason)
+find_table(struct firn_sql_query *query, const char *text, struct firn_sql_query_reason *reason)
 {
     struct firn_sql_parse_from from;
     struct firn_sql_store *store = NULL;
@@ -140,7 +155,7 @@ find_table(struct firn_sql_query *query, const char *text, struct firn_sql_parse
 
 static bool
 parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
-      struct firn_sql_parse_reason *reason)
+      struct firn_sql_query_reason *reason)
 {
     firn_error err;
     firn_table_def *def = NULL;
@@ -168,13 +183,13 @@ parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
     return is_parsed;
 }
 
-int
-firn_sql_query_open(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query **out,
-                    struct firn_sql_parse_reason *reason)
+static int
+open_query(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query **out,
+           struct firn_sql_query_reason *reason)
 {
     *out = NULL;
     reason->text[0] = '\0';
-    if (!sqlite3_stmt_readonly(statement) || sqlite3_stmt_isexplain(statement) != 0 ||
+    if (sql == NULL || !sqlite3_stmt_readonly(statement) || sqlite3_stmt_isexplain(statement) != 0 ||
         sqlite3_column_count(statement) == 0) {
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "no SELECT of one table");
         return SQLITE_OK;
@@ -205,6 +220,13 @@ firn_sql_query_open(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_s
     }
     *out = query;
     return SQLITE_OK;
+}
+
+int
+firn_sql_query_open(sqlite3 *db, sqlite3_stmt *statement, struct firn_sql_query **out,
+                    struct firn_sql_query_reason *reason)
+{
+    return open_query(find_connection(db), statement, out, reason);
 }
 
 sqlite3_stmt *
@@ -888,7 +910,7 @@ query_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int arg
 {
     struct query_cursor *cursor = (struct query_cursor *)base;
     struct query_table *table = (struct query_table *)base->pVtab;
-    struct firn_sql_parse_reason reason;
+    struct firn_sql_query_reason reason;
     char *error = NULL;
     (void)plan;
     (void)plan_text;
@@ -916,7 +938,7 @@ query_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int arg
         sqlite3_free(error);
         return rc;
     }
-    rc = firn_sql_query_open(table->sql, cursor->statement, &cursor->query, &reason);
+    rc = open_query(table->sql, cursor->statement, &cursor->query, &reason);
     cursor->running =
         cursor->query != NULL ? firn_sql_query_statement(cursor->query) : cursor->statement;
     return rc == SQLITE_OK ? query_step(cursor) : rc;
@@ -974,7 +996,7 @@ static void
 explain(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     struct firn_sql *sql = sqlite3_user_data(ctx);
-    struct firn_sql_parse_reason reason;
+    struct firn_sql_query_reason reason;
     struct firn_sql_query *query = NULL;
     sqlite3_stmt *statement = NULL;
     char *error = NULL;
@@ -984,7 +1006,7 @@ explain(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     int rc = prepare(firn_sql_db(sql), text, &statement, &error);
     if (rc == SQLITE_OK) {
-        rc = firn_sql_query_open(sql, statement, &query, &reason);
+        rc = open_query(sql, statement, &query, &reason);
     }
     if (rc != SQLITE_OK) {
         sqlite3_result_error(ctx, error != NULL ? error : "out of memory", -1);
@@ -1009,19 +1031,6 @@ tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (to != NULL) {
         *to = sqlite3_user_data(ctx);
     }
-}
-
-struct firn_sql *
-firn_sql_query_connection(sqlite3 *db)
-{
-    struct firn_sql *sql = NULL;
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(db, "SELECT firn_connection(?1)", -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_bind_pointer(statement, 1, &sql, connection_type, NULL) == SQLITE_OK) {
-        (void)sqlite3_step(statement);
-    }
-    (void)sqlite3_finalize(statement);
-    return sql;
 }
 
 int

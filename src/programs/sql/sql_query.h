@@ -5,21 +5,21 @@
 #ifndef FIRN_SQL_QUERY_H
 #define FIRN_SQL_QUERY_H
 
+#include <sqlite3.h>
 #include <stdbool.h>
-
-#include "sql/sql_parse.h"
 
 struct firn_sql_query;
 
-/* The connection's struct, through its function firn_connection; NULL: the extension is not there. For who has only the
- * connection. */
-struct firn_sql *firn_sql_query_connection(sqlite3 *db);
+/* Why SQLite has to answer a statement. */
+struct firn_sql_query_reason {
+    char text[160];
+};
 
-/* Recognises a statement that was prepared, with the values that are bound to it. *out is NULL where SQLite has to answer it,
- * and reason says why. Returns a code of SQLite; only memory that ran out is a failure. Release *out with
- * firn_sql_query_close. */
-int firn_sql_query_open(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query **out,
-                        struct firn_sql_parse_reason *reason);
+/* Recognises a statement that was prepared, with the values that are bound to it, on a connection that firn is registered
+ * with. *out is NULL where SQLite has to answer it, and reason says why. Returns a code of SQLite; only memory that ran out
+ * is a failure. Release *out with firn_sql_query_close, before the connection. */
+int firn_sql_query_open(sqlite3 *db, sqlite3_stmt *statement, struct firn_sql_query **out,
+                        struct firn_sql_query_reason *reason);
 /* The statement over the groups, to be stepped and read; its columns are called as those of the statement. Owned by the
  * query. */
 sqlite3_stmt *firn_sql_query_statement(struct firn_sql_query *query);
