@@ -36,6 +36,9 @@ int firn_sql_function(struct firn_sql *sql, const char *name, int argument_count
 /* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of SQLite. */
 int firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module);
 sqlite3 *firn_sql_db(const struct firn_sql *sql);
+/* Has SQLite read its schemas again, and so connect all virtual tables anew, before the next statement. False if that must wait,
+ * because a statement that writes is running. */
+bool firn_sql_reset(struct firn_sql *sql);
 
 /* Called by firn_sql_register, one after the other. Codes of SQLite. */
 int firn_sql_view_register(struct firn_sql *sql);      /* module firn_transaction */
@@ -61,6 +64,8 @@ struct firn_sql_store {
     bool attached;           /* by firn_attach: until firn_detach */
     bool blob;               /* its keyspaces show BLOBs */
     firn_durability durability;
+    struct firn_sql_name *names;     /* of sql_attach.c: virtual tables that firn_attach made */
+    struct firn_sql_table *tables;   /* of sql_table.c: those that are connected */
     /* Of sql_store.c. */
     struct firn_sql_shared *shared;
     struct firn_sql_store *next;
@@ -93,9 +98,20 @@ void firn_sql_store_detach_all(struct firn_sql *sql);
 void firn_sql_store_forget(struct firn_sql_store *store);
 /* How often definitions were changed, by any connection of the process. */
 uint64_t firn_sql_store_generation(const struct firn_sql_store *store);
+/* Its real path, or ":memory:". */
+const char *firn_sql_store_path(const struct firn_sql_store *store);
 void firn_sql_store_ref(struct firn_sql_store *store);
 void firn_sql_store_unref(struct firn_sql_store *store);
 
+/* A virtual table that firn_attach made. */
+struct firn_sql_name {
+    struct firn_sql_name *next;
+    bool is_keyspace;
+    char *name;       /* in SQL; one piece of memory with the struct, as the next */
+    char *table_name; /* in the store */
+};
+/* The names are given back; the virtual tables stay. */
+void firn_sql_attach_forget(struct firn_sql_store *store);
 /* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops those whose table is gone.
  * Fills the error, which may be NULL. A code of SQLite. */
 int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
@@ -109,8 +125,10 @@ struct firn_sql_view {
     firn_snapshot *snapshot;
     struct firn_sql_shot *shot; /* private to sql_view.c */
 };
-/* Take a view in xFilter, release it in xClose or before the next xFilter. A scan or cursor made with view.txn must be
+/* Take a view in xFilter, unless the cursor has one that is current; release it in xClose. A scan or cursor made with view.txn must be
  * registered: see firn_sql_reader. */
+/* Whether a view that was taken before is what firn_sql_view_take would give now. */
+bool firn_sql_view_is_current(const struct firn_sql_store *store, const struct firn_sql_view *view);
 int firn_sql_view_take(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *err);
 void firn_sql_view_release(struct firn_sql_store *store, struct firn_sql_view *view);
 
@@ -191,6 +209,7 @@ size_t firn_sql_value_date(int64_t days, char *out);
 size_t firn_sql_value_timestamp(int64_t us, char *out);
 void firn_sql_value_uuid(const uint8_t *bytes, char *out);
 double firn_sql_value_decimal(int64_t units, uint32_t scale);
+bool firn_sql_value_is_utf8(const uint8_t *text, size_t size);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
 struct firn_sql_scratch {
@@ -206,5 +225,179 @@ void firn_sql_value_deinit(struct firn_sql_scratch *scratch);
 firn_value firn_sql_value_any(sqlite3_value *from);
 /* "DECIMAL(12,2)" and the like, as declared to SQLite. */
 void firn_sql_value_type(const firn_table_column *column, char out[48]);
+
+/* ==== statements that make and change tables (sql_create.c) ==== */
+
+enum firn_sql_create_kind {
+    FIRN_SQL_CREATE_TABLE,
+    FIRN_SQL_CREATE_INDEX,
+    FIRN_SQL_CREATE_KEYSPACE,
+    FIRN_SQL_ADD_COLUMN,
+    FIRN_SQL_DROP_COLUMN,
+    FIRN_SQL_RENAME_COLUMN,
+    FIRN_SQL_DROP_TABLE,
+    FIRN_SQL_DROP_INDEX
+};
+
+/* What a statement says. */
+struct firn_sql_create {
+    enum firn_sql_create_kind kind;
+    bool may_exist;   /* IF NOT EXISTS, IF EXISTS */
+    bool is_unique;   /* the index */
+    char *store;      /* "app" of app.people; NULL */
+    char *table;      /* or keyspace */
+    char *name;       /* of the index, or the column */
+    char *new_name;   /* of the column */
+    char *definition; /* of a table, for firn_table_def_parse; of a column: the second one of a table */
+    char *columns[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of the index */
+    size_t column_count;
+};
+
+/* Reads CREATE TABLE, CREATE [UNIQUE] INDEX, CREATE KEYSPACE, ALTER TABLE … ADD|DROP|RENAME COLUMN, DROP TABLE|INDEX.
+ * FIRN_INVALID says what was not understood. */
+int firn_sql_create_parse(const char *text, struct firn_sql_create *out, firn_error *err);
+void firn_sql_create_deinit(struct firn_sql_create *create);
+/* Does it: commits of their own. */
+int firn_sql_create_run(const struct firn_sql_create *create, struct firn_sql_store *store,
+                        firn_error *err);
+
+/* ==== virtual tables over tables (sql_table.c) ==== */
+
+/* How SQLite names a row of a table that it changes. */
+enum firn_sql_identity {
+    FIRN_SQL_BY_ROWID,  /* the key is one column of integers: it is the rowid */
+    FIRN_SQL_BY_COLUMN, /* the key is one column of another type: WITHOUT ROWID */
+    FIRN_SQL_BY_BLOB    /* a hidden column firn_key has the key's columns as one blob: WITHOUT ROWID */
+};
+
+/* The columns of the primary key, or of an index, by their places. */
+struct firn_sql_order {
+    const char *name; /* NULL: the primary key */
+    bool is_unique;
+    size_t count;
+    uint32_t columns[FIRN_TABLE_KEY_COLUMNS_MAX];
+};
+
+struct firn_sql_table {
+    sqlite3_vtab base;
+    struct firn_sql_store *store; /* a reference */
+    struct firn_sql_table *next;  /* of the store's */
+    firn_table *table;
+    firn_keyspace *keyspace; /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
+    char *schema;     /* of SQLite: "temp", "main" */
+    char *name;       /* in SQL */
+    char *table_name; /* in the store */
+    char *text;       /* of the definition */
+    firn_table_def *def;
+    enum firn_sql_identity identity;
+    bool hides_key; /* made without a primary key: its column rowid is not shown */
+    struct firn_sql_order *orders; /* the first is the primary key */
+    size_t order_count;
+    bool can_write;
+    /* What was known when, by the monotonic clock. */
+    uint64_t generation;
+    uint64_t checked_ms;
+    firn_table_statistics *stats; /* NULL: never asked */
+    uint64_t stats_ms;
+    int64_t rows_written; /* since */
+    struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
+};
+
+/* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again
+ * before the next statement; the one that runs goes on with the names of columns that it has. */
+void firn_sql_table_check(struct firn_sql_table *table);
+/* Parts of a module, for those of tables and of keyspaces. */
+int firn_sql_table_take_arguments(struct firn_sql_table *table, struct firn_sql *sql, int count,
+                                  const char *const *arguments, firn_error *err);
+/* A code of SQLite. */
+int firn_sql_table_declare(struct firn_sql_table *table, const char *declaration, char **text);
+int firn_sql_table_disconnect(sqlite3_vtab *vtab);
+int firn_sql_table_begin(sqlite3_vtab *table);
+int firn_sql_table_sync(sqlite3_vtab *table);
+int firn_sql_table_commit(sqlite3_vtab *table);
+int firn_sql_table_rollback(sqlite3_vtab *table);
+int firn_sql_table_savepoint(sqlite3_vtab *table, int level);
+int firn_sql_table_release(sqlite3_vtab *table, int level);
+int firn_sql_table_rollback_to(sqlite3_vtab *table, int level);
+int firn_sql_table_rename(sqlite3_vtab *vtab, const char *name);
+/* Rows, as well as it is known without counting; at least 1. */
+double firn_sql_table_rows(struct firn_sql_table *table);
+/* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and back. The blob is sqlite3_free'd. */
+int firn_sql_table_pack_key(const struct firn_sql_table *table, const firn_value *key, uint8_t **out,
+                            size_t *out_size, firn_error *err);
+int firn_sql_table_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
+                              uint8_t **out_memory, firn_error *err);
+/* xUpdate (sql_update.c), and what it needs is given back. */
+int firn_sql_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64 *out);
+void firn_sql_update_deinit(struct firn_sql_table *table);
+
+/* ==== what SQLite wants of a table (sql_plan.c) ==== */
+
+enum { FIRN_SQL_PLAN_ITEMS_MAX = 96 };
+
+/* What becomes of one argument of xFilter. */
+enum firn_sql_role {
+    FIRN_SQL_SEEK_EQUAL = 'e', /* the next column of the order has this value */
+    FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
+    FIRN_SQL_WHERE = 'w',      /* a condition */
+    FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
+    FIRN_SQL_LIMIT = 'L',
+    FIRN_SQL_OFFSET = 'O',
+    FIRN_SQL_SORT = 'a', /* no argument: rows are expected in the order of this column */
+    FIRN_SQL_SORT_DESCENDING = 'd'
+};
+
+struct firn_sql_plan_item {
+    enum firn_sql_role role;
+    uint32_t column;
+    int op; /* SQLITE_INDEX_CONSTRAINT_… */
+};
+
+struct firn_sql_plan {
+    bool is_point;  /* one row, by all columns of the order */
+    bool is_ordered; /* SQLite counts on the order */
+    bool is_descending;
+    size_t order;  /* of table->orders */
+    uint64_t used; /* columns; bit 63: those from 63 on */
+    size_t item_count;
+    struct firn_sql_plan_item items[FIRN_SQL_PLAN_ITEMS_MAX];
+};
+
+/* xBestIndex. */
+int firn_sql_plan_best(sqlite3_vtab *table, sqlite3_index_info *info);
+/* Reads what firn_sql_plan_best wrote as idxStr. */
+void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
+
+/* ==== arguments as conditions (sql_filter.c) ==== */
+
+struct firn_sql_filter {
+    bool is_empty; /* no row can be wanted */
+    bool is_point; /* key[] is complete */
+    bool must_sort; /* bounds could not be used, so that the order is not the one that was promised */
+    firn_value lower[FIRN_TABLE_KEY_COLUMNS_MAX];
+    firn_value upper[FIRN_TABLE_KEY_COLUMNS_MAX];
+    size_t lower_count;
+    size_t upper_count;
+    bool lower_exclusive;
+    bool upper_exclusive;
+    sqlite3_str *where;
+    firn_value *parameters;
+    size_t parameter_count;
+    size_t parameter_capacity;
+    uint64_t limit; /* 0: none */
+    uint64_t offset;
+    struct firn_sql_memory *memory;
+};
+
+/* Values are borrowed from the arguments and from the filter. */
+int firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                         const struct firn_sql_plan *plan, int count, sqlite3_value **values,
+                         firn_error *err);
+void firn_sql_filter_deinit(struct firn_sql_filter *filter);
+/* Whether a comparison of a column with a value is the same for firn as for SQLite whatever the value is (constant NULL), or for this
+ * constant. */
+bool firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant);
+/* Whether values of the type bound a part of an order. */
+bool firn_sql_filter_can_seek(firn_type type);
 
 #endif

@@ -14,7 +14,8 @@
  * printed, SQLite runs it. EXPLAIN of such a statement has one row that says what the scan is.
  *
  * CREATE TABLE would make a table of the connection's own database, which is in memory and gone at the end. So
- * CREATE TABLE, CREATE INDEX and ALTER TABLE go to the store, by firn_create, unless they say TEMP.
+ * CREATE TABLE, CREATE INDEX, ALTER TABLE, DROP TABLE and DROP INDEX go to the store, by firn_create, unless they say TEMP or
+ * name a table that is the connection's own.
  *
  * Interrupts. The handler of this file tells SQLite, which ends the statement; a scan asks SQLite now and then. In a script it also
  * does what the program's own handler does, so the command ends with 130. At a terminal it only ends the
@@ -461,24 +462,62 @@ is_word(const char *text, size_t size, const char *word)
     return strlen(word) == size && sqlite3_strnicmp(text, word, (int)size) == 0;
 }
 
-/* What a statement that is about definitions is handed to; NULL: SQLite. */
-static const char *
-function_for(const char *text)
+/* Whether a table or index of the connection's own has a name, or a virtual table that is not of the store. */
+static bool
+is_own(struct firn_sqlshell *shell, const char *name, size_t size)
+{
+    static const char sql[] =
+        "SELECT 1 FROM (SELECT name, sql FROM main.sqlite_schema UNION ALL "
+        "SELECT name, sql FROM temp.sqlite_schema) "
+        "WHERE name = ?1 COLLATE NOCASE AND coalesce(sql, '') NOT LIKE '% USING firn(%'";
+    sqlite3_stmt *statement = NULL;
+    bool is_there = sqlite3_prepare_v2(shell->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+                    sqlite3_bind_text(statement, 1, name, (int)size, SQLITE_STATIC) == SQLITE_OK &&
+                    sqlite3_step(statement) == SQLITE_ROW;
+    (void)sqlite3_finalize(statement);
+    return is_there;
+}
+
+/* Whether a statement is about definitions of the store, so that it goes to firn_create. */
+static bool
+is_about_definitions(struct firn_sqlshell *shell, const char *text)
 {
     const char *word = NULL;
     size_t at = 0;
     size_t size = next_word(text, &at, &word);
     bool is_create = is_word(word, size, "create");
-    bool is_alter = is_word(word, size, "alter");
-    if (!is_create && !is_alter) {
-        return NULL;
+    if (!is_create && !is_word(word, size, "alter") && !is_word(word, size, "drop")) {
+        return false;
     }
     size = next_word(text, &at, &word);
     if (is_create && is_word(word, size, "unique")) {
         size = next_word(text, &at, &word);
     }
-    bool is_fitting = is_word(word, size, "table") || (is_create && is_word(word, size, "index"));
-    return is_fitting ? "firn_create" : NULL;
+    bool is_index = is_word(word, size, "index");
+    if (is_create && !is_index) {
+        return is_word(word, size, "table") || is_word(word, size, "keyspace");
+    }
+    if (!is_index && !is_word(word, size, "table")) {
+        return false;
+    }
+    /* The name after TABLE, ON, or DROP INDEX [IF EXISTS]. */
+    do {
+        size = next_word(text, &at, &word);
+        bool is_before = is_word(word, size, "if") || is_word(word, size, "exists");
+        if (is_create && is_word(word, size, "on")) {
+            size = next_word(text, &at, &word);
+            break;
+        }
+        if (!is_create && !is_before) {
+            break;
+        }
+    } while (size > 0);
+    if (size == 0 && strchr("\"`[", word[0]) != NULL && word[0] != '\0') {
+        word++;
+        size = strcspn(word, "\"`]");
+    }
+    return !is_word(word, size, "temp") && !is_word(word, size, "main") &&
+           !is_own(shell, word, size);
 }
 
 /* Whether a statement holds the lock for others: one that begins a transaction. */
@@ -548,6 +587,7 @@ struct run {
     sqlite3_stmt *statement;
     struct firn_sql_query *query; /* NULL: SQLite answers */
     uint64_t rows;
+    bool is_silent; /* what it returns says nothing */
 };
 
 /* Steps to the end, and prints. Returns a code of SQLite, SQLITE_DONE at the end. */
@@ -559,15 +599,16 @@ step_all(struct run *run)
         run->query != NULL ? firn_sql_query_statement(run->query) : run->statement;
     struct firn_sqlshell_print *print = NULL;
     int rc = sqlite3_step(stepped);
-    bool has_result = sqlite3_column_count(stepped) > 0 && (rc == SQLITE_ROW || rc == SQLITE_DONE);
+    bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 && (rc == SQLITE_ROW || rc == SQLITE_DONE);
     firn_term_meter_clear();
     if (has_result) {
         print = firn_sqlshell_print_begin(shell, stepped);
         rc = print != NULL ? rc : SQLITE_NOMEM;
     }
     while (rc == SQLITE_ROW) {
-        run->rows++;
-        rc = firn_sqlshell_print_row(print, stepped) ? sqlite3_step(stepped) : SQLITE_NOMEM;
+        run->rows += !run->is_silent;
+        bool is_fine = run->is_silent || firn_sqlshell_print_row(print, stepped);
+        rc = is_fine ? sqlite3_step(stepped) : SQLITE_NOMEM;
         if (firn_term_out_error() != 0) {
             rc = SQLITE_INTERRUPT; /* nobody reads it; told when the command is over */
         }
@@ -647,6 +688,39 @@ show_time(const struct run *run, double started)
     firn_command_report_more("time", text);
 }
 
+/* A call of firn_create with the first statement of a text, which SQLite itself cannot read. Returns a code of SQLite. */
+static int
+prepare_definition(struct firn_sqlshell *shell, const char *text, sqlite3_stmt **out,
+                   const char **out_rest)
+{
+    const char *end = text;
+    char *part = NULL;
+    do {
+        end += strcspn(end, ";");
+        end += *end == ';';
+        sqlite3_free(part);
+        part = sqlite3_mprintf("%.*s", (int)(end - text), text);
+    } while (part != NULL && *end != '\0' && !sqlite3_complete(part));
+    *out_rest = end;
+    char *call = part != NULL ? sqlite3_mprintf("SELECT firn_create(%Q)", part) : NULL;
+    int rc = call != NULL ? sqlite3_prepare_v3(shell->db, call, -1, 0, out, NULL) : SQLITE_NOMEM;
+    sqlite3_free(call);
+    sqlite3_free(part);
+    return rc;
+}
+
+/* Whether the lock is wanted before a statement runs. CREATE TEMP and the like get it if they turn out to need it. */
+static bool
+is_writing(const char *text, sqlite3_stmt *statement)
+{
+    const char *word = NULL;
+    size_t at = 0;
+    size_t size = next_word(text, &at, &word);
+    return begins_transaction(text) ||
+           (!sqlite3_stmt_readonly(statement) && !is_word(word, size, "create") &&
+            !is_word(word, size, "drop"));
+}
+
 /* Runs the first statement of a text. *out_rest is what follows it. may_attach: it may be attached for writing and run
  * again. Returns a code of SQLite, SQLITE_DONE where all went well; *out_exit_code is set where it was reported already. */
 static int
@@ -655,43 +729,20 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
 {
     struct run run = {.shell = shell};
     double started = now();
-    const char *function = function_for(text);
+    bool is_definition = is_about_definitions(shell, text);
+    run.is_silent = is_definition;
     int rc = SQLITE_OK;
     *out_rest = text;
     *out_has_rows = false;
-    if (function == NULL) {
-        rc = sqlite3_prepare_v3(shell->db, text, -1, 0, &run.statement, out_rest);
+    if (is_definition) {
+        rc = prepare_definition(shell, text, &run.statement, out_rest);
     } else {
-        /* What SQLite's parser takes for the statement, which is for firn. */
-        const char *end = text;
-        do {
-            end += strcspn(end, ";");
-            end += *end == ';';
-            char *part = sqlite3_mprintf("%.*s", (int)(end - text), text);
-            bool is_whole = part == NULL || *end == '\0' || sqlite3_complete(part);
-            if (is_whole && part != NULL) {
-                char *call = sqlite3_mprintf("SELECT %s(%Q)", function, part);
-                rc = call == NULL ? SQLITE_NOMEM
-                                  : sqlite3_prepare_v3(shell->db, call, -1, 0, &run.statement, NULL);
-                sqlite3_free(call);
-            }
-            sqlite3_free(part);
-            if (is_whole) {
-                break;
-            }
-        } while (*end != '\0');
-        *out_rest = end;
+        rc = sqlite3_prepare_v3(shell->db, text, -1, 0, &run.statement, out_rest);
     }
     if (rc != SQLITE_OK || run.statement == NULL) {
         return rc == SQLITE_OK ? SQLITE_DONE : rc;
     }
-    bool writes = !sqlite3_stmt_readonly(run.statement) || begins_transaction(text) ||
-                  function != NULL;
-    const char *word = NULL;
-    size_t at = 0;
-    size_t size = next_word(text, &at, &word);
-    writes = writes && (function != NULL ||
-                        (!is_word(word, size, "create") && !is_word(word, size, "drop")));
+    bool writes = is_definition || is_writing(text, run.statement);
     if (writes && !shell->is_writable && !shell->read_only && sqlite3_get_autocommit(shell->db)) {
         (void)sqlite3_finalize(run.statement);
         *out_exit_code = firn_sqlshell_session_attach(shell, true);

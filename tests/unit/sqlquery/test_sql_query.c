@@ -62,6 +62,12 @@ struct rig {
 };
 
 static uint64_t
+share(uint64_t count)
+{
+    return test_is_long() ? 20 * count : count;
+}
+
+static uint64_t
 below(struct rig *rig, uint64_t limit)
 {
     return test_random_below(&rig->random, limit);
@@ -525,7 +531,7 @@ random_statements(const char *name, uint64_t seed, bool is_wild, bool is_in_tran
         run(&rig, "UPDATE t SET a = a + 1000, s = 'it''s new' WHERE id % 50 = 3");
         run(&rig, "DELETE FROM t WHERE id % 70 = 5");
     }
-    uint64_t count = test_share(is_in_transaction ? 200 : 1500);
+    uint64_t count = share(is_in_transaction ? 200 : 1500);
     for (uint64_t i = 0; i < count; i++) {
         (void)make_statement(&rig, &sql);
         try_statement(&rig, sql.data);
@@ -710,7 +716,7 @@ garbage_is_left_to_sqlite(void **state)
     struct text sql;
     (void)state;
     setup(&rig, "sql_query garbage", 27, false);
-    for (uint64_t i = 0; i < test_share(20000); i++) {
+    for (uint64_t i = 0; i < share(20000); i++) {
         sqlite3_stmt *statement = NULL;
         sql.data[0] = '\0';
         add(&sql, "SELECT count(*) FROM t WHERE a ");
