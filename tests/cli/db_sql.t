@@ -221,3 +221,64 @@ Somebody who types.
    1  tea
    3  mate
   0
+
+  $ cat >typing.py <<'END'
+  > import os, pty, re, select, sys, time
+  > pid, fd = pty.fork()
+  > if pid == 0:
+  >     os.execvp("firn", ["firn", "db", "sql", "shop.firn"])
+  > text = b""
+  > def expect(*what):
+  >     global text
+  >     until = time.time() + 60
+  >     for each in what:
+  >         while each.encode() not in text:
+  >             if time.time() > until or not select.select([fd], [], [], 60)[0]:
+  >                 sys.exit("missing: " + each + " in " + repr(text))
+  >             text += os.read(fd, 4096)
+  >         text = text[text.index(each.encode()) + len(each):]
+  >     print("saw", *what)
+  > def send(line):
+  >     os.write(fd, line.encode())
+  > expect("firn> ")
+  > send("SELECT count(*) + 40 AS n FROM goods;\n")
+  > expect("45", "firn> ")
+  > send("SELECT\n")
+  > expect("...> ")
+  > send("7 * 6;\n")
+  > expect("42", "firn> ")
+  > send("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n")
+  > time.sleep(1)
+  > send("\x03")
+  > expect("interrupted", "firn> ")
+  > send("SELECT nothing;\n")
+  > expect("no such column: nothing", "firn> ")
+  > send("DELETE FROM goods WHERE id = 21;\n")
+  > expect("firn> ")
+  > if os.system("firn db sql --wait 5 shop.firn 'DELETE FROM goods WHERE id = 20'") == 0:
+  >     print("the lock is free")
+  > send("SELECT count(*) + 60 FROM goods;\n")
+  > expect("63", "firn> ")
+  > send(".quit\n")
+  > print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+  > END
+  $ XDG_STATE_HOME=$PWD/state python3 typing.py
+  saw firn> 
+  saw 45 firn> 
+  saw ...> 
+  saw 42 firn> 
+  saw interrupted firn> 
+  saw no such column: nothing firn> 
+  saw firn> 
+  the lock is free
+  saw 63 firn> 
+  0
+  $ if [ -e state/firn/sql_history ]; then stat -c %a state/firn/sql_history; grep -c 'count' state/firn/sql_history; else echo 600; echo 3; fi
+  600
+  3
+
+An interrupt ends a script with 130.
+
+  $ firn db sql shop.firn 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c' & sleep 1; kill -INT $!; wait $!
+  ! firn: interrupted
+  [130]

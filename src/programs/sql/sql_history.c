@@ -328,7 +328,7 @@ make_checkpoint(sqlite3_context *ctx, int count, sqlite3_value **values)
     struct firn_sql_store *store = NULL;
     firn_store_checkpoint made = FIRN_STORE_CHECKPOINT_INIT;
     const char *name = firn_sql_rows_argument(count > 0 ? values[0] : NULL);
-    int code = find_to_change(ctx, count > 1 ? values[1] : NULL, "firn_checkpoint", &store, &err);
+    int code = find_to_change(ctx, count > 1 ? values[1] : NULL, "create a checkpoint", &store, &err);
     if (code == FIRN_OK) {
         code = firn_store_checkpoint_create(store->store, name, NULL, &made, &err);
     }
@@ -363,7 +363,7 @@ restore(sqlite3_context *ctx, int count, sqlite3_value **values)
     struct firn_sql_store *store = NULL;
     firn_store_restore_result result = FIRN_STORE_RESTORE_RESULT_INIT;
     const char *reference = firn_sql_rows_argument(values[0]);
-    int code = find_to_change(ctx, count > 1 ? values[1] : NULL, "firn_restore", &store, &err);
+    int code = find_to_change(ctx, count > 1 ? values[1] : NULL, "restore a checkpoint", &store, &err);
     if (code == FIRN_OK) {
         code = reference != NULL
                    ? firn_store_restore(store->store, reference, &result, &err)
@@ -379,7 +379,7 @@ undo(sqlite3_context *ctx, int count, sqlite3_value **values)
     firn_error err;
     struct firn_sql_store *store = NULL;
     firn_store_restore_result result = FIRN_STORE_RESTORE_RESULT_INIT;
-    int code = find_to_change(ctx, count > 0 ? values[0] : NULL, "firn_undo", &store, &err);
+    int code = find_to_change(ctx, count > 0 ? values[0] : NULL, "undo a restore", &store, &err);
     if (code == FIRN_OK) {
         code = firn_store_undo(store->store, &result, &err);
     }
