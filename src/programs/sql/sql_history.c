@@ -30,7 +30,6 @@ SQLITE_EXTENSION_INIT3
 
 /* ==== checkpoints ==== */
 
-
 static int
 add_checkpoint(void *ctx, const firn_store_checkpoint *checkpoint)
 {
@@ -150,9 +149,8 @@ read_row(struct history *history, firn_table *table, const firn_table_def *def,
     }
     for (size_t i = 0; i < def->key_count && code == FIRN_OK; i++) {
         const firn_table_column *column = find_column(def, def->key[i]);
-        code = column != NULL
-                   ? firn_sql_value(column, history->key[i], &scratch[i], &key[i], err)
-                   : firn_sql_error(err, FIRN_INTERNAL, "a key without a column");
+        code = column != NULL ? firn_sql_value(column, history->key[i], &scratch[i], &key[i], err)
+                              : firn_sql_error(err, FIRN_INTERNAL, "a key without a column");
     }
     if (code == FIRN_OK) {
         code = firn_row_create(&row, err);
@@ -220,9 +218,7 @@ add_version(struct history *history, const firn_store_checkpoint *checkpoint, co
         firn_sql_rows_null(rows);
         firn_sql_rows_null(rows);
     }
-    const char *kind = version == NULL             ? "removed"
-                       : history->before == NULL ? "added"
-                                                 : "changed";
+    const char *kind = version == NULL ? "removed" : history->before == NULL ? "added" : "changed";
     firn_sql_rows_text(rows, kind, strlen(kind));
     firn_sql_rows_text_or_null(rows, version);
 }
@@ -263,7 +259,8 @@ fill_history(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
     firn_sql_store_ref(store);
     history.store = store->store;
     history.key = arguments + 1;
-    while (history.key_count < FIRN_TABLE_KEY_COLUMNS_MAX && history.key[history.key_count] != NULL) {
+    while (history.key_count < FIRN_TABLE_KEY_COLUMNS_MAX &&
+           history.key[history.key_count] != NULL) {
         history.key_count++;
     }
     char *table = sqlite3_mprintf("%s", history.table);
@@ -328,7 +325,8 @@ make_checkpoint(sqlite3_context *ctx, int count, sqlite3_value **values)
     struct firn_sql_store *store = NULL;
     firn_store_checkpoint made = FIRN_STORE_CHECKPOINT_INIT;
     const char *name = firn_sql_rows_argument(count > 0 ? values[0] : NULL);
-    int code = find_to_change(ctx, count > 1 ? values[1] : NULL, "create a checkpoint", &store, &err);
+    int code =
+        find_to_change(ctx, count > 1 ? values[1] : NULL, "create a checkpoint", &store, &err);
     if (code == FIRN_OK) {
         code = firn_store_checkpoint_create(store->store, name, NULL, &made, &err);
     }
@@ -363,7 +361,8 @@ restore(sqlite3_context *ctx, int count, sqlite3_value **values)
     struct firn_sql_store *store = NULL;
     firn_store_restore_result result = FIRN_STORE_RESTORE_RESULT_INIT;
     const char *reference = firn_sql_rows_argument(values[0]);
-    int code = find_to_change(ctx, count > 1 ? values[1] : NULL, "restore a checkpoint", &store, &err);
+    int code =
+        find_to_change(ctx, count > 1 ? values[1] : NULL, "restore a checkpoint", &store, &err);
     if (code == FIRN_OK) {
         code = reference != NULL
                    ? firn_store_restore(store->store, reference, &result, &err)
@@ -414,12 +413,13 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
         return;
     }
     const char *wanted = firn_sql_rows_argument(count > 2 ? values[2] : NULL);
-    char *name = wanted != NULL ? sqlite3_mprintf("%s", wanted)
-                                : sqlite3_mprintf("%s@%s", given, reference);
+    char *name =
+        wanted != NULL ? sqlite3_mprintf("%s", wanted) : sqlite3_mprintf("%s@%s", given, reference);
     char *statement =
-        name == NULL ? NULL
-                     : sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" USING firn(%Q, %Q, 'at=%s')",
-                                       name, store->path, table, reference);
+        name == NULL
+            ? NULL
+            : sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" USING firn(%Q, %Q, 'at=%s')", name,
+                              store->path, table, reference);
     char *text = NULL;
     if (statement == NULL) {
         sqlite3_result_error_nomem(ctx);

@@ -79,11 +79,10 @@ firn_sql_parse_from_deinit(struct firn_sql_parse_from *from)
 static bool
 is_clause(const struct parser *parser)
 {
-    static const char *const clauses[] = {"from",  "where",  "group",     "having", "order",
-                                          "limit", "window", "union",     "except", "intersect",
-                                          "join",  "on",     "using",     "cross",  "inner",
-                                          "left",  "right",  "full",      "natural", "outer",
-                                          "over",  "filter", "collate",   "indexed", "not"};
+    static const char *const clauses[] = {
+        "from",      "where", "group", "having", "order",   "limit",   "window", "union", "except",
+        "intersect", "join",  "on",    "using",  "cross",   "inner",   "left",   "right", "full",
+        "natural",   "outer", "over",  "filter", "collate", "indexed", "not"};
     for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++) {
         if (firn_sql_parse_tree_is(parser, clauses[i])) {
             return true;
@@ -154,7 +153,8 @@ read_table(struct parser *parser, struct firn_sql_parse_from *out)
     if (firn_sql_parse_tree_take(parser, ".")) {
         out->schema = out->table;
         out->table = copy_name(&parser->word);
-        is_doubtful |= !is_name(parser) || memchr(parser->word.text, '"', parser->word.size) != NULL;
+        is_doubtful |=
+            !is_name(parser) || memchr(parser->word.text, '"', parser->word.size) != NULL;
         firn_sql_parse_tree_next(parser);
     }
     if (is_doubtful || out->table == NULL) {
@@ -174,7 +174,8 @@ firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
     if (!firn_sql_parse_tree_take(&parser, "select") || strlen(text) > FIRN_SQL_PARSE_TEXT_MAX) {
         return firn_sql_parse_tree_refuse(&parser, "no SELECT of one table");
     }
-    while (parser.word.kind != WORD_END && (depth > 0 || !firn_sql_parse_tree_is(&parser, "from"))) {
+    while (parser.word.kind != WORD_END &&
+           (depth > 0 || !firn_sql_parse_tree_is(&parser, "from"))) {
         if (parser.word.kind == WORD_WRONG || firn_sql_parse_tree_is(&parser, "select")) {
             return firn_sql_parse_tree_refuse(&parser, "more than the grammar of the scan has");
         }
@@ -240,8 +241,8 @@ read_limit(struct statement *statement)
         }
         statement->limit_to = parser->word.to;
         firn_sql_parse_tree_next(parser);
-        has_more = firn_sql_parse_tree_take(parser, ",") ||
-                   firn_sql_parse_tree_take(parser, "offset");
+        has_more =
+            firn_sql_parse_tree_take(parser, ",") || firn_sql_parse_tree_take(parser, "offset");
     }
 }
 
@@ -291,9 +292,9 @@ read_statement(struct statement *statement)
     }
     (void)firn_sql_parse_tree_take(parser, ";");
     if (!parser->has_failed && parser->word.kind != WORD_END) {
-        (void)firn_sql_parse_tree_refuse(parser, "\"%.*s\" is more than the grammar of the scan has",
-                                    (int)(parser->word.to - parser->word.from),
-                                    parser->text + parser->word.from);
+        (void)firn_sql_parse_tree_refuse(
+            parser, "\"%.*s\" is more than the grammar of the scan has",
+            (int)(parser->word.to - parser->word.from), parser->text + parser->word.from);
     }
 }
 
@@ -311,7 +312,7 @@ add_value(struct statement *statement, const char *text, enum firn_sql_parse_aff
     }
     if (out->value_count == FIRN_SQL_PARSE_VALUES_MAX) {
         (void)firn_sql_parse_tree_refuse(statement->parser, "more than %d aggregates and groups",
-                                    (int)FIRN_SQL_PARSE_VALUES_MAX);
+                                         (int)FIRN_SQL_PARSE_VALUES_MAX);
         return 0;
     }
     statement->values[out->value_count] = (struct value){text, affinity};
@@ -322,7 +323,8 @@ static size_t
 add_format(struct statement *statement, const char *format, const char *argument)
 {
     char *text = sqlite3_mprintf(format, argument);
-    return add_value(statement, firn_sql_parse_tree_keep(statement->parser, text), FIRN_SQL_PARSE_NONE);
+    return add_value(statement, firn_sql_parse_tree_keep(statement->parser, text),
+                     FIRN_SQL_PARSE_NONE);
 }
 
 /* The column of firn_groups that has a value. */
@@ -333,7 +335,7 @@ column_of(struct statement *statement, size_t value)
     enum firn_sql_parse_affinity affinity = statement->values[value].affinity;
     const char *format = affinity == FIRN_SQL_PARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
     return firn_sql_parse_tree_keep(statement->parser,
-                               sqlite3_mprintf(format, letters[affinity], (int)value));
+                                    sqlite3_mprintf(format, letters[affinity], (int)value));
 }
 
 /* What the core declares columns as (sql.h). */
@@ -380,8 +382,8 @@ add_group(struct statement *statement, int node)
         (void)firn_sql_parse_tree_refuse(parser, "groups whose rounding SQLite has to decide");
         return 0;
     }
-    enum firn_sql_parse_affinity affinity = is_column ? affinity_of(&parser->def->columns[written->column])
-                                                      : FIRN_SQL_PARSE_NONE;
+    enum firn_sql_parse_affinity affinity =
+        is_column ? affinity_of(&parser->def->columns[written->column]) : FIRN_SQL_PARSE_NONE;
     size_t value = add_value(statement, firn_sql_parse_rows_number(parser, &piece), affinity);
     guard_unsigned(statement, value, &piece);
     return value;
@@ -460,19 +462,19 @@ aggregate_of(struct statement *statement, int number)
         (void)firn_sql_parse_tree_refuse(parser, "an aggregate that SQLite has to compute");
         return NULL;
     }
-    const char *format = is_sum || is_total                               ? "sum(%s)"
-                         : is_adding                                      ? "avg(%s)"
+    const char *format = is_sum || is_total                         ? "sum(%s)"
+                         : is_adding                                ? "avg(%s)"
                          : firn_sql_parse_tree_is_call(node, "min") ? "min(%s)"
-                                                                          : "max(%s)";
+                                                                    : "max(%s)";
     size_t value = add_format(statement, format, piece.text);
     statement->out->values[value].refuses_nan |= piece.may_be_nan || piece.is_unsigned;
     if ((is_sum || is_total) && piece.class == PIECE_INTEGER) {
         guard_sum(statement, value, &piece);
     }
     const char *column = column_of(statement, value);
-    return is_total ? firn_sql_parse_tree_keep(
-                          parser, sqlite3_mprintf("ifnull(%s * 1.0, 0.0)", column))
-                    : column;
+    return is_total
+               ? firn_sql_parse_tree_keep(parser, sqlite3_mprintf("ifnull(%s * 1.0, 0.0)", column))
+               : column;
 }
 
 /* ---- the outer statement ---- */
@@ -513,9 +515,9 @@ static bool
 is_known_function(const struct node *node)
 {
     static const char *const names[] = {
-        "abs",    "round",  "coalesce", "ifnull", "nullif",  "iif",      "upper", "lower",
-        "length", "substr", "printf",   "format", "typeof",  "date",     "time",  "datetime",
-        "trim",   "ltrim",  "rtrim",    "hex",    "replace", "strftime", "instr", "julianday",
+        "abs",    "round",  "coalesce", "ifnull", "nullif",  "iif",      "upper",    "lower",
+        "length", "substr", "printf",   "format", "typeof",  "date",     "time",     "datetime",
+        "trim",   "ltrim",  "rtrim",    "hex",    "replace", "strftime", "instr",    "julianday",
         "quote",  "sign",   "min",      "max",    "unicode", "char",     "substring"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (firn_sql_parse_tree_is_call(node, names[i])) {
@@ -555,8 +557,9 @@ copy_node(struct copying *copying, int number)
         bool is_fine = node->column == NO_COLUMN &&
                        (is_truth || (copying->knows_aliases && is_alias(statement, node)));
         if (!is_fine) {
-            (void)firn_sql_parse_tree_refuse(parser, "%.*s is neither grouped by nor in an aggregate",
-                                        (int)node->size, node->text);
+            (void)firn_sql_parse_tree_refuse(parser,
+                                             "%.*s is neither grouped by nor in an aggregate",
+                                             (int)node->size, node->text);
         }
         return;
     }
@@ -596,8 +599,7 @@ numbered_item(const struct statement *statement, int number)
         }
         place = place * 10 + (size_t)(node->text[i] - '0');
     }
-    return place > 0 && place <= statement->item_count ? statement->items[place - 1].node
-                                                       : NO_NODE;
+    return place > 0 && place <= statement->item_count ? statement->items[place - 1].node : NO_NODE;
 }
 
 /* Numbers and aliases after GROUP BY become what they stand for. */
@@ -651,7 +653,8 @@ copy_orders(struct statement *statement, sqlite3_str *out)
                        !statement->is_distinct && !parser->has_failed;
          i++) {
         sqlite3_str_appendall(out, between);
-        sqlite3_str_appendall(out, column_of(statement, add_group(statement, statement->groups[i])));
+        sqlite3_str_appendall(out,
+                              column_of(statement, add_group(statement, statement->groups[i])));
         between = ", ";
     }
 }
@@ -708,7 +711,8 @@ make_scan(struct statement *statement)
         sqlite3_str_appendf(select, "%s%s", i > 0 ? ", " : "", statement->values[i].text);
     }
     out->select = sqlite3_str_finish(select);
-    if (out->select == NULL || out->outer == NULL || (statement->where != NO_NODE && out->where == NULL) ||
+    if (out->select == NULL || out->outer == NULL ||
+        (statement->where != NO_NODE && out->where == NULL) ||
         (statement->group_count > 0 && out->group_by == NULL)) {
         (void)firn_sql_parse_tree_refuse(parser, "out of memory");
     }

@@ -53,9 +53,9 @@ struct firn_sql_parse_value {
 /* All texts are of sqlite3_malloc; a zeroed one is empty. */
 struct firn_sql_parse_query {
     char *select;
-    char *where;    /* NULL: all rows */
-    char *group_by; /* NULL: one group */
-    char *outer;    /* the statement over the groups */
+    char *where;     /* NULL: all rows */
+    char *group_by;  /* NULL: one group */
+    char *outer;     /* the statement over the groups */
     bool folds_case; /* it was taken for granted that LIKE folds the case of ASCII */
     size_t value_count;
     struct firn_sql_parse_value values[FIRN_SQL_PARSE_VALUES_MAX];
@@ -74,9 +74,8 @@ bool firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out
                                struct firn_sql_query_reason *reason);
 /* Recognises a statement over a table with this definition. names: those of the columns of its result. Returns whether it
  * was recognised; memory that ran out counts as not. */
-bool firn_sql_parse_statement(const char *text, const firn_table_def *def,
-                              const char *const *names, size_t name_count,
-                              struct firn_sql_parse_query *out,
+bool firn_sql_parse_statement(const char *text, const firn_table_def *def, const char *const *names,
+                              size_t name_count, struct firn_sql_parse_query *out,
                               struct firn_sql_query_reason *reason);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
 bool firn_sql_parse_tree_same_name(const char *a, size_t a_size, const char *b);

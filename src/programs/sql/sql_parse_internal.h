@@ -37,9 +37,9 @@ enum node_kind {
     NODE_STRING,
     NODE_BLOB,
     NODE_NULL,
-    NODE_NAME,    /* a column, or a name that only SQLite understands; column says */
-    NODE_SIGN,    /* - + ~ before one operand: sign */
-    NODE_NOT,     /* of one operand */
+    NODE_NAME, /* a column, or a name that only SQLite understands; column says */
+    NODE_SIGN, /* - + ~ before one operand: sign */
+    NODE_NOT,  /* of one operand */
     NODE_AND,
     NODE_OR,
     NODE_COMPARE, /* sign: = < > l (<=) g (>=) n (<>) */
@@ -122,11 +122,11 @@ enum piece_class {
 };
 struct piece {
     enum piece_class class;
-    const char *text;  /* in firn's language; NULL: not recognised, and the parser has failed */
-    bool is_literal;   /* a number or text of the statement */
-    bool may_be_nan;   /* REAL */
-    bool is_unsigned;  /* a u64, above what INTEGER has */
-    double bound;      /* INTEGER: the largest magnitude */
+    const char *text;   /* in firn's language; NULL: not recognised, and the parser has failed */
+    bool is_literal;    /* a number or text of the statement */
+    bool may_be_nan;    /* REAL */
+    bool is_unsigned;   /* a u64, above what INTEGER has */
+    double bound;       /* INTEGER: the largest magnitude */
     const char *quoted; /* of a literal text: what stands between the quotes */
     size_t quoted_size;
 };

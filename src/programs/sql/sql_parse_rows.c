@@ -171,10 +171,9 @@ text_piece(struct parser *parser, const struct node *node, const char *before,
 const char *
 firn_sql_parse_rows_number(struct parser *parser, const struct piece *piece)
 {
-    return piece->may_be_nan
-               ? firn_sql_parse_tree_keep(parser,
-                                     sqlite3_mprintf("nullif(%s, f64 'nan')", piece->text))
-               : piece->text;
+    return piece->may_be_nan ? firn_sql_parse_tree_keep(
+                                   parser, sqlite3_mprintf("nullif(%s, f64 'nan')", piece->text))
+                             : piece->text;
 }
 
 /* A bool as the INTEGER that SQLite has. */
@@ -205,9 +204,8 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
     bool is_real = a->class == PIECE_REAL || b->class == PIECE_REAL;
     bool is_decimal = (a->class >= PIECE_DECIMAL && a->class <= PIECE_COMPUTED) ||
                       (b->class >= PIECE_DECIMAL && b->class <= PIECE_COMPUTED);
-    bool has_decimal_and_float =
-        is_decimal && ((a->class == PIECE_REAL && !a->is_literal) ||
-                       (b->class == PIECE_REAL && !b->is_literal));
+    bool has_decimal_and_float = is_decimal && ((a->class == PIECE_REAL && !a->is_literal) ||
+                                                (b->class == PIECE_REAL && !b->is_literal));
     struct piece piece = {.class = is_decimal ? PIECE_COMPUTED : PIECE_REAL};
     if (sign == '%') {
         return refuse(parser, "% of numbers that are not whole");
@@ -216,8 +214,7 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
     piece.may_be_nan = (is_real && !is_decimal) || has_decimal_and_float || sign == '/';
     const char *left = is_decimal && !has_decimal_and_float ? a->text : as_real(parser, a);
     const char *right = is_decimal && !has_decimal_and_float ? b->text : as_real(parser, b);
-    piece.text =
-        firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
+    piece.text = firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
     return piece;
 }
 
@@ -233,8 +230,8 @@ binary_piece(struct parser *parser, const struct node *node)
     if (b.text == NULL) {
         return no_piece;
     }
-    if (strchr("+-*/%", node->sign) == NULL || !is_number(&a) || !is_number(&b) ||
-        a.is_unsigned || b.is_unsigned) {
+    if (strchr("+-*/%", node->sign) == NULL || !is_number(&a) || !is_number(&b) || a.is_unsigned ||
+        b.is_unsigned) {
         return refuse(parser, "an operator that SQLite has to compute");
     }
     if (a.class != PIECE_INTEGER || b.class != PIECE_INTEGER) {
@@ -410,7 +407,7 @@ call_piece(struct parser *parser, const struct node *node)
         return coalesce_piece(parser, node);
     }
     (void)firn_sql_parse_tree_refuse(parser, "the function %.*s over rows", (int)node->size,
-                                node->text);
+                                     node->text);
     return no_piece;
 }
 
@@ -573,22 +570,23 @@ compare_numbers(struct parser *parser, const struct piece *a, char sign, const s
         (void)refuse(parser, "a comparison whose rounding SQLite has to decide");
         return NULL;
     }
-    bool is_real = (a->class == PIECE_REAL && !a->is_literal) ||
-                   (b->class == PIECE_REAL && !b->is_literal);
+    bool is_real =
+        (a->class == PIECE_REAL && !a->is_literal) || (b->class == PIECE_REAL && !b->is_literal);
     const char *left = is_real ? as_real(parser, a) : a->text;
     const char *right = is_real ? as_real(parser, b) : b->text;
     if (a->may_be_nan && !b->may_be_nan && is_where && strchr("<l=", sign) != NULL) {
         return firn_sql_parse_tree_keep(parser,
-                                   sqlite3_mprintf("%s %s %s", left, sign_text(sign), right));
+                                        sqlite3_mprintf("%s %s %s", left, sign_text(sign), right));
     }
     if (a->may_be_nan && !b->may_be_nan && is_where && strchr(">g", sign) != NULL) {
-        return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')",
-                                                           left, sign_text(sign), right, left));
+        return firn_sql_parse_tree_keep(parser,
+                                        sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')", left,
+                                                        sign_text(sign), right, left));
     }
     left = a->may_be_nan ? firn_sql_parse_rows_number(parser, a) : left;
     right = b->may_be_nan ? firn_sql_parse_rows_number(parser, b) : right;
     return firn_sql_parse_tree_keep(parser,
-                               sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
+                                    sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
 }
 
 /* Whether two values that are texts to SQLite have the same order in firn; *sign may change for it. */
@@ -638,7 +636,7 @@ compare_pieces(struct parser *parser, struct piece a, char sign, struct piece b,
         return NULL;
     }
     return firn_sql_parse_tree_keep(parser,
-                               sqlite3_mprintf("(%s %s %s)", a.text, sign_text(sign), b.text));
+                                    sqlite3_mprintf("(%s %s %s)", a.text, sign_text(sign), b.text));
 }
 
 /* LIKE and GLOB with a text that is looked for at the beginning. */
@@ -707,11 +705,10 @@ between_condition(struct parser *parser, const struct node *node, bool is_where)
     const char *from = compare_pieces(parser, value, 'g', firn_sql_parse_rows_value(parser, lower),
                                       is_where && !node->is_negated);
     const char *to =
-        from != NULL
-            ? compare_pieces(parser, value, 'l',
-                             firn_sql_parse_rows_value(parser, parser->nodes[lower].next),
-                             is_where && !node->is_negated)
-            : NULL;
+        from != NULL ? compare_pieces(parser, value, 'l',
+                                      firn_sql_parse_rows_value(parser, parser->nodes[lower].next),
+                                      is_where && !node->is_negated)
+                     : NULL;
     if (to == NULL) {
         return NULL;
     }
@@ -759,9 +756,9 @@ firn_sql_parse_rows_condition(struct parser *parser, int number, bool is_where)
         /* (x or null) keeps a row as (x or false) does: null stays as false inside of both. */
         const char *a = firn_sql_parse_rows_condition(parser, node->first, is_where);
         const char *b =
-            a != NULL ? firn_sql_parse_rows_condition(
-                            parser, parser->nodes[node->first].next, is_where)
-                      : NULL;
+            a != NULL
+                ? firn_sql_parse_rows_condition(parser, parser->nodes[node->first].next, is_where)
+                : NULL;
         return b == NULL ? NULL
                          : firn_sql_parse_tree_keep(
                                parser, sqlite3_mprintf("(%s %s %s)", a,
@@ -773,9 +770,9 @@ firn_sql_parse_rows_condition(struct parser *parser, int number, bool is_where)
     }
     case NODE_COMPARE: {
         struct piece a = firn_sql_parse_rows_value(parser, node->first);
-        struct piece b = a.text != NULL ? firn_sql_parse_rows_value(
-                                              parser, parser->nodes[node->first].next)
-                                        : no_piece;
+        struct piece b = a.text != NULL
+                             ? firn_sql_parse_rows_value(parser, parser->nodes[node->first].next)
+                             : no_piece;
         return b.text == NULL ? NULL : compare_pieces(parser, a, node->sign, b, is_where);
     }
     case NODE_NULLITY:

@@ -207,7 +207,7 @@ expect(struct parser *parser, const char *word)
 {
     return firn_sql_parse_tree_take(parser, word) ||
            firn_sql_parse_tree_refuse(parser, "\"%.*s\" where %s is known", (int)parser->word.size,
-                                 parser->word.text, word);
+                                      parser->word.text, word);
 }
 
 /* ---- nodes ---- */
@@ -282,7 +282,7 @@ find_column(struct parser *parser, struct node *node)
         if (firn_sql_parse_tree_same_name(node->text, node->size, def->columns[i].name)) {
             if (node->column != NO_COLUMN) {
                 (void)firn_sql_parse_tree_refuse(parser, "two columns are called %.*s",
-                                            (int)node->size, node->text);
+                                                 (int)node->size, node->text);
             }
             node->column = (int)i;
         }
@@ -304,7 +304,8 @@ read_column(struct parser *parser)
     if (firn_sql_parse_tree_take(parser, ".")) {
         if (parser->table_size != node->size ||
             sqlite3_strnicmp(parser->table, node->text, (int)node->size) != 0) {
-            (void)firn_sql_parse_tree_refuse(parser, "a column of %.*s", (int)node->size, node->text);
+            (void)firn_sql_parse_tree_refuse(parser, "a column of %.*s", (int)node->size,
+                                             node->text);
         }
         is_doubtful |= parser->word.kind != WORD_NAME && parser->word.kind != WORD_QUOTED;
         node->text = parser->word.text;
@@ -450,8 +451,8 @@ read_primary(struct parser *parser)
     }
     if (parser->word.kind != WORD_NAME || parser->has_failed) {
         (void)firn_sql_parse_tree_refuse(parser, "\"%.*s\" is not known here",
-                                    (int)(parser->word.to - parser->word.from),
-                                    parser->text + parser->word.from);
+                                         (int)(parser->word.to - parser->word.from),
+                                         parser->text + parser->word.from);
         return NO_NODE;
     }
     if (firn_sql_parse_tree_is(parser, "null")) {
@@ -497,10 +498,9 @@ rank_of(const struct parser *parser, char *out_sign)
         const char *word;
         char sign;
         int rank;
-    } operators[] = {{"||", 'c', 6}, {"*", '*', 5},  {"/", '/', 5}, {"%", '%', 5},
-                     {"+", '+', 4},  {"-", '-', 4},  {"&", '&', 3}, {"|", '|', 3},
-                     {"<<", 'L', 3}, {">>", 'R', 3}, {"<", '<', 2}, {"<=", 'l', 2},
-                     {">", '>', 2},  {">=", 'g', 2}};
+    } operators[] = {{"||", 'c', 6}, {"*", '*', 5},  {"/", '/', 5}, {"%", '%', 5},  {"+", '+', 4},
+                     {"-", '-', 4},  {"&", '&', 3},  {"|", '|', 3}, {"<<", 'L', 3}, {">>", 'R', 3},
+                     {"<", '<', 2},  {"<=", 'l', 2}, {">", '>', 2}, {">=", 'g', 2}};
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
         if (parser->word.kind == WORD_SIGN && firn_sql_parse_tree_is(parser, operators[i].word)) {
             *out_sign = operators[i].sign;
@@ -599,8 +599,7 @@ static int
 read_equality_operator(struct parser *parser, int left, size_t from)
 {
     size_t end = parser->word.to;
-    bool is_equal =
-        firn_sql_parse_tree_is(parser, "=") || firn_sql_parse_tree_is(parser, "==");
+    bool is_equal = firn_sql_parse_tree_is(parser, "=") || firn_sql_parse_tree_is(parser, "==");
     if (is_equal || firn_sql_parse_tree_is(parser, "<>") || firn_sql_parse_tree_is(parser, "!=")) {
         firn_sql_parse_tree_next(parser);
         int node = new_over(parser, NODE_COMPARE, left, from);
@@ -638,7 +637,7 @@ read_equality_operator(struct parser *parser, int left, size_t from)
         node = read_pattern(parser, NODE_GLOB, left, from);
     } else if (is_negated) {
         (void)firn_sql_parse_tree_refuse(parser, "NOT %.*s", (int)parser->word.size,
-                                    parser->word.text);
+                                         parser->word.text);
     }
     if (node != NO_NODE) {
         parser->nodes[node].is_negated = is_negated;

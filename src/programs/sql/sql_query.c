@@ -138,8 +138,9 @@ find_table(struct firn_sql_query *query, const char *text, struct firn_sql_query
     if (!firn_sql_parse_find_table(text, &from, reason)) {
         return false;
     }
-    bool is_found = is_one_virtual_table(firn_sql_db(query->sql), &from) &&
-                    firn_sql_store_find_table(query->sql, from.table, &store, &name, &err) == FIRN_OK;
+    bool is_found =
+        is_one_virtual_table(firn_sql_db(query->sql), &from) &&
+        firn_sql_store_find_table(query->sql, from.table, &store, &name, &err) == FIRN_OK;
     if (is_found) {
         query->table = sqlite3_mprintf("%s", name);
         query->store = store;
@@ -174,7 +175,8 @@ parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s", err.text);
         return false;
     }
-    bool is_parsed = firn_sql_parse_statement(text, def, names, (size_t)count, &query->parsed, reason);
+    bool is_parsed =
+        firn_sql_parse_statement(text, def, names, (size_t)count, &query->parsed, reason);
     firn_release(def);
     if (is_parsed && query->parsed.folds_case && !folds_case(firn_sql_db(query->sql))) {
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "LIKE means something else here");
@@ -189,8 +191,8 @@ open_query(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query 
 {
     *out = NULL;
     reason->text[0] = '\0';
-    if (sql == NULL || !sqlite3_stmt_readonly(statement) || sqlite3_stmt_isexplain(statement) != 0 ||
-        sqlite3_column_count(statement) == 0) {
+    if (sql == NULL || !sqlite3_stmt_readonly(statement) ||
+        sqlite3_stmt_isexplain(statement) != 0 || sqlite3_column_count(statement) == 0) {
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "no SELECT of one table");
         return SQLITE_OK;
     }
@@ -652,8 +654,8 @@ groups_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
     }
     size_t columns = cursor->query->parsed.value_count;
     firn_sql_value_result(ctx, &cursor->columns[i],
-                    cursor->is_kept ? cursor->kept[cursor->row * columns + i]
-                                    : firn_scan_value(cursor->batch, i, cursor->row));
+                          cursor->is_kept ? cursor->kept[cursor->row * columns + i]
+                                          : firn_scan_value(cursor->batch, i, cursor->row));
     return SQLITE_OK;
 }
 
@@ -735,7 +737,8 @@ unquote(const char *argument)
     size_t size = strlen(argument);
     char *text = sqlite3_mprintf("%s", argument);
     char quote = argument[0];
-    if (text == NULL || size < 2 || (quote != '\'' && quote != '"') || argument[size - 1] != quote) {
+    if (text == NULL || size < 2 || (quote != '\'' && quote != '"') ||
+        argument[size - 1] != quote) {
         return text;
     }
     size_t to = 0;

@@ -129,7 +129,12 @@ static size_t
 size_of_character(const uint8_t *bytes, size_t size)
 {
     uint8_t first = bytes[0];
-    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    size_t length = first < 0x80   ? 1
+                    : first < 0xc2 ? 0
+                    : first < 0xe0 ? 2
+                    : first < 0xf0 ? 3
+                    : first < 0xf5 ? 4
+                                   : 0;
     if (length == 0 || length > size) {
         return 0;
     }
@@ -331,7 +336,8 @@ rows_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
             arguments[i] = argv[next++];
         }
     }
-    int rc = sqlite3_prepare_v2(firn_sql_db(table->sql), "SELECT 1", -1, &cursor->rows.asking, NULL);
+    int rc =
+        sqlite3_prepare_v2(firn_sql_db(table->sql), "SELECT 1", -1, &cursor->rows.asking, NULL);
     if (rc != SQLITE_OK) {
         return rc;
     }

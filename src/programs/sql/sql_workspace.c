@@ -120,9 +120,9 @@ add_what(struct firn_sql_rows *rows, unsigned what)
     static const struct {
         unsigned bit;
         const char *name;
-    } names[] = {{FIRN_CHANGED_TYPE, "type"},   {FIRN_CHANGED_CONTENT, "content"},
-                 {FIRN_CHANGED_LINKS, "links"}, {FIRN_CHANGED_MODE, "mode"},
-                 {FIRN_CHANGED_OWNER, "owner"}, {FIRN_CHANGED_MTIME, "mtime"},
+    } names[] = {{FIRN_CHANGED_TYPE, "type"},    {FIRN_CHANGED_CONTENT, "content"},
+                 {FIRN_CHANGED_LINKS, "links"},  {FIRN_CHANGED_MODE, "mode"},
+                 {FIRN_CHANGED_OWNER, "owner"},  {FIRN_CHANGED_MTIME, "mtime"},
                  {FIRN_CHANGED_XATTRS, "xattrs"}};
     char text[64] = "";
     size_t size = 0;
@@ -179,8 +179,9 @@ fill_changes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
 
 static const struct firn_sql_rows_function changes_function = {
     .name = "firn_changes",
-    .columns = "kind TEXT, path TEXT, old_path TEXT, old_size INTEGER, size INTEGER, old_hash TEXT, "
-               "hash TEXT, what TEXT",
+    .columns =
+        "kind TEXT, path TEXT, old_path TEXT, old_size INTEGER, size INTEGER, old_hash TEXT, "
+        "hash TEXT, what TEXT",
     .column_count = 8,
     .arguments = "state1,state2,directory",
     .argument_count = 3,

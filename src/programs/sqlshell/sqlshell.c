@@ -40,8 +40,6 @@ run_all(struct firn_sqlshell *shell)
     struct firn_cli *cli = shell->cli;
     int exit_code = FIRN_EXIT_OK;
     if (cli->argument_count == 1) {
-        shell->is_interactive =
-            !cli->json && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
         return shell->is_interactive
                    ? firn_sqlshell_input_type(shell)
                    : firn_sqlshell_input_read(shell, STDIN_FILENO, "standard input");
@@ -63,6 +61,8 @@ run(struct firn_cli *cli)
     shell.may_create = firn_command_has(cli, "create");
     shell.texts = cli->repeated;
     shell.text_count = cli->repeated_count;
+    shell.is_interactive = cli->argument_count == 1 && !cli->json && isatty(STDIN_FILENO) == 1 &&
+                           isatty(STDOUT_FILENO) == 1;
     if (shell.path[0] == '\0') {
         return firn_command_misused(cli, "STORE is empty");
     }
@@ -113,19 +113,18 @@ const struct firn_command firn_sqlshell = {
             {"csv", 0, NULL, "the same as --mode csv"},
             {NULL, 0, NULL, NULL},
         },
-    .help =
-        "Runs the statements, or without any those on standard input; on a terminal they\n"
-        "are typed, and .help lists more. The SQL is that of SQLite, with the store's\n"
-        "tables and keyspaces in it. Aggregates over one table are computed by firn's own\n"
-        "scans where that gives the same result: EXPLAIN QUERY PLAN says so. CREATE TABLE,\n"
-        "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE makes a\n"
-        "table that is gone at the end. The store is locked only once a statement writes.\n"
-        "\n"
-        "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
-        "may be given several times. Results are printed as --mode says: as a table on a\n"
-        "terminal, where wide values are cut; elsewhere a line for each row, with tabs\n"
-        "between values escaped as by firn db scan, and \\N for null. The first statement\n"
-        "that fails ends the command.",
+    .help = "Runs the statements, or without any those on standard input; on a terminal they\n"
+            "are typed, and .help lists more. The SQL is that of SQLite, with the store's\n"
+            "tables and keyspaces in it. Aggregates over one table are computed by firn's own\n"
+            "scans where that gives the same result: EXPLAIN QUERY PLAN says so. CREATE TABLE,\n"
+            "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE makes a\n"
+            "table that is gone at the end. The store is locked only once a statement writes.\n"
+            "\n"
+            "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
+            "may be given several times. Results are printed as --mode says: as a table on a\n"
+            "terminal, where wide values are cut; elsewhere a line for each row, with tabs\n"
+            "between values escaped as by firn db scan, and \\N for null. The first statement\n"
+            "that fails ends the command.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db sql shop.firn 'SELECT kind, sum(price) FROM goods GROUP BY kind'",

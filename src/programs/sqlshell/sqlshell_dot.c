@@ -246,8 +246,9 @@ run_import(struct firn_sqlshell *shell, const struct words *words)
     }
     import.fd = open(import.file, O_RDONLY | O_CLOEXEC);
     if (import.fd < 0) {
-        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
-                                         "could not open '%s': %s", import.file, strerror(errno));
+        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
+                                         NULL, "could not open '%s': %s", import.file,
+                                         strerror(errno));
     }
     firn_sqlshell_session_detach(shell);
     int code = firn_task_patience_run(shell->cli, attempt_import, &import, &err);
@@ -257,8 +258,7 @@ run_import(struct firn_sqlshell *shell, const struct words *words)
         return firn_command_report_failure(shell->cli, &err, NULL);
     }
     if (!shell->cli->quiet) {
-        firn_command_report_more("imported",
-                                 firn_term_text_number(import.rows, number));
+        firn_command_report_more("imported", firn_term_text_number(import.rows, number));
     }
     return firn_sqlshell_session_attach(shell, false);
 }
@@ -269,9 +269,8 @@ static int
 run_mode(struct firn_sqlshell *shell, const struct words *words)
 {
     if (words->count != 2 || !firn_sqlshell_print_find_mode(words->items[1], &shell->mode)) {
-        return firn_command_report_error(
-            shell->cli, FIRN_INVALID, NULL,
-            "usage: .mode table, tabs, csv, json, markdown or line");
+        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
+                                         "usage: .mode table, tabs, csv, json, markdown or line");
     }
     return FIRN_EXIT_OK;
 }
@@ -295,13 +294,13 @@ run_read(struct firn_sqlshell *shell, const struct words *words)
         return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .read FILE");
     }
     if (shell->depth == DEPTH_MAX) {
-        return firn_command_report_error(shell->cli, FIRN_LIMIT, NULL,
-                                         "%d files read each other", (int)DEPTH_MAX);
+        return firn_command_report_error(shell->cli, FIRN_LIMIT, NULL, "%d files read each other",
+                                         (int)DEPTH_MAX);
     }
     int fd = open(words->items[1], O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
-                                         "could not open '%s': %s", words->items[1],
+        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
+                                         NULL, "could not open '%s': %s", words->items[1],
                                          strerror(errno));
     }
     shell->depth++;
@@ -327,7 +326,8 @@ static const struct {
     int (*run)(struct firn_sqlshell *shell, const struct words *words);
 } commands[] = {
     {".help", ".help              this list", run_help},
-    {".import", ".import FILE TABLE insert the rows of a CSV file (.jsonl: of JSON lines)", run_import},
+    {".import", ".import FILE TABLE insert the rows of a CSV file (.jsonl: of JSON lines)",
+     run_import},
     {".mode", ".mode MODE         table, tabs, csv, json, markdown or line", run_mode},
     {".quit", ".quit              end", run_quit},
     {".exit", NULL, run_quit},
@@ -365,10 +365,11 @@ firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line)
         i++;
     }
     if (exit_code == FIRN_EXIT_OK && words.count > 0) {
-        exit_code = i < count ? commands[i].run(shell, &words)
-                              : firn_command_report_error(shell->cli, FIRN_INVALID,
-                                                          ".help lists the commands",
-                                                          "there is no command '%s'", words.items[0]);
+        exit_code =
+            i < count
+                ? commands[i].run(shell, &words)
+                : firn_command_report_error(shell->cli, FIRN_INVALID, ".help lists the commands",
+                                            "there is no command '%s'", words.items[0]);
     }
     free(words.memory);
     return exit_code;

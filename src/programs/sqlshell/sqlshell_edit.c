@@ -46,7 +46,8 @@ static char history_path[PATH_SIZE];
 /* ==== completion ==== */
 
 static const char names_sql[] =
-    "SELECT name FROM pragma_table_list WHERE name LIKE ?1 ESCAPE '\\' AND name NOT LIKE 'sqlite_%' "
+    "SELECT name FROM pragma_table_list WHERE name LIKE ?1 ESCAPE '\\' AND name NOT LIKE "
+    "'sqlite_%' "
     "UNION SELECT c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c "
     "WHERE c.name LIKE ?1 ESCAPE '\\' AND t.name NOT LIKE 'sqlite_%' ORDER BY 1";
 
@@ -164,7 +165,8 @@ find_history(void)
     if (state != NULL && state[0] == '/') {
         size = snprintf(history_path, sizeof history_path, "%s/firn/sql_history", state);
     } else if (home != NULL && home[0] == '/') {
-        size = snprintf(history_path, sizeof history_path, "%s/.local/state/firn/sql_history", home);
+        size =
+            snprintf(history_path, sizeof history_path, "%s/.local/state/firn/sql_history", home);
     }
     if (size < 0 || (size_t)size >= sizeof history_path || !make_directories(history_path)) {
         history_path[0] = '\0';

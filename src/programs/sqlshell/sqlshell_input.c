@@ -110,12 +110,14 @@ firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name)
             break;
         }
         if (count < 0) {
-            exit_code = firn_command_report_error(shell->cli, FIRN_IO, NULL, "could not read %s: %s",
-                                                  name, strerror(buffer != NULL ? errno : ENOMEM));
+            exit_code =
+                firn_command_report_error(shell->cli, FIRN_IO, NULL, "could not read %s: %s", name,
+                                          strerror(buffer != NULL ? errno : ENOMEM));
             break;
         }
         is_over = count == 0;
-        for (size_t from = 0; from < (size_t)count && exit_code == FIRN_EXIT_OK && !shell->is_over;) {
+        for (size_t from = 0;
+             from < (size_t)count && exit_code == FIRN_EXIT_OK && !shell->is_over;) {
             const char *end = memchr(buffer + from, '\n', (size_t)count - from);
             size_t to = end != NULL ? (size_t)(end - buffer) + 1 : (size_t)count;
             if (!append(&part, buffer + from, to - from)) {

@@ -46,8 +46,8 @@ static const struct {
     const char *word;
     enum firn_sqlshell_mode mode;
 } modes[] = {
-    {"table", FIRN_SQLSHELL_TABLE}, {"tabs", FIRN_SQLSHELL_TABS},
-    {"csv", FIRN_SQLSHELL_CSV},     {"json", FIRN_SQLSHELL_JSON},
+    {"table", FIRN_SQLSHELL_TABLE},       {"tabs", FIRN_SQLSHELL_TABS},
+    {"csv", FIRN_SQLSHELL_CSV},           {"json", FIRN_SQLSHELL_JSON},
     {"markdown", FIRN_SQLSHELL_MARKDOWN}, {"line", FIRN_SQLSHELL_LINE},
 };
 
@@ -65,7 +65,8 @@ firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *out)
 
 /* ---- collecting text ---- */
 
-static struct firn_sqlshell_print *collecting; /* the functions of term.h call back without a context */
+static struct firn_sqlshell_print
+    *collecting; /* the functions of term.h call back without a context */
 
 static void
 collect(const void *data, size_t size)

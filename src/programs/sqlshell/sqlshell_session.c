@@ -222,8 +222,7 @@ firn_sqlshell_session_open(struct firn_sqlshell *shell)
     int exit_code = load(shell);
     if (exit_code == FIRN_EXIT_OK) {
         atomic_store(&interruptible, shell->db);
-        take_signals(shell->cli->argument_count == 1 && !shell->cli->json &&
-                     isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1);
+        take_signals(shell->is_interactive);
     }
     return exit_code;
 }
@@ -266,8 +265,8 @@ attempt_attach(void *ctx, firn_error *err)
     }
     sqlite3_str_appendall(text, ")");
     char *call = sqlite3_str_finish(text);
-    int rc = call != NULL ? sqlite3_prepare_v2(shell->db, call, -1, &statement, NULL)
-                          : SQLITE_NOMEM;
+    int rc =
+        call != NULL ? sqlite3_prepare_v2(shell->db, call, -1, &statement, NULL) : SQLITE_NOMEM;
     rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
     int code = rc == SQLITE_ROW || rc == SQLITE_DONE ? FIRN_OK : code_of(rc);
     if (code != FIRN_OK) {
@@ -361,8 +360,7 @@ bind_blob(sqlite3_stmt *statement, int i, const char *text)
         char digits[3] = {text[2 + 2 * k], text[3 + 2 * k], '\0'};
         out[k] = (char)strtoul(digits, NULL, 16);
     }
-    return out == NULL ? SQLITE_NOMEM
-                       : sqlite3_bind_blob64(statement, i, out, bytes, sqlite3_free);
+    return out == NULL ? SQLITE_NOMEM : sqlite3_bind_blob64(statement, i, out, bytes, sqlite3_free);
 }
 
 static int
@@ -417,7 +415,8 @@ bind_all(struct firn_sqlshell *shell, sqlite3_stmt *statement)
         const char *bare = name != NULL ? name + 1 : number; /* without its : @ $ or ? */
         const char *text = find_parameter(shell, bare);
         if (text == NULL) {
-            return firn_command_report_error(shell->cli, FIRN_INVALID, "give it with --param NAME=VALUE",
+            return firn_command_report_error(shell->cli, FIRN_INVALID,
+                                             "give it with --param NAME=VALUE",
                                              "the parameter '%s' has no value", bare);
         }
         int rc = bind_text(statement, i, text);
@@ -599,7 +598,8 @@ step_all(struct run *run)
         run->query != NULL ? firn_sql_query_statement(run->query) : run->statement;
     struct firn_sqlshell_print *print = NULL;
     int rc = sqlite3_step(stepped);
-    bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 && (rc == SQLITE_ROW || rc == SQLITE_DONE);
+    bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 &&
+                      (rc == SQLITE_ROW || rc == SQLITE_DONE);
     firn_term_meter_clear();
     if (has_result) {
         print = firn_sqlshell_print_begin(shell, stepped);
@@ -746,9 +746,9 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
     if (writes && !shell->is_writable && !shell->read_only && sqlite3_get_autocommit(shell->db)) {
         (void)sqlite3_finalize(run.statement);
         *out_exit_code = firn_sqlshell_session_attach(shell, true);
-        return *out_exit_code != FIRN_EXIT_OK ? SQLITE_ERROR
-                                              : run_first(shell, text, out_rest, out_has_rows,
-                                                          out_exit_code);
+        return *out_exit_code != FIRN_EXIT_OK
+                   ? SQLITE_ERROR
+                   : run_first(shell, text, out_rest, out_has_rows, out_exit_code);
     }
     *out_exit_code = bind_all(shell, run.statement);
     rc = *out_exit_code == FIRN_EXIT_OK ? run_prepared(&run) : SQLITE_ERROR;

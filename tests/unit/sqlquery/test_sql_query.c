@@ -132,7 +132,10 @@ put_rows(struct rig *rig, bool is_wild)
         char text[32];
         uint8_t uuid[16];
         uint64_t n = below(rig, 1000);
-        (void)snprintf(text, sizeof text, "%s%u", n % 3 == 0 ? "it's " : n % 3 == 1 ? "Kind " : "kind ",
+        (void)snprintf(text, sizeof text, "%s%u",
+                       n % 3 == 0   ? "it's "
+                       : n % 3 == 1 ? "Kind "
+                                    : "kind ",
                        (unsigned)(n % 17));
         memset(uuid, (int)(n % 5), sizeof uuid);
         firn_value values[COLUMNS] = {
@@ -150,8 +153,9 @@ put_rows(struct rig *rig, bool is_wild)
             firn_typed_i64(FIRN_TYPE_DATE, (int64_t)below(rig, 800) + 19000),
             firn_typed_i64(FIRN_TYPE_TIMESTAMP,
                            ((int64_t)below(rig, 40) + 19000) * 86400000000 +
-                               (below(rig, 3) == 0 ? 0 : (int64_t)below(rig, 86400) * 1000000 +
-                                                            (int64_t)below(rig, 4) * 250000)),
+                               (below(rig, 3) == 0 ? 0
+                                                   : (int64_t)below(rig, 86400) * 1000000 +
+                                                         (int64_t)below(rig, 4) * 250000)),
             firn_bool(n % 2 == 0),
             firn_blob(firn_bytes(text, strlen(text) % 7)),
             {.type = FIRN_TYPE_UUID, .as.bytes = {uuid, sizeof uuid}}};
@@ -196,8 +200,10 @@ pick(struct rig *rig, const char *const *from, size_t count)
 static void
 add_number(struct rig *rig, struct text *text, int depth)
 {
-    static const char *const columns[] = {"a", "b", "c", "u", "q", "f", "g", "p", "t", "w", "A", "\"b\""};
-    static const char *const literals[] = {"0", "1", "-3", "7", "100", "2.5", "0.1", "1e3", "-0.25"};
+    static const char *const columns[] = {"a", "b", "c", "u", "q", "f",
+                                          "g", "p", "t", "w", "A", "\"b\""};
+    static const char *const literals[] = {"0",   "1",   "-3",  "7",    "100",
+                                           "2.5", "0.1", "1e3", "-0.25"};
     static const char *const signs[] = {"+", "-", "*", "/", "%"};
     switch (depth > 0 ? below(rig, 8) : below(rig, 3)) {
     case 0:
@@ -328,8 +334,9 @@ add_aggregate(struct rig *rig, struct text *text)
 static size_t
 make_statement(struct rig *rig, struct text *out)
 {
-    static const char *const groups[] = {"a", "s", "d", "t", "c % 5", "f", "lower(s)", "q", "p", "r",
-                                         "u / 1000", "x", "abs(c)", "ts", "w", "a > 10"};
+    static const char *const groups[] = {"a",        "s",  "d", "t",     "c % 5",    "f",
+                                         "lower(s)", "q",  "p", "r",     "u / 1000", "x",
+                                         "abs(c)",   "ts", "w", "a > 10"};
     const char *group = below(rig, 2) == 0 ? PICK(rig, groups) : NULL;
     const char *second = group != NULL && below(rig, 3) == 0 ? PICK(rig, groups) : NULL;
     size_t columns = 0;
@@ -571,7 +578,8 @@ what_is_recognised(void **state)
     static const char *const recognised[] = {
         "SELECT count(*) FROM t",
         "SELECT COUNT(*) FROM temp.t AS x WHERE x.a > 3;",
-        "select sum(a*c), avg(f), min(s), max(d) from t where d >= '2022-01-01' and d < '2023-01-01'",
+        "select sum(a*c), avg(f), min(s), max(d) from t where d >= '2022-01-01' and d < "
+        "'2023-01-01'",
         "SELECT s, sum(p * (1 - f)) AS n FROM t GROUP BY s HAVING n > 3 ORDER BY n DESC LIMIT 3",
         "SELECT s k, count(*) FROM t GROUP BY k ORDER BY count(*) DESC, k",
         "SELECT round(avg(p), 2) || ' of ' || count(*) FROM t WHERE t",
@@ -654,10 +662,9 @@ overflow_is_what_sqlite_says_it_is(void **state)
     run(&rig, "UPDATE t SET b = 9223372036854775807 WHERE id IN (5, 6)");
     run(&rig, "UPDATE t SET b = -9223372036854775807 WHERE id IN (2000, 2001)");
     /* The sum fits in the end, and not on the way. */
-    assert_int_equal(
-        sqlite3_prepare_v2(rig.db, "SELECT c1 FROM firn_query('SELECT sum(b) FROM t')", -1,
-                           &statement, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(rig.db, "SELECT c1 FROM firn_query('SELECT sum(b) FROM t')",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ERROR);
     assert_non_null(strstr(sqlite3_errmsg(rig.db), "integer overflow"));
     sqlite3_finalize(statement);
@@ -693,12 +700,14 @@ firn_query_is_a_function_and_a_virtual_table(void **state)
              "firn: scan of t: select max(\"a\"); where (\"c\" > 3)");
     one_text(&rig, "SELECT firn_explain('SELECT a FROM t')",
              "sqlite: no aggregate: it asks for rows");
-    assert_int_equal(sqlite3_exec(rig.db, "SELECT * FROM firn_query('DELETE FROM t')", NULL, NULL, NULL),
+    assert_int_equal(
+        sqlite3_exec(rig.db, "SELECT * FROM firn_query('DELETE FROM t')", NULL, NULL, NULL),
+        SQLITE_ERROR);
+    assert_int_equal(
+        sqlite3_exec(rig.db, "SELECT * FROM firn_query('SELECT 1; SELECT 2')", NULL, NULL, NULL),
+        SQLITE_ERROR);
+    assert_int_equal(sqlite3_exec(rig.db, "SELECT * FROM firn_groups", NULL, NULL, NULL),
                      SQLITE_ERROR);
-    assert_int_equal(sqlite3_exec(rig.db, "SELECT * FROM firn_query('SELECT 1; SELECT 2')", NULL, NULL,
-                                  NULL),
-                     SQLITE_ERROR);
-    assert_int_equal(sqlite3_exec(rig.db, "SELECT * FROM firn_groups", NULL, NULL, NULL), SQLITE_ERROR);
     run(&rig, "SELECT * FROM firn_groups(5)"); /* no pointer: no groups */
     run(&rig, "DROP TABLE q");
     teardown(&rig);
@@ -708,10 +717,10 @@ firn_query_is_a_function_and_a_virtual_table(void **state)
 static void
 garbage_is_left_to_sqlite(void **state)
 {
-    static const char *const parts[] = {"SELECT", "count(*)", "FROM", "t",   "WHERE", "a",     "(", ")",
-                                        ",",      "*",        "'",    "\"",  "--",    "/*",    "5", "1e9",
-                                        "AND",    "NOT",      "IN",   "sum", "GROUP", "BY",    "=", "x'",
-                                        "CASE",   "WHEN",     "END",  "[",   "`",     "LIMIT", ";", "."};
+    static const char *const parts[] = {
+        "SELECT", "count(*)", "FROM", "t",    "WHERE", "a",   "(",   ")",     ",",   "*",     "'",
+        "\"",     "--",       "/*",   "5",    "1e9",   "AND", "NOT", "IN",    "sum", "GROUP", "BY",
+        "=",      "x'",       "CASE", "WHEN", "END",   "[",   "`",   "LIMIT", ";",   "."};
     struct rig rig;
     struct text sql;
     (void)state;
