@@ -12,8 +12,9 @@
 #ifndef FIRN_SQL_INTERNAL_H
 #define FIRN_SQL_INTERNAL_H
 
-#include <firn/firn.h>
 #include <sqlite3ext.h> /* each .c but sql.c has SQLITE_EXTENSION_INIT3 after this header */
+
+#include "firn/firn.h"
 
 /* ==== the connection ==== */
 
@@ -24,7 +25,7 @@ struct firn_sql {
     int ref_count;                 /* of functions and modules */
     struct firn_sql_store *stores; /* all that are open; each holds a reference of the list */
     /* Of sql_view.c. */
-    bool in_transaction; /* SQLite told of its beginning and not yet of its end */
+    bool in_transaction;             /* SQLite told of its beginning and not yet of its end */
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
 };
@@ -41,12 +42,13 @@ sqlite3 *firn_sql_db(const struct firn_sql *sql);
 bool firn_sql_reset(struct firn_sql *sql);
 
 /* Called by firn_sql_register, one after the other. Codes of SQLite. */
-int firn_sql_view_register(struct firn_sql *sql);      /* module firn_transaction */
-int firn_sql_attach_register(struct firn_sql *sql);    /* firn_attach, firn_detach, firn_create, firn_drop */
-int firn_sql_table_register(struct firn_sql *sql);     /* module firn */
-int firn_sql_keyspace_register(struct firn_sql *sql);  /* module firn_keyspace */
-int firn_sql_query_register(struct firn_sql *sql);     /* firn_query (sqlshell) */
-int firn_sql_history_register(struct firn_sql *sql);   /* firn_checkpoints, firn_diff, … (sqlshell) */
+int firn_sql_view_register(struct firn_sql *sql); /* module firn_transaction */
+int firn_sql_attach_register(
+    struct firn_sql *sql); /* firn_attach, firn_detach, firn_create, firn_drop */
+int firn_sql_table_register(struct firn_sql *sql);    /* module firn */
+int firn_sql_keyspace_register(struct firn_sql *sql); /* module firn_keyspace */
+int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) */
+int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
 int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
 
 /* ==== attached stores (sql_store.c) ==== */
@@ -55,17 +57,17 @@ int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlsh
 struct firn_sql_store {
     struct firn_sql *sql;
     firn_store *store;
-    const char *path;        /* as it was given */
-    const char *name;        /* alias: option name=, else the last part of the path without ".firn" */
-    const char *prefix;      /* of the names of its virtual tables; "" */
-    const char *at;          /* a reference of a checkpoint; NULL: now */
+    const char *path;   /* as it was given */
+    const char *name;   /* alias: option name=, else the last part of the path without ".firn" */
+    const char *prefix; /* of the names of its virtual tables; "" */
+    const char *at;     /* a reference of a checkpoint; NULL: now */
     firn_snapshot *snapshot; /* of `at`; NULL: now */
     bool read_only;          /* opened for reading, or `at` */
     bool attached;           /* by firn_attach: until firn_detach */
     bool blob;               /* its keyspaces show BLOBs */
     firn_durability durability;
-    struct firn_sql_name *names;     /* of sql_attach.c: virtual tables that firn_attach made */
-    struct firn_sql_table *tables;   /* of sql_table.c: those that are connected */
+    struct firn_sql_name *names;   /* of sql_attach.c: virtual tables that firn_attach made */
+    struct firn_sql_table *tables; /* of sql_table.c: those that are connected */
     /* Of sql_store.c. */
     struct firn_sql_shared *shared;
     struct firn_sql_store *next;
@@ -242,13 +244,14 @@ enum firn_sql_create_kind {
 /* What a statement says. */
 struct firn_sql_create {
     enum firn_sql_create_kind kind;
-    bool may_exist;   /* IF NOT EXISTS, IF EXISTS */
-    bool is_unique;   /* the index */
-    char *store;      /* "app" of app.people; NULL */
-    char *table;      /* or keyspace */
-    char *name;       /* of the index, or the column */
-    char *new_name;   /* of the column */
-    char *definition; /* of a table, for firn_table_def_parse; of a column: the second one of a table */
+    bool may_exist; /* IF NOT EXISTS, IF EXISTS */
+    bool is_unique; /* the index */
+    char *store;    /* "app" of app.people; NULL */
+    char *table;    /* or keyspace */
+    char *name;     /* of the index, or the column */
+    char *new_name; /* of the column */
+    char *
+        definition; /* of a table, for firn_table_def_parse; of a column: the second one of a table */
     char *columns[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of the index */
     size_t column_count;
 };
@@ -267,7 +270,7 @@ int firn_sql_create_run(const struct firn_sql_create *create, struct firn_sql_st
 enum firn_sql_identity {
     FIRN_SQL_BY_ROWID,  /* the key is one column of integers: it is the rowid */
     FIRN_SQL_BY_COLUMN, /* the key is one column of another type: WITHOUT ROWID */
-    FIRN_SQL_BY_BLOB    /* a hidden column firn_key has the key's columns as one blob: WITHOUT ROWID */
+    FIRN_SQL_BY_BLOB /* a hidden column firn_key has the key's columns as one blob: WITHOUT ROWID */
 };
 
 /* The columns of the primary key, or of an index, by their places. */
@@ -283,14 +286,15 @@ struct firn_sql_table {
     struct firn_sql_store *store; /* a reference */
     struct firn_sql_table *next;  /* of the store's */
     firn_table *table;
-    firn_keyspace *keyspace; /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
+    firn_keyspace *
+        keyspace; /* of sql_keyspace.c: there is no table then, and only bounds of the key are computed */
     char *schema;     /* of SQLite: "temp", "main" */
     char *name;       /* in SQL */
     char *table_name; /* in the store */
     char *text;       /* of the definition */
     firn_table_def *def;
     enum firn_sql_identity identity;
-    bool hides_key; /* made without a primary key: its column rowid is not shown */
+    bool hides_key;                /* made without a primary key: its column rowid is not shown */
     struct firn_sql_order *orders; /* the first is the primary key */
     size_t order_count;
     bool can_write;
@@ -299,7 +303,7 @@ struct firn_sql_table {
     uint64_t checked_ms;
     firn_table_statistics *stats; /* NULL: never asked */
     uint64_t stats_ms;
-    int64_t rows_written; /* since */
+    int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
 };
 
@@ -323,8 +327,8 @@ int firn_sql_table_rename(sqlite3_vtab *vtab, const char *name);
 /* Rows, as well as it is known without counting; at least 1. */
 double firn_sql_table_rows(struct firn_sql_table *table);
 /* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and back. The blob is sqlite3_free'd. */
-int firn_sql_table_pack_key(const struct firn_sql_table *table, const firn_value *key, uint8_t **out,
-                            size_t *out_size, firn_error *err);
+int firn_sql_table_pack_key(const struct firn_sql_table *table, const firn_value *key,
+                            uint8_t **out, size_t *out_size, firn_error *err);
 int firn_sql_table_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
                               uint8_t **out_memory, firn_error *err);
 /* xUpdate (sql_update.c), and what it needs is given back. */
@@ -354,7 +358,7 @@ struct firn_sql_plan_item {
 };
 
 struct firn_sql_plan {
-    bool is_point;  /* one row, by all columns of the order */
+    bool is_point;   /* one row, by all columns of the order */
     bool is_ordered; /* SQLite counts on the order */
     bool is_descending;
     size_t order;  /* of table->orders */
@@ -373,7 +377,8 @@ void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
 struct firn_sql_filter {
     bool is_empty; /* no row can be wanted */
     bool is_point; /* key[] is complete */
-    bool must_sort; /* bounds could not be used, so that the order is not the one that was promised */
+    bool
+        must_sort; /* bounds could not be used, so that the order is not the one that was promised */
     firn_value lower[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_value upper[FIRN_TABLE_KEY_COLUMNS_MAX];
     size_t lower_count;

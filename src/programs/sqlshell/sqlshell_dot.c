@@ -20,8 +20,6 @@
 #include "task/task.h"
 #include "term/term.h"
 
-SQLITE_EXTENSION_INIT3
-
 enum { WORDS_MAX = 4, DEPTH_MAX = 16, MEMORY_BYTES = 64 << 20 };
 
 struct words {

@@ -24,8 +24,6 @@
 
 #include "term/term.h"
 
-SQLITE_EXTENSION_INIT3
-
 enum { HISTORY_MAX = 1000, PATH_SIZE = 4096, STATEMENT_MAX = 4096 };
 
 static const char library_name[] = "libedit.so.2";

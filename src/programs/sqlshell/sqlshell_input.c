@@ -16,8 +16,6 @@
 
 #include "term/term.h"
 
-SQLITE_EXTENSION_INIT3
-
 enum { READ_SIZE = 64 * 1024 };
 static const size_t statement_max = (size_t)1 << 30; /* what SQLite takes, about */
 

@@ -12,7 +12,7 @@
 #include "sqlshell/sqlshell.h"
 
 #ifdef FIRN_HAS_SQL
-#include <sqlite3ext.h> /* each .c that calls SQLite has SQLITE_EXTENSION_INIT3 after this header */
+#include <sqlite3.h>
 
 /* ---- a session: sqlshell_session.c ---- */
 
@@ -43,7 +43,7 @@ struct firn_sqlshell {
     int depth;    /* of files that are read by .read */
 };
 
-/* Finds SQLite, and opens a connection with firn in it. The store is attached when it is needed. Returns an exit code. */
+/* Opens a connection with firn in it. The store is attached when it is needed. Returns an exit code. */
 int firn_sqlshell_session_open(struct firn_sqlshell *shell);
 void firn_sqlshell_session_close(struct firn_sqlshell *shell);
 /* Attaches the store, for writing if it is wanted; nothing where that has been done. Returns an exit code. */

@@ -22,8 +22,6 @@
 
 #include "term/term.h"
 
-SQLITE_EXTENSION_INIT3
-
 enum { CELL_COLUMNS_MAX = 40, ROWS_KEPT_MAX = 256, GAP = 2, NUMBER_SIZE = 40 };
 
 struct firn_sqlshell_print {

@@ -2,9 +2,6 @@
  *
  * sqlshell/sqlshell_session.c: a connection of SQLite with a store attached, and the statements that it runs.
  *
- * SQLite is loaded when the command runs (libsqlite3.so.0): other commands do not pay for it, and a machine without it has
- * all others. It gives its functions through the table that extensions are given (sqlite3ext.h).
- *
  * Locking. The store is attached for reading, which keeps nobody out. The first statement that writes attaches it anew for
  * writing, and waits for another writer as --wait says: one that SQLite calls a writing one, a BEGIN, or one that failed
  * because the store was attached for reading. It stays so until the end of a script. Who types keeps the lock no
@@ -25,7 +22,6 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -40,11 +36,6 @@
 #include "sql/sql_query.h"
 #include "task/task.h"
 #include "term/term.h"
-
-SQLITE_EXTENSION_INIT3
-
-static const char library_name[] = "libsqlite3.so.0";
-static const char library_hint[] = "install SQLite: apt install libsqlite3-0";
 
 enum { VERSION_MIN = 3038000 };
 
@@ -165,61 +156,28 @@ report_no_memory(struct firn_sqlshell *shell)
 
 /* ==== the connection ==== */
 
-/* What SQLite calls with its functions when a connection is opened. */
+/* Opens a database in memory, with firn in it. Returns an exit code. */
 static int
-take_functions(sqlite3 *db, char **error, const sqlite3_api_routines *functions)
+open_database(struct firn_sqlshell *shell)
 {
-    (void)db;
-    (void)error;
-    sqlite3_api = functions;
-    return SQLITE_OK;
-}
-
-/* A function of a library; the standard has no cast for this. */
-static bool
-find_function(void *library, const char *name, void *out)
-{
-    void *found = dlsym(library, name);
-    memcpy(out, &found, sizeof found);
-    return found != NULL;
-}
-
-/* Loads SQLite and opens a database in memory. Returns an exit code. */
-static int
-load(struct firn_sqlshell *shell)
-{
-    int (*auto_extension)(void (*entry)(void)) = NULL;
-    int (*cancel)(void (*entry)(void)) = NULL;
-    int (*open)(const char *, sqlite3 **, int, const char *) = NULL;
-    int (*version)(void) = NULL;
-    void *library = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL || !find_function(library, "sqlite3_auto_extension", &auto_extension) ||
-        !find_function(library, "sqlite3_cancel_auto_extension", &cancel) ||
-        !find_function(library, "sqlite3_open_v2", &open) ||
-        !find_function(library, "sqlite3_libversion_number", &version)) {
-        return firn_command_report_error(shell->cli, FIRN_UNSUPPORTED, library_hint,
-                                         "could not load SQLite (%s)", library_name);
+    if (sqlite3_libversion_number() < VERSION_MIN) {
+        return firn_command_report_error(shell->cli, FIRN_UNSUPPORTED, NULL,
+                                         "SQL needs SQLite 3.38 or newer; this is %s",
+                                         sqlite3_libversion());
     }
-    if (version() < VERSION_MIN) {
-        return firn_command_report_error(shell->cli, FIRN_UNSUPPORTED, library_hint,
-                                         "SQL needs SQLite 3.38 or newer");
-    }
-    int rc = auto_extension((void (*)(void))take_functions);
-    if (rc == SQLITE_OK) {
-        rc = open(":memory:", &shell->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL);
-        (void)cancel((void (*)(void))take_functions);
-    }
-    if (rc != SQLITE_OK || shell->db == NULL) {
+    int rc =
+        sqlite3_open_v2(":memory:", &shell->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL);
+    if (shell->db == NULL) {
         return report_no_memory(shell);
     }
-    rc = firn_sql_register(shell->db);
+    rc = rc == SQLITE_OK ? firn_sql_register(shell->db) : rc;
     return rc == SQLITE_OK ? FIRN_EXIT_OK : firn_sqlshell_session_report(shell, rc);
 }
 
 int
 firn_sqlshell_session_open(struct firn_sqlshell *shell)
 {
-    int exit_code = load(shell);
+    int exit_code = open_database(shell);
     if (exit_code == FIRN_EXIT_OK) {
         atomic_store(&interruptible, shell->db);
         take_signals(shell->is_interactive);

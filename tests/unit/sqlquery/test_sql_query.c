@@ -26,18 +26,6 @@
 #include "support/test_share.h"
 #include "support/test_temp.h"
 
-struct sqlite3_api_routines;
-extern const struct sqlite3_api_routines *sqlite3_api;
-
-static int
-take_functions(sqlite3 *db, char **error, const struct sqlite3_api_routines *functions)
-{
-    (void)db;
-    (void)error;
-    sqlite3_api = functions;
-    return SQLITE_OK;
-}
-
 enum { TEXT_MAX = 4096, ROWS = 3000 };
 
 static firn_error err;
@@ -753,10 +741,5 @@ main(void)
         cmocka_unit_test(firn_query_is_a_function_and_a_virtual_table),
         cmocka_unit_test(garbage_is_left_to_sqlite),
     };
-    sqlite3_auto_extension((void (*)(void))take_functions);
-    sqlite3 *db = NULL;
-    (void)sqlite3_open(":memory:", &db);
-    (void)sqlite3_close(db);
-    sqlite3_reset_auto_extension();
     return cmocka_run_group_tests_name("sql_query", tests, NULL, NULL);
 }
