@@ -511,22 +511,6 @@ replace(struct copying *copying, const struct node *node, const char *by)
     }
 }
 
-static bool
-is_known_function(const struct node *node)
-{
-    static const char *const names[] = {
-        "abs",    "round",  "coalesce", "ifnull", "nullif",  "iif",      "upper",    "lower",
-        "length", "substr", "printf",   "format", "typeof",  "date",     "time",     "datetime",
-        "trim",   "ltrim",  "rtrim",    "hex",    "replace", "strftime", "instr",    "julianday",
-        "quote",  "sign",   "min",      "max",    "unicode", "char",     "substring"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (firn_sql_parse_tree_is_call(node, names[i])) {
-            return !node->is_distinct && !node->has_star;
-        }
-    }
-    return false;
-}
-
 static void
 copy_node(struct copying *copying, int number)
 {
@@ -547,7 +531,7 @@ copy_node(struct copying *copying, int number)
         replace(copying, node, aggregate_of(statement, number));
         return;
     }
-    if (node->kind == NODE_CALL && !is_known_function(node)) {
+    if (node->kind == NODE_CALL && !firn_sql_parse_tree_is_known(node)) {
         (void)firn_sql_parse_tree_refuse(parser, "the function %.*s", (int)node->size, node->text);
         return;
     }
@@ -719,11 +703,11 @@ make_scan(struct statement *statement)
 }
 
 bool
-firn_sql_parse_statement(const char *text, const firn_table_def *def, const char *const *names,
-                         size_t name_count, struct firn_sql_parse_query *out,
-                         struct firn_sql_query_reason *reason)
+firn_sql_parse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
+                         const char *const *names, size_t name_count,
+                         struct firn_sql_parse_query *out, struct firn_sql_query_reason *reason)
 {
-    struct parser parser = {.text = text, .def = def, .table = "", .reason = reason};
+    struct parser parser = {.db = db, .text = text, .def = def, .table = "", .reason = reason};
     struct statement *statement = sqlite3_malloc64(sizeof *statement);
     parser.nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser.nodes);
     memset(out, 0, sizeof *out);

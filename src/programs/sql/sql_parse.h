@@ -72,10 +72,11 @@ void firn_sql_parse_from_deinit(struct firn_sql_parse_from *from);
 /* Reads what stands after FROM in a statement that begins with SELECT. Returns whether there is one table. */
 bool firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
                                struct firn_sql_query_reason *reason);
-/* Recognises a statement over a table with this definition. names: those of the columns of its result. Returns whether it
+/* Recognises a statement over a table with this definition. db: what computes constants. names: those of the columns of its result. Returns whether it
  * was recognised; memory that ran out counts as not. */
-bool firn_sql_parse_statement(const char *text, const firn_table_def *def, const char *const *names,
-                              size_t name_count, struct firn_sql_parse_query *out,
+bool firn_sql_parse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
+                              const char *const *names, size_t name_count,
+                              struct firn_sql_parse_query *out,
                               struct firn_sql_query_reason *reason);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
 bool firn_sql_parse_tree_same_name(const char *a, size_t a_size, const char *b);

@@ -73,6 +73,7 @@ struct node {
 };
 
 struct parser {
+    sqlite3 *db; /* computes constants */
     const char *text;
     const firn_table_def *def;
     const char *table; /* what qualifies columns: the alias, or the table's name */
@@ -100,6 +101,9 @@ int firn_sql_parse_tree_expression(struct parser *parser);
 bool firn_sql_parse_tree_same(const struct parser *parser, int a, int b);
 bool firn_sql_parse_tree_is_call(const struct node *node, const char *name);
 
+/* Whether a call is of one of SQLite's functions whose results depend on nothing but its arguments, and the time. */
+bool firn_sql_parse_tree_is_known(const struct node *node);
+
 /* Fails the parser with the first reason. Returns false. */
 bool firn_sql_parse_tree_refuse(struct parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -126,6 +130,7 @@ struct piece {
     bool is_literal;    /* a number or text of the statement */
     bool may_be_nan;    /* REAL */
     bool is_unsigned;   /* a u64, above what INTEGER has */
+    bool is_digits;     /* TEXT: decimal digits, up to four */
     double bound;       /* INTEGER: the largest magnitude */
     const char *quoted; /* of a literal text: what stands between the quotes */
     size_t quoted_size;

@@ -166,6 +166,86 @@ text_piece(struct parser *parser, const struct node *node, const char *before,
                           .quoted_size = node->size};
 }
 
+/* ---- constants ---- */
+
+/* Whether a part has no column in it, and one value for the whole statement. */
+static bool
+is_constant(const struct parser *parser, const struct node *node)
+{
+    bool is_fine = node->kind != NODE_NAME || node->column == NO_COLUMN;
+    is_fine = is_fine && (node->kind != NODE_CALL || firn_sql_parse_tree_is_known(node));
+    for (int at = node->first; at != NO_NODE && is_fine; at = parser->nodes[at].next) {
+        is_fine = is_constant(parser, &parser->nodes[at]);
+    }
+    return is_fine;
+}
+
+/* A number that SQLite has computed, as it would have been written: with 15 digits where they say it all. */
+static struct piece
+real_piece(struct parser *parser, double number)
+{
+    struct piece piece = {.class = PIECE_REAL, .is_literal = true, .bound = fabs(number)};
+    char digits[40];
+    if (!isfinite(number)) {
+        return refuse(parser, "a number that is not finite");
+    }
+    sqlite3_snprintf((int)sizeof digits, digits, "%!.15g", number);
+    if (strtod(digits, NULL) != number) {
+        /* An exponent says that it is no decimal. */
+        sqlite3_snprintf((int)sizeof digits, digits, "%!.17e", number);
+    }
+    if (strtod(digits, NULL) != number) {
+        return refuse(parser, "a number with so many digits");
+    }
+    piece.text = firn_sql_parse_tree_keep(parser, sqlite3_mprintf("%s", digits));
+    return piece;
+}
+
+static struct piece
+constant_text(struct parser *parser, sqlite3_stmt *statement)
+{
+    const char *value = (const char *)sqlite3_column_text(statement, 0);
+    if (value == NULL || strlen(value) != (size_t)sqlite3_column_bytes(statement, 0)) {
+        return refuse(parser, "a text with a NUL");
+    }
+    const char *text = firn_sql_parse_tree_keep(parser, sqlite3_mprintf("%Q", value));
+    struct piece piece = {.class = PIECE_TEXT, .text = text, .is_literal = true};
+    if (text[0] == '\'') {
+        piece.quoted = text + 1;
+        piece.quoted_size = strlen(text) - 2;
+    }
+    return piece;
+}
+
+/* Has SQLite compute a part without columns. */
+static struct piece
+constant_piece(struct parser *parser, const struct node *node)
+{
+    sqlite3_stmt *statement = NULL;
+    struct piece piece = no_piece;
+    char *sql =
+        sqlite3_mprintf("SELECT %.*s", (int)(node->to - node->from), parser->text + node->from);
+    bool is_there = sql != NULL &&
+                    sqlite3_prepare_v2(parser->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+                    sqlite3_step(statement) == SQLITE_ROW;
+    int type = is_there ? sqlite3_column_type(statement, 0) : SQLITE_NULL;
+    sqlite3_int64 whole = type == SQLITE_INTEGER ? sqlite3_column_int64(statement, 0) : 0;
+    if (type == SQLITE_INTEGER && whole > -1000000000000000000 && whole < 1000000000000000000) {
+        piece.text = firn_sql_parse_tree_keep(parser, sqlite3_mprintf("%lld", whole));
+        piece.is_literal = true;
+        piece.bound = fabs((double)whole);
+    } else if (type == SQLITE_FLOAT) {
+        piece = real_piece(parser, sqlite3_column_double(statement, 0));
+    } else if (type == SQLITE_TEXT) {
+        piece = constant_text(parser, statement);
+    } else {
+        piece = refuse(parser, "a constant that firn does not write");
+    }
+    (void)sqlite3_finalize(statement);
+    sqlite3_free(sql);
+    return piece;
+}
+
 /* ---- conversions ---- */
 
 const char *
@@ -373,6 +453,102 @@ coalesce_piece(struct parser *parser, const struct node *node)
     return is_fine && has_any ? all : no_piece;
 }
 
+/* A whole number that is written out; false: it is none. */
+static bool
+read_count(const struct parser *parser, int number, size_t *out)
+{
+    const struct node *node = number != NO_NODE ? &parser->nodes[number] : NULL;
+    if (node == NULL || node->kind != NODE_NUMBER || node->size > 3 ||
+        strspn(node->text, "0123456789") < node->size) {
+        return false;
+    }
+    *out = strtoul(node->text, NULL, 10);
+    return true;
+}
+
+/* Which characters of a date a call is: substr(day, 1, 7), strftime('%Y-%m', day), date(day). */
+static bool
+find_part(const struct parser *parser, const struct node *node, int *out_value, size_t *out_from,
+          size_t *out_count)
+{
+    static const struct {
+        const char *format;
+        size_t from;
+        size_t count;
+    } formats[] = {{"%Y", 1, 4}, {"%m", 6, 2}, {"%d", 9, 2}, {"%Y-%m", 1, 7}, {"%Y-%m-%d", 1, 10}};
+    const struct node *first = &parser->nodes[node->first];
+    *out_value = node->first;
+    *out_from = 1;
+    *out_count = 10;
+    if (firn_sql_parse_tree_is_call(node, "date")) {
+        return first->next == NO_NODE;
+    }
+    if (firn_sql_parse_tree_is_call(node, "substr")) {
+        return read_count(parser, first->next, out_from) && *out_from > 0 &&
+               read_count(parser, parser->nodes[first->next].next, out_count) && *out_count > 0;
+    }
+    *out_value = first->next;
+    bool has_two = first->next != NO_NODE && parser->nodes[first->next].next == NO_NODE;
+    for (size_t i = 0; has_two && i < sizeof formats / sizeof formats[0]; i++) {
+        if (first->kind == NODE_STRING && strlen(formats[i].format) == first->size &&
+            memcmp(formats[i].format, first->text, first->size) == 0) {
+            *out_from = formats[i].from;
+            *out_count = formats[i].count;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Part of the text that a date or time is in SQLite. Its functions of time round fractions of seconds, so only dates
+ * are given to them; substr takes the text as it is. */
+static struct piece
+part_of_time(struct parser *parser, const struct node *node)
+{
+    int value = NO_NODE;
+    size_t from = 0;
+    size_t count = 0;
+    struct piece piece = find_part(parser, node, &value, &from, &count)
+                             ? firn_sql_parse_rows_value(parser, value)
+                             : no_piece;
+    bool is_day = piece.text != NULL && piece.class == PIECE_DATE;
+    bool is_moment = piece.text != NULL && piece.class == PIECE_TIMESTAMP && from + count <= 20 &&
+                     firn_sql_parse_tree_is_call(node, "substr");
+    if (!is_day && !is_moment) {
+        return refuse(parser, "a function of what is no date");
+    }
+    char *text =
+        sqlite3_mprintf("substr(cast(%s as text), %d, %d)", piece.text, (int)from, (int)count);
+    bool is_digits = (from == 1 && count <= 4) || (count == 2 && (from == 6 || from == 9));
+    return (struct piece){.class = PIECE_TEXT,
+                          .text = firn_sql_parse_tree_keep(parser, text),
+                          .is_digits = is_digits};
+}
+
+/* CAST(strftime('%Y', day) AS INTEGER); of integers, and of REAL, that are it already. */
+static struct piece
+cast_piece(struct parser *parser, const struct node *node)
+{
+    struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+    bool is_integer = firn_sql_parse_tree_same_name(node->text, node->size, "integer") ||
+                      firn_sql_parse_tree_same_name(node->text, node->size, "int");
+    bool is_real = firn_sql_parse_tree_same_name(node->text, node->size, "real");
+    if (piece.text != NULL && is_integer && piece.is_digits) {
+        char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
+        return (struct piece){.text = firn_sql_parse_tree_keep(parser, text), .bound = 9999};
+    }
+    if (piece.text != NULL && is_integer && piece.class == PIECE_INTEGER) {
+        return piece;
+    }
+    if (piece.text != NULL && is_real && piece.class == PIECE_INTEGER && piece.bound <= exact_max) {
+        char *text = sqlite3_mprintf("cast(%s as f64)", piece.text);
+        return (struct piece){.class = PIECE_REAL, .text = firn_sql_parse_tree_keep(parser, text)};
+    }
+    return piece.text != NULL && is_real && piece.class == PIECE_REAL
+               ? piece
+               : refuse(parser, "a CAST that SQLite has to compute");
+}
+
 static struct piece
 call_piece(struct parser *parser, const struct node *node)
 {
@@ -406,6 +582,11 @@ call_piece(struct parser *parser, const struct node *node)
          firn_sql_parse_tree_is_call(node, "ifnull"))) {
         return coalesce_piece(parser, node);
     }
+    if (is_plain && (firn_sql_parse_tree_is_call(node, "substr") ||
+                     firn_sql_parse_tree_is_call(node, "strftime") ||
+                     firn_sql_parse_tree_is_call(node, "date"))) {
+        return part_of_time(parser, node);
+    }
     (void)firn_sql_parse_tree_refuse(parser, "the function %.*s over rows", (int)node->size,
                                      node->text);
     return no_piece;
@@ -418,6 +599,9 @@ firn_sql_parse_rows_value(struct parser *parser, int number)
         return no_piece;
     }
     const struct node *node = &parser->nodes[number];
+    if (node->first != NO_NODE && is_constant(parser, node)) {
+        return constant_piece(parser, node);
+    }
     switch (node->kind) {
     case NODE_NUMBER:
         return number_piece(parser, node);
@@ -438,7 +622,7 @@ firn_sql_parse_rows_value(struct parser *parser, int number)
     case NODE_NULL:
         return refuse(parser, "NULL as a value");
     case NODE_CAST:
-        return refuse(parser, "CAST over rows");
+        return cast_piece(parser, node);
     default: {
         const char *condition = firn_sql_parse_rows_condition(parser, number, false);
         return (struct piece){.class = PIECE_BOOL, .text = condition};

@@ -717,6 +717,22 @@ firn_sql_parse_tree_is_call(const struct node *node, const char *name)
     return node->kind == NODE_CALL && firn_sql_parse_tree_same_name(node->text, node->size, name);
 }
 
+bool
+firn_sql_parse_tree_is_known(const struct node *node)
+{
+    static const char *const names[] = {
+        "abs",    "round",  "coalesce", "ifnull", "nullif",  "iif",      "upper",    "lower",
+        "length", "substr", "printf",   "format", "typeof",  "date",     "time",     "datetime",
+        "trim",   "ltrim",  "rtrim",    "hex",    "replace", "strftime", "instr",    "julianday",
+        "quote",  "sign",   "min",      "max",    "unicode", "char",     "substring"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (firn_sql_parse_tree_is_call(node, names[i])) {
+            return !node->is_distinct && !node->has_star;
+        }
+    }
+    return false;
+}
+
 static bool
 have_same_text(const struct node *a, const struct node *b)
 {

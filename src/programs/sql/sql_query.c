@@ -143,8 +143,8 @@ parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s", err.text);
         return false;
     }
-    bool is_parsed =
-        firn_sql_parse_statement(text, def, names, (size_t)count, &query->parsed, reason);
+    bool is_parsed = firn_sql_parse_statement(firn_sql_db(query->sql), text, def, names,
+                                              (size_t)count, &query->parsed, reason);
     firn_release(def);
     if (is_parsed && query->parsed.folds_case && !folds_case(firn_sql_db(query->sql))) {
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "LIKE means something else here");

@@ -577,6 +577,12 @@ what_is_recognised(void **state)
         "SELECT a FROM t GROUP BY a",
         "SELECT total(a), total(f) FROM t WHERE a > 1000000",
         "SELECT max(a, c) FROM t GROUP BY a, c",
+        "SELECT strftime('%Y-%m', d), count(*) FROM t GROUP BY 1",
+        "SELECT substr(d, 1, 4) AS y, sum(a) FROM t GROUP BY y HAVING y > '2022'",
+        "SELECT cast(strftime('%Y', d) AS INTEGER), max(f) FROM t GROUP BY 1",
+        "SELECT substr(ts, 1, 10), count(*) FROM t GROUP BY 1",
+        "SELECT sum(a) FROM t WHERE d >= date('2022-06-01', '-90 days') AND f > 0.06 - 0.01",
+        "SELECT count(*) FROM t WHERE a = -(3 + 4) OR s = 'Ki' || 'nd 3'",
     };
     static const char *const left[] = {
         "SELECT * FROM t",
@@ -598,6 +604,10 @@ what_is_recognised(void **state)
         "SELECT count(*) FROM t WHERE b / 3 = 5",
         "SELECT count(*) FROM t WHERE p * 2 > 0.3",
         "SELECT min(p * 2) FROM t",
+        "SELECT count(*) FROM t WHERE p > 0.06 - 0.01",
+        "SELECT count(*) FROM t WHERE strftime('%S', ts) = '59'",
+        "SELECT count(*) FROM t WHERE substr(s, 1, 2) = 'Ki'",
+        "SELECT count(*) FROM t WHERE date(d, '+1 day') > '2022-01-01'",
         "SELECT count(*) FROM t WHERE random() > 5",
         "SELECT count(*) FROM t UNION SELECT 1",
         "SELECT count(*), (SELECT 1) FROM t",
