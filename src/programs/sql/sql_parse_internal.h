@@ -131,6 +131,7 @@ struct piece {
     bool may_be_nan;    /* REAL */
     bool is_unsigned;   /* a u64, above what INTEGER has */
     bool is_digits;     /* TEXT: decimal digits, up to four */
+    uint32_t scale;     /* DECIMAL */
     double bound;       /* INTEGER: the largest magnitude */
     const char *quoted; /* of a literal text: what stands between the quotes */
     size_t quoted_size;

@@ -94,6 +94,7 @@ column_piece(struct parser *parser, const struct node *node)
         break;
     case FIRN_TYPE_DECIMAL:
         piece.class = PIECE_DECIMAL;
+        piece.scale = column->scale;
         if (column->scale == 0) {
             piece.class = PIECE_INTEGER;
             piece.bound = pow(10, column->precision);
@@ -745,11 +746,41 @@ compare_alike(const struct piece *a, const struct piece *b)
     return true;
 }
 
+/* Compares a decimal of at most 15 digits with a REAL that is none: there is a decimal beside it that parts those whose REAL is
+ * smaller from those whose REAL is larger. NULL: there is none that this finds. */
+static const char *
+compare_decimal(struct parser *parser, const struct piece *a, char sign, const struct piece *b)
+{
+    double number = strtod(b->text, NULL);
+    double unit = pow(10, a->scale);
+    double nearest = round(number * unit);
+    if (fabs(nearest) > 1e14 || strchr("<>lg", sign) == NULL) {
+        return NULL;
+    }
+    double before = (nearest - 1) / unit;
+    double there = nearest / unit;
+    double after = (nearest + 1) / unit;
+    if (before >= number || after <= number || there == number) {
+        return NULL;
+    }
+    bool is_upper = sign == '<' || sign == 'l';
+    const char *text = there < number ? (is_upper ? "<=" : ">") : (is_upper ? "<" : ">=");
+    char digits[40];
+    sqlite3_snprintf((int)sizeof digits, digits, "%.*f", (int)a->scale, there);
+    return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %s %s)", a->text, text, digits));
+}
+
 /* Both are numbers, and neither a bool. */
 static const char *
 compare_numbers(struct parser *parser, const struct piece *a, char sign, const struct piece *b,
                 bool is_where)
 {
+    bool is_between_decimals = a->class == PIECE_DECIMAL && b->class == PIECE_REAL &&
+                               b->is_literal && strpbrk(b->text, "eE") != NULL;
+    const char *by_decimal = is_between_decimals ? compare_decimal(parser, a, sign, b) : NULL;
+    if (by_decimal != NULL) {
+        return by_decimal;
+    }
     if (!compare_alike(a, b)) {
         (void)refuse(parser, "a comparison whose rounding SQLite has to decide");
         return NULL;

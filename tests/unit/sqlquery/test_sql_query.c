@@ -225,6 +225,8 @@ add_number(struct rig *rig, struct text *text, int depth)
 static void
 add_condition(struct rig *rig, struct text *text, int depth)
 {
+    static const char *const constants[] = {"0.06 - 0.01", "100.1 * 3", "1 / 3.0", "-200 + 0.005",
+                                            "12.34 + 0.01"};
     static const char *const signs[] = {"=", "<>", "<", "<=", ">", ">=", "==", "!="};
     static const char *const dates[] = {"'2022-03-01'", "'2023-01-31'", "'2022-02-31'", "'x'"};
     static const char *const times[] = {"'2022-01-10 12:00:00'", "'2022-01-20'",
@@ -277,7 +279,7 @@ add_condition(struct rig *rig, struct text *text, int depth)
         add(text, ")");
         break;
     case 12:
-        add(text, "t");
+        add(text, "p %s %s", PICK(rig, signs), PICK(rig, constants));
         break;
     default:
         add(text, "r > '02020202-0202-0202-0202-020202020202'");
@@ -582,6 +584,7 @@ what_is_recognised(void **state)
         "SELECT cast(strftime('%Y', d) AS INTEGER), max(f) FROM t GROUP BY 1",
         "SELECT substr(ts, 1, 10), count(*) FROM t GROUP BY 1",
         "SELECT sum(a) FROM t WHERE d >= date('2022-06-01', '-90 days') AND f > 0.06 - 0.01",
+        "SELECT count(*) FROM t WHERE p > 0.06 - 0.01 AND p <= 200.06 + 0.01",
         "SELECT count(*) FROM t WHERE a = -(3 + 4) OR s = 'Ki' || 'nd 3'",
     };
     static const char *const left[] = {
@@ -604,7 +607,7 @@ what_is_recognised(void **state)
         "SELECT count(*) FROM t WHERE b / 3 = 5",
         "SELECT count(*) FROM t WHERE p * 2 > 0.3",
         "SELECT min(p * 2) FROM t",
-        "SELECT count(*) FROM t WHERE p > 0.06 - 0.01",
+        "SELECT count(*) FROM t WHERE p = 0.06 - 0.01",
         "SELECT count(*) FROM t WHERE strftime('%S', ts) = '59'",
         "SELECT count(*) FROM t WHERE substr(s, 1, 2) = 'Ki'",
         "SELECT count(*) FROM t WHERE date(d, '+1 day') > '2022-01-01'",
