@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql.c: what a connection has: its functions and modules, and how failures of firn become those of SQLite.
+ *
+ * The connection's struct is the client data of every function and module that is registered, each of which holds a
+ * reference; SQLite gives them back when the connection is closed, after all virtual tables are disconnected.
+ *
+ * Registering twice: the function firn_sql_registered, which only C can call because its argument is a pointer that
+ * has a type, tells whether the connection has all of this already. So it does not matter how often the extension is loaded,
+ * nor that a program has the room linked in and loads the extension, too.
+ *
+ * Threads: everything here is called under the connection's mutex.
+ */
+#include "sql/sql.h"
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+SQLITE_EXTENSION_INIT3
+
+static const char registered_type[] = "firn_sql 1";
+
+/* ---- the connection ---- */
+
+static void
+give_back(void *pointer)
+{
+    struct firn_sql *sql = pointer;
+    assert(sql->ref_count > 0);
+    if (--sql->ref_count == 0) {
+        firn_sql_store_detach_all(sql);
+        sqlite3_free(sql);
+    }
+}
+
+int
+firn_sql_function(struct firn_sql *sql, const char *name, int argument_count, int flags,
+                  void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values))
+{
+    sql->ref_count++;
+    /* After a failure, too, SQLite calls the destructor. */
+    return sqlite3_create_function_v2(sql->db, name, argument_count, flags, sql, call, NULL, NULL,
+                                      give_back);
+}
+
+int
+firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module)
+{
+    sql->ref_count++;
+    return sqlite3_create_module_v2(sql->db, name, module, sql, give_back);
+}
+
+sqlite3 *
+firn_sql_db(const struct firn_sql *sql)
+{
+    return sql->db;
+}
+
+bool
+firn_sql_reset(struct firn_sql *sql)
+{
+    for (sqlite3_stmt *stmt = NULL; (stmt = sqlite3_next_stmt(sql->db, stmt)) != NULL;) {
+        /* It may have tables of the schema in its hands. */
+        if (sqlite3_stmt_busy(stmt) && !sqlite3_stmt_readonly(stmt)) {
+            return false;
+        }
+    }
+    return sqlite3_exec(sql->db, "PRAGMA writable_schema = RESET", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* ---- registering ---- */
+
+static void
+tell_registered(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    (void)count;
+    bool *is_registered = sqlite3_value_pointer(values[0], registered_type);
+    if (is_registered != NULL) {
+        *is_registered = true;
+    }
+    sqlite3_result_null(ctx);
+}
+
+static bool
+is_registered(sqlite3 *db)
+{
+    bool found = false;
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(db, "SELECT firn_sql_registered(?)", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_bind_pointer(stmt, 1, &found, registered_type, NULL) == SQLITE_OK) {
+        (void)sqlite3_step(stmt);
+    }
+    (void)sqlite3_finalize(stmt);
+    return found;
+}
+
+static void
+tell_version(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    (void)count;
+    (void)values;
+    sqlite3_result_text(ctx, firn_version(), -1, SQLITE_STATIC);
+}
+
+int
+firn_sql_register(sqlite3 *db)
+{
+    static int (*const parts[])(struct firn_sql *) = {
+        firn_sql_attach_register, firn_sql_view_register, firn_sql_table_register,
+        firn_sql_keyspace_register, firn_sql_query_register,  firn_sql_history_register,
+        firn_sql_workspace_register};
+    if (is_registered(db)) {
+        return SQLITE_OK;
+    }
+    struct firn_sql *sql = sqlite3_malloc64(sizeof *sql);
+    if (sql == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memset(sql, 0, sizeof *sql);
+    sql->db = db;
+    sql->ref_count = 1;
+    int rc =
+        firn_sql_function(sql, "firn_version", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, tell_version);
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof parts / sizeof parts[0]; i++) {
+        rc = parts[i](sql);
+    }
+    /* Last: what is registered by half is registered again. */
+    if (rc == SQLITE_OK) {
+        rc = firn_sql_function(sql, "firn_sql_registered", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                               tell_registered);
+    }
+    give_back(sql);
+    return rc;
+}
+
+/* ---- failures ---- */
+
+int
+firn_sql_code(int code)
+{
+    static const struct {
+        int code;
+        int sqlite;
+    } codes[] = {
+        {FIRN_OK, SQLITE_OK},
+        {FIRN_BUSY, SQLITE_BUSY},
+        {FIRN_CONFLICT, SQLITE_BUSY_SNAPSHOT},
+        {FIRN_CANCELLED, SQLITE_INTERRUPT},
+        {FIRN_EXISTS, SQLITE_CONSTRAINT},
+        {FIRN_LIMIT, SQLITE_TOOBIG},
+        {FIRN_MISUSE, SQLITE_MISUSE},
+        {FIRN_IO, SQLITE_IOERR},
+        {FIRN_NO_SPACE, SQLITE_FULL},
+        {FIRN_NO_MEMORY, SQLITE_NOMEM},
+        {FIRN_DENIED, SQLITE_PERM},
+        {FIRN_READ_ONLY, SQLITE_READONLY},
+        {FIRN_CORRUPT, SQLITE_CORRUPT},
+        {FIRN_NEWER, SQLITE_CANTOPEN},
+        {FIRN_UNTRUSTED, SQLITE_AUTH},
+        {FIRN_FAILED, SQLITE_IOERR},
+        {FIRN_INTERNAL, SQLITE_INTERNAL},
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i].code == code) {
+            return codes[i].sqlite;
+        }
+    }
+    return SQLITE_ERROR;
+}
+
+void
+firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
+{
+    assert(err->code != FIRN_OK);
+    sqlite3_result_error(ctx, err->text, -1);
+    sqlite3_result_error_code(ctx, firn_sql_code(err->code));
+    if (err->code == FIRN_NO_MEMORY) {
+        sqlite3_result_error_nomem(ctx);
+    }
+}
+
+int
+firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
+{
+    assert(err->code != FIRN_OK);
+    if (err->code == FIRN_NO_MEMORY) {
+        return SQLITE_NOMEM;
+    }
+    sqlite3_free(table->zErrMsg);
+    table->zErrMsg = sqlite3_mprintf("%s", err->text);
+    return firn_sql_code(err->code);
+}
+
+int
+firn_sql_error(firn_error *err, int code, const char *format, ...)
+{
+    va_list arguments;
+    assert(code != FIRN_OK);
+    if (err != NULL) {
+        err->code = code;
+        err->os_errno = 0;
+        va_start(arguments, format);
+        (void)vsnprintf(err->text, sizeof err->text, format, arguments);
+        va_end(arguments);
+    }
+    return code;
+}
+
+int
+firn_sql_no_memory(firn_error *err)
+{
+    return firn_sql_error(err, FIRN_NO_MEMORY, "out of memory");
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_attach.c: firn_attach, firn_detach, firn_create and firn_drop.
+ *
+ * Attaching opens a store and makes a virtual table for each of its tables and keyspaces, in the schema "temp": nothing is written to a
+ * database, and all of it is gone with the connection. A name that the main database or the temporary schema has already is
+ * refused, because it would be hidden, or hide.
+ *
+ * Attaching again, and every change of definitions, makes virtual tables for what is new and drops those whose table is gone.
+ *
+ * The functions cannot be called from views and triggers (SQLITE_DIRECTONLY): a database that somebody else made must not open
+ * stores.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+SQLITE_EXTENSION_INIT3
+
+/* ---- names ---- */
+
+static struct firn_sql_name *
+make_name(const char *prefix, const char *table_name, bool is_keyspace)
+{
+    size_t prefix_size = strlen(prefix);
+    size_t size = strlen(table_name) + 1;
+    struct firn_sql_name *name = sqlite3_malloc64(sizeof *name + prefix_size + 2 * size);
+    if (name == NULL) {
+        return NULL;
+    }
+    *name = (struct firn_sql_name){.is_keyspace = is_keyspace};
+    name->name = (char *)(name + 1);
+    name->table_name = name->name + prefix_size + size;
+    memcpy(name->name, prefix, prefix_size);
+    memcpy(name->name + prefix_size, table_name, size);
+    memcpy(name->table_name, table_name, size);
+    return name;
+}
+
+static void
+free_names(struct firn_sql_name *name)
+{
+    while (name != NULL) {
+        struct firn_sql_name *next = name->next;
+        sqlite3_free(name);
+        name = next;
+    }
+}
+
+void
+firn_sql_attach_forget(struct firn_sql_store *store)
+{
+    free_names(store->names);
+    store->names = NULL;
+}
+
+static struct firn_sql_name **
+find_name(struct firn_sql_name **at, const struct firn_sql_name *wanted)
+{
+    while (*at != NULL && (strcmp((*at)->table_name, wanted->table_name) != 0 ||
+                           (*at)->is_keyspace != wanted->is_keyspace)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+struct listing {
+    struct firn_sql_store *store;
+    struct firn_sql_name *names;
+    bool is_keyspace;
+};
+
+static int
+note_name(void *ctx, const char *table_name)
+{
+    struct listing *listing = ctx;
+    struct firn_sql_name *name =
+        make_name(listing->store->prefix, table_name, listing->is_keyspace);
+    if (name == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    name->next = listing->names;
+    listing->names = name;
+    return FIRN_OK;
+}
+
+/* What the store has now. */
+static int
+list_names(struct firn_sql_store *store, struct firn_sql_name **out, firn_error *err)
+{
+    struct listing listing = {.store = store};
+    int rc = store->snapshot != NULL
+                 ? firn_snapshot_table_list(store->snapshot, note_name, &listing, err)
+                 : firn_table_list(store->store, note_name, &listing, err);
+    listing.is_keyspace = true;
+    if (rc == FIRN_OK) {
+        rc = store->snapshot != NULL
+                 ? firn_snapshot_keyspace_list(store->snapshot, note_name, &listing, err)
+                 : firn_keyspace_list(store->store, note_name, &listing, err);
+    }
+    if (rc == FIRN_NO_MEMORY) {
+        rc = firn_sql_no_memory(err);
+    }
+    if (rc != FIRN_OK) {
+        free_names(listing.names);
+        listing.names = NULL;
+    }
+    *out = listing.names;
+    return rc;
+}
+
+/* ---- virtual tables ---- */
+
+/* Runs a statement; the caller gives the text away. */
+static int
+run(sqlite3 *db, char *text, firn_error *err)
+{
+    char *problem = NULL;
+    if (text == NULL) {
+        firn_sql_no_memory(err);
+        return SQLITE_NOMEM;
+    }
+    int rc = sqlite3_exec(db, text, NULL, NULL, &problem);
+    if (rc != SQLITE_OK) {
+        firn_sql_error(err, FIRN_INVALID, "%s", problem != NULL ? problem : sqlite3_errmsg(db));
+    }
+    sqlite3_free(problem);
+    sqlite3_free(text);
+    return rc;
+}
+
+static bool
+has_table(sqlite3 *db, const char *schema, const char *name)
+{
+    return sqlite3_table_column_metadata(db, schema, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+           SQLITE_OK;
+}
+
+static int
+make_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
+{
+    sqlite3 *db = store->sql->db;
+    const char *schema = has_table(db, "temp", name->name)   ? "temp"
+                         : has_table(db, "main", name->name) ? "main"
+                                                             : NULL;
+    if (schema != NULL) {
+        firn_sql_error(err, FIRN_EXISTS,
+                       "there is a table %s.%s already: attach '%s' with the option prefix=",
+                       schema, name->name, store->name);
+        return SQLITE_ERROR;
+    }
+    char *at = store->at != NULL ? sqlite3_mprintf(", at=%Q", store->at) : sqlite3_mprintf("");
+    if (at == NULL) {
+        firn_sql_no_memory(err);
+        return SQLITE_NOMEM;
+    }
+    int rc = run(db,
+                 sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" USING %s(%Q, %Q%s%s%s)",
+                                 name->name, name->is_keyspace ? "firn_keyspace" : "firn",
+                                 firn_sql_store_path(store), name->table_name, at,
+                                 store->read_only && store->at == NULL ? ", read-only" : "",
+                                 name->is_keyspace && store->blob ? ", blob" : ""),
+                 err);
+    sqlite3_free(at);
+    return rc;
+}
+
+static int
+drop_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
+{
+    return run(store->sql->db, sqlite3_mprintf("DROP TABLE IF EXISTS temp.\"%w\"", name->name),
+               err);
+}
+
+/* Drops the virtual tables of names that are not in the list; all of them, if it is NULL. */
+static int
+drop_gone(struct firn_sql_store *store, struct firn_sql_name *present, firn_error *err)
+{
+    int rc = SQLITE_OK;
+    for (struct firn_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
+        struct firn_sql_name *name = *at;
+        if (*find_name(&present, name) != NULL) {
+            at = &name->next;
+            continue;
+        }
+        rc = drop_table(store, name, err);
+        if (rc == SQLITE_OK) {
+            *at = name->next;
+            sqlite3_free(name);
+        }
+    }
+    return rc;
+}
+
+int
+firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
+{
+    struct firn_sql_name *present = NULL;
+    firn_error own;
+    err = err != NULL ? err : &own;
+    int code = list_names(store, &present, err);
+    if (code != FIRN_OK) {
+        return firn_sql_code(code);
+    }
+    int rc = drop_gone(store, present, err);
+    while (present != NULL && rc == SQLITE_OK) {
+        struct firn_sql_name *name = present;
+        present = name->next;
+        name->next = NULL;
+        /* SQLite keeps such names to itself: they need a prefix. */
+        bool is_reserved = sqlite3_strnicmp(name->name, "sqlite_", 7) == 0;
+        if (is_reserved || *find_name(&store->names, name) != NULL) {
+            sqlite3_free(name);
+            continue;
+        }
+        rc = make_table(store, name, err);
+        if (rc == SQLITE_OK) {
+            name->next = store->names;
+            store->names = name;
+        } else {
+            sqlite3_free(name);
+        }
+    }
+    free_names(present);
+    (void)firn_sql_reset(store->sql);
+    return rc;
+}
+
+/* ---- firn_attach(PATH, OPTION, …), firn_detach(NAME) ---- */
+
+static struct firn_sql *
+sql_of(sqlite3_context *ctx)
+{
+    return sqlite3_user_data(ctx);
+}
+
+static bool
+take_texts(sqlite3_context *ctx, int count, sqlite3_value **values, const char **out)
+{
+    for (int i = 0; i < count; i++) {
+        out[i] = (const char *)sqlite3_value_text(values[i]);
+        if (out[i] == NULL) {
+            if (sqlite3_value_type(values[i]) == SQLITE_NULL) {
+                sqlite3_result_error(ctx, "NULL is no name", -1);
+            } else {
+                sqlite3_result_error_nomem(ctx);
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+check_alias(const struct firn_sql_store *store, firn_error *err)
+{
+    for (const struct firn_sql_store *at = store->sql->stores; at != NULL; at = at->next) {
+        if (at != store && at->attached && strcmp(at->name, store->name) == 0) {
+            return firn_sql_error(
+                err, FIRN_EXISTS,
+                "a store is attached as '%s' already: use the option name=", store->name);
+        }
+    }
+    return FIRN_OK;
+}
+
+static void
+attach(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    enum { ARGUMENTS_MAX = 16 };
+    const char *texts[ARGUMENTS_MAX];
+    struct firn_sql_store *store = NULL;
+    firn_error err;
+    if (count < 1 || count > ARGUMENTS_MAX) {
+        sqlite3_result_error(ctx, "firn_attach wants the path of a store, and options", -1);
+        return;
+    }
+    if (!take_texts(ctx, count, values, texts)) {
+        return;
+    }
+    int rc = firn_sql_store_open(sql_of(ctx), texts[0], count - 1, texts + 1, &store, &err);
+    if (rc != FIRN_OK) {
+        firn_sql_fail(ctx, &err);
+        return;
+    }
+    bool was_attached = store->attached;
+    rc = was_attached ? FIRN_OK : check_alias(store, &err);
+    int code = SQLITE_OK;
+    if (rc == FIRN_OK) {
+        store->attached = true;
+        code = firn_sql_attach_refresh(store, &err);
+    }
+    if (rc != FIRN_OK || code != SQLITE_OK) {
+        firn_error ignored;
+        if (!was_attached && drop_gone(store, NULL, &ignored) == SQLITE_OK) {
+            firn_sql_store_forget(store);
+        }
+        firn_sql_fail(ctx, &err);
+        if (code != SQLITE_OK) {
+            sqlite3_result_error_code(ctx, code);
+        }
+    } else {
+        sqlite3_result_text(ctx, store->name, -1, SQLITE_TRANSIENT);
+    }
+    firn_sql_store_unref(store);
+}
+
+static void
+detach(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    struct firn_sql *sql = sql_of(ctx);
+    struct firn_sql_store *store;
+    const char *name;
+    firn_error err;
+    if (!take_texts(ctx, count, values, &name)) {
+        return;
+    }
+    int rc = firn_sql_store_find(sql, name, &store, &err);
+    if (rc == FIRN_OK && sqlite3_get_autocommit(sql->db) == 0) {
+        rc = firn_sql_error(&err, FIRN_MISUSE, "cannot detach '%s' inside of a transaction", name);
+    }
+    if (rc == FIRN_OK && drop_gone(store, NULL, &err) != SQLITE_OK) {
+        rc = err.code;
+    }
+    if (rc != FIRN_OK) {
+        firn_sql_fail(ctx, &err);
+        return;
+    }
+    firn_sql_store_forget(store);
+}
+
+/* ---- firn_create(STATEMENT [, STORE]), firn_drop(TABLE [, STORE]) ---- */
+
+static int
+change(struct firn_sql *sql, const struct firn_sql_create *create, const char *store_name,
+       const char *what, firn_error *err)
+{
+    struct firn_sql_store *store;
+    int rc = firn_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err);
+    rc = rc == FIRN_OK ? firn_sql_store_may_change(store, what, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (create->kind == FIRN_SQL_DROP_TABLE) {
+        /* Its virtual table first: that fails if a statement is using it. */
+        for (struct firn_sql_name **at = &store->names; *at != NULL; at = &(*at)->next) {
+            struct firn_sql_name *name = *at;
+            if (strcmp(name->table_name, create->table) == 0) {
+                if (drop_table(store, name, err) != SQLITE_OK) {
+                    return err->code;
+                }
+                *at = name->next;
+                sqlite3_free(name);
+                break;
+            }
+        }
+    }
+    rc = firn_sql_create_run(create, store, err);
+    if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK) {
+        rc = firn_sql_error(err, FIRN_INTERNAL, "done, but the virtual table could not be made: %s",
+                            sqlite3_errmsg(sql->db));
+    }
+    return rc;
+}
+
+static void
+create(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    const char *texts[2] = {NULL, NULL};
+    struct firn_sql_create create;
+    firn_error err;
+    if (!take_texts(ctx, count, values, texts)) {
+        return;
+    }
+    int rc = firn_sql_create_parse(texts[0], &create, &err);
+    if (rc == FIRN_OK) {
+        rc = change(sql_of(ctx), &create, texts[1], "change definitions", &err);
+        firn_sql_create_deinit(&create);
+    }
+    if (rc != FIRN_OK) {
+        firn_sql_fail(ctx, &err);
+    }
+}
+
+static void
+drop(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    const char *texts[2] = {NULL, NULL};
+    firn_error err;
+    if (!take_texts(ctx, count, values, texts)) {
+        return;
+    }
+    struct firn_sql_create create = {.kind = FIRN_SQL_DROP_TABLE};
+    create.table = sqlite3_mprintf("%s", texts[0]);
+    int rc = create.table != NULL ? change(sql_of(ctx), &create, texts[1], "drop a table", &err)
+                                  : firn_sql_no_memory(&err);
+    firn_sql_create_deinit(&create);
+    if (rc != FIRN_OK) {
+        firn_sql_fail(ctx, &err);
+    }
+}
+
+int
+firn_sql_attach_register(struct firn_sql *sql)
+{
+    const int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
+    static const struct {
+        const char *name;
+        int count;
+        void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
+    } functions[] = {
+        {"firn_attach", -1, attach}, {"firn_detach", 1, detach}, {"firn_create", 1, create},
+        {"firn_create", 2, create},  {"firn_drop", 1, drop},     {"firn_drop", 2, drop},
+    };
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
+        rc =
+            firn_sql_function(sql, functions[i].name, functions[i].count, flags, functions[i].call);
+    }
+    return rc;
+}

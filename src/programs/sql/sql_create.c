@@ -1,0 +1,995 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_create.c: CREATE TABLE and its kin, as firn_create is given them.
+ *
+ * SQLite does not let an extension see such statements, so they come as text. They are read by a small parser that knows
+ * the forms which firn can keep a promise about, and refuses the others with a reason: CHECK, REFERENCES, COLLATE,
+ * GENERATED and expressions are not ignored. Names and literals go into a text for firn_table_def_parse, which says what is
+ * wrong with them.
+ *
+ * Types are those that people declare to SQLite and to other databases; firn's own names work too. INTEGER is 64 bits and REAL
+ * is f64, as in SQLite. A table without a primary key gets a column rowid, which counts and is not shown by SELECT *.
+ *
+ * Limits: the text has at most 1 MiB, and no part of it is in another one, so nothing recurses.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+SQLITE_EXTENSION_INIT3
+
+enum { TYPE_SIZE_MAX = 64 };
+
+enum token_kind { END, WORD, QUOTED_NAME, TEXT, BLOB, NUMBER, SIGN };
+
+struct parser {
+    const char *text;
+    const char *at; /* after the token */
+    enum token_kind kind;
+    const char *from; /* the token */
+    size_t size;
+    firn_error *err;
+    struct firn_sql_create *out;
+    sqlite3_str *columns; /* of the definition */
+    sqlite3_str *indexes;
+    size_t column_count;
+    bool has_key;
+    bool is_auto; /* the column */
+};
+
+/* ---- words ---- */
+
+static bool
+is_name_start(char letter)
+{
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || letter == '_' ||
+           (unsigned char)letter >= 0x80;
+}
+
+static bool
+is_digit(char letter)
+{
+    return letter >= '0' && letter <= '9';
+}
+
+static const char *
+skip_space(const char *at)
+{
+    for (;;) {
+        at += strspn(at, " \t\r\n\f");
+        if (at[0] == '-' && at[1] == '-') {
+            at += strcspn(at, "\n");
+        } else if (at[0] == '/' && at[1] == '*') {
+            const char *end = strstr(at + 2, "*/");
+            at = end != NULL ? end + 2 : at + strlen(at);
+        } else {
+            return at;
+        }
+    }
+}
+
+static int
+refuse(struct parser *parser, const char *what)
+{
+    if (parser->kind == END) {
+        return firn_sql_error(parser->err, FIRN_INVALID, "%s, not the end of the statement", what);
+    }
+    return firn_sql_error(parser->err, FIRN_INVALID, "%s, not '%.*s', at character %zu", what,
+                          (int)(parser->size < 60 ? parser->size : 60), parser->from,
+                          (size_t)(parser->from - parser->text) + 1);
+}
+
+static int
+read_quoted(struct parser *parser, char end)
+{
+    const char *at = parser->from + 1 + (parser->kind == BLOB ? 1 : 0);
+    for (; *at != '\0'; at++) {
+        if (*at == end) {
+            if (end == ']' || at[1] != end) {
+                parser->at = at + 1;
+                parser->size = (size_t)(parser->at - parser->from);
+                return FIRN_OK;
+            }
+            at++;
+        }
+    }
+    return firn_sql_error(parser->err, FIRN_INVALID, "a quote at character %zu is not closed",
+                          (size_t)(parser->from - parser->text) + 1);
+}
+
+static int
+advance(struct parser *parser)
+{
+    const char *at = skip_space(parser->at);
+    parser->from = at;
+    char first = *at;
+    if (first == '\0') {
+        parser->kind = END;
+    } else if ((first == 'x' || first == 'X') && at[1] == '\'') {
+        parser->kind = BLOB;
+        return read_quoted(parser, '\'');
+    } else if (is_name_start(first)) {
+        parser->kind = WORD;
+        while (is_name_start(*at) || is_digit(*at) || *at == '$') {
+            at++;
+        }
+    } else if (is_digit(first) || (first == '.' && is_digit(at[1]))) {
+        parser->kind = NUMBER;
+        while (is_digit(*at) || *at == '.' || is_name_start(*at) ||
+               ((*at == '+' || *at == '-') && (at[-1] == 'e' || at[-1] == 'E'))) {
+            at++;
+        }
+    } else if (first == '"' || first == '`' || first == '[') {
+        parser->kind = QUOTED_NAME;
+        return read_quoted(parser, first == '[' ? ']' : first);
+    } else if (first == '\'') {
+        parser->kind = TEXT;
+        return read_quoted(parser, first);
+    } else {
+        parser->kind = SIGN;
+        at++;
+    }
+    parser->at = at;
+    parser->size = (size_t)(at - parser->from);
+    return FIRN_OK;
+}
+
+static bool
+is_word(const struct parser *parser, const char *word)
+{
+    return parser->kind == WORD && parser->size == strlen(word) &&
+           sqlite3_strnicmp(parser->from, word, (int)parser->size) == 0;
+}
+
+static bool
+is_sign(const struct parser *parser, char sign)
+{
+    return parser->kind == SIGN && *parser->from == sign;
+}
+
+/* Takes the word if it is there. */
+static int
+take_word(struct parser *parser, const char *word, bool *out)
+{
+    *out = is_word(parser, word);
+    return *out ? advance(parser) : FIRN_OK;
+}
+
+static int
+want_word(struct parser *parser, const char *word, const char *what)
+{
+    return is_word(parser, word) ? advance(parser) : refuse(parser, what);
+}
+
+static int
+want_sign(struct parser *parser, char sign, const char *what)
+{
+    return is_sign(parser, sign) ? advance(parser) : refuse(parser, what);
+}
+
+static int
+want_name(struct parser *parser, char **out)
+{
+    if (parser->kind != WORD && parser->kind != QUOTED_NAME && parser->kind != TEXT) {
+        return refuse(parser, "a name is wanted");
+    }
+    char *name = sqlite3_malloc64(parser->size + 1);
+    if (name == NULL) {
+        return firn_sql_no_memory(parser->err);
+    }
+    size_t size = 0;
+    bool is_quoted = parser->kind != WORD;
+    for (size_t i = is_quoted ? 1 : 0; i < parser->size - (is_quoted ? 1 : 0); i++) {
+        name[size++] = parser->from[i];
+        if (is_quoted && parser->from[0] != '[' && parser->from[i] == parser->from[0]) {
+            i++; /* written twice */
+        }
+    }
+    name[size] = '\0';
+    sqlite3_free(*out);
+    *out = name;
+    return advance(parser);
+}
+
+/* [STORE.]NAME */
+static int
+want_table(struct parser *parser)
+{
+    int rc = want_name(parser, &parser->out->table);
+    if (rc == FIRN_OK && is_sign(parser, '.')) {
+        sqlite3_free(parser->out->store);
+        parser->out->store = parser->out->table;
+        parser->out->table = NULL;
+        rc = advance(parser);
+        rc = rc == FIRN_OK ? want_name(parser, &parser->out->table) : rc;
+    }
+    return rc;
+}
+
+static int
+take_exists(struct parser *parser, bool with_not)
+{
+    bool has_if;
+    int rc = take_word(parser, "if", &has_if);
+    if (rc == FIRN_OK && has_if) {
+        parser->out->may_exist = true;
+        rc = with_not ? want_word(parser, "not", "IF NOT EXISTS is wanted") : FIRN_OK;
+        rc = rc == FIRN_OK ? want_word(parser, "exists", "EXISTS is wanted") : rc;
+    }
+    return rc;
+}
+
+/* ---- types ---- */
+
+struct type_name {
+    const char *sql;
+    const char *firn;
+};
+
+static const struct type_name type_names[] = {
+    {"int", "i64"},
+    {"integer", "i64"},
+    {"bigint", "i64"},
+    {"int64", "i64"},
+    {"i64", "i64"},
+    {"tinyint", "i8"},
+    {"i8", "i8"},
+    {"smallint", "i16"},
+    {"int2", "i16"},
+    {"int16", "i16"},
+    {"i16", "i16"},
+    {"mediumint", "i32"},
+    {"int4", "i32"},
+    {"int32", "i32"},
+    {"i32", "i32"},
+    {"u8", "u8"},
+    {"uint8", "u8"},
+    {"tinyint unsigned", "u8"},
+    {"u16", "u16"},
+    {"uint16", "u16"},
+    {"smallint unsigned", "u16"},
+    {"u32", "u32"},
+    {"uint32", "u32"},
+    {"int unsigned", "u32"},
+    {"integer unsigned", "u32"},
+    {"mediumint unsigned", "u32"},
+    {"u64", "u64"},
+    {"uint64", "u64"},
+    {"bigint unsigned", "u64"},
+    {"unsigned big int", "u64"},
+    {"real", "f64"},
+    {"double", "f64"},
+    {"double precision", "f64"},
+    {"float", "f64"},
+    {"f64", "f64"},
+    {"float64", "f64"},
+    {"f32", "f32"},
+    {"float32", "f32"},
+    {"bool", "bool"},
+    {"boolean", "bool"},
+    {"text", "text"},
+    {"clob", "text"},
+    {"string", "text"},
+    {"json", "text"},
+    {"char", "text"},
+    {"varchar", "text"},
+    {"character", "text"},
+    {"character varying", "text"},
+    {"varying character", "text"},
+    {"nchar", "text"},
+    {"nvarchar", "text"},
+    {"native character", "text"},
+    {"blob", "blob"},
+    {"bytea", "blob"},
+    {"binary", "blob"},
+    {"varbinary", "blob"},
+    {"date", "date"},
+    {"date text", "date"},
+    {"timestamp", "timestamp"},
+    {"timestamp text", "timestamp"},
+    {"datetime", "timestamp"},
+    {"uuid", "uuid"},
+    {"uuid text", "uuid"},
+    {"decimal", "decimal"},
+    {"numeric", "decimal"},
+    {"dec", "decimal"},
+    {"vector", "vector"},
+    {"vector blob", "vector"},
+};
+
+static bool
+ends_type(const struct parser *parser)
+{
+    static const char *const words[] = {
+        "constraint", "primary", "not",       "null", "unique", "default",      "check",
+        "references", "collate", "generated", "as",   "auto",   "autoincrement"};
+    if (parser->kind != WORD) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (is_word(parser, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+want_number(struct parser *parser, unsigned *out)
+{
+    unsigned number = 0;
+    for (size_t i = 0; i < parser->size; i++) {
+        if (parser->kind != NUMBER || !is_digit(parser->from[i]) || number > 1000000) {
+            return refuse(parser, "a whole number is wanted");
+        }
+        number = 10 * number + (unsigned)(parser->from[i] - '0');
+    }
+    *out = number;
+    return advance(parser);
+}
+
+/* (N) or (N, M) */
+static int
+take_sizes(struct parser *parser, unsigned sizes[2], int *out_count)
+{
+    *out_count = 0;
+    if (!is_sign(parser, '(')) {
+        return FIRN_OK;
+    }
+    int rc = advance(parser);
+    while (rc == FIRN_OK && *out_count < 2) {
+        rc = want_number(parser, &sizes[(*out_count)++]);
+        if (rc != FIRN_OK || !is_sign(parser, ',')) {
+            break;
+        }
+        rc = advance(parser);
+    }
+    return rc == FIRN_OK ? want_sign(parser, ')', "a ) is wanted") : rc;
+}
+
+static int
+want_type(struct parser *parser)
+{
+    char name[TYPE_SIZE_MAX] = "";
+    unsigned sizes[2] = {0, 0};
+    int count = 0;
+    size_t size = 0;
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && !ends_type(parser)) {
+        if (size + parser->size + 2 > sizeof name) {
+            return refuse(parser, "a type is wanted");
+        }
+        if (size > 0) {
+            name[size++] = ' ';
+        }
+        memcpy(name + size, parser->from, parser->size);
+        size += parser->size;
+        name[size] = '\0';
+        rc = advance(parser);
+        if (rc == FIRN_OK && is_sign(parser, '(')) {
+            rc = take_sizes(parser, sizes, &count);
+        }
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (size == 0) {
+        return refuse(parser, "a type is wanted");
+    }
+    const char *type = NULL;
+    for (size_t i = 0; i < sizeof type_names / sizeof type_names[0] && type == NULL; i++) {
+        type = sqlite3_stricmp(type_names[i].sql, name) == 0 ? type_names[i].firn : NULL;
+    }
+    if (type == NULL) {
+        return firn_sql_error(parser->err, FIRN_INVALID, "there is no type '%s'", name);
+    }
+    if (strcmp(type, "decimal") == 0) {
+        if (count == 0) {
+            return firn_sql_error(parser->err, FIRN_INVALID,
+                                  "say how many digits: %s(PRECISION, SCALE); or REAL", name);
+        }
+        sqlite3_str_appendf(parser->columns, " decimal(%u, %u)", sizes[0], sizes[1]);
+    } else if (strcmp(type, "vector") == 0) {
+        sqlite3_str_appendf(parser->columns, " vector(%u)", sizes[0]);
+    } else {
+        sqlite3_str_appendf(parser->columns, " %s", type);
+    }
+    return FIRN_OK;
+}
+
+/* ---- columns ---- */
+
+static int
+take_default(struct parser *parser)
+{
+    bool is_negative = is_sign(parser, '-');
+    int rc = FIRN_OK;
+    if (is_negative || is_sign(parser, '+')) {
+        rc = advance(parser);
+    }
+    bool is_literal =
+        parser->kind == NUMBER ||
+        (!is_negative && (parser->kind == TEXT || parser->kind == BLOB || is_word(parser, "null") ||
+                          is_word(parser, "true") || is_word(parser, "false")));
+    if (rc == FIRN_OK && !is_literal) {
+        rc = refuse(parser, "a default is a literal");
+    }
+    if (rc == FIRN_OK) {
+        sqlite3_str_appendf(parser->columns, " default %s%.*s", is_negative ? "-" : "",
+                            (int)parser->size, parser->from);
+        rc = advance(parser);
+    }
+    return rc;
+}
+
+static int
+refuse_conflict_clause(struct parser *parser)
+{
+    return is_word(parser, "on")
+               ? refuse(parser, "firn has no ON CONFLICT in definitions; a comma or ) is wanted")
+               : FIRN_OK;
+}
+
+/* After PRIMARY: of a column. */
+static int
+take_column_key(struct parser *parser, const char *name, bool is_integer)
+{
+    bool given;
+    int rc = want_word(parser, "key", "KEY is wanted");
+    rc = rc == FIRN_OK ? take_word(parser, "asc", &given) : rc;
+    rc = rc == FIRN_OK ? take_word(parser, "autoincrement", &given) : rc;
+    if (rc == FIRN_OK && parser->has_key) {
+        rc = firn_sql_error(parser->err, FIRN_INVALID, "the table has more than one primary key");
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (given && !is_integer) {
+        return firn_sql_error(parser->err, FIRN_INVALID,
+                              "AUTOINCREMENT is for INTEGER PRIMARY KEY");
+    }
+    /* INTEGER PRIMARY KEY numbers rows, as in SQLite. */
+    if (is_integer && !parser->is_auto) {
+        parser->is_auto = true;
+        sqlite3_str_appendall(parser->columns, " auto");
+    }
+    sqlite3_str_appendf(parser->indexes, ", primary key (\"%w\")", name);
+    parser->has_key = true;
+    return refuse_conflict_clause(parser);
+}
+
+static int
+take_column_constraint(struct parser *parser, const char *name, bool is_integer, bool *out)
+{
+    bool taken;
+    char *ignored = NULL;
+    int rc = take_word(parser, "constraint", &taken);
+    if (rc == FIRN_OK && taken) {
+        rc = want_name(parser, &ignored);
+        sqlite3_free(ignored);
+    }
+    *out = true;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (is_word(parser, "primary")) {
+        rc = advance(parser);
+        return rc == FIRN_OK ? take_column_key(parser, name, is_integer) : rc;
+    }
+    if (is_word(parser, "not")) {
+        rc = advance(parser);
+        rc = rc == FIRN_OK ? want_word(parser, "null", "NULL is wanted") : rc;
+        sqlite3_str_appendall(parser->columns, " not null");
+        return rc == FIRN_OK ? refuse_conflict_clause(parser) : rc;
+    }
+    if (is_word(parser, "null")) {
+        return advance(parser);
+    }
+    if (is_word(parser, "auto")) {
+        sqlite3_str_appendall(parser->columns, parser->is_auto ? "" : " auto");
+        parser->is_auto = true;
+        return advance(parser);
+    }
+    if (is_word(parser, "default")) {
+        rc = advance(parser);
+        return rc == FIRN_OK ? take_default(parser) : rc;
+    }
+    if (is_word(parser, "unique")) {
+        sqlite3_str_appendf(parser->indexes, ", unique index \"unique_%w\" (\"%w\")", name, name);
+        rc = advance(parser);
+        return rc == FIRN_OK ? refuse_conflict_clause(parser) : rc;
+    }
+    if (is_word(parser, "collate")) {
+        rc = advance(parser);
+        return rc == FIRN_OK
+                   ? want_word(parser, "binary", "the only collation is BINARY; it is wanted")
+                   : rc;
+    }
+    *out = false;
+    return taken ? refuse(parser, "a constraint is wanted") : FIRN_OK;
+}
+
+static int
+take_column(struct parser *parser)
+{
+    char *name = NULL;
+    bool is_integer = false;
+    bool more = true;
+    parser->is_auto = false;
+    int rc = want_name(parser, &name);
+    if (rc == FIRN_OK) {
+        is_integer = is_word(parser, "integer");
+        sqlite3_str_appendf(parser->columns, "%s\"%w\"", parser->column_count++ > 0 ? ", " : "",
+                            name);
+        rc = want_type(parser);
+    }
+    while (rc == FIRN_OK && more) {
+        rc = take_column_constraint(parser, name, is_integer, &more);
+    }
+    sqlite3_free(name);
+    return rc;
+}
+
+/* ---- constraints of the table ---- */
+
+/* (NAME, …), to where a definition or a list wants them. */
+static int
+take_names(struct parser *parser, sqlite3_str *text, sqlite3_str *joined)
+{
+    int rc = want_sign(parser, '(', "a ( is wanted");
+    for (size_t i = 0; rc == FIRN_OK; i++) {
+        char *name = NULL;
+        bool ignored;
+        rc = want_name(parser, &name);
+        if (rc == FIRN_OK) {
+            sqlite3_str_appendf(text, "%s\"%w\"", i > 0 ? ", " : "", name);
+            if (joined != NULL) {
+                sqlite3_str_appendf(joined, "_%s", name);
+            }
+            rc = take_word(parser, "asc", &ignored);
+        }
+        sqlite3_free(name);
+        if (rc == FIRN_OK && is_word(parser, "desc")) {
+            rc = refuse(parser,
+                        "keys and indexes ascend, and can be read backwards; a comma is wanted");
+        }
+        if (rc == FIRN_OK && !is_sign(parser, ',')) {
+            return want_sign(parser, ')', "a comma or ) is wanted");
+        }
+        rc = rc == FIRN_OK ? advance(parser) : rc;
+    }
+    return rc;
+}
+
+/* [UNIQUE] (NAME, …), [UNIQUE] INDEX NAME (NAME, …) */
+static int
+take_unique(struct parser *parser, char *name, bool is_unique)
+{
+    char *own = name;
+    sqlite3_str *columns = sqlite3_str_new(NULL);
+    sqlite3_str *joined = sqlite3_str_new(NULL);
+    int rc = FIRN_OK;
+    if (is_word(parser, "index")) {
+        rc = advance(parser);
+        own = NULL;
+        rc = rc == FIRN_OK ? want_name(parser, &own) : rc;
+    }
+    sqlite3_str_appendall(joined, "unique");
+    rc = rc == FIRN_OK ? take_names(parser, columns, joined) : rc;
+    char *names = sqlite3_str_finish(columns);
+    char *made = sqlite3_str_finish(joined);
+    if (rc == FIRN_OK && (names == NULL || made == NULL)) {
+        rc = firn_sql_no_memory(parser->err);
+    }
+    if (rc == FIRN_OK) {
+        sqlite3_str_appendf(parser->indexes, ", %sindex \"%w\" (%s)", is_unique ? "unique " : "",
+                            own != NULL ? own : made, names);
+        rc = refuse_conflict_clause(parser);
+    }
+    if (own != name) {
+        sqlite3_free(own);
+    }
+    sqlite3_free(names);
+    sqlite3_free(made);
+    return rc;
+}
+
+static int
+take_table_key(struct parser *parser)
+{
+    if (parser->has_key) {
+        return firn_sql_error(parser->err, FIRN_INVALID, "the table has more than one primary key");
+    }
+    parser->has_key = true;
+    int rc = want_word(parser, "key", "KEY is wanted");
+    if (rc == FIRN_OK) {
+        sqlite3_str_appendall(parser->indexes, ", primary key (");
+        rc = take_names(parser, parser->indexes, NULL);
+        sqlite3_str_appendall(parser->indexes, ")");
+    }
+    return rc == FIRN_OK ? refuse_conflict_clause(parser) : rc;
+}
+
+/* An item between commas. */
+static int
+take_item(struct parser *parser)
+{
+    static const char *const refused[] = {"check", "foreign"};
+    char *name = NULL;
+    bool has_name;
+    bool is_unique = false;
+    int rc = take_word(parser, "constraint", &has_name);
+    rc = rc == FIRN_OK && has_name ? want_name(parser, &name) : rc;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0] && rc == FIRN_OK; i++) {
+        if (is_word(parser, refused[i])) {
+            rc = refuse(parser, "firn has no such constraints; a column is wanted");
+        }
+    }
+    if (rc != FIRN_OK) {
+        sqlite3_free(name);
+        return rc;
+    }
+    if (is_word(parser, "primary")) {
+        rc = advance(parser);
+        rc = rc == FIRN_OK ? take_table_key(parser) : rc;
+    } else if (is_word(parser, "unique") || is_word(parser, "index")) {
+        rc = take_word(parser, "unique", &is_unique);
+        rc = rc == FIRN_OK ? take_unique(parser, name, is_unique) : rc;
+    } else {
+        rc = has_name ? refuse(parser, "a constraint is wanted") : take_column(parser);
+    }
+    sqlite3_free(name);
+    return rc;
+}
+
+static int
+finish_definition(struct parser *parser)
+{
+    if (!parser->has_key) {
+        sqlite3_str_appendall(parser->columns, ", rowid i64 auto");
+        sqlite3_str_appendall(parser->indexes, ", primary key (rowid)");
+    }
+    const char *indexes = sqlite3_str_value(parser->indexes);
+    parser->out->definition =
+        sqlite3_mprintf("%s%s", sqlite3_str_value(parser->columns), indexes != NULL ? indexes : "");
+    return parser->out->definition != NULL && sqlite3_str_errcode(parser->columns) == SQLITE_OK &&
+                   sqlite3_str_errcode(parser->indexes) == SQLITE_OK
+               ? FIRN_OK
+               : firn_sql_no_memory(parser->err);
+}
+
+static int
+parse_table(struct parser *parser)
+{
+    bool taken = true;
+    int rc = take_exists(parser, true);
+    rc = rc == FIRN_OK ? want_table(parser) : rc;
+    rc = rc == FIRN_OK ? want_sign(parser, '(', "a ( is wanted") : rc;
+    while (rc == FIRN_OK) {
+        rc = take_item(parser);
+        if (rc != FIRN_OK || !is_sign(parser, ',')) {
+            break;
+        }
+        rc = advance(parser);
+    }
+    rc = rc == FIRN_OK ? want_sign(parser, ')', "a comma or ) is wanted") : rc;
+    while (rc == FIRN_OK && taken) {
+        rc = take_word(parser, "strict", &taken);
+        if (rc == FIRN_OK && is_word(parser, "without")) {
+            rc = advance(parser);
+            rc = rc == FIRN_OK ? want_word(parser, "rowid", "ROWID is wanted") : rc;
+            taken = true;
+        }
+        if (rc == FIRN_OK && is_sign(parser, ',')) {
+            rc = advance(parser);
+            taken = true;
+        }
+    }
+    return rc == FIRN_OK ? finish_definition(parser) : rc;
+}
+
+/* ---- other statements ---- */
+
+static int
+parse_index(struct parser *parser)
+{
+    struct firn_sql_create *out = parser->out;
+    out->kind = FIRN_SQL_CREATE_INDEX;
+    int rc = take_exists(parser, true);
+    rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
+    rc = rc == FIRN_OK ? want_word(parser, "on", "ON is wanted") : rc;
+    rc = rc == FIRN_OK ? want_table(parser) : rc;
+    rc = rc == FIRN_OK ? want_sign(parser, '(', "a ( is wanted") : rc;
+    while (rc == FIRN_OK) {
+        bool ignored;
+        if (out->column_count == FIRN_TABLE_KEY_COLUMNS_MAX) {
+            return firn_sql_error(parser->err, FIRN_LIMIT, "an index has at most %d columns",
+                                  FIRN_TABLE_KEY_COLUMNS_MAX);
+        }
+        rc = want_name(parser, &out->columns[out->column_count++]);
+        rc = rc == FIRN_OK ? take_word(parser, "asc", &ignored) : rc;
+        if (rc == FIRN_OK && is_word(parser, "desc")) {
+            rc = refuse(parser, "indexes ascend, and can be read backwards; a comma is wanted");
+        }
+        if (rc != FIRN_OK || !is_sign(parser, ',')) {
+            break;
+        }
+        rc = advance(parser);
+    }
+    return rc == FIRN_OK ? want_sign(parser, ')', "a comma or ) is wanted") : rc;
+}
+
+static int
+parse_create(struct parser *parser)
+{
+    int rc = take_word(parser, "unique", &parser->out->is_unique);
+    if (rc == FIRN_OK && is_word(parser, "index")) {
+        rc = advance(parser);
+        return rc == FIRN_OK ? parse_index(parser) : rc;
+    }
+    if (rc == FIRN_OK && is_word(parser, "table") && !parser->out->is_unique) {
+        parser->out->kind = FIRN_SQL_CREATE_TABLE;
+        rc = advance(parser);
+        return rc == FIRN_OK ? parse_table(parser) : rc;
+    }
+    if (rc == FIRN_OK && is_word(parser, "keyspace") && !parser->out->is_unique) {
+        parser->out->kind = FIRN_SQL_CREATE_KEYSPACE;
+        rc = advance(parser);
+        rc = rc == FIRN_OK ? take_exists(parser, true) : rc;
+        return rc == FIRN_OK ? want_table(parser) : rc;
+    }
+    return rc == FIRN_OK ? refuse(parser, "TABLE, INDEX or KEYSPACE is wanted") : rc;
+}
+
+static int
+parse_add(struct parser *parser)
+{
+    bool ignored;
+    parser->out->kind = FIRN_SQL_ADD_COLUMN;
+    int rc = take_word(parser, "column", &ignored);
+    /* The second column of a table that is not made. */
+    sqlite3_str_appendall(parser->columns, "\" \" i64");
+    sqlite3_str_appendall(parser->indexes, ", primary key (\" \")");
+    parser->column_count = 1;
+    parser->has_key = true;
+    rc = rc == FIRN_OK ? take_column(parser) : rc;
+    return rc == FIRN_OK ? finish_definition(parser) : rc;
+}
+
+static int
+parse_alter(struct parser *parser)
+{
+    struct firn_sql_create *out = parser->out;
+    bool ignored;
+    bool taken = false;
+    int rc = want_word(parser, "table", "TABLE is wanted");
+    rc = rc == FIRN_OK ? want_table(parser) : rc;
+    if (rc == FIRN_OK && is_word(parser, "add")) {
+        rc = advance(parser);
+        return rc == FIRN_OK ? parse_add(parser) : rc;
+    }
+    rc = rc == FIRN_OK ? take_word(parser, "drop", &taken) : rc;
+    if (rc == FIRN_OK && taken) {
+        out->kind = FIRN_SQL_DROP_COLUMN;
+        rc = take_word(parser, "column", &ignored);
+        return rc == FIRN_OK ? want_name(parser, &out->name) : rc;
+    }
+    out->kind = FIRN_SQL_RENAME_COLUMN;
+    rc = rc == FIRN_OK ? want_word(parser, "rename", "ADD, DROP or RENAME COLUMN is wanted") : rc;
+    if (rc == FIRN_OK && is_word(parser, "to")) {
+        return firn_sql_error(parser->err, FIRN_UNSUPPORTED, "tables of firn cannot be renamed");
+    }
+    rc = rc == FIRN_OK ? take_word(parser, "column", &ignored) : rc;
+    rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
+    rc = rc == FIRN_OK ? want_word(parser, "to", "TO is wanted") : rc;
+    return rc == FIRN_OK ? want_name(parser, &out->new_name) : rc;
+}
+
+/* DROP TABLE [STORE.]NAME, DROP INDEX [STORE.]TABLE.NAME or NAME ON TABLE */
+static int
+parse_drop(struct parser *parser)
+{
+    struct firn_sql_create *out = parser->out;
+    bool is_index;
+    int rc = take_word(parser, "index", &is_index);
+    if (rc == FIRN_OK && !is_index) {
+        out->kind = FIRN_SQL_DROP_TABLE;
+        rc = is_word(parser, "keyspace") ? advance(parser)
+                                         : want_word(parser, "table", "TABLE or INDEX is wanted");
+        rc = rc == FIRN_OK ? take_exists(parser, false) : rc;
+        return rc == FIRN_OK ? want_table(parser) : rc;
+    }
+    out->kind = FIRN_SQL_DROP_INDEX;
+    rc = rc == FIRN_OK ? take_exists(parser, false) : rc;
+    rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
+    rc = rc == FIRN_OK
+             ? want_word(parser, "on", "ON TABLE is wanted: names of indexes belong to a table")
+             : rc;
+    return rc == FIRN_OK ? want_table(parser) : rc;
+}
+
+static int
+parse_statement(struct parser *parser)
+{
+    int rc = advance(parser);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (is_word(parser, "create")) {
+        rc = advance(parser);
+        return rc == FIRN_OK ? parse_create(parser) : rc;
+    }
+    if (is_word(parser, "alter")) {
+        rc = advance(parser);
+        return rc == FIRN_OK ? parse_alter(parser) : rc;
+    }
+    if (is_word(parser, "drop")) {
+        rc = advance(parser);
+        return rc == FIRN_OK ? parse_drop(parser) : rc;
+    }
+    return refuse(parser, "CREATE, ALTER or DROP is wanted");
+}
+
+int
+firn_sql_create_parse(const char *text, struct firn_sql_create *out, firn_error *err)
+{
+    struct parser parser = {.text = text, .at = text, .err = err, .out = out};
+    *out = (struct firn_sql_create){.may_exist = false};
+    if (strlen(text) > FIRN_TABLE_DEF_TEXT_MAX) {
+        return firn_sql_error(err, FIRN_LIMIT, "the statement has more than %d characters",
+                              FIRN_TABLE_DEF_TEXT_MAX);
+    }
+    parser.columns = sqlite3_str_new(NULL);
+    parser.indexes = sqlite3_str_new(NULL);
+    int rc = parse_statement(&parser);
+    if (rc == FIRN_OK && is_sign(&parser, ';')) {
+        rc = advance(&parser);
+    }
+    if (rc == FIRN_OK && parser.kind != END) {
+        rc = refuse(&parser, "the end of the statement is wanted");
+    }
+    sqlite3_free(sqlite3_str_finish(parser.columns));
+    sqlite3_free(sqlite3_str_finish(parser.indexes));
+    if (rc != FIRN_OK) {
+        firn_sql_create_deinit(out);
+    }
+    return rc;
+}
+
+void
+firn_sql_create_deinit(struct firn_sql_create *create)
+{
+    sqlite3_free(create->store);
+    sqlite3_free(create->table);
+    sqlite3_free(create->name);
+    sqlite3_free(create->new_name);
+    sqlite3_free(create->definition);
+    for (size_t i = 0; i < create->column_count; i++) {
+        sqlite3_free(create->columns[i]);
+    }
+    *create = (struct firn_sql_create){.may_exist = false};
+}
+
+/* ---- doing it ---- */
+
+static int
+create_table(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    firn_table_def *def = NULL;
+    int rc = firn_table_def_parse(create->definition, &def, err);
+    if (rc == FIRN_OK) {
+        rc = firn_table_create(store, create->table, def, NULL, err);
+    }
+    firn_release(def);
+    return rc;
+}
+
+static int
+has_index(firn_table *table, const char *name, bool *out, firn_error *err)
+{
+    firn_table_def *def = NULL;
+    char *text = NULL;
+    int rc = firn_table_describe(table, NULL, &text, err);
+    rc = rc == FIRN_OK ? firn_table_def_parse(text, &def, err) : rc;
+    for (size_t i = 0; rc == FIRN_OK && i < def->index_count; i++) {
+        *out = *out || strcmp(def->indexes[i].name, name) == 0;
+    }
+    firn_release(def);
+    firn_release(text);
+    return rc;
+}
+
+static int
+create_index(const struct firn_sql_create *create, firn_table *table, firn_error *err)
+{
+    bool exists = false;
+    int rc = create->may_exist ? has_index(table, create->name, &exists, err) : FIRN_OK;
+    if (rc != FIRN_OK || exists) {
+        return rc;
+    }
+    const firn_table_index index = {.name = create->name,
+                                    .columns = (const char *const *)create->columns,
+                                    .column_count = create->column_count,
+                                    .is_unique = create->is_unique};
+    return firn_table_add_index(table, &index, err);
+}
+
+static int
+add_column(const struct firn_sql_create *create, firn_table *table, firn_error *err)
+{
+    firn_table_def *def = NULL;
+    int rc = firn_table_def_parse(create->definition, &def, err);
+    if (rc == FIRN_OK &&
+        (def->column_count != 2 || def->index_count > 0 || def->columns[1].is_auto)) {
+        rc = firn_sql_error(err, FIRN_INVALID, "a column that is added has no key and no index");
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_table_add_column(table, &def->columns[1], err);
+    }
+    firn_release(def);
+    return rc;
+}
+
+static int
+drop(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    int rc = firn_table_drop(store, create->table, err);
+    /* Or a keyspace. */
+    return rc == FIRN_INVALID ? firn_keyspace_drop(store, create->table, err) : rc;
+}
+
+static int
+change_table(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    firn_table *table = NULL;
+    int rc = firn_table_open(store, create->table, &table, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    switch (create->kind) {
+    case FIRN_SQL_CREATE_INDEX:
+        return create_index(create, table, err);
+    case FIRN_SQL_ADD_COLUMN:
+        return add_column(create, table, err);
+    case FIRN_SQL_DROP_COLUMN:
+        return firn_table_drop_column(table, create->name, err);
+    case FIRN_SQL_RENAME_COLUMN:
+        return firn_table_rename_column(table, create->name, create->new_name, err);
+    default:
+        assert(create->kind == FIRN_SQL_DROP_INDEX);
+        return firn_table_drop_index(table, create->name, err);
+    }
+}
+
+static int
+create_keyspace(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
+    firn_keyspace *keyspace;
+    options.fail_if_exists = !create->may_exist;
+    return firn_keyspace_open(store, create->table, &options, &keyspace, err);
+}
+
+int
+firn_sql_create_run(const struct firn_sql_create *create, struct firn_sql_store *store,
+                    firn_error *err)
+{
+    int rc;
+    switch (create->kind) {
+    case FIRN_SQL_CREATE_TABLE:
+        rc = create_table(create, store->store, err);
+        break;
+    case FIRN_SQL_CREATE_KEYSPACE:
+        rc = create_keyspace(create, store->store, err);
+        break;
+    case FIRN_SQL_DROP_TABLE:
+        rc = drop(create, store->store, err);
+        break;
+    default:
+        rc = change_table(create, store->store, err);
+    }
+    if (create->kind == FIRN_SQL_CREATE_INDEX) {
+        return rc; /* that rows have the same values is FIRN_EXISTS, too */
+    }
+    bool is_drop = create->kind == FIRN_SQL_DROP_TABLE || create->kind == FIRN_SQL_DROP_INDEX;
+    return create->may_exist && rc == (is_drop ? FIRN_NOT_FOUND : FIRN_EXISTS) ? FIRN_OK : rc;
+}

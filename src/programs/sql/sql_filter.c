@@ -1,0 +1,881 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_filter.c: the arguments of a statement as bounds and conditions of a scan.
+ *
+ * A comparison of SQLite is one of the values that it is shown. For types whose order is that of a whole number, which are
+ * integers, decimals, dates and timestamps, the numbers are found at which the comparison becomes true, by halving: the first whose
+ * shown value is not below, and the first whose shown value is above the argument. That is exact whatever the argument is: a REAL beside
+ * integers, '2026-01' beside dates, 12.345 beside decimal(8, 2). Texts and blobs are compared byte by byte by both.
+ *
+ * Affinity: SQLite makes a number of a text that is compared with a column of numbers, whatever it comes from; so does this.
+ * Whether a number that is compared with a column of text becomes text, or the column's values become numbers, depends on where the
+ * number comes from, which a virtual table is not told: then all rows are given out, and SQLite tests them.
+ *
+ * An argument ends up as one of
+ * - nothing: no row has it, and the scan is empty;
+ * - a range of the column's values, with or without null;
+ * - unknown: nothing is said about rows, SQLite tests them.
+ *
+ * If one that should bound the order is unknown, the scan is wider than the plan thought, and is sorted if SQLite counts on the
+ * order.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+#include <math.h>
+SQLITE_EXTENSION_INIT3
+
+enum { CONSTANT_SIZE_MAX = 4096, BOUND_SIZE_MAX = 16384, LIST_MAX = 4000 };
+
+/* What a constraint says of a column. */
+enum verdict {
+    NOTHING,  /* true of no row */
+    RANGE,    /* of values between two bounds */
+    NOT_NULL, /* of all values */
+    NULLS,    /* of null alone */
+    BUT,      /* of all values but one (bounds.lower) */
+    BUT_NULL, /* of all values but one, and of null */
+    ANY,      /* of everything */
+    UNKNOWN
+};
+
+struct bounds {
+    enum verdict verdict;
+    bool has_lower;
+    bool has_upper;
+    bool lower_exclusive;
+    bool upper_exclusive;
+    firn_value lower;
+    firn_value upper;
+};
+
+/* Bytes that values refer to until the filter is gone. */
+struct firn_sql_memory {
+    struct firn_sql_memory *next;
+    uint8_t bytes[];
+};
+
+/* ---- values in their order ---- */
+
+/* Values of a type as numbers in their order. */
+struct domain {
+    const firn_table_column *column;
+    uint64_t max;  /* the last one; the first is 0 */
+    uint64_t bias; /* the number of the value 0 */
+};
+
+enum { DATE_FIRST = -719162, DATE_LAST = 2932896 };
+
+static struct domain
+domain_of(const firn_table_column *column)
+{
+    static const uint64_t powers[] = {UINT64_C(1),
+                                      UINT64_C(10),
+                                      UINT64_C(100),
+                                      UINT64_C(1000),
+                                      UINT64_C(10000),
+                                      UINT64_C(100000),
+                                      UINT64_C(1000000),
+                                      UINT64_C(10000000),
+                                      UINT64_C(100000000),
+                                      UINT64_C(1000000000),
+                                      UINT64_C(10000000000),
+                                      UINT64_C(100000000000),
+                                      UINT64_C(1000000000000),
+                                      UINT64_C(10000000000000),
+                                      UINT64_C(100000000000000),
+                                      UINT64_C(1000000000000000),
+                                      UINT64_C(10000000000000000),
+                                      UINT64_C(100000000000000000),
+                                      UINT64_C(1000000000000000000)};
+    const uint64_t day_us = UINT64_C(86400000000);
+    uint64_t most;
+    switch (column->type) {
+    case FIRN_TYPE_BOOL:
+        return (struct domain){column, 1, 0};
+    case FIRN_TYPE_I8:
+        return (struct domain){column, UINT8_MAX, UINT64_C(1) << 7};
+    case FIRN_TYPE_I16:
+        return (struct domain){column, UINT16_MAX, UINT64_C(1) << 15};
+    case FIRN_TYPE_I32:
+        return (struct domain){column, UINT32_MAX, UINT64_C(1) << 31};
+    case FIRN_TYPE_U8:
+        return (struct domain){column, UINT8_MAX, 0};
+    case FIRN_TYPE_U16:
+        return (struct domain){column, UINT16_MAX, 0};
+    case FIRN_TYPE_U32:
+        return (struct domain){column, UINT32_MAX, 0};
+    case FIRN_TYPE_U64:
+        return (struct domain){column, UINT64_MAX, 0};
+    case FIRN_TYPE_DECIMAL:
+        most = powers[column->precision] - 1;
+        return (struct domain){column, 2 * most, most};
+    case FIRN_TYPE_DATE:
+        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST), (uint64_t)-DATE_FIRST};
+    case FIRN_TYPE_TIMESTAMP:
+        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST + 1) * day_us - 1,
+                               (uint64_t)-DATE_FIRST * day_us};
+    default:
+        return (struct domain){column, UINT64_MAX, UINT64_C(1) << 63};
+    }
+}
+
+static int64_t
+number_at(const struct domain *domain, uint64_t at)
+{
+    return at >= domain->bias ? (int64_t)(at - domain->bias)
+                              : -(int64_t)(domain->bias - 1 - at) - 1;
+}
+
+static firn_value
+value_at(const struct domain *domain, uint64_t at)
+{
+    switch (domain->column->type) {
+    case FIRN_TYPE_BOOL:
+        return firn_bool(at != 0);
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return firn_u64(at);
+    case FIRN_TYPE_DECIMAL:
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+        return firn_typed_i64(domain->column->type, number_at(domain, at));
+    default:
+        return firn_i64(number_at(domain, at));
+    }
+}
+
+static int
+compare_doubles(double a, double b)
+{
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/* As SQLite compares an INTEGER with a REAL: exactly. */
+static int
+compare_integer(int64_t a, double b)
+{
+    if (b >= 0x1p63) {
+        return -1;
+    }
+    if (b < -0x1p63) {
+        return 1;
+    }
+    int64_t whole = (int64_t)b;
+    if (a != whole) {
+        return a < whole ? -1 : 1;
+    }
+    return compare_doubles(0, b - (double)whole);
+}
+
+static int
+compare_text(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+    return order != 0 ? order : a_size < b_size ? -1 : a_size > b_size ? 1 : 0;
+}
+
+/* What the value number `at` is shown as, compared with an argument that is a number (or, for dates, a text). */
+static int
+compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
+{
+    char text[40];
+    int64_t number = number_at(domain, at);
+    switch (domain->column->type) {
+    case FIRN_TYPE_DATE:
+        return compare_text(text, firn_sql_value_date(number, text),
+                            (const char *)sqlite3_value_text(argument),
+                            (size_t)sqlite3_value_bytes(argument));
+    case FIRN_TYPE_TIMESTAMP:
+        return compare_text(text, firn_sql_value_timestamp(number, text),
+                            (const char *)sqlite3_value_text(argument),
+                            (size_t)sqlite3_value_bytes(argument));
+    default:
+        break;
+    }
+    bool is_real = sqlite3_value_type(argument) == SQLITE_FLOAT;
+    double real = is_real ? sqlite3_value_double(argument) : 0;
+    int64_t whole = is_real ? 0 : sqlite3_value_int64(argument);
+    if (domain->column->type == FIRN_TYPE_DECIMAL && domain->column->scale > 0) {
+        double shown = firn_sql_value_decimal(number, domain->column->scale);
+        return is_real ? compare_doubles(shown, real) : -compare_integer(whole, shown);
+    }
+    if (domain->column->type == FIRN_TYPE_U64 && at > INT64_MAX) {
+        return is_real ? compare_doubles((double)at, real) : 1;
+    }
+    if (is_real) {
+        return compare_integer(number, real);
+    }
+    return number < whole ? -1 : number > whole ? 1 : 0;
+}
+
+/* The same for whole numbers, without a search. */
+static bool
+find_integer(const struct domain *domain, int64_t argument, bool is_above, uint64_t *out)
+{
+    *out = 0;
+    if (argument < number_at(domain, 0)) {
+        return true;
+    }
+    uint64_t at = domain->bias + (uint64_t)argument;
+    if ((argument > 0 && at < domain->bias) || at > domain->max ||
+        (is_above && at == domain->max)) {
+        return false;
+    }
+    *out = is_above ? at + 1 : at;
+    return true;
+}
+
+/* The first number whose shown value is not below the argument, or (is_above) is above it. False: there is none. */
+static bool
+find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, uint64_t *out)
+{
+    uint64_t low = 0;
+    uint64_t high = domain->max;
+    if (sqlite3_value_type(argument) == SQLITE_INTEGER && domain->column->type < FIRN_TYPE_F32) {
+        return find_integer(domain, sqlite3_value_int64(argument), is_above, out);
+    }
+    if (compare_shown(domain, high, argument) < (is_above ? 1 : 0)) {
+        return false;
+    }
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (compare_shown(domain, middle, argument) < (is_above ? 1 : 0)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *out = low;
+    return true;
+}
+
+static struct bounds
+just(enum verdict verdict)
+{
+    return (struct bounds){.verdict = verdict};
+}
+
+/* The values with numbers from `from` on and below `to`. */
+static struct bounds
+between(const struct domain *domain, bool has_from, uint64_t from, bool has_to, uint64_t to)
+{
+    struct bounds bounds = just(RANGE);
+    if (!has_from || (has_to && from >= to)) {
+        return just(NOTHING);
+    }
+    bounds.has_lower = from > 0;
+    bounds.lower = value_at(domain, from);
+    bounds.has_upper = has_to;
+    bounds.upper = value_at(domain, has_to ? to - 1 : domain->max);
+    return bounds.has_lower || bounds.has_upper ? bounds : just(NOT_NULL);
+}
+
+static struct bounds
+compare_ordered(const firn_table_column *column, int op, sqlite3_value *argument)
+{
+    const struct domain domain = domain_of(column);
+    uint64_t from = 0;
+    uint64_t to = 0;
+    bool has_from;
+    bool has_to;
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+        has_from = find_first(&domain, argument, false, &from);
+        has_to = find_first(&domain, argument, true, &to);
+        struct bounds bounds = between(&domain, has_from, from, has_to, to);
+        if (bounds.verdict == RANGE || bounds.verdict == NOT_NULL) {
+            /* Both ends, also where they are the ends of the type. */
+            bounds.verdict = RANGE;
+            bounds.lower = value_at(&domain, from);
+            bounds.upper = value_at(&domain, has_to ? to - 1 : domain.max);
+            bounds.has_lower = bounds.has_upper = true;
+        }
+        return bounds;
+    case SQLITE_INDEX_CONSTRAINT_GT:
+        has_from = find_first(&domain, argument, true, &from);
+        return between(&domain, has_from, from, false, 0);
+    case SQLITE_INDEX_CONSTRAINT_GE:
+        has_from = find_first(&domain, argument, false, &from);
+        return between(&domain, has_from, from, false, 0);
+    case SQLITE_INDEX_CONSTRAINT_LT:
+        has_to = find_first(&domain, argument, false, &to);
+        return between(&domain, true, 0, has_to, to);
+    default:
+        assert(op == SQLITE_INDEX_CONSTRAINT_LE);
+        has_to = find_first(&domain, argument, true, &to);
+        return between(&domain, true, 0, has_to, to);
+    }
+}
+
+/* All values are below the argument (sign < 0), or above it. */
+static struct bounds
+compare_other_type(int op, int sign)
+{
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_LT:
+    case SQLITE_INDEX_CONSTRAINT_LE:
+        return just(sign < 0 ? NOT_NULL : NOTHING);
+    case SQLITE_INDEX_CONSTRAINT_GT:
+    case SQLITE_INDEX_CONSTRAINT_GE:
+        return just(sign > 0 ? NOT_NULL : NOTHING);
+    default:
+        return just(NOTHING);
+    }
+}
+
+static struct bounds
+compare_value(int op, firn_value value)
+{
+    struct bounds bounds = just(RANGE);
+    bounds.lower = bounds.upper = value;
+    bounds.has_lower = op == SQLITE_INDEX_CONSTRAINT_EQ || op == SQLITE_INDEX_CONSTRAINT_GT ||
+                       op == SQLITE_INDEX_CONSTRAINT_GE;
+    bounds.has_upper = op == SQLITE_INDEX_CONSTRAINT_EQ || op == SQLITE_INDEX_CONSTRAINT_LT ||
+                       op == SQLITE_INDEX_CONSTRAINT_LE;
+    bounds.lower_exclusive = op == SQLITE_INDEX_CONSTRAINT_GT;
+    bounds.upper_exclusive = op == SQLITE_INDEX_CONSTRAINT_LT;
+    return bounds;
+}
+
+/* ---- bytes ---- */
+
+static uint8_t *
+keep(struct firn_sql_filter *filter, const void *bytes, size_t size)
+{
+    struct firn_sql_memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
+    if (memory == NULL) {
+        return NULL;
+    }
+    memory->next = filter->memory;
+    filter->memory = memory;
+    if (size > 0) {
+        memcpy(memory->bytes, bytes, size);
+    }
+    memory->bytes[size] = 0;
+    return memory->bytes;
+}
+
+static int
+digit_of(char letter)
+{
+    return letter >= '0' && letter <= '9'   ? letter - '0'
+           : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
+                                            : -1;
+}
+
+/* A UUID as it is shown; no other text is equal to one. */
+static bool
+read_uuid(const char *text, size_t size, uint8_t out[16])
+{
+    size_t at = 0;
+    if (size != 36) {
+        return false;
+    }
+    for (int i = 0; i < 16; i++) {
+        if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-') {
+            return false;
+        }
+        int high = digit_of(text[at]);
+        int low = digit_of(text[at + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i] = (uint8_t)(high << 4 | low);
+        at += 2;
+    }
+    return true;
+}
+
+static struct bounds
+compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
+{
+    uint8_t bytes[16];
+    if (sqlite3_value_type(argument) == SQLITE_BLOB) {
+        return compare_other_type(op, -1);
+    }
+    if (sqlite3_value_type(argument) != SQLITE_TEXT) {
+        return just(UNKNOWN);
+    }
+    bool is_one = read_uuid((const char *)sqlite3_value_text(argument),
+                            (size_t)sqlite3_value_bytes(argument), bytes);
+    if (!is_one) {
+        return just(op == SQLITE_INDEX_CONSTRAINT_EQ ? NOTHING : UNKNOWN);
+    }
+    const uint8_t *kept = keep(filter, bytes, sizeof bytes);
+    if (kept == NULL) {
+        return just(UNKNOWN);
+    }
+    firn_value value = firn_blob(firn_bytes(kept, sizeof bytes));
+    value.type = FIRN_TYPE_UUID;
+    return compare_value(op, value);
+}
+
+static struct bounds
+compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
+{
+    int type = sqlite3_value_type(argument);
+    if (column->type == FIRN_TYPE_BLOB) {
+        return type == SQLITE_BLOB ? compare_value(op, firn_sql_value_any(argument))
+                                   : compare_other_type(op, 1);
+    }
+    if (type == SQLITE_BLOB) {
+        return compare_other_type(op, -1);
+    }
+    if (type != SQLITE_TEXT) {
+        return just(UNKNOWN);
+    }
+    const firn_value value = firn_sql_value_any(argument);
+    if (firn_is_null(value) || !firn_sql_value_is_utf8(value.as.bytes.data, value.as.bytes.size)) {
+        return just(UNKNOWN);
+    }
+    return compare_value(op, value);
+}
+
+/* ---- LIKE and GLOB ---- */
+
+/* The texts that begin with a prefix, in any case of the letters of ASCII (LIKE). Wider than the pattern. */
+static struct bounds
+match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
+{
+    const char *stops = op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[";
+    if (sqlite3_value_type(argument) != SQLITE_TEXT) {
+        return just(UNKNOWN);
+    }
+    const char *pattern = (const char *)sqlite3_value_text(argument);
+    size_t size = pattern != NULL ? strcspn(pattern, stops) : 0;
+    if (size == 0 || size > BOUND_SIZE_MAX ||
+        !firn_sql_value_is_utf8((const uint8_t *)pattern, size)) {
+        return just(NOT_NULL);
+    }
+    uint8_t *lower = keep(filter, pattern, size);
+    uint8_t *upper = keep(filter, pattern, size);
+    if (lower == NULL || upper == NULL) {
+        return just(UNKNOWN);
+    }
+    for (size_t i = 0; i < size && op == SQLITE_INDEX_CONSTRAINT_LIKE; i++) {
+        if (lower[i] >= 'a' && lower[i] <= 'z') {
+            lower[i] = (uint8_t)(lower[i] - 32);
+        }
+        if (upper[i] >= 'A' && upper[i] <= 'Z') {
+            upper[i] = (uint8_t)(upper[i] + 32);
+        }
+    }
+    struct bounds bounds = just(RANGE);
+    bounds.has_lower = true;
+    bounds.lower = firn_text_bytes(firn_bytes(lower, size));
+    bounds.has_upper = upper[size - 1] < 0x7f;
+    if (bounds.has_upper) {
+        upper[size - 1]++;
+        bounds.upper = firn_text_bytes(firn_bytes(upper, size));
+        bounds.upper_exclusive = true;
+    }
+    return bounds;
+}
+
+/* ---- constraints ---- */
+
+static bool
+is_number_type(firn_type type)
+{
+    return type < FIRN_TYPE_DATE;
+}
+
+/* A comparison of a column with a value that is not NULL. */
+static struct bounds
+compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
+        sqlite3_value *argument)
+{
+    int type = sqlite3_value_type(argument);
+    if (is_number_type(column->type)) {
+        type = sqlite3_value_numeric_type(argument);
+        if (type == SQLITE_TEXT || type == SQLITE_BLOB) {
+            return compare_other_type(op, -1);
+        }
+    }
+    switch (column->type) {
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_F64:
+        if (type == SQLITE_INTEGER && (sqlite3_value_int64(argument) > (INT64_C(1) << 53) ||
+                                       sqlite3_value_int64(argument) < -(INT64_C(1) << 53))) {
+            return just(UNKNOWN);
+        }
+        return compare_value(op, firn_f64(sqlite3_value_double(argument)));
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+        if (type == SQLITE_BLOB) {
+            return compare_other_type(op, -1);
+        }
+        return type == SQLITE_TEXT && sqlite3_value_text(argument) != NULL
+                   ? compare_ordered(column, op, argument)
+                   : just(UNKNOWN);
+    case FIRN_TYPE_UUID:
+        return compare_uuid(filter, op, argument);
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+        return compare_bytes(column, op, argument);
+    case FIRN_TYPE_VECTOR:
+        return just(UNKNOWN);
+    default:
+        return compare_ordered(column, op, argument);
+    }
+}
+
+static bool
+is_one_value(const struct bounds *bounds)
+{
+    if (bounds->verdict != RANGE || !bounds->has_lower || !bounds->has_upper) {
+        return false;
+    }
+    const firn_value *a = &bounds->lower;
+    const firn_value *b = &bounds->upper;
+    if (a->type >= FIRN_TYPE_TEXT) {
+        return a->as.bytes.data == b->as.bytes.data; /* of compare_value: the same value twice */
+    }
+    return a->type == FIRN_TYPE_BOOL  ? a->as.boolean == b->as.boolean
+           : a->type == FIRN_TYPE_F64 ? a->as.f64 == b->as.f64
+                                      : a->as.i64 == b->as.i64;
+}
+
+static struct bounds
+differ(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *argument,
+       bool with_null)
+{
+    struct bounds bounds = compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+    if (bounds.verdict == NOTHING) {
+        return just(with_null ? ANY : NOT_NULL);
+    }
+    if (!is_one_value(&bounds)) {
+        return just(UNKNOWN);
+    }
+    bounds.verdict = with_null ? BUT_NULL : BUT;
+    return bounds;
+}
+
+static struct bounds
+judge(struct firn_sql_filter *filter, const firn_table_column *column, int op,
+      sqlite3_value *argument)
+{
+    bool is_null = sqlite3_value_type(argument) == SQLITE_NULL;
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_ISNULL:
+        return just(NULLS);
+    case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
+        return just(NOT_NULL);
+    case SQLITE_INDEX_CONSTRAINT_IS:
+        return is_null ? just(NULLS)
+                       : compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+    case SQLITE_INDEX_CONSTRAINT_ISNOT:
+        return is_null ? just(NOT_NULL) : differ(filter, column, argument, true);
+    default:
+        break;
+    }
+    if (is_null) {
+        return just(NOTHING);
+    }
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_NE:
+        return differ(filter, column, argument, false);
+    case SQLITE_INDEX_CONSTRAINT_LIKE:
+    case SQLITE_INDEX_CONSTRAINT_GLOB:
+        return match_prefix(filter, op, argument);
+    default:
+        return compare(filter, column, op, argument);
+    }
+}
+
+bool
+firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant)
+{
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_LIKE:
+    case SQLITE_INDEX_CONSTRAINT_GLOB:
+        return false;
+    case SQLITE_INDEX_CONSTRAINT_ISNULL:
+    case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
+        return column->type != FIRN_TYPE_F32 && column->type != FIRN_TYPE_F64;
+    default:
+        break;
+    }
+    switch (column->type) {
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_F64:
+    case FIRN_TYPE_VECTOR:
+        return false;
+    case FIRN_TYPE_DECIMAL:
+        /* Of more digits than a REAL has, several are shown as one, which BUT cannot say. */
+        return column->precision <= 15;
+    case FIRN_TYPE_U64:
+        return op != SQLITE_INDEX_CONSTRAINT_NE && op != SQLITE_INDEX_CONSTRAINT_ISNOT;
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+        return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT;
+    case FIRN_TYPE_TEXT:
+        return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
+               sqlite3_value_bytes(constant) <= CONSTANT_SIZE_MAX &&
+               firn_sql_value_is_utf8(sqlite3_value_text(constant),
+                                      (size_t)sqlite3_value_bytes(constant));
+    case FIRN_TYPE_UUID:
+        return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
+               op == SQLITE_INDEX_CONSTRAINT_EQ;
+    case FIRN_TYPE_BLOB:
+        return constant != NULL && sqlite3_value_bytes(constant) <= CONSTANT_SIZE_MAX;
+    default:
+        return true;
+    }
+}
+
+bool
+firn_sql_filter_can_seek(firn_type type)
+{
+    return type != FIRN_TYPE_F32 && type != FIRN_TYPE_F64 && type != FIRN_TYPE_VECTOR;
+}
+
+/* ---- what the scan is told ---- */
+
+static int
+add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
+{
+    if (filter->parameter_count == filter->parameter_capacity) {
+        size_t capacity = filter->parameter_capacity == 0 ? 8 : 2 * filter->parameter_capacity;
+        firn_value *grown =
+            sqlite3_realloc64(filter->parameters, capacity * sizeof filter->parameters[0]);
+        if (grown == NULL) {
+            return firn_sql_no_memory(err);
+        }
+        filter->parameters = grown;
+        filter->parameter_capacity = capacity;
+    }
+    filter->parameters[filter->parameter_count++] = value;
+    return FIRN_OK;
+}
+
+static int
+add_condition(struct firn_sql_filter *filter, const firn_table_column *column, const char *rest,
+              const firn_value *parameter, firn_error *err)
+{
+    if (filter->where == NULL) {
+        filter->where = sqlite3_str_new(NULL);
+    }
+    sqlite3_str_appendf(filter->where, "%s\"%w\" %s",
+                        sqlite3_str_length(filter->where) > 0 ? " and " : "", column->name, rest);
+    return parameter != NULL ? add_parameter(filter, *parameter, err) : FIRN_OK;
+}
+
+static int
+add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
+           const struct bounds *bounds, firn_error *err)
+{
+    int rc = FIRN_OK;
+    switch (bounds->verdict) {
+    case NOTHING:
+        filter->is_empty = true;
+        return FIRN_OK;
+    case RANGE:
+        if (is_one_value(bounds)) {
+            return add_condition(filter, column, "= ?", &bounds->lower, err);
+        }
+        if (bounds->has_lower) {
+            rc = add_condition(filter, column, bounds->lower_exclusive ? "> ?" : ">= ?",
+                               &bounds->lower, err);
+        }
+        if (bounds->has_upper && rc == FIRN_OK) {
+            rc = add_condition(filter, column, bounds->upper_exclusive ? "< ?" : "<= ?",
+                               &bounds->upper, err);
+        }
+        return rc;
+    case NOT_NULL:
+        return column->not_null ? FIRN_OK : add_condition(filter, column, "is not null", NULL, err);
+    case NULLS:
+        return add_condition(filter, column, "is null", NULL, err);
+    case BUT:
+        return add_condition(filter, column, "<> ?", &bounds->lower, err);
+    case BUT_NULL:
+        return add_condition(filter, column, "is distinct from ?", &bounds->lower, err);
+    case ANY:
+    case UNKNOWN:
+        break;
+    }
+    return FIRN_OK;
+}
+
+/* A value that is good until the filter is gone. */
+static bool
+keep_value(struct firn_sql_filter *filter, firn_value *value)
+{
+    if (value->type >= FIRN_TYPE_TEXT) {
+        uint8_t *bytes = keep(filter, value->as.bytes.data, value->as.bytes.size);
+        value->as.bytes.data = bytes;
+        return bytes != NULL;
+    }
+    return true;
+}
+
+/* One of a list. If something in it cannot be said, all of it is left to SQLite. */
+static int
+add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
+         firn_error *err)
+{
+    sqlite3_value *argument;
+    size_t first = filter->parameter_count;
+    int rc = FIRN_OK;
+    int step = sqlite3_vtab_in_first(list, &argument);
+    for (; step == SQLITE_OK && rc == FIRN_OK; step = sqlite3_vtab_in_next(list, &argument)) {
+        struct bounds bounds = judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+        if (bounds.verdict == NOTHING) {
+            continue;
+        }
+        if (!is_one_value(&bounds) || filter->parameter_count - first >= LIST_MAX ||
+            !keep_value(filter, &bounds.lower)) {
+            filter->parameter_count = first;
+            return FIRN_OK;
+        }
+        rc = add_parameter(filter, bounds.lower, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (step != SQLITE_DONE) {
+        return firn_sql_error(err, step == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INTERNAL,
+                              "could not read a list of values");
+    }
+    size_t count = filter->parameter_count - first;
+    if (count == 0) {
+        filter->is_empty = true;
+        return FIRN_OK;
+    }
+    rc = add_condition(filter, column, "in (?", NULL, err);
+    for (size_t i = 1; i < count; i++) {
+        sqlite3_str_appendall(filter->where, ", ?");
+    }
+    sqlite3_str_appendchar(filter->where, 1, ')');
+    return rc;
+}
+
+/* ---- bounds of the order ---- */
+
+static bool
+fits_bound(firn_value value)
+{
+    return value.type < FIRN_TYPE_TEXT || value.as.bytes.size <= BOUND_SIZE_MAX;
+}
+
+/* Takes the range of the column after those that are fixed; false if there is a bound already. */
+static bool
+narrow(struct firn_sql_filter *filter, size_t fixed, const struct bounds *bounds)
+{
+    bool fits = bounds->verdict == RANGE && (!bounds->has_lower || fits_bound(bounds->lower)) &&
+                (!bounds->has_upper || fits_bound(bounds->upper)) &&
+                (!bounds->has_lower || filter->lower_count == fixed) &&
+                (!bounds->has_upper || filter->upper_count == fixed);
+    if (!fits) {
+        return false;
+    }
+    if (bounds->has_lower) {
+        filter->lower[filter->lower_count++] = bounds->lower;
+        filter->lower_exclusive = bounds->lower_exclusive;
+    }
+    if (bounds->has_upper) {
+        filter->upper[filter->upper_count++] = bounds->upper;
+        filter->upper_exclusive = bounds->upper_exclusive;
+    }
+    return true;
+}
+
+struct seeking {
+    size_t fixed;
+    bool is_over; /* no more columns of the order can be bound */
+};
+
+static int
+use_item(struct firn_sql_filter *filter, const firn_table_column *column,
+         const struct firn_sql_plan_item *item, sqlite3_value *argument, struct seeking *seeking,
+         firn_error *err)
+{
+    if (item->role == FIRN_SQL_WHERE_IN) {
+        return add_list(filter, column, argument, err);
+    }
+    struct bounds bounds = judge(filter, column, item->op, argument);
+    if (item->role == FIRN_SQL_SEEK_EQUAL && !seeking->is_over) {
+        if (is_one_value(&bounds) && fits_bound(bounds.lower)) {
+            filter->lower[filter->lower_count++] = bounds.lower;
+            filter->upper[filter->upper_count++] = bounds.lower;
+            seeking->fixed++;
+            return FIRN_OK;
+        }
+        /* Not the one value that the order counted on. */
+        seeking->is_over = true;
+        filter->must_sort = true;
+        if (narrow(filter, seeking->fixed, &bounds)) {
+            return FIRN_OK;
+        }
+    } else if (item->role == FIRN_SQL_SEEK_RANGE && !seeking->is_over) {
+        if (narrow(filter, seeking->fixed, &bounds)) {
+            /* Below a bound of an index there may be nulls. */
+            return bounds.has_lower || column->not_null
+                       ? FIRN_OK
+                       : add_condition(filter, column, "is not null", NULL, err);
+        }
+    }
+    return add_bounds(filter, column, &bounds, err);
+}
+
+static int
+use_limit(struct firn_sql_filter *filter, enum firn_sql_role role, sqlite3_value *argument)
+{
+    sqlite3_int64 number = sqlite3_value_int64(argument);
+    if (role == FIRN_SQL_OFFSET) {
+        filter->offset = number > 0 ? (uint64_t)number : 0;
+    } else if (number == 0) {
+        filter->is_empty = true;
+    } else {
+        filter->limit = number > 0 ? (uint64_t)number : 0;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                     const struct firn_sql_plan *plan, int count, sqlite3_value **values,
+                     firn_error *err)
+{
+    struct seeking seeking = {.fixed = 0};
+    int rc = FIRN_OK;
+    *filter = (struct firn_sql_filter){.is_empty = false};
+    assert(plan->order < table->order_count);
+    for (size_t i = 0; i < plan->item_count && rc == FIRN_OK; i++) {
+        const struct firn_sql_plan_item *item = &plan->items[i];
+        if (item->role == FIRN_SQL_SORT || item->role == FIRN_SQL_SORT_DESCENDING) {
+            continue;
+        }
+        assert((int)i < count);
+        if (item->role == FIRN_SQL_LIMIT || item->role == FIRN_SQL_OFFSET) {
+            rc = use_limit(filter, item->role, values[i]);
+        } else {
+            rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking,
+                          err);
+        }
+    }
+    (void)count;
+    if (rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK) {
+        rc = firn_sql_no_memory(err);
+    }
+    filter->is_point = plan->is_point && seeking.fixed == table->orders[plan->order].count;
+    filter->must_sort = filter->must_sort && plan->is_ordered;
+    return rc;
+}
+
+void
+firn_sql_filter_deinit(struct firn_sql_filter *filter)
+{
+    sqlite3_free(sqlite3_str_finish(filter->where));
+    sqlite3_free(filter->parameters);
+    while (filter->memory != NULL) {
+        struct firn_sql_memory *next = filter->memory->next;
+        sqlite3_free(filter->memory);
+        filter->memory = next;
+    }
+    *filter = (struct firn_sql_filter){.is_empty = false};
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_plan.c: which way SQLite's planner is offered into a table, and what it costs.
+ *
+ * SQLite asks with the constraints of a statement, the order that it would like, and the columns that it uses. For the
+ * primary key and each index it is seen how many of its first columns have an equality, and whether the next one has bounds. All
+ * columns of a unique order: one row is looked up by it. Else a range of the order is scanned, and every other
+ * constraint that firn can compute is a condition of the scan. The cheapest order wins, sorting included.
+ *
+ * What a constraint means for firn depends on the value that it has when the statement runs (sql_filter.c). SQLite is only told to omit
+ * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
+ * rest. LIMIT and OFFSET are taken only if nothing is left for SQLite to test.
+ *
+ * The plan is handed to xFilter as a text: a head, and an item for each argument.
+ *
+ *     P|S order a|d o|- used ROLE column op ROLE column op …
+ *
+ * Costs are in units of a row that is scanned, as SQLite's own are about. Numbers of rows come from what firn knows of the table without
+ * counting, shares of it from the smallest and largest values of a column where the statement has a constant, and from the guesses
+ * that SQLite makes itself elsewhere.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+SQLITE_EXTENSION_INIT3
+
+enum { WISHES_MAX = 64 };
+
+/* One constraint that can be used. */
+struct wish {
+    int place; /* in info->aConstraint */
+    uint32_t column;
+    int op;
+    bool is_in;    /* one of a list */
+    bool is_exact; /* SQLite need not test it */
+    double share;  /* of the rows that pass */
+};
+
+/* One way into the table. */
+struct way {
+    size_t order;
+    size_t equal_count;
+    int equal[FIRN_TABLE_KEY_COLUMNS_MAX]; /* wishes */
+    int range[2]; /* wishes, -1: none: what bounds the next column from below, from above */
+    bool is_point;
+    bool has_in;
+    bool is_ordered;
+    bool is_descending;
+    double rows; /* that come out */
+    double cost;
+};
+
+struct planning {
+    struct firn_sql_table *table;
+    sqlite3_index_info *info;
+    struct wish wishes[WISHES_MAX];
+    size_t wish_count;
+    double rows;
+};
+
+/* ---- constraints ---- */
+
+static double
+number_of(firn_value value)
+{
+    switch (value.type) {
+    case FIRN_TYPE_NULL:
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        return 0;
+    case FIRN_TYPE_BOOL:
+        return value.as.boolean ? 1 : 0;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return (double)value.as.u64;
+    case FIRN_TYPE_F32:
+        return (double)value.as.f32;
+    case FIRN_TYPE_F64:
+        return value.as.f64;
+    default:
+        return (double)value.as.i64;
+    }
+}
+
+/* Where a constant lies between the smallest and the largest value, from 0 to 1; -1: unknown. */
+static double
+place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *constant)
+{
+    if (constant == NULL || table->stats == NULL || column >= table->stats->column_count) {
+        return -1;
+    }
+    const firn_table_column_statistics *stats = &table->stats->columns[column];
+    const firn_table_column *definition = &table->def->columns[column];
+    struct firn_sql_scratch scratch = {.memory = NULL};
+    firn_value value;
+    firn_error ignored;
+    double at = -1;
+    if (definition->type < FIRN_TYPE_TEXT &&
+        firn_sql_value(definition, constant, &scratch, &value, &ignored) == FIRN_OK) {
+        double low = number_of(stats->smallest);
+        double high = number_of(stats->largest);
+        double number = number_of(value);
+        if (definition->type == FIRN_TYPE_DECIMAL && value.type != FIRN_TYPE_DECIMAL) {
+            number /= firn_sql_value_decimal(1, definition->scale);
+        }
+        if (high > low && !firn_is_null(stats->smallest)) {
+            at = (number - low) / (high - low);
+            at = at < 0 ? 0 : at > 1 ? 1 : at;
+        }
+    }
+    firn_sql_value_deinit(&scratch);
+    return at;
+}
+
+static double
+share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value *constant)
+{
+    double at;
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+    case SQLITE_INDEX_CONSTRAINT_IS:
+        return 1.0 / 20;
+    case SQLITE_INDEX_CONSTRAINT_LT:
+    case SQLITE_INDEX_CONSTRAINT_LE:
+        at = place_of(planning->table, column, constant);
+        return at < 0 ? 0.25 : at + 0.001;
+    case SQLITE_INDEX_CONSTRAINT_GT:
+    case SQLITE_INDEX_CONSTRAINT_GE:
+        at = place_of(planning->table, column, constant);
+        return at < 0 ? 0.25 : 1 - at + 0.001;
+    case SQLITE_INDEX_CONSTRAINT_ISNULL:
+        return 0.1;
+    case SQLITE_INDEX_CONSTRAINT_LIKE:
+    case SQLITE_INDEX_CONSTRAINT_GLOB:
+        return 0.1;
+    default:
+        return 0.9;
+    }
+}
+
+static bool
+is_comparison(int op)
+{
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+    case SQLITE_INDEX_CONSTRAINT_GT:
+    case SQLITE_INDEX_CONSTRAINT_LE:
+    case SQLITE_INDEX_CONSTRAINT_LT:
+    case SQLITE_INDEX_CONSTRAINT_GE:
+    case SQLITE_INDEX_CONSTRAINT_NE:
+    case SQLITE_INDEX_CONSTRAINT_IS:
+    case SQLITE_INDEX_CONSTRAINT_ISNOT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool
+is_float(firn_type type)
+{
+    return type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64;
+}
+
+static bool
+bounds_keys(int op)
+{
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+    case SQLITE_INDEX_CONSTRAINT_GT:
+    case SQLITE_INDEX_CONSTRAINT_LE:
+    case SQLITE_INDEX_CONSTRAINT_LT:
+    case SQLITE_INDEX_CONSTRAINT_GE:
+    case SQLITE_INDEX_CONSTRAINT_LIKE:
+    case SQLITE_INDEX_CONSTRAINT_GLOB:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether firn can do something with a constraint. */
+static bool
+can_use(struct planning *planning, int place, uint32_t *out_column)
+{
+    const struct firn_sql_table *table = planning->table;
+    const struct sqlite3_index_constraint *constraint = &planning->info->aConstraint[place];
+    if (!constraint->usable) {
+        return false;
+    }
+    if (constraint->iColumn < 0 && table->identity != FIRN_SQL_BY_ROWID) {
+        return false;
+    }
+    *out_column =
+        constraint->iColumn < 0 ? table->orders[0].columns[0] : (uint32_t)constraint->iColumn;
+    if (*out_column >= table->def->column_count) {
+        return false;
+    }
+    firn_type type = table->def->columns[*out_column].type;
+    if (table->keyspace != NULL && (*out_column != 0 || !bounds_keys(constraint->op))) {
+        return false;
+    }
+    switch (constraint->op) {
+    case SQLITE_INDEX_CONSTRAINT_LIKE:
+    case SQLITE_INDEX_CONSTRAINT_GLOB:
+        return type == FIRN_TYPE_TEXT;
+    case SQLITE_INDEX_CONSTRAINT_ISNULL:
+        return !is_float(type); /* a NaN is NULL in SQLite */
+    case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
+        return true;
+    default:
+        break;
+    }
+    if (!is_comparison(constraint->op) || type == FIRN_TYPE_VECTOR) {
+        return false;
+    }
+    if (is_float(type) && (constraint->op == SQLITE_INDEX_CONSTRAINT_IS ||
+                           constraint->op == SQLITE_INDEX_CONSTRAINT_ISNOT ||
+                           constraint->op == SQLITE_INDEX_CONSTRAINT_NE)) {
+        return false;
+    }
+    /* Text is compared byte by byte. */
+    return type < FIRN_TYPE_DATE ||
+           sqlite3_stricmp(sqlite3_vtab_collation(planning->info, place), "BINARY") == 0;
+}
+
+static void
+collect_wishes(struct planning *planning)
+{
+    sqlite3_index_info *info = planning->info;
+    for (int i = 0; i < info->nConstraint && planning->wish_count < WISHES_MAX; i++) {
+        uint32_t column;
+        if (!can_use(planning, i, &column)) {
+            continue;
+        }
+        struct wish *wish = &planning->wishes[planning->wish_count++];
+        sqlite3_value *constant = NULL;
+        int op = info->aConstraint[i].op;
+        bool is_in = op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info, i, -1) != 0;
+        if (!is_in && sqlite3_vtab_rhs_value(info, i, &constant) != SQLITE_OK) {
+            constant = NULL;
+        }
+        *wish = (struct wish){.place = i,
+                              .column = column,
+                              .op = op,
+                              .is_in = is_in,
+                              .share = share_of(planning, column, op, constant)};
+        wish->is_exact =
+            firn_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
+    }
+}
+
+/* ---- ways ---- */
+
+static int
+find_wish(const struct planning *planning, uint32_t column, int op, int other_op)
+{
+    int found = -1;
+    for (size_t i = 0; i < planning->wish_count; i++) {
+        const struct wish *wish = &planning->wishes[i];
+        if (wish->column == column && (wish->op == op || wish->op == other_op) &&
+            (found < 0 || planning->wishes[found].is_in)) {
+            found = (int)i;
+        }
+    }
+    return found;
+}
+
+static void
+find_range(const struct planning *planning, uint32_t column, struct way *way)
+{
+    way->range[0] =
+        find_wish(planning, column, SQLITE_INDEX_CONSTRAINT_GT, SQLITE_INDEX_CONSTRAINT_GE);
+    way->range[1] =
+        find_wish(planning, column, SQLITE_INDEX_CONSTRAINT_LT, SQLITE_INDEX_CONSTRAINT_LE);
+    if (way->range[0] < 0 && way->range[1] < 0) {
+        way->range[0] =
+            find_wish(planning, column, SQLITE_INDEX_CONSTRAINT_LIKE, SQLITE_INDEX_CONSTRAINT_GLOB);
+    }
+}
+
+static bool
+is_fixed(const struct planning *planning, const struct way *way, uint32_t column)
+{
+    for (size_t i = 0; i < way->equal_count; i++) {
+        if (planning->wishes[way->equal[i]].column == column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The columns by which rows of a way are ordered: those of the order, then of the primary key. */
+static size_t
+list_columns(const struct firn_sql_table *table, size_t order,
+             uint32_t out[2 * FIRN_TABLE_KEY_COLUMNS_MAX])
+{
+    const struct firn_sql_order *first = &table->orders[order];
+    size_t count = first->count;
+    memcpy(out, first->columns, count * sizeof out[0]);
+    if (order != 0 && !first->is_unique) {
+        memcpy(out + count, table->orders[0].columns, table->orders[0].count * sizeof out[0]);
+        count += table->orders[0].count;
+    }
+    return count;
+}
+
+static void
+see_order(const struct planning *planning, struct way *way)
+{
+    const struct firn_sql_table *table = planning->table;
+    const sqlite3_index_info *info = planning->info;
+    uint32_t columns[2 * FIRN_TABLE_KEY_COLUMNS_MAX];
+    size_t count = list_columns(table, way->order, columns);
+    size_t at = 0;
+    bool has_direction = false;
+    way->is_ordered = true;
+    for (int i = 0; i < info->nOrderBy && !way->is_point; i++) {
+        const struct sqlite3_index_orderby *term = &info->aOrderBy[i];
+        uint32_t column = term->iColumn < 0 && table->identity == FIRN_SQL_BY_ROWID
+                              ? table->orders[0].columns[0]
+                              : (uint32_t)term->iColumn;
+        if (is_fixed(planning, way, column)) {
+            continue;
+        }
+        while (at < count && is_fixed(planning, way, columns[at])) {
+            at++;
+        }
+        if (at == count && way->order == 0) {
+            break; /* no two rows have the same key */
+        }
+        if (at == count || columns[at] != column || column >= table->def->column_count ||
+            is_float(table->def->columns[column].type) ||
+            (has_direction && way->is_descending != (term->desc != 0))) {
+            way->is_ordered = false;
+            way->is_descending = false;
+            return;
+        }
+        way->is_descending = term->desc != 0;
+        has_direction = true;
+        at++;
+    }
+}
+
+static double
+log2_of(double number)
+{
+    double log = 1;
+    for (; number > 2; number /= 2) {
+        log++;
+    }
+    return log;
+}
+
+static void
+estimate(const struct planning *planning, struct way *way)
+{
+    const struct firn_sql_order *order = &planning->table->orders[way->order];
+    double read = planning->rows;
+    double passing = 1;
+    bool taken[WISHES_MAX] = {false};
+    for (size_t i = 0; i < way->equal_count; i++) {
+        taken[way->equal[i]] = true;
+    }
+    if (way->equal_count > 0) {
+        double few = way->equal_count < order->count || !order->is_unique ? 10 : 1;
+        read = read < few ? read : few;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (way->range[i] >= 0) {
+            taken[way->range[i]] = true;
+            read *= planning->wishes[way->range[i]].share;
+        }
+    }
+    for (size_t i = 0; i < planning->wish_count; i++) {
+        passing *= taken[i] ? 1 : planning->wishes[i].share;
+    }
+    read = read < 1 ? 1 : read;
+    way->rows = way->is_point ? 1 : read * passing;
+    way->rows = way->rows < 1 ? 1 : way->rows;
+    if (way->is_point) {
+        way->cost = way->order == 0 ? 8 : 14;
+    } else if (way->order == 0) {
+        way->cost = 25 + read * (passing < 1 ? 0.4 : 0.1) + way->rows * 0.9;
+    } else {
+        way->cost = 35 + read * 6;
+    }
+    if (!way->is_ordered) {
+        way->cost += way->rows * log2_of(way->rows) * 0.4;
+    }
+}
+
+/* False if an order that is not the key's brings nothing. */
+static bool
+make_way(const struct planning *planning, size_t number, struct way *way)
+{
+    const struct firn_sql_order *order = &planning->table->orders[number];
+    *way = (struct way){.order = number, .range = {-1, -1}};
+    while (way->equal_count < order->count) {
+        uint32_t column = order->columns[way->equal_count];
+        int wish = firn_sql_filter_can_seek(planning->table->def->columns[column].type)
+                       ? find_wish(planning, column, SQLITE_INDEX_CONSTRAINT_EQ, -1)
+                       : -1;
+        if (wish < 0) {
+            break;
+        }
+        way->has_in = way->has_in || planning->wishes[wish].is_in;
+        way->equal[way->equal_count++] = wish;
+    }
+    way->is_point = way->equal_count == order->count && order->is_unique;
+    if (way->equal_count < order->count &&
+        firn_sql_filter_can_seek(
+            planning->table->def->columns[order->columns[way->equal_count]].type)) {
+        find_range(planning, order->columns[way->equal_count], way);
+    }
+    see_order(planning, way);
+    estimate(planning, way);
+    bool has_bounds = way->equal_count > 0 || way->range[0] >= 0 || way->range[1] >= 0;
+    return number == 0 || has_bounds || (planning->info->nOrderBy > 0 && way->is_ordered);
+}
+
+/* ---- what SQLite is told ---- */
+
+static void
+add_item(sqlite3_str *text, enum firn_sql_role role, uint32_t column, int op)
+{
+    sqlite3_str_appendf(text, " %c%u.%d", (int)role, column, op);
+}
+
+static void
+use_wish(struct planning *planning, const struct wish *wish, enum firn_sql_role role, bool is_exact,
+         int *argument, sqlite3_str *text)
+{
+    struct sqlite3_index_constraint_usage *usage = &planning->info->aConstraintUsage[wish->place];
+    usage->argvIndex = ++*argument;
+    usage->omit = is_exact ? 1 : 0;
+    add_item(text, role, wish->column, wish->op);
+}
+
+/* LIMIT and OFFSET, if firn tests all that is to be tested. */
+static void
+use_limits(struct planning *planning, const struct way *way, int *argument, sqlite3_str *text)
+{
+    sqlite3_index_info *info = planning->info;
+    for (int i = 0; i < info->nConstraint; i++) {
+        int op = info->aConstraint[i].op;
+        if (op != SQLITE_INDEX_CONSTRAINT_LIMIT && op != SQLITE_INDEX_CONSTRAINT_OFFSET &&
+            (info->aConstraintUsage[i].argvIndex == 0 || !info->aConstraintUsage[i].omit)) {
+            return;
+        }
+        if (!info->aConstraint[i].usable) {
+            return;
+        }
+    }
+    if (way->has_in || (info->nOrderBy > 0 && !way->is_ordered)) {
+        return;
+    }
+    for (int i = 0; i < info->nConstraint; i++) {
+        int op = info->aConstraint[i].op;
+        if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
+            info->aConstraintUsage[i].argvIndex = ++*argument;
+            info->aConstraintUsage[i].omit = 1;
+            add_item(text, op == SQLITE_INDEX_CONSTRAINT_LIMIT ? FIRN_SQL_LIMIT : FIRN_SQL_OFFSET,
+                     0, 0);
+        }
+    }
+}
+
+static void
+note_order(const struct planning *planning, sqlite3_str *text)
+{
+    const sqlite3_index_info *info = planning->info;
+    for (int i = 0; i < info->nOrderBy && i < FIRN_TABLE_KEY_COLUMNS_MAX; i++) {
+        uint32_t column = info->aOrderBy[i].iColumn < 0 ? planning->table->orders[0].columns[0]
+                                                        : (uint32_t)info->aOrderBy[i].iColumn;
+        add_item(text, info->aOrderBy[i].desc ? FIRN_SQL_SORT_DESCENDING : FIRN_SQL_SORT, column,
+                 0);
+    }
+}
+
+static int
+tell(struct planning *planning, const struct way *way)
+{
+    sqlite3_index_info *info = planning->info;
+    const struct firn_sql_table *table = planning->table;
+    bool is_ordered = info->nOrderBy > 0 && way->is_ordered;
+    bool taken[WISHES_MAX] = {false};
+    int argument = 0;
+    sqlite3_str *text = sqlite3_str_new(firn_sql_db(table->store->sql));
+    sqlite3_str_appendf(text, "%c%u%c%c%llx", way->is_point ? 'P' : 'S', (unsigned)way->order,
+                        way->is_descending ? 'd' : 'a', is_ordered ? 'o' : '-',
+                        (unsigned long long)info->colUsed);
+    for (size_t i = 0; i < way->equal_count; i++) {
+        const struct wish *wish = &planning->wishes[way->equal[i]];
+        taken[way->equal[i]] = true;
+        use_wish(planning, wish, FIRN_SQL_SEEK_EQUAL, wish->is_exact, &argument, text);
+    }
+    for (int i = 0; i < 2; i++) {
+        if (way->range[i] >= 0) {
+            const struct wish *wish = &planning->wishes[way->range[i]];
+            taken[way->range[i]] = true;
+            use_wish(planning, wish, FIRN_SQL_SEEK_RANGE, wish->is_exact, &argument, text);
+        }
+    }
+    for (size_t i = 0; i < planning->wish_count && !way->is_point && table->keyspace == NULL; i++) {
+        const struct wish *wish = &planning->wishes[i];
+        if (taken[i]) {
+            continue;
+        }
+        if (wish->is_in) {
+            sqlite3_vtab_in(info, wish->place, 1);
+        }
+        use_wish(planning, wish, wish->is_in ? FIRN_SQL_WHERE_IN : FIRN_SQL_WHERE,
+                 wish->is_exact && !wish->is_in, &argument, text);
+    }
+    if (!way->is_point && table->keyspace == NULL) {
+        use_limits(planning, way, &argument, text);
+    }
+    if (is_ordered && !way->is_point) {
+        note_order(planning, text);
+    }
+    info->idxNum = 0;
+    info->idxStr = sqlite3_str_finish(text);
+    info->needToFreeIdxStr = 1;
+    info->orderByConsumed = is_ordered ? 1 : 0;
+    info->estimatedCost = way->cost;
+    info->estimatedRows = (sqlite3_int64)way->rows;
+    info->idxFlags = way->is_point && !way->has_in ? SQLITE_INDEX_SCAN_UNIQUE : 0;
+    return info->idxStr != NULL ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+int
+firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
+{
+    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
+    struct planning planning = {.table = table, .info = info};
+    struct way best;
+    assert(table->order_count >= 1);
+    planning.rows = firn_sql_table_rows(table);
+    collect_wishes(&planning);
+    (void)make_way(&planning, 0, &best);
+    for (size_t i = 1; i < table->order_count; i++) {
+        struct way way;
+        if (make_way(&planning, i, &way) && way.cost < best.cost) {
+            best = way;
+        }
+    }
+    return tell(&planning, &best);
+}
+
+/* ---- what xFilter reads ---- */
+
+void
+firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
+{
+    char *at;
+    out->is_point = text[0] == 'P';
+    out->order = strtoul(text + 1, &at, 10);
+    out->is_descending = at[0] == 'd';
+    out->is_ordered = at[1] == 'o';
+    out->used = strtoull(at + 2, &at, 16);
+    out->item_count = 0;
+    while (*at == ' ' && out->item_count < FIRN_SQL_PLAN_ITEMS_MAX) {
+        struct firn_sql_plan_item *item = &out->items[out->item_count++];
+        item->role = (enum firn_sql_role)at[1];
+        item->column = (uint32_t)strtoul(at + 2, &at, 10);
+        assert(*at == '.');
+        item->op = (int)strtol(at + 1, &at, 10);
+    }
+    assert(*at == '\0');
+}

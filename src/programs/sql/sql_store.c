@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_store.c: the stores of a connection, and how connections of one process share them.
+ *
+ * A store is open for writing once in the whole machine. So the connections of a process share a handle: the first one opens
+ * it, the last one closes it. They are found by the real path of the directory. A connection that only wants to read
+ * takes the handle that another one writes with, if there is one: it sees commits at once then. A store in memory
+ * (":memory:") belongs to its connection.
+ *
+ * A connection has a store once for each pair of path and state: `at` a checkpoint it is another one, which nothing can be
+ * written to. It stays open until firn_detach, or the end of the connection, whatever becomes of its virtual tables:
+ * SQLite makes those anew whenever it reads a schema.
+ *
+ * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a store is opened or closed,
+ * so that two connections do not open it twice. All else is under the mutex of its connection.
+ *
+ * After fork the child has handles that refuse everything (firn/types.h). It does not find those of its parent here, and
+ * may open stores of its own.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+SQLITE_EXTENSION_INIT3
+
+struct firn_sql_shared {
+    struct firn_sql_shared *next;
+    firn_store *store;
+    char *path; /* real; NULL: in memory */
+    bool read_only;
+    pid_t pid;
+    int ref_count;
+    atomic_uint_fast64_t generation;
+};
+
+static pthread_mutex_t shared_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct firn_sql_shared *shared_stores;
+
+struct options {
+    char *name;
+    char *prefix;
+    char *at;
+    bool read_only;
+    bool create;
+    bool blob;
+    int64_t timeout_ms;
+    firn_durability durability;
+};
+
+/* ---- options ---- */
+
+char *
+firn_sql_store_unquote(const char *text)
+{
+    size_t size = strlen(text);
+    char *out = sqlite3_malloc64(size + 1);
+    if (out == NULL) {
+        return NULL;
+    }
+    char quote = text[0];
+    bool is_quoted = size >= 2 && (quote == '\'' || quote == '"') && text[size - 1] == quote;
+    size_t at = 0;
+    for (size_t i = is_quoted ? 1 : 0; i < size - (is_quoted ? 1 : 0); i++) {
+        out[at++] = text[i];
+        if (is_quoted && text[i] == quote && text[i + 1] == quote && i + 2 < size) {
+            i++;
+        }
+    }
+    out[at] = '\0';
+    return out;
+}
+
+static void
+options_deinit(struct options *options)
+{
+    sqlite3_free(options->name);
+    sqlite3_free(options->prefix);
+    sqlite3_free(options->at);
+}
+
+/* The value of an option "name=value"; NULL if the text is another option. */
+static const char *
+value_of(const char *text, const char *name)
+{
+    size_t size = strlen(name);
+    if (sqlite3_strnicmp(text, name, (int)size) != 0) {
+        return NULL;
+    }
+    text += size;
+    text += strspn(text, " \t");
+    if (*text != '=') {
+        return NULL;
+    }
+    text++;
+    return text + strspn(text, " \t");
+}
+
+static int
+keep_text(char **member, const char *text, firn_error *err)
+{
+    sqlite3_free(*member);
+    *member = firn_sql_store_unquote(text);
+    return *member != NULL ? FIRN_OK : firn_sql_no_memory(err);
+}
+
+static int
+read_option(struct options *options, const char *text, firn_error *err)
+{
+    const char *value;
+    if ((value = value_of(text, "name")) != NULL) {
+        return keep_text(&options->name, value, err);
+    }
+    if ((value = value_of(text, "prefix")) != NULL) {
+        return keep_text(&options->prefix, value, err);
+    }
+    if ((value = value_of(text, "at")) != NULL) {
+        options->read_only = true;
+        return keep_text(&options->at, value, err);
+    }
+    if ((value = value_of(text, "timeout")) != NULL) {
+        char *end;
+        long long number = strtoll(value, &end, 10);
+        if (end == value || *end != '\0' || number < 0 || number > INT_MAX) {
+            return firn_sql_error(err, FIRN_INVALID, "timeout is a number of milliseconds, not %s",
+                                  value);
+        }
+        options->timeout_ms = number;
+    } else if ((value = value_of(text, "durability")) != NULL &&
+               (strcmp(value, "os") == 0 || strcmp(value, "full") == 0)) {
+        options->durability = value[0] == 'o' ? FIRN_DURABILITY_OS : FIRN_DURABILITY_FULL;
+    } else if (sqlite3_stricmp(text, "read-only") == 0 || sqlite3_stricmp(text, "readonly") == 0) {
+        options->read_only = true;
+    } else if (sqlite3_stricmp(text, "create") == 0) {
+        options->create = true;
+    } else if (sqlite3_stricmp(text, "blob") == 0) {
+        options->blob = true;
+    } else {
+        return firn_sql_error(
+            err, FIRN_INVALID,
+            "there is no option '%s': name=, prefix=, at=, timeout=, durability=os, "
+            "read-only, create, blob",
+            text);
+    }
+    return FIRN_OK;
+}
+
+/* ---- handles that connections share ---- */
+
+static struct firn_sql_shared *
+find_shared_locked(const char *path, bool read_only)
+{
+    struct firn_sql_shared *best = NULL;
+    pid_t pid = getpid();
+    for (struct firn_sql_shared *shared = shared_stores; shared != NULL; shared = shared->next) {
+        if (shared->pid == pid && strcmp(shared->path, path) == 0 &&
+            (!shared->read_only || read_only) && (best == NULL || best->read_only)) {
+            best = shared;
+        }
+    }
+    return best;
+}
+
+static int
+open_store(const char *path, const struct options *options, firn_store **out, firn_error *err)
+{
+    firn_store_options given = FIRN_STORE_OPTIONS_INIT;
+    given.read_only = options->read_only;
+    given.create_if_missing = options->create;
+    given.lock_timeout_ms = options->timeout_ms;
+    if (strcmp(path, ":memory:") == 0) {
+        given.read_only = false;
+        given.create_if_missing = true;
+        return firn_store_open_memory(UINT64_MAX, &given, out, err);
+    }
+    int rc = firn_store_open(path, &given, out, err);
+    if (rc == FIRN_NOT_FOUND && !options->create) {
+        return firn_sql_error(err, rc, "there is no store '%s'; the option 'create' makes one",
+                              path);
+    }
+    return rc;
+}
+
+static int
+make_shared(const char *path, const struct options *options, struct firn_sql_shared **out,
+            firn_error *err)
+{
+    struct firn_sql_shared *shared = sqlite3_malloc64(sizeof *shared);
+    if (shared == NULL) {
+        return firn_sql_no_memory(err);
+    }
+    memset(shared, 0, sizeof *shared);
+    int rc = open_store(path, options, &shared->store, err);
+    if (rc != FIRN_OK) {
+        sqlite3_free(shared);
+        return rc;
+    }
+    shared->ref_count = 1;
+    shared->read_only = options->read_only && strcmp(path, ":memory:") != 0;
+    shared->pid = getpid();
+    atomic_init(&shared->generation, 1);
+    *out = shared;
+    return FIRN_OK;
+}
+
+static void
+release_shared(struct firn_sql_shared *shared)
+{
+    firn_error ignored;
+    pthread_mutex_lock(&shared_mutex);
+    assert(shared->ref_count > 0);
+    if (--shared->ref_count == 0) {
+        for (struct firn_sql_shared **at = &shared_stores; *at != NULL; at = &(*at)->next) {
+            if (*at == shared) {
+                *at = shared->next;
+                break;
+            }
+        }
+        /* Nobody is left to be told of a failure; what was acknowledged is on disk. */
+        int rc = firn_store_close(shared->store, &ignored);
+        (void)rc;
+        free(shared->path);
+        sqlite3_free(shared);
+    }
+    pthread_mutex_unlock(&shared_mutex);
+}
+
+static int
+take_shared_locked(const char *path, const struct options *options, struct firn_sql_shared **out,
+                   firn_error *err)
+{
+    char *real = realpath(path, NULL);
+    if (real != NULL && (*out = find_shared_locked(real, options->read_only)) != NULL) {
+        (*out)->ref_count++;
+        free(real);
+        return FIRN_OK;
+    }
+    int rc = make_shared(path, options, out, err);
+    if (rc == FIRN_OK && real == NULL) {
+        real = realpath(path, NULL);
+    }
+    if (rc != FIRN_OK || real == NULL) {
+        /* Without a path nobody finds it: a store of this connection alone. */
+        free(real);
+        return rc;
+    }
+    (*out)->path = real;
+    (*out)->next = shared_stores;
+    shared_stores = *out;
+    return FIRN_OK;
+}
+
+static int
+take_shared(const char *path, const struct options *options, struct firn_sql_shared **out,
+            firn_error *err)
+{
+    if (strcmp(path, ":memory:") == 0) {
+        return make_shared(path, options, out, err);
+    }
+    pthread_mutex_lock(&shared_mutex);
+    int rc = take_shared_locked(path, options, out, err);
+    pthread_mutex_unlock(&shared_mutex);
+    return rc;
+}
+
+/* ---- stores of a connection ---- */
+
+static bool
+equal_or_null(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static void
+destroy_store(struct firn_sql_store *store)
+{
+    firn_sql_view_close(store);
+    firn_sql_attach_forget(store);
+    firn_snapshot_close(store->snapshot);
+    if (store->shared != NULL) {
+        release_shared(store->shared);
+    }
+    sqlite3_free((void *)(uintptr_t)store->path);
+    sqlite3_free((void *)(uintptr_t)store->name);
+    sqlite3_free((void *)(uintptr_t)store->prefix);
+    sqlite3_free((void *)(uintptr_t)store->at);
+    sqlite3_free(store);
+}
+
+void
+firn_sql_store_ref(struct firn_sql_store *store)
+{
+    assert(store->ref_count > 0);
+    store->ref_count++;
+}
+
+void
+firn_sql_store_unref(struct firn_sql_store *store)
+{
+    if (store != NULL) {
+        assert(store->ref_count > 0);
+        if (--store->ref_count == 0) {
+            destroy_store(store);
+        }
+    }
+}
+
+void
+firn_sql_store_forget(struct firn_sql_store *store)
+{
+    for (struct firn_sql_store **at = &store->sql->stores; *at != NULL; at = &(*at)->next) {
+        if (*at == store) {
+            *at = store->next;
+            store->next = NULL;
+            store->attached = false;
+            firn_sql_store_unref(store);
+            return;
+        }
+    }
+}
+
+void
+firn_sql_store_detach_all(struct firn_sql *sql)
+{
+    while (sql->stores != NULL) {
+        firn_sql_store_forget(sql->stores);
+    }
+}
+
+/* "dir/app.firn" is called "app". */
+static char *
+make_name(const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        size--;
+    }
+    size_t from = size;
+    while (from > 0 && path[from - 1] != '/') {
+        from--;
+    }
+    if (size - from > 5 && strncmp(path + size - 5, ".firn", 5) == 0) {
+        size -= 5;
+    }
+    return sqlite3_mprintf("%.*s", (int)(size - from), path + from);
+}
+
+static int
+make_store(struct firn_sql *sql, const char *path, struct options *options,
+           struct firn_sql_shared *shared, struct firn_sql_store **out, firn_error *err)
+{
+    struct firn_sql_store *store = sqlite3_malloc64(sizeof *store);
+    if (store == NULL) {
+        release_shared(shared);
+        return firn_sql_no_memory(err);
+    }
+    memset(store, 0, sizeof *store);
+    store->sql = sql;
+    store->ref_count = 1;
+    store->shared = shared;
+    store->store = shared->store;
+    store->read_only = options->read_only;
+    store->blob = options->blob;
+    store->durability = options->durability;
+    store->path = sqlite3_mprintf("%s", path);
+    store->name = options->name != NULL ? options->name : make_name(path);
+    store->prefix = options->prefix != NULL ? options->prefix : sqlite3_mprintf("");
+    store->at = options->at;
+    options->name = options->prefix = options->at = NULL;
+    int rc = FIRN_OK;
+    if (store->path == NULL || store->name == NULL || store->prefix == NULL) {
+        rc = firn_sql_no_memory(err);
+    } else if (store->at != NULL) {
+        firn_snapshot_options given = FIRN_SNAPSHOT_OPTIONS_INIT;
+        given.checkpoint = store->at;
+        rc = firn_snapshot_open(store->store, &given, &store->snapshot, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_sql_store_unref(store);
+        return rc;
+    }
+    store->next = sql->stores;
+    sql->stores = store;
+    *out = store;
+    return FIRN_OK;
+}
+
+static int
+open_or_find(struct firn_sql *sql, const char *path, struct options *options,
+             struct firn_sql_store **out, firn_error *err)
+{
+    struct firn_sql_shared *shared = NULL;
+    bool in_memory = strcmp(path, ":memory:") == 0;
+    for (struct firn_sql_store *store = sql->stores; store != NULL && in_memory;
+         store = store->next) {
+        if (store->at == NULL && options->at == NULL && strcmp(store->path, path) == 0) {
+            *out = store;
+            return FIRN_OK;
+        }
+    }
+    int rc = take_shared(path, options, &shared, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+        if (store->shared == shared && equal_or_null(store->at, options->at) &&
+            (store->read_only == options->read_only)) {
+            release_shared(shared);
+            *out = store;
+            return FIRN_OK;
+        }
+    }
+    return make_store(sql, path, options, shared, out, err);
+}
+
+int
+firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
+                    const char *const *options, struct firn_sql_store **out, firn_error *err)
+{
+    struct options given = {.name = NULL};
+    int rc = FIRN_OK;
+    *out = NULL;
+    for (int i = 0; i < option_count && rc == FIRN_OK; i++) {
+        rc = read_option(&given, options[i], err);
+    }
+    if (rc == FIRN_OK) {
+        rc = open_or_find(sql, path, &given, out, err);
+    }
+    if (rc == FIRN_OK) {
+        firn_sql_store_ref(*out);
+    }
+    options_deinit(&given);
+    return rc;
+}
+
+int
+firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
+                    firn_error *err)
+{
+    size_t count = 0;
+    *out = NULL;
+    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+        if (name == NULL ? store->attached
+                         : strcmp(store->name, name) == 0 || strcmp(store->path, name) == 0) {
+            /* One that was attached comes before one that a virtual table opened. */
+            if (*out == NULL || store->attached || !(*out)->attached) {
+                *out = store;
+            }
+            count++;
+        }
+    }
+    if (*out == NULL) {
+        return name == NULL
+                   ? firn_sql_error(err, FIRN_NOT_FOUND, "no store is attached: call firn_attach")
+                   : firn_sql_error(err, FIRN_NOT_FOUND, "no store '%s' is attached", name);
+    }
+    if (name == NULL && count > 1) {
+        *out = NULL;
+        return firn_sql_error(err, FIRN_NOT_FOUND, "%zu stores are attached: say which one", count);
+    }
+    return FIRN_OK;
+}
+
+/* "app.people", where the alias is "app". */
+static const char *
+after_alias(const char *name, const struct firn_sql_store *store)
+{
+    size_t size = strlen(store->name);
+    return strncmp(name, store->name, size) == 0 && name[size] == '.' ? name + size + 1 : NULL;
+}
+
+static const char *
+find_in(const struct firn_sql_store *store, const char *name)
+{
+    const char *rest = after_alias(name, store);
+    for (const struct firn_sql_name *at = store->names; at != NULL; at = at->next) {
+        if (!at->is_keyspace && (sqlite3_stricmp(at->name, name) == 0 ||
+                                 (rest != NULL && strcmp(at->table_name, rest) == 0))) {
+            return at->table_name;
+        }
+    }
+    for (const struct firn_sql_table *at = store->tables; at != NULL; at = at->next) {
+        if (at->keyspace == NULL && (sqlite3_stricmp(at->name, name) == 0 ||
+                                     (rest != NULL && strcmp(at->table_name, rest) == 0))) {
+            return at->table_name;
+        }
+    }
+    return NULL;
+}
+
+int
+firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
+                          const char **out_table, firn_error *err)
+{
+    *out = NULL;
+    *out_table = NULL;
+    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+        const char *found = find_in(store, name);
+        if (found != NULL) {
+            *out = store;
+            *out_table = found;
+            return FIRN_OK;
+        }
+    }
+    return firn_sql_error(err, FIRN_NOT_FOUND, "no table '%s' of an attached store", name);
+}
+
+int
+firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_error *err)
+{
+    if (store->read_only) {
+        return firn_sql_error(
+            err, FIRN_READ_ONLY, "cannot %s: the store '%s' %s", what, store->name,
+            store->at != NULL ? "is attached at a checkpoint" : "is attached read-only");
+    }
+    if (sqlite3_get_autocommit(store->sql->db) == 0) {
+        return firn_sql_error(err, FIRN_MISUSE, "cannot %s inside of a transaction", what);
+    }
+    return FIRN_OK;
+}
+
+const char *
+firn_sql_store_path(const struct firn_sql_store *store)
+{
+    return store->shared->path != NULL ? store->shared->path : store->path;
+}
+
+uint64_t
+firn_sql_store_generation(const struct firn_sql_store *store)
+{
+    return atomic_load_explicit(&store->shared->generation, memory_order_relaxed);
+}
+
+int
+firn_sql_store_changed(struct firn_sql_store *store)
+{
+    atomic_fetch_add_explicit(&store->shared->generation, 1, memory_order_relaxed);
+    firn_sql_view_renew(store);
+    return store->attached ? firn_sql_attach_refresh(store, NULL) : SQLITE_OK;
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_value.c: values of firn as values of SQLite, and back. The table in sql_internal.h says what becomes what.
+ *
+ * SQLite has five types and compares by what a value is, so a type of firn is shown as one whose order in SQLite is its own: numbers
+ * as numbers, dates, timestamps and UUIDs as text of a fixed form, which sorts as they do. DECIMAL is REAL: as a text it
+ * would sort by its digits, and sum() would be wrong. The nearest REAL of a decimal of up to 15 digits is no other
+ * decimal's, so it comes back as the same one; a decimal of 16 to 18 digits is written exactly as TEXT.
+ *
+ * An UPDATE does not read and write back what it does not change (sql_update.c), so nothing is lost by that.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+SQLITE_EXTENSION_INIT3
+
+enum { DAY_US_PER_SECOND = 1000000 };
+static const int64_t day_us = INT64_C(86400) * 1000000;
+
+/* ---- dates as text ---- */
+
+static char *
+write_digits(char *out, uint32_t number, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        out[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    return out + digits;
+}
+
+size_t
+firn_sql_value_date(int64_t days, char *out)
+{
+    /* Days since 0000-03-01 in eras of 400 years, which all have as many days; a year begins in March, so that the leap
+     * day is its last one. */
+    int64_t shifted = days + 719468;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    uint32_t day_of_era = (uint32_t)(shifted - era * 146097);
+    uint32_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t month_from_march = (5 * day_of_year + 2) / 153;
+    uint32_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    uint32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    uint32_t year = year_of_era + (uint32_t)(era * 400) + (month <= 2 ? 1 : 0);
+    char *at = write_digits(out, year, 4);
+    *at++ = '-';
+    at = write_digits(at, month, 2);
+    *at++ = '-';
+    at = write_digits(at, day, 2);
+    return (size_t)(at - out);
+}
+
+size_t
+firn_sql_value_timestamp(int64_t us, char *out)
+{
+    int64_t days = us >= 0 ? us / day_us : -((-us + day_us - 1) / day_us);
+    uint64_t rest = (uint64_t)(us - days * day_us);
+    uint32_t fraction = (uint32_t)(rest % DAY_US_PER_SECOND);
+    uint32_t seconds = (uint32_t)(rest / DAY_US_PER_SECOND);
+    char *at = out + firn_sql_value_date(days, out);
+    *at++ = ' ';
+    at = write_digits(at, seconds / 3600, 2);
+    *at++ = ':';
+    at = write_digits(at, seconds / 60 % 60, 2);
+    *at++ = ':';
+    at = write_digits(at, seconds % 60, 2);
+    if (fraction != 0) {
+        *at++ = '.';
+        at = write_digits(at, fraction, 6);
+        while (at[-1] == '0') {
+            at--;
+        }
+    }
+    return (size_t)(at - out);
+}
+
+void
+firn_sql_value_uuid(const uint8_t *bytes, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *out++ = '-';
+        }
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+}
+
+double
+firn_sql_value_decimal(int64_t units, uint32_t scale)
+{
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                    1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+    assert(scale <= FIRN_TABLE_PRECISION_MAX);
+    /* Up to 2^53 both are exact, so the quotient is the nearest number. Above, the units are rounded first: the order
+     * stays. */
+    return (double)units / powers[scale];
+}
+
+/* ---- firn to SQLite ---- */
+
+void
+firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value)
+{
+    char text[40];
+    switch (value.type) {
+    case FIRN_TYPE_NULL:
+        sqlite3_result_null(ctx);
+        return;
+    case FIRN_TYPE_BOOL:
+        sqlite3_result_int(ctx, value.as.boolean ? 1 : 0);
+        return;
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+        sqlite3_result_int64(ctx, value.as.i64);
+        return;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        if (value.as.u64 <= INT64_MAX) {
+            sqlite3_result_int64(ctx, (sqlite3_int64)value.as.u64);
+        } else {
+            sqlite3_result_double(ctx, (double)value.as.u64);
+        }
+        return;
+    case FIRN_TYPE_F32:
+        sqlite3_result_double(ctx, (double)value.as.f32);
+        return;
+    case FIRN_TYPE_F64:
+        sqlite3_result_double(ctx, value.as.f64);
+        return;
+    case FIRN_TYPE_DECIMAL:
+        if (column->scale == 0) {
+            sqlite3_result_int64(ctx, value.as.i64);
+        } else {
+            sqlite3_result_double(ctx, firn_sql_value_decimal(value.as.i64, column->scale));
+        }
+        return;
+    case FIRN_TYPE_DATE:
+        sqlite3_result_text(ctx, text, (int)firn_sql_value_date(value.as.i64, text),
+                            SQLITE_TRANSIENT);
+        return;
+    case FIRN_TYPE_TIMESTAMP:
+        sqlite3_result_text(ctx, text, (int)firn_sql_value_timestamp(value.as.i64, text),
+                            SQLITE_TRANSIENT);
+        return;
+    case FIRN_TYPE_TEXT:
+        sqlite3_result_text64(ctx, (const char *)value.as.bytes.data, value.as.bytes.size,
+                              SQLITE_TRANSIENT, SQLITE_UTF8);
+        return;
+    case FIRN_TYPE_UUID:
+        if (value.as.bytes.size == 16) {
+            firn_sql_value_uuid(value.as.bytes.data, text);
+            sqlite3_result_text(ctx, text, 36, SQLITE_TRANSIENT);
+            return;
+        }
+        break;
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_VECTOR:
+        sqlite3_result_blob64(ctx, value.as.bytes.data, value.as.bytes.size, SQLITE_TRANSIENT);
+        return;
+    }
+    sqlite3_result_error(ctx, "a value of a type that this version does not know", -1);
+}
+
+/* ---- SQLite to firn ---- */
+
+struct range {
+    int64_t min;
+    uint64_t max;
+};
+
+static struct range
+range_of(firn_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_BOOL:
+        return (struct range){0, 1};
+    case FIRN_TYPE_I8:
+        return (struct range){INT8_MIN, INT8_MAX};
+    case FIRN_TYPE_I16:
+        return (struct range){INT16_MIN, INT16_MAX};
+    case FIRN_TYPE_I32:
+        return (struct range){INT32_MIN, INT32_MAX};
+    case FIRN_TYPE_U8:
+        return (struct range){0, UINT8_MAX};
+    case FIRN_TYPE_U16:
+        return (struct range){0, UINT16_MAX};
+    case FIRN_TYPE_U32:
+        return (struct range){0, UINT32_MAX};
+    case FIRN_TYPE_U64:
+        return (struct range){0, UINT64_MAX};
+    default:
+        return (struct range){INT64_MIN, INT64_MAX};
+    }
+}
+
+static int
+refuse(const firn_table_column *column, sqlite3_value *from, const char *why, firn_error *err)
+{
+    const char *text = "";
+    if (sqlite3_value_type(from) != SQLITE_BLOB) {
+        text = (const char *)sqlite3_value_text(from);
+    }
+    return firn_sql_error(err, FIRN_INVALID, "column %s: %s%.60s%s %s", column->name,
+                          text == NULL || *text == '\0' ? "" : "'", text != NULL ? text : "",
+                          text == NULL || *text == '\0' ? "a blob" : "'", why);
+}
+
+static int
+refuse_range(const firn_table_column *column, sqlite3_value *from, firn_error *err)
+{
+    return firn_sql_error(err, FIRN_LIMIT, "column %s: %s is out of the range of %s", column->name,
+                          (const char *)sqlite3_value_text(from), firn_type_name(column->type));
+}
+
+static int
+make_integer(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
+{
+    const struct range range = range_of(column->type);
+    if (sqlite3_value_type(from) == SQLITE_FLOAT) {
+        double number = sqlite3_value_double(from);
+        if (number != floor(number)) {
+            return refuse(column, from, "is no whole number", err);
+        }
+        if (number >= 0x1p64 || number < -0x1p63) {
+            return refuse_range(column, from, err);
+        }
+        *out = number < 0 ? firn_i64((int64_t)number) : firn_u64((uint64_t)number);
+    } else {
+        *out = firn_i64(sqlite3_value_int64(from));
+    }
+    bool is_negative = out->type == FIRN_TYPE_I64 && out->as.i64 < 0;
+    if (is_negative ? out->as.i64 < range.min : out->as.u64 > range.max) {
+        return refuse_range(column, from, err);
+    }
+    if (column->type == FIRN_TYPE_BOOL) {
+        *out = firn_bool(out->as.u64 != 0);
+    }
+    return FIRN_OK;
+}
+
+static int
+make_decimal(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
+{
+    if (sqlite3_value_type(from) == SQLITE_INTEGER) {
+        *out = firn_i64(sqlite3_value_int64(from));
+        return FIRN_OK;
+    }
+    double number = sqlite3_value_double(from);
+    double most = firn_sql_value_decimal(INT64_C(1000000000000000000),
+                                         FIRN_TABLE_PRECISION_MAX - column->precision);
+    double units = number / firn_sql_value_decimal(1, column->scale);
+    if (!(fabs(units) < most)) {
+        return refuse_range(column, from, err);
+    }
+    int64_t whole = (int64_t)llround(units);
+    /* A REAL has 15 digits that can be relied on: 0.1 + 0.2 is 0.30, and 0.123 is no decimal(4, 2). */
+    if (fabs(firn_sql_value_decimal(whole, column->scale) - number) > fabs(number) * 2e-15) {
+        char why[80];
+        (void)snprintf(why, sizeof why, "has more than %u digits after the point", column->scale);
+        return refuse(column, from, why, err);
+    }
+    *out = firn_typed_i64(FIRN_TYPE_DECIMAL, whole);
+    return FIRN_OK;
+}
+
+static int
+make_float(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
+{
+    double number = sqlite3_value_double(from);
+    *out = firn_f64(number);
+    if (column->type == FIRN_TYPE_F32) {
+        out->type = FIRN_TYPE_F32;
+        out->as.f32 = (float)number;
+        if (isfinite(number) && !isfinite(out->as.f32)) {
+            return refuse_range(column, from, err);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+make_parsed(const firn_table_column *column, sqlite3_value *from, struct firn_sql_scratch *scratch,
+            firn_value *out, firn_error *err)
+{
+    const unsigned char *text = sqlite3_value_text(from);
+    if (text == NULL) {
+        return firn_sql_no_memory(err);
+    }
+    firn_slice slice = firn_bytes(text, (size_t)sqlite3_value_bytes(from));
+    firn_error inner;
+    int rc = firn_value_parse(column, slice, out, &scratch->memory, &inner);
+    if (rc != FIRN_OK) {
+        return firn_sql_error(err, rc, "column %s: %s", column->name, inner.text);
+    }
+    return rc;
+}
+
+static int
+make_blob(const firn_table_column *column, sqlite3_value *from, size_t size, firn_value *out,
+          firn_error *err)
+{
+    const void *bytes = sqlite3_value_blob(from);
+    size_t given = (size_t)sqlite3_value_bytes(from);
+    if (bytes == NULL && given > 0) {
+        return firn_sql_no_memory(err);
+    }
+    if (size != 0 && given != size) {
+        char why[80];
+        (void)snprintf(why, sizeof why, "of %zu bytes is no %s, which has %zu", given,
+                       firn_type_name(column->type), size);
+        return refuse(column, from, why, err);
+    }
+    *out = firn_blob(firn_bytes(bytes != NULL ? bytes : "", given));
+    out->type = column->type;
+    return FIRN_OK;
+}
+
+static int
+make_text(sqlite3_value *from, firn_value *out, firn_error *err)
+{
+    const unsigned char *text = sqlite3_value_text(from);
+    if (text == NULL) {
+        return firn_sql_no_memory(err);
+    }
+    *out = firn_text_bytes(firn_bytes(text, (size_t)sqlite3_value_bytes(from)));
+    return FIRN_OK;
+}
+
+int
+firn_sql_value(const firn_table_column *column, sqlite3_value *from,
+               struct firn_sql_scratch *scratch, firn_value *out, firn_error *err)
+{
+    int type = sqlite3_value_type(from);
+    bool is_number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+    firn_sql_value_deinit(scratch);
+    *out = firn_null();
+    if (type == SQLITE_NULL) {
+        return FIRN_OK;
+    }
+    switch (column->type) {
+    case FIRN_TYPE_TEXT:
+        return type != SQLITE_BLOB ? make_text(from, out, err)
+                                   : refuse(column, from, "is no text", err);
+    case FIRN_TYPE_BLOB:
+        return !is_number ? make_blob(column, from, 0, out, err)
+                          : refuse(column, from, "is no blob", err);
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        if (type == SQLITE_BLOB) {
+            size_t size = column->type == FIRN_TYPE_UUID ? 16 : 4 * (size_t)column->dimensions;
+            return make_blob(column, from, size, out, err);
+        }
+        break;
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_F64:
+        if (is_number) {
+            return make_float(column, from, out, err);
+        }
+        break;
+    case FIRN_TYPE_DECIMAL:
+        if (is_number) {
+            return make_decimal(column, from, out, err);
+        }
+        break;
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+        break;
+    default:
+        if (is_number) {
+            return make_integer(column, from, out, err);
+        }
+        break;
+    }
+    if (type == SQLITE_BLOB || (is_number && column->type >= FIRN_TYPE_DATE)) {
+        char why[40];
+        (void)snprintf(why, sizeof why, "is no %s", firn_type_name(column->type));
+        return refuse(column, from, why, err);
+    }
+    return make_parsed(column, from, scratch, out, err);
+}
+
+void
+firn_sql_value_deinit(struct firn_sql_scratch *scratch)
+{
+    firn_release(scratch->memory);
+    scratch->memory = NULL;
+}
+
+firn_value
+firn_sql_value_any(sqlite3_value *from)
+{
+    switch (sqlite3_value_type(from)) {
+    case SQLITE_INTEGER:
+        return firn_i64(sqlite3_value_int64(from));
+    case SQLITE_FLOAT:
+        return firn_f64(sqlite3_value_double(from));
+    case SQLITE_TEXT: {
+        const unsigned char *text = sqlite3_value_text(from);
+        return text == NULL ? firn_null()
+                            : firn_text_bytes(firn_bytes(text, (size_t)sqlite3_value_bytes(from)));
+    }
+    case SQLITE_BLOB: {
+        const void *bytes = sqlite3_value_blob(from);
+        return firn_blob(firn_bytes(bytes != NULL ? bytes : "", (size_t)sqlite3_value_bytes(from)));
+    }
+    default:
+        return firn_null();
+    }
+}
+
+/* ---- UTF-8 ---- */
+
+bool
+firn_sql_value_is_utf8(const uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        uint8_t first = text[i];
+        size_t more = first < 0x80 ? 0 : first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+        uint32_t code = first;
+        if (first >= 0x80 && (first < 0xc2 || first > 0xf4 || size - i <= more)) {
+            return false;
+        }
+        code = more == 3 ? first & 7u : more == 2 ? first & 15u : more == 1 ? first & 31u : code;
+        for (size_t k = 1; k <= more; k++) {
+            if ((text[i + k] & 0xc0) != 0x80) {
+                return false;
+            }
+            code = code << 6 | (text[i + k] & 0x3fu);
+        }
+        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
+            (more == 3 && (code < 0x10000 || code > 0x10ffff))) {
+            return false;
+        }
+        i += more + 1;
+    }
+    return true;
+}
+
+/* ---- types ---- */
+
+void
+firn_sql_value_type(const firn_table_column *column, char out[48])
+{
+    static const char *const names[] = {
+        [FIRN_TYPE_NULL] = "",
+        [FIRN_TYPE_BOOL] = "BOOLEAN",
+        [FIRN_TYPE_I8] = "TINYINT",
+        [FIRN_TYPE_I16] = "SMALLINT",
+        [FIRN_TYPE_I32] = "INT",
+        [FIRN_TYPE_I64] = "BIGINT",
+        [FIRN_TYPE_U8] = "TINYINT UNSIGNED",
+        [FIRN_TYPE_U16] = "SMALLINT UNSIGNED",
+        [FIRN_TYPE_U32] = "INT UNSIGNED",
+        [FIRN_TYPE_U64] = "BIGINT UNSIGNED",
+        [FIRN_TYPE_F32] = "FLOAT",
+        [FIRN_TYPE_F64] = "DOUBLE",
+        [FIRN_TYPE_DECIMAL] = "DECIMAL",
+        [FIRN_TYPE_DATE] = "DATE TEXT",
+        [FIRN_TYPE_TIMESTAMP] = "TIMESTAMP TEXT",
+        [FIRN_TYPE_TEXT] = "TEXT",
+        [FIRN_TYPE_BLOB] = "BLOB",
+        [FIRN_TYPE_UUID] = "UUID TEXT",
+        [FIRN_TYPE_VECTOR] = "VECTOR",
+    };
+    const char *name = (unsigned)column->type <= FIRN_TYPE_MAX ? names[column->type] : "";
+    if (column->type == FIRN_TYPE_DECIMAL) {
+        (void)snprintf(out, 48, "%s(%u,%u)", name, column->precision, column->scale);
+    } else if (column->type == FIRN_TYPE_VECTOR) {
+        (void)snprintf(out, 48, "%s(%u) BLOB", name, column->dimensions);
+    } else {
+        (void)snprintf(out, 48, "%s", name);
+    }
+}
