@@ -678,7 +678,7 @@ make_scan(struct statement *statement)
     struct parser *parser = statement->parser;
     struct firn_sql_parse_query *out = statement->out;
     if (statement->where != NO_NODE) {
-        const char *where = firn_sql_parse_rows_condition(parser, statement->where, true);
+        const char *where = firn_sql_parse_where_condition(parser, statement->where, true);
         out->where = where != NULL ? sqlite3_mprintf("%s", where) : NULL;
     }
     sqlite3_str *groups = sqlite3_str_new(NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql/sql_parse_internal.h: what sql_parse.c (statements, and what is said over groups), sql_parse_tree.c (words and
- * expressions as they are written) and sql_parse_rows.c (expressions over rows, in firn's language) share.
+ * expressions as they are written), sql_parse_rows.c and sql_parse_where.c (values and conditions over rows, in firn's
+ * language) share.
  */
 #ifndef FIRN_SQL_PARSE_INTERNAL_H
 #define FIRN_SQL_PARSE_INTERNAL_H
@@ -140,7 +141,17 @@ struct piece {
 struct piece firn_sql_parse_rows_value(struct parser *parser, int node);
 /* Instead of a NaN null. */
 const char *firn_sql_parse_rows_number(struct parser *parser, const struct piece *piece);
+/* A bool as the INTEGER that SQLite has; other pieces as they are. */
+struct piece firn_sql_parse_rows_integer(struct parser *parser, struct piece piece);
+/* A literal as firn reads it beside REAL: rounded to the nearest, as SQLite does. */
+const char *firn_sql_parse_rows_real(struct parser *parser, const struct piece *piece);
+
+/* Integers up to here are REALs, too: 2^53 - 1. */
+#define FIRN_SQL_PARSE_EXACT_MAX 9007199254740991.0
+
+/* ---- conditions over rows: sql_parse_where.c ---- */
+
 /* A condition of firn; NULL: not recognised. is_where: null is as false, for it is what keeps rows. */
-const char *firn_sql_parse_rows_condition(struct parser *parser, int node, bool is_where);
+const char *firn_sql_parse_where_condition(struct parser *parser, int node, bool is_where);
 
 #endif

@@ -7,14 +7,12 @@
  * - Overflow: SQLite goes on with a REAL, firn refuses (FIRN_LIMIT), and the statement goes to SQLite then.
  * - Integers divide to integers in SQLite: (a - a % b) / b is the same while both are below 2^53 (bound).
  * - A comparison is an INTEGER in SQLite and a bool in firn: cast where a number is wanted, x <> 0 where a condition is.
- * - REAL that is NaN is null in SQLite: nullif(x, NaN), or a comparison that a NaN fails in firn, too.
- * - Integers and REAL are compared exactly by SQLite, as REAL by firn: the same for integers below 2^53.
- * - Decimals are REAL in SQLite. Up to 15 digits decimals and their REALs have one order, and so have literals of up to 15
- *   digits: they are compared. What is computed of decimals is exact in firn and rounded in SQLite: only sums and
- *   averages take it, whose last bits are not promised.
- * - Dates and times are texts in SQLite, whose order is that of time for literals in firn's own form.
- * - SQLite converts between numbers and texts where columns are compared with literals of another class; here classes
- *   must agree.
+ * - REAL that is NaN is null in SQLite: nullif(x, NaN).
+ * - Decimals are REAL in SQLite. What is computed of them is exact in firn and rounded in SQLite: only sums and averages
+ *   take it, whose last bits are not promised.
+ * - Dates and times are texts in SQLite, and so are their parts.
+ *
+ * What has no column in it SQLite computes, once, and the result stands for it.
  */
 #include "sql/sql_parse_internal.h"
 
@@ -25,7 +23,6 @@
 SQLITE_EXTENSION_INIT3
 
 enum { DIGITS_MAX = 15, INTEGER_DIGITS_MAX = 18 };
-static const double exact_max = 9007199254740991.0; /* 2^53 - 1 */
 
 static const struct piece no_piece = {.text = NULL};
 
@@ -257,9 +254,8 @@ firn_sql_parse_rows_number(struct parser *parser, const struct piece *piece)
                              : piece->text;
 }
 
-/* A bool as the INTEGER that SQLite has. */
-static struct piece
-as_integer(struct parser *parser, struct piece piece)
+struct piece
+firn_sql_parse_rows_integer(struct parser *parser, struct piece piece)
 {
     if (piece.text != NULL && piece.class == PIECE_BOOL) {
         char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
@@ -268,9 +264,8 @@ as_integer(struct parser *parser, struct piece piece)
     return piece;
 }
 
-/* A literal as firn reads it beside REAL: rounded to the nearest, as SQLite does. */
-static const char *
-as_real(struct parser *parser, const struct piece *piece)
+const char *
+firn_sql_parse_rows_real(struct parser *parser, const struct piece *piece)
 {
     bool is_plain = piece->is_literal && strpbrk(piece->text, "eE") == NULL;
     return is_plain ? firn_sql_parse_tree_keep(parser, sqlite3_mprintf("%se0", piece->text))
@@ -293,8 +288,10 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
     }
     /* Divided decimals are f64 in firn; sums of those have another exactness, and the same promise. */
     piece.may_be_nan = (is_real && !is_decimal) || has_decimal_and_float || sign == '/';
-    const char *left = is_decimal && !has_decimal_and_float ? a->text : as_real(parser, a);
-    const char *right = is_decimal && !has_decimal_and_float ? b->text : as_real(parser, b);
+    const char *left =
+        is_decimal && !has_decimal_and_float ? a->text : firn_sql_parse_rows_real(parser, a);
+    const char *right =
+        is_decimal && !has_decimal_and_float ? b->text : firn_sql_parse_rows_real(parser, b);
     piece.text = firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
     return piece;
 }
@@ -302,12 +299,13 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
 static struct piece
 binary_piece(struct parser *parser, const struct node *node)
 {
-    struct piece a = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+    struct piece a =
+        firn_sql_parse_rows_integer(parser, firn_sql_parse_rows_value(parser, node->first));
     if (a.text == NULL) {
         return no_piece;
     }
-    struct piece b =
-        as_integer(parser, firn_sql_parse_rows_value(parser, parser->nodes[node->first].next));
+    struct piece b = firn_sql_parse_rows_integer(
+        parser, firn_sql_parse_rows_value(parser, parser->nodes[node->first].next));
     if (b.text == NULL) {
         return no_piece;
     }
@@ -322,7 +320,7 @@ binary_piece(struct parser *parser, const struct node *node)
     char *text = NULL;
     switch (node->sign) {
     case '/':
-        if (a.bound > exact_max || b.bound > exact_max) {
+        if (a.bound > FIRN_SQL_PARSE_EXACT_MAX || b.bound > FIRN_SQL_PARSE_EXACT_MAX) {
             return refuse(parser, "a division of large integers");
         }
         text = sqlite3_mprintf("cast((%s - %s %% %s) / %s as i64)", a.text, a.text, b.text, b.text);
@@ -344,7 +342,8 @@ binary_piece(struct parser *parser, const struct node *node)
 static struct piece
 signed_piece(struct parser *parser, const struct node *node)
 {
-    struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+    struct piece piece =
+        firn_sql_parse_rows_integer(parser, firn_sql_parse_rows_value(parser, node->first));
     if (piece.text == NULL || node->sign == '+') {
         return piece; /* in SQLite a + takes the affinity away: classes agree anyway */
     }
@@ -384,11 +383,12 @@ branch_piece(struct parser *parser, int node, struct piece *all, bool *has_any, 
         *out = "null";
         return true;
     }
-    struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node));
+    struct piece piece =
+        firn_sql_parse_rows_integer(parser, firn_sql_parse_rows_value(parser, node));
     if (piece.text == NULL) {
         return false;
     }
-    *out = piece.class == PIECE_REAL ? as_real(parser, &piece) : piece.text;
+    *out = piece.class == PIECE_REAL ? firn_sql_parse_rows_real(parser, &piece) : piece.text;
     if (drops_nan && piece.may_be_nan) {
         *out = firn_sql_parse_rows_number(parser, &piece);
         piece.may_be_nan = false;
@@ -423,7 +423,7 @@ case_piece(struct parser *parser, const struct node *node)
             sqlite3_str_appendf(text, " else %s", value);
             break;
         }
-        const char *condition = firn_sql_parse_rows_condition(parser, at, false);
+        const char *condition = firn_sql_parse_where_condition(parser, at, false);
         is_fine = condition != NULL && branch_piece(parser, then, &all, &has_any, false, &value);
         sqlite3_str_appendf(text, " when %s then %s", condition != NULL ? condition : "", value);
         at = parser->nodes[then].next;
@@ -530,7 +530,8 @@ part_of_time(struct parser *parser, const struct node *node)
 static struct piece
 cast_piece(struct parser *parser, const struct node *node)
 {
-    struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+    struct piece piece =
+        firn_sql_parse_rows_integer(parser, firn_sql_parse_rows_value(parser, node->first));
     bool is_integer = firn_sql_parse_tree_same_name(node->text, node->size, "integer") ||
                       firn_sql_parse_tree_same_name(node->text, node->size, "int");
     bool is_real = firn_sql_parse_tree_same_name(node->text, node->size, "real");
@@ -541,7 +542,8 @@ cast_piece(struct parser *parser, const struct node *node)
     if (piece.text != NULL && is_integer && piece.class == PIECE_INTEGER) {
         return piece;
     }
-    if (piece.text != NULL && is_real && piece.class == PIECE_INTEGER && piece.bound <= exact_max) {
+    if (piece.text != NULL && is_real && piece.class == PIECE_INTEGER &&
+        piece.bound <= FIRN_SQL_PARSE_EXACT_MAX) {
         char *text = sqlite3_mprintf("cast(%s as f64)", piece.text);
         return (struct piece){.class = PIECE_REAL, .text = firn_sql_parse_tree_keep(parser, text)};
     }
@@ -556,7 +558,8 @@ call_piece(struct parser *parser, const struct node *node)
     bool has_one = node->first != NO_NODE && parser->nodes[node->first].next == NO_NODE;
     bool is_plain = !node->is_distinct && !node->has_star && node->first != NO_NODE;
     if (is_plain && has_one && firn_sql_parse_tree_is_call(node, "abs")) {
-        struct piece piece = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
+        struct piece piece =
+            firn_sql_parse_rows_integer(parser, firn_sql_parse_rows_value(parser, node->first));
         if (piece.text != NULL && (!is_number(&piece) || piece.is_unsigned)) {
             return refuse(parser, "abs() of what is no number");
         }
@@ -625,384 +628,8 @@ firn_sql_parse_rows_value(struct parser *parser, int number)
     case NODE_CAST:
         return cast_piece(parser, node);
     default: {
-        const char *condition = firn_sql_parse_rows_condition(parser, number, false);
+        const char *condition = firn_sql_parse_where_condition(parser, number, false);
         return (struct piece){.class = PIECE_BOOL, .text = condition};
     }
-    }
-}
-
-/* ---- comparisons ---- */
-
-static bool
-are_digits(const char *text, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whether a text is a date as firn writes it; that there is such a day, firn says. */
-static bool
-is_date(const struct piece *piece)
-{
-    const char *text = piece->quoted;
-    return piece->is_literal && piece->class == PIECE_TEXT && piece->quoted_size == 10 &&
-           are_digits(text, 4) && text[4] == '-' && are_digits(text + 5, 2) && text[7] == '-' &&
-           are_digits(text + 8, 2) && memcmp(text, "0000", 4) != 0;
-}
-
-/* Seconds as firn writes them: a fraction has no zero at its end. */
-static bool
-is_timestamp(const struct piece *piece)
-{
-    const char *text = piece->quoted;
-    size_t size = piece->quoted_size;
-    struct piece day = *piece;
-    day.quoted_size = 10;
-    if (!piece->is_literal || piece->class != PIECE_TEXT || size < 19 || !is_date(&day)) {
-        return false;
-    }
-    bool is_time = text[10] == ' ' && are_digits(text + 11, 2) && text[13] == ':' &&
-                   are_digits(text + 14, 2) && text[16] == ':' && are_digits(text + 17, 2) &&
-                   text[17] < '6';
-    return is_time && (size == 19 || (text[19] == '.' && size > 20 && size <= 26 &&
-                                      are_digits(text + 20, size - 20) && text[size - 1] != '0'));
-}
-
-static bool
-is_uuid(const struct piece *piece)
-{
-    if (!piece->is_literal || piece->class != PIECE_TEXT || piece->quoted_size != 36) {
-        return false;
-    }
-    for (size_t i = 0; i < 36; i++) {
-        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
-        char byte = piece->quoted[i];
-        bool is_hex = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
-        if (is_dash ? byte != '-' : !is_hex) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static const char *
-sign_text(char sign)
-{
-    switch (sign) {
-    case 'l':
-        return "<=";
-    case 'g':
-        return ">=";
-    case 'n':
-        return "<>";
-    case '<':
-        return "<";
-    case '>':
-        return ">";
-    default:
-        return "=";
-    }
-}
-
-static char
-turned(char sign)
-{
-    switch (sign) {
-    case 'l':
-        return 'g';
-    case 'g':
-        return 'l';
-    case '<':
-        return '>';
-    case '>':
-        return '<';
-    default:
-        return sign;
-    }
-}
-
-/* Whether firn compares two numbers as SQLite does. */
-static bool
-compare_alike(const struct piece *a, const struct piece *b)
-{
-    if (a->class == PIECE_COMPUTED || b->class == PIECE_COMPUTED) {
-        return false;
-    }
-    if (a->class == PIECE_REAL && b->class == PIECE_REAL) {
-        return true;
-    }
-    if (a->class == PIECE_REAL || b->class == PIECE_REAL) {
-        const struct piece *real = a->class == PIECE_REAL ? a : b;
-        const struct piece *other = a->class == PIECE_REAL ? b : a;
-        if (real->is_literal && strpbrk(real->text, "eE") == NULL) {
-            return true; /* an exact decimal to firn, of at most 15 digits */
-        }
-        return other->class == PIECE_INTEGER && other->bound <= exact_max;
-    }
-    return true;
-}
-
-/* Compares a decimal of at most 15 digits with a REAL that is none: there is a decimal beside it that parts those whose REAL is
- * smaller from those whose REAL is larger. NULL: there is none that this finds. */
-static const char *
-compare_decimal(struct parser *parser, const struct piece *a, char sign, const struct piece *b)
-{
-    double number = strtod(b->text, NULL);
-    double unit = pow(10, a->scale);
-    double nearest = round(number * unit);
-    if (fabs(nearest) > 1e14 || strchr("<>lg", sign) == NULL) {
-        return NULL;
-    }
-    double before = (nearest - 1) / unit;
-    double there = nearest / unit;
-    double after = (nearest + 1) / unit;
-    if (before >= number || after <= number || there == number) {
-        return NULL;
-    }
-    bool is_upper = sign == '<' || sign == 'l';
-    const char *text = there < number ? (is_upper ? "<=" : ">") : (is_upper ? "<" : ">=");
-    char digits[40];
-    sqlite3_snprintf((int)sizeof digits, digits, "%.*f", (int)a->scale, there);
-    return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s %s %s)", a->text, text, digits));
-}
-
-/* Both are numbers, and neither a bool. */
-static const char *
-compare_numbers(struct parser *parser, const struct piece *a, char sign, const struct piece *b,
-                bool is_where)
-{
-    bool is_between_decimals = a->class == PIECE_DECIMAL && b->class == PIECE_REAL &&
-                               b->is_literal && strpbrk(b->text, "eE") != NULL;
-    const char *by_decimal = is_between_decimals ? compare_decimal(parser, a, sign, b) : NULL;
-    if (by_decimal != NULL) {
-        return by_decimal;
-    }
-    if (!compare_alike(a, b)) {
-        (void)refuse(parser, "a comparison whose rounding SQLite has to decide");
-        return NULL;
-    }
-    bool is_real =
-        (a->class == PIECE_REAL && !a->is_literal) || (b->class == PIECE_REAL && !b->is_literal);
-    const char *left = is_real ? as_real(parser, a) : a->text;
-    const char *right = is_real ? as_real(parser, b) : b->text;
-    if (a->may_be_nan && !b->may_be_nan && is_where && strchr("<l=", sign) != NULL) {
-        return firn_sql_parse_tree_keep(parser,
-                                        sqlite3_mprintf("%s %s %s", left, sign_text(sign), right));
-    }
-    if (a->may_be_nan && !b->may_be_nan && is_where && strchr(">g", sign) != NULL) {
-        return firn_sql_parse_tree_keep(parser,
-                                        sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')", left,
-                                                        sign_text(sign), right, left));
-    }
-    left = a->may_be_nan ? firn_sql_parse_rows_number(parser, a) : left;
-    right = b->may_be_nan ? firn_sql_parse_rows_number(parser, b) : right;
-    return firn_sql_parse_tree_keep(parser,
-                                    sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
-}
-
-/* Whether two values that are texts to SQLite have the same order in firn; *sign may change for it. */
-static bool
-order_alike(const struct piece *a, const struct piece *b, char *sign)
-{
-    if (a->class == b->class) {
-        return !a->is_literal || !b->is_literal;
-    }
-    if (a->class == PIECE_DATE) {
-        return is_date(b);
-    }
-    if (a->class == PIECE_UUID) {
-        return is_uuid(b);
-    }
-    if (a->class == PIECE_TIMESTAMP && is_date(b) && strchr("<>lg", *sign) != NULL) {
-        /* The text of midnight is that of its day and more, so it is larger than the day's. */
-        *sign = *sign == 'l' ? '<' : *sign == '>' ? 'g' : *sign;
-        return true;
-    }
-    return a->class == PIECE_TIMESTAMP && is_timestamp(b);
-}
-
-static const char *
-compare_pieces(struct parser *parser, struct piece a, char sign, struct piece b, bool is_where)
-{
-    a = as_integer(parser, a);
-    b = as_integer(parser, b);
-    if (a.text == NULL || b.text == NULL) {
-        return NULL;
-    }
-    if (a.is_literal || (b.may_be_nan && !a.may_be_nan)) { /* a literal stands on the right */
-        struct piece other = a;
-        a = b;
-        b = other;
-        sign = turned(sign);
-    }
-    if (a.is_literal) {
-        (void)refuse(parser, "a comparison of literals");
-        return NULL;
-    }
-    if (is_number(&a) && is_number(&b)) {
-        return compare_numbers(parser, &a, sign, &b, is_where);
-    }
-    if (is_number(&a) || is_number(&b) || !order_alike(&a, &b, &sign)) {
-        (void)refuse(parser, "a comparison of different classes");
-        return NULL;
-    }
-    return firn_sql_parse_tree_keep(parser,
-                                    sqlite3_mprintf("(%s %s %s)", a.text, sign_text(sign), b.text));
-}
-
-/* LIKE and GLOB with a text that is looked for at the beginning. */
-static const char *
-prefix_condition(struct parser *parser, const struct node *node)
-{
-    bool is_like = node->kind == NODE_LIKE;
-    struct piece value = firn_sql_parse_rows_value(parser, node->first);
-    const struct node *pattern = &parser->nodes[parser->nodes[node->first].next];
-    size_t size = pattern->size;
-    bool is_prefix = value.text != NULL && value.class == PIECE_TEXT && !value.is_literal &&
-                     pattern->kind == NODE_STRING && size > 0 &&
-                     pattern->text[size - 1] == (is_like ? '%' : '*');
-    for (size_t i = 0; is_prefix && i + 1 < size; i++) {
-        is_prefix = strchr(is_like ? "%_" : "*?[", pattern->text[i]) == NULL;
-    }
-    if (!is_prefix) {
-        (void)refuse(parser, "a pattern that is more than a prefix");
-        return NULL;
-    }
-    parser->folds_case |= is_like;
-    const char *negated = node->is_negated ? "not " : "";
-    char *text = sqlite3_mprintf(is_like ? "(%sstarts_with(lower(%s), lower('%.*s')))"
-                                         : "(%sstarts_with(%s, '%.*s'))",
-                                 negated, value.text, (int)size - 1, pattern->text);
-    return firn_sql_parse_tree_keep(parser, text);
-}
-
-static const char *
-in_condition(struct parser *parser, const struct node *node)
-{
-    struct piece value = as_integer(parser, firn_sql_parse_rows_value(parser, node->first));
-    sqlite3_str *text = sqlite3_str_new(NULL);
-    int at = parser->nodes[node->first].next;
-    bool is_fine = value.text != NULL && !value.is_literal && !value.is_unsigned && at != NO_NODE;
-    bool is_real = value.class == PIECE_REAL;
-    if (is_fine) {
-        sqlite3_str_appendf(text, "(%s %sin (", firn_sql_parse_rows_number(parser, &value),
-                            node->is_negated ? "not " : "");
-    }
-    for (const char *comma = ""; is_fine && at != NO_NODE; at = parser->nodes[at].next) {
-        struct piece item = firn_sql_parse_rows_value(parser, at);
-        char sign = '=';
-        is_fine = item.text != NULL && item.is_literal &&
-                  (is_number(&value) ? is_number(&item) && compare_alike(&value, &item)
-                                     : !is_number(&item) && order_alike(&value, &item, &sign));
-        if (is_fine) {
-            sqlite3_str_appendf(text, "%s%s", comma, is_real ? as_real(parser, &item) : item.text);
-        }
-        comma = ", ";
-    }
-    sqlite3_str_appendall(text, "))");
-    const char *kept = firn_sql_parse_tree_keep(parser, sqlite3_str_finish(text));
-    if (!is_fine) {
-        (void)refuse(parser, "an IN that SQLite has to compute");
-        return NULL;
-    }
-    return kept;
-}
-
-static const char *
-between_condition(struct parser *parser, const struct node *node, bool is_where)
-{
-    int lower = parser->nodes[node->first].next;
-    struct piece value = firn_sql_parse_rows_value(parser, node->first);
-    const char *from = compare_pieces(parser, value, 'g', firn_sql_parse_rows_value(parser, lower),
-                                      is_where && !node->is_negated);
-    const char *to =
-        from != NULL ? compare_pieces(parser, value, 'l',
-                                      firn_sql_parse_rows_value(parser, parser->nodes[lower].next),
-                                      is_where && !node->is_negated)
-                     : NULL;
-    if (to == NULL) {
-        return NULL;
-    }
-    const char *format = node->is_negated ? "(not (%s and %s))" : "(%s and %s)";
-    return firn_sql_parse_tree_keep(parser, sqlite3_mprintf(format, from, to));
-}
-
-/* A value as a condition: not null and not 0. */
-static const char *
-truth(struct parser *parser, int number)
-{
-    struct piece piece = firn_sql_parse_rows_value(parser, number);
-    if (piece.text == NULL || piece.class == PIECE_BOOL) {
-        return piece.text;
-    }
-    if (piece.class != PIECE_INTEGER) {
-        (void)refuse(parser, "a condition that is no comparison");
-        return NULL;
-    }
-    return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(%s <> 0)", piece.text));
-}
-
-static const char *
-nullity(struct parser *parser, const struct node *node)
-{
-    struct piece piece = firn_sql_parse_rows_value(parser, node->first);
-    if (piece.text == NULL) {
-        return NULL;
-    }
-    return firn_sql_parse_tree_keep(
-        parser, sqlite3_mprintf("(%s is %snull)", firn_sql_parse_rows_number(parser, &piece),
-                                node->is_negated ? "not " : ""));
-}
-
-const char *
-firn_sql_parse_rows_condition(struct parser *parser, int number, bool is_where)
-{
-    if (parser->has_failed || number == NO_NODE) {
-        return NULL;
-    }
-    const struct node *node = &parser->nodes[number];
-    switch (node->kind) {
-    case NODE_AND:
-    case NODE_OR: {
-        /* (x or null) keeps a row as (x or false) does: null stays as false inside of both. */
-        const char *a = firn_sql_parse_rows_condition(parser, node->first, is_where);
-        const char *b =
-            a != NULL
-                ? firn_sql_parse_rows_condition(parser, parser->nodes[node->first].next, is_where)
-                : NULL;
-        return b == NULL ? NULL
-                         : firn_sql_parse_tree_keep(
-                               parser, sqlite3_mprintf("(%s %s %s)", a,
-                                                       node->kind == NODE_AND ? "and" : "or", b));
-    }
-    case NODE_NOT: {
-        const char *a = firn_sql_parse_rows_condition(parser, node->first, false);
-        return a == NULL ? NULL : firn_sql_parse_tree_keep(parser, sqlite3_mprintf("(not %s)", a));
-    }
-    case NODE_COMPARE: {
-        struct piece a = firn_sql_parse_rows_value(parser, node->first);
-        struct piece b = a.text != NULL
-                             ? firn_sql_parse_rows_value(parser, parser->nodes[node->first].next)
-                             : no_piece;
-        return b.text == NULL ? NULL : compare_pieces(parser, a, node->sign, b, is_where);
-    }
-    case NODE_NULLITY:
-        return nullity(parser, node);
-    case NODE_BETWEEN:
-        return between_condition(parser, node, is_where);
-    case NODE_IN:
-        return in_condition(parser, node);
-    case NODE_LIKE:
-    case NODE_GLOB:
-        return prefix_condition(parser, node);
-    case NODE_IS:
-        (void)refuse(parser, "IS");
-        return NULL;
-    default:
-        return truth(parser, number);
     }
 }
