@@ -47,13 +47,22 @@ quoted_name(struct parser *parser, const char *name)
     return firn_sql_parse_tree_keep(parser, sqlite3_mprintf("\"%w\"", name));
 }
 
+/* TRUE or FALSE, where no column is called so; in quotes it would be a name. */
+static bool
+is_truth(const struct parser *parser, const struct node *node)
+{
+    return node->column == NO_COLUMN && node->text == parser->text + node->from &&
+           (firn_sql_parse_tree_same_name(node->text, node->size, "true") ||
+            firn_sql_parse_tree_same_name(node->text, node->size, "false"));
+}
+
 static struct piece
 column_piece(struct parser *parser, const struct node *node)
 {
-    bool is_true = firn_sql_parse_tree_same_name(node->text, node->size, "true");
-    if (node->column == NO_COLUMN && node->text == parser->text + node->from &&
-        (is_true || firn_sql_parse_tree_same_name(node->text, node->size, "false"))) {
-        return (struct piece){.text = is_true ? "1" : "0", .is_literal = true, .bound = 1};
+    if (is_truth(parser, node)) {
+        return (struct piece){.text = node->text[0] == 't' || node->text[0] == 'T' ? "1" : "0",
+                              .is_literal = true,
+                              .bound = 1};
     }
     if (node->column == NO_COLUMN) {
         (void)firn_sql_parse_tree_refuse(parser, "%.*s is no column", (int)node->size, node->text);
@@ -170,7 +179,7 @@ text_piece(struct parser *parser, const struct node *node, const char *before,
 static bool
 is_constant(const struct parser *parser, const struct node *node)
 {
-    bool is_fine = node->kind != NODE_NAME || node->column == NO_COLUMN;
+    bool is_fine = node->kind != NODE_NAME || is_truth(parser, node);
     is_fine = is_fine && (node->kind != NODE_CALL || firn_sql_parse_tree_is_known(node));
     for (int at = node->first; at != NO_NODE && is_fine; at = parser->nodes[at].next) {
         is_fine = is_constant(parser, &parser->nodes[at]);

@@ -426,7 +426,8 @@ is_own(struct firn_sqlshell *shell, const char *name, size_t size)
     static const char sql[] =
         "SELECT 1 FROM (SELECT name, sql FROM main.sqlite_schema UNION ALL "
         "SELECT name, sql FROM temp.sqlite_schema) "
-        "WHERE name = ?1 COLLATE NOCASE AND coalesce(sql, '') NOT LIKE '% USING firn(%'";
+        "WHERE name = ?1 COLLATE NOCASE AND (coalesce(sql, '') NOT LIKE '% USING firn(%' "
+        "OR sql LIKE '%, ''at=%')";
     sqlite3_stmt *statement = NULL;
     bool is_there = sqlite3_prepare_v2(shell->db, sql, -1, &statement, NULL) == SQLITE_OK &&
                     sqlite3_bind_text(statement, 1, name, (int)size, SQLITE_STATIC) == SQLITE_OK &&
