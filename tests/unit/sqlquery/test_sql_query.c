@@ -714,6 +714,104 @@ firn_query_is_a_function_and_a_virtual_table(void **state)
     teardown(&rig);
 }
 
+/* ==== memory that runs out ==== */
+
+static struct {
+    sqlite3_mem_methods real;
+    uint64_t countdown; /* 0: nothing fails */
+    bool has_failed;
+} memory;
+
+static bool
+fails(void)
+{
+    bool does = memory.countdown > 0 && --memory.countdown == 0;
+    memory.has_failed |= does;
+    return does;
+}
+
+static void *
+failing_malloc(int size)
+{
+    return fails() ? NULL : memory.real.xMalloc(size);
+}
+
+static void *
+failing_realloc(void *old, int size)
+{
+    return fails() ? NULL : memory.real.xRealloc(old, size);
+}
+
+static void
+install_failing_memory(void)
+{
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory.real), SQLITE_OK);
+    sqlite3_mem_methods methods = memory.real;
+    methods.xMalloc = failing_malloc;
+    methods.xRealloc = failing_realloc;
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods), SQLITE_OK);
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0), SQLITE_OK);
+}
+
+/* Runs a statement as the shell does. Returns whether it went well. */
+static bool
+run_as_shell(struct rig *rig, const char *sql)
+{
+    struct firn_sql_query_reason reason;
+    struct firn_sql_query *query = NULL;
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(rig->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = firn_sql_query_open(rig->db, statement, &query, &reason);
+    }
+    if (rc == SQLITE_OK) {
+        sqlite3_stmt *stepped = query != NULL ? firn_sql_query_statement(query) : statement;
+        do {
+            rc = sqlite3_step(stepped);
+        } while (rc == SQLITE_ROW);
+    }
+    firn_sql_query_close(query);
+    sqlite3_finalize(statement);
+    return rc == SQLITE_DONE;
+}
+
+static void
+memory_that_runs_out_is_told(void **state)
+{
+    static const char *const statements[] = {
+        "SELECT s, sum(a), sum(b) FROM t WHERE d > '2022-03-01' AND a IN (1, 2, 3) GROUP BY s "
+        "HAVING count(*) > 1 ORDER BY 2",
+        "SELECT sum(CASE WHEN t THEN 1 ELSE 0 END) FROM t WHERE s LIKE 'kind%'",
+        "SELECT c1 FROM firn_query('SELECT max(a) FROM t GROUP BY c')",
+        "SELECT * FROM firn_checkpoints",
+        "SELECT * FROM firn_diff('t', 'first')",
+        "SELECT * FROM firn_history('t', 5)",
+        "SELECT firn_explain('SELECT count(*) FROM t')",
+    };
+    struct rig rig;
+    (void)state;
+    setup(&rig, "sql_query memory", 28, false);
+    run(&rig, "SELECT firn_checkpoint('first'); UPDATE t SET a = a + 1 WHERE id IN (5, 6)");
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        uint64_t step = test_is_long() ? 1 : 7;
+        uint64_t tried = 0;
+        memory.has_failed = true;
+        for (uint64_t n = 1; memory.has_failed; n += step) {
+            memory.has_failed = false;
+            memory.countdown = n;
+            bool is_fine = run_as_shell(&rig, statements[i]);
+            memory.countdown = 0;
+            if (!memory.has_failed && !is_fine) {
+                fail_msg("%s: %s", statements[i], sqlite3_errmsg(rig.db));
+            }
+            tried++;
+        }
+        assert_true(tried > 3);
+        assert_true(run_as_shell(&rig, statements[i]));
+    }
+    teardown(&rig);
+}
+
 /* Whatever stands there, nothing but an answer or a failure comes. */
 static void
 garbage_is_left_to_sqlite(void **state)
@@ -753,6 +851,8 @@ main(void)
         cmocka_unit_test(overflow_is_what_sqlite_says_it_is),
         cmocka_unit_test(firn_query_is_a_function_and_a_virtual_table),
         cmocka_unit_test(garbage_is_left_to_sqlite),
+        cmocka_unit_test(memory_that_runs_out_is_told),
     };
+    install_failing_memory();
     return cmocka_run_group_tests_name("sql_query", tests, NULL, NULL);
 }
