@@ -305,6 +305,7 @@ struct firn_sql_table {
     uint64_t stats_ms;
     int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
+    void *spare;                      /* of sql_table.c: a cursor that may be used again */
 };
 
 /* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again

@@ -337,9 +337,11 @@ declare_statement(sqlite3_stmt *statement, int *out_count)
             const char *other = sqlite3_column_name(statement, k);
             is_taken = other != NULL && sqlite3_stricmp(name, other) == 0;
         }
-        sqlite3_str_appendf(text, is_taken ? "%s\"%w:%d\" %s" : "%s\"%w\"%.0d %s", i > 0 ? "," : "",
-                            name != NULL ? name : "", is_taken ? i + 1 : 0,
-                            type != NULL ? type : "");
+        sqlite3_str_appendf(text, "%s\"%w", i > 0 ? "," : "", name != NULL ? name : "");
+        if (is_taken) {
+            sqlite3_str_appendf(text, ":%d", i + 1);
+        }
+        sqlite3_str_appendf(text, "\" %s", type != NULL ? type : "");
     }
     sqlite3_str_appendall(text, ")");
     return sqlite3_str_finish(text);

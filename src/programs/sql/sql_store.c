@@ -48,6 +48,7 @@ struct options {
     bool create;
     bool blob;
     int64_t timeout_ms;
+    uint64_t memory_bytes; /* 0: firn's default */
     firn_durability durability;
 };
 
@@ -107,6 +108,14 @@ keep_text(char **member, const char *text, firn_error *err)
     return *member != NULL ? FIRN_OK : firn_sql_no_memory(err);
 }
 
+static bool
+read_number(const char *text, long long most, long long *out)
+{
+    char *end;
+    *out = strtoll(text, &end, 10);
+    return end != text && *end == '\0' && *out >= 0 && *out <= most;
+}
+
 static int
 read_option(struct options *options, const char *text, firn_error *err)
 {
@@ -121,10 +130,15 @@ read_option(struct options *options, const char *text, firn_error *err)
         options->read_only = true;
         return keep_text(&options->at, value, err);
     }
-    if ((value = value_of(text, "timeout")) != NULL) {
-        char *end;
-        long long number = strtoll(value, &end, 10);
-        if (end == value || *end != '\0' || number < 0 || number > INT_MAX) {
+    if ((value = value_of(text, "memory")) != NULL) {
+        long long number;
+        if (!read_number(value, 1 << 20, &number) || number == 0) {
+            return firn_sql_error(err, FIRN_INVALID, "memory is a number of MiB, not %s", value);
+        }
+        options->memory_bytes = (uint64_t)number << 20;
+    } else if ((value = value_of(text, "timeout")) != NULL) {
+        long long number;
+        if (!read_number(value, INT_MAX, &number)) {
             return firn_sql_error(err, FIRN_INVALID, "timeout is a number of milliseconds, not %s",
                                   value);
         }
@@ -141,7 +155,7 @@ read_option(struct options *options, const char *text, firn_error *err)
     } else {
         return firn_sql_error(
             err, FIRN_INVALID,
-            "there is no option '%s': name=, prefix=, at=, timeout=, durability=os, "
+            "there is no option '%s': name=, prefix=, at=, timeout=, memory=, durability=os, "
             "read-only, create, blob",
             text);
     }
@@ -171,6 +185,7 @@ open_store(const char *path, const struct options *options, firn_store **out, fi
     given.read_only = options->read_only;
     given.create_if_missing = options->create;
     given.lock_timeout_ms = options->timeout_ms;
+    given.memory_bytes = options->memory_bytes;
     if (strcmp(path, ":memory:") == 0) {
         given.read_only = false;
         given.create_if_missing = true;
@@ -388,20 +403,29 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
     return FIRN_OK;
 }
 
+/* The store in memory that the connection has, if it has one. */
+static int
+take_memory(struct firn_sql *sql, struct firn_sql_shared **out)
+{
+    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+        if (store->shared->path == NULL && strcmp(store->path, ":memory:") == 0) {
+            pthread_mutex_lock(&shared_mutex);
+            store->shared->ref_count++;
+            pthread_mutex_unlock(&shared_mutex);
+            *out = store->shared;
+            break;
+        }
+    }
+    return FIRN_OK;
+}
+
 static int
 open_or_find(struct firn_sql *sql, const char *path, struct options *options,
              struct firn_sql_store **out, firn_error *err)
 {
     struct firn_sql_shared *shared = NULL;
-    bool in_memory = strcmp(path, ":memory:") == 0;
-    for (struct firn_sql_store *store = sql->stores; store != NULL && in_memory;
-         store = store->next) {
-        if (store->at == NULL && options->at == NULL && strcmp(store->path, path) == 0) {
-            *out = store;
-            return FIRN_OK;
-        }
-    }
-    int rc = take_shared(path, options, &shared, err);
+    int rc = strcmp(path, ":memory:") == 0 ? take_memory(sql, &shared) : FIRN_OK;
+    rc = rc == FIRN_OK && shared == NULL ? take_shared(path, options, &shared, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -35,7 +35,7 @@ struct cursor {
     struct firn_sql_view view;
     enum source source;
     /* What the plan of the statement asks for. */
-    const char *plan_text; /* SQLite's; only compared */
+    char *plan_text;
     struct firn_sql_plan plan;
     int32_t *places;    /* of each column of the table among those that are read; -1 */
     const char **names; /* of those */
@@ -181,7 +181,15 @@ declaration_of(const struct firn_sql_table *table)
                             is_key ? " PRIMARY KEY" : "");
     }
     if (table->identity == FIRN_SQL_BY_BLOB) {
-        sqlite3_str_appendall(text, ", firn_key BLOB HIDDEN NOT NULL PRIMARY KEY");
+        char name[16] = "firn_key";
+        for (size_t i = 0; i < def->column_count; i++) {
+            if (sqlite3_stricmp(def->columns[i].name, name) == 0 &&
+                strlen(name) + 1 < sizeof name) {
+                name[strlen(name)] = '_';
+                i = SIZE_MAX; /* from the first one */
+            }
+        }
+        sqlite3_str_appendf(text, ", %s BLOB HIDDEN NOT NULL PRIMARY KEY", name);
     }
     sqlite3_str_appendall(text, table->identity == FIRN_SQL_BY_ROWID ? ")" : ") WITHOUT ROWID");
     return sqlite3_str_finish(text);
@@ -253,6 +261,8 @@ firn_sql_table_rows(struct firn_sql_table *table)
 
 /* ---- connecting ---- */
 
+static void destroy_cursor(struct cursor *cursor);
+
 int
 firn_sql_table_disconnect(sqlite3_vtab *vtab)
 {
@@ -273,6 +283,7 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->def);
     firn_release(table->stats);
     firn_sql_update_deinit(table);
+    destroy_cursor(table->spare);
     sqlite3_free(table);
     return SQLITE_OK;
 }
@@ -284,6 +295,12 @@ firn_sql_table_take_arguments(struct firn_sql_table *table, struct firn_sql *sql
     if (count < 5) {
         return firn_sql_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
                               arguments[0]);
+    }
+    for (int i = 5; i < count; i++) {
+        /* Reading the schema of a database must not make a store. */
+        if (sqlite3_stricmp(arguments[i], "create") == 0) {
+            return firn_sql_error(err, FIRN_INVALID, "the option 'create' is firn_attach's");
+        }
     }
     char *path = firn_sql_store_unquote(arguments[3]);
     table->schema = sqlite3_mprintf("%s", arguments[1]);
@@ -487,15 +504,20 @@ table_of(const struct cursor *cursor)
     return (struct firn_sql_table *)cursor->base.pVtab;
 }
 
+/* A statement that runs again opens its cursors again: the one that was closed last is kept, with its plan. */
 static int
 table_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
-    (void)vtab;
-    struct cursor *cursor = sqlite3_malloc64(sizeof *cursor);
+    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
+    struct cursor *cursor = table->spare;
+    table->spare = NULL;
     if (cursor == NULL) {
-        return SQLITE_NOMEM;
+        cursor = sqlite3_malloc64(sizeof *cursor);
+        if (cursor == NULL) {
+            return SQLITE_NOMEM;
+        }
+        memset(cursor, 0, sizeof *cursor);
     }
-    memset(cursor, 0, sizeof *cursor);
     *out = &cursor->base;
     return SQLITE_OK;
 }
@@ -533,6 +555,7 @@ forget_plan(struct cursor *cursor)
     sqlite3_free(cursor->columns);
     sqlite3_free(cursor->select);
     sqlite3_free(cursor->arrays);
+    sqlite3_free(cursor->plan_text);
     cursor->places = NULL;
     cursor->names = NULL;
     cursor->columns = NULL;
@@ -541,15 +564,25 @@ forget_plan(struct cursor *cursor)
     cursor->plan_text = NULL;
 }
 
+static void
+destroy_cursor(struct cursor *cursor)
+{
+    if (cursor != NULL) {
+        forget_plan(cursor);
+        firn_row_destroy(cursor->row);
+        firn_row_destroy(cursor->other);
+        sqlite3_free(cursor);
+    }
+}
+
 static int
 table_close(sqlite3_vtab_cursor *base)
 {
     struct cursor *cursor = (struct cursor *)base;
+    struct firn_sql_table *table = table_of(cursor);
     release_rows(cursor);
-    forget_plan(cursor);
-    firn_row_destroy(cursor->row);
-    firn_row_destroy(cursor->other);
-    sqlite3_free(cursor);
+    destroy_cursor(table->spare);
+    table->spare = cursor;
     return SQLITE_OK;
 }
 
@@ -568,7 +601,7 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
 {
     const struct firn_sql_table *table = table_of(cursor);
     size_t count = table->def->column_count;
-    if (cursor->plan_text == text) {
+    if (cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0) {
         return FIRN_OK;
     }
     forget_plan(cursor);
@@ -594,8 +627,8 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
             want_column(cursor, (uint32_t)i);
         }
     }
-    cursor->plan_text = text;
-    return FIRN_OK;
+    cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
+    return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
 }
 
 static int
@@ -846,6 +879,37 @@ array_value(const firn_scan_array *array, firn_type type, size_t row)
     return value;
 }
 
+/* What firn_sql_value_result(array_value(…)) does, for the types that are many. SQLite's value is NULL before. */
+static void
+give_array(sqlite3_context *ctx, const firn_table_column *column, const firn_scan_array *array,
+           size_t row)
+{
+    if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
+        return;
+    }
+    switch (column->type) {
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_BOOL:
+        sqlite3_result_int64(ctx, array->as.i64[row]);
+        return;
+    case FIRN_TYPE_F64:
+        sqlite3_result_double(ctx, array->as.f64[row]);
+        return;
+    case FIRN_TYPE_TEXT:
+        sqlite3_result_text64(ctx, (const char *)array->as.bytes[row].data,
+                              array->as.bytes[row].size, SQLITE_TRANSIENT, SQLITE_UTF8);
+        return;
+    default:
+        firn_sql_value_result(ctx, column, array_value(array, column->type, row));
+    }
+}
+
 /* Value `place` of those that are read, of the row where the cursor is. */
 static firn_value
 read_value(const struct cursor *cursor, size_t place)
@@ -932,6 +996,10 @@ table_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
     }
     int32_t place = cursor->places[number];
     const firn_table_column *column = &table->def->columns[number];
+    if (place >= 0 && cursor->source == SCAN) {
+        give_array(ctx, column, &cursor->arrays[place], cursor->at);
+        return SQLITE_OK;
+    }
     if (place >= 0) {
         firn_sql_value_result(ctx, column, read_value(cursor, (size_t)place));
         return SQLITE_OK;

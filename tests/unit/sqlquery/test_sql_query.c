@@ -575,7 +575,7 @@ what_is_recognised(void **state)
         "SELECT round(avg(p), 2) || ' of ' || count(*) FROM t WHERE t",
         "SELECT a % 10, count(DISTINCT s) FROM t WHERE s LIKE 'kind%' GROUP BY 1",
         "SELECT sum(CASE WHEN t THEN 1 ELSE 0 END) * 100.0 / count(*) FROM t /* share */ -- of all",
-        "SELECT DISTINCT count(*) FROM t GROUP BY a",
+        "SELECT DISTINCT count(*) FROM t GROUP BY a ORDER BY 1",
         "SELECT a FROM t GROUP BY a",
         "SELECT total(a), total(f) FROM t WHERE a > 1000000",
         "SELECT max(a, c) FROM t GROUP BY a, c",
