@@ -1,6 +1,6 @@
 SQL from the command line.
 
-  ? firn db sql --create probe.firn 'SELECT 1'
+  ? pkg-config --exists 'sqlite3 >= 3.38'
   $ firn db sql --create shop.firn "CREATE TABLE goods(id INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT, price DECIMAL(8,2), since DATE)"
   $ firn db table list shop.firn
   goods
@@ -67,7 +67,7 @@ Parameters.
 What a scan answers, and what SQLite does.
 
   $ firn db sql shop.firn "EXPLAIN QUERY PLAN SELECT kind, sum(price) FROM goods WHERE since >= '2026-01-01' GROUP BY kind"
-  firn: scan of goods: select sum("price"), "kind"; where ("since" >= '2026-01-01'); group by "kind"
+  firn: scan of goods: select "kind", sum("price"); where ("since" >= '2026-01-01'); group by "kind"
   $ firn db sql shop.firn "SELECT firn_explain('SELECT name FROM goods')"
   sqlite: no aggregate: it asks for rows
   $ firn db sql shop.firn --param k=drink 'SELECT sum(price), avg(price), min(name), max(since) FROM goods WHERE kind = :k'
@@ -116,12 +116,12 @@ Transactions and errors.
   $ firn db sql shop.firn 'SELEC 1'
   ! firn: near "SELEC": syntax error
   [1]
-  $ firn db sql shop.firn 'SELECT 1; SELECT * FROM nothing; SELECT 2'
+  $ firn db sql shop.firn 'SELECT 1; SELECT * FROM missing; SELECT 2'
   1
-  ! firn: no such table: nothing
+  ! firn: no such table: missing
   [1]
-  $ firn db sql --json shop.firn 'SELECT 1; SELECT * FROM nothing' 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(len(o["results"]), o["error"]["message"])'
-  1 no such table: nothing
+  $ firn db sql --json shop.firn 'SELECT 1; SELECT * FROM missing' 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(len(o["results"]), o["error"]["message"])'
+  1 no such table: missing
   $ firn db sql --read-only shop.firn 'DELETE FROM goods'
   ! firn: <any>read-only<any>
   ! hint: leave out --read-only and --at
@@ -138,7 +138,7 @@ Tables of the connection itself stay its own.
 
   $ firn db sql shop.firn "CREATE TEMP TABLE own(a); INSERT INTO own VALUES (1), (2); SELECT sum(a) FROM own; DROP TABLE own"
   3
-  $ firn db sql shop.firn "CREATE INDEX by_kind ON goods(kind); CREATE TABLE other(a INTEGER PRIMARY KEY); DROP TABLE other; DROP INDEX by_kind"
+  $ firn db sql shop.firn "CREATE INDEX by_kind ON goods(kind); CREATE TABLE other(a INTEGER PRIMARY KEY); DROP TABLE other; DROP INDEX by_kind ON goods"
   $ firn db table list shop.firn
   goods
 
@@ -208,7 +208,7 @@ A workspace.
   b	file	4	644
   $ firn db sql shop.firn "SELECT kind, path, old_size, size, what FROM firn_changes('1', '2', 'w') WHERE what IS NULL OR what <> 'mtime'"
   removed	a	4	\N	\N
-  content	b	4	9	content,mtime
+  changed	b	4	9	content,mtime
   $ firn db sql shop.firn "SELECT number, message, files FROM firn_log('w')"
   2		1
   1	first	2
@@ -251,8 +251,8 @@ Somebody who types.
   > time.sleep(1)
   > send("\x03")
   > expect("interrupted", "firn> ")
-  > send("SELECT nothing;\n")
-  > expect("no such column: nothing", "firn> ")
+  > send("SELECT no_column;\n")
+  > expect("no such column: no_column", "firn> ")
   > send("DELETE FROM goods WHERE id = 21;\n")
   > expect("firn> ")
   > if os.system("firn db sql --wait 5 shop.firn 'DELETE FROM goods WHERE id = 20'") == 0:
@@ -268,7 +268,7 @@ Somebody who types.
   saw ...> 
   saw 42 firn> 
   saw interrupted firn> 
-  saw no such column: nothing firn> 
+  saw no such column: no_column firn> 
   saw firn> 
   the lock is free
   saw 63 firn> 

@@ -416,10 +416,9 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
     char *name =
         wanted != NULL ? sqlite3_mprintf("%s", wanted) : sqlite3_mprintf("%s@%s", given, reference);
     char *statement =
-        name == NULL
-            ? NULL
-            : sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" USING firn(%Q, %Q, 'at=%s')", name,
-                              store->path, table, reference);
+        name == NULL ? NULL
+                     : sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" USING firn(%Q, %Q, at=%Q)",
+                                       name, store->path, table, reference);
     char *text = NULL;
     if (statement == NULL) {
         sqlite3_result_error_nomem(ctx);

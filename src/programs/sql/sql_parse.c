@@ -50,7 +50,6 @@ struct statement {
     size_t order_count;
     size_t limit_from; /* where LIMIT stands; SIZE_MAX: nowhere */
     size_t limit_to;
-    bool has_aggregates;
     struct value values[FIRN_SQL_PARSE_VALUES_MAX];
     struct firn_sql_parse_query *out;
 };
@@ -445,7 +444,6 @@ aggregate_of(struct statement *statement, int number)
 {
     struct parser *parser = statement->parser;
     const struct node *node = &parser->nodes[number];
-    statement->has_aggregates = true;
     if (firn_sql_parse_tree_is_call(node, "count")) {
         return count_of(statement, node);
     }
@@ -722,14 +720,18 @@ firn_sql_parse_statement(sqlite3 *db, const char *text, const firn_table_def *de
     statement->having = NO_NODE;
     statement->limit_from = SIZE_MAX;
     read_statement(statement);
+    bool has_aggregates = statement->group_count > 0;
+    for (int i = 0; i < parser.node_count; i++) {
+        has_aggregates = has_aggregates || is_aggregate(&parser.nodes[i]);
+    }
+    if (!parser.has_failed && !has_aggregates) {
+        (void)firn_sql_parse_tree_refuse(&parser, "no aggregate: it asks for rows");
+    }
     if (!parser.has_failed) {
         resolve_groups(statement);
     }
     if (!parser.has_failed) {
         make_outer(statement, names, name_count);
-    }
-    if (!parser.has_failed && !statement->has_aggregates && statement->group_count == 0) {
-        (void)firn_sql_parse_tree_refuse(&parser, "no aggregate: it asks for rows");
     }
     if (!parser.has_failed) {
         make_scan(statement);

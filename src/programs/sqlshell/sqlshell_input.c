@@ -56,6 +56,26 @@ is_blank(const char *text, size_t size)
     return true;
 }
 
+/* Whether there is nothing but blanks and comments: no statement has begun. */
+static bool
+is_only_comments(const struct text *text)
+{
+    for (size_t at = 0; at < text->size;) {
+        const char *here = text->data + at;
+        const char *end = strncmp(here, "/*", 2) == 0 ? strstr(here + 2, "*/") : NULL;
+        if (strchr(" \t\r\n\f", *here) != NULL) {
+            at++;
+        } else if (strncmp(here, "--", 2) == 0) {
+            at += strcspn(here, "\n");
+        } else if (end != NULL) {
+            at += (size_t)(end - here) + 2;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Takes a line, with its end, and runs what is whole. Returns an exit code. */
 static int
 take_line(struct firn_sqlshell *shell, struct text *statement, const char *line, size_t size)
@@ -64,7 +84,8 @@ take_line(struct firn_sqlshell *shell, struct text *statement, const char *line,
         return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
                                          "a line of the input has a NUL");
     }
-    if (statement->size == 0 && size > 0 && line[0] == '.') {
+    if (size > 0 && line[0] == '.' && is_only_comments(statement)) {
+        statement->size = 0;
         if (!append(statement, line, size)) {
             return firn_command_report_error(shell->cli, FIRN_NO_MEMORY, NULL, "out of memory");
         }

@@ -248,7 +248,10 @@ firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing)
     int code = firn_task_patience_run(shell->cli, attempt_attach, &attempt, &err);
     firn_term_meter_clear();
     if (code != FIRN_OK) {
-        const char *hint = code == FIRN_NOT_FOUND && shell->at == NULL
+        /* SQLite has no code for it. */
+        bool is_missing = code == FIRN_MISUSE && access(shell->path, F_OK) != 0;
+        err.code = is_missing ? FIRN_NOT_FOUND : code;
+        const char *hint = is_missing && shell->at == NULL
                                ? "--create creates the store if it does not exist"
                                : NULL;
         return firn_command_report_failure(shell->cli, &err, hint);
@@ -427,7 +430,7 @@ is_own(struct firn_sqlshell *shell, const char *name, size_t size)
         "SELECT 1 FROM (SELECT name, sql FROM main.sqlite_schema UNION ALL "
         "SELECT name, sql FROM temp.sqlite_schema) "
         "WHERE name = ?1 COLLATE NOCASE AND (coalesce(sql, '') NOT LIKE '% USING firn(%' "
-        "OR sql LIKE '%, ''at=%')";
+        "OR sql LIKE '%, at=%')";
     sqlite3_stmt *statement = NULL;
     bool is_there = sqlite3_prepare_v2(shell->db, sql, -1, &statement, NULL) == SQLITE_OK &&
                     sqlite3_bind_text(statement, 1, name, (int)size, SQLITE_STATIC) == SQLITE_OK &&
