@@ -19,7 +19,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn s
   save show status
   $ bash complete firn db ''
-  put get del scan count table insert load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
+  put get del scan count table insert sql load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
   $ bash complete firn chkp v
   verify
   $ bash complete firn alxs b

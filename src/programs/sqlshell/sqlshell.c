@@ -116,9 +116,10 @@ const struct firn_command firn_sqlshell = {
     .help = "Runs the statements, or without any those on standard input; on a terminal they\n"
             "are typed, and .help lists more. The SQL is that of SQLite, with the store's\n"
             "tables and keyspaces in it. Aggregates over one table are computed by firn's own\n"
-            "scans where that gives the same result: EXPLAIN QUERY PLAN says so. CREATE TABLE,\n"
-            "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE makes a\n"
-            "table that is gone at the end. The store is locked only once a statement writes.\n"
+            "scans where that gives the same result: EXPLAIN QUERY PLAN tells. CREATE TABLE,\n"
+            "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE\n"
+            "makes a table that is gone at the end. The store is locked only once a statement\n"
+            "writes.\n"
             "\n"
             "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
             "may be given several times. Results are printed as --mode says: as a table on a\n"
@@ -129,7 +130,7 @@ const struct firn_command firn_sqlshell = {
         (const struct firn_command_example[]){
             {"firn db sql shop.firn 'SELECT kind, sum(price) FROM goods GROUP BY kind'",
              "print the sum of each kind"},
-            {"firn db sql shop.firn --param name=tea 'SELECT * FROM goods WHERE name = :name'",
+            {"firn db sql shop.firn --param n=tea 'SELECT * FROM goods WHERE name = :n'",
              "print the rows that have a name"},
             {"firn db sql shop.firn --at yesterday --csv 'SELECT * FROM goods' >goods.csv",
              "write a table as it was into a file"},
