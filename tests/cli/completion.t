@@ -123,10 +123,10 @@ Tables and keyspaces are those of the store that the line names.
   >         echo $(fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | sort)
   >     done
   > else
-  >     printf '%s\n' 'save show status' 'scan stats' show '1 latest' latest --include-deps dir/
+  >     printf '%s\n' 'save show status' 'scan sql stats' show '1 latest' latest --include-deps dir/
   > fi
   save show status
-  scan stats
+  scan sql stats
   show
   1 latest
   latest
