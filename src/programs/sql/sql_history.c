@@ -21,6 +21,7 @@
  */
 #include "sql/sql_history.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "firn/checkpoint.h"
@@ -256,6 +257,7 @@ fill_history(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
     if (code != FIRN_OK) {
         return code;
     }
+    assert(store != NULL);
     firn_sql_store_ref(store);
     history.store = store->store;
     history.key = arguments + 1;
@@ -296,13 +298,13 @@ firn_sql_history_find(struct firn_sql *sql, const char *name, struct firn_sql_st
     if (name == NULL) {
         return firn_sql_error(err, FIRN_INVALID, "a table is needed, not null");
     }
-    if (firn_sql_store_find_table(sql, name, out, out_table, err) == FIRN_OK) {
-        return FIRN_OK;
+    int code = firn_sql_store_find_table(sql, name, out, out_table, err);
+    if (code == FIRN_NOT_FOUND) { /* perhaps a table that only checkpoints have */
+        firn_error other;
+        *out_table = name;
+        code = firn_sql_store_find(sql, NULL, out, &other) == FIRN_OK ? FIRN_OK : code;
     }
-    /* A table that only checkpoints have. */
-    firn_error other;
-    *out_table = name;
-    return firn_sql_store_find(sql, NULL, out, &other) == FIRN_OK ? FIRN_OK : err->code;
+    return code;
 }
 
 /* ==== commits of their own ==== */
@@ -412,6 +414,7 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
         sqlite3_result_error(ctx, "firn_at needs the reference of a checkpoint", -1);
         return;
     }
+    assert(store != NULL);
     const char *wanted = firn_sql_rows_argument(count > 2 ? values[2] : NULL);
     char *name =
         wanted != NULL ? sqlite3_mprintf("%s", wanted) : sqlite3_mprintf("%s@%s", given, reference);

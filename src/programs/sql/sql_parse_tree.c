@@ -165,7 +165,11 @@ firn_sql_parse_tree_next(struct parser *parser)
         }
         word.size = word.to - at;
     } else if (first == '\'' || first == '"' || first == '`' || first == '[') {
-        size_t end = end_of_quotes(text, at + 1, first == '[' ? ']' : first);
+        char closing = first;
+        if (first == '[') {
+            closing = ']';
+        }
+        size_t end = end_of_quotes(text, at + 1, closing);
         word.kind = end == 0 ? WORD_WRONG : first == '\'' ? WORD_STRING : WORD_QUOTED;
         word.text++;
         word.to = end > 0 ? end : at + 1;

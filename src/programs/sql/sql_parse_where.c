@@ -220,7 +220,11 @@ order_alike(const struct piece *a, const struct piece *b, char *sign)
     }
     if (a->class == PIECE_TIMESTAMP && is_date(b) && strchr("<>lg", *sign) != NULL) {
         /* The text of midnight is that of its day and more, so it is larger than the day's. */
-        *sign = *sign == 'l' ? '<' : *sign == '>' ? 'g' : *sign;
+        if (*sign == 'l') {
+            *sign = '<';
+        } else if (*sign == '>') {
+            *sign = 'g';
+        }
         return true;
     }
     return a->class == PIECE_TIMESTAMP && is_timestamp(b);

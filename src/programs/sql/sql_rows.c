@@ -471,9 +471,8 @@ firn_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, firn
     }
     bool is_number = column->type >= FIRN_TYPE_BOOL && column->type <= FIRN_TYPE_DECIMAL;
     bool is_finite = memchr(text, 'n', size) == NULL; /* neither nan nor inf */
-    if (column->type == FIRN_TYPE_BOOL || (is_number && is_finite)) {
-        sqlite3_str_append(out, text, (int)size);
-    } else if (column->type == FIRN_TYPE_VECTOR && is_finite) {
+    bool has_digits = is_number || column->type == FIRN_TYPE_VECTOR;
+    if (column->type == FIRN_TYPE_BOOL || (has_digits && is_finite)) {
         sqlite3_str_append(out, text, (int)size);
     } else {
         firn_sql_rows_json_text(out, text, size);

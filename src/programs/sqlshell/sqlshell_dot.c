@@ -47,7 +47,10 @@ split(struct firn_sqlshell *shell, const char *line, struct words *out)
                                              out->items[0]);
         }
         out->items[out->count++] = to;
-        char quote = *line == '\'' || *line == '"' ? *line++ : '\0';
+        char quote = '\0';
+        if (*line == '\'' || *line == '"') {
+            quote = *line++;
+        }
         while (*line != '\0' && (quote != '\0' || strchr(" \t\r\n;", *line) == NULL)) {
             if (quote != '\0' && *line == quote && *++line != quote) {
                 quote = '\0';

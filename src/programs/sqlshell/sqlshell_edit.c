@@ -237,7 +237,10 @@ firn_sqlshell_edit_remember(const char *text)
         return;
     }
     for (size_t i = 0; i <= size; i++) {
-        entry[i] = text[i] == '\n' ? ' ' : text[i];
+        entry[i] = text[i];
+        if (text[i] == '\n') {
+            entry[i] = ' ';
+        }
     }
     while (size > 0 && entry[size - 1] == ' ') {
         entry[--size] = '\0';

@@ -8,6 +8,7 @@
  */
 #include "sqlshell/sqlshell_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ append(struct text *text, const char *data, size_t size)
         text->data = grown;
         text->capacity = capacity;
     }
+    assert(text->data != NULL);
     memcpy(text->data + text->size, data, size);
     text->size += size;
     text->data[text->size] = '\0';
@@ -188,8 +190,7 @@ firn_sqlshell_input_type(struct firn_sqlshell *shell)
         size_t size = strlen(line);
         char *whole = malloc(size + 2);
         if (whole != NULL) {
-            memcpy(whole, line, size);
-            memcpy(whole + size, "\n", 2);
+            (void)snprintf(whole, size + 2, "%s\n", line);
             (void)take_line(shell, &statement, whole, size + 1); /* told, and on it goes */
         }
         free(whole);
