@@ -296,7 +296,8 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
         return refuse(parser, "% of numbers that are not whole");
     }
     /* Divided decimals are f64 in firn; sums of those have another exactness, and the same promise. */
-    piece.may_be_nan = (is_real && !is_decimal) || has_decimal_and_float || sign == '/';
+    piece.may_be_nan = a->may_be_nan || b->may_be_nan || (is_real && !is_decimal) ||
+                       has_decimal_and_float || sign == '/';
     const char *left =
         is_decimal && !has_decimal_and_float ? a->text : firn_sql_parse_rows_real(parser, a);
     const char *right =

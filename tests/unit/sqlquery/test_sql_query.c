@@ -112,10 +112,12 @@ put_rows(struct rig *rig, bool is_wild)
     firn_table_def *def = NULL;
     firn_table *table = NULL;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    firn_row_options write = FIRN_ROW_OPTIONS_INIT;
     OK(firn_store_open(rig->path, &options, &store, &err));
     OK(firn_table_def_parse(definition, &def, &err));
     OK(firn_table_create(store, "t", def, &table, &err));
     firn_release(def);
+    OK(firn_txn_begin(store, NULL, &write.txn, &err));
     for (int64_t i = 0; i < ROWS; i++) {
         char text[32];
         uint8_t uuid[16];
@@ -152,11 +154,16 @@ put_rows(struct rig *rig, bool is_wild)
                 values[k] = firn_null();
             }
         }
-        OK(firn_table_insert(table, NULL, values, COLUMNS, &err));
-        if (i == ROWS / 2) {
+        OK(firn_table_insert(table, &write, values, COLUMNS, &err));
+        if (i == ROWS / 2) { /* half of the rows in a file, half in memory */
+            OK(firn_txn_commit(write.txn, NULL, &err));
+            firn_txn_close(write.txn);
             OK(firn_store_flush(store, &err));
+            OK(firn_txn_begin(store, NULL, &write.txn, &err));
         }
     }
+    OK(firn_txn_commit(write.txn, NULL, &err));
+    firn_txn_close(write.txn);
     OK(firn_store_close(store, &err));
 }
 
