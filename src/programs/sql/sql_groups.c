@@ -192,6 +192,8 @@ fail_scan(struct groups_cursor *cursor, const firn_error *err)
     case FIRN_NOT_FOUND:
     case FIRN_UNSUPPORTED:
         return decline(cursor, err->text);
+    case FIRN_CANCELLED:
+        return SQLITE_INTERRUPT; /* with SQLite's own text */
     default:
         return firn_sql_fail_table(cursor->base.pVtab, err);
     }
