@@ -107,8 +107,8 @@ int
 firn_sql_register(sqlite3 *db)
 {
     static int (*const parts[])(struct firn_sql *) = {
-        firn_sql_attach_register, firn_sql_view_register, firn_sql_table_register,
-        firn_sql_keyspace_register, firn_sql_query_register,  firn_sql_history_register,
+        firn_sql_attach_register,   firn_sql_view_register,  firn_sql_table_register,
+        firn_sql_keyspace_register, firn_sql_query_register, firn_sql_history_register,
         firn_sql_workspace_register};
     if (is_registered(db)) {
         return SQLITE_OK;
@@ -149,7 +149,6 @@ firn_sql_code(int code)
         {FIRN_CANCELLED, SQLITE_INTERRUPT},
         {FIRN_EXISTS, SQLITE_CONSTRAINT},
         {FIRN_LIMIT, SQLITE_TOOBIG},
-        {FIRN_MISUSE, SQLITE_MISUSE},
         {FIRN_IO, SQLITE_IOERR},
         {FIRN_NO_SPACE, SQLITE_FULL},
         {FIRN_NO_MEMORY, SQLITE_NOMEM},
@@ -174,7 +173,9 @@ firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     sqlite3_result_error(ctx, err->text, -1);
-    sqlite3_result_error_code(ctx, firn_sql_code(err->code));
+    /* A name that is taken is no constraint of a row. */
+    sqlite3_result_error_code(ctx,
+                              err->code == FIRN_EXISTS ? SQLITE_ERROR : firn_sql_code(err->code));
     if (err->code == FIRN_NO_MEMORY) {
         sqlite3_result_error_nomem(ctx);
     }

@@ -355,9 +355,11 @@ change(struct firn_sql *sql, const struct firn_sql_create *create, const char *s
         }
     }
     rc = firn_sql_create_run(create, store, err);
-    if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK) {
-        rc = firn_sql_error(err, FIRN_INTERNAL, "done, but the virtual table could not be made: %s",
-                            sqlite3_errmsg(sql->db));
+    firn_error inner;
+    if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
+        firn_sql_attach_refresh(store, &inner) != SQLITE_OK) {
+        rc = firn_sql_error(err, FIRN_INVALID,
+                            "done, but the virtual table could not be made: %.900s", inner.text);
     }
     return rc;
 }

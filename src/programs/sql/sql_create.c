@@ -293,7 +293,7 @@ static const struct type_name type_names[] = {
     {"numeric", "decimal"},
     {"dec", "decimal"},
     {"vector", "vector"},
-    {"vector blob", "vector"},
+    {"blob vector", "vector"},
 };
 
 static bool

@@ -652,15 +652,22 @@ add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
     return FIRN_OK;
 }
 
+static void
+begin_condition(struct firn_sql_filter *filter)
+{
+    if (filter->where == NULL) {
+        filter->where = sqlite3_str_new(NULL);
+    } else {
+        sqlite3_str_appendall(filter->where, " and ");
+    }
+}
+
 static int
 add_condition(struct firn_sql_filter *filter, const firn_table_column *column, const char *rest,
               const firn_value *parameter, firn_error *err)
 {
-    if (filter->where == NULL) {
-        filter->where = sqlite3_str_new(NULL);
-    }
-    sqlite3_str_appendf(filter->where, "%s\"%w\" %s",
-                        sqlite3_str_length(filter->where) > 0 ? " and " : "", column->name, rest);
+    begin_condition(filter);
+    sqlite3_str_appendf(filter->where, "\"%w\" %s", column->name, rest);
     return parameter != NULL ? add_parameter(filter, *parameter, err) : FIRN_OK;
 }
 
@@ -693,7 +700,11 @@ add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
     case BUT:
         return add_condition(filter, column, "<> ?", &bounds->lower, err);
     case BUT_NULL:
-        return add_condition(filter, column, "is distinct from ?", &bounds->lower, err);
+        /* "is distinct from ?" takes no decimals. */
+        begin_condition(filter);
+        sqlite3_str_appendf(filter->where, "(\"%w\" is null or \"%w\" <> ?)", column->name,
+                            column->name);
+        return add_parameter(filter, bounds->lower, err);
     case ANY:
     case UNKNOWN:
         break;
@@ -822,20 +833,6 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
     return add_bounds(filter, column, &bounds, err);
 }
 
-static int
-use_limit(struct firn_sql_filter *filter, enum firn_sql_role role, sqlite3_value *argument)
-{
-    sqlite3_int64 number = sqlite3_value_int64(argument);
-    if (role == FIRN_SQL_OFFSET) {
-        filter->offset = number > 0 ? (uint64_t)number : 0;
-    } else if (number == 0) {
-        filter->is_empty = true;
-    } else {
-        filter->limit = number > 0 ? (uint64_t)number : 0;
-    }
-    return FIRN_OK;
-}
-
 int
 firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                      const struct firn_sql_plan *plan, int count, sqlite3_value **values,
@@ -851,12 +848,7 @@ firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table
             continue;
         }
         assert((int)i < count);
-        if (item->role == FIRN_SQL_LIMIT || item->role == FIRN_SQL_OFFSET) {
-            rc = use_limit(filter, item->role, values[i]);
-        } else {
-            rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking,
-                          err);
-        }
+        rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking, err);
     }
     (void)count;
     if (rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK) {

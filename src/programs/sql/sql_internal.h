@@ -76,6 +76,7 @@ struct firn_sql_store {
     firn_txn *txn; /* NULL: nothing was read or written in the transaction yet */
     struct firn_sql_shot *shot;
     struct firn_sql_reader *readers;
+    uint64_t base;                       /* the savepoint of its beginning; 0: none is needed */
     uint64_t marks[FIRN_SQL_LEVELS_MAX]; /* savepoints of txn, of sql->levels */
 };
 
@@ -172,7 +173,7 @@ int firn_sql_store_changed(struct firn_sql_store *store);
 
 /* SQLITE_BUSY_SNAPSHOT for FIRN_CONFLICT, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY,
  * SQLITE_INTERRUPT for FIRN_CANCELLED, SQLITE_CONSTRAINT for FIRN_EXISTS, SQLITE_TOOBIG for FIRN_LIMIT, SQLITE_IOERR, SQLITE_PERM,
- * SQLITE_MISUSE, SQLITE_NOTFOUND, SQLITE_ERROR. */
+ * SQLITE_ERROR. */
 int firn_sql_code(int code);
 /* Fails the function with code and text. */
 void firn_sql_fail(sqlite3_context *ctx, const firn_error *err);
@@ -199,11 +200,13 @@ int firn_sql_error(firn_error *err, int code, const char *format, ...)
  *     text            TEXT                       TEXT                  INTEGER, REAL: their text
  *     uuid            TEXT, lower case           UUID TEXT             BLOB of 16 bytes
  *     blob            BLOB                       BLOB                  TEXT: its bytes
- *     vector(n)       BLOB, n f32 little endian  VECTOR(n) BLOB        TEXT [1.0,2.5]
+ *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
  */
 
 /* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may be unset). */
 void firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
+/* Gives a text, which may be empty; copies it. */
+void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
 /* The same of a computed column of a scan, by firn_scan_column's type and scale: make a firn_table_column of it. */
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
@@ -336,6 +339,15 @@ int firn_sql_table_unpack_key(const struct firn_sql_table *table, firn_slice blo
 int firn_sql_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64 *out);
 void firn_sql_update_deinit(struct firn_sql_table *table);
 
+/* ==== rows of a table by their key, in memory (sql_lookup.c) ==== */
+
+struct firn_sql_lookup;
+/* Reads a scan to its end, whose first column is the key, of integers. *out is NULL if there are too many rows. */
+int firn_sql_lookup_create(firn_scan *scan, struct firn_sql_lookup **out, firn_error *err);
+void firn_sql_lookup_destroy(struct firn_sql_lookup *lookup);
+/* The values of a row, in the order of the scan's columns, owned by the lookup; NULL: there is none. */
+const firn_value *firn_sql_lookup_find(const struct firn_sql_lookup *lookup, int64_t key);
+
 /* ==== what SQLite wants of a table (sql_plan.c) ==== */
 
 enum { FIRN_SQL_PLAN_ITEMS_MAX = 96 };
@@ -346,9 +358,7 @@ enum firn_sql_role {
     FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
     FIRN_SQL_WHERE = 'w',      /* a condition */
     FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
-    FIRN_SQL_LIMIT = 'L',
-    FIRN_SQL_OFFSET = 'O',
-    FIRN_SQL_SORT = 'a', /* no argument: rows are expected in the order of this column */
+    FIRN_SQL_SORT = 'a',       /* no argument: rows are expected in the order of this column */
     FIRN_SQL_SORT_DESCENDING = 'd'
 };
 
@@ -390,8 +400,6 @@ struct firn_sql_filter {
     firn_value *parameters;
     size_t parameter_count;
     size_t parameter_capacity;
-    uint64_t limit; /* 0: none */
-    uint64_t offset;
     struct firn_sql_memory *memory;
 };
 

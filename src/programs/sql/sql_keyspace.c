@@ -120,7 +120,11 @@ static int
 keyspace_create(sqlite3 *db, void *client, int count, const char *const *arguments,
                 sqlite3_vtab **out, char **text)
 {
-    return keyspace_connect(db, client, count, arguments, out, text);
+    int rc = keyspace_connect(db, client, count, arguments, out, text);
+    if (rc == SQLITE_OK) {
+        (void)firn_sql_view_begin(client); /* SQLite does not call xBegin */
+    }
+    return rc;
 }
 
 /* ---- cursors ---- */

@@ -9,7 +9,10 @@
  *
  * What a constraint means for firn depends on the value that it has when the statement runs (sql_filter.c). SQLite is only told to omit
  * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
- * rest. LIMIT and OFFSET are taken only if nothing is left for SQLite to test.
+ * rest.
+ *
+ * LIMIT and OFFSET only say how many rows are likely to be wanted. SQLite would let a virtual table do them, too, but in the
+ * versions that are tested here it does so also where a condition between two columns of the table is left to test.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
@@ -26,6 +29,11 @@
 SQLITE_EXTENSION_INIT3
 
 enum { WISHES_MAX = 64 };
+
+/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan. A row that a scan looks at and
+ * leaves out costs a tenth. */
+enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60 };
+#define COST_TEST 0.1
 
 /* One constraint that can be used. */
 struct wish {
@@ -57,6 +65,7 @@ struct planning {
     struct wish wishes[WISHES_MAX];
     size_t wish_count;
     double rows;
+    double wanted; /* rows that LIMIT and OFFSET want at most; 0: all */
 };
 
 /* ---- constraints ---- */
@@ -117,6 +126,23 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     return at;
 }
 
+/* The longer the beginning that is fixed, the fewer rows. */
+static double
+share_of_pattern(int op, sqlite3_value *constant)
+{
+    double share = 0.2;
+    if (constant == NULL || sqlite3_value_type(constant) != SQLITE_TEXT) {
+        return 0.05;
+    }
+    const char *pattern = (const char *)sqlite3_value_text(constant);
+    size_t size =
+        pattern != NULL ? strcspn(pattern, op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[") : 0;
+    for (size_t i = 1; i < size && share > 0.002; i++) {
+        share /= 4;
+    }
+    return size == 0 ? 1 : share;
+}
+
 static double
 share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value *constant)
 {
@@ -137,7 +163,7 @@ share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value
         return 0.1;
     case SQLITE_INDEX_CONSTRAINT_LIKE:
     case SQLITE_INDEX_CONSTRAINT_GLOB:
-        return 0.1;
+        return share_of_pattern(op, constant);
     default:
         return 0.9;
     }
@@ -253,6 +279,30 @@ collect_wishes(struct planning *planning)
         wish->is_exact =
             firn_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
     }
+}
+
+/* What a LIMIT and an OFFSET want together. */
+static void
+see_limits(struct planning *planning)
+{
+    sqlite3_index_info *info = planning->info;
+    bool has_limit = false;
+    double rows = 0;
+    for (int i = 0; i < info->nConstraint; i++) {
+        int op = info->aConstraint[i].op;
+        sqlite3_value *constant = NULL;
+        if (op != SQLITE_INDEX_CONSTRAINT_LIMIT && op != SQLITE_INDEX_CONSTRAINT_OFFSET) {
+            continue;
+        }
+        has_limit = has_limit || op == SQLITE_INDEX_CONSTRAINT_LIMIT;
+        double number = 100; /* of a parameter */
+        if (sqlite3_vtab_rhs_value(info, i, &constant) == SQLITE_OK && constant != NULL) {
+            number = (double)sqlite3_value_int64(constant);
+        }
+        has_limit = has_limit && number >= 0;
+        rows += number;
+    }
+    planning->wanted = has_limit ? rows + 1 : 0;
 }
 
 /* ---- ways ---- */
@@ -380,15 +430,18 @@ estimate(const struct planning *planning, struct way *way)
     for (size_t i = 0; i < planning->wish_count; i++) {
         passing *= taken[i] ? 1 : planning->wishes[i].share;
     }
+    if (planning->wanted > 0 && way->is_ordered && read * passing > planning->wanted) {
+        read = planning->wanted / passing;
+    }
     read = read < 1 ? 1 : read;
     way->rows = way->is_point ? 1 : read * passing;
     way->rows = way->rows < 1 ? 1 : way->rows;
     if (way->is_point) {
-        way->cost = way->order == 0 ? 8 : 14;
+        way->cost = way->order == 0 ? COST_GET : COST_GET_BY_INDEX;
     } else if (way->order == 0) {
-        way->cost = 25 + read * (passing < 1 ? 0.4 : 0.1) + way->rows * 0.9;
+        way->cost = COST_OPEN + (passing < 1 ? read * COST_TEST : 0) + way->rows;
     } else {
-        way->cost = 35 + read * 6;
+        way->cost = COST_OPEN + read * COST_GET;
     }
     if (!way->is_ordered) {
         way->cost += way->rows * log2_of(way->rows) * 0.4;
@@ -442,35 +495,6 @@ use_wish(struct planning *planning, const struct wish *wish, enum firn_sql_role 
     add_item(text, role, wish->column, wish->op);
 }
 
-/* LIMIT and OFFSET, if firn tests all that is to be tested. */
-static void
-use_limits(struct planning *planning, const struct way *way, int *argument, sqlite3_str *text)
-{
-    sqlite3_index_info *info = planning->info;
-    for (int i = 0; i < info->nConstraint; i++) {
-        int op = info->aConstraint[i].op;
-        if (op != SQLITE_INDEX_CONSTRAINT_LIMIT && op != SQLITE_INDEX_CONSTRAINT_OFFSET &&
-            (info->aConstraintUsage[i].argvIndex == 0 || !info->aConstraintUsage[i].omit)) {
-            return;
-        }
-        if (!info->aConstraint[i].usable) {
-            return;
-        }
-    }
-    if (way->has_in || (info->nOrderBy > 0 && !way->is_ordered)) {
-        return;
-    }
-    for (int i = 0; i < info->nConstraint; i++) {
-        int op = info->aConstraint[i].op;
-        if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
-            info->aConstraintUsage[i].argvIndex = ++*argument;
-            info->aConstraintUsage[i].omit = 1;
-            add_item(text, op == SQLITE_INDEX_CONSTRAINT_LIMIT ? FIRN_SQL_LIMIT : FIRN_SQL_OFFSET,
-                     0, 0);
-        }
-    }
-}
-
 static void
 note_order(const struct planning *planning, sqlite3_str *text)
 {
@@ -518,10 +542,7 @@ tell(struct planning *planning, const struct way *way)
         use_wish(planning, wish, wish->is_in ? FIRN_SQL_WHERE_IN : FIRN_SQL_WHERE,
                  wish->is_exact && !wish->is_in, &argument, text);
     }
-    if (!way->is_point && table->keyspace == NULL) {
-        use_limits(planning, way, &argument, text);
-    }
-    if (is_ordered && !way->is_point) {
+    if (is_ordered) {
         note_order(planning, text);
     }
     info->idxNum = 0;
@@ -543,6 +564,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     assert(table->order_count >= 1);
     planning.rows = firn_sql_table_rows(table);
     collect_wishes(&planning);
+    see_limits(&planning);
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {
         struct way way;

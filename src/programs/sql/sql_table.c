@@ -26,6 +26,8 @@
 SQLITE_EXTENSION_INIT3
 
 enum { CHECK_MS = 200, STATS_MS = 5000, KEPT_BYTES_MAX = 256 << 20 };
+/* Reading a row by its key costs as much as scanning so many; looked at every so many gets. */
+enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_GETS = 256 };
 
 enum source { AT_END, POINT, SCAN, KEPT, ABORTED };
 
@@ -53,7 +55,11 @@ struct cursor {
     firn_value *kept; /* KEPT: read_count values for each row */
     size_t kept_rows;
     struct memory *memory;
-    firn_row *other; /* all columns of the row, for those that were not asked for */
+    /* Of a statement that looks up many rows (sql_lookup.c). */
+    struct firn_sql_lookup *lookup;
+    bool has_no_lookup; /* the table is too large for one */
+    size_t gets;        /* since the cursor was opened */
+    firn_row *other;    /* all columns of the row, for those that were not asked for */
     bool has_other;
 };
 
@@ -372,7 +378,11 @@ static int
 table_create(sqlite3 *db, void *client, int count, const char *const *arguments, sqlite3_vtab **out,
              char **text)
 {
-    return table_connect(db, client, count, arguments, out, text);
+    int rc = table_connect(db, client, count, arguments, out, text);
+    if (rc == SQLITE_OK) {
+        (void)firn_sql_view_begin(client); /* SQLite does not call xBegin */
+    }
+    return rc;
 }
 
 /* ---- keys as blobs ---- */
@@ -543,6 +553,10 @@ static void
 release_rows(struct cursor *cursor)
 {
     drop_rows(cursor);
+    firn_sql_lookup_destroy(cursor->lookup);
+    cursor->lookup = NULL;
+    cursor->has_no_lookup = false;
+    cursor->gets = 0;
     firn_sql_view_unlink(&cursor->reader);
     firn_sql_view_release(table_of(cursor)->store, &cursor->view);
 }
@@ -631,31 +645,6 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
 }
 
-static int
-read_point(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    firn_read_options options = FIRN_READ_OPTIONS_INIT;
-    options.txn = cursor->view.txn;
-    options.snapshot = cursor->view.snapshot;
-    options.columns = cursor->names;
-    options.column_count = cursor->read_count;
-    options.index = table->orders[cursor->plan.order].name;
-    int rc = cursor->row == NULL ? firn_row_create(&cursor->row, err) : FIRN_OK;
-    if (rc == FIRN_OK) {
-        rc = firn_table_get(table->table, &options, filter->lower, filter->lower_count, cursor->row,
-                            err);
-    }
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK; /* AT_END */
-    }
-    if (rc == FIRN_OK) {
-        cursor->values = firn_row_values(cursor->row);
-        cursor->source = POINT;
-    }
-    return rc;
-}
-
 /* The columns to order by, where bounds did not do it. */
 static char *
 make_order(const struct cursor *cursor)
@@ -726,6 +715,77 @@ check_types(const struct cursor *cursor, firn_error *err)
 }
 
 static int
+get_row(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
+{
+    const struct firn_sql_table *table = table_of(cursor);
+    firn_read_options options = FIRN_READ_OPTIONS_INIT;
+    options.txn = cursor->view.txn;
+    options.snapshot = cursor->view.snapshot;
+    options.columns = cursor->names;
+    options.column_count = cursor->read_count;
+    options.index = table->orders[cursor->plan.order].name;
+    int rc = cursor->row == NULL ? firn_row_create(&cursor->row, err) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = firn_table_get(table->table, &options, filter->lower, filter->lower_count, cursor->row,
+                            err);
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK; /* AT_END */
+    }
+    if (rc == FIRN_OK) {
+        cursor->values = firn_row_values(cursor->row);
+        cursor->source = POINT;
+    }
+    return rc;
+}
+
+/* Whether it is time to read the whole table. */
+static bool
+is_worth_lookup(struct cursor *cursor)
+{
+    struct firn_sql_table *table = table_of(cursor);
+    cursor->gets++;
+    return cursor->gets % LOOKUP_GETS == 0 && !cursor->has_no_lookup &&
+           cursor->view.snapshot != NULL && cursor->plan.order == 0 &&
+           table->identity == FIRN_SQL_BY_ROWID &&
+           (double)cursor->gets >= firn_sql_table_rows(table) / LOOKUP_ROWS_PER_GET;
+}
+
+static int
+make_lookup(struct cursor *cursor, firn_error *err)
+{
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    int rc = make_select(cursor, err);
+    if (rc == FIRN_OK) {
+        options.snapshot = cursor->view.snapshot;
+        options.select = cursor->select;
+        options.threads = 1;
+        rc = firn_scan_open(table_of(cursor)->table, &options, &cursor->scan, err);
+    }
+    rc = rc == FIRN_OK ? check_types(cursor, err) : rc;
+    rc = rc == FIRN_OK ? firn_sql_lookup_create(cursor->scan, &cursor->lookup, err) : rc;
+    firn_scan_close(cursor->scan);
+    cursor->scan = NULL;
+    cursor->has_no_lookup = cursor->lookup == NULL;
+    return rc;
+}
+
+static int
+read_point(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (cursor->lookup == NULL && is_worth_lookup(cursor)) {
+        rc = make_lookup(cursor, err);
+    }
+    if (rc != FIRN_OK || cursor->lookup == NULL) {
+        return rc == FIRN_OK ? get_row(cursor, filter, err) : rc;
+    }
+    cursor->values = firn_sql_lookup_find(cursor->lookup, filter->lower[0].as.i64);
+    cursor->source = cursor->values != NULL ? POINT : AT_END;
+    return FIRN_OK;
+}
+
+static int
 open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
 {
     const struct firn_sql_table *table = table_of(cursor);
@@ -744,8 +804,6 @@ open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
         options.parameter_count = filter->parameter_count;
         options.order_by = order;
         options.index = table->orders[cursor->plan.order].name;
-        options.limit = filter->limit;
-        options.offset = filter->offset;
         options.lower =
             (firn_table_bound){filter->lower, filter->lower_count, filter->lower_exclusive};
         options.upper =
@@ -772,6 +830,8 @@ take_view(struct cursor *cursor, firn_error *err)
     }
     firn_sql_view_unlink(&cursor->reader);
     firn_sql_view_release(store, &cursor->view);
+    firn_sql_lookup_destroy(cursor->lookup);
+    cursor->lookup = NULL;
     int rc = firn_sql_view_take(store, &cursor->view, err);
     if (rc == FIRN_OK && cursor->view.txn != NULL) {
         cursor->reader.detach = detach;
@@ -902,8 +962,7 @@ give_array(sqlite3_context *ctx, const firn_table_column *column, const firn_sca
         sqlite3_result_double(ctx, array->as.f64[row]);
         return;
     case FIRN_TYPE_TEXT:
-        sqlite3_result_text64(ctx, (const char *)array->as.bytes[row].data,
-                              array->as.bytes[row].size, SQLITE_TRANSIENT, SQLITE_UTF8);
+        firn_sql_value_text(ctx, array->as.bytes[row]);
         return;
     default:
         firn_sql_value_result(ctx, column, array_value(array, column->type, row));
@@ -991,7 +1050,8 @@ table_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);
     }
-    if (sqlite3_vtab_nochange(ctx)) {
+    /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
+    if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
     }
     int32_t place = cursor->places[number];
@@ -1039,7 +1099,9 @@ keep_bytes(struct cursor *cursor, firn_value *value, size_t *total, firn_error *
     }
     memory->next = cursor->memory;
     cursor->memory = memory;
-    memcpy(memory->bytes, value->as.bytes.data, size);
+    if (size > 0) {
+        memcpy(memory->bytes, value->as.bytes.data, size);
+    }
     value->as.bytes = firn_bytes(memory->bytes, size);
     return FIRN_OK;
 }

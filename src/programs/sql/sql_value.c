@@ -105,6 +105,13 @@ firn_sql_value_decimal(int64_t units, uint32_t scale)
 /* ---- firn to SQLite ---- */
 
 void
+firn_sql_value_text(sqlite3_context *ctx, firn_slice text)
+{
+    sqlite3_result_text64(ctx, text.size > 0 ? (const char *)text.data : "", text.size,
+                          SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+void
 firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value)
 {
     char text[40];
@@ -153,8 +160,7 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
                             SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TEXT:
-        sqlite3_result_text64(ctx, (const char *)value.as.bytes.data, value.as.bytes.size,
-                              SQLITE_TRANSIENT, SQLITE_UTF8);
+        firn_sql_value_text(ctx, value.as.bytes);
         return;
     case FIRN_TYPE_UUID:
         if (value.as.bytes.size == 16) {
@@ -165,7 +171,9 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
         break;
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_VECTOR:
-        sqlite3_result_blob64(ctx, value.as.bytes.data, value.as.bytes.size, SQLITE_TRANSIENT);
+        /* No bytes are a blob, too: only NULL has no address. */
+        sqlite3_result_blob64(ctx, value.as.bytes.size > 0 ? (const void *)value.as.bytes.data : "",
+                              value.as.bytes.size, SQLITE_TRANSIENT);
         return;
     }
     sqlite3_result_error(ctx, "a value of a type that this version does not know", -1);
@@ -470,13 +478,14 @@ firn_sql_value_type(const firn_table_column *column, char out[48])
         [FIRN_TYPE_TEXT] = "TEXT",
         [FIRN_TYPE_BLOB] = "BLOB",
         [FIRN_TYPE_UUID] = "UUID TEXT",
-        [FIRN_TYPE_VECTOR] = "VECTOR",
+        [FIRN_TYPE_VECTOR] = "BLOB VECTOR",
     };
     const char *name = (unsigned)column->type <= FIRN_TYPE_MAX ? names[column->type] : "";
+    /* SQLite finds the affinity by a word that is in the name: INT, TEXT, BLOB, …. */
     if (column->type == FIRN_TYPE_DECIMAL) {
         (void)snprintf(out, 48, "%s(%u,%u)", name, column->precision, column->scale);
     } else if (column->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, 48, "%s(%u) BLOB", name, column->dimensions);
+        (void)snprintf(out, 48, "%s(%u)", name, column->dimensions);
     } else {
         (void)snprintf(out, 48, "%s", name);
     }

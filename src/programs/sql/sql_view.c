@@ -21,6 +21,7 @@
  * (I1) levels are ascending; a level that is there already was told by another table.
  * (I2) marks[i] of each transaction is its savepoint for levels[i]; one that was begun later has the same savepoint, its beginning, for
  *      all levels up to then.
+ * (I3) a level that is not there was set before the transaction began: rolling back to it undoes all of that.
  *
  * Readers: a scan in a transaction must be gone when that ends, but SQLite lets statements read on after COMMIT. So they register, and
  * are told to fetch what is left.
@@ -45,14 +46,14 @@ static int
 begin_txn(struct firn_sql_store *store, firn_error *err)
 {
     const struct firn_sql *sql = store->sql;
-    uint64_t mark;
     assert(sql->in_transaction && store->txn == NULL);
     int rc = store->read_only ? firn_store_refresh(store->store, err) : FIRN_OK;
     rc = rc == FIRN_OK ? firn_txn_begin(store->store, NULL, &store->txn, err) : rc;
-    if (rc == FIRN_OK && sql->level_count > 0) {
-        rc = firn_txn_savepoint(store->txn, &mark, err);
+    store->base = 0;
+    if (rc == FIRN_OK && (sql->level_count > 0 || sqlite3_get_autocommit(sql->db) == 0)) {
+        rc = firn_txn_savepoint(store->txn, &store->base, err);
         for (size_t i = 0; i < sql->level_count; i++) {
-            store->marks[i] = mark; /* (I2) */
+            store->marks[i] = store->base; /* (I2) */
         }
     }
     if (rc != FIRN_OK) {
@@ -139,6 +140,11 @@ firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table)
         firn_error err;
         if (store->txn != NULL && commit_txn(store, &err) != FIRN_OK) {
             int rc = firn_sql_fail_table(table, &err);
+            if (err.code == FIRN_CONFLICT) {
+                sqlite3_free(table->zErrMsg);
+                table->zErrMsg =
+                    sqlite3_mprintf("conflict, run the transaction again: %s", err.text);
+            }
             return rc == SQLITE_BUSY ? SQLITE_BUSY_SNAPSHOT : rc;
         }
     }
@@ -199,7 +205,7 @@ firn_sql_view_free(struct firn_sql *sql, int level, sqlite3_vtab *table)
         size_t at = --sql->level_count;
         for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
             firn_error err;
-            bool is_shared = at > 0 && store->marks[at] == store->marks[at - 1];
+            bool is_shared = store->marks[at] == store->base;
             if (store->txn != NULL && !is_shared &&
                 firn_txn_release(store->txn, store->marks[at], &err) != FIRN_OK) {
                 return firn_sql_fail_table(table, &err);
@@ -216,17 +222,18 @@ firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table)
     while (at < sql->level_count && sql->levels[at] < level) {
         at++;
     }
-    if (at == sql->level_count) {
-        return SQLITE_OK;
-    }
+    bool is_known = at < sql->level_count && sql->levels[at] == level;
+    assert(is_known || at == 0);
     for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
         firn_error err;
+        if (!is_known) {
+            store->marks[at] = store->base; /* (I3) */
+        }
         if (store->txn != NULL &&
             firn_txn_rollback_to(store->txn, store->marks[at], &err) != FIRN_OK) {
             return firn_sql_fail_table(table, &err);
         }
     }
-    /* Nothing was written between that level and the first one that was told. */
     sql->levels[at] = level;
     sql->level_count = at + 1;
     return SQLITE_OK;
@@ -252,15 +259,25 @@ pin_connect(sqlite3 *db, void *client, int count, const char *const *values, sql
     }
     memset(pin, 0, sizeof *pin);
     pin->sql = client;
+    int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(unused)");
+    if (rc != SQLITE_OK) {
+        sqlite3_free(pin);
+        return rc;
+    }
     *out = &pin->base;
-    return sqlite3_declare_vtab(db, "CREATE TABLE x(nothing)");
+    return SQLITE_OK;
 }
 
 static int
 pin_create(sqlite3 *db, void *client, int count, const char *const *values, sqlite3_vtab **out,
            char **text)
 {
-    return pin_connect(db, client, count, values, out, text);
+    /* What is created belongs to the transaction without a call of xBegin. */
+    int rc = pin_connect(db, client, count, values, out, text);
+    if (rc == SQLITE_OK) {
+        (void)firn_sql_view_begin(client);
+    }
+    return rc;
 }
 
 static int
