@@ -575,8 +575,8 @@ what_is_recognised(void **state)
     static const char *const recognised[] = {
         "SELECT count(*) FROM t",
         "SELECT COUNT(*) FROM temp.t AS x WHERE x.a > 3;",
-        "select sum(a*c), avg(f), min(s), max(d) from t where d >= '2022-01-01' and d < "
-        "'2023-01-01'",
+        ("select sum(a*c), avg(f), min(s), max(d) from t where d >= '2022-01-01' and d < "
+         "'2023-01-01'"),
         "SELECT s, sum(p * (1 - f)) AS n FROM t GROUP BY s HAVING n > 3 ORDER BY n DESC LIMIT 3",
         "SELECT s k, count(*) FROM t GROUP BY k ORDER BY count(*) DESC, k",
         "SELECT round(avg(p), 2) || ' of ' || count(*) FROM t WHERE t",
@@ -786,8 +786,8 @@ static void
 memory_that_runs_out_is_told(void **state)
 {
     static const char *const statements[] = {
-        "SELECT s, sum(a), sum(b) FROM t WHERE d > '2022-03-01' AND a IN (1, 2, 3) GROUP BY s "
-        "HAVING count(*) > 1 ORDER BY 2",
+        ("SELECT s, sum(a), sum(b) FROM t WHERE d > '2022-03-01' AND a IN (1, 2, 3) GROUP BY s "
+         "HAVING count(*) > 1 ORDER BY 2"),
         "SELECT sum(CASE WHEN t THEN 1 ELSE 0 END) FROM t WHERE s LIKE 'kind%'",
         "SELECT c1 FROM firn_query('SELECT max(a) FROM t GROUP BY c')",
         "SELECT * FROM firn_checkpoints",
