@@ -140,6 +140,7 @@ parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
         }
     }
     if (read_definition(query, &def, &err) != FIRN_OK) {
+        firn_release(def);
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s", err.text);
         return false;
     }
