@@ -108,6 +108,35 @@ Checkpoints and what differs.
   ! firn: <any>inside<any>
   [1]
 
+A table that is gone is in the checkpoints that have it.
+
+  $ firn db sql --create gone.firn "CREATE TABLE t(a INTEGER, b TEXT, v REAL, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 'x', 0.5), (1, 'y', NULL); SELECT firn_checkpoint('one'); UPDATE t SET v = 2 WHERE b = 'y'; SELECT firn_checkpoint('two'); DROP TABLE t"
+  1
+  2
+  $ firn db sql gone.firn "SELECT name, kind, \"row\" FROM firn_history('t', 1, 'y')"
+  one	added	{"a":1,"b":"y","v":null}
+  two	changed	{"a":1,"b":"y","v":2.0}
+  \N	removed	\N
+  $ firn db sql gone.firn "SELECT * FROM firn_history('nothing', 1)"
+  ! firn: there is no table 'nothing', now or at a checkpoint
+  [1]
+  $ firn db sql gone.firn "SELECT * FROM firn_history('t', 1)"
+  ! firn: the key of 't' has 2 columns; values are given for 1
+  [1]
+  $ firn db sql gone.firn "SELECT kind, \"key\" FROM firn_diff('t', 'one', 'two') UNION ALL SELECT kind, \"key\" FROM firn_diff('t', 'two')"
+  changed	[1,"y"]
+  removed	[1,"x"]
+  removed	[1,"y"]
+  $ firn db sql gone.firn "SELECT * FROM firn_diff('t', 'nosuch')"
+  ! firn: there is no checkpoint 'nosuch'
+  [1]
+  $ firn db sql gone.firn "SELECT length(firn_restore('two'))" "SELECT firn_at('t', 'one', 'old'); SELECT * FROM old; DROP TABLE old" 'SELECT count(*) FROM t'
+  32
+  old
+  1	x	0.5
+  1	y	\N
+  2
+
 Transactions and errors.
 
   $ firn db sql shop.firn "BEGIN; INSERT INTO goods(id, name) VALUES (10, 'gone'); SELECT count(*) FROM goods; ROLLBACK; SELECT count(*) FROM goods"
@@ -212,6 +241,16 @@ A workspace.
   $ firn db sql shop.firn "SELECT number, message, files FROM firn_log('w')"
   2		1
   1	first	2
+
+  $ printf x >"w/$(printf 'bad\377')" && ln -s 'tar get' w/link && (cd w && firn save -q)
+  3
+  $ firn db sql shop.firn "SELECT path, type, target FROM firn_files('latest', 'w') ORDER BY path"
+  b	file	\N
+  link	symlink	tar get
+  \x626164ff	file	\N
+  $ firn db sql shop.firn "SELECT * FROM firn_files('latest', 'nowhere')"
+  ! firn: <any>nowhere<any>
+  [1]
 
 Somebody who types.
 

@@ -86,7 +86,8 @@ struct history {
     firn_store_checkpoint *checkpoints; /* newest first */
     size_t count;
     size_t capacity;
-    char *before; /* the version before, as JSON; NULL: there is none */
+    char *before;   /* the version before, as JSON; NULL: there is none */
+    bool has_table; /* some state has it */
 };
 
 static int
@@ -145,7 +146,7 @@ read_row(struct history *history, firn_table *table, const firn_table_def *def,
     memset(scratch, 0, sizeof scratch);
     if (def->key_count != history->key_count) {
         return firn_sql_error(err, FIRN_INVALID,
-                              "the key of '%s' has %zu columns, and %zu values are given",
+                              "the key of '%s' has %zu columns; values are given for %zu",
                               history->table, def->key_count, history->key_count);
     }
     for (size_t i = 0; i < def->key_count && code == FIRN_OK; i++) {
@@ -195,6 +196,7 @@ read_version(struct history *history, const firn_store_checkpoint *checkpoint, c
     if (code == FIRN_OK) {
         code = firn_table_def_parse(text, &def, err);
     }
+    history->has_table |= code == FIRN_OK;
     if (code == FIRN_OK) {
         code = read_row(history, table, def, snapshot, out, err);
     } else if (code == FIRN_NOT_FOUND || (code == FIRN_INVALID && table == NULL)) {
@@ -272,6 +274,10 @@ fill_history(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
                                                       &history, err);
     if (code == FIRN_OK) {
         code = walk_history(&history, err);
+    }
+    if (code == FIRN_OK && !history.has_table) {
+        code = firn_sql_error(err, FIRN_NOT_FOUND, "there is no table '%s', now or at a checkpoint",
+                              history.table);
     }
     sqlite3_free(history.before);
     sqlite3_free(history.checkpoints);
