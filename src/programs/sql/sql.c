@@ -197,14 +197,12 @@ int
 firn_sql_error(firn_error *err, int code, const char *format, ...)
 {
     va_list arguments;
+    err->code = code;
+    err->os_errno = 0;
+    va_start(arguments, format);
+    (void)vsnprintf(err->text, sizeof(err->text), format, arguments);
+    va_end(arguments);
     assert(code != FIRN_OK);
-    if (err != NULL) {
-        err->code = code;
-        err->os_errno = 0;
-        va_start(arguments, format);
-        (void)vsnprintf(err->text, sizeof err->text, format, arguments);
-        va_end(arguments);
-    }
     return code;
 }
 

@@ -120,7 +120,7 @@ advance(struct parser *parser)
         }
     } else if (first == '"' || first == '`' || first == '[') {
         parser->kind = QUOTED_NAME;
-        return read_quoted(parser, first == '[' ? ']' : first);
+        return read_quoted(parser, (char)(first == '[' ? ']' : first));
     } else if (first == '\'') {
         parser->kind = TEXT;
         return read_quoted(parser, first);

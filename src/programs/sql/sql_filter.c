@@ -724,41 +724,56 @@ keep_value(struct firn_sql_filter *filter, firn_value *value)
     return true;
 }
 
-/* One of a list. If something in it cannot be said, all of it is left to SQLite. */
+static bool
+fits_bound(firn_value value)
+{
+    return value.type < FIRN_TYPE_TEXT || value.as.bytes.size <= BOUND_SIZE_MAX;
+}
+
+/* Appends the values of a list that the column can have to the parameters. *out_is_known is false, and nothing is appended, if
+ * something in it cannot be said: all of it is left to SQLite then. */
 static int
-add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
-         firn_error *err)
+take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
+          bool *out_is_known, firn_error *err)
 {
     sqlite3_value *argument;
     size_t first = filter->parameter_count;
     int rc = FIRN_OK;
     int step = sqlite3_vtab_in_first(list, &argument);
+    *out_is_known = true;
     for (; step == SQLITE_OK && rc == FIRN_OK; step = sqlite3_vtab_in_next(list, &argument)) {
         struct bounds bounds = judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
         if (bounds.verdict == NOTHING) {
             continue;
         }
         if (!is_one_value(&bounds) || filter->parameter_count - first >= LIST_MAX ||
-            !keep_value(filter, &bounds.lower)) {
+            !fits_bound(bounds.lower) || !keep_value(filter, &bounds.lower)) {
             filter->parameter_count = first;
+            *out_is_known = false;
             return FIRN_OK;
         }
         rc = add_parameter(filter, bounds.lower, err);
     }
-    if (rc != FIRN_OK) {
+    if (rc == FIRN_OK && step != SQLITE_DONE) {
+        rc = firn_sql_error(err, step == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INTERNAL,
+                            "could not read a list of values");
+    }
+    filter->is_empty = filter->is_empty || (rc == FIRN_OK && filter->parameter_count == first);
+    return rc;
+}
+
+static int
+add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
+         firn_error *err)
+{
+    size_t first = filter->parameter_count;
+    bool is_known;
+    int rc = take_list(filter, column, list, &is_known, err);
+    if (rc != FIRN_OK || !is_known || filter->is_empty) {
         return rc;
     }
-    if (step != SQLITE_DONE) {
-        return firn_sql_error(err, step == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INTERNAL,
-                              "could not read a list of values");
-    }
-    size_t count = filter->parameter_count - first;
-    if (count == 0) {
-        filter->is_empty = true;
-        return FIRN_OK;
-    }
     rc = add_condition(filter, column, "in (?", NULL, err);
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = first + 1; i < filter->parameter_count; i++) {
         sqlite3_str_appendall(filter->where, ", ?");
     }
     sqlite3_str_appendchar(filter->where, 1, ')');
@@ -766,12 +781,6 @@ add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite
 }
 
 /* ---- bounds of the order ---- */
-
-static bool
-fits_bound(firn_value value)
-{
-    return value.type < FIRN_TYPE_TEXT || value.as.bytes.size <= BOUND_SIZE_MAX;
-}
 
 /* Takes the range of the column after those that are fixed; false if there is a bound already. */
 static bool
@@ -807,6 +816,9 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
 {
     if (item->role == FIRN_SQL_WHERE_IN) {
         return add_list(filter, column, argument, err);
+    }
+    if (item->role == FIRN_SQL_SEEK_IN) {
+        return take_list(filter, column, argument, &filter->is_many, err);
     }
     struct bounds bounds = judge(filter, column, item->op, argument);
     if (item->role == FIRN_SQL_SEEK_EQUAL && !seeking->is_over) {
@@ -860,14 +872,20 @@ firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table
 }
 
 void
+firn_sql_filter_free_memory(struct firn_sql_memory *memory)
+{
+    while (memory != NULL) {
+        struct firn_sql_memory *next = memory->next;
+        sqlite3_free(memory);
+        memory = next;
+    }
+}
+
+void
 firn_sql_filter_deinit(struct firn_sql_filter *filter)
 {
     sqlite3_free(sqlite3_str_finish(filter->where));
     sqlite3_free(filter->parameters);
-    while (filter->memory != NULL) {
-        struct firn_sql_memory *next = filter->memory->next;
-        sqlite3_free(filter->memory);
-        filter->memory = next;
-    }
+    firn_sql_filter_free_memory(filter->memory);
     *filter = (struct firn_sql_filter){.is_empty = false};
 }

@@ -355,6 +355,7 @@ enum { FIRN_SQL_PLAN_ITEMS_MAX = 96 };
 /* What becomes of one argument of xFilter. */
 enum firn_sql_role {
     FIRN_SQL_SEEK_EQUAL = 'e', /* the next column of the order has this value */
+    FIRN_SQL_SEEK_IN = 'm',    /* the only column of the order has one of these values */
     FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
     FIRN_SQL_WHERE = 'w',      /* a condition */
     FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
@@ -387,7 +388,8 @@ void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
 
 struct firn_sql_filter {
     bool is_empty; /* no row can be wanted */
-    bool is_point; /* key[] is complete */
+    bool is_point; /* lower[] is a key */
+    bool is_many;  /* parameters[] are keys of one column */
     bool
         must_sort; /* bounds could not be used, so that the order is not the one that was promised */
     firn_value lower[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -408,6 +410,8 @@ int firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_t
                          const struct firn_sql_plan *plan, int count, sqlite3_value **values,
                          firn_error *err);
 void firn_sql_filter_deinit(struct firn_sql_filter *filter);
+/* Of a filter whose values have gone elsewhere. */
+void firn_sql_filter_free_memory(struct firn_sql_memory *memory);
 /* Whether a comparison of a column with a value is the same for firn as for SQLite whatever the value is (constant NULL), or for this
  * constant. */
 bool firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant);

@@ -25,6 +25,7 @@
 #include "sql/sql_internal.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 SQLITE_EXTENSION_INIT3
 
@@ -53,6 +54,7 @@ struct way {
     int range[2]; /* wishes, -1: none: what bounds the next column from below, from above */
     bool is_point;
     bool has_in;
+    bool has_list; /* all values of an IN at once */
     bool is_ordered;
     bool is_descending;
     double rows; /* that come out */
@@ -370,6 +372,10 @@ see_order(const struct planning *planning, struct way *way)
     size_t at = 0;
     bool has_direction = false;
     way->is_ordered = true;
+    if (way->has_list) {
+        way->is_ordered = info->nOrderBy == 0;
+        return;
+    }
     for (int i = 0; i < info->nOrderBy && !way->is_point; i++) {
         const struct sqlite3_index_orderby *term = &info->aOrderBy[i];
         uint32_t column = term->iColumn < 0 && table->identity == FIRN_SQL_BY_ROWID
@@ -397,14 +403,12 @@ see_order(const struct planning *planning, struct way *way)
     }
 }
 
-static double
-log2_of(double number)
+static bool
+shows_text(const struct planning *planning, uint32_t column)
 {
-    double log = 1;
-    for (; number > 2; number /= 2) {
-        log++;
-    }
-    return log;
+    firn_type type = planning->table->def->columns[column].type;
+    return type == FIRN_TYPE_TEXT || type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP ||
+           type == FIRN_TYPE_UUID;
 }
 
 static void
@@ -438,13 +442,17 @@ estimate(const struct planning *planning, struct way *way)
     way->rows = way->rows < 1 ? 1 : way->rows;
     if (way->is_point) {
         way->cost = way->order == 0 ? COST_GET : COST_GET_BY_INDEX;
+        if (way->has_list) {
+            way->rows = 10;
+            way->cost *= 10;
+        }
     } else if (way->order == 0) {
         way->cost = COST_OPEN + (passing < 1 ? read * COST_TEST : 0) + way->rows;
     } else {
         way->cost = COST_OPEN + read * COST_GET;
     }
     if (!way->is_ordered) {
-        way->cost += way->rows * log2_of(way->rows) * 0.4;
+        way->cost += way->rows * log2(way->rows + 1) * 0.4;
     }
 }
 
@@ -461,6 +469,13 @@ make_way(const struct planning *planning, size_t number, struct way *way)
                        : -1;
         if (wish < 0) {
             break;
+        }
+        if (planning->wishes[wish].is_in && shows_text(planning, column)) {
+            /* One value after the other, SQLite would compare them as texts, though they may be numbers. */
+            if (order->count > 1 || !order->is_unique || planning->table->keyspace != NULL) {
+                break;
+            }
+            way->has_list = true;
         }
         way->has_in = way->has_in || planning->wishes[wish].is_in;
         way->equal[way->equal_count++] = wish;
@@ -522,7 +537,11 @@ tell(struct planning *planning, const struct way *way)
     for (size_t i = 0; i < way->equal_count; i++) {
         const struct wish *wish = &planning->wishes[way->equal[i]];
         taken[way->equal[i]] = true;
-        use_wish(planning, wish, FIRN_SQL_SEEK_EQUAL, wish->is_exact, &argument, text);
+        use_wish(planning, wish, way->has_list ? FIRN_SQL_SEEK_IN : FIRN_SQL_SEEK_EQUAL,
+                 wish->is_exact && !way->has_list, &argument, text);
+        if (way->has_list) {
+            sqlite3_vtab_in(info, wish->place, 1);
+        }
     }
     for (int i = 0; i < 2; i++) {
         if (way->range[i] >= 0) {

@@ -262,6 +262,7 @@ take_shared_locked(const char *path, const struct options *options, struct firn_
         free(real);
         return rc;
     }
+    assert(*out != NULL);
     (*out)->path = real;
     (*out)->next = shared_stores;
     shared_stores = *out;
@@ -372,6 +373,7 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
         release_shared(shared);
         return firn_sql_no_memory(err);
     }
+    assert(shared != NULL);
     memset(store, 0, sizeof *store);
     store->sql = sql;
     store->ref_count = 1;
@@ -454,6 +456,7 @@ firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
         rc = open_or_find(sql, path, &given, out, err);
     }
     if (rc == FIRN_OK) {
+        assert(*out != NULL);
         firn_sql_store_ref(*out);
     }
     options_deinit(&given);

@@ -55,6 +55,11 @@ struct cursor {
     firn_value *kept; /* KEPT: read_count values for each row */
     size_t kept_rows;
     struct memory *memory;
+    /* Keys that are still to be looked up, of one column. */
+    firn_value *keys;
+    size_t key_count;
+    size_t key_at;
+    struct firn_sql_memory *key_memory;
     /* Of a statement that looks up many rows (sql_lookup.c). */
     struct firn_sql_lookup *lookup;
     bool has_no_lookup; /* the table is too large for one */
@@ -535,6 +540,12 @@ table_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 static void
 drop_rows(struct cursor *cursor)
 {
+    sqlite3_free(cursor->keys);
+    cursor->keys = NULL;
+    cursor->key_count = 0;
+    cursor->key_at = 0;
+    firn_sql_filter_free_memory(cursor->key_memory);
+    cursor->key_memory = NULL;
     firn_scan_close(cursor->scan);
     cursor->scan = NULL;
     cursor->batch = NULL;
@@ -715,7 +726,7 @@ check_types(const struct cursor *cursor, firn_error *err)
 }
 
 static int
-get_row(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
+get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_error *err)
 {
     const struct firn_sql_table *table = table_of(cursor);
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
@@ -726,11 +737,11 @@ get_row(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error 
     options.index = table->orders[cursor->plan.order].name;
     int rc = cursor->row == NULL ? firn_row_create(&cursor->row, err) : FIRN_OK;
     if (rc == FIRN_OK) {
-        rc = firn_table_get(table->table, &options, filter->lower, filter->lower_count, cursor->row,
-                            err);
+        rc = firn_table_get(table->table, &options, key, key_count, cursor->row, err);
     }
+    cursor->source = AT_END;
     if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK; /* AT_END */
+        return FIRN_OK;
     }
     if (rc == FIRN_OK) {
         cursor->values = firn_row_values(cursor->row);
@@ -778,11 +789,35 @@ read_point(struct cursor *cursor, const struct firn_sql_filter *filter, firn_err
         rc = make_lookup(cursor, err);
     }
     if (rc != FIRN_OK || cursor->lookup == NULL) {
-        return rc == FIRN_OK ? get_row(cursor, filter, err) : rc;
+        return rc == FIRN_OK ? get_row(cursor, filter->lower, filter->lower_count, err) : rc;
     }
     cursor->values = firn_sql_lookup_find(cursor->lookup, filter->lower[0].as.i64);
     cursor->source = cursor->values != NULL ? POINT : AT_END;
     return FIRN_OK;
+}
+
+/* Reads the row of the next of several keys that has one. */
+static int
+next_key(struct cursor *cursor, firn_error *err)
+{
+    int rc = FIRN_OK;
+    cursor->source = AT_END;
+    while (rc == FIRN_OK && cursor->source == AT_END && cursor->key_at < cursor->key_count) {
+        rc = get_row(cursor, &cursor->keys[cursor->key_at++], 1, err);
+    }
+    return rc;
+}
+
+static int
+read_many(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
+{
+    cursor->keys = filter->parameters;
+    cursor->key_count = filter->parameter_count;
+    cursor->key_memory = filter->memory;
+    filter->parameters = NULL;
+    filter->parameter_count = filter->parameter_capacity = 0;
+    filter->memory = NULL;
+    return next_key(cursor, err);
 }
 
 static int
@@ -803,7 +838,9 @@ open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
         options.parameters = filter->parameters;
         options.parameter_count = filter->parameter_count;
         options.order_by = order;
-        options.index = table->orders[cursor->plan.order].name;
+        /* Without bounds and an order that is wanted, an index only costs. */
+        bool has_reason = filter->lower_count + filter->upper_count > 0 || cursor->plan.is_ordered;
+        options.index = has_reason ? table->orders[cursor->plan.order].name : NULL;
         options.lower =
             (firn_table_bound){filter->lower, filter->lower_count, filter->lower_exclusive};
         options.upper =
@@ -853,8 +890,9 @@ filter_rows(struct cursor *cursor, const char *plan, int count, sqlite3_value **
     if (rc == FIRN_OK && !filter.is_empty) {
         rc = take_view(cursor, err);
         if (rc == FIRN_OK) {
-            rc = filter.is_point ? read_point(cursor, &filter, err)
-                                 : open_scan(cursor, &filter, err);
+            rc = filter.is_many    ? read_many(cursor, &filter, err)
+                 : filter.is_point ? read_point(cursor, &filter, err)
+                                   : open_scan(cursor, &filter, err);
         }
     }
     firn_sql_filter_deinit(&filter);
@@ -900,8 +938,8 @@ table_next(sqlite3_vtab_cursor *base)
     case ABORTED:
         return SQLITE_ABORT_ROLLBACK;
     default:
-        cursor->source = AT_END;
-        return SQLITE_OK;
+        return next_key(cursor, &err) == FIRN_OK ? SQLITE_OK
+                                                 : firn_sql_fail_table(base->pVtab, &err);
     }
 }
 

@@ -159,7 +159,7 @@ static void
 give_value(struct firn_sql_writing *writing, const struct firn_sql_table *table, uint32_t column,
            firn_value value)
 {
-    assert(writing->count <= writing->capacity);
+    assert(writing->values != NULL && writing->count <= writing->capacity);
     writing->values[writing->count] = value;
     writing->names[writing->count] = table->def->columns[column].name;
     writing->columns[writing->count++] = column;
