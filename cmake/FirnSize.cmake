@@ -46,7 +46,16 @@ set(FIRN_COLD_ROOMS
     watchlink
     tempfile
     chkp
-    alxs)
+    alxs
+    # where system calls, hashing and compression take nearly all of the time
+    os
+    tree
+    objects
+    pack
+    # once a query or a statement, a table, or a file
+    schema
+    transfer
+    arrow)
 
 # The cold files of the other rooms.
 set(FIRN_COLD_FILES
@@ -55,8 +64,6 @@ set(FIRN_COLD_FILES
     hosted/os_ram.c
     hosted/os_ram_tree.c
     hosted/os_within.c
-    os/os_socket.c
-    os/os_user_path.c
     oswatch/os_watch.c
     reference/reference.c
     # engine
@@ -114,26 +121,18 @@ set(FIRN_COLD_FILES
     version/manifest_edit.c
     version/run_history.c
     # tables
-    schema/schema.c
-    schema/schema_change.c
-    schema/schema_def.c
-    schema/schema_index.c
-    schema/schema_layout.c
-    schema/schema_literal.c
-    schema/schema_record.c
-    schema/schema_text.c
-    schema/table_def.c
     exchange/csv_infer.c
     exchange/json_reader.c
     exchange/json_writer.c
+    exchange/time_text.c
     exchange/vector_reader.c
     aggregate/aggregate_spill.c
     aggregate/row_spill.c
-    arrow/arrow_import.c
     expr/expr.c
     expr/expr_bind.c
     expr/expr_call.c
     expr/expr_cast.c
+    expr/expr_eval.c
     expr/expr_eval_text.c
     expr/expr_eval_time.c
     expr/expr_fold.c
@@ -149,26 +148,19 @@ set(FIRN_COLD_FILES
     search/search_result.c
     search/search_source.c
     rows/rows.c
+    rows/rows_bulk.c
+    rows/rows_write.c
     rows/rows_check.c
     rows/rows_diff.c
     rows/rows_index.c
     rows/rows_mend.c
     rows/rows_stats.c
-    transfer/transfer_export.c
-    transfer/transfer_guess.c
-    transfer/transfer_vectors.c
     # workspace
     difference/difference_forget.c
     difference/difference_merge.c
     difference/difference_merge_entry.c
     difference/difference_merge_links.c
     difference/difference_renames.c
-    objects/objects_index.c
-    objects/objects_leftovers.c
-    objects/objects_retire.c
-    objects/objects_spread.c
-    pack/packfile_salvage.c
-    pack/packfile_verify.c
     reclaim/reclaim.c
     reclaim/reclaim_auto.c
     reclaim/reclaim_delete.c
@@ -177,8 +169,14 @@ set(FIRN_COLD_FILES
     reclaim/reclaim_move.c
     reclaim/reclaim_plan.c
     rules/ignore_rules.c
+    rules/rules.c
+    scan/scan.c
     scan/scan_carry.c
+    scan/scan_confined.c
+    scan/scan_file.c
+    scan/scan_known.c
     scan/scan_links.c
+    scan/scan_node.c
     scan/scan_report.c
     scan/scan_store.c
     scan/scan_xattrs.c
@@ -186,6 +184,13 @@ set(FIRN_COLD_FILES
     statcache/statcache_sweep.c
     # api
     api/alxs_api.c
+    api/scan_api.c
+    api/store_api.c
+    api/table_api.c
+    api/table_bulk_api.c
+    api/table_struct_api.c
+    api/txn_api.c
+    api/vector_api.c
     api/bulk_api.c
     api/arrow_api.c
     api/checkpoint_api.c

@@ -19,7 +19,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn s
   save show status
   $ bash complete firn db ''
-  put get del scan count search table insert load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
+  put get del scan count search table insert sql load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
   $ bash complete firn chkp v
   verify
   $ bash complete firn alxs b
@@ -123,10 +123,10 @@ Tables and keyspaces are those of the store that the line names.
   >         echo $(fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | sort)
   >     done
   > else
-  >     printf '%s\n' 'save show status' 'scan search stats' show '1 latest' latest --include-deps dir/
+  >     printf '%s\n' 'save show status' 'scan search sql stats' show '1 latest' latest --include-deps dir/
   > fi
   save show status
-  scan search stats
+  scan search sql stats
   show
   1 latest
   latest

@@ -117,6 +117,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db table import
   db table export
   db insert
+  db sql
   db load
   db dump
   db delrange
@@ -259,6 +260,7 @@ Options before the command count too; help wins over mistakes behind it.
     table import Insert the rows of a CSV or JSON lines file into a table
     table export Write the rows of a table as CSV or JSON lines
     insert       Insert a row into a table
+    sql          Run SQL statements over a store's tables
     load         Load rows into a keyspace, or the dump of a store
     dump         Print a keyspace, a table or a store in a form that firn db load reads
     delrange     Delete all keys in a range

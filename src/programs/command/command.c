@@ -244,6 +244,14 @@ refuse_option(struct firn_cli *cli, const struct option_list *list, int found, c
                : firn_command_misused(cli, "--%s takes no value", option->name);
 }
 
+static bool
+may_repeat(const struct firn_command_option *option)
+{
+    size_t size = option->value != NULL ? strlen(option->value) : 0;
+    return size > 4 && strcmp(option->value + size - 3, "...") == 0 &&
+           option->value[size - 4] != ','; /* "COLUMN,..." is one value */
+}
+
 static int
 take_option(struct parse *parse, const struct option_list *list, int found, const char *said)
 {
@@ -258,6 +266,9 @@ take_option(struct parse *parse, const struct option_list *list, int found, cons
     }
     if (place < list->globals_at) {
         cli->values[place] = optarg != NULL ? optarg : "";
+        if (may_repeat(list->options[place])) {
+            cli->repeated[cli->repeated_count++] = cli->values[place];
+        }
         return FIRN_EXIT_OK;
     }
     parse->given |= 1u << (place - list->globals_at);
@@ -321,11 +332,15 @@ run_command(struct parse *parse, int argc, char **argv)
     assert(parse->cli->command->run != NULL && argc > 0);
     struct firn_cli *cli = parse->cli;
     const char **arguments = calloc((size_t)argc + 1, sizeof(arguments[0]));
-    if (arguments == NULL) {
+    const char **repeated = calloc((size_t)argc + 1, sizeof(repeated[0]));
+    if (arguments == NULL || repeated == NULL) {
+        free(arguments);
+        free(repeated);
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));
     }
     cli->arguments = arguments;
+    cli->repeated = repeated;
     optind = 0;
     int exit_code = read_options(parse, argc, argv, arguments);
     if (exit_code == FIRN_EXIT_OK) {
@@ -355,7 +370,9 @@ run_command(struct parse *parse, int argc, char **argv)
     }
 out:
     cli->arguments = NULL;
+    cli->repeated = NULL;
     free(arguments);
+    free(repeated);
     return exit_code;
 }
 

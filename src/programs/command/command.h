@@ -30,10 +30,12 @@ enum firn_command_uses {
 
 /* An option of a command. A list of them ends with one whose name is NULL. */
 struct firn_command_option {
-    const char *name;  /* long, without the dashes */
-    char letter;       /* the short form, or 0 */
-    const char *value; /* how its value is called in the help; NULL for an option without one */
-    const char *text;  /* one sentence, no stop */
+    const char *name; /* long, without the dashes */
+    char letter;      /* the short form, or 0 */
+    const char *
+        value; /* how its value is called in the help; NULL for an option without one. If it ends in
+                          "..." but not in ",..." the option may be given several times, and all its values are in cli->repeated. */
+    const char *text; /* one sentence, no stop */
 };
 
 /* A command line with what it does. A list of them ends with one whose line is NULL. */
@@ -122,7 +124,9 @@ struct firn_cli {
     bool writes_store; /* the store of key-value data that is open is not open for reading alone */
     struct firn_command_settings settings;
     const char *values[FIRN_COMMAND_OPTIONS_MAX]; /* beside command->options; NULL: not given */
-    const char *const *arguments;                 /* the positional ones */
+    const char **repeated; /* values of options that may be given several times, in their order */
+    size_t repeated_count;
+    const char *const *arguments; /* the positional ones */
     int argument_count;
     int arguments_before_dashes; /* how many of them came before a "--"; all, if there was none */
 };

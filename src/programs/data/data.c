@@ -17,6 +17,7 @@
 #include <assert.h>
 
 #include "dir/dir.h"
+#include "sqlshell/sqlshell.h"
 #include "task/task.h"
 #include "term/term.h"
 
@@ -602,6 +603,7 @@ static const struct firn_command *const members[] = {&put,
                                                      &firn_data_exchange_import,
                                                      &firn_data_exchange_export,
                                                      &firn_data_query_insert,
+                                                     &firn_sqlshell,
                                                      &firn_data_load,
                                                      &firn_data_load_dump,
                                                      &firn_data_keyspaces_delrange,

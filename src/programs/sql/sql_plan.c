@@ -439,7 +439,7 @@ estimate(const struct planning *planning, struct way *way)
     }
     read = read < 1 ? 1 : read;
     way->rows = way->is_point ? 1 : read * passing;
-    way->rows = way->rows < 1 ? 1 : way->rows;
+    way->rows = way->rows >= 1 ? way->rows : 1; /* also where bounds are infinite */
     if (way->is_point) {
         way->cost = way->order == 0 ? COST_GET : COST_GET_BY_INDEX;
         if (way->has_list) {

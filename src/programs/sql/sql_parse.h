@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_parse.h: the recogniser: aggregates over one table that a scan of firn answers as SQLite does.
+ *
+ * A statement that SQLite's own parser has accepted is read again by a small strict grammar. What is recognised
+ * becomes two parts:
+ *
+ *     SELECT kind, sum(price) / count(*) AS mean FROM goods WHERE stock > 0
+ *     GROUP BY kind HAVING count(*) > 3 ORDER BY mean
+ *
+ * - the texts of a scan (firn/scan.h), which makes the groups: select "kind", sum("price"), count(*) where "stock" > 0
+ *   group by "kind";
+ * - a statement over these groups, which SQLite runs: SELECT t0, (r1) / (b2) AS "mean" FROM firn_groups(?1)
+ *   WHERE (b2) > 3 ORDER BY mean.
+ *
+ * So what follows the groups is SQLite's by construction: arithmetic of aggregates, HAVING, ORDER BY, LIMIT, any
+ * function. Rows are firn's; an expression over rows is recognised only where firn gives what SQLite gives. Whatever is
+ * not surely equal is not recognised, and the reason told.
+ */
+#ifndef FIRN_SQL_PARSE_H
+#define FIRN_SQL_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sql/sql_internal.h"
+#include "sql/sql_query.h"
+
+enum { FIRN_SQL_PARSE_VALUES_MAX = 64, FIRN_SQL_PARSE_TEXT_MAX = 128 << 10 };
+
+/* The affinity that a value has in the statement over the groups: that of its column, or none. */
+enum firn_sql_parse_affinity {
+    FIRN_SQL_PARSE_NONE = 0,
+    FIRN_SQL_PARSE_TEXT = 1,
+    FIRN_SQL_PARSE_INTEGER = 2,
+    FIRN_SQL_PARSE_REAL = 3,
+    FIRN_SQL_PARSE_NUMERIC = 4,
+    FIRN_SQL_PARSE_AFFINITIES = 5
+};
+
+/* A value of the scan that is looked at before it counts: where it fails the test, SQLite answers the statement. */
+struct firn_sql_parse_value {
+    bool refuses_nan; /* SQLite takes a NaN for null, firn for a number */
+    /* A sum that SQLite may have refused half way though it fits in the end: the number of rows of the group times the
+     * largest magnitude must fit, which is `bound` where smallest is SIZE_MAX. */
+    bool is_sum;
+    size_t rows;     /* the numbers of other values */
+    size_t smallest; /* SIZE_MAX: there is none */
+    size_t largest;
+    double bound;
+};
+
+/* All texts are of sqlite3_malloc; a zeroed one is empty. */
+struct firn_sql_parse_query {
+    char *select;
+    char *where;     /* NULL: all rows */
+    char *group_by;  /* NULL: one group */
+    char *outer;     /* the statement over the groups */
+    bool folds_case; /* it was taken for granted that LIKE folds the case of ASCII */
+    size_t value_count;
+    struct firn_sql_parse_value values[FIRN_SQL_PARSE_VALUES_MAX];
+};
+void firn_sql_parse_deinit(struct firn_sql_parse_query *query);
+
+/* The table that a statement reads, as far as it is known before the table is. Texts are of sqlite3_malloc. */
+struct firn_sql_parse_from {
+    char *schema; /* NULL: not said */
+    char *table;
+};
+void firn_sql_parse_from_deinit(struct firn_sql_parse_from *from);
+
+/* Reads what stands after FROM in a statement that begins with SELECT. Returns whether there is one table. */
+bool firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
+                               struct firn_sql_query_reason *reason);
+/* Recognises a statement over a table with this definition. db: what computes constants. names: those of the columns of its result. Returns whether it
+ * was recognised; memory that ran out counts as not. */
+bool firn_sql_parse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
+                              const char *const *names, size_t name_count,
+                              struct firn_sql_parse_query *out,
+                              struct firn_sql_query_reason *reason);
+/* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
+bool firn_sql_parse_tree_same_name(const char *a, size_t a_size, const char *b);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_workspace.c: the history of a directory in SQL.
+ *
+ *     SELECT path, size FROM firn_files('latest') ORDER BY size DESC LIMIT 10;
+ *     SELECT kind, path FROM firn_changes('latest~1', 'latest');
+ *     SELECT number, created, message FROM firn_log('/home/ada/work') WHERE files > 1000;
+ *
+ * The workspace is the one that a directory belongs to, the last argument; without it, that of the current directory. It
+ * is opened for the call alone, for reading: nothing is made where there is none.
+ *
+ * firn_files     path, type, size, mode, mtime, mtime_ns, uid, gid, hash, target: entries of a checkpoint ("latest")
+ * firn_changes   kind, path, old_path, old_size, size, old_hash, hash, what: from one checkpoint ("latest") to another
+ *                (null, or left out: the disk)
+ * firn_log       number, id, created, created_ns, message, files, directories, bytes, new_objects, added_bytes, agent,
+ *                session, turn, prompt: checkpoints, newest first
+ *
+ * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a file, the hash that of
+ * its content, 64 hexadecimal digits, null where there is none.
+ */
+#include "sql/sql_rows.h"
+
+#include <string.h>
+
+#include "firn/workspace.h"
+
+SQLITE_EXTENSION_INIT3
+
+/* Opens the workspace that an argument names. */
+static int
+open_workspace(sqlite3_value *directory, firn_workspace **out, firn_error *err)
+{
+    const char *path = firn_sql_rows_argument(directory);
+    return firn_workspace_open(path != NULL ? path : ".", NULL, out, err);
+}
+
+static void
+add_hash(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    if (entry == NULL || entry->type != FIRN_TYPE_FILE) {
+        firn_sql_rows_null(rows);
+        return;
+    }
+    firn_hash_to_hex(&entry->hash, hex);
+    firn_sql_rows_text(rows, hex, strlen(hex));
+}
+
+static void
+add_size(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
+{
+    if (entry == NULL || entry->type != FIRN_TYPE_FILE) {
+        firn_sql_rows_null(rows);
+    } else {
+        firn_sql_rows_integer(rows, (sqlite3_int64)entry->size);
+    }
+}
+
+static void
+add_constant(struct firn_sql_rows *rows, const char *text)
+{
+    firn_sql_rows_text(rows, text, strlen(text));
+}
+
+/* ---- firn_files ---- */
+
+static int
+add_entry(void *ctx, const firn_workspace_entry *entry)
+{
+    struct firn_sql_rows *rows = ctx;
+    firn_sql_rows_bytes(rows, entry->path);
+    add_constant(rows, firn_workspace_entry_type_name(entry->type));
+    add_size(rows, entry);
+    firn_sql_rows_integer(rows, entry->mode);
+    firn_sql_rows_time(rows, entry->mtime_ns);
+    firn_sql_rows_integer(rows, entry->mtime_ns);
+    firn_sql_rows_integer(rows, entry->uid);
+    firn_sql_rows_integer(rows, entry->gid);
+    add_hash(rows, entry);
+    if (entry->type == FIRN_TYPE_SYMLINK) {
+        firn_sql_rows_bytes(rows, entry->link_target);
+    } else {
+        firn_sql_rows_null(rows);
+    }
+    return firn_sql_rows_go_on(rows);
+}
+
+static int
+fill_files(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+           firn_error *err)
+{
+    firn_workspace *workspace = NULL;
+    const char *reference = firn_sql_rows_argument(arguments[0]);
+    (void)sql;
+    int code = open_workspace(arguments[1], &workspace, err);
+    if (code == FIRN_OK) {
+        code = firn_workspace_entries(workspace, reference != NULL ? reference : "latest",
+                                      add_entry, rows, err);
+    }
+    firn_workspace_close(workspace);
+    return code;
+}
+
+static const struct firn_sql_rows_function files_function = {
+    .name = "firn_files",
+    .columns = "path TEXT, type TEXT, size INTEGER, mode INTEGER, mtime TEXT, mtime_ns INTEGER, "
+               "uid INTEGER, gid INTEGER, hash TEXT, target TEXT",
+    .column_count = 10,
+    .arguments = "state,directory",
+    .argument_count = 2,
+    .fill = fill_files,
+};
+
+/* ---- firn_changes ---- */
+
+/* What of an entry differs, with commas between: "content,mode". */
+static void
+add_what(struct firn_sql_rows *rows, unsigned what)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {{FIRN_CHANGED_TYPE, "type"},    {FIRN_CHANGED_CONTENT, "content"},
+                 {FIRN_CHANGED_LINKS, "links"},  {FIRN_CHANGED_MODE, "mode"},
+                 {FIRN_CHANGED_OWNER, "owner"},  {FIRN_CHANGED_MTIME, "mtime"},
+                 {FIRN_CHANGED_XATTRS, "xattrs"}};
+    char text[64] = "";
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if ((what & names[i].bit) != 0) {
+            sqlite3_snprintf((int)(sizeof text - size), text + size, "%s%s", size > 0 ? "," : "",
+                             names[i].name);
+            size = strlen(text);
+        }
+    }
+    firn_sql_rows_text_or_null(rows, text);
+}
+
+static int
+add_change(void *ctx, const firn_workspace_difference *difference)
+{
+    struct firn_sql_rows *rows = ctx;
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
+    add_constant(rows, firn_workspace_change_kind_name(change->kind));
+    firn_sql_rows_bytes(rows, entry->path);
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        firn_sql_rows_bytes(rows, change->before->path);
+    } else {
+        firn_sql_rows_null(rows);
+    }
+    add_size(rows, change->before);
+    add_size(rows, change->after);
+    add_hash(rows, change->before);
+    add_hash(rows, change->after);
+    add_what(rows, change->what);
+    return firn_sql_rows_go_on(rows);
+}
+
+static int
+fill_changes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+             firn_error *err)
+{
+    firn_workspace *workspace = NULL;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    (void)sql;
+    options.before = firn_sql_rows_argument(arguments[0]);
+    options.after = firn_sql_rows_argument(arguments[1]);
+    options.find_renames = true;
+    options.callbacks.on_progress = firn_sql_rows_on_progress;
+    options.callbacks.ctx = rows;
+    int code = open_workspace(arguments[2], &workspace, err);
+    if (code == FIRN_OK) {
+        code = firn_workspace_diff(workspace, &options, add_change, rows, NULL, err);
+    }
+    firn_workspace_close(workspace);
+    return code;
+}
+
+static const struct firn_sql_rows_function changes_function = {
+    .name = "firn_changes",
+    .columns =
+        "kind TEXT, path TEXT, old_path TEXT, old_size INTEGER, size INTEGER, old_hash TEXT, "
+        "hash TEXT, what TEXT",
+    .column_count = 8,
+    .arguments = "state1,state2,directory",
+    .argument_count = 3,
+    .fill = fill_changes,
+};
+
+/* ---- firn_log ---- */
+
+static int
+add_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct firn_sql_rows *rows = ctx;
+    const firn_workspace_turn *turn = &checkpoint->turn;
+    if (checkpoint->is_safety) {
+        firn_sql_rows_null(rows);
+    } else {
+        firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
+    }
+    firn_sql_rows_text_or_null(rows, checkpoint->id);
+    firn_sql_rows_time(rows, checkpoint->created_ns);
+    firn_sql_rows_integer(rows, checkpoint->created_ns);
+    firn_sql_rows_bytes(rows, checkpoint->message);
+    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->files);
+    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->directories);
+    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->bytes);
+    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->new_objects);
+    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->added_bytes);
+    if (turn->agent.size == 0) {
+        for (int i = 0; i < 4; i++) {
+            firn_sql_rows_null(rows);
+        }
+    } else {
+        firn_sql_rows_bytes(rows, turn->agent);
+        firn_sql_rows_bytes(rows, turn->session);
+        firn_sql_rows_integer(rows, (sqlite3_int64)turn->number);
+        firn_sql_rows_bytes(rows, turn->prompt);
+    }
+    return firn_sql_rows_go_on(rows);
+}
+
+static int
+fill_log(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+         firn_error *err)
+{
+    firn_workspace *workspace = NULL;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    (void)sql;
+    options.include_safety = arguments[1] != NULL && sqlite3_value_int(arguments[1]) != 0;
+    int code = open_workspace(arguments[0], &workspace, err);
+    if (code == FIRN_OK) {
+        code = firn_workspace_list(workspace, &options, add_checkpoint, rows, err);
+    }
+    firn_workspace_close(workspace);
+    return code;
+}
+
+static const struct firn_sql_rows_function log_function = {
+    .name = "firn_log",
+    .columns = "number INTEGER, id TEXT, created TEXT, created_ns INTEGER, message TEXT, "
+               "files INTEGER, directories INTEGER, bytes INTEGER, new_objects INTEGER, "
+               "added_bytes INTEGER, agent TEXT, session TEXT, turn INTEGER, prompt TEXT",
+    .column_count = 14,
+    .arguments = "directory,all",
+    .argument_count = 2,
+    .fill = fill_log,
+};
+
+int
+firn_sql_workspace_register(struct firn_sql *sql)
+{
+    int rc = firn_sql_rows_register(sql, &files_function);
+    if (rc == SQLITE_OK) {
+        rc = firn_sql_rows_register(sql, &changes_function);
+    }
+    return rc == SQLITE_OK ? firn_sql_rows_register(sql, &log_function) : rc;
+}

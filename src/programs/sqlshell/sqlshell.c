@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlshell/sqlshell.c: firn db sql: SQL over a store, by the system's SQLite with firn's extension in it.
+ *
+ * Statements come from arguments; without any from standard input, or from who sits at a terminal. The connection's own
+ * database is in memory; the tables of the store are virtual tables beside it, attached for reading until a statement
+ * wants to write (sqlshell_session.c).
+ *
+ * A build without SQLite's headers has the command, too: it says so.
+ */
+#include "sqlshell/sqlshell_internal.h"
+
+#include <unistd.h>
+
+#include "term/term.h"
+
+#ifdef FIRN_HAS_SQL
+
+/* Which way results are printed. Returns an exit code. */
+static int
+read_mode(struct firn_sqlshell *shell)
+{
+    struct firn_cli *cli = shell->cli;
+    const char *word = firn_command_value(cli, "mode");
+    shell->mode = isatty(STDOUT_FILENO) == 1 ? FIRN_SQLSHELL_TABLE : FIRN_SQLSHELL_TABS;
+    if (word != NULL && !firn_sqlshell_print_find_mode(word, &shell->mode)) {
+        return firn_command_misused(
+            cli, "--mode is one of table, tabs, csv, json, markdown and line, not '%s'", word);
+    }
+    if (firn_command_has(cli, "csv")) {
+        shell->mode = FIRN_SQLSHELL_CSV;
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* Returns an exit code. */
+static int
+run_all(struct firn_sqlshell *shell)
+{
+    struct firn_cli *cli = shell->cli;
+    int exit_code = FIRN_EXIT_OK;
+    if (cli->argument_count == 1) {
+        return shell->is_interactive
+                   ? firn_sqlshell_input_type(shell)
+                   : firn_sqlshell_input_read(shell, STDIN_FILENO, "standard input");
+    }
+    for (int i = 1; i < cli->argument_count && exit_code == FIRN_EXIT_OK && !shell->is_over; i++) {
+        const char *text = cli->arguments[i];
+        exit_code = text[0] == '.' ? firn_sqlshell_dot_run(shell, text)
+                                   : firn_sqlshell_session_run(shell, text);
+    }
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct firn_sqlshell shell = {.cli = cli, .path = cli->arguments[0]};
+    shell.at = firn_command_value(cli, "at");
+    shell.read_only = firn_command_has(cli, "read-only") || shell.at != NULL;
+    shell.may_create = firn_command_has(cli, "create");
+    shell.texts = cli->repeated;
+    shell.text_count = cli->repeated_count;
+    shell.is_interactive = cli->argument_count == 1 && !cli->json && isatty(STDIN_FILENO) == 1 &&
+                           isatty(STDOUT_FILENO) == 1;
+    if (shell.path[0] == '\0') {
+        return firn_command_misused(cli, "STORE is empty");
+    }
+    if (shell.read_only && shell.may_create) {
+        return firn_command_misused(cli, "--create cannot be used with --read-only and --at");
+    }
+    int exit_code = read_mode(&shell);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_sqlshell_session_open(&shell);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_sqlshell_session_attach(&shell, shell.may_create);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_json_array("results");
+        exit_code = run_all(&shell);
+        if (exit_code == FIRN_EXIT_OK) {
+            firn_term_json_unwind();
+        }
+    }
+    firn_sqlshell_session_close(&shell);
+    return exit_code;
+}
+
+#else
+
+static int
+run(struct firn_cli *cli)
+{
+    return firn_command_report_error(cli, FIRN_UNSUPPORTED,
+                                     "install libsqlite3-dev and build firn again",
+                                     "this build of firn has no SQL");
+}
+
+#endif
+
+const struct firn_command firn_sqlshell = {
+    .name = "sql",
+    .summary = "Run SQL statements over a store's tables",
+    .arguments = "STORE [STATEMENT...]",
+    .options =
+        (const struct firn_command_option[]){
+            {"param", 0, "NAME=VALUE...", "the value of a parameter (:NAME, @NAME, $NAME)"},
+            {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
+            {"read-only", 0, NULL, "refuse statements that write"},
+            {"create", 0, NULL, "create the store if it does not exist"},
+            {"mode", 0, "MODE", "table, tabs, csv, json, markdown or line"},
+            {"csv", 0, NULL, "the same as --mode csv"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "Runs the statements, or without any those on standard input; on a terminal they\n"
+            "are typed, and .help lists more. The SQL is that of SQLite, with the store's\n"
+            "tables and keyspaces in it. Aggregates over one table are computed by firn's own\n"
+            "scans where that gives the same result: EXPLAIN QUERY PLAN tells. CREATE TABLE,\n"
+            "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE\n"
+            "makes a table that is gone at the end. The store is locked only once a statement\n"
+            "writes.\n"
+            "\n"
+            "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
+            "may be given several times. Results are printed as --mode says: as a table on a\n"
+            "terminal, where wide values are cut; elsewhere a line for each row, with tabs\n"
+            "between values escaped as by firn db scan, and \\N for null. The first statement\n"
+            "that fails ends the command.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db sql shop.firn 'SELECT kind, sum(price) FROM goods GROUP BY kind'",
+             "print the sum of each kind"},
+            {"firn db sql shop.firn --param n=tea 'SELECT * FROM goods WHERE name = :n'",
+             "print the rows that have a name"},
+            {"firn db sql shop.firn --at yesterday --csv 'SELECT * FROM goods' >goods.csv",
+             "write a table as it was into a file"},
+            {"firn db sql shop.firn <script.sql", "run a script"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlshell/sqlshell_dot.c: lines for the shell itself: .tables, .schema, .import and the others.
+ *
+ * Words are divided by blanks; in single or double quotes one may have blanks in it, and a quote is written twice.
+ *
+ * .import hands the file to the library, which loads it as one commit. The store is let go for that: only one handle of
+ * a process may write. So it is refused inside of a transaction.
+ */
+#include "sqlshell/sqlshell_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "firn/exchange.h"
+#include "task/task.h"
+#include "term/term.h"
+
+enum { WORDS_MAX = 4, DEPTH_MAX = 16, MEMORY_BYTES = 64 << 20 };
+
+struct words {
+    char *memory;
+    const char *items[WORDS_MAX];
+    size_t count;
+};
+
+/* Returns an exit code. */
+static int
+split(struct firn_sqlshell *shell, const char *line, struct words *out)
+{
+    memset(out, 0, sizeof *out);
+    char *to = out->memory = malloc(strlen(line) + 1);
+    if (to == NULL) {
+        return firn_command_report_error(shell->cli, FIRN_NO_MEMORY, NULL, "out of memory");
+    }
+    while (*line != '\0') {
+        line += strspn(line, " \t\r\n;");
+        if (*line == '\0') {
+            break;
+        }
+        if (out->count == WORDS_MAX) {
+            return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "%s: too many words",
+                                             out->items[0]);
+        }
+        out->items[out->count++] = to;
+        char quote = '\0';
+        if (*line == '\'' || *line == '"') {
+            quote = *line++;
+        }
+        while (*line != '\0' && (quote != '\0' || strchr(" \t\r\n;", *line) == NULL)) {
+            if (quote != '\0' && *line == quote && *++line != quote) {
+                quote = '\0';
+                break;
+            }
+            *to++ = *line++;
+        }
+        if (quote != '\0') {
+            return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
+                                             "a quote is not closed");
+        }
+        *to++ = '\0';
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- what there is ---- */
+
+/* Calls put with the text of each row of a statement. Returns an exit code. */
+static int
+each_text(struct firn_sqlshell *shell, const char *sql, const char *argument,
+          void (*put)(struct firn_sqlshell *shell, const char *text))
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(shell->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK && argument != NULL) {
+        rc = sqlite3_bind_text(statement, 1, argument, -1, SQLITE_STATIC);
+    }
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(statement);
+        const char *text =
+            rc == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+        if (text != NULL) {
+            put(shell, text);
+        }
+    }
+    int exit_code = rc == SQLITE_DONE ? FIRN_EXIT_OK : firn_sqlshell_session_report(shell, rc);
+    (void)sqlite3_finalize(statement);
+    return exit_code;
+}
+
+static void
+put_line(struct firn_sqlshell *shell, const char *text)
+{
+    (void)shell;
+    firn_term_text_escape(firn_str(text), firn_term_out_write);
+    firn_term_out_text("\n");
+}
+
+static int
+run_tables(struct firn_sqlshell *shell, const struct words *words)
+{
+    (void)words;
+    return each_text(shell,
+                     "SELECT name FROM pragma_table_list WHERE schema IN ('main', 'temp') "
+                     "AND name NOT LIKE 'sqlite_%' AND type <> 'shadow' "
+                     "AND name IN (SELECT name FROM temp.sqlite_schema "
+                     "UNION SELECT name FROM main.sqlite_schema) ORDER BY name",
+                     NULL, put_line);
+}
+
+/* A definition, as SQL would have it: a line for each column. */
+static void
+put_schema(struct firn_sqlshell *shell, const char *table)
+{
+    sqlite3_stmt *statement = NULL;
+    bool is_first = true;
+    int rc = sqlite3_prepare_v2(shell->db,
+                                "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?1) "
+                                "WHERE hidden = 0 ORDER BY cid",
+                                -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+    }
+    firn_term_out_text("CREATE TABLE ");
+    firn_term_text_escape(firn_str(table), firn_term_out_write);
+    firn_term_out_text("(");
+    while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        const char *type = (const char *)sqlite3_column_text(statement, 1);
+        bool is_key = sqlite3_column_int(statement, 3) > 0;
+        firn_term_out_text(is_first ? "\n  " : ",\n  ");
+        firn_term_text_escape(firn_str(name != NULL ? name : ""), firn_term_out_write);
+        firn_term_out_text(" ");
+        firn_term_text_escape(firn_str(type != NULL ? type : ""), firn_term_out_write);
+        firn_term_out_text(sqlite3_column_int(statement, 2) != 0 ? " NOT NULL" : "");
+        firn_term_out_text(is_key ? " PRIMARY KEY" : "");
+        is_first = false;
+    }
+    (void)sqlite3_finalize(statement);
+    firn_term_out_text("\n);\n");
+}
+
+static int
+run_schema(struct firn_sqlshell *shell, const struct words *words)
+{
+    if (words->count > 1) {
+        put_schema(shell, words->items[1]);
+        return FIRN_EXIT_OK;
+    }
+    return each_text(shell,
+                     "SELECT name FROM (SELECT name FROM temp.sqlite_schema WHERE type = 'table' "
+                     "UNION SELECT name FROM main.sqlite_schema WHERE type = 'table') "
+                     "WHERE name NOT LIKE 'sqlite_%' ORDER BY name",
+                     NULL, put_schema);
+}
+
+/* ---- import ---- */
+
+struct import {
+    struct firn_sqlshell *shell;
+    const char *table;
+    const char *file;
+    int fd;
+    uint64_t rows;
+};
+
+static int
+read_bytes(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
+{
+    const struct import *import = ctx;
+    ssize_t count;
+    do {
+        count = read(import->fd, buffer, capacity);
+    } while (count < 0 && errno == EINTR && firn_term_signals_caught() == 0);
+    if (count < 0) {
+        err->code = errno == EINTR ? FIRN_CANCELLED : FIRN_IO;
+        (void)snprintf(err->text, sizeof err->text, "could not read '%s': %s", import->file,
+                       strerror(errno));
+        return err->code;
+    }
+    *out_size = (size_t)count;
+    return FIRN_OK;
+}
+
+static int
+go_on(void *ctx, const firn_progress *progress)
+{
+    firn_error err;
+    (void)ctx;
+    (void)progress;
+    return firn_command_go_on(&err);
+}
+
+static int
+attempt_import(void *ctx, firn_error *err)
+{
+    struct import *import = ctx;
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    firn_import_options how = FIRN_IMPORT_OPTIONS_INIT;
+    firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
+    firn_store *store = NULL;
+    firn_table *table = NULL;
+    const char *end = strrchr(import->file, '.');
+    options.create_if_missing = false;
+    options.lock_timeout_ms = firn_task_patience_slice_ms(import->shell->cli);
+    bool is_json = end != NULL && (strcmp(end, ".jsonl") == 0 || strcmp(end, ".ndjson") == 0);
+    how.form.kind = is_json ? FIRN_TEXT_JSON_LINES : FIRN_TEXT_CSV;
+    how.callbacks.on_progress = go_on;
+    int code = firn_store_open(import->shell->path, &options, &store, err);
+    if (code == FIRN_OK) {
+        code = firn_table_open(store, import->table, &table, err);
+    }
+    if (code == FIRN_OK) {
+        code = firn_table_import(table, read_bytes, import, &how, &statistics, err);
+        /* The file was read: this is not done again. */
+        code = code == FIRN_BUSY ? FIRN_FAILED : code;
+    }
+    import->rows = statistics.rows;
+    firn_error other;
+    if (store != NULL && firn_store_close(store, code == FIRN_OK ? err : &other) != FIRN_OK &&
+        code == FIRN_OK) {
+        code = err->code;
+    }
+    return code;
+}
+
+static int
+run_import(struct firn_sqlshell *shell, const struct words *words)
+{
+    struct import import = {.shell = shell};
+    firn_error err = {.code = FIRN_OK};
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (words->count != 3) {
+        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
+                                         "usage: .import FILE TABLE");
+    }
+    import.file = words->items[1];
+    import.table = words->items[2];
+    if (shell->read_only || sqlite3_get_autocommit(shell->db) == 0) {
+        return firn_command_report_error(shell->cli, FIRN_MISUSE, NULL, "%s",
+                                         shell->read_only ? "cannot import: nothing may be written"
+                                                          : "cannot import inside a transaction");
+    }
+    import.fd = open(import.file, O_RDONLY | O_CLOEXEC);
+    if (import.fd < 0) {
+        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
+                                         NULL, "could not open '%s': %s", import.file,
+                                         strerror(errno));
+    }
+    firn_sqlshell_session_detach(shell);
+    int code = firn_task_patience_run(shell->cli, attempt_import, &import, &err);
+    firn_term_meter_clear();
+    (void)close(import.fd);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(shell->cli, &err, NULL);
+    }
+    if (!shell->cli->quiet) {
+        firn_command_report_more("imported", firn_term_text_number(import.rows, number));
+    }
+    return firn_sqlshell_session_attach(shell, false);
+}
+
+/* ---- the others ---- */
+
+static int
+run_mode(struct firn_sqlshell *shell, const struct words *words)
+{
+    if (words->count != 2 || !firn_sqlshell_print_find_mode(words->items[1], &shell->mode)) {
+        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
+                                         "usage: .mode table, tabs, csv, json, markdown or line");
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_timer(struct firn_sqlshell *shell, const struct words *words)
+{
+    bool is_on = words->count == 2 && strcmp(words->items[1], "on") == 0;
+    bool is_off = words->count == 2 && strcmp(words->items[1], "off") == 0;
+    if (!is_on && !is_off && words->count != 1) {
+        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .timer on or off");
+    }
+    shell->shows_time = is_on || (!is_off && !shell->shows_time);
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_read(struct firn_sqlshell *shell, const struct words *words)
+{
+    if (words->count != 2) {
+        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .read FILE");
+    }
+    if (shell->depth == DEPTH_MAX) {
+        return firn_command_report_error(shell->cli, FIRN_LIMIT, NULL, "%d files read each other",
+                                         (int)DEPTH_MAX);
+    }
+    int fd = open(words->items[1], O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
+                                         NULL, "could not open '%s': %s", words->items[1],
+                                         strerror(errno));
+    }
+    shell->depth++;
+    int exit_code = firn_sqlshell_input_read(shell, fd, words->items[1]);
+    shell->depth--;
+    (void)close(fd);
+    return exit_code;
+}
+
+static int
+run_quit(struct firn_sqlshell *shell, const struct words *words)
+{
+    (void)words;
+    shell->is_over = true;
+    return FIRN_EXIT_OK;
+}
+
+static int run_help(struct firn_sqlshell *shell, const struct words *words);
+
+static const struct {
+    const char *name;
+    const char *text; /* NULL: not listed */
+    int (*run)(struct firn_sqlshell *shell, const struct words *words);
+} commands[] = {
+    {".help", ".help              this list", run_help},
+    {".import", ".import FILE TABLE insert the rows of a CSV file (.jsonl: of JSON lines)",
+     run_import},
+    {".mode", ".mode MODE         table, tabs, csv, json, markdown or line", run_mode},
+    {".quit", ".quit              end", run_quit},
+    {".exit", NULL, run_quit},
+    {".read", ".read FILE         run the statements of a file", run_read},
+    {".schema", ".schema [TABLE]    columns of all tables, or of one", run_schema},
+    {".tables", ".tables            the names of all tables", run_tables},
+    {".timer", ".timer on|off      tell how long each statement takes", run_timer},
+};
+
+static int
+run_help(struct firn_sqlshell *shell, const struct words *words)
+{
+    (void)shell;
+    (void)words;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (commands[i].text != NULL) {
+            firn_term_out_format("%s\n", commands[i].text);
+        }
+    }
+    return FIRN_EXIT_OK;
+}
+
+int
+firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line)
+{
+    struct words words;
+    int exit_code = split(shell, line, &words);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_sqlshell_session_attach(shell, false);
+    }
+    size_t i = 0;
+    size_t count = sizeof commands / sizeof commands[0];
+    while (exit_code == FIRN_EXIT_OK && words.count > 0 && i < count &&
+           strcmp(commands[i].name, words.items[0]) != 0) {
+        i++;
+    }
+    if (exit_code == FIRN_EXIT_OK && words.count > 0) {
+        exit_code =
+            i < count
+                ? commands[i].run(shell, &words)
+                : firn_command_report_error(shell->cli, FIRN_INVALID, ".help lists the commands",
+                                            "there is no command '%s'", words.items[0]);
+    }
+    free(words.memory);
+    return exit_code;
+}

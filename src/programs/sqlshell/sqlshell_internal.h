@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlshell/sqlshell_internal.h: what the files of this room share. Only files of this folder include it.
+ */
+#ifndef FIRN_SQLSHELL_SQLSHELL_INTERNAL_H
+#define FIRN_SQLSHELL_SQLSHELL_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "command/command.h"
+#include "sqlshell/sqlshell.h"
+
+#ifdef FIRN_HAS_SQL
+#include <sqlite3.h>
+
+/* ---- a session: sqlshell_session.c ---- */
+
+enum firn_sqlshell_mode {
+    FIRN_SQLSHELL_TABLE,
+    FIRN_SQLSHELL_TABS,
+    FIRN_SQLSHELL_CSV,
+    FIRN_SQLSHELL_JSON,
+    FIRN_SQLSHELL_MARKDOWN,
+    FIRN_SQLSHELL_LINE
+};
+
+struct firn_sqlshell {
+    struct firn_cli *cli;
+    const char *path;
+    const char *at;           /* a reference; NULL: now */
+    const char *const *texts; /* NAME=VALUE: parameters */
+    size_t text_count;
+    sqlite3 *db;
+    enum firn_sqlshell_mode mode;
+    bool read_only;      /* nothing may be written */
+    bool may_create;     /* the store is made where there is none */
+    bool is_attached;    /* the store is attached */
+    bool is_writable;    /* for writing */
+    bool is_interactive; /* somebody types at a terminal */
+    bool shows_time;
+    bool is_over; /* .quit */
+    int depth;    /* of files that are read by .read */
+};
+
+/* Opens a connection with firn in it. The store is attached when it is needed. Returns an exit code. */
+int firn_sqlshell_session_open(struct firn_sqlshell *shell);
+void firn_sqlshell_session_close(struct firn_sqlshell *shell);
+/* Attaches the store, for writing if it is wanted; nothing where that has been done. Returns an exit code. */
+int firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing);
+/* Lets go of the store, unless a transaction is open. */
+void firn_sqlshell_session_detach(struct firn_sqlshell *shell);
+/* Runs a text of statements up to the first failure. Returns an exit code. */
+int firn_sqlshell_session_run(struct firn_sqlshell *shell, const char *text);
+/* Reports what SQLite's code and the connection say. Returns an exit code. */
+int firn_sqlshell_session_report(struct firn_sqlshell *shell, int rc);
+/* Whether an interrupt came since the last call. */
+bool firn_sqlshell_session_was_interrupted(void);
+
+/* ---- results: sqlshell_print.c ---- */
+
+struct firn_sqlshell_print;
+/* Begins with the result of a statement; NULL: memory ran out. */
+struct firn_sqlshell_print *firn_sqlshell_print_begin(struct firn_sqlshell *shell,
+                                                      sqlite3_stmt *statement);
+/* Prints the row that the statement has. Returns false if memory ran out. */
+bool firn_sqlshell_print_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement);
+void firn_sqlshell_print_end(struct firn_sqlshell_print *print);
+/* The mode that a word says; false: it says none. */
+bool firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *out);
+
+/* ---- lines that begin with a dot: sqlshell_dot.c ---- */
+
+/* Runs one. Returns an exit code. */
+int firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line);
+
+/* ---- where statements come from: sqlshell_input.c ---- */
+
+/* Runs what a descriptor gives, up to its end or the first failure. Returns an exit code. */
+int firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name);
+/* Runs what somebody types. Returns an exit code. */
+int firn_sqlshell_input_type(struct firn_sqlshell *shell);
+
+/* ---- lines that are typed: sqlshell_edit.c ---- */
+
+/* Finds the library that edits lines, and the history. */
+void firn_sqlshell_edit_open(struct firn_sqlshell *shell);
+/* Reads a line, without its end; of malloc. NULL: the end, or an interrupt. */
+char *firn_sqlshell_edit_line(const char *prompt);
+void firn_sqlshell_edit_remember(const char *text);
+/* Keeps the history. */
+void firn_sqlshell_edit_close(void);
+
+#endif
+#endif

@@ -1,0 +1,758 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlshell/sqlshell_session.c: a connection of SQLite with a store attached, and the statements that it runs.
+ *
+ * Locking. The store is attached for reading, which keeps nobody out. The first statement that writes attaches it anew for
+ * writing, and waits for another writer as --wait says: one that SQLite calls a writing one, a BEGIN, or one that failed
+ * because the store was attached for reading. It stays so until the end of a script. Who types keeps the lock no
+ * longer than the statement or transaction, so that others may write meanwhile, and reads what they have written.
+ *
+ * A SELECT that firn's scan answers (sql_query.h) is run that way; if the scan declines, and no row has been
+ * printed, SQLite runs it. EXPLAIN of such a statement has one row that says what the scan is.
+ *
+ * CREATE TABLE would make a table of the connection's own database, which is in memory and gone at the end. So
+ * CREATE TABLE, CREATE INDEX, ALTER TABLE, DROP TABLE and DROP INDEX go to the store, by firn_create, unless they say TEMP or
+ * name a table that is the connection's own.
+ *
+ * Interrupts. The handler of this file tells SQLite, which ends the statement; a scan asks SQLite now and then. In a script it also
+ * does what the program's own handler does, so the command ends with 130. At a terminal it only ends the
+ * statement.
+ */
+#include "sqlshell/sqlshell_internal.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sql/sql.h"
+#include "sql/sql_query.h"
+#include "task/task.h"
+#include "term/term.h"
+
+enum { VERSION_MIN = 3038000 };
+
+/* ==== interrupts ==== */
+
+static _Atomic(sqlite3 *) interruptible;
+static volatile sig_atomic_t was_interrupted;
+static struct sigaction before[3];
+static const int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+static bool is_typed_at;
+
+static void
+on_signal(int number)
+{
+    sqlite3 *db = atomic_load(&interruptible);
+    if (db != NULL) {
+        sqlite3_interrupt(db);
+    }
+    was_interrupted = 1;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        bool passes_on = signals[i] == number && !(number == SIGINT && is_typed_at);
+        if (passes_on && before[i].sa_handler != SIG_DFL && before[i].sa_handler != SIG_IGN) {
+            before[i].sa_handler(number);
+        }
+    }
+}
+
+static void
+take_signals(bool is_interactive)
+{
+    is_typed_at = is_interactive;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction action;
+        if (sigaction(signals[i], NULL, &before[i]) != 0 || before[i].sa_handler == SIG_IGN) {
+            continue;
+        }
+        memset(&action, 0, sizeof action);
+        sigemptyset(&action.sa_mask);
+        action.sa_handler = on_signal;
+        action.sa_flags = is_interactive && signals[i] == SIGINT ? 0 : SA_RESTART;
+        (void)sigaction(signals[i], &action, NULL);
+    }
+}
+
+static void
+give_signals_back(void)
+{
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        if (before[i].sa_handler != NULL && before[i].sa_handler != SIG_IGN) {
+            (void)sigaction(signals[i], &before[i], NULL);
+        }
+    }
+}
+
+bool
+firn_sqlshell_session_was_interrupted(void)
+{
+    bool was = was_interrupted != 0;
+    was_interrupted = 0;
+    return was;
+}
+
+/* ==== failures ==== */
+
+static int
+code_of(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+        return rc == SQLITE_BUSY_SNAPSHOT ? FIRN_CONFLICT : FIRN_BUSY;
+    case SQLITE_LOCKED:
+        return FIRN_BUSY;
+    case SQLITE_NOMEM:
+        return FIRN_NO_MEMORY;
+    case SQLITE_READONLY:
+        return FIRN_READ_ONLY;
+    case SQLITE_INTERRUPT:
+        return FIRN_CANCELLED;
+    case SQLITE_IOERR:
+        return FIRN_IO;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return FIRN_CORRUPT;
+    case SQLITE_FULL:
+        return FIRN_NO_SPACE;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return FIRN_DENIED;
+    case SQLITE_NOTFOUND:
+        return FIRN_NOT_FOUND;
+    case SQLITE_TOOBIG:
+        return FIRN_LIMIT;
+    case SQLITE_CONSTRAINT:
+        return FIRN_EXISTS;
+    default:
+        return FIRN_MISUSE;
+    }
+}
+
+int
+firn_sqlshell_session_report(struct firn_sqlshell *shell, int rc)
+{
+    int code = code_of(rc);
+    const char *hint =
+        code == FIRN_READ_ONLY && shell->read_only ? "leave out --read-only and --at" : NULL;
+    firn_term_meter_clear();
+    return firn_command_report_error(shell->cli, code, hint, "%s",
+                                     code == FIRN_CANCELLED ? "interrupted"
+                                                            : sqlite3_errmsg(shell->db));
+}
+
+static int
+report_no_memory(struct firn_sqlshell *shell)
+{
+    return firn_command_report_error(shell->cli, FIRN_NO_MEMORY, NULL, "%s",
+                                     firn_code_text(FIRN_NO_MEMORY));
+}
+
+/* ==== the connection ==== */
+
+/* Opens a database in memory, with firn in it. Returns an exit code. */
+static int
+open_database(struct firn_sqlshell *shell)
+{
+    if (sqlite3_libversion_number() < VERSION_MIN) {
+        return firn_command_report_error(shell->cli, FIRN_UNSUPPORTED, NULL,
+                                         "SQL needs SQLite 3.38 or newer; this is %s",
+                                         sqlite3_libversion());
+    }
+    int rc =
+        sqlite3_open_v2(":memory:", &shell->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL);
+    if (shell->db == NULL) {
+        return report_no_memory(shell);
+    }
+    rc = rc == SQLITE_OK ? firn_sql_register(shell->db) : rc;
+    return rc == SQLITE_OK ? FIRN_EXIT_OK : firn_sqlshell_session_report(shell, rc);
+}
+
+int
+firn_sqlshell_session_open(struct firn_sqlshell *shell)
+{
+    int exit_code = open_database(shell);
+    if (exit_code == FIRN_EXIT_OK) {
+        atomic_store(&interruptible, shell->db);
+        take_signals(shell->is_interactive);
+    }
+    return exit_code;
+}
+
+void
+firn_sqlshell_session_close(struct firn_sqlshell *shell)
+{
+    atomic_store(&interruptible, NULL);
+    give_signals_back();
+    if (shell->db != NULL) {
+        (void)sqlite3_close_v2(shell->db);
+        shell->db = NULL;
+    }
+}
+
+struct attempt {
+    struct firn_sqlshell *shell;
+    bool is_for_writing;
+};
+
+static int
+attempt_attach(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    struct firn_sqlshell *shell = attempt->shell;
+    sqlite3_stmt *statement = NULL;
+    sqlite3_str *text = sqlite3_str_new(shell->db);
+    sqlite3_str_appendf(text, "SELECT firn_attach(%Q, 'timeout=%lld'", shell->path,
+                        (long long)firn_task_patience_slice_ms(shell->cli));
+    if (!attempt->is_for_writing) {
+        sqlite3_str_appendall(text, ", 'read-only'");
+    }
+    if (attempt->is_for_writing && shell->may_create) {
+        sqlite3_str_appendall(text, ", 'create'");
+    }
+    if (shell->at != NULL) {
+        char *at = sqlite3_mprintf("at=%s", shell->at);
+        sqlite3_str_appendf(text, ", %Q", at);
+        sqlite3_free(at);
+    }
+    sqlite3_str_appendall(text, ")");
+    char *call = sqlite3_str_finish(text);
+    int rc =
+        call != NULL ? sqlite3_prepare_v2(shell->db, call, -1, &statement, NULL) : SQLITE_NOMEM;
+    rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
+    int code = rc == SQLITE_ROW || rc == SQLITE_DONE ? FIRN_OK : code_of(rc);
+    if (code != FIRN_OK) {
+        err->code = code;
+        (void)snprintf(err->text, sizeof err->text, "%s", sqlite3_errmsg(shell->db));
+    }
+    (void)sqlite3_finalize(statement);
+    sqlite3_free(call);
+    return code;
+}
+
+int
+firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing)
+{
+    firn_error err = {.code = FIRN_OK};
+    struct attempt attempt = {shell, is_for_writing && !shell->read_only};
+    if (shell->is_attached && (shell->is_writable || !attempt.is_for_writing)) {
+        return FIRN_EXIT_OK;
+    }
+    firn_sqlshell_session_detach(shell);
+    int code = firn_task_patience_run(shell->cli, attempt_attach, &attempt, &err);
+    firn_term_meter_clear();
+    if (code != FIRN_OK) {
+        /* SQLite has no code for it. */
+        bool is_missing = code == FIRN_MISUSE && access(shell->path, F_OK) != 0;
+        err.code = is_missing ? FIRN_NOT_FOUND : code;
+        const char *hint = is_missing && shell->at == NULL
+                               ? "--create creates the store if it does not exist"
+                               : NULL;
+        return firn_command_report_failure(shell->cli, &err, hint);
+    }
+    shell->is_attached = true;
+    shell->is_writable = attempt.is_for_writing;
+    return FIRN_EXIT_OK;
+}
+
+void
+firn_sqlshell_session_detach(struct firn_sqlshell *shell)
+{
+    if (!shell->is_attached || sqlite3_get_autocommit(shell->db) == 0) {
+        return;
+    }
+    char *text = sqlite3_mprintf("SELECT firn_detach(%Q)", shell->path);
+    if (text != NULL && sqlite3_exec(shell->db, text, NULL, NULL, NULL) == SQLITE_OK) {
+        shell->is_attached = false;
+        shell->is_writable = false;
+    }
+    sqlite3_free(text);
+}
+
+/* ==== parameters ==== */
+
+static bool
+is_whole_number(const char *text)
+{
+    const char *digits = text + (text[0] == '-' || text[0] == '+');
+    return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
+/* What stands in single quotes; of sqlite3_malloc. NULL: it stands in none, or memory ran out. */
+static char *
+unquote(const char *text)
+{
+    size_t size = strlen(text);
+    if (size < 2 || text[0] != '\'' || text[size - 1] != '\'') {
+        return NULL;
+    }
+    char *out = sqlite3_malloc64(size);
+    size_t to = 0;
+    for (size_t i = 1; out != NULL && i < size - 1; i++) {
+        out[to++] = text[i];
+        i += text[i] == '\'' && text[i + 1] == '\'' && i + 1 < size - 1;
+    }
+    if (out != NULL) {
+        out[to] = '\0';
+    }
+    return out;
+}
+
+/* x'00ff'. Returns a code of SQLite, SQLITE_NOTFOUND where it is none. */
+static int
+bind_blob(sqlite3_stmt *statement, int i, const char *text)
+{
+    size_t size = strlen(text);
+    bool is_blob = size >= 3 && (text[0] == 'x' || text[0] == 'X') && text[1] == '\'' &&
+                   text[size - 1] == '\'' && size % 2 == 1 &&
+                   strspn(text + 2, "0123456789abcdefABCDEF") == size - 3;
+    if (!is_blob) {
+        return SQLITE_NOTFOUND;
+    }
+    size_t bytes = (size - 3) / 2;
+    char *out = sqlite3_malloc64(bytes + 1);
+    for (size_t k = 0; out != NULL && k < bytes; k++) {
+        char digits[3] = {text[2 + 2 * k], text[3 + 2 * k], '\0'};
+        out[k] = (char)strtoul(digits, NULL, 16);
+    }
+    return out == NULL ? SQLITE_NOMEM : sqlite3_bind_blob64(statement, i, out, bytes, sqlite3_free);
+}
+
+static int
+bind_text(sqlite3_stmt *statement, int i, const char *text)
+{
+    char *end = NULL;
+    int rc = bind_blob(statement, i, text);
+    if (rc != SQLITE_NOTFOUND) {
+        return rc;
+    }
+    if (sqlite3_stricmp(text, "null") == 0) {
+        return sqlite3_bind_null(statement, i);
+    }
+    errno = 0;
+    long long whole = is_whole_number(text) ? strtoll(text, NULL, 10) : 0;
+    if (is_whole_number(text) && errno == 0) {
+        return sqlite3_bind_int64(statement, i, whole);
+    }
+    double number = strtod(text, &end);
+    bool is_number = strspn(text, "+-0123456789.eE") == strlen(text) && end != text && *end == '\0';
+    if (is_number && isfinite(number)) {
+        return sqlite3_bind_double(statement, i, number);
+    }
+    char *quoted = unquote(text);
+    return quoted != NULL ? sqlite3_bind_text(statement, i, quoted, -1, sqlite3_free)
+                          : sqlite3_bind_text(statement, i, text, -1, SQLITE_STATIC);
+}
+
+/* The value of a parameter; NULL: none was given. The last one counts. */
+static const char *
+find_parameter(const struct firn_sqlshell *shell, const char *name)
+{
+    const char *found = NULL;
+    size_t size = strlen(name);
+    for (size_t i = 0; i < shell->text_count; i++) {
+        const char *text = shell->texts[i];
+        if (strncmp(text, name, size) == 0 && text[size] == '=') {
+            found = text + size + 1;
+        }
+    }
+    return found;
+}
+
+/* Returns an exit code. */
+static int
+bind_all(struct firn_sqlshell *shell, sqlite3_stmt *statement)
+{
+    for (int i = 1; i <= sqlite3_bind_parameter_count(statement); i++) {
+        char number[16];
+        const char *name = sqlite3_bind_parameter_name(statement, i);
+        (void)snprintf(number, sizeof number, "%d", i);
+        const char *bare = name != NULL ? name + 1 : number; /* without its : @ $ or ? */
+        const char *text = find_parameter(shell, bare);
+        if (text == NULL) {
+            return firn_command_report_error(shell->cli, FIRN_INVALID,
+                                             "give it with --param NAME=VALUE",
+                                             "the parameter '%s' has no value", bare);
+        }
+        int rc = bind_text(statement, i, text);
+        if (rc != SQLITE_OK) {
+            return firn_sqlshell_session_report(shell, rc);
+        }
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ==== one statement ==== */
+
+/* The word that begins a text, after blanks and comments; *at goes after it. */
+static size_t
+next_word(const char *text, size_t *at, const char **out)
+{
+    size_t i = *at;
+    for (;;) {
+        if (text[i] != '\0' && strchr(" \t\r\n\f;(", text[i]) != NULL) {
+            i++;
+        } else if (text[i] == '-' && text[i + 1] == '-') {
+            i += strcspn(text + i, "\n");
+        } else if (text[i] == '/' && text[i + 1] == '*') {
+            const char *end = strstr(text + i + 2, "*/");
+            i = end != NULL ? (size_t)(end - text) + 2 : i + strlen(text + i);
+        } else {
+            break;
+        }
+    }
+    size_t from = i;
+    while (isalnum((unsigned char)text[i]) || text[i] == '_') {
+        i++;
+    }
+    *out = text + from;
+    *at = i;
+    return i - from;
+}
+
+static bool
+is_word(const char *text, size_t size, const char *word)
+{
+    return strlen(word) == size && sqlite3_strnicmp(text, word, (int)size) == 0;
+}
+
+/* Whether a table or index of the connection's own has a name, or a virtual table that is not of the store. */
+static bool
+is_own(struct firn_sqlshell *shell, const char *name, size_t size)
+{
+    static const char sql[] =
+        "SELECT 1 FROM (SELECT name, sql FROM main.sqlite_schema UNION ALL "
+        "SELECT name, sql FROM temp.sqlite_schema) "
+        "WHERE name = ?1 COLLATE NOCASE AND (coalesce(sql, '') NOT LIKE '% USING firn(%' "
+        "OR sql LIKE '%, at=%')";
+    sqlite3_stmt *statement = NULL;
+    bool is_there = sqlite3_prepare_v2(shell->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+                    sqlite3_bind_text(statement, 1, name, (int)size, SQLITE_STATIC) == SQLITE_OK &&
+                    sqlite3_step(statement) == SQLITE_ROW;
+    (void)sqlite3_finalize(statement);
+    return is_there;
+}
+
+/* Whether a statement is about definitions of the store, so that it goes to firn_create. */
+static bool
+is_about_definitions(struct firn_sqlshell *shell, const char *text)
+{
+    const char *word = NULL;
+    size_t at = 0;
+    size_t size = next_word(text, &at, &word);
+    bool is_create = is_word(word, size, "create");
+    if (!is_create && !is_word(word, size, "alter") && !is_word(word, size, "drop")) {
+        return false;
+    }
+    size = next_word(text, &at, &word);
+    if (is_create && is_word(word, size, "unique")) {
+        size = next_word(text, &at, &word);
+    }
+    bool is_index = is_word(word, size, "index");
+    if (is_create && !is_index) {
+        return is_word(word, size, "table") || is_word(word, size, "keyspace");
+    }
+    if (!is_index && !is_word(word, size, "table")) {
+        return false;
+    }
+    /* The name after TABLE, ON, or DROP INDEX [IF EXISTS]. */
+    do {
+        size = next_word(text, &at, &word);
+        bool is_before = is_word(word, size, "if") || is_word(word, size, "exists");
+        if (is_create && is_word(word, size, "on")) {
+            size = next_word(text, &at, &word);
+            break;
+        }
+        if (!is_create && !is_before) {
+            break;
+        }
+    } while (size > 0);
+    if (size == 0 && strchr("\"`[", word[0]) != NULL && word[0] != '\0') {
+        word++;
+        size = strcspn(word, "\"`]");
+    }
+    return !is_word(word, size, "temp") && !is_word(word, size, "main") &&
+           !is_own(shell, word, size);
+}
+
+/* Whether a statement holds the lock for others: one that begins a transaction. */
+static bool
+begins_transaction(const char *text)
+{
+    const char *word = NULL;
+    size_t at = 0;
+    size_t size = next_word(text, &at, &word);
+    return is_word(word, size, "begin") || is_word(word, size, "savepoint");
+}
+
+/* Prints the one row of EXPLAIN of what a scan answers. */
+static int
+explain_scan(struct firn_sqlshell *shell, const char *what)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(shell->db, "SELECT 'firn: ' || ?1 AS detail", -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC);
+    }
+    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        struct firn_sqlshell_print *print = firn_sqlshell_print_begin(shell, statement);
+        bool is_fine = print != NULL && firn_sqlshell_print_row(print, statement);
+        firn_sqlshell_print_end(print);
+        rc = is_fine ? SQLITE_OK : SQLITE_NOMEM;
+    }
+    (void)sqlite3_finalize(statement);
+    return rc;
+}
+
+/* EXPLAIN [QUERY PLAN] of a statement that a scan answers. *out_is_done: it was one, and the row is printed. */
+static int
+try_to_explain(struct firn_sqlshell *shell, sqlite3_stmt *explain, bool *out_is_done)
+{
+    struct firn_sql_query *query = NULL;
+    struct firn_sql_query_reason reason;
+    sqlite3_stmt *statement = NULL;
+    const char *word = NULL;
+    const char *text = sqlite3_sql(explain);
+    size_t at = 0;
+    size_t size = next_word(text, &at, &word);
+    size_t after = at;
+    assert(is_word(word, size, "explain"));
+    size = next_word(text, &at, &word);
+    if (is_word(word, size, "query")) {
+        (void)next_word(text, &at, &word);
+        after = at;
+    }
+    int rc = sqlite3_prepare_v2(shell->db, text + after, -1, &statement, NULL);
+    if (rc == SQLITE_OK && statement != NULL && bind_all(shell, statement) == FIRN_EXIT_OK) {
+        rc = firn_sql_query_open(shell->db, statement, &query, &reason);
+    }
+    *out_is_done = query != NULL;
+    char *what = query != NULL ? firn_sql_query_describe(query) : NULL;
+    if (what != NULL) {
+        rc = explain_scan(shell, what);
+    }
+    sqlite3_free(what);
+    firn_sql_query_close(query);
+    (void)sqlite3_finalize(statement);
+    return rc;
+}
+
+struct run {
+    struct firn_sqlshell *shell;
+    sqlite3_stmt *statement;
+    struct firn_sql_query *query; /* NULL: SQLite answers */
+    uint64_t rows;
+    bool is_silent; /* what it returns says nothing */
+};
+
+/* Steps to the end, and prints. Returns a code of SQLite, SQLITE_DONE at the end. */
+static int
+step_all(struct run *run)
+{
+    struct firn_sqlshell *shell = run->shell;
+    sqlite3_stmt *stepped =
+        run->query != NULL ? firn_sql_query_statement(run->query) : run->statement;
+    struct firn_sqlshell_print *print = NULL;
+    int rc = sqlite3_step(stepped);
+    bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 &&
+                      (rc == SQLITE_ROW || rc == SQLITE_DONE);
+    firn_term_meter_clear();
+    if (has_result) {
+        print = firn_sqlshell_print_begin(shell, stepped);
+        rc = print != NULL ? rc : SQLITE_NOMEM;
+    }
+    while (rc == SQLITE_ROW) {
+        run->rows += !run->is_silent;
+        bool is_fine = run->is_silent || firn_sqlshell_print_row(print, stepped);
+        rc = is_fine ? sqlite3_step(stepped) : SQLITE_NOMEM;
+        if (firn_term_out_error() != 0) {
+            rc = SQLITE_INTERRUPT; /* nobody reads it; told when the command is over */
+        }
+    }
+    firn_sqlshell_print_end(print);
+    return rc;
+}
+
+/* A value that its own text does not say: what SQLite writes into an expanded statement has 15 digits. */
+static bool
+has_long_number(const struct firn_sqlshell *shell)
+{
+    for (size_t i = 0; i < shell->text_count; i++) {
+        const char *text = strchr(shell->texts[i], '=');
+        size_t digits = 0;
+        for (const char *c = text != NULL ? text : ""; *c != '\0'; c++) {
+            digits += isdigit((unsigned char)*c) != 0;
+        }
+        if (digits > 15 && text != NULL && strpbrk(text, ".eE") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Runs a statement that is prepared and bound. Returns a code of SQLite. */
+static int
+run_prepared(struct run *run)
+{
+    struct firn_sqlshell *shell = run->shell;
+    struct firn_sql_query_reason reason;
+    const struct firn_term_meter_state state = {"running", "", NULL};
+    int rc = SQLITE_OK;
+    if (sqlite3_stmt_isexplain(run->statement) != 0) {
+        bool is_done = false;
+        rc = try_to_explain(shell, run->statement, &is_done);
+        if (is_done) {
+            return rc == SQLITE_OK ? SQLITE_DONE : rc;
+        }
+    } else if (sqlite3_stmt_readonly(run->statement) && !has_long_number(shell)) {
+        rc = firn_sql_query_open(shell->db, run->statement, &run->query, &reason);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+    firn_term_meter_start(!shell->cli->quiet);
+    if (firn_term_meter_is_wanted()) {
+        firn_term_meter_show(&state);
+    }
+    rc = step_all(run);
+    if (rc != SQLITE_DONE && run->query != NULL && run->rows == 0 &&
+        firn_sql_query_is_declined(run->query)) {
+        firn_sql_query_close(run->query);
+        run->query = NULL;
+        rc = step_all(run);
+    }
+    firn_term_meter_clear();
+    firn_term_meter_stop();
+    return rc;
+}
+
+static double
+now(void)
+{
+    struct timespec time = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void
+show_time(const struct run *run, double started)
+{
+    char text[96];
+    (void)snprintf(text, sizeof text, "%.3f s, %llu %s%s", now() - started,
+                   (unsigned long long)run->rows, firn_term_text_plural(run->rows, "row", "rows"),
+                   run->query != NULL ? ", by a scan of firn" : "");
+    firn_command_report_more("time", text);
+}
+
+/* A call of firn_create with the first statement of a text, which SQLite itself cannot read. Returns a code of SQLite. */
+static int
+prepare_definition(struct firn_sqlshell *shell, const char *text, sqlite3_stmt **out,
+                   const char **out_rest)
+{
+    const char *end = text;
+    char *part = NULL;
+    do {
+        end += strcspn(end, ";");
+        end += *end == ';';
+        sqlite3_free(part);
+        part = sqlite3_mprintf("%.*s", (int)(end - text), text);
+    } while (part != NULL && *end != '\0' && !sqlite3_complete(part));
+    *out_rest = end;
+    char *call = part != NULL ? sqlite3_mprintf("SELECT firn_create(%Q)", part) : NULL;
+    int rc = call != NULL ? sqlite3_prepare_v3(shell->db, call, -1, 0, out, NULL) : SQLITE_NOMEM;
+    sqlite3_free(call);
+    sqlite3_free(part);
+    return rc;
+}
+
+/* Whether the lock is wanted before a statement runs. CREATE TEMP and the like get it if they turn out to need it. */
+static bool
+is_writing(const char *text, sqlite3_stmt *statement)
+{
+    const char *word = NULL;
+    size_t at = 0;
+    size_t size = next_word(text, &at, &word);
+    return begins_transaction(text) ||
+           (!sqlite3_stmt_readonly(statement) && !is_word(word, size, "create") &&
+            !is_word(word, size, "drop"));
+}
+
+/* Runs the first statement of a text. *out_rest is what follows it. may_attach: it may be attached for writing and run
+ * again. Returns a code of SQLite, SQLITE_DONE where all went well; *out_exit_code is set where it was reported already. */
+static int
+run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, bool *out_has_rows,
+          int *out_exit_code)
+{
+    struct run run = {.shell = shell};
+    double started = now();
+    bool is_definition = is_about_definitions(shell, text);
+    run.is_silent = is_definition;
+    int rc = SQLITE_OK;
+    *out_rest = text;
+    *out_has_rows = false;
+    if (is_definition) {
+        rc = prepare_definition(shell, text, &run.statement, out_rest);
+    } else {
+        rc = sqlite3_prepare_v3(shell->db, text, -1, 0, &run.statement, out_rest);
+    }
+    if (rc != SQLITE_OK || run.statement == NULL) {
+        return rc == SQLITE_OK ? SQLITE_DONE : rc;
+    }
+    bool writes = is_definition || is_writing(text, run.statement);
+    if (writes && !shell->is_writable && !shell->read_only && sqlite3_get_autocommit(shell->db)) {
+        (void)sqlite3_finalize(run.statement);
+        *out_exit_code = firn_sqlshell_session_attach(shell, true);
+        return *out_exit_code != FIRN_EXIT_OK
+                   ? SQLITE_ERROR
+                   : run_first(shell, text, out_rest, out_has_rows, out_exit_code);
+    }
+    *out_exit_code = bind_all(shell, run.statement);
+    rc = *out_exit_code == FIRN_EXIT_OK ? run_prepared(&run) : SQLITE_ERROR;
+    *out_has_rows = run.rows > 0;
+    if (rc == SQLITE_DONE && shell->shows_time) {
+        show_time(&run, started);
+    }
+    if (rc != SQLITE_DONE && *out_exit_code == FIRN_EXIT_OK &&
+        ((rc & 0xff) != SQLITE_READONLY || shell->read_only || shell->is_writable)) {
+        *out_exit_code = firn_sqlshell_session_report(shell, rc);
+    }
+    firn_sql_query_close(run.query);
+    (void)sqlite3_finalize(run.statement);
+    return rc;
+}
+
+int
+firn_sqlshell_session_run(struct firn_sqlshell *shell, const char *text)
+{
+    const char *word = NULL;
+    size_t at = 0;
+    while (text[0] != '\0' && (next_word(text, &at, &word) > 0 || *word != '\0')) {
+        const char *rest = text;
+        bool has_rows = false;
+        int exit_code = firn_sqlshell_session_attach(shell, false);
+        if (exit_code != FIRN_EXIT_OK) {
+            return exit_code;
+        }
+        int rc = run_first(shell, text, &rest, &has_rows, &exit_code);
+        bool wants_to_write = (rc & 0xff) == SQLITE_READONLY && !shell->read_only &&
+                              !shell->is_writable && !has_rows &&
+                              sqlite3_get_autocommit(shell->db) != 0;
+        if (rc != SQLITE_DONE && wants_to_write) {
+            exit_code = firn_sqlshell_session_attach(shell, true);
+            rc = exit_code == FIRN_EXIT_OK ? run_first(shell, text, &rest, &has_rows, &exit_code)
+                                           : rc;
+        }
+        if (rc != SQLITE_DONE) {
+            return exit_code != FIRN_EXIT_OK ? exit_code : firn_sqlshell_session_report(shell, rc);
+        }
+        text = rest;
+        at = 0;
+    }
+    return FIRN_EXIT_OK;
+}
