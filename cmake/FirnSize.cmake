@@ -82,6 +82,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_graph.c
     compaction/compaction_pick.c
     compaction/compaction_work.c
+    graph/graph_read.c
     graph/graph_write.c
     log/log_recover.c
     log/log_rotate.c
@@ -145,6 +146,8 @@ set(FIRN_COLD_FILES
     expr/expr_split.c
     query/query.c
     query/query_plan.c
+    search/search.c
+    search/search_graph.c
     search/search_result.c
     search/search_source.c
     rows/rows.c

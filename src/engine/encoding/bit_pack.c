@@ -390,7 +390,12 @@ range_plain(const uint8_t *packed, unsigned width, uint32_t low, uint32_t span, 
 
 #if defined(__x86_64__)
 
+/* Their loops are vectorized; those for all processors are short. */
+#if defined(__clang__)
 #define HARDWARE __attribute__((target("avx2")))
+#else
+#define HARDWARE __attribute__((target("avx2"), optimize("O3")))
+#endif
 
 HARDWARE static void
 decode_hardware(const uint8_t *packed, unsigned width, uint64_t base, uint32_t factor,
