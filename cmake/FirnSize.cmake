@@ -26,7 +26,7 @@ endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
 set(FIRN_HOT_ROOMS base codec log block row memtable merge lsm store txn)
-set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search pack scan objects)
+set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search)
 
 # Rooms of which each file is cold.
 set(FIRN_COLD_ROOMS
