@@ -326,7 +326,7 @@ files_that_are_none_of_a_store_are_not_imported(void **state)
         DB_OK(firn_db_path_open(support.os, "/f", &db_support_read_only, &db, &err));
         DB_OK(firn_db_close(db, &err));
         DB_FAILS(firn_copy_import(support.os, "/f", "/copy", &progress, &info, &err), FIRN_CORRUPT,
-                 "no file of a store");
+                 "not a file of a store");
         DB_FAILS(firn_db_path_open(support.os, "/copy", &db_support_existing, &db, &err),
                  FIRN_NOT_FOUND, "copy");
     }

@@ -417,7 +417,7 @@ limits_of_values_with_heads(void **state)
              FIRN_LIMIT, "at most 268435448 are allowed");
     DB_FAILS(merge(&scene, "a", FIRN_MERGE_APPEND, firn_bytes(large, FIRN_VALUE_SIZE_MAX), &err),
              FIRN_LIMIT, "at most 268435456");
-    DB_FAILS(merge(&scene, "a", FIRN_MERGE_MAX, firn_str("7"), &err), FIRN_INVALID, "no number");
+    DB_FAILS(merge(&scene, "a", FIRN_MERGE_MAX, firn_str("7"), &err), FIRN_INVALID, "not a number");
     DB_FAILS(merge(&scene, "a", (firn_merge_operator)9, firn_str("7"), &err), FIRN_INVALID,
              "merge operator 9");
     /* So long that it is for ever. */

@@ -571,7 +571,7 @@ numbers_are_added_exactly(void **state)
     FAILS(add(table, NULL, "g", firn_f64(1e308), NULL), FIRN_LIMIT, "column g");
     OK(add(table, NULL, "n", firn_i64(5), &out));
     assert_int_equal(out.type, FIRN_TYPE_NULL);
-    FAILS(add(table, NULL, "s", firn_i64(1), NULL), FIRN_INVALID, "no number");
+    FAILS(add(table, NULL, "s", firn_i64(1), NULL), FIRN_INVALID, "not a number");
     FAILS(add(table, NULL, "a", firn_f64(1), NULL), FIRN_INVALID, "column a");
     FAILS(add(table, NULL, "n", decimal(1), NULL), FIRN_INVALID, "column n");
     FAILS(add(table, NULL, "f", decimal(1), NULL), FIRN_INVALID, "column f");
