@@ -31,7 +31,7 @@ static void
 check(int code)
 {
     if (code != FIRN_OK) {
-        fprintf(stderr, "bench_vector_firn: %s: %s\n", firn_code_name(code), err.text);
+        (void)fprintf(stderr, "bench_vector_firn: %s: %s\n", firn_code_name(code), err.text);
         exit(1);
     }
 }
@@ -133,7 +133,7 @@ load(char **argv)
     FILE *file = open_file(argv[3], "base.fvecs");
     int32_t dimensions;
     if (fread(&dimensions, sizeof dimensions, 1, file) != 1) {
-        fprintf(stderr, "bench_vector_firn: base.fvecs is empty\n");
+        (void)fprintf(stderr, "bench_vector_firn: base.fvecs is empty\n");
         exit(1);
     }
     rewind(file);
@@ -163,6 +163,7 @@ static void
 search(struct searching *searching, size_t query)
 {
     firn_search_result *result;
+    check(searching->queries.count > 0 ? FIRN_OK : FIRN_INVALID);
     const size_t i = query % searching->queries.count;
     const size_t n = searching->queries.dimensions;
     check(firn_table_search(searching->table, "v", searching->queries.numbers + i * n, n,
@@ -321,8 +322,9 @@ main(int argc, char **argv)
     } else if (argc == 7 && strcmp(argv[1], "open") == 0) {
         open_and_ask(argv);
     } else {
-        fprintf(stderr,
-                "usage: bench_vector_firn load|exact|index|walk|open STORE DATA MEMORY_MIB ...\n");
+        (void)fprintf(
+            stderr,
+            "usage: bench_vector_firn load|exact|index|walk|open STORE DATA MEMORY_MIB ...\n");
         return 2;
     }
     return 0;

@@ -75,14 +75,14 @@ int
 main(int argc, char **argv)
 {
     if (argc != 5) {
-        fprintf(stderr, "usage: bench_vector_make DIRECTORY VECTORS QUERIES DIMENSIONS\n");
+        (void)fprintf(stderr, "usage: bench_vector_make DIRECTORY VECTORS QUERIES DIMENSIONS\n");
         return 2;
     }
     const size_t count = (size_t)strtoull(argv[2], NULL, 10);
     const size_t queries = (size_t)strtoull(argv[3], NULL, 10);
     const size_t dimensions = (size_t)strtoull(argv[4], NULL, 10);
     const size_t centre_count = count / 250 + 1;
-    float *centres = malloc(centre_count * dimensions * sizeof *centres);
+    float *centres = calloc(centre_count, dimensions * sizeof *centres);
     if (centres == NULL) {
         die("no memory");
     }

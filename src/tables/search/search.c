@@ -525,6 +525,7 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     if (lacks) {
         FIRN_TRY(search_in(table, &exact, false, &graphs, schema, view, out, &lacks, err));
     }
+    CHECK(*out != NULL); /* without graphs nothing is lacking */
     (*out)->stats.rows_walked = graphs.evaluated;
     (*out)->stats.rows_judged += graphs.judged;
     (*out)->stats.graphs_damaged = graphs.damaged;
