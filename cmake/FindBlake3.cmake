@@ -21,14 +21,19 @@ else()
   list(GET blake3_dirs 0 blake3_dir)
   set(blake3_sources ${blake3_dir}/blake3.c ${blake3_dir}/blake3_dispatch.c ${blake3_dir}/blake3_portable.c)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64|AMD64")
+    # Processors without SSE4.1 (older than 2008) hash with the portable code: a fourth set of kernels is not worth 12 KB.
+    set(blake3_definitions BLAKE3_NO_SSE2)
     list(APPEND blake3_sources
-         ${blake3_dir}/blake3_sse2_x86-64_unix.S ${blake3_dir}/blake3_sse41_x86-64_unix.S
+         ${blake3_dir}/blake3_sse41_x86-64_unix.S
          ${blake3_dir}/blake3_avx2_x86-64_unix.S ${blake3_dir}/blake3_avx512_x86-64_unix.S)
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     list(APPEND blake3_sources ${blake3_dir}/blake3_neon.c)
   endif()
   add_library(firn_blake3_code OBJECT ${blake3_sources})
   target_compile_options(firn_blake3_code PRIVATE -w -O3)
+  target_compile_definitions(firn_blake3_code PRIVATE ${blake3_definitions})
+  # What only calls the kernels is as fast when it is small (8 KB less; measured for inputs of 32 bytes to 64 KiB).
+  set_source_files_properties(${blake3_dir}/blake3.c ${blake3_dir}/blake3_dispatch.c PROPERTIES COMPILE_OPTIONS -Os)
   target_include_directories(firn_blake3_code PRIVATE ${blake3_dir})
   target_include_directories(firn_blake3_dependency SYSTEM INTERFACE ${blake3_dir})
 
