@@ -163,7 +163,7 @@ look_up(const struct firn_mend_gather *gather, struct firn_manifest_reference *r
     firn_value_file_kind.close(file);
     rc = reference->bytes <= reference->total_bytes
              ? FIRN_OK
-             : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than what lies in it", name);
+             : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than its contents", name);
 out:
     return rc;
 }

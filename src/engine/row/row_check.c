@@ -161,7 +161,7 @@ check_separator(struct checking *checking, size_t block_at, const struct firn_ro
                (checking->has_last &&
                 firn_entry_compare(firn_buf_slice(&checking->last_key), checking->last_sequence,
                                    firn_buf_slice(whole), separator.sequence) >= 0)) {
-        rc = refuse("it does not lie after its separator, or the previous block does", err);
+        rc = refuse("it is not after its separator, or the previous block is", err);
     } else {
         bool goes_on = checking->has_last &&
                        firn_slice_equal(firn_buf_slice(&checking->last_key), firn_buf_slice(&key));

@@ -162,7 +162,7 @@ const struct firn_mcp_tool firn_mcp_revert_tool = {
     .title = "Take back one change",
     .text = "Take back what one checkpoint changed and keep what came later: files are merged one "
             "by one, text files line by line. Where what came later stands in the way, nothing is "
-            "changed and the paths are told. The state before is saved first, so that "
+            "changed and the paths are listed. The state before is saved first, so that "
             "checkpoint_undo can take the revert back.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING(

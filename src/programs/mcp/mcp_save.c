@@ -45,7 +45,7 @@ check_root(struct firn_mcp_call *call)
     if (why == NULL || firn_workspace_find(call->workspace, "latest", NULL, NULL) == FIRN_OK) {
         return FIRN_OK;
     }
-    call->hint = "name the directory of the project; if all of it is to be saved, the user can run "
+    call->hint = "name the directory of the project; to save all of it, the user can run "
                  "firn save --yes in it";
     return firn_mcp_call_fail(call, FIRN_INVALID, "'%s' is %s",
                               firn_workspace_root(call->workspace), why);

@@ -107,11 +107,10 @@ is_not_saved(firn_slice path, firn_error *err)
 static int
 has_no_directory(firn_slice path, firn_error *err)
 {
-    return firn_error_set(
-        err, FIRN_CONFLICT,
-        "'%.*s' could not be restored: there is no directory for it; restore what "
-        "is above it too, or, if somebody just moved that, run it again",
-        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "'%.*s' could not be restored: its directory does not exist; restore "
+                          "the directory too, or, if it was moved meanwhile, run it again",
+                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
 /* Whether what stands where an entry is to be added may stay (I3). */

@@ -57,7 +57,7 @@ static int
 is_touched(firn_slice path, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
-                          "'%.*s' was changed by somebody else during the restore; nothing was "
+                          "'%.*s' was changed by another process during the restore; nothing was "
                           "changed, run it again",
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
@@ -168,9 +168,9 @@ displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const 
                                           apply->options.tag, kept, err);
     if (rc == FIRN_OK) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
-        (void)snprintf(text, sizeof text,
-                       "kept beside it as '%s': it was changed by somebody else during the restore",
-                       kept);
+        (void)snprintf(
+            text, sizeof text,
+            "kept beside it as '%s': it was changed by another process during the restore", kept);
         firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path, text);
         apply->counts.kept++;
     }
@@ -227,7 +227,7 @@ displaced_tell(struct firn_checkout *apply, firn_slice path)
     DCHECK(apply->swapping != NULL && apply->batch == NULL); /* nobody else counts */
     apply->counts.kept++;
     firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path,
-                         "it was changed by somebody else during the restore");
+                         "it was changed by another process during the restore");
 }
 
 static int

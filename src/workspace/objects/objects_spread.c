@@ -355,7 +355,7 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
     int rc = firn_packfile_open_pieces(list, &reading->list, &total, err);
     if (rc == FIRN_OK && total != reading->size) {
         rc = firn_error_set(err, FIRN_CORRUPT,
-                            "a list of pieces stands for %llu bytes where %llu belong",
+                            "a list of pieces has %llu bytes in all instead of %llu",
                             (unsigned long long)total, (unsigned long long)reading->size);
     }
     if (rc != FIRN_OK) {

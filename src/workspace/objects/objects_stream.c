@@ -207,7 +207,7 @@ stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size, f
     FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
         rc = firn_error_set(err, FIRN_CORRUPT,
-                            "a list of pieces stands for %llu bytes where %llu belong",
+                            "a list of pieces has %llu bytes in all instead of %llu",
                             (unsigned long long)total, (unsigned long long)size);
         goto out;
     }

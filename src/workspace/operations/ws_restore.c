@@ -363,7 +363,7 @@ static void
 tell_foreign(const firn_callbacks *callbacks)
 {
     tell_as(callbacks, FIRN_NOTICE_FOREIGN,
-            "the store tells of an interrupted restore that you did not begin here: it is left "
+            "the store records an interrupted restore that you did not start here: it is left "
             "alone; firn restore --resume --trust-journal finishes it");
 }
 
@@ -385,7 +385,7 @@ pending_read(struct firn_ws_restoring *restoring, bool is_about_it, firn_error *
     }
     if (is_about_it) {
         rc = firn_error_set(err, FIRN_UNTRUSTED,
-                            "the store tells of an interrupted restore that was not begun by you "
+                            "the store records an interrupted restore that you did not start "
                             "in '%.600s' on this machine",
                             restoring->ws->place.root);
         goto out;

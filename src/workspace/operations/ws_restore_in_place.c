@@ -220,12 +220,12 @@ commit_safety(struct in_place *in_place, firn_error *err)
 static int
 say_kept(uint64_t kept, firn_error *err)
 {
-    return kept == 0
-               ? FIRN_OK
-               : firn_error_set(err, FIRN_CONFLICT,
-                                "%llu things were changed by somebody else during the restore and "
-                                "kept; all else was restored: run it again",
-                                (unsigned long long)kept);
+    return kept == 0 ? FIRN_OK
+                     : firn_error_set(
+                           err, FIRN_CONFLICT,
+                           "%llu entries were changed by other processes during the restore and "
+                           "kept; everything else was restored: run it again",
+                           (unsigned long long)kept);
 }
 
 static int

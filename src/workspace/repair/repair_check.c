@@ -431,7 +431,7 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
         FIRN_TRY(note_list(check, piece, err));
     } else if (check->level > 0) {
-        check->why = "its content is not what its name stands for";
+        check->why = "its content does not match its hash";
     } else if (check->level == 0) {
         FIRN_TRY(check_whole_cell(check, piece, &place, err));
     }
@@ -462,7 +462,7 @@ check_list(struct piece_check *check, const struct list *list, firn_error *err)
     int rc;
     FIRN_TRY(firn_objects_cells_level(objects, scratch, &list->hash, &level, err));
     if (level != list->level) {
-        check->why = "its content is not what its name stands for";
+        check->why = "its content does not match its hash";
         goto out;
     }
     check->size = 0;
@@ -473,7 +473,7 @@ check_list(struct piece_check *check, const struct list *list, firn_error *err)
         check->why = "its content has another size than its entry says";
     }
     if (check->why == NULL && check->count == 0 && level >= 0 && list->is_below) {
-        check->why = "its content is not what its name stands for";
+        check->why = "its content does not match its hash";
     }
 out:
     return rc;

@@ -152,10 +152,9 @@ firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
     if (rc != FIRN_OK || (is_earlier && is_first_name(lookup->entry, link))) {
         return rc;
     }
-    return firn_error_set(
-        err, FIRN_CORRUPT,
-        "'%.*s' is said to be another name of '%.*s', which is not such a file before it",
-        (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
-        (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
-        (const char *)link->hard_link.data);
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "'%.*s' is a hard link to '%.*s', which is not a file before it",
+                          (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
+                          (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
+                          (const char *)link->hard_link.data);
 }

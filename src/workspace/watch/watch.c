@@ -361,7 +361,7 @@ check_name(struct watching *watching, firn_error *err)
                    now.device == watching->name_stat.device
                ? FIRN_OK
                : firn_error_set(err, FIRN_NOT_FOUND,
-                                "the store '%.900s' has gone, or another watch has taken over",
+                                "the store '%.900s' is gone, or another watch has taken over",
                                 watching->ws->place.store_path);
 }
 
