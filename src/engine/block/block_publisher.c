@@ -11,7 +11,7 @@
  *      as published before the directory was synced.
  *
  * Failure: all or nothing of a run. What has got its name already loses it again; a removal that fails
- * leaves a file that nobody names, which the next opening of a store removes.
+ * leaves a file that MANIFEST does not name, which the next opening of a store removes.
  */
 #include "block/block_file.h"
 

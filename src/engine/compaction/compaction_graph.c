@@ -10,9 +10,9 @@
  *   3. if the run is still there, and no compaction has it, the work gets a plan of that run alone, so none takes it
  *   4. one edit of MANIFEST names the run with one attachment more (lsm_install.c), and readers see it
  *
- * A crash before 4 leaves a file that MANIFEST does not name, which the next opening removes. A compaction that takes the
- * run meanwhile wins: its output gets a graph in its turn. Whoever wants to drop the tree, or to load into it, is waited
- * for at the next step of the building, which ends then.
+ * A crash before 4 leaves a file that MANIFEST does not name, which the next opening removes. If a compaction takes the
+ * run meanwhile, the graph is given up: the compaction's output gets a graph later. A drop of the tree, or a load into
+ * it, ends the building at its next step.
  *
  * Which graphs a run should have, its table's schema says (struct firn_column_layout). A run gets them if it has
  * ROWS_MIN rows; smaller ones are read faster than walked. History runs get none. A graph that is attached stays, also

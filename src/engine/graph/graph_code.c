@@ -16,16 +16,16 @@
  *
  *   norm_a + norm_b - 2 scale_a scale_b (c_a . c_b)
  *
- * which is the square of the Euclidean distance. Under DOT the norms are 1 whatever the vectors are: so it is
+ * which is the square of the Euclidean distance. Under DOT the norms are 1 for all vectors: so it is
  * 2 - 2 (y_a . y_b), which is never negative, and the nearest has the largest product.
  *
  * and the sum of products is one pass of the kernel for numbers with a sign times numbers without; what the 128 adds is
  * the query's bias.
  *
- * (I1) A distance is 0 or more, whatever is in a record: its bits as an integer have its order.
+ * (I1) A distance is 0 or more, for any bytes of a record: its bits as an integer have its order.
  *
- * Floating-point contraction or other orders of additions may make other codes on another machine. Nobody compares
- * them: a graph is walked with the codes that are in its file.
+ * Floating-point contraction or other orders of additions may make other codes on another machine. This does no harm:
+ * a graph is walked with the codes in its file.
  */
 #include "graph/graph_internal.h"
 

@@ -9,7 +9,7 @@
  *
  * Nothing of the file is believed. The numbers of the header must fit each other and the size of the file before memory
  * is taken by them; blocks are verified by the cache; a link is held against the number of nodes when it is followed
- * (graph_walk.c, I2); whatever a code is, its distance is one (graph_code.c, I1).
+ * (graph_walk.c, I2); any code gives a valid distance (graph_code.c, I1).
  *
  * (I1) A block that has a place has a pin, or, where the graph was built, memory of the graph. It stays as long as the
  *      graph is open.

@@ -12,7 +12,7 @@
  *
  * Damage is reported, not returned, as long as there is more to look at; in the end FIRN_CORRUPT
  * says that there was some. Other failures, such as want of memory, end the check; so does what a newer
- * firn wrote (FIRN_NEWER), which is no damage and which nobody here can judge.
+ * firn wrote (FIRN_NEWER), which is no damage and which this version cannot check.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -134,7 +134,7 @@ salvage_run(struct salvaging *salvaging, const struct firn_run_kind *kind, const
     return FIRN_OK;
 }
 
-/* What the name of a run ends in; NULL: it is none, or of a kind that nobody here knows. */
+/* What the name of a run ends in; NULL: it is no run, or of an unknown kind. */
 static const struct firn_run_kind *
 kind_of(const char *name)
 {

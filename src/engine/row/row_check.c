@@ -7,7 +7,7 @@
  * blocks follow each other in order and lie where their separators say, that their sequences are
  * those of the index, that large values can be read, and that all of it adds up to the summary. At
  * the end every byte of the body is compared with the table of contents, so that damage between the
- * blocks, which nobody reads, is found as well.
+ * blocks, where no reader reads, is found as well.
  *
  * Damage is reported, and the rest read on. A bad block takes its own keys away and no others. A
  * bad index takes all of them: without it nothing says where a key would be. A bad filter takes

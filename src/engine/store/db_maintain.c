@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_maintain.c: flushing and compacting because somebody asked for it.
+ * store/db_maintain.c: flushing and compacting on request.
  *
  * Freezing takes the leader's place for a moment; the works themselves are done in the calling
  * thread, beside commits and background work. Compacting is flushing, and then every compaction

@@ -20,7 +20,7 @@
  *      has. Up to the last one of these it is not known which line was now when a record was
  *      written, so
  *      (I3) is held against all that now has only after it; what was written before on a line that
- *      is gone is seen by nobody.
+ *      is gone is not visible.
  *
  * (I5) A load is in the MANIFEST alone (db_bulk.c). A reader reads that before the log, so a load in between
  *      is one that it does not know, while the log may go on after it: then it begins again. Without

@@ -12,9 +12,9 @@
  *
  * Rounding. A sum of n products that are added in any order, each rounded to 24 bits, is wrong by at most
  * (n + 2) * 2^-24 of the sum of their absolute values (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
- * section 3.1). So kernels differ by processor, in the last digits. Whoever needs the same answer everywhere takes the
- * kernels' for a first look, and asks the judge, firn_vector_distance_exact, about what is near: a product of two
- * f32 is exact in double precision, and squares neither overflow nor vanish there.
+ * section 3.1). So kernels differ by processor, in the last digits. A caller that needs the same answer everywhere uses
+ * the kernels to select near vectors, and firn_vector_distance_exact to compare these: a product of two f32 is exact in
+ * double precision, and squares neither overflow nor vanish there.
  *
  * Which set is used is asked of the processor in every call of firn_vector_distance_kernels: the answer lies in
  * variables of the C runtime, set before main.
