@@ -73,7 +73,7 @@ Saves beside one are like any other, once it knows the directories only faster.
   $ until_there firn watch --status
   $ echo three >a/b/f && firn save
   4  <id>  2 files, 10 B; 1 changed, <size> added  <s> s
-  $ knows_all() { firn save -q >/dev/null && firn watch --status | grep ' 0 to be'; }
+  $ knows_all() { firn save -q >/dev/null && firn watch --status | grep ' visits 0$'; }
   $ until_there knows_all
   $ mv a c && firn save --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["added"], o["removed"], o["changed"])'
   1 1 0

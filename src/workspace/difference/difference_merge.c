@@ -151,7 +151,7 @@ put_text(struct merge *merge, struct firn_tree_entry *entry, firn_error *err)
 /* Three versions of a text file merged line by line.
  *
  * Base and theirs come out of the store, ours off the disk, where it has to be what the scan saw:
- * else somebody works on it right now, and the merge is given up (difference_content.c). All three
+ * else it is being edited right now, and the merge is given up (difference_content.c). All three
  * and the result are in memory at once, so each has a limit, which is also the size up to which a
  * file is stored as one object. */
 

@@ -61,7 +61,7 @@ not_its_content(const firn_hash *hash, const char *what, firn_error *err)
 
 /* ---- handing on ---- */
 
-/* Behind what *ctx, a buffer, has; data.data NULL are zeros. */
+/* Appends to *ctx, a buffer; data.data NULL means zeros. */
 static int
 append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {

@@ -280,8 +280,8 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
  *
  * Commands that only look report it. Those that write deal with it first: what stands under
  * temporary names is put to rest (checkout_recover.c), and then an ordinary restore goes on from
- * what is there, which is in part the old state, in part the new one, and in part what somebody
- * edited since. It takes a safety checkpoint of all that, as ever, so an edit is nowhere the only
+ * what is there, which is in part the old state, in part the new one, and in part later edits. It
+ * takes a safety checkpoint of all that, as always, so an edit is nowhere the only
  * copy when it is displaced (I1; checked where things move, ws_restore_in_place.c).
  *
  *   resume, save                           the target
@@ -453,7 +453,7 @@ set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_err
     FIRN_TRY(
         firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
     if (!firn_catalog_journal_is_pending(&restoring->journal)) {
-        /* It was finished, and something that somebody else changed was kept. */
+        /* It was finished, and an entry that another process changed was kept. */
         tell(&restoring->options->callbacks, cause->text);
         goto out;
     }

@@ -154,8 +154,8 @@ FIRN_MUST_CHECK int firn_packfile_writer_add_stream(
 
 /* Object table, then seals the file: durable under its name when this returns, out_file_size may be
  * NULL. FIRN_INVALID for an empty pack, FIRN_EXISTS if the name is taken, FIRN_MISUSE if a lane
- * holds an open frame, FIRN_FAILED after an earlier failure. No thread may be adding. Whatever is
- * returned, only list, contains, count and destroy follow. */
+ * holds an open frame, FIRN_FAILED after an earlier failure. Requires: no thread is adding. Afterwards,
+ * also after a failure, only list, contains, count and destroy may be called. */
 FIRN_MUST_CHECK int firn_packfile_writer_finish(struct firn_packfile_writer *writer,
                                                 uint64_t *out_file_size, firn_error *err);
 /* After finish: every object with its place, in the order of hashes. */
@@ -273,7 +273,7 @@ FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
                                              firn_packfile_walk_visit *visit, void *ctx,
                                              firn_error *err);
 /* Every delta, frame by frame; only frames that have one, by what the object table says, are decoded.
- * A damaged frame ends the walk, behind what was visited in the frames before it. */
+ * A damaged frame ends the walk, after the visits of the frames before it. */
 FIRN_MUST_CHECK int firn_packfile_walk_deltas(struct firn_packfile *pack,
                                               struct firn_packfile_scratch *scratch,
                                               firn_packfile_walk_visit *visit, void *ctx,

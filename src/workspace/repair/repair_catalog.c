@@ -332,7 +332,7 @@ order_all(struct firn_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
-/* Counters behind all that was ever given. */
+/* Sets counters above all numbers that were ever given. */
 static void
 count_up(struct firn_repair *repair)
 {

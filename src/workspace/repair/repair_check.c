@@ -439,7 +439,7 @@ out:
     return rc;
 }
 
-/* A cell in pieces that lie in several packs: nobody has compared it with its name. */
+/* A cell in pieces of several packs: it was not compared with its name yet. */
 static int
 check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
 {
@@ -784,7 +784,7 @@ check_workspaces(struct checking *checking, firn_error *err)
     return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
-/* Right behind the opening, before another process can have made new packs. */
+/* Right after the opening, before another process can have made new packs. */
 static int
 check_pack_list(struct checking *checking, firn_error *err)
 {
