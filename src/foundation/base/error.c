@@ -4,7 +4,7 @@
  *
  * An error is filled once, where it is born, by the function that knows the file, the offset and
  * what it expected. Callers further up may put a prefix before the text; they never replace the
- * code. Cleaning up passes NULL, so the first error wins without anybody keeping count.
+ * code. Cleaning up passes NULL, so the first error wins without bookkeeping.
  *
  * Nothing here allocates: an error must be reportable when memory is gone. A text that does not fit
  * is cut and ends in "...".

@@ -14,10 +14,10 @@
  * places, and longer.
  *
  * (I1) The lines that are not marked are the same numbers in the same order on both sides. Step 5
- * checks it: a wrong difference is never returned, whatever the steps before did.
+ * checks it: a wrong difference is never returned, even if an earlier step is wrong.
  *
  * A long text that was changed all over has many differences of nearly the same length, and which
- * one is shortest matters to nobody: after work_max steps a longer one is good enough, and is said
+ * one is shortest does not matter: after work_max steps a longer one is good enough, and is said
  * to be such.
  */
 #include "lines/line_diff.h"

@@ -20,7 +20,7 @@
  * the rule.
  *
  * Handles do not change after open but for one flag, so any number of threads may read; files are
- * read with pread only and never mapped: a file that somebody truncates yields an error, not a
+ * read with pread only and never mapped: a file that is truncated meanwhile yields an error, not a
  * signal.
  */
 #include <inttypes.h>

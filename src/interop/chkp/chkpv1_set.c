@@ -289,7 +289,7 @@ firn_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i)
 struct question {
     const firn_hash *hash;
     int (*ask)(struct question *question, struct firn_chkpv1 *pack, firn_error *err);
-    bool is_final; /* the answer holds, whatever it is, and no other pack is asked */
+    bool is_final; /* the answer is final, and no other pack is asked */
     size_t answered_by;
     firn_chkp_entry entry; /* of locate */
     /* of read */

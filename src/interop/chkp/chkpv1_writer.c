@@ -340,7 +340,7 @@ begin_entry(struct firn_chkpv1_writer *writer, firn_error *err)
     return FIRN_OK;
 }
 
-/* The frame that began behind the head at `offset` is whole and holds the object `hash`, which
+/* The frame that began after the head at `offset` is whole and holds the object `hash`, which
  * the pack does not have. */
 static int
 end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *hash,

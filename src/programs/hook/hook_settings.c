@@ -2,7 +2,7 @@
  *
  * hook/hook_settings.c: firn's hooks in an agent's settings.
  *
- * The file belongs to somebody else: every byte that is not firn's stays (hook_json.c), a byte order
+ * The file belongs to the agent: every byte that is not firn's stays (hook_json.c), a byte order
  * mark at its start too. What cannot be read exactly is refused: comments, members that stand twice,
  * numbers beyond 64 bits.
  *

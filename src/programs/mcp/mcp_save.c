@@ -36,7 +36,7 @@ write_result(struct firn_mcp_call *call, const firn_workspace_save_result *resul
     firn_mcp_call_write_notices(call);
 }
 
-/* Nobody is there to be asked about the first save of a home directory, or of more. */
+/* No person can be asked about the first save of a home directory, or of more. */
 static int
 check_root(struct firn_mcp_call *call)
 {

@@ -6,8 +6,8 @@
  * without one.
  *
  * A page must stay one that a phone can open. So of a file at most LINES_MAX lines are shown and of
- * a line LINE_SIZE_MAX bytes, of a checkpoint FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files, and behind so
- * many bytes of a page no more lines at all; each time the page says so.
+ * a line LINE_SIZE_MAX bytes, of a checkpoint FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files, and after
+ * page_bytes_max bytes of a page no more lines at all; each time the page says so.
  *
  * The lines are found as in show_patch.c: by walking along both texts once. Hunks that lie close
  * together are shown as one, as equal lines must not be shown twice.

@@ -201,7 +201,7 @@ print_name(const char *side, firn_slice path)
     firn_term_out_text("\"");
 }
 
-/* "--- a/path" or "+++ b/path"; behind a name with a space comes a tab, without which patch would
+/* "--- a/path" or "+++ b/path"; a name with a space is followed by a tab, without which patch would
  * take the end of the name for a date. */
 static void
 print_file_line(const struct firn_show_patch *patch, const char *signs, const char *side,
@@ -246,7 +246,7 @@ print_range_line(const struct firn_show_patch *patch, uint32_t before_at, uint32
     firn_term_out_text("\n");
 }
 
-/* The hunks from `first` on that stand together; returns the one behind them. */
+/* The hunks from `first` on that stand together; returns the one after them. */
 static size_t
 end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
              size_t first)
@@ -261,7 +261,7 @@ end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t
     return end;
 }
 
-/* Prints a group; the walks stand at or before its first line, and then behind its last. */
+/* Prints a group; the walks stand at or before its first line, and then after its last. */
 static void
 print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
             struct walk *before, struct walk *after)
@@ -272,10 +272,10 @@ print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t 
     uint32_t lead = first->before_at < patch->context ? first->before_at : patch->context;
     (void)lines_to(before, first->before_at - lead);
     (void)lines_to(after, first->after_at - lead);
-    struct walk behind = *before;
-    (void)lines_to(&behind, last->before_at + last->before_count);
-    uint32_t trail = count_left(&behind, patch->context);
-    uint32_t before_end = behind.line + trail;
+    struct walk after_group = *before;
+    (void)lines_to(&after_group, last->before_at + last->before_count);
+    uint32_t trail = count_left(&after_group, patch->context);
+    uint32_t before_end = after_group.line + trail;
     uint32_t after_end = last->after_at + last->after_count + trail;
     print_range_line(patch, before->line, before_end - before->line, after->line,
                      after_end - after->line);

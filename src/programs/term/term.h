@@ -96,7 +96,7 @@ int firn_term_out_error(void);
 enum { FIRN_TERM_WRITER_DEPTH_MAX = 15 };
 
 /* Writes JSON text. All zero is one that writes into memory, and is at the start of a value, or of
- * the members of an object whose brackets somebody else writes. */
+ * the members of an object whose brackets the caller writes. */
 struct firn_term_writer {
     void (*put)(const void *data, size_t size); /* where it goes at once; NULL: into memory */
     char *data;                                 /* in memory: size bytes, without a NUL */

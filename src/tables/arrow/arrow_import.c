@@ -136,7 +136,7 @@ read_time(const char *format, struct field *out)
     };
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         size_t size = strlen(times[i].format);
-        /* A time zone follows the colon: the number is of UTC whatever it is. */
+        /* A time zone follows the colon: the number is of UTC in any zone. */
         if (strncmp(format, times[i].format, size) == 0 && (size > 3 || format[size] == '\0')) {
             *out = times[i].field;
             return true;
@@ -430,7 +430,7 @@ read_number_value(const uint8_t *data, const struct field *field,
 }
 
 /* A vector of an array, at a place that counts from the beginning of its buffers. Nulls may be in vectors that are
- * null as a whole, which nobody reads. */
+ * null as a whole, which are not read. */
 static int
 read_vector(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,
             firn_slice *out, firn_error *err)

@@ -69,7 +69,7 @@ struct batch {
 static double
 load_most(struct search *search)
 {
-    /* Pairs with share_most. Whoever sees an old one measures more than needed. */
+    /* Pairs with share_most. A thread that sees an old bound computes more distances than needed. */
     uint64_t bits = atomic_load_explicit(&search->most, memory_order_relaxed);
     double most;
     memcpy(&most, &bits, sizeof most);

@@ -373,8 +373,8 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
             break;
         }
         if (found_count < ask.wanted || ask.wanted >= count) {
-            /* Rows without a vector are allowed, too, and never named; and rows that nobody sees: only a look at all of
-             * them can tell. */
+            /* Rows without a vector are allowed, too, and never named; and so are rows that the view does not see: only
+             * a look at all of them can tell. */
             *out_lacks = true;
             goto out;
         }

@@ -8,7 +8,7 @@
  * the load is opened.
  *
  * A record that is none, or whose values make no row, is rejected: reported to on_reject, or the
- * end of the import. Whatever else fails is the end of it. The load has taken nothing of a rejected
+ * end of the import. Every other failure ends it. The load has taken nothing of a rejected
  * record.
  *
  * Memory: a piece, and what the reader keeps of a record that it has not seen the end of.

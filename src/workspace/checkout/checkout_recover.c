@@ -8,7 +8,7 @@
  *
  *   prepared  Nothing had moved yet, so it is the restore's own, perhaps not whole: removed.
  *   begun     All that is new was durable and whole, so it is told by its content (I1):
- *             - its path is free: it goes there, whatever it is
+ *             - its path is free: it goes there, as any kind of entry
  *             - a file that either tree has at its path: it is in a checkpoint, and goes
  *             - another file, that is, a user's edit: it changes places with what stands at its
  *               path if either tree has that; else both are a user's, and it is kept beside
