@@ -170,7 +170,7 @@ firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
 /* ==== what stays in the cache for as long as a file is open ====
  *
  * A file that is asked often should have its index, its filter and tables of its own at hand,
- * without asking the cache each time: they are pinned when the file is opened. What is pinned
+ * without asking the cache each time: they are pinned when the file is opened. A block that is pinned
  * cannot give way, so pins of that kind are counted, and together they may have half of the budget:
  * the other half is left for what comes and goes. A file that is refused pins for the time of an
  * operation, as all others do.

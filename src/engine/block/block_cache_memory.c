@@ -33,7 +33,7 @@
  * while what was saved, the memory's allocation, is little beside reading and verifying the block.
  *
  * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
- *      after it was released. What is lent (block_cache.c) is
+ *      after it was released. Memory that is lent (block_cache.c) is
  *      part of it.
  * (I2) Where a block lies is decided by numbers of frames and the order of calls, never by
  *      addresses. (Not checked: it is about what the code does not read.)

@@ -10,7 +10,7 @@
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
  * What now does not read goes to history runs beside the output (version.h), with the tombstones that
- * hide nothing else. What is in history already counts as lying below: tombstones stay that hide
+ * hide nothing else. Versions in history count as lying below: tombstones stay that hide
  * something there.
  *
  * Other compactions read history (compaction_garbage.c): merges of history runs, which keep all that

@@ -21,7 +21,7 @@
 /* ==== history runs: when they go, come back, or are put together ====
  *
  * Flushes and compactions write history runs, each for the range of keys that it covered, and writing
- * now does not rewrite them. What is left to do, in this order:
+ * now does not rewrite them. Work remains to be done in this order:
  *
  * Removal. A run goes as it is when every live view skips it. Runs are made one after the other, so
  * as checkpoints go from the oldest on, so do the runs that only they read, and nothing has to be

@@ -11,7 +11,7 @@
  *
  * (I1) What is noted is a state that the store had, or shows what a crash would have left of one:
  *      runs as the MANIFEST has them, and all that the log had a moment later. The order is that of a
- *      reader. What was acknowledged before this began is in it. (Checked: the numbers of the
+ *      reader. Every commit that was acknowledged before this began is in it. (Checked: the numbers of the
  *      segments. Not checked: what another process does.)
  * (I2) A run that the MANIFEST names, and what it refers to, was there before it was named. So a process
  *      that lists the directories later finds it. It may find newer runs, too: the copy does not

@@ -2,7 +2,7 @@
  *
  * lsm/lsm.c: the trees of a store, as one: opening, closing, numbers.
  *
- * A tree is memtables above runs in levels. What is written goes to the memtable that is active;
+ * A tree is memtables above runs in levels. Writes go to the active memtable;
  * freezing closes it; a flush (compaction.c) makes a run of level 0 from frozen ones; compactions
  * (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) says which runs there are.
  * What readers go through is one immutable object a tree, its state (lsm_state.c), which is

@@ -121,7 +121,7 @@ struct firn_lsm {
     struct firn_os_cond changed; /* a work ended, the edit token is free */
 
     /* The thread that has set is_editing has the token: with it alone MANIFEST, the versions of
-     * trees and is_named are changed. What is below is read and written under the mutex. */
+     * trees and is_named are changed. The fields below are read and written under the mutex. */
     bool is_editing;
     struct firn_manifest *manifest; /* NULL: read-only */
     bool has_failed;                /* MANIFEST is latched */

@@ -22,7 +22,7 @@
  *
  * Operands are gathered from the newest to the oldest, as readings meet them. Numbers of one
  * operation that follow each other are made one at once, so a counter with a million operands takes
- * the memory of one. What is appended waits in pieces.
+ * the memory of one. Appended operands wait in pieces.
  *
  * Limits: a value is at most FIRN_VALUE_SIZE_MAX bytes. Appending beyond that cannot be refused
  * when it is committed, because the value was not read; reading the key gives FIRN_LIMIT,

@@ -12,7 +12,7 @@
  * earlier one (merge_view.c, I2). Hence a served view of a span belongs to a served span within it. The
  * largest served spans within another are gone over from its begin on, from the end of each to the
  * next: where one does not begin, there is an unserved view; where they reach the end, all are
- * served. What is kept for that is, at the position where a served span begins, its end. As the spans
+ * served. For that, the end of a served span is kept at the position where it begins. As the spans
  * that were gone over become part of a larger one, each is gone over once a key: a version costs a few
  * steps, however many views and restores there are.
  *

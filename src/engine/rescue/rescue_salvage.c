@@ -3,7 +3,7 @@
  * rescue/rescue_salvage.c: single entries of a store that cannot be opened.
  *
  * Commits are found in the log wherever a whole record stands (log.h), runs by the names of
- * their files. What is found may be old, replaced, or deleted: sequences tell which of two versions is
+ * their files. A version that is found may be old, replaced, or deleted: sequences tell which of two versions is
  * newer, and the caller must know by its form what it is looking for. Which keyspace a run belongs to
  * is said by MANIFEST alone, which may be lost.
  *

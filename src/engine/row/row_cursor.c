@@ -198,7 +198,7 @@ window_read(struct window *window, struct firn_row *run, const struct firn_row_i
  * be read in vain. One that goes on wants all that follow, and a call to the system for each of
  * them costs as much as all else that is done with it. So the first ALONE blocks that the cache
  * lacks are read one by one; where the next in order is lacking too, it is read with those after
- * it, ROOM_FIRST bytes at once and then twice as many each time. What was read ahead lies in a
+ * it, ROOM_FIRST bytes at once and then twice as many each time. Blocks that were read ahead are in a
  * window as it is in the file; a block is verified, decoded and put into the cache
  * when the cursor comes to it, like any other.
  *

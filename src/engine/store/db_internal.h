@@ -802,7 +802,7 @@ void firn_db_jobs_close(struct firn_db *db);
 void firn_db_jobs_wake(struct firn_db *db);
 /* After runs came, or a table got an index of vectors: where some run lacks a graph, it is built. */
 void firn_db_jobs_wake_graphs(struct firn_db *db);
-/* Builds the graphs that runs of a tree (NULL: of all) lack, in this thread, or waits for who does. */
+/* Builds the graphs that runs of a tree (NULL: of all) lack, in this thread, or waits for the thread that does. */
 FIRN_MUST_CHECK int firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
                                                const struct firn_step *step, firn_error *err);
 void firn_db_jobs_wake_compactions(struct firn_db *db);

@@ -35,7 +35,7 @@
  * cursor is open that does (a restore may bring the keyspace back until then); and when the drop is
  * on the disk, with any durability: a power cut that took the commit
  * back would leave a keyspace without its runs. That is looked at when a keyspace is dropped,
- * flushed and compacted, when checkpoints are deleted, and at closing. What is left by a crash goes
+ * flushed and compacted, when checkpoints are deleted, and at closing. Trees that a crash leaves go
  * at the next opening, where no views are open. A restore, too, may leave keyspaces that nothing
  * but its safety checkpoint has.
  */
@@ -572,7 +572,7 @@ struct part {
     bool is_outside;
 };
 
-/* Whom and what a listing is for. */
+/* The visitor and the state of a listing. */
 struct listing {
     struct firn_db *db;
     struct firn_db_view *view;                 /* NULL: now */

@@ -64,7 +64,7 @@
  * that ends late may call a later turn ready that is not: it takes longer then, nothing else.
  */
 
-/* QUICK_BYTES_MAX is synced in a few milliseconds. What was written while the job synced for the last
+/* QUICK_BYTES_MAX is synced in a few milliseconds. Bytes that were written while the job synced for the last
  * time may be more; but where it is much more, the log was ready long ago, for a turn that did not
  * come. Each sync is of what came during the one before, so a few make it little, or the disk is
  * slower than the commits. */

@@ -102,7 +102,8 @@ firn_error_code_of_errno(int error_number)
 static size_t append(firn_error *err, size_t used, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
-/* Appends to a text of `used` bytes; returns the new length. What does not fit is cut, visibly. */
+/* Appends to a text of `used` bytes; returns the new length. Text that does not fit is cut,
+ * visibly. */
 static size_t
 append(firn_error *err, size_t used, const char *format, va_list args)
 {

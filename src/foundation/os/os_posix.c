@@ -35,7 +35,7 @@
 /* ==== files by Linux system calls ====
  *
  * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up,
- * O_NOCTTY a terminal from taking the process over. What was opened is then looked at once: only
+ * O_NOCTTY a terminal from taking the process over. The opened file is then looked at once: only
  * regular files pass. The look is left out if the call itself made the file (O_EXCL) and the caller does
  * not want its attributes.
  *
@@ -439,7 +439,7 @@ posix_window_unmap(struct firn_os_file *file, uint8_t *data, size_t size)
 
 /* ==== modes, owners, times and extended attributes by Linux system calls ====
  *
- * What has a descriptor is changed through it. What has only a name is changed by the calls that
+ * A file with a descriptor is changed through it. An entry that has only a name is changed by the calls that
  * take a directory and do not follow links; for extended attributes Linux had no such call for
  * long, so they go through /proc/self/fd/<directory>/<name> with the l* calls, which resolve the
  * directory by descriptor and do not follow the last component. Where /proc is not mounted such a

@@ -2,7 +2,7 @@
  *
  * data/data_exchange.c: firn db table import and export: a table from CSV, JSON lines or a file of vectors, and as text.
  *
- * With --create the beginning of the text is read twice: to guess the columns, and as rows. What came from a
+ * With --create the beginning of the text is read twice: to guess the columns, and as rows. Input from a
  * pipe is kept in memory in between.
  */
 #include "data/data_internal.h"

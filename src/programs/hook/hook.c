@@ -177,7 +177,7 @@ read_directories(const struct firn_hook_agent *agent, const json_t *event, struc
     }
 }
 
-/* Reads standard input to its end, unless it is a terminal. What cannot be used is as if it were not
+/* Reads standard input to its end, unless it is a terminal. An event that cannot be used is treated as if it were not
  * there. */
 static void
 read_event(const struct firn_hook_agent *agent, struct event *out)

@@ -2,7 +2,7 @@
  *
  * mcp/mcp_server.c: the protocol: from a message to an answer, or to work that is done apart.
  *
- * The Model Context Protocol is JSON-RPC 2.0. What is answered at once (initialize, ping,
+ * The Model Context Protocol is JSON-RPC 2.0. Requests that are answered at once (initialize, ping,
  * tools/list, every error) is answered by the thread that reads, so that a ping is answered while a
  * long save runs. Calls of tools wait in a queue and are done one after the other, in the order in
  * which they came, by the thread that works: a client may send a save and the restore after it

@@ -2,8 +2,8 @@
  *
  * report/report_difference.c: one file that a checkpoint changed, and its lines.
  *
- * Each is a <details>: it opens and closes without a script. What has no lines to show is a row
- * without one.
+ * Each is a <details>: it opens and closes without a script. A change without lines to show is a
+ * row without one.
  *
  * A page must stay one that a phone can open. So of a file at most LINES_MAX lines are shown and of
  * a line LINE_SIZE_MAX bytes, of a checkpoint FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files, and after

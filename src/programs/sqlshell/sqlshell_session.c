@@ -4,8 +4,9 @@
  *
  * Locking. The store is attached for reading, which blocks no process. The first statement that writes attaches it anew
  * for writing, and waits for another writer as --wait says: one that SQLite calls a writing one, a BEGIN, or one that
- * failed because the store was attached for reading. It stays so until the end of a script. Who types keeps the lock no
- * longer than the statement or transaction, so that others may write meanwhile, and reads what they have written.
+ * failed because the store was attached for reading. A script keeps the lock until it ends. A terminal keeps it no
+ * longer than a statement or transaction, so that other processes may write in between, and sees what they have
+ * written.
  *
  * A SELECT that firn's scan answers (sql_query.h) is run that way; if the scan declines, and no row has been
  * printed, SQLite runs it. EXPLAIN of such a statement has one row that says what the scan is.

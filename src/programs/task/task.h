@@ -182,7 +182,7 @@ struct firn_task_file {
     bool may_replace;
 };
 
-/* Begins a file. What is at the path stays as it is until firn_task_file_finish; a fifo or a device
+/* Begins a file. An existing file at the path stays as it is until firn_task_file_finish; a fifo or a device
  * there is written directly. FIRN_EXISTS if anything is there and may_replace is false. Returns a code
  * of the library, as do the following two. */
 FIRN_MUST_CHECK int firn_task_file_create(struct firn_task_file *file, const char *path,

@@ -46,7 +46,7 @@ size_t firn_term_text_plain(firn_slice bytes);
  * three octal digits. It can be undone. */
 void firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size));
 
-/* How many columns of a terminal a text takes: ideographs and emoji two, combining marks none. What is no UTF-8
+/* How many columns of a terminal a text takes: ideographs and emoji two, combining marks none. Bytes that are no UTF-8
  * counts one a byte. */
 size_t firn_term_width_of(firn_slice text);
 

@@ -4,7 +4,7 @@
  *
  * The interface gives pointers without sizes, so the producer of a stream can make its reader read
  * any memory of the process: streams come from the same program, and are trusted as its other
- * pointers are. What can be checked is: counts of buffers and children against the format, lengths
+ * pointers are. These are checked: counts of buffers and children against the format, lengths
  * and offsets against zero and against each other, offsets of texts against the ones before them,
  * indexes of dictionaries against their length. Nothing recurses: a field may have a dictionary, or
  * be a list of floats, and that is the deepest that a column of a table can be.

@@ -100,7 +100,7 @@ out:
     return rc;
 }
 
-/* Appends the columns of a key: (1, 'Ada'). What cannot be written is left out. */
+/* Appends the columns of a key: (1, 'Ada'). Values that cannot be written are left out. */
 static void
 append_key(const struct firn_schema *schema, const struct firn_schema_index *index, firn_slice key,
            struct firn_buf *out)

@@ -20,7 +20,7 @@
 
 enum { FORMAT_WITHOUT_BTIME = 1, FORMAT = 2, KEY_SIZE = 4 };
 
-/* Whose keys begin with the number of a workspace. */
+/* The keyspaces whose keys begin with the number of a workspace. */
 static const char *const owned_keyspaces[] = {
     FIRN_DB_SYSTEM_PREFIX "workspaces", FIRN_DB_SYSTEM_PREFIX "checkpoints",
     FIRN_DB_SYSTEM_PREFIX "unpacked",   FIRN_DB_SYSTEM_PREFIX "tags",

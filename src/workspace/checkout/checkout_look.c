@@ -47,7 +47,8 @@ hash_file(const struct firn_checkout_look *look, struct firn_os_file *file, firn
     return FIRN_OK;
 }
 
-/* Whether the entry has the name that lists of cells give. What cannot be found is taken for new. */
+/* Whether the entry has the name that lists of cells give. An object that cannot be found counts as
+ * new. */
 static int
 has_cells(const struct firn_checkout_look *look, const struct firn_tree_entry *entry, bool *out,
           firn_error *err)

@@ -7,7 +7,7 @@
  * the first rename, with everything as it was. A later edit is not overwritten either
  * (I1): a new file changes places with the old one, which is looked at where it then stands, and
  * goes only if it is the one that was saved; else the two change back. A file to be removed is
- * renamed aside first and looked at there. What was kept so is told and counted; it has its own
+ * renamed aside first and looked at there. An entry that was kept so is reported and counted; it has its own
  * name, or, where that is taken, one beside it that can be seen (I2). Then, in the order of the
  * walk, staged things are renamed to their final names. Where a type changes, the new and the old
  * thing change places (RENAME_EXCHANGE, or three renames where the file system cannot), so the old

@@ -81,7 +81,7 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
                             int (*visit)(void *ctx, uint64_t offset,
                                          const struct firn_packfile_piece *piece, firn_error *err),
                             void *ctx, firn_error *err);
-/* The same for who takes the pieces one by one: checks all of the encoding, then next_piece on
+/* The same for callers that take the pieces one by one: checks all of the encoding, then next_piece on
  * *out, which is borrowed from it, until it gives false. */
 FIRN_MUST_CHECK int firn_packfile_open_pieces(firn_slice encoded, struct firn_reader *out,
                                               uint64_t *out_total_size, firn_error *err);
@@ -221,7 +221,7 @@ FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        const struct firn_packfile_location *at, firn_slice *out,
                                        firn_error *err);
-/* The same, but the bytes are not compared with the name: for who reads the pieces of a whole, and
+/* The same, but the bytes are not compared with the name: for callers that read the pieces of a whole, and
  * compares that. Only what the blocks' checksums say is known of them until then. */
 FIRN_MUST_CHECK int firn_packfile_read_piece(struct firn_packfile *pack,
                                              struct firn_packfile_scratch *scratch,

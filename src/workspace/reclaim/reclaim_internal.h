@@ -116,7 +116,7 @@ FIRN_MUST_CHECK int firn_reclaim_limited(struct firn_ws *ws,
 /* To be called often. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_reclaim_progress(struct firn_reclaim *gc, const char *phase,
                                           uint64_t objects_done, firn_error *err);
-/* The same, for who has done much since the last time. */
+/* The same, for callers that have done much since the last time. */
 FIRN_MUST_CHECK int firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase,
                                               uint64_t objects_done, firn_error *err);
 /* Reports damage that does not end a collection. */

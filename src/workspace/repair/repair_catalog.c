@@ -5,7 +5,7 @@
  *
  * A record does not say which workspace it is of. It names the checkpoint before it, and the path
  * that the workspace had; both lead to others of which it is known, and so on until nothing more is
- * found. What is left over is a workspace that the catalog has lost: it is entered anew, with the path
+ * found. A group that is left over is a workspace that the catalog has lost: it is entered anew, with the path
  * that it had last.
  *
  * (I1) A rescued catalog that is older than the packs is still right about its past: a checkpoint with

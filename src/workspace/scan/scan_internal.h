@@ -420,7 +420,7 @@ FIRN_MUST_CHECK int firn_scan_build_segment(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_build_due(struct firn_scan_worker *worker,
                                         struct firn_scan_node *node, firn_error *err);
 
-/* scan_file.c. What has become of an entry. */
+/* scan_file.c. The outcome of saving an entry. */
 struct firn_scan_found {
     struct firn_tree_entry entry; /* name empty; slices borrowed from the worker */
     bool is_left_out;             /* and reported */

@@ -173,7 +173,7 @@ out:
  * each GiB would take two megabytes, most of them hashes that do not compress, and would be new
  * with each change. So chunks form groups of about half a MiB, which end by content too: at a major
  * boundary, or where a group would become larger than GROUP_MAX. A group is a list of pieces under
- * the name of its content, and the file a list of groups. What has not changed is then found group
+ * the name of its content, and the file a list of groups. Unchanged parts are then found group
  * by group, without a look at its chunks (I4; not checked: it is why, not what).
  *
  * Chunks of a group are added in a row by one thread, so that they lie side by side in frames; the

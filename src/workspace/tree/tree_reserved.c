@@ -6,7 +6,7 @@
  * configuration. A checkpoint that could put a file there would run code at the next commit, and one
  * that could remove it would lose a history. The same holds for a store of firn. So these names are
  * left out of every save by any rules, and a restore treats an entry of such a name as if
- * neither the checkpoint nor the disk had it (difference_walk.c). What is written or removed asks here once
+ * neither the checkpoint nor the disk had it (difference_walk.c). Code that writes or removes an entry asks here once
  * more, where a path becomes a name that the system is called with (checkout.c).
  *
  * A file system may take two names for one. The test is for the worst of all of them, on every file
