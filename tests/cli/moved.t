@@ -67,7 +67,7 @@ Inside, too, commands are about the whole workspace; paths narrow them and are r
   $ firn -C one/sub restore 1 -q .. && cat one/f
   1
 
-A directory that was moved is recognised; nothing is done before somebody says what it is.
+A directory that was moved is recognised; nothing is done before the user says what it is.
 
   $ mv one two && firn -C two list
   ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
@@ -227,7 +227,7 @@ A workspace inside of a workspace is left out, and told.
   out/own:
   b
 
-On a terminal the question is put, and no is the answer unless somebody says yes.
+On a terminal the question is asked, and no is the default.
 
   $ mkdir q && touch q/f && firn -C q save -q && mv q r
   1

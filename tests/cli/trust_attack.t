@@ -22,7 +22,7 @@ else a clone would not have is missing. Its catalog tells of a restore that was 
   $ same() { (cd v && find . -type f -exec sha256sum {} + | sort -k 2; find . -printf '%p %m %s %T@\n' | sort) | diff ../before - && echo same; }; same
   same
 
-Nothing is done with it, by nobody.
+No command does anything with it.
 
   $ firn -C v save
   ! firn: '<T>/w/v/.firn' is a store that you did not make here: it is not used
@@ -72,7 +72,7 @@ A workspace around it leaves it out and names it; it does not look in.
   $ diff -r v around/v && rm -r around && same
   same
 
-Who has saved that directory before goes on with the own history, whatever comes into the tree.
+A user who has saved that directory before continues the old history, even if a store comes into the tree.
 
   $ cp -a v mine && mv mine/.firn ../aside && firn -C mine save -q && mv ../aside mine/.firn && firn -C mine save | grep 'left out' && firn -C mine list -q
   1

@@ -55,7 +55,7 @@ There is one watch of a workspace at a time; it is ended from anywhere.
   $ ls $XDG_DATA_HOME/firn/*/ | grep watch
   [1]
 
-One that was killed is in nobody's way.
+One that was killed does no harm.
 
   $ (firn watch --no-save -q >../log 2>&1 & echo $! >../pid)
   $ until_there firn watch --status

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_block.c: sealed block files that anybody may have made.
+ * fuzz/fuzz_block.c: sealed block files that are not trusted.
  *
  * Input: one byte of flags, then the file. Flag 1: all checksums are made right first, so that what
- * lies behind them is reached.
+ * lies after them is reached.
  *
  * Held: opening, reading, verifying and salvaging end, within bounds; salvage of a file that opens
  * gives every block that its sections name and the reader reads, with the same bytes.

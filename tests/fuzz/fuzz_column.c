@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_column.c: runs of columns that anybody may have made.
+ * fuzz/fuzz_column.c: runs of columns that are not trusted.
  *
  * Input: one byte that says what follows: 0 a file, 1 a file whose checksums are made right first,
  * 2 an index.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_graph.c: graphs that anybody may have made.
+ * fuzz/fuzz_graph.c: graphs that are not trusted.
  *
  * Input: one byte, 1 where checksums are made right first; the file.
  *

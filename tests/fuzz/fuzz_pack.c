@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_pack.c: packs that anybody may have made.
+ * fuzz/fuzz_pack.c: packs that are not trusted.
  *
  * Input: one byte of flags, then the file. Flag 1: all checksums of the block file are made right
  * first. Flag 2: the rest is a list of pieces instead. Flag 4: it is a list of cells.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_row.c: runs that anybody may have made.
+ * fuzz/fuzz_row.c: runs that are not trusted.
  *
  * Input: one byte that says what follows: 0 a file, 1 a file whose checksums are made right first,
  * 2 a data block, 3 an index, 4 a summary, 5 a block of ranges, 6 an origin.

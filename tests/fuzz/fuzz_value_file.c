@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_value_file.c: value files and references that anybody may have made.
+ * fuzz/fuzz_value_file.c: value files and references that are not trusted.
  *
  * Input: one byte, 1 where checksums are made right first, of the file or, if that is a bare one, in the reference; one byte, how many bytes of a
  * reference follow; those; the file.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/rows: the check of a table: tables that were changed at random are sound, and every row or entry that was
- * put, taken or changed behind the table's back is found. And that a row and its entries expire together.
+ * put, taken or changed without the table is found. And that a row and its entries expire together.
  */
 #include <inttypes.h>
 #include <setjmp.h>

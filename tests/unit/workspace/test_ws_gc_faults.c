@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: deleting and collecting with the n-th call of the system, the n-th allocation and
- * the n-th moment of power gone. Whatever happened, afterwards the store is clean to the last byte,
+ * the n-th moment of power gone. After any failure the store is clean to the last byte,
  * every checkpoint that was not deleted comes back exactly, and the next collection leaves nothing
  * but what is alive.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: repairs with the n-th call of the system, the n-th allocation and the n-th moment of
- * power gone. Whatever happened, another repair makes the store sound, the checkpoint that the damage
+ * power gone. After any failure, another repair makes the store sound, the checkpoint that the damage
  * does not touch comes back exactly, and nothing is left beside the store.
  */
 #include <errno.h>
