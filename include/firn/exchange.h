@@ -114,14 +114,16 @@ FIRN_API FIRN_MUST_CHECK int firn_table_import(firn_table *table, firn_read_byte
 /* ---- files of vectors ---- */
 
 typedef enum firn_vectors_kind {
-    FIRN_VECTORS_FVECS =
-        1, /* each vector: its length as 4 bytes, the lowest first, then that many f32 */
-    FIRN_VECTORS_BVECS = 2, /* the same with bytes from 0 to 255 */
-    FIRN_VECTORS_IVECS =
-        3, /* the same with whole numbers of 4 bytes; numbers that f32 cannot represent exactly are refused */
-    FIRN_VECTORS_NPY =
-        4, /* a numpy array of one or two dimensions with a vector in each row, of f2, f4, f8, u1, i1, i2, i4 */
-    FIRN_VECTORS_F32 = 5 /* f32 numbers alone */
+    /* Each vector: its length as 4 bytes, the lowest first, then that many f32. */
+    FIRN_VECTORS_FVECS = 1,
+    /* The same with bytes from 0 to 255. */
+    FIRN_VECTORS_BVECS = 2,
+    /* The same with whole numbers of 4 bytes; numbers that f32 cannot represent exactly are refused. */
+    FIRN_VECTORS_IVECS = 3,
+    /* A numpy array of one or two dimensions with a vector in each row, of f2, f4, f8, u1, i1, i2, i4. */
+    FIRN_VECTORS_NPY = 4,
+    /* f32 numbers alone. */
+    FIRN_VECTORS_F32 = 5
 } firn_vectors_kind;
 
 /* Calls visit for each vector of a file, in order; `number` counts from 1, and `vector` is borrowed until visit returns.
@@ -137,8 +139,8 @@ firn_vectors_read(firn_read_bytes read, void *ctx, firn_vectors_kind kind, size_
 typedef struct firn_vectors_import_options {
     size_t size; /* sizeof(firn_vectors_import_options) */
     firn_vectors_kind kind;
-    const char *column; /* of the table; NULL: its only column of vectors */
-    int64_t first;      /* the key of the first vector, if the table does not number its rows */
+    const char *column;   /* of the table; NULL: its only column of vectors */
+    int64_t first;        /* the key of the first vector, if the table does not number its rows */
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
     firn_callbacks callbacks;
 } firn_vectors_import_options;

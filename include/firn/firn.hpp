@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // firn/firn.hpp: stores, tables and workspaces for C++17: handles that close themselves, errors as exceptions, bytes as
-// std::string_view. Header-only. The headers of the C functions say what each function does, which threads may call it, and
-// how durable a commit is.
+// std::string_view. Header-only. The headers of the C functions say what each function does, which threads may call it,
+// and how durable a commit is.
 //
 //     firn::store store("app.firn");
 //     firn::keyspace users = store.open("users");
@@ -13,18 +13,20 @@
 //     firn::save_result before = project.save("before the agent");
 //     project.restore(before->checkpoint->id);
 //
-// - Every failure but a missing key or a missing checkpoint throws a firn::error with its code. Destructors do not throw.
+// - Every failure but a missing key or a missing checkpoint throws a firn::error with its code. Destructors do not
+//   throw.
 // - A string_view that a cursor returns is borrowed until the cursor moves.
-// - Handles can be moved, not copied. A keyspace is a reference to a handle that its store owns: copy it freely, and do not use
-//   it after the store is closed. Destroy snapshots, pins, cursors, transactions and loads before their store; a store that is
-//   destroyed earlier stays open until the process ends.
+// - Handles can be moved, not copied. A keyspace is a reference to a handle that its store owns: copy it freely, and do
+//   not use it after the store is closed. Destroy snapshots, pins, cursors, transactions and loads before their store;
+//   a store that is destroyed earlier stays open until the process ends.
 // - Results of workspaces own what they point at. A result that was moved from can only be assigned to or destroyed.
-// - An exception of a caller's function ends the call, and is rethrown after the call. This holds for functions given as
-//   arguments and for function pointers in options. A call that is too late to cancel completes first
-//   (firn_progress.is_finishing).
-//   Requires: no such function ends its thread (pthread_exit, cancellation); glibc would abort the program.
+// - An exception of a caller's function ends the call, and is rethrown after the call. This holds for functions given
+//   as arguments and for function pointers in options. A call that is too late to cancel completes first
+//   (firn_progress.is_finishing). Requires: no such function ends its thread (pthread_exit, cancellation); glibc would
+//   abort the program.
 // - One thread at a time may use a workspace. Members that list or compare write to its handle, so they are not const.
-// - raw() returns the handle of the C functions, for features that this header does not wrap: watches, collections, packs, checks.
+// - raw() returns the handle of the C functions, for features that this header does not wrap: watches, collections,
+//   packs, checks.
 #ifndef FIRN_FIRN_HPP
 #define FIRN_FIRN_HPP
 
@@ -576,7 +578,8 @@ class batch
     std::unique_ptr<firn_batch, detail::close_batch> handle_;
 };
 
-// Of store::transact(), or of store::begin(): then call commit(); the destructor rolls back a transaction that is not committed.
+// Of store::transact(), or of store::begin(): then call commit(); the destructor rolls back a transaction that is not
+// committed.
 class transaction
 {
   public:
@@ -640,7 +643,8 @@ class transaction
 
 // ---- tables ----
 
-// A value of a row: null, or of a type of columns. Texts and bytes are borrowed: the value refers to the memory that it was made from.
+// A value of a row: null, or of a type of columns. Texts and bytes are borrowed: the value refers to the memory that it
+// was made from.
 class value
 {
   public:
@@ -707,8 +711,8 @@ class value
     {
         return value_.type;
     }
-    // Whole numbers of any type, decimals in units, dates, timestamps; BOOL as 0 and 1. Throws std::range_error for a U64 that
-    // does not fit, and std::logic_error for other types.
+    // Whole numbers of any type, decimals in units, dates, timestamps; BOOL as 0 and 1. Throws std::range_error for a
+    // U64 that does not fit, and std::logic_error for other types.
     std::int64_t
     integer() const
     {
@@ -961,7 +965,8 @@ class search_result
 class table
 {
   public:
-    // Values of all columns, in the order in which they were added. Throws an error with FIRN_EXISTS if there is such a row.
+    // Values of all columns, in the order in which they were added. Throws an error with FIRN_EXISTS if there is such a
+    // row.
     void
     insert(const std::vector<value> &values, const transaction *in = nullptr)
     {
@@ -1278,8 +1283,8 @@ class store
         detail::check(firn_txn_begin(handle_.get(), &options, &out, &err), err);
         return transaction(out, true);
     }
-    // Runs work in a transaction and commits it; repeats both after a conflict (firn_txn_run). An exception of work rolls the
-    // transaction back and is rethrown, except an error with FIRN_CONFLICT, which runs work again.
+    // Runs work in a transaction and commits it; repeats both after a conflict (firn_txn_run). An exception of work
+    // rolls the transaction back and is rethrown, except an error with FIRN_CONFLICT, which runs work again.
     void
     transact(const std::function<void(transaction &)> &work,
              firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
@@ -1412,8 +1417,8 @@ release(const firn_workspace_revert_result &result) noexcept
     firn_release(result.before);
 }
 
-// Calls the callbacks of options so that no exception passes through C. An exception ends the call at once, or, if on_notice
-// threw it, at the next on_progress. After that no callback is called.
+// Calls the callbacks of options so that no exception passes through C. An exception ends the call at once, or, if
+// on_notice threw it, at the next on_progress. After that no callback is called.
 class guard
 {
   public:
@@ -1763,9 +1768,9 @@ class workspace
         callback.check(code, err);
         return out;
     }
-    // Compares two checkpoints, or a checkpoint and the disk. The options replace a missing reference (std::nullopt): by
-    // default before is "latest" and after is the disk. options.against_previous requires that before is missing. `each` may be
-    // an empty function, as for status.
+    // Compares two checkpoints, or a checkpoint and the disk. The options replace a missing reference (std::nullopt):
+    // by default before is "latest" and after is the disk. options.against_previous requires that before is missing.
+    // `each` may be an empty function, as for status.
     diff_result
     diff(const std::optional<std::string> &before = std::nullopt,
          const std::optional<std::string> &after = std::nullopt,

@@ -36,12 +36,13 @@ extern "C" {
 
 /* The distance of two vectors a and b. */
 typedef enum firn_metric {
-    FIRN_METRIC_L2 =
-        1, /* the sum of the squares of the differences: the square of the Euclidean distance */
-    FIRN_METRIC_DOT = 2, /* the negative inner product, -(a . b) */
-    FIRN_METRIC_COSINE =
-        3 /* 1 - a . b / (|a| |b|): 0 for the same direction, 1 at right angles, 2 for the opposite one. The distance
-           * of a vector of zeros to every vector is 1 */
+    /* The sum of the squares of the differences: the square of the Euclidean distance. */
+    FIRN_METRIC_L2 = 1,
+    /* The negative inner product, -(a . b). */
+    FIRN_METRIC_DOT = 2,
+    /* 1 - a . b / (|a| |b|): 0 for the same direction, 1 at right angles, 2 for the opposite one. The distance of a
+     * vector of zeros to every vector is 1. */
+    FIRN_METRIC_COSINE = 3
 } firn_metric;
 
 /* "l2", "dot", "cosine"; NULL for a number that is no metric. */
@@ -67,10 +68,11 @@ typedef struct firn_search_options {
     size_t column_count;
     /* Compare every row, even if the column has graphs, which are faster but may miss rows (firn_vector_index). */
     bool exact;
-    uint32_t ef;   /* how many candidates a walk of a graph keeps, at least k; 0: chosen by recall */
-    double recall; /* the fraction of the nearest rows that a walk should find, above 0 to 1; 0: 0.95 */
-    unsigned
-        threads; /* how many threads read; 0: one per processor, at most 8; 1: only the caller's thread */
+    uint32_t ef; /* how many candidates a walk of a graph keeps, at least k; 0: chosen by recall */
+    /* The fraction of the nearest rows that a walk should find, above 0 to 1; 0: 0.95. */
+    double recall;
+    /* How many threads read; 0: one per processor, at most 8; 1: only the caller's thread. */
+    unsigned threads;
     firn_callbacks callbacks; /* on_progress as in a scan */
 } firn_search_options;
 #define FIRN_SEARCH_OPTIONS_INIT                                                                 \
@@ -86,10 +88,9 @@ typedef struct firn_vector_index {
     const char *name;   /* unique among the indexes of the table */
     const char *column; /* a VECTOR column */
     firn_metric metric; /* of the searches that it serves */
-    uint32_t m;         /* links of a node, 4 to 64: more links improve recall and take more memory */
-    uint32_t
-        ef_construction; /* candidates for the links of a row, 1 to 2,000: more candidates improve recall and take
-                          * longer to build */
+    uint32_t m; /* links of a node, 4 to 64: more links improve recall and take more memory */
+    /* Candidates for the links of a row, 1 to 2,000: more candidates improve recall and take longer to build. */
+    uint32_t ef_construction;
 } firn_vector_index;
 #define FIRN_VECTOR_INDEX_INIT                                             \
     {                                                                      \
@@ -102,7 +103,7 @@ typedef struct firn_vector_index {
 FIRN_API FIRN_MUST_CHECK int
 firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, firn_error *err);
 
-/* The rows found. It belongs to the caller, and stays valid after the table's store is closed. Any thread may read it. */
+/* The result of a search. It belongs to the caller, and stays valid after the store is closed. Any thread may read it. */
 typedef struct firn_search_result firn_search_result;
 
 /* Finds the k rows whose vectors in a column are nearest to the query of `dimensions` numbers. FIRN_NOT_FOUND if there is
@@ -129,16 +130,13 @@ typedef struct firn_search_stats {
     size_t size;          /* sizeof(firn_search_stats) */
     uint64_t rows_read;   /* including those that do not fulfil the condition */
     uint64_t rows_pruned; /* skipped, because of the smallest and largest values stored with them */
-    uint64_t
-        rows_merged; /* of rows_read: where several runs or memtables overlap */
+    uint64_t rows_merged; /* of rows_read: where several runs or memtables overlap */
     uint64_t rows_measured; /* whose distances were computed */
-    uint64_t
-        rows_judged; /* of rows_measured: computed in double precision, because they may be results */
+    uint64_t rows_judged;   /* of rows_measured: computed again, in double precision */
     unsigned threads;
     uint64_t rows_walked; /* whose codes a graph compared */
-    uint64_t
-        graphs_damaged; /* graphs that could not be read, so that all rows were compared: compact the table to rebuild
-                         * them */
+    /* Graphs that could not be read, so that all rows were compared: compact the table to rebuild them. */
+    uint64_t graphs_damaged;
 } firn_search_stats;
 #define FIRN_SEARCH_STATS_INIT                            \
     {                                                     \
