@@ -96,9 +96,10 @@ static const struct firn_mcp_arguments_param params[] = {
 const struct firn_mcp_tool firn_mcp_save_tool = {
     .name = "checkpoint_save",
     .title = "Save a checkpoint",
-    .text = "Save the state of a whole directory tree as a new checkpoint, from which it can be "
-            "brought back exactly. Quick, and touches none of the files: call it before changes "
-            "that may have to be taken back.",
+    .text =
+        "Save the state of a whole directory tree as a new checkpoint, from which it can be "
+        "restored exactly. Quick, and changes no file: call it before changes that you may have "
+        "to undo.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME
     "," FIRN_MCP_TOOL_STATS "," FIRN_MCP_TOOL_COUNTS

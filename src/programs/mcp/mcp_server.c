@@ -310,11 +310,11 @@ static const char meta_version[] = "io.modelcontextprotocol/protocolVersion";
 static const char meta_capabilities[] = "io.modelcontextprotocol/clientCapabilities";
 
 static const char instructions[] =
-    "firn saves the state of whole directories as checkpoints and brings them back exactly. Save "
-    "with checkpoint_save before changes that may have to be taken back; look with "
-    "checkpoint_status and checkpoint_diff; go back with checkpoint_restore, which saves the "
-    "state before it, so that checkpoint_undo takes the restore back. Every tool takes "
-    "workspace_path, the directory.";
+    "firn saves the state of whole directories as checkpoints and restores them exactly. Save with "
+    "checkpoint_save before changes that you may have to undo; compare with checkpoint_status and "
+    "checkpoint_diff; go back with checkpoint_restore, which first saves the present state, so "
+    "that "
+    "checkpoint_undo can undo the restore. Every tool takes workspace_path, the directory.";
 
 struct firn_mcp_server {
     struct firn_mcp_server_options options;
