@@ -194,7 +194,7 @@ A store inside moves and is copied along, and belongs to the directory that it l
   ! firn: '<T>/w/two' has a store already: '<T>/data/firn/two-<hex>'
   [1]
   $ firn -C moved init --here --adopt
-  ! firn: init: --here says where the store lies: --adopt cannot
+  ! firn: init: --here determines where the store is: it excludes --adopt
   ! usage: firn init [options]
   ! help: firn help init
   [2]
