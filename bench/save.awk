@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench/save.awk: the tables of saves, behind bench/figures.awk.
+# bench/save.awk: the tables of saves, read with bench/figures.awk.
 
 function cell(kind, row, engine,   k) {
     k = row SUBSEP engine

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench/turns.awk: the table of a day's work, behind bench/figures.awk.
+# bench/turns.awk: the table of a day's work, read with bench/figures.awk.
 
 # The smallest number that at least `part` of a list does not exceed; -1 for an empty list.
 function percentile(key, part,   m, i) {

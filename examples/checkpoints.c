@@ -74,7 +74,7 @@ use(firn_store *store)
         return complain("put", &err);
     }
 
-    /* All keyspaces at once, in a moment, whatever the store holds. */
+    /* All keyspaces at once, in a moment, for a store of any size. */
     if (firn_store_checkpoint_create(store, "before-sale", NULL, NULL, &err) != FIRN_OK) {
         return complain("checkpoint", &err);
     }

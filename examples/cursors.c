@@ -83,7 +83,7 @@ newest(firn_keyspace *tides, const char *place)
     return code == FIRN_OK ? 0 : complain("last", &err);
 }
 
-/* A snapshot keeps what was there, whatever is written meanwhile. */
+/* A snapshot keeps its state while other commits are made. */
 static int
 before_and_after(firn_store *store, firn_keyspace *tides)
 {

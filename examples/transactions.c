@@ -96,7 +96,7 @@ transfer_money(firn_store *store, firn_keyspace *accounts, long amount)
     return 0;
 }
 
-/* All balances as they were at one moment, whatever is transferred meanwhile. */
+/* All balances as they were at one moment, during other transfers. */
 static int
 print_balances(firn_store *store, firn_keyspace *accounts)
 {
@@ -126,7 +126,7 @@ print_balances(firn_store *store, firn_keyspace *accounts)
 
 /* ---- a rule over two keys ---- */
 
-/* Somebody must be on call: who leaves looks whether the other one stays. */
+/* One of two must be on call: each looks whether the other one stays before leaving. */
 static int
 leave(firn_txn *txn, firn_keyspace *on_call, const char *who, const char *other, firn_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kv.h: the one interface behind which each engine of the key-value benchmark stands.
+ * kv.h: the interface that each engine of the key-value benchmark implements.
  *
  * A program has one engine: engine_*.c defines kv_engine, the other sources drive it. What goes
  * wrong ends the process with a message (kv_die), so that no call below has a result that says so:

@@ -55,7 +55,7 @@ kv_span_since(struct kv_span begun)
 void
 kv_histogram_add(struct kv_histogram *histogram, uint64_t ns)
 {
-    /* Below 64 exact; above, the leading bit and the five behind it. */
+    /* Below 64 exact; above, the leading bit and the five after it. */
     uint64_t shift = ns < 64 ? 0 : (uint64_t)(58 - __builtin_clzll(ns));
     histogram->counts[shift * 32 + (ns >> shift)]++;
     histogram->count++;
@@ -79,7 +79,7 @@ kv_histogram_at(const struct kv_histogram *histogram, double share)
     return (double)histogram->longest_ns;
 }
 
-/* The number behind a name in one of the kernel's lists. */
+/* The number after a name in one of the kernel's lists. */
 static uint64_t
 number_in(const char *path, const char *name)
 {

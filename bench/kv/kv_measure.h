@@ -35,7 +35,7 @@ uint64_t kv_written_bytes(void);
 uint64_t kv_resident_bytes(void);
 uint64_t kv_resident_bytes_max(void);
 /* Waits until the process neither computed nor read or wrote for three pauses of this length: what
- * the engine does behind its calls is done. Dies after five minutes. */
+ * the engine does in the background is done. Dies after five minutes. */
 void kv_wait_quiet(uint64_t pause_ns);
 
 /* One line of results, "row wall user system value" between tabs, the row's name being `row` and

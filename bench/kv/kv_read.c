@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kv_read.c: workloads of one thread that only read, on a store that is warm: before the clock
- * starts, every eighth entry is got in key order, which touches every block whatever an engine's
+ * starts, every eighth entry is read in key order, which touches every block even if an engine's
  * cache thinks of scans, and then the engine comes to rest.
  */
 #include <stdlib.h>
@@ -61,7 +61,7 @@ kv_read_missing(struct kv_run *run)
     kv_print(run->row, "", &spent, (double)count / spent.wall);
 }
 
-/* To an entry that is there, and the ten behind it, or as many as there are. */
+/* To an entry that is there, and the ten after it, or as many as there are. */
 static void
 seek_and_next(struct kv_run *run, uint64_t entry)
 {

@@ -4,7 +4,7 @@
  * beside a writer.
  *
  * Threads make their workers first and meet at a barrier; each stops at the first call that ends
- * behind the deadline. CPU seconds are those of the time in between.
+ * after the deadline. CPU seconds are those of the time in between.
  */
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench/kv/tables.awk: the tables of the key-value benchmark, behind bench/figures.awk.
+# bench/kv/tables.awk: the tables of the key-value benchmark, read with bench/figures.awk.
 #
 # A rate's line has operations a second as its value, so its operations are value × wall, and CPU is given per operation. The
 # best peer of a row is the one whose median is best; ratios are firn's by the peer's.

@@ -185,51 +185,6 @@ recall_of(const struct searching *searching)
     return searching->wanted > 0 ? (double)searching->hits / (double)searching->wanted : 0;
 }
 
-static void
-begin(struct searching *searching, char **argv, firn_store *store)
-{
-    memset(searching, 0, sizeof *searching);
-    searching->options = (firn_search_options)FIRN_SEARCH_OPTIONS_INIT;
-    check(firn_table_open(store, "t", &searching->table, &err));
-    searching->options.k = strtoull(argv[6], NULL, 10);
-    for (unsigned metric = FIRN_METRIC_L2; metric <= FIRN_METRIC_COSINE; metric++) {
-        if (strcmp(firn_metric_name((firn_metric)metric), argv[5]) == 0) {
-            searching->options.metric = (firn_metric)metric;
-        }
-    }
-}
-
-static void
-exact(int argc, char **argv)
-{
-    struct searching searching;
-    firn_snapshot *snapshot;
-    firn_store *store = open_store(argv[2], argv[4]);
-    begin(&searching, argv, store);
-    check(firn_snapshot_open(store, NULL, &snapshot, &err));
-    searching.queries = read_vectors(argv[3], "query.fvecs", FIRN_VECTORS_FVECS);
-    searching.options.snapshot = snapshot;
-    searching.options.exact = true;
-    searching.options.threads = (unsigned)strtoul(argv[7], NULL, 10);
-    if (argc > 9) {
-        searching.options.where = argv[9];
-    } else {
-        searching.truth = read_vectors(argv[3], "truth.ivecs", FIRN_VECTORS_IVECS);
-    }
-    for (size_t i = 0; i < 10; i++) {
-        search(&searching, i);
-    }
-    const double seconds = strtod(argv[8], NULL);
-    const double begun = now();
-    size_t count = 0;
-    do {
-        search(&searching, count++);
-    } while (now() - begun < seconds);
-    print_line("exact", (double)count / (now() - begun), "queries/s", recall_of(&searching));
-    firn_snapshot_close(snapshot);
-    check(firn_store_close(store, &err));
-}
-
 static firn_metric
 metric_of(const char *name)
 {
@@ -239,6 +194,53 @@ metric_of(const char *name)
         }
     }
     return FIRN_METRIC_COSINE;
+}
+
+static void
+begin(struct searching *searching, char **argv, firn_store *store)
+{
+    memset(searching, 0, sizeof *searching);
+    searching->options = (firn_search_options)FIRN_SEARCH_OPTIONS_INIT;
+    check(firn_table_open(store, "t", &searching->table, &err));
+    searching->options.k = strtoull(argv[6], NULL, 10);
+    searching->options.metric = metric_of(argv[5]);
+}
+
+/* Searches for the queries over and over, for the seconds in argv[8]: by looking at all rows, with argv[7]
+ * threads, or by walking graphs with an ef of argv[7]. */
+static void
+measure(int argc, char **argv, bool is_exact)
+{
+    struct searching searching;
+    firn_snapshot *snapshot;
+    firn_store *store = open_store(argv[2], argv[4]);
+    const unsigned given = (unsigned)strtoul(argv[7], NULL, 10);
+    begin(&searching, argv, store);
+    check(firn_snapshot_open(store, NULL, &snapshot, &err));
+    searching.queries = read_vectors(argv[3], "query.fvecs", FIRN_VECTORS_FVECS);
+    searching.options.snapshot = snapshot;
+    searching.options.exact = is_exact;
+    searching.options.threads = is_exact ? given : 1;
+    searching.options.ef = is_exact ? 0 : given;
+    if (argc > 9) {
+        searching.options.where = argv[9];
+    } else {
+        searching.truth = read_vectors(argv[3], "truth.ivecs", FIRN_VECTORS_IVECS);
+    }
+    const size_t warm_count = is_exact ? 10 : searching.queries.count;
+    for (size_t i = 0; i < warm_count; i++) {
+        search(&searching, i);
+    }
+    const double seconds = strtod(argv[8], NULL);
+    const double begun = now();
+    size_t count = 0;
+    do {
+        search(&searching, count++);
+    } while (now() - begun < seconds);
+    print_line(is_exact ? "exact" : "walk", (double)count / (now() - begun), "queries/s",
+               recall_of(&searching));
+    firn_snapshot_close(snapshot);
+    check(firn_store_close(store, &err));
 }
 
 static void
@@ -264,37 +266,6 @@ build_index(char **argv)
 }
 
 static void
-walk(int argc, char **argv)
-{
-    struct searching searching;
-    firn_snapshot *snapshot;
-    firn_store *store = open_store(argv[2], argv[4]);
-    begin(&searching, argv, store);
-    check(firn_snapshot_open(store, NULL, &snapshot, &err));
-    searching.queries = read_vectors(argv[3], "query.fvecs", FIRN_VECTORS_FVECS);
-    searching.options.snapshot = snapshot;
-    searching.options.threads = 1;
-    searching.options.ef = (uint32_t)strtoul(argv[7], NULL, 10);
-    if (argc > 9) {
-        searching.options.where = argv[9];
-    } else {
-        searching.truth = read_vectors(argv[3], "truth.ivecs", FIRN_VECTORS_IVECS);
-    }
-    for (size_t i = 0; i < searching.queries.count; i++) {
-        search(&searching, i);
-    }
-    const double seconds = strtod(argv[8], NULL);
-    const double begun = now();
-    size_t count = 0;
-    do {
-        search(&searching, count++);
-    } while (now() - begun < seconds);
-    print_line("walk", (double)count / (now() - begun), "queries/s", recall_of(&searching));
-    firn_snapshot_close(snapshot);
-    check(firn_store_close(store, &err));
-}
-
-static void
 open_and_ask(char **argv)
 {
     struct searching searching;
@@ -314,11 +285,11 @@ main(int argc, char **argv)
     if (argc == 5 && strcmp(argv[1], "load") == 0) {
         load(argv);
     } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "exact") == 0) {
-        exact(argc, argv);
+        measure(argc, argv, true);
     } else if (argc == 8 && strcmp(argv[1], "index") == 0) {
         build_index(argv);
     } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "walk") == 0) {
-        walk(argc, argv);
+        measure(argc, argv, false);
     } else if (argc == 7 && strcmp(argv[1], "open") == 0) {
         open_and_ask(argv);
     } else {

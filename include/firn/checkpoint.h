@@ -11,8 +11,8 @@
  * - A checkpoint keeps what it sees: values that were overwritten or deleted since take up space until
  *   the checkpoint is deleted, and then until files are merged (firn_store_compact).
  * - A restore makes the store's data what the checkpoint sees. First it creates a safety checkpoint of
- *   the present data, so nothing is lost: firn_store_undo takes the restore back, whatever was written
- *   since, and a second undo takes back the first. Later restores delete a safety checkpoint once it is
+ *   the present data, so nothing is lost: firn_store_undo takes the restore back, even after further
+ *   writes, and a second undo takes back the first. Later restores delete a safety checkpoint once it is
  *   neither among the last 10 nor younger than 7 days.
  * - Values with a time to live: a snapshot of a checkpoint shows a value if it had not expired when the
  *   checkpoint was created (created_ns), even if it has since. A restore does not extend its life: what

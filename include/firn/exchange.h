@@ -114,20 +114,23 @@ FIRN_API FIRN_MUST_CHECK int firn_table_import(firn_table *table, firn_read_byte
 /* ---- files of vectors ---- */
 
 typedef enum firn_vectors_kind {
-    FIRN_VECTORS_FVECS =
-        1, /* each vector: its length as 4 bytes, the lowest first, then so many f32 */
-    FIRN_VECTORS_BVECS = 2, /* the same with bytes from 0 to 255 */
-    FIRN_VECTORS_IVECS =
-        3, /* the same with whole numbers of 4 bytes; those that no f32 is equal to are refused */
-    FIRN_VECTORS_NPY =
-        4, /* numpy's: an array of one or two dimensions, a vector a row, of f2, f4, f8, u1, i1, i2, i4 */
-    FIRN_VECTORS_F32 = 5 /* f32 after f32 */
+    /* Each vector: its length as 4 bytes, the lowest first, then that many f32. */
+    FIRN_VECTORS_FVECS = 1,
+    /* The same with bytes from 0 to 255. */
+    FIRN_VECTORS_BVECS = 2,
+    /* The same with whole numbers of 4 bytes; numbers that f32 cannot represent exactly are refused. */
+    FIRN_VECTORS_IVECS = 3,
+    /* A numpy array of one or two dimensions with a vector in each row, of f2, f4, f8, u1, i1, i2, i4. */
+    FIRN_VECTORS_NPY = 4,
+    /* f32 numbers alone. */
+    FIRN_VECTORS_F32 = 5
 } firn_vectors_kind;
 
-/* Calls visit for each vector of a file, with its number, from 1; the numbers are borrowed for the call. If visit returns
- * anything but FIRN_OK, the reading ends and that is returned. dimensions: what all vectors must have; 0: any, but all the
- * same; F32 needs it. FIRN_INVALID names the vector where the file is damaged, cut, or none of the kind. Whether
- * numbers are finite is not looked at. Only one piece and one vector are in memory. Any thread. */
+/* Calls visit for each vector of a file, in order; `number` counts from 1, and `vector` is borrowed until visit returns.
+ * If visit returns anything but FIRN_OK, the call ends and returns that value. dimensions: the length that all vectors
+ * must have; 0: that of the first vector, but F32 requires a length. FIRN_INVALID names the vector at which the file is
+ * damaged, truncated, or not of this kind. The numbers may be infinite or NaN. Only one piece of the file and one vector
+ * are in memory. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
 firn_vectors_read(firn_read_bytes read, void *ctx, firn_vectors_kind kind, size_t dimensions,
                   int (*visit)(void *ctx, uint64_t number, const float *vector, size_t dimensions),
@@ -136,8 +139,8 @@ firn_vectors_read(firn_read_bytes read, void *ctx, firn_vectors_kind kind, size_
 typedef struct firn_vectors_import_options {
     size_t size; /* sizeof(firn_vectors_import_options) */
     firn_vectors_kind kind;
-    const char *column; /* of the table; NULL: the only one that has vectors */
-    int64_t first;      /* the key of the first vector, where the table does not number its rows */
+    const char *column;   /* of the table; NULL: its only column of vectors */
+    int64_t first;        /* the key of the first vector, if the table does not number its rows */
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
     firn_callbacks callbacks;
 } firn_vectors_import_options;
@@ -146,9 +149,10 @@ typedef struct firn_vectors_import_options {
         sizeof(firn_vectors_import_options), FIRN_VECTORS_FVECS, NULL, 0, 0, FIRN_CALLBACKS_INIT \
     }
 
-/* Inserts a row for each vector of a file, by one commit: all or none. The table's key is one column of whole numbers: it
- * numbers the rows itself (auto), or they get the numbers from options->first on. Other columns get their defaults.
- * statistics as in firn_table_import. FIRN_INVALID also where a number is not finite, or the table does not fit. */
+/* Inserts a row for each vector of a file, in one commit: all rows or none. Requires: the table's key is one column of
+ * whole numbers. The table numbers the rows (auto), or they get the numbers from options->first on. Other columns get
+ * their defaults. statistics as in firn_table_import. FIRN_INVALID also if a number is not finite, or if the table does
+ * not have such columns. */
 FIRN_API FIRN_MUST_CHECK int firn_table_import_vectors(firn_table *table, firn_read_bytes read,
                                                        void *ctx,
                                                        const firn_vectors_import_options *options,

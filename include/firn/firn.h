@@ -4,8 +4,8 @@
  * - error.h, types.h, notice.h: what all headers share;
  * - store.h, cursor.h, txn.h, checkpoint.h, key.h, bulk.h: key-value stores, whose users may stop here;
  * - value.h, table.h, table_state.h: tables of typed columns;
- * - vector.h: the rows whose vectors are nearest to one;
- * - scan.h: queries over tables; arrow.h, which is not included here, gives what they return to other libraries;
+ * - vector.h: searching the rows whose vectors are nearest to a given one;
+ * - scan.h: queries over tables; arrow.h, which is not included here, passes their results to other libraries as Arrow data;
  * - workspace.h: the states of directory trees;
  * - pack.h: files of immutable objects named by their hashes, without a store;
  * - chkp.h, alxs.h: files of two other systems, chkpt and alopex.

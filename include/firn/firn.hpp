@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // firn/firn.hpp: stores, tables and workspaces for C++17: handles that close themselves, errors as exceptions, bytes as
-// std::string_view. Header-only, over the C functions, whose headers say what each of them does, what threads may do, and how
-// durable a commit is.
+// std::string_view. Header-only. The headers of the C functions say what each function does, which threads may call it,
+// and how durable a commit is.
 //
 //     firn::store store("app.firn");
 //     firn::keyspace users = store.open("users");
@@ -13,18 +13,20 @@
 //     firn::save_result before = project.save("before the agent");
 //     project.restore(before->checkpoint->id);
 //
-// - Every failure but "there is no such key" and "there is no such checkpoint" is a firn::error, with its code. Destructors
-//   throw nothing.
-// - A string_view that a cursor gives is borrowed until the cursor moves.
-// - Handles can be moved, not copied. A keyspace is a reference to what its store owns: copy it freely, and do not use it when
-//   the store is gone. Snapshots, pins, cursors, transactions and loads must be destroyed before their store; a store that is
-//   destroyed earlier stays open, and is lost to the process.
-// - Results of workspaces own what they point at. A result that was moved from can be assigned to and destroyed, nothing else.
-// - What a function of the caller throws ends the call, and is thrown on when the call is over: functions given as arguments and
-//   function pointers in options alike. A call that is too far to be cancelled completes first (firn_progress.is_finishing).
-//   Requires: no such function ends its thread (pthread_exit, cancellation); glibc would abort the program.
+// - Every failure but a missing key or a missing checkpoint throws a firn::error with its code. Destructors do not
+//   throw.
+// - A string_view that a cursor returns is borrowed until the cursor moves.
+// - Handles can be moved, not copied. A keyspace is a reference to a handle that its store owns: copy it freely, and do
+//   not use it after the store is closed. Destroy snapshots, pins, cursors, transactions and loads before their store;
+//   a store that is destroyed earlier stays open until the process ends.
+// - Results of workspaces own what they point at. A result that was moved from can only be assigned to or destroyed.
+// - An exception of a caller's function ends the call, and is rethrown after the call. This holds for functions given
+//   as arguments and for function pointers in options. A call that is too late to cancel completes first
+//   (firn_progress.is_finishing). Requires: no such function ends its thread (pthread_exit, cancellation); glibc would
+//   abort the program.
 // - One thread at a time may use a workspace. Members that list or compare write to its handle, so they are not const.
-// - raw() gives the handle of the C functions, for all that is not here: watches, collections, packs, checks.
+// - raw() returns the handle of the C functions, for features that this header does not wrap: watches, collections,
+//   packs, checks.
 #ifndef FIRN_FIRN_HPP
 #define FIRN_FIRN_HPP
 
@@ -83,7 +85,7 @@ view(firn_slice bytes) noexcept
     return std::string_view(reinterpret_cast<const char *>(bytes.data), bytes.size);
 }
 
-// Throws what a call has failed with.
+// Throws the error of a failed call.
 inline void
 check(int code, const firn_error &err)
 {
@@ -92,7 +94,7 @@ check(int code, const firn_error &err)
     }
 }
 
-// Bytes that the library gave, as a string; nothing where the key is missing.
+// Bytes that the library returned, as a string; empty if the key is missing.
 inline std::optional<std::string>
 take(int code, uint8_t *value, size_t size, const firn_error &err)
 {
@@ -110,7 +112,7 @@ struct close_store {
     {
         firn_error err;
         if (firn_store_close(store, &err) != FIRN_OK) {
-            // It stays open: something of it still is. store::close() says so.
+            // The store stays open, because an object of it is open. store::close() reports this.
         }
     }
 };
@@ -230,7 +232,7 @@ class snapshot
     std::unique_ptr<firn_snapshot, detail::close_snapshot> handle_;
 };
 
-// A value that stays where it lies until this is destroyed; nothing where the key is missing.
+// A value in the store's cache, valid until this object is destroyed; empty if the key is missing.
 class pinned
 {
   public:
@@ -264,7 +266,7 @@ class pinned
     std::string_view value_;
 };
 
-// What a cursor walks over; nothing of it: everything, now.
+// The range and state of a cursor; by default all keys of the present state.
 struct range {
     std::optional<std::string_view> lower = std::nullopt; // included
     std::optional<std::string_view> upper = std::nullopt; // excluded
@@ -384,7 +386,7 @@ class keyspace
         detail::check(firn_put(handle_, detail::slice(key), detail::slice(value), &given, &err),
                       err);
     }
-    // Whether it was put: the key had no value.
+    // Returns whether it was put, which means that the key had no value.
     bool
     insert(std::string_view key, std::string_view value, const write_options &options = {})
     {
@@ -393,7 +395,7 @@ class keyspace
         int code = firn_insert(handle_, detail::slice(key), detail::slice(value), &given, &err);
         return is_done(code, FIRN_EXISTS, err);
     }
-    // Whether it was put: the key had the value that was expected.
+    // Returns whether it was put, which means that the key had the expected value.
     bool
     compare_and_put(std::string_view key, std::string_view expected, std::string_view value,
                     const write_options &options = {})
@@ -458,7 +460,7 @@ class keyspace
         int code = firn_snapshot_get(at.raw(), handle_, detail::slice(key), &value, &size, &err);
         return detail::take(code, value, size, err);
     }
-    // The value, without a copy where that is possible.
+    // The value, without a copy if possible.
     pinned
     get_pinned(std::string_view key) const
     {
@@ -576,7 +578,8 @@ class batch
     std::unique_ptr<firn_batch, detail::close_batch> handle_;
 };
 
-// Within store::transact(), or from store::begin(): then commit() decides, and a destroyed one is rolled back.
+// Of store::transact(), or of store::begin(): then call commit(); the destructor rolls back a transaction that is not
+// committed.
 class transaction
 {
   public:
@@ -611,7 +614,7 @@ class transaction
         detail::check(firn_txn_cursor_open(handle_, in.raw(), &options, &out, &err), err);
         return firn::cursor(out);
     }
-    // Throws an error with FIRN_CONFLICT where another commit came first.
+    // Throws an error with FIRN_CONFLICT if another commit came first.
     void
     commit(firn_durability durability = FIRN_DURABILITY_DEFAULT)
     {
@@ -640,7 +643,8 @@ class transaction
 
 // ---- tables ----
 
-// A value of a row: null, or of a type of columns. Texts and bytes are borrowed: the value refers to the memory that it was made from.
+// A value of a row: null, or of a type of columns. Texts and bytes are borrowed: the value refers to the memory that it
+// was made from.
 class value
 {
   public:
@@ -674,7 +678,7 @@ class value
     value(const firn_value &raw) noexcept : value_(raw)
     {
     }
-    // So many units of 10^-scale of the column.
+    // In units of 10^-scale of the column.
     static value
     decimal(std::int64_t units) noexcept
     {
@@ -707,8 +711,8 @@ class value
     {
         return value_.type;
     }
-    // Whole numbers of any type, decimals in units, dates, timestamps; BOOL as 0 and 1. Throws std::range_error for a U64 that
-    // does not fit, and std::logic_error for other types.
+    // Whole numbers of any type, decimals in units, dates, timestamps; BOOL as 0 and 1. Throws std::range_error for a
+    // U64 that does not fit, and std::logic_error for other types.
     std::int64_t
     integer() const
     {
@@ -826,7 +830,7 @@ class row
     std::unique_ptr<firn_row, detail::destroy_row> handle_;
 };
 
-// What a scan is asked; empty texts are not there (firn/scan.h).
+// The options of a scan (firn/scan.h); an empty text is not set.
 struct query {
     std::string select;
     std::string where;
@@ -842,7 +846,7 @@ struct query {
     const transaction *in = nullptr;
 };
 
-// Rows that a query gives, one after the other:
+// The rows of a query, one after the other:
 //     for (firn::scan found = goods.scan({"name, price", "price < 5"}); found.next();) use(found[0].bytes());
 class scan
 {
@@ -884,7 +888,7 @@ class scan
     {
         return handle_.get();
     }
-    // The caller's to close, or to hand over (firn/arrow.h).
+    // The caller closes the scan, or passes it on (firn/arrow.h).
     firn_scan *
     release() noexcept
     {
@@ -902,13 +906,13 @@ class scan
     std::size_t rows_ = 0;
 };
 
-// What a search is asked besides the vector (firn/vector.h).
+// The options of a search (firn/vector.h).
 struct search_query {
     std::uint64_t k = 10;
     firn_metric metric = FIRN_METRIC_COSINE;
     std::string where;
     std::vector<value> parameters;
-    std::vector<std::string> columns; // that the result is to have, besides the key
+    std::vector<std::string> columns; // of the result, in addition to the key
     bool exact = false;
     std::uint32_t ef = 0;
     double recall = 0;
@@ -926,7 +930,7 @@ class search_result
     {
         return firn_search_result_count(handle_.get());
     }
-    // Requires, here and below: i < size(), and that there is such a column.
+    // Requires, here and below: i < size(), and the column exists.
     double
     distance(std::size_t i) const noexcept
     {
@@ -937,7 +941,7 @@ class search_result
     {
         return value(firn_search_result_key(handle_.get(), i, nullptr)[column]);
     }
-    // Of the columns that were asked for.
+    // The values of the options' columns.
     value
     at(std::size_t i, std::size_t column) const noexcept
     {
@@ -957,11 +961,12 @@ class search_result
     std::unique_ptr<firn_search_result, detail::destroy_search_result> handle_;
 };
 
-// A reference to a table that its store owns: copy it freely, and do not use it when the store is gone.
+// A reference to a table that its store owns: copy it freely, and do not use it after the store is closed.
 class table
 {
   public:
-    // Values of all columns, in the order in which they were added. Throws an error with FIRN_EXISTS where there is such a row.
+    // Values of all columns, in the order in which they were added. Throws an error with FIRN_EXISTS if there is such a
+    // row.
     void
     insert(const std::vector<value> &values, const transaction *in = nullptr)
     {
@@ -972,7 +977,7 @@ class table
     {
         write(firn_table_upsert, values, in);
     }
-    // Columns by name, those of the key among them; false: there is no such row.
+    // Columns by name, including those of the key; false: there is no such row.
     bool
     update(const std::vector<std::string> &columns, const std::vector<value> &values,
            const transaction *in = nullptr)
@@ -1013,8 +1018,8 @@ class table
         return found(code, err) ? std::optional<row>(std::move(out)) : std::nullopt;
     }
     // Reads the rows with many keys, all in one state. Calls visit(i, row) for each key in order: its number, and its
-    // row as a const std::vector<value> *, nullptr where there is none; both are good until visit returns. An
-    // exception of visit ends the call and leaves it. visit must not use the transaction.
+    // row as a const std::vector<value> *, nullptr if there is none; both are valid until visit returns. An
+    // exception of visit ends the call and is rethrown. visit must not use the transaction.
     template <typename Visit>
     void
     get_many(const std::vector<std::vector<value>> &keys, Visit visit,
@@ -1056,8 +1061,8 @@ class table
         const firn_table_bound to = {high.data(), high.size(), false};
         detail::check(firn_table_delete_range(handle_, &options, &from, &to, &err), err);
     }
-    // Adds a number to a column of a row, and returns what the column has then; null stays null. Throws an error with
-    // FIRN_NOT_FOUND where there is no such row.
+    // Adds a number to a column of a row, and returns the new value; null stays null. Throws an error with
+    // FIRN_NOT_FOUND if there is no such row.
     value
     add(const std::vector<value> &key, const std::string &column, const value &number,
         const transaction *in = nullptr)
@@ -1095,7 +1100,7 @@ class table
         detail::check(firn_scan_open(handle_, &options, &out, &err), err);
         return firn::scan(out);
     }
-    // The rows whose vectors in a column are nearest to one.
+    // The rows whose vectors in a column are nearest to a given one.
     search_result
     search(const std::string &column, const std::vector<float> &vector,
            const search_query &what = {}) const
@@ -1208,7 +1213,7 @@ class store
         detail::check(firn_store_open_memory(limit_bytes, nullptr, &out, &err), err);
         return store(out);
     }
-    // As the destructor, and says what was wrong; with FIRN_MISUSE the store stays open.
+    // Like the destructor, but throws an error; after FIRN_MISUSE the store stays open.
     void
     close()
     {
@@ -1240,7 +1245,7 @@ class store
         detail::check(firn_table_create(handle_.get(), name.c_str(), def, &out, &err), err);
         return table(out);
     }
-    // Throws an error with FIRN_NOT_FOUND where there is none.
+    // Throws an error with FIRN_NOT_FOUND if there is none.
     table
     open_table(const std::string &name)
     {
@@ -1278,8 +1283,8 @@ class store
         detail::check(firn_txn_begin(handle_.get(), &options, &out, &err), err);
         return transaction(out, true);
     }
-    // Runs work in a transaction and commits it, again where others came first (firn_txn_run). What work throws rolls back
-    // and is thrown on, but for an error with FIRN_CONFLICT, which starts work again.
+    // Runs work in a transaction and commits it; repeats both after a conflict (firn_txn_run). An exception of work
+    // rolls the transaction back and is rethrown, except an error with FIRN_CONFLICT, which runs work again.
     void
     transact(const std::function<void(transaction &)> &work,
              firn_isolation isolation = FIRN_ISOLATION_DEFAULT)
@@ -1359,7 +1364,7 @@ class store
 
 // ---- workspaces ----
 
-// The bytes of a slice, as long as what it belongs to.
+// The bytes of a slice, valid as long as their owner.
 inline std::string_view
 text(firn_slice bytes) noexcept
 {
@@ -1412,8 +1417,8 @@ release(const firn_workspace_revert_result &result) noexcept
     firn_release(result.before);
 }
 
-// The callbacks of options, called so that nothing they throw passes through C. What one of them throws ends the call: at once,
-// or from on_notice by the next on_progress. After that none is called any more.
+// Calls the callbacks of options so that no exception passes through C. An exception ends the call at once, or, if
+// on_notice threw it, at the next on_progress. After that no callback is called.
 class guard
 {
   public:
@@ -1438,7 +1443,7 @@ class guard
     }
     guard(const guard &) = delete;
     guard &operator=(const guard &) = delete;
-    // Throws what a callback has thrown.
+    // Rethrows the exception of a callback.
     void
     rethrow() const
     {
@@ -1446,7 +1451,7 @@ class guard
             std::rethrow_exception(thrown_);
         }
     }
-    // The same, or what the call has failed with.
+    // The same, or throws the error of the call.
     void
     check(int code, const firn_error &err) const
     {
@@ -1505,7 +1510,7 @@ class guard
     std::exception_ptr thrown_;
 };
 
-// A function of the caller, as a callback of C: what it throws ends the call.
+// A function of the caller, as a callback of C: an exception ends the call.
 template <typename Given, typename Item> class callback
 {
   public:
@@ -1524,7 +1529,7 @@ template <typename Given, typename Item> class callback
             return FIRN_CANCELLED;
         }
     }
-    // Throws what the caller's function has thrown, or what the call has failed with.
+    // Rethrows the exception of the caller's function, or throws the error of the call.
     void
     check(int code, const firn_error &err) const
     {
@@ -1554,7 +1559,7 @@ template <typename Given, typename Item> class callback
 
 using checkpoint = std::unique_ptr<firn_workspace_checkpoint, detail::release_memory>;
 
-// A result, with what it points at: saved->checkpoint->number. One that was moved from is empty: it must not be dereferenced.
+// A result, with what it points at: saved->checkpoint->number. A result that was moved from must not be dereferenced.
 template <typename Result> class result
 {
   public:
@@ -1649,7 +1654,7 @@ class workspace
                     err);
         return out;
     }
-    // Takes back the last restore; once more, it takes back the undo.
+    // Undoes the last restore; a second call undoes the undo.
     restore_result
     undo(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
     {
@@ -1671,7 +1676,7 @@ class workspace
         guard.check(firn_workspace_resume(handle_.get(), &given, out.owner_.get(), &err), err);
         return out;
     }
-    // Takes back what one checkpoint changed and keeps what came later.
+    // Undoes what one checkpoint changed and keeps later changes.
     revert_result
     revert(const std::string &reference,
            const firn_workspace_revert_options &options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT)
@@ -1699,7 +1704,7 @@ class workspace
                                            &callback, &err),
                        err);
     }
-    // Nothing if there is no such checkpoint.
+    // Empty if there is no such checkpoint.
     checkpoint
     find(const std::string &reference)
     {
@@ -1745,7 +1750,7 @@ class workspace
 
     // ---- contents and differences ----
 
-    // Compares a checkpoint with the disk. `each` may be an empty function: then only the counts are wanted.
+    // Compares a checkpoint with the disk. `each` may be an empty function, if only the counts are wanted.
     status_result
     status(const std::function<void(const firn_workspace_change &)> &each = nullptr,
            const firn_workspace_status_options &options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT)
@@ -1763,9 +1768,9 @@ class workspace
         callback.check(code, err);
         return out;
     }
-    // Compares two checkpoints, or a checkpoint and the disk. Where a reference is missing (std::nullopt), options say it: by
-    // default before is "latest" and after is the disk. options.against_previous requires that before is missing. `each` may be
-    // an empty function, as for status.
+    // Compares two checkpoints, or a checkpoint and the disk. The options replace a missing reference (std::nullopt):
+    // by default before is "latest" and after is the disk. options.against_previous requires that before is missing.
+    // `each` may be an empty function, as for status.
     diff_result
     diff(const std::optional<std::string> &before = std::nullopt,
          const std::optional<std::string> &after = std::nullopt,

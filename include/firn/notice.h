@@ -28,7 +28,7 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_CHANGING = 4,   /* changed in place during every attempt to read it: left out */
     FIRN_NOTICE_VANISHED = 5,   /* disappeared while it was being read */
     FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
-    /* A directory had to stay because it contains excluded entries; or an entry that somebody changed
+    /* A directory had to stay because it contains excluded entries; or an entry that was changed
      * during a restore was kept, under the name that the text gives if its own was taken. */
     FIRN_NOTICE_KEPT = 7,
     FIRN_NOTICE_DAMAGED = 8,  /* damage found by a check */
@@ -76,7 +76,7 @@ typedef struct firn_progress {
     uint64_t files_total; /* 0 while unknown */
     uint64_t bytes_done;
     uint64_t bytes_total; /* 0 while unknown */
-    /* Too late to cancel: the operation finishes whatever on_progress returns. */
+    /* Too late to cancel: the operation completes, and the value that on_progress returns is ignored. */
     bool is_finishing;
 } firn_progress;
 

@@ -145,7 +145,7 @@ typedef struct firn_store_options {
  *
  * With read_only, `path` may also be an exported file (firn_store_export, firn/checkpoint.h); without it
  * that gives FIRN_READ_ONLY. The file opens as fast as a store: it can be read, compared, exported and
- * checked, but not changed (FIRN_READ_ONLY). Time stands still in it: values with a time to live are
+ * checked, but not changed (FIRN_READ_ONLY). Its clock does not advance: values with a time to live are
  * there as long as they are in the checkpoint. FIRN_CORRUPT, naming file and offset, if it is damaged or
  * truncated: for any byte of a file of up to 8 MiB; in a larger one, damage among keys and values is
  * found when it is read. */
@@ -468,8 +468,8 @@ FIRN_API FIRN_MUST_CHECK int firn_get_many(firn_keyspace *keyspace, firn_snapsho
                                            const firn_slice *keys, size_t count,
                                            firn_get_result *out, firn_error *err);
 
-/* A snapshot is the store's data at one moment, or at a checkpoint. It stays readable while it is open,
- * whatever is committed meanwhile, and even if its checkpoint is deleted. */
+/* A snapshot is the store's data at one moment, or at a checkpoint. While it is open its data does not
+ * change, and stays readable even if its checkpoint is deleted. */
 typedef struct firn_snapshot_options {
     size_t size;            /* sizeof(firn_snapshot_options) */
     const char *checkpoint; /* a reference (firn/checkpoint.h); NULL: now */
@@ -496,8 +496,8 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_get(firn_snapshot *snapshot, firn_key
                                                firn_error *err);
 
 /* Gives the value from a snapshot (NULL: now) without copying it, where that is possible: *out_value lies
- * in the store's cache. It is valid, and does not change, until the pin is released, whatever is
- * written meanwhile. Every pin must be released, copies too; until then the store cannot be closed.
+ * in the store's cache. It is valid, and does not change, until the pin is released, even if the key
+ * is written. Every pin must be released, copies too; until then the store cannot be closed.
  * Copied, outside of the budget (memory_bytes), are values that are still in a memtable, have a time to
  * live, merge operands that are not combined yet, or more than 64 KiB; those for which history must be
  * searched (of checkpoints, of older snapshots, and for a while after a restore); and some large ones

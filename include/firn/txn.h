@@ -19,7 +19,7 @@
  *   serializable transaction that reads very much may conflict with writes next to what it read.
  * - An open transaction keeps what it sees, like a snapshot, and what was deleted after it began takes
  *   up space until it ends. Keep transactions short.
- * - A failed commit ends the transaction, whatever the reason. After commit or rollback every function
+ * - A failed commit ends the transaction, for any reason. After commit or rollback every function
  *   but firn_txn_close returns FIRN_MISUSE; so do its cursors, except for firn_cursor_close.
  * - firn_store_close fails with FIRN_MISUSE while a transaction is open. One that has ended may be
  *   closed after the store.
@@ -60,7 +60,7 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_begin(firn_store *store, const firn_txn_op
                                             firn_txn **out, firn_error *err);
 /* Makes all writes of the transaction visible at once, with the durability that options give.
  * FIRN_CONFLICT if other commits came first. A transaction without writes always succeeds. Ends the
- * transaction, whatever it returns, except for FIRN_INVALID because of options. */
+ * transaction, also if it fails, unless it returns FIRN_INVALID because of options. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_commit(firn_txn *txn, const firn_write_options *options,
                                              firn_error *err);
 /* Discards the writes and ends the transaction. */

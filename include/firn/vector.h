@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/vector.h: the rows whose vectors are nearest to one.
+ * firn/vector.h: searching the rows whose vectors are nearest to a given vector.
  *
  *     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
  *     options.k = 10;
@@ -14,13 +14,13 @@
  *     }
  *     firn_search_result_destroy(result);
  *
- * - The column is a VECTOR of any table: the rows need not be prepared. Rows without a vector (null) are never found.
- * - Smaller distances are nearer, whatever the metric. They are computed in double precision from the stored numbers, and
- *   are the same on every processor.
- * - Rows come by distance; rows of the same distance in the order of their keys.
- * - A search sees one state of the table, as a scan does (scan.h): a snapshot's, that of a transaction with what it has
- *   written, or that of the moment.
- * - Vectors and queries have finite numbers: others are refused, by inserts too.
+ * - Any VECTOR column of a table can be searched; an index is optional. Rows whose vector is null are never found.
+ * - A smaller distance is nearer, with every metric. Distances are computed in double precision from the stored numbers,
+ *   and are the same on every processor.
+ * - Results are ordered by distance, and by key if distances are equal.
+ * - A search sees one state of the table, as a scan does (scan.h): the present one, that of a snapshot, or that of a
+ *   transaction with its own writes.
+ * - The numbers of vectors and queries must be finite: searches and inserts refuse others.
  */
 #ifndef FIRN_VECTOR_H
 #define FIRN_VECTOR_H
@@ -34,14 +34,15 @@
 extern "C" {
 #endif
 
-/* How far vectors a and b are from each other. */
+/* The distance of two vectors a and b. */
 typedef enum firn_metric {
-    FIRN_METRIC_L2 =
-        1, /* the sum of the squares of the differences (no root is taken: the order is the same) */
-    FIRN_METRIC_DOT = 2, /* the negative inner product, -(a . b) */
-    FIRN_METRIC_COSINE =
-        3 /* 1 - a . b / (|a| |b|): 0 the same direction, 1 at right angles, 2 opposite. A vector of
-                            * zeros has no direction: it is at the distance 1 of every vector, zeros too */
+    /* The sum of the squares of the differences: the square of the Euclidean distance. */
+    FIRN_METRIC_L2 = 1,
+    /* The negative inner product, -(a . b). */
+    FIRN_METRIC_DOT = 2,
+    /* 1 - a . b / (|a| |b|): 0 for the same direction, 1 at right angles, 2 for the opposite one. The distance of a
+     * vector of zeros to every vector is 1. */
+    FIRN_METRIC_COSINE = 3
 } firn_metric;
 
 /* "l2", "dot", "cosine"; NULL for a number that is no metric. */
@@ -51,26 +52,27 @@ enum { FIRN_SEARCH_K_MAX = 1000000 };
 
 typedef struct firn_search_options {
     size_t size; /* sizeof(firn_search_options) */
-    /* Where rows are read: in a transaction, its own writes included, or in a snapshot; NULL, both: now. In a
+    /* The state that is read: of a transaction, with its own writes, or of a snapshot. Both NULL: the present one. In a
      * serializable transaction a search counts as a scan of the whole table. */
     firn_txn *txn;
     firn_snapshot *snapshot;
-    uint64_t k; /* so many rows at most, 0 to 1,000,000; all that there are where there are fewer */
+    uint64_t k; /* the most rows to find, 0 to 1,000,000 */
     firn_metric metric;
-    /* A condition as that of a scan (scan.h): only rows that fulfil it are found. NULL: all rows. The texts and values
+    /* A condition, as for a scan (scan.h): only rows that fulfil it are found. NULL: all rows. The texts and values
      * of all options are borrowed for the call. */
     const char *where;
     const firn_value *parameters; /* values of the question marks in where */
     size_t parameter_count;
-    /* Names of columns whose values the result is to have, besides the key; NULL: none. */
+    /* Names of the columns that the result contains in addition to the key; NULL: none. */
     const char *const *columns;
     size_t column_count;
-    /* Looks at every row, even if there is a graph that finds near ones faster and may miss some (firn_vector_index). */
+    /* Compare every row, even if the column has graphs, which are faster but may miss rows (firn_vector_index). */
     bool exact;
-    uint32_t ef;   /* how many rows a walk keeps in view; 0: chosen by recall. At least k are */
-    double recall; /* the share of the nearest rows that a walk is to find, above 0 to 1; 0: 0.95 */
-    unsigned
-        threads; /* that read at once; 0: as many as there are processors, at most 8; 1: the caller's alone */
+    uint32_t ef; /* how many candidates a walk of a graph keeps, at least k; 0: chosen by recall */
+    /* The fraction of the nearest rows that a walk should find, above 0 to 1; 0: 0.95. */
+    double recall;
+    /* How many threads read; 0: one per processor, at most 8; 1: only the caller's thread. */
+    unsigned threads;
     firn_callbacks callbacks; /* on_progress as in a scan */
 } firn_search_options;
 #define FIRN_SEARCH_OPTIONS_INIT                                                                 \
@@ -79,35 +81,34 @@ typedef struct firn_search_options {
             false, 0, 0, 0, FIRN_CALLBACKS_INIT                                                  \
     }
 
-/* An index of vectors: runs of the table get graphs, in which a search finds near rows without looking at all of them. It
- * may miss some: see recall above. */
+/* An index of vectors: runs of the table get graphs, in which a search finds near rows without comparing all rows. A
+ * search may miss some of them: see recall above. */
 typedef struct firn_vector_index {
     size_t size;        /* sizeof(firn_vector_index) */
-    const char *name;   /* no other index of the table has it */
-    const char *column; /* of a type VECTOR */
+    const char *name;   /* unique among the indexes of the table */
+    const char *column; /* a VECTOR column */
     firn_metric metric; /* of the searches that it serves */
-    uint32_t m;         /* links of a node, 4 to 64: more find more, and take more memory */
-    uint32_t
-        ef_construction; /* nodes that are kept in view while a row's links are chosen, 1 to 2,000: more take longer
-                                 to build, and find more */
+    uint32_t m; /* links of a node, 4 to 64: more links improve recall and take more memory */
+    /* Candidates for the links of a row, 1 to 2,000: more candidates improve recall and take longer to build. */
+    uint32_t ef_construction;
 } firn_vector_index;
 #define FIRN_VECTOR_INDEX_INIT                                             \
     {                                                                      \
         sizeof(firn_vector_index), NULL, NULL, FIRN_METRIC_COSINE, 16, 200 \
     }
-/* Adds an index to a table, which need not be empty. Graphs are built in the background, as runs of 4,096 rows or more
- * come; firn_store_compact builds those that are missing before it returns. Rows that are in no graph yet are all looked at.
- * firn_table_drop_index drops it. FIRN_NOT_FOUND: there is no such column. FIRN_EXISTS: there is an index of that name.
- * FIRN_INVALID. */
+/* Adds an index to a table, which need not be empty. Graphs are built in the background for runs of 4,096 rows or more;
+ * firn_store_compact builds missing graphs before it returns. A search compares all rows that are in no graph yet.
+ * firn_table_drop_index drops the index. FIRN_NOT_FOUND if there is no such column. FIRN_EXISTS if there is an index of
+ * that name. FIRN_INVALID if a member of index is out of range. */
 FIRN_API FIRN_MUST_CHECK int
 firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, firn_error *err);
 
-/* What was found. It belongs to the caller, and needs neither the table nor the store. Any thread may read it. */
+/* The result of a search. It belongs to the caller, and stays valid after the store is closed. Any thread may read it. */
 typedef struct firn_search_result firn_search_result;
 
-/* The k rows whose vectors in a column are nearest to the query of `dimensions` numbers. FIRN_NOT_FOUND: there is no such
- * column. FIRN_INVALID: it has no vectors, or of another length; a number of the query is not finite; or where is no
- * condition. FIRN_LIMIT: k is too large. Any thread, and as a transaction or a snapshot allows. */
+/* Finds the k rows whose vectors in a column are nearest to the query of `dimensions` numbers. FIRN_NOT_FOUND if there is
+ * no such column. FIRN_INVALID if the column's type is not VECTOR or has another length, if a number of the query is not
+ * finite, or if `where` is not a condition. FIRN_LIMIT if k is too large. Any thread; with a transaction, its thread. */
 FIRN_API FIRN_MUST_CHECK int firn_table_search(firn_table *table, const char *column,
                                                const float *query, size_t dimensions,
                                                const firn_search_options *options,
@@ -116,29 +117,26 @@ FIRN_API FIRN_MUST_CHECK int firn_table_search(firn_table *table, const char *co
 FIRN_API void firn_search_result_destroy(firn_search_result *result);
 /* How many rows were found. */
 FIRN_API size_t firn_search_result_count(const firn_search_result *result);
-/* Of row i, from 0: Requires: i < count. Values are owned by the result. */
+/* The next three describe row i, counted from 0. Requires: i < count. Values belong to the result. */
 FIRN_API double firn_search_result_distance(const firn_search_result *result, size_t i);
 /* The values of the primary key, in its order, as firn_table_get takes them. */
 FIRN_API const firn_value *firn_search_result_key(const firn_search_result *result, size_t i,
                                                   size_t *out_count);
-/* The values of the columns that were asked for, in that order. */
+/* The values of options.columns, in that order. */
 FIRN_API const firn_value *firn_search_result_values(const firn_search_result *result, size_t i,
                                                      size_t *out_count);
 
 typedef struct firn_search_stats {
     size_t size;          /* sizeof(firn_search_stats) */
-    uint64_t rows_read;   /* that were looked at, those included that the condition left out */
-    uint64_t rows_pruned; /* that were left out by the condition without a look at them */
-    uint64_t
-        rows_merged; /* of those read, rows of key ranges where more than one run or memtable has rows */
+    uint64_t rows_read;   /* including those that do not fulfil the condition */
+    uint64_t rows_pruned; /* skipped, because of the smallest and largest values stored with them */
+    uint64_t rows_merged; /* of rows_read: where several runs or memtables overlap */
     uint64_t rows_measured; /* whose distances were computed */
-    uint64_t
-        rows_judged; /* of those, in double precision: rows that came near enough to be found */
+    uint64_t rows_judged;   /* of rows_measured: computed again, in double precision */
     unsigned threads;
     uint64_t rows_walked; /* whose codes a graph compared */
-    uint64_t
-        graphs_damaged; /* graphs that could not be read, so that rows were measured instead: compact the table to
-                              * make others */
+    /* Graphs that could not be read, so that all rows were compared: compact the table to rebuild them. */
+    uint64_t graphs_damaged;
 } firn_search_stats;
 #define FIRN_SEARCH_STATS_INIT                            \
     {                                                     \
@@ -147,13 +145,13 @@ typedef struct firn_search_stats {
 FIRN_API void firn_search_result_get_stats(const firn_search_result *result,
                                            firn_search_stats *out);
 
-/* The distance between two vectors of finite numbers, as a search computes it. */
+/* The distance of two vectors of finite numbers, as a search computes it. */
 FIRN_API double firn_vector_distance(firn_metric metric, const float *a, const float *b,
                                      size_t dimensions);
 
-/* Reciprocal-rank fusion: the score of a row that several lists have (by meaning, by words, by date), of which the best
- * row has the largest: the sum of 1 / (k + rank) over the lists. ranks[i] is the row's place in list i, from 1; 0: the list
- * does not have it. k (0: 60) says how little the first places count more than the next ones. Cormack, Clarke and Buettcher,
+/* Reciprocal-rank fusion: a score for a row that several ranked lists contain (by meaning, by words, by date). The score
+ * is the sum of 1 / (k + rank) over the lists; the best row has the largest. ranks[i] is the row's rank in list i, from 1;
+ * 0: the list does not contain it. A larger k (0: 60) gives the first ranks less weight. Cormack, Clarke and Buettcher,
  * "Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank Learning Methods" (SIGIR 2009). */
 FIRN_API double firn_rrf(const uint64_t *ranks, size_t count, double k);
 

@@ -98,7 +98,7 @@ typedef struct firn_workspace_options {
 FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
                                                  const firn_workspace_options *options,
                                                  firn_workspace **out, firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 FIRN_API void firn_workspace_close(firn_workspace *workspace);
 /* The real path of the root. This text, and those that the functions below return, belong to the handle
  * and are valid until it is closed. */
@@ -155,7 +155,7 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
 /* A store that lies inside a tree (".firn" in its root) may have arrived with the tree, and so may its
  * settings and the interrupted restore that it records. Therefore firn_workspace_open uses such a store
  * only if this user created it there (by firn_workspace_init or a save with its path in store_path) or
- * trusts it. Nobody but its owner may be able to write to its directory. Trust is recorded in the user's
+ * trusts it. Only its owner may be able to write to its directory. Trust is recorded in the user's
  * data directory, by the inode and time of birth of the store's directory: a workspace that is moved
  * within its file system stays trusted, a copy is not trusted. */
 typedef struct firn_trust_info {
@@ -694,7 +694,7 @@ typedef struct firn_workspace_restore_result {
  *   longer than lock_timeout_ms; or such a store was written meanwhile. Try again.
  * - FIRN_READ_ONLY, FIRN_DENIED: the store cannot be written. A dry run returns them too, after it has
  *   reported all changes. Restoring into another directory works even then.
- * FIRN_CONFLICT: somebody changed an entry meanwhile. If this is found before files have begun to move,
+ * FIRN_CONFLICT: an entry was changed by another process. If this is found before files have begun to move,
  * nothing was changed. If it is found afterwards, the unexpected entry is kept, under another name if its
  * own is taken, and reported (FIRN_NOTICE_KEPT); everything else is restored.
  *
@@ -894,7 +894,7 @@ typedef struct firn_workspace_expire_options {
  * from it to the newest one, minus pauses. So neither an absence nor a clock that jumps ahead makes
  * checkpoints expire.
  *
- * Some checkpoints stay whatever the policy says: the newest; those younger than a day; those that are
+ * Some checkpoints stay under every policy: the newest; those younger than a day; those that are
  * pinned or tagged; and those that a pending restore or an undo needs. Safety checkpoints expire when
  * they are older than 7 days and not among the last 10.
  *
@@ -1056,7 +1056,7 @@ typedef struct firn_workspace_check_result {
     uint64_t objects;
     uint64_t bytes_read;
     uint64_t
-        damaged; /* damaged parts; a notice for each names checkpoints and paths that lose by it */
+        damaged; /* damaged parts; a notice for each names the checkpoints and paths that are affected */
     uint64_t newer;  /* parts that a newer firn wrote; a notice (NEWER) for each */
     uint64_t safety; /* of `checkpoints`: safety checkpoints */
 } firn_workspace_check_result;
@@ -1066,7 +1066,7 @@ typedef struct firn_workspace_check_result {
     }
 /* Checks the store of the workspace. The result is filled if the call fails, too; it is all 0 if the
  * store could not be opened. FIRN_NEWER if a newer firn wrote any part: leave the store to that version,
- * whatever else was found. FIRN_CORRUPT if anything is damaged. FIRN_NOT_FOUND if there is no store. */
+ * even if parts are damaged. FIRN_CORRUPT if anything is damaged. FIRN_NOT_FOUND if there is no store. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
                                                   const firn_workspace_check_options *options,
                                                   firn_workspace_check_result *out,

@@ -4,7 +4,7 @@
  * work is that of alxs.
  *
  * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that
- * claims a size. Outputs are set to nothing first, so that they are defined whatever happens.
+ * claims a size. Outputs are cleared first, so that they are defined after a failure too.
  */
 #include "alxs/alxsv1.h"
 #include "api/api_check.h"

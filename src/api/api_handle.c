@@ -4,7 +4,7 @@
  *
  * A closed handle is freed memory, so nothing in it could be asked. The table is asked instead, by
  * the address alone: an address that is not in it is no open handle, and one that is may have been
- * given out anew since, which nobody can tell. For handles that belong to one thread at a time it
+ * given out again since, which cannot be detected. For handles that belong to one thread at a time it
  * also says whether a thread is inside; a cursor of a transaction shares that with it.
  *
  * The table has a fixed size and takes no memory of the allocator, so that a debug build fails where
@@ -60,7 +60,7 @@ struct slot {
 };
 
 static struct {
-    _Atomic uint64_t holder; /* 0: nobody */
+    _Atomic uint64_t holder; /* 0: no thread */
     struct slot slots[SLOTS];
     struct slot *buckets[BUCKETS];
     struct slot *free;

@@ -67,7 +67,7 @@ api_store_read_put_options(const firn_write_options *options, firn_write_options
         return rc;
     }
     API_REQUIRE(api_store_is_durability(out->durability), err,
-                "the durability is none of firn_durability");
+                "the durability is not a firn_durability");
     return FIRN_OK;
 }
 

@@ -24,6 +24,28 @@ check_form(const firn_text_form *form, firn_error *err)
                                 form->size);
 }
 
+/* What an import or an export of a table begins with. */
+struct beginning {
+    firn_table *table;
+    bool has_function;    /* that reads or writes */
+    const char *required; /* of these */
+    void *statistics;     /* to be cleared; may be NULL */
+    const void *options;  /* of the caller; may be NULL */
+};
+
+/* Fills given, of that size, which has the defaults. */
+static int
+begin(const struct beginning *call, void *given, size_t given_size, firn_error *err)
+{
+    int rc = api_options_begin_result(call->statistics, sizeof(size_t), err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(call->table != NULL && call->has_function, err, call->required);
+    API_OPEN(call->table, TABLE, err);
+    return api_options_read(given, given_size, call->options, err);
+}
+
 int
 firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
                   const firn_import_options *options, firn_import_statistics *statistics,
@@ -32,13 +54,9 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     API_ANY_ERROR(err);
     firn_import_options given = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics report = FIRN_IMPORT_STATISTICS_INIT;
-    int rc = api_options_begin_result(statistics, sizeof(size_t), err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    API_REQUIRE(table != NULL && read != NULL, err, "table and read must not be NULL");
-    API_OPEN(table, TABLE, err);
-    rc = api_options_read(&given, sizeof given, options, err);
+    const struct beginning call = {table, read != NULL, "table and read must not be NULL",
+                                   statistics, options};
+    int rc = begin(&call, &given, sizeof given, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
@@ -76,13 +94,9 @@ firn_table_import_vectors(firn_table *table, firn_read_bytes read, void *ctx,
     API_ANY_ERROR(err);
     firn_vectors_import_options given = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
     firn_import_statistics report = FIRN_IMPORT_STATISTICS_INIT;
-    int rc = api_options_begin_result(statistics, sizeof(size_t), err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    API_REQUIRE(table != NULL && read != NULL, err, "table and read must not be NULL");
-    API_OPEN(table, TABLE, err);
-    rc = api_options_read(&given, sizeof given, options, err);
+    const struct beginning call = {table, read != NULL, "table and read must not be NULL",
+                                   statistics, options};
+    int rc = begin(&call, &given, sizeof given, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -146,13 +160,9 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
     API_ANY_ERROR(err);
     firn_export_options given = FIRN_EXPORT_OPTIONS_INIT;
     firn_export_statistics report = FIRN_EXPORT_STATISTICS_INIT;
-    int rc = api_options_begin_result(statistics, sizeof(size_t), err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    API_REQUIRE(table != NULL && write != NULL, err, "table and write must not be NULL");
-    API_OPEN(table, TABLE, err);
-    rc = api_options_read(&given, sizeof given, options, err);
+    const struct beginning call = {table, write != NULL, "table and write must not be NULL",
+                                   statistics, options};
+    int rc = begin(&call, &given, sizeof given, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
     if (rc != FIRN_OK) {
         return rc;

@@ -40,13 +40,13 @@ read_store_options(const firn_store_options *options, struct firn_db_options *ou
         return rc;
     }
     API_REQUIRE(api_store_is_durability(given.durability), err,
-                "the durability is none of firn_durability");
+                "the durability is not a firn_durability");
     API_REQUIRE(given.lock_timeout_ms >= 0, err, "lock_timeout_ms must not be negative");
     API_REQUIRE(given.memory_bytes == 0 || given.memory_bytes >= FIRN_STORE_MEMORY_MIN, err,
                 "memory_bytes must be at least FIRN_STORE_MEMORY_MIN");
     API_REQUIRE(given.threads <= THREADS_MAX, err, "threads must not be more than 256");
     API_REQUIRE(is_compression(given.compression), err,
-                "the compression is none of firn_compression");
+                "the compression is not a firn_compression");
     *out = (struct firn_db_options){.create_if_missing = given.create_if_missing,
                                     .fail_if_exists = given.fail_if_exists,
                                     .read_only = given.read_only,

@@ -271,7 +271,7 @@ put(firn_table *table, enum firn_rows_mode mode, const firn_row_options *options
         return rc;
     }
     API_REQUIRE(api_store_is_durability(given.durability), err,
-                "the durability is none of firn_durability");
+                "the durability is not a firn_durability");
     const struct firn_rows_put what = {.mode = mode,
                                        .columns = given.columns,
                                        .values = values,
@@ -344,7 +344,7 @@ read_delete_options(const firn_row_options *options, firn_row_options *out, firn
         return rc;
     }
     API_REQUIRE(api_store_is_durability(out->durability), err,
-                "the durability is none of firn_durability");
+                "the durability is not a firn_durability");
     API_REQUIRE(out->ttl_ms == 0 && out->columns == NULL, err,
                 "ttl_ms and columns mean nothing to a delete");
     return FIRN_OK;
@@ -392,7 +392,7 @@ firn_table_add_number(firn_table *table, const firn_row_options *options, const 
         return rc;
     }
     API_REQUIRE(api_store_is_durability(given.durability), err,
-                "the durability is none of firn_durability");
+                "the durability is not a firn_durability");
     API_REQUIRE(given.columns == NULL, err, "columns mean nothing to an addition");
     const struct firn_rows_add add = {key, key_count, column, number, given.ttl_ms};
     if (given.txn == NULL) {

@@ -33,7 +33,7 @@ firn_txn_begin(firn_store *store, const firn_txn_options *options, firn_txn **ou
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(is_isolation(given.isolation), err, "the isolation is none of firn_isolation");
+    API_REQUIRE(is_isolation(given.isolation), err, "the isolation is not a firn_isolation");
     API_OPEN(store, STORE, err);
     const struct firn_db_txn_options inner = {.is_serializable =
                                                   given.isolation == FIRN_ISOLATION_SERIALIZABLE,
@@ -271,9 +271,9 @@ firn_txn_run(firn_store *store, const firn_txn_run_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(is_isolation(given.isolation), err, "the isolation is none of firn_isolation");
+    API_REQUIRE(is_isolation(given.isolation), err, "the isolation is not a firn_isolation");
     API_REQUIRE(api_store_is_durability(given.durability), err,
-                "the durability is none of firn_durability");
+                "the durability is not a firn_durability");
     API_OPEN(store, STORE, err);
     struct running running = {work, ctx};
     const struct firn_db_txn_run run = {

@@ -31,7 +31,7 @@ take_options(const firn_search_options *given, struct firn_search_request *out, 
                 "parameters must not be NULL");
     API_REQUIRE(given->columns != NULL || given->column_count == 0, err,
                 "columns must not be NULL");
-    API_REQUIRE(is_metric(given->metric), err, "metric is none of firn_metric");
+    API_REQUIRE(is_metric(given->metric), err, "the metric is not a firn_metric");
     API_REQUIRE(given->recall >= 0 && given->recall <= 1, err, "recall is a share, from 0 to 1");
     if (given->k > FIRN_SEARCH_K_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "k is at most %d, not %llu", FIRN_SEARCH_K_MAX,
@@ -106,7 +106,7 @@ firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, f
     }
     API_REQUIRE(given.name != NULL && given.column != NULL, err,
                 "an index has a name and a column");
-    API_REQUIRE(is_metric(given.metric), err, "metric is none of firn_metric");
+    API_REQUIRE(is_metric(given.metric), err, "the metric is not a firn_metric");
     const struct firn_schema_vector_index model = {.name = firn_str(given.name),
                                                    .metric = (uint32_t)given.metric,
                                                    .m = given.m,

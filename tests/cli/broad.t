@@ -8,7 +8,7 @@ The first save of a home directory, or of more, is probably not what was meant: 
   FIRN_INVALID 2
   $ firn watch
   ! firn: '<T>/home' is your home directory
-  ! hint: if all of it is to be saved: firn save --yes
+  ! hint: to save all of it: firn save --yes
   [2]
   $ echo '{}' | firn hook run claude before
   ! firn: '<T>/home' is not saved at every turn; if it should be, save it once: firn save --yes

@@ -59,7 +59,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn nonsense ''
   
 
-A value has candidates of its own, or none; behind "--" no word is an option.
+A value has candidates of its own, or none; after "--" no word is an option.
 
   $ bash complete firn save -m ''
   

@@ -12,7 +12,7 @@ The rows whose vectors are nearest to one.
   2.0	5
   4.0	3
   18.0	4
-  $ firn db search v.firn t v -v '[1, 0]' -k 2
+  $ firn db search v.firn t v -v '[1, 0]' -n 2
   0.0	2
   0.2928932188134524	4
   $ firn db search v.firn t v -v '[5,0]' -m dot --columns kind,id,n --csv
@@ -22,9 +22,9 @@ The rows whose vectors are nearest to one.
   0.0,a,1,7
   0.0,a,3,9
   5.0,c,5,11
-  $ firn db search v.firn t v -v '[0,0]' -m l2 --where "kind = 'a' or n > 10" -k 2 --json
+  $ firn db search v.firn t v -v '[0,0]' -m l2 --where "kind = 'a' or n > 10" -n 2 --json
   {"table":"t","column":"v","metric":"l2","rows":[{"query":1,"distance":0.0,"row":{"id":1}},{"query":1,"distance":2.0,"row":{"id":5}}],"count":2}
-  $ firn db search v.firn t v -v '[0,0]' -k 0
+  $ firn db search v.firn t v -v '[0,0]' -n 0
   $ firn db search v.firn t v -v '[0,0]' --where 'id > 100' --json
   {"table":"t","column":"v","metric":"cosine","rows":[],"count":0}
 
@@ -32,26 +32,26 @@ Several vectors, from files of each kind and from standard input.
 
   $ echo '[[0,0],
   >  [3, 3.0]]' > two.json
-  $ firn db search v.firn t v -v two.json -m l2 -k 1
+  $ firn db search v.firn t v -v two.json -m l2 -n 1
   1	0.0	1
   2	0.0	4
-  $ printf '[0,0]\n[3,3]\n' | firn db search v.firn t v -v - -m l2 -k 1
+  $ printf '[0,0]\n[3,3]\n' | firn db search v.firn t v -v - -m l2 -n 1
   1	0.0	1
   2	0.0	4
   $ printf '\0\0\200\077\0\0\0\0' > one
-  $ firn db search v.firn t v -v one -m l2 -k 1
+  $ firn db search v.firn t v -v one -m l2 -n 1
   0.0	2
   $ printf '\2\0\0\0\0\0\200\077\0\0\0\0' > one.fvecs
-  $ firn db search v.firn t v -v one.fvecs -m l2 -k 1 --json
+  $ firn db search v.firn t v -v one.fvecs -m l2 -n 1 --json
   {"table":"t","column":"v","metric":"l2","rows":[{"query":1,"distance":0.0,"row":{"id":2}}],"count":1}
   $ printf '\2\0\0\0\1\0' > one.bvecs
-  $ firn db search v.firn t v -v one.bvecs -m l2 -k 1
+  $ firn db search v.firn t v -v one.bvecs -m l2 -n 1
   0.0	2
   $ printf '\223NUMPY\1\0\106\0{"descr": "<f4", "fortran_order": False, "shape": (2, 2)}            \n\0\0\200\077\0\0\0\0\0\0\100\100\0\0\100\100' > two.npy
-  $ firn db search v.firn t v -v two.npy -m l2 -k 1
+  $ firn db search v.firn t v -v two.npy -m l2 -n 1
   1	0.0	2
   2	0.0	4
-  $ firn db search v.firn t v -v - -m l2 -k 1 < two.npy
+  $ firn db search v.firn t v -v - -m l2 -n 1 < two.npy
   1	0.0	2
   2	0.0	4
 
@@ -59,9 +59,9 @@ A checkpoint, and what was changed since.
 
   $ firn db checkpoint -q v.firn then
   $ firn db insert --update v.firn t id=1 v=[9,9]
-  $ firn db search v.firn t v -v '[0,0]' -m l2 -k 1
+  $ firn db search v.firn t v -v '[0,0]' -m l2 -n 1
   1.0	2
-  $ firn db search v.firn t v -v '[0,0]' -m l2 -k 1 --at then
+  $ firn db search v.firn t v -v '[0,0]' -m l2 -n 1 --at then
   0.0	1
 
 What is wrong is said.

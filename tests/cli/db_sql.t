@@ -209,7 +209,7 @@ Scripts, and lines that begin with a dot.
   [2]
   $ printf '.quit\nSELECT 1;\n' | firn db sql shop.firn
 
-Writers wait for each other; readers for nobody.
+Writers wait for each other; readers do not wait.
 
   $ cat >../hold.py <<'END'
   > import fcntl, os, struct, sys, time
@@ -252,7 +252,7 @@ A workspace.
   ! firn: <any>nowhere<any>
   [1]
 
-Somebody who types.
+Statements from a terminal.
 
   ? python3 -c 'import os; os.openpty()'
   $ python3 $SOURCE/tests/cli/on_terminal.py --of ioe --columns 60 firn db sql shop.firn "SELECT id, name FROM goods WHERE id < 4"

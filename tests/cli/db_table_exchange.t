@@ -13,17 +13,17 @@ Tables from CSV, and as CSV.
   1,tea,3.20,
   2,"",0.05,2025-12-24
   3,"green ""tea"", loose",4.50,2026-01-31
-  $ firn db table export shop.firn goods goods.jsonl
+  $ firn db table export shop.firn goods -o goods.jsonl
   3 rows
   $ cat goods.jsonl
   {"id":1,"name":"tea","price":3.20,"since":null}
   {"id":2,"name":"","price":0.05,"since":"2025-12-24"}
   {"id":3,"name":"green \"tea\", loose","price":4.50,"since":"2026-01-31"}
-  $ firn db table export shop.firn goods goods.jsonl
+  $ firn db table export shop.firn goods -o goods.jsonl
   ! firn: could not create 'goods.jsonl': File exists
   ! hint: overwrite it with --replace
   [1]
-  $ firn db table export --replace --index by_name --columns name,id -d tab --no-header --null '\N' shop.firn goods goods.tsv && cat goods.tsv
+  $ firn db table export --replace --index by_name --columns name,id -d tab --no-header --null '\N' shop.firn goods -o goods.tsv && cat goods.tsv
   3 rows
   	2
   "green ""tea"", loose"	3
@@ -32,23 +32,23 @@ Tables from CSV, and as CSV.
 A file that is replaced stays as it was until the new one is complete. Its mode stays, and so does a link to it.
 
   $ echo old >kept.csv && chmod 640 kept.csv && ln -s kept.csv link.csv
-  $ firn db table export --replace --columns nothing shop.firn goods kept.csv
+  $ firn db table export --replace --columns nothing shop.firn goods -o kept.csv
   ! firn: there is no column nothing
   [3]
-  $ (trap '' XFSZ; ulimit -f 0; firn db table export --replace shop.firn goods kept.csv) 2>&1 | cat; echo ${PIPESTATUS[0]}
+  $ (trap '' XFSZ; ulimit -f 0; firn db table export --replace shop.firn goods -o kept.csv) 2>&1 | cat; echo ${PIPESTATUS[0]}
   firn: could not write 'kept.csv': File too large
   1
   $ cat kept.csv
   old
-  $ firn db table export --replace -q shop.firn goods link.csv && stat -c '%a %F' kept.csv link.csv && head -n 1 kept.csv
+  $ firn db table export --replace -q shop.firn goods -o link.csv && stat -c '%a %F' kept.csv link.csv && head -n 1 kept.csv
   640 regular file
   777 symbolic link
   id,name,price,since
-  $ mkfifo fifo && { head -n 2 fifo & firn db table export -q --replace shop.firn goods fifo; wait; } && test -p fifo && ls -A | grep '[.]firn-'
+  $ mkfifo fifo && { head -n 2 fifo & firn db table export -q --replace shop.firn goods -o fifo; wait; } && test -p fifo && ls -A | grep '[.]firn-'
   id,name,price,since
   1,tea,3.20,
   [1]
-  $ firn db table export --replace shop.firn goods nowhere/goods.csv
+  $ firn db table export --replace shop.firn goods -o nowhere/goods.csv
   ! firn: could not make a file beside 'nowhere/goods.csv': No such file or directory
   [3]
 
@@ -82,7 +82,14 @@ Lines that are no rows.
   14,fourteen,1000000
   $ cp bad.csv same.csv && firn db table import --rejects same.csv shop.firn goods same.csv 2>&1 | head -n 1 && cmp bad.csv same.csv
   firn: db table import: --rejects names the file that is imported
-  $ echo before >rest.csv && firn db table import --rejects rest.csv shop.firn goods bad.csv 2>&1 | tail -n 1 && cat rest.csv
+  $ firn db table import --rejects rest.csv shop.firn goods bad.csv
+  ! firn: could not create 'rest.csv': File exists
+  ! hint: overwrite it with --replace
+  [1]
+  $ firn db table import -q --create --key id --rejects rest.csv shop.firn fresh bad.csv 2>&1 | head -n 1; firn db table list shop.firn
+  firn: could not create 'rest.csv': File exists
+  goods
+  $ echo before >rest.csv && firn db table import --rejects rest.csv --replace shop.firn goods bad.csv 2>&1 | tail -n 1 && cat rest.csv
   firn: the table 'goods' has, or would have twice, a row with the key (10)
   before
   $ printf 'id,name,colour\n20,x,red\n' >colours.csv
@@ -97,7 +104,7 @@ A table that is made from a file.
   $ firn db table import --create shop.firn copy goods.csv
   copy: row i64 auto, id i64, name text, price f64, since date, primary key (row)
   3 rows
-  $ firn db table import -q -c -k id shop.firn more - <goods.csv
+  $ firn db table import -q -c --key id shop.firn more - <goods.csv
   $ firn db table show shop.firn more --definition
   id i64, name text, price f64, since date, primary key (id)
   $ firn db scan shop.firn copy
@@ -120,6 +127,10 @@ Wrong uses.
   ! usage: firn db table import [options] STORE TABLE [FILE]
   ! help: firn help db table import
   [2]
+  $ firn db table import --replace shop.firn goods goods.csv 2>&1 | head -n 1
+  firn: db table import: --replace goes with --rejects
+  $ firn db table import --replace shop.firn goods v.npy 2>&1 | head -n 1
+  firn: db table import: --no-header, --ignore-unknown and --replace are not for files of vectors
   $ firn db table import shop.firn goods nothing.csv
   ! firn: could not open 'nothing.csv': No such file or directory
   [3]

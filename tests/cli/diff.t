@@ -47,7 +47,7 @@ Counts are those of diff.
   $ firn cat 1 src/main.c | diff - src/main.c | grep -c '^<'
   6
 
-Two checkpoints; back from the second to the first; only some paths, which stand behind --.
+Two checkpoints; back from the second to the first; only some paths, which stand after --.
 
   $ firn save -q
   2
@@ -93,7 +93,7 @@ Names that do not fit are cut on their left; bars keep three eighths.
   from 2 to the disk: 0 changed, 2 added, 0 removed; 209 lines added, 0 removed
   $ rm -r a
 
-On a terminal rows are as wide as it is, whatever that is.
+On a terminal rows are as wide as the terminal, at any width.
 
   $ cat >../wide.py <<'END'
   > # wide.py COLUMNS COMMAND...: runs a command with standard output on a terminal, prints what came there.

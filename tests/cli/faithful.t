@@ -21,7 +21,7 @@ What comes back is what was saved: modes, times, links, holes, empty directories
   $ [ $(du -k hole | cut -f1) -lt 1000 ] && echo sparse
   sparse
 
-Nothing behind a link is read or written.
+Links are not followed, neither for reading nor for writing.
 
   $ mkdir ../outside && echo precious >../outside/file && ln -s ../outside link && firn save -q
   2

@@ -65,7 +65,7 @@ By a delete, and by a save.
   9
   8
 
-By the MCP server, behind a delete and behind a save, unless it is turned off.
+By the MCP server, after a delete and after a save, unless it is turned off.
 
   $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
   10

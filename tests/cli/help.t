@@ -179,7 +179,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
     firn undo -n
         show what would change
 
-Options before the command count too; help wins over mistakes behind it.
+Options before the command count too; help wins over mistakes after it.
 
   $ firn -q help undo | cmp - <(firn help undo)
   $ firn restore --help

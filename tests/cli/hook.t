@@ -139,7 +139,7 @@ Not a byte but those of firn changes: formatting, numbers, escapes, line ends, a
   {"a": 1, "hooks": {"beforeSubmitPrompt": [{"command": "firn hook run cursor before"}], "stop": [{"command": "firn hook run cursor after"}]}, "x": [], "version": 1 }
   $ rm style.json style.before
 
-A hook of before, with other words, is replaced; what stands in one group with somebody else's is taken out alone.
+An earlier hook, with other words, is replaced; one that is in a group with a foreign hook is taken out alone.
 
   $ cat >real/settings.json <<'END'
   > {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "/old/firn hook run claude after --wait 5"},

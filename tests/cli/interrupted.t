@@ -1,4 +1,4 @@
-A restore that was killed half way: told by whoever looks, finished or taken back.
+A restore that was killed half way is reported by all commands that look, and is finished or taken back.
 
   ? strace -o /dev/null true
 
@@ -31,7 +31,7 @@ A restore that was killed half way: told by whoever looks, finished or taken bac
   > print(p["number"], len(p["id"]), p["undo"], p["begun"], len(p["safety"]))'
   1 32 False True 32
 
-Finished, with nothing else left behind; taken back as any restore.
+Finished, with nothing else left; taken back as any restore.
 
   $ rm out && firn restore --resume -q && diff -r d ../old && ls -A
   d

@@ -1,4 +1,4 @@
-Whatever goes in, the object on standard output is valid JSON and says exactly what went in.
+For any input, the object on standard output is valid JSON and contains exactly the input.
 
   $ cat >check.py <<'END'
   > import json, random, subprocess, sys

@@ -14,7 +14,7 @@ Large files: left out, or told of.
   3
   6
 
-What was left out then is not touched by a restore, whatever its size by now.
+A restore does not touch a file that was left out, even if its size has changed.
 
   $ echo now >data/a && echo more >small && firn restore 1 && cat data/a && ls data/deep
   restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo

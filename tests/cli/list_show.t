@@ -59,7 +59,7 @@ Listing and showing.
   ! help: firn help show
   [2]
 
-Names and messages never reach a terminal, or anybody else, raw.
+Names and messages are always escaped, on a terminal and elsewhere.
 
   $ firn save -q -m "$(printf 'two\nlines \033[31mred\033[0m back\\slash \302\205 \342\200\256evil')"
   5

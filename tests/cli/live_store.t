@@ -1,4 +1,4 @@
-A firn store inside a workspace is saved as one state of it, by whatever program it is being written.
+A firn store inside a workspace is saved as one state of it, even while a program writes to it.
 
   $ firn db put app.firn users ada 1815 && firn db put app.firn users grace 1906 && echo one >note
   $ echo '*.log' >.firnignore && firn save -q
@@ -39,7 +39,7 @@ While a program has it open for writing its store is not changed, nor anything e
   undone: 2 changed, 0 added, 0 removed; redo with: firn undo
   1900
 
-A restore waits for it, as for whoever writes to the store of the workspace.
+A restore waits for it, as for a process that writes to the store of the workspace.
 
   $ until_there() { for i in $(seq 400); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "not there after 20 s"; }
   $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1' & until_there ls ../held; firn restore 1 --wait 30
@@ -62,7 +62,7 @@ What was written meanwhile is not lost: it is looked at again.
   1950
   $ firn db put app.firn users ada 1900 && rm ../held
 
-A store that nobody has open goes like any other directory, and an undo brings it back.
+A store that is not open is removed like any other directory, and an undo brings it back.
 
   $ mv app.firn moved.firn && firn db put app.firn other k v && firn restore 1
   restored 1: 3 changed, 0 added, 3 removed; take this back with: firn undo

@@ -1,4 +1,4 @@
-The MCP server as a command: what it is told on the line, and that it speaks to whoever writes to it.
+The MCP server as a command: its options, and answers on its output.
 
   $ mkdir w && echo one >w/a
   $ cat >ask <<'END'

@@ -67,7 +67,7 @@ Inside, too, commands are about the whole workspace; paths narrow them and are r
   $ firn -C one/sub restore 1 -q .. && cat one/f
   1
 
-A directory that was moved is recognised; nothing is done before somebody says what it is.
+A directory that was moved is recognised; nothing is done before the user says what it is.
 
   $ mv one two && firn -C two list
   ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
@@ -194,7 +194,7 @@ A store inside moves and is copied along, and belongs to the directory that it l
   ! firn: '<T>/w/two' has a store already: '<T>/data/firn/two-<hex>'
   [1]
   $ firn -C moved init --here --adopt
-  ! firn: init: --here says where the store lies: --adopt cannot
+  ! firn: init: --here determines where the store is: it excludes --adopt
   ! usage: firn init [options]
   ! help: firn help init
   [2]
@@ -227,7 +227,7 @@ A workspace inside of a workspace is left out, and told.
   out/own:
   b
 
-On a terminal the question is put, and no is the answer unless somebody says yes.
+On a terminal the question is asked, and no is the default.
 
   $ mkdir q && touch q/f && firn -C q save -q && mv q r
   1

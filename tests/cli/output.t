@@ -1,4 +1,4 @@
-What cannot be printed is a failure: nobody may read "done" into an empty file.
+Output that cannot be written is a failure: an empty file must not look like success.
 
   $ for i in 1 2 3; do echo $i >f; firn save -q; done
   1
@@ -40,7 +40,7 @@ No file of the store can take the place of an output that is closed.
   /dev/null
   /dev/null
 
-What changes something goes on when nobody listens. Its exit code tells of the change, the message of the output.
+Commands that change something continue when the output is closed. The exit code is that of the change; the message is about the output.
 
   $ echo x >f && firn restore 1 -n >/dev/full
   ! firn: could not write to standard output: No space left on device

@@ -289,7 +289,7 @@ In JSON.
   added tail {'kind': 'counted', 'added': 3, 'removed': 0, 'minimal': True, 'hunks': [{'before_line': 1, 'after_line': 1, 'removed': '', 'added': 'a\n\nb'}]}
   8 7
 
-Whatever the texts are, whatever the context.
+Any texts, any number of lines of context.
 
   $ cat >../texts.py <<'END'
   > # texts.py SEED: writes 80 files of few different lines, some without an end of the last one.

@@ -1,6 +1,6 @@
-What the system does not let anybody change stays as it is and is named; all else is restored, and the rest later.
+Entries that cannot be changed stay as they are and are named; all others are restored, and the rest later.
 
-As root hardly anything is refused: then the commands run as somebody else, for whom the program may lie out of reach.
+As root hardly anything is refused: then the commands run as another user, who may be unable to reach the program.
 
   ? [ $(id -u) -eq 0 ]
   $ cp "$(command -v firn)" $T/ && PATH=$T:$PATH && chmod 755 $T && chown -R 65534:65534 . $HOME $XDG_DATA_HOME

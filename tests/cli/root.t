@@ -1,4 +1,4 @@
-The superuser in a store of somebody else's: its owner can still use it afterwards.
+The superuser in another user's store: its owner can still use it afterwards.
 
   ? test "$(id -u)" = 0 && command -v setpriv
   $ chmod 755 . .. && mkdir mine tree tree/db && chown 12345:12345 mine tree/db

@@ -132,7 +132,7 @@ Parts of the tree, and another directory.
   restored 1: 0 changed, 0 added, 1 removed; take this back with: firn undo
   $ diff -r . ../kept
 
-Without a checkpoint nothing is restored, and nobody waits for an answer.
+Without a checkpoint nothing is restored, and no question is asked.
 
   $ firn restore
   ! firn: restore: missing REF

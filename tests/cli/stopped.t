@@ -26,7 +26,7 @@ Once files change places the first one is answered, and the restore goes on to i
   $ diff -r d ../old && ls -A
   d
 
-The second one ends it at once. Nobody sees its temporary names.
+The second one ends it at once. Its temporary names are not shown.
 
   $ typed --ctrl-c 'place: ' --ctrl-c 'interrupt again' bash ../slowed renameat2 20000 firn restore 2 >../typed; grep -v -e '^$' -e '^[a-z]*: [0-9]' -e '^[a-z]*$' ../typed
   firn: interrupted, and finishing: <n> of 121 files are in place

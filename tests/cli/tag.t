@@ -32,13 +32,13 @@ Names for checkpoints.
   $ firn restore v1.0 -q && cat f
   1
 
-A tag that is taken stays where it is, unless that was asked for.
+A tag that another checkpoint has is moved only with --replace.
 
   $ firn tag v1.0 2
   ! firn: the tag 'v1.0' is given to another checkpoint already (<id>)
-  ! hint: give it to this one with --force, or choose another name
+  ! hint: move it to this one with --replace, or choose another name
   [1]
-  $ firn tag v1.0 2 --force
+  $ firn tag v1.0 2 --replace
   v1.0 is 2
   $ firn show v1.0 | head -n 1
   checkpoint  2
@@ -70,7 +70,7 @@ What cannot be a tag, and what names no checkpoint.
   ! firn: there is no checkpoint '9'
   ! hint: firn list shows the checkpoints
   [3]
-  $ firn tag --force
+  $ firn tag --replace
   ! firn: tag: missing NAME
   ! usage: firn tag [options] [NAME] [REF]
   ! help: firn help tag

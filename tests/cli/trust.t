@@ -84,7 +84,7 @@ A store that a save makes by its name, inside of the directory, is made by this 
   1
   ! firn: damaged: <any>
 
-What others may write to is not used, whatever was said.
+A store that others may write to is not used, even if it was trusted.
 
   $ chmod go+w named/.firn && firn -C named list
   ! firn: '<T>/w/named/.firn' is a store that others may write to: it is not used
@@ -104,7 +104,7 @@ What others may write to is not used, whatever was said.
   2
   1
 
-Links, fifos and files in the place of a store are none; nobody waits for them.
+Links, fifos and files in the place of a store are none; commands do not wait for them.
 
   $ mkdir odd && for what in 'ln -s ../named/.firn' 'mkfifo' 'touch'; do $what odd/.firn; timeout 20 firn -C odd list; rm odd/.firn; done
   no checkpoints
@@ -152,7 +152,7 @@ Where the data directory cannot be written a restore says so before it changes a
   firn: nothing was changed: that the restore was begun could not be noted: no place for the store: neither XDG_DATA_HOME nor HOME is set to an absolute path; name one
   1
 
-On a terminal the question is put, and no is the answer unless somebody says yes.
+On a terminal the question is asked, and no is the default.
 
   $ mkdir q && touch q/f && firn -C q init --here -q && firn -C q save -q && cp -a q r
   1

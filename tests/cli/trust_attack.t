@@ -22,7 +22,7 @@ else a clone would not have is missing. Its catalog tells of a restore that was 
   $ same() { (cd v && find . -type f -exec sha256sum {} + | sort -k 2; find . -printf '%p %m %s %T@\n' | sort) | diff ../before - && echo same; }; same
   same
 
-Nothing is done with it, by nobody.
+No command does anything with it.
 
   $ firn -C v save
   ! firn: '<T>/w/v/.firn' is a store that you did not make here: it is not used
@@ -72,7 +72,7 @@ A workspace around it leaves it out and names it; it does not look in.
   $ diff -r v around/v && rm -r around && same
   same
 
-Who has saved that directory before goes on with the own history, whatever comes into the tree.
+A user who has saved that directory before continues the old history, even if a store comes into the tree.
 
   $ cp -a v mine && mv mine/.firn ../aside && firn -C mine save -q && mv ../aside mine/.firn && firn -C mine save | grep 'left out' && firn -C mine list -q
   1
@@ -95,18 +95,18 @@ Named, the store is used; the interrupted restore in it is left alone all the sa
   $ firn --store .firn list --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["pending"]["foreign"])'
   True
   $ firn --store .firn restore --resume
-  ! firn: the store tells of an interrupted restore that was not begun by you in '<T>/w/named' on this machine
+  ! firn: the store records an interrupted restore that you did not start in '<T>/w/named' on this machine
   ! hint: if you know what it is, continue it with --trust-journal; firn save and firn restore REF leave it alone
   [1]
   $ firn --store .firn undo -n
-  ! firn: the store tells of an interrupted restore that was not begun by you in '<T>/w/named' on this machine
+  ! firn: the store records an interrupted restore that you did not start in '<T>/w/named' on this machine
   ! hint: if you know what it is, continue it with --trust-journal; firn save and firn restore REF leave it alone
   [1]
   $ echo 3 >other; firn --store .firn save -q --no-config
   3
-  ! firn: foreign: the store tells of an interrupted restore that you did not begin here: it is left alone; firn restore --resume --trust-journal finishes it
+  ! firn: foreign: the store records an interrupted restore that you did not start here: it is left alone; firn restore --resume --trust-journal finishes it
   $ firn --store .firn revert 3 -q; cat run.sh other
-  ! firn: foreign: the store tells of an interrupted restore that you did not begin here: it is left alone; firn restore --resume --trust-journal finishes it
+  ! firn: foreign: the store records an interrupted restore that you did not start here: it is left alone; firn restore --resume --trust-journal finishes it
   good
   1
   $ cd .. && rm -r named
@@ -114,7 +114,7 @@ Named, the store is used; the interrupted restore in it is left alone all the sa
 A restore that is asked for replaces it; what was there is in a safety checkpoint of this user's.
 
   $ cp -a v named && cd named && firn --store .firn restore 2 -q; cat run.sh other; firn --store .firn restore --resume
-  ! firn: foreign: the store tells of an interrupted restore that you did not begin here: it is left alone; firn restore --resume --trust-journal finishes it
+  ! firn: foreign: the store records an interrupted restore that you did not start here: it is left alone; firn restore --resume --trust-journal finishes it
   good
   1
   ! firn: there is no interrupted restore
@@ -154,7 +154,7 @@ is reached by another name, and not by anybody else.
   1
   $ XDG_DATA_HOME=$PWD/../../theirs firn --store .firn save -q
   3
-  ! firn: foreign: the store tells of an interrupted restore that you did not begin here: it is left alone; firn restore --resume --trust-journal finishes it
+  ! firn: foreign: the store records an interrupted restore that you did not start here: it is left alone; firn restore --resume --trust-journal finishes it
   $ firn save -q; cat x y; ls $XDG_DATA_HOME/firn/.restoring | wc -l; ls -A
   4
   ! firn: resumed: an interrupted restore was finished first<any>

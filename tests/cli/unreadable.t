@@ -1,6 +1,6 @@
 What cannot be read is named; everything else is saved.
 
-As root nothing is unreadable: then the commands run as somebody else, for whom the program may lie out of reach.
+As root nothing is unreadable: then the commands run as another user, who may be unable to reach the program.
 
   $ if [ $(id -u) -eq 0 ]; then
   >     cp "$(command -v firn)" $T/ && PATH=$T:$PATH

@@ -133,7 +133,7 @@ Numbers.
   firn: save: --wait takes a whole number of seconds, not '1.5'
   firn: save: --wait takes a whole number of seconds, not '99999999999'
 
-What looks like an option behind "--" is none.
+What looks like an option after "--" is none.
 
   $ firn list -- --limit
   ! firn: list: unexpected argument '--limit'

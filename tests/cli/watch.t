@@ -17,7 +17,7 @@ A watch saves when the workspace has become quiet, and makes the saves of others
   1  <id>  2 files, 8 B; 2 new, <size> added
   watching <T>/w
   $ firn watch --status
-  watched by process <n>: 3 directories, 0 to be looked at by the next save
+  watched by process <n>: 3 directories, of which the next save visits 0
   $ firn watch --status --json | sed 's/"process":[0-9]*/"process":P/; s/"fanotify"/"inotify"/'
   {"process":P,"directories":3,"dirty":0,"unwatched":0,"source":"inotify"}
   $ echo two >../new && mv ../new a/b/f
@@ -47,7 +47,7 @@ There is one watch of a workspace at a time; it is ended from anywhere.
   ! help: firn help watch
   [2]
   $ firn watch --stop
-  was watched by process <n>: 3 directories, 0 to be looked at by the next save
+  was watched by process <n>: 3 directories, of which the next save visits 0
   $ wait $!
   $ firn watch --stop
   ! firn: '<T>/w' is not watched
@@ -55,7 +55,7 @@ There is one watch of a workspace at a time; it is ended from anywhere.
   $ ls $XDG_DATA_HOME/firn/*/ | grep watch
   [1]
 
-One that was killed is in nobody's way.
+One that was killed does no harm.
 
   $ (firn watch --no-save -q >../log 2>&1 & echo $! >../pid)
   $ until_there firn watch --status
@@ -73,7 +73,7 @@ Saves beside one are like any other, once it knows the directories only faster.
   $ until_there firn watch --status
   $ echo three >a/b/f && firn save
   4  <id>  2 files, 10 B; 1 changed, <size> added  <s> s
-  $ knows_all() { firn save -q >/dev/null && firn watch --status | grep ' 0 to be'; }
+  $ knows_all() { firn save -q >/dev/null && firn watch --status | grep ' visits 0$'; }
   $ until_there knows_all
   $ mv a c && firn save --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["added"], o["removed"], o["changed"])'
   1 1 0

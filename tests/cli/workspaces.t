@@ -24,7 +24,7 @@ All workspaces, and what can be done with them.
   ! help: firn help workspaces
   [2]
 
-Removing a history asks; where nobody can answer it wants to be told.
+Removing a history asks on a terminal; elsewhere it needs --yes.
 
   $ firn workspaces remove c
   ! firn: workspaces remove: this removes every checkpoint of c: confirm with --yes

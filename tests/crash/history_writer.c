@@ -3,7 +3,7 @@
  * tests/crash/history_writer.c: transactions, loads, checkpoints, restores and their undoing, exports
  * and clones, until it is stopped from outside; and judges what is left.
  *
- *     history_writer write DIR STEP PART         goes on behind part PART of step STEP; prints the number of each
+ *     history_writer write DIR STEP PART         goes on after part PART of step STEP; prints the number of each
  *                                                step that is durable
  *     history_writer verify DIR STEP PART ACKED REACHED
  *                                                STEP, PART: where the writer began; ACKED: the last number that
@@ -13,7 +13,7 @@
  * DIR holds the store, an exported file and a clone. What step n does follows from n and from what
  * the steps before it did, so a model can be taken along: `verify` takes it from the beginning to
  * ACKED, and then from commit to commit, until the store has all that the model has (data, the names
- * and contents of its checkpoints) or is further than can be under way behind REACHED. A step of several
+ * and contents of its checkpoints) or is further than can be under way after REACHED. A step of several
  * commits has parts; the last one marks it. Steps that make, restore or delete checkpoints are
  * durable by themselves, of the others each fourth is asked to be.
  */
@@ -573,7 +573,7 @@ close_copy(struct store *copy)
     }
 }
 
-/* Whether the file has what a step behind this one may have exported, of which a power cut has left
+/* Whether the file has what a step after this one may have exported, of which a power cut has left
  * the file alone. */
 static bool
 has_later(const struct store *file, const struct model *model, uint64_t step, unsigned part)

@@ -34,7 +34,7 @@ LONG = os.environ.get("FIRN_TEST_LONG") == "1"
 
 
 class Broken(Exception):
-    """What a fault left behind is not what it must be."""
+    """What a fault left is not what it must be."""
 
 
 def write(path, text):
@@ -166,7 +166,7 @@ class Rig:
         raise Broken("what was written meanwhile is lost")
 
     def expect_told(self):
-        """Who fails half way says so, and nobody else."""
+        """A command that fails half way says so, and no other command."""
         pending = json.loads(self.must("status", "--json").stdout)["pending"]
         is_half_done = pending is not None and pending["begun"]
         if "firn: " in self.said and ("half done" in self.said) != is_half_done:

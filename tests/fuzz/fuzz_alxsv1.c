@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_alxsv1.c: reading ALXS tables that anybody may have made.
+ * fuzz/fuzz_alxsv1.c: reading ALXS tables that are not trusted.
  *
  * Input: one byte of flags, and the file. Flags: 1 the footer's checksum, and both numbers, are
  * made right, as a forger would; 2 the index has the least memory, 4 limits are small.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_block.c: sealed block files that anybody may have made.
+ * fuzz/fuzz_block.c: sealed block files that are not trusted.
  *
  * Input: one byte of flags, then the file. Flag 1: all checksums are made right first, so that what
- * lies behind them is reached.
+ * lies after them is reached.
  *
  * Held: opening, reading, verifying and salvaging end, within bounds; salvage of a file that opens
  * gives every block that its sections name and the reader reads, with the same bytes.
@@ -14,36 +14,12 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "sim/sim_memory.h"
+#include "fuzz/fuzz_machine.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FLAG_SEAL = 1, SECTIONS_READ_MAX = 8, BLOCKS_READ_MAX = 64 };
-
-static struct firn_os_dir *
-open_machine(void)
-{
-    static struct firn_os_dir *dir;
-    static struct firn_os *os;
-    if (dir == NULL) {
-        CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-        CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
-    }
-    return dir;
-}
-
-static void
-write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
-{
-    struct firn_os_file *file;
-    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    CHECK(firn_os_file_open(dir, "f", flags, 0600, &file, NULL) == FIRN_OK);
-    if (size > 0) {
-        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
-    }
-    firn_os_file_close(file);
-}
 
 struct walk {
     struct firn_block_reader *reader; /* NULL where the file does not open */
@@ -95,14 +71,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     firn_error err;
     struct walk walk = {0};
-    struct firn_os_dir *dir = open_machine();
+    struct firn_os_dir *dir = fuzz_machine_open()->dir;
     uint8_t *file = malloc(size);
     CHECK(file != NULL);
     memcpy(file, data + 1, size - 1);
     if ((data[0] & FLAG_SEAL) != 0) {
         test_seal(file, size - 1);
     }
-    write_file(dir, file, size - 1);
+    fuzz_machine_write("f", file, size - 1);
     free(file);
     CHECK(firn_compress_create(&walk.compress, NULL) == FIRN_OK);
     int rc = firn_block_reader_open(dir, "f", FIRN_BLOCK_FILE_ROW, &walk.reader, &err);

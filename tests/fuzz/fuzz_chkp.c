@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_chkp.c: reading CHKP packs that anybody may have made.
+ * fuzz/fuzz_chkp.c: reading CHKP packs that are not trusted.
  *
  * Input: one byte of flags, four of the size of the .dat (little-endian), the .dat, and the rest
  * the .idx. Flags: 1 no .idx; 2 the .dat gets the name of its content, as a forger would give it; 4

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_chunk.c: column chunks that anybody may have made, and any values encoded.
+ * fuzz/fuzz_chunk.c: column chunks that are not trusted, and any values encoded.
  *
  * Input: one byte that says what follows. Below 128 a chunk: its kind is 1 + the byte mod 5, of bytes all have
  * 16 where the byte mod 10 is 9; the count is what the chunk says. From 128 on values of kind 1 + the byte

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_column.c: runs of columns that anybody may have made.
+ * fuzz/fuzz_column.c: runs of columns that are not trusted.
  *
  * Input: one byte that says what follows: 0 a file, 1 a file whose checksums are made right first,
  * 2 an index.
@@ -12,40 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/sim_memory.h"
+#include "fuzz/fuzz_machine.h"
 #include "support/test_seal.h"
 #include "unit/column/column_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct machine {
-    struct firn_os *os;
-    struct firn_run_env env;
-};
-
-static struct machine *
-open_machine(void)
-{
-    static struct machine machine;
-    if (machine.os == NULL) {
-        CHECK(firn_sim_memory_create(1, &machine.os, NULL) == FIRN_OK);
-        CHECK(firn_os_dir_open_path(machine.os, "/", &machine.env.dir, NULL) == FIRN_OK);
-        CHECK(firn_block_cache_create(machine.os, 1 << 20, &machine.env.cache, NULL) == FIRN_OK);
-    }
-    return &machine;
-}
-
-static void
-write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
-{
-    struct firn_os_file *file;
-    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    CHECK(firn_os_file_open(dir, "f", flags, 0600, &file, NULL) == FIRN_OK);
-    if (size > 0) {
-        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
-    }
-    firn_os_file_close(file);
-}
 
 static void
 read_index(firn_slice raw)
@@ -71,16 +42,15 @@ read_index(firn_slice raw)
 static void
 read_file(const uint8_t *data, size_t size, bool seals)
 {
-    struct machine *machine = open_machine();
     uint8_t *file = malloc(size + 1);
     CHECK(file != NULL);
     memcpy(file, data, size);
     if (seals) {
         test_seal(file, size);
     }
-    write_file(machine->env.dir, file, size);
+    fuzz_machine_write("f", file, size);
     free(file);
-    (void)column_walk_file(&machine->env, "f");
+    (void)column_walk_file(fuzz_machine_open(), "f");
 }
 
 int

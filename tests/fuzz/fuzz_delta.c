@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/delta: deltas that anybody may have made. Input: two bytes, the size of the base; the base;
+ * fuzz/delta: deltas that are not trusted. Input: two bytes, the size of the base; the base;
  * the bytes of a DELTA object.
  *
  * Held: taking it apart and making the object from the base end, within bounds; what a real delta of

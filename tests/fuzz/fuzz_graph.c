@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_graph.c: graphs that anybody may have made.
+ * fuzz/fuzz_graph.c: graphs that are not trusted.
  *
  * Input: one byte, 1 where checksums are made right first; the file.
  *
@@ -12,53 +12,26 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "fuzz/fuzz_machine.h"
 #include "graph/graph.h"
-#include "sim/sim_memory.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { WANTED = 12, ROWS_SEARCHED = 1 << 16, DIMENSIONS_SEARCHED = 4096 };
 
-struct machine {
-    struct firn_os *os;
-    struct firn_run_env env;
-    struct firn_graph_scratch *scratch;
-};
-
-static struct machine *
-open_machine(void)
+static struct firn_graph_scratch *
+open_scratch(void)
 {
-    static struct machine machine;
-    if (machine.os == NULL) {
-        CHECK(firn_sim_memory_create(1, &machine.os, NULL) == FIRN_OK);
-        CHECK(firn_os_dir_open_path(machine.os, "/", &machine.env.dir, NULL) == FIRN_OK);
-        CHECK(firn_block_cache_create(machine.os, 1 << 20, &machine.env.cache, NULL) == FIRN_OK);
-        CHECK(firn_graph_search_scratch_create(&machine.scratch, NULL) == FIRN_OK);
+    static struct firn_graph_scratch *scratch;
+    if (scratch == NULL) {
+        CHECK(firn_graph_search_scratch_create(&scratch, NULL) == FIRN_OK);
     }
-    return &machine;
+    return scratch;
 }
 
 static void
-write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
-{
-    struct firn_os_file *file;
-    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    CHECK(firn_os_file_open(dir, "g", flags, 0600, &file, NULL) == FIRN_OK);
-    if (size > 0) {
-        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
-    }
-    firn_os_file_close(file);
-}
-
-static bool
-is_refusal(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER;
-}
-
-static void
-search(struct machine *machine, const struct firn_graph *graph, const uint64_t *allowed)
+search(const struct firn_graph *graph, const uint64_t *allowed)
 {
     static float query[DIMENSIONS_SEARCHED];
     struct firn_graph_candidate found[WANTED];
@@ -74,8 +47,8 @@ search(struct machine *machine, const struct firn_graph *graph, const uint64_t *
     for (size_t i = 0; i < DIMENSIONS_SEARCHED; i++) {
         query[i] = (float)(i % 7) - 3;
     }
-    int rc = firn_graph_search(graph, query, &options, machine->scratch, found, &count, NULL, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    int rc = firn_graph_search(graph, query, &options, open_scratch(), found, &count, NULL, NULL);
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || count == 0);
     for (size_t i = 0; i < count; i++) {
         uint64_t row = found[i].row;
@@ -85,7 +58,7 @@ search(struct machine *machine, const struct firn_graph *graph, const uint64_t *
         }
     }
     rc = firn_graph_read_judge(graph, query, found, count, distances, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
 }
 
 static void
@@ -96,22 +69,22 @@ count_damage(void *ctx, const char *text)
 }
 
 static void
-walk_file(struct machine *machine)
+walk_file(void)
 {
     static uint64_t allowed[ROWS_SEARCHED / 64 + 1];
     struct firn_run *run;
     size_t damage = 0;
-    int rc = firn_graph_read_kind.open(&machine->env, "g", &run, NULL);
+    int rc = firn_graph_read_kind.open(fuzz_machine_open(), "g", &run, NULL);
     if (rc != FIRN_OK) {
-        CHECK(is_refusal(rc));
+        CHECK(fuzz_machine_is_refusal(rc));
         return;
     }
     const struct firn_graph *graph = firn_graph_read_of(run);
     if (firn_graph_search_rows(graph) <= ROWS_SEARCHED &&
         firn_graph_search_parameters(graph)->dimensions <= DIMENSIONS_SEARCHED) {
-        search(machine, graph, NULL);
+        search(graph, NULL);
         memset(allowed, 0xa5, sizeof allowed);
-        search(machine, graph, allowed);
+        search(graph, allowed);
     }
     rc = firn_graph_read_kind.check(run, count_damage, &damage, NULL, NULL);
     CHECK((rc == FIRN_OK) == (damage == 0));
@@ -121,7 +94,6 @@ walk_file(struct machine *machine)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct machine *machine = open_machine();
     if (size == 0) {
         return 0;
     }
@@ -131,8 +103,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] % 2 == 1) {
         test_seal(file, size - 1);
     }
-    write_file(machine->env.dir, file, size - 1);
+    fuzz_machine_write("g", file, size - 1);
     free(file);
-    walk_file(machine);
+    walk_file();
     return 0;
 }

@@ -6,7 +6,7 @@
  *
  * A glob gives what a matcher gives that tries every way, and one with a defect matches nothing. Of
  * a rule file every line is a rule, nothing or told as bad; the rule that is found matches, and
- * none behind it does. A rules object that is read and written again has the same bytes.
+ * none after it does. A rules object that is read and written again has the same bytes.
  */
 #include <stddef.h>
 #include <stdint.h>

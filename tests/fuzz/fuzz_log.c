@@ -2,7 +2,7 @@
  *
  * fuzz/log: a log made of hostile bytes. Byte 0 even: the rest is the file of segment 1. Byte 0
  * odd: the rest is a program that writes segments whose sums are right, so that the judgement
- * behind them is reached too.
+ * after them is reached too.
  *
  * Whatever a read-only open says, an open for writing says too; and a log that opens can be
  * appended to and read again.

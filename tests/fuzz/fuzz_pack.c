@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_pack.c: packs that anybody may have made.
+ * fuzz/fuzz_pack.c: packs that are not trusted.
  *
  * Input: one byte of flags, then the file. Flag 1: all checksums of the block file are made right
  * first. Flag 2: the rest is a list of pieces instead. Flag 4: it is a list of cells.
@@ -14,9 +14,9 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "fuzz/fuzz_machine.h"
 #include "pack/packfile.h"
 #include "pack/packfile_cells.h"
-#include "sim/sim_memory.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,30 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * time. */
 enum { FLAG_SEAL = 1, FLAG_PIECES = 2, FLAG_CELLS = 4, LISTED_MAX = 500 };
 static const uint64_t streamed_size_max = 4 << 20;
-
-static struct firn_os_dir *
-open_machine(void)
-{
-    static struct firn_os_dir *dir;
-    static struct firn_os *os;
-    if (dir == NULL) {
-        CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-        CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
-    }
-    return dir;
-}
-
-static void
-write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
-{
-    struct firn_os_file *file;
-    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    CHECK(firn_os_file_open(dir, "f", flags, 0600, &file, NULL) == FIRN_OK);
-    if (size > 0) {
-        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
-    }
-    firn_os_file_close(file);
-}
 
 struct whole {
     struct firn_blake3_hash state;
@@ -257,14 +233,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     firn_error err;
-    struct firn_os_dir *dir = open_machine();
+    struct firn_os_dir *dir = fuzz_machine_open()->dir;
     uint8_t *file = malloc(size);
     CHECK(file != NULL);
     memcpy(file, data + 1, size - 1);
     if ((data[0] & FLAG_SEAL) != 0) {
         test_seal(file, size - 1);
     }
-    write_file(dir, file, size - 1);
+    fuzz_machine_write("f", file, size - 1);
     free(file);
     struct firn_packfile *pack;
     int rc = firn_packfile_open(dir, "f", &pack, &err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_row.c: runs that anybody may have made.
+ * fuzz/fuzz_row.c: runs that are not trusted.
  *
  * Input: one byte that says what follows: 0 a file, 1 a file whose checksums are made right first,
  * 2 a data block, 3 an index, 4 a summary, 5 a block of ranges, 6 an origin.
@@ -15,48 +15,13 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "fuzz/fuzz_machine.h"
 #include "row/row_internal.h"
-#include "sim/sim_memory.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STEPS_MAX = 3000, LARGE_MAX = 4 << 20 };
-
-struct machine {
-    struct firn_os *os;
-    struct firn_run_env env;
-};
-
-static struct machine *
-open_machine(void)
-{
-    static struct machine machine;
-    if (machine.os == NULL) {
-        CHECK(firn_sim_memory_create(1, &machine.os, NULL) == FIRN_OK);
-        CHECK(firn_os_dir_open_path(machine.os, "/", &machine.env.dir, NULL) == FIRN_OK);
-        CHECK(firn_block_cache_create(machine.os, 1 << 20, &machine.env.cache, NULL) == FIRN_OK);
-    }
-    return &machine;
-}
-
-static void
-write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
-{
-    struct firn_os_file *file;
-    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    CHECK(firn_os_file_open(dir, "f", flags, 0600, &file, NULL) == FIRN_OK);
-    if (size > 0) {
-        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
-    }
-    firn_os_file_close(file);
-}
-
-static bool
-is_refusal(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER;
-}
 
 /* ---- parts ---- */
 
@@ -121,7 +86,7 @@ read_summary(firn_slice raw)
     struct firn_buf again = {0};
     uint32_t version;
     int rc = firn_run_summary_decode(raw, FIRN_ROW_FORMAT_VERSION, &version, &summary, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     if (rc == FIRN_OK) {
         CHECK(firn_run_summary_encode(&summary, version, &again) == FIRN_OK);
         CHECK(firn_slice_equal(firn_buf_slice(&again), raw));
@@ -156,7 +121,7 @@ read_origin(firn_slice raw)
     struct firn_buf numbers = {0};
     struct firn_buf again = {0};
     int rc = firn_run_origin_decode(raw, &numbers, &origin, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     if (rc == FIRN_OK) {
         CHECK(firn_run_origin_encode(&origin, &again) == FIRN_OK);
         CHECK(firn_slice_equal(firn_buf_slice(&again), raw));
@@ -175,7 +140,7 @@ get_one(struct firn_run *run, firn_slice key, uint64_t sequence)
     struct firn_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
     struct firn_run_hit hit;
     int rc = firn_row_kind.get(run, key, &view, &hit, &value, NULL);
-    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || is_refusal(rc));
+    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || fuzz_machine_is_refusal(rc));
     CHECK(rc != FIRN_OK || firn_view_sees(&view, hit.sequence));
     firn_buf_deinit(&value);
 }
@@ -199,10 +164,10 @@ walk(struct firn_run *run, bool is_sequential, bool is_backward)
         rc = is_backward ? firn_row_kind.cursor_prev(cursor, NULL)
                          : firn_row_kind.cursor_next(cursor, NULL);
     }
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || !cursor->is_valid);
     rc = firn_row_kind.cursor_seek(cursor, firn_str("key"), 5, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     firn_row_kind.cursor_destroy(cursor);
 }
 
@@ -216,18 +181,17 @@ count_damage(void *ctx, const char *text)
 static void
 read_file(const uint8_t *data, size_t size, bool seals)
 {
-    struct machine *machine = open_machine();
     uint8_t *file = malloc(size + 1);
     CHECK(file != NULL);
     memcpy(file, data, size);
     if (seals) {
         test_seal(file, size);
     }
-    write_file(machine->env.dir, file, size);
+    fuzz_machine_write("f", file, size);
     free(file);
     struct firn_run *run;
-    int rc = firn_row_kind.open(&machine->env, "f", &run, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    int rc = firn_row_kind.open(fuzz_machine_open(), "f", &run, NULL);
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     if (rc != FIRN_OK) {
         return;
     }
@@ -238,7 +202,7 @@ read_file(const uint8_t *data, size_t size, bool seals)
     struct firn_run_origin origin;
     struct firn_buf numbers = {0};
     rc = firn_row_kind.origin(run, &numbers, &origin, NULL);
-    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || is_refusal(rc));
+    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || fuzz_machine_is_refusal(rc));
     firn_buf_deinit(&numbers);
     size_t count = 0;
     rc = firn_row_kind.check(run, count_damage, &count, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/fuzz_value_file.c: value files and references that anybody may have made.
+ * fuzz/fuzz_value_file.c: value files and references that are not trusted.
  *
  * Input: one byte, 1 where checksums are made right first, of the file or, if that is a bare one, in the reference; one byte, how many bytes of a
  * reference follow; those; the file.
@@ -16,45 +16,10 @@
 #include "base/checked.h"
 #include "base/slice.h"
 #include "block/value_file.h"
-#include "sim/sim_memory.h"
+#include "fuzz/fuzz_machine.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct machine {
-    struct firn_os *os;
-    struct firn_run_env env;
-};
-
-static struct machine *
-open_machine(void)
-{
-    static struct machine machine;
-    if (machine.os == NULL) {
-        CHECK(firn_sim_memory_create(1, &machine.os, NULL) == FIRN_OK);
-        CHECK(firn_os_dir_open_path(machine.os, "/", &machine.env.dir, NULL) == FIRN_OK);
-        CHECK(firn_block_cache_create(machine.os, 1 << 20, &machine.env.cache, NULL) == FIRN_OK);
-    }
-    return &machine;
-}
-
-static void
-write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
-{
-    struct firn_os_file *file;
-    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    CHECK(firn_os_file_open(dir, "v", flags, 0600, &file, NULL) == FIRN_OK);
-    if (size > 0) {
-        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
-    }
-    firn_os_file_close(file);
-}
-
-static bool
-is_refusal(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER;
-}
 
 static void
 read_value(struct firn_run *file, const struct firn_value_file_reference *reference)
@@ -62,7 +27,7 @@ read_value(struct firn_run *file, const struct firn_value_file_reference *refere
     struct firn_buf first = {0};
     struct firn_buf again = {0};
     int rc = firn_value_file_read(file, reference, FIRN_BLOCK_CACHE_DATA, &first, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(first.size == (rc == FIRN_OK ? reference->value_size : 0));
     CHECK(firn_value_file_read(file, reference, FIRN_BLOCK_CACHE_SCAN, &again, NULL) == rc);
     CHECK(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&again)));
@@ -89,7 +54,6 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct firn_value_file_reference reference;
-    struct machine *machine = open_machine();
     if (size < 2 || size - 2 < data[1]) {
         return 0;
     }
@@ -104,10 +68,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] == 1) {
         test_seal(file, file_size);
     }
-    write_file(machine->env.dir, file, file_size);
+    fuzz_machine_write("v", file, file_size);
     struct firn_run *run;
-    int rc = firn_value_file_kind.open(&machine->env, "v", &run, NULL);
-    CHECK(rc == FIRN_OK || is_refusal(rc));
+    int rc = firn_value_file_kind.open(fuzz_machine_open(), "v", &run, NULL);
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     bool is_reference = firn_value_file_decode(firn_bytes(bytes, reference_size), &reference);
     if (rc == FIRN_OK) {
         CHECK(firn_value_file_kind.summary(run)->file_bytes == file_size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * install/consumer.c: a program of somebody else's: it knows an installed libfirn and nothing of this tree. C and C++.
+ * install/consumer.c: a foreign program: it knows an installed libfirn and nothing of this tree. C and C++.
  */
 #include <stdio.h>
 #include <string.h>

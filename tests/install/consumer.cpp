@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// install/consumer.cpp: a C++17 program of somebody else's: all of firn/firn.hpp, against an installed libfirn.
+// install/consumer.cpp: a foreign C++17 program: all of firn/firn.hpp, against an installed libfirn.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

@@ -20,7 +20,7 @@
 /* ---- memory that fails ---- */
 
 static long fail_at;      /* this allocation from now on fails; 0: none */
-static bool fails_onward; /* and all behind it */
+static bool fails_onward; /* and all after it */
 static long allocations;
 
 void *__real_malloc(size_t size);

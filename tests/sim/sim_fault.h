@@ -59,7 +59,7 @@ struct firn_sim_fault_call {
     const char *name;      /* of the file or entry, as opened; NULL for a directory itself */
 };
 /* Calls hook before every call, on the thread that makes it, so that a test can change things
- * beneath a caller at exactly that moment, or be late by sleeping. It may use the inner machine,
+ * below a caller at exactly that moment, or be late by sleeping. It may use the inner machine,
  * and this one: those calls do not come to the hook. NULL: none. */
 void firn_sim_fault_set_hook(struct firn_os *os,
                              void (*hook)(void *ctx, const struct firn_sim_fault_call *call),

@@ -2,7 +2,7 @@
  *
  * sim/sim_fault_dir.c: calls on directories that may be made to fail.
  *
- * The inner handle lies behind the outer one and is filled before the inner implementation sees it:
+ * The inner handle lies after the outer one and is filled before the inner implementation sees it:
  * it has the same name, and the inner handle of the same parent, so that what an implementation
  * reads of a handle's base is right. It is not counted; its life is the outer one's.
  */

@@ -2,7 +2,7 @@
  *
  * sim/sim_fault_ops.h: what the files of the fault implementation share. Only os_fault*.c include it.
  *
- * A handle of this implementation has the inner one's handle behind it, in the same memory.
+ * A handle of this implementation has the inner one's handle after it, in the same memory.
  */
 #ifndef FIRN_SIM_SIM_FAULT_OPS_H
 #define FIRN_SIM_SIM_FAULT_OPS_H

@@ -4,7 +4,7 @@
  *
  * A path of the user's is resolved as the kernel does it: "." and "..", symbolic links followed up
  * to forty times, relative ones from the root, since this machine has no working directory. Paths
- * beneath a handle consist of plain components (the wrapper saw to it) and meet no links.
+ * below a handle consist of plain components (the wrapper saw to it) and meet no links.
  *
  * A list is taken before the first visit, so that a visitor may change the directory.
  */
@@ -186,7 +186,7 @@ firn_sim_memory_dir_close(struct firn_os_dir *dir)
     firn_sim_memory_tree_sweep(fs);
 }
 
-/* One entry of a list that was taken: in a buffer, each behind the last. */
+/* One entry of a list that was taken: in a buffer, each after the last. */
 struct listed {
     uint64_t inode;
     enum firn_os_kind kind;

@@ -22,7 +22,7 @@ void test_os_empty_dir(struct firn_os_dir *dir);
 
 /* Creates or replaces a file with these bytes; nothing is synced. */
 void test_os_put(struct firn_os_dir *dir, const char *name, const void *data, size_t size);
-/* The bytes of a file, with a NUL behind them, to be freed by firn_free; NULL where there is no
+/* The bytes of a file, with a NUL after them, to be freed by firn_free; NULL where there is no
  * such file. */
 char *test_os_get(struct firn_os_dir *dir, const char *name, size_t *out_size);
 /* Whether the directory has the name. */

@@ -9,7 +9,7 @@
  *
  * A miss is looked up once more under the shard's mutex, then read and verified into a buffer of
  * the reading thread, judged by the caller's check, and only then copied into a frame and
- * published. So nobody ever sees a byte that was not verified, whatever fails on the way. Threads
+ * published. So no reader ever sees a byte that was not verified, even after failures. Threads
  * that miss the same block each read it; the first to publish wins and the others use its copy.
  *
  * What is not kept (scans, blocks that find no room, a budget of nothing) is copied into memory
@@ -88,8 +88,8 @@ firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
  * The table that leads to a block is large, and so one more visit to slow memory on the way to it.
  * A reader with an index of blocks can keep a guide beside each: the number of the frame in which
  * the block was seen last. The frame itself knows what it holds, so a guide needs no care when
- * blocks go: it is followed by pinning the frame, whatever it holds, and looking then, just as an
- * entry of the table is (block_cache_internal.h, I1). A guide that leads astray costs that look.
+ * blocks go: a reader that follows it pins the frame, with any content, and then checks it, just as for an
+ * entry of the table (block_cache_internal.h, I1). A wrong guide costs one check.
  *
  * From the number of a frame follows where its bytes lie, without a look at the frame: so frame and
  * bytes can be fetched at the same time. The place is a hint too: the slab may have been given
@@ -170,7 +170,7 @@ firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
 /* ==== what stays in the cache for as long as a file is open ====
  *
  * A file that is asked often should have its index, its filter and tables of its own at hand,
- * without asking the cache each time: they are pinned when the file is opened. What is pinned
+ * without asking the cache each time: they are pinned when the file is opened. A block that is pinned
  * cannot give way, so pins of that kind are counted, and together they may have half of the budget:
  * the other half is left for what comes and goes. A file that is refused pins for the time of an
  * operation, as all others do.
@@ -204,7 +204,7 @@ void
 firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes)
 {
     size_t held = atomic_fetch_sub_explicit(&cache->held_bytes, bytes, memory_order_relaxed);
-    DCHECK(bytes <= held); /* else (I4) would hold no more for anybody */
+    DCHECK(bytes <= held); /* else (I4) would not hold any more */
 }
 
 bool

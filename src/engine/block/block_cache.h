@@ -35,7 +35,7 @@ size_t firn_block_cache_budget_bytes(const struct firn_block_cache *cache);
 /* A number for a file that is open now, never given out again; blocks are known by it and their
  * offset. */
 uint64_t firn_block_cache_add_file(struct firn_block_cache *cache);
-/* Drops the blocks of a file that is going to be closed. Nobody may be reading blocks of it; what
+/* Drops the blocks of a file that is going to be closed. Requires: no thread reads its blocks. What
  * is pinned still stays where it is until its unpin. 0 is no file, and fine. */
 void firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file);
 
@@ -54,7 +54,7 @@ enum firn_block_cache_use {
 };
 
 /* What a filled block must satisfy beyond its checksum, so that its users need no checks: called
- * on fill, before anybody sees it. FIRN_CORRUPT refuses it. May be NULL. A block that is kept is
+ * on fill, before any reader sees it. FIRN_CORRUPT refuses it. May be NULL. A block that is kept is
  * not checked again: all readers of a block ask for the same. */
 typedef int (*firn_block_cache_check)(firn_slice raw, firn_error *err);
 

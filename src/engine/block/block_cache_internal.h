@@ -32,7 +32,7 @@
  * The word `state` holds all of that: the number of pins, the two bits, and a version that each
  * publication advances, so that a claim fails where the frame was recycled since it was looked at.
  *
- * (I1) A pin is taken by adding to the word whatever the frame holds at that moment, and looked at
+ * (I1) A pin is taken by adding to the word, with any content of the frame, and checked
  *      afterwards: what was visible at that instant stays. Else the pin is taken back. So the count
  *      of a frame that is owned may be above 0 for an instant, and every change of the bits is made
  *      without touching the count.
@@ -40,7 +40,7 @@
  *      under a pin.
  *
  * What synchronizes: a publication (release) with the pin that sees its bit (acquire), so that the
- * fields are seen; the last unpin (release) with the claim (acquire), so that nobody reads any more
+ * fields are seen; the last unpin (release) with the claim (acquire), so that no thread still reads
  * what the owner overwrites. Pins and unpins in between are read-modify-writes and carry both on.
  */
 
@@ -219,7 +219,7 @@ struct firn_block_cache_pace {
 };
 
 struct firn_block_cache {
-    /* What a hit reads, in one line that nobody writes.
+    /* What a hit reads, in one cache line that no thread writes.
      *
      * The table: shard_count parts of part_size entries: tag << 32 | index of a frame + 1, or 0.
      * An entry lies at the place its hash names or after it, with no 0 between; see
@@ -270,7 +270,7 @@ struct firn_block_cache {
 };
 
 /* How many rounds of the clock a block may stay without a hit: at first, and at most. A block of
- * data that nobody asks for again goes in its first round. */
+ * data that is not read again is evicted in its first round. */
 enum {
     FIRN_BLOCK_CACHE_USED_DATA_FIRST = 0,
     FIRN_BLOCK_CACHE_USED_DATA_MAX = 3,

@@ -24,8 +24,8 @@
  * the kind holds. By bytes, because a slab of small blocks saves more misses than one large block, if both
  * are asked for as often. Whenever a kind has evicted a slab's worth of its own, and its clock goes more
  * than FASTER_RATIO times as fast, the hand of the other goes on by as much: of the frames one slab is
- * looked at, marked down, and given back if it was hardly marked; of the larger blocks those go that are due. So
- * blocks that are in use stay, whatever is read beside them.
+ * looked at, marked down, and given back if it was hardly marked; of the larger blocks those that are due are evicted.
+ * So blocks that are in use stay, even during large scans.
  *
  * Why not a slab for each size: a frame of a fixed set of sizes is an eighth empty on the average, each
  * size holds slabs that it has not filled, and a slab that changes its size takes blocks along that are in
@@ -33,7 +33,7 @@
  * while what was saved, the memory's allocation, is little beside reading and verifying the block.
  *
  * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
- *      after it was released. What is lent (block_cache.c) is
+ *      after it was released. Memory that is lent (block_cache.c) is
  *      part of it.
  * (I2) Where a block lies is decided by numbers of frames and the order of calls, never by
  *      addresses. (Not checked: it is about what the code does not read.)
@@ -325,7 +325,7 @@ take_from_new_slab(struct firn_block_cache *cache)
     return open_slab(cache, slab, &pages);
 }
 
-/* Chooses a slab to be given back; its free frames are nobody's to take from now on. */
+/* Chooses a slab to be freed; its free frames cannot be taken from now on. */
 static struct firn_block_cache_slab *
 begin_closing(struct firn_block_cache *cache)
 {

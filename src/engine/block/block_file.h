@@ -164,7 +164,7 @@ FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *rea
 
 /* Walks the blocks of a file whose table of contents or footer may be gone, by their own prefixes,
  * and calls visit for each that verifies; resynchronizes after damage. Reads the file in bounded
- * memory (the largest block) and in time linear in its size. What cannot be read from the disk is
+ * memory (the largest block) and in time linear in its size. A block that cannot be read from the disk is
  * stepped over, and that error returned at the end. A return of visit other than FIRN_OK ends the
  * walk and is returned. FIRN_CORRUPT only if neither header nor footer tell the file's identity,
  * without which no block can be verified. */

@@ -17,8 +17,8 @@
  * and this checksum keep their places in all versions to come. Not checked: golden files hold this
  * version to it).
  *
- * What is reserved is zero. Where the checksums match and it is not zero, somebody newer wrote it:
- * FIRN_NEWER.
+ * What is reserved is zero. If the checksums match and a reserved field is not zero, a newer firn
+ * wrote the file: FIRN_NEWER.
  */
 #include "block/block_format.h"
 

@@ -10,8 +10,8 @@
  * (I1) No file bears its final name before it was synced whole (I3 of block_writer.c), and none counts
  *      as published before the directory was synced.
  *
- * Failure: all or nothing of a run. What has got its name already loses it again; a removal that fails
- * leaves a file that nobody names, which the next opening of a store removes.
+ * Failure: all or nothing of a run. A file that has its name already loses it again; a removal that fails
+ * leaves a file that MANIFEST does not name, which the next opening of a store removes.
  */
 #include "block/block_file.h"
 

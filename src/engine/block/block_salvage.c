@@ -170,7 +170,7 @@ read_block(struct walk *walk, const uint8_t *bytes, const struct firn_block_form
     walk->at += firn_block_format_span(prefix->stored_size);
     if (prefix->stored_size > FIRN_BLOCK_SIZE_MAX || prefix->raw_size > FIRN_BLOCK_SIZE_MAX ||
         !firn_range_inside(offset + PREFIX_SIZE, prefix->stored_size, walk->file_size)) {
-        return FIRN_OK; /* cut off, or lengths that nobody wrote */
+        return FIRN_OK; /* cut off, or lengths that no writer wrote */
     }
     firn_buf_clear(&walk->stored);
     if (firn_buf_set_size(&walk->stored, prefix->stored_size) != FIRN_OK) {

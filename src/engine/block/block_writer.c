@@ -6,11 +6,12 @@
  * thread that adds a block reserves its place under the mutex, then copies its bytes into the
  * chunks of that range; the thread that fills the last byte of a chunk hashes it and writes it,
  * from memory, with one aligned write, and asks the kernel to start writing back. So nothing is
- * read again to be hashed, writes are large whatever the size of blocks, and the sync at the end
+ * read again to be hashed, writes are large even if blocks are small, and the sync at the end
  * finds little left to do.
  *
  *   reserved:  [ block of A        |  block of B   | block of A ]…
- *   chunks:    [      0      |      1      |      2      ]   1 is written by whoever fills it last
+ *   chunks:    [      0      |      1      |      2      ]   1 is written by the thread that fills
+ *   it last
  *
  * (I1) Ranges reserved in [0, end) do not overlap and leave no gap; each byte of them is copied
  *      exactly once.
@@ -24,10 +25,10 @@
  * Memory: an adder shares a chunk with at most two neighbours, so about 2 MiB for each thread that
  * is adding at this moment, however large the file becomes.
  *
- * The temporary name. Two processes may be asked to write the same name, and a crash leaves a
- * temporary file behind. The file is therefore opened without truncation and locked before anything
- * is done to it: the process that holds the lock of the file that bears the temporary name owns it.
- * A leftover that is not ours alone (owner, links) is not touched.
+ * The temporary name. Two processes may write the same name, and a crash leaves a temporary file.
+ * The file is therefore opened without truncation and locked before any change: the process that
+ * holds the lock of the file with the temporary name owns it. A leftover that is not ours alone
+ * (owner, links) is not touched.
  *
  * Locking: FIRN_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O
  * happens under it.
@@ -253,7 +254,7 @@ check_owner(struct firn_block_writer *writer, uint32_t uid, bool *out_is_ours, f
     return rc;
 }
 
-/* Whether the file that we locked bears the temporary name, and is nobody else's. */
+/* Whether the file that we locked has the temporary name, and is ours alone. */
 static int
 check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
 {
@@ -295,7 +296,7 @@ take_temp(struct firn_block_writer *writer, firn_error *err)
         rc = check_is_ours(writer, &leftover_size, err);
     }
     if (rc == FIRN_BUSY || rc == FIRN_EXISTS) {
-        writer->has_temp = false; /* somebody took over even what we have just created */
+        writer->has_temp = false; /* another process took over the file that we have just created */
     }
     if (rc != FIRN_OK) {
         return rc;

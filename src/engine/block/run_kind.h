@@ -177,7 +177,7 @@ enum { FIRN_RUN_CURSOR_STEPS = 4 };
 /* Steps of get_prefetch. */
 enum { FIRN_RUN_GET_STEPS = 4 };
 
-/* Which columns of a run whose kind has columns somebody wants to read, by numbers that mean something to
+/* Which columns of a run a reader needs, if its kind has columns, by numbers that mean something to
  * that kind alone. */
 struct firn_run_projection {
     const uint32_t *columns; /* ascending */
@@ -228,8 +228,8 @@ struct firn_run_cursor_options {
     /* Entries need no more in their values than these; NULL: all. A kind without columns does not look
      * at it. Borrowed as long as the cursor. */
     const struct firn_run_projection *projection;
-    /* Of a sequential one: counts the blocks that it finds in the cache, where somebody has found them
-     * before; NULL: nobody does. Borrowed as long as the cursor. */
+    /* Of a sequential one: counts the blocks that it finds in the cache and that another reader has used
+     * before; NULL: they are not counted. Borrowed as long as the cursor. */
     uint64_t *found;
 };
 

@@ -8,7 +8,7 @@
  *
  *   | blocks of the kind … | ranges | filter | index | origin | summary |
  *
- * One buffer holds the compressed bytes and is used again for each block. What does not get smaller by
+ * One buffer holds the compressed bytes and is used again for each block. A block that does not get smaller by
  * what the kind asks for is stored as it is, so that reading it costs no decoding.
  *
  * (I1) What was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other failure the

@@ -122,7 +122,7 @@ enum { FIRN_RUN_BOUND_SIZE_MAX = 65536 };
  * format, from 1. */
 FIRN_MUST_CHECK int firn_run_summary_encode(const struct firn_run_summary *summary,
                                             uint32_t version, struct firn_buf *out);
-/* *out, zeroed before, is the caller's to deinit, whatever is returned; has_heads and has_references are
+/* Requires: *out is zeroed. The caller deinits *out, also after a failure. has_heads and has_references are
  * left alone, for the version to tell. FIRN_CORRUPT for bytes that no builder writes, FIRN_NEWER for a
  * version above version_max. */
 FIRN_MUST_CHECK int firn_run_summary_decode(firn_slice raw, uint32_t version_max,
@@ -156,7 +156,7 @@ struct firn_run_sections {
     uint32_t version;
 };
 /* Finds the sections, and decodes summary and ranges into *summary and *ranges, zeroed before, which
- * are the caller's to deinit, whatever is returned; seals the ranges. FIRN_CORRUPT names the file. */
+ * the caller deinits, also after a failure; seals the ranges. FIRN_CORRUPT names the file. */
 FIRN_MUST_CHECK int firn_run_sections_read(struct firn_block_reader *reader, uint32_t version_max,
                                            struct firn_run_sections *out,
                                            struct firn_run_summary *summary,
@@ -248,7 +248,7 @@ struct firn_run_output {
     struct firn_run_summary summary;
 };
 
-/* Begins the file; it is the caller's to deinit, whatever is returned. */
+/* Begins the file. The caller deinits it, also after a failure. */
 FIRN_MUST_CHECK int firn_run_output_init(struct firn_run_output *output,
                                          const struct firn_run_env *env, const char *name,
                                          enum firn_block_file_kind kind,

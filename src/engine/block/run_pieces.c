@@ -4,8 +4,8 @@
  *
  * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly after the
  * other. The run has a locator in the value's place: size, offset of the first piece, stored size
- * of each. So reading needs one buffer of a piece beside the value itself, whatever the value's
- * size, and the cache, which is for what is read often, is not flooded by one value.
+ * of each. So reading needs one buffer of a piece beside the value itself, for a value of any size,
+ * and one large value does not flush blocks that are read often out of the cache.
  *
  * (I1) A locator that passed its check has as many stored sizes as the value has pieces, and at most
  *      FIRN_RUN_PIECES_MAX; all else in it is judged by the block reader, as it reads.

@@ -4,7 +4,7 @@
  *
  * A value is cut into pieces of 1 MiB, each compressed on its own, or stored as it is where that
  * saves less than a 32nd: reading it costs no decoding then. So memory stays within two pieces,
- * whatever the values' sizes. The block writer keeps checksums, order and durability.
+ * for values of any size. The block writer keeps checksums, order and durability.
  */
 #include "block/value_file.h"
 

@@ -11,7 +11,7 @@
  *
  * A group is full when it has FIRN_CHUNK_VALUES_MAX rows, or when one more would give it more than
  * GROUP_BYTES of values. A value larger than CELL_MAX is written in pieces at once, and its row is a
- * group of its own: so no more than a group is ever in memory, whatever the values.
+ * group of its own: so no more than one group is ever in memory, with values of any size.
  *
  * Keys are made again from their columns, so a key must be what its values make: others are refused.
  *

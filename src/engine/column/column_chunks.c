@@ -4,9 +4,9 @@
  * the file, in order.
  *
  * Encoding is most of what a load costs, and no column needs another one for it. So the thread that has a full
- * group asks the builder's helpers to come, and begins itself: each of them takes the next slot that
- * nobody has, the ones with most bytes first, encodes its values and compresses the chunk. Who finds no slot
- * left is done. When all are, the first thread adds the chunks to the file, slot by slot.
+ * group asks the builder's helpers to join, and begins itself: each thread takes the next slot that is
+ * not taken, those with most bytes first, encodes its values and compresses the chunk. A thread that finds no
+ * slot is done. When all threads are, the first one adds the chunks to the file, slot by slot.
  *
  *   slots by size:   [ comment | price | date | … | flag ]
  *   taken by:            0         1      1         0        then written by 0, in the order of slots

@@ -4,7 +4,7 @@
  * a load.
  *
  * Neither is taken apart into cells and put together again: values are copied from column to column, as many
- * rows at once as the group has room for. What is done for each row is what only the row can tell: its cost,
+ * rows at once as the group has room for. Each row is looked at only for what differs by row: its cost,
  * which decides where the group ends, and its key, for the summary and the filter.
  *
  * (I1) to (I3) are those of column_builder.c.

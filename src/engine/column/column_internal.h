@@ -15,7 +15,7 @@
 #include "column/column.h"
 #include "column/column_format.h"
 
-/* ==== a layout that somebody owns, and its slots (column_layout.c) ====
+/* ==== a layout with an owner, and its slots (column_layout.c) ====
  *
  * A slot is the place of a column in a group: those of the layout in their order, then the hidden ones.
  */
@@ -33,7 +33,7 @@ struct firn_column_owned {
 /* FIRN_INVALID says what is wrong with it. */
 FIRN_MUST_CHECK int firn_column_layout_check(const struct firn_column_layout *layout,
                                              firn_error *err);
-/* A copy of a layout that passed the check; the caller's to deinit, whatever is returned. */
+/* A copy of a layout that passed the check. The caller deinits it, also after a failure. */
 FIRN_MUST_CHECK int firn_column_layout_copy(const struct firn_column_layout *layout,
                                             struct firn_column_owned *out, firn_error *err);
 void firn_column_layout_deinit(struct firn_column_owned *owned);
@@ -74,8 +74,8 @@ struct firn_column_index {
     const uint8_t *rest;
 };
 
-/* Checks the bytes, which nobody vouches for, all but whether what they say of chunks is true; makes the
- * layout, which is the caller's to deinit, whatever is returned. FIRN_CORRUPT, FIRN_NEWER. */
+/* Checks the bytes, which are not trusted, except for what they say of chunks; makes the
+ * layout, which the caller deinits, also after a failure. FIRN_CORRUPT, FIRN_NEWER. */
 FIRN_MUST_CHECK int firn_column_index_open(firn_slice raw, struct firn_column_index *out,
                                            struct firn_column_owned *layout, firn_error *err);
 
@@ -378,8 +378,8 @@ FIRN_MUST_CHECK int firn_column_builder_note_row(struct firn_column_builder *bui
 
 /* ==== the chunks of a group (column_chunks.c) ==== */
 
-/* Threads and memory for the groups of a builder, whose slots are known; *out is the caller's to destroy, whatever
- * is returned. */
+/* Threads and memory for the groups of a builder, whose slots are known. The caller destroys *out, also after a
+ * failure. */
 FIRN_MUST_CHECK int firn_column_chunks_create(const struct firn_column_builder *builder,
                                               const struct firn_run_builder_options *options,
                                               struct firn_column_chunks **out, firn_error *err);

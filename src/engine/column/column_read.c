@@ -3,9 +3,9 @@
  * column/column_read.c: fetches chunks of a run from the cache.
  *
  * A chunk is one block of the file, which the cache verifies and decompresses when it reads it.
- * What its bytes say is checked when somebody pins it for the first time: that costs a look at each
+ * Its bytes are checked when it is pinned for the first time: that costs a look at each
  * block's head. The cache notes of which shape it was. The next pin with that shape only looks
- * where things lie. A value in pieces lies past the cache, and is read when somebody asks for it.
+ * where things lie. A value in pieces bypasses the cache, and is read on demand.
  *
  * Failure: what the block reader reports names file and offset. Here the column and the row group
  * are put before it, with the keys of the group: so the message says what cannot be read, and that

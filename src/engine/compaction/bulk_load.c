@@ -19,8 +19,8 @@
  * lie above them.
  *
  * Files are written back while they are filled, and made durable together at the end
- * (block/block_publisher.c): filling does not wait for the disk between two of them. Nobody knows them before
- * MANIFEST does; what a crash leaves of them the next open removes. All runs become known by one edit, so
+ * (block/block_publisher.c): filling does not wait for the disk between two of them. No reader knows them before
+ * MANIFEST names them; the next open removes what a crash leaves of them. All runs become known by one edit, so
  * all entries come at once or not at all.
  *
  * Failure: what was written is removed, unless MANIFEST cannot tell whether it names it; then the

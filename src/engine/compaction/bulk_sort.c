@@ -6,7 +6,7 @@
  * Entries are numbered as they come, and go to a memtable under these numbers, so of one key the
  * last lies first. A memtable that is full is written to a file, a run like any other, without what
  * newer entries of it replace. In the end the files and the last memtable are merged. So a load of
- * unsorted keys is written twice, whatever the tree is like; through log and memtables it would be
+ * unsorted keys is written twice, into any tree; through log and memtables it would be
  * written once more for each level.
  *
  * Each file is a source of the merge, with a buffer and a descriptor. So that there are few, as soon
@@ -49,7 +49,7 @@ struct firn_bulk_sort {
     void *refuse_ctx;
 };
 
-/* Whatever the tree's runs are. */
+/* The tree's runs may be of any kind. */
 static const struct firn_run_kind *
 scratch_kind(const struct firn_bulk_sort *sort)
 {

@@ -6,23 +6,23 @@
  *
  * A merge reads the inputs in the order of keys, leaves out what no live view needs
  * (merge.h), writes the rest as new runs of the output level, and replaces the inputs
- * by them in one edit. The inputs' files are removed later, when nobody reads by them
+ * by them in one edit. The inputs' files are removed later, when no state contains them
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
  * What now does not read goes to history runs beside the output (version.h), with the tombstones that
- * hide nothing else. What is in history already counts as lying below: tombstones stay that hide
+ * hide nothing else. Versions in history count as lying below: tombstones stay that hide
  * something there.
  *
  * Other compactions read history (compaction_garbage.c): merges of history runs, which keep all that
  * some view reads, and write what they read to history again; and such as bring back to the last
  * level what now reads after a restore. None folds operands where a run of history may have something
- * between. Runs that nobody reads are taken out
+ * between. Runs that no view reads are taken out
  * by an edit alone.
  *
  * Blocks of the inputs that are in the cache go when the inputs are closed. Where readers have found
  * them there, as many of the output, from the same places, are handed to the cache as they are
  * written, so that readers go on finding what they look for. A block that is handed over and that
- * nobody looks at until the next compaction is not handed over again: doing so costs as much as
+ * no reader looks at until the next compaction is not handed over again: doing so costs as much as
  * reading it.
  *
  * What may lie below the output at the same keys is judged by the version for which the

@@ -22,11 +22,11 @@ struct firn_compaction_work_wish {
     /* Only compactions that bring runs that reach into it down to the last level; with is_unhurried.
      * NULL: all. */
     const struct firn_lsm_range *range;
-    /* There is so much space left: compactions that may write more are handed out only where nobody
-     * is in a hurry, and there is no other. 0: no limit. */
+    /* The space left: a compaction that may write more is handed out only if none is urgent and there
+     * is no other. 0: no limit. */
     uint64_t room_bytes;
-    /* Told of what a compaction reads while it runs, which ends where it says so; NULL: nobody. A
-     * flush tells nobody. Borrowed until the work is gone. */
+    /* Gets the progress of a compaction, and may end it; NULL: none. A flush reports no progress.
+     * Borrowed until the work is freed. */
     const struct firn_step *step;
 };
 /* *out is NULL if there is nothing to do, or nothing beside the works that are handed out.
@@ -35,7 +35,7 @@ FIRN_MUST_CHECK int firn_compaction_work_pick(struct firn_lsm *lsm,
                                               const struct firn_compaction_work_wish *wish,
                                               struct firn_compaction_work **out, firn_error *err);
 enum firn_compaction_work_kind firn_compaction_work_kind(const struct firn_compaction_work *work);
-/* Does it and installs the result. The work is gone afterwards, whatever is returned. */
+/* Does it and installs the result. Frees the work, also after a failure. */
 FIRN_MUST_CHECK int firn_compaction_run(struct firn_compaction_work *work, firn_error *err);
 void firn_compaction_work_discard(struct firn_compaction_work *work);
 
@@ -80,7 +80,7 @@ struct firn_run_columns;
 FIRN_MUST_CHECK int firn_bulk_load_add_columns(struct firn_bulk_load *bulk,
                                                const struct firn_run_columns *columns,
                                                firn_error *err);
-/* All that was added is in files that are durable, and that nobody knows. */
+/* All that was added is in files that are durable, and that no edit names yet. */
 FIRN_MUST_CHECK int firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err);
 /* Waits for works on the tree and keeps new ones from it, until release. */
 void firn_bulk_load_hold(struct firn_bulk_load *bulk);

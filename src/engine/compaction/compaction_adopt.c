@@ -15,7 +15,7 @@
  * (I1) What a run refers to is durable before MANIFEST names the run: the flush has synced the log,
  *      a segment is lent only when it is whole (log/log.c), and the second name becomes durable
  *      with that of the run, which is given later in the same directory (block/block_writer.c).
- * (I2) Nobody writes to the file any more (I14 of log_rotate.c).
+ * (I2) The file is not written any more (I14 of log_rotate.c).
  * (Neither is checked here: the log and the file system alone know.)
  *
  * Worth it is a segment when at least three quarters of its bytes are values of which these
@@ -25,8 +25,8 @@
  * they can is judged by the beginnings of some, and by how much a value file would ask for
  * (value_writer.c).
  *
- * Failure: there is none. Whatever cannot be adopted, for whatever reason, is written to value files
- * out of the memtable, as if this were not here.
+ * Failure: there is none. Values that cannot be adopted, for any reason, are written from the memtable
+ * to value files.
  */
 #include "compaction/compaction_internal.h"
 

@@ -3,12 +3,12 @@
  * compaction/compaction_garbage.c: what writing a run of the last level again would free.
  *
  * In the last level garbage stays until something comes from above, unless a run is written again
- * for its own sake: because half of it are tombstones, older versions or what has expired; or, where
- * nobody is in a hurry, because any of it is. Whether that would free anything is told by the views:
- * a run that was written for the same ones, as its mark says (merge.h), is left alone.
+ * for its own sake: because half of it are tombstones, older versions or expired values; or, if no
+ * work is urgent, because any of it is. The views tell whether that would free anything: a run that was
+ * written for the same views, as its mark says (merge.h), is left alone.
  *
  * What now does not read any more, after a restore, leaves the last level likewise, for history: at
- * once where as much as half of a run's sequences are not now's, else where nobody is in a hurry.
+ * once if at least half of a run's sequences are not now's, else if no work is urgent.
  *
  * Where nothing of this is to be done, history may have something.
  */
@@ -21,7 +21,7 @@
 /* ==== history runs: when they go, come back, or are put together ====
  *
  * Flushes and compactions write history runs, each for the range of keys that it covered, and writing
- * now does not rewrite them. What is left to do, in this order:
+ * now does not rewrite them. Work remains to be done in this order:
  *
  * Removal. A run goes as it is when every live view skips it. Runs are made one after the other, so
  * as checkpoints go from the oldest on, so do the runs that only they read, and nothing has to be
@@ -36,7 +36,7 @@
  * history_runs_target of one size, within a factor of eight, or smaller, they become one; up to
  * half of run_bytes_target, so a version is written again a few times at most. Large ones stay as
  * they are. Only runs that now skips are merged, and what comes of them it skips too
- * (run_history.c). None that nobody reads is among them, as those have been removed before:
+ * (run_history.c). Runs that no view reads are not among them, as those have been removed before:
  * compactions have left such a run out of account, and merged with others it would say less, so
  * that views would read in it again.
  *
@@ -44,7 +44,7 @@
  * compaction writes each run once more whose mark has changed (merge.h).
  *
  * Views are taken before the mutex is: a view that comes later sees what now saw, or what a
- * checkpoint in the list sees, so a run that nobody reads then is read by nobody later.
+ * checkpoint in the list sees, so a run that no view reads then is not read later.
  */
 
 enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that */
@@ -269,7 +269,7 @@ find_rewriting(struct search *search, bool *out_found, firn_error *err)
 /* ---- all of it ---- */
 
 /* The first of: to take out runs that no view reads; to bring back to the last level what now reads;
- * to merge small runs; and where nobody is in a hurry, to write a run again from which something can
+ * to merge small runs; and, if no work is urgent, to write a run again from which something can
  * be freed. It may run beside the tree's works. The mutex is held. */
 static int
 history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
@@ -298,8 +298,8 @@ history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode m
                : find_rewriting(&search, out_found, err);
 }
 
-/* Whether a history run that one of the views may read reaches into the bounds of that run. What
- * nobody reads is about to go, and a compaction does not count it either. The mutex is held. */
+/* Whether a history run that one of the views may read reaches into the bounds of that run. Runs that
+ * no view reads are about to go, and a compaction does not count them either. The mutex is held. */
 static bool
 history_is_beside_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
                          const struct firn_manifest_run *info,
@@ -372,8 +372,7 @@ firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
     return false;
 }
 
-/* Whether now does not see as much as half of the run's sequences; where nobody is in a hurry, any
- * of them. */
+/* Whether now does not see at least half of the run's sequences; if no work is urgent, any of them. */
 static bool
 is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
           const struct firn_view *now)

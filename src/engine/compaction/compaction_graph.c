@@ -3,21 +3,21 @@
  * compaction/compaction_graph.c: graphs over the vectors of runs that are there, attached to them.
  *
  * Building a graph takes much longer than writing its run, so no flush and no compaction waits for it. It is built
- * beside them, from the run as it lies on the disk:
+ * in the background, from the run on the disk:
  *
  *   1. a work without a plan keeps the tree from being dropped
  *   2. the graph is built in memory, and written to a file of its own, durably
  *   3. if the run is still there, and no compaction has it, the work gets a plan of that run alone, so none takes it
  *   4. one edit of MANIFEST names the run with one attachment more (lsm_install.c), and readers see it
  *
- * A crash before 4 leaves a file that MANIFEST does not name, which the next opening removes. A compaction that takes the
- * run meanwhile wins: its output gets a graph in its turn. Whoever wants to drop the tree, or to load into it, is waited
- * for at the next step of the building, which ends then.
+ * A crash before 4 leaves a file that MANIFEST does not name, which the next opening removes. If a compaction takes the
+ * run meanwhile, the graph is given up: the compaction's output gets a graph later. A drop of the tree, or a load into
+ * it, ends the building at its next step.
  *
- * Which graphs a run should have, its table's schema says (struct firn_column_layout). A run gets them if it has
- * ROWS_MIN rows; smaller ones are read faster than walked. History runs get none. A graph that is attached stays, also
- * when its index is dropped: it goes with its run. What a run needs no more is noted on it as a hash of the graphs that
- * were asked for, so that it is not looked at again before those change.
+ * The table's schema says which graphs a run should have (struct firn_column_layout). A run gets them if it has at
+ * least ROWS_MIN rows; reading a smaller run is faster than a walk. History runs get none. An attached graph stays as
+ * long as its run, even if its index is dropped. A run that has all its graphs is marked with a hash of the graphs that
+ * the schema wants, so that it is not examined again until these change.
  *
  * (I1) Only runs whose graphs are all there, or cannot be built, are noted.
  * (I2) From step 3 to the end of 4 the run is in the newest version, at its level.

@@ -210,7 +210,8 @@ FIRN_MUST_CHECK int firn_compaction_values_list(struct firn_compaction_values *o
                                                 struct firn_manifest_run *info, firn_error *err);
 /* Gives the file that was made of that info its value files. */
 void firn_compaction_values_hold(struct firn_compaction_values *output, struct firn_run_file *run);
-/* Makes all value files durable, or leaves that to the publisher. The runs, whom nobody knows yet, learn what is in them. */
+/* Makes all value files durable, or leaves that to the publisher. The runs, which no edit names yet, learn what is in
+ * them. */
 FIRN_MUST_CHECK int firn_compaction_values_finish(struct firn_compaction_values *output,
                                                   const struct firn_version_added *runs,
                                                   size_t count, firn_error *err);
@@ -276,10 +277,10 @@ FIRN_MUST_CHECK int firn_run_writer_take(const struct firn_run_writer *writer,
                                          struct firn_manifest_run *info, uint64_t cache_file,
                                          struct firn_compaction_values *values,
                                          struct firn_compaction_output *out, firn_error *err);
-/* Removes the finished run and its attachments, which nobody knows. */
+/* Removes the finished run and its attachments, which no edit names. */
 void firn_run_writer_discard(const struct firn_run_writer *writer,
                              const struct firn_run_summary *summary);
-/* Removes a finished file that nobody knows. */
+/* Removes a finished file that no edit names. */
 void firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind,
                             uint64_t number);
 

@@ -15,7 +15,7 @@
  * Large values go to files of their own (compaction_values.c), which are finished after the last run.
  *
  * The builder has made a run durable when it finishes it, or leaves that to a publisher, which is run
- * before MANIFEST names any of it. Nobody knows the run until MANIFEST names
+ * before MANIFEST names any of it. No reader knows the run until MANIFEST names
  * it; a crash before that leaves a file which the next open removes.
  *
  * Failure: the unfinished file is removed by its builder. The finished ones count as gone since

@@ -2,7 +2,7 @@
  *
  * compaction/compaction_work.c: handing out flushes and compactions.
  *
- * A work is picked under the mutex, which is quick, and run later without it, by whichever thread.
+ * A work is picked under the mutex, which is quick, and run later without it, by any thread.
  * From picking to its end it hangs on its tree and has what it needs: references to memtables or to
  * a version, and marks on the runs that it takes.
  *
@@ -26,7 +26,7 @@
  *
  * A file of which more than half is dead is to go: the runs that refer to it are written again, one
  * after the other, each in its place; their live values move into a new file (compaction_values.c), and
- * with the last of them nobody refers to the old one any more. So values take up at most about twice
+ * after the last of them no run refers to the old one any more. So values take up at most about twice
  * their size, and a byte is moved at most once for each byte that died beside it. Other compactions
  * do the same with what they come across.
  *
@@ -337,7 +337,7 @@ pick_in_tree_locked(struct firn_lsm_tree *tree, const struct firn_compaction_wor
     }
 }
 
-/* Whether it may share a work with others (I3): nobody watches it, and room was not asked for. */
+/* Whether it may share a work with others (I3): it reports no progress, and room was not asked for. */
 static bool
 may_share(const struct firn_compaction_work_wish *wish, enum firn_compaction_pick_mode mode)
 {

@@ -4,17 +4,17 @@
  *
  * What a reader relies on (db_reader.c) is enough to copy a store as well: with byte 2^32 of FIRN
  * locked no file goes that any version of the MANIFEST needs, and no segment of a log is given up or
- * used again. So it is locked first, and for as long as anybody copies. Then, in this order,
+ * used again. So it is locked first, and until the copy is complete. Then, in this order,
  *   1. the MANIFEST is read, and it is noted how far its segments go (log/log.h),
  *   2. the log is read to its end, and the same is noted of it.
  * Runs, value files and packs never change, and are whole as soon as they have their names.
  *
  * (I1) What is noted is a state that the store had, or shows what a crash would have left of one:
  *      runs as the MANIFEST has them, and all that the log had a moment later. The order is that of a
- *      reader. What was acknowledged before this began is in it. (Checked: the numbers of the
+ *      reader. Every commit that was acknowledged before this began is in it. (Checked: the numbers of the
  *      segments. Not checked: what another process does.)
- * (I2) A run that the MANIFEST names, and what it refers to, was there before it was named. So whoever
- *      lists the directories later finds it. He may find runs that are newer, too: the copy does not
+ * (I2) A run that the MANIFEST names, and what it refers to, was there before it was named. So a process
+ *      that lists the directories later finds it. It may find newer runs, too: the copy does not
  *      name them, and the next process to write there removes them.
  * (I3) Packs are durable before a commit names them, and the lock keeps those that are given up.
  * (I4) A load is in the MANIFEST alone (db_bulk.c). Where one came between 1 and 2, the log has commits

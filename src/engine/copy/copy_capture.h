@@ -26,7 +26,7 @@ bool firn_copy_capture_is_own(const char *name);
 
 /* The state in which the store is now, which keeps its files until it is closed; no writer is kept
  * from anything else. Nothing is written. dir is only used while this runs. FIRN_CORRUPT, FIRN_NEWER,
- * FIRN_NOT_FOUND and whatever else a store cannot be opened with; FIRN_BUSY where it is being repaired,
+ * FIRN_NOT_FOUND and the other errors of opening a store; FIRN_BUSY if it is being repaired,
  * or changed too much each time it was looked at. */
 FIRN_MUST_CHECK int firn_copy_capture_open(struct firn_os_dir *dir, struct firn_copy_capture **out,
                                            firn_error *err);
@@ -62,8 +62,8 @@ bool firn_copy_capture_has_folder(const char *name);
 
 /* Keeps writers out of the store in a directory until *out is closed. FIRN_BUSY, naming the holder, if
  * another process holds the lock for all of timeout_ms; a negative timeout waits for ever. *out is NULL
- * where there is no lock to be taken: where the directory may not be written, or, without may_create,
- * nobody has made the file. No file of the state changes. */
+ * if there is no lock to take: if the directory may not be written, or, without may_create, if the
+ * file does not exist. No file of the state changes. */
 FIRN_MUST_CHECK int firn_copy_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create,
                                                        int64_t timeout_ms,
                                                        struct firn_os_file **out, firn_error *err);

@@ -49,7 +49,7 @@ clone_names(const struct packs *packs, struct firn_os_dir *from, struct firn_os_
     for (size_t at = 0; at < packs->names.size;) {
         const char *name = (const char *)packs->names.data + at;
         int rc = firn_os_clone_file(from, to, name, err);
-        /* One that nobody needs may have been collected meanwhile. */
+        /* A file that is not needed may have been collected meanwhile. */
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
         rc = rc == FIRN_OK ? firn_step_tell(step, 1, 0, err) : rc;
         if (rc != FIRN_OK) {

@@ -33,7 +33,7 @@
  *
  * It is named .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked for as long as its
  * process works (storefile.c). Making another one in the same place first removes those whose lock
- * is free: nobody works in them any more.
+ * is free: no process works in them any more.
  *
  * (I1) The process that holds the lock of the file that has the name LOCK in a directory has the
  *      directory to itself: removing it begins with the lock, and takes the name away while it is
@@ -190,7 +190,7 @@ out:
     return rc;
 }
 
-/* FIRN_BUSY and FIRN_NOT_FOUND where somebody took it for an abandoned one. */
+/* FIRN_BUSY and FIRN_NOT_FOUND if another process took it for an abandoned one. */
 static int
 make(struct scratch *scratch, firn_error *err)
 {
@@ -210,7 +210,7 @@ out:
 }
 
 /* Makes an empty directory (0700) with a name of its own, and removes those that other processes
- * left behind when they ended. Nothing about it is durable. */
+ * left when they ended. Nothing about it is durable. */
 static int
 scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *err)
 {
@@ -488,8 +488,8 @@ visit_name(void *ctx, const char *name)
                                                       : copy_keyspace(copy, name, copy->err);
 }
 
-/* Copies all keyspaces of the view but firn's own into a store without any, which nobody else
- * uses. A bounded amount of memory, whatever they hold. */
+/* Copies all keyspaces of the view but firn's own into a store without keyspaces, in bounded memory.
+ * Requires: no other thread uses that store. */
 static int
 copy_view(struct firn_db_view *view, struct firn_db *to, struct firn_storefile_progress *progress,
           firn_error *err)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * graph/graph.h: a graph over the vectors of one column of one run, for finding near ones without looking at all
+ * graph/graph.h: a graph over the vectors of one column of one run, for finding near vectors without comparing all
  * (docs/formats/graph.md).
  *
  * It is a hierarchical navigable small world (Malkov and Yashunin, "Efficient and robust approximate nearest
- * neighbor search using Hierarchical Navigable Small World graphs", 2016) over 8-bit codes of the vectors. What it
- * finds are candidates: which rows are probably near. The caller reads their vectors, measures exactly, and leaves
- * out what its view does not see.
+ * neighbor search using Hierarchical Navigable Small World graphs", 2016) over 8-bit codes of the vectors. It finds
+ * candidates: rows that are probably near. The caller reads their vectors, computes the exact distances, and leaves
+ * out rows that its view does not see.
  *
  * A graph is built in memory, written to a sealed file, and read from there through the block cache. Its nodes are
  * numbered from 0; each is one row of the run, and all others that have the same vector.
@@ -37,7 +37,7 @@ enum {
 /* Rows of a run that has a graph, at most. */
 #define FIRN_GRAPH_ROWS_MAX (UINT32_C(1) << 30)
 
-/* What a graph is made by. Two graphs of the same parameters over the same rows have the same nodes. */
+/* The parameters of a graph. Two graphs with the same parameters over the same rows have the same nodes. */
 struct firn_graph_parameters {
     enum firn_vector_metric metric;
     uint32_t dimensions;
@@ -68,12 +68,12 @@ struct firn_graph_build_options {
 };
 /* Memory that building a graph over so many rows takes, about. */
 uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows);
-/* A graph in memory. FIRN_INVALID for parameters beyond the limits; what read fails with, and what step says. A vector
+/* A graph in memory. FIRN_INVALID for parameters beyond the limits; or the error of read or step. A vector
  * with a number that is not finite, and under COSINE a zero vector, is left out. */
 FIRN_MUST_CHECK int firn_graph_build(const struct firn_graph_source *source,
                                      const struct firn_graph_build_options *options,
                                      struct firn_graph **out, firn_error *err);
-/* Of one that was built. NULL is fine. */
+/* Frees a graph that was built. NULL is allowed. */
 void firn_graph_build_destroy(struct firn_graph *graph);
 
 /* ---- the file (graph_write.c, graph_read.c) ---- */
@@ -85,20 +85,20 @@ FIRN_MUST_CHECK int firn_graph_write(const struct firn_graph *graph,
                                      struct firn_os_dir *dir, const char *name, uint64_t *out_bytes,
                                      uint64_t *out_identity, firn_error *err);
 
-/* As an attachment of a run. Open reads the header and the upper levels; codes and links come into the cache when a
- * search first looks at them, and stay there while the graph is open, as long as they fit into the part of the
- * budget that may be held; else they come and go. check reads all. */
+/* The kind of a graph as an attachment of a run. Open reads the header and the upper levels. Codes and links are read
+ * into the cache when a search first uses them. They stay there while the graph is open, if they fit into the part of
+ * the budget that may be held; otherwise they may be evicted. check reads the whole file. */
 extern const struct firn_run_kind firn_graph_read_kind;
 
 /* An attachment of that kind as a graph, while it is open. */
 const struct firn_graph *firn_graph_read_of(const struct firn_run *run);
 
 const struct firn_graph_parameters *firn_graph_search_parameters(const struct firn_graph *graph);
-/* Rows of the run that it was made for. */
+/* The number of rows of the run that it was built for. */
 uint64_t firn_graph_search_rows(const struct firn_graph *graph);
-/* Rows that it has: all but those that were left out. */
+/* The number of rows that it has: all except those that were left out. */
 uint32_t firn_graph_search_count(const struct firn_graph *graph);
-/* Bytes of memory that it takes once all of it was looked at. */
+/* The bytes of memory that it takes once all of it was read. */
 uint64_t firn_graph_read_bytes(const struct firn_graph *graph);
 
 /* ---- searching (graph_search.c) ---- */
@@ -112,7 +112,7 @@ void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
 
 struct firn_graph_search_options {
     size_t wanted; /* candidates, at most */
-    size_t ef;     /* how many of the nearest nodes are kept while walking; at least `wanted` are */
+    size_t ef;     /* how many of the nearest nodes a walk keeps, at least `wanted` */
     /* A bit for each row of the run: those that may be found. NULL: all. */
     const uint64_t *allowed;
     uint64_t allowed_count; /* bits that are set; with `allowed` alone */

@@ -2,32 +2,31 @@
  *
  * graph/graph_build.c: a graph from the vectors of a run.
  *
- * The vectors are read twice: to find their mean and scale, and to write their codes. From then on only codes are
- * looked at.
+ * The vectors are read twice: to find their mean and scale, and to write their codes. After that only codes are used.
  *
- * Nodes come into the graph in an order that is mixed by the seed, because neighbours in the run may be neighbours in
- * space. They come in batches: the nodes of a batch look for their neighbours in the graph as it was before, each by
- * itself, so on any number of threads; then links are written, those from a node back to the new ones too. A batch is
- * at most a 32nd of what is there, so that what its nodes do not see of each other is little (Manohar et al.,
- * "ParlayANN", 2024). So nobody waits for a lock, nothing is read that is being written, and the graph is the same with
- * any number of threads.
+ * Nodes are added in an order that the seed shuffles, because neighbours in the run may be neighbours in space. They
+ * are added in batches. First the nodes of a batch search for their neighbours in the graph without the batch,
+ * independently, so on any number of threads. Then links are written, in both directions. A batch has at most a 32nd of
+ * the nodes of the graph, so few neighbours are missed within a batch (Manohar et al., "ParlayANN", 2024). So no thread
+ * waits for a lock, no list is read while it is written, and the graph is the same with any number of threads.
  *
  * (I1) While a batch looks for neighbours nothing of the graph changes; while links are written each list is written by
  *      one thread: node n by thread n modulo threads, in the order of the batch.
- * (I2) A list has nodes alone that are in the graph, none twice, and not its own.
+ * (I2) A list has only nodes that are in the graph, none twice, and not its own node.
  *
  * (I3) No two nodes have the same vector. The rows of equal vectors are twins of the first of them: as nodes they would
- *      fill lists of links, and hide what lies behind them. Vectors are held to be equal by fingerprints of 128 bits.
+ *      fill lists of links, and hide the nodes farther away. Vectors count as equal if their fingerprints of 128 bits
+ *      are.
  *
- * A list of level 0 may have a half more links than it keeps in the end: pruning costs as much as 50 distances, so it is
- * done when the list is full, and once for all at the end.
+ * During the build a list of level 0 may have half as many links again as in the end: pruning costs as much as 50
+ * distances, so a list is pruned when it is full, and at the end.
  *
- * Levels follow from the seed and the node's number: level l or higher with probability m^-l. The node with the highest
- * one comes first, and stays where searches begin.
+ * The seed and the node's number determine its level: level l or higher with probability m^-l. A node of the highest
+ * level is added first, and searches begin there.
  *
  * Memory: codes, links and three numbers of 4 bytes a node; a bit a node for each thread.
  *
- * Failure: whatever a thread met first; nothing is left.
+ * Failure: the first error of any thread; nothing is left.
  */
 #include "graph/graph_internal.h"
 
@@ -355,7 +354,8 @@ static int
 link_all(struct build *build, firn_error *err)
 {
     int rc = FIRN_OK;
-    build->end = build->graph->count > 0 ? 1 : 0; /* the first one has nobody to look for */
+    build->end =
+        build->graph->count > 0 ? 1 : 0; /* the first node has no neighbours to search for */
     while (build->end < build->graph->count) {
         uint32_t size = batch_size(build);
         FIRN_TRY(firn_step_tell(build->options->step, size, 0, err));

@@ -8,24 +8,24 @@
  *   COSINE  y = x / |x| - mean
  *   DOT     y = s x, without a mean; a query is q / |q|
  *
- * s makes the largest number 1 (under DOT the largest norm), so that nothing overflows, and the mean of all vectors goes to 0, so that little of the
- * 8 bits is spent on what all have in common. Then each vector has a scale of its own, that of its largest number
- * (Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices", 2023): y is about
- * scale * c, with c from -127 to 127. A record keeps 128 + c, the scale, and the norm: scale^2 times the sum of c^2.
- * So the distance of two codes is
+ * s makes the largest number 1 (under DOT the largest norm), so that nothing overflows. The mean of all vectors becomes
+ * 0, so that the 8 bits are not spent on what all vectors have in common. Then each vector has a scale of its own, that
+ * of its largest number (Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices", 2023):
+ * y is about scale * c, with c from -127 to 127. A record keeps 128 + c, the scale, and the norm: scale^2 times the sum
+ * of c^2. So the distance of two codes is
  *
  *   norm_a + norm_b - 2 scale_a scale_b (c_a . c_b)
  *
- * which is the square of the Euclidean distance. Under DOT the norms are 1 whatever the vectors are: so it is
+ * which is the square of the Euclidean distance. Under DOT the norms are 1 for all vectors: so it is
  * 2 - 2 (y_a . y_b), which is never negative, and the nearest has the largest product.
  *
- * and the sum of products is one pass of the kernel for numbers with a sign times numbers without; what the 128 adds is
- * the query's bias.
+ * The sum of products is one pass of the kernel that multiplies signed by unsigned numbers; the query's bias takes away
+ * what the 128 adds.
  *
- * (I1) A distance is 0 or more, whatever is in a record: its bits as an integer have its order.
+ * (I1) A distance is 0 or more, for any bytes of a record: its bits as an integer have its order.
  *
- * Floating-point contraction or other orders of additions may make other codes on another machine. Nobody compares
- * them: a graph is walked with the codes that are in its file.
+ * Floating-point contraction or other orders of additions may make other codes on another machine. This does no harm:
+ * a graph is walked with the codes in its file.
  */
 #include "graph/graph_internal.h"
 

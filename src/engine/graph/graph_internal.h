@@ -168,8 +168,8 @@ firn_graph_step(const struct firn_graph *graph, uint64_t left)
 
 /* ==== codes (graph_code.c) ==== */
 
-/* How many bytes of records of that stride kernels look at: a multiple of 64 is fastest, and what lies behind the
- * numbers meets zeros of the query. */
+/* How many bytes of records of that stride kernels read: a multiple of 64 is fastest, and the bytes after the numbers
+ * are multiplied by zeros of the query. */
 static inline uint32_t
 firn_graph_measured(size_t numbers, size_t stride)
 {

@@ -2,19 +2,19 @@
  *
  * graph/graph_read.c: a graph's file: opening, reading blocks, verifying all.
  *
- * Opening reads the header, the levels above 0, and which rows have nodes where not all have. Codes and links come
- * block by block when a walk first looks at one. Where the cache can hold all of them for as long as the graph is open,
- * each is pinned once and stays; a table says where it lies. Else a walk pins what it looks at, and gives it back: that
- * is slower, and takes no memory.
+ * Opening reads the header, the levels above 0, and the rows of nodes if some rows have none. Codes and links are read
+ * block by block, when a walk first uses a block. If the cache can hold all of them while the graph is open, each block
+ * is pinned once and stays; a table has its address. Otherwise a walk pins the blocks that it uses, and unpins them:
+ * this is slower, but takes no memory.
  *
- * Nothing of the file is believed. The numbers of the header must fit each other and the size of the file before memory
- * is taken by them; blocks are verified by the cache; a link is held against the number of nodes when it is followed
- * (graph_walk.c, I2); whatever a code is, its distance is one (graph_code.c, I1).
+ * No byte of the file is trusted. The numbers of the header must fit each other and the size of the file before they
+ * determine allocations; the cache verifies blocks; a link is compared with the number of nodes when it is followed
+ * (graph_walk.c, I2); any code gives a valid distance (graph_code.c, I1).
  *
- * (I1) A block that has a place has a pin, or, where the graph was built, memory of the graph. It stays as long as the
- *      graph is open.
+ * (I1) A block with an address in the table has a pin or, in a graph that was built, memory of the graph. It stays as
+ *      long as the graph is open.
  *
- * Threads: several may read one block at once; one of them gives it its place, and the others let go of theirs.
+ * Threads: several may read one block at once; one of them enters its address, and the others release their pins.
  */
 #include "graph/graph_internal.h"
 

@@ -2,18 +2,19 @@
  *
  * graph/graph_search.c: finding candidates, with and without a filter.
  *
- * Without a filter: from the entry down to level 0, then a walk there. Of its pool the nearest are the candidates.
+ * Without a filter, a search goes from the entry down to level 0, and walks there. The nearest nodes of the pool are
+ * the candidates.
  *
- * With a filter, what is cheapest follows from how many rows may be found (the shares were measured):
+ * With a filter, the number of allowed rows determines the cheapest way (the shares were measured):
  *
- *   few (a twelfth of all, or 20,000)  all their codes are measured, without a walk
- *   up to two fifths                   a walk that steps over the others
- *   more                               a walk through all, with a pool as much larger
+ *   few (a twelfth of all, or 20,000)  the codes of all allowed rows are compared, without a walk
+ *   up to two fifths                   a walk that steps over the other rows
+ *   more                               a walk through all rows, with a proportionally larger pool
  *
- * A walk that has measured more codes than there are rows to be found gives up, and all are measured; so does one that
- * leads to fewer than are wanted, where a larger pool would not help.
+ * A walk that has compared more codes than there are allowed rows gives up, and all allowed rows are compared. So does
+ * a walk that finds fewer candidates than wanted, if a larger pool would not help.
  *
- * (I1) Where fewer candidates come out than were wanted with a filter, all rows that may be found were looked at. Without one
+ * (I1) If a search with a filter gives fewer candidates than wanted, all allowed rows were compared. Without a filter
  *      the graph may not lead to more: the caller asks for a wider walk.
  */
 #include "graph/graph_internal.h"

@@ -3,27 +3,27 @@
  * graph/graph_walk.c: walking from node to node towards a query, for building and for searching.
  *
  * The pool is one array of the nearest nodes found so far, in order; a node's distance, its number and whether its
- * links were followed are one number of 64 bits. The nearest node that was not followed yet is followed next: those
- * of its neighbours that were never seen are measured, and take their places in the pool, which keeps its limit. The
- * walk ends when all of the pool were followed (algorithm 2 of the paper, with candidates and results in one).
+ * links were followed are one number of 64 bits. The nearest node that was not followed yet is followed next: the codes
+ * of its new neighbours are compared with the query, and the neighbours are inserted into the pool, which has a limit.
+ * The walk ends when all nodes of the pool were followed (algorithm 2 of the paper, with candidates and results in one
+ * array).
  *
- * What a walk waits for is memory: each measured code comes from somewhere else. So the neighbours of a node are
- * gathered first, and their codes asked for all at once, before the first of them is measured; and the links of the
- * node that will be followed next are asked for meanwhile.
+ * A walk waits for memory, because the codes that it compares are far from each other. So the neighbours of a node are
+ * gathered first, and their codes prefetched together, before the first is compared; the links of the next node are
+ * prefetched meanwhile.
  *
- * Filters. A walk that steps over nodes keeps in its pool only such as are allowed (and the one that it began with).
- * Of a neighbour that is not allowed the neighbours are looked at in its place, until as many as a list of links has
- * were gathered from one node: so the walk stays within what is allowed, and finds its way where few are
- * (Patel et al., "ACORN", 2024).
+ * Filters. A walk that steps over nodes keeps only allowed nodes in its pool (and the one that it began with). In place
+ * of a neighbour that is not allowed, its neighbours are gathered, until one node has given as many as a list of links
+ * has. So the walk stays among allowed nodes, and finds its way even if few are allowed (Patel et al., "ACORN", 2024).
  *
- * (I1) Bits of `visited` are set only in words that `touched` names: beginning anew costs what the last walk visited.
+ * (I1) Bits of `visited` are set only in words that `touched` names: clearing them costs what the last walk visited.
  * (I2) Numbers of nodes are checked before they are used: links come from a file.
- * (I3) Nodes are gathered and measured in an order that follows from the graph and the query alone. Ties are broken
- *      by number. So a walk always finds the same.
+ * (I3) The graph and the query alone determine the order in which nodes are gathered and compared. Ties are broken
+ *      by number. So a walk always finds the same nodes.
  *
  * Choosing neighbours: from the nearest on, a candidate is taken if it is nearer to the node than to each that was
- * taken before (algorithm 4). Places that are left then go to the nearest of the others, as the paper allows: of the
- * data that was tried this finds a little more for the same number of codes measured.
+ * taken before (algorithm 4). Remaining places go to the nearest of the others, as the paper allows: with the data that
+ * was tried, this finds a little more for the same number of compared codes.
  *
  * Memory: a bit for each node, and the pool. There is no recursion.
  */

@@ -2,8 +2,8 @@
  *
  * graph/graph_write.c: the file of a graph that was built.
  *
- * Codes, links and vectors come first, block after block, so that where each block lies follows from where the first one does;
- * the header, which says that, comes behind them. One thread writes, so that blocks lie side by side.
+ * Codes, links and vectors come first, block after block, so the place of the first block determines the places of all;
+ * the header, which contains these places, comes after them. One thread writes, so that the blocks are contiguous.
  *
  * (I1) Of two arrays of blocks each block begins where the one before ends (checked).
  */

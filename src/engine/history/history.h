@@ -50,7 +50,7 @@ struct firn_db_line {
     uint64_t checkpoints; /* that lie on it */
     uint64_t views;       /* that are open on it; being now is one */
     uint64_t children;    /* lines of which it is the parent */
-    uint64_t index;       /* among all, while somebody lists them */
+    uint64_t index;       /* among all, while they are listed */
     size_t count;         /* of intervals */
     struct firn_db_intervals *intervals; /* NULL: no view needs them */
 };

@@ -58,7 +58,7 @@ FIRN_MUST_CHECK int firn_history_format_get_record(firn_slice record,
 FIRN_MUST_CHECK int firn_history_format_put(const struct firn_history *history,
                                             struct firn_buf *out);
 /* The history that some bytes tell of, in place of *out, which is zeroed. FIRN_CORRUPT, FIRN_NEWER
- * or FIRN_NO_MEMORY; *out is to be deinited whatever is returned. */
+ * or FIRN_NO_MEMORY. The caller deinits *out, also after a failure. */
 FIRN_MUST_CHECK int firn_history_format_get(firn_slice bytes, struct firn_history *out,
                                             firn_error *err);
 

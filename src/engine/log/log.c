@@ -24,7 +24,7 @@
  * (I9) Segments that are no longer needed lose their files only after the header of a newer segment
  *      has said, durably, that the log begins later. So removal takes place with the next segment;
  *      a log with a removal outstanding begins one when it is closed. Where the gate says that
- *      somebody reads, the files stay, outside of the log, until a later turn or opening. A reader
+ *      a process reads, the files stay, outside of the log, until a later turn or opening. A reader
  *      that keeps the gate shut, and then finds the newest header, finds every file that it names
  *      for as long as the gate is shut, because that header was there before the gate was asked.
  *
@@ -60,7 +60,7 @@
  * A log is only appended to, so what was read of it is a log of its own: the same segments, each up to
  * its end, the newest one up to the last record that stood there whole. What lies after an end has no
  * part in the log, may change at any time, and is left out. A copy is therefore an earlier state of the
- * log, whatever is appended meanwhile; reading again where nobody appends gives the same.
+ * log, even while records are appended; without appends, reading again gives the same.
  *
  * Nothing is copied here. To copy, keep the log's gate shut (log.h) from before the call until the
  * files have been read: then all that is listed stays where it is, with the bytes that it has.
@@ -159,7 +159,7 @@ out:
  * has two names, and lives until both are gone; the log goes on as if nothing had happened, and
  * removes its own name in its time.
  *
- * What makes that safe is (I14) of log_rotate.c: nobody writes to such a file any more. Only what
+ * This is safe because of (I14) of log_rotate.c: such a file is not written any more. Only what
  * lies after its last record is cut off here, which has no part in the log. Readers beside the
  * writer do not look there either.
  *
@@ -626,7 +626,7 @@ out:
     return rc;
 }
 
-/* Gets a log ready to be appended to. Nobody else knows it yet. */
+/* Prepares a log for appending. Requires: no other thread knows the log. */
 static int
 prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered, firn_error *err)
 {

@@ -38,8 +38,8 @@ struct firn_log_position {
 };
 
 /* Whether files that the log does not need may go, or be used again: false while a reader may still
- * need them. They stay until the next turn then, or the next opening. Called from whatever thread
- * makes a turn, and by an opening that is not read-only. */
+ * need them. They stay until the next turn then, or the next opening. Called by the thread that makes
+ * a turn, and by an opening that is not read-only. */
 struct firn_log_gate {
     bool (*may_remove)(void *ctx); /* NULL: they may always */
     void *ctx;
@@ -73,7 +73,7 @@ struct firn_log_options {
     struct firn_log_gate gate;
     uint64_t note; /* of the first segment, where the log is created: see firn_log_set_note */
     /* Asked by an opening once all records have been visited, before anything is written. Another
-     * return than FIRN_OK ends the opening and is returned. NULL: nobody is asked. */
+     * return than FIRN_OK ends the opening and is returned. NULL: no call. */
     int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
     void *judge_ctx;
 };
@@ -157,8 +157,8 @@ struct firn_log_position firn_log_durable(struct firn_log *log);
 /* Bytes of records in a segment to which no more will be added; 0 where the newest is meant, or one
  * whose file was removed. Any thread. */
 uint64_t firn_log_lend_bytes(struct firn_log *log, uint64_t segment);
-/* Gives the file of such a segment a second name, under which somebody may keep it: the log never
- * uses it again then, whatever becomes of the segment. The file's records are durable when this
+/* Gives the file of such a segment a second name, under which the caller may keep it: the log never
+ * uses the file again, even after the segment is removed. The file's records are durable when this
  * returns, the name is not. FIRN_NOT_FOUND where firn_log_lend_bytes would say 0; FIRN_EXISTS,
  * and what a file system says that knows no such names; a failure leaves everything as it was,
  * unless the log is latched. Any thread beside the others. */
@@ -166,7 +166,7 @@ FIRN_MUST_CHECK int firn_log_lend(struct firn_log *log, uint64_t segment,
                                   struct firn_os_dir *to_dir, const char *to, firn_error *err);
 
 /* Syncs, writes the end record (unless there is no space for it), and syncs again what that
- * changed. The handle is gone afterwards, whatever is returned. NULL is fine. */
+ * changed. Frees the handle, also after a failure. NULL is allowed. */
 FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
 /* Drops the handle without writing anything: as a crash would. NULL is fine. */
 void firn_log_abandon(struct firn_log *log);

@@ -196,7 +196,7 @@ struct firn_log_recover {
     struct firn_log_recovery found;
 };
 
-/* Shows every record to visit, in order. out is to be deinitialised whatever is returned. Writes
+/* Shows every record to visit, in order. The caller deinits out, also after a failure. Writes
  * nothing. */
 FIRN_MUST_CHECK int
 firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *options,

@@ -17,7 +17,7 @@
  *             when it was written. A closing record always says so of everything before it.
  *   a cut     not so, but something was written there: bytes of a torn record, or whole records
  *             further on (pages reach a disk in any order). What lies after `end` was not
- *             durable, so nobody was told that it was; it is given up.
+ *             durable, and was not reported as durable; it is given up.
  *   the end   nothing was written there.
  *
  * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was

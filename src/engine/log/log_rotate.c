@@ -12,7 +12,7 @@
  *   5. NEXT is written to the segment before, and synced,
  *   6. files that the new header has excluded go.
  *
- * Step 1 is short if somebody has synced the log a moment ago. Step 2 is short if there is a spare:
+ * Step 1 is short if the log was synced a moment ago. Step 2 is short if there is a spare:
  * a file that has blocks already, so that its sync changes nothing but contents and does not wait
  * for the file system's journal. A spare is a segment that was given up (its bytes stay, and the
  * header says so: they mean nothing under the new salt), or, before there is one of those, a file
@@ -38,7 +38,7 @@
  *       refuses the turn, and the log goes on; it does not latch it half way. (Not checked: some file
  *       systems cannot reserve.)
  *
- * On a full disk a spare is space that somebody needs: the owner has it given up, and none is made
+ * On a full disk the store needs the space of a spare: the owner has it given up, and none is made
  * until the owner says so (firn_log_rotate_keep_spares).
  *
  * Failure. A spare that cannot be made is none. In the first half, what fails before the header is

@@ -7,7 +7,7 @@
  *      bad header is damage, never the trace of a crash; and a segment whose name a power cut took
  *      away held no records yet.
  *
- * Temporary files are left behind by crashes only. They are removed before a segment is made under
+ * Only crashes leave temporary files. They are removed before a segment is made under
  * the same name, and when a log is opened for writing. They are removed, never truncated: where the
  * file system cannot rename without replacing, the seam links the new name and then removes the old
  * one, and a crash between the two leaves a temporary name for a live segment.

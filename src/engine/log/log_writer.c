@@ -25,7 +25,7 @@
  *       window is open: trim closes it first.
  *
  * Settling. When a log is opened after a crash, the records above the highest durable mark were
- * read, but only from the kernel's cache: nobody knows whether they are on the disk. A sync alone
+ * read, but only from the kernel's cache: they may not be on the disk. A sync alone
  * does not tell either, because a sync that failed for the process before may have left pages that
  * the cache holds, that the disk does not, and that count as clean. So these bytes are written over
  * themselves, which makes their pages dirty again, and then synced. The bytes do not change, so a
@@ -163,7 +163,7 @@ write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t 
     if (rc == FIRN_OK) {
         writer->ready_end = end;
     } else {
-        /* What was written of them means nothing, and is in nobody's way if it stays. */
+        /* The written part of them has no meaning, and does no harm if it stays. */
         FIRN_IGNORE(firn_os_file_truncate(file, from, NULL));
     }
     return rc;

@@ -2,7 +2,7 @@
  *
  * lsm/lsm.c: the trees of a store, as one: opening, closing, numbers.
  *
- * A tree is memtables above runs in levels. What is written goes to the memtable that is active;
+ * A tree is memtables above runs in levels. Writes go to the active memtable;
  * freezing closes it; a flush (compaction.c) makes a run of level 0 from frozen ones; compactions
  * (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) says which runs there are.
  * What readers go through is one immutable object a tree, its state (lsm_state.c), which is
@@ -116,7 +116,7 @@ firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct fi
  * three causes: a crash came before MANIFEST named the file, or after MANIFEST had let go of it; or a
  * writer is at work. The first two belong to nothing, and a writer removes them (lsm_collect.c).
  *
- * A file that MANIFEST names and that is missing has two causes. Somebody removed it: then reads of
+ * A file that MANIFEST names and that is missing has two causes. It was removed from outside: then reads of
  * what it held fail, everything else can be read, and the opening notes it. Or MANIFEST is an older
  * one: a compaction replaced the file by others, which are there and look like strays. Those hold
  * the data, and must not be removed.
@@ -561,7 +561,7 @@ out:
     return rc;
 }
 
-/* Whether nobody else is at reading MANIFEST: by a version, or none, that is older than all. */
+/* Whether no other process is reading MANIFEST: by a version, or none, that is older than all. */
 static bool
 may_remove(void *ctx)
 {

@@ -68,14 +68,13 @@ struct firn_lsm_options {
     const struct firn_run_kind *const *kinds;
     struct firn_block_cache *cache; /* borrowed */
     struct firn_lsm_host host;
-    bool is_read_only;           /* nothing is written; no works */
-    bool may_miss;               /* for repairs: files may be missing, whatever else is there */
-    size_t run_bytes_target;     /* a compaction begins a new run beyond it; 0: 32 MiB */
-    uint64_t level_bytes_base;   /* of the first level that is not empty; 0: 256 MiB */
-    unsigned level_factor;       /* 0: 10 */
-    unsigned level0_runs_target; /* as many runs in level 0 ask for a compaction; 0: 4 */
-    size_t
-        memtable_bytes_target; /* the caller freezes a memtable that is larger; 0: nobody knows */
+    bool is_read_only;            /* nothing is written; no works */
+    bool may_miss;                /* for repairs: files may be missing */
+    size_t run_bytes_target;      /* a compaction begins a new run beyond it; 0: 32 MiB */
+    uint64_t level_bytes_base;    /* of the first level that is not empty; 0: 256 MiB */
+    unsigned level_factor;        /* 0: 10 */
+    unsigned level0_runs_target;  /* as many runs in level 0 ask for a compaction; 0: 4 */
+    size_t memtable_bytes_target; /* the caller freezes a memtable that is larger; 0: unknown */
     uint64_t level0_bytes_target; /* likewise; less where writes replace others; 0: 256 MiB */
     unsigned history_runs_target; /* as many small history runs ask for a merge; 0: 8 */
     enum firn_codec codec;        /* of new runs */
@@ -99,8 +98,8 @@ bool firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *k
  * writer took away what was being read, if no lock kept it from that. */
 FIRN_MUST_CHECK int firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options,
                                   bool create, struct firn_lsm **out, firn_error *err);
-/* No cursor may be open, no work running. Memtables are gone: what they held is in the log. The
- * handle is gone afterwards, whatever is returned. NULL is fine. */
+/* Requires: no cursor is open, and no work runs. Memtables are dropped: their contents are in the log.
+ * Frees the handle, also after a failure. NULL is allowed. */
 FIRN_MUST_CHECK int firn_lsm_close(struct firn_lsm *lsm, firn_error *err);
 /* As a crash would: nothing is written. */
 void firn_lsm_abandon(struct firn_lsm *lsm);
@@ -253,7 +252,7 @@ struct firn_lsm_part {
 };
 /* Calls visit with each memtable, the newest first, and then each run, level by level, those of
  * level 0 from the newest on, that view (NULL: a reader of everything) may see something of. All of
- * them belong to one state of the tree: a version of a key is in one of them, whatever is flushed
+ * them belong to one state of the tree: a version of a key is in one of them, even if runs are flushed
  * and merged meanwhile. What visit returns other than FIRN_OK ends the walk and is returned. A run
  * that cannot be opened ends it too. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_visit_parts(
@@ -271,7 +270,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_pin_attachment(const struct firn_lsm_part *par
 /* Walks the keys that a view sees, over [lower, upper), as they were when it was created. */
 struct firn_lsm_cursor;
 struct firn_lsm_cursor_options {
-    /* Borrowed; NULL: every version there is, whatever covers it, the newest of a key first. Only
+    /* Borrowed; NULL: every version, also deleted ones, the newest of a key first. Only
      * first, seek and next are allowed then, and values in value files are not read: the entry has
      * the reference. */
     const struct firn_view *view;
@@ -345,7 +344,7 @@ struct firn_mend_result {
     uint64_t runs;      /* in all */
     uint64_t runs_lost; /* of these: MANIFEST names them no more */
 };
-/* Of a directory that nobody else uses: reads every run that the MANIFEST names, tells of the damage
+/* Requires: no other process uses the directory. Reads every run that the MANIFEST names, reports damage
  * as firn_lsm_check does, and makes a MANIFEST that does without the damaged ones, durably. What they
  * held is gone then, and what it hid may show again. The files stay. options as for opening, reading
  * only. FIRN_CORRUPT, FIRN_NEWER and FIRN_NOT_FOUND where the MANIFEST itself cannot be read. */

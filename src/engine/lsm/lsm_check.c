@@ -8,11 +8,11 @@
  * one after the other. A run that is missing or cannot be opened is reported with the keys that it
  * should hold.
  *
- * Works go on beside it. What is checked of a tree is its state when its turn comes.
+ * Works go on beside it. The check sees the state that a tree has when its turn comes.
  *
  * Damage is reported, not returned, as long as there is more to look at; in the end FIRN_CORRUPT
  * says that there was some. Other failures, such as want of memory, end the check; so does what a newer
- * firn wrote (FIRN_NEWER), which is no damage and which nobody here can judge.
+ * firn wrote (FIRN_NEWER), which is no damage and which this version cannot check.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_collect.c: removing files that nobody needs any more.
+ * lsm/lsm_collect.c: removing files that are not needed any more.
  *
  * A run file may go when three things hold: the newest version does not name it, durably; no
  * version that this process still reads by names it (the count of run_file.c has come to zero); and

@@ -217,7 +217,7 @@ count_with_ranges(const struct firn_version *version)
     return count;
 }
 
-/* A cursor and its arrays, long enough for whatever the state has, in one piece of memory. */
+/* A cursor and its arrays, long enough for all sources of the state, in one piece of memory. */
 static struct firn_lsm_cursor *
 allocate(const struct firn_lsm_state *state)
 {

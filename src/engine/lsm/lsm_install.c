@@ -166,7 +166,7 @@ list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
     return FIRN_OK;
 }
 
-/* The newest version of a tree stays while the token is held, whatever states come. */
+/* The newest version of a tree stays while the token is held, even if newer states come. */
 static struct firn_version *
 newest_version(struct firn_lsm_tree *tree)
 {
@@ -391,7 +391,7 @@ count_values_locked(const struct firn_lsm_install_change *change)
     }
 }
 
-/* What must be so before anybody finds the new state. */
+/* What must hold before readers find the new state. */
 static void
 settle_tree_locked(const struct edit *edit, uint64_t version)
 {

@@ -121,7 +121,7 @@ struct firn_lsm {
     struct firn_os_cond changed; /* a work ended, the edit token is free */
 
     /* The thread that has set is_editing has the token: with it alone MANIFEST, the versions of
-     * trees and is_named are changed. What is below is read and written under the mutex. */
+     * trees and is_named are changed. The fields below are read and written under the mutex. */
     bool is_editing;
     struct firn_manifest *manifest; /* NULL: read-only */
     bool has_failed;                /* MANIFEST is latched */
@@ -164,8 +164,8 @@ struct firn_lsm_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
 
 /* ---- lsm_cursor.c ---- */
 
-/* As firn_lsm_cursor_create, over a state, of which the caller's reference goes to the cursor, whatever
- * is returned. */
+/* As firn_lsm_cursor_create, over a state; takes the caller's reference to the state, also after a
+ * failure. */
 FIRN_MUST_CHECK int firn_lsm_cursor_create_in(struct firn_lsm_state *state, struct firn_os *os,
                                               const struct firn_lsm_cursor_options *options,
                                               struct firn_lsm_cursor **out, firn_error *err);
@@ -245,7 +245,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id,
                                          firn_error *err);
 /* NULL if there is none, or if it has been dropped. The handle stays until lsm is closed. */
 struct firn_lsm_tree *firn_lsm_tree_find(struct firn_lsm *lsm, uint32_t id);
-/* Nobody uses it any more. */
+/* It is not used any more. */
 void firn_lsm_tree_destroy(struct firn_lsm_tree *tree);
 
 /* how much of each value file is alive. Under the mutex of lsm. */

@@ -3,7 +3,7 @@
  * lsm/lsm_pieces.c: which row groups of a tree can be read as they lie, and which ranges must be merged.
  *
  * Parts. A part is a row group of which the view may see something: one of its sequences lies in the
- * view. Runs that nobody can look into (of rows, or damaged) are one part each, with the bounds that
+ * view. Runs that cannot be divided into groups (of rows, or damaged) are one part each, with the bounds that
  * MANIFEST names. History runs are left out where cursors leave them out (run_history.c). Parts are
  * sorted by their first keys; between the groups of a run is nothing.
  *

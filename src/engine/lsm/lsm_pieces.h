@@ -44,8 +44,9 @@ struct firn_lsm_pieces_options {
     /* The columns of the tree's key, where the caller knows them; borrowed for the call. NULL: a run or the
      * host says them. */
     const struct firn_column_layout *layout;
-    /* For who asks of single rows whether the view sees them (firn_lsm_pieces_shows): all row groups are pieces as they
-     * lie, whatever overlaps them, and what memtables have is one more piece. Not where a run cannot be looked into. */
+    /* For callers that ask of single rows whether the view sees them (firn_lsm_pieces_shows): each row group is a
+     * piece, even if others overlap it, and the memtables' rows are one more piece. Fails if a run cannot be divided.
+     * */
     bool is_loose;
 };
 

@@ -10,7 +10,7 @@
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_pieces.h"
 
-/* A row group of which the view sees something, or a whole run that nobody can look into. */
+/* A row group of which the view sees something, or a whole run that cannot be divided into groups. */
 struct firn_lsm_pieces_part {
     struct firn_run *run; /* NULL: a run that could not be opened, or that has no columns */
     uint32_t group;

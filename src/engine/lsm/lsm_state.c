@@ -3,7 +3,7 @@
  * lsm/lsm_state.c: what a tree publishes to its readers.
  *
  * A tree has one pointer to its state. Freezing, flushing and compacting put a new state in its
- * place; the old one lives on as long as somebody reads by it.
+ * place; the old one lives as long as a reader uses it.
  *
  * (I1) A reading inside the epoch loads the pointer once and uses the state until it leaves. A
  *      cursor counts a reference inside the epoch and keeps the state after leaving. (Not checked:

@@ -4,7 +4,7 @@
  *
  * Sources are asked from the newest to the oldest: memtables, the runs of level 0, then at most one
  * run of each deeper level. By (I1) of lsm.c the first version that the view sees is the newest it
- * sees, and a range delete that it sees makes an end too: whatever older sources hold of the key is
+ * sees, and a range delete that it sees makes an end too: every version in older sources is
  * older than the range. Within one source both must be compared.
  *
  * History runs are asked only where the view may have something to look for there, which those of
@@ -452,8 +452,8 @@ settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
     return FIRN_OK;
 }
 
-/* The same for a caller who only wants to know whether there is a value. An operand makes one of
- * whatever lies below it, unless all of it together is too long, which reading tells; a value that
+/* The same for a caller that only wants to know whether there is a value. An operand makes a value
+ * of any version below it, unless all of it together is too long, which reading tells; a value that
  * expires is judged by its head. */
 __attribute__((noinline)) static int
 settle_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,

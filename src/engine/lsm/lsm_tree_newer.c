@@ -9,7 +9,7 @@
  * (tombstones_kept_from in base/view.h), so an interval that reaches to the newest sequence gets
  * the true answer.
  *
- * Cost. What was written lately is in memory: memtables and runs whose newest sequence lies before
+ * Cost. Recent writes are in memory: memtables and runs whose newest sequence lies before
  * the interval are passed over unread. Of a range all versions in the memtables that are left are
  * walked over, some 40 ns each, and in the runs that are left.
  *

@@ -131,7 +131,7 @@ void firn_memtable_pool_deinit(struct firn_memtable_pool *pool);
  * it; NULL when memory is out. */
 FIRN_MUST_CHECK struct firn_memtable_chunk *
 firn_memtable_pool_take(struct firn_memtable_pool *pool);
-/* Whether chunks were taken and few are left: time for somebody to fill the pool. */
+/* Whether chunks were taken and few are left: the pool should be filled. */
 static inline bool
 firn_memtable_pool_is_low(const struct firn_memtable_pool *pool)
 {

@@ -9,7 +9,7 @@
  *
  * Entries are cut from a room; when it is too small for the next one, the larger of what is left of
  * it and of the room before is kept, so that a large entry does not cost a fresh block its rest.
- * Nodes lie at cache lines, in lists of spares until they are taken. What was reserved is taken
+ * Nodes lie at cache lines, in lists of spares until they are taken. Nodes that were reserved are taken
  * without fail.
  *
  * The writer's alone, but for size_bytes, which any thread reads.

@@ -3,7 +3,7 @@
  * mend/mend.c: a MANIFEST that names only what can be read.
  *
  * For the repair of a store, on a copy of it. Runs are opened when they are first read, so the trees
- * open whatever became of their files. Each run is verified to the last byte, the values that it
+ * open even if files are missing or damaged. Each run is verified to the last byte, the values that it
  * refers to included; one that fails is taken out, whole: a run without some of its blocks would
  * answer for keys that it has lost. A run of which an attachment cannot be read does without its
  * attachments from then on: it has all that they say. One edit takes out all of them, so a mended MANIFEST is the old

@@ -47,7 +47,7 @@
  * (mend.c).
  *
  * The run becomes one of history, whose group says nothing but its sequences: history has no order to
- * other runs, so it can be read and merged whatever else the tree has (run_history.c). The next
+ * other runs, so it can be read and merged beside any other runs (run_history.c). The next
  * compactions sort it in.
  */
 
@@ -132,7 +132,7 @@ read_entries(struct description *description, struct firn_run *run, firn_error *
 
 /* ---- value files ---- */
 
-/* Whatever runs say of one value file is the same. */
+/* All runs say the same of one value file. */
 static const struct firn_manifest_reference *
 find_named(const struct firn_mend_gather *gather, uint64_t number)
 {
@@ -163,7 +163,7 @@ look_up(const struct firn_mend_gather *gather, struct firn_manifest_reference *r
     firn_value_file_kind.close(file);
     rc = reference->bytes <= reference->total_bytes
              ? FIRN_OK
-             : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than what lies in it", name);
+             : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than its contents", name);
 out:
     return rc;
 }
@@ -530,7 +530,7 @@ judge_unnamed(struct firn_mend_gather *gather, const struct firn_mend_gather_run
     return rc;
 }
 
-/* What is left out, and nobody says why. */
+/* What is left out for no recorded reason. */
 static void
 tell_left_out(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run)
 {

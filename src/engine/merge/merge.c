@@ -4,7 +4,7 @@
  *
  * The sources are the leaves of a tournament; an inner node keeps the loser of its game, and the
  * winner of all is the current entry. After the winner has moved, its way to the root is played
- * again: one comparison a level, whichever source wins. Of each source's key the first 16 bytes are
+ * again: one comparison a level. Of each source's key the first 16 bytes are
  * kept beside the tree as a number, so that most games touch no key; a source that has come to its
  * end loses against all.
  *
@@ -379,7 +379,7 @@ wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
     return merge->is_backward ? order > 0 : order < 0;
 }
 
-/* Nobody can predict it, so there is no branch. */
+/* The result is unpredictable, so there is no branch. */
 static inline bool
 is_less(struct firn_merge_head a, struct firn_merge_head b)
 {
@@ -463,7 +463,7 @@ show_winner(struct firn_merge *merge, firn_error *err)
     return FIRN_OK;
 }
 
-/* (I1) Whether nobody stands before the winner, in the direction of the moves. */
+/* (I1) Whether no source is before the winner, in the direction of the moves. */
 static bool
 is_won(const struct firn_merge *merge)
 {

@@ -86,8 +86,7 @@ struct firn_merge;
 FIRN_MUST_CHECK int firn_merge_create(struct firn_merge **out, firn_error *err);
 /* Destroys its sources. NULL is fine. */
 void firn_merge_destroy(struct firn_merge *merge);
-/* The source belongs to the merge from here on, whatever is returned; NULL is FIRN_OK. The merge is
- * nowhere afterwards. */
+/* Takes the source, also after a failure; NULL is FIRN_OK. The merge has no position afterwards. */
 FIRN_MUST_CHECK int firn_merge_add(struct firn_merge *merge, struct firn_merge_source *source,
                                    firn_error *err);
 
@@ -275,7 +274,7 @@ struct firn_view_span {
 
 /* What all spans of some segments have in common, and what they reach over. */
 struct firn_view_hull {
-    struct firn_view_span common; /* nobody where end is not above begin */
+    struct firn_view_span common; /* empty if end is not above begin */
     struct firn_view_span any;    /* from the least to the largest position of any span */
 };
 

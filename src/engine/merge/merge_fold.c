@@ -8,24 +8,24 @@
  *   append  the bytes after those that are there
  *
  * A number is 8 bytes, the lowest first, in two's complement. Upon no value the operand itself
- * becomes the value, whatever the operation.
+ * becomes the value, with every operation.
  *
  * Every history of puts, deletes and operands has a value: a value that is no number counts, for an
  * operation on numbers, as none. An error would make a key unreadable, and every walk over its
- * neighbours with it, for the sake of a mistake that nobody can be told of any more; the commit that
- * made it has succeeded.
+ * neighbours with it, because of a mistake that cannot be reported any more: the commit that made
+ * it has succeeded.
  *
- * (I1) Each operation is associative: doing a, then b, to whatever there is, is doing (a, then b)
+ * (I1) Each operation is associative: doing a, then b, to any value, is doing (a, then b)
  *      to it. So neighbours may be folded at any time if the same views see both, and reading gives
  *      the same before and after. That is why numbers wrap around instead of stopping at the
  *      largest. (Not checked here: it is about the rows of the table as such.)
  *
  * Operands are gathered from the newest to the oldest, as readings meet them. Numbers of one
  * operation that follow each other are made one at once, so a counter with a million operands takes
- * the memory of one. What is appended waits in pieces.
+ * the memory of one. Appended operands wait in pieces.
  *
  * Limits: a value is at most FIRN_VALUE_SIZE_MAX bytes. Appending beyond that cannot be refused
- * when it is committed, because nobody has read what is there; reading the key gives FIRN_LIMIT,
+ * when it is committed, because the value was not read; reading the key gives FIRN_LIMIT,
  * until the key is put or deleted.
  */
 #include "merge/merge.h"

@@ -6,7 +6,7 @@
  * merge_rule.c decides about it key by key; between two bounds of ranges it decides the same
  * for all keys. The sweep goes from bound to bound and keeps which ranges are needed there as far
  * as newer ranges go: the pieces. A range whose every reader also sees a newer range that covers
- * the stretch is in no piece there. What is a piece over neighbouring stretches is written as one
+ * the stretch is in no piece there. A piece over neighbouring stretches is written as one
  * range.
  *
  * Of the ranges in one segment of the rule, which the same views see, only the newest counts: the

@@ -5,18 +5,18 @@
  * A version is needed if there is a view that sees it and none of the newer versions of its key. So
  * per key one has to know, of each view, whether it has seen a version yet: whether it is served.
  * There may be thousands of views. What makes this cheap is that those which see a version lie side
- * by side (merge.h): they are a span of positions, and the version is needed if anybody in the
+ * by side (merge.h): they are a span of positions, and the version is needed if any view in the
  * span is unserved. Then all of the span are served.
  *
  * Served spans. Versions come newest first, so of two spans that meet the later one contains the
  * earlier one (merge_view.c, I2). Hence a served view of a span belongs to a served span within it. The
  * largest served spans within another are gone over from its begin on, from the end of each to the
  * next: where one does not begin, there is an unserved view; where they reach the end, all are
- * served. What is kept for that is, at the position where a served span begins, its end. As the spans
+ * served. For that, the end of a served span is kept at the position where it begins. As the spans
  * that were gone over become part of a larger one, each is gone over once a key: a version costs a few
  * steps, however many views and restores there are.
  *
- * Merge operands ask without serving anybody. The served spans that they have gone over are joined,
+ * Merge operands ask without serving any view. The served spans that they have gone over are joined,
  * so that the next operand does not go over them again.
  *
  * What is noted at positions counts for one key: beside each end stands the number of its key. So
@@ -77,7 +77,7 @@ firn_merge_rule_begin_key(struct firn_merge_rule *rule)
     rule->key++;
 }
 
-/* Whether somebody in the span is unserved; those from its begin on that are served become one
+/* Whether a view in the span is unserved; those from its begin on that are served become one
  * served span. */
 static bool
 has_unserved(struct firn_merge_rule *rule, struct firn_view_span span)

@@ -19,13 +19,13 @@
  * Merge operands fold with what lies right below them, as long as that is seen by the same views:
  * lies in the same segment of the rule. Operands of one operation become one; upon a put they become
  * a put, and upon a tombstone, a range delete, or nothing at the bottom, the put of what they are
- * alone. What comes of it has the sequence of the newest of them, which the same views see.
+ * alone. The result has the sequence of the newest of them, which the same views see.
  * (I1) No view's reading changes: each sees all that is folded, or nothing of it, and what is newer
  *      or older lies outside of it for all of them alike.
  * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces, and so does one
  * that lies in a value file, which is not read for this; readings join them.
  *
- * History. What is given is given with its place (version.h). Now reads the newest version that it
+ * History. Each version is given with its place (version.h). Now reads the newest version that it
  * sees; below operands, all down to the first that is none. A version that now does not see, and
  * one below a newer one that it sees and that is no operand, belong to history. Which version is
  * the newer one need not be kept: a view that sees it sees what was kept in its place.

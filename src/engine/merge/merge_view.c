@@ -294,8 +294,8 @@ firn_merge_view_map_segment(const struct firn_merge_view_map *map, uint64_t sequ
 static struct firn_view_hull
 hull_of_span(struct firn_view_span span)
 {
-    static const struct firn_view_span nobody = {UINT32_MAX, 0};
-    return firn_view_span_is_empty(span) ? (struct firn_view_hull){nobody, nobody}
+    static const struct firn_view_span none = {UINT32_MAX, 0};
+    return firn_view_span_is_empty(span) ? (struct firn_view_hull){none, none}
                                          : (struct firn_view_hull){span, span};
 }
 
@@ -515,7 +515,7 @@ find_segments(struct firn_merge_view_map *map, struct work *work)
     return map->segment_count < UINT32_MAX ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
-/* (I2): whether a span lies within that of what is seen below it, if anybody sees that. */
+/* (I2): whether a span lies within that of what is seen below it, if a view sees that. */
 static bool
 lies_within(struct firn_view_span newer, struct firn_view_span older)
 {

@@ -14,7 +14,7 @@
  *   6. an empty store.
  *
  * (I1) Runs and value files are shared by hard links and never written. Logs are copied.
- * (I2) A candidate is judged by reading alone. What cannot be read in it counts as damaged; a failure
+ * (I2) A candidate is judged by reading alone. A part of it that cannot be read counts as damaged; a failure
  *      to write is a failure of the machine, and ends the rescue: it must not lead to a worse
  *      candidate.
  * (I3) The new store has an identity of its own.

@@ -47,7 +47,7 @@ FIRN_MUST_CHECK int firn_rescue_doubt(struct firn_os_dir *from,
                                       const struct firn_rescue_options *options,
                                       struct firn_rescue_result *result, firn_error *err);
 
-/* The lock of a store, whatever else is left of it. FIRN_BUSY names the holder. */
+/* The lock of a store, of which nothing else need be left. FIRN_BUSY names the holder. */
 FIRN_MUST_CHECK int firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms,
                                      struct firn_os_file **out, firn_error *err);
 /* Whether a name in a store's directory is that of a file or folder of the store's own. */

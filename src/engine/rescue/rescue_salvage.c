@@ -3,7 +3,7 @@
  * rescue/rescue_salvage.c: single entries of a store that cannot be opened.
  *
  * Commits are found in the log wherever a whole record stands (log.h), runs by the names of
- * their files. What is found may be old, replaced, or deleted: sequences tell which of two versions is
+ * their files. A version that is found may be old, replaced, or deleted: sequences tell which of two versions is
  * newer, and the caller must know by its form what it is looking for. Which keyspace a run belongs to
  * is said by MANIFEST alone, which may be lost.
  *
@@ -134,7 +134,7 @@ salvage_run(struct salvaging *salvaging, const struct firn_run_kind *kind, const
     return FIRN_OK;
 }
 
-/* What the name of a run ends in; NULL: it is none, or of a kind that nobody here knows. */
+/* What the name of a run ends in; NULL: it is no run, or of an unknown kind. */
 static const struct firn_run_kind *
 kind_of(const char *name)
 {

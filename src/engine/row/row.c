@@ -212,7 +212,7 @@ has_room(struct firn_row *run)
     return is_there;
 }
 
-/* Has the run keep the filter, if nobody else is about to and it can be read. */
+/* Has the run keep the filter, if no other thread is about to and it can be read. */
 static void
 keep_filter(struct firn_row *run)
 {

@@ -14,7 +14,7 @@
  * is needed to tell it from the last key of the block before, or the entry itself where that has
  * the same key. Long keys that differ late would make an index as large as the data. So a block
  * goes on past a frame's size while the separator to come would be more than 1/INDEX_SHARE of it:
- * the index then has at most that part of the data, whatever the keys.
+ * the index then has at most that part of the data, with any keys.
  *
  * (I1) Entries are compared with the one before, in release builds too: a run that is out of order
  *      would hide data.

@@ -7,7 +7,7 @@
  * blocks follow each other in order and lie where their separators say, that their sequences are
  * those of the index, that large values can be read, and that all of it adds up to the summary. At
  * the end every byte of the body is compared with the table of contents, so that damage between the
- * blocks, which nobody reads, is found as well.
+ * blocks, where no reader reads, is found as well.
  *
  * Damage is reported, and the rest read on. A bad block takes its own keys away and no others. A
  * bad index takes all of them: without it nothing says where a key would be. A bad filter takes
@@ -161,7 +161,7 @@ check_separator(struct checking *checking, size_t block_at, const struct firn_ro
                (checking->has_last &&
                 firn_entry_compare(firn_buf_slice(&checking->last_key), checking->last_sequence,
                                    firn_buf_slice(whole), separator.sequence) >= 0)) {
-        rc = refuse("it does not lie after its separator, or the previous block does", err);
+        rc = refuse("it is not after its separator, or the previous block is", err);
     } else {
         bool goes_on = checking->has_last &&
                        firn_slice_equal(firn_buf_slice(&checking->last_key), firn_buf_slice(&key));

@@ -192,13 +192,13 @@ window_read(struct window *window, struct firn_row *run, const struct firn_row_i
     return rc == FIRN_OK || err == NULL ? rc : firn_row_read_explain(run, index, i, err);
 }
 
-/* ==== reading ahead for cursors of which nobody said that they will walk far ====
+/* ==== reading ahead for cursors that were not opened as sequential ====
  *
  * A cursor that is placed and takes a few steps wants one block or two, and anything beyond would
  * be read in vain. One that goes on wants all that follow, and a call to the system for each of
  * them costs as much as all else that is done with it. So the first ALONE blocks that the cache
  * lacks are read one by one; where the next in order is lacking too, it is read with those after
- * it, ROOM_FIRST bytes at once and then twice as many each time. What was read ahead lies in a
+ * it, ROOM_FIRST bytes at once and then twice as many each time. Blocks that were read ahead are in a
  * window as it is in the file; a block is verified, decoded and put into the cache
  * when the cursor comes to it, like any other.
  *
@@ -284,7 +284,7 @@ struct cursor {
     bool is_sequential;
     bool keeps_references;
     const struct firn_view *only; /* NULL: everything */
-    uint64_t *found;              /* NULL: nobody counts */
+    uint64_t *found;              /* NULL: not counted */
     bool has_index;
     struct firn_row_read_index index; /* while it walks */
     bool has_block;

@@ -147,7 +147,7 @@ struct firn_row_index {
     const uint8_t *heads;
     const uint8_t *separators;
     const uint8_t *rests;
-    /* Every FIRN_ROW_INDEX_STEP-th head again, close together; NULL where nobody made them. */
+    /* Every FIRN_ROW_INDEX_STEP-th head again, close together; NULL if they were not made. */
     const uint8_t *tops;
 };
 

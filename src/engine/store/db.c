@@ -5,7 +5,7 @@
  * Opening for writing: look at the directory; take the lock; look again, because the directory may
  * have become a store while the lock was waited for; then either create (db_create.c) or read the
  * identity, open the trees and replay the log (db_replay.c). Trees of keyspaces that were dropped,
- * and that a crash has left, go now: nobody has a view of them any more. Opening for reading takes
+ * and that a crash has left, go now: no view of them is open. Opening for reading takes
  * a lock that keeps files from being removed (db_reader.c), and writes nothing.
  *
  * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
@@ -95,7 +95,7 @@ out:
  *
  * It is an ordinary store in the directory of a file system that is itself in memory (os_ram.h), so
  * it has all that a store has and is tested by the same tests. The limit is that file system's:
- * beyond it a commit meets a full disk. What nobody could read again is not worth a sync, so
+ * beyond it a commit meets a full disk. Data that cannot be read after the process ends is not worth a sync, so
  * durability costs nothing here.
  */
 
@@ -444,7 +444,7 @@ close_failed(struct firn_db *db, firn_error *err)
 }
 
 /* Empties the log where that is worth it, and has small trees be one run each: what was flushed last
- * would stay beside it until somebody keeps the store open for longer. That it could not be done is
+ * would stay beside it until a process keeps the store open for longer. That it could not be done is
  * no failure: the log has everything, or the runs have. */
 static void
 lighten(struct firn_db *db)

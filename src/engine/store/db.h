@@ -84,7 +84,7 @@ struct firn_storefile_progress;
 struct firn_db_check_options {
     void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
     void *ctx;
-    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+    struct firn_storefile_progress *progress; /* NULL: none */
 };
 /* options may be NULL. */
 FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
@@ -322,7 +322,7 @@ struct firn_db_bulk_insert {
     const struct firn_storefile_progress *progress; /* of the commit; copied */
     /* Says FIRN_EXISTS of a key that a part has twice, or that is there. */
     int (*refuse)(void *ctx, size_t part, firn_slice key, firn_error *err);
-    /* Called by the commit when nobody else can commit any more: whether it may go on. */
+    /* Called by the commit when no other commit can come before it: whether it may go on. */
     int (*check)(void *ctx, firn_error *err);
     void *ctx;
 };
@@ -457,8 +457,8 @@ FIRN_MUST_CHECK int firn_db_checkpoint_create_at(struct firn_db *db, const char 
                                                  struct firn_db_checkpoint_info *out,
                                                  firn_error *err);
 /* Makes one with the id, number, name and time of one that another store has, a safety checkpoint
- * as an ordinary one, in a store that has none and that nobody else uses; MANIFEST has it when this
- * returns. */
+ * as an ordinary one, in a store that has none; MANIFEST has it when this returns. Requires: no other
+ * thread uses the store. */
 FIRN_MUST_CHECK int firn_db_checkpoint_adopt(struct firn_db *db,
                                              const struct firn_db_checkpoint_info *info,
                                              firn_error *err);
@@ -505,7 +505,7 @@ struct firn_db_diff_visitor {
      * is returned. */
     int (*visit)(void *ctx, const char *keyspace, const struct firn_db_diff_key *key);
     void *ctx;
-    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+    struct firn_storefile_progress *progress; /* NULL: none */
 };
 /* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: nothing is there. Values that
  * have expired by the opening are on neither side. One thread. */
@@ -514,7 +514,7 @@ struct firn_db_diff_side {
     struct firn_db_keyspace *keyspace;
 };
 struct firn_db_diff_walk;
-/* progress (NULL: nobody is told) is borrowed, too. FIRN_INVALID for a view of another store. */
+/* progress (NULL: none) is borrowed, too. FIRN_INVALID for a view of another store. */
 FIRN_MUST_CHECK int firn_db_diff_walk_open(struct firn_db *db,
                                            const struct firn_db_diff_side *before,
                                            const struct firn_db_diff_side *after,

@@ -397,7 +397,7 @@ add(struct part *part, enum firn_entry_kind kind, firn_slice key, firn_slice val
 struct giving {
     struct part *part;
     struct firn_bulk_load *load;
-    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+    struct firn_storefile_progress *progress; /* NULL: none */
 };
 
 static int
@@ -724,7 +724,7 @@ check_part(struct part *part, firn_error *err)
 
 /* ---- one commit ---- */
 
-/* Writes a tree's memtables to runs, whatever else goes on. */
+/* Writes a tree's memtables to runs, while other work may run. */
 static int
 flush_tree(struct part *part, firn_error *err)
 {
@@ -739,7 +739,7 @@ flush_tree(struct part *part, firn_error *err)
         if (rc == FIRN_OK && work != NULL) {
             rc = firn_compaction_run(work, err);
         } else if (rc == FIRN_OK) {
-            /* Somebody else is at it. If that fails, the next one picked is ours. */
+            /* Another thread works on it. If that fails, the next one picked is ours. */
             firn_bulk_load_hold(part->inner);
             firn_bulk_load_release(part->inner);
         }

@@ -71,7 +71,7 @@ restart(void *ctx, firn_error *err)
     return FIRN_OK;
 }
 
-/* Sequences grow from record to record, of whatever type. */
+/* Sequences increase from record to record, of any type. */
 static int
 pass_sequence(struct check *check, uint64_t sequence, const char **what)
 {

@@ -6,7 +6,7 @@
  * between those of commits. The thread that makes it takes the leader's place, so nothing is
  * committed beside it. In order:
  *   1. the change is found to be possible, and all memory for it is taken,
- *   2. the record is appended, and the log synced through it, whatever durability the store has:
+ *   2. the record is appended, and the log synced through it, with any durability of the store:
  *      what compaction drops afterwards must not be what the history before it needs,
  *   3. the history is changed, and the sequence published: readers of now go over to the new line.
  * None of this depends on how much the store holds.
@@ -613,8 +613,8 @@ find_expired(const struct firn_history *history, int64_t now_ns, struct firn_buf
     return rc;
 }
 
-/* Nobody may be about to name a keyspace: whether the name is taken may be another matter after the
- * restore. */
+/* Requires: no commit is naming a keyspace, because the restore may change whether the name is
+ * taken. */
 static void
 begin_restore(struct firn_db *db)
 {

@@ -11,7 +11,7 @@
  *
  * (I1) A log is made only after the name FIRN.tmp is durable, and FIRN.tmp goes only by becoming
  *      FIRN. So a log or a MANIFEST beside which neither lies belongs to a store whose identity was
- *      lost: its commits may be somebody's only copy. Such a directory is refused as damaged, never
+ *      lost: its commits may be the only copy. Such a directory is refused as damaged, never
  *      taken for an unfinished creation. (Not checked: it is the order of the calls, which the tests
  *      cut between any two.)
  * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's

@@ -7,7 +7,7 @@
  * others while it holds the lock, for instance which checkpoint a restore brings back and how far
  * it has come.
  *
- * (I1) A note counts only while somebody holds the lock. It is read, then the lock is asked about, then
+ * (I1) A note counts only while a process holds the lock. It is read, then the lock is asked about, then
  *      it is read again; only a note of the same process before and after is told. An opening cuts the
  *      file off before it writes its own number, so what a killed writer left is not told of its
  *      successor, but for the instant between lock and cut. (Tested: another process writes the file.)
@@ -43,7 +43,7 @@ firn_db_holder_tell(struct firn_db *db, const void *note, size_t size)
 {
     uint8_t record[RECORD_SIZE] = {0};
     CHECK(size <= FIRN_DB_HOLDER_NOTE_SIZE_MAX);
-    if (db->owned_os != NULL || db->lock == NULL) { /* in memory: nobody else can ask */
+    if (db->owned_os != NULL || db->lock == NULL) { /* in memory: no other process can ask */
         return;
     }
     firn_store_le32(record, (uint32_t)size);
@@ -85,7 +85,7 @@ out:
     return rc;
 }
 
-/* (I1). *out_is_sure is false where somebody wrote meanwhile. */
+/* (I1). *out_is_sure is false if the note was written meanwhile. */
 static int
 ask_once(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_sure, firn_error *err)
 {

@@ -220,11 +220,11 @@ struct firn_db_space {
     _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
 };
 
-/* Whether anybody writes: see db_pace.c. The mutex of jobs guards what is not atomic. */
+/* Whether any thread writes: see db_pace.c. The mutex of jobs guards what is not atomic. */
 struct firn_db_rest {
     atomic_bool is_watching;    /* a job watches for it */
     atomic_bool is_giving_back; /* it has come */
-    uint64_t published;         /* the newest commit when somebody looked, … */
+    uint64_t published;         /* the newest commit at the last look, … */
     int64_t since_ns;           /* … and since when that is so */
 };
 
@@ -338,7 +338,7 @@ firn_db_published(const struct firn_db *db)
     return atomic_load_explicit(&db->published, memory_order_acquire);
 }
 
-/* Whether the leader's place is taken, or nobody else can want it: the handle is being opened or closed,
+/* Whether the leader's place is taken, or no other thread can want it: the handle is being opened or closed,
  * or only reads. For assertions of those who lead, which set is_leading themselves and so need no mutex
  * to read it. */
 static inline bool
@@ -453,7 +453,7 @@ extern const struct firn_run_kind *const *firn_db_kinds;
 
 /* ---- db_reader.c ---- */
 
-/* Whether somebody reads the store now. */
+/* Whether a process reads the store now. */
 FIRN_MUST_CHECK int firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err);
 /* Keeps every file of the store from being removed. */
 FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out,
@@ -462,7 +462,7 @@ FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn
 FIRN_MUST_CHECK int firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version,
                                                 firn_error *err);
 
-/* Of the logs of a store that is written: shut while somebody may be at reading them. */
+/* Of the logs of a store that is written: shut while a process may be reading them. */
 struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
 
 /* ---- db_log.c ---- */
@@ -482,7 +482,7 @@ struct firn_db_log_visitor {
     void *ctx;
     uint64_t *log_bytes; /* how long it was; NULL: not wanted */
     bool is_fenced;      /* what is not acknowledged is not shown: see db_log.c */
-    /* As in struct firn_log_options; NULL: nobody is asked. */
+    /* As in struct firn_log_options; NULL: no call. */
     int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
     void *judge_ctx;
 };
@@ -523,8 +523,8 @@ void firn_db_image_abandon(struct firn_db_image *image);
 /* The tree of a number, or NULL. Requires: the caller holds the state mutex, leads, or knows the
  * image alone. */
 struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint64_t id);
-/* Adds the tree of the next keyspace, or finds the one that a failed creation left. The state
- * mutex is held, or nobody else knows the image. */
+/* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the state
+ * mutex is held, or no other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
                                       const struct firn_keyspace_entry *entry,
                                       struct firn_db_tree **out, firn_error *err);
@@ -536,8 +536,8 @@ FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
                                        const struct firn_keyspace_entry *put,
                                        const struct firn_entry *entry, struct firn_db_tree **out,
                                        firn_error *err);
-/* Forgets, durably, the trees of keyspaces that neither now nor a checkpoint has. Nobody else knows
- * the image. */
+/* Removes, durably, the trees of keyspaces that neither now nor a checkpoint has. Requires: no other
+ * thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
 /* Counting commits by segments, guarded by the commit mutex. Room is made for two segments more:
  * a group of commits touches no more; then noting them cannot fail. */
@@ -638,7 +638,7 @@ void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
 /* ---- db_keyspace.c ---- */
 
-/* Removes dropped trees that nobody reads any more. For whom the leader's place is taken. */
+/* Removes dropped trees that no reader uses any more. Requires: the leader's place is taken. */
 FIRN_MUST_CHECK int firn_db_keyspace_reap(struct firn_db *db, firn_error *err);
 
 /* ---- db_cursor.c ---- */
@@ -741,7 +741,7 @@ struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
 void firn_db_visible_update(struct firn_db *db, struct firn_db_image *image);
 /* Whether now or a checkpoint has the keyspace. The leader's. */
 bool firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree);
-/* Reads all of the list. Nobody else knows the image. */
+/* Reads all of the list. Requires: no other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_visible_read(struct firn_db_image *image, firn_error *err);
 
 /* ---- db_write.c ---- */
@@ -786,7 +786,7 @@ FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_er
 void firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched);
 /* Freezes everything that holds anything and begins a new segment of the log. */
 FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
-/* Gives up segments of the log that nobody needs any more. */
+/* Gives up segments of the log that are not needed any more. */
 FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
 /* Borrows of the block cache's memory what memtables have beyond their own share, as far as the cache
  * lends it, and gives back the rest. Any thread. */
@@ -802,11 +802,11 @@ void firn_db_jobs_close(struct firn_db *db);
 void firn_db_jobs_wake(struct firn_db *db);
 /* After runs came, or a table got an index of vectors: where some run lacks a graph, it is built. */
 void firn_db_jobs_wake_graphs(struct firn_db *db);
-/* Builds the graphs that runs of a tree (NULL: of all) lack, in this thread, or waits for who does. */
+/* Builds the graphs that runs of a tree (NULL: of all) lack, in this thread, or waits for the thread that does. */
 FIRN_MUST_CHECK int firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
                                                const struct firn_step *step, firn_error *err);
 void firn_db_jobs_wake_compactions(struct firn_db *db);
-/* After a cursor has gone: asks for the removal of files that nobody else used. */
+/* After a cursor was closed: asks for the removal of files that only it used. */
 void firn_db_jobs_wake_collection(struct firn_db *db);
 /* The failure that no commit was told of, if there is one; err must not be NULL. */
 FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
@@ -831,8 +831,8 @@ bool firn_db_pace_rest_look(struct firn_db *db);
 
 /* ---- db_space.c ---- */
 
-/* Looks how large the store can become, and fits what it writes at once to that. Nobody else knows
- * the handle, as for the next two. */
+/* Determines how large the store can become, and limits to that what it writes at once. Requires, as the
+ * next two: no other thread knows the handle. */
 void firn_db_space_fit(struct firn_db *db);
 /* Looks at what the reserve is. */
 void firn_db_space_look(struct firn_db *db);

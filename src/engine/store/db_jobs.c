@@ -26,7 +26,7 @@
  *
  * Where a job cannot be submitted (no memory, no thread) it runs in the thread that wished for it.
  *
- * In simulation jobs run inline, while somebody waits, in an order that follows from the seed.
+ * In simulation jobs run inline, while a thread waits, in an order that follows from the seed.
  *
  * Locking: the mutex of jobs guards all fields; works run without it.
  */

@@ -27,15 +27,15 @@
 /* ==== dropping keyspaces ====
  *
  * A drop is one commit into the list of keyspaces: the name is deleted, and the empty name is put
- * to the next number to be given, so that no number is ever given again, whatever becomes of the
- * names. From its sequence on the keyspace is gone: the leader refuses commits into it, readings of
+ * to the next number to be given, so that no number is ever given again, even if names are deleted.
+ * From its sequence on the keyspace is gone: the leader refuses commits into it, readings of
  * now say so, and views and cursors that were opened before go on reading.
  *
- * The tree goes later, when nobody can read it: no checkpoint has the keyspace, and no view or
+ * The tree goes later, when it cannot be read: no checkpoint has the keyspace, and no view or
  * cursor is open that does (a restore may bring the keyspace back until then); and when the drop is
- * on the disk, whatever durability was asked for: a power cut that took the commit
+ * on the disk, with any durability: a power cut that took the commit
  * back would leave a keyspace without its runs. That is looked at when a keyspace is dropped,
- * flushed and compacted, when checkpoints are deleted, and at closing. What is left by a crash goes
+ * flushed and compacted, when checkpoints are deleted, and at closing. Trees that a crash leaves go
  * at the next opening, where no views are open. A restore, too, may leave keyspaces that nothing
  * but its safety checkpoint has.
  */
@@ -572,7 +572,7 @@ struct part {
     bool is_outside;
 };
 
-/* Whom and what a listing is for. */
+/* The visitor and the state of a listing. */
 struct listing {
     struct firn_db *db;
     struct firn_db_view *view;                 /* NULL: now */

@@ -10,8 +10,8 @@
  * There may be more than one keyspace of schemas: one that a restore has taken out of now, and one that was
  * made after it. A number of a schema is in one of them, so all are asked.
  *
- * A table that was dropped may outlive its record for a moment, and be flushed in it. Nobody will read
- * that, but it must be written: the newest schema that was seen here serves. Of a store that was repaired the
+ * A table that was dropped may outlive its record for a moment, and be flushed in it. The result will not be
+ * read, but it must be written: the newest schema that was seen here is used. Of a store that was repaired the
  * records may be lost: then runs go on having the columns that they have.
  *
  * Threads: any; works ask. Locking: the state mutex, for the list of trees and last_schema.

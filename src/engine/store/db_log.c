@@ -5,7 +5,7 @@
  * A reader takes no lock. The log itself tells a record that is being appended at this moment from
  * damage; but where the writer removes a segment that the reader still needed, reading ends with
  * FIRN_BUSY, or with FIRN_NOT_FOUND if no trace is left. Then it begins anew, a bounded number of
- * times. A commit is one record, so whatever prefix of the records a reader gets, it is a state
+ * times. A commit is one record, so any prefix of the records that a reader gets is a state
  * that the store had.
  *
  * A handle of a directory can be listed by one thread at a time, and any thread may check a store:
@@ -36,11 +36,11 @@
  * (I1) While a group that wants a sync stands in the log, not acknowledged, the fence stands before
  *      it. So a reader that has read a record, and then finds no fence, or one further on, may show it.
  * (I2) When a commit has returned, the fence is after it or gone: it only goes on with the log.
- * (I3) A fence counts only while somebody holds the lock. A writer that died acknowledges nothing any
+ * (I3) A fence counts only while a process holds the lock. A writer that died acknowledges nothing any
  *      more: the records that it left are what the next opening recovers, and readers show them.
  *      (Tested by readers: the lock is another process's.)
  *
- * A handle that is latched leaves its fence: nobody sees what failed, until the store is opened anew.
+ * A handle that is latched leaves its fence: no reader sees what failed, until the store is opened anew.
  *
  * Failure. A fence that cannot be written is one that is missing, or too early: readers may see a
  * commit early, or late. The writer's own promises do not rest on it, so that is no error. A record
@@ -68,7 +68,7 @@ static void
 set(struct firn_db *db, struct firn_log_position position)
 {
     uint8_t bytes[FENCE_SIZE] = {0};
-    /* Nobody else can read a store in memory. */
+    /* No other process can read a store in memory. */
     if (db->owned_os != NULL ||
         (db->lead.fence.segment == position.segment && db->lead.fence.offset == position.offset)) {
         return;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_maintain.c: flushing and compacting because somebody asked for it.
+ * store/db_maintain.c: flushing and compacting on request.
  *
  * Freezing takes the leader's place for a moment; the works themselves are done in the calling
  * thread, beside commits and background work. Compacting is flushing, and then every compaction
- * that lsm/ can think of, until it can think of none. What is committed meanwhile may be included
+ * that lsm/ can think of, until it can think of none. Commits made meanwhile may be included
  * or not. Being cancelled ends the compaction that runs, whose inputs stay; those before it have
  * been installed.
  */

@@ -26,7 +26,7 @@
  *   the commit waits, until the background has got on or has failed. On a full disk it is refused
  *   then if memtables are the reason.
  *
- * (I1) Nobody waits for a background that has nothing to do: then whatever is too large is let
+ * (I1) No commit waits for a background that has nothing to do: then a commit that is too large is let
  *      through (it may be one batch larger than everything). (Not checked: firn_db_jobs_wait tells it
  *      at the only place that waits.)
  *
@@ -50,13 +50,13 @@
  *             begins while it does: the leader would wait for that sync to end.
  *   ready     the next leader freezes and turns: what is left to be synced is little.
  *
- * What a turn leaves to be finished is left to a job as well. While anybody syncs the log (a flush does
+ * What a turn leaves to be finished is left to a job as well. While a thread syncs the log (a flush does
  * before its runs are installed) no turn begins either.
  *
  * (I2) Nothing waits for the job but what it is for: a memtable that has grown a quarter beyond its
  *      size, or a log that has, is frozen all the same, and the leader does what there is to do. So
  *      memory is bounded where the job is late, does not run or fails; and so it is in simulation,
- *      where jobs run only while somebody waits. (Not checked: is_urgent is the caller's word.)
+ *      where jobs run only while a thread waits. (Not checked: is_urgent is the caller's word.)
  *
  * A sync that fails in the job latches the log; the next commit finds that out and says so.
  *
@@ -64,7 +64,7 @@
  * that ends late may call a later turn ready that is not: it takes longer then, nothing else.
  */
 
-/* QUICK_BYTES_MAX is synced in a few milliseconds. What was written while the job synced for the last
+/* QUICK_BYTES_MAX is synced in a few milliseconds. Bytes that were written while the job synced for the last
  * time may be more; but where it is much more, the log was ready long ago, for a turn that did not
  * come. Each sync is of what came during the one before, so a few make it little, or the disk is
  * slower than the commits. */
@@ -149,7 +149,7 @@ rotate_end(struct firn_db *db)
     (void)firn_db_jobs_submit_log(db, run_finish);
 }
 
-/* ==== a store that nobody writes to gives back what it keeps for writing ====
+/* ==== an idle store frees what it keeps for writing ====
  *
  * Under load the log has a file ready for its next segment, of the size that the last ones had, the
  * newest segment may be such a file with little in it, the log itself is as long as memory is large, and
@@ -285,13 +285,13 @@ run_watch(void *arg)
         goes_on = wait(db, REST_NS / 2);
     }
     atomic_store(&db->rest.is_watching, false);
-    /* Of a turn in between nobody was told. */
+    /* A turn in between was not announced. */
     if (goes_on && firn_db_published(db) != db->rest.published) {
         pace_rest_watch(db);
     }
 }
 
-/* Has somebody watch for the store to rest, if nobody does. The leader's. */
+/* Starts watching for the store to become idle, unless that has been done. The leader's. */
 static void
 pace_rest_watch(struct firn_db *db)
 {

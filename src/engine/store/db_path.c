@@ -61,7 +61,7 @@ make_dir(struct firn_os *os, const char *path, firn_error *err)
     FIRN_TRY(firn_os_dir_open_path(os, parent_path, &parent, err));
     rc = firn_os_make_dir(parent, name, 0700, err);
     if (rc == FIRN_EXISTS) {
-        /* Made by somebody else meanwhile, or no directory: opening it will tell. */
+        /* Made by another process meanwhile, or no directory: opening it will tell. */
         rc = FIRN_OK;
     }
     FIRN_TRY(rc);

@@ -3,7 +3,7 @@
  * store/db_pin.c: reading one key without a copy.
  *
  * A value that lies in a block of the cache is handed out where it lies: the block is pinned, and a
- * pinned block stays, whatever becomes of its file. Values in memtables are copied, because a memtable
+ * pinned block stays, even if its file is removed. Values in memtables are copied, because a memtable
  * goes as a whole, and one reader must not keep all of it. So are values that expire, that merge operands
  * make, that history holds, and that are too large for the cache.
  *

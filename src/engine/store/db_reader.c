@@ -5,8 +5,8 @@
  * A reader takes no lock that keeps a writer out. It locks, shared, one byte of the file FIRN that
  * stands for the version of the MANIFEST that it uses: byte 2^32 + version, far beyond the file's
  * end, which works in a directory and on a file system that cannot be written. The writer never
- * locks these bytes; it asks whether anybody holds one below a version before it removes a run, or
- * a segment of the log or of the MANIFEST, that only older versions need. The system releases a
+ * locks these bytes; it asks whether a process holds one below a version before it removes a run,
+ * or a segment of the log or of the MANIFEST, that only older versions need. The system releases a
  * lock with its process.
  *
  * A reader does not know the version before it has read the MANIFEST. So it first locks byte 2^32
@@ -25,7 +25,7 @@
  * segments go some time after the writer has decided that they may, it is asked about that byte
  * once more, right before.
  *
- * An answer that could not be had counts as "somebody reads": files stay, nothing else happens.
+ * If the question cannot be answered, the answer counts as yes: files stay, nothing else happens.
  */
 #include "base/check.h"
 #include "store/db_internal.h"

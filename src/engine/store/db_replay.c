@@ -20,7 +20,7 @@
  *      has. Up to the last one of these it is not known which line was now when a record was
  *      written, so
  *      (I3) is held against all that now has only after it; what was written before on a line that
- *      is gone is seen by nobody.
+ *      is gone is not visible.
  *
  * (I5) A load is in the MANIFEST alone (db_bulk.c). A reader reads that before the log, so a load in between
  *      is one that it does not know, while the log may go on after it: then it begins again. Without
@@ -32,7 +32,7 @@
  *
  * Records that vouch for MANIFEST, and the end of the log, are held against it.
  *
- * Memory. What is not in runs fits into memory, because it did when it was written; but the store
+ * Memory. Commits that are not in runs fit into memory, because they did when they were written; but the store
  * may be opened with a smaller budget now. Flushing in the middle of a replay is not allowed as
  * long as the log's tail is not known to be on the disk: a power cut could take the tail and leave
  * what was flushed of it, of one tree and not of another. So where memory runs short everything is
@@ -70,7 +70,7 @@
  * (I7) No VOUCH names a version above v, for the same reason. A reader beside a writer may meet one
  *      that is newer than the MANIFEST that it has read; then it looks at MANIFEST again. If that has
  *      the version by now, the record came after the reader had begun, and for the reader the log ends
- *      there. What was committed before it began is before that place.
+ *      there. Commits made before it began are before that place.
  * (I8) The log goes at least as far as MANIFEST says.
  * (I9) What MANIFEST names is there, or nothing else is (tested in lsm.c).
  *

@@ -25,12 +25,12 @@
  *
  * Files beside the store's own that belong to it (packs of a workspace) are taken away by commits and
  * small merges of the store: the reserve has a 128th of their size for that, at most 1 MiB. Commits
- * that free more than they take (firn_db_batch_frees_space) count as deletes, whatever they put.
+ * that free more than they take (firn_db_batch_frees_space) count as deletes, even with puts in them.
  *
  * What a work writes must fit into the reserve, or space cannot be made of garbage that lies spread
  * over all of the store. So the store fits what it writes at once to what it can become: its own bytes
  * and those that are free, when it is opened for writing. On a disk of 100 MB memtables, runs and value
- * files are small parts of that, whatever the budget of memory is (fit, and lsm_options in
+ * files are small parts of that, with any budget of memory (fit, and lsm_options in
  * db_image.c). On a disk with more than some GiB to spare nothing changes.
  *
  * What was removed may count as free only when its removal is on the disk. So on a full disk every

@@ -27,7 +27,7 @@
  * (I1) and (I4) are not checked: lsm/ alone knows what a work drops.
  *
  * System trees are outside views: of them only cursors and readings of that very tree count, and
- * all of what was committed is now, whatever was restored. A cursor counts for its own tree alone,
+ * all of what was committed is now, also after restores. A cursor counts for its own tree alone,
  * so that one that is open for long costs no other keyspace anything. In the list of keyspaces both
  * stand side by side: the names of system keyspaces are outside. So for that tree everything counts
  * as a view too.

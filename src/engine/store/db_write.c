@@ -3,7 +3,7 @@
  * store/db_write.c: group commit: many threads, one log, one sync for all commits that wait for
  * one.
  *
- * Committers queue up. The one at the head, when nobody leads, becomes the leader and takes a
+ * Committers queue up. The one at the head, when there is no leader, becomes the leader and takes a
  * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
  * holding a mutex, it
  *   1. waits until the trees can take so much (db_pace.c), or is told why not,
@@ -65,13 +65,13 @@
  * of the last group and those that were waiting when it ended. It waits 20 microseconds at most,
  * and not at all where that was one, so a single writer pays nothing; and a writer that stopped
  * coming costs the others one such wait, since the next expectation is what then came. Barriers are
- * not counted, and wait for nobody.
+ * not counted, and do not wait.
  *
  * The waiting is yielding: the writers that are waited for need the processor, and no timer of the
- * system is fine enough. In simulation there is nobody to wait for.
+ * system is fine enough. In simulation there are no others to wait for.
  *
  * Locking: the mutex of commits guards the fields; it is free while the leader yields. The leader's place
- * is taken, so nobody else takes from the queue.
+ * is taken, so no other thread takes from the queue.
  */
 
 enum { WAIT_NS_MAX = 20000 };

@@ -2,7 +2,7 @@
  *
  * storefile/archive.c: opening, checking and taking apart a store in a single file.
  *
- * Opening reads the header, the footer and the table of contents, whatever the file holds, and makes
+ * Opening reads only the header, the footer and the table of contents, and makes
  * a world (os_within.h) in which the store's files are where they always are. The rest of store/
  * opens that as it opens any directory that it may not write.
  *

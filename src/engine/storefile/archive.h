@@ -47,7 +47,7 @@ FIRN_MUST_CHECK int firn_archive_copy_out(struct firn_archive *archive, size_t i
 /* the files of a store that is closed, moved into one file. One thread. */
 
 /* Writes an archive (archive_format.h), read at a time, to a file that is empty, and syncs it.
- * The store is a store no more afterwards, whatever is returned. */
+ * The directory is no store afterwards, also after a failure. */
 FIRN_MUST_CHECK int firn_archive_writer_run(struct firn_os_dir *store, struct firn_os_file *file,
                                             int64_t time_ns,
                                             struct firn_storefile_progress *progress,

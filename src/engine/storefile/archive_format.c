@@ -139,7 +139,7 @@ firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SI
         out->toc_offset < FIRN_ARCHIVE_FORMAT_ALIGNMENT ||
         out->toc_offset % FIRN_ARCHIVE_FORMAT_ALIGNMENT != 0 ||
         out->toc_size > FIRN_ARCHIVE_FORMAT_TOC_SIZE_MAX) {
-        return refuse(err, path, "its table of contents does not lie where it could");
+        return refuse(err, path, "its table of contents is at an impossible offset");
     }
     return FIRN_OK;
 }

@@ -208,7 +208,7 @@ write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
 }
 
 /* Whether the file is still the one of that name: a process that waited for a store that was
- * destroyed meanwhile has the lock of a file that nobody else will find. */
+ * destroyed meanwhile has the lock of a file that no other process will find. */
 static int
 check_name(struct firn_os_dir *dir, struct firn_os_file *file, bool *out_is_current,
            firn_error *err)

@@ -72,7 +72,7 @@ struct firn_storefile_identity {
 
 void firn_storefile_put_identity(const struct firn_storefile_identity *identity,
                                  uint8_t out[FIRN_STOREFILE_IDENTITY_SIZE]);
-/* Whether bytes begin as an identity does, of whatever version, sound or not. */
+/* Whether bytes begin as an identity does, of any version, sound or not. */
 bool firn_storefile_is_identity(firn_slice bytes);
 /* FIRN_CORRUPT or FIRN_NEWER, naming path. */
 FIRN_MUST_CHECK int firn_storefile_get_identity(firn_slice bytes, const char *path,
@@ -158,8 +158,8 @@ FIRN_MUST_CHECK int firn_storefile_progress_begin(struct firn_storefile_progress
 /* So much more is done. */
 FIRN_MUST_CHECK int firn_storefile_progress_step(struct firn_storefile_progress *progress,
                                                  uint64_t files, uint64_t bytes, firn_error *err);
-/* Begins a phase of work that tells its steps to *out, which lives as long as progress. NULL for
- * both is nobody. */
+/* Begins a phase of work that reports its steps to *out, which lives as long as progress. NULL for
+ * both: no reports. */
 FIRN_MUST_CHECK int firn_storefile_progress_begin_steps(struct firn_storefile_progress *progress,
                                                         const char *phase, uint64_t files_total,
                                                         uint64_t bytes_total,

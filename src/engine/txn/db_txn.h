@@ -20,7 +20,7 @@ struct firn_db_txn_options {
 
 FIRN_MUST_CHECK int firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
                                       struct firn_db_txn **out, firn_error *err);
-/* As firn_txn_commit: it has ended afterwards, whatever is returned. */
+/* As firn_txn_commit: the transaction has ended afterwards, also after a failure. */
 FIRN_MUST_CHECK int firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability,
                                        firn_error *err);
 FIRN_MUST_CHECK int firn_db_txn_rollback(struct firn_db_txn *txn, firn_error *err);
@@ -54,7 +54,7 @@ FIRN_MUST_CHECK int firn_db_txn_check_open(const struct firn_db_txn *txn, firn_e
 /* What the transaction reads, without its own writes; owned by it, good while it is open. Requires: it is. */
 struct firn_db_view *firn_db_txn_view(struct firn_db_txn *txn);
 /* From here on the commit gives FIRN_CONFLICT if another commit wrote the key since the transaction began,
- * whatever the isolation, unless the transaction writes nothing. */
+ * with any isolation, unless the transaction writes nothing. */
 FIRN_MUST_CHECK int firn_db_txn_depend(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                        firn_slice key, firn_error *err);
 /* The same of all keys of the keyspace. */

@@ -645,7 +645,7 @@ shows_nearest(const struct firn_db_txn_cursor *cursor)
                : order >= 0 && firn_slice_equal(own_key(cursor), firn_buf_slice(&cursor->key));
 }
 
-/* Moves whichever candidates have the shown key (I1). */
+/* Moves the candidates that have the shown key (I1). */
 static int
 pass_shown(struct firn_db_txn_cursor *cursor, firn_error *err)
 {

@@ -4,20 +4,20 @@
  *
  * A kernel is a loop over registers full of numbers. The loops are written once, as a macro over six small functions that
  * each kind of processor has: an empty register, a full one from memory, one of the last few numbers (zeros after them), a
- * step of the sum of squares, a step of the dot product, and the sums of four registers. Four rows are measured side by
- * side, because the answer of a multiplication comes four cycles after its operands.
+ * step of the sum of squares, a step of the dot product, and the sums of four registers. Four rows are computed
+ * together, because the result of a multiplication is available four cycles after its operands.
  *
- * The last numbers of a row are read under a mask, or copied: nothing after the row is touched, which may be the end
- * of a mapped file.
+ * The last numbers of a row are read under a mask, or copied: no byte after the row is read, because the row may be the
+ * end of a mapped file.
  *
  * Rounding. A sum of n products that are added in any order, each rounded to 24 bits, is wrong by at most
  * (n + 2) * 2^-24 of the sum of their absolute values (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
- * section 3.1). So kernels differ by processor, in the last digits. Whoever needs the same answer everywhere takes the
- * kernels' for a first look, and asks the judge, firn_vector_distance_exact, about what is near: a product of two
- * f32 is exact in double precision, and squares neither overflow nor vanish there.
+ * section 3.1). So kernels differ by processor, in the last digits. A caller that needs the same answer everywhere uses
+ * the kernels to select near vectors, and firn_vector_distance_exact to compare these: a product of two f32 is exact in
+ * double precision, and squares neither overflow nor vanish there.
  *
- * Which set is used is asked of the processor in every call of firn_vector_distance_kernels: the answer lies in
- * variables of the C runtime, set before main.
+ * Every call of firn_vector_distance_kernels asks the processor which set to use: the answer is in variables of the C
+ * runtime, set before main.
  */
 #include "vector/vector_distance.h"
 

@@ -51,8 +51,8 @@ const struct firn_vector_kernels *firn_vector_distance_kernels(void);
  * tests. */
 const struct firn_vector_kernels *firn_vector_distance_kernels_at(size_t i);
 
-/* The distance, in double precision throughout: never infinite and never a NaN, and the same whatever kernels the
- * processor has. The judge of what the kernels find. Requires: a and b are finite (firn_vector_distance_is_finite). */
+/* The distance, in double precision throughout: never infinite, never a NaN, and the same on every processor. Decides
+ * between the candidates of the kernels. Requires: a and b are finite (firn_vector_distance_is_finite). */
 double firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const void *b,
                                   size_t n);
 /* The same for a query whose sum of squares is known; only COSINE reads it. */

@@ -581,7 +581,7 @@ append_encoded(struct firn_manifest *manifest, uint8_t type, int encoded,
     return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
 }
 
-/* Whether a run may be named: else nobody could read the record. */
+/* Whether a run may be named: else the record could not be read. */
 static bool
 may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
 {

@@ -273,7 +273,7 @@ FIRN_MUST_CHECK int firn_manifest_snapshot(struct firn_manifest *manifest,
 /* Whether a failure has latched it. Any thread. */
 bool firn_manifest_has_failed(struct firn_manifest *manifest);
 
-/* The handle is gone afterwards, whatever is returned. NULL is fine. */
+/* Frees the handle, also after a failure. NULL is allowed. */
 FIRN_MUST_CHECK int firn_manifest_close(struct firn_manifest *manifest, firn_error *err);
 /* As a crash would. NULL is fine. */
 void firn_manifest_abandon(struct firn_manifest *manifest);

@@ -2,8 +2,8 @@
  *
  * version/manifest_edit.c: records of MANIFEST to bytes and back.
  *
- * The records of the log have checksums, so wrong bytes here are somebody's work or our own mistake; they
- * are refused all the same, each number on its own and against its neighbours. What only the whole
+ * The records of the log have checksums, so wrong bytes here are forged or our own mistake; they are
+ * refused all the same, each number on its own and against its neighbours. What only the whole
  * MANIFEST can tell (that a run which goes was there, that levels do not overlap) is the matter of
  * manifest.c and version.c.
  *

@@ -211,7 +211,7 @@ firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
     struct firn_run_file *file = create(files, kind, info);
     if (file != NULL && !create_attachments(file)) {
         for (size_t i = 0; i < file->info.attachment_count; i++) {
-            firn_free(file->attachments[i]); /* nobody has seen it */
+            firn_free(file->attachments[i]); /* no reader has seen it */
         }
         firn_free(file);
         return NULL;
@@ -442,7 +442,7 @@ firn_run_file_destroy(struct firn_run_file *file)
         leave_ring_locked(files, file);
     }
     firn_os_mutex_unlock(&files->mutex);
-    /* No version names the file, so nobody can come to the handle through it. */
+    /* No version names the file, so no reader can get the handle from one. */
     firn_run_file_unpin(handle);
     firn_block_cache_drop_file(files->env.cache, take_cache_file(file));
     drop_values(file);
@@ -685,8 +685,8 @@ make_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error
         firn_run_file_unpin(handle);
         handle = NULL;
     }
-    /* What was unhung for it, or before, is closed as soon as nobody can see it, and not when
-     * somebody writes. */
+    /* Handles that were removed for it, or before, are closed as soon as no reader can see them, and
+     * not only at the next write. */
     firn_epoch_reclaim(file->files->epoch);
     *out = handle;
     return FIRN_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * version/run_file.h: the run files that versions name, their attachments, and the value files that runs refer to: opened
- * when first read, closed when too many are open, given back when nobody names them any more.
+ * when first read, closed when too many are open, freed when no version names them any more.
  *
  * Any thread.
  */
@@ -110,7 +110,7 @@ struct firn_run_file *firn_run_file_create_values(struct firn_lsm_files *files,
 struct firn_run_file *firn_run_file_find_values(const struct firn_run_file *file, uint64_t number);
 /* Sets the i-th of them, once, and counts that. */
 void firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_file *values);
-/* Of a run that nobody knows yet: what is in its value files is known by now. */
+/* Of a run that no version names yet: what is in its value files is known by now. */
 void firn_run_file_settle_values(struct firn_run_file *file);
 /* The same run with one more attachment, of a number larger than all others of it, to take its place in versions. It
  * refers to no value files. The caller has the only reference. NULL: memory is out. */

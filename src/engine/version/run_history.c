@@ -4,8 +4,8 @@
  *
  * A flush or a compaction puts what "now" reads into its level, and what only other live views read
  * into history runs beside all levels, in level 7: versions that are superseded for now, and versions
- * that now does not see since a restore. So the levels hold what now reads, whatever checkpoints
- * keep; and history is not written again when now is.
+ * that now does not see since a restore. So the levels contain what now reads, however many checkpoints
+ * there are; and history is not written again when now is.
  *
  * Of each key, memtables hold what is newer than all in history. To the levels history has no
  * order: what was put aside at a flush may be newer than what lies deep, and a restore may make now
@@ -112,7 +112,7 @@ firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_
     return is_skipped;
 }
 
-/* Whether somebody sees one of the group's sequences, but not all of those that supersede them. */
+/* Whether a view sees one of the group's sequences, but not all of those that supersede them. */
 static bool
 is_group_read(const struct firn_manifest_group *group, const struct firn_merge_view_map *views)
 {

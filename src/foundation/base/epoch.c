@@ -118,7 +118,7 @@ firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
     push(epoch, node);
 }
 
-/* The smallest number in a slot: UINT64_MAX if nobody is inside. */
+/* The smallest number in a slot: UINT64_MAX if no thread is inside. */
 static uint64_t
 oldest_inside(struct firn_epoch *epoch)
 {

@@ -40,7 +40,7 @@ struct firn_epoch {
 };
 
 void firn_epoch_init(struct firn_epoch *epoch);
-/* Nobody may be inside. Releases what is left. */
+/* Requires: no thread is inside. Releases what is left. */
 void firn_epoch_deinit(struct firn_epoch *epoch);
 
 /* Pointers loaded after this (memory_order_seq_cst) stay valid until leave, which gets the result.
@@ -48,12 +48,12 @@ void firn_epoch_deinit(struct firn_epoch *epoch);
 size_t firn_epoch_enter(struct firn_epoch *epoch);
 void firn_epoch_leave(struct firn_epoch *epoch, size_t slot);
 
-/* release(node) will be called once, by any thread that reclaims, when nobody can see it any more.
- * No pointer may lead to it from now on (the last one replaced with memory_order_seq_cst). */
+/* release(node) will be called once, by any thread that reclaims, when no thread can see it any
+ * more. No pointer may lead to it from now on (the last one replaced with memory_order_seq_cst). */
 void firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
                        void (*release)(struct firn_epoch_node *node));
-/* Releases what nobody can see; release may retire further things. Not within a lock that release
- * takes. */
+/* Releases what no thread can see; release may retire further things. Not within a lock that
+ * release takes. */
 void firn_epoch_reclaim(struct firn_epoch *epoch);
 
 #endif

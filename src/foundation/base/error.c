@@ -4,7 +4,7 @@
  *
  * An error is filled once, where it is born, by the function that knows the file, the offset and
  * what it expected. Callers further up may put a prefix before the text; they never replace the
- * code. Cleaning up passes NULL, so the first error wins without anybody keeping count.
+ * code. Cleaning up passes NULL, so the first error wins without bookkeeping.
  *
  * Nothing here allocates: an error must be reportable when memory is gone. A text that does not fit
  * is cut and ends in "...".
@@ -102,7 +102,8 @@ firn_error_code_of_errno(int error_number)
 static size_t append(firn_error *err, size_t used, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
-/* Appends to a text of `used` bytes; returns the new length. What does not fit is cut, visibly. */
+/* Appends to a text of `used` bytes; returns the new length. Text that does not fit is cut,
+ * visibly. */
 static size_t
 append(firn_error *err, size_t used, const char *format, va_list args)
 {

@@ -148,7 +148,7 @@ firn_strdup(const char *text)
     return firn_strndup(text, strlen(text));
 }
 
-/* "used": else the compiler sees that nobody writes it, and puts it into the file as a constant. */
+/* "used": else the compiler sees that it is never written, and puts it into the file as a constant. */
 __attribute__((used)) static uint8_t zeros[FIRN_ZEROS_SIZE];
 
 const uint8_t *

@@ -7,8 +7,8 @@
  * Ranges never go before the set does, and neither do the bounds that readers get from it.
  *
  * Costs, for n ranges. add: O(log n) amortized; one that completes 4^k ranges takes time for all of
- * them. covering, covered, free: O(log n) binary searches for each interval of the view, whatever
- * the ranges are, if they were added oldest first or sealed; else, where many overlap, it may be all
+ * them. covering, covered, free: O(log n) binary searches for each interval of the view, for any
+ * ranges, if they were added oldest first or sealed; else, where many overlap, it may be all
  * that cover the key. Memory: 100 to 250 bytes a range beside its bounds, least where ranges
  * overlap or touch.
  */
@@ -99,7 +99,7 @@ bool firn_range_set_free(const struct firn_range_set *set, firn_slice key,
                          const struct firn_view *view, uint64_t above,
                          struct firn_range_stretch *stretch);
 
-/* Calls visit for each range that covers key, in no order, whichever views see it. Any thread. */
+/* Calls visit for each range that covers key, in no order, for all views. Any thread. */
 void firn_range_set_visit_covering(const struct firn_range_set *set, firn_slice key,
                                    void (*visit)(void *ctx, const struct firn_range *range),
                                    void *ctx);

@@ -2,7 +2,7 @@
  *
  * base/sort.c: a heap sort.
  *
- * Not the fastest sort, but one that nobody can make slow by choosing the input, that needs no
+ * Not the fastest sort, but one that no chosen input makes slow, that needs no
  * memory (the C library's qsort takes some from elsewhere than base/mem.h) and no recursion. Each
  * record that leaves the heap is replaced from the bottom up: the hole sinks to a leaf along the
  * larger children, which takes one comparison a level, and the last record rises from there, mostly

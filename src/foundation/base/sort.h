@@ -12,8 +12,8 @@
 /* The largest record. */
 enum { FIRN_SORT_RECORD_SIZE_MAX = 256 };
 
-/* Sorts an array of count records of record_size bytes each, in O(count log count) whatever the
- * input. Equal records may change places. compare as for qsort. */
+/* Sorts an array of count records of record_size bytes each, in O(count log count) for any input.
+ * Equal records may change places. compare as for qsort. */
 void firn_sort(void *records, size_t count, size_t record_size,
                int (*compare)(const void *a, const void *b));
 

@@ -350,7 +350,7 @@ firn_compress_stream_finish(struct firn_compress_stream *stream, firn_error *err
 /* new content against old: a zstd frame whose window begins with bytes that are not in it.
  *
  * zstd calls such bytes a prefix: matches may point into them as if they stood directly before the
- * content. What both have in common costs a few bytes a stretch, whatever its length. The decoder
+ * content. A stretch that both have in common costs a few bytes, at any length. The decoder
  * needs the very same bytes, which the caller sees to; a frame says nothing about its base.
  *
  * The window must reach from the end of the content to the beginning of the base. zstd's fast
@@ -454,7 +454,7 @@ firn_compress_delta_decode(struct firn_compress *context, firn_slice base, firn_
     if (!ZSTD_isError(result)) {
         result = ZSTD_decompressDCtx(decoder, out, raw_size, frame.data, frame.size);
     }
-    /* A frame that failed early may leave the prefix behind. */
+    /* A frame that failed early may leave the prefix set. */
     size_t reset = ZSTD_DCtx_reset(decoder, ZSTD_reset_session_and_parameters);
     if (ZSTD_isError(result)) {
         return zstd_memory_error(err, FIRN_CORRUPT, "cannot decompress with zstd", result);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/compress.h: zstd and LZ4 behind one numbering, with bounds that the caller states.
+ * codec/compress.h: zstd and LZ4 in one numbering, with bounds that the caller states.
  *
  * A context holds what is costly to make; it is for one thread at a time and reused from call to
  * call. Its memory comes from base/mem.h.

@@ -5,7 +5,7 @@
  * (I1) fs->tree guards all that is not said to be otherwise: names, kinds, counts, modes, locks.
  * (I2) A file's contents lock guards its chunks. Neither is taken under the other: what a stat
  *      shows of contents is atomic.
- * (I3) A node is freed when no name and no handle leads to it, and then nobody else has it.
+ * (I3) A node is freed when no name and no handle leads to it: then no other thread has it.
  */
 #ifndef FIRN_HOSTED_OS_RAM_FS_H
 #define FIRN_HOSTED_OS_RAM_FS_H

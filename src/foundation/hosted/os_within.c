@@ -9,8 +9,8 @@
  * A read is a read of the one file, cut to the range. So what the file system says of damage (an
  * input error, a file that was shortened) arrives here as it would there.
  *
- * What would change anything fails with EROFS. Locks are had at once and shut nobody out: nobody
- * can write, and replacing the one file gives its name to another file.
+ * Calls that would change anything fail with EROFS. Locks are granted at once and exclude no
+ * process: no process can write, and replacing the one file gives its name to another file.
  */
 #include "hosted/os_within.h"
 

@@ -23,7 +23,7 @@ struct firn_os_within_entry {
 
 /* Entries in ascending order of their paths, no path twice, and none a directory of another; they
  * lie inside the file. They are borrowed until destroy, and so is the file, which is open for
- * reading. A path of the user's opens the root, whatever it says: it is what messages show. */
+ * reading. Every path of the user's opens the root; messages show the path. */
 FIRN_MUST_CHECK int firn_os_within_create(struct firn_os_file *file,
                                           const struct firn_os_within_entry *entries, size_t count,
                                           int64_t now_ns, struct firn_os **out, firn_error *err);

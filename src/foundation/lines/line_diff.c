@@ -3,7 +3,7 @@
  * lines/line_diff.c: from two texts to the hunks in which they differ.
  *
  * 1. Lines become numbers (line_intern.c).
- * 2. What is equal at both ends is cut off: most edits leave little.
+ * 2. Equal lines at both ends are cut off: most edits leave little.
  * 3. A line that the other text does not have at all cannot stand in both; it is a change, and is
  *    taken out of what is searched. That loses no shortest difference, and turns the usual costly
  *    case, a file of which much was rewritten, into a small one.
@@ -14,10 +14,10 @@
  * places, and longer.
  *
  * (I1) The lines that are not marked are the same numbers in the same order on both sides. Step 5
- * checks it: a wrong difference is never returned, whatever the steps before did.
+ * checks it: a wrong difference is never returned, even if an earlier step is wrong.
  *
  * A long text that was changed all over has many differences of nearly the same length, and which
- * one is shortest matters to nobody: after work_max steps a longer one is good enough, and is said
+ * one is shortest does not matter: after work_max steps a longer one is good enough, and is said
  * to be such.
  */
 #include "lines/line_diff.h"
@@ -32,7 +32,7 @@
  * before another one, it may pair the braces and empty lines of both. Lines that stand exactly once
  * on each side are rarely paired wrongly. So:
  *
- * 1. What is equal at both ends of a range is kept.
+ * 1. Equal lines at both ends of a range are kept.
  * 2. Of the lines that stand once in the range on each side, the longest sequence that ascends on
  *    both is kept: they are anchors, and between them lie smaller ranges, in which other lines may
  *    stand once.

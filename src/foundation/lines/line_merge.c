@@ -10,7 +10,7 @@
  *   both have changed it to the same lines: these are taken;
  *   else it is a conflict.
  * Hunks that only touch are one chunk because there is no line between them to hold them apart:
- * nobody can tell in which order an insertion of ours and one of theirs at one place belong.
+ * the order of an insertion of ours and one of theirs at one place is unknown.
  *
  * (I1) The hunks of one side never touch each other (line_diff.h), so a chunk with hunks of one side
  * only is exactly one hunk.

@@ -22,8 +22,8 @@
  * it had rounds, for at most 2 * GIVEN_UP_ROUNDS steps each: linear time with a fixed factor.
  *
  * (I1) A front's points lie inside the box, or are NOWHERE. A point outside could only be left
- * towards the outside, and whatever else comes to its diagonal lags behind the points of the
- * neighbours: dropping both loses no shortest way.
+ * towards the outside, and any other point on its diagonal is less far than the points on the
+ * adjacent diagonals: dropping both loses no shortest way.
  * (I2) After cutting the ends off, a box that has both width and height needs two changes at least.
  * The fronts then meet with one change at least on either side, so both parts are smaller.
  * (I4) The part with fewer numbers is done first and the other put on the stack, which therefore

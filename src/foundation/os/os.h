@@ -57,7 +57,7 @@ struct firn_os_stat {
     int64_t ctime_ns;
     int64_t btime_ns; /* 0 where the file system does not tell */
     /* False where the system does not tell. */
-    bool is_fixed;      /* immutable or append-only: nobody can replace or remove it as it is */
+    bool is_fixed;      /* immutable or append-only: it cannot be replaced or removed as it is */
     bool is_mount_root; /* something is mounted at it */
 };
 
@@ -104,7 +104,7 @@ FIRN_MUST_CHECK int firn_os_dir_real_path(struct firn_os_dir *dir, struct firn_b
 /* Bytes free for this user on the file system of the directory. */
 FIRN_MUST_CHECK int firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
 /* Whether this process may make, rename and remove names in a directory, as its mode, its mount and
- * its attributes stand: FIRN_DENIED or FIRN_READ_ONLY if not. Somebody may change that at once. */
+ * its attributes stand: FIRN_DENIED or FIRN_READ_ONLY if not. The answer may be out of date at once. */
 FIRN_MUST_CHECK int firn_os_dir_check_names(struct firn_os_dir *dir, firn_error *err);
 
 /* ---- names in a directory ---- */

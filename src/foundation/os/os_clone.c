@@ -3,7 +3,7 @@
  * os/os_clone.c: sealed files in a second place.
  *
  * A file that is never written again can be shared: a hard link costs nothing and no space. Where
- * the system refuses one, for whatever reason, the content is copied and synced; if that fails too,
+ * the system refuses one, for any reason, the content is copied and synced; if that fails too,
  * its error is the one that is told.
  *
  * Memory: a buffer of BUFFER_SIZE.

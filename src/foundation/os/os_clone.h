@@ -10,7 +10,7 @@
 /* Gives the file a second name in another directory, or, where that cannot be (another device,
  * another implementation of the outside world, no hard links), copies it there, with mode 0600. The
  * content is durable when this returns; the new name is when its directory has been synced.
- * FIRN_EXISTS where the name is taken. What was begun is removed after a failure. */
+ * FIRN_EXISTS where the name is taken. A failed copy is removed. */
 FIRN_MUST_CHECK int firn_os_clone_file(struct firn_os_dir *from, struct firn_os_dir *to,
                                        const char *name, firn_error *err);
 

@@ -27,7 +27,7 @@
  *      handle. Two threads that build it at once agree by compare-and-swap; the loser frees its
  *      copy.
  *
- * Names. One component is what the kernel resolves in one step within the directory, whatever its
+ * Names. One component is what the kernel resolves in one step within the directory, with any
  * bytes: everything but "", ".", "..", and what contains '/'. NUL cannot occur in a C string;
  * callers with sized names must have looked for it. Relative paths are such components joined by
  * single slashes.
@@ -124,7 +124,7 @@ firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
 static void
 path_unref_dir(struct firn_os_dir *dir)
 {
-    /* Release pairs with the acquire of whoever drops the last count: all use of the struct
+    /* Release pairs with the acquire of the thread that drops the last count: all use of the struct
      * comes before its end. */
     while (dir != NULL && atomic_fetch_sub_explicit(&dir->refs, 1, memory_order_acq_rel) == 1) {
         struct firn_os_dir *parent = dir->parent;

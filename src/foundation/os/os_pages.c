@@ -7,7 +7,7 @@
  * held is what was asked for. Pages come when they are touched.
  *
  * In simulation the memory comes from base/mem.h: allocations are counted and made to fail there,
- * and nobody asks the kernel, whose answers differ from run to run.
+ * and the kernel is not asked, because its answers differ from run to run.
  *
  * Large pages are asked for by madvise, which the kernel may refuse or ignore: a matter of speed
  * only.

@@ -35,9 +35,9 @@
 /* ==== files by Linux system calls ====
  *
  * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up,
- * O_NOCTTY a terminal from taking the process over. What was opened is then looked at once: only
- * regular files pass. The look is left out where the call itself made the file (O_EXCL) and nobody
- * asked for its attributes.
+ * O_NOCTTY a terminal from taking the process over. The opened file is then looked at once: only
+ * regular files pass. The look is left out if the call itself made the file (O_EXCL) and the caller does
+ * not want its attributes.
  *
  * Locks are open-file-description locks: they belong to the descriptor, so that two handles of one
  * process exclude each other, and closing another descriptor of the same file releases nothing. A
@@ -295,7 +295,7 @@ lock_type(enum firn_os_lock_kind kind)
     return kind == FIRN_OS_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK;
 }
 
-/* A size of 0 means to the end, whatever it is. */
+/* A size of 0 means to the end of the file. */
 static int
 set_lock(struct firn_os_file *file, short type, uint64_t offset, uint64_t size)
 {
@@ -354,7 +354,7 @@ posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t 
 
 /* ==== windows as shared mappings, where the file system makes that safe ====
  *
- * A store into a mapped page has nobody to tell that it failed: the process is ended instead. So
+ * A store into a mapped page cannot report a failure: the process is ended instead. So
  * the question is on which file systems a store into bytes that were written before cannot need
  * anything that may be missing. The answers, by what fstatfs tells:
  *
@@ -439,7 +439,7 @@ posix_window_unmap(struct firn_os_file *file, uint8_t *data, size_t size)
 
 /* ==== modes, owners, times and extended attributes by Linux system calls ====
  *
- * What has a descriptor is changed through it. What has only a name is changed by the calls that
+ * A file with a descriptor is changed through it. An entry that has only a name is changed by the calls that
  * take a directory and do not follow links; for extended attributes Linux had no such call for
  * long, so they go through /proc/self/fd/<directory>/<name> with the l* calls, which resolve the
  * directory by descriptor and do not follow the last component. Where /proc is not mounted such a
@@ -513,8 +513,8 @@ proc_path(struct firn_os_node node, char out[PROC_PATH_SIZE])
     return size < PROC_PATH_SIZE ? 0 : ENAMETOOLONG;
 }
 
-/* ENOENT through /proc may mean that there is no /proc: then the system cannot do it, whatever
- * the name. */
+/* ENOENT through /proc may mean that there is no /proc: then the system cannot do it, for any
+ * name. */
 static int
 explain(int error_number)
 {

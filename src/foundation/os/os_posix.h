@@ -19,7 +19,7 @@ static_assert(sizeof(off_t) == 8, "offsets of files are 64 bits; define _FILE_OF
 struct firn_os_posix_dir {
     alignas(16) struct firn_os_dir base;
     int fd;
-    atomic_bool listed; /* somebody has, or had, the descriptor's position */
+    atomic_bool listed; /* a list has, or had, the descriptor's position */
 };
 
 struct firn_os_posix_file {

@@ -243,7 +243,7 @@ visit_records(const uint8_t *records, size_t size,
     return FIRN_OK;
 }
 
-/* A descriptor that stands at the beginning of the directory and is nobody else's: the handle's own
+/* A descriptor at the beginning of the directory that no other list uses: the handle's own
  * for its first list, which most handles are opened for, and a new one for any other. */
 static int
 start_of_list(struct firn_os_posix_dir *self)

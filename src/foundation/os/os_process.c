@@ -5,7 +5,7 @@
  * Each process has a number. It lies in a page of its own that the kernel fills with zeros in a child
  * (MADV_WIPEONFORK), however the child came about: fork, _Fork, or a bare clone. A kernel without
  * that leaves it to a handler of pthread_atfork, which is registered in any case; it sets the same
- * zero. In a process whose number is 0, whatever is marked belongs to an ancestor.
+ * zero. In a process whose number is 0, everything that is marked belongs to an ancestor.
  *
  * The first mark that a child makes gives it a number: one more than the largest that its memory
  * knows of, which is that of its parent or of another ancestor. So the numbers along a line of

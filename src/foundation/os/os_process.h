@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * os/os_process.h: which process something belongs to. A child of fork has all memory of its parent
- * and none of its threads: locks may be held by nobody, and descriptors and shared mappings are the
- * parent's. What must not be used there carries a mark of the process that made it.
+ * and none of its threads: locks may stay held for ever, and descriptors and shared mappings are
+ * the parent's. Objects that must not be used there carry a mark of the process that made them.
  */
 #ifndef FIRN_OS_OS_PROCESS_H
 #define FIRN_OS_OS_PROCESS_H

@@ -135,7 +135,7 @@ firn_os_socket_connect(struct firn_os_dir *dir, const char *name, struct firn_os
         failed = connect(fd, (const void *)&address, sizeof address) == 0 ? 0 : errno;
     }
     if (failed != 0) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "nobody listens at '%s/%s': %s",
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "no process listens at '%s/%s': %s",
                             firn_os_dir_path(dir), name, strerror(failed));
         (void)close(fd);
         return rc;

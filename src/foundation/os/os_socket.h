@@ -14,10 +14,10 @@
 struct firn_os_socket;
 
 /* Listens at a name, in place of a socket that is there; FIRN_EXISTS if something else is.
- * Requires: nobody else listens at the name at the same time. */
+ * Requires: no other process listens at the name at the same time. */
 FIRN_MUST_CHECK int firn_os_socket_listen(struct firn_os_dir *dir, const char *name,
                                           struct firn_os_socket **out, firn_error *err);
-/* FIRN_NOT_FOUND if nobody listens there; FIRN_DENIED if the listener is another user, root aside. */
+/* FIRN_NOT_FOUND if no process listens there; FIRN_DENIED if the listener is another user, root aside. */
 FIRN_MUST_CHECK int firn_os_socket_connect(struct firn_os_dir *dir, const char *name,
                                            struct firn_os_socket **out, firn_error *err);
 /* The next connection, without waiting: *out is NULL if there is none. Connections of other users,

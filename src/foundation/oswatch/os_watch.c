@@ -367,14 +367,14 @@ watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id)
  * inotify(7): for processes that may not use fanotify, and where that does not work.
  *
  * The kernel gives a number to each directory that is watched, counting up; it never gives one
- * twice, so an event that was queued before its directory was forgotten is nobody's. Two limits:
+ * twice, so an event that was queued before its directory was removed belongs to no directory. Two limits:
  * fs.inotify.max_user_watches directories for all of a user's programs, and
  * fs.inotify.max_queued_events events that wait; one event of overflow stands for all further ones.
  *
  * When a directory is removed, or its file system unmounted, an event says so (IN_IGNORED).
  *
  * A directory is named to inotify by its descriptor, through /proc, so what is watched is what was
- * opened, whatever has become of its path.
+ * opened, even if its path has changed.
  *
  * IN_EXCL_UNLINK is not used: it would hide writes to a file that was unlinked and linked again.
  * Reading, opening and closing what was only read are not asked for, so saving a tree makes no

@@ -61,7 +61,7 @@ bool firn_reference_is_name(firn_slice name);
  *   zone := "Z" | "UTC" | ("+" | "-") HH | ("+" | "-") HH:MM | ("+" | "-") HHMM
  *
  * Without a zone a time is UTC. Months and years are those of the calendar: a month before the 31st
- * of May is the 30th of April. What was so long ago that it was before 1970 is the first instant of
+ * of May is the 30th of April. A time before 1970 counts as the first instant of
  * 1970. */
 
 /* The last instant that the text means, in nanoseconds since the epoch: a clock without a fraction

@@ -18,13 +18,13 @@
 /* ==== jobs of a simulation ====
  *
  * Nothing runs in parallel. A submitted scheduler_job stays in the queue of its pool until
- * somebody waits: then one scheduler_job is picked by the seed and run to its end on the stack of
+ * a caller waits: then one scheduler_job is picked by the seed and run to its end on the stack of
  * the waiting caller. So a run of a whole store, with all its background work, is a function of one
  * seed.
  *
  * The picking keeps to what a pool of n threads could do. Its threads take jobs in the order of
- * submission, and n of them are under way at most; which of those under way gets on is anybody's
- * guess. So among the first n - r jobs of a queue, where r is how many of its jobs are suspended in
+ * submission, and n of them are under way at most; any of those under way may get on. So among the
+ * first n - r jobs of a queue, where r is how many of its jobs are suspended in
  * a wait further down on the stack, each may be next. A pool of one thread therefore runs its jobs
  * in order, and a pool whose threads all wait for a scheduler_job that has none left to run on deadlocks here
  * as it would in production.
@@ -204,8 +204,8 @@ scheduler_drain(struct firn_os_scheduler_queue *queue)
  * Threads of a library must not take the signals of the program that embeds it: all but those that
  * a fault of the thread itself raises are blocked in them.
  *
- * Stepping back. What works for somebody who waits should not lose its processor to work that nobody
- * waits for: with more threads than processors a commit would stop for the length of a time slice.
+ * Stepping back. A thread that a caller waits for should not lose its processor to work without a
+ * waiter: with more threads than processors a commit would stop for the length of a time slice.
  * The threads of such a pool run at nice STEP_BACK, a third of the usual share; less would let a busy
  * machine starve them. Linux alone has a priority for each thread.
  *
@@ -240,7 +240,7 @@ struct worker {
 struct pool {
     struct firn_os_mutex mutex; /* guards everything below */
     struct firn_os_cond work;   /* a job was submitted, or stopping was set */
-    struct firn_os_cond done;   /* a job ended while somebody waits */
+    struct firn_os_cond done;   /* a job ended while a thread waits */
     struct job *ring;
     size_t capacity; /* a power of two, or 0 */
     size_t front;

@@ -28,7 +28,7 @@ firn_os_mutex_deinit(struct firn_os_mutex *mutex)
 {
     CHECK(!mutex->held_in_simulation);
     int error_number = pthread_mutex_destroy(&mutex->posix);
-    CHECK(error_number == 0); /* still held: somebody would go on with freed memory */
+    CHECK(error_number == 0); /* still held: its holder would use freed memory */
 }
 
 void

@@ -7,7 +7,7 @@
  * so it can be read without a schema. A column that a row was written without, because the table did not
  * have it then, is not in the tuple: it has the initial value that the schema states. A null is in it.
  *
- * One row has one encoding: whatever a reader accepts is what the writer writes.
+ * One row has one encoding: a reader accepts only what the writer writes.
  *
  *   for each column, by ascending number:
  *     varint (number - the number before - 1) << 3 | form        (of the first one: number << 3 | form)
@@ -83,7 +83,7 @@ void firn_tuple_add(struct firn_tuple_writer *writer, uint32_t column,
                     const struct firn_cell *cell);
 FIRN_MUST_CHECK int firn_tuple_end(struct firn_tuple_writer *writer);
 
-/* Reads tuples that nobody vouches for. */
+/* Reads tuples that are not trusted. */
 struct firn_tuple_reader {
     const uint8_t *at;
     const uint8_t *end;

@@ -4,7 +4,7 @@
  *
  * A reader accepts only what a writer writes, as for tuples: two keys that differ as bytes are two keys. So
  * the floating-point numbers that are never written are refused: -0, NaNs but for one, and in a part of type
- * F32 whatever is no F32.
+ * F32 every number that is no F32.
  */
 #include "tuple/tuple.h"
 

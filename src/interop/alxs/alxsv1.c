@@ -10,7 +10,7 @@
  * that is looked for holds its last record, if there is any; so a look-up reads one block.
  *
  * A handle does not change after opening: any number of threads may use it. It reads the file that
- * it has opened, whatever gets the name later.
+ * it has opened, even if another file gets the name later.
  */
 #include "alxs/alxsv1.h"
 

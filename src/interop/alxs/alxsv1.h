@@ -41,7 +41,7 @@ struct firn_alxsv1_index_entry {
     uint32_t crc_before; /* of all records before it */
     uint32_t key_size;
     uint32_t key_crc;
-    uint8_t head[FIRN_ALXSV1_INDEX_HEAD_SIZE]; /* of the key; zeros behind a shorter one */
+    uint8_t head[FIRN_ALXSV1_INDEX_HEAD_SIZE]; /* of the key; zeros after a shorter one */
 };
 
 struct firn_alxsv1_index {

@@ -68,7 +68,7 @@ damaged_beyond(struct firn_alxsv1_sink *sink, int rc, const firn_error *problem,
  *
  * Every byte of the records is read in order through one window and goes into the checksum; on the
  * way the sizes and the keys are looked at. So the memory is that of the window and of two keys,
- * whatever the sizes say: a value is only passed over.
+ * for any sizes: a value is only passed over.
  *
  * (I1) window_offset ≤ crc_end ≤ window_offset + window_size, and crc_end ≤ next.
  * (I2) What is looked at is what goes into the checksum. A window is filled anew from the first

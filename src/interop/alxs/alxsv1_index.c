@@ -14,7 +14,7 @@
  * Memory is bounded for any file: when the entries reach their maximum the stride doubles, and
  * entries that are too near to the one kept before them go, until half are left.
  *
- * Of a key its first 12 bytes are kept, with zeros behind a shorter one. Where these differ their
+ * Of a key its first 12 bytes are kept, with zeros after a shorter one. Where these differ their
  * order is that of the keys; where they do not, and there is more to compare, the key is read from
  * the file and compared with its own checksum: damage cannot send a search astray.
  *

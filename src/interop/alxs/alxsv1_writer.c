@@ -4,7 +4,7 @@
  *
  * Records are gathered in a buffer and written from offset 16 on; the checksum is brought up to
  * date with each write. The header, which has to know the number of records, is written last: until
- * it has its name the file is a temporary one (tempfile.h), so nobody sees it without.
+ * it has its name the file is a temporary one (tempfile.h), so no reader sees it without a header.
  *
  * An append is judged and gets its memory before anything of it is taken: refusals leave the writer
  * as it was. A write that fails cannot be undone, and ends it.
@@ -134,7 +134,7 @@ check_open(const struct firn_alxsv1_writer *writer, firn_error *err)
 
 /* ---- bytes ---- */
 
-/* Writes bytes of records behind those that are in the file. */
+/* Appends bytes of records to the file. */
 static int
 write_records(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
 {

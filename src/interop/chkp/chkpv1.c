@@ -20,7 +20,7 @@
  * the rule.
  *
  * Handles do not change after open but for one flag, so any number of threads may read; files are
- * read with pread only and never mapped: a file that somebody truncates yields an error, not a
+ * read with pread only and never mapped: a file that is truncated meanwhile yields an error, not a
  * signal.
  */
 #include <inttypes.h>
@@ -138,7 +138,7 @@ firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size, const firn_
                                        entry->stored_size, dat_size);
     if (!is_inside) {
         FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "object %s is said to lie at offset %" PRIu64 " with %" PRIu64
+                                "the index has object %s at offset %" PRIu64 " with %" PRIu64
                                 " stored bytes, outside the %" PRIu64 " bytes of '%s'",
                                 hex, entry->offset, entry->stored_size, dat_size,
                                 firn_os_file_path(dat)));
@@ -150,7 +150,7 @@ firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size, const firn_
     if (!firn_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
         FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
                                 "'%s' does not have object %s with %" PRIu64
-                                " stored bytes at offset %" PRIu64 ", where it is said to lie",
+                                " stored bytes at offset %" PRIu64 ", where its index has it",
                                 firn_os_file_path(dat), hex, entry->stored_size, entry->offset));
     }
 out:

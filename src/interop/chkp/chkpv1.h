@@ -122,7 +122,7 @@ enum { FIRN_CHKPV1_MODE = 0600 };
 
 /* ---- folder (chkpv1_folder.c) ---- */
 
-/* Two lists of NUL-terminated texts, one behind the other, in ascending order. */
+/* Two lists of NUL-terminated texts, one after the other, in ascending order. */
 struct firn_chkpv1_folder {
     char (*names)[FIRN_CHKP_NAME_SIZE]; /* of packs */
     size_t count;

@@ -4,7 +4,7 @@
  *
  * A pack is a file pack-<16 lower-case hex digits>.dat; whether its .idx is there does not matter.
  * What else begins with "pack-" and ends with ".dat" cannot be a pack, since no content has such a
- * name; it is listed apart, so that a pack that somebody renamed is not passed over in silence.
+ * name; it is listed apart, so that a pack that was renamed is not passed over in silence.
  *
  * Memory is 17 bytes a pack.
  */

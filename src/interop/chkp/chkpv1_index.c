@@ -258,8 +258,8 @@ out:
  * An .idx has no checksum of its own. But all it says is in the .dat too, in another order; so both
  * are read once, in bounded memory, and compared as multisets: each entry's 48 bytes are hashed
  * with BLAKE3, and the hashes added up as four 64-bit numbers each. Equal sums mean equal entries:
- * chance gives equal sums for different ones once in 2^256. (Somebody who forges an .idx on purpose
- * gains nothing: every object is compared with its hash when it is read.)
+ * chance gives equal sums for different ones once in 2^256. (Forging an .idx on purpose gains
+ * nothing: every object is compared with its hash when it is read.)
  *
  * (I1) After a good check a search that misses in this .idx proves that the .dat has no such entry:
  * the .idx is sorted and lists all. Where sums differ, the entries are compared one by one to name

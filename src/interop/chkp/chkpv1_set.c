@@ -9,8 +9,8 @@
  *
  * File descriptors are bounded: the first FIRN_CHKP_SET_OPEN_MAX - 1 packs stay open, the others
  * take turns in one place more. Packs are asked from the first on, so keeping the first ones open
- * is right. What was found out about a pack that had to be closed, that its index is whole, is kept
- * beside the identity of its two files, and holds if these are the same when it is opened again.
+ * is right. When a pack has to be closed, it is noted whether its index was found whole, with the
+ * identity of its two files; the note holds if these are the same when the pack is opened again.
  *
  * Memory is a few hundred bytes a pack. One thread at a time.
  */
@@ -289,7 +289,7 @@ firn_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i)
 struct question {
     const firn_hash *hash;
     int (*ask)(struct question *question, struct firn_chkpv1 *pack, firn_error *err);
-    bool is_final; /* the answer holds, whatever it is, and no other pack is asked */
+    bool is_final; /* the answer is final, and no other pack is asked */
     size_t answered_by;
     firn_chkp_entry entry; /* of locate */
     /* of read */

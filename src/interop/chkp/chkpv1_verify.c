@@ -3,7 +3,7 @@
  * chkp/chkpv1_verify.c: reads everything in a pack and reports what is wrong, part by part.
  *
  * 1. The entries in the order of the .dat, and each object.
- * 2. Where a wrong size makes the walk lose its way, the objects behind that place by the index,
+ * 2. Where a wrong size makes the walk lose its way, the objects after that place by the index,
  *    which still knows where they are: one damaged byte must not hide the state of the rest.
  * 3. The index against the .dat.
  * 4. The name: the hash over the whole .dat. It also covers the bits of a frame that no decoder
@@ -111,7 +111,7 @@ out:
     return rc;
 }
 
-/* The objects at or behind `from`, in the order of the index. */
+/* The objects at or after `from`, in the order of the index. */
 static int
 check_objects_by_index(struct firn_chkpv1 *pack, struct findings *findings, uint64_t from,
                        firn_error *err)

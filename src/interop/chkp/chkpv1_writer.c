@@ -4,9 +4,9 @@
  *
  * An entry begins with the size of its frame, and an object that comes as a stream shows that size,
  * and its hash, only at its end. So an entry is begun with an empty head, and the head is filled in
- * when the frame is whole. What was not written to the file by then is filled in in memory: bytes
- * go to the file from `tail`, about a MiB at a time, so that holds for all but large frames. For
- * these the head is written into the file afterwards.
+ * when the frame is whole. A head that was not written to the file by then is filled in in memory:
+ * bytes go to the file from `tail`, about a MiB at a time, so this holds for all but large frames.
+ * For these the head is written into the file afterwards.
  *
  * The name of a pack is a BLAKE3 over its entries in order, heads first. For an entry in memory
  * that is an update; a large one is read back from the file, which the page cache still has.
@@ -340,7 +340,7 @@ begin_entry(struct firn_chkpv1_writer *writer, firn_error *err)
     return FIRN_OK;
 }
 
-/* The frame that began behind the head at `offset` is whole and holds the object `hash`, which
+/* The frame that began after the head at `offset` is whole and holds the object `hash`, which
  * the pack does not have. */
 static int
 end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *hash,

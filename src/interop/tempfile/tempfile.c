@@ -3,7 +3,7 @@
  * tempfile/tempfile.c: how a file gets its name whole or not at all.
  *
  * A file is written under a temporary name, synced, and only then renamed. So its own name never
- * shows a part of it, whatever happens in between. The rename is durable after a sync of the
+ * shows a part of it, at any failure. The rename is durable after a sync of the
  * directory; the caller does it, because it also decides which name must be durable before which.
  *
  * Temporary files of processes that died would stay for ever, so each create removes them: a living
@@ -80,7 +80,7 @@ collect_leftover(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(&leftovers->names, entry->name, size);
 }
 
-/* Removes the file if nobody holds it. That it cannot be removed is not a reason not to write
+/* Removes the file if no process holds it. That it cannot be removed is not a reason not to write
  * another one. */
 static void
 remove_leftover(struct firn_os_dir *dir, const char *name)

@@ -15,7 +15,7 @@
  *
  * With --json standard output gets exactly one object, also when the command line was wrong: it is
  * begun before the command runs and finished here. Output that could not be written is a failure:
- * nobody may read "done" into an empty file. Where a command has changed what it was to change, the
+ * an empty file must not look like success. Where a command has changed what it was to change, the
  * exit code tells of that instead, and only the message tells of the output: a script that takes
  * a save for failed would look for a checkpoint in the wrong place.
  */
@@ -325,7 +325,7 @@ check_argument_count(struct firn_cli *cli)
     return FIRN_EXIT_OK;
 }
 
-/* Reads what stands behind the command's name. argv[0] is that name. */
+/* Reads the words after the command's name. argv[0] is that name. */
 static int
 run_command(struct parse *parse, int argc, char **argv)
 {
@@ -473,7 +473,7 @@ run_line(struct parse *parse, int argc, char **argv)
     return run_named(parse, argc - at, argv + at);
 }
 
-/* Whether somebody who made a mistake before the option was read will look for an object. */
+/* Whether the caller expects a JSON object, even if a mistake comes before the option. */
 static bool
 asks_for_json(int argc, char *const *argv)
 {

@@ -40,7 +40,7 @@ struct firn_command_option {
 
 /* A command line with what it does. A list of them ends with one whose line is NULL. */
 struct firn_command_example {
-    const char *line; /* as typed behind the prompt */
+    const char *line; /* as typed after the prompt */
     const char *text; /* one sentence, no stop */
 };
 
@@ -85,7 +85,7 @@ struct firn_command_program {
     const struct firn_command_note *exit_codes;
     const struct firn_command_note *environment;
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
-     * completions offer. Asks nobody, and says nothing of what goes wrong. */
+     * completions offer. Asks no question, and reports no failure. */
     void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));
     /* The same for each table, and if wanted each keyspace, of the store at `path`. */
     void (*tables)(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
@@ -177,9 +177,9 @@ void firn_command_report_path(const char *word, firn_slice path, const char *tex
  * open array. ctx is not used. */
 void firn_command_report_damage(void *ctx, const firn_notice *notice);
 
-/* Whether somebody sits at a terminal who may be asked; never with --json. */
+/* Whether a person at a terminal may be asked; never with --json. */
 bool firn_command_report_may_ask(const struct firn_cli *cli);
-/* Asks that somebody, and returns whether the answer was yes. */
+/* Asks that person, and returns whether the answer was yes. */
 bool firn_command_report_ask(const char *question);
 
 /* Reports a failure of the library: its message, and what to do next if `hint` (may be NULL) or

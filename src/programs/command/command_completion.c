@@ -5,11 +5,11 @@
  * Each shell has a small script (firn completion prints it) that asks firn __complete with the words of
  * the line so far, the last of them the one that is being typed. The answer's first line says what can
  * stand there: "files" or "directories", which the shell finds itself, or "words", which follow, one a
- * line, with a tab and an explanation behind those that have one. Nothing is printed where nothing can
+ * line, with a tab and an explanation after those that have one. Nothing is printed where nothing can
  * be guessed. The shell leaves out the words that do not begin as the one that is being typed.
  *
  * The line is read as command.c reads it, but mistakes in it are passed over. What can follow: a command,
- * inside a group a second word, options behind a dash, and for an argument or a value what its name in
+ * inside a group a second word, options after a dash, and for an argument or a value what its name in
  * the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that --workspace
  * and --store on the line name; TABLE and KEYSPACE are those of the store that the first argument names. The shell has not expanded its words yet; of what it would do only a
  * leading ~ is done here. The place of the words that a "=" divides in bash is looked after, too.
@@ -115,7 +115,7 @@ struct typed {
     const char *first;                         /* word of a member's name of two; NULL: none */
     const struct firn_command_option *pending; /* its value is the next word; NULL: none */
     size_t argument_count;
-    bool has_dashes;      /* behind a "--" no word is an option */
+    bool has_dashes;      /* after a "--" no word is an option */
     bool is_unknown;      /* the command is none of firn's */
     char *store;          /* owned; cli's store_path */
     const char *argument; /* the first one; NULL: there is none yet */
@@ -314,7 +314,7 @@ print_commands(const struct firn_command *const *commands, const char *first)
     }
 }
 
-/* A word that the shell puts into its line as it is. A store of somebody else's may have other names. */
+/* A word that the shell puts into its line as it is. Another user's store may have other names. */
 static bool
 is_plain(firn_slice word)
 {

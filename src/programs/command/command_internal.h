@@ -48,7 +48,7 @@ void firn_command_help_options(
 /* The word in the place of a command by which the scripts of the shells ask what can follow. */
 #define FIRN_COMMAND_COMPLETION_WORD "__complete"
 
-/* Answers them: `words` are those of the line behind the program's name, the last of them the one
+/* Answers them: `words` are those of the line after the program's name, the last of them the one
  * that is being typed. Returns an exit code. */
 int firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words);
 

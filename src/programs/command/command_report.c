@@ -162,7 +162,7 @@ exit_code_of(int code)
     }
 }
 
-/* What helps whatever the command was; NULL if nothing general does. */
+/* A hint that does not depend on the command; NULL if there is none. */
 static const char *
 hint_of(const struct firn_cli *cli, int code)
 {

@@ -27,7 +27,7 @@ int firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_
 int firn_data_store_close(struct firn_cli *cli, firn_store *store, int exit_code);
 
 /* Calls put with the name of each table of the store at `path`, and if wanted of each keyspace, for completions. Waits
- * for nobody, and says nothing of what goes wrong. */
+ * for no lock, and reports no failure. */
 void firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 
 /* What to do about a damaged store; NULL for what is none, but a file that holds one. */
@@ -44,7 +44,7 @@ struct firn_data_bytes {
 
 void firn_data_bytes_deinit(struct firn_data_bytes *bytes);
 firn_slice firn_data_bytes_slice(const struct firn_data_bytes *bytes);
-/* Makes room for `more` bytes behind those that are there. Returns an exit code. */
+/* Makes room for `more` bytes after those that are there. Returns an exit code. */
 int firn_data_bytes_reserve(struct firn_cli *cli, struct firn_data_bytes *bytes, size_t more);
 
 /* The value of a hexadecimal digit, or -1. */
@@ -105,7 +105,7 @@ struct firn_data_rows {
 /* Opens a file, or standard input for "-"; path is borrowed. Returns an exit code. */
 int firn_data_rows_open(struct firn_cli *cli, const char *path, enum firn_data_rows_form form,
                         struct firn_data_rows *out);
-/* Reads the next row; *out_end instead behind the last one. Returns an exit code. */
+/* Reads the next row; sets *out_end after the last one. Returns an exit code. */
 int firn_data_rows_next(struct firn_data_rows *rows, bool *out_end);
 /* Fine on a zeroed struct. */
 void firn_data_rows_close(struct firn_data_rows *rows);

@@ -193,7 +193,7 @@ run_undo(struct firn_cli *cli)
 
 /* ---- export ----
  *
- * It only reads the store, so it keeps nobody from writing.
+ * It only reads the store, so other processes can write meanwhile.
  */
 
 /* Returns a code of the library. */

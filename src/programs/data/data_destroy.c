@@ -2,8 +2,8 @@
  *
  * data/data_destroy.c: firn db destroy: a store is removed, for good.
  *
- * The library removes the store's own files, by their names. What is in the directory afterwards is
- * somebody else's: it is looked for then, and named.
+ * The library removes the store's own files, by their names. Files that are in the directory
+ * afterwards do not belong to the store: they are listed then, and named.
  */
 #include "data/data_internal.h"
 
@@ -68,7 +68,7 @@ show_left(const char *path)
 
 /* ---- destroying ---- */
 
-/* What somebody answers who sits at a terminal. */
+/* The answer of a person at a terminal. */
 static bool
 is_confirmed(const char *path)
 {

@@ -12,7 +12,7 @@
  *     row TAB milliseconds, or 0          value TAB bytes
  *     = TAB text of a value, or - TAB     end TAB count
  *
- * A row has as many values as the definition has columns, in their order. What has expired when it is read is
+ * A row has as many values as the definition has columns, in their order. A row that has expired when it is read is
  * left out. A dump is of one moment. A load is not one commit: each keyspace is, and each thousand rows. So a load
  * that fails may have loaded a part, and tables and keyspaces must not be there before.
  */

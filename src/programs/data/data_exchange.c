@@ -2,7 +2,7 @@
  *
  * data/data_exchange.c: firn db table import and export: a table from CSV, JSON lines or a file of vectors, and as text.
  *
- * With --create the beginning of the text is read twice: to guess the columns, and as rows. What came from a
+ * With --create the beginning of the text is read twice: to guess the columns, and as rows. Input from a
  * pipe is kept in memory in between.
  */
 #include "data/data_internal.h"
@@ -20,7 +20,7 @@
 #include "task/task.h"
 #include "term/term.h"
 
-/* How many rejected lines are told, where they are not written to a file. */
+/* How many rejected lines are reported one by one. */
 enum { TOLD_MAX = 10 };
 
 /* ---- the form of a text ---- */
@@ -103,7 +103,8 @@ struct source {
 
 struct rejects {
     struct firn_task_file file;
-    bool has_file; /* they are written, not only told */
+    bool skips;    /* rejected lines do not end the import */
+    bool has_file; /* rejected lines are written to the file */
     uint64_t count;
     firn_error err; /* of the file */
 };
@@ -266,7 +267,7 @@ create_table(struct firn_cli *cli, firn_store *store, struct source *source,
     return exit_code;
 }
 
-/* The file of the rejected lines must not be the one that is read. */
+/* Whether the path is the file that is read. */
 static bool
 is_source(const struct source *source, const char *path)
 {
@@ -276,28 +277,39 @@ is_source(const struct source *source, const char *path)
            there.st_dev == read.st_dev && there.st_ino == read.st_ino && S_ISREG(there.st_mode);
 }
 
+static const char *
+replace_hint(int code)
+{
+    return code == FIRN_EXISTS ? "overwrite it with --replace" : NULL;
+}
+
 /* Returns an exit code. */
 static int
-open_rejects(struct firn_cli *cli, const struct source *source, struct rejects *out,
-             bool *out_skips)
+open_rejects(struct firn_cli *cli, const struct source *source, struct rejects *out)
 {
     firn_error err;
     const char *path = firn_command_value(cli, "rejects");
     const char *on_error = firn_command_value(cli, "on-error");
-    *out_skips = path != NULL || (on_error != NULL && strcmp(on_error, "skip") == 0);
+    const bool may_replace = firn_command_has(cli, "replace");
+    out->skips = path != NULL || (on_error != NULL && strcmp(on_error, "skip") == 0);
     if (on_error != NULL && strcmp(on_error, "skip") != 0 && strcmp(on_error, "stop") != 0) {
         return firn_command_misused(cli, "--on-error is stop or skip");
     }
     if (path != NULL && on_error != NULL && strcmp(on_error, "stop") == 0) {
         return firn_command_misused(cli, "--rejects and --on-error stop exclude each other");
     }
-    if (path != NULL && is_source(source, path)) {
+    if (path == NULL) {
+        return may_replace ? firn_command_misused(cli, "--replace goes with --rejects")
+                           : FIRN_EXIT_OK;
+    }
+    if (is_source(source, path)) {
         return firn_command_misused(cli, "--rejects names the file that is imported");
     }
-    if (path != NULL && firn_task_file_create(&out->file, path, true, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+    const int code = firn_task_file_create(&out->file, path, may_replace, &err);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, replace_hint(code));
     }
-    out->has_file = path != NULL;
+    out->has_file = true;
     return FIRN_EXIT_OK;
 }
 
@@ -451,9 +463,10 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
             return firn_command_misused(cli, "--%s is not for files of vectors", others[i]);
         }
     }
-    if (firn_command_has(cli, "no-header") || firn_command_has(cli, "ignore-unknown")) {
+    if (firn_command_has(cli, "no-header") || firn_command_has(cli, "ignore-unknown") ||
+        firn_command_has(cli, "replace")) {
         return firn_command_misused(
-            cli, "--no-header and --ignore-unknown are not for files of vectors");
+            cli, "--no-header, --ignore-unknown and --replace are not for files of vectors");
     }
     options.kind = kind;
     options.column = firn_command_value(cli, "columns");
@@ -476,30 +489,25 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
 /* Into a table that is there. Returns an exit code. */
 static int
 import_into(struct firn_cli *cli, firn_store *store, struct source *source,
-            firn_import_options *options)
+            firn_import_options *options, struct rejects *rejects)
 {
     firn_error err;
     firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
     struct firn_data_table table = {.name = NULL};
-    struct rejects rejects = {.has_file = false};
-    bool skips;
-    int exit_code = open_rejects(cli, source, &rejects, &skips);
+    int exit_code = firn_data_table_open(cli, store, NULL, &table);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, NULL, &table);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        options->on_reject = skips ? on_reject : NULL;
-        options->reject_ctx = &rejects;
+        options->on_reject = rejects->skips ? on_reject : NULL;
+        options->reject_ctx = rejects;
         options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
         if (import_rows(cli, table.table, source, options, &statistics, &err) != FIRN_OK) {
-            const bool is_of_file = rejects.err.code != FIRN_OK;
-            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects.err : &err, NULL);
+            const bool is_of_file = rejects->err.code != FIRN_OK;
+            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects->err : &err, NULL);
         } else {
             tell_imported(cli, &statistics);
         }
     }
     firn_data_table_close(&table);
-    return close_rejects(cli, &rejects, exit_code);
+    return exit_code;
 }
 
 static int
@@ -512,6 +520,7 @@ run_import(struct firn_cli *cli)
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     struct source source = {.fd = -1};
     struct columns columns = {.names = NULL};
+    struct rejects rejects = {.file = {.fd = -1}};
     firn_table_def *def = NULL;
     firn_store *store = NULL;
     firn_vectors_kind kind;
@@ -532,6 +541,9 @@ run_import(struct firn_cli *cli)
         exit_code = open_source(cli, path, &source);
     }
     if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_rejects(cli, &source, &rejects);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &store);
     }
     if (exit_code == FIRN_EXIT_OK && creates) {
@@ -540,8 +552,9 @@ run_import(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         options.columns = columns.names;
         options.column_count = columns.count;
-        exit_code = import_into(cli, store, &source, &options);
+        exit_code = import_into(cli, store, &source, &options, &rejects);
     }
+    exit_code = close_rejects(cli, &rejects, exit_code);
     close_source(&source);
     free(columns.guessed);
     firn_data_values_list_deinit(&columns.named);
@@ -575,7 +588,7 @@ open_sink(struct firn_cli *cli, const char *path, struct sink *out)
 {
     firn_error err;
     if (strcmp(path, "-") == 0) {
-        return cli->json ? firn_command_misused(cli, "--json needs a FILE for the rows")
+        return cli->json ? firn_command_misused(cli, "--json needs -o FILE for the rows")
                          : FIRN_EXIT_OK;
     }
     int code = firn_task_file_create(&out->file, path, firn_command_has(cli, "replace"), &err);
@@ -583,8 +596,7 @@ open_sink(struct firn_cli *cli, const char *path, struct sink *out)
         out->path = path;
         return FIRN_EXIT_OK;
     }
-    return firn_command_report_failure(cli, &err,
-                                       code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
+    return firn_command_report_failure(cli, &err, replace_hint(code));
 }
 
 /* After a failure the file is as it was. Returns an exit code. */
@@ -658,8 +670,9 @@ export_table(struct firn_cli *cli, firn_store *store, const char *path,
 static int
 run_export(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 2 || cli->argument_count == 3);
-    const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
+    assert(cli->argument_count == 2);
+    const char *output = firn_command_value(cli, "output");
+    const char *path = output != NULL ? output : "-";
     firn_export_options options = FIRN_EXPORT_OPTIONS_INIT;
     firn_store *store = NULL;
     int exit_code = read_form(cli, path, &options.form);
@@ -679,17 +692,18 @@ run_export(struct firn_cli *cli)
 /* ---- descriptions ---- */
 
 static const struct firn_command_option import_options[] = {
-    {"format", 'f', "FORMAT", "csv, jsonl, or of vectors; by default FILE's name says"},
+    {"format", 'f', "FORMAT", "csv, jsonl or a format of vectors; by default as named"},
     {"no-header", 0, NULL, "the first line of the CSV has values, not names"},
-    {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
-    {"null", 0, "TEXT", "an unquoted field that is null; by default an empty one"},
-    {"columns", 0, "COLUMN,...", "the columns that the fields of CSV are for, in order"},
-    {"create", 'c', NULL, "create the table, with columns as the CSV seems to have"},
-    {"key", 'k', "COLUMN,...", "with --create, the primary key"},
-    {"sample", 0, "ROWS", "with --create, look at so many rows; by default 10,000"},
-    {"on-error", 0, "WHAT", "on a line that is no row: stop (default) or skip"},
-    {"rejects", 'r', "FILE", "skip such lines, and write them to FILE (overwritten)"},
-    {"ignore-unknown", 0, NULL, "leave out what the table has no column for"},
+    {"delimiter", 'd', "CHAR", "the character between fields of CSV; or tab"},
+    {"null", 0, "TEXT", "an unquoted field for null; by default an empty one"},
+    {"columns", 0, "COLUMN,...", "the columns of the fields of CSV, in order"},
+    {"create", 'c', NULL, "create the table, with columns guessed from the CSV"},
+    {"key", 0, "COLUMN,...", "with --create, the primary key"},
+    {"sample", 0, "ROWS", "with --create, guess from ROWS rows; by default 10,000"},
+    {"on-error", 0, "WHAT", "at a line that is no row: stop (default) or skip"},
+    {"rejects", 0, "FILE", "skip such lines, and write them to FILE"},
+    {"replace", 0, NULL, "with --rejects, overwrite FILE if it exists"},
+    {"ignore-unknown", 0, NULL, "skip fields and members that are no column of the table"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -698,30 +712,31 @@ const struct firn_command firn_data_exchange_import = {
     .summary = "Insert the rows of a CSV or JSON lines file into a table",
     .arguments = "STORE TABLE [FILE]",
     .options = import_options,
-    .help = "Without FILE, or if it is -, standard input is read. All rows are inserted by\n"
+    .help = "Without FILE, or if it is -, standard input is read. All rows are inserted in\n"
             "one commit: all of them or none, and on disk when the command returns. A row\n"
             "whose key is in the table already, or twice in the file, fails the import. Rows\n"
             "in the order of the primary key are imported fastest.\n"
             "\n"
-            "CSV is as in RFC 4180, in UTF-8; its header names the columns. A name that ends\n"
-            "in .tsv has tabs. JSON lines have an object on each line, with the columns as\n"
-            "members. A column that does not come gets its default, or the next number.\n"
+            "CSV is as in RFC 4180, in UTF-8; its header names the columns. A file whose name\n"
+            "ends in .tsv has tabs between fields. JSON lines have an object on each line,\n"
+            "with the columns as members. A column without a field or member gets its\n"
+            "default, or the next number.\n"
             "\n"
             "With --create the types of the columns are guessed from the first rows. Without\n"
-            "--key the rows are numbered in a column \"row\". The table stays if the import\n"
-            "fails. The store is created if it does not exist.\n"
+            "--key a new column \"row\" numbers the rows. The table stays if the import fails.\n"
+            "The store is created if it does not exist.\n"
             "\n"
             "Formats of vectors are fvecs, bvecs, ivecs, npy (numpy) and f32. Each vector\n"
-            "becomes a row; --columns says which column it is for if there are more than one\n"
-            "of vectors. The key is a whole number: the table's own, or the place in the\n"
-            "file, from 0. With --create the column is called \"vector\".",
+            "becomes a row; --columns names its column if the table has several columns of\n"
+            "vectors. The key is a whole number: the table numbers the rows, or the key is\n"
+            "the position in the file, from 0. With --create the column is called \"vector\".",
     .examples =
         (const struct firn_command_example[]){
             {"firn db table import shop.firn goods goods.csv", "insert the rows of a file"},
-            {"firn db table import -c -k id shop.firn orders orders.csv",
+            {"firn db table import -c --key id shop.firn orders orders.csv",
              "create the table orders from a file"},
-            {"firn db table import -r bad.csv shop.firn goods goods.csv",
-             "insert what is right, and keep the other lines in bad.csv"},
+            {"firn db table import --rejects bad.csv shop.firn goods goods.csv",
+             "insert the valid rows, and write the other lines to bad.csv"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,
@@ -731,24 +746,25 @@ const struct firn_command firn_data_exchange_import = {
 const struct firn_command firn_data_exchange_export = {
     .name = "table export",
     .summary = "Write the rows of a table as CSV or JSON lines",
-    .arguments = "STORE TABLE [FILE]",
+    .arguments = "STORE TABLE",
     .options =
         (const struct firn_command_option[]){
-            {"format", 'f', "FORMAT", "csv or jsonl; by default what FILE's name says, or csv"},
+            {"output", 'o', "FILE", "write to FILE (-: standard output, the default)"},
+            {"format", 'f', "FORMAT", "csv or jsonl; by default as FILE is named, or csv"},
             {"no-header", 0, NULL, "do not begin the CSV with the names of the columns"},
-            {"delimiter", 'd', "CHAR", "what is between the fields of CSV; tab is one"},
-            {"null", 0, "TEXT", "what stands for null in CSV; by default nothing"},
+            {"delimiter", 'd', "CHAR", "the character between fields of CSV; or tab"},
+            {"null", 0, "TEXT", "the text for null in CSV; by default an empty field"},
             {"columns", 0, "COLUMN,...", "write only these columns, in this order"},
             {"index", 0, "INDEX", "in the order of this index"},
             {"at", 0, "REF", "as the checkpoint REF has the table"},
             {"replace", 0, NULL, "overwrite FILE if it exists"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "Without FILE, or if it is -, the rows go to standard output. They are those of\n"
-            "one moment. firn db table import reads the same rows from what is written.",
+    .help = "Writes the rows of one moment. firn db table import reads the same rows from the\n"
+            "output. During the export an existing FILE stays as it is.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db table export shop.firn goods goods.csv", "write all rows of goods"},
+            {"firn db table export shop.firn goods -o goods.csv", "write all rows of goods"},
             {"firn db table export -f jsonl shop.firn goods | jq .name",
              "print the names of all goods"},
             {NULL, NULL},

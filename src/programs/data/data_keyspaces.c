@@ -104,7 +104,7 @@ narrow_to_prefix(struct firn_cli *cli, const struct firn_data_bytes *prefix, str
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    /* The smallest key behind all of them; none if the prefix is nothing but 0xff. */
+    /* The smallest key after all of them; none if the prefix is nothing but 0xff. */
     while (range->upper.size > 0 && range->upper.data[range->upper.size - 1] == 0xff) {
         range->upper.size--;
     }

@@ -69,7 +69,7 @@ firn_data_query_read_key(const struct firn_data_table *table,
     return exit_code;
 }
 
-/* The key of one row, from the arguments behind the table. Returns an exit code. */
+/* The key of one row, from the arguments after the table. Returns an exit code. */
 static int
 read_whole_key(const struct firn_data_table *table, const struct firn_data_query_order *order,
                struct firn_data_values *out)

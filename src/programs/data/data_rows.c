@@ -6,7 +6,7 @@
  * grows with what has come, never by a size that the input claims; what a key or a value may have
  * at most is the reader's to say. Mistakes are told with the number of the row.
  *
- * Whatever is read polls first, so that a signal ends the wait (term_signals.c).
+ * Every read polls first, so that a signal ends the wait (term_signals.c).
  */
 #include "data/data_internal.h"
 
@@ -153,7 +153,7 @@ append(struct firn_data_rows *rows, const struct field *field, const uint8_t *da
 
 /* ---- lines ---- */
 
-/* What the characters behind a backslash stand for. Returns an exit code. */
+/* What the characters after a backslash stand for. Returns an exit code. */
 static int
 unescape(struct firn_data_rows *rows, uint8_t *out)
 {
@@ -432,7 +432,7 @@ put_utf8(uint32_t point, uint8_t out[4])
     return size;
 }
 
-/* What stands behind a backslash. */
+/* The characters after a backslash. */
 static int
 take_escape(struct firn_data_rows *rows, struct met *met)
 {
@@ -474,7 +474,7 @@ add_plain(struct firn_data_rows *rows, struct met *met)
     return add_text(rows, met, rows->input + begin, end - begin);
 }
 
-/* From behind the quote that begins it to behind the one that ends it. */
+/* From after the quote that begins it to after the one that ends it. */
 static int
 take_string(struct firn_data_rows *rows, struct met *met)
 {
@@ -606,7 +606,7 @@ take_expiry(struct firn_data_rows *rows)
     if (!firn_command_number(digits, UINT64_MAX, &rows->expires_ms) || rows->expires_ms == 0) {
         return wrong(rows, "expires_ms is not a number of milliseconds since 1970");
     }
-    /* What came behind it is the next to be read. */
+    /* The bytes after it are the next to be read. */
     rows->at -= byte != END;
     return FIRN_EXIT_OK;
 }

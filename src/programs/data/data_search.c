@@ -309,11 +309,11 @@ static int
 read_options(struct search *search)
 {
     struct firn_cli *cli = search->table->cli;
-    const char *k = firn_command_value(cli, "k");
+    const char *limit = firn_command_value(cli, "limit");
     const char *columns = firn_command_value(cli, "columns");
     firn_search_options *options = &search->options;
-    if (k != NULL && !firn_command_number(k, FIRN_SEARCH_K_MAX, &options->k)) {
-        return firn_command_misused(cli, "--k is a number up to %d", FIRN_SEARCH_K_MAX);
+    if (limit != NULL && !firn_command_number(limit, FIRN_SEARCH_K_MAX, &options->k)) {
+        return firn_command_misused(cli, "--limit takes a number up to %d", FIRN_SEARCH_K_MAX);
     }
     int exit_code = read_metric(cli, &options->metric);
     if (exit_code == FIRN_EXIT_OK && columns != NULL) {
@@ -490,25 +490,25 @@ const struct firn_command firn_data_search = {
     .options =
         (const struct firn_command_option[]){
             {"vector", 'v', "VECTOR", "as [1,2.5], or a file of vectors; - is standard input"},
-            {"k", 'k', "ROWS", "so many rows for each vector; by default 10"},
-            {"metric", 'm', "METRIC", "l2, dot, or cosine, which is the default"},
+            {"limit", 'n', "N", "print the N nearest rows for each vector; by default 10"},
+            {"metric", 'm', "METRIC", "l2, dot or cosine (default)"},
             {"where", 0, "EXPR", "only rows for which this is true"},
             {"columns", 0, "COLUMN,...", "print these columns; by default those of the key"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"csv", 0, NULL, "print CSV, with a header"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "The nearest rows come first; rows at the same distance in the order of their\n"
-            "keys. Smaller distances are nearer: l2 is the sum of the squares of the\n"
-            "differences, dot the negative inner product, cosine 1 minus the cosine. Every\n"
-            "row that EXPR, which is that of firn db scan, leaves is measured.\n"
+    .help = "The nearest rows come first; rows at the same distance are in the order of their\n"
+            "keys. A smaller distance is nearer: l2 is the sum of the squares of the\n"
+            "differences, dot the negative inner product, cosine 1 minus the cosine. EXPR is\n"
+            "an expression as for firn db scan.\n"
             "\n"
-            "A file of vectors is one of JSON arrays, .npy, .fvecs, .bvecs, .ivecs, or, with\n"
-            "any other name, of 4-byte floating-point numbers one after the other. Rows found\n"
-            "for several vectors come with the number of the vector, from 1.",
+            "A file of vectors contains JSON arrays, or is an .npy, .fvecs, .bvecs or .ivecs\n"
+            "file; with any other name it contains 4-byte floating-point numbers. If several\n"
+            "vectors are given, each row begins with the number of its vector, from 1.",
     .examples =
         (const struct firn_command_example[]){
-            {"firn db search notes.firn notes embedding -v query.npy -k 5 --columns title",
+            {"firn db search notes.firn notes embedding -v query.npy -n 5 --columns title",
              "print the titles of the five nearest notes"},
             {"firn db search -v '[0.1,0.7]' -m l2 --where \"lang = 'en'\" notes.firn notes v",
              "search among some of the rows"},

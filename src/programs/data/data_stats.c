@@ -144,7 +144,7 @@ show_json(const firn_store_statistics *stats)
     firn_term_json_end();
 }
 
-/* Behind the name of the level. */
+/* After the name of the level. */
 static void
 show_level(const firn_store_level *level)
 {

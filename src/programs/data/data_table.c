@@ -28,7 +28,7 @@ firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *vie
     int code = view != NULL ? firn_snapshot_table_open(view, out->name, &out->table, &err)
                             : firn_table_open(store, out->name, &out->table, &err);
     if (code == FIRN_NOT_FOUND || code == FIRN_INVALID) {
-        return FIRN_EXIT_OK; /* a keyspace, or nothing: whoever looks for that tells */
+        return FIRN_EXIT_OK; /* a keyspace, or nothing: opening that reports it */
     }
     if (code == FIRN_OK) {
         code = firn_table_describe(out->table, view, &out->text, &err);

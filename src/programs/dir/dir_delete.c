@@ -153,7 +153,7 @@ const struct firn_command firn_dir_delete = {
             "daily, weekly, monthly and yearly work like hourly. The default is 'all:1d\n"
             "hourly:7d daily:90d'. Age is counted back from the newest checkpoint. Gaps of\n"
             "more than a week between checkpoints do not count (more than two of the longest\n"
-            "periods in POLICY, if that is longer). Whatever the policy, the newest\n"
+            "periods in POLICY, if that is longer). Under every policy the newest\n"
             "checkpoint stays, and so do those that are less than a day old, pinned (firn\n"
             "pin), tagged, or needed for an undo. Safety checkpoints expire when they are\n"
             "older than 7 days and not among the last 10.\n"

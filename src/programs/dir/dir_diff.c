@@ -2,7 +2,7 @@
  *
  * dir/dir_diff.c: firn diff.
  *
- * References come before "--", paths behind it: a word like "src" could be either, and a command
+ * References come before "--", paths after it: a word like "src" could be either, and a command
  * that guesses would guess wrong some day.
  */
 #include "dir/dir.h"

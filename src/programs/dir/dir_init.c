@@ -124,7 +124,7 @@ run(struct firn_cli *cli)
     bool is_here = firn_command_has(cli, "here");
     bool adopts = firn_command_has(cli, "adopt");
     if (is_here && (adopts || cli->store_path != NULL)) {
-        return firn_command_misused(cli, "--here says where the store lies: --%s cannot",
+        return firn_command_misused(cli, "--here determines where the store is: it excludes --%s",
                                     adopts ? "adopt" : "store");
     }
     int checked = is_here ? check_inside(cli) : FIRN_EXIT_OK;

@@ -4,7 +4,7 @@
  *
  * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is
  * done, but for --resume, which goes on with an earlier one: there is no default state to which
- * somebody's files may be set back. Output that cannot be written does not stop a restore that has
+ * a user's files may be set back. Output that cannot be written does not stop a restore that has
  * begun.
  */
 #include "dir/dir.h"
@@ -183,8 +183,8 @@ hint_of(const struct request *request, int code)
     return hint;
 }
 
-/* The question, where somebody may be asked: whether an interrupted restore that was not begun here is
- * to be gone on with. */
+/* The question whether to continue an interrupted restore that was not begun here, if a person may be
+ * asked. */
 static void
 ask_about_journal(struct firn_cli *cli, struct request *request)
 {

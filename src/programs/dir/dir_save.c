@@ -154,7 +154,7 @@ print(const struct looking *looking, const firn_workspace_save_result *result)
 
 /* Tells which files and which directories of the root are the largest of what a save has added, and
  * how to leave them out; with --json an array "large" of what is so. Says nothing (an empty array) if
- * is_large is false. What cannot be found out is not told. */
+ * is_large is false. Unknown facts are not reported. */
 static void
 tell_large(struct firn_cli *cli, firn_workspace *workspace,
            const firn_workspace_save_result *result, bool is_large)

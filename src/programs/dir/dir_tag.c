@@ -34,7 +34,7 @@ hint_of(struct tagging *tagging, int code)
 {
     assert(code != FIRN_OK);
     if (code == FIRN_EXISTS) {
-        return "give it to this one with --force, or choose another name";
+        return "move it to this one with --replace, or choose another name";
     }
     return tagging->reference == NULL
                ? "firn tag lists the tags"
@@ -179,7 +179,7 @@ run(struct firn_cli *cli)
 {
     assert(cli->argument_count <= 2);
     bool deletes = firn_command_has(cli, "delete");
-    struct tagging tagging = {.may_replace = firn_command_has(cli, "force")};
+    struct tagging tagging = {.may_replace = firn_command_has(cli, "replace")};
     if ((deletes || tagging.may_replace) && cli->argument_count == 0) {
         return firn_command_misused(cli, "missing NAME");
     }
@@ -205,7 +205,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"delete", 'd', NULL, "delete the tag; the checkpoint stays"},
-    {"force", 'f', NULL, "move the tag if another checkpoint has it"},
+    {"replace", 0, NULL, "move the tag if another checkpoint has it"},
     {NULL, 0, NULL, NULL},
 };
 

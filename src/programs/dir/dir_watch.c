@@ -136,7 +136,7 @@ show(struct watching *watching, bool stops)
     if (cli->quiet) {
         firn_term_out_format("%llu\n", (unsigned long long)info.process);
     } else {
-        firn_term_out_format("%s by process %llu: %s %s, %s to be looked at by the next save\n",
+        firn_term_out_format("%s by process %llu: %s %s, of which the next save visits %s\n",
                              stops ? "was watched" : "watched", (unsigned long long)info.process,
                              firn_term_text_number(info.directories, directories),
                              firn_term_text_plural(info.directories, "directory", "directories"),
@@ -222,7 +222,7 @@ fill_save(struct watching *watching)
     watching->save.strict = cli->strict || settings->strict;
     watching->save.file_size_max = settings->max_file_size;
     watching->save.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
-    /* Nobody wants to hear at each save what is left out of it; a signal ends it. */
+    /* What a save leaves out is not reported each time; a signal ends the watch. */
     watching->save.callbacks = firn_task_notices_callbacks(&watching->notices);
     watching->save.callbacks.on_notice = NULL;
     watching->options.save = &watching->save;
@@ -252,9 +252,9 @@ run(struct firn_cli *cli)
                           ? NULL
                           : firn_task_workspace_unwanted(watching.workspace);
     if (why != NULL) {
-        exit_code = firn_command_report_error(
-            cli, FIRN_INVALID, "if all of it is to be saved: firn save --yes", "'%s' is %s",
-            firn_workspace_root(watching.workspace), why);
+        exit_code =
+            firn_command_report_error(cli, FIRN_INVALID, "to save all of it: firn save --yes",
+                                      "'%s' is %s", firn_workspace_root(watching.workspace), why);
         firn_workspace_close(watching.workspace);
         return exit_code;
     }

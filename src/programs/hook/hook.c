@@ -3,7 +3,7 @@
  * hook/hook.c: firn hook: a coding agent's turns, each with a checkpoint before and after it.
  *
  * `install` puts two commands into the agent's settings; `run` is what they are. Exit code 2 would
- * stop an agent's turn, so run ends with 0 or 1, whatever happened.
+ * stop an agent's turn, so run always ends with 0 or 1.
  */
 #include "hook/hook_internal.h"
 
@@ -28,7 +28,7 @@
  *
  * A hook that fails disturbs the agent's user at every turn. So input that cannot be read is not a failure: the
  * save is made all the same, of the current directory. The input is read to its end, because the agent
- * may not expect that nobody does, but only the first part of it is kept.
+ * may expect that, but only the first part of it is kept.
  */
 
 enum { EVENT_PATH_SIZE = 4096, EVENT_DIRECTORIES_MAX = 16 };
@@ -177,7 +177,7 @@ read_directories(const struct firn_hook_agent *agent, const json_t *event, struc
     }
 }
 
-/* Reads standard input to its end, unless it is a terminal. What cannot be used is as if it were not
+/* Reads standard input to its end, unless it is a terminal. An event that cannot be used is treated as if it were not
  * there. */
 static void
 read_event(const struct firn_hook_agent *agent, struct event *out)

@@ -75,8 +75,8 @@ firn_hook_settings_change(firn_slice text, const char *name,
                           struct firn_hook_settings_changed *out, firn_error *err);
 void firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed);
 
-/* Puts firn's hooks into settings; the command of each is `command` with "before" or "after" behind
- * it and then `options`. Those of firn that are there already give way. FIRN_INVALID, with nothing
+/* Puts firn's hooks into settings; the command of each is `command`, then "before" or "after", then
+ * `options`. They replace hooks of firn that are there already. FIRN_INVALID, with nothing
  * changed, where something else stands in the place of a list. */
 FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
                                                const struct firn_hook_agent *agent,
@@ -90,7 +90,7 @@ bool firn_hook_settings_mention(firn_slice text);
 /* Whether nothing is left in settings but what installing puts around the hooks. */
 bool firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_agent *agent);
 
-/* ---- changing a JSON document that somebody else formatted ---- */
+/* ---- changing a JSON document without reformatting it ---- */
 
 struct firn_hook_json;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hook/hook_json.c: changing a JSON document that somebody else formatted.
+ * hook/hook_json.c: changing a JSON document without reformatting it.
  *
  * Before a change, a walk through the text and through the values that were read from it notes where
  * each value stands. After it, a second walk copies the text of what is still the same value, leaves

@@ -175,7 +175,7 @@ fail(firn_error *err, int code, const char *what, int error)
     return code;
 }
 
-/* Reads until the input ends or somebody asks to stop. `open` is the mask that lets signals in. */
+/* Reads until the input ends or a signal stops it. `open` is the mask that lets signals in. */
 static int
 read_lines(struct connection *connection, const sigset_t *open, firn_error *err)
 {

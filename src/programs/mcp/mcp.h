@@ -16,8 +16,9 @@ struct firn_mcp_options {
     bool has_wait;
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */
     void (*log)(const char *text); /* one line for people; the calling thread */
-    /* Told of a workspace whose store may be worth a collection of garbage: finds out, and starts
-     * one elsewhere if the settings want that. One call at a time, any thread. NULL: nobody does. */
+    /* Called for a workspace whose store may be worth a garbage collection: finds out, and starts
+     * one in another process if the settings want that. One call at a time, any thread. NULL: no
+     * collections. */
     void (*collect)(firn_workspace *workspace);
 };
 

@@ -2,9 +2,9 @@
  *
  * mcp/mcp_arguments.c: the parameters of a tool, as a schema and as a check.
  *
- * What is unknown is refused: a misspelled dry_run that was passed over would write where somebody
- * only wanted to look. A null is taken as "not given", because some clients fill in all members that
- * they know. A number like 5.0 is a whole one, as JSON Schema has it.
+ * Unknown members are refused: if a misspelled dry_run were ignored, a call that should only look
+ * would write. A null is taken as "not given", because some clients fill in all members that they
+ * know. A number like 5.0 is a whole one, as JSON Schema has it.
  */
 #include "mcp/mcp_internal.h"
 

@@ -4,8 +4,8 @@
  * results have in common.
  *
  * A call holds a workspace's handle, which is no lock and no open file, and the library takes the
- * store's lock for each writing call alone: a server that does nothing is in nobody's way. While it
- * waits for a lock the library calls nobody; so it waits in slices, between which the call looks
+ * store's lock for each writing call alone: an idle server blocks no other process. While it waits
+ * for a lock the library makes no callbacks; so it waits in slices, between which the call looks
  * whether it has been cancelled and says that it waits.
  *
  * Results are bounded: so many rows, and no more once the text has a size that no client wants.

@@ -59,7 +59,7 @@ const struct firn_mcp_tool firn_mcp_delete_tool = {
     .name = "checkpoint_delete",
     .title = "Delete a checkpoint",
     .text = "Delete one checkpoint for good. The files of the workspace and all other checkpoints "
-            "stay as they are.",
+            "do not change.",
     .params = params,
     .output =
         FIRN_MCP_TOOL_BOOL("deleted") "," FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING("message"),

@@ -260,8 +260,8 @@ static const struct firn_mcp_arguments_param params[] = {
 const struct firn_mcp_tool firn_mcp_diff_tool = {
     .name = "checkpoint_diff",
     .title = "Show what differs",
-    .text = "Tell what differs between a checkpoint and the files as they are now, or between two "
-            "checkpoints: which files, by how many lines, and with patch which lines. Changes "
+    .text = "Show the differences between a checkpoint and the present files, or between two "
+            "checkpoints: files, numbers of lines, and with patch the lines themselves. Changes "
             "nothing.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME

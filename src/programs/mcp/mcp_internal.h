@@ -157,7 +157,7 @@ struct firn_mcp_arguments_param {
     const char *name;
     enum firn_mcp_arguments_kind kind;
     bool is_required;
-    const char *text; /* for whoever, or whatever, fills it in */
+    const char *text; /* for the model or the person that fills it in */
 };
 
 /* Writes the JSON Schema of an object with these members and no others, as a member of `json`. */
@@ -233,7 +233,7 @@ FIRN_MUST_CHECK int firn_mcp_call_take_paths(struct firn_mcp_call *call);
  * call->error. */
 FIRN_MUST_CHECK int firn_mcp_call_attempt(struct firn_mcp_call *call,
                                           int (*attempt)(void *ctx, firn_error *err), void *ctx);
-/* Has the host collect garbage, if it does that: behind what may have made some. */
+/* Has the host collect garbage, if it does that, after a call that may have made some. */
 void firn_mcp_call_collect(struct firn_mcp_call *call);
 /* For the library's options. */
 firn_callbacks firn_mcp_call_callbacks(struct firn_mcp_call *call);
@@ -365,7 +365,7 @@ struct firn_mcp_server_options {
 
 /* The options' pointers are borrowed for the server's life. NULL if there is no memory. */
 struct firn_mcp_server *firn_mcp_server_create(const struct firn_mcp_server_options *options);
-/* Nobody works any more. What waits is forgotten. */
+/* No worker works any more. Waiting jobs are dropped. */
 void firn_mcp_server_destroy(struct firn_mcp_server *server);
 
 /* Takes a line; is_cut: only the beginning of one that was too long. Sends the answer to what needs

@@ -157,7 +157,7 @@ skip_spaces(firn_slice line, size_t at)
     return at;
 }
 
-/* Behind the string that begins at `at`; line.size if it does not end. */
+/* The place after the string that begins at `at`; line.size if it does not end. */
 static size_t
 skip_string(firn_slice line, size_t at)
 {

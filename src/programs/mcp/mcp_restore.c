@@ -130,10 +130,11 @@ static const struct firn_mcp_arguments_param undo_params[] = {
 const struct firn_mcp_tool firn_mcp_restore_tool = {
     .name = "checkpoint_restore",
     .title = "Restore a checkpoint",
-    .text = "Bring a workspace, or some paths in it, back to a checkpoint: files are put back, and "
-            "files that the checkpoint does not have are removed. The state before is saved "
-            "first, so that checkpoint_undo can take the restore back. With dry_run it only tells "
-            "what would change.",
+    .text =
+        "Restore a workspace, or some paths in it, to a checkpoint: changed files are restored, "
+        "and files that the checkpoint does not have are removed. The present state is saved "
+        "first, so that checkpoint_undo can undo the restore. With dry_run it only lists what "
+        "would change.",
     .params = restore_params,
     .output = RESULT,
     .required = REQUIRED,
@@ -145,8 +146,8 @@ const struct firn_mcp_tool firn_mcp_restore_tool = {
 const struct firn_mcp_tool firn_mcp_restore_undo_tool = {
     .name = "checkpoint_undo",
     .title = "Undo the last restore",
-    .text = "Take back the last restore of a workspace. The state before is saved first here too: "
-            "a second undo takes back the first.",
+    .text = "Undo the last restore or revert of a workspace. The present state is saved first here "
+            "too: a second undo undoes the first.",
     .params = undo_params,
     .output = RESULT,
     .required = REQUIRED,

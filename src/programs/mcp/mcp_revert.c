@@ -159,11 +159,12 @@ static const struct firn_mcp_arguments_param params[] = {
 
 const struct firn_mcp_tool firn_mcp_revert_tool = {
     .name = "checkpoint_revert",
-    .title = "Take back one change",
-    .text = "Take back what one checkpoint changed and keep what came later: files are merged one "
-            "by one, text files line by line. Where what came later stands in the way, nothing is "
-            "changed and the paths are told. The state before is saved first, so that "
-            "checkpoint_undo can take the revert back.",
+    .title = "Undo one checkpoint's changes",
+    .text =
+        "Undo what one checkpoint changed and keep later changes: files are merged one by one, "
+        "text files line by line. If a later change conflicts, nothing is changed and the paths "
+        "are listed. The present state is saved first, so that checkpoint_undo can undo the "
+        "revert.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING(
         "since") "," FIRN_MCP_TOOL_COUNTS

@@ -36,7 +36,7 @@ write_result(struct firn_mcp_call *call, const firn_workspace_save_result *resul
     firn_mcp_call_write_notices(call);
 }
 
-/* Nobody is there to be asked about the first save of a home directory, or of more. */
+/* No person can be asked about the first save of a home directory, or of more. */
 static int
 check_root(struct firn_mcp_call *call)
 {
@@ -45,7 +45,7 @@ check_root(struct firn_mcp_call *call)
     if (why == NULL || firn_workspace_find(call->workspace, "latest", NULL, NULL) == FIRN_OK) {
         return FIRN_OK;
     }
-    call->hint = "name the directory of the project; if all of it is to be saved, the user can run "
+    call->hint = "name the directory of the project; to save all of it, the user can run "
                  "firn save --yes in it";
     return firn_mcp_call_fail(call, FIRN_INVALID, "'%s' is %s",
                               firn_workspace_root(call->workspace), why);
@@ -96,9 +96,10 @@ static const struct firn_mcp_arguments_param params[] = {
 const struct firn_mcp_tool firn_mcp_save_tool = {
     .name = "checkpoint_save",
     .title = "Save a checkpoint",
-    .text = "Save the state of a whole directory tree as a new checkpoint, from which it can be "
-            "brought back exactly. Quick, and touches none of the files: call it before changes "
-            "that may have to be taken back.",
+    .text =
+        "Save the state of a whole directory tree as a new checkpoint, from which it can be "
+        "restored exactly. Quick, and changes no file: call it before changes that you may have "
+        "to undo.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME
     "," FIRN_MCP_TOOL_STATS "," FIRN_MCP_TOOL_COUNTS

@@ -2,7 +2,7 @@
  *
  * mcp/mcp_server.c: the protocol: from a message to an answer, or to work that is done apart.
  *
- * The Model Context Protocol is JSON-RPC 2.0. What is answered at once (initialize, ping,
+ * The Model Context Protocol is JSON-RPC 2.0. Requests that are answered at once (initialize, ping,
  * tools/list, every error) is answered by the thread that reads, so that a ping is answered while a
  * long save runs. Calls of tools wait in a queue and are done one after the other, in the order in
  * which they came, by the thread that works: a client may send a save and the restore after it
@@ -34,7 +34,7 @@
 
 /* ---- calls wait here between the thread that reads and the one that works ----
  *
- * First in, first out: a client that sends a restore behind a save means the state after the save.
+ * First in, first out: a client that sends a restore after a save means the state after the save.
  * A call that is cancelled while it waits leaves the queue; one that runs is only told, and ends by
  * itself. Nothing is sent, and no tool runs, while the lock is held.
  *
@@ -49,11 +49,11 @@ struct job {
     struct job *next; /* the queue's */
     const struct firn_mcp_tool *tool;
     json_t *arguments;                   /* its own copy: a value is for one thread at a time */
-    struct firn_mcp_output_batch *batch; /* a share of whoever made the job, or NULL */
+    struct firn_mcp_output_batch *batch; /* a share of the thread that made the job, or NULL */
     atomic_bool is_cancelled;
     char id[FIRN_MCP_MESSAGE_ID_SIZE];
     enum firn_mcp_era era;                /* that the answer is written for */
-    char token[FIRN_MCP_MESSAGE_ID_SIZE]; /* of progress; empty: nobody wants it */
+    char token[FIRN_MCP_MESSAGE_ID_SIZE]; /* of progress; empty: not wanted */
     uint64_t told;                        /* the progress sent last */
 };
 
@@ -175,8 +175,8 @@ queue_done(struct queue *queue)
     (void)pthread_mutex_unlock(&queue->lock);
 }
 
-/* Takes the job with this id off the queue and gives it to the caller, or NULL: nobody waits under
- * this id. If it runs, it is told. */
+/* Takes the job with this id off the queue and gives it to the caller; NULL if no job waits under this
+ * id. If the job runs, it is told. */
 static struct job *
 queue_cancel(struct queue *queue, const char *id)
 {
@@ -310,11 +310,11 @@ static const char meta_version[] = "io.modelcontextprotocol/protocolVersion";
 static const char meta_capabilities[] = "io.modelcontextprotocol/clientCapabilities";
 
 static const char instructions[] =
-    "firn saves the state of whole directories as checkpoints and brings them back exactly. Save "
-    "with checkpoint_save before changes that may have to be taken back; look with "
-    "checkpoint_status and checkpoint_diff; go back with checkpoint_restore, which saves the "
-    "state before it, so that checkpoint_undo takes the restore back. Every tool takes "
-    "workspace_path, the directory.";
+    "firn saves the state of whole directories as checkpoints and restores them exactly. Save with "
+    "checkpoint_save before changes that you may have to undo; compare with checkpoint_status and "
+    "checkpoint_diff; go back with checkpoint_restore, which first saves the present state, so "
+    "that "
+    "checkpoint_undo can undo the restore. Every tool takes workspace_path, the directory.";
 
 struct firn_mcp_server {
     struct firn_mcp_server_options options;

@@ -88,7 +88,7 @@ static const struct firn_mcp_arguments_param params[] = {
 const struct firn_mcp_tool firn_mcp_show_tool = {
     .name = "checkpoint_show",
     .title = "Show a checkpoint",
-    .text = "Show what a checkpoint is and which files are in it: at most 1,000, so name paths to "
+    .text = "Describe a checkpoint and list its files: at most 1,000, so name paths to "
             "look at parts of large ones. Changes nothing.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING(

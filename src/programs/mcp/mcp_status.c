@@ -92,7 +92,7 @@ static const struct firn_mcp_arguments_param params[] = {
 const struct firn_mcp_tool firn_mcp_status_tool = {
     .name = "checkpoint_status",
     .title = "Show what changed since a checkpoint",
-    .text = "Tell which files of a workspace were added, changed or removed since a checkpoint. "
+    .text = "List the files of a workspace that were added, changed or removed since a checkpoint. "
             "Changes nothing.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME

@@ -48,7 +48,7 @@ void firn_report_html_code(firn_slice bytes);
 /* What a page holds at most. */
 struct firn_report_difference {
     bool with_lines;
-    uint64_t page_bytes_max; /* behind them no more lines are shown */
+    uint64_t page_bytes_max; /* after them no more lines are shown */
     uint64_t entries;        /* met so far of this checkpoint */
     uint64_t entries_cut; /* files of all checkpoints whose lines were left out, in part or all */
     bool is_out_of_memory;
@@ -72,7 +72,7 @@ struct firn_report_page {
 
 /* Everything up to the first checkpoint. */
 void firn_report_page_begin(const struct firn_report_page *page);
-/* Everything behind the last one. cut: how many files' lines were left out, in part or all. */
+/* Everything after the last one. cut: how many files' lines were left out, in part or all. */
 void firn_report_page_end(const struct firn_report_page *page, uint64_t cut);
 
 #endif

@@ -2,19 +2,18 @@
  *
  * report/report_difference.c: one file that a checkpoint changed, and its lines.
  *
- * Each is a <details>: it opens and closes without a script. What has no lines to show is a row
- * without one.
+ * Each is a <details>: it opens and closes without a script. A change without lines to show is a
+ * row without one.
  *
  * A page must stay one that a phone can open. So of a file at most LINES_MAX lines are shown and of
- * a line LINE_SIZE_MAX bytes, of a checkpoint FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files, and behind so
- * many bytes of a page no more lines at all; each time the page says so.
+ * a line LINE_SIZE_MAX bytes, of a checkpoint FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files, and after
+ * page_bytes_max bytes of a page no more lines at all; each time the page says so.
  *
  * The lines are found as in show_patch.c: by walking along both texts once. Hunks that lie close
  * together are shown as one, as equal lines must not be shown twice.
  */
 #include "report/report.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,38 +21,21 @@
 
 enum { CONTEXT = 3, LINES_MAX = 600, LINE_SIZE_MAX = 2000 };
 
-/* ---- a text and how far one is in it ---- */
-
-struct text {
-    firn_slice left;
-    uint32_t line; /* the number of the next one, from 0 */
-};
-
-static firn_slice
-next_line(struct text *text)
-{
-    assert(text->left.size > 0);
-    const uint8_t *end = memchr(text->left.data, '\n', text->left.size);
-    size_t size = end == NULL ? text->left.size : (size_t)(end - text->left.data) + 1;
-    firn_slice line = firn_bytes(text->left.data, size);
-    text->left = firn_bytes(text->left.data + size, text->left.size - size);
-    text->line++;
-    return line;
-}
+/* ---- lines ---- */
 
 static void
-skip_to(struct text *text, uint32_t line)
+skip_to(struct firn_show_lines *text, uint32_t line)
 {
     while (text->line < line && text->left.size > 0) {
-        (void)next_line(text);
+        (void)firn_show_lines_next(text);
     }
 }
 
 /* ---- lines ---- */
 
 struct showing {
-    struct text before;
-    struct text after;
+    struct firn_show_lines before;
+    struct firn_show_lines after;
     unsigned lines;
     bool is_cut;
 };
@@ -82,10 +64,11 @@ show_line(struct showing *showing, const char *element, char sign, firn_slice li
 }
 
 static void
-show_lines(struct showing *showing, const char *element, char sign, struct text *text, uint32_t to)
+show_lines(struct showing *showing, const char *element, char sign, struct firn_show_lines *text,
+           uint32_t to)
 {
     while (text->line < to && text->left.size > 0 && !showing->is_cut) {
-        show_line(showing, element, sign, next_line(text));
+        show_line(showing, element, sign, firn_show_lines_next(text));
     }
     skip_to(text, to);
 }

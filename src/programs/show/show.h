@@ -5,9 +5,11 @@
 #ifndef FIRN_SHOW_SHOW_H
 #define FIRN_SHOW_SHOW_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "command/command.h"
 #include "firn/firn.h"
@@ -162,6 +164,26 @@ void firn_show_difference_print_counts(const firn_workspace_diff_result *result,
 /* The same as members. */
 void firn_show_difference_json_counts(const firn_workspace_diff_result *result,
                                       enum firn_show_difference_form form);
+
+/* ---- lines of a text, one after the other ---- */
+
+struct firn_show_lines {
+    firn_slice left;
+    uint32_t line; /* the number of the next one, from 0 */
+};
+
+/* The next line with its '\n', which the last one may lack. Requires: left is not empty. */
+static inline firn_slice
+firn_show_lines_next(struct firn_show_lines *lines)
+{
+    assert(lines->left.size > 0);
+    const uint8_t *end = memchr(lines->left.data, '\n', lines->left.size);
+    size_t size = end == NULL ? lines->left.size : (size_t)(end - lines->left.data) + 1;
+    firn_slice line = firn_bytes(lines->left.data, size);
+    lines->left = firn_bytes(lines->left.data + size, lines->left.size - size);
+    lines->line++;
+    return line;
+}
 
 /* ---- what the library tells while it works ---- */
 

@@ -155,7 +155,7 @@ lay_out(const struct firn_show_stat *stat, size_t width)
     return columns;
 }
 
-/* The end of a name that is too long, behind three dots; from a slash on, if there is one. */
+/* The end of a name that is too long, after three dots; from a slash on, if there is one. */
 static void
 print_name(const struct firn_show_stat_row *row, size_t width)
 {

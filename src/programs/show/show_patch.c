@@ -57,44 +57,26 @@ firn_show_patch_init(struct firn_show_patch *out, const char *colour)
     return out->is_coloured || strcmp(colour, "never") == 0;
 }
 
-/* ---- a text and how far one is in it ---- */
-
-struct walk {
-    firn_slice left;
-    uint32_t line; /* the number of the next one, from 0 */
-};
-
-/* The next line with its '\n'. There must be one. */
-static firn_slice
-next_line(struct walk *walk)
-{
-    assert(walk->left.size > 0);
-    const uint8_t *end = memchr(walk->left.data, '\n', walk->left.size);
-    size_t size = end == NULL ? walk->left.size : (size_t)(end - walk->left.data) + 1;
-    firn_slice line = firn_bytes(walk->left.data, size);
-    walk->left = firn_bytes(walk->left.data + size, walk->left.size - size);
-    walk->line++;
-    return line;
-}
+/* ---- lines ---- */
 
 /* The lines from the next one up to, without, one of that number. */
 static firn_slice
-lines_to(struct walk *walk, uint32_t line)
+lines_to(struct firn_show_lines *walk, uint32_t line)
 {
     const uint8_t *from = walk->left.data;
     while (walk->line < line) {
-        (void)next_line(walk);
+        (void)firn_show_lines_next(walk);
     }
     return firn_bytes(from, from == NULL ? 0 : (size_t)(walk->left.data - from));
 }
 
 /* How many more lines there are, but at most max. */
 static uint32_t
-count_left(const struct walk *walk, uint32_t max)
+count_left(const struct firn_show_lines *walk, uint32_t max)
 {
-    struct walk ahead = *walk;
+    struct firn_show_lines ahead = *walk;
     while (ahead.left.size > 0 && ahead.line - walk->line < max) {
-        (void)next_line(&ahead);
+        (void)firn_show_lines_next(&ahead);
     }
     return ahead.line - walk->line;
 }
@@ -154,10 +136,11 @@ print_line(const struct firn_show_patch *patch, char sign, firn_slice line)
 }
 
 static void
-print_lines(const struct firn_show_patch *patch, char sign, struct walk *walk, uint32_t to)
+print_lines(const struct firn_show_patch *patch, char sign, struct firn_show_lines *walk,
+            uint32_t to)
 {
     while (walk->line < to) {
-        print_line(patch, sign, next_line(walk));
+        print_line(patch, sign, firn_show_lines_next(walk));
     }
 }
 
@@ -201,7 +184,7 @@ print_name(const char *side, firn_slice path)
     firn_term_out_text("\"");
 }
 
-/* "--- a/path" or "+++ b/path"; behind a name with a space comes a tab, without which patch would
+/* "--- a/path" or "+++ b/path"; a name with a space is followed by a tab, without which patch would
  * take the end of the name for a date. */
 static void
 print_file_line(const struct firn_show_patch *patch, const char *signs, const char *side,
@@ -246,7 +229,7 @@ print_range_line(const struct firn_show_patch *patch, uint32_t before_at, uint32
     firn_term_out_text("\n");
 }
 
-/* The hunks from `first` on that stand together; returns the one behind them. */
+/* The hunks from `first` on that stand together; returns the one after them. */
 static size_t
 end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
              size_t first)
@@ -261,10 +244,10 @@ end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t
     return end;
 }
 
-/* Prints a group; the walks stand at or before its first line, and then behind its last. */
+/* Prints a group; the walks stand at or before its first line, and then after its last. */
 static void
 print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
-            struct walk *before, struct walk *after)
+            struct firn_show_lines *before, struct firn_show_lines *after)
 {
     assert(count > 0);
     const firn_hunk *first = hunks;
@@ -272,10 +255,10 @@ print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t 
     uint32_t lead = first->before_at < patch->context ? first->before_at : patch->context;
     (void)lines_to(before, first->before_at - lead);
     (void)lines_to(after, first->after_at - lead);
-    struct walk behind = *before;
-    (void)lines_to(&behind, last->before_at + last->before_count);
-    uint32_t trail = count_left(&behind, patch->context);
-    uint32_t before_end = behind.line + trail;
+    struct firn_show_lines after_group = *before;
+    (void)lines_to(&after_group, last->before_at + last->before_count);
+    uint32_t trail = count_left(&after_group, patch->context);
+    uint32_t before_end = after_group.line + trail;
     uint32_t after_end = last->after_at + last->after_count + trail;
     print_range_line(patch, before->line, before_end - before->line, after->line,
                      after_end - after->line);
@@ -333,8 +316,8 @@ print_file(const struct firn_show_patch *patch, const firn_workspace_entry *befo
            const firn_workspace_entry *after, const firn_workspace_difference *difference)
 {
     assert(before != NULL || after != NULL);
-    struct walk from = {difference->content_before, 0};
-    struct walk to = {difference->content_after, 0};
+    struct firn_show_lines from = {difference->content_before, 0};
+    struct firn_show_lines to = {difference->content_after, 0};
     const firn_hunk *hunks = difference->hunks;
     size_t count = difference->hunk_count;
     print_head(patch, before, after);
@@ -470,8 +453,8 @@ firn_show_patch_print(const struct firn_show_patch *patch,
 void
 firn_show_patch_json(const firn_workspace_difference *difference)
 {
-    struct walk before = {difference->content_before, 0};
-    struct walk after = {difference->content_after, 0};
+    struct firn_show_lines before = {difference->content_before, 0};
+    struct firn_show_lines after = {difference->content_after, 0};
     firn_term_json_array("hunks");
     for (size_t i = 0; i < difference->hunk_count; i++) {
         const firn_hunk *hunk = &difference->hunks[i];

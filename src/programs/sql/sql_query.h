@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_query.h: a statement that firn's own scan answers, for who runs statements: firn_query, and the shell.
+ * sql/sql_query.h: statements that firn's own scan answers, for firn_query and the shell.
  */
 #ifndef FIRN_SQL_QUERY_H
 #define FIRN_SQL_QUERY_H

@@ -113,16 +113,16 @@ const struct firn_command firn_sqlshell = {
             {"csv", 0, NULL, "the same as --mode csv"},
             {NULL, 0, NULL, NULL},
         },
-    .help = "Runs the statements, or without any those on standard input; on a terminal they\n"
-            "are typed, and .help lists more. The SQL is that of SQLite, with the store's\n"
-            "tables and keyspaces in it. Aggregates over one table are computed by firn's own\n"
-            "scans where that gives the same result: EXPLAIN QUERY PLAN tells. CREATE TABLE,\n"
+    .help = "Runs the given statements, or those on standard input. On a terminal it asks for\n"
+            "statements, and .help lists further commands. The SQL is that of SQLite, over\n"
+            "the store's tables and keyspaces. firn's own scans compute aggregates over one\n"
+            "table if the result is the same: EXPLAIN QUERY PLAN shows this. CREATE TABLE,\n"
             "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE\n"
-            "makes a table that is gone at the end. The store is locked only once a statement\n"
+            "makes a table that is dropped at the end. The store is locked once a statement\n"
             "writes.\n"
             "\n"
             "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
-            "may be given several times. Results are printed as --mode says: as a table on a\n"
+            "may be given several times. --mode sets how results are printed: as a table on a\n"
             "terminal, where wide values are cut; elsewhere a line for each row, with tabs\n"
             "between values escaped as by firn db scan, and \\N for null. The first statement\n"
             "that fails ends the command.",

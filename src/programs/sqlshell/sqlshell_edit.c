@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_edit.c: lines that are typed: editing, history, completion.
+ * sqlshell/sqlshell_edit.c: input from a terminal: editing, history, completion.
  *
- * libedit does it where it is installed: it is loaded when the first line is asked for (libedit.so.2), by the names that
- * it has in common with readline. Without it lines are read as the terminal gives them.
+ * libedit does this if it is installed: it is loaded before the first line is read (libedit.so.2), by the names that
+ * it has in common with readline. Without libedit, lines are read as the terminal gives them.
  *
  * The history is a file of the user's: $XDG_STATE_HOME/firn/sql_history, ~/.local/state/firn/sql_history without
  * the variable; directory and file are private (0700, 0600). It has the last HISTORY_MAX entries. Statements may have
- * secrets in them: a line that begins with a space is not remembered.
+ * secrets in them: a line that begins with a space is not added to the history.
  *
- * Completion offers keywords of SQLite, names of tables and columns, and behind a dot at the beginning of a line the
+ * Completion offers keywords of SQLite, names of tables and columns, and after a dot at the beginning of a line the
  * commands of the shell. Names that are no plain words are not offered: they would need quotes.
  */
 #include "sqlshell/sqlshell_internal.h"

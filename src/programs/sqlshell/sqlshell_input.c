@@ -169,7 +169,7 @@ firn_sqlshell_input_type(struct firn_sqlshell *shell)
     struct text statement = {.data = NULL};
     firn_sqlshell_edit_open(shell);
     if (!shell->cli->quiet) {
-        firn_term_out_format("firn %s, SQLite %s; .help lists what there is beside SQL\n",
+        firn_term_out_format("firn %s, SQLite %s; .help lists commands other than SQL\n",
                              firn_version(), sqlite3_libversion());
     }
     while (!shell->is_over && firn_term_signals_caught() == 0) {

@@ -37,7 +37,7 @@ struct firn_sqlshell {
     bool may_create;     /* the store is made where there is none */
     bool is_attached;    /* the store is attached */
     bool is_writable;    /* for writing */
-    bool is_interactive; /* somebody types at a terminal */
+    bool is_interactive; /* statements come from a terminal */
     bool shows_time;
     bool is_over; /* .quit */
     int depth;    /* of files that are read by .read */
@@ -78,7 +78,7 @@ int firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line);
 
 /* Runs what a descriptor gives, up to its end or the first failure. Returns an exit code. */
 int firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name);
-/* Runs what somebody types. Returns an exit code. */
+/* Runs statements from a terminal. Returns an exit code. */
 int firn_sqlshell_input_type(struct firn_sqlshell *shell);
 
 /* ---- lines that are typed: sqlshell_edit.c ---- */

@@ -8,8 +8,8 @@
  * columns, an array of names, and rows, arrays of values in their order, for names may occur twice.
  *
  * A REAL has as many digits as it needs to be read as the same number, in a table 15 at most. A BLOB is \x and hexadecimal digits,
- * in JSON an object {"hex": "00ff"}. What is not finite is a text in JSON. No control character goes to a terminal as it is:
- * CSV is escaped there, too, though no longer what a program would read.
+ * in JSON an object {"hex": "00ff"}. Numbers that are not finite are texts in JSON. No control character goes to a
+ * terminal as it is: CSV is escaped there, too, though no longer what a program would read.
  */
 #include "sqlshell/sqlshell_internal.h"
 

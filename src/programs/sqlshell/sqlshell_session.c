@@ -2,10 +2,11 @@
  *
  * sqlshell/sqlshell_session.c: a connection of SQLite with a store attached, and the statements that it runs.
  *
- * Locking. The store is attached for reading, which keeps nobody out. The first statement that writes attaches it anew for
- * writing, and waits for another writer as --wait says: one that SQLite calls a writing one, a BEGIN, or one that failed
- * because the store was attached for reading. It stays so until the end of a script. Who types keeps the lock no
- * longer than the statement or transaction, so that others may write meanwhile, and reads what they have written.
+ * Locking. The store is attached for reading, which blocks no process. The first statement that writes attaches it anew
+ * for writing, and waits for another writer as --wait says: one that SQLite calls a writing one, a BEGIN, or one that
+ * failed because the store was attached for reading. A script keeps the lock until it ends. A terminal keeps it no
+ * longer than a statement or transaction, so that other processes may write in between, and sees what they have
+ * written.
  *
  * A SELECT that firn's scan answers (sql_query.h) is run that way; if the scan declines, and no row has been
  * printed, SQLite runs it. EXPLAIN of such a statement has one row that says what the scan is.
@@ -572,7 +573,7 @@ step_all(struct run *run)
         bool is_fine = run->is_silent || firn_sqlshell_print_row(print, stepped);
         rc = is_fine ? sqlite3_step(stepped) : SQLITE_NOMEM;
         if (firn_term_out_error() != 0) {
-            rc = SQLITE_INTERRUPT; /* nobody reads it; told when the command is over */
+            rc = SQLITE_INTERRUPT; /* the output is closed; reported when the command is over */
         }
     }
     firn_sqlshell_print_end(print);

@@ -40,12 +40,12 @@ void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *n
 /* Opens the workspace that the command line names: --workspace, else the current directory.
  * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
 int firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out);
-/* The same for what runs by itself and asks nobody. *out_is_untrusted: a store was found in the tree
- * that is not trusted (firn trust), and nothing is to be done; it was reported. */
+/* The same for commands that run in the background and ask no question. *out_is_untrusted: a store in the
+ * tree is not trusted (firn trust), and nothing must be done; it was reported. */
 int firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out,
                                      bool *out_is_untrusted);
 extern const char firn_task_workspace_untrusted_hint[];
-/* The same, for a command that is about the directory itself, whatever lies around it. */
+/* The same, for a command that is about the directory itself, even inside another workspace. */
 int firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path,
                                   firn_workspace **out);
 /* What to do where a directory that is to go on with a history has one of its own; otherwise `hint`. */
@@ -182,7 +182,7 @@ struct firn_task_file {
     bool may_replace;
 };
 
-/* Begins a file. What is at the path stays as it is until firn_task_file_finish; a fifo or a device
+/* Begins a file. An existing file at the path stays as it is until firn_task_file_finish; a fifo or a device
  * there is written directly. FIRN_EXISTS if anything is there and may_replace is false. Returns a code
  * of the library, as do the following two. */
 FIRN_MUST_CHECK int firn_task_file_create(struct firn_task_file *file, const char *path,
@@ -196,11 +196,11 @@ FIRN_MUST_CHECK int firn_task_file_finish(struct firn_task_file *file, firn_erro
 /* Gives it up. Fine after firn_task_file_finish, and on a zeroed one. */
 void firn_task_file_discard(struct firn_task_file *file);
 
-/* ---- a collection of garbage that nobody waits for ---- */
+/* ---- a garbage collection in the background ---- */
 
 /* Starts firn gc --auto for the store of a workspace, in a process of its own, if the settings want
- * that and it would do something. For whoever has made garbage, or was told by a save that there is
- * enough. Silent, whatever happens. */
+ * that and it would do something. For commands that have made garbage, or that a save has told that
+ * there is enough. Reports nothing, also no failure. */
 void firn_task_collect_if_due(firn_workspace *workspace);
 
 #endif

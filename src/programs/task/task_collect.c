@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_collect.c: a collection of garbage that nobody waits for.
+ * task/task_collect.c: a garbage collection in the background.
  *
- * It is `firn gc --auto` of this very program, in a process that belongs to nobody: in a session of its
- * own, so that neither Ctrl-C nor a terminal that is closed meets it, without any file that we have
- * open or were given, so that a pipe that we write to ends with us, not in a directory that somebody
- * may want to unmount, and of low priority. The command that started it does not learn how it
+ * It is `firn gc --auto` of this very program, in a detached process: in a session of its own, so that
+ * neither Ctrl-C nor a terminal that is closed ends it; without any file that we have open or were
+ * given, so that a pipe that we write to ends with us; not in a directory that a user may want to
+ * unmount; and of low priority. The command that started it does not learn how it
  * ends: it is housekeeping, and if it fails the next one tries again (catalog_due.c).
  *
  * Whether there is enough garbage is asked here, by a look that locks nothing, so that commands

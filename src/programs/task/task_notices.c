@@ -19,7 +19,7 @@
  * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
  * (unreadable, always changing), entries that were not restored, restored ones that lack an owner or
  * attribute, and entries of a checkpoint that are never restored. A fifo or
- * socket cannot be saved by anybody, and a file that vanished while the save ran is rightly not in
+ * socket can never be saved, and a file that vanished while the save ran is rightly not in
  * it: these are told but change nothing.
  *
  * Threads: the library calls from any thread, one call at a time.

@@ -3,7 +3,7 @@
  * task/task_patience.c: waiting for another writer as long as --wait says, and not longer than a signal
  * allows.
  *
- * The library can wait for a lock by itself, but it calls nobody while it waits: a program that
+ * The library can wait for a lock by itself, but it makes no callbacks while it waits: a program that
  * handed it the whole minute would not notice Ctrl-C. So the library waits in slices of a fifth of
  * a second and the program counts. A writing call takes the lock first, so most do nothing twice but
  * wait. A restore that meets a store within its tree that is being written looks at the tree again

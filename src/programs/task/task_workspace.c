@@ -118,7 +118,7 @@ ask_about(void *ctx, const firn_trust_info *info)
     return FIRN_OK;
 }
 
-/* Opens it; a store that is not trusted is asked about where somebody may be asked. */
+/* Opens it; asks about a store that is not trusted, if a person may be asked. */
 static int
 open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool may_ask,
             firn_workspace **out, firn_error *err)

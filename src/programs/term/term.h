@@ -46,7 +46,7 @@ size_t firn_term_text_plain(firn_slice bytes);
  * three octal digits. It can be undone. */
 void firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size));
 
-/* How many columns of a terminal a text takes: ideographs and emoji two, combining marks none. What is no UTF-8
+/* How many columns of a terminal a text takes: ideographs and emoji two, combining marks none. Bytes that are no UTF-8
  * counts one a byte. */
 size_t firn_term_width_of(firn_slice text);
 
@@ -96,7 +96,7 @@ int firn_term_out_error(void);
 enum { FIRN_TERM_WRITER_DEPTH_MAX = 15 };
 
 /* Writes JSON text. All zero is one that writes into memory, and is at the start of a value, or of
- * the members of an object whose brackets somebody else writes. */
+ * the members of an object whose brackets the caller writes. */
 struct firn_term_writer {
     void (*put)(const void *data, size_t size); /* where it goes at once; NULL: into memory */
     char *data;                                 /* in memory: size bytes, without a NUL */

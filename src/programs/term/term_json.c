@@ -6,9 +6,9 @@
  * A command shows what it has found once, as members and as lines. With --json the object is open
  * while it runs: members are written, and standard output takes no lines (term_out.c). Without, it is
  * not, and members are passed over (I1). So no command asks which of the two is wanted, unless the
- * two say different things, or showing what nobody sees would take long.
+ * two say different things, or making unused text would take long.
  *
- * Failing commands do not leave broken text behind: firn_term_json_unwind closes whatever is open and
+ * Failing commands do not leave broken text: firn_term_json_unwind closes what is open and
  * the error becomes one more member of the outermost object.
  *
  * Invariants

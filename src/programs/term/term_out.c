@@ -32,7 +32,7 @@ static char buffer[BUFFER_SIZE];
 static size_t buffered;
 static int first_error;
 
-/* A descriptor that was made non-blocking by somebody else is waited for. */
+/* A descriptor that another process made non-blocking is waited for. */
 static void
 write_all(const char *data, size_t size)
 {

@@ -10,7 +10,7 @@
  * and its group, which one keystroke should not count as two. System calls are restarted; the one place that waits for a person,
  * reading standard input, polls first and poll is never restarted.
  *
- * SIGPIPE and SIGXFSZ are ignored: they would kill a restore in the middle because somebody closed
+ * SIGPIPE and SIGXFSZ are ignored: they would kill a restore in the middle because the user closed
  * a pager. The failed write is noticed instead (term_out.c). A program whose reader has gone should
  * still die of SIGPIPE in the end, silently, as every other one in a pipeline does; where it was
  * started with SIGPIPE ignored it must report an error instead. A signal that the starter ignores

@@ -14,7 +14,7 @@
  *      an escape always begins with a single one.
  *
  * Times are UTC everywhere and say so: a history that is shared between machines cannot mean
- * somebody's local time.
+ * one user's local time.
  */
 #include "term/term.h"
 

@@ -4,7 +4,7 @@
  *
  * The interface gives pointers without sizes, so the producer of a stream can make its reader read
  * any memory of the process: streams come from the same program, and are trusted as its other
- * pointers are. What can be checked is: counts of buffers and children against the format, lengths
+ * pointers are. These are checked: counts of buffers and children against the format, lengths
  * and offsets against zero and against each other, offsets of texts against the ones before them,
  * indexes of dictionaries against their length. Nothing recurses: a field may have a dictionary, or
  * be a list of floats, and that is the deepest that a column of a table can be.
@@ -136,7 +136,7 @@ read_time(const char *format, struct field *out)
     };
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         size_t size = strlen(times[i].format);
-        /* A time zone follows the colon: the number is of UTC whatever it is. */
+        /* A time zone follows the colon: the number is of UTC in any zone. */
         if (strncmp(format, times[i].format, size) == 0 && (size > 3 || format[size] == '\0')) {
             *out = times[i].field;
             return true;
@@ -430,7 +430,7 @@ read_number_value(const uint8_t *data, const struct field *field,
 }
 
 /* A vector of an array, at a place that counts from the beginning of its buffers. Nulls may be in vectors that are
- * null as a whole, which nobody reads. */
+ * null as a whole, which are not read. */
 static int
 read_vector(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,
             firn_slice *out, firn_error *err)

@@ -4,7 +4,7 @@
  *
  * Each value has a set of types that it could be of. That of a column is what the sets of its values
  * have in common, and the first type in it, in the order of the bits below, is chosen. The first record
- * may be a header, which only the end can tell where nobody says so: its fields are kept until then.
+ * may be a header, which is decided only at the end unless the caller says so: its fields are kept until then.
  *
  * A value belongs to a type only if it is written as that type's values are; value_text reads more than
  * that ("007" as an integer), so the shape of numbers is looked at first.

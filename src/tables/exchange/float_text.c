@@ -509,7 +509,7 @@ scale_up(const struct scale *scale, uint64_t n)
 {
     int right = -(scale->power.exponent + scale->exponent) - 64;
     DCHECK(n >> 57 == 0 && right >= 61 && right <= 66);
-    /* The product of 192 bits is shifted right by 66 in the end. What is missing of it is below 3 ·
+    /* The product of 192 bits is shifted right by 66 in the end. The error of it is below 3 ·
      * 2^62, so less than 1, and another 1 for the bits that are lost. */
     n <<= 66 - right;
     u128 low = (u128)n * (uint64_t)scale->power.mantissa;

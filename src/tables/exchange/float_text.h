@@ -2,7 +2,7 @@
  *
  * exchange/float_text.h: floating-point numbers as text.
  *
- * Reading rounds to the nearest number, ties to even, whatever the length of the text. Writing gives
+ * Reading rounds to the nearest number, ties to even, for texts of any length. Writing gives
  * the shortest text that is read as the same number, and of those the nearest. Nothing depends on the
  * locale or on the processor's rounding mode. Any thread.
  */

@@ -2,7 +2,7 @@
  *
  * exchange/json_writer.h: rows as JSON lines.
  *
- * Numbers are numbers with all their digits, whatever their size, decimals too; bool is true or false;
+ * Numbers are numbers with all their digits, at any size, decimals too; bool is true or false;
  * a vector is an array of numbers. All else is a string with the text of exchange/value_text.h, and so
  * are what JSON has no numbers for: "nan", "inf", "-inf", and a vector with one of those. Null is null.
  * exchange/json_reader.h reads the same values from that.

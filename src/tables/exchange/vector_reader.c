@@ -2,15 +2,16 @@
  *
  * exchange/vector_reader.c: files of vectors, in pieces, as vectors of f32.
  *
- * What was fed and not used yet is kept in one buffer: at most a piece and a vector, whose length is checked before it
- * is waited for. All vectors of a file have one length.
+ * One buffer keeps the bytes that were not used yet: at most a piece and a vector, whose length is checked before the
+ * rest of it is read. All vectors of a file have the same length.
  *
  * numpy's format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. After the magic bytes, two of a
  * version and the length of the header comes a Python dictionary, {'descr': '<f4', 'fortran_order': False, 'shape':
- * (3, 100), }. Only what is needed of it is read: three keys, in any order, with a text, a word and a list of numbers.
+ * (3, 100), }. Only this form is read: three keys, in any order, with a text, a word and a list of numbers.
  *
- * Numbers become f32 as they are, but for those of 64 bits, which are rounded. A whole number that no f32 is equal
- * to is refused: it is the number of something, no coordinate. Whether numbers are finite is not the reader's matter.
+ * Numbers become f32 exactly, except for those of 64 bits, which are rounded. A whole number that f32 cannot represent
+ * exactly is refused: it is probably an identifier, not a coordinate. The reader does not check whether numbers are
+ * finite.
  *
  * Limits: a header of 64 KiB; FIRN_TABLE_DIMENSIONS_MAX numbers a vector.
  */

@@ -17,9 +17,9 @@
  *
  * - Words of the language are known in any case; names of columns in exactly theirs.
  * - Truth has three values: what is compared with null is null; "and" and "or" know what a null cannot change.
- * - Integers and decimals are exact. What does not fit i64, u64 or 18 digits is FIRN_LIMIT. Integers of up to 32
- *   bits, signed or not, are counted with as I64. + and - of decimals have the larger scale, * has the sum of
- *   both, which is at most 18. / gives F64 whatever it divides. Division by zero, and % of it, is null.
+ * - Integers and decimals are exact. A result that does not fit i64, u64 or 18 digits is FIRN_LIMIT. Integers of up to
+ *   32 bits, signed or not, are counted with as I64. + and - of decimals have the larger scale, * has the sum of both,
+ *   which is at most 18. / always gives F64. Division by zero, and % of it, is null.
  * - Numbers of different types are compared exactly; if one of them is F32 or F64, both as F64.
  * - A text in quotes, a parameter that is text, and null take the type of what they are compared or joined with.
  * - Rows for which a part is not needed give no errors in it: a branch of case that is not taken, what follows

@@ -121,7 +121,7 @@ FIRN_MUST_CHECK int firn_expr_builder_add(struct firn_expr_builder *builder,
                                           const struct firn_expr_node *model, uint32_t *out,
                                           firn_error *err);
 /* What becomes of a node of another array: returns true and sets *out if it is to be that node of the
- * builder, whatever its arguments are. A failure goes to *rc. */
+ * builder, with any arguments. A failure goes to *rc. */
 typedef bool (*firn_expr_replace)(void *ctx, const struct firn_expr_node *nodes, uint32_t node,
                                   uint32_t *out, int *rc, firn_error *err);
 struct firn_expr_graft {

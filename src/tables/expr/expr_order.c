@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_order.c: which of two numbers is larger, whatever their types, and which values of a type compare
+ * expr/expr_order.c: which of two numbers is larger, of any types, and which values of a type compare
  * how with a constant.
  *
  * Integers, decimals, dates and timestamps are compared as whole numbers of 128 bits, after both are brought to one

@@ -399,7 +399,7 @@ parse_word(struct parser *parser, struct firn_expr_syntax **out)
         goto out;
     }
     if (is_reserved(&parser->token)) {
-        return fail(parser, "expected a value; a column of this name stands in double quotes");
+        return fail(parser, "expected a value; write a column of this name in double quotes");
     }
     FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, out));
     if (is_next(parser, "(")) {

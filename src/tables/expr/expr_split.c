@@ -5,7 +5,7 @@
  * The parts of the outermost "and" are looked at one by one. Ranges and lists of a column's values are already what a
  * chunk's predicate is (expr_bind.c): they are only named. A range that has all values of the column's type means
  * "is not null". "like" with a pattern that begins with letters gives a prefix, which prunes, and stays in the
- * rest as well. What is not of this form, in the order in which it was written, is the rest.
+ * rest as well. The rest is the parts that are not of this form, in the order in which they were written.
  *
  * A row is kept if all parts are true, so it does not matter that a part that is null for it is now false. Parts
  * that would fail for a row, as a sum that does not fit, are not evaluated for rows that a predicate leaves out.

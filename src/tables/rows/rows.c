@@ -3,7 +3,7 @@
  * rows/rows.c: tables: creating, opening, changing and dropping them.
  *
  * A table is made in steps, each a commit, the one that makes it visible last: the keyspaces of its
- * indexes, the record of its schema, its name. It is dropped the other way round. So whatever view has
+ * indexes, the record of its schema, its name. It is dropped the other way round. So every view that has
  * the name has the rest, and what a crash or a failure leaves in between belongs to no table: records that no
  * table has, and keyspaces of indexes without a record, are dropped when the next table is made.
  *
@@ -12,7 +12,7 @@
  * between any two steps. The transactions here conflict with it as all others do, and before a name is
  * made or dropped what that rests on is looked at again, when no restore can come (struct firn_db_keyspace_guard).
  *
- * (I1) A record is only written by a transaction that has read it, or for a number that nobody has.
+ * (I1) A record is only written by a transaction that has read it, or for a number that is not used.
  * (I2) No number of a column or an index is given twice in a table, also where a restore has taken the first
  *      one out of the schema: rows of the other history may still have it. So the next numbers are kept
  *      outside of views, too, in the keyspace "firn.tables", and written there before they are used.

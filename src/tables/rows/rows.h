@@ -80,7 +80,7 @@ FIRN_MUST_CHECK int firn_rows_index_rebuild(struct firn_table *table, const char
 /* ---- a store that has lost something: rows_mend.c ---- */
 
 /* Makes all indexes of all tables again, and tells on_damage of each, of those that had to be dropped because two
- * rows would share a unique value, and of tables that cannot be read. The store is nobody else's. */
+ * rows would share a unique value, and of tables that cannot be read. Requires: no other thread uses the store. */
 FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    firn_error *err);
@@ -240,7 +240,7 @@ uint64_t firn_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor
 struct firn_rows_diff_options {
     const struct firn_db_view *before; /* NULL: now; both are only looked at by open */
     const struct firn_db_view *after;
-    struct firn_storefile_progress progress; /* zeroed: nobody is told */
+    struct firn_storefile_progress progress; /* zeroed: none */
 };
 struct firn_table_diff;
 /* As firn_table_diff_open. One thread. */
@@ -273,7 +273,7 @@ struct firn_rows_check_options {
     struct firn_db_view *view;                      /* NULL: now */
     void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
     void *ctx;
-    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+    struct firn_storefile_progress *progress; /* NULL: none */
 };
 /* As firn_table_check. Any thread. */
 FIRN_MUST_CHECK int firn_rows_check(struct firn_table *table,

@@ -24,8 +24,8 @@
  *      that has found is told by the next call. Batches are written in order, one at a time.
  * (I4) The batch that gathers is not being written: begun - ended < BATCHES.
  *
- * Auto numbers are taken from the table in blocks; what is left of the last one is given back if nobody
- * took a number since.
+ * Auto numbers are taken from the table in blocks; the rest of the last block is given back if no other
+ * thread took a number since.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -100,7 +100,7 @@ out:
     return rc;
 }
 
-/* Appends the columns of a key: (1, 'Ada'). What cannot be written is left out. */
+/* Appends the columns of a key: (1, 'Ada'). Values that cannot be written are left out. */
 static void
 append_key(const struct firn_schema *schema, const struct firn_schema_index *index, firn_slice key,
            struct firn_buf *out)
@@ -449,7 +449,7 @@ out:
     return rc;
 }
 
-/* All that gathered is with the inner load, which nobody else uses. */
+/* The inner load, which no other thread uses, has all that was gathered. */
 static int
 drain(struct firn_table_bulk *bulk, firn_error *err)
 {

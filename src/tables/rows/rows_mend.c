@@ -8,8 +8,8 @@
  * Rows that were replaced long ago may come back beside those that took their values over. A unique index
  * that two rows would share is dropped then, and named.
  *
- * A table whose record is lost cannot be read, and its runs can be neither merged nor flushed, because nobody
- * knows their columns. It is taken out, and named; the damaged store still has its rows.
+ * A table whose record is lost cannot be read, and its runs can be neither merged nor flushed, because their
+ * columns are unknown. The table is taken out, and named; the damaged store still has its rows.
  *
  * (I1) Rows are not changed.
  * (Not checked: nothing here writes to them.)

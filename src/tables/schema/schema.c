@@ -2,7 +2,7 @@
  *
  * schema/schema.c: making schemas, and finding things in them.
  *
- * Whatever a schema comes from, a definition, a record or a change, it is made by firn_schema_create: of a
+ * Every schema, from a definition, a record or a change, is made by firn_schema_create: of a
  * model that borrows its parts, which are checked and copied. So what holds for a table is said in one place:
  *
  * (I1) Columns are in the order of their numbers, all below next_column; names are there once.

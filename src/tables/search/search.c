@@ -2,22 +2,22 @@
  *
  * search/search.c: a search from its request to its result.
  *
- * A search is a query (query/query.h) of the primary key and the column of vectors, whose batches are visited by all threads.
- * Each thread keeps the nearest rows that it has met; at the end they are joined. The condition is applied first, so
- * only vectors of rows that fulfil it are looked at. Vectors are compared where they lie in the cache's chunks: nothing is
- * copied but the keys of rows that come near.
+ * A search is a query (query/query.h) of the primary key and the column of vectors; all threads visit its batches.
+ * Each thread keeps the nearest rows that it has found; at the end these are joined. The condition is applied first, so
+ * only vectors of rows that fulfil it are compared. Vectors are read in place, in the cache's chunks: only the keys of
+ * near rows are copied.
  *
- * Threads share the smallest of their own limits: a row beyond the k-th nearest of any thread is not among the k nearest
- * of all. Within a thread rows come in the order of their keys, so one at just the limit comes too late, and is not measured
- * twice where many rows are at one distance.
+ * Threads share the smallest of their limits: a row beyond the k-th nearest of any thread is not among the k nearest
+ * of all. Within a thread rows come in the order of their keys, so a row at exactly the limit cannot be a result. Its
+ * distance is not computed in double precision, which saves time if many rows have the same distance.
  *
- * Rows of a run that has a source of near rows (search_source.h), as a graph is (search_graph.c), are not measured: those that
- * fulfil the condition are noted, and the source is asked when all threads have ended. If it names too few of them, the
- * search begins anew without. So that rows which were written since do not put whole ranges of keys out of reach of the
- * graphs, a table with an index of vectors is read by loose pieces (lsm/lsm_pieces.h): of a row that is near enough it is
- * asked whether the search sees it.
+ * A run may have a source of near rows (search_source.h), such as a graph (search_graph.c). Its rows are not compared:
+ * those that fulfil the condition are noted, and the source is asked when all threads have ended. If it names too few
+ * of them, the search begins again without sources. A table with an index of vectors is read by loose pieces
+ * (lsm/lsm_pieces.h), so that a few new rows do not make whole ranges of keys unreachable for the graphs: the search
+ * then checks for each near row whether it sees this version.
  *
- * (S1) Whether a row is found depends on its distance in double precision and on its key, on nothing else.
+ * (S1) Only its distance in double precision and its key determine whether a row is found.
  *
  * Locking: none; the shared limit is one atomic number.
  */
@@ -69,7 +69,7 @@ struct batch {
 static double
 load_most(struct search *search)
 {
-    /* Pairs with share_most. Whoever sees an old one measures more than needed. */
+    /* Pairs with share_most. A thread that sees an old bound computes more distances than needed. */
     uint64_t bits = atomic_load_explicit(&search->most, memory_order_relaxed);
     double most;
     memcpy(&most, &bits, sizeof most);

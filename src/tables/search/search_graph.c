@@ -2,15 +2,15 @@
  *
  * search/search_graph.c: the graphs of runs (graph/graph.h) as sources of near rows.
  *
- * A graph is asked for four times as many candidates as are wanted, because it compares codes. They are measured in double
- * precision, from the vectors in its file, and the nearest are named.
+ * A graph is asked for four times as many candidates as are wanted, because it compares codes. Their distances are
+ * computed in double precision, from the vectors in its file, and the nearest are named.
  *
- * How many nodes a walk keeps in view (ef) follows from the recall that is wanted. Those figures are of the worst of the data
- * sets that were measured, and are no promise. Where a walk leads to fewer rows than are wanted it is repeated, four times as
- * wide each time; in the end all codes are compared.
+ * The wanted recall determines how many nodes a walk keeps (ef). The figures are those of the worst of the data sets
+ * that were measured, and are no promise. A walk that finds fewer rows than wanted is repeated, four times as wide each
+ * time; in the end all codes are compared.
  *
- * A vector of zeros has no node with COSINE. It is at distance 1 of everything: where what is found is not nearer, and rows
- * without a node are there, nothing is named, and all rows are measured.
+ * A vector of zeros has no node with COSINE. Its distance to every vector is 1: if the candidates are not nearer than
+ * that, and there are rows without a node, no row is named, and all rows are compared.
  *
  * One thread.
  */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * search/search_measure.c: which vectors may be near enough, and how far they are.
+ * search/search_measure.c: which vectors may be near enough, and their distances.
  *
- * Rows are compared four at a time by the processor's kernels, in single precision. Their sums are a little wrong, but it
- * is known by how much at most (vector/vector_distance.c). So a row is left out where its distance, made smaller by
- * that much, is still beyond the wanted one; all others are measured again in double precision, which decides. There
- * are few of them once the nearest rows are known roughly: the answer is exact at the price of a glance.
+ * The processor's kernels compute the distances of four rows at a time, in single precision. The error of these has a
+ * bound (vector/vector_distance.c). A row is left out if its distance, less the bound, is still beyond the limit; the
+ * distances of all others are computed again in double precision, which decides. These are few once the nearest rows
+ * are known roughly: so the result is exact, and costs little more than single precision.
  *
- * How wrong. Let u be 2^-24, n the dimensions, and g = (n + 8) u, with room for a few operations more than Higham counts.
+ * The error. Let u be 2^-24, n the dimensions, and g = (n + 8) u, with room for a few operations more than Higham
+ * counts.
  *
  *   L2      All terms are positive: the sum is wrong by at most g of itself.
  *   DOT     The sum is wrong by at most g of the sum of |a b|, which is at most |a| |b| (Cauchy and Schwarz). The
@@ -15,10 +16,10 @@
  *   COSINE  The query is scaled to length 1 first, which costs another u a term; then as DOT, divided by |b|: at most
  *           4 g, because no cosine is beyond 1.
  *
- * Numbers below 2^-126 may vanish on the way, even those that are stored, if the program has told the processor so. What
- * that can take from a sum is at most n 2^-120 for each number of the size of the largest one, and is added to g. Sums beyond
- * the range are infinite, and judged as the largest number. A vector so short that its square may have vanished is
- * always measured again.
+ * Numbers below 2^-126 may become zero, even stored ones, if the program has set the processor so. This changes a sum
+ * by at most n 2^-120 for each number of the size of the largest one, and is added to g. Sums beyond the range are
+ * infinite, and count as the largest number. The distance of a vector so short that its square may have become zero is
+ * always computed again.
  *
  * (M1) What measure_four leaves out is at a distance of more than `most`.
  */

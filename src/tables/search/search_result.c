@@ -2,9 +2,9 @@
  *
  * search/search_result.c: the rows that were found, in memory of their own.
  *
- * The keys of a search are encoded, as the tree has them. They are decoded here, and the columns that were asked for are
- * read by them, in the state that was searched. So a search reads nothing but vectors, keys and what its condition needs of
- * rows that are not found. All of it is copied: a result outlives the table.
+ * The keys of a search are encoded, as in the tree. They are decoded here, and the columns of the result are read by
+ * them, in the state that was searched. So of rows that are not found, a search reads only vectors, keys and the
+ * columns of its condition. Everything is copied, so a result stays valid after the table is closed.
  *
  * Threads: one makes a result; any may read it.
  */

@@ -30,7 +30,7 @@ struct firn_search_request {
     const struct firn_search_sources *sources;
     uint32_t ef;   /* for those; 0: by recall */
     double recall; /* 0: as by default */
-    bool is_exact; /* none of the nearest may be missed, whatever sources there are */
+    bool is_exact; /* none of the nearest may be missed, with any sources */
     unsigned threads;
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
     void *progress_ctx;

@@ -2,12 +2,12 @@
  *
  * search/search_source.c: the runs of a search that have a source of near rows, and which of their rows may be found.
  *
- * Threads note rows while they read what the condition needs; afterwards one thread asks each source, and reads the keys of
- * the rows that it named.
+ * Threads note rows while they read the columns of the condition; afterwards one thread asks each source, and reads the
+ * keys of the rows that it named.
  *
- * (S2) A row is allowed only if it lay in a batch, or a piece, that was read as it lies: it is the version that the view sees,
- *      or, where that was loose, it is asked whether it is before it is taken. Where too few are, the source is asked for
- *      more.
+ * (S2) A row is allowed only if it was in a batch, or a piece, that was read directly. Then it is the version that the
+ *      view sees; if the piece was loose, this is checked before the row is taken. If too few rows pass, the source is
+ *      asked for more.
  *
  * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups. They are read when
  * all threads have ended.
@@ -373,8 +373,8 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
             break;
         }
         if (found_count < ask.wanted || ask.wanted >= count) {
-            /* Rows without a vector are allowed, too, and never named; and rows that nobody sees: only a look at all of
-             * them can tell. */
+            /* Rows without a vector are allowed, too, and never named; and so are rows that the view does not see: only
+             * a look at all of them can tell. */
             *out_lacks = true;
             goto out;
         }

@@ -5,7 +5,7 @@
  * A search asks for a source of each run whose rows it could read as they lie. Rows of a run that has one are not measured:
  * it is noted which of them fulfil the condition, and the source names near ones among those. All other rows, those
  * that must be merged with newer versions among them, are measured one by one. Where pieces are loose (lsm/lsm_pieces.h) a
- * source may name rows that nobody sees any more; then it is asked for more.
+ * source may name rows that the view does not see any more; then it is asked for more.
  *
  * Rows of a run have numbers from 0 on over all of its groups, in order.
  */

@@ -2,9 +2,9 @@
  *
  * search/search_top.c: the nearest rows so far.
  *
- * A heap with the furthest row on top, so that one look says whether another row is nearer. Rows of the same distance are
- * ordered by their keys, as bytes, which is the order of the rows: so what is among the k nearest does not depend on the
- * order in which rows come. Each place of the heap keeps the memory of its key for the next one that takes it.
+ * A heap with the farthest row on top, so that one comparison tells whether another row is nearer. Rows of the same
+ * distance are ordered by their keys, as bytes, which is the order of the rows: so the k nearest rows do not depend on
+ * the order in which rows come. Each place of the heap keeps the memory of its key for the next row in it.
  *
  * Threads: one at a time.
  */

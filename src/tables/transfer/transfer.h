@@ -23,8 +23,8 @@ struct firn_transfer_source {
     void *ctx;
 };
 /* Loads all rows of the text into the table, by one commit. progress tells of the reading, and then of the
- * commit. *statistics is written whatever is returned. FIRN_INVALID and FIRN_LIMIT for a text or a row that
- * nobody wants to reject, with its line; else as firn_rows_bulk_put and firn_rows_bulk_commit, or what read
+ * commit. *statistics is written also after a failure. FIRN_INVALID and FIRN_LIMIT for a text, or for a row if
+ * on_reject is NULL, with its line; else as firn_rows_bulk_put and firn_rows_bulk_commit, or what read
  * or on_reject returned. */
 FIRN_MUST_CHECK int firn_transfer_import(struct firn_table *table,
                                          const struct firn_transfer_source *source,
@@ -32,8 +32,8 @@ FIRN_MUST_CHECK int firn_transfer_import(struct firn_table *table,
                                          struct firn_storefile_progress *progress,
                                          firn_import_statistics *statistics, firn_error *err);
 
-/* Each vector of a file to visit, with its number, from 1. As firn_vectors_read; progress (NULL: nobody) tells of the
- * bytes, and out_bytes (NULL is fine) gets their number, whatever is returned. */
+/* Calls visit for each vector of a file, with its number, from 1. As firn_vectors_read; progress (NULL: none) counts
+ * bytes, and out_bytes (NULL is allowed) gets their number, also after a failure. */
 struct firn_transfer_vectors {
     firn_vectors_kind kind;
     size_t dimensions;
@@ -45,7 +45,7 @@ struct firn_transfer_vectors {
 FIRN_MUST_CHECK int firn_transfer_vectors_read(const struct firn_transfer_source *source,
                                                const struct firn_transfer_vectors *what,
                                                firn_error *err);
-/* Loads a row for each vector of a file, by one commit. *statistics is written whatever is returned. */
+/* Loads a row for each vector of a file, by one commit. *statistics is written also after a failure. */
 FIRN_MUST_CHECK int firn_transfer_vectors_import(struct firn_table *table,
                                                  const struct firn_transfer_source *source,
                                                  const firn_vectors_import_options *options,
@@ -59,7 +59,7 @@ struct firn_transfer_sink {
     void *ctx;
 };
 /* Writes the rows that the reading sees, in the order of the key, or of its index. *statistics is written
- * whatever is returned. FIRN_INVALID for a text that the form cannot have; else as a cursor, or what write
+ * also after a failure. FIRN_INVALID for a text that the form cannot have; else as a cursor, or what write
  * returned. */
 FIRN_MUST_CHECK int firn_transfer_export(struct firn_table *table,
                                          const struct firn_transfer_sink *sink,

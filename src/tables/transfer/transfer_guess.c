@@ -2,9 +2,8 @@
  *
  * transfer/transfer_guess.c: the definition of a table from a sample of CSV.
  *
- * The types are guessed by exchange/csv_infer.c. A column may be null, as what follows the sample is not known,
- * unless it is of the primary key. Without a key the rows are numbered in a column that is put before the
- * others.
+ * exchange/csv_infer.c guesses the types. Every column outside of the primary key may be null, because the text after
+ * the sample is unknown. Without a key, a new first column numbers the rows.
  */
 #include "transfer/transfer.h"
 

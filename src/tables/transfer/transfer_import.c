@@ -2,16 +2,14 @@
  *
  * transfer/transfer_import.c: a text into a table.
  *
- * The text comes in pieces, which a reader of exchange/ divides into records: each becomes values of the columns
- * that it has, and a row of a load. Which columns these are is known when the first record is: from the
- * caller, from the header, from how many fields there are, or, of JSON lines, because any may come. Only then
- * the load is opened.
+ * The text comes in pieces, which a reader of exchange/ divides into records. Each record becomes values of its
+ * columns, and a row of a load. The columns are known with the first record: the caller, the header or the number
+ * of fields determines them; a JSON line may have any columns. Then the load is opened.
  *
- * A record that is none, or whose values make no row, is rejected: reported to on_reject, or the
- * end of the import. Whatever else fails is the end of it. The load has taken nothing of a rejected
- * record.
+ * A malformed record, or one whose values make no row, is rejected: it is reported to on_reject, or ends the import.
+ * Every other failure ends the import. The load has taken nothing of a rejected record.
  *
- * Memory: a piece, and what the reader keeps of a record that it has not seen the end of.
+ * Memory: a piece, and the part of a record whose end was not read yet.
  */
 #include "transfer/transfer.h"
 

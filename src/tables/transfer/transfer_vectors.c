@@ -2,10 +2,10 @@
  *
  * transfer/transfer_vectors.c: a file of vectors into a table.
  *
- * The file comes in pieces, which a reader of exchange/ divides into vectors. Each becomes a row of a load, with a key that
- * the table gives it, or its place in the file.
+ * The file comes in pieces, which a reader of exchange/ divides into vectors. Each vector becomes a row of a load. Its
+ * key is a number of the table, or its position in the file.
  *
- * Memory: a piece, and what the reader keeps of a vector that it has not seen the end of.
+ * Memory: a piece, and the part of a vector whose end was not read yet.
  */
 #include "transfer/transfer.h"
 

@@ -9,7 +9,7 @@
  *
  * Records are also objects of packs, so that packs alone can tell the history. A record cannot
  * stand in the pack of its own save: that pack is sealed before the save is committed, and a crash
- * between the two must not leave a checkpoint that nobody was promised. It joins the next pack;
+ * between the two must not leave a checkpoint whose save did not succeed. It joins the next pack;
  * until then its key stands in "firn.unpacked".
  */
 #include "catalog/catalog.h"

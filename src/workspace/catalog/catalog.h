@@ -74,7 +74,7 @@ struct firn_catalog_joint {
     int (*join)(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *record,
                 firn_error *err);
     void *ctx;
-    /* Another safety checkpoint, entered behind the record: gets its order and its parent. NULL: none. */
+    /* Another safety checkpoint, entered after the record: gets its order and its parent. NULL: none. */
     struct firn_catalog_record *also;
 };
 

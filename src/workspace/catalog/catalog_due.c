@@ -2,16 +2,16 @@
  *
  * catalog/catalog_due.c: whether a collection of garbage is worth its time.
  *
- * What is dead is known only after a walk through all checkpoints, which nobody wants to pay who
- * has just saved. So it is estimated. Each record of a checkpoint says by how much the store grew
- * when it was made; deleting the checkpoint adds that to a sum, in the same commit. The sum is more
- * than what is dead, where later checkpoints need what an earlier one brought; a collection, which
- * knows, sets it to what it leaves dead, so a wrong guess costs one walk and no more (I1; not
- * checked: only that walk knows).
+ * What is dead is known only after a walk through all checkpoints, which is too slow for a save. So
+ * it is estimated. Each record of a checkpoint says by how much the store grew when it was made;
+ * deleting the checkpoint adds that to a sum, in the same commit. The sum is more than what is
+ * dead, where later checkpoints need what an earlier one brought; a collection, which knows, sets
+ * it to what it leaves dead, so a wrong guess costs one walk and no more (I1; not checked: only
+ * that walk knows).
  *
  * A collection is due when the sum is a quarter of all packs, and 16 MiB at least: a store carries
  * at most a third more than it needs. An automatic one leaves less than an eighth (reclaim_plan.c),
- * so none is due just behind it, and a byte that stays alive is moved a few times at most.
+ * so none is due right after it, and a byte that stays alive is moved a few times at most.
  *
  * One that began notes the time. Until that is an hour ago no other one is due: what failed is not
  * tried again at each save, and two do not begin at once. The clock may be wrong: an hour in either
@@ -107,7 +107,7 @@ was_tried(const struct firn_catalog_due *due, int64_t now_ns)
 {
     uint64_t apart = now_ns > due->tried_ns ? (uint64_t)now_ns - (uint64_t)due->tried_ns
                                             : (uint64_t)due->tried_ns - (uint64_t)now_ns;
-    DCHECK((apart == 0) == (now_ns == due->tried_ns)); /* (I2): whichever is the later one */
+    DCHECK((apart == 0) == (now_ns == due->tried_ns)); /* (I2): the later one */
     return due->tried_ns != 0 && apart < PAUSE_NS;
 }
 

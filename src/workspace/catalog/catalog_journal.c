@@ -8,12 +8,12 @@
  * times, each durably: PREPARED in the commit of the safety checkpoint, before the first temporary
  * name is made; BEGUN when everything new is durable, before the first thing moves; DONE when the
  * result is durable. So (I1) what stands under a temporary name while PREPARED is this restore's
- * own, whole or not, and (I2) what stands there later and is in neither tree is somebody's edit.
+ * own, whole or not, and (I2) what stands there later and is in neither tree is a user's edit.
  * Not checked here: it is ws_restore_in_place.c that writes them in this order.
  *
- * The last entry also says what an undo brings back (I3): not whatever safety checkpoint is the
- * newest, but the one of the last restore that changed something. A restore that comes to nothing
- * puts the entry back that it found, which it keeps in its own for that.
+ * The last entry also says what an undo brings back (I3): not the newest safety checkpoint, but the one
+ * of the last restore that changed something. A restore that changes nothing puts back the entry that
+ * it found, which it keeps in its own entry.
  */
 #include "catalog/catalog_journal.h"
 

@@ -7,8 +7,8 @@
  * in the store, as of the last save; they change seldom, and are then written in the commit of the
  * checkpoint.
  *
- * Only saves whose caller shows people what is told take part (marks_told of their options): what
- * an agent's hook was told, nobody has read.
+ * Only saves whose caller shows notices to a person take part (marks_told of their options): a person
+ * does not read what an agent's hook is told.
  *
  * They are a hint: a path with the hash of another is not told, what is lost or malformed is told once
  * more, and nothing else depends on them. Of more than HASHES_MAX entries those with the smallest hashes

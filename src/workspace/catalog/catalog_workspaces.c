@@ -4,8 +4,8 @@
  *
  * A store holds few workspaces, mostly one, so they are searched from end to end. Numbers are those
  * of keys elsewhere: what belongs to a workspace begins with its number in every keyspace named
- * below, and goes with it in one commit (I1). The largest number is never given, so that behind
- * every one there is a next, at which a range ends.
+ * below, and goes with it in one commit (I1). The largest number is never given, so that every
+ * number has a next one, at which a range ends.
  *
  * Entries of format 1 lack the time at which the directory was made. They are read, with that time
  * unknown, and written again in the present format with the workspace's next checkpoint.
@@ -20,7 +20,7 @@
 
 enum { FORMAT_WITHOUT_BTIME = 1, FORMAT = 2, KEY_SIZE = 4 };
 
-/* Whose keys begin with the number of a workspace. */
+/* The keyspaces whose keys begin with the number of a workspace. */
 static const char *const owned_keyspaces[] = {
     FIRN_DB_SYSTEM_PREFIX "workspaces", FIRN_DB_SYSTEM_PREFIX "checkpoints",
     FIRN_DB_SYSTEM_PREFIX "unpacked",   FIRN_DB_SYSTEM_PREFIX "tags",
@@ -211,7 +211,7 @@ firn_catalog_workspaces_remove(struct firn_catalog *catalog, uint32_t workspace,
     }
     DCHECK(firn_db_batch_count(batch) ==
            sizeof owned_keyspaces / sizeof owned_keyspaces[0]); /* (I1) */
-    /* Nobody has counted what all of them had added: it may be anything. */
+    /* What all of them had added was not counted: it may be anything. */
     FIRN_TRY(firn_catalog_due_read(catalog->db, &due, err));
     firn_catalog_due_add(&due, UINT64_MAX);
     FIRN_TRY(firn_catalog_due_put(catalog->db, batch, &due, err));

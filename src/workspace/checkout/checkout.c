@@ -138,8 +138,8 @@ create_writers(struct firn_checkout *apply, firn_error *err)
  * all else is done.
  *
  * Their paths are kept in one set. Every pass skips what the set has and what lies below it (I5),
- * so whatever is left alone is neither staged nor replaced nor removed, whichever pass found it
- * out. The plan fills the set before anything is written.
+ * so an entry that any pass leaves alone is neither staged nor replaced nor removed by the others.
+ * The plan fills the set before anything is written.
  *
  * What rules leave out is told by the topmost entry that they exclude, once for all in it: a
  * directory of ten thousand objects is one line. */
@@ -429,7 +429,7 @@ sync_swapped_one(void *ctx, const struct firn_difference_walk_change *change, fi
         rc = sync_attributes(syncing, err);
     }
 out:
-    /* The directory went with what was in it, or somebody took the file away. */
+    /* The directory was removed with its contents, or the file was removed by another process. */
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
@@ -871,7 +871,7 @@ firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err)
             rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, item->mode, err);
             firn_os_dir_close(dir);
         }
-        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it was to be removed, or somebody did it */
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it should be removed, and is */
     }
     return rc;
 }

@@ -57,7 +57,7 @@ struct firn_checkout_options {
      * made. May be NULL; any thread. */
     bool (*is_at_hand)(void *ctx, const firn_hash *content);
     void *at_hand; /* its ctx */
-    /* Told of progress as callbacks.on_progress is, also where nobody listens there. May be NULL. */
+    /* Gets progress as callbacks.on_progress does, also if that is NULL. May be NULL. */
     void (*on_step)(void *ctx, const firn_progress *progress);
     void *step_ctx;
 };
@@ -73,7 +73,7 @@ struct firn_checkout_counts {
     uint64_t left_alone;   /* entries that rules leave out now, and that stay as they are */
     uint64_t not_restored; /* entries that stay as they are for another reason */
     uint64_t left_files;   /* files of `after` among both */
-    uint64_t kept;         /* things that somebody else changed meanwhile, left as they are */
+    uint64_t kept;         /* entries that other processes changed meanwhile, left as they are */
     uint64_t bytes;        /* to be written */
     int64_t written_at_ns; /* by the monotonic clock: all is in place, the last sync begins */
 };
@@ -93,8 +93,8 @@ FIRN_MUST_CHECK int firn_checkout_verify(struct firn_checkout *apply, firn_error
  * firn_checkout_is_undone. */
 FIRN_MUST_CHECK int firn_checkout_prepare(struct firn_checkout *apply, firn_error *err);
 /* Puts it in place and removes what has to go, durably. Until the first rename a failure takes
- * back what was prepared; later it leaves things half done. What somebody else changed too late for
- * that was kept, told and counted. */
+ * back what was prepared; later it leaves things half done. An entry that another process changed too
+ * late for that is kept, reported and counted. */
 FIRN_MUST_CHECK int firn_checkout_finish(struct firn_checkout *apply, firn_error *err);
 /* Takes back what was prepared, instead of finishing it. */
 void firn_checkout_give_up(struct firn_checkout *apply);
@@ -112,7 +112,7 @@ void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
  * on from there. */
 
 /* journal is pending. Afterwards, durably, nothing stands under its temporary names, and every path
- * is as it was before, as it was to be, or as somebody has made it since. What had to be kept under
+ * is as it was before, as it should become, or as it was edited since. What had to be kept under
  * another name than its own is told (FIRN_NOTICE_KEPT). May be done again, after a failure or a
  * crash. */
 FIRN_MUST_CHECK int firn_checkout_recover_rest(struct firn_ws_opened *opened,

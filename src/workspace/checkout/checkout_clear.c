@@ -5,10 +5,10 @@
  *
  * Without recursion, and with one directory open at a time: each round goes down the first
  * subdirectory it meets until one is empty, removes that, and begins again one level up.
- * What has a reserved name was made by somebody else, and is left, with the directories that it is
- * in: the removal then fails with FIRN_EXISTS, having removed what was before it.
- * Directories below the root are opened from it without following links, so a link that somebody
- * puts in the way ends the removal and is not followed.
+ * An entry with a reserved name was not made by firn, and is left, with the directories around it:
+ * the removal then fails with FIRN_EXISTS, after removing what was before it. Directories below the
+ * root are opened from it without following links, so a link that appears in the way ends the
+ * removal and is not followed.
  */
 #include "base/check.h"
 #include "base/slice.h"

@@ -29,9 +29,8 @@ struct firn_checkout_write {
     /* Not NULL: the content of files is read by all of its threads, and not by this one alone. */
     const struct firn_objects_spread *spread;
     struct firn_buf buf;
-    bool
-        is_foreign; /* what another user's store says gives nobody's rights away: checkout_stage.c */
-    bool sync;      /* a file is durable, attributes too, when it is made; its name is not */
+    bool is_foreign; /* another user's store must not grant rights: checkout_stage.c */
+    bool sync;       /* a file is durable, attributes too, when it is made; its name is not */
     /* What could not be set on an entry that was otherwise written; may be NULL. */
     void (*on_incomplete)(void *ctx, firn_slice path, const char *text);
     void *ctx;
@@ -138,7 +137,7 @@ FIRN_MUST_CHECK int firn_checkout_add_new_root(struct firn_checkout *apply, firn
  * each NUL-terminated text in the buffers given. Inside a new root that is the final name below
  * the root's temporary one. */
 struct firn_checkout_place {
-    struct firn_buf dir; /* relative path of the directory, with a NUL behind it */
+    struct firn_buf dir; /* relative path of the directory, with a NUL after it */
     char name[FIRN_TREE_NAME_SIZE_MAX + 1];
     bool is_direct; /* under its own name: nothing to swap */
 };
@@ -225,7 +224,7 @@ FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *apply, bool all,
 bool firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path);
 /* The same, or of an entry that is left by itself. */
 bool firn_checkout_left_has(const struct firn_checkout *apply, firn_slice path);
-/* Leaves an entry alone, but not what is below it: it stands there already. Tells nobody. */
+/* Leaves an entry alone, but not what is below it: it is there already. Reports nothing. */
 FIRN_MUST_CHECK int firn_checkout_left_itself(struct firn_checkout *apply, firn_slice path,
                                               firn_error *err);
 /* Leaves an entry alone, and all below it, because rules leave it out now; told by the first
@@ -276,9 +275,9 @@ FIRN_MUST_CHECK int firn_checkout_plan_recount(struct firn_checkout *apply, firn
  * entries. */
 bool firn_checkout_plan_is_refusal(int rc);
 
-/* Putting aside, under a name that a user sees, what is somebody's and whose own name is taken. */
+/* Putting aside a user's entry whose own name is taken, under a name that a user sees. */
 
-/* Renames `name` in dir to "<wanted>.firn-kept-<8 hex digits of tag>", with a number behind it if
+/* Renames `name` in dir to "<wanted>.firn-kept-<8 hex digits of tag>", with a number after it if
  * that is taken; wanted is cut where the whole would be too long. out gets the name. */
 FIRN_MUST_CHECK int firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name,
                                                  firn_slice wanted, const uint8_t *tag,
@@ -295,7 +294,7 @@ struct firn_checkout_look {
     bool is_cut;                     /* only as many bytes of it count as that says */
     struct firn_buf *buf;
     struct firn_objects *objects; /* that the entry's content is one of */
-    /* Asked while a large file is read; another return than FIRN_OK ends that. NULL: nobody. */
+    /* Called while a large file is read; any return value but FIRN_OK ends that. NULL: no call. */
     int (*tick)(void *ctx, uint64_t bytes, firn_error *err);
     void *ctx;
 };

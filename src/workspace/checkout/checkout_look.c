@@ -3,8 +3,8 @@
  * checkout/checkout_look.c: comparing what stands on the disk with an entry of a tree.
  *
  * Sizes and times say nearly always what is what, and where they differ nothing has to be read. But
- * a clock ticks every few milliseconds, and somebody may have set a time back; so where a byte of
- * somebody's could be lost, the content decides: it is read, a piece at a time, and hashed.
+ * a clock ticks every few milliseconds, and times can be set back; so where a byte of a user's
+ * could be lost, the content decides: it is read, a piece at a time, and hashed.
  */
 #include "checkout/checkout_internal.h"
 
@@ -47,7 +47,8 @@ hash_file(const struct firn_checkout_look *look, struct firn_os_file *file, firn
     return FIRN_OK;
 }
 
-/* Whether the entry has the name that lists of cells give. What cannot be found is taken for new. */
+/* Whether the entry has the name that lists of cells give. An object that cannot be found counts as
+ * new. */
 static int
 has_cells(const struct firn_checkout_look *look, const struct firn_tree_entry *entry, bool *out,
           firn_error *err)

@@ -10,9 +10,9 @@
  * away may hold such things and then simply stays; a directory that must become a file and holds
  * some stays with all that is in it. Only what a store in the tree makes again
  * goes along with its directory (checkout_stores.c). What a hard link names must be in the
- * tree: a link is never made to whatever happens to have that name (I2).
+ * tree: a link is never made to any other file of that name (I2).
  *
- * Where stores lie in the tree a first pass, which tells nobody, finds those of them that are to change.
+ * If there are stores in the tree, a first pass, which reports nothing, finds those that will change.
  * Only then is it known which of their files have to be replaced although the trees have the same of them
  * (firn_checkout_stores_has_tail). The pass that tells then records the changes for all further passes
  * (checkout_record.c), which find the same (I4; not checked if there are too many to be recorded: it
@@ -107,11 +107,10 @@ is_not_saved(firn_slice path, firn_error *err)
 static int
 has_no_directory(firn_slice path, firn_error *err)
 {
-    return firn_error_set(
-        err, FIRN_CONFLICT,
-        "'%.*s' could not be restored: there is no directory for it; restore what "
-        "is above it too, or, if somebody just moved that, run it again",
-        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "'%.*s' could not be restored: its directory does not exist; restore "
+                          "the directory too, or, if it was moved meanwhile, run it again",
+                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
 /* Whether what stands where an entry is to be added may stay (I3). */
@@ -127,8 +126,8 @@ may_stay(const struct firn_checkout_look *look, const struct firn_tree_entry *af
     return rc;
 }
 
-/* Whether what is to be added is the lock of a store. It is never restored: whoever restores a store
- * makes it by taking it. */
+/* Whether the entry to add is the lock of a store. It is never restored: a restore of a store creates it
+ * by taking it. */
 static bool
 is_lock(const struct firn_checkout *apply, const struct firn_difference_walk_change *change)
 {
@@ -302,12 +301,12 @@ struct vanishing {
 /* Which changes the system will not let a restore make.
  *
  * The plan asks before anything is written, and a dry run with it: may names in the directory be
- * changed, is the entry immutable, is something mounted at it, does it belong to somebody else.
+ * changed, is the entry immutable, is something mounted at it, does it belong to another user.
  * What cannot be changed is left as it is (checkout.c). An answer may be out of date a moment
  * later, and some refusals show only when it is tried: so the later passes leave alone what is
  * refused to them too.
  *
- * What is mounted in the tree is somebody's other file system (I5): a mount point is neither
+ * What is mounted in the tree is another file system (I5): a mount point is neither
  * removed nor replaced, and nothing that lies on what is mounted there is removed. Entries on it
  * are added and changed like all others.
  *

@@ -8,10 +8,10 @@
  *
  *   prepared  Nothing had moved yet, so it is the restore's own, perhaps not whole: removed.
  *   begun     All that is new was durable and whole, so it is told by its content (I1):
- *             - its path is free: it goes there, whatever it is
+ *             - its path is free: it goes there, as any kind of entry
  *             - a file that either tree has at its path: it is in a checkpoint, and goes
- *             - another file, that is, somebody's edit: it changes places with what stands at its
- *               path if either tree has that; else both are somebody's, and it is kept beside
+ *             - another file, that is, a user's edit: it changes places with what stands at its
+ *               path if either tree has that; else both are a user's, and it is kept beside
  *             - a directory: it changes places with a file that either tree has; else it is kept
  *               beside
  *
@@ -240,7 +240,7 @@ discard(struct recovering *recovering, const char *name, firn_error *err)
     FIRN_TRY(firn_buf_append_str(&path, name));
     rc = firn_checkout_clear_tree(recovering->root, &path, path.size, err);
     firn_buf_deinit(&path);
-    return rc == FIRN_EXISTS ? FIRN_OK : rc; /* somebody has put something of his own there */
+    return rc == FIRN_EXISTS ? FIRN_OK : rc; /* a user has put another entry there */
 out:
     firn_buf_deinit(&path);
     return firn_error_no_memory(err, "a path");

@@ -373,7 +373,7 @@ firn_checkout_stage_write_metadata(struct firn_checkout_write *write, struct fir
 
 struct content {
     struct firn_os_file *file;
-    uint64_t end; /* of the last byte written; a hole behind it needs the size set */
+    uint64_t end; /* of the last byte written; a hole after it needs the size set */
     bool is_sparse;
 };
 
@@ -639,7 +639,7 @@ remove_staged(void *ctx, const struct firn_difference_walk_change *change, firn_
     if (staging->place.is_direct) {
         return FIRN_OK;
     }
-    CHECK(firn_tree_reserved_is_temporary(firn_str(staging->place.name))); /* nobody else's */
+    CHECK(firn_tree_reserved_is_temporary(firn_str(staging->place.name))); /* ours alone */
     if (is_new_root) {
         rc = firn_checkout_clear_place(apply, &staging->place, err);
     } else {

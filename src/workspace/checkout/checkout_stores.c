@@ -2,7 +2,7 @@
  *
  * checkout/checkout_stores.c: no store is restored while a process writes to it.
  *
- * A writer has its store's files open and goes on writing to them whatever has their names. Files
+ * A writer has its store's files open and continues to write to them even if they are replaced. Files
  * of an earlier state put there would be mixed with what it writes, and both be lost. So a restore
  * that is to change anything of a store takes the store's lock first, while it looks what there is
  * to do and nothing is written, and keeps it until all is done; a store that stays locked refuses
@@ -17,9 +17,8 @@
  *      scan found out, not the looks of its files: a writer may have come and gone since, and what it
  *      writes through a mapping moves no time. So once no writer can come, the state is found out again,
  *      and has to be the same.
- * (I2) Then all that is left out of it, what lies behind the ends of its logs included, is of no use to
- *      anybody, and goes with what it belongs to. The lock goes last. (Not checked: clear is the
- *      rule.)
+ * (I2) Then all that is left out of it, including bytes after the ends of its logs, is of no use, and
+ *      is removed with its files. The lock is removed last. (Not checked: clear is the rule.)
  *
  *      A log that is to stay as the tree has it may be longer on the disk, and what stands there lead on
  *      to a segment that goes. Such a file is replaced by what the tree has (has_tail).
@@ -46,7 +45,7 @@ struct store {
     bool is_store;  /* not only by the names of its files */
     bool is_seen;
     struct firn_os_file *lock;
-    struct firn_copy_capture *capture; /* that state, once nobody can change it */
+    struct firn_copy_capture *capture; /* that state, once it cannot change */
 };
 
 static uint64_t
@@ -137,7 +136,7 @@ find_state(const struct firn_checkout_stores *stores, struct store *store, struc
            firn_error *err)
 {
     DCHECK(store->print != 0 && store->capture == NULL);
-    DCHECK(stores->is_dry || store->lock != NULL); /* (I1): nobody can change it */
+    DCHECK(stores->is_dry || store->lock != NULL); /* (I1): it cannot change */
     int rc = firn_copy_capture_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -183,7 +182,7 @@ note_tail(void *ctx, const struct firn_os_dirent *entry)
                : firn_error_no_memory(looking->err, "the list of stores");
 }
 
-/* Takes the lock. If it has to be waited for, then whoever had it may have written anything, or put
+/* Takes the lock. If it has to be waited for, then its holder may have written anything, or put
  * another store in its place: what was found out before is not so any more, and the lock is given
  * back (I3). */
 static int
@@ -212,7 +211,7 @@ static int
 enter(struct firn_checkout_stores *stores, struct store *store, firn_error *err)
 {
     struct firn_os_dir *dir;
-    const char *path = (const char *)store->path.data; /* has a NUL behind */
+    const char *path = (const char *)store->path.data; /* ends in NUL */
     DCHECK(!store->is_seen && path[store->path.size] == '\0');
     int rc = firn_os_dir_open_beneath(stores->root, path, &dir, err);
     store->is_seen = true;

@@ -3,11 +3,11 @@
  * checkout/checkout_swap.c: putting what was staged in place.
  *
  * First everything that will be replaced or removed is looked at once more: if it is not what the
- * tree `before` says, somebody has edited it since it was saved, and the restore is given up before
+ * tree `before` says, it was edited after it was saved, and the restore is given up before
  * the first rename, with everything as it was. A later edit is not overwritten either
  * (I1): a new file changes places with the old one, which is looked at where it then stands, and
  * goes only if it is the one that was saved; else the two change back. A file to be removed is
- * renamed aside first and looked at there. What was kept so is told and counted; it has its own
+ * renamed aside first and looked at there. An entry that was kept so is reported and counted; it has its own
  * name, or, where that is taken, one beside it that can be seen (I2). Then, in the order of the
  * walk, staged things are renamed to their final names. Where a type changes, the new and the old
  * thing change places (RENAME_EXCHANGE, or three renames where the file system cannot), so the old
@@ -57,7 +57,7 @@ static int
 is_touched(firn_slice path, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
-                          "'%.*s' was changed by somebody else during the restore; nothing was "
+                          "'%.*s' was changed by another process during the restore; nothing was "
                           "changed, run it again",
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
@@ -85,8 +85,8 @@ out:
 
 /* What a restore has moved aside: is it what was saved, and if not, where does it go?
  *
- * A look at the disk says what a file was; by the time it is moved somebody may have written it. So
- * what was displaced is looked at where it then stands, out of everybody's way but of those who
+ * A look at the disk says what a file was; by the time it is moved it may have been written. So
+ * what was displaced is looked at where it then stands, out of the way of all processes but those that
  * hold it open. Kind, size, time, mode and owner are compared; and the content, where a write may
  * have left those as they were (I6): within a tick of the clock before the scan's look or after it,
  * and always where little is restored and the file is not large. What is not the same is never
@@ -168,9 +168,9 @@ displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const 
                                           apply->options.tag, kept, err);
     if (rc == FIRN_OK) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
-        (void)snprintf(text, sizeof text,
-                       "kept beside it as '%s': it was changed by somebody else during the restore",
-                       kept);
+        (void)snprintf(
+            text, sizeof text,
+            "kept beside it as '%s': it was changed by another process during the restore", kept);
         firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path, text);
         apply->counts.kept++;
     }
@@ -220,14 +220,14 @@ displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char 
     return rc;
 }
 
-/* Tells of something that somebody else changed too late for the restore to be given up. */
+/* Reports an entry that another process changed too late for the restore to be given up. */
 static void
 displaced_tell(struct firn_checkout *apply, firn_slice path)
 {
-    DCHECK(apply->swapping != NULL && apply->batch == NULL); /* nobody else counts */
+    DCHECK(apply->swapping != NULL && apply->batch == NULL); /* no other thread counts */
     apply->counts.kept++;
     firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path,
-                         "it was changed by somebody else during the restore");
+                         "it was changed by another process during the restore");
 }
 
 static int
@@ -650,7 +650,7 @@ finish_dir(struct firn_checkout *apply, const struct firn_checkout_dir *item, fi
         firn_os_dir_close(dir);
         return rc;
     }
-    if (item->only_time) { /* of somebody else's directory only they may set it */
+    if (item->only_time) { /* of another user's directory only that user may set it */
         rc = firn_os_set_mtime(node, item->entry.mtime_ns, err);
         rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     } else {
@@ -706,9 +706,9 @@ out:
 
 /* Names for what is kept beside.
  *
- * What somebody changed while a restore had it under a temporary name goes back to its own name
- * where that is free. Where it is not, it must not vanish under a name that begins with a dot and
- * that nobody knows: it gets a name that says what it is, and sorts beside the original. Nothing is
+ * An entry that was edited while a restore had it under a temporary name goes back to its own name if
+ * that is free. If it is not, the entry must not vanish under a name that begins with a dot and that no
+ * user knows: it gets a name that says what it is, and that sorts beside the original. Nothing is
  * ever replaced: the rename fails where the name is taken, and the next number is tried. */
 
 enum { TAG_BYTES = 4, SUFFIX_ROOM = 32, TRIES_MAX = 1000 };

@@ -6,8 +6,8 @@
  *
  * Damage does not end the pass: the owner of a damaged store wants to know all files that are
  * lost, not the first one. Each is reported, with what is wrong with it, up to TOLD_MAX; the error
- * gives their number and the first of them in the order of paths, whichever thread came upon it
- * when. What the machine cannot do, and what the caller no longer wants, does end it.
+ * gives their number and the first of them in the order of paths, with any number of threads.
+ * Failures of the machine, and a cancellation by the caller, do end it.
  */
 #include "base/check.h"
 #include "base/slice.h"

@@ -180,7 +180,7 @@ static int
 reserve_level(struct firn_difference_forget *forget, firn_error *err)
 {
     if (forget->depth >= FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
+        return firn_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
     struct level *levels =

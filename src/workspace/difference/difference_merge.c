@@ -151,7 +151,7 @@ put_text(struct merge *merge, struct firn_tree_entry *entry, firn_error *err)
 /* Three versions of a text file merged line by line.
  *
  * Base and theirs come out of the store, ours off the disk, where it has to be what the scan saw:
- * else somebody works on it right now, and the merge is given up (difference_content.c). All three
+ * else it is being edited right now, and the merge is given up (difference_content.c). All three
  * and the result are in memory at once, so each has a limit, which is also the size up to which a
  * file is stored as one object. */
 
@@ -341,7 +341,7 @@ static int
 reserve_level(struct merge *merge, firn_error *err)
 {
     if (merge->depth >= FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
+        return firn_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
     struct level *levels =

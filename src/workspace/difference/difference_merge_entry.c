@@ -15,7 +15,7 @@
  * - Directories are not compared as a whole but entry by entry. One that a side has removed counts as
  *   empty: what the other side has not changed in it goes, what it has changed is a conflict there,
  *   and what it has added stays.
- * - A modification time is nobody's work: it is never a conflict, and a file that was touched may be
+ * - A modification time is not a user's work: it is never a conflict, and a file that was touched may be
  *   removed. It follows the content: the side that gives the content gives the time.
  * - So is the name of the first of several hard links; whether names still agree is looked at when
  *   the whole tree is there.
@@ -44,7 +44,7 @@ firn_difference_merge_entry_equal(const struct firn_tree_entry *a, const struct 
            (a->kind != FIRN_TREE_DIR || firn_hash_equal(&a->hash, &b->hash));
 }
 
-/* Whether two entries, not directories, differ in nothing that somebody made. */
+/* Whether two entries, not directories, differ in nothing that is a user's work. */
 static bool
 is_only_touched(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
 {

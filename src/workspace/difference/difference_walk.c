@@ -116,7 +116,7 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
       firn_error *err)
 {
     if (diff->depth >= FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
+        return firn_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
     struct level *levels =

@@ -13,7 +13,7 @@
  * checked: it is what the crash tests look for). Reasoning about what a failed commit may or may
  * not have left is thus done in one place, recovery.
  *
- * A directory that was saved under another path is refused until somebody has said whether its
+ * A directory that was saved under another path is refused until the user has said whether its
  * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_workspaces.c goes on.
  */
 #include "handle/ws.h"
@@ -597,7 +597,7 @@ firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoin
  * restore that was killed holds no lock, and its note counts for nothing.
  *
  * The note is shown to a person and nothing else is concluded from it (docs/formats/store.md draws
- * it). Anybody who can write to the store can write the note: a note that does not make sense counts
+ * it). Every process that can write to the store can write the note: a note that does not make sense counts
  * as none, and its numbers are only shown. */
 
 enum { VERSION = 1, NOTE_SIZE = 48, ID_OFFSET = 8 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handle/ws.h: the handle behind firn_workspace, and the operations on it.
+ * handle/ws.h: the handle that firn_workspace is in the library, and the operations on it.
  * include/firn/workspace.h is the public twin and says what each does; here the outside world is an
  * argument.
  */

@@ -6,8 +6,8 @@
  * writes what the store says where the store says. So the store alone must not be able to ask for it:
  * one that came with a tree, or from another disk, would plant files (SECURITY.md). A restore is
  * therefore noted outside of the store before its journal is, and a journal that is pending without
- * its note is foreign: it is told and left alone, and the tree on disk counts as it is, unless somebody
- * says that the journal is to be trusted.
+ * its note is foreign: it is reported and left alone, and the tree on disk counts as it is, unless the
+ * caller trusts the journal.
  *
  * There is one file of place_private.c for each workspace of a store, called after the store's id, the
  * workspace's number and the root:
@@ -15,7 +15,7 @@
  *   firn restore 1\n store <32 hex digits>\n workspace <n>\n machine <id or ->\n root <size>\n <path>\n
  *   tag <16 hex digits>\n ...
  *
- * (without the blanks before the words). A tag is 64 random bits of the journal, which nobody else
+ * (without the blanks before the words). A tag is 64 random bits of the journal, which no other user
  * knows. There are at most two: that of a restore that is about to be begun, and that of the pending
  * one which its journal replaces.
  *

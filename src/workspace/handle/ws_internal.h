@@ -152,7 +152,7 @@ FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
                                       const struct firn_ws_save_request *request,
                                       struct firn_ws_save_tree *out, firn_error *err);
 /* The two halves of that. Between them the tree may be released with firn_ws_save_tree_deinit: then
- * nothing was saved. After the second, whatever it returns, with that or as above. */
+ * nothing was saved. After the second, also if it fails, with that or as above. */
 FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
                                            const struct firn_ws_save_request *request,
                                            struct firn_ws_save_tree *out, firn_error *err);

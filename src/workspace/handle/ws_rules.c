@@ -51,7 +51,7 @@ make_plain(const struct firn_catalog_record *record, struct firn_ws_rules *out, 
         return firn_error_no_memory(err, "the rules of a checkpoint");
     }
     set->include_deps = record->include_deps;
-    /* No set is both (ignore_rules.c), whatever a record from elsewhere says. */
+    /* No set is both (ignore_rules.c), even if a record from elsewhere says so. */
     set->is_narrow = record->is_narrow && !record->include_deps;
     return FIRN_OK;
 }

@@ -130,7 +130,7 @@ void firn_objects_session_set_frame_size(struct firn_objects_session *session, s
 FIRN_MUST_CHECK int firn_objects_session_lane_open(struct firn_objects_session *session,
                                                    struct firn_objects_session_lane **out,
                                                    firn_error *err);
-/* With `keep` the lane's open frame is written first. The lane is gone, whatever is returned. */
+/* With `keep` the lane's open frame is written first. Frees the lane, also after a failure. */
 FIRN_MUST_CHECK int firn_objects_session_lane_close(struct firn_objects_session_lane *lane,
                                                     bool keep, firn_error *err);
 /* Whether the store or this session has the object. Any thread. */
@@ -222,7 +222,7 @@ FIRN_MUST_CHECK int firn_objects_spread_run(const struct firn_objects_spread *sp
 
 /* As firn_objects_stream, but sink is called from several threads, with pieces of the content in
  * any order; and what it was given is verified, as a whole, when this returns FIRN_OK, not before:
- * until then it must not come where anybody takes it for the content. Not to be called from a job
+ * until then it must not be used as the content. Not to be called from a job
  * of the pool. */
 FIRN_MUST_CHECK int firn_objects_spread_read(const struct firn_objects_spread *spread,
                                              const firn_hash *hash, uint64_t size,
@@ -339,7 +339,7 @@ struct firn_db_keyspace *firn_objects_index(const struct firn_objects *objects);
 FIRN_MUST_CHECK int firn_objects_acquire(struct firn_objects *objects, uint32_t number,
                                          struct firn_packfile **out, firn_error *err);
 void firn_objects_release(struct firn_objects *objects, uint32_t number);
-/* The number behind every one that was ever given: of the next pack. */
+/* The number of the next pack: one more than every number that was ever given. */
 uint64_t firn_objects_retire_next(const struct firn_objects *objects);
 
 #endif

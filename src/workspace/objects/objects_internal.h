@@ -64,7 +64,7 @@ FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
                                              enum firn_packfile_kind *out_kind, firn_slice *out,
                                              firn_error *err);
 
-/* The same, for who compares the whole that the bytes are a piece of with its name: they are not
+/* The same, for callers that compare the whole, of which the bytes are a piece, with its name: they are not
  * compared with theirs. */
 FIRN_MUST_CHECK int firn_objects_read_piece(struct firn_objects *objects,
                                             struct firn_packfile_scratch *scratch,

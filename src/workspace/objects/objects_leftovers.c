@@ -24,7 +24,7 @@ struct leftovers {
     struct firn_buf lost;  /* of uint32_t: numbers of packs that the list does not have */
 };
 
-/* "00000042.pack", or that with ".tmp" behind it. */
+/* "00000042.pack", or that with ".tmp" after it. */
 static bool
 is_ours(const char *name, uint32_t *out_number, bool *out_is_temporary)
 {
@@ -61,7 +61,7 @@ visit(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(&leftovers->names, entry->name, entry->name_size + 1);
 }
 
-/* Collects what is nobody's, and what the list should have. */
+/* Collects files that no entry names, and files that the list should have. */
 static int
 look(struct leftovers *leftovers, firn_error *err)
 {
@@ -94,7 +94,7 @@ judge(const struct leftovers *leftovers, struct firn_objects *objects, firn_erro
     return FIRN_OK;
 }
 
-/* The folder was looked at after the list was read, and somebody may have saved in between: what a
+/* The folder was looked at after the list was read, and another process may have saved in between: what a
  * list that is read now does not have either was lost. */
 static int
 judge_by_newest(const struct leftovers *leftovers, firn_error *err)

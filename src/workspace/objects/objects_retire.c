@@ -9,7 +9,7 @@
  *
  * Which readers those are is known from the store: a reader holds a lock on the version of the
  * MANIFEST that it was opened at (db_reader.c), and versions grow with every flush, or because
- * somebody asks for it (firn_db_reader_advance). Let w be the version right after the retiring
+ * of a call of firn_db_reader_advance. Let w be the version right after the retiring
  * commit.
  * (I1) A reader at a version above w read the MANIFEST, and then the log, after that commit: it
  *      does not know the pack. So the file may go when there is no reader at w or below.
@@ -122,8 +122,8 @@ move_to_retired(struct firn_objects *objects, uint32_t number, uint64_t version)
     entry.version = version;
     objects->open_count -= pack->file != NULL ? 1 : 0;
     firn_packfile_close(pack->file);
-    size_t behind = objects->pack_count - (size_t)(pack - objects->packs) - 1;
-    memmove(pack, pack + 1, behind * sizeof *pack);
+    size_t after = objects->pack_count - (size_t)(pack - objects->packs) - 1;
+    memmove(pack, pack + 1, after * sizeof *pack);
     objects->pack_count--;
     insert(objects, &entry);
 }
@@ -164,7 +164,7 @@ firn_objects_retire(struct firn_objects *objects, const uint32_t *numbers, size_
 
 /* ---- collecting ---- */
 
-/* Removes the file unless somebody may need it; *out_removed. */
+/* Removes the file unless a reader may need it; *out_removed. */
 static int
 remove_file(struct firn_objects *objects, const struct firn_objects_index_pack *entry,
             bool *out_removed, firn_error *err)

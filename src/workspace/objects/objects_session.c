@@ -115,7 +115,7 @@ firn_objects_session_end(struct firn_objects_session *session)
  * step only, packfile_delta.c). So the versions of a file lean on one whole version, until one
  * differs so much that its delta does not pay; it is stored whole, and later ones lean on it.
  *
- * A delta pays if it takes at most half of what the object would take whole. Nobody knows that
+ * A delta pays if it takes at most half of what the object would take whole. That is not known
  * before its frame is full; but the base was compressed in the same way, and its frame's sizes tell
  * how well such bytes compress (I5; an estimate, like (I6): not checked). So mostly nothing is
  * compressed twice. Where packs were joined those sizes say too little: versions lie side by side
@@ -541,7 +541,7 @@ firn_objects_session_commit(struct firn_objects_session *session, uint64_t *out_
     int rc;
     FIRN_TRY(reserve_pack(objects, err));
     FIRN_TRY(firn_db_batch_create(&indexing.batch, err));
-    CHECK(firn_objects_retire_next(objects) == session->number); /* nobody was given it */
+    CHECK(firn_objects_retire_next(objects) == session->number); /* no other session has it */
     FIRN_TRY(seal(session, &file, err));
     DCHECK(session->writer == NULL); /* (I2) */
     struct firn_objects_index_pack entry = {

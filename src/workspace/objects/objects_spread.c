@@ -5,8 +5,8 @@
  * Decoding and hashing a file of a GiB keeps one processor busy for a second. Its list of pieces is
  * therefore cut into runs of some MiB. A worker takes the next run and a slot, reads and decodes
  * the run's pieces into the slot, and hands each on to sink at once, while it is in the
- * processor's cache. The hash of the whole cannot be shared, it needs all bytes in order: whichever
- * worker finds the next run in order ready in its slot adds that one, and the slot is free.
+ * processor's cache. The hash of the whole cannot be shared, it needs all bytes in order: the
+ * worker that finds the next run in order ready in its slot adds that run, and the slot is free.
  *
  *     FREE --a run taken--> BUSY --read, handed on--> READY --hashed, in order--> FREE
  *
@@ -237,7 +237,7 @@ fail_locked(struct reading *reading, uint64_t run, int rc, const firn_error *err
 
 /* ---- workers; each step is entered and left with the mutex held ---- */
 
-/* The next run in order, if it is ready and nobody is at it. */
+/* The next run in order, if it is ready and no worker is at it. */
 static bool
 hash_locked(struct reading *reading)
 {
@@ -290,7 +290,7 @@ work(void *ctx, struct firn_packfile_scratch *scratch)
     firn_os_mutex_lock(&reading->mutex);
     while (reading->rc == FIRN_OK && (reading->has_next || reading->hashed < reading->taken)) {
         if (!hash_locked(reading) && !read_locked(reading, scratch)) {
-            DCHECK(reading->hashed < reading->taken);              /* somebody will wake it */
+            DCHECK(reading->hashed < reading->taken);              /* another worker will wake it */
             firn_os_cond_wait(&reading->changed, &reading->mutex); /* (I1), (I2) */
         }
     }
@@ -355,7 +355,7 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
     int rc = firn_packfile_open_pieces(list, &reading->list, &total, err);
     if (rc == FIRN_OK && total != reading->size) {
         rc = firn_error_set(err, FIRN_CORRUPT,
-                            "a list of pieces stands for %llu bytes where %llu belong",
+                            "a list of pieces has %llu bytes in all instead of %llu",
                             (unsigned long long)total, (unsigned long long)reading->size);
     }
     if (rc != FIRN_OK) {

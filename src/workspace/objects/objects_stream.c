@@ -61,7 +61,7 @@ not_its_content(const firn_hash *hash, const char *what, firn_error *err)
 
 /* ---- handing on ---- */
 
-/* Behind what *ctx, a buffer, has; data.data NULL are zeros. */
+/* Appends to *ctx, a buffer; data.data NULL means zeros. */
 static int
 append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
@@ -207,7 +207,7 @@ stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size, f
     FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
         rc = firn_error_set(err, FIRN_CORRUPT,
-                            "a list of pieces stands for %llu bytes where %llu belong",
+                            "a list of pieces has %llu bytes in all instead of %llu",
                             (unsigned long long)total, (unsigned long long)size);
         goto out;
     }

@@ -5,10 +5,10 @@
  * The path is followed through the tree of the checkpoint, never through the disk: directories only,
  * no link is followed. The content goes to the caller in the pieces in which it is stored, each of
  * which was compared with its hash before; a hole is handed over as zeros out of one block. So
- * memory is a few frames of the pack, whatever the file's size.
+ * memory is a few frames of the pack, for files of any size.
  *
- * Damage behind the first piece is found when that piece has gone out already: the call then fails,
- * and what the caller got is right as far as it goes.
+ * Damage after the first piece is found when that piece has been handed over already: the call then
+ * fails, and what the caller got is right as far as it goes.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -9,8 +9,8 @@
  *   commit   one commit with full durability gives all checkpoints that had something their new
  *            tree (I2): number, id, time, message, tags and pins stay
  *
- * Before the commit nobody sees anything of it, whatever a crash leaves: a pack with objects that
- * nothing needs. The bytes go with the next collection of garbage.
+ * Before the commit no reader sees anything of it, and a crash leaves a pack with objects that are not
+ * needed. The next garbage collection removes the bytes.
  *
  * A record keeps the paths that were taken out of it. To a restore they are like what rules exclude
  * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3). A
@@ -52,7 +52,7 @@ struct forgetting {
     struct firn_difference_forget *tree;
     struct firn_buf bytes;
     struct firn_buf found;   /* of struct found, newest first */
-    struct firn_buf changed; /* the new records, each behind its size; parallel to found */
+    struct firn_buf changed; /* the new records, each after its size; parallel to found */
 };
 
 static struct found *

@@ -280,8 +280,8 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
  *
  * Commands that only look report it. Those that write deal with it first: what stands under
  * temporary names is put to rest (checkout_recover.c), and then an ordinary restore goes on from
- * what is there, which is in part the old state, in part the new one, and in part what somebody
- * edited since. It takes a safety checkpoint of all that, as ever, so an edit is nowhere the only
+ * what is there, which is in part the old state, in part the new one, and in part later edits. It
+ * takes a safety checkpoint of all that, as always, so an edit is nowhere the only
  * copy when it is displaced (I1; checked where things move, ws_restore_in_place.c).
  *
  *   resume, save                           the target
@@ -363,7 +363,7 @@ static void
 tell_foreign(const firn_callbacks *callbacks)
 {
     tell_as(callbacks, FIRN_NOTICE_FOREIGN,
-            "the store tells of an interrupted restore that you did not begin here: it is left "
+            "the store records an interrupted restore that you did not start here: it is left "
             "alone; firn restore --resume --trust-journal finishes it");
 }
 
@@ -385,7 +385,7 @@ pending_read(struct firn_ws_restoring *restoring, bool is_about_it, firn_error *
     }
     if (is_about_it) {
         rc = firn_error_set(err, FIRN_UNTRUSTED,
-                            "the store tells of an interrupted restore that was not begun by you "
+                            "the store records an interrupted restore that you did not start "
                             "in '%.600s' on this machine",
                             restoring->ws->place.root);
         goto out;
@@ -453,7 +453,7 @@ set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_err
     FIRN_TRY(
         firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
     if (!firn_catalog_journal_is_pending(&restoring->journal)) {
-        /* It was finished, and something that somebody else changed was kept. */
+        /* It was finished, and an entry that another process changed was kept. */
         tell(&restoring->options->callbacks, cause->text);
         goto out;
     }

@@ -15,8 +15,8 @@
  * between scan and seal, whether that can be done, and the tree that was made is entered as a safety
  * checkpoint too, in the first commit: recovery knows no difference.
  *
- * So whenever the power goes, the journal says what may be under way (I1), and whatever is
- * displaced is in a checkpoint before (I2). A restore that would change nothing takes no safety
+ * So at every power cut the journal says what may be under way (I1), and every displaced entry is in a
+ * checkpoint before (I2). A restore that would change nothing takes no safety
  * checkpoint and leaves the journal alone. One that fails before anything has moved puts the
  * journal back as it was; one that fails later leaves it: the restore is pending, as after a crash,
  * and is finished or taken back by the next restore, undo or save.
@@ -220,12 +220,12 @@ commit_safety(struct in_place *in_place, firn_error *err)
 static int
 say_kept(uint64_t kept, firn_error *err)
 {
-    return kept == 0
-               ? FIRN_OK
-               : firn_error_set(err, FIRN_CONFLICT,
-                                "%llu things were changed by somebody else during the restore and "
-                                "kept; all else was restored: run it again",
-                                (unsigned long long)kept);
+    return kept == 0 ? FIRN_OK
+                     : firn_error_set(
+                           err, FIRN_CONFLICT,
+                           "%llu entries were changed by other processes during the restore and "
+                           "kept; everything else was restored: run it again",
+                           (unsigned long long)kept);
 }
 
 static int
@@ -348,7 +348,7 @@ is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 
 /* ---- the scan ---- */
 
-/* Nobody waits for this who wants to stop: what it is for is done. */
+/* A cancellation ends this: the restore itself is done. */
 static int
 on_progress(void *ctx, const firn_progress *progress)
 {

@@ -6,7 +6,7 @@
  * restore that is not enough: an entry that it displaces must be whole in the safety checkpoint, or the
  * attribute is lost. So it listens to the scan and remembers the paths, and its plan leaves them as
  * they are. Among the entries that were left out altogether it remembers those that rules exclude:
- * they stay because somebody wants it so. Nobody knows what is in the others, so they stay too, even if
+ * they stay because a rule wants it so. The contents of the others are unknown, so they stay too, even if
  * they look like what would be written, and the restore says that it is not complete.
  *
  * Rules may exclude a great many entries. Of their paths only hashes are kept: one more by accident

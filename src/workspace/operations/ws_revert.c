@@ -156,7 +156,7 @@ out:
  *           root, and is a conflict
  *
  * The pack of the scan is durably in the list before another one is made (I3; not checked: only a
- * power cut shows it): a crash leaves one that nobody knows, at most (objects_leftovers.c).
+ * power cut shows it): a crash leaves at most one that the list does not have (objects_leftovers.c).
  *
  * The tree that came of it is a safety checkpoint, entered together with that of the present state
  * (ws_restore_in_place.c). A dry run is the check, and the plan of a restore; contents that only
@@ -484,7 +484,7 @@ out:
 /* ---- the whole ---- */
 
 /* Does it; all above "what the check gave" is there. Fills restoring->result, and what the merge
- * found in result. What the check gave is to be released, whatever is returned. */
+ * found in result. The caller releases what the check gave, also after a failure. */
 static int
 merge_trees(struct firn_ws_revert *revert, firn_error *err)
 {

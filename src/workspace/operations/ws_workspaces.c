@@ -307,8 +307,8 @@ has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Checkpoints of any workspace, packs, data of an application's, settings: somebody has put it
- * there. */
+/* Whether the store has anything: checkpoints of any workspace, packs, data of an application,
+ * settings. */
 static int
 holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_error *err)
 {
@@ -353,7 +353,7 @@ remove_empty(struct firn_os *os, const char *store_path, int64_t lock_timeout_ms
     }
 out:
     if (db != NULL) {
-        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing was written that anybody needs */
+        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing was written that is needed */
     }
     firn_os_dir_close(dir);
     return rc == FIRN_OK && *out_removed ? remove_put_aside(os, err) : rc;

@@ -649,7 +649,7 @@ firn_packfile_path_open_parent(struct firn_os *os, const char *path, struct firn
  *
  * Names are computed, as everywhere, and never believed; a list of pieces and a delta have the
  * names that their frame gives them, and their form is checked. A frame whose list does not fit its
- * contents to the last byte is damaged as a whole (I1): without the list nobody knows where one
+ * contents to the last byte is damaged as a whole (I1): without the list it is unknown where one
  * object ends and the next begins.
  *
  * Memory: the frame in the scratch, and a bit a frame while deltas are walked. */

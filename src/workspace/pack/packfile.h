@@ -81,7 +81,7 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
                             int (*visit)(void *ctx, uint64_t offset,
                                          const struct firn_packfile_piece *piece, firn_error *err),
                             void *ctx, firn_error *err);
-/* The same for who takes the pieces one by one: checks all of the encoding, then next_piece on
+/* The same for callers that take the pieces one by one: checks all of the encoding, then next_piece on
  * *out, which is borrowed from it, until it gives false. */
 FIRN_MUST_CHECK int firn_packfile_open_pieces(firn_slice encoded, struct firn_reader *out,
                                               uint64_t *out_total_size, firn_error *err);
@@ -154,8 +154,8 @@ FIRN_MUST_CHECK int firn_packfile_writer_add_stream(
 
 /* Object table, then seals the file: durable under its name when this returns, out_file_size may be
  * NULL. FIRN_INVALID for an empty pack, FIRN_EXISTS if the name is taken, FIRN_MISUSE if a lane
- * holds an open frame, FIRN_FAILED after an earlier failure. No thread may be adding. Whatever is
- * returned, only list, contains, count and destroy follow. */
+ * holds an open frame, FIRN_FAILED after an earlier failure. Requires: no thread is adding. Afterwards,
+ * also after a failure, only list, contains, count and destroy may be called. */
 FIRN_MUST_CHECK int firn_packfile_writer_finish(struct firn_packfile_writer *writer,
                                                 uint64_t *out_file_size, firn_error *err);
 /* After finish: every object with its place, in the order of hashes. */
@@ -221,7 +221,7 @@ FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        const struct firn_packfile_location *at, firn_slice *out,
                                        firn_error *err);
-/* The same, but the bytes are not compared with the name: for who reads the pieces of a whole, and
+/* The same, but the bytes are not compared with the name: for callers that read the pieces of a whole, and
  * compares that. Only what the blocks' checksums say is known of them until then. */
 FIRN_MUST_CHECK int firn_packfile_read_piece(struct firn_packfile *pack,
                                              struct firn_packfile_scratch *scratch,
@@ -273,7 +273,7 @@ FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
                                              firn_packfile_walk_visit *visit, void *ctx,
                                              firn_error *err);
 /* Every delta, frame by frame; only frames that have one, by what the object table says, are decoded.
- * A damaged frame ends the walk, behind what was visited in the frames before it. */
+ * A damaged frame ends the walk, after the visits of the frames before it. */
 FIRN_MUST_CHECK int firn_packfile_walk_deltas(struct firn_packfile *pack,
                                               struct firn_packfile_scratch *scratch,
                                               firn_packfile_walk_visit *visit, void *ctx,

@@ -266,7 +266,7 @@ close_list(struct firn_packfile_cells_builder *builder, unsigned level, firn_err
     if (rc != FIRN_OK) {
         return rc;
     }
-    /* Whatever is open above is the list that this one belongs to: add closes from below. */
+    /* A list that is open above is the one that this list belongs to: add closes from below. */
     DCHECK(builder->levels[level + 1].list.size == 0 ||
            builder->levels[level + 1].number == number / IN_LIST);
     return append_item(builder, level + 1, number, &builder->name) == FIRN_OK

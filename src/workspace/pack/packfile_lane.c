@@ -4,9 +4,9 @@
  * writes them.
  *
  * The frame buffer keeps room for the longest list in front of the contents. Objects are appended
- * behind, their items to the list beside; when the frame is closed the list is put directly before
- * the contents, so that head, list and contents lie in one piece for the compressor without being
- * moved:
+ * after it, their items to the list beside; when the frame is closed the list is put directly
+ * before the contents, so that head, list and contents lie in one piece for the compressor without
+ * being moved:
  *
  *   | … unused … | head | list |  object | object | object …  |
  *   0                          ROOM                           ROOM + frame size + ALONE_SIZE
@@ -20,7 +20,7 @@
  * gigabytes a second, twenty times as fast as higher levels do, which are tried only on what it
  * made smaller.
  *
- * Failure: whatever goes wrong after a name was claimed latches the writer, because the name
+ * Failure: every failure after a name was claimed latches the writer, because the name
  * promises bytes (I1 of packfile_writer.c). All memory is therefore allocated before the claim.
  *
  * Threads: one at a time. The claims go through the writer's mutex; compression and I/O are outside

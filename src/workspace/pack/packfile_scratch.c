@@ -10,9 +10,9 @@
  * room; there are few, so both are found by looking at all of them.
  *
  * (I1) An entry is valid only while its number is set; it is cleared before its buffer is filled
- *      again, so a failed read leaves no entry behind.
+ *      again, so a failed read leaves no entry.
  *
- * Memory: frame_count_max decoded frames, each with its stored bytes behind (1.5 MiB together in the
+ * Memory: frame_count_max decoded frames, each with its stored bytes after it (1.5 MiB together in the
  * pack of a save, 3 MiB in a joined one, at most 33 MiB), 8 pages, and the last object that was made
  * from its base. A buffer that grew for an unusually large frame or object is given back when
  * another takes its place.
@@ -38,7 +38,7 @@ struct firn_packfile_scratch {
     struct firn_packfile_scratch *next; /* in a pool */
     struct firn_compress *compress;
     struct firn_packfile_scratch_delta delta;
-    int (*tick)(void *ctx, firn_error *err); /* NULL: nobody is asked */
+    int (*tick)(void *ctx, firn_error *err); /* NULL: no call */
     void *tick_ctx;
     uint64_t verified; /* bytes of the pack that is being verified */
     uint64_t clock;

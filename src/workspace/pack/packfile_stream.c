@@ -319,8 +319,8 @@ read_inner(struct reading *reading, const struct firn_packfile_piece *piece, fir
     if (firn_packfile_cells_is_list(list) ||
         reading->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
         list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= reading->size) {
-        return piece_corrupt(reading, &piece->hash, "is a list that lies too deep or is too long",
-                             err);
+        return piece_corrupt(reading, &piece->hash,
+                             "is a list that is nested too deep or is too long", err);
     }
     uint64_t size = reading->size;
     reading->depth++;
@@ -379,7 +379,7 @@ read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_erro
     reading->size = size;
     FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list stands for %llu bytes instead of %llu",
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list has %llu bytes in all instead of %llu",
                             firn_packfile_path(reading->pack), (unsigned long long)total,
                             (unsigned long long)size);
         goto out;
@@ -471,7 +471,7 @@ read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_
     }
     FIRN_TRY(firn_packfile_cells_open(firn_buf_slice(&list), &cells, err));
     if (cells.level != level || cells.size != size) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list of cells stands for something else",
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list of cells has the wrong content",
                             firn_packfile_path(reading->pack));
         goto out;
     }

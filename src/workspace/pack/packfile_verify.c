@@ -5,7 +5,7 @@
  *
  * All blocks that the tables name (frames, pages, sections) are put in the order of their places.
  * They must tile the body: each begins where the one before ends. Each is read and judged, and
- * right behind it each MiB of the body that is now passed is compared with the table of contents,
+ * right after it each MiB of the body that has been read is compared with the table of contents,
  * while it is still in the page cache.
  *
  * The table against the lists. For each frame a 64-bit sum is kept: every entry of the object table

@@ -3,8 +3,8 @@
  * place/place.c: where the store of a workspace lies.
  *
  * Without a store named, it is $XDG_DATA_HOME/firn/<name>-<16 hex digits>, or
- * $HOME/.local/share/firn/…: outside the tree, so that whatever wrecks the tree does not take the
- * history along. The digits are the beginning of the BLAKE3 of the real path, so that equal names
+ * $HOME/.local/share/firn/…: outside the tree, so that damage to the tree does not destroy the
+ * history. The digits are the beginning of the BLAKE3 of the real path, so that equal names
  * of different places do not meet; the name is there for people who look into the folder, and bytes
  * that would be awkward in it become '_'.
  *
@@ -281,7 +281,7 @@ firn_place_holds_inside(struct firn_os_dir *parent, bool *out, firn_error *err)
     FIRN_TRY(firn_os_dir_stat(parent, &root, err));
     if (stat.uid != firn_os_user_id(firn_os_dir_os(parent)) && stat.uid != root.uid &&
         stat.uid != 0) {
-        goto out; /* somebody else has put it there */
+        goto out; /* another user has put it there */
     }
     rc = firn_os_dir_open(parent, FIRN_PLACE_INSIDE, &dir, err);
     if (rc == FIRN_OK) {
@@ -393,22 +393,22 @@ firn_place_open_dir(struct firn_os *os, const char *path, bool create, struct fi
  * and nothing further up is looked for: what would be saved there is not what the user thinks of.
  *
  * Then, and only then, the stores are asked whether one of them knows this directory, or one above
- * it, from another path: it may have been moved. The answer is told as moved_from and acted upon by
- * nobody before the user has said so: a guess must not join two histories (I1).
+ * it, from another path: it may have been moved. The answer is reported as moved_from and not used
+ * until the user has confirmed it: a guess must not join two histories (I1).
  *
  * A store inside is called "." in its catalog, and not by a path: it belongs to the directory that
  * it lies in, also after that was moved, copied, or carried to another machine.
  *
  * Nothing is created or changed here (I2; not checked: stores are opened read-only). While looking
  * through all stores, one that cannot be read is passed over; if nothing is found the first such is
- * told, as it may be the one. Where the store that was named cannot be read, nobody knows the root:
+ * told, as it may be the one. If the store that was named cannot be read, the root is unknown:
  * the path stands for it and is_sure is false, so that the next operation looks again, and fails
  * with the reason (I3). */
 
 struct locating {
     struct firn_os *os;
     const struct firn_place_locate_request *request;
-    struct firn_buf path; /* real path of what was named, with a NUL behind its end */
+    struct firn_buf path; /* real path of what was named, with a NUL after its end */
     struct firn_place_roots roots;
     struct firn_place_located *out;
     bool is_out_of_memory;

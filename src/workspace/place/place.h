@@ -52,7 +52,7 @@ FIRN_MUST_CHECK int firn_place_is_store(struct firn_os *os, const char *path, bo
 /* Fails with the error for packs without the file FIRN. */
 FIRN_MUST_CHECK int firn_place_refuse_packs(const char *path, firn_error *err);
 /* Whether a directory holds a store of its own (".firn"): a real directory that belongs to this
- * user, to root, or to the owner of the directory around it; one that belongs to anybody else does not
+ * user, to root, or to the owner of the directory around it; one that belongs to another user does not
  * count. One that this user may not look into counts. Whether it is to be used is another question
  * (firn_place_trust_look). */
 FIRN_MUST_CHECK int firn_place_holds_inside(struct firn_os_dir *dir, bool *out, firn_error *err);
@@ -88,7 +88,7 @@ FIRN_MUST_CHECK int firn_place_config_check(struct firn_os_dir *dir,
 /* Makes them readable: lines that are wrong become comments. A file that cannot be repaired so goes by
  * another name, config.unread-1. */
 FIRN_MUST_CHECK int firn_place_config_repair(struct firn_os_dir *dir, firn_error *err);
-/* In the place of settings that nobody can read any more: nothing expires. */
+/* In place of settings that cannot be read: nothing expires. */
 FIRN_MUST_CHECK int firn_place_config_lost(struct firn_os_dir *dir, firn_error *err);
 
 /* The text of a file of settings.
@@ -141,7 +141,7 @@ void firn_place_config_text_show(const struct firn_place_config_text *config,
 struct firn_place_locate_request {
     const char *path;       /* of the user's: a directory */
     const char *store_path; /* NULL: look for one */
-    bool is_exact;          /* the path is the root, whatever lies around it */
+    bool is_exact;          /* the path is the root, even inside another workspace */
 };
 
 /* All strings are owned. */

@@ -527,7 +527,7 @@ setting_of(const struct files *files, enum firn_place_config_key key, char *valu
                                                                           : FIRN_SETTING_DEFAULT};
     firn_place_config_text_show(files->of_store.is_set[key] ? &files->of_store : &files->of_user,
                                 key, value);
-    /* Whichever file it is, it might have said what goes before what the other one says. */
+    /* Either file might have had a setting that overrides the other one's. */
     if (files->is_any_unread && cautious != NULL && setting.source != FIRN_SETTING_STORE) {
         setting.value = cautious;
         setting.source = FIRN_SETTING_DEFAULT;

@@ -175,7 +175,7 @@ has_digest(const struct firn_place_nested *nested, uint64_t digest)
     return at < nested->count && nested->digests[at] == digest;
 }
 
-/* A number was met: whether a store stands behind it. */
+/* A number was found: whether it is that of a store. */
 static int
 has_default_store(const struct firn_place_nested *nested, firn_slice path, bool *out,
                   firn_error *err)

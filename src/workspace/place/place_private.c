@@ -7,7 +7,7 @@
  * its files note which stores in trees this user made (place_trust.c), and which restores this user
  * has begun (ws_begun.c). A clone or an archive cannot bring such a file along.
  *
- * (I1) The folders belong to the user, and nobody else may write to them. A folder that others may
+ * (I1) The folders belong to the user, and no other user may write to them. A folder that others may
  *      write to proves nothing, and is an error; it does not count as empty. Root may use the folder
  *      of another user, because HOME said so. (Tested, not asserted: it comes from outside.)
  * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not

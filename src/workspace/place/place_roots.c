@@ -7,7 +7,7 @@
  * store. Reading creates nothing (I1).
  *
  * In the folder of stores a store may be damaged, of a newer version, or half made: that must not
- * keep anybody from working with the others, so it is told and passed over. Memory that ran out is
+ * prevent work with the others, so it is reported and skipped. Memory that ran out is
  * no property of a store and ends the walk.
  */
 #include "base/check.h"

@@ -22,7 +22,7 @@
  * people.
  *
  * (I2) A store's directory that others may write to, or that has changed hands, is not trusted,
- *      whatever was entered.
+ *      even if it was entered.
  * (I3) Nothing but the directory, its attributes and the 64 bytes of FIRN is looked at to find out.
  *      (Not checked: it says what is not done.)
  * (I4) A failure to read, which another attempt may not meet, is an error. It never makes a store
@@ -250,7 +250,7 @@ look_and_tell(struct firn_os *os, const char *real_root, struct firn_place_trust
     rc = firn_os_dir_open(dir, FIRN_PLACE_INSIDE, &store, err);
     if (rc == FIRN_DENIED || rc == FIRN_NOT_FOUND) {
         rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &out->stat, err);
-        goto out; /* nobody who may not look in has made it */
+        goto out; /* a user who may not look in has not made it */
     }
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_stat(store, &out->stat, err));

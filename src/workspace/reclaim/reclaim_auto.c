@@ -10,9 +10,9 @@
  * So a writer waits for one slice at most. The pause is longer than the polling interval of a
  * writer that waits for the lock (storefile.c), so it gets the lock before the next slice begins.
  *
- * (I1) A mark is believed only while nothing was committed since that was not ours: when a slice
- *      has the lock, the store's sequence must be that of the reading, or that behind our last
- *      slice. Otherwise somebody has made a checkpoint, of objects that may have been dead, or has
+ * (I1) A mark is valid only while no other process has committed since: when a slice has the lock, the
+ *      store's sequence must be that of the reading, or that after our last slice. Otherwise another
+ *      process has made a checkpoint, of objects that may have been dead, or has
  *      collected: the marks are thrown away, and all begins again from what is there now. What
  *      slices have done stays done. Another store at the same path is told by its identity.
  * (I2) A save holds the lock from its first look into the index to its commit. So what it has looked
@@ -28,7 +28,7 @@
  * whose own saves let them go.
  *
  * Cut off at any moment, by a signal or the power, the store is whole (I4), and all
- * files that nobody needs are found by the next operation that writes.
+ * files that are not needed are found by the next operation that writes.
  */
 #include <string.h>
 
@@ -114,7 +114,7 @@ begin_opened(struct automatic *automatic, firn_error *err)
     return firn_catalog_due_write(automatic->opened.db, &due, err);
 }
 
-/* First by a look that disturbs nobody. */
+/* First by a look without a lock. */
 static int
 begin(struct automatic *automatic, firn_error *err)
 {
@@ -243,7 +243,7 @@ knows_store(const struct automatic *automatic)
  * plan, the pack is retired. A slice takes parts of as many packs as fit: of frames with something
  * alive, which have to be decoded and written again, slice_bytes as they are stored, and RAW_MAX
  * times that before compression; and slice_objects of objects, each a look into the index. It takes
- * one frame at the least, so it makes way whatever the limits (I3).
+ * one frame at the least, so it makes progress with any limits (I3).
  *
  * The steps of a slice are those of reclaim.c, in the same order: sweep, move and sync, retire;
  * and the stat cache was swept before the first one. So a crash after any write leaves a whole
@@ -258,7 +258,7 @@ knows_store(const struct automatic *automatic)
  * Measured with the limits of reclaim.c, on contents that do not compress, sources, logs, and a
  * pack of 250,000 tiny objects: a slice held the lock for 35 to 205 ms, the closing of the store
  * included, and took 15 to 120 ms of a processor. Two things grow with the store and not with the
- * slice: the table of a pack is read whole for each slice of it, and the first slice behind a mark
+ * slice: the table of a pack is read whole for each slice of it, and the first slice after a mark
  * sweeps the stat cache.
  *
  * Memory: four bytes a frame of one pack, and what reclaim_move.c needs. */
@@ -411,8 +411,8 @@ out:
     return rc;
 }
 
-/* Cuts the next part off a pack and sweeps what is dead in it; *out_is_last if nothing is left
- * behind it. A damaged pack gives an empty part that is damaged. */
+/* Cuts the next part off a pack and sweeps what is dead in it; *out_is_last if nothing is left after
+ * it. A damaged pack gives an empty part that is damaged. */
 static int
 cut(struct firn_reclaim *gc, const struct firn_reclaim_place *at, struct budget *budget,
     struct firn_reclaim_part *out, bool *out_is_last, firn_error *err)

@@ -4,8 +4,9 @@
  *
  * All references are resolved first, so that one that names nothing leaves everything as it was;
  * then one commit with full durability takes all of them, and their tags, out of the catalog (I1).
- * What is pinned is not deleted; nor is what a restore needs that was interrupted: without it nobody
- * could tell what is in the tree and nowhere else. Their objects stay where they are until a collection of garbage finds that nothing else needs them, and their
+ * A pinned checkpoint is not deleted; nor is one that an interrupted restore needs: without it the only
+ * copies of files in the tree could not be recognised. The objects of deleted checkpoints stay where they
+ * are until a garbage collection finds that nothing else needs them, and their
  * numbers are never given again (catalog.c).
  */
 #include "reclaim/reclaim.h"

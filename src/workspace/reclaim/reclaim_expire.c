@@ -2,13 +2,13 @@
  *
  * reclaim/reclaim_expire.c: which checkpoints have expired.
  *
- * Every restore leaves a safety checkpoint, so they must go by themselves; but they are what an undo
- * needs, and nobody was asked when they were made. So each stays while it is among the last 10 of its
- * workspace, or younger than 7 days.
+ * Every restore makes a safety checkpoint, so these must expire automatically; but an undo needs them,
+ * and no user asked for them. So each stays while it is among the last 10 of its workspace, or younger
+ * than 7 days.
  *
- * Checkpoints that somebody made go by a policy that the caller gives (catalog_keep.c), and without one
- * not at all. The newest always stays: every policy keeps it. So does, whatever the policy says,
- * what is younger than a day (I1).
+ * Other checkpoints expire by a policy that the caller gives (catalog_keep.c), and without a policy not
+ * at all. Every policy keeps the newest one. A checkpoint that is younger than a day stays under every
+ * policy (I1).
  *
  * Neither goes that has a tag or a pin, or that the journal of the last restore needs (I2; not
  * checked: is_held asks for nothing else). A clock that
@@ -136,7 +136,7 @@ struct deleting {
     struct firn_reclaim_delete_batch batch;
     struct firn_reclaim_expire_counts counts;
     bool is_dry;
-    struct firn_buf *told; /* their records, each behind its size; NULL: nobody asks */
+    struct firn_buf *told; /* their records, each after its size; NULL: not wanted */
 };
 
 static int

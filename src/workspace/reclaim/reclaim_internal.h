@@ -74,11 +74,11 @@ struct firn_reclaim_pack {
 
 /* What bounds memory, and the room that is needed beside the store. */
 struct firn_reclaim_limits {
-    uint64_t pack_objects;    /* a new pack is finished behind the frame that reaches it */
+    uint64_t pack_objects;    /* a new pack is finished after the frame that reaches it */
     uint64_t pack_bytes;      /* likewise */
     uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
     /* Of an automatic collection (reclaim_auto.c): */
-    uint64_t due_bytes;     /* less is not worth it; 0: whatever there is */
+    uint64_t due_bytes;     /* less is not worth it; 0: any number is */
     uint64_t slice_bytes;   /* of frames that are moved in one slice (reclaim_auto.c) */
     uint64_t slice_objects; /* that are moved or swept in one slice */
     int64_t pause_ns;       /* between two */
@@ -116,14 +116,14 @@ FIRN_MUST_CHECK int firn_reclaim_limited(struct firn_ws *ws,
 /* To be called often. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_reclaim_progress(struct firn_reclaim *gc, const char *phase,
                                           uint64_t objects_done, firn_error *err);
-/* The same, for who has done much since the last time. */
+/* The same, for callers that have done much since the last time. */
 FIRN_MUST_CHECK int firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase,
                                               uint64_t objects_done, firn_error *err);
-/* Tells of damage that a collection goes on behind. */
+/* Reports damage that does not end a collection. */
 void firn_reclaim_tell(struct firn_reclaim *gc, const char *text);
 
-/* Marks in gc->table whatever a checkpoint of any workspace needs. FIRN_CORRUPT and the like if
- * that cannot be known for sure. reclaim_mark.c. */
+/* Marks in gc->table all objects that a checkpoint of any workspace needs. FIRN_CORRUPT and the
+ * like if that cannot be known for sure. reclaim_mark.c. */
 FIRN_MUST_CHECK int firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err);
 
 /* Counts what lies where and decides what becomes of each pack. reclaim_plan.c. */
@@ -145,7 +145,7 @@ FIRN_MUST_CHECK int firn_reclaim_move(struct firn_reclaim *gc, firn_error *err);
 struct firn_reclaim_part {
     struct firn_reclaim_pack *pack;
     uint32_t first;
-    uint32_t end;    /* behind the last */
+    uint32_t end;    /* after the last */
     bool is_damaged; /* out: it was told, and what is left stays */
 };
 /* Moves what is alive in parts of packs, which are to be of one level, into one new pack, durably,

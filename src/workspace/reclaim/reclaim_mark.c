@@ -3,7 +3,7 @@
  * reclaim/reclaim_mark.c: what is alive.
  *
  * Alive is what a checkpoint of any workspace of the store names: the object of its root directory,
- * and whatever that names, through parts of directories, subdirectories, contents and pieces of
+ * and everything that this names, through parts of directories, subdirectories, contents and pieces of
  * contents; the object with its rules; and the copy of its record that stands in a pack. And the
  * base of each living object that is stored as a delta; what a base names is not alive for that. A base
  * that was forgotten (catalog_forgotten.c) is not alive for that either: the delta is noted instead.
@@ -15,7 +15,7 @@
  * each (I1).
  *
  * Doubt keeps everything: a directory or a list of pieces that cannot be read hides what lies
- * behind it, and an object that the index has lost may still lie in a pack. Either ends the
+ * below it, and an object that the index has lost may still be in a pack. Either ends the
  * collection before anything was removed (I2; not checked: nothing here removes). A missing pack
  * hides nothing as long as only contents lie in it, and is left alone by the plan.
  *

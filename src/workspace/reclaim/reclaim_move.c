@@ -11,7 +11,7 @@
  * not for all of it.
  *
  * An object moves by getting a new entry in the index. Until that is written the old one leads to
- * the old pack, and both places hold the same bytes: whichever of the two a crash leaves is right.
+ * the old pack, and both places hold the same bytes: a crash may leave either entry.
  *
  * (I2) A pack is retired only if as many objects were moved out of it as the index had in it alive.
  *      Where something in it cannot be read, it stays, with all that is in it; what was moved
@@ -23,7 +23,7 @@
  *
  * (I4) A frame all of which is alive, and that is as large as frames are made, is copied as it is
  *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
- *      higher level, or versions come to lie behind something in it. One that the
+ *      higher level, or versions follow an object of it. One that the
  *      save could not make smaller never is compressed again: it would be in vain.
  *
  * Each level has new packs of its own (reclaim_plan.c). A collection in slices (reclaim_auto.c) moves
@@ -193,14 +193,14 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
 /* Versions of one thing side by side.
  *
  * A save stores new versions as deltas of an old one (objects_session.c), because it has nothing
- * else to lay them beside. When packs are rewritten there is a better way: whole, one behind the
+ * else to place them next to. When packs are rewritten there is a better way: whole, one after the
  * other, in one solid frame. zstd then finds each version in the one before, which is more like it
  * than a base of long ago. A history of 400 commits whose 4,450 contents take 4.1 MB as wholes and
  * deltas takes 2.7 MB so; and a reader needs no second object.
  *
  * A delta says what it leans on, so families are known without any path. When an object moves
- * whole, what leans on it is made whole and put behind it, in the order in which it was saved.
- * Later versions lean on the newest one that is whole, and come to lie behind that.
+ * whole, the deltas that need it are made whole and put after it, in the order in which they were saved.
+ * Later versions need the newest one that is whole, and follow that.
  *
  * Frames of 2 MiB: of 1 MiB a history of 480 commits takes 3.5 % more, of 4 MiB 3 to 5 % less. But
  * who reads one version decodes the others of its frame: of 1, 2 and 4 MiB a file costs 4.7, 6.1
@@ -411,7 +411,7 @@ versions_destroy(struct firn_reclaim_versions *versions)
 
 /* ---- placing ---- */
 
-/* The first that leans on an object, or behind all that lean on a smaller name. */
+/* The index of the first that leans on an object, or after all that lean on a smaller name. */
 static size_t
 first_of(const struct firn_reclaim_versions *versions, const firn_hash *base)
 {
@@ -471,7 +471,7 @@ place(struct firn_reclaim_versions *versions, const struct version *version,
     return rc;
 }
 
-/* Behind an object that was moved whole: puts what was noted as leaning on it next to it, whole.
+/* After an object was moved whole: puts what was noted as leaning on it next to it, whole.
  * What fails is none of a pack's faults. */
 static int
 versions_place(struct firn_reclaim_versions *versions, const firn_hash *base,

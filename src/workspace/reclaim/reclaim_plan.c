@@ -11,7 +11,7 @@
  *   automatically: an eighth of it
  *   something forgotten dead in it      likewise
  *   something in it that the index      likewise: a collection that was interrupted had begun to empty
- *   does not have there                 it, and how much of it is dead nobody can tell any more
+ *   does not have there                 it, and how much of it is dead is unknown
  *   small, and not the only one         likewise: many small packs become one; an automatic
  *                                       collection leaves that to saves (reclaim.c)
  *   compressed at a lower level than    likewise, if that was asked for

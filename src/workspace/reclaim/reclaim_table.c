@@ -3,10 +3,9 @@
  * reclaim/reclaim_table.c: every object of the index in nine bytes.
  *
  * Marking what is alive asks one question again and again: has this hash been seen? The index of a
- * store would answer it, but not for millions of objects in a time that anybody waits for, and it
- * cannot be marked. So its keys are read once, in their order, and of each the first eight bytes
- * are kept, beside one byte for kind and marks. A binary search finds an object again, and its
- * position is its number.
+ * store would answer it, but too slowly for millions of objects, and it cannot be marked. So its
+ * keys are read once, in their order, and of each the first eight bytes are kept, beside one byte
+ * for kind and marks. A binary search finds an object again, and its position is its number.
  *
  * Hashes are uniform, so two with the same first eight bytes do not happen by themselves before a
  * store has billions of objects; but an attacker who can choose contents can make such a pair with

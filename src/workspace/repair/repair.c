@@ -14,7 +14,7 @@
  * (I1) A store in which a check finds nothing is left alone, but for settings that cannot be read:
  *      they are repaired where they are (place_config.c). Those of a damaged store are repaired in the new
  *      one.
- * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was. (Not
+ * (I2) A failure or a crash before the exchange leaves the damaged store as it was. (Not
  *      checked: it is compared by tests.)
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
  * (I4) What a newer firn wrote is not damage: wherever FIRN_NEWER is met, the repair ends with it, and
@@ -228,7 +228,7 @@ forget(struct firn_repair *repair)
  *
  * (I5) A directory "<store>.repairing" with REPAIRING in it, or with nothing, was cut off before
  *      step 1: it is removed by the next repair. Without it, beside a store that has it, it was cut
- *      off behind step 1: it is the damaged store, and is put away.
+ *      off after step 1: it is the damaged store, and is put away.
  * (I6) Any other directory of that name was not made by a repair, and is left alone. (Tested, not
  *      asserted: it comes from outside.)
  * (I7) A dry run writes nothing into the store, and nothing at all where the store is sound. To find
@@ -483,7 +483,7 @@ out:
 
 /* ---- the exchange ---- */
 
-/* Settings, and whatever else lies beside the store's own files. */
+/* Settings, and other files beside the store's own. */
 static int
 keep_other(void *ctx, const struct firn_os_dirent *entry)
 {

@@ -5,7 +5,7 @@
  *
  * A record does not say which workspace it is of. It names the checkpoint before it, and the path
  * that the workspace had; both lead to others of which it is known, and so on until nothing more is
- * found. What is left over is a workspace that the catalog has lost: it is entered anew, with the path
+ * found. A group that is left over is a workspace that the catalog has lost: it is entered anew, with the path
  * that it had last.
  *
  * (I1) A rescued catalog that is older than the packs is still right about its past: a checkpoint with
@@ -332,7 +332,7 @@ order_all(struct firn_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
-/* Counters behind all that was ever given. */
+/* Sets counters above all numbers that were ever given. */
 static void
 count_up(struct firn_repair *repair)
 {

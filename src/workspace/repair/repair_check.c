@@ -431,7 +431,7 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
         FIRN_TRY(note_list(check, piece, err));
     } else if (check->level > 0) {
-        check->why = "its content is not what its name stands for";
+        check->why = "its content does not match its hash";
     } else if (check->level == 0) {
         FIRN_TRY(check_whole_cell(check, piece, &place, err));
     }
@@ -439,7 +439,7 @@ out:
     return rc;
 }
 
-/* A cell in pieces that lie in several packs: nobody has compared it with its name. */
+/* A cell in pieces of several packs: it was not compared with its name yet. */
 static int
 check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
 {
@@ -462,7 +462,7 @@ check_list(struct piece_check *check, const struct list *list, firn_error *err)
     int rc;
     FIRN_TRY(firn_objects_cells_level(objects, scratch, &list->hash, &level, err));
     if (level != list->level) {
-        check->why = "its content is not what its name stands for";
+        check->why = "its content does not match its hash";
         goto out;
     }
     check->size = 0;
@@ -473,7 +473,7 @@ check_list(struct piece_check *check, const struct list *list, firn_error *err)
         check->why = "its content has another size than its entry says";
     }
     if (check->why == NULL && check->count == 0 && level >= 0 && list->is_below) {
-        check->why = "its content is not what its name stands for";
+        check->why = "its content does not match its hash";
     }
 out:
     return rc;
@@ -784,7 +784,7 @@ check_workspaces(struct checking *checking, firn_error *err)
     return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
-/* Right behind the opening, before another process can have made new packs. */
+/* Right after the opening, before another process can have made new packs. */
 static int
 check_pack_list(struct checking *checking, firn_error *err)
 {

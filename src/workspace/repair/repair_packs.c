@@ -11,7 +11,7 @@
  * (I2) An object may lie in two packs, as a crash leaves it. Where one of them has it whole and the
  *      other as a delta, the index leads to the whole one: others may lean on it.
  * (I3) What the stat cache says holds only while the objects are there: it is emptied. (Not
- *      checked: nobody else writes it here.)
+ *      checked: no other process writes it here.)
  * (I4) A delta whose base is lost is in no index: a save that met its content would take it for kept.
  *      Bases are whole objects, so all of those come first, those of damaged packs included.
  *
@@ -20,7 +20,7 @@
  *      turns out wrong is refused, and everything is built again without it (repair.c).
  *
  * Packs that were retired, and one that a crash left, are taken along like all others: they may have
- * the only copy of what a damaged one lost. The next collection finds what nobody needs.
+ * the only copy of what a damaged one lost. The next collection finds what is not needed.
  */
 #include <string.h>
 

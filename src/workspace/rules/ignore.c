@@ -8,7 +8,7 @@
  *
  * The content is kept, once, and patterns point into it; it is also what the rules object of a
  * checkpoint stores (ignore_rules.c). Two passes, one that counts and one that fills, so that there
- * are two allocations a file, whatever is in it. A pattern takes 24 bytes beside its line. The
+ * are two allocations a file, with any content. A pattern takes 24 bytes beside its line. The
  * number of patterns has a limit, because each of them may have to be compared with each entry: the
  * lines beyond it are told as bad ones.
  *
@@ -171,11 +171,11 @@ firn_ignore_file_find(const struct firn_ignore_file *file,
  *   directories, although they do not stand alone between slashes;
  * - a slash inside a set makes a path pattern of it, though the set never matches one;
  * - a slash that follows a backslash at the end still means directories, and leaves the backslash
- *   with nothing behind it.
+ *   with nothing after it.
  *
  * A line that can never match is bad: it is reported to the user, who meant something by it. So is
  * one with a NUL, which git cuts there: in a file of another encoding that leaves patterns like `*`
- * of which nobody thought, and a backup that silently leaves out everything is worse than one rule
+ * that were not intended, and a backup that silently leaves out everything is worse than one rule
  * that does not work. So is a line of more than 4,096 bytes, which bounds what one comparison
  * costs.
  *
@@ -336,7 +336,7 @@ firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
  * strings and, where they part, goes back to the last star and lets it take one byte more. Two
  * places to go back to are enough, the last star and the last double star:
  * - an earlier star of either sort need not be tried again once a double star follows, because
- *   whatever it would take more, the double star can take (I1);
+ *   the double star can match everything that it could (I1);
  * - an earlier star need not be tried again once a star follows. Either the tokens between the two
  *   hold no '/', and then the later star can take the bytes in question; or they hold one, and then
  *   there is only one place where they fit, since a star stops at the first '/' (I2).
@@ -532,7 +532,7 @@ read_element(struct set *set)
     return true;
 }
 
-/* Reads the set that begins at *at with '['; *at is then behind its ']'. *out says whether it
+/* Reads the set that begins at *at with '['; *at is then after its ']'. *out says whether it
  * matches c. Returns the defect, or NULL. */
 static const char *
 read_set(firn_slice glob, size_t *at, uint8_t c, bool *out)
@@ -591,7 +591,7 @@ firn_ignore_glob_literal_size(firn_slice glob)
 /* Where a star lets the matcher go on if what follows it does not match. */
 struct retry {
     bool is_set;
-    size_t glob; /* behind the star */
+    size_t glob; /* after the star */
     size_t text; /* how far the star has reached */
 };
 

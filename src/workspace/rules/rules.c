@@ -7,8 +7,8 @@
  * within a kind from the deepest directory upwards; the first file in which a pattern matches
  * decides, by the last such pattern. So a rule of .firnignore outranks any of .gitignore, and a
  * deeper file a higher one. Where no rule speaks the default exclusions do: they are the lowest
- * rules, and a `!` of any file lifts them. Version control's own directories are left out whatever
- * is written anywhere.
+ * rules, and a `!` of any file lifts them. No rule lifts the exclusion of version control's own
+ * directories.
  *
  * A directory that is left out is not entered, so what is in it cannot be brought back by a rule
  * further down: that is git's behaviour too, and it is what makes leaving out cheap.
@@ -495,7 +495,7 @@ compare_lines(const void *a, const void *b)
     return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
 }
 
-/* The lines in their order, whichever thread met them first. */
+/* The lines in their order, with any number of threads. */
 static int
 sort_lines(struct firn_buf *text)
 {
@@ -569,7 +569,7 @@ firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, fir
 
 /* What the rules in effect in a directory say of an entry of it.
  *
- * A reserved name is left out whatever they say (tree_reserved.c). Of others, from the highest kind
+ * No rule includes a reserved name (tree_reserved.c). Of others, from the highest kind
  * to the lowest, within a kind from the deepest file upwards, within a file from the last line to
  * the first, the first pattern that matches decides. If there is none, the default exclusions do.
  * All that was entered is immutable, so nothing here locks, allocates or fails; one question costs
@@ -770,17 +770,17 @@ firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
  *   it is known to be build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the
  *   convention of bford.info/cachedir by which tools mark what they can make again). The tag counts
  *   by its name alone. The last two are kept with include_deps. A link or a file that bears one of
- *   their names is always kept: it is small, and somebody made it on purpose.
+ *   their names is always kept: it is small, and a user made it on purpose.
  *
  * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But
  * `venv` is a package of Python's standard library, too: today's list wants a pyvenv.cfg in it,
- * which each virtual environment has. And in `.m2` and `.gradle` of a home directory lie settings
- * that somebody wrote. In `.m2` only the parts that are fetched again are left out. A `.gradle` with
+ * which each virtual environment has. And `.m2` and `.gradle` of a home directory contain settings of
+ * the user. In `.m2` only the parts that are fetched again are left out. A `.gradle` with
  * settings is kept, without the parts that are fetched or made again; any other is left out whole. Which version counted
  * is kept with a checkpoint (rules.md): what the first one left out of it is not touched by its
  * restore.
  *
- * The rule files of a workspace can lift both. The names that are left out whatever a rule says are in
+ * The rule files of a workspace can lift both. The names that no rule can include are in
  * tree_reserved.c.
  *
  * Names are compared byte for byte and whole: `targeting.c` and `Node_modules` are kept. */

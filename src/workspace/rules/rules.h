@@ -102,7 +102,7 @@ struct firn_rules_exclude_entry {
 struct firn_rules_exclude_inside {
     bool has_tag;      /* a CACHEDIR.TAG */
     bool has_venv;     /* a pyvenv.cfg: a virtual environment of Python */
-    bool has_settings; /* what somebody has set for Gradle */
+    bool has_settings; /* a user's settings for Gradle */
 };
 
 /* Why the entry is left out, one line; NULL if it is kept. */

@@ -87,7 +87,7 @@ enum firn_ignore_glob_kind {
 bool firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, firn_slice text);
 
 /* Why a glob can never match anything (a set that is not closed, an unknown class, a backslash with
- * nothing behind it); NULL if it may. */
+ * nothing after it); NULL if it may. */
 const char *firn_ignore_glob_defect(firn_slice glob);
 
 /* How many bytes at the front stand for themselves: those before the first of * ? [ \. */

@@ -15,7 +15,7 @@
  *
  * The calling thread is the first worker; the others are jobs. None waits for a job that has not
  * begun (I1; not checked: one that did would not end), so in simulation, where jobs run when
- * somebody waits, the first worker does everything and the others find it done. So in
+ * a thread waits, the first worker does everything and the others find it done. So in
  * simulation a sink must not wait for another lane.
  *
  * A worker opens its lane of the sink with the first object it adds, and closes it when all work is
@@ -115,11 +115,11 @@ release_linked_locked(struct firn_scan *scan)
  *     hash--> FREE
  *
  * No deadlock (I1): the reader waits only while every slot is BUSY, so each wait is for a thread
- * that works and itself waits for nothing. In simulation nobody is ever idle beside the reader, the
+ * that works and itself waits for nothing. In simulation no worker is ever idle beside the reader, the
  * window is never taken, and nothing waits.
  *
  * A worker whose piece fails makes the slot DONE all the same and stops the scan; the reader sees
- * that. The window is given back only when all slots are free (I2), so nobody writes into a buffer
+ * that. The window is given back only when all slots are free (I2), so no worker writes into a buffer
  * or a list that has gone.
  *
  * Memory: two slots a thread and not more than 16, of one piece each, made when first needed and
@@ -161,7 +161,7 @@ window_deinit(struct firn_scan *scan)
     firn_os_cond_deinit(&window->slot_done);
 }
 
-/* Whether somebody is idle and nobody has the window: it is the caller's then. */
+/* Whether a worker is idle and no thread has the window: it is the caller's then. */
 static bool
 window_take(struct firn_scan *scan)
 {

@@ -49,10 +49,9 @@ struct firn_scan_confines {
     void *ctx;
 };
 
-/* Somebody who is told of each directory that is visited, by any thread of the scan. */
+/* Functions that are called for each directory that is visited, by any thread of the scan. */
 struct firn_scan_witness {
-    /* Before it is listed; its own attributes are asked for after that too. NULL: nobody wants to
-     * know. */
+    /* Before it is listed; its own attributes are read after that too. NULL: no call. */
     void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path);
     /* When its object is made, with what lies in it and in no subdirectory. is_steady: a visit of
      * the directory as it is now has nothing to report, and no file in it has other names. */
@@ -77,7 +76,7 @@ struct firn_scan_options {
     firn_callbacks callbacks;
     struct firn_statcache *stat; /* what earlier scans saw; NULL: everything is read */
     const struct firn_scan_confines *confines; /* NULL: the whole tree */
-    const struct firn_scan_witness *witness;   /* NULL: nobody */
+    const struct firn_scan_witness *witness;   /* NULL: none */
     struct firn_scan_last
         last; /* the tree of the last checkpoint: what cannot be read goes on as it is there */
 };

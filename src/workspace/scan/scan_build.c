@@ -95,15 +95,15 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
  *
  * A memo and the object that it names belong together, or the cache is wrong; a tree put together
  * from a wrong cache would be wrong as well. So the object must have as many entries as the memo
- * has prints, and the result is looked through once more: its names must ascend (I3). Whatever
- * makes no sense breaks the cache, and the scan with it. */
+ * has prints, and the result is looked through once more: its names must ascend (I3). Inconsistent
+ * values make the cache invalid, and end the scan. */
 
 struct assembly {
     struct firn_scan_worker *worker;
     const struct firn_scan_node *node;
     struct firn_tree_iterator *old; /* NULL where it is not needed */
-    size_t old_at;                  /* the place behind the entry met last */
-    size_t subdir_at;               /* among the node's, behind those that have been met */
+    size_t old_at;                  /* the place after the entry met last */
+    size_t subdir_at;               /* among the node's, after those that have been met */
     bool has_prints;
 };
 

@@ -147,7 +147,7 @@ push(struct carrying *carrying, const struct firn_tree_entry *entry, const firn_
     int rc;
     DCHECK((entry == NULL) == (depth(carrying) == 0));
     if (depth(carrying) >= FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "directories lie more than %d deep",
+        return firn_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
                               FIRN_TREE_DEPTH_MAX);
     }
     if (entry != NULL && firn_tree_encode_entry(&level.entry, entry) != FIRN_OK) {

@@ -69,7 +69,7 @@ firn_scan_cell_walk_read(struct firn_scan_cell_walk *walk, uint8_t *data, size_t
 
 /* The two contents that are named, the first with as many bytes or fewer. */
 struct naming {
-    struct firn_packfile_cells_builder part; /* size 0: nobody wants its name */
+    struct firn_packfile_cells_builder part; /* size 0: its name is not wanted */
     struct firn_packfile_cells_builder all;
 };
 

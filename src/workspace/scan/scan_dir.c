@@ -176,9 +176,9 @@ leave_temporary(struct firn_scan_worker *worker, struct firn_scan_node *node, co
                : FIRN_OK;
 }
 
-/* Whether an entry has a temporary name of a restore. Not to the scan of a restore, which may remove such
- * names: somebody may have moved a directory while a restore was working in it, and what that directory
- * holds must be in the safety checkpoint like any other file. */
+/* Whether an entry has a temporary name of a restore. Always false in the scan of a restore, which may
+ * remove such names: a user may have moved a directory while a restore was working in it, and the files
+ * in that directory must be in the safety checkpoint like any others. */
 static bool
 is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item *item)
 {
@@ -193,11 +193,12 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
  * and is inherited by the directories below.
  *
  * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored: it
- * is better to save a file that nobody wanted than to miss one that somebody needs. The notices of one file are limited, because any file may bear the name of a rule file.
+ * is better to save an unwanted file than to miss one that is needed. The notices of one file are limited,
+ * because any file may have the name of a rule file.
  * With `strict` a rule file that cannot be read ends the scan, as any file does.
  *
  * Rules are matched against paths, which are put together once for a directory; the names of its
- * entries are then written behind that, one after the other. */
+ * entries are then appended, one after the other. */
 
 enum { BAD_LINES_TOLD_MAX = 10, NAME_ROOM = UINT16_MAX + 2, TEXT_SIZE = 160 };
 
@@ -698,7 +699,7 @@ work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
     return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
 }
 
-/* The entries of a segment: *out_end is behind the last. */
+/* The entries of a segment: *out_end is after the last. */
 static const struct firn_scan_listing *
 find_segment(const struct firn_scan_worker *worker, const struct firn_scan_node *node,
              size_t segment, size_t *out_begin, size_t *out_end)

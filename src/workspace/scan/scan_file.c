@@ -8,11 +8,11 @@
  * buffer that the worker keeps.
  *
  * What is saved must be a state that the file was in. The two looks, before and after reading,
- * tell: if size, times or inode differ, somebody wrote meanwhile, and the file is opened and read
+ * tell: if size, times or inode differ, the file was written meanwhile, and it is opened and read
  * anew, three times at most. File times come from a clock that ticks every few milliseconds, so a
  * file that changed just before the first look could change again without showing it (I1; not
  * checked, like (I2): only the kernel's clock knows): such a file is looked at again a tick later,
- * before it is read. Nobody can notice writes through a mapping that the system does not notice; the
+ * before it is read. Writes through a mapping that the system does not notice cannot be detected; the
  * hash still names exactly the bytes that are saved.
  *
  * A log that is appended to all the time differs at every look. Where a file has become longer and is

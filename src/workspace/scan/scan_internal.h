@@ -72,7 +72,7 @@ enum firn_scan_subdir_state {
     FIRN_SCAN_SUBDIR_LEFT_OUT
 };
 
-/* A directory inside another; its own node writes this record when it is done, nobody else. */
+/* A directory inside another; only its own node writes this record, when it is done. */
 struct firn_scan_subdir {
     const char *name; /* in the node's subdir_names, NUL-terminated */
     enum firn_scan_subdir_state state;
@@ -168,10 +168,10 @@ void firn_scan_node_destroy(struct firn_scan *scan, struct firn_scan_node *node)
  * through it. */
 void firn_scan_node_empty(struct firn_scan_node *node);
 /* Replaces out by the path of an entry of the directory, or (name "") of the directory itself,
- * with a NUL behind. */
+ * with a NUL at the end. */
 FIRN_MUST_CHECK int firn_scan_node_path(const struct firn_scan_node *node, const char *name,
                                         struct firn_buf *out);
-/* Puts *late, of which offset and print are set here, behind what is encoded in the part. */
+/* Appends *late, of which offset and print are set here, to what is encoded in the part. */
 FIRN_MUST_CHECK int firn_scan_node_add_late(struct firn_scan_part *part,
                                             const struct firn_scan_late *late);
 /* The same for an entry that is as the memo has it. */
@@ -336,7 +336,7 @@ FIRN_MUST_CHECK int firn_scan_dir_visit(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_confined_pass(struct firn_scan_worker *worker,
                                             struct firn_scan_node *parent, uint32_t index,
                                             bool *out_is_passed, firn_error *err);
-/* Writes the record of a subdirectory that nobody visits. FIRN_NO_MEMORY. */
+/* Writes the record of a subdirectory that is not visited. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_scan_confined_take_over(struct firn_scan_subdir *subdir,
                                                  const struct firn_tree_entry *entry);
 /* Whether a scan may go on that has met a name of a file with several, which an earlier scan noted at
@@ -420,7 +420,7 @@ FIRN_MUST_CHECK int firn_scan_build_segment(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_build_due(struct firn_scan_worker *worker,
                                         struct firn_scan_node *node, firn_error *err);
 
-/* scan_file.c. What has become of an entry. */
+/* scan_file.c. The outcome of saving an entry. */
 struct firn_scan_found {
     struct firn_tree_entry entry; /* name empty; slices borrowed from the worker */
     bool is_left_out;             /* and reported */
@@ -492,7 +492,7 @@ FIRN_MUST_CHECK int firn_scan_window_choose(struct firn_scan_worker *worker, boo
                                             struct firn_scan_slot **out, firn_error *err);
 /* Hands a filled slot to the first free thread. */
 void firn_scan_window_offer(struct firn_scan *scan, struct firn_scan_slot *slot);
-/* Finishes all slots and gives the window back, whatever has failed. */
+/* Finishes all slots and gives the window back, also after a failure. */
 FIRN_MUST_CHECK int firn_scan_window_release(struct firn_scan_worker *worker,
                                              struct firn_packfile_piece *pieces, firn_error *err);
 
@@ -536,7 +536,7 @@ FIRN_MUST_CHECK int firn_scan_carry_entry(struct firn_scan_worker *worker,
                                           enum firn_tree_kind kind, int code,
                                           struct firn_scan_found *out, bool *out_is_carried,
                                           firn_error *err);
-/* The same for the directory of node, which is not known to anybody yet: its record is written. */
+/* The same for the directory of node, which no other thread knows yet: its record is written. */
 FIRN_MUST_CHECK int firn_scan_carry_dir(struct firn_scan_worker *worker,
                                         const struct firn_scan_node *node, int code,
                                         bool *out_is_carried, firn_error *err);

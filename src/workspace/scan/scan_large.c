@@ -14,7 +14,7 @@
  *
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
  * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
- * and carries what it has read behind a group over to the next one. Hashing and compressing the
+ * and carries what it has read after a group over to the next one. Hashing and compressing the
  * pieces, the greater part of the work, is shared through a window (scan.c) as soon as
  * another worker is idle; while all are busy with other files, this one does everything itself,
  * piece by piece in one buffer.
@@ -46,13 +46,13 @@ struct stream {
     const struct firn_os_stat *stat; /* what it was when it was opened */
     uint64_t hole_size_min;
     bool is_sparse;
-    bool is_part; /* the file may go on behind what is read, and change there */
+    bool is_part; /* the file may continue after what is read, and change there */
     bool is_stable;
     bool has_groups; /* else it is only hashed */
     bool has_window;
     size_t since_look;         /* pieces */
     struct firn_scan_slot own; /* where there is no window; its data are the worker's */
-    uint8_t *carry;            /* of CARRY_MAX bytes: what was read behind a group */
+    uint8_t *carry;            /* of CARRY_MAX bytes: what was read after a group */
     size_t carried;
     struct firn_packfile_piece *pieces;
     size_t count;
@@ -173,7 +173,7 @@ out:
  * each GiB would take two megabytes, most of them hashes that do not compress, and would be new
  * with each change. So chunks form groups of about half a MiB, which end by content too: at a major
  * boundary, or where a group would become larger than GROUP_MAX. A group is a list of pieces under
- * the name of its content, and the file a list of groups. What has not changed is then found group
+ * the name of its content, and the file a list of groups. Unchanged parts are then found group
  * by group, without a look at its chunks (I4; not checked: it is why, not what).
  *
  * Chunks of a group are added in a row by one thread, so that they lie side by side in frames; the
@@ -188,7 +188,7 @@ _Static_assert(FIRN_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_SCAN_
 
 /* Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
  * that the data end there. True when the group is complete: its size is slot->size, and what lies
- * behind that belongs to the next one. The slot begins with size and chunk_count 0. */
+ * after that belongs to the next one. The slot begins with size and chunk_count 0. */
 static bool
 group_cut(struct firn_scan_slot *slot, size_t filled, bool is_end)
 {
@@ -310,7 +310,7 @@ fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, u
     return FIRN_OK;
 }
 
-/* What was read behind the group waits for the next one. */
+/* What was read after the group waits for the next one. */
 static void
 carry_over(struct stream *stream, const struct firn_scan_slot *slot, size_t filled)
 {
@@ -391,7 +391,7 @@ out:
     return rc;
 }
 
-/* The run of data that comes next at or behind offset; what lies before it is a hole worth
+/* The next run of data at or after offset; the bytes before it are a hole worth
  * keeping. */
 static int
 next_run(struct stream *stream, uint64_t offset, uint64_t *out_start, uint64_t *out_end,

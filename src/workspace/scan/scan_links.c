@@ -257,7 +257,7 @@ firn_scan_links_are_fresh(const struct firn_scan *scan)
 
 /* ---- the order of paths ---- */
 
-/* A path, from its end: a name in a directory, or (is_end false) a directory with more behind
+/* A path, from its end: a name in a directory, or (is_end false) a directory with more after
  * it. */
 struct place {
     const struct firn_scan_node *node;
@@ -272,7 +272,7 @@ climb(struct place *place)
     *place = (struct place){place->node->parent, place->node->name, false};
 }
 
-/* Byte order of two paths that part at these names: behind a directory's name stands a slash. */
+/* Byte order of two paths that part at these names: a directory's name is followed by a slash. */
 static int
 compare_names(const struct place *a, const struct place *b)
 {
@@ -369,7 +369,7 @@ firn_scan_links_entry(struct firn_scan_worker *worker, const struct firn_scan_la
         *out = entry_of_group(group, late->name);
         *out_is_old = old != NULL && is_alike(old, out);
     } else {
-        CHECK(old != NULL); /* (I2): nobody has read it */
+        CHECK(old != NULL); /* (I2): no thread has read it */
         *out = *old;
         out->hard_link = firn_bytes(NULL, 0);
     }

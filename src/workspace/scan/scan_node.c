@@ -14,9 +14,9 @@
  * directory is held once, encoded, and not as records beside it.
  *
  * Lifetime. A node is alive from its visit until it is built (its parent waits for it meanwhile, so
- * parents outlive children, I2). All that are alive hang on a list, by which whatever a failed scan
- * leaves is freed. Once the walk is over nodes are only emptied, because the path of a hard link's
- * first name may lead through any of them.
+ * parents outlive children, I2). All live nodes are on a list, by which the nodes that a failed
+ * scan leaves are freed. Once the walk is over nodes are only emptied, because the path of a hard
+ * link's first name may lead through any of them.
  */
 #include <string.h>
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_store.c: firn stores in the tree, which somebody may be writing to.
+ * scan/scan_store.c: firn stores in the tree, which other processes may be writing to.
  *
  * A directory with a file FIRN and a log in it is a store; so is one without a log if that file begins
  * as the identity of a store: it has lost the log. Reading its files one after the other, as
  * those of any directory, would put together what never was: a MANIFEST that names runs that had gone
- * when it was their turn, a log that goes on behind them. So the state that is to be saved is found
+ * when it was their turn, a log that continues after them. So the state that is to be saved is found
  * out first, and kept from going away while the directory and its folders are read (copy/copy_capture.h).
  * Of the logs the part that belongs to that state is saved, of all else that is the store's the files
- * as they are, and what only its writer needs is left out without a word: nobody misses it.
+ * as they are. Files that only its writer needs are left out without a notice.
  *
  * The store's files are one thing: rules that leave out files by their names or sizes, hard links
  * between its files and others say nothing about them. A rule may leave out the store's directory. What
  * lies in it and is none of the store's is treated like any other entry.
  *
  * A directory that looks like a store but cannot be read as one (it is damaged, a newer firn made it, it
- * is somebody else's) is told, and saved as the files that are there. Only the lock of a store is never
+ * belongs to another user) is reported, and saved as plain files. Only the lock of a store is never
  * saved: a process that restores the store holds it, and could not replace it. A file FIRN that is
  * none of a store's, without a log, is a file like any other.
  *

@@ -4,7 +4,7 @@
  *
  * One call lists the names, and for nearly every file that is all; values are asked for only where
  * there are names. The result is sorted by name, since a tree is canonical.
- * Attributes that the system does not show to this user (trusted.* to anybody but root) are not listed,
+ * Attributes that the system does not show to this user (trusted.* to users other than root) are not listed,
  * and so do not count as missing.
  *
  * An attribute that went away between the two calls was removed: that is not a failure. Any other

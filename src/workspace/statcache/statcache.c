@@ -39,7 +39,7 @@
 #include "codec/xxh3.h"
 #include "statcache/statcache_internal.h"
 
-/* What is to be written: records of one write each, one behind the other. */
+/* What is to be written: records of one write each, one after the other. */
 enum firn_statcache_note_kind {
     FIRN_STATCACHE_NOTE_PUT = 1,
     FIRN_STATCACHE_NOTE_DELETE = 2,      /* no value */
@@ -48,7 +48,7 @@ enum firn_statcache_note_kind {
 
 enum {
     BATCH_SIZE = 1 << 20,
-    KEY_ROOM = 1 + FIRN_STATCACHE_PRINT_SIZE /* behind the path: NUL and digest */
+    KEY_ROOM = 1 + FIRN_STATCACHE_PRINT_SIZE /* after the path: NUL and digest */
 };
 
 static int
@@ -251,13 +251,13 @@ out:
  *
  * A memo keeps the bytes as they were stored, and prints are compared in them: for a directory that
  * has not changed nothing is decoded (I1). Nearly always the print that is looked for is the one
- * behind the one found last, so the caller's guess is tried first. Only where it fails (something
+ * after the one found last, so the caller's guess is tried first. Only if it fails (an entry
  * was added, removed or left out before) a table of all prints is made, open addressing over their
  * first eight bytes, which are as good as random; from then on any order is as fast.
  *
  * A directory of more entries than fit in one value names parts instead, each by its digest, by
  * which it is found and checked (I2): a part cannot belong to another state of the directory than
- * the value that names it, whatever a crash left.
+ * the value that names it, also after a crash.
  *
  * A print of zeros is never found (I3; not checked, like (I1) and (I2): finding and adding ask
  * first). */
@@ -658,7 +658,7 @@ out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
 }
 
-/* Whether a part of `count` entries ends behind the entry of that name. */
+/* Whether a part of `count` entries ends after the entry of that name. */
 static bool
 ends_part(size_t count, firn_slice name)
 {

@@ -28,7 +28,7 @@ enum {
     WS_STAT_PART_COUNT_AT = 66,
     WS_STAT_HEADER_SIZE = 70,
     WS_STAT_PART_SIZE = 20,
-    /* More entries than this are kept in parts. A part ends behind an entry whose name has an
+    /* More entries than this are kept in parts. A part ends after an entry whose name has an
      * XXH3-64 with its low WS_STAT_CUT_MASK bits zero, once it has WS_STAT_PART_COUNT_MIN entries,
      * and in any case at WS_STAT_PART_COUNT_MAX. */
     WS_STAT_WHOLE_COUNT_MAX = 512,

@@ -20,7 +20,7 @@
  *   had been left alone for two minutes when it was noted (firn_statcache_print_survives).
  * - Stores through a shared writable mapping move the times when a clean page is first touched,
  *   and then not until it has been written back. Such a file may change later under the old
- *   times. Nobody can see that but by reading: `save --full`.
+ *   times. Only reading finds that: `save --full`.
  * - A file system without a time of change of its own (FAT gives the time of modification twice)
  *   shows an edit that keeps size and time no more than the file itself does.
  * - Times on a network file system come from the clock of another machine. If that is behind this

@@ -5,7 +5,7 @@
  * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode
  * accepts no other; what is encoded is asserted to be such. Numbers are varints in their shortest form, tags ascend, an empty field has no
  * tag, attributes ascend by name. So the hash of a directory object says whether two directories
- * are equal, whatever wrote them.
+ * are equal, for any writer.
  *
  * Decoding trusts nothing (I2): every length is checked against what is left, every name against
  * the rules that keep a restore inside its root; it tests, and asserts nothing. What passes decode
@@ -146,7 +146,7 @@ out:
     return rc;
 }
 
-/* The tagged fields behind the fixed ones. */
+/* The tagged fields after the fixed ones. */
 static int
 decode_tags(struct firn_reader *reader, struct firn_tree_entry *entry, firn_error *err)
 {
@@ -263,7 +263,7 @@ firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out
  * For who wants to know what is reachable, and sees each object once: a walk over whole directories
  * would read every part of a large one again for each of its versions, though all but one are the
  * same. What only a whole directory can show (names that ascend over all its parts, levels that
- * fit) is not looked at here; the iterator does that for who believes the entries. */
+ * fit) is not looked at here; the iterator does that for callers that rely on the entries. */
 
 struct references {
     int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err);

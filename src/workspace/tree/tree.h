@@ -2,7 +2,7 @@
  *
  * tree/tree.h: directory objects (docs/formats/tree.md). A directory is the sorted list of its
  * entries; its object is canonical: the same entries give the same bytes, so equal directories have
- * equal hashes, whatever wrote them.
+ * equal hashes, for any writer.
  *
  * A directory whose entries encode to more than 64 KiB is split at entry boundaries that its names
  * choose, so that one edit in a huge directory changes one part and the index above it.
@@ -164,8 +164,8 @@ FIRN_MUST_CHECK int firn_tree_references(firn_slice object,
 const char *firn_tree_reserved_name(firn_slice name);
 /* The same of a path with slashes, for the first of its names that is reserved. */
 const char *firn_tree_reserved_path(firn_slice path);
-/* Whether a restore, of whatever tree, gives such names to what is new, or moved aside, until it has
- * ended: no scan takes it for something of the user's. */
+/* Whether restores, of any tree, give such names to new and displaced entries until they end: no
+ * scan takes such an entry for the user's. */
 bool firn_tree_reserved_is_temporary(firn_slice name);
 
 #endif

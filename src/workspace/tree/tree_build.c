@@ -5,7 +5,7 @@
  * A directory whose entries fit in 64 KiB is one object of level 0. A larger one is cut into parts
  * of 8 to 64 KiB, and an object of level 1 lists the parts; if that list is itself too long it is
  * cut in the same way, and so on. Where to cut is decided by the names alone (a hash of the name
- * behind which a cut would come), so that adding, changing or removing one entry moves at most the
+ * after which a cut would come), so that adding, changing or removing one entry moves at most the
  * cuts around it: all other parts keep their hashes and are not stored again. That is
  * content-defined chunking (Muthitacharoen, Chen, Mazières: A low-bandwidth network file system,
  * 2001) at the granularity of entries.

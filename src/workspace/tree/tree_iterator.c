@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree/tree_iterator.c: walking the entries of one directory, whose objects may have been made
- * by anybody.
+ * tree/tree_iterator.c: walking the entries of one directory, whose objects are not trusted.
  *
  * The iterator holds one object a level: the path from the directory's own object down to the part
  * it reads. Each object says its level; a child must say exactly one less than its parent, so no
@@ -21,7 +20,7 @@ struct level {
     struct firn_buf object;
     firn_slice rest;                            /* of the body, not yet read */
     uint8_t last_name[FIRN_TREE_NAME_SIZE_MAX]; /* that the parent promised for this object */
-    size_t last_name_size; /* 0 for the directory's own object: nobody promised */
+    size_t last_name_size; /* 0 for the directory's own object: no item names it */
 };
 
 struct firn_tree_iterator {

@@ -9,8 +9,8 @@
  * through the tree itself: directories only, never a symbolic link (I1).
  *
  * Links are met in the order of a walk, and their first names mostly lie close together. So the
- * iterator over the last directory is kept and goes on from where it stands if the next name lies
- * behind it (I2): a directory full of links into another one is checked in one pass over both.
+ * iterator over the last directory is kept and continues from its position if the next name comes
+ * after it (I2): a directory full of links into another one is checked in one pass over both.
  * Memory is that iterator and one path.
  *
  * The first name of a group is that which is first in the byte order of whole paths (I3): a
@@ -152,10 +152,9 @@ firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
     if (rc != FIRN_OK || (is_earlier && is_first_name(lookup->entry, link))) {
         return rc;
     }
-    return firn_error_set(
-        err, FIRN_CORRUPT,
-        "'%.*s' is said to be another name of '%.*s', which is not such a file before it",
-        (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
-        (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
-        (const char *)link->hard_link.data);
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "'%.*s' is a hard link to '%.*s', which is not a file before it",
+                          (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
+                          (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
+                          (const char *)link->hard_link.data);
 }

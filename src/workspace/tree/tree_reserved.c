@@ -5,12 +5,12 @@
  * A program like git runs what lies in its directory: hooks, filters, an editor named in its
  * configuration. A checkpoint that could put a file there would run code at the next commit, and one
  * that could remove it would lose a history. The same holds for a store of firn. So these names are
- * left out of a save, whatever a rule says, and a restore treats an entry of such a name as if
- * neither the checkpoint nor the disk had it (difference_walk.c). What is written or removed asks here once
+ * left out of every save by any rules, and a restore treats an entry of such a name as if
+ * neither the checkpoint nor the disk had it (difference_walk.c). Code that writes or removes an entry asks here once
  * more, where a path becomes a name that the system is called with (checkout.c).
  *
- * A file system may take two names for one. The test is for the worst of all of them, whatever
- * file system is below: a tree that is restored here may be copied, shared or checked out elsewhere.
+ * A file system may take two names for one. The test is for the worst of all of them, on every file
+ * system: a tree that is restored here may be copied, shared or checked out elsewhere.
  * A name is reserved if it becomes one of NAMES after
  * - case folding: ASCII, the letters that some system takes for an `i` or an `s` (FAT, NTFS, APFS, ext4
  *   with casefold), and the ligature that full case folding takes for `fi` (APFS, ext4 with casefold);

@@ -351,7 +351,7 @@ save(struct watching *watching)
 
 /* ---- the whole ---- */
 
-/* Whether the socket is still ours: the store is there, and nobody has taken over. */
+/* Whether the socket is still ours: the store is there, and no other watch has taken over. */
 static int
 check_name(struct watching *watching, firn_error *err)
 {
@@ -361,7 +361,7 @@ check_name(struct watching *watching, firn_error *err)
                    now.device == watching->name_stat.device
                ? FIRN_OK
                : firn_error_set(err, FIRN_NOT_FOUND,
-                                "the store '%.900s' has gone, or another watch has taken over",
+                                "the store '%.900s' is gone, or another watch has taken over",
                                 watching->ws->place.store_path);
 }
 
@@ -505,7 +505,7 @@ firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn
  *
  * A connection carries one request and its answer. They are served in the order in which they came,
  * by the one thread that a watch has: a report is thus heard before the next question, even though
- * nobody waits for it (I4; not checked: there is one thread). A peer gets half a second for its
+ * its sender does not wait for it (I4; not checked: there is one thread). A peer gets half a second for its
  * request, and as much as a send allows for taking the answer; meanwhile events wait in the kernel,
  * which keeps many. */
 

@@ -34,7 +34,7 @@ void firn_watch_set_destroy(struct firn_watch_set *set);
 void firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_event *event,
                           bool *out_is_change);
 
-/* The path of a watched directory; false where the id is nobody's, or memory is out. Borrowed until
+/* The path of a watched directory; false if no directory has the id, or memory is out. Borrowed until
  * the next call. */
 bool firn_watch_set_path(struct firn_watch_set *set, int id, firn_slice *out);
 /* Watches a directory before a save visits it, one that lies in a known one. True if it was not
@@ -87,7 +87,7 @@ void firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_s
 struct firn_watch_new {
     struct firn_os *os;
     struct firn_rules_walk_options rules; /* what will belong to the tree; stored is NULL */
-    struct firn_buf paths; /* yet to be looked at, from the root, each with a NUL behind it */
+    struct firn_buf paths; /* yet to be looked at, from the root, each with a NUL after it */
     struct firn_buf path;  /* the one that is looked at now */
     /* The rules in effect in the directory that was asked about last. */
     struct firn_buf parent;
@@ -105,7 +105,7 @@ void firn_watch_new_note(struct firn_watch_new *fresh, struct firn_watch_set *se
                          const struct firn_os_watch_event *event);
 bool firn_watch_new_has_any(const struct firn_watch_new *fresh);
 /* Looks at some of what was noted, and at what lies below. True if a directory came to be watched:
- * what happened in it until now nobody has seen. */
+ * events in it until now are unknown. */
 bool firn_watch_new_work(struct firn_watch_new *fresh, struct firn_watch_set *set,
                          struct firn_os_dir *root);
 

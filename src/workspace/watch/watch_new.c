@@ -68,7 +68,7 @@ enter(struct firn_watch_new *fresh, struct firn_os_dir *dir, firn_slice path)
 }
 
 /* The path of a directory and those above it, from the root down: size is how much of `path` the last
- * one was; false behind the whole path. */
+ * one was; false after the whole path. */
 static bool
 next_prefix(firn_slice path, size_t *size)
 {

@@ -15,8 +15,8 @@
  * has seen.
  *
  * A directory is watched when it is listed, if that is done in the same process (enter), so it is
- * clean when the first save is over. A save of another process reports directories that nobody
- * watches yet: they are watched then, and stay dirty until the next save has visited them (I2).
+ * clean when the first save is over. A save of another process reports directories that are not
+ * watched yet: they are watched then, and stay dirty until the next save has visited them (I2).
  * Parents are added before what lies in them: a directory that is replaced meanwhile shows in its
  * parent.
  *
@@ -375,8 +375,8 @@ tree_set_id(struct firn_watch_tree *tree, struct firn_watch_node *node, int id)
     enter_id(tree, node);
 }
 
-/* The node behind this one, in an order in which parents come first; all below `node` itself is
- * left out unless is_entering. NULL behind the last below `top`. */
+/* The node after this one, in an order in which parents come first; all below `node` itself is
+ * left out unless is_entering. NULL after the last below `top`. */
 static struct firn_watch_node *
 tree_next(const struct firn_watch_node *top, struct firn_watch_node *node, bool is_entering)
 {
@@ -605,7 +605,7 @@ firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_sli
 
 /* ---- a question ---- */
 
-/* How far the clock of file times is ahead of the one that nobody sets. */
+/* How far the clock of file times is ahead of the one that cannot be set. */
 static int64_t
 lead_of(const struct firn_watch_set *set)
 {

@@ -53,7 +53,7 @@ struct firn_watch_base {
 };
 
 struct firn_watch_question {
-    bool is_full;     /* everything is to be looked at, whatever the watch knows */
+    bool is_full;     /* every directory has to be visited */
     bool will_report; /* by the token of the answer */
     uint64_t device;  /* of the root of the tree that is asked about */
     uint64_t inode;
@@ -112,7 +112,7 @@ FIRN_MUST_CHECK int firn_watchlink_wire_get_base(struct firn_reader *reader,
 FIRN_MUST_CHECK int firn_watchlink_wire_get_visited(struct firn_reader *reader,
                                                     struct firn_watch_visited *out,
                                                     firn_error *err);
-/* Calls visit for each directory behind the token of an answer. */
+/* Calls visit for each directory after the token of an answer. */
 FIRN_MUST_CHECK int firn_watchlink_wire_get_passed(
     struct firn_reader *reader,
     int (*visit)(void *ctx, const struct firn_watch_passed *passed, firn_error *err), void *ctx,
@@ -163,8 +163,8 @@ void firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_
 enum { FIRN_WATCHLINK_NAME_SIZE = 32 };
 void firn_watchlink_name(uint32_t workspace, char out[FIRN_WATCHLINK_NAME_SIZE]);
 
-/* One message to the watch behind a connection, and its answer, if there is to be one: out_answer
- * is not NULL then. */
+/* Sends one message to the watch at the other end of a connection and, if out_answer is not NULL,
+ * receives the answer. */
 struct firn_os_socket;
 FIRN_MUST_CHECK int firn_watchlink_send(struct firn_os_socket *socket,
                                         enum firn_watchlink_wire_kind kind, firn_slice bytes,

@@ -128,7 +128,7 @@ def float_bits(value, width):
 
 
 def plain(name, value):
-    """A value of the model, or of whoever read it, in one form for comparing."""
+    """A value of the model, or of a reader, in one form for comparing."""
     if value is None:
         return None
     kind = KINDS.get(name, f.I64)
@@ -403,7 +403,7 @@ def arrow_table(rows):
 
 
 class Given(f.Stream):
-    """A stream of somebody else."""
+    """A stream of another producer."""
 
     def __init__(self, reader):
         super().__init__()

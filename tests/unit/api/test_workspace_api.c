@@ -307,7 +307,7 @@ a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* A caller that was compiled before the fields existed has not set them, whatever lies behind. */
+/* A caller that was compiled before the fields existed has not set them, whatever lies after. */
 static void
 what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
 {

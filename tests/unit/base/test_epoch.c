@@ -92,7 +92,7 @@ static void
 release_memory(struct firn_epoch_node *node)
 {
     struct thing *thing = (struct thing *)(void *)node;
-    /* Whoever still looks at it sees nonsense, and so do the sanitizers. */
+    /* A thread that still looks at it sees nonsense, and so do the sanitizers. */
     thing->number = 0;
     free(thing);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/block: a reader believes nothing. Every byte changed, every length cut, blocks moved, ends
- * exchanged, numbers that lie behind right checksums.
+ * exchanged, numbers that lie under right checksums.
  */
 #include "unit/block/block_fixture.h"
 
@@ -214,7 +214,7 @@ refs_that_name_no_block_are_refused_without_allocating(void **state)
     damage_deinit(&damage);
 }
 
-/* ---- behind right checksums ---- */
+/* ---- under right checksums ---- */
 
 struct lie {
     const char *what;

@@ -112,7 +112,7 @@ fail_one_write(uint64_t n, bool for_ever, enum firn_sim_fault_kind kind, bool *o
     if (rc != FIRN_OK && !for_ever) {
         assert_int_equal(test_file_count(dir), 0);
     }
-    /* Whatever happened: what bears the name is whole, and where nothing does the next attempt
+    /* After any failure: what bears the name is whole, and where nothing does the next attempt
      * succeeds, over what was left too. (Where the sync of the directory and all after it failed,
      * the name could not be taken back.) */
     firn_sim_fault_set_plan(faulty.os, NULL);

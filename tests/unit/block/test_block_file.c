@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/block: what is written comes back, whatever its size and from however many threads; names
+ * unit/block: what is written comes back, of any size and from however many threads; names
  * appear and vanish as promised.
  */
 #include "support/test_temp.h"

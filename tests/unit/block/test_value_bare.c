@@ -118,7 +118,7 @@ reference_of(size_t i)
     return reference;
 }
 
-/* Reads one behind other bytes; what comes is right. */
+/* Reads one after other bytes; what comes is right. */
 static int
 read_one(size_t i, enum firn_block_cache_use use, firn_error *err)
 {

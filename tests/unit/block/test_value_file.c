@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/block: value files: what was put comes back, whatever its size; references that lie, damaged
+ * unit/block: value files: what was put comes back, of any size; references that lie, damaged
  * bytes, memory that runs out, calls that fail.
  */
 #include <errno.h>

@@ -35,7 +35,7 @@ cut_all(firn_slice content, size_t sight, struct chunks *out)
         for (size_t seen = sight; cut.size == 0; seen += sight) {
             size_t left = content.size - at;
             size_t size = seen < left ? seen : left;
-            uint8_t *exact = malloc(size); /* so that a sanitizer sees a look behind it */
+            uint8_t *exact = malloc(size); /* so that a sanitizer sees a look after it */
             assert_non_null(exact);
             memcpy(exact, content.data + at, size);
             cut = firn_chunk_cut_next(firn_bytes(exact, size), size == left);

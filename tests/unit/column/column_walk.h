@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/column/column_walk.h: everything that can be done with a run that anybody may have made; for tests
+ * unit/column/column_walk.h: everything that can be done with a run that is not trusted; for tests
  * of hostile runs and the fuzz target. Held: everything ends within bounds, with answers or refusals.
  */
 #ifndef FIRN_COLUMN_WALK_H

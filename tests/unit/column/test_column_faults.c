@@ -31,7 +31,7 @@ sample_init(struct sample *sample, size_t count, bool has_large)
     if (!has_large) {
         return;
     }
-    /* A large one, behind all others. */
+    /* A large one, after all others. */
     static uint8_t large[FIRN_COLUMN_FORMAT_CELL_MAX + 1000];
     struct firn_buf key = {0};
     struct firn_buf value = {0};

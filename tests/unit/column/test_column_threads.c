@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/column: chunks that are made on several threads: the file has the same bytes, and what fails on any of them
- * is told once and leaves nothing behind.
+ * is told once and leaves nothing.
  */
 #include "unit/column/column_fixture.h"
 

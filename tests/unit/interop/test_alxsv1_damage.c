@@ -354,7 +354,7 @@ static void
 a_search_is_not_led_astray_by_a_key_that_changed(void **state)
 {
     (void)state;
-    /* Large records: each begins a block. Their keys differ behind the heads that the index keeps,
+    /* Large records: each begins a block. Their keys differ after the heads that the index keeps,
      * so they are read again for a search. */
     enum { SIZE = 200 << 10, KEYS = 5 };
     static const uint8_t zeros[SIZE];

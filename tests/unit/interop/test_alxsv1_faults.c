@@ -138,7 +138,7 @@ expect_whole_or_none(struct firn_os_dir *dir)
     }
 }
 
-/* After whatever happened everything works, and nothing temporary is left. */
+/* After any failure everything works, and nothing temporary is left. */
 static void
 expect_everything_works(struct firn_os_dir *dir)
 {

@@ -458,7 +458,7 @@ verify_goes_on_behind_a_size_that_leads_nowhere(void **state)
     put_dat(firn_buf_slice(&dat));
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     expect_rc(firn_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
-    /* The walk ends at entry 1; behind it, by the index, entry 1 itself and the last one. */
+    /* The walk ends at entry 1; after it, by the index, entry 1 itself and the last one. */
     assert_int_equal(told.count, 4);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(was_told_of(&told, &hashes[i]), i == 1 || i == COUNT - 1);
@@ -492,7 +492,7 @@ an_object_stored_twice_is_no_damage(void **state)
     firn_error err;
     struct firn_buf twice = {0};
     struct firn_buf index = {0};
-    /* Entry 0 again behind the last one. */
+    /* Entry 0 again after the last one. */
     size_t size = entry_offset(1) - entry_offset(0);
     assert_int_equal(firn_buf_append_slice(&twice, firn_buf_slice(&dat)), FIRN_OK);
     assert_int_equal(firn_buf_append(&twice, dat.data + entry_offset(0), size), FIRN_OK);

@@ -210,7 +210,7 @@ open_root(struct firn_os *os)
     return dir;
 }
 
-/* After whatever happened everything works, and nothing temporary is left. */
+/* After any failure everything works, and nothing temporary is left. */
 static void
 expect_everything_works(struct firn_os_dir *dir)
 {

@@ -562,7 +562,7 @@ a_reader_notices_that_a_file_was_used_again(void **state)
     assert_true(beside.count > 1 && beside.count < 5000);
     assert_false(log_support_has_file(fixture->dir, "wal-000001.log"));
     assert_false(log_support_has_file(fixture->dir, "wal-spare.tmp"));
-    /* Bytes of its first life lie behind the end, and are no damage. */
+    /* Bytes of its first life lie after the end, and are no damage. */
     struct firn_log_position end = firn_log_end(beside.log);
     firn_log_abandon(beside.log);
     struct firn_log_recovery recovery;

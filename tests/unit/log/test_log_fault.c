@@ -285,7 +285,7 @@ every_allocation_that_fails_leaves_what_was_durable(void **state)
 
 /* ---- space ---- */
 
-/* Nothing lies behind the last record. */
+/* Nothing lies after the last record. */
 static void
 assert_ends_clean(struct world *world)
 {
@@ -299,7 +299,7 @@ assert_ends_clean(struct world *world)
 }
 
 /* A disk that fills up between records, cut at random afterwards: what was refused never comes
- * back, what was taken before and behind it is there. */
+ * back, what was taken before and after it is there. */
 static void
 an_append_without_space_can_be_repeated(void **state)
 {

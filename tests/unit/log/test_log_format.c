@@ -304,7 +304,7 @@ newer_records_are_refused_as_newer(void **state)
     firn_buf_deinit(&got);
 }
 
-/* ---- space behind the last record ---- */
+/* ---- space after the last record ---- */
 
 /* Opens, appends one record, closes; returns the segment it went into. */
 static uint64_t
@@ -385,7 +385,7 @@ old_bytes_of_a_recycled_segment_are_the_end(void **state)
     put_segment(fixture, 0, &record, firn_bytes(old, sizeof old));
     assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
     assert_true(recovery.was_cut);
-    /* The header of a record of this life at the end is a torn record; one further behind is
+    /* The header of a record of this life at the end is a torn record; one further after is
      * found, and its mark says that the bytes before it were durable. */
     firn_log_format_put_record(&old_record, 77, end, old);
     old[30] ^= 1;
@@ -399,7 +399,7 @@ old_bytes_of_a_recycled_segment_are_the_end(void **state)
     firn_buf_deinit(&got);
 }
 
-/* Writes a header whose own check is right for any announced length; no record stands behind it. */
+/* Writes a header whose own check is right for any announced length; no record stands after it. */
 static void
 put_false_header(uint8_t *bytes, uint64_t offset, uint32_t length)
 {

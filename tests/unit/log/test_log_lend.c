@@ -100,7 +100,7 @@ only_whole_segments_are_lent(void **state)
     assert_int_equal(firn_log_lend_bytes(machine.log, 2), 0);
     assert_int_equal(firn_log_lend_bytes(machine.log, 3), 0);
     assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
-    /* What was got ready behind the end is cut off; NEXT is there, though the turn was only begun. */
+    /* What was got ready after the end is cut off; NEXT is there, though the turn was only begun. */
     log_support_get_file(machine.dir, "kept", &bytes);
     assert_int_equal(bytes.size, end + FIRN_LOG_FORMAT_RECORD_SIZE);
     assert_int_equal(bytes.data[end + 12], FIRN_LOG_FORMAT_NEXT);

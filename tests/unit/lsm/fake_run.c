@@ -204,7 +204,7 @@ fake_run_entry(const struct fake_run *run, size_t at)
     return &run->versions[at].entry;
 }
 
-/* Sequences and bounds of the summary. upper_more: a zero byte belongs behind upper. */
+/* Sequences and bounds of the summary. upper_more: a zero byte belongs after upper. */
 static void
 widen(struct fake_run *run, firn_slice lower, firn_slice upper, bool upper_more, uint64_t sequence)
 {

@@ -198,7 +198,7 @@ has_older_point(const struct rule_versions *mine, uint64_t sequence)
     return false;
 }
 
-/* Folds the operand at kept[at] with those behind it; returns how many of these it took. */
+/* Folds the operand at kept[at] with those after it; returns how many of these it took. */
 static size_t
 fold(const struct rule_question *question, const struct rule_versions *mine,
      struct rule_versions *kept, size_t at)

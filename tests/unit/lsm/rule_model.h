@@ -73,7 +73,7 @@ struct rule_question {
     uint64_t
         between_sequence; /* what is not newer may have something else above it; 0: nothing has */
 };
-/* Of the versions of the key, newest first, those that are kept, operands folded with what lies right beneath them;
+/* Of the versions of the key, newest first, those that are kept, operands folded with what lies right below them;
  * or of its range deletes alone, as if there were nothing else. */
 void rule_model_keep(const struct rule_question *question, const struct rule_versions *all,
                      bool with_points, struct rule_versions *out);

@@ -58,7 +58,7 @@ is_history_needed(const struct rule_tree *tree, size_t at)
 
 /* ---- what is in them ---- */
 
-/* The first key that is not below it: a bound may lie right behind a key. */
+/* The first key that is not below it: a bound may lie right after a key. */
 static unsigned
 bound_of(firn_slice bound)
 {

@@ -277,8 +277,8 @@ what_now_does_not_see_leaves_the_last_level(void **state)
     assert_true(now_skips_all());
 }
 
-/* What a tombstone alone hides goes to history, and the tombstone with it: now walks over nothing. Views before it, behind
- * it, and since a restore that passes it by read what they should. */
+/* What a tombstone alone hides goes to history, and the tombstone with it: now walks over nothing. Views before it,
+ * after it, and since a restore that passes it by read what they should. */
 static void
 tombstones_go_to_history_with_what_they_hide(void **state)
 {

@@ -119,7 +119,7 @@ count_unreadable(const char *expected_name)
     return unreadable;
 }
 
-/* A walk over all keys meets the damage; entries before and behind it are right. */
+/* A walk over all keys meets the damage; entries before and after it are right. */
 static unsigned
 count_walked(void)
 {

@@ -257,7 +257,7 @@ fail_works(const struct firn_sim_fault_plan *sample, uint64_t step)
         firn_sim_fault_set_plan(world.os, NULL);
         assert_true(is_expected(rc));
         assert_int_equal(fixture->views_taken, 0);
-        /* Reads go on, whatever happened to MANIFEST. */
+        /* Reads go on, with MANIFEST in any state. */
         fixture_compare(fixture, 1, 0);
         int again = fixture_work(fixture, true, &err);
         assert_true(again == FIRN_OK || again == FIRN_FAILED);

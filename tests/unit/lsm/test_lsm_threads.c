@@ -332,7 +332,7 @@ open_world(struct world *world)
         .value_file_bytes_small = 500,
     };
     TEST_OK(firn_lsm_open(world->dir, &options, true, &world->lsm, &err), &err);
-    /* Few enough that runs are closed beneath readers all the time. */
+    /* Few enough that runs are closed while readers use them all the time. */
     world->lsm->files.open_max = 4;
     for (uint32_t i = 0; i < TREES; i++) {
         TEST_OK(firn_lsm_tree_open(world->lsm, i + 1, NULL, &world->trees[i], &err), &err);

@@ -105,7 +105,7 @@ groups_are_direct_where_nothing_else_is_seen(void **state)
     pieces_fixture_put(&fixture, 20);
     assert_pieces(&now, 9, 10);
     assert_pieces(&before, 10, 10);
-    /* Behind all groups, and between two runs. */
+    /* After all groups, and between two runs. */
     pieces_fixture_put(&fixture, 100);
     assert_pieces(&now, 9, 11);
     /* A range delete that reaches into two groups. */

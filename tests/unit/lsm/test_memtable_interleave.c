@@ -190,7 +190,7 @@ seek_from(size_t i)
     assert_int_equal(number_of(cursor.entry.key), number);
 }
 
-/* A key that begins as none of the old ones is before or behind them all. */
+/* A key that begins as none of the old ones is before or after them all. */
 static void
 seek_strangers(size_t i)
 {

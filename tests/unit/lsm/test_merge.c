@@ -55,7 +55,7 @@ struct scene {
     struct firn_merge *merge;
 };
 
-/* Keys have equal heads in groups of four: one that is the head, and three that go on behind it, of
+/* Keys have equal heads in groups of four: one that is the head, and three that go on after it, of
  * which one looks like it where it is filled up with zeros. */
 static firn_slice
 make_key(uint64_t number, uint8_t out[KEY_SIZE])
@@ -337,7 +337,7 @@ may_be_skipped(const struct version *version, uint64_t key, uint64_t sequence, b
     return version->sequence < sequence && (is_back ? version->key >= key : version->key < key);
 }
 
-/* What is left out was allowed to be; what comes then is complete behind the key. Returns how many
+/* What is left out was allowed to be; what comes then is complete after the key. Returns how many
  * were left out. */
 static size_t
 skip_and_walk(struct scene *scene, size_t at, uint64_t key, uint64_t sequence, bool is_back)

@@ -60,7 +60,7 @@ struct scene {
     struct firn_merge_resolve *resolve;
 };
 
-/* In groups of three, which a merge tells apart only behind the head that it keeps: one that ends
+/* In groups of three, which a merge tells apart only after the head that it keeps: one that ends
  * there, and two that go on. */
 static firn_slice
 make_key(uint64_t number, uint8_t out[KEY_SIZE])
@@ -449,7 +449,7 @@ a_range_delete_over_many_keys_is_one_jump(void **state)
     scene_init(&scene, 1, MANY);
     fill(&scene);
     put_op(&scene, 1, &(struct op){10, MANY - 10, 7, FIRN_ENTRY_RANGE_DELETE});
-    add_put(&scene, 1, MANY / 2, 8); /* written again behind it */
+    add_put(&scene, 1, MANY / 2, 8); /* written again after it */
     open_up_to(&scene, UINT64_MAX);
     assert_walk_is_short(&scene, 21, 200);
     close_resolve(&scene);

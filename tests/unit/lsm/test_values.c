@@ -712,7 +712,7 @@ check_least(const struct history *history)
             assert_false(is_last);
             assert_true(next->kind == FIRN_ENTRY_EXPIRING || next->kind == FIRN_ENTRY_MERGE ||
                         next->kind == FIRN_ENTRY_PUT);
-            /* A put is beneath an operand only where that is of another operation than what it was made of. */
+            /* A put is below an operand only where that is of another operation than what it was made of. */
             assert_true(next->kind != FIRN_ENTRY_MERGE ||
                         next->value.data[0] != entry->value.data[0]);
         } else {

@@ -295,7 +295,7 @@ a_torn_write_leaves_its_first_half(void **state)
     assert_true(test_os_has(machine.root, "f"));
 }
 
-/* Replaces the file beneath its reader, before the second read. */
+/* Replaces the file while it is read, before the second read. */
 static void
 replace_beneath(void *ctx, const struct firn_sim_fault_call *call)
 {

@@ -493,7 +493,7 @@ any_allocation_may_fail(void **state)
     test_os_temp_dir_remove(dir);
 }
 
-/* A thread of which one system call fails, before a watch is created or behind. */
+/* A thread of which one system call fails, before a watch is created or after. */
 struct refusal {
     struct firn_os_dir *dir;
     struct firn_os_dir *sub;

@@ -41,7 +41,7 @@ struct pack_object *pack_fixture_add_pieces(struct pack_fixture *fixture, size_t
 /* A dozen small objects of noise, of all kinds: every frame is plain, the file about 2 KiB. */
 void pack_fixture_fill_small(struct pack_fixture *fixture);
 
-/* Writes all objects through one lane, which is flushed behind every `flush_every` (0: only at the
+/* Writes all objects through one lane, which is flushed after every `flush_every` (0: only at the
  * end). Asserts nothing: returns the first error. */
 int pack_fixture_write(struct pack_fixture *fixture, const char *name, size_t flush_every,
                        firn_error *err);

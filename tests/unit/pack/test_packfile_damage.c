@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/pack: every byte changed, every length cut, and packs that lie behind right checksums: an
+ * unit/pack: every byte changed, every length cut, and packs that lie under right checksums: an
  * error, never other bytes. And what salvage brings back.
  */
 #include "unit/pack/pack_fixture.h"
@@ -20,7 +20,7 @@ struct damage {
     struct pack_fixture fixture;
     struct firn_buf good;
     struct firn_buf bad;
-    size_t blocks[BLOCKS_MAX]; /* offsets of what is behind their prefixes */
+    size_t blocks[BLOCKS_MAX]; /* offsets of what is after their prefixes */
     size_t block_count;
 };
 
@@ -144,7 +144,7 @@ changed_bytes_of_a_larger_pack_are_found(void **state)
     damage_deinit(&damage);
 }
 
-/* ---- behind right checksums ---- */
+/* ---- under right checksums ---- */
 
 struct lie {
     const char *what;
@@ -622,7 +622,7 @@ salvage_brings_back_every_whole_frame(void **state)
     damage_copy(&damage);
     size_t size = damage.bad.size;
     assert_int_equal(salvage_bad(&damage, size), 10);
-    /* Everything behind the frames is gone, in several ways. */
+    /* Everything after the frames is gone, in several ways. */
     size_t tables = damage.blocks[3] - 24;
     for (size_t cut = tables; cut < size; cut += 7) {
         assert_int_equal(salvage_bad(&damage, cut), 10);

@@ -40,7 +40,7 @@ void row_model_add_range(struct row_model *model, firn_slice lower, firn_slice u
                          uint64_t sequence);
 /* Sorts, and drops what is there twice: before anything below. */
 void row_model_sort(struct row_model *model);
-/* The first entry at or behind a place; count if there is none. */
+/* The first entry at or after a place; count if there is none. */
 size_t row_model_lower_bound(const struct row_model *model, firn_slice key, uint64_t sequence);
 
 /* Builds the file; returns the first error. *out_summary is the caller's on success; may be

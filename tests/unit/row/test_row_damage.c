@@ -135,7 +135,7 @@ check_gets(const struct damage *damage, struct firn_run *run)
     firn_buf_deinit(&value);
 }
 
-/* Walks until the end or the first damage; seeks behind it and goes on. */
+/* Walks until the end or the first damage; seeks after it and goes on. */
 static void
 check_walk(const struct damage *damage, struct firn_run *run, bool is_sequential)
 {
@@ -239,7 +239,7 @@ every_length_is_refused(void **state)
     damage_deinit(&damage);
 }
 
-/* ---- behind right checksums ---- */
+/* ---- under right checksums ---- */
 
 /* Any byte changed, and all checksums made right again: nothing is promised of the answers, but
  * none goes wrong beyond that; check finds what contradicts itself. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/row: the format is what docs/formats/row.md says, as golden files and field by field; parts
- * that lie are refused behind right checksums.
+ * that lie are refused, also under right checksums.
  *
  * Contents of tests/formats/row/plain.row: identity 00 01 … 0f, no compression; "a" put "1" at 5,
  * "apple" deleted at 9 and put "red" at 3, "b" with a zero byte put "" at 300; a range delete of
@@ -184,7 +184,7 @@ every_field_of_the_plain_golden_run_has_its_place(void **state)
     assert_memory_equal(block + 32, rest, sizeof rest);
     size_t block_size = 32 + sizeof rest;
     assert_int_equal(firn_load_le32(file.data + 128 + 8), block_size);
-    /* Behind it the range, the filter, the index, the summary. */
+    /* After it the range, the filter, the index, the summary. */
     const uint8_t *at = file.data + 128 + ((24 + block_size + 7) & ~(size_t)7);
     static const uint8_t range[] = {1, 'c', 1, 'd', 8};
     assert_memory_equal(at + 24, range, sizeof range);

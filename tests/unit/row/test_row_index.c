@@ -29,7 +29,7 @@ compare(const void *a, const void *b)
     return firn_entry_compare(key_of(left), left->sequence, key_of(right), right->sequence);
 }
 
-/* Few digits make heads equal, many spread them; what is behind "same" has equal heads in many
+/* Few digits make heads equal, many spread them; what is after "same" has equal heads in many
  * groups of an index. */
 static void
 draw(struct test_random *random, unsigned kind, struct separator *out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/rows: the check of a table: tables that were changed at random are sound, and every row or entry that was
- * put, taken or changed behind the table's back is found. And that a row and its entries expire together.
+ * put, taken or changed without the table is found. And that a row and its entries expire together.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -19,17 +19,10 @@
 #include "firn/firn.h"
 #include "rows/rows_internal.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 static firn_store *store;
 static firn_table *table;

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "firn/firn.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 #include "support/test_temp.h"
@@ -71,14 +72,6 @@ struct rig {
 };
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 static unsigned
 below(struct rig *rig, unsigned limit)

@@ -19,18 +19,11 @@
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
 
 enum { ROWS = 600 };
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 static struct firn_db *
 open_db(struct firn_os *os, bool creates)

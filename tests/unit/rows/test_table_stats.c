@@ -15,17 +15,10 @@
 
 #include "firn/firn.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 static firn_store *store;
 static firn_table *table;

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* A byte order mark; lines that end in CR LF; spaces at the end; no line break behind the last. */
+/* A byte order mark; lines that end in CR LF; spaces at the end; no line break after the last. */
 static const char IGNORE_TABLE_RULES[] = "\xef\xbb\xbf*.log\n"
                                          "build/\r\n"
                                          "/only-root\n"
@@ -37,7 +37,7 @@ static const char IGNORE_TABLE_RULES[] = "\xef\xbb\xbf*.log\n"
                                          "last";
 
 struct ignore_table_entry {
-    const char *path; /* with a slash behind it: an empty directory */
+    const char *path; /* with a slash after it: an empty directory */
     bool is_excluded; /* itself, or a directory it lies in */
 };
 

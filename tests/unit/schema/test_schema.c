@@ -321,8 +321,8 @@ fields_of_newer_versions_are_kept_or_refused(void **state)
     (void)state;
     static const char head[] = "\x01\x01\x01\x03\x01\x02\x05\x01\x02";
     static const struct {
-        const char *column; /* behind number, name and type */
-        const char *index;  /* behind the others */
+        const char *column; /* after number, name and type */
+        const char *index;  /* after the others */
         const char *rest;
         int code;
     } cases[] = {

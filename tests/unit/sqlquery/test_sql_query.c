@@ -22,21 +22,15 @@
 #include "firn/firn.h"
 #include "sql/sql.h"
 #include "sql/sql_query.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
+#include "support/test_table.h"
 #include "support/test_temp.h"
 
 enum { TEXT_MAX = 4096, ROWS = 3000 };
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 struct rig {
     struct test_random random;
@@ -109,14 +103,9 @@ static void
 put_rows(struct rig *rig, bool is_wild)
 {
     firn_store *store = NULL;
-    firn_table_def *def = NULL;
     firn_table *table = NULL;
-    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_row_options write = FIRN_ROW_OPTIONS_INIT;
-    OK(firn_store_open(rig->path, &options, &store, &err));
-    OK(firn_table_def_parse(definition, &def, &err));
-    OK(firn_table_create(store, "t", def, &table, &err));
-    firn_release(def);
+    test_table_create(rig->dir, rig->path, definition, &store, &table);
     OK(firn_txn_begin(store, NULL, &write.txn, &err));
     for (int64_t i = 0; i < ROWS; i++) {
         char text[32];
@@ -501,8 +490,6 @@ setup(struct rig *rig, const char *name, uint64_t seed, bool is_wild)
 {
     memset(rig, 0, sizeof *rig);
     test_random_init(&rig->random, name, seed);
-    test_temp_make(rig->dir, sizeof rig->dir);
-    (void)snprintf(rig->path, sizeof rig->path, "%s/s", rig->dir);
     put_rows(rig, is_wild);
     assert_int_equal(sqlite3_open(":memory:", &rig->db), SQLITE_OK);
     if (firn_sql_register(rig->db) != SQLITE_OK) {

@@ -363,7 +363,7 @@ check_read(struct check *check, size_t reader, const struct op *op)
         }
     }
     for (size_t i = 0; i < op->count; i++) {
-        /* What a transaction appended itself comes behind the last foreign value. */
+        /* What a transaction appended itself comes after the last foreign value. */
         bool is_end = i + 1 == op->count || check->writes[list[i + 1]].txn == reader;
         check_read_value(check, reader, list[i], is_end);
     }
@@ -377,7 +377,7 @@ check_read(struct check *check, size_t reader, const struct op *op)
     }
 }
 
-/* Of registers: what each transaction found and what it left behind. */
+/* Of registers: what each transaction found and what it left. */
 static void
 link_registers(struct check *check, size_t i)
 {

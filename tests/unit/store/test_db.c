@@ -243,7 +243,7 @@ collect_name(void *ctx, const char *name)
     return strcmp(name, "stop") == 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
-/* ---- a log that moves on beneath a reader ---- */
+/* ---- a log that moves on while it is read ---- */
 
 #define CREATE_K(sequence) sequence "\0\0\0\0\0\0\0\0\1\0\1\1k\1\1"
 #define PUT_K(sequence, value) sequence "\0\0\0\0\0\0\0\0\1\1\1\1a\1" value
@@ -523,7 +523,7 @@ limits_are_refused_and_what_is_inside_comes_back(void **state)
     DB_FAILS(firn_db_put(keyspace, longer, firn_str(""), FIRN_DURABILITY_OS, &err), FIRN_LIMIT,
              "65536 bytes is too long");
     DB_FAILS(firn_db_delete(keyspace, longer, FIRN_DURABILITY_OS, &err), FIRN_LIMIT, "key");
-    /* The bytes behind these are never looked at: sizes are judged first. */
+    /* The bytes after these are never looked at: sizes are judged first. */
     DB_FAILS(firn_db_put(keyspace, firn_str("k"),
                          firn_bytes(bytes, (size_t)FIRN_VALUE_SIZE_MAX + 1), FIRN_DURABILITY_OS,
                          &err),

@@ -65,7 +65,7 @@ make(struct made *made, const struct file *files, size_t count)
     firn_archive_format_deinit(&toc);
 }
 
-/* Puts the table and the footer behind the files. */
+/* Puts the table and the footer after the files. */
 static void
 seal(struct made *made)
 {
@@ -276,7 +276,7 @@ footers_that_lie_are_refused(void **state)
 
 /* ---- imports of hostile files ---- */
 
-/* An exported file with one more file behind the others. */
+/* An exported file with one more file after the others. */
 static void
 add_file(struct firn_os_dir *root, const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/store: long work tells how far it is and can be cancelled at every step: nothing is lost by
- * that, nothing is left behind, and the next attempt succeeds.
+ * that, nothing is left, and the next attempt succeeds.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/store: a load that comes between the two looks of who reads a store beside its writer, at the
- * MANIFEST and at the log, with a commit behind it: readers and those who copy the store must not
+ * MANIFEST and at the log, with a commit after it: readers and those who copy the store must not
  * see the one without the other. And the lock of those who change its files.
  */
 #include <errno.h>
@@ -191,7 +191,7 @@ a_lock_that_cannot_be_had_keeps_nobody_out(void **state)
     }
 }
 
-/* By the first bytes of its identity, which may be damaged behind them or of another version. */
+/* By the first bytes of its identity, which may be damaged after them or of another version. */
 static void
 a_store_is_known_by_how_its_identity_begins(void **state)
 {

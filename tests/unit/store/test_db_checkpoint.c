@@ -6,46 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db_support.h"
+#include "db_scene.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "txn/db_txn.h"
-
-static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
-
-struct scene {
-    struct db_support support;
-    struct firn_db *db;
-};
-
-static int
-set_up(void **state)
-{
-    static struct scene scene;
-    firn_error err;
-    db_support_init(&scene.support, 1);
-    DB_OK(firn_db_open(scene.support.dir, &small, &scene.db, &err));
-    *state = &scene;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct scene *scene = *state;
-    firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
-    db_support_deinit(&scene->support);
-    return 0;
-}
-
-static void
-reopen(struct scene *scene)
-{
-    firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
-    DB_OK(firn_db_open(scene->support.dir, &small, &scene->db, &err));
-}
 
 /* Another round, with everything in memory, in runs, merged, or replayed. */
 enum { ROUNDS = 5 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: what many short lives of a small store leave behind: each opens it, writes a little and
+ * unit/store: what many short lives of a small store leave: each opens it, writes a little and
  * closes it, too soon for background work. Few files, whatever fails meanwhile, and all that was
  * acknowledged.
  */

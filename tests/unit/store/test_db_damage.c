@@ -203,7 +203,7 @@ a_log_cut_in_its_last_record_opens_as_a_prefix(void **state)
         test_file_write(scene.copy, "wal-000001.log", bytes.data, size);
         size_t shown = open_copy(&scene, "wal-000001.log");
         assert_int_equal(shown, size == scene.with_last ? COMMITS : COMMITS - 1);
-        /* It takes new commits behind the cut, and they stay. */
+        /* It takes new commits after the cut, and they stay. */
         struct firn_db *db = db_support_open(scene.copy);
         db_support_put(db_support_keyspace(db, "k"), "k2", "new");
         DB_OK(firn_db_close(db, &err));

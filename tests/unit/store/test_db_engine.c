@@ -377,7 +377,7 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     }
     firn_buf_deinit(&out);
     assert_true(lost > 0 && lost < KEYS / 20);
-    /* A scan ends at that place, and goes on behind it. */
+    /* A scan ends at that place, and goes on after it. */
     struct firn_db_cursor *cursor;
     uint64_t seen = 0;
     DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));

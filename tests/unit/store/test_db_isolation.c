@@ -524,7 +524,7 @@ threads_are_isolated(void **state)
 
 /* ---- commits of one group ---- */
 
-/* Makes every sync last, so that others queue up behind it and are led together. */
+/* Makes every sync last, so that others queue up after it and are led together. */
 static void
 delay_sync(void *ctx, const struct firn_sim_fault_call *call)
 {

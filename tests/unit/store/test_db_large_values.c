@@ -554,7 +554,7 @@ keys_are_walked_without_their_values(void **state)
     scene_deinit(&scene);
 }
 
-/* Of values that end, what lies beneath operands is copied as it is. */
+/* Of values that end, what lies below operands is copied as it is. */
 static void
 exports_have_them(void **state)
 {

@@ -518,7 +518,7 @@ add_op(struct world *world, struct model_commit *commit)
     }
 }
 
-/* The upper bound of a range; behind the last key one that is above all. */
+/* The upper bound of a range; after the last key one that is above all. */
 static firn_slice
 bound_of(struct world *world, unsigned key)
 {

@@ -225,7 +225,7 @@ put_alone(void *arg)
     return NULL;
 }
 
-/* Makes every sync last a moment, so that others queue up behind it. */
+/* Makes every sync last a moment, so that others queue up after it. */
 static void
 delay_sync(void *ctx, const struct firn_sim_fault_call *call)
 {

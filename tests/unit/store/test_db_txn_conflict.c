@@ -63,7 +63,7 @@ a_delete_is_a_write(void **state)
     }
 }
 
-/* What was put and deleted since leaves nothing behind but a tombstone, which must stay. */
+/* What was put and deleted since leaves only a tombstone, which must stay. */
 static void
 a_write_that_was_taken_back_is_still_a_write(void **state)
 {

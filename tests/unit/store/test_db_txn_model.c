@@ -103,7 +103,7 @@ value_bytes(uint64_t value, char out[32])
     return firn_str(out);
 }
 
-/* The upper bound of a range: behind the last key one that is above all. */
+/* The upper bound of a range: after the last key one that is above all. */
 static firn_slice
 bound_of(const struct world *world, unsigned key)
 {

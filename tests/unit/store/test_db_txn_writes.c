@@ -93,7 +93,7 @@ step_tidy(struct scene *scene, firn_error *err)
         marks[i] = &scene->marks[i];
     }
     int rc = firn_db_txn_writes_tidy(&scene->writes, marks, scene->mark_count, err);
-    /* Each key is there once for each mark, and once behind the last. */
+    /* Each key is there once for each mark, and once after the last. */
     size_t points = firn_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
     assert_true(rc != FIRN_OK || points <= (scene->mark_count + 1) * TREES * KEYS);
     assert_true(rc != FIRN_OK || scene->mark_count > 0 || scene->writes.overwritten_count == 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: merges and values with a time to live: what readings, views and cursors show of them, also behind
+ * unit/store: merges and values with a time to live: what readings, views and cursors show of them, also after
  * flushes, compactions, openings and power cuts; what batches make of several on one key; random histories against a
  * model.
  *

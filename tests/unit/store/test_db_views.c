@@ -7,45 +7,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "db_support.h"
-
-static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
-
-/* A store on a machine in memory; a step may be repeated with everything in memory, in runs, and
- * merged. */
-struct scene {
-    struct db_support support;
-    struct firn_db *db;
-};
-
-static int
-set_up(void **state)
-{
-    static struct scene scene;
-    firn_error err;
-    db_support_init(&scene.support, 1);
-    DB_OK(firn_db_open(scene.support.dir, &small, &scene.db, &err));
-    *state = &scene;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct scene *scene = *state;
-    firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
-    db_support_deinit(&scene->support);
-    return 0;
-}
-
-static void
-reopen(struct scene *scene)
-{
-    firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
-    DB_OK(firn_db_open(scene->support.dir, &small, &scene->db, &err));
-}
+#include "db_scene.h"
 
 static const char *
 get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const char *key)

@@ -124,7 +124,7 @@ cycles_are_found_and_named(void **state)
     assert_found("ax1 ry2; ay2 rx1; | rx1 ry2;", ELLE_G1C);
     /* Read skew: half of a commit. */
     assert_found("ax1 ay2; rx1 ry; | rx1 ry2;", ELLE_G_SINGLE);
-    /* A lost update that left its value behind. */
+    /* A lost update that left its value. */
     assert_found("rx ax1; rx ax2; | rx12;", ELLE_G_SINGLE);
     /* Two writers, seen in another order by each of two readers. */
     assert_found("ax1; ay2; rx1 ry; rx ry2; | rx1 ry2;", ELLE_G_NONADJACENT);

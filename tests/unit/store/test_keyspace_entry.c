@@ -75,7 +75,7 @@ what_must_be_understood_is_newer_and_the_rest_is_damage(void **state)
         {"\x80\x00", 2, FIRN_CORRUPT},                     /* not the shortest form */
         {"\xff\xff\xff\xff\x1f", 5, FIRN_CORRUPT},         /* beyond 32 bits */
         {"\x07\x05\x00", 3, FIRN_NEWER},                   /* an odd tag */
-        {"\x07\x04\x00\x09\x01!", 6, FIRN_NEWER},          /* behind an even one */
+        {"\x07\x04\x00\x09\x01!", 6, FIRN_NEWER},          /* after an even one */
         {"\x07\x01\x01\x02", 4, FIRN_NEWER},               /* a type */
         {"\x07\x01\x01\x00", 4, FIRN_CORRUPT},             /* said for nothing */
         {"\x07\x01\x00", 3, FIRN_CORRUPT},                 /* no number */

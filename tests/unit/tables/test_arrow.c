@@ -20,17 +20,11 @@
 #include "firn/arrow.h"
 #include "firn/firn.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
+#include "support/test_table.h"
 #include "support/test_temp.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 enum { COLUMNS = 19 };
 static const char definition[] =
@@ -93,13 +87,7 @@ put(struct rig *rig, int64_t id)
 static void
 begin(struct rig *rig, int64_t rows)
 {
-    firn_table_def *def;
-    test_temp_make(rig->dir, sizeof rig->dir);
-    (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
-    OK(firn_store_open(rig->path, NULL, &rig->store, &err));
-    OK(firn_table_def_parse(definition, &def, &err));
-    OK(firn_table_create(rig->store, "t", def, &rig->table, &err));
-    firn_release(def);
+    test_table_create(rig->dir, rig->path, definition, &rig->store, &rig->table);
     for (int64_t i = 0; i < rows; i++) {
         put(rig, i);
     }
@@ -108,9 +96,7 @@ begin(struct rig *rig, int64_t rows)
 static void
 end(struct rig *rig)
 {
-    OK(firn_store_close(rig->store, &err));
-    OK(firn_store_destroy(rig->path, &err));
-    assert_int_equal(rmdir(rig->dir), 0);
+    test_table_destroy(rig->dir, rig->path, rig->store);
 }
 
 static void

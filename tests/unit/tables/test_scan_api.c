@@ -19,18 +19,12 @@
 
 #include "firn/firn.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
 #include "support/test_share.h"
+#include "support/test_table.h"
 #include "support/test_temp.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 struct rig {
     char dir[TEST_TEMP_SIZE];
@@ -42,21 +36,13 @@ struct rig {
 static void
 begin(struct rig *rig, const char *definition)
 {
-    firn_table_def *def;
-    test_temp_make(rig->dir, sizeof rig->dir);
-    (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
-    OK(firn_store_open(rig->path, NULL, &rig->store, &err));
-    OK(firn_table_def_parse(definition, &def, &err));
-    OK(firn_table_create(rig->store, "t", def, &rig->table, &err));
-    firn_release(def);
+    test_table_create(rig->dir, rig->path, definition, &rig->store, &rig->table);
 }
 
 static void
 end(struct rig *rig)
 {
-    OK(firn_store_close(rig->store, &err));
-    OK(firn_store_destroy(rig->path, &err));
-    assert_int_equal(rmdir(rig->dir), 0);
+    test_table_destroy(rig->dir, rig->path, rig->store);
 }
 
 static const char definition[] = "id i64 primary key, n i32, name text, price decimal(8, 2), f f64";

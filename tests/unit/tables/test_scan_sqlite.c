@@ -20,21 +20,15 @@
 
 #include "firn/firn.h"
 #include "firn/scan.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
+#include "support/test_table.h"
 #include "support/test_temp.h"
 
 enum { TEXT_MAX = 2048, ROW_MAX = 512, SNAPSHOTS_MAX = 3 };
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 struct rig {
     struct test_random random;
@@ -566,16 +560,10 @@ change(struct rig *rig)
 static void
 history(struct rig *rig, unsigned steps)
 {
-    firn_table_def *def;
-    test_temp_make(rig->dir, sizeof rig->dir);
-    (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
-    OK(firn_store_open(rig->path, NULL, &rig->store, &err));
-    OK(firn_table_def_parse(
+    static const char definition[] =
         "id i64 primary key, a i32, b i64 not null, u u16, k text not null, t text, "
-        "d decimal(12, 2), f f64, flag bool, index by_k (k)",
-        &def, &err));
-    OK(firn_table_create(rig->store, "t", def, &rig->table, &err));
-    firn_release(def);
+        "d decimal(12, 2), f f64, flag bool, index by_k (k)";
+    test_table_create(rig->dir, rig->path, definition, &rig->store, &rig->table);
     assert_int_equal(sqlite3_open(":memory:", &rig->sqlite), SQLITE_OK);
     run_sql(rig, "pragma case_sensitive_like = on");
     run_sql(rig, "create table t (id integer primary key, a, b, u, k, t, d, f real, flag)");
@@ -588,10 +576,8 @@ history(struct rig *rig, unsigned steps)
     for (unsigned i = 0; i < rig->snapshot_count; i++) {
         firn_snapshot_close(rig->snapshots[i]);
     }
-    OK(firn_store_close(rig->store, &err));
     assert_int_equal(sqlite3_close(rig->sqlite), SQLITE_OK);
-    OK(firn_store_destroy(rig->path, &err));
-    assert_int_equal(rmdir(rig->dir), 0);
+    test_table_destroy(rig->dir, rig->path, rig->store);
 }
 
 static void

@@ -21,20 +21,14 @@
 
 #include "firn/firn.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
+#include "support/test_table.h"
 #include "support/test_temp.h"
 #include "support/test_threads.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 enum { DIMENSIONS_MAX = 40 };
 
@@ -49,22 +43,14 @@ struct rig {
 static void
 begin(struct rig *rig, const char *definition, size_t n)
 {
-    firn_table_def *def;
-    test_temp_make(rig->dir, sizeof rig->dir);
-    (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
-    OK(firn_store_open(rig->path, NULL, &rig->store, &err));
-    OK(firn_table_def_parse(definition, &def, &err));
-    OK(firn_table_create(rig->store, "t", def, &rig->table, &err));
-    firn_release(def);
+    test_table_create(rig->dir, rig->path, definition, &rig->store, &rig->table);
     rig->n = n;
 }
 
 static void
 end(struct rig *rig)
 {
-    OK(firn_store_close(rig->store, &err));
-    OK(firn_store_destroy(rig->path, &err));
-    assert_int_equal(rmdir(rig->dir), 0);
+    test_table_destroy(rig->dir, rig->path, rig->store);
 }
 
 static firn_value

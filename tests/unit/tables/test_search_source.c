@@ -18,18 +18,11 @@
 #include "column/column.h"
 #include "firn/firn.h"
 #include "search/search_run.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 enum { N = 3 };
 

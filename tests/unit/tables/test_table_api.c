@@ -16,26 +16,10 @@
 
 #include "base/buf.h"
 #include "firn/firn.h"
+#include "support/test_ok.h"
 #include "support/test_temp.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
-#define FAILS(expression, wanted, what)                               \
-    do {                                                              \
-        err.code = FIRN_OK;                                           \
-        assert_int_equal((expression), (wanted));                     \
-        assert_int_equal(err.code, (wanted));                         \
-        if (strstr(err.text, what) == NULL) {                         \
-            fail_msg("\"%s\" does not say \"%s\"", err.text, (what)); \
-        }                                                             \
-    } while (0)
 
 static firn_store *store;
 static firn_row *row;

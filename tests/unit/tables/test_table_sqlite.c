@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "firn/firn.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 #include "support/test_temp.h"
@@ -83,14 +84,6 @@ struct rig {
 };
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 static uint64_t
 below(struct rig *rig, uint64_t limit)

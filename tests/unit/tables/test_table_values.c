@@ -18,17 +18,10 @@
 #include <dirent.h>
 
 #include "firn/firn.h"
+#include "support/test_ok.h"
 #include "support/test_temp.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 struct rig {
     char dir[64];

@@ -17,17 +17,10 @@
 
 #include "firn/firn.h"
 #include "support/test_alloc.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 enum { SIZE_MOST = 1 << 16, VECTORS_MOST = 64, DIMENSIONS_MOST = 8 };
 

@@ -16,18 +16,11 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_temp.h"
 
 static firn_error err;
-
-#define OK(expression)                                          \
-    do {                                                        \
-        int rc_ = (expression);                                 \
-        if (rc_ != FIRN_OK) {                                   \
-            fail_msg("%s: %d: %s", #expression, rc_, err.text); \
-        }                                                       \
-    } while (0)
 
 enum { N = 24, ROWS = 9000, K = 10, QUERIES = 40, CENTRES = 30 };
 

@@ -194,7 +194,7 @@ rows_are_read_as_they_were_written(void **state)
     firn_buf_deinit(&out);
 }
 
-/* ---- bytes that nobody vouches for ---- */
+/* ---- bytes that are not trusted ---- */
 
 /* Writes what a reader finds; whether the bytes were a tuple. */
 static bool

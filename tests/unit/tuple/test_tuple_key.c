@@ -222,7 +222,7 @@ keys_are_read_as_they_were_added(void **state)
     firn_buf_deinit(&key);
 }
 
-/* ---- bytes that nobody vouches for ---- */
+/* ---- bytes that are not trusted ---- */
 
 /* Reads all parts from bytes in memory of their own size; what is read is written as just these. */
 static bool

@@ -29,7 +29,7 @@ struct scan_world {
 void scan_world_open_disk(struct scan_world *world);
 void scan_world_open_memory(struct scan_world *world, uint64_t seed);
 /* Puts a fault implementation around a world in memory: scans go through it, changes of the tree
- * beneath it. */
+ * below it. */
 void scan_world_wrap(struct scan_world *world);
 /* Removes the tree too. */
 void scan_world_close(struct scan_world *world);

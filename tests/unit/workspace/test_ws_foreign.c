@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: the superuser and a store of somebody else's. What such a store says hands out no
+ * unit/workspace: the superuser and another user's store. What such a store says hands out no
  * rights, and what the superuser makes in it stays usable for its owner.
  */
 #include <setjmp.h>

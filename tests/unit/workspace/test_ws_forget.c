@@ -250,7 +250,7 @@ a_pack_that_is_mostly_alive_is_rewritten_too(void **state)
     ws_world_close(&world);
 }
 
-/* Its pieces lie in a pack of another save, with a list of pieces that nobody needs. */
+/* Its pieces lie in a pack of another save, with a list of pieces that is not needed. */
 static void
 pieces_go_wherever_they_lie(void **state)
 {
@@ -515,7 +515,7 @@ enum operation { FORGET, COLLECT, OPERATIONS };
 enum { SECRET_SIZE = 40000 };
 
 struct prepared {
-    struct ws_world world[OPERATIONS]; /* before forgetting, and behind it */
+    struct ws_world world[OPERATIONS]; /* before forgetting, and after it */
 };
 
 static void

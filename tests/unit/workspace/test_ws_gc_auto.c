@@ -363,7 +363,7 @@ struct between {
     struct ws_world same;   /* the one that is collected, with errors and notices of its own */
     uint64_t slices;
     uint64_t at;    /* before this slice */
-    uint64_t every; /* and each so many behind it; 0: once */
+    uint64_t every; /* and each so many after it; 0: once */
     void (*act)(struct between *between);
     uint64_t acted;
     int cancel;
@@ -499,7 +499,7 @@ what_is_deleted_meanwhile_counts_for_the_next_one(void **state)
     finish(&prepared);
 }
 
-/* Into a pack that is too large to be joined; and the second one leaves a stat cache behind. */
+/* Into a pack that is too large to be joined; and the second one leaves a stat cache. */
 static void
 save_twice_and_delete(struct between *between)
 {
@@ -533,7 +533,7 @@ struct deleting {
     unsigned calls;
 };
 
-/* The first call is before the store is opened to be marked, the second one behind that. */
+/* The first call is before the store is opened to be marked, the second one after that. */
 static int
 delete_while_it_is_marked(void *ctx, const firn_progress *progress)
 {

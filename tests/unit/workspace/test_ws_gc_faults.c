@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: deleting and collecting with the n-th call of the system, the n-th allocation and
- * the n-th moment of power gone. Whatever happened, afterwards the store is clean to the last byte,
+ * the n-th moment of power gone. After any failure the store is clean to the last byte,
  * every checkpoint that was not deleted comes back exactly, and the next collection leaves nothing
  * but what is alive.
  */
@@ -216,12 +216,7 @@ static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
-    test_alloc_install();
-    fail_allocations(WS_BREAK_ONCE);
-    assert_int_equal(test_alloc_alive(), 0);
-    fail_allocations(WS_BREAK_FOR_EVER);
-    assert_int_equal(test_alloc_alive(), 0);
-    test_alloc_uninstall();
+    ws_break_any_allocation(fail_allocations);
 }
 
 /* ---- power ---- */

@@ -245,7 +245,7 @@ cancelled_it_has_changed_nothing(void **state)
     struct ws_world world;
     ws_world_open_disk(&world);
     char *dump = fill(&world);
-    world.notices.cancel_at = 2; /* 200 ms behind the first: this level takes longer */
+    world.notices.cancel_at = 2; /* 200 ms after the first: this level takes longer */
     assert_int_equal(gc_try_recompress(&world, 19, NULL), FIRN_CANCELLED);
     world.notices.cancel_at = 0;
     ws_assert_check_clean(&world);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: stores made by somebody who means harm. A checkpoint is planted whose objects
+ * unit/workspace: stores made by an attacker. A checkpoint is planted whose objects
  * have right names, so that no checksum helps, but say what no save would say. Looking, checking
  * and restoring must refuse it as corrupt, and nothing may be made outside the workspace, nor
  * anything in it.
@@ -34,7 +34,7 @@ must(struct ws_plant *planting, int rc)
     }
 }
 
-/* A file "a" before or behind an entry that is wrong, so that something could be written first. */
+/* A file "a" before or after an entry that is wrong, so that something could be written first. */
 static firn_hash
 put_beside(struct ws_plant *planting, const struct ws_plant_entry *wrong)
 {

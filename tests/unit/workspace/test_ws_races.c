@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: somebody else works in the tree while it is restored. Before each single call of
- * a restore something is done to the tree behind its back. What that was is never lost: it is in
- * the tree or in a checkpoint. Nothing outside the tree is ever touched, and a restore that says
- * it succeeded has succeeded.
+ * unit/workspace: another process works in the tree while it is restored. Before each single call
+ * of a restore something is done to the tree meanwhile. What that was is never lost: it is in the
+ * tree or in a checkpoint. Nothing outside the tree is ever touched, and a restore that says it
+ * succeeded has succeeded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -269,7 +269,7 @@ try_once(struct prepared *prepared, const struct kind *kind, uint64_t n, struct 
     char *outside_now = dump_outside(&world);
     assert_string_equal(outside_now, outside);
     free(outside_now);
-    /* Whatever happened, it can be done again and then comes to the end. */
+    /* After any failure, it can be done again and then comes to the end. */
     if (n % 8 == 0 || is_long()) {
         ws_restore(&world, "1");
         ws_assert_dump(&world, prepared->first);

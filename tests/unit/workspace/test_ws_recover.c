@@ -413,7 +413,7 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 struct firn_os *os = trial.world.tree.os;
                 firn_workspace_pending_restore pending;
                 assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
-                /* Behind a restore that came to its end, the second one is another. */
+                /* After a restore that came to its end, the second one is another. */
                 bool is_another = way == AGAIN && !pending.is_pending;
                 char *before = is_another ? ws_dump(&trial.world) : NULL;
                 trial.before = before;

@@ -543,7 +543,7 @@ any_file(struct prepared *prepared, struct test_random *random)
     }
 }
 
-/* Bytes of one file, or of another one, over those of a file, or behind them, or less of it. */
+/* Bytes of one file, or of another one, over those of a file, or after them, or less of it. */
 static void
 mutate(struct prepared *prepared, struct ws_world *world, struct test_random *random)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: repairs with the n-th call of the system, the n-th allocation and the n-th moment of
- * power gone. Whatever happened, another repair makes the store sound, the checkpoint that the damage
+ * power gone. After any failure, another repair makes the store sound, the checkpoint that the damage
  * does not touch comes back exactly, and nothing is left beside the store.
  */
 #include <errno.h>
@@ -240,12 +240,7 @@ static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
-    test_alloc_install();
-    fail_allocations(WS_BREAK_ONCE);
-    assert_int_equal(test_alloc_alive(), 0);
-    fail_allocations(WS_BREAK_FOR_EVER);
-    assert_int_equal(test_alloc_alive(), 0);
-    test_alloc_uninstall();
+    ws_break_any_allocation(fail_allocations);
 }
 
 /* ---- power ---- */

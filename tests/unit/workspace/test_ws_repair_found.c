@@ -58,7 +58,7 @@ flip(struct ws_world *world, const char *path, const char *name, size_t at)
     firn_os_dir_close(dir);
 }
 
-/* Where the zeros behind the last record begin. */
+/* Where the zeros after the last record begin. */
 static size_t
 end_of_log(struct ws_world *world)
 {
@@ -113,7 +113,7 @@ a_deleted_checkpoint_stays_deleted_where_the_log_is_short(void **state)
     size_t end = end_of_log(&world);
     save_text(&world, "four");
     save_text(&world, "five");
-    gc_delete(&world, "4"); /* told by a record behind the bad one */
+    gc_delete(&world, "4"); /* told by a record after the bad one */
     flip(&world, "/s", "wal-000001.log", end + 60);
     firn_workspace_repair_result result = repair(&world);
     assert_int_equal(result.data, FIRN_REPAIR_DATA_SHORTENED);
@@ -149,7 +149,7 @@ tags_and_numbers_are_in_runs_that_no_manifest_names(void **state)
     ws_world_close(&world);
 }
 
-/* What was in no pack before the repair joins the next one behind it. */
+/* What was in no pack before the repair joins the next one after it. */
 static void
 a_record_of_the_log_joins_the_next_pack(void **state)
 {
@@ -400,7 +400,7 @@ a_version_that_lost_its_base_is_saved_again(void **state)
     ws_world_close(&world);
 }
 
-/* Records of one checkpoint lie in several packs: that from before, and that from behind a forget. */
+/* Records of one checkpoint lie in several packs: that from before, and that from after a forget. */
 static void
 what_was_forgotten_stays_so_where_the_catalog_is_lost(void **state)
 {

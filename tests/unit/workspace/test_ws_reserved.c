@@ -523,7 +523,7 @@ a_journal_cannot_remove_a_repository(void **state)
     }
 }
 
-/* A restore that is taken back clears what it made: what somebody else put there stays. */
+/* A restore that is taken back clears what it made: what another process put there stays. */
 static void
 a_repository_in_a_directory_to_be_cleared_stays(void **state)
 {

@@ -413,7 +413,7 @@ only_the_paths_that_were_asked_for_change(void **state)
     ws_world_close(&world);
 }
 
-/* ---- somebody else ---- */
+/* ---- another process ---- */
 
 static int
 edit_at_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)

@@ -192,12 +192,7 @@ static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
-    test_alloc_install();
-    fail_allocations(WS_BREAK_ONCE);
-    assert_int_equal(test_alloc_alive(), 0);
-    fail_allocations(WS_BREAK_FOR_EVER);
-    assert_int_equal(test_alloc_alive(), 0);
-    test_alloc_uninstall();
+    ws_break_any_allocation(fail_allocations);
 }
 
 static void

@@ -279,7 +279,7 @@ hard_link_of(struct scan_sink *sink, const firn_hash *root, const char *line_sta
 static void
 check_links(struct scan_world *world)
 {
-    /* In the order of paths "d.x" comes before "d/y", in the order of a walk behind it. */
+    /* In the order of paths "d.x" comes before "d/y", in the order of a walk after it. */
     scan_put_text(world, "d/y", "content");
     scan_put_link(world, "d.x", "d/y");
     scan_put_link(world, "z/z", "d/y");

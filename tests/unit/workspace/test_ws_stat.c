@@ -571,7 +571,7 @@ a_path_too_long_for_a_key_is_not_remembered(void **state)
     commit(&world);
     assert_false(is_remembered(&world, path));
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
-    path[65535 - 4 - 17] = '\0'; /* the longest that fits, with a digest behind it */
+    path[65535 - 4 - 17] = '\0'; /* the longest that fits, with a digest after it */
     note_few(&world, path);
     commit(&world);
     assert_true(is_remembered(&world, path));

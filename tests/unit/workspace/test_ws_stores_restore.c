@@ -39,7 +39,7 @@ restore(struct ws_world *world, const char *reference)
     assert_int_equal(world->notices.counts[FIRN_NOTICE_KEPT], 0);
 }
 
-/* What is left behind by a writer that was killed. */
+/* What is left by a writer that was killed. */
 static void
 put_leftovers(struct ws_world *world, const char *store)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: while a tree on a real disk is restored to and fro, somebody who means harm
+ * unit/workspace: while a tree on a real disk is restored to and fro, an attacker
  * exchanges its directories for symbolic links that lead outside, as fast as it goes. Restores may
  * be refused, or keep what they find; outside of the tree nothing changes, not even a time, and
  * when it is over the tree can be restored exactly.

@@ -533,7 +533,7 @@ a_check_looks_into_lists_of_lists(void **state)
 
 /* ---- beside what compresses better ---- */
 
-/* Lines of eight digits that follow from their numbers and the seed; what is behind is always the same. */
+/* Lines of eight digits that follow from their numbers and the seed; what is after is always the same. */
 static void
 put_digits(struct ws_world *world, const char *path, uint64_t seed, unsigned count,
            firn_hash *out_hash)

@@ -203,7 +203,7 @@ files_and_what_has_gone_again_are_nothing_to_watch(void **state)
     assert_false(work(bench));
     assert_false(firn_watch_new_has_any(&bench->fresh));
     assert_int_equal(bench->count, 2);
-    happen(bench, "", "old", true); /* an event of it could be somebody else's by now */
+    happen(bench, "", "old", true); /* an event of it could be another directory's by now */
     const struct firn_os_watch_event late = {
         .kind = FIRN_OS_WATCH_NAMES, .id = 1, .name = "new", .is_dir = true};
     firn_watch_new_clear(&bench->fresh);

@@ -86,6 +86,17 @@ ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind)
     return failures;
 }
 
+void
+ws_break_any_allocation(void (*loops)(enum ws_break_memory kind))
+{
+    test_alloc_install();
+    loops(WS_BREAK_ONCE);
+    assert_int_equal(test_alloc_alive(), 0);
+    loops(WS_BREAK_FOR_EVER);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
 uint64_t
 ws_break_power(const struct ws_break *how, uint64_t seeds)
 {

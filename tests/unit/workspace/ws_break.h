@@ -42,6 +42,10 @@ enum ws_break_memory { WS_BREAK_ONCE, WS_BREAK_FOR_EVER, WS_BREAK_BY_TURNS };
  * It ends with an attempt that nothing broke and that succeeded. How often the operation failed. */
 uint64_t ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind);
 
+/* Runs `loops`, which breaks allocations, with one that fails, and with all that fail from one on. Nothing
+ * is left allocated. */
+void ws_break_any_allocation(void (*loops)(enum ws_break_memory kind));
+
 /* The power goes at the n-th call, `seeds` times. How many cuts. */
 uint64_t ws_break_power(const struct ws_break *how, uint64_t seeds);
 

@@ -43,7 +43,7 @@ char *ws_edit_without(const char *text, const char *const *fields, size_t count)
  * says so. */
 char *ws_edit_lines(const char *text, bool (*is_wanted)(void *ctx, const char *path, size_t size),
                     void *ctx);
-/* Whether a path of a line is this one (escaped) or beneath it. */
+/* Whether a path of a line is this one (escaped) or below it. */
 bool ws_edit_is_within(const char *path, size_t size, const char *part);
 /* Whether each file of `found` is as one of the texts has it at the same place, temporary names
  * aside. */
