@@ -118,9 +118,9 @@ resolved(char *path)
     return real;
 }
 
-/* Takes the path of a directory, and gives that of a name in it. */
+/* Takes the path of a directory, and gives that of a name in it, or of what a link of that name leads to. */
 static char *
-step(char *path, const char *name, size_t size)
+step(char *path, const char *name, size_t size, bool follows)
 {
     assert(name[size] == '/' || name[size] == '\0');
     if (size == 0 || (size == 1 && name[0] == '.')) {
@@ -139,18 +139,20 @@ step(char *path, const char *name, size_t size)
         (void)snprintf(longer, room, "%s/%.*s", path, (int)size, name);
     }
     free(path);
-    return longer == NULL ? NULL : resolved(longer);
+    return longer == NULL || !follows ? longer : resolved(longer);
 }
 
-/* A typed path made the path of a root; on the heap, NULL when memory is out. */
+/* A typed path made the path of a root; on the heap, NULL when memory is out. A link as its last name may
+ * have been put in the place of a root that was moved; it is followed only where that is asked for. */
 static char *
-root_of(const char *typed)
+root_of(const char *typed, bool follows_last)
 {
     char *path = strdup(typed[0] == '/' ? "" : ".");
     path = path == NULL ? NULL : resolved(path);
     while (path != NULL && *typed != '\0') {
         size_t size = strcspn(typed, "/");
-        path = step(path, typed, size);
+        path = step(path, typed, size,
+                    follows_last || typed[size + strspn(typed + size, "/")] != '\0');
         typed += size + (typed[size] == '/');
     }
     if (path != NULL && path[0] == '\0') {
@@ -229,7 +231,7 @@ run_remove(struct firn_cli *cli)
         return firn_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
                                     cli->arguments[0]);
     }
-    char *root = root_of(cli->arguments[0]);
+    char *root = root_of(cli->arguments[0], true);
     if (root == NULL) {
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));
@@ -273,20 +275,28 @@ static const struct firn_command remove_command = {
 struct relocation {
     firn_workspace *workspace;
     const char *old_root;
+    const char *link; /* the same path, its last name not followed */
 };
 
 static int
 attempt_relocate(void *ctx, firn_error *err)
 {
     struct relocation *relocation = ctx;
+    if (strcmp(relocation->link, relocation->old_root) != 0) {
+        int code = firn_workspace_adopt(relocation->workspace, relocation->link, err);
+        if (code != FIRN_NOT_FOUND) {
+            relocation->old_root = relocation->link;
+            return code;
+        }
+    }
     return firn_workspace_adopt(relocation->workspace, relocation->old_root, err);
 }
 
 static int
-relocate(struct firn_cli *cli, const char *old_root)
+relocate(struct firn_cli *cli, const char *old_root, const char *link)
 {
     firn_error err;
-    struct relocation relocation = {NULL, old_root};
+    struct relocation relocation = {NULL, old_root, link};
     int exit_code = firn_task_workspace_open_root(cli, cli->store_path, &relocation.workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -304,7 +314,7 @@ relocate(struct firn_cli *cli, const char *old_root)
         firn_term_json_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));
     }
     if (code == FIRN_OK && !cli->quiet) {
-        firn_term_text_escape(firn_str(old_root), firn_term_out_write);
+        firn_term_text_escape(firn_str(relocation.old_root), firn_term_out_write);
         firn_term_out_text(" is ");
         firn_term_text_escape(firn_str(root), firn_term_out_write);
         firn_term_out_text(" now\n");
@@ -320,12 +330,13 @@ run_relocate(struct firn_cli *cli)
     if (cli->argument_count > 1) {
         cli->workspace_path = cli->arguments[1];
     }
-    char *old_root = root_of(cli->arguments[0]);
-    if (old_root == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
-    }
-    int exit_code = relocate(cli, old_root);
+    char *old_root = root_of(cli->arguments[0], true);
+    char *link = root_of(cli->arguments[0], false);
+    int exit_code = old_root != NULL && link != NULL
+                        ? relocate(cli, old_root, link)
+                        : firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                                    firn_code_text(FIRN_NO_MEMORY));
+    free(link);
     free(old_root);
     return exit_code;
 }
