@@ -96,7 +96,9 @@ print_result(const struct request *request)
     print_what(request);
     firn_term_out_text(": ");
     if (counts.added + counts.changed + counts.removed == 0) {
-        firn_term_out_text("nothing had to change");
+        /* Directories are not counted, and are brought back all the same. */
+        firn_term_out_text(result->safety_id[0] != '\0' ? "no file had to change"
+                                                        : "nothing had to change");
     } else {
         firn_show_change_counts_print(&counts);
     }
