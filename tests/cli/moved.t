@@ -110,6 +110,11 @@ A link that has taken its place leads to it, and hides nothing: by either name i
   <T>/w/real/q is <T>/w/real/r now
   2
   1
+  $ mkdir circle && echo 1 >circle/f && firn -C circle save -q && mv circle ring && ln -s circle circle && firn -C ring init --adopt
+  1
+  adopted the store <T>/data/firn/ring-<hex>
+  $ mv ring wheel && ln -s wheel ring && firn workspaces remove -y ring
+  removed the checkpoints of <T>/w/ring; the directory was not changed
   $ mv real unreal && ln -s unreal real && firn -C real/r init --adopt && firn -C unreal/r list -q | wc -l
   adopted the store <T>/data/firn/r-<hex>
   2

@@ -180,8 +180,9 @@ From an empty workspace on.
 
 Where nothing but directories differed no file had to change, and it can be taken back.
 
-  $ mkdir only && firn restore latest && ls
-  restored 2: no file had to change; take this back with: firn undo
+  $ firn save -q && mkdir only && firn restore latest && ls
+  3
+  restored 3: no file had to change; take this back with: firn undo
   f
   $ firn undo && ls && rmdir only
   undone: no file had to change; redo with: firn undo

@@ -142,10 +142,9 @@ step(char *path, const char *name, size_t size, bool follows)
     return longer == NULL || !follows ? longer : resolved(longer);
 }
 
-/* A typed path made the path of a root; on the heap, NULL when memory is out. A link as its last name may
- * have been put in the place of a root that was moved; it is followed only where that is asked for. */
+/* A typed path made the path of a directory; on the heap, NULL when memory is out. */
 static char *
-root_of(const char *typed, bool follows_last)
+path_of(const char *typed, bool follows_last)
 {
     char *path = strdup(typed[0] == '/' ? "" : ".");
     path = path == NULL ? NULL : resolved(path);
@@ -160,6 +159,37 @@ root_of(const char *typed, bool follows_last)
         path = strdup("/");
     }
     return path;
+}
+
+struct seeking {
+    const char *root;
+    bool is_known;
+};
+
+static int
+seek(void *ctx, const firn_workspace_info *info)
+{
+    struct seeking *seeking = ctx;
+    seeking->is_known = seeking->is_known || strcmp(info->root, seeking->root) == 0;
+    return FIRN_OK;
+}
+
+/* The root that a typed path means; on the heap, NULL when memory is out. Where a root was moved, a link may
+ * have taken its place: then the link's own path is the one that a store knows. */
+static char *
+root_of(const struct firn_cli *cli, const char *typed)
+{
+    char *root = path_of(typed, true);
+    char *link = path_of(typed, false);
+    struct seeking seeking = {link, false};
+    if (root != NULL && link != NULL && strcmp(root, link) != 0 &&
+        firn_workspaces_list(cli->store_path, seek, &seeking, NULL) == FIRN_OK &&
+        seeking.is_known) {
+        free(root);
+        return link;
+    }
+    free(link);
+    return root;
 }
 
 /* ---- remove ---- */
@@ -231,7 +261,7 @@ run_remove(struct firn_cli *cli)
         return firn_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
                                     cli->arguments[0]);
     }
-    char *root = root_of(cli->arguments[0], true);
+    char *root = root_of(cli, cli->arguments[0]);
     if (root == NULL) {
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));
@@ -275,28 +305,20 @@ static const struct firn_command remove_command = {
 struct relocation {
     firn_workspace *workspace;
     const char *old_root;
-    const char *link; /* the same path, its last name not followed */
 };
 
 static int
 attempt_relocate(void *ctx, firn_error *err)
 {
     struct relocation *relocation = ctx;
-    if (strcmp(relocation->link, relocation->old_root) != 0) {
-        int code = firn_workspace_adopt(relocation->workspace, relocation->link, err);
-        if (code != FIRN_NOT_FOUND) {
-            relocation->old_root = relocation->link;
-            return code;
-        }
-    }
     return firn_workspace_adopt(relocation->workspace, relocation->old_root, err);
 }
 
 static int
-relocate(struct firn_cli *cli, const char *old_root, const char *link)
+relocate(struct firn_cli *cli, const char *old_root)
 {
     firn_error err;
-    struct relocation relocation = {NULL, old_root, link};
+    struct relocation relocation = {NULL, old_root};
     int exit_code = firn_task_workspace_open_root(cli, cli->store_path, &relocation.workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -314,7 +336,7 @@ relocate(struct firn_cli *cli, const char *old_root, const char *link)
         firn_term_json_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));
     }
     if (code == FIRN_OK && !cli->quiet) {
-        firn_term_text_escape(firn_str(relocation.old_root), firn_term_out_write);
+        firn_term_text_escape(firn_str(old_root), firn_term_out_write);
         firn_term_out_text(" is ");
         firn_term_text_escape(firn_str(root), firn_term_out_write);
         firn_term_out_text(" now\n");
@@ -330,13 +352,12 @@ run_relocate(struct firn_cli *cli)
     if (cli->argument_count > 1) {
         cli->workspace_path = cli->arguments[1];
     }
-    char *old_root = root_of(cli->arguments[0], true);
-    char *link = root_of(cli->arguments[0], false);
-    int exit_code = old_root != NULL && link != NULL
-                        ? relocate(cli, old_root, link)
-                        : firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                                    firn_code_text(FIRN_NO_MEMORY));
-    free(link);
+    char *old_root = root_of(cli, cli->arguments[0]);
+    if (old_root == NULL) {
+        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                         firn_code_text(FIRN_NO_MEMORY));
+    }
+    int exit_code = relocate(cli, old_root);
     free(old_root);
     return exit_code;
 }

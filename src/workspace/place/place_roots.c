@@ -225,9 +225,9 @@ check_gone(const struct firn_place_roots *roots, const struct firn_place_roots_r
     struct firn_os_stat stat;
     struct firn_buf path = {0};
     int rc = firn_os_dir_open_path(roots->os, root->root, &dir, err);
-    *out = rc == FIRN_NOT_FOUND;
+    *out = rc == FIRN_NOT_FOUND || rc == FIRN_INVALID; /* links in a circle, too */
     if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+        return *out || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
     FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
     *out = !is_same(&root->workspace, &stat);
