@@ -71,3 +71,18 @@ Nothing but the owner differs: the dry run knows that, too. Of what is made anew
   2
   ! firn: incomplete: f: owner not restored: Operation not permitted
   [6]
+
+A revert says it, too.
+
+  $ as bash -c 'mkdir ~/back && cd ~/back && mkdir d && echo 1 >d/f && echo 1 >g && firn save -q && echo 2 >d/f && echo 2 >g && firn save -q' && cd $HOME/back && chown root d
+  1
+  2
+  $ as firn revert 2 2>&1 | sed 's/could not.*/CAUSE/'; cat d/f g
+  firn: not restored: d/f: CAUSE
+  reverted 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  hint: once the causes are gone, firn restore --resume restores the rest
+  2
+  1
+  $ chown 65534 d && as firn restore --resume -q 2>/dev/null; cat d/f g
+  1
+  1

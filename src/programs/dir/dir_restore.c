@@ -110,6 +110,15 @@ print_result(const struct request *request)
 }
 
 void
+firn_dir_restore_hint_rest(const char *safety_id)
+{
+    firn_command_report_more("hint", safety_id[0] != '\0'
+                                         ? "once the causes are gone, firn restore --resume "
+                                           "restores the rest"
+                                         : "once the causes are gone, run it again");
+}
+
+void
 firn_dir_restore_tell_hooks(const firn_workspace *workspace, unsigned before)
 {
     char text[FIRN_HOOK_AGENT_TEXT_SIZE];
@@ -135,10 +144,7 @@ show_result(struct firn_cli *cli, const struct request *request,
     firn_task_notices_print_left(notices);
     if (result->not_restored > 0 && !request->options.dry_run && request->options.to_dir == NULL &&
         !cli->json) {
-        firn_command_report_more("hint", result->safety_id[0] != '\0'
-                                             ? "once the causes are gone, firn restore --resume "
-                                               "restores the rest"
-                                             : "once the causes are gone, run it again");
+        firn_dir_restore_hint_rest(result->safety_id);
     }
     firn_term_json_end();
     firn_show_checkpoint_json("checkpoint", result->checkpoint);
