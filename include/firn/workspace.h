@@ -308,7 +308,8 @@ typedef struct firn_workspace_save_result {
 
 /* Saves the present state of the workspace as a new checkpoint. When this returns FIRN_OK the checkpoint
  * is on disk; otherwise there is none. Creates the store if needed. Entries that could not be saved are
- * reported by notices and counted in checkpoint->skipped. FIRN_LIMIT if the message exceeds 64 KiB.
+ * reported by notices and counted in checkpoint->skipped. FIRN_LIMIT if the message exceeds 64 KiB, or
+ * more is new than one pack can hold (512 GiB of contents or more).
  *
  * A file is not read again if its inode, size, mode, owner and times are the same as when it was last
  * saved. Two kinds of edits change none of these, and only `full` finds them: writes through a shared

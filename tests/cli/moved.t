@@ -93,6 +93,32 @@ A directory that was moved is recognised; nothing is done before the user says w
   ! hint: say where it was with: firn workspaces relocate OLD-ROOT
   [3]
 
+A link that has taken its place leads to it, and hides nothing: by either name it is the directory that was moved.
+
+  $ mkdir -p real/p && echo 1 >real/p/f && firn -C real/p save -q && mv real/p real/q && ln -s q real/p
+  1
+  $ for path in real/p real/q; do firn -C $path list; done; firn -C real/q save -q
+  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  [4]
+  $ firn -C real/q init --adopt && firn -C real/p list -q && firn -C real/q save -q
+  adopted the store <T>/data/firn/q-<hex>
+  1
+  2
+  $ mv real/q real/r && rm real/p && ln -s r real/q && firn workspaces relocate real/q/ real/r && firn -C real/q list -q
+  <T>/w/real/q is <T>/w/real/r now
+  2
+  1
+  $ mkdir circle && echo 1 >circle/f && firn -C circle save -q && mv circle ring && ln -s circle circle && firn -C ring init --adopt
+  1
+  adopted the store <T>/data/firn/ring-<hex>
+  $ mv ring wheel && ln -s wheel ring && firn workspaces remove -y ring
+  removed the checkpoints of <T>/w/ring; the directory was not changed
+  $ mv real unreal && ln -s unreal real && firn -C real/r init --adopt && firn -C unreal/r list -q | wc -l
+  adopted the store <T>/data/firn/r-<hex>
+  2
+
 A crash in the middle of adopting leaves a store that has its new name and tells the old root.
 
   $ mkdir -p here && touch here/f && firn -C here save -q && firn -C here tag t -q && mv here there

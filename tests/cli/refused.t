@@ -52,3 +52,37 @@ Nothing waits: a save is a save of what is there. Undo brings back exactly what 
   ! firn: there is no interrupted restore
   ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
   [3]
+
+Nothing but the owner differs: the dry run knows that, too. Of what is made anew the owner is told, without a temporary name.
+
+  $ as bash -c 'mkdir ~/given && cd ~/given && mkdir d && echo 1 >f && firn save -q' && cd $HOME/given && chown root d f
+  1
+  $ as firn restore 1 -n
+  ! firn: not restored: d: only its owner, another user, may change its attributes
+  ! firn: not restored: f: only its owner, another user, may change its attributes
+  would restore 1: nothing had to change
+  [6]
+  $ as firn restore 1 >/dev/null
+  ! firn: not restored: d: only its owner, another user, may change its attributes
+  ! firn: not restored: f: only its owner, another user, may change its attributes
+  ! hint: once the causes are gone, run it again
+  [6]
+  $ as firn save -q && as rm -f f && as firn restore 2 -q
+  2
+  ! firn: incomplete: f: owner not restored: Operation not permitted
+  [6]
+
+A revert says it, too.
+
+  $ as bash -c 'mkdir ~/back && cd ~/back && mkdir d && echo 1 >d/f && echo 1 >g && firn save -q && echo 2 >d/f && echo 2 >g && firn save -q' && cd $HOME/back && chown root d
+  1
+  2
+  $ as firn revert 2 2>&1 | sed 's/could not.*/CAUSE/'; cat d/f g
+  firn: not restored: d/f: CAUSE
+  reverted 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  hint: once the causes are gone, firn restore --resume restores the rest
+  2
+  1
+  $ chown 65534 d && as firn restore --resume -q 2>/dev/null; cat d/f g
+  1
+  1

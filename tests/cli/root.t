@@ -27,3 +27,18 @@ A set-user-id program comes back from a store of one's own, and without that bit
   $ rm bin/tool && chown -R 12345 t && firn -C bin --store "$PWD/t" restore 1 -q; stat -c %a bin/tool
   ! firn: incomplete: tool: set-user-id or set-group-id bit not restored: the store belongs to another user
   755
+
+With the home of somebody else, too, as sudo may leave it: the folders and notes belong to him, and he goes on with what he had.
+
+  $ mkdir home project && chown 12345:12345 home project && theirs() { env HOME=$PWD/home XDG_DATA_HOME= "$@"; }
+  $ as_them() { theirs setpriv --reuid=12345 --regid=12345 --clear-groups "$@"; }
+  $ theirs firn -C bin save -q && find home ! -user 12345 -o ! -group 12345 | sed 's/bin-.*/bin/' | sort -u
+  1
+  home/.local/share/firn/bin
+  $ as_them sh -c 'echo 1 >project/f' && as_them firn -C project init --here -q && as_them firn -C project save -q && theirs firn -C project trust -q
+  1
+  $ echo 2 >project/f && theirs firn -C project restore 1 -q && as_them firn -C project undo -q; cat project/f; as_them firn -C project list -q
+  2
+  1
+  $ find home ! -user 12345 -o ! -group 12345 | sed 's/bin-.*/bin/' | sort -u
+  home/.local/share/firn/bin

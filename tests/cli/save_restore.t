@@ -177,3 +177,14 @@ From an empty workspace on.
   $ firn undo -q
   $ cat f
   f
+
+Where nothing but directories differed no file had to change, and it can be taken back.
+
+  $ firn save -q && mkdir only && firn restore latest && ls
+  3
+  restored 3: no file had to change; take this back with: firn undo
+  f
+  $ firn undo && ls && rmdir only
+  undone: no file had to change; redo with: firn undo
+  f
+  only

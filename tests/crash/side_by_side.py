@@ -3,8 +3,8 @@
 """tests/crash/side_by_side.py FIRN: many programs on one workspace at once, and somebody who edits it all the time.
 
 Two that save, one that only looks, one that deletes and collects, one that restores and undoes, each a loop of commands for
-as long as the run lasts (8 s; FIRN_TEST_LONG=1: 120 s), while files are rewritten, renamed, added and removed. None of them
-may fail without a reason that this file names beside the command.
+as long as the run lasts (8 s; FIRN_TEST_LONG=1: FIRN_TEST_SECONDS, 120), while files are rewritten, renamed, added and
+removed. None of them may fail without a reason that this file names beside the command.
 Afterwards nothing is damaged, no temporary name is left, and every checkpoint that is listed comes back as `show` tells.
 Prints "count: N commands side by side".
 """
@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-SECONDS = 120 if os.environ.get("FIRN_TEST_LONG") == "1" else 8
+SECONDS = int(os.environ.get("FIRN_TEST_SECONDS", "120")) if os.environ.get("FIRN_TEST_LONG") == "1" else 8
 DONE, NOT_FOUND, CONFLICT, PARTIAL = 0, 3, 4, 6
 
 

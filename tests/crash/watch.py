@@ -10,9 +10,11 @@ same    batches of random operations while a watch runs. After each, a save that
 beside  one watch, two MCP servers and 100 saves on one workspace that somebody edits: none fails; what is saved is undamaged.
 peers   others talk nonsense to the socket, or nothing: saves go on, and so does the watch.
 
-Seeds from FIRN_TEST_SEED (1) on; FIRN_TEST_LONG=1: many. Prints "count: N saves beside a watch" and how many of them missed what shows no event.
+Seeds from FIRN_TEST_SEED (1) on: 4; FIRN_TEST_LONG=1: as many longer ones as fit into FIRN_TEST_SECONDS (600).
+Prints "count: N saves beside a watch" and how many of them missed what shows no event.
 """
 import ctypes
+import itertools
 import json
 import mmap
 import os
@@ -510,10 +512,20 @@ def peers(program, path):
     place.stop()
 
 
+def runs():
+    """What is run, and with which seed."""
+    yield beside, None
+    yield peers, None
+    end = time.monotonic() + int(os.environ.get("FIRN_TEST_SECONDS", "600"))
+    for i in itertools.count():
+        if time.monotonic() >= end if LONG and i > 0 else i == 4:
+            return
+        yield same, SEED + i
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
-    runs = [(same, SEED + i) for i in range(20 if LONG else 4)] + [(beside, None), (peers, None)]
-    for run, seed in runs:
+    for run, seed in runs():
         path = tempfile.mkdtemp(prefix="firn-watch-")
         os.environ.update(XDG_DATA_HOME=path + "/data", XDG_CONFIG_HOME=path + "/config")
         try:

@@ -34,6 +34,8 @@ extern const struct firn_command firn_dir_workspaces;
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));
 
+/* Says what to do about entries that were not restored; safety_id is the result's. */
+void firn_dir_restore_hint_rest(const char *safety_id);
 /* Tells of hooks of coding agents that were in the settings of the workspace before, as
  * firn_hook_agent_look found them, and are not any more: on standard error, or as the member
  * "hooks_removed" of the result. */

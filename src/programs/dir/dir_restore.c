@@ -96,7 +96,9 @@ print_result(const struct request *request)
     print_what(request);
     firn_term_out_text(": ");
     if (counts.added + counts.changed + counts.removed == 0) {
-        firn_term_out_text("nothing had to change");
+        /* Directories are not counted, and are brought back all the same. */
+        firn_term_out_text(result->safety_id[0] != '\0' ? "no file had to change"
+                                                        : "nothing had to change");
     } else {
         firn_show_change_counts_print(&counts);
     }
@@ -105,6 +107,15 @@ print_result(const struct request *request)
                                                          : "; take this back with: firn undo");
     }
     firn_term_out_text("\n");
+}
+
+void
+firn_dir_restore_hint_rest(const char *safety_id)
+{
+    firn_command_report_more("hint", safety_id[0] != '\0'
+                                         ? "once the causes are gone, firn restore --resume "
+                                           "restores the rest"
+                                         : "once the causes are gone, run it again");
 }
 
 void
@@ -133,10 +144,7 @@ show_result(struct firn_cli *cli, const struct request *request,
     firn_task_notices_print_left(notices);
     if (result->not_restored > 0 && !request->options.dry_run && request->options.to_dir == NULL &&
         !cli->json) {
-        firn_command_report_more("hint", result->safety_id[0] != '\0'
-                                             ? "once the causes are gone, firn restore --resume "
-                                               "restores the rest"
-                                             : "once the causes are gone, run it again");
+        firn_dir_restore_hint_rest(result->safety_id);
     }
     firn_term_json_end();
     firn_show_checkpoint_json("checkpoint", result->checkpoint);

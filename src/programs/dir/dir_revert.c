@@ -353,6 +353,9 @@ perform(struct firn_cli *cli, struct request *request)
             print_result(request);
         }
         firn_task_notices_print_left(&shown.notices);
+        if (request->result.not_restored > 0 && !request->options.dry_run && !cli->json) {
+            firn_dir_restore_hint_rest(request->result.safety_id);
+        }
         firn_dir_restore_tell_hooks(request->workspace, hooks);
         exit_code = firn_task_notices_exit(&shown.notices);
     }

@@ -118,9 +118,9 @@ resolved(char *path)
     return real;
 }
 
-/* Takes the path of a directory, and gives that of a name in it. */
+/* Takes the path of a directory, and gives that of a name in it, or of what a link of that name leads to. */
 static char *
-step(char *path, const char *name, size_t size)
+step(char *path, const char *name, size_t size, bool follows)
 {
     assert(name[size] == '/' || name[size] == '\0');
     if (size == 0 || (size == 1 && name[0] == '.')) {
@@ -139,18 +139,19 @@ step(char *path, const char *name, size_t size)
         (void)snprintf(longer, room, "%s/%.*s", path, (int)size, name);
     }
     free(path);
-    return longer == NULL ? NULL : resolved(longer);
+    return longer == NULL || !follows ? longer : resolved(longer);
 }
 
-/* A typed path made the path of a root; on the heap, NULL when memory is out. */
+/* A typed path made the path of a directory; on the heap, NULL when memory is out. */
 static char *
-root_of(const char *typed)
+path_of(const char *typed, bool follows_last)
 {
     char *path = strdup(typed[0] == '/' ? "" : ".");
     path = path == NULL ? NULL : resolved(path);
     while (path != NULL && *typed != '\0') {
         size_t size = strcspn(typed, "/");
-        path = step(path, typed, size);
+        path = step(path, typed, size,
+                    follows_last || typed[size + strspn(typed + size, "/")] != '\0');
         typed += size + (typed[size] == '/');
     }
     if (path != NULL && path[0] == '\0') {
@@ -158,6 +159,37 @@ root_of(const char *typed)
         path = strdup("/");
     }
     return path;
+}
+
+struct seeking {
+    const char *root;
+    bool is_known;
+};
+
+static int
+seek(void *ctx, const firn_workspace_info *info)
+{
+    struct seeking *seeking = ctx;
+    seeking->is_known = seeking->is_known || strcmp(info->root, seeking->root) == 0;
+    return FIRN_OK;
+}
+
+/* The root that a typed path means; on the heap, NULL when memory is out. Where a root was moved, a link may
+ * have taken its place: then the link's own path is the one that a store knows. */
+static char *
+root_of(const struct firn_cli *cli, const char *typed)
+{
+    char *root = path_of(typed, true);
+    char *link = path_of(typed, false);
+    struct seeking seeking = {link, false};
+    if (root != NULL && link != NULL && strcmp(root, link) != 0 &&
+        firn_workspaces_list(cli->store_path, seek, &seeking, NULL) == FIRN_OK &&
+        seeking.is_known) {
+        free(root);
+        return link;
+    }
+    free(link);
+    return root;
 }
 
 /* ---- remove ---- */
@@ -229,7 +261,7 @@ run_remove(struct firn_cli *cli)
         return firn_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
                                     cli->arguments[0]);
     }
-    char *root = root_of(cli->arguments[0]);
+    char *root = root_of(cli, cli->arguments[0]);
     if (root == NULL) {
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));
@@ -320,7 +352,7 @@ run_relocate(struct firn_cli *cli)
     if (cli->argument_count > 1) {
         cli->workspace_path = cli->arguments[1];
     }
-    char *old_root = root_of(cli->arguments[0]);
+    char *old_root = root_of(cli, cli->arguments[0]);
     if (old_root == NULL) {
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));

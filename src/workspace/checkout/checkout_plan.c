@@ -416,8 +416,8 @@ wish_of(const struct firn_difference_walk_change *change)
     const bool changes_type = change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
                               (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
     const bool goes = change->kind == FIRN_DIFFERENCE_WALK_REMOVED || changes_type;
-    const unsigned own =
-        FIRN_DIFFERENCE_WALK_MODE | FIRN_DIFFERENCE_WALK_MTIME | FIRN_DIFFERENCE_WALK_XATTRS;
+    const unsigned own = FIRN_DIFFERENCE_WALK_MODE | FIRN_DIFFERENCE_WALK_OWNER |
+                         FIRN_DIFFERENCE_WALK_MTIME | FIRN_DIFFERENCE_WALK_XATTRS;
     struct wish wish = {.is_dir = change->before != NULL && change->before->kind == FIRN_TREE_DIR,
                         .displaces = change->before != NULL &&
                                      (goes || firn_checkout_needs_content(change))};

@@ -175,8 +175,14 @@ report(struct firn_checkout_write *write, firn_slice path, const char *what,
     if (write->on_incomplete == NULL) {
         return;
     }
+    /* The system's words alone: the path before them may be a temporary name. */
+    const char *why = cause->text;
+    for (const char *next = why; (next = strstr(next, "': ")) != NULL;) {
+        next += strlen("': ");
+        why = next;
+    }
     char text[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(text, sizeof text, "%s: %.900s", what, cause->text);
+    (void)snprintf(text, sizeof text, "%s: %.900s", what, why);
     write->on_incomplete(write->ctx, path, text);
 }
 

@@ -214,7 +214,8 @@ reserve_frame_locked(struct firn_packfile_writer *writer, firn_error *err)
 {
     firn_os_mutex_assert_held(&writer->mutex);
     if (writer->frame_count == FIRN_PACKFILE_FRAMES_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a pack has at most %d frames",
+        return firn_error_set(err, FIRN_LIMIT,
+                              "a pack has at most %d frames, which is 512 GiB of contents or more",
                               FIRN_PACKFILE_FRAMES_MAX);
     }
     if (writer->frame_count == writer->frame_capacity) {

@@ -300,9 +300,11 @@ out:
 
 /* ---- making directories ---- */
 
-/* Makes the last component of path in the directory before it, which must be there. */
+/* Makes the last component of path in the directory before it, which must be there. What only leads to
+ * a store belongs to the user whose directory it is in; a store of root's stays root's, as it may hold what
+ * that user may not read. */
 static int
-make_last(struct firn_os *os, const char *path, firn_error *err)
+make_last(struct firn_os *os, const char *path, bool is_for_owner, firn_error *err)
 {
     struct firn_buf parent = {0};
     struct firn_os_dir *dir = NULL;
@@ -320,7 +322,8 @@ make_last(struct firn_os *os, const char *path, firn_error *err)
     }
     FIRN_TRY(firn_os_dir_open_path(os, parent_text, &dir, err));
     DCHECK(name[0] != '\0');
-    rc = firn_os_make_dir(dir, name, 0700, err);
+    rc = is_for_owner ? firn_os_make_dir_for_owner(dir, name, dir, 0700, err)
+                      : firn_os_make_dir(dir, name, 0700, err);
     if (rc == FIRN_EXISTS) {
         rc = FIRN_OK;
     } else if (rc == FIRN_OK) {
@@ -339,10 +342,13 @@ out:
 static int
 make_all(struct firn_os *os, const char *path, firn_error *err)
 {
+    char *home = NULL;
     char *copy = firn_strdup(path);
     if (copy == NULL) {
         return firn_error_no_memory(err, "a path");
     }
+    bool is_home = firn_place_home(os, &home, NULL) == FIRN_OK && strcmp(home, path) == 0;
+    firn_free(home);
     size_t size = strlen(copy);
     while (size > 1 && copy[size - 1] == '/') {
         copy[--size] = '\0';
@@ -357,7 +363,7 @@ make_all(struct firn_os *os, const char *path, firn_error *err)
         rc = firn_os_dir_open_path(os, copy, &dir, err);
         firn_os_dir_close(dir);
         if (rc == FIRN_NOT_FOUND) {
-            rc = make_last(os, copy, err);
+            rc = make_last(os, copy, i < size || is_home, err);
         }
         if (i < size) {
             copy[i] = '/';

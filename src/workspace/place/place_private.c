@@ -9,7 +9,7 @@
  *
  * (I1) The folders belong to the user, and no other user may write to them. A folder that others may
  *      write to proves nothing, and is an error; it does not count as empty. Root may use the folder
- *      of another user, because HOME said so. (Tested, not asserted: it comes from outside.)
+ *XX, not asserted: it comes from outside.)
  * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not
  *      checked: only a power cut shows what was durable.)
  */
@@ -55,7 +55,7 @@ firn_place_private_open(struct firn_os *os, const char *folder, bool create,
     FIRN_TRY(check_private(home, err));
     rc = firn_os_dir_open(home, folder, out, err);
     if (rc == FIRN_NOT_FOUND && create) {
-        rc = firn_os_make_dir(home, folder, 0700, err);
+        rc = firn_os_make_dir_for_owner(home, folder, home, 0700, err);
         if (rc == FIRN_OK) {
             rc = firn_os_dir_sync(home, err);
             if (rc != FIRN_OK) { /* the next attempt has to sync it */
@@ -122,8 +122,9 @@ firn_place_private_write(struct firn_os_dir *dir, const char *name, firn_slice b
         rc = firn_error_no_memory(err, "a note");
         goto out;
     }
-    FIRN_TRY(firn_os_file_open(dir, new_name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
-                               0600, &file, err));
+    FIRN_TRY(firn_os_file_open(
+        dir, new_name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_TRUNCATE, 0600,
+        &file, err));
     FIRN_TRY(firn_os_file_write(file, 0, bytes.data, bytes.size, err));
     FIRN_TRY(firn_os_file_sync(file, err));
     FIRN_TRY(firn_os_rename(dir, new_name, dir, name, FIRN_OS_RENAME_REPLACE, err)); /* (I2) */

@@ -215,21 +215,29 @@ is_same(const struct firn_catalog_workspace *workspace, const struct firn_os_sta
            workspace->btime_ns == stat->btime_ns;
 }
 
-/* Whether the directory that the catalog means is at its path no more. */
+/* Whether the directory that the catalog means is at its path no more. Where a link that took its place
+ * leads there, it is not: the path that the catalog has is a real one, without links. */
 static int
 check_gone(const struct firn_place_roots *roots, const struct firn_place_roots_root *root,
            bool *out, firn_error *err)
 {
     struct firn_os_dir *dir;
     struct firn_os_stat stat;
+    struct firn_buf path = {0};
     int rc = firn_os_dir_open_path(roots->os, root->root, &dir, err);
-    *out = rc == FIRN_NOT_FOUND;
+    *out = rc == FIRN_NOT_FOUND || rc == FIRN_INVALID; /* links in a circle, too */
     if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+        return *out || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    rc = firn_os_dir_stat(dir, &stat, err);
+    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
+    *out = !is_same(&root->workspace, &stat);
+    if (!*out && root->root[0] == '/') {
+        FIRN_TRY(firn_os_dir_real_path(dir, &path, err));
+        *out = !firn_slice_equal(firn_buf_slice(&path), firn_str(root->root));
+    }
+out:
+    firn_buf_deinit(&path);
     firn_os_dir_close(dir);
-    *out = rc == FIRN_OK && !is_same(&root->workspace, &stat);
     return rc;
 }
 

@@ -5,8 +5,12 @@
  */
 #include "unit/pack/pack_fixture.h"
 
+#include <unistd.h>
+
+#include "base/bytes.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "support/test_temp.h"
 
 /* ---- taking frames over ---- */
 
@@ -285,6 +289,88 @@ what_the_quick_test_finds_nothing_in_is_stored_plain(void **state)
     pack_fixture_deinit(&fixture);
 }
 
+/* ---- how many there may be ---- */
+
+/* The pack's n-th object, which is four bytes. */
+static firn_slice
+numbered(uint32_t number, uint8_t bytes[4], firn_hash *out_hash)
+{
+    firn_store_le32(bytes, number);
+    firn_blake3_hash_of(bytes, 4, out_hash);
+    return firn_bytes(bytes, 4);
+}
+
+static int
+add_numbered(struct firn_packfile_lane *lane, uint32_t number, bool *out_is_new, firn_error *err)
+{
+    uint8_t bytes[4];
+    firn_hash hash;
+    firn_slice content = numbered(number, bytes, &hash);
+    int rc = firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, &hash, content, out_is_new, err);
+    return rc != FIRN_OK ? rc : firn_packfile_lane_flush(lane, err);
+}
+
+static void
+expect_numbered(struct firn_packfile *pack, struct firn_packfile_scratch *scratch, uint32_t number)
+{
+    firn_error err;
+    uint8_t bytes[4];
+    firn_hash hash;
+    struct firn_packfile_location at;
+    firn_slice found;
+    firn_slice content = numbered(number, bytes, &hash);
+    assert_int_equal(firn_packfile_find(pack, scratch, &hash, &at, &err), FIRN_OK);
+    assert_int_equal(at.frame, number);
+    assert_int_equal(firn_packfile_read(pack, scratch, &hash, &at, &found, &err), FIRN_OK);
+    assert_true(firn_slice_equal(found, content));
+}
+
+/* As many frames as a pack may have, each of one object; the next one is refused, and the pack is sound all
+ * the same. On a real disk: the one in memory remembers each write. */
+static void
+a_pack_has_as_many_frames_as_the_format_allows(void **state)
+{
+    (void)state;
+    enum { MAX = FIRN_PACKFILE_FRAMES_MAX };
+    firn_error err;
+    bool is_new;
+    struct pack_fixture fixture;
+    struct firn_packfile_writer *writer;
+    struct firn_packfile_lane *lane;
+    struct firn_packfile *pack;
+    char place[TEST_TEMP_SIZE];
+    char path[TEST_TEMP_SIZE + 8];
+    test_temp_make(place, sizeof place);
+    (void)snprintf(path, sizeof path, "%s/pack", place);
+    pack_fixture_init(&fixture);
+    assert_int_equal(firn_packfile_writer_create_path(firn_os_default(), path, 1, &writer, &err),
+                     FIRN_OK);
+    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    for (uint32_t i = 0; i < MAX; i++) {
+        assert_int_equal(add_numbered(lane, i, &is_new, &err), FIRN_OK);
+        assert_true(is_new);
+    }
+    for (int i = 0; i < 2; i++) { /* it stays refused, and what is there needs no frame */
+        assert_int_equal(add_numbered(lane, MAX, &is_new, &err), FIRN_LIMIT);
+        assert_non_null(strstr(err.text, "1048576 frames"));
+        assert_int_equal(add_numbered(lane, MAX - 1, &is_new, &err), FIRN_OK);
+        assert_false(is_new);
+    }
+    finish(writer, lane);
+    assert_int_equal(firn_packfile_open_path(firn_os_default(), path, &pack, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_count(pack), MAX);
+    assert_int_equal(firn_packfile_walk_count(pack), MAX);
+    for (uint32_t i = 0; i < MAX; i += i < 10 || i > MAX - 10 ? 1 : 4999) {
+        expect_numbered(pack, fixture.scratch, i);
+    }
+    expect_numbered(pack, fixture.scratch, MAX - 1);
+    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    firn_packfile_close(pack);
+    pack_fixture_deinit(&fixture);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(place), 0);
+}
+
 int
 main(void)
 {
@@ -295,6 +381,7 @@ main(void)
         cmocka_unit_test(what_closes_a_frame_has_room_in_it),
         cmocka_unit_test(a_higher_level_makes_text_smaller),
         cmocka_unit_test(what_the_quick_test_finds_nothing_in_is_stored_plain),
+        cmocka_unit_test(a_pack_has_as_many_frames_as_the_format_allows),
     };
     return cmocka_run_group_tests_name("packfile_frames", tests, NULL, NULL);
 }
