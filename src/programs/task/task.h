@@ -139,6 +139,8 @@ struct firn_task_notices {
     size_t printed_count;
     size_t printed_capacity;
     unsigned attempts;
+    uint64_t rows;       /* of the output, that this attempt has come to */
+    uint64_t rows_shown; /* by this attempt and the ones before */
 };
 
 /* Starts the meter too. tells_special and tells_restored are false. */
@@ -148,6 +150,9 @@ void firn_task_notices_deinit(struct firn_task_notices *notices);
 /* An attempt begins. From the second on, what the ones before were told is forgotten, because it is told
  * again, and no warning is printed twice. */
 void firn_task_notices_again(struct firn_task_notices *notices);
+
+/* Whether a row of the output has not been shown by an attempt before, which came to as many. */
+bool firn_task_notices_row(struct firn_task_notices *notices);
 
 /* Keeps one that has been told already, for the member "notices". */
 void firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice);

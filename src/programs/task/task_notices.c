@@ -112,7 +112,8 @@ firn_task_notices_again(struct firn_task_notices *notices)
                                       .printed = notices->printed,
                                       .printed_count = notices->printed_count,
                                       .printed_capacity = notices->printed_capacity,
-                                      .attempts = notices->attempts + 1};
+                                      .attempts = notices->attempts + 1,
+                                      .rows_shown = notices->rows_shown};
     if (notices->attempts == 0) {
         notices->attempts = 1;
         return;
@@ -120,6 +121,15 @@ firn_task_notices_again(struct firn_task_notices *notices)
     forget_all(notices);
     *notices = fresh;
     firn_task_settings_unread(add_unread_settings, notices);
+}
+
+bool
+firn_task_notices_row(struct firn_task_notices *notices)
+{
+    assert(notices->rows <= notices->rows_shown);
+    bool is_new = notices->rows++ == notices->rows_shown;
+    notices->rows_shown += is_new;
+    return is_new;
 }
 
 /* Whether a warning is printed for the first time. Where memory is out, or there are very many, it counts

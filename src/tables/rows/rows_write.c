@@ -804,10 +804,10 @@ out:
     return rc;
 }
 
-/* Appends what is just above the last key from lower on; nothing where there is none. */
+/* Appends the last key from lower on; nothing where there is none. */
 static int
-find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
-         struct firn_buf *out, firn_error *err)
+find_last_key(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
+              struct firn_buf *out, firn_error *err)
 {
     const struct firn_db_cursor_options options = {.lower = &lower, .keys_only = true};
     struct firn_db_cursor *cursor = NULL;
@@ -816,12 +816,29 @@ find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice 
     FIRN_TRY(firn_db_txn_cursor_open(writing->txn, keyspace, &options, &cursor, err));
     FIRN_TRY(firn_db_cursor_last(cursor, err));
     if (firn_db_cursor_valid(cursor) &&
-        (firn_buf_append_slice(out, firn_db_cursor_key(cursor)) != FIRN_OK ||
-         firn_buf_append(out, "", 1) != FIRN_OK)) {
+        firn_buf_append_slice(out, firn_db_cursor_key(cursor)) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a bound");
     }
 out:
     firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* Appends a bound that is just above the last key from lower on; nothing where there is none. If the last key is so
+ * long that none is above it, it is deleted, and is the bound. */
+static int
+find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
+         struct firn_buf *out, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(find_last_key(writing, keyspace, lower, out, err));
+    DCHECK(out->size <= FIRN_KEY_SIZE_MAX);
+    if (out->size == FIRN_KEY_SIZE_MAX) {
+        rc = firn_db_txn_delete(writing->txn, keyspace, firn_buf_slice(out), err);
+    } else if (out->size > 0 && firn_buf_append(out, "", 1) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a bound");
+    }
+out:
     return rc;
 }
 
