@@ -713,6 +713,64 @@ callbacks_of_stores_cannot_use_handles(void **state)
     remove_folder(folder);
 }
 
+/* One row, then a line that is none. */
+static int
+use_handles_in_read(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *error)
+{
+    static const char text[] = "id\n7\nx\n";
+    struct within *within = ctx;
+    (void)error;
+    use_handles(within);
+    assert_true(capacity >= sizeof text);
+    *out_size = within->progress_count++ == 0 ? sizeof text - 1 : 0;
+    memcpy(buffer, text, *out_size);
+    return FIRN_OK;
+}
+
+static int
+use_handles_in_reject(void *ctx, const firn_import_reject *reject)
+{
+    struct within *within = ctx;
+    assert_int_equal(reject->line, 3);
+    within->notice_count++;
+    use_handles(within);
+    return FIRN_OK;
+}
+
+static int
+use_handles_in_write(void *ctx, firn_slice bytes, firn_error *error)
+{
+    (void)bytes;
+    (void)error;
+    ((struct within *)ctx)->progress_count++;
+    use_handles(ctx);
+    return FIRN_OK;
+}
+
+static void
+callbacks_of_imports_and_exports_cannot_use_handles(void **state)
+{
+    (void)state;
+    struct within within = {.store = open_store()};
+    firn_table_def *def;
+    firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
+    firn_table *table;
+    within.keyspace = open_keyspace(within.store);
+    OK(firn_snapshot_open(within.store, NULL, &within.kept, &err));
+    OK(firn_table_def_parse("id i64, primary key (id)", &def, &err));
+    OK(firn_table_create(within.store, "t", def, &table, &err));
+    firn_release(def);
+    options.on_reject = use_handles_in_reject;
+    options.reject_ctx = &within;
+    OK(firn_table_import(table, use_handles_in_read, &within, &options, NULL, &err));
+    assert_int_equal(within.notice_count, 1);
+    assert_refused(&within);
+    OK(firn_table_export(table, use_handles_in_write, &within, NULL, NULL, &err));
+    assert_refused(&within);
+    firn_snapshot_close(within.kept);
+    OK(firn_store_close(within.store, &err));
+}
+
 static void
 callbacks_of_workspaces_cannot_use_handles(void **state)
 {
@@ -773,6 +831,7 @@ main(void)
         cmocka_unit_test(work_that_closes_its_transaction_rolls_it_back),
         cmocka_unit_test(closing_nothing_is_fine),
         cmocka_unit_test(callbacks_of_stores_cannot_use_handles),
+        cmocka_unit_test(callbacks_of_imports_and_exports_cannot_use_handles),
         cmocka_unit_test(callbacks_of_workspaces_cannot_use_handles),
 #ifdef FIRN_DEBUG
         cmocka_unit_test(closed_handles_are_known),
