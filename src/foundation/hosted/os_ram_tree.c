@@ -247,6 +247,7 @@ open_locked(struct firn_os_ram_node *node, struct firn_os_dir *dir)
     if (node == NULL) {
         return ENOENT;
     }
+    firn_os_mutex_assert_held(&node->fs->tree);
     if (node->kind != FIRN_OS_DIR) {
         return ENOTDIR;
     }
