@@ -22,6 +22,8 @@
  *
  * (I1) Rows of a batch, and batches, are in the order of keys, or in the reverse order; no key comes twice.
  * (I2) Open sources are at a key that is not below the key of the last winner.
+ *      Both follow from the order of keys in runs. That comes from files, and damage must not end the
+ *      program, so neither is asserted; tests compare batches with cursors.
  *
  * Memory: 40 bytes a row of a batch, or of the piece when going backwards; of each open group one block of
  * each key column; of a walk BATCH_BYTES and one row. A batch ends when its values have about BATCH_BYTES, by the

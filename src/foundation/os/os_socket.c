@@ -222,7 +222,7 @@ int
 firn_os_socket_send(struct firn_os_socket *socket, const void *data, size_t size,
                     int64_t timeout_ns, firn_error *err)
 {
-    DCHECK(data != NULL && timeout_ns >= 0);
+    DCHECK(data != NULL || size == 0);
     int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
     for (size_t at = 0; at < size;) {
         ssize_t moved = send(socket->fd, (const char *)data + at, size - at, MSG_NOSIGNAL);
@@ -242,7 +242,7 @@ int
 firn_os_socket_receive(struct firn_os_socket *socket, void *data, size_t size, int64_t timeout_ns,
                        firn_error *err)
 {
-    DCHECK(data != NULL && timeout_ns >= 0);
+    DCHECK(data != NULL || size == 0);
     int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
     for (size_t at = 0; at < size;) {
         ssize_t moved = recv(socket->fd, (char *)data + at, size - at, 0);

@@ -190,7 +190,7 @@ static int
 on_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
     struct shown *shown = ctx;
-    if (!firn_task_notices_row(&shown->notices)) {
+    if (!firn_task_notices_row(&shown->notices, conflict->path)) {
         return FIRN_OK;
     }
     firn_term_meter_clear();
@@ -216,7 +216,8 @@ static int
 on_change(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
-    if (!firn_task_notices_row(&shown->notices)) {
+    if (!firn_task_notices_row(&shown->notices,
+                               (change->after != NULL ? change->after : change->before)->path)) {
         return FIRN_OK;
     }
     firn_term_meter_clear();
