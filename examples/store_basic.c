@@ -89,13 +89,14 @@ use(firn_store *store)
 
     /* Many keys at once, all of the same state. */
     const firn_slice names[] = {firn_str("grace"), firn_str("nobody"), firn_str("tony")};
-    firn_get_result got[3];
-    if (firn_get_many(users, NULL, names, 3, got, &err) != FIRN_OK) {
+    uint8_t *got[3];
+    size_t got_sizes[3];
+    if (firn_get_many(users, NULL, names, 3, got, got_sizes, &err) != FIRN_OK) {
         return complain("get many", &err);
     }
     for (int i = 0; i < 3; i++) {
-        failed |= (got[i].value != NULL) != (i != 1);
-        firn_release(got[i].value);
+        failed |= (got[i] != NULL) != (i != 1);
+        firn_release(got[i]);
     }
     if (failed) {
         return failed;

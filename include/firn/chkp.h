@@ -39,10 +39,15 @@ enum { FIRN_CHKP_NAME_SIZE = 17 };
 
 /* The place of an object in its pack. */
 typedef struct firn_chkp_entry {
+    size_t size; /* sizeof(firn_chkp_entry); in entries that are visited, of the library */
     firn_hash hash;
     uint64_t offset; /* of the entry in the .dat: of its hash; its frame begins 40 bytes later */
     uint64_t stored_size; /* of its zstd frame */
 } firn_chkp_entry;
+#define FIRN_CHKP_ENTRY_INIT                 \
+    {                                        \
+        sizeof(firn_chkp_entry), {{0}}, 0, 0 \
+    }
 
 /* ---- writing ----
  * A writer is for one thread at a time. It keeps about 100 bytes of memory for each object, and
@@ -120,8 +125,8 @@ FIRN_API uint64_t firn_chkp_count(const firn_chkp *pack);
  * does. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out,
                                                 firn_error *err);
-/* Finds an object without reading its frame. Returns FIRN_NOT_FOUND if the pack does not contain
- * it, FIRN_CORRUPT if the .idx points outside the .dat or at another object. */
+/* Finds an object without reading its frame. *out is filled with FIRN_CHKP_ENTRY_INIT before, and zeroed but for
+ * its size if the call fails. Returns FIRN_NOT_FOUND if the pack does not contain it, FIRN_CORRUPT if the .idx points outside the .dat or at another object. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_locate(firn_chkp *pack, const firn_hash *hash,
                                               firn_chkp_entry *out, firn_error *err);
 /* Reads a whole object and verifies it. The caller frees *out with firn_release. Returns FIRN_LIMIT

@@ -18,6 +18,10 @@
  *   default.
  * - Text is read and written in pieces: only one piece and one row are in memory. A field has at most 16 MiB,
  *   a row at most 64 MiB.
+ * - While firn_table_import, firn_table_import_vectors or firn_table_export calls `read`, `write` or on_reject,
+ *   that function cannot use handles, neither those of the call nor others (as in notice.h, firn_callbacks): every
+ *   function that takes or opens one returns FIRN_MISUSE. To pass rows from one table to another use arrow.h, or
+ *   a thread for each. firn_vectors_read and firn_import_guess use no handle, so their `read` and `visit` may.
  */
 #ifndef FIRN_EXCHANGE_H
 #define FIRN_EXCHANGE_H

@@ -456,17 +456,13 @@ FIRN_API FIRN_MUST_CHECK int firn_get_into(firn_keyspace *keyspace, firn_slice k
 FIRN_API FIRN_MUST_CHECK int firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out,
                                          firn_error *err);
 
-/* The answer of firn_get_many to one key. */
-typedef struct firn_get_result {
-    uint8_t *value; /* owned by the caller: firn_release; NULL: the key is missing */
-    size_t size;
-} firn_get_result;
-/* Reads many keys from one snapshot (NULL: now): out[i] answers keys[i]. Missing keys do not fail the
- * call. Faster than as many calls of firn_get, because cache misses overlap. If it fails, all of out is
- * zeroed. */
+/* Reads many keys from one snapshot (NULL: now): out_values[i] and out_sizes[i] are what firn_get gives for
+ * keys[i]. Missing keys do not fail the call: their value is NULL. Faster than as many calls of firn_get,
+ * because cache misses overlap. If it fails, all values are NULL and all sizes 0. */
 FIRN_API FIRN_MUST_CHECK int firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot,
                                            const firn_slice *keys, size_t count,
-                                           firn_get_result *out, firn_error *err);
+                                           uint8_t **out_values, size_t *out_sizes,
+                                           firn_error *err);
 
 /* A snapshot is the store's data at one moment, or at a checkpoint. While it is open its data does not
  * change, and stays readable even if its checkpoint is deleted. */

@@ -16,7 +16,8 @@
  * exec closes everything; vfork and posix_spawn need no care.
  *
  * Structures of options, and of results that the caller provides, start with their own size: fill them
- * with their FIRN_..._INIT macro. NULL options mean all defaults.
+ * with their FIRN_..._INIT macro. NULL options mean all defaults. Structures without a size keep their layout:
+ * values (firn_slice, firn_value, firn_hash, firn_error and the like) and what is part of another structure.
  */
 #ifndef FIRN_TYPES_H
 #define FIRN_TYPES_H

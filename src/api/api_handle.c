@@ -69,8 +69,15 @@ static struct {
 } table;
 
 static void
+assert_held(void)
+{
+    DCHECK(atomic_load_explicit(&table.holder, memory_order_relaxed) != 0);
+}
+
+static void
 forget_all_locked(void)
 {
+    assert_held();
     memset(table.buckets, 0, sizeof table.buckets);
     table.free = NULL;
     table.used = 0;
@@ -113,6 +120,7 @@ bucket_of(const void *handle)
 static struct slot *
 find_locked(const void *handle, bool is_closing)
 {
+    assert_held();
     struct slot *slot = *bucket_of(handle);
     while (slot != NULL && (slot->handle != handle || slot->is_closing != is_closing)) {
         slot = slot->next;
@@ -123,6 +131,7 @@ find_locked(const void *handle, bool is_closing)
 static struct slot *
 take_locked(void)
 {
+    assert_held();
     struct slot *slot = table.free;
     if (slot != NULL) {
         table.free = slot->next;
@@ -134,6 +143,7 @@ take_locked(void)
 static void
 remove_locked(struct slot *slot)
 {
+    assert_held();
     struct slot **link = bucket_of(slot->handle);
     while (*link != slot) {
         link = &(*link)->next;
@@ -230,6 +240,7 @@ is_cursor(const struct slot *slot)
 static struct slot *
 guard_of_locked(struct slot *slot)
 {
+    assert_held();
     struct slot *owner =
         is_cursor(slot) && slot->owner != NULL ? find_locked(slot->owner, false) : NULL;
     return owner != NULL ? owner : slot;

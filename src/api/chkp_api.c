@@ -222,15 +222,37 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
     return rc;
 }
 
+static firn_chkp_entry
+entry_of(const struct firn_chkpv1_entry *entry)
+{
+    return (firn_chkp_entry){sizeof(firn_chkp_entry), entry->hash, entry->offset,
+                             entry->stored_size};
+}
+
+/* Gives what was found. */
+static int
+give_entry(int rc, const struct firn_chkpv1_entry *found, firn_chkp_entry *out)
+{
+    if (rc == FIRN_OK) {
+        const firn_chkp_entry entry = entry_of(found);
+        api_options_write(out, &entry, sizeof entry);
+    }
+    return rc;
+}
+
 int
 firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, firn_error *err)
 {
+    struct firn_chkpv1_entry found;
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
-    memset(out, 0, sizeof *out);
+    int rc = api_options_begin_result(out, sizeof *out, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     API_OWN(pack, "pack", err);
-    int rc = firn_chkpv1_locate(pack, hash, out, err);
+    rc = give_entry(firn_chkpv1_locate(pack, hash, &found, err), &found, out);
     DCHECK(api_check_is_told(rc, err));
     return rc;
 }
@@ -267,6 +289,28 @@ firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, 
     return rc;
 }
 
+struct listing {
+    int (*visit)(void *ctx, const firn_chkp_entry *entry);
+    int (*visit_of)(void *ctx, const char *name, const firn_chkp_entry *entry);
+    void *ctx;
+};
+
+static int
+visit_entry(void *ctx, const struct firn_chkpv1_entry *found)
+{
+    const struct listing *listing = ctx;
+    const firn_chkp_entry entry = entry_of(found);
+    return listing->visit(listing->ctx, &entry);
+}
+
+static int
+visit_entry_of(void *ctx, const char *name, const struct firn_chkpv1_entry *found)
+{
+    const struct listing *listing = ctx;
+    const firn_chkp_entry entry = entry_of(found);
+    return listing->visit_of(listing->ctx, name, &entry);
+}
+
 int
 firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *entry), void *ctx,
                firn_error *err)
@@ -274,7 +318,8 @@ firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *e
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
     API_OWN(pack, "pack", err);
-    int rc = firn_chkpv1_list(pack, visit, ctx, err);
+    struct listing listing = {.visit = visit, .ctx = ctx};
+    int rc = firn_chkpv1_list(pack, visit_entry, &listing, err);
     DCHECK(api_check_is_told(rc, err));
     return rc;
 }
@@ -432,15 +477,19 @@ int
 firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry *out,
                      const char **out_name, firn_error *err)
 {
+    struct firn_chkpv1_entry found;
     API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
-    memset(out, 0, sizeof *out);
     if (out_name != NULL) {
         *out_name = NULL;
     }
+    int rc = api_options_begin_result(out, sizeof *out, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     API_OWN(set, "set of packs", err);
-    int rc = firn_chkpv1_set_locate(set, hash, out, out_name, err);
+    rc = give_entry(firn_chkpv1_set_locate(set, hash, &found, out_name, err), &found, out);
     DCHECK(api_check_is_told(rc, err));
     return rc;
 }
@@ -485,7 +534,8 @@ firn_chkp_set_list(firn_chkp_set *set,
     API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
     API_OWN(set, "set of packs", err);
-    int rc = firn_chkpv1_set_list(set, visit, ctx, err);
+    struct listing listing = {.visit_of = visit, .ctx = ctx};
+    int rc = firn_chkpv1_set_list(set, visit_entry_of, &listing, err);
     DCHECK(api_check_is_told(rc, err));
     return rc;
 }

@@ -14,6 +14,57 @@
 #include "storefile/storefile.h"
 #include "transfer/transfer.h"
 
+/* ---- functions of the program, which must not use handles ----
+ *
+ * The table is in use as long as they run, and so is its store: closing either would pull it away. */
+
+struct reading {
+    firn_read_bytes read;
+    void *ctx;
+};
+
+static int
+read_within(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
+{
+    const struct reading *reading = ctx;
+    unsigned begun = firn_os_callback_begin();
+    int rc = reading->read(reading->ctx, buffer, capacity, out_size, err);
+    firn_os_callback_end(begun);
+    return rc;
+}
+
+struct writing {
+    firn_write_bytes write;
+    void *ctx;
+};
+
+static int
+write_within(void *ctx, firn_slice bytes, firn_error *err)
+{
+    const struct writing *writing = ctx;
+    unsigned begun = firn_os_callback_begin();
+    int rc = writing->write(writing->ctx, bytes, err);
+    firn_os_callback_end(begun);
+    return rc;
+}
+
+struct rejecting {
+    int (*on_reject)(void *ctx, const firn_import_reject *reject);
+    void *ctx;
+};
+
+static int
+reject_within(void *ctx, const firn_import_reject *reject)
+{
+    const struct rejecting *rejecting = ctx;
+    unsigned begun = firn_os_callback_begin();
+    int rc = rejecting->on_reject(rejecting->ctx, reject);
+    firn_os_callback_end(begun);
+    return rc;
+}
+
+/* ---- import and export ---- */
+
 static int
 check_form(const firn_text_form *form, firn_error *err)
 {
@@ -63,8 +114,14 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     }
     API_REQUIRE(api_check_are_names(given.columns, given.column_count), err,
                 "names of columns must not be NULL");
-    const struct firn_transfer_source source = {read, ctx};
+    struct reading reading = {read, ctx};
+    struct rejecting rejecting = {given.on_reject, given.reject_ctx};
+    const struct firn_transfer_source source = {read_within, &reading};
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    if (given.on_reject != NULL) {
+        given.on_reject = reject_within;
+        given.reject_ctx = &rejecting;
+    }
     api_check_begin_visits(err);
     rc = firn_transfer_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
@@ -100,7 +157,8 @@ firn_table_import_vectors(firn_table *table, firn_read_bytes read, void *ctx,
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_transfer_source source = {read, ctx};
+    struct reading reading = {read, ctx};
+    const struct firn_transfer_source source = {read_within, &reading};
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     rc = firn_transfer_vectors_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
@@ -174,7 +232,8 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
     API_REQUIRE(given.read.txn == NULL || given.read.snapshot == NULL, err,
                 "txn and snapshot must not both be set");
     api_check_begin_visits(err);
-    const struct firn_transfer_sink sink = {write, ctx};
+    struct writing writing = {write, ctx};
+    const struct firn_transfer_sink sink = {write_within, &writing};
     if (given.read.snapshot != NULL) {
         API_OPEN(given.read.snapshot, SNAPSHOT, err);
     }

@@ -694,27 +694,44 @@ firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
     return rc;
 }
 
+/* The arrays of the caller. */
+struct values {
+    uint8_t **values;
+    size_t *sizes;
+    size_t count;
+};
+
+static void
+clear_values(const struct values *out)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        out->values[i] = NULL;
+        out->sizes[i] = 0;
+    }
+}
+
 static int
 take_value(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 {
-    firn_get_result *out = ctx;
+    const struct values *out = ctx;
+    DCHECK(i < out->count && out->values[i] == NULL);
     if (value == NULL) {
         return FIRN_OK;
     }
     struct firn_buf taken = *value;
     *value = (struct firn_buf){0};
-    return api_store_give_value(FIRN_OK, &taken, &out[i].value, &out[i].size, err);
+    return api_store_give_value(FIRN_OK, &taken, &out->values[i], &out->sizes[i], err);
 }
 
 int
 firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice *keys,
-              size_t count, firn_get_result *out, firn_error *err)
+              size_t count, uint8_t **out_values, size_t *out_sizes, firn_error *err)
 {
+    struct values out = {out_values, out_sizes, count};
     API_ANY_ERROR(err);
-    API_REQUIRE(count == 0 || out != NULL, err, "out must not be NULL");
-    for (size_t i = 0; i < count; i++) {
-        out[i] = (firn_get_result){0};
-    }
+    API_REQUIRE(count == 0 || (out_values != NULL && out_sizes != NULL), err,
+                "out_values and out_sizes must not be NULL");
+    clear_values(&out);
     API_REQUIRE(keyspace != NULL && (count == 0 || keys != NULL), err,
                 "keyspace and keys must not be NULL");
     for (size_t i = 0; i < count; i++) {
@@ -724,11 +741,13 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
     if (snapshot != NULL) {
         API_OPEN(snapshot, SNAPSHOT, err);
     }
-    const struct firn_db_get_many what = {snapshot, keys, count, take_value, out};
+    const struct firn_db_get_many what = {snapshot, keys, count, take_value, &out};
     int rc = firn_db_get_many(keyspace, &what, err);
     for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
-        firn_release(out[i].value);
-        out[i] = (firn_get_result){0};
+        firn_release(out_values[i]);
+    }
+    if (rc != FIRN_OK) {
+        clear_values(&out);
     }
     DCHECK(api_check_is_told(rc, err));
     return rc;

@@ -108,11 +108,24 @@ Ranges.
   61	31
   62	
   ff	00
-  $ firn db delrange app.firn users --prefix '' --json
+  $ firn db delrange app.firn users --prefix ''
+  ! firn: db delrange: that would delete every key: say --all if it should
+  ! usage: firn db delrange [options] STORE KEYSPACE
+  ! help: firn help db delrange
+  [2]
+  $ firn db delrange app.firn users --from '' 2>&1 | head -n 1
+  firn: db delrange: that would delete every key: say --all if it should
+  $ firn db delrange app.firn users --all --to b 2>&1 | head -n 1
+  firn: db delrange: --all goes with none of --from, --to and --prefix
+  $ firn db scan app.firn users --hex
+  61	31
+  62	
+  ff	00
+  $ firn db delrange app.firn users --all --json
   {}
   $ firn db scan app.firn users
   $ firn db delrange app.firn users
-  ! firn: db delrange: say what to delete: --from and --to, or --prefix
+  ! firn: db delrange: say what to delete: --from and --to, --prefix, or --all
   ! usage: firn db delrange [options] STORE KEYSPACE
   ! help: firn help db delrange
   [2]

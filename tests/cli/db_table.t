@@ -236,8 +236,8 @@ What JSON there is.
   $ firn db table list shop.firn --json
   {"tables":["goods","odd \"names"]}
   $ firn db table create --json shop.firn small 'k text default $q$, primary key (k)'
-  {"error":{"code":"FIRN_INVALID","message":"the definition of a table, at byte 16 ($q$, primary key (k)): a quote that has no end, or no value","hint":"firn help db table create explains it","exit":2}}
-  ! firn: the definition of a table, at byte 16 ($q$, primary key (k)): a quote that has no end, or no value
+  {"error":{"code":"FIRN_INVALID","message":"the definition of a table, at byte 16 ($q$, primary key (k)): expected a value after 'default'","hint":"firn help db table create explains it","exit":2}}
+  ! firn: the definition of a table, at byte 16 ($q$, primary key (k)): expected a value after 'default'
   ! hint: firn help db table create explains it
   [2]
   $ firn db table create --json shop.firn small "k text default 'it''s', primary key (k)"

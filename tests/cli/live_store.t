@@ -51,6 +51,9 @@ However often it looks again, it tells each thing once.
   $ mkdir .git; python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1' & until_there ls ../held; firn restore 1 --wait 30 --json | python3 -c 'import json, sys; print([n["path"] for n in json.load(sys.stdin)["notices"]])'
   ['.git']
   $ firn undo -q; rm -r ../held .git
+  $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1' & until_there ls ../held; firn restore 1 --wait 30 --json | python3 -c 'import json, sys; print(sorted(c["path"].split("/")[0] for c in json.load(sys.stdin)["changes"]))'
+  ['app.firn', 'app.firn']
+  $ firn undo -q; rm ../held
 
 What was written meanwhile is not lost: it is looked at again.
 

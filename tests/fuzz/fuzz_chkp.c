@@ -62,10 +62,10 @@ name_content(firn_slice dat, char name[FIRN_CHKP_NAME_SIZE])
 }
 
 static int
-read_entry(void *ctx, const firn_chkp_entry *entry)
+read_entry(void *ctx, const struct firn_chkpv1_entry *entry)
 {
     struct found *found = ctx;
-    firn_chkp_entry again;
+    struct firn_chkpv1_entry again;
     uint8_t *data;
     size_t size;
     firn_hash hash;

@@ -182,6 +182,7 @@ make_work_locked(struct firn_lsm_tree *tree, enum firn_compaction_work_kind kind
 struct firn_compaction_work *
 firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     return make_work_locked(tree, FIRN_COMPACTION_WORK_COMPACTION);
 }
 

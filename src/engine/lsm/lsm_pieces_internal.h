@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_pieces_internal.h: what winners know of pieces. Nothing of it changes between open and close.
+ * lsm/lsm_pieces_internal.h: what the files of pieces and of winners share.
  */
 #ifndef FIRN_LSM_LSM_PIECES_INTERNAL_H
 #define FIRN_LSM_LSM_PIECES_INTERNAL_H
@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_pieces.h"
+#include "lsm/lsm_winners.h"
 
 /* A row group of which the view sees something, or a whole run that cannot be divided into groups. */
 struct firn_lsm_pieces_part {
@@ -23,6 +24,7 @@ struct firn_lsm_pieces_part {
     bool is_all_seen; /* the view sees all of its sequences */
 };
 
+/* Nothing of it changes between open and close. */
 struct firn_lsm_pieces {
     struct firn_os *os;
     struct firn_lsm_state *state;
@@ -56,5 +58,54 @@ firn_lsm_pieces_part_at(const struct firn_lsm_pieces *pieces, size_t i)
 {
     return (const struct firn_lsm_pieces_part *)(const void *)pieces->parts.data + i;
 }
+
+/* ---- winners ---- */
+
+#define FIRN_LSM_WINNERS_NO_PART UINT32_MAX
+
+/* Where a row is that the view sees. */
+struct firn_lsm_winner {
+    uint32_t part; /* FIRN_LSM_WINNERS_NO_PART: it is the tuple */
+    uint32_t row;
+    firn_slice key; /* of a tuple */
+    firn_slice
+        tuple; /* of a row in a group there is only a size: what its values have on average */
+};
+
+struct firn_lsm_winners_source; /* lsm_winners.c */
+struct firn_lsm_group;
+
+struct firn_lsm_winners {
+    struct firn_lsm_pieces *pieces;
+    struct firn_lsm_piece piece;
+    bool is_descending;
+    bool is_at_end;
+    int failure;
+
+    /* The merge of keys. */
+    struct firn_lsm_winners_source **open;
+    size_t open_count;
+    struct firn_lsm_winners_source **spare; /* that were open; their memory is used again */
+    size_t spare_count;
+    size_t next_part;
+    struct firn_buf key; /* that is looked at */
+    struct firn_buf other;
+    bool needs_cursor; /* from key on, if the merge has begun */
+
+    /* The walk. */
+    struct firn_lsm_cursor *cursor;
+    bool is_walking;
+    struct firn_buf bytes;
+
+    struct firn_buf all; /* of struct firn_lsm_winner: when going backwards */
+    size_t left;         /* of these, not handed out yet */
+    bool is_gathered;
+
+    struct firn_lsm_winner batch[FIRN_LSM_WINNERS_MAX];
+    size_t count;
+    struct firn_lsm_group *key_group; /* for firn_lsm_winners_key */
+    uint32_t key_part;
+    struct firn_buf key_memory;
+};
 
 #endif

@@ -11,9 +11,7 @@
  * Stretches. Rows of a plain group all of which the view sees are taken together up to the first key of
  * another source, at most a block: only keys at the ends of stretches are put together.
  *
- * Reading a column. Rows of a batch that lie in one block of one row group are decoded together, and
- * nothing else is (the masks of firn_chunk_read_block). Rows in memtables are looked up in their tuples,
- * columns of the primary key in their keys.
+ * The columns of the rows that are left are read by lsm_winners_read.c.
  *
  * The other way. What is rare is left to a cursor (lsm_cursor.c), which shows rows as tuples: merges of
  * numbers, runs that nobody can look into, two versions with one sequence, which is damage. The merge of
@@ -24,6 +22,8 @@
  *
  * (I1) Rows of a batch, and batches, are in the order of keys, or in the reverse order; no key comes twice.
  * (I2) Open sources are at a key that is not below the key of the last winner.
+ *      Both follow from the order of keys in runs. That comes from files, and damage must not end the
+ *      program, so neither is asserted; tests compare batches with cursors.
  *
  * Memory: 40 bytes a row of a batch, or of the piece when going backwards; of each open group one block of
  * each key column; of a walk BATCH_BYTES and one row. A batch ends when its values have about BATCH_BYTES, by the
@@ -44,18 +44,8 @@ enum {
     BACKWARDS_ENTRIES = 256 << 10 /* of memtables, at most, for going backwards without a cursor */
 };
 
-#define NO_PART UINT32_MAX
-
-struct winner {
-    uint32_t part; /* NO_PART: it is the tuple */
-    uint32_t row;
-    firn_slice key; /* of a tuple */
-    firn_slice
-        tuple; /* of a row in a group there is only a size: what its values have on average */
-};
-
 /* A row group or a memtable that the merge has come to. */
-struct source {
+struct firn_lsm_winners_source {
     const struct firn_lsm_pieces_part *part; /* NULL: a memtable */
     uint32_t part_number;
     uint32_t row;
@@ -73,56 +63,15 @@ struct version {
     uint64_t sequence;
     enum firn_entry_kind kind;
     uint64_t expires_ms;
-    struct winner winner;
+    struct firn_lsm_winner winner;
 };
-
-struct firn_lsm_winners {
-    struct firn_lsm_pieces *pieces;
-    struct firn_lsm_piece piece;
-    bool is_descending;
-    bool is_at_end;
-    int failure;
-
-    /* The merge of keys. */
-    struct source **open;
-    size_t open_count;
-    struct source **spare; /* that were open; their memory is used again */
-    size_t spare_count;
-    size_t next_part;
-    struct firn_buf key; /* that is looked at */
-    struct firn_buf other;
-    bool needs_cursor; /* from key on, if the merge has begun */
-
-    /* The walk. */
-    struct firn_lsm_cursor *cursor;
-    bool is_walking;
-    struct firn_buf bytes;
-
-    struct firn_buf all; /* of struct winner: when going backwards */
-    size_t left;         /* of these, not handed out yet */
-    bool is_gathered;
-
-    struct winner batch[FIRN_LSM_WINNERS_MAX];
-    size_t count;
-    struct firn_lsm_group *key_group; /* for firn_lsm_winners_key */
-    uint32_t key_part;
-    struct firn_buf key_memory;
-};
-
-void
-firn_lsm_winners_scratch_deinit(struct firn_lsm_winners_scratch *scratch)
-{
-    firn_buf_deinit(&scratch->numbers);
-    firn_buf_deinit(&scratch->bytes);
-    firn_chunk_scratch_deinit(&scratch->chunk);
-}
 
 /* ==== the merge of keys ==== */
 
 /* ---- sources ---- */
 
 static void
-destroy_source(struct source *source)
+destroy_source(struct firn_lsm_winners_source *source)
 {
     if (source == NULL) {
         return;
@@ -135,11 +84,12 @@ destroy_source(struct source *source)
     firn_free(source);
 }
 
-static struct source *
+static struct firn_lsm_winners_source *
 make_source(struct firn_lsm_winners *winners, bool has_group)
 {
-    struct source *source = winners->spare_count > 0 ? winners->spare[--winners->spare_count]
-                                                     : firn_alloc_zeroed(sizeof *source);
+    struct firn_lsm_winners_source *source = winners->spare_count > 0
+                                                 ? winners->spare[--winners->spare_count]
+                                                 : firn_alloc_zeroed(sizeof *source);
     if (source == NULL) {
         return NULL;
     }
@@ -156,7 +106,7 @@ make_source(struct firn_lsm_winners *winners, bool has_group)
 
 /* Takes the key of the row where it stands. */
 static int
-read_key(struct source *source, firn_error *err)
+read_key(struct firn_lsm_winners_source *source, firn_error *err)
 {
     DCHECK(source->row < source->end);
     int rc = firn_lsm_group_key(source->group, source->row, &source->memory, err);
@@ -174,7 +124,7 @@ is_in_piece(const struct firn_lsm_winners *winners, firn_slice key)
 static void
 close_source(struct firn_lsm_winners *winners, size_t i)
 {
-    struct source *source = winners->open[i];
+    struct firn_lsm_winners_source *source = winners->open[i];
     winners->open[i] = winners->open[--winners->open_count];
     if (source->group != NULL) {
         firn_lsm_group_close(source->group);
@@ -184,7 +134,8 @@ close_source(struct firn_lsm_winners *winners, size_t i)
 
 /* Opens the rows of a part that lie in the piece. */
 static int
-place_part(struct firn_lsm_winners *winners, struct source *source, firn_error *err)
+place_part(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
+           firn_error *err)
 {
     const struct firn_lsm_pieces_part *part = source->part;
     const struct firn_lsm_piece *piece = &winners->piece;
@@ -225,7 +176,7 @@ row_bytes_of(const struct firn_lsm_pieces_part *part)
 static int
 open_part(struct firn_lsm_winners *winners, uint32_t number, firn_error *err)
 {
-    struct source *source = make_source(winners, true);
+    struct firn_lsm_winners_source *source = make_source(winners, true);
     if (source == NULL) {
         return firn_error_no_memory(err, "a row group");
     }
@@ -243,7 +194,7 @@ open_part(struct firn_lsm_winners *winners, uint32_t number, firn_error *err)
 static int
 open_memtable(struct firn_lsm_winners *winners, const struct firn_memtable *table, firn_error *err)
 {
-    struct source *source = make_source(winners, false);
+    struct firn_lsm_winners_source *source = make_source(winners, false);
     if (source == NULL) {
         return firn_error_no_memory(err, "a memtable's cursor");
     }
@@ -261,7 +212,7 @@ open_memtable(struct firn_lsm_winners *winners, const struct firn_memtable *tabl
 static int
 advance(struct firn_lsm_winners *winners, size_t i, uint32_t rows, firn_error *err)
 {
-    struct source *source = winners->open[i];
+    struct firn_lsm_winners_source *source = winners->open[i];
     if (source->part == NULL) {
         DCHECK(rows == 1);
         firn_memtable_cursor_next(&source->cursor);
@@ -354,8 +305,8 @@ choose(struct firn_lsm_winners *winners, struct choice *out, firn_error *err)
 
 /* How many rows from where the source stands on, of at most max, have keys before *limit. */
 static int
-count_before(struct firn_lsm_winners *winners, struct source *source, const firn_slice *limit,
-             uint32_t max, uint32_t *out, firn_error *err)
+count_before(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
+             const firn_slice *limit, uint32_t max, uint32_t *out, firn_error *err)
 {
     uint32_t known = 1; /* so many are */
     uint32_t step = 1;
@@ -383,14 +334,14 @@ out:
 
 /* Room for so many winners, and for BATCH_BYTES of values. */
 struct room {
-    struct winner *at;
+    struct firn_lsm_winner *at;
     size_t count;
     size_t max;
     uint64_t bytes;
 };
 
 static void
-add_winner(struct room *room, const struct winner *winner)
+add_winner(struct room *room, const struct firn_lsm_winner *winner)
 {
     DCHECK(room->count < room->max);
     room->at[room->count++] = *winner;
@@ -400,7 +351,7 @@ add_winner(struct room *room, const struct winner *winner)
 static bool
 may_stretch(const struct firn_lsm_winners *winners, const struct choice *choice)
 {
-    const struct source *source = winners->open[choice->first];
+    const struct firn_lsm_winners_source *source = winners->open[choice->first];
     return source->part != NULL && source->part->is_plain && source->part->is_all_seen &&
            winners->pieces->range_count == 0 &&
            (choice->limit == NULL || firn_slice_compare(source->key, *choice->limit) < 0);
@@ -410,7 +361,7 @@ static int
 take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, struct room *room,
              firn_error *err)
 {
-    struct source *source = winners->open[choice->first];
+    struct firn_lsm_winners_source *source = winners->open[choice->first];
     uint32_t max = FIRN_CHUNK_BLOCK - source->row % FIRN_CHUNK_BLOCK;
     max = max < source->end - source->row ? max : source->end - source->row;
     max = max < room->max - room->count ? max : (uint32_t)(room->max - room->count);
@@ -423,7 +374,7 @@ take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, stru
     DCHECK(max > 0);
     FIRN_TRY(count_before(winners, source, choice->limit, max, &rows, err));
     for (uint32_t i = 0; i < rows; i++) {
-        const struct winner winner = {
+        const struct firn_lsm_winner winner = {
             .part = source->part_number, .row = source->row + i, .tuple.size = source->row_bytes};
         add_winner(room, &winner);
     }
@@ -435,8 +386,8 @@ out:
 /* ---- one key ---- */
 
 static int
-version_at(struct firn_lsm_winners *winners, struct source *source, struct version *out,
-           firn_error *err)
+version_at(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
+           struct version *out, firn_error *err)
 {
     *out = (struct version){.is_there = true};
     if (source->part != NULL) {
@@ -448,13 +399,14 @@ version_at(struct firn_lsm_winners *winners, struct source *source, struct versi
         out->sequence = row.sequence;
         out->kind = row.kind;
         out->expires_ms = row.expires_ms;
-        out->winner = (struct winner){
+        out->winner = (struct firn_lsm_winner){
             .part = source->part_number, .row = source->row, .tuple.size = source->row_bytes};
     } else {
         const struct firn_entry *entry = &source->cursor.entry;
         out->sequence = entry->sequence;
         out->kind = entry->kind;
-        out->winner = (struct winner){.part = NO_PART, .key = entry->key, .tuple = entry->value};
+        out->winner = (struct firn_lsm_winner){
+            .part = FIRN_LSM_WINNERS_NO_PART, .key = entry->key, .tuple = entry->value};
         if (entry->kind == FIRN_ENTRY_EXPIRING) {
             out->expires_ms = firn_entry_expires_ms(entry->value);
             out->winner.tuple = firn_entry_expiring_value(entry->value);
@@ -468,7 +420,7 @@ version_at(struct firn_lsm_winners *winners, struct source *source, struct versi
 static int
 pass_versions(struct firn_lsm_winners *winners, size_t i, struct version *best, firn_error *err)
 {
-    const struct source *source = winners->open[i];
+    const struct firn_lsm_winners_source *source = winners->open[i];
     int rc = FIRN_OK;
     bool is_found = false;
     while (i < winners->open_count && winners->open[i] == source &&
@@ -514,7 +466,7 @@ take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct r
     }
     /* A source that is closed gives its place to the last one. */
     for (size_t i = 0; i < winners->open_count;) {
-        const struct source *source = winners->open[i];
+        const struct firn_lsm_winners_source *source = winners->open[i];
         FIRN_TRY(pass_versions(winners, i, &best, err));
         i += i < winners->open_count && winners->open[i] == source;
     }
@@ -585,9 +537,9 @@ copy_row(struct firn_lsm_winners *winners, firn_error *err)
         return firn_error_no_memory(err, "a row");
     }
     winners->batch[winners->count++] =
-        (struct winner){.part = NO_PART,
-                        .key = firn_bytes(NULL, entry->key.size),
-                        .tuple = firn_bytes(NULL, entry->value.size)};
+        (struct firn_lsm_winner){.part = FIRN_LSM_WINNERS_NO_PART,
+                                 .key = firn_bytes(NULL, entry->key.size),
+                                 .tuple = firn_bytes(NULL, entry->value.size)};
     return FIRN_OK;
 }
 
@@ -607,7 +559,7 @@ walk(struct firn_lsm_winners *winners, firn_error *err)
     }
     const uint8_t *at = winners->bytes.data;
     for (size_t i = 0; i < winners->count; i++) {
-        struct winner *winner = &winners->batch[i];
+        struct firn_lsm_winner *winner = &winners->batch[i];
         winner->key.data = at;
         winner->tuple.data = at + winner->key.size;
         at += winner->key.size + winner->tuple.size;
@@ -633,8 +585,8 @@ open_sources(struct firn_lsm_winners *winners, firn_error *err)
     }
     winners->next_part = 0;
     size_t max = parts + pieces->state->memtable_count + 1;
-    winners->open = firn_alloc_array(max, sizeof(struct source *));
-    winners->spare = firn_alloc_array(max, sizeof(struct source *));
+    winners->open = firn_alloc_array(max, sizeof(struct firn_lsm_winners_source *));
+    winners->spare = firn_alloc_array(max, sizeof(struct firn_lsm_winners_source *));
     if (winners->open == NULL || winners->spare == NULL) {
         return firn_error_no_memory(err, "the rows of a scan");
     }
@@ -661,7 +613,7 @@ firn_lsm_winners_open(struct firn_lsm_pieces *pieces, size_t i, bool is_descendi
     }
     winners->pieces = pieces;
     winners->is_descending = is_descending;
-    winners->key_part = NO_PART;
+    winners->key_part = FIRN_LSM_WINNERS_NO_PART;
     firn_lsm_pieces_at(pieces, i, &winners->piece);
     FIRN_TRY(open_sources(winners, err));
     *out = winners;
@@ -708,13 +660,13 @@ gather(struct firn_lsm_winners *winners, firn_error *err)
     while (!winners->is_at_end && !winners->needs_cursor) {
         struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
         FIRN_TRY(merge(winners, &room, err));
-        if (firn_buf_append(&winners->all, winners->batch, room.count * sizeof(struct winner)) !=
-            FIRN_OK) {
+        if (firn_buf_append(&winners->all, winners->batch,
+                            room.count * sizeof(struct firn_lsm_winner)) != FIRN_OK) {
             return firn_error_no_memory(err, "the rows of a scan");
         }
     }
     winners->is_gathered = true;
-    winners->left = winners->all.size / sizeof(struct winner);
+    winners->left = winners->all.size / sizeof(struct firn_lsm_winner);
 out:
     return rc;
 }
@@ -730,7 +682,8 @@ next_backwards(struct firn_lsm_winners *winners, firn_error *err)
         firn_buf_deinit(&winners->all);
         return walk(winners, err);
     }
-    const struct winner *all = (const struct winner *)(const void *)winners->all.data;
+    const struct firn_lsm_winner *all =
+        (const struct firn_lsm_winner *)(const void *)winners->all.data;
     struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
     while (winners->left > 0 && room.count < room.max && room.bytes < BATCH_BYTES) {
         add_winner(&room, &all[--winners->left]);
@@ -776,8 +729,8 @@ int
 firn_lsm_winners_key(struct firn_lsm_winners *winners, size_t k, firn_slice *out, firn_error *err)
 {
     DCHECK(k < winners->count);
-    const struct winner *winner = &winners->batch[k];
-    if (winner->part == NO_PART) {
+    const struct firn_lsm_winner *winner = &winners->batch[k];
+    if (winner->part == FIRN_LSM_WINNERS_NO_PART) {
         *out = winner->key;
         return FIRN_OK;
     }
@@ -791,326 +744,12 @@ firn_lsm_winners_key(struct firn_lsm_winners *winners, size_t k, firn_slice *out
     if (winners->key_part != winner->part || !winners->key_group->is_open) {
         const struct firn_lsm_pieces_part *part =
             firn_lsm_pieces_part_at(winners->pieces, winner->part);
-        winners->key_part = NO_PART;
+        winners->key_part = FIRN_LSM_WINNERS_NO_PART;
         FIRN_TRY(firn_lsm_group_open(winners->key_group, part->run, part->group, err));
         winners->key_part = winner->part;
     }
     FIRN_TRY(firn_lsm_group_key(winners->key_group, winner->row, &winners->key_memory, err));
     *out = firn_buf_slice(&winners->key_memory);
-out:
-    return rc;
-}
-
-/* ==== reading a column ==== */
-
-/* The values that are being put together. */
-struct target {
-    struct firn_lsm_winners *winners;
-    const struct firn_column_def *column;
-    const uint64_t *wanted; /* NULL: all */
-    struct firn_lsm_winners_scratch *scratch;
-    enum firn_physical kind;
-    bool has_nulls;
-    uint64_t offsets[FIRN_LSM_WINNERS_MAX]; /* of bytes, in scratch->bytes */
-};
-
-static bool
-is_wanted(const struct target *target, size_t k)
-{
-    return target->wanted == NULL || (target->wanted[k / 64] >> k % 64 & 1) != 0;
-}
-
-static int
-set_value(struct target *target, size_t k, const struct firn_cell *cell, firn_error *err)
-{
-    struct firn_lsm_winners_scratch *scratch = target->scratch;
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
-        scratch->valid[k / 64] &= ~(UINT64_C(1) << k % 64);
-        target->has_nulls = true;
-        return FIRN_OK;
-    }
-    DCHECK(cell->kind == target->kind);
-    if (target->kind == FIRN_PHYSICAL_BYTES) {
-        target->offsets[k] = scratch->bytes.size;
-        ((firn_slice *)(void *)scratch->numbers.data)[k].size = cell->as.bytes.size;
-        return firn_buf_append_slice(&scratch->bytes, cell->as.bytes) == FIRN_OK
-                   ? FIRN_OK
-                   : firn_error_no_memory(err, "the values of a column");
-    }
-    if (target->kind == FIRN_PHYSICAL_F32) {
-        ((float *)(void *)scratch->numbers.data)[k] = cell->as.f32;
-    } else {
-        ((uint64_t *)(void *)scratch->numbers.data)[k] = cell->as.u64;
-    }
-    return FIRN_OK;
-}
-
-/* ---- from tuples ---- */
-
-static int
-refuse_row(const struct target *target, const char *what, firn_error *err)
-{
-    return firn_error_set(err, FIRN_CORRUPT, "column %u of a row: %s", target->column->id, what);
-}
-
-/* The part of a key that the column is. */
-static int
-read_key_part(struct target *target, size_t number, firn_slice key, struct firn_cell *out,
-              firn_error *err)
-{
-    const struct firn_lsm_pieces *pieces = target->winners->pieces;
-    struct firn_buf *memory = &target->winners->key_memory;
-    for (size_t i = 0; i <= number; i++) {
-        firn_buf_clear(memory);
-        int rc = firn_tuple_key_read(&key, pieces->key[i].type, false, memory, out);
-        if (rc == FIRN_NO_MEMORY) {
-            return firn_error_no_memory(err, "a key");
-        }
-        if (rc != FIRN_OK) {
-            return refuse_row(target, "its key is not one of the table", err);
-        }
-    }
-    return FIRN_OK;
-}
-
-static int
-read_tuple(struct target *target, const struct winner *winner, struct firn_cell *out,
-           firn_error *err)
-{
-    const struct firn_lsm_pieces *pieces = target->winners->pieces;
-    for (size_t i = 0; i < pieces->key_count; i++) {
-        if (pieces->key[i].id == target->column->id) {
-            return read_key_part(target, i, winner->key, out, err);
-        }
-    }
-    int rc = firn_tuple_find(winner->tuple, target->column->id, out);
-    if (rc == FIRN_NOT_FOUND) {
-        *out = target->column->initial;
-        return FIRN_OK;
-    }
-    if (rc != FIRN_OK) {
-        return refuse_row(target, "it is not a tuple", err);
-    }
-    bool is_fit = out->kind == FIRN_PHYSICAL_NONE ||
-                  (out->kind == target->kind &&
-                   (out->kind != FIRN_PHYSICAL_BYTES || target->column->fixed_size == 0 ||
-                    out->as.bytes.size == target->column->fixed_size));
-    return is_fit ? FIRN_OK : refuse_row(target, "it has a value of another type", err);
-}
-
-/* ---- from row groups ---- */
-
-/* The same for all rows of a part from number k on. */
-static int
-set_all(struct target *target, uint32_t part, size_t k, const struct firn_cell *cell,
-        firn_error *err)
-{
-    int rc = FIRN_OK;
-    for (; k < target->winners->count && rc == FIRN_OK; k++) {
-        if (target->winners->batch[k].part == part && is_wanted(target, k)) {
-            rc = set_value(target, k, cell, err);
-        }
-    }
-    return rc;
-}
-
-static struct firn_cell
-cell_at(const struct firn_chunk_values *values, size_t i)
-{
-    struct firn_cell cell = {.kind = values->kind};
-    DCHECK(i < values->count);
-    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
-        cell.kind = FIRN_PHYSICAL_NONE;
-    } else if (values->kind == FIRN_PHYSICAL_F32) {
-        cell.as.f32 = values->as.f32[i];
-    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
-        cell.as.bytes = values->as.bytes[i];
-    } else {
-        cell.as.u64 = values->as.u64[i];
-    }
-    return cell;
-}
-
-/* The rows of a part that lie in one block: those numbers from `begin` to `end` with a bit in mask. */
-struct block_rows {
-    uint32_t part;
-    uint32_t block;
-    size_t begin;
-    size_t end;
-    uint64_t mask[FIRN_CHUNK_MASK_WORDS];
-};
-
-static int
-read_block(struct target *target, const struct firn_chunk *chunk, const struct block_rows *rows,
-           firn_error *err)
-{
-    const struct winner *batch = target->winners->batch;
-    struct firn_chunk_values values;
-    int rc;
-    FIRN_TRY(firn_chunk_read_block(chunk, rows->block, rows->mask, &target->scratch->chunk, &values,
-                                   err));
-    for (size_t k = rows->begin; k < rows->end; k++) {
-        if (batch[k].part == rows->part && is_wanted(target, k)) {
-            struct firn_cell cell = cell_at(&values, batch[k].row % FIRN_CHUNK_BLOCK);
-            FIRN_TRY(set_value(target, k, &cell, err));
-        }
-    }
-out:
-    return rc;
-}
-
-/* The next rows of a part that share a block; false: there are none. */
-static bool
-find_block(const struct target *target, struct block_rows *rows)
-{
-    const struct winner *batch = target->winners->batch;
-    bool is_found = false;
-    memset(rows->mask, 0, sizeof rows->mask);
-    rows->begin = rows->end;
-    for (; rows->end < target->winners->count; rows->end++) {
-        size_t k = rows->end;
-        if (batch[k].part != rows->part || !is_wanted(target, k)) {
-            continue;
-        }
-        uint32_t block = batch[k].row / FIRN_CHUNK_BLOCK;
-        if (is_found && block != rows->block) {
-            break;
-        }
-        uint32_t at = batch[k].row % FIRN_CHUNK_BLOCK;
-        rows->block = block;
-        rows->mask[at / 64] |= UINT64_C(1) << at % 64;
-        is_found = true;
-    }
-    return is_found;
-}
-
-/* All rows of a part, from number k on. */
-static int
-read_part(struct target *target, uint32_t number, size_t k, firn_error *err)
-{
-    const struct firn_lsm_pieces_part *part =
-        firn_lsm_pieces_part_at(target->winners->pieces, number);
-    struct block_rows rows = {.part = number, .end = k};
-    struct firn_column_pin pin = {.cache = NULL};
-    struct firn_buf large = {0};
-    uint32_t id = target->column->id;
-    int rc = firn_column_pin_chunk(part->run, part->group, id, FIRN_BLOCK_CACHE_DATA, &pin, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return set_all(target, number, k, &target->column->initial, err);
-    }
-    if (rc == FIRN_LIMIT) {
-        struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES};
-        FIRN_TRY(firn_column_read_large(part->run, part->group, id, &large, err));
-        cell.as.bytes = firn_buf_slice(&large);
-        rc = set_all(target, number, k, &cell, err);
-        goto out;
-    }
-    if (rc != FIRN_OK) {
-        goto out;
-    }
-    if (pin.chunk.kind != target->kind || pin.chunk.fixed_size != target->column->fixed_size) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "it has values of another type");
-    }
-    while (rc == FIRN_OK && find_block(target, &rows)) {
-        rc = read_block(target, &pin.chunk, &rows, err);
-    }
-    if (rc != FIRN_OK && err != NULL) {
-        rc = firn_column_explain(part->run, part->group, id, err);
-    }
-out:
-    firn_column_unpin(&pin);
-    firn_buf_deinit(&large);
-    return rc;
-}
-
-/* ---- all of them ---- */
-
-static int
-begin_target(struct target *target, firn_error *err)
-{
-    struct firn_lsm_winners_scratch *scratch = target->scratch;
-    size_t count = target->winners->count;
-    size_t size = target->kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice)
-                  : target->kind == FIRN_PHYSICAL_F32 ? sizeof(float)
-                                                      : sizeof(uint64_t);
-    firn_buf_clear(&scratch->bytes);
-    if (firn_buf_set_size(&scratch->numbers, count * size) != FIRN_OK) {
-        return firn_error_no_memory(err, "the values of a column");
-    }
-    if (count > 0) {
-        memset(scratch->numbers.data, 0, count * size);
-    }
-    memset(scratch->valid, 0xff, sizeof scratch->valid);
-    return FIRN_OK;
-}
-
-static void
-end_target(struct target *target, struct firn_chunk_values *out)
-{
-    struct firn_lsm_winners_scratch *scratch = target->scratch;
-    size_t count = target->winners->count;
-    *out = (struct firn_chunk_values){.kind = target->kind,
-                                      .fixed_size = target->column->fixed_size,
-                                      .count = count,
-                                      .valid = target->has_nulls ? scratch->valid : NULL};
-    if (target->kind == FIRN_PHYSICAL_BYTES) {
-        firn_slice *slices = (void *)scratch->numbers.data;
-        for (size_t k = 0; k < count; k++) {
-            slices[k].data = slices[k].size > 0 ? scratch->bytes.data + target->offsets[k] : NULL;
-        }
-        out->as.bytes = slices;
-    } else {
-        out->as.u64 = (const uint64_t *)(const void *)scratch->numbers.data;
-    }
-}
-
-/* Whether no row before the k-th that is wanted is of the same part. */
-static bool
-is_first_of_part(const struct target *target, size_t k, uint32_t *last)
-{
-    const struct winner *batch = target->winners->batch;
-    if (batch[k].part == *last) {
-        return false;
-    }
-    for (size_t i = 0; i < k; i++) {
-        if (batch[i].part == batch[k].part && is_wanted(target, i)) {
-            return false;
-        }
-    }
-    *last = batch[k].part;
-    return true;
-}
-
-int
-firn_lsm_winners_read(struct firn_lsm_winners *winners, const struct firn_column_def *column,
-                      const uint64_t *wanted, struct firn_lsm_winners_scratch *scratch,
-                      struct firn_chunk_values *out, firn_error *err)
-{
-    struct target target;
-    uint32_t last = NO_PART;
-    int rc;
-    target.winners = winners;
-    target.column = column;
-    target.wanted = wanted;
-    target.scratch = scratch;
-    target.kind = firn_physical_of(column->type);
-    target.has_nulls = false;
-    *out = (struct firn_chunk_values){.count = 0};
-    FIRN_TRY(begin_target(&target, err));
-    for (size_t k = 0; k < winners->count; k++) {
-        if (!is_wanted(&target, k)) {
-            continue;
-        }
-        const struct winner *winner = &winners->batch[k];
-        if (winner->part == NO_PART) {
-            struct firn_cell cell;
-            FIRN_TRY(read_tuple(&target, winner, &cell, err));
-            FIRN_TRY(set_value(&target, k, &cell, err));
-        } else if (is_first_of_part(&target, k, &last)) {
-            FIRN_TRY(read_part(&target, winner->part, k, err));
-        }
-    }
-    end_target(&target, out);
 out:
     return rc;
 }

@@ -215,6 +215,8 @@ firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,
     *out = (struct firn_mend_gather_result){0};
     firn_hash_map_init(&gather.runs, sizeof(struct firn_mend_gather_run), hash_of, is_equal);
     firn_hash_map_init(&gather.trees, sizeof(struct firn_mend_gather_tree), hash_of, is_equal);
+    firn_hash_map_init(&gather.value_files, sizeof(struct firn_manifest_reference), hash_of,
+                       is_equal);
     FIRN_TRY(firn_os_dir_open(to, FIRN_LSM_RUNS, &gather.runs_dir, err));
     gather.env = (struct firn_run_env){.dir = gather.runs_dir, .cache = options->lsm.cache};
     FIRN_TRY(firn_mend_find_all(&gather, from, err));
@@ -226,6 +228,7 @@ firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,
 out:
     firn_hash_map_deinit(&gather.runs);
     firn_hash_map_deinit(&gather.trees);
+    firn_hash_map_deinit(&gather.value_files);
     firn_buf_deinit(&gather.history);
     firn_buf_deinit(&gather.numbers);
     firn_arena_deinit(&gather.arena);

@@ -26,7 +26,6 @@ struct firn_mend_gather_run {
     bool is_gone;                     /* replaced for certain, or never to be named */
     bool is_replaced;                 /* by a compaction that was named for certain */
     bool is_taken;
-    bool is_judged; /* with the other runs of its work */
     bool has_origin;
     bool is_damaged; /* its origin, or all of it, cannot be read */
     uint32_t tree;
@@ -38,9 +37,10 @@ struct firn_mend_gather_tree {
     uint64_t id;  /* first: the key */
     uint8_t kind; /* as MANIFEST or one of its runs says; 0: nothing has so far */
     bool is_dropped;
-    bool has_unnamed; /* runs that MANIFEST does not name are taken */
-    uint64_t flushed; /* by MANIFEST */
-    uint64_t known;   /* by runs that were made after these commits had been flushed */
+    bool has_unnamed;      /* runs that MANIFEST does not name are taken */
+    uint64_t flushed;      /* by MANIFEST */
+    uint64_t known;        /* by runs that were made after these commits had been flushed */
+    uint64_t flushed_last; /* by the last flush of which a run is there */
 };
 
 struct firn_mend_gather {
@@ -49,9 +49,10 @@ struct firn_mend_gather {
     struct firn_os_dir *runs_dir;
     struct firn_run_env env;
     struct firn_arena arena;
-    struct firn_hash_map runs;  /* of struct firn_mend_gather_run */
-    struct firn_hash_map trees; /* of struct firn_mend_gather_tree */
-    struct firn_buf numbers;    /* of the origin that is being read */
+    struct firn_hash_map runs;        /* of struct firn_mend_gather_run */
+    struct firn_hash_map trees;       /* of struct firn_mend_gather_tree */
+    struct firn_hash_map value_files; /* of struct firn_manifest_reference: named by MANIFEST */
+    struct firn_buf numbers;          /* of the origin that is being read */
     /* MANIFEST. */
     uint64_t version;
     uint64_t next_number;
@@ -88,7 +89,5 @@ FIRN_MUST_CHECK int firn_mend_find_all(struct firn_mend_gather *gather,
 
 /* Marks the runs that are taken. */
 FIRN_MUST_CHECK int firn_mend_judge(struct firn_mend_gather *gather, firn_error *err);
-
-/* ---- mend_judge.c ---- */
 
 #endif

@@ -28,6 +28,8 @@
  * is left out, and told of, unless another says that it is gone.
  *
  * Where MANIFEST is known to be the newest it alone counts.
+ *
+ * Runs are sorted by works, so a store of n runs takes n log n steps.
  */
 #include "mend/mend_internal.h"
 
@@ -36,6 +38,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
 #include "block/value_file.h"
@@ -132,26 +136,30 @@ read_entries(struct description *description, struct firn_run *run, firn_error *
 
 /* ---- value files ---- */
 
-/* All runs say the same of one value file. */
-static const struct firn_manifest_reference *
-find_named(const struct firn_mend_gather *gather, uint64_t number)
+/* Notes what MANIFEST says of value files. All runs say the same of one value file. */
+static int
+learn_value_files(struct firn_mend_gather *gather, firn_error *err)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        for (size_t j = 0; run->info != NULL && j < run->info->reference_count; j++) {
-            if (run->info->references[j].number == number) {
-                return &run->info->references[j];
+        const struct firn_manifest_run *info = firn_mend_gather_run_at(gather, i)->info;
+        for (size_t j = 0; info != NULL && j < info->reference_count; j++) {
+            const struct firn_manifest_reference *reference = &info->references[j];
+            if (firn_hash_map_find(&gather->value_files, reference->number, &reference->number) ==
+                    NULL &&
+                firn_hash_map_insert(&gather->value_files, reference->number, reference) == NULL) {
+                return firn_error_no_memory(err, "the value files of runs");
             }
         }
     }
-    return NULL;
+    return FIRN_OK;
 }
 
 static int
 look_up(const struct firn_mend_gather *gather, struct firn_manifest_reference *reference,
         firn_error *err)
 {
-    const struct firn_manifest_reference *named = find_named(gather, reference->number);
+    const struct firn_manifest_reference *named =
+        firn_hash_map_find(&gather->value_files, reference->number, &reference->number);
     char name[FIRN_RUN_FILE_NAME_SIZE];
     struct firn_run *file;
     firn_run_file_name(reference->number, &firn_value_file_kind, name);
@@ -328,13 +336,6 @@ mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
 
 /* ==== which of the runs that are there count ==== */
 
-static bool
-is_of(const struct firn_mend_gather_run *run, const struct firn_run_origin *origin)
-{
-    return run->is_present && run->has_origin && run->origin.kind == origin->kind &&
-           run->origin.tree == origin->tree && run->origin.work == origin->work;
-}
-
 void
 firn_mend_judge_tell(const struct firn_mend_gather *gather, uint64_t number, const char *what)
 {
@@ -353,6 +354,58 @@ firn_mend_judge_tell(const struct firn_mend_gather *gather, uint64_t number, con
 
 /* ---- works ---- */
 
+/* The runs of one work that are there, by their numbers. */
+struct work {
+    struct firn_mend_gather_run **runs;
+    size_t count; /* from 1 on */
+};
+
+/* What one of them says; of inputs all say the same. */
+static const struct firn_run_origin *
+origin_of(const struct work *work)
+{
+    DCHECK(work->count > 0 && work->runs[0]->is_present && work->runs[0]->has_origin);
+    return &work->runs[0]->origin;
+}
+
+static int
+compare_works(const struct firn_mend_gather_run *x, const struct firn_mend_gather_run *y)
+{
+    const struct firn_run_origin *a = &x->origin;
+    const struct firn_run_origin *b = &y->origin;
+    return a->kind != b->kind   ? (a->kind > b->kind) - (a->kind < b->kind)
+           : a->tree != b->tree ? (a->tree > b->tree) - (a->tree < b->tree)
+                                : (a->work > b->work) - (a->work < b->work);
+}
+
+static int
+compare_runs(const void *a, const void *b)
+{
+    const struct firn_mend_gather_run *x = *(struct firn_mend_gather_run *const *)a;
+    const struct firn_mend_gather_run *y = *(struct firn_mend_gather_run *const *)b;
+    int order = compare_works(x, y);
+    return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+/* The runs that say where they come from, work by work. The caller frees out->runs. */
+static int
+sort_works(const struct firn_mend_gather *gather, struct work *out, firn_error *err)
+{
+    out->count = 0;
+    out->runs = firn_alloc_array(gather->runs.count, sizeof(struct firn_mend_gather_run *));
+    if (out->runs == NULL) {
+        return firn_error_no_memory(err, "the origins of runs");
+    }
+    for (size_t i = 0; i < gather->runs.count; i++) {
+        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        if (run->is_present && run->has_origin) {
+            out->runs[out->count++] = run;
+        }
+    }
+    firn_sort(out->runs, out->count, sizeof(struct firn_mend_gather_run *), compare_runs);
+    return FIRN_OK;
+}
+
 /* (C3) What runs say of how far trees had been flushed when they were made. */
 static void
 learn_flushed(struct firn_mend_gather *gather)
@@ -360,11 +413,14 @@ learn_flushed(struct firn_mend_gather *gather)
     for (size_t i = 0; i < gather->runs.count; i++) {
         const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         const struct firn_run_origin *origin = &run->origin;
-        if (run->has_origin &&
-            (origin->kind == FIRN_RUN_ORIGIN_COMPACTION || origin->kind == FIRN_RUN_ORIGIN_LOAD)) {
-            struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, origin->tree);
-            tree->known = origin->flushed > tree->known ? origin->flushed : tree->known;
+        if (!run->has_origin || origin->kind == FIRN_RUN_ORIGIN_SCRATCH) {
+            continue;
         }
+        struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, origin->tree);
+        DCHECK(tree != NULL); /* mend_find.c noted it */
+        uint64_t *known =
+            origin->kind == FIRN_RUN_ORIGIN_FLUSH ? &tree->flushed_last : &tree->known;
+        *known = origin->flushed > *known ? origin->flushed : *known;
     }
 }
 
@@ -377,17 +433,11 @@ flushed_beside(const struct firn_mend_gather *gather, const struct firn_run_orig
     return tree->flushed > tree->known ? tree->flushed : tree->known;
 }
 
+/* By a flush that came later. */
 static bool
 was_flushed_again(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
 {
-    for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        if (run->has_origin && run->origin.kind == FIRN_RUN_ORIGIN_FLUSH &&
-            run->origin.tree == origin->tree && run->origin.flushed > origin->flushed) {
-            return true;
-        }
-    }
-    return false;
+    return firn_mend_find_tree(gather, origin->tree)->flushed_last > origin->flushed;
 }
 
 static bool
@@ -404,11 +454,11 @@ lacks_input(const struct firn_mend_gather *gather, const struct firn_run_origin 
 }
 
 static bool
-is_certain(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+is_certain(const struct firn_mend_gather *gather, const struct work *work)
 {
-    for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        if (is_of(run, origin) && run->was_named) {
+    const struct firn_run_origin *origin = origin_of(work);
+    for (size_t i = 0; i < work->count; i++) {
+        if (work->runs[i]->was_named) {
             return true;
         }
     }
@@ -421,18 +471,14 @@ is_certain(const struct firn_mend_gather *gather, const struct firn_run_origin *
 
 /* Whether all runs of a work are there, with their values. */
 static int
-is_complete(struct firn_mend_gather *gather, const struct firn_run_origin *origin, bool *out,
-            firn_error *err)
+is_complete(struct firn_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
 {
     uint64_t present = 0;
     uint64_t last = UINT64_MAX;
     *out = false;
-    for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+    for (size_t i = 0; i < work->count; i++) {
+        const struct firn_mend_gather_run *run = work->runs[i];
         bool has_values = true;
-        if (!is_of(run, origin)) {
-            continue;
-        }
         int rc = describe_has_values(gather, run, &has_values, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -452,13 +498,12 @@ is_in_log(const struct firn_mend_gather *gather, const struct firn_run_origin *o
 }
 
 static int
-judge_flush(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run, bool *out,
-            firn_error *err)
+judge_flush(struct firn_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
 {
-    int rc = is_complete(gather, &run->origin, out, err);
-    if (rc == FIRN_OK && !*out && !is_in_log(gather, &run->origin)) {
+    int rc = is_complete(gather, work, out, err);
+    if (rc == FIRN_OK && !*out && !is_in_log(gather, origin_of(work))) {
         firn_mend_judge_tell(
-            gather, run->number,
+            gather, work->runs[0]->number,
             "belongs to a flush whose other files are missing: its entries are used");
         gather->result->doubts++;
         *out = true;
@@ -467,12 +512,11 @@ judge_flush(struct firn_mend_gather *gather, const struct firn_mend_gather_run *
 }
 
 static int
-judge_load(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run, bool *out,
-           firn_error *err)
+judge_load(struct firn_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
 {
-    int rc = is_complete(gather, &run->origin, out, err);
+    int rc = is_complete(gather, work, out, err);
     if (rc == FIRN_OK) {
-        firn_mend_judge_tell(gather, run->number,
+        firn_mend_judge_tell(gather, work->runs[0]->number,
                              *out ? "is of a load that may not have been committed: it is taken"
                                   : "is of a load that had not ended: it is left out");
         gather->result->doubts++;
@@ -480,20 +524,17 @@ judge_load(struct firn_mend_gather *gather, const struct firn_mend_gather_run *r
     return rc;
 }
 
-/* Whether the work of the run counts. */
+/* Whether a work that is not certain counts. */
 static int
-judge_work(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run, bool *out,
-           firn_error *err)
+judge_uncertain(struct firn_mend_gather *gather, const struct work *work, bool *out,
+                firn_error *err)
 {
-    *out = is_certain(gather, &run->origin);
-    if (*out) {
-        return FIRN_OK;
-    }
-    switch (run->origin.kind) {
+    *out = false;
+    switch (origin_of(work)->kind) {
     case FIRN_RUN_ORIGIN_FLUSH:
-        return judge_flush(gather, run, out, err);
+        return judge_flush(gather, work, out, err);
     case FIRN_RUN_ORIGIN_LOAD:
-        return judge_load(gather, run, out, err);
+        return judge_load(gather, work, out, err);
     case FIRN_RUN_ORIGIN_COMPACTION:
     case FIRN_RUN_ORIGIN_SCRATCH:
     default:
@@ -504,29 +545,67 @@ judge_work(struct firn_mend_gather *gather, const struct firn_mend_gather_run *r
 /* ---- runs ---- */
 
 static void
-mark_inputs(struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+mark_inputs(struct firn_mend_gather *gather, const struct work *work)
 {
-    for (size_t i = 0; i < origin->input_count; i++) {
-        firn_mend_find(gather, origin->inputs[i])->is_replaced = true;
+    DCHECK(origin_of(work)->kind == FIRN_RUN_ORIGIN_COMPACTION);
+    for (size_t i = 0; i < work->count; i++) {
+        const struct firn_run_origin *origin = &work->runs[i]->origin;
+        for (size_t j = 0; j < origin->input_count; j++) {
+            firn_mend_find(gather, origin->inputs[j])->is_replaced = true;
+        }
     }
+}
+
+static bool
+is_open_question(const struct firn_mend_gather_run *run)
+{
+    return !run->is_named && !run->is_gone;
 }
 
 /* All runs of a work at once. */
 static int
-judge_unnamed(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run,
-              firn_error *err)
+judge_work(struct firn_mend_gather *gather, const struct work *work, firn_error *err)
 {
-    DCHECK(run->has_origin && !run->is_named && !run->is_gone && !run->is_judged);
-    bool counts = false;
-    int rc = judge_work(gather, run, &counts, err);
-    for (size_t i = 0; i < gather->runs.count && rc == FIRN_OK; i++) {
-        struct firn_mend_gather_run *other = firn_mend_gather_run_at(gather, i);
-        if (is_of(other, &run->origin)) {
-            other->is_judged = true;
-            other->is_taken = counts && !other->is_named && !other->is_gone;
-            other->tree = other->origin.tree;
-        }
+    bool counts = is_certain(gather, work);
+    bool is_asked = false;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < work->count; i++) {
+        is_asked = is_asked || is_open_question(work->runs[i]);
     }
+    if (counts && origin_of(work)->kind == FIRN_RUN_ORIGIN_COMPACTION) {
+        /* Also if all runs are named: MANIFEST may name an input only because its end is lost. */
+        mark_inputs(gather, work);
+    }
+    if (!is_asked) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(counts ? FIRN_OK : judge_uncertain(gather, work, &counts, err));
+    for (size_t i = 0; i < work->count; i++) {
+        struct firn_mend_gather_run *run = work->runs[i];
+        run->is_taken = counts && is_open_question(run);
+        run->tree = run->origin.tree;
+    }
+out:
+    return rc;
+}
+
+static int
+judge_works(struct firn_mend_gather *gather, firn_error *err)
+{
+    struct work all;
+    struct work work;
+    int rc;
+    FIRN_TRY(sort_works(gather, &all, err));
+    for (size_t i = 0; i < all.count; i += work.count) {
+        work = (struct work){.runs = all.runs + i, .count = 1};
+        while (i + work.count < all.count &&
+               compare_works(all.runs[i], all.runs[i + work.count]) == 0) {
+            work.count++;
+        }
+        FIRN_TRY(judge_work(gather, &work, err));
+    }
+out:
+    firn_free(all.runs);
     return rc;
 }
 
@@ -546,33 +625,79 @@ tell_left_out(struct firn_mend_gather *gather, const struct firn_mend_gather_run
     }
 }
 
-/* Whether some compaction that MANIFEST does not tell of may have replaced the run. */
-static bool
-may_be_replaced(const struct firn_mend_gather *gather, const struct firn_mend_gather_run *missing)
+/* ---- missing runs ---- */
+
+/* What compactions that MANIFEST does not tell of have written in one tree. */
+struct stretch {
+    uint32_t tree;
+    firn_slice lower;
+    firn_slice upper; /* the highest one of the tree up to here */
+};
+
+static int
+compare_stretches(const void *a, const void *b)
+{
+    const struct stretch *x = a;
+    const struct stretch *y = b;
+    return x->tree != y->tree ? (x->tree > y->tree) - (x->tree < y->tree)
+                              : firn_slice_compare(x->lower, y->lower);
+}
+
+static int
+list_stretches(const struct firn_mend_gather *gather, struct firn_buf *out, firn_error *err)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
         const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        if (run->is_taken && !run->is_named && run->tree == missing->tree &&
-            run->origin.kind == FIRN_RUN_ORIGIN_COMPACTION && run->info != NULL &&
-            firn_slice_compare(run->info->lower, missing->info->upper) < 0 &&
-            firn_slice_compare(missing->info->lower, run->info->upper) < 0) {
-            return true;
+        if (run->is_taken && !run->is_named && run->origin.kind == FIRN_RUN_ORIGIN_COMPACTION &&
+            run->info != NULL) {
+            const struct stretch stretch = {run->tree, run->info->lower, run->info->upper};
+            if (firn_buf_append(out, &stretch, sizeof stretch) != FIRN_OK) {
+                return firn_error_no_memory(err, "the bounds of runs");
+            }
         }
     }
-    return false;
+    struct stretch *list = (void *)out->data;
+    size_t count = out->size / sizeof *list;
+    firn_sort(list, count, sizeof *list, compare_stretches);
+    for (size_t i = 1; i < count; i++) {
+        if (list[i].tree == list[i - 1].tree &&
+            firn_slice_compare(list[i].upper, list[i - 1].upper) < 0) {
+            list[i].upper = list[i - 1].upper;
+        }
+    }
+    return FIRN_OK;
 }
 
-static void
-look_for_missing(struct firn_mend_gather *gather)
+/* Whether one of those compactions may have replaced the run: their keys overlap. */
+static bool
+may_be_replaced(const struct firn_buf *stretches, const struct firn_mend_gather_run *missing)
 {
+    const struct stretch *list = (const void *)stretches->data;
+    const struct stretch end = {.tree = missing->tree, .lower = missing->info->upper};
+    size_t low = 0;
+    size_t high = stretches->size / sizeof *list;
+    FIRN_SEARCH_FIRST(low, high, middle, compare_stretches(&list[middle], &end) < 0)
+    return low > 0 && list[low - 1].tree == missing->tree &&
+           firn_slice_compare(missing->info->lower, list[low - 1].upper) < 0;
+}
+
+static int
+look_for_missing(struct firn_mend_gather *gather, firn_error *err)
+{
+    struct firn_buf stretches = {0};
+    int rc;
+    FIRN_TRY(list_stretches(gather, &stretches, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
         const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         if (run->is_named && !run->is_present && !run->is_gone && !run->is_replaced &&
-            (gather->options->is_newest || !may_be_replaced(gather, run))) {
+            (gather->options->is_newest || !may_be_replaced(&stretches, run))) {
             firn_mend_judge_tell(gather, run->number, "is missing");
             gather->result->runs_lost++;
         }
     }
+out:
+    firn_buf_deinit(&stretches);
+    return rc;
 }
 
 /* All runs of a tree are of one kind: MANIFEST says which, or else the first one. */
@@ -594,23 +719,10 @@ static int
 take_unnamed(struct firn_mend_gather *gather, firn_error *err)
 {
     DCHECK(!gather->options->is_newest);
-    int rc = FIRN_OK;
+    int rc;
     learn_flushed(gather);
-    for (size_t i = 0; i < gather->runs.count; i++) {
-        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        if (run->is_present && !run->is_named && !run->is_gone && !run->is_judged &&
-            run->has_origin) {
-            FIRN_TRY(judge_unnamed(gather, run, err));
-        }
-    }
-    /* Named ones too: MANIFEST may name an input only because its end is lost. */
-    for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        if (run->has_origin && run->origin.kind == FIRN_RUN_ORIGIN_COMPACTION &&
-            is_certain(gather, &run->origin)) {
-            mark_inputs(gather, &run->origin);
-        }
-    }
+    FIRN_TRY(learn_value_files(gather, err));
+    FIRN_TRY(judge_works(gather, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
         struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         bool is_out = run->is_gone || run->is_replaced;
@@ -633,7 +745,7 @@ firn_mend_judge(struct firn_mend_gather *gather, firn_error *err)
 {
     int rc;
     FIRN_TRY(gather->options->is_newest ? FIRN_OK : take_unnamed(gather, err));
-    look_for_missing(gather);
+    FIRN_TRY(look_for_missing(gather, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
         struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         bool counts = gather->options->is_newest || (!run->is_gone && !run->is_replaced);

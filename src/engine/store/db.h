@@ -305,6 +305,11 @@ FIRN_MUST_CHECK int firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice k
 /* A value that ends as it is stored: its moment, and the value (base/entry.h). */
 FIRN_MUST_CHECK int firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key,
                                               firn_slice stored, firn_error *err);
+/* A key that was put twice fails the load, with what refuse returns. Requires: firn_db_bulk_open_unsorted, and no
+ * put so far. */
+void firn_db_bulk_refuse_twice(struct firn_db_bulk *bulk,
+                               int (*refuse)(void *ctx, firn_slice key, firn_error *err),
+                               void *ctx);
 /* Of the first part. */
 uint64_t firn_db_bulk_count(const struct firn_db_bulk *bulk);
 FIRN_MUST_CHECK int firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err);

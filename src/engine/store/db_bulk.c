@@ -260,6 +260,14 @@ firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
     return open_bulk(keyspace, progress, out, err);
 }
 
+void
+firn_db_bulk_refuse_twice(struct firn_db_bulk *bulk,
+                          int (*refuse)(void *ctx, firn_slice key, firn_error *err), void *ctx)
+{
+    DCHECK(!bulk->inserts && bulk->parts[0].sort != NULL && bulk->parts[0].count == 0);
+    firn_bulk_sort_refuse_twice(bulk->parts[0].sort, refuse, ctx);
+}
+
 int
 firn_db_bulk_open_insert(struct firn_db *db, const struct firn_db_bulk_insert *insert,
                          struct firn_db_bulk **out, firn_error *err)

@@ -7,11 +7,13 @@
  * decided at the commit, so after a conflict its work has to be done again.
  *
  * Its parts: the write set, a batch that is committed as it is (db_txn_writes.c); the read set, if
- * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c).
+ * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c); the check that
+ * a commit has to pass (db_txn_conflict.c).
  *
  * Memory. The write set has at most a quarter of the store's budget; a write that would exceed it
  * is refused and leaves the transaction as it was. Overwritten values count until the write set is
- * tidied, which happens when there is no room. The read set has at most a 64th of the budget,
+ * tidied, which happens when there is no room and an UNTIDY_PART of it is pointless: so each byte that is
+ * written is copied a few times at most. The read set has at most a 64th of the budget,
  * within READS_BYTES_MIN and READS_BYTES_MAX, and loses precision beyond.
  *
  * (I1) While a transaction is open its view is registered: with keeps_tombstones if it may write.
@@ -134,243 +136,9 @@ out:
     return rc;
 }
 
-/* ==== conflicts ====
- *
- * A transaction reads the commits up to its beginning and writes after all commits before its own.
- * The commits between must not matter to it. Snapshot isolation requires that they wrote no key
- * that it writes: of two transactions that are open at once and write one key, the first to commit
- * wins. A serializable transaction also requires that they wrote nothing that it has read: then all
- * its reads would give the same now, as if it had run alone at its commit. It follows that a
- * transaction that wrote nothing never conflicts (as if it had run at its beginning).
- *
- * Only the leader of commits knows which commits come before this one. To keep its work short, the
- * committing thread first checks what is published, and leaves the rest to the leader: what was
- * committed since. The rest is nearly always in memory, and mostly empty: each tree knows the
- * newest commit that wrote into it (written_at). The leader finds commits of its own group too,
- * because each is applied before the next is checked (db_write.c).
- *
- * The check looks for versions in the trees (lsm_tree_newer.c). So transactions, batches and single
- * puts count alike, and puts cost nothing more. A deleted range counts as a write to each of its
- * keys, on either side. Compaction must not drop the evidence: the view of a transaction that may
- * write has keeps_tombstones (base/view.h).
- *
- * (I3) No commit with a sequence up to txn->checked conflicts.
- * (I4) A transaction's view is registered until its commit has ended, so compaction has dropped
- *      nothing that the check looks for.
- *
- * A restore of the store to a checkpoint counts as a write to every key.
- *
- * Locking: none; the leader holds its place. Failure: FIRN_CONFLICT, or the error of a run that
- * could not be read: a commit that could not be checked is refused.
- */
+/* ==== transactions: beginning, reading, writing, savepoints, ending ==== */
 
-/* What the transaction did with the key that another commit wrote. */
-enum relation { WRITTEN, READ };
-
-struct look {
-    struct firn_db *db;
-    const struct firn_db_txn *txn;
-    struct firn_view_interval since; /* what may conflict */
-    struct firn_buf *key;
-    firn_error *err;
-};
-
-/* ---- saying what conflicts ---- */
-
-enum { KEY_SHOWN_MAX = 48 };
-
-/* As much of a key as a message has room for: printable ASCII as it is, other bytes as \xNN. */
-static const char *
-show_key(firn_slice key, char out[4 * KEY_SHOWN_MAX + 8])
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t shown = key.size > KEY_SHOWN_MAX ? KEY_SHOWN_MAX : key.size;
-    char *at = out;
-    for (size_t i = 0; i < shown; i++) {
-        uint8_t byte = key.data[i];
-        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
-            *at++ = (char)byte;
-            continue;
-        }
-        *at++ = '\\';
-        *at++ = 'x';
-        *at++ = digits[byte >> 4];
-        *at++ = digits[byte & 15];
-    }
-    memcpy(at, shown < key.size ? "..." : "", shown < key.size ? 4 : 1);
-    return out;
-}
-
-static int
-refuse(const struct look *look, const struct firn_db_tree *tree, firn_slice key,
-       enum relation relation)
-{
-    char shown[4 * KEY_SHOWN_MAX + 8];
-    return firn_error_set(look->err, FIRN_CONFLICT,
-                          "key \"%s\" of keyspace '%s', which the transaction has %s, was written "
-                          "by another commit since it began",
-                          show_key(key, shown), firn_db_keyspace_name_of(look->db, tree->id),
-                          relation == READ ? "read" : "written");
-}
-
-/* ---- looking ---- */
-
-static bool
-is_untouched(const struct look *look, const struct firn_db_tree *tree)
-{
-    return atomic_load_explicit(&tree->written_at, memory_order_relaxed) < look->since.first;
-}
-
-static int
-look_at_key(const struct look *look, struct firn_db_tree *tree, firn_slice key,
-            enum relation relation)
-{
-    bool is_written;
-    if (is_untouched(look, tree)) {
-        return FIRN_OK;
-    }
-    int rc = firn_lsm_tree_newer_key(tree->lsm_tree, key, &look->since, &is_written, look->err);
-    return rc == FIRN_OK && is_written ? refuse(look, tree, key, relation) : rc;
-}
-
-static int
-look_at_range(const struct look *look, struct firn_db_tree *tree,
-              const struct firn_lsm_bounds *bounds, enum relation relation)
-{
-    bool is_written;
-    if (is_untouched(look, tree)) {
-        return FIRN_OK;
-    }
-    int rc = firn_lsm_tree_newer_range(tree->lsm_tree, bounds, &look->since, look->key, &is_written,
-                                       look->err);
-    return rc == FIRN_OK && is_written ? refuse(look, tree, firn_buf_slice(look->key), relation)
-                                       : rc;
-}
-
-static int
-look_at_writes(const struct look *look)
-{
-    const struct firn_db_txn_writes *writes = &look->txn->writes;
-    int rc = FIRN_OK;
-    firn_db_txn_writes_place place = firn_db_txn_writes_first(writes);
-    while (place != 0 && rc == FIRN_OK) {
-        struct firn_db_tree *tree = firn_db_txn_writes_op(writes, place)->tree;
-        rc = look_at_key(look, tree, firn_db_txn_writes_key(writes, place), WRITTEN);
-        place = firn_db_txn_writes_next_of_all(writes, place);
-    }
-    return rc;
-}
-
-static int
-look_at_deleted_ranges(const struct look *look)
-{
-    const struct firn_db_batch *batch = &look->txn->writes.batch;
-    size_t count = look->txn->writes.range_count > 0 ? firn_db_batch_op_count(batch) : 0;
-    int rc = FIRN_OK;
-    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        const struct firn_db_op *op = firn_db_batch_op(batch, i);
-        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
-            const firn_slice upper = firn_db_batch_value(batch, op);
-            const struct firn_lsm_bounds bounds = {firn_db_batch_key(batch, op), &upper};
-            rc = look_at_range(look, op->tree, &bounds, WRITTEN);
-        }
-    }
-    return rc;
-}
-
-static int
-look_at_reads(const struct look *look)
-{
-    const struct firn_db_txn_reads *reads = &look->txn->reads;
-    size_t count = firn_db_txn_reads_count(reads);
-    int rc = FIRN_OK;
-    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        const struct firn_db_txn_reads_range *range = firn_db_txn_reads_at(reads, i);
-        struct firn_db_tree *tree = range->keyspace->tree;
-        const struct firn_lsm_bounds bounds = {range->lower,
-                                               range->has_upper ? &range->upper : NULL};
-        rc = firn_db_txn_reads_is_key(range) ? look_at_key(look, tree, range->lower, READ)
-                                             : look_at_range(look, tree, &bounds, READ);
-    }
-    return rc;
-}
-
-static int
-look_at_all(const struct look *look)
-{
-    int rc;
-    FIRN_TRY(look_at_writes(look));
-    FIRN_TRY(look_at_deleted_ranges(look));
-    FIRN_TRY(look_at_reads(look));
-out:
-    return rc;
-}
-
-/* ---- when ---- */
-
-static int
-look_since(struct firn_db *db, const struct firn_db_txn *txn, uint64_t up_to, firn_error *err)
-{
-    DCHECK(txn->state == FIRN_DB_TXN_OPEN && txn->checked < up_to); /* (I4) */
-    struct firn_buf key = {0};
-    const struct look look = {
-        .db = db, .txn = txn, .since = {txn->checked + 1, up_to}, .key = &key, .err = err};
-    int rc = look_at_all(&look);
-    firn_buf_deinit(&key);
-    return rc;
-}
-
-/* FIRN_CONFLICT, which names keyspace and key, if a commit that is published conflicts. Moves
- * txn->checked on, so that the leader has less to look at. The thread of the transaction. */
-static int
-db_txn_check(struct firn_db_txn *txn, firn_error *err)
-{
-    DCHECK(txn->checked >= txn->view.node.sequence); /* (I3) */
-    uint64_t published = firn_db_published(txn->db);
-    if (published <= txn->checked) {
-        return FIRN_OK;
-    }
-    int rc = look_since(txn->db, txn, published, err);
-    if (rc == FIRN_OK) {
-        txn->checked = published;
-    }
-    return rc;
-}
-
-/* FIRN_CONFLICT if a keyspace that was read was dropped. */
-static int
-look_at_drops(const struct firn_db_txn *txn, firn_error *err)
-{
-    for (size_t i = 0; i < firn_db_txn_reads_count(&txn->reads); i++) {
-        const struct firn_db_keyspace *keyspace = firn_db_txn_reads_at(&txn->reads, i)->keyspace;
-        if (keyspace->tree->is_dropping) {
-            return firn_error_set(err, FIRN_CONFLICT,
-                                  "the keyspace '%s', which the transaction has read, was dropped "
-                                  "since it began",
-                                  keyspace->name);
-        }
-    }
-    return FIRN_OK;
-}
-
-/* Checks the rest, everything that was applied, before the commit gets its place in the order. ctx
- * is the transaction. Called by the leader. */
-static int
-check_leading(const void *ctx, struct firn_db *db, firn_error *err)
-{
-    const struct firn_db_txn *txn = ctx;
-    DCHECK(firn_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I3) */
-    if (db->lead.restored_at > txn->view.node.sequence) {
-        return firn_error_set(err, FIRN_CONFLICT,
-                              "the store was restored to a checkpoint since the transaction began");
-    }
-    int rc = look_at_drops(txn, err);
-    return rc == FIRN_OK ? look_since(db, txn, UINT64_MAX, err) : rc;
-}
-
-/* ---- transactions: beginning, reading, writing, savepoints, ending ---- */
-
-/* One of so many operations must have been overwritten before they are tidied for room. */
+/* One of so many bytes must be pointless before the write set is tidied for room. */
 enum { UNTIDY_PART = 8 };
 
 enum { WRITES_PART = 4, READS_PART = 64, READS_BYTES_MIN = 64 << 10, READS_BYTES_MAX = 16 << 20 };
@@ -380,7 +148,7 @@ enum { WRITE_FRAME_MAX = 128 };
 
 struct firn_db_txn_savepoint {
     uint64_t number;
-    struct firn_db_batch_mark mark;
+    struct firn_db_txn_writes_mark mark;
 };
 
 /* ---- beginning ---- */
@@ -658,8 +426,8 @@ static int
 tidy(struct firn_db_txn *txn, firn_error *err)
 {
     size_t count = savepoint_count(txn);
-    struct firn_db_batch_mark **marks =
-        firn_alloc_array(count, sizeof(struct firn_db_batch_mark *));
+    struct firn_db_txn_writes_mark **marks =
+        firn_alloc_array(count, sizeof(struct firn_db_txn_writes_mark *));
     if (marks == NULL) {
         return firn_error_no_memory(err, "a transaction");
     }
@@ -671,12 +439,11 @@ tidy(struct firn_db_txn *txn, firn_error *err)
     return rc;
 }
 
-/* Whether tidying is worth going over all that was written: one of `part` operations must be
- * pointless. */
+/* Whether tidying is worth going over all that was written: one of `part` bytes must be pointless. */
 static bool
 is_untidy(const struct firn_db_txn *txn, size_t part)
 {
-    return txn->writes.overwritten_count > firn_db_batch_op_count(&txn->writes.batch) / part;
+    return txn->writes.pointless_bytes > firn_db_txn_writes_size_bytes(&txn->writes) / part;
 }
 
 static uint64_t
@@ -854,9 +621,7 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
     FIRN_TRY(check_write(txn, keyspace, key.size + operand.size, err));
     FIRN_TRY(firn_merge_fold_check(operation, operand, err));
     if (operation == FIRN_MERGE_APPEND) {
-        size_t marks = savepoint_count(txn);
-        size_t marked = marks == 0 ? 0 : savepoint_at(txn, marks - 1)->mark.op_count;
-        rc = firn_db_txn_writes_extend(&txn->writes, keyspace->tree, key, operand, marked);
+        rc = firn_db_txn_writes_extend(&txn->writes, keyspace->tree, key, operand);
         if (rc != FIRN_NOT_FOUND) {
             rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a merge");
             goto out;
@@ -872,7 +637,8 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
     size_t grown = 0;
     FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), &grown, err));
     if (operation == FIRN_MERGE_APPEND && grown > 0) {
-        uint64_t room = room_bytes(txn);
+        /* Half of the room: if each gap took all of it, each of the last writes would have to close one. */
+        uint64_t room = room_bytes(txn) / 2;
         firn_db_batch_leave_gap(&txn->writes.batch, grown < room ? grown : (size_t)room);
     }
 out:
@@ -888,8 +654,8 @@ comes_last(const struct firn_db_txn *txn, const struct firn_db_txn_savepoint *sa
 {
     size_t count = savepoint_count(txn);
     const struct firn_db_txn_savepoint *last = count > 0 ? savepoint_at(txn, count - 1) : NULL;
-    return last == NULL ||
-           (last->number < savepoint->number && last->mark.op_count <= savepoint->mark.op_count);
+    return last == NULL || (last->number < savepoint->number &&
+                            last->mark.batch.op_count <= savepoint->mark.batch.op_count);
 }
 
 int
@@ -901,13 +667,14 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     }
     int rc;
     FIRN_TRY(check_room(txn, sizeof(struct firn_db_txn_savepoint), err));
+    if (firn_buf_reserve(&txn->savepoints, sizeof(struct firn_db_txn_savepoint)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a savepoint");
+    }
     /* Not before there is room: what tidies the write set moves the marks that it knows. */
     const struct firn_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
                                                     .mark = firn_db_txn_writes_mark(&txn->writes)};
     DCHECK(comes_last(txn, &savepoint));
-    if (firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) != FIRN_OK) {
-        return firn_error_no_memory(err, "a savepoint");
-    }
+    CHECK(firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) == FIRN_OK);
     *out = ++txn->next_savepoint;
 out:
     return rc;
@@ -937,6 +704,17 @@ keep_savepoints(struct firn_db_txn *txn, size_t count)
     txn->savepoints.size = count * sizeof(struct firn_db_txn_savepoint);
 }
 
+/* Keeps their writes. */
+static void
+release_savepoints(struct firn_db_txn *txn, size_t kept)
+{
+    if (kept < savepoint_count(txn)) {
+        firn_db_txn_writes_unmark(&txn->writes, &savepoint_at(txn, kept)->mark,
+                                  kept > 0 ? &savepoint_at(txn, kept - 1)->mark : NULL);
+        keep_savepoints(txn, kept);
+    }
+}
+
 int
 firn_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
 {
@@ -944,7 +722,7 @@ firn_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint, firn_error 
     int rc;
     FIRN_TRY(find_savepoint(txn, savepoint, &at, err));
     FIRN_TRY(firn_db_txn_writes_rewind(&txn->writes, &savepoint_at(txn, at)->mark, err));
-    DCHECK(firn_db_batch_op_count(&txn->writes.batch) == savepoint_at(txn, at)->mark.op_count);
+    DCHECK(txn->writes.marked == savepoint_at(txn, at)->mark.batch.op_count);
     keep_savepoints(txn, at + 1);
 out:
     return rc;
@@ -956,7 +734,7 @@ firn_db_txn_release(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err
     size_t at;
     int rc = find_savepoint(txn, savepoint, &at, err);
     if (rc == FIRN_OK) {
-        keep_savepoints(txn, at);
+        release_savepoints(txn, at);
     }
     return rc;
 }
@@ -975,14 +753,15 @@ commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
         return firn_error_no_memory(err, "what a transaction has read");
     }
     firn_db_txn_reads_tidy(&txn->reads);
+    release_savepoints(txn, 0);
     if (is_untidy(txn, 2)) {
         /* Overwritten values need not go to the log; without memory to tidy, they do. */
-        txn->savepoints.size = 0;
         FIRN_IGNORE(tidy(txn, NULL));
     }
     firn_db_batch_close_gaps(&txn->writes.batch);
-    FIRN_TRY(db_txn_check(txn, err));
-    const struct firn_db_write_check check = {.check = check_leading, .ctx = txn};
+    FIRN_TRY(firn_db_txn_conflict_check(txn, err));
+    const struct firn_db_write_check check = {.check = firn_db_txn_conflict_check_leading,
+                                              .ctx = txn};
     FIRN_TRY(firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err));
 out:
     return rc;

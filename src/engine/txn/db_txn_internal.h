@@ -23,8 +23,15 @@ struct firn_db_txn_writes {
         older; /* of each operation, as uint32_t: the one before it on its key, plus 1 */
     struct firn_buf nodes; /* a skip list, as uint32_t: see db_txn_writes.c */
     size_t range_count;
-    size_t overwritten_count; /* operations that a later one on the same key replaces */
-    uint64_t changes;         /* grows with each */
+    size_t marked; /* the operations before the newest mark: they are not changed any more */
+    size_t pointless_bytes; /* of operations that tidying removes, without their frames */
+    uint64_t changes;       /* grows with each */
+};
+
+/* How far a write set has got. */
+struct firn_db_txn_writes_mark {
+    struct firn_db_batch_mark batch;
+    size_t pointless_bytes;
 };
 
 /* A key that was written; 0 is none. Valid until a change. */
@@ -51,31 +58,34 @@ firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
 FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
                                            struct firn_db_keyspace *keyspace,
                                            const struct firn_entry *entry, firn_error *err);
-/* Appends an operand to the newest write on the key, where firn_db_batch_extend can, unless it is one of
- * the first `marked` operations, to which the transaction may go back. Fails as that does. */
+/* Appends an operand to the newest write on the key, where firn_db_batch_extend can, unless it comes before
+ * a mark. Fails as that does. */
 FIRN_MUST_CHECK int firn_db_txn_writes_extend(struct firn_db_txn_writes *writes,
                                               const struct firn_db_tree *tree, firn_slice key,
-                                              firn_slice operand, size_t marked);
+                                              firn_slice operand);
 /* *out_value is borrowed until the next change; only of PUT, and of MERGED, where it is the operand
  * as it is stored. */
 enum firn_db_txn_writes_answer firn_db_txn_writes_get(const struct firn_db_txn_writes *writes,
                                                       const struct firn_db_tree *tree,
                                                       firn_slice key, firn_slice *out_value);
 
-static inline struct firn_db_batch_mark
-firn_db_txn_writes_mark(const struct firn_db_txn_writes *writes)
-{
-    return firn_db_batch_mark(&writes->batch);
-}
-/* Takes back what was written after the mark. FIRN_NO_MEMORY: nothing was taken back. */
+/* Sets a mark, to which the write set can go back. The caller keeps the marks, the oldest first. */
+struct firn_db_txn_writes_mark firn_db_txn_writes_mark(struct firn_db_txn_writes *writes);
+/* Takes back what was written after the mark, and removes the later marks. FIRN_NO_MEMORY: nothing was taken
+ * back. */
 FIRN_MUST_CHECK int firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
-                                              const struct firn_db_batch_mark *mark,
+                                              const struct firn_db_txn_writes_mark *mark,
                                               firn_error *err);
+/* Removes a mark and all later ones; last is the one before it, NULL: there is none. The time follows from what was
+ * written after the mark. */
+void firn_db_txn_writes_unmark(struct firn_db_txn_writes *writes,
+                               const struct firn_db_txn_writes_mark *mark,
+                               const struct firn_db_txn_writes_mark *last);
 
-/* Removes overwritten operations, except those that rolling back to one of the marks (ascending)
+/* Removes overwritten operations, except those that rolling back to one of the marks (all that are set, ascending)
  * would bring back, and adapts the marks. FIRN_NO_MEMORY: nothing has changed. */
 FIRN_MUST_CHECK int firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes,
-                                            struct firn_db_batch_mark *const *marks,
+                                            struct firn_db_txn_writes_mark *const *marks,
                                             size_t mark_count, firn_error *err);
 
 /* ---- in the order of keys ---- */
@@ -178,6 +188,16 @@ struct firn_db_txn {
 /* The transaction ends: detaches its cursors, which show nothing afterwards, and completes its read
  * set. */
 void firn_db_txn_cursor_detach_all(struct firn_db_txn *txn);
+
+/* ---- db_txn_conflict.c ---- */
+
+/* FIRN_CONFLICT, which names keyspace and key, if a commit that is published conflicts. Moves
+ * txn->checked on, so that the leader has less to look at. The thread of the transaction. */
+FIRN_MUST_CHECK int firn_db_txn_conflict_check(struct firn_db_txn *txn, firn_error *err);
+/* Checks the rest, everything that was applied, before the commit gets its place in the order. ctx
+ * is the transaction. Called by the leader. */
+FIRN_MUST_CHECK int firn_db_txn_conflict_check_leading(const void *ctx, struct firn_db *db,
+                                                       firn_error *err);
 
 /* ==== merges within a transaction ====
  *

@@ -18,11 +18,13 @@
  *
  * Overwritten operations stay in the batch until it is tidied; otherwise a transaction that sets
  * one counter a million times would be as large as one that sets a million counters. Tidying copies
- * what the commit, or rolling back to a savepoint, still needs into another write set.
+ * what the commit, or rolling back to a savepoint, still needs into another write set. How much that
+ * would free is known at any time, so that nobody tidies in vain.
  *
  * (I1) Nodes are in the array in the order in which their keys were first written. So if taking
  *      back an operation removes a node, that is the last one.
  * (I2) Memory is taken before anything changes: a write that fails leaves no trace.
+ * (I3) pointless_bytes is the size of the operations that were overwritten before the next mark: 0 after tidying.
  *
  * W. Pugh, "Skip lists: a probabilistic alternative to balanced trees", 1990.
  */
@@ -173,6 +175,18 @@ insert_node(struct firn_db_txn_writes *writes, const struct path *path, size_t o
     CHECK(firn_buf_append(&writes->nodes, words, (NODE_LINKS + height) * sizeof *words) == FIRN_OK);
 }
 
+/* (I3) Counts the operation that operation i overwrites, if no mark lies between them. */
+static void
+note_overwritten(struct firn_db_txn_writes *writes, size_t i)
+{
+    uint32_t older = *older_of(writes, i);
+    DCHECK(older <= i);
+    if (older > writes->marked) {
+        const struct firn_db_op *op = firn_db_batch_op(&writes->batch, older - 1);
+        writes->pointless_bytes += sizeof *op + sizeof older + op->key_size + op->value_size;
+    }
+}
+
 /* Makes operation i of the batch the newest of its key. Requires: memory was reserved. */
 static void
 link_op(struct firn_db_txn_writes *writes, size_t i)
@@ -191,7 +205,7 @@ link_op(struct firn_db_txn_writes *writes, size_t i)
     }
     *older_of(writes, i) = node_at(writes, at)[NODE_OP];
     node_at(writes, at)[NODE_OP] = (uint32_t)i + 1;
-    writes->overwritten_count++;
+    note_overwritten(writes, i);
 }
 
 /* The opposite, of the last operation that is linked. */
@@ -210,8 +224,6 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
     uint32_t *node = node_at(writes, at);
     node[NODE_OP] = *older_of(writes, i);
     if (node[NODE_OP] != 0) {
-        DCHECK(writes->overwritten_count > 0);
-        writes->overwritten_count--;
         return;
     }
     uint32_t height = node[NODE_HEIGHT];
@@ -290,15 +302,15 @@ out:
 
 int
 firn_db_txn_writes_extend(struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
-                          firn_slice key, firn_slice operand, size_t marked)
+                          firn_slice key, firn_slice operand)
 {
-    DCHECK(marked <= firn_db_batch_op_count(&writes->batch) && is_linked(writes));
+    DCHECK(writes->marked <= firn_db_batch_op_count(&writes->batch) && is_linked(writes));
     firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
     if (place == 0 || !firn_slice_equal(firn_db_txn_writes_key(writes, place), key)) {
         return FIRN_NOT_FOUND;
     }
     size_t i = op_index(writes, place);
-    if (i < marked || is_covered(writes, tree, key, i + 1)) {
+    if (i < writes->marked || is_covered(writes, tree, key, i + 1)) {
         return FIRN_NOT_FOUND;
     }
     int rc = firn_db_batch_extend(&writes->batch, i, operand);
@@ -306,27 +318,55 @@ firn_db_txn_writes_extend(struct firn_db_txn_writes *writes, const struct firn_d
     return rc;
 }
 
+struct firn_db_txn_writes_mark
+firn_db_txn_writes_mark(struct firn_db_txn_writes *writes)
+{
+    const struct firn_db_txn_writes_mark mark = {firn_db_batch_mark(&writes->batch),
+                                                 writes->pointless_bytes};
+    DCHECK(writes->marked <= mark.batch.op_count);
+    writes->marked = mark.batch.op_count;
+    return mark;
+}
+
 int
-firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_db_batch_mark *mark,
-                          firn_error *err)
+firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
+                          const struct firn_db_txn_writes_mark *mark, firn_error *err)
 {
     size_t count = firn_db_batch_op_count(&writes->batch);
-    DCHECK(mark->op_count <= count && is_linked(writes));
-    for (size_t i = count; i > mark->op_count; i--) {
+    size_t pointless_bytes = writes->pointless_bytes;
+    size_t kept = mark->batch.op_count;
+    DCHECK(kept <= writes->marked && writes->marked <= count && is_linked(writes));
+    for (size_t i = count; i > kept; i--) {
         unlink_op(writes, i - 1);
     }
-    int rc = firn_db_batch_rewind(&writes->batch, mark, err);
+    int rc = firn_db_batch_rewind(&writes->batch, &mark->batch, err);
     if (rc != FIRN_OK) {
         /* The memory of these operations and nodes was not freed. */
-        for (size_t i = mark->op_count; i < count; i++) {
+        for (size_t i = kept; i < count; i++) {
             link_op(writes, i);
         }
+        writes->pointless_bytes = pointless_bytes;
         return rc;
     }
-    writes->older.size = mark->op_count * sizeof(uint32_t);
+    writes->older.size = kept * sizeof(uint32_t);
+    writes->marked = kept;
+    writes->pointless_bytes = mark->pointless_bytes; /* (I3) */
     DCHECK(is_linked(writes));
     writes->changes++;
     return FIRN_OK;
+}
+
+void
+firn_db_txn_writes_unmark(struct firn_db_txn_writes *writes,
+                          const struct firn_db_txn_writes_mark *mark,
+                          const struct firn_db_txn_writes_mark *last)
+{
+    DCHECK(mark->batch.op_count <= writes->marked);
+    writes->marked = last != NULL ? last->batch.op_count : 0;
+    writes->pointless_bytes = mark->pointless_bytes; /* (I3) */
+    for (size_t i = mark->batch.op_count; i < firn_db_batch_op_count(&writes->batch); i++) {
+        note_overwritten(writes, i);
+    }
 }
 
 /* ---- tidying ---- */
@@ -334,8 +374,9 @@ firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_d
 /* Marks the operations that were overwritten before the next mark: neither the commit nor rolling
  * back to a mark needs them. */
 static int
-find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mark *const *marks,
-               size_t mark_count, struct firn_buf *out)
+find_pointless(const struct firn_db_txn_writes *writes,
+               struct firn_db_txn_writes_mark *const *marks, size_t mark_count,
+               struct firn_buf *out)
 {
     size_t count = firn_db_batch_op_count(&writes->batch);
     if (firn_buf_set_size(out, count) != FIRN_OK) {
@@ -345,10 +386,10 @@ find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mar
         memset(out->data, 0, count);
     }
     for (size_t i = count; i > 0; i--) {
-        while (mark_count > 0 && marks[mark_count - 1]->op_count >= i) {
+        while (mark_count > 0 && marks[mark_count - 1]->batch.op_count >= i) {
             mark_count--;
         }
-        size_t begin = mark_count > 0 ? marks[mark_count - 1]->op_count : 0;
+        size_t begin = mark_count > 0 ? marks[mark_count - 1]->batch.op_count : 0;
         uint32_t older = *older_of(writes, i - 1);
         DCHECK(older < i);
         if (older > begin) {
@@ -362,7 +403,7 @@ find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mar
  * mark. */
 static int
 copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless,
-            struct firn_db_batch_mark *const *marks, struct firn_db_batch_mark *moved,
+            struct firn_db_txn_writes_mark *const *marks, struct firn_db_txn_writes_mark *moved,
             size_t mark_count, struct firn_db_txn_writes *out, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -370,7 +411,7 @@ copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless
     size_t count = firn_db_batch_op_count(batch);
     size_t mark = 0;
     for (size_t i = 0; i <= count; i++) {
-        for (; mark < mark_count && marks[mark]->op_count == i; mark++) {
+        for (; mark < mark_count && marks[mark]->batch.op_count == i; mark++) {
             moved[mark] = firn_db_txn_writes_mark(out);
         }
         if (i == count || is_pointless[i]) {
@@ -383,19 +424,20 @@ copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless
                                          .kind = (enum firn_entry_kind)op->kind};
         FIRN_TRY(firn_db_txn_writes_add(out, &keyspace, &entry, err));
     }
-    DCHECK(mark == mark_count && is_linked(out));
+    DCHECK(mark == mark_count && is_linked(out) && out->pointless_bytes == 0); /* (I3) */
 out:
     return rc;
 }
 
 int
-firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes, struct firn_db_batch_mark *const *marks,
-                        size_t mark_count, firn_error *err)
+firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes,
+                        struct firn_db_txn_writes_mark *const *marks, size_t mark_count,
+                        firn_error *err)
 {
     int rc;
     struct firn_buf is_pointless = {0};
     struct firn_db_txn_writes tidy = {0};
-    struct firn_db_batch_mark *moved = firn_alloc_array(mark_count, sizeof *moved);
+    struct firn_db_txn_writes_mark *moved = firn_alloc_array(mark_count, sizeof *moved);
     if (moved == NULL || find_pointless(writes, marks, mark_count, &is_pointless) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a transaction");
         goto out;

@@ -414,6 +414,7 @@ ram_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t si
 static int
 ram_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
 {
+    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
     return ram_file_lock_range(file, kind, 0, INT64_MAX);
 }
 
@@ -442,6 +443,7 @@ firn_os_ram_reserve(struct firn_os_ram *fs, uint64_t bytes)
 void
 firn_os_ram_unreserve(struct firn_os_ram *fs, uint64_t bytes)
 {
+    DCHECK(bytes <= atomic_load_explicit(&fs->used_bytes, memory_order_relaxed));
     atomic_fetch_sub_explicit(&fs->used_bytes, bytes, memory_order_relaxed);
 }
 
@@ -637,6 +639,7 @@ find_node_locked(struct firn_os_node node)
 static struct firn_os_ram *
 fs_of(struct firn_os_node node)
 {
+    DCHECK(node.file != NULL || node.dir != NULL);
     return node.file != NULL ? firn_os_ram_file_node(node.file)->fs
                              : firn_os_ram_dir_node(node.dir)->fs;
 }
@@ -644,6 +647,7 @@ fs_of(struct firn_os_node node)
 static int
 set_mode(struct firn_os_node node, uint32_t mode)
 {
+    DCHECK((mode & ~UINT32_C(07777)) == 0);
     struct firn_os_ram *fs = fs_of(node);
     firn_os_mutex_lock(&fs->tree);
     struct firn_os_ram_node *found = find_node_locked(node);

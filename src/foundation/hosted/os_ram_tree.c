@@ -25,6 +25,7 @@ int
 firn_os_ram_tree_new_node(struct firn_os_ram *fs, enum firn_os_kind kind, uint32_t mode,
                           struct firn_os_ram_node **out)
 {
+    DCHECK(kind == FIRN_OS_FILE || kind == FIRN_OS_DIR);
     *out = NULL;
     if (!firn_os_ram_reserve(fs, sizeof **out)) {
         return ENOSPC;
@@ -75,6 +76,7 @@ firn_os_ram_tree_orphan_locked(struct firn_os_ram_node *node)
 static void
 drop_last_entry(struct firn_os_ram_node *dir)
 {
+    DCHECK(dir->entry_count > 0);
     struct firn_os_ram_entry entry = dir->entries[--dir->entry_count];
     firn_free(entry.name);
     entry.node->name_count--;
@@ -104,6 +106,7 @@ firn_os_ram_tree_free_all(struct firn_os_ram_node *root)
 static void
 touch(struct firn_os_ram_node *dir)
 {
+    DCHECK(dir->kind == FIRN_OS_DIR);
     int64_t now = firn_os_ram_now();
     atomic_store_explicit(&dir->mtime_ns, now, memory_order_relaxed);
     atomic_store_explicit(&dir->ctime_ns, now, memory_order_relaxed);
@@ -115,6 +118,7 @@ touch(struct firn_os_ram_node *dir)
 static size_t
 place_of(const struct firn_os_ram_node *dir, const char *name, bool *out_is_there)
 {
+    DCHECK(dir->kind == FIRN_OS_DIR && name != NULL);
     size_t low = 0;
     size_t high = dir->entry_count;
     *out_is_there = false;
@@ -162,6 +166,7 @@ may_name(const struct firn_os_ram_node *dir, const char *name)
 static bool
 make_room(struct firn_os_ram_node *dir)
 {
+    DCHECK(dir->entry_count <= dir->entry_capacity);
     struct firn_os_ram_entry *entries = firn_grow_array(
         dir->entries, dir->entry_count + 1, &dir->entry_capacity, sizeof dir->entries[0]);
     if (entries == NULL) {
@@ -221,6 +226,7 @@ firn_os_ram_tree_make_locked(struct firn_os_ram_node *dir, const char *name, enu
 static void
 remove_entry_locked(struct firn_os_ram_node *dir, struct firn_os_ram_entry *entry)
 {
+    DCHECK(entry >= dir->entries && entry < dir->entries + dir->entry_count);
     firn_os_mutex_assert_held(&dir->fs->tree);
     size_t at = (size_t)(entry - dir->entries);
     entry->node->name_count--;
@@ -241,6 +247,7 @@ open_locked(struct firn_os_ram_node *node, struct firn_os_dir *dir)
     if (node == NULL) {
         return ENOENT;
     }
+    firn_os_mutex_assert_held(&node->fs->tree);
     if (node->kind != FIRN_OS_DIR) {
         return ENOTDIR;
     }
@@ -289,6 +296,7 @@ static int
 open_from(struct firn_os_ram *fs, struct firn_os_ram_node *start, const char *path,
           struct firn_os_dir *dir)
 {
+    DCHECK(path != NULL);
     char *rest = firn_strdup(path);
     if (rest == NULL) {
         return ENOMEM;
@@ -362,6 +370,7 @@ firn_os_ram_tree_list(struct firn_os_dir *dir,
                       int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
                       int *out_visited)
 {
+    DCHECK(visit != NULL);
     struct firn_os_ram_node *node = firn_os_ram_dir_node(dir);
     struct firn_buf list = {0};
     firn_os_mutex_lock(&node->fs->tree);
@@ -400,6 +409,7 @@ own_name_locked(const struct firn_os_ram_node *dir)
 static int
 prepend(struct firn_buf *path, const char *name)
 {
+    DCHECK(name[0] != '\0');
     size_t size = strlen(name) + 1;
     size_t old = path->size;
     if (firn_buf_set_size(path, old + size) != FIRN_OK) {
@@ -444,6 +454,7 @@ firn_os_ram_tree_real_path(struct firn_os_dir *dir, struct firn_buf *out)
 void
 firn_os_ram_tree_fill_stat(const struct firn_os_ram_node *node, struct firn_os_stat *out)
 {
+    DCHECK(node->fs != NULL);
     *out = (struct firn_os_stat){
         .kind = node->kind,
         .mode = node->mode,
@@ -497,6 +508,7 @@ static int
 remove_locked(struct firn_os_ram_node *dir, const char *name, bool wants_dir,
               struct firn_os_ram_node **out_orphan)
 {
+    DCHECK(name != NULL);
     firn_os_mutex_assert_held(&dir->fs->tree);
     struct firn_os_ram_entry *entry = find_entry_locked(dir, name);
     if (entry == NULL) {
@@ -588,6 +600,7 @@ struct renaming {
 static int
 rename_locked(const struct renaming *names, struct firn_os_ram_node **out_orphan)
 {
+    DCHECK(names->from_dir->fs == names->to_dir->fs);
     firn_os_mutex_assert_held(&names->from_dir->fs->tree);
     struct firn_os_ram_entry *source = find_entry_locked(names->from_dir, names->from);
     if (source == NULL) {

@@ -18,6 +18,7 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "os/os_ops.h"
@@ -202,12 +203,14 @@ within_of(const struct firn_os *os)
 static struct firn_os *
 outer_of(struct firn_os *os)
 {
+    DCHECK(within_of(os)->outer != NULL);
     return within_of(os)->outer;
 }
 
 static const struct firn_os_within_entry *
 entry_of(const struct firn_os_file *file)
 {
+    DCHECK(((const struct within_file *)(const void *)file)->entry != NULL);
     return ((const struct within_file *)(const void *)file)->entry;
 }
 
@@ -218,6 +221,7 @@ entry_of(const struct firn_os_file *file)
 static bool
 name_at(const struct firn_os_dir *base, size_t i, const char **out, size_t *out_size)
 {
+    DCHECK(out != NULL && out_size != NULL);
     const struct within_dir *dir = (const struct within_dir *)(const void *)base;
     const char *name = within_of(base->os)->entries[i].path + dir->prefix_size;
     const char *slash = strchr(name, '/');
@@ -252,6 +256,7 @@ static bool
 find(const struct firn_os_dir *base, const char *name, size_t *out_begin, size_t *out_end,
      bool *out_is_file)
 {
+    DCHECK(name != NULL);
     const struct within_dir *dir = (const struct within_dir *)(const void *)base;
     const struct firn_os_within_entry *entries = within_of(base->os)->entries;
     *out_begin = lower_bound(base, name, '\0');
@@ -427,6 +432,7 @@ file_close(struct firn_os_file *file)
 static int
 file_read(struct firn_os_file *base, uint64_t offset, void *data, size_t size, size_t *out_size)
 {
+    DCHECK(data != NULL || size == 0);
     const struct firn_os_within_entry *entry = entry_of(base);
     struct firn_os_file *file = within_of(base->os)->file;
     *out_size = 0;

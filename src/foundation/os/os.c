@@ -57,6 +57,7 @@ firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size, size_t *out
 const char *
 firn_os_environment(struct firn_os *os, const char *name)
 {
+    DCHECK(name != NULL);
     return os->ops->environment == NULL ? NULL : os->ops->environment(os, name);
 }
 
@@ -88,6 +89,7 @@ int
 firn_os_make_dir_for_owner(struct firn_os_dir *dir, const char *name, struct firn_os_dir *of,
                            uint32_t mode, firn_error *err)
 {
+    DCHECK(dir->os == of->os);
     struct firn_os_dir *made = NULL;
     struct firn_os_stat stat;
     int rc = firn_os_make_dir(dir, name, mode, err);
@@ -142,6 +144,7 @@ static int
 two_names_error(firn_error *err, int error_number, const char *verb, struct firn_os_dir *from_dir,
                 const char *from, const char *joint, struct firn_os_dir *to_dir, const char *to)
 {
+    DCHECK(error_number > 0 && from_dir->os == to_dir->os);
     if (err == NULL) {
         return firn_error_code_of_errno(error_number);
     }
@@ -196,6 +199,7 @@ out:
 int
 firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *target, firn_error *err)
 {
+    DCHECK(target != NULL);
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->make_symlink(dir, name, target);
@@ -210,6 +214,7 @@ int
 firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
                      firn_error *err)
 {
+    DCHECK(out != NULL);
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     int error_number = dir->os->ops->read_symlink(dir, name, out);
@@ -249,6 +254,7 @@ out:
 static struct firn_os_dir *
 node_dir(struct firn_os_node node)
 {
+    DCHECK(node.file != NULL || node.dir != NULL);
     return node.file != NULL ? node.file->dir : node.dir;
 }
 
@@ -271,6 +277,7 @@ check_node(struct firn_os_node node, firn_error *err)
 static int
 node_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node)
 {
+    DCHECK(error_number >= 0);
     if (error_number == 0) {
         return FIRN_OK;
     }
@@ -313,6 +320,7 @@ out:
 int
 firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out, firn_error *err)
 {
+    DCHECK(out != NULL);
     int rc;
     FIRN_TRY(check_node(node, err));
     rc = node_result(err, node_dir(node)->os->ops->xattr_list(node, out),
@@ -324,6 +332,7 @@ out:
 static int
 check_attribute(struct firn_os_node node, const char *attribute, firn_error *err)
 {
+    DCHECK(attribute != NULL);
     int rc = check_node(node, err);
     if (rc == FIRN_OK && attribute[0] == '\0') {
         return firn_error_set(err, FIRN_INVALID, "an extended attribute needs a name");
@@ -337,6 +346,7 @@ static int
 attribute_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node,
                  const char *attribute)
 {
+    DCHECK(error_number >= 0 && attribute != NULL);
     if (error_number == 0) {
         return FIRN_OK;
     }
@@ -357,6 +367,7 @@ int
 firn_os_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out,
                   firn_error *err)
 {
+    DCHECK(out != NULL);
     int rc;
     FIRN_TRY(check_attribute(node, attribute, err));
     rc = attribute_result(err, node_dir(node)->os->ops->xattr_get(node, attribute, out), "read",
@@ -369,6 +380,7 @@ int
 firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value,
                   firn_error *err)
 {
+    DCHECK(value.data != NULL || value.size == 0);
     int rc;
     FIRN_TRY(check_attribute(node, attribute, err));
     rc = attribute_result(err, node_dir(node)->os->ops->xattr_set(node, attribute, value), "set",
@@ -419,6 +431,7 @@ firn_os_yield(struct firn_os *os)
 int
 firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err)
 {
+    DCHECK(out != NULL || size == 0);
     int error_number = os->ops->random(os, out, size);
     if (error_number != 0) {
         return firn_error_set_errno(err, error_number, "could not get random bytes");

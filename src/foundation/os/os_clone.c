@@ -11,6 +11,7 @@
 #include "os/os_clone.h"
 
 #include "base/buf.h"
+#include "base/check.h"
 
 enum { BUFFER_SIZE = 1 << 20 };
 
@@ -18,6 +19,7 @@ static int
 copy_content(struct firn_os_file *from, struct firn_os_file *to, struct firn_buf *buffer,
              firn_error *err)
 {
+    DCHECK(buffer->size == BUFFER_SIZE);
     uint64_t offset = 0;
     size_t size = BUFFER_SIZE;
     int rc = FIRN_OK;
@@ -25,6 +27,7 @@ copy_content(struct firn_os_file *from, struct firn_os_file *to, struct firn_buf
         rc = firn_os_file_read(from, offset, buffer->data, BUFFER_SIZE, &size, err);
         if (rc == FIRN_OK && size > 0) {
             rc = firn_os_file_write(to, offset, buffer->data, size, err);
+            DCHECK(size <= BUFFER_SIZE);
             offset += size;
         }
     }
@@ -60,6 +63,7 @@ int
 firn_os_clone_file(struct firn_os_dir *from, struct firn_os_dir *to, const char *name,
                    firn_error *err)
 {
+    DCHECK(from != to);
     int rc = FIRN_UNSUPPORTED;
     if (firn_os_dir_os(from) == firn_os_dir_os(to)) {
         rc = firn_os_link(from, name, to, name, err);

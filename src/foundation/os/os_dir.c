@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "os/os_path.h"
@@ -49,6 +50,7 @@ is_component(const char *name, size_t size)
 int
 firn_os_path_check_name(const char *name, firn_error *err)
 {
+    DCHECK(name != NULL);
     if (is_component(name, strlen(name))) {
         return FIRN_OK;
     }
@@ -60,6 +62,7 @@ firn_os_path_check_name(const char *name, firn_error *err)
 static int
 path_check_relative(const char *path, firn_error *err)
 {
+    DCHECK(path != NULL);
     if (path[0] == '\0') {
         return FIRN_OK;
     }
@@ -80,6 +83,8 @@ path_check_relative(const char *path, firn_error *err)
 static struct firn_os_dir *
 path_new_dir(struct firn_os *os, struct firn_os_dir *parent, const char *name)
 {
+    DCHECK(name != NULL && os->dir_size >= sizeof(struct firn_os_dir) &&
+           (parent == NULL || parent->os == os));
     size_t name_size = strlen(name) + 1;
     struct firn_os_dir *dir = firn_alloc_zeroed(os->dir_size + name_size);
     if (dir == NULL) {
@@ -102,6 +107,7 @@ path_new_dir(struct firn_os *os, struct firn_os_dir *parent, const char *name)
 struct firn_os_file *
 firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
 {
+    DCHECK(dir->os->file_size >= sizeof(struct firn_os_file));
     struct firn_os *os = dir->os;
     size_t name_size = strlen(name) + 1;
     struct firn_os_file *file = firn_alloc(os->file_size + name_size);
@@ -128,6 +134,7 @@ path_unref_dir(struct firn_os_dir *dir)
      * comes before its end. */
     while (dir != NULL && atomic_fetch_sub_explicit(&dir->refs, 1, memory_order_acq_rel) == 1) {
         struct firn_os_dir *parent = dir->parent;
+        DCHECK(parent != dir);
         firn_free(atomic_load_explicit(&dir->path, memory_order_relaxed));
         firn_free(dir);
         dir = parent;
@@ -137,6 +144,7 @@ path_unref_dir(struct firn_os_dir *dir)
 void
 firn_os_path_free_file(struct firn_os_file *file)
 {
+    DCHECK(file->dir != NULL);
     struct firn_os_dir *dir = file->dir;
     firn_free(atomic_load_explicit(&file->path, memory_order_relaxed));
     firn_free(file);
@@ -183,6 +191,7 @@ struct backward_text {
 static void
 put_before(void *ctx, const char *part, size_t size)
 {
+    DCHECK(((struct backward_text *)ctx)->at >= ((struct backward_text *)ctx)->start);
     struct backward_text *text = ctx;
     size_t room = (size_t)(text->at - text->start);
     if (text->cut || size > room) {
@@ -209,6 +218,7 @@ build(const struct firn_os_dir *dir, const char *name)
     path[size] = '\0';
     struct backward_text text = {path, path + size, false};
     visit_backwards(dir, name, put_before, &text);
+    DCHECK(!text.cut && text.at == path); /* both walks agree */
     return path;
 }
 
@@ -236,6 +246,7 @@ build_once(_Atomic(char *) *slot, const struct firn_os_dir *dir, const char *nam
 static const char *
 path_of_dir(struct firn_os_dir *dir)
 {
+    DCHECK(dir->name != NULL);
     if (dir->parent == NULL) {
         return dir->name;
     }
@@ -258,6 +269,7 @@ firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, si
         text.at -= 3;
         memcpy(text.at, "...", 3);
     }
+    DCHECK(text.at >= out && text.at <= end);
     size_t used = (size_t)(end - text.at);
     memmove(out, text.at, used);
     out[used] = '\0';
@@ -267,6 +279,7 @@ int
 firn_os_path_error(firn_error *err, int error_number, const char *verb,
                    const struct firn_os_dir *dir, const char *name)
 {
+    DCHECK(error_number > 0);
     if (err == NULL) {
         return firn_error_code_of_errno(error_number);
     }
@@ -281,6 +294,7 @@ firn_os_path_error(firn_error *err, int error_number, const char *verb,
 static int
 finish_open(struct firn_os_dir *dir, int error_number, struct firn_os_dir **out, firn_error *err)
 {
+    DCHECK(*out == NULL && error_number >= 0);
     if (error_number == 0) {
         *out = dir;
         return FIRN_OK;
@@ -361,6 +375,7 @@ firn_os_dir_list(struct firn_os_dir *dir,
                  int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
                  firn_error *err)
 {
+    DCHECK(visit != NULL);
     int visited = FIRN_OK;
     int error_number = dir->os->ops->dir_list(dir, visit, ctx, &visited);
     if (error_number != 0) {

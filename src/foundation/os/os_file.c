@@ -49,6 +49,7 @@
 static int
 map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out)
 {
+    DCHECK(file->os != NULL && offset % FIRN_OS_WINDOW_ALIGNMENT == 0 && size > 0);
     const struct firn_os_ops *ops = file->os->ops;
     return ops->file_map != NULL ? ops->file_map(file, offset, size, out) : EOPNOTSUPP;
 }
@@ -127,6 +128,7 @@ flags_make_sense(unsigned flags)
 static int
 open_error(firn_error *err, int error_number, const struct firn_os_dir *dir, const char *name)
 {
+    DCHECK(error_number > 0);
     if (error_number != EINVAL) {
         return firn_os_path_error(err, error_number, "open", dir, name);
     }
@@ -139,6 +141,7 @@ static int
 open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
          struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
 {
+    DCHECK(dir != NULL && dir->os != NULL);
     *out = NULL;
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
@@ -167,6 +170,7 @@ static int
 open_for_owner(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
                struct firn_os_file **out, firn_error *err)
 {
+    DCHECK((flags & FIRN_OS_FOR_OWNER) == 0 && firn_os_user_id(dir->os) == 0);
     struct firn_os_stat stat;
     int rc;
     FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
@@ -234,6 +238,7 @@ firn_os_file_os(const struct firn_os_file *file)
 static int
 file_error(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file)
 {
+    DCHECK(error_number > 0 && file->dir != NULL);
     return firn_os_path_error(err, error_number, verb, file->dir, file->name);
 }
 
@@ -242,6 +247,7 @@ static int
 transfer_error(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file,
                uint64_t offset)
 {
+    DCHECK(error_number > 0 && error_number != EINTR);
     if (err == NULL) {
         return firn_error_code_of_errno(error_number);
     }
@@ -254,6 +260,7 @@ transfer_error(firn_error *err, int error_number, const char *verb, const struct
 static int
 refuse_inherited(const struct firn_os_file *file, firn_error *err)
 {
+    DCHECK(!firn_os_process_is_own(&file->mark));
     char path[FIRN_OS_PATH_TEXT_SIZE];
     char what[FIRN_OS_PATH_TEXT_SIZE + 4];
     firn_os_path_text(file->dir, file->name, path, sizeof path);
@@ -271,6 +278,7 @@ int
 firn_os_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
                   size_t *out_size, firn_error *err)
 {
+    DCHECK(data != NULL || size == 0);
     *out_size = 0;
     if (!offsets_fit(offset, size)) {
         return transfer_error(err, EINVAL, "read", file, offset);
@@ -289,6 +297,7 @@ firn_os_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t
         if (part == 0) {
             break;
         }
+        DCHECK(part <= size - done);
         done += part;
     }
     *out_size = done;
@@ -315,6 +324,7 @@ int
 firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
                    firn_error *err)
 {
+    DCHECK(data != NULL || size == 0);
     if (!firn_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
@@ -336,6 +346,7 @@ firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
         if (error_number != 0) {
             return transfer_error(err, error_number, "write", file, offset + done);
         }
+        DCHECK(part <= size - done);
         done += part;
     }
     return FIRN_OK;
@@ -386,6 +397,7 @@ firn_os_file_sync_all(struct firn_os_file *file, firn_error *err)
 int
 firn_os_file_sync_several(struct firn_os_file *const *files, size_t count, firn_error *err)
 {
+    DCHECK(files != NULL || count == 0);
     if (count > 0 && files[0]->os->ops->file_sync_several != NULL) {
         size_t failed = 0;
         int error_number = files[0]->os->ops->file_sync_several(files, count, &failed);
@@ -417,12 +429,14 @@ firn_os_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out
     int error_number = offsets_fit(offset, 0)
                            ? file->os->ops->file_next_data(file, offset, out_start, out_end)
                            : EINVAL;
+    DCHECK(error_number != 0 || *out_start <= *out_end);
     return error_number == 0 ? FIRN_OK : file_error(err, error_number, "find the data of", file);
 }
 
 static int
 lock_error(firn_error *err, int error_number, const struct firn_os_file *file)
 {
+    DCHECK(error_number > 0);
     if (error_number != EAGAIN) {
         return file_error(err, error_number, "lock", file);
     }
@@ -434,6 +448,7 @@ lock_error(firn_error *err, int error_number, const struct firn_os_file *file)
 int
 firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_error *err)
 {
+    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
     if (!firn_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
@@ -459,6 +474,7 @@ int
 firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
                         uint64_t size, firn_error *err)
 {
+    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
     if (!firn_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }

@@ -25,6 +25,7 @@ struct firn_os_locks_item {
 static bool
 overlaps(const struct firn_os_locks_item *item, uint64_t offset, uint64_t size)
 {
+    DCHECK(size > 0 && item->size > 0);
     return offset < item->offset + item->size && item->offset < offset + size;
 }
 
@@ -59,6 +60,7 @@ int
 firn_os_locks_take(struct firn_os_locks *locks, const void *owner, enum firn_os_lock_kind kind,
                    uint64_t offset, uint64_t size)
 {
+    DCHECK(owner != NULL && size > 0);
     struct firn_os_locks_item *item = find_own(locks, owner, offset, size);
     if (is_excluded(locks, owner, kind, offset, size)) {
         return EAGAIN;
@@ -97,6 +99,7 @@ release(struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_
 void
 firn_os_locks_give(struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
 {
+    DCHECK(owner != NULL);
     release(locks, owner, offset, size);
 }
 

@@ -16,6 +16,7 @@
 
 #include <sys/mman.h>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "os/os_ops.h"
@@ -25,6 +26,7 @@ enum { ALIGNMENT = 64 };
 static uint8_t *
 align_up(uint8_t *at, size_t alignment)
 {
+    DCHECK(alignment > 0 && (alignment & (alignment - 1)) == 0);
     size_t over = (uintptr_t)at & (alignment - 1);
     return over == 0 ? at : at + (alignment - over);
 }
@@ -32,6 +34,7 @@ align_up(uint8_t *at, size_t alignment)
 static bool
 allocate(size_t size, struct firn_os_pages *out)
 {
+    DCHECK(out->data == NULL);
     size_t total;
     if (!firn_add_size(size, ALIGNMENT - 1, &total)) {
         return false;
@@ -41,12 +44,14 @@ allocate(size_t size, struct firn_os_pages *out)
         return false;
     }
     out->data = align_up(out->allocated, ALIGNMENT);
+    DCHECK(out->data + size <= (uint8_t *)out->allocated + total);
     return true;
 }
 
 static void
 give_back(uint8_t *from, uint8_t *to)
 {
+    DCHECK(from <= to);
     if (from < to) {
         (void)munmap(from, (size_t)(to - from));
     }
@@ -55,6 +60,7 @@ give_back(uint8_t *from, uint8_t *to)
 static bool
 map(size_t size, struct firn_os_pages *out)
 {
+    DCHECK(out->data == NULL);
     size_t alignment = size % FIRN_OS_PAGES_LARGE_SIZE == 0 ? FIRN_OS_PAGES_LARGE_SIZE : 0;
     size_t total;
     if (!firn_add_size(size, alignment, &total)) {
@@ -77,6 +83,7 @@ map(size_t size, struct firn_os_pages *out)
 int
 firn_os_pages_map(struct firn_os *os, size_t size, struct firn_os_pages *out, firn_error *err)
 {
+    DCHECK(size > 0);
     *out = (struct firn_os_pages){0};
     bool is_simulated = os->scheduler != NULL;
     if (!(is_simulated ? allocate(size, out) : map(size, out))) {

@@ -32,6 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 /* ==== files by Linux system calls ====
  *
  * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up,
@@ -69,6 +71,7 @@ open_flags(unsigned flags)
 static int
 open_retrying(int at, const char *name, int flags, uint32_t mode, int *out)
 {
+    DCHECK(name != NULL && (flags & O_NOFOLLOW) != 0);
     for (;;) {
         int fd = openat(at, name, flags, mode);
         if (fd >= 0) {
@@ -116,6 +119,7 @@ posix_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint3
             return error_number;
         }
     }
+    DCHECK(fd >= 0);
     ((struct firn_os_posix_file *)file)->fd = fd;
     return 0;
 }
@@ -123,6 +127,7 @@ posix_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint3
 static void
 posix_file_close(struct firn_os_file *file)
 {
+    DCHECK(firn_os_posix_file_fd(file) >= 0);
     if (atomic_load_explicit(&((struct firn_os_posix_file *)file)->has_locks,
                              memory_order_relaxed)) {
         firn_os_file_unlock(file);
@@ -134,6 +139,7 @@ static int
 posix_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
                 size_t *out_size)
 {
+    DCHECK(offset <= INT64_MAX && size <= INT64_MAX - offset);
     ssize_t got = pread(firn_os_posix_file_fd(file), data, size, (off_t)offset);
     if (got < 0) {
         return errno;
@@ -146,6 +152,7 @@ static int
 posix_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
                  size_t *out_size)
 {
+    DCHECK(offset <= INT64_MAX && size <= INT64_MAX - offset);
     ssize_t put = pwrite(firn_os_posix_file_fd(file), data, size, (off_t)offset);
     if (put < 0) {
         return errno;
@@ -163,6 +170,7 @@ posix_file_stat(struct firn_os_file *file, struct firn_os_stat *out)
 static int
 posix_file_truncate(struct firn_os_file *file, uint64_t size)
 {
+    DCHECK(size <= INT64_MAX);
     int result;
     do {
         result = ftruncate(firn_os_posix_file_fd(file), (off_t)size);
@@ -173,6 +181,7 @@ posix_file_truncate(struct firn_os_file *file, uint64_t size)
 static int
 posix_file_allocate(struct firn_os_file *file, uint64_t size)
 {
+    DCHECK(size <= INT64_MAX);
     if (size == 0) {
         return 0;
     }
@@ -218,6 +227,7 @@ syncs_all(int fd)
 static int
 sync_together(struct firn_os_file *const *files, size_t count, size_t *out_failed)
 {
+    DCHECK(count > 0);
     *out_failed = 0;
     if (syncfs(firn_os_posix_file_fd(files[0])) != 0) {
         return errno;
@@ -237,6 +247,7 @@ sync_together(struct firn_os_file *const *files, size_t count, size_t *out_faile
 static int
 posix_file_sync_several(struct firn_os_file *const *files, size_t count, size_t *out_failed)
 {
+    DCHECK(count > 0);
     enum { TOGETHER_FROM = 8 };
     int error_number = 0;
     if (count >= TOGETHER_FROM && syncs_all(firn_os_posix_file_fd(files[0]))) {
@@ -252,6 +263,7 @@ posix_file_sync_several(struct firn_os_file *const *files, size_t count, size_t 
 static void
 posix_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
 {
+    DCHECK(offset <= INT64_MAX && size <= INT64_MAX - offset);
     if (size > 0) { /* 0 would mean "to the end" */
         (void)sync_file_range(firn_os_posix_file_fd(file), (off_t)offset, (off_t)size,
                               SYNC_FILE_RANGE_WRITE);
@@ -292,6 +304,7 @@ posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_s
 static short
 lock_type(enum firn_os_lock_kind kind)
 {
+    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
     return kind == FIRN_OS_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK;
 }
 
@@ -299,6 +312,7 @@ lock_type(enum firn_os_lock_kind kind)
 static int
 set_lock(struct firn_os_file *file, short type, uint64_t offset, uint64_t size)
 {
+    DCHECK(type == F_UNLCK || type == F_RDLCK || type == F_WRLCK);
     struct flock lock = {
         .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
     int result;
@@ -342,6 +356,7 @@ posix_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t siz
 static int
 posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
 {
+    DCHECK(size > 0);
     /* Asks what would stand in the way of an exclusive lock, which needs no right to take one. */
     struct flock lock = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
@@ -418,6 +433,7 @@ is_safe(int fd)
 static int
 posix_window_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out)
 {
+    DCHECK(size > 0 && offset <= INT64_MAX);
     int fd = firn_os_posix_file_fd(file);
     if (!is_safe(fd)) {
         return EOPNOTSUPP;
@@ -433,6 +449,7 @@ posix_window_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_
 static void
 posix_window_unmap(struct firn_os_file *file, uint8_t *data, size_t size)
 {
+    DCHECK(data != NULL && size > 0);
     (void)file;
     (void)munmap(data, size);
 }
@@ -460,6 +477,7 @@ enum {
 static int
 node_fd(struct firn_os_node node)
 {
+    DCHECK(node.file != NULL || node.dir != NULL);
     if (node.file != NULL) {
         return firn_os_posix_file_fd(node.file);
     }
@@ -470,6 +488,7 @@ node_fd(struct firn_os_node node)
 static int
 posix_node_set_mode(struct firn_os_node node, uint32_t mode)
 {
+    DCHECK((mode & ~UINT32_C(07777)) == 0);
     int fd = node_fd(node);
     int result =
         fd >= 0 ? fchmod(fd, mode)
@@ -496,6 +515,7 @@ posix_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
         seconds--;
         rest += 1000000000;
     }
+    DCHECK(rest >= 0 && rest < 1000000000);
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds, .tv_nsec = rest}};
     int fd = node_fd(node);
     int result =
@@ -508,6 +528,7 @@ posix_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
 static int
 proc_path(struct firn_os_node node, char out[PROC_PATH_SIZE])
 {
+    DCHECK(node.file == NULL && node.name != NULL);
     int size = snprintf(out, PROC_PATH_SIZE, "/proc/self/fd/%d/%s", firn_os_posix_dir_fd(node.dir),
                         node.name);
     return size < PROC_PATH_SIZE ? 0 : ENAMETOOLONG;
@@ -518,6 +539,7 @@ proc_path(struct firn_os_node node, char out[PROC_PATH_SIZE])
 static int
 explain(int error_number)
 {
+    DCHECK(error_number > 0);
     if (error_number == ENOENT && access("/proc/self/fd", F_OK) != 0) {
         return ENOSYS;
     }
@@ -528,6 +550,7 @@ explain(int error_number)
 static ssize_t
 read_xattr(int fd, const char *path, const char *attribute, void *data, size_t size)
 {
+    DCHECK(fd >= 0 || path != NULL);
     if (attribute == NULL) {
         return fd >= 0 ? flistxattr(fd, data, size) : llistxattr(path, data, size);
     }
@@ -551,6 +574,7 @@ append_xattr(struct firn_os_node node, const char *attribute, struct firn_buf *o
         }
         ssize_t size = read_xattr(fd, path, attribute, out->data + out->size, room);
         if (size >= 0) {
+            DCHECK((size_t)size <= room);
             out->size += (size_t)size;
             return 0;
         }
@@ -649,6 +673,7 @@ random_bytes(struct firn_os *os, void *out, size_t size)
             }
             return errno;
         }
+        DCHECK((size_t)got <= size);
         at += got;
         size -= (size_t)got;
     }

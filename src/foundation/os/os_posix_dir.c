@@ -30,6 +30,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 
 enum {
@@ -51,6 +52,7 @@ firn_os_posix_dir_use_openat2(bool use)
 static int
 open_dir_at(int at, const char *path, int flags, int *out)
 {
+    DCHECK((flags & O_DIRECTORY) != 0);
     int fd;
     do {
         fd = openat(at, path, flags);
@@ -80,6 +82,7 @@ firn_os_posix_dir_open(struct firn_os_dir *parent, const char *name, struct firn
 static int
 open_piece_by_openat2(int at, const char *piece, int *out)
 {
+    DCHECK(piece[0] != '\0' && piece[0] != '/');
     struct open_how how = {
         .flags = OPEN_DIR | O_NOFOLLOW,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
@@ -108,6 +111,7 @@ open_piece_by_openat2(int at, const char *piece, int *out)
 static int
 open_piece_by_hand(int at, char *piece, int *out)
 {
+    DCHECK(piece[0] != '\0' && piece[0] != '/');
     int here = at;
     for (char *component = piece; component != NULL;) {
         char *slash = strchr(component, '/');
@@ -169,6 +173,7 @@ firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_pa
         char piece[PATH_MAX];
         int next = -1;
         int error_number = ENAMETOOLONG;
+        DCHECK(size < sizeof piece);
         if (size > 0) {
             memcpy(piece, at, size);
             piece[size] = '\0';
@@ -191,6 +196,7 @@ firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_pa
 void
 firn_os_posix_dir_close(struct firn_os_dir *dir)
 {
+    DCHECK(firn_os_posix_dir_fd(dir) >= 0);
     (void)close(firn_os_posix_dir_fd(dir));
 }
 
@@ -224,6 +230,7 @@ visit_records(const uint8_t *records, size_t size,
 {
     for (size_t at = 0; at < size;) {
         const struct dirent64 *record = (const void *)(records + at);
+        DCHECK(record->d_reclen > 0 && record->d_reclen <= size - at);
         at += record->d_reclen;
         const char *name = record->d_name;
         if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) {

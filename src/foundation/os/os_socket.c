@@ -22,6 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "os/os_posix.h"
 
@@ -35,6 +36,7 @@ struct firn_os_socket {
 static int
 make(int fd, pid_t peer, struct firn_os_socket **out, firn_error *err)
 {
+    DCHECK(fd >= 0);
     *out = firn_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
         (void)close(fd);
@@ -61,6 +63,7 @@ static int
 begin(struct firn_os_dir *dir, const char *name, struct sockaddr_un *out_address, int *out_fd,
       firn_error *err)
 {
+    DCHECK(*name != '\0');
     if (firn_os_dir_os(dir) != firn_os_default()) {
         return firn_error_set(err, FIRN_UNSUPPORTED, "there are no sockets here");
     }
@@ -153,6 +156,7 @@ out:
 int
 firn_os_socket_accept(struct firn_os_socket *listener, struct firn_os_socket **out, firn_error *err)
 {
+    DCHECK(listener->fd >= 0);
     *out = NULL;
     for (int tries = 0; tries < BACKLOG; tries++) {
         pid_t peer;
@@ -197,6 +201,7 @@ firn_os_socket_fd(const struct firn_os_socket *socket)
 static int
 wait_for(struct firn_os_socket *socket, short events, int64_t deadline_ns, firn_error *err)
 {
+    DCHECK(events == POLLIN || events == POLLOUT);
     int64_t left_ns = deadline_ns - firn_os_monotonic_ns(firn_os_default());
     if (left_ns <= 0) {
         return firn_error_set(err, FIRN_BUSY, "the other process does not answer");
@@ -217,10 +222,12 @@ int
 firn_os_socket_send(struct firn_os_socket *socket, const void *data, size_t size,
                     int64_t timeout_ns, firn_error *err)
 {
+    DCHECK(data != NULL || size == 0);
     int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
     for (size_t at = 0; at < size;) {
         ssize_t moved = send(socket->fd, (const char *)data + at, size - at, MSG_NOSIGNAL);
         if (moved > 0) {
+            DCHECK((size_t)moved <= size - at);
             at += (size_t)moved;
         } else if (!may_try_again(moved)) {
             return firn_error_set_errno(err, errno, "could not write to another process");
@@ -235,10 +242,12 @@ int
 firn_os_socket_receive(struct firn_os_socket *socket, void *data, size_t size, int64_t timeout_ns,
                        firn_error *err)
 {
+    DCHECK(data != NULL || size == 0);
     int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
     for (size_t at = 0; at < size;) {
         ssize_t moved = recv(socket->fd, (char *)data + at, size - at, 0);
         if (moved > 0) {
+            DCHECK((size_t)moved <= size - at);
             at += (size_t)moved;
         } else if (moved == 0) {
             return firn_error_set(err, FIRN_IO, "the other process has hung up");

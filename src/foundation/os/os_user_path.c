@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 
 /* As many as the system follows in a path. */
@@ -29,6 +30,7 @@ int
 firn_os_user_path_init(struct firn_os_user_path *path, struct firn_os *os, const char *text,
                        firn_error *err)
 {
+    DCHECK(text != NULL);
     int rc = FIRN_OK;
     const char *parent = ".";
     *path = (struct firn_os_user_path){.text = firn_strdup(text)};
@@ -55,6 +57,7 @@ out:
 static int
 read_link(const struct firn_os_user_path *path, struct firn_buf *out, firn_error *err)
 {
+    DCHECK(path->dir != NULL && path->name != NULL);
     int rc = FIRN_OK;
     struct firn_buf target = {0};
     FIRN_TRY(firn_os_read_symlink(path->dir, path->name, &target, err));
@@ -73,6 +76,7 @@ out:
 static int
 follow(struct firn_os_user_path *path, struct firn_os *os, firn_error *err)
 {
+    DCHECK(path->dir != NULL);
     int rc = FIRN_OK;
     struct firn_buf buffer = {0};
     FIRN_TRY(read_link(path, &buffer, err));
@@ -107,6 +111,7 @@ firn_os_user_path_init_followed(struct firn_os_user_path *path, struct firn_os *
             }
             goto out;
         }
+        DCHECK(links <= LINKS_MAX);
         if (links == LINKS_MAX) {
             FIRN_TRY(firn_error_set(err, FIRN_INVALID, "'%s' leads from link to link", text));
         }

@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "os/os_posix.h"
 #include "os/os_socket.h"
@@ -123,6 +124,7 @@ static int
 open_handle(const struct firn_os_watch_fanotify *fanotify,
             const struct firn_os_watch_handle *handle)
 {
+    DCHECK(handle->size > 0 && handle->size <= FIRN_OS_WATCH_HANDLES_BYTES_MAX);
     struct system_handle system = {
         .head = {.handle_bytes = handle->size, .handle_type = handle->type}};
     memcpy(system.bytes, handle->bytes, handle->size);
@@ -145,6 +147,7 @@ static void
 take_record(struct event *event, const struct fanotify_event_info_header *header,
             const uint8_t *record)
 {
+    DCHECK(!event->has_handle);
     const size_t handle_at = sizeof(struct fanotify_event_info_fid);
     const size_t bytes_at = handle_at + sizeof(struct file_handle);
     struct file_handle handle;
@@ -172,6 +175,7 @@ take_record(struct event *event, const struct fanotify_event_info_header *header
 static struct event
 parse(const uint8_t *bytes, size_t size)
 {
+    DCHECK(bytes != NULL);
     struct fanotify_event_metadata head;
     struct event event = {0};
     if (size < sizeof head) {
@@ -245,6 +249,7 @@ firn_os_watch_fanotify_visit(struct firn_os_watch_fanotify *fanotify, const void
     while (rc == FIRN_OK && size > 0) {
         const struct event event = parse(at, size);
         rc = visit_one(fanotify, &event, visit, ctx);
+        DCHECK(event.size <= size);
         at += event.size;
         size = event.size == 0 ? 0 : size - event.size;
     }
@@ -312,6 +317,7 @@ firn_os_watch_fanotify_destroy(struct firn_os_watch_fanotify *fanotify)
 static int
 watch_fanotify_fd(const struct firn_os_watch_fanotify *fanotify)
 {
+    DCHECK(fanotify->fd >= 0);
     return fanotify->fd;
 }
 
@@ -326,6 +332,7 @@ unmark(const struct firn_os_watch_fanotify *fanotify, int dir_fd)
 static int
 watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd)
 {
+    DCHECK(fanotify->fd >= 0 && dir_fd >= 0);
     struct firn_os_watch_handle handle;
     struct stat stat;
     if (fstat(dir_fd, &stat) != 0 || stat.st_dev != fanotify->device /* (I1) */ ||
@@ -348,6 +355,7 @@ watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd)
 static void
 watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id)
 {
+    DCHECK(fanotify->root_fd >= 0);
     int number = id - ID_MIN;
     const struct firn_os_watch_handle *handle =
         firn_os_watch_handles_at(&fanotify->handles, number);
@@ -397,6 +405,7 @@ watch_inotify_open(void)
 static int
 watch_inotify_add(int fd, int dir_fd)
 {
+    DCHECK(fd >= 0 && dir_fd >= 0);
     char path[sizeof "/proc/self/fd/" + 12];
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", dir_fd);
     return inotify_add_watch(fd, path, MASK);
@@ -405,6 +414,7 @@ watch_inotify_add(int fd, int dir_fd)
 static void
 watch_inotify_remove(int fd, int id)
 {
+    DCHECK(fd >= 0);
     (void)inotify_rm_watch(fd, id);
 }
 
@@ -484,6 +494,7 @@ mount_point(const char *line, char out[LINE_SIZE])
             out[size++] = *line++;
         }
     }
+    DCHECK(size < LINE_SIZE);
     out[size] = '\0';
     return *line == ' ';
 }
@@ -491,6 +502,7 @@ mount_point(const char *line, char out[LINE_SIZE])
 static bool
 is_below(const char *root, const char *path)
 {
+    DCHECK(root[0] == '/');
     size_t size = strcmp(root, "/") == 0 ? 0 : strlen(root);
     return strncmp(root, path, size) == 0 && (path[size] == '/' || path[size] == '\0');
 }
@@ -524,6 +536,7 @@ read_mounts(const char *root, uint64_t *out)
 static bool
 have_mounts_changed(struct firn_os_watch *watch)
 {
+    DCHECK(watch->mounts_fd >= 0 && watch->root != NULL);
     struct pollfd item = {.fd = watch->mounts_fd, .events = POLLPRI};
     uint64_t before = watch->mounts_digest;
     if (poll(&item, 1, 0) <= 0 && !watch->mounts_changed) {
@@ -538,6 +551,7 @@ have_mounts_changed(struct firn_os_watch *watch)
 static int
 opening_error(firn_error *err)
 {
+    DCHECK(errno != 0);
     return errno == EMFILE
                ? firn_error_set(err, FIRN_LIMIT,
                                 "could not watch: too many files or watching programs are "
@@ -557,6 +571,7 @@ need_inotify(struct firn_os_watch *watch, firn_error *err)
 static int
 begin(struct firn_os_watch *watch, struct firn_os_dir *root, firn_error *err)
 {
+    DCHECK(watch->fanotify == NULL && watch->root == NULL);
     struct firn_buf path = {0};
     int rc;
     FIRN_TRY(firn_os_dir_real_path(root, &path, err));

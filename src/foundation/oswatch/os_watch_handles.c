@@ -33,6 +33,7 @@ firn_os_watch_handles_deinit(struct firn_os_watch_handles *handles)
 static int32_t *
 chain_of(const struct firn_os_watch_handles *handles, const struct firn_os_watch_handle *handle)
 {
+    DCHECK(handles->slot_count > 0 && (handles->slot_count & (handles->slot_count - 1)) == 0);
     uint32_t hash = UINT32_C(0x811c9dc5);
     for (uint32_t i = 0; i < handle->size; i++) {
         hash = (hash ^ handle->bytes[i]) * UINT32_C(0x01000193);
@@ -43,6 +44,7 @@ chain_of(const struct firn_os_watch_handles *handles, const struct firn_os_watch
 static void
 enter(struct firn_os_watch_handles *handles, int32_t number)
 {
+    DCHECK(number >= 0 && (size_t)number < handles->slot_count);
     struct firn_os_watch_handles_slot *slot = &handles->slots[number];
     int32_t *chain = chain_of(handles, &slot->handle);
     slot->next = *chain;
@@ -53,6 +55,7 @@ enter(struct firn_os_watch_handles *handles, int32_t number)
 static bool
 grow(struct firn_os_watch_handles *handles)
 {
+    DCHECK(handles->free < 0 || handles->slot_count == 0);
     size_t before = handles->slot_count;
     size_t count = before == 0 ? SLOTS_MIN : 2 * before;
     if (count > FIRN_OS_WATCH_HANDLES_MAX) {

@@ -14,6 +14,22 @@
 
 _Thread_local unsigned firn_os_callback_depth FIRN_OS_CALLBACK_MODEL;
 
+unsigned
+firn_os_callback_begin(void)
+{
+    firn_os_callback_depth++;
+    DCHECK(firn_os_callback_is_running());
+    return firn_os_lock_check_begin_job();
+}
+
+void
+firn_os_callback_end(unsigned begun)
+{
+    DCHECK(firn_os_callback_is_running());
+    firn_os_lock_check_end_job(begun);
+    firn_os_callback_depth--;
+}
+
 void
 firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice)
 {
@@ -21,11 +37,9 @@ firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *noti
     if (callbacks->on_notice == NULL) {
         return;
     }
-    unsigned begun = firn_os_lock_check_begin_job();
-    firn_os_callback_depth++;
+    unsigned begun = firn_os_callback_begin();
     callbacks->on_notice(callbacks->ctx, notice);
-    firn_os_callback_depth--;
-    firn_os_lock_check_end_job(begun);
+    firn_os_callback_end(begun);
 }
 
 int
@@ -35,11 +49,9 @@ firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    unsigned begun = firn_os_lock_check_begin_job();
-    firn_os_callback_depth++;
+    unsigned begun = firn_os_callback_begin();
     int rc = callbacks->on_progress(callbacks->ctx, progress);
-    firn_os_callback_depth--;
-    firn_os_lock_check_end_job(begun);
+    firn_os_callback_end(begun);
     return rc;
 }
 
@@ -49,7 +61,5 @@ firn_os_callback_refuse(const char *what, firn_error *err)
     DCHECK(firn_os_callback_is_running());
     return firn_error_set(
         err, FIRN_MISUSE,
-        "on_notice and on_progress must not use %s: the call that they report on is "
-        "still running",
-        what);
+        "a callback must not use %s: the call that it belongs to is still running", what);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * threads/os_callback.h: calls of on_notice and on_progress (firn/notice.h), and whether this thread is
- * inside of one. Every such call of the library is made here.
+ * threads/os_callback.h: calls of functions of the program that must not use handles: on_notice and on_progress
+ * (firn/notice.h), and those of imports and exports (firn/exchange.h); and whether this thread is inside of one.
+ * Every such call of the library is made between firn_os_callback_begin and firn_os_callback_end.
  *
  * The call may hold mutexes of the operation. They do not count against the order of those that the
  * callback takes, as if it were a job of its own; public functions refuse their handles to it
@@ -14,6 +15,10 @@
 
 #include "base/error.h"
 #include "firn/notice.h"
+
+/* Around a call. Returns what the end takes. */
+unsigned firn_os_callback_begin(void);
+void firn_os_callback_end(unsigned begun);
 
 /* Calls callbacks->on_notice, if there is one. */
 void firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice);

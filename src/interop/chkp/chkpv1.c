@@ -126,8 +126,8 @@ firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err)
 }
 
 int
-firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size, const firn_chkp_entry *entry,
-                        firn_error *err)
+firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size,
+                        const struct firn_chkpv1_entry *entry, firn_error *err)
 {
     int rc = FIRN_OK;
     char hex[FIRN_HASH_HEX_SIZE];
@@ -144,7 +144,7 @@ firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size, const firn_
                                 firn_os_file_path(dat)));
     }
     uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
-    firn_chkp_entry found;
+    struct firn_chkpv1_entry found;
     FIRN_TRY(firn_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
     firn_chkpv1_format_get_entry_head(bytes, &found);
     if (!firn_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
@@ -158,8 +158,8 @@ out:
 }
 
 static int
-find(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out_found, firn_chkp_entry *out,
-     firn_error *err)
+find(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out_found,
+     struct firn_chkpv1_entry *out, firn_error *err)
 {
     int rc = FIRN_OK;
     FIRN_TRY(firn_chkpv1_index_find(&pack->index, hash, out_found, out, err));
@@ -171,12 +171,12 @@ out:
 }
 
 int
-firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash, firn_chkp_entry *out,
+firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash, struct firn_chkpv1_entry *out,
                    firn_error *err)
 {
     int rc = FIRN_OK;
     bool is_found;
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     FIRN_TRY(find(pack, hash, &is_found, &entry, err));
     if (!is_found) {
         char hex[FIRN_HASH_HEX_SIZE];
@@ -191,7 +191,7 @@ out:
 int
 firn_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out, firn_error *err)
 {
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     bool is_found = false;
     int rc = find(pack, hash, &is_found, &entry, err);
     *out = rc == FIRN_OK && is_found;
@@ -205,7 +205,7 @@ firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash *hash,
                    int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
 {
     int rc = FIRN_OK;
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     FIRN_TRY(firn_chkpv1_locate(pack, hash, &entry, err));
     FIRN_TRY(firn_chkpv1_object_stream(pack->dat, &entry, pack->options.object_size_max, sink, ctx,
                                        err));
@@ -231,7 +231,7 @@ firn_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *hash, size_t size_ma
     }
     *out = NULL;
     *out_size = 0;
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     FIRN_TRY(firn_chkpv1_locate(pack, hash, &entry, err));
     /* An empty object has an address too. */
     if (firn_buf_reserve(&content, 1) != FIRN_OK) {
@@ -250,12 +250,13 @@ out:
 /* ---- all entries ---- */
 
 int
-firn_chkpv1_list(struct firn_chkpv1 *pack, int (*visit)(void *ctx, const firn_chkp_entry *entry),
-                 void *ctx, firn_error *err)
+firn_chkpv1_list(struct firn_chkpv1 *pack,
+                 int (*visit)(void *ctx, const struct firn_chkpv1_entry *entry), void *ctx,
+                 firn_error *err)
 {
     enum { CHUNK = 85 };
     int rc = FIRN_OK;
-    firn_chkp_entry entries[CHUNK];
+    struct firn_chkpv1_entry entries[CHUNK];
     FIRN_TRY(firn_chkpv1_check_index(pack, err));
     DCHECK(atomic_load(&pack->index_is_whole)); /* (I3) */
     for (uint64_t first = 0; first < pack->index.count; first += CHUNK) {

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/step.h"
-#include "firn/chkp.h"
+#include "chkp/chkpv1_format.h"
 #include "os/os.h"
 #include "os/os_process.h"
 #include "tempfile/tempfile.h"
@@ -55,8 +55,9 @@ FIRN_MUST_CHECK int firn_chkpv1_scan_init(struct firn_chkpv1_scan *scan, struct 
 void firn_chkpv1_scan_deinit(struct firn_chkpv1_scan *scan);
 /* The next entry, which lies inside the file; its frame is not looked at. *out_end instead,
  * after the last one, which must be the header's last and end with the file. */
-FIRN_MUST_CHECK int firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, firn_chkp_entry *out,
-                                          bool *out_end, firn_error *err);
+FIRN_MUST_CHECK int firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan,
+                                          struct firn_chkpv1_entry *out, bool *out_end,
+                                          firn_error *err);
 
 /* ---- object (chkpv1_object.c) ---- */
 
@@ -68,7 +69,8 @@ FIRN_MUST_CHECK int firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, firn_ch
  * NULL), and compares it with the entry's hash. FIRN_LIMIT beyond size_max. Errors name file,
  * offset and object. */
 FIRN_MUST_CHECK int firn_chkpv1_object_stream(struct firn_os_file *file,
-                                              const firn_chkp_entry *entry, uint64_t size_max,
+                                              const struct firn_chkpv1_entry *entry,
+                                              uint64_t size_max,
                                               int (*sink)(void *ctx, firn_slice data), void *ctx,
                                               firn_error *err);
 /* Whether a frame in memory holds the object of this hash; FIRN_CORRUPT if not. */
@@ -79,8 +81,8 @@ FIRN_MUST_CHECK int firn_chkpv1_object_check_frame(firn_slice frame, const firn_
 
 /* Entries in the order of hashes; equal hashes side by side. */
 struct firn_chkpv1_index {
-    struct firn_os_file *file; /* the .idx, owned; or NULL: */
-    firn_chkp_entry *entries;  /* in memory, owned */
+    struct firn_os_file *file;         /* the .idx, owned; or NULL: */
+    struct firn_chkpv1_entry *entries; /* in memory, owned */
     uint64_t count;
 };
 
@@ -96,13 +98,14 @@ FIRN_MUST_CHECK int firn_chkpv1_index_build(struct firn_chkpv1_index *index,
 void firn_chkpv1_index_deinit(struct firn_chkpv1_index *index);
 /* The entries [first, first + count), which exist. */
 FIRN_MUST_CHECK int firn_chkpv1_index_get(const struct firn_chkpv1_index *index, uint64_t first,
-                                          size_t count, firn_chkp_entry *out, firn_error *err);
+                                          size_t count, struct firn_chkpv1_entry *out,
+                                          firn_error *err);
 /* The first entry with this hash, if a search finds one. Any thread. */
 FIRN_MUST_CHECK int firn_chkpv1_index_find(const struct firn_chkpv1_index *index,
                                            const firn_hash *hash, bool *out_found,
-                                           firn_chkp_entry *out, firn_error *err);
+                                           struct firn_chkpv1_entry *out, firn_error *err);
 /* Writes an .idx for sorted entries: durable when this returns, an older one replaced. */
-FIRN_MUST_CHECK int firn_chkpv1_index_write(const firn_chkp_entry *entries, size_t count,
+FIRN_MUST_CHECK int firn_chkpv1_index_write(const struct firn_chkpv1_entry *entries, size_t count,
                                             struct firn_os_dir *dir, const char *name,
                                             firn_error *err);
 
@@ -111,7 +114,7 @@ FIRN_MUST_CHECK int firn_chkpv1_index_check(const struct firn_chkpv1_index *inde
                                             struct firn_os_file *dat, firn_error *err);
 
 /* Sorts by hash, then offset; in place. */
-void firn_chkpv1_index_sort(firn_chkp_entry *entries, size_t count);
+void firn_chkpv1_index_sort(struct firn_chkpv1_entry *entries, size_t count);
 
 /* ---- temporary files ---- */
 
@@ -186,10 +189,10 @@ void firn_chkpv1_close(struct firn_chkpv1 *pack);
 /* Makes sure that the index lists exactly what the .dat holds, unless that has been done. */
 FIRN_MUST_CHECK int firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash,
-                                       firn_chkp_entry *out, firn_error *err);
+                                       struct firn_chkpv1_entry *out, firn_error *err);
 /* Whether an entry that an index names is there in the .dat: FIRN_CORRUPT if not. */
 FIRN_MUST_CHECK int firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size,
-                                            const firn_chkp_entry *entry, firn_error *err);
+                                            const struct firn_chkpv1_entry *entry, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out,
                                          firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *hash,
@@ -199,7 +202,7 @@ FIRN_MUST_CHECK int firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash
                                        int (*sink)(void *ctx, firn_slice data), void *ctx,
                                        firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_list(struct firn_chkpv1 *pack,
-                                     int (*visit)(void *ctx, const firn_chkp_entry *entry),
+                                     int (*visit)(void *ctx, const struct firn_chkpv1_entry *entry),
                                      void *ctx, firn_error *err);
 /* step (may be NULL) is told the bytes of objects and of the file that were verified; where it fails, so
  * does the check, with its code. */
@@ -226,7 +229,7 @@ const char *firn_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i);
 FIRN_MUST_CHECK int firn_chkpv1_set_contains(struct firn_chkpv1_set *set, const firn_hash *hash,
                                              bool *out, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash,
-                                           firn_chkp_entry *out, const char **out_name,
+                                           struct firn_chkpv1_entry *out, const char **out_name,
                                            firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_set_read(struct firn_chkpv1_set *set, const firn_hash *hash,
                                          size_t size_max, uint8_t **out, size_t *out_size,
@@ -236,7 +239,7 @@ FIRN_MUST_CHECK int firn_chkpv1_set_stream(struct firn_chkpv1_set *set, const fi
                                            firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_set_list(struct firn_chkpv1_set *set,
                                          int (*visit)(void *ctx, const char *name,
-                                                      const firn_chkp_entry *entry),
+                                                      const struct firn_chkpv1_entry *entry),
                                          void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_set_verify(struct firn_chkpv1_set *set,
                                            void (*on_damage)(void *ctx, const char *text),

@@ -44,9 +44,16 @@ firn_chkpv1_format_put_header(uint8_t out[FIRN_CHKPV1_HEADER_SIZE], uint32_t cou
     firn_store_le32(out + 8, count);
 }
 
+/* The place of an object in its pack. */
+struct firn_chkpv1_entry {
+    firn_hash hash;
+    uint64_t offset;      /* of the entry in the .dat */
+    uint64_t stored_size; /* of its frame */
+};
+
 static inline void
 firn_chkpv1_format_put_entry_head(uint8_t out[FIRN_CHKPV1_ENTRY_HEAD_SIZE],
-                                  const firn_chkp_entry *entry)
+                                  const struct firn_chkpv1_entry *entry)
 {
     memcpy(out, entry->hash.bytes, 32);
     firn_store_le64(out + 32, entry->stored_size);
@@ -55,7 +62,7 @@ firn_chkpv1_format_put_entry_head(uint8_t out[FIRN_CHKPV1_ENTRY_HEAD_SIZE],
 /* The offset is the caller's to fill in: the bytes do not hold it. */
 static inline void
 firn_chkpv1_format_get_entry_head(const uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE],
-                                  firn_chkp_entry *out)
+                                  struct firn_chkpv1_entry *out)
 {
     memcpy(out->hash.bytes, bytes, 32);
     out->stored_size = firn_load_le64(bytes + 32);
@@ -63,7 +70,7 @@ firn_chkpv1_format_get_entry_head(const uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZ
 
 static inline void
 firn_chkpv1_format_put_index_entry(uint8_t out[FIRN_CHKPV1_INDEX_ENTRY_SIZE],
-                                   const firn_chkp_entry *entry)
+                                   const struct firn_chkpv1_entry *entry)
 {
     memcpy(out, entry->hash.bytes, 32);
     firn_store_le64(out + 32, entry->offset);
@@ -72,7 +79,7 @@ firn_chkpv1_format_put_index_entry(uint8_t out[FIRN_CHKPV1_INDEX_ENTRY_SIZE],
 
 static inline void
 firn_chkpv1_format_get_index_entry(const uint8_t bytes[FIRN_CHKPV1_INDEX_ENTRY_SIZE],
-                                   firn_chkp_entry *out)
+                                   struct firn_chkpv1_entry *out)
 {
     memcpy(out->hash.bytes, bytes, 32);
     out->offset = firn_load_le64(bytes + 32);

@@ -64,25 +64,25 @@ out:
 static int
 compare_entries(const void *a, const void *b)
 {
-    const firn_chkp_entry *left = a;
-    const firn_chkp_entry *right = b;
+    const struct firn_chkpv1_entry *left = a;
+    const struct firn_chkpv1_entry *right = b;
     int order = firn_chkpv1_format_compare_hash(&left->hash, &right->hash);
     return order != 0 ? order : (left->offset > right->offset) - (left->offset < right->offset);
 }
 
 void
-firn_chkpv1_index_sort(firn_chkp_entry *entries, size_t count)
+firn_chkpv1_index_sort(struct firn_chkpv1_entry *entries, size_t count)
 {
     firn_sort(entries, count, sizeof *entries, compare_entries);
 }
 
 /* Collects what a scan gives into an array of its size. */
 static int
-collect(struct firn_chkpv1_scan *scan, firn_chkp_entry *entries, firn_error *err)
+collect(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *entries, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0;; i++) {
-        firn_chkp_entry entry;
+        struct firn_chkpv1_entry entry;
         bool is_end;
         FIRN_TRY(firn_chkpv1_scan_next(scan, &entry, &is_end, err));
         if (is_end) {
@@ -135,8 +135,8 @@ firn_chkpv1_index_deinit(struct firn_chkpv1_index *index)
 }
 
 static int
-get_chunk(const struct firn_chkpv1_index *index, uint64_t first, size_t count, firn_chkp_entry *out,
-          firn_error *err)
+get_chunk(const struct firn_chkpv1_index *index, uint64_t first, size_t count,
+          struct firn_chkpv1_entry *out, firn_error *err)
 {
     uint8_t bytes[CHUNK * FIRN_CHKPV1_INDEX_ENTRY_SIZE];
     CHECK(count <= CHUNK);
@@ -150,7 +150,7 @@ get_chunk(const struct firn_chkpv1_index *index, uint64_t first, size_t count, f
 
 int
 firn_chkpv1_index_get(const struct firn_chkpv1_index *index, uint64_t first, size_t count,
-                      firn_chkp_entry *out, firn_error *err)
+                      struct firn_chkpv1_entry *out, firn_error *err)
 {
     DCHECK(firn_range_inside(first, count, index->count));
     if (index->file == NULL) {
@@ -168,7 +168,7 @@ firn_chkpv1_index_get(const struct firn_chkpv1_index *index, uint64_t first, siz
 
 int
 firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *hash,
-                       bool *out_found, firn_chkp_entry *out, firn_error *err)
+                       bool *out_found, struct firn_chkpv1_entry *out, firn_error *err)
 {
     int rc = FIRN_OK;
     *out_found = false;
@@ -177,7 +177,7 @@ firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *h
     uint64_t high = index->count;
     while (high - low > SEARCH_BLOCK) {
         uint64_t middle = low + (high - low) / 2;
-        firn_chkp_entry entry;
+        struct firn_chkpv1_entry entry;
         FIRN_TRY(firn_chkpv1_index_get(index, middle, 1, &entry, err));
         if (firn_chkpv1_format_compare_hash(&entry.hash, hash) < 0) {
             low = middle + 1;
@@ -185,7 +185,7 @@ firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *h
             high = middle;
         }
     }
-    firn_chkp_entry block[SEARCH_BLOCK + 1];
+    struct firn_chkpv1_entry block[SEARCH_BLOCK + 1];
     size_t count = (size_t)(high - low) + (high < index->count ? 1 : 0);
     CHECK(count <= SEARCH_BLOCK + 1);
     FIRN_TRY(firn_chkpv1_index_get(index, low, count, block, err));
@@ -200,7 +200,7 @@ out:
 }
 
 static int
-write_entries(struct firn_os_file *file, const firn_chkp_entry *entries, size_t count,
+write_entries(struct firn_os_file *file, const struct firn_chkpv1_entry *entries, size_t count,
               firn_error *err)
 {
     int rc = FIRN_OK;
@@ -226,7 +226,7 @@ out:
 }
 
 static bool
-are_sorted(const firn_chkp_entry *entries, size_t count)
+are_sorted(const struct firn_chkpv1_entry *entries, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         if (compare_entries(&entries[i - 1], &entries[i]) > 0) {
@@ -237,8 +237,8 @@ are_sorted(const firn_chkp_entry *entries, size_t count)
 }
 
 int
-firn_chkpv1_index_write(const firn_chkp_entry *entries, size_t count, struct firn_os_dir *dir,
-                        const char *name, firn_error *err)
+firn_chkpv1_index_write(const struct firn_chkpv1_entry *entries, size_t count,
+                        struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
@@ -275,7 +275,7 @@ struct sum {
 };
 
 static void
-add_entry(struct sum *sum, const firn_chkp_entry *entry)
+add_entry(struct sum *sum, const struct firn_chkpv1_entry *entry)
 {
     uint8_t bytes[FIRN_CHKPV1_INDEX_ENTRY_SIZE];
     firn_chkpv1_format_put_index_entry(bytes, entry);
@@ -294,7 +294,7 @@ sum_dat(struct firn_os_file *dat, uint32_t *out_count, struct sum *out, firn_err
     FIRN_TRY(firn_chkpv1_scan_init(&scan, dat, err));
     *out_count = scan.count;
     for (bool is_end = false;;) {
-        firn_chkp_entry entry;
+        struct firn_chkpv1_entry entry;
         FIRN_TRY(firn_chkpv1_scan_next(&scan, &entry, &is_end, err));
         if (is_end) {
             break;
@@ -310,7 +310,7 @@ static int
 sum_index(const struct firn_chkpv1_index *index, struct sum *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    firn_chkp_entry entries[CHECK_CHUNK];
+    struct firn_chkpv1_entry entries[CHECK_CHUNK];
     firn_hash last = {{0}};
     for (uint64_t first = 0; first < index->count; first += CHECK_CHUNK) {
         uint64_t left = index->count - first;
@@ -339,7 +339,7 @@ name_difference(const struct firn_chkpv1_index *index, struct firn_os_file *dat,
 {
     int rc = FIRN_OK;
     for (uint64_t i = 0; i < index->count; i++) {
-        firn_chkp_entry entry;
+        struct firn_chkpv1_entry entry;
         FIRN_TRY(firn_chkpv1_index_get(index, i, 1, &entry, err));
         rc = firn_chkpv1_check_entry(dat, dat_size, &entry, err);
         if (rc != FIRN_OK) {

@@ -62,7 +62,7 @@ compare_hash(const struct receiver *receiver, const firn_hash *expected, firn_er
 
 static int
 feed_stored(struct firn_compress_stream *stream, struct receiver *receiver,
-            struct firn_os_file *file, const firn_chkp_entry *entry, uint8_t *piece,
+            struct firn_os_file *file, const struct firn_chkpv1_entry *entry, uint8_t *piece,
             firn_error *err)
 {
     int rc = FIRN_OK;
@@ -84,7 +84,7 @@ out:
 }
 
 int
-firn_chkpv1_object_stream(struct firn_os_file *file, const firn_chkp_entry *entry,
+firn_chkpv1_object_stream(struct firn_os_file *file, const struct firn_chkpv1_entry *entry,
                           uint64_t size_max, int (*sink)(void *ctx, firn_slice data), void *ctx,
                           firn_error *err)
 {

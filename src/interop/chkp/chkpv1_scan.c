@@ -121,7 +121,7 @@ check_end(const struct firn_chkpv1_scan *scan, firn_error *err)
 }
 
 static int
-read_head(struct firn_chkpv1_scan *scan, firn_chkp_entry *out, firn_error *err)
+read_head(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *out, firn_error *err)
 {
     bool is_in_window = scan->next >= scan->window_offset &&
                         firn_range_inside(scan->next - scan->window_offset,
@@ -141,7 +141,7 @@ read_head(struct firn_chkpv1_scan *scan, firn_chkp_entry *out, firn_error *err)
 }
 
 int
-firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, firn_chkp_entry *out, bool *out_end,
+firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *out, bool *out_end,
                       firn_error *err)
 {
     *out_end = scan->seen == scan->count;

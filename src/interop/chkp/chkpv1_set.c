@@ -291,7 +291,7 @@ struct question {
     int (*ask)(struct question *question, struct firn_chkpv1 *pack, firn_error *err);
     bool is_final; /* the answer is final, and no other pack is asked */
     size_t answered_by;
-    firn_chkp_entry entry; /* of locate */
+    struct firn_chkpv1_entry entry; /* of locate */
     /* of read */
     size_t size_max;
     uint8_t **out;
@@ -362,8 +362,8 @@ ask_for_place(struct question *question, struct firn_chkpv1 *pack, firn_error *e
 }
 
 int
-firn_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash, firn_chkp_entry *out,
-                       const char **out_name, firn_error *err)
+firn_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash,
+                       struct firn_chkpv1_entry *out, const char **out_name, firn_error *err)
 {
     struct question question = {.hash = hash, .ask = ask_for_place};
     int rc = ask_all(set, &question, err);
@@ -434,14 +434,14 @@ firn_chkpv1_set_stream(struct firn_chkpv1_set *set, const firn_hash *hash,
 /* ---- all packs ---- */
 
 struct listing {
-    int (*visit)(void *ctx, const char *name, const firn_chkp_entry *entry);
+    int (*visit)(void *ctx, const char *name, const struct firn_chkpv1_entry *entry);
     void *ctx;
     const char *name;
     bool has_ended; /* visit returned an error */
 };
 
 static int
-pass_to_visit(void *ctx, const firn_chkp_entry *entry)
+pass_to_visit(void *ctx, const struct firn_chkpv1_entry *entry)
 {
     struct listing *listing = ctx;
     int rc = listing->visit(listing->ctx, listing->name, entry);
@@ -451,7 +451,8 @@ pass_to_visit(void *ctx, const firn_chkp_entry *entry)
 
 int
 firn_chkpv1_set_list(struct firn_chkpv1_set *set,
-                     int (*visit)(void *ctx, const char *name, const firn_chkp_entry *entry),
+                     int (*visit)(void *ctx, const char *name,
+                                  const struct firn_chkpv1_entry *entry),
                      void *ctx, firn_error *err)
 {
     int first_code = FIRN_OK;

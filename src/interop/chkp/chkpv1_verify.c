@@ -68,8 +68,8 @@ tell_step(void *ctx, firn_slice data)
 }
 
 static int
-check_object(struct firn_chkpv1 *pack, struct findings *findings, const firn_chkp_entry *entry,
-             firn_error *err)
+check_object(struct firn_chkpv1 *pack, struct findings *findings,
+             const struct firn_chkpv1_entry *entry, firn_error *err)
 {
     DCHECK(!findings->is_ended);
     firn_error problem;
@@ -95,7 +95,7 @@ check_objects_in_order(struct firn_chkpv1 *pack, struct findings *findings, uint
     *out_lost_at = FIRN_CHKPV1_HEADER_SIZE;
     rc = firn_chkpv1_scan_init(&scan, pack->dat, &problem);
     for (bool is_end = false; rc == FIRN_OK && !is_end;) {
-        firn_chkp_entry entry;
+        struct firn_chkpv1_entry entry;
         *out_lost_at = scan.next;
         rc = firn_chkpv1_scan_next(&scan, &entry, &is_end, &problem);
         if (rc == FIRN_OK && !is_end) {
@@ -120,7 +120,7 @@ check_objects_by_index(struct firn_chkpv1 *pack, struct findings *findings, uint
     DCHECK(from < pack->dat_size);
     for (uint64_t i = 0; i < pack->index.count; i++) {
         firn_error problem;
-        firn_chkp_entry entry;
+        struct firn_chkpv1_entry entry;
         rc = firn_chkpv1_index_get(&pack->index, i, 1, &entry, &problem);
         if (rc != FIRN_OK) {
             FIRN_TRY(note(findings, rc, &problem, err));

@@ -128,7 +128,7 @@ struct firn_chkpv1_writer {
     struct firn_tempfile temp;
     struct firn_compress_writer
         *encoder;                 /* made when first needed, and after a frame was given up */
-    struct firn_hash_map entries; /* firn_chkp_entry by hash */
+    struct firn_hash_map entries; /* struct firn_chkpv1_entry by hash */
     struct firn_blake3_hash name_hash;
     struct firn_buf tail;
     uint64_t tail_offset;
@@ -146,13 +146,13 @@ hash_of_hash(const firn_hash *hash)
 static uint64_t
 hash_of_record(const void *record)
 {
-    return hash_of_hash(&((const firn_chkp_entry *)record)->hash);
+    return hash_of_hash(&((const struct firn_chkpv1_entry *)record)->hash);
 }
 
 static bool
 has_hash(const void *record, const void *key)
 {
-    return firn_hash_equal(&((const firn_chkp_entry *)record)->hash, key);
+    return firn_hash_equal(&((const struct firn_chkpv1_entry *)record)->hash, key);
 }
 
 int
@@ -165,7 +165,8 @@ firn_chkpv1_writer_create(struct firn_os_dir *dir, struct firn_chkpv1_writer **o
         return firn_error_no_memory(err, "a pack writer");
     }
     firn_os_process_init_mark(&writer->mark);
-    firn_hash_map_init(&writer->entries, sizeof(firn_chkp_entry), hash_of_record, has_hash);
+    firn_hash_map_init(&writer->entries, sizeof(struct firn_chkpv1_entry), hash_of_record,
+                       has_hash);
     firn_blake3_hash_init(&writer->name_hash);
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
     FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, FIRN_CHKPV1_TEMP_KIND,
@@ -294,7 +295,8 @@ hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err
 
 /* Fills in the head of the entry whose frame is whole, and adds both to the name. */
 static int
-seal_entry(struct firn_chkpv1_writer *writer, const firn_chkp_entry *entry, firn_error *err)
+seal_entry(struct firn_chkpv1_writer *writer, const struct firn_chkpv1_entry *entry,
+           firn_error *err)
 {
     int rc = FIRN_OK;
     uint8_t head[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
@@ -347,7 +349,7 @@ end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *h
           firn_error *err)
 {
     DCHECK(!contains(writer, hash) && end_of(writer) - offset >= FIRN_CHKPV1_ENTRY_HEAD_SIZE);
-    firn_chkp_entry entry = {.hash = *hash, .offset = offset};
+    struct firn_chkpv1_entry entry = {.hash = *hash, .offset = offset};
     entry.stored_size = end_of(writer) - offset - FIRN_CHKPV1_ENTRY_HEAD_SIZE;
     if (firn_hash_map_insert(&writer->entries, hash_of_hash(hash), &entry) == NULL) {
         return firn_error_no_memory(err, "the list of a pack's objects");
@@ -580,7 +582,7 @@ firn_chkpv1_writer_finish(struct firn_chkpv1_writer *writer, char out_name[FIRN_
         return firn_error_set(err, FIRN_INVALID, "a CHKP pack cannot be without objects");
     }
     CHECK(writer->entries.count < UINT32_MAX); /* the header has 32 bits for it */
-    firn_chkp_entry *entries = firn_hash_map_at(&writer->entries, 0);
+    struct firn_chkpv1_entry *entries = firn_hash_map_at(&writer->entries, 0);
     FIRN_TRY(complete_dat(writer, name, err));
     FIRN_TRY(place(&writer->temp, firn_chkpv1_format_dat_name(name).text, err));
     FIRN_TRY(firn_os_dir_sync(writer->dir, err));

@@ -49,6 +49,7 @@ prefix_of(const char *kind)
 static size_t
 name_size(const struct prefix *prefix)
 {
+    DCHECK(prefix->size > 0);
     return prefix->size + DIGITS + sizeof SUFFIX - 1;
 }
 
@@ -122,6 +123,7 @@ pass_error(firn_error *err, int rc, const firn_error *problem)
 static int
 claim(struct firn_tempfile *temp, bool *out_is_ours, firn_error *err)
 {
+    DCHECK(temp->file != NULL && temp->name[0] != '\0');
     *out_is_ours = false;
     firn_error problem;
     int rc = firn_os_file_lock(temp->file, FIRN_OS_LOCK_EXCLUSIVE, &problem);
@@ -150,6 +152,7 @@ static int
 create_once(struct firn_tempfile *temp, const struct prefix *prefix, uint32_t mode,
             bool *out_is_ours, firn_error *err)
 {
+    DCHECK(temp->file == NULL);
     int rc = FIRN_OK;
     uint8_t random[DIGITS / 2];
     char digits[DIGITS + 1];

@@ -123,10 +123,15 @@ read_range(struct firn_cli *cli, struct range *range)
     const char *to = firn_command_value(cli, "to");
     const char *prefix = firn_command_value(cli, "prefix");
     bool is_hex = firn_command_has(cli, "hex");
+    if (firn_command_has(cli, "all")) {
+        return from == NULL && to == NULL && prefix == NULL
+                   ? FIRN_EXIT_OK
+                   : firn_command_misused(cli, "--all goes with none of --from, --to and --prefix");
+    }
     if ((from == NULL && to == NULL) == (prefix == NULL)) {
-        return firn_command_misused(cli, prefix == NULL
-                                             ? "say what to delete: --from and --to, or --prefix"
-                                             : "--prefix goes with neither --from nor --to");
+        return firn_command_misused(
+            cli, prefix == NULL ? "say what to delete: --from and --to, --prefix, or --all"
+                                : "--prefix goes with neither --from nor --to");
     }
     if (prefix != NULL) {
         struct firn_data_bytes bytes = {NULL, 0, 0};
@@ -142,6 +147,16 @@ read_range(struct firn_cli *cli, struct range *range)
     return exit_code == FIRN_EXIT_OK && to != NULL
                ? firn_data_bytes_from_argument(cli, "--to", to, is_hex, &range->upper)
                : exit_code;
+}
+
+/* An empty prefix or bound is often a variable that was not set. Returns an exit code. */
+static int
+check_range(struct firn_cli *cli, const struct range *range)
+{
+    bool is_all = !range->has_upper && range->lower.size == 0;
+    return is_all && !firn_command_has(cli, "all")
+               ? firn_command_misused(cli, "that would delete every key: say --all if it should")
+               : FIRN_EXIT_OK;
 }
 
 /* To the last key that there can be. Returns an exit code. */
@@ -186,6 +201,9 @@ run_delrange(struct firn_cli *cli)
     firn_keyspace *keyspace = NULL;
     struct range range = {.has_upper = false};
     int exit_code = read_range(cli, &range);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = check_range(cli, &range);
+    }
     if (exit_code == FIRN_EXIT_OK && !range.has_upper) {
         exit_code = reach_to_the_end(cli, &range);
     }
@@ -238,6 +256,7 @@ const struct firn_command firn_data_keyspaces_delrange = {
             {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "delete keys that begin with KEY"},
+            {"all", 0, NULL, "delete every key of the keyspace"},
             {"hex", 'x', NULL, "keys are hexadecimal digits"},
             {NULL, 0, NULL, NULL},
         },

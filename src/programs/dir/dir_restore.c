@@ -51,7 +51,10 @@ attempt_restore(void *ctx, firn_error *err)
 static int
 on_change(void *ctx, const firn_workspace_change *change)
 {
-    (void)ctx;
+    if (!firn_task_notices_row(ctx,
+                               (change->after != NULL ? change->after : change->before)->path)) {
+        return FIRN_OK;
+    }
     firn_term_meter_clear();
     firn_show_change_json(change);
     firn_show_change_print(change);

@@ -189,12 +189,15 @@ attempt(void *ctx, firn_error *err)
 static int
 on_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
-    const struct firn_task_notices *notices = ctx;
+    struct shown *shown = ctx;
+    if (!firn_task_notices_row(&shown->notices, conflict->path)) {
+        return FIRN_OK;
+    }
     firn_term_meter_clear();
-    if (notices->cli->json) {
-        conflict_json(conflict);
-    } else {
+    if (!shown->notices.cli->json) {
         conflict_report(conflict);
+    } else if (!shown->request->has_changes) { /* else an attempt before found none */
+        conflict_json(conflict);
     }
     return FIRN_OK;
 }
@@ -213,6 +216,10 @@ static int
 on_change(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
+    if (!firn_task_notices_row(&shown->notices,
+                               (change->after != NULL ? change->after : change->before)->path)) {
+        return FIRN_OK;
+    }
     firn_term_meter_clear();
     begin_changes(shown->request);
     firn_show_change_json(change);

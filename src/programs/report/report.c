@@ -174,6 +174,7 @@ show_facts(const struct reporting *reporting, const firn_workspace_checkpoint *c
 static void
 show_counts(const firn_workspace_diff_result *result, bool with_lines)
 {
+    assert(result != NULL);
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     firn_report_html_format("<p class=\"facts\">%s changed, ",
                             firn_term_text_number(result->changed, number));
@@ -226,6 +227,7 @@ show_changes(struct reporting *reporting, const firn_workspace_checkpoint *check
 static int
 show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
 {
+    assert(i < reporting->count);
     const firn_workspace_checkpoint *checkpoint = &reporting->checkpoints[i];
     bool is_first = i + 1 == reporting->count && !reporting->has_older;
     int code = FIRN_OK;
@@ -244,6 +246,7 @@ show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
 static int
 write_page(struct reporting *reporting, firn_error *err)
 {
+    assert(reporting->workspace != NULL);
     const struct firn_report_page page = {.root = firn_workspace_root(reporting->workspace),
                                           .checkpoints = reporting->checkpoints,
                                           .count = reporting->count,
@@ -285,6 +288,7 @@ tell(const struct reporting *reporting)
 static int
 report(struct reporting *reporting)
 {
+    assert(reporting->checkpoints == NULL && reporting->count == 0);
     firn_error err;
     int code = read_list(reporting, &err);
     if (code == FIRN_OK) {

@@ -43,6 +43,7 @@ struct showing {
 static void
 show_line(struct showing *showing, const char *element, char sign, firn_slice line)
 {
+    assert(element != NULL);
     bool has_end = line.size > 0 && line.data[line.size - 1] == '\n';
     size_t size = has_end ? line.size - 1 : line.size;
     size_t shown = size < LINE_SIZE_MAX ? size : LINE_SIZE_MAX;
@@ -76,6 +77,7 @@ show_lines(struct showing *showing, const char *element, char sign, struct firn_
 static void
 show_hunk(struct showing *showing, const firn_hunk *hunk, uint32_t context_to)
 {
+    assert(hunk->before_count > 0 || hunk->after_count > 0);
     uint32_t from = hunk->before_at > CONTEXT ? hunk->before_at - CONTEXT : 0;
     if (showing->before.line < from) {
         skip_to(&showing->before, from);

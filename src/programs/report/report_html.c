@@ -16,6 +16,7 @@
  */
 #include "report/report.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -45,6 +46,7 @@ static struct {
 static int
 refuse(firn_error *err, int code, const char *text)
 {
+    assert(code != FIRN_OK && err != NULL);
     memset(err, 0, sizeof(*err));
     err->code = code;
     (void)snprintf(err->text, sizeof(err->text), "'%.*s' %.200s", SHOWN_MAX, page.path, text);
@@ -84,6 +86,7 @@ look(bool replaces, firn_error *err)
 int
 firn_report_html_begin(const char *path, bool replaces, firn_error *err)
 {
+    assert(path != NULL);
     page.path = path;
     page.has_failed = false;
     page.bytes = 0;
@@ -102,6 +105,7 @@ firn_report_html_begin(const char *path, bool replaces, firn_error *err)
 static void
 flush(void)
 {
+    assert(page.buffered <= sizeof page.buffer);
     const firn_slice bytes = firn_bytes(page.buffer, page.buffered);
     if (page.path == NULL) {
         firn_term_out_write(bytes.data, bytes.size);
@@ -148,6 +152,7 @@ firn_report_html_has_failed(void)
 static void
 put(const void *data, size_t size)
 {
+    assert(data != NULL || size == 0);
     const char *from = data;
     page.bytes += size;
     while (size > 0) {

@@ -139,6 +139,10 @@ struct firn_task_notices {
     size_t printed_count;
     size_t printed_capacity;
     unsigned attempts;
+    uint64_t *rows; /* hashes of the paths of rows that were shown, see firn_task_notices_row */
+    size_t row_count;
+    size_t row_capacity;
+    size_t row_sorted_count; /* of the attempts before */
 };
 
 /* Starts the meter too. tells_special and tells_restored are false. */
@@ -148,6 +152,9 @@ void firn_task_notices_deinit(struct firn_task_notices *notices);
 /* An attempt begins. From the second on, what the ones before were told is forgotten, because it is told
  * again, and no warning is printed twice. */
 void firn_task_notices_again(struct firn_task_notices *notices);
+
+/* Whether no attempt before has shown the row of a path. */
+bool firn_task_notices_row(struct firn_task_notices *notices, firn_slice path);
 
 /* Keeps one that has been told already, for the member "notices". */
 void firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice);

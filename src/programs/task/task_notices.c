@@ -98,8 +98,30 @@ firn_task_notices_deinit(struct firn_task_notices *notices)
 {
     forget_all(notices);
     free(notices->printed);
+    free(notices->rows);
     memset(notices, 0, sizeof(*notices));
     firn_term_meter_stop();
+}
+
+/* FNV-1a. */
+#define HASH_BASIS UINT64_C(0xcbf29ce484222325)
+
+static uint64_t
+add_to_hash(uint64_t hash, firn_slice bytes)
+{
+    assert(bytes.data != NULL || bytes.size == 0);
+    for (size_t i = 0; i < bytes.size; i++) {
+        hash = (hash ^ bytes.data[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
 }
 
 void
@@ -112,14 +134,43 @@ firn_task_notices_again(struct firn_task_notices *notices)
                                       .printed = notices->printed,
                                       .printed_count = notices->printed_count,
                                       .printed_capacity = notices->printed_capacity,
-                                      .attempts = notices->attempts + 1};
+                                      .attempts = notices->attempts + 1,
+                                      .rows = notices->rows,
+                                      .row_count = notices->row_count,
+                                      .row_capacity = notices->row_capacity,
+                                      .row_sorted_count = notices->row_count};
     if (notices->attempts == 0) {
         notices->attempts = 1;
         return;
     }
     forget_all(notices);
     *notices = fresh;
+    if (notices->row_count > 0) {
+        qsort(notices->rows, notices->row_count, sizeof(notices->rows[0]), compare_hashes);
+    }
     firn_task_settings_unread(add_unread_settings, notices);
+}
+
+bool
+firn_task_notices_row(struct firn_task_notices *notices, firn_slice path)
+{
+    assert(notices->row_sorted_count <= notices->row_count);
+    uint64_t hash = add_to_hash(HASH_BASIS, path);
+    if (notices->row_sorted_count > 0 && bsearch(&hash, notices->rows, notices->row_sorted_count,
+                                                 sizeof(hash), compare_hashes) != NULL) {
+        return false;
+    }
+    if (notices->row_count == notices->row_capacity) {
+        size_t capacity = notices->row_capacity == 0 ? 64 : 2 * notices->row_capacity;
+        uint64_t *rows = realloc(notices->rows, capacity * sizeof(rows[0]));
+        if (rows == NULL) {
+            return true; /* it may be shown again */
+        }
+        notices->rows = rows;
+        notices->row_capacity = capacity;
+    }
+    notices->rows[notices->row_count++] = hash;
+    return true;
 }
 
 /* Whether a warning is printed for the first time. Where memory is out, or there are very many, it counts
@@ -128,14 +179,8 @@ static bool
 is_first(struct firn_task_notices *notices, const firn_notice *notice)
 {
     assert(notices->printed_count <= notices->printed_capacity);
-    const uint64_t prime = 0x100000001b3; /* FNV-1a */
-    uint64_t hash = 0xcbf29ce484222325 ^ (uint64_t)notice->kind;
-    for (size_t i = 0; i < notice->path.size; i++) {
-        hash = (hash ^ notice->path.data[i]) * prime;
-    }
-    for (const char *at = notice->text; *at != '\0'; at++) {
-        hash = (hash ^ (uint8_t)*at) * prime;
-    }
+    uint64_t hash = add_to_hash(HASH_BASIS ^ (uint64_t)notice->kind, notice->path);
+    hash = add_to_hash(hash, firn_str(notice->text));
     for (size_t i = 0; notices->attempts > 1 && i < notices->printed_count; i++) {
         if (notices->printed[i] == hash) {
             return false;

@@ -21,6 +21,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "query/query.h"
 
@@ -89,6 +90,7 @@ static int
 make_schema(const char *format, const char *name, bool is_nullable, size_t children,
             struct ArrowSchema *out)
 {
+    DCHECK(format != NULL && name != NULL);
     size_t name_size = strlen(name) + 1;
     struct named *named = firn_alloc_zeroed(sizeof *named);
     *out = (struct ArrowSchema){.format = NULL};
@@ -127,6 +129,7 @@ make_schema(const char *format, const char *name, bool is_nullable, size_t child
 static int
 say_uuid(struct ArrowSchema *schema)
 {
+    DCHECK(schema->private_data != NULL);
     static const char *const pairs[2][2] = {{"ARROW:extension:name", "arrow.uuid"},
                                             {"ARROW:extension:metadata", ""}};
     struct named *named = schema->private_data;
@@ -227,12 +230,14 @@ make_array(size_t buffers, size_t children, struct ArrowArray *out)
 static struct owner *
 owner_of(const struct ArrowArray *array)
 {
+    DCHECK(array->private_data != NULL);
     return array->private_data;
 }
 
 static int
 add_validity(struct ArrowArray *array, const struct firn_chunk_values *values)
 {
+    DCHECK(array->length >= 0 && array->n_buffers > 0);
     struct firn_buf *bits = &owner_of(array)->data[0];
     size_t row = (size_t)array->length;
     if (values->valid == NULL && bits->size == 0) {
@@ -262,6 +267,7 @@ add_validity(struct ArrowArray *array, const struct firn_chunk_values *values)
 static int
 add_bits(struct firn_buf *out, size_t row, const struct firn_chunk_values *values)
 {
+    DCHECK(values->kind == FIRN_PHYSICAL_U64);
     size_t old_size = out->size;
     int rc = firn_buf_set_size(out, (row + values->count + 7) / 8);
     if (rc != FIRN_OK) {
@@ -278,6 +284,7 @@ add_bits(struct firn_buf *out, size_t row, const struct firn_chunk_values *value
 static int
 add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
 {
+    DCHECK(size <= 8 ? size > 0 && (size & (size - 1)) == 0 : size == 16);
     size_t at = out->size;
     int rc = firn_buf_set_size(out, at + values->count * size);
     if (rc != FIRN_OK) {
@@ -305,6 +312,7 @@ add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *
 static int
 add_texts(struct owner *owner, const struct firn_chunk_values *values)
 {
+    DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
     struct firn_buf *offsets = &owner->data[1];
     struct firn_buf *bytes = &owner->data[2];
     int rc = offsets->size == 0 ? firn_buf_append_le32(offsets, 0) : FIRN_OK;
@@ -324,6 +332,7 @@ add_texts(struct owner *owner, const struct firn_chunk_values *values)
 static int
 add_fixed(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
 {
+    DCHECK(size > 0 && values->kind == FIRN_PHYSICAL_BYTES);
     size_t at = out->size;
     int rc = firn_buf_set_size(out, at + values->count * size);
     for (size_t i = 0; rc == FIRN_OK && i < values->count; i++) {
@@ -420,6 +429,7 @@ struct stream {
 static int
 errno_of(int code)
 {
+    DCHECK(code != FIRN_OK);
     switch (code) {
     case FIRN_NO_MEMORY:
         return ENOMEM;
@@ -434,6 +444,7 @@ errno_of(int code)
 static int
 fail(struct stream *stream, int number)
 {
+    DCHECK(number != 0);
     if (number == ENOMEM) {
         (void)firn_error_no_memory(&stream->error, "Arrow data");
     }
@@ -476,6 +487,7 @@ make_column(const firn_scan_column *column, struct ArrowArray *out)
 static bool
 is_too_large(const struct stream *stream, const struct ArrowArray *array)
 {
+    DCHECK(array->n_children == (int64_t)stream->column_count);
     for (size_t i = 0; i < stream->column_count; i++) {
         if (stream->columns[i].type == FIRN_TYPE_TEXT ||
             stream->columns[i].type == FIRN_TYPE_BLOB) {
@@ -498,6 +510,7 @@ is_too_large(const struct stream *stream, const struct ArrowArray *array)
 static int
 add_batch(struct stream *stream, struct ArrowArray *array)
 {
+    DCHECK(stream->batch != NULL && array->n_children == (int64_t)stream->column_count);
     size_t rows = firn_query_batch_rows(stream->batch);
     for (size_t i = 0; i < stream->column_count; i++) {
         int rc = add_values(array->children[i], &stream->columns[i],
@@ -518,6 +531,7 @@ add_batch(struct stream *stream, struct ArrowArray *array)
 static int
 fill(struct stream *stream, struct ArrowArray *array)
 {
+    DCHECK(array->length == 0);
     int rc;
     while (array->length + FIRN_SCAN_BATCH_ROWS_MAX <= ROWS_MAX && !stream->is_at_end) {
         if (stream->batch == NULL) {
@@ -575,6 +589,7 @@ get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
 static const char *
 get_last_error(struct ArrowArrayStream *self)
 {
+    DCHECK(self->private_data != NULL);
     const struct stream *stream = self->private_data;
     return stream->error.text;
 }
@@ -582,6 +597,7 @@ get_last_error(struct ArrowArrayStream *self)
 static void
 release_stream(struct ArrowArrayStream *self)
 {
+    DCHECK(self->private_data != NULL);
     struct stream *stream = self->private_data;
     stream->functions.close(stream->scan);
     firn_free(stream->columns);

@@ -16,6 +16,7 @@
  */
 #include "arrow/arrow_import.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 enum way {
@@ -81,6 +82,7 @@ read_number(const char **text, int64_t least, int64_t most, int64_t *out)
 static bool
 read_decimal(const char *format, struct field *out)
 {
+    DCHECK(format[0] == 'd' && format[1] == ':');
     const char *at = format + 2;
     int64_t precision;
     int64_t scale;
@@ -267,6 +269,7 @@ check_array(const struct ArrowArray *array, const struct field *field, const cha
 static bool
 is_valid(const struct ArrowArray *array, const struct field *field, int64_t row)
 {
+    DCHECK(row >= 0);
     if (field->way == WAY_NULL) {
         return false;
     }
@@ -280,6 +283,7 @@ is_valid(const struct ArrowArray *array, const struct field *field, int64_t row)
 static int64_t
 read_signed(const uint8_t *at, uint32_t size)
 {
+    DCHECK(size == 1 || size == 2 || size == 4 || size == 8);
     int8_t i8;
     int16_t i16;
     int32_t i32;
@@ -304,6 +308,7 @@ static int
 read_bytes(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,
            firn_slice *out, firn_error *err)
 {
+    DCHECK(at >= 0);
     int64_t from;
     int64_t to;
     if (field->way == WAY_OFFSETS) {
@@ -332,6 +337,7 @@ static int
 read_view(const struct ArrowArray *array, int64_t at, const char *name, firn_slice *out,
           firn_error *err)
 {
+    DCHECK(at >= 0);
     const uint8_t *view = (const uint8_t *)array->buffers[1] + at * 16;
     int32_t size;
     int32_t buffer;
@@ -435,6 +441,7 @@ static int
 read_vector(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,
             firn_slice *out, firn_error *err)
 {
+    DCHECK(at >= 0 && array->n_children == 1);
     const struct ArrowArray *child = array->children[0];
     const float *floats = child->buffers[1];
     const uint8_t *bits = child->null_count != 0 ? child->buffers[0] : NULL;
@@ -540,6 +547,7 @@ struct import {
 static int
 say_stream_failed(struct import *import, int number, firn_error *err)
 {
+    DCHECK(number != 0);
     const char *text = import->stream->get_last_error != NULL
                            ? import->stream->get_last_error(import->stream)
                            : NULL;
@@ -592,6 +600,7 @@ read_column(const struct ArrowSchema *schema, struct column *out, firn_error *er
 static int
 begin(struct import *import, struct firn_table *table, firn_error *err)
 {
+    DCHECK(import->stream != NULL && import->bulk == NULL);
     int rc;
     int number = import->stream->get_schema(import->stream, &import->schema);
     if (number != 0) {
@@ -624,6 +633,7 @@ out:
 static int
 check_arrays(const struct import *import, const struct ArrowArray *array, firn_error *err)
 {
+    DCHECK(import->columns != NULL && import->bulk != NULL);
     int rc = FIRN_OK;
     if (array->n_children != (int64_t)import->count || array->children == NULL ||
         array->length < 0 || array->offset < 0) {
@@ -654,6 +664,7 @@ check_arrays(const struct import *import, const struct ArrowArray *array, firn_e
 static int
 add_array(struct import *import, const struct ArrowArray *array, firn_error *err)
 {
+    DCHECK(array->release != NULL);
     const struct field whole = {.way = WAY_BIT};
     int rc;
     FIRN_TRY(check_arrays(import, array, err));

@@ -104,19 +104,6 @@ fail_fit(const struct firn_expr_type *type, firn_error *err)
                           firn_expr_type_text(type, name));
 }
 
-/* Rounds to a whole number, halves away from zero. Requires: it is below 2^63. */
-static double
-round_real(double real)
-{
-    static const double exact = 4503599627370496.0; /* 2^52: from there on all are whole */
-    if (!(real > -exact && real < exact)) {
-        return real;
-    }
-    double whole = (double)(int64_t)real;
-    double rest = real - whole;
-    return rest >= 0.5 ? whole + 1 : rest <= -0.5 ? whole - 1 : whole;
-}
-
 static double
 real_of(const struct firn_expr_type *from, const struct firn_cell *cell)
 {
@@ -149,6 +136,28 @@ cast_to_real(const struct firn_expr_type *from, const struct firn_cell *cell,
     return was_finite && !is_finite ? fail_fit(to, err) : FIRN_OK;
 }
 
+/* A float times a power of ten, rounded once, halves away from zero: a float is a whole number times a power of
+ * two, so the product is one too. Requires: the product is between -2^65 and 2^65. */
+static int128
+units_of_real(double real, int64_t power)
+{
+    enum { MANTISSA_BITS = 52, EXPONENT_MASK = 0x7ff, BIAS = 1075 };
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    uint64_t mantissa = bits & ((UINT64_C(1) << MANTISSA_BITS) - 1);
+    int exponent = (int)(bits >> MANTISSA_BITS & EXPONENT_MASK);
+    mantissa |= exponent > 0 ? UINT64_C(1) << MANTISSA_BITS : 0;
+    exponent = (exponent > 0 ? exponent : 1) - BIAS;
+    DCHECK(power > 0 && exponent < 65);      /* no infinity, no NaN */
+    int128 units = (int128)mantissa * power; /* below 2^113 */
+    if (exponent >= 0) {
+        units <<= exponent;
+    } else {
+        units = exponent > -127 ? ((units >> (-exponent - 1)) + 1) >> 1 : 0;
+    }
+    return real < 0 ? -units : units;
+}
+
 /* A number as a whole number of units of the target. */
 static int
 cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
@@ -161,11 +170,12 @@ cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
     int128 units;
     firn_expr_order_limits(to, &min, &max);
     if (cell->kind == FIRN_PHYSICAL_F32 || cell->kind == FIRN_PHYSICAL_F64) {
-        double real = round_real(real_of(from, cell) * (double)firn_expr_power(scale));
-        if (!(real > -2e19 && real < 2e19)) {
+        double real = real_of(from, cell);
+        int64_t power = firn_expr_power(scale);
+        if (!(real * (double)power > -2e19 && real * (double)power < 2e19)) {
             return fail_fit(to, err);
         }
-        units = (int128)real;
+        units = units_of_real(real, power);
     } else {
         units = cell->kind == FIRN_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
         if (scale >= own) {

@@ -188,7 +188,7 @@ read_schema(struct firn_table_bulk *bulk, struct firn_db_view *view, firn_error 
     int rc;
     FIRN_TRY(firn_rows_schema(table, view, &bulk->schema, err));
     FIRN_TRY(firn_db_get_at(table->schemas, view, firn_rows_schema_key(table), &bulk->record, err));
-    bulk->number = firn_rows_write_auto_column(bulk->schema);
+    bulk->number = firn_rows_auto_column(bulk->schema);
     bulk->may_gather = has_plain_key(bulk->schema);
 out:
     return rc;
@@ -343,7 +343,7 @@ firn_rows_bulk_close(struct firn_table_bulk *bulk)
         }
     }
     if (bulk->next_auto < bulk->auto_end) {
-        firn_rows_write_return_auto(bulk->table, bulk->next_auto, bulk->auto_end);
+        firn_rows_auto_return(bulk->table, bulk->next_auto, bulk->auto_end);
     }
     firn_free(bulk->index_keys);
     firn_free(bulk->places);
@@ -535,7 +535,7 @@ number_row(struct firn_table_bulk *bulk, struct firn_cell *cell, firn_error *err
     if (bulk->next_auto == bulk->auto_end) {
         uint64_t first;
         uint64_t count = AUTO_BLOCK;
-        int rc = firn_rows_write_take_auto(bulk->table, bulk->number, &count, &first, err);
+        int rc = firn_rows_auto_take(bulk->table, bulk->number, &count, &first, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -551,7 +551,7 @@ number_row(struct firn_table_bulk *bulk, struct firn_cell *cell, firn_error *err
 static void
 skip_number(struct firn_table_bulk *bulk, const struct firn_cell *cell)
 {
-    uint64_t next = firn_rows_write_note_auto(bulk->table, cell);
+    uint64_t next = firn_rows_auto_note(bulk->table, cell);
     if (next > bulk->next_auto) {
         bulk->next_auto = next < bulk->auto_end ? next : bulk->auto_end;
     }

@@ -71,17 +71,17 @@ FIRN_MUST_CHECK int firn_rows_write_schema(struct firn_table *table, struct firn
 FIRN_MUST_CHECK int firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
                                                struct firn_schema **out, firn_error *err);
 
-/* ---- auto numbers: rows_write.c ---- */
+/* ---- auto numbers: rows_auto.c ---- */
 
 /* NULL: the table has none. */
-const struct firn_schema_column *firn_rows_write_auto_column(const struct firn_schema *schema);
+const struct firn_schema_column *firn_rows_auto_column(const struct firn_schema *schema);
 /* Takes up to *count numbers, from *out on; *count says how many it were. FIRN_LIMIT: there are no more. */
-FIRN_MUST_CHECK int firn_rows_write_take_auto(struct firn_table *table,
+FIRN_MUST_CHECK int firn_rows_auto_take(struct firn_table *table,
                                               const struct firn_schema_column *column,
                                               uint64_t *count, uint64_t *out, firn_error *err);
 /* Gives numbers [next, end), the last ones that were taken, back, unless others were taken since. */
-void firn_rows_write_return_auto(struct firn_table *table, uint64_t next, uint64_t end);
+void firn_rows_auto_return(struct firn_table *table, uint64_t next, uint64_t end);
 /* A row is there under a number that was not given out. Returns which one comes after it, from 1 on. */
-uint64_t firn_rows_write_note_auto(struct firn_table *table, const struct firn_cell *cell);
+uint64_t firn_rows_auto_note(struct firn_table *table, const struct firn_cell *cell);
 
 #endif

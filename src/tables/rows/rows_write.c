@@ -11,10 +11,6 @@
  *
  * (I1) A row and its entries are written by one commit, and expire at the same moment. So an entry of an index
  *      always has its row.
- *
- * Auto numbers. The first one that is wanted after the store was opened is looked for: one above the largest
- * key. From then on they are counted in memory, and a number that was given out is not given again, whether
- * its transaction commits or not. A row that is inserted with a larger number moves the count on.
  */
 #include <inttypes.h>
 
@@ -85,141 +81,6 @@ end(struct writing *writing)
     firn_buf_deinit(&writing->found);
 }
 
-/* ---- auto numbers ---- */
-
-const struct firn_schema_column *
-firn_rows_write_auto_column(const struct firn_schema *schema)
-{
-    const struct firn_schema_column *column = &schema->columns[schema->key_places[0]];
-    DCHECK(column->is_key);
-    return schema->key_count == 1 && column->is_auto ? column : NULL;
-}
-
-/* One above a number of the key, which is positive or 0, or 1. There is none above the largest: that one
- * stands for itself, which largest_of excludes. */
-static uint64_t
-number_after(const struct firn_cell *cell)
-{
-    bool is_negative = cell->kind == FIRN_PHYSICAL_I64 && cell->as.i64 < 0;
-    DCHECK(cell->kind == FIRN_PHYSICAL_I64 || cell->kind == FIRN_PHYSICAL_U64);
-    bool is_largest = cell->as.u64 == UINT64_MAX;
-    return is_negative ? 1 : cell->as.u64 + !is_largest;
-}
-
-static int
-find_last_number(struct firn_table *table, const struct firn_schema_column *column, uint64_t *out,
-                 firn_error *err)
-{
-    const struct firn_db_cursor_options options = {.keys_only = true};
-    struct firn_db_cursor *cursor = NULL;
-    struct firn_buf memory = {0};
-    struct firn_cell cell;
-    int rc;
-    *out = 1;
-    FIRN_TRY(firn_db_cursor_open(table->rows, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_last(cursor, err));
-    if (firn_db_cursor_valid(cursor)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        rc = firn_tuple_key_read(&key, column->type, false, &memory, &cell);
-        if (rc != FIRN_OK) {
-            rc = firn_error_set(err, rc, "the table '%s' has a key that is not a number",
-                                firn_rows_name(table));
-        } else {
-            *out = number_after(&cell);
-        }
-    }
-out:
-    firn_db_cursor_close(cursor);
-    firn_buf_deinit(&memory);
-    return rc;
-}
-
-static uint64_t
-largest_of(firn_type type)
-{
-    switch (type) {
-    case FIRN_TYPE_I8:
-        return INT8_MAX;
-    case FIRN_TYPE_I16:
-        return INT16_MAX;
-    case FIRN_TYPE_I32:
-        return INT32_MAX;
-    case FIRN_TYPE_U8:
-        return UINT8_MAX;
-    case FIRN_TYPE_U16:
-        return UINT16_MAX;
-    case FIRN_TYPE_U32:
-        return UINT32_MAX;
-    case FIRN_TYPE_U64:
-        return UINT64_MAX - 1; /* so that the number after it is one */
-    default:
-        return INT64_MAX;
-    }
-}
-
-int
-firn_rows_write_take_auto(struct firn_table *table, const struct firn_schema_column *column,
-                          uint64_t *count, uint64_t *out, firn_error *err)
-{
-    firn_os_mutex_lock(&table->mutex);
-    bool is_known = table->has_next_auto;
-    firn_os_mutex_unlock(&table->mutex);
-    uint64_t next = 1;
-    int rc = is_known ? FIRN_OK : find_last_number(table, column, &next, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    uint64_t last = largest_of(column->type);
-    DCHECK(*count > 0);
-    firn_os_mutex_lock(&table->mutex);
-    next = table->next_auto > next ? table->next_auto : next;
-    bool fits = next <= last;
-    if (fits && *count > last - next) {
-        *count = last - next + 1;
-    }
-    table->has_next_auto = true;
-    table->next_auto = fits ? next + *count : next;
-    firn_os_mutex_unlock(&table->mutex);
-    if (!fits) {
-        return firn_error_set(err, FIRN_LIMIT, "the table '%s' has used up the numbers of '%s'",
-                              firn_rows_name(table), (const char *)column->name.data);
-    }
-    *out = next;
-    return FIRN_OK;
-}
-
-void
-firn_rows_write_return_auto(struct firn_table *table, uint64_t next, uint64_t end)
-{
-    firn_os_mutex_lock(&table->mutex);
-    if (table->next_auto == end) {
-        table->next_auto = next;
-    }
-    firn_os_mutex_unlock(&table->mutex);
-}
-
-static int
-take_auto(struct firn_table *table, const struct firn_schema_column *column, struct firn_cell *out,
-          firn_error *err)
-{
-    uint64_t count = 1;
-    out->kind = firn_physical_of(column->type);
-    return firn_rows_write_take_auto(table, column, &count, &out->as.u64, err);
-}
-
-/* A row is there under a number that was not given out. */
-uint64_t
-firn_rows_write_note_auto(struct firn_table *table, const struct firn_cell *cell)
-{
-    uint64_t next = number_after(cell);
-    firn_os_mutex_lock(&table->mutex);
-    if (next > table->next_auto) {
-        table->next_auto = next;
-    }
-    firn_os_mutex_unlock(&table->mutex);
-    return next;
-}
-
 /* ---- cells ---- */
 
 /* The place of the i-th value that was given. */
@@ -286,6 +147,15 @@ is_given(const uint64_t *given, size_t place)
     return (given[place / 64] >> place % 64 & 1) != 0;
 }
 
+static int
+take_auto(struct firn_table *table, const struct firn_schema_column *column, struct firn_cell *out,
+          firn_error *err)
+{
+    uint64_t count = 1;
+    out->kind = firn_physical_of(column->type);
+    return firn_rows_auto_take(table, column, &count, &out->as.u64, err);
+}
+
 /* What was not given, and is not taken from the row that is there. */
 static int
 fill_column(struct writing *writing, size_t place, firn_error *err)
@@ -307,7 +177,7 @@ fill_column(struct writing *writing, size_t place, firn_error *err)
 static int
 fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
 {
-    const struct firn_schema_column *number = firn_rows_write_auto_column(writing->schema);
+    const struct firn_schema_column *number = firn_rows_auto_column(writing->schema);
     size_t number_place = number != NULL ? writing->schema->key_places[0] : 0;
     bool is_numbered = number != NULL && is_given(given, number_place);
     int rc = FIRN_OK;
@@ -315,7 +185,7 @@ fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
         rc = is_given(given, i) ? FIRN_OK : fill_column(writing, i, err);
     }
     if (rc == FIRN_OK && is_numbered) {
-        (void)firn_rows_write_note_auto(writing->table, &writing->cells[number_place]);
+        (void)firn_rows_auto_note(writing->table, &writing->cells[number_place]);
     }
     return rc;
 }
@@ -549,7 +419,7 @@ write_put(struct writing *writing, void *ctx, firn_error *err)
     DCHECK(work->table == writing->table);
     int rc = write_row(writing, work->put, err);
     if (rc == FIRN_OK && work->out_auto != NULL) {
-        const struct firn_schema_column *column = firn_rows_write_auto_column(writing->schema);
+        const struct firn_schema_column *column = firn_rows_auto_column(writing->schema);
         *work->out_auto =
             column == NULL
                 ? firn_null()
@@ -804,10 +674,10 @@ out:
     return rc;
 }
 
-/* Appends what is just above the last key from lower on; nothing where there is none. */
+/* Appends the last key from lower on; nothing where there is none. */
 static int
-find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
-         struct firn_buf *out, firn_error *err)
+find_last_key(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
+              struct firn_buf *out, firn_error *err)
 {
     const struct firn_db_cursor_options options = {.lower = &lower, .keys_only = true};
     struct firn_db_cursor *cursor = NULL;
@@ -816,12 +686,29 @@ find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice 
     FIRN_TRY(firn_db_txn_cursor_open(writing->txn, keyspace, &options, &cursor, err));
     FIRN_TRY(firn_db_cursor_last(cursor, err));
     if (firn_db_cursor_valid(cursor) &&
-        (firn_buf_append_slice(out, firn_db_cursor_key(cursor)) != FIRN_OK ||
-         firn_buf_append(out, "", 1) != FIRN_OK)) {
+        firn_buf_append_slice(out, firn_db_cursor_key(cursor)) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a bound");
     }
 out:
     firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* Appends a bound that is just above the last key from lower on; nothing where there is none. If the last key is so
+ * long that none is above it, it is deleted, and is the bound. */
+static int
+find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
+         struct firn_buf *out, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(find_last_key(writing, keyspace, lower, out, err));
+    DCHECK(out->size <= FIRN_KEY_SIZE_MAX);
+    if (out->size == FIRN_KEY_SIZE_MAX) {
+        rc = firn_db_txn_delete(writing->txn, keyspace, firn_buf_slice(out), err);
+    } else if (out->size > 0 && firn_buf_append(out, "", 1) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a bound");
+    }
+out:
     return rc;
 }
 

@@ -49,6 +49,7 @@ firn_schema_is_name(firn_slice name)
 static int
 check_name(firn_slice name, const char *of, firn_error *err)
 {
+    DCHECK(of != NULL);
     if (firn_schema_is_name(name)) {
         return FIRN_OK;
     }
@@ -116,6 +117,7 @@ static int
 check_constant(const struct firn_schema_column *column, const struct firn_cell *cell,
                const char *what, firn_error *err)
 {
+    DCHECK(what != NULL);
     struct firn_cell again;
     if (cell->kind == FIRN_PHYSICAL_NONE) {
         return FIRN_OK;
@@ -196,6 +198,7 @@ static int
 check_order(const struct firn_schema *schema, const uint32_t *ids, size_t count, const char *of,
             firn_error *err)
 {
+    DCHECK(ids != NULL || count == 0);
     if (count == 0) {
         return firn_error_set(err, FIRN_INVALID, "%s has no columns: name at least one", of);
     }
@@ -255,6 +258,7 @@ out:
 static int
 check_vector_index(const struct firn_schema *schema, size_t i, firn_error *err)
 {
+    DCHECK(i < schema->vector_index_count);
     const struct firn_schema_vector_index *index = &schema->vector_indexes[i];
     const struct firn_schema_column *column = firn_schema_find_id(schema, index->column);
     uint32_t before = i == 0 ? 0 : schema->vector_indexes[i - 1].id;
@@ -386,6 +390,7 @@ static const uint32_t *
 places_of(const struct firn_schema *schema, struct firn_arena *arena, const uint32_t *ids,
           size_t count)
 {
+    DCHECK(ids != NULL || count == 0);
     uint32_t *places = firn_arena_alloc(arena, (count + 1) * sizeof *places);
     for (size_t i = 0; places != NULL && i < count; i++) {
         const struct firn_schema_column *column = firn_schema_find_id(schema, ids[i]);
@@ -397,6 +402,7 @@ places_of(const struct firn_schema *schema, struct firn_arena *arena, const uint
 static bool
 copy_columns(struct firn_schema *schema, const struct firn_schema *model)
 {
+    DCHECK(schema->columns == NULL);
     struct firn_arena *arena = &schema->arena;
     struct firn_schema_column *columns =
         firn_arena_alloc(arena, model->column_count * sizeof *columns);
@@ -419,6 +425,7 @@ copy_columns(struct firn_schema *schema, const struct firn_schema *model)
 static bool
 copy_indexes(struct firn_schema *schema, const struct firn_schema *model)
 {
+    DCHECK(schema->indexes == NULL);
     struct firn_arena *arena = &schema->arena;
     struct firn_schema_index *indexes =
         firn_arena_alloc(arena, (model->index_count + 1) * sizeof *indexes);
@@ -541,6 +548,7 @@ firn_schema_find(const struct firn_schema *schema, firn_slice name)
 const struct firn_schema_column *
 firn_schema_find_id(const struct firn_schema *schema, uint32_t id)
 {
+    DCHECK(schema->column_count > 0);
     size_t low = 0;
     size_t high = schema->column_count;
     FIRN_SEARCH_FIRST(low, high, middle, schema->columns[middle].id < id);
@@ -574,6 +582,7 @@ int
 firn_schema_require(const struct firn_schema *schema, firn_slice name,
                     const struct firn_schema_column **out, firn_error *err)
 {
+    DCHECK(out != NULL);
     *out = firn_schema_find(schema, name);
     if (*out == NULL) {
         int shown =

@@ -33,6 +33,7 @@ abandon(struct draft *draft)
 static int
 begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
 {
+    DCHECK(old->column_count > 0);
     *draft = (struct draft){.schema = {.version = old->version + 1,
                                        .next_column = old->next_column,
                                        .next_index = old->next_index,
@@ -67,6 +68,7 @@ begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
 static int
 end(struct draft *draft, struct firn_schema **out, firn_error *err)
 {
+    DCHECK(draft->schema.version > 0);
     int rc = firn_schema_create(&draft->schema, out, err);
     abandon(draft);
     DCHECK(rc != FIRN_OK || (*out)->version == draft->schema.version);
@@ -79,6 +81,7 @@ int
 firn_schema_change_add_column(const struct firn_schema *old, const firn_table_column *column,
                               struct firn_schema **out, firn_error *err)
 {
+    DCHECK(column != NULL);
     struct firn_schema_column added;
     struct draft draft;
     int rc;
@@ -232,6 +235,7 @@ static int
 require_index(const struct firn_schema *schema, firn_slice name,
               const struct firn_schema_index **out, firn_error *err)
 {
+    DCHECK(out != NULL);
     *out = firn_schema_find_index(schema, name);
     if (*out == NULL) {
         int shown =
@@ -246,6 +250,7 @@ int
 firn_schema_change_add_index(const struct firn_schema *old, const firn_table_index *index,
                              struct firn_schema **out, firn_error *err)
 {
+    DCHECK(index != NULL);
     uint32_t ids[FIRN_TABLE_KEY_COLUMNS_MAX];
     struct draft draft;
     int rc;
@@ -309,6 +314,7 @@ static int
 drop_vector_index(const struct firn_schema *old, const struct firn_schema_vector_index *index,
                   struct firn_schema **out, firn_error *err)
 {
+    DCHECK(index >= old->vector_indexes && index < old->vector_indexes + old->vector_index_count);
     struct draft draft;
     int rc = begin(old, &draft, err);
     if (rc != FIRN_OK) {

@@ -144,6 +144,7 @@ int
 firn_schema_def_ids(const struct firn_schema *schema, const char *const *names, size_t count,
                     const char *of, uint32_t *out, firn_error *err)
 {
+    DCHECK(out != NULL && of != NULL);
     DCHECK(count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++) {
         const struct firn_schema_column *column =
@@ -170,6 +171,7 @@ struct draft {
 static int
 take_columns(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
+    DCHECK(draft->schema.column_count == 0);
     int rc = FIRN_OK;
     for (size_t i = 0; i < def->column_count && rc == FIRN_OK; i++) {
         firn_table_column column;

@@ -20,6 +20,7 @@ static int
 add_parts(const struct firn_schema *schema, const struct firn_schema_index *index,
           const struct firn_cell *cells, struct firn_buf *out, bool *out_has_null)
 {
+    DCHECK(index->column_count > 0);
     int rc = FIRN_OK;
     *out_has_null = false;
     for (size_t i = 0; i < index->column_count && rc == FIRN_OK; i++) {
@@ -46,6 +47,7 @@ firn_schema_index_entry(const struct firn_schema *schema, const struct firn_sche
                         const struct firn_cell *cells, firn_slice primary, struct firn_buf *out_key,
                         struct firn_buf *out_value, firn_error *err)
 {
+    DCHECK(cells != NULL && primary.size > 0);
     size_t key_start = out_key->size;
     size_t value_start = out_value->size;
     bool has_null = false;
@@ -148,6 +150,7 @@ bool
 firn_schema_index_differs(const struct firn_schema_index *index, const struct firn_cell *before,
                           const struct firn_cell *after)
 {
+    DCHECK(before != NULL && after != NULL);
     bool differs = false;
     for (size_t i = 0; i < index->column_count && !differs; i++) {
         uint32_t place = index->places[i];

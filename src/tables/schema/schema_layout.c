@@ -55,6 +55,7 @@ struct merge {
 static const struct firn_schema_column *
 merge_at(const struct merge *merge, size_t i)
 {
+    DCHECK(merge->schemas[i] != NULL);
     const struct firn_schema *schema = merge->schemas[i];
     return merge->at[i] < schema->column_count ? &schema->columns[merge->at[i]] : NULL;
 }
@@ -92,6 +93,7 @@ static int
 walk(struct firn_schema *const *schemas, size_t count, struct firn_column_layout *layout,
      uint8_t *bytes, size_t *out_columns, size_t *out_bytes, firn_error *err)
 {
+    DCHECK(count > 0);
     struct firn_column_def *columns =
         layout == NULL ? NULL : (struct firn_column_def *)(void *)(layout + 1);
     struct merge merge = {schemas, firn_alloc_zeroed(count * sizeof *merge.at), count};
@@ -132,6 +134,7 @@ walk(struct firn_schema *const *schemas, size_t count, struct firn_column_layout
 static const struct firn_schema *
 newest_of(struct firn_schema *const *schemas, size_t count)
 {
+    DCHECK(count > 0);
     const struct firn_schema *newest = schemas[0];
     for (size_t i = 1; i < count; i++) {
         newest = schemas[i]->version > newest->version ? schemas[i] : newest;
@@ -153,6 +156,7 @@ int
 firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
                           struct firn_column_layout **out, firn_error *err)
 {
+    DCHECK(count > 0);
     size_t columns;
     size_t bytes;
     int rc;

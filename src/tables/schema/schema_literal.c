@@ -209,6 +209,7 @@ read_real(firn_slice text, double *out)
 static const char *
 read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
 {
+    DCHECK(out != NULL);
     struct decimal decimal;
     double real;
     const char *wrong;
@@ -255,6 +256,7 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
 static int64_t
 days_of(int64_t year, int64_t month, int64_t day)
 {
+    DCHECK(month >= 1 && month <= 12);
     year -= month <= 2 ? 1 : 0;
     int64_t in_era = year % 400;
     int64_t in_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
@@ -279,6 +281,7 @@ date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
 static bool
 take_digits(firn_slice *text, size_t count, int64_t *out)
 {
+    DCHECK(count > 0);
     bool is_good = text->size >= count;
     *out = 0;
     for (size_t i = 0; i < count && is_good; i++) {
@@ -459,6 +462,7 @@ firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type ty
 static void
 scientific(double number, int digits, char out[32], int *exponent)
 {
+    DCHECK(digits > 0);
     char text[64];
     size_t count = 0;
     size_t at = 0;
@@ -535,6 +539,7 @@ append_real(double number, bool is_f32, struct firn_buf *out)
 static int
 append_decimal(int64_t units, uint32_t scale, struct firn_buf *out)
 {
+    DCHECK(scale <= 18);
     uint64_t magnitude = units < 0 ? 0 - (uint64_t)units : (uint64_t)units;
     uint64_t one = 1;
     for (uint32_t i = 0; i < scale; i++) {

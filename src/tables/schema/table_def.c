@@ -271,13 +271,22 @@ copy_token(struct parser *parser, uint8_t **out)
     return size;
 }
 
+/* Says what was expected instead of the token, or that the token is a text or a name without an end. */
+static int
+refuse_token(struct parser *parser, const char *expected)
+{
+    uint8_t first = byte_at(parser, parser->token.at, 0);
+    bool is_hex = (first | 0x20) == 'x' && byte_at(parser, parser->token.at, 1) == '\'';
+    bool is_open = parser->token.kind == TOKEN_BAD && (first == '\'' || first == '"' || is_hex);
+    return fail(parser, is_open ? "the closing quote is missing" : expected);
+}
+
 static int
 parse_name(struct parser *parser, const char **out)
 {
     uint8_t *copy;
     if (parser->token.kind != TOKEN_WORD && parser->token.kind != TOKEN_NAME) {
-        return fail(parser, parser->token.kind == TOKEN_BAD ? "a quote that has no end, or no name"
-                                                            : "expected a name");
+        return refuse_token(parser, "expected a name");
     }
     size_t size = copy_token(parser, &copy);
     if (size == 0 || size > FIRN_TABLE_NAME_SIZE_MAX) {
@@ -416,8 +425,7 @@ parse_default(struct parser *parser, firn_table_column *column)
         literal.form = FIRN_SCHEMA_LITERAL_HEX;
         break;
     default:
-        return fail(parser, parser->token.kind == TOKEN_BAD ? "a quote that has no end, or no value"
-                                                            : "expected a value");
+        return refuse_token(parser, "expected a value after 'default'");
     }
     size_t size = copy_token(parser, &copy);
     literal.text =

@@ -28,6 +28,7 @@ struct export
 static int
 take_column(struct export *export, const struct firn_schema_column *column)
 {
+    DCHECK(export->columns != NULL && column->name.size > 0);
     export->columns[export->column_count++] = (struct firn_value_text_column){
         .name = column->name,
         .type = {.type = column->type,
@@ -43,6 +44,7 @@ static int
 take_columns(struct export *export, const struct firn_schema *schema,
              const struct firn_rows_read *read, firn_error *err)
 {
+    DCHECK(export->columns == NULL && export->column_count == 0);
     size_t count = read->columns != NULL ? read->column_count : schema->column_count;
     int rc = FIRN_OK;
     export->columns = firn_alloc_zeroed((count + 1) * sizeof *export->columns);
@@ -56,6 +58,7 @@ take_columns(struct export *export, const struct firn_schema *schema,
         }
         FIRN_TRY(take_column(export, column));
     }
+    DCHECK(export->column_count == count);
 out:
     return rc;
 }

@@ -98,6 +98,7 @@ static int
 put(struct import *import, const firn_value *values, const bool *is_given, uint64_t line,
     firn_slice text, firn_error *err)
 {
+    DCHECK(import->bulk != NULL && line > 0);
     int rc = firn_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
     if (rc == FIRN_OK) {
         import->statistics->rows++;
@@ -113,6 +114,7 @@ put(struct import *import, const firn_value *values, const bool *is_given, uint6
 static int
 allocate(struct import *import, size_t fields, firn_error *err)
 {
+    DCHECK(import->columns == NULL && fields > 0);
     import->columns = firn_alloc_zeroed(fields * sizeof *import->columns);
     import->places = firn_alloc_array(fields, sizeof *import->places);
     import->fields = firn_alloc_zeroed(fields * sizeof *import->fields);
@@ -150,6 +152,7 @@ static int
 take_field(struct import *import, size_t i, const struct firn_schema_column *column,
            firn_error *err)
 {
+    DCHECK(i < import->column_count);
     import->places[i] = SIZE_MAX;
     import->columns[i] = (struct firn_value_text_column){.name = firn_str("")};
     if (column == NULL) {
@@ -165,6 +168,7 @@ static int
 take_header(struct import *import, const struct firn_schema *schema,
             const struct firn_csv_record *record, firn_error *err)
 {
+    DCHECK(record->count == import->column_count);
     int rc = FIRN_OK;
     for (size_t i = 0; i < record->count; i++) {
         firn_slice name = record->fields[i].text;
@@ -189,6 +193,7 @@ out:
 static int
 take_named(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
 {
+    DCHECK(fields == import->column_count);
     const firn_import_options *options = import->options;
     int rc = FIRN_OK;
     if (options->column_count != fields) {
@@ -211,6 +216,7 @@ out:
 static int
 take_all(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
 {
+    DCHECK(fields == import->column_count);
     bool has_auto = schema->key_count == 1 && schema->columns[schema->key_places[0]].is_auto;
     bool skips_auto = has_auto && fields + 1 == schema->column_count;
     int rc = FIRN_OK;
@@ -233,6 +239,7 @@ out:
 static int
 open_bulk(struct import *import, firn_error *err)
 {
+    DCHECK(import->bulk == NULL && import->value_count <= import->column_count);
     int rc;
     const char *at = (const char *)import->names.data;
     const char **names = firn_alloc_array(import->value_count + 1, sizeof(char *));
@@ -243,6 +250,7 @@ open_bulk(struct import *import, firn_error *err)
         names[i] = at;
         at += strlen(at) + 1;
     }
+    DCHECK(at == (const char *)import->names.data + import->names.size); /* a name for each value */
     const struct firn_rows_bulk_options options = {
         .columns = names, .column_count = import->value_count, .progress = import->progress};
     rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
@@ -254,6 +262,7 @@ open_bulk(struct import *import, firn_error *err)
 static int
 begin_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
 {
+    DCHECK(!import->has_begun && record->count > 0);
     struct firn_schema *schema = NULL;
     int rc;
     import->has_begun = true;
@@ -278,6 +287,7 @@ out:
 static int
 put_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
 {
+    DCHECK(import->has_begun && import->bulk != NULL);
     int rc = firn_csv_reader_values(record, import->columns, &import->memory, import->fields, err);
     if (rc == FIRN_INVALID) {
         return reject(import, record->line, record->raw, rc, err);

@@ -253,8 +253,9 @@ tell(void *ctx, firn_slice report)
 {
     struct watching *watching = ctx;
     struct firn_watch_set_info info;
-    FIRN_IGNORE(firn_watch_set_tell(watching->set, report, NULL));
-    if (watching->is_full_asked) {
+    bool is_taken = firn_watch_set_tell(watching->set, report, NULL) == FIRN_OK;
+    /* The report of another question says nothing of the visit of everything that was asked for last. */
+    if (is_taken && watching->is_full_asked) {
         watching->full_ns = now_of(watching);
         watching->is_full_asked = false;
     }

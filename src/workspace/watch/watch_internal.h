@@ -48,8 +48,8 @@ FIRN_MUST_CHECK int firn_watch_set_ask(struct firn_watch_set *set,
 /* Between a question and its report, called by a save of the same process: the directory is about to
  * be listed. Any thread. */
 void firn_watch_set_enter(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path);
-/* Takes in the report of a save, which says what it has visited since its question. A report to another question
- * than the last, and one that makes no sense, changes nothing. */
+/* Takes in the report of a save, which says what it has visited since its question. FIRN_NOT_FOUND: it belongs to
+ * another question than the last one; FIRN_INVALID: it makes no sense. Then nothing has changed. */
 FIRN_MUST_CHECK int firn_watch_set_tell(struct firn_watch_set *set, firn_slice report,
                                         firn_error *err);
 

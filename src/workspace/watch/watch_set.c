@@ -847,6 +847,7 @@ firn_watch_set_tell(struct firn_watch_set *set, firn_slice report, firn_error *e
     FIRN_TRY(firn_watchlink_wire_get_begun(&reader, &begun_ns, err));
     FIRN_TRY(firn_watchlink_wire_get_base(&reader, &base, err));
     if (token == 0 || token != set->asked || set->is_broken) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "the report answers no question that is open");
         goto out;
     }
     FIRN_TRY(read_visits(&reader, &visits, err));

@@ -124,7 +124,7 @@ a_pack_is_written_and_read(void **state)
 {
     (void)state;
     firn_chkp *pack;
-    firn_chkp_entry entry;
+    firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     bool is_there = false;
     uint8_t *data;
     size_t size;
@@ -190,7 +190,7 @@ a_set_is_read(void **state)
 {
     (void)state;
     firn_chkp_set *set;
-    firn_chkp_entry entry;
+    firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     const char *name;
     bool is_there = false;
     uint8_t *data;
@@ -324,7 +324,7 @@ readers_refuse_what_cannot_be_meant(void **state)
 {
     (void)state;
     firn_chkp *pack;
-    firn_chkp_entry entry;
+    firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     bool is_there;
     uint8_t *data;
     size_t size;
@@ -341,6 +341,8 @@ readers_refuse_what_cannot_be_meant(void **state)
     REFUSED(firn_chkp_contains(pack, NULL, &is_there, &err));
     REFUSED(firn_chkp_contains(pack, &hello, NULL, &err));
     REFUSED(firn_chkp_locate(NULL, &hello, &entry, &err));
+    entry.size = offsetof(firn_chkp_entry, stored_size);
+    REFUSED(firn_chkp_locate(pack, &hello, &entry, &err));
     REFUSED(firn_chkp_read(pack, &hello, 6, NULL, &size, &err));
     REFUSED(firn_chkp_read(pack, &hello, 6, &data, NULL, &err));
     REFUSED(firn_chkp_stream(pack, &hello, NULL, NULL, &err));
@@ -359,7 +361,7 @@ sets_refuse_what_cannot_be_meant(void **state)
 {
     (void)state;
     firn_chkp_set *set;
-    firn_chkp_entry entry;
+    firn_chkp_entry entry = FIRN_CHKP_ENTRY_INIT;
     bool is_there;
     size_t size;
     const char *const names[] = {NULL};

@@ -365,11 +365,11 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_store_undo, opened.store, NULL)                                                         \
     X(firn_chkp_contains, opened.chkp, &hash, &flag)                                               \
     X(firn_chkp_list, opened.chkp, VISIT(const firn_chkp_entry *), NULL)                           \
-    X(firn_chkp_locate, opened.chkp, &hash, &(firn_chkp_entry){0})                                 \
+    X(firn_chkp_locate, opened.chkp, &hash, &(firn_chkp_entry)FIRN_CHKP_ENTRY_INIT)                \
     X(firn_chkp_read, opened.chkp, &hash, SIZE_MAX, &value, &size)                                 \
     X(firn_chkp_set_contains, opened.chkp_set, &hash, &flag)                                       \
     X(firn_chkp_set_list, opened.chkp_set, VISIT(const char *, const firn_chkp_entry *), NULL)     \
-    X(firn_chkp_set_locate, opened.chkp_set, &hash, &(firn_chkp_entry){0}, NULL)                   \
+    X(firn_chkp_set_locate, opened.chkp_set, &hash, &(firn_chkp_entry)FIRN_CHKP_ENTRY_INIT, NULL)  \
     X(firn_chkp_set_read, opened.chkp_set, &hash, SIZE_MAX, &value, &size)                         \
     X(firn_chkp_set_stream, opened.chkp_set, &hash, sink, NULL)                                    \
     X(firn_chkp_set_verify, opened.chkp_set, NULL)                                                 \
@@ -398,7 +398,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_get, opened.keyspace, k, &value, &size)                                                 \
     X(firn_get_into, opened.keyspace, k, text, sizeof text, &size)                                 \
     X(firn_snapshot_get, opened.view, opened.keyspace, k, &value, &size)                           \
-    X(firn_get_many, opened.keyspace, NULL, &k, 1, &(firn_get_result){0})                          \
+    X(firn_get_many, opened.keyspace, NULL, &k, 1, &(uint8_t *){NULL}, &(size_t){0})               \
     X(firn_get_pinned, opened.keyspace, NULL, k, OUT(firn_pin), &slice_out)                        \
     X(firn_insert, opened.keyspace, k, k, NULL)                                                    \
     X(firn_keyspace_drop, opened.store, "k")                                                       \

@@ -243,7 +243,8 @@ handles_of_two_stores_do_not_mix(void **state)
     firn_cursor *cursor;
     firn_pin *pin;
     firn_slice pinned;
-    firn_get_result got;
+    uint8_t *got;
+    size_t got_size;
     uint8_t *value;
     size_t size;
     firn_cursor_options at = FIRN_CURSOR_OPTIONS_INIT;
@@ -253,7 +254,7 @@ handles_of_two_stores_do_not_mix(void **state)
     OK(firn_batch_put(batch, mine, key, key, &err));
     at.snapshot = view;
     INVALID(firn_snapshot_get(view, other, key, &value, &size, &err));
-    INVALID(firn_get_many(other, view, &key, 1, &got, &err));
+    INVALID(firn_get_many(other, view, &key, 1, &got, &got_size, &err));
     INVALID(firn_get_pinned(other, view, key, &pin, &pinned, &err));
     INVALID(firn_cursor_open(other, &at, &cursor, &err));
     INVALID(firn_txn_get(txn, other, key, &value, &size, &err));
@@ -374,7 +375,8 @@ assert_keyspace_refuses(firn_keyspace *keyspace)
     firn_batch *batch;
     firn_pin *pin;
     firn_slice pinned;
-    firn_get_result got;
+    uint8_t *got;
+    size_t got_size;
     uint8_t *value;
     size_t size;
     MISUSED(firn_put(keyspace, key, key, NULL, &err));
@@ -382,7 +384,7 @@ assert_keyspace_refuses(firn_keyspace *keyspace)
     MISUSED(firn_delete(keyspace, key, NULL, &err));
     MISUSED(firn_delete_range(keyspace, key, key, NULL, &err));
     MISUSED(firn_get(keyspace, key, &value, &size, &err));
-    MISUSED(firn_get_many(keyspace, NULL, &key, 1, &got, &err));
+    MISUSED(firn_get_many(keyspace, NULL, &key, 1, &got, &got_size, &err));
     MISUSED(firn_get_pinned(keyspace, NULL, key, &pin, &pinned, &err));
     MISUSED(firn_cursor_open(keyspace, NULL, &cursor, &err));
     MISUSED(firn_bulk_open(keyspace, NULL, &bulk, &err));
@@ -654,7 +656,7 @@ assert_refused(struct within *within)
     assert_true(within->progress_count > 0);
     assert_true(within->use_count > 0);
     assert_int_equal(within->refused_count, within->use_count);
-    assert_non_null(strstr(within->text, "on_notice and on_progress must not use "));
+    assert_non_null(strstr(within->text, "a callback must not use "));
     OK(firn_exists(within->keyspace, key, &exists, &err));
     assert_false(exists);
     *within = (struct within){.store = within->store,
@@ -709,6 +711,64 @@ callbacks_of_stores_cannot_use_handles(void **state)
     firn_snapshot_close(within.kept);
     OK(firn_store_close(within.store, &err));
     remove_folder(folder);
+}
+
+/* One row, then a line that is none. */
+static int
+use_handles_in_read(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *error)
+{
+    static const char text[] = "id\n7\nx\n";
+    struct within *within = ctx;
+    (void)error;
+    use_handles(within);
+    assert_true(capacity >= sizeof text);
+    *out_size = within->progress_count++ == 0 ? sizeof text - 1 : 0;
+    memcpy(buffer, text, *out_size);
+    return FIRN_OK;
+}
+
+static int
+use_handles_in_reject(void *ctx, const firn_import_reject *reject)
+{
+    struct within *within = ctx;
+    assert_int_equal(reject->line, 3);
+    within->notice_count++;
+    use_handles(within);
+    return FIRN_OK;
+}
+
+static int
+use_handles_in_write(void *ctx, firn_slice bytes, firn_error *error)
+{
+    (void)bytes;
+    (void)error;
+    ((struct within *)ctx)->progress_count++;
+    use_handles(ctx);
+    return FIRN_OK;
+}
+
+static void
+callbacks_of_imports_and_exports_cannot_use_handles(void **state)
+{
+    (void)state;
+    struct within within = {.store = open_store()};
+    firn_table_def *def;
+    firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
+    firn_table *table;
+    within.keyspace = open_keyspace(within.store);
+    OK(firn_snapshot_open(within.store, NULL, &within.kept, &err));
+    OK(firn_table_def_parse("id i64, primary key (id)", &def, &err));
+    OK(firn_table_create(within.store, "t", def, &table, &err));
+    firn_release(def);
+    options.on_reject = use_handles_in_reject;
+    options.reject_ctx = &within;
+    OK(firn_table_import(table, use_handles_in_read, &within, &options, NULL, &err));
+    assert_int_equal(within.notice_count, 1);
+    assert_refused(&within);
+    OK(firn_table_export(table, use_handles_in_write, &within, NULL, NULL, &err));
+    assert_refused(&within);
+    firn_snapshot_close(within.kept);
+    OK(firn_store_close(within.store, &err));
 }
 
 static void
@@ -771,6 +831,7 @@ main(void)
         cmocka_unit_test(work_that_closes_its_transaction_rolls_it_back),
         cmocka_unit_test(closing_nothing_is_fine),
         cmocka_unit_test(callbacks_of_stores_cannot_use_handles),
+        cmocka_unit_test(callbacks_of_imports_and_exports_cannot_use_handles),
         cmocka_unit_test(callbacks_of_workspaces_cannot_use_handles),
 #ifdef FIRN_DEBUG
         cmocka_unit_test(closed_handles_are_known),

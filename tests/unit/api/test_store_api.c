@@ -734,29 +734,31 @@ use_get_many(firn_keyspace *keyspace, firn_snapshot *view)
 {
     const firn_slice keys[] = {firn_str("c"), firn_str("a"), firn_str("c"), firn_str("b")};
     const firn_slice holes[] = {firn_str("c"), {NULL, 3}};
-    firn_get_result got[4];
-    OK(firn_get_many(keyspace, NULL, keys, 4, got, &err));
-    assert_true(got[0].size == 1 && got[0].value[0] == '2' && got[2].value[0] == '2');
-    assert_true(got[0].value != got[2].value && got[1].value == NULL && got[3].value == NULL);
-    firn_release(got[0].value);
-    firn_release(got[2].value);
-    OK(firn_get_many(keyspace, view, keys, 4, got, &err));
-    assert_true(got[0].value == NULL && got[1].value[0] == '1' && got[3].value[0] == '1');
-    firn_release(got[1].value);
-    firn_release(got[3].value);
+    uint8_t *got[4];
+    size_t sizes[4];
+    OK(firn_get_many(keyspace, NULL, keys, 4, got, sizes, &err));
+    assert_true(sizes[0] == 1 && got[0][0] == '2' && got[2][0] == '2');
+    assert_true(got[0] != got[2] && got[1] == NULL && got[3] == NULL);
+    firn_release(got[0]);
+    firn_release(got[2]);
+    OK(firn_get_many(keyspace, view, keys, 4, got, sizes, &err));
+    assert_true(got[0] == NULL && got[1][0] == '1' && got[3][0] == '1');
+    firn_release(got[1]);
+    firn_release(got[3]);
     OK(firn_put(keyspace, firn_str("empty"), firn_bytes("", 0), NULL, &err));
     const firn_slice empty = firn_str("empty");
-    OK(firn_get_many(keyspace, NULL, &empty, 1, got, &err));
-    assert_true(got[0].value != NULL && got[0].size == 0);
-    firn_release(got[0].value);
+    OK(firn_get_many(keyspace, NULL, &empty, 1, got, sizes, &err));
+    assert_true(got[0] != NULL && sizes[0] == 0);
+    firn_release(got[0]);
     OK(firn_delete(keyspace, empty, NULL, &err));
-    OK(firn_get_many(keyspace, NULL, NULL, 0, NULL, &err));
-    got[1].size = 9;
-    assert_int_equal(firn_get_many(NULL, NULL, keys, 4, got, &err), FIRN_INVALID);
-    assert_true(got[1].value == NULL && got[1].size == 0);
-    assert_int_equal(firn_get_many(keyspace, NULL, NULL, 4, got, &err), FIRN_INVALID);
-    assert_int_equal(firn_get_many(keyspace, NULL, keys, 4, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_get_many(keyspace, NULL, holes, 2, got, &err), FIRN_INVALID);
+    OK(firn_get_many(keyspace, NULL, NULL, 0, NULL, NULL, &err));
+    sizes[1] = 9;
+    assert_int_equal(firn_get_many(NULL, NULL, keys, 4, got, sizes, &err), FIRN_INVALID);
+    assert_true(got[1] == NULL && sizes[1] == 0);
+    assert_int_equal(firn_get_many(keyspace, NULL, NULL, 4, got, sizes, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_many(keyspace, NULL, keys, 4, NULL, sizes, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_many(keyspace, NULL, keys, 4, got, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_many(keyspace, NULL, holes, 2, got, sizes, &err), FIRN_INVALID);
 }
 
 static void

@@ -94,6 +94,13 @@ numbers_are_exact(void **state)
     expect("cast(1 as bool)", "bool true");
     expect("cast(300 as u16)", "u16 300");
     expect("cast(12.345 as decimal(4, 1))", "decimal 12.3");
+    /* The float 0.15 is below 0.15, and 0.15 times 10 as a float is 1.5. */
+    expect("cast(cast(0.15 as f64) as decimal(4, 1))", "decimal 0.1");
+    expect("cast(cast(-0.15 as f64) as decimal(4, 1))", "decimal -0.1");
+    expect("cast(cast(0.25 as f64) as decimal(4, 1))", "decimal 0.3");
+    expect("cast(cast(-0.25 as f64) as decimal(4, 1))", "decimal -0.3");
+    expect("cast(cast(123456789.5 as f64) as i64)", "i64 123456790");
+    expect("cast(cast(900719925474099 as f64) as decimal(18, 2))", "decimal 900719925474099.00");
     expect("cast(0.1 as f32)", "f32 0.1");
     expect("least(3, 1, null, 2)", "i64 1");
     expect("greatest(1, 2.5)", "decimal 2.5");

@@ -124,7 +124,7 @@ expect_files_equal(const char *name, const struct firn_buf *expected)
 }
 
 static int
-collect_entry(void *ctx, const firn_chkp_entry *entry)
+collect_entry(void *ctx, const struct firn_chkpv1_entry *entry)
 {
     return firn_buf_append(ctx, entry, sizeof *entry);
 }
@@ -146,7 +146,7 @@ the_vector_is_read(void **state)
     firn_hash empty = hash_of_hex(EMPTY_HASH);
     chkp_fixture_expect(pack, &hello, firn_str("hello\n"));
     chkp_fixture_expect(pack, &empty, firn_bytes("", 0));
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     expect_rc(firn_chkpv1_locate(pack, &empty, &entry, &err), FIRN_OK, &err);
     assert_int_equal(entry.offset, 0x43);
     assert_int_equal(entry.stored_size, 9);
@@ -676,7 +676,7 @@ take_some(void *ctx, firn_slice data)
 }
 
 static int
-stop_at_third(void *ctx, const firn_chkp_entry *entry)
+stop_at_third(void *ctx, const struct firn_chkpv1_entry *entry)
 {
     (void)entry;
     int *count = ctx;
@@ -723,11 +723,11 @@ a_list_is_in_the_order_of_hashes_and_complete(void **state)
     chkp_fixture_pack(fixture.dir, 9, COUNT, name);
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     expect_rc(firn_chkpv1_list(pack, collect_entry, &listed, &err), FIRN_OK, &err);
-    assert_int_equal(listed.size, COUNT * sizeof(firn_chkp_entry));
-    firn_chkp_entry last = {.offset = 0};
+    assert_int_equal(listed.size, COUNT * sizeof(struct firn_chkpv1_entry));
+    struct firn_chkpv1_entry last = {.offset = 0};
     for (size_t i = 0; i < COUNT; i++) {
-        firn_chkp_entry entry;
-        firn_chkp_entry located;
+        struct firn_chkpv1_entry entry;
+        struct firn_chkpv1_entry located;
         memcpy(&entry, listed.data + i * sizeof entry, sizeof entry);
         assert_true(i == 0 || firn_chkpv1_format_compare_hash(&last.hash, &entry.hash) < 0);
         expect_rc(firn_chkpv1_locate(pack, &entry.hash, &located, &err), FIRN_OK, &err);

@@ -379,7 +379,7 @@ a_missing_object_and_a_misplaced_one_are_told_apart(void **state)
 {
     (void)state;
     firn_error err;
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     expect_rc(firn_chkpv1_locate(pack, &absent, &entry, &err), FIRN_NOT_FOUND, &err);
     expect_rc(firn_chkpv1_locate(pack, &hashes[2], &entry, &err), FIRN_OK, &err);

@@ -86,7 +86,7 @@ out:
 }
 
 static int
-count_entry(void *ctx, const firn_chkp_entry *entry)
+count_entry(void *ctx, const struct firn_chkpv1_entry *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -94,7 +94,7 @@ count_entry(void *ctx, const firn_chkp_entry *entry)
 }
 
 static int
-count_set_entry(void *ctx, const char *name, const firn_chkp_entry *entry)
+count_set_entry(void *ctx, const char *name, const struct firn_chkpv1_entry *entry)
 {
     (void)name;
     return count_entry(ctx, entry);

@@ -133,7 +133,7 @@ the_first_pack_that_has_it_answers(void **state)
     char high[FIRN_CHKP_NAME_SIZE];
     make_two(low, high);
     firn_hash shared = hash_of("shared");
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     const char *name;
     bool is_there;
 
@@ -262,11 +262,11 @@ a_file_named_like_a_pack_is_reported(void **state)
 }
 
 /* Finds the entry of a text in a pack. */
-static firn_chkp_entry
+static struct firn_chkpv1_entry
 place_of(const char *name, const char *text)
 {
     firn_error err;
-    firn_chkp_entry entry;
+    struct firn_chkpv1_entry entry;
     firn_hash hash = hash_of(text);
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     expect_rc(firn_chkpv1_locate(pack, &hash, &entry, &err), FIRN_OK, &err);
@@ -342,7 +342,7 @@ struct listed {
 };
 
 static int
-count_listed(void *ctx, const char *name, const firn_chkp_entry *entry)
+count_listed(void *ctx, const char *name, const struct firn_chkpv1_entry *entry)
 {
     struct listed *listed = ctx;
     assert_non_null(name);

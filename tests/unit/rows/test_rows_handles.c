@@ -9,6 +9,7 @@
 
 #include "base/slice.h"
 #include "rows_show.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
 static struct db_support support;
@@ -323,6 +324,68 @@ an_index_that_is_made_again_has_the_rows_of_now(void **state)
     assert_int_equal(id_of(table, NULL, NULL, "alan"), 2);
 }
 
+/* ---- rows that end ---- */
+
+/* The clock moves on while the index is made, past the end of a row: that row is no second one. */
+static void
+an_index_is_made_while_a_row_expires(void **state)
+{
+    (void)state;
+    enum { START_S = 1700000000, TTL_MS = 1000, STEPS = 300 };
+    const firn_value values[] = {firn_i64(1), firn_text("ada")};
+    const struct firn_rows_put ending = {
+        .mode = FIRN_ROWS_UPSERT, .values = values, .count = 2, .ttl_ms = TTL_MS};
+    struct firn_table *table = make("t");
+    const int64_t second_ns = INT64_C(1000000000);
+    DB_OK(drop_index(table));
+    DB_OK(put(table, NULL, 2, "grace"));
+    unsigned expired = 0;
+    for (int64_t i = 0; i < STEPS; i++) {
+        int64_t begin_ns = (START_S + 10 * i) * second_ns;
+        firn_sim_memory_set_time(support.os, begin_ns);
+        DB_OK(firn_rows_write_put(table, NULL, &ending, FIRN_DURABILITY_DEFAULT, NULL, &err));
+        /* Each reading of the clock takes a microsecond: the row ends at about the i-th one. */
+        firn_sim_memory_set_time(support.os, begin_ns + second_ns - i * 1000);
+        DB_OK(add_index(table));
+        expired += id_of(table, NULL, NULL, "ada") < 0;
+        assert_int_equal(id_of(table, NULL, NULL, "grace"), 2);
+        DB_OK(drop_index(table));
+    }
+    assert_in_range(expired, 1, STEPS - 1);
+}
+
+/* ---- ranges ---- */
+
+/* No bound is above a key of the largest size. */
+static void
+all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
+{
+    (void)state;
+    static char text[FIRN_KEY_SIZE_MAX + 1];
+    struct firn_table *table;
+    const struct firn_rows_span all = {.lower = {.values = NULL}};
+    const struct firn_rows_read now = {.txn = NULL};
+    struct firn_row *row;
+    DB_OK(rows_make(db, "t", "name text, n i64, primary key (name), index by_n (n)", &table, &err));
+    DB_OK(firn_rows_read_row_create(&row, &err));
+    size_t longest = 0;
+    for (size_t size = FIRN_KEY_SIZE_MAX - 32; size <= FIRN_KEY_SIZE_MAX; size++) {
+        memset(text, 'x', size);
+        text[size] = '\0';
+        const firn_value values[] = {firn_text(text), firn_i64(1)};
+        int rc = rows_put(table, NULL, FIRN_ROWS_UPSERT, values, 2, &err);
+        if (rc != FIRN_OK) {
+            assert_int_equal(rc, FIRN_LIMIT);
+            break;
+        }
+        longest = size;
+        DB_OK(firn_rows_write_delete_range(table, NULL, &all, FIRN_DURABILITY_DEFAULT, &err));
+        assert_int_equal(firn_rows_read_get(table, &now, values, 1, row, &err), FIRN_NOT_FOUND);
+    }
+    assert_in_range(longest, FIRN_KEY_SIZE_MAX - 32, FIRN_KEY_SIZE_MAX);
+    firn_rows_read_row_destroy(row);
+}
+
 /* ---- memory ---- */
 
 static void
@@ -426,6 +489,8 @@ main(void)
         ROWS_TEST(a_view_goes_on_reading_a_table_that_was_dropped),
         ROWS_TEST(a_table_of_another_history_is_opened_at_its_checkpoint),
         ROWS_TEST(an_index_that_is_made_again_has_the_rows_of_now),
+        ROWS_TEST(an_index_is_made_while_a_row_expires),
+        ROWS_TEST(all_rows_are_deleted_whatever_the_size_of_the_last_key),
         cmocka_unit_test(a_table_is_made_whole_or_not_at_all),
         ROWS_TEST(what_belongs_to_no_table_goes_with_the_next_one),
     };

@@ -171,7 +171,7 @@ errors_say_where(void **state)
         {"a i64 default 1e3", "exponent"},
         {"a i64 default 99999999999999999999", "too many digits"},
         {"a i64 default -9223372036854775809", "too many digits"},
-        {"a i64 default --1", "no value"},
+        {"a i64 default --1", "expected a value after 'default'"},
         {"a i64 default 1.", "not a number"},
         {"a i64 default 1.2.3", "not a number"},
         {"a decimal(4,2) default 1.234", "more digits"},

@@ -498,6 +498,63 @@ what_is_written_over_takes_no_room_for_long(void **state)
     assert_true(stats.commit_bytes < 1000);
 }
 
+/* A few large values that were overwritten make room, however many small ones were not. */
+static void
+large_values_that_are_written_over_make_room(void **state)
+{
+    (void)state;
+    enum { SMALL = 2000, LARGE = 1 << 20, TIMES = 40 };
+    firn_error err;
+    uint8_t *value = calloc(1, LARGE);
+    assert_non_null(value);
+    struct firn_db_txn *txn = begin(&snapshot);
+    for (unsigned i = 0; i < SMALL; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%u", i);
+        put(txn, key, "small");
+    }
+    for (unsigned i = 0; i < TIMES; i++) {
+        value[0] = (uint8_t)i;
+        DB_OK(firn_db_txn_put(txn, scene.k, firn_str("large"), firn_bytes(value, LARGE), &err));
+    }
+    commit(txn);
+    free(value);
+}
+
+/* What a savepoint protects is not gone over again and again: it stays within a hundred times the work that
+ * is needed, where each write over the limit used to go over all. */
+static void
+writes_at_the_limit_do_not_tidy_in_vain(void **state)
+{
+    (void)state;
+    enum { VALUE = 100, TRIES = 20000 };
+    firn_error err;
+    uint64_t savepoint;
+    uint8_t value[VALUE] = {0};
+    struct firn_db_txn *txn = begin(&snapshot);
+    for (unsigned i = 0; i < 12000; i++) {
+        put(txn, "a", "1");
+        DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+        DB_OK(firn_db_txn_put(txn, scene.k, firn_str("b"), firn_bytes(value, VALUE), &err));
+    }
+    unsigned key = 0;
+    while (firn_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE),
+                           &err) == FIRN_OK) {
+        key++;
+    }
+    uint64_t changes = txn->writes.changes;
+    for (unsigned i = 0; i < TRIES; i++) {
+        DB_FAILS(firn_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key),
+                                 firn_bytes(value, VALUE), &err),
+                 FIRN_LIMIT, "would take more");
+    }
+    assert_int_equal(txn->writes.changes, changes); /* tidying is one */
+    assert_int_equal(firn_db_txn_rollback_to(txn, 1, &err), FIRN_OK);
+    put(txn, "small", "1");
+    commit(txn);
+    assert_value("small", "1");
+}
+
 /* ---- ends and misuse ---- */
 
 /* S-C14 */
@@ -821,6 +878,8 @@ main(void)
         TXN_TEST(what_is_put_for_a_time_is_there_for_the_transaction),
         TXN_TEST(a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on),
         TXN_TEST(what_is_written_over_takes_no_room_for_long),
+        TXN_TEST(large_values_that_are_written_over_make_room),
+        TXN_TEST(writes_at_the_limit_do_not_tidy_in_vain),
         TXN_TEST(what_has_ended_refuses_everything),
         TXN_TEST(a_store_with_open_transactions_does_not_close),
         TXN_TEST(a_transaction_for_reading_refuses_writes_and_commits),

@@ -28,7 +28,7 @@ struct scene {
     struct firn_db_txn_writes writes;
     struct overlay now;
     struct overlay then[MARKS];
-    struct firn_db_batch_mark marks[MARKS];
+    struct firn_db_txn_writes_mark marks[MARKS];
     size_t mark_count;
     uint32_t last_value;
 };
@@ -78,6 +78,8 @@ step_mark(struct scene *scene, firn_error *err)
         scene->marks[scene->mark_count] = firn_db_txn_writes_mark(&scene->writes);
         scene->then[scene->mark_count++] = scene->now;
     } else if (test_random_below(&scene->random, 3) == 0) {
+        firn_db_txn_writes_unmark(&scene->writes, &scene->marks[at],
+                                  at > 0 ? &scene->marks[at - 1] : NULL);
         scene->mark_count = at;
     } else if (firn_db_txn_writes_rewind(&scene->writes, &scene->marks[at], err) == FIRN_OK) {
         scene->now = scene->then[at];
@@ -88,15 +90,18 @@ step_mark(struct scene *scene, firn_error *err)
 static void
 step_tidy(struct scene *scene, firn_error *err)
 {
-    struct firn_db_batch_mark *marks[MARKS];
+    struct firn_db_txn_writes_mark *marks[MARKS];
     for (size_t i = 0; i < scene->mark_count; i++) {
         marks[i] = &scene->marks[i];
     }
+    size_t points_before = firn_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
+    bool had_pointless = scene->writes.pointless_bytes > 0;
     int rc = firn_db_txn_writes_tidy(&scene->writes, marks, scene->mark_count, err);
     /* Each key is there once for each mark, and once after the last. */
     size_t points = firn_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
     assert_true(rc != FIRN_OK || points <= (scene->mark_count + 1) * TREES * KEYS);
-    assert_true(rc != FIRN_OK || scene->mark_count > 0 || scene->writes.overwritten_count == 0);
+    assert_true(rc != FIRN_OK || scene->writes.pointless_bytes == 0);
+    assert_true(rc != FIRN_OK || had_pointless == (points < points_before));
 }
 
 static uint32_t

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_winners_read.c: one column of a batch of rows, wherever each of them lies.
+ *
+ * Rows of a batch that lie in one block of one row group are decoded together, and nothing else is (the
+ * masks of firn_chunk_read_block). Rows in memtables are looked up in their tuples, columns of the
+ * primary key in their keys. So a column that is read costs what its rows cost, not what the piece has.
+ *
+ * (I1) A row group is visited once for each column and batch: at the first of its rows that is wanted.
+ *
+ * Memory: the caller's scratch, which has the values of one column of one batch, and one pinned chunk.
+ *
+ * Failure: FIRN_CORRUPT names the column. The batch is as it was.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "lsm/lsm_pieces_internal.h"
+
+void
+firn_lsm_winners_scratch_deinit(struct firn_lsm_winners_scratch *scratch)
+{
+    firn_buf_deinit(&scratch->numbers);
+    firn_buf_deinit(&scratch->bytes);
+    firn_chunk_scratch_deinit(&scratch->chunk);
+}
+
+/* The values that are being put together. */
+struct target {
+    struct firn_lsm_winners *winners;
+    const struct firn_column_def *column;
+    const uint64_t *wanted; /* NULL: all */
+    struct firn_lsm_winners_scratch *scratch;
+    enum firn_physical kind;
+    bool has_nulls;
+    uint64_t offsets[FIRN_LSM_WINNERS_MAX]; /* of bytes, in scratch->bytes */
+};
+
+static bool
+is_wanted(const struct target *target, size_t k)
+{
+    return target->wanted == NULL || (target->wanted[k / 64] >> k % 64 & 1) != 0;
+}
+
+static int
+set_value(struct target *target, size_t k, const struct firn_cell *cell, firn_error *err)
+{
+    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    if (cell->kind == FIRN_PHYSICAL_NONE) {
+        scratch->valid[k / 64] &= ~(UINT64_C(1) << k % 64);
+        target->has_nulls = true;
+        return FIRN_OK;
+    }
+    DCHECK(cell->kind == target->kind);
+    if (target->kind == FIRN_PHYSICAL_BYTES) {
+        target->offsets[k] = scratch->bytes.size;
+        ((firn_slice *)(void *)scratch->numbers.data)[k].size = cell->as.bytes.size;
+        return firn_buf_append_slice(&scratch->bytes, cell->as.bytes) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "the values of a column");
+    }
+    if (target->kind == FIRN_PHYSICAL_F32) {
+        ((float *)(void *)scratch->numbers.data)[k] = cell->as.f32;
+    } else {
+        ((uint64_t *)(void *)scratch->numbers.data)[k] = cell->as.u64;
+    }
+    return FIRN_OK;
+}
+
+/* ---- from tuples ---- */
+
+static int
+refuse_row(const struct target *target, const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "column %u of a row: %s", target->column->id, what);
+}
+
+/* The part of a key that the column is. */
+static int
+read_key_part(struct target *target, size_t number, firn_slice key, struct firn_cell *out,
+              firn_error *err)
+{
+    const struct firn_lsm_pieces *pieces = target->winners->pieces;
+    struct firn_buf *memory = &target->winners->key_memory;
+    for (size_t i = 0; i <= number; i++) {
+        firn_buf_clear(memory);
+        int rc = firn_tuple_key_read(&key, pieces->key[i].type, false, memory, out);
+        if (rc == FIRN_NO_MEMORY) {
+            return firn_error_no_memory(err, "a key");
+        }
+        if (rc != FIRN_OK) {
+            return refuse_row(target, "its key is not one of the table", err);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+read_tuple(struct target *target, const struct firn_lsm_winner *winner, struct firn_cell *out,
+           firn_error *err)
+{
+    const struct firn_lsm_pieces *pieces = target->winners->pieces;
+    for (size_t i = 0; i < pieces->key_count; i++) {
+        if (pieces->key[i].id == target->column->id) {
+            return read_key_part(target, i, winner->key, out, err);
+        }
+    }
+    int rc = firn_tuple_find(winner->tuple, target->column->id, out);
+    if (rc == FIRN_NOT_FOUND) {
+        *out = target->column->initial;
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK) {
+        return refuse_row(target, "it is not a tuple", err);
+    }
+    bool is_fit = out->kind == FIRN_PHYSICAL_NONE ||
+                  (out->kind == target->kind &&
+                   (out->kind != FIRN_PHYSICAL_BYTES || target->column->fixed_size == 0 ||
+                    out->as.bytes.size == target->column->fixed_size));
+    return is_fit ? FIRN_OK : refuse_row(target, "it has a value of another type", err);
+}
+
+/* ---- from row groups ---- */
+
+/* The same for all rows of a part from number k on. */
+static int
+set_all(struct target *target, uint32_t part, size_t k, const struct firn_cell *cell,
+        firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (; k < target->winners->count && rc == FIRN_OK; k++) {
+        if (target->winners->batch[k].part == part && is_wanted(target, k)) {
+            rc = set_value(target, k, cell, err);
+        }
+    }
+    return rc;
+}
+
+static struct firn_cell
+cell_at(const struct firn_chunk_values *values, size_t i)
+{
+    struct firn_cell cell = {.kind = values->kind};
+    DCHECK(i < values->count);
+    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
+        cell.kind = FIRN_PHYSICAL_NONE;
+    } else if (values->kind == FIRN_PHYSICAL_F32) {
+        cell.as.f32 = values->as.f32[i];
+    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
+        cell.as.bytes = values->as.bytes[i];
+    } else {
+        cell.as.u64 = values->as.u64[i];
+    }
+    return cell;
+}
+
+/* The rows of a part that lie in one block: those numbers from `begin` to `end` with a bit in mask. */
+struct block_rows {
+    uint32_t part;
+    uint32_t block;
+    size_t begin;
+    size_t end;
+    uint64_t mask[FIRN_CHUNK_MASK_WORDS];
+};
+
+static int
+read_block(struct target *target, const struct firn_chunk *chunk, const struct block_rows *rows,
+           firn_error *err)
+{
+    const struct firn_lsm_winner *batch = target->winners->batch;
+    struct firn_chunk_values values;
+    int rc;
+    FIRN_TRY(firn_chunk_read_block(chunk, rows->block, rows->mask, &target->scratch->chunk, &values,
+                                   err));
+    for (size_t k = rows->begin; k < rows->end; k++) {
+        if (batch[k].part == rows->part && is_wanted(target, k)) {
+            struct firn_cell cell = cell_at(&values, batch[k].row % FIRN_CHUNK_BLOCK);
+            FIRN_TRY(set_value(target, k, &cell, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* The next rows of a part that share a block; false: there are none. */
+static bool
+find_block(const struct target *target, struct block_rows *rows)
+{
+    const struct firn_lsm_winner *batch = target->winners->batch;
+    bool is_found = false;
+    memset(rows->mask, 0, sizeof rows->mask);
+    rows->begin = rows->end;
+    for (; rows->end < target->winners->count; rows->end++) {
+        size_t k = rows->end;
+        if (batch[k].part != rows->part || !is_wanted(target, k)) {
+            continue;
+        }
+        uint32_t block = batch[k].row / FIRN_CHUNK_BLOCK;
+        if (is_found && block != rows->block) {
+            break;
+        }
+        uint32_t at = batch[k].row % FIRN_CHUNK_BLOCK;
+        rows->block = block;
+        rows->mask[at / 64] |= UINT64_C(1) << at % 64;
+        is_found = true;
+    }
+    return is_found;
+}
+
+/* All rows of a part, from number k on. */
+static int
+read_part(struct target *target, uint32_t number, size_t k, firn_error *err)
+{
+    const struct firn_lsm_pieces_part *part =
+        firn_lsm_pieces_part_at(target->winners->pieces, number);
+    struct block_rows rows = {.part = number, .end = k};
+    struct firn_column_pin pin = {.cache = NULL};
+    struct firn_buf large = {0};
+    uint32_t id = target->column->id;
+    int rc = firn_column_pin_chunk(part->run, part->group, id, FIRN_BLOCK_CACHE_DATA, &pin, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return set_all(target, number, k, &target->column->initial, err);
+    }
+    if (rc == FIRN_LIMIT) {
+        struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES};
+        FIRN_TRY(firn_column_read_large(part->run, part->group, id, &large, err));
+        cell.as.bytes = firn_buf_slice(&large);
+        rc = set_all(target, number, k, &cell, err);
+        goto out;
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    if (pin.chunk.kind != target->kind || pin.chunk.fixed_size != target->column->fixed_size) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "it has values of another type");
+    }
+    while (rc == FIRN_OK && find_block(target, &rows)) {
+        rc = read_block(target, &pin.chunk, &rows, err);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        rc = firn_column_explain(part->run, part->group, id, err);
+    }
+out:
+    firn_column_unpin(&pin);
+    firn_buf_deinit(&large);
+    return rc;
+}
+
+/* ---- all of them ---- */
+
+static int
+begin_target(struct target *target, firn_error *err)
+{
+    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    size_t count = target->winners->count;
+    size_t size = target->kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice)
+                  : target->kind == FIRN_PHYSICAL_F32 ? sizeof(float)
+                                                      : sizeof(uint64_t);
+    firn_buf_clear(&scratch->bytes);
+    if (firn_buf_set_size(&scratch->numbers, count * size) != FIRN_OK) {
+        return firn_error_no_memory(err, "the values of a column");
+    }
+    if (count > 0) {
+        memset(scratch->numbers.data, 0, count * size);
+    }
+    memset(scratch->valid, 0xff, sizeof scratch->valid);
+    return FIRN_OK;
+}
+
+static void
+end_target(struct target *target, struct firn_chunk_values *out)
+{
+    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    size_t count = target->winners->count;
+    *out = (struct firn_chunk_values){.kind = target->kind,
+                                      .fixed_size = target->column->fixed_size,
+                                      .count = count,
+                                      .valid = target->has_nulls ? scratch->valid : NULL};
+    if (target->kind == FIRN_PHYSICAL_BYTES) {
+        firn_slice *slices = (void *)scratch->numbers.data;
+        for (size_t k = 0; k < count; k++) {
+            slices[k].data = slices[k].size > 0 ? scratch->bytes.data + target->offsets[k] : NULL;
+        }
+        out->as.bytes = slices;
+    } else {
+        out->as.u64 = (const uint64_t *)(const void *)scratch->numbers.data;
+    }
+}
+
+/* (I1) Whether no row before the k-th that is wanted is of the same part. */
+static bool
+is_first_of_part(const struct target *target, size_t k, uint32_t *last)
+{
+    const struct firn_lsm_winner *batch = target->winners->batch;
+    if (batch[k].part == *last) {
+        return false;
+    }
+    for (size_t i = 0; i < k; i++) {
+        if (batch[i].part == batch[k].part && is_wanted(target, i)) {
+            return false;
+        }
+    }
+    *last = batch[k].part;
+    return true;
+}
+
+int
+firn_lsm_winners_read(struct firn_lsm_winners *winners, const struct firn_column_def *column,
+                      const uint64_t *wanted, struct firn_lsm_winners_scratch *scratch,
+                      struct firn_chunk_values *out, firn_error *err)
+{
+    struct target target;
+    uint32_t last = FIRN_LSM_WINNERS_NO_PART;
+    int rc;
+    target.winners = winners;
+    target.column = column;
+    target.wanted = wanted;
+    target.scratch = scratch;
+    target.kind = firn_physical_of(column->type);
+    target.has_nulls = false;
+    *out = (struct firn_chunk_values){.count = 0};
+    FIRN_TRY(begin_target(&target, err));
+    for (size_t k = 0; k < winners->count; k++) {
+        if (!is_wanted(&target, k)) {
+            continue;
+        }
+        const struct firn_lsm_winner *winner = &winners->batch[k];
+        if (winner->part == FIRN_LSM_WINNERS_NO_PART) {
+            struct firn_cell cell;
+            FIRN_TRY(read_tuple(&target, winner, &cell, err));
+            FIRN_TRY(set_value(&target, k, &cell, err));
+        } else if (is_first_of_part(&target, k, &last)) {
+            FIRN_TRY(read_part(&target, winner->part, k, err));
+        }
+    }
+    end_target(&target, out);
+out:
+    return rc;
+}

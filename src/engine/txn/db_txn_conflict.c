@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * txn/db_txn_conflict.c: whether a transaction may commit.
+ *
+ * A transaction reads the commits up to its beginning and writes after all commits before its own.
+ * The commits between must not matter to it. Snapshot isolation requires that they wrote no key
+ * that it writes: of two transactions that are open at once and write one key, the first to commit
+ * wins. A serializable transaction also requires that they wrote nothing that it has read: then all
+ * its reads would give the same now, as if it had run alone at its commit. It follows that a
+ * transaction that wrote nothing never conflicts (as if it had run at its beginning).
+ *
+ * Only the leader of commits knows which commits come before this one. To keep its work short, the
+ * committing thread first checks what is published, and leaves the rest to the leader: what was
+ * committed since. The rest is nearly always in memory, and mostly empty: each tree knows the
+ * newest commit that wrote into it (written_at). The leader finds commits of its own group too,
+ * because each is applied before the next is checked (db_write.c).
+ *
+ * The check looks for versions in the trees (lsm_tree_newer.c). So transactions, batches and single
+ * puts count alike, and puts cost nothing more. A deleted range counts as a write to each of its
+ * keys, on either side. Compaction must not drop the evidence: the view of a transaction that may
+ * write has keeps_tombstones (base/view.h).
+ *
+ * (I1) No commit with a sequence up to txn->checked conflicts.
+ * (I2) A transaction's view is registered until its commit has ended, so compaction has dropped
+ *      nothing that the check looks for.
+ *
+ * A restore of the store to a checkpoint counts as a write to every key.
+ *
+ * Locking: none; the leader holds its place. Failure: FIRN_CONFLICT, or the error of a run that
+ * could not be read: a commit that could not be checked is refused.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "txn/db_txn_internal.h"
+
+/* What the transaction did with the key that another commit wrote. */
+enum relation { WRITTEN, READ };
+
+struct look {
+    struct firn_db *db;
+    const struct firn_db_txn *txn;
+    struct firn_view_interval since; /* what may conflict */
+    struct firn_buf *key;
+    firn_error *err;
+};
+
+/* ---- saying what conflicts ---- */
+
+enum { KEY_SHOWN_MAX = 48 };
+
+/* As much of a key as a message has room for: printable ASCII as it is, other bytes as \xNN. */
+static const char *
+show_key(firn_slice key, char out[4 * KEY_SHOWN_MAX + 8])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t shown = key.size > KEY_SHOWN_MAX ? KEY_SHOWN_MAX : key.size;
+    char *at = out;
+    for (size_t i = 0; i < shown; i++) {
+        uint8_t byte = key.data[i];
+        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
+            *at++ = (char)byte;
+            continue;
+        }
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 15];
+    }
+    memcpy(at, shown < key.size ? "..." : "", shown < key.size ? 4 : 1);
+    return out;
+}
+
+static int
+refuse(const struct look *look, const struct firn_db_tree *tree, firn_slice key,
+       enum relation relation)
+{
+    char shown[4 * KEY_SHOWN_MAX + 8];
+    return firn_error_set(look->err, FIRN_CONFLICT,
+                          "key \"%s\" of keyspace '%s', which the transaction has %s, was written "
+                          "by another commit since it began",
+                          show_key(key, shown), firn_db_keyspace_name_of(look->db, tree->id),
+                          relation == READ ? "read" : "written");
+}
+
+/* ---- looking ---- */
+
+static bool
+is_untouched(const struct look *look, const struct firn_db_tree *tree)
+{
+    return atomic_load_explicit(&tree->written_at, memory_order_relaxed) < look->since.first;
+}
+
+static int
+look_at_key(const struct look *look, struct firn_db_tree *tree, firn_slice key,
+            enum relation relation)
+{
+    bool is_written;
+    if (is_untouched(look, tree)) {
+        return FIRN_OK;
+    }
+    int rc = firn_lsm_tree_newer_key(tree->lsm_tree, key, &look->since, &is_written, look->err);
+    return rc == FIRN_OK && is_written ? refuse(look, tree, key, relation) : rc;
+}
+
+static int
+look_at_range(const struct look *look, struct firn_db_tree *tree,
+              const struct firn_lsm_bounds *bounds, enum relation relation)
+{
+    bool is_written;
+    if (is_untouched(look, tree)) {
+        return FIRN_OK;
+    }
+    int rc = firn_lsm_tree_newer_range(tree->lsm_tree, bounds, &look->since, look->key, &is_written,
+                                       look->err);
+    return rc == FIRN_OK && is_written ? refuse(look, tree, firn_buf_slice(look->key), relation)
+                                       : rc;
+}
+
+static int
+look_at_writes(const struct look *look)
+{
+    const struct firn_db_txn_writes *writes = &look->txn->writes;
+    int rc = FIRN_OK;
+    firn_db_txn_writes_place place = firn_db_txn_writes_first(writes);
+    while (place != 0 && rc == FIRN_OK) {
+        struct firn_db_tree *tree = firn_db_txn_writes_op(writes, place)->tree;
+        rc = look_at_key(look, tree, firn_db_txn_writes_key(writes, place), WRITTEN);
+        place = firn_db_txn_writes_next_of_all(writes, place);
+    }
+    return rc;
+}
+
+static int
+look_at_deleted_ranges(const struct look *look)
+{
+    const struct firn_db_batch *batch = &look->txn->writes.batch;
+    size_t count = look->txn->writes.range_count > 0 ? firn_db_batch_op_count(batch) : 0;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        const struct firn_db_op *op = firn_db_batch_op(batch, i);
+        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+            const firn_slice upper = firn_db_batch_value(batch, op);
+            const struct firn_lsm_bounds bounds = {firn_db_batch_key(batch, op), &upper};
+            rc = look_at_range(look, op->tree, &bounds, WRITTEN);
+        }
+    }
+    return rc;
+}
+
+static int
+look_at_reads(const struct look *look)
+{
+    const struct firn_db_txn_reads *reads = &look->txn->reads;
+    size_t count = firn_db_txn_reads_count(reads);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        const struct firn_db_txn_reads_range *range = firn_db_txn_reads_at(reads, i);
+        struct firn_db_tree *tree = range->keyspace->tree;
+        const struct firn_lsm_bounds bounds = {range->lower,
+                                               range->has_upper ? &range->upper : NULL};
+        rc = firn_db_txn_reads_is_key(range) ? look_at_key(look, tree, range->lower, READ)
+                                             : look_at_range(look, tree, &bounds, READ);
+    }
+    return rc;
+}
+
+static int
+look_at_all(const struct look *look)
+{
+    int rc;
+    FIRN_TRY(look_at_writes(look));
+    FIRN_TRY(look_at_deleted_ranges(look));
+    FIRN_TRY(look_at_reads(look));
+out:
+    return rc;
+}
+
+/* ---- when ---- */
+
+static int
+look_since(struct firn_db *db, const struct firn_db_txn *txn, uint64_t up_to, firn_error *err)
+{
+    DCHECK(txn->state == FIRN_DB_TXN_OPEN && txn->checked < up_to); /* (I2) */
+    struct firn_buf key = {0};
+    const struct look look = {
+        .db = db, .txn = txn, .since = {txn->checked + 1, up_to}, .key = &key, .err = err};
+    int rc = look_at_all(&look);
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_db_txn_conflict_check(struct firn_db_txn *txn, firn_error *err)
+{
+    DCHECK(txn->checked >= txn->view.node.sequence); /* (I1) */
+    uint64_t published = firn_db_published(txn->db);
+    if (published <= txn->checked) {
+        return FIRN_OK;
+    }
+    int rc = look_since(txn->db, txn, published, err);
+    if (rc == FIRN_OK) {
+        txn->checked = published;
+    }
+    return rc;
+}
+
+/* FIRN_CONFLICT if a keyspace that was read was dropped. */
+static int
+look_at_drops(const struct firn_db_txn *txn, firn_error *err)
+{
+    for (size_t i = 0; i < firn_db_txn_reads_count(&txn->reads); i++) {
+        const struct firn_db_keyspace *keyspace = firn_db_txn_reads_at(&txn->reads, i)->keyspace;
+        if (keyspace->tree->is_dropping) {
+            return firn_error_set(err, FIRN_CONFLICT,
+                                  "the keyspace '%s', which the transaction has read, was dropped "
+                                  "since it began",
+                                  keyspace->name);
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_db_txn_conflict_check_leading(const void *ctx, struct firn_db *db, firn_error *err)
+{
+    const struct firn_db_txn *txn = ctx;
+    DCHECK(firn_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I1) */
+    if (db->lead.restored_at > txn->view.node.sequence) {
+        return firn_error_set(err, FIRN_CONFLICT,
+                              "the store was restored to a checkpoint since the transaction began");
+    }
+    int rc = look_at_drops(txn, err);
+    return rc == FIRN_OK ? look_since(db, txn, UINT64_MAX, err) : rc;
+}

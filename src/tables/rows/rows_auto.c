@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows/rows_auto.c: the numbers that a table gives its rows.
+ *
+ * The first number that is wanted after the store was opened is looked for: one above the largest key. From
+ * then on they are counted in memory, and a number that was given out is not given again, whether its
+ * transaction commits or not. A row that is inserted with a larger number moves the count on. Only a load
+ * (rows_bulk.c), which takes numbers in blocks, gives back what it has not used.
+ *
+ * (I1) next_auto is above every number that this handle has given out and not taken back, and above every number
+ *      that was inserted by it.
+ *
+ * Locking: the mutex of the table, around the count alone. Two threads that look for the largest key at once
+ * both find one that is right, and the count keeps the larger.
+ *
+ * Failure: FIRN_LIMIT after the largest number of the column's type.
+ */
+#include "base/check.h"
+#include "rows/rows_internal.h"
+
+const struct firn_schema_column *
+firn_rows_auto_column(const struct firn_schema *schema)
+{
+    const struct firn_schema_column *column = &schema->columns[schema->key_places[0]];
+    DCHECK(column->is_key);
+    return schema->key_count == 1 && column->is_auto ? column : NULL;
+}
+
+/* One above a number of the key, which is positive or 0, or 1. There is none above the largest: that one
+ * stands for itself, which largest_of excludes. */
+static uint64_t
+number_after(const struct firn_cell *cell)
+{
+    bool is_negative = cell->kind == FIRN_PHYSICAL_I64 && cell->as.i64 < 0;
+    DCHECK(cell->kind == FIRN_PHYSICAL_I64 || cell->kind == FIRN_PHYSICAL_U64);
+    bool is_largest = cell->as.u64 == UINT64_MAX;
+    return is_negative ? 1 : cell->as.u64 + !is_largest;
+}
+
+static int
+find_last_number(struct firn_table *table, const struct firn_schema_column *column, uint64_t *out,
+                 firn_error *err)
+{
+    const struct firn_db_cursor_options options = {.keys_only = true};
+    struct firn_db_cursor *cursor = NULL;
+    struct firn_buf memory = {0};
+    struct firn_cell cell;
+    int rc;
+    *out = 1;
+    FIRN_TRY(firn_db_cursor_open(table->rows, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_last(cursor, err));
+    if (firn_db_cursor_valid(cursor)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        rc = firn_tuple_key_read(&key, column->type, false, &memory, &cell);
+        if (rc != FIRN_OK) {
+            rc = firn_error_set(err, rc, "the table '%s' has a key that is not a number",
+                                firn_rows_name(table));
+        } else {
+            *out = number_after(&cell);
+        }
+    }
+out:
+    firn_db_cursor_close(cursor);
+    firn_buf_deinit(&memory);
+    return rc;
+}
+
+static uint64_t
+largest_of(firn_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_I8:
+        return INT8_MAX;
+    case FIRN_TYPE_I16:
+        return INT16_MAX;
+    case FIRN_TYPE_I32:
+        return INT32_MAX;
+    case FIRN_TYPE_U8:
+        return UINT8_MAX;
+    case FIRN_TYPE_U16:
+        return UINT16_MAX;
+    case FIRN_TYPE_U32:
+        return UINT32_MAX;
+    case FIRN_TYPE_U64:
+        return UINT64_MAX - 1; /* so that the number after it is one */
+    default:
+        return INT64_MAX;
+    }
+}
+
+int
+firn_rows_auto_take(struct firn_table *table, const struct firn_schema_column *column,
+                          uint64_t *count, uint64_t *out, firn_error *err)
+{
+    firn_os_mutex_lock(&table->mutex);
+    bool is_known = table->has_next_auto;
+    firn_os_mutex_unlock(&table->mutex);
+    uint64_t next = 1;
+    int rc = is_known ? FIRN_OK : find_last_number(table, column, &next, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint64_t last = largest_of(column->type);
+    DCHECK(*count > 0);
+    firn_os_mutex_lock(&table->mutex);
+    next = table->next_auto > next ? table->next_auto : next;
+    bool fits = next <= last;
+    if (fits && *count > last - next) {
+        *count = last - next + 1;
+    }
+    table->has_next_auto = true;
+    DCHECK(!fits || next + *count > table->next_auto); /* (I1) */
+    table->next_auto = fits ? next + *count : next;
+    firn_os_mutex_unlock(&table->mutex);
+    if (!fits) {
+        return firn_error_set(err, FIRN_LIMIT, "the table '%s' has used up the numbers of '%s'",
+                              firn_rows_name(table), (const char *)column->name.data);
+    }
+    *out = next;
+    return FIRN_OK;
+}
+
+void
+firn_rows_auto_return(struct firn_table *table, uint64_t next, uint64_t end)
+{
+    DCHECK(next <= end);
+    firn_os_mutex_lock(&table->mutex);
+    if (table->next_auto == end) {
+        table->next_auto = next;
+    }
+    firn_os_mutex_unlock(&table->mutex);
+}
+
+/* A row is there under a number that was not given out. */
+uint64_t
+firn_rows_auto_note(struct firn_table *table, const struct firn_cell *cell)
+{
+    uint64_t next = number_after(cell);
+    firn_os_mutex_lock(&table->mutex);
+    if (next > table->next_auto) {
+        table->next_auto = next;
+    }
+    firn_os_mutex_unlock(&table->mutex);
+    return next;
+}
