@@ -108,7 +108,8 @@ class Rig:
 
     def interrupt(self, call, when, arguments):
         """How it ended; None where it did not come so far, or was not a program of its own yet."""
-        done = self.run(*arguments, before=["strace", "-f", "-qq", "-o", self.trace, "-e", f"trace={call},rt_sigaction", "-e",
+        done = self.run(*arguments, before=["strace", "-f", "--seccomp-bpf", "-qq", "-o", self.trace, "-e",
+                                            f"trace={call},rt_sigaction", "-e",
                                             f"inject={call}:signal=INT:delay_exit=150000:when={when}"])
         with open(self.trace, encoding="utf-8", errors="replace") as file:
             before, met, _ = file.read().partition("--- SIGINT")
@@ -348,7 +349,9 @@ def main():
         return 0
     os.environ["FIRN_STORE"] = ""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # not ignored, as in the background of a shell
-    with tempfile.TemporaryDirectory(prefix="firn-interrupts-") as place:
+    # As in program_faults.py: most of the time would be the disk's.
+    memory = "/dev/shm" if not LONG and os.access("/dev/shm", os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="firn-interrupts-", dir=memory) as place:
         os.chmod(place, 0o755)
         try:
             rig = Rig(os.path.abspath(sys.argv[1]), place)
