@@ -108,8 +108,7 @@ class Rig:
 
     def interrupt(self, call, when, arguments):
         """How it ended; None where it did not come so far, or was not a program of its own yet."""
-        done = self.run(*arguments, before=["strace", "-f", "--seccomp-bpf", "-qq", "-o", self.trace, "-e",
-                                            f"trace={call},rt_sigaction", "-e",
+        done = self.run(*arguments, before=["strace", "-f", "-qq", "-o", self.trace, "-e", f"trace={call},rt_sigaction", "-e",
                                             f"inject={call}:signal=INT:delay_exit=150000:when={when}"])
         with open(self.trace, encoding="utf-8", errors="replace") as file:
             before, met, _ = file.read().partition("--- SIGINT")

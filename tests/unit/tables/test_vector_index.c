@@ -293,7 +293,9 @@ conditions_hold_at_any_share_of_rows(void **state)
         options.where = wheres[i];
         struct outcome outcome = search_many(&rig, options);
         print_message("%s: recall %.3f\n", wheres[i], outcome.recall);
-        assert_true(outcome.recall >= (i == 6 ? 0 : i == 5 ? 0.85 : 0.95));
+        /* One kind has fewer rows than are wanted. */
+        double few = 0.85 * (double)rows_all / 9000;
+        assert_true(outcome.recall >= (i == 6 ? 0 : i == 5 ? few : 0.95));
         assert_int_equal(outcome.measured, 0);
     }
     end(&rig);
