@@ -141,6 +141,17 @@ function(firn_link_folders target)
   endif()
 endfunction()
 
+# firn_begin_early(NAMES...): tests of FIRN_LONG_TESTS begin before all others, in its order.
+function(firn_begin_early)
+  set(cost 1000)
+  foreach(name IN LISTS FIRN_LONG_TESTS)
+    if(name IN_LIST ARGN)
+      set_tests_properties(${name} PROPERTIES COST ${cost})
+    endif()
+    math(EXPR cost "${cost} - 1")
+  endforeach()
+endfunction()
+
 # firn_test(NAME SOURCES... FOLDERS base os ... [TIMEOUT seconds] [LABELS ...]): a cmocka program over the named folders.
 # It runs in the source's root, so that fixtures are found by their path in the tree. Its own source comes first; other
 # sources of tests/ are compiled once for all programs that name them.
@@ -171,6 +182,7 @@ function(firn_test name)
     set(ARG_TIMEOUT 900) # for machines that do other things as well
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  firn_begin_early(${name})
   if(ARG_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
     if("single" IN_LIST ARG_LABELS AND FIRN_SANITIZE STREQUAL "thread")

@@ -318,6 +318,6 @@ Statements from a terminal.
 
 An interrupt ends a script with 130.
 
-  $ timeout --preserve-status -s INT 1 firn db sql shop.firn 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'
+  $ $SIGNALLED timeout --preserve-status -s INT 1 firn db sql shop.firn 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'
   ! firn: interrupted
   [130]

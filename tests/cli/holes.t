@@ -78,7 +78,7 @@ A name is that of the bytes, whether zeros were written or not; and the one that
 
 Ctrl-C ends what hands out terabytes of zeros, at once.
 
-  $ cd ../w && timeout --preserve-status -s INT 2 firn cat 1 hole >/dev/null; echo $?
+  $ cd ../w && $SIGNALLED timeout --preserve-status -s INT 2 firn cat 1 hole >/dev/null; echo $?
   130
   ! firn: interrupted
   $ firn cat 1 big | head -c 5 && echo

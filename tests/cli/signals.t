@@ -8,6 +8,8 @@ A signal ends the program with 128 and its number, and leaves nothing half done.
   > def as_a_shell_would():
   >     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
   >         signal.signal(number, signal.SIG_DFL)
+  > if sum(len(name.split("+")) for name in sys.argv[2:at]) > 1:
+  >     os.environ["ASAN_OPTIONS"] += ":detect_leaks=0" # the last one may come while leaks are looked for (transcript.py)
   > reading, writing = os.pipe()
   > for i in range(400):
   >     if os.path.exists(sys.argv[1]):

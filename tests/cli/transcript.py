@@ -24,6 +24,9 @@ seconds, <n> for a number, <size> for one with its unit, <hex> for hexadecimal d
 for the directory of this run. A line that is ... stands for any number of lines.
 
 --set NAME=VALUE sets a variable for the commands: SOURCE is the source tree, CC and LINK a compiler and what links libfirn.
+$SIGNALLED before a command that a signal ends turns the search for leaks off in a build with the address sanitizer. At its
+end such a program starts a process that attaches to it as a debugger; timeout (as a terminal) sends the signal to the whole
+group of processes, so that this one gets it too, and then each may wait for the other for ever.
 --print writes the transcript anew, with what its commands print now: to be read before it replaces the file.
 """
 import argparse
@@ -134,6 +137,7 @@ def run(steps, programs, variables, folder):
         "LC_ALL": "C.UTF-8",
         "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
         "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", ""),
+        "SIGNALLED": "env ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0",
         "FIRN_TEST_SEED": os.environ.get("FIRN_TEST_SEED", "1"),
         "PYTHONDONTWRITEBYTECODE": "1",
         **variables,

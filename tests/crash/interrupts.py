@@ -348,7 +348,9 @@ def main():
         return 0
     os.environ["FIRN_STORE"] = ""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # not ignored, as in the background of a shell
-    with tempfile.TemporaryDirectory(prefix="firn-interrupts-") as place:
+    # As in program_faults.py: most of the time would be the disk's.
+    memory = "/dev/shm" if not LONG and os.access("/dev/shm", os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="firn-interrupts-", dir=memory) as place:
         os.chmod(place, 0o755)
         try:
             rig = Rig(os.path.abspath(sys.argv[1]), place)

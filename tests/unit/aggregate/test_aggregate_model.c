@@ -16,6 +16,7 @@
 #include "encoding/encoding_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_os.h"
+#include "support/test_share.h"
 
 enum { KEYS_MAX = 3, CALLS_MAX = 8, SLOTS_FEW = 1 << 13, SLOTS_MANY = 1 << 17, SHARDS_MAX = 3 };
 
@@ -464,7 +465,7 @@ run(struct test_random *random, struct firn_os_dir *dir, const struct mode *mode
 }
 
 static void
-run_many(const char *name, uint64_t seed, int times, const struct mode *mode)
+run_many(const char *name, uint64_t seed, unsigned times, const struct mode *mode)
 {
     struct test_random random;
     struct firn_os *os;
@@ -473,7 +474,7 @@ run_many(const char *name, uint64_t seed, int times, const struct mode *mode)
     test_random_init(&random, name, seed);
     TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
     struct firn_os_dir *dir = test_os_root(os);
-    for (int i = 0; i < times; i++) {
+    for (unsigned i = 0; i < test_share_of_seeds(times); i++) {
         run(&random, dir, mode, &tally);
     }
     assert_true((tally.spilled > 0) == (mode->is_large && mode->is_tight));

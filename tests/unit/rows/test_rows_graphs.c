@@ -13,6 +13,7 @@
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
+#include "support/test_share.h"
 
 enum { ROWS = 4200, DIMENSIONS = 3 };
 
@@ -123,11 +124,12 @@ static void
 a_power_cut_at_any_call_leaves_the_old_or_the_new(void **state)
 {
     struct db_support base;
+    const struct test_share share = test_share_of(1, 0);
     bool is_reached = true;
-    uint64_t n = 1;
+    uint64_t cuts = 0;
     (void)state;
     make_store(&base);
-    for (; is_reached; n++) {
+    for (uint64_t n = share.first; is_reached; n += share.step, cuts++) {
         struct db_support support;
         firn_error err;
         open_clone(&base, &support);
@@ -141,8 +143,8 @@ a_power_cut_at_any_call_leaves_the_old_or_the_new(void **state)
         db_support_deinit(&support);
     }
     print_message("count: %llu power cuts while a graph is built and attached\n",
-                  (unsigned long long)n);
-    assert_true(n > 20);
+                  (unsigned long long)cuts);
+    assert_true(cuts * share.step > 20);
     db_support_deinit(&base);
 }
 
@@ -150,10 +152,12 @@ static void
 a_call_that_fails_leaves_the_old_or_the_new(void **state)
 {
     struct db_support base;
+    const struct test_share share = test_share_of(3, 1);
     bool was_hit = true;
+    uint64_t calls = 0;
     (void)state;
     make_store(&base);
-    for (uint64_t n = 1; was_hit; n += 3) {
+    for (uint64_t n = share.first; was_hit; n += share.step, calls++) {
         struct db_support support;
         struct firn_os *faulty;
         struct firn_os_dir *dir;
@@ -162,10 +166,10 @@ a_call_that_fails_leaves_the_old_or_the_new(void **state)
         DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
         DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
         const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .for_ever = n % 2 == 0,
+                                                 .for_ever = calls % 2 == 0,
                                                  .classes = FIRN_SIM_FAULT_ALL,
                                                  .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = n % 4 < 2 ? 5 : 28};
+                                                 .error_number = calls % 4 < 2 ? 5 : 28};
         firn_sim_fault_set_plan(faulty, &plan);
         int rc = index_and_build(dir, &err);
         was_hit = firn_sim_fault_hits(faulty) > 0;
@@ -182,12 +186,14 @@ a_call_that_fails_leaves_the_old_or_the_new(void **state)
 static void
 an_allocation_that_fails_leaves_the_old_or_the_new(void **state)
 {
+    const struct test_share share = test_share_of(1, 2);
     int rc = FIRN_NO_MEMORY;
+    uint64_t failed = 0;
     (void)state;
     test_alloc_install();
     struct db_support base;
     make_store(&base);
-    for (uint64_t n = 1; rc != FIRN_OK; n += 1 + n / 60) {
+    for (uint64_t n = share.first; rc != FIRN_OK; n += share.step * (1 + n / 60), failed++) {
         struct db_support support;
         firn_error err;
         open_clone(&base, &support);
@@ -196,7 +202,7 @@ an_allocation_that_fails_leaves_the_old_or_the_new(void **state)
         bool was_hit = test_alloc_calls() >= n;
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || was_hit);
-        if (n % 4 == 0) {
+        if (failed % 4 == 0) {
             verify(support.dir);
         }
         db_support_deinit(&support);
