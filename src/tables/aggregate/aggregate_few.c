@@ -469,9 +469,11 @@ sum_hardware(const struct fold *folds, const struct firn_aggregate_few_marks *ma
             sum_column(&b, which, chosen[i], folds[1].numbers + 8 * i, folds[1].bias);
             sum_column(&c, which, chosen[i], folds[2].numbers + 8 * i, folds[2].bias);
         }
-        end_sums(&a, &out[0][group], &bits[0]);
-        end_sums(&b, &out[1][group], &bits[1]);
-        end_sums(&c, &out[2][group], &bits[2]);
+        /* Copies, so that what the loop has stays in registers. */
+        const struct column_sums ends[AT_ONCE] = {a, b, c};
+        for (size_t i = 0; i < AT_ONCE; i++) {
+            end_sums(&ends[i], &out[i][group], &bits[i]);
+        }
     }
 }
 #else
