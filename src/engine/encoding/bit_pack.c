@@ -178,7 +178,7 @@ firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint
         uint8_t *at = packed + 8 * (bit / 64 * WIDE_LANES + i % WIDE_LANES);
         firn_store_le64(at, firn_load_le64(at) | numbers[i] << shift);
         if (shift + width > 64) {
-            at += 8 * WIDE_LANES;
+            at += (size_t)8 * WIDE_LANES;
             firn_store_le64(at, firn_load_le64(at) | numbers[i] >> (64 - shift));
         }
     }

@@ -84,8 +84,8 @@ check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size
     }
     uint32_t narrow[1024];
     uint64_t most = 0;
-    uint64_t said = firn_bit_pack_decode_narrow_with(kernels, packed, count, width, (uint32_t)base,
-                                                     narrow);
+    uint64_t said =
+        firn_bit_pack_decode_narrow_with(kernels, packed, count, width, (uint32_t)base, narrow);
     for (size_t i = 0; i < count; i++) {
         most = numbers[i] > most ? numbers[i] : most;
         assert_true(narrow[i] == (uint32_t)(base + numbers[i]));
