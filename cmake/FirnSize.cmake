@@ -127,6 +127,7 @@ set(FIRN_COLD_FILES
     exchange/json_writer.c
     exchange/time_text.c
     exchange/vector_reader.c
+    aggregate/aggregate.c
     aggregate/aggregate_spill.c
     aggregate/row_spill.c
     expr/expr.c

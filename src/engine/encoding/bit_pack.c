@@ -125,6 +125,32 @@ firn_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width, cons
     }
 }
 
+/* 1,024 numbers of 1 to 32 bits, row by row: each lane's word gathers until it is full. */
+static void
+encode_narrow(const uint64_t *numbers, unsigned width, uint8_t *packed)
+{
+    uint32_t words[LANES] = {0};
+    unsigned shift = 0;
+    for (size_t row = 0; row < LANES; row++) {
+        const uint64_t *from = numbers + row * LANES;
+        for (size_t l = 0; l < LANES; l++) {
+            words[l] |= (uint32_t)from[l] << shift;
+        }
+        shift += width;
+        if (shift < 32) {
+            continue;
+        }
+        memcpy(packed, words, sizeof words);
+        packed += sizeof words;
+        shift -= 32;
+        for (size_t l = 0; l < LANES; l++) {
+            words[l] =
+                (uint32_t)(from[l] >> (width - shift)); /* none where it fitted: shift is 0 */
+        }
+    }
+    DCHECK(shift == 0);
+}
+
 void
 firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint8_t *packed)
 {
@@ -132,32 +158,28 @@ firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint
     if (width == 0) {
         return;
     }
+    for (size_t i = 0; i < count; i++) {
+        DCHECK(numbers[i] <= low_bits(width));
+    }
+    if (count == FIRN_BIT_PACK_FULL && width <= 32) {
+        encode_narrow(numbers, width, packed);
+        return;
+    }
     memset(packed, 0, firn_bit_pack_size(count, width));
     if (count != FIRN_BIT_PACK_FULL) {
         for (size_t i = 0; i < count; i++) {
-            DCHECK(numbers[i] <= low_bits(width));
             put_bits(packed, i * width, width, numbers[i]);
         }
         return;
     }
-    unsigned bits = width <= 32 ? 32 : 64;
-    size_t lanes = FIRN_BIT_PACK_FULL / bits;
     for (size_t i = 0; i < count; i++) {
-        size_t bit = i / lanes * width;
-        unsigned shift = (unsigned)(bit % bits);
-        uint8_t *at = packed + bits / 8 * (bit / bits * lanes + i % lanes);
-        DCHECK(numbers[i] <= low_bits(width));
-        if (bits == 32) {
-            uint64_t pair = numbers[i] << shift;
-            firn_store_le32(at, firn_load_le32(at) | (uint32_t)pair);
-            if (shift + width > 32) {
-                firn_store_le32(at + 4 * lanes, (uint32_t)(pair >> 32));
-            }
-        } else {
-            firn_store_le64(at, firn_load_le64(at) | numbers[i] << shift);
-            if (shift + width > 64) {
-                firn_store_le64(at + 8 * lanes, numbers[i] >> (64 - shift));
-            }
+        size_t bit = i / WIDE_LANES * width;
+        unsigned shift = (unsigned)(bit % 64);
+        uint8_t *at = packed + 8 * (bit / 64 * WIDE_LANES + i % WIDE_LANES);
+        firn_store_le64(at, firn_load_le64(at) | numbers[i] << shift);
+        if (shift + width > 64) {
+            at += (size_t)8 * WIDE_LANES;
+            firn_store_le64(at, firn_load_le64(at) | numbers[i] >> (64 - shift));
         }
     }
 }
@@ -187,7 +209,12 @@ decode_other(const uint8_t *packed, size_t count, unsigned width, uint64_t *out)
     size_t size = firn_bit_pack_size(count, width);
     DCHECK(count <= FIRN_BIT_PACK_FULL);
     if (count != FIRN_BIT_PACK_FULL || width == 0) {
-        for (size_t i = 0; i < count; i++) {
+        size_t i = 0;
+        /* Numbers that lie in eight bytes which are all there. */
+        for (size_t bit = 0; width <= 56 && bit / 8 + 8 <= size && i < count; bit += width) {
+            out[i++] = firn_load_le64(packed + bit / 8) >> bit % 8 & low_bits(width);
+        }
+        for (; i < count; i++) {
             out[i] = get_bits(packed, size, i * width, width);
         }
         return;
@@ -277,52 +304,18 @@ decode_template(const uint8_t *packed, unsigned width, uint64_t base, uint32_t f
     }
 }
 
-/* 32 rows of numbers below 2^27 do not overflow a lane; halves of wider ones are added apart. */
+/* Of the first rows. 32 rows of numbers below 2^27 do not overflow a lane; halves of wider ones are added apart. */
 TEMPLATE uint64_t
-sum_template(const uint8_t *packed, unsigned width, const uint64_t *mask)
+sum_template(const uint8_t *packed, unsigned width, const uint64_t *mask, unsigned rows)
 {
     uint32_t low[LANES] = {0};
     uint32_t high[LANES] = {0};
     uint64_t sum = 0;
-    for (unsigned row = 0; row < 32; row++) {
+    for (unsigned row = 0; row < rows; row++) {
         uint32_t numbers[LANES];
         unpack_row(packed, width, row, numbers);
         if (mask != NULL) {
             uint32_t chosen = (uint32_t)(mask[row / 2] >> (row % 2 * 32));
-            for (size_t l = 0; l < LANES; l++) {
-                numbers[l] = (chosen & lane_bits[l]) != 0 ? numbers[l] : 0;
-            }
-        }
-        if (width <= 27) {
-            for (size_t l = 0; l < LANES; l++) {
-                low[l] += numbers[l];
-            }
-            continue;
-        }
-        for (size_t l = 0; l < LANES; l++) {
-            low[l] += numbers[l] & 0xffff;
-            high[l] += numbers[l] >> 16;
-        }
-    }
-    for (size_t l = 0; l < LANES; l++) {
-        sum += low[l] + ((uint64_t)high[l] << 16);
-    }
-    return sum;
-}
-
-/* Of the numbers before the first-th one alone, as above. */
-TEMPLATE uint64_t
-sum_first_template(const uint8_t *packed, unsigned width, size_t first)
-{
-    uint32_t low[LANES] = {0};
-    uint32_t high[LANES] = {0};
-    uint64_t sum = 0;
-    for (unsigned row = 0; (size_t)row * LANES < first; row++) {
-        uint32_t numbers[LANES];
-        size_t left = first - (size_t)row * LANES;
-        unpack_row(packed, width, row, numbers);
-        if (left < LANES) {
-            uint32_t chosen = (1U << left) - 1;
             for (size_t l = 0; l < LANES; l++) {
                 numbers[l] = (chosen & lane_bits[l]) != 0 ? numbers[l] : 0;
             }
@@ -371,15 +364,24 @@ decode_plain(const uint8_t *packed, unsigned width, uint64_t base, uint32_t fact
 }
 
 static uint64_t
-sum_plain(const uint8_t *packed, unsigned width, const uint64_t *mask)
+decode_narrow_plain(const uint8_t *packed, unsigned width, uint32_t base, uint32_t *out)
 {
-    return sum_template(packed, width, mask);
+    uint32_t most = 0;
+    for (unsigned row = 0; row < 32; row++) {
+        uint32_t *to = out + (size_t)row * LANES;
+        unpack_row(packed, width, row, to);
+        for (size_t l = 0; l < LANES; l++) {
+            most = to[l] > most ? to[l] : most;
+            to[l] += base;
+        }
+    }
+    return most;
 }
 
 static uint64_t
-sum_first_plain(const uint8_t *packed, unsigned width, size_t first)
+sum_plain(const uint8_t *packed, unsigned width, const uint64_t *mask, unsigned rows)
 {
-    return sum_first_template(packed, width, first);
+    return sum_template(packed, width, mask, rows);
 }
 
 static void
@@ -405,15 +407,9 @@ decode_hardware(const uint8_t *packed, unsigned width, uint64_t base, uint32_t f
 }
 
 HARDWARE static uint64_t
-sum_hardware(const uint8_t *packed, unsigned width, const uint64_t *mask)
+sum_hardware(const uint8_t *packed, unsigned width, const uint64_t *mask, unsigned rows)
 {
-    return sum_template(packed, width, mask);
-}
-
-HARDWARE static uint64_t
-sum_first_hardware(const uint8_t *packed, unsigned width, size_t first)
-{
-    return sum_first_template(packed, width, first);
+    return sum_template(packed, width, mask, rows);
 }
 
 HARDWARE static void
@@ -494,15 +490,32 @@ decode_wide(const uint8_t *packed, unsigned width, uint64_t base, uint32_t facto
     }
 }
 
+WIDE static uint64_t
+decode_narrow_wide(const uint8_t *packed, unsigned width, uint32_t base, uint32_t *out)
+{
+    const __m512i bits = bits_wide(width);
+    const __m512i bases = _mm512_set1_epi32((int)base);
+    __m512i most = _mm512_setzero_si512();
+    for (unsigned row = 0; row < 32; row++) {
+        const struct wide_row numbers = unpack_wide(packed, width, row, bits);
+        for (unsigned h = 0; h < 2; h++) {
+            most = _mm512_max_epu32(most, numbers.half[h]);
+            _mm512_storeu_si512(out + (size_t)row * LANES + (size_t)h * 16,
+                                _mm512_add_epi32(numbers.half[h], bases));
+        }
+    }
+    return _mm512_reduce_max_epu32(most);
+}
+
 /* Of the numbers whose bits are set in the mask; as sum_template. */
 WIDE static uint64_t
-sum_wide(const uint8_t *packed, unsigned width, const uint64_t *mask)
+sum_wide(const uint8_t *packed, unsigned width, const uint64_t *mask, unsigned rows)
 {
     const __m512i bits = bits_wide(width);
     const __m512i halves = _mm512_set1_epi32(0xffff);
     __m512i low[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     __m512i high = _mm512_setzero_si512();
-    for (unsigned row = 0; row < 32; row++) {
+    for (unsigned row = 0; row < rows; row++) {
         struct wide_row numbers = unpack_wide(packed, width, row, bits);
         if (mask != NULL) {
             const uint32_t chosen = (uint32_t)(mask[row / 2] >> (row % 2 * 32));
@@ -548,6 +561,7 @@ range_wide(const uint8_t *packed, unsigned width, uint32_t low, uint32_t span, u
 
 #else
 #define decode_wide decode_plain
+#define decode_narrow_wide decode_narrow_plain
 #define sum_wide sum_plain
 #define range_wide range_plain
 
@@ -559,7 +573,6 @@ has_wide(void)
 
 #define decode_hardware decode_plain
 #define sum_hardware sum_plain
-#define sum_first_hardware sum_first_plain
 #define range_hardware range_plain
 
 static bool
@@ -601,17 +614,44 @@ firn_bit_pack_decode_with(enum firn_bit_pack_kernels kernels, const uint8_t *pac
     }
 }
 
-firn_bit_pack_sum128
-firn_bit_pack_sum_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
-                       unsigned width, const uint64_t *mask)
+uint64_t
+firn_bit_pack_decode_narrow_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
+                                 size_t count, unsigned width, uint32_t base, uint32_t *out)
+{
+    uint64_t numbers[FIRN_BIT_PACK_FULL];
+    uint64_t most = 0;
+    DCHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX);
+    if (is_narrow(count, width)) {
+        return (kernels == FIRN_BIT_PACK_512 ? decode_narrow_wide
+                                             : decode_narrow_plain)(packed, width, base, out);
+    }
+    decode_other(packed, count, width, numbers);
+    for (size_t i = 0; i < count; i++) {
+        most = numbers[i] > most ? numbers[i] : most;
+        out[i] = base + (uint32_t)numbers[i];
+    }
+    return most;
+}
+
+/* Where there are rows, those after the first ones are not looked at. */
+static firn_bit_pack_sum128
+sum_rows(enum firn_bit_pack_kernels kernels, const uint8_t *packed, size_t count, unsigned width,
+         const uint64_t *mask, unsigned rows)
 {
     DCHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX);
     if (is_narrow(count, width)) {
         return (kernels == FIRN_BIT_PACK_PLAIN ? sum_plain
                 : kernels == FIRN_BIT_PACK_256 ? sum_hardware
-                                               : sum_wide)(packed, width, mask);
+                                               : sum_wide)(packed, width, mask, rows);
     }
     return sum_other(packed, count, width, mask);
+}
+
+firn_bit_pack_sum128
+firn_bit_pack_sum_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
+                       unsigned width, const uint64_t *mask)
+{
+    return sum_rows(kernels, packed, count, width, mask, LANES);
 }
 
 void
@@ -640,6 +680,14 @@ firn_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64
                               out);
 }
 
+uint64_t
+firn_bit_pack_decode_narrow(const uint8_t *packed, size_t count, unsigned width, uint32_t base,
+                            uint32_t *out)
+{
+    return firn_bit_pack_decode_narrow_with(firn_bit_pack_kernels_here(), packed, count, width,
+                                            base, out);
+}
+
 firn_bit_pack_sum128
 firn_bit_pack_sum(const uint8_t *packed, size_t count, unsigned width, const uint64_t *mask)
 {
@@ -661,10 +709,6 @@ firn_bit_pack_sum_first_with(enum firn_bit_pack_kernels kernels, const uint8_t *
     if (first == 0 || width == 0) {
         return 0;
     }
-    if (is_narrow(count, width)) {
-        return (kernels == FIRN_BIT_PACK_PLAIN ? sum_first_plain
-                                               : sum_first_hardware)(packed, width, first);
-    }
     uint64_t mask[FIRN_BIT_PACK_FULL / 64] = {0};
     for (size_t i = 0; i < first / 64; i++) {
         mask[i] = UINT64_MAX;
@@ -672,7 +716,7 @@ firn_bit_pack_sum_first_with(enum firn_bit_pack_kernels kernels, const uint8_t *
     if (first % 64 != 0) {
         mask[first / 64] = UINT64_MAX >> (64 - first % 64);
     }
-    return sum_other(packed, count, width, mask);
+    return sum_rows(kernels, packed, count, width, mask, (unsigned)((first + LANES - 1) / LANES));
 }
 
 firn_bit_pack_sum128

@@ -37,6 +37,9 @@ void firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width,
 /* out[i] = base + factor * number i, modulo 2^64. */
 void firn_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64_t base,
                           uint64_t factor, uint64_t *out);
+/* out[i] = base + number i, modulo 2^32. Returns the largest number, before base is added and in 64 bits. */
+uint64_t firn_bit_pack_decode_narrow(const uint8_t *packed, size_t count, unsigned width,
+                                     uint32_t base, uint32_t *out);
 /* Number i. */
 uint64_t firn_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i);
 /* out[k] = base + factor * number places[k], modulo 2^64. */
@@ -61,6 +64,9 @@ enum firn_bit_pack_kernels firn_bit_pack_kernels_here(void);
 void firn_bit_pack_decode_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
                                size_t count, unsigned width, uint64_t base, uint64_t factor,
                                uint64_t *out);
+uint64_t firn_bit_pack_decode_narrow_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
+                                          size_t count, unsigned width, uint32_t base,
+                                          uint32_t *out);
 firn_bit_pack_sum128 firn_bit_pack_sum_with(enum firn_bit_pack_kernels kernels,
                                             const uint8_t *packed, size_t count, unsigned width,
                                             const uint64_t *mask);

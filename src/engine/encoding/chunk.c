@@ -20,6 +20,8 @@
 #include "encoding/chunk_texts.h"
 #include "encoding/encoding_internal.h"
 
+enum { LINE = 64 }; /* bytes that memory gives at once */
+
 int(firn_chunk_corrupt)(firn_error *err, const char *what)
 {
     return firn_error_set(err, FIRN_CORRUPT, "a column chunk is damaged: %s", what);
@@ -395,6 +397,21 @@ firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i)
     size_t near = start + (end - start) * (i % FIRN_CHUNK_BLOCK) / FIRN_CHUNK_BLOCK;
     __builtin_prefetch(data + start);
     __builtin_prefetch(data + (near < end ? near : start));
+}
+
+void
+firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block)
+{
+    DCHECK(block < firn_chunk_block_count(chunk));
+    if (chunk->encoding != FIRN_ENCODING_FRAME && chunk->encoding != FIRN_ENCODING_DICTIONARY) {
+        return; /* they are decoded from the first byte on: the processor sees that itself */
+    }
+    const uint8_t *data = chunk->bytes.data + chunk->parts.data;
+    const size_t end = end_of(chunk, block);
+    DCHECK(end <= chunk->bytes.size - chunk->parts.data); /* (I1) */
+    for (size_t at = block > 0 ? end_of(chunk, block - 1) : 0; at < end; at += LINE) {
+        __builtin_prefetch(data + at);
+    }
 }
 
 int

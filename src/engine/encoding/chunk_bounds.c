@@ -60,14 +60,9 @@ cut(firn_slice bytes)
 static inline uint64_t
 head_of(firn_slice bytes)
 {
-    uint64_t head = 0;
-    if (bytes.size >= sizeof head) {
-        return firn_load_be64(bytes.data);
-    }
-    for (size_t i = 0; i < bytes.size; i++) {
-        head |= (uint64_t)bytes.data[i] << (56 - 8 * i);
-    }
-    return head;
+    return bytes.size >= sizeof(uint64_t)
+               ? firn_load_be64(bytes.data)
+               : __builtin_bswap64(firn_chunk_load_field(bytes.data, bytes.size));
 }
 
 static void

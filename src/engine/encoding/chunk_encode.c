@@ -72,7 +72,8 @@ bits_at(const struct firn_chunk_values *values, size_t i)
     return is_valid(values, i) ? firn_chunk_value_bits(values, i) : 0;
 }
 
-static inline firn_slice
+/* Also where this file is made small: it is called for each value. */
+static inline __attribute__((always_inline)) firn_slice
 bytes_at(const struct firn_chunk_values *values, size_t i)
 {
     DCHECK(values->kind == FIRN_PHYSICAL_BYTES && i < values->count);

@@ -130,21 +130,25 @@ int
 firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block, uint32_t *out, firn_error *err)
 {
     struct firn_chunk_block view;
-    uint64_t codes[FIRN_CHUNK_BLOCK];
     uint64_t valid[FIRN_CHUNK_MASK_WORDS];
     CHECK(chunk->encoding == FIRN_ENCODING_DICTIONARY);
     DCHECK(block < firn_chunk_block_count(chunk));
     int rc = firn_chunk_block_at(chunk, block, &view, err);
-    rc = rc == FIRN_OK ? firn_chunk_block_valid(&view, valid, err) : rc;
-    rc = rc == FIRN_OK ? read_codes(chunk, &view, codes, err) : rc;
-    if (rc == FIRN_OK && view.null_count == 0) {
-        for (size_t i = 0; i < view.count; i++) {
-            out[i] = (uint32_t)codes[i];
-        }
-        return FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
     }
-    for (size_t i = 0; rc == FIRN_OK && i < view.count; i++) {
-        out[i] = firn_chunk_has_bit(valid, i) ? (uint32_t)codes[i] : chunk->parts.entry_count;
+    if (view.data.size != firn_bit_pack_size(view.count, view.width)) {
+        return firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
+    }
+    if (firn_bit_pack_decode_narrow(view.data.data, view.count, view.width, (uint32_t)view.low,
+                                    out) > view.high - view.low) {
+        return firn_chunk_corrupt(err, "a code is above its block's largest");
+    }
+    if (view.null_count > 0) {
+        rc = firn_chunk_block_valid(&view, valid, err);
+        for (size_t i = 0; rc == FIRN_OK && i < view.count; i++) {
+            out[i] = firn_chunk_has_bit(valid, i) ? out[i] : chunk->parts.entry_count;
+        }
     }
     return rc;
 }

@@ -161,6 +161,8 @@ bool firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell
  * what says where the value lies, which the second call waits for. */
 void firn_chunk_prefetch_place(const struct firn_chunk *chunk, size_t i);
 void firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i);
+/* The same for some values of a block, not known yet which, that will be read from where they lie. */
+void firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block);
 
 /* What is asked of each value of a block; null values fulfil only IS_NULL. Floating-point numbers compare
  * as in keys: -0 equals 0, a NaN is larger than all others and equal to itself. */

@@ -194,10 +194,12 @@ struct firn_aggregate_function_of {
     enum firn_physical result;
     uint32_t fixed_size; /* of the argument */
     bool is_decimal;
-    double divisor;                  /* of AVG */
-    uint64_t flip;                   /* of extremes: ranks are flipped for the smallest */
-    size_t offset;                   /* of the state, in the record */
-    bool is_shared;                  /* an earlier call has the same state, and keeps it */
+    double divisor; /* of AVG */
+    uint64_t flip;  /* of extremes: ranks are flipped for the smallest */
+    size_t offset;  /* of the state, in the record */
+    bool is_shared; /* an earlier call has the same state, and keeps it */
+    bool
+        is_added; /* of a batch whose rows are marked by group: firn_aggregate_few_add_sums did it */
     struct firn_aggregate *distinct; /* of COUNT_DISTINCT: key and argument of each group; owned */
 };
 
@@ -421,6 +423,11 @@ bool firn_aggregate_few_list_places(struct firn_aggregate_few *few,
                                     const struct firn_aggregate_batch *batch, uint8_t *numbers);
 /* The number of a group among few ones; FIRN_AGGREGATE_FEW: there are too many. */
 uint8_t firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group);
+/* Adds the values of marked rows to their groups, of sums of integers without nulls, two or more, as far as they go
+ * together and are sure to fit: these become is_added, the other calls not. */
+void firn_aggregate_few_add_sums(const struct firn_aggregate_few *few,
+                                 struct firn_aggregate_function_of *calls, size_t call_count,
+                                 const struct firn_chunk_values *arguments);
 /* Adds the values of marked rows to their groups; false, with nothing done, where that must go by
  * row: sums that might not fit 64 bits, extremes of floating-point numbers and of bytes. */
 bool firn_aggregate_few_update(struct firn_aggregate_few *few,
@@ -522,9 +529,25 @@ struct firn_aggregate {
     uint64_t emitted;
 };
 
+/* The group of all rows where there are no keys. */
+static inline uint8_t *
+firn_aggregate_only_group(const struct firn_aggregate *aggregate)
+{
+    DCHECK(aggregate->key_count == 0 && aggregate->table.count == 1);
+    return firn_aggregate_table_record(&aggregate->table, 0);
+}
+
+/* Makes room for what goes out. */
+FIRN_MUST_CHECK int firn_aggregate_make_outputs(struct firn_aggregate *aggregate, firn_error *err);
+
+/* ---- aggregate_spill.c ---- */
+
 /* Writes the table's groups to the file of its level, and clears it. FIRN_LIMIT without
  * temporary files. */
 FIRN_MUST_CHECK int firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err);
+/* The same where it is full, or extremes of bytes have made it too large. */
+FIRN_MUST_CHECK int firn_aggregate_spill_if_full(struct firn_aggregate *aggregate, bool is_full,
+                                                 firn_error *err);
 /* Takes over the files of level 0 of another one. */
 FIRN_MUST_CHECK int firn_aggregate_spill_take(struct firn_aggregate *aggregate,
                                               struct firn_aggregate *other, firn_error *err);

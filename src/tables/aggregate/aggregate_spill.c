@@ -348,3 +348,12 @@ firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end, fi
         }
     }
 }
+
+int
+firn_aggregate_spill_if_full(struct firn_aggregate *aggregate, bool is_full, firn_error *err)
+{
+    const struct firn_aggregate_table *table = &aggregate->table;
+    bool is_over = aggregate->has_bytes_state && table->count > 1 &&
+                   firn_aggregate_table_used_bytes(table) > table->memory_bytes;
+    return is_full || is_over ? firn_aggregate_spill_table(aggregate, err) : FIRN_OK;
+}

@@ -208,12 +208,41 @@ take_decimal(firn_slice text, struct decimal *out)
     return is_too_long ? too_many_digits : NULL;
 }
 
+/* What most decimals are: digits that fit whatever they are, and a point. False where it needs a closer look. */
+static bool
+take_plain_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *out)
+{
+    const size_t first = text.data[0] == '-';
+    size_t point = text.size;
+    int64_t number = 0;
+    for (size_t at = first; at < text.size; at++) {
+        if (is_digit(text.data[at])) {
+            number = (int64_t)((uint64_t)number * 10 + (uint64_t)(text.data[at] - '0'));
+        } else if (text.data[at] == '.' && point == text.size) {
+            point = at;
+        } else {
+            return false;
+        }
+    }
+    const size_t places = point < text.size ? text.size - point - 1 : 0;
+    const size_t digits = text.size - first - (point < text.size);
+    if (digits == 0 || places > type->scale || digits + type->scale - places > type->precision) {
+        return false;
+    }
+    number *= (int64_t)power_of_ten((int)(type->scale - places));
+    *out = first > 0 ? -number : number;
+    return true;
+}
+
 static const char *
 read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *out)
 {
     struct decimal decimal;
     if (text.size == 0) {
         return no_decimal;
+    }
+    if (take_plain_decimal(type, text, out)) {
+        return NULL;
     }
     const char *defect = take_decimal(text, &decimal);
     if (defect != NULL) {

@@ -30,12 +30,28 @@ firn_expr_physical(firn_type type)
 int64_t
 firn_expr_power(uint32_t exponent)
 {
-    int64_t power = 1;
+    static const int64_t powers[] = {1,
+                                     10,
+                                     100,
+                                     1000,
+                                     10000,
+                                     100000,
+                                     1000000,
+                                     10000000,
+                                     100000000,
+                                     1000000000,
+                                     10000000000,
+                                     100000000000,
+                                     1000000000000,
+                                     10000000000000,
+                                     100000000000000,
+                                     1000000000000000,
+                                     10000000000000000,
+                                     100000000000000000,
+                                     1000000000000000000};
+    _Static_assert(sizeof powers / sizeof powers[0] == FIRN_EXPR_PRECISION_MAX + 1, "all of them");
     DCHECK(exponent <= FIRN_EXPR_PRECISION_MAX);
-    for (uint32_t i = 0; i < exponent; i++) {
-        power *= 10;
-    }
-    return power;
+    return powers[exponent];
 }
 
 const char *

@@ -10,8 +10,13 @@
  * not wrap around. Decimals and dates are far below 2^62, so their sums never wrap. Products are not looked at where
  * the factors of a batch are so small that all of them fit, which is nearly always: asking for that is cheaper.
  *
- * Loops are compiled twice, for all processors and for those with AVX2.
+ * Loops are compiled twice, for all processors and for those with AVX2. With AVX-512 they are other ones, which
+ * multiply 64 bits at once and ask how large the factors are while they multiply.
  */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "base/check.h"
 #include "expr/expr_eval.h"
 
@@ -67,7 +72,16 @@ struct pair {
     const int64_t *b;
     int64_t *out;
     size_t count;
+    /* Bits of the number of a row that count: none where all rows have one value, which then stays near. */
+    size_t a_places;
+    size_t b_places;
 };
+
+static size_t
+places_of(const struct firn_expr_node *node)
+{
+    return node->op == FIRN_EXPR_OP_CONSTANT ? 0 : SIZE_MAX;
+}
 
 static struct pair
 pair_of(const struct firn_expr_work *work)
@@ -76,7 +90,9 @@ pair_of(const struct firn_expr_work *work)
     return (struct pair){.a = a,
                          .b = work->arg_count > 1 ? work->args[1]->as.i64 : a,
                          .out = work->out.i64,
-                         .count = work->count};
+                         .count = work->count,
+                         .a_places = places_of(work->arg_nodes[0]),
+                         .b_places = places_of(work->arg_nodes[work->arg_count - 1])};
 }
 
 /* Bits that all numbers fit in, but for their sign: they are from -2^bits to 2^bits - 1. */
@@ -90,7 +106,7 @@ bits_of(const int64_t *numbers, size_t count)
     return 64 - (unsigned)__builtin_clzll(any);
 }
 
-/* False, with nothing done, where a product might be beyond -2^bits or 2^bits. */
+/* False, with nothing that counts in out, where a product might be beyond -2^bits or 2^bits. */
 TEMPLATE bool
 multiply_template(const struct pair *pair, unsigned bits)
 {
@@ -143,7 +159,12 @@ add_template(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t h
 
 #if defined(__x86_64__)
 
+/* Their loops are vectorized; those for all processors are short. */
+#if defined(__clang__)
 #define HARDWARE __attribute__((target("avx2")))
+#else
+#define HARDWARE __attribute__((target("avx2"), optimize("O3")))
+#endif
 
 HARDWARE static bool
 multiply_hardware(const struct pair *pair, unsigned bits)
@@ -157,22 +178,94 @@ add_hardware(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t h
     return add_template(pair, is_subtract, low, high);
 }
 
+#define WIDE __attribute__((target("avx512f,avx512dq")))
+
+enum { STEP = 8 }; /* numbers of a register */
+
+WIDE static inline __mmask8
+first_of(size_t left)
+{
+    return (__mmask8)(left >= STEP ? UINT8_MAX : (1U << left) - 1);
+}
+
+WIDE static bool
+multiply_wide(const struct pair *pair, unsigned bits)
+{
+    __m512i any_a = _mm512_set1_epi64(1);
+    __m512i any_b = any_a;
+    const struct pair all = *pair;
+    for (size_t i = 0; i < all.count; i += STEP) {
+        const __mmask8 there = first_of(all.count - i);
+        const __m512i a = _mm512_maskz_loadu_epi64(there, all.a + (i & all.a_places));
+        const __m512i b = _mm512_maskz_loadu_epi64(there, all.b + (i & all.b_places));
+        any_a = _mm512_or_si512(any_a, _mm512_xor_si512(a, _mm512_srai_epi64(a, 63)));
+        any_b = _mm512_or_si512(any_b, _mm512_xor_si512(b, _mm512_srai_epi64(b, 63)));
+        _mm512_mask_storeu_epi64(all.out + i, there, _mm512_mullo_epi64(a, b));
+    }
+    const int zeros = __builtin_clzll((uint64_t)_mm512_reduce_or_epi64(any_a)) +
+                      __builtin_clzll((uint64_t)_mm512_reduce_or_epi64(any_b));
+    return 128 - (unsigned)zeros <= bits;
+}
+
+WIDE static uint64_t
+add_wide(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t high)
+{
+    const __m512i lows = _mm512_set1_epi64((long long)low);
+    const __m512i highs = _mm512_set1_epi64((long long)high);
+    const __m512i flip = _mm512_set1_epi64(is_subtract ? 0 : -1);
+    __m512i wrong = _mm512_setzero_si512();
+    const struct pair all = *pair;
+    for (size_t i = 0; i < all.count; i += STEP) {
+        const __mmask8 there = first_of(all.count - i);
+        const __m512i a = _mm512_maskz_loadu_epi64(there, all.a + (i & all.a_places));
+        const __m512i b = _mm512_maskz_loadu_epi64(there, all.b + (i & all.b_places));
+        const __m512i out = is_subtract ? _mm512_sub_epi64(a, b) : _mm512_add_epi64(a, b);
+        /* It wraps where its sign is not that of a, and b's is (of sums), or is not (of differences), that of a. */
+        const __m512i wraps = _mm512_and_si512(_mm512_xor_si512(a, out),
+                                               _mm512_xor_si512(_mm512_xor_si512(a, b), flip));
+        const __m512i beyond =
+            _mm512_or_si512(_mm512_sub_epi64(out, lows), _mm512_sub_epi64(highs, out));
+        wrong = _mm512_mask_or_epi64(wrong, there, wrong, _mm512_or_si512(beyond, wraps));
+        _mm512_mask_storeu_epi64(all.out + i, there, out);
+    }
+    return (uint64_t)_mm512_reduce_or_epi64(wrong);
+}
+
+/* Tests run in both kinds of builds: in that with checks they cover the plain loops. */
 static bool
 has_hardware(void)
 {
 #ifdef FIRN_DEBUG
-    return false; /* tests run in both kinds of builds: in this one they cover the plain loops */
+    return false;
 #else
     return __builtin_cpu_supports("avx2") != 0;
+#endif
+}
+
+static bool
+has_wide(void)
+{
+#ifdef FIRN_DEBUG
+    return false;
+#else
+    return __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512dq") != 0;
 #endif
 }
 
 #else
 #define multiply_hardware multiply_template
 #define add_hardware add_template
+#define multiply_wide multiply_template
+#define add_wide add_template
 
 static bool
 has_hardware(void)
+{
+    return false;
+}
+
+static bool
+has_wide(void)
 {
     return false;
 }
@@ -181,14 +274,17 @@ has_hardware(void)
 static bool
 multiply_small(const struct pair *pair, unsigned bits)
 {
-    return has_hardware() ? multiply_hardware(pair, bits) : multiply_template(pair, bits);
+    return has_wide()       ? multiply_wide(pair, bits)
+           : has_hardware() ? multiply_hardware(pair, bits)
+                            : multiply_template(pair, bits);
 }
 
 static uint64_t
 add_limited(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t high)
 {
-    return has_hardware() ? add_hardware(pair, is_subtract, low, high)
-                          : add_template(pair, is_subtract, low, high);
+    return has_wide()       ? add_wide(pair, is_subtract, low, high)
+           : has_hardware() ? add_hardware(pair, is_subtract, low, high)
+                            : add_template(pair, is_subtract, low, high);
 }
 
 static int

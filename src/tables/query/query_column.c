@@ -35,12 +35,21 @@ void
 firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count,
                             struct firn_query_selection *out)
 {
+    const uint64_t last = UINT64_C(1) << 63;
     size_t count = 0;
     DCHECK(row_count <= FIRN_CHUNK_BLOCK);
     for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
-        for (uint64_t bits = mask->words[word]; bits != 0; bits &= bits - 1) {
+        uint64_t bits = mask->words[word];
+        const size_t end = count + firn_count_bits(bits);
+        /* Most words of short lists have a few bits: as many turns, whether there are so many, are foreseen. */
+        for (size_t i = 0; i < FIRN_QUERY_AT_ONCE; i++) {
+            out->rows[count + i] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits | last));
+            bits &= bits - 1;
+        }
+        for (count += FIRN_QUERY_AT_ONCE; bits != 0; bits &= bits - 1) {
             out->rows[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
         }
+        count = end;
     }
     DCHECK(count == 0 || out->rows[count - 1] < row_count);
     out->count = count;

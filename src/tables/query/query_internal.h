@@ -207,8 +207,9 @@ FIRN_MUST_CHECK int firn_query_visit_piece(struct firn_query_worker *worker, fir
 /* ---- columns in memory of their own: query_column.c ---- */
 
 /* Which rows of a batch count, by number. */
+enum { FIRN_QUERY_AT_ONCE = 4 }; /* rows that are listed without looking how many there are */
 struct firn_query_selection {
-    uint16_t rows[FIRN_CHUNK_BLOCK];
+    uint16_t rows[FIRN_CHUNK_BLOCK + FIRN_QUERY_AT_ONCE];
     size_t count;
     bool is_all; /* they are the rows from 0 to count - 1 */
 };

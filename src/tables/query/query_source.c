@@ -42,6 +42,7 @@ enum column_state {
 };
 
 struct column {
+    bool is_asked;           /* a condition asks its chunks */
     enum column_state state; /* in the group of a direct piece */
     struct firn_column_pin pin;
     struct firn_buf large;
@@ -92,6 +93,7 @@ struct firn_query_source {
     bool is_list;
     struct firn_query_selection list;
     struct firn_query_mask chosen;
+    bool expects_list; /* the block before became a list */
     firn_scan_stats stats;
 };
 
@@ -120,6 +122,7 @@ firn_query_source_create(struct firn_query_input *input, struct firn_query_sourc
     }
     for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
         source->asked[i].column = firn_query_plan_find(plan, plan->split.conditions[i].place);
+        source->columns[source->asked[i].column].is_asked = true;
     }
     if (rc == FIRN_OK && plan->where != NULL) {
         const struct firn_expr *const where = plan->where;
@@ -470,6 +473,19 @@ ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
     return firn_query_source_explain(source, asked->column, rc, err);
 }
 
+/* Values of few rows lie far from each other: memory looks for them while the conditions are asked. */
+static void
+prefetch(struct firn_query_source *source)
+{
+    for (size_t i = 0; source->expects_list && i < source->plan->place_count; i++) {
+        const struct column *column = &source->columns[i];
+        if (column->state == COLUMN_CHUNK && !column->is_asked) {
+            firn_chunk_prefetch_block(&column->pin.chunk, source->block);
+        }
+    }
+    source->expects_list = false;
+}
+
 static int
 filter(struct firn_query_source *source, firn_error *err)
 {
@@ -481,6 +497,7 @@ filter(struct firn_query_source *source, firn_error *err)
     if (source->tests_whole) {
         return apply(source, source->where, err);
     }
+    prefetch(source);
     for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
         if (firn_query_mask_is_empty(&source->mask)) {
             return FIRN_OK;
@@ -514,6 +531,7 @@ list_rows(struct firn_query_source *source)
         return;
     }
     source->is_list = true;
+    source->expects_list = true;
     source->chosen = source->mask;
     firn_query_column_selection(&source->mask, source->count, &source->list);
     DCHECK(source->list.count == count && count > 0);

@@ -568,10 +568,10 @@ is_ascii(firn_slice text)
     }
     if (text.size >= 8) {
         all |= firn_load_le64(text.data + text.size - 8);
-    } else {
-        for (; at < text.size; at++) {
-            all |= text.data[at];
-        }
+    } else if (text.size >= 4) {
+        all = firn_load_le32(text.data) | firn_load_le32(text.data + text.size - 4);
+    } else if (text.size > 0) {
+        all = text.data[0] | text.data[text.size / 2] | text.data[text.size - 1];
     }
     return (all & UINT64_C(0x8080808080808080)) == 0;
 }

@@ -82,6 +82,15 @@ check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size
             assert_true(out[i] == base + factors[f] * numbers[i]);
         }
     }
+    uint32_t narrow[1024];
+    uint64_t most = 0;
+    uint64_t said =
+        firn_bit_pack_decode_narrow_with(kernels, packed, count, width, (uint32_t)base, narrow);
+    for (size_t i = 0; i < count; i++) {
+        most = numbers[i] > most ? numbers[i] : most;
+        assert_true(narrow[i] == (uint32_t)(base + numbers[i]));
+    }
+    assert_true(said == most);
     assert_true(firn_bit_pack_sum_with(kernels, packed, count, width, NULL) == sums[0]);
     assert_true(firn_bit_pack_sum_with(kernels, packed, count, width, mask) == sums[1]);
     size_t first = test_random_below(random, count + 1);
