@@ -75,6 +75,7 @@ set(FIRN_COLD_FILES
     column/column_check.c
     column/column_index.c
     column/column_layout.c
+    column/column_mend.c
     compaction/bulk_load.c
     compaction/compaction.c
     compaction/compaction_adopt.c

@@ -334,12 +334,17 @@ tell_imported(const struct firn_cli *cli, const firn_import_statistics *statisti
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     firn_term_json_u64("rows", statistics->rows);
     firn_term_json_u64("rejected", statistics->rejected);
+    firn_term_json_u64("skipped", statistics->skipped);
     if (!cli->quiet) {
         firn_term_out_format("%s %s", firn_term_text_number(statistics->rows, number),
                              firn_term_text_plural(statistics->rows, "row", "rows"));
         if (statistics->rejected > 0) {
             firn_term_out_format(", %s left out",
                                  firn_term_text_number(statistics->rejected, number));
+        }
+        if (statistics->skipped > 0) {
+            firn_term_out_format(", %s there already",
+                                 firn_term_text_number(statistics->skipped, number));
         }
         firn_term_out_text("\n");
     }
@@ -442,7 +447,8 @@ static int
 import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
 {
     static const char *const others[] = {"delimiter", "null",     "key",
-                                         "sample",    "on-error", "rejects"};
+                                         "sample",    "on-error", "rejects",
+                                         "on-conflict"};
     firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
     struct source source = {.fd = -1};
     firn_store *store = NULL;
@@ -451,9 +457,10 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
             return firn_command_misused(cli, "--%s is not for files of vectors", others[i]);
         }
     }
-    if (firn_command_has(cli, "no-header") || firn_command_has(cli, "ignore-unknown")) {
+    if (firn_command_has(cli, "no-header") || firn_command_has(cli, "ignore-unknown") ||
+        firn_command_has(cli, "upsert")) {
         return firn_command_misused(
-            cli, "--no-header and --ignore-unknown are not for files of vectors");
+            cli, "--no-header, --ignore-unknown and --upsert are not for files of vectors");
     }
     options.kind = kind;
     options.column = firn_command_value(cli, "columns");
@@ -473,6 +480,29 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
 
 /* ---- CSV and JSON lines ---- */
 
+/* Returns an exit code. */
+static int
+read_conflict(struct firn_cli *cli, firn_import_conflict *out)
+{
+    static const char *const names[] = {"fail", "skip", "replace"};
+    const char *given = firn_command_value(cli, "on-conflict");
+    bool upserts = firn_command_has(cli, "upsert");
+    for (unsigned i = 0; given != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(given, names[i]) == 0) {
+            *out = (firn_import_conflict)i;
+            given = NULL;
+        }
+    }
+    if (given != NULL) {
+        return firn_command_misused(cli, "--on-conflict is fail, skip or replace");
+    }
+    if (upserts && firn_command_value(cli, "on-conflict") != NULL && *out != FIRN_IMPORT_REPLACE) {
+        return firn_command_misused(cli, "--upsert is --on-conflict replace");
+    }
+    *out = upserts ? FIRN_IMPORT_REPLACE : *out;
+    return FIRN_EXIT_OK;
+}
+
 /* Into a table that is there. Returns an exit code. */
 static int
 import_into(struct firn_cli *cli, firn_store *store, struct source *source,
@@ -483,7 +513,10 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
     struct firn_data_table table = {.name = NULL};
     struct rejects rejects = {.has_file = false};
     bool skips;
-    int exit_code = open_rejects(cli, source, &rejects, &skips);
+    int exit_code = read_conflict(cli, &options->on_conflict);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_rejects(cli, source, &rejects, &skips);
+    }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_table_open(cli, store, NULL, &table);
     }
@@ -690,6 +723,8 @@ static const struct firn_command_option import_options[] = {
     {"on-error", 0, "WHAT", "on a line that is no row: stop (default) or skip"},
     {"rejects", 'r', "FILE", "skip such lines, and write them to FILE (overwritten)"},
     {"ignore-unknown", 0, NULL, "leave out what the table has no column for"},
+    {"upsert", 0, NULL, "replace rows that have the same key; short for --on-conflict replace"},
+    {"on-conflict", 0, "WHAT", "on a row that is there: fail (default), skip or replace"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -700,7 +735,8 @@ const struct firn_command firn_data_exchange_import = {
     .options = import_options,
     .help = "Without FILE, or if it is -, standard input is read. All rows are inserted by\n"
             "one commit: all of them or none, and on disk when the command returns. A row\n"
-            "whose key is in the table already, or twice in the file, fails the import. Rows\n"
+            "whose key is in the table already, or twice in the file, fails the import, unless\n"
+            "--on-conflict says otherwise: then the rows must fit into one transaction. Rows\n"
             "in the order of the primary key are imported fastest.\n"
             "\n"
             "CSV is as in RFC 4180, in UTF-8; its header names the columns. A name that ends\n"

@@ -691,6 +691,7 @@ firn_query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn
     *out = NULL;
     if (scan->rc == FIRN_OK) {
         scan->rc = next(scan, out, &scan->error);
+        firn_schema_text_explain(scan->schema, firn_rows_name(scan->table), scan->rc, &scan->error);
     }
     if (scan->rc != FIRN_OK) {
         *out = NULL;

@@ -80,7 +80,8 @@ FIRN_MUST_CHECK int firn_rows_index_rebuild(struct firn_table *table, const char
 /* ---- a store that has lost something: rows_mend.c ---- */
 
 /* Makes all indexes of all tables again, and tells on_damage of each, of those that had to be dropped because two
- * rows would share a unique value, and of tables that cannot be read. The store is nobody else's. */
+ * rows would share a unique value, of columns that may be null from then on because values are lost, and of tables
+ * that cannot be read. The store is nobody else's. */
 FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    firn_error *err);

@@ -5,13 +5,15 @@
  * The text comes in pieces, which a reader of exchange/ divides into records: each becomes values of the columns
  * that it has, and a row of a load. Which columns these are is known when the first record is: from the
  * caller, from the header, from how many fields there are, or, of JSON lines, because any may come. Only then
- * the load is opened.
+ * the load is opened. A load refuses rows that are there already; if those are to be replaced or left as they
+ * are, all rows go into one transaction instead.
  *
  * A record that is none, or whose values make no row, is rejected: reported to on_reject, or the
  * end of the import. Whatever else fails is the end of it. The load has taken nothing of a rejected
  * record.
  *
- * Memory: a piece, and what the reader keeps of a record that it has not seen the end of.
+ * Memory: a piece, and what the reader keeps of a record that it has not seen the end of; the rows of a
+ * transaction, FIRN_BATCH_SIZE_MAX at most.
  */
 #include "transfer/transfer.h"
 
@@ -32,8 +34,10 @@ struct import {
     uint8_t *piece;
     struct firn_csv_reader *csv;
     struct firn_json_reader *json;
-    struct firn_table_bulk *bulk; /* NULL: the columns are not known yet */
-    bool has_begun;               /* a record was seen */
+    /* One of them, once the columns are known. */
+    struct firn_table_bulk *bulk;
+    struct firn_db_txn *txn;
+    bool has_begun; /* a record was seen */
 
     /* Of the fields of a record; those that are left out have type NULL, and no place. */
     struct firn_value_text_column *columns;
@@ -42,7 +46,11 @@ struct import {
     firn_value *fields;
     firn_value *values; /* of the load */
     size_t value_count;
-    struct firn_buf names;  /* of the load's columns: bytes, each with a NUL */
+    struct firn_buf names;      /* of the load's columns: bytes, each with a NUL */
+    const char **columns_names; /* the same as strings; of JSON lines they lie in the schema */
+    struct firn_schema *schema; /* of JSON lines */
+    const char **given_names;   /* of a row for the transaction */
+    firn_value *given;
     struct firn_buf memory; /* of the values of a record */
 };
 
@@ -95,17 +103,45 @@ reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error
     return rc;
 }
 
+/* Writes a row in the transaction, with the values that are given. */
+static int
+write_row(struct import *import, const firn_value *values, const bool *is_given, firn_error *err)
+{
+    bool skips = import->options->on_conflict == FIRN_IMPORT_SKIP;
+    struct firn_rows_put put = {.mode = skips ? FIRN_ROWS_INSERT : FIRN_ROWS_UPSERT,
+                                .columns = import->given_names,
+                                .values = import->given};
+    for (size_t i = 0; i < import->value_count; i++) {
+        if (is_given == NULL || is_given[i]) {
+            import->given_names[put.count] = import->columns_names[i];
+            import->given[put.count++] = values[i];
+        }
+    }
+    int rc = firn_rows_write_put(import->table, import->txn, &put, FIRN_DURABILITY_DEFAULT, NULL,
+                                 err);
+    if (skips && rc == FIRN_EXISTS) {
+        import->statistics->skipped++;
+        return FIRN_OK;
+    }
+    import->statistics->rows += rc == FIRN_OK;
+    return rc;
+}
+
 /* Gives a row to the load; rejects what is none. */
 static int
 put(struct import *import, const firn_value *values, const bool *is_given, uint64_t line,
     firn_slice text, firn_error *err)
 {
-    int rc = firn_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
-    if (rc == FIRN_OK) {
-        import->statistics->rows++;
-    } else if (rc == FIRN_INVALID || rc == FIRN_LIMIT) {
+    int rc;
+    if (import->txn != NULL) {
+        rc = write_row(import, values, is_given, err);
+    } else {
+        rc = firn_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
+        import->statistics->rows += rc == FIRN_OK;
+    }
+    if (rc == FIRN_INVALID || rc == FIRN_LIMIT || (rc == FIRN_EXISTS && import->txn != NULL)) {
         firn_error_prefix(err, "line %llu", (unsigned long long)line);
-        rc = reject(import, line, text, rc, err);
+        rc = rc == FIRN_EXISTS ? rc : reject(import, line, text, rc, err);
     }
     return rc;
 }
@@ -231,24 +267,35 @@ out:
     return rc;
 }
 
+/* Room for the names and values of a row. */
+static int
+open_row(struct import *import, firn_error *err)
+{
+    size_t room = import->value_count + 1;
+    import->columns_names = firn_alloc_array(room, sizeof(char *));
+    import->given_names = firn_alloc_array(room, sizeof(char *));
+    import->given = firn_alloc_array(room, sizeof *import->given);
+    return import->columns_names != NULL && import->given_names != NULL && import->given != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "an import");
+}
+
 /* Opens the load of the columns that were taken. */
 static int
 open_bulk(struct import *import, firn_error *err)
 {
-    int rc;
     const char *at = (const char *)import->names.data;
-    const char **names = firn_alloc_array(import->value_count + 1, sizeof(char *));
-    if (names == NULL) {
-        return firn_error_no_memory(err, "an import");
-    }
-    for (size_t i = 0; i < import->value_count; i++) {
-        names[i] = at;
+    int rc = open_row(import, err);
+    for (size_t i = 0; i < import->value_count && rc == FIRN_OK; i++) {
+        import->columns_names[i] = at;
         at += strlen(at) + 1;
     }
-    const struct firn_rows_bulk_options options = {
-        .columns = names, .column_count = import->value_count, .progress = import->progress};
-    rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
-    firn_free(names);
+    const struct firn_rows_bulk_options options = {.columns = import->columns_names,
+                                                   .column_count = import->value_count,
+                                                   .progress = import->progress};
+    if (rc == FIRN_OK && import->txn == NULL) {
+        rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
+    }
     return rc;
 }
 
@@ -361,19 +408,27 @@ out:
 static int
 open_json(struct import *import, firn_error *err)
 {
-    const struct firn_schema *schema;
     const struct firn_rows_bulk_options all = {.progress = import->progress};
-    int rc;
+    int rc = FIRN_OK;
     if (import->options->columns != NULL) {
         return firn_error_set(err, FIRN_INVALID, "JSON lines name their columns themselves");
     }
-    FIRN_TRY(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
-    schema = firn_rows_bulk_schema(import->bulk);
+    const struct firn_schema *schema;
+    if (import->txn != NULL) {
+        FIRN_TRY(firn_rows_schema(import->table, firn_db_txn_view(import->txn), &import->schema,
+                                  err));
+        schema = import->schema;
+    } else {
+        FIRN_TRY(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
+        schema = firn_rows_bulk_schema(import->bulk);
+    }
     FIRN_TRY(allocate(import, schema->column_count, err));
+    import->value_count = schema->column_count;
+    FIRN_TRY(open_row(import, err));
     for (size_t i = 0; i < schema->column_count; i++) {
         import->columns[i] = text_column_of(&schema->columns[i]);
+        import->columns_names[i] = (const char *)schema->columns[i].name.data;
     }
-    import->value_count = schema->column_count;
     const struct firn_json_reader_options options = {.columns = import->columns,
                                                      .count = (uint32_t)schema->column_count,
                                                      .ignores_unknown =
@@ -416,6 +471,11 @@ static void
 deinit(struct import *import)
 {
     firn_rows_bulk_close(import->bulk);
+    firn_db_txn_close(import->txn);
+    firn_schema_unref(import->schema);
+    firn_free(import->columns_names);
+    firn_free(import->given_names);
+    firn_free(import->given);
     firn_csv_reader_destroy(import->csv);
     firn_json_reader_destroy(import->json);
     firn_free(import->piece);
@@ -446,12 +506,17 @@ firn_transfer_import(struct firn_table *table, const struct firn_transfer_source
     if (import.piece == NULL) {
         return firn_error_no_memory(err, "an import");
     }
+    if (options->on_conflict != FIRN_IMPORT_FAIL) {
+        FIRN_TRY(firn_db_txn_begin(firn_rows_db(table), NULL, &import.txn, err));
+    }
     FIRN_TRY(options->form.kind == FIRN_TEXT_JSON_LINES ? open_json(&import, err)
                                                         : open_csv(&import, err));
     FIRN_TRY(firn_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
     FIRN_TRY(take_pieces(&import, err));
     if (import.bulk != NULL) {
         rc = firn_rows_bulk_commit(import.bulk, err);
+    } else if (import.txn != NULL) {
+        rc = firn_db_txn_commit(import.txn, FIRN_DURABILITY_DEFAULT, err);
     }
 out:
     deinit(&import);
