@@ -93,9 +93,9 @@ typedef struct firn_import_options {
     void *reject_ctx;
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
     firn_callbacks callbacks;
-    /* FIRN_IMPORT_SKIP and FIRN_IMPORT_REPLACE read each row that may be there, and keep the rows of the text in memory
-     * until they are committed: FIRN_LIMIT if they have more than FIRN_BATCH_SIZE_MAX. The text counts as well: of
-     * two rows with one key FIRN_IMPORT_SKIP takes the first, FIRN_IMPORT_REPLACE the last. */
+    /* The text counts as well: of two rows with one key FIRN_IMPORT_SKIP takes the first, FIRN_IMPORT_REPLACE the last.
+     * Both, but not FIRN_IMPORT_REPLACE into a table without indexes, read each row that may be there, and write one
+     * transaction: FIRN_LIMIT if that does not fit into its share of the store's memory (firn/txn.h). */
     firn_import_conflict on_conflict;
 } firn_import_options;
 #define FIRN_IMPORT_OPTIONS_INIT                                                         \

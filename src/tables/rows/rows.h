@@ -151,6 +151,8 @@ struct firn_rows_bulk_options {
     const char *const *columns; /* that values come for; NULL: all of the schema, in its order */
     size_t column_count;
     const struct firn_storefile_progress *progress; /* of the commit; copied */
+    /* Rows replace those with the same key, instead of FIRN_EXISTS. FIRN_CONFLICT if the table has indexes. */
+    bool replaces;
 };
 FIRN_MUST_CHECK int firn_rows_bulk_open(struct firn_table *table,
                                         const struct firn_rows_bulk_options *options,

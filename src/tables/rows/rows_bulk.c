@@ -6,7 +6,8 @@
  * the others are those of its indexes. Rows that come in the order of the key are written once, to
  * where they stay; others are sorted first, as the entries of indexes always are. The store sees to it
  * that no key is there twice, neither of a row nor of a unique index, when it commits; so a row that is
- * there already is found late, and fails the load as a whole.
+ * there already is found late, and fails the load as a whole. A load may replace such rows instead if the table has no
+ * index: then nothing is looked up, and of two rows with one key the last stays.
  *
  * (I1) A row that was refused for its values has added nothing: all its entries are made before the first
  *      one is given to the load.
@@ -266,8 +267,14 @@ open_inner(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *op
 {
     const struct firn_schema *schema = bulk->schema;
     struct firn_db_bulk_part parts[1 + FIRN_TABLE_INDEXES_MAX] = {
-        {.keyspace = bulk->table->rows, .is_unique = true}};
+        {.keyspace = bulk->table->rows,
+         .is_unique = !options->replaces,
+         .is_scattered = options->replaces}};
     int rc = FIRN_OK;
+    if (options->replaces && schema->index_count > 0) {
+        return firn_error_set(err, FIRN_CONFLICT, "the table '%s' has an index now",
+                              firn_rows_name(bulk->table));
+    }
     CHECK(schema->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < schema->index_count; i++) {
         struct firn_db_bulk_part *part = &parts[1 + i];

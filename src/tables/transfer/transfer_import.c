@@ -5,8 +5,8 @@
  * The text comes in pieces, which a reader of exchange/ divides into records: each becomes values of the columns
  * that it has, and a row of a load. Which columns these are is known when the first record is: from the
  * caller, from the header, from how many fields there are, or, of JSON lines, because any may come. Only then
- * the load is opened. A load refuses rows that are there already; if those are to be replaced or left as they
- * are, all rows go into one transaction instead.
+ * the load is opened. A load refuses rows that are there already, or replaces them if they have no entries in indexes.
+ * If they have, or if rows that are there stay, all rows go into one transaction instead.
  *
  * A record that is none, or whose values make no row, is rejected: reported to on_reject, or the
  * end of the import. Whatever else fails is the end of it. The load has taken nothing of a rejected
@@ -37,6 +37,7 @@ struct import {
     /* One of them, once the columns are known. */
     struct firn_table_bulk *bulk;
     struct firn_db_txn *txn;
+    bool replaces;  /* the load does so */
     bool has_begun; /* a record was seen */
 
     /* Of the fields of a record; those that are left out have type NULL, and no place. */
@@ -280,6 +281,24 @@ open_row(struct import *import, firn_error *err)
                : firn_error_no_memory(err, "an import");
 }
 
+/* Begins the transaction, where a load cannot do what is to be done with rows that are there: it replaces rows that have
+ * no entries in indexes. */
+static int
+begin_txn(struct import *import, firn_error *err)
+{
+    const struct firn_db_txn_options defaults = {.is_read_only = false};
+    firn_import_conflict conflict = import->options->on_conflict;
+    struct firn_schema *schema;
+    int rc = firn_rows_schema(import->table, NULL, &schema, err);
+    if (rc == FIRN_OK) {
+        import->replaces = conflict == FIRN_IMPORT_REPLACE && schema->index_count == 0;
+        firn_schema_unref(schema);
+    }
+    return rc == FIRN_OK && conflict != FIRN_IMPORT_FAIL && !import->replaces
+               ? firn_db_txn_begin(firn_rows_db(import->table), &defaults, &import->txn, err)
+               : rc;
+}
+
 /* Opens the load of the columns that were taken. */
 static int
 open_bulk(struct import *import, firn_error *err)
@@ -292,7 +311,8 @@ open_bulk(struct import *import, firn_error *err)
     }
     const struct firn_rows_bulk_options options = {.columns = import->columns_names,
                                                    .column_count = import->value_count,
-                                                   .progress = import->progress};
+                                                   .progress = import->progress,
+                                                   .replaces = import->replaces};
     if (rc == FIRN_OK && import->txn == NULL) {
         rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
     }
@@ -408,7 +428,8 @@ out:
 static int
 open_json(struct import *import, firn_error *err)
 {
-    const struct firn_rows_bulk_options all = {.progress = import->progress};
+    const struct firn_rows_bulk_options all = {.progress = import->progress,
+                                               .replaces = import->replaces};
     int rc = FIRN_OK;
     if (import->options->columns != NULL) {
         return firn_error_set(err, FIRN_INVALID, "JSON lines name their columns themselves");
@@ -506,9 +527,7 @@ firn_transfer_import(struct firn_table *table, const struct firn_transfer_source
     if (import.piece == NULL) {
         return firn_error_no_memory(err, "an import");
     }
-    if (options->on_conflict != FIRN_IMPORT_FAIL) {
-        FIRN_TRY(firn_db_txn_begin(firn_rows_db(table), NULL, &import.txn, err));
-    }
+    FIRN_TRY(begin_txn(&import, err));
     FIRN_TRY(options->form.kind == FIRN_TEXT_JSON_LINES ? open_json(&import, err)
                                                         : open_csv(&import, err));
     FIRN_TRY(firn_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
