@@ -56,8 +56,7 @@ probe(const struct mending *mending, size_t group, size_t number, bool *out, fir
 {
     struct firn_column_slot slot = {.is_open = false};
     firn_column_read_init(&slot);
-    int rc =
-        firn_column_read_open(mending->run, group, number, FIRN_BLOCK_CACHE_SCAN, &slot, err);
+    int rc = firn_column_read_open(mending->run, group, number, FIRN_BLOCK_CACHE_SCAN, &slot, err);
     if (rc == FIRN_OK && !slot.is_constant) {
         size_t count = firn_chunk_block_count(&slot.pin.chunk);
         for (size_t block = 0; block < count && rc == FIRN_OK; block++) {
@@ -199,8 +198,7 @@ firn_column_mend(struct firn_run *base, struct firn_run_mend *how, struct firn_r
     if (mending.columns == NULL) {
         return firn_error_no_memory(err, "a run");
     }
-    FIRN_TRY(
-        firn_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
+    FIRN_TRY(firn_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
     rc = copy_all(&mending, out, err);
     firn_column_builder_destroy(mending.builder);
     if (rc == FIRN_INVALID || rc == FIRN_MISUSE) { /* its rows are out of order; none is left */

@@ -125,9 +125,8 @@ check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost
     if (rc == FIRN_OK) {
         rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
         *out_is_lost = firn_mend_is_of_file(rc);
-        int mended = *out_is_lost
-                         ? write_again(mending, file, pin->run, lost, out_is_lost, err)
-                         : FIRN_OK;
+        int mended =
+            *out_is_lost ? write_again(mending, file, pin->run, lost, out_is_lost, err) : FIRN_OK;
         bool is_mended = firn_mend_is_of_file(rc) && !*out_is_lost;
         firn_run_file_unpin(pin);
         if (mended != FIRN_OK || is_mended) {
@@ -320,9 +319,8 @@ rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, s
             runs[added].attachment_count = 0;
         }
         if (is_spread) {
-            groups[added] =
-                (struct firn_manifest_group){.first = runs[added].sequence_min,
-                                             .last = runs[added].sequence_max};
+            groups[added] = (struct firn_manifest_group){.first = runs[added].sequence_min,
+                                                         .last = runs[added].sequence_max};
             runs[added].views = 0;
             runs[added].groups = &groups[added];
             runs[added].group_count = 1;

@@ -446,9 +446,8 @@ import_vectors_into(struct firn_cli *cli, firn_store *store, struct source *sour
 static int
 import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
 {
-    static const char *const others[] = {"delimiter", "null",     "key",
-                                         "sample",    "on-error", "rejects",
-                                         "on-conflict"};
+    static const char *const others[] = {"delimiter", "null",    "key",        "sample",
+                                         "on-error",  "rejects", "on-conflict"};
     firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
     struct source source = {.fd = -1};
     firn_store *store = NULL;
@@ -526,7 +525,10 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
         options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
         if (import_rows(cli, table.table, source, options, &statistics, &err) != FIRN_OK) {
             const bool is_of_file = rejects.err.code != FIRN_OK;
-            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects.err : &err, NULL);
+            const char *hint = !is_of_file && err.code == FIRN_EXISTS
+                                   ? "--on-conflict says what becomes of rows that are there"
+                                   : NULL;
+            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects.err : &err, hint);
         } else {
             tell_imported(cli, &statistics);
         }
@@ -758,6 +760,8 @@ const struct firn_command firn_data_exchange_import = {
              "create the table orders from a file"},
             {"firn db table import -r bad.csv shop.firn goods goods.csv",
              "insert what is right, and keep the other lines in bad.csv"},
+            {"firn db table import --upsert shop.firn goods goods.csv",
+             "insert new rows, and replace those that have the same key"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,

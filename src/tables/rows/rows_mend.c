@@ -82,8 +82,7 @@ allow_null(void *ctx, const struct firn_schema *old, struct firn_schema **out, f
 static int
 mend_column(const struct mending *mending, struct firn_table *table, const char *name)
 {
-    const struct firn_rows_cursor_options options = {
-        .read = {.columns = &name, .column_count = 1}};
+    const struct firn_rows_cursor_options options = {.read = {.columns = &name, .column_count = 1}};
     const struct firn_rows_change change = {allow_null, (void *)(uintptr_t)name};
     struct firn_table_cursor *cursor;
     const struct firn_row *row = NULL;

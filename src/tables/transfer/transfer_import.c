@@ -118,8 +118,8 @@ write_row(struct import *import, const firn_value *values, const bool *is_given,
             import->given[put.count++] = values[i];
         }
     }
-    int rc = firn_rows_write_put(import->table, import->txn, &put, FIRN_DURABILITY_DEFAULT, NULL,
-                                 err);
+    int rc =
+        firn_rows_write_put(import->table, import->txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
     if (skips && rc == FIRN_EXISTS) {
         import->statistics->skipped++;
         return FIRN_OK;
@@ -436,8 +436,8 @@ open_json(struct import *import, firn_error *err)
     }
     const struct firn_schema *schema;
     if (import->txn != NULL) {
-        FIRN_TRY(firn_rows_schema(import->table, firn_db_txn_view(import->txn), &import->schema,
-                                  err));
+        FIRN_TRY(
+            firn_rows_schema(import->table, firn_db_txn_view(import->txn), &import->schema, err));
         schema = import->schema;
     } else {
         FIRN_TRY(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
