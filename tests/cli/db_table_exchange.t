@@ -118,7 +118,7 @@ Lines that are no rows.
   14,fourteen,1000000
   $ cp bad.csv same.csv && firn db table import --rejects same.csv shop.firn goods same.csv 2>&1 | head -n 1 && cmp bad.csv same.csv
   firn: db table import: --rejects names the file that is imported
-  $ echo before >rest.csv && firn db table import --rejects rest.csv shop.firn goods bad.csv 2>&1 | tail -n 1 && cat rest.csv
+  $ echo before >rest.csv && firn db table import --rejects rest.csv shop.firn goods bad.csv 2>&1 | tail -n 2 | head -n 1 && cat rest.csv
   firn: the table 'goods' has, or would have twice, a row with the key (10)
   before
   $ printf 'id,name,colour\n20,x,red\n' >colours.csv
@@ -126,7 +126,7 @@ Lines that are no rows.
   ! firn: line 1: the table 'goods' has no column 'colour'
   [2]
   $ firn db table import --ignore-unknown --json shop.firn goods colours.csv
-  {"rows":1,"rejected":0}
+  {"rows":1,"rejected":0,"skipped":0}
 
 A table that is made from a file.
 
