@@ -378,6 +378,16 @@ firn_rows_bulk_count(const struct firn_table_bulk *bulk)
 
 /* ---- batches ---- */
 
+/* Of the memory of a store, what one takes beside it. */
+enum { BATCH_SHARE = 16 };
+
+static int
+create_batch(struct firn_table_bulk *bulk, struct firn_rows_batch **out, firn_error *err)
+{
+    size_t memory = (size_t)firn_db_memory_bytes(bulk->table->db) / BATCH_SHARE;
+    return firn_rows_batch_create(bulk->schema, memory, out, err);
+}
+
 static struct gathered *
 batch_at(struct firn_table_bulk *bulk, uint64_t number)
 {
@@ -449,7 +459,7 @@ flush_batch(struct firn_table_bulk *bulk, firn_error *err)
     FIRN_TRY(wait_for_batches(bulk, bulk->jobs != NULL ? BATCHES - 1 : 0, err)); /* (I4) */
     batch = batch_at(bulk, bulk->begun);
     if (batch->rows == NULL) {
-        rc = firn_rows_batch_create(bulk->schema, &batch->rows, err);
+        rc = create_batch(bulk, &batch->rows, err);
     }
     DCHECK(rc != FIRN_OK || firn_rows_batch_rows(batch->rows) == 0);
 out:
@@ -469,7 +479,7 @@ static int
 begin_batches(struct firn_table_bulk *bulk, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_rows_batch_create(bulk->schema, &bulk->batches[0].rows, err));
+    FIRN_TRY(create_batch(bulk, &bulk->batches[0].rows, err));
     if (bulk->schema->index_count == 0 && firn_os_has_threads(firn_db_os(bulk->table->db))) {
         FIRN_TRY(firn_os_jobs_create(firn_db_os(bulk->table->db), 1, &bulk->jobs, err));
     }

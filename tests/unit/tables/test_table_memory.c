@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -93,6 +94,41 @@ load(const char *path, const char *name, const char *indexes, bool is_scattered)
     return peak;
 }
 
+/* The same of a table of so many columns of numbers. */
+static size_t
+load_wide(const char *path, unsigned columns)
+{
+    firn_store *store = open_store(path);
+    firn_table_def *def;
+    firn_table *table;
+    firn_table_bulk *bulk;
+    char *text = calloc(columns + 1, 16);
+    firn_value *values = calloc(columns + 1, sizeof *values);
+    assert_true(text != NULL && values != NULL);
+    size_t size = (size_t)snprintf(text, 32, "id i64 primary key");
+    for (unsigned i = 1; i <= columns; i++) {
+        size += (size_t)snprintf(text + size, 16, ", c%u i64", i);
+    }
+    OK(firn_table_def_parse(text, &def, &err));
+    OK(firn_table_create(store, "wide", def, &table, &err));
+    firn_release(def);
+    (void)test_peak_take();
+    OK(firn_table_bulk_open(table, NULL, &bulk, &err));
+    for (int64_t id = 0; id < 20000; id++) {
+        for (unsigned i = 0; i <= columns; i++) {
+            values[i] = firn_i64(i == 0 ? id : (int64_t)(mix((uint64_t)id + i) >> 1));
+        }
+        OK(firn_table_bulk_put(bulk, values, columns + 1, &err));
+    }
+    OK(firn_table_bulk_commit(bulk, &err));
+    firn_table_bulk_close(bulk);
+    size_t peak = test_peak_take();
+    OK(firn_store_close(store, &err));
+    free(text);
+    free(values);
+    return peak;
+}
+
 /* The most memory in use beside what an open store that has read the table has. */
 static size_t
 query(firn_table *table, const char *select, const char *group_by, const char *order_by,
@@ -145,6 +181,7 @@ memory_is_bounded(void **state)
     test_peak_install();
     expect("a load in order", load(path, "a", "", false), LOAD);
     expect("a load in no order", load(path, "b", "", true), LOAD);
+    expect("a load of 500 columns", load_wide(path, 500), LOAD + BUDGET / 2);
     expect("a load with indexes",
            load(path, "c", ", index by_a (a), unique index by_s (s, id)", true), LOAD);
 
