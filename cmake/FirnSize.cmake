@@ -72,9 +72,11 @@ set(FIRN_COLD_FILES
     block/run_check.c
     block/run_origin.c
     block/run_text.c
+    block/value_file.c
     column/column_check.c
     column/column_index.c
     column/column_layout.c
+    column/column_mend.c
     compaction/bulk_load.c
     compaction/compaction.c
     compaction/compaction_adopt.c
@@ -87,6 +89,7 @@ set(FIRN_COLD_FILES
     log/log_recover.c
     log/log_rotate.c
     log/log_segment.c
+    merge/merge_ranges.c
     lsm/lsm.c
     lsm/lsm_capture.c
     lsm/lsm_check.c
@@ -146,6 +149,7 @@ set(FIRN_COLD_FILES
     expr/expr_parse.c
     expr/expr_split.c
     query/query.c
+    query/query_group.c
     query/query_plan.c
     search/search.c
     search/search_graph.c

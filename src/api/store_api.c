@@ -741,7 +741,7 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
     if (snapshot != NULL) {
         API_OPEN(snapshot, SNAPSHOT, err);
     }
-    const struct firn_db_get_many what = {snapshot, keys, count, take_value, &out};
+    const struct firn_db_get_many what = {snapshot, keys, count, take_value, &out, NULL};
     int rc = firn_db_get_many(keyspace, &what, err);
     for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
         firn_release(out_values[i]);

@@ -47,13 +47,21 @@ Of a table, too, what is left is kept, and its indexes are made again from it.
   $ firn db table create t.firn goods 'id i64 primary key, name text, unique index by_name (name)'
   $ for i in 1 2 3; do firn db insert -q t.firn goods id=$i name=n$i; done && firn db flush t.firn && firn db insert -q t.firn goods id=4 name=n4
   $ column=$(ls t.firn/runs/*.column) && printf 'xx' | dd of="$column" bs=1 seek=200 conv=notrunc 2>/dev/null
+  $ firn db scan t.firn goods --columns id | wc -l && firn db scan t.firn goods --columns name 2>&1 | grep -o "column 'name' of table 'goods': column 2 of row group 0"
+  4
+  column 'name' of table 'goods': column 2 of row group 0
   $ firn db repair t.firn >told 2>err; echo $?; sed -n 1p told; grep goods err
   6
   some data is lost, or may be: see above
   firn: damaged: table 'goods': the index 'by_name' was made again from the rows that are there
+  $ grep -c 'row group 0: 3 rows are kept without their values of column 2' err
+  1
   $ firn db scan t.firn goods
+  1	\N
+  2	\N
+  3	\N
   4	n4
-  $ firn db insert t.firn goods id=1 name=n1 && firn db compact t.firn && firn db check t.firn --quiet && firn db count t.firn goods
+  $ firn db insert --upsert t.firn goods id=1 name=n1 && firn db compact t.firn && firn db check t.firn --quiet && firn db count t.firn goods --where 'name is null'
   2
 
 Where there is none.

@@ -56,12 +56,48 @@ Rows that are there already fail an import; nothing of it stays.
 
   $ firn db table import shop.firn goods goods.csv
   ! firn: the table 'goods' has, or would have twice, a row with the key (1)
+  ! hint: --on-conflict says what becomes of rows that are there
   [1]
   $ printf 'id,name\n9,new\n8,tea\n' | firn db table import shop.firn goods
   ! firn: two rows of the table 'goods' would have ('tea') in the unique index 'by_name'
+  ! hint: --on-conflict says what becomes of rows that are there
   [1]
   $ firn db count shop.firn goods
   3
+
+Unless they are to be left as they are, or replaced.
+
+  $ printf 'id,name,price\n3,new,1\n4,mate,1.80\n4,again,2\n5,tea,3\n' >more.csv
+  $ cp -a shop.firn copy.firn && firn db table import --on-conflict skip copy.firn goods more.csv
+  1 row, 3 there already
+  $ firn db scan copy.firn goods --columns id,name,price
+  1	tea	3.20
+  2		0.05
+  3	green "tea", loose	4.50
+  4	mate	1.80
+  $ firn db table import --upsert copy.firn goods more.csv
+  ! firn: line 5: another row of the table 'goods' has the same in the unique index 'by_name'
+  ! hint: --on-conflict says what becomes of rows that are there
+  [1]
+  $ head -n 4 more.csv | firn db table import --upsert copy.firn goods
+  3 rows
+  $ firn db scan copy.firn goods
+  1	tea	3.20	\N
+  2		0.05	2025-12-24
+  3	new	1.00	\N
+  4	again	2.00	\N
+  $ firn db check copy.firn --quiet
+  $ firn db table alter copy.firn goods drop-index by_name && echo '{"id":4,"name":"x"}' | firn db table import --on-conflict replace --format jsonl copy.firn goods
+  1 row
+  $ firn db get copy.firn goods 4 && rm -r copy.firn
+  id	4
+  name	x
+  price	\N
+  since	\N
+  $ firn db table import --on-conflict no shop.firn goods more.csv 2>&1 | head -1
+  firn: db table import: --on-conflict is fail, skip or replace
+  $ firn db table import --upsert --on-conflict skip shop.firn goods more.csv 2>&1 | head -1
+  firn: db table import: --upsert is --on-conflict replace
 
 Lines that are no rows.
 
@@ -89,7 +125,7 @@ Lines that are no rows.
   $ firn db table import -q --create --key id --rejects rest.csv shop.firn fresh bad.csv 2>&1 | head -n 1; firn db table list shop.firn
   firn: could not create 'rest.csv': File exists
   goods
-  $ echo before >rest.csv && firn db table import --rejects rest.csv --replace shop.firn goods bad.csv 2>&1 | tail -n 1 && cat rest.csv
+  $ echo before >rest.csv && firn db table import --rejects rest.csv --replace shop.firn goods bad.csv 2>&1 | tail -n 2 | head -n 1 && cat rest.csv
   firn: the table 'goods' has, or would have twice, a row with the key (10)
   before
   $ printf 'id,name,colour\n20,x,red\n' >colours.csv
@@ -97,7 +133,7 @@ Lines that are no rows.
   ! firn: line 1: the table 'goods' has no column 'colour'
   [2]
   $ firn db table import --ignore-unknown --json shop.firn goods colours.csv
-  {"rows":1,"rejected":0}
+  {"rows":1,"rejected":0,"skipped":0}
 
 A table that is made from a file.
 

@@ -254,6 +254,16 @@ struct firn_run_builder_options {
     unsigned helper_count;
 };
 
+/* How a damaged run is written again. */
+struct firn_run_mend {
+    struct firn_run_env env; /* of the new file */
+    const char *name;
+    enum firn_codec codec;
+    void (*on_damage)(void *ctx, const char *text); /* is told what is lost, each with the file */
+    void *ctx;
+    bool is_whole; /* set by the call: nothing is lost */
+};
+
 /* Where a key would lie in a run: so many bytes of the file, and about so many entries, come before the
  * block that would hold it. */
 struct firn_run_place {
@@ -299,7 +309,11 @@ struct firn_run_kind {
      * where damage hides what may be there. */
     int (*get)(struct firn_run *run, firn_slice key, const struct firn_view *view,
                struct firn_run_hit *out, struct firn_buf *value, firn_error *err);
-    /* The same, but the value of a PUT that lies in a block of the cache is pinned and not copied:
+    /* The same, but a value needs no more than these columns (NULL: all). NULL: get is called. */
+    int (*get_columns)(struct firn_run *run, firn_slice key, const struct firn_view *view,
+                       const struct firn_run_projection *columns, struct firn_run_hit *out,
+                       struct firn_buf *value, firn_error *err);
+    /* The same as get, but the value of a PUT that lies in a block of the cache is pinned and not copied:
      * *pinned, which was empty, has it then. The caller unpins it. NULL: values are always copied. */
     int (*get_pinned)(struct firn_run *run, firn_slice key, const struct firn_view *view,
                       struct firn_run_hit *out, struct firn_run_pinned *pinned,
@@ -316,6 +330,11 @@ struct firn_run_kind {
      * read, those of values in other files included, and of the run at its end. */
     int (*check)(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
                  const struct firn_step *step, firn_error *err);
+
+    /* Writes a run with all that can be read of this one, without attachments. FIRN_CORRUPT where nothing
+     * can; err is not NULL. NULL: damaged runs of this kind are given up as a whole. */
+    int (*mend)(struct firn_run *run, struct firn_run_mend *how, struct firn_run_summary *out,
+                firn_error *err);
 
     /* A cursor over all versions; the run must outlive it. It starts nowhere. */
     int (*cursor_create)(struct firn_run *run, const struct firn_run_cursor_options *options,

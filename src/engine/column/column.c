@@ -168,6 +168,7 @@ enum {
 struct search {
     struct firn_column_run *run;
     firn_slice key;
+    const struct firn_run_projection *columns; /* NULL: all */
     struct firn_run_walk walk;
     struct firn_column_keys keys;
     struct firn_column_slot slot; /* of one hidden column after the other */
@@ -230,6 +231,16 @@ read_hidden(struct search *search, uint32_t column, size_t size_min, uint32_t ro
     return rc;
 }
 
+/* Whether the value has the column of a slot. */
+static bool
+is_wanted(const struct search *search, size_t slot)
+{
+    const struct firn_column_owned *layout = &search->run->layout;
+    return !layout->is_key[slot] &&
+           (search->columns == NULL ||
+            firn_column_layout_wants(search->columns, layout->layout.columns[slot].id));
+}
+
 /* Pins the blocks of up to AHEAD columns from *slot on, and moves it on; a value in pieces is left for later. */
 static int
 fetch_ahead(struct search *search, size_t *slot, size_t *out_count, firn_error *err)
@@ -240,7 +251,7 @@ fetch_ahead(struct search *search, size_t *slot, size_t *out_count, firn_error *
     *out_count = 0;
     for (; rc == FIRN_OK && *slot < layout->layout.count && *out_count < AHEAD; (*slot)++) {
         struct firn_column_slot *fetched = &search->slots[*out_count];
-        if (layout->is_key[*slot]) {
+        if (!is_wanted(search, *slot)) {
             continue;
         }
         firn_column_read_init(fetched);
@@ -388,7 +399,7 @@ prefetch_values(const struct search *search, size_t group)
 {
     const struct firn_column_owned *layout = &search->run->layout;
     for (size_t slot = 0; search->value != NULL && slot < layout->layout.count; slot++) {
-        if (!layout->is_key[slot]) {
+        if (is_wanted(search, slot)) {
             firn_column_read_prefetch(search->run, group, slot);
         }
     }
@@ -434,8 +445,9 @@ not_found(firn_error *err)
 }
 
 static int
-get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct firn_run_hit *out,
-    struct firn_buf *value, firn_error *err)
+get_columns(struct firn_run *base, firn_slice key, const struct firn_view *view,
+            const struct firn_run_projection *columns, struct firn_run_hit *out,
+            struct firn_buf *value, firn_error *err)
 {
     struct firn_column_run *run = firn_column_read_run(base);
     struct search search; /* not zeroed: slots are large */
@@ -443,6 +455,7 @@ get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct 
     int rc;
     search.run = run;
     search.key = firn_run_key(key);
+    search.columns = columns;
     search.out = out;
     search.value = value;
     search.memory = firn_buf_borrowed(search.key_memory, VALUE_MEMORY);
@@ -459,6 +472,13 @@ get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct 
     rc = rc == FIRN_NOT_FOUND ? not_found(err) : rc;
 out:
     return rc;
+}
+
+static int
+get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct firn_run_hit *out,
+    struct firn_buf *value, firn_error *err)
+{
+    return get_columns(base, key, view, NULL, out, value, err);
 }
 
 /* ==== what others see of a run (column/column.h) ==== */
@@ -618,8 +638,10 @@ const struct firn_run_kind firn_column_kind = {
     .ranges = ranges,
     .origin = origin,
     .get = get,
+    .get_columns = get_columns,
     .place = place,
     .check = firn_column_check,
+    .mend = firn_column_mend,
     .cursor_create = firn_column_cursor_create,
     .cursor_destroy = firn_column_cursor_destroy,
     .cursor_seek = firn_column_cursor_seek,

@@ -56,23 +56,6 @@ cursor_of(struct firn_run_cursor *base)
     return (struct cursor *)base;
 }
 
-/* Whether a column of the value is to be shown. */
-static bool
-is_wanted(const struct firn_run_projection *projection, uint32_t column)
-{
-    size_t low = 0;
-    size_t high = projection != NULL ? projection->count : 0;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (projection->columns[middle] < column) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return projection == NULL || (low < projection->count && projection->columns[low] == column);
-}
-
 /* Numbers the slots of the columns that are shown. */
 static int
 choose_columns(struct cursor *cursor, const struct firn_run_projection *projection, firn_error *err)
@@ -83,7 +66,8 @@ choose_columns(struct cursor *cursor, const struct firn_run_projection *projecti
         return firn_error_no_memory(err, "a cursor");
     }
     for (size_t slot = 0; slot < layout->layout.count; slot++) {
-        if (!layout->is_key[slot] && is_wanted(projection, layout->layout.columns[slot].id)) {
+        if (!layout->is_key[slot] &&
+            firn_column_layout_wants(projection, layout->layout.columns[slot].id)) {
             cursor->values[cursor->value_count++].number = slot;
         }
     }
@@ -368,6 +352,15 @@ firn_column_cursor_last(struct firn_run_cursor *base, firn_error *err)
     struct cursor *cursor = cursor_of(base);
     cursor->is_walking = cursor->keys.use == FIRN_BLOCK_CACHE_SCAN;
     return show_last_before(cursor, cursor->run->index.group_count, err);
+}
+
+int
+firn_column_cursor_enter(struct firn_run_cursor *base, size_t group, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    cursor->is_walking = true;
+    int rc = enter(cursor, group, err);
+    return rc != FIRN_OK ? rc : show(cursor, 0, err);
 }
 
 /* The next row of the group, or the first one of those after it. */

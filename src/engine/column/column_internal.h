@@ -53,6 +53,9 @@ firn_column_layout_hidden(const struct firn_column_layout *layout, uint32_t colu
 /* The slot of a column, hidden ones included; SIZE_MAX: the layout does not have it. */
 size_t firn_column_layout_slot(const struct firn_column_layout *layout, uint32_t column);
 
+/* Whether somebody wants to read a column that is not of the key. */
+bool firn_column_layout_wants(const struct firn_run_projection *projection, uint32_t column);
+
 /* What the values of a slot are. */
 struct firn_column_shape {
     enum firn_physical kind;
@@ -443,6 +446,12 @@ FIRN_MUST_CHECK int firn_column_cursor_key(struct firn_run_cursor *cursor, size_
 FIRN_MUST_CHECK int firn_column_cursor_skip(struct firn_run_cursor *cursor, uint64_t count,
                                             firn_error *err);
 
+/* To the first row of a group. */
+FIRN_MUST_CHECK int firn_column_cursor_enter(struct firn_run_cursor *cursor, size_t group,
+                                             firn_error *err);
+
+FIRN_MUST_CHECK int firn_column_mend(struct firn_run *run, struct firn_run_mend *how,
+                                     struct firn_run_summary *out, firn_error *err);
 FIRN_MUST_CHECK int firn_column_check(struct firn_run *run,
                                       void (*on_damage)(void *ctx, const char *text), void *ctx,
                                       const struct firn_step *step, firn_error *err);

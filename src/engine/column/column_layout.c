@@ -203,3 +203,19 @@ firn_column_layout_deinit(struct firn_column_owned *owned)
     firn_buf_deinit(&owned->initial);
     *owned = (struct firn_column_owned){0};
 }
+
+bool
+firn_column_layout_wants(const struct firn_run_projection *projection, uint32_t column)
+{
+    size_t low = 0;
+    size_t high = projection != NULL ? projection->count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (projection->columns[middle] < column) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return projection == NULL || (low < projection->count && projection->columns[low] == column);
+}

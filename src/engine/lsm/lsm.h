@@ -195,11 +195,12 @@ FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error 
 FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key,
                                       const struct firn_view *view, struct firn_buf *out,
                                       firn_error *err);
-/* The same at a time. */
+/* The same at a time. columns: what the value of a row needs, as in block/run_kind.h; NULL: all. */
 FIRN_MUST_CHECK int firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key,
                                          const struct firn_view *view, uint64_t time_ms,
+                                         const struct firn_run_projection *columns,
                                          struct firn_buf *out, firn_error *err);
-/* The same, but the value is left where it lies in the cache, if that is possible: *pinned has it then,
+/* The same with all columns, but the value is left where it lies in the cache, if that is possible: *pinned has it then,
  * else *out. The caller unpins it (firn_block_cache_unpin). */
 FIRN_MUST_CHECK int firn_lsm_tree_get_pinned(struct firn_lsm_tree *tree, firn_slice key,
                                              const struct firn_view *view, uint64_t time_ms,

@@ -46,7 +46,8 @@ struct query {
     const struct firn_view *view;
     const struct firn_view *live; /* the whole of it: while operands are gathered, view is a part */
     struct firn_buf *out;         /* NULL: the value is not wanted */
-    struct firn_run_pinned *pinned; /* NULL: the value is copied */
+    struct firn_run_pinned *pinned;            /* NULL: the value is copied */
+    const struct firn_run_projection *columns; /* that the value needs; NULL: all */
     firn_error *err;
     uint64_t sequence; /* of the version that was found last */
 };
@@ -104,6 +105,17 @@ ask_memtable(const struct query *query, const struct firn_memtable *table, enum 
 }
 
 static int
+ask_run(const struct query *query, struct firn_run *run, struct firn_run_hit *out,
+        struct firn_buf *value)
+{
+    const struct firn_run_kind *kind = run->kind;
+    return query->columns != NULL && kind->get_columns != NULL
+               ? kind->get_columns(run, query->key, query->view, query->columns, out, value,
+                                   query->err)
+               : kind->get(run, query->key, query->view, out, value, query->err);
+}
+
+static int
 ask_file(struct query *query, struct firn_run_file *file, enum answer *out)
 {
     struct firn_run *run;
@@ -113,7 +125,7 @@ ask_file(struct query *query, struct firn_run_file *file, enum answer *out)
         rc = run->kind->get_pinned(run, query->key, query->view, &hit, query->pinned, query->out,
                                    query->err);
     } else if (rc == FIRN_OK) {
-        rc = run->kind->get(run, query->key, query->view, &hit, query->out, query->err);
+        rc = ask_run(query, run, &hit, query->out);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
@@ -195,8 +207,7 @@ look_into(const struct query *query, struct firn_run_file *file, struct newest *
     struct firn_run_hit hit;
     int rc = firn_run_file_open(file, &run, query->err);
     if (rc == FIRN_OK) {
-        rc = run->kind->get(run, query->key, query->view, &hit,
-                            query->out != NULL ? &newest->value : NULL, query->err);
+        rc = ask_run(query, run, &hit, query->out != NULL ? &newest->value : NULL);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
@@ -321,6 +332,7 @@ open_folding(const struct query *query, struct folding *folding)
     folding->below = (struct firn_view){folding->intervals, view->count, 0, NULL};
     folding->query = *query;
     folding->query.pinned = NULL;
+    folding->query.columns = NULL; /* operands are applied to whole values */
     folding->query.view = &folding->below;
     return FIRN_OK;
 }
@@ -492,9 +504,11 @@ get(struct firn_lsm_tree *tree, uint64_t time_ms, struct query *query)
 
 int
 firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
-                     uint64_t time_ms, struct firn_buf *out, firn_error *err)
+                     uint64_t time_ms, const struct firn_run_projection *columns,
+                     struct firn_buf *out, firn_error *err)
 {
-    struct query query = {.key = key, .view = view, .live = view, .out = out, .err = err};
+    struct query query = {
+        .key = key, .view = view, .live = view, .out = out, .columns = columns, .err = err};
     return get(tree, time_ms, &query);
 }
 
@@ -518,7 +532,7 @@ int
 firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
                   struct firn_buf *out, firn_error *err)
 {
-    return firn_lsm_tree_get_at(tree, key, view, FIRN_LSM_TIME_NOW, out, err);
+    return firn_lsm_tree_get_at(tree, key, view, FIRN_LSM_TIME_NOW, NULL, out, err);
 }
 
 void

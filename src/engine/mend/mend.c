@@ -5,7 +5,8 @@
  * For the repair of a store, on a copy of it. Runs are opened when they are first read, so the trees
  * open even if files are missing or damaged. Each run is verified to the last byte, the values that it
  * refers to included; one that fails is taken out, whole: a run without some of its blocks would
- * answer for keys that it has lost. A run of which an attachment cannot be read does without its
+ * answer for keys that it has lost. A run whose kind can be mended is written again in its own place, with what can
+ * be read of it: another file under its name, since files are shared with the damaged store. A run of which an attachment cannot be read does without its
  * attachments from then on: it has all that they say. One edit takes out all of them, so a mended MANIFEST is the old
  * one or the new one. It says too that the log begins anew, as the caller writes another one.
  *
@@ -30,6 +31,12 @@ struct mending {
     struct firn_buf trees; /* of struct lost */
 };
 
+/* A run that was written again. */
+struct mended {
+    uint64_t number;
+    struct firn_run_summary summary;
+};
+
 /* What a tree loses. */
 struct lost {
     uint32_t id;
@@ -37,21 +44,97 @@ struct lost {
     uint64_t flushed;
     struct firn_buf numbers;  /* of runs that are lost, of uint64_t */
     struct firn_buf stripped; /* of runs that lose their attachments, likewise */
+    struct firn_buf mended;   /* of struct mended */
 };
 
+static void
+lost_deinit(struct lost *lost)
+{
+    struct mended *mended = (void *)lost->mended.data;
+    for (size_t i = 0; i < lost->mended.size / sizeof *mended; i++) {
+        firn_run_summary_deinit(&mended[i].summary);
+    }
+    firn_buf_deinit(&lost->numbers);
+    firn_buf_deinit(&lost->stripped);
+    firn_buf_deinit(&lost->mended);
+}
+
+/* NULL: it is none of them. */
+static const struct mended *
+find_mended(const struct lost *lost, uint64_t number)
+{
+    const struct mended *mended = (const void *)lost->mended.data;
+    for (size_t i = 0; i < lost->mended.size / sizeof *mended; i++) {
+        if (mended[i].number == number) {
+            return &mended[i];
+        }
+    }
+    return NULL;
+}
+
+/* Writes a damaged run again, in the place of the link to its file. *out_is_lost stays where that is not possible. */
 static int
-check_run(struct mending *mending, struct firn_run_file *file, bool *out_is_lost, firn_error *err)
+write_again(struct mending *mending, const struct firn_run_file *file, struct firn_run *run,
+            struct lost *lost, bool *out_is_lost, firn_error *err)
+{
+    struct mended mended = {.number = file->info.number};
+    char name[FIRN_RUN_FILE_NAME_SIZE];
+    firn_error found;
+    int rc;
+    DCHECK(*out_is_lost);
+    if (run->kind->mend == NULL) {
+        return FIRN_OK;
+    }
+    firn_run_file_name(mended.number, run->kind, name);
+    struct firn_run_mend how = {
+        .env = {.dir = mending->lsm->runs_dir, .cache = mending->lsm->options.cache},
+        .name = name,
+        .codec = mending->lsm->options.codec_bottom,
+        .on_damage = mending->on_damage,
+        .ctx = mending->ctx};
+    FIRN_TRY(firn_os_remove_file(how.env.dir, name, err));
+    rc = run->kind->mend(run, &how, &mended.summary, &found);
+    if (rc == FIRN_OK) {
+        firn_block_cache_drop_file(how.env.cache, mended.summary.cache_file);
+        rc = firn_buf_append(&lost->mended, &mended, sizeof mended) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a list of damaged runs");
+        *out_is_lost = false;
+        mending->result->runs_lost += !how.is_whole;
+    } else if (rc == FIRN_CORRUPT) {
+        rc = FIRN_OK;
+    } else if (err != NULL) {
+        *err = found;
+    }
+    if (*out_is_lost || rc != FIRN_OK) {
+        firn_run_summary_deinit(&mended.summary);
+    }
+out:
+    return rc;
+}
+
+static int
+check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost, bool *out_is_lost,
+          firn_error *err)
 {
     struct firn_lsm_handle *pin = NULL;
     firn_error found;
     int rc = firn_run_file_pin(file, &pin, &found);
     DCHECK((rc == FIRN_OK) == (pin != NULL));
+    *out_is_lost = firn_mend_is_of_file(rc);
     if (rc == FIRN_OK) {
         rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
+        *out_is_lost = firn_mend_is_of_file(rc);
+        int mended =
+            *out_is_lost ? write_again(mending, file, pin->run, lost, out_is_lost, err) : FIRN_OK;
+        bool is_mended = firn_mend_is_of_file(rc) && !*out_is_lost;
         firn_run_file_unpin(pin);
+        if (mended != FIRN_OK || is_mended) {
+            mending->result->runs++;
+            return mended;
+        }
     }
     mending->result->runs++;
-    *out_is_lost = firn_mend_is_of_file(rc);
     if (*out_is_lost) {
         mending->result->runs_lost++;
         mending->on_damage(mending->ctx, found.text);
@@ -107,8 +190,8 @@ check_level(struct mending *mending, const struct firn_version_level *level, str
         struct firn_run_file *file = firn_version_file(level, i);
         bool is_lost;
         bool has_all = true;
-        int rc = check_run(mending, file, &is_lost, err);
-        if (rc == FIRN_OK && !is_lost) {
+        int rc = check_run(mending, file, lost, &is_lost, err);
+        if (rc == FIRN_OK && !is_lost && find_mended(lost, file->info.number) == NULL) {
             rc = check_attachments(mending, file, &has_all, err);
         }
         if (rc == FIRN_OK && (is_lost || !has_all)) {
@@ -137,15 +220,14 @@ check_tree(void *ctx, uint32_t id, firn_error *err)
         rc = check_level(mending, &state->version->levels[number], &lost, err);
     }
     firn_lsm_state_unref(state);
-    bool is_changed = lost.numbers.size > 0 || lost.stripped.size > 0;
+    bool is_changed = lost.numbers.size + lost.stripped.size + lost.mended.size > 0;
     if (rc == FIRN_OK && is_changed) {
         rc = firn_buf_append(&mending->trees, &lost, sizeof lost) == FIRN_OK
                  ? FIRN_OK
                  : firn_error_no_memory(err, "a list of damaged runs");
     }
     if (rc != FIRN_OK || !is_changed) {
-        firn_buf_deinit(&lost.numbers);
-        firn_buf_deinit(&lost.stripped);
+        lost_deinit(&lost);
     }
     return rc;
 }
@@ -186,6 +268,26 @@ find_tree(const struct firn_manifest_state *state, uint32_t id)
     return NULL;
 }
 
+/* What MANIFEST says of a run that was written again. */
+static void
+take_summary(struct firn_manifest_run *info, const struct firn_run_summary *summary)
+{
+    uint64_t count = summary->entry_count;
+    info->file_bytes = summary->file_bytes;
+    info->entry_count = count;
+    info->tombstone_count = summary->tombstone_count;
+    info->range_count = summary->range_count;
+    info->older_count = info->older_count < count ? info->older_count : 0;
+    info->expiring_count = info->expiring_count < count ? info->expiring_count : count;
+    info->content_bytes = summary->content_bytes;
+    info->sequence_min = summary->sequence_min;
+    info->sequence_max = summary->sequence_max;
+    info->attachments = NULL;
+    info->attachment_count = 0;
+    info->lower = firn_buf_slice(&summary->lower);
+    info->upper = firn_buf_slice(&summary->upper);
+}
+
 /* Has the edit name runs anew: without their attachments those that lose them, and, where a run is lost, the
  * tree's history runs without what they say of newer versions. */
 static int
@@ -196,23 +298,29 @@ rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, s
     size_t count = tree == NULL ? 0 : tree->run_count;
     struct firn_manifest_run *runs = firn_arena_alloc(arena, count * sizeof *runs);
     struct firn_manifest_group *groups = firn_arena_alloc(arena, count * sizeof *groups);
+    bool has_lost = lost->numbers.size + lost->mended.size > 0;
     size_t added = 0;
     int rc = runs == NULL || groups == NULL ? FIRN_NO_MEMORY : FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         const struct firn_manifest_run *run = tree->runs[i];
         bool is_stripped = has_number(&lost->stripped, run->number);
-        bool is_spread = run->level == FIRN_VERSION_HISTORY && lost->numbers.size > 0;
-        if (has_number(&lost->numbers, run->number) || (!is_stripped && !is_spread)) {
+        const struct mended *mended = find_mended(lost, run->number);
+        bool is_spread = run->level == FIRN_VERSION_HISTORY && has_lost;
+        if (has_number(&lost->numbers, run->number) ||
+            (!is_stripped && !is_spread && mended == NULL)) {
             continue;
         }
         runs[added] = *run;
+        if (mended != NULL) {
+            take_summary(&runs[added], &mended->summary);
+        }
         if (is_stripped) {
             runs[added].attachments = NULL;
             runs[added].attachment_count = 0;
         }
         if (is_spread) {
-            groups[added] =
-                (struct firn_manifest_group){.first = run->sequence_min, .last = run->sequence_max};
+            groups[added] = (struct firn_manifest_group){.first = runs[added].sequence_min,
+                                                         .last = runs[added].sequence_max};
             runs[added].views = 0;
             runs[added].groups = &groups[added];
             runs[added].group_count = 1;
@@ -294,8 +402,7 @@ firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
         rc = append_edit(&mending, dir, &edit, err);
     }
     for (size_t i = 0; i < tree_count(&mending); i++) {
-        firn_buf_deinit(&tree_at(&mending, i)->numbers);
-        firn_buf_deinit(&tree_at(&mending, i)->stripped);
+        lost_deinit(tree_at(&mending, i));
     }
     firn_buf_deinit(&mending.trees);
 out:

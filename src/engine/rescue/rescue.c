@@ -317,6 +317,8 @@ link_names(struct rescuing *rescuing, struct firn_os_dir *from, struct firn_os_d
     DCHECK(from != to); /* (I1) */
     for (size_t at = 0; at < rescuing->names.size;) {
         const char *name = (const char *)rescuing->names.data + at;
+        /* A candidate before may have written it again (mend.c). */
+        FIRN_IGNORE(firn_os_remove_file(to, name, NULL));
         int rc = firn_os_clone_file(from, to, name, err);
         if (rc != FIRN_OK && rc != FIRN_EXISTS) {
             return rc;

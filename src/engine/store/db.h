@@ -210,6 +210,13 @@ FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice ke
                                 struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
                                    firn_slice key, struct firn_buf *out, firn_error *err);
+struct firn_run_projection;
+/* The same; of a table's row the value needs no more than these columns (block/run_kind.h; NULL: all), so those
+ * that are not among them may be damaged. */
+FIRN_MUST_CHECK int firn_db_get_columns(struct firn_db_keyspace *keyspace,
+                                        struct firn_db_view *view, firn_slice key,
+                                        const struct firn_run_projection *columns,
+                                        struct firn_buf *out, firn_error *err);
 /* Whether the key has a value now. Any thread. */
 FIRN_MUST_CHECK int firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out,
                                        firn_error *err);
@@ -236,6 +243,7 @@ struct firn_db_get_many {
     size_t count;
     int (*visit)(void *ctx, size_t i, struct firn_buf *value, firn_error *err);
     void *ctx;
+    const struct firn_run_projection *columns; /* as in firn_db_get_columns */
 };
 FIRN_MUST_CHECK int firn_db_get_many(struct firn_db_keyspace *keyspace,
                                      const struct firn_db_get_many *what, firn_error *err);

@@ -60,7 +60,7 @@ get_one(const struct reading *reading, size_t i, struct firn_buf *value, firn_er
     int rc = FIRN_NOT_FOUND;
     if (reading->tree != NULL) {
         rc = firn_lsm_tree_get_at(reading->tree->lsm_tree, what->keys[i], &reading->view,
-                                  reading->time_ms, value, err);
+                                  reading->time_ms, what->columns, value, err);
     }
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
         rc = what->visit(what->ctx, i, rc == FIRN_OK ? value : NULL, err);
@@ -127,31 +127,33 @@ firn_db_get_time_ms(struct firn_db *db)
 
 /* With a view that is registered. */
 static int
-get_registered(struct firn_db *db, struct firn_db_tree *tree, bool is_outside, firn_slice key,
-               struct firn_buf *out, firn_error *err)
+get_registered(struct firn_db *db, struct firn_db_tree *tree, bool is_outside,
+               const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
 {
     struct firn_db_view_node node = {0};
     firn_db_view_register(db, &node, tree, is_outside);
-    int rc = firn_lsm_tree_get(tree->lsm_tree, key, &node.view, out, err);
+    int rc = firn_lsm_tree_get_at(tree->lsm_tree, what->key, &node.view, FIRN_LSM_TIME_NOW,
+                                  what->columns, out, err);
     firn_db_view_unregister(db, &node);
     return rc;
 }
 
 int
-firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, bool is_outside, firn_slice key,
-                   struct firn_buf *out, firn_error *err)
+firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, bool is_outside,
+                   const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
 {
     DCHECK(!db->is_read_only);
     uint64_t before = atomic_load_explicit(&db->views_taken, memory_order_acquire);
     size_t slot;
     const struct firn_view now = firn_db_view_enter_now(db, is_outside, &slot);
-    int rc = firn_lsm_tree_get(tree->lsm_tree, key, &now, out, err);
+    int rc = firn_lsm_tree_get_at(tree->lsm_tree, what->key, &now, FIRN_LSM_TIME_NOW, what->columns,
+                                  out, err);
     firn_db_view_leave_now(db, slot);
     atomic_thread_fence(memory_order_acquire);
     if (atomic_load_explicit(&db->views_taken, memory_order_relaxed) == before) {
         return rc;
     }
-    return get_registered(db, tree, is_outside, key, out, err);
+    return get_registered(db, tree, is_outside, what, out, err);
 }
 
 int
@@ -200,15 +202,15 @@ struct moment {
 };
 
 static int
-get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment, firn_slice key,
-               struct firn_buf *out, firn_error *err)
+get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment,
+               const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
 {
     struct firn_db_tree *tree;
     int rc;
     FIRN_TRY(firn_db_get_tree(keyspace, moment->image, &moment->view, &tree, err));
-    rc = tree == NULL
-             ? FIRN_NOT_FOUND
-             : firn_lsm_tree_get_at(tree->lsm_tree, key, &moment->view, moment->time_ms, out, err);
+    rc = tree == NULL ? FIRN_NOT_FOUND
+                      : firn_lsm_tree_get_at(tree->lsm_tree, what->key, &moment->view,
+                                             moment->time_ms, what->columns, out, err);
 out:
     return rc;
 }
@@ -216,20 +218,21 @@ out:
 /* ---- readings ---- */
 
 static int
-get_now(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *out, firn_error *err)
+get_now(struct firn_db_keyspace *keyspace, const struct firn_db_get_what *what,
+        struct firn_buf *out, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     if (!db->is_read_only) {
         struct firn_db_tree *tree = keyspace->tree;
         return atomic_load_explicit(&tree->is_out, memory_order_acquire)
                    ? firn_db_get_refuse_dropped(keyspace, err)
-                   : firn_db_get_newest(db, tree, keyspace->is_system, key, out, err);
+                   : firn_db_get_newest(db, tree, keyspace->is_system, what, out, err);
     }
     size_t slot = firn_epoch_enter(&db->epoch);
     const struct firn_db_image *image = firn_db_image(db);
     const struct moment moment = {image, firn_db_view_now(db, image, keyspace->is_system),
                                   FIRN_LSM_TIME_NOW};
-    int rc = get_from_image(keyspace, &moment, key, out, err);
+    int rc = get_from_image(keyspace, &moment, what, out, err);
     firn_epoch_leave(&db->epoch, slot);
     return rc;
 }
@@ -238,9 +241,7 @@ int
 firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *out,
             firn_error *err)
 {
-    firn_buf_clear(out);
-    int rc = get_now(keyspace, key, out, err);
-    return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
+    return firn_db_get_columns(keyspace, NULL, key, NULL, out, err);
 }
 
 uint64_t
@@ -270,7 +271,8 @@ firn_db_get_stamp(const struct firn_db_keyspace *keyspace)
 int
 firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
 {
-    int rc = get_now(keyspace, key, NULL, err);
+    const struct firn_db_get_what what = {.key = key};
+    int rc = get_now(keyspace, &what, NULL, err);
     *out = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -279,14 +281,24 @@ int
 firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
                struct firn_buf *out, firn_error *err)
 {
-    if (view == NULL || keyspace->is_system) {
-        return firn_db_get(keyspace, key, out, err);
-    }
-    if (view->db != keyspace->db) {
-        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
-    }
+    return firn_db_get_columns(keyspace, view, key, NULL, out, err);
+}
+
+int
+firn_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
+                    const struct firn_run_projection *columns, struct firn_buf *out,
+                    firn_error *err)
+{
+    const struct firn_db_get_what what = {key, columns};
+    int rc;
     firn_buf_clear(out);
-    const struct moment moment = {view->node.image, view->node.view, view->node.time_ms};
-    int rc = get_from_image(keyspace, &moment, key, out, err);
+    if (view == NULL || keyspace->is_system) {
+        rc = get_now(keyspace, &what, out, err);
+    } else if (view->db != keyspace->db) {
+        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+    } else {
+        const struct moment moment = {view->node.image, view->node.view, view->node.time_ms};
+        rc = get_from_image(keyspace, &moment, &what, out, err);
+    }
     return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
 }

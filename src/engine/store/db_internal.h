@@ -578,11 +578,16 @@ bool firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges,
 
 /* ---- db_get.c ---- */
 
+/* What is read. */
+struct firn_db_get_what {
+    firn_slice key;
+    const struct firn_run_projection *columns; /* of a row, which its value needs; NULL: all */
+};
 /* The newest value of a key of a tree that is published; see firn_db_get. is_outside: the key is
  * outside of views. */
 FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree,
-                                       bool is_outside, firn_slice key, struct firn_buf *out,
-                                       firn_error *err);
+                                       bool is_outside, const struct firn_db_get_what *what,
+                                       struct firn_buf *out, firn_error *err);
 /* Milliseconds since 1970. */
 uint64_t firn_db_get_time_ms(struct firn_db *db);
 /* The tree of a keyspace in an image, for reading by a view. *out is NULL where the image is older

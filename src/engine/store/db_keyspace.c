@@ -370,7 +370,8 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
         const struct firn_view now = firn_db_view_now(db, image, is_outside);
         rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &now, &value, err);
     } else {
-        rc = firn_db_get_newest(db, image->list, is_outside, firn_str(name), &value, err);
+        const struct firn_db_get_what what = {.key = firn_str(name)};
+        rc = firn_db_get_newest(db, image->list, is_outside, &what, &value, err);
     }
     if (rc == FIRN_OK) {
         rc = firn_db_keyspace_decode(db, firn_buf_slice(&value), &entry, err);

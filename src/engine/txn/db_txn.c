@@ -249,9 +249,9 @@ get_own(firn_slice value, struct firn_buf *out, firn_error *err)
 /* Reads the value that the view has, and notes the read. */
 static int
 get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-         struct firn_buf *out, firn_error *err)
+         const struct firn_run_projection *columns, struct firn_buf *out, firn_error *err)
 {
-    int rc = firn_db_get_at(keyspace, &txn->view, key, out, err);
+    int rc = firn_db_get_columns(keyspace, &txn->view, key, columns, out, err);
     if (txn->notes_reads && (rc == FIRN_OK || rc == FIRN_NOT_FOUND)) {
         firn_db_txn_reads_add_key(&txn->reads, keyspace, key);
     }
@@ -355,7 +355,7 @@ get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slic
            firn_slice merge, struct firn_buf *out, firn_error *err)
 {
     struct firn_buf seen = {0};
-    int rc = get_seen(txn, keyspace, key, &seen, err);
+    int rc = get_seen(txn, keyspace, key, NULL, &seen, err);
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
         const firn_slice value = firn_buf_slice(&seen);
         rc = firn_db_txn_merge_into(merge, rc == FIRN_OK ? &value : NULL, out, err);
@@ -367,6 +367,14 @@ get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slic
 int
 firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
                 struct firn_buf *out, firn_error *err)
+{
+    return firn_db_txn_get_columns(txn, keyspace, key, NULL, out, err);
+}
+
+int
+firn_db_txn_get_columns(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                        const struct firn_run_projection *columns, struct firn_buf *out,
+                        firn_error *err)
 {
     firn_slice value;
     int rc;
@@ -381,7 +389,7 @@ firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn
     case FIRN_DB_TXN_WRITES_NOTHING:
         break;
     }
-    rc = get_seen(txn, keyspace, key, out, err);
+    rc = get_seen(txn, keyspace, key, columns, out, err);
 out:
     return rc;
 }

@@ -30,6 +30,11 @@ void firn_db_txn_close(struct firn_db_txn *txn);
 /* Replaces the contents of out; FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                     firn_slice key, struct firn_buf *out, firn_error *err);
+/* The same; columns as in firn_db_get_columns. */
+FIRN_MUST_CHECK int firn_db_txn_get_columns(struct firn_db_txn *txn,
+                                            struct firn_db_keyspace *keyspace, firn_slice key,
+                                            const struct firn_run_projection *columns,
+                                            struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                     firn_slice key, firn_slice value, firn_error *err);
 FIRN_MUST_CHECK int firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,

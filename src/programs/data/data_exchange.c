@@ -346,12 +346,17 @@ tell_imported(const struct firn_cli *cli, const firn_import_statistics *statisti
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     firn_term_json_u64("rows", statistics->rows);
     firn_term_json_u64("rejected", statistics->rejected);
+    firn_term_json_u64("skipped", statistics->skipped);
     if (!cli->quiet) {
         firn_term_out_format("%s %s", firn_term_text_number(statistics->rows, number),
                              firn_term_text_plural(statistics->rows, "row", "rows"));
         if (statistics->rejected > 0) {
             firn_term_out_format(", %s left out",
                                  firn_term_text_number(statistics->rejected, number));
+        }
+        if (statistics->skipped > 0) {
+            firn_term_out_format(", %s there already",
+                                 firn_term_text_number(statistics->skipped, number));
         }
         firn_term_out_text("\n");
     }
@@ -453,8 +458,8 @@ import_vectors_into(struct firn_cli *cli, firn_store *store, struct source *sour
 static int
 import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
 {
-    static const char *const others[] = {"delimiter", "null",     "key",
-                                         "sample",    "on-error", "rejects"};
+    static const char *const others[] = {"delimiter", "null",    "key",        "sample",
+                                         "on-error",  "rejects", "on-conflict"};
     firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
     struct source source = {.fd = -1};
     firn_store *store = NULL;
@@ -464,9 +469,10 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
         }
     }
     if (firn_command_has(cli, "no-header") || firn_command_has(cli, "ignore-unknown") ||
-        firn_command_has(cli, "replace")) {
+        firn_command_has(cli, "replace") || firn_command_has(cli, "upsert")) {
         return firn_command_misused(
-            cli, "--no-header, --ignore-unknown and --replace are not for files of vectors");
+            cli,
+            "--no-header, --ignore-unknown, --replace and --upsert are not for files of vectors");
     }
     options.kind = kind;
     options.column = firn_command_value(cli, "columns");
@@ -486,6 +492,29 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
 
 /* ---- CSV and JSON lines ---- */
 
+/* Returns an exit code. */
+static int
+read_conflict(struct firn_cli *cli, firn_import_conflict *out)
+{
+    static const char *const names[] = {"fail", "skip", "replace"};
+    const char *given = firn_command_value(cli, "on-conflict");
+    bool upserts = firn_command_has(cli, "upsert");
+    for (unsigned i = 0; given != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(given, names[i]) == 0) {
+            *out = (firn_import_conflict)i;
+            given = NULL;
+        }
+    }
+    if (given != NULL) {
+        return firn_command_misused(cli, "--on-conflict is fail, skip or replace");
+    }
+    if (upserts && firn_command_value(cli, "on-conflict") != NULL && *out != FIRN_IMPORT_REPLACE) {
+        return firn_command_misused(cli, "--upsert is --on-conflict replace");
+    }
+    *out = upserts ? FIRN_IMPORT_REPLACE : *out;
+    return FIRN_EXIT_OK;
+}
+
 /* Into a table that is there. Returns an exit code. */
 static int
 import_into(struct firn_cli *cli, firn_store *store, struct source *source,
@@ -501,7 +530,10 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
         options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
         if (import_rows(cli, table.table, source, options, &statistics, &err) != FIRN_OK) {
             const bool is_of_file = rejects->err.code != FIRN_OK;
-            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects->err : &err, NULL);
+            const char *hint = !is_of_file && err.code == FIRN_EXISTS
+                                   ? "--on-conflict says what becomes of rows that are there"
+                                   : NULL;
+            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects->err : &err, hint);
         } else {
             tell_imported(cli, &statistics);
         }
@@ -528,6 +560,7 @@ run_import(struct firn_cli *cli)
         return import_vectors(cli, path, kind);
     }
     int exit_code = read_form(cli, path, &options.form);
+    exit_code = exit_code == FIRN_EXIT_OK ? read_conflict(cli, &options.on_conflict) : exit_code;
     if (exit_code == FIRN_EXIT_OK && !creates &&
         (firn_command_value(cli, "key") != NULL || firn_command_value(cli, "sample") != NULL)) {
         exit_code = firn_command_misused(cli, "--key and --sample go with --create");
@@ -704,6 +737,8 @@ static const struct firn_command_option import_options[] = {
     {"rejects", 0, "FILE", "skip such lines, and write them to FILE"},
     {"replace", 0, NULL, "with --rejects, overwrite FILE if it exists"},
     {"ignore-unknown", 0, NULL, "skip fields and members that are no column of the table"},
+    {"upsert", 0, NULL, "replace rows with the same key; short for --on-conflict replace"},
+    {"on-conflict", 0, "WHAT", "at a row whose key exists: fail (default), skip or replace"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -714,7 +749,8 @@ const struct firn_command firn_data_exchange_import = {
     .options = import_options,
     .help = "Without FILE, or if it is -, standard input is read. All rows are inserted in\n"
             "one commit: all of them or none, and on disk when the command returns. A row\n"
-            "whose key is in the table already, or twice in the file, fails the import. Rows\n"
+            "whose key is in the table already, or twice in the file, fails the import, unless\n"
+            "--on-conflict says otherwise: then the rows must fit into one transaction. Rows\n"
             "in the order of the primary key are imported fastest.\n"
             "\n"
             "CSV is as in RFC 4180, in UTF-8; its header names the columns. A file whose name\n"
@@ -737,6 +773,8 @@ const struct firn_command firn_data_exchange_import = {
              "create the table orders from a file"},
             {"firn db table import --rejects bad.csv shop.firn goods goods.csv",
              "insert the valid rows, and write the other lines to bad.csv"},
+            {"firn db table import --upsert shop.firn goods goods.csv",
+             "insert new rows, and replace those that have the same key"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,

@@ -360,14 +360,27 @@ create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct firn_aggr
     return rc;
 }
 
+/* Groups that are sorted are in memory twice: as groups, and in the sort, which gets a quarter. Where few of them are
+ * wanted, the sort has only those. */
+static uint64_t
+sort_share(const struct firn_scan *scan)
+{
+    enum { FEW = 4096 };
+    const struct firn_query_plan *plan = scan->plan;
+    bool has_all = plan->is_grouped && plan->order.count > 0 &&
+                   (scan->limit_left > FEW || scan->skip_left > FEW);
+    return has_all ? scan->memory_bytes / 4 : 0;
+}
+
 /* Half of the memory is the first worker's, into which the others are merged. */
 static uint64_t
 share_of(const struct firn_scan *scan, unsigned i)
 {
+    uint64_t all = scan->memory_bytes - sort_share(scan);
     if (scan->worker_count == 1) {
-        return scan->memory_bytes;
+        return all;
     }
-    return i == 0 ? scan->memory_bytes / 2 : scan->memory_bytes / 2 / (scan->worker_count - 1);
+    return i == 0 ? all / 2 : all / 2 / (scan->worker_count - 1);
 }
 
 static int
@@ -444,7 +457,8 @@ sort_groups(struct firn_scan *scan, firn_error *err)
 {
     size_t count = 1;
     int rc;
-    FIRN_TRY(create_sort(scan, scan->memory_bytes, &scan->own_sort, err));
+    uint64_t share = sort_share(scan);
+    FIRN_TRY(create_sort(scan, share > 0 ? share : scan->memory_bytes, &scan->own_sort, err));
     while (count > 0) {
         FIRN_TRY(next_groups(scan, &count, err));
         if (count > 0) {
@@ -691,6 +705,7 @@ firn_query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn
     *out = NULL;
     if (scan->rc == FIRN_OK) {
         scan->rc = next(scan, out, &scan->error);
+        firn_schema_text_explain(scan->schema, firn_rows_name(scan->table), scan->rc, &scan->error);
     }
     if (scan->rc != FIRN_OK) {
         *out = NULL;

@@ -80,7 +80,8 @@ FIRN_MUST_CHECK int firn_rows_index_rebuild(struct firn_table *table, const char
 /* ---- a store that has lost something: rows_mend.c ---- */
 
 /* Makes all indexes of all tables again, and tells on_damage of each, of those that had to be dropped because two
- * rows would share a unique value, and of tables that cannot be read. Requires: no other thread uses the store. */
+ * rows would share a unique value, of columns that may be null from then on because values are lost, and of tables
+ * that cannot be read. Requires: no other thread uses the store. */
 FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    firn_error *err);
@@ -150,6 +151,8 @@ struct firn_rows_bulk_options {
     const char *const *columns; /* that values come for; NULL: all of the schema, in its order */
     size_t column_count;
     const struct firn_storefile_progress *progress; /* of the commit; copied */
+    /* Rows replace those with the same key, instead of FIRN_EXISTS. FIRN_CONFLICT if the table has indexes. */
+    bool replaces;
 };
 FIRN_MUST_CHECK int firn_rows_bulk_open(struct firn_table *table,
                                         const struct firn_rows_bulk_options *options,

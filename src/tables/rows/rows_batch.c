@@ -6,8 +6,8 @@
  * the other, with their sizes beside them. While one batch gathers, another one is being written
  * (rows_bulk.c).
  *
- * Memory: of a batch, 8 bytes for each number and 4 for each size, for ROWS_MAX rows; and up to BYTES_MAX of
- * keys and bytes, beside the last row's.
+ * Memory: of a batch, 8 bytes for each number and 4 for each size, for so many rows as the caller's bound allows, from
+ * ROWS_MIN to ROWS_MAX; and up to BYTES_MAX of keys and bytes, or as much as the bound, beside the last row's.
  */
 #include "rows/rows_batch.h"
 
@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-enum { ROWS_MAX = 32 << 10, BYTES_MAX = 4 << 20, WORD_BITS = 64 };
+enum { ROWS_MIN = 1 << 10, ROWS_MAX = 32 << 10, BYTES_MAX = 4 << 20, WORD_BITS = 64 };
 
 struct column {
     uint32_t place; /* in the schema */
@@ -33,6 +33,8 @@ struct firn_rows_batch {
     struct column *columns;
     struct firn_run_column *given;
     size_t count;
+    size_t rows_max; /* a multiple of WORD_BITS */
+    size_t bytes_max;
     size_t rows;
     size_t bytes;
     uint32_t *key_sizes;
@@ -40,9 +42,22 @@ struct firn_rows_batch {
 };
 
 static size_t
-words(void)
+words(const struct firn_rows_batch *batch)
 {
-    return ROWS_MAX / WORD_BITS;
+    DCHECK(batch->rows_max % WORD_BITS == 0);
+    return batch->rows_max / WORD_BITS;
+}
+
+/* Of numbers and sizes, for a row. */
+static size_t
+width_of(const struct firn_schema *schema)
+{
+    size_t width = sizeof(uint32_t);
+    for (size_t i = 0; i < schema->column_count; i++) {
+        enum firn_physical kind = firn_physical_of(schema->columns[i].type);
+        width += kind == FIRN_PHYSICAL_BYTES || kind == FIRN_PHYSICAL_F32 ? 4 : 8;
+    }
+    return width;
 }
 
 static int
@@ -50,7 +65,7 @@ create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
 {
     batch->columns = firn_alloc_zeroed(schema->column_count * sizeof *batch->columns);
     batch->given = firn_alloc_zeroed(schema->column_count * sizeof *batch->given);
-    batch->key_sizes = firn_alloc_array(ROWS_MAX, sizeof *batch->key_sizes);
+    batch->key_sizes = firn_alloc_array(batch->rows_max, sizeof *batch->key_sizes);
     if (batch->columns == NULL || batch->given == NULL || batch->key_sizes == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -62,8 +77,8 @@ create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
         column->width = column->is_bytes || kind == FIRN_PHYSICAL_F32 ? 4 : 8;
         batch->given[i].id = schema->columns[i].id;
         batch->count++;
-        column->numbers = firn_alloc_array(ROWS_MAX, column->width);
-        column->valid = firn_alloc_zeroed(words() * sizeof(uint64_t));
+        column->numbers = firn_alloc_array(batch->rows_max, column->width);
+        column->valid = firn_alloc_zeroed(words(batch) * sizeof(uint64_t));
         if (column->numbers == NULL || column->valid == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -72,10 +87,15 @@ create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
 }
 
 int
-firn_rows_batch_create(const struct firn_schema *schema, struct firn_rows_batch **out,
-                       firn_error *err)
+firn_rows_batch_create(const struct firn_schema *schema, size_t memory_bytes,
+                       struct firn_rows_batch **out, firn_error *err)
 {
     *out = firn_alloc_zeroed(sizeof **out);
+    if (*out != NULL) {
+        size_t rows = memory_bytes / width_of(schema) / WORD_BITS * WORD_BITS;
+        (*out)->rows_max = rows < ROWS_MIN ? ROWS_MIN : rows < ROWS_MAX ? rows : ROWS_MAX;
+        (*out)->bytes_max = memory_bytes < BYTES_MAX ? memory_bytes : BYTES_MAX;
+    }
     if (*out == NULL || create_columns(*out, schema) != FIRN_OK) {
         firn_rows_batch_destroy(*out);
         *out = NULL;
@@ -108,7 +128,7 @@ firn_rows_batch_clear(struct firn_rows_batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         struct column *column = &batch->columns[i];
         if (column->has_null) {
-            memset(column->valid, 0, words() * sizeof(uint64_t));
+            memset(column->valid, 0, words(batch) * sizeof(uint64_t));
             column->has_null = false;
         }
         firn_buf_clear(&column->bytes);
@@ -121,7 +141,7 @@ firn_rows_batch_clear(struct firn_rows_batch *batch)
 bool
 firn_rows_batch_is_full(const struct firn_rows_batch *batch)
 {
-    return batch->rows == ROWS_MAX || batch->bytes >= BYTES_MAX;
+    return batch->rows == batch->rows_max || batch->bytes >= batch->bytes_max;
 }
 
 size_t
@@ -160,7 +180,7 @@ int
 firn_rows_batch_put(struct firn_rows_batch *batch, const struct firn_cell *cells, firn_slice key)
 {
     size_t row = batch->rows;
-    DCHECK(row < ROWS_MAX && key.size > 0);
+    DCHECK(row < batch->rows_max && key.size > 0);
     for (size_t i = 0; i < batch->count; i++) {
         struct column *column = &batch->columns[i];
         const struct firn_cell *cell = &cells[i];

@@ -11,8 +11,9 @@
 #include "schema/schema.h"
 
 struct firn_rows_batch;
-/* An empty one, of all columns of a schema. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_rows_batch_create(const struct firn_schema *schema,
+/* An empty one, of all columns of a schema; memory_bytes says how large it gets, where the schema allows that.
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_rows_batch_create(const struct firn_schema *schema, size_t memory_bytes,
                                            struct firn_rows_batch **out, firn_error *err);
 /* NULL is fine. */
 void firn_rows_batch_destroy(struct firn_rows_batch *batch);

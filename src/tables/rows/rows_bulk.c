@@ -6,7 +6,8 @@
  * the others are those of its indexes. Rows that come in the order of the key are written once, to
  * where they stay; others are sorted first, as the entries of indexes always are. The store sees to it
  * that no key is there twice, neither of a row nor of a unique index, when it commits; so a row that is
- * there already is found late, and fails the load as a whole.
+ * there already is found late, and fails the load as a whole. A load may replace such rows instead if the table has no
+ * index: then nothing is looked up, and of two rows with one key the last stays.
  *
  * (I1) A row that was refused for its values has added nothing: all its entries are made before the first
  *      one is given to the load.
@@ -266,8 +267,14 @@ open_inner(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *op
 {
     const struct firn_schema *schema = bulk->schema;
     struct firn_db_bulk_part parts[1 + FIRN_TABLE_INDEXES_MAX] = {
-        {.keyspace = bulk->table->rows, .is_unique = true}};
+        {.keyspace = bulk->table->rows,
+         .is_unique = !options->replaces,
+         .is_scattered = options->replaces}};
     int rc = FIRN_OK;
+    if (options->replaces && schema->index_count > 0) {
+        return firn_error_set(err, FIRN_CONFLICT, "the table '%s' has an index now",
+                              firn_rows_name(bulk->table));
+    }
     CHECK(schema->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < schema->index_count; i++) {
         struct firn_db_bulk_part *part = &parts[1 + i];
@@ -371,6 +378,16 @@ firn_rows_bulk_count(const struct firn_table_bulk *bulk)
 
 /* ---- batches ---- */
 
+/* Of the memory of a store, what one takes beside it. */
+enum { BATCH_SHARE = 16 };
+
+static int
+create_batch(struct firn_table_bulk *bulk, struct firn_rows_batch **out, firn_error *err)
+{
+    size_t memory = (size_t)firn_db_memory_bytes(bulk->table->db) / BATCH_SHARE;
+    return firn_rows_batch_create(bulk->schema, memory, out, err);
+}
+
 static struct gathered *
 batch_at(struct firn_table_bulk *bulk, uint64_t number)
 {
@@ -442,7 +459,7 @@ flush_batch(struct firn_table_bulk *bulk, firn_error *err)
     FIRN_TRY(wait_for_batches(bulk, bulk->jobs != NULL ? BATCHES - 1 : 0, err)); /* (I4) */
     batch = batch_at(bulk, bulk->begun);
     if (batch->rows == NULL) {
-        rc = firn_rows_batch_create(bulk->schema, &batch->rows, err);
+        rc = create_batch(bulk, &batch->rows, err);
     }
     DCHECK(rc != FIRN_OK || firn_rows_batch_rows(batch->rows) == 0);
 out:
@@ -462,7 +479,7 @@ static int
 begin_batches(struct firn_table_bulk *bulk, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_rows_batch_create(bulk->schema, &bulk->batches[0].rows, err));
+    FIRN_TRY(create_batch(bulk, &bulk->batches[0].rows, err));
     if (bulk->schema->index_count == 0 && firn_os_has_threads(firn_db_os(bulk->table->db))) {
         FIRN_TRY(firn_os_jobs_create(firn_db_os(bulk->table->db), 1, &bulk->jobs, err));
     }

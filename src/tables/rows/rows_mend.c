@@ -2,11 +2,14 @@
  *
  * rows/rows_mend.c: tables of a store that has lost something.
  *
- * A repair keeps whole runs, and the log up to its first bad place. So rows may be there in an older version
+ * A repair keeps what can be read of runs, and the log up to its first bad place. So rows may be there in an older version
  * or not at all, and each keyspace has lost something else: entries of indexes lead to rows that are gone,
  * and rows have no entries. Rows are what counts: every index is made again from them, with a number of its own.
  * Rows that were replaced long ago may come back beside those that took their values over. A unique index
  * that two rows would share is dropped then, and named.
+ *
+ * A run that was written again without values of a column has nulls in their place, or what rows had before the
+ * column was added. If the column was NOT NULL, it may be null from then on: no value is made up, and rows can be read.
  *
  * A table whose record is lost cannot be read, and its runs can be neither merged nor flushed, because their
  * columns are unknown. The table is taken out, and named; the damaged store still has its rows.
@@ -37,12 +40,12 @@ is_finding(int rc)
 }
 
 static void
-tell(const struct mending *mending, const char *what, const char *table, const char *index)
+tell(const struct mending *mending, const char *what, const char *table, const char *part,
+     const char *name)
 {
     char text[TEXT_SIZE];
     DCHECK(mending->on_damage != NULL);
-    (void)snprintf(text, sizeof text, "table '%s': %s%s%s", table,
-                   index != NULL ? "the index '" : "", index != NULL ? index : "", what);
+    (void)snprintf(text, sizeof text, "table '%s': %s%s%s", table, part, name, what);
     mending->on_damage(mending->ctx, text);
 }
 
@@ -50,19 +53,67 @@ tell(const struct mending *mending, const char *what, const char *table, const c
 static int
 mend_index(const struct mending *mending, struct firn_table *table, const char *name)
 {
+    static const char index[] = "the index '";
     int rc = firn_rows_index_rebuild(table, name, mending->err);
     if (rc == FIRN_OK) {
-        tell(mending, "' was made again from the rows that are there", firn_rows_name(table), name);
+        tell(mending, "' was made again from the rows that are there", firn_rows_name(table), index,
+             name);
     } else if (rc == FIRN_EXISTS) {
         rc = firn_rows_index_drop(table, name, mending->err);
         if (rc == FIRN_OK) {
             tell(mending, "' is dropped: rows that came back have the same values",
-                 firn_rows_name(table), name);
+                 firn_rows_name(table), index, name);
         }
     } else if (is_finding(rc)) {
         tell(mending, "' cannot be made again: rows of the table cannot be read",
-             firn_rows_name(table), name);
+             firn_rows_name(table), index, name);
         rc = FIRN_OK;
+    }
+    return rc;
+}
+
+static int
+allow_null(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+{
+    return firn_schema_change_allow_null(old, firn_str(ctx), out, err);
+}
+
+/* Reads all values of a column that may not be null, if some are. */
+static int
+mend_column(const struct mending *mending, struct firn_table *table, const char *name)
+{
+    const struct firn_rows_cursor_options options = {.read = {.columns = &name, .column_count = 1}};
+    const struct firn_rows_change change = {allow_null, (void *)(uintptr_t)name};
+    struct firn_table_cursor *cursor;
+    const struct firn_row *row = NULL;
+    int rc = firn_rows_read_cursor_open(table, &options, &cursor, mending->err);
+    if (rc != FIRN_OK) {
+        return is_finding(rc) ? FIRN_OK : rc;
+    }
+    do {
+        rc = firn_rows_read_cursor_next(cursor, &row, mending->err);
+    } while (rc == FIRN_OK && row != NULL);
+    firn_rows_read_cursor_close(cursor);
+    if (rc == FIRN_CORRUPT) {
+        rc = firn_rows_alter(table, &change, mending->err);
+        if (rc == FIRN_OK) {
+            tell(mending, "' may be null from now on: values of it are lost", firn_rows_name(table),
+                 "the column '", name);
+        }
+    }
+    return rc;
+}
+
+static int
+mend_columns(const struct mending *mending, struct firn_table *table,
+             const struct firn_schema *schema)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < schema->column_count; i++) {
+        const struct firn_schema_column *column = &schema->columns[i];
+        if (!column->is_nullable && !column->is_key) {
+            rc = mend_column(mending, table, (const char *)column->name.data);
+        }
     }
     return rc;
 }
@@ -78,10 +129,11 @@ mend_table(void *ctx, const char *name)
     if (is_finding(rc)) {
         rc = firn_db_keyspace_drop(mending->db, name, mending->err);
         if (rc == FIRN_OK) {
-            tell(mending, "its definition is lost, so it is taken out", name, NULL);
+            tell(mending, "its definition is lost, so it is taken out", name, "", "");
         }
         return rc;
     }
+    rc = rc == FIRN_OK ? mend_columns(mending, table, schema) : rc;
     for (size_t i = 0; rc == FIRN_OK && i < schema->index_count; i++) {
         rc = mend_index(mending, table, (const char *)schema->indexes[i].name.data);
     }

@@ -74,6 +74,8 @@ struct reading {
     uint32_t *order; /* value i of the row is that of places[order[i]]; NULL: as above */
     size_t column_count;
     firn_value *decoded; /* of each place; NULL: as above */
+    uint32_t *ids;       /* of the places, but for the key's, which every row has */
+    struct firn_run_projection projection; /* these; of gets only if columns are named */
 };
 
 static void
@@ -83,6 +85,7 @@ reading_deinit(struct reading *reading)
     firn_free(reading->places);
     firn_free(reading->order);
     firn_free(reading->decoded);
+    firn_free(reading->ids);
     *reading = (struct reading){.table = NULL};
 }
 
@@ -143,6 +146,27 @@ choose_columns(struct reading *reading, const struct firn_rows_read *read, firn_
     return FIRN_OK;
 }
 
+/* Only chunks of columns that are wanted are read, so others may be damaged. */
+static int
+choose_projection(struct reading *reading, firn_error *err)
+{
+    size_t count = 0;
+    reading->ids = firn_alloc_array(reading->place_count + 1, sizeof *reading->ids);
+    if (reading->ids == NULL) {
+        return firn_error_no_memory(err, "columns");
+    }
+    for (size_t i = 0; i < reading->place_count; i++) {
+        size_t place = reading->places != NULL ? reading->places[i] : i;
+        const struct firn_schema_column *column = &reading->schema->columns[place];
+        DCHECK(reading->places == NULL || i == 0 || reading->places[i - 1] < place);
+        if (!column->is_key) {
+            reading->ids[count++] = column->id;
+        }
+    }
+    reading->projection = (struct firn_run_projection){reading->ids, count};
+    return FIRN_OK;
+}
+
 static int
 choose_index(struct reading *reading, const char *name, firn_error *err)
 {
@@ -175,6 +199,9 @@ reading_init(struct reading *reading, struct firn_table *table, const struct fir
     }
     FIRN_TRY(firn_rows_schema(table, view, &reading->schema, err));
     FIRN_TRY(choose_columns(reading, read, err));
+    if (read->columns != NULL) {
+        FIRN_TRY(choose_projection(reading, err));
+    }
     FIRN_TRY(choose_index(reading, read->index, err));
 out:
     if (rc != FIRN_OK) {
@@ -183,12 +210,27 @@ out:
     return rc;
 }
 
+/* Entries of an index have no columns; who has none does not look at them. */
+static const struct firn_run_projection *
+columns_of(const struct reading *reading)
+{
+    return reading->ids != NULL ? &reading->projection : NULL;
+}
+
 static int
 get(const struct reading *reading, struct firn_db_keyspace *keyspace, firn_slice key,
     struct firn_buf *out, firn_error *err)
 {
-    return reading->txn != NULL ? firn_db_txn_get(reading->txn, keyspace, key, out, err)
-                                : firn_db_get_at(keyspace, reading->view, key, out, err);
+    const struct firn_run_projection *columns = columns_of(reading);
+    return reading->txn != NULL
+               ? firn_db_txn_get_columns(reading->txn, keyspace, key, columns, out, err)
+               : firn_db_get_columns(keyspace, reading->view, key, columns, out, err);
+}
+
+static void
+explain(const struct reading *reading, int rc, firn_error *err)
+{
+    firn_schema_text_explain(reading->schema, firn_rows_name(reading->table), rc, err);
 }
 
 /* ---- rows ---- */
@@ -316,6 +358,8 @@ get_row(struct firn_table *table, const struct firn_rows_read *read, const firn_
         rc = say_missing(&reading, err);
     } else if (rc == FIRN_MISUSE) { /* it was dropped after its schema was read */
         rc = firn_rows_say_missing(firn_rows_name(table), err);
+    } else {
+        explain(&reading, rc, err);
     }
     reading_deinit(&reading);
     return rc;
@@ -462,14 +506,18 @@ look_up(struct many *many, struct firn_db_keyspace *keyspace, const struct group
 {
     const struct reading *reading = &many->reading;
     if (reading->txn == NULL) {
-        const struct firn_db_get_many what = {reading->view, group->slices, group->count, take,
-                                              many};
+        const struct firn_db_get_many what = {.view = reading->view,
+                                              .keys = group->slices,
+                                              .count = group->count,
+                                              .visit = take,
+                                              .ctx = many,
+                                              .columns = columns_of(reading)};
         return firn_db_get_many(keyspace, &what, err);
     }
     struct firn_buf value = {0};
     int rc = FIRN_OK;
     for (size_t i = 0; i < group->count && rc == FIRN_OK; i++) {
-        rc = firn_db_txn_get(reading->txn, keyspace, group->slices[i], &value, err);
+        rc = get(reading, keyspace, group->slices[i], &value, err);
         if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
             rc = take(many, i, rc == FIRN_OK ? &value : NULL, err);
         }
@@ -526,6 +574,9 @@ firn_rows_read_get_many(struct firn_table *table, const struct firn_rows_read *r
         size_t left = what->count - i;
         rc = get_group(many, i, i + (left < GROUP ? left : GROUP), err);
     }
+    if (many->answered == FIRN_OK) {
+        explain(&many->reading, rc, err);
+    }
     if (rc == FIRN_MISUSE && many->answered == FIRN_OK) { /* as in get_row */
         rc = firn_rows_say_missing(firn_rows_name(table), err);
     }
@@ -549,31 +600,7 @@ struct firn_table_cursor {
     bool is_descending;
     bool has_begun;
     struct firn_row row;
-    uint32_t *columns; /* ids of those that are wanted, but for the key's, which every row has */
-    struct firn_run_projection projection;
 };
-
-/* Only chunks of columns that are wanted are read, so others may be damaged. */
-static int
-choose_projection(struct firn_table_cursor *cursor, firn_error *err)
-{
-    const struct reading *reading = &cursor->reading;
-    size_t count = 0;
-    cursor->columns = firn_alloc_array(reading->place_count + 1, sizeof *cursor->columns);
-    if (cursor->columns == NULL) {
-        return firn_error_no_memory(err, "a cursor");
-    }
-    for (size_t i = 0; i < reading->place_count; i++) {
-        size_t place = reading->places != NULL ? reading->places[i] : i;
-        const struct firn_schema_column *column = &reading->schema->columns[place];
-        DCHECK(reading->places == NULL || i == 0 || reading->places[i - 1] < place);
-        if (!column->is_key) {
-            cursor->columns[count++] = column->id;
-        }
-    }
-    cursor->projection = (struct firn_run_projection){cursor->columns, count};
-    return FIRN_OK;
-}
 
 /* The least key that is larger than all that begin with these bytes; false: there is none. */
 static bool
@@ -652,7 +679,7 @@ open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_optio
         .lower = has_lower ? &low : NULL,
         .upper = has_upper ? &high : NULL,
         .view = reading->view,
-        .projection = reading->index == NULL ? &cursor->projection : NULL};
+        .projection = reading->index == NULL ? &reading->projection : NULL};
     struct firn_db_keyspace *keyspace =
         reading->index != NULL ? reading->index_keyspace : reading->table->rows;
     DCHECK(cursor->inner == NULL && keyspace != NULL);
@@ -684,7 +711,9 @@ firn_rows_read_cursor_open(struct firn_table *table, const struct firn_rows_curs
         read.view = cursor->own_view;
     }
     FIRN_TRY(reading_init(&cursor->reading, table, &read, err));
-    FIRN_TRY(choose_projection(cursor, err));
+    if (cursor->reading.ids == NULL) {
+        FIRN_TRY(choose_projection(&cursor->reading, err));
+    }
     FIRN_TRY(open_inner(cursor, options, err));
     *out = cursor;
     cursor = NULL;
@@ -701,7 +730,6 @@ firn_rows_read_cursor_close(struct firn_table_cursor *cursor)
         firn_db_view_close(cursor->own_view);
         reading_deinit(&cursor->reading);
         row_deinit(&cursor->row);
-        firn_free(cursor->columns);
         firn_free(cursor);
     }
 }
@@ -755,6 +783,7 @@ firn_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_r
     while (rc == FIRN_NOT_FOUND) {
         rc = move(cursor, err);
         if (rc != FIRN_OK || !firn_db_cursor_valid(cursor->inner)) {
+            explain(&cursor->reading, rc, err);
             return rc;
         }
         rc = load(cursor, err);
@@ -763,6 +792,7 @@ firn_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_r
         rc = decode(&cursor->reading, &cursor->row, err);
     }
     *out = rc == FIRN_OK ? &cursor->row : NULL;
+    explain(&cursor->reading, rc, err);
     return rc;
 }
 

@@ -178,6 +178,9 @@ FIRN_MUST_CHECK int firn_schema_change_drop_column(const struct firn_schema *old
 FIRN_MUST_CHECK int firn_schema_change_rename_column(const struct firn_schema *old, firn_slice name,
                                                      firn_slice new_name, struct firn_schema **out,
                                                      firn_error *err);
+/* Of a column that is not of the key. */
+FIRN_MUST_CHECK int firn_schema_change_allow_null(const struct firn_schema *old, firn_slice name,
+                                                  struct firn_schema **out, firn_error *err);
 /* NULL, or a null: no default. Rows that are there keep their initial value. */
 FIRN_MUST_CHECK int firn_schema_change_default(const struct firn_schema *old, firn_slice name,
                                                const firn_value *value, struct firn_schema **out,
@@ -305,6 +308,10 @@ bool firn_schema_index_differs(const struct firn_schema_index *index,
 /* Appends the definition that firn_table_def_parse makes the same table of (but for numbers and initial
  * values), in one line. */
 FIRN_MUST_CHECK int firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out);
+/* Runs name a column that cannot be read by its number (column_read.c): puts its name before that. Does nothing
+ * where rc is another failure, or none. */
+void firn_schema_text_explain(const struct firn_schema *schema, const char *table, int rc,
+                              firn_error *err);
 
 /* ==== runs of columns: schema_layout.c ==== */
 

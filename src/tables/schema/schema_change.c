@@ -200,6 +200,21 @@ firn_schema_change_rename_column(const struct firn_schema *old, firn_slice name,
 }
 
 int
+firn_schema_change_allow_null(const struct firn_schema *old, firn_slice name,
+                              struct firn_schema **out, firn_error *err)
+{
+    struct firn_schema_column *column;
+    struct draft draft;
+    *out = NULL;
+    int rc = begin_with_column(old, name, &draft, &column, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    column->is_nullable = true;
+    return end(&draft, out, err);
+}
+
+int
 firn_schema_change_default(const struct firn_schema *old, firn_slice name, const firn_value *value,
                            struct firn_schema **out, firn_error *err)
 {

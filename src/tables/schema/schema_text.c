@@ -107,3 +107,26 @@ out:
     }
     return rc;
 }
+
+void
+firn_schema_text_explain(const struct firn_schema *schema, const char *table, int rc,
+                         firn_error *err)
+{
+    static const char before[] = "column ";
+    bool is_loss = rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO;
+    const char *at = is_loss && err != NULL ? strstr(err->text, before) : NULL;
+    uint32_t id = 0;
+    if (at == NULL || strstr(at, " of row group ") == NULL) {
+        return;
+    }
+    for (at += sizeof before - 1; *at >= '0' && *at <= '9' && id < UINT16_MAX; at++) {
+        id = id * 10 + (uint32_t)(*at - '0');
+    }
+    for (size_t i = 0; i < schema->column_count; i++) {
+        if (schema->columns[i].id == id) {
+            (void)firn_error_prefix(err, "column '%s' of table '%s'",
+                                    (const char *)schema->columns[i].name.data, table);
+            break;
+        }
+    }
+}

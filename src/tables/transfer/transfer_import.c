@@ -4,12 +4,15 @@
  *
  * The text comes in pieces, which a reader of exchange/ divides into records. Each record becomes values of its
  * columns, and a row of a load. The columns are known with the first record: the caller, the header or the number
- * of fields determines them; a JSON line may have any columns. Then the load is opened.
+ * of fields determines them; a JSON line may have any columns. Then the load is opened. A load
+ * refuses rows whose key exists, or replaces them if they have no entries in indexes. If they have, or if existing
+ * rows stay, all rows go into one transaction instead.
  *
  * A malformed record, or one whose values make no row, is rejected: it is reported to on_reject, or ends the import.
  * Every other failure ends the import. The load has taken nothing of a rejected record.
  *
- * Memory: a piece, and the part of a record whose end was not read yet.
+ * Memory: a piece, and the part of a record whose end was not read yet; the rows of a
+ * transaction, FIRN_BATCH_SIZE_MAX at most.
  */
 #include "transfer/transfer.h"
 
@@ -30,8 +33,11 @@ struct import {
     uint8_t *piece;
     struct firn_csv_reader *csv;
     struct firn_json_reader *json;
-    struct firn_table_bulk *bulk; /* NULL: the columns are not known yet */
-    bool has_begun;               /* a record was seen */
+    /* One of them, once the columns are known. */
+    struct firn_table_bulk *bulk;
+    struct firn_db_txn *txn;
+    bool replaces;  /* the load does so */
+    bool has_begun; /* a record was seen */
 
     /* Of the fields of a record; those that are left out have type NULL, and no place. */
     struct firn_value_text_column *columns;
@@ -40,7 +46,11 @@ struct import {
     firn_value *fields;
     firn_value *values; /* of the load */
     size_t value_count;
-    struct firn_buf names;  /* of the load's columns: bytes, each with a NUL */
+    struct firn_buf names;      /* of the load's columns: bytes, each with a NUL */
+    const char **columns_names; /* the same as strings; of JSON lines they lie in the schema */
+    struct firn_schema *schema; /* of JSON lines */
+    const char **given_names;   /* of a row for the transaction */
+    firn_value *given;
     struct firn_buf memory; /* of the values of a record */
 };
 
@@ -93,18 +103,46 @@ reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error
     return rc;
 }
 
+/* Writes a row in the transaction, with the values that are given. */
+static int
+write_row(struct import *import, const firn_value *values, const bool *is_given, firn_error *err)
+{
+    bool skips = import->options->on_conflict == FIRN_IMPORT_SKIP;
+    struct firn_rows_put put = {.mode = skips ? FIRN_ROWS_INSERT : FIRN_ROWS_UPSERT,
+                                .columns = import->given_names,
+                                .values = import->given};
+    for (size_t i = 0; i < import->value_count; i++) {
+        if (is_given == NULL || is_given[i]) {
+            import->given_names[put.count] = import->columns_names[i];
+            import->given[put.count++] = values[i];
+        }
+    }
+    int rc =
+        firn_rows_write_put(import->table, import->txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
+    if (skips && rc == FIRN_EXISTS) {
+        import->statistics->skipped++;
+        return FIRN_OK;
+    }
+    import->statistics->rows += rc == FIRN_OK;
+    return rc;
+}
+
 /* Gives a row to the load; rejects what is none. */
 static int
 put(struct import *import, const firn_value *values, const bool *is_given, uint64_t line,
     firn_slice text, firn_error *err)
 {
-    DCHECK(import->bulk != NULL && line > 0);
-    int rc = firn_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
-    if (rc == FIRN_OK) {
-        import->statistics->rows++;
-    } else if (rc == FIRN_INVALID || rc == FIRN_LIMIT) {
+    DCHECK((import->bulk != NULL || import->txn != NULL) && line > 0);
+    int rc;
+    if (import->txn != NULL) {
+        rc = write_row(import, values, is_given, err);
+    } else {
+        rc = firn_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
+        import->statistics->rows += rc == FIRN_OK;
+    }
+    if (rc == FIRN_INVALID || rc == FIRN_LIMIT || (rc == FIRN_EXISTS && import->txn != NULL)) {
         firn_error_prefix(err, "line %llu", (unsigned long long)line);
-        rc = reject(import, line, text, rc, err);
+        rc = rc == FIRN_EXISTS ? rc : reject(import, line, text, rc, err);
     }
     return rc;
 }
@@ -235,26 +273,56 @@ out:
     return rc;
 }
 
+/* Room for the names and values of a row. */
+static int
+open_row(struct import *import, firn_error *err)
+{
+    size_t room = import->value_count + 1;
+    import->columns_names = firn_alloc_array(room, sizeof(char *));
+    import->given_names = firn_alloc_array(room, sizeof(char *));
+    import->given = firn_alloc_array(room, sizeof *import->given);
+    return import->columns_names != NULL && import->given_names != NULL && import->given != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "an import");
+}
+
+/* Begins the transaction, where a load cannot do what is to be done with rows that are there: it replaces rows that have
+ * no entries in indexes. */
+static int
+begin_txn(struct import *import, firn_error *err)
+{
+    const struct firn_db_txn_options defaults = {.is_read_only = false};
+    firn_import_conflict conflict = import->options->on_conflict;
+    struct firn_schema *schema;
+    int rc = firn_rows_schema(import->table, NULL, &schema, err);
+    if (rc == FIRN_OK) {
+        import->replaces = conflict == FIRN_IMPORT_REPLACE && schema->index_count == 0;
+        firn_schema_unref(schema);
+    }
+    return rc == FIRN_OK && conflict != FIRN_IMPORT_FAIL && !import->replaces
+               ? firn_db_txn_begin(firn_rows_db(import->table), &defaults, &import->txn, err)
+               : rc;
+}
+
 /* Opens the load of the columns that were taken. */
 static int
 open_bulk(struct import *import, firn_error *err)
 {
     DCHECK(import->bulk == NULL && import->value_count <= import->column_count);
-    int rc;
     const char *at = (const char *)import->names.data;
-    const char **names = firn_alloc_array(import->value_count + 1, sizeof(char *));
-    if (names == NULL) {
-        return firn_error_no_memory(err, "an import");
-    }
-    for (size_t i = 0; i < import->value_count; i++) {
-        names[i] = at;
+    int rc = open_row(import, err);
+    for (size_t i = 0; i < import->value_count && rc == FIRN_OK; i++) {
+        import->columns_names[i] = at;
         at += strlen(at) + 1;
     }
     DCHECK(at == (const char *)import->names.data + import->names.size); /* a name for each value */
-    const struct firn_rows_bulk_options options = {
-        .columns = names, .column_count = import->value_count, .progress = import->progress};
-    rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
-    firn_free(names);
+    const struct firn_rows_bulk_options options = {.columns = import->columns_names,
+                                                   .column_count = import->value_count,
+                                                   .progress = import->progress,
+                                                   .replaces = import->replaces};
+    if (rc == FIRN_OK && import->txn == NULL) {
+        rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
+    }
     return rc;
 }
 
@@ -369,19 +437,28 @@ out:
 static int
 open_json(struct import *import, firn_error *err)
 {
-    const struct firn_schema *schema;
-    const struct firn_rows_bulk_options all = {.progress = import->progress};
-    int rc;
+    const struct firn_rows_bulk_options all = {.progress = import->progress,
+                                               .replaces = import->replaces};
+    int rc = FIRN_OK;
     if (import->options->columns != NULL) {
         return firn_error_set(err, FIRN_INVALID, "JSON lines name their columns themselves");
     }
-    FIRN_TRY(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
-    schema = firn_rows_bulk_schema(import->bulk);
+    const struct firn_schema *schema;
+    if (import->txn != NULL) {
+        FIRN_TRY(
+            firn_rows_schema(import->table, firn_db_txn_view(import->txn), &import->schema, err));
+        schema = import->schema;
+    } else {
+        FIRN_TRY(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
+        schema = firn_rows_bulk_schema(import->bulk);
+    }
     FIRN_TRY(allocate(import, schema->column_count, err));
+    import->value_count = schema->column_count;
+    FIRN_TRY(open_row(import, err));
     for (size_t i = 0; i < schema->column_count; i++) {
         import->columns[i] = text_column_of(&schema->columns[i]);
+        import->columns_names[i] = (const char *)schema->columns[i].name.data;
     }
-    import->value_count = schema->column_count;
     const struct firn_json_reader_options options = {.columns = import->columns,
                                                      .count = (uint32_t)schema->column_count,
                                                      .ignores_unknown =
@@ -424,6 +501,11 @@ static void
 deinit(struct import *import)
 {
     firn_rows_bulk_close(import->bulk);
+    firn_db_txn_close(import->txn);
+    firn_schema_unref(import->schema);
+    firn_free(import->columns_names);
+    firn_free(import->given_names);
+    firn_free(import->given);
     firn_csv_reader_destroy(import->csv);
     firn_json_reader_destroy(import->json);
     firn_free(import->piece);
@@ -454,12 +536,15 @@ firn_transfer_import(struct firn_table *table, const struct firn_transfer_source
     if (import.piece == NULL) {
         return firn_error_no_memory(err, "an import");
     }
+    FIRN_TRY(begin_txn(&import, err));
     FIRN_TRY(options->form.kind == FIRN_TEXT_JSON_LINES ? open_json(&import, err)
                                                         : open_csv(&import, err));
     FIRN_TRY(firn_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
     FIRN_TRY(take_pieces(&import, err));
     if (import.bulk != NULL) {
         rc = firn_rows_bulk_commit(import.bulk, err);
+    } else if (import.txn != NULL) {
+        rc = firn_db_txn_commit(import.txn, FIRN_DURABILITY_DEFAULT, err);
     }
 out:
     deinit(&import);

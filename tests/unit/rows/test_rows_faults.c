@@ -325,6 +325,91 @@ delete_points(struct life *life, firn_error *err)
 }
 
 static int
+add_to_number(struct life *life, firn_error *err)
+{
+    const firn_value key = firn_i64(1);
+    const struct firn_rows_add add = {
+        .key = &key, .key_count = 1, .column = "n", .number = firn_i64(5)};
+    struct firn_table *table;
+    firn_value sum;
+    int rc = open_table(life, "people", &table, err);
+    return rc == FIRN_OK
+               ? firn_rows_write_add(table, NULL, &add, FIRN_DURABILITY_DEFAULT, &sum, err)
+               : rc;
+}
+
+/* With the entries of their indexes. */
+static int
+delete_range_of_people(struct life *life, firn_error *err)
+{
+    const firn_value lower = firn_i64(20);
+    const firn_value upper = firn_i64(22);
+    const struct firn_rows_span span = {{&lower, 1, false}, {&upper, 1, true}};
+    struct firn_table *table;
+    int rc = open_table(life, "people", &table, err);
+    return rc == FIRN_OK
+               ? firn_rows_write_delete_range(table, NULL, &span, FIRN_DURABILITY_DEFAULT, err)
+               : rc;
+}
+
+/* All of them. */
+static int
+delete_rest_of_points(struct life *life, firn_error *err)
+{
+    const struct firn_rows_span span = {{NULL, 0, false}, {NULL, 0, false}};
+    struct firn_table *table;
+    int rc = open_table(life, "points", &table, err);
+    return rc == FIRN_OK
+               ? firn_rows_write_delete_range(table, NULL, &span, FIRN_DURABILITY_DEFAULT, err)
+               : rc;
+}
+
+/* Which of people were found. */
+struct many {
+    size_t next;
+    uint64_t found;
+};
+
+static int
+take_many(void *ctx, size_t i, const struct firn_row *row)
+{
+    struct many *many = ctx;
+    assert_int_equal(i, many->next++);
+    many->found |= (uint64_t)(row != NULL) << i;
+    return FIRN_OK;
+}
+
+/* Changes nothing: rows by key and by a unique index, all columns and one. */
+static int
+read_many(struct life *life, firn_error *err)
+{
+    static const char *const id = "id";
+    const firn_value keys[] = {firn_i64(1), firn_i64(3), firn_i64(77), firn_i64(5)};
+    const firn_value names[] = {firn_text("nobody"), firn_text("edsger"), firn_text("barbara")};
+    struct firn_table *table;
+    int rc = open_table(life, "people", &table, err);
+    for (int way = 0; way < 4 && rc == FIRN_OK; way++) {
+        struct many many = {0, 0};
+        struct firn_rows_read read = {.index = way >= 2 ? "by_name" : NULL};
+        const struct firn_rows_many what = {.keys = way >= 2 ? names : keys,
+                                            .key_count = 1,
+                                            .count = way >= 2 ? 3 : 4,
+                                            .visit = take_many,
+                                            .ctx = &many};
+        if (way % 2 == 1) {
+            read.columns = &id;
+            read.column_count = 1;
+        }
+        rc = firn_rows_read_get_many(table, &read, &what, err);
+        if (rc == FIRN_OK) {
+            assert_int_equal(many.next, what.count);
+            assert_int_equal(many.found, way >= 2 ? 4 : 11); /* edsger's name is null */
+        }
+    }
+    return rc;
+}
+
+static int
 drop_points(struct life *life, firn_error *err)
 {
     return firn_rows_drop(life->db, "points", err);
@@ -380,7 +465,10 @@ static int (*const steps[])(struct life *life, firn_error *err) = {
     make_points,
     insert_points,
     flush,
+    read_many,
     change_people,
+    add_to_number,
+    read_many,
     checkpoint_one,
     add_city,
     rename_n,
@@ -389,6 +477,7 @@ static int (*const steps[])(struct life *life, firn_error *err) = {
     add_plain_index,
     add_impossible_index,
     drop_by_n,
+    delete_range_of_people,
     flush,
     delete_points,
     compact,
@@ -401,6 +490,7 @@ static int (*const steps[])(struct life *life, firn_error *err) = {
     insert_passing,
     add_city,
     flush,
+    delete_rest_of_points,
     drop_points,
     compact,
     restore_two,

@@ -11,6 +11,7 @@
 #include "rows_show.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_random.h"
 
 static struct db_support support;
 static struct firn_db *db;
@@ -478,6 +479,99 @@ what_belongs_to_no_table_goes_with_the_next_one(void **state)
     firn_schema_unref(schema);
 }
 
+/* ---- schemas that are kept ---- */
+
+/* A column of some name comes, goes, or gets another default. */
+static int
+other_columns(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+{
+    struct test_random *random = ctx;
+    char name[16];
+    (void)snprintf(name, sizeof name, "c%u", (unsigned)test_random_below(random, 5));
+    const firn_value number = firn_i64((int64_t)test_random_below(random, 1000));
+    const firn_table_column added = {.name = name, .type = FIRN_TYPE_I64};
+    if (firn_schema_find(old, firn_str(name)) == NULL) {
+        return firn_schema_change_add_column(old, &added, out, error);
+    }
+    return test_random_below(random, 2) == 0
+               ? firn_schema_change_drop_column(old, firn_str(name), out, error)
+               : firn_schema_change_default(old, firn_str(name), &number, out, error);
+}
+
+static void
+put_some(struct firn_table *table, unsigned number)
+{
+    static const char *const columns[] = {"id"};
+    const firn_value value = firn_i64(number);
+    const struct firn_rows_put some = {
+        .mode = FIRN_ROWS_UPSERT, .columns = columns, .values = &value, .count = 1};
+    DB_OK(firn_rows_write_put(table, NULL, &some, FIRN_DURABILITY_OS, NULL, &err));
+}
+
+/* The definition that a handle knows, or that a view reads. */
+static void
+show_schema(struct firn_table *table, struct firn_db_view *view, struct firn_buf *out)
+{
+    struct firn_schema *schema;
+    firn_buf_clear(out);
+    DB_OK(firn_rows_schema(table, view, &schema, &err));
+    assert_int_equal(firn_schema_text_append(schema, out), FIRN_OK);
+    assert_int_equal(firn_buf_append_format(out, " version %u", (unsigned)schema->version),
+                     FIRN_OK);
+    firn_schema_unref(schema);
+}
+
+/* A handle keeps the schema that it has read as long as no commit has changed schemas. So it must never show another
+ * one than a view of this moment, however often the table is altered, restored and taken back. */
+static void
+a_handle_knows_the_schema_of_now(void **state)
+{
+    (void)state;
+    struct test_random random;
+    struct firn_buf known = {0};
+    struct firn_buf now = {0};
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    bool has[4] = {false};
+    bool can_undo = false;
+    unsigned restores = 0;
+    test_random_init(&random, "a_handle_knows_the_schema_of_now", 3);
+    struct firn_table *table = make("t");
+    struct firn_table *second = make("u");
+    for (unsigned i = 0; i < 600; i++) {
+        struct firn_db_view *view;
+        char name[8];
+        unsigned at = (unsigned)test_random_below(&random, 4);
+        uint64_t dice = test_random_below(&random, 10);
+        (void)snprintf(name, sizeof name, "c%u", at);
+        if (dice < 4) {
+            const struct firn_rows_change change = {other_columns, &random};
+            DB_OK(firn_rows_alter(dice == 0 ? second : table, &change, &err));
+        } else if (dice < 5) {
+            put_some(table, i);
+        } else if (dice < 6 && !has[at]) {
+            DB_OK(firn_db_checkpoint_create(db, name, NULL, &err));
+            has[at] = true;
+        } else if (dice < 8 && has[at]) {
+            DB_OK(firn_db_checkpoint_restore(db, name, &restored, &safety, &err));
+            can_undo = true;
+            restores++;
+        } else if (dice < 9 && can_undo) {
+            DB_OK(firn_db_checkpoint_undo(db, &restored, &safety, &err));
+            can_undo = false;
+        }
+        DB_OK(firn_db_view_open(db, &view, &err));
+        show_schema(table, NULL, &known);
+        show_schema(table, view, &now);
+        assert_true(firn_slice_equal(firn_buf_slice(&known), firn_buf_slice(&now)));
+        firn_db_view_close(view);
+    }
+    print_message("count: %u restores under a handle\n", restores);
+    assert_true(restores > 20);
+    firn_buf_deinit(&known);
+    firn_buf_deinit(&now);
+}
+
 int
 main(void)
 {
@@ -492,6 +586,7 @@ main(void)
         ROWS_TEST(an_index_is_made_while_a_row_expires),
         ROWS_TEST(all_rows_are_deleted_whatever_the_size_of_the_last_key),
         cmocka_unit_test(a_table_is_made_whole_or_not_at_all),
+        ROWS_TEST(a_handle_knows_the_schema_of_now),
         ROWS_TEST(what_belongs_to_no_table_goes_with_the_next_one),
     };
     return cmocka_run_group_tests_name("rows_handles", tests, NULL, NULL);

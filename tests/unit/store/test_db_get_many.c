@@ -79,7 +79,7 @@ compare(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 static int
 ask(struct asked *asked, firn_error *err)
 {
-    const struct firn_db_get_many what = {asked->view, asked->keys, asked->count, compare, asked};
+    const struct firn_db_get_many what = {asked->view, asked->keys, asked->count, compare, asked, NULL};
     asked->told = 0;
     return firn_db_get_many(asked->keyspace, &what, err);
 }
@@ -204,7 +204,7 @@ memory_that_runs_out_ends_the_reading(void **state)
         keys[i] = key_of(i, texts[i]);
     }
     size_t found = 0;
-    const struct firn_db_get_many what = {NULL, keys, 40, count_only, &found};
+    const struct firn_db_get_many what = {NULL, keys, 40, count_only, &found, NULL};
     DB_OK(firn_db_get_many(keyspace, &what, &err));
     size_t all = found;
     assert_true(all > 10);

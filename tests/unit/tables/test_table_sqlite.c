@@ -931,7 +931,7 @@ static void
 tables_are_as_those_of_sqlite(void **state)
 {
     (void)state;
-    const unsigned rounds = test_is_long() ? 400 : 12;
+    const unsigned rounds = test_is_long() ? 1000 : 12;
     const unsigned steps = 400;
     uint64_t writes = 0;
     uint64_t compared = 0;

@@ -463,6 +463,62 @@ columns_are_found(void **state)
                         "5,x,z\n6,y,z\n7,p,q\n100,p,q\n101,,\n102,3,1\n103,2,z\n104,,s\n");
 }
 
+/* ---- rows that are there ---- */
+
+static void
+rows_that_are_there_fail_stay_or_are_replaced(void **state)
+{
+    (void)state;
+    firn_error err;
+    static const char *const definitions[] = {
+        "id i64, s text default 'z', n i64, primary key (id)",
+        "id i64, s text default 'z', n i64, primary key (id), unique index by_s (s)"};
+    for (int is_indexed = 0; is_indexed < 2; is_indexed++) {
+        firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
+        firn_import_statistics statistics;
+        struct firn_table *table = make_table("t", definitions[is_indexed]);
+        DB_OK(import_text(table, firn_str("id,s,n\n1,a,1\n3,c,3\n2,b,2\n"), &options, &statistics,
+                          &err));
+        const firn_slice more = firn_str("s,id\nd,4\nB,2\ne,4\n");
+        DB_FAILS(import_text(table, more, &options, &statistics, &err), FIRN_EXISTS, "the key (");
+        options.on_conflict = FIRN_IMPORT_SKIP;
+        DB_OK(import_text(table, more, &options, &statistics, &err));
+        assert_int_equal(statistics.rows, 1);
+        assert_int_equal(statistics.skipped, 2);
+        assert_string_equal(show(table), "1,a,1\n2,b,2\n3,c,3\n4,d,\n");
+        options.on_conflict = FIRN_IMPORT_REPLACE;
+        DB_OK(import_text(table, more, &options, &statistics, &err));
+        assert_int_equal(statistics.rows, 3);
+        assert_int_equal(statistics.skipped, 0);
+        assert_string_equal(show(table), "1,a,1\n2,B,\n3,c,3\n4,e,\n");
+        options.form.kind = FIRN_TEXT_JSON_LINES;
+        DB_OK(import_text(table, firn_str("{\"n\":9,\"id\":5}\n{\"id\":1,\"s\":\"x\"}\n"), &options,
+                          &statistics, &err));
+        assert_string_equal(show(table), "1,x,\n2,B,\n3,c,3\n4,e,\n5,z,9\n");
+        /* What is no row is one still; of a unique index a third row has the value. */
+        DB_FAILS(import_text(table, firn_str("{\"id\":9,\"n\":1}\n{\"id\":null}\n"), &options,
+                             &statistics, &err),
+                 is_indexed ? FIRN_EXISTS : FIRN_INVALID, is_indexed ? "line 1" : "line 2");
+        assert_string_equal(show(table), "1,x,\n2,B,\n3,c,3\n4,e,\n5,z,9\n");
+        options.on_conflict = FIRN_IMPORT_SKIP;
+        DB_OK(import_text(table, firn_str("{\"id\":9,\"s\":\"x\"}\n{\"id\":7,\"s\":\"y\"}\n"),
+                          &options, &statistics, &err));
+        assert_int_equal(statistics.skipped, is_indexed);
+        assert_int_equal(statistics.rows, 2 - is_indexed);
+        DB_OK(firn_rows_drop(db, "t", &err));
+    }
+    /* A table that numbers its rows. */
+    firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
+    firn_import_statistics statistics;
+    struct firn_table *table = make_table("t", "id i64 auto, s text, primary key (id)");
+    options.on_conflict = FIRN_IMPORT_REPLACE;
+    DB_OK(import_text(table, firn_str("s\na\nb\n"), &options, &statistics, &err));
+    DB_OK(import_text(table, firn_str("id,s\n2,c\n,d\n"), &options, &statistics, &err));
+    options.on_conflict = FIRN_IMPORT_SKIP;
+    DB_OK(import_text(table, firn_str("id,s\n2,e\n,f\n"), &options, &statistics, &err));
+    assert_string_equal(show(table), "1,a\n2,c\n3,d\n4,f\n");
+}
+
 static void
 guess(const char *text, const firn_guess_options *options, const char *wanted)
 {
@@ -531,6 +587,12 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     *out_is_certain = true;
     options.form.kind = FIRN_TEXT_JSON_LINES;
     FIRN_TRY(import_text(table, firn_str("{\"id\":100}\n"), &options, &statistics, &err));
+    options.on_conflict = FIRN_IMPORT_SKIP;
+    FIRN_TRY(
+        import_text(table, firn_str("{\"id\":1}\n{\"id\":101}\n"), &options, &statistics, &err));
+    options.on_conflict = FIRN_IMPORT_REPLACE;
+    FIRN_TRY(import_text(table, firn_str("{\"id\":101,\"n\":8}\n{\"id\":102}\n"), &options,
+                         &statistics, &err));
     const struct firn_transfer_sink sink = {write_text, &out};
     const struct firn_rows_read all = {.txn = NULL};
     struct firn_storefile_progress progress = {0};
@@ -560,6 +622,10 @@ check_state(struct firn_os_dir *dir, bool is_certain)
         static const char wanted[] = "1,a,2\n2,b,3\n4,\"d\nd\",4\n5,e,1\n";
         assert_true((rows[0] == '\0' && !is_certain) ||
                     strncmp(rows, wanted, sizeof wanted - 1) == 0);
+        const char *rest = rows[0] == '\0' ? rows : rows + sizeof wanted - 1;
+        assert_true(strcmp(rest, "") == 0 || strcmp(rest, "100,,\n") == 0 ||
+                    strcmp(rest, "100,,\n101,,\n") == 0 ||
+                    strcmp(rest, "100,,\n101,,8\n102,,\n") == 0);
     }
     DB_OK(firn_db_close(own, &err));
 }
@@ -599,6 +665,8 @@ main(void)
         cmocka_unit_test_setup_teardown(whoever_rejects_may_end_the_import, set_up, tear_down),
         cmocka_unit_test_setup_teardown(columns_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(definitions_are_guessed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_that_are_there_fail_stay_or_are_replaced, set_up,
+                                        tear_down),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_an_import_or_nothing),
         cmocka_unit_test(a_call_that_fails_leaves_all_of_an_import_or_nothing),
         cmocka_unit_test(memory_that_runs_out_leaves_all_of_an_import_or_nothing),

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * column/column_mend.c: writes a run again with what can be read of a damaged one.
+ *
+ * Of each row group all chunks are read first. Where a column of the value cannot be read, the rows are kept
+ * without it: they get its initial value, as rows do that are older than the column. Where the key, or what
+ * makes a row a version, cannot be read, the rows of the group are left out. Both are told, with how many
+ * rows are affected; what the damage is, the check has said before.
+ *
+ * Range deletes and the origin are taken over. The new run has no attachments, whose places of rows are those of
+ * the old one. Where nothing but other parts is damaged, such as the filter, the new run has everything.
+ *
+ * Memory: as a cursor and a builder need.
+ */
+#include "column/column_internal.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+struct mending {
+    struct firn_column_run *run;
+    struct firn_run_builder *builder;
+    struct firn_run_mend *how;
+    uint32_t *columns; /* of the value, which can be read in a group */
+    size_t column_count;
+};
+
+/* Whether a failure takes away what was to be read. */
+static bool
+is_loss(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO || rc == FIRN_NEWER;
+}
+
+static void
+tell(const struct mending *mending, size_t group, const char *what, uint32_t column)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    char name[32] = "";
+    struct firn_column_index_group info;
+    firn_column_index_group(&mending->run->index, group, &info);
+    if (column != 0) {
+        (void)snprintf(name, sizeof name, " of column %u", column);
+    }
+    (void)snprintf(text, sizeof text, "'%s': row group %zu: %u %s%s",
+                   firn_block_reader_path(mending->run->reader), group, info.rows, what, name);
+    mending->how->on_damage(mending->how->ctx, text);
+    mending->how->is_whole = false;
+}
+
+/* Whether all values of a slot of a group can be read. */
+static int
+probe(const struct mending *mending, size_t group, size_t number, bool *out, firn_error *err)
+{
+    struct firn_column_slot slot = {.is_open = false};
+    firn_column_read_init(&slot);
+    int rc = firn_column_read_open(mending->run, group, number, FIRN_BLOCK_CACHE_SCAN, &slot, err);
+    if (rc == FIRN_OK && !slot.is_constant) {
+        size_t count = firn_chunk_block_count(&slot.pin.chunk);
+        for (size_t block = 0; block < count && rc == FIRN_OK; block++) {
+            rc = firn_column_read_block(mending->run, &slot, block, err);
+        }
+    }
+    firn_column_read_deinit(&slot);
+    *out = rc == FIRN_OK;
+    return is_loss(rc) ? FIRN_OK : rc;
+}
+
+/* Finds the columns of a group that can be read; *out_has_rows: the rows can be made from them. */
+static int
+choose_columns(struct mending *mending, size_t group, bool *out_has_rows, firn_error *err)
+{
+    const struct firn_column_owned *layout = &mending->run->layout;
+    int rc = FIRN_OK;
+    *out_has_rows = true;
+    mending->column_count = 0;
+    for (size_t slot = 0; slot < mending->run->index.slot_count && rc == FIRN_OK; slot++) {
+        bool is_sound;
+        bool is_value = slot < layout->layout.count && !layout->is_key[slot];
+        rc = probe(mending, group, slot, &is_sound, err);
+        if (is_value && is_sound) {
+            mending->columns[mending->column_count++] = layout->layout.columns[slot].id;
+        }
+        *out_has_rows = *out_has_rows && (is_value || is_sound);
+    }
+    return rc;
+}
+
+static void
+tell_lost_columns(const struct mending *mending, size_t group)
+{
+    const struct firn_column_owned *layout = &mending->run->layout;
+    size_t next = 0;
+    for (size_t slot = 0; slot < layout->layout.count; slot++) {
+        uint32_t id = layout->layout.columns[slot].id;
+        if (layout->is_key[slot]) {
+            continue;
+        }
+        if (next < mending->column_count && mending->columns[next] == id) {
+            next++;
+        } else {
+            tell(mending, group, "rows are kept without their values", id);
+        }
+    }
+}
+
+static int
+copy_rows(const struct mending *mending, size_t group, firn_error *err)
+{
+    struct firn_column_index_group info;
+    const struct firn_run_projection projection = {mending->columns, mending->column_count};
+    const struct firn_run_cursor_options options = {.is_sequential = true,
+                                                    .projection = &projection};
+    struct firn_run_cursor *cursor;
+    int rc;
+    firn_column_index_group(&mending->run->index, group, &info);
+    FIRN_TRY(firn_column_cursor_create(&mending->run->base, &options, &cursor, err));
+    rc = firn_column_cursor_enter(cursor, group, err);
+    for (uint32_t row = 0; row < info.rows && rc == FIRN_OK; row++) {
+        DCHECK(cursor->is_valid);
+        rc = firn_column_builder_add(mending->builder, &cursor->entry, err);
+        if (rc == FIRN_OK && row + 1 < info.rows) {
+            rc = firn_column_cursor_next(cursor, err);
+        }
+    }
+    firn_column_cursor_destroy(cursor);
+out:
+    return rc;
+}
+
+static int
+copy_group(struct mending *mending, size_t group, firn_error *err)
+{
+    bool has_rows;
+    int rc = choose_columns(mending, group, &has_rows, err);
+    if (rc == FIRN_OK && !has_rows) {
+        tell(mending, group, "rows are lost", 0);
+    } else if (rc == FIRN_OK) {
+        tell_lost_columns(mending, group);
+        rc = copy_rows(mending, group, err);
+    }
+    return rc;
+}
+
+static int
+add_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    return firn_column_builder_add_range(ctx, range, err);
+}
+
+/* A run without an origin is one as well. */
+static int
+copy_origin(const struct mending *mending, firn_error *err)
+{
+    const struct firn_column_run *run = mending->run;
+    struct firn_buf numbers = {0};
+    struct firn_run_origin origin;
+    int rc = firn_run_sections_origin(run->reader, &run->sections, &numbers, &origin, err);
+    if (rc == FIRN_OK) {
+        rc = firn_column_builder_set_origin(mending->builder, &origin, err);
+    } else if (is_loss(rc)) {
+        rc = FIRN_OK;
+    }
+    firn_buf_deinit(&numbers);
+    return rc;
+}
+
+static int
+copy_all(struct mending *mending, struct firn_run_summary *out, firn_error *err)
+{
+    const struct firn_column_run *run = mending->run;
+    int rc;
+    FIRN_TRY(firn_range_set_visit(&run->ranges, NULL, NULL, add_range, mending->builder, err));
+    FIRN_TRY(copy_origin(mending, err));
+    for (size_t group = 0; group < run->index.group_count; group++) {
+        FIRN_TRY(copy_group(mending, group, err));
+    }
+    rc = firn_column_builder_finish(mending->builder, out, err);
+out:
+    return rc;
+}
+
+int
+firn_column_mend(struct firn_run *base, struct firn_run_mend *how, struct firn_run_summary *out,
+                 firn_error *err)
+{
+    struct firn_column_run *run = firn_column_read_run(base);
+    struct mending mending = {.run = run, .how = how};
+    const struct firn_run_builder_options options = {.codec = how->codec,
+                                                     .layout = &run->layout.layout};
+    int rc;
+    DCHECK(how->on_damage != NULL);
+    how->is_whole = true;
+    *out = (struct firn_run_summary){0};
+    mending.columns = firn_alloc_array(run->layout.layout.count + 1, sizeof *mending.columns);
+    if (mending.columns == NULL) {
+        return firn_error_no_memory(err, "a run");
+    }
+    FIRN_TRY(firn_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
+    rc = copy_all(&mending, out, err);
+    firn_column_builder_destroy(mending.builder);
+    if (rc == FIRN_INVALID || rc == FIRN_MISUSE) { /* its rows are out of order; none is left */
+        err->code = rc = FIRN_CORRUPT;
+    }
+out:
+    firn_free(mending.columns);
+    return rc;
+}
