@@ -426,6 +426,127 @@ firn_sql_value_any(sqlite3_value *from)
     }
 }
 
+/* ---- keys as blobs ---- */
+
+static size_t
+packed_size(const firn_value *key, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += key[i].type >= FIRN_TYPE_TEXT ? 2 * key[i].as.bytes.size + 2 : 8;
+    }
+    return size;
+}
+
+static void
+pack_value(firn_key *out, const firn_value *value)
+{
+    switch (value->type) {
+    case FIRN_TYPE_BOOL:
+        firn_key_add_bool(out, value->as.boolean);
+        return;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        firn_key_add_u64(out, value->as.u64);
+        return;
+    case FIRN_TYPE_F32:
+        firn_key_add_f64(out, (double)value->as.f32);
+        return;
+    case FIRN_TYPE_F64:
+        firn_key_add_f64(out, value->as.f64);
+        return;
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        firn_key_add_text(out, value->as.bytes);
+        return;
+    default:
+        firn_key_add_i64(out, value->as.i64);
+    }
+}
+
+int
+firn_sql_value_pack_key(const struct firn_sql_table *table, const firn_value *key, uint8_t **out,
+                        size_t *out_size, firn_error *err)
+{
+    size_t count = table->orders[0].count;
+    size_t capacity = packed_size(key, count);
+    uint8_t *memory = sqlite3_malloc64(capacity + 1);
+    *out = memory;
+    *out_size = 0;
+    if (memory == NULL) {
+        return firn_sql_no_memory(err);
+    }
+    firn_key packed = firn_key_in(memory, capacity);
+    for (size_t i = 0; i < count; i++) {
+        pack_value(&packed, &key[i]);
+    }
+    assert(firn_key_is_valid(&packed));
+    *out_size = packed.size;
+    return FIRN_OK;
+}
+
+static int
+unpack_value(firn_slice *rest, firn_type type, uint8_t **memory, size_t capacity, firn_value *out)
+{
+    double number = 0;
+    size_t size = 0;
+    int rc;
+    *out = firn_typed_i64(type, 0);
+    switch (type) {
+    case FIRN_TYPE_BOOL:
+        return firn_key_read_bool(rest, &out->as.boolean);
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return firn_key_read_u64(rest, &out->as.u64);
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_F64:
+        rc = firn_key_read_f64(rest, &number);
+        if (type == FIRN_TYPE_F32) {
+            out->as.f32 = (float)number;
+        } else {
+            out->as.f64 = number;
+        }
+        return rc;
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        rc = firn_key_read_text(rest, *memory, capacity, &size);
+        out->as.bytes = firn_bytes(*memory, size);
+        *memory += size;
+        return rc;
+    default:
+        return firn_key_read_i64(rest, &out->as.i64);
+    }
+}
+
+int
+firn_sql_value_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
+                          uint8_t **out_memory, firn_error *err)
+{
+    uint8_t *memory = sqlite3_malloc64(blob.size + 1);
+    firn_slice rest = blob;
+    *out_memory = memory;
+    if (memory == NULL) {
+        return firn_sql_no_memory(err);
+    }
+    for (size_t i = 0; i < table->orders[0].count; i++) {
+        firn_type type = table->def->columns[table->orders[0].columns[i]].type;
+        size_t left = blob.size - (size_t)(memory - *out_memory);
+        if (unpack_value(&rest, type, &memory, left, &out[i]) != FIRN_OK) {
+            return firn_sql_error(err, FIRN_INVALID, "the blob is no key of the table '%s'",
+                                  table->table_name);
+        }
+    }
+    return FIRN_OK;
+}
+
 /* ---- UTF-8 ---- */
 
 bool
