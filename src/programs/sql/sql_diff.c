@@ -84,6 +84,17 @@ name_of(const firn_table_diff_column *column)
     return column->after_name != NULL ? column->after_name : column->before_name;
 }
 
+/* Whether a column before this one has its name for SQLite, which folds the case of ASCII. */
+static bool
+is_taken(const firn_table_diff *diff, size_t number, const char *name)
+{
+    size_t i = 0;
+    while (i < number && sqlite3_stricmp(name_of(firn_table_diff_column_at(diff, i)), name) != 0) {
+        i++;
+    }
+    return i < number;
+}
+
 /* What a virtual table has for the columns of a comparison; of sqlite3_malloc. */
 static char *
 declare(const firn_table_diff *diff)
@@ -93,9 +104,13 @@ declare(const firn_table_diff *diff)
     sqlite3_str_appendall(text, "CREATE TABLE x(kind TEXT");
     for (size_t i = 0; (column = firn_table_diff_column_at(diff, i)) != NULL; i++) {
         char type[48] = "";
+        char number[24] = ""; /* as that of a column of the table (sql_table.c) */
+        if (is_taken(diff, i, name_of(column))) {
+            sqlite3_snprintf((int)sizeof number, number, ":%llu", (unsigned long long)i + 1);
+        }
         firn_sql_value_type(&column->definition, type);
-        sqlite3_str_appendf(text, ",\"before_%w\" %s,\"after_%w\" %s", name_of(column), type,
-                            name_of(column), type);
+        sqlite3_str_appendf(text, ",\"before_%w%s\" %s,\"after_%w%s\" %s", name_of(column), number,
+                            type, name_of(column), number, type);
     }
     sqlite3_str_appendall(text, ")");
     return sqlite3_str_finish(text);

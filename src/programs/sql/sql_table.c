@@ -121,6 +121,36 @@ open_table(struct firn_sql_table *table, const struct firn_sql_connecting *in, f
     return rc;
 }
 
+static bool
+has_column(const firn_table_def *def, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && sqlite3_stricmp(def->columns[i].name, name) != 0) {
+        i++;
+    }
+    return i < count;
+}
+
+/* Appends the name of column i for SQLite, which does not tell "a" from "A": of such columns the first keeps its name, the
+ * others get their number after it, "A:2". */
+static void
+append_name(sqlite3_str *text, const firn_table_def *def, size_t i)
+{
+    const char *name = def->columns[i].name;
+    char numbered[FIRN_TABLE_NAME_SIZE_MAX + 32];
+    size_t number = i + 1;
+    if (!has_column(def, i, name)) {
+        sqlite3_str_appendf(text, "\"%w\"", name);
+        return;
+    }
+    do { /* numbers of two columns never meet: each goes on in steps of the count of columns */
+        sqlite3_snprintf((int)sizeof numbered, numbered, "%s:%llu", name,
+                         (unsigned long long)number);
+        number += def->column_count;
+    } while (has_column(def, def->column_count, numbered));
+    sqlite3_str_appendf(text, "\"%w\"", numbered);
+}
+
 static char *
 declaration_of(const struct firn_sql_table *table)
 {
@@ -132,11 +162,12 @@ declaration_of(const struct firn_sql_table *table)
         char type[48];
         bool is_key = table->identity != FIRN_SQL_BY_BLOB && i == key;
         firn_sql_value_type(&def->columns[i], type);
-        sqlite3_str_appendf(text, "%s\"%w\" %s%s%s%s", i > 0 ? ", " : "", def->columns[i].name,
-                            is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
-                            is_key && table->hides_key ? " HIDDEN" : "",
-                            def->columns[i].not_null || is_key ? " NOT NULL" : "",
-                            is_key ? " PRIMARY KEY" : "");
+        sqlite3_str_appendall(text, i > 0 ? ", " : "");
+        append_name(text, def, i);
+        sqlite3_str_appendf(
+            text, " %s%s%s%s", is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
+            is_key && table->hides_key ? " HIDDEN" : "",
+            def->columns[i].not_null || is_key ? " NOT NULL" : "", is_key ? " PRIMARY KEY" : "");
     }
     if (table->identity == FIRN_SQL_BY_BLOB) {
         char name[16] = "firn_key";

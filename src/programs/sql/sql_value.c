@@ -16,7 +16,7 @@
 #include <stdio.h>
 SQLITE_EXTENSION_INIT3
 
-enum { DAY_US_PER_SECOND = 1000000 };
+enum { DAY_US_PER_SECOND = 1000000, TEXT_COPIED_MAX = 1000 };
 static const int64_t day_us = INT64_C(86400) * 1000000;
 
 /* ---- dates as text ---- */
@@ -104,11 +104,19 @@ firn_sql_value_decimal(int64_t units, uint32_t scale)
 
 /* ---- firn to SQLite ---- */
 
+/* SQLite copies a text of a given size without a NUL after it, and allocates anew as soon as somebody asks for the text
+ * as C has it. Given without a size, which its NUL says, it is copied once. */
 void
 firn_sql_value_text(sqlite3_context *ctx, firn_slice text)
 {
-    sqlite3_result_text64(ctx, text.size > 0 ? (const char *)text.data : "", text.size,
-                          SQLITE_TRANSIENT, SQLITE_UTF8);
+    char copy[TEXT_COPIED_MAX + 1];
+    if (text.size <= TEXT_COPIED_MAX && memchr(text.data, 0, text.size) == NULL) {
+        memcpy(copy, text.data, text.size);
+        copy[text.size] = '\0';
+        sqlite3_result_text(ctx, copy, -1, SQLITE_TRANSIENT);
+        return;
+    }
+    sqlite3_result_text64(ctx, (const char *)text.data, text.size, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 void
@@ -152,12 +160,12 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
         }
         return;
     case FIRN_TYPE_DATE:
-        sqlite3_result_text(ctx, text, (int)firn_sql_value_date(value.as.i64, text),
-                            SQLITE_TRANSIENT);
+        text[firn_sql_value_date(value.as.i64, text)] = '\0';
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TIMESTAMP:
-        sqlite3_result_text(ctx, text, (int)firn_sql_value_timestamp(value.as.i64, text),
-                            SQLITE_TRANSIENT);
+        text[firn_sql_value_timestamp(value.as.i64, text)] = '\0';
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TEXT:
         firn_sql_value_text(ctx, value.as.bytes);
@@ -165,7 +173,8 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
     case FIRN_TYPE_UUID:
         if (value.as.bytes.size == 16) {
             firn_sql_value_uuid(value.as.bytes.data, text);
-            sqlite3_result_text(ctx, text, 36, SQLITE_TRANSIENT);
+            text[36] = '\0';
+            sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
             return;
         }
         break;
