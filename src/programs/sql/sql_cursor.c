@@ -18,10 +18,11 @@
 SQLITE_EXTENSION_INIT3
 
 enum { KEPT_BYTES_MAX = 256 << 20 };
-/* Reading a row by its key costs as much as scanning so many; looked at every so many gets. */
-enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_GETS = 256 };
+/* Looking up by a key, or by a range, costs as much as putting so many rows into a table in memory, less than half of
+ * which it should take until that is done; looked at every so many lookups, after the first few. */
+enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_ROWS_PER_RANGE = 1500, LOOKUP_GETS = 16 };
 
-enum source { AT_END, POINT, SCAN, KEPT, ABORTED };
+enum source { AT_END, POINT, SCAN, LOOKUP, KEPT, ABORTED };
 
 struct cursor {
     sqlite3_vtab_cursor base;
@@ -41,7 +42,7 @@ struct cursor {
     const firn_value *values;
     firn_scan *scan;
     const firn_scan_batch *batch;
-    firn_scan_array *arrays;
+    struct firn_sql_cell *cells; /* of each column of the table, and one that has no function */
     size_t batch_rows;
     size_t at;        /* in the batch, or of the rows that were kept */
     firn_value *kept; /* KEPT: read_count values for each row */
@@ -53,9 +54,14 @@ struct cursor {
     size_t key_at;
     struct firn_sql_memory *key_memory;
     /* Of a statement that looks up many rows (sql_lookup.c). */
+    bool may_look_up;  /* the plan finds rows by equalities alone */
+    size_t seek_count; /* of these */
+    size_t
+        seeks[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of their columns among those that are read */
     struct firn_sql_lookup *lookup;
     bool has_no_lookup; /* the table is too large for one */
     size_t gets;        /* since the cursor was opened */
+    size_t found;       /* LOOKUP: the row */
     firn_row *other;    /* all columns of the row, for those that were not asked for */
     bool has_other;
 };
@@ -134,13 +140,13 @@ forget_plan(struct cursor *cursor)
     sqlite3_free(cursor->names);
     sqlite3_free(cursor->columns);
     sqlite3_free(cursor->select);
-    sqlite3_free(cursor->arrays);
+    sqlite3_free(cursor->cells);
     sqlite3_free(cursor->plan_text);
     cursor->places = NULL;
     cursor->names = NULL;
     cursor->columns = NULL;
     cursor->select = NULL;
-    cursor->arrays = NULL;
+    cursor->cells = NULL;
     cursor->plan_text = NULL;
 }
 
@@ -167,6 +173,8 @@ firn_sql_cursor_close(sqlite3_vtab_cursor *base)
     return SQLITE_OK;
 }
 
+/* ---- the plan ---- */
+
 static void
 want_column(struct cursor *cursor, uint32_t column)
 {
@@ -174,6 +182,39 @@ want_column(struct cursor *cursor, uint32_t column)
         cursor->places[column] = (int32_t)cursor->read_count;
         cursor->names[cursor->read_count] = table_of(cursor)->def->columns[column].name;
         cursor->columns[cursor->read_count++] = column;
+    }
+}
+
+static void
+take_seek(struct cursor *cursor, enum firn_sql_role role)
+{
+    for (size_t i = 0; i < cursor->plan.item_count; i++) {
+        const struct firn_sql_plan_item *item = &cursor->plan.items[i];
+        if (item->role == role && cursor->seek_count < FIRN_TABLE_KEY_COLUMNS_MAX) {
+            want_column(cursor, item->column);
+            cursor->seeks[cursor->seek_count++] = (size_t)cursor->places[item->column];
+        } else if (item->role == role) {
+            cursor->may_look_up = false;
+        }
+    }
+}
+
+/* Which columns have equalities in the plan, and whether rows can be looked up by them in memory. */
+static void
+take_seeks(struct cursor *cursor)
+{
+    const struct firn_sql_plan *plan = &cursor->plan;
+    cursor->seek_count = 0;
+    cursor->may_look_up =
+        !plan->is_ordered || plan->is_point || (plan->order == 0 && !plan->is_descending);
+    take_seek(cursor, FIRN_SQL_SEEK_EQUAL);
+    take_seek(cursor, FIRN_SQL_WHERE_JOIN);
+    for (size_t i = 0; i < plan->item_count; i++) {
+        enum firn_sql_role role = plan->items[i].role;
+        if (role == FIRN_SQL_SEEK_IN || role == FIRN_SQL_SEEK_RANGE ||
+            role == FIRN_SQL_WHERE_UNKNOWN) {
+            cursor->may_look_up = false;
+        }
     }
 }
 
@@ -190,15 +231,17 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
     cursor->names = sqlite3_malloc64(count * sizeof cursor->names[0]);
     cursor->columns = sqlite3_malloc64(count * sizeof cursor->columns[0]);
-    cursor->arrays = sqlite3_malloc64(count * sizeof cursor->arrays[0]);
+    cursor->cells = sqlite3_malloc64((count + 1) * sizeof cursor->cells[0]);
     if (cursor->places == NULL || cursor->names == NULL || cursor->columns == NULL ||
-        cursor->arrays == NULL) {
+        cursor->cells == NULL) {
         return firn_sql_no_memory(err);
     }
     cursor->read_count = 0;
     for (size_t i = 0; i < count; i++) {
         cursor->places[i] = -1;
-        cursor->arrays[i] = (firn_scan_array)FIRN_SCAN_ARRAY_INIT;
+    }
+    for (size_t i = 0; i <= count; i++) {
+        cursor->cells[i] = (struct firn_sql_cell){.array = FIRN_SCAN_ARRAY_INIT};
     }
     for (size_t i = 0; i < table->orders[0].count; i++) {
         want_column(cursor, table->orders[0].columns[i]);
@@ -207,6 +250,13 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
         if ((cursor->plan.used >> (i < 63 ? i : 63) & 1) != 0) {
             want_column(cursor, (uint32_t)i);
         }
+    }
+    take_seeks(cursor);
+    /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
+    for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
+        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
+        cell->column = &table->def->columns[cursor->columns[i]];
+        cell->give = firn_sql_value_giver(cell->column);
     }
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
@@ -256,7 +306,7 @@ next_batch(struct cursor *cursor, firn_error *err)
     }
     cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
     for (size_t i = 0; i < cursor->read_count; i++) {
-        firn_scan_batch_column(cursor->batch, i, &cursor->arrays[i]);
+        firn_scan_batch_column(cursor->batch, i, &cursor->cells[cursor->columns[i]].array);
     }
     cursor->source = SCAN;
     return FIRN_OK;
@@ -306,50 +356,80 @@ get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_err
     return rc;
 }
 
-/* Whether it is time to read the whole table. */
+/* ---- lookups in memory ---- */
+
+/* Whether it is time to read the table. */
 static bool
 is_worth_lookup(struct cursor *cursor)
 {
-    struct firn_sql_table *table = table_of(cursor);
     cursor->gets++;
-    return cursor->gets % LOOKUP_GETS == 0 && !cursor->has_no_lookup &&
-           cursor->view.snapshot != NULL && cursor->plan.order == 0 &&
-           table->identity == FIRN_SQL_BY_ROWID &&
-           (double)cursor->gets >= firn_sql_table_rows(table) / LOOKUP_ROWS_PER_GET;
+    return (cursor->gets <= LOOKUP_GETS || cursor->gets % LOOKUP_GETS == 0) && cursor->gets > 2 &&
+           !cursor->has_no_lookup &&
+           (double)cursor->gets >=
+               firn_sql_table_rows(table_of(cursor)) /
+                   (cursor->plan.is_point ? LOOKUP_ROWS_PER_GET : LOOKUP_ROWS_PER_RANGE);
 }
 
 static int
-make_lookup(struct cursor *cursor, firn_error *err)
+make_lookup(struct cursor *cursor, int count, sqlite3_value **values, firn_error *err)
 {
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    struct firn_sql_filter filter = {.is_empty = false};
     int rc = make_select(cursor, err);
+    if (rc == FIRN_OK) {
+        rc = firn_sql_filter_init_constant(&filter, table_of(cursor), &cursor->plan, count, values,
+                                           err);
+    }
     if (rc == FIRN_OK) {
         options.snapshot = cursor->view.snapshot;
         options.select = cursor->select;
+        options.where = filter.where != NULL ? sqlite3_str_value(filter.where) : NULL;
+        options.parameters = filter.parameters;
+        options.parameter_count = filter.parameter_count;
         options.threads = 1;
         rc = firn_scan_open(table_of(cursor)->table, &options, &cursor->scan, err);
     }
     rc = rc == FIRN_OK ? check_types(cursor, err) : rc;
-    rc = rc == FIRN_OK ? firn_sql_lookup_create(cursor->scan, &cursor->lookup, err) : rc;
+    rc = rc == FIRN_OK ? firn_sql_lookup_create(cursor->scan, cursor->seeks, cursor->seek_count,
+                                                &cursor->lookup, err)
+                       : rc;
     firn_scan_close(cursor->scan);
     cursor->scan = NULL;
+    firn_sql_filter_deinit(&filter);
     cursor->has_no_lookup = cursor->lookup == NULL;
     return rc;
 }
 
+/* Finds rows in memory, if they are there, or it is time for it: *out. */
 static int
-read_point(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
+look_up(struct cursor *cursor, int count, sqlite3_value **values, bool *out, firn_error *err)
 {
+    struct firn_sql_filter filter;
     int rc = FIRN_OK;
-    if (cursor->lookup == NULL && is_worth_lookup(cursor)) {
-        rc = make_lookup(cursor, err);
+    *out = false;
+    if (!cursor->may_look_up || cursor->view.snapshot == NULL ||
+        (cursor->lookup == NULL && !is_worth_lookup(cursor))) {
+        return FIRN_OK;
+    }
+    if (cursor->lookup == NULL) {
+        rc = make_lookup(cursor, count, values, err);
     }
     if (rc != FIRN_OK || cursor->lookup == NULL) {
-        return rc == FIRN_OK ? get_row(cursor, filter->lower, filter->lower_count, err) : rc;
+        return rc;
     }
-    cursor->values = firn_sql_lookup_find(cursor->lookup, filter->lower[0].as.i64);
-    cursor->source = cursor->values != NULL ? POINT : AT_END;
-    return FIRN_OK;
+    firn_sql_filter_init_keys(&filter, table_of(cursor), &cursor->plan, values);
+    if (filter.is_empty) {
+        *out = true;
+    } else if (filter.fixed + filter.joined_count == cursor->seek_count) {
+        firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
+        memcpy(key, filter.lower, filter.fixed * sizeof key[0]);
+        memcpy(key + filter.fixed, filter.joined, filter.joined_count * sizeof key[0]);
+        cursor->found = firn_sql_lookup_find(cursor->lookup, key);
+        cursor->source = cursor->found != 0 ? LOOKUP : AT_END;
+        *out = true;
+    }
+    firn_sql_filter_deinit(&filter);
+    return rc;
 }
 
 /* Reads the row of the next of several keys that has one. */
@@ -434,25 +514,28 @@ take_view(struct cursor *cursor, firn_error *err)
 }
 
 static int
-filter_rows(struct cursor *cursor, const char *plan, int count, sqlite3_value **values,
-            firn_error *err)
+read_rows(struct cursor *cursor, int count, sqlite3_value **values, firn_error *err)
 {
-    struct firn_sql_table *table = table_of(cursor);
-    struct firn_sql_filter filter = {.is_empty = false};
-    int rc = take_plan(cursor, plan, err);
-    if (rc == FIRN_OK) {
-        rc = firn_sql_filter_init(&filter, table, &cursor->plan, count, values, err);
-    }
+    struct firn_sql_filter filter;
+    int rc = firn_sql_filter_init(&filter, table_of(cursor), &cursor->plan, count, values, err);
     if (rc == FIRN_OK && !filter.is_empty) {
-        rc = take_view(cursor, err);
-        if (rc == FIRN_OK) {
-            rc = filter.is_many    ? read_many(cursor, &filter, err)
-                 : filter.is_point ? read_point(cursor, &filter, err)
-                                   : open_scan(cursor, &filter, err);
-        }
+        rc = filter.is_many    ? read_many(cursor, &filter, err)
+             : filter.is_point ? get_row(cursor, filter.lower, filter.lower_count, err)
+                               : open_scan(cursor, &filter, err);
     }
     firn_sql_filter_deinit(&filter);
     return rc;
+}
+
+static int
+filter_rows(struct cursor *cursor, const char *plan, int count, sqlite3_value **values,
+            firn_error *err)
+{
+    bool is_found = false;
+    int rc = take_plan(cursor, plan, err);
+    rc = rc == FIRN_OK ? take_view(cursor, err) : rc;
+    rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
+    return rc == FIRN_OK && !is_found ? read_rows(cursor, count, values, err) : rc;
 }
 
 int
@@ -486,6 +569,12 @@ firn_sql_cursor_next(sqlite3_vtab_cursor *base)
         }
         return next_batch(cursor, &err) == FIRN_OK ? SQLITE_OK
                                                    : firn_sql_fail_table(base->pVtab, &err);
+    case LOOKUP:
+        cursor->found = firn_sql_lookup_next(cursor->lookup, cursor->found);
+        if (cursor->found == 0) {
+            cursor->source = AT_END;
+        }
+        return SQLITE_OK;
     case KEPT:
         if (cursor->at == cursor->kept_rows) {
             cursor->source = AT_END;
@@ -507,62 +596,6 @@ firn_sql_cursor_eof(sqlite3_vtab_cursor *base)
 
 /* ---- values ---- */
 
-static firn_value
-array_value(const firn_scan_array *array, firn_type type, size_t row)
-{
-    if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
-        return firn_null();
-    }
-    firn_value value = {.type = type, .as = {.u64 = 0}};
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        value.as.boolean = array->as.u64[row] != 0;
-        break;
-    case FIRN_TYPE_F32:
-        value.as.f32 = array->as.f32[row];
-        break;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        value.as.bytes = array->as.bytes[row];
-        break;
-    default:
-        value.as.u64 = array->as.u64[row];
-    }
-    return value;
-}
-
-/* What firn_sql_value_result(array_value(…)) does, for the types that are many. SQLite's value is NULL before. */
-static void
-give_array(sqlite3_context *ctx, const firn_table_column *column, const firn_scan_array *array,
-           size_t row)
-{
-    if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
-        return;
-    }
-    switch (column->type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_BOOL:
-        sqlite3_result_int64(ctx, array->as.i64[row]);
-        return;
-    case FIRN_TYPE_F64:
-        sqlite3_result_double(ctx, array->as.f64[row]);
-        return;
-    case FIRN_TYPE_TEXT:
-        firn_sql_value_text(ctx, array->as.bytes[row]);
-        return;
-    default:
-        firn_sql_value_result(ctx, column, array_value(array, column->type, row));
-    }
-}
-
 /* Value `place` of those that are read, of the row where the cursor is. */
 static firn_value
 read_value(const struct cursor *cursor, size_t place)
@@ -574,8 +607,11 @@ read_value(const struct cursor *cursor, size_t place)
     case KEPT:
         return cursor->kept[cursor->at * cursor->read_count + place];
     case SCAN:
-        return array_value(&cursor->arrays[place],
-                           table_of(cursor)->def->columns[cursor->columns[place]].type, cursor->at);
+        return firn_sql_value_of_array(&cursor->cells[cursor->columns[place]].array,
+                                       table_of(cursor)->def->columns[cursor->columns[place]].type,
+                                       cursor->at);
+    case LOOKUP:
+        return firn_sql_lookup_value(cursor->lookup, cursor->found, place);
     default:
         return firn_null();
     }
@@ -633,37 +669,48 @@ give_key(struct cursor *cursor, sqlite3_context *ctx)
     return SQLITE_OK;
 }
 
-int
-firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
+/* What is not a column of a batch that was asked for. */
+static int
+give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
 {
-    struct cursor *cursor = (struct cursor *)base;
     const struct firn_sql_table *table = table_of(cursor);
+    firn_error err;
     if (cursor->source == ABORTED) {
         return SQLITE_ABORT_ROLLBACK;
     }
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);
     }
-    /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
     if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
     }
     int32_t place = cursor->places[number];
     const firn_table_column *column = &table->def->columns[number];
-    if (place >= 0 && cursor->source == SCAN) {
-        give_array(ctx, column, &cursor->arrays[place], cursor->at);
-        return SQLITE_OK;
-    }
     if (place >= 0) {
         firn_sql_value_result(ctx, column, read_value(cursor, (size_t)place));
         return SQLITE_OK;
     }
-    firn_error err;
     if (!cursor->has_other && read_other(cursor, &err) != FIRN_OK) {
-        return firn_sql_fail_table(base->pVtab, &err);
+        return firn_sql_fail_table(cursor->base.pVtab, &err);
     }
     firn_sql_value_result(ctx, column, firn_row_values(cursor->other)[number]);
     return SQLITE_OK;
+}
+
+int
+firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
+{
+    struct cursor *cursor = (struct cursor *)base;
+    if (cursor->source == SCAN && cursor->cells[number].give != NULL) {
+        const struct firn_sql_cell *cell = &cursor->cells[number];
+        const uint64_t *valid = cell->array.valid;
+        size_t row = cursor->at;
+        if (valid == NULL || (valid[row / 64] >> (row % 64) & 1) != 0) {
+            cell->give(ctx, cell, row);
+        }
+        return SQLITE_OK;
+    }
+    return give_rare(cursor, ctx, number);
 }
 
 int

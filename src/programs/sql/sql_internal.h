@@ -221,7 +221,18 @@ int firn_sql_error(firn_error *err, int code, const char *format, ...)
 void firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
 /* Gives a text, which may be empty; copies it. */
 void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
-/* The same of a computed column of a scan, by firn_scan_column's type and scale: make a firn_table_column of it. */
+/* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are many, a shorter way than
+ * firn_sql_value_result. */
+struct firn_sql_cell;
+typedef void firn_sql_value_give(sqlite3_context *ctx, const struct firn_sql_cell *cell,
+                                 size_t row);
+struct firn_sql_cell {
+    firn_sql_value_give *give;
+    firn_scan_array array;
+    const firn_table_column *column;
+};
+firn_sql_value_give *firn_sql_value_giver(const firn_table_column *column);
+firn_value firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
 size_t firn_sql_value_date(int64_t days, char *out);
@@ -380,14 +391,20 @@ int firn_sql_cursor_eof(sqlite3_vtab_cursor *base);
 int firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number);
 int firn_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out);
 
-/* ==== rows of a table by their key, in memory (sql_lookup.c) ==== */
+/* ==== rows of a table by some of its columns, in memory (sql_lookup.c) ==== */
 
 struct firn_sql_lookup;
-/* Reads a scan to its end, whose first column is the key, of integers. *out is NULL if there are too many rows. */
-int firn_sql_lookup_create(firn_scan *scan, struct firn_sql_lookup **out, firn_error *err);
+/* Reads a scan to its end. keys: places of the key's columns among those of the scan. *out is NULL if there are too many
+ * rows. */
+int firn_sql_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
+                           struct firn_sql_lookup **out, firn_error *err);
 void firn_sql_lookup_destroy(struct firn_sql_lookup *lookup);
-/* The values of a row, in the order of the scan's columns, owned by the lookup; NULL: there is none. */
-const firn_value *firn_sql_lookup_find(const struct firn_sql_lookup *lookup, int64_t key);
+/* The number, from 1, of the first row with a key, whose values are of the columns' types and not null; 0: there is none. */
+size_t firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key);
+/* The next row with the same key; 0: there is none. */
+size_t firn_sql_lookup_next(const struct firn_sql_lookup *lookup, size_t row);
+/* A value of a row, by the place of its column in the scan. Its bytes are owned by the lookup. */
+firn_value firn_sql_lookup_value(const struct firn_sql_lookup *lookup, size_t row, size_t place);
 
 /* ==== what SQLite wants of a table (sql_plan.c) ==== */
 
@@ -395,12 +412,16 @@ enum { FIRN_SQL_PLAN_ITEMS_MAX = 96 };
 
 /* What becomes of one argument of xFilter. */
 enum firn_sql_role {
-    FIRN_SQL_SEEK_EQUAL = 'e', /* the next column of the order has this value */
-    FIRN_SQL_SEEK_IN = 'm',    /* the only column of the order has one of these values */
-    FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
-    FIRN_SQL_WHERE = 'w',      /* a condition */
-    FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
-    FIRN_SQL_SORT = 'a',       /* no argument: rows are expected in the order of this column */
+    FIRN_SQL_SEEK_EQUAL = 'e',    /* the next column of the order has this value */
+    FIRN_SQL_SEEK_IN = 'm',       /* the only column of the order has one of these values */
+    FIRN_SQL_SEEK_RANGE = 'r',    /* bounds the column after these */
+    FIRN_SQL_WHERE = 'w',         /* a condition with a constant */
+    FIRN_SQL_WHERE_UNKNOWN = 'u', /* one with a value that may be another each time */
+    FIRN_SQL_WHERE_IN = 'i',      /* a list of values */
+    FIRN_SQL_WHERE_JOIN =
+        'j', /* an equality with a value of another table, by which rows may be looked up in memory */
+    FIRN_SQL_WHERE_VARYING = 'v', /* the same beside such an equality: SQLite tests it, too */
+    FIRN_SQL_SORT = 'a',          /* no argument: rows are expected in the order of this column */
     FIRN_SQL_SORT_DESCENDING = 'd'
 };
 
@@ -437,6 +458,9 @@ struct firn_sql_filter {
     firn_value upper[FIRN_TABLE_KEY_COLUMNS_MAX];
     size_t lower_count;
     size_t upper_count;
+    size_t fixed; /* how many columns of the order have one value, lower[] */
+    firn_value joined[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of FIRN_SQL_WHERE_JOIN, in their order */
+    size_t joined_count;                           /* of those that are one value */
     bool lower_exclusive;
     bool upper_exclusive;
     sqlite3_str *where;
@@ -450,6 +474,15 @@ struct firn_sql_filter {
 int firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                          const struct firn_sql_plan *plan, int count, sqlite3_value **values,
                          firn_error *err);
+/* The same of the conditions that are the same whatever the other tables of a join have, and no bounds. */
+int firn_sql_filter_init_constant(struct firn_sql_filter *filter,
+                                  const struct firn_sql_table *table,
+                                  const struct firn_sql_plan *plan, int count,
+                                  sqlite3_value **values, firn_error *err);
+/* The same of the equalities alone: `fixed` and `joined_count` say of how many there is one value, `is_empty` that no row can be
+ * equal. */
+void firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                               const struct firn_sql_plan *plan, sqlite3_value **values);
 void firn_sql_filter_deinit(struct firn_sql_filter *filter);
 /* Of a filter whose values have gone elsewhere. */
 void firn_sql_filter_free_memory(struct firn_sql_memory *memory);

@@ -110,6 +110,10 @@ void
 firn_sql_value_text(sqlite3_context *ctx, firn_slice text)
 {
     char copy[TEXT_COPIED_MAX + 1];
+    if (text.size == 0) {
+        sqlite3_result_text(ctx, "", -1, SQLITE_STATIC);
+        return;
+    }
     if (text.size <= TEXT_COPIED_MAX && memchr(text.data, 0, text.size) == NULL) {
         memcpy(copy, text.data, text.size);
         copy[text.size] = '\0';
@@ -186,6 +190,92 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
         return;
     }
     sqlite3_result_error(ctx, "a value of a type that this version does not know", -1);
+}
+
+/* ---- values of a batch to SQLite ---- */
+
+firn_value
+firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row)
+{
+    if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
+        return firn_null();
+    }
+    firn_value value = {.type = type, .as = {.u64 = 0}};
+    switch (type) {
+    case FIRN_TYPE_BOOL:
+        value.as.boolean = array->as.u64[row] != 0;
+        break;
+    case FIRN_TYPE_F32:
+        value.as.f32 = array->as.f32[row];
+        break;
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        value.as.bytes = array->as.bytes[row];
+        break;
+    default:
+        value.as.u64 = array->as.u64[row];
+    }
+    return value;
+}
+
+/* What firn_sql_value_result(firn_sql_value_of_array(…)) does, by type. SQLite's value is NULL before. */
+
+static void
+give_integer(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    sqlite3_result_int64(ctx, cell->array.as.i64[row]);
+}
+
+static void
+give_double(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    sqlite3_result_double(ctx, cell->array.as.f64[row]);
+}
+
+static void
+give_decimal(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    sqlite3_result_double(ctx,
+                          firn_sql_value_decimal(cell->array.as.i64[row], cell->column->scale));
+}
+
+static void
+give_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    firn_sql_value_text(ctx, cell->array.as.bytes[row]);
+}
+
+static void
+give_other(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    firn_sql_value_result(ctx, cell->column,
+                          firn_sql_value_of_array(&cell->array, cell->column->type, row));
+}
+
+firn_sql_value_give *
+firn_sql_value_giver(const firn_table_column *column)
+{
+    switch (column->type) {
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_BOOL:
+        return give_integer;
+    case FIRN_TYPE_DECIMAL:
+        return column->scale == 0 ? give_integer : give_decimal;
+    case FIRN_TYPE_F64:
+        return give_double;
+    case FIRN_TYPE_TEXT:
+        return give_text;
+    default:
+        return give_other;
+    }
 }
 
 /* ---- SQLite to firn ---- */
