@@ -22,7 +22,15 @@ enum { KEPT_BYTES_MAX = 256 << 20 };
  * which it should take until that is done; looked at every so many lookups, after the first few. */
 enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_ROWS_PER_RANGE = 1500, LOOKUP_GETS = 16 };
 
-enum source { AT_END, POINT, SCAN, LOOKUP, KEPT, ABORTED };
+enum source {
+    AT_END,
+    POINT,
+    SCAN,
+    KEYS, /* a scan of the columns of the key alone, until one is asked for that is not there */
+    LOOKUP,
+    KEPT,
+    ABORTED
+};
 
 struct cursor {
     sqlite3_vtab_cursor base;
@@ -41,6 +49,7 @@ struct cursor {
     firn_row *row; /* POINT */
     const firn_value *values;
     firn_scan *scan;
+    bool has_keys_only; /* the scan: KEYS */
     const firn_scan_batch *batch;
     struct firn_sql_cell *cells; /* of each column of the table, and one that has no function */
     size_t batch_rows;
@@ -262,6 +271,13 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
 }
 
+/* How many of the columns that are read the scan has. */
+static size_t
+scanned_count(const struct cursor *cursor)
+{
+    return cursor->has_keys_only ? table_of(cursor)->orders[0].count : cursor->read_count;
+}
+
 /* The columns to order by, where bounds did not do it. */
 static char *
 make_order(const struct cursor *cursor)
@@ -284,12 +300,22 @@ make_select(struct cursor *cursor, firn_error *err)
 {
     if (cursor->select == NULL) {
         sqlite3_str *text = sqlite3_str_new(NULL);
-        for (size_t i = 0; i < cursor->read_count; i++) {
+        for (size_t i = 0; i < scanned_count(cursor); i++) {
             sqlite3_str_appendf(text, "%s\"%w\"", i > 0 ? ", " : "", cursor->names[i]);
         }
         cursor->select = sqlite3_str_finish(text);
     }
     return cursor->select != NULL ? FIRN_OK : firn_sql_no_memory(err);
+}
+
+static void
+set_keys_only(struct cursor *cursor, bool has_keys_only)
+{
+    if (cursor->has_keys_only != has_keys_only) {
+        sqlite3_free(cursor->select); /* that of the others */
+        cursor->select = NULL;
+        cursor->has_keys_only = has_keys_only;
+    }
 }
 
 static int
@@ -305,10 +331,10 @@ next_batch(struct cursor *cursor, firn_error *err)
         return rc;
     }
     cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
-    for (size_t i = 0; i < cursor->read_count; i++) {
+    for (size_t i = 0; i < scanned_count(cursor); i++) {
         firn_scan_batch_column(cursor->batch, i, &cursor->cells[cursor->columns[i]].array);
     }
-    cursor->source = SCAN;
+    cursor->source = cursor->has_keys_only ? KEYS : SCAN;
     return FIRN_OK;
 }
 
@@ -317,7 +343,7 @@ static int
 check_types(const struct cursor *cursor, firn_error *err)
 {
     const struct firn_sql_table *table = table_of(cursor);
-    for (size_t i = 0; i < cursor->read_count; i++) {
+    for (size_t i = 0; i < scanned_count(cursor); i++) {
         const firn_table_column *told = &table->def->columns[cursor->columns[i]];
         firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
         firn_scan_column_at(cursor->scan, i, &column);
@@ -375,6 +401,7 @@ make_lookup(struct cursor *cursor, int count, sqlite3_value **values, firn_error
 {
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     struct firn_sql_filter filter = {.is_empty = false};
+    set_keys_only(cursor, false);
     int rc = make_select(cursor, err);
     if (rc == FIRN_OK) {
         rc = firn_sql_filter_init_constant(&filter, table_of(cursor), &cursor->plan, count, values,
@@ -462,6 +489,8 @@ open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
     const struct firn_sql_table *table = table_of(cursor);
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     char *order = NULL;
+    set_keys_only(cursor, cursor->plan.skips && cursor->view.snapshot != NULL &&
+                              cursor->read_count > table->orders[0].count);
     int rc = make_select(cursor, err);
     if (rc == FIRN_OK && filter->must_sort && (order = make_order(cursor)) == NULL) {
         rc = firn_sql_no_memory(err);
@@ -564,6 +593,7 @@ firn_sql_cursor_next(sqlite3_vtab_cursor *base)
     cursor->at++;
     switch (cursor->source) {
     case SCAN:
+    case KEYS:
         if (cursor->at < cursor->batch_rows) {
             return SQLITE_OK;
         }
@@ -607,6 +637,7 @@ read_value(const struct cursor *cursor, size_t place)
     case KEPT:
         return cursor->kept[cursor->at * cursor->read_count + place];
     case SCAN:
+    case KEYS:
         return firn_sql_value_of_array(&cursor->cells[cursor->columns[place]].array,
                                        table_of(cursor)->def->columns[cursor->columns[place]].type,
                                        cursor->at);
@@ -669,6 +700,40 @@ give_key(struct cursor *cursor, sqlite3_context *ctx)
     return SQLITE_OK;
 }
 
+/* A column is wanted where only keys are scanned: goes on from this row with all columns. */
+static int
+widen(struct cursor *cursor, firn_error *err)
+{
+    firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    firn_scan *keys = cursor->scan;
+    size_t count = table_of(cursor)->orders[0].count;
+    assert(cursor->source == KEYS && cursor->view.snapshot != NULL);
+    read_key(cursor, key);
+    set_keys_only(cursor, false);
+    cursor->scan = NULL;
+    int rc = make_select(cursor, err);
+    if (rc == FIRN_OK) {
+        const firn_table_bound here = {key, count, false};
+        options.snapshot = cursor->view.snapshot;
+        options.select = cursor->select;
+        options.descending = cursor->plan.is_descending;
+        *(cursor->plan.is_descending ? &options.upper : &options.lower) = here;
+        options.threads = 1;
+        rc = firn_scan_open(table_of(cursor)->table, &options, &cursor->scan, err);
+    }
+    firn_scan_close(keys); /* the key was in its batch */
+    rc = rc == FIRN_OK ? check_types(cursor, err) : rc;
+    rc = rc == FIRN_OK ? next_batch(cursor, err) : rc;
+    if (rc == FIRN_OK && cursor->source != SCAN) {
+        rc = firn_sql_error(err, FIRN_INTERNAL, "a row of '%s' is gone", table_of(cursor)->name);
+    }
+    if (rc != FIRN_OK) {
+        drop_rows(cursor);
+    }
+    return rc;
+}
+
 /* What is not a column of a batch that was asked for. */
 static int
 give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
@@ -683,6 +748,10 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
     }
     if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
+    }
+    if (cursor->source == KEYS) {
+        return widen(cursor, &err) == FIRN_OK ? firn_sql_cursor_column(&cursor->base, ctx, number)
+                                              : firn_sql_fail_table(cursor->base.pVtab, &err);
     }
     int32_t place = cursor->places[number];
     const firn_table_column *column = &table->def->columns[number];

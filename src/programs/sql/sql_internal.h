@@ -422,7 +422,9 @@ enum firn_sql_role {
         'j', /* an equality with a value of another table, by which rows may be looked up in memory */
     FIRN_SQL_WHERE_VARYING = 'v', /* the same beside such an equality: SQLite tests it, too */
     FIRN_SQL_SORT = 'a',          /* no argument: rows are expected in the order of this column */
-    FIRN_SQL_SORT_DESCENDING = 'd'
+    FIRN_SQL_SORT_DESCENDING = 'd',
+    FIRN_SQL_SKIP =
+        'z' /* no argument: the first rows are likely to be skipped, without their columns */
 };
 
 struct firn_sql_plan_item {
@@ -435,6 +437,7 @@ struct firn_sql_plan {
     bool is_point;   /* one row, by all columns of the order */
     bool is_ordered; /* SQLite counts on the order */
     bool is_descending;
+    bool skips;    /* FIRN_SQL_SKIP, which is not among the items */
     size_t order;  /* of table->orders */
     uint64_t used; /* columns; bit 63: those from 63 on */
     size_t item_count;

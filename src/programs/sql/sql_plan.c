@@ -11,8 +11,9 @@
  * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
  * rest.
  *
- * LIMIT and OFFSET only say how many rows are likely to be wanted. SQLite would let a virtual table do them, too, but in the
- * versions that are tested here it does so also where a condition between two columns of the table is left to test.
+ * LIMIT and OFFSET say how many rows are likely to be wanted, and that the first ones are likely to be skipped, for which
+ * only their keys are read. SQLite would let a virtual table do all of both, but in the versions that are tested here it
+ * does so also where a condition between two columns of the table is left to test.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
@@ -76,6 +77,7 @@ struct planning {
     struct wish wishes[WISHES_MAX];
     size_t wish_count;
     double rows;
+    bool has_offset;
     double test_cost; /* of a row, on average */
     double wanted;    /* rows that LIMIT and OFFSET want at most; 0: all */
 };
@@ -332,6 +334,7 @@ see_limits(struct planning *planning)
             continue;
         }
         has_limit = has_limit || op == SQLITE_INDEX_CONSTRAINT_LIMIT;
+        planning->has_offset = planning->has_offset || op == SQLITE_INDEX_CONSTRAINT_OFFSET;
         double number = 100; /* of a parameter */
         if (sqlite3_vtab_rhs_value(info, i, &constant) == SQLITE_OK && constant != NULL) {
             number = (double)sqlite3_value_int64(constant);
@@ -668,6 +671,9 @@ tell(struct planning *planning, const struct way *way)
     if (is_ordered) {
         note_order(planning, text);
     }
+    if (planning->has_offset && argument == 0 && way->order == 0 && table->keyspace == NULL) {
+        add_item(text, FIRN_SQL_SKIP, 0, 0);
+    }
     info->idxNum = 0;
     info->idxStr = sqlite3_str_finish(text);
     info->needToFreeIdxStr = 1;
@@ -721,12 +727,17 @@ firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
     out->is_ordered = at[1] == 'o';
     out->used = strtoull(at + 2, &at, 16);
     out->item_count = 0;
+    out->skips = false;
     while (*at == ' ' && out->item_count < FIRN_SQL_PLAN_ITEMS_MAX) {
         struct firn_sql_plan_item *item = &out->items[out->item_count++];
         item->role = (enum firn_sql_role)at[1];
         item->column = (uint32_t)strtoul(at + 2, &at, 10);
         assert(*at == '.');
         item->op = (int)strtol(at + 1, &at, 10);
+        if (item->role == FIRN_SQL_SKIP) {
+            out->skips = true;
+            out->item_count--;
+        }
     }
     assert(*at == '\0');
 }

@@ -479,6 +479,30 @@ test_joins_of_several_columns(void **state)
     must("ROLLBACK");
 }
 
+static void
+test_offsets(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {
+        "SELECT * FROM %s LIMIT 10 OFFSET 100",
+        "SELECT * FROM %s ORDER BY id DESC LIMIT 10 OFFSET 100",
+        "SELECT name, d FROM %s LIMIT 3 OFFSET 255",
+        "SELECT id FROM %s LIMIT 3 OFFSET 200",
+        "SELECT name FROM %s LIMIT 5 OFFSET 1000",
+        "SELECT id, name FROM %s WHERE n < big LIMIT 5 OFFSET 20",
+        "SELECT id, name FROM %s WHERE n > 3 LIMIT 5 OFFSET 20",
+        "SELECT count(*), max(name) FROM (SELECT * FROM %s LIMIT 30 OFFSET 40)",
+        "SELECT a.id, (SELECT b.name FROM %s b WHERE b.flag = a.flag ORDER BY b.id LIMIT 1 OFFSET "
+        "3) FROM %s a "
+        "ORDER "
+        "BY 1 LIMIT 90 OFFSET 5",
+        "SELECT * FROM %s LIMIT ? OFFSET ?",
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        compare(formats[i], strchr(formats[i], '?') != NULL ? "7" : NULL);
+    }
+}
+
 /* A parameter is no constant: a statement that runs again has another one. */
 static void
 test_joins_with_parameters(void **state)
@@ -504,6 +528,7 @@ main(void)
         cmocka_unit_test(test_joins_by_each_column),
         cmocka_unit_test(test_joins_of_several_columns),
         cmocka_unit_test(test_joins_with_parameters),
+        cmocka_unit_test(test_offsets),
         cmocka_unit_test(test_savepoints),
         cmocka_unit_test(test_a_failed_statement_changes_nothing),
     };
