@@ -69,6 +69,18 @@ firn_sql_reset(struct firn_sql *sql)
     return sqlite3_exec(sql->db, "PRAGMA writable_schema = RESET", NULL, NULL, NULL) == SQLITE_OK;
 }
 
+int
+firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out)
+{
+    assert(size >= sizeof **out);
+    *out = sqlite3_malloc64(size);
+    if (*out == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memset(*out, 0, size);
+    return SQLITE_OK;
+}
+
 /* ---- registering ---- */
 
 static void

@@ -6,10 +6,36 @@
 #define FIRN_SQL_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 /* Registers firn's functions and modules with a connection; a second call changes nothing. A code of SQLite;
  * SQLITE_ERROR, and the connection's text, for a SQLite that is older than 3.38. What is registered goes with the
  * connection. Threads: as the connection's. */
 int firn_sql_register(sqlite3 *db);
+
+/* ==== statements that a scan of firn answers (sql_query.c): for programs that run statements ==== */
+
+struct firn_sql_query;
+
+/* Why SQLite has to answer a statement. */
+struct firn_sql_query_reason {
+    char text[160];
+};
+
+/* Recognises a statement that was prepared, with the values that are bound to it, on a connection that firn is registered
+ * with. *out is NULL where SQLite has to answer it, and reason says why. Returns a code of SQLite; only memory that ran out
+ * is a failure. Release *out with firn_sql_query_close, before the connection. */
+int firn_sql_query_open(sqlite3 *db, sqlite3_stmt *statement, struct firn_sql_query **out,
+                        struct firn_sql_query_reason *reason);
+/* The statement over the groups, to be stepped and read; its columns are called as those of the statement. Owned by the
+ * query. */
+sqlite3_stmt *firn_sql_query_statement(struct firn_sql_query *query);
+/* Whether stepping failed because the scan found what only SQLite can answer; then, unless rows have come, the statement
+ * itself is to be stepped. */
+bool firn_sql_query_is_declined(const struct firn_sql_query *query);
+/* What the scan is: "scan of goods: select …; where …; group by …". Of sqlite3_malloc; NULL: memory ran out. */
+char *firn_sql_query_describe(const struct firn_sql_query *query);
+/* NULL is fine. */
+void firn_sql_query_close(struct firn_sql_query *query);
 
 #endif

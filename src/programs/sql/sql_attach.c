@@ -6,6 +6,8 @@
  * database, and all of it is gone with the connection. A name that the main database or the temporary schema has already is
  * refused, because it would be hidden, or hide.
  *
+ * Names that differ only in case are one name for SQLite: all but the first of such tables are shown with a number.
+ *
  * Attaching again, and every change of definitions, makes virtual tables for what is new and drops those whose table is gone.
  *
  * The functions cannot be called from views and triggers (SQLITE_DIRECTONLY): a database that somebody else made must not open
@@ -18,22 +20,51 @@ SQLITE_EXTENSION_INIT3
 
 /* ---- names ---- */
 
+enum { NUMBER_SIZE = 24 }; /* of what number_names appends */
+
 static struct firn_sql_name *
 make_name(const char *prefix, const char *table_name, bool is_keyspace)
 {
     size_t prefix_size = strlen(prefix);
     size_t size = strlen(table_name) + 1;
-    struct firn_sql_name *name = sqlite3_malloc64(sizeof *name + prefix_size + 2 * size);
+    struct firn_sql_name *name =
+        sqlite3_malloc64(sizeof *name + prefix_size + 2 * size + NUMBER_SIZE);
     if (name == NULL) {
         return NULL;
     }
     *name = (struct firn_sql_name){.is_keyspace = is_keyspace};
-    name->name = (char *)(name + 1);
-    name->table_name = name->name + prefix_size + size;
+    name->table_name = (char *)(name + 1);
+    name->name = name->table_name + size;
+    memcpy(name->table_name, table_name, size);
     memcpy(name->name, prefix, prefix_size);
     memcpy(name->name + prefix_size, table_name, size);
-    memcpy(name->table_name, table_name, size);
     return name;
+}
+
+static bool
+is_taken(const struct firn_sql_name *names, const struct firn_sql_name *name)
+{
+    while (names != NULL && (names == name || sqlite3_stricmp(names->name, name->name) != 0)) {
+        names = names->next;
+    }
+    return names != NULL;
+}
+
+/* SQLite does not tell the names "t" and "T" from each other: the first in the order of bytes keeps its name, the others
+ * get numbers, "t:2". The list is in the opposite order. What a name becomes depends on nothing but the names. */
+static void
+number_names(struct firn_sql_name *names)
+{
+    for (struct firn_sql_name *name = names; name != NULL; name = name->next) {
+        char *end = name->name + strlen(name->name);
+        unsigned number = 1;
+        for (const struct firn_sql_name *other = name->next; other != NULL; other = other->next) {
+            number += sqlite3_stricmp(other->table_name, name->table_name) == 0;
+        }
+        while (number > 1 && (*end == '\0' || is_taken(names, name))) {
+            sqlite3_snprintf(NUMBER_SIZE, end, ":%u", number++);
+        }
+    }
 }
 
 static void
@@ -56,8 +87,9 @@ firn_sql_attach_forget(struct firn_sql_store *store)
 static struct firn_sql_name **
 find_name(struct firn_sql_name **at, const struct firn_sql_name *wanted)
 {
-    while (*at != NULL && (strcmp((*at)->table_name, wanted->table_name) != 0 ||
-                           (*at)->is_keyspace != wanted->is_keyspace)) {
+    while (*at != NULL &&
+           (strcmp((*at)->table_name, wanted->table_name) != 0 ||
+            strcmp((*at)->name, wanted->name) != 0 || (*at)->is_keyspace != wanted->is_keyspace)) {
         at = &(*at)->next;
     }
     return at;
@@ -104,6 +136,7 @@ list_names(struct firn_sql_store *store, struct firn_sql_name **out, firn_error 
         free_names(listing.names);
         listing.names = NULL;
     }
+    number_names(listing.names);
     *out = listing.names;
     return rc;
 }

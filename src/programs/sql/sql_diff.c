@@ -14,7 +14,7 @@
  * Rows come from firn_table_diff_next one by one, in the order of the key. What a transaction has written and not
  * committed yet is in neither state.
  */
-#include "sql/sql_history.h"
+#include "sql/sql_internal.h"
 
 #include <string.h>
 
@@ -84,6 +84,17 @@ name_of(const firn_table_diff_column *column)
     return column->after_name != NULL ? column->after_name : column->before_name;
 }
 
+/* Whether a column before this one has its name for SQLite, which folds the case of ASCII. */
+static bool
+is_taken(const firn_table_diff *diff, size_t number, const char *name)
+{
+    size_t i = 0;
+    while (i < number && sqlite3_stricmp(name_of(firn_table_diff_column_at(diff, i)), name) != 0) {
+        i++;
+    }
+    return i < number;
+}
+
 /* What a virtual table has for the columns of a comparison; of sqlite3_malloc. */
 static char *
 declare(const firn_table_diff *diff)
@@ -93,9 +104,13 @@ declare(const firn_table_diff *diff)
     sqlite3_str_appendall(text, "CREATE TABLE x(kind TEXT");
     for (size_t i = 0; (column = firn_table_diff_column_at(diff, i)) != NULL; i++) {
         char type[48] = "";
+        char number[24] = ""; /* as that of a column of the table (sql_table.c) */
+        if (is_taken(diff, i, name_of(column))) {
+            sqlite3_snprintf((int)sizeof number, number, ":%llu", (unsigned long long)i + 1);
+        }
         firn_sql_value_type(&column->definition, type);
-        sqlite3_str_appendf(text, ",\"before_%w\" %s,\"after_%w\" %s", name_of(column), type,
-                            name_of(column), type);
+        sqlite3_str_appendf(text, ",\"before_%w%s\" %s,\"after_%w%s\" %s", name_of(column), number,
+                            type, name_of(column), number, type);
     }
     sqlite3_str_appendall(text, ")");
     return sqlite3_str_finish(text);
@@ -172,41 +187,19 @@ diff_disconnect(sqlite3_vtab *base)
     return SQLITE_OK;
 }
 
-/* Bits of idxNum: which arguments are given. */
 static int
 diff_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
-    const struct diff_table *table = (const struct diff_table *)base;
-    int places[ARGUMENTS] = {-1, -1, -1};
+    static const struct firn_sql_rows_function function = {.name = "firn_diff",
+                                                           .column_count = FUNCTION_COLUMNS,
+                                                           .arguments = "table,state1,state2",
+                                                           .argument_count = ARGUMENTS,
+                                                           .argument_count_min = 2};
+    if (((const struct diff_table *)base)->shape == NULL) {
+        return firn_sql_rows_plan(base, info, &function);
+    }
     info->estimatedCost = 1e5;
     info->estimatedRows = 1000;
-    if (table->shape != NULL) {
-        return SQLITE_OK;
-    }
-    for (int i = 0; i < info->nConstraint; i++) {
-        int argument = info->aConstraint[i].iColumn - FUNCTION_COLUMNS;
-        if (argument < 0 || argument >= ARGUMENTS ||
-            info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ) {
-            continue;
-        }
-        if (!info->aConstraint[i].usable) {
-            return SQLITE_CONSTRAINT;
-        }
-        places[argument] = i;
-    }
-    int given = 0;
-    for (int i = 0; i < ARGUMENTS; i++) {
-        if (places[i] >= 0) {
-            info->aConstraintUsage[places[i]].argvIndex = ++given;
-            info->aConstraintUsage[places[i]].omit = 1;
-            info->idxNum |= 1 << i;
-        }
-    }
-    if (places[0] < 0 || places[1] < 0) {
-        sqlite3_free(base->zErrMsg);
-        base->zErrMsg = sqlite3_mprintf("firn_diff needs a table and a reference");
-        return SQLITE_ERROR;
-    }
     return SQLITE_OK;
 }
 
@@ -216,13 +209,7 @@ static int
 diff_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    struct diff_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(cursor, 0, sizeof *cursor);
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return firn_sql_new_cursor(sizeof(struct diff_cursor), out);
 }
 
 static void

@@ -842,7 +842,32 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
                        : add_condition(filter, column, "is not null", NULL, err);
         }
     }
+    if (item->role == FIRN_SQL_WHERE_JOIN && is_one_value(&bounds)) {
+        assert(filter->joined_count < FIRN_TABLE_KEY_COLUMNS_MAX);
+        filter->joined[filter->joined_count++] = bounds.lower;
+    }
     return add_bounds(filter, column, &bounds, err);
+}
+
+/* An empty one. The bounds, which are many bytes, are counted, so they need no value. */
+static void
+begin(struct firn_sql_filter *filter)
+{
+    filter->is_empty = filter->is_point = filter->is_many = filter->must_sort = false;
+    filter->lower_count = filter->upper_count = filter->fixed = filter->joined_count = 0;
+    filter->lower_exclusive = filter->upper_exclusive = false;
+    filter->where = NULL;
+    filter->parameters = NULL;
+    filter->parameter_count = filter->parameter_capacity = 0;
+    filter->memory = NULL;
+}
+
+static int
+finish(struct firn_sql_filter *filter, int rc, firn_error *err)
+{
+    return rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK
+               ? firn_sql_no_memory(err)
+               : rc;
 }
 
 int
@@ -852,7 +877,7 @@ firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table
 {
     struct seeking seeking = {.fixed = 0};
     int rc = FIRN_OK;
-    *filter = (struct firn_sql_filter){.is_empty = false};
+    begin(filter);
     assert(plan->order < table->order_count);
     for (size_t i = 0; i < plan->item_count && rc == FIRN_OK; i++) {
         const struct firn_sql_plan_item *item = &plan->items[i];
@@ -863,12 +888,54 @@ firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table
         rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking, err);
     }
     (void)count;
-    if (rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK) {
-        rc = firn_sql_no_memory(err);
-    }
+    filter->fixed = seeking.fixed;
     filter->is_point = plan->is_point && seeking.fixed == table->orders[plan->order].count;
     filter->must_sort = filter->must_sort && plan->is_ordered;
-    return rc;
+    return finish(filter, rc, err);
+}
+
+int
+firn_sql_filter_init_constant(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                              const struct firn_sql_plan *plan, int count, sqlite3_value **values,
+                              firn_error *err)
+{
+    struct seeking seeking = {.is_over = true};
+    int rc = FIRN_OK;
+    begin(filter);
+    for (size_t i = 0; i < plan->item_count && rc == FIRN_OK; i++) {
+        const struct firn_sql_plan_item *item = &plan->items[i];
+        if (item->role == FIRN_SQL_WHERE) {
+            assert((int)i < count);
+            rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking,
+                          err);
+        }
+    }
+    (void)count;
+    return finish(filter, rc, err);
+}
+
+void
+firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                          const struct firn_sql_plan *plan, sqlite3_value **values)
+{
+    begin(filter);
+    for (size_t i = 0; i < plan->item_count; i++) {
+        const struct firn_sql_plan_item *item = &plan->items[i];
+        if (item->role != FIRN_SQL_SEEK_EQUAL && item->role != FIRN_SQL_WHERE_JOIN) {
+            continue;
+        }
+        const struct bounds bounds =
+            judge(filter, &table->def->columns[item->column], item->op, values[i]);
+        filter->is_empty = filter->is_empty || bounds.verdict == NOTHING;
+        if (!is_one_value(&bounds)) {
+            return;
+        }
+        if (item->role == FIRN_SQL_SEEK_EQUAL) {
+            filter->lower[filter->fixed++] = bounds.lower;
+        } else {
+            filter->joined[filter->joined_count++] = bounds.lower;
+        }
+    }
 }
 
 void
@@ -884,8 +951,10 @@ firn_sql_filter_free_memory(struct firn_sql_memory *memory)
 void
 firn_sql_filter_deinit(struct firn_sql_filter *filter)
 {
-    sqlite3_free(sqlite3_str_finish(filter->where));
+    if (filter->where != NULL) {
+        sqlite3_free(sqlite3_str_finish(filter->where));
+    }
     sqlite3_free(filter->parameters);
     firn_sql_filter_free_memory(filter->memory);
-    *filter = (struct firn_sql_filter){.is_empty = false};
+    begin(filter);
 }

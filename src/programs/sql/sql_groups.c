@@ -3,7 +3,7 @@
  * sql/sql_groups.c: the module firn_groups: the groups of a scan as rows, for the statement that is about them.
  *
  * It is given its query as a pointer, which no statement of anybody else's can make. A value of the scan is a column five times:
- * once for each affinity that it may need (sql_parse.c).
+ * once for each affinity that it may need (sqlparse.c).
  *
  * What a scan reads is what a cursor of the table would (firn_sql_view). In a transaction the groups are fetched before
  * the first is given, so that no scan is open when the transaction ends.
@@ -15,7 +15,7 @@
  * An interrupt of the connection ends a scan: SQLite has no way to ask for one, but a statement that is stepped while one
  * is due ends with it.
  */
-#include "sql/sql_groups.h"
+#include "sql/sql_internal.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -38,7 +38,7 @@ firn_sql_groups_open_table(const struct firn_sql_query *query, const struct firn
                            : firn_table_describe(*out_table, view->snapshot, out_definition, err);
 }
 
-enum { GROUP_COLUMNS = FIRN_SQL_PARSE_AFFINITIES * FIRN_SQL_PARSE_VALUES_MAX };
+enum { GROUP_COLUMNS = FIRN_SQLPARSE_AFFINITIES * FIRN_SQLPARSE_VALUES_MAX };
 
 struct groups_table {
     sqlite3_vtab base;
@@ -54,7 +54,7 @@ struct groups_cursor {
     const firn_scan_batch *batch; /* NULL: at the end, or the groups are in memory */
     size_t row;
     sqlite3_int64 number;
-    firn_table_column columns[FIRN_SQL_PARSE_VALUES_MAX];
+    firn_table_column columns[FIRN_SQLPARSE_VALUES_MAX];
     sqlite3_stmt *asking; /* for an interrupt */
     firn_value *kept;     /* in a transaction: all groups, value_count each */
     size_t kept_rows;
@@ -69,16 +69,16 @@ static int
 groups_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out,
                char **out_error)
 {
-    static const char *const types[FIRN_SQL_PARSE_AFFINITIES] = {"b", "t", "i", "r", "n"};
-    static const char *const affinities[FIRN_SQL_PARSE_AFFINITIES] = {"", " TEXT", " INTEGER",
-                                                                      " REAL", " NUMERIC"};
+    static const char *const types[FIRN_SQLPARSE_AFFINITIES] = {"b", "t", "i", "r", "n"};
+    static const char *const affinities[FIRN_SQLPARSE_AFFINITIES] = {"", " TEXT", " INTEGER",
+                                                                     " REAL", " NUMERIC"};
     (void)argc;
     (void)argv;
     (void)out_error;
     sqlite3_str *text = sqlite3_str_new(db);
     sqlite3_str_appendall(text, "CREATE TABLE x(");
-    for (int affinity = 0; affinity < FIRN_SQL_PARSE_AFFINITIES; affinity++) {
-        for (int i = 0; i < FIRN_SQL_PARSE_VALUES_MAX; i++) {
+    for (int affinity = 0; affinity < FIRN_SQLPARSE_AFFINITIES; affinity++) {
+        for (int i = 0; i < FIRN_SQLPARSE_VALUES_MAX; i++) {
             sqlite3_str_appendf(text, "__firn_%s%d%s,", types[affinity], i, affinities[affinity]);
         }
     }
@@ -125,13 +125,7 @@ static int
 groups_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    struct groups_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(cursor, 0, sizeof *cursor);
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return firn_sql_new_cursor(sizeof(struct groups_cursor), out);
 }
 
 static void
@@ -221,7 +215,7 @@ find_fault(const struct firn_sql_query *query, const firn_scan_batch *batch, siz
 {
     static const double sum_max = 9.2e18; /* a bit less than 2^63 */
     for (size_t i = 0; i < query->parsed.value_count; i++) {
-        const struct firn_sql_parse_value *rule = &query->parsed.values[i];
+        const struct firn_sqlparse_value *rule = &query->parsed.values[i];
         if (!rule->refuses_nan && !rule->is_sum) {
             continue;
         }
@@ -416,7 +410,7 @@ static int
 groups_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
 {
     const struct groups_cursor *cursor = (const struct groups_cursor *)base;
-    size_t i = (size_t)place % FIRN_SQL_PARSE_VALUES_MAX;
+    size_t i = (size_t)place % FIRN_SQLPARSE_VALUES_MAX;
     if (place >= GROUP_COLUMNS || i >= cursor->query->parsed.value_count) {
         return SQLITE_OK; /* null */
     }

@@ -19,7 +19,7 @@
  * oldest first, the first from the checkpoint where the row is found. A version that was written and overwritten between two
  * checkpoints is not kept by anything, so it is not there.
  */
-#include "sql/sql_history.h"
+#include "sql/sql_internal.h"
 
 #include <assert.h>
 #include <string.h>

@@ -15,6 +15,9 @@
 #include <sqlite3ext.h> /* each .c but sql.c has SQLITE_EXTENSION_INIT3 after this header */
 
 #include "firn/firn.h"
+#include "firn/notice.h"
+#include "sql/sql.h"
+#include "sqlparse/sqlparse.h"
 
 /* ==== the connection ==== */
 
@@ -43,6 +46,9 @@ sqlite3 *firn_sql_db(const struct firn_sql *sql);
  * because a statement that writes is running. */
 bool firn_sql_reset(struct firn_sql *sql);
 
+/* For xOpen: makes a zeroed cursor of `size` bytes, which begins with an sqlite3_vtab_cursor. A code of SQLite. */
+int firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out);
+
 /* Called by firn_sql_register, one after the other. Codes of SQLite. */
 int firn_sql_view_register(struct firn_sql *sql); /* module firn_transaction */
 int firn_sql_attach_register(
@@ -52,6 +58,8 @@ int firn_sql_keyspace_register(struct firn_sql *sql); /* module firn_keyspace */
 int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) */
 int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
 int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
+
+struct firn_sql_table;
 
 /* ==== attached stores (sql_store.c) ==== */
 
@@ -213,7 +221,18 @@ int firn_sql_error(firn_error *err, int code, const char *format, ...)
 void firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
 /* Gives a text, which may be empty; copies it. */
 void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
-/* The same of a computed column of a scan, by firn_scan_column's type and scale: make a firn_table_column of it. */
+/* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are many, a shorter way than
+ * firn_sql_value_result. */
+struct firn_sql_cell;
+typedef void firn_sql_value_give(sqlite3_context *ctx, const struct firn_sql_cell *cell,
+                                 size_t row);
+struct firn_sql_cell {
+    firn_sql_value_give *give;
+    firn_scan_array array;
+    const firn_table_column *column;
+};
+firn_sql_value_give *firn_sql_value_giver(const firn_table_column *column);
+firn_value firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
 size_t firn_sql_value_date(int64_t days, char *out);
@@ -234,10 +253,15 @@ int firn_sql_value(const firn_table_column *column, sqlite3_value *from,
 void firn_sql_value_deinit(struct firn_sql_scratch *scratch);
 /* What a parameter of any type says by itself: INTEGER i64, REAL f64, TEXT text, BLOB blob, NULL null. Borrowed. */
 firn_value firn_sql_value_any(sqlite3_value *from);
+/* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and back. The blob is sqlite3_free'd. */
+int firn_sql_value_pack_key(const struct firn_sql_table *table, const firn_value *key,
+                            uint8_t **out, size_t *out_size, firn_error *err);
+int firn_sql_value_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
+                              uint8_t **out_memory, firn_error *err);
 /* "DECIMAL(12,2)" and the like, as declared to SQLite. */
 void firn_sql_value_type(const firn_table_column *column, char out[48]);
 
-/* ==== statements that make and change tables (sql_create.c) ==== */
+/* ==== statements that make and change tables (sql_create.c, sql_create_run.c) ==== */
 
 enum firn_sql_create_kind {
     FIRN_SQL_CREATE_TABLE,
@@ -314,17 +338,31 @@ struct firn_sql_table {
     uint64_t stats_ms;
     int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
-    void *spare;                      /* of sql_table.c: a cursor that may be used again */
+    sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
 };
 
 /* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again
  * before the next statement; the one that runs goes on with the names of columns that it has. */
 void firn_sql_table_check(struct firn_sql_table *table);
-/* Parts of a module, for those of tables and of keyspaces. */
-int firn_sql_table_take_arguments(struct firn_sql_table *table, struct firn_sql *sql, int count,
-                                  const char *const *arguments, firn_error *err);
-/* A code of SQLite. */
-int firn_sql_table_declare(struct firn_sql_table *table, const char *declaration, char **text);
+/* What xConnect is given. */
+struct firn_sql_connecting {
+    struct firn_sql *sql;
+    int count;
+    const char *const *arguments; /* module, schema, name, path, table, options */
+};
+/* What differs between tables and keyspaces when they are connected. */
+struct firn_sql_table_kind {
+    /* Opens what the arguments name: store, schema and names of the table are set. */
+    int (*open)(struct firn_sql_table *table, const struct firn_sql_connecting *in,
+                firn_error *err);
+    /* The CREATE TABLE that SQLite is told, of sqlite3_malloc; NULL: no memory. */
+    char *(*declare)(const struct firn_sql_table *table);
+};
+/* Parts of a module, for those of tables and of keyspaces. Codes of SQLite. */
+int firn_sql_table_connect(const struct firn_sql_table_kind *kind,
+                           const struct firn_sql_connecting *in, sqlite3_vtab **out, char **text);
+int firn_sql_table_create(const struct firn_sql_table_kind *kind,
+                          const struct firn_sql_connecting *in, sqlite3_vtab **out, char **text);
 int firn_sql_table_disconnect(sqlite3_vtab *vtab);
 int firn_sql_table_begin(sqlite3_vtab *table);
 int firn_sql_table_sync(sqlite3_vtab *table);
@@ -336,23 +374,37 @@ int firn_sql_table_rollback_to(sqlite3_vtab *table, int level);
 int firn_sql_table_rename(sqlite3_vtab *vtab, const char *name);
 /* Rows, as well as it is known without counting; at least 1. */
 double firn_sql_table_rows(struct firn_sql_table *table);
-/* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and back. The blob is sqlite3_free'd. */
-int firn_sql_table_pack_key(const struct firn_sql_table *table, const firn_value *key,
-                            uint8_t **out, size_t *out_size, firn_error *err);
-int firn_sql_table_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
-                              uint8_t **out_memory, firn_error *err);
 /* xUpdate (sql_update.c), and what it needs is given back. */
 int firn_sql_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64 *out);
 void firn_sql_update_deinit(struct firn_sql_table *table);
 
-/* ==== rows of a table by their key, in memory (sql_lookup.c) ==== */
+/* ==== cursors over tables (sql_cursor.c): parts of the module of tables ==== */
+
+int firn_sql_cursor_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out);
+int firn_sql_cursor_close(sqlite3_vtab_cursor *base);
+/* Of a cursor that is closed and kept: table->spare. NULL is fine. */
+void firn_sql_cursor_destroy(sqlite3_vtab_cursor *base);
+int firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int count,
+                           sqlite3_value **values);
+int firn_sql_cursor_next(sqlite3_vtab_cursor *base);
+int firn_sql_cursor_eof(sqlite3_vtab_cursor *base);
+int firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number);
+int firn_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out);
+
+/* ==== rows of a table by some of its columns, in memory (sql_lookup.c) ==== */
 
 struct firn_sql_lookup;
-/* Reads a scan to its end, whose first column is the key, of integers. *out is NULL if there are too many rows. */
-int firn_sql_lookup_create(firn_scan *scan, struct firn_sql_lookup **out, firn_error *err);
+/* Reads a scan to its end. keys: places of the key's columns among those of the scan. *out is NULL if there are too many
+ * rows. */
+int firn_sql_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
+                           struct firn_sql_lookup **out, firn_error *err);
 void firn_sql_lookup_destroy(struct firn_sql_lookup *lookup);
-/* The values of a row, in the order of the scan's columns, owned by the lookup; NULL: there is none. */
-const firn_value *firn_sql_lookup_find(const struct firn_sql_lookup *lookup, int64_t key);
+/* The number, from 1, of the first row with a key, whose values are of the columns' types and not null; 0: there is none. */
+size_t firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key);
+/* The next row with the same key; 0: there is none. */
+size_t firn_sql_lookup_next(const struct firn_sql_lookup *lookup, size_t row);
+/* A value of a row, by the place of its column in the scan. Its bytes are owned by the lookup. */
+firn_value firn_sql_lookup_value(const struct firn_sql_lookup *lookup, size_t row, size_t place);
 
 /* ==== what SQLite wants of a table (sql_plan.c) ==== */
 
@@ -360,13 +412,19 @@ enum { FIRN_SQL_PLAN_ITEMS_MAX = 96 };
 
 /* What becomes of one argument of xFilter. */
 enum firn_sql_role {
-    FIRN_SQL_SEEK_EQUAL = 'e', /* the next column of the order has this value */
-    FIRN_SQL_SEEK_IN = 'm',    /* the only column of the order has one of these values */
-    FIRN_SQL_SEEK_RANGE = 'r', /* bounds the column after these */
-    FIRN_SQL_WHERE = 'w',      /* a condition */
-    FIRN_SQL_WHERE_IN = 'i',   /* a list of values */
-    FIRN_SQL_SORT = 'a',       /* no argument: rows are expected in the order of this column */
-    FIRN_SQL_SORT_DESCENDING = 'd'
+    FIRN_SQL_SEEK_EQUAL = 'e',    /* the next column of the order has this value */
+    FIRN_SQL_SEEK_IN = 'm',       /* the only column of the order has one of these values */
+    FIRN_SQL_SEEK_RANGE = 'r',    /* bounds the column after these */
+    FIRN_SQL_WHERE = 'w',         /* a condition with a constant */
+    FIRN_SQL_WHERE_UNKNOWN = 'u', /* one with a value that may be another each time */
+    FIRN_SQL_WHERE_IN = 'i',      /* a list of values */
+    FIRN_SQL_WHERE_JOIN =
+        'j', /* an equality with a value of another table, by which rows may be looked up in memory */
+    FIRN_SQL_WHERE_VARYING = 'v', /* the same beside such an equality: SQLite tests it, too */
+    FIRN_SQL_SORT = 'a',          /* no argument: rows are expected in the order of this column */
+    FIRN_SQL_SORT_DESCENDING = 'd',
+    FIRN_SQL_SKIP =
+        'z' /* no argument: the first rows are likely to be skipped, without their columns */
 };
 
 struct firn_sql_plan_item {
@@ -379,6 +437,7 @@ struct firn_sql_plan {
     bool is_point;   /* one row, by all columns of the order */
     bool is_ordered; /* SQLite counts on the order */
     bool is_descending;
+    bool skips;    /* FIRN_SQL_SKIP, which is not among the items */
     size_t order;  /* of table->orders */
     uint64_t used; /* columns; bit 63: those from 63 on */
     size_t item_count;
@@ -402,6 +461,9 @@ struct firn_sql_filter {
     firn_value upper[FIRN_TABLE_KEY_COLUMNS_MAX];
     size_t lower_count;
     size_t upper_count;
+    size_t fixed; /* how many columns of the order have one value, lower[] */
+    firn_value joined[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of FIRN_SQL_WHERE_JOIN, in their order */
+    size_t joined_count;                           /* of those that are one value */
     bool lower_exclusive;
     bool upper_exclusive;
     sqlite3_str *where;
@@ -415,6 +477,15 @@ struct firn_sql_filter {
 int firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                          const struct firn_sql_plan *plan, int count, sqlite3_value **values,
                          firn_error *err);
+/* The same of the conditions that are the same whatever the other tables of a join have, and no bounds. */
+int firn_sql_filter_init_constant(struct firn_sql_filter *filter,
+                                  const struct firn_sql_table *table,
+                                  const struct firn_sql_plan *plan, int count,
+                                  sqlite3_value **values, firn_error *err);
+/* The same of the equalities alone: `fixed` and `joined_count` say of how many there is one value, `is_empty` that no row can be
+ * equal. */
+void firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                               const struct firn_sql_plan *plan, sqlite3_value **values);
 void firn_sql_filter_deinit(struct firn_sql_filter *filter);
 /* Of a filter whose values have gone elsewhere. */
 void firn_sql_filter_free_memory(struct firn_sql_memory *memory);
@@ -423,5 +494,85 @@ void firn_sql_filter_free_memory(struct firn_sql_memory *memory);
 bool firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant);
 /* Whether values of the type bound a part of an order. */
 bool firn_sql_filter_can_seek(firn_type type);
+
+/* ==== statements that a scan answers: their groups as a virtual table (sql_query.c, sql_groups.c) ==== */
+
+/* A statement that was recognised. */
+struct firn_sql_query {
+    struct firn_sql *sql;
+    struct firn_sql_store *store; /* a reference */
+    char *table;                  /* firn's name */
+    char *definition;             /* what the statement was recognised by */
+    struct firn_sqlparse_query parsed;
+    sqlite3_stmt *outer;
+    bool is_declined;
+};
+
+/* The type of the pointer to a query that firn_groups takes. */
+extern const char firn_sql_groups_pointer[];
+
+/* Opens the table of a query as the view has it, with its definition as text, which is released with firn_release. */
+int firn_sql_groups_open_table(const struct firn_sql_query *query, const struct firn_sql_view *view,
+                               firn_table **out_table, char **out_definition, firn_error *err);
+/* Registers firn_groups. A code of SQLite. */
+int firn_sql_groups_register(struct firn_sql *sql);
+
+/* ==== table-valued functions whose rows are collected when they are asked for, and rows as JSON (sql_rows.c) ==== */
+
+enum { FIRN_SQL_ROWS_ARGUMENTS_MAX = 18 };
+
+/* Rows that are being collected; one cell after the other. */
+struct firn_sql_rows;
+void firn_sql_rows_null(struct firn_sql_rows *rows);
+void firn_sql_rows_integer(struct firn_sql_rows *rows, sqlite3_int64 number);
+/* Copies the text, which counts as UTF-8 up to `size`. */
+void firn_sql_rows_text(struct firn_sql_rows *rows, const char *text, size_t size);
+/* A text, or null where it is empty. */
+void firn_sql_rows_text_or_null(struct firn_sql_rows *rows, const char *text);
+/* A path or the like: a text where it is UTF-8, else a blob. */
+void firn_sql_rows_bytes(struct firn_sql_rows *rows, firn_slice bytes);
+/* A time as SQLite's functions read it, "2026-01-31 23:59:59.123", UTC. */
+void firn_sql_rows_time(struct firn_sql_rows *rows, int64_t since_epoch_ns);
+/* FIRN_NO_MEMORY if cells were lost, FIRN_CANCELLED if the connection was interrupted; asked after each row. */
+FIRN_MUST_CHECK int firn_sql_rows_go_on(struct firn_sql_rows *rows);
+/* The same for callbacks of long operations, whose ctx is the rows. */
+int firn_sql_rows_on_progress(void *ctx, const firn_progress *progress);
+
+/* A function of the table kind. */
+struct firn_sql_rows_function {
+    const char *name;
+    const char *columns; /* as CREATE TABLE has them */
+    int column_count;
+    const char *arguments; /* names with commas between them; they are hidden columns */
+    int argument_count;
+    int argument_count_min;
+    /* Collects the rows. Arguments that were not given are NULL. */
+    int (*fill)(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+                firn_error *err);
+};
+/* `function` is a constant. A code of SQLite. */
+int firn_sql_rows_register(struct firn_sql *sql, const struct firn_sql_rows_function *function);
+
+/* xBestIndex: which arguments are given is told in the bits of idxNum. */
+int firn_sql_rows_plan(sqlite3_vtab *base, sqlite3_index_info *info,
+                       const struct firn_sql_rows_function *function);
+
+/* The text of an argument; NULL where it was not given, or is null. */
+const char *firn_sql_rows_argument(sqlite3_value *value);
+
+/* Appends a text in the quotes of JSON; what is no UTF-8 becomes U+FFFD. */
+void firn_sql_rows_json_text(sqlite3_str *out, const char *text, size_t size);
+/* Appends a value as `firn db scan --json` has it: numbers and truth as such, all else as text. */
+void firn_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, firn_value value);
+
+/* ==== checkpoints and versions of rows (sql_history.c, sql_diff.c) ==== */
+
+/* The store and the table that a name means: that of a virtual table, or of a table that only checkpoints of the
+ * only attached store have. Borrowed until control goes back to SQLite. */
+int firn_sql_history_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
+                          const char **out_table, firn_error *err);
+
+/* firn_diff: sql_diff.c. A code of SQLite. */
+int firn_sql_diff_register(struct firn_sql *sql);
 
 #endif

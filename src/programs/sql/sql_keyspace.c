@@ -56,11 +56,15 @@ shows_blobs(const struct firn_sql_table *table)
 /* ---- connecting ---- */
 
 static int
-open_keyspace(struct firn_sql_table *table, bool is_blob, firn_error *err)
+open_keyspace(struct firn_sql_table *table, const struct firn_sql_connecting *in, firn_error *err)
 {
     struct firn_sql_store *store = table->store;
     firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
+    bool is_blob = false;
     options.create_if_missing = false;
+    for (int i = 5; i < in->count; i++) {
+        is_blob = is_blob || sqlite3_stricmp(in->arguments[i], "blob") == 0;
+    }
     int rc =
         store->snapshot != NULL
             ? firn_snapshot_keyspace_open(store->snapshot, table->table_name, &table->keyspace, err)
@@ -83,52 +87,33 @@ open_keyspace(struct firn_sql_table *table, bool is_blob, firn_error *err)
     return rc;
 }
 
+static char *
+declaration_of(const struct firn_sql_table *table)
+{
+    return sqlite3_mprintf("CREATE TABLE x(key %s NOT NULL PRIMARY KEY, value %s NOT NULL, "
+                           "expires BIGINT) WITHOUT ROWID",
+                           shows_blobs(table) ? "BLOB" : "TEXT", shows_blobs(table) ? "BLOB" : "");
+}
+
+static const struct firn_sql_table_kind keyspace_kind = {.open = open_keyspace,
+                                                         .declare = declaration_of};
+
 static int
 keyspace_connect(sqlite3 *db, void *client, int count, const char *const *arguments,
                  sqlite3_vtab **out, char **text)
 {
-    firn_error err;
+    const struct firn_sql_connecting in = {client, count, arguments};
     (void)db;
-    struct firn_sql_table *table = sqlite3_malloc64(sizeof *table);
-    if (table == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(table, 0, sizeof *table);
-    int rc = firn_sql_table_take_arguments(table, client, count, arguments, &err);
-    bool is_blob = false;
-    for (int i = 5; i < count; i++) {
-        is_blob = is_blob || sqlite3_stricmp(arguments[i], "blob") == 0;
-    }
-    rc = rc == FIRN_OK ? open_keyspace(table, is_blob, &err) : rc;
-    if (rc != FIRN_OK) {
-        *text = sqlite3_mprintf("%s", err.text);
-        firn_sql_table_disconnect(&table->base);
-        return firn_sql_code(rc);
-    }
-    rc = firn_sql_table_declare(table,
-                                shows_blobs(table)
-                                    ? "CREATE TABLE x(key BLOB NOT NULL PRIMARY KEY, value BLOB "
-                                      "NOT NULL, expires BIGINT) WITHOUT ROWID"
-                                    : "CREATE TABLE x(key TEXT NOT NULL PRIMARY KEY, value NOT "
-                                      "NULL, expires BIGINT) WITHOUT ROWID",
-                                text);
-    if (rc != SQLITE_OK) {
-        firn_sql_table_disconnect(&table->base);
-        return rc;
-    }
-    *out = &table->base;
-    return SQLITE_OK;
+    return firn_sql_table_connect(&keyspace_kind, &in, out, text);
 }
 
 static int
 keyspace_create(sqlite3 *db, void *client, int count, const char *const *arguments,
                 sqlite3_vtab **out, char **text)
 {
-    int rc = keyspace_connect(db, client, count, arguments, out, text);
-    if (rc == SQLITE_OK) {
-        (void)firn_sql_view_begin(client, NULL); /* SQLite does not call xBegin */
-    }
-    return rc;
+    const struct firn_sql_connecting in = {client, count, arguments};
+    (void)db;
+    return firn_sql_table_create(&keyspace_kind, &in, out, text);
 }
 
 /* ---- cursors ---- */
@@ -137,13 +122,7 @@ static int
 keyspace_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
     (void)vtab;
-    struct cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(cursor, 0, sizeof *cursor);
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return firn_sql_new_cursor(sizeof(struct cursor), out);
 }
 
 static void

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_lookup.c: all rows of a table by their key, in memory: what a join asks for again and again.
+ * sql/sql_lookup.c: rows of a table by values of some columns, in memory: what a join asks for again and again.
  *
- * SQLite joins by loops: for each row of one table it looks up rows of the other by their key. A lookup in a store finds its way through
- * blocks each time, and costs as much as scanning dozens of rows. So a statement that has looked up so many rows that a scan of the
- * whole table costs no more gets the table scanned, once, with the columns that it uses, into a hash table (sql_table.c decides when).
+ * SQLite joins by loops: for each row of one table it looks up rows of the other by an equality. A lookup in a store finds
+ * its way through blocks each time and costs as much as scanning dozens of rows by their key, or a thousand by a range. So a
+ * statement that has looked up so often that reading the table once costs no more gets it read, with the columns that the
+ * statement uses and the conditions that stay the same, into a hash table (sql_cursor.c decides when).
  *
- * Only keys of one column of integers, only in a snapshot: what a transaction writes meanwhile would be missing.
+ * A column is an array of cells of 8 bytes: a number as it is, or the address of a text, whose bytes are kept in blocks.
+ * Rows with the same key are a list in the order in which they were read.
  *
- * Limits: 64 MiB for a statement's table; if that is not enough, lookups go on as before.
+ * Without a key all rows are one list: those of an inner table that a join reads again and again.
+ *
+ * Only of snapshots: what a transaction writes meanwhile would be missing.
+ *
+ * Limits: 256 MiB for a cursor's table; if that is not enough, lookups go on as before.
  */
 #include "sql/sql_internal.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
 
-enum { BYTES_MAX = 64 << 20, BLOCK_SIZE = 64 << 10 };
+enum { BYTES_MAX = 256 << 20, BLOCK_SIZE = 256 << 10, ROWS_MAX = INT32_MAX };
 
-/* Bytes that values refer to. */
+/* Bytes that cells refer to. */
 struct block {
     struct block *next;
     size_t used;
@@ -25,16 +31,30 @@ struct block {
     uint8_t bytes[];
 };
 
+/* What the cell of a text is the address of. */
+struct text {
+    size_t size;
+    uint8_t bytes[];
+};
+
+struct column {
+    firn_type type;
+    uint64_t *cells;
+    uint8_t *nulls; /* 1 for each null; NULL: there is none yet */
+};
+
 struct firn_sql_lookup {
     size_t width;
-    firn_value *rows; /* width values for each, that of the key first */
+    struct column *columns;
+    size_t key_count;
+    size_t keys[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of the key's columns */
     size_t count;
     size_t capacity;
-    uint32_t *slots; /* numbers of rows from 1; 0: empty */
+    uint32_t *slots; /* numbers from 1 of the first row of each key; 0: empty */
     size_t slot_mask;
+    uint32_t *next; /* of each row: the next one with the same key; 0: it is the last */
     struct block *blocks;
     size_t total_bytes;
-    bool is_too_large;
 };
 
 void
@@ -48,29 +68,135 @@ firn_sql_lookup_destroy(struct firn_sql_lookup *lookup)
         sqlite3_free(lookup->blocks);
         lookup->blocks = next;
     }
-    sqlite3_free(lookup->rows);
+    for (size_t i = 0; lookup->columns != NULL && i < lookup->width; i++) {
+        sqlite3_free(lookup->columns[i].cells);
+        sqlite3_free(lookup->columns[i].nulls);
+    }
+    sqlite3_free(lookup->columns);
     sqlite3_free(lookup->slots);
+    sqlite3_free(lookup->next);
     sqlite3_free(lookup);
 }
 
-static size_t
-slot_of(const struct firn_sql_lookup *lookup, int64_t key)
+/* ---- values ---- */
+
+static bool
+has_bytes(firn_type type)
 {
-    return (size_t)(((uint64_t)key * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & lookup->slot_mask;
+    return type >= FIRN_TYPE_TEXT;
 }
 
-const firn_value *
-firn_sql_lookup_find(const struct firn_sql_lookup *lookup, int64_t key)
+static const struct text *
+text_of(uint64_t cell)
 {
-    assert(lookup->slots != NULL);
-    for (size_t at = slot_of(lookup, key); lookup->slots[at] != 0;
-         at = (at + 1) & lookup->slot_mask) {
-        const firn_value *row = lookup->rows + (lookup->slots[at] - 1) * lookup->width;
-        if (row[0].as.i64 == key) {
-            return row;
+    return (const struct text *)(uintptr_t)cell;
+}
+
+firn_value
+firn_sql_lookup_value(const struct firn_sql_lookup *lookup, size_t row, size_t place)
+{
+    const struct column *column = &lookup->columns[place];
+    assert(row > 0 && row <= lookup->count && place < lookup->width);
+    uint64_t cell = column->cells[row - 1];
+    firn_value value = {.type = column->type, .as = {.u64 = cell}};
+    if (column->nulls != NULL && column->nulls[row - 1] != 0) {
+        return firn_null();
+    }
+    if (column->type == FIRN_TYPE_BOOL) {
+        value.as.boolean = cell != 0;
+    } else if (column->type == FIRN_TYPE_F32) {
+        memcpy(&value.as.f32, &cell, sizeof value.as.f32);
+    } else if (has_bytes(column->type)) {
+        value.as.bytes = firn_bytes(text_of(cell)->bytes, text_of(cell)->size);
+    }
+    return value;
+}
+
+static uint64_t
+mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+static uint64_t
+mix_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
+{
+    hash = mix(hash, size);
+    for (; size >= 8; bytes += 8, size -= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, sizeof word);
+        hash = mix(hash, word);
+    }
+    uint64_t last = 0;
+    if (size > 0) {
+        memcpy(&last, bytes, size);
+    }
+    return mix(hash, last);
+}
+
+static uint64_t
+cell_of(const firn_value *value)
+{
+    return value->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
+}
+
+static size_t
+slot_of_row(const struct firn_sql_lookup *lookup, size_t row)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < lookup->key_count; i++) {
+        const struct column *column = &lookup->columns[lookup->keys[i]];
+        uint64_t cell = column->cells[row - 1];
+        hash = has_bytes(column->type) ? mix_bytes(hash, text_of(cell)->bytes, text_of(cell)->size)
+                                       : mix(hash, cell);
+    }
+    return (size_t)hash & lookup->slot_mask;
+}
+
+static bool
+has_key(const struct firn_sql_lookup *lookup, size_t row, const firn_value *key)
+{
+    for (size_t i = 0; i < lookup->key_count; i++) {
+        const struct column *column = &lookup->columns[lookup->keys[i]];
+        uint64_t cell = column->cells[row - 1];
+        bool is_equal = has_bytes(column->type)
+                            ? text_of(cell)->size == key[i].as.bytes.size &&
+                                  (key[i].as.bytes.size == 0 ||
+                                   memcmp(text_of(cell)->bytes, key[i].as.bytes.data,
+                                          key[i].as.bytes.size) == 0)
+                            : cell == cell_of(&key[i]);
+        if (!is_equal) {
+            return false;
         }
     }
-    return NULL;
+    return true;
+}
+
+size_t
+firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key)
+{
+    uint64_t hash = 0;
+    assert(lookup->slots != NULL);
+    for (size_t i = 0; i < lookup->key_count; i++) {
+        hash = has_bytes(lookup->columns[lookup->keys[i]].type)
+                   ? mix_bytes(hash, key[i].as.bytes.data, key[i].as.bytes.size)
+                   : mix(hash, cell_of(&key[i]));
+    }
+    for (size_t at = (size_t)hash & lookup->slot_mask; lookup->slots[at] != 0;
+         at = (at + 1) & lookup->slot_mask) {
+        if (has_key(lookup, lookup->slots[at], key)) {
+            return lookup->slots[at];
+        }
+    }
+    return 0;
+}
+
+size_t
+firn_sql_lookup_next(const struct firn_sql_lookup *lookup, size_t row)
+{
+    assert(row > 0 && row <= lookup->count);
+    return lookup->next[row - 1];
 }
 
 /* ---- making it ---- */
@@ -79,6 +205,7 @@ static void *
 take_bytes(struct firn_sql_lookup *lookup, size_t size)
 {
     struct block *block = lookup->blocks;
+    size = (size + 7) & ~(size_t)7;
     if (block == NULL || block->size - block->used < size) {
         size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
         block = sqlite3_malloc64(sizeof *block + room);
@@ -100,14 +227,68 @@ make_room(struct firn_sql_lookup *lookup, size_t more)
         return true;
     }
     size_t capacity = lookup->capacity == 0 ? 4096 : 2 * lookup->capacity;
-    firn_value *grown =
-        sqlite3_realloc64(lookup->rows, capacity * lookup->width * sizeof lookup->rows[0]);
-    if (grown == NULL) {
-        return false;
+    for (size_t i = 0; i < lookup->width; i++) {
+        struct column *column = &lookup->columns[i];
+        uint64_t *cells = sqlite3_realloc64(column->cells, capacity * sizeof cells[0]);
+        if (cells == NULL) {
+            return false;
+        }
+        column->cells = cells;
+        if (column->nulls != NULL) {
+            uint8_t *nulls = sqlite3_realloc64(column->nulls, capacity);
+            if (nulls == NULL) {
+                return false;
+            }
+            column->nulls = nulls;
+        }
     }
-    lookup->total_bytes += (capacity - lookup->capacity) * lookup->width * sizeof grown[0];
-    lookup->rows = grown;
+    lookup->total_bytes += (capacity - lookup->capacity) * lookup->width * sizeof(uint64_t);
     lookup->capacity = capacity;
+    return true;
+}
+
+static bool
+is_valid(const firn_scan_array *array, size_t row)
+{
+    return array->valid == NULL || (array->valid[row / 64] >> (row % 64) & 1) != 0;
+}
+
+static bool
+add_nulls(struct firn_sql_lookup *lookup, struct column *column, const firn_scan_array *array,
+          size_t count)
+{
+    if (column->nulls == NULL && array->valid == NULL) {
+        return true;
+    }
+    if (column->nulls == NULL) {
+        column->nulls = sqlite3_malloc64(lookup->capacity);
+        if (column->nulls == NULL) {
+            return false;
+        }
+        memset(column->nulls, 0, lookup->count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        column->nulls[lookup->count + i] = !is_valid(array, i);
+    }
+    return true;
+}
+
+static bool
+add_texts(struct firn_sql_lookup *lookup, uint64_t *cells, const firn_scan_array *array,
+          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        firn_slice bytes = is_valid(array, i) ? array->as.bytes[i] : firn_bytes(NULL, 0);
+        struct text *text = take_bytes(lookup, sizeof *text + bytes.size);
+        if (text == NULL) {
+            return false;
+        }
+        text->size = bytes.size;
+        if (bytes.size > 0) {
+            memcpy(text->bytes, bytes.data, bytes.size);
+        }
+        cells[i] = (uint64_t)(uintptr_t)text;
+    }
     return true;
 }
 
@@ -115,28 +296,47 @@ static int
 add_batch(struct firn_sql_lookup *lookup, const firn_scan_batch *batch, firn_error *err)
 {
     size_t count = firn_scan_batch_rows(batch);
-    if (!make_room(lookup, count)) {
-        return firn_sql_no_memory(err);
-    }
-    for (size_t i = 0; i < count; i++) {
-        firn_value *row = lookup->rows + (lookup->count + i) * lookup->width;
-        for (size_t k = 0; k < lookup->width; k++) {
-            row[k] = firn_scan_value(batch, k, i);
-            if (row[k].type >= FIRN_TYPE_TEXT && row[k].as.bytes.size > 0) {
-                void *copy = take_bytes(lookup, row[k].as.bytes.size);
-                if (copy == NULL) {
-                    return firn_sql_no_memory(err);
-                }
-                memcpy(copy, row[k].as.bytes.data, row[k].as.bytes.size);
-                row[k].as.bytes.data = copy;
+    bool is_fine = make_room(lookup, count);
+    for (size_t i = 0; i < lookup->width && is_fine; i++) {
+        struct column *column = &lookup->columns[i];
+        firn_scan_array array = FIRN_SCAN_ARRAY_INIT;
+        firn_scan_batch_column(batch, i, &array);
+        uint64_t *cells = column->cells + lookup->count;
+        is_fine = add_nulls(lookup, column, &array, count);
+        if (!is_fine) {
+            break;
+        }
+        if (has_bytes(column->type)) {
+            is_fine = add_texts(lookup, cells, &array, count);
+        } else if (column->type == FIRN_TYPE_F32) {
+            for (size_t k = 0; k < count; k++) {
+                cells[k] = 0;
+                memcpy(&cells[k], &array.as.f32[k], sizeof(float));
             }
+        } else {
+            memcpy(cells, array.as.u64, count * sizeof cells[0]);
         }
     }
+    if (!is_fine) {
+        return firn_sql_no_memory(err);
+    }
     lookup->count += count;
-    lookup->is_too_large = lookup->total_bytes > BYTES_MAX;
     return FIRN_OK;
 }
 
+static bool
+has_null_key(const struct firn_sql_lookup *lookup, size_t row)
+{
+    for (size_t i = 0; i < lookup->key_count; i++) {
+        const uint8_t *nulls = lookup->columns[lookup->keys[i]].nulls;
+        if (nulls != NULL && nulls[row - 1] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* From the last row to the first, so that lists are in the order of rows. */
 static int
 index_rows(struct firn_sql_lookup *lookup, firn_error *err)
 {
@@ -145,41 +345,75 @@ index_rows(struct firn_sql_lookup *lookup, firn_error *err)
         slots *= 2;
     }
     lookup->slots = sqlite3_malloc64(slots * sizeof lookup->slots[0]);
-    if (lookup->slots == NULL) {
+    lookup->next = sqlite3_malloc64((lookup->count + 1) * sizeof lookup->next[0]);
+    if (lookup->slots == NULL || lookup->next == NULL) {
         return firn_sql_no_memory(err);
     }
     memset(lookup->slots, 0, slots * sizeof lookup->slots[0]);
     lookup->slot_mask = slots - 1;
-    for (size_t i = 0; i < lookup->count; i++) {
-        size_t at = slot_of(lookup, lookup->rows[i * lookup->width].as.i64);
-        while (lookup->slots[at] != 0) {
+    for (size_t row = lookup->count; row > 0; row--) {
+        firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
+        lookup->next[row - 1] = 0;
+        if (has_null_key(lookup, row)) {
+            continue; /* equal to nothing */
+        }
+        for (size_t i = 0; i < lookup->key_count; i++) {
+            key[i] = firn_sql_lookup_value(lookup, row, lookup->keys[i]);
+        }
+        size_t at = slot_of_row(lookup, row);
+        while (lookup->slots[at] != 0 && !has_key(lookup, lookup->slots[at], key)) {
             at = (at + 1) & lookup->slot_mask;
         }
-        lookup->slots[at] = (uint32_t)i + 1;
+        lookup->next[row - 1] = lookup->slots[at];
+        lookup->slots[at] = (uint32_t)row;
     }
     return FIRN_OK;
 }
 
-int
-firn_sql_lookup_create(firn_scan *scan, struct firn_sql_lookup **out, firn_error *err)
+static int
+read_scan(struct firn_sql_lookup *lookup, firn_scan *scan, bool *out_fits, firn_error *err)
 {
     const firn_scan_batch *batch = NULL;
+    for (size_t i = 0; i < lookup->width; i++) {
+        firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
+        firn_scan_column_at(scan, i, &column);
+        lookup->columns[i].type = column.type;
+    }
+    int rc = firn_scan_next(scan, &batch, err);
+    *out_fits = true;
+    while (rc == FIRN_OK && batch != NULL && *out_fits) {
+        rc = add_batch(lookup, batch, err);
+        *out_fits = lookup->total_bytes <= BYTES_MAX && lookup->count < ROWS_MAX / 2;
+        rc = rc == FIRN_OK && *out_fits ? firn_scan_next(scan, &batch, err) : rc;
+    }
+    return rc;
+}
+
+int
+firn_sql_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
+                       struct firn_sql_lookup **out, firn_error *err)
+{
+    bool fits = false;
     struct firn_sql_lookup *lookup = sqlite3_malloc64(sizeof *lookup);
     *out = NULL;
+    assert(key_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     if (lookup == NULL) {
         return firn_sql_no_memory(err);
     }
     memset(lookup, 0, sizeof *lookup);
     lookup->width = firn_scan_column_count(scan);
-    int rc = firn_scan_next(scan, &batch, err);
-    while (rc == FIRN_OK && batch != NULL && !lookup->is_too_large) {
-        rc = add_batch(lookup, batch, err);
-        rc = rc == FIRN_OK ? firn_scan_next(scan, &batch, err) : rc;
+    lookup->key_count = key_count;
+    memcpy(lookup->keys, keys, key_count * sizeof keys[0]);
+    lookup->columns = sqlite3_malloc64(lookup->width * sizeof lookup->columns[0]);
+    int rc = FIRN_OK;
+    if (lookup->columns == NULL) {
+        rc = firn_sql_no_memory(err);
+    } else {
+        memset(lookup->columns, 0, lookup->width * sizeof lookup->columns[0]);
+        rc = read_scan(lookup, scan, &fits, err);
     }
-    if (rc == FIRN_OK && !lookup->is_too_large) {
-        rc = index_rows(lookup, err);
-    }
-    if (rc != FIRN_OK || lookup->is_too_large) {
+    rc = rc == FIRN_OK && fits ? index_rows(lookup, err) : rc;
+    if (rc != FIRN_OK || !fits) {
         firn_sql_lookup_destroy(lookup);
         return rc;
     }

@@ -11,8 +11,9 @@
  * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
  * rest.
  *
- * LIMIT and OFFSET only say how many rows are likely to be wanted. SQLite would let a virtual table do them, too, but in the
- * versions that are tested here it does so also where a condition between two columns of the table is left to test.
+ * LIMIT and OFFSET say how many rows are likely to be wanted, and that the first ones are likely to be skipped, for which
+ * only their keys are read. SQLite would let a virtual table do all of both, but in the versions that are tested here it
+ * does so also where a condition between two columns of the table is left to test.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
@@ -31,10 +32,16 @@ SQLITE_EXTENSION_INIT3
 
 enum { WISHES_MAX = 64 };
 
-/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan. A row that a scan looks at and
- * leaves out costs a tenth. */
-enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60 };
-#define COST_TEST 0.1
+/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan; a lookup in memory. A row that a scan looks at and
+ * leaves out costs much less. */
+enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6 };
+#define COST_TEST 0.05
+#define COST_TEST_IN_MEMORY 0.7 /* of a row that is not in a file yet: rows are merged one by one */
+/* What a row costs in memory, shared by some thousand lookups. */
+#define COST_KEPT 0.0001
+
+/* Guesses: how many rows have a value, at least, where several may; how many values a dictionary has. */
+enum { EQUAL_ROWS_MIN = 10, DICTIONARY_VALUES = 100, EQUAL_VALUES_GUESS = 20 };
 
 /* One constraint that can be used. */
 struct wish {
@@ -43,6 +50,7 @@ struct wish {
     int op;
     bool is_in;    /* one of a list */
     bool is_exact; /* SQLite need not test it */
+    bool is_known; /* what the column is compared with is a constant */
     double share;  /* of the rows that pass */
 };
 
@@ -53,6 +61,8 @@ struct way {
     int equal[FIRN_TABLE_KEY_COLUMNS_MAX]; /* wishes */
     int range[2]; /* wishes, -1: none: what bounds the next column from below, from above */
     bool is_point;
+    bool is_known; /* all equalities are with constants */
+    bool is_joined;
     bool has_in;
     bool has_list; /* all values of an IN at once */
     bool is_ordered;
@@ -67,7 +77,9 @@ struct planning {
     struct wish wishes[WISHES_MAX];
     size_t wish_count;
     double rows;
-    double wanted; /* rows that LIMIT and OFFSET want at most; 0: all */
+    bool has_offset;
+    double test_cost; /* of a row, on average */
+    double wanted;    /* rows that LIMIT and OFFSET want at most; 0: all */
 };
 
 /* ---- constraints ---- */
@@ -145,14 +157,44 @@ share_of_pattern(int op, sqlite3_value *constant)
     return size == 0 ? 1 : share;
 }
 
+static bool
+is_float(firn_type type)
+{
+    return type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64;
+}
+
+/* How many values a column may have at most; 0: unknown. */
+static double
+values_of(const struct firn_sql_table *table, uint32_t column)
+{
+    if (table->stats == NULL || column >= table->stats->column_count) {
+        return 0;
+    }
+    const firn_table_column_statistics *stats = &table->stats->columns[column];
+    uint64_t dictionaries = 0;
+    for (unsigned i = 1; i < FIRN_TABLE_ENCODINGS_MAX; i++) {
+        const char *name = stats->encodings[i] > 0 ? firn_table_encoding_name(i) : NULL;
+        dictionaries += name != NULL && strcmp(name, "dictionary") == 0 ? stats->encodings[i] : 0;
+    }
+    if (table->def->columns[column].type < FIRN_TYPE_TEXT &&
+        !is_float(table->def->columns[column].type) && !firn_is_null(stats->smallest)) {
+        double span = number_of(stats->largest) - number_of(stats->smallest) + 1;
+        return span >= 1 ? span : 0;
+    }
+    return dictionaries > 0 && 2 * dictionaries >= stats->chunks ? DICTIONARY_VALUES : 0;
+}
+
 static double
 share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value *constant)
 {
     double at;
+    double values;
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_EQ:
     case SQLITE_INDEX_CONSTRAINT_IS:
-        return 1.0 / 20;
+        values = values_of(planning->table, column);
+        values = values < planning->rows ? values : planning->rows;
+        return values > 0 && values < EQUAL_VALUES_GUESS ? 1 / values : 1.0 / EQUAL_VALUES_GUESS;
     case SQLITE_INDEX_CONSTRAINT_LT:
     case SQLITE_INDEX_CONSTRAINT_LE:
         at = place_of(planning->table, column, constant);
@@ -187,12 +229,6 @@ is_comparison(int op)
     default:
         return false;
     }
-}
-
-static bool
-is_float(firn_type type)
-{
-    return type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64;
 }
 
 static bool
@@ -277,6 +313,7 @@ collect_wishes(struct planning *planning)
                               .column = column,
                               .op = op,
                               .is_in = is_in,
+                              .is_known = constant != NULL,
                               .share = share_of(planning, column, op, constant)};
         wish->is_exact =
             firn_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
@@ -297,6 +334,7 @@ see_limits(struct planning *planning)
             continue;
         }
         has_limit = has_limit || op == SQLITE_INDEX_CONSTRAINT_LIMIT;
+        planning->has_offset = planning->has_offset || op == SQLITE_INDEX_CONSTRAINT_OFFSET;
         double number = 100; /* of a parameter */
         if (sqlite3_vtab_rhs_value(info, i, &constant) == SQLITE_OK && constant != NULL) {
             number = (double)sqlite3_value_int64(constant);
@@ -411,10 +449,54 @@ shows_text(const struct planning *planning, uint32_t column)
            type == FIRN_TYPE_UUID;
 }
 
+/* The rows that have one value in each of the columns with an equality. */
+static double
+rows_of_equal(const struct planning *planning, const struct way *way)
+{
+    const struct firn_sql_order *order = &planning->table->orders[way->order];
+    double values = 1;
+    if (way->equal_count == order->count && order->is_unique) {
+        return 1;
+    }
+    for (size_t i = 0; i < way->equal_count; i++) {
+        double number = values_of(planning->table, order->columns[i]);
+        values *= number > 0 ? number : planning->rows;
+    }
+    double rows = planning->rows / values;
+    return rows > EQUAL_ROWS_MIN ? rows : EQUAL_ROWS_MIN;
+}
+
+/* Whether a constraint is an equality with a value that the statement has only when it runs, by which rows may be looked up
+ * in memory. */
+static bool
+is_join(const struct planning *planning, const struct wish *wish)
+{
+    return wish->op == SQLITE_INDEX_CONSTRAINT_EQ && !wish->is_in && !wish->is_known &&
+           planning->table->keyspace == NULL &&
+           firn_sql_filter_can_seek(planning->table->def->columns[wish->column].type);
+}
+
+/* Whether rows may be looked up in memory (sql_cursor.c): they are found by equalities, and not in a transaction. */
+static bool
+is_joined(const struct planning *planning, const struct way *way)
+{
+    const struct firn_sql_store *store = planning->table->store;
+    size_t joins = 0;
+    for (size_t i = 0; i < planning->wish_count; i++) {
+        joins += is_join(planning, &planning->wishes[i]);
+    }
+    for (size_t i = 0; i < way->equal_count; i++) {
+        /* No more than the key of a lookup has. */
+        joins += planning->wishes[way->equal[i]].is_known;
+    }
+    return joins > 0 && joins <= FIRN_TABLE_KEY_COLUMNS_MAX && !way->has_in && !way->has_list &&
+           way->range[0] < 0 && way->range[1] < 0 && !way->is_known &&
+           (store->snapshot != NULL || sqlite3_get_autocommit(store->sql->db) != 0);
+}
+
 static void
 estimate(const struct planning *planning, struct way *way)
 {
-    const struct firn_sql_order *order = &planning->table->orders[way->order];
     double read = planning->rows;
     double passing = 1;
     bool taken[WISHES_MAX] = {false};
@@ -422,7 +504,7 @@ estimate(const struct planning *planning, struct way *way)
         taken[way->equal[i]] = true;
     }
     if (way->equal_count > 0) {
-        double few = way->equal_count < order->count || !order->is_unique ? 10 : 1;
+        double few = rows_of_equal(planning, way);
         read = read < few ? read : few;
     }
     for (int i = 0; i < 2; i++) {
@@ -440,14 +522,17 @@ estimate(const struct planning *planning, struct way *way)
     read = read < 1 ? 1 : read;
     way->rows = way->is_point ? 1 : read * passing;
     way->rows = way->rows >= 1 ? way->rows : 1; /* also where bounds are infinite */
-    if (way->is_point) {
+    way->is_joined = is_joined(planning, way);
+    if (way->is_joined) {
+        way->cost = COST_LOOKUP + way->rows + planning->rows * COST_KEPT;
+    } else if (way->is_point) {
         way->cost = way->order == 0 ? COST_GET : COST_GET_BY_INDEX;
         if (way->has_list) {
             way->rows = 10;
             way->cost *= 10;
         }
     } else if (way->order == 0) {
-        way->cost = COST_OPEN + (passing < 1 ? read * COST_TEST : 0) + way->rows;
+        way->cost = COST_OPEN + (passing < 1 ? read * planning->test_cost : 0) + way->rows;
     } else {
         way->cost = COST_OPEN + read * COST_GET;
     }
@@ -479,6 +564,10 @@ make_way(const struct planning *planning, size_t number, struct way *way)
         }
         way->has_in = way->has_in || planning->wishes[wish].is_in;
         way->equal[way->equal_count++] = wish;
+    }
+    way->is_known = way->equal_count > 0;
+    for (size_t i = 0; i < way->equal_count; i++) {
+        way->is_known = way->is_known && planning->wishes[way->equal[i]].is_known;
     }
     way->is_point = way->equal_count == order->count && order->is_unique;
     if (way->equal_count < order->count &&
@@ -522,6 +611,23 @@ note_order(const struct planning *planning, sqlite3_str *text)
     }
 }
 
+/* Of a constraint that bounds no order. */
+static enum firn_sql_role
+role_of(const struct planning *planning, const struct way *way, const struct wish *wish)
+{
+    if (wish->is_in) {
+        return FIRN_SQL_WHERE_IN;
+    }
+    if (wish->is_known || wish->op == SQLITE_INDEX_CONSTRAINT_ISNULL ||
+        wish->op == SQLITE_INDEX_CONSTRAINT_ISNOTNULL) {
+        return FIRN_SQL_WHERE;
+    }
+    if (!way->is_joined) {
+        return FIRN_SQL_WHERE_UNKNOWN;
+    }
+    return is_join(planning, wish) ? FIRN_SQL_WHERE_JOIN : FIRN_SQL_WHERE_VARYING;
+}
+
 static int
 tell(struct planning *planning, const struct way *way)
 {
@@ -555,14 +661,18 @@ tell(struct planning *planning, const struct way *way)
         if (taken[i]) {
             continue;
         }
+        enum firn_sql_role role = role_of(planning, way, wish);
         if (wish->is_in) {
             sqlite3_vtab_in(info, wish->place, 1);
         }
-        use_wish(planning, wish, wish->is_in ? FIRN_SQL_WHERE_IN : FIRN_SQL_WHERE,
-                 wish->is_exact && !wish->is_in, &argument, text);
+        use_wish(planning, wish, role,
+                 wish->is_exact && !wish->is_in && role != FIRN_SQL_WHERE_VARYING, &argument, text);
     }
     if (is_ordered) {
         note_order(planning, text);
+    }
+    if (planning->has_offset && argument == 0 && way->order == 0 && table->keyspace == NULL) {
+        add_item(text, FIRN_SQL_SKIP, 0, 0);
     }
     info->idxNum = 0;
     info->idxStr = sqlite3_str_finish(text);
@@ -574,6 +684,16 @@ tell(struct planning *planning, const struct way *way)
     return info->idxStr != NULL ? SQLITE_OK : SQLITE_NOMEM;
 }
 
+static double
+test_cost_of(const struct firn_sql_table *table, double rows)
+{
+    double in_memory = table->rows_written > 0 ? (double)table->rows_written : 0;
+    in_memory += table->stats != NULL ? (double)table->stats->memory_rows : 0;
+    double share = in_memory < rows ? in_memory / rows : 1;
+    assert(rows >= 1 && share >= 0);
+    return COST_TEST + share * (COST_TEST_IN_MEMORY - COST_TEST);
+}
+
 int
 firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
 {
@@ -582,6 +702,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     struct way best;
     assert(table->order_count >= 1);
     planning.rows = firn_sql_table_rows(table);
+    planning.test_cost = test_cost_of(table, planning.rows);
     collect_wishes(&planning);
     see_limits(&planning);
     (void)make_way(&planning, 0, &best);
@@ -606,12 +727,17 @@ firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
     out->is_ordered = at[1] == 'o';
     out->used = strtoull(at + 2, &at, 16);
     out->item_count = 0;
+    out->skips = false;
     while (*at == ' ' && out->item_count < FIRN_SQL_PLAN_ITEMS_MAX) {
         struct firn_sql_plan_item *item = &out->items[out->item_count++];
         item->role = (enum firn_sql_role)at[1];
         item->column = (uint32_t)strtoul(at + 2, &at, 10);
         assert(*at == '.');
         item->op = (int)strtol(at + 1, &at, 10);
+        if (item->role == FIRN_SQL_SKIP) {
+            out->skips = true;
+            out->item_count--;
+        }
     }
     assert(*at == '\0');
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_query.c: statements that firn's own scan answers: recognised by sql_parse.c, run here.
+ * sql/sql_query.c: statements that firn's own scan answers: recognised by the room sqlparse, run here.
  *
  *     SELECT c1, c2 FROM firn_query('SELECT kind, sum(price) FROM goods GROUP BY kind');
  *     CREATE VIRTUAL TABLE temp.sums USING firn_query('SELECT kind, sum(price) FROM goods GROUP BY kind');
@@ -15,16 +15,17 @@
  * The groups come from the module firn_groups (sql_groups.c). firn_query may not be used by triggers and views, for a
  * statement of theirs would run as if its user had typed it.
  */
-#include "sql/sql_query.h"
+#include "sql/sql_internal.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "sql/sql_groups.h"
-
 SQLITE_EXTENSION_INIT3
 
 static const char connection_type[] = "firn_sql";
+
+_Static_assert(sizeof(struct firn_sql_query_reason) == FIRN_SQLPARSE_REASON_SIZE,
+               "the recogniser fills it");
 
 /* ==== recognising ==== */
 
@@ -44,7 +45,7 @@ find_connection(sqlite3 *db)
 
 /* Whether a name means one virtual table and nothing else, in whatever schema is asked. */
 static bool
-is_one_virtual_table(sqlite3 *db, const struct firn_sql_parse_from *from)
+is_one_virtual_table(sqlite3 *db, const struct firn_sqlparse_from *from)
 {
     static const char sql[] = "SELECT count(*), min(type = 'virtual') FROM pragma_table_list(?1) "
                               "WHERE ?2 IS NULL OR schema = ?2 COLLATE NOCASE";
@@ -99,11 +100,11 @@ read_definition(struct firn_sql_query *query, firn_table_def **out, firn_error *
 static bool
 find_table(struct firn_sql_query *query, const char *text, struct firn_sql_query_reason *reason)
 {
-    struct firn_sql_parse_from from;
+    struct firn_sqlparse_from from;
     struct firn_sql_store *store = NULL;
     const char *name = NULL;
     firn_error err;
-    if (!firn_sql_parse_find_table(text, &from, reason)) {
+    if (!firn_sqlparse_find_table(text, &from, reason->text)) {
         return false;
     }
     bool is_found =
@@ -118,7 +119,7 @@ find_table(struct firn_sql_query *query, const char *text, struct firn_sql_query
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s is no table of firn's",
                          from.table);
     }
-    firn_sql_parse_from_deinit(&from);
+    firn_sqlparse_from_deinit(&from);
     return is_found;
 }
 
@@ -144,8 +145,8 @@ parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s", err.text);
         return false;
     }
-    bool is_parsed = firn_sql_parse_statement(firn_sql_db(query->sql), text, def, names,
-                                              (size_t)count, &query->parsed, reason);
+    bool is_parsed = firn_sqlparse_statement(firn_sql_db(query->sql), text, def, names,
+                                             (size_t)count, &query->parsed, reason->text);
     firn_release(def);
     if (is_parsed && query->parsed.folds_case && !folds_case(firn_sql_db(query->sql))) {
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "LIKE means something else here");
@@ -216,7 +217,7 @@ firn_sql_query_is_declined(const struct firn_sql_query *query)
 char *
 firn_sql_query_describe(const struct firn_sql_query *query)
 {
-    const struct firn_sql_parse_query *parsed = &query->parsed;
+    const struct firn_sqlparse_query *parsed = &query->parsed;
     return sqlite3_mprintf("scan of %s: select %s%s%s%s%s", query->table, parsed->select,
                            parsed->where != NULL ? "; where " : "",
                            parsed->where != NULL ? parsed->where : "",
@@ -231,7 +232,7 @@ firn_sql_query_close(struct firn_sql_query *query)
         return;
     }
     (void)sqlite3_finalize(query->outer);
-    firn_sql_parse_deinit(&query->parsed);
+    firn_sqlparse_deinit(&query->parsed);
     sqlite3_free(query->table);
     sqlite3_free(query->definition);
     if (query->store != NULL) {
@@ -422,13 +423,7 @@ static int
 query_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    struct query_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(cursor, 0, sizeof *cursor);
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return firn_sql_new_cursor(sizeof(struct query_cursor), out);
 }
 
 static void

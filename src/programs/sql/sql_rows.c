@@ -9,7 +9,7 @@
  * One module serves all functions: which one it is says its name, which SQLite gives to xConnect. The list of functions is
  * filled when the first connection registers them, and never changes.
  */
-#include "sql/sql_rows.h"
+#include "sql/sql_internal.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -252,11 +252,10 @@ rows_disconnect(sqlite3_vtab *table)
     return SQLITE_OK;
 }
 
-/* Bits of idxNum: which arguments are given, in their order. */
-static int
-rows_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
+int
+firn_sql_rows_plan(sqlite3_vtab *base, sqlite3_index_info *info,
+                   const struct firn_sql_rows_function *function)
 {
-    const struct firn_sql_rows_function *function = ((const struct rows_table *)base)->function;
     int places[FIRN_SQL_ROWS_ARGUMENTS_MAX];
     for (int i = 0; i < function->argument_count; i++) {
         places[i] = -1;
@@ -291,16 +290,16 @@ rows_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 }
 
 static int
+rows_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
+{
+    return firn_sql_rows_plan(base, info, ((const struct rows_table *)base)->function);
+}
+
+static int
 rows_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    struct rows_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(cursor, 0, sizeof *cursor);
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return firn_sql_new_cursor(sizeof(struct rows_cursor), out);
 }
 
 static void

@@ -7,13 +7,6 @@
  * SQLite is told of the columns when the virtual table is made or connected. It has to know how rows are named that it
  * changes (enum firn_sql_identity); for a key of several columns that is a hidden column which has them as one blob.
  *
- * A statement opens cursors. xFilter reads one row by its key, or opens a scan, whose batches are handed out value by value: a batch is
- * columns of up to 1,024 decoded values, so a row costs SQLite one call for itself and one for each column that it asks for. Only
- * columns that the statement uses are asked of firn; those of the key always are, because rows that are changed are named by them. A column that
- * SQLite asks for though it did not say so is read by the key.
- *
- * When the transaction of a cursor ends, the cursor keeps what is left to read (sql_view.c).
- *
  * A table that is changed elsewhere is noticed now and then (firn_sql_table_check). Columns are asked for by their names, so a
  * statement that was prepared before goes on, unless it uses a column that is gone.
  *
@@ -25,54 +18,7 @@
 #include <time.h>
 SQLITE_EXTENSION_INIT3
 
-enum { CHECK_MS = 200, STATS_MS = 5000, KEPT_BYTES_MAX = 256 << 20 };
-/* Reading a row by its key costs as much as scanning so many; looked at every so many gets. */
-enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_GETS = 256 };
-
-enum source { AT_END, POINT, SCAN, KEPT, ABORTED };
-
-struct cursor {
-    sqlite3_vtab_cursor base;
-    struct firn_sql_reader reader;
-    struct firn_sql_view view;
-    enum source source;
-    /* What the plan of the statement asks for. */
-    char *plan_text;
-    struct firn_sql_plan plan;
-    int32_t *places;    /* of each column of the table among those that are read; -1 */
-    const char **names; /* of those */
-    uint32_t *columns;  /* the same by number */
-    size_t read_count;
-    char *select;
-    /* The rows. */
-    firn_row *row; /* POINT */
-    const firn_value *values;
-    firn_scan *scan;
-    const firn_scan_batch *batch;
-    firn_scan_array *arrays;
-    size_t batch_rows;
-    size_t at;        /* in the batch, or of the rows that were kept */
-    firn_value *kept; /* KEPT: read_count values for each row */
-    size_t kept_rows;
-    struct memory *memory;
-    /* Keys that are still to be looked up, of one column. */
-    firn_value *keys;
-    size_t key_count;
-    size_t key_at;
-    struct firn_sql_memory *key_memory;
-    /* Of a statement that looks up many rows (sql_lookup.c). */
-    struct firn_sql_lookup *lookup;
-    bool has_no_lookup; /* the table is too large for one */
-    size_t gets;        /* since the cursor was opened */
-    firn_row *other;    /* all columns of the row, for those that were not asked for */
-    bool has_other;
-};
-
-/* Bytes of rows that were kept. */
-struct memory {
-    struct memory *next;
-    uint8_t bytes[];
-};
+enum { CHECK_MS = 200, STATS_MS = 5000 };
 
 /* ---- the definition ---- */
 
@@ -148,8 +94,9 @@ identity_of(const struct firn_sql_table *table)
 }
 
 static int
-open_table(struct firn_sql_table *table, firn_error *err)
+open_table(struct firn_sql_table *table, const struct firn_sql_connecting *in, firn_error *err)
 {
+    (void)in;
     struct firn_sql_store *store = table->store;
     int rc = store->snapshot != NULL
                  ? firn_snapshot_table_open(store->snapshot, table->table_name, &table->table, err)
@@ -174,6 +121,36 @@ open_table(struct firn_sql_table *table, firn_error *err)
     return rc;
 }
 
+static bool
+has_column(const firn_table_def *def, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && sqlite3_stricmp(def->columns[i].name, name) != 0) {
+        i++;
+    }
+    return i < count;
+}
+
+/* Appends the name of column i for SQLite, which does not tell "a" from "A": of such columns the first keeps its name, the
+ * others get their number after it, "A:2". */
+static void
+append_name(sqlite3_str *text, const firn_table_def *def, size_t i)
+{
+    const char *name = def->columns[i].name;
+    char numbered[FIRN_TABLE_NAME_SIZE_MAX + 32];
+    size_t number = i + 1;
+    if (!has_column(def, i, name)) {
+        sqlite3_str_appendf(text, "\"%w\"", name);
+        return;
+    }
+    do { /* numbers of two columns never meet: each goes on in steps of the count of columns */
+        sqlite3_snprintf((int)sizeof numbered, numbered, "%s:%llu", name,
+                         (unsigned long long)number);
+        number += def->column_count;
+    } while (has_column(def, def->column_count, numbered));
+    sqlite3_str_appendf(text, "\"%w\"", numbered);
+}
+
 static char *
 declaration_of(const struct firn_sql_table *table)
 {
@@ -185,11 +162,12 @@ declaration_of(const struct firn_sql_table *table)
         char type[48];
         bool is_key = table->identity != FIRN_SQL_BY_BLOB && i == key;
         firn_sql_value_type(&def->columns[i], type);
-        sqlite3_str_appendf(text, "%s\"%w\" %s%s%s%s", i > 0 ? ", " : "", def->columns[i].name,
-                            is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
-                            is_key && table->hides_key ? " HIDDEN" : "",
-                            def->columns[i].not_null || is_key ? " NOT NULL" : "",
-                            is_key ? " PRIMARY KEY" : "");
+        sqlite3_str_appendall(text, i > 0 ? ", " : "");
+        append_name(text, def, i);
+        sqlite3_str_appendf(
+            text, " %s%s%s%s", is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
+            is_key && table->hides_key ? " HIDDEN" : "",
+            def->columns[i].not_null || is_key ? " NOT NULL" : "", is_key ? " PRIMARY KEY" : "");
     }
     if (table->identity == FIRN_SQL_BY_BLOB) {
         char name[16] = "firn_key";
@@ -272,8 +250,6 @@ firn_sql_table_rows(struct firn_sql_table *table)
 
 /* ---- connecting ---- */
 
-static void destroy_cursor(struct cursor *cursor);
-
 int
 firn_sql_table_disconnect(sqlite3_vtab *vtab)
 {
@@ -297,20 +273,20 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->def);
     firn_release(table->stats);
     firn_sql_update_deinit(table);
-    destroy_cursor(table->spare);
+    firn_sql_cursor_destroy(table->spare);
     sqlite3_free(table);
     return SQLITE_OK;
 }
 
-int
-firn_sql_table_take_arguments(struct firn_sql_table *table, struct firn_sql *sql, int count,
-                              const char *const *arguments, firn_error *err)
+static int
+take_arguments(struct firn_sql_table *table, const struct firn_sql_connecting *in, firn_error *err)
 {
-    if (count < 5) {
+    const char *const *arguments = in->arguments;
+    if (in->count < 5) {
         return firn_sql_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
                               arguments[0]);
     }
-    for (int i = 5; i < count; i++) {
+    for (int i = 5; i < in->count; i++) {
         /* Reading the schema of a database must not make a store. */
         if (sqlite3_stricmp(arguments[i], "create") == 0) {
             return firn_sql_error(err, FIRN_INVALID, "the option 'create' is firn_attach's");
@@ -325,14 +301,14 @@ firn_sql_table_take_arguments(struct firn_sql_table *table, struct firn_sql *sql
         rc = firn_sql_no_memory(err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_sql_store_open(sql, path, count - 5, arguments + 5, &table->store, err);
+        rc = firn_sql_store_open(in->sql, path, in->count - 5, arguments + 5, &table->store, err);
     }
     sqlite3_free(path);
     return rc;
 }
 
-int
-firn_sql_table_declare(struct firn_sql_table *table, const char *declaration, char **text)
+static int
+declare(struct firn_sql_table *table, const char *declaration, char **text)
 {
     sqlite3 *db = firn_sql_db(table->store->sql);
     int rc = declaration != NULL ? sqlite3_declare_vtab(db, declaration) : SQLITE_NOMEM;
@@ -352,26 +328,25 @@ firn_sql_table_declare(struct firn_sql_table *table, const char *declaration, ch
     return SQLITE_OK;
 }
 
-static int
-table_connect(sqlite3 *db, void *client, int count, const char *const *arguments,
-              sqlite3_vtab **out, char **text)
+int
+firn_sql_table_connect(const struct firn_sql_table_kind *kind, const struct firn_sql_connecting *in,
+                       sqlite3_vtab **out, char **text)
 {
     firn_error err;
-    (void)db;
     struct firn_sql_table *table = sqlite3_malloc64(sizeof *table);
     if (table == NULL) {
         return SQLITE_NOMEM;
     }
     memset(table, 0, sizeof *table);
-    int rc = firn_sql_table_take_arguments(table, client, count, arguments, &err);
-    rc = rc == FIRN_OK ? open_table(table, &err) : rc;
+    int rc = take_arguments(table, in, &err);
+    rc = rc == FIRN_OK ? kind->open(table, in, &err) : rc;
     if (rc != FIRN_OK) {
         *text = sqlite3_mprintf("%s", err.text);
         firn_sql_table_disconnect(&table->base);
         return firn_sql_code(rc);
     }
-    char *declaration = declaration_of(table);
-    rc = firn_sql_table_declare(table, declaration, text);
+    char *declaration = kind->declare(table);
+    rc = declare(table, declaration, text);
     sqlite3_free(declaration);
     if (rc != SQLITE_OK) {
         firn_sql_table_disconnect(&table->base);
@@ -381,842 +356,37 @@ table_connect(sqlite3 *db, void *client, int count, const char *const *arguments
     return SQLITE_OK;
 }
 
+int
+firn_sql_table_create(const struct firn_sql_table_kind *kind, const struct firn_sql_connecting *in,
+                      sqlite3_vtab **out, char **text)
+{
+    int rc = firn_sql_table_connect(kind, in, out, text);
+    if (rc == SQLITE_OK) {
+        (void)firn_sql_view_begin(in->sql, NULL); /* SQLite does not call xBegin */
+    }
+    return rc;
+}
+
+static const struct firn_sql_table_kind table_kind = {.open = open_table,
+                                                      .declare = declaration_of};
+
+static int
+table_connect(sqlite3 *db, void *client, int count, const char *const *arguments,
+              sqlite3_vtab **out, char **text)
+{
+    const struct firn_sql_connecting in = {client, count, arguments};
+    (void)db;
+    return firn_sql_table_connect(&table_kind, &in, out, text);
+}
+
 /* Another function than table_connect: the same one would make a table of the module's name in every database. */
 static int
 table_create(sqlite3 *db, void *client, int count, const char *const *arguments, sqlite3_vtab **out,
              char **text)
 {
-    int rc = table_connect(db, client, count, arguments, out, text);
-    if (rc == SQLITE_OK) {
-        (void)firn_sql_view_begin(client, NULL); /* SQLite does not call xBegin */
-    }
-    return rc;
-}
-
-/* ---- keys as blobs ---- */
-
-static size_t
-packed_size(const firn_value *key, size_t count)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        size += key[i].type >= FIRN_TYPE_TEXT ? 2 * key[i].as.bytes.size + 2 : 8;
-    }
-    return size;
-}
-
-static void
-pack_value(firn_key *out, const firn_value *value)
-{
-    switch (value->type) {
-    case FIRN_TYPE_BOOL:
-        firn_key_add_bool(out, value->as.boolean);
-        return;
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        firn_key_add_u64(out, value->as.u64);
-        return;
-    case FIRN_TYPE_F32:
-        firn_key_add_f64(out, (double)value->as.f32);
-        return;
-    case FIRN_TYPE_F64:
-        firn_key_add_f64(out, value->as.f64);
-        return;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        firn_key_add_text(out, value->as.bytes);
-        return;
-    default:
-        firn_key_add_i64(out, value->as.i64);
-    }
-}
-
-int
-firn_sql_table_pack_key(const struct firn_sql_table *table, const firn_value *key, uint8_t **out,
-                        size_t *out_size, firn_error *err)
-{
-    size_t count = table->orders[0].count;
-    size_t capacity = packed_size(key, count);
-    uint8_t *memory = sqlite3_malloc64(capacity + 1);
-    *out = memory;
-    *out_size = 0;
-    if (memory == NULL) {
-        return firn_sql_no_memory(err);
-    }
-    firn_key packed = firn_key_in(memory, capacity);
-    for (size_t i = 0; i < count; i++) {
-        pack_value(&packed, &key[i]);
-    }
-    assert(firn_key_is_valid(&packed));
-    *out_size = packed.size;
-    return FIRN_OK;
-}
-
-static int
-unpack_value(firn_slice *rest, firn_type type, uint8_t **memory, size_t capacity, firn_value *out)
-{
-    double number = 0;
-    size_t size = 0;
-    int rc;
-    *out = firn_typed_i64(type, 0);
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        return firn_key_read_bool(rest, &out->as.boolean);
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return firn_key_read_u64(rest, &out->as.u64);
-    case FIRN_TYPE_F32:
-    case FIRN_TYPE_F64:
-        rc = firn_key_read_f64(rest, &number);
-        if (type == FIRN_TYPE_F32) {
-            out->as.f32 = (float)number;
-        } else {
-            out->as.f64 = number;
-        }
-        return rc;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        rc = firn_key_read_text(rest, *memory, capacity, &size);
-        out->as.bytes = firn_bytes(*memory, size);
-        *memory += size;
-        return rc;
-    default:
-        return firn_key_read_i64(rest, &out->as.i64);
-    }
-}
-
-int
-firn_sql_table_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
-                          uint8_t **out_memory, firn_error *err)
-{
-    uint8_t *memory = sqlite3_malloc64(blob.size + 1);
-    firn_slice rest = blob;
-    *out_memory = memory;
-    if (memory == NULL) {
-        return firn_sql_no_memory(err);
-    }
-    for (size_t i = 0; i < table->orders[0].count; i++) {
-        firn_type type = table->def->columns[table->orders[0].columns[i]].type;
-        size_t left = blob.size - (size_t)(memory - *out_memory);
-        if (unpack_value(&rest, type, &memory, left, &out[i]) != FIRN_OK) {
-            return firn_sql_error(err, FIRN_INVALID, "the blob is no key of the table '%s'",
-                                  table->table_name);
-        }
-    }
-    return FIRN_OK;
-}
-
-/* ---- cursors ---- */
-
-static struct firn_sql_table *
-table_of(const struct cursor *cursor)
-{
-    return (struct firn_sql_table *)cursor->base.pVtab;
-}
-
-/* A statement that runs again opens its cursors again: the one that was closed last is kept, with its plan. */
-static int
-table_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
-{
-    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
-    struct cursor *cursor = table->spare;
-    table->spare = NULL;
-    if (cursor == NULL) {
-        cursor = sqlite3_malloc64(sizeof *cursor);
-        if (cursor == NULL) {
-            return SQLITE_NOMEM;
-        }
-        memset(cursor, 0, sizeof *cursor);
-    }
-    *out = &cursor->base;
-    return SQLITE_OK;
-}
-
-static void
-drop_rows(struct cursor *cursor)
-{
-    sqlite3_free(cursor->keys);
-    cursor->keys = NULL;
-    cursor->key_count = 0;
-    cursor->key_at = 0;
-    firn_sql_filter_free_memory(cursor->key_memory);
-    cursor->key_memory = NULL;
-    firn_scan_close(cursor->scan);
-    cursor->scan = NULL;
-    cursor->batch = NULL;
-    sqlite3_free(cursor->kept);
-    cursor->kept = NULL;
-    while (cursor->memory != NULL) {
-        struct memory *next = cursor->memory->next;
-        sqlite3_free(cursor->memory);
-        cursor->memory = next;
-    }
-    cursor->has_other = false;
-    cursor->source = AT_END;
-}
-
-static void
-release_rows(struct cursor *cursor)
-{
-    drop_rows(cursor);
-    firn_sql_lookup_destroy(cursor->lookup);
-    cursor->lookup = NULL;
-    cursor->has_no_lookup = false;
-    cursor->gets = 0;
-    firn_sql_view_unlink(&cursor->reader);
-    firn_sql_view_release(table_of(cursor)->store, &cursor->view);
-}
-
-static void
-forget_plan(struct cursor *cursor)
-{
-    sqlite3_free(cursor->places);
-    sqlite3_free(cursor->names);
-    sqlite3_free(cursor->columns);
-    sqlite3_free(cursor->select);
-    sqlite3_free(cursor->arrays);
-    sqlite3_free(cursor->plan_text);
-    cursor->places = NULL;
-    cursor->names = NULL;
-    cursor->columns = NULL;
-    cursor->select = NULL;
-    cursor->arrays = NULL;
-    cursor->plan_text = NULL;
-}
-
-static void
-destroy_cursor(struct cursor *cursor)
-{
-    if (cursor != NULL) {
-        forget_plan(cursor);
-        firn_row_destroy(cursor->row);
-        firn_row_destroy(cursor->other);
-        sqlite3_free(cursor);
-    }
-}
-
-static int
-table_close(sqlite3_vtab_cursor *base)
-{
-    struct cursor *cursor = (struct cursor *)base;
-    struct firn_sql_table *table = table_of(cursor);
-    release_rows(cursor);
-    destroy_cursor(table->spare);
-    table->spare = cursor;
-    return SQLITE_OK;
-}
-
-static void
-want_column(struct cursor *cursor, uint32_t column)
-{
-    if (cursor->places[column] < 0) {
-        cursor->places[column] = (int32_t)cursor->read_count;
-        cursor->names[cursor->read_count] = table_of(cursor)->def->columns[column].name;
-        cursor->columns[cursor->read_count++] = column;
-    }
-}
-
-static int
-take_plan(struct cursor *cursor, const char *text, firn_error *err)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    size_t count = table->def->column_count;
-    if (cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0) {
-        return FIRN_OK;
-    }
-    forget_plan(cursor);
-    firn_sql_plan_read(text, &cursor->plan);
-    cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
-    cursor->names = sqlite3_malloc64(count * sizeof cursor->names[0]);
-    cursor->columns = sqlite3_malloc64(count * sizeof cursor->columns[0]);
-    cursor->arrays = sqlite3_malloc64(count * sizeof cursor->arrays[0]);
-    if (cursor->places == NULL || cursor->names == NULL || cursor->columns == NULL ||
-        cursor->arrays == NULL) {
-        return firn_sql_no_memory(err);
-    }
-    cursor->read_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        cursor->places[i] = -1;
-        cursor->arrays[i] = (firn_scan_array)FIRN_SCAN_ARRAY_INIT;
-    }
-    for (size_t i = 0; i < table->orders[0].count; i++) {
-        want_column(cursor, table->orders[0].columns[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if ((cursor->plan.used >> (i < 63 ? i : 63) & 1) != 0) {
-            want_column(cursor, (uint32_t)i);
-        }
-    }
-    cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
-    return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
-}
-
-/* The columns to order by, where bounds did not do it. */
-static char *
-make_order(const struct cursor *cursor)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    sqlite3_str *text = sqlite3_str_new(NULL);
-    for (size_t i = 0; i < cursor->plan.item_count; i++) {
-        const struct firn_sql_plan_item *item = &cursor->plan.items[i];
-        if (item->role == FIRN_SQL_SORT || item->role == FIRN_SQL_SORT_DESCENDING) {
-            sqlite3_str_appendf(text, "%s\"%w\"%s", sqlite3_str_length(text) > 0 ? ", " : "",
-                                table->def->columns[item->column].name,
-                                item->role == FIRN_SQL_SORT ? "" : " desc");
-        }
-    }
-    return sqlite3_str_finish(text);
-}
-
-static int
-make_select(struct cursor *cursor, firn_error *err)
-{
-    if (cursor->select == NULL) {
-        sqlite3_str *text = sqlite3_str_new(NULL);
-        for (size_t i = 0; i < cursor->read_count; i++) {
-            sqlite3_str_appendf(text, "%s\"%w\"", i > 0 ? ", " : "", cursor->names[i]);
-        }
-        cursor->select = sqlite3_str_finish(text);
-    }
-    return cursor->select != NULL ? FIRN_OK : firn_sql_no_memory(err);
-}
-
-static int
-next_batch(struct cursor *cursor, firn_error *err)
-{
-    int rc = firn_scan_next(cursor->scan, &cursor->batch, err);
-    cursor->at = 0;
-    cursor->batch_rows = 0;
-    if (rc != FIRN_OK || cursor->batch == NULL) {
-        firn_scan_close(cursor->scan);
-        cursor->scan = NULL;
-        cursor->source = AT_END;
-        return rc;
-    }
-    cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
-    for (size_t i = 0; i < cursor->read_count; i++) {
-        firn_scan_batch_column(cursor->batch, i, &cursor->arrays[i]);
-    }
-    cursor->source = SCAN;
-    return FIRN_OK;
-}
-
-/* A column that was dropped and made anew with another type is not the one that SQLite was told of. */
-static int
-check_types(const struct cursor *cursor, firn_error *err)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    for (size_t i = 0; i < cursor->read_count; i++) {
-        const firn_table_column *told = &table->def->columns[cursor->columns[i]];
-        firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
-        firn_scan_column_at(cursor->scan, i, &column);
-        if (column.type != told->type || column.scale != told->scale) {
-            return firn_sql_error(
-                err, FIRN_INVALID,
-                "column %s of the table '%s' was changed: run the statement again", told->name,
-                table->table_name);
-        }
-    }
-    return FIRN_OK;
-}
-
-static int
-get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_error *err)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    firn_read_options options = FIRN_READ_OPTIONS_INIT;
-    options.txn = cursor->view.txn;
-    options.snapshot = cursor->view.snapshot;
-    options.columns = cursor->names;
-    options.column_count = cursor->read_count;
-    options.index = table->orders[cursor->plan.order].name;
-    int rc = cursor->row == NULL ? firn_row_create(&cursor->row, err) : FIRN_OK;
-    if (rc == FIRN_OK) {
-        rc = firn_table_get(table->table, &options, key, key_count, cursor->row, err);
-    }
-    cursor->source = AT_END;
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK;
-    }
-    if (rc == FIRN_OK) {
-        cursor->values = firn_row_values(cursor->row);
-        cursor->source = POINT;
-    }
-    return rc;
-}
-
-/* Whether it is time to read the whole table. */
-static bool
-is_worth_lookup(struct cursor *cursor)
-{
-    struct firn_sql_table *table = table_of(cursor);
-    cursor->gets++;
-    return cursor->gets % LOOKUP_GETS == 0 && !cursor->has_no_lookup &&
-           cursor->view.snapshot != NULL && cursor->plan.order == 0 &&
-           table->identity == FIRN_SQL_BY_ROWID &&
-           (double)cursor->gets >= firn_sql_table_rows(table) / LOOKUP_ROWS_PER_GET;
-}
-
-static int
-make_lookup(struct cursor *cursor, firn_error *err)
-{
-    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    int rc = make_select(cursor, err);
-    if (rc == FIRN_OK) {
-        options.snapshot = cursor->view.snapshot;
-        options.select = cursor->select;
-        options.threads = 1;
-        rc = firn_scan_open(table_of(cursor)->table, &options, &cursor->scan, err);
-    }
-    rc = rc == FIRN_OK ? check_types(cursor, err) : rc;
-    rc = rc == FIRN_OK ? firn_sql_lookup_create(cursor->scan, &cursor->lookup, err) : rc;
-    firn_scan_close(cursor->scan);
-    cursor->scan = NULL;
-    cursor->has_no_lookup = cursor->lookup == NULL;
-    return rc;
-}
-
-static int
-read_point(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
-{
-    int rc = FIRN_OK;
-    if (cursor->lookup == NULL && is_worth_lookup(cursor)) {
-        rc = make_lookup(cursor, err);
-    }
-    if (rc != FIRN_OK || cursor->lookup == NULL) {
-        return rc == FIRN_OK ? get_row(cursor, filter->lower, filter->lower_count, err) : rc;
-    }
-    cursor->values = firn_sql_lookup_find(cursor->lookup, filter->lower[0].as.i64);
-    cursor->source = cursor->values != NULL ? POINT : AT_END;
-    return FIRN_OK;
-}
-
-/* Reads the row of the next of several keys that has one. */
-static int
-next_key(struct cursor *cursor, firn_error *err)
-{
-    int rc = FIRN_OK;
-    cursor->source = AT_END;
-    while (rc == FIRN_OK && cursor->source == AT_END && cursor->key_at < cursor->key_count) {
-        rc = get_row(cursor, &cursor->keys[cursor->key_at++], 1, err);
-    }
-    return rc;
-}
-
-static int
-read_many(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
-{
-    cursor->keys = filter->parameters;
-    cursor->key_count = filter->parameter_count;
-    cursor->key_memory = filter->memory;
-    filter->parameters = NULL;
-    filter->parameter_count = filter->parameter_capacity = 0;
-    filter->memory = NULL;
-    return next_key(cursor, err);
-}
-
-static int
-open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    char *order = NULL;
-    int rc = make_select(cursor, err);
-    if (rc == FIRN_OK && filter->must_sort && (order = make_order(cursor)) == NULL) {
-        rc = firn_sql_no_memory(err);
-    }
-    if (rc == FIRN_OK) {
-        options.txn = cursor->view.txn;
-        options.snapshot = cursor->view.snapshot;
-        options.select = cursor->select;
-        options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
-        options.parameters = filter->parameters;
-        options.parameter_count = filter->parameter_count;
-        options.order_by = order;
-        /* Without bounds and an order that is wanted, an index only costs. */
-        bool has_reason = filter->lower_count + filter->upper_count > 0 || cursor->plan.is_ordered;
-        options.index = has_reason ? table->orders[cursor->plan.order].name : NULL;
-        options.lower =
-            (firn_table_bound){filter->lower, filter->lower_count, filter->lower_exclusive};
-        options.upper =
-            (firn_table_bound){filter->upper, filter->upper_count, filter->upper_exclusive};
-        options.descending = cursor->plan.is_descending && order == NULL;
-        options.threads = 1;
-        rc = firn_scan_open(table->table, &options, &cursor->scan, err);
-    }
-    sqlite3_free(order);
-    if (rc == FIRN_OK) {
-        rc = check_types(cursor, err);
-    }
-    return rc == FIRN_OK ? next_batch(cursor, err) : rc;
-}
-
-static int detach(struct firn_sql_reader *reader, bool keep, firn_error *err);
-
-static int
-take_view(struct cursor *cursor, firn_error *err)
-{
-    struct firn_sql_store *store = table_of(cursor)->store;
-    if (firn_sql_view_is_current(store, &cursor->view)) {
-        return FIRN_OK;
-    }
-    firn_sql_view_unlink(&cursor->reader);
-    firn_sql_view_release(store, &cursor->view);
-    firn_sql_lookup_destroy(cursor->lookup);
-    cursor->lookup = NULL;
-    int rc = firn_sql_view_take(store, &cursor->view, err);
-    if (rc == FIRN_OK && cursor->view.txn != NULL) {
-        cursor->reader.detach = detach;
-        firn_sql_view_link(store, &cursor->reader);
-    }
-    return rc;
-}
-
-static int
-filter_rows(struct cursor *cursor, const char *plan, int count, sqlite3_value **values,
-            firn_error *err)
-{
-    struct firn_sql_table *table = table_of(cursor);
-    struct firn_sql_filter filter = {.is_empty = false};
-    int rc = take_plan(cursor, plan, err);
-    if (rc == FIRN_OK) {
-        rc = firn_sql_filter_init(&filter, table, &cursor->plan, count, values, err);
-    }
-    if (rc == FIRN_OK && !filter.is_empty) {
-        rc = take_view(cursor, err);
-        if (rc == FIRN_OK) {
-            rc = filter.is_many    ? read_many(cursor, &filter, err)
-                 : filter.is_point ? read_point(cursor, &filter, err)
-                                   : open_scan(cursor, &filter, err);
-        }
-    }
-    firn_sql_filter_deinit(&filter);
-    return rc;
-}
-
-static int
-table_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int count,
-             sqlite3_value **values)
-{
-    struct cursor *cursor = (struct cursor *)base;
-    firn_error err;
-    (void)number;
-    drop_rows(cursor);
-    firn_sql_table_check(table_of(cursor));
-    int rc = filter_rows(cursor, plan, count, values, &err);
-    if (rc != FIRN_OK) {
-        release_rows(cursor);
-        return firn_sql_fail_table(base->pVtab, &err);
-    }
-    return SQLITE_OK;
-}
-
-static int
-table_next(sqlite3_vtab_cursor *base)
-{
-    struct cursor *cursor = (struct cursor *)base;
-    firn_error err;
-    cursor->has_other = false;
-    cursor->at++;
-    switch (cursor->source) {
-    case SCAN:
-        if (cursor->at < cursor->batch_rows) {
-            return SQLITE_OK;
-        }
-        return next_batch(cursor, &err) == FIRN_OK ? SQLITE_OK
-                                                   : firn_sql_fail_table(base->pVtab, &err);
-    case KEPT:
-        if (cursor->at == cursor->kept_rows) {
-            cursor->source = AT_END;
-        }
-        return SQLITE_OK;
-    case ABORTED:
-        return SQLITE_ABORT_ROLLBACK;
-    default:
-        return next_key(cursor, &err) == FIRN_OK ? SQLITE_OK
-                                                 : firn_sql_fail_table(base->pVtab, &err);
-    }
-}
-
-static int
-table_eof(sqlite3_vtab_cursor *base)
-{
-    return ((struct cursor *)base)->source == AT_END;
-}
-
-/* ---- values ---- */
-
-static firn_value
-array_value(const firn_scan_array *array, firn_type type, size_t row)
-{
-    if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
-        return firn_null();
-    }
-    firn_value value = {.type = type, .as = {.u64 = 0}};
-    switch (type) {
-    case FIRN_TYPE_BOOL:
-        value.as.boolean = array->as.u64[row] != 0;
-        break;
-    case FIRN_TYPE_F32:
-        value.as.f32 = array->as.f32[row];
-        break;
-    case FIRN_TYPE_TEXT:
-    case FIRN_TYPE_BLOB:
-    case FIRN_TYPE_UUID:
-    case FIRN_TYPE_VECTOR:
-        value.as.bytes = array->as.bytes[row];
-        break;
-    default:
-        value.as.u64 = array->as.u64[row];
-    }
-    return value;
-}
-
-/* What firn_sql_value_result(array_value(…)) does, for the types that are many. SQLite's value is NULL before. */
-static void
-give_array(sqlite3_context *ctx, const firn_table_column *column, const firn_scan_array *array,
-           size_t row)
-{
-    if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
-        return;
-    }
-    switch (column->type) {
-    case FIRN_TYPE_I8:
-    case FIRN_TYPE_I16:
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_I64:
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_BOOL:
-        sqlite3_result_int64(ctx, array->as.i64[row]);
-        return;
-    case FIRN_TYPE_F64:
-        sqlite3_result_double(ctx, array->as.f64[row]);
-        return;
-    case FIRN_TYPE_TEXT:
-        firn_sql_value_text(ctx, array->as.bytes[row]);
-        return;
-    default:
-        firn_sql_value_result(ctx, column, array_value(array, column->type, row));
-    }
-}
-
-/* Value `place` of those that are read, of the row where the cursor is. */
-static firn_value
-read_value(const struct cursor *cursor, size_t place)
-{
-    assert(place < cursor->read_count);
-    switch (cursor->source) {
-    case POINT:
-        return cursor->values[place];
-    case KEPT:
-        return cursor->kept[cursor->at * cursor->read_count + place];
-    case SCAN:
-        return array_value(&cursor->arrays[place],
-                           table_of(cursor)->def->columns[cursor->columns[place]].type, cursor->at);
-    default:
-        return firn_null();
-    }
-}
-
-static void
-read_key(const struct cursor *cursor, firn_value *out)
-{
-    for (size_t i = 0; i < table_of(cursor)->orders[0].count; i++) {
-        out[i] = read_value(cursor, i); /* take_plan: they come first */
-    }
-}
-
-/* Reads the whole row by its key. */
-static int
-read_other(struct cursor *cursor, firn_error *err)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
-    const char **names = sqlite3_malloc64(table->def->column_count * sizeof names[0]);
-    if (names == NULL) {
-        return firn_sql_no_memory(err);
-    }
-    for (size_t i = 0; i < table->def->column_count; i++) {
-        names[i] = table->def->columns[i].name;
-    }
-    firn_read_options options = FIRN_READ_OPTIONS_INIT;
-    options.txn = cursor->view.txn;
-    options.snapshot = cursor->view.snapshot;
-    options.columns = names;
-    options.column_count = table->def->column_count;
-    read_key(cursor, key);
-    int rc = cursor->other == NULL ? firn_row_create(&cursor->other, err) : FIRN_OK;
-    if (rc == FIRN_OK) {
-        rc =
-            firn_table_get(table->table, &options, key, table->orders[0].count, cursor->other, err);
-    }
-    sqlite3_free(names);
-    cursor->has_other = rc == FIRN_OK;
-    return rc;
-}
-
-static int
-give_key(struct cursor *cursor, sqlite3_context *ctx)
-{
-    firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
-    uint8_t *packed;
-    size_t size;
-    firn_error err;
-    read_key(cursor, key);
-    if (firn_sql_table_pack_key(table_of(cursor), key, &packed, &size, &err) != FIRN_OK) {
-        return SQLITE_NOMEM;
-    }
-    sqlite3_result_blob64(ctx, packed, size, sqlite3_free);
-    return SQLITE_OK;
-}
-
-static int
-table_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
-{
-    struct cursor *cursor = (struct cursor *)base;
-    const struct firn_sql_table *table = table_of(cursor);
-    if (cursor->source == ABORTED) {
-        return SQLITE_ABORT_ROLLBACK;
-    }
-    if ((size_t)number >= table->def->column_count) {
-        return give_key(cursor, ctx);
-    }
-    /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
-    if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
-        return SQLITE_OK;
-    }
-    int32_t place = cursor->places[number];
-    const firn_table_column *column = &table->def->columns[number];
-    if (place >= 0 && cursor->source == SCAN) {
-        give_array(ctx, column, &cursor->arrays[place], cursor->at);
-        return SQLITE_OK;
-    }
-    if (place >= 0) {
-        firn_sql_value_result(ctx, column, read_value(cursor, (size_t)place));
-        return SQLITE_OK;
-    }
-    firn_error err;
-    if (!cursor->has_other && read_other(cursor, &err) != FIRN_OK) {
-        return firn_sql_fail_table(base->pVtab, &err);
-    }
-    firn_sql_value_result(ctx, column, firn_row_values(cursor->other)[number]);
-    return SQLITE_OK;
-}
-
-static int
-table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
-{
-    struct cursor *cursor = (struct cursor *)base;
-    if (cursor->source == ABORTED) {
-        return SQLITE_ABORT_ROLLBACK;
-    }
-    *out = read_value(cursor, 0).as.i64; /* U32 and below are the same bits */
-    return SQLITE_OK;
-}
-
-/* ---- the end of a transaction ---- */
-
-static int
-keep_bytes(struct cursor *cursor, firn_value *value, size_t *total, firn_error *err)
-{
-    if (value->type < FIRN_TYPE_TEXT) {
-        return FIRN_OK;
-    }
-    size_t size = value->as.bytes.size;
-    *total += size;
-    struct memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
-    if (memory == NULL) {
-        return firn_sql_no_memory(err);
-    }
-    memory->next = cursor->memory;
-    cursor->memory = memory;
-    if (size > 0) {
-        memcpy(memory->bytes, value->as.bytes.data, size);
-    }
-    value->as.bytes = firn_bytes(memory->bytes, size);
-    return FIRN_OK;
-}
-
-static int
-keep_row(struct cursor *cursor, firn_value **rows, size_t *count, size_t *capacity, size_t *total,
-         firn_error *err)
-{
-    size_t width = cursor->read_count;
-    if (*count == *capacity) {
-        size_t more = *capacity == 0 ? 64 : 2 * *capacity;
-        firn_value *grown = sqlite3_realloc64(*rows, more * width * sizeof grown[0]);
-        if (grown == NULL) {
-            return firn_sql_no_memory(err);
-        }
-        *rows = grown;
-        *capacity = more;
-    }
-    firn_value *row = *rows + *count * width;
-    *total += width * sizeof row[0];
-    for (size_t i = 0; i < width; i++) {
-        row[i] = read_value(cursor, i);
-        int rc = keep_bytes(cursor, &row[i], total, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-    }
-    (*count)++;
-    return *total <= KEPT_BYTES_MAX
-               ? FIRN_OK
-               : firn_sql_error(
-                     err, FIRN_LIMIT,
-                     "a statement that reads '%s' has too many rows left to commit: reset it first",
-                     table_of(cursor)->name);
-}
-
-static int
-keep_rows(struct cursor *cursor, firn_error *err)
-{
-    firn_value *rows = NULL;
-    size_t count = 0;
-    size_t capacity = 0;
-    size_t total = 0;
-    int rc = FIRN_OK;
-    while (rc == FIRN_OK && cursor->source == SCAN) {
-        rc = keep_row(cursor, &rows, &count, &capacity, &total, err);
-        if (rc == FIRN_OK && ++cursor->at == cursor->batch_rows) {
-            rc = next_batch(cursor, err);
-        }
-    }
-    cursor->kept = rows;
-    cursor->kept_rows = count;
-    cursor->at = 0;
-    cursor->source = KEPT;
-    return rc;
-}
-
-static int
-detach(struct firn_sql_reader *reader, bool keep, firn_error *err)
-{
-    struct cursor *cursor =
-        (struct cursor *)(void *)((char *)reader - offsetof(struct cursor, reader));
-    int rc = FIRN_OK;
-    if (cursor->source == SCAN && keep) {
-        rc = keep_rows(cursor, err);
-    }
-    if (cursor->source == SCAN || rc != FIRN_OK) {
-        drop_rows(cursor);
-        cursor->source = ABORTED;
-    }
-    firn_scan_close(cursor->scan);
-    cursor->scan = NULL;
-    cursor->view.txn = NULL;
-    return rc;
+    const struct firn_sql_connecting in = {client, count, arguments};
+    (void)db;
+    return firn_sql_table_create(&table_kind, &in, out, text);
 }
 
 /* ---- transactions ---- */
@@ -1288,13 +458,13 @@ static const sqlite3_module table_module = {.iVersion = 2,
                                             .xBestIndex = firn_sql_plan_best,
                                             .xDisconnect = firn_sql_table_disconnect,
                                             .xDestroy = firn_sql_table_disconnect,
-                                            .xOpen = table_open,
-                                            .xClose = table_close,
-                                            .xFilter = table_filter,
-                                            .xNext = table_next,
-                                            .xEof = table_eof,
-                                            .xColumn = table_column,
-                                            .xRowid = table_rowid,
+                                            .xOpen = firn_sql_cursor_open,
+                                            .xClose = firn_sql_cursor_close,
+                                            .xFilter = firn_sql_cursor_filter,
+                                            .xNext = firn_sql_cursor_next,
+                                            .xEof = firn_sql_cursor_eof,
+                                            .xColumn = firn_sql_cursor_column,
+                                            .xRowid = firn_sql_cursor_rowid,
                                             .xUpdate = firn_sql_update,
                                             .xBegin = firn_sql_table_begin,
                                             .xSync = firn_sql_table_sync,

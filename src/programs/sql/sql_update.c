@@ -120,7 +120,7 @@ take_key(struct update *update, sqlite3_value *id, firn_error *err)
     }
     sqlite3_free(writing->key_memory);
     writing->key_memory = NULL;
-    return firn_sql_table_unpack_key(table, firn_sql_value_any(id).as.bytes, writing->key,
+    return firn_sql_value_unpack_key(table, firn_sql_value_any(id).as.bytes, writing->key,
                                      &writing->key_memory, err);
 }
 

@@ -16,7 +16,7 @@
 #include <stdio.h>
 SQLITE_EXTENSION_INIT3
 
-enum { DAY_US_PER_SECOND = 1000000 };
+enum { DAY_US_PER_SECOND = 1000000, TEXT_COPIED_MAX = 1000 };
 static const int64_t day_us = INT64_C(86400) * 1000000;
 
 /* ---- dates as text ---- */
@@ -104,11 +104,23 @@ firn_sql_value_decimal(int64_t units, uint32_t scale)
 
 /* ---- firn to SQLite ---- */
 
+/* SQLite copies a text of a given size without a NUL after it, and allocates anew as soon as somebody asks for the text
+ * as C has it. Given without a size, which its NUL says, it is copied once. */
 void
 firn_sql_value_text(sqlite3_context *ctx, firn_slice text)
 {
-    sqlite3_result_text64(ctx, text.size > 0 ? (const char *)text.data : "", text.size,
-                          SQLITE_TRANSIENT, SQLITE_UTF8);
+    char copy[TEXT_COPIED_MAX + 1];
+    if (text.size == 0) {
+        sqlite3_result_text(ctx, "", -1, SQLITE_STATIC);
+        return;
+    }
+    if (text.size <= TEXT_COPIED_MAX && memchr(text.data, 0, text.size) == NULL) {
+        memcpy(copy, text.data, text.size);
+        copy[text.size] = '\0';
+        sqlite3_result_text(ctx, copy, -1, SQLITE_TRANSIENT);
+        return;
+    }
+    sqlite3_result_text64(ctx, (const char *)text.data, text.size, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 void
@@ -152,12 +164,12 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
         }
         return;
     case FIRN_TYPE_DATE:
-        sqlite3_result_text(ctx, text, (int)firn_sql_value_date(value.as.i64, text),
-                            SQLITE_TRANSIENT);
+        text[firn_sql_value_date(value.as.i64, text)] = '\0';
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TIMESTAMP:
-        sqlite3_result_text(ctx, text, (int)firn_sql_value_timestamp(value.as.i64, text),
-                            SQLITE_TRANSIENT);
+        text[firn_sql_value_timestamp(value.as.i64, text)] = '\0';
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TEXT:
         firn_sql_value_text(ctx, value.as.bytes);
@@ -165,7 +177,8 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
     case FIRN_TYPE_UUID:
         if (value.as.bytes.size == 16) {
             firn_sql_value_uuid(value.as.bytes.data, text);
-            sqlite3_result_text(ctx, text, 36, SQLITE_TRANSIENT);
+            text[36] = '\0';
+            sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
             return;
         }
         break;
@@ -177,6 +190,92 @@ firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, fir
         return;
     }
     sqlite3_result_error(ctx, "a value of a type that this version does not know", -1);
+}
+
+/* ---- values of a batch to SQLite ---- */
+
+firn_value
+firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row)
+{
+    if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
+        return firn_null();
+    }
+    firn_value value = {.type = type, .as = {.u64 = 0}};
+    switch (type) {
+    case FIRN_TYPE_BOOL:
+        value.as.boolean = array->as.u64[row] != 0;
+        break;
+    case FIRN_TYPE_F32:
+        value.as.f32 = array->as.f32[row];
+        break;
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        value.as.bytes = array->as.bytes[row];
+        break;
+    default:
+        value.as.u64 = array->as.u64[row];
+    }
+    return value;
+}
+
+/* What firn_sql_value_result(firn_sql_value_of_array(…)) does, by type. SQLite's value is NULL before. */
+
+static void
+give_integer(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    sqlite3_result_int64(ctx, cell->array.as.i64[row]);
+}
+
+static void
+give_double(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    sqlite3_result_double(ctx, cell->array.as.f64[row]);
+}
+
+static void
+give_decimal(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    sqlite3_result_double(ctx,
+                          firn_sql_value_decimal(cell->array.as.i64[row], cell->column->scale));
+}
+
+static void
+give_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    firn_sql_value_text(ctx, cell->array.as.bytes[row]);
+}
+
+static void
+give_other(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    firn_sql_value_result(ctx, cell->column,
+                          firn_sql_value_of_array(&cell->array, cell->column->type, row));
+}
+
+firn_sql_value_give *
+firn_sql_value_giver(const firn_table_column *column)
+{
+    switch (column->type) {
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_BOOL:
+        return give_integer;
+    case FIRN_TYPE_DECIMAL:
+        return column->scale == 0 ? give_integer : give_decimal;
+    case FIRN_TYPE_F64:
+        return give_double;
+    case FIRN_TYPE_TEXT:
+        return give_text;
+    default:
+        return give_other;
+    }
 }
 
 /* ---- SQLite to firn ---- */
@@ -424,6 +523,127 @@ firn_sql_value_any(sqlite3_value *from)
     default:
         return firn_null();
     }
+}
+
+/* ---- keys as blobs ---- */
+
+static size_t
+packed_size(const firn_value *key, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += key[i].type >= FIRN_TYPE_TEXT ? 2 * key[i].as.bytes.size + 2 : 8;
+    }
+    return size;
+}
+
+static void
+pack_value(firn_key *out, const firn_value *value)
+{
+    switch (value->type) {
+    case FIRN_TYPE_BOOL:
+        firn_key_add_bool(out, value->as.boolean);
+        return;
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        firn_key_add_u64(out, value->as.u64);
+        return;
+    case FIRN_TYPE_F32:
+        firn_key_add_f64(out, (double)value->as.f32);
+        return;
+    case FIRN_TYPE_F64:
+        firn_key_add_f64(out, value->as.f64);
+        return;
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        firn_key_add_text(out, value->as.bytes);
+        return;
+    default:
+        firn_key_add_i64(out, value->as.i64);
+    }
+}
+
+int
+firn_sql_value_pack_key(const struct firn_sql_table *table, const firn_value *key, uint8_t **out,
+                        size_t *out_size, firn_error *err)
+{
+    size_t count = table->orders[0].count;
+    size_t capacity = packed_size(key, count);
+    uint8_t *memory = sqlite3_malloc64(capacity + 1);
+    *out = memory;
+    *out_size = 0;
+    if (memory == NULL) {
+        return firn_sql_no_memory(err);
+    }
+    firn_key packed = firn_key_in(memory, capacity);
+    for (size_t i = 0; i < count; i++) {
+        pack_value(&packed, &key[i]);
+    }
+    assert(firn_key_is_valid(&packed));
+    *out_size = packed.size;
+    return FIRN_OK;
+}
+
+static int
+unpack_value(firn_slice *rest, firn_type type, uint8_t **memory, size_t capacity, firn_value *out)
+{
+    double number = 0;
+    size_t size = 0;
+    int rc;
+    *out = firn_typed_i64(type, 0);
+    switch (type) {
+    case FIRN_TYPE_BOOL:
+        return firn_key_read_bool(rest, &out->as.boolean);
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return firn_key_read_u64(rest, &out->as.u64);
+    case FIRN_TYPE_F32:
+    case FIRN_TYPE_F64:
+        rc = firn_key_read_f64(rest, &number);
+        if (type == FIRN_TYPE_F32) {
+            out->as.f32 = (float)number;
+        } else {
+            out->as.f64 = number;
+        }
+        return rc;
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        rc = firn_key_read_text(rest, *memory, capacity, &size);
+        out->as.bytes = firn_bytes(*memory, size);
+        *memory += size;
+        return rc;
+    default:
+        return firn_key_read_i64(rest, &out->as.i64);
+    }
+}
+
+int
+firn_sql_value_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
+                          uint8_t **out_memory, firn_error *err)
+{
+    uint8_t *memory = sqlite3_malloc64(blob.size + 1);
+    firn_slice rest = blob;
+    *out_memory = memory;
+    if (memory == NULL) {
+        return firn_sql_no_memory(err);
+    }
+    for (size_t i = 0; i < table->orders[0].count; i++) {
+        firn_type type = table->def->columns[table->orders[0].columns[i]].type;
+        size_t left = blob.size - (size_t)(memory - *out_memory);
+        if (unpack_value(&rest, type, &memory, left, &out[i]) != FIRN_OK) {
+            return firn_sql_error(err, FIRN_INVALID, "the blob is no key of the table '%s'",
+                                  table->table_name);
+        }
+    }
+    return FIRN_OK;
 }
 
 /* ---- UTF-8 ---- */

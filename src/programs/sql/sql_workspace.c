@@ -18,7 +18,7 @@
  * Paths are relative to the root of the workspace; what is no UTF-8 is a BLOB. A size is that of a file, the hash that of
  * its content, 64 hexadecimal digits, null where there is none.
  */
-#include "sql/sql_rows.h"
+#include "sql/sql_internal.h"
 
 #include <string.h>
 

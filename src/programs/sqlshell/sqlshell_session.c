@@ -8,7 +8,7 @@
  * longer than a statement or transaction, so that other processes may write in between, and sees what they have
  * written.
  *
- * A SELECT that firn's scan answers (sql_query.h) is run that way; if the scan declines, and no row has been
+ * A SELECT that firn's scan answers (sql.h) is run that way; if the scan declines, and no row has been
  * printed, SQLite runs it. EXPLAIN of such a statement has one row that says what the scan is.
  *
  * CREATE TABLE would make a table of the connection's own database, which is in memory and gone at the end. So
@@ -34,7 +34,6 @@
 #include <unistd.h>
 
 #include "sql/sql.h"
-#include "sql/sql_query.h"
 #include "task/task.h"
 #include "term/term.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql: every comparison of columns of every type with values of every type gives what SQLite gives for a table of its own
- * with the same rows, as a constant and as a parameter, in every order; and transactions do as SQLite's do.
+ * with the same rows, as a constant, as a parameter and as a value of another table, in every order; and transactions do as
+ * SQLite's do.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 #include "sql/sql.h"
 #include "support/test_random.h"
 
-enum { ROWS = 260, TEXT_MAX = 600, RESULT_MAX = 1 << 16 };
+enum { ROWS = 260, TEXT_MAX = 600, RESULT_MAX = 1 << 18 };
 
 static sqlite3 *db;
 
@@ -86,9 +87,9 @@ static void
 compare(const char *format, const char *parameter)
 {
     char text[TEXT_MAX];
-    (void)sqlite3_snprintf(sizeof text, text, format, "plain");
+    (void)sqlite3_snprintf(sizeof text, text, format, "plain", "plain");
     read_rows(text, parameter, wanted);
-    (void)sqlite3_snprintf(sizeof text, text, format, "t");
+    (void)sqlite3_snprintf(sizeof text, text, format, "t", "t");
     read_rows(text, parameter, found);
     if (strcmp(found, wanted) != 0) {
         size_t at = common_size(found, wanted);
@@ -132,42 +133,6 @@ insert_row(struct test_random *random, int id)
     must(text);
 }
 
-static int
-set_up(void **state)
-{
-    (void)state;
-    struct test_random random;
-    test_random_init(&random, "sql_reads", 20);
-    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
-    must("SELECT firn_attach(':memory:')");
-    must(
-        "SELECT firn_create('CREATE TABLE t (id INTEGER PRIMARY KEY, n TINYINT, big BIGINT, d "
-        "DECIMAL(6,2), whole DECIMAL(9,0),"
-        " day DATE, at TIMESTAMP, name TEXT, b BLOB, flag BOOLEAN, x REAL, INDEX by_n (n), INDEX "
-        "by_d (d), INDEX by_day (day),"
-        " INDEX by_name (name, n), INDEX by_at (at), INDEX by_b (b), INDEX by_flag (flag, day))')");
-    must("CREATE TABLE plain (id INTEGER PRIMARY KEY, n INT, big INT, d REAL, whole INT, day TEXT, "
-         "at TEXT, name TEXT, b BLOB, flag BOOLEAN,"
-         " x REAL)");
-    must("BEGIN");
-    for (int i = 1; i <= ROWS; i++) {
-        insert_row(&random, i);
-    }
-    must("COMMIT");
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    return 0;
-}
-
-/* ---- reading ---- */
-
 static const char *const operands[] = {"0",
                                        "5",
                                        "-3",
@@ -202,6 +167,66 @@ static const char *const operands[] = {"0",
                                        "'2026-01-15 10:00:00'",
                                        "'9999'"};
 enum { OPERANDS = sizeof operands / sizeof operands[0] };
+
+static void
+make_outer_tables(void)
+{
+    char text[TEXT_MAX];
+    must("CREATE TABLE o (v, w)");
+    must("CREATE TABLE words (v TEXT, w INT)");
+    for (int repeat = 0; repeat < 3; repeat++) {
+        for (size_t i = 0; i < OPERANDS; i++) {
+            (void)snprintf(text, sizeof text, "INSERT INTO o VALUES (%s, %d)", operands[i],
+                           (int)i - 16);
+            must(text);
+        }
+    }
+    must("INSERT INTO words SELECT name, n FROM plain WHERE id % 3 <> 0");
+    /* A number a row, and each value of every column. */
+    for (size_t c = 0; c < COLUMNS; c++) {
+        (void)snprintf(text, sizeof text,
+                       "INSERT INTO o SELECT DISTINCT %s, id %% 40 - 20 FROM plain WHERE id < 60",
+                       columns[c]);
+        must(text);
+    }
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "sql_reads", 20);
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    must("SELECT firn_attach(':memory:')");
+    must(
+        "SELECT firn_create('CREATE TABLE t (id INTEGER PRIMARY KEY, n TINYINT, big BIGINT, d "
+        "DECIMAL(6,2), whole DECIMAL(9,0),"
+        " day DATE, at TIMESTAMP, name TEXT, b BLOB, flag BOOLEAN, x REAL, INDEX by_n (n), INDEX "
+        "by_d (d), INDEX by_day (day),"
+        " INDEX by_name (name, n), INDEX by_at (at), INDEX by_b (b), INDEX by_flag (flag, day))')");
+    must("CREATE TABLE plain (id INTEGER PRIMARY KEY, n INT, big INT, d REAL, whole INT, day TEXT, "
+         "at TEXT, name TEXT, b BLOB, flag BOOLEAN,"
+         " x REAL)");
+    must("BEGIN");
+    for (int i = 1; i <= ROWS; i++) {
+        insert_row(&random, i);
+    }
+    must("COMMIT");
+    make_outer_tables();
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return 0;
+}
+
+/* ---- reading ---- */
 
 static void
 test_comparisons(void **state)
@@ -309,9 +334,9 @@ static void
 both(const char *format)
 {
     char text[TEXT_MAX];
-    (void)sqlite3_snprintf(sizeof text, text, format, "plain");
+    (void)sqlite3_snprintf(sizeof text, text, format, "plain", "plain");
     must(text);
-    (void)sqlite3_snprintf(sizeof text, text, format, "t");
+    (void)sqlite3_snprintf(sizeof text, text, format, "t", "t");
     must(text);
     compare("SELECT * FROM %s ORDER BY id", NULL);
 }
@@ -382,6 +407,117 @@ test_a_failed_statement_changes_nothing(void **state)
     compare("SELECT * FROM %s ORDER BY id", NULL);
 }
 
+/* ---- joins, whose inner tables are looked up in memory after a few rows ---- */
+
+static void
+test_joins_by_each_column(void **state)
+{
+    static const char *const rests[] = {"",
+                                        " AND b.n > 3",
+                                        " AND b.n = o.w",
+                                        " AND b.n < o.w",
+                                        " AND b.d <= o.w AND b.name <> 'a'",
+                                        " AND b.name IN ('a', 'b', 'abc')",
+                                        " AND b.day IS NOT NULL",
+                                        " AND b.name LIKE 'A%%'"};
+    char format[TEXT_MAX];
+    (void)state;
+    for (size_t c = 0; c < COLUMNS; c++) {
+        for (size_t r = 0; r < sizeof rests / sizeof rests[0]; r++) {
+            (void)snprintf(format, sizeof format,
+                           "SELECT o.rowid, count(*), sum(b.id), min(b.d), max(b.name), min(b.x) "
+                           "FROM o CROSS "
+                           "JOIN %%s b WHERE b.%s = o.v%s GROUP BY o.rowid ORDER BY o.rowid",
+                           columns[c], rests[r]);
+            compare(format, NULL);
+        }
+        (void)snprintf(
+            format, sizeof format,
+            "SELECT words.rowid, b.id, b.at FROM words LEFT JOIN %%s b ON b.%s = words.v "
+            "AND b.flag = 1 WHERE words.rowid < 60 ORDER BY 1, 2",
+            columns[c]);
+        compare(format, NULL);
+    }
+}
+
+static void
+test_joins_of_several_columns(void **state)
+{
+    static const char *const formats[] = {
+        "SELECT o.rowid, b.id FROM o CROSS JOIN %s b WHERE b.name = o.v AND b.n = o.w ORDER BY 1, "
+        "2",
+        "SELECT count(*), sum(a.id * b.id) FROM %s a CROSS JOIN %s b ON a.name = b.name AND a.n = "
+        "b.n",
+        "SELECT count(*), sum(a.id * b.id) FROM %s a CROSS JOIN %s b ON a.flag = b.flag AND a.day "
+        "= "
+        "b.day AND b.id > 20",
+        "SELECT a.id, (SELECT count(*) FROM %s b WHERE b.n = a.n AND b.day < a.day), (SELECT "
+        "b.name "
+        "FROM %s b WHERE b.d = a.d ORDER BY b.id LIMIT 1) FROM plain a ORDER BY a.id",
+        "SELECT a.id FROM plain a WHERE EXISTS (SELECT 1 FROM %s b WHERE b.b = a.b AND b.id <> "
+        "a.id) "
+        "ORDER BY 1",
+        "SELECT count(*), sum(b.id), sum(c.id) FROM o CROSS JOIN %s b CROSS JOIN %s c WHERE b.n = "
+        "3 "
+        "AND c.name = 'a' AND c.flag = b.flag",
+        "SELECT o.rowid, b.id FROM o CROSS JOIN %s b WHERE b.n > o.w AND b.name = 'ab' ORDER BY 1, "
+        "2",
+        "SELECT o.rowid, b.id FROM o CROSS JOIN %s b WHERE b.id = o.w ORDER BY 1",
+        "SELECT o.rowid, b.id FROM o CROSS JOIN %s b WHERE b.flag = (o.w > 0) AND b.day > "
+        "'2026-06-01' ORDER BY o.rowid, b.flag, b.day DESC, b.id DESC LIMIT 300",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        compare(formats[i], NULL);
+    }
+    /* In a transaction, which sees what it wrote. */
+    must("BEGIN");
+    both("UPDATE %s SET n = n + 1 WHERE id %% 4 = 0 AND n < 50");
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        compare(formats[i], NULL);
+    }
+    must("ROLLBACK");
+}
+
+static void
+test_offsets(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {
+        "SELECT * FROM %s LIMIT 10 OFFSET 100",
+        "SELECT * FROM %s ORDER BY id DESC LIMIT 10 OFFSET 100",
+        "SELECT name, d FROM %s LIMIT 3 OFFSET 255",
+        "SELECT id FROM %s LIMIT 3 OFFSET 200",
+        "SELECT name FROM %s LIMIT 5 OFFSET 1000",
+        "SELECT id, name FROM %s WHERE n < big LIMIT 5 OFFSET 20",
+        "SELECT id, name FROM %s WHERE n > 3 LIMIT 5 OFFSET 20",
+        "SELECT count(*), max(name) FROM (SELECT * FROM %s LIMIT 30 OFFSET 40)",
+        "SELECT a.id, (SELECT b.name FROM %s b WHERE b.flag = a.flag ORDER BY b.id LIMIT 1 OFFSET "
+        "3) FROM %s a "
+        "ORDER "
+        "BY 1 LIMIT 90 OFFSET 5",
+        "SELECT * FROM %s LIMIT ? OFFSET ?",
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        compare(formats[i], strchr(formats[i], '?') != NULL ? "7" : NULL);
+    }
+}
+
+/* A parameter is no constant: a statement that runs again has another one. */
+static void
+test_joins_with_parameters(void **state)
+{
+    static const char *const parameters[] = {"3", "-7", "'a'", "NULL", "2.5"};
+    (void)state;
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+        compare(
+            "SELECT o.rowid, b.id FROM o CROSS JOIN %s b WHERE b.name = o.v AND b.n > ? ORDER BY "
+            "1, 2",
+            parameters[i]);
+        compare("SELECT count(*), sum(b.id) FROM o CROSS JOIN %s b WHERE b.d < ?", parameters[i]);
+    }
+}
+
 int
 main(void)
 {
@@ -389,6 +525,10 @@ main(void)
         cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_joins_by_each_column),
+        cmocka_unit_test(test_joins_of_several_columns),
+        cmocka_unit_test(test_joins_with_parameters),
+        cmocka_unit_test(test_offsets),
         cmocka_unit_test(test_savepoints),
         cmocka_unit_test(test_a_failed_statement_changes_nothing),
     };

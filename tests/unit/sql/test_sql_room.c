@@ -173,6 +173,66 @@ test_codes_of_failures(void **state)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+static void
+test_names_that_differ_only_in_case(void **state)
+{
+    (void)state;
+    sqlite3 *db = open_with_rows();
+    must(
+        db,
+        "SELECT firn_create('CREATE TABLE u (id INTEGER PRIMARY KEY, a INT, A INT, \"a:3\" INT)')");
+    must(db, "INSERT INTO u (a, \"A:7\", \"a:3\") VALUES (1, 2, 3)");
+    assert_int_equal(number(db, "SELECT 100 * a + 10 * \"A:7\" + \"a:3\" FROM u"), 123);
+    must(db, "UPDATE u SET \"A:7\" = 5");
+    assert_int_equal(number(db, "SELECT sum(A) * 10 + sum(\"A:7\") FROM u"), 15);
+    /* The first of two tables in the order of bytes has the name, whichever was made first. */
+    must(db, "SELECT firn_create('CREATE TABLE w (id INTEGER PRIMARY KEY, x INT)')");
+    must(db, "INSERT INTO w (x) VALUES (1)");
+    must(db, "SELECT firn_create('CREATE TABLE W (id INTEGER PRIMARY KEY, x INT)')");
+    must(db, "INSERT INTO W (x) VALUES (2)");
+    assert_int_equal(number(db, "SELECT 10 * (SELECT x FROM w) + x FROM \"w:2\""), 21);
+    must(db, "SELECT firn_create('CREATE KEYSPACE K')");
+    assert_int_equal(number(db, "SELECT count(*) FROM \"k:2\""), 2);
+    must(db, "SELECT firn_drop('K')");
+    assert_int_equal(number(db, "SELECT count(*) FROM k"), 2);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void
+test_entries_keep_their_time_to_live(void **state)
+{
+    (void)state;
+    sqlite3 *db = open_with_rows();
+    must(db, "UPDATE k SET value = 'y' WHERE key = 'two'");
+    assert_int_equal(number(db, "SELECT expires / 1000 FROM k WHERE key = 'two' AND value = 'y'"),
+                     4102444800);
+    must(db, "BEGIN; UPDATE k SET value = value || 'z'; UPDATE k SET key = 'three' WHERE key = "
+             "'two'; COMMIT");
+    assert_int_equal(
+        number(db, "SELECT expires / 1000 FROM k WHERE key = 'three' AND value = 'yz'"),
+        4102444800);
+    assert_int_equal(number(db, "SELECT expires IS NULL FROM k WHERE key = 'one'"), 1);
+    must(db, "UPDATE k SET expires = NULL");
+    assert_int_equal(number(db, "SELECT count(expires) FROM k"), 0);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* SQLite computes RETURNING of a virtual table before the row is written. */
+static void
+test_numbers_of_rows_are_told_after_the_statement(void **state)
+{
+    (void)state;
+    sqlite3 *db = open_with_rows();
+    must(db, "SELECT firn_create('CREATE TABLE f (id INTEGER PRIMARY KEY, x INT)')");
+    must(db, "INSERT INTO f (x) VALUES (7), (8)");
+    assert_int_equal(number(db, "INSERT INTO f (x) VALUES (9) RETURNING x"), 9);
+    assert_int_equal(sqlite3_last_insert_rowid(db), 3);
+    assert_int_equal(
+        number(db, "INSERT OR IGNORE INTO f (id, x) VALUES (40, 2), (3, 1) RETURNING id"), 40);
+    assert_int_equal(number(db, "SELECT last_insert_rowid()"), 40);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 /* A little of everything; the first code that is not SQLITE_OK. */
 static int
 work(sqlite3 *db)
@@ -297,6 +357,9 @@ main(void)
         cmocka_unit_test(test_closing_inside_of_a_transaction),
         cmocka_unit_test(
             test_an_open_statement_keeps_its_state_and_the_next_one_sees_what_was_written),
+        cmocka_unit_test(test_names_that_differ_only_in_case),
+        cmocka_unit_test(test_entries_keep_their_time_to_live),
+        cmocka_unit_test(test_numbers_of_rows_are_told_after_the_statement),
         cmocka_unit_test(test_codes_of_failures),
         cmocka_unit_test(test_sqlite_without_memory),
         cmocka_unit_test(test_firn_without_memory),

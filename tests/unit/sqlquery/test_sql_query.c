@@ -21,7 +21,6 @@
 
 #include "firn/firn.h"
 #include "sql/sql.h"
-#include "sql/sql_query.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_parse_internal.h: what sql_parse.c (statements, and what is said over groups), sql_parse_tree.c (words and
- * expressions as they are written), sql_parse_rows.c and sql_parse_where.c (values and conditions over rows, in firn's
+ * sqlparse/sqlparse_internal.h: what sqlparse.c (statements, and what is said over groups), sqlparse_tree.c (words and
+ * expressions as they are written), sqlparse_rows.c and sqlparse_where.c (values and conditions over rows, in firn's
  * language) share.
  */
-#ifndef FIRN_SQL_PARSE_INTERNAL_H
-#define FIRN_SQL_PARSE_INTERNAL_H
+#ifndef FIRN_SQLPARSE_INTERNAL_H
+#define FIRN_SQLPARSE_INTERNAL_H
 
+#include <sqlite3ext.h> /* each .c has SQLITE_EXTENSION_INIT3 after this header */
 #include <stdint.h>
 
-#include "sql/sql_parse.h"
+#include "sqlparse/sqlparse.h"
 
-/* ---- words: sql_parse_tree.c ---- */
+/* ---- words: sqlparse_tree.c ---- */
 
 enum word_kind {
     WORD_END,
@@ -31,7 +32,7 @@ struct word {
     size_t to;
 };
 
-/* ---- expressions as they are written: sql_parse_tree.c ---- */
+/* ---- expressions as they are written: sqlparse_tree.c ---- */
 
 enum node_kind {
     NODE_NUMBER,
@@ -89,29 +90,29 @@ struct parser {
     size_t kept_capacity;
     bool has_failed;
     bool folds_case;
-    struct firn_sql_query_reason *reason;
+    char *reason; /* FIRN_SQLPARSE_REASON_SIZE bytes */
 };
 
-void firn_sql_parse_tree_next(struct parser *parser);
-bool firn_sql_parse_tree_is(const struct parser *parser, const char *word);
+void firn_sqlparse_tree_next(struct parser *parser);
+bool firn_sqlparse_tree_is(const struct parser *parser, const char *word);
 /* Goes past the word if it is this one. */
-bool firn_sql_parse_tree_take(struct parser *parser, const char *word);
+bool firn_sqlparse_tree_take(struct parser *parser, const char *word);
 /* Reads an expression; NO_NODE after a failure. */
-int firn_sql_parse_tree_expression(struct parser *parser);
+int firn_sqlparse_tree_expression(struct parser *parser);
 /* Whether two expressions are the same. */
-bool firn_sql_parse_tree_same(const struct parser *parser, int a, int b);
-bool firn_sql_parse_tree_is_call(const struct node *node, const char *name);
+bool firn_sqlparse_tree_same(const struct parser *parser, int a, int b);
+bool firn_sqlparse_tree_is_call(const struct node *node, const char *name);
 
 /* Whether a call is of one of SQLite's functions whose results depend on nothing but its arguments, and the time. */
-bool firn_sql_parse_tree_is_known(const struct node *node);
+bool firn_sqlparse_tree_is_known(const struct node *node);
 
 /* Fails the parser with the first reason. Returns false. */
-bool firn_sql_parse_tree_refuse(struct parser *parser, const char *format, ...)
+bool firn_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A text of sqlite3_mprintf that goes with the parser; never NULL: "" where memory ran out, and the parser has failed. */
-const char *firn_sql_parse_tree_keep(struct parser *parser, char *text);
+const char *firn_sqlparse_tree_keep(struct parser *parser, char *text);
 
-/* ---- expressions over rows: sql_parse_rows.c ---- */
+/* ---- expressions over rows: sqlparse_rows.c ---- */
 
 enum piece_class {
     PIECE_INTEGER,
@@ -138,20 +139,20 @@ struct piece {
     size_t quoted_size;
 };
 
-struct piece firn_sql_parse_rows_value(struct parser *parser, int node);
+struct piece firn_sqlparse_rows_value(struct parser *parser, int node);
 /* Instead of a NaN null. */
-const char *firn_sql_parse_rows_number(struct parser *parser, const struct piece *piece);
+const char *firn_sqlparse_rows_number(struct parser *parser, const struct piece *piece);
 /* A bool as the INTEGER that SQLite has; other pieces as they are. */
-struct piece firn_sql_parse_rows_integer(struct parser *parser, struct piece piece);
+struct piece firn_sqlparse_rows_integer(struct parser *parser, struct piece piece);
 /* A literal as firn reads it beside REAL: rounded to the nearest, as SQLite does. */
-const char *firn_sql_parse_rows_real(struct parser *parser, const struct piece *piece);
+const char *firn_sqlparse_rows_real(struct parser *parser, const struct piece *piece);
 
 /* Integers up to here are REALs, too: 2^53 - 1. */
-#define FIRN_SQL_PARSE_EXACT_MAX 9007199254740991.0
+#define FIRN_SQLPARSE_EXACT_MAX 9007199254740991.0
 
-/* ---- conditions over rows: sql_parse_where.c ---- */
+/* ---- conditions over rows: sqlparse_where.c ---- */
 
 /* A condition of firn; NULL: not recognised. is_where: null is as false, for it is what keeps rows. */
-const char *firn_sql_parse_where_condition(struct parser *parser, int node, bool is_where);
+const char *firn_sqlparse_where_condition(struct parser *parser, int node, bool is_where);
 
 #endif

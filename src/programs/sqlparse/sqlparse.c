@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_parse.c: the recogniser: statements, and what they say over groups.
+ * sqlparse/sqlparse.c: the recogniser: statements, and what they say over groups.
  *
  *     SELECT [ALL | DISTINCT] item, … FROM [schema.]table [[AS] alias] [WHERE expr]
  *     [GROUP BY expr, …] [HAVING expr] [ORDER BY term, …] [LIMIT n [OFFSET n | , n]] [;]
  *
  * How it works: what is grouped by, and each argument of an aggregate, are expressions over rows and become firn's
- * (sql_parse_rows.c). They are the values of the scan. The text of the statement is then copied, where each aggregate,
+ * (sqlparse_rows.c). They are the values of the scan. The text of the statement is then copied, where each aggregate,
  * and each part that equals what is grouped by, is replaced by the column of firn_groups that has its value; the rest
  * stays as it was written. A column of the table that is left over is neither, and the statement is SQLite's.
  *
@@ -18,7 +18,7 @@
  * Names: GROUP BY and HAVING look for a column first and then for an alias, ORDER BY the other way round; numbers
  * are places of items.
  */
-#include "sql/sql_parse_internal.h"
+#include "sqlparse/sqlparse_internal.h"
 
 #include <string.h>
 
@@ -34,7 +34,7 @@ struct item {
 
 struct value {
     const char *text; /* in firn's language */
-    enum firn_sql_parse_affinity affinity;
+    enum firn_sqlparse_affinity affinity;
 };
 
 struct statement {
@@ -50,12 +50,12 @@ struct statement {
     size_t order_count;
     size_t limit_from; /* where LIMIT stands; SIZE_MAX: nowhere */
     size_t limit_to;
-    struct value values[FIRN_SQL_PARSE_VALUES_MAX];
-    struct firn_sql_parse_query *out;
+    struct value values[FIRN_SQLPARSE_VALUES_MAX];
+    struct firn_sqlparse_query *out;
 };
 
 void
-firn_sql_parse_deinit(struct firn_sql_parse_query *query)
+firn_sqlparse_deinit(struct firn_sqlparse_query *query)
 {
     sqlite3_free(query->select);
     sqlite3_free(query->where);
@@ -65,7 +65,7 @@ firn_sql_parse_deinit(struct firn_sql_parse_query *query)
 }
 
 void
-firn_sql_parse_from_deinit(struct firn_sql_parse_from *from)
+firn_sqlparse_from_deinit(struct firn_sqlparse_from *from)
 {
     sqlite3_free(from->schema);
     sqlite3_free(from->table);
@@ -83,7 +83,7 @@ is_clause(const struct parser *parser)
         "intersect", "join",  "on",    "using",  "cross",   "inner",   "left",   "right", "full",
         "natural",   "outer", "over",  "filter", "collate", "indexed", "not"};
     for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++) {
-        if (firn_sql_parse_tree_is(parser, clauses[i])) {
+        if (firn_sqlparse_tree_is(parser, clauses[i])) {
             return true;
         }
     }
@@ -100,14 +100,14 @@ is_name(const struct parser *parser)
 static void
 read_alias(struct parser *parser, struct item *out)
 {
-    bool has_as = firn_sql_parse_tree_take(parser, "as");
+    bool has_as = firn_sqlparse_tree_take(parser, "as");
     if (has_as || (is_name(parser) && !is_clause(parser))) {
         out->alias = parser->word.text;
         out->alias_size = parser->word.size;
         if (!is_name(parser)) {
-            (void)firn_sql_parse_tree_refuse(parser, "an alias that is no name");
+            (void)firn_sqlparse_tree_refuse(parser, "an alias that is no name");
         }
-        firn_sql_parse_tree_next(parser);
+        firn_sqlparse_tree_next(parser);
     }
 }
 
@@ -117,19 +117,19 @@ read_items(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->item_count == ITEMS_MAX) {
-            (void)firn_sql_parse_tree_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
+            (void)firn_sqlparse_tree_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
             return;
         }
-        if (firn_sql_parse_tree_is(parser, "*")) {
-            (void)firn_sql_parse_tree_refuse(parser, "no aggregate: it asks for rows");
+        if (firn_sqlparse_tree_is(parser, "*")) {
+            (void)firn_sqlparse_tree_refuse(parser, "no aggregate: it asks for rows");
             return;
         }
         struct item *item = &statement->items[statement->item_count++];
-        *item = (struct item){.node = firn_sql_parse_tree_expression(parser)};
+        *item = (struct item){.node = firn_sqlparse_tree_expression(parser)};
         if (!parser->has_failed) {
             read_alias(parser, item);
         }
-    } while (!parser->has_failed && firn_sql_parse_tree_take(parser, ","));
+    } while (!parser->has_failed && firn_sqlparse_tree_take(parser, ","));
 }
 
 /* What is left of a copy of a name in quotes. */
@@ -141,50 +141,48 @@ copy_name(const struct word *word)
 
 /* [schema.]table */
 static bool
-read_table(struct parser *parser, struct firn_sql_parse_from *out)
+read_table(struct parser *parser, struct firn_sqlparse_from *out)
 {
     if (!is_name(parser)) {
-        return firn_sql_parse_tree_refuse(parser, "more than a table after FROM");
+        return firn_sqlparse_tree_refuse(parser, "more than a table after FROM");
     }
     bool is_doubtful = memchr(parser->word.text, '"', parser->word.size) != NULL;
     out->table = copy_name(&parser->word);
-    firn_sql_parse_tree_next(parser);
-    if (firn_sql_parse_tree_take(parser, ".")) {
+    firn_sqlparse_tree_next(parser);
+    if (firn_sqlparse_tree_take(parser, ".")) {
         out->schema = out->table;
         out->table = copy_name(&parser->word);
         is_doubtful |=
             !is_name(parser) || memchr(parser->word.text, '"', parser->word.size) != NULL;
-        firn_sql_parse_tree_next(parser);
+        firn_sqlparse_tree_next(parser);
     }
     if (is_doubtful || out->table == NULL) {
-        return firn_sql_parse_tree_refuse(parser, "a name that is not plain");
+        return firn_sqlparse_tree_refuse(parser, "a name that is not plain");
     }
     return true;
 }
 
 bool
-firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
-                          struct firn_sql_query_reason *reason)
+firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, char *reason)
 {
     struct parser parser = {.text = text, .reason = reason};
     int depth = 0;
     memset(out, 0, sizeof *out);
-    firn_sql_parse_tree_next(&parser);
-    if (!firn_sql_parse_tree_take(&parser, "select") || strlen(text) > FIRN_SQL_PARSE_TEXT_MAX) {
-        return firn_sql_parse_tree_refuse(&parser, "no SELECT of one table");
+    firn_sqlparse_tree_next(&parser);
+    if (!firn_sqlparse_tree_take(&parser, "select") || strlen(text) > FIRN_SQLPARSE_TEXT_MAX) {
+        return firn_sqlparse_tree_refuse(&parser, "no SELECT of one table");
     }
-    while (parser.word.kind != WORD_END &&
-           (depth > 0 || !firn_sql_parse_tree_is(&parser, "from"))) {
-        if (parser.word.kind == WORD_WRONG || firn_sql_parse_tree_is(&parser, "select")) {
-            return firn_sql_parse_tree_refuse(&parser, "more than the grammar of the scan has");
+    while (parser.word.kind != WORD_END && (depth > 0 || !firn_sqlparse_tree_is(&parser, "from"))) {
+        if (parser.word.kind == WORD_WRONG || firn_sqlparse_tree_is(&parser, "select")) {
+            return firn_sqlparse_tree_refuse(&parser, "more than the grammar of the scan has");
         }
-        depth += firn_sql_parse_tree_is(&parser, "(");
-        depth -= firn_sql_parse_tree_is(&parser, ")");
-        firn_sql_parse_tree_next(&parser);
+        depth += firn_sqlparse_tree_is(&parser, "(");
+        depth -= firn_sqlparse_tree_is(&parser, ")");
+        firn_sqlparse_tree_next(&parser);
     }
-    if (!firn_sql_parse_tree_take(&parser, "from") || !read_table(&parser, out)) {
-        firn_sql_parse_from_deinit(out);
-        return firn_sql_parse_tree_refuse(&parser, "no table");
+    if (!firn_sqlparse_tree_take(&parser, "from") || !read_table(&parser, out)) {
+        firn_sqlparse_from_deinit(out);
+        return firn_sqlparse_tree_refuse(&parser, "no table");
     }
     return true;
 }
@@ -195,11 +193,11 @@ read_groups(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->group_count == GROUPS_MAX) {
-            (void)firn_sql_parse_tree_refuse(parser, "more than %d groups", (int)GROUPS_MAX);
+            (void)firn_sqlparse_tree_refuse(parser, "more than %d groups", (int)GROUPS_MAX);
             return;
         }
-        statement->groups[statement->group_count++] = firn_sql_parse_tree_expression(parser);
-    } while (!parser->has_failed && firn_sql_parse_tree_take(parser, ","));
+        statement->groups[statement->group_count++] = firn_sqlparse_tree_expression(parser);
+    } while (!parser->has_failed && firn_sqlparse_tree_take(parser, ","));
 }
 
 static void
@@ -208,22 +206,21 @@ read_orders(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->order_count == ITEMS_MAX) {
-            (void)firn_sql_parse_tree_refuse(parser, "too much to order by");
+            (void)firn_sqlparse_tree_refuse(parser, "too much to order by");
             return;
         }
         struct item *order = &statement->orders[statement->order_count++];
-        *order = (struct item){.node = firn_sql_parse_tree_expression(parser)};
+        *order = (struct item){.node = firn_sqlparse_tree_expression(parser)};
         size_t from = parser->word.from;
-        if (!firn_sql_parse_tree_take(parser, "asc")) {
-            (void)firn_sql_parse_tree_take(parser, "desc");
+        if (!firn_sqlparse_tree_take(parser, "asc")) {
+            (void)firn_sqlparse_tree_take(parser, "desc");
         }
-        if (firn_sql_parse_tree_take(parser, "nulls") &&
-            !firn_sql_parse_tree_take(parser, "first")) {
-            (void)firn_sql_parse_tree_take(parser, "last");
+        if (firn_sqlparse_tree_take(parser, "nulls") && !firn_sqlparse_tree_take(parser, "first")) {
+            (void)firn_sqlparse_tree_take(parser, "last");
         }
         order->alias = parser->text + from;
         order->alias_size = parser->word.from - from;
-    } while (!parser->has_failed && firn_sql_parse_tree_take(parser, ","));
+    } while (!parser->has_failed && firn_sqlparse_tree_take(parser, ","));
 }
 
 /* Numbers alone. */
@@ -232,16 +229,16 @@ read_limit(struct statement *statement)
 {
     struct parser *parser = statement->parser;
     statement->limit_from = parser->word.from;
-    firn_sql_parse_tree_next(parser);
+    firn_sqlparse_tree_next(parser);
     for (bool has_more = true; has_more && !parser->has_failed;) {
-        (void)firn_sql_parse_tree_take(parser, "-");
+        (void)firn_sqlparse_tree_take(parser, "-");
         if (parser->word.kind != WORD_NUMBER) {
-            (void)firn_sql_parse_tree_refuse(parser, "a LIMIT that is no number");
+            (void)firn_sqlparse_tree_refuse(parser, "a LIMIT that is no number");
         }
         statement->limit_to = parser->word.to;
-        firn_sql_parse_tree_next(parser);
+        firn_sqlparse_tree_next(parser);
         has_more =
-            firn_sql_parse_tree_take(parser, ",") || firn_sql_parse_tree_take(parser, "offset");
+            firn_sqlparse_tree_take(parser, ",") || firn_sqlparse_tree_take(parser, "offset");
     }
 }
 
@@ -249,69 +246,69 @@ static void
 read_statement(struct statement *statement)
 {
     struct parser *parser = statement->parser;
-    struct firn_sql_parse_from from = {NULL, NULL};
-    firn_sql_parse_tree_next(parser);
-    (void)firn_sql_parse_tree_take(parser, "select");
-    if (!firn_sql_parse_tree_take(parser, "all")) {
-        statement->is_distinct = firn_sql_parse_tree_take(parser, "distinct");
+    struct firn_sqlparse_from from = {NULL, NULL};
+    firn_sqlparse_tree_next(parser);
+    (void)firn_sqlparse_tree_take(parser, "select");
+    if (!firn_sqlparse_tree_take(parser, "all")) {
+        statement->is_distinct = firn_sqlparse_tree_take(parser, "distinct");
     }
     read_items(statement);
-    if (parser->has_failed || !firn_sql_parse_tree_take(parser, "from") ||
+    if (parser->has_failed || !firn_sqlparse_tree_take(parser, "from") ||
         !read_table(parser, &from)) {
-        (void)firn_sql_parse_tree_refuse(parser, "no table");
-        firn_sql_parse_from_deinit(&from);
+        (void)firn_sqlparse_tree_refuse(parser, "no table");
+        firn_sqlparse_from_deinit(&from);
         return;
     }
     struct item alias = {.node = NO_NODE};
     read_alias(parser, &alias);
-    parser->table = firn_sql_parse_tree_keep(parser, from.table);
+    parser->table = firn_sqlparse_tree_keep(parser, from.table);
     parser->table_size = strlen(parser->table);
     from.table = NULL;
-    firn_sql_parse_from_deinit(&from);
+    firn_sqlparse_from_deinit(&from);
     if (alias.alias != NULL) {
         parser->table = alias.alias;
         parser->table_size = alias.alias_size;
     }
-    if (!parser->has_failed && firn_sql_parse_tree_take(parser, "where")) {
-        statement->where = firn_sql_parse_tree_expression(parser);
+    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "where")) {
+        statement->where = firn_sqlparse_tree_expression(parser);
     }
-    if (!parser->has_failed && firn_sql_parse_tree_take(parser, "group")) {
-        (void)firn_sql_parse_tree_take(parser, "by");
+    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "group")) {
+        (void)firn_sqlparse_tree_take(parser, "by");
         read_groups(statement);
     }
-    if (!parser->has_failed && firn_sql_parse_tree_take(parser, "having")) {
-        statement->having = firn_sql_parse_tree_expression(parser);
+    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "having")) {
+        statement->having = firn_sqlparse_tree_expression(parser);
     }
-    if (!parser->has_failed && firn_sql_parse_tree_take(parser, "order")) {
-        (void)firn_sql_parse_tree_take(parser, "by");
+    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "order")) {
+        (void)firn_sqlparse_tree_take(parser, "by");
         read_orders(statement);
     }
-    if (!parser->has_failed && firn_sql_parse_tree_is(parser, "limit")) {
+    if (!parser->has_failed && firn_sqlparse_tree_is(parser, "limit")) {
         read_limit(statement);
     }
-    (void)firn_sql_parse_tree_take(parser, ";");
+    (void)firn_sqlparse_tree_take(parser, ";");
     if (!parser->has_failed && parser->word.kind != WORD_END) {
-        (void)firn_sql_parse_tree_refuse(
-            parser, "\"%.*s\" is more than the grammar of the scan has",
-            (int)(parser->word.to - parser->word.from), parser->text + parser->word.from);
+        (void)firn_sqlparse_tree_refuse(parser, "\"%.*s\" is more than the grammar of the scan has",
+                                        (int)(parser->word.to - parser->word.from),
+                                        parser->text + parser->word.from);
     }
 }
 
 /* ---- values of the scan ---- */
 
 static size_t
-add_value(struct statement *statement, const char *text, enum firn_sql_parse_affinity affinity)
+add_value(struct statement *statement, const char *text, enum firn_sqlparse_affinity affinity)
 {
-    struct firn_sql_parse_query *out = statement->out;
+    struct firn_sqlparse_query *out = statement->out;
     for (size_t i = 0; i < out->value_count; i++) {
         if (strcmp(statement->values[i].text, text) == 0 &&
             statement->values[i].affinity == affinity) {
             return i;
         }
     }
-    if (out->value_count == FIRN_SQL_PARSE_VALUES_MAX) {
-        (void)firn_sql_parse_tree_refuse(statement->parser, "more than %d aggregates and groups",
-                                         (int)FIRN_SQL_PARSE_VALUES_MAX);
+    if (out->value_count == FIRN_SQLPARSE_VALUES_MAX) {
+        (void)firn_sqlparse_tree_refuse(statement->parser, "more than %d aggregates and groups",
+                                        (int)FIRN_SQLPARSE_VALUES_MAX);
         return 0;
     }
     statement->values[out->value_count] = (struct value){text, affinity};
@@ -322,42 +319,42 @@ static size_t
 add_format(struct statement *statement, const char *format, const char *argument)
 {
     char *text = sqlite3_mprintf(format, argument);
-    return add_value(statement, firn_sql_parse_tree_keep(statement->parser, text),
-                     FIRN_SQL_PARSE_NONE);
+    return add_value(statement, firn_sqlparse_tree_keep(statement->parser, text),
+                     FIRN_SQLPARSE_NONE);
 }
 
 /* The column of firn_groups that has a value. */
 static const char *
 column_of(struct statement *statement, size_t value)
 {
-    static const char letters[FIRN_SQL_PARSE_AFFINITIES + 1] = "btirn";
-    enum firn_sql_parse_affinity affinity = statement->values[value].affinity;
-    const char *format = affinity == FIRN_SQL_PARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
-    return firn_sql_parse_tree_keep(statement->parser,
-                                    sqlite3_mprintf(format, letters[affinity], (int)value));
+    static const char letters[FIRN_SQLPARSE_AFFINITIES + 1] = "btirn";
+    enum firn_sqlparse_affinity affinity = statement->values[value].affinity;
+    const char *format = affinity == FIRN_SQLPARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
+    return firn_sqlparse_tree_keep(statement->parser,
+                                   sqlite3_mprintf(format, letters[affinity], (int)value));
 }
 
 /* What the core declares columns as (sql.h). */
-static enum firn_sql_parse_affinity
+static enum firn_sqlparse_affinity
 affinity_of(const firn_table_column *column)
 {
     switch (column->type) {
     case FIRN_TYPE_BOOL:
     case FIRN_TYPE_DECIMAL:
-        return FIRN_SQL_PARSE_NUMERIC;
+        return FIRN_SQLPARSE_NUMERIC;
     case FIRN_TYPE_F32:
     case FIRN_TYPE_F64:
-        return FIRN_SQL_PARSE_REAL;
+        return FIRN_SQLPARSE_REAL;
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_VECTOR:
-        return FIRN_SQL_PARSE_NONE;
+        return FIRN_SQLPARSE_NONE;
     case FIRN_TYPE_DATE:
     case FIRN_TYPE_TIMESTAMP:
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_UUID:
-        return FIRN_SQL_PARSE_TEXT;
+        return FIRN_SQLPARSE_TEXT;
     default:
-        return FIRN_SQL_PARSE_INTEGER;
+        return FIRN_SQLPARSE_INTEGER;
     }
 }
 
@@ -375,15 +372,15 @@ add_group(struct statement *statement, int node)
 {
     struct parser *parser = statement->parser;
     const struct node *written = &parser->nodes[node];
-    struct piece piece = firn_sql_parse_rows_value(parser, node);
+    struct piece piece = firn_sqlparse_rows_value(parser, node);
     bool is_column = written->kind == NODE_NAME;
     if (piece.text == NULL || piece.class == PIECE_COMPUTED || piece.is_literal) {
-        (void)firn_sql_parse_tree_refuse(parser, "groups whose rounding SQLite has to decide");
+        (void)firn_sqlparse_tree_refuse(parser, "groups whose rounding SQLite has to decide");
         return 0;
     }
-    enum firn_sql_parse_affinity affinity =
-        is_column ? affinity_of(&parser->def->columns[written->column]) : FIRN_SQL_PARSE_NONE;
-    size_t value = add_value(statement, firn_sql_parse_rows_number(parser, &piece), affinity);
+    enum firn_sqlparse_affinity affinity =
+        is_column ? affinity_of(&parser->def->columns[written->column]) : FIRN_SQLPARSE_NONE;
+    size_t value = add_value(statement, firn_sqlparse_rows_number(parser, &piece), affinity);
     guard_unsigned(statement, value, &piece);
     return value;
 }
@@ -393,14 +390,14 @@ static void
 guard_sum(struct statement *statement, size_t value, const struct piece *piece)
 {
     static const double small = 8589934592.0; /* 2^33: as many rows more are not in a group */
-    size_t rows = add_value(statement, "count(*)", FIRN_SQL_PARSE_NONE);
+    size_t rows = add_value(statement, "count(*)", FIRN_SQLPARSE_NONE);
     size_t smallest = SIZE_MAX;
     size_t largest = SIZE_MAX;
     if (piece->bound > small) {
         smallest = add_format(statement, "min(%s)", piece->text);
         largest = add_format(statement, "max(%s)", piece->text);
     }
-    struct firn_sql_parse_value *guarded = &statement->out->values[value];
+    struct firn_sqlparse_value *guarded = &statement->out->values[value];
     guarded->is_sum = true;
     guarded->rows = rows;
     guarded->smallest = smallest;
@@ -413,7 +410,7 @@ is_aggregate(const struct node *node)
 {
     static const char *const names[] = {"count", "sum", "avg", "min", "max", "total"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (firn_sql_parse_tree_is_call(node, names[i])) {
+        if (firn_sqlparse_tree_is_call(node, names[i])) {
             return i != 3 && i != 4 ? true : node->first != NO_NODE;
         }
     }
@@ -425,15 +422,15 @@ count_of(struct statement *statement, const struct node *node)
 {
     struct parser *parser = statement->parser;
     if (node->has_star || (node->first == NO_NODE && !node->is_distinct)) {
-        return column_of(statement, add_value(statement, "count(*)", FIRN_SQL_PARSE_NONE));
+        return column_of(statement, add_value(statement, "count(*)", FIRN_SQLPARSE_NONE));
     }
-    struct piece piece = firn_sql_parse_rows_value(parser, node->first);
+    struct piece piece = firn_sqlparse_rows_value(parser, node->first);
     if (piece.text == NULL || piece.is_literal ||
         (node->is_distinct && (piece.class == PIECE_COMPUTED || piece.is_unsigned))) {
-        (void)firn_sql_parse_tree_refuse(parser, "a count() that SQLite has to compute");
+        (void)firn_sqlparse_tree_refuse(parser, "a count() that SQLite has to compute");
         return NULL;
     }
-    const char *text = firn_sql_parse_rows_number(parser, &piece);
+    const char *text = firn_sqlparse_rows_number(parser, &piece);
     const char *format = node->is_distinct ? "count(distinct %s)" : "count(%s)";
     return column_of(statement, add_format(statement, format, text));
 }
@@ -444,26 +441,26 @@ aggregate_of(struct statement *statement, int number)
 {
     struct parser *parser = statement->parser;
     const struct node *node = &parser->nodes[number];
-    if (firn_sql_parse_tree_is_call(node, "count")) {
+    if (firn_sqlparse_tree_is_call(node, "count")) {
         return count_of(statement, node);
     }
-    struct piece piece = firn_sql_parse_rows_value(parser, node->first);
-    bool is_sum = firn_sql_parse_tree_is_call(node, "sum");
-    bool is_total = firn_sql_parse_tree_is_call(node, "total");
-    bool is_adding = is_sum || is_total || firn_sql_parse_tree_is_call(node, "avg");
+    struct piece piece = firn_sqlparse_rows_value(parser, node->first);
+    bool is_sum = firn_sqlparse_tree_is_call(node, "sum");
+    bool is_total = firn_sqlparse_tree_is_call(node, "total");
+    bool is_adding = is_sum || is_total || firn_sqlparse_tree_is_call(node, "avg");
     if (piece.text != NULL && piece.class == PIECE_BOOL) {
         char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
-        piece = (struct piece){.text = firn_sql_parse_tree_keep(parser, text), .bound = 1};
+        piece = (struct piece){.text = firn_sqlparse_tree_keep(parser, text), .bound = 1};
     }
     if (piece.text == NULL || node->is_distinct || piece.is_literal ||
         (is_adding ? piece.class > PIECE_COMPUTED : piece.class == PIECE_COMPUTED)) {
-        (void)firn_sql_parse_tree_refuse(parser, "an aggregate that SQLite has to compute");
+        (void)firn_sqlparse_tree_refuse(parser, "an aggregate that SQLite has to compute");
         return NULL;
     }
-    const char *format = is_sum || is_total                         ? "sum(%s)"
-                         : is_adding                                ? "avg(%s)"
-                         : firn_sql_parse_tree_is_call(node, "min") ? "min(%s)"
-                                                                    : "max(%s)";
+    const char *format = is_sum || is_total                        ? "sum(%s)"
+                         : is_adding                               ? "avg(%s)"
+                         : firn_sqlparse_tree_is_call(node, "min") ? "min(%s)"
+                                                                   : "max(%s)";
     size_t value = add_format(statement, format, piece.text);
     statement->out->values[value].refuses_nan |= piece.may_be_nan || piece.is_unsigned;
     if ((is_sum || is_total) && piece.class == PIECE_INTEGER) {
@@ -471,7 +468,7 @@ aggregate_of(struct statement *statement, int number)
     }
     const char *column = column_of(statement, value);
     return is_total
-               ? firn_sql_parse_tree_keep(parser, sqlite3_mprintf("ifnull(%s * 1.0, 0.0)", column))
+               ? firn_sqlparse_tree_keep(parser, sqlite3_mprintf("ifnull(%s * 1.0, 0.0)", column))
                : column;
 }
 
@@ -519,7 +516,7 @@ copy_node(struct copying *copying, int number)
         return;
     }
     for (size_t i = 0; i < statement->group_count; i++) {
-        if (firn_sql_parse_tree_same(parser, number, statement->groups[i])) {
+        if (firn_sqlparse_tree_same(parser, number, statement->groups[i])) {
             replace(copying, node, column_of(statement, add_group(statement, number)));
             return;
         }
@@ -529,19 +526,19 @@ copy_node(struct copying *copying, int number)
         replace(copying, node, aggregate_of(statement, number));
         return;
     }
-    if (node->kind == NODE_CALL && !firn_sql_parse_tree_is_known(node)) {
-        (void)firn_sql_parse_tree_refuse(parser, "the function %.*s", (int)node->size, node->text);
+    if (node->kind == NODE_CALL && !firn_sqlparse_tree_is_known(node)) {
+        (void)firn_sqlparse_tree_refuse(parser, "the function %.*s", (int)node->size, node->text);
         return;
     }
     if (node->kind == NODE_NAME) {
-        bool is_truth = firn_sql_parse_tree_same_name(node->text, node->size, "true") ||
-                        firn_sql_parse_tree_same_name(node->text, node->size, "false");
+        bool is_truth = firn_sqlparse_tree_same_name(node->text, node->size, "true") ||
+                        firn_sqlparse_tree_same_name(node->text, node->size, "false");
         bool is_fine = node->column == NO_COLUMN &&
                        (is_truth || (copying->knows_aliases && is_alias(statement, node)));
         if (!is_fine) {
-            (void)firn_sql_parse_tree_refuse(parser,
-                                             "%.*s is neither grouped by nor in an aggregate",
-                                             (int)node->size, node->text);
+            (void)firn_sqlparse_tree_refuse(parser,
+                                            "%.*s is neither grouped by nor in an aggregate",
+                                            (int)node->size, node->text);
         }
         return;
     }
@@ -605,7 +602,7 @@ resolve_groups(struct statement *statement)
             *group = named;
         }
         if (*group == NO_NODE) {
-            (void)firn_sql_parse_tree_refuse(parser, "what GROUP BY names is not known");
+            (void)firn_sqlparse_tree_refuse(parser, "what GROUP BY names is not known");
         }
     }
 }
@@ -624,7 +621,7 @@ copy_orders(struct statement *statement, sqlite3_str *out)
         if (is_plain) {
             sqlite3_str_append(out, parser->text + node->from, (int)(node->to - node->from));
         } else if (node->kind == NODE_NUMBER) {
-            (void)firn_sql_parse_tree_refuse(parser, "a number to order by");
+            (void)firn_sqlparse_tree_refuse(parser, "a number to order by");
         } else {
             copy_expression(statement, order->node, true, out);
         }
@@ -649,7 +646,7 @@ make_outer(struct statement *statement, const char *const *names, size_t name_co
     sqlite3_str *out = sqlite3_str_new(NULL);
     sqlite3_str_appendall(out, statement->is_distinct ? "SELECT DISTINCT " : "SELECT ");
     if (name_count != statement->item_count) {
-        (void)firn_sql_parse_tree_refuse(parser, "columns that only SQLite counts");
+        (void)firn_sqlparse_tree_refuse(parser, "columns that only SQLite counts");
     }
     for (size_t i = 0; i < statement->item_count && !parser->has_failed; i++) {
         sqlite3_str_appendall(out, i > 0 ? ", " : "");
@@ -674,9 +671,9 @@ static void
 make_scan(struct statement *statement)
 {
     struct parser *parser = statement->parser;
-    struct firn_sql_parse_query *out = statement->out;
+    struct firn_sqlparse_query *out = statement->out;
     if (statement->where != NO_NODE) {
-        const char *where = firn_sql_parse_where_condition(parser, statement->where, true);
+        const char *where = firn_sqlparse_where_condition(parser, statement->where, true);
         out->where = where != NULL ? sqlite3_mprintf("%s", where) : NULL;
     }
     sqlite3_str *groups = sqlite3_str_new(NULL);
@@ -686,7 +683,7 @@ make_scan(struct statement *statement)
     }
     out->group_by = sqlite3_str_finish(groups);
     if (out->value_count == 0 && !parser->has_failed) {
-        (void)add_value(statement, "count(*)", FIRN_SQL_PARSE_NONE);
+        (void)add_value(statement, "count(*)", FIRN_SQLPARSE_NONE);
     }
     sqlite3_str *select = sqlite3_str_new(NULL);
     for (size_t i = 0; i < out->value_count; i++) {
@@ -696,21 +693,21 @@ make_scan(struct statement *statement)
     if (out->select == NULL || out->outer == NULL ||
         (statement->where != NO_NODE && out->where == NULL) ||
         (statement->group_count > 0 && out->group_by == NULL)) {
-        (void)firn_sql_parse_tree_refuse(parser, "out of memory");
+        (void)firn_sqlparse_tree_refuse(parser, "out of memory");
     }
 }
 
 bool
-firn_sql_parse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
-                         const char *const *names, size_t name_count,
-                         struct firn_sql_parse_query *out, struct firn_sql_query_reason *reason)
+firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
+                        const char *const *names, size_t name_count,
+                        struct firn_sqlparse_query *out, char *reason)
 {
     struct parser parser = {.db = db, .text = text, .def = def, .table = "", .reason = reason};
     struct statement *statement = sqlite3_malloc64(sizeof *statement);
     parser.nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser.nodes);
     memset(out, 0, sizeof *out);
     if (statement == NULL || parser.nodes == NULL) {
-        (void)firn_sql_parse_tree_refuse(&parser, "out of memory");
+        (void)firn_sqlparse_tree_refuse(&parser, "out of memory");
         goto out;
     }
     memset(statement, 0, sizeof *statement);
@@ -725,7 +722,7 @@ firn_sql_parse_statement(sqlite3 *db, const char *text, const firn_table_def *de
         has_aggregates = has_aggregates || is_aggregate(&parser.nodes[i]);
     }
     if (!parser.has_failed && !has_aggregates) {
-        (void)firn_sql_parse_tree_refuse(&parser, "no aggregate: it asks for rows");
+        (void)firn_sqlparse_tree_refuse(&parser, "no aggregate: it asks for rows");
     }
     if (!parser.has_failed) {
         resolve_groups(statement);
@@ -745,7 +742,7 @@ out:
     sqlite3_free(parser.nodes);
     sqlite3_free(statement);
     if (parser.has_failed) {
-        firn_sql_parse_deinit(out);
+        firn_sqlparse_deinit(out);
     }
     return !parser.has_failed;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_parse.h: the recogniser: aggregates over one table that a scan of firn answers as SQLite does.
+ * sqlparse/sqlparse.h: the recogniser: aggregates over one table that a scan of firn answers as SQLite does.
  *
  * A statement that SQLite's own parser has accepted is read again by a small strict grammar. What is recognised
  * becomes two parts:
@@ -17,29 +17,33 @@
  * function. Rows are firn's; an expression over rows is recognised only where firn gives what SQLite gives. Whatever is
  * not surely equal is not recognised, and the reason told.
  */
-#ifndef FIRN_SQL_PARSE_H
-#define FIRN_SQL_PARSE_H
+#ifndef FIRN_SQLPARSE_H
+#define FIRN_SQLPARSE_H
 
+#include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "sql/sql_internal.h"
-#include "sql/sql_query.h"
+#include "firn/firn.h"
 
-enum { FIRN_SQL_PARSE_VALUES_MAX = 64, FIRN_SQL_PARSE_TEXT_MAX = 128 << 10 };
+enum {
+    FIRN_SQLPARSE_VALUES_MAX = 64,
+    FIRN_SQLPARSE_TEXT_MAX = 128 << 10,
+    FIRN_SQLPARSE_REASON_SIZE = 160 /* of the text that says why a statement was not recognised */
+};
 
 /* The affinity that a value has in the statement over the groups: that of its column, or none. */
-enum firn_sql_parse_affinity {
-    FIRN_SQL_PARSE_NONE = 0,
-    FIRN_SQL_PARSE_TEXT = 1,
-    FIRN_SQL_PARSE_INTEGER = 2,
-    FIRN_SQL_PARSE_REAL = 3,
-    FIRN_SQL_PARSE_NUMERIC = 4,
-    FIRN_SQL_PARSE_AFFINITIES = 5
+enum firn_sqlparse_affinity {
+    FIRN_SQLPARSE_NONE = 0,
+    FIRN_SQLPARSE_TEXT = 1,
+    FIRN_SQLPARSE_INTEGER = 2,
+    FIRN_SQLPARSE_REAL = 3,
+    FIRN_SQLPARSE_NUMERIC = 4,
+    FIRN_SQLPARSE_AFFINITIES = 5
 };
 
 /* A value of the scan that is looked at before it counts: where it fails the test, SQLite answers the statement. */
-struct firn_sql_parse_value {
+struct firn_sqlparse_value {
     bool refuses_nan; /* SQLite takes a NaN for null, firn for a number */
     /* A sum that SQLite may have refused half way though it fits in the end: the number of rows of the group times the
      * largest magnitude must fit, which is `bound` where smallest is SIZE_MAX. */
@@ -51,34 +55,32 @@ struct firn_sql_parse_value {
 };
 
 /* All texts are of sqlite3_malloc; a zeroed one is empty. */
-struct firn_sql_parse_query {
+struct firn_sqlparse_query {
     char *select;
     char *where;     /* NULL: all rows */
     char *group_by;  /* NULL: one group */
     char *outer;     /* the statement over the groups */
     bool folds_case; /* it was taken for granted that LIKE folds the case of ASCII */
     size_t value_count;
-    struct firn_sql_parse_value values[FIRN_SQL_PARSE_VALUES_MAX];
+    struct firn_sqlparse_value values[FIRN_SQLPARSE_VALUES_MAX];
 };
-void firn_sql_parse_deinit(struct firn_sql_parse_query *query);
+void firn_sqlparse_deinit(struct firn_sqlparse_query *query);
 
 /* The table that a statement reads, as far as it is known before the table is. Texts are of sqlite3_malloc. */
-struct firn_sql_parse_from {
+struct firn_sqlparse_from {
     char *schema; /* NULL: not said */
     char *table;
 };
-void firn_sql_parse_from_deinit(struct firn_sql_parse_from *from);
+void firn_sqlparse_from_deinit(struct firn_sqlparse_from *from);
 
 /* Reads what stands after FROM in a statement that begins with SELECT. Returns whether there is one table. */
-bool firn_sql_parse_find_table(const char *text, struct firn_sql_parse_from *out,
-                               struct firn_sql_query_reason *reason);
+bool firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, char *reason);
 /* Recognises a statement over a table with this definition. db: what computes constants. names: those of the columns of its result. Returns whether it
  * was recognised; memory that ran out counts as not. */
-bool firn_sql_parse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
-                              const char *const *names, size_t name_count,
-                              struct firn_sql_parse_query *out,
-                              struct firn_sql_query_reason *reason);
+bool firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
+                             const char *const *names, size_t name_count,
+                             struct firn_sqlparse_query *out, char *reason);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
-bool firn_sql_parse_tree_same_name(const char *a, size_t a_size, const char *b);
+bool firn_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b);
 
 #endif

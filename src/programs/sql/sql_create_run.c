@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_create_run.c: statements that make and change tables are done, after sql_create.c has read them.
+ *
+ * Each is a commit of its own. IF EXISTS and IF NOT EXISTS are judged by what the library says: a name that is taken, or
+ * that is not there, is then no failure. An index is looked for before, because FIRN_EXISTS may also mean that two
+ * rows have the same values.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+SQLITE_EXTENSION_INIT3
+
+static int
+create_table(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    firn_table_def *def = NULL;
+    int rc = firn_table_def_parse(create->definition, &def, err);
+    if (rc == FIRN_OK) {
+        rc = firn_table_create(store, create->table, def, NULL, err);
+    }
+    firn_release(def);
+    return rc;
+}
+
+static int
+has_index(firn_table *table, const char *name, bool *out, firn_error *err)
+{
+    firn_table_def *def = NULL;
+    char *text = NULL;
+    int rc = firn_table_describe(table, NULL, &text, err);
+    rc = rc == FIRN_OK ? firn_table_def_parse(text, &def, err) : rc;
+    for (size_t i = 0; rc == FIRN_OK && i < def->index_count; i++) {
+        *out = *out || strcmp(def->indexes[i].name, name) == 0;
+    }
+    firn_release(def);
+    firn_release(text);
+    return rc;
+}
+
+static int
+create_index(const struct firn_sql_create *create, firn_table *table, firn_error *err)
+{
+    bool exists = false;
+    int rc = create->may_exist ? has_index(table, create->name, &exists, err) : FIRN_OK;
+    if (rc != FIRN_OK || exists) {
+        return rc;
+    }
+    const firn_table_index index = {.name = create->name,
+                                    .columns = (const char *const *)create->columns,
+                                    .column_count = create->column_count,
+                                    .is_unique = create->is_unique};
+    return firn_table_add_index(table, &index, err);
+}
+
+static int
+add_column(const struct firn_sql_create *create, firn_table *table, firn_error *err)
+{
+    firn_table_def *def = NULL;
+    int rc = firn_table_def_parse(create->definition, &def, err);
+    if (rc == FIRN_OK &&
+        (def->column_count != 2 || def->index_count > 0 || def->columns[1].is_auto)) {
+        rc = firn_sql_error(err, FIRN_INVALID, "a column that is added has no key and no index");
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_table_add_column(table, &def->columns[1], err);
+    }
+    firn_release(def);
+    return rc;
+}
+
+static int
+drop(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    int rc = firn_table_drop(store, create->table, err);
+    /* Or a keyspace. */
+    return rc == FIRN_INVALID ? firn_keyspace_drop(store, create->table, err) : rc;
+}
+
+static int
+change_table(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    firn_table *table = NULL;
+    int rc = firn_table_open(store, create->table, &table, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    switch (create->kind) {
+    case FIRN_SQL_CREATE_INDEX:
+        return create_index(create, table, err);
+    case FIRN_SQL_ADD_COLUMN:
+        return add_column(create, table, err);
+    case FIRN_SQL_DROP_COLUMN:
+        return firn_table_drop_column(table, create->name, err);
+    case FIRN_SQL_RENAME_COLUMN:
+        return firn_table_rename_column(table, create->name, create->new_name, err);
+    default:
+        assert(create->kind == FIRN_SQL_DROP_INDEX);
+        return firn_table_drop_index(table, create->name, err);
+    }
+}
+
+static int
+create_keyspace(const struct firn_sql_create *create, firn_store *store, firn_error *err)
+{
+    firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
+    firn_keyspace *keyspace;
+    options.fail_if_exists = !create->may_exist;
+    return firn_keyspace_open(store, create->table, &options, &keyspace, err);
+}
+
+int
+firn_sql_create_run(const struct firn_sql_create *create, struct firn_sql_store *store,
+                    firn_error *err)
+{
+    int rc;
+    switch (create->kind) {
+    case FIRN_SQL_CREATE_TABLE:
+        rc = create_table(create, store->store, err);
+        break;
+    case FIRN_SQL_CREATE_KEYSPACE:
+        rc = create_keyspace(create, store->store, err);
+        break;
+    case FIRN_SQL_DROP_TABLE:
+        rc = drop(create, store->store, err);
+        break;
+    default:
+        rc = change_table(create, store->store, err);
+    }
+    if (create->kind == FIRN_SQL_CREATE_INDEX) {
+        return rc; /* that rows have the same values is FIRN_EXISTS, too */
+    }
+    bool is_drop = create->kind == FIRN_SQL_DROP_TABLE || create->kind == FIRN_SQL_DROP_INDEX;
+    return create->may_exist && rc == (is_drop ? FIRN_NOT_FOUND : FIRN_EXISTS) ? FIRN_OK : rc;
+}
