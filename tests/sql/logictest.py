@@ -14,6 +14,7 @@ value that does not suit the declared type; both are counted.
 
 --complete writes the answers of SQLite into the files instead. --seconds ends each file after that time.
 """
+import copy
 import hashlib
 import os
 import re
@@ -95,8 +96,15 @@ def parse(path):
             while at < len(lines) and lines[at].strip():
                 at += 1
             record.answer = lines[first:at]
-        if not skipped:
-            records.append(record)
+        if skipped:
+            continue
+        parts = [record.text]
+        if record.kind == "statement":
+            parts = [part for part in record.text.split(";\n") if part.strip()]
+        for part in parts:
+            one = copy.copy(record)
+            one.text = part
+            records.append(one)
     return records
 
 
@@ -167,7 +175,7 @@ class Run:
         self.index_of = {}
         self.statements = self.queries = self.scans = 0
         self.ended = ""
-        self.labels = {}
+        self.took = {"SQLite": 0.0, "firn": 0.0, "firn_query": 0.0}
 
     def close(self):
         self.mine.close()
@@ -202,10 +210,18 @@ class Run:
         except sqlite3.Error as wrong:
             return wrong
 
+    def timed(self, who, db, text, values=()):
+        started = time.process_time()
+        rows = self.do(db, text, values)
+        self.took[who] += time.process_time() - started
+        return rows
+
     def statement(self, record):
         theirs = self.do(self.theirs, record.text)
         text, values = self.for_firn(record.text)
-        mine = self.do(self.mine, text, values) if text else []
+        if text is None:
+            return
+        mine = self.do(self.mine, text, values)
         if isinstance(theirs, sqlite3.Error) != record.fails:
             raise Ends(f"this SQLite says {theirs}")
         if isinstance(mine, sqlite3.Error) and not isinstance(theirs, sqlite3.Error):
@@ -218,25 +234,21 @@ class Run:
         self.statements += 1
 
     def query(self, record):
-        theirs = self.do(self.theirs, record.text)
+        theirs = self.timed("SQLite", self.theirs, record.text)
         if isinstance(theirs, sqlite3.Error):
             raise Ends(f"this SQLite says {theirs}")
         values = answer_of(theirs, record)
         if record.answer is not None and not is_answer(values, record.answer):
             raise Ends("this SQLite has another answer than the file")
-        started = time.monotonic()
-        mine = self.do(self.mine, record.text)
-        took = time.monotonic() - started
+        mine = self.timed("firn", self.mine, record.text)
         if isinstance(mine, sqlite3.Error):
             raise Differs(f"firn: {mine}\nSQLite: {theirs[:20]}")
         if answer_of(mine, record) != values:
             raise Differs(f"firn: {mine[:20]}\nSQLite: {theirs[:20]}")
-        if took > 10:
-            print(f"slow: {self.path}:{record.line}: {took:.1f} s", flush=True)
         self.queries += 1
         if len(record.types) <= QUERY_COLUMNS_MAX:
             columns = ", ".join(f"c{i + 1}" for i in range(len(record.types)))
-            scanned = self.do(self.mine, f"SELECT {columns} FROM firn_query(?)", (record.text,))
+            scanned = self.timed("firn_query", self.mine, f"SELECT {columns} FROM firn_query(?)", (record.text,))
             if isinstance(scanned, sqlite3.Error) or answer_of(scanned, record) != values:
                 way = self.do(self.mine, "SELECT firn_explain(?)", (record.text,))
                 raise Differs(f"firn_query ({way}): {str(scanned)[:600]}\nSQLite: {theirs[:20]}")
@@ -328,6 +340,8 @@ def main():
         finally:
             run.close()
         counts["files"] += 1
+        if sum(run.took.values()) > 5:
+            print(f"{path}: CPU seconds of queries: " + ", ".join(f"{who} {took:.1f}" for who, took in run.took.items()), flush=True)
         counts["statements"] += run.statements
         counts["queries"] += run.queries
         counts["by firn_query"] += run.scans
