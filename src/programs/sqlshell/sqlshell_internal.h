@@ -12,7 +12,16 @@
 #include "sqlshell/sqlshell.h"
 
 #ifdef FIRN_HAS_SQL
-#include <sqlite3.h>
+#include <sqlite3ext.h>
+/* The functions of SQLite, NULL until it is loaded: sqlite3_open and the others are macros that call them. */
+SQLITE_EXTENSION_INIT3
+
+struct firn_sqlshell;
+
+/* ---- SQLite's library: sqlshell_load.c ---- */
+
+/* Loads it, once. Returns an exit code. */
+int firn_sqlshell_load(struct firn_sqlshell *shell);
 
 /* ---- a session: sqlshell_session.c ---- */
 

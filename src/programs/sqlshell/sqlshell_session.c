@@ -37,8 +37,6 @@
 #include "task/task.h"
 #include "term/term.h"
 
-enum { VERSION_MIN = 3038000 };
-
 /* ==== interrupts ==== */
 
 static _Atomic(sqlite3 *) interruptible;
@@ -160,10 +158,9 @@ report_no_memory(struct firn_sqlshell *shell)
 static int
 open_database(struct firn_sqlshell *shell)
 {
-    if (sqlite3_libversion_number() < VERSION_MIN) {
-        return firn_command_report_error(shell->cli, FIRN_UNSUPPORTED, NULL,
-                                         "SQL needs SQLite 3.38 or newer; this is %s",
-                                         sqlite3_libversion());
+    int exit_code = firn_sqlshell_load(shell);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
     }
     int rc =
         sqlite3_open_v2(":memory:", &shell->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL);
