@@ -494,6 +494,7 @@ run_check(struct run *run)
     }
     (void)printf("tpch: scale %g, %u queries of %d equal, %u by firn_query\n", run->scale, equal,
                  TABLE_TPCH_QUERIES, equal_scans);
+    (void)printf("count: %u queries of TPC-H, equal in SQLite\n", equal);
     close_store(&stores[0]);
     close_store(&stores[1]);
     return equal != TABLE_TPCH_QUERIES || equal_scans != TABLE_TPCH_QUERIES;

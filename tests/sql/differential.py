@@ -434,6 +434,7 @@ class Differential:
         shutil.rmtree(self.dir)
         print(f"differential: seed {SEED}, {self.statements} statements, {self.errors} of them refused by both, "
               f"{self.aggregates} aggregates by firn_query, {self.scans} of them by scans, {self.checkpoints} checkpoints: equal")
+        print(f"count: {self.statements} random SQL statements, equal in SQLite")
 
 
 if __name__ == "__main__":

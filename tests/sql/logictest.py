@@ -349,6 +349,7 @@ def main():
             counts["ended early"] += 1
             print(f"{path}: ended at {run.ended}", flush=True)
     print("logictest: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    print(f"count: {counts['queries']} queries of sqllogictest, each answered four times")
     sys.exit(counts["different"] > 0)
 
 
