@@ -48,6 +48,7 @@ struct firn_sqlshell {
     bool is_writable;    /* for writing */
     bool is_interactive; /* somebody types at a terminal */
     bool shows_time;
+    bool pages; /* long results, where somebody types */
     bool is_over; /* .quit */
     int depth;    /* of files that are read by .read */
 };
@@ -77,6 +78,13 @@ bool firn_sqlshell_print_row(struct firn_sqlshell_print *print, sqlite3_stmt *st
 void firn_sqlshell_print_end(struct firn_sqlshell_print *print);
 /* The mode that a word says; false: it says none. */
 bool firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *out);
+
+/* ---- long results: sqlshell_pager.c ---- */
+
+/* Starts a pager if one is wanted, and sends it what is printed. Returns whether it did. */
+bool firn_sqlshell_pager_open(const struct firn_sqlshell *shell);
+/* Waits until the pager is left. */
+void firn_sqlshell_pager_close(struct firn_sqlshell *shell);
 
 /* ---- lines that begin with a dot: sqlshell_dot.c ---- */
 

@@ -560,6 +560,7 @@ step_all(struct run *run)
     bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 &&
                       (rc == SQLITE_ROW || rc == SQLITE_DONE);
     firn_term_meter_clear();
+    bool is_paged = has_result && rc == SQLITE_ROW && firn_sqlshell_pager_open(shell);
     if (has_result) {
         print = firn_sqlshell_print_begin(shell, stepped);
         rc = print != NULL ? rc : SQLITE_NOMEM;
@@ -569,10 +570,14 @@ step_all(struct run *run)
         bool is_fine = run->is_silent || firn_sqlshell_print_row(print, stepped);
         rc = is_fine ? sqlite3_step(stepped) : SQLITE_NOMEM;
         if (firn_term_out_error() != 0) {
-            rc = SQLITE_INTERRUPT; /* nobody reads it; told when the command is over */
+            /* Nobody reads it: told when the command is over, or the pager was left. */
+            rc = is_paged ? SQLITE_DONE : SQLITE_INTERRUPT;
         }
     }
     firn_sqlshell_print_end(print);
+    if (is_paged) {
+        firn_sqlshell_pager_close(shell);
+    }
     return rc;
 }
 
