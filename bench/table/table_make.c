@@ -7,10 +7,7 @@
  *     bench_table_make sums TABLE DIRECTORY         counts, sums and hashes of each column, as text
  *     bench_table_make csv TABLE DIRECTORY          all rows, with a head, to standard output
  *
- * lineitem follows the rules of the TPC-H specification (4.2.3), with random numbers of its own: one to seven lines
- * an order, order keys of which only the first eight of each 32 are used, a part's price and its suppliers by
- * formula, dates after that of the order, a return flag and a state by date, a comment of 10 to 43 bytes cut out of 300 MB
- * of text (less for a scale below 1). Rows are in the order of the key.
+ * table_tpch.c says what lineitem is. Rows are in the order of the key.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,34 +18,7 @@
 #include <sys/stat.h>
 
 #include "table_data.h"
-#include "table_words.h"
-
-enum {
-    STREAM_ORDER_DATE = 1,
-    STREAM_LINES,
-    STREAM_PART,
-    STREAM_SUPPLIER,
-    STREAM_QUANTITY,
-    STREAM_DISCOUNT,
-    STREAM_TAX,
-    STREAM_RETURN,
-    STREAM_SHIP,
-    STREAM_COMMIT,
-    STREAM_RECEIPT,
-    STREAM_INSTRUCTION,
-    STREAM_MODE,
-    STREAM_COMMENT_AT,
-    STREAM_COMMENT_SIZE
-};
-
-enum {
-    DATE_FIRST = 8035,   /* 1992-01-01 */
-    DATE_LAST = 10591,   /* 1998-12-31 */
-    DATE_CURRENT = 9298, /* 1995-06-17 */
-    LINES_MAX = 7,
-    POOL_SIZE = 300 << 20,
-    COMMENT_MAX = 43
-};
+#include "table_tpch.h"
 
 void
 table_die(const char *format, ...)
@@ -151,88 +121,38 @@ put_word(struct output *output, size_t column, const char *word)
 
 /* ---- lineitem ---- */
 
-struct lineitem {
-    struct output output;
-    uint64_t orders, parts, suppliers;
-    char *pool;
-    size_t pool_size;
-};
-
-static void
-make_line(struct lineitem *lineitem, uint64_t order, uint64_t number)
-{
-    static const char *const instructions[] = {"DELIVER IN PERSON", "COLLECT COD", "NONE",
-                                               "TAKE BACK RETURN"};
-    static const char *const modes[] = {"REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"};
-    struct output *output = &lineitem->output;
-    uint64_t line = order * LINES_MAX + number;
-    uint64_t part = 1 + table_random(STREAM_PART, line, lineitem->parts);
-    uint64_t which = table_random(STREAM_SUPPLIER, line, 4);
-    uint64_t supplier =
-        (part + which * (lineitem->suppliers / 4 + (part - 1) / lineitem->suppliers)) %
-            lineitem->suppliers +
-        1;
-    uint64_t quantity = 1 + table_random(STREAM_QUANTITY, line, 50);
-    uint64_t price = 90000 + part / 10 % 20001 + 100 * (part % 1000);
-    uint64_t ordered =
-        DATE_FIRST + table_random(STREAM_ORDER_DATE, order, DATE_LAST - 151 - DATE_FIRST + 1);
-    uint64_t shipped = ordered + 1 + table_random(STREAM_SHIP, line, 121);
-    uint64_t received = shipped + 1 + table_random(STREAM_RECEIPT, line, 30);
-    const char *flag = "N";
-    if (received <= DATE_CURRENT) {
-        flag = table_random(STREAM_RETURN, line, 2) == 0 ? "R" : "A";
-    }
-    size_t size = 10 + table_random(STREAM_COMMENT_SIZE, line, COMMENT_MAX - 10 + 1);
-    size_t at = table_random(STREAM_COMMENT_AT, line, lineitem->pool_size - COMMENT_MAX);
-    put_number(output, 0, (int64_t)(((order + 1) >> 3 << 5) | ((order + 1) & 7)));
-    put_number(output, 1, (int64_t)part);
-    put_number(output, 2, (int64_t)supplier);
-    put_number(output, 3, (int64_t)(number + 1));
-    put_number(output, 4, (int64_t)(quantity * 100));
-    put_number(output, 5, (int64_t)(quantity * price));
-    put_number(output, 6, (int64_t)table_random(STREAM_DISCOUNT, line, 11));
-    put_number(output, 7, (int64_t)table_random(STREAM_TAX, line, 9));
-    put_word(output, 8, flag);
-    put_word(output, 9, shipped > DATE_CURRENT ? "O" : "F");
-    put_number(output, 10, (int64_t)shipped);
-    put_number(output, 11, (int64_t)(ordered + 30 + table_random(STREAM_COMMIT, line, 61)));
-    put_number(output, 12, (int64_t)received);
-    put_word(output, 13, instructions[table_random(STREAM_INSTRUCTION, line, 4)]);
-    put_word(output, 14, modes[table_random(STREAM_MODE, line, 7)]);
-    put_text(output, 15, (struct table_text){lineitem->pool + at, size});
-}
-
-static uint64_t
-scaled(double scale, uint64_t count)
-{
-    uint64_t result = (uint64_t)(scale * (double)count + 0.5);
-    return result == 0 ? 1 : result;
-}
-
 static void
 make_lineitem(double scale, const char *directory)
 {
-    struct lineitem lineitem = {.orders = scaled(scale, 1500000),
-                                .parts = scaled(scale, 200000),
-                                .suppliers = scaled(scale, 10000),
-                                .pool_size = (size_t)scaled(scale < 1 ? scale : 1, POOL_SIZE)};
-    if (lineitem.pool_size < 1 << 20) {
-        lineitem.pool_size = 1 << 20;
-    }
-    lineitem.pool = malloc(lineitem.pool_size);
-    if (lineitem.pool == NULL) {
-        table_die("no memory for the text");
-    }
-    table_words_fill(lineitem.pool, lineitem.pool_size);
-    output_open(&lineitem.output, &table_lineitem, directory);
-    for (uint64_t order = 0; order < lineitem.orders; order++) {
-        uint64_t lines = 1 + table_random(STREAM_LINES, order, LINES_MAX);
+    struct table_tpch tpch;
+    struct output output;
+    table_tpch_init(&tpch, scale);
+    output_open(&output, &table_lineitem, directory);
+    for (uint64_t order = 0; order < tpch.orders; order++) {
+        uint64_t lines = table_tpch_line_count(order);
         for (uint64_t number = 0; number < lines; number++) {
-            make_line(&lineitem, order, number);
+            struct table_tpch_line line;
+            table_tpch_line(&tpch, order, number, &line);
+            put_number(&output, 0, line.order);
+            put_number(&output, 1, line.part);
+            put_number(&output, 2, line.supplier);
+            put_number(&output, 3, line.number);
+            put_number(&output, 4, line.quantity);
+            put_number(&output, 5, line.price);
+            put_number(&output, 6, line.discount);
+            put_number(&output, 7, line.tax);
+            put_word(&output, 8, line.flag);
+            put_word(&output, 9, line.status);
+            put_number(&output, 10, line.shipped);
+            put_number(&output, 11, line.committed);
+            put_number(&output, 12, line.received);
+            put_word(&output, 13, line.instruction);
+            put_word(&output, 14, line.mode);
+            put_text(&output, 15, line.comment);
         }
     }
-    output_close(&lineitem.output);
-    free(lineitem.pool);
+    output_close(&output);
+    table_tpch_deinit(&tpch);
 }
 
 /* ---- events ---- */

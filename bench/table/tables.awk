@@ -74,16 +74,24 @@ END {
     rates = "rate=lookup=point lookup by key, typed row;rate=insert=insert, a transaction a row, unsynced;" \
         "rate=update=update by key, a transaction a row, unsynced"
     loads = "load=load_lineitem=durable load, lineitem;load=load_events=durable load, events"
-    sizes = "bytes=size_lineitem=lineitem;bytes=size_events=events"
+    through = "ms=sql_scan=through SQL: four columns of lineitem;ms=sql_scan_all=through SQL: all columns of lineitem;" \
+        "ms=sql_q3=through SQL: TPC-H Q3;ms=sql_q5=through SQL: TPC-H Q5;ms=sql_q10=through SQL: TPC-H Q10;" \
+        "ms=sql_q12=through SQL: TPC-H Q12;ms=sql_q14=through SQL: TPC-H Q14;" \
+        "ms=sql_agg_q1=through SQL: TPC-H Q1, large table;ms=sql_agg_q6=through SQL: TPC-H Q6, large table;" \
+        "ms=sql_open=through SQL: open, with the extension"
+    through_rates = "rate=sql_lookup=through SQL: a row by its key;rate=sql_insert=through SQL: insert, a transaction a row, unsynced"
+    through_loads = "load=sql_load=through SQL: inserting all of TPC-H, unsynced"
+    sizes = "bytes=size_lineitem=lineitem;bytes=size_events=events;bytes=size_sql=TPC-H through SQL"
     space = "factor=halved_space=space after deleting half and compacting"
-    table("milliseconds: median (least; CPU)", queries)
-    table("thousands a second: median (best; CPU µs)", rates)
-    table("millions of rows a second: median (best; CPU s of all)", loads)
+    table("milliseconds: median (least; CPU)", queries ";" through)
+    table("thousands a second: median (best; CPU µs)", rates ";" through_rates)
+    table("millions of rows a second: median (best; CPU s of all)", loads ";" through_loads)
     table("bytes on disk", sizes)
     table("by the space before", space)
     if ("firn" in known) {
         gsub(/bytes=size_lineitem=/, "bytes=size_lineitem=size of ", sizes)
         gsub(/bytes=size_events=/, "bytes=size_events=size of ", sizes)
-        ratios("firn by peer, more is better", queries ";" rates ";" loads ";" sizes ";" space)
+        gsub(/bytes=size_sql=/, "bytes=size_sql=size of ", sizes)
+        ratios("firn by peer, more is better", queries ";" through ";" rates ";" through_rates ";" loads ";" through_loads ";" sizes ";" space)
     }
 }

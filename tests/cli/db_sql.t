@@ -265,7 +265,7 @@ Statements from a terminal.
   > import os, pty, re, select, sys, time
   > pid, fd = pty.fork()
   > if pid == 0:
-  >     os.execvp("firn", ["firn", "db", "sql", "shop.firn"])
+  >     os.execvpe("firn", ["firn", "db", "sql", "shop.firn"], dict(os.environ, FIRN_PAGER=sys.argv[1]))
   > text = b""
   > def expect(*what):
   >     global text
@@ -280,6 +280,16 @@ Statements from a terminal.
   > def send(line):
   >     os.write(fd, line.encode())
   > expect("firn> ")
+  > if sys.argv[1]:
+  >     send("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 300000) SELECT x AS number FROM c;\n")
+  >     expect(*sys.argv[2:], "firn> ")
+  >     send(".pager off\n")
+  >     expect("firn> ")
+  >     send("SELECT 7 * 6;\n")
+  >     expect("42", "firn> ")
+  >     send(".quit\n")
+  >     print("ended with", os.waitpid(pid, 0)[1])
+  >     sys.exit()
   > send("SELECT count(*) + 40 AS n FROM goods;\n")
   > expect("45", "firn> ")
   > send("SELECT\n")
@@ -301,7 +311,7 @@ Statements from a terminal.
   > send(".quit\n")
   > print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
   > END
-  $ XDG_STATE_HOME=$PWD/state python3 typing.py
+  $ XDG_STATE_HOME=$PWD/state python3 typing.py ''
   saw firn> 
   saw 45 firn> 
   saw ...> 
@@ -315,6 +325,27 @@ Statements from a terminal.
   $ if [ -e state/firn/sql_history ]; then stat -c %a state/firn/sql_history; grep -c 'count' state/firn/sql_history; else echo 600; echo 3; fi
   600
   3
+
+Long results go through a pager, which may be left before the end; without it they are printed.
+
+  $ python3 typing.py 'sed s/^/paged:/' paged: number 'paged:     2' 'paged:300000'
+  saw firn> 
+  saw paged: number paged:     2 paged:300000 firn> 
+  saw firn> 
+  saw 42 firn> 
+  ended with 0
+  $ python3 typing.py 'head -n 2' number 1
+  saw firn> 
+  saw number 1 firn> 
+  saw firn> 
+  saw 42 firn> 
+  ended with 0
+  $ python3 typing.py no-such-pager 'pager was not found'
+  saw firn> 
+  saw pager was not found firn> 
+  saw firn> 
+  saw 42 firn> 
+  ended with 0
 
 An interrupt ends a script with 130.
 

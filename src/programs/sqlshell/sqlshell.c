@@ -69,6 +69,7 @@ run(struct firn_cli *cli)
     if (shell.read_only && shell.may_create) {
         return firn_command_misused(cli, "--create cannot be used with --read-only and --at");
     }
+    shell.pages = true;
     int exit_code = read_mode(&shell);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_sqlshell_session_open(&shell);

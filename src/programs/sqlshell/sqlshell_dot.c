@@ -276,16 +276,30 @@ run_mode(struct firn_sqlshell *shell, const struct words *words)
     return FIRN_EXIT_OK;
 }
 
+/* "on", "off", or without a word the other one of both. */
 static int
-run_timer(struct firn_sqlshell *shell, const struct words *words)
+turn(struct firn_sqlshell *shell, const struct words *words, bool *what)
 {
     bool is_on = words->count == 2 && strcmp(words->items[1], "on") == 0;
     bool is_off = words->count == 2 && strcmp(words->items[1], "off") == 0;
     if (!is_on && !is_off && words->count != 1) {
-        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .timer on or off");
+        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: %s on or off",
+                                         words->items[0]);
     }
-    shell->shows_time = is_on || (!is_off && !shell->shows_time);
+    *what = is_on || (!is_off && !*what);
     return FIRN_EXIT_OK;
+}
+
+static int
+run_timer(struct firn_sqlshell *shell, const struct words *words)
+{
+    return turn(shell, words, &shell->shows_time);
+}
+
+static int
+run_pager(struct firn_sqlshell *shell, const struct words *words)
+{
+    return turn(shell, words, &shell->pages);
 }
 
 static int
@@ -330,6 +344,7 @@ static const struct {
     {".import", ".import FILE TABLE insert the rows of a CSV file (.jsonl: of JSON lines)",
      run_import},
     {".mode", ".mode MODE         table, tabs, csv, json, markdown or line", run_mode},
+    {".pager", ".pager on|off      show long results by $FIRN_PAGER, $PAGER or less", run_pager},
     {".quit", ".quit              end", run_quit},
     {".exit", NULL, run_quit},
     {".read", ".read FILE         run the statements of a file", run_read},

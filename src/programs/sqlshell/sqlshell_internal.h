@@ -12,7 +12,16 @@
 #include "sqlshell/sqlshell.h"
 
 #ifdef FIRN_HAS_SQL
-#include <sqlite3.h>
+#include <sqlite3ext.h>
+/* The functions of SQLite, NULL until it is loaded: sqlite3_open and the others are macros that call them. */
+SQLITE_EXTENSION_INIT3
+
+struct firn_sqlshell;
+
+/* ---- SQLite's library: sqlshell_load.c ---- */
+
+/* Loads it, once. Returns an exit code. */
+int firn_sqlshell_load(struct firn_sqlshell *shell);
 
 /* ---- a session: sqlshell_session.c ---- */
 
@@ -39,6 +48,7 @@ struct firn_sqlshell {
     bool is_writable;    /* for writing */
     bool is_interactive; /* statements come from a terminal */
     bool shows_time;
+    bool pages; /* long results, where somebody types */
     bool is_over; /* .quit */
     int depth;    /* of files that are read by .read */
 };
@@ -68,6 +78,13 @@ bool firn_sqlshell_print_row(struct firn_sqlshell_print *print, sqlite3_stmt *st
 void firn_sqlshell_print_end(struct firn_sqlshell_print *print);
 /* The mode that a word says; false: it says none. */
 bool firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *out);
+
+/* ---- long results: sqlshell_pager.c ---- */
+
+/* Starts a pager if one is wanted, and sends it what is printed. Returns whether it did. */
+bool firn_sqlshell_pager_open(const struct firn_sqlshell *shell);
+/* Waits until the pager is left. */
+void firn_sqlshell_pager_close(struct firn_sqlshell *shell);
 
 /* ---- lines that begin with a dot: sqlshell_dot.c ---- */
 

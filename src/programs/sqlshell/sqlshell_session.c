@@ -37,8 +37,6 @@
 #include "task/task.h"
 #include "term/term.h"
 
-enum { VERSION_MIN = 3038000 };
-
 /* ==== interrupts ==== */
 
 static _Atomic(sqlite3 *) interruptible;
@@ -160,10 +158,9 @@ report_no_memory(struct firn_sqlshell *shell)
 static int
 open_database(struct firn_sqlshell *shell)
 {
-    if (sqlite3_libversion_number() < VERSION_MIN) {
-        return firn_command_report_error(shell->cli, FIRN_UNSUPPORTED, NULL,
-                                         "SQL needs SQLite 3.38 or newer; this is %s",
-                                         sqlite3_libversion());
+    int exit_code = firn_sqlshell_load(shell);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
     }
     int rc =
         sqlite3_open_v2(":memory:", &shell->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL);
@@ -563,6 +560,7 @@ step_all(struct run *run)
     bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 &&
                       (rc == SQLITE_ROW || rc == SQLITE_DONE);
     firn_term_meter_clear();
+    bool is_paged = has_result && rc == SQLITE_ROW && firn_sqlshell_pager_open(shell);
     if (has_result) {
         print = firn_sqlshell_print_begin(shell, stepped);
         rc = print != NULL ? rc : SQLITE_NOMEM;
@@ -572,10 +570,14 @@ step_all(struct run *run)
         bool is_fine = run->is_silent || firn_sqlshell_print_row(print, stepped);
         rc = is_fine ? sqlite3_step(stepped) : SQLITE_NOMEM;
         if (firn_term_out_error() != 0) {
-            rc = SQLITE_INTERRUPT; /* the output is closed; reported when the command is over */
+            /* The output is closed, which is reported at the end of the command; or the user has left the pager. */
+            rc = is_paged ? SQLITE_DONE : SQLITE_INTERRUPT;
         }
     }
     firn_sqlshell_print_end(print);
+    if (is_paged) {
+        firn_sqlshell_pager_close(shell);
+    }
     return rc;
 }
 

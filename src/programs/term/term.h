@@ -88,6 +88,9 @@ void firn_term_out_flush(void);
 /* The same for what is to go out in any case: the object itself. */
 void firn_term_out_put(const void *data, size_t size);
 
+/* What is printed from now on goes to another descriptor, a pager's; with STDOUT_FILENO to standard output again. That the
+ * other one could not be written to is forgotten then. */
+void firn_term_out_divert(int fd);
 /* The errno of the first write that failed, or 0. A long listing asks now and then and stops. */
 int firn_term_out_error(void);
 

@@ -31,18 +31,20 @@ enum { BUFFER_SIZE = 32 * 1024, FORMAT_SIZE = 2048 };
 static char buffer[BUFFER_SIZE];
 static size_t buffered;
 static int first_error;
+static int descriptor = STDOUT_FILENO;
+static int error_before; /* while it is another one */
 
 /* A descriptor that another process made non-blocking is waited for. */
 static void
 write_all(const char *data, size_t size)
 {
     while (size > 0 && first_error == 0) {
-        ssize_t written = write(STDOUT_FILENO, data, size);
+        ssize_t written = write(descriptor, data, size);
         if (written >= 0) {
             data += written;
             size -= (size_t)written;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            struct pollfd ready = {.fd = descriptor, .events = POLLOUT};
             (void)poll(&ready, 1, -1);
         } else if (errno != EINTR) {
             first_error = errno;
@@ -126,6 +128,18 @@ firn_term_out_format(const char *format, ...)
     }
     va_end(again);
     va_end(arguments);
+}
+
+void
+firn_term_out_divert(int fd)
+{
+    firn_term_out_flush();
+    if (fd == STDOUT_FILENO) {
+        first_error = error_before;
+    } else if (descriptor == STDOUT_FILENO) {
+        error_before = first_error;
+    }
+    descriptor = fd;
 }
 
 int

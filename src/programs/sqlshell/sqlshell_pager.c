@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlshell/sqlshell_pager.c: results that are longer than the screen, for somebody who types.
+ *
+ * What is printed goes to $FIRN_PAGER, $PAGER or less, through a pipe, while the result of one statement is printed. less is
+ * told, unless the environment says otherwise, to end by itself where a result fits on the screen, and to leave it there.
+ * "cat" and an empty text mean none. Who leaves the pager before the end has seen enough: the statement ends, and
+ * that is no failure.
+ *
+ * The pager is in the group of processes of the terminal, as the program is: ctrl-C reaches both. It ends the statement, and
+ * the program waits until the pager is left.
+ */
+#include "sqlshell/sqlshell_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "term/term.h"
+
+enum { NOT_FOUND = 127 };
+
+extern char **environ;
+
+static struct {
+    pid_t pid; /* 0: there is none */
+    int to;
+} pager;
+
+/* Whether a program is on the path. */
+static bool
+is_installed(const char *name)
+{
+    const char *path = getenv("PATH");
+    char file[512];
+    while (path != NULL && *path != '\0') {
+        size_t size = strcspn(path, ":");
+        int wrote = snprintf(file, sizeof file, "%.*s/%s", (int)size, path, name);
+        if (wrote > 0 && (size_t)wrote < sizeof file && access(file, X_OK) == 0) {
+            return true;
+        }
+        path += size + (path[size] == ':');
+    }
+    return false;
+}
+
+/* The command, or NULL. */
+static const char *
+find_command(void)
+{
+    const char *command = getenv("FIRN_PAGER");
+    command = command != NULL ? command : getenv("PAGER");
+    if (command == NULL) {
+        return is_installed("less") ? "less" : NULL;
+    }
+    return command[0] == '\0' || strcmp(command, "cat") == 0 ? NULL : command;
+}
+
+static int
+start(const char *command, int from)
+{
+    char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(command), NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t defaults;
+    if (arguments[2] == NULL) {
+        return ENOMEM;
+    }
+    int rc = posix_spawn_file_actions_init(&actions);
+    if (rc == 0) {
+        rc = posix_spawnattr_init(&attributes);
+        if (rc == 0) {
+            (void)sigemptyset(&defaults);
+            (void)sigaddset(&defaults, SIGPIPE);
+            rc = posix_spawnattr_setsigdefault(&attributes, &defaults);
+            rc = rc == 0 ? posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF) : rc;
+            rc = rc == 0 ? posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO) : rc;
+            rc = rc == 0
+                     ? posix_spawn(&pager.pid, "/bin/sh", &actions, &attributes, arguments, environ)
+                     : rc;
+            (void)posix_spawnattr_destroy(&attributes);
+        }
+        (void)posix_spawn_file_actions_destroy(&actions);
+    }
+    free(arguments[2]);
+    return rc;
+}
+
+bool
+firn_sqlshell_pager_open(const struct firn_sqlshell *shell)
+{
+    int ends[2];
+    const char *command =
+        shell->is_interactive && shell->pages && pager.pid == 0 ? find_command() : NULL;
+    if (command == NULL || pipe2(ends, O_CLOEXEC) != 0) {
+        return false;
+    }
+    (void)setenv("LESS", "FRX", 0);
+    if (start(command, ends[0]) != 0) {
+        pager.pid = 0;
+        (void)close(ends[1]);
+    }
+    (void)close(ends[0]);
+    if (pager.pid == 0) {
+        return false;
+    }
+    pager.to = ends[1];
+    firn_term_out_divert(pager.to);
+    return true;
+}
+
+void
+firn_sqlshell_pager_close(struct firn_sqlshell *shell)
+{
+    int status = 0;
+    assert(pager.pid > 0);
+    firn_term_out_divert(STDOUT_FILENO);
+    (void)close(pager.to);
+    while (waitpid(pager.pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    pager.pid = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND) {
+        shell->pages = false;
+        (void)firn_command_report_error(shell->cli, FIRN_NOT_FOUND, "set PAGER to another program",
+                                        "the pager was not found; results are printed without it");
+    }
+}
