@@ -152,6 +152,7 @@ set(FIRN_COLD_FILES
     search/search_source.c
     rows/rows.c
     rows/rows_bulk.c
+    rows/rows_auto.c
     rows/rows_write.c
     rows/rows_check.c
     rows/rows_diff.c

@@ -25,6 +25,7 @@
 #include "column/column_internal.h"
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 
 enum {
@@ -62,14 +63,7 @@ is_wanted(const struct firn_run_projection *projection, uint32_t column)
 {
     size_t low = 0;
     size_t high = projection != NULL ? projection->count : 0;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (projection->columns[middle] < column) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, projection->columns[middle] < column)
     return projection == NULL || (low < projection->count && projection->columns[low] == column);
 }
 
@@ -567,14 +561,7 @@ find_slot(struct cursor *cursor, size_t number)
     }
     size_t low = 0;
     size_t high = cursor->value_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (cursor->values[middle].number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, cursor->values[middle].number < number)
     DCHECK(low < cursor->value_count && cursor->values[low].number == number);
     return &cursor->values[low];
 }
