@@ -179,6 +179,7 @@ set(FIRN_COLD_FILES
     scan/scan_confined.c
     scan/scan_file.c
     scan/scan_known.c
+    scan/scan_large.c
     scan/scan_links.c
     scan/scan_node.c
     scan/scan_report.c
