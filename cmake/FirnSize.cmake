@@ -157,6 +157,7 @@ set(FIRN_COLD_FILES
     search/search_source.c
     rows/rows.c
     rows/rows_bulk.c
+    rows/rows_auto.c
     rows/rows_write.c
     rows/rows_check.c
     rows/rows_diff.c
@@ -183,6 +184,7 @@ set(FIRN_COLD_FILES
     scan/scan_confined.c
     scan/scan_file.c
     scan/scan_known.c
+    scan/scan_large.c
     scan/scan_links.c
     scan/scan_node.c
     scan/scan_report.c

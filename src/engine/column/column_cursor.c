@@ -25,6 +25,7 @@
 #include "column/column_internal.h"
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 
 enum {
@@ -560,14 +561,7 @@ find_slot(struct cursor *cursor, size_t number)
     }
     size_t low = 0;
     size_t high = cursor->value_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (cursor->values[middle].number < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, cursor->values[middle].number < number)
     DCHECK(low < cursor->value_count && cursor->values[low].number == number);
     return &cursor->values[low];
 }

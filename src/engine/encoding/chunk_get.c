@@ -6,6 +6,7 @@
  * packed numbers before it, which adds up whole rows at a time.
  */
 #include "base/check.h"
+#include "base/search.h"
 #include "encoding/bit_pack.h"
 #include "encoding/chunk_alp.h"
 #include "encoding/chunk_dictionary.h"
@@ -45,14 +46,8 @@ get_run(const struct firn_chunk_block *view, size_t i, uint64_t *out)
     const uint8_t *ends = at + 2 + codes_size;
     size_t low = 0;
     size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_bit_pack_get(ends, count, FIRN_CHUNK_FORMAT_END_WIDTH, middle) < i) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      firn_bit_pack_get(ends, count, FIRN_CHUNK_FORMAT_END_WIDTH, middle) < i)
     if (low == count) {
         return false;
     }

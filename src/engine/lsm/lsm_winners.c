@@ -66,6 +66,14 @@ struct version {
     struct firn_lsm_winner winner;
 };
 
+void
+firn_lsm_winners_scratch_deinit(struct firn_lsm_winners_scratch *scratch)
+{
+    firn_buf_deinit(&scratch->numbers);
+    firn_buf_deinit(&scratch->bytes);
+    firn_chunk_scratch_deinit(&scratch->chunk);
+}
+
 /* ==== the merge of keys ==== */
 
 /* ---- sources ---- */

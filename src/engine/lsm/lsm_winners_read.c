@@ -16,14 +16,6 @@
 #include "base/slice.h"
 #include "lsm/lsm_pieces_internal.h"
 
-void
-firn_lsm_winners_scratch_deinit(struct firn_lsm_winners_scratch *scratch)
-{
-    firn_buf_deinit(&scratch->numbers);
-    firn_buf_deinit(&scratch->bytes);
-    firn_chunk_scratch_deinit(&scratch->chunk);
-}
-
 /* The values that are being put together. */
 struct target {
     struct firn_lsm_winners *winners;

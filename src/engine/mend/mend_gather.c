@@ -22,6 +22,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/sort.h"
 
 struct naming {
@@ -88,14 +89,7 @@ find_runs(const struct naming *naming, uint64_t tree)
 {
     size_t low = 0;
     size_t high = naming->run_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (naming->runs[middle]->tree < tree) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, naming->runs[middle]->tree < tree)
     DCHECK(low == 0 || naming->runs[low - 1]->tree < tree);
     return low;
 }

@@ -35,6 +35,7 @@
 
 #include "base/checked.h"
 #include "base/reader.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "row/row_heads.h"
 
@@ -268,14 +269,7 @@ firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key, u
     size_t low;
     size_t high;
     narrow(block, key, &rest, &low, &high);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_slot(block, middle, rest, sequence) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle, compare_slot(block, middle, rest, sequence) < 0)
     DCHECK(low == 0 || is_before(block, low - 1, key, sequence));
     DCHECK(low == block->count || !is_before(block, low, key, sequence));
     return low;

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "codec/crc32.h"
 
 void
@@ -54,14 +55,8 @@ firn_alxsv1_block_rank(const struct firn_alxsv1_block *block, firn_slice key,
     size_t low = 0;
     size_t high = block->count;
     int least = bound == FIRN_ALXSV1_BELOW ? 0 : 1; /* the least order that is not counted */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (firn_alxsv1_format_compare(firn_alxsv1_block_key(block, middle), key) < least) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      firn_alxsv1_format_compare(firn_alxsv1_block_key(block, middle), key) < least)
     return low;
 }
 

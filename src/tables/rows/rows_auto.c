@@ -90,7 +90,7 @@ largest_of(firn_type type)
 
 int
 firn_rows_auto_take(struct firn_table *table, const struct firn_schema_column *column,
-                          uint64_t *count, uint64_t *out, firn_error *err)
+                    uint64_t *count, uint64_t *out, firn_error *err)
 {
     firn_os_mutex_lock(&table->mutex);
     bool is_known = table->has_next_auto;

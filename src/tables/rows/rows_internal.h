@@ -77,8 +77,8 @@ FIRN_MUST_CHECK int firn_rows_schema_for_write(struct firn_table *table, struct 
 const struct firn_schema_column *firn_rows_auto_column(const struct firn_schema *schema);
 /* Takes up to *count numbers, from *out on; *count says how many it were. FIRN_LIMIT: there are no more. */
 FIRN_MUST_CHECK int firn_rows_auto_take(struct firn_table *table,
-                                              const struct firn_schema_column *column,
-                                              uint64_t *count, uint64_t *out, firn_error *err);
+                                        const struct firn_schema_column *column, uint64_t *count,
+                                        uint64_t *out, firn_error *err);
 /* Gives numbers [next, end), the last ones that were taken, back, unless others were taken since. */
 void firn_rows_auto_return(struct firn_table *table, uint64_t next, uint64_t end);
 /* A row is there under a number that was not given out. Returns which one comes after it, from 1 on. */
