@@ -49,7 +49,7 @@ def firn(place, *arguments, store="store", allowed=(0, 6)):
 
 
 def without_fanotify():
-    """In a child: what it starts has not got CAP_SYS_ADMIN, whoever it is."""
+    """In a child: what it starts does not have CAP_SYS_ADMIN, even as root."""
     pr_capbset_drop, cap_sys_admin = 24, 21
     ctypes.CDLL(None).prctl(pr_capbset_drop, cap_sys_admin)
 

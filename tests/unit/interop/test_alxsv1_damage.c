@@ -128,7 +128,7 @@ any_other_length_is_damage(void **state)
     }
 }
 
-/* ---- forged: whoever made these knew the format ---- */
+/* ---- forged, with knowledge of the format ---- */
 
 /* A file with these records, and with header and footer that say what is wanted. */
 static void

@@ -168,7 +168,7 @@ a_tree_keeps_its_kind(void **state)
     fill(1);
     fixture_close(&fixture);
     TEST_OK(firn_lsm_open(fixture.dir, &fixture.options, false, &fixture.lsm, &err), &err);
-    /* Whoever does not say which gets what it is. */
+    /* A caller that names no kind gets the existing one. */
     TEST_OK(firn_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], NULL, &tree, &err), &err);
     assert_ptr_equal(tree->kind, &twin_kind);
     assert_int_equal(

@@ -242,7 +242,7 @@ sources_and_sinks_may_fail(void **state)
 
 enum { THREADS = 4, OBJECTS_EACH = 400, DISTINCT = 900 };
 
-/* Object number i of all threads: the same for whoever makes it. */
+/* Object number i of all threads: the same in every thread. */
 static size_t
 form_object(size_t i, uint8_t *out)
 {

@@ -369,3 +369,27 @@ row_model_check_is_clean(struct firn_run *run)
         fail_msg("%s", err.text);
     }
 }
+
+void
+row_fixture_check_cut(struct row_fixture *fixture, uint64_t seed, bool must_exist,
+                      int (*read)(const void *ctx, struct firn_os_dir *dir,
+                                  struct firn_block_cache *cache, firn_error *err),
+                      const void *ctx)
+{
+    firn_error err;
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+    assert_int_equal(firn_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
+    firn_sim_memory_power_cut(os, seed);
+    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(os, 0, &cache, &err), FIRN_OK);
+    bool exists = test_file_exists(dir, "run");
+    assert_true(exists || !must_exist);
+    if (exists) {
+        assert_int_equal(read(ctx, dir, cache, &err), FIRN_OK);
+    }
+    firn_block_cache_destroy(cache);
+    firn_os_dir_close(dir);
+    firn_sim_memory_destroy(os);
+}

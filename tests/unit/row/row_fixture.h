@@ -65,6 +65,13 @@ void row_model_compare_entry(const struct firn_entry *expected, const struct fir
 /* check() reports nothing. */
 void row_model_check_is_clean(struct firn_run *run);
 
+/* Cuts the power on a clone of the machine: the file "run" is not there, unless it must be, or is there and
+ * whole: then read succeeds. */
+void row_fixture_check_cut(struct row_fixture *fixture, uint64_t seed, bool must_exist,
+                           int (*read)(const void *ctx, struct firn_os_dir *dir,
+                                       struct firn_block_cache *cache, firn_error *err),
+                           const void *ctx);
+
 /* For check: fails the test; counts in a size_t. */
 void row_fixture_fail_on_damage(void *ctx, const char *text);
 void row_fixture_count_damage(void *ctx, const char *text);

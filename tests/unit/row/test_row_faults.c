@@ -69,9 +69,9 @@ walk(const struct row_model *model, struct firn_run *run, bool is_sequential, fi
 /* Everything that can be done with a run, once; returns the first error, asserts what is
  * answered. */
 static int
-read_run(const struct row_model *model, struct firn_os_dir *dir, struct firn_block_cache *cache,
-         firn_error *err)
+read_run(const void *ctx, struct firn_os_dir *dir, struct firn_block_cache *cache, firn_error *err)
 {
+    const struct row_model *model = ctx;
     int rc;
     struct firn_run *run;
     struct firn_run_env env = {.dir = dir, .cache = cache};
@@ -297,29 +297,6 @@ a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
 
 /* ---- power ---- */
 
-/* After the power came back: not there, or there and whole. */
-static void
-check_after_cut(const struct row_model *model, struct row_fixture *fixture, uint64_t seed,
-                bool must_exist)
-{
-    firn_error err;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
-    assert_int_equal(firn_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
-    firn_sim_memory_power_cut(os, seed);
-    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(os, 0, &cache, &err), FIRN_OK);
-    bool exists = test_file_exists(dir, "run");
-    assert_true(exists || !must_exist);
-    if (exists) {
-        assert_int_equal(read_run(model, dir, cache, &err), FIRN_OK);
-    }
-    firn_block_cache_destroy(cache);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
-}
-
 static void
 power_that_fails_at_any_call_leaves_no_run_or_a_whole_one(void **state)
 {
@@ -339,7 +316,7 @@ power_that_fails_at_any_call_leaves_no_run_or_a_whole_one(void **state)
         is_done = !firn_sim_memory_is_off(fixture.os);
         assert_true(is_done == (rc == FIRN_OK));
         for (uint64_t seed = 0; seed < seeds; seed++) {
-            check_after_cut(&model, &fixture, seed, rc == FIRN_OK);
+            row_fixture_check_cut(&fixture, seed, rc == FIRN_OK, read_run, &model);
         }
         row_fixture_deinit(&fixture);
         assert_true(call < 1000);

@@ -497,7 +497,7 @@ loads_and_merges_go_on_beside_readers(void **state)
     db_support_disk_deinit(&disk);
 }
 
-/* Whoever tries a transaction again waits for the queue: that says nothing of how many commit. */
+/* A thread that repeats a transaction waits for the queue: that does not tell how many commit. */
 static void
 barriers_do_not_count_as_commits(void **state)
 {

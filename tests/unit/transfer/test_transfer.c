@@ -404,7 +404,7 @@ whoever_rejects_may_end_the_import(void **state)
     assert_int_equal(err.code, FIRN_CANCELLED);
     assert_int_equal(rejects.count, 1);
     assert_string_equal(show(table), "");
-    /* So may whoever reads. */
+    /* So may the reader. */
     struct text text = {.left = firn_str("id,s\n1,a\n"), .fails_after = 2};
     const struct firn_transfer_source source = {read_text, &text};
     struct firn_storefile_progress progress = {0};

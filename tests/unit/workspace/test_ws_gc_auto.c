@@ -359,7 +359,7 @@ nobody_is_told_less_than_a_slice(void **state)
 /* Does something between two slices, when nobody holds the lock. */
 struct between {
     struct prepared *prepared;
-    struct ws_world *world; /* of whoever does it; NULL: run_between puts `same` here */
+    struct ws_world *world; /* of the thread that does it; NULL: run_between puts `same` here */
     struct ws_world same;   /* the one that is collected, with errors and notices of its own */
     uint64_t slices;
     uint64_t at;    /* before this slice */

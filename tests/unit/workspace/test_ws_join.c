@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: small packs become few after a save, whatever fails meanwhile, and whoever reads.
+ * unit/workspace: small packs become few after a save, with failures, and with readers.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -381,7 +381,7 @@ a_new_version_is_found_by_what_is_left_of_the_old_ones_pack(void **state)
     ws_world_close(&world);
 }
 
-/* A delta without its base is no content: whoever saves that has it anew. */
+/* A delta without its base is no content: the next save stores it again. */
 static void
 a_version_that_lost_its_base_is_saved_again(void **state)
 {

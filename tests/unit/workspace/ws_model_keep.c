@@ -58,7 +58,7 @@ meet_expired(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_OK;
 }
 
-/* Pins one, lets one go, or all that is too old. They are told newest first, so that whoever is met
+/* Pins one, lets one go, or all that is too old. They are told newest first, so that the one that is met
  * has all that are newer and stay before him. */
 void
 ws_model_keep(struct ws_model *model)
