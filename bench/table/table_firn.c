@@ -113,26 +113,19 @@ value_at(const struct table_data *data, size_t column, uint64_t row)
     }
 }
 
-/* Rows are made some at a time, column by column: sixteen arrays are too many to be read side by side. */
 static void
 insert_all(struct table_store *store, const struct table_data *data)
 {
-    enum { ROWS = 64 };
-    static firn_value values[ROWS][TABLE_COLUMNS_MAX];
     firn_error err = {0};
     firn_table_bulk *bulk;
+    firn_value values[TABLE_COLUMNS_MAX];
     size_t count = data->schema->column_count;
     table_firn_check(firn_table_bulk_open(store->table, NULL, &bulk, &err), &err);
-    for (uint64_t start = 0; start < data->rows; start += ROWS) {
-        size_t rows = data->rows - start < ROWS ? (size_t)(data->rows - start) : ROWS;
+    for (uint64_t row = 0; row < data->rows; row++) {
         for (size_t i = 0; i < count; i++) {
-            for (size_t row = 0; row < rows; row++) {
-                values[row][i] = value_at(data, i, start + row);
-            }
+            values[i] = value_at(data, i, row);
         }
-        for (size_t row = 0; row < rows; row++) {
-            table_firn_check(firn_table_bulk_put(bulk, values[row], count, &err), &err);
-        }
+        table_firn_check(firn_table_bulk_put(bulk, values, count, &err), &err);
     }
     table_firn_check(firn_table_bulk_commit(bulk, &err), &err);
     firn_table_bulk_close(bulk);
