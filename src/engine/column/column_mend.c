@@ -201,7 +201,8 @@ firn_column_mend(struct firn_run *base, struct firn_run_mend *how, struct firn_r
     FIRN_TRY(firn_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
     rc = copy_all(&mending, out, err);
     firn_column_builder_destroy(mending.builder);
-    if (rc == FIRN_INVALID || rc == FIRN_MISUSE) { /* its rows are out of order; none is left */
+    /* Its rows are out of order, or none that can be; none is left. */
+    if (rc == FIRN_INVALID || rc == FIRN_LIMIT || rc == FIRN_MISUSE) {
         err->code = rc = FIRN_CORRUPT;
     }
 out:

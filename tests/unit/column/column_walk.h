@@ -118,6 +118,37 @@ column_walk_count(void *ctx, const char *text)
     ++*(size_t *)ctx;
 }
 
+/* Writes the run again, as a repair does: what comes of it is sound. */
+static inline void
+column_walk_mend(const struct firn_run_env *env, struct firn_run *run)
+{
+    const struct firn_run_summary *summary = firn_column_kind.summary(run);
+    struct firn_run_summary mended;
+    struct firn_run *again;
+    size_t lost = 0;
+    firn_error err;
+    struct firn_run_mend how = {
+        .env = *env, .name = "mended", .on_damage = column_walk_count, .ctx = &lost};
+    if (summary->entry_count > COLUMN_WALK_STEPS_MAX ||
+        summary->content_bytes > COLUMN_WALK_LARGE_MAX) {
+        return;
+    }
+    int rc = firn_column_kind.mend(run, &how, &mended, &err);
+    CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
+    if (rc != FIRN_OK) {
+        return;
+    }
+    CHECK(how.is_whole == (lost == 0));
+    firn_block_cache_drop_file(env->cache, mended.cache_file);
+    firn_run_summary_deinit(&mended);
+    CHECK(firn_column_kind.open(env, "mended", &again, NULL) == FIRN_OK);
+    lost = 0;
+    CHECK(firn_column_kind.check(again, column_walk_count, &lost, NULL, NULL) == FIRN_OK);
+    CHECK(lost == 0);
+    firn_column_kind.close(again);
+    CHECK(firn_os_remove_file(env->dir, "mended", NULL) == FIRN_OK);
+}
+
 /* Opens the file and does everything; whether it was found to be sound. */
 static inline bool
 column_walk_file(const struct firn_run_env *env, const char *name)
@@ -133,6 +164,7 @@ column_walk_file(const struct firn_run_env *env, const char *name)
     }
     column_walk_get(run, firn_bytes(NULL, 0), 7);
     column_walk_chunks(run);
+    column_walk_mend(env, run);
     struct firn_run_origin origin;
     struct firn_buf numbers = {0};
     rc = firn_column_kind.origin(run, &numbers, &origin, NULL);

@@ -7,6 +7,7 @@
 #include "unit/column/column_walk.h"
 
 #include "base/slice.h"
+#include "support/test_alloc.h"
 #include "support/test_seal.h"
 
 /* A run as a model and as bytes. */
@@ -226,6 +227,169 @@ one_bit_takes_one_column_of_one_group_away(void **state)
     damage_deinit(&damage);
 }
 
+/* ---- written again ---- */
+
+/* How a mended run differs from the one that was written. */
+struct lack {
+    size_t rows;    /* that are missing */
+    size_t columns; /* of which values are missing */
+    size_t values;
+};
+
+static void
+compare_entry(const struct damage *damage, const struct firn_entry *wanted,
+              const struct firn_entry *found, bool *lacks, struct lack *out)
+{
+    const struct firn_column_layout *layout = &damage->table.layout;
+    assert_int_equal(found->kind, wanted->kind);
+    for (size_t slot = 1; wanted->kind == FIRN_ENTRY_PUT && slot < layout->count; slot++) {
+        struct firn_cell a = {.kind = FIRN_PHYSICAL_NONE};
+        struct firn_cell b = {.kind = FIRN_PHYSICAL_NONE};
+        FIRN_IGNORE(firn_tuple_find(wanted->value, layout->columns[slot].id, &a));
+        assert_int_equal(firn_tuple_find(found->value, layout->columns[slot].id, &b), FIRN_OK);
+        bool is_same = a.kind == b.kind &&
+                       (a.kind == FIRN_PHYSICAL_NONE ||
+                        (a.kind == FIRN_PHYSICAL_BYTES ? firn_slice_equal(a.as.bytes, b.as.bytes)
+                                                       : a.as.u64 == b.as.u64));
+        if (!is_same) {
+            assert_int_equal(b.kind, layout->columns[slot].initial.kind);
+            lacks[slot] = true;
+            out->values++;
+        }
+    }
+}
+
+/* The entries of a mended run are entries that were written. */
+static void
+compare_mended(const struct damage *damage, struct firn_run *run, struct lack *out)
+{
+    firn_error err;
+    struct firn_run_cursor *cursor;
+    bool lacks[COLUMN_FIXTURE_COLUMNS_MAX] = {false};
+    size_t at = 0;
+    size_t found = 0;
+    *out = (struct lack){0};
+    assert_int_equal(firn_column_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
+    assert_int_equal(firn_column_kind.cursor_first(cursor, &err), FIRN_OK);
+    for (; cursor->is_valid; found++, at++) {
+        const struct firn_entry *entry = &cursor->entry;
+        while (at < damage->model.count &&
+               firn_entry_compare(damage->model.entries[at].key, damage->model.entries[at].sequence,
+                                  entry->key, entry->sequence) < 0) {
+            at++;
+        }
+        assert_true(at < damage->model.count);
+        assert_true(firn_slice_equal(damage->model.entries[at].key, entry->key));
+        assert_int_equal(damage->model.entries[at].sequence, entry->sequence);
+        compare_entry(damage, &damage->model.entries[at], entry, lacks, out);
+        assert_int_equal(firn_column_kind.cursor_next(cursor, &err), FIRN_OK);
+    }
+    firn_column_kind.cursor_destroy(cursor);
+    for (size_t slot = 0; slot < COLUMN_FIXTURE_COLUMNS_MAX; slot++) {
+        out->columns += lacks[slot];
+    }
+    out->rows = damage->model.count - found;
+}
+
+static int
+write_again(const struct damage *damage, struct firn_run *run, struct firn_run_mend *how,
+            firn_error *err)
+{
+    struct firn_run_summary summary;
+    *how = (struct firn_run_mend){.env = damage->env,
+                                  .name = "again",
+                                  .codec = FIRN_CODEC_LZ4,
+                                  .on_damage = take_report,
+                                  .ctx = &(struct reports){0}};
+    int rc = firn_column_kind.mend(run, how, &summary, err);
+    if (rc == FIRN_OK) {
+        firn_block_cache_drop_file(damage->env.cache, summary.cache_file);
+        firn_run_summary_deinit(&summary);
+    }
+    return rc;
+}
+
+static void
+a_damaged_run_is_written_again_without_what_is_lost(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct damage damage;
+    unsigned runs = 0;
+    unsigned whole = 0;
+    unsigned of_columns = 0;
+    unsigned of_rows = 0;
+    damage_init(&damage, 6000, 1500);
+    for (size_t at = 200; at < damage.good.size; at += 3001) {
+        struct firn_run *run;
+        struct firn_run *again;
+        struct firn_run_mend how;
+        struct lack lack;
+        damage.bad.data[at] ^= 0x10;
+        if (damage_open(&damage, damage.bad.size, &run, &err) == FIRN_OK) {
+            assert_int_equal(write_again(&damage, run, &how, &err), FIRN_OK);
+            assert_int_equal(firn_column_kind.open(&damage.env, "again", &again, &err), FIRN_OK);
+            column_fixture_check(again);
+            compare_mended(&damage, again, &lack);
+            assert_true(lack.columns <= 1 && (lack.columns == 0 || lack.rows == 0));
+            assert_true(lack.values <= 1500 && lack.rows <= 1500);
+            assert_true(!how.is_whole || (lack.rows == 0 && lack.columns == 0));
+            firn_column_kind.close(again);
+            firn_column_kind.close(run);
+            assert_int_equal(firn_os_remove_file(damage.fixture.dir, "again", &err), FIRN_OK);
+            runs++;
+            whole += how.is_whole;
+            of_columns += lack.columns > 0;
+            of_rows += lack.rows > 0;
+        }
+        damage.bad.data[at] ^= 0x10;
+    }
+    print_message(
+        "count: %u runs written again: %u whole, %u without values of a column, %u without "
+        "rows\n",
+        runs, whole, of_columns, of_rows);
+    assert_true(of_columns > 10 && of_rows > 0);
+    damage_deinit(&damage);
+}
+
+/* Memory that runs out is no damage: nothing is taken for lost. */
+static void
+a_run_is_written_again_or_not_while_memory_runs_out(void **state)
+{
+    (void)state;
+    firn_error err;
+    uint64_t n = 1;
+    bool is_reached = true;
+    test_alloc_install();
+    for (; is_reached; n++) {
+        struct damage damage;
+        struct firn_run *run;
+        struct firn_run *again;
+        struct firn_run_mend how;
+        damage_init(&damage, 120, 50);
+        damage.bad.data[damage.bad.size / 4] ^= 0x10;
+        assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
+        test_alloc_fail_at(n, false);
+        int rc = write_again(&damage, run, &how, &err);
+        is_reached = test_alloc_calls() >= n;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && is_reached));
+        if (rc == FIRN_OK) {
+            struct lack lack;
+            assert_int_equal(firn_column_kind.open(&damage.env, "again", &again, &err), FIRN_OK);
+            compare_mended(&damage, again, &lack);
+            assert_true(lack.columns <= 1 && lack.rows <= 50);
+            firn_column_kind.close(again);
+        }
+        firn_column_kind.close(run);
+        damage_deinit(&damage);
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    print_message("count: %u runs written again with an allocation that fails\n", (unsigned)n - 1);
+    assert_true(n > 50);
+}
+
 static void
 a_run_that_was_cut_is_refused(void **state)
 {
@@ -339,6 +503,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_bit_takes_one_column_of_one_group_away),
+        cmocka_unit_test(a_damaged_run_is_written_again_without_what_is_lost),
+        cmocka_unit_test(a_run_is_written_again_or_not_while_memory_runs_out),
         cmocka_unit_test(a_run_that_was_cut_is_refused),
         cmocka_unit_test(whatever_an_index_says_that_is_not_so_is_found),
         cmocka_unit_test(runs_that_anybody_may_have_made_are_read_within_bounds),

@@ -110,8 +110,7 @@ count_rows(struct firn_db *db, const char *name, unsigned *out_indexes, int64_t 
             /* Values of a column that was damaged are null. */
             is_one = (firn_is_null(values[1]) ||
                       firn_slice_equal(values[1].as.bytes, firn_str(wanted))) &&
-                     (firn_is_null(values[2]) ||
-                      values[2].as.i64 == values[0].as.i64 % 7 + round);
+                     (firn_is_null(values[2]) || values[2].as.i64 == values[0].as.i64 % 7 + round);
         }
         nulls += firn_is_null(values[1]) + firn_is_null(values[2]);
         assert_true(is_one);

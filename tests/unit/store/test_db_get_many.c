@@ -79,7 +79,8 @@ compare(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 static int
 ask(struct asked *asked, firn_error *err)
 {
-    const struct firn_db_get_many what = {asked->view, asked->keys, asked->count, compare, asked, NULL};
+    const struct firn_db_get_many what = {asked->view, asked->keys, asked->count,
+                                          compare,     asked,       NULL};
     asked->told = 0;
     return firn_db_get_many(asked->keyspace, &what, err);
 }
