@@ -18,9 +18,9 @@
 SQLITE_EXTENSION_INIT3
 
 enum { KEPT_BYTES_MAX = 256 << 20 };
-/* Looking up by a key, or by a range, costs as much as putting so many rows into a table in memory, less than half of
+/* Looking up by a key, or by a range, costs as much as putting so many rows into a table in memory, a part of
  * which it should take until that is done; looked at every so many lookups, after the first few. */
-enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_ROWS_PER_RANGE = 1500, LOOKUP_GETS = 16 };
+enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_ROWS_PER_RANGE = 3000, LOOKUP_GETS = 16 };
 
 enum source {
     AT_END,
