@@ -49,7 +49,6 @@ struct cursor {
     firn_row *row; /* POINT */
     const firn_value *values;
     firn_scan *scan;
-    bool has_keys_only; /* the scan: KEYS */
     const firn_scan_batch *batch;
     struct firn_sql_cell *cells; /* of each column of the table, and one that has no function */
     size_t batch_rows;
@@ -63,16 +62,17 @@ struct cursor {
     size_t key_at;
     struct firn_sql_memory *key_memory;
     /* Of a statement that looks up many rows (sql_lookup.c). */
-    bool may_look_up;  /* the plan finds rows by equalities alone */
-    size_t seek_count; /* of these */
     size_t
-        seeks[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of their columns among those that are read */
+        seek_count; /* of the columns with equalities, whose places among those that are read are: */
+    size_t seeks[FIRN_TABLE_KEY_COLUMNS_MAX];
     struct firn_sql_lookup *lookup;
-    bool has_no_lookup; /* the table is too large for one */
-    size_t gets;        /* since the cursor was opened */
-    size_t found;       /* LOOKUP: the row */
-    firn_row *other;    /* all columns of the row, for those that were not asked for */
+    size_t gets;     /* since the cursor was opened */
+    size_t found;    /* LOOKUP: the row */
+    firn_row *other; /* all columns of the row, for those that were not asked for */
     bool has_other;
+    bool has_keys_only; /* the scan: KEYS */
+    bool may_look_up;   /* the plan finds rows by equalities alone */
+    bool has_no_lookup; /* the table is too large for one */
 };
 
 /* Bytes of rows that were kept. */
