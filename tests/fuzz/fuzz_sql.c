@@ -20,8 +20,7 @@
 #include "firn/firn.h"
 #include "sql/sql.h"
 #include "sql/sql_internal.h"
-#include "sql/sql_parse.h"
-#include "sql/sql_query.h"
+#include "sqlparse/sqlparse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -242,20 +241,20 @@ use_statement(const char *text, size_t size)
     const struct rig *rig = fixed_rig();
     static const char *const names[] = {"a", "b", "c", "d"};
     struct firn_sql_query_reason reason;
-    struct firn_sql_parse_from from = {.schema = NULL};
-    struct firn_sql_parse_query query = {.select = NULL};
+    struct firn_sqlparse_from from = {.schema = NULL};
+    struct firn_sqlparse_query query = {.select = NULL};
     reason.text[0] = '\0';
     ticks_left = STEPS_MAX;
-    bool has_table = firn_sql_parse_find_table(text, &from, &reason);
+    bool has_table = firn_sqlparse_find_table(text, &from, reason.text);
     CHECK(!has_table || from.table != NULL);
     CHECK(has_table || reason.text[0] != '\0');
-    firn_sql_parse_from_deinit(&from);
+    firn_sqlparse_from_deinit(&from);
     reason.text[0] = '\0';
-    bool is_known = firn_sql_parse_statement(rig->plain, text, rig->def, names, 4, &query, &reason);
+    bool is_known = firn_sqlparse_statement(rig->plain, text, rig->def, names, 4, &query, reason.text);
     CHECK(is_known || reason.text[0] != '\0');
     CHECK(!is_known || (query.select != NULL && query.outer != NULL &&
-                        query.value_count <= FIRN_SQL_PARSE_VALUES_MAX));
-    firn_sql_parse_deinit(&query);
+                        query.value_count <= FIRN_SQLPARSE_VALUES_MAX));
+    firn_sqlparse_deinit(&query);
     if (size <= ANSWERED_SIZE_MAX) {
         answer_statement(rig, text);
     }

@@ -18,9 +18,9 @@
 SQLITE_EXTENSION_INIT3
 
 enum { KEPT_BYTES_MAX = 256 << 20 };
-/* Looking up by a key, or by a range, costs as much as putting so many rows into a table in memory, less than half of
+/* Looking up by a key, or by a range, costs as much as putting so many rows into a table in memory, a part of
  * which it should take until that is done; looked at every so many lookups, after the first few. */
-enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_ROWS_PER_RANGE = 1500, LOOKUP_GETS = 16 };
+enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_ROWS_PER_RANGE = 3000, LOOKUP_GETS = 16 };
 
 enum source {
     AT_END,
@@ -49,7 +49,6 @@ struct cursor {
     firn_row *row; /* POINT */
     const firn_value *values;
     firn_scan *scan;
-    bool has_keys_only; /* the scan: KEYS */
     const firn_scan_batch *batch;
     struct firn_sql_cell *cells; /* of each column of the table, and one that has no function */
     size_t batch_rows;
@@ -63,16 +62,17 @@ struct cursor {
     size_t key_at;
     struct firn_sql_memory *key_memory;
     /* Of a statement that looks up many rows (sql_lookup.c). */
-    bool may_look_up;  /* the plan finds rows by equalities alone */
-    size_t seek_count; /* of these */
     size_t
-        seeks[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of their columns among those that are read */
+        seek_count; /* of the columns with equalities, whose places among those that are read are: */
+    size_t seeks[FIRN_TABLE_KEY_COLUMNS_MAX];
     struct firn_sql_lookup *lookup;
-    bool has_no_lookup; /* the table is too large for one */
-    size_t gets;        /* since the cursor was opened */
-    size_t found;       /* LOOKUP: the row */
-    firn_row *other;    /* all columns of the row, for those that were not asked for */
+    size_t gets;     /* since the cursor was opened */
+    size_t found;    /* LOOKUP: the row */
+    firn_row *other; /* all columns of the row, for those that were not asked for */
     bool has_other;
+    bool has_keys_only; /* the scan: KEYS */
+    bool may_look_up;   /* the plan finds rows by equalities alone */
+    bool has_no_lookup; /* the table is too large for one */
 };
 
 /* Bytes of rows that were kept. */

@@ -8,7 +8,8 @@
  * statement uses and the conditions that stay the same, into a hash table (sql_cursor.c decides when).
  *
  * A column is an array of cells of 8 bytes: a number as it is, or the address of a text, whose bytes are kept in blocks.
- * Rows with the same key are a list in the order in which they were read.
+ * A key that is one number has no hash where numbers lie close together, as those of rows do: each has a slot. Rows with the
+ * same key are a list in the order in which they were read.
  *
  * Without a key all rows are one list: those of an inner table that a join reads again and again.
  *
@@ -21,7 +22,7 @@
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
 
-enum { BYTES_MAX = 256 << 20, BLOCK_SIZE = 256 << 10, ROWS_MAX = INT32_MAX };
+enum { BYTES_MAX = 256 << 20, BLOCK_SIZE = 256 << 10, ROWS_MAX = INT32_MAX, DENSE_SPAN = 8 };
 
 /* Bytes that cells refer to. */
 struct block {
@@ -50,8 +51,10 @@ struct firn_sql_lookup {
     size_t keys[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of the key's columns */
     size_t count;
     size_t capacity;
-    uint32_t *slots; /* numbers from 1 of the first row of each key; 0: empty */
-    size_t slot_mask;
+    uint32_t *slots;  /* numbers from 1 of the first row of each key; 0: empty */
+    size_t slot_mask; /* the last slot */
+    bool is_dense;    /* the key is one number, and slots are of the numbers from `first` on */
+    uint64_t first;
     uint32_t *next; /* of each row: the next one with the same key; 0: it is the last */
     struct block *blocks;
     size_t total_bytes;
@@ -178,6 +181,10 @@ firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key
 {
     uint64_t hash = 0;
     assert(lookup->slots != NULL);
+    if (lookup->is_dense) {
+        uint64_t at = cell_of(&key[0]) - lookup->first;
+        return at <= lookup->slot_mask ? lookup->slots[at] : 0;
+    }
     for (size_t i = 0; i < lookup->key_count; i++) {
         hash = has_bytes(lookup->columns[lookup->keys[i]].type)
                    ? mix_bytes(hash, key[i].as.bytes.data, key[i].as.bytes.size)
@@ -336,12 +343,72 @@ has_null_key(const struct firn_sql_lookup *lookup, size_t row)
     return false;
 }
 
+/* Whether the key is a number, and numbers lie so close together that each can have a slot of its own. */
+static bool
+find_range(struct firn_sql_lookup *lookup, uint64_t *out_slots)
+{
+    const struct column *column = &lookup->columns[lookup->key_count == 1 ? lookup->keys[0] : 0];
+    if (lookup->key_count != 1 || has_bytes(column->type) || column->nulls != NULL ||
+        lookup->count == 0) {
+        return false;
+    }
+    int64_t smallest = (int64_t)column->cells[0];
+    int64_t largest = smallest;
+    for (size_t i = 1; i < lookup->count; i++) {
+        int64_t number = (int64_t)column->cells[i];
+        smallest = number < smallest ? number : smallest;
+        largest = number > largest ? number : largest;
+    }
+    lookup->first = (uint64_t)smallest;
+    const uint64_t span = (uint64_t)largest - (uint64_t)smallest;
+    if (span > DENSE_SPAN * (uint64_t)lookup->count) {
+        return false;
+    }
+    *out_slots = span + 1;
+    return true;
+}
+
+static bool
+has_same_key(const struct firn_sql_lookup *lookup, size_t a, size_t b)
+{
+    for (size_t i = 0; i < lookup->key_count; i++) {
+        const struct column *column = &lookup->columns[lookup->keys[i]];
+        const uint64_t *cells = column->cells;
+        if (has_bytes(column->type)) {
+            const struct text *first = text_of(cells[a - 1]);
+            const struct text *second = text_of(cells[b - 1]);
+            if (first->size != second->size ||
+                memcmp(first->bytes, second->bytes, first->size) != 0) {
+                return false;
+            }
+        } else if (cells[a - 1] != cells[b - 1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The slot of a row's key, which may be empty. */
+static size_t
+take_slot(const struct firn_sql_lookup *lookup, size_t row)
+{
+    if (lookup->is_dense) {
+        return (size_t)(lookup->columns[lookup->keys[0]].cells[row - 1] - lookup->first);
+    }
+    size_t at = slot_of_row(lookup, row);
+    while (lookup->slots[at] != 0 && !has_same_key(lookup, lookup->slots[at], row)) {
+        at = (at + 1) & lookup->slot_mask;
+    }
+    return at;
+}
+
 /* From the last row to the first, so that lists are in the order of rows. */
 static int
 index_rows(struct firn_sql_lookup *lookup, firn_error *err)
 {
-    size_t slots = 16;
-    while (slots < 2 * lookup->count) {
+    uint64_t slots = 16; /* a power of two, unless keys are dense */
+    lookup->is_dense = find_range(lookup, &slots);
+    while (!lookup->is_dense && slots < 2 * lookup->count) {
         slots *= 2;
     }
     lookup->slots = sqlite3_malloc64(slots * sizeof lookup->slots[0]);
@@ -352,18 +419,11 @@ index_rows(struct firn_sql_lookup *lookup, firn_error *err)
     memset(lookup->slots, 0, slots * sizeof lookup->slots[0]);
     lookup->slot_mask = slots - 1;
     for (size_t row = lookup->count; row > 0; row--) {
-        firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
         lookup->next[row - 1] = 0;
         if (has_null_key(lookup, row)) {
             continue; /* equal to nothing */
         }
-        for (size_t i = 0; i < lookup->key_count; i++) {
-            key[i] = firn_sql_lookup_value(lookup, row, lookup->keys[i]);
-        }
-        size_t at = slot_of_row(lookup, row);
-        while (lookup->slots[at] != 0 && !has_key(lookup, lookup->slots[at], key)) {
-            at = (at + 1) & lookup->slot_mask;
-        }
+        size_t at = take_slot(lookup, row);
         lookup->next[row - 1] = lookup->slots[at];
         lookup->slots[at] = (uint32_t)row;
     }
