@@ -11,7 +11,6 @@
 #include "table_tpch.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,13 +241,10 @@ set_word(struct maker *maker, size_t column, const char *word)
     maker->values[column].text = (struct table_text){word, strlen(word)};
 }
 
-static void __attribute__((format(printf, 3, 4)))
-set_text(struct maker *maker, size_t column, const char *format, ...)
+/* The text that was printed into `texts`. */
+static void
+set_made(struct maker *maker, size_t column)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(maker->texts[column], TEXT_SIZE_MAX, format, arguments);
-    va_end(arguments);
     set_word(maker, column, maker->texts[column]);
 }
 
@@ -265,9 +261,11 @@ set_words(struct maker *maker, size_t column, uint64_t least, uint64_t most)
 static void
 set_phone(struct maker *maker, size_t column, uint64_t of_nation)
 {
-    set_text(maker, column, "%" PRIu64 "-%03" PRIu64 "-%03" PRIu64 "-%04" PRIu64, 10 + of_nation,
-             100 + choose(maker, 13, 900), 100 + choose(maker, 14, 900),
-             1000 + choose(maker, 15, 9000));
+    (void)snprintf(maker->texts[column], TEXT_SIZE_MAX,
+                   "%" PRIu64 "-%03" PRIu64 "-%03" PRIu64 "-%04" PRIu64, 10 + of_nation,
+                   100 + choose(maker, 13, 900), 100 + choose(maker, 14, 900),
+                   1000 + choose(maker, 15, 9000));
+    set_made(maker, column);
 }
 
 static void
@@ -303,7 +301,8 @@ make_supplier(struct maker *maker)
 {
     uint64_t of_nation = choose(maker, 0, 25);
     maker->values[0].number = (int64_t)maker->row + 1;
-    set_text(maker, 1, "Supplier#%09" PRIu64, maker->row + 1);
+    (void)snprintf(maker->texts[1], TEXT_SIZE_MAX, "Supplier#%09" PRIu64, maker->row + 1);
+    set_made(maker, 1);
     set_words(maker, 2, 10, 40);
     maker->values[3].number = (int64_t)of_nation;
     set_phone(maker, 4, of_nation);
@@ -331,15 +330,22 @@ make_part(struct maker *maker)
     static const char *const forms[] = {"CASE", "BOX", "BAG", "JAR", "PKG", "PACK", "CAN", "DRUM"};
     uint64_t maker_number = 1 + choose(maker, 5, 5);
     maker->values[0].number = (int64_t)maker->row + 1;
-    set_text(maker, 1, "%s %s %s %s %s", colours[choose(maker, 0, 32)],
-             colours[choose(maker, 1, 32)], colours[choose(maker, 2, 32)],
-             colours[choose(maker, 3, 32)], colours[choose(maker, 4, 32)]);
-    set_text(maker, 2, "Manufacturer#%" PRIu64, maker_number);
-    set_text(maker, 3, "Brand#%" PRIu64 "%" PRIu64, maker_number, 1 + choose(maker, 6, 5));
-    set_text(maker, 4, "%s %s %s", first[choose(maker, 7, 6)], second[choose(maker, 8, 5)],
-             third[choose(maker, 9, 5)]);
+    (void)snprintf(maker->texts[1], TEXT_SIZE_MAX, "%s %s %s %s %s", colours[choose(maker, 0, 32)],
+                   colours[choose(maker, 1, 32)], colours[choose(maker, 2, 32)],
+                   colours[choose(maker, 3, 32)], colours[choose(maker, 4, 32)]);
+    set_made(maker, 1);
+    (void)snprintf(maker->texts[2], TEXT_SIZE_MAX, "Manufacturer#%" PRIu64, maker_number);
+    set_made(maker, 2);
+    (void)snprintf(maker->texts[3], TEXT_SIZE_MAX, "Brand#%" PRIu64 "%" PRIu64, maker_number,
+                   1 + choose(maker, 6, 5));
+    set_made(maker, 3);
+    (void)snprintf(maker->texts[4], TEXT_SIZE_MAX, "%s %s %s", first[choose(maker, 7, 6)],
+                   second[choose(maker, 8, 5)], third[choose(maker, 9, 5)]);
+    set_made(maker, 4);
     maker->values[5].number = (int64_t)(1 + choose(maker, 10, 50));
-    set_text(maker, 6, "%s %s", sizes[choose(maker, 11, 5)], forms[choose(maker, 12, 8)]);
+    (void)snprintf(maker->texts[6], TEXT_SIZE_MAX, "%s %s", sizes[choose(maker, 11, 5)],
+                   forms[choose(maker, 12, 8)]);
+    set_made(maker, 6);
     maker->values[7].number = (int64_t)price_of(maker->row + 1);
     set_words(maker, 8, 5, 22);
 }
@@ -371,7 +377,8 @@ make_customer(struct maker *maker)
                                            "HOUSEHOLD"};
     uint64_t of_nation = choose(maker, 0, 25);
     maker->values[0].number = (int64_t)maker->row + 1;
-    set_text(maker, 1, "Customer#%09" PRIu64, maker->row + 1);
+    (void)snprintf(maker->texts[1], TEXT_SIZE_MAX, "Customer#%09" PRIu64, maker->row + 1);
+    set_made(maker, 1);
     set_words(maker, 2, 10, 40);
     maker->values[3].number = (int64_t)of_nation;
     set_phone(maker, 4, of_nation);
@@ -401,7 +408,9 @@ make_order(struct maker *maker)
     maker->values[3].number = total;
     maker->values[4].number = (int64_t)order_date(maker->row);
     set_word(maker, 5, priorities[choose(maker, 1, 5)]);
-    set_text(maker, 6, "Clerk#%09" PRIu64, 1 + choose(maker, 2, maker->tpch->suppliers / 10 + 1));
+    (void)snprintf(maker->texts[6], TEXT_SIZE_MAX, "Clerk#%09" PRIu64,
+                   1 + choose(maker, 2, maker->tpch->suppliers / 10 + 1));
+    set_made(maker, 6);
     maker->values[7].number = 0;
     set_words(maker, 8, 19, 78);
 }

@@ -503,3 +503,12 @@ firn_os_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_
     return error_number == 0 ? FIRN_OK
                              : file_error(err, error_number, "look for the locks of", file);
 }
+
+uint64_t
+firn_os_file_range_holder(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    const struct firn_os_ops *ops = file->os->ops;
+    return ops->file_range_holder != NULL && range_makes_sense(offset, size)
+               ? ops->file_range_holder(file, offset, size)
+               : 0;
+}

@@ -353,18 +353,32 @@ posix_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t siz
     (void)set_lock(file, F_UNLCK, offset, size);
 }
 
+/* What would stand in the way of an exclusive lock, which needs no right to take one. */
+static int
+find_lock(struct firn_os_file *file, uint64_t offset, uint64_t size, struct flock *out)
+{
+    DCHECK(size > 0);
+    *out = (struct flock){
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
+    return fcntl(firn_os_posix_file_fd(file), F_OFD_GETLK, out) != 0 ? errno : 0;
+}
+
 static int
 posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
 {
-    DCHECK(size > 0);
-    /* Asks what would stand in the way of an exclusive lock, which needs no right to take one. */
-    struct flock lock = {
-        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
-    if (fcntl(firn_os_posix_file_fd(file), F_OFD_GETLK, &lock) != 0) {
-        return errno;
-    }
-    *out = lock.l_type != F_UNLCK;
-    return 0;
+    struct flock lock;
+    int error_number = find_lock(file, offset, size, &lock);
+    *out = error_number == 0 && lock.l_type != F_UNLCK;
+    return error_number;
+}
+
+/* Of a lock of an open file, which several processes may have, the kernel says -1. */
+static uint64_t
+posix_file_range_holder(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    struct flock lock;
+    bool is_known = find_lock(file, offset, size, &lock) == 0 && lock.l_type != F_UNLCK;
+    return is_known && lock.l_pid > 0 ? (uint64_t)lock.l_pid : 0;
 }
 
 /* ==== windows as shared mappings, where the file system makes that safe ====
@@ -776,6 +790,7 @@ static const struct firn_os_ops ops = {
     .file_lock_range = posix_file_lock_range,
     .file_unlock_range = posix_file_unlock_range,
     .file_is_range_locked = posix_file_is_range_locked,
+    .file_range_holder = posix_file_range_holder,
     .set_mode = posix_node_set_mode,
     .set_owner = posix_node_set_owner,
     .set_mtime = posix_node_set_mtime,

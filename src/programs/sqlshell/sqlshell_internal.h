@@ -48,7 +48,7 @@ struct firn_sqlshell {
     bool is_writable;    /* for writing */
     bool is_interactive; /* statements come from a terminal */
     bool shows_time;
-    bool pages; /* long results, where somebody types */
+    bool pages;   /* long results, where somebody types */
     bool is_over; /* .quit */
     int depth;    /* of files that are read by .read */
 };

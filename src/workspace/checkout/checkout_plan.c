@@ -200,9 +200,12 @@ static int
 prepare_store(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               firn_error *err)
 {
-    return apply->options.stores != NULL && change->kind != FIRN_DIFFERENCE_WALK_SAME
-               ? firn_checkout_stores_change(apply->options.stores, change, err)
-               : FIRN_OK;
+    struct firn_checkout_stores *stores = apply->options.stores;
+    if (stores == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME) {
+        return FIRN_OK;
+    }
+    int rc = firn_checkout_stores_change(stores, change, err);
+    return rc == FIRN_OK ? firn_checkout_sqlite_change(stores->root, change, err) : rc;
 }
 
 /* ---- a directory that becomes something else ---- */

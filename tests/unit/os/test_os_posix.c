@@ -102,6 +102,50 @@ locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs(void **state)
     test_os_temp_dir_remove(dir);
 }
 
+/* A lock of a process, as other libraries take them, is not one of a handle of ours. */
+static void
+the_process_that_holds_a_lock_of_a_range_is_named(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os_dir *dir = test_os_temp_dir();
+    struct firn_os_file *file;
+    struct firn_os_file *other;
+    int ready[2];
+    int end[2];
+    int status;
+    char byte = 0;
+    test_os_put(dir, "f", "", 0);
+    TEST_OK(firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), &err);
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(end), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 1000, .l_len = 10};
+        int fd = open(firn_os_file_path(file), O_RDWR | O_CLOEXEC);
+        (void)close(end[1]);
+        bool is_done = fcntl(fd, F_SETLK, &lock) == 0 && write(ready[1], "x", 1) == 1;
+        _exit(is_done && read(end[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    (void)close(end[0]);
+    (void)close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(firn_os_file_range_holder(file, 1009, 5), (uint64_t)child);
+    assert_int_equal(firn_os_file_range_holder(file, 0, 1000), 0);
+    (void)close(end[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(firn_os_file_range_holder(file, 1009, 5), 0);
+    TEST_OK(firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE, 0, &other, &err), &err);
+    TEST_OK(firn_os_file_lock_range(other, FIRN_OS_LOCK_EXCLUSIVE, 0, 1, &err), &err);
+    assert_int_equal(firn_os_file_range_holder(file, 0, 1), 0);
+    (void)close(ready[0]);
+    firn_os_file_close(other);
+    firn_os_file_close(file);
+    test_os_temp_dir_remove(dir);
+}
+
 static void
 descriptors_are_closed_on_exec_and_by_close(void **state)
 {
@@ -361,6 +405,7 @@ main(void)
     (void)umask(022);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs),
+        cmocka_unit_test(the_process_that_holds_a_lock_of_a_range_is_named),
         cmocka_unit_test(descriptors_are_closed_on_exec_and_by_close),
         cmocka_unit_test(no_atime_is_given_up_where_the_owner_is_another),
         cmocka_unit_test(handles_serve_many_threads_at_once),

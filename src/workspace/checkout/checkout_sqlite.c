@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checkout/checkout_sqlite.c: no SQLite database is restored while somebody has it open.
+ *
+ * A process that has a database open goes on with the file that it opened, whatever gets its name: what it writes later would be
+ * lost, and a write-ahead log that it makes anew would be applied to another database than it was made for. So a
+ * restore that is to change a database, or one of the files beside it (-wal, -journal, -shm), asks first whether a lock stands on
+ * the database's locking bytes, as its file format says where they are: from 2^30, one byte that is pending, one that is
+ * reserved, and 510 that are shared. Connections in WAL mode hold a shared lock for as long as they are open, others during
+ * transactions. One that is open, without WAL and idle, cannot be told from none; nor can a process on another
+ * machine.
+ *
+ * A database is known by its first 16 bytes. Only files whose size is that of whole pages are opened for this, some one in 500 of
+ * others. Nothing is locked and nothing waited for: nobody is kept from opening the database afterwards, as nobody is kept
+ * from opening any other file that a restore replaces.
+ */
+#include "checkout/checkout_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* Format of database files, 1.3.1 and 2.3.1 of SQLite's documentation. */
+static const uint8_t magic[16] = "SQLite format 3";
+static const char *const suffixes[] = {"-wal", "-journal", "-shm"};
+
+enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512 };
+static const uint64_t locking_byte = UINT64_C(1) << 30;
+
+/* The size of a path without the suffix that a file beside a database has; that of the path, if it has none. */
+static size_t
+size_of_database(firn_slice path)
+{
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        size_t size = strlen(suffixes[i]);
+        if (path.size > size && memcmp(path.data + path.size - size, suffixes[i], size) == 0) {
+            return path.size - size;
+        }
+    }
+    return path.size;
+}
+
+static bool
+is_file(const struct firn_tree_entry *entry)
+{
+    return entry != NULL && entry->kind == FIRN_TREE_FILE;
+}
+
+/* Whether what is there may be a database or belong to one, as far as the tree says. */
+static bool
+may_be_one(const struct firn_difference_walk_change *change, bool is_beside)
+{
+    if (is_beside) {
+        return is_file(change->before) || is_file(change->after);
+    }
+    if (is_file(change->before) && is_file(change->after) &&
+        firn_hash_equal(&change->before->hash, &change->after->hash)) {
+        return false; /* its content stays */
+    }
+    return is_file(change->before) && change->before->size >= PAGE_SIZE_MIN &&
+           change->before->size % PAGE_SIZE_MIN == 0;
+}
+
+static int
+look(struct firn_os_file *file, firn_slice path, firn_error *err)
+{
+    uint8_t head[sizeof magic];
+    size_t got = 0;
+    bool is_locked = false;
+    int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
+    if (rc != FIRN_OK || got < sizeof head || memcmp(head, magic, sizeof magic) != 0) {
+        return rc;
+    }
+    rc = firn_os_file_is_range_locked(file, locking_byte, LOCKING_SIZE, &is_locked, err);
+    if (rc != FIRN_OK || !is_locked) {
+        return rc;
+    }
+    char holder[32] = "a process";
+    uint64_t process = firn_os_file_range_holder(file, locking_byte, LOCKING_SIZE);
+    if (process != 0) {
+        (void)snprintf(holder, sizeof holder, "process %" PRIu64, process);
+    }
+    return firn_error_set(err, FIRN_BUSY,
+                          "cannot restore the SQLite database '%.*s': %s has it open",
+                          (int)path.size, (const char *)path.data, holder);
+}
+
+int
+firn_checkout_sqlite_change(struct firn_os_dir *root,
+                            const struct firn_difference_walk_change *change, firn_error *err)
+{
+    firn_slice path = firn_bytes(change->path.data, size_of_database(change->path));
+    struct firn_buf text = {.data = NULL};
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_file *file = NULL;
+    int rc = FIRN_OK;
+    if (!may_be_one(change, path.size != change->path.size)) {
+        return FIRN_OK;
+    }
+    DCHECK(path.size > 0);
+    if (firn_buf_append(&text, path.data, path.size) != FIRN_OK ||
+        firn_buf_append_u8(&text, 0) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    char *name = (char *)text.data;
+    char *slash = strrchr(name, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    rc = firn_os_dir_open_beneath(root, slash != NULL ? name : "", &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_file_open(dir, slash != NULL ? slash + 1 : name,
+                               FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = look(file, path, err);
+    } else if (rc != FIRN_NO_MEMORY) {
+        rc = FIRN_OK; /* it is gone, no file, or not ours to read: what changes it tells */
+    }
+out:
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&text);
+    return rc;
+}
