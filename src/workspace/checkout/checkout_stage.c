@@ -176,10 +176,11 @@ report(struct firn_checkout_write *write, firn_slice path, const char *what,
         return;
     }
     /* The system's words alone: the path before them may be a temporary name. */
+    static const char end_of_path[] = "': ";
+    const size_t size = sizeof end_of_path - 1;
     const char *why = cause->text;
-    for (const char *next = why; (next = strstr(next, "': ")) != NULL;) {
-        next += strlen("': ");
-        why = next;
+    for (const char *at = why; *at != '\0'; at++) {
+        why = strncmp(at, end_of_path, size) == 0 ? at + size : why;
     }
     char text[FIRN_ERROR_TEXT_SIZE];
     (void)snprintf(text, sizeof text, "%s: %.900s", what, why);
