@@ -25,7 +25,9 @@ Holes cost nothing: files of 16 GiB and more are named and stored without their 
   >         os.fsync(file.fileno())
   > else:
   >     a, b = sys.argv[2:]
-  >     os.sync()
+  >     for path in a, b:
+  >         with open(path, "rb") as file:
+  >             os.fsync(file.fileno())
   >     is_same = os.path.getsize(a) == os.path.getsize(b) and [r for r in runs(a) if r[1]] == [r for r in runs(b) if r[1]]
   >     print("same" if is_same else "different", os.stat(b).st_blocks - os.stat(a).st_blocks, "blocks more")
   > END
