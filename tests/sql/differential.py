@@ -30,6 +30,8 @@ TABLES = {
         ["name"], ["UNIQUE INDEX by_id (id)"],
     ),
 }
+# SQLite compares texts as the numbers that they say after it has compared them with a number: not those that || makes.
+MIN_NAME = "min(y.name || '')"
 TEXTS = ["", "a", "A", "b", "ab", "aB", "abc", "b%", "ä", "z", "5", "05", "5.0", "12", "-3", "1e1", "x y", "\U0001f600"]
 
 
@@ -217,7 +219,7 @@ class Differential:
                     f"y.{r.choice(of[b])} {r.choice(['=', '=', '<'])} x.{r.choice(of[a])} AND {inner})"), values
         if form == 3:
             inner = self.predicate(b, "y.", values)
-            return (f"SELECT {key_a}, (SELECT {r.choice(['count(*)', 'max(y.n)', 'min(y.name)'])} FROM {{{b}}} y WHERE "
+            return (f"SELECT {key_a}, (SELECT {r.choice(['count(*)', 'max(y.n)', MIN_NAME])} FROM {{{b}}} y WHERE "
                     f"y.{r.choice(of[b])} = x.{r.choice(of[a])} AND {inner}) FROM {{{a}}} x"), values
         if form == 4:
             how = r.choice(["UNION", "UNION ALL", "EXCEPT", "INTERSECT"])
