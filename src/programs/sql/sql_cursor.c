@@ -440,6 +440,7 @@ look_up(struct cursor *cursor, int count, sqlite3_value **values, bool *out, fir
     }
     if (cursor->lookup == NULL) {
         rc = make_lookup(cursor, count, values, err);
+        rc = rc == FIRN_NO_MEMORY ? FIRN_OK : rc; /* it goes without, too */
     }
     if (rc != FIRN_OK || cursor->lookup == NULL) {
         return rc;
