@@ -250,7 +250,8 @@ use_statement(const char *text, size_t size)
     CHECK(has_table || reason.text[0] != '\0');
     firn_sqlparse_from_deinit(&from);
     reason.text[0] = '\0';
-    bool is_known = firn_sqlparse_statement(rig->plain, text, rig->def, names, 4, &query, reason.text);
+    bool is_known =
+        firn_sqlparse_statement(rig->plain, text, rig->def, names, 4, &query, reason.text);
     CHECK(is_known || reason.text[0] != '\0');
     CHECK(!is_known || (query.select != NULL && query.outer != NULL &&
                         query.value_count <= FIRN_SQLPARSE_VALUES_MAX));

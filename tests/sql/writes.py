@@ -28,6 +28,24 @@ class Writes(sqlcase.Case):
         self.run_sql("DELETE FROM t")
         self.assertEqual(self.rows(), [])
 
+    def test_keys_of_another_class(self):
+        values = ("5", "'6'", "'07'", "8.0", "'9.0'", "10.5", "'10.5'", "x'3131'", "NULL", "'none'", "' 12'", "1e1", "-0.0")
+        for kind in ("TEXT", "BIGINT", "REAL"):
+            for unique in ("PRIMARY KEY (k)", "PRIMARY KEY (id), UNIQUE (k)"):
+                self.create(f"CREATE TABLE t (id BIGINT NOT NULL, k {kind} NOT NULL, n BIGINT, {unique})")
+                self.run_sql(f"CREATE TEMP TABLE plain (id BIGINT NOT NULL, k {kind} NOT NULL, n BIGINT, {unique})")
+                for table in ("t", "plain"):
+                    self.run_sql("WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 40) "
+                                 f"INSERT INTO {table} SELECT i, i, i FROM c")
+                for value in values:
+                    for text in ("UPDATE {} SET n = n + 100 WHERE k = {}", "SELECT * FROM {} WHERE k = {}",
+                                 "UPDATE {} SET n = -1 WHERE k IN ({}, 20)", "DELETE FROM {} WHERE k = {}"):
+                        with self.subTest(kind=kind, unique=unique, text=text, value=value):
+                            self.assertEqual(self.run_sql(text.format("t", value)), self.run_sql(text.format("plain", value)))
+                            self.assertEqual(self.run_sql("SELECT * FROM t ORDER BY id"), self.run_sql("SELECT * FROM plain ORDER BY id"))
+                self.run_sql("DROP TABLE plain")
+                self.run_sql("SELECT firn_drop('t')")
+
     def test_what_is_not_set_is_not_written(self):
         self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, exact DECIMAL(18, 3), big U64, n INT)")
         self.run_sql("INSERT INTO t VALUES (1, '123456789012345.678', '18446744073709551615', 0)")

@@ -680,7 +680,9 @@ tell(struct planning *planning, const struct way *way)
     info->orderByConsumed = is_ordered ? 1 : 0;
     info->estimatedCost = way->cost;
     info->estimatedRows = (sqlite3_int64)way->rows;
-    info->idxFlags = way->is_point && !way->has_in ? SQLITE_INDEX_SCAN_UNIQUE : 0;
+    /* Never SQLITE_INDEX_SCAN_UNIQUE: for an argument of another class than the key's (name = 5, of a TEXT key) a cursor
+     * returns more rows than one, and SQLite tests them. An UPDATE or DELETE would stop at the first that fails. */
+    info->idxFlags = 0;
     return info->idxStr != NULL ? SQLITE_OK : SQLITE_NOMEM;
 }
 
