@@ -454,6 +454,9 @@ test_joins_of_several_columns(void **state)
         "SELECT a.id, (SELECT count(*) FROM %s b WHERE b.n = a.n AND b.day < a.day), (SELECT "
         "b.name "
         "FROM %s b WHERE b.d = a.d ORDER BY b.id LIMIT 1) FROM plain a ORDER BY a.id",
+        "SELECT a.id, (SELECT b.id FROM %s b WHERE b.whole = a.whole ORDER BY b.id LIMIT 1) FROM "
+        "plain a "
+        "ORDER BY a.id",
         "SELECT a.id FROM plain a WHERE EXISTS (SELECT 1 FROM %s b WHERE b.b = a.b AND b.id <> "
         "a.id) "
         "ORDER BY 1",
