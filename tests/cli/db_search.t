@@ -133,7 +133,7 @@ Tables from files of vectors.
   ! firn: the table has 2 columns of vectors: say which one
   [2]
   $ firn db table import p.firn by_place two.npy --columns w --json
-  {"rows":2,"rejected":0}
+  {"rows":2,"rejected":0,"skipped":0}
   $ firn db scan p.firn by_place
   0	\N	[1.0,0.0]
   1	\N	[3.0,3.0]

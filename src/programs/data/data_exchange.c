@@ -737,8 +737,8 @@ static const struct firn_command_option import_options[] = {
     {"rejects", 0, "FILE", "skip such lines, and write them to FILE"},
     {"replace", 0, NULL, "with --rejects, overwrite FILE if it exists"},
     {"ignore-unknown", 0, NULL, "skip fields and members that are no column of the table"},
-    {"upsert", 0, NULL, "replace rows with the same key; short for --on-conflict replace"},
-    {"on-conflict", 0, "WHAT", "at a row whose key exists: fail (default), skip or replace"},
+    {"upsert", 0, NULL, "replace rows with the same key (--on-conflict replace)"},
+    {"on-conflict", 0, "WHAT", "at a key that exists: fail (default), skip, replace"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -749,9 +749,9 @@ const struct firn_command firn_data_exchange_import = {
     .options = import_options,
     .help = "Without FILE, or if it is -, standard input is read. All rows are inserted in\n"
             "one commit: all of them or none, and on disk when the command returns. A row\n"
-            "whose key is in the table already, or twice in the file, fails the import, unless\n"
-            "--on-conflict says otherwise: then the rows must fit into one transaction. Rows\n"
-            "in the order of the primary key are imported fastest.\n"
+            "whose key is in the table already, or twice in the file, fails the import,\n"
+            "unless --on-conflict says otherwise: then the rows must fit into one\n"
+            "transaction. Rows in the order of the primary key are imported fastest.\n"
             "\n"
             "CSV is as in RFC 4180, in UTF-8; its header names the columns. A file whose name\n"
             "ends in .tsv has tabs between fields. JSON lines have an object on each line,\n"

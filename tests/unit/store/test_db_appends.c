@@ -423,21 +423,26 @@ size_of_a(const struct tight *tight)
     return size;
 }
 
-/* The savepoint finds no room, so the write set is tidied: there are fewer operations then. */
+/* A savepoint finds no room at last, so the write set is tidied: there are fewer operations then. */
 static void
 a_savepoint_that_tidies_takes_back_what_came_after_it(void **state)
 {
     (void)state;
-    enum { A_SIZE = 3 << 19 };
+    enum { A_SIZE = 3 << 19, FRAME = 128, SAVEPOINTS = 8 };
     firn_error err;
     uint64_t savepoint;
     struct firn_buf value = {0};
     struct tight tight;
     tight_init(&tight, A_SIZE);
-    DB_OK(append_to_a(&tight, &err)); /* copies the value, and leaves a gap in all of the rest */
+    DB_OK(append_to_a(&tight, &err)); /* copies the value, and leaves a gap in half of the rest */
+    size_t fill = tight.limit - firn_db_txn_writes_size_bytes(&tight.txn->writes) - FRAME - 1;
+    DB_OK(firn_db_txn_put(tight.txn, tight.keyspace, firn_str("f"), firn_bytes(large, fill), &err));
+    assert_int_equal(firn_db_batch_op_count(&tight.txn->writes.batch), 4);
+    for (unsigned i = 0; i < SAVEPOINTS && firn_db_batch_op_count(&tight.txn->writes.batch) == 4;
+         i++) {
+        DB_OK(firn_db_txn_savepoint(tight.txn, &savepoint, &err));
+    }
     assert_int_equal(firn_db_batch_op_count(&tight.txn->writes.batch), 3);
-    DB_OK(firn_db_txn_savepoint(tight.txn, &savepoint, &err));
-    assert_int_equal(firn_db_batch_op_count(&tight.txn->writes.batch), 2);
     DB_OK(firn_db_txn_put(tight.txn, tight.keyspace, firn_str("c"), firn_str("1"), &err));
     DB_OK(firn_db_txn_rollback_to(tight.txn, savepoint, &err));
     assert_int_equal(firn_db_txn_get(tight.txn, tight.keyspace, firn_str("c"), &value, &err),

@@ -269,7 +269,7 @@ footers_that_lie_are_refused(void **state)
             firn_store_le64(footer + 8, made.bytes.size - FOOTER - offset);
         }
         firn_store_le64(footer + 56, firn_xxh3(footer, 56, 0));
-        DB_FAILS(try_open(&made, &err), FIRN_CORRUPT, "could");
+        DB_FAILS(try_open(&made, &err), FIRN_CORRUPT, "impossible offset");
         made_deinit(&made);
     }
 }
