@@ -26,8 +26,8 @@
  *      what blocks are read with come on top, and are counted or bounded.
  * (I2) A block is known by file and offset alone, so it is always read with the same check. A ref
  *      that tells another size than the block has is refused by reading it.
- * (I3) No mutex is held during I/O, and never two at once. (The ranks of locks check it:
- *      all mutexes here have one, and reading begins by taking the pool's.)
+ * (I3) No mutex is held during I/O, and never two at once. (Not checked here: the
+ *      ranks of locks do; all mutexes here have one, and reading begins by taking the pool's.)
  *
  * Failure: an error of reading or of the check is the caller's; memory that is out leaves the block
  * unkept, and fails the call only where there is none for the pin either.

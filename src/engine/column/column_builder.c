@@ -18,8 +18,9 @@
  * (I1) Entries are compared with the one before, in release builds too: a run that is out of order
  *      would hide data.
  * (I2) What was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other failure the
- *      file may lack something, so nothing goes on.
- * (I3) Entries make the same groups whether they come one by one or in batches.
+ *      file may lack something, so nothing goes on. (Not checked: the tests that refuse come first.)
+ * (I3) Entries make the same groups whether they come one by one or in batches. (Not checked: the
+ *      entries come in one way only; tests compare the two.)
  *
  * Memory: the values of a group, what making chunks of them needs; 8 bytes a key for the filter; the index
  * (64 bytes a chunk); one value that lay in a value file.

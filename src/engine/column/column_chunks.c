@@ -16,6 +16,7 @@
  * (I1) What a slot becomes follows from its values alone, and blocks are added in the order of slots: the
  *      file has the same bytes however many threads there are.
  * (I2) While slots are being made nothing of the builder changes but `made` and what each worker has.
+ *      (Not checked: workers have the builder const.)
  *
  * Memory: of each worker the slices to one column, a chunk before and after it is compressed, and what encoding
  * needs; with helpers the chunks of a group, which are hardly more than its values.

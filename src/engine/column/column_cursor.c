@@ -364,6 +364,13 @@ firn_column_cursor_enter(struct firn_run_cursor *base, size_t group, firn_error 
     return rc != FIRN_OK ? rc : show(cursor, 0, err);
 }
 
+/* (I2) */
+static bool
+has_group(const struct cursor *cursor)
+{
+    return cursor->base.is_valid || cursor->keys.is_open;
+}
+
 /* The next row of the group, or the first one of those after it. */
 static int
 go_on(struct cursor *cursor, uint64_t rows, firn_error *err)
@@ -379,7 +386,9 @@ int
 firn_column_cursor_next(struct firn_run_cursor *base, firn_error *err)
 {
     CHECK(base->is_valid);
-    return go_on(cursor_of(base), 1, err);
+    int rc = go_on(cursor_of(base), 1, err);
+    DCHECK(rc == FIRN_OK || !has_group(cursor_of(base))); /* (I2) */
+    return rc;
 }
 
 int

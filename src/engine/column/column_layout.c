@@ -90,7 +90,7 @@ check_column(const struct firn_column_layout *layout, size_t i, firn_error *err)
     if (!is_fixed_size(column->type, column->fixed_size)) {
         return refuse(column->id, "has a size that its type cannot have", err);
     }
-    return is_initial(column) ? FIRN_OK
+    return is_initial(column) ? FIRN_OK /* (I3) */
                               : refuse(column->id, "has an initial value of another kind", err);
 }
 

@@ -19,7 +19,8 @@
  * long as its run, even if its index is dropped. A run that has all its graphs is marked with a hash of the graphs that
  * the schema wants, so that it is not examined again until these change.
  *
- * (I1) Only runs whose graphs are all there, or cannot be built, are noted.
+ * (I1) Only runs whose graphs are all there, or cannot be built, are noted. (Not checked: note_seen is called where
+ *      that has just been found.)
  * (I2) From step 3 to the end of 4 the run is in the newest version, at its level.
  *
  * Memory: that of building, which may be as much as the cache lets be held; larger runs get no graph.
@@ -381,6 +382,22 @@ take_run(const struct graph_work *graph)
     return is_there;
 }
 
+/* (I2) */
+static bool
+is_at_its_level(const struct graph_work *graph)
+{
+    bool is_found = false;
+    firn_os_mutex_lock(&graph->lsm->mutex);
+    const struct firn_lsm_state *state =
+        atomic_load_explicit(&graph->work->tree->state, memory_order_relaxed);
+    const struct firn_version_level *level = &state->version->levels[graph->work->plan.from];
+    for (size_t i = 0; i < level->count && !is_found; i++) {
+        is_found = firn_version_file(level, i) == graph->file;
+    }
+    firn_os_mutex_unlock(&graph->lsm->mutex);
+    return is_found;
+}
+
 static int
 install(const struct graph_work *graph, struct firn_run_file *attached, bool *out_is_certain,
         firn_error *err)
@@ -393,6 +410,7 @@ install(const struct graph_work *graph, struct firn_run_file *attached, bool *ou
                                                    .added = added,
                                                    .added_count = 1,
                                                    .keeps_files = true};
+    DCHECK(is_at_its_level(graph)); /* (I2) */
     return firn_lsm_install(graph->lsm, &change, out_is_certain, err);
 }
 

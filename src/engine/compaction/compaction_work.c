@@ -13,7 +13,8 @@
  *
  * (I3) Small flushes of several trees are handed out as one work, and so are small compactions: what
  *      they cost is not the bytes but the syncs, which they share (compaction.c). A flush takes no
- *      more along than one memtable may hold, so that memory is not given back late.
+ *      more along than one memtable may hold, so that memory is not given back late. (Not
+ *      checked: it is a matter of cost alone.)
  *
  * Flushes come before compactions: they free memory and log. Among trees the one goes first whose
  * oldest frozen memtable was frozen first.

@@ -27,7 +27,7 @@
  *      what was read of the MANIFEST, the copy of the log ends before that: what follows was committed
  *      after this began. If the MANIFEST does not have that version now, it has lost its end, and all
  *      is copied as it is.
- * (I4) and (I5) are tested: they speak of bytes from outside.
+ * (I4) and (I5) are not asserted: they speak of bytes from outside, and are tested.
  *
  * The same bytes are noted again where nothing was written meanwhile: two copies of a store at rest
  * are equal.

@@ -10,6 +10,8 @@
  *      below the number of its entries;
  * (I3) a table that is looked at by every block lies inside of the chunk.
  *
+ * (Not asserted: (I2) and (I3) are tested at the opening, with errors, because a chunk comes from a file.)
+ *
  * What a block's data have inside is checked when the block is read: how many bytes it must have follows
  * from its count and widths.
  */

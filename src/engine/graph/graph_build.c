@@ -256,7 +256,8 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
     struct build *build = worker->build;
     const struct firn_graph *graph = build->graph;
     uint32_t m = graph->parameters.m;
-    DCHECK(node != to); /* (I2) */
+    DCHECK(node != to);                              /* (I2) */
+    DCHECK(node % build->threads == worker->number); /* (I1) */
     if (level == 0) {
         uint32_t *list = list_of(graph, node);
         size_t count = build->counts[node];
@@ -468,7 +469,7 @@ settle_rows(struct firn_graph *graph, struct survey *survey)
             graph->twin_rows[graph->twin_count++] = rows[i].row;
         }
     }
-    CHECK(node == graph->count && graph->twin_count == twins);
+    CHECK(node == graph->count && graph->twin_count == twins); /* (I3) */
     return FIRN_OK;
 }
 

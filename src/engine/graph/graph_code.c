@@ -244,7 +244,9 @@ distance_of(const struct firn_graph *graph, const struct firn_graph_query *query
     memcpy(&scale, record + graph->codes.stride - 8, 4);
     memcpy(&norm, record + graph->codes.stride - 4, 4);
     float distance = query->norm + norm - 2 * query->scale * scale * (float)(product - query->bias);
-    return distance > 0 ? distance : 0;
+    distance = distance > 0 ? distance : 0;
+    DCHECK(distance >= 0); /* (I1) */
+    return distance;
 }
 
 void

@@ -87,7 +87,8 @@ firn_graph_read_block(const struct firn_graph *graph, const struct firn_graph_ar
     }
     if (atomic_compare_exchange_strong_explicit(&array->place[block], &nothing, own.data,
                                                 memory_order_acq_rel, memory_order_acquire)) {
-        array->pin[block] = own; /* (I1) */
+        DCHECK(array->pin[block].data == NULL && own.data != NULL); /* (I1) */
+        array->pin[block] = own;
         *out = own.data;
     } else {
         *out = nothing; /* another thread's */

@@ -252,6 +252,8 @@ firn_graph_search(const struct firn_graph *graph, const void *query,
             FIRN_TRY(walk(graph, NULL, ef, UINT64_MAX, scratch, err));
         }
         *out_count = collect(graph, options, &scratch->pool, out);
+        /* (I1) */
+        DCHECK(options->allowed == NULL || is_exhaustive || *out_count == options->wanted);
     }
 out:
     if (out_counts != NULL) {

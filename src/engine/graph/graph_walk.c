@@ -19,7 +19,7 @@
  * (I1) Bits of `visited` are set only in words that `touched` names: clearing them costs what the last walk visited.
  * (I2) Numbers of nodes are checked before they are used: links come from a file.
  * (I3) The graph and the query alone determine the order in which nodes are gathered and compared. Ties are broken
- *      by number. So a walk always finds the same nodes.
+ *      by number. So a walk always finds the same nodes. (Not checked: tests repeat walks.)
  *
  * Choosing neighbours: from the nearest on, a candidate is taken if it is nearer to the node than to each that was
  * taken before (algorithm 4). Remaining places go to the nearest of the others, as the paper allows: with the data that
@@ -115,7 +115,8 @@ visit(struct firn_graph_scratch *scratch, uint32_t node)
         return false;
     }
     if (*word == 0) {
-        scratch->touched[scratch->touched_count++] = node / 64; /* (I1) */
+        DCHECK(scratch->touched_count < scratch->touched_room); /* (I1) */
+        scratch->touched[scratch->touched_count++] = node / 64;
     }
     *word |= bit;
     return true;

@@ -255,7 +255,7 @@ firn_lsm_group_row(struct firn_lsm_group *group, uint32_t row, struct firn_lsm_g
                             ? "a hidden column has a null"
                             : find_fault(group, kind.as.u64, sequence.as.u64, &expires);
     if (fault != NULL) {
-        return refuse(group, FIRN_COLUMN_KIND, fault, err);
+        return refuse(group, FIRN_COLUMN_KIND, fault, err); /* (I2) */
     }
     *out = (struct firn_lsm_group_row){.sequence = sequence.as.u64,
                                        .kind = (enum firn_entry_kind)kind.as.u64,

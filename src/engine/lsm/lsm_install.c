@@ -424,7 +424,7 @@ publish_tree_locked(struct edit *edit)
     /* (I2) of lsm.c: memtables leave with the run that has their content. */
     DCHECK(edit->change->drops_tree ||
            new->memtable_count + edit->change->memtable_count == old->memtable_count);
-    DCHECK(firn_lsm_state_is_sound(new));
+    DCHECK(firn_lsm_state_is_sound(new)); /* (I1) of lsm.c */
     edit->old = old;
     /* Pairs with the loads of readers (lsm_state.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);

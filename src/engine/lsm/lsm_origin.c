@@ -12,7 +12,8 @@
  *      both lie in one directory, which is synced when a run gets its name. (Not checked: value
  *      files and attachments are removed without having been in the list.)
  * (I2) Where the list cannot be kept, for want of memory or because it has become too long, runs
- *      say nothing of their origin from then on, rather than something wrong.
+ *      say nothing of their origin from then on, rather than something wrong. (Not checked:
+ *      firn_lsm_origin_tell ends there.)
  */
 #include "lsm/lsm_internal.h"
 

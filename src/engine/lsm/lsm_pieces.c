@@ -14,6 +14,8 @@
  *      its own run.
  * (I3) No memtable has a version of a key there that the view sees.
  * (I4) No range delete that the view sees, and that is newer than the oldest of its rows, reaches there.
+ * (Not checked: is_direct is the rule.)
+ *
  * Then every row of it is what the view sees of its key: there is no other version to be seen, none is
  * covered, and none expires. What the view does not see makes no difference, wherever it lies.
  *

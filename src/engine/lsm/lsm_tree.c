@@ -495,7 +495,7 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
     }
     firn_lsm_state_set_version(new, old->version);
     old->memtables[0]->freeze_number = ++lsm->freeze_count;
-    DCHECK(firn_lsm_state_is_sound(new));
+    DCHECK(firn_lsm_state_is_sound(new)); /* (I1) of lsm.c */
     /* Pairs with the loads of readers (lsm_state.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
     if (count - 1 > atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed)) {

@@ -55,6 +55,15 @@ out:
     return rc;
 }
 
+/* (I1) */
+static bool
+is_of_its_group(const struct firn_lsm_vectors *vectors)
+{
+    struct firn_column_group info;
+    firn_column_group_at(vectors->run, vectors->group, &info);
+    return vectors->group_rows == info.rows && (vectors->group > 0 || vectors->group_first == 0);
+}
+
 /* Opens the group that a row lies in. Rows are asked for in order, or from the first one on again. */
 static int
 place(struct firn_lsm_vectors *vectors, uint64_t row, firn_error *err)
@@ -74,6 +83,7 @@ place(struct firn_lsm_vectors *vectors, uint64_t row, firn_error *err)
         CHECK(vectors->group < firn_column_group_count(vectors->run));
         FIRN_TRY(open_group(vectors, err));
     }
+    DCHECK(is_of_its_group(vectors)); /* (I1) */
 out:
     return rc;
 }

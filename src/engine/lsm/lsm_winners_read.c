@@ -7,6 +7,7 @@
  * primary key in their keys. So a column that is read costs what its rows cost, not what the piece has.
  *
  * (I1) A row group is visited once for each column and batch: at the first of its rows that is wanted.
+ *      (Not checked: is_first_of_part is the rule.)
  *
  * Memory: the caller's scratch, which has the values of one column of one batch, and one pinned chunk.
  *

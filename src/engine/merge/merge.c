@@ -447,7 +447,7 @@ report_twins(struct firn_merge *merge, firn_error *err)
     for (size_t i = 0; i < key.size && i < SHOWN; i++) {
         (void)snprintf(hex + 2 * i, 3, "%02x", key.data[i]);
     }
-    return firn_error_set(err, FIRN_CORRUPT,
+    return firn_error_set(err, FIRN_CORRUPT, /* (I2) */
                           "%s and %s both hold the version %" PRIu64 " of the key %s%s",
                           one->source->name, other->source->name, one->entry->sequence, hex,
                           key.size > SHOWN ? "..." : "");

@@ -204,6 +204,7 @@ close_block(struct builder *builder, firn_error *err)
     if (firn_row_pending_encode(&builder->pending, &builder->raw) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
+    /* (I1) to (I3) of row_block.c */
     DCHECK(firn_row_block_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
     int rc = firn_run_output_add(&builder->output, firn_buf_slice(&builder->raw), &block.ref, err);
     if (rc == FIRN_OK) {

@@ -290,12 +290,13 @@ publish_handle_locked(struct firn_db *db, struct firn_db_keyspace *prepared)
     firn_os_mutex_assert_held(&db->state_mutex);
     const uint32_t id = prepared->id;
     DCHECK(db->is_changing_list && prepared->attached == NULL);
+    DCHECK(db->is_read_only || prepared->tree != NULL); /* (I3) */
     struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
     if (found != NULL) {
         destroy(prepared);
         return *found;
     }
-    CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &prepared) != NULL);
+    CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &prepared) != NULL); /* (I4) */
     return prepared;
 }
 

@@ -38,7 +38,7 @@
  * (I2) When a commit has returned, the fence is after it or gone: it only goes on with the log.
  * (I3) A fence counts only while a process holds the lock. A writer that died acknowledges nothing any
  *      more: the records that it left are what the next opening recovers, and readers show them.
- *      (Tested by readers: the lock is another process's.)
+ *      (Not asserted: the lock is another process's, and readers test it.)
  *
  * A handle that is latched leaves its fence: no reader sees what failed, until the store is opened anew.
  *
@@ -73,7 +73,7 @@ set(struct firn_db *db, struct firn_log_position position)
         (db->lead.fence.segment == position.segment && db->lead.fence.offset == position.offset)) {
         return;
     }
-    DCHECK(db->lock != NULL && is_further(db->lead.fence, position));
+    DCHECK(db->lock != NULL && is_further(db->lead.fence, position)); /* (I2) */
     firn_store_le64(bytes, position.segment);
     firn_store_le64(bytes + 8, position.offset);
     firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));

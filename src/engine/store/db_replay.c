@@ -72,7 +72,7 @@
  *      the version by now, the record came after the reader had begun, and for the reader the log ends
  *      there. Commits made before it began are before that place.
  * (I8) The log goes at least as far as MANIFEST says.
- * (I9) What MANIFEST names is there, or nothing else is (tested in lsm.c).
+ * (I9) What MANIFEST names is there, or nothing else is. (Not asserted: lsm.c tests it.)
  *
  * Why that is enough. Let MANIFEST have lost its end, so that it shows version u < v, and let (I6) and
  * (I7) hold. The log's oldest segment was decided on at a version w <= u, so the log has every

@@ -50,8 +50,8 @@
  * (I6) A number is that of one run, of one attachment of one run, or of one value file; only a value
  *      file may be named by more than one run. Tested when all records are read.
  *
- * All of these are tested, with errors: records come from a file. The writers assert the like
- * (manifest.c, lsm_install.c).
+ * (I3) to (I6) are not asserted here: they are tested, with errors, because records come from a file.
+ * The writers assert the like (manifest.c, lsm_install.c).
  *
  * Runs are kept by ascending number, which is nearly the order in which they come, so most
  * additions go to the end.
@@ -693,8 +693,7 @@ firn_manifest_snapshot(struct firn_manifest *manifest, const struct firn_manifes
     FIRN_TRY(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
     manifest->snapshot_bytes = manifest->record.size;
     manifest->edit_bytes = 0;
-    DCHECK(position.segment > 0 && manifest->record.size > 0);
-    /* (I1). */
+    DCHECK(position.segment > 0 && manifest->record.size > 0); /* (I1) */
     FIRN_TRY(firn_log_remove_before(manifest->log, position.segment, err));
 out:
     return rc;

@@ -4,7 +4,7 @@
  *
  * (I1) fs->tree guards all that is not said to be otherwise: names, kinds, counts, modes, locks.
  * (I2) A file's contents lock guards its chunks. Neither is taken under the other: what a stat
- *      shows of contents is atomic.
+ *      shows of contents is atomic. (Not checked: a pthread_rwlock_t does not tell who holds it.)
  * (I3) A node is freed when no name and no handle leads to it: then no other thread has it.
  */
 #ifndef FIRN_HOSTED_OS_RAM_FS_H

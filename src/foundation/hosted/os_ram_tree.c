@@ -138,7 +138,7 @@ place_of(const struct firn_os_ram_node *dir, const char *name, bool *out_is_ther
 static struct firn_os_ram_entry *
 find_entry_locked(const struct firn_os_ram_node *dir, const char *name)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
+    firn_os_mutex_assert_held(&dir->fs->tree); /* (I1) */
     bool is_there;
     size_t at = dir->kind == FIRN_OS_DIR ? place_of(dir, name, &is_there) : 0;
     return dir->kind == FIRN_OS_DIR && is_there ? &dir->entries[at] : NULL;

@@ -99,7 +99,8 @@ path_new_dir(struct firn_os *os, struct firn_os_dir *parent, const char *name)
     atomic_init(&dir->refs, 1);
     if (parent != NULL) {
         /* Relaxed: the caller's own handle keeps the parent alive meanwhile. */
-        atomic_fetch_add_explicit(&parent->refs, 1, memory_order_relaxed);
+        unsigned before = atomic_fetch_add_explicit(&parent->refs, 1, memory_order_relaxed);
+        DCHECK(before > 0); /* (I1) */
     }
     return dir;
 }
@@ -122,7 +123,8 @@ firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
     file->name = own_name;
     file->dir = dir;
     atomic_init(&file->path, NULL);
-    atomic_fetch_add_explicit(&dir->refs, 1, memory_order_relaxed);
+    unsigned before = atomic_fetch_add_explicit(&dir->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0); /* (I1) */
     return file;
 }
 
@@ -236,6 +238,7 @@ build_once(_Atomic(char *) *slot, const struct firn_os_dir *dir, const char *nam
     }
     if (!atomic_compare_exchange_strong_explicit(slot, &path, built, memory_order_acq_rel,
                                                  memory_order_acquire)) {
+        DCHECK(strcmp(path, built) == 0); /* (I2) */
         firn_free(built);
         return path;
     }

@@ -14,6 +14,7 @@
  *      for the process, any number of threads may use it, and it is never released.
  * (I4) As few calls as the task allows: a tree of 80,000 files is opened, read and restored through
  *   here.
+ * (Not checked: (I2) to (I4) say which calls are made.)
  */
 #include "os/os_posix.h"
 
@@ -71,7 +72,7 @@ open_flags(unsigned flags)
 static int
 open_retrying(int at, const char *name, int flags, uint32_t mode, int *out)
 {
-    DCHECK(name != NULL && (flags & O_NOFOLLOW) != 0);
+    DCHECK(name != NULL && (flags & O_NOFOLLOW) != 0 && (flags & O_CLOEXEC) != 0); /* (I1) */
     for (;;) {
         int fd = openat(at, name, flags, mode);
         if (fd >= 0) {

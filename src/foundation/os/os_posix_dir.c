@@ -52,7 +52,7 @@ firn_os_posix_dir_use_openat2(bool use)
 static int
 open_dir_at(int at, const char *path, int flags, int *out)
 {
-    DCHECK((flags & O_DIRECTORY) != 0);
+    DCHECK((flags & O_DIRECTORY) != 0 && (flags & O_CLOEXEC) != 0); /* (I1) of os_posix.c */
     int fd;
     do {
         fd = openat(at, path, flags);

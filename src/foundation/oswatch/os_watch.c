@@ -8,6 +8,7 @@
  * puts its event into the queue before it returns, and after the change. So a reader that empties
  * the queue has seen the event of every change that was complete before (I1). And a reader that
  * first watches a directory and then lists it has either listed a change or gets its event (I2).
+ * (Not checked: both are the kernel's word.)
  * Three things break the rule, and are dealt with here:
  * - A queue may lose events: that of inotify when it is full, that of fanotify when the kernel is
  *   out of memory. One event stands for all that are lost: LOST.

@@ -136,6 +136,7 @@ run_job(struct firn_os_scheduler_queue *queue, size_t index)
     struct running running = {queue->running, scheduler_job.sequence};
     queue->running = &running;
     queue->running_count++;
+    DCHECK(queue->running_count <= queue->threads); /* (I4) */
     unsigned begun = firn_os_lock_check_begin_job();
     scheduler_job.run(scheduler_job.arg);
     firn_os_lock_check_end_job(begun);
@@ -151,6 +152,7 @@ firn_os_scheduler_run_one(struct firn_os_scheduler *scheduler)
         total += runnable(queue);
     }
     if (total == 0) {
+        /* (I5) */
         firn_check_failed(__FILE__, __LINE__, "deadlock: a wait with no scheduler_job left to run");
     }
     size_t pick = (size_t)firn_os_prng_below(&scheduler->prng, total);
@@ -197,7 +199,8 @@ scheduler_drain(struct firn_os_scheduler_queue *queue)
  * others keep submitting.
  *
  * (I1) The sequence of the job at the front of the ring is next_sequence - count.
- * (I2) The mutex is held for bookkeeping only, never while a job runs.
+ * (I2) The mutex is held for bookkeeping only, never while a job runs. (Not checked:
+ *      worker_main unlocks it right before the call.)
  * (I3) Threads that exist are workers[0 .. started). None is started once stopping is set, so
  *   destroy can join them.
  *
@@ -328,6 +331,7 @@ take_job_locked(struct worker *worker, struct job *out)
         pool->idle--;
     }
     *out = pool->ring[pool->front];
+    DCHECK(pool->count < pool->next_sequence); /* (I1) */
     worker->sequence = pool->next_sequence - pool->count;
     pool->front = (pool->front + 1) & (pool->capacity - 1);
     pool->count--;
@@ -372,6 +376,7 @@ static int
 start_worker_locked(struct pool *pool)
 {
     firn_os_mutex_assert_held(&pool->mutex);
+    DCHECK(pool->started < pool->threads && !pool->stopping); /* (I3) */
     struct worker *worker = &pool->workers[pool->started];
     worker->pool = pool;
     sigset_t blocked;
