@@ -25,7 +25,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NO
 endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
-set(FIRN_HOT_ROOMS base codec log block row memtable merge lsm store txn)
+set(FIRN_HOT_ROOMS base codec log block row memtable merge lsm store txn tree)
 set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search)
 
 # Rooms of which each file is cold.
@@ -49,7 +49,6 @@ set(FIRN_COLD_ROOMS
     alxs
     # where system calls, hashing and compression take nearly all of the time
     os
-    tree
     objects
     pack
     # once a query or a statement, a table, or a file
