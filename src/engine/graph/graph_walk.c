@@ -19,7 +19,8 @@
  * (I1) Bits of `visited` are set only in words that `touched` names: clearing them costs what the last walk visited.
  * (I2) Numbers of nodes are checked before they are used: links come from a file.
  * (I3) The graph and the query alone determine the order in which nodes are gathered and compared. Ties are broken
- *      by number. So a walk always finds the same nodes. (Not checked: tests repeat walks.)
+ *      by number. So a walk always finds the same nodes. (Not checked: tests compare the answers of graphs
+ *      that were built alike.)
  *
  * Choosing neighbours: from the nearest on, a candidate is taken if it is nearer to the node than to each that was
  * taken before (algorithm 4). Remaining places go to the nearest of the others, as the paper allows: with the data that

@@ -693,7 +693,8 @@ firn_manifest_snapshot(struct firn_manifest *manifest, const struct firn_manifes
     FIRN_TRY(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
     manifest->snapshot_bytes = manifest->record.size;
     manifest->edit_bytes = 0;
-    DCHECK(position.segment > 0 && manifest->record.size > 0); /* (I1) */
+    DCHECK(position.segment > 0 && manifest->record.size > 0);
+    DCHECK(firn_log_unsynced_bytes(manifest->log) == 0); /* (I1) */
     FIRN_TRY(firn_log_remove_before(manifest->log, position.segment, err));
 out:
     return rc;
