@@ -87,7 +87,6 @@ look(bool replaces, firn_error *err)
 int
 firn_report_html_begin(const char *path, bool replaces, firn_error *err)
 {
-    assert(path != NULL);
     page.path = path;
     page.has_failed = false;
     page.bytes = 0;
