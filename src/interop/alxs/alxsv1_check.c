@@ -174,6 +174,7 @@ look_at(struct scan *scan, uint64_t offset, size_t size, const uint8_t **out, fi
     int rc = FIRN_OK;
     if (offset + size > window_end(scan)) {
         FIRN_TRY(pass(scan, offset, err));
+        DCHECK(scan->crc_end == offset); /* (I2) */
         FIRN_TRY(fill(scan, err));
     }
     CHECK(offset >= scan->window_offset && offset + size <= window_end(scan)); /* (I3) */

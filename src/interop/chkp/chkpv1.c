@@ -7,7 +7,8 @@
  * - open checks the header, and the sizes of both files against the number of entries;
  * - (I1) an entry that the index names is used only if the .dat has its head at that place, with
  *   the same hash and size;
- * - (I2) content is returned only if it has the hash that was asked for (chkpv1_object.c);
+ * - (I2) content is returned only if it has the hash that was asked for (chkpv1_object.c; not checked: it
+ *   compares, and another hash is damage);
  * - (I3) that an object is not there is said, and entries are listed, only after it was made sure,
  *   once for a handle, that the index lists all that was written: an .idx is compared with the
  *   whole .dat, and for an index that was made from the .dat, whose hashes might be damaged, the

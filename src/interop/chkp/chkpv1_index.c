@@ -263,7 +263,7 @@ out:
  *
  * (I1) After a good check a search that misses in this .idx proves that the .dat has no such entry:
  * the .idx is sorted and lists all. Where sums differ, the entries are compared one by one to name
- * the first wrong one.
+ * the first wrong one. (Not checked: it is what the sums say.)
  *
  * Time is one read of the .idx and of the heads in the .dat. No shared state.
  */

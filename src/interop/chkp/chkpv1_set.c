@@ -291,6 +291,7 @@ struct question {
     int (*ask)(struct question *question, struct firn_chkpv1 *pack, firn_error *err);
     bool is_final; /* the answer is final, and no other pack is asked */
     size_t answered_by;
+    size_t asked;                   /* packs that have said that they do not have it */
     struct firn_chkpv1_entry entry; /* of locate */
     /* of read */
     size_t size_max;
@@ -303,11 +304,11 @@ struct question {
 
 /* What is said of an object that no pack has admitted to: (I1). */
 static int
-answer_of_a_miss(const struct firn_chkpv1_set *set, const firn_hash *hash, int problem_code,
-                 const firn_error *problem, firn_error *err)
+answer_of_a_miss(const struct firn_chkpv1_set *set, const struct question *question,
+                 int problem_code, const firn_error *problem, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    firn_hex_encode(question->hash->bytes, sizeof question->hash->bytes, hex);
     if (problem_code != FIRN_OK) {
         return firn_error_set(err, problem_code, "no pack gives object %s: %s", hex, problem->text);
     }
@@ -316,6 +317,7 @@ answer_of_a_miss(const struct firn_chkpv1_set *set, const firn_hash *hash, int p
                               "no pack that could be opened has object %s: %s", hex,
                               (const char *)set->left_out.data);
     }
+    DCHECK(question->asked == set->count); /* (I1) */
     return firn_error_set(err, FIRN_NOT_FOUND, "no pack in '%s' has object %s",
                           firn_os_dir_path(set->dir), hex);
 }
@@ -332,6 +334,7 @@ ask_all(struct firn_chkpv1_set *set, struct question *question, firn_error *err)
 {
     firn_error first;
     int first_code = FIRN_OK;
+    question->asked = 0;
     for (size_t i = 0; i < set->count; i++) {
         firn_error problem;
         struct firn_chkpv1 *pack;
@@ -342,6 +345,7 @@ ask_all(struct firn_chkpv1_set *set, struct question *question, firn_error *err)
             rc = question->ask(question, pack, &problem);
         }
         if (rc == FIRN_NOT_FOUND && is_borrowed && !question->is_final) {
+            question->asked++;
             continue;
         }
         if (rc == FIRN_OK || question->is_final || !is_of_one_pack(rc, is_borrowed)) {
@@ -352,7 +356,7 @@ ask_all(struct firn_chkpv1_set *set, struct question *question, firn_error *err)
             first = problem;
         }
     }
-    return answer_of_a_miss(set, question->hash, first_code, &first, err);
+    return answer_of_a_miss(set, question, first_code, &first, err);
 }
 
 static int

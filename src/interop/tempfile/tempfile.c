@@ -9,7 +9,7 @@
  * Temporary files of processes that died would stay for ever, so each create removes them: a living
  * writer holds an exclusive lock on its own, which a dead one cannot. (I1) Between the creation and
  * the lock another process may take the file for a dead one's; therefore it is looked up again by
- * name once it is locked, and created anew if it is gone. Where the file system has no locks,
+ * name once it is locked, and created anew if it is gone (not checked: claim tests it, since others decide). Where the file system has no locks,
  * nothing is removed.
  */
 #include "tempfile/tempfile.h"

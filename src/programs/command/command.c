@@ -148,11 +148,10 @@ firn_command_take_directory(struct firn_cli *cli, const char *value)
 const char firn_command_missing_hint[] = "the workspace must be an existing directory: choose one "
                                          "with -C DIR; firn workspaces lists those that were saved";
 
-/* (I1) */
 int
 firn_command_enter_directory(struct firn_cli *cli)
 {
-    assert(cli->workspace == NULL);
+    assert(cli->workspace == NULL); /* (I1): nothing was opened before */
     const char *from = getenv("PWD");
     if (cli->directory == NULL) {
         return FIRN_EXIT_OK;

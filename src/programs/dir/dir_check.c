@@ -50,6 +50,7 @@ compare_lost(const struct lost *lost, firn_slice path, const char *why)
 static size_t
 place_of(const struct lost_paths *paths, firn_slice path, const char *why)
 {
+    assert(paths->count <= paths->capacity);
     size_t low = 0;
     size_t high = paths->count;
     while (low < high) {

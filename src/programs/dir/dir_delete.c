@@ -65,6 +65,7 @@ attempt_delete(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
     const struct firn_cli *cli = deleting->cli;
+    assert(cli->argument_count > 0);
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     options.dry_run = deleting->is_dry;
     return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
@@ -76,6 +77,7 @@ attempt_expire(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
     const struct firn_cli *cli = deleting->cli;
+    assert(cli->argument_count == 0);
     firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     const char *keep = firn_command_value(cli, "keep");
     options.keep = keep != NULL ? keep : cli->settings.keep;

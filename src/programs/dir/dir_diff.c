@@ -75,6 +75,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_opt
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct firn_task_notices notices;
     int exit_code;
+    assert(options->before != NULL || options->after == NULL);
     firn_task_notices_init(&notices, cli);
     options->callbacks = firn_task_notices_callbacks(&notices);
     firn_term_json_array("changes");

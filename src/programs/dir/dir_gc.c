@@ -136,6 +136,7 @@ attempt_gc(void *ctx, firn_error *err)
 static int
 read_level(struct firn_cli *cli, int *out)
 {
+    assert(*out == 0);
     const char *text = firn_command_value(cli, "level");
     uint64_t level = FIRN_GC_LEVEL_DEFAULT;
     if (!firn_command_has(cli, "recompress")) {

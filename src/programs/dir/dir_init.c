@@ -81,6 +81,7 @@ show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
 static void
 show_outer(struct firn_cli *cli, const struct attempt *attempt)
 {
+    assert(attempt->workspace != NULL);
     char *outer = NULL;
     if (attempt->is_created && !cli->json && !cli->quiet) {
         outer = find_outer(cli, firn_workspace_root(attempt->workspace));

@@ -32,6 +32,7 @@ static int
 keep_tag(void *ctx, const firn_workspace_tag *tag)
 {
     struct listing *listing = ctx;
+    assert(listing->tag_count <= listing->tag_capacity);
     if (listing->tag_count == listing->tag_capacity) {
         size_t capacity = listing->tag_capacity == 0 ? 16 : 2 * listing->tag_capacity;
         struct tag *tags = realloc(listing->tags, capacity * sizeof(*tags));

@@ -76,6 +76,7 @@ list_one(void *ctx, const firn_workspace_pin *pin)
     struct listing *listing = ctx;
     char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
     char time[FIRN_TERM_TEXT_TIME_SIZE];
+    assert(pin->id[0] != '\0');
     listing->count++;
     if (pin->number != 0) {
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)pin->number);
@@ -97,6 +98,7 @@ list_one(void *ctx, const firn_workspace_pin *pin)
 static int
 list(struct firn_cli *cli, firn_workspace *workspace)
 {
+    assert(cli->argument_count == 0);
     firn_error err;
     struct listing listing = {cli, 0};
     firn_term_json_array("pins");

@@ -27,6 +27,7 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     struct repairing *repairing = ctx;
+    assert(repairing->told.on_notice != NULL);
     if (notice->kind == FIRN_NOTICE_SETTINGS) {
         repairing->mends_settings = true; /* told when the workspace was opened */
     } else {
@@ -153,6 +154,7 @@ static void
 print_result(const struct repairing *repairing)
 {
     const firn_workspace_repair_result *result = &repairing->result;
+    assert(!result->was_intact || result->damaged_path == NULL);
     if (repairing->mends_settings) {
         firn_term_out_text(
             repairing->options.dry_run

@@ -34,6 +34,7 @@ static int
 attempt_restore(void *ctx, firn_error *err)
 {
     struct request *request = ctx;
+    assert((request->what == RESTORE_CHECKPOINT) == (request->reference != NULL));
     firn_task_notices_again(request->options.callbacks.ctx);
     switch (request->what) {
     case RESTORE_UNDO:
@@ -51,6 +52,7 @@ attempt_restore(void *ctx, firn_error *err)
 static int
 on_change(void *ctx, const firn_workspace_change *change)
 {
+    assert(change->before != NULL || change->after != NULL);
     if (!firn_task_notices_row(ctx,
                                (change->after != NULL ? change->after : change->before)->path)) {
         return FIRN_OK;
@@ -73,6 +75,7 @@ print_what(const struct request *request)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     bool is_dry = request->options.dry_run;
+    assert(request->result.checkpoint != NULL);
     (void)firn_show_checkpoint_name(request->result.checkpoint, name);
     switch (request->what) {
     case RESTORE_UNDO:

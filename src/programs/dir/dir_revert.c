@@ -57,6 +57,7 @@ static void
 append(char *text, const char *more)
 {
     size_t size = strlen(text);
+    assert(size < TEXT_SIZE);
     (void)snprintf(text + size, TEXT_SIZE - size, "%s", more);
 }
 
@@ -216,6 +217,7 @@ static int
 on_change(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
+    assert(change->before != NULL || change->after != NULL);
     if (!firn_task_notices_row(&shown->notices,
                                (change->after != NULL ? change->after : change->before)->path)) {
         return FIRN_OK;

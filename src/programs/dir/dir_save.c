@@ -40,6 +40,7 @@ struct looking {
 static void
 keep(struct looking *looking, const char *path, size_t size, uint64_t bytes)
 {
+    assert(path != NULL && size > 0);
     size_t at = KEPT;
     while (at > 0 && looking->largest[at - 1].bytes < bytes) {
         at--;
@@ -70,6 +71,7 @@ meet(void *ctx, const firn_workspace_difference *difference)
     struct looking *looking = ctx;
     const firn_workspace_change *change = &difference->change;
     const firn_workspace_entry *after = change->after;
+    assert(change->before != NULL || after != NULL);
     if (after == NULL || after->type != FIRN_TYPE_FILE ||
         (change->before != NULL &&
          (change->what & (FIRN_CHANGED_CONTENT | FIRN_CHANGED_TYPE)) == 0)) {
@@ -93,6 +95,7 @@ meet(void *ctx, const firn_workspace_difference *difference)
 static void
 look(struct looking *looking, firn_workspace *workspace, const firn_workspace_save_result *result)
 {
+    assert(result->checkpoint != NULL);
     firn_error err;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     options.after = result->checkpoint->id;

@@ -89,6 +89,7 @@ print_size(const char *name, uint64_t bytes, const char *more)
 {
     char size[FIRN_TERM_TEXT_SIZE_SIZE];
     char exact[FIRN_TERM_TEXT_NUMBER_SIZE];
+    assert(name[0] != '\0' && more != NULL);
     firn_term_out_format("%-11s %s", name, firn_term_text_size(bytes, size));
     if (bytes >= 1000) {
         firn_term_out_format(" (%s bytes)", firn_term_text_number(bytes, exact));
@@ -173,6 +174,7 @@ show_tag(void *ctx, const firn_workspace_tag *tag)
 {
     struct tags *tags = ctx;
     char name[TAG_SIZE_MAX + 1];
+    assert(tags->id[0] != '\0' && tags->before != NULL);
     if (strcmp(tag->id, tags->id) != 0 || tag->name.size >= sizeof(name)) {
         return FIRN_OK;
     }
@@ -231,6 +233,7 @@ static int
 show_changes(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_difference *shown,
              const firn_workspace_diff_options *asked)
 {
+    assert(shown->form != FIRN_SHOW_DIFFERENCE_COUNTS); /* nothing but counts would be shown */
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     firn_error err;
     firn_term_json_array("changes");
@@ -257,6 +260,7 @@ static int
 show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
                 struct firn_show_difference *shown, const firn_workspace_diff_options *options)
 {
+    assert(id[0] != '\0');
     const firn_slice all = firn_str("");
     firn_workspace_diff_options asked = *options;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;

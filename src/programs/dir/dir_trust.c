@@ -33,6 +33,7 @@ struct listing {
 static void
 tell_unread(struct listing *listing, const firn_trust_info *info)
 {
+    assert(info->unread_path != NULL);
     firn_callbacks callbacks = firn_task_notices_callbacks(&listing->notices);
     const firn_notice notice = {.kind = FIRN_NOTICE_UNREADABLE,
                                 .path = firn_str(info->unread_path),

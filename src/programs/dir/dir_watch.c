@@ -82,6 +82,7 @@ on_tick(void *ctx)
 static int
 fail(struct watching *watching, int code, firn_error *err)
 {
+    assert(code != FIRN_OK);
     const char *hint = firn_task_workspace_hint(watching->workspace, "latest", code);
     if (hint == NULL && code == FIRN_EXISTS) {
         hint = "move it away, or remove it: nothing of the store is in it";

@@ -107,6 +107,7 @@ static const struct firn_command list = {
 static char *
 resolved(char *path)
 {
+    assert(path != NULL);
     char *real = realpath(path[0] == '\0' ? "/" : path, NULL);
     if (real == NULL) {
         return path;
@@ -170,6 +171,7 @@ static int
 seek(void *ctx, const firn_workspace_info *info)
 {
     struct seeking *seeking = ctx;
+    assert(seeking->root != NULL && info->root != NULL);
     seeking->is_known = seeking->is_known || strcmp(info->root, seeking->root) == 0;
     return FIRN_OK;
 }
@@ -232,6 +234,7 @@ collect_if_due(const char *store_path)
 static int
 remove_history(struct firn_cli *cli, const char *root)
 {
+    assert(root[0] != '\0');
     firn_error err;
     struct removal removal = {root, FIRN_WORKSPACE_OPTIONS_INIT};
     removal.options.store_path = cli->store_path;
@@ -317,6 +320,7 @@ attempt_relocate(void *ctx, firn_error *err)
 static int
 relocate(struct firn_cli *cli, const char *old_root)
 {
+    assert(old_root[0] != '\0');
     firn_error err;
     struct relocation relocation = {NULL, old_root};
     int exit_code = firn_task_workspace_open_root(cli, cli->store_path, &relocation.workspace);

@@ -129,7 +129,8 @@ note_children(const struct firn_hook_json *edit, struct node *node)
     for (size_t i = 0; i < count; i++) {
         struct node *child = &node->children[node->count++];
         child->value = json_incref(is_object ? json_object_iter_value(member)
-                                             : json_array_get(node->value, i)); /* (I1) */
+                                             : json_array_get(node->value, i));
+        assert(child->value->refcount > 1); /* (I1): the document's and this one */
         child->lead = at;
         child->key = child->begin = skip_space(edit, at);
         if (is_object && !note_name(edit, member, child)) {

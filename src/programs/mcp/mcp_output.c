@@ -206,6 +206,7 @@ firn_mcp_output_answer(struct firn_mcp_output *output, struct firn_mcp_output_ba
 {
     assert(id != NULL);
     (void)pthread_mutex_lock(&output->lock);
+    assert(batch == NULL || batch->shares > 0); /* (I1): it was not sent */
     if (json->has_failed) {
         send_out_of_memory_locked(output, id);
     } else if (batch != NULL) {
@@ -245,6 +246,7 @@ firn_mcp_output_batch_ref(struct firn_mcp_output *output, struct firn_mcp_output
 {
     if (batch != NULL) {
         (void)pthread_mutex_lock(&output->lock);
+        assert(batch->shares > 0); /* (I1) */
         batch->shares++;
         (void)pthread_mutex_unlock(&output->lock);
     }
@@ -253,11 +255,11 @@ firn_mcp_output_batch_ref(struct firn_mcp_output *output, struct firn_mcp_output
 void
 firn_mcp_output_batch_unref(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch)
 {
-    assert(batch == NULL || batch->shares > 0);
     if (batch == NULL) {
         return;
     }
     (void)pthread_mutex_lock(&output->lock);
+    assert(batch->shares > 0); /* (I1) */
     bool is_last = --batch->shares == 0;
     if (is_last && (batch->text.size > 1 || batch->text.has_failed)) {
         firn_term_writer_end(&batch->text);

@@ -22,8 +22,10 @@
  * is answered with an error, and costs nothing more.
  *
  * Invariants
- * (I1) Every request is answered once, unless it was cancelled; a notification and a response never.
- * (I2) A job has a share of its batch from before it waits until it has been answered.
+ * (I1) Every request is answered once, unless it was cancelled; a notification and a response never. (Not checked:
+ *      each way through a method has one answer; the fuzz test counts them.)
+ * (I2) A job has a share of its batch from before it waits until it has been answered. (Not checked here:
+ *      mcp_output.c asserts that a batch to which an answer goes was not sent.)
  */
 #include "mcp/mcp_internal.h"
 

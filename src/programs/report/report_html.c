@@ -7,6 +7,7 @@
  * and text. Of text the five characters that mean something to HTML become entities (I1), and what is
  * not printable UTF-8, moves a cursor or turns the direction of what is read becomes an escape as on a
  * terminal (term.h) (I2). So no name can close a tag, and none looks like another one.
+ * (Not checked: tests look at pages with hostile names.)
  *
  * A page gets its name when it is complete (task_file.c): until then a browser sees the old page. Only
  * a page of firn's own is replaced unasked.
@@ -86,7 +87,6 @@ look(bool replaces, firn_error *err)
 int
 firn_report_html_begin(const char *path, bool replaces, firn_error *err)
 {
-    assert(path != NULL);
     page.path = path;
     page.has_failed = false;
     page.bytes = 0;

@@ -4,7 +4,7 @@
  *
  * One file that needs no other: style, script and chart stand in it, and a policy in its head forbids
  * the browser to load or send anything, and to run any script but the one that is here, by its
- * SHA-256 (I1). A change of the script changes the hash; the browser test notices. All contents are
+ * SHA-256 (I1; not checked here: a change of the script changes the hash, which the browser test notices). All contents are
  * there without the script, which adds a filter and a button that opens and closes everything.
  *
  * Colours follow the reader's choice of light or dark. The layout is one column that fits a phone;

@@ -33,6 +33,7 @@ struct firn_sql {
         *joining; /* the virtual table that came to it last, until something is written */
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
+    int unset_level; /* 1 + that of a savepoint that could not be set; 0: there is none */
 };
 
 /* Registers a function that has the connection's struct as its sqlite3_user_data(ctx). flags: SQLITE_UTF8 |

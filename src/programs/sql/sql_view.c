@@ -20,9 +20,10 @@
  * told of the innermost one only. Here they are kept once for the connection:
  * (I1) levels are ascending; a level that is there already was told by another table.
  * (I2) marks[i] of each transaction is its savepoint for levels[i]; one that was begun later has the same savepoint, its beginning, for
- *      all levels up to then.
+ *      all levels up to then. (Not checked: firn_txn_release and firn_txn_rollback_to refuse a savepoint that is not there.)
  * (I3) a level that is not there was set before the transaction began: rolling back to it undoes all of that. So what a table is told
- *      when it joins is not noted: the savepoint may be older than what other tables have written.
+ *      when it joins is not noted: the savepoint may be older than what other tables have written. One that could not be set is
+ *      not there either; SQLite goes back to it at once, and nothing was written meanwhile.
  *
  * Readers: a scan in a transaction must be gone when that ends, but SQLite lets statements read on after COMMIT. So they register, and
  * are told to fetch what is left.
@@ -161,6 +162,7 @@ end_all(struct firn_sql *sql)
     }
     sql->in_transaction = false;
     sql->level_count = 0;
+    sql->unset_level = 0;
     return SQLITE_OK;
 }
 
@@ -180,6 +182,7 @@ int
 firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
 {
     firn_error err;
+    sql->unset_level = 0;
     if (sql->joining == table) {
         sql->joining = NULL;
         return SQLITE_OK; /* (I3) */
@@ -188,6 +191,7 @@ firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
         return SQLITE_OK; /* (I1) */
     }
     if (sql->level_count == FIRN_SQL_LEVELS_MAX) {
+        sql->unset_level = level + 1;
         firn_sql_error(&err, FIRN_LIMIT, "more than %d savepoints in each other",
                        FIRN_SQL_LEVELS_MAX);
         return firn_sql_fail_table(table, &err);
@@ -196,9 +200,11 @@ firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
     for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
         if (store->txn != NULL &&
             firn_txn_savepoint(store->txn, &store->marks[at], &err) != FIRN_OK) {
+            sql->unset_level = level + 1;
             return firn_sql_fail_table(table, &err);
         }
     }
+    assert(at == 0 || sql->levels[at - 1] < level); /* (I1) */
     sql->levels[at] = level;
     sql->level_count++;
     return SQLITE_OK;
@@ -229,7 +235,10 @@ firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table)
         at++;
     }
     bool is_known = at < sql->level_count && sql->levels[at] == level;
-    assert(is_known || at == 0);
+    if (!is_known && sql->unset_level == level + 1) {
+        return SQLITE_OK; /* (I3) */
+    }
+    assert(is_known || at == 0); /* (I3) */
     for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
         firn_error err;
         if (!is_known) {

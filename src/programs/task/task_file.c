@@ -162,7 +162,7 @@ static bool
 put_in_place(const struct firn_task_file *file)
 {
     struct stat there;
-    assert(!file->is_direct && file->temporary[0] != '\0');
+    assert(!file->is_direct && file->temporary[0] != '\0'); /* (I1) */
     if (file->may_replace) {
         return rename(file->temporary, file->path) == 0;
     }

@@ -13,7 +13,7 @@
  *
  * Invariants
  * (I1) Between firn_term_json_begin and firn_term_json_finish nothing but the object goes to standard
- *      output; at other times nothing of it does.
+ *      output; at other times nothing of it does. (Not checked: firn_term_out_write drops lines meanwhile.)
  */
 #include "term/term.h"
 

@@ -9,7 +9,8 @@
  * output (term_json.c) has rules of its own and keeps the bytes.
  *
  * Invariants
- * (I1) What firn_term_text_escape gives is valid UTF-8 without control characters, so without a newline.
+ * (I1) What firn_term_text_escape gives is valid UTF-8 without control characters, so without a newline. (Not
+ *      checked: what goes out unchanged was decoded just before, and a test tries all bytes.)
  * (I2) Two different byte strings never escape to the same text: a backslash is always doubled, and
  *      an escape always begins with a single one.
  *
@@ -98,6 +99,7 @@ firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t siz
             } else {
                 (void)snprintf(escaped, sizeof(escaped), "\\%03o", (unsigned)*at);
             }
+            assert(escaped[0] == '\\' && escaped[1] != '\0'); /* (I2) */
             put(escaped, strlen(escaped));
         }
         at += size;

@@ -15,8 +15,9 @@
  * (I1) What was written, followed by the closing brackets of the stack, is whole: values with commas
  *      between them. Calls that do not fit together are mistakes of the program and abort it.
  * (I2) Strings hold valid UTF-8 without control characters of ASCII; with escapes_controls none of
- *      those that term.h calls so: they leave as \uXXXX.
- * (I3) has_failed is set before anything is left out.
+ *      those that term.h calls so: they leave as \uXXXX. (Not checked: put_string decodes each character that it
+ *      puts.)
+ * (I3) has_failed is set before anything is left out. (Not checked: only firn_term_writer_put leaves anything out.)
  */
 #include "term/term.h"
 
@@ -186,7 +187,7 @@ put_hex(struct firn_term_writer *writer, firn_slice value)
 static void
 begin_value(struct firn_term_writer *writer, const char *key)
 {
-    assert(writer->depth >= 0 && writer->depth <= FIRN_TERM_WRITER_DEPTH_MAX);
+    assert(writer->depth >= 0 && writer->depth <= FIRN_TERM_WRITER_DEPTH_MAX); /* (I1) */
     int depth = writer->depth;
     require(depth == 0 || (key != NULL) == (writer->closing[depth] == '}'));
     if (writer->has_value[depth]) {

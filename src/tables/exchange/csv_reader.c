@@ -252,6 +252,7 @@ scan(struct firn_csv_reader *reader, size_t *out)
         size_t at = i - reader->from + reader->carry.size;
         uint8_t byte = reader->piece[i];
         DCHECK(i < reader->size && at >= reader->start);
+        DCHECK(at <= reader->record_size_max + reader->size); /* (I2) */
         if (reader->state != PLAIN) {
             if (take_beside_plain(reader, byte, at)) {
                 *out = i;

@@ -230,6 +230,7 @@ static int
 prune(struct firn_query_source *source, size_t rows)
 {
     const struct firn_expr_where *split = &source->plan->split;
+    DCHECK(source->way == WAY_DIRECT && source->run != NULL); /* (I1) */
     for (size_t i = 0; i < split->count; i++) {
         enum firn_chunk_verdict verdict;
         bool is_direct;
@@ -432,6 +433,17 @@ firn_query_source_begin_eval(struct firn_query_source *source, struct firn_expr_
 
 /* ---- the condition ---- */
 
+/* Whether a mask has no row that another one does not have. */
+static bool
+is_part_of(const struct firn_query_mask *mask, const struct firn_query_mask *all)
+{
+    uint64_t beyond = 0;
+    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
+        beyond |= mask->words[i] & ~all->words[i];
+    }
+    return beyond == 0;
+}
+
 static int
 apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error *err)
 {
@@ -440,6 +452,7 @@ apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error 
     int rc = firn_query_source_begin_eval(source, eval, err);
     rc = rc == FIRN_OK ? firn_expr_eval_filter(eval, 0, mask.words, err) : rc;
     if (rc == FIRN_OK) {
+        DCHECK(is_part_of(&mask, &source->mask)); /* (I2) */
         source->mask = mask;
     }
     return rc;
@@ -457,7 +470,7 @@ ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    DCHECK(column->state == COLUMN_CHUNK);
+    DCHECK(source->way == WAY_DIRECT && column->state == COLUMN_CHUNK); /* (I1) */
     if (!asked->is_ready) {
         firn_chunk_filter_init(&asked->filter, &column->pin.chunk,
                                &source->plan->split.conditions[condition].predicate);
@@ -465,6 +478,7 @@ ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
     }
     rc = firn_chunk_filter_apply(&asked->filter, &column->pin.chunk, source->block,
                                  &column->scratch, source->mask.words, &verdict, err);
+    DCHECK(rc != FIRN_OK || is_part_of(&source->mask, &before)); /* (I2) */
     if (rc == FIRN_OK && verdict == FIRN_CHUNK_NONE) {
         const size_t count = firn_query_mask_count(&before);
         source->stats.rows_pruned += count;
@@ -537,6 +551,7 @@ list_rows(struct firn_query_source *source)
     DCHECK(source->list.count == count && count > 0);
     source->count = count;
     firn_query_column_mask(&source->mask, 0, count);
+    DCHECK(firn_query_mask_count(&source->mask) == source->count); /* (I3) */
     forget_columns(source);
 }
 

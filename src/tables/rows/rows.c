@@ -612,7 +612,8 @@ firn_rows_create(struct firn_db *db, const char *name, const firn_table_def *def
     FIRN_TRY(firn_rows_begin_change(db, &changing, err));
     FIRN_TRY(prepare_handle(db, &prepared, err));
     FIRN_TRY(create(db, name, schema, changing.schemas, &rows, err));
-    *out = attach_handle(prepared, rows, changing.schemas); /* (I3) */
+    CHECK(prepared != NULL && rows != NULL); /* (I3) */
+    *out = attach_handle(prepared, rows, changing.schemas);
     prepared = NULL;
 out:
     firn_rows_end_change(&changing);

@@ -13,7 +13,7 @@
  *      one is given to the load.
  * (I2) What is committed fits the table: the commit, while no other one can come, compares the record of
  *      the schema with that which the rows were made by. An index that is added meanwhile conflicts with
- *      the load, or the load with it.
+ *      the load, or the load with it. (Not checked: check_schema tests it, and others may change it.)
  *
  * Rows gather column by column (rows_batch.c) as long as they come in order, which is several times faster
  * than one by one. If the table has no index, whole batches are written on another thread, while others gather:
@@ -422,6 +422,16 @@ write_batch(void *arg)
     firn_os_mutex_unlock(&bulk->mutex);
 }
 
+/* Whether no batch is being written, nor waits for it. */
+static bool
+is_idle(struct firn_table_bulk *bulk)
+{
+    firn_os_mutex_lock(&bulk->mutex);
+    const bool is_so = bulk->begun == bulk->ended;
+    firn_os_mutex_unlock(&bulk->mutex);
+    return is_so;
+}
+
 /* Waits until no more than so many batches are being written. (I3) */
 static int
 wait_for_batches(struct firn_table_bulk *bulk, uint64_t most, firn_error *err)
@@ -430,6 +440,7 @@ wait_for_batches(struct firn_table_bulk *bulk, uint64_t most, firn_error *err)
     while (bulk->begun - bulk->ended > most) {
         firn_os_cond_wait(&bulk->has_ended, &bulk->mutex);
     }
+    DCHECK(bulk->begun - bulk->ended < BATCHES); /* (I4) */
     int rc = bulk->written;
     if (rc != FIRN_OK && err != NULL) {
         *err = bulk->write_error;
@@ -456,7 +467,7 @@ flush_batch(struct firn_table_bulk *bulk, firn_error *err)
         FIRN_TRY(firn_os_jobs_submit(bulk->jobs, write_batch, bulk, err));
     }
     bulk->begun++;
-    FIRN_TRY(wait_for_batches(bulk, bulk->jobs != NULL ? BATCHES - 1 : 0, err)); /* (I4) */
+    FIRN_TRY(wait_for_batches(bulk, bulk->jobs != NULL ? BATCHES - 1 : 0, err));
     batch = batch_at(bulk, bulk->begun);
     if (batch->rows == NULL) {
         rc = create_batch(bulk, &batch->rows, err);
@@ -662,6 +673,17 @@ out:
     return rc;
 }
 
+/* Whether the row has its entry in each index: their keys are never empty. */
+static bool
+has_all_entries(const struct firn_table_bulk *bulk)
+{
+    bool has_all = bulk->key.size > 0;
+    for (size_t i = 0; i < bulk->schema->index_count; i++) {
+        has_all = has_all && bulk->index_keys[i].size > 0;
+    }
+    return has_all;
+}
+
 static int
 refuse_over(firn_error *err)
 {
@@ -681,6 +703,7 @@ put_row(struct firn_table_bulk *bulk, firn_error *err)
     }
     firn_buf_clear(&bulk->tuple);
     FIRN_TRY(firn_schema_row_write(bulk->schema, bulk->cells, NULL, &bulk->tuple, err));
+    DCHECK(is_idle(bulk)); /* (I3) */
     rc = firn_db_bulk_insert(bulk->inner, 0, firn_buf_slice(&bulk->key),
                              firn_buf_slice(&bulk->tuple), err);
 out:
@@ -699,6 +722,7 @@ put_cells(struct firn_table_bulk *bulk, firn_error *err)
         FIRN_TRY(is_numbered ? number_row(bulk, cell, err) : FIRN_OK);
     }
     FIRN_TRY(encode(bulk, err));
+    DCHECK(has_all_entries(bulk)); /* (I1) */
     FIRN_TRY(put_row(bulk, err));
     for (size_t i = 0; i < bulk->schema->index_count; i++) {
         FIRN_TRY(firn_db_bulk_insert(bulk->inner, 1 + i, firn_buf_slice(&bulk->index_keys[i]),
@@ -745,5 +769,6 @@ firn_rows_bulk_commit(struct firn_table_bulk *bulk, firn_error *err)
 {
     int rc = bulk->has_failed ? refuse_over(err) : drain(bulk, err);
     bulk->has_failed = rc != FIRN_OK;
+    DCHECK(rc != FIRN_OK || is_idle(bulk)); /* (I3) */
     return rc == FIRN_OK ? firn_db_bulk_commit(bulk->inner, err) : rc;
 }

@@ -15,7 +15,8 @@
  * (I1) A column of both states has one type, one physical kind and one initial value.
  * (I2) A column that only the later state has counts if it is younger than the earlier state, all of whose rows
  *      then had its initial value. An older one was dropped there, or belongs to a history that a restore has
- *      left: what rows still have of it depends on when they were written last.
+ *      left: what rows still have of it depends on when they were written last. (Not checked: it is the rule
+ *      by which counts() decides.)
  *
  * Both views are copies of the caller's, who may close theirs.
  */

@@ -10,7 +10,8 @@
  * it, so one of them conflicts.
  *
  * (I1) A row and its entries are written by one commit, and expire at the same moment. So an entry of an index
- *      always has its row.
+ *      always has its row. (Not checked: both go through put() into one transaction; firn_table_check finds entries
+ *      without rows.)
  */
 #include <inttypes.h>
 

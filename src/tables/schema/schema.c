@@ -14,6 +14,7 @@
  *      twice, none a VECTOR.
  * (I6) So are indexes of vectors, among themselves; each has one column, a VECTOR, and no number or name of another
  *      index.
+ * (Not checked: firn_schema_create tests all six, since models come from callers and from disk, and refuses them.)
  *
  * A schema and all that it holds is one arena, which goes with the last reference.
  */

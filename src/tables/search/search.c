@@ -17,7 +17,8 @@
  * (lsm/lsm_pieces.h), so that a few new rows do not make whole ranges of keys unreachable for the graphs: the search
  * then checks for each near row whether it sees this version.
  *
- * (S1) Only its distance in double precision and its key determine whether a row is found.
+ * (S1) Only its distance in double precision and its key determine whether a row is found. (Not checked: it is a
+ *      statement about all ways of searching; tests compare them.)
  *
  * Locking: none; the shared limit is one atomic number.
  */

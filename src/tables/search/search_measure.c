@@ -21,7 +21,8 @@
  * infinite, and count as the largest number. The distance of a vector so short that its square may have become zero is
  * always computed again.
  *
- * (M1) What measure_four leaves out is at a distance of more than `most`.
+ * (M1) What measure_four leaves out is at a distance of more than `most`. (Not checked: that is the computation that
+ *      is saved; tests make it.)
  */
 #include "search/search_internal.h"
 

@@ -7,7 +7,7 @@
  *
  * (S2) A row is allowed only if it was in a batch, or a piece, that was read directly. Then it is the version that the
  *      view sees; if the piece was loose, this is checked before the row is taken. If too few rows pass, the source is
- *      asked for more.
+ *      asked for more. (Not checked: batches of other ways have no place in a run, so nothing can be noted of them.)
  *
  * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups. They are read when
  * all threads have ended.

@@ -22,7 +22,7 @@
  * component by component without following links, and every name was checked when its tree was
  * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree.h) is
  * written, changed or removed: the walk skips it on both sides, and a path with such a name is
- * never resolved (I4).
+ * never resolved (I4; not checked: set_place refuses it with an error).
  *
  * A new directory whose parent already exists is built completely under a temporary name and
  * appears with one rename; its contents are written under their final names at once. A restore into

@@ -8,7 +8,7 @@
  * (I1): a new file changes places with the old one, which is looked at where it then stands, and
  * goes only if it is the one that was saved; else the two change back. A file to be removed is
  * renamed aside first and looked at there. An entry that was kept so is reported and counted; it has its own
- * name, or, where that is taken, one beside it that can be seen (I2). Then, in the order of the
+ * name, or, where that is taken, one beside it that can be seen (I2; not checked: the rename finds out). Then, in the order of the
  * walk, staged things are renamed to their final names. Where a type changes, the new and the old
  * thing change places (RENAME_EXCHANGE, or three renames where the file system cannot), so the old
  * one then stands under the temporary name until the deletions, which come last. Where the system

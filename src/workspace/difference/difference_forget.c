@@ -379,7 +379,8 @@ static int
 survey_leave(struct firn_difference_forget *forget, struct firn_difference_forget_counts *out,
              firn_error *err)
 {
-    DCHECK(forget->depth > 0 && has_not_moved(forget, &forget->levels[forget->depth - 1]));
+    DCHECK(forget->depth > 0);
+    DCHECK(has_not_moved(forget, &forget->levels[forget->depth - 1])); /* (I2) */
     struct level level = forget->levels[--forget->depth];
     int rc = FIRN_OK;
     if (level.is_forgotten) {
@@ -510,7 +511,8 @@ put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *er
 static int
 rewrite_leave(struct firn_difference_forget *forget, void *ctx, firn_error *err)
 {
-    DCHECK(forget->depth > 0 && has_not_moved(forget, &forget->levels[forget->depth - 1]));
+    DCHECK(forget->depth > 0);
+    DCHECK(has_not_moved(forget, &forget->levels[forget->depth - 1])); /* (I2) */
     struct level level = forget->levels[--forget->depth];
     DCHECK(!level.is_forgotten); /* such a directory is not entered */
     firn_hash *out_root = ctx;

@@ -7,8 +7,8 @@
  * (tree/tree.h). A merge decides path by path, and nothing in one entry tells who names it: a
  * file that is changed or removed may have further names anywhere, also in directories that neither
  * side changed. So the whole merged tree is walked, once, and each name that no longer agrees with
- * the first one is a conflict. Such a tree is never stored (I1; checked where one is
- * made, ws_revert.c).
+ * the first one is a conflict. Such a tree is never stored (I1; not checked here
+ * but where one is made, ws_revert.c).
  *
  * What names a path that is never written (tree.h) becomes a file of its own in a restore, so it
  * is no conflict. The walk meets every entry, so it counts as well.

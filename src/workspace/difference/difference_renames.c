@@ -114,9 +114,10 @@ firn_difference_renames_add(struct firn_difference_renames *renames,
     }
     DCHECK(renames->by_path.count == 0 && renames->count <= FIRN_DIFFERENCE_RENAMES_FILES_MAX);
     if (renames->count == FIRN_DIFFERENCE_RENAMES_FILES_MAX) {
-        renames->is_given_up = true; /* (I1) */
+        renames->is_given_up = true;
         return FIRN_OK;
     }
+    DCHECK(renames->count < FIRN_DIFFERENCE_RENAMES_FILES_MAX); /* (I1) */
     struct firn_difference_renames_file *file =
         reserve(renames) ? firn_arena_alloc(&renames->arena, sizeof *file) : NULL;
     if (file == NULL) {

@@ -30,7 +30,8 @@ firn_ws_given_expect(struct firn_ws *ws, firn_error *err)
 void
 firn_ws_given_own(struct firn_ws *ws, void *memory)
 {
-    CHECK(firn_buf_append(&ws->given, &memory, sizeof memory) == FIRN_OK); /* it was expected */
+    CHECK(firn_buf_append(&ws->given, &memory, sizeof memory) ==
+          FIRN_OK); /* (I1): it was expected */
 }
 
 /* Memory of this size, zeroed and owned by the handle; NULL if there is none. */

@@ -13,7 +13,7 @@
  * needed. The next garbage collection removes the bytes.
  *
  * A record keeps the paths that were taken out of it. To a restore they are like what rules exclude
- * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3). A
+ * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3; not checked: rules see to it). A
  * path that no rule can name, because it is too long, is refused.
  *
  * While a restore is pending nothing is forgotten: it may need what it went from.

@@ -231,7 +231,7 @@ say_kept(uint64_t kept, firn_error *err)
 static int
 change_tree(struct in_place *in_place, firn_error *err)
 {
-    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2) */
+    CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_restore.c */
     DCHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED);
     int rc = firn_checkout_prepare(in_place->apply, err);
     if (rc == FIRN_OK) {

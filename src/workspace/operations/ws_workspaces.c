@@ -370,7 +370,7 @@ out:
  *
  * A store of that kind that other workspaces use as well, by its path, is not renamed under them:
  * that is refused, with the store to be named from now on. A directory that has checkpoints of its
- * own keeps them: two histories are never joined (I5). A workspace that was only begun there has
+ * own keeps them: two histories are never joined (I5; not checked: check_empty refuses). A workspace that was only begun there has
  * none: its store in the usual place, if that holds nothing else, goes just before the other one
  * gets its name, and its entry in a catalog just before that changes. So a crash in between leaves
  * a directory that was moved, and nothing is lost. */

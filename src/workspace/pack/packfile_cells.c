@@ -19,7 +19,7 @@
  *      not 0.
  * (I3) A list's own bytes are its name. So each list is verified by itself as it is read, each cell
  *      by its own name, and no hash runs over the whole: cells can be read and written in any order.
- *      (Readers compare them: a difference is damage.)
+ *      (Not checked: readers compare them, and a difference is damage.)
  *
  * Memory: of a builder one list a level, 68 KiB each.
  */

@@ -11,7 +11,7 @@
  * version of an object that is a DELTA itself gets the base of that one.
  *
  * The name of a DELTA object is that of the content it makes, as for a list of pieces; the frame's
- * list gives it, and what comes out is compared with it each time (I2). So a wrong base, or a
+ * list gives it, and what comes out is compared with it each time (I2; not checked: a difference is an error). So a wrong base, or a
  * damaged one, yields an error and never other bytes.
  *
  * Where the base lies is not said: in the same pack or, in a store, in any other. Reading asks the

@@ -12,7 +12,7 @@
  * (I1) A name is in the map if and only if its bytes are in a frame that a lane holds or that was
  *      written. Where they cannot come (a failed write, no memory) the writer is latched, because
  *      others may have relied on the name.
- * (I2) finish succeeds only if every numbered frame was written. (check_complete: FIRN_MISUSE.)
+ * (I2) finish succeeds only if every numbered frame was written. (Not checked: check_complete gives FIRN_MISUSE.)
  * (I3) After finish the map's records are in the order of hashes; the map is then an array and no
  *      more searched as a map.
  *

@@ -682,7 +682,8 @@ change(struct firn_os_dir *dir, enum firn_place_config_key key, const char *valu
             firn_os_dir_path(dir), file_name, FIRN_PLACE_CONFIG_TEXT_SIZE_MAX);
         goto out;
     }
-    DCHECK(differs_only_in(firn_buf_slice(&before), firn_buf_slice(&after), key, value != NULL));
+    DCHECK(differs_only_in(firn_buf_slice(&before), firn_buf_slice(&after), key,
+                           value != NULL)); /* (I3), (I4) */
     if (!was_sound || !firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after))) {
         FIRN_TRY(write_text(dir, firn_buf_slice(&after), err));
     }

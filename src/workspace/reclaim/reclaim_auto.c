@@ -27,7 +27,7 @@
  * forgotten (catalog_forgotten.c), and expired checkpoints of other workspaces of the store,
  * whose own saves let them go.
  *
- * Cut off at any moment, by a signal or the power, the store is whole (I4), and all
+ * Cut off at any moment, by a signal or the power, the store is whole (I4; not checked: tests cut it off), and all
  * files that are not needed are found by the next operation that writes.
  */
 #include <string.h>

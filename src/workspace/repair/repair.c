@@ -716,8 +716,8 @@ firn_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
     FIRN_TRY(place_open(&repair, err));
     FIRN_TRY(firn_place_config_check(repair.place.from, &options->callbacks, &ignored, err));
     FIRN_TRY(check(&repair, repair.place.from, &is_clean, err));
-    if (is_clean) { /* (I1) */
-        DCHECK(repair.place.to == NULL);
+    if (is_clean) {
+        DCHECK(repair.place.to == NULL); /* (I1) */
         out->was_intact = true;
         rc = options->dry_run ? FIRN_OK : firn_place_config_repair(repair.place.from, err);
         goto out;

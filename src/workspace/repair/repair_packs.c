@@ -9,7 +9,7 @@
  *
  * (I1) Numbers are never given twice: the list remembers the largest that was ever seen.
  * (I2) An object may lie in two packs, as a crash leaves it. Where one of them has it whole and the
- *      other as a delta, the index leads to the whole one: others may lean on it.
+ *      other as a delta, the index leads to the whole one: others may lean on it. (Not checked: index_delta looks.)
  * (I3) What the stat cache says holds only while the objects are there: it is emptied. (Not
  *      checked: no other process writes it here.)
  * (I4) A delta whose base is lost is in no index: a save that met its content would take it for kept.

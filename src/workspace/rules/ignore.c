@@ -336,7 +336,8 @@ firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
  * strings and, where they part, goes back to the last star and lets it take one byte more. Two
  * places to go back to are enough, the last star and the last double star:
  * - an earlier star of either sort need not be tried again once a double star follows, because
- *   the double star can match everything that it could (I1);
+ *   the double star can match everything that it could (I1; not checked, like (I2): a matcher that tries every
+ *   way would not come back, so tests compare with git);
  * - an earlier star need not be tried again once a star follows. Either the tokens between the two
  *   hold no '/', and then the later star can take the bytes in question; or they hold one, and then
  *   there is only one place where they fit, since a star stops at the first '/' (I2).
@@ -720,6 +721,7 @@ firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, firn_
         bool glob_is_used = match.at_glob >= glob.size;
         bool text_is_used = match.at_text == text.size;
         if (glob_is_used && text_is_used) {
+            DCHECK(firn_ignore_glob_defect(glob) == NULL); /* (I3) */
             return true;
         }
         if (!glob_is_used && !text_is_used && match_one(&match)) {

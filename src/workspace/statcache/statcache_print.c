@@ -6,7 +6,7 @@
  * change of content, attributes, owner or mode cannot leave alone: kind, device, inode, number of
  * links, size, mode, owner, and the times of the last modification and of the last change. The last
  * of these decides: no program can set it, and the kernel moves it with every write, truncation,
- * chmod, chown, link, rename of the inode and setting of an attribute (I1; the kernel's word). So
+ * chmod, chown, link, rename of the inode and setting of an attribute (I1; not checked: it is the kernel's word). So
  * equal prints mean an entry that was left alone, but for five cases:
  *
  * - A change that falls into the same tick of the kernel's clock as the change before it leaves

@@ -8,7 +8,8 @@
  * are equal, for any writer.
  *
  * Decoding trusts nothing (I2): every length is checked against what is left, every name against
- * the rules that keep a restore inside its root; it tests, and asserts nothing. What passes decode
+ * the rules that keep a restore inside its root; it tests, and asserts nothing
+ * (not checked: it is data). What passes decode
  * may be used as a path component without further thought.
  *
  * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently

@@ -6,7 +6,7 @@
  * it reads. Each object says its level; a child must say exactly one less than its parent, so no
  * chain of objects can be endless (I1). Names must ascend strictly over the whole directory, and
  * the last name of a part must be the one that its parent gives (I2): a directory has one reading,
- * and no name twice. Both are tests of data.
+ * and no name twice. (Not checked, (I1) and (I2): both are tests of data, which refuse it.)
  */
 #include "base/check.h"
 #include "base/mem.h"

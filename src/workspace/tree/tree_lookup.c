@@ -15,7 +15,7 @@
  *
  * The first name of a group is that which is first in the byte order of whole paths (I3): a
  * restore in that order makes it before any other, and two trees cannot say the same in two ways.
- * (check_link tests it: it is data.)
+ * (Not checked: it is data, which check_link tests.)
  */
 #include "tree/tree.h"
 
@@ -88,7 +88,8 @@ descend(struct firn_tree_lookup *lookup, firn_slice path, bool *out_found, firn_
         if (!*out_found) {
             break;
         }
-        firn_hash hash = lookup->entry->hash; /* (I1): that of a directory */
+        DCHECK(lookup->entry->kind == FIRN_TREE_DIR); /* (I1) */
+        firn_hash hash = lookup->entry->hash;
         rc = open_dir(lookup, &hash, err);
         rest = slash == NULL ? firn_bytes(NULL, 0) : firn_bytes(slash + 1, rest.size - size - 1);
     }

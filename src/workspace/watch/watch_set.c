@@ -599,7 +599,7 @@ firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_sli
     }
     tree_set_dirty(node, set->clock);
     tree_set_id(&set->tree, node, id);
-    DCHECK(!is_clean(node));
+    DCHECK(!is_clean(node)); /* (I1) of watch_new.c */
     return true;
 }
 

@@ -385,6 +385,27 @@ test_savepoints(void **state)
     compare("SELECT * FROM %s ORDER BY id", NULL);
 }
 
+/* What came before a savepoint that could not be set stays. */
+static void
+test_more_savepoints_than_there_may_be(void **state)
+{
+    (void)state;
+    must("BEGIN");
+    both("DELETE FROM %s WHERE id = 9");
+    for (int i = 0; i < 1000; i++) {
+        must("SAVEPOINT s");
+    }
+    assert_int_not_equal(sqlite3_exec(db, "SAVEPOINT s", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_not_equal(
+        sqlite3_exec(db, "INSERT INTO t (id, n) VALUES (9000, 1), (9001, 2)", NULL, NULL, NULL),
+        SQLITE_OK);
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+    must("RELEASE s");
+    both("INSERT INTO %s (id, n) VALUES (9000, 1), (9001, 2)");
+    must("COMMIT");
+    compare("SELECT * FROM %s ORDER BY id", NULL);
+}
+
 static void
 test_a_failed_statement_changes_nothing(void **state)
 {
@@ -533,6 +554,7 @@ main(void)
         cmocka_unit_test(test_joins_with_parameters),
         cmocka_unit_test(test_offsets),
         cmocka_unit_test(test_savepoints),
+        cmocka_unit_test(test_more_savepoints_than_there_may_be),
         cmocka_unit_test(test_a_failed_statement_changes_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
