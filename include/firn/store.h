@@ -65,8 +65,9 @@
  *   Operands merged into such a value do not expire with it: afterwards they are applied as if there had
  *   been no value. If the clock is set back, expired values may reappear.
  *
- * Limits: a key is 0 to 65,535 bytes (indexes and bounds hold whole keys in memory; store longer
- * keys under their hash). A value is at most 256 MiB (8 bytes less with a time to live, 1 byte less
+ * Limits: a key is 0 to 524,288 bytes, 512 KiB. Keys are meant to be short: each file of a store has its
+ * smallest and its largest key in memory, beyond the budget, and indexes hold whole keys where
+ * neighbours differ late; so keys beyond a few KiB are better stored under their hash. A value is at most 256 MiB (8 bytes less with a time to live, 1 byte less
  * if it is merged), a batch at most 512 MiB. Names of keyspaces are 1 to 255 bytes of UTF-8 and do
  * not begin with "firn." or "firn:", which are for firn's own keyspaces. Beyond a limit: FIRN_LIMIT
  * or FIRN_INVALID, and nothing changes. An empty value is a value.
@@ -84,7 +85,7 @@ extern "C" {
 #endif
 
 enum {
-    FIRN_KEY_SIZE_MAX = 65535,
+    FIRN_KEY_SIZE_MAX = 512 << 10,
     FIRN_VALUE_SIZE_MAX = 256 << 20,
     FIRN_BATCH_SIZE_MAX = 512 << 20,
     FIRN_KEYSPACE_NAME_SIZE_MAX = 255

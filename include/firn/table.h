@@ -40,6 +40,7 @@ enum {
     FIRN_TABLE_COLUMNS_MAX = 1024,
     FIRN_TABLE_INDEXES_MAX = 64,
     FIRN_TABLE_KEY_COLUMNS_MAX = 16, /* of the primary key, and of an index */
+    FIRN_TABLE_KEY_SIZE_MAX = 65535, /* bytes of these columns in one row, as a key */
     FIRN_TABLE_NAME_SIZE_MAX = 255,
     FIRN_TABLE_PRECISION_MAX = 18,
     FIRN_TABLE_DIMENSIONS_MAX = 65535,

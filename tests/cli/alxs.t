@@ -158,9 +158,9 @@ What goes wrong.
   ! firn: the record at offset 16 of './people.alxs' has a value of 4 bytes, and at most 3 are accepted
   ! hint: larger values are accepted with --value-max BYTES
   [1]
-  $ head -c 70000 /dev/zero | tr '\0' k >key && printf '\tvalue\n' >>key && firn alxs build long.alxs key -q
+  $ head -c 700000 /dev/zero | tr '\0' k >key && printf '\tvalue\n' >>key && firn alxs build long.alxs key -q
   $ firn alxs load long.alxs s.firn long
-  ! firn: the record at offset 16 of './long.alxs' has a key of 70000 bytes, and at most 65535 are accepted
+  ! firn: the record at offset 16 of './long.alxs' has a key of 700000 bytes, and at most 524288 are accepted
   ! hint: this is what a store takes; nothing of the table was loaded
   [1]
   $ firn db scan s.firn long

@@ -160,11 +160,11 @@ Names of keyspaces, and limits.
   ! usage: firn db put [options] STORE KEYSPACE KEY VALUE
   ! help: firn help db put
   [2]
-  $ head -c 65536 /dev/zero | tr '\0' k >long
+  $ head -c 524289 /dev/zero | tr '\0' k >long
   $ firn db put app.firn users "$(cat long)" v
-  ! firn: a key of 65536 bytes is too long; at most 65535 are allowed
+  ! firn: a key of 524289 bytes is too long; at most 524288 are allowed
   [1]
-  $ head -c 65535 long >most
+  $ head -c 524288 long >most
   $ firn db put app.firn users "$(cat most)" v
   $ firn db get app.firn users "$(cat most)"; echo
   v

@@ -24,7 +24,7 @@
 #include "block/run_kind.h"
 #include "codec/xxh3.h"
 
-enum { FIRN_RUN_KEY_SIZE_MAX = 65535, FIRN_RUN_VALUE_SIZE_MAX = 256 << 20 };
+enum { FIRN_RUN_KEY_SIZE_MAX = 512 << 10, FIRN_RUN_VALUE_SIZE_MAX = 256 << 20 };
 
 /* Sections of the file. */
 enum firn_run_section {
@@ -116,7 +116,7 @@ enum {
     FIRN_RUN_RANGES_SIZE = 1 << 20 /* a block of ranges ends beyond it */
 };
 /* The largest bound of a range: a key with a zero byte after it. */
-enum { FIRN_RUN_BOUND_SIZE_MAX = 65536 };
+enum { FIRN_RUN_BOUND_SIZE_MAX = (512 << 10) + 1 };
 
 /* Appends the summary (all but file_bytes, which it cannot know). The version is that of the kind's
  * format, from 1. */

@@ -148,7 +148,7 @@ has_room(firn_slice raw)
     size_t offset_size = (raw.data[5] & FIRN_ROW_FORMAT_BLOCK_WIDE) != 0 ? 4 : 2;
     return FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(count) +
                count * (offset_size + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE) +
-               firn_load_le16(raw.data + 2) <=
+               (firn_load_le16(raw.data + 2) | (size_t)raw.data[6] << 16) <=
            raw.size;
 }
 
@@ -159,7 +159,7 @@ firn_row_block_check(firn_slice raw, firn_error *err)
         return refuse("it is too short or too long", err);
     }
     if (raw.data[4] > sizeof(uint64_t) || (raw.data[5] & ~FIRN_ROW_FORMAT_BLOCK_WIDE) != 0 ||
-        firn_load_le16(raw.data + 6) != 0) {
+        raw.data[7] != 0) {
         return refuse("its header has unknown fields", err);
     }
     if (firn_load_le16(raw.data) == 0 || !has_room(raw)) {

@@ -14,7 +14,8 @@
  * is needed to tell it from the last key of the block before, or the entry itself where that has
  * the same key. Long keys that differ late would make an index as large as the data. So a block
  * goes on past a frame's size while the separator to come would be more than 1/INDEX_SHARE of it:
- * the index then has at most that part of the data, with any keys.
+ * the index then has at most that part of the data, with any keys but very long ones: a block ends
+ * when it would be too large, or when its keys, whole, take WHOLE_MAX bytes of memory.
  *
  * (I1) Entries are compared with the one before, in release builds too: a run that is out of order
  *      would hide data.
@@ -26,7 +27,7 @@
  * of what it found before. Which ones are, follows from how many blocks of the sources were found
  * there while this one filled up.
  *
- * Memory: one block twice, a chunk of the block writer, 8 bytes a key for the filter, the index
+ * Memory: one block twice, with whole keys (at most WHOLE_MAX and an entry), a chunk of the block writer, 8 bytes a key for the filter, the index
  * (about 60 bytes a block), the ranges.
  *
  * Threads: one.
@@ -36,7 +37,10 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-enum { GAIN = 32 }; /* what compression saves at least: what makes decoding worth it */
+enum {
+    GAIN = 32,           /* what compression saves at least: what makes decoding worth it */
+    WHOLE_MAX = 16 << 20 /* of keys and values of a pending block, which has them whole */
+};
 
 /* ---- the builder ---- */
 
@@ -164,7 +168,7 @@ must_close(const struct builder *builder, const struct firn_row_pending_sums *su
     if (size_with <= FIRN_ROW_FORMAT_BLOCK_SIZE || builder->pending.sums.count == 0) {
         return false;
     }
-    if (size_with > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX) {
+    if (size_with > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX || builder->pending.bytes.size >= WHOLE_MAX) {
         return true;
     }
     size_t size = firn_row_pending_size_max(&builder->pending.sums);

@@ -58,7 +58,7 @@ firn_row_block_init(struct firn_row_block *block, firn_slice raw)
 {
     const uint8_t *data = raw.data;
     size_t count = firn_load_le16(data);
-    size_t prefix_size = firn_load_le16(data + 2);
+    size_t prefix_size = firn_load_le16(data + 2) | (size_t)data[6] << 16;
     block->raw = raw;
     block->count = (uint32_t)count;
     block->sequence_size = data[4];

@@ -66,7 +66,7 @@ static size_t
 word_size(size_t key_size)
 {
     size_t word = key_size << FIRN_ROW_FORMAT_KIND_BITS;
-    return word < 1U << 7 ? 1 : word < 1U << 14 ? 2 : 3;
+    return word < 1U << 7 ? 1 : word < 1U << 14 ? 2 : word < 1U << 21 ? 3 : 4;
 }
 
 /* Bytes that hold every sequence as its distance from the smallest. */
@@ -235,6 +235,7 @@ firn_row_pending_encode(const struct firn_row_pending *pending, struct firn_buf 
     memset(out->data, 0, FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + tags_size);
     firn_store_le16(out->data, (uint16_t)sums->count);
     firn_store_le16(out->data + 2, (uint16_t)sums->shared_size);
+    out->data[6] = (uint8_t)(sums->shared_size >> 16);
     out->data[4] = (uint8_t)sequence_bytes;
     out->data[5] = is_wide ? FIRN_ROW_FORMAT_BLOCK_WIDE : 0;
     firn_store_le64(out->data + 8, sums->sequence_min);

@@ -531,8 +531,8 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
 {
     struct firn_db_op op = {.tree = tree,
                             .value_size = (uint32_t)format->value.size,
-                            .key_size = (uint16_t)format->key.size,
-                            .kind = (uint8_t)format->kind};
+                            .key_size = (uint32_t)format->key.size & 0xffffff,
+                            .kind = (uint32_t)format->kind & 0x7f};
     struct firn_storefile_place place;
     int rc;
     if (is_full_for(batch, format)) {

@@ -137,10 +137,12 @@ struct firn_db_op {
     uint32_t key_offset;
     uint32_t value_offset;
     uint32_t value_size;
-    uint16_t key_size;
-    uint8_t kind;
-    bool is_replaced; /* a later one of its batch has what it does: db_batch.c */
+    uint32_t key_size : 24;
+    uint32_t kind : 7;
+    uint32_t is_replaced : 1; /* a later one of its batch has what it does: db_batch.c */
 };
+_Static_assert(sizeof(struct firn_db_op) <= 3 * sizeof(uint64_t), "there are many of them");
+_Static_assert(FIRN_KEY_SIZE_MAX < 1 << 24, "a key's size fits an operation");
 
 /* The range deletes of a batch, by tree: see db_apply.c. Zeroed is empty. */
 struct firn_db_ranges {

@@ -419,8 +419,8 @@ add_op(struct replay *replay, struct firn_db_tree *tree, const struct firn_store
                             .key_offset = (uint32_t)(read->key.data - body),
                             .value_offset = (uint32_t)(read->value.data - body),
                             .value_size = (uint32_t)read->value.size,
-                            .key_size = (uint16_t)read->key.size,
-                            .kind = (uint8_t)read->kind};
+                            .key_size = (uint32_t)read->key.size & 0xffffff,
+                            .kind = (uint32_t)read->kind & 0x7f};
     size_t index = replay->ops.size / sizeof op;
     if (firn_buf_append(&replay->ops, &op, sizeof op) != FIRN_OK) {
         return firn_error_no_memory(err, "the operations of a commit");

@@ -159,15 +159,30 @@ check_range(struct firn_cli *cli, const struct range *range)
                : FIRN_EXIT_OK;
 }
 
-/* To the last key that there can be. Returns an exit code. */
+/* To the last key that there is, from lower on; lower is the end where there is none. Returns an exit code. */
 static int
-reach_to_the_end(struct firn_cli *cli, struct range *range)
+reach_to_the_end(struct firn_cli *cli, firn_keyspace *keyspace, struct range *range)
 {
-    int exit_code = firn_data_bytes_reserve(cli, &range->upper, FIRN_KEY_SIZE_MAX);
-    if (exit_code == FIRN_EXIT_OK) {
-        memset(range->upper.data, 0xff, FIRN_KEY_SIZE_MAX);
-        range->upper.size = FIRN_KEY_SIZE_MAX;
+    firn_error err;
+    firn_cursor *cursor = NULL;
+    firn_slice lower = firn_data_bytes_slice(&range->lower);
+    firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
+    options.lower = lower;
+    options.keys_only = true;
+    int exit_code;
+    int code = firn_cursor_open(keyspace, &options, &cursor, &err);
+    code = code == FIRN_OK ? firn_cursor_last(cursor, &err) : code;
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    } else {
+        firn_slice last = firn_cursor_valid(cursor) ? firn_cursor_key(cursor) : lower;
+        exit_code = firn_data_bytes_reserve(cli, &range->upper, last.size + 1);
+        if (exit_code == FIRN_EXIT_OK && last.size > 0) {
+            memcpy(range->upper.data, last.data, last.size);
+            range->upper.size = last.size;
+        }
     }
+    firn_cursor_close(cursor);
     return exit_code;
 }
 
@@ -204,14 +219,14 @@ run_delrange(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = check_range(cli, &range);
     }
-    if (exit_code == FIRN_EXIT_OK && !range.has_upper) {
-        exit_code = reach_to_the_end(cli, &range);
-    }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK && !range.has_upper) {
+        exit_code = reach_to_the_end(cli, keyspace, &range);
     }
     if (exit_code == FIRN_EXIT_OK && delete_range(store, keyspace, &range, &err) != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);

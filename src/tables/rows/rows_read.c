@@ -623,11 +623,11 @@ static int
 make_above_all(struct firn_buf *out)
 {
     DCHECK(out->size == 0);
-    if (firn_buf_reserve(out, FIRN_KEY_SIZE_MAX) != FIRN_OK) {
+    if (firn_buf_reserve(out, FIRN_TABLE_KEY_SIZE_MAX) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
-    memset(out->data, 0xff, FIRN_KEY_SIZE_MAX);
-    out->size = FIRN_KEY_SIZE_MAX;
+    memset(out->data, 0xff, FIRN_TABLE_KEY_SIZE_MAX);
+    out->size = FIRN_TABLE_KEY_SIZE_MAX;
     return FIRN_OK;
 }
 

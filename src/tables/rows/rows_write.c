@@ -695,18 +695,18 @@ out:
     return rc;
 }
 
-/* Appends a bound that is just above the last key from lower on; nothing where there is none. If the last key is so
- * long that none is above it, it is deleted, and is the bound. */
+_Static_assert((int)FIRN_TABLE_KEY_SIZE_MAX < (int)FIRN_KEY_SIZE_MAX,
+               "a bound is above any key of a table");
+
+/* Appends a bound that is just above the last key from lower on; nothing where there is none. */
 static int
 find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
          struct firn_buf *out, firn_error *err)
 {
     int rc;
     FIRN_TRY(find_last_key(writing, keyspace, lower, out, err));
-    DCHECK(out->size <= FIRN_KEY_SIZE_MAX);
-    if (out->size == FIRN_KEY_SIZE_MAX) {
-        rc = firn_db_txn_delete(writing->txn, keyspace, firn_buf_slice(out), err);
-    } else if (out->size > 0 && firn_buf_append(out, "", 1) != FIRN_OK) {
+    DCHECK(out->size <= FIRN_TABLE_KEY_SIZE_MAX);
+    if (out->size > 0 && firn_buf_append(out, "", 1) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a bound");
     }
 out:

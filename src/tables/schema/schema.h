@@ -243,7 +243,7 @@ FIRN_MUST_CHECK int firn_schema_row_check(const struct firn_schema *schema,
                                           const firn_value *values, size_t count,
                                           struct firn_cell *out, firn_error *err);
 /* Appends a row's key and tuple (either may be NULL: it is left out). On failure both are as they were.
- * FIRN_LIMIT where the key would have more than FIRN_KEY_SIZE_MAX bytes. */
+ * FIRN_LIMIT where the key would have more than FIRN_TABLE_KEY_SIZE_MAX bytes. */
 FIRN_MUST_CHECK int firn_schema_row_write(const struct firn_schema *schema,
                                           const struct firn_cell *cells, struct firn_buf *key,
                                           struct firn_buf *tuple, firn_error *err);

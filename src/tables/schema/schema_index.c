@@ -34,12 +34,12 @@ add_parts(const struct firn_schema *schema, const struct firn_schema_index *inde
 static int
 check_key_size(const struct firn_schema_index *index, size_t size, firn_error *err)
 {
-    return size <= FIRN_KEY_SIZE_MAX
+    return size <= FIRN_TABLE_KEY_SIZE_MAX
                ? FIRN_OK
                : firn_error_set(err, FIRN_LIMIT,
                                 "the columns of index %s have %zu bytes as a key; at most %d are "
                                 "allowed",
-                                (const char *)index->name.data, size, FIRN_KEY_SIZE_MAX);
+                                (const char *)index->name.data, size, FIRN_TABLE_KEY_SIZE_MAX);
 }
 
 int

@@ -35,13 +35,13 @@ firn_schema_row_check(const struct firn_schema *schema, const firn_value *values
 static int
 check_key_size(size_t size, firn_error *err)
 {
-    return size <= FIRN_KEY_SIZE_MAX
+    return size <= FIRN_TABLE_KEY_SIZE_MAX
                ? FIRN_OK
                : firn_error_set(
                      err, FIRN_LIMIT,
                      "the columns of the primary key have %zu bytes as a key; at most %d "
                      "are allowed",
-                     size, FIRN_KEY_SIZE_MAX);
+                     size, FIRN_TABLE_KEY_SIZE_MAX);
 }
 
 static int

@@ -48,6 +48,7 @@ enum firn_statcache_note_kind {
 
 enum {
     BATCH_SIZE = 1 << 20,
+    PATH_KEY_MAX = 65535,                    /* of a key; no path comes near it */
     KEY_ROOM = 1 + FIRN_STATCACHE_PRINT_SIZE /* after the path: NUL and digest */
 };
 
@@ -143,14 +144,14 @@ statcache_key(const struct firn_statcache *stat, firn_slice path, struct firn_bu
     uint8_t workspace[WS_STAT_KEY_PREFIX_SIZE];
     int rc;
     firn_buf_clear(out);
-    *out_fits = path.size <= FIRN_KEY_SIZE_MAX - sizeof workspace - KEY_ROOM;
+    *out_fits = path.size <= PATH_KEY_MAX - sizeof workspace - KEY_ROOM;
     if (!*out_fits) {
         return FIRN_OK;
     }
     firn_store_be32(workspace, stat->workspace);
     FIRN_TRY(firn_buf_append(out, workspace, sizeof workspace));
     FIRN_TRY(firn_buf_append_slice(out, path));
-    DCHECK(out->size + KEY_ROOM <= FIRN_KEY_SIZE_MAX);
+    DCHECK(out->size + KEY_ROOM <= PATH_KEY_MAX);
 out:
     return rc;
 }
@@ -164,7 +165,7 @@ note_write(struct firn_statcache_notes *notes, enum firn_statcache_note_kind kin
     struct firn_buf *bytes = &notes->bytes;
     size_t before = bytes->size;
     int rc;
-    DCHECK(key.size <= FIRN_KEY_SIZE_MAX && value.size <= FIRN_VALUE_SIZE_MAX);
+    DCHECK(key.size <= PATH_KEY_MAX && value.size <= FIRN_VALUE_SIZE_MAX);
     DCHECK(kind != FIRN_STATCACHE_NOTE_DELETE_RANGE || firn_slice_compare(key, value) < 0);
     FIRN_TRY(firn_buf_append_u8(bytes, (uint8_t)kind));
     FIRN_TRY(firn_buf_append_varint(bytes, key.size));
@@ -211,7 +212,7 @@ commit_notes(struct firn_statcache *stat, struct firn_db_batch *batch,
     while (firn_reader_u8(&reader, &kind)) {
         firn_slice key;
         firn_slice value;
-        CHECK(firn_reader_sized(&reader, FIRN_KEY_SIZE_MAX, &key) &&
+        CHECK(firn_reader_sized(&reader, PATH_KEY_MAX, &key) &&
               firn_reader_sized(&reader, FIRN_VALUE_SIZE_MAX, &value));
         if (firn_db_batch_count(batch) > 0 &&
             firn_db_batch_size_bytes(batch) + key.size + value.size > BATCH_SIZE) {

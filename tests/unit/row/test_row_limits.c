@@ -120,21 +120,21 @@ the_longest_keys_and_values_around_every_edge_come_back(void **state)
 
 /* Keys that differ only at their ends, among others that have nothing in common with them. */
 static void
-long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
+compare_keys_that_differ_late(size_t key_size, size_t count, uint64_t bytes_most,
+                              uint64_t index_part)
 {
-    (void)state;
     firn_error err;
     struct row_fixture fixture;
     struct row_model model = {0};
     row_fixture_init(&fixture, 64 << 20);
-    uint8_t *key = malloc(FIRN_ROW_KEY_SIZE_MAX);
+    uint8_t *key = malloc(key_size);
     assert_non_null(key);
     row_model_add(&model, firn_str("a"), 1, FIRN_ENTRY_PUT, firn_str("before them"));
-    for (size_t i = 0; i < 600; i++) {
-        memset(key, 'k', FIRN_ROW_KEY_SIZE_MAX);
-        key[FIRN_ROW_KEY_SIZE_MAX - 2] = (uint8_t)(i >> 8);
-        key[FIRN_ROW_KEY_SIZE_MAX - 1] = (uint8_t)i;
-        row_model_add(&model, firn_bytes(key, FIRN_ROW_KEY_SIZE_MAX), 1 + i, FIRN_ENTRY_PUT,
+    for (size_t i = 0; i < count; i++) {
+        memset(key, 'k', key_size);
+        key[key_size - 2] = (uint8_t)(i >> 8);
+        key[key_size - 1] = (uint8_t)i;
+        row_model_add(&model, firn_bytes(key, key_size), 1 + i, FIRN_ENTRY_PUT,
                       firn_bytes(key, 3000));
     }
     row_model_sort(&model);
@@ -142,8 +142,8 @@ long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
     const struct firn_row *row = firn_row_read_run(run);
     /* Data is the values, and the shared part of the keys once a block. */
     uint64_t file_bytes = firn_row_kind.summary(run)->file_bytes;
-    assert_true(file_bytes < 4000000);
-    assert_true(row->sections.index.raw_size < file_bytes / 6);
+    assert_true(file_bytes < bytes_most);
+    assert_true(row->sections.index.raw_size < file_bytes / index_part);
     struct firn_run_cursor *cursor;
     assert_int_equal(firn_row_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
     for (size_t i = 0; i < model.count; i += 7) {
@@ -157,6 +157,60 @@ long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
     free(key);
     row_model_deinit(&model);
     row_fixture_deinit(&fixture);
+}
+
+static void
+long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
+{
+    (void)state;
+    compare_keys_that_differ_late(65535, 600, 4000000, 6);
+    compare_keys_that_differ_late(65536, 600, 4000000, 6);
+    compare_keys_that_differ_late(65537, 100, 4000000, 6);
+    compare_keys_that_differ_late(65538, 100, 4000000, 6);
+    /* Here 32 keys, whole, end a block. */
+    compare_keys_that_differ_late(FIRN_ROW_KEY_SIZE_MAX, 200, 15 * FIRN_ROW_KEY_SIZE_MAX + 800000,
+                                  2);
+}
+
+/* Keys of all sizes around those that the header of a block and varints can just tell. */
+static void
+keys_around_the_bounds_of_fields_come_back(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {(1 << 11) - 1,
+                                   1 << 11,
+                                   (1 << 16) - 1,
+                                   1 << 16,
+                                   (1 << 16) + 1,
+                                   (1 << 18) - 1,
+                                   1 << 18,
+                                   (1 << 18) + 1,
+                                   FIRN_ROW_KEY_SIZE_MAX - 1,
+                                   FIRN_ROW_KEY_SIZE_MAX};
+    static uint8_t key[FIRN_ROW_KEY_SIZE_MAX];
+    for (int shares = 0; shares < 2; shares++) {
+        struct row_fixture fixture;
+        struct row_model model = {0};
+        row_fixture_init(&fixture, 8 << 20);
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            memset(key, shares ? 'k' : 'a' + (int)i, sizes[i]);
+            for (uint64_t version = 1; version <= 3; version++) {
+                row_model_add(&model, firn_bytes(key, sizes[i]), version, FIRN_ENTRY_PUT,
+                              firn_bytes(key, version * 30000 % sizes[i]));
+            }
+            key[sizes[i] - 1] = 'z';
+            row_model_add(&model, firn_bytes(key, sizes[i]), 4, FIRN_ENTRY_PUT, firn_str("z"));
+        }
+        row_model_sort(&model);
+        for (int codec = FIRN_CODEC_NONE; codec <= FIRN_CODEC_LZ4; codec++) {
+            struct firn_run *run = open_model(&model, &fixture, (enum firn_codec)codec);
+            compare_all(&model, run);
+            firn_row_kind.close(run);
+            assert_int_equal(firn_os_remove_file(fixture.dir, "run", NULL), FIRN_OK);
+        }
+        row_model_deinit(&model);
+        row_fixture_deinit(&fixture);
+    }
 }
 
 static void
@@ -486,6 +540,7 @@ main(void)
         cmocka_unit_test(the_empty_key_is_a_key_and_the_empty_value_a_value),
         cmocka_unit_test(the_longest_keys_and_values_around_every_edge_come_back),
         cmocka_unit_test(long_keys_that_differ_late_do_not_blow_up_the_index),
+        cmocka_unit_test(keys_around_the_bounds_of_fields_come_back),
         cmocka_unit_test(versions_of_a_long_key_fill_blocks_with_wide_offsets),
         cmocka_unit_test(what_a_run_cannot_hold_is_refused_and_changes_nothing),
         cmocka_unit_test(a_builder_that_is_given_up_leaves_nothing),

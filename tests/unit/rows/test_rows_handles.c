@@ -357,12 +357,12 @@ an_index_is_made_while_a_row_expires(void **state)
 
 /* ---- ranges ---- */
 
-/* No bound is above a key of the largest size. */
+/* The bound above a key of the largest size is longer than that. */
 static void
 all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
 {
     (void)state;
-    static char text[FIRN_KEY_SIZE_MAX + 1];
+    static char text[FIRN_TABLE_KEY_SIZE_MAX + 1];
     struct firn_table *table;
     const struct firn_rows_span all = {.lower = {.values = NULL}};
     const struct firn_rows_read now = {.txn = NULL};
@@ -370,7 +370,7 @@ all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
     DB_OK(rows_make(db, "t", "name text, n i64, primary key (name), index by_n (n)", &table, &err));
     DB_OK(firn_rows_read_row_create(&row, &err));
     size_t longest = 0;
-    for (size_t size = FIRN_KEY_SIZE_MAX - 32; size <= FIRN_KEY_SIZE_MAX; size++) {
+    for (size_t size = FIRN_TABLE_KEY_SIZE_MAX - 32; size <= FIRN_TABLE_KEY_SIZE_MAX; size++) {
         memset(text, 'x', size);
         text[size] = '\0';
         const firn_value values[] = {firn_text(text), firn_i64(1)};
@@ -383,7 +383,7 @@ all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
         DB_OK(firn_rows_write_delete_range(table, NULL, &all, FIRN_DURABILITY_DEFAULT, &err));
         assert_int_equal(firn_rows_read_get(table, &now, values, 1, row, &err), FIRN_NOT_FOUND);
     }
-    assert_in_range(longest, FIRN_KEY_SIZE_MAX - 32, FIRN_KEY_SIZE_MAX);
+    assert_in_range(longest, FIRN_TABLE_KEY_SIZE_MAX - 32, FIRN_TABLE_KEY_SIZE_MAX);
     firn_rows_read_row_destroy(row);
 }
 

@@ -267,7 +267,7 @@ static void
 keys_have_a_largest_size(void **state)
 {
     (void)state;
-    enum { SIZE = FIRN_KEY_SIZE_MAX };
+    enum { SIZE = FIRN_TABLE_KEY_SIZE_MAX };
     struct firn_schema *schema =
         schema_of("t text, u text, primary key (t), unique index i (u), index j (u)");
     char *text = malloc(SIZE + 1);
@@ -279,11 +279,11 @@ keys_have_a_largest_size(void **state)
     memset(text, 'x', SIZE);
     firn_value values[] = {firn_text_bytes(firn_bytes(text, SIZE - 2)), firn_null()};
     assert_int_equal(firn_schema_row_encode(schema, values, 2, &key, &value, &err), FIRN_OK);
-    assert_int_equal(key.size, FIRN_KEY_SIZE_MAX);
+    assert_int_equal(key.size, FIRN_TABLE_KEY_SIZE_MAX);
     values[0].as.bytes.size++;
     assert_int_equal(firn_schema_row_encode(schema, values, 2, &key, &value, &err), FIRN_LIMIT);
     assert_int_equal(firn_schema_row_key(schema, values, 1, &key, &err), FIRN_LIMIT);
-    assert_int_equal(key.size, FIRN_KEY_SIZE_MAX);
+    assert_int_equal(key.size, FIRN_TABLE_KEY_SIZE_MAX);
     values[0] = firn_text("k");
     values[1] = firn_text_bytes(firn_bytes(text, SIZE - 3));
     assert_int_equal(firn_schema_row_check(schema, values, 2, cells, &err), FIRN_OK);

@@ -506,10 +506,12 @@ limits_are_refused_and_what_is_inside_comes_back(void **state)
     for (size_t i = 0; i < VALUE_SIZE; i++) {
         bytes[i] = (uint8_t)(i * 31 + (i >> 12));
     }
-    static const size_t key_sizes[] = {0, 1, FIRN_KEY_SIZE_MAX - 1, FIRN_KEY_SIZE_MAX};
+    static const size_t key_sizes[] = {
+        0, 1, 65535, 65536, FIRN_KEY_SIZE_MAX - 1, FIRN_KEY_SIZE_MAX};
+    enum { KEYS = sizeof key_sizes / sizeof key_sizes[0] };
     static const size_t value_sizes[] = {0, 1, 127, 128, 65536, VALUE_SIZE};
     const firn_slice longer = firn_bytes(bytes, FIRN_KEY_SIZE_MAX + 1);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < KEYS; i++) {
         for (size_t j = 0; j < 6; j++) {
             firn_slice key = firn_bytes(key_sizes[i] == 0 ? NULL : bytes + j, key_sizes[i]);
             firn_slice value = firn_bytes(value_sizes[j] == 0 ? NULL : bytes, value_sizes[j]);
@@ -521,7 +523,7 @@ limits_are_refused_and_what_is_inside_comes_back(void **state)
         }
     }
     DB_FAILS(firn_db_put(keyspace, longer, firn_str(""), FIRN_DURABILITY_OS, &err), FIRN_LIMIT,
-             "65536 bytes is too long");
+             "524289 bytes is too long");
     DB_FAILS(firn_db_delete(keyspace, longer, FIRN_DURABILITY_OS, &err), FIRN_LIMIT, "key");
     /* The bytes after these are never looked at: sizes are judged first. */
     DB_FAILS(firn_db_put(keyspace, firn_str("k"),
@@ -532,7 +534,7 @@ limits_are_refused_and_what_is_inside_comes_back(void **state)
     DB_OK(firn_db_close(db, &err));
     db = db_support_open(support.dir);
     keyspace = db_support_keyspace(db, "k");
-    for (size_t i = 1; i < 4; i++) {
+    for (size_t i = 1; i < KEYS; i++) {
         struct firn_buf out = {0};
         DB_OK(firn_db_get(keyspace, firn_bytes(bytes + 5, key_sizes[i]), &out, &err));
         assert_int_equal(out.size, VALUE_SIZE);

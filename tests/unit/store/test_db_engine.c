@@ -292,7 +292,7 @@ sizes_at_the_limits_come_back_from_runs(void **state) /* S-B13 */
 {
     (void)state;
     firn_error err;
-    static const size_t key_sizes[] = {0, 1, FIRN_KEY_SIZE_MAX};
+    static const size_t key_sizes[] = {0, 1, 65535, 65536, FIRN_KEY_SIZE_MAX};
     static const size_t value_sizes[] = {0, 1, 65535, 65536, 1 << 20, 5 << 20};
     struct db_support support;
     struct firn_db *db;

@@ -461,7 +461,7 @@ a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **stat
     txn = begin(&snapshot);
     DB_FAILS(
         firn_db_txn_put(txn, scene.k, firn_bytes(long_key, sizeof long_key), firn_str(""), &err),
-        FIRN_LIMIT, "key of 65536 bytes");
+        FIRN_LIMIT, "key of 524289 bytes");
     DB_OK(firn_db_txn_delete(txn, scene.k, firn_bytes(long_key, FIRN_KEY_SIZE_MAX), &err));
     commit(txn);
 }

@@ -124,10 +124,10 @@ bounds_of_range_deletes_are_bytes(void **state)
     firn_buf_deinit(&out);
     DB_FAILS(firn_db_delete_range(keyspace, firn_str("a"), firn_bytes(longest, sizeof longest),
                                   FIRN_DURABILITY_DEFAULT, &err),
-             FIRN_LIMIT, "65536");
+             FIRN_LIMIT, "524289");
     DB_FAILS(firn_db_delete_range(keyspace, firn_bytes(longest, sizeof longest), firn_str("a"),
                                   FIRN_DURABILITY_DEFAULT, &err),
-             FIRN_LIMIT, "65536");
+             FIRN_LIMIT, "524289");
 }
 
 static void
