@@ -355,7 +355,7 @@ out:
 static int
 put_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
 {
-    DCHECK(import->has_begun && import->bulk != NULL);
+    DCHECK(import->has_begun && (import->bulk != NULL || import->txn != NULL));
     int rc = firn_csv_reader_values(record, import->columns, &import->memory, import->fields, err);
     if (rc == FIRN_INVALID) {
         return reject(import, record->line, record->raw, rc, err);
