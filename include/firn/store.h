@@ -65,10 +65,10 @@
  *   Operands merged into such a value do not expire with it: afterwards they are applied as if there had
  *   been no value. If the clock is set back, expired values may reappear.
  *
- * Limits: a key is 0 to 524,288 bytes, 512 KiB. Keys are meant to be short: each file of a store has its
- * smallest and its largest key in memory, beyond the budget, and indexes hold whole keys where
- * neighbours differ late; so keys beyond a few KiB are better stored under their hash. A value is at most 256 MiB (8 bytes less with a time to live, 1 byte less
- * if it is merged), a batch at most 512 MiB. Names of keyspaces are 1 to 255 bytes of UTF-8 and do
+ * Limits: a key is 0 to 524,288 bytes (512 KiB). Keys are meant to be short: of each file of a store the
+ * smallest and the largest key are in memory, beyond the budget, and indexes hold whole keys where
+ * neighbours differ late. Keys of more than a few KiB are better stored under their hash. A value is at
+ * most 256 MiB (8 bytes less with a time to live, 1 byte less if it is merged), a batch at most 512 MiB. Names of keyspaces are 1 to 255 bytes of UTF-8 and do
  * not begin with "firn." or "firn:", which are for firn's own keyspaces. Beyond a limit: FIRN_LIMIT
  * or FIRN_INVALID, and nothing changes. An empty value is a value.
  */

@@ -27,8 +27,8 @@
  * of what it found before. Which ones are, follows from how many blocks of the sources were found
  * there while this one filled up.
  *
- * Memory: one block twice, with whole keys (at most WHOLE_MAX and an entry), a chunk of the block writer, 8 bytes a key for the filter, the index
- * (about 60 bytes a block), the ranges.
+ * Memory: one block twice, with whole keys (at most WHOLE_MAX and an entry), a chunk of the block
+ * writer, 8 bytes a key for the filter, the index (about 60 bytes a block), the ranges.
  *
  * Threads: one.
  */

@@ -302,7 +302,7 @@ FIRN_MUST_CHECK int firn_db_write(struct firn_db *db, const struct firn_db_batch
 struct firn_db_bulk;
 FIRN_MUST_CHECK int firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out,
                                       firn_error *err);
-/* For entries in any order; progress tells of the commit. */
+/* For entries in any order; progress, which is required, reports the commit. */
 FIRN_MUST_CHECK int firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
                                                const struct firn_storefile_progress *progress,
                                                struct firn_db_bulk **out, firn_error *err);

@@ -257,6 +257,7 @@ firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
                            const struct firn_storefile_progress *progress,
                            struct firn_db_bulk **out, firn_error *err)
 {
+    DCHECK(progress != NULL);
     return open_bulk(keyspace, progress, out, err);
 }
 

@@ -14,6 +14,7 @@
 #include "db_support.h"
 #include "store/db.h"
 #include "support/test_random.h"
+#include "support/test_share.h"
 #include "txn/db_txn.h"
 
 enum { KEYS = 28, VALUE_MAX = 256, CHECKPOINTS = 4 };
@@ -356,7 +357,7 @@ long_keys_behave_as_the_model_does(void **state)
     static const struct firn_db_options sizes[] = {
         {.create_if_missing = true, .memory_bytes = 1 << 20},
         {.create_if_missing = true, .memory_bytes = 64 << 20, .threads = 2}};
-    unsigned steps = getenv("FIRN_TEST_LONG") != NULL ? 1500 : 150;
+    unsigned steps = test_is_long() ? 1500 : test_share_of_seeds(100);
     for (size_t i = 0; i < 2; i++) {
         struct world *world = firn_alloc_zeroed(sizeof *world);
         assert_non_null(world);
@@ -446,9 +447,10 @@ long_keys_are_loaded_sorted_and_unsorted(void **state)
     for (int is_sorted = 0; is_sorted < 2; is_sorted++) {
         struct world *world = firn_alloc_zeroed(sizeof *world);
         struct firn_db_bulk *bulk;
+        struct firn_storefile_progress progress = {.os = NULL};
         make_world(world, &some, 5);
         DB_OK(is_sorted ? firn_db_bulk_open(world->keyspace, &bulk, &err)
-                        : firn_db_bulk_open_unsorted(world->keyspace, NULL, &bulk, &err));
+                        : firn_db_bulk_open_unsorted(world->keyspace, &progress, &bulk, &err));
         for (size_t n = 0; n < KEYS; n++) {
             size_t i = is_sorted ? n : n * 5 % KEYS;
             put_anew(world, i);
