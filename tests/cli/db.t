@@ -161,14 +161,13 @@ Names of keyspaces, and limits.
   ! help: firn help db put
   [2]
   $ head -c 524289 /dev/zero | tr '\0' k >long
-  $ firn db put app.firn users "$(cat long)" v
-  ! firn: a key of 524289 bytes is too long; at most 524288 are allowed
+  $ printf '%s\tv\n' "$(cat long)" | firn db load app.firn users
+  ! firn: row 1 of 'standard input': the key has more than 524288 bytes
   [1]
-  $ head -c 524288 long >most
-  $ firn db put app.firn users "$(cat most)" v
-  $ firn db get app.firn users "$(cat most)"; echo
-  v
-  $ firn db del app.firn users "$(cat most)"
+  $ printf '%s\tv\n' "$(head -c 524288 long)" | firn db load -q app.firn users
+  $ firn db scan app.firn users --prefix kkkk | wc -c
+  524291
+  $ firn db delrange -q app.firn users --prefix kkkk
 
 Arguments.
 
@@ -228,5 +227,5 @@ JSON.
   {"error":{"code":"FIRN_NOT_FOUND","message":"app.firn has no keyspace 'nobody'","exit":3}}
   [3]
   $ firn db check app.firn --json
-  {"damage":[],"keyspaces":4,"entries":9,"log_records":2,"tables":0,"rows":0,"index_entries":0,"damaged":0}
+  {"damage":[],"keyspaces":4,"entries":9,"log_records":3,"tables":0,"rows":0,"index_entries":0,"damaged":0}
   $ firn db check app.firn --quiet
