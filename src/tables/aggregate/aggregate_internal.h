@@ -533,7 +533,7 @@ struct firn_aggregate {
 static inline uint8_t *
 firn_aggregate_only_group(const struct firn_aggregate *aggregate)
 {
-    DCHECK(aggregate->key_count == 0 && aggregate->table.count == 1);
+    DCHECK(aggregate->key_count == 0 && aggregate->table.count == 1); /* (I1) of aggregate.c */
     return firn_aggregate_table_record(&aggregate->table, 0);
 }
 

@@ -14,7 +14,8 @@
  * there is but one group, loops go over the values themselves, so that the compiler can do
  * several at once.
  *
- * (I1) A state of zeros is that of no values.
+ * (I1) A state of zeros is that of no values. (Not checked: a state may come from a temporary file,
+ *      and no assertion may meet bytes from outside. Tests of groups without values show it.)
  */
 #include "aggregate/aggregate_internal.h"
 

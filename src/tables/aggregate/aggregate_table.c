@@ -327,6 +327,7 @@ firn_aggregate_table_find(struct firn_aggregate_table *table, const uint64_t *ke
                           uint8_t **out, firn_error *err)
 {
     uint32_t tag = firn_aggregate_table_tag(table, hash);
+    DCHECK(table->count <= slot_count(table) / 8 * 5); /* (I1) */
     *out = NULL;
     if (table->slots != NULL) {
         size_t mask = slot_count(table) - 1;

@@ -251,7 +251,7 @@ firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_
             return FIRN_OK;
         }
     }
-    if (node.depth > FIRN_EXPR_NODE_DEPTH_MAX) {
+    if (node.depth > FIRN_EXPR_NODE_DEPTH_MAX) { /* (I2) */
         return firn_error_set(err, FIRN_LIMIT,
                               "the expression has more than %d parts in each other",
                               FIRN_EXPR_NODE_DEPTH_MAX);
@@ -291,6 +291,7 @@ graft_node(struct graft_state *state, uint32_t number)
     uint32_t *args = few;
     uint32_t copy = 0;
     int rc = FIRN_OK;
+    DCHECK(node.depth >= 1 && node.depth <= FIRN_EXPR_NODE_DEPTH_MAX); /* (I2) */
     if (state->copies[number] != 0) {
         return FIRN_OK;
     }
