@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "copy/copy.h"
 #include "firn/store.h"
+#include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
 #include "store/db.h"
@@ -666,7 +667,7 @@ firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key
     if (snapshot != NULL) {
         API_OPEN(snapshot, SNAPSHOT, err);
     }
-    int rc = firn_db_pin_get(keyspace, snapshot, key, out, out_value, err);
+    int rc = firn_db_get_pinned(keyspace, snapshot, key, out, out_value, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_PIN, NULL);
 }
 
@@ -675,7 +676,7 @@ firn_pin_release(firn_pin *pin)
 {
     if (firn_api_handle_check(pin, FIRN_API_HANDLE_PIN, NULL) == FIRN_OK) {
         firn_api_handle_closing(pin);
-        firn_db_pin_release(pin);
+        firn_db_get_unpin(pin);
         firn_api_handle_closed(pin);
     }
 }

@@ -222,13 +222,13 @@ firn_sim_fault_file_unlock_range(struct firn_os_file *file, uint64_t offset, uin
 
 int
 firn_sim_fault_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                    bool *out)
+                                  bool *out)
 {
-    int error_number = firn_sim_fault_before(file->os, FIRN_SIM_FAULT_METADATA,
-                                             "file_is_range_held", file->name);
+    int error_number =
+        firn_sim_fault_before(file->os, FIRN_SIM_FAULT_METADATA, "file_is_range_held", file->name);
     if (error_number != 0) {
         return error_number;
     }
     return firn_sim_fault_inner_ops(file->os)->file_is_range_held(firn_sim_fault_inner_file(file),
-                                                                    offset, size, out);
+                                                                  offset, size, out);
 }

@@ -319,7 +319,7 @@ int firn_sim_memory_file_lock_range(struct firn_os_file *file, enum firn_os_lock
                                     uint64_t offset, uint64_t size);
 void firn_sim_memory_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
 int firn_sim_memory_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                         bool *out);
+                                       bool *out);
 void firn_sim_memory_file_lose_unsynced(struct firn_os_file *file);
 
 #endif

@@ -97,7 +97,7 @@ firn_db_reader_none_below(void *ctx, uint64_t version)
         return true;
     }
     int rc = firn_os_file_is_range_held(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
-                                          &is_locked, NULL);
+                                        &is_locked, NULL);
     return rc == FIRN_OK && !is_locked;
 }
 

@@ -494,7 +494,7 @@ firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t s
 
 int
 firn_os_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out,
-                             firn_error *err)
+                           firn_error *err)
 {
     *out = false;
     int error_number = range_makes_sense(offset, size)
