@@ -177,6 +177,7 @@ set(FIRN_COLD_FILES
     reclaim/reclaim_plan.c
     rules/ignore_rules.c
     rules/rules.c
+    rules/rules_exclude.c
     scan/scan.c
     scan/scan_carry.c
     scan/scan_confined.c
