@@ -102,10 +102,10 @@ set(FIRN_COLD_FILES
     row/row_check.c
     store/db.c
     store/db_bulk.c
-    store/db_check.c
+    inspect/db_check.c
     store/db_checkpoint.c
     store/db_create.c
-    store/db_diff.c
+    inspect/db_diff.c
     store/db_holder.c
     store/db_image.c
     store/db_jobs.c
@@ -114,11 +114,10 @@ set(FIRN_COLD_FILES
     store/db_maintain.c
     store/db_path.c
     store/db_pieces.c
-    store/db_pin.c
     store/db_reader.c
     store/db_replay.c
     store/db_space.c
-    store/db_stats.c
+    inspect/db_stats.c
     txn/db_txn_run.c
     version/manifest.c
     version/manifest_edit.c
@@ -178,6 +177,7 @@ set(FIRN_COLD_FILES
     reclaim/reclaim_plan.c
     rules/ignore_rules.c
     rules/rules.c
+    rules/rules_exclude.c
     scan/scan.c
     scan/scan_carry.c
     scan/scan_confined.c

@@ -12,6 +12,7 @@
 #include "api/api_store.h"
 #include "copy/copy.h"
 #include "firn/checkpoint.h"
+#include "inspect/inspect.h"
 #include "store/db.h"
 
 static void

@@ -16,6 +16,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "copy/copy.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "storefile/archive.h"
 

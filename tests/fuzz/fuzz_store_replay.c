@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "inspect/inspect.h"
 #include "log/log.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"

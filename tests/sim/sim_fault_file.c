@@ -221,14 +221,14 @@ firn_sim_fault_file_unlock_range(struct firn_os_file *file, uint64_t offset, uin
 }
 
 int
-firn_sim_fault_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                    bool *out)
+firn_sim_fault_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                  bool *out)
 {
-    int error_number = firn_sim_fault_before(file->os, FIRN_SIM_FAULT_METADATA,
-                                             "file_is_range_locked", file->name);
+    int error_number =
+        firn_sim_fault_before(file->os, FIRN_SIM_FAULT_METADATA, "file_is_range_held", file->name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(file->os)->file_is_range_locked(firn_sim_fault_inner_file(file),
-                                                                    offset, size, out);
+    return firn_sim_fault_inner_ops(file->os)->file_is_range_held(firn_sim_fault_inner_file(file),
+                                                                  offset, size, out);
 }

@@ -107,8 +107,8 @@ int firn_sim_fault_file_lock(struct firn_os_file *file, enum firn_os_lock_kind k
 int firn_sim_fault_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
                                    uint64_t offset, uint64_t size);
 void firn_sim_fault_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
-int firn_sim_fault_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                        bool *out);
+int firn_sim_fault_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                      bool *out);
 
 /* sim_fault_node.c: entries of os_ops.h. */
 int firn_sim_fault_node_set_mode(struct firn_os_node node, uint32_t mode);

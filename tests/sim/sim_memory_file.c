@@ -348,8 +348,8 @@ firn_sim_memory_file_unlock_range(struct firn_os_file *file, uint64_t offset, ui
 }
 
 int
-firn_sim_memory_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                     bool *out)
+firn_sim_memory_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                   bool *out)
 {
     struct firn_sim_memory_inode *inode;
     int error_number = firn_sim_memory_begin_file(file, FIRN_SIM_MEMORY_ASKS, &inode);

@@ -318,8 +318,8 @@ void firn_sim_memory_file_unlock(struct firn_os_file *file);
 int firn_sim_memory_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
                                     uint64_t offset, uint64_t size);
 void firn_sim_memory_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
-int firn_sim_memory_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                         bool *out);
+int firn_sim_memory_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                       bool *out);
 void firn_sim_memory_file_lose_unsynced(struct firn_os_file *file);
 
 #endif

@@ -76,9 +76,9 @@ add(struct firn_run_output *output, enum firn_codec codec, firn_slice stored, si
     return rc;
 }
 
-int
-firn_run_output_add_plain(struct firn_run_output *output, firn_slice raw,
-                          struct firn_block_ref *out, firn_error *err)
+static int
+add_plain(struct firn_run_output *output, firn_slice raw, struct firn_block_ref *out,
+          firn_error *err)
 {
     return add(output, FIRN_CODEC_NONE, raw, raw.size, out, err);
 }
@@ -114,7 +114,7 @@ firn_run_output_add(struct firn_run_output *output, firn_slice raw, struct firn_
     int rc;
     FIRN_TRY(firn_run_output_pack(output, output->compress, raw, &output->stored, &codec, err));
     rc = codec == FIRN_CODEC_NONE
-             ? firn_run_output_add_plain(output, raw, out, err)
+             ? add_plain(output, raw, out, err)
              : add(output, codec, firn_buf_slice(&output->stored), raw.size, out, err);
 out:
     return rc;
@@ -166,13 +166,12 @@ firn_run_output_note_key(struct firn_run_output *output, uint64_t key_hash, firn
         return FIRN_OK;
     }
     if (output->hash_count == output->hash_capacity) {
-        size_t capacity = output->hash_capacity == 0 ? 1024 : 2 * output->hash_capacity;
-        uint64_t *hashes = firn_resize_array(output->hashes, capacity, sizeof hashes[0]);
+        uint64_t *hashes = firn_grow_array(output->hashes, output->hash_count + 1,
+                                           &output->hash_capacity, sizeof hashes[0]);
         if (hashes == NULL) {
             return firn_error_no_memory(err, "the filter of a run");
         }
         output->hashes = hashes;
-        output->hash_capacity = capacity;
     }
     output->hashes[output->hash_count++] = key_hash;
     return FIRN_OK;
@@ -274,7 +273,7 @@ write_filter(struct firn_run_output *output, firn_error *err)
     DCHECK(output->hash_count <= output->summary.entry_count);
     DCHECK(is_complete(output, firn_buf_slice(&output->raw)));
     struct firn_block_ref ref;
-    int rc = firn_run_output_add_plain(output, firn_buf_slice(&output->raw), &ref, err);
+    int rc = add_plain(output, firn_buf_slice(&output->raw), &ref, err);
     return rc != FIRN_OK
                ? rc
                : firn_block_writer_add_section(output->writer, FIRN_RUN_SECTION_FILTER, &ref, err);

@@ -263,8 +263,6 @@ FIRN_MUST_CHECK int firn_run_output_check_usable(const struct firn_run_output *o
 /* Adds a block: compressed where that saves enough, or as it is. */
 FIRN_MUST_CHECK int firn_run_output_add(struct firn_run_output *output, firn_slice raw,
                                         struct firn_block_ref *out, firn_error *err);
-FIRN_MUST_CHECK int firn_run_output_add_plain(struct firn_run_output *output, firn_slice raw,
-                                              struct firn_block_ref *out, firn_error *err);
 /* The two halves of firn_run_output_add, so that blocks can be compressed by several threads, each with a
  * context and memory of its own. pack changes nothing of the output: *out_codec is that of the contents of
  * stored, or FIRN_CODEC_NONE where raw is what add_packed gets. */

@@ -284,6 +284,44 @@ firn_bulk_load_keys_close(struct firn_bulk_load_keys *keys)
     }
 }
 
+int
+firn_bulk_load_find_common(const struct firn_bulk_load *one, const struct firn_bulk_load *other,
+                           int (*visit)(void *ctx, firn_slice key, firn_error *err), void *ctx,
+                           firn_error *err)
+{
+    struct firn_bulk_load_keys *a = NULL;
+    struct firn_bulk_load_keys *b = NULL;
+    struct firn_buf key = {0};
+    const firn_slice *found = NULL;
+    firn_slice lower;
+    firn_slice upper;
+    int rc;
+    DCHECK(one != other);
+    FIRN_TRY(firn_bulk_load_keys_open(one, &a, err));
+    FIRN_TRY(firn_bulk_load_keys_open(other, &b, err));
+    firn_bulk_load_bounds(other, &lower, &upper);
+    FIRN_TRY(firn_bulk_load_keys_seek(a, lower, &found, err));
+    while (found != NULL) {
+        if (firn_buf_assign(&key, *found) != FIRN_OK) {
+            rc = firn_error_no_memory(err, "a load");
+            goto out;
+        }
+        FIRN_TRY(firn_bulk_load_keys_seek(b, firn_buf_slice(&key), &found, err));
+        if (found != NULL && firn_slice_equal(*found, firn_buf_slice(&key))) {
+            rc = visit(ctx, *found, err);
+            goto out;
+        }
+        struct firn_bulk_load_keys *swapped = a;
+        a = b;
+        b = swapped;
+    }
+out:
+    firn_bulk_load_keys_close(a);
+    firn_bulk_load_keys_close(b);
+    firn_buf_deinit(&key);
+    return rc;
+}
+
 void
 firn_bulk_load_bounds(const struct firn_bulk_load *bulk, firn_slice *out_lower,
                       firn_slice *out_upper)

@@ -537,7 +537,7 @@ add_between_locked(const struct firn_compaction_work *work, const struct firn_me
         if (at < plan->history_count && plan->history[at] == i) {
             at++;
         } else if (firn_version_run_overlaps(run, &plan->lower, &plan->upper) &&
-                   firn_run_history_is_needed_locked(run->run, views)) {
+                   firn_run_history_is_needed_locked(run->run, &work->lsm->mutex, views)) {
             inputs->between[inputs->between_count++] =
                 (struct firn_compaction_between){{run->lower, run->upper}, run->sequence_max};
         }

@@ -111,6 +111,11 @@ FIRN_MUST_CHECK int firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, f
                                              const firn_slice **out, firn_error *err);
 /* NULL is fine. */
 void firn_bulk_load_keys_close(struct firn_bulk_load_keys *keys);
+/* Looks for a key that two finished loads have: what visit returns of the first one is returned. */
+FIRN_MUST_CHECK int
+firn_bulk_load_find_common(const struct firn_bulk_load *one, const struct firn_bulk_load *other,
+                           int (*visit)(void *ctx, firn_slice key, firn_error *err), void *ctx,
+                           firn_error *err);
 /* Removes what was not installed. NULL is fine. */
 void firn_bulk_load_destroy(struct firn_bulk_load *bulk);
 

@@ -103,7 +103,8 @@ find_removal(struct search *search)
     for (size_t i = 0; i < search->history->count; i++) {
         struct firn_run_file *file = firn_version_file(search->history, i);
         if (found.history_count < FIRN_COMPACTION_HISTORY_MAX &&
-            !firn_run_history_is_needed_locked(file, search->views) && is_free(search, i)) {
+            !firn_run_history_is_needed_locked(file, &search->tree->lsm->mutex, search->views) &&
+            is_free(search, i)) {
             *plan = found;
             add_run(search, i);
             found = *plan;
@@ -309,7 +310,8 @@ history_is_beside_locked(const struct firn_lsm_tree *tree, const struct firn_ver
     const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
     for (size_t i = 0; i < history->count; i++) {
         if (firn_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&
-            firn_run_history_is_needed_locked(firn_version_file(history, i), views)) {
+            firn_run_history_is_needed_locked(firn_version_file(history, i), &tree->lsm->mutex,
+                                              views)) {
             return true;
         }
     }

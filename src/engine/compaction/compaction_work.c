@@ -45,10 +45,12 @@
  */
 
 static bool
-refers_to_sparse(const struct firn_run_file *run, bool is_thorough)
+refers_to_sparse_locked(const struct firn_lsm *lsm, const struct firn_run_file *run,
+                        bool is_thorough)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        if (firn_lsm_values_is_worth_moving_locked(run->value_files[i], is_thorough)) {
+        if (firn_lsm_values_is_worth_moving_locked(lsm, run->value_files[i], is_thorough)) {
             return true;
         }
     }
@@ -57,15 +59,17 @@ refers_to_sparse(const struct firn_run_file *run, bool is_thorough)
 
 /* Of the files that are worth it, the one of which the least is alive; NULL if there is none. */
 static const struct firn_run_file *
-find_emptiest(const struct firn_version *version, bool is_thorough)
+find_emptiest_locked(const struct firn_lsm *lsm, const struct firn_version *version,
+                     bool is_thorough)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     const struct firn_run_file *found = NULL;
     for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             const struct firn_run_file *run = firn_version_file(&version->levels[level], i);
             for (size_t j = 0; j < run->info.reference_count; j++) {
                 const struct firn_run_file *values = run->value_files[j];
-                if (firn_lsm_values_is_worth_moving_locked(values, is_thorough) &&
+                if (firn_lsm_values_is_worth_moving_locked(lsm, values, is_thorough) &&
                     (found == NULL || values->live_bytes < found->live_bytes)) {
                     found = values;
                 }
@@ -87,15 +91,15 @@ refers_to(const struct firn_run_file *run, const struct firn_run_file *values)
 }
 
 static bool
-pick_within_room(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                 uint64_t room_bytes, struct firn_compaction_plan *out)
+pick_within_room_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
+                        uint64_t room_bytes, struct firn_compaction_plan *out)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
     DCHECK(room_bytes != 0);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     bool is_thorough = mode != FIRN_COMPACTION_PICK_DEMANDED;
-    const struct firn_run_file *values = find_emptiest(version, is_thorough);
+    const struct firn_run_file *values = find_emptiest_locked(tree->lsm, version, is_thorough);
     if (values == NULL || values->live_bytes > room_bytes) {
         return false;
     }
@@ -129,11 +133,12 @@ sparse_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mo
         return false;
     }
     if (room_bytes != 0) {
-        return pick_within_room(tree, mode, room_bytes, out);
+        return pick_within_room_locked(tree, mode, room_bytes, out);
     }
     for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            if (!refers_to_sparse(firn_version_file(&version->levels[level], i), is_thorough)) {
+            if (!refers_to_sparse_locked(tree->lsm, firn_version_file(&version->levels[level], i),
+                                         is_thorough)) {
                 continue;
             }
             is_any = true;

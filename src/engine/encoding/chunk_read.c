@@ -92,9 +92,10 @@ read_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, 
     return FIRN_OK;
 }
 
-int
-firn_chunk_read_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-                        uint64_t base, uint64_t factor, uint64_t *out, firn_error *err)
+/* Decodes a block of FRAME, DELTA, RLE or DICTIONARY to numbers: base + factor * code, modulo 2^64. */
+static int
+decode_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t base,
+               uint64_t factor, uint64_t *out, firn_error *err)
 {
     switch (chunk->encoding) {
     case FIRN_ENCODING_RLE:
@@ -118,7 +119,7 @@ read_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view, 
            firn_error *err)
 {
     uint64_t above = 0;
-    int rc = firn_chunk_read_numbers(chunk, view, 0, 1, out, err);
+    int rc = decode_numbers(chunk, view, 0, 1, out, err);
     /* The top bit says that a code is not from 0 to high, which is far below 2^63. */
     for (size_t i = 0; rc == FIRN_OK && i < view->count; i++) {
         above |= (view->high - out[i]) | out[i];
@@ -265,8 +266,8 @@ read_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view
     default: {
         /* Adding 2^63 is what makes a signed number of its order. */
         uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
-        rc = firn_chunk_read_numbers(chunk, view, chunk->parts.minimum + sign, chunk->parts.divisor,
-                                     numbers, err);
+        rc = decode_numbers(chunk, view, chunk->parts.minimum + sign, chunk->parts.divisor, numbers,
+                            err);
         if (rc == FIRN_OK && firn_chunk_is_float(chunk->kind)) {
             unorder(chunk->kind, numbers, view->count);
         }

@@ -193,10 +193,6 @@ struct firn_cell firn_chunk_constant(const struct firn_chunk *chunk);
 
 /* ---- chunk_read.c ---- */
 
-/* Decodes a block of FRAME, DELTA, RLE or DICTIONARY to numbers: base + factor * code, modulo 2^64. */
-FIRN_MUST_CHECK int firn_chunk_read_numbers(const struct firn_chunk *chunk,
-                                            const struct firn_chunk_block *view, uint64_t base,
-                                            uint64_t factor, uint64_t *out, firn_error *err);
 /* The runs of a block of RLE: the code of each less the block's smallest, and the place after its last
  * value. FIRN_CORRUPT where the runs are not the block. */
 struct firn_chunk_runs {

@@ -78,7 +78,7 @@ add_version(const struct firn_version *version, struct firn_lsm_stats *out)
 }
 
 static void
-add_tree(const struct firn_lsm_tree *tree, struct firn_lsm_stats *out)
+add_tree_locked(const struct firn_lsm_tree *tree, struct firn_lsm_stats *out)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
@@ -101,10 +101,10 @@ firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct fi
     *out = lsm->counters;
     out->waiting_files = lsm->waiting_count;
     if (tree != NULL) {
-        add_tree(tree, out);
+        add_tree_locked(tree, out);
     } else {
         for (size_t i = 0; i < lsm->tree_count; i++) {
-            add_tree(lsm->trees[i], out);
+            add_tree_locked(lsm->trees[i], out);
         }
     }
     firn_os_mutex_unlock(&lsm->mutex);

@@ -83,7 +83,7 @@ is_same_tree(const struct firn_lsm_tree *tree, const struct firn_manifest_state_
 
 /* The mutex is held. */
 static bool
-is_same(const struct firn_lsm *lsm, const struct firn_manifest_state *state)
+is_same_locked(const struct firn_lsm *lsm, const struct firn_manifest_state *state)
 {
     firn_os_mutex_assert_held(&lsm->mutex);
     size_t at = 0;
@@ -110,7 +110,7 @@ check_manifest(struct checking *checking, firn_error *err)
     rc = is_none ? FIRN_OK : note(checking, rc, &local, err);
     if (is_read) {
         firn_os_mutex_lock(&lsm->mutex);
-        bool is_wrong = state.version == firn_lsm_version(lsm) && !is_same(lsm, &state);
+        bool is_wrong = state.version == firn_lsm_version(lsm) && !is_same_locked(lsm, &state);
         firn_os_mutex_unlock(&lsm->mutex);
         if (is_wrong) {
             int code = firn_error_set(&local, FIRN_CORRUPT,

@@ -255,7 +255,8 @@ void firn_lsm_values_add_locked(struct firn_lsm_tree *tree, const struct firn_ru
 void firn_lsm_values_remove_locked(struct firn_lsm_tree *tree, const struct firn_run_file *run);
 
 /* Whether a compaction should write the live values of a file anew: where more than half of it is
- * dead, or, of one that is thorough, anything. (The mutex is not checked: a file does not know it.) */
-bool firn_lsm_values_is_worth_moving_locked(const struct firn_run_file *values, bool is_thorough);
+ * dead, or, of one that is thorough, anything. */
+bool firn_lsm_values_is_worth_moving_locked(const struct firn_lsm *lsm,
+                                            const struct firn_run_file *values, bool is_thorough);
 
 #endif

@@ -197,7 +197,7 @@ out:
 
 /* Room for one more tree, and for its handle when it will have been dropped. */
 static int
-reserve_tree(struct firn_lsm *lsm, firn_error *err)
+reserve_tree_locked(struct firn_lsm *lsm, firn_error *err)
 {
     firn_os_mutex_assert_held(&lsm->mutex);
     size_t needed = lsm->tree_count + lsm->dropped_count + 1;
@@ -231,7 +231,7 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, const struct firn_run_ki
     int rc;
     FIRN_TRY(make_tree(lsm, id, kind, version, &tree, err));
     firn_os_mutex_lock(&lsm->mutex);
-    rc = reserve_tree(lsm, err);
+    rc = reserve_tree_locked(lsm, err);
     if (rc == FIRN_OK) {
         size_t place = place_of_locked(lsm, id);
         CHECK(place == lsm->tree_count || lsm->trees[place]->id != id);

@@ -49,8 +49,10 @@ firn_lsm_values_remove_locked(struct firn_lsm_tree *tree, const struct firn_run_
 }
 
 bool
-firn_lsm_values_is_worth_moving_locked(const struct firn_run_file *values, bool is_thorough)
+firn_lsm_values_is_worth_moving_locked(const struct firn_lsm *lsm,
+                                       const struct firn_run_file *values, bool is_thorough)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     uint64_t total = values->info.content_bytes;
     return is_thorough ? values->live_bytes < total : values->live_bytes < total - total / 2;
 }

@@ -77,7 +77,6 @@ firn_mend_gather_run_at(const struct firn_mend_gather *gather, size_t i)
 struct firn_mend_gather_run *firn_mend_find(const struct firn_mend_gather *gather, uint64_t number);
 struct firn_mend_gather_tree *firn_mend_find_tree(const struct firn_mend_gather *gather,
                                                   uint32_t id);
-void firn_mend_judge_tell(const struct firn_mend_gather *gather, uint64_t number, const char *what);
 
 /* ---- mend_find.c ---- */
 

@@ -336,8 +336,8 @@ mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
 
 /* ==== which of the runs that are there count ==== */
 
-void
-firn_mend_judge_tell(const struct firn_mend_gather *gather, uint64_t number, const char *what)
+static void
+tell(const struct firn_mend_gather *gather, uint64_t number, const char *what)
 {
     char name[FIRN_RUN_FILE_NAME_SIZE];
     char text[2 * FIRN_RUN_FILE_NAME_SIZE + 200];
@@ -502,9 +502,8 @@ judge_flush(struct firn_mend_gather *gather, const struct work *work, bool *out,
 {
     int rc = is_complete(gather, work, out, err);
     if (rc == FIRN_OK && !*out && !is_in_log(gather, origin_of(work))) {
-        firn_mend_judge_tell(
-            gather, work->runs[0]->number,
-            "belongs to a flush whose other files are missing: its entries are used");
+        tell(gather, work->runs[0]->number,
+             "belongs to a flush whose other files are missing: its entries are used");
         gather->result->doubts++;
         *out = true;
     }
@@ -516,9 +515,9 @@ judge_load(struct firn_mend_gather *gather, const struct work *work, bool *out, 
 {
     int rc = is_complete(gather, work, out, err);
     if (rc == FIRN_OK) {
-        firn_mend_judge_tell(gather, work->runs[0]->number,
-                             *out ? "is of a load that may not have been committed: it is taken"
-                                  : "is of a load that had not ended: it is left out");
+        tell(gather, work->runs[0]->number,
+             *out ? "is of a load that may not have been committed: it is taken"
+                  : "is of a load that had not ended: it is left out");
         gather->result->doubts++;
     }
     return rc;
@@ -615,12 +614,12 @@ tell_left_out(struct firn_mend_gather *gather, const struct firn_mend_gather_run
 {
     DCHECK(run->is_present && !run->is_named && !run->is_taken);
     if (run->is_damaged) {
-        firn_mend_judge_tell(gather, run->number, "cannot be read, and MANIFEST does not name it");
+        tell(gather, run->number, "cannot be read, and MANIFEST does not name it");
         gather->result->runs_lost++;
     } else if (!run->has_origin) {
-        firn_mend_judge_tell(gather, run->number,
-                             "does not say which keyspace it is of, nor does MANIFEST: it is left "
-                             "out");
+        tell(gather, run->number,
+             "does not say which keyspace it is of, nor does MANIFEST: it is left "
+             "out");
         gather->result->runs_lost++;
     }
 }
@@ -691,7 +690,7 @@ look_for_missing(struct firn_mend_gather *gather, firn_error *err)
         const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
         if (run->is_named && !run->is_present && !run->is_gone && !run->is_replaced &&
             (gather->options->is_newest || !may_be_replaced(&stretches, run))) {
-            firn_mend_judge_tell(gather, run->number, "is missing");
+            tell(gather, run->number, "is missing");
             gather->result->runs_lost++;
         }
     }
@@ -709,8 +708,7 @@ is_of_kind(struct firn_mend_gather *gather, const struct firn_mend_gather_run *r
     if (tree->kind == (uint8_t)run->kind->file_kind) {
         return true;
     }
-    firn_mend_judge_tell(gather, run->number,
-                         "is not of the kind of its keyspace's runs: it is left out");
+    tell(gather, run->number, "is not of the kind of its keyspace's runs: it is left out");
     gather->result->runs_lost++;
     return false;
 }

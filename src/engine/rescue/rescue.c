@@ -30,6 +30,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "history/history_format.h"
+#include "inspect/inspect.h"
 #include "log/log.h"
 #include "os/os_clone.h"
 #include "store/db_internal.h"

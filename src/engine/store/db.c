@@ -424,7 +424,7 @@ refuse_open_views(struct firn_db *db, firn_error *err)
         return firn_error_set(err, FIRN_MISUSE, "'%s' cannot be closed: a load is open",
                               firn_os_dir_path(db->dir));
     }
-    /* Acquire: pairs with firn_db_pin_release. */
+    /* Acquire: pairs with firn_db_get_unpin. */
     count += atomic_load_explicit(&db->pin_count, memory_order_acquire);
     return count == 0 ? FIRN_OK
                       : firn_error_set(err, FIRN_MISUSE,

@@ -81,14 +81,6 @@ void firn_db_abandon(struct firn_db *db);
 void firn_db_leave(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
 struct firn_storefile_progress;
-struct firn_db_check_options {
-    void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
-    void *ctx;
-    struct firn_storefile_progress *progress; /* NULL: none */
-};
-/* options may be NULL. */
-FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
-                                  firn_store_check_result *report, firn_error *err);
 FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
 /* A table has got an index of vectors: graphs over its runs are built in the background (compaction.h). Compacting
  * builds them before it returns. */
@@ -103,25 +95,10 @@ FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db,
                                              struct firn_storefile_progress *progress,
                                              firn_error *err);
 /* Of a keyspace, what reaches into a range. */
-/* What a range of keys takes up, about; upper NULL: no bound. */
-FIRN_MUST_CHECK int firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
-                                        const firn_slice *upper, firn_keyspace_size *out,
-                                        firn_error *err);
 FIRN_MUST_CHECK int firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
                                                    const struct firn_lsm_range *range,
                                                    struct firn_storefile_progress *progress,
                                                    firn_error *err);
-/* Calls visit with the memtables and runs of a keyspace that a view (NULL: now) may see something of: see
- * firn_lsm_tree_visit_parts. */
-struct firn_lsm_part;
-FIRN_MUST_CHECK int firn_db_stats_visit_parts(
-    const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-    int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
-    firn_error *err);
-FIRN_MUST_CHECK int firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err);
-/* Appends one JSON object. */
-FIRN_MUST_CHECK int firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out,
-                                       firn_error *err);
 struct firn_os *firn_db_os(const struct firn_db *db);
 struct firn_os_dir *firn_db_dir(const struct firn_db *db);
 bool firn_db_is_read_only(const struct firn_db *db);
@@ -226,13 +203,13 @@ FIRN_MUST_CHECK int firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_s
 uint64_t firn_db_get_stamp(const struct firn_db_keyspace *keyspace);
 
 /* Gives the value without a copy where it lies in a block of the cache, else as a copy; good until
- * firn_db_pin_release. While there are pins firn_db_close refuses. FIRN_NOT_FOUND; view may be NULL:
+ * firn_db_get_unpin. While there are pins firn_db_close refuses. FIRN_NOT_FOUND; view may be NULL:
  * now. Any thread. */
-FIRN_MUST_CHECK int firn_db_pin_get(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                                    firn_slice key, struct firn_db_pin **out, firn_slice *out_value,
-                                    firn_error *err);
+FIRN_MUST_CHECK int firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                                       firn_slice key, struct firn_db_pin **out,
+                                       firn_slice *out_value, firn_error *err);
 /* Any thread. NULL is fine. */
-void firn_db_pin_release(struct firn_db_pin *pin);
+void firn_db_get_unpin(struct firn_db_pin *pin);
 
 /* Many keys at one view, NULL meaning now. visit gets each with its number, in order, and the value,
  * which it may take the memory of; NULL where the key is missing. What it returns other than
@@ -500,48 +477,6 @@ FIRN_MUST_CHECK int firn_db_checkpoint_undo(struct firn_db *db,
                                             struct firn_db_checkpoint_info *out_restored,
                                             struct firn_db_checkpoint_info *out_safety,
                                             firn_error *err);
-
-/* ---- db_diff.c ---- */
-
-struct firn_db_diff_key {
-    firn_slice key;
-    bool is_before; /* the first state has it */
-    bool is_after;
-    firn_slice before; /* the values, if so */
-    firn_slice after;
-};
-struct firn_db_diff_visitor {
-    const char *keyspace; /* NULL: all of them */
-    /* A keyspace that only one side has; may be NULL. Its keys come then. */
-    int (*visit_keyspace)(void *ctx, const char *name, bool is_added);
-    /* A key that is not the same in both; borrowed. A return other than FIRN_OK ends the walk and
-     * is returned. */
-    int (*visit)(void *ctx, const char *keyspace, const struct firn_db_diff_key *key);
-    void *ctx;
-    struct firn_storefile_progress *progress; /* NULL: none */
-};
-/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: nothing is there. Values that
- * have expired by the opening are on neither side. One thread. */
-struct firn_db_diff_side {
-    struct firn_db_view *view;
-    struct firn_db_keyspace *keyspace;
-};
-struct firn_db_diff_walk;
-/* progress (NULL: none) is borrowed, too. FIRN_INVALID for a view of another store. */
-FIRN_MUST_CHECK int firn_db_diff_walk_open(struct firn_db *db,
-                                           const struct firn_db_diff_side *before,
-                                           const struct firn_db_diff_side *after,
-                                           struct firn_storefile_progress *progress,
-                                           struct firn_db_diff_walk **out, firn_error *err);
-/* The next key that is not the same in both, borrowed until the next call; false: there is none. */
-FIRN_MUST_CHECK int firn_db_diff_walk_next(struct firn_db_diff_walk *walk,
-                                           struct firn_db_diff_key *out, bool *out_found,
-                                           firn_error *err);
-/* Before the views are closed. NULL is fine. */
-void firn_db_diff_walk_close(struct firn_db_diff_walk *walk);
-/* before and after are references; NULL is the present state. Any thread. */
-FIRN_MUST_CHECK int firn_db_diff(struct firn_db *db, const char *before, const char *after,
-                                 const struct firn_db_diff_visitor *visitor, firn_error *err);
 
 /* ---- for the files of store/ ---- */
 

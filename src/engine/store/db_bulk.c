@@ -688,42 +688,6 @@ out:
     return rc;
 }
 
-/* That no key of what came in order is among those that were sorted. */
-static int
-check_apart(struct part *part, firn_error *err)
-{
-    struct firn_bulk_load_keys *a = NULL;
-    struct firn_bulk_load_keys *b = NULL;
-    struct firn_buf key = {0};
-    const firn_slice *found = NULL;
-    firn_slice lower;
-    firn_slice upper;
-    int rc;
-    FIRN_TRY(firn_bulk_load_keys_open(part->inner, &a, err));
-    FIRN_TRY(firn_bulk_load_keys_open(part->rest, &b, err));
-    firn_bulk_load_bounds(part->rest, &lower, &upper);
-    FIRN_TRY(firn_bulk_load_keys_seek(a, lower, &found, err));
-    while (found != NULL) {
-        if (firn_buf_assign(&key, *found) != FIRN_OK) {
-            rc = firn_error_no_memory(err, "a load");
-            goto out;
-        }
-        FIRN_TRY(firn_bulk_load_keys_seek(b, firn_buf_slice(&key), &found, err));
-        if (found != NULL && firn_slice_equal(*found, firn_buf_slice(&key))) {
-            rc = refuse_twice(part, *found, err);
-            goto out;
-        }
-        struct firn_bulk_load_keys *other = a;
-        a = b;
-        b = other;
-    }
-out:
-    firn_bulk_load_keys_close(a);
-    firn_bulk_load_keys_close(b);
-    firn_buf_deinit(&key);
-    return rc;
-}
-
 static int
 check_part(struct part *part, firn_error *err)
 {
@@ -892,7 +856,7 @@ commit(struct firn_db_bulk *bulk, firn_error *err)
             FIRN_TRY(check_part(part, err));
         }
         if (part->rest != NULL) {
-            FIRN_TRY(check_apart(part, err));
+            FIRN_TRY(firn_bulk_load_find_common(part->inner, part->rest, refuse_twice, part, err));
         }
     }
     firn_db_write_begin_exclusive(db);

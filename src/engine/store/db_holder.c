@@ -95,7 +95,7 @@ ask_once(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_sur
     int rc;
     *out_is_sure = true;
     FIRN_TRY(read_file(file, &before, &was_whole, err));
-    FIRN_TRY(firn_os_file_is_range_locked(file, 0, 1, &is_held, err));
+    FIRN_TRY(firn_os_file_is_range_held(file, 0, 1, &is_held, err));
     if (!is_held) {
         *out = (struct firn_db_holder){0};
         goto out;

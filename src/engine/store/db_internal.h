@@ -123,7 +123,7 @@ struct firn_db_view {
     struct firn_db_view_node node;
 };
 
-/* A value that was read without a copy: see db_pin.c. */
+/* A value that was read without a copy: see db_get.c. */
 struct firn_db_pin {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
@@ -401,6 +401,11 @@ firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *
 FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
                                        const struct firn_db_options *options, struct firn_db **out,
                                        firn_error *err);
+/* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before they
+ * open a store, and set this one again afterwards. */
+extern const struct firn_run_kind *const *firn_db_kinds;
+/* Closes an image that was replaced and has no users, when readings have left it. */
+void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
 
 /* ---- db_maintain.c ---- */
 
@@ -447,12 +452,6 @@ FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error 
 FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
                                       struct firn_os_dir **out, firn_error *err);
 
-/* ---- db.c ---- */
-
-/* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before they
- * open a store, and set this one again afterwards. */
-extern const struct firn_run_kind *const *firn_db_kinds;
-
 /* ---- db_reader.c ---- */
 
 /* Whether a process reads the store now. */
@@ -497,6 +496,10 @@ bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 /* FIRN_CORRUPT (or code) for a record, naming file and offset; returns the code. */
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
+/* Before a group of commits that wants a sync is appended: readers stop here. The leader's. */
+void firn_db_log_fence_raise(struct firn_db *db);
+/* When a group is acknowledged: readers see it. The leader's. */
+void firn_db_log_fence_lower(struct firn_db *db, bool was_synced);
 
 /* ---- db_replay.c ---- */
 
@@ -512,6 +515,8 @@ struct firn_db_vouch {
 FIRN_MUST_CHECK int firn_db_replay_vouch_write(struct firn_db *db, firn_error *err);
 /* Before a store is closed: lets each say where the other one ends. */
 FIRN_MUST_CHECK int firn_db_replay_vouch_close(struct firn_db *db, firn_error *err);
+/* Opens an image and, unless read-only, the log, and fills the image from the log. */
+FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err);
 
 /* ---- db_image.c ---- */
 
@@ -550,11 +555,6 @@ void firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before)
 /* Whether the log has commits, or changes of checkpoints, in segments that were not forgotten. */
 bool firn_db_image_has_commits(const struct firn_db_image *image);
 
-/* ---- db_replay.c ---- */
-
-/* Opens an image and, unless read-only, the log, and fills the image from the log. */
-FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err);
-
 /* ---- db_apply.c ---- */
 
 /* Before a commit is applied, by its leader: asks for the memory that its first operation will look
@@ -562,9 +562,6 @@ FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **ou
 void firn_db_apply_prepare(const struct firn_db_apply *commit);
 /* Puts the operations of one commit into the trees. Only FIRN_NO_MEMORY can fail. */
 FIRN_MUST_CHECK int firn_db_apply(const struct firn_db_apply *commit, firn_error *err);
-
-/* ---- db_apply.c ---- */
-
 /* Notes that operation number `index` of a commit deletes a range. */
 FIRN_MUST_CHECK int firn_db_apply_ranges_add(struct firn_db_ranges *ranges,
                                              struct firn_db_tree *tree, firn_slice lower,
@@ -610,6 +607,37 @@ int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_err
 FIRN_MUST_CHECK int firn_db_view_keyspace_entry(struct firn_db_view *view, const char *name,
                                                 struct firn_buf *bytes,
                                                 struct firn_keyspace_entry *out, firn_error *err);
+/* What now is, up to what is published; of an image of a read-only handle, its end. is_outside: of
+ * what is outside of views. Not counted as a view. Requires: the handle is read-only and its image
+ * stays, or is_outside. */
+struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image *image,
+                                  bool is_outside);
+/* The same of a handle that writes, on any thread; the view is good until firn_db_view_leave_now
+ * gets *out_slot. Not counted as a view: see db_get.c. */
+struct firn_view firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
+void firn_db_view_leave_now(struct firn_db *db, size_t slot);
+/* What now is in an image up to a sequence. The leader's, or of a thread that knows the image
+ * alone. */
+struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
+/* Opens a view of what is published now. node is the caller's memory, zeroed but for what the
+ * caller says about it. */
+void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
+                           const struct firn_db_tree *tree, bool is_outside);
+/* Another one of a view that stays open during the call; is_outside: of what is outside of views,
+ * in the same image. */
+void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
+                              const struct firn_db_tree *tree, const struct firn_db_view_node *view,
+                              bool is_outside);
+/* As firn_db_view_open, at a checkpoint. */
+FIRN_MUST_CHECK int firn_db_view_open_checkpoint(struct firn_db *db,
+                                                 const uint8_t id[FIRN_HISTORY_ID_SIZE],
+                                                 struct firn_db_view **out, firn_error *err);
+void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
+void firn_db_view_destroy_all(struct firn_db *db);
+/* For struct firn_lsm_host. */
+FIRN_MUST_CHECK int firn_db_view_take(void *db, uint32_t tree_id, struct firn_view_list *out,
+                                      firn_error *err);
+void firn_db_view_release(void *db, struct firn_view_list *views);
 
 /* ---- db_layout.c ---- */
 
@@ -643,8 +671,6 @@ void firn_db_keyspace_destroy_all(struct firn_db *db);
 /* Takes and gives back the right to change the list of keyspaces. */
 void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
-/* ---- db_keyspace.c ---- */
-
 /* Removes dropped trees that no reader uses any more. Requires: the leader's place is taken. */
 FIRN_MUST_CHECK int firn_db_keyspace_reap(struct firn_db *db, firn_error *err);
 
@@ -784,7 +810,9 @@ void firn_db_write_latch(struct firn_db *db, const firn_error *err);
 void firn_db_write_begin_exclusive(struct firn_db *db);
 void firn_db_write_end_exclusive(struct firn_db *db);
 
-/* ---- db_pace.c: all for the leader ---- */
+/* ---- db_pace.c ---- */
+
+/* The next four are the leader's. */
 
 /* Before bytes are committed: waits, or says why not. */
 FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err);
@@ -798,6 +826,9 @@ FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, fi
 /* Borrows of the block cache's memory what memtables have beyond their own share, as far as the cache
  * lends it, and gives back the rest. Any thread. */
 void firn_db_pace_borrow(struct firn_db *db);
+/* Whether there was no commit for a while; then what is kept for commits to come is given back. One
+ * thread at a time. */
+bool firn_db_pace_rest_look(struct firn_db *db);
 
 /* ---- db_jobs.c ---- */
 
@@ -830,12 +861,6 @@ FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
                                         const struct firn_compaction_work_wish *wish,
                                         firn_error *err);
 
-/* ---- db_pace.c ---- */
-
-/* Whether there was no commit for a while; then what is kept for commits to come is given back. One
- * thread at a time. */
-bool firn_db_pace_rest_look(struct firn_db *db);
-
 /* ---- db_space.c ---- */
 
 /* Determines how large the store can become, and limits to that what it writes at once. Requires, as the
@@ -865,56 +890,5 @@ bool firn_db_space_give_up_all(struct firn_db *db);
 void firn_db_space_keep(struct firn_db *db);
 /* Gives back what the reserve has more than that, if that can be done. Any thread. */
 void firn_db_space_trim(struct firn_db *db);
-
-/* ---- db.c ---- */
-
-/* Closes an image that was replaced and has no users, when readings have left it. */
-void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
-
-/* ---- db_view.c ---- */
-
-/* What now is, up to what is published; of an image of a read-only handle, its end. is_outside: of
- * what is outside of views. Not counted as a view. Requires: the handle is read-only and its image
- * stays, or is_outside. */
-struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image *image,
-                                  bool is_outside);
-/* The same of a handle that writes, on any thread; the view is good until firn_db_view_leave_now
- * gets *out_slot. Not counted as a view: see db_get.c. */
-struct firn_view firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
-void firn_db_view_leave_now(struct firn_db *db, size_t slot);
-/* What now is in an image up to a sequence. The leader's, or of a thread that knows the image
- * alone. */
-struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
-/* Opens a view of what is published now. node is the caller's memory, zeroed but for what the
- * caller says about it. */
-void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
-                           const struct firn_db_tree *tree, bool is_outside);
-/* Another one of a view that stays open during the call; is_outside: of what is outside of views,
- * in the same image. */
-void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
-                              const struct firn_db_tree *tree, const struct firn_db_view_node *view,
-                              bool is_outside);
-/* One at a checkpoint; FIRN_NOT_FOUND. */
-FIRN_MUST_CHECK int firn_db_view_register_checkpoint(struct firn_db *db,
-                                                     struct firn_db_view_node *node,
-                                                     const uint8_t id[FIRN_HISTORY_ID_SIZE],
-                                                     firn_error *err);
-/* As firn_db_view_open, at a checkpoint. */
-FIRN_MUST_CHECK int firn_db_view_open_checkpoint(struct firn_db *db,
-                                                 const uint8_t id[FIRN_HISTORY_ID_SIZE],
-                                                 struct firn_db_view **out, firn_error *err);
-void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
-void firn_db_view_destroy_all(struct firn_db *db);
-/* For struct firn_lsm_host. */
-FIRN_MUST_CHECK int firn_db_view_take(void *db, uint32_t tree_id, struct firn_view_list *out,
-                                      firn_error *err);
-void firn_db_view_release(void *db, struct firn_view_list *views);
-
-/* ==== up to where readers in other processes show what stands in the log ==== */
-
-/* Before a group of commits that wants a sync is appended: readers stop here. The leader's. */
-void firn_db_log_fence_raise(struct firn_db *db);
-/* When a group is acknowledged: readers see it. The leader's. */
-void firn_db_log_fence_lower(struct firn_db *db, bool was_synced);
 
 #endif

@@ -139,7 +139,7 @@ fence_ask(void *ctx, struct firn_log_position *out, bool *out_is_there, firn_err
     int rc = read_record(lock, out, out_is_there, err);
     if (rc == FIRN_OK && *out_is_there) {
         /* (I3) */
-        rc = firn_os_file_is_range_locked(lock, 0, 1, out_is_there, err);
+        rc = firn_os_file_is_range_held(lock, 0, 1, out_is_there, err);
     }
     return rc;
 }

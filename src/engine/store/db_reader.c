@@ -81,7 +81,7 @@ firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err)
     struct firn_os_file *file = NULL;
     int rc;
     FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_os_file_is_range_locked(file, FIRST_BYTE, VERSION_MAX, out, err));
+    FIRN_TRY(firn_os_file_is_range_held(file, FIRST_BYTE, VERSION_MAX, out, err));
 out:
     firn_os_file_close(file);
     return rc;
@@ -96,8 +96,8 @@ firn_db_reader_none_below(void *ctx, uint64_t version)
         /* Without the file FIRN there is no store that could be read. */
         return true;
     }
-    int rc = firn_os_file_is_range_locked(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
-                                          &is_locked, NULL);
+    int rc = firn_os_file_is_range_held(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
+                                        &is_locked, NULL);
     return rc == FIRN_OK && !is_locked;
 }
 

@@ -203,9 +203,10 @@ time_of(const struct firn_db_checkpoint *checkpoint)
     return checkpoint->created_ns > 0 ? (uint64_t)(checkpoint->created_ns / 1000000) : 0;
 }
 
-int
-firn_db_view_register_checkpoint(struct firn_db *db, struct firn_db_view_node *node,
-                                 const uint8_t id[FIRN_HISTORY_ID_SIZE], firn_error *err)
+/* Opens a view at a checkpoint; FIRN_NOT_FOUND. */
+static int
+register_checkpoint(struct firn_db *db, struct firn_db_view_node *node,
+                    const uint8_t id[FIRN_HISTORY_ID_SIZE], firn_error *err)
 {
     firn_os_mutex_lock(&db->state_mutex);
     node->image = firn_db_image(db);
@@ -447,7 +448,7 @@ firn_db_view_open_checkpoint(struct firn_db *db, const uint8_t id[FIRN_HISTORY_I
     firn_os_process_init_mark(&view->mark);
     view->db = db;
     view->node.destroy = destroy;
-    int rc = firn_db_view_register_checkpoint(db, &view->node, id, err);
+    int rc = register_checkpoint(db, &view->node, id, err);
     if (rc != FIRN_OK) {
         firn_free(view);
         return rc;

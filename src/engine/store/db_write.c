@@ -150,7 +150,7 @@ next_of(const struct group *group, const struct firn_db_write *commit)
 }
 
 static void
-enqueue(struct firn_db *db, struct firn_db_write *commit)
+enqueue_locked(struct firn_db *db, struct firn_db_write *commit)
 {
     firn_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(commit->next == NULL && !commit->is_done && !commit->is_waiting);
@@ -165,7 +165,7 @@ enqueue(struct firn_db *db, struct firn_db_write *commit)
 }
 
 static void
-take_group(struct firn_db *db, struct group *out)
+take_group_locked(struct firn_db *db, struct group *out)
 {
     firn_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(db->commits.is_leading && db->commits.head != NULL);
@@ -561,7 +561,7 @@ lead_locked(struct firn_db *db)
     firn_error err;
     db->commits.is_leading = true;
     gather_wait_locked(db);
-    take_group(db, &group);
+    take_group_locked(db, &group);
     if (db->commits.has_failed) {
         int rc = refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
@@ -620,7 +620,7 @@ firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err)
 }
 
 static bool
-may_lead(const struct firn_db *db, const struct firn_db_write *commit)
+may_lead_locked(const struct firn_db *db, const struct firn_db_write *commit)
 {
     firn_os_mutex_assert_held(&db->commits.mutex);
     return !db->commits.is_leading && db->commits.exclusive_waiting == 0 &&
@@ -632,8 +632,8 @@ static void
 commit_once(struct firn_db *db, struct firn_db_write *commit)
 {
     firn_os_mutex_lock(&db->commits.mutex);
-    enqueue(db, commit);
-    while (!commit->is_done && !may_lead(db, commit)) {
+    enqueue_locked(db, commit);
+    while (!commit->is_done && !may_lead_locked(db, commit)) {
         if (!commit->is_waiting) {
             firn_os_cond_init(db->os, &commit->woken);
             commit->is_waiting = true;

@@ -134,11 +134,12 @@ is_group_read(const struct firn_manifest_group *group, const struct firn_merge_v
 }
 
 bool
-firn_run_history_is_needed_locked(struct firn_run_file *file,
+firn_run_history_is_needed_locked(struct firn_run_file *file, const struct firn_os_mutex *mutex,
                                   const struct firn_merge_view_map *views)
 {
     const struct firn_manifest_run *info = &file->info;
     size_t begin = file->needed_by < info->group_count ? file->needed_by : 0;
+    firn_os_mutex_assert_held(mutex);
     DCHECK(info->group_count > 0);
     for (size_t i = 0; i < info->group_count; i++) {
         size_t at = begin + i < info->group_count ? begin + i : begin + i - info->group_count;

@@ -26,6 +26,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
 
@@ -381,17 +382,9 @@ runs_from(const struct firn_version_level *level, firn_slice key)
     uint64_t head = head_of(key);
     size_t low = 0;
     size_t high = level->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        uint64_t other = level->heads[middle];
-        bool is_at_or_below =
-            other != head ? other < head : firn_slice_compare(level->runs[middle].lower, key) <= 0;
-        if (is_at_or_below) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    FIRN_SEARCH_FIRST(low, high, i,
+                      level->heads[i] != head ? level->heads[i] < head
+                                              : firn_slice_compare(level->runs[i].lower, key) <= 0);
     /* (I1): heads and bounds agree. */
     DCHECK(low == 0 || firn_slice_compare(level->runs[low - 1].lower, key) <= 0);
     DCHECK(low == level->count || firn_slice_compare(level->runs[low].lower, key) > 0);

@@ -140,8 +140,9 @@ bool firn_run_history_is_file_skipped(struct firn_run_file *file, const struct f
 bool firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
 
 /* Whether some live view reads a history run. Begins with the group for which one did the last time.
- * The mutex of lsm is held (not checked here: a file does not know it). */
+ * mutex, which is held, is that of lsm. */
 bool firn_run_history_is_needed_locked(struct firn_run_file *file,
+                                       const struct firn_os_mutex *mutex,
                                        const struct firn_merge_view_map *views);
 
 /* The groups of a run while it is written. One thread. */

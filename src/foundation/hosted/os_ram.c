@@ -146,9 +146,21 @@ part_in_chunk(uint64_t offset, uint64_t end)
     return (size_t)(end - offset < left ? end - offset : left);
 }
 
-static void
-read_locked(const struct firn_os_ram_node *node, uint64_t offset, uint64_t end, uint8_t *data)
+/* Whether a thread has locked the contents; which one, and how, a lock of this kind does not tell. */
+static bool
+is_held(struct firn_os_ram_node *node)
 {
+    if (pthread_rwlock_trywrlock(&node->contents) != 0) {
+        return true;
+    }
+    (void)pthread_rwlock_unlock(&node->contents);
+    return false;
+}
+
+static void
+read_locked(struct firn_os_ram_node *node, uint64_t offset, uint64_t end, uint8_t *data)
+{
+    DCHECK(is_held(node));
     while (offset < end) {
         size_t part = part_in_chunk(offset, end);
         size_t i = (size_t)(offset / CHUNK_SIZE);
@@ -188,6 +200,7 @@ write_locked(struct firn_os_ram_node *node, uint64_t offset, const uint8_t *data
 {
     size_t done = 0;
     int error_number = 0;
+    DCHECK(is_held(node));
     while (done < size) {
         uint8_t *chunk;
         uint64_t at = offset + done;
@@ -229,6 +242,7 @@ static void
 truncate_locked(struct firn_os_ram_node *node, uint64_t size)
 {
     size_t keep = (size_t)((size + CHUNK_SIZE - 1) / CHUNK_SIZE);
+    DCHECK(is_held(node));
     for (size_t i = keep; i < node->chunk_count; i++) {
         free_chunk(node, i);
     }
@@ -278,8 +292,9 @@ ram_file_allocate(struct firn_os_file *file, uint64_t size)
 
 /* The first chunk from i on that is data, or is not. */
 static size_t
-next_chunk_locked(const struct firn_os_ram_node *node, size_t i, bool is_data)
+next_chunk_locked(struct firn_os_ram_node *node, size_t i, bool is_data)
 {
+    DCHECK(is_held(node));
     while (i < node->chunk_count && (node->chunks[i] != NULL) != is_data) {
         i++;
     }
@@ -402,7 +417,7 @@ ram_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
 }
 
 static int
-ram_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
+ram_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
 {
     struct firn_os_ram_node *node = firn_os_ram_file_node(file);
     firn_os_mutex_lock(&node->fs->tree);
@@ -626,22 +641,23 @@ xattr_remove(struct firn_os_node node, const char *attribute)
 
 /* ---- modes and times ---- */
 
-static struct firn_os_ram_node *
-find_node_locked(struct firn_os_node node)
-{
-    if (node.file != NULL) {
-        return firn_os_ram_file_node(node.file);
-    }
-    struct firn_os_ram_node *dir = firn_os_ram_dir_node(node.dir);
-    return node.name != NULL ? firn_os_ram_tree_find_locked(dir, node.name) : dir;
-}
-
 static struct firn_os_ram *
 fs_of(struct firn_os_node node)
 {
     DCHECK(node.file != NULL || node.dir != NULL);
     return node.file != NULL ? firn_os_ram_file_node(node.file)->fs
                              : firn_os_ram_dir_node(node.dir)->fs;
+}
+
+static struct firn_os_ram_node *
+find_node_locked(struct firn_os_node node)
+{
+    firn_os_mutex_assert_held(&fs_of(node)->tree);
+    if (node.file != NULL) {
+        return firn_os_ram_file_node(node.file);
+    }
+    struct firn_os_ram_node *dir = firn_os_ram_dir_node(node.dir);
+    return node.name != NULL ? firn_os_ram_tree_find_locked(dir, node.name) : dir;
 }
 
 static int
@@ -707,7 +723,7 @@ static const struct firn_os_ops ops = {
     .file_unlock = ram_file_unlock,
     .file_lock_range = ram_file_lock_range,
     .file_unlock_range = ram_file_unlock_range,
-    .file_is_range_locked = ram_file_is_range_locked,
+    .file_is_range_held = ram_file_is_range_held,
     .set_mode = set_mode,
     .set_owner = set_owner,
     .set_mtime = set_mtime,

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "hosted/os_ram_fs.h"
 
 enum { NAME_SIZE_MAX = 255 };
@@ -121,18 +122,9 @@ place_of(const struct firn_os_ram_node *dir, const char *name, bool *out_is_ther
     DCHECK(dir->kind == FIRN_OS_DIR && name != NULL);
     size_t low = 0;
     size_t high = dir->entry_count;
-    *out_is_there = false;
-    while (low < high && !*out_is_there) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(dir->entries[middle].name, name);
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-            *out_is_there = order == 0;
-        }
-    }
-    return *out_is_there ? high : low;
+    FIRN_SEARCH_FIRST(low, high, i, strcmp(dir->entries[i].name, name) < 0);
+    *out_is_there = low < dir->entry_count && strcmp(dir->entries[low].name, name) == 0;
+    return low;
 }
 
 static struct firn_os_ram_entry *

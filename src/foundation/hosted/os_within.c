@@ -495,7 +495,7 @@ file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
 }
 
 static int
-file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
+file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
 {
     (void)file;
     (void)offset;
@@ -600,7 +600,7 @@ static const struct firn_os_ops ops = {
     .file_unlock = file_unlock,
     .file_lock_range = file_lock_range,
     .file_unlock_range = file_unlock_range,
-    .file_is_range_locked = file_is_range_locked,
+    .file_is_range_held = file_is_range_held,
     .set_mode = within_refuse_mode,
     .set_owner = within_refuse_owner,
     .set_mtime = within_refuse_mtime,

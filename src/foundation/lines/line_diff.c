@@ -24,6 +24,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "lines/line_internal.h"
 
 /* ==== patience difference ====
@@ -148,16 +149,10 @@ find_longest(struct search *search, uint32_t count)
 {
     uint32_t length = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t low = 0;
-        uint32_t high = length;
-        while (low < high) {
-            uint32_t middle = low + (high - low) / 2;
-            if (search->anchors[search->tails[middle]].after < search->anchors[i].after) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
+        size_t low = 0;
+        size_t high = length;
+        FIRN_SEARCH_FIRST(low, high, k,
+                          search->anchors[search->tails[k]].after < search->anchors[i].after);
         search->anchors[i].previous = low > 0 ? search->tails[low - 1] : NONE;
         search->tails[low] = i;
         length = low == length ? length + 1 : length;

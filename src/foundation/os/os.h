@@ -223,8 +223,8 @@ FIRN_MUST_CHECK int firn_os_file_lock_range(struct firn_os_file *file, enum firn
 /* A range that this handle locked. */
 void firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
 /* Whether another handle, in this process or another, holds a lock of any of these bytes. */
-FIRN_MUST_CHECK int firn_os_file_is_range_locked(struct firn_os_file *file, uint64_t offset,
-                                                 uint64_t size, bool *out, firn_error *err);
+FIRN_MUST_CHECK int firn_os_file_is_range_held(struct firn_os_file *file, uint64_t offset,
+                                               uint64_t size, bool *out, firn_error *err);
 /* The process that holds such a lock, for messages; 0: none, or it is unknown, as of locks that handles of ours hold. */
 uint64_t firn_os_file_range_holder(struct firn_os_file *file, uint64_t offset, uint64_t size);
 

@@ -493,12 +493,12 @@ firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t s
 }
 
 int
-firn_os_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out,
-                             firn_error *err)
+firn_os_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out,
+                           firn_error *err)
 {
     *out = false;
     int error_number = range_makes_sense(offset, size)
-                           ? file->os->ops->file_is_range_locked(file, offset, size, out)
+                           ? file->os->ops->file_is_range_held(file, offset, size, out)
                            : EINVAL;
     return error_number == 0 ? FIRN_OK
                              : file_error(err, error_number, "look for the locks of", file);

@@ -111,8 +111,7 @@ struct firn_os_ops {
     int (*file_lock_range)(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
                            uint64_t size);
     void (*file_unlock_range)(struct firn_os_file *file, uint64_t offset, uint64_t size);
-    int (*file_is_range_locked)(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                bool *out);
+    int (*file_is_range_held)(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out);
     /* 0: there is none, or it is unknown. NULL where that cannot be known. */
     uint64_t (*file_range_holder)(struct firn_os_file *file, uint64_t offset, uint64_t size);
     /* What a failed sync does to a file: the pages that were not durable count as clean and are

@@ -365,7 +365,7 @@ find_lock(struct firn_os_file *file, uint64_t offset, uint64_t size, struct floc
 }
 
 static int
-posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
+posix_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
 {
     struct flock lock;
     int error_number = find_lock(file, offset, size, &lock);
@@ -790,7 +790,7 @@ static const struct firn_os_ops ops = {
     .file_unlock = posix_file_unlock,
     .file_lock_range = posix_file_lock_range,
     .file_unlock_range = posix_file_unlock_range,
-    .file_is_range_locked = posix_file_is_range_locked,
+    .file_is_range_held = posix_file_is_range_held,
     .file_range_holder = posix_file_range_holder,
     .set_mode = posix_node_set_mode,
     .set_owner = posix_node_set_owner,

@@ -403,6 +403,7 @@ merge_tables(struct firn_aggregate *aggregate, struct firn_aggregate *other, fir
             return rc;
         }
     }
+    DCHECK(other->code_count == 0); /* (I2) */
     firn_aggregate_table_clear(from, 0);
     return FIRN_OK;
 }
@@ -502,6 +503,7 @@ firn_aggregate_finish(struct firn_aggregate *aggregate, firn_error *err)
 {
     int rc = FIRN_OK;
     DCHECK(!aggregate->is_finished);
+    DCHECK(aggregate->key_count > 0 || aggregate->table.count == 1); /* (I1) */
     forget_codes(aggregate);
     for (size_t i = 0; i < aggregate->call_count; i++) {
         if (aggregate->calls[i].distinct != NULL) {
@@ -529,6 +531,7 @@ firn_aggregate_next(struct firn_aggregate *aggregate, struct firn_chunk_values *
     uint8_t **groups = aggregate->batch.groups;
     int rc = FIRN_OK;
     DCHECK(aggregate->is_finished);
+    DCHECK(aggregate->code_count == 0); /* (I2): parts that are read clear the table */
     *out_count = 0;
     if (aggregate->emitted == table->count && aggregate->is_spilled) {
         bool is_end;

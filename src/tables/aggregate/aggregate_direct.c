@@ -339,6 +339,8 @@ add_places(struct firn_aggregate_direct *to, const struct firn_aggregate_direct 
                 }
             }
         }
+        DCHECK(*rows_of(to, group) >= *rows_of(from, other) &&
+               *rows_of(from, other) > 0); /* (I2) */
     }
     return FIRN_OK;
 }

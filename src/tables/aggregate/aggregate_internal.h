@@ -290,10 +290,6 @@ firn_aggregate_table_tag(const struct firn_aggregate_table *table, uint64_t hash
     return (uint32_t)(hash << (FIRN_AGGREGATE_PART_BITS * table->level) >> 32);
 }
 
-/* Whether a group's key is this one. */
-bool firn_aggregate_table_equal(const struct firn_aggregate_table *table, const uint8_t *record,
-                                const uint64_t *key);
-
 /* The record of a key's group, made if there is none. *out is NULL if that would take more
  * memory than may be used; not if the table is empty, or of the last level. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_aggregate_table_find(struct firn_aggregate_table *table,
@@ -373,10 +369,6 @@ void firn_aggregate_state_update_one(const struct firn_aggregate_function_of *ca
 FIRN_MUST_CHECK int firn_aggregate_state_combine(const struct firn_aggregate_function_of *call,
                                                  uint8_t *group, const uint8_t *other,
                                                  struct firn_arena *arena, firn_error *err);
-/* bytes replace what a state of BYTES has if they are beyond it. */
-FIRN_MUST_CHECK int firn_aggregate_state_offer(const struct firn_aggregate_function_of *call,
-                                               struct firn_aggregate_bytes *state, firn_slice bytes,
-                                               struct firn_arena *arena, firn_error *err);
 /* The results of count groups. FIRN_LIMIT where a sum does not fit. */
 FIRN_MUST_CHECK int firn_aggregate_state_read(const struct firn_aggregate_function_of *call,
                                               uint8_t *const *groups, size_t count,
@@ -533,7 +525,7 @@ struct firn_aggregate {
 static inline uint8_t *
 firn_aggregate_only_group(const struct firn_aggregate *aggregate)
 {
-    DCHECK(aggregate->key_count == 0 && aggregate->table.count == 1);
+    DCHECK(aggregate->key_count == 0 && aggregate->table.count == 1); /* (I1) of aggregate.c */
     return firn_aggregate_table_record(&aggregate->table, 0);
 }
 

@@ -133,6 +133,7 @@ file_of(struct firn_aggregate *aggregate, struct firn_aggregate_level *level,
         }
         level->file_count = 1;
     }
+    DCHECK(level->file_count == 1 || level == &aggregate->levels[0]); /* (I1) */
     *out = level->files[0];
     return FIRN_OK;
 }
@@ -201,6 +202,7 @@ firn_aggregate_spill_take(struct firn_aggregate *aggregate, struct firn_aggregat
     struct firn_aggregate_level *to = &aggregate->levels[0];
     struct firn_aggregate_level *from = &other->levels[0];
     DCHECK(!aggregate->is_finished && !other->is_finished);
+    DCHECK(aggregate->table.level == 0 && other->table.level == 0); /* (I1) */
     if (from->run_count == 0) {
         return FIRN_OK;
     }

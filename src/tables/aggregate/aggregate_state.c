@@ -14,7 +14,8 @@
  * there is but one group, loops go over the values themselves, so that the compiler can do
  * several at once.
  *
- * (I1) A state of zeros is that of no values.
+ * (I1) A state of zeros is that of no values. (Not checked: a state may come from a temporary file,
+ *      and no assertion may meet bytes from outside. Tests of groups without values show it.)
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -59,10 +60,10 @@ compare_bytes(firn_slice a, firn_slice b)
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-int
-firn_aggregate_state_offer(const struct firn_aggregate_function_of *call,
-                           struct firn_aggregate_bytes *state, firn_slice bytes,
-                           struct firn_arena *arena, firn_error *err)
+/* bytes replace what a state of BYTES has if they are beyond it. */
+static int
+offer(const struct firn_aggregate_function_of *call, struct firn_aggregate_bytes *state,
+      firn_slice bytes, struct firn_arena *arena, firn_error *err)
 {
     if (state->data != NULL) {
         int order = compare_bytes(bytes, firn_bytes(state->data, state->size));
@@ -170,8 +171,8 @@ firn_aggregate_state_update(const struct firn_aggregate_function_of *call,
         break;
     case FIRN_AGGREGATE_STATE_BYTES:
         for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-            rc = firn_aggregate_state_offer(call, STATE(struct firn_aggregate_bytes, groups[i]),
-                                            values->as.bytes[rows[i]], arena, err);
+            rc = offer(call, STATE(struct firn_aggregate_bytes, groups[i]),
+                       values->as.bytes[rows[i]], arena, err);
         }
         break;
     }
@@ -338,8 +339,8 @@ firn_aggregate_state_combine(const struct firn_aggregate_function_of *call, uint
     case FIRN_AGGREGATE_STATE_BYTES: {
         const struct firn_aggregate_bytes *more = STATE_OF(struct firn_aggregate_bytes, other);
         if (more->data != NULL) {
-            return firn_aggregate_state_offer(call, STATE(struct firn_aggregate_bytes, group),
-                                              firn_bytes(more->data, more->size), arena, err);
+            return offer(call, STATE(struct firn_aggregate_bytes, group),
+                         firn_bytes(more->data, more->size), arena, err);
         }
         break;
     }

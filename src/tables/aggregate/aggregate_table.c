@@ -157,9 +157,9 @@ firn_aggregate_table_hash(const struct firn_aggregate_table *table, const uint64
     return hash;
 }
 
-bool
-firn_aggregate_table_equal(const struct firn_aggregate_table *table, const uint8_t *record,
-                           const uint64_t *key)
+/* Whether a group's key is this one. */
+static bool
+is_key_equal(const struct firn_aggregate_table *table, const uint8_t *record, const uint64_t *key)
 {
     const uint64_t *own = (const uint64_t *)(const void *)record;
     for (size_t w = 0; w < table->word_count; w++) {
@@ -327,6 +327,7 @@ firn_aggregate_table_find(struct firn_aggregate_table *table, const uint64_t *ke
                           uint8_t **out, firn_error *err)
 {
     uint32_t tag = firn_aggregate_table_tag(table, hash);
+    DCHECK(table->count <= slot_count(table) / 8 * 5); /* (I1) */
     *out = NULL;
     if (table->slots != NULL) {
         size_t mask = slot_count(table) - 1;
@@ -337,7 +338,7 @@ firn_aggregate_table_find(struct firn_aggregate_table *table, const uint64_t *ke
                 continue;
             }
             uint8_t *record = firn_aggregate_table_record(table, (uint32_t)slot - 1);
-            if (firn_aggregate_table_equal(table, record, key)) {
+            if (is_key_equal(table, record, key)) {
                 *out = record;
                 return FIRN_OK;
             }

@@ -43,8 +43,10 @@ compare_entries(const void *a, const void *b)
     if (x->head != y->head) {
         return x->head < y->head ? -1 : 1;
     }
-    return firn_row_sort_key_compare(firn_row_sort_key_of(x->record),
-                                     firn_row_sort_key_of(y->record));
+    int order =
+        firn_row_sort_key_compare(firn_row_sort_key_of(x->record), firn_row_sort_key_of(y->record));
+    DCHECK(order != 0 || x->record == y->record); /* (I1) */
+    return order;
 }
 
 static void

@@ -68,6 +68,7 @@ firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err)
             "the rows to be sorted need more than the %llu bytes of memory that they may use",
             (unsigned long long)sort->memory_bytes);
     }
+    DCHECK(sort->count <= sort->limit); /* (I1) */
     FIRN_TRY(prepare(runs, sort->spill, err));
     uint64_t start = firn_row_spill_size_bytes(runs->files[0]);
     for (size_t i = 0; i < sort->count; i++) {

@@ -118,7 +118,7 @@ firn_row_spill_add(struct firn_row_spill_file *file, firn_slice record, firn_err
         }
         block->size = HEADER_SIZE;
     }
-    DCHECK(block->capacity - block->size >= size);
+    DCHECK(block->capacity - block->size >= size); /* (I1) */
     uint8_t *at = block->data + block->size;
     firn_store_le32(at, (uint32_t)record.size);
     if (record.size > 0) {
@@ -132,6 +132,7 @@ int
 firn_row_spill_end(struct firn_row_spill_file *file, uint64_t *out_end, firn_error *err)
 {
     int rc = file->block.size > 0 ? write_block(file, err) : FIRN_OK;
+    DCHECK(rc != FIRN_OK || file->block.size == 0); /* (I2) */
     *out_end = file->size;
     return rc;
 }
@@ -206,7 +207,7 @@ read_block(struct firn_row_spill_reader *reader, firn_error *err)
     }
     FIRN_TRY(read_to(reader, 0, guess, err));
     uint64_t size = firn_load_le32(block->data + 8);
-    if (size == 0 || size > left - HEADER_SIZE) {
+    if (size == 0 || size > left - HEADER_SIZE) { /* (I2) */
         return corrupt(reader, "its size is wrong", err);
     }
     size += HEADER_SIZE;
@@ -245,7 +246,7 @@ firn_row_spill_next(struct firn_row_spill_reader *reader, firn_slice *out, bool 
     }
     size_t left = block->size - reader->at;
     size_t size = left < RECORD_HEADER_SIZE ? SIZE_MAX : firn_load_le32(block->data + reader->at);
-    if (left < RECORD_HEADER_SIZE || size > left - RECORD_HEADER_SIZE) {
+    if (left < RECORD_HEADER_SIZE || size > left - RECORD_HEADER_SIZE) { /* (I1) */
         return corrupt(reader, "a record does not fit into it", err);
     }
     *out = firn_bytes(block->data + reader->at + RECORD_HEADER_SIZE, size);

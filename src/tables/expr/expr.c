@@ -71,8 +71,8 @@ firn_expr_type_text(const struct firn_expr_type *type, char out[FIRN_EXPR_TYPE_T
 
 /* ---- nodes ---- */
 
-bool
-firn_expr_cell_equal(const struct firn_cell *a, const struct firn_cell *b)
+static bool
+is_cell_equal(const struct firn_cell *a, const struct firn_cell *b)
 {
     uint32_t bits[2];
     if (a->kind != b->kind) {
@@ -104,8 +104,8 @@ is_node_equal(const struct firn_expr_node *a, const struct firn_expr_node *b)
 {
     if (a->op != b->op || a->detail != b->detail || a->is_negated != b->is_negated ||
         a->number != b->number || a->arg_count != b->arg_count || a->list_count != b->list_count ||
-        !is_type_equal(&a->type, &b->type) || !firn_expr_cell_equal(&a->a, &b->a) ||
-        !firn_expr_cell_equal(&a->b, &b->b)) {
+        !is_type_equal(&a->type, &b->type) || !is_cell_equal(&a->a, &b->a) ||
+        !is_cell_equal(&a->b, &b->b)) {
         return false;
     }
     for (uint32_t i = 0; i < a->arg_count; i++) {
@@ -114,7 +114,7 @@ is_node_equal(const struct firn_expr_node *a, const struct firn_expr_node *b)
         }
     }
     for (size_t i = 0; i < a->list_count; i++) {
-        if (!firn_expr_cell_equal(&a->list[i], &b->list[i])) {
+        if (!is_cell_equal(&a->list[i], &b->list[i])) {
             return false;
         }
     }
@@ -251,7 +251,7 @@ firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_
             return FIRN_OK;
         }
     }
-    if (node.depth > FIRN_EXPR_NODE_DEPTH_MAX) {
+    if (node.depth > FIRN_EXPR_NODE_DEPTH_MAX) { /* (I2) */
         return firn_error_set(err, FIRN_LIMIT,
                               "the expression has more than %d parts in each other",
                               FIRN_EXPR_NODE_DEPTH_MAX);
@@ -291,6 +291,7 @@ graft_node(struct graft_state *state, uint32_t number)
     uint32_t *args = few;
     uint32_t copy = 0;
     int rc = FIRN_OK;
+    DCHECK(node.depth >= 1 && node.depth <= FIRN_EXPR_NODE_DEPTH_MAX); /* (I2) */
     if (state->copies[number] != 0) {
         return FIRN_OK;
     }
@@ -419,29 +420,6 @@ firn_expr_create_column(const struct firn_schema *schema, uint32_t place, struct
                                            .dimensions = column->dimensions,
                                            .is_nullable = column->is_nullable}};
     return firn_expr_extract(&node, 0, out, err);
-}
-
-int
-firn_expr_create_and(const struct firn_expr *a, const struct firn_expr *b, struct firn_expr **out,
-                     firn_error *err)
-{
-    struct firn_expr_builder builder = {.arena = {.chunk_size = 1024}};
-    struct firn_expr_graft graft = {.nodes = a->nodes, .root = firn_expr_root(a)};
-    uint32_t args[2];
-    uint32_t root;
-    int rc;
-    *out = NULL;
-    FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &args[0], err));
-    graft = (struct firn_expr_graft){.nodes = b->nodes, .root = firn_expr_root(b)};
-    FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &args[1], err));
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_AND, .args = args, .arg_count = 2};
-    node.type.type = FIRN_TYPE_BOOL;
-    node.type.is_nullable = firn_expr_type_of(a)->is_nullable || firn_expr_type_of(b)->is_nullable;
-    FIRN_TRY(firn_expr_builder_add(&builder, &node, &root, err));
-    FIRN_TRY(firn_expr_extract(builder.nodes, root, out, err));
-out:
-    firn_expr_builder_deinit(&builder);
-    return rc;
 }
 
 int

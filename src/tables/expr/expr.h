@@ -87,9 +87,6 @@ void firn_expr_destroy(struct firn_expr *expr);
 /* The value of a column as an expression. Requires: place < schema->column_count. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_create_column(const struct firn_schema *schema, uint32_t place,
                                             struct firn_expr **out, firn_error *err);
-/* The conjunction of two; FIRN_NO_MEMORY, FIRN_LIMIT. Requires: both are BOOL. */
-FIRN_MUST_CHECK int firn_expr_create_and(const struct firn_expr *a, const struct firn_expr *b,
-                                         struct firn_expr **out, firn_error *err);
 
 enum firn_expr_list_kind {
     FIRN_EXPR_SELECT, /* "a, b as c, *"; * stands for all columns */

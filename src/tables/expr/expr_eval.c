@@ -211,7 +211,7 @@ firn_expr_eval_begin(struct firn_expr_eval *eval, const struct firn_expr_batch *
     for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
         size_t rows = batch->count > word * 64 ? batch->count - word * 64 : 0;
         uint64_t all = rows >= 64 ? UINT64_MAX : (UINT64_C(1) << rows) - 1;
-        eval->wanted[word] = batch->wanted != NULL ? batch->wanted[word] & all : all; /* (I2) */
+        eval->wanted[word] = batch->wanted != NULL ? batch->wanted[word] & all : all;
     }
     for (size_t i = 0; i < eval->builder.count; i++) {
         if (eval->builder.nodes[i].op != FIRN_EXPR_OP_CONSTANT) {
@@ -334,6 +334,24 @@ eval_input(const struct firn_expr_eval *eval, const struct firn_expr_node *node,
     state->values.count = eval->batch.count;
 }
 
+/* (I3), of rows in `mask`. */
+static bool
+are_nulls_zero(const struct firn_chunk_values *values, const uint64_t *mask)
+{
+    for (size_t word = 0; values->valid != NULL && word < FIRN_EXPR_MASK_WORDS; word++) {
+        uint64_t left = mask[word] == 0 ? 0 : mask[word] & ~values->valid[word];
+        for (; left != 0; left &= left - 1) {
+            size_t row = word * 64 + (size_t)__builtin_ctzll(left);
+            if (values->kind == FIRN_PHYSICAL_BYTES ? values->as.bytes[row].size != 0
+                : values->kind == FIRN_PHYSICAL_F32 ? values->as.f32[row] != 0
+                                                    : values->as.u64[row] != 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Rows that are null get the value 0 (I3). */
 static void
 clear_nulls(struct firn_chunk_values *values, struct slot *slot, const uint64_t *mask)
@@ -414,6 +432,7 @@ eval_choice(struct firn_expr_eval *eval, const struct firn_expr_node *node, stru
         struct firn_expr_truth truth;
         if (is_case && !is_last) {
             FIRN_TRY(eval_truth(eval, node->args[i], open, &truth, err));
+            DCHECK(is_part(truth.yes, open)); /* (I1) */
             FIRN_TRY(take_part(eval, node->args[i + 1], truth.yes, slot, err));
             for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
                 open[word] &= ~truth.yes[word];
@@ -591,6 +610,7 @@ eval_node(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask, fi
     const struct firn_expr_node *node = &eval->builder.nodes[number];
     struct state *state = &eval->states[number];
     int rc = FIRN_OK;
+    DCHECK(is_part(mask, eval->wanted)); /* (I1), (I2) */
     if (state->has_values && is_part(mask, state->mask)) {
         return FIRN_OK;
     }
@@ -625,6 +645,7 @@ eval_node(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask, fi
         }
         break;
     }
+    DCHECK(are_nulls_zero(&state->values, mask)); /* (I3) */
     memcpy(state->mask, mask, sizeof state->mask);
     state->has_values = true;
 out:

@@ -56,8 +56,6 @@ FIRN_MUST_CHECK int firn_expr_eval_time(struct firn_expr_work *work);
  * expr_eval_compare.c; of LIKE and PREFIX, expr_eval_text.c. */
 void firn_expr_eval_compare(const struct firn_expr_work *work, uint64_t *bits);
 void firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits);
-/* A bit for each of count bytes that is not 0. */
-uint64_t firn_expr_eval_compare_pack(const uint8_t *bytes);
 
 struct firn_cell firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row);
 /* Of a node of bytes: the one of all rows, if it is a constant. */

@@ -15,8 +15,9 @@
 
 __extension__ typedef __int128 int128;
 
-uint64_t
-firn_expr_eval_compare_pack(const uint8_t *bytes)
+/* A bit for each of 64 bytes that is not 0. */
+static uint64_t
+pack(const uint8_t *bytes)
 {
     uint64_t bits = 0;
     for (unsigned i = 0; i < 8; i++) {
@@ -40,7 +41,7 @@ firn_expr_eval_compare_pack(const uint8_t *bytes)
                 size_t i = start_ + j_;                                  \
                 bytes_[j_] = (uint8_t)(condition);                       \
             }                                                            \
-            (bits)[start_ / 64] = firn_expr_eval_compare_pack(bytes_);   \
+            (bits)[start_ / 64] = pack(bytes_);                          \
         }                                                                \
         for (size_t i = start_; i < (work)->count; i++) {                \
             (bits)[i / 64] |= (uint64_t)((condition) ? 1 : 0) << i % 64; \

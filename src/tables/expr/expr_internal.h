@@ -144,7 +144,6 @@ firn_expr_root(const struct firn_expr *expr)
     return expr->count - 1;
 }
 
-bool firn_expr_cell_equal(const struct firn_cell *a, const struct firn_cell *b);
 static inline bool
 firn_expr_is_null_constant(const struct firn_expr_node *node)
 {
@@ -188,10 +187,6 @@ int64_t firn_expr_power(uint32_t exponent); /* of ten; Requires: exponent <= 18 
 
 /* ==== expr_order.c: numbers in order ==== */
 
-/* -1, 0 or 1: numbers, dates and timestamps, exactly; as F64 if one is a float; NaN is the largest. Requires: both are such
- * cells, of these types, and not null. */
-int firn_expr_order(const struct firn_expr_type *a_type, const struct firn_cell *a,
-                    const struct firn_expr_type *b_type, const struct firn_cell *b);
 /* The same of any two cells of one kind. */
 int firn_expr_order_same(const struct firn_cell *a, const struct firn_cell *b);
 /* The values of a type that fulfil a comparison with a constant: a <= x <= b, or not that; none is nothing. */

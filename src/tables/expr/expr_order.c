@@ -62,9 +62,11 @@ units_of(const struct firn_expr_type *type, const struct firn_cell *cell, uint32
     return units * firn_expr_power(scale - own);
 }
 
-int
-firn_expr_order(const struct firn_expr_type *a_type, const struct firn_cell *a,
-                const struct firn_expr_type *b_type, const struct firn_cell *b)
+/* -1, 0 or 1: numbers, dates and timestamps, exactly; as F64 if one is a float; NaN is the largest. Requires: both are such
+ * cells, of these types, and not null. */
+static int
+compare(const struct firn_expr_type *a_type, const struct firn_cell *a,
+        const struct firn_expr_type *b_type, const struct firn_cell *b)
 {
     DCHECK(a->kind != FIRN_PHYSICAL_NONE && b->kind != FIRN_PHYSICAL_NONE);
     if (firn_expr_is_float(a_type->type) || firn_expr_is_float(b_type->type)) {
@@ -192,13 +194,11 @@ find_first(const struct search *search, int least, bool *out_none)
     uint64_t low = rank_min(kind);
     uint64_t high = rank_max(kind);
     struct firn_cell last = cell_of_rank(kind, high);
-    *out_none =
-        firn_expr_order(search->type, &last, search->constant_type, search->constant) < least;
+    *out_none = compare(search->type, &last, search->constant_type, search->constant) < least;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         struct firn_cell cell = cell_of_rank(kind, middle);
-        if (firn_expr_order(search->type, &cell, search->constant_type, search->constant) >=
-            least) {
+        if (compare(search->type, &cell, search->constant_type, search->constant) >= least) {
             high = middle;
         } else {
             low = middle + 1;

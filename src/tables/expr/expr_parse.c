@@ -215,8 +215,9 @@ out:
     return rc;
 }
 
-firn_type
-firn_expr_parse_type(firn_slice name)
+/* A type by its name, without what stands in parentheses; FIRN_TYPE_NULL: there is none. */
+static firn_type
+type_of_name(firn_slice name)
 {
     static const struct {
         const char *name;
@@ -280,7 +281,7 @@ parse_type(struct parser *parser, const struct firn_expr_type **out)
     *type = (struct firn_expr_type){.type = FIRN_TYPE_NULL};
     *out = type;
     if (parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
-        type->type = firn_expr_parse_type(parser->token.text);
+        type->type = type_of_name(parser->token.text);
     }
     if (type->type == FIRN_TYPE_NULL) {
         return fail(parser, "expected a type, as i64 or decimal(12, 2)");
@@ -405,12 +406,12 @@ parse_word(struct parser *parser, struct firn_expr_syntax **out)
     if (is_next(parser, "(")) {
         FIRN_TRY(parse_call(parser, *out));
     } else if (parser->token.kind == FIRN_EXPR_TOKEN_STRING &&
-               firn_expr_parse_type((*out)->text) != FIRN_TYPE_NULL) {
+               type_of_name((*out)->text) != FIRN_TYPE_NULL) {
         struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
         if (type == NULL) {
             return firn_error_no_memory(parser->err, "an expression");
         }
-        *type = (struct firn_expr_type){.type = firn_expr_parse_type((*out)->text)};
+        *type = (struct firn_expr_type){.type = type_of_name((*out)->text)};
         if (type->type == FIRN_TYPE_DECIMAL || type->type == FIRN_TYPE_VECTOR) {
             return fail(parser,
                         "expected an operator; cast('…' as TYPE) needs a type with numbers");

@@ -65,7 +65,5 @@ FIRN_MUST_CHECK int firn_expr_parse(const struct firn_expr_parse_input *input,
 enum { FIRN_EXPR_PLACE_SIZE = 96 };
 const char *firn_expr_parse_place(const char *of, firn_slice text, size_t at,
                                   char out[FIRN_EXPR_PLACE_SIZE]);
-/* A type by its name, without what stands in parentheses; FIRN_TYPE_NULL: there is none. */
-firn_type firn_expr_parse_type(firn_slice name);
 
 #endif

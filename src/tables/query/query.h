@@ -95,8 +95,7 @@ FIRN_MUST_CHECK int firn_query_graphs(struct firn_scan *scan, uint32_t column, u
 /* The pieces that it reads; NULL: rows come from a cursor. */
 const struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);
 
-/* Of a batch, query_visit.c: how many rows it has, and a mask of FIRN_CHUNK_MASK_WORDS words of those that count. */
-size_t firn_query_visit_count(const struct firn_query_rows *rows);
+/* Of a batch, query_visit.c: a mask of FIRN_CHUNK_MASK_WORDS words of the rows that count. */
 const uint64_t *firn_query_visit_wanted(const struct firn_query_rows *rows);
 /* The values of a column that is selected, read when they are asked for, and borrowed until visit returns. Only those of
  * rows that count mean something. */

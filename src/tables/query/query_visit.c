@@ -16,12 +16,6 @@ struct firn_query_rows {
     struct firn_query_worker *worker;
 };
 
-size_t
-firn_query_visit_count(const struct firn_query_rows *rows)
-{
-    return firn_query_source_rows(rows->worker->source);
-}
-
 const uint64_t *
 firn_query_visit_wanted(const struct firn_query_rows *rows)
 {

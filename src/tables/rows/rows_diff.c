@@ -2,7 +2,7 @@
  *
  * rows/rows_diff.c: the rows that two states of a table have differently.
  *
- * The store compares the two keyspaces (store/db_diff.c), and visits keys whose tuples differ. A tuple may
+ * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ. A tuple may
  * differ without the row: one that a run of columns gives has all columns of its layout, and one that was
  * written after a column was dropped lacks it. So rows are compared as cells, both read with the schema of
  * the later state, which gives a row that is older than a column the column's initial value (I1). What is shown
@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "inspect/inspect.h"
 #include "rows/rows_internal.h"
 
 /* One state. */

@@ -20,6 +20,7 @@
 #include "base/slice.h"
 #include "codec/utf8.h"
 #include "column/column.h"
+#include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "memtable/memtable.h"
 #include "rows/rows_internal.h"

@@ -73,7 +73,7 @@ look(struct firn_os_file *file, firn_slice path, firn_error *err)
     if (rc != FIRN_OK || got < sizeof head || memcmp(head, magic, sizeof magic) != 0) {
         return rc;
     }
-    rc = firn_os_file_is_range_locked(file, locking_byte, LOCKING_SIZE, &is_locked, err);
+    rc = firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, &is_locked, err);
     if (rc != FIRN_OK || !is_locked) {
         return rc;
     }

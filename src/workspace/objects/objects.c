@@ -315,9 +315,10 @@ look_at_pack(struct firn_objects *objects, const struct firn_objects_pack *pack,
     return rc;
 }
 
-int
-firn_objects_is_present(struct firn_objects *objects, struct firn_objects_pack *pack, bool *out,
-                        firn_error *err)
+/* Whether the pack's file was there, with the right size, when it was first asked for. Any thread. */
+static int
+is_pack_present(struct firn_objects *objects, struct firn_objects_pack *pack, bool *out,
+                firn_error *err)
 {
     int known = atomic_load_explicit(&pack->presence, memory_order_relaxed);
     *out = known == FIRN_OBJECTS_PRESENT;
@@ -342,7 +343,7 @@ int
 firn_objects_pack_is_present(struct firn_objects *objects, size_t i, bool *out, firn_error *err)
 {
     DCHECK(i < objects->pack_count);
-    return firn_objects_is_present(objects, &objects->packs[i], out, err);
+    return is_pack_present(objects, &objects->packs[i], out, err);
 }
 
 int
@@ -351,7 +352,7 @@ firn_objects_are_present(struct firn_objects *objects, bool *out, firn_error *er
     *out = true;
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && *out && i < objects->pack_count; i++) {
-        rc = firn_objects_is_present(objects, &objects->packs[i], out, err);
+        rc = is_pack_present(objects, &objects->packs[i], out, err);
     }
     return rc;
 }
@@ -435,7 +436,7 @@ firn_objects_contains(struct firn_objects *objects, const firn_hash *hash, bool 
     }
     if (rc == FIRN_OK) {
         struct firn_objects_pack *pack = firn_objects_pack_of(objects, place.pack);
-        rc = pack != NULL ? firn_objects_is_present(objects, pack, out, err) : FIRN_OK;
+        rc = pack != NULL ? is_pack_present(objects, pack, out, err) : FIRN_OK;
     }
     return rc;
 }

@@ -80,10 +80,11 @@ out:
     return rc;
 }
 
-int
-firn_objects_cells_open(struct firn_objects_cells *cells, struct firn_objects *objects,
-                        struct firn_packfile_scratch *scratch, const firn_hash *hash, uint64_t size,
-                        bool is_each_once, firn_error *err)
+/* size is what the content shall have. FIRN_CORRUPT if it has not, or another list is to be there. */
+static int
+open_cells(struct firn_objects_cells *cells, struct firn_objects *objects,
+           struct firn_packfile_scratch *scratch, const firn_hash *hash, uint64_t size,
+           bool is_each_once, firn_error *err)
 {
     *cells =
         (struct firn_objects_cells){.objects = objects, .size = size, .is_each_once = is_each_once};
@@ -96,8 +97,9 @@ firn_objects_cells_open(struct firn_objects_cells *cells, struct firn_objects *o
     return load(cells, scratch, hash, cells->top, 0, size, err);
 }
 
-void
-firn_objects_cells_close(struct firn_objects_cells *cells)
+/* Also after an open that failed. */
+static void
+close_cells(struct firn_objects_cells *cells)
 {
     for (unsigned i = 0; i < FIRN_PACKFILE_CELLS_LEVELS; i++) {
         firn_buf_deinit(&cells->levels[i].list);
@@ -119,9 +121,10 @@ pass_over(struct firn_objects_cells *cells, const firn_hash *list, bool *out, fi
                : firn_error_no_memory(err, "lists of cells");
 }
 
-int
-firn_objects_cells_next(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch,
-                        struct firn_packfile_cells_item *out, bool *out_is_end, firn_error *err)
+/* out->offset counts from the beginning of the whole. */
+static int
+next_cell(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch,
+          struct firn_packfile_cells_item *out, bool *out_is_end, firn_error *err)
 {
     int rc = FIRN_OK;
     *out_is_end = false;
@@ -151,10 +154,10 @@ out:
     return rc;
 }
 
-int
-firn_objects_cells_read(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                        const struct firn_packfile_cells_item *cell, struct firn_buf *out,
-                        firn_error *err)
+/* The bytes of one cell, verified, in the place of out's contents. */
+static int
+read_cell(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+          const struct firn_packfile_cells_item *cell, struct firn_buf *out, firn_error *err)
 {
     const struct firn_packfile_piece piece = {.size = cell->size, .hash = cell->hash};
     firn_hash found;
@@ -210,13 +213,13 @@ firn_objects_cells_stream(struct firn_objects *objects, struct firn_packfile_scr
     bool is_end;
     uint64_t at = 0;
     int rc;
-    FIRN_TRY(firn_objects_cells_open(&cells, objects, scratch, hash, size, false, err));
+    FIRN_TRY(open_cells(&cells, objects, scratch, hash, size, false, err));
     for (;;) {
-        FIRN_TRY(firn_objects_cells_next(&cells, scratch, &cell, &is_end, err));
+        FIRN_TRY(next_cell(&cells, scratch, &cell, &is_end, err));
         if (is_end) {
             break;
         }
-        FIRN_TRY(firn_objects_cells_read(objects, scratch, &cell, &data, err));
+        FIRN_TRY(read_cell(objects, scratch, &cell, &data, err));
         FIRN_TRY(give_hole(sink, ctx, at, cell.offset, err));
         if (sink != NULL) {
             FIRN_TRY(sink(ctx, cell.offset, firn_buf_slice(&data), err));
@@ -226,7 +229,7 @@ firn_objects_cells_stream(struct firn_objects *objects, struct firn_packfile_scr
     FIRN_TRY(give_hole(sink, ctx, at, size, err));
 out:
     firn_buf_deinit(&data);
-    firn_objects_cells_close(&cells);
+    close_cells(&cells);
     return rc;
 }
 
@@ -241,21 +244,21 @@ firn_objects_cells_verify(struct firn_objects *objects, struct firn_packfile_scr
     firn_hash last = {{0}};
     bool is_end;
     int rc;
-    FIRN_TRY(firn_objects_cells_open(&cells, objects, scratch, hash, size, true, err));
+    FIRN_TRY(open_cells(&cells, objects, scratch, hash, size, true, err));
     for (;;) {
-        FIRN_TRY(firn_objects_cells_next(&cells, scratch, &cell, &is_end, err));
+        FIRN_TRY(next_cell(&cells, scratch, &cell, &is_end, err));
         if (is_end) {
             break;
         }
         if (data.size != cell.size || !firn_hash_equal(&cell.hash, &last)) {
-            FIRN_TRY(firn_objects_cells_read(objects, scratch, &cell, &data, err));
+            FIRN_TRY(read_cell(objects, scratch, &cell, &data, err));
             last = cell.hash;
         }
         FIRN_TRY(tick(ctx, cell.size, err));
     }
 out:
     firn_buf_deinit(&data);
-    firn_objects_cells_close(&cells);
+    close_cells(&cells);
     return rc;
 }
 
@@ -296,7 +299,7 @@ take_locked(struct reading *reading, struct firn_packfile_scratch *scratch, stru
     run->number = reading->taken++;
     while (rc == FIRN_OK && run->count < CELLS_AT_ONCE && !reading->is_ended) {
         struct firn_packfile_cells_item *cell = &run->cells[run->count];
-        rc = firn_objects_cells_next(&reading->cells, scratch, cell, &reading->is_ended, err);
+        rc = next_cell(&reading->cells, scratch, cell, &reading->is_ended, err);
         if (rc == FIRN_OK && !reading->is_ended) {
             DCHECK(cell->offset >= reading->told);
             reading->told = cell->offset + cell->size;
@@ -318,7 +321,7 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, const s
     int rc = FIRN_OK;
     for (size_t i = 0; i < run->count; i++) {
         const struct firn_packfile_cells_item *cell = &run->cells[i];
-        FIRN_TRY(firn_objects_cells_read(spread->objects, scratch, cell, data, err));
+        FIRN_TRY(read_cell(spread->objects, scratch, cell, data, err));
         if (reading->sink != NULL) {
             FIRN_TRY(reading->sink(reading->ctx, cell->offset, firn_buf_slice(data), err));
         }
@@ -389,12 +392,12 @@ firn_objects_cells_spread(const struct firn_objects_spread *spread, const firn_h
 {
     struct reading reading = {.spread = spread, .sink = sink, .ctx = ctx};
     firn_os_mutex_init(spread->objects->os, &reading.mutex, FIRN_LOCK_WORKSPACE_TREE);
-    int rc = firn_objects_cells_open(&reading.cells, spread->objects, spread->scratches[0], hash,
-                                     size, sink == NULL, err);
+    int rc = open_cells(&reading.cells, spread->objects, spread->scratches[0], hash, size,
+                        sink == NULL, err);
     if (rc == FIRN_OK) {
         rc = run_jobs(&reading, err);
     }
-    firn_objects_cells_close(&reading.cells);
+    close_cells(&reading.cells);
     firn_os_mutex_deinit(&reading.mutex);
     return rc;
 }

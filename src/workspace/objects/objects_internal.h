@@ -52,10 +52,6 @@ struct firn_objects {
 
 /* The pack of a number, or NULL. */
 struct firn_objects_pack *firn_objects_pack_of(struct firn_objects *objects, uint32_t number);
-/* Whether the pack's file was there, with the right size, when it was first asked for. Any thread. */
-FIRN_MUST_CHECK int firn_objects_is_present(struct firn_objects *objects,
-                                            struct firn_objects_pack *pack, bool *out,
-                                            firn_error *err);
 /* Finds an object and reads its bytes, or its list of pieces, borrowed from scratch until its next
  * use. A missing one is FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
@@ -113,25 +109,6 @@ struct firn_objects_cells {
     bool is_each_once;         /* lists that were seen are passed over: for verifying */
     struct firn_hash_map seen; /* firn_hash of each list, then */
 };
-
-/* size is what the content shall have. FIRN_CORRUPT if it has not, or another list is to be there. */
-FIRN_MUST_CHECK int firn_objects_cells_open(struct firn_objects_cells *cells,
-                                            struct firn_objects *objects,
-                                            struct firn_packfile_scratch *scratch,
-                                            const firn_hash *hash, uint64_t size, bool is_each_once,
-                                            firn_error *err);
-/* Also after an open that failed. */
-void firn_objects_cells_close(struct firn_objects_cells *cells);
-/* out->offset counts from the beginning of the whole. */
-FIRN_MUST_CHECK int firn_objects_cells_next(struct firn_objects_cells *cells,
-                                            struct firn_packfile_scratch *scratch,
-                                            struct firn_packfile_cells_item *out, bool *out_is_end,
-                                            firn_error *err);
-/* The bytes of one cell, verified, in the place of out's contents. */
-FIRN_MUST_CHECK int firn_objects_cells_read(struct firn_objects *objects,
-                                            struct firn_packfile_scratch *scratch,
-                                            const struct firn_packfile_cells_item *cell,
-                                            struct firn_buf *out, firn_error *err);
 
 /* As firn_objects_stream and firn_objects_stream_verify, where the object is a list of cells. */
 FIRN_MUST_CHECK int

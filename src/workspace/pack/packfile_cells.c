@@ -35,8 +35,9 @@ enum { MARK = 0, FORM = 1, HEAD_SIZE = 3, IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST 
 
 static const char context[] = "firn 2026-11-22 list of cells, form 1";
 
-uint64_t
-firn_packfile_cells_item_span(unsigned level)
+/* How many bytes one item of a list of that level stands for, unless the content ends before. */
+static uint64_t
+item_span(unsigned level)
 {
     DCHECK(level <= FIRN_PACKFILE_CELLS_LEVELS); /* else the product wraps around in time */
     uint64_t span = FIRN_PACKFILE_CELLS_SIZE;
@@ -51,7 +52,7 @@ firn_packfile_cells_level_of(uint64_t size)
 {
     unsigned level = 0;
     DCHECK(size <= FIRN_PACKFILE_CELLS_CONTENT_MAX);
-    while (size > firn_packfile_cells_item_span(level + 1)) {
+    while (size > item_span(level + 1)) {
         level++;
     }
     return level;
@@ -83,7 +84,7 @@ firn_packfile_cells_name(firn_slice list, firn_hash *out)
 bool
 firn_packfile_cells_next(struct firn_packfile_cells *cells, struct firn_packfile_cells_item *out)
 {
-    uint64_t span = firn_packfile_cells_item_span(cells->level);
+    uint64_t span = item_span(cells->level);
     uint64_t count = cells->size / span + (cells->size % span != 0 ? 1 : 0);
     struct firn_reader rest = cells->rest;
     uint64_t skipped;
@@ -114,9 +115,7 @@ open_head(firn_slice list, struct firn_packfile_cells *out)
         return false;
     }
     out->level = level;
-    return firn_reader_varint_max(&out->rest, firn_packfile_cells_item_span(level + 1U),
-                                  &out->size) &&
-           out->size > 0;
+    return firn_reader_varint_max(&out->rest, item_span(level + 1U), &out->size) && out->size > 0;
 }
 
 int
@@ -205,7 +204,7 @@ static int
 begin_list(struct firn_packfile_cells_builder *builder, unsigned level, uint64_t number)
 {
     struct firn_buf *list = &builder->levels[level].list;
-    uint64_t span = firn_packfile_cells_item_span(level + 1);
+    uint64_t span = item_span(level + 1);
     DCHECK(list->size == 0 && number * span < builder->size);
     uint64_t left = builder->size - number * span;
     int rc;

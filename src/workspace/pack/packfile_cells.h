@@ -31,8 +31,6 @@ enum {
     FIRN_PACKFILE_CELLS_LEVELS = 3
 };
 
-/* How many bytes one item of a list of that level stands for, unless the content ends before. */
-uint64_t firn_packfile_cells_item_span(unsigned level);
 /* The level of the list that names content of a size of at most CONTENT_MAX. */
 unsigned firn_packfile_cells_level_of(uint64_t size);
 bool firn_packfile_cells_is_zero(const uint8_t *data, size_t size);

@@ -128,8 +128,6 @@ FIRN_MUST_CHECK int firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err);
 
 /* Counts what lies where and decides what becomes of each pack. reclaim_plan.c. */
 FIRN_MUST_CHECK int firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err);
-/* The level by which a pack was compressed. */
-int firn_reclaim_plan_level(const struct firn_objects_index_pack *entry);
 bool firn_reclaim_plan_needs_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
 bool firn_reclaim_plan_has_dead_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
 void firn_reclaim_plan_release(struct firn_reclaim *gc);

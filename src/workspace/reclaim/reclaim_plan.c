@@ -54,8 +54,9 @@ enum { PART = 50, AUTOMATIC_PART = 8 }; /* of a pack, that is reason enough to r
 
 /* ---- counting ---- */
 
-int
-firn_reclaim_plan_level(const struct firn_objects_index_pack *entry)
+/* The level by which a pack was compressed. */
+static int
+level_of(const struct firn_objects_index_pack *entry)
 {
     return entry->level; /* 0, the level of saves, if the list does not say */
 }
@@ -79,7 +80,7 @@ list_packs(struct firn_reclaim *gc, firn_error *err)
         }
         gc->packs[gc->pack_count++] =
             (struct firn_reclaim_pack){.number = pack->number,
-                                       .level = firn_reclaim_plan_level(pack),
+                                       .level = level_of(pack),
                                        .is_present = is_present,
                                        .size_bytes = pack->size_bytes,
                                        .object_count = pack->object_count};

@@ -31,6 +31,7 @@
 #include "catalog/catalog.h"
 #include "codec/hex.h"
 #include "handle/ws_internal.h"
+#include "inspect/inspect.h"
 #include "objects/objects.h"
 #include "pack/packfile_cells.h"
 #include "place/place.h"

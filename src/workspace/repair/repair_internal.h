@@ -115,8 +115,6 @@ FIRN_MUST_CHECK int firn_repair_progress(struct firn_repair *repair, const char 
 /* Finds out whether the catalog knows all packs, fills the folder of packs of the new store and makes
  * its list and its index anew. */
 FIRN_MUST_CHECK int firn_repair_packs(struct firn_repair *repair, firn_error *err);
-/* Whether a name has turned out to be wrong, in this attempt or an earlier one. */
-bool firn_repair_packs_is_refused(const struct firn_repair *repair, const firn_hash *hash);
 
 /* ---- repair_records.c ---- */
 

@@ -385,6 +385,13 @@ index_packs(struct packing *packing, firn_error *err)
 
 /* ---- what damaged packs still have ---- */
 
+/* Whether a name has turned out to be wrong, in this attempt or an earlier one. */
+static bool
+is_refused(const struct firn_repair *repair, const firn_hash *hash)
+{
+    return firn_hash_map_find(&repair->refused, firn_load_le64(hash->bytes), hash) != NULL;
+}
+
 static int
 salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
                firn_error *err)
@@ -394,7 +401,7 @@ salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, f
     uint64_t before = firn_objects_session_object_count(packing->session);
     int rc = FIRN_OK;
     if ((kind == FIRN_PACKFILE_DELTA) != packing->takes_deltas ||
-        firn_repair_packs_is_refused(packing->repair, hash)) {
+        is_refused(packing->repair, hash)) {
         return FIRN_OK;
     }
     FIRN_TRY(firn_objects_session_contains(packing->session, hash, &is_there, err));
@@ -403,7 +410,7 @@ salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, f
         FIRN_TRY(has_base(packing, content, &is_readable, err));
     }
     if (!is_there && is_readable) {
-        DCHECK(!firn_repair_packs_is_refused(packing->repair, hash)); /* (I5) */
+        DCHECK(!is_refused(packing->repair, hash)); /* (I5) */
         FIRN_TRY(firn_objects_session_lane_move(packing->lane, kind, hash, content, err));
     }
     DCHECK(firn_objects_session_object_count(packing->session) >= before);
@@ -478,7 +485,7 @@ refuse(void *ctx, const firn_hash *hash, const char *text)
 {
     struct refusing *refusing = ctx;
     (void)text; /* the damaged pack was told of when it was read */
-    if (hash != NULL && !firn_repair_packs_is_refused(refusing->repair, hash) &&
+    if (hash != NULL && !is_refused(refusing->repair, hash) &&
         firn_hash_map_insert(&refusing->repair->refused, firn_load_le64(hash->bytes), hash) ==
             NULL) {
         refusing->is_out_of_memory = true;
@@ -517,12 +524,6 @@ refuse_wrong_names(struct packing *packing, firn_error *err)
     }
 out:
     return rc;
-}
-
-bool
-firn_repair_packs_is_refused(const struct firn_repair *repair, const firn_hash *hash)
-{
-    return firn_hash_map_find(&repair->refused, firn_load_le64(hash->bytes), hash) != NULL;
 }
 
 int

@@ -86,22 +86,16 @@ firn_scan_large_applies(struct firn_os_file *file, const struct firn_os_stat *st
 static int
 reserve_piece(struct stream *stream, firn_error *err)
 {
-    if (stream->count < stream->capacity) {
-        return FIRN_OK;
-    }
     if (stream->count == PIECES_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "cannot save '%s': more than %d pieces",
                               firn_os_file_path(stream->file), PIECES_MAX);
     }
-    size_t capacity = stream->capacity == 0 ? 64 : stream->capacity * 2;
-    capacity = capacity < PIECES_MAX ? capacity : PIECES_MAX;
     struct firn_packfile_piece *pieces =
-        firn_resize_array(stream->pieces, capacity, sizeof *pieces);
+        firn_grow_array(stream->pieces, stream->count + 1, &stream->capacity, sizeof *pieces);
     if (pieces == NULL) {
         return firn_error_no_memory(err, "the pieces of a file");
     }
     stream->pieces = pieces;
-    stream->capacity = capacity;
     return FIRN_OK;
 }
 

@@ -217,7 +217,12 @@ check_windows(const struct scene *scene, const struct firn_merge_view_map *map,
                                      .needed_by = round};
         assert_int_equal(firn_merge_view_mark_sees_all(map, group.first, group.last), sees_all);
         assert_true(firn_merge_view_mark_time_ms(map, group.first, group.last) == time_ms);
-        assert_int_equal(firn_run_history_is_needed_locked(&file, map), is_read);
+        struct firn_os_mutex mutex;
+        firn_os_mutex_init(firn_os_default(), &mutex, FIRN_LOCK_LSM);
+        firn_os_mutex_lock(&mutex);
+        assert_int_equal(firn_run_history_is_needed_locked(&file, &mutex, map), is_read);
+        firn_os_mutex_unlock(&mutex);
+        firn_os_mutex_deinit(&mutex);
     }
 }
 

@@ -414,7 +414,7 @@ expect_range_lock(struct firn_os_file *file, uint64_t offset, uint64_t size, boo
 {
     firn_error err;
     bool is_locked = !expected;
-    TEST_OK(firn_os_file_is_range_locked(file, offset, size, &is_locked, &err), &err);
+    TEST_OK(firn_os_file_is_range_held(file, offset, size, &is_locked, &err), &err);
     assert_int_equal(is_locked, expected);
 }
 
@@ -515,7 +515,7 @@ locks_of_ranges_that_no_file_has_are_refused(void **state)
             firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, bad[i].offset, bad[i].size, &err),
             FIRN_INVALID);
         assert_int_equal(
-            firn_os_file_is_range_locked(file, bad[i].offset, bad[i].size, &is_locked, &err),
+            firn_os_file_is_range_held(file, bad[i].offset, bad[i].size, &is_locked, &err),
             FIRN_INVALID);
         firn_os_file_unlock_range(file, bad[i].offset, bad[i].size);
     }

@@ -122,7 +122,7 @@ do_everything(firn_error *err)
     STEP(firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err));
     firn_os_file_unlock(file);
     STEP(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, 3, 4, err));
-    STEP(firn_os_file_is_range_locked(file, 0, 100, &is_locked, err));
+    STEP(firn_os_file_is_range_held(file, 0, 100, &is_locked, err));
     firn_os_file_unlock_range(file, 3, 4);
     firn_os_file_start_writeback(file, 0, 3);
     STEP(firn_os_file_sync(file, err));

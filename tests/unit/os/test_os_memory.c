@@ -91,7 +91,7 @@ locks_go_with_the_power(void **state)
     firn_os_file_close(before); /* releases nothing of the new machine's */
     struct firn_os_file *ranges_other = machine_open_rw(again, "g");
     bool is_locked;
-    TEST_OK(firn_os_file_is_range_locked(ranges_other, 0, 6, &is_locked, &err), &err);
+    TEST_OK(firn_os_file_is_range_held(ranges_other, 0, 6, &is_locked, &err), &err);
     assert_true(is_locked);
     firn_os_file_close(ranges_other);
     firn_os_file_close(ranges_after);

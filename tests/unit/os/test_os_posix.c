@@ -81,9 +81,9 @@ locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs(void **state)
     TEST_OK(firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), &err);
     for (int killed = 0; killed < 2; killed++) {
         pid_t child = start_locker(dir, "f", version, &end);
-        TEST_OK(firn_os_file_is_range_locked(file, 0, version, &is_locked, &err), &err);
+        TEST_OK(firn_os_file_is_range_held(file, 0, version, &is_locked, &err), &err);
         assert_false(is_locked);
-        TEST_OK(firn_os_file_is_range_locked(file, 0, version + 1, &is_locked, &err), &err);
+        TEST_OK(firn_os_file_is_range_held(file, 0, version + 1, &is_locked, &err), &err);
         assert_true(is_locked);
         assert_int_equal(firn_os_file_lock_range(file, FIRN_OS_LOCK_EXCLUSIVE, version, 1, &err),
                          FIRN_BUSY);
@@ -95,7 +95,7 @@ locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs(void **state)
         (void)close(end);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(killed != 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
-        TEST_OK(firn_os_file_is_range_locked(file, 0, INT64_MAX, &is_locked, &err), &err);
+        TEST_OK(firn_os_file_is_range_held(file, 0, INT64_MAX, &is_locked, &err), &err);
         assert_false(is_locked);
     }
     firn_os_file_close(file);

@@ -205,7 +205,7 @@ nothing_can_be_changed(void **state)
     TEST_OK(firn_os_file_lock(other, FIRN_OS_LOCK_EXCLUSIVE, &err), &err);
     firn_os_file_unlock(file);
     TEST_OK(firn_os_file_lock_range(other, FIRN_OS_LOCK_SHARED, 5, 1, &err), &err);
-    TEST_OK(firn_os_file_is_range_locked(file, 0, 10, &is_locked, &err), &err);
+    TEST_OK(firn_os_file_is_range_held(file, 0, 10, &is_locked, &err), &err);
     assert_false(is_locked);
     firn_os_file_unlock_range(other, 5, 1);
     firn_os_file_start_writeback(file, 0, 1);

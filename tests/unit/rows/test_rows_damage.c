@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "inspect/inspect.h"
 #include "query/query.h"
 #include "rescue/rescue.h"
 #include "rows_show.h"

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/inspect.h"
 #include "rows_show.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"

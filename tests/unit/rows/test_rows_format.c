@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "inspect/inspect.h"
 #include "rows_show.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/inspect.h"
 #include "rows_show.h"
 #include "schema/schema.h"
 #include "sim/sim_fault.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "inspect/inspect.h"
 #include "rescue/rescue.h"
 #include "rows_show.h"
 #include "sim/sim_memory.h"

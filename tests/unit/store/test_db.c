@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "log/log.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 
 enum { WRITERS = 3, READERS = 2, KEYS = 40, ROUNDS = 12, LEAST = 5000, MOST = 40000 };
 

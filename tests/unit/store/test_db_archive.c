@@ -12,6 +12,7 @@
 #include "codec/xxh3.h"
 #include "copy/copy.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "storefile/archive.h"

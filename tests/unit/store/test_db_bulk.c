@@ -9,6 +9,7 @@
 
 #include "base/slice.h"
 #include "db_program.h"
+#include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "store/db.h"
 #include "support/test_random.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "db_program.h"
+#include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "storefile/storefile.h"
 #include "support/test_random.h"

@@ -8,6 +8,7 @@
 
 #include "copy/copy.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "storefile/storefile.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db_scene.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "txn/db_txn.h"

@@ -7,6 +7,7 @@
 
 #include "copy/copy.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/test_alloc.h"

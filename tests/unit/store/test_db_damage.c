@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "rescue/rescue.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "store/db.h"
 #include "support/test_random.h"
 

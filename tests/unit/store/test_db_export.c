@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "copy/copy.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"

@@ -11,6 +11,7 @@
 #include "base/slice.h"
 #include "codec/crc32c.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "log/log.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "store/db.h"
 
 enum { KEYS = 20, ROUNDS = 60, READERS = 3 };

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "support/test_random.h"
 
 enum { COMMITS = 1000, KEYS = 3 };

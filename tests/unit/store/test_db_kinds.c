@@ -10,6 +10,7 @@
 #include "../lsm/twin_kind.h"
 #include "copy/copy.h"
 #include "copy/copy_capture.h"
+#include "inspect/inspect.h"
 #include "lsm/lsm_internal.h"
 #include "rescue/rescue.h"
 #include "store/db_internal.h"

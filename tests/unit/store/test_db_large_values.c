@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "copy/copy.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/test_file.h"

@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "copy/copy.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "store/db.h"
 #include "support/test_random.h"
 #include "support/test_share.h"

@@ -12,6 +12,7 @@
 
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_random.h"

@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/test_random.h"

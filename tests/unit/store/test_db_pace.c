@@ -9,6 +9,7 @@
 
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "store/db_internal.h"
 
 enum { SLOW = 12, STOP = 30, VALUE = 1 << 20 }; /* runs; as in db_pace.c */

@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "firn/table.h"
+#include "inspect/inspect.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_pieces.h"
 #include "lsm/lsm_winners.h"

@@ -99,9 +99,9 @@ a_pinned_value_stays_while_all_else_changes(void **state)
     for (unsigned key = 0; key < 2 * KEYS; key++) {
         unsigned i = key % KEYS;
         if (key >= KEYS) {
-            firn_db_pin_release(pins[i]);
+            firn_db_get_unpin(pins[i]);
         }
-        DB_OK(firn_db_pin_get(keyspace, NULL, key_of(i, text), &pins[i], &values[i], &err));
+        DB_OK(firn_db_get_pinned(keyspace, NULL, key_of(i, text), &pins[i], &values[i], &err));
         assert_true(is_whole(values[i], i, 1));
         assert_true(i % 8 == 7 || key < KEYS || !is_copied(pins[i]));
     }
@@ -119,7 +119,7 @@ a_pinned_value_stays_while_all_else_changes(void **state)
     DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "40 cursors, views, transactions or pins");
     for (unsigned key = 0; key < KEYS; key++) {
         assert_true(is_whole(values[key], key, 1));
-        firn_db_pin_release(pins[key]);
+        firn_db_get_unpin(pins[key]);
     }
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
@@ -147,7 +147,7 @@ what_cannot_be_pinned_is_copied(void **state)
                         FIRN_DURABILITY_OS, &err));
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-            int rc = firn_db_pin_get(k, NULL, firn_str(names[i]), &pin, &value, &err);
+            int rc = firn_db_get_pinned(k, NULL, firn_str(names[i]), &pin, &value, &err);
             if (round == 2 && i == 3) {
                 DB_FAILS(rc, FIRN_NOT_FOUND, "no such key");
                 assert_null(pin);
@@ -158,7 +158,7 @@ what_cannot_be_pinned_is_copied(void **state)
             assert_non_null(value.data); /* an empty value has an address too */
             /* What is flushed may be folded. */
             assert_true(i == 2 || is_copied(pin) == (round == 0 || i == 1));
-            firn_db_pin_release(pin);
+            firn_db_get_unpin(pin);
         }
         if (round == 0) {
             DB_OK(firn_db_maintain_flush(db, &err));
@@ -168,12 +168,12 @@ what_cannot_be_pinned_is_copied(void **state)
             DB_OK(firn_db_maintain_flush(db, &err));
         }
     }
-    DB_OK(firn_db_pin_get(k, view, firn_str("hidden"), &pin, &value, &err));
+    DB_OK(firn_db_get_pinned(k, view, firn_str("hidden"), &pin, &value, &err));
     assert_true(firn_slice_equal(value, firn_str("one")));
-    firn_db_pin_release(pin);
+    firn_db_get_unpin(pin);
     firn_db_view_close(view);
-    firn_db_pin_release(NULL);
-    DB_FAILS(firn_db_pin_get(k, NULL, firn_str("none"), &pin, &value, &err), FIRN_NOT_FOUND,
+    firn_db_get_unpin(NULL);
+    DB_FAILS(firn_db_get_pinned(k, NULL, firn_str("none"), &pin, &value, &err), FIRN_NOT_FOUND,
              "no such key");
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
@@ -201,13 +201,13 @@ memory_may_be_out_at_any_moment(void **state)
             db = open_small(support.dir);
             keyspace = db_support_keyspace(db, "k");
             test_alloc_fail_at(n, false);
-            rc = firn_db_pin_get(keyspace, NULL, key_of(key, text), &pin, &value, &err);
+            rc = firn_db_get_pinned(keyspace, NULL, key_of(key, text), &pin, &value, &err);
             test_alloc_fail_at(0, false);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
             failed += rc != FIRN_OK;
             assert_int_equal(pin != NULL, rc == FIRN_OK);
             assert_true(rc != FIRN_OK || is_whole(value, key, 1));
-            firn_db_pin_release(pin);
+            firn_db_get_unpin(pin);
             DB_OK(firn_db_close(db, &err));
         }
     }
@@ -254,19 +254,19 @@ pin_and_look(void *ctx)
         unsigned at = i % HELD;
         if (pins[at] != NULL) {
             is_right = is_whole(values[at], keys[at], values[at].data[0]);
-            firn_db_pin_release(pins[at]);
+            firn_db_get_unpin(pins[at]);
             pins[at] = NULL;
         }
         if (i < GETS) {
             firn_error err;
             char text[8];
             keys[at] = (unsigned)test_random_below(&random, KEYS);
-            is_right &= firn_db_pin_get(shared->keyspace, NULL, key_of(keys[at], text), &pins[at],
-                                        &values[at], &err) == FIRN_OK;
+            is_right &= firn_db_get_pinned(shared->keyspace, NULL, key_of(keys[at], text),
+                                           &pins[at], &values[at], &err) == FIRN_OK;
         }
     }
     for (unsigned i = 0; i < HELD; i++) {
-        firn_db_pin_release(pins[i]);
+        firn_db_get_unpin(pins[i]);
     }
     return is_right ? NULL : ctx;
 }

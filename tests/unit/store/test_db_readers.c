@@ -16,6 +16,7 @@
 
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "store/db_internal.h"
 #include "support/test_random.h"
 

@@ -11,6 +11,7 @@
 
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"

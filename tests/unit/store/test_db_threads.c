@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_fault.h"
 #include "store/db_internal.h"
 

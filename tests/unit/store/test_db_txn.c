@@ -4,6 +4,7 @@
  * doing it again, and every use that is not allowed.
  */
 #include "base/bytes.h"
+#include "inspect/inspect.h"
 #include "txn/db_txn_internal.h"
 #include "txn_support.h"
 

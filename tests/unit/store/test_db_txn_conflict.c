@@ -3,6 +3,7 @@
  * unit/store: which transactions conflict and which do not, wherever what the other one wrote lies by
  * then: in memory, in a new run, in the last level.
  */
+#include "inspect/inspect.h"
 #include "store/db_internal.h"
 #include "txn/db_txn_internal.h"
 #include "txn_support.h"

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "inspect/inspect.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
 #include "support/test_alloc.h"

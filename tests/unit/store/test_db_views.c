@@ -8,6 +8,7 @@
 
 #include "base/slice.h"
 #include "db_scene.h"
+#include "inspect/inspect.h"
 
 static const char *
 get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const char *key)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../store/db_program.h"
+#include "inspect/inspect.h"
 #include "rows/rows.h"
 #include "sim/sim_fault.h"
 #include "storefile/storefile.h"

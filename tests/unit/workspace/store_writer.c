@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "inspect/inspect.h"
 #include "store/db.h"
 
 enum { KEYS = 97, LARGE = 9000 };

@@ -15,6 +15,7 @@
 #include "base/slice.h"
 #include "gc_support.h"
 #include "handle/ws_internal.h"
+#include "inspect/inspect.h"
 #include "objects/objects.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"

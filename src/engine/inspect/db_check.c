@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_check.c: reading the store again from disk and comparing it with the handle.
+ * inspect/db_check.c: reading the store again from disk and comparing it with the handle.
  *
  * The identity is read and must be the one the handle has. MANIFEST and runs are lsm/'s to verify.
  * The log is read as by a read-only opening, which verifies every checksum; each commit is decoded
@@ -23,6 +23,7 @@
 #include <inttypes.h>
 
 #include "history/history_format.h"
+#include "inspect/inspect.h"
 #include "storefile/archive.h"
 
 struct check {

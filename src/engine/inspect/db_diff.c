@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_diff.c: what two checkpoints, or a checkpoint and now, have differently.
+ * inspect/db_diff.c: what two checkpoints, or a checkpoint and now, have differently.
  *
  * Both are opened as views, so that nothing that they see goes meanwhile. The names of keyspaces
  * that either has are gone through in order. Where a name leads to the same number in both, the
@@ -23,6 +23,7 @@
 #include "store/db_internal.h"
 
 #include "base/slice.h"
+#include "inspect/inspect.h"
 
 struct side {
     struct firn_db_view *view;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_stats.c: what a store can tell about itself, as a structure and as JSON.
+ * inspect/db_stats.c: what a store can tell about itself, as a structure and as JSON.
  *
  * The numbers are gathered one after the other while work goes on, so they fit together as well as
  * numbers of a running store can. Amplifications are computed in the JSON from the numbers beside
@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "codec/utf8.h"
+#include "inspect/inspect.h"
 #include "os/os.h"
 
 static uint64_t
