@@ -161,14 +161,14 @@ Names of keyspaces, and limits.
   ! help: firn help db put
   [2]
   $ head -c 524289 /dev/zero | tr '\0' k >long
-  $ firn db put app.firn users "$(cat long)" v
-  ! firn: a key of 524289 bytes is too long; at most 524288 are allowed
+  $ { cat long; printf '\tv\n'; } | firn db load app.firn users
+  ! firn: line 1 of standard input: a key of more than 524288 bytes
   [1]
-  $ head -c 524288 long >most
-  $ firn db put app.firn users "$(cat most)" v
-  $ firn db get app.firn users "$(cat most)"; echo
-  v
-  $ firn db del app.firn users "$(cat most)"
+  $ { head -c 524288 long; printf '\tv\n'; } | firn db load app.firn users
+  1 entry loaded
+  $ firn db scan app.firn users --prefix kkkkkkkk --keys | wc -c
+  524289
+  $ firn db delrange app.firn users --prefix kkkkkkkk
 
 Arguments.
 

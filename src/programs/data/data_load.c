@@ -160,8 +160,7 @@ print_json_line(firn_slice key, firn_slice value, uint64_t expires_ms)
 
 /* Returns a code of the library. */
 static int
-dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count,
-     firn_error *err)
+dump(firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count, firn_error *err)
 {
     const struct firn_data_bytes_look look = {.is_hex = form == FIRN_DATA_ROWS_HEX};
     int code = firn_cursor_first(cursor, err);
@@ -173,7 +172,7 @@ dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_data_rows_form form, u
         } else if (form == FIRN_DATA_ROWS_JSON) {
             print_json_line(key, value, firn_cursor_expires_ms(cursor));
         } else {
-            firn_data_bytes_print_entry(cli, key, value, &look);
+            firn_data_bytes_print_entry(key, value, &look);
         }
         *count += 1;
         code = firn_command_go_on(err);
@@ -247,7 +246,7 @@ run_dump(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &options, &cursor, &err);
         firn_term_json_array("entries");
-        code = code == FIRN_OK ? dump(cli, cursor, form, &count, &err) : code;
+        code = code == FIRN_OK ? dump(cursor, form, &count, &err) : code;
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
