@@ -162,10 +162,10 @@ Names of keyspaces, and limits.
   [2]
   $ head -c 524289 /dev/zero | tr '\0' k >long
   $ { cat long; printf '\tv\n'; } | firn db load app.firn users
-  ! firn: line 1 of standard input: a key of more than 524288 bytes
+  ! firn: row 1 of 'standard input': the key has more than 524288 bytes
   [1]
   $ { head -c 524288 long; printf '\tv\n'; } | firn db load app.firn users
-  1 entry loaded
+  1 entry
   $ firn db scan app.firn users --prefix kkkkkkkk --keys | wc -c
   524289
   $ firn db delrange app.firn users --prefix kkkkkkkk
@@ -228,5 +228,5 @@ JSON.
   {"error":{"code":"FIRN_NOT_FOUND","message":"app.firn has no keyspace 'nobody'","exit":3}}
   [3]
   $ firn db check app.firn --json
-  {"damage":[],"keyspaces":4,"entries":9,"log_records":2,"tables":0,"rows":0,"index_entries":0,"damaged":0}
+  {"damage":[],"keyspaces":4,"entries":9,"log_records":3,"tables":0,"rows":0,"index_entries":0,"damaged":0}
   $ firn db check app.firn --quiet
