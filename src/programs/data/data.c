@@ -529,7 +529,7 @@ static const struct firn_command scan_command = {
             {"keys", 'k', NULL, "print keys only"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
-            {"columns", 0, "EXPR,...", "of a table, print these columns, or what is computed"},
+            {"columns", 0, "EXPR,...", "of a table, print these columns or expressions"},
             {"where", 0, "EXPR", "of a table, only rows for which this is true"},
             {"group-by", 0, "EXPR,...", "of a table, print a row for each group of rows"},
             {"order", 0, "EXPR,...", "of a table, in this order; 'EXPR desc' descends"},

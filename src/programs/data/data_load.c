@@ -287,9 +287,9 @@ const struct firn_command firn_data_load = {
             "Many rows are first sorted, in temporary files of the store. With --bulk they\n"
             "must already be in key order, as in a dump, and are written only once.\n"
             "\n"
-            "Without KEYSPACE standard input is a dump of a store or table. What it has is\n"
-            "created and loaded, with times to live, and must not exist already. This is not\n"
-            "one commit: a load that fails may have loaded a part.",
+            "Without KEYSPACE standard input is a dump of a store or table. Its tables and\n"
+            "keyspaces are created and loaded, with times to live; they must not exist yet.\n"
+            "This is not one commit: a load that fails may have loaded a part.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db load app.firn users users.tsv", "load the rows of a file into users"},
@@ -318,9 +318,9 @@ const struct firn_command firn_data_load_dump = {
             "scan does or in another form that firn db load reads. Only --json-lines\n"
             "preserves times to live.\n"
             "\n"
-            "Without KEYSPACE, or if it is a table, the dump has definitions of tables, their\n"
-            "rows, and entries of keyspaces, all with times to live; checkpoints are not in\n"
-            "it. The text is described in docs/formats/dump.md.",
+            "Without KEYSPACE, the dump contains all tables and keyspaces of the store; with\n"
+            "the name of a table, that table. It contains definitions, rows, entries and\n"
+            "times to live, but no checkpoints. docs/formats/dump.md describes the text.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db dump app.firn users >users.tsv", "print users, one line for each entry"},
