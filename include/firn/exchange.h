@@ -70,7 +70,7 @@ typedef struct firn_import_reject {
     const char *why; /* the reason; names the line, and the column if one is to blame */
 } firn_import_reject;
 
-/* What becomes of a row whose key, or values in a unique index, another row has already. */
+/* What to do with a row if another row has the same key, or the same values in a unique index. */
 typedef enum firn_import_conflict {
     FIRN_IMPORT_FAIL = 0, /* FIRN_EXISTS, and nothing is imported */
     FIRN_IMPORT_SKIP = 1, /* it is left out, and the row that is there stays */
@@ -109,8 +109,8 @@ typedef struct firn_import_options {
     }
 
 typedef struct firn_import_statistics {
-    size_t size;       /* sizeof(firn_import_statistics) */
-    uint64_t rows;     /* that were read; the table contains them if the import returned FIRN_OK */
+    size_t size;   /* sizeof(firn_import_statistics) */
+    uint64_t rows; /* rows that were read; the table contains them if the import returned FIRN_OK */
     uint64_t rejected; /* calls of on_reject */
     uint64_t bytes;    /* of the text */
     uint64_t skipped;  /* left out because of FIRN_IMPORT_SKIP */

@@ -62,7 +62,7 @@
  *   its key return FIRN_LIMIT until the key is put or deleted.
  * - A value with a time to live disappears when its time is over, by the system clock, as if it had
  *   been deleted; snapshots and cursors judge by the time at which they were opened, those of a
- *   checkpoint by the time of its creation (firn/checkpoint.h). It does not uncover what it replaced.
+ *   checkpoint by the time of its creation (firn/checkpoint.h). What it replaced does not reappear.
  *   Operands merged into such a value do not expire with it: afterwards they are applied as if there had
  *   been no value. If the clock is set back, expired values may reappear.
  *
@@ -218,7 +218,7 @@ FIRN_API FIRN_MUST_CHECK int firn_store_clone(firn_store *store, const char *pat
 typedef struct firn_store_check_result {
     size_t size;            /* sizeof(firn_store_check_result), set by the caller */
     uint64_t keyspaces;     /* checked, firn's own included */
-    uint64_t entries;       /* that a snapshot of now shows */
+    uint64_t entries;       /* visible in a snapshot of the present */
     uint64_t log_records;   /* read back from disk and verified */
     uint64_t damaged_count; /* each reported by a notice, FIRN_NOTICE_DAMAGED */
 } firn_store_check_result;
@@ -334,7 +334,7 @@ typedef struct firn_keyspace_size {
     uint64_t file_entries;   /* in them, tombstones included */
     uint64_t value_bytes;    /* large values in files of their own */
     uint64_t memory_bytes;   /* keys and values in memtables */
-    uint64_t memory_entries; /* of these */
+    uint64_t memory_entries; /* number of entries in memtables */
 } firn_keyspace_size;
 #define FIRN_KEYSPACE_SIZE_INIT                   \
     {                                             \
