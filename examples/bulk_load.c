@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/bulk_load.c: many entries in any order as one commit, which can be watched and given up; and the files
- * merged afterwards. Valid C and C++.
+ * examples/bulk_load.c: many entries in any order as one commit, with progress and a way to cancel; then a
+ * compaction. Valid C and C++.
  *
  *     cc bulk_load.c $(pkg-config --cflags --libs firn) -o bulk_load && ./bulk_load app.firn
  */

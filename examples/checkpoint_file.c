@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/checkpoint_file.c: one state of the data in a single file: written, read where it lies,
+ * examples/checkpoint_file.c: one state of the data in a single file: written, read in place,
  * and made a store again. Valid C and C++.
  *
  *     cc checkpoint_file.c $(pkg-config --cflags --libs firn) -o checkpoint_file

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/checkpoints.c: keep a state of the data, change them, look at both, go back, and go
- * forward again. Valid C and C++.
+ * examples/checkpoints.c: keep a state of the data, change the data, read both states, restore,
+ * and undo the restore. Valid C and C++.
  *
  *     cc checkpoints.c $(pkg-config --cflags --libs firn) -o checkpoints && ./checkpoints app.firn
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/cursors.c: walking keys in order: a range, those that begin so, the last few, and what was there before.
+ * examples/cursors.c: walking keys in order: a range, a prefix, the last few, and an earlier state.
  * Valid C and C++.
  *
  *     cc cursors.c $(pkg-config --cflags --libs firn) -o cursors && ./cursors app.firn

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan.c: rows of a table by query: filters, computed columns, groups, order.
+ * examples/scan.c: queries over the rows of a table: filters, computed columns, groups, order. Valid C and C++.
  *
- *     scan DIRECTORY
+ *     cc scan.c $(pkg-config --cflags --libs firn) -o scan && ./scan shop.firn
  */
-#include <firn/firn.h>
-
 #include <stdio.h>
+
+#include <firn/firn.h>
 
 static firn_error err;
 
@@ -38,7 +38,7 @@ main(int argc, char **argv)
     firn_table *table;
     firn_table_def *def = NULL;
     if (argc != 2) {
-        fprintf(stderr, "usage: scan DIRECTORY\n");
+        fprintf(stderr, "usage: scan STORE\n");
         return 2;
     }
     if (firn_store_open(argv[1], NULL, &store, &err) != FIRN_OK ||

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/store_values.c: numbers that are counted up and text that grows without being read, and a value that is gone
- * after a while. Valid C and C++.
+ * examples/store_values.c: counters and texts that grow without being read, and a value that expires. Valid C and C++.
  *
  *     cc store_values.c $(pkg-config --cflags --libs firn) -o store_values && ./store_values app.firn
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/structs.c: rows as structs, and a number that several programs may add to. Valid C and C++.
+ * examples/structs.c: rows as structs, and a number that many threads may add to. Valid C and C++.
  *
  *     cc structs.c $(pkg-config --cflags --libs firn) -o structs && ./structs shop.firn
  */
@@ -23,7 +23,7 @@ static const firn_struct_member members[] = {
     {"name", offsetof(struct item, name), FIRN_TYPE_TEXT, FIRN_STRUCT_NEVER_NULL}};
 static const firn_struct_layout layout = FIRN_STRUCT_LAYOUT(struct item, members);
 
-/* Every call can fail. This example goes on to the end, where it tells of the first failure. */
+/* Every call can fail. After a failure this example skips all calls, and reports the failure at the end. */
 #define TRY(call) (code = code == FIRN_OK ? (call) : code)
 
 int

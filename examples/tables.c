@@ -8,7 +8,7 @@
 
 #include <firn/firn.h>
 
-/* Every call can fail. This example goes on to the end, where it tells of the first failure. */
+/* Every call can fail. After a failure this example skips all calls, and reports the failure at the end. */
 #define TRY(call) (code = code == FIRN_OK ? (call) : code)
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/time_series.c: measurements under (sensor, time), which expire; a range of them; a checkpoint before a bad import,
- * and the way back. Valid C and C++.
+ * examples/time_series.c: measurements by sensor and time, which expire; a range of them; a checkpoint before a bad import,
+ * and the restore. Valid C and C++.
  *
  *     cc time_series.c $(pkg-config --cflags --libs firn) -o time_series && ./time_series app.firn
  */
@@ -41,7 +41,7 @@ measure(firn_keyspace *series, const char *sensor, uint64_t seconds, int64_t val
     return firn_put(series, key_of(sensor, seconds, memory), firn_bytes(number, 8), &options, err);
 }
 
-/* Prints what a sensor measured from one time on, before another. */
+/* Prints what a sensor measured in [from, to). */
 static int
 print(firn_keyspace *series, const char *sensor, uint64_t from, uint64_t to, firn_error *err)
 {

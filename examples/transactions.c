@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/transactions.c: money goes from one account to another, whole or not at all, and only if
- * it is there; then a rule over two keys that takes serializable transactions to keep. Valid C and
+ * examples/transactions.c: a transfer of money, complete or not at all, and only if the balance
+ * suffices; then a rule over two keys, which needs serializable transactions. Valid C and
  * C++.
  *
  *     cc transactions.c $(pkg-config --cflags --libs firn) -o transactions && ./transactions app.firn

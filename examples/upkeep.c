@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/upkeep.c: batches that are looked at and put together, what a range takes up, giving its space back, and a
- * store that is destroyed. Valid C and C++.
+ * examples/upkeep.c: walking and joining batches, the size of a range, freeing its space, and destroying a
+ * store. Valid C and C++.
  *
  *     cc upkeep.c $(pkg-config --cflags --libs firn) -o upkeep && ./upkeep scratch.firn
  */

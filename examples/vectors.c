@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * vectors.c: notes with embeddings beside them: those nearest in meaning, and those that two lists agree about.
+ * examples/vectors.c: notes with embeddings: a search for the nearest ones, and one ranking made from two. Valid C and C++.
  *
- *     vectors DIRECTORY
+ *     cc vectors.c $(pkg-config --cflags --libs firn) -o vectors && ./vectors notes.firn
  */
 #include <firn/firn.h>
 
@@ -50,7 +50,7 @@ main(int argc, char **argv)
     firn_table *table;
     firn_table_def *def = NULL;
     if (argc != 2) {
-        fprintf(stderr, "usage: vectors DIRECTORY\n");
+        fprintf(stderr, "usage: vectors STORE\n");
         return 2;
     }
     if (firn_store_open(argv[1], NULL, &store, &err) != FIRN_OK ||

@@ -3,7 +3,7 @@
  * firn/bulk.h: loading many entries at once.
  *
  * A load is one commit that bypasses the log and is written once, straight to its final place: half the
- * work of batches or less if the keys lie apart from the existing ones.
+ * work of batches or less if few existing keys lie between the new ones.
  *
  * - Nothing of a load is visible before its commit, and all of it afterwards, durably. A crash before
  *   the commit leaves nothing of it.

@@ -186,10 +186,10 @@ typedef struct firn_store_export_options {
     {                                                                 \
         sizeof(firn_store_export_options), false, FIRN_CALLBACKS_INIT \
     }
-/* Writes what the checkpoint sees (NULL: the present state) into the file `path`, in an existing
+/* Writes the state of a checkpoint (NULL: the present state) into the file `path`, in an existing
  * directory: all user keyspaces, and the checkpoint with its references; nothing else of the store.
  * When this returns FIRN_OK the file is complete and on disk; after an error, what was there before
- * still is. Meanwhile the file and a temporary store lie in a directory .firn-export-*.tmp beside it,
+ * still is. Meanwhile the file and a temporary store are in a directory .firn-export-*.tmp beside it,
  * which takes about as much space as writing the data once more; the next export to the same place
  * removes one that a crash left. Commits continue meanwhile. firn_store_open with read_only opens the
  * file. */

@@ -9,7 +9,7 @@
  * - An open cursor keeps what it sees: overwritten values and dropped keyspaces take up space until it
  *   is closed.
  * - It belongs to one thread at a time. Close it before its store.
- * - Damage is reported where it lies: a move onto a bad block returns FIRN_CORRUPT and leaves the cursor
+ * - Damage is reported when it is reached: a move onto a bad block returns FIRN_CORRUPT and leaves the cursor
  *   without a position. A seek past the block continues.
  * - Deleted keys are skipped. Many single deletes that compaction has not removed yet make iteration
  *   slow; firn_delete_range leaves nothing to skip.
@@ -27,7 +27,7 @@ extern "C" {
 
 typedef struct firn_db_cursor firn_cursor;
 
-/* A bound or prefix whose data is NULL is none. The cursor copies them. */
+/* A bound or prefix whose data is NULL does not limit the cursor. The cursor copies them. */
 typedef struct firn_cursor_options {
     size_t size;             /* sizeof(firn_cursor_options) */
     firn_slice lower;        /* first key, included */
@@ -62,7 +62,7 @@ FIRN_API bool firn_cursor_valid(const firn_cursor *cursor);
 FIRN_API firn_slice firn_cursor_key(const firn_cursor *cursor);
 FIRN_API firn_slice firn_cursor_value(const firn_cursor *cursor);
 /* When the value expires, in milliseconds since 1970; 0: never. If operands were merged into an
- * expiring value, when that expires. */
+ * expiring value, the time at which that value expires. */
 FIRN_API uint64_t firn_cursor_expires_ms(const firn_cursor *cursor);
 
 #ifdef __cplusplus

@@ -70,11 +70,12 @@ typedef struct firn_import_reject {
     const char *why; /* the reason; names the line, and the column if one is to blame */
 } firn_import_reject;
 
-/* What becomes of a row whose key, or values in a unique index, another row has already. */
+/* What to do with a row if another row has the same key, or the same values in a unique index. */
 typedef enum firn_import_conflict {
     FIRN_IMPORT_FAIL = 0, /* FIRN_EXISTS, and nothing is imported */
-    FIRN_IMPORT_SKIP = 1, /* it is left out, and the row that is there stays */
-    /* It replaces the row with the same key; FIRN_EXISTS if a third row has the same in a unique index. */
+    FIRN_IMPORT_SKIP = 1, /* the new row is left out, and the existing one stays */
+    /* The new row replaces the one with the same key; FIRN_EXISTS if a third row has the same values in a
+     * unique index. */
     FIRN_IMPORT_REPLACE = 2
 } firn_import_conflict;
 
@@ -90,16 +91,17 @@ typedef struct firn_import_options {
      * FIRN_INVALID. */
     bool ignore_unknown;
     /* Called for each line that cannot become a row. If it returns FIRN_OK, the import skips the line and
-     * goes on; otherwise the import ends and returns that value. NULL: the first such line ends the import
+     * continues; otherwise the import ends and returns that value. NULL: the first such line ends the import
      * with FIRN_INVALID or FIRN_LIMIT. A row whose key the table contains already is not rejected: see
      * on_conflict. */
     int (*on_reject)(void *ctx, const firn_import_reject *reject);
     void *reject_ctx;
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
     firn_callbacks callbacks;
-    /* The text counts as well: of two rows with one key FIRN_IMPORT_SKIP takes the first, FIRN_IMPORT_REPLACE the last.
-     * Both, but not FIRN_IMPORT_REPLACE into a table without indexes, read each row that may be there, and write one
-     * transaction: FIRN_LIMIT if that does not fit into its share of the store's memory (firn/txn.h). */
+    /* This also applies to rows of the text: of two with one key, FIRN_IMPORT_SKIP takes the first and
+     * FIRN_IMPORT_REPLACE the last. Except for FIRN_IMPORT_REPLACE into a table without indexes, both read
+     * each row that may exist, and write one transaction: FIRN_LIMIT if that does not fit into a
+     * transaction's share of the store's memory (firn/txn.h). */
     firn_import_conflict on_conflict;
 } firn_import_options;
 #define FIRN_IMPORT_OPTIONS_INIT                                                         \
@@ -109,8 +111,8 @@ typedef struct firn_import_options {
     }
 
 typedef struct firn_import_statistics {
-    size_t size;       /* sizeof(firn_import_statistics) */
-    uint64_t rows;     /* that were read; the table contains them if the import returned FIRN_OK */
+    size_t size;   /* sizeof(firn_import_statistics) */
+    uint64_t rows; /* rows that were read; the table contains them if the import returned FIRN_OK */
     uint64_t rejected; /* calls of on_reject */
     uint64_t bytes;    /* of the text */
     uint64_t skipped;  /* left out because of FIRN_IMPORT_SKIP */
@@ -122,8 +124,9 @@ typedef struct firn_import_statistics {
 
 /* Inserts the rows of a text. options and statistics may be NULL; statistics are filled in after a failure,
  * too. FIRN_INVALID and FIRN_LIMIT name the line that cannot become a row. FIRN_EXISTS names a row that the
- * table contains already, unless on_conflict says otherwise. FIRN_NOT_FOUND names a column that the table does not have. FIRN_BUSY if a bulk load is
- * open. FIRN_CONFLICT if the table's definition, or, with on_conflict, a row of the text was changed meanwhile. */
+ * table contains already, unless on_conflict says otherwise. FIRN_NOT_FOUND names a column that the table does
+ * not have. FIRN_BUSY if a bulk load is open. FIRN_CONFLICT if the table's definition or, with on_conflict, a
+ * row of the text was changed meanwhile. */
 FIRN_API FIRN_MUST_CHECK int firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
                                                const firn_import_options *options,
                                                firn_import_statistics *statistics, firn_error *err);

@@ -80,7 +80,7 @@ typedef struct firn_progress {
     bool is_finishing;
 } firn_progress;
 
-/* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Inside of
+/* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Inside
  * them the thread cannot use handles, neither those of the operation nor others: every function that
  * takes or opens one returns FIRN_MISUSE; a function without a result does nothing, so that what it should
  * close stays open. (Functions that only return a text or a flag of a workspace, like

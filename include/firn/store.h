@@ -18,7 +18,8 @@
  *   otherwise firn_store_close fails with FIRN_MISUSE and changes nothing. Keyspace handles are owned by
  *   the store and are released with it.
  * - A function `visit` ends the visits by returning anything but FIRN_OK (firn/notice.h). It may call any
- *   function, but must not close the store or the snapshot that is visited, nor change the batch.
+ *   function, except that it must not close the store or the snapshot that is visited, and must not
+ *   change the batch that is visited.
  * - In a child of fork every handle of the parent gives FIRN_MISUSE (types.h).
  * - Using a closed handle is undefined behaviour. Debug builds of the library
  *   (-DCMAKE_BUILD_TYPE=Debug) detect most such uses: closed handles of this header and of cursor.h,
@@ -61,16 +62,19 @@
  *   its key return FIRN_LIMIT until the key is put or deleted.
  * - A value with a time to live disappears when its time is over, by the system clock, as if it had
  *   been deleted; snapshots and cursors judge by the time at which they were opened, those of a
- *   checkpoint by the time of its creation (firn/checkpoint.h). It does not uncover what it replaced.
+ *   checkpoint by the time of its creation (firn/checkpoint.h). What it replaced does not reappear.
  *   Operands merged into such a value do not expire with it: afterwards they are applied as if there had
  *   been no value. If the clock is set back, expired values may reappear.
  *
- * Limits: a key is 0 to 524,288 bytes (512 KiB). Keys are meant to be short: of each file of a store the
- * smallest and the largest key are in memory, beyond the budget, and indexes hold whole keys where
- * neighbours differ late. Keys of more than a few KiB are better stored under their hash. A value is at
- * most 256 MiB (8 bytes less with a time to live, 1 byte less if it is merged), a batch at most 512 MiB. Names of keyspaces are 1 to 255 bytes of UTF-8 and do
- * not begin with "firn." or "firn:", which are for firn's own keyspaces. Beyond a limit: FIRN_LIMIT
- * or FIRN_INVALID, and nothing changes. An empty value is a value.
+ * Limits
+ * - A key has at most 512 KiB (524,288 bytes) and may be empty. Keep keys short: the smallest and the
+ *   largest key of each file stay in memory, beyond the budget, and indexes contain whole keys if
+ *   neighbours differ only near their ends. Keys beyond a few KiB are better stored under their hash.
+ * - A value has at most 256 MiB (8 bytes less with a time to live, 1 byte less if it is merged) and may be
+ *   empty. A batch has at most 512 MiB.
+ * - The name of a keyspace has 1 to 255 bytes of UTF-8, and does not begin with "firn." or "firn:", which
+ *   are for firn's own keyspaces.
+ * - Beyond a limit, functions return FIRN_LIMIT or FIRN_INVALID and change nothing.
  */
 #ifndef FIRN_STORE_H
 #define FIRN_STORE_H
@@ -214,7 +218,7 @@ FIRN_API FIRN_MUST_CHECK int firn_store_clone(firn_store *store, const char *pat
 typedef struct firn_store_check_result {
     size_t size;            /* sizeof(firn_store_check_result), set by the caller */
     uint64_t keyspaces;     /* checked, firn's own included */
-    uint64_t entries;       /* that a snapshot of now shows */
+    uint64_t entries;       /* visible in a snapshot of the present */
     uint64_t log_records;   /* read back from disk and verified */
     uint64_t damaged_count; /* each reported by a notice, FIRN_NOTICE_DAMAGED */
 } firn_store_check_result;
@@ -249,10 +253,10 @@ typedef struct firn_store_level {
 /* Disk space taken by the store's files, as du counts it, without directories. All 0 if the directory
  * could not be read. */
 typedef struct firn_store_disk {
-    uint64_t log_bytes; /* of its files, what contains commits */
-    uint64_t
-        log_spare_bytes;    /* of its files, space kept for future commits: given back on close, or
-                               * ten to fifteen seconds after the last commit */
+    uint64_t log_bytes; /* the part of the log's files that contains commits */
+    /* Space in the log's files for future commits: given back on close, or ten to fifteen seconds
+     * after the last commit. */
+    uint64_t log_spare_bytes;
     uint64_t reserve_bytes; /* kept for a full disk; what exceeds the need is given back likewise */
     uint64_t run_bytes;     /* table files of the levels and of history */
     uint64_t value_bytes;   /* files of large values */
@@ -260,7 +264,7 @@ typedef struct firn_store_disk {
     uint64_t manifest_bytes;
     uint64_t other_bytes;
 } firn_store_disk;
-/* Counters that grow start at 0 when the handle is opened. The members to watch: is_full,
+/* Counters start at 0 when the handle is opened. The members to watch: is_full,
  * missing_files and background_code show failures, disk shows space, slowdowns and stalls show
  * commits that outrun the background work, cache_misses shows too little memory (docs/tuning.md). */
 typedef struct firn_store_statistics {
@@ -330,7 +334,7 @@ typedef struct firn_keyspace_size {
     uint64_t file_entries;   /* in them, tombstones included */
     uint64_t value_bytes;    /* large values in files of their own */
     uint64_t memory_bytes;   /* keys and values in memtables */
-    uint64_t memory_entries; /* of these */
+    uint64_t memory_entries; /* number of entries in memtables */
 } firn_keyspace_size;
 #define FIRN_KEYSPACE_SIZE_INIT                   \
     {                                             \
@@ -514,7 +518,7 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_create(firn_batch **out, firn_error *err
 /* NULL is allowed. */
 FIRN_API void firn_batch_destroy(firn_batch *batch);
 FIRN_API void firn_batch_clear(firn_batch *batch);
-/* The number of writes, and their size in bytes in the log, at most. */
+/* The number of writes, and an upper bound of their size in the log, in bytes. */
 FIRN_API size_t firn_batch_count(const firn_batch *batch);
 FIRN_API size_t firn_batch_size(const firn_batch *batch);
 /* These copy keys and values. */

@@ -7,8 +7,8 @@
  *                                 "primary key (id), unique index by_name (name)", &def, &err);
  *
  * - Every table has a primary key of 1 to 16 columns, which cannot be null. Rows are in the order of that
- *   key, so choose it such that rows that are read together lie together. An index is a second order. Every
- *   write of a row updates all indexes.
+ *   key, so choose a key that puts rows that are read together next to each other. An index is a second order.
+ *   Every write of a row updates all indexes.
  * - Names of columns and indexes are case-sensitive, unlike in SQL.
  * - The type of a column never changes, and neither does whether it may be null. Columns can be added, dropped
  *   and renamed without rewriting rows. The data of a dropped column is freed when its rows are rewritten.
@@ -48,7 +48,7 @@ enum {
     FIRN_TABLE_DEF_TEXT_MAX = 1 << 20       /* bytes of a definition as text */
 };
 
-/* A zeroed one needs a name and a type, and may be null:
+/* A zeroed column needs only a name and a type; its values may be null:
  *     firn_table_column columns[] = {{.name = "id", .type = FIRN_TYPE_I64, .is_auto = true},
  *                                    {.name = "name", .type = FIRN_TYPE_TEXT}}; */
 typedef struct firn_table_column {
@@ -101,7 +101,7 @@ typedef struct firn_table_def {
  * decimal(PRECISION, SCALE), date, timestamp, text, blob, uuid, vector(DIMENSIONS); and these names for
  * them: boolean, tinyint, smallint, int and integer (i32), bigint, int16 to int64 and uint8 to uint64 (so
  * many bits), real and float32 (f32), double, double precision, float and float64 (f64), numeric, datetime,
- * varchar and string (text), bytea (blob). int8 is refused: it has two meanings.
+ * varchar and string (text), bytea (blob). int8 is refused, because it may mean 8 bits or 8 bytes.
  *
  * Literals: null, true, false, numbers, 'text' (a quote in it is written twice), '2000-01-31',
  * '2000-01-31 23:59:59.000001', 'c0ffee00-0000-4000-8000-000000000000' for a uuid, x'00ff' for blob,

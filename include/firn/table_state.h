@@ -130,9 +130,9 @@ typedef struct firn_table_statistics {
     uint64_t rows;        /* an estimate unless rows_are_exact */
     bool rows_are_exact;  /* rows were counted, or no estimate was needed */
     uint64_t runs;        /* files that contain columns */
-    uint64_t file_bytes;  /* of these files, without those of indexes */
+    uint64_t file_bytes;  /* size of these files, without those of indexes */
     uint64_t value_bytes; /* in value files */
-    uint64_t memory_rows; /* that are not in files yet */
+    uint64_t memory_rows; /* rows that are not in files yet */
     uint64_t memory_bytes;
     size_t column_count;
     const firn_table_column_statistics *columns; /* in the order in which they were added */
@@ -142,7 +142,7 @@ typedef struct firn_table_statistics {
 
 typedef struct firn_table_stats_options {
     size_t size;             /* sizeof(firn_table_stats_options) */
-    firn_snapshot *snapshot; /* the state whose columns and rows are meant; NULL: the present one */
+    firn_snapshot *snapshot; /* the state that is described; NULL: the present one */
     bool count;              /* count rows and index entries, which reads all their keys */
 } firn_table_stats_options;
 #define FIRN_TABLE_STATS_OPTIONS_INIT                 \

@@ -9,9 +9,9 @@
  * - Every function that uses a handle of the parent returns FIRN_MISUSE, waits for no lock and touches
  *   no file. One that returns no code acts as on a NULL handle.
  * - Closing such a handle leaves files, locks and background work to the parent. Its memory and
- *   descriptors are given back when the child ends. But firn_store_close gives up at once what would
+ *   descriptors are given back when the child ends. But firn_store_close releases at once what would
  *   keep the store locked if the parent died first.
- * - The child may open the same store anew once the parent has closed it, and any other at once.
+ * - The child may open the same store again once the parent has closed it, and any other store at once.
  * - Requires: a child that was forked inside a callback ends without returning from it.
  * exec closes everything; vfork and posix_spawn need no care.
  *

@@ -57,7 +57,8 @@
  * - Files larger than file_size_max, if it is set.
  * - Fifos, sockets and devices. Each is reported by a notice.
  * An entry that cannot be read, or that changes during every attempt to read it, keeps the state that it
- * has in the previous checkpoint. If that does not contain it, it is left out. Both are reported.
+ * has in the previous checkpoint, or is left out if that checkpoint does not contain it. Both cases are
+ * reported.
  * A restore does not touch what the checkpoint's rules or today's rules exclude.
  */
 #ifndef FIRN_WORKSPACE_H
@@ -115,7 +116,7 @@ FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
 /* If no store was found for this directory, but a store in the default place could not be read: the path
  * of that store, which may contain this directory's history; else NULL. A save begins a new history. */
 FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
-/* If the root is more than people usually mean to save, what it is ("your home directory"): "/", the
+/* Describes a root that is more than people usually mean to save ("your home directory"): "/", the
  * root of a file system, the user's home, or a directory above the folder of stores; else NULL. A
  * program should ask before the first save of such a directory. Constant text; any thread. */
 FIRN_API const char *firn_workspace_too_broad(const firn_workspace *workspace);
@@ -279,7 +280,7 @@ typedef struct firn_workspace_save_options {
     /* The turn begins now. It is recorded in the store, even if no checkpoint is created, until the next
      * turn of its agent and session begins. The checkpoint does not contain it; its message does. */
     bool turn_begins;
-    /* Notices are shown to a person. What was excluded is recorded, so that the next such save marks it
+    /* The program shows the notices to a person. What was excluded is recorded, so that the next such save marks it
      * as known (firn_notice.is_known). */
     bool marks_told;
 } firn_workspace_save_options;
@@ -377,10 +378,10 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_watch(firn_workspace *workspace,
 
 typedef struct firn_workspace_watch_info {
     size_t size;          /* sizeof(firn_workspace_watch_info) */
-    uint64_t process;     /* that watches */
+    uint64_t process;     /* id of the watching process */
     uint64_t directories; /* of the workspace, as far as the watch knows them */
-    uint64_t dirty;       /* of them: the next save visits them */
-    uint64_t unwatched;   /* of them: every save visits them */
+    uint64_t dirty;       /* of these directories, those that the next save visits */
+    uint64_t unwatched;   /* of these directories, those that every save visits */
     bool is_by_fanotify;  /* else by inotify, which has a limit of watches */
 } firn_workspace_watch_info;
 #define FIRN_WORKSPACE_WATCH_INFO_INIT                       \
@@ -430,8 +431,8 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, cons
 typedef struct firn_workspace_tag {
     firn_slice name;
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint that it names */
-    uint64_t number;                  /* of that; 0 for a safety checkpoint, or if it was deleted */
-    int64_t created_ns;               /* when the tag was set */
+    uint64_t number;    /* of that checkpoint; 0 if it is a safety checkpoint or was deleted */
+    int64_t created_ns; /* when the tag was set */
 } firn_workspace_tag;
 
 /* Gives a checkpoint a name that is a reference from then on: 1 to 255 ASCII letters, digits and any of
@@ -536,7 +537,7 @@ typedef struct firn_workspace_status_options {
     }
 typedef struct firn_workspace_status_result {
     size_t size;                           /* sizeof(firn_workspace_status_result) */
-    firn_workspace_checkpoint *checkpoint; /* that the disk was compared with */
+    firn_workspace_checkpoint *checkpoint; /* the one that was compared with the disk */
     uint64_t added;                        /* files that only the disk contains */
     uint64_t changed;
     uint64_t removed;
@@ -661,7 +662,7 @@ typedef struct firn_workspace_restore_options {
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
-    firn_workspace_checkpoint *checkpoint;   /* that was restored */
+    firn_workspace_checkpoint *checkpoint;   /* the restored one */
     char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the state before; "" if nothing changed */
     uint64_t added;                          /* files; directories are not counted */
     uint64_t changed;
@@ -702,7 +703,7 @@ typedef struct firn_workspace_restore_result {
  * Interrupted restores. If the process dies, or the restore fails after files have begun to move, the
  * restore is pending. Every file is whole then, either old or new.
  * - firn_workspace_resume finishes it, and firn_workspace_undo takes it back. A restore of everything
- *   goes on to its own checkpoint.
+ *   continues with its own checkpoint.
  * - A save or a restore of some paths finishes it first. A save drops it instead if nothing had moved.
  *
  * Foreign restores. Before anything is changed, the restore is recorded in the user's data directory; if
@@ -734,10 +735,10 @@ typedef struct firn_workspace_pending_restore {
     bool has_begun;  /* files have moved; else the tree is unchanged */
     bool is_foreign; /* pending: see firn_workspace_restore */
     uint64_t number; /* of the checkpoint that is restored; 0: safety, or deleted */
-    char id[FIRN_CHECKPOINT_ID_SIZE];        /* of that; "" while a revert is running */
+    char id[FIRN_CHECKPOINT_ID_SIZE];        /* of the checkpoint; "" while a revert is running */
     char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* pending: the state that an undo restores */
     /* Running: */
-    uint64_t process;    /* that restores; 0: unknown */
+    uint64_t process;    /* id of the restoring process; 0: unknown */
     int64_t started_ns;  /* since 1970 */
     const char *phase;   /* as in firn_progress; constant */
     uint64_t files_done; /* in this phase; 0 in phases that do not count files */
@@ -811,7 +812,7 @@ typedef struct firn_workspace_revert_options {
     }
 typedef struct firn_workspace_revert_result {
     size_t size;                             /* sizeof(firn_workspace_revert_result) */
-    firn_workspace_checkpoint *after;        /* that was reverted */
+    firn_workspace_checkpoint *after;        /* the reverted one */
     firn_workspace_checkpoint *before;       /* the older one */
     char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the state before; "" if nothing changed */
     uint64_t added;                          /* files; directories are not counted */
@@ -852,7 +853,7 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_revert(firn_workspace *workspace,
 
 typedef struct firn_workspace_pin {
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint */
-    uint64_t number;                  /* of it; 0 for a safety checkpoint */
+    uint64_t number;                  /* of the checkpoint; 0 for a safety checkpoint */
     int64_t created_ns;               /* when it was pinned */
 } firn_workspace_pin;
 
@@ -1017,7 +1018,7 @@ typedef struct firn_workspace_gc_result {
  * anything). Without `automatic`, a pack of less than 16 MiB is also rewritten if anything in it is
  * dead, or to join several such packs.
  *
- * If it is cancelled or interrupted, nothing is lost, and another call goes on. Readers in other
+ * If it is cancelled or interrupted, nothing is lost, and another call continues the work. Readers in other
  * processes are not disturbed. FIRN_CORRUPT, with nothing removed, if a checkpoint is so damaged that
  * what it needs cannot be determined.
  *
@@ -1075,7 +1076,7 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
 
 typedef enum firn_workspace_repair_state {
     FIRN_REPAIR_INTACT = 0, /* nothing of it is lost */
-    FIRN_REPAIR_PARTLY = 1, /* some paths are lost, and it goes on without them */
+    FIRN_REPAIR_PARTLY = 1, /* some paths are lost; the rest of it stays */
     FIRN_REPAIR_LOST = 2    /* all of it is lost; it is removed from the catalog */
 } firn_workspace_repair_state;
 /* The name of a state ("intact"), constant; never NULL. Any thread. */
@@ -1136,7 +1137,7 @@ typedef struct firn_workspace_repair_result {
  * finishes the work. Undamaged files are shared by hard links; what is salvaged from damaged packs
  * needs free space.
  *
- * Numbers and ids of checkpoints stay. A checkpoint that lost paths goes on without them, and its
+ * Numbers and ids of checkpoints stay. A checkpoint that lost paths stays without them, and its
  * message says so. If the catalog was lost, deleted checkpoints may reappear. FIRN_NOT_FOUND if there
  * is not a store; FIRN_NEWER if a newer firn wrote it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_repair(firn_workspace *workspace,

@@ -110,7 +110,7 @@ Tables and keyspaces are those of the store that the line names.
   people
   $ firn __complete db keyspaces --j
   words
-  --at	list those of the checkpoint REF
+  --at	list the keyspaces of the checkpoint REF
   --json	print one JSON object
   --quiet	print results only, no summaries or progress
   --help	print help

@@ -142,10 +142,10 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   $ firn check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["damaged"], [n["kind"] for n in o["notices"]])'
   0 ['settings']
   $ firn repair -n 2>/dev/null
-  settings would be mended: what cannot be read would become comments
+  settings would be repaired: unreadable lines would become comments
   nothing else to repair
   $ firn repair 2>/dev/null && cat $store/config && firn repair
-  settings mended: what could not be read is a comment now, or lies beside them
+  settings repaired: unreadable lines became comments, or the unreadable file was renamed
   nothing else to repair
   keep = last:1
   save.strict = true
@@ -165,7 +165,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   ! hint: move the file away
   [1]
   $ firn repair 2>/dev/null && cat $store/config && ls $store | grep config && firn save -q
-  settings mended: what could not be read is a comment now, or lies beside them
+  settings repaired: unreadable lines became comments, or the unreadable file was renamed
   nothing else to repair
   keep = forever
   config
@@ -183,7 +183,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   config.unread-1
   config.unread-2
   $ printf 'keep = last:3\nk\n' >$store/config && truncate -s 30 $store/manifest-000001.log && firn repair 2>/dev/null | sed '/intact/d' && cat $store/config $store/damaged-1/config
-  settings mended: what could not be read is a comment now, or lies beside them
+  settings repaired: unreadable lines became comments, or the unreadable file was renamed
   the damaged store is kept; remove it when you no longer need it: <T>/data/firn/w-<hex>/damaged-1
   keep = last:3
   # could not be read: k

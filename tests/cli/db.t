@@ -161,13 +161,14 @@ Names of keyspaces, and limits.
   ! help: firn help db put
   [2]
   $ head -c 524289 /dev/zero | tr '\0' k >long
-  $ printf '%s\tv\n' "$(cat long)" | firn db load app.firn users
+  $ { cat long; printf '\tv\n'; } | firn db load app.firn users
   ! firn: row 1 of 'standard input': the key has more than 524288 bytes
   [1]
-  $ printf '%s\tv\n' "$(head -c 524288 long)" | firn db load -q app.firn users
-  $ firn db scan app.firn users --prefix kkkk | wc -c
-  524291
-  $ firn db delrange -q app.firn users --prefix kkkk
+  $ { head -c 524288 long; printf '\tv\n'; } | firn db load app.firn users
+  1 entry
+  $ firn db scan app.firn users --prefix kkkkkkkk --keys | wc -c
+  524289
+  $ firn db delrange app.firn users --prefix kkkkkkkk
 
 Arguments.
 

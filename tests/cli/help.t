@@ -4,7 +4,8 @@ The program explains itself, and every command does.
   usage: firn COMMAND [options] [arguments]
   
   firn saves the state of a directory tree as a checkpoint, shows what has changed
-  since, and restores any checkpoint exactly. It is also a key-value store.
+  since, and restores any checkpoint exactly. It also stores key-value data, and
+  tables that can be queried with SQL.
   
   In any directory of a workspace a command acts on the whole workspace, unless
   paths are given. Paths are relative to the current directory; in JSON and patches

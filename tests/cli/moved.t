@@ -286,16 +286,16 @@ with its first checkpoint.
   $ firn -C found list
   no checkpoints
   ! firn: a store cannot be read, and may hold the history of this directory: <T>/data/firn/lost-<hex>
-  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then goes on with it
+  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then continues it
   $ firn -C two list -q | head -n 1
   3
   $ mkdir another && firn -C another init && firn -C another list
   made the store <T>/data/firn/another-<hex>
   ! firn: a store cannot be read, and may hold the history of this directory: <T>/data/firn/lost-<hex>
-  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then goes on with it
+  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then continues it
   no checkpoints
   $ mkdir more && firn -C more save -q && firn -C more save -q
   1
   2
   ! firn: a store cannot be read, and may hold the history of this directory: <T>/data/firn/lost-<hex>
-  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then goes on with it
+  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then continues it

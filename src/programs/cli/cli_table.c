@@ -15,7 +15,8 @@
 
 static const char about[] =
     "firn saves the state of a directory tree as a checkpoint, shows what has changed\n"
-    "since, and restores any checkpoint exactly. It is also a key-value store.\n"
+    "since, and restores any checkpoint exactly. It also stores key-value data, and\n"
+    "tables that can be queried with SQL.\n"
     "\n"
     "In any directory of a workspace a command acts on the whole workspace, unless\n"
     "paths are given. Paths are relative to the current directory; in JSON and patches\n"

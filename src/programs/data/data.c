@@ -202,8 +202,7 @@ get_value(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
     } else if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     } else {
-        firn_data_bytes_print_value(cli, wanted, firn_bytes(value, size),
-                                    firn_command_has(cli, "hex"));
+        firn_data_bytes_print_value(wanted, firn_bytes(value, size), firn_command_has(cli, "hex"));
     }
     firn_release(value);
     return exit_code;
@@ -341,13 +340,12 @@ read_scan_options(struct firn_cli *cli, struct scan *scan)
 
 /* Returns a code of the library. */
 static int
-walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_t *count,
-     firn_error *err)
+walk(const struct scan *scan, firn_cursor *cursor, uint64_t *count, firn_error *err)
 {
     int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
         if (!scan->counts_only) {
-            firn_data_bytes_print_entry(cli, firn_cursor_key(cursor), firn_cursor_value(cursor),
+            firn_data_bytes_print_entry(firn_cursor_key(cursor), firn_cursor_value(cursor),
                                         &scan->look);
         }
         *count += 1;
@@ -381,7 +379,7 @@ scan_keyspace(struct firn_cli *cli, firn_store *store, struct scan *scan)
         firn_term_json_array("entries");
     }
     if (code == FIRN_OK) {
-        code = walk(cli, scan, cursor, &count, &err);
+        code = walk(scan, cursor, &count, &err);
     }
     firn_cursor_close(cursor);
     if (code != FIRN_OK) {
@@ -531,7 +529,7 @@ static const struct firn_command scan_command = {
             {"keys", 'k', NULL, "print keys only"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
-            {"columns", 0, "EXPR,...", "of a table, print these columns, or what is computed"},
+            {"columns", 0, "EXPR,...", "of a table, print these columns or expressions"},
             {"where", 0, "EXPR", "of a table, only rows for which this is true"},
             {"group-by", 0, "EXPR,...", "of a table, print a row for each group of rows"},
             {"order", 0, "EXPR,...", "of a table, in this order; 'EXPR desc' descends"},

@@ -57,9 +57,8 @@ int firn_data_bytes_from_argument(struct firn_cli *cli, const char *name, const 
 /* All of standard input, at most size_max bytes. Returns an exit code. */
 int firn_data_bytes_from_stdin(struct firn_cli *cli, size_t size_max, struct firn_data_bytes *out);
 
-/* Prints a value, and nothing else, as it is or as digits; with --json both. */
-void firn_data_bytes_print_value(const struct firn_cli *cli, firn_slice key, firn_slice value,
-                                 bool is_hex);
+/* Prints a value, and nothing else, as it is or as digits; with --json the key and the value. */
+void firn_data_bytes_print_value(firn_slice key, firn_slice value, bool is_hex);
 
 /* How entries are shown. */
 struct firn_data_bytes_look {
@@ -67,7 +66,7 @@ struct firn_data_bytes_look {
     bool is_hex;
 };
 /* Prints a row, or with --json an object: a key, and its value. */
-void firn_data_bytes_print_entry(const struct firn_cli *cli, firn_slice key, firn_slice value,
+void firn_data_bytes_print_entry(firn_slice key, firn_slice value,
                                  const struct firn_data_bytes_look *look);
 
 /* ---- keys and values that come as rows from a file or from standard input ---- */

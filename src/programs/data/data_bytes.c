@@ -135,13 +135,11 @@ print_bytes(firn_slice bytes, bool is_hex)
 }
 
 void
-firn_data_bytes_print_value(const struct firn_cli *cli, firn_slice key, firn_slice value,
-                            bool is_hex)
+firn_data_bytes_print_value(firn_slice key, firn_slice value, bool is_hex)
 {
-    if (cli->json) {
-        firn_term_json_bytes("key", key);
-        firn_term_json_bytes("value", value);
-    } else if (is_hex) {
+    firn_term_json_bytes("key", key);
+    firn_term_json_bytes("value", value);
+    if (is_hex) {
         print_bytes(value, true);
         firn_term_out_text("\n");
     } else {
@@ -154,22 +152,17 @@ firn_data_bytes_print_value(const struct firn_cli *cli, firn_slice key, firn_sli
 }
 
 void
-firn_data_bytes_print_entry(const struct firn_cli *cli, firn_slice key, firn_slice value,
+firn_data_bytes_print_entry(firn_slice key, firn_slice value,
                             const struct firn_data_bytes_look *look)
 {
-    if (cli->json) {
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("key", key);
-        if (!look->keys_only) {
-            firn_term_json_bytes("value", value);
-        }
-        firn_term_json_end();
-        return;
-    }
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("key", key);
     print_bytes(key, look->is_hex);
     if (!look->keys_only) {
+        firn_term_json_bytes("value", value);
         firn_term_out_text("\t");
         print_bytes(value, look->is_hex);
     }
+    firn_term_json_end();
     firn_term_out_text("\n");
 }

@@ -126,7 +126,7 @@ hint_of(const struct checking *checking, int code)
         return NULL;
     }
     return checking->damaged > 0
-               ? "firn db table alter STORE TABLE drop-index and add-index make an index anew"
+               ? "firn db table alter STORE TABLE drop-index and add-index rebuild an index"
                : firn_data_store_damage_hint(checking->cli->arguments[0]);
 }
 

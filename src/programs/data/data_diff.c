@@ -42,7 +42,7 @@ print_row(const struct printing *printing, const firn_store_difference *differen
     firn_term_out_format("%s\t", sign);
     firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);
     firn_term_out_text("\t");
-    firn_data_bytes_print_entry(printing->cli, difference->key, value, &printing->look);
+    firn_data_bytes_print_entry(difference->key, value, &printing->look);
 }
 
 static void

@@ -794,7 +794,7 @@ const struct firn_command firn_data_exchange_export = {
             {"null", 0, "TEXT", "the text for null in CSV; by default an empty field"},
             {"columns", 0, "COLUMN,...", "write only these columns, in this order"},
             {"index", 0, "INDEX", "in the order of this index"},
-            {"at", 0, "REF", "as the checkpoint REF has the table"},
+            {"at", 0, "REF", "write the rows of the checkpoint REF"},
             {"replace", 0, NULL, "overwrite FILE if it exists"},
             {NULL, 0, NULL, NULL},
         },

@@ -244,7 +244,7 @@ const struct firn_command firn_data_keyspaces = {
     .arguments = "STORE",
     .options =
         (const struct firn_command_option[]){
-            {"at", 0, "REF", "list those of the checkpoint REF"},
+            {"at", 0, "REF", "list the keyspaces of the checkpoint REF"},
             {NULL, 0, NULL, NULL},
         },
     .help = "Prints one name on each line, in byte order, escaped as by firn db scan.\n"

@@ -160,8 +160,7 @@ print_json_line(firn_slice key, firn_slice value, uint64_t expires_ms)
 
 /* Returns a code of the library. */
 static int
-dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count,
-     firn_error *err)
+dump(firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count, firn_error *err)
 {
     const struct firn_data_bytes_look look = {.is_hex = form == FIRN_DATA_ROWS_HEX};
     int code = firn_cursor_first(cursor, err);
@@ -173,7 +172,7 @@ dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_data_rows_form form, u
         } else if (form == FIRN_DATA_ROWS_JSON) {
             print_json_line(key, value, firn_cursor_expires_ms(cursor));
         } else {
-            firn_data_bytes_print_entry(cli, key, value, &look);
+            firn_data_bytes_print_entry(key, value, &look);
         }
         *count += 1;
         code = firn_command_go_on(err);
@@ -247,7 +246,7 @@ run_dump(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &options, &cursor, &err);
         firn_term_json_array("entries");
-        code = code == FIRN_OK ? dump(cli, cursor, form, &count, &err) : code;
+        code = code == FIRN_OK ? dump(cursor, form, &count, &err) : code;
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
@@ -288,9 +287,9 @@ const struct firn_command firn_data_load = {
             "Many rows are first sorted, in temporary files of the store. With --bulk they\n"
             "must already be in key order, as in a dump, and are written only once.\n"
             "\n"
-            "Without KEYSPACE standard input is a dump of a store or table. What it has is\n"
-            "created and loaded, with times to live, and must not exist already. This is not\n"
-            "one commit: a load that fails may have loaded a part.",
+            "Without KEYSPACE standard input is a dump of a store or table. Its tables and\n"
+            "keyspaces are created and loaded, with times to live; they must not exist yet.\n"
+            "This is not one commit: a load that fails may have loaded a part.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db load app.firn users users.tsv", "load the rows of a file into users"},
@@ -319,9 +318,9 @@ const struct firn_command firn_data_load_dump = {
             "scan does or in another form that firn db load reads. Only --json-lines\n"
             "preserves times to live.\n"
             "\n"
-            "Without KEYSPACE, or if it is a table, the dump has definitions of tables, their\n"
-            "rows, and entries of keyspaces, all with times to live; checkpoints are not in\n"
-            "it. The text is described in docs/formats/dump.md.",
+            "Without KEYSPACE, the dump contains all tables and keyspaces of the store; with\n"
+            "the name of a table, that table. It contains definitions, rows, entries and\n"
+            "times to live, but no checkpoints. docs/formats/dump.md describes the text.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db dump app.firn users >users.tsv", "print users, one line for each entry"},

@@ -320,16 +320,16 @@ const struct firn_command firn_data_stats = {
     .options =
         (const struct firn_command_option[]){
             {"count", 0, NULL, "of a table, count its rows instead of estimating them"},
-            {"at", 0, "REF", "of a table, as the checkpoint REF has it"},
+            {"at", 0, "REF", "of a table, describe it as it is in the checkpoint REF"},
             {NULL, 0, NULL, NULL},
         },
     .help = "Level 0 has the most recently written data; each level below it has older data.\n"
             "Entries include overwritten values that have not been merged away yet.\n"
             "\n"
-            "Of a table: the size of each column and of each index. A column is stored in\n"
-            "chunks, each in the encoding that makes it smallest; stored is what they take up\n"
-            "in files, raw the size of the values, and no value is below smallest or above\n"
-            "largest. Rows that are only in memory and in the log are not in these numbers.",
+            "With TABLE, prints a line for each column and each index. Of a column: stored is\n"
+            "its size in files, and raw the size of its values. It is stored in chunks, each\n"
+            "in the encoding that makes it smallest. All values lie between smallest and\n"
+            "largest. Rows that are only in memory and in the log are counted separately.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db stats app.firn", "files of a store"},

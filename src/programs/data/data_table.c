@@ -587,7 +587,7 @@ const struct firn_command firn_data_table_create = {
 };
 
 static const struct firn_command_option list_options[] = {
-    {"at", 0, "REF", "list those of the checkpoint REF"},
+    {"at", 0, "REF", "list the tables of the checkpoint REF"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -607,7 +607,7 @@ const struct firn_command firn_data_table_show = {
     .options =
         (const struct firn_command_option[]){
             {"definition", 'd', NULL, "print the definition, as firn db table create takes it"},
-            {"at", 0, "REF", "as the checkpoint REF has the table"},
+            {"at", 0, "REF", "show the table as it is in the checkpoint REF"},
             {NULL, 0, NULL, NULL},
         },
     .run = run_show,
@@ -629,7 +629,7 @@ const struct firn_command firn_data_table_alter = {
     .arguments = "STORE TABLE CHANGE ARGUMENT...",
     .help = "CHANGE is one of\n"
             "\n"
-            "  add-column 'NAME TYPE ...'       rows that are there have its default\n"
+            "  add-column 'NAME TYPE ...'       existing rows get its default\n"
             "  drop-column COLUMN               not one of the key or of an index\n"
             "  rename-column COLUMN NAME\n"
             "  default COLUMN LITERAL|none      for rows that will be inserted\n"
@@ -641,9 +641,9 @@ const struct firn_command firn_data_table_alter = {
     .examples =
         (const struct firn_command_example[]){
             {"firn db table alter shop.firn goods add-column 'stock i32 not null default 0'",
-             "add a column; goods that are there have 0"},
+             "add a column; existing goods get 0"},
             {"firn db table alter shop.firn goods add-index 'unique index by_name (name)'",
-             "find goods by name, and have each name once"},
+             "find goods by name, and allow each name only once"},
             {NULL, NULL},
         },
     .missing_hint = changes_hint,

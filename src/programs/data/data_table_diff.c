@@ -198,11 +198,8 @@ print_rows(struct printing *printing, firn_table_diff *diff, firn_error *err)
         what->added += row->kind == FIRN_ROW_DIFFERENCE_ADDED;
         what->removed += row->kind == FIRN_ROW_DIFFERENCE_REMOVED;
         what->changed += row->kind == FIRN_ROW_DIFFERENCE_CHANGED;
-        if (what->counts_only) {
-            /* that is all */
-        } else if (printing->cli->json) {
+        if (!what->counts_only) {
             put_json(printing, row);
-        } else {
             print_text(printing, row);
         }
         code = firn_command_go_on(err);

@@ -233,11 +233,7 @@ firn_data_table_stats(const struct firn_data_table *table)
     if (firn_table_stats(table->table, &options, &stats, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    if (cli->json) {
-        put_json(cli, table->name, stats);
-        firn_release(stats);
-        return FIRN_EXIT_OK;
-    }
+    put_json(cli, table->name, stats);
     show_table(stats);
     int exit_code = show_columns(cli, stats);
     if (exit_code == FIRN_EXIT_OK && stats->index_count > 0) {

@@ -83,7 +83,7 @@ print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
                                   &content, &entry, &err);
     if (code != FIRN_OK) {
         exit_code = report(cli, workspace, reference, &content, &err);
-    } else if (cli->json) {
+    } else {
         firn_show_checkpoint_entry_json("entry", entry);
         firn_term_json_bytes("content", firn_bytes(content.data, content.size));
     }

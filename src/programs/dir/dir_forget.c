@@ -123,7 +123,7 @@ run_opened(struct forgetting *forgetting, bool asks)
         return FIRN_EXIT_FAILED;
     }
     exit_code = forget(forgetting);
-    if (exit_code == FIRN_EXIT_OK && !cli->json && !cli->quiet && !forgetting->options.dry_run) {
+    if (exit_code == FIRN_EXIT_OK && !cli->quiet && !forgetting->options.dry_run) {
         firn_term_out_text(
             "remove the contents from the store with: firn gc\nfiles in the directory stay; the "
             "next save includes them again unless a rule in\n.firnignore leaves it out\n");

@@ -222,12 +222,12 @@ const struct firn_command firn_dir_gc = {
     .summary = "Delete data that no checkpoint refers to",
     .arguments = "",
     .options = options,
-    .help = "Deletes packs that no checkpoint of any workspace of the store needs, and\n"
-            "rewrites packs of which at least a fiftieth is not needed, or anything if they\n"
-            "are smaller than 16 MiB; small packs are joined into one. Less than that\n"
-            "remains, and gc says how much; with --full nothing remains. Expired checkpoints\n"
-            "of all workspaces of the store are deleted first (see firn help delete). Other\n"
-            "commands can read meanwhile, and interrupting gc loses nothing.\n"
+    .help = "Deletes packs that no checkpoint of any workspace of the store needs. Rewrites a\n"
+            "pack if at least a fiftieth of it is not needed, and a pack of less than 16 MiB\n"
+            "if anything in it is not needed; small packs are joined into one. gc says how\n"
+            "much unneeded data remains; with --full, none does. Expired checkpoints of all\n"
+            "workspaces of the store are deleted first (see firn help delete). Other commands\n"
+            "can read meanwhile, and interrupting gc loses nothing.\n"
             "\n"
             "With --auto nothing is done unless the deleted checkpoints had added at least a\n"
             "quarter of the store and 16 MiB. The work is then done in slices of at most 16\n"

@@ -166,7 +166,7 @@ static const struct firn_command_option options[] = {
 static const struct firn_command_example examples[] = {
     {"firn init", "make the store in its usual place"},
     {"firn --store /backup/project init", "make the store in /backup/project"},
-    {"firn init --adopt", "go on after the directory was renamed"},
+    {"firn init --adopt", "keep the checkpoints after the directory was renamed"},
     {NULL, NULL},
 };
 
@@ -191,7 +191,7 @@ const struct firn_command firn_dir_init = {
             "below it act on that workspace; firn init there makes a separate workspace,\n"
             "which the outer one leaves out. If a workspace was moved, firn recognises it and\n"
             "does nothing until you choose: firn init --adopt keeps its checkpoints, firn\n"
-            "init starts anew.",
+            "init starts a new history.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

@@ -158,9 +158,9 @@ print_result(const struct repairing *repairing)
     if (repairing->mends_settings) {
         firn_term_out_text(
             repairing->options.dry_run
-                ? "settings would be mended: what cannot be read would become comments\n"
-                : "settings mended: what could not be read is a comment now, or lies "
-                  "beside them\n");
+                ? "settings would be repaired: unreadable lines would become comments\n"
+                : "settings repaired: unreadable lines became comments, or the unreadable file "
+                  "was renamed\n");
     }
     if (result->was_intact) {
         firn_term_out_text(repairing->mends_settings ? "nothing else to repair\n"
@@ -283,7 +283,7 @@ const struct firn_command firn_dir_repair = {
     .options = options,
     .help = "Builds a new store, with all workspaces, from everything in the damaged store\n"
             "that can still be read. A lost catalog is rebuilt from packs and log. A\n"
-            "checkpoint that has lost files keeps its number and goes on without them; each\n"
+            "checkpoint that has lost files keeps its number and stays without them; each\n"
             "lost path is named, and the checkpoint's message says how many there were. If\n"
             "the catalog was lost, deleted checkpoints may come back. A workspace that was\n"
             "lost from it gets the path of its newest remaining checkpoint; if its directory\n"

@@ -75,12 +75,9 @@ print_entry(const firn_workspace_entry *entry)
 static int
 visit(void *ctx, const firn_workspace_entry *entry)
 {
-    const struct firn_cli *cli = ctx;
-    if (cli->json) {
-        firn_show_checkpoint_entry_json(NULL, entry);
-    } else {
-        print_entry(entry);
-    }
+    (void)ctx;
+    firn_show_checkpoint_entry_json(NULL, entry);
+    print_entry(entry);
     return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
@@ -291,7 +288,7 @@ show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 {
     firn_error err;
     firn_term_json_array("entries");
-    if (firn_workspace_entries(workspace, id, visit, cli, &err) != FIRN_OK) {
+    if (firn_workspace_entries(workspace, id, visit, NULL, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
     firn_term_json_end();

@@ -270,14 +270,15 @@ static void
 tell(const struct reporting *reporting)
 {
     char size[FIRN_TERM_TEXT_SIZE_SIZE];
-    const struct firn_cli *cli = reporting->cli;
-    if (cli->json) {
-        firn_term_json_bytes("file", firn_str(reporting->path));
-        firn_term_json_u64("checkpoints", reporting->count);
-        firn_term_json_u64("bytes", firn_report_html_bytes());
-        firn_term_json_u64("cut", reporting->shown.entries_cut);
-        firn_task_notices_json(&reporting->notices);
-    } else if (!cli->quiet && reporting->path != NULL) {
+    if (reporting->path == NULL) {
+        return; /* standard output has the page */
+    }
+    firn_term_json_bytes("file", firn_str(reporting->path));
+    firn_term_json_u64("checkpoints", reporting->count);
+    firn_term_json_u64("bytes", firn_report_html_bytes());
+    firn_term_json_u64("cut", reporting->shown.entries_cut);
+    firn_task_notices_json(&reporting->notices);
+    if (!reporting->cli->quiet) {
         firn_term_text_escape(firn_str(reporting->path), firn_term_out_write);
         firn_term_out_format(": %zu %s, %s\n", reporting->count,
                              firn_term_text_plural(reporting->count, "checkpoint", "checkpoints"),

@@ -147,13 +147,12 @@ start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
 
 /* Returns a code of the library. */
 static int
-walk(struct firn_cli *cli, const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count,
-     firn_error *err)
+walk(const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count, firn_error *err)
 {
     int code = start(listing, cursor, err);
     while (code == FIRN_OK && is_inside(listing, cursor) && *count < listing->limit) {
-        firn_data_bytes_print_entry(cli, firn_alxs_cursor_key(cursor),
-                                    firn_alxs_cursor_value(cursor), &listing->look);
+        firn_data_bytes_print_entry(firn_alxs_cursor_key(cursor), firn_alxs_cursor_value(cursor),
+                                    &listing->look);
         *count += 1;
         code = firn_command_go_on(err);
         if (code == FIRN_OK) {
@@ -181,7 +180,7 @@ run_list(struct firn_cli *cli)
         int code = firn_alxs_cursor_open(table, &cursor, &err);
         firn_term_json_array("entries");
         if (code == FIRN_OK) {
-            code = walk(cli, &listing, cursor, &count, &err);
+            code = walk(&listing, cursor, &count, &err);
         }
         if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
@@ -219,7 +218,7 @@ run_get(struct firn_cli *cli)
         } else if (code != FIRN_OK) {
             exit_code = firn_command_report_failure(cli, &err, NULL);
         } else {
-            firn_data_bytes_print_value(cli, firn_data_bytes_slice(&key), firn_bytes(value, size),
+            firn_data_bytes_print_value(firn_data_bytes_slice(&key), firn_bytes(value, size),
                                         is_hex);
         }
     }

@@ -241,10 +241,9 @@ run_cat(struct firn_cli *cli)
         return exit_code;
     }
     int code = firn_chkp_set_read(set, &hash, READ_SIZE_MAX, &data, &size, &err);
-    if (code == FIRN_OK && cli->json) {
+    if (code == FIRN_OK) {
         firn_term_json_hash("hash", &hash);
         firn_term_json_bytes("content", firn_bytes(data, size));
-    } else if (code == FIRN_OK) {
         firn_term_out_write(data, size);
     } else if (code == FIRN_LIMIT && !cli->json) {
         code = cat_large(set, &hash, &err);

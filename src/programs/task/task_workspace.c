@@ -269,7 +269,7 @@ firn_task_workspace_tell_unread(const firn_workspace *workspace)
             "a store cannot be read, and may hold the history of this directory: %s", store);
         firn_command_report_more(
             "hint", "firn --store THAT-STORE repair makes it readable; if the directory "
-                    "was moved, firn init --adopt then goes on with it");
+                    "was moved, firn init --adopt then continues it");
     }
 }
 
