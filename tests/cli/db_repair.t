@@ -50,6 +50,8 @@ Of a table, too, what is left is kept, and its indexes are made again from it.
   $ firn db scan t.firn goods --columns id | wc -l && firn db scan t.firn goods --columns name 2>&1 | grep -o "column 'name' of table 'goods': column 2 of row group 0"
   4
   column 'name' of table 'goods': column 2 of row group 0
+  $ firn db check t.firn 2>&1 >/dev/null | grep -o "^firn: table 'goods': column 'name' of row group 0, keys" | uniq
+  firn: table 'goods': column 'name' of row group 0, keys
   $ firn db repair t.firn >told 2>err; echo $?; sed -n 1p told; grep 'the index' err
   6
   some data is lost, or may be: see above

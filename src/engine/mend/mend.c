@@ -141,7 +141,10 @@ check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost
     DCHECK((rc == FIRN_OK) == (pin != NULL));
     *out_is_lost = firn_mend_is_of_file(rc);
     if (rc == FIRN_OK) {
-        rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
+        bool is_of_columns = pin->run->kind->file_kind == FIRN_BLOCK_FILE_COLUMN;
+        struct telling telling = {mending, lost->id};
+        rc = pin->run->kind->check(pin->run, is_of_columns ? tell_loss : mending->on_damage,
+                                   is_of_columns ? &telling : mending->ctx, NULL, &found);
         *out_is_lost = firn_mend_is_of_file(rc);
         int mended =
             *out_is_lost ? write_again(mending, file, pin->run, lost, out_is_lost, err) : FIRN_OK;

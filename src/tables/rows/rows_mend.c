@@ -163,11 +163,26 @@ read_number(const char **at)
     return number;
 }
 
+/* Where the number of a column is: at the beginning, or as the last word. The end of the text: there is none. */
+static const char *
+find_column(const char *text)
+{
+    static const char first[] = "column ";
+    static const char last[] = " of column ";
+    const char *end = text + strlen(text);
+    const char *found =
+        firn_slice_has_prefix(firn_str(text), firn_str(first)) ? text + sizeof first - 1 : end;
+    for (const char *at = text; found == end && (at = strstr(at, last)) != NULL;) {
+        at += sizeof last - 1;
+        found = strspn(at, "0123456789") == strlen(at) ? at : end;
+    }
+    return found;
+}
+
 /* Failures leave the text as it is. */
 static int
 name_loss(void *ctx, const char *name)
 {
-    static const char before[] = " of column ";
     const struct naming *naming = ctx;
     struct firn_schema *schema = NULL;
     struct firn_table *table;
@@ -176,16 +191,14 @@ name_loss(void *ctx, const char *name)
         firn_rows_schema(table, NULL, &schema, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
-    const char *end = strstr(naming->text, before);
-    const char *at = end == NULL ? NULL : end + sizeof before - 1;
-    const struct firn_schema_column *column =
-        end == NULL ? NULL : firn_schema_find_id(schema, read_number(&at));
+    const char *at = find_column(naming->text);
+    size_t size = (size_t)(at - naming->text);
+    const struct firn_schema_column *column = firn_schema_find_id(schema, read_number(&at));
     if (column == NULL) {
         (void)snprintf(naming->out, FIRN_ERROR_TEXT_SIZE, "table '%s': %s", name, naming->text);
     } else {
-        (void)snprintf(naming->out, FIRN_ERROR_TEXT_SIZE, "table '%s': %.*s%s'%s'%s", name,
-                       (int)(end - naming->text), naming->text, before,
-                       (const char *)column->name.data, at);
+        (void)snprintf(naming->out, FIRN_ERROR_TEXT_SIZE, "table '%s': %.*s'%s'%s", name, (int)size,
+                       naming->text, (const char *)column->name.data, at);
     }
     firn_schema_unref(schema);
     return FIRN_OK;
@@ -195,7 +208,10 @@ void
 firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE])
 {
     struct firn_db_view *view;
-    (void)snprintf(out, FIRN_ERROR_TEXT_SIZE, "%s", text);
+    char copy[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    (void)snprintf(out, FIRN_ERROR_TEXT_SIZE, "%s", copy);
+    text = copy;
     if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_MEND_KEYSPACE))) {
         return;
     }
