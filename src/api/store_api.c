@@ -16,6 +16,7 @@
 #include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
+#include "rows/rows.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
@@ -283,6 +284,20 @@ out:
     return rc;
 }
 
+struct checking {
+    firn_store *store;
+    const firn_callbacks *callbacks;
+};
+
+static void
+tell_damage(void *ctx, const char *text)
+{
+    const struct checking *checking = ctx;
+    char named[FIRN_ERROR_TEXT_SIZE];
+    firn_rows_mend_name(checking->store, text, named);
+    api_store_tell_damage((void *)(uintptr_t)checking->callbacks, named);
+}
+
 int
 firn_store_check(firn_store *store, const firn_store_check_options *options,
                  firn_store_check_result *out, firn_error *err)
@@ -299,11 +314,15 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
         return rc;
     }
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    struct checking checking = {store, &given.callbacks};
     const struct firn_db_check_options inner = {
-        .on_damage = given.callbacks.on_notice != NULL ? api_store_tell_damage : NULL,
-        .ctx = &given.callbacks,
+        .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
+        .ctx = &checking,
         .progress = &progress};
     rc = firn_db_check(store, &inner, &found, err);
+    if (rc == FIRN_CORRUPT) {
+        firn_rows_mend_name(store, err->text, err->text);
+    }
     if (out != NULL) {
         api_options_write(out, &found, sizeof found);
     }

@@ -10,6 +10,9 @@
  *                                                was printed before the cut; REACHED: that was printed at all.
  *                                                Prints where the store is now: a step and a part
  *
+ * A table has a row for each key of the keyspace "data", written and deleted in the same transactions, so what holds
+ * of one holds of the other and of the table's index.
+ *
  * DIR holds the store, an exported file and a clone. What step n does follows from n and from what
  * the steps before it did, so a model can be taken along: `verify` takes it from the beginning to
  * ACKED, and then from commit to commit, until the store has all that the model has (data, the names
@@ -172,6 +175,7 @@ struct store {
     firn_keyspace *data;
     firn_keyspace *loaded;
     firn_keyspace *state; /* "last" -> the step that was marked last */
+    firn_table *rows;     /* of each key its number, and the step */
 };
 
 static _Noreturn void
@@ -223,6 +227,25 @@ open_keyspaces(struct store *store)
     }
 }
 
+static void
+open_table(struct store *store)
+{
+    firn_error err;
+    firn_table_def *def;
+    int rc = firn_table_open(store->handle, "rows", &store->rows, &err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = firn_table_def_parse("id i64 primary key, step u64, name text, index by_step (step)",
+                                  &def, &err);
+        if (rc == FIRN_OK) {
+            rc = firn_table_create(store->handle, "rows", def, &store->rows, &err);
+            firn_release(def);
+        }
+    }
+    if (rc != FIRN_OK) {
+        die("table", &err);
+    }
+}
+
 /* The keyspaces are made before all else, and durable: every checkpoint has them. */
 static void
 open_store(const char *dir, struct store *out)
@@ -234,6 +257,7 @@ open_store(const char *dir, struct store *out)
         die("open", &err);
     }
     open_keyspaces(out);
+    open_table(out);
     if (firn_store_sync(out->handle, &err) != FIRN_OK) {
         die("sync", &err);
     }
@@ -245,6 +269,20 @@ static firn_durability
 durability_of(uint64_t n)
 {
     return n % 4 == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS;
+}
+
+/* The same to the row as to the key. */
+static int
+write_row(const struct store *store, firn_txn *txn, uint64_t n, uint32_t op, firn_error *err)
+{
+    char name[NAME_SIZE];
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    options.txn = txn;
+    const firn_value values[3] = {firn_i64((int64_t)op_key(n, op)), firn_u64(n),
+                                  firn_text_bytes(key_name(op_key(n, op), name))};
+    int rc = op_is_delete(n, op) ? firn_table_delete(store->rows, &options, values, 1, err)
+                                 : firn_table_upsert(store->rows, &options, values, 3, err);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static int
@@ -260,6 +298,7 @@ run_txn(const struct store *store, uint64_t n, firn_error *err)
         firn_slice key = key_name(op_key(n, op), name);
         rc = op_is_delete(n, op) ? firn_txn_delete(txn, store->data, key, err)
                                  : firn_txn_put(txn, store->data, key, number_text(n, text), err);
+        rc = rc == FIRN_OK ? write_row(store, txn, n, op, err) : rc;
     }
     if (rc == FIRN_OK) {
         rc = firn_txn_put(txn, store->state, firn_str("last"), number_text(n, text), err);
@@ -272,7 +311,7 @@ run_txn(const struct store *store, uint64_t n, firn_error *err)
 static int
 run_range(const struct store *store, uint64_t n, firn_error *err)
 {
-    firn_batch *batch;
+    firn_txn *txn;
     uint32_t first;
     uint32_t end;
     char names[2][NAME_SIZE];
@@ -280,16 +319,24 @@ run_range(const struct store *store, uint64_t n, firn_error *err)
     firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
     options.durability = durability_of(n);
     range_of(n, &first, &end);
-    int rc = firn_batch_create(&batch, err);
+    const firn_value bounds[2] = {firn_i64((int64_t)first), firn_i64((int64_t)end)};
+    const firn_table_bound lower = {&bounds[0], 1, false};
+    const firn_table_bound upper = {&bounds[1], 1, true};
+    firn_row_options of_rows = FIRN_ROW_OPTIONS_INIT;
+    int rc = firn_txn_begin(store->handle, NULL, &txn, err);
     if (rc == FIRN_OK) {
-        rc = firn_batch_delete_range(batch, store->data, key_name(first, names[0]),
-                                     key_name(end, names[1]), err);
+        rc = firn_txn_delete_range(txn, store->data, key_name(first, names[0]),
+                                   key_name(end, names[1]), err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_batch_put(batch, store->state, firn_str("last"), number_text(n, text), err);
+        of_rows.txn = txn;
+        rc = firn_table_delete_range(store->rows, &of_rows, &lower, &upper, err);
     }
-    rc = rc == FIRN_OK ? firn_store_write(store->handle, batch, &options, err) : rc;
-    firn_batch_destroy(batch);
+    if (rc == FIRN_OK) {
+        rc = firn_txn_put(txn, store->state, firn_str("last"), number_text(n, text), err);
+    }
+    rc = rc == FIRN_OK ? firn_txn_commit(txn, &options, err) : rc;
+    firn_txn_close(txn);
     return rc;
 }
 
@@ -480,6 +527,51 @@ has_keys(firn_keyspace *keyspace, firn_snapshot *view, const uint64_t *numbers, 
     return is_same;
 }
 
+/* Whether the table has exactly these rows, by the key or by the index, at a view or now. */
+static bool
+has_rows(const struct store *store, firn_snapshot *view, const uint64_t *numbers, bool by_index)
+{
+    firn_error err;
+    firn_table *table = store->rows;
+    firn_table_cursor *cursor;
+    const firn_row *row;
+    firn_table_cursor_options options = FIRN_TABLE_CURSOR_OPTIONS_INIT;
+    char name[NAME_SIZE];
+    size_t wanted = 0;
+    size_t found = 0;
+    uint64_t before = 0;
+    bool is_same = true;
+    for (size_t i = 0; i < KEYS; i++) {
+        wanted += numbers[i] != 0;
+    }
+    options.read.snapshot = view;
+    options.read.index = by_index ? "by_step" : NULL;
+    if ((view != NULL && firn_snapshot_table_open(view, "rows", &table, &err) != FIRN_OK) ||
+        firn_table_cursor_open(table, &options, &cursor, &err) != FIRN_OK) {
+        die("rows", &err);
+    }
+    for (;;) {
+        if (firn_table_cursor_next(cursor, &row, &err) != FIRN_OK) {
+            die("row", &err);
+        }
+        if (row == NULL) {
+            break;
+        }
+        const firn_value *values = firn_row_values(row);
+        size_t at = (size_t)values[0].as.i64;
+        uint64_t order = by_index ? values[1].as.u64 : (uint64_t)at + 1;
+        firn_slice key = key_name(at, name);
+        is_same = is_same && at < KEYS && values[1].as.u64 == numbers[at] &&
+                  values[2].as.bytes.size == key.size &&
+                  memcmp(values[2].as.bytes.data, key.data, key.size) == 0 &&
+                  (by_index ? order >= before : order > before);
+        before = order;
+        found++;
+    }
+    firn_table_cursor_close(cursor);
+    return is_same && found == wanted;
+}
+
 static bool
 has_state(const struct store *store, firn_snapshot *view, const struct state *state)
 {
@@ -499,7 +591,8 @@ has_state(const struct store *store, firn_snapshot *view, const struct state *st
                        : rc == FIRN_OK && size == last.size && memcmp(value, last.data, size) == 0;
     firn_release(value);
     return is_same && has_keys(store->data, view, state->data, KEYS) &&
-           has_keys(store->loaded, view, state->loaded, LOADED);
+           has_keys(store->loaded, view, state->loaded, LOADED) &&
+           has_rows(store, view, state->data, false) && has_rows(store, view, state->data, true);
 }
 
 struct listing {
@@ -562,6 +655,7 @@ open_copy(const char *path, struct store *out)
         die(path, &err);
     }
     open_keyspaces(out);
+    open_table(out);
 }
 
 static void

@@ -353,6 +353,10 @@ FIRN_MUST_CHECK int firn_mend(struct firn_os_dir *dir, const struct firn_lsm_opt
                               void (*on_damage)(void *ctx, const char *text), void *ctx,
                               struct firn_mend_result *out, firn_error *err);
 
+/* What is told about a damaged run of columns begins with this, the number of the tree's keyspace and a colon: the
+ * names of tables and columns are known above (rows/rows.h). */
+#define FIRN_MEND_KEYSPACE "keyspace "
+
 /* What the MANIFEST in a directory says, and how the files of runs and values compare to it. */
 struct firn_mend_found {
     uint64_t version;

@@ -26,6 +26,7 @@ struct checking {
     void *ctx;
     const struct firn_step *step;
     bool is_damaged;
+    uint32_t tree; /* of columns, whose run is checked */
 };
 
 /* FIRN_OK for damage, which has been reported then. */
@@ -126,6 +127,16 @@ check_manifest(struct checking *checking, firn_error *err)
 
 /* ---- runs ---- */
 
+/* Of a run of columns. What reads tables finds the names of table and column by this. */
+static void
+tell_of_columns(void *ctx, const char *text)
+{
+    const struct checking *checking = ctx;
+    char named[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(named, sizeof named, FIRN_MEND_KEYSPACE "%" PRIu32 ": %s", checking->tree, text);
+    checking->on_damage(checking->ctx, named);
+}
+
 static int
 check_file(struct checking *checking, struct firn_run_file *file, firn_error *err)
 {
@@ -135,8 +146,9 @@ check_file(struct checking *checking, struct firn_run_file *file, firn_error *er
     if (rc != FIRN_OK) {
         return note(checking, rc, &local, err);
     }
-    rc =
-        pin->run->kind->check(pin->run, checking->on_damage, checking->ctx, checking->step, &local);
+    bool is_of_columns = pin->run->kind->file_kind == FIRN_BLOCK_FILE_COLUMN;
+    rc = pin->run->kind->check(pin->run, is_of_columns ? tell_of_columns : checking->on_damage,
+                               is_of_columns ? checking : checking->ctx, checking->step, &local);
     if (rc == FIRN_CORRUPT) {
         /* The kind has reported it. */
         checking->is_damaged = true;
@@ -153,6 +165,7 @@ check_tree(struct checking *checking, struct firn_lsm_tree *tree, firn_error *er
 {
     int rc = FIRN_OK;
     struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    checking->tree = tree->id;
     for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {

@@ -14,6 +14,7 @@
  * History runs of the same tree may say that their versions are superseded by what is lost now; so
  * they say nothing of that any more, and everybody reads them (run_history.c).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -35,6 +36,12 @@ struct mending {
 struct mended {
     uint64_t number;
     struct firn_run_summary summary;
+};
+
+/* Whose rows a run loses. */
+struct telling {
+    const struct mending *mending;
+    uint32_t tree;
 };
 
 /* What a tree loses. */
@@ -72,12 +79,23 @@ find_mended(const struct lost *lost, uint64_t number)
     return NULL;
 }
 
+/* Names the keyspace, whose name only a store that is open knows. */
+static void
+tell_loss(void *ctx, const char *text)
+{
+    const struct telling *telling = ctx;
+    char named[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(named, sizeof named, FIRN_MEND_KEYSPACE "%u: %s", (unsigned)telling->tree, text);
+    telling->mending->on_damage(telling->mending->ctx, named);
+}
+
 /* Writes a damaged run again, in the place of the link to its file. *out_is_lost stays where that is not possible. */
 static int
 write_again(struct mending *mending, const struct firn_run_file *file, struct firn_run *run,
             struct lost *lost, bool *out_is_lost, firn_error *err)
 {
     struct mended mended = {.number = file->info.number};
+    struct telling telling = {mending, lost->id};
     char name[FIRN_RUN_FILE_NAME_SIZE];
     firn_error found;
     int rc;
@@ -90,8 +108,8 @@ write_again(struct mending *mending, const struct firn_run_file *file, struct fi
         .env = {.dir = mending->lsm->runs_dir, .cache = mending->lsm->options.cache},
         .name = name,
         .codec = mending->lsm->options.codec_bottom,
-        .on_damage = mending->on_damage,
-        .ctx = mending->ctx};
+        .on_damage = tell_loss,
+        .ctx = &telling};
     FIRN_TRY(firn_os_remove_file(how.env.dir, name, err));
     rc = run->kind->mend(run, &how, &mended.summary, &found);
     if (rc == FIRN_OK) {
@@ -123,7 +141,10 @@ check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost
     DCHECK((rc == FIRN_OK) == (pin != NULL));
     *out_is_lost = firn_mend_is_of_file(rc);
     if (rc == FIRN_OK) {
-        rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
+        bool is_of_columns = pin->run->kind->file_kind == FIRN_BLOCK_FILE_COLUMN;
+        struct telling telling = {mending, lost->id};
+        rc = pin->run->kind->check(pin->run, is_of_columns ? tell_loss : mending->on_damage,
+                                   is_of_columns ? &telling : mending->ctx, NULL, &found);
         *out_is_lost = firn_mend_is_of_file(rc);
         int mended =
             *out_is_lost ? write_again(mending, file, pin->run, lost, out_is_lost, err) : FIRN_OK;

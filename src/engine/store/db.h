@@ -162,6 +162,8 @@ void *firn_db_keyspace_attached(struct firn_db_keyspace *keyspace);
 void *firn_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
                               void (*destroy)(void *object));
 const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
+/* As texts of a repair have it (mend/mend.h). */
+uint32_t firn_db_keyspace_number(const struct firn_db_keyspace *keyspace);
 
 /* A view of what is published at this moment; any thread. System keyspaces are outside views: they
  * are read as they are now. */

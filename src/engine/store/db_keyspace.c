@@ -671,6 +671,12 @@ firn_db_keyspace_name(const struct firn_db_keyspace *keyspace)
     return keyspace->name;
 }
 
+uint32_t
+firn_db_keyspace_number(const struct firn_db_keyspace *keyspace)
+{
+    return keyspace->id;
+}
+
 void *
 firn_db_keyspace_attached(struct firn_db_keyspace *keyspace)
 {

@@ -186,6 +186,7 @@ firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
                   struct firn_db_txn **out, firn_error *err)
 {
     struct firn_db_txn *txn = firn_alloc_zeroed(sizeof *txn);
+    DCHECK(options != NULL);
     *out = txn;
     if (txn == NULL) {
         return firn_error_no_memory(err, "a transaction");

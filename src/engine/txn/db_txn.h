@@ -18,6 +18,7 @@ struct firn_db_txn_options {
     bool is_read_only;
 };
 
+/* Requires: options are there. */
 FIRN_MUST_CHECK int firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
                                       struct firn_db_txn **out, firn_error *err);
 /* As firn_txn_commit: the transaction has ended afterwards, also after a failure. */

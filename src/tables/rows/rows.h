@@ -86,6 +86,10 @@ FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    firn_error *err);
 
+/* What firn_mend, or a check, told of a run, with the names of table and column, as far as the store knows them.
+ * out may be text. */
+void firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE]);
+
 /* The first columns of the key, or of the index, from which on, or up to which. */
 struct firn_rows_bound {
     const firn_value *values;

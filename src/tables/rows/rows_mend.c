@@ -18,9 +18,11 @@
  * (Not checked: nothing here writes to them.)
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "lsm/lsm.h"
 #include "rows/rows_internal.h"
 
 struct mending {
@@ -140,6 +142,90 @@ mend_table(void *ctx, const char *name)
     firn_schema_unref(schema);
     return rc;
 }
+
+/* ---- names ---- */
+
+struct naming {
+    struct firn_db *db;
+    const char *text; /* after the number of the keyspace */
+    uint32_t number;
+    char *out;
+};
+
+/* Reads a number in front of *at. */
+static uint32_t
+read_number(const char **at)
+{
+    uint32_t number = 0;
+    for (; **at >= '0' && **at <= '9' && number < UINT32_MAX / 16; ++*at) {
+        number = number * 10 + (uint32_t)(**at - '0');
+    }
+    return number;
+}
+
+/* Where the number of a column is: at the beginning, or as the last word. The end of the text: there is none. */
+static const char *
+find_column(const char *text)
+{
+    static const char first[] = "column ";
+    static const char last[] = " of column ";
+    const char *end = text + strlen(text);
+    const char *found =
+        firn_slice_has_prefix(firn_str(text), firn_str(first)) ? text + sizeof first - 1 : end;
+    for (const char *at = text; found == end && (at = strstr(at, last)) != NULL;) {
+        at += sizeof last - 1;
+        found = strspn(at, "0123456789") == strlen(at) ? at : end;
+    }
+    return found;
+}
+
+/* Failures leave the text as it is. */
+static int
+name_loss(void *ctx, const char *name)
+{
+    const struct naming *naming = ctx;
+    struct firn_schema *schema = NULL;
+    struct firn_table *table;
+    if (firn_rows_open(naming->db, name, &table, NULL) != FIRN_OK ||
+        firn_db_keyspace_number(firn_rows_keyspace(table)) != naming->number ||
+        firn_rows_schema(table, NULL, &schema, NULL) != FIRN_OK) {
+        return FIRN_OK;
+    }
+    const char *at = find_column(naming->text);
+    size_t size = (size_t)(at - naming->text);
+    const struct firn_schema_column *column = firn_schema_find_id(schema, read_number(&at));
+    if (column == NULL) {
+        (void)snprintf(naming->out, FIRN_ERROR_TEXT_SIZE, "table '%s': %s", name, naming->text);
+    } else {
+        (void)snprintf(naming->out, FIRN_ERROR_TEXT_SIZE, "table '%s': %.*s'%s'%s", name, (int)size,
+                       naming->text, (const char *)column->name.data, at);
+    }
+    firn_schema_unref(schema);
+    return FIRN_OK;
+}
+
+void
+firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE])
+{
+    struct firn_db_view *view;
+    char copy[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    (void)snprintf(out, FIRN_ERROR_TEXT_SIZE, "%s", copy);
+    text = copy;
+    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_MEND_KEYSPACE))) {
+        return;
+    }
+    const char *at = text + sizeof FIRN_MEND_KEYSPACE - 1;
+    struct naming naming = {.db = db, .number = read_number(&at), .out = out};
+    naming.text = at + strspn(at, ": ");
+    if (firn_db_view_open(db, &view, NULL) == FIRN_OK) {
+        FIRN_IGNORE(firn_db_view_keyspace_list_of(view, FIRN_KEYSPACE_ENTRY_TABLE, name_loss,
+                                                  &naming, NULL));
+        firn_db_view_close(view);
+    }
+}
+
+/* ---- all of it ---- */
 
 int
 firn_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text), void *ctx,

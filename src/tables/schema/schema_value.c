@@ -70,9 +70,14 @@ show(const firn_value *value, char out[VALUE_TEXT_SIZE])
             }
         }
         return out;
-    default:
-        (void)snprintf(out, VALUE_TEXT_SIZE, "%zu bytes", value->as.bytes.size);
+    default: {
+        size_t size_bytes = value->as.bytes.size;
+        bool is_vector = value->type == FIRN_TYPE_VECTOR && size_bytes % sizeof(float) == 0;
+        (void)snprintf(out, VALUE_TEXT_SIZE, "of %zu %s",
+                       is_vector ? size_bytes / sizeof(float) : size_bytes,
+                       is_vector ? "numbers" : "bytes");
         return out;
+    }
     }
 }
 
@@ -313,7 +318,9 @@ bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
     }
     if (is_sized && bytes.size != column->fixed_size) {
         char why[48];
-        (void)snprintf(why, sizeof why, "where %u are needed", column->fixed_size);
+        bool is_vector = value->type == FIRN_TYPE_VECTOR && bytes.size % sizeof(float) == 0;
+        (void)snprintf(why, sizeof why, "where %u are needed",
+                       column->fixed_size / (is_vector ? (unsigned)sizeof(float) : 1));
         return refuse(column, value, FIRN_INVALID, why, err);
     }
     if (column->type == FIRN_TYPE_TEXT && !firn_utf8_is_valid(bytes)) {
@@ -321,7 +328,7 @@ bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
         return refuse(column, &blob, FIRN_INVALID, "are not UTF-8", err);
     }
     if (column->type == FIRN_TYPE_VECTOR && !is_finite_vector(bytes)) {
-        return refuse(column, value, FIRN_INVALID, "hold an infinity or a NaN", err);
+        return refuse(column, value, FIRN_INVALID, "has an infinity or a NaN", err);
     }
     out->kind = FIRN_PHYSICAL_BYTES;
     out->as.bytes = bytes;

@@ -30,8 +30,10 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "copy/copy_capture.h"
 #include "handle/ws.h"
+#include "lsm/lsm.h"
 #include "objects/objects.h"
 #include "os/os_clone.h"
 #include "place/place.h"
@@ -121,6 +123,30 @@ on_store_damage(void *ctx, const char *text)
     firn_repair_tell(ctx, firn_bytes(NULL, 0), text);
 }
 
+/* What the names of tables and columns belong into is told when the new store is open. */
+static void
+on_run_damage(void *ctx, const char *text)
+{
+    struct firn_repair *repair = ctx;
+    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_MEND_KEYSPACE)) ||
+        firn_buf_append(&repair->losses, text, strlen(text) + 1) != FIRN_OK) {
+        on_store_damage(ctx, text);
+    }
+}
+
+static void
+tell_losses(struct firn_repair *repair)
+{
+    char named[FIRN_ERROR_TEXT_SIZE];
+    for (size_t at = 0; at < repair->losses.size;) {
+        const char *text = (const char *)repair->losses.data + at;
+        firn_rows_mend_name(repair->opened.db, text, named);
+        on_store_damage(repair, named);
+        at += strlen(text) + 1;
+    }
+    firn_buf_clear(&repair->losses);
+}
+
 /* ---- the store in a directory ---- */
 
 static int
@@ -182,6 +208,7 @@ fill(struct firn_repair *repair, const struct firn_rescue_options *options, firn
 {
     int rc;
     FIRN_TRY(open_store(&repair->opened, repair->place.to, false, false, err));
+    tell_losses(repair);
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &repair->scratch, err));
     firn_packfile_scratch_set_tick(repair->scratch, tick, repair);
     FIRN_TRY(firn_repair_packs(repair, err));
@@ -212,6 +239,7 @@ static void
 forget(struct firn_repair *repair)
 {
     firn_repair_records_release(repair);
+    firn_buf_clear(&repair->losses);
     repair->keyspace = 0;
     *repair->result = (firn_workspace_repair_result)FIRN_WORKSPACE_REPAIR_RESULT_INIT;
 }
@@ -583,7 +611,7 @@ place_close(struct firn_repair *repair)
 static int
 build(struct firn_repair *repair, firn_error *err)
 {
-    const struct firn_rescue_options options = {.on_damage = on_store_damage, .ctx = repair};
+    const struct firn_rescue_options options = {.on_damage = on_run_damage, .ctx = repair};
     int rc;
     forget(repair);
     DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
@@ -729,6 +757,7 @@ firn_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
     }
 out:
     firn_repair_records_release(&repair);
+    firn_buf_deinit(&repair.losses);
     place_close(&repair);
     firn_hash_map_deinit(&repair.refused);
     return rc;

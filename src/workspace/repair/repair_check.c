@@ -35,6 +35,7 @@
 #include "objects/objects.h"
 #include "pack/packfile_cells.h"
 #include "place/place.h"
+#include "rows/rows.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
 #include "tree/tree.h"
@@ -170,7 +171,10 @@ settle(struct checking *checking, firn_slice path, int rc, const firn_error *fou
 static void
 on_store_damage(void *ctx, const char *text)
 {
-    tell(ctx, firn_bytes(NULL, 0), text);
+    struct checking *checking = ctx;
+    char named[FIRN_ERROR_TEXT_SIZE];
+    firn_rows_mend_name(checking->opened->db, text, named);
+    tell(ctx, firn_bytes(NULL, 0), named);
 }
 
 static int

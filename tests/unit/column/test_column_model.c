@@ -5,6 +5,8 @@
  */
 #include "unit/column/column_fixture.h"
 
+#include <stdio.h>
+
 #include "base/slice.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
@@ -466,6 +468,270 @@ groups_end_before_they_have_too_many_bytes(void **state)
     row_fixture_deinit(&machine.fixture);
 }
 
+/* ---- a column with other values in each group ---- */
+
+enum {
+    MIXED_COLUMNS = 7,
+    MIXED_ROWS = 1025,
+    MIXED_GROUPS = 66,
+    MIXED_SHAPES = 8,
+    MIXED_BYTES = 64
+};
+
+static void
+mixed_table(struct column_fixture_table *table)
+{
+    *table = (struct column_fixture_table){.layout = {0}};
+    column_fixture_add(table, 1, FIRN_TYPE_I64, 0);
+    column_fixture_add(table, 2, FIRN_TYPE_U64, 0);
+    column_fixture_add(table, 3, FIRN_TYPE_I64, 0);
+    column_fixture_add(table, 4, FIRN_TYPE_F64, 0);
+    column_fixture_add(table, 5, FIRN_TYPE_F32, 0);
+    column_fixture_add(table, 6, FIRN_TYPE_TEXT, 0);
+    column_fixture_add(table, 7, FIRN_TYPE_UUID, 16);
+    column_fixture_add_key(table, 1);
+}
+
+/* A number of a group with that shape. seed belongs to the group. */
+static uint64_t
+mixed_number(struct test_random *random, unsigned shape, uint64_t seed, uint64_t row)
+{
+    switch (shape) {
+    case 0:
+        return seed;
+    case 1:
+        return seed + row / 70 * 0x123456789;
+    case 2:
+        return seed * (1 + test_random_below(random, 6));
+    case 3:
+        return seed % 100000 + 1000 * test_random_below(random, 5000);
+    case 4:
+        return seed / 4 + row * 40 + test_random_below(random, 30);
+    default:
+        return test_random_next(random);
+    }
+}
+
+/* Exactly so many bits are needed for what is above the smallest one. */
+static uint64_t
+mixed_width(struct test_random *random, unsigned width, uint64_t row)
+{
+    uint64_t most = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+    uint64_t base = width == 64 ? 0 : UINT64_MAX - most;
+    uint64_t drawn = row % 500 == 0 ? 0 : row % 500 == 1 ? most : test_random_next(random) & most;
+    return base + drawn;
+}
+
+static firn_slice
+mixed_text(struct test_random *random, unsigned shape, uint64_t seed, uint64_t row,
+           uint8_t bytes[MIXED_BYTES])
+{
+    static const char *const words[] = {"north", "south", "easterly", "west wind", "calm"};
+    int size = 0;
+    switch (shape) {
+    case 0:
+        size = snprintf((char *)bytes, MIXED_BYTES, "%llx", (unsigned long long)seed);
+        break;
+    case 1:
+        size = snprintf((char *)bytes, MIXED_BYTES, "%s", words[test_random_below(random, 5)]);
+        break;
+    case 2:
+        size = snprintf((char *)bytes, MIXED_BYTES, "/a/directory/that/is/long/%08llu",
+                        (unsigned long long)row);
+        break;
+    case 3:
+        size = snprintf((char *)bytes, MIXED_BYTES, "%s %s %llu %s",
+                        words[test_random_below(random, 5)], words[test_random_below(random, 5)],
+                        (unsigned long long)test_random_below(random, 100000),
+                        words[test_random_below(random, 5)]);
+        break;
+    case 4:
+        size = snprintf((char *)bytes, MIXED_BYTES, "%llu", (unsigned long long)(row / 90));
+        break;
+    default:
+        size = (int)test_random_below(random, MIXED_BYTES);
+        test_random_fill(random, bytes, (size_t)size);
+        break;
+    }
+    return firn_bytes(bytes, (size_t)size);
+}
+
+static void
+mixed_row(struct test_random *random, const struct column_fixture_table *table, unsigned group,
+          uint64_t row, const unsigned *shapes, const uint64_t *seeds, struct row_model *out)
+{
+    struct firn_buf key = {0};
+    struct firn_buf value = {0};
+    struct firn_tuple_writer writer;
+    uint8_t bytes[MIXED_BYTES];
+    uint8_t id_bytes[16];
+    const struct firn_cell id = {.kind = FIRN_PHYSICAL_I64,
+                                 .as.i64 = (int64_t)(group * MIXED_ROWS + row)};
+    assert_int_equal(firn_tuple_key_add(&key, table->columns[0].type, false, &id), FIRN_OK);
+    firn_tuple_begin(&writer, &value);
+    for (unsigned i = 1; i < MIXED_COLUMNS; i++) {
+        struct firn_cell cell = {.kind = firn_physical_of(table->columns[i].type)};
+        uint64_t number = mixed_number(random, shapes[i], seeds[i], row);
+        bool is_null = shapes[i] == MIXED_SHAPES - 1 ||
+                       (shapes[i] == MIXED_SHAPES - 2 && test_random_below(random, 2) == 0);
+        if (i == 1) {
+            cell.as.u64 = mixed_width(random, group % 65, row);
+        } else if (is_null) {
+            cell.kind = FIRN_PHYSICAL_NONE;
+        } else if (cell.kind == FIRN_PHYSICAL_F64) {
+            cell.as.f64 = shapes[i] == 3 ? (double)(number % 10000000) / 100 : (double)number;
+        } else if (cell.kind == FIRN_PHYSICAL_F32) {
+            cell.as.f32 = (float)(number % 100000) / 4;
+        } else if (i == MIXED_COLUMNS - 1) {
+            for (unsigned j = 0; j < 16; j++) {
+                id_bytes[j] = (uint8_t)(number >> (j % 8 * 8));
+            }
+            cell.as.bytes = firn_bytes(id_bytes, 16);
+        } else if (cell.kind == FIRN_PHYSICAL_BYTES) {
+            cell.as.bytes = mixed_text(random, shapes[i], seeds[i], row, bytes);
+        } else {
+            cell.as.u64 = number;
+        }
+        firn_tuple_add(&writer, table->columns[i].id, &cell);
+    }
+    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    row_model_add(out, firn_buf_slice(&key), 1 + row % 3, FIRN_ENTRY_PUT, firn_buf_slice(&value));
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&value);
+}
+
+/* Encodings that a column has in the groups of a run. */
+static unsigned
+count_encodings(struct firn_run *run, uint32_t column)
+{
+    unsigned seen = 0;
+    for (size_t i = 0; i < firn_column_group_count(run); i++) {
+        struct firn_column_info info;
+        assert_int_equal(firn_column_info_of(run, i, column, &info), FIRN_OK);
+        seen |= 1U << info.encoding;
+    }
+    return (unsigned)__builtin_popcount(seen);
+}
+
+/* Merges two runs, by batches where the keys of one come between those of the other. */
+static void
+merge_runs(struct machine *machine, struct firn_run *const runs[2], const char *name,
+           const struct firn_run_builder_options *options)
+{
+    firn_error err;
+    struct firn_run_cursor *cursors[2];
+    struct firn_run_builder *builder;
+    struct firn_run_summary summary;
+    const struct firn_run_cursor_options sequential = {.is_sequential = true};
+    struct firn_buf limit = {0};
+    assert_int_equal(firn_column_kind.builder_create(&machine->env, name, options, &builder, &err),
+                     FIRN_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(firn_column_kind.cursor_create(runs[i], &sequential, &cursors[i], &err),
+                         FIRN_OK);
+        assert_int_equal(firn_column_kind.cursor_first(cursors[i], &err), FIRN_OK);
+    }
+    while (cursors[0]->is_valid || cursors[1]->is_valid) {
+        struct firn_run_batch batch;
+        unsigned at = !cursors[0]->is_valid ||
+                      (cursors[1]->is_valid &&
+                       firn_slice_compare(cursors[1]->entry.key, cursors[0]->entry.key) < 0);
+        const struct firn_run_cursor *other = cursors[1 - at];
+        assert_int_equal(
+            firn_buf_assign(&limit, other->is_valid ? other->entry.key : firn_bytes(NULL, 0)),
+            FIRN_OK);
+        const firn_slice until = firn_buf_slice(&limit);
+        assert_int_equal(firn_column_kind.cursor_batch(cursors[at], other->is_valid ? &until : NULL,
+                                                       FIRN_RUN_BATCH_MAX, &batch, &err),
+                         FIRN_OK);
+        if (batch.count == 0) {
+            assert_int_equal(firn_column_kind.builder_add(builder, &cursors[at]->entry, &err),
+                             FIRN_OK);
+            assert_int_equal(firn_column_kind.cursor_next(cursors[at], &err), FIRN_OK);
+        } else {
+            assert_int_equal(firn_column_kind.builder_add_from(builder, &batch, &err), FIRN_OK);
+        }
+    }
+    assert_int_equal(firn_column_kind.builder_finish(builder, &summary, &err), FIRN_OK);
+    firn_run_summary_deinit(&summary);
+    firn_column_kind.builder_destroy(builder);
+    firn_column_kind.cursor_destroy(cursors[0]);
+    firn_column_kind.cursor_destroy(cursors[1]);
+    firn_buf_deinit(&limit);
+}
+
+static void
+compare_mixed(struct test_random *random, struct firn_run *run, const struct row_model *model)
+{
+    column_fixture_compare_scan(model, run, true);
+    ask(random, model, run, 100);
+    read_chunks(run, model);
+    column_fixture_check(run);
+}
+
+/* Every width of packed numbers is there, too: group i has values of i bits. */
+static void
+a_column_has_another_encoding_in_each_group(void **state)
+{
+    (void)state;
+    struct test_random random;
+    struct column_fixture_table table;
+    struct machine machine;
+    struct row_model whole = {0};
+    struct row_model parts[2] = {{0}, {0}};
+    struct firn_run *runs[3];
+    firn_error err;
+    test_random_init(&random, "column_mixed", 19);
+    machine_init(&machine, 4 << 20);
+    mixed_table(&table);
+    for (unsigned group = 0; group < MIXED_GROUPS; group++) {
+        unsigned shapes[MIXED_COLUMNS];
+        uint64_t seeds[MIXED_COLUMNS];
+        for (unsigned i = 0; i < MIXED_COLUMNS; i++) {
+            shapes[i] = (unsigned)test_random_below(&random, MIXED_SHAPES);
+            seeds[i] = test_random_next(&random);
+        }
+        for (uint64_t row = 0; row < MIXED_ROWS; row++) {
+            mixed_row(&random, &table, group, row, shapes, seeds, &whole);
+        }
+    }
+    /* Stretches of the rows, long and short, and single ones, go to one run or the other. */
+    for (size_t at = 0; at < whole.count;) {
+        size_t length =
+            1 + test_random_below(&random, test_random_below(&random, 3) == 0 ? 3000 : 3);
+        struct row_model *part = &parts[test_random_below(&random, 2)];
+        for (; length > 0 && at < whole.count; length--, at++) {
+            const struct firn_entry *entry = &whole.entries[at];
+            row_model_add(part, entry->key, entry->sequence, entry->kind, entry->value);
+        }
+    }
+    struct firn_run_builder_options options = {
+        .codec = FIRN_CODEC_LZ4, .layout = &table.layout, .group_rows = MIXED_ROWS};
+    struct firn_run *run = build_and_open(&machine, &whole, "run", &options);
+    assert_int_equal(firn_column_group_count(run), MIXED_GROUPS);
+    for (uint32_t column = 2; column <= MIXED_COLUMNS; column++) {
+        unsigned count = count_encodings(run, column);
+        print_message("count: %u encodings in column %u of one run\n", count, column);
+        assert_true(count >= (column == 2 || column >= 5 ? 3 : 5) || column == 7);
+    }
+    compare_mixed(&random, run, &whole);
+    options.group_rows = 1024;
+    runs[0] = build_and_open(&machine, &parts[0], "left", &options);
+    runs[1] = build_and_open(&machine, &parts[1], "right", &options);
+    options.group_rows = 4096;
+    merge_runs(&machine, runs, "merged", &options);
+    assert_int_equal(firn_column_kind.open(&machine.env, "merged", &runs[2], &err), FIRN_OK);
+    compare_mixed(&random, runs[2], &whole);
+    firn_column_kind.close(run);
+    for (unsigned i = 0; i < 3; i++) {
+        firn_column_kind.close(runs[i]);
+    }
+    row_model_deinit(&whole);
+    row_model_deinit(&parts[0]);
+    row_model_deinit(&parts[1]);
+    row_fixture_deinit(&machine.fixture);
+}
+
 static void
 a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
 {
@@ -544,6 +810,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_answer_as_the_model_does),
+        cmocka_unit_test(a_column_has_another_encoding_in_each_group),
         cmocka_unit_test(groups_end_where_they_are_full),
         cmocka_unit_test(groups_end_before_they_have_too_many_bytes),
         cmocka_unit_test(a_column_that_was_added_has_its_initial_value_after_a_merge),

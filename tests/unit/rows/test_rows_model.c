@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/rows: random histories of a table of few keys against a model that copies all rows for each view and
- * checkpoint: rows that are inserted, changed, deleted one by one and by ranges, and that expire; columns that
- * come and go; views that stay open, checkpoints and restores; flushes, compactions of the whole and of ranges.
+ * checkpoint: rows that are inserted, changed, added to, deleted one by one and by ranges, and that expire; columns
+ * that come and go; views that stay open, checkpoints and restores; flushes, compactions of the whole and of ranges.
  * No view's reading of any row ever changes, whatever is flushed and merged, and indexes always have the entries
  * of the rows.
+ *
+ * The power is cut between steps, and at a random call in the middle of commits, flushes and compactions. Then there
+ * is what there was after some commit, none before the last sync, with every checkpoint.
  *
  * FIRN_TEST_LONG=1 runs more of them.
  */
@@ -20,7 +23,7 @@
 #include "support/test_random.h"
 #include "support/test_share.h"
 
-enum { KEYS = 24, VIEWS_MAX = 5, CHECKPOINTS_MAX = 4, STEPS = 160 };
+enum { KEYS = 24, VIEWS_MAX = 5, CHECKPOINTS_MAX = 4, STEPS = 160, JOURNAL_MAX = 512 };
 
 struct model_row {
     bool is_there;
@@ -50,7 +53,11 @@ struct rig {
     struct model kept[CHECKPOINTS_MAX];
     int64_t kept_ms[CHECKPOINTS_MAX]; /* a checkpoint has what had not expired when it was made */
     size_t checkpoint_count;
+    struct model
+        journal[JOURNAL_MAX]; /* what there was at the last sync, and after each commit since */
+    size_t journal_count;
     uint64_t compared;
+    uint64_t cuts;
 };
 
 static firn_error err;
@@ -96,6 +103,73 @@ static void delete (struct rig *rig, struct firn_db_txn *txn, size_t key)
 }
 
 static void
+delete_range(struct rig *rig, struct firn_db_txn *txn)
+{
+    size_t first = below(rig, KEYS);
+    size_t end = first + below(rig, 8);
+    const firn_value bounds[2] = {firn_i64((int64_t)first), firn_i64((int64_t)end)};
+    const struct firn_rows_span span = {{&bounds[0], 1, false}, {&bounds[1], 1, true}};
+    DB_OK(firn_rows_write_delete_range(rig->table, txn, &span, FIRN_DURABILITY_OS, &err));
+    for (size_t i = first; i < end && i < KEYS; i++) {
+        rig->now.rows[i].is_there = false;
+    }
+}
+
+static void
+add(struct rig *rig, struct firn_db_txn *txn, size_t key)
+{
+    struct model_row *row = &rig->now.rows[key];
+    const firn_value wanted = firn_i64((int64_t)key);
+    const struct firn_rows_add what = {.key = &wanted,
+                                       .key_count = 1,
+                                       .column = "v",
+                                       .number = firn_i64((int64_t)below(rig, 9) - 4)};
+    firn_value sum;
+    int rc = firn_rows_write_add(rig->table, txn, &what, FIRN_DURABILITY_OS, &sum, &err);
+    if (!is_alive(row, rig->time_ms)) {
+        assert_int_equal(rc, FIRN_NOT_FOUND);
+        return;
+    }
+    DB_OK(rc);
+    row->value += what.number.as.i64;
+    row->expires_ms = 0;
+    assert_int_equal(sum.as.i64, row->value);
+}
+
+static void
+note_commit(struct rig *rig)
+{
+    assert_true(rig->journal_count < JOURNAL_MAX);
+    rig->journal[rig->journal_count++] = rig->now;
+}
+
+/* What is there now stays, whatever happens. */
+static void
+note_durable(struct rig *rig)
+{
+    rig->journal_count = 0;
+    note_commit(rig);
+}
+
+/* Ends as its commit does. */
+static int
+write_some(struct rig *rig)
+{
+    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    struct firn_db_txn *txn;
+    int rc = firn_db_txn_begin(rig->db, &plain, &txn, &err);
+    if (rc == FIRN_OK) {
+        for (uint64_t n = 1 + below(rig, 4); n > 0; n--) {
+            put(rig, txn, below(rig, KEYS), 0);
+        }
+        rc = firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err);
+        firn_db_txn_close(txn);
+        note_commit(rig);
+    }
+    return rc;
+}
+
+static void
 commit(struct rig *rig)
 {
     static const struct firn_db_txn_options plain = {.is_serializable = false};
@@ -104,8 +178,13 @@ commit(struct rig *rig)
     DB_OK(firn_db_txn_begin(rig->db, &plain, &txn, &err));
     for (uint64_t n = 1 + below(rig, 4); n > 0; n--) {
         size_t key = below(rig, KEYS);
-        if (below(rig, 4) == 0) {
+        uint64_t dice = below(rig, 24);
+        if (dice < 5) {
             delete (rig, txn, key);
+        } else if (dice < 6) {
+            delete_range(rig, txn);
+        } else if (dice < 9) {
+            add(rig, txn, key);
         } else {
             put(rig, txn, key, below(rig, 6) == 0 ? 1000000 * (1 + below(rig, 3)) : 0);
         }
@@ -115,8 +194,13 @@ commit(struct rig *rig)
         rig->now = before;
     } else {
         DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+        note_commit(rig);
     }
     firn_db_txn_close(txn);
+    if (rig->journal_count > JOURNAL_MAX / 2) {
+        DB_OK(firn_db_sync(rig->db, &err));
+        note_durable(rig);
+    }
 }
 
 /* ---- columns ---- */
@@ -195,6 +279,37 @@ restore(struct rig *rig)
 
 /* ---- comparing ---- */
 
+/* Whether now is what the model says, with the times of expiry. */
+static bool
+is_now(struct rig *rig, const struct model *model)
+{
+    const struct firn_rows_cursor_options all = {.read = {.view = NULL}};
+    struct firn_table_cursor *cursor;
+    const struct firn_row *row;
+    bool is_same = true;
+    size_t at = 0;
+    DB_OK(firn_rows_read_cursor_open(rig->table, &all, &cursor, &err));
+    for (;;) {
+        size_t count;
+        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        for (; at < KEYS && !is_alive(&model->rows[at], rig->time_ms); at++) {
+        }
+        if (row == NULL || at == KEYS || !is_same) {
+            is_same = is_same && row == NULL && at == KEYS;
+            break;
+        }
+        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const struct model_row *wanted = &model->rows[at];
+        int64_t expires_ms = (int64_t)firn_rows_read_cursor_expires_ms(cursor);
+        is_same = values[0].as.i64 == (int64_t)at && values[1].as.i64 == wanted->value &&
+                  (count == 3 || values[3].as.i64 == wanted->extra) &&
+                  llabs(expires_ms - wanted->expires_ms) < 100000;
+        at++;
+    }
+    firn_rows_read_cursor_close(cursor);
+    return is_same;
+}
+
 /* What a view (NULL: now) reads at a time. Rows may go a little before or after their time. */
 static void
 compare(struct rig *rig, struct firn_db_view *view, const struct model *model, int64_t time_ms)
@@ -272,6 +387,52 @@ reopen(struct rig *rig)
     DB_OK(firn_db_close(rig->db, &err));
     rig->db = db_support_open(rig->support.dir);
     DB_OK(firn_rows_open(rig->db, "t", &rig->table, &err));
+    note_durable(rig);
+}
+
+static void
+cut(struct rig *rig)
+{
+    while (rig->view_count > 0) {
+        close_view(rig, 0);
+    }
+    firn_db_abandon(rig->db);
+    firn_sim_memory_set_cut_at(rig->support.os, 0);
+    db_support_cut(&rig->support, below(rig, 5));
+    rig->db = db_support_open(rig->support.dir);
+    DB_OK(firn_rows_open(rig->db, "t", &rig->table, &err));
+    while (rig->journal_count > 0 && !is_now(rig, &rig->journal[rig->journal_count - 1])) {
+        rig->journal_count--;
+    }
+    assert_true(rig->journal_count > 0);
+    rig->now = rig->journal[rig->journal_count - 1];
+    note_durable(rig);
+    rig->cuts++;
+}
+
+/* The power goes in the middle of something. */
+static void
+cut_in_between(struct rig *rig)
+{
+    firn_sim_memory_set_cut_at(rig->support.os,
+                               firn_sim_memory_calls(rig->support.os) + 1 + below(rig, 60));
+    for (unsigned i = 0; i < 40 && !firn_sim_memory_is_off(rig->support.os); i++) {
+        uint64_t dice = below(rig, 6);
+        int rc = dice < 4   ? write_some(rig)
+                 : dice < 5 ? firn_db_maintain_flush(rig->db, &err)
+                            : firn_db_maintain_compact(rig->db, NULL, &err);
+        if (rc != FIRN_OK && !firn_sim_memory_is_off(rig->support.os)) {
+            fail_msg("%s", err.text);
+        }
+    }
+    cut(rig);
+}
+
+static void
+sync_all(struct rig *rig)
+{
+    DB_OK(firn_db_sync(rig->db, &err));
+    note_durable(rig);
 }
 
 static void
@@ -284,8 +445,10 @@ step(struct rig *rig)
     }
     if (dice < 60) {
         checkpoint(rig);
+        sync_all(rig);
     } else if (dice < 64) {
         restore(rig);
+        sync_all(rig);
     } else if (dice < 68) {
         open_view(rig);
     } else if (dice < 71) {
@@ -294,14 +457,19 @@ step(struct rig *rig)
         }
     } else if (dice < 74) {
         change_columns(rig);
+        sync_all(rig);
     } else if (dice < 76) {
         let_time_pass(rig);
     } else if (dice < 86) {
         DB_OK(firn_db_maintain_flush(rig->db, &err));
     } else if (dice < 92) {
         compact_range(rig);
-    } else if (dice < 97) {
+    } else if (dice < 95) {
         DB_OK(firn_db_maintain_compact(rig->db, NULL, &err));
+    } else if (dice < 97) {
+        cut(rig);
+    } else if (dice < 98) {
+        cut_in_between(rig);
     } else {
         reopen(rig);
     }
@@ -309,7 +477,7 @@ step(struct rig *rig)
 }
 
 static uint64_t
-run_history(uint64_t seed)
+run_history(uint64_t seed, uint64_t *cuts)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     assert_non_null(rig);
@@ -318,8 +486,12 @@ run_history(uint64_t seed)
     rig->time_ms = INT64_C(1800000000000);
     firn_sim_memory_set_time(rig->support.os, rig->time_ms * 1000000);
     rig->db = db_support_open(rig->support.dir);
-    DB_OK(rows_make(rig->db, "t", "id i64, v i64, name text, primary key (id), index by_v (v)",
+    /* Without indexes a range is deleted by a range delete. */
+    DB_OK(rows_make(rig->db, "t",
+                    seed % 2 == 0 ? "id i64, v i64, name text, primary key (id)"
+                                  : "id i64, v i64, name text, primary key (id), index by_v (v)",
                     &rig->table, &err));
+    sync_all(rig);
     for (unsigned i = 0; i < STEPS; i++) {
         step(rig);
     }
@@ -329,6 +501,7 @@ run_history(uint64_t seed)
     DB_OK(firn_db_close(rig->db, &err));
     db_support_deinit(&rig->support);
     uint64_t compared = rig->compared;
+    *cuts += rig->cuts;
     free(rig);
     return compared;
 }
@@ -340,9 +513,12 @@ no_reading_of_a_table_ever_changes(void **state)
     const uint64_t histories = test_is_long() ? 3000 : 60;
     const struct test_share share = test_share_of(1, 1);
     uint64_t compared = 0;
+    uint64_t cuts = 0;
     for (uint64_t i = share.first; i <= histories; i += share.step) {
-        compared += run_history(i);
+        compared += run_history(i, &cuts);
     }
+    assert_true(cuts > 0);
+    print_message("count: %" PRIu64 " power cuts in histories of tables\n", cuts);
     print_message("count: %" PRIu64 " rows of tables compared in histories\n", compared);
 }
 

@@ -261,7 +261,17 @@ messages_hold_no_control_characters_and_end(void **state)
     assert_int_equal(put("needed", firn_null()), FIRN_INVALID);
     assert_string_equal(err.text, "column needed, i8: null is not allowed");
     assert_int_equal(put("uuid", firn_blob(firn_str("abc"))), FIRN_INVALID);
-    assert_string_equal(err.text, "column uuid, uuid: blob 3 bytes where 16 are needed");
+    assert_string_equal(err.text, "column uuid, uuid: blob of 3 bytes where 16 are needed");
+    assert_int_equal(put("vec", bytes(FIRN_TYPE_VECTOR, "123456789012", 12)), FIRN_INVALID);
+    assert_string_equal(err.text, "column vec, vector(2): vector of 3 numbers where 2 are needed");
+    assert_int_equal(put("vec", bytes(FIRN_TYPE_VECTOR, "12345", 5)), FIRN_INVALID);
+    assert_string_equal(err.text, "column vec, vector(2): vector of 5 bytes where 8 are needed");
+    assert_int_equal(put("vec", firn_blob(firn_str("abc"))), FIRN_INVALID);
+    assert_string_equal(err.text, "column vec, vector(2): blob of 3 bytes where 8 are needed");
+    const float infinite[2] = {1, INFINITY};
+    assert_int_equal(put("vec", bytes(FIRN_TYPE_VECTOR, infinite, 8)), FIRN_INVALID);
+    assert_string_equal(err.text,
+                        "column vec, vector(2): vector of 2 numbers has an infinity or a NaN");
 }
 
 static void

@@ -3,7 +3,8 @@
  * unit/tables: scans beside queries of SQLite over the same rows: random conditions, groups, orders, limits and bounds,
  * on tables that are in memory, in one run, in runs that overlap, and in all of these; now, in snapshots, in transactions
  * that have written, by the key and by an index, with one thread and several, with so little memory that all
- * is spilled. Every answer is the same.
+ * is spilled. Values look different from one transaction to the next, so each column comes to have runs and row groups
+ * of several encodings. Every answer is the same.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -41,6 +42,7 @@ struct rig {
     firn_snapshot *snapshots[SNAPSHOTS_MAX];
     unsigned snapshot_count;
     int64_t id_max;
+    unsigned styles[9]; /* how the values of each column look */
     uint64_t scans;
     uint64_t rows;
 };
@@ -101,6 +103,24 @@ prepare(struct rig *rig, const char *sql)
     return statement;
 }
 
+enum { STYLE_RANDOM, STYLE_CONSTANT, STYLE_RUNS, STYLE_RISING, STYLE_NULLS, STYLES };
+
+/* A number in place of a random one. */
+static int64_t
+styled(const struct rig *rig, size_t column, int64_t id, int64_t random)
+{
+    switch (rig->styles[column]) {
+    case STYLE_CONSTANT:
+        return 7;
+    case STYLE_RUNS:
+        return id / 50 * 37 % 60000;
+    case STYLE_RISING:
+        return id * 8 % 65536;
+    default:
+        return random;
+    }
+}
+
 static void
 put_row(struct rig *rig, int64_t id)
 {
@@ -117,9 +137,22 @@ put_row(struct rig *rig, int64_t id)
         firn_typed_i64(FIRN_TYPE_DECIMAL, (int64_t)below(rig, 100000) - 20000),
         below(rig, 9) == 0 ? firn_null() : firn_f64((double)((int64_t)below(rig, 4000) - 2000) / 8),
         below(rig, 7) == 0 ? firn_null() : firn_bool(below(rig, 2) == 0)};
-    (void)snprintf(k, sizeof k, "kind%u", (unsigned)(n % 12));
-    (void)snprintf(t, sizeof t, "%s%u", n % 2 == 0 ? "text of " : "other ", (unsigned)n);
+    (void)snprintf(k, sizeof k, "kind%u", (unsigned)styled(rig, 4, id, (int64_t)n) % 12);
+    (void)snprintf(t, sizeof t,
+                   rig->styles[5] == STYLE_RISING ? "/a/path/that/rises/%s%08u" : "%s%u",
+                   n % 2 == 0 || rig->styles[5] != STYLE_RANDOM ? "text of " : "other ",
+                   (unsigned)styled(rig, 5, id, (int64_t)n));
     values[4] = firn_text(k);
+    for (size_t i = 1; i < COLUMNS; i++) {
+        bool is_bytes = values[i].type == FIRN_TYPE_TEXT;
+        if (rig->styles[i] == STYLE_NULLS && i != 2 && i != 4) {
+            values[i] = firn_null();
+        } else if (values[i].type == FIRN_TYPE_F64) {
+            values[i].as.f64 = (double)styled(rig, i, id, (int64_t)(values[i].as.f64 * 8)) / 8;
+        } else if (!is_bytes && !firn_is_null(values[i]) && values[i].type != FIRN_TYPE_BOOL) {
+            values[i].as.i64 = styled(rig, i, id, values[i].as.i64);
+        }
+    }
     if (values[5].type != FIRN_TYPE_NULL) {
         values[5] = firn_text(t);
     }
@@ -522,6 +555,9 @@ change(struct rig *rig)
 {
     uint64_t count = below(rig, 3) == 0 ? below(rig, 4000) : below(rig, 200);
     char sql[96];
+    for (size_t i = 1; i < COLUMNS; i++) {
+        rig->styles[i] = below(rig, 2) == 0 ? STYLE_RANDOM : (unsigned)below(rig, STYLES);
+    }
     OK(firn_txn_begin(rig->store, NULL, &rig->txn, &err));
     run_sql(rig, "begin");
     for (uint64_t i = 0; i < count; i++) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/tables: tables beside tables of SQLite that get the same statements: random schemas, rows inserted,
- * replaced, changed and deleted, alone and in transactions that are kept or not, columns and indexes added
- * and dropped, checkpoints and restores, flushes, compactions, reopenings. Every answer is the same, and so
- * are all rows, by the key and by every index, now and in every checkpoint.
+ * replaced, changed and deleted, one by one and in ranges, with a time to live and without, numbers added, alone and
+ * in transactions that are kept or not, columns and indexes added and dropped, checkpoints and restores, flushes,
+ * compactions, reopenings. Every answer is the same, and so are all rows, by the key and by every index, and random
+ * queries, now and in every checkpoint.
  *
  * A checkpoint of SQLite's is a copy of its database.
  */
@@ -22,6 +23,7 @@
 
 #include "base/buf.h"
 #include "firn/firn.h"
+#include "firn/scan.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
@@ -31,9 +33,10 @@ enum {
     COLUMNS_MAX = 10,
     INDEXES_MAX = 3,
     STATES_MAX = 4,
-    TEXT_SIZE = 64,
+    TEXT_SIZE = 8192,
     NAME_SIZE = 16,
-    SQL_SIZE = 4096
+    SQL_SIZE = 4096,
+    LIFE_MS = 1000 * 3600 * 24
 };
 
 struct column {
@@ -81,6 +84,10 @@ struct rig {
     unsigned next_name;
     uint64_t writes;
     uint64_t compared;
+    uint64_t queries;
+    uint64_t ranges;  /* deleted */
+    uint64_t added;   /* numbers */
+    uint64_t expired; /* rows */
 };
 
 static firn_error err;
@@ -93,10 +100,11 @@ below(struct rig *rig, uint64_t limit)
 
 /* ---- values ---- */
 
-static const firn_type types[] = {FIRN_TYPE_I64,  FIRN_TYPE_I32,      FIRN_TYPE_U16,
-                                  FIRN_TYPE_BOOL, FIRN_TYPE_F64,      FIRN_TYPE_TEXT,
-                                  FIRN_TYPE_BLOB, FIRN_TYPE_DECIMAL,  FIRN_TYPE_DATE,
-                                  FIRN_TYPE_UUID, FIRN_TYPE_TIMESTAMP};
+static const firn_type types[] = {
+    FIRN_TYPE_I64,       FIRN_TYPE_I32,  FIRN_TYPE_U16,     FIRN_TYPE_BOOL, FIRN_TYPE_F64,
+    FIRN_TYPE_TEXT,      FIRN_TYPE_BLOB, FIRN_TYPE_DECIMAL, FIRN_TYPE_DATE, FIRN_TYPE_UUID,
+    FIRN_TYPE_TIMESTAMP, FIRN_TYPE_I8,   FIRN_TYPE_I16,     FIRN_TYPE_U8,   FIRN_TYPE_U32,
+    FIRN_TYPE_U64,       FIRN_TYPE_F32};
 
 static bool
 is_bytes(firn_type type)
@@ -122,8 +130,23 @@ make_value(struct rig *rig, const struct column *column, char memory[TEXT_SIZE])
         return firn_typed_i64(column->type, (int64_t)n - 6);
     case FIRN_TYPE_DECIMAL:
         return firn_typed_i64(column->type, (int64_t)n * 25 - 100);
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+        return firn_typed_i64(column->type, (int64_t)(n % 200) - 100);
+    case FIRN_TYPE_U8:
+        value.as.u64 = n % 256;
+        return value;
     case FIRN_TYPE_U16:
         value.as.u64 = n;
+        return value;
+    case FIRN_TYPE_U32:
+        value.as.u64 = UINT32_MAX - n;
+        return value;
+    case FIRN_TYPE_U64:
+        value.as.u64 = n * UINT64_C(9000000000000000);
+        return value;
+    case FIRN_TYPE_F32:
+        value.as.f32 = (float)n / 8 - 0.5F;
         return value;
     case FIRN_TYPE_BOOL:
         return firn_bool(n % 2 == 0);
@@ -140,6 +163,11 @@ make_value(struct rig *rig, const struct column *column, char memory[TEXT_SIZE])
         return value;
     }
     default:
+        if (!column->is_key && n % 64 == 63) { /* large ones; in indexes, too */
+            size_t size = 3000 + n * 5;
+            memset(memory, 'a' + (int)(n % 26), size);
+            return firn_text_bytes(firn_bytes(memory, size));
+        }
         (void)snprintf(memory, TEXT_SIZE, "%s%" PRIu64, n % 3 == 0 ? "gr\xc3\xb6\xc3\x9f" : "t", n);
         return firn_text(memory);
     }
@@ -168,7 +196,13 @@ bind(sqlite3_stmt *statement, int at, const firn_value *value)
                           value->as.bytes.size > 0 ? (const void *)value->as.bytes.data : "",
                           (int)value->as.bytes.size, SQLITE_TRANSIENT);
         break;
+    case FIRN_TYPE_F32:
+        sqlite3_bind_double(statement, at, (double)value->as.f32);
+        break;
+    case FIRN_TYPE_U8:
     case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
         sqlite3_bind_int64(statement, at, (sqlite3_int64)value->as.u64);
         break;
     default:
@@ -178,25 +212,34 @@ bind(sqlite3_stmt *statement, int at, const firn_value *value)
 }
 
 static void
-assert_same(sqlite3_stmt *statement, int at, const struct column *column, const firn_value *value)
+assert_same_value(sqlite3_stmt *statement, int at, const firn_value *value)
 {
     if (sqlite3_column_type(statement, at) == SQLITE_NULL) {
         assert_int_equal(value->type, FIRN_TYPE_NULL);
         return;
     }
-    assert_int_equal(value->type, column->type);
-    if (is_bytes(column->type)) {
+    if (is_bytes(value->type)) {
         const void *bytes = sqlite3_column_blob(statement, at);
         size_t size = (size_t)sqlite3_column_bytes(statement, at);
         assert_int_equal(value->as.bytes.size, size);
         assert_true(size == 0 || memcmp(value->as.bytes.data, bytes, size) == 0);
-    } else if (column->type == FIRN_TYPE_F64) {
+    } else if (value->type == FIRN_TYPE_F64) {
         assert_true(value->as.f64 == sqlite3_column_double(statement, at));
-    } else if (column->type == FIRN_TYPE_BOOL) {
+    } else if (value->type == FIRN_TYPE_F32) {
+        assert_true((double)value->as.f32 == sqlite3_column_double(statement, at));
+    } else if (value->type == FIRN_TYPE_BOOL) {
         assert_int_equal(value->as.boolean, sqlite3_column_int64(statement, at));
     } else {
+        assert_true(value->type != FIRN_TYPE_NULL);
         assert_int_equal(value->as.i64, sqlite3_column_int64(statement, at));
     }
+}
+
+static void
+assert_same(sqlite3_stmt *statement, int at, const struct column *column, const firn_value *value)
+{
+    assert_true(firn_is_null(*value) || value->type == column->type);
+    assert_same_value(statement, at, value);
 }
 
 /* ---- SQLite's side ---- */
@@ -439,6 +482,162 @@ compare_all(struct rig *rig, sqlite3 *sqlite, const struct shape *shape, firn_sn
     }
 }
 
+/* ---- queries ---- */
+
+static bool
+is_number(firn_type type)
+{
+    return !is_bytes(type) && type != FIRN_TYPE_BOOL && type != FIRN_TYPE_DATE &&
+           type != FIRN_TYPE_TIMESTAMP;
+}
+
+/* A condition on one column: the same text for both, with a value for each question mark. */
+static size_t
+make_condition(struct rig *rig, const struct column *column, char *sql, firn_value *values,
+               char memory[2][TEXT_SIZE])
+{
+    static const char *const operators[] = {"=", "<>", "<", "<=", ">", ">="};
+    const struct column wanted = {.type = column->type, .is_key = true};
+    switch (below(rig, 8)) {
+    case 0:
+        APPEND(sql, "%s IS NULL", column->name);
+        return 0;
+    case 1:
+        APPEND(sql, "%s IS NOT NULL", column->name);
+        return 0;
+    case 2:
+        APPEND(sql, "%s BETWEEN ? AND ?", column->name);
+        values[0] = make_value(rig, &wanted, memory[0]);
+        values[1] = make_value(rig, &wanted, memory[1]);
+        return 2;
+    case 3:
+        APPEND(sql, "NOT (%s IN (?, ?))", column->name);
+        values[0] = make_value(rig, &wanted, memory[0]);
+        values[1] = make_value(rig, &wanted, memory[1]);
+        return 2;
+    default:
+        APPEND(sql, "%s %s ?", column->name, operators[below(rig, 6)]);
+        values[0] = make_value(rig, &wanted, memory[0]);
+        return 1;
+    }
+}
+
+/* What is asked: aggregates, groups, or the first rows in another order than the key's. */
+static void
+make_query(struct rig *rig, const struct shape *shape, char *select, char *rest,
+           firn_scan_options *options, char *order)
+{
+    const struct column *column = &shape->columns[below(rig, shape->column_count)];
+    const char *c = column->name;
+    uint64_t kind = below(rig, 3);
+    if (kind == 0) {
+        APPEND(select, "count(*), count(%s), count(distinct %s)", c, c);
+        if (column->type != FIRN_TYPE_BOOL) {
+            APPEND(select, ", min(%s), max(%s)", c, c);
+        }
+        /* Eighths of small numbers are exact. */
+        if (is_number(column->type) && column->type != FIRN_TYPE_U64) {
+            APPEND(select, ", sum(%s)", c);
+        }
+    } else if (kind == 1) {
+        APPEND(select, "%s, count(*)", c);
+        APPEND(rest, " GROUP BY %s ORDER BY %s", c, c);
+        options->group_by = c;
+        options->order_by = c;
+    } else {
+        options->limit = 1 + below(rig, 20);
+        options->offset = below(rig, 5);
+        for (unsigned i = 0; i < shape->key_count; i++) {
+            APPEND(select, "%s, ", shape->columns[i].name);
+        }
+        APPEND(select, "%s", c);
+        APPEND(order, "%s%s", c, below(rig, 2) == 0 ? " DESC" : "");
+        for (unsigned i = 0; i < shape->key_count; i++) {
+            APPEND(order, ", %s", shape->columns[i].name);
+        }
+        APPEND(rest, " ORDER BY %s LIMIT %u OFFSET %u", order, (unsigned)options->limit,
+               (unsigned)options->offset);
+        options->order_by = order;
+    }
+}
+
+static void
+compare_answers(struct rig *rig, sqlite3_stmt *statement, firn_scan *scan, const char *sql)
+{
+    const firn_scan_batch *batch;
+    size_t row = 0;
+    size_t rows = 0;
+    size_t count = firn_scan_column_count(scan);
+    assert_int_equal(count, sqlite3_column_count(statement));
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        while (row == rows) {
+            OK(firn_scan_next(scan, &batch, &err));
+            if (batch == NULL) {
+                fail_msg("%s: a row is missing after %" PRIu64 " writes", sql, rig->writes);
+            }
+            row = 0;
+            rows = firn_scan_batch_rows(batch);
+        }
+        for (size_t i = 0; i < count; i++) {
+            firn_value value = firn_scan_value(batch, i, row);
+            assert_same_value(statement, (int)i, &value);
+        }
+        row++;
+        rig->compared++;
+    }
+    assert_true(row == rows);
+    OK(firn_scan_next(scan, &batch, &err));
+    assert_true(batch == NULL || firn_scan_batch_rows(batch) == 0);
+    rig->queries++;
+}
+
+static void
+compare_query(struct rig *rig, sqlite3 *sqlite, const struct shape *shape, firn_snapshot *snapshot)
+{
+    static char memory[4][TEXT_SIZE];
+    firn_value values[4];
+    char select[SQL_SIZE] = "";
+    char where[SQL_SIZE] = "";
+    char rest[SQL_SIZE] = "";
+    char order[SQL_SIZE] = "";
+    static char sql[3 * SQL_SIZE + 64];
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    firn_table *table = rig->table;
+    firn_scan *scan;
+    make_query(rig, shape, select, rest, &options, order);
+    if (below(rig, 4) > 0) {
+        const struct column *column = &shape->columns[below(rig, shape->column_count)];
+        options.parameter_count = make_condition(rig, column, where, values, memory);
+        if (below(rig, 2) == 0) {
+            APPEND(where, "%s", below(rig, 2) == 0 ? " AND " : " OR ");
+            column = &shape->columns[below(rig, shape->column_count)];
+            options.parameter_count +=
+                make_condition(rig, column, where, values + options.parameter_count, memory + 2);
+        }
+        options.where = where;
+        options.parameters = values;
+    }
+    (void)snprintf(sql, sizeof sql, "SELECT %s FROM t%s%s%s", select,
+                   options.where != NULL ? " WHERE " : "", where, rest);
+    if (snapshot != NULL) {
+        OK(firn_snapshot_table_open(snapshot, "t", &table, &err));
+    }
+    options.select = select;
+    options.txn = snapshot == NULL ? rig->txn : NULL;
+    options.snapshot = snapshot;
+    options.threads = (unsigned)below(rig, 3);
+    if (firn_scan_open(table, &options, &scan, &err) != FIRN_OK) {
+        fail_msg("%s: %s", sql, err.text);
+    }
+    sqlite3_stmt *statement = prepare(sqlite, sql);
+    for (size_t i = 0; i < options.parameter_count; i++) {
+        bind(statement, (int)i + 1, &values[i]);
+    }
+    compare_answers(rig, statement, scan, sql);
+    sqlite3_finalize(statement);
+    firn_scan_close(scan);
+}
+
 static sqlite3 *
 open_copy(const struct state *state)
 {
@@ -463,6 +662,9 @@ compare_state(struct rig *rig, const struct state *state)
     OK(firn_snapshot_open(rig->store, &options, &snapshot, &err));
     sqlite3 *sqlite = open_copy(state);
     compare_all(rig, sqlite, &state->shape, snapshot);
+    for (unsigned i = 0; i < 8; i++) {
+        compare_query(rig, sqlite, &state->shape, snapshot);
+    }
     sqlite3_close(sqlite);
     firn_snapshot_close(snapshot);
 }
@@ -483,6 +685,7 @@ row_options(struct rig *rig)
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     options.txn = rig->txn;
     options.durability = FIRN_DURABILITY_OS;
+    options.ttl_ms = below(rig, 8) == 0 ? LIFE_MS : 0;
     return options;
 }
 
@@ -573,6 +776,7 @@ delete_row(struct rig *rig)
     firn_value values[COLUMNS_MAX];
     char sql[SQL_SIZE] = "DELETE FROM t WHERE ";
     firn_row_options options = row_options(rig);
+    options.ttl_ms = 0;
     make_row(rig, values, memory);
     for (unsigned i = 0; i < shape->key_count; i++) {
         APPEND(sql, "%s%s=?", i > 0 ? " AND " : "", shape->columns[i].name);
@@ -580,6 +784,118 @@ delete_row(struct rig *rig)
     int changed = run(rig, sql, values, shape->key_count);
     assert_int_equal(firn_table_delete(rig->table, &options, values, shape->key_count, &err),
                      changed == 0 ? FIRN_NOT_FOUND : FIRN_OK);
+    rig->writes++;
+}
+
+/* A row that expires before anything else happens. What a transaction wrote expires with its commit's time. */
+static void
+expire(struct rig *rig)
+{
+    const struct shape *shape = &rig->shape;
+    char memory[COLUMNS_MAX][TEXT_SIZE];
+    firn_value values[COLUMNS_MAX];
+    const char *names[COLUMNS_MAX];
+    char sql[SQL_SIZE] = "DELETE FROM t WHERE ";
+    firn_row_options options = row_options(rig);
+    if (rig->txn != NULL) {
+        return;
+    }
+    make_row(rig, values, memory);
+    for (unsigned i = 0; i < shape->column_count; i++) {
+        names[i] = shape->columns[i].name;
+    }
+    for (unsigned i = 0; i < shape->key_count; i++) {
+        APPEND(sql, "%s%s=?", i > 0 ? " AND " : "", names[i]);
+    }
+    options.columns = names;
+    options.ttl_ms = 1;
+    int rc = firn_table_upsert(rig->table, &options, values, shape->column_count, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
+    if (rc == FIRN_OK) {
+        assert_true(run(rig, sql, values, shape->key_count) >= 0);
+        (void)usleep(3000);
+        rig->expired++;
+    }
+    rig->writes++;
+}
+
+/* Rows between two bounds of the first columns of the key. */
+static void
+delete_range(struct rig *rig)
+{
+    const struct shape *shape = &rig->shape;
+    char memory[2][COLUMNS_MAX][TEXT_SIZE];
+    firn_value values[2][COLUMNS_MAX];
+    firn_value bound[2 * COLUMNS_MAX];
+    size_t count = 0;
+    firn_table_bound bounds[2] = {{.values = NULL}, {.values = NULL}};
+    char sql[SQL_SIZE] = "DELETE FROM t WHERE 1";
+    firn_row_options options = row_options(rig);
+    options.ttl_ms = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        make_row(rig, values[i], memory[i]);
+        bounds[i].values = values[i];
+        bounds[i].count = below(rig, 6) == 0 ? 0 : 1 + below(rig, shape->key_count);
+        bounds[i].exclusive = below(rig, 2) == 0;
+        if (bounds[i].count == 0) {
+            continue;
+        }
+        APPEND(sql, " AND (");
+        for (size_t j = 0; j < bounds[i].count; j++) {
+            APPEND(sql, "%s%s", j > 0 ? "," : "", shape->columns[j].name);
+            bound[count++] = values[i][j];
+        }
+        APPEND(sql, ") %s%s (", i == 0 ? ">" : "<", bounds[i].exclusive ? "" : "=");
+        for (size_t j = 0; j < bounds[i].count; j++) {
+            APPEND(sql, "%s?", j > 0 ? "," : "");
+        }
+        APPEND(sql, ")");
+    }
+    assert_true(run(rig, sql, bound, count) >= 0);
+    OK(firn_table_delete_range(rig->table, &options, &bounds[0], &bounds[1], &err));
+    rig->ranges++;
+    rig->writes++;
+}
+
+/* Adds a number to a column that has some. */
+static void
+add_number(struct rig *rig)
+{
+    const struct shape *shape = &rig->shape;
+    unsigned at = (unsigned)below(rig, shape->column_count);
+    const struct column *column = &shape->columns[at];
+    char memory[COLUMNS_MAX][TEXT_SIZE];
+    firn_value values[COLUMNS_MAX];
+    char sql[SQL_SIZE] = "UPDATE t SET ";
+    firn_row_options options = row_options(rig);
+    if (column->is_key || !is_number(column->type)) {
+        return;
+    }
+    make_row(rig, values, memory);
+    int64_t n = (int64_t)below(rig, 100) - 30;
+    firn_value number = column->type == FIRN_TYPE_DECIMAL ? firn_typed_i64(FIRN_TYPE_DECIMAL, n)
+                        : column->type == FIRN_TYPE_F64 || column->type == FIRN_TYPE_F32
+                            ? firn_f64((double)n / 8)
+                            : firn_i64(n);
+    APPEND(sql, "%s = %s + ?%u WHERE ", column->name, column->name, shape->key_count + 1);
+    for (unsigned i = 0; i < shape->key_count; i++) {
+        APPEND(sql, "%s%s=?%u", i > 0 ? " AND " : "", shape->columns[i].name, i + 1);
+    }
+    values[shape->key_count] = number;
+    firn_value sum;
+    int rc = firn_table_add_number(rig->table, &options, values, shape->key_count, column->name,
+                                   number, &sum, &err);
+    if (rc != FIRN_LIMIT) { /* the sum does not fit, which SQLite does not mind */
+        int changed = run(rig, sql, values, shape->key_count + 1);
+        int wanted = changed < 0 ? FIRN_EXISTS : changed == 0 ? FIRN_NOT_FOUND : FIRN_OK;
+        if (rc != wanted) {
+            fail_msg("%s: SQLite says %d, firn %d: %s", sql, changed, rc, err.text);
+        }
+    } else {
+        assert_true(column->type != FIRN_TYPE_F64 && column->type != FIRN_TYPE_I64 &&
+                    column->type != FIRN_TYPE_DECIMAL && column->type != FIRN_TYPE_F32);
+    }
+    rig->added += rc == FIRN_OK;
     rig->writes++;
 }
 
@@ -645,9 +961,21 @@ get(struct rig *rig)
 static void
 write_row(struct rig *rig)
 {
-    switch (below(rig, 8)) {
+    switch (below(rig, 10)) {
     case 0:
         delete_row(rig);
+        break;
+    case 8:
+        add_number(rig);
+        break;
+    case 9:
+        if (below(rig, 8) == 0) {
+            delete_range(rig);
+        } else if (below(rig, 4) == 0) {
+            expire(rig);
+        } else {
+            compare_query(rig, rig->sqlite, &rig->shape, NULL);
+        }
         break;
     case 1:
     case 2:
@@ -935,6 +1263,10 @@ tables_are_as_those_of_sqlite(void **state)
     const unsigned steps = 400;
     uint64_t writes = 0;
     uint64_t compared = 0;
+    uint64_t queries = 0;
+    uint64_t ranges = 0;
+    uint64_t added = 0;
+    uint64_t expired = 0;
     struct test_share share = test_share_of(1, 1);
     for (uint64_t i = share.first; i <= rounds; i += share.step) {
         struct rig rig;
@@ -954,10 +1286,19 @@ tables_are_as_those_of_sqlite(void **state)
         }
         writes += rig.writes;
         compared += rig.compared;
+        queries += rig.queries;
+        ranges += rig.ranges;
+        added += rig.added;
+        expired += rig.expired;
         tell(&rig);
     }
     print_message("count: %" PRIu64 " writes of rows beside SQLite\n", writes);
     print_message("count: %" PRIu64 " rows compared with SQLite's\n", compared);
+    print_message("count: %" PRIu64 " queries answered as by SQLite\n", queries);
+    print_message("count: %" PRIu64 " ranges of rows deleted, %" PRIu64 " numbers added, %" PRIu64
+                  " rows expired\n",
+                  ranges, added, expired);
+    assert_true(queries > 0 && ranges > 0 && added > 0 && expired > 0);
 }
 
 int
