@@ -131,11 +131,9 @@ encode_values(const struct firn_chunk_fsst *table, const uint8_t *raw, struct pl
         encode_next(table, raw, &first, out);
         encode_next(table, raw, &second, out);
     }
-    while (first.at < first.last) {
-        encode_next(table, raw, &first, out);
-    }
-    while (second.at < second.last) {
-        encode_next(table, raw, &second, out);
+    struct stream *longer = first.at < first.last ? &first : &second;
+    while (longer->at < longer->last) {
+        encode_next(table, raw, longer, out);
     }
     DCHECK(first.to <= 2 * middle && second.place == places + count);
     const size_t gap = 2 * middle - first.to;
