@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_bounds.c: the smallest and the largest of some values.
+ * encoding/chunk_bounds.c: the smallest and the largest of some values, and what sizes they have.
  */
 #include "base/check.h"
 #include "base/slice.h"
+#include "encoding/bit_pack.h"
 #include "encoding/encoding_internal.h"
 
 static uint64_t
@@ -111,4 +112,28 @@ firn_chunk_bounds_of(const struct firn_chunk_values *values, size_t start, size_
         bounds_of_numbers(values, start, count, out);
     }
     DCHECK(out->null_count <= count && (out->null_count < count || out->is_empty));
+}
+
+void
+firn_chunk_bounds_sizes(const struct firn_chunk_values *values, struct firn_chunk_sizes *out)
+{
+    DCHECK(values->kind == FIRN_PHYSICAL_BYTES && values->count > 0);
+    *out = (struct firn_chunk_sizes){.is_fixed = true};
+    for (size_t start = 0; start < values->count; start += FIRN_CHUNK_BLOCK) {
+        const size_t left = values->count - start;
+        const size_t count = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        size_t min = SIZE_MAX;
+        size_t max = 0;
+        for (size_t i = start; i < start + count; i++) {
+            const bool is_null = values->valid != NULL && !firn_chunk_has_bit(values->valid, i);
+            const size_t size = is_null ? 0 : values->as.bytes[i].size;
+            min = size < min ? size : min;
+            max = size > max ? size : max;
+            out->total += size;
+            out->filled += size > 0;
+            out->is_fixed = out->is_fixed && (is_null || size == values->fixed_size);
+        }
+        out->cost += 4 + firn_bit_pack_size(count, firn_bit_pack_width(max - min));
+    }
+    out->total = values->fixed_size != 0 ? values->count * values->fixed_size : out->total;
 }

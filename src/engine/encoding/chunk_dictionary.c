@@ -6,7 +6,9 @@
  * by all others, and a predicate is answered with a few comparisons of entries for the whole chunk.
  *
  * A dictionary is made with a table of hashes that has the places of values. It gives up once there are
- * too many entries, or if most of the first values are entries: such chunks are smaller otherwise.
+ * too many entries, or if most of the first values are entries: such chunks are smaller otherwise. Whole numbers that lie
+ * close together need no hashes: a table has a place for each number there can be, and what their dictionary takes
+ * follows from which of them there are.
  */
 #include "encoding/chunk_dictionary.h"
 
@@ -16,6 +18,8 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
+#include "encoding/bit_pack.h"
+#include "encoding/chunk_encode.h"
 
 /* ---- reading ---- */
 
@@ -164,14 +168,26 @@ is_valid(const struct firn_chunk_values *values, size_t i)
 }
 
 static inline uint64_t
+mix(uint64_t a, uint64_t b)
+{
+    const uint64_t number = (a ^ (b << 31 | b >> 33)) * UINT64_C(0x9e3779b97f4a7c15);
+    return number ^ number >> 32;
+}
+
+static inline uint64_t
 hash_of(const struct firn_chunk_values *values, size_t i)
 {
     DCHECK(is_valid(values, i));
-    if (values->kind == FIRN_PHYSICAL_BYTES) {
-        return firn_xxh3(values->as.bytes[i].data, values->as.bytes[i].size, 0);
+    if (values->kind != FIRN_PHYSICAL_BYTES) {
+        return mix(firn_chunk_value_bits(values, i), 0);
     }
-    uint64_t number = firn_chunk_value_bits(values, i) * UINT64_C(0x9e3779b97f4a7c15);
-    return number ^ number >> 32;
+    const firn_slice bytes = values->as.bytes[i];
+    if (bytes.size > 16) {
+        return firn_xxh3(bytes.data, bytes.size, 0);
+    }
+    return bytes.size < 8 ? mix(firn_chunk_load_field(bytes.data, bytes.size), bytes.size)
+                          : mix(firn_load_le64(bytes.data),
+                                firn_load_le64(bytes.data + bytes.size - 8) + bytes.size);
 }
 
 /* Most are short: two words tell of up to 16 bytes. */
@@ -323,6 +339,109 @@ firn_chunk_dictionary_build(const struct firn_chunk_values *values, size_t entri
 out:
     firn_free(sorted);
     firn_free(slots);
+    return rc;
+}
+
+/* Whether building gives up: with that many entries, of which so many are among the first values. See collect. */
+static bool
+has_too_many(size_t count, size_t early, size_t entries_max)
+{
+    const size_t most = early > EARLY_ENTRIES ? early : EARLY_ENTRIES + 1;
+    return count > entries_max || count > most;
+}
+
+/* Marks the codes that there are; returns how many. */
+static size_t
+mark_codes(const struct firn_chunk_values *values, const uint64_t *codes, size_t code_count,
+           uint8_t *marks, size_t *out_early)
+{
+    size_t seen = 0;
+    size_t i = 0;
+    size_t count = 0;
+    memset(marks, 0, code_count);
+    *out_early = 0;
+    for (; i < values->count && seen < EARLY; i++) {
+        const bool is_here = is_valid(values, i);
+        *out_early += is_here && marks[codes[i]] == 0;
+        marks[codes[i]] |= is_here;
+        seen += is_here;
+    }
+    for (; i < values->count; i++) { /* a null has the code of a neighbour, or the smallest one */
+        marks[codes[i]] = 1;
+    }
+    for (size_t k = 0; k < code_count; k++) {
+        count += marks[k];
+    }
+    return count;
+}
+
+/* What codes take that are the ranks of those that there were. */
+static size_t
+ranks_cost(const struct firn_chunk_encode_codes_cost *cost, const uint16_t *ranks, size_t count)
+{
+    const size_t record = 1 + 2 * firn_chunk_field_size(ranks[cost->high]);
+    size_t bytes = 0;
+    for (size_t start = 0; start < count; start += FIRN_CHUNK_BLOCK) {
+        const struct firn_chunk_encode_codes_stats *stats = &cost->stats[start / FIRN_CHUNK_BLOCK];
+        const size_t left = count - start;
+        const size_t block = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        const unsigned apart = (unsigned)ranks[stats->high] - ranks[stats->low];
+        bytes += record + firn_bit_pack_size(block, firn_bit_pack_width(apart));
+    }
+    return bytes;
+}
+
+static int
+fill_from_codes(const struct firn_chunk_values *values, const uint64_t *codes,
+                const uint16_t *ranks, size_t count, struct firn_chunk_dictionary *out)
+{
+    out->codes = firn_alloc_array(values->count, sizeof *out->codes);
+    out->entries = firn_alloc_array(count, sizeof *out->entries);
+    if (out->codes == NULL || out->entries == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < values->count; i++) {
+        out->codes[i] = ranks[codes[i]];
+        if (is_valid(values, i)) {
+            out->entries[out->codes[i]] = (uint32_t)i;
+        }
+    }
+    out->count = count;
+    return FIRN_OK;
+}
+
+int
+firn_chunk_dictionary_of_codes(const struct firn_chunk_values *values, const uint64_t *codes,
+                               const struct firn_chunk_encode_codes_cost *cost, size_t entries_max,
+                               size_t bytes_max, struct firn_chunk_dictionary *out)
+{
+    const size_t code_count = (size_t)cost->high + 1;
+    size_t early;
+    int rc = FIRN_OK;
+    DCHECK(code_count <= FIRN_CHUNK_DICTIONARY_CODES_MAX);
+    *out = (struct firn_chunk_dictionary){.codes = NULL};
+    uint8_t *marks = firn_alloc(code_count);
+    uint16_t *ranks = firn_alloc_array(code_count, sizeof *ranks);
+    if (marks == NULL || ranks == NULL) {
+        rc = FIRN_NO_MEMORY;
+        goto out;
+    }
+    const size_t count = mark_codes(values, codes, code_count, marks, &early);
+    if (has_too_many(count, early, entries_max)) {
+        goto out;
+    }
+    size_t rank = 0;
+    for (size_t i = 0; i < code_count; i++) {
+        ranks[i] = (uint16_t)rank;
+        rank += marks[i];
+    }
+    const size_t entries = 4 + count * firn_chunk_number_size(values->kind);
+    if (entries + ranks_cost(cost, ranks, values->count) < bytes_max) {
+        rc = fill_from_codes(values, codes, ranks, count, out);
+    }
+out:
+    firn_free(ranks);
+    firn_free(marks);
     return rc;
 }
 

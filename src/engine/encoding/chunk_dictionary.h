@@ -34,6 +34,15 @@ struct firn_chunk_dictionary {
 FIRN_MUST_CHECK int firn_chunk_dictionary_build(const struct firn_chunk_values *values,
                                                 size_t entries_max,
                                                 struct firn_chunk_dictionary *out);
+/* The same of whole numbers with known codes, of which the largest is below FIRN_CHUNK_DICTIONARY_CODES_MAX. Leaves
+ * count 0 also where the chunk would not be smaller than so many bytes. */
+enum { FIRN_CHUNK_DICTIONARY_CODES_MAX = 1 << 16 };
+struct firn_chunk_encode_codes_cost;
+FIRN_MUST_CHECK int firn_chunk_dictionary_of_codes(const struct firn_chunk_values *values,
+                                                   const uint64_t *codes,
+                                                   const struct firn_chunk_encode_codes_cost *cost,
+                                                   size_t entries_max, size_t bytes_max,
+                                                   struct firn_chunk_dictionary *out);
 void firn_chunk_dictionary_deinit(struct firn_chunk_dictionary *dictionary);
 /* How many bytes the entries take in the chunk, and appending them. */
 size_t firn_chunk_dictionary_size(const struct firn_chunk_values *values,

@@ -52,7 +52,23 @@ add_bounds(struct firn_chunk_bounds *all, const struct firn_chunk_bounds *bounds
 }
 
 static void
-find_bounds(struct firn_chunk_encoder *encoder)
+count_nulls(struct firn_chunk_encoder *encoder)
+{
+    const uint64_t *valid = encoder->values->valid;
+    encoder->all = (struct firn_chunk_bounds){.is_empty = true};
+    for (size_t i = 0; i < firn_chunk_block_count(&encoder->chunk); i++) {
+        const size_t start = i * FIRN_CHUNK_BLOCK;
+        struct firn_chunk_bounds *bounds = &encoder->bounds[i];
+        *bounds = (struct firn_chunk_bounds){.is_empty = true};
+        for (size_t k = 0; valid != NULL && k < firn_chunk_block_size(&encoder->chunk, i); k++) {
+            bounds->null_count += !firn_chunk_has_bit(valid, start + k);
+        }
+        encoder->all.null_count += bounds->null_count;
+    }
+}
+
+static void
+find_block_bounds(struct firn_chunk_encoder *encoder)
 {
     encoder->all = (struct firn_chunk_bounds){.is_empty = true};
     for (size_t i = 0; i < firn_chunk_block_count(&encoder->chunk); i++) {
@@ -284,6 +300,44 @@ put_data(struct firn_chunk_encoder *encoder, size_t start, struct firn_chunk_blo
                : put_plain_numbers(encoder, start, view->count);
 }
 
+/* ---- bounds of what has codes ---- */
+
+/* The codes of a block are its bounds. Those of the chunk are what the smallest and the largest code stand for, so the
+ * values need not be looked at. Requires: numbers are whole, as others may be NaN. */
+static void
+take_code_bounds(struct firn_chunk_encoder *encoder)
+{
+    const struct firn_chunk *chunk = &encoder->chunk;
+    struct firn_chunk_bounds *all = &encoder->all;
+    DCHECK(has_codes(chunk) && !firn_chunk_is_float(chunk->kind));
+    all->is_empty = false;
+    if (chunk->encoding == FIRN_ENCODING_DICTIONARY) {
+        const struct firn_chunk_dictionary *dictionary = &encoder->dictionary;
+        struct firn_chunk_bounds one;
+        DCHECK(dictionary->count > 0);
+        firn_chunk_bounds_of(encoder->values, dictionary->entries[0], 1, &one);
+        all->min = one.min;
+        firn_chunk_bounds_of(encoder->values, dictionary->entries[dictionary->count - 1], 1, &one);
+        all->max = one.max;
+        all->max_is_cut = one.max_is_cut;
+        return;
+    }
+    const uint64_t low = chunk->parts.minimum;
+    const uint64_t high = low + encoder->codes_cost.high * chunk->parts.divisor;
+    all->min = firn_chunk_cell_of(chunk->kind, firn_chunk_unorder(chunk->kind, low));
+    all->max = firn_chunk_cell_of(chunk->kind, firn_chunk_unorder(chunk->kind, high));
+}
+
+static void
+find_bounds(struct firn_chunk_encoder *encoder)
+{
+    if (has_codes(&encoder->chunk) && !firn_chunk_is_float(encoder->chunk.kind)) {
+        take_code_bounds(encoder);
+    } else {
+        find_block_bounds(encoder);
+    }
+}
+
 /* ---- a chunk ---- */
 
 static uint8_t
@@ -454,12 +508,13 @@ out:
     return rc;
 }
 
-/* Requires: bounds are known, and what the encoding needs. */
+/* Requires: what the encoding needs is known. */
 static int
 encode_as(struct firn_chunk_encoder *encoder, enum firn_encoding encoding)
 {
     struct firn_chunk *chunk = &encoder->chunk;
     chunk->encoding = (uint8_t)encoding;
+    find_bounds(encoder);
     chunk->parts.has_nulls = encoder->all.null_count > 0;
     chunk->parts.is_all_null =
         encoding == FIRN_ENCODING_CONSTANT && encoder->all.null_count == chunk->count;
@@ -483,22 +538,15 @@ begin(struct firn_chunk_encoder *encoder, const struct firn_chunk_values *values
                                                      .fixed_size = values->fixed_size,
                                                      .count = (uint32_t)values->count}};
     if (values->kind == FIRN_PHYSICAL_BYTES) {
-        size_t size = values->count * values->fixed_size;
-        for (size_t i = 0; i < values->count && size <= FIRN_CHUNK_BYTES_MAX; i++) {
-            firn_slice value = bytes_at(values, i);
-            CHECK(values->fixed_size == 0 || !is_valid(values, i) ||
-                  value.size == values->fixed_size);
-            size += values->fixed_size == 0 ? value.size : 0;
-            encoder->filled += value.size > 0;
-        }
-        if (size > FIRN_CHUNK_BYTES_MAX) {
+        firn_chunk_bounds_sizes(values, &encoder->sizes);
+        CHECK(values->fixed_size == 0 || encoder->sizes.is_fixed);
+        if (encoder->sizes.total > FIRN_CHUNK_BYTES_MAX) {
             return firn_error_set(err, FIRN_LIMIT,
                                   "values of a column chunk have more than %d bytes",
                                   FIRN_CHUNK_BYTES_MAX);
         }
-        encoder->raw_size = size;
     }
-    find_bounds(encoder);
+    count_nulls(encoder);
     return FIRN_OK;
 }
 
@@ -519,27 +567,6 @@ end(struct firn_chunk_encoder *encoder, int rc, struct firn_chunk_bounds *out_bo
 
 enum { FSST_SIZE_MIN = 4096 };
 
-/* What sizes of values take, block by block. */
-static size_t
-sizes_cost(const struct firn_chunk_encoder *encoder)
-{
-    size_t cost = 0;
-    const struct firn_chunk_values *values = encoder->values;
-    for (size_t start = 0; start < values->count; start += FIRN_CHUNK_BLOCK) {
-        size_t min = SIZE_MAX;
-        size_t max = 0;
-        size_t left = values->count - start;
-        size_t count = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
-        for (size_t i = start; i < start + count; i++) {
-            size_t size = bytes_at(values, i).size;
-            min = size < min ? size : min;
-            max = size > max ? size : max;
-        }
-        cost += 4 + firn_bit_pack_size(count, firn_bit_pack_width(max - min));
-    }
-    return cost;
-}
-
 static size_t
 plain_cost(const struct firn_chunk_encoder *encoder)
 {
@@ -547,7 +574,7 @@ plain_cost(const struct firn_chunk_encoder *encoder)
     if (values->kind != FIRN_PHYSICAL_BYTES) {
         return values->count * firn_chunk_number_size(values->kind);
     }
-    return encoder->raw_size + (values->fixed_size == 0 ? sizes_cost(encoder) : 0);
+    return encoder->sizes.total + (values->fixed_size == 0 ? encoder->sizes.cost : 0);
 }
 
 /* What an encoding costs that is taken only where it is smaller by that part than others, which are
@@ -594,8 +621,13 @@ offer_dictionary(struct firn_chunk_encoder *encoder, struct choice *choice)
     size_t least = values->kind != FIRN_PHYSICAL_BYTES ? firn_chunk_number_size(values->kind)
                    : values->fixed_size != 0           ? values->fixed_size
                                                        : 2;
-    int rc = firn_chunk_dictionary_build(values, entries_max(encoder, least, choice->cost),
-                                         &encoder->dictionary);
+    const size_t most = entries_max(encoder, least, choice->cost);
+    const bool is_close = values->kind != FIRN_PHYSICAL_BYTES &&
+                          !firn_chunk_is_float(values->kind) &&
+                          encoder->codes_cost.high < FIRN_CHUNK_DICTIONARY_CODES_MAX;
+    int rc = is_close ? firn_chunk_dictionary_of_codes(values, encoder->codes, &encoder->codes_cost,
+                                                       most, choice->cost, &encoder->dictionary)
+                      : firn_chunk_dictionary_build(values, most, &encoder->dictionary);
     if (rc == FIRN_OK && encoder->dictionary.count > 0) {
         firn_chunk_encode_codes_cost(encoder->dictionary.codes, values->count, cost);
         offer(choice, FIRN_ENCODING_DICTIONARY,
@@ -653,10 +685,10 @@ choose_for_bytes(struct firn_chunk_encoder *encoder, struct choice *choice)
         return rc;
     }
     /* A table of symbols pays for values that are many bytes, and not yet few: each has a code at least. */
-    if (choice->cost >= FSST_SIZE_MIN && handicap(encoder->filled, 8) < choice->cost) {
+    if (choice->cost >= FSST_SIZE_MIN && handicap(encoder->sizes.filled, 8) < choice->cost) {
         rc = make_table(encoder, &cost);
         if (rc == FIRN_OK) {
-            offer(choice, FIRN_ENCODING_FSST, handicap(cost + sizes_cost(encoder), 8));
+            offer(choice, FIRN_ENCODING_FSST, handicap(cost + encoder->sizes.cost, 8));
         }
     }
     if (rc == FIRN_OK) {

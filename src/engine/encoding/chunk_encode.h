@@ -40,8 +40,7 @@ struct firn_chunk_encoder {
     struct firn_chunk chunk; /* what is being written, as it will be read */
     struct firn_chunk_bounds all;
     struct firn_chunk_bounds bounds[FIRN_CHUNK_BLOCKS_MAX];
-    size_t raw_size; /* of BYTES */
-    size_t filled;   /* of them, how many values are not empty */
+    struct firn_chunk_sizes sizes; /* of BYTES */
     uint64_t *codes; /* of numbers, nulls filled: (order - chunk's minimum) / divisor */
     struct firn_chunk_encode_codes_cost codes_cost;
     struct firn_chunk_dictionary dictionary;

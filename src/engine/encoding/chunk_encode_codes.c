@@ -8,6 +8,9 @@
  * smallest, as the differences of neighbours, or as runs. What each takes follows from a block's smallest
  * and largest code and difference and its number of runs: one pass over the codes tells all.
  *
+ * The passes over numbers are compiled twice, as templates: for processors with AVX-512, which is asked of the
+ * processor, and for all others.
+ *
  * All arithmetic is modulo 2^64: a difference that does not fit is right again when it is added.
  */
 #include "base/check.h"
@@ -15,6 +18,23 @@
 #include "encoding/bit_pack.h"
 #include "encoding/chunk_encode.h"
 #include "encoding/chunk_format.h"
+
+enum { STRETCH = 64 };
+
+#define TEMPLATE static inline __attribute__((always_inline))
+#if defined(__x86_64__) && defined(__clang__)
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#elif defined(__x86_64__)
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"), optimize("O3")))
+#else
+#define WIDE
+#endif
+
+static bool
+has_wide(void)
+{
+    return firn_bit_pack_kernels_here() == FIRN_BIT_PACK_512;
+}
 
 /* ---- codes ---- */
 
@@ -35,62 +55,153 @@ is_valid(const struct firn_chunk_values *values, size_t i)
     return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
 }
 
+/* Dividing by multiplication: the product with the inverse of a divisor's odd part (modulo 2^64), its lowest bits turned to
+ * the top for the twos in it, is the quotient of what it divides, and above all quotients for what it does not.
+ * (H. Warren, "Hacker's Delight", 10-17.) */
+struct divider {
+    uint64_t inverse;
+    uint64_t most; /* the largest quotient */
+    unsigned twos;
+};
+
+static struct divider
+divider_of(uint64_t divisor)
+{
+    DCHECK(divisor > 0);
+    const unsigned twos = (unsigned)__builtin_ctzll(divisor);
+    const uint64_t odd = divisor >> twos;
+    uint64_t inverse = odd; /* right in the last 3 bits; each step doubles them */
+    for (unsigned bits = 3; bits < 64; bits *= 2) {
+        inverse *= 2 - odd * inverse;
+    }
+    DCHECK(odd * inverse == 1);
+    return (struct divider){inverse, UINT64_MAX / divisor, twos};
+}
+
+TEMPLATE uint64_t
+quotient_of(struct divider divider, uint64_t number)
+{
+    const uint64_t product = number * divider.inverse;
+    return product >> divider.twos | product << (-divider.twos & 63);
+}
+
+/* Orders of the values, and the smallest that is none of a null. */
+TEMPLATE uint64_t
+take_orders(const struct firn_chunk_values *values, uint64_t *out)
+{
+    uint64_t minimum = UINT64_MAX;
+    if (values->valid == NULL && !firn_chunk_is_float(values->kind)) {
+        const uint64_t sign = firn_chunk_order(values->kind, 0);
+        for (size_t i = 0; i < values->count; i++) {
+            out[i] = firn_load_le64((const uint8_t *)values->as.u64 + 8 * i) ^ sign;
+            minimum = out[i] < minimum ? out[i] : minimum;
+        }
+        return minimum;
+    }
+    for (size_t i = 0; i < values->count; i++) {
+        out[i] = firn_chunk_order(values->kind, firn_chunk_value_bits(values, i));
+        minimum = is_valid(values, i) && out[i] < minimum ? out[i] : minimum;
+    }
+    return minimum;
+}
+
+/* The largest number that divides all orders above the minimum; 1 where they are the same. */
+TEMPLATE uint64_t
+find_divisor(const struct firn_chunk_values *values, const uint64_t *orders, uint64_t minimum)
+{
+    uint64_t divisor = 0;
+    struct divider divider = {.most = 0};
+    for (size_t start = 0; start < values->count && divisor != 1; start += STRETCH) {
+        const size_t left = values->count - start;
+        const size_t end = start + (left < STRETCH ? left : STRETCH);
+        size_t others = divisor == 0;
+        for (size_t i = start; i < end; i++) {
+            others += quotient_of(divider, orders[i] - minimum) > divider.most;
+        }
+        for (size_t i = start; i < end && others > 0; i++) {
+            const uint64_t above = orders[i] - minimum;
+            if (above != 0 && is_valid(values, i) &&
+                (divisor == 0 || quotient_of(divider, above) > divider.most)) {
+                divisor = common_divisor(above, divisor);
+                divider = divider_of(divisor);
+            }
+        }
+    }
+    return divisor == 0 ? 1 : divisor;
+}
+
+TEMPLATE void
+make_template(const struct firn_chunk_values *values, uint64_t *codes, struct firn_chunk *out)
+{
+    const uint64_t minimum = take_orders(values, codes);
+    const uint64_t divisor = find_divisor(values, codes, minimum);
+    const struct divider divider = divider_of(divisor);
+    for (size_t i = 0; i < values->count; i++) {
+        codes[i] = quotient_of(divider, codes[i] - minimum);
+    }
+    out->parts.minimum = minimum;
+    out->parts.divisor = divisor;
+}
+
+static void
+make_plain(const struct firn_chunk_values *values, uint64_t *codes, struct firn_chunk *out)
+{
+    make_template(values, codes, out);
+}
+
+WIDE static void
+make_wide(const struct firn_chunk_values *values, uint64_t *codes, struct firn_chunk *out)
+{
+    make_template(values, codes, out);
+}
+
 int
 firn_chunk_encode_codes_make(struct firn_chunk_encoder *encoder)
 {
     const struct firn_chunk_values *values = encoder->values;
-    uint64_t minimum = UINT64_MAX;
-    uint64_t divisor = 0;
     CHECK(values->kind != FIRN_PHYSICAL_BYTES && encoder->codes == NULL);
     uint64_t *codes = firn_alloc_array(values->count, sizeof *codes);
     if (codes == NULL) {
         return FIRN_NO_MEMORY;
     }
     encoder->codes = codes;
-    for (size_t i = 0; i < values->count; i++) {
-        codes[i] = firn_chunk_order(values->kind, firn_chunk_value_bits(values, i));
-        minimum = is_valid(values, i) && codes[i] < minimum ? codes[i] : minimum;
-    }
-    for (size_t i = 0; i < values->count && divisor != 1; i++) {
-        uint64_t above = codes[i] - minimum;
-        if (is_valid(values, i) && (divisor == 0 || above % divisor != 0)) {
-            divisor = common_divisor(above, divisor);
-        }
-    }
-    divisor = divisor == 0 ? 1 : divisor;
-    for (size_t i = 0; i < values->count; i++) {
-        codes[i] -= minimum;
-    }
-    for (size_t i = 0; divisor > 1 && i < values->count; i++) {
-        codes[i] /= divisor;
-    }
-    DCHECK(divisor > 0);
+    (has_wide() ? make_wide : make_plain)(values, codes, &encoder->chunk);
+    DCHECK(encoder->chunk.parts.divisor > 0);
     firn_chunk_fill_nulls(values, 0, codes);
-    encoder->chunk.parts.minimum = minimum;
-    encoder->chunk.parts.divisor = divisor;
     return FIRN_OK;
 }
 
 /* ---- what a block takes ---- */
 
-static void
-find_stats(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
+TEMPLATE void
+find_stats_template(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
 {
-    DCHECK(count > 0 && count <= FIRN_CHUNK_BLOCK);
-    *out = (struct firn_chunk_encode_codes_stats){.low = codes[0], .high = codes[0], .runs = 1};
-    if (count > 1) {
-        out->step_low = INT64_MAX;
-        out->step_high = INT64_MIN;
-    }
+    uint64_t low = codes[0];
+    uint64_t high = codes[0];
+    int64_t step_low = count > 1 ? INT64_MAX : 0;
+    int64_t step_high = count > 1 ? INT64_MIN : 0;
+    size_t runs = 1;
     for (size_t i = 1; i < count; i++) {
-        int64_t step = (int64_t)(codes[i] - codes[i - 1]);
-        out->low = codes[i] < out->low ? codes[i] : out->low;
-        out->high = codes[i] > out->high ? codes[i] : out->high;
-        out->step_low = step < out->step_low ? step : out->step_low;
-        out->step_high = step > out->step_high ? step : out->step_high;
-        out->runs += step != 0;
+        const int64_t step = (int64_t)(codes[i] - codes[i - 1]);
+        low = codes[i] < low ? codes[i] : low;
+        high = codes[i] > high ? codes[i] : high;
+        step_low = step < step_low ? step : step_low;
+        step_high = step > step_high ? step : step_high;
+        runs += step != 0;
     }
-    DCHECK(out->low <= out->high && out->runs <= count);
+    *out = (struct firn_chunk_encode_codes_stats){low, high, step_low, step_high, runs};
+}
+
+static void
+find_stats_plain(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
+{
+    find_stats_template(codes, count, out);
+}
+
+WIDE static void
+find_stats_wide(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
+{
+    find_stats_template(codes, count, out);
 }
 
 static unsigned
@@ -104,13 +215,16 @@ void
 firn_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
                              struct firn_chunk_encode_codes_cost *out)
 {
+    const bool is_wide = has_wide();
     out->frame = out->delta = out->rle = 0;
     out->high = 0;
     DCHECK(count > 0 && count <= FIRN_CHUNK_VALUES_MAX);
     for (size_t start = 0; start < count; start += FIRN_CHUNK_BLOCK) {
         struct firn_chunk_encode_codes_stats *stats = &out->stats[start / FIRN_CHUNK_BLOCK];
         size_t left = count - start;
-        find_stats(codes + start, left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK, stats);
+        const size_t block = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        (is_wide ? find_stats_wide : find_stats_plain)(codes + start, block, stats);
+        DCHECK(stats->low <= stats->high && stats->runs <= block);
         out->high = stats->high > out->high ? stats->high : out->high;
     }
     size_t field_size = firn_chunk_field_size(out->high);

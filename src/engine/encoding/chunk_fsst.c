@@ -27,69 +27,121 @@ enum {
 
 /* ---- encoding ---- */
 
-/* The code of the longest symbol that a word begins with, of which so many bytes count; ESCAPE where there is
+static inline size_t
+bucket_of(uint64_t word)
+{
+    return (uint32_t)((uint32_t)word << 8) * UINT32_C(0x9e3779b1) >>
+           (32 - FIRN_CHUNK_FSST_BUCKET_BITS);
+}
+
+static inline uint16_t
+code_and_size(size_t code, size_t size)
+{
+    DCHECK(code <= ESCAPE && size > 0 && size <= FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX);
+    return (uint16_t)(code | size << 8);
+}
+
+/* a, or b where the condition is true. What comes next in a text is hard to foretell, so there is no branch. */
+static inline __attribute__((always_inline)) uint64_t
+choose(bool is_b, uint64_t a, uint64_t b)
+{
+    return a ^ ((a ^ b) & (UINT64_C(0) - is_b));
+}
+
+/* The bytes of a word that do not count, where so many do. */
+static inline uint64_t
+bytes_after(size_t left)
+{
+    return left < 8 ? UINT64_MAX << 8 * left : 0;
+}
+
+static inline __attribute__((always_inline)) bool
+begins_with(const struct firn_chunk_fsst_long *symbol, uint64_t word, uint64_t after)
+{
+    return (((word & symbol->mask) ^ symbol->symbol) | (after & symbol->mask)) == 0;
+}
+
+/* Code and size of the longest symbol that a word begins with, of which so many bytes count; an escape where there is
  * none. left > 0. */
-static inline unsigned
+static inline __attribute__((always_inline)) uint64_t
 find_symbol(const struct firn_chunk_fsst *table, uint64_t word, size_t left)
 {
+    const unsigned bucket = table->buckets[bucket_of(word)];
+    const struct firn_chunk_fsst_long *first = &table->longs[bucket & 0xff];
+    const uint64_t after = bytes_after(left);
+    const uint64_t pair = table->pairs[word & 0xffff];
+    uint64_t found = table->singles[word & 0xff];
     DCHECK(left > 0);
-    unsigned pair = left < 2 ? 0 : table->pairs[word & 0xffff];
-    unsigned end = (pair >> 8) + (pair & 0xff);
-    for (unsigned i = pair >> 8; i < end; i++) {
-        if (((word ^ table->symbols[i]) & table->masks[i]) == 0 && table->sizes[i] <= left) {
-            return i;
+    found = choose((pair != 0) & (left > 1), found, pair);
+    for (const struct firn_chunk_fsst_long *last = first + (bucket >> 8); first < last; first++) {
+        if (begins_with(first, word, after)) {
+            return first->found;
         }
     }
-    return table->singles[word & 0xff];
+    /* What comes after a bucket has other first bytes, or is none. */
+    found = choose(begins_with(&first[1], word, after), found, first[1].found);
+    return choose(begins_with(&first[0], word, after), found, first[0].found);
 }
 
-/* The end of a value, less than a word, with zeros after it, so that a word can be loaded at each byte. */
-struct tail {
-    uint8_t bytes[2 * 8];
+/* Where a value ends among the bytes of all, and what it becomes. */
+struct place {
+    uint32_t end;
+    uint32_t out_end;
 };
 
-static inline struct tail
-tail_of(firn_slice value, size_t at)
+/* Values that are being encoded, one after the other. */
+struct stream {
+    struct place *place;
+    size_t at;
+    size_t last;
+    size_t to;
+};
+
+/* Encodes what one code stands for; raw has 8 bytes after the last value. The value goes on, or the next one begins: no
+ * branch depends on that, nor on the code. */
+static inline __attribute__((always_inline)) void
+encode_next(const struct firn_chunk_fsst *table, const uint8_t *raw, struct stream *stream,
+            uint8_t *out)
 {
-    struct tail tail = {{0}};
-    DCHECK(value.size - at < 8);
-    for (size_t i = at; i < value.size; i++) {
-        tail.bytes[i - at] = value.data[i];
-    }
-    return tail;
+    const uint64_t word = firn_load_le64(raw + stream->at);
+    const uint32_t end = stream->place->end;
+    const uint64_t found = find_symbol(table, word, end - stream->at);
+    out[stream->to] = (uint8_t)found;
+    out[stream->to + 1] = (uint8_t)word;
+    stream->to += 1 + (size_t)((uint8_t)found == ESCAPE);
+    stream->at += found >> 8;
+    stream->place->out_end = (uint32_t)stream->to;
+    stream->place += stream->at == end;
 }
 
-/* Appends a code, and after ESCAPE the byte that it stands for. Returns how many bytes it took of the value. */
-static inline size_t
-put_code(const struct firn_chunk_fsst *table, unsigned code, uint64_t word, uint8_t *out,
-         size_t *size)
-{
-    out[(*size)++] = (uint8_t)code;
-    if (code == ESCAPE) {
-        out[(*size)++] = (uint8_t)word;
-        return 1;
-    }
-    DCHECK(code < table->count);
-    return table->sizes[code];
-}
-
-/* Encodes a value; out has twice its size. Returns the size. */
+/* Encodes values of which none is empty, and that lie side by side, with 8 more bytes after them. out has twice their size,
+ * and one. Two halves are encoded at once: what is found of one is not waited for by the other. Returns the size. */
 static size_t
-encode_value(const struct firn_chunk_fsst *table, firn_slice value, uint8_t *out)
+encode_values(const struct firn_chunk_fsst *table, const uint8_t *raw, struct place *places,
+              size_t count, uint8_t *out)
 {
-    size_t size = 0;
-    size_t at = 0;
-    while (value.size - at >= 8) {
-        uint64_t word = firn_load_le64(value.data + at);
-        at += put_code(table, find_symbol(table, word, 8), word, out, &size);
+    const size_t half = count / 2;
+    const size_t middle = half == 0 ? 0 : places[half - 1].end;
+    struct stream first = {.place = places, .last = middle};
+    struct stream second = {.place = places + half,
+                            .at = middle,
+                            .last = count == 0 ? 0 : places[count - 1].end,
+                            .to = 2 * middle};
+    while (first.at < first.last && second.at < second.last) {
+        encode_next(table, raw, &first, out);
+        encode_next(table, raw, &second, out);
     }
-    struct tail tail = tail_of(value, at);
-    for (size_t i = 0; at + i < value.size;) {
-        uint64_t word = firn_load_le64(tail.bytes + i);
-        i += put_code(table, find_symbol(table, word, value.size - at - i), word, out, &size);
+    struct stream *longer = first.at < first.last ? &first : &second;
+    while (longer->at < longer->last) {
+        encode_next(table, raw, longer, out);
     }
-    DCHECK(size <= 2 * value.size);
-    return size;
+    DCHECK(first.to <= 2 * middle && second.place == places + count);
+    const size_t gap = 2 * middle - first.to;
+    memmove(out + first.to, out + 2 * middle, second.to - 2 * middle);
+    for (size_t i = half; i < count; i++) {
+        places[i].out_end -= (uint32_t)gap;
+    }
+    return second.to - gap;
 }
 
 /* ---- training ---- */
@@ -101,13 +153,14 @@ struct candidate {
 };
 
 struct training {
-    firn_slice sample[SAMPLE_SIZE / 8];
+    uint8_t sample[SAMPLE_SIZE + 8]; /* pieces side by side, then zeros */
+    struct place places[SAMPLE_SIZE / 8];
     size_t sample_count;
     size_t sample_size;
     uint32_t counts[UNITS];
     uint16_t pairs[UNITS][UNITS];
     struct candidate candidates[UNITS + SAMPLE_SIZE];
-    uint8_t encoded[2 * PIECE_SIZE_MAX];
+    uint8_t encoded[2 * SAMPLE_SIZE + 1];
 };
 
 static inline firn_slice
@@ -121,7 +174,7 @@ bytes_at(const struct firn_chunk_values *values, size_t i)
 static void
 take_sample(const struct firn_chunk_values *values, struct training *training)
 {
-    const size_t room = sizeof training->sample / sizeof training->sample[0];
+    const size_t room = sizeof training->places / sizeof training->places[0];
     size_t step = values->count / 512 + 1;
     for (size_t first = 0; first < step && first < 8; first++) {
         for (size_t i = first; i < values->count; i += step) {
@@ -134,8 +187,9 @@ take_sample(const struct firn_chunk_values *values, struct training *training)
                 training->sample_size + value.size > SAMPLE_SIZE) {
                 return;
             }
-            training->sample[training->sample_count++] = value;
+            memcpy(training->sample + training->sample_size, value.data, value.size);
             training->sample_size += value.size;
+            training->places[training->sample_count++].end = (uint32_t)training->sample_size;
         }
     }
 }
@@ -145,18 +199,17 @@ count_units(const struct firn_chunk_fsst *table, struct training *training)
 {
     memset(training->counts, 0, sizeof training->counts);
     memset(training->pairs, 0, sizeof training->pairs);
+    size_t at = 0;
     for (size_t i = 0; i < training->sample_count; i++) {
-        firn_slice value = training->sample[i];
         size_t before = UNITS;
-        for (size_t at = 0; at < value.size;) {
-            size_t left = value.size - at;
-            uint64_t word = left >= 8 ? firn_load_le64(value.data + at)
-                                      : firn_chunk_load_field(value.data + at, left);
-            size_t unit = find_symbol(table, word, left);
+        while (at < training->places[i].end) {
+            uint64_t found = find_symbol(table, firn_load_le64(training->sample + at),
+                                         training->places[i].end - at);
+            size_t unit = found & 0xff;
             if (unit == ESCAPE) {
-                unit = 256 + (size_t)value.data[at];
+                unit = 256 + (size_t)training->sample[at];
             }
-            at += unit < 256 ? table->sizes[unit] : 1;
+            at += found >> 8;
             training->counts[unit]++;
             if (before != UNITS) {
                 training->pairs[before][unit]++;
@@ -252,7 +305,41 @@ static void
 clear_table(struct firn_chunk_fsst *table)
 {
     memset(table, 0, sizeof *table);
-    memset(table->singles, ESCAPE, sizeof table->singles);
+    for (size_t i = 0; i < 256; i++) {
+        table->singles[i] = code_and_size(ESCAPE, 1);
+    }
+    for (size_t i = 0; i < sizeof table->longs / sizeof table->longs[0]; i++) {
+        table->longs[i].symbol = 1; /* none */
+    }
+}
+
+/* Symbols of three bytes or more by bucket, in the order of their codes. */
+static void
+fill_buckets(struct firn_chunk_fsst *table)
+{
+    uint8_t counts[1 << FIRN_CHUNK_FSST_BUCKET_BITS] = {0};
+    uint8_t nexts[1 << FIRN_CHUNK_FSST_BUCKET_BITS];
+    size_t total = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->sizes[i] > 2) {
+            counts[bucket_of(table->symbols[i])]++;
+        }
+    }
+    for (size_t i = 0; i < sizeof counts; i++) {
+        unsigned more = counts[i] > 2 ? counts[i] - 2U : 0;
+        nexts[i] = (uint8_t)total;
+        table->buckets[i] = (uint16_t)(total | more << 8);
+        total += counts[i];
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->sizes[i] > 2) {
+            table->longs[nexts[bucket_of(table->symbols[i])]++] =
+                (struct firn_chunk_fsst_long){.symbol = table->symbols[i],
+                                              .mask = UINT64_MAX >> (64 - 8 * table->sizes[i]),
+                                              .found = code_and_size(i, table->sizes[i])};
+        }
+    }
+    DCHECK(total <= FIRN_CHUNK_FSST_SYMBOLS_MAX);
 }
 
 /* The best candidates become the table. */
@@ -278,14 +365,13 @@ choose_symbols(struct firn_chunk_fsst *table, struct candidate *candidates, size
         size_t both = (size_t)(candidates[i].symbol & 0xffff);
         table->symbols[i] = candidates[i].symbol;
         table->sizes[i] = (uint8_t)candidates[i].size;
-        table->masks[i] = UINT64_MAX >> (64 - 8 * candidates[i].size);
         if (candidates[i].size == 1) {
-            table->singles[both] = (uint8_t)i;
-        } else {
-            unsigned pair = table->pairs[both];
-            table->pairs[both] = (uint16_t)((pair == 0 ? (unsigned)i << 8 : pair) + 1);
+            table->singles[both] = code_and_size(i, 1);
+        } else if (candidates[i].size == 2) {
+            table->pairs[both] = code_and_size(i, 2);
         }
     }
+    fill_buckets(table);
 }
 
 int
@@ -299,16 +385,15 @@ firn_chunk_fsst_train(const struct firn_chunk_values *values, struct firn_chunk_
     training->sample_count = 0;
     training->sample_size = 0;
     take_sample(values, training);
+    memset(training->sample + training->sample_size, 0, 8);
     DCHECK(values->kind == FIRN_PHYSICAL_BYTES && training->sample_size <= SAMPLE_SIZE);
     clear_table(out);
     for (unsigned round = 0; round < ROUNDS; round++) {
         count_units(out, training);
         choose_symbols(out, training->candidates, find_candidates(out, training));
     }
-    size_t encoded = 0;
-    for (size_t i = 0; i < training->sample_count; i++) {
-        encoded += encode_value(out, training->sample[i], training->encoded);
-    }
+    size_t encoded = encode_values(out, training->sample, training->places, training->sample_count,
+                                   training->encoded);
     size_t raw = 0;
     for (size_t i = 0; i < values->count; i++) {
         raw += bytes_at(values, i).size;
@@ -337,20 +422,40 @@ firn_chunk_fsst_put(const struct firn_chunk_values *values, const struct firn_ch
 {
     int rc;
     uint64_t sizes[FIRN_CHUNK_BLOCK];
-    struct firn_buf encoded = {0};
+    struct place places[FIRN_CHUNK_BLOCK] = {{.end = 0}};
+    struct firn_buf memory = {0};
     size_t raw = 0;
+    size_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        raw += bytes_at(values, start + i).size;
+    }
+    DCHECK(count <= FIRN_CHUNK_BLOCK && raw <= FIRN_CHUNK_BYTES_MAX);
+    FIRN_TRY(firn_buf_set_size(&memory, 3 * raw + 8 + 1));
+    uint8_t *encoded = memory.data + raw + 8;
+    raw = 0;
     for (size_t i = 0; i < count; i++) {
         firn_slice value = bytes_at(values, start + i);
-        FIRN_TRY(firn_buf_reserve(&encoded, 2 * value.size + 1));
-        sizes[i] = encode_value(table, value, encoded.data + encoded.size);
-        encoded.size += sizes[i];
-        raw += value.size;
+        if (value.size > 0) {
+            memcpy(memory.data + raw, value.data, value.size);
+            raw += value.size;
+            places[filled++].end = (uint32_t)raw;
+        }
+    }
+    memset(memory.data + raw, 0, 8);
+    size_t size = encode_values(table, memory.data, places, filled, encoded);
+    filled = 0;
+    uint32_t before = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_filled = bytes_at(values, start + i).size > 0;
+        sizes[i] = is_filled ? places[filled].out_end - before : 0;
+        before = is_filled ? places[filled].out_end : before;
+        filled += is_filled;
     }
     FIRN_TRY(firn_buf_append_le32(out, (uint32_t)raw));
     FIRN_TRY(firn_chunk_encode_sizes(out, sizes, count, out_width));
-    FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&encoded)));
+    FIRN_TRY(firn_buf_append(out, encoded, size));
 out:
-    firn_buf_deinit(&encoded);
+    firn_buf_deinit(&memory);
     return rc;
 }
 

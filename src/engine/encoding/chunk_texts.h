@@ -28,17 +28,27 @@ FIRN_MUST_CHECK int firn_chunk_front_get(const struct firn_chunk_block *view, si
 
 enum { FIRN_CHUNK_FSST_SYMBOLS_MAX = 255, FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX = 8 };
 
-/* Symbols by their first two bytes, of those the longer ones first: the first that fits is taken. Symbols
- * of one byte come last. */
+/* A symbol of three bytes or more, as it is looked for. */
+struct firn_chunk_fsst_long {
+    uint64_t symbol;
+    uint64_t mask;  /* of the bytes that it has; 0: there is none, and no word has its symbol */
+    uint64_t found; /* its code, and above these 8 bits its size */
+};
+
+/* Symbols by their first two bytes, of those the longer ones first. Symbols of one byte come last. The rest finds the
+ * longest one that some bytes begin with. */
+enum { FIRN_CHUNK_FSST_BUCKET_BITS = 10 };
 struct firn_chunk_fsst {
     size_t count;
     uint64_t symbols[FIRN_CHUNK_FSST_SYMBOLS_MAX]; /* first byte lowest, then zeros */
     uint8_t sizes[FIRN_CHUNK_FSST_SYMBOLS_MAX];
-    uint64_t masks[FIRN_CHUNK_FSST_SYMBOLS_MAX]; /* of the bytes that a symbol has */
-    uint8_t singles[256]; /* the code of a byte; FIRN_CHUNK_FSST_SYMBOLS_MAX: it has none */
-    /* Of two bytes, the second one in the upper half: how many symbols begin so, and above these 8 bits the
-     * first of them. */
-    uint16_t pairs[1 << 16];
+    /* By a hash of the first three bytes: where such symbols begin in longs, and above these 8 bits how many there
+     * are more than two. */
+    uint16_t buckets[1 << FIRN_CHUNK_FSST_BUCKET_BITS];
+    struct firn_chunk_fsst_long
+        longs[FIRN_CHUNK_FSST_SYMBOLS_MAX + 2]; /* those of a bucket, the longer ones first */
+    uint16_t pairs[1 << 16]; /* of symbols of two bytes, code and size; 0: it is none */
+    uint16_t singles[256];   /* the same of one byte; where there is none, an escape */
 };
 /* Makes a table from a sample of the values, and says about what all blocks and the table take.
  * FIRN_NO_MEMORY. */

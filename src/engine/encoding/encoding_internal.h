@@ -209,6 +209,15 @@ FIRN_MUST_CHECK int firn_chunk_read_runs(const struct firn_chunk_block *view,
 void firn_chunk_bounds_of(const struct firn_chunk_values *values, size_t start, size_t count,
                           struct firn_chunk_bounds *out);
 
+/* Of values that are bytes; a null is empty. */
+struct firn_chunk_sizes {
+    size_t total;  /* where all have one size, that of each */
+    size_t cost;   /* what sizes take beside the bytes, block by block */
+    size_t filled; /* how many values are not empty */
+    bool is_fixed; /* all have fixed_size, but nulls */
+};
+void firn_chunk_bounds_sizes(const struct firn_chunk_values *values, struct firn_chunk_sizes *out);
+
 /* ---- chunk_judge.c ---- */
 
 /* What a predicate asks of numbers, IN aside: that their rank is in [low, high], or is not. */
