@@ -227,10 +227,20 @@ take_seeks(struct cursor *cursor)
     }
 }
 
+/* NULL where the column has none, or there is no memory. */
+static struct firn_sql_dates *
+dates_of(struct firn_sql_table *table, const firn_table_column *column)
+{
+    if (column->type == FIRN_TYPE_DATE && table->dates == NULL) {
+        table->dates = firn_sql_dates_create();
+    }
+    return table->dates;
+}
+
 static int
 take_plan(struct cursor *cursor, const char *text, firn_error *err)
 {
-    const struct firn_sql_table *table = table_of(cursor);
+    struct firn_sql_table *table = table_of(cursor);
     size_t count = table->def->column_count;
     if (cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0) {
         return FIRN_OK;
@@ -265,7 +275,8 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
         struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
         cell->column = &table->def->columns[cursor->columns[i]];
-        cell->give = firn_sql_value_giver(cell->column);
+        cell->dates = dates_of(table, cell->column);
+        cell->give = firn_sql_value_giver(cell);
     }
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);

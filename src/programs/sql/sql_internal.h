@@ -225,14 +225,17 @@ void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
 /* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are many, a shorter way than
  * firn_sql_value_result. */
 struct firn_sql_cell;
+struct firn_sql_dates;
 typedef void firn_sql_value_give(sqlite3_context *ctx, const struct firn_sql_cell *cell,
                                  size_t row);
 struct firn_sql_cell {
     firn_sql_value_give *give;
     firn_scan_array array;
     const firn_table_column *column;
+    struct firn_sql_dates *dates; /* NULL: they are made each time */
 };
-firn_sql_value_give *firn_sql_value_giver(const firn_table_column *column);
+/* What gives values of the cell's column. */
+firn_sql_value_give *firn_sql_value_giver(const struct firn_sql_cell *cell);
 firn_value firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
@@ -241,6 +244,12 @@ size_t firn_sql_value_timestamp(int64_t us, char *out);
 void firn_sql_value_uuid(const uint8_t *bytes, char *out);
 double firn_sql_value_decimal(int64_t units, uint32_t scale);
 bool firn_sql_value_is_utf8(const uint8_t *text, size_t size);
+
+/* The texts of dates (sql_dates.c), which are good until the table goes. NULL: no memory. */
+struct firn_sql_dates *firn_sql_dates_create(void);
+void firn_sql_dates_destroy(struct firn_sql_dates *dates);
+/* The text of a date, with a NUL after it; NULL: the caller has to make it. */
+const char *firn_sql_dates_text(struct firn_sql_dates *dates, int64_t days);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
 struct firn_sql_scratch {
@@ -340,6 +349,7 @@ struct firn_sql_table {
     int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
     sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
+    struct firn_sql_dates *dates;     /* NULL: none yet */
 };
 
 /* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again

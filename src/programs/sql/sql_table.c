@@ -274,6 +274,7 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->stats);
     firn_sql_update_deinit(table);
     firn_sql_cursor_destroy(table->spare);
+    firn_sql_dates_destroy(table->dates);
     sqlite3_free(table);
     return SQLITE_OK;
 }
