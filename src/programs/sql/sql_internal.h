@@ -87,7 +87,11 @@ struct firn_sql_store {
     /* Of sql_view.c. */
     firn_txn *txn; /* NULL: nothing was read or written in the transaction yet */
     struct firn_sql_shot *shot;
+    uint64_t shot_count; /* that were taken so far */
     struct firn_sql_reader *readers;
+    /* Of sql_keep.c. */
+    size_t cursor_count;                 /* that are open, over its tables */
+    size_t keep_count;                   /* of all tables */
     uint64_t base;                       /* the savepoint of its beginning; 0: none is needed */
     uint64_t marks[FIRN_SQL_LEVELS_MAX]; /* savepoints of txn, of sql->levels */
 };
@@ -140,6 +144,7 @@ int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
 struct firn_sql_view {
     firn_txn *txn;
     firn_snapshot *snapshot;
+    uint64_t serial;            /* another one for each snapshot of the store; 0: of txn */
     struct firn_sql_shot *shot; /* private to sql_view.c */
 };
 /* Take a view in xFilter, unless the cursor has one that is current; release it in xClose. A scan or cursor made with view.txn must be
@@ -349,9 +354,14 @@ struct firn_sql_table {
     int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
     sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
+    struct firn_sql_keep *keeps;      /* of sql_keep.c */
     struct firn_sql_dates *dates;     /* NULL: none yet */
 };
 
+/* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and made anew with another
+ * type. FIRN_INVALID. */
+int firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t column,
+                                const firn_scan *scan, size_t place, firn_error *err);
 /* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again
  * before the next statement; the one that runs goes on with the names of columns that it has. */
 void firn_sql_table_check(struct firn_sql_table *table);
@@ -459,6 +469,55 @@ struct firn_sql_plan {
 int firn_sql_plan_best(sqlite3_vtab *table, sqlite3_index_info *info);
 /* Reads what firn_sql_plan_best wrote as idxStr. */
 void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
+
+/* ==== what a statement keeps that looks up again and again (sql_keep.c) ==== */
+
+/* The columns by which rows are found. */
+struct firn_sql_keys {
+    size_t count;
+    uint32_t columns[FIRN_TABLE_KEY_COLUMNS_MAX];
+};
+
+struct firn_sql_keep {
+    struct firn_sql_keep *next; /* of the table's */
+    size_t users;               /* cursors */
+    /* Of which snapshot, plan and constants. */
+    uint64_t serial;
+    char *plan;
+    char *constants;
+    size_t constants_size;
+    /* What lookups have cost until now, and found; which columns were asked for (bit 63: from 63 on). */
+    size_t gets;
+    double spent;
+    size_t found;
+    uint64_t asked;
+    size_t missed;      /* how often the lookup did not have a column that was asked for */
+    bool has_no_lookup; /* the table is too large for one */
+    struct firn_sql_lookup *lookup; /* NULL: not read yet */
+    int32_t *places;                /* of each column of the table in it; -1 */
+};
+
+/* For xOpen and xClose: after the last one everything is given back. */
+void firn_sql_keep_enter(struct firn_sql_store *store);
+void firn_sql_keep_leave(struct firn_sql_store *store);
+/* What is kept for a plan, for a cursor that reads view->snapshot; released with the cursor. NULL: no memory. */
+struct firn_sql_keep *firn_sql_keep_take(struct firn_sql_table *table,
+                                         const struct firn_sql_view *view, const char *plan_text,
+                                         const struct firn_sql_plan *plan, sqlite3_value **values);
+/* NULL is fine. */
+void firn_sql_keep_release(struct firn_sql_keep *keep);
+/* Notes rows of a scan. */
+void firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows);
+/* Notes a lookup. Whether rows are in memory, or reading them is worth it. */
+bool firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
+                            const struct firn_sql_plan *plan);
+/* Reads the table: keep->lookup, which stays NULL if there are too many rows. count, values: arguments of the plan. */
+int firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *table,
+                       firn_snapshot *snapshot, const struct firn_sql_plan *plan,
+                       const struct firn_sql_keys *keys, int count, sqlite3_value **values,
+                       firn_error *err);
+/* Gives back what no cursor uses. */
+void firn_sql_keep_forget(struct firn_sql_table *table);
 
 /* ==== arguments as conditions (sql_filter.c) ==== */
 
