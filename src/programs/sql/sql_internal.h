@@ -519,6 +519,40 @@ int firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *
 /* Gives back what no cursor uses. */
 void firn_sql_keep_forget(struct firn_sql_table *table);
 
+/* ==== comparisons as ranges of values (sql_domain.c) ==== */
+
+/* What a constraint says of a column. */
+enum firn_sql_verdict {
+    FIRN_SQL_NOTHING,  /* true of no row */
+    FIRN_SQL_RANGE,    /* of values between two bounds */
+    FIRN_SQL_NOT_NULL, /* of all values */
+    FIRN_SQL_NULLS,    /* of null alone */
+    FIRN_SQL_BUT,      /* of all values but one (bounds.lower) */
+    FIRN_SQL_BUT_NULL, /* of all values but one, and of null */
+    FIRN_SQL_ANY,      /* of everything */
+    FIRN_SQL_UNKNOWN
+};
+
+struct firn_sql_bounds {
+    enum firn_sql_verdict verdict;
+    bool has_lower;
+    bool has_upper;
+    bool lower_exclusive;
+    bool upper_exclusive;
+    firn_value lower;
+    firn_value upper;
+};
+
+/* Bounds that a verdict needs no values for. */
+struct firn_sql_bounds firn_sql_domain_just(enum firn_sql_verdict verdict);
+/* Of which values a comparison (EQ, LT, LE, GT, GE) with an argument is true that is a number, or of a date or timestamp a text. The
+ * column is of a type whose order is that of a whole number. */
+struct firn_sql_bounds firn_sql_domain_compare(const firn_table_column *column, int op,
+                                               sqlite3_value *argument);
+/* The one value that is equal to an argument, where that is simple: of integers. False: ask as above. */
+bool firn_sql_domain_find(const firn_table_column *column, sqlite3_value *argument,
+                          firn_value *out);
+
 /* ==== arguments as conditions (sql_filter.c) ==== */
 
 struct firn_sql_filter {

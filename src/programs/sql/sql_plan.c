@@ -37,8 +37,10 @@ enum { WISHES_MAX = 64 };
 enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6 };
 #define COST_TEST 0.05
 #define COST_TEST_IN_MEMORY 0.7 /* of a row that is not in a file yet: rows are merged one by one */
+/* Of a LIKE or GLOB whose beginning is not fixed. */
+#define PATTERN_SHARE 0.25
 /* What a row costs in memory, shared by some thousand lookups. */
-#define COST_KEPT 0.000005
+#define COST_KEPT 0.00005
 
 /* Guesses: how many rows have a value, at least, where several may; how many values a dictionary has. */
 enum { EQUAL_ROWS_MIN = 4, DICTIONARY_VALUES = 100, EQUAL_VALUES_GUESS = 20 };
@@ -140,7 +142,8 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     return at;
 }
 
-/* The longer the beginning that is fixed, the fewer rows. */
+/* The longer the beginning that is fixed, the fewer rows. Without one SQLite gets all rows, but its test comes before the next table of a
+ * join. */
 static double
 share_of_pattern(int op, sqlite3_value *constant)
 {
@@ -154,7 +157,7 @@ share_of_pattern(int op, sqlite3_value *constant)
     for (size_t i = 1; i < size && share > 0.002; i++) {
         share /= 4;
     }
-    return size == 0 ? 1 : share;
+    return size == 0 ? PATTERN_SHARE : share;
 }
 
 static bool
