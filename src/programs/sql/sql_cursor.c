@@ -18,9 +18,6 @@
 SQLITE_EXTENSION_INIT3
 
 enum { KEPT_BYTES_MAX = 256 << 20 };
-/* Looking up by a key, or by a range, costs as much as putting so many rows into a table in memory, a part of
- * which it should take until that is done; looked at every so many lookups, after the first few. */
-enum { LOOKUP_ROWS_PER_GET = 64, LOOKUP_ROWS_PER_RANGE = 3000, LOOKUP_GETS = 16 };
 
 enum source {
     AT_END,
@@ -61,18 +58,14 @@ struct cursor {
     size_t key_count;
     size_t key_at;
     struct firn_sql_memory *key_memory;
-    /* Of a statement that looks up many rows (sql_lookup.c). */
-    size_t
-        seek_count; /* of the columns with equalities, whose places among those that are read are: */
-    size_t seeks[FIRN_TABLE_KEY_COLUMNS_MAX];
-    struct firn_sql_lookup *lookup;
-    size_t gets;     /* since the cursor was opened */
-    size_t found;    /* LOOKUP: the row */
-    firn_row *other; /* all columns of the row, for those that were not asked for */
+    /* Of a statement that looks up many rows (sql_keep.c). */
+    struct firn_sql_keys seeks; /* the columns with equalities */
+    struct firn_sql_keep *keep; /* NULL: none yet */
+    size_t found;               /* LOOKUP: the row */
+    firn_row *other;            /* all columns of the row, for those that were not asked for */
     bool has_other;
     bool has_keys_only; /* the scan: KEYS */
     bool may_look_up;   /* the plan finds rows by equalities alone */
-    bool has_no_lookup; /* the table is too large for one */
 };
 
 /* Bytes of rows that were kept. */
@@ -95,7 +88,6 @@ firn_sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
     struct firn_sql_table *table = (struct firn_sql_table *)vtab;
     struct cursor *cursor = (struct cursor *)table->spare;
-    table->spare = NULL;
     if (cursor == NULL) {
         cursor = sqlite3_malloc64(sizeof *cursor);
         if (cursor == NULL) {
@@ -103,6 +95,8 @@ firn_sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
         }
         memset(cursor, 0, sizeof *cursor);
     }
+    table->spare = NULL;
+    firn_sql_keep_enter(table->store);
     *out = &cursor->base;
     return SQLITE_OK;
 }
@@ -131,13 +125,17 @@ drop_rows(struct cursor *cursor)
 }
 
 static void
+drop_keep(struct cursor *cursor)
+{
+    firn_sql_keep_release(cursor->keep);
+    cursor->keep = NULL;
+}
+
+static void
 release_rows(struct cursor *cursor)
 {
     drop_rows(cursor);
-    firn_sql_lookup_destroy(cursor->lookup);
-    cursor->lookup = NULL;
-    cursor->has_no_lookup = false;
-    cursor->gets = 0;
+    drop_keep(cursor);
     firn_sql_view_unlink(&cursor->reader);
     firn_sql_view_release(table_of(cursor)->store, &cursor->view);
 }
@@ -177,6 +175,7 @@ firn_sql_cursor_close(sqlite3_vtab_cursor *base)
     struct cursor *cursor = (struct cursor *)base;
     struct firn_sql_table *table = table_of(cursor);
     release_rows(cursor);
+    firn_sql_keep_leave(table->store);
     firn_sql_cursor_destroy(table->spare);
     table->spare = base;
     return SQLITE_OK;
@@ -199,9 +198,8 @@ take_seek(struct cursor *cursor, enum firn_sql_role role)
 {
     for (size_t i = 0; i < cursor->plan.item_count; i++) {
         const struct firn_sql_plan_item *item = &cursor->plan.items[i];
-        if (item->role == role && cursor->seek_count < FIRN_TABLE_KEY_COLUMNS_MAX) {
-            want_column(cursor, item->column);
-            cursor->seeks[cursor->seek_count++] = (size_t)cursor->places[item->column];
+        if (item->role == role && cursor->seeks.count < FIRN_TABLE_KEY_COLUMNS_MAX) {
+            cursor->seeks.columns[cursor->seeks.count++] = item->column;
         } else if (item->role == role) {
             cursor->may_look_up = false;
         }
@@ -213,7 +211,7 @@ static void
 take_seeks(struct cursor *cursor)
 {
     const struct firn_sql_plan *plan = &cursor->plan;
-    cursor->seek_count = 0;
+    cursor->seeks.count = 0;
     cursor->may_look_up =
         !plan->is_ordered || plan->is_point || (plan->order == 0 && !plan->is_descending);
     take_seek(cursor, FIRN_SQL_SEEK_EQUAL);
@@ -227,14 +225,25 @@ take_seeks(struct cursor *cursor)
     }
 }
 
+/* NULL where the column has none, or there is no memory. */
+static struct firn_sql_dates *
+dates_of(struct firn_sql_table *table, const firn_table_column *column)
+{
+    if (column->type == FIRN_TYPE_DATE && table->dates == NULL) {
+        table->dates = firn_sql_dates_create();
+    }
+    return table->dates;
+}
+
 static int
 take_plan(struct cursor *cursor, const char *text, firn_error *err)
 {
-    const struct firn_sql_table *table = table_of(cursor);
+    struct firn_sql_table *table = table_of(cursor);
     size_t count = table->def->column_count;
     if (cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0) {
         return FIRN_OK;
     }
+    drop_keep(cursor);
     forget_plan(cursor);
     firn_sql_plan_read(text, &cursor->plan);
     cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
@@ -265,7 +274,8 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
         struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
         cell->column = &table->def->columns[cursor->columns[i]];
-        cell->give = firn_sql_value_giver(cell->column);
+        cell->dates = dates_of(table, cell->column);
+        cell->give = firn_sql_value_giver(cell);
     }
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
@@ -331,6 +341,9 @@ next_batch(struct cursor *cursor, firn_error *err)
         return rc;
     }
     cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
+    if (cursor->keep != NULL) {
+        firn_sql_keep_spend(cursor->keep, &cursor->plan, cursor->batch_rows);
+    }
     for (size_t i = 0; i < scanned_count(cursor); i++) {
         firn_scan_batch_column(cursor->batch, i, &cursor->cells[cursor->columns[i]].array);
     }
@@ -338,23 +351,15 @@ next_batch(struct cursor *cursor, firn_error *err)
     return FIRN_OK;
 }
 
-/* A column that was dropped and made anew with another type is not the one that SQLite was told of. */
 static int
 check_types(const struct cursor *cursor, firn_error *err)
 {
-    const struct firn_sql_table *table = table_of(cursor);
-    for (size_t i = 0; i < scanned_count(cursor); i++) {
-        const firn_table_column *told = &table->def->columns[cursor->columns[i]];
-        firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
-        firn_scan_column_at(cursor->scan, i, &column);
-        if (column.type != told->type || column.scale != told->scale) {
-            return firn_sql_error(
-                err, FIRN_INVALID,
-                "column %s of the table '%s' was changed: run the statement again", told->name,
-                table->table_name);
-        }
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < scanned_count(cursor) && rc == FIRN_OK; i++) {
+        rc =
+            firn_sql_table_check_column(table_of(cursor), cursor->columns[i], cursor->scan, i, err);
     }
-    return FIRN_OK;
+    return rc;
 }
 
 static int
@@ -384,77 +389,50 @@ get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_err
 
 /* ---- lookups in memory ---- */
 
-/* Whether it is time to read the table. */
-static bool
-is_worth_lookup(struct cursor *cursor)
-{
-    cursor->gets++;
-    return (cursor->gets <= LOOKUP_GETS || cursor->gets % LOOKUP_GETS == 0) && cursor->gets > 2 &&
-           !cursor->has_no_lookup &&
-           (double)cursor->gets >=
-               firn_sql_table_rows(table_of(cursor)) /
-                   (cursor->plan.is_point ? LOOKUP_ROWS_PER_GET : LOOKUP_ROWS_PER_RANGE);
-}
-
+/* Whether the rows are in memory, or it is time for that: *out. */
 static int
-make_lookup(struct cursor *cursor, int count, sqlite3_value **values, firn_error *err)
+prepare_lookup(struct cursor *cursor, int count, sqlite3_value **values, bool *out, firn_error *err)
 {
-    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    struct firn_sql_filter filter = {.is_empty = false};
-    set_keys_only(cursor, false);
-    int rc = make_select(cursor, err);
-    if (rc == FIRN_OK) {
-        rc = firn_sql_filter_init_constant(&filter, table_of(cursor), &cursor->plan, count, values,
-                                           err);
+    struct firn_sql_table *table = table_of(cursor);
+    *out = false;
+    if (!cursor->may_look_up || cursor->view.snapshot == NULL) {
+        return FIRN_OK;
     }
-    if (rc == FIRN_OK) {
-        options.snapshot = cursor->view.snapshot;
-        options.select = cursor->select;
-        options.where = filter.where != NULL ? sqlite3_str_value(filter.where) : NULL;
-        options.parameters = filter.parameters;
-        options.parameter_count = filter.parameter_count;
-        options.threads = 1;
-        rc = firn_scan_open(table_of(cursor)->table, &options, &cursor->scan, err);
+    if (cursor->keep == NULL) {
+        cursor->keep =
+            firn_sql_keep_take(table, &cursor->view, cursor->plan_text, &cursor->plan, values);
     }
-    rc = rc == FIRN_OK ? check_types(cursor, err) : rc;
-    rc = rc == FIRN_OK ? firn_sql_lookup_create(cursor->scan, cursor->seeks, cursor->seek_count,
-                                                &cursor->lookup, err)
-                       : rc;
-    firn_scan_close(cursor->scan);
-    cursor->scan = NULL;
-    firn_sql_filter_deinit(&filter);
-    cursor->has_no_lookup = cursor->lookup == NULL;
+    if (cursor->keep == NULL || !firn_sql_keep_is_worth(cursor->keep, table, &cursor->plan)) {
+        return FIRN_OK; /* it goes without memory, too */
+    }
+    int rc = FIRN_OK;
+    if (cursor->keep->lookup == NULL) {
+        rc = firn_sql_keep_read(cursor->keep, table, cursor->view.snapshot, &cursor->plan,
+                                &cursor->seeks, count, values, err);
+        rc = rc == FIRN_NO_MEMORY ? FIRN_OK : rc;
+    }
+    *out = rc == FIRN_OK && cursor->keep->lookup != NULL;
     return rc;
 }
 
-/* Finds rows in memory, if they are there, or it is time for it: *out. */
+/* Finds rows in memory, if they are there: *out. */
 static int
 look_up(struct cursor *cursor, int count, sqlite3_value **values, bool *out, firn_error *err)
 {
     struct firn_sql_filter filter;
-    int rc = FIRN_OK;
-    *out = false;
-    if (!cursor->may_look_up || cursor->view.snapshot == NULL ||
-        (cursor->lookup == NULL && !is_worth_lookup(cursor))) {
-        return FIRN_OK;
-    }
-    if (cursor->lookup == NULL) {
-        rc = make_lookup(cursor, count, values, err);
-        rc = rc == FIRN_NO_MEMORY ? FIRN_OK : rc; /* it goes without, too */
-    }
-    if (rc != FIRN_OK || cursor->lookup == NULL) {
+    int rc = prepare_lookup(cursor, count, values, out, err);
+    if (!*out) {
         return rc;
     }
     firn_sql_filter_init_keys(&filter, table_of(cursor), &cursor->plan, values);
-    if (filter.is_empty) {
-        *out = true;
-    } else if (filter.fixed + filter.joined_count == cursor->seek_count) {
+    if (!filter.is_empty && filter.fixed + filter.joined_count == cursor->seeks.count) {
         firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
         memcpy(key, filter.lower, filter.fixed * sizeof key[0]);
         memcpy(key + filter.fixed, filter.joined, filter.joined_count * sizeof key[0]);
-        cursor->found = firn_sql_lookup_find(cursor->lookup, key);
+        cursor->found = firn_sql_lookup_find(cursor->keep->lookup, key);
         cursor->source = cursor->found != 0 ? LOOKUP : AT_END;
-        *out = true;
+    } else {
+        *out = filter.is_empty;
     }
     firn_sql_filter_deinit(&filter);
     return rc;
@@ -533,8 +511,7 @@ take_view(struct cursor *cursor, firn_error *err)
     }
     firn_sql_view_unlink(&cursor->reader);
     firn_sql_view_release(store, &cursor->view);
-    firn_sql_lookup_destroy(cursor->lookup);
-    cursor->lookup = NULL;
+    drop_keep(cursor);
     int rc = firn_sql_view_take(store, &cursor->view, err);
     if (rc == FIRN_OK && cursor->view.txn != NULL) {
         cursor->reader.detach = detach;
@@ -565,7 +542,11 @@ filter_rows(struct cursor *cursor, const char *plan, int count, sqlite3_value **
     int rc = take_plan(cursor, plan, err);
     rc = rc == FIRN_OK ? take_view(cursor, err) : rc;
     rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
-    return rc == FIRN_OK && !is_found ? read_rows(cursor, count, values, err) : rc;
+    rc = rc == FIRN_OK && !is_found ? read_rows(cursor, count, values, err) : rc;
+    if (cursor->keep != NULL && cursor->source != AT_END) {
+        cursor->keep->found++;
+    }
+    return rc;
 }
 
 int
@@ -601,7 +582,7 @@ firn_sql_cursor_next(sqlite3_vtab_cursor *base)
         return next_batch(cursor, &err) == FIRN_OK ? SQLITE_OK
                                                    : firn_sql_fail_table(base->pVtab, &err);
     case LOOKUP:
-        cursor->found = firn_sql_lookup_next(cursor->lookup, cursor->found);
+        cursor->found = firn_sql_lookup_next(cursor->keep->lookup, cursor->found);
         if (cursor->found == 0) {
             cursor->source = AT_END;
         }
@@ -627,11 +608,11 @@ firn_sql_cursor_eof(sqlite3_vtab_cursor *base)
 
 /* ---- values ---- */
 
-/* Value `place` of those that are read, of the row where the cursor is. */
+/* Value `place` of those that are read, or of a lookup's columns, of the row where the cursor is. */
 static firn_value
 read_value(const struct cursor *cursor, size_t place)
 {
-    assert(place < cursor->read_count);
+    assert(place < cursor->read_count || cursor->source == LOOKUP);
     switch (cursor->source) {
     case POINT:
         return cursor->values[place];
@@ -643,7 +624,7 @@ read_value(const struct cursor *cursor, size_t place)
                                        table_of(cursor)->def->columns[cursor->columns[place]].type,
                                        cursor->at);
     case LOOKUP:
-        return firn_sql_lookup_value(cursor->lookup, cursor->found, place);
+        return firn_sql_lookup_value(cursor->keep->lookup, cursor->found, place);
     default:
         return firn_null();
     }
@@ -653,7 +634,7 @@ static void
 read_key(const struct cursor *cursor, firn_value *out)
 {
     for (size_t i = 0; i < table_of(cursor)->orders[0].count; i++) {
-        out[i] = read_value(cursor, i); /* take_plan: they come first */
+        out[i] = read_value(cursor, i); /* they come first: take_plan, firn_sql_keep_read */
     }
 }
 
@@ -747,6 +728,9 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);
     }
+    if (cursor->keep != NULL) {
+        cursor->keep->asked |= UINT64_C(1) << (number < 63 ? number : 63);
+    }
     if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
     }
@@ -754,11 +738,15 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
         return widen(cursor, &err) == FIRN_OK ? firn_sql_cursor_column(&cursor->base, ctx, number)
                                               : firn_sql_fail_table(cursor->base.pVtab, &err);
     }
-    int32_t place = cursor->places[number];
+    int32_t place =
+        cursor->source == LOOKUP ? cursor->keep->places[number] : cursor->places[number];
     const firn_table_column *column = &table->def->columns[number];
     if (place >= 0) {
         firn_sql_value_result(ctx, column, read_value(cursor, (size_t)place));
         return SQLITE_OK;
+    }
+    if (cursor->source == LOOKUP) {
+        cursor->keep->missed++;
     }
     if (!cursor->has_other && read_other(cursor, &err) != FIRN_OK) {
         return firn_sql_fail_table(cursor->base.pVtab, &err);
@@ -771,7 +759,7 @@ int
 firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
 {
     struct cursor *cursor = (struct cursor *)base;
-    if (cursor->source == SCAN && cursor->cells[number].give != NULL) {
+    if (cursor->source == SCAN && cursor->keep == NULL && cursor->cells[number].give != NULL) {
         const struct firn_sql_cell *cell = &cursor->cells[number];
         const uint64_t *valid = cell->array.valid;
         size_t row = cursor->at;

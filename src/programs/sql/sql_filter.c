@@ -2,10 +2,8 @@
  *
  * sql/sql_filter.c: the arguments of a statement as bounds and conditions of a scan.
  *
- * A comparison of SQLite is one of the values that it is shown. For types whose order is that of a whole number, which are
- * integers, decimals, dates and timestamps, the numbers are found at which the comparison becomes true, by halving: the first whose
- * shown value is not below, and the first whose shown value is above the argument. That is exact whatever the argument is: a REAL beside
- * integers, '2026-01' beside dates, 12.345 beside decimal(8, 2). Texts and blobs are compared byte by byte by both.
+ * A comparison of SQLite is one of the values that it is shown. Of types whose order is that of a whole number sql_domain.c finds
+ * the values for which it is true. Texts and blobs are compared byte by byte by both.
  *
  * Affinity: SQLite makes a number of a text that is compared with a column of numbers, whatever it comes from; so does this.
  * Whether a number that is compared with a column of text becomes text, or the column's values become numbers, depends on where the
@@ -22,32 +20,9 @@
 #include "sql/sql_internal.h"
 
 #include <assert.h>
-#include <math.h>
 SQLITE_EXTENSION_INIT3
 
 enum { CONSTANT_SIZE_MAX = 4096, BOUND_SIZE_MAX = 16384, LIST_MAX = 4000 };
-
-/* What a constraint says of a column. */
-enum verdict {
-    NOTHING,  /* true of no row */
-    RANGE,    /* of values between two bounds */
-    NOT_NULL, /* of all values */
-    NULLS,    /* of null alone */
-    BUT,      /* of all values but one (bounds.lower) */
-    BUT_NULL, /* of all values but one, and of null */
-    ANY,      /* of everything */
-    UNKNOWN
-};
-
-struct bounds {
-    enum verdict verdict;
-    bool has_lower;
-    bool has_upper;
-    bool lower_exclusive;
-    bool upper_exclusive;
-    firn_value lower;
-    firn_value upper;
-};
 
 /* Bytes that values refer to until the filter is gone. */
 struct firn_sql_memory {
@@ -55,281 +30,26 @@ struct firn_sql_memory {
     uint8_t bytes[];
 };
 
-/* ---- values in their order ---- */
-
-/* Values of a type as numbers in their order. */
-struct domain {
-    const firn_table_column *column;
-    uint64_t max;  /* the last one; the first is 0 */
-    uint64_t bias; /* the number of the value 0 */
-};
-
-enum { DATE_FIRST = -719162, DATE_LAST = 2932896 };
-
-static struct domain
-domain_of(const firn_table_column *column)
-{
-    static const uint64_t powers[] = {UINT64_C(1),
-                                      UINT64_C(10),
-                                      UINT64_C(100),
-                                      UINT64_C(1000),
-                                      UINT64_C(10000),
-                                      UINT64_C(100000),
-                                      UINT64_C(1000000),
-                                      UINT64_C(10000000),
-                                      UINT64_C(100000000),
-                                      UINT64_C(1000000000),
-                                      UINT64_C(10000000000),
-                                      UINT64_C(100000000000),
-                                      UINT64_C(1000000000000),
-                                      UINT64_C(10000000000000),
-                                      UINT64_C(100000000000000),
-                                      UINT64_C(1000000000000000),
-                                      UINT64_C(10000000000000000),
-                                      UINT64_C(100000000000000000),
-                                      UINT64_C(1000000000000000000)};
-    const uint64_t day_us = UINT64_C(86400000000);
-    uint64_t most;
-    switch (column->type) {
-    case FIRN_TYPE_BOOL:
-        return (struct domain){column, 1, 0};
-    case FIRN_TYPE_I8:
-        return (struct domain){column, UINT8_MAX, UINT64_C(1) << 7};
-    case FIRN_TYPE_I16:
-        return (struct domain){column, UINT16_MAX, UINT64_C(1) << 15};
-    case FIRN_TYPE_I32:
-        return (struct domain){column, UINT32_MAX, UINT64_C(1) << 31};
-    case FIRN_TYPE_U8:
-        return (struct domain){column, UINT8_MAX, 0};
-    case FIRN_TYPE_U16:
-        return (struct domain){column, UINT16_MAX, 0};
-    case FIRN_TYPE_U32:
-        return (struct domain){column, UINT32_MAX, 0};
-    case FIRN_TYPE_U64:
-        return (struct domain){column, UINT64_MAX, 0};
-    case FIRN_TYPE_DECIMAL:
-        most = powers[column->precision] - 1;
-        return (struct domain){column, 2 * most, most};
-    case FIRN_TYPE_DATE:
-        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST), (uint64_t)-DATE_FIRST};
-    case FIRN_TYPE_TIMESTAMP:
-        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST + 1) * day_us - 1,
-                               (uint64_t)-DATE_FIRST * day_us};
-    default:
-        return (struct domain){column, UINT64_MAX, UINT64_C(1) << 63};
-    }
-}
-
-static int64_t
-number_at(const struct domain *domain, uint64_t at)
-{
-    return at >= domain->bias ? (int64_t)(at - domain->bias)
-                              : -(int64_t)(domain->bias - 1 - at) - 1;
-}
-
-static firn_value
-value_at(const struct domain *domain, uint64_t at)
-{
-    switch (domain->column->type) {
-    case FIRN_TYPE_BOOL:
-        return firn_bool(at != 0);
-    case FIRN_TYPE_U8:
-    case FIRN_TYPE_U16:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_U64:
-        return firn_u64(at);
-    case FIRN_TYPE_DECIMAL:
-    case FIRN_TYPE_DATE:
-    case FIRN_TYPE_TIMESTAMP:
-        return firn_typed_i64(domain->column->type, number_at(domain, at));
-    default:
-        return firn_i64(number_at(domain, at));
-    }
-}
-
-static int
-compare_doubles(double a, double b)
-{
-    return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/* As SQLite compares an INTEGER with a REAL: exactly. */
-static int
-compare_integer(int64_t a, double b)
-{
-    if (b >= 0x1p63) {
-        return -1;
-    }
-    if (b < -0x1p63) {
-        return 1;
-    }
-    int64_t whole = (int64_t)b;
-    if (a != whole) {
-        return a < whole ? -1 : 1;
-    }
-    return compare_doubles(0, b - (double)whole);
-}
-
-static int
-compare_text(const char *a, size_t a_size, const char *b, size_t b_size)
-{
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-    return order != 0 ? order : a_size < b_size ? -1 : a_size > b_size ? 1 : 0;
-}
-
-/* What the value number `at` is shown as, compared with an argument that is a number (or, for dates, a text). */
-static int
-compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
-{
-    char text[40];
-    int64_t number = number_at(domain, at);
-    switch (domain->column->type) {
-    case FIRN_TYPE_DATE:
-        return compare_text(text, firn_sql_value_date(number, text),
-                            (const char *)sqlite3_value_text(argument),
-                            (size_t)sqlite3_value_bytes(argument));
-    case FIRN_TYPE_TIMESTAMP:
-        return compare_text(text, firn_sql_value_timestamp(number, text),
-                            (const char *)sqlite3_value_text(argument),
-                            (size_t)sqlite3_value_bytes(argument));
-    default:
-        break;
-    }
-    bool is_real = sqlite3_value_type(argument) == SQLITE_FLOAT;
-    double real = is_real ? sqlite3_value_double(argument) : 0;
-    int64_t whole = is_real ? 0 : sqlite3_value_int64(argument);
-    if (domain->column->type == FIRN_TYPE_DECIMAL && domain->column->scale > 0) {
-        double shown = firn_sql_value_decimal(number, domain->column->scale);
-        return is_real ? compare_doubles(shown, real) : -compare_integer(whole, shown);
-    }
-    if (domain->column->type == FIRN_TYPE_U64 && at > INT64_MAX) {
-        return is_real ? compare_doubles((double)at, real) : 1;
-    }
-    if (is_real) {
-        return compare_integer(number, real);
-    }
-    return number < whole ? -1 : number > whole ? 1 : 0;
-}
-
-/* The same for whole numbers, without a search. */
-static bool
-find_integer(const struct domain *domain, int64_t argument, bool is_above, uint64_t *out)
-{
-    *out = 0;
-    if (argument < number_at(domain, 0)) {
-        return true;
-    }
-    uint64_t at = domain->bias + (uint64_t)argument;
-    if ((argument > 0 && at < domain->bias) || at > domain->max ||
-        (is_above && at == domain->max)) {
-        return false;
-    }
-    *out = is_above ? at + 1 : at;
-    return true;
-}
-
-/* The first number whose shown value is not below the argument, or (is_above) is above it. False: there is none. */
-static bool
-find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, uint64_t *out)
-{
-    uint64_t low = 0;
-    uint64_t high = domain->max;
-    if (sqlite3_value_type(argument) == SQLITE_INTEGER && domain->column->type < FIRN_TYPE_F32) {
-        return find_integer(domain, sqlite3_value_int64(argument), is_above, out);
-    }
-    if (compare_shown(domain, high, argument) < (is_above ? 1 : 0)) {
-        return false;
-    }
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (compare_shown(domain, middle, argument) < (is_above ? 1 : 0)) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    *out = low;
-    return true;
-}
-
-static struct bounds
-just(enum verdict verdict)
-{
-    return (struct bounds){.verdict = verdict};
-}
-
-/* The values with numbers from `from` on and below `to`. */
-static struct bounds
-between(const struct domain *domain, bool has_from, uint64_t from, bool has_to, uint64_t to)
-{
-    struct bounds bounds = just(RANGE);
-    if (!has_from || (has_to && from >= to)) {
-        return just(NOTHING);
-    }
-    bounds.has_lower = from > 0;
-    bounds.lower = value_at(domain, from);
-    bounds.has_upper = has_to;
-    bounds.upper = value_at(domain, has_to ? to - 1 : domain->max);
-    return bounds.has_lower || bounds.has_upper ? bounds : just(NOT_NULL);
-}
-
-static struct bounds
-compare_ordered(const firn_table_column *column, int op, sqlite3_value *argument)
-{
-    const struct domain domain = domain_of(column);
-    uint64_t from = 0;
-    uint64_t to = 0;
-    bool has_from;
-    bool has_to;
-    switch (op) {
-    case SQLITE_INDEX_CONSTRAINT_EQ:
-        has_from = find_first(&domain, argument, false, &from);
-        has_to = find_first(&domain, argument, true, &to);
-        struct bounds bounds = between(&domain, has_from, from, has_to, to);
-        if (bounds.verdict == RANGE || bounds.verdict == NOT_NULL) {
-            /* Both ends, also where they are the ends of the type. */
-            bounds.verdict = RANGE;
-            bounds.lower = value_at(&domain, from);
-            bounds.upper = value_at(&domain, has_to ? to - 1 : domain.max);
-            bounds.has_lower = bounds.has_upper = true;
-        }
-        return bounds;
-    case SQLITE_INDEX_CONSTRAINT_GT:
-        has_from = find_first(&domain, argument, true, &from);
-        return between(&domain, has_from, from, false, 0);
-    case SQLITE_INDEX_CONSTRAINT_GE:
-        has_from = find_first(&domain, argument, false, &from);
-        return between(&domain, has_from, from, false, 0);
-    case SQLITE_INDEX_CONSTRAINT_LT:
-        has_to = find_first(&domain, argument, false, &to);
-        return between(&domain, true, 0, has_to, to);
-    default:
-        assert(op == SQLITE_INDEX_CONSTRAINT_LE);
-        has_to = find_first(&domain, argument, true, &to);
-        return between(&domain, true, 0, has_to, to);
-    }
-}
-
 /* All values are below the argument (sign < 0), or above it. */
-static struct bounds
+static struct firn_sql_bounds
 compare_other_type(int op, int sign)
 {
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_LT:
     case SQLITE_INDEX_CONSTRAINT_LE:
-        return just(sign < 0 ? NOT_NULL : NOTHING);
+        return firn_sql_domain_just(sign < 0 ? FIRN_SQL_NOT_NULL : FIRN_SQL_NOTHING);
     case SQLITE_INDEX_CONSTRAINT_GT:
     case SQLITE_INDEX_CONSTRAINT_GE:
-        return just(sign > 0 ? NOT_NULL : NOTHING);
+        return firn_sql_domain_just(sign > 0 ? FIRN_SQL_NOT_NULL : FIRN_SQL_NOTHING);
     default:
-        return just(NOTHING);
+        return firn_sql_domain_just(FIRN_SQL_NOTHING);
     }
 }
 
-static struct bounds
+static struct firn_sql_bounds
 compare_value(int op, firn_value value)
 {
-    struct bounds bounds = just(RANGE);
+    struct firn_sql_bounds bounds = firn_sql_domain_just(FIRN_SQL_RANGE);
     bounds.lower = bounds.upper = value;
     bounds.has_lower = op == SQLITE_INDEX_CONSTRAINT_EQ || op == SQLITE_INDEX_CONSTRAINT_GT ||
                        op == SQLITE_INDEX_CONSTRAINT_GE;
@@ -389,7 +109,7 @@ read_uuid(const char *text, size_t size, uint8_t out[16])
     return true;
 }
 
-static struct bounds
+static struct firn_sql_bounds
 compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
 {
     uint8_t bytes[16];
@@ -397,23 +117,24 @@ compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
         return compare_other_type(op, -1);
     }
     if (sqlite3_value_type(argument) != SQLITE_TEXT) {
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     }
     bool is_one = read_uuid((const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument), bytes);
     if (!is_one) {
-        return just(op == SQLITE_INDEX_CONSTRAINT_EQ ? NOTHING : UNKNOWN);
+        return firn_sql_domain_just(op == SQLITE_INDEX_CONSTRAINT_EQ ? FIRN_SQL_NOTHING
+                                                                     : FIRN_SQL_UNKNOWN);
     }
     const uint8_t *kept = keep(filter, bytes, sizeof bytes);
     if (kept == NULL) {
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     }
     firn_value value = firn_blob(firn_bytes(kept, sizeof bytes));
     value.type = FIRN_TYPE_UUID;
     return compare_value(op, value);
 }
 
-static struct bounds
+static struct firn_sql_bounds
 compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
 {
     int type = sqlite3_value_type(argument);
@@ -425,11 +146,11 @@ compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
         return compare_other_type(op, -1);
     }
     if (type != SQLITE_TEXT) {
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     }
     const firn_value value = firn_sql_value_any(argument);
     if (firn_is_null(value) || !firn_sql_value_is_utf8(value.as.bytes.data, value.as.bytes.size)) {
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     }
     return compare_value(op, value);
 }
@@ -437,23 +158,23 @@ compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
 /* ---- LIKE and GLOB ---- */
 
 /* The texts that begin with a prefix, in any case of the letters of ASCII (LIKE). Wider than the pattern. */
-static struct bounds
+static struct firn_sql_bounds
 match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
 {
     const char *stops = op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[";
     if (sqlite3_value_type(argument) != SQLITE_TEXT) {
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     }
     const char *pattern = (const char *)sqlite3_value_text(argument);
     size_t size = pattern != NULL ? strcspn(pattern, stops) : 0;
     if (size == 0 || size > BOUND_SIZE_MAX ||
         !firn_sql_value_is_utf8((const uint8_t *)pattern, size)) {
-        return just(NOT_NULL);
+        return firn_sql_domain_just(FIRN_SQL_NOT_NULL);
     }
     uint8_t *lower = keep(filter, pattern, size);
     uint8_t *upper = keep(filter, pattern, size);
     if (lower == NULL || upper == NULL) {
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     }
     for (size_t i = 0; i < size && op == SQLITE_INDEX_CONSTRAINT_LIKE; i++) {
         if (lower[i] >= 'a' && lower[i] <= 'z') {
@@ -463,7 +184,7 @@ match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
             upper[i] = (uint8_t)(upper[i] + 32);
         }
     }
-    struct bounds bounds = just(RANGE);
+    struct firn_sql_bounds bounds = firn_sql_domain_just(FIRN_SQL_RANGE);
     bounds.has_lower = true;
     bounds.lower = firn_text_bytes(firn_bytes(lower, size));
     bounds.has_upper = upper[size - 1] < 0x7f;
@@ -484,7 +205,7 @@ is_number_type(firn_type type)
 }
 
 /* A comparison of a column with a value that is not NULL. */
-static struct bounds
+static struct firn_sql_bounds
 compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
         sqlite3_value *argument)
 {
@@ -500,7 +221,7 @@ compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
     case FIRN_TYPE_F64:
         if (type == SQLITE_INTEGER && (sqlite3_value_int64(argument) > (INT64_C(1) << 53) ||
                                        sqlite3_value_int64(argument) < -(INT64_C(1) << 53))) {
-            return just(UNKNOWN);
+            return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
         }
         return compare_value(op, firn_f64(sqlite3_value_double(argument)));
     case FIRN_TYPE_DATE:
@@ -509,24 +230,24 @@ compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
             return compare_other_type(op, -1);
         }
         return type == SQLITE_TEXT && sqlite3_value_text(argument) != NULL
-                   ? compare_ordered(column, op, argument)
-                   : just(UNKNOWN);
+                   ? firn_sql_domain_compare(column, op, argument)
+                   : firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     case FIRN_TYPE_UUID:
         return compare_uuid(filter, op, argument);
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_BLOB:
         return compare_bytes(column, op, argument);
     case FIRN_TYPE_VECTOR:
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     default:
-        return compare_ordered(column, op, argument);
+        return firn_sql_domain_compare(column, op, argument);
     }
 }
 
 static bool
-is_one_value(const struct bounds *bounds)
+is_one_value(const struct firn_sql_bounds *bounds)
 {
-    if (bounds->verdict != RANGE || !bounds->has_lower || !bounds->has_upper) {
+    if (bounds->verdict != FIRN_SQL_RANGE || !bounds->has_lower || !bounds->has_upper) {
         return false;
     }
     const firn_value *a = &bounds->lower;
@@ -539,41 +260,42 @@ is_one_value(const struct bounds *bounds)
                                       : a->as.i64 == b->as.i64;
 }
 
-static struct bounds
+static struct firn_sql_bounds
 differ(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *argument,
        bool with_null)
 {
-    struct bounds bounds = compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
-    if (bounds.verdict == NOTHING) {
-        return just(with_null ? ANY : NOT_NULL);
+    struct firn_sql_bounds bounds = compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+    if (bounds.verdict == FIRN_SQL_NOTHING) {
+        return firn_sql_domain_just(with_null ? FIRN_SQL_ANY : FIRN_SQL_NOT_NULL);
     }
     if (!is_one_value(&bounds)) {
-        return just(UNKNOWN);
+        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
     }
-    bounds.verdict = with_null ? BUT_NULL : BUT;
+    bounds.verdict = with_null ? FIRN_SQL_BUT_NULL : FIRN_SQL_BUT;
     return bounds;
 }
 
-static struct bounds
+static struct firn_sql_bounds
 judge(struct firn_sql_filter *filter, const firn_table_column *column, int op,
       sqlite3_value *argument)
 {
     bool is_null = sqlite3_value_type(argument) == SQLITE_NULL;
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_ISNULL:
-        return just(NULLS);
+        return firn_sql_domain_just(FIRN_SQL_NULLS);
     case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
-        return just(NOT_NULL);
+        return firn_sql_domain_just(FIRN_SQL_NOT_NULL);
     case SQLITE_INDEX_CONSTRAINT_IS:
-        return is_null ? just(NULLS)
+        return is_null ? firn_sql_domain_just(FIRN_SQL_NULLS)
                        : compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
     case SQLITE_INDEX_CONSTRAINT_ISNOT:
-        return is_null ? just(NOT_NULL) : differ(filter, column, argument, true);
+        return is_null ? firn_sql_domain_just(FIRN_SQL_NOT_NULL)
+                       : differ(filter, column, argument, true);
     default:
         break;
     }
     if (is_null) {
-        return just(NOTHING);
+        return firn_sql_domain_just(FIRN_SQL_NOTHING);
     }
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_NE:
@@ -605,7 +327,7 @@ firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value 
     case FIRN_TYPE_VECTOR:
         return false;
     case FIRN_TYPE_DECIMAL:
-        /* Of more digits than a REAL has, several are shown as one, which BUT cannot say. */
+        /* Of more digits than a REAL has, several are shown as one, which FIRN_SQL_BUT cannot say. */
         return column->precision <= 15;
     case FIRN_TYPE_U64:
         return op != SQLITE_INDEX_CONSTRAINT_NE && op != SQLITE_INDEX_CONSTRAINT_ISNOT;
@@ -673,14 +395,14 @@ add_condition(struct firn_sql_filter *filter, const firn_table_column *column, c
 
 static int
 add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
-           const struct bounds *bounds, firn_error *err)
+           const struct firn_sql_bounds *bounds, firn_error *err)
 {
     int rc = FIRN_OK;
     switch (bounds->verdict) {
-    case NOTHING:
+    case FIRN_SQL_NOTHING:
         filter->is_empty = true;
         return FIRN_OK;
-    case RANGE:
+    case FIRN_SQL_RANGE:
         if (is_one_value(bounds)) {
             return add_condition(filter, column, "= ?", &bounds->lower, err);
         }
@@ -693,20 +415,20 @@ add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
                                &bounds->upper, err);
         }
         return rc;
-    case NOT_NULL:
+    case FIRN_SQL_NOT_NULL:
         return column->not_null ? FIRN_OK : add_condition(filter, column, "is not null", NULL, err);
-    case NULLS:
+    case FIRN_SQL_NULLS:
         return add_condition(filter, column, "is null", NULL, err);
-    case BUT:
+    case FIRN_SQL_BUT:
         return add_condition(filter, column, "<> ?", &bounds->lower, err);
-    case BUT_NULL:
+    case FIRN_SQL_BUT_NULL:
         /* "is distinct from ?" takes no decimals. */
         begin_condition(filter);
         sqlite3_str_appendf(filter->where, "(\"%w\" is null or \"%w\" <> ?)", column->name,
                             column->name);
         return add_parameter(filter, bounds->lower, err);
-    case ANY:
-    case UNKNOWN:
+    case FIRN_SQL_ANY:
+    case FIRN_SQL_UNKNOWN:
         break;
     }
     return FIRN_OK;
@@ -742,8 +464,8 @@ take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlit
     int step = sqlite3_vtab_in_first(list, &argument);
     *out_is_known = true;
     for (; step == SQLITE_OK && rc == FIRN_OK; step = sqlite3_vtab_in_next(list, &argument)) {
-        struct bounds bounds = judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
-        if (bounds.verdict == NOTHING) {
+        struct firn_sql_bounds bounds = judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+        if (bounds.verdict == FIRN_SQL_NOTHING) {
             continue;
         }
         if (!is_one_value(&bounds) || filter->parameter_count - first >= LIST_MAX ||
@@ -784,9 +506,10 @@ add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite
 
 /* Takes the range of the column after those that are fixed; false if there is a bound already. */
 static bool
-narrow(struct firn_sql_filter *filter, size_t fixed, const struct bounds *bounds)
+narrow(struct firn_sql_filter *filter, size_t fixed, const struct firn_sql_bounds *bounds)
 {
-    bool fits = bounds->verdict == RANGE && (!bounds->has_lower || fits_bound(bounds->lower)) &&
+    bool fits = bounds->verdict == FIRN_SQL_RANGE &&
+                (!bounds->has_lower || fits_bound(bounds->lower)) &&
                 (!bounds->has_upper || fits_bound(bounds->upper)) &&
                 (!bounds->has_lower || filter->lower_count == fixed) &&
                 (!bounds->has_upper || filter->upper_count == fixed);
@@ -820,7 +543,7 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
     if (item->role == FIRN_SQL_SEEK_IN) {
         return take_list(filter, column, argument, &filter->is_many, err);
     }
-    struct bounds bounds = judge(filter, column, item->op, argument);
+    struct firn_sql_bounds bounds = judge(filter, column, item->op, argument);
     if (item->role == FIRN_SQL_SEEK_EQUAL && !seeking->is_over) {
         if (is_one_value(&bounds) && fits_bound(bounds.lower)) {
             filter->lower[filter->lower_count++] = bounds.lower;
@@ -924,16 +647,21 @@ firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_
         if (item->role != FIRN_SQL_SEEK_EQUAL && item->role != FIRN_SQL_WHERE_JOIN) {
             continue;
         }
-        const struct bounds bounds =
-            judge(filter, &table->def->columns[item->column], item->op, values[i]);
-        filter->is_empty = filter->is_empty || bounds.verdict == NOTHING;
-        if (!is_one_value(&bounds)) {
-            return;
+        const firn_table_column *column = &table->def->columns[item->column];
+        firn_value value;
+        if (item->op != SQLITE_INDEX_CONSTRAINT_EQ ||
+            !firn_sql_domain_find(column, values[i], &value)) {
+            const struct firn_sql_bounds bounds = judge(filter, column, item->op, values[i]);
+            filter->is_empty = filter->is_empty || bounds.verdict == FIRN_SQL_NOTHING;
+            if (!is_one_value(&bounds)) {
+                return;
+            }
+            value = bounds.lower;
         }
         if (item->role == FIRN_SQL_SEEK_EQUAL) {
-            filter->lower[filter->fixed++] = bounds.lower;
+            filter->lower[filter->fixed++] = value;
         } else {
-            filter->joined[filter->joined_count++] = bounds.lower;
+            filter->joined[filter->joined_count++] = value;
         }
     }
 }

@@ -87,7 +87,11 @@ struct firn_sql_store {
     /* Of sql_view.c. */
     firn_txn *txn; /* NULL: nothing was read or written in the transaction yet */
     struct firn_sql_shot *shot;
+    uint64_t shot_count; /* that were taken so far */
     struct firn_sql_reader *readers;
+    /* Of sql_keep.c. */
+    size_t cursor_count;                 /* that are open, over its tables */
+    size_t keep_count;                   /* of all tables */
     uint64_t base;                       /* the savepoint of its beginning; 0: none is needed */
     uint64_t marks[FIRN_SQL_LEVELS_MAX]; /* savepoints of txn, of sql->levels */
 };
@@ -140,6 +144,7 @@ int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
 struct firn_sql_view {
     firn_txn *txn;
     firn_snapshot *snapshot;
+    uint64_t serial;            /* another one for each snapshot of the store; 0: of txn */
     struct firn_sql_shot *shot; /* private to sql_view.c */
 };
 /* Take a view in xFilter, unless the cursor has one that is current; release it in xClose. A scan or cursor made with view.txn must be
@@ -225,14 +230,17 @@ void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
 /* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are many, a shorter way than
  * firn_sql_value_result. */
 struct firn_sql_cell;
+struct firn_sql_dates;
 typedef void firn_sql_value_give(sqlite3_context *ctx, const struct firn_sql_cell *cell,
                                  size_t row);
 struct firn_sql_cell {
     firn_sql_value_give *give;
     firn_scan_array array;
     const firn_table_column *column;
+    struct firn_sql_dates *dates; /* NULL: they are made each time */
 };
-firn_sql_value_give *firn_sql_value_giver(const firn_table_column *column);
+/* What gives values of the cell's column. */
+firn_sql_value_give *firn_sql_value_giver(const struct firn_sql_cell *cell);
 firn_value firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
@@ -241,6 +249,12 @@ size_t firn_sql_value_timestamp(int64_t us, char *out);
 void firn_sql_value_uuid(const uint8_t *bytes, char *out);
 double firn_sql_value_decimal(int64_t units, uint32_t scale);
 bool firn_sql_value_is_utf8(const uint8_t *text, size_t size);
+
+/* The texts of dates (sql_dates.c), which are good until the table goes. NULL: no memory. */
+struct firn_sql_dates *firn_sql_dates_create(void);
+void firn_sql_dates_destroy(struct firn_sql_dates *dates);
+/* The text of a date, with a NUL after it; NULL: the caller has to make it. */
+const char *firn_sql_dates_text(struct firn_sql_dates *dates, int64_t days);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
 struct firn_sql_scratch {
@@ -340,8 +354,14 @@ struct firn_sql_table {
     int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
     sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
+    struct firn_sql_keep *keeps;      /* of sql_keep.c */
+    struct firn_sql_dates *dates;     /* NULL: none yet */
 };
 
+/* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and made anew with another
+ * type. FIRN_INVALID. */
+int firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t column,
+                                const firn_scan *scan, size_t place, firn_error *err);
 /* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again
  * before the next statement; the one that runs goes on with the names of columns that it has. */
 void firn_sql_table_check(struct firn_sql_table *table);
@@ -449,6 +469,89 @@ struct firn_sql_plan {
 int firn_sql_plan_best(sqlite3_vtab *table, sqlite3_index_info *info);
 /* Reads what firn_sql_plan_best wrote as idxStr. */
 void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
+
+/* ==== what a statement keeps that looks up again and again (sql_keep.c) ==== */
+
+/* The columns by which rows are found. */
+struct firn_sql_keys {
+    size_t count;
+    uint32_t columns[FIRN_TABLE_KEY_COLUMNS_MAX];
+};
+
+struct firn_sql_keep {
+    struct firn_sql_keep *next; /* of the table's */
+    size_t users;               /* cursors */
+    /* Of which snapshot, plan and constants. */
+    uint64_t serial;
+    char *plan;
+    char *constants;
+    size_t constants_size;
+    /* What lookups have cost until now, and found; which columns were asked for (bit 63: from 63 on). */
+    size_t gets;
+    double spent;
+    size_t found;
+    uint64_t asked;
+    size_t missed;      /* how often the lookup did not have a column that was asked for */
+    bool has_no_lookup; /* the table is too large for one */
+    struct firn_sql_lookup *lookup; /* NULL: not read yet */
+    int32_t *places;                /* of each column of the table in it; -1 */
+};
+
+/* For xOpen and xClose: after the last one everything is given back. */
+void firn_sql_keep_enter(struct firn_sql_store *store);
+void firn_sql_keep_leave(struct firn_sql_store *store);
+/* What is kept for a plan, for a cursor that reads view->snapshot; released with the cursor. NULL: no memory. */
+struct firn_sql_keep *firn_sql_keep_take(struct firn_sql_table *table,
+                                         const struct firn_sql_view *view, const char *plan_text,
+                                         const struct firn_sql_plan *plan, sqlite3_value **values);
+/* NULL is fine. */
+void firn_sql_keep_release(struct firn_sql_keep *keep);
+/* Notes rows of a scan. */
+void firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows);
+/* Notes a lookup. Whether rows are in memory, or reading them is worth it. */
+bool firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
+                            const struct firn_sql_plan *plan);
+/* Reads the table: keep->lookup, which stays NULL if there are too many rows. count, values: arguments of the plan. */
+int firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *table,
+                       firn_snapshot *snapshot, const struct firn_sql_plan *plan,
+                       const struct firn_sql_keys *keys, int count, sqlite3_value **values,
+                       firn_error *err);
+/* Gives back what no cursor uses. */
+void firn_sql_keep_forget(struct firn_sql_table *table);
+
+/* ==== comparisons as ranges of values (sql_domain.c) ==== */
+
+/* What a constraint says of a column. */
+enum firn_sql_verdict {
+    FIRN_SQL_NOTHING,  /* true of no row */
+    FIRN_SQL_RANGE,    /* of values between two bounds */
+    FIRN_SQL_NOT_NULL, /* of all values */
+    FIRN_SQL_NULLS,    /* of null alone */
+    FIRN_SQL_BUT,      /* of all values but one (bounds.lower) */
+    FIRN_SQL_BUT_NULL, /* of all values but one, and of null */
+    FIRN_SQL_ANY,      /* of everything */
+    FIRN_SQL_UNKNOWN
+};
+
+struct firn_sql_bounds {
+    enum firn_sql_verdict verdict;
+    bool has_lower;
+    bool has_upper;
+    bool lower_exclusive;
+    bool upper_exclusive;
+    firn_value lower;
+    firn_value upper;
+};
+
+/* Bounds that a verdict needs no values for. */
+struct firn_sql_bounds firn_sql_domain_just(enum firn_sql_verdict verdict);
+/* Of which values a comparison (EQ, LT, LE, GT, GE) with an argument is true that is a number, or of a date or timestamp a text. The
+ * column is of a type whose order is that of a whole number. */
+struct firn_sql_bounds firn_sql_domain_compare(const firn_table_column *column, int op,
+                                               sqlite3_value *argument);
+/* The one value that is equal to an argument, where that is simple: of integers. False: ask as above. */
+bool firn_sql_domain_find(const firn_table_column *column, sqlite3_value *argument,
+                          firn_value *out);
 
 /* ==== arguments as conditions (sql_filter.c) ==== */
 

@@ -7,7 +7,8 @@
  * statement that has looked up so often that reading the table once costs no more gets it read, with the columns that the
  * statement uses and the conditions that stay the same, into a hash table (sql_cursor.c decides when).
  *
- * A column is an array of cells of 8 bytes: a number as it is, or the address of a text, whose bytes are kept in blocks.
+ * A row is cells of 8 bytes side by side, since a join reads rows here and there: a number as it is, or the address of a text,
+ * whose bytes are kept in blocks.
  * A key that is one number has no hash where numbers lie close together, as those of rows do: each has a slot. Rows with the
  * same key are a list in the order in which they were read.
  *
@@ -40,13 +41,13 @@ struct text {
 
 struct column {
     firn_type type;
-    uint64_t *cells;
     uint8_t *nulls; /* 1 for each null; NULL: there is none yet */
 };
 
 struct firn_sql_lookup {
     size_t width;
     struct column *columns;
+    uint64_t *cells; /* `width` of each row */
     size_t key_count;
     size_t keys[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of the key's columns */
     size_t count;
@@ -72,10 +73,10 @@ firn_sql_lookup_destroy(struct firn_sql_lookup *lookup)
         lookup->blocks = next;
     }
     for (size_t i = 0; lookup->columns != NULL && i < lookup->width; i++) {
-        sqlite3_free(lookup->columns[i].cells);
         sqlite3_free(lookup->columns[i].nulls);
     }
     sqlite3_free(lookup->columns);
+    sqlite3_free(lookup->cells);
     sqlite3_free(lookup->slots);
     sqlite3_free(lookup->next);
     sqlite3_free(lookup);
@@ -95,12 +96,18 @@ text_of(uint64_t cell)
     return (const struct text *)(uintptr_t)cell;
 }
 
+static uint64_t
+cell_at(const struct firn_sql_lookup *lookup, size_t row, size_t place)
+{
+    return lookup->cells[(row - 1) * lookup->width + place];
+}
+
 firn_value
 firn_sql_lookup_value(const struct firn_sql_lookup *lookup, size_t row, size_t place)
 {
     const struct column *column = &lookup->columns[place];
     assert(row > 0 && row <= lookup->count && place < lookup->width);
-    uint64_t cell = column->cells[row - 1];
+    uint64_t cell = cell_at(lookup, row, place);
     firn_value value = {.type = column->type, .as = {.u64 = cell}};
     if (column->nulls != NULL && column->nulls[row - 1] != 0) {
         return firn_null();
@@ -150,7 +157,7 @@ slot_of_row(const struct firn_sql_lookup *lookup, size_t row)
     uint64_t hash = 0;
     for (size_t i = 0; i < lookup->key_count; i++) {
         const struct column *column = &lookup->columns[lookup->keys[i]];
-        uint64_t cell = column->cells[row - 1];
+        uint64_t cell = cell_at(lookup, row, lookup->keys[i]);
         hash = has_bytes(column->type) ? mix_bytes(hash, text_of(cell)->bytes, text_of(cell)->size)
                                        : mix(hash, cell);
     }
@@ -162,7 +169,7 @@ has_key(const struct firn_sql_lookup *lookup, size_t row, const firn_value *key)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const struct column *column = &lookup->columns[lookup->keys[i]];
-        uint64_t cell = column->cells[row - 1];
+        uint64_t cell = cell_at(lookup, row, lookup->keys[i]);
         bool is_equal = has_bytes(column->type)
                             ? text_of(cell)->size == key[i].as.bytes.size &&
                                   (key[i].as.bytes.size == 0 ||
@@ -234,13 +241,13 @@ make_room(struct firn_sql_lookup *lookup, size_t more)
         return true;
     }
     size_t capacity = lookup->capacity == 0 ? 4096 : 2 * lookup->capacity;
+    uint64_t *cells = sqlite3_realloc64(lookup->cells, capacity * lookup->width * sizeof cells[0]);
+    if (cells == NULL) {
+        return false;
+    }
+    lookup->cells = cells;
     for (size_t i = 0; i < lookup->width; i++) {
         struct column *column = &lookup->columns[i];
-        uint64_t *cells = sqlite3_realloc64(column->cells, capacity * sizeof cells[0]);
-        if (cells == NULL) {
-            return false;
-        }
-        column->cells = cells;
         if (column->nulls != NULL) {
             uint8_t *nulls = sqlite3_realloc64(column->nulls, capacity);
             if (nulls == NULL) {
@@ -294,7 +301,7 @@ add_texts(struct firn_sql_lookup *lookup, uint64_t *cells, const firn_scan_array
         if (bytes.size > 0) {
             memcpy(text->bytes, bytes.data, bytes.size);
         }
-        cells[i] = (uint64_t)(uintptr_t)text;
+        cells[i * lookup->width] = (uint64_t)(uintptr_t)text;
     }
     return true;
 }
@@ -308,7 +315,7 @@ add_batch(struct firn_sql_lookup *lookup, const firn_scan_batch *batch, firn_err
         struct column *column = &lookup->columns[i];
         firn_scan_array array = FIRN_SCAN_ARRAY_INIT;
         firn_scan_batch_column(batch, i, &array);
-        uint64_t *cells = column->cells + lookup->count;
+        uint64_t *cells = lookup->cells + lookup->count * lookup->width + i;
         is_fine = add_nulls(lookup, column, &array, count);
         if (!is_fine) {
             break;
@@ -317,11 +324,13 @@ add_batch(struct firn_sql_lookup *lookup, const firn_scan_batch *batch, firn_err
             is_fine = add_texts(lookup, cells, &array, count);
         } else if (column->type == FIRN_TYPE_F32) {
             for (size_t k = 0; k < count; k++) {
-                cells[k] = 0;
-                memcpy(&cells[k], &array.as.f32[k], sizeof(float));
+                cells[k * lookup->width] = 0;
+                memcpy(&cells[k * lookup->width], &array.as.f32[k], sizeof(float));
             }
         } else {
-            memcpy(cells, array.as.u64, count * sizeof cells[0]);
+            for (size_t k = 0; k < count; k++) {
+                cells[k * lookup->width] = array.as.u64[k];
+            }
         }
     }
     if (!is_fine) {
@@ -347,15 +356,16 @@ has_null_key(const struct firn_sql_lookup *lookup, size_t row)
 static bool
 find_range(struct firn_sql_lookup *lookup, uint64_t *out_slots)
 {
-    const struct column *column = &lookup->columns[lookup->key_count == 1 ? lookup->keys[0] : 0];
+    const size_t place = lookup->key_count == 1 ? lookup->keys[0] : 0;
+    const struct column *column = &lookup->columns[place];
     if (lookup->key_count != 1 || has_bytes(column->type) || column->nulls != NULL ||
         lookup->count == 0) {
         return false;
     }
-    int64_t smallest = (int64_t)column->cells[0];
+    int64_t smallest = (int64_t)cell_at(lookup, 1, place);
     int64_t largest = smallest;
     for (size_t i = 1; i < lookup->count; i++) {
-        int64_t number = (int64_t)column->cells[i];
+        int64_t number = (int64_t)cell_at(lookup, i + 1, place);
         smallest = number < smallest ? number : smallest;
         largest = number > largest ? number : largest;
     }
@@ -372,16 +382,15 @@ static bool
 has_same_key(const struct firn_sql_lookup *lookup, size_t a, size_t b)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
-        const struct column *column = &lookup->columns[lookup->keys[i]];
-        const uint64_t *cells = column->cells;
-        if (has_bytes(column->type)) {
-            const struct text *first = text_of(cells[a - 1]);
-            const struct text *second = text_of(cells[b - 1]);
+        const size_t place = lookup->keys[i];
+        if (has_bytes(lookup->columns[place].type)) {
+            const struct text *first = text_of(cell_at(lookup, a, place));
+            const struct text *second = text_of(cell_at(lookup, b, place));
             if (first->size != second->size ||
                 memcmp(first->bytes, second->bytes, first->size) != 0) {
                 return false;
             }
-        } else if (cells[a - 1] != cells[b - 1]) {
+        } else if (cell_at(lookup, a, place) != cell_at(lookup, b, place)) {
             return false;
         }
     }
@@ -393,7 +402,7 @@ static size_t
 take_slot(const struct firn_sql_lookup *lookup, size_t row)
 {
     if (lookup->is_dense) {
-        return (size_t)(lookup->columns[lookup->keys[0]].cells[row - 1] - lookup->first);
+        return (size_t)(cell_at(lookup, row, lookup->keys[0]) - lookup->first);
     }
     size_t at = slot_of_row(lookup, row);
     while (lookup->slots[at] != 0 && !has_same_key(lookup, lookup->slots[at], row)) {

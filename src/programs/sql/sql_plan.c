@@ -37,11 +37,13 @@ enum { WISHES_MAX = 64 };
 enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6 };
 #define COST_TEST 0.05
 #define COST_TEST_IN_MEMORY 0.7 /* of a row that is not in a file yet: rows are merged one by one */
+/* Of a LIKE or GLOB whose beginning is not fixed. */
+#define PATTERN_SHARE 0.25
 /* What a row costs in memory, shared by some thousand lookups. */
-#define COST_KEPT 0.0001
+#define COST_KEPT 0.00005
 
 /* Guesses: how many rows have a value, at least, where several may; how many values a dictionary has. */
-enum { EQUAL_ROWS_MIN = 10, DICTIONARY_VALUES = 100, EQUAL_VALUES_GUESS = 20 };
+enum { EQUAL_ROWS_MIN = 4, DICTIONARY_VALUES = 100, EQUAL_VALUES_GUESS = 20 };
 
 /* One constraint that can be used. */
 struct wish {
@@ -140,7 +142,8 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     return at;
 }
 
-/* The longer the beginning that is fixed, the fewer rows. */
+/* The longer the beginning that is fixed, the fewer rows. Without one SQLite gets all rows, but its test comes before the next table of a
+ * join. */
 static double
 share_of_pattern(int op, sqlite3_value *constant)
 {
@@ -154,7 +157,7 @@ share_of_pattern(int op, sqlite3_value *constant)
     for (size_t i = 1; i < size && share > 0.002; i++) {
         share /= 4;
     }
-    return size == 0 ? 1 : share;
+    return size == 0 ? PATTERN_SHARE : share;
 }
 
 static bool
@@ -317,6 +320,40 @@ collect_wishes(struct planning *planning)
                               .share = share_of(planning, column, op, constant)};
         wish->is_exact =
             firn_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
+    }
+}
+
+static bool
+is_lower(int op)
+{
+    return op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
+}
+
+static bool
+is_upper(int op)
+{
+    return op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE;
+}
+
+/* Shares are multiplied, as if what passes one constraint had nothing to do with another. But a month of a year is not a half by a
+ * half of its rows: of two known bounds of a column the upper one's share is made that of the rows between them by the rows above
+ * the lower one. */
+static void
+see_ranges(struct planning *planning)
+{
+    for (size_t i = 0; i < planning->wish_count; i++) {
+        const struct wish *lower = &planning->wishes[i];
+        for (size_t k = 0; k < planning->wish_count; k++) {
+            struct wish *upper = &planning->wishes[k];
+            if (is_lower(lower->op) && is_upper(upper->op) && lower->column == upper->column &&
+                lower->is_known && upper->is_known && lower->share > 0) {
+                double both = lower->share + upper->share - 1;
+                both = both > 0.001 ? both : 0.001;
+                both /= lower->share;
+                upper->share = both < upper->share ? both : upper->share;
+                break;
+            }
+        }
     }
 }
 
@@ -706,6 +743,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     planning.rows = firn_sql_table_rows(table);
     planning.test_cost = test_cost_of(table, planning.rows);
     collect_wishes(&planning);
+    see_ranges(&planning);
     see_limits(&planning);
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {

@@ -251,12 +251,29 @@ firn_sql_table_rows(struct firn_sql_table *table)
 /* ---- connecting ---- */
 
 int
+firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t number,
+                            const firn_scan *scan, size_t place, firn_error *err)
+{
+    const firn_table_column *told = &table->def->columns[number];
+    firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
+    firn_scan_column_at(scan, place, &column);
+    return column.type == told->type && column.scale == told->scale
+               ? FIRN_OK
+               : firn_sql_error(err, FIRN_INVALID,
+                                "column %s of the table '%s' was changed: run the statement again",
+                                told->name, table->table_name);
+}
+
+int
 firn_sql_table_disconnect(sqlite3_vtab *vtab)
 {
     struct firn_sql_table *table = (struct firn_sql_table *)vtab;
     struct firn_sql_table **at = table->store != NULL ? &table->store->tables : NULL;
     while (at != NULL && *at != NULL && *at != table) {
         at = &(*at)->next;
+    }
+    if (table->store != NULL) {
+        firn_sql_keep_forget(table);
     }
     if (at != NULL && *at != NULL) {
         *at = table->next;
@@ -274,6 +291,7 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->stats);
     firn_sql_update_deinit(table);
     firn_sql_cursor_destroy(table->spare);
+    firn_sql_dates_destroy(table->dates);
     sqlite3_free(table);
     return SQLITE_OK;
 }

@@ -248,6 +248,18 @@ give_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 }
 
 static void
+give_date(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    const int64_t days = cell->array.as.i64[row];
+    const char *text = firn_sql_dates_text(cell->dates, days);
+    if (text != NULL) {
+        sqlite3_result_text(ctx, text, -1, SQLITE_STATIC);
+    } else {
+        firn_sql_value_result(ctx, cell->column, firn_typed_i64(FIRN_TYPE_DATE, days));
+    }
+}
+
+static void
 give_other(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
     firn_sql_value_result(ctx, cell->column,
@@ -255,8 +267,9 @@ give_other(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 }
 
 firn_sql_value_give *
-firn_sql_value_giver(const firn_table_column *column)
+firn_sql_value_giver(const struct firn_sql_cell *cell)
 {
+    const firn_table_column *column = cell->column;
     switch (column->type) {
     case FIRN_TYPE_I8:
     case FIRN_TYPE_I16:
@@ -271,6 +284,8 @@ firn_sql_value_giver(const firn_table_column *column)
         return column->scale == 0 ? give_integer : give_decimal;
     case FIRN_TYPE_F64:
         return give_double;
+    case FIRN_TYPE_DATE:
+        return cell->dates != NULL ? give_date : give_other;
     case FIRN_TYPE_TEXT:
         return give_text;
     default:

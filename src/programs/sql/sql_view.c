@@ -39,6 +39,7 @@ SQLITE_EXTENSION_INIT3
 
 struct firn_sql_shot {
     firn_snapshot *snapshot;
+    uint64_t serial;
     size_t ref_count;
 };
 
@@ -478,11 +479,13 @@ take_shot(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *e
             sqlite3_free(shot);
             return rc;
         }
+        shot->serial = 1 + ++store->shot_count;
         store->shot = shot;
     }
     store->shot->ref_count++;
     out->shot = store->shot;
     out->snapshot = store->shot->snapshot;
+    out->serial = store->shot->serial;
     return FIRN_OK;
 }
 
@@ -492,6 +495,7 @@ firn_sql_view_take(struct firn_sql_store *store, struct firn_sql_view *out, firn
     struct firn_sql *sql = store->sql;
     *out = (struct firn_sql_view){.snapshot = store->snapshot};
     if (store->snapshot != NULL) {
+        out->serial = 1; /* always the same */
         return FIRN_OK;
     }
     if (!sql->in_transaction && sqlite3_get_autocommit(sql->db) == 0) {

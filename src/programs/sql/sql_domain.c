@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_domain.c: a comparison as a range of values, for types whose order is that of a whole number.
+ *
+ * SQLite compares the values that it is shown. Integers, decimals, dates and timestamps are numbered in their order, and the
+ * numbers are found at which the comparison becomes true, by halving: the first whose shown value is not below, and the first whose
+ * shown value is above the argument. That is exact whatever the argument is: a REAL beside integers, '2026-01' beside dates, 12.345
+ * beside decimal(8, 2). Whole numbers beside integers need no search.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+SQLITE_EXTENSION_INIT3
+
+/* Values of a type as numbers in their order. */
+struct domain {
+    const firn_table_column *column;
+    uint64_t max;  /* the last one; the first is 0 */
+    uint64_t bias; /* the number of the value 0 */
+};
+
+enum { DATE_FIRST = -719162, DATE_LAST = 2932896 };
+
+static struct domain
+domain_of(const firn_table_column *column)
+{
+    static const uint64_t powers[] = {UINT64_C(1),
+                                      UINT64_C(10),
+                                      UINT64_C(100),
+                                      UINT64_C(1000),
+                                      UINT64_C(10000),
+                                      UINT64_C(100000),
+                                      UINT64_C(1000000),
+                                      UINT64_C(10000000),
+                                      UINT64_C(100000000),
+                                      UINT64_C(1000000000),
+                                      UINT64_C(10000000000),
+                                      UINT64_C(100000000000),
+                                      UINT64_C(1000000000000),
+                                      UINT64_C(10000000000000),
+                                      UINT64_C(100000000000000),
+                                      UINT64_C(1000000000000000),
+                                      UINT64_C(10000000000000000),
+                                      UINT64_C(100000000000000000),
+                                      UINT64_C(1000000000000000000)};
+    const uint64_t day_us = UINT64_C(86400000000);
+    uint64_t most;
+    switch (column->type) {
+    case FIRN_TYPE_BOOL:
+        return (struct domain){column, 1, 0};
+    case FIRN_TYPE_I8:
+        return (struct domain){column, UINT8_MAX, UINT64_C(1) << 7};
+    case FIRN_TYPE_I16:
+        return (struct domain){column, UINT16_MAX, UINT64_C(1) << 15};
+    case FIRN_TYPE_I32:
+        return (struct domain){column, UINT32_MAX, UINT64_C(1) << 31};
+    case FIRN_TYPE_U8:
+        return (struct domain){column, UINT8_MAX, 0};
+    case FIRN_TYPE_U16:
+        return (struct domain){column, UINT16_MAX, 0};
+    case FIRN_TYPE_U32:
+        return (struct domain){column, UINT32_MAX, 0};
+    case FIRN_TYPE_U64:
+        return (struct domain){column, UINT64_MAX, 0};
+    case FIRN_TYPE_DECIMAL:
+        most = powers[column->precision] - 1;
+        return (struct domain){column, 2 * most, most};
+    case FIRN_TYPE_DATE:
+        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST), (uint64_t)-DATE_FIRST};
+    case FIRN_TYPE_TIMESTAMP:
+        return (struct domain){column, (uint64_t)(DATE_LAST - DATE_FIRST + 1) * day_us - 1,
+                               (uint64_t)-DATE_FIRST * day_us};
+    default:
+        return (struct domain){column, UINT64_MAX, UINT64_C(1) << 63};
+    }
+}
+
+static int64_t
+number_at(const struct domain *domain, uint64_t at)
+{
+    return at >= domain->bias ? (int64_t)(at - domain->bias)
+                              : -(int64_t)(domain->bias - 1 - at) - 1;
+}
+
+static firn_value
+value_at(const struct domain *domain, uint64_t at)
+{
+    switch (domain->column->type) {
+    case FIRN_TYPE_BOOL:
+        return firn_bool(at != 0);
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        return firn_u64(at);
+    case FIRN_TYPE_DECIMAL:
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+        return firn_typed_i64(domain->column->type, number_at(domain, at));
+    default:
+        return firn_i64(number_at(domain, at));
+    }
+}
+
+static int
+compare_doubles(double a, double b)
+{
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/* As SQLite compares an INTEGER with a REAL: exactly. */
+static int
+compare_integer(int64_t a, double b)
+{
+    if (b >= 0x1p63) {
+        return -1;
+    }
+    if (b < -0x1p63) {
+        return 1;
+    }
+    int64_t whole = (int64_t)b;
+    if (a != whole) {
+        return a < whole ? -1 : 1;
+    }
+    return compare_doubles(0, b - (double)whole);
+}
+
+static int
+compare_text(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+    return order != 0 ? order : a_size < b_size ? -1 : a_size > b_size ? 1 : 0;
+}
+
+/* What the value number `at` is shown as, compared with an argument that is a number (or, for dates, a text). */
+static int
+compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
+{
+    char text[40];
+    int64_t number = number_at(domain, at);
+    switch (domain->column->type) {
+    case FIRN_TYPE_DATE:
+        return compare_text(text, firn_sql_value_date(number, text),
+                            (const char *)sqlite3_value_text(argument),
+                            (size_t)sqlite3_value_bytes(argument));
+    case FIRN_TYPE_TIMESTAMP:
+        return compare_text(text, firn_sql_value_timestamp(number, text),
+                            (const char *)sqlite3_value_text(argument),
+                            (size_t)sqlite3_value_bytes(argument));
+    default:
+        break;
+    }
+    bool is_real = sqlite3_value_type(argument) == SQLITE_FLOAT;
+    double real = is_real ? sqlite3_value_double(argument) : 0;
+    int64_t whole = is_real ? 0 : sqlite3_value_int64(argument);
+    if (domain->column->type == FIRN_TYPE_DECIMAL && domain->column->scale > 0) {
+        double shown = firn_sql_value_decimal(number, domain->column->scale);
+        return is_real ? compare_doubles(shown, real) : -compare_integer(whole, shown);
+    }
+    if (domain->column->type == FIRN_TYPE_U64 && at > INT64_MAX) {
+        return is_real ? compare_doubles((double)at, real) : 1;
+    }
+    if (is_real) {
+        return compare_integer(number, real);
+    }
+    return number < whole ? -1 : number > whole ? 1 : 0;
+}
+
+/* The same for whole numbers, without a search. */
+static bool
+find_integer(const struct domain *domain, int64_t argument, bool is_above, uint64_t *out)
+{
+    *out = 0;
+    if (argument < number_at(domain, 0)) {
+        return true;
+    }
+    uint64_t at = domain->bias + (uint64_t)argument;
+    if ((argument > 0 && at < domain->bias) || at > domain->max ||
+        (is_above && at == domain->max)) {
+        return false;
+    }
+    *out = is_above ? at + 1 : at;
+    return true;
+}
+
+/* The first number whose shown value is not below the argument, or (is_above) is above it. False: there is none. */
+static bool
+find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, uint64_t *out)
+{
+    uint64_t low = 0;
+    uint64_t high = domain->max;
+    if (sqlite3_value_type(argument) == SQLITE_INTEGER && domain->column->type < FIRN_TYPE_F32) {
+        return find_integer(domain, sqlite3_value_int64(argument), is_above, out);
+    }
+    if (compare_shown(domain, high, argument) < (is_above ? 1 : 0)) {
+        return false;
+    }
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (compare_shown(domain, middle, argument) < (is_above ? 1 : 0)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *out = low;
+    return true;
+}
+
+struct firn_sql_bounds
+firn_sql_domain_just(enum firn_sql_verdict verdict)
+{
+    return (struct firn_sql_bounds){.verdict = verdict};
+}
+
+/* The values with numbers from `from` on and below `to`. */
+static struct firn_sql_bounds
+between(const struct domain *domain, bool has_from, uint64_t from, bool has_to, uint64_t to)
+{
+    struct firn_sql_bounds bounds = firn_sql_domain_just(FIRN_SQL_RANGE);
+    if (!has_from || (has_to && from >= to)) {
+        return firn_sql_domain_just(FIRN_SQL_NOTHING);
+    }
+    bounds.has_lower = from > 0;
+    bounds.lower = value_at(domain, from);
+    bounds.has_upper = has_to;
+    bounds.upper = value_at(domain, has_to ? to - 1 : domain->max);
+    return bounds.has_lower || bounds.has_upper ? bounds : firn_sql_domain_just(FIRN_SQL_NOT_NULL);
+}
+
+struct firn_sql_bounds
+firn_sql_domain_compare(const firn_table_column *column, int op, sqlite3_value *argument)
+{
+    const struct domain domain = domain_of(column);
+    uint64_t from = 0;
+    uint64_t to = 0;
+    bool has_from;
+    bool has_to;
+    switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+        has_from = find_first(&domain, argument, false, &from);
+        has_to = find_first(&domain, argument, true, &to);
+        struct firn_sql_bounds bounds = between(&domain, has_from, from, has_to, to);
+        if (bounds.verdict == FIRN_SQL_RANGE || bounds.verdict == FIRN_SQL_NOT_NULL) {
+            /* Both ends, also where they are the ends of the type. */
+            bounds.verdict = FIRN_SQL_RANGE;
+            bounds.lower = value_at(&domain, from);
+            bounds.upper = value_at(&domain, has_to ? to - 1 : domain.max);
+            bounds.has_lower = bounds.has_upper = true;
+        }
+        return bounds;
+    case SQLITE_INDEX_CONSTRAINT_GT:
+        has_from = find_first(&domain, argument, true, &from);
+        return between(&domain, has_from, from, false, 0);
+    case SQLITE_INDEX_CONSTRAINT_GE:
+        has_from = find_first(&domain, argument, false, &from);
+        return between(&domain, has_from, from, false, 0);
+    case SQLITE_INDEX_CONSTRAINT_LT:
+        has_to = find_first(&domain, argument, false, &to);
+        return between(&domain, true, 0, has_to, to);
+    default:
+        assert(op == SQLITE_INDEX_CONSTRAINT_LE);
+        has_to = find_first(&domain, argument, true, &to);
+        return between(&domain, true, 0, has_to, to);
+    }
+}
+
+bool
+firn_sql_domain_find(const firn_table_column *column, sqlite3_value *argument, firn_value *out)
+{
+    const bool is_integer = column->type >= FIRN_TYPE_I8 && column->type <= FIRN_TYPE_U64;
+    if (!is_integer || sqlite3_value_type(argument) != SQLITE_INTEGER) {
+        return false;
+    }
+    const struct domain domain = domain_of(column);
+    const int64_t number = sqlite3_value_int64(argument);
+    if (number < number_at(&domain, 0) ||
+        (number > 0 && (uint64_t)number > domain.max - domain.bias)) {
+        return false;
+    }
+    *out = value_at(&domain, domain.bias + (uint64_t)number);
+    return true;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_keep.c: what a statement keeps of a table that it looks up again and again.
+ *
+ * A lookup in a store costs as much as dozens of rows of a scan, one by a range as thousands, a row by an index as dozens
+ * again. A statement that has spent as much on lookups as reading the table once would cost gets the table read into memory
+ * (sql_lookup.c). A correlated subquery opens its cursor anew for each row of the outer statement, so what was spent and read
+ * belongs not to a cursor but to the table, until all cursors over the store are closed: the end of the statement, or of several.
+ *
+ * Cursors share what is kept if they read the same snapshot, with the same plan, and with the same constants: two subqueries of
+ * a statement may have plans that look alike, and differ in a constant.
+ *
+ * Of a statement's columns those are read that SQLite has asked for up to then: for EXISTS (SELECT * …) it says that it
+ * uses all. One that is missing later is read from the store by the row's key; if that happens often, the table is read again.
+ *
+ * Locking: under the mutex of the connection.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+SQLITE_EXTENSION_INIT3
+
+/* What lookups cost, in rows that are put into memory; looked at every so many lookups, after the first few. */
+enum { ROWS_PER_GET = 64, ROWS_PER_RANGE = 3000, GETS = 16 };
+/* So many rows have shown which columns are asked for; so many of which one was missing make the table be read again. */
+enum { FOUND_MIN = 4, MISSED_MAX = 64 };
+
+static void
+destroy(struct firn_sql_keep *keep)
+{
+    firn_sql_lookup_destroy(keep->lookup);
+    sqlite3_free(keep->places);
+    sqlite3_free(keep->plan);
+    sqlite3_free(keep->constants);
+    sqlite3_free(keep);
+}
+
+/* Those that no cursor uses, of other snapshots than `serial`; 0: of all. */
+static void
+forget(struct firn_sql_table *table, uint64_t serial)
+{
+    struct firn_sql_keep **at = &table->keeps;
+    while (*at != NULL) {
+        struct firn_sql_keep *keep = *at;
+        if (keep->users == 0 && keep->serial != serial) {
+            *at = keep->next;
+            table->store->keep_count--;
+            destroy(keep);
+        } else {
+            at = &keep->next;
+        }
+    }
+}
+
+void
+firn_sql_keep_forget(struct firn_sql_table *table)
+{
+    forget(table, 0);
+}
+
+void
+firn_sql_keep_enter(struct firn_sql_store *store)
+{
+    store->cursor_count++;
+}
+
+void
+firn_sql_keep_leave(struct firn_sql_store *store)
+{
+    assert(store->cursor_count > 0);
+    if (--store->cursor_count > 0 || store->keep_count == 0) {
+        return;
+    }
+    for (struct firn_sql_table *table = store->tables; table != NULL; table = table->next) {
+        firn_sql_keep_forget(table);
+    }
+}
+
+void
+firn_sql_keep_release(struct firn_sql_keep *keep)
+{
+    assert(keep == NULL || keep->users > 0);
+    if (keep != NULL) {
+        keep->users--;
+    }
+}
+
+/* ---- the same as before? ---- */
+
+/* The constants that a plan's conditions have, as bytes; of sqlite3_malloc. */
+static char *
+constants_of(const struct firn_sql_plan *plan, sqlite3_value **values, size_t *out_size)
+{
+    sqlite3_str *text = sqlite3_str_new(NULL);
+    for (size_t i = 0; i < plan->item_count; i++) {
+        if (plan->items[i].role != FIRN_SQL_WHERE) {
+            continue;
+        }
+        const int type = sqlite3_value_type(values[i]);
+        const sqlite3_int64 whole = sqlite3_value_int64(values[i]);
+        const double real = sqlite3_value_double(values[i]);
+        const void *bytes = type == SQLITE_TEXT || type == SQLITE_BLOB
+                                ? sqlite3_value_blob(values[i])
+                                : (type == SQLITE_FLOAT ? (const void *)&real : &whole);
+        const int size = type == SQLITE_TEXT || type == SQLITE_BLOB ? sqlite3_value_bytes(values[i])
+                                                                    : (int)sizeof whole;
+        sqlite3_str_append(text, (const char *)&type, (int)sizeof type);
+        sqlite3_str_append(text, (const char *)&size, (int)sizeof size);
+        sqlite3_str_append(text, bytes != NULL ? bytes : "", bytes != NULL ? size : 0);
+    }
+    *out_size = (size_t)sqlite3_str_length(text);
+    return sqlite3_str_finish(text);
+}
+
+static struct firn_sql_keep *
+create(struct firn_sql_table *table, uint64_t serial, const char *plan_text)
+{
+    struct firn_sql_keep *keep = sqlite3_malloc64(sizeof *keep);
+    if (keep == NULL) {
+        return NULL;
+    }
+    memset(keep, 0, sizeof *keep);
+    keep->serial = serial;
+    keep->plan = sqlite3_mprintf("%s", plan_text);
+    if (keep->plan == NULL) {
+        sqlite3_free(keep);
+        return NULL;
+    }
+    forget(table, serial);
+    keep->next = table->keeps;
+    table->keeps = keep;
+    table->store->keep_count++;
+    return keep;
+}
+
+struct firn_sql_keep *
+firn_sql_keep_take(struct firn_sql_table *table, const struct firn_sql_view *view,
+                   const char *plan_text, const struct firn_sql_plan *plan, sqlite3_value **values)
+{
+    size_t size;
+    char *constants = constants_of(plan, values, &size);
+    struct firn_sql_keep *keep = table->keeps;
+    assert(view->serial != 0);
+    while (keep != NULL && (keep->serial != view->serial || strcmp(keep->plan, plan_text) != 0 ||
+                            keep->constants_size != size ||
+                            (size > 0 && memcmp(keep->constants, constants, size) != 0))) {
+        keep = keep->next;
+    }
+    if (keep == NULL) {
+        keep = create(table, view->serial, plan_text);
+        if (keep != NULL) {
+            keep->constants = constants;
+            keep->constants_size = size;
+            constants = NULL;
+        }
+    }
+    sqlite3_free(constants);
+    if (keep != NULL) {
+        keep->users++;
+    }
+    return keep;
+}
+
+/* ---- reading the table ---- */
+
+void
+firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows)
+{
+    keep->spent += (double)rows * (plan->order == 0 ? 1 : ROWS_PER_GET);
+}
+
+bool
+firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
+                       const struct firn_sql_plan *plan)
+{
+    if (keep->lookup != NULL && keep->missed > MISSED_MAX && keep->users == 1) {
+        firn_sql_lookup_destroy(keep->lookup);
+        keep->lookup = NULL;
+        keep->missed = 0;
+    }
+    if (keep->lookup != NULL || keep->has_no_lookup) {
+        return keep->lookup != NULL;
+    }
+    keep->gets++;
+    keep->spent += plan->is_point ? ROWS_PER_GET : ROWS_PER_RANGE;
+    return (keep->gets <= GETS || keep->gets % GETS == 0) && keep->gets > 2 &&
+           keep->spent >= firn_sql_table_rows(table);
+}
+
+struct reading {
+    const struct firn_sql_table *table;
+    sqlite3_str *select;
+    int32_t *places;
+    int32_t count;
+};
+
+static void
+want(struct reading *reading, uint32_t column)
+{
+    if (reading->places[column] < 0) {
+        sqlite3_str_appendf(reading->select, "%s\"%w\"", reading->count > 0 ? ", " : "",
+                            reading->table->def->columns[column].name);
+        reading->places[column] = reading->count++;
+    }
+}
+
+/* The columns of the key come first, then those by which rows are found. */
+static char *
+select_of(struct firn_sql_keep *keep, const struct firn_sql_table *table,
+          const struct firn_sql_keys *keys, uint64_t used)
+{
+    struct reading reading = {
+        .table = table, .select = sqlite3_str_new(NULL), .places = keep->places};
+    const uint64_t wanted = keep->found >= FOUND_MIN ? keep->asked & used : used;
+    for (size_t i = 0; i < table->def->column_count; i++) {
+        keep->places[i] = -1;
+    }
+    for (size_t i = 0; i < table->orders[0].count; i++) {
+        want(&reading, table->orders[0].columns[i]);
+    }
+    for (size_t i = 0; i < keys->count; i++) {
+        want(&reading, keys->columns[i]);
+    }
+    for (size_t i = 0; i < table->def->column_count; i++) {
+        if ((wanted >> (i < 63 ? i : 63) & 1) != 0) {
+            want(&reading, (uint32_t)i);
+        }
+    }
+    return sqlite3_str_finish(reading.select);
+}
+
+/* A column that was dropped and made anew with another type is not the one that SQLite was told of. */
+static int
+check_types(const struct firn_sql_keep *keep, const struct firn_sql_table *table, firn_scan *scan,
+            firn_error *err)
+{
+    for (size_t i = 0; i < table->def->column_count; i++) {
+        if (keep->places[i] >= 0) {
+            int rc =
+                firn_sql_table_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *table,
+                   firn_snapshot *snapshot, const struct firn_sql_plan *plan,
+                   const struct firn_sql_keys *keys, int count, sqlite3_value **values,
+                   firn_error *err)
+{
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    struct firn_sql_filter filter = {.is_empty = false};
+    size_t places[FIRN_TABLE_KEY_COLUMNS_MAX];
+    firn_scan *scan = NULL;
+    char *select = NULL;
+    assert(keep->lookup == NULL && keys->count <= FIRN_TABLE_KEY_COLUMNS_MAX);
+    if (keep->places == NULL) {
+        keep->places = sqlite3_malloc64(table->def->column_count * sizeof keep->places[0]);
+    }
+    if (keep->places != NULL) {
+        select = select_of(keep, table, keys, plan->used);
+    }
+    int rc = select != NULL ? FIRN_OK : firn_sql_no_memory(err);
+    if (rc == FIRN_OK) {
+        rc = firn_sql_filter_init_constant(&filter, table, plan, count, values, err);
+    }
+    if (rc == FIRN_OK) {
+        options.snapshot = snapshot;
+        options.select = select;
+        options.where = filter.where != NULL ? sqlite3_str_value(filter.where) : NULL;
+        options.parameters = filter.parameters;
+        options.parameter_count = filter.parameter_count;
+        options.threads = 1;
+        rc = firn_scan_open(table->table, &options, &scan, err);
+    }
+    rc = rc == FIRN_OK ? check_types(keep, table, scan, err) : rc;
+    for (size_t i = 0; rc == FIRN_OK && i < keys->count; i++) {
+        places[i] = (size_t)keep->places[keys->columns[i]];
+    }
+    rc = rc == FIRN_OK ? firn_sql_lookup_create(scan, places, keys->count, &keep->lookup, err) : rc;
+    firn_scan_close(scan);
+    firn_sql_filter_deinit(&filter);
+    sqlite3_free(select);
+    keep->has_no_lookup = keep->lookup == NULL;
+    return rc;
+}
