@@ -40,12 +40,12 @@ struct name {
         "sqlite3_" #field, offsetof(struct firn_sqlitefile_library, field) \
     }
 static const struct name names[] = {
-    NAME(libversion_number), NAME(open_v2),     NAME(close),         NAME(errmsg),
-    NAME(db_config),         NAME(limit),       NAME(busy_timeout),  NAME(exec),
-    NAME(prepare_v2),        NAME(step),        NAME(finalize),      NAME(column_count),
-    NAME(column_type),       NAME(column_int),  NAME(column_int64),  NAME(column_double),
-    NAME(column_text),       NAME(column_blob), NAME(column_bytes),  NAME(file_control),
-    NAME(backup_init),       NAME(backup_step), NAME(backup_finish),
+    NAME(libversion_number), NAME(open_v2),     NAME(close),        NAME(errmsg),
+    NAME(db_config),         NAME(limit),       NAME(busy_timeout), NAME(exec),
+    NAME(prepare_v2),        NAME(step),        NAME(finalize),     NAME(column_count),
+    NAME(column_type),       NAME(column_int),  NAME(column_int64), NAME(column_double),
+    NAME(column_text),       NAME(column_blob), NAME(column_bytes), NAME(file_control),
+    NAME(progress_handler),  NAME(backup_init), NAME(backup_step),  NAME(backup_finish),
 };
 
 /* A function pointer is read as what dlsym says it is. */

@@ -32,6 +32,7 @@ struct firn_sqlitefile_library {
     const unsigned char *(*column_text)(sqlite3_stmt *statement, int column);
     const void *(*column_blob)(sqlite3_stmt *statement, int column);
     int (*column_bytes)(sqlite3_stmt *statement, int column);
+    void (*progress_handler)(sqlite3 *db, int operations, int (*handler)(void *), void *ctx);
     int (*file_control)(sqlite3 *db, const char *name, int op, void *argument);
     sqlite3_backup *(*backup_init)(sqlite3 *to, const char *to_name, sqlite3 *from,
                                    const char *from_name);
@@ -50,7 +51,27 @@ int firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const ch
 int firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The directory for copies: TMPDIR, else /var/tmp, which lies on a disk, else /tmp. */
-const char *firn_sqlitefile_place(void);
+/* The columns of a table that are compared, the key's first. */
+enum { FIRN_SQLITEFILE_COLUMNS_MAX = 2000 };
+struct firn_sqlitefile_columns {
+    const char *names[FIRN_SQLITEFILE_COLUMNS_MAX + 1];
+    size_t count;
+    size_t key_count;
+};
+
+/* sqlitefile_show.c: what a comparison finds, in this order: begin, schema for each difference of it, schema_end, for each
+ * table rows between table and table_end, end. Of a schema or a row NULL is a side that does not have it. */
+void firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show);
+void firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
+                                 const char *name, const char *before, const char *after);
+void firn_sqlitefile_show_schema_end(struct firn_sqlitefile_show *show);
+void firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name);
+void firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
+                              const struct firn_sqlitefile_library *library,
+                              const struct firn_sqlitefile_columns *columns, sqlite3_stmt *before,
+                              sqlite3_stmt *after);
+/* why: what kept the rows from being compared, all or some; or NULL. */
+void firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *why);
+void firn_sqlitefile_show_end(struct firn_sqlitefile_show *show);
 
 #endif

@@ -7,6 +7,15 @@
 
 #include "sqlitefile/sqlitefile.h"
 
+static int
+fail(firn_error *err)
+{
+    memset(err, 0, sizeof *err);
+    err->code = FIRN_UNSUPPORTED;
+    (void)snprintf(err->text, sizeof err->text, "firn was built without SQLite");
+    return FIRN_UNSUPPORTED;
+}
+
 int
 firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err)
 {
@@ -15,8 +24,21 @@ firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_si
     if (copy_size > 0) {
         out_copy[0] = '\0';
     }
-    memset(err, 0, sizeof *err);
-    err->code = FIRN_UNSUPPORTED;
-    (void)snprintf(err->text, sizeof err->text, "firn was built without SQLite");
-    return FIRN_UNSUPPORTED;
+    return fail(err);
+}
+
+int
+firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefile_show *show,
+                     firn_error *err)
+{
+    (void)before;
+    (void)after;
+    (void)show;
+    return fail(err);
+}
+
+const char *
+firn_sqlitefile_place(void)
+{
+    return "/tmp";
 }
