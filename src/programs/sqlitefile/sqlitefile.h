@@ -24,6 +24,7 @@ struct firn_sqlitefile_show {
     bool is_patch;                 /* text that a patch may contain, with paths from the root */
     uint64_t rows_max;             /* so many of each table; all are counted */
     struct firn_term_writer *json; /* an object, in an array; NULL: text on standard output */
+    size_t json_max;               /* no more rows when it has so many bytes; 0: no limit */
     struct {
         uint64_t added;
         uint64_t changed;
@@ -32,6 +33,7 @@ struct firn_sqlitefile_show {
     struct firn_term_writer rows; /* its rows, as text */
     firn_slice table;             /* its name; borrowed */
     bool has_any;
+    bool has_rows; /* of the table at hand, in JSON */
 };
 
 /* Shows what differs between the databases in two files, which this program has made: a -wal file beside one is applied

@@ -315,6 +315,7 @@ firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name)
     memset(&show->counts, 0, sizeof show->counts);
     firn_term_writer_clear(&show->rows);
     show->table = firn_str(name);
+    show->has_rows = false;
     if (show->json != NULL) {
         firn_term_writer_object(show->json, NULL);
         firn_term_writer_text(show->json, "name", show->table);
@@ -341,7 +342,11 @@ firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
         }
         return;
     }
-    if (is_first) {
+    if (show->json_max > 0 && show->json->size > show->json_max) {
+        return;
+    }
+    if (!show->has_rows) {
+        show->has_rows = true;
         firn_term_writer_array(show->json, "columns");
         for (size_t i = 0; i < columns->count; i++) {
             firn_term_writer_text(show->json, NULL, firn_str(columns->names[i]));
@@ -390,7 +395,7 @@ firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *wh
     uint64_t told = show->counts.added + show->counts.changed + show->counts.removed;
     show->has_any = show->has_any || told > 0 || why != NULL;
     if (show->json != NULL) {
-        if (told > 0 && show->rows_max > 0) {
+        if (show->has_rows) {
             firn_term_writer_end(show->json);
         }
         firn_term_writer_u64(show->json, "rows_added", show->counts.added);
