@@ -143,11 +143,20 @@ put_value(struct firn_term_writer *out, const struct firn_sqlitefile_library *li
     }
 }
 
+/* What each line of text begins with. */
+static const char *
+begin_of(const struct firn_sqlitefile_show *show)
+{
+    return show->is_patch ? "# " : "";
+}
+
 static void
-put_row(struct firn_term_writer *out, const struct firn_sqlitefile_library *library, char sign,
+put_row(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_library *library, char sign,
         const struct firn_sqlitefile_columns *columns, sqlite3_stmt *row)
 {
-    const char head[] = {'#', ' ', ' ', ' ', sign, ' ', '(', '\0'};
+    struct firn_term_writer *out = &show->rows;
+    const char head[] = {' ', ' ', sign, ' ', '(', '\0'};
+    put_text(out, begin_of(show));
     put_text(out, head);
     for (size_t i = 0; i < columns->count; i++) {
         put_text(out, i > 0 ? ", " : "");
@@ -225,7 +234,7 @@ json_row(struct firn_term_writer *out, const char *key,
 static void
 print_head(const struct firn_sqlitefile_show *show)
 {
-    firn_term_out_text("# ");
+    firn_term_out_text(begin_of(show));
     if (show->is_patch) {
         firn_term_text_escape(show->path, firn_term_out_write);
     } else {
@@ -236,11 +245,11 @@ print_head(const struct firn_sqlitefile_show *show)
 
 /* A statement of the schema, a line for each of its lines. */
 static void
-print_statement(char sign, const char *sql)
+print_statement(const struct firn_sqlitefile_show *show, char sign, const char *sql)
 {
     while (sql != NULL && *sql != '\0') {
         size_t size = strcspn(sql, "\n");
-        firn_term_out_format("#   %c ", sign);
+        firn_term_out_format("%s  %c ", begin_of(show), sign);
         firn_term_text_escape(firn_bytes(sql, size), firn_term_out_write);
         firn_term_out_text("\n");
         sql += size;
@@ -295,8 +304,8 @@ firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
                        : after == NULL ? " removed\n"
                                        : " defined otherwise\n");
     if (show->rows_max > 0) {
-        print_statement('-', before);
-        print_statement('+', after);
+        print_statement(show, '-', before);
+        print_statement(show, '+', after);
     }
 }
 
@@ -335,10 +344,10 @@ firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
             print_columns(show, columns);
         }
         if (before != NULL) {
-            put_row(&show->rows, library, '-', columns, before);
+            put_row(show, library, '-', columns, before);
         }
         if (after != NULL) {
-            put_row(&show->rows, library, '+', columns, after);
+            put_row(show, library, '+', columns, after);
         }
         return;
     }
@@ -385,7 +394,8 @@ print_table(struct firn_sqlitefile_show *show, const char *why, uint64_t told)
         firn_term_out_write(rows.data + names + 1, rows.size - names - 1);
     }
     if (show->rows_max > 0 && told > show->rows_max) {
-        firn_term_out_format("#   ... and %" PRIu64 " more\n", told - show->rows_max);
+        firn_term_out_format("%s  ... and %" PRIu64 " more\n", begin_of(show),
+                             told - show->rows_max);
     }
 }
 

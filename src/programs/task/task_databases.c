@@ -305,8 +305,12 @@ show_why(const struct firn_sqlitefile_show *show, const firn_error *err)
         firn_term_writer_end(show->json);
         return;
     }
-    firn_term_out_text("# ");
-    firn_term_path_print(show->path);
+    firn_term_out_text(show->is_patch ? "# " : "");
+    if (show->is_patch) {
+        firn_term_text_escape(show->path, firn_term_out_write);
+    } else {
+        firn_term_path_print(show->path);
+    }
     firn_term_out_text(": rows were not compared: ");
     firn_term_text_escape(firn_str(err->text), firn_term_out_write);
     firn_term_out_text("\n");
