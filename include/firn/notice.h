@@ -51,7 +51,10 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_CARRIED = 18,
     FIRN_NOTICE_NEWER = 19, /* part of a store that a newer firn wrote: neither sound nor damaged */
     /* Its time lies outside the years 1677 to 2262: saved with the nearer end of that range. */
-    FIRN_NOTICE_DATE = 20
+    FIRN_NOTICE_DATE = 20,
+    /* An SQLite database in use that could not be copied in one state: saved as plain files, which may
+     * not be consistent with each other. */
+    FIRN_NOTICE_SQLITE = 21
 } firn_notice_kind;
 
 /* Borrowed for the duration of the callback. */

@@ -81,10 +81,19 @@ typedef struct firn_workspace_options {
     const char *store_path;
     int64_t lock_timeout_ms; /* for another writer; default 60 s; negative: wait for ever */
     bool is_root;            /* the path is the root itself, even inside another workspace */
+    /* Copies one committed state of the SQLite database at `path`, which another process has open, to a
+     * new file, and writes the absolute path of that file to out_copy, which has room for copy_size
+     * bytes. libfirn reads the file and removes it. Called from any thread of an operation, several at a
+     * time; the rules for callbacks (notice.h) apply. FIRN_BUSY: the database is locked all the time; it
+     * is treated as a file that cannot be read. Any other failure: it is saved as plain files, and that
+     * is reported (FIRN_NOTICE_SQLITE). NULL: as if it always failed, but not reported. */
+    int (*copy_sqlite)(void *ctx, const char *path, char *out_copy, size_t copy_size,
+                       firn_error *err);
+    void *copy_sqlite_ctx;
 } firn_workspace_options;
-#define FIRN_WORKSPACE_OPTIONS_INIT                        \
-    {                                                      \
-        sizeof(firn_workspace_options), NULL, 60000, false \
+#define FIRN_WORKSPACE_OPTIONS_INIT                                    \
+    {                                                                  \
+        sizeof(firn_workspace_options), NULL, 60000, false, NULL, NULL \
     }
 
 /* Opens the workspace that the directory `path` belongs to. Its root is the nearest directory, from

@@ -36,6 +36,7 @@ firn_notice_kind_name(firn_notice_kind kind)
         [FIRN_NOTICE_CARRIED] = "carried",
         [FIRN_NOTICE_NEWER] = "newer",
         [FIRN_NOTICE_DATE] = "date",
+        [FIRN_NOTICE_SQLITE] = "sqlite",
     };
     return NAME_OF(names, kind);
 }

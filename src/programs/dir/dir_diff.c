@@ -10,8 +10,51 @@
 #include <assert.h>
 
 #include "show/show.h"
+#include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
 #include "term/term.h"
+
+enum { ROWS_DEFAULT = 100 };
+
+/* What differs, and of which databases the rows are to be compared. */
+struct listing {
+    struct firn_show_difference shown;
+    bool wants_rows;
+    uint64_t rows_max; /* so many of a table are shown */
+    struct firn_task_databases databases;
+    bool is_out_of_memory;
+};
+
+static int
+visit(void *ctx, const firn_workspace_difference *difference)
+{
+    struct listing *listing = ctx;
+    listing->is_out_of_memory =
+        listing->wants_rows && !firn_task_databases_note(&listing->databases, difference);
+    return listing->is_out_of_memory ? FIRN_NO_MEMORY
+                                     : firn_show_difference_visit(&listing->shown, difference);
+}
+
+/* The rows that differ, after all else. */
+static int
+show_rows(const struct listing *listing, firn_workspace *workspace,
+          const firn_workspace_diff_result *result, firn_error *err)
+{
+    const struct firn_cli *cli = listing->shown.cli;
+    struct firn_sqlitefile_show show = {.is_patch =
+                                            listing->shown.form == FIRN_SHOW_DIFFERENCE_PATCH,
+                                        .rows_max = listing->rows_max,
+                                        .json = cli->json ? firn_term_json_writer() : NULL};
+    if (!listing->wants_rows || result->before == NULL) {
+        return FIRN_OK;
+    }
+    firn_term_json_array("databases");
+    int code =
+        firn_task_databases_compare(&listing->databases, workspace, result->before->id,
+                                    result->after != NULL ? result->after->id : NULL, &show, err);
+    firn_term_json_end();
+    return code;
+}
 
 static void
 print_summary(const firn_workspace_diff_result *result, enum firn_show_difference_form form)
@@ -25,15 +68,21 @@ print_summary(const firn_workspace_diff_result *result, enum firn_show_differenc
     firn_term_out_text("\n");
 }
 
-static void
-show_result(const struct firn_show_difference *shown, const firn_workspace_diff_result *result,
-            const struct firn_task_notices *notices)
+static int
+show_result(const struct listing *listing, firn_workspace *workspace,
+            const firn_workspace_diff_result *result, const struct firn_task_notices *notices,
+            firn_error *err)
 {
+    const struct firn_show_difference *shown = &listing->shown;
     firn_show_difference_finish(shown);
+    firn_term_json_end();
+    int code = show_rows(listing, workspace, result, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
     if (!shown->cli->quiet && shown->form != FIRN_SHOW_DIFFERENCE_PATCH) {
         print_summary(result, shown->form);
     }
-    firn_term_json_end();
     firn_show_checkpoint_json("before", result->before);
     if (result->after == NULL) {
         firn_term_json_null("after");
@@ -42,15 +91,16 @@ show_result(const struct firn_show_difference *shown, const firn_workspace_diff_
     }
     firn_show_difference_json_counts(result, shown->form);
     firn_task_notices_json(notices);
+    return FIRN_OK;
 }
 
 /* Says what is wrong, and which of the two references it is about. */
 static int
 report(struct firn_cli *cli, firn_workspace *workspace, const firn_workspace_diff_options *options,
-       const struct firn_show_difference *shown, const firn_error *err)
+       const struct listing *listing, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
-    if (shown->is_out_of_memory) {
+    if (listing->shown.is_out_of_memory || listing->is_out_of_memory) {
         return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
                                          firn_code_text(FIRN_NO_MEMORY));
     }
@@ -69,7 +119,7 @@ report(struct firn_cli *cli, firn_workspace *workspace, const firn_workspace_dif
 
 static int
 compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_options *options,
-        struct firn_show_difference *shown)
+        struct listing *listing)
 {
     firn_error err;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
@@ -84,13 +134,14 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_opt
     if (is_of_disk) {
         firn_task_pending_look(workspace, &earlier);
     }
-    int code =
-        firn_workspace_diff(workspace, options, firn_show_difference_visit, shown, &result, &err);
+    int code = firn_workspace_diff(workspace, options, visit, listing, &result, &err);
     firn_term_meter_clear();
+    if (code == FIRN_OK) {
+        code = show_result(listing, workspace, &result, &notices, &err);
+    }
     if (code != FIRN_OK) {
-        exit_code = report(cli, workspace, options, shown, &err);
+        exit_code = report(cli, workspace, options, listing, &err);
     } else {
-        show_result(shown, &result, &notices);
         exit_code = is_of_disk ? firn_task_pending_tell(cli, workspace, &earlier) : FIRN_EXIT_OK;
         exit_code = exit_code == FIRN_EXIT_OK ? firn_task_notices_exit(&notices) : exit_code;
     }
@@ -103,7 +154,9 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_opt
 static int
 run(struct firn_cli *cli)
 {
-    struct firn_show_difference shown;
+    struct listing listing = {.rows_max = ROWS_DEFAULT};
+    struct firn_show_difference *shown = &listing.shown;
+    const char *rows = firn_command_value(cli, "rows");
     firn_workspace *workspace = NULL;
     struct firn_task_workspace_paths paths = {NULL, 0};
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
@@ -112,9 +165,18 @@ run(struct firn_cli *cli)
         return firn_command_misused(cli, "more than two checkpoints before the paths: write -- "
                                          "between them");
     }
-    int exit_code = firn_show_difference_init(&shown, cli, FIRN_SHOW_DIFFERENCE_NAMES, &options);
+    int exit_code = firn_show_difference_init(shown, cli, FIRN_SHOW_DIFFERENCE_NAMES, &options);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
+    }
+    if (rows != NULL && !firn_command_number(rows, INT32_MAX, &listing.rows_max)) {
+        return firn_command_misused(cli, "'%s' is not a number of rows", rows);
+    }
+    listing.wants_rows = rows != NULL ? listing.rows_max > 0
+                                      : shown->form == FIRN_SHOW_DIFFERENCE_PATCH ||
+                                            shown->form == FIRN_SHOW_DIFFERENCE_STAT;
+    if (rows == NULL && shown->form == FIRN_SHOW_DIFFERENCE_STAT) {
+        listing.rows_max = 0; /* they are counted */
     }
     options.before = references > 0 ? cli->arguments[0] : NULL;
     options.after = references > 1 ? cli->arguments[1] : NULL;
@@ -128,9 +190,10 @@ run(struct firn_cli *cli)
         const struct firn_task_settings_today today = firn_task_settings_look(workspace);
         options.gitignore = today.gitignore;
         options.file_size_max = today.file_size_max;
-        exit_code = compare(cli, workspace, &options, &shown);
+        exit_code = compare(cli, workspace, &options, &listing);
     }
-    firn_show_difference_deinit(&shown);
+    firn_show_difference_deinit(shown);
+    firn_task_databases_deinit(&listing.databases);
     firn_task_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
     return exit_code;
@@ -138,6 +201,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     FIRN_SHOW_DIFFERENCE_OPTIONS("print one row for each difference (the default)"),
+    {"rows", 0, "N", "show up to N changed rows of each table of an SQLite database"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -178,7 +242,12 @@ const struct firn_command firn_dir_diff = {
             "express: changes of directories, owners, times and binary files. On a terminal,\n"
             "control characters are shown as escapes.\n"
             "\n"
-            "Nothing is written anywhere.",
+            "Of an SQLite database --stat counts the rows of each table that differ, and\n"
+            "--patch shows the first 100 of them and what differs in the schema; --rows N\n"
+            "shows up to N in any form, and --rows 0 compares none. Rows are compared by the\n"
+            "primary key of their table, or by rowid where it has none.\n"
+            "\n"
+            "Nothing is written anywhere but temporary files.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "hook/hook.h"
+#include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
 
 enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536 };
@@ -103,6 +104,7 @@ firn_mcp_call_open(struct firn_mcp_call *call)
     const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
+    options.copy_sqlite = firn_sqlitefile_copy;
     int code = firn_workspace_open(path, &options, &call->workspace, &call->error);
     if (code == FIRN_UNTRUSTED) {
         call->hint =

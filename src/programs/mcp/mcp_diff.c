@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sqlitefile/sqlitefile.h"
+#include "task/task.h"
+
 /* ---- the hunks of a unified patch ----
  *
  * The library has found the hunks; here lines are put around them. Hunks with at most six equal lines
@@ -138,7 +141,7 @@ write_hunks(struct firn_term_writer *out, const firn_workspace_difference *diffe
 
 /* ---- the tool ---- */
 
-enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20 };
+enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20, ROWS_MAX = 20 };
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints, checkpoint_save makes one";
 
@@ -146,6 +149,8 @@ struct attempt {
     struct firn_mcp_call *call;
     firn_workspace_diff_options options;
     firn_workspace_diff_result result;
+    bool wants_rows;
+    struct firn_task_databases databases;
 };
 
 static void
@@ -168,6 +173,9 @@ visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct attempt *attempt = ctx;
     struct firn_mcp_call *call = attempt->call;
+    if (attempt->wants_rows && !firn_task_databases_note(&attempt->databases, difference)) {
+        return FIRN_NO_MEMORY;
+    }
     if (!firn_mcp_call_has_room(call)) {
         return FIRN_OK;
     }
@@ -195,12 +203,35 @@ attempt_diff(void *ctx, firn_error *err)
                                &attempt->result, err);
 }
 
-static void
-write_result(struct firn_mcp_call *call, const firn_workspace_diff_result *result)
+/* The array "databases", with patch. */
+static int
+write_rows(struct firn_mcp_call *call, const struct attempt *attempt)
 {
+    const firn_workspace_diff_result *result = &attempt->result;
+    struct firn_sqlitefile_show show = {
+        .rows_max = ROWS_MAX, .json = &call->result, .json_max = PATCHES_SIZE_MAX};
+    if (!attempt->wants_rows || attempt->databases.size == 0) {
+        return FIRN_OK;
+    }
+    firn_term_writer_array(&call->result, "databases");
+    int code = firn_task_databases_compare(&attempt->databases, call->workspace, result->before->id,
+                                           result->after != NULL ? result->after->id : NULL, &show,
+                                           &call->error);
+    firn_term_writer_end(&call->result);
+    return code;
+}
+
+static int
+write_result(struct firn_mcp_call *call, const struct attempt *attempt)
+{
+    const firn_workspace_diff_result *result = &attempt->result;
     assert(result->before != NULL);
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
+    int code = write_rows(call, attempt);
+    if (code != FIRN_OK) {
+        return code;
+    }
     firn_mcp_call_write_name(call, result->before);
     firn_term_writer_string_if(&call->result, "to_snapshot_id",
                                result->after != NULL ? result->after->id : "",
@@ -211,13 +242,15 @@ write_result(struct firn_mcp_call *call, const firn_workspace_diff_result *resul
     firn_term_writer_u64(&call->result, "lines_added", result->lines_added);
     firn_term_writer_u64(&call->result, "lines_removed", result->lines_removed);
     firn_mcp_call_write_notices(call);
+    return FIRN_OK;
 }
 
 static int
 run(struct firn_mcp_call *call)
 {
-    struct attempt attempt = {call, FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
-                              FIRN_WORKSPACE_DIFF_RESULT_INIT};
+    struct attempt attempt = {.call = call,
+                              .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_DIFF_RESULT_INIT};
     int code = firn_mcp_call_open(call);
     if (code == FIRN_OK) {
         code = firn_mcp_call_take_paths(call);
@@ -232,16 +265,18 @@ run(struct firn_mcp_call *call)
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
     attempt.options.with_lines = true;
+    attempt.wants_rows = firn_mcp_arguments_bool(call->arguments, "patch", false);
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
     firn_term_writer_array(&call->result, "changes");
     code = firn_mcp_call_attempt(call, attempt_diff, &attempt);
     if (code == FIRN_OK) {
-        write_result(call, &attempt.result);
+        code = write_result(call, &attempt);
         firn_release(attempt.result.before);
         firn_release(attempt.result.after);
     } else {
         call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
     }
+    firn_task_databases_deinit(&attempt.databases);
     return code;
 }
 
@@ -253,7 +288,8 @@ static const struct firn_mcp_arguments_param params[] = {
      "The newer side, a checkpoint too; without it the files as they are now"},
     FIRN_MCP_TOOL_PATHS_PARAM,
     {"patch", FIRN_MCP_ARGUMENTS_BOOL, false,
-     "Also give the changed lines of each text file, as hunks of a unified patch"},
+     "Also give the changed lines of each text file, as hunks of a unified patch, and the changed "
+     "rows of SQLite databases"},
     FIRN_MCP_TOOL_END_PARAM,
 };
 
@@ -271,7 +307,9 @@ const struct firn_mcp_tool firn_mcp_diff_tool = {
         "ved") "," FIRN_MCP_TOOL_OBJECTS("changes", FIRN_MCP_TOOL_CHANGE
                                          "," FIRN_MCP_TOOL_STRING("lines") "," FIRN_MCP_TOOL_INTEGER(
                                              "lines_"
-                                             "added") "," FIRN_MCP_TOOL_INTEGER("lines_removed") "," FIRN_MCP_TOOL_STRING("patch") "," FIRN_MCP_TOOL_BOOL("patch_too_large")) "," FIRN_MCP_TOOL_INTEGER("changes_not_shown") "," FIRN_MCP_TOOL_NOTICES,
+                                             "added") "," FIRN_MCP_TOOL_INTEGER("lines_removed") "," FIRN_MCP_TOOL_STRING("patch") "," FIRN_MCP_TOOL_BOOL("patch_too_large")) "," FIRN_MCP_TOOL_INTEGER("changes_not_shown") "," FIRN_MCP_TOOL_OBJECTS("databases",
+                                                                                                                                                                                                                                                       FIRN_MCP_TOOL_STRING(
+                                                                                                                                                                                                                                                           "path")) "," FIRN_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\",\"changes\"]",
     .is_read_only = true,
     .is_idempotent = true,

@@ -210,4 +210,25 @@ void firn_task_file_discard(struct firn_task_file *file);
  * there is enough. Reports nothing, also no failure. */
 void firn_task_collect_if_due(firn_workspace *workspace);
 
+/* ---- SQLite databases that differ ---- */
+
+struct firn_sqlitefile_show;
+
+/* The paths of files that may be databases, each with a NUL. Zeroed it is empty. */
+struct firn_task_databases {
+    char *paths;
+    size_t size;
+    size_t capacity;
+};
+
+/* Notes a difference, from the callback that is given it. Returns false when memory is out. */
+bool firn_task_databases_note(struct firn_task_databases *databases,
+                              const firn_workspace_difference *difference);
+/* Shows which rows of those that are databases differ between two checkpoints, or (after NULL) one and the disk. One that
+ * cannot be compared is told, with FIRN_OK. FIRN_CANCELLED when a signal came. */
+int firn_task_databases_compare(const struct firn_task_databases *databases,
+                                firn_workspace *workspace, const char *before, const char *after,
+                                struct firn_sqlitefile_show *show, firn_error *err);
+void firn_task_databases_deinit(struct firn_task_databases *databases);
+
 #endif

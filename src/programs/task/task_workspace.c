@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
 
 const char firn_task_workspace_choose_hint[] =
@@ -141,6 +142,7 @@ firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path, firn
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = store_path;
     options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
+    options.copy_sqlite = firn_sqlitefile_copy;
     options.is_root = true;
     if (open_asking(cli, &options, true, out, &err) != FIRN_OK) {
         return report_open(cli, &err);
@@ -212,6 +214,7 @@ open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *ou
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = cli->store_path;
     options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
+    options.copy_sqlite = firn_sqlitefile_copy;
     *out_code = open_asking(cli, &options, may_ask, out, &err);
     if (*out_code != FIRN_OK) {
         return report_open(cli, &err);

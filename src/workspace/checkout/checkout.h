@@ -151,6 +151,8 @@ FIRN_MUST_CHECK int firn_checkout_stores_change(struct firn_checkout_stores *sto
                                                 const struct firn_difference_walk_change *change,
                                                 firn_error *err);
 
+/* Whether the scan found an SQLite database at a path in use, and copied it. */
+bool firn_checkout_stores_has_database(const struct firn_checkout_stores *stores, firn_slice path);
 /* Whether something at a path is the lock of a store in the tree: in no checkpoint, but for those of
  * earlier versions, and never to be restored. */
 bool firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, firn_slice path);

@@ -309,7 +309,7 @@ FIRN_MUST_CHECK int firn_checkout_look_equal(const struct firn_checkout_look *lo
 /* ---- databases of SQLite: checkout_sqlite.c ---- */
 
 /* Before something is changed: FIRN_BUSY if it is a database that somebody has open, or a file beside one. */
-FIRN_MUST_CHECK int firn_checkout_sqlite_change(struct firn_os_dir *root,
+FIRN_MUST_CHECK int firn_checkout_sqlite_change(const struct firn_checkout_stores *stores,
                                                 const struct firn_difference_walk_change *change,
                                                 firn_error *err);
 

@@ -205,7 +205,7 @@ prepare_store(struct firn_checkout *apply, const struct firn_difference_walk_cha
         return FIRN_OK;
     }
     int rc = firn_checkout_stores_change(stores, change, err);
-    return rc == FIRN_OK ? firn_checkout_sqlite_change(stores->root, change, err) : rc;
+    return rc == FIRN_OK ? firn_checkout_sqlite_change(stores, change, err) : rc;
 }
 
 /* ---- a directory that becomes something else ---- */

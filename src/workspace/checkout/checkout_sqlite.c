@@ -10,6 +10,10 @@
  * transactions. One that is open, without WAL and idle, cannot be told from none; nor can a process on another
  * machine.
  *
+ * (I1) What a scan found in use is saved as a copy, without the files beside it (scan/scan_sqlite.c). If nobody has it
+ * open any more, a killed process may have left a log there that belongs to the old database: it must not stay
+ * beside the restored one. So the restore begins anew with a scan, to which these files are files like others.
+ *
  * A database is known by its first 16 bytes. Only files whose size is that of whole pages are opened for this, some one in 500 of
  * others. Nothing is locked and nothing waited for: nobody is kept from opening the database afterwards, as nobody is kept
  * from opening any other file that a restore replaces.
@@ -88,7 +92,7 @@ look(struct firn_os_file *file, firn_slice path, firn_error *err)
 }
 
 int
-firn_checkout_sqlite_change(struct firn_os_dir *root,
+firn_checkout_sqlite_change(const struct firn_checkout_stores *stores,
                             const struct firn_difference_walk_change *change, firn_error *err)
 {
     firn_slice path = firn_bytes(change->path.data, size_of_database(change->path));
@@ -110,13 +114,18 @@ firn_checkout_sqlite_change(struct firn_os_dir *root,
     if (slash != NULL) {
         *slash = '\0';
     }
-    rc = firn_os_dir_open_beneath(root, slash != NULL ? name : "", &dir, err);
+    rc = firn_os_dir_open_beneath(stores->root, slash != NULL ? name : "", &dir, err);
     if (rc == FIRN_OK) {
         rc = firn_os_file_open(dir, slash != NULL ? slash + 1 : name,
                                FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, err);
     }
     if (rc == FIRN_OK) {
         rc = look(file, path, err);
+        if (rc == FIRN_OK && firn_checkout_stores_has_database(stores, path)) { /* (I1) */
+            rc = firn_error_set(err, FIRN_BUSY,
+                                "'%.*s' was in use until now; nothing was changed, run it again",
+                                (int)path.size, (const char *)path.data);
+        }
     } else if (rc != FIRN_NO_MEMORY) {
         rc = FIRN_OK; /* it is gone, no file, or not ours to read: what changes it tells */
     }

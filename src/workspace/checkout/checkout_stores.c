@@ -37,12 +37,14 @@
 #include "base/slice.h"
 #include "codec/xxh3.h"
 #include "copy/copy_capture.h"
+#include "scan/scan.h"
 #include "tree/tree.h"
 
 struct store {
     firn_slice path;
-    uint64_t print; /* of the state that was saved; 0: it was saved file by file */
-    bool is_store;  /* not only by the names of its files */
+    uint64_t print;   /* of the state that was saved; 0: it was saved file by file */
+    bool is_store;    /* not only by the names of its files */
+    bool is_database; /* of SQLite, no store: it was copied while it was in use */
     bool is_seen;
     struct firn_os_file *lock;
     struct firn_copy_capture *capture; /* that state, once it cannot change */
@@ -87,7 +89,8 @@ firn_checkout_stores_find(struct firn_checkout_stores *stores, firn_slice found,
     firn_hash_map_init(&stores->tails, sizeof(struct tail), tail_hash, tail_equal);
     for (size_t at = 0; at < found.size;) {
         struct store store = {.print = firn_load_le64(found.data + at)};
-        store.is_store = found.data[at + 8] != 0;
+        store.is_store = found.data[at + 8] == 1;
+        store.is_database = found.data[at + 8] == FIRN_SCAN_DATABASE;
         store.path = firn_str((const char *)found.data + at + 9);
         at += 9 + store.path.size + 1;
         DCHECK(at <= found.size);
@@ -269,7 +272,7 @@ firn_checkout_stores_change(struct firn_checkout_stores *stores,
         }
         struct store *store = store_at(stores, firn_bytes(path.data, end));
         size_t begin = end == 0 || end == path.size ? end : end + 1;
-        if (store != NULL && !store->is_seen &&
+        if (store != NULL && !store->is_seen && !store->is_database &&
             is_own(firn_bytes(path.data + begin, path.size - begin))) {
             int rc = enter(stores, store, err);
             if (rc != FIRN_OK) {
@@ -278,6 +281,13 @@ firn_checkout_stores_change(struct firn_checkout_stores *stores,
         }
     }
     return FIRN_OK;
+}
+
+bool
+firn_checkout_stores_has_database(const struct firn_checkout_stores *stores, firn_slice path)
+{
+    const struct store *store = stores->stores.count == 0 ? NULL : store_at(stores, path);
+    return store != NULL && store->is_database;
 }
 
 /* ---- what the tree does not say ---- */

@@ -206,10 +206,11 @@ load(struct firn_difference_merge_content *content, firn_slice path,
      const struct firn_difference_merge_entry_sides *sides, bool *out_is_text, firn_error *err)
 {
     int rc;
-    FIRN_TRY(load_ours(content, path, sides->ours, out_is_text, err));
+    /* The base first: of a database in use, which is no text, the disk does not have what the scan saw. */
+    FIRN_TRY(firn_difference_content_load_stored(
+        content->objects, content->scratch, sides->base, &content->base, out_is_text, err));
     if (*out_is_text) {
-        FIRN_TRY(firn_difference_content_load_stored(
-            content->objects, content->scratch, sides->base, &content->base, out_is_text, err));
+        FIRN_TRY(load_ours(content, path, sides->ours, out_is_text, err));
     }
     if (*out_is_text) {
         FIRN_TRY(firn_difference_content_load_stored(

@@ -95,6 +95,7 @@ firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options 
     ws->os = os;
     ws->lock_timeout_ms = options->lock_timeout_ms;
     ws->is_exact = options->is_root;
+    ws->sqlite = (struct firn_scan_sqlite){options->copy_sqlite, options->copy_sqlite_ctx};
     ws->path = firn_strdup(path);
     bool has_store = options->store_path != NULL;
     ws->named_store_path = has_store ? firn_strdup(options->store_path) : NULL;
@@ -430,6 +431,7 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
         FIRN_TRY(find_workspace(ws, mode, out, err));
     }
     FIRN_TRY(firn_place_nested_create(ws->os, ws->place.root, out->catalog, &out->nested, err));
+    out->sqlite = ws->sqlite;
     DCHECK(out->root != NULL && is_open_as(out, mode));
     DCHECK(ws->is_new || ws->place.moved_from == NULL); /* (I3) */
     return FIRN_OK;
@@ -530,6 +532,7 @@ firn_ws_scan_options_of(const struct firn_ws_opened *opened, bool include_deps, 
                                       .store_device = opened->store_stat.device,
                                       .store_inode = opened->store_stat.inode,
                                       .nested = opened->nested,
+                                      .sqlite = opened->sqlite,
                                       .callbacks = *callbacks};
 }
 

@@ -30,6 +30,7 @@ struct firn_ws {
     bool is_new; /* a new history was asked for, wherever the directory came from */
     struct firn_place_located place;
     int64_t lock_timeout_ms;
+    struct firn_scan_sqlite sqlite;
     const struct firn_watch_link *watch; /* in this process; NULL: there may be one elsewhere */
     struct firn_buf record;              /* bytes of the record that was looked up last */
     struct firn_buf texts; /* char * each: of an earlier place; callers may hold them */
@@ -49,6 +50,7 @@ struct firn_ws_opened {
     struct firn_catalog *catalog;
     struct firn_catalog_workspace workspace; /* number 0: never saved */
     struct firn_place_nested *nested;
+    struct firn_scan_sqlite sqlite;
 };
 
 enum firn_ws_open_mode {

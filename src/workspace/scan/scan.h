@@ -20,6 +20,7 @@
 #include "tree/tree.h"
 
 enum { FIRN_SCAN_LARGE_SIZE = 8 << 20 }; /* files above it are cut into pieces */
+enum { FIRN_SCAN_DATABASE = 2 };         /* in firn_scan_result.stores */
 
 struct firn_statcache;
 
@@ -60,6 +61,12 @@ struct firn_scan_witness {
     void *ctx;
 };
 
+/* How the SQLite databases that a process has open are copied (firn_workspace_options). */
+struct firn_scan_sqlite {
+    int (*copy)(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err);
+    void *ctx;
+};
+
 struct firn_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
@@ -77,6 +84,7 @@ struct firn_scan_options {
     struct firn_statcache *stat; /* what earlier scans saw; NULL: everything is read */
     const struct firn_scan_confines *confines; /* NULL: the whole tree */
     const struct firn_scan_witness *witness;   /* NULL: none */
+    struct firn_scan_sqlite sqlite;            /* copy NULL: they are files like any other */
     struct firn_scan_last
         last; /* the tree of the last checkpoint: what cannot be read goes on as it is there */
 };
@@ -88,7 +96,8 @@ struct firn_scan_result {
     struct firn_buf
         stores;            /* firn stores in the tree: of each firn_copy_capture_print, eight bytes,
                                or 0 if it is saved file by file; then 1, or 0 if only its names look
-                               like a store's; then its path and a NUL */
+                               like a store's; then its path and a NUL. SQLite databases that are in
+                               use, likewise: 0 and FIRN_SCAN_DATABASE */
     struct firn_buf rules; /* the object of the rules that counted, empty if they are plain */
     int64_t begun_ns;      /* when the scan began, by the clock of file times */
     bool has_fresh_links; /* a file has got a name while the scan ran, and not all of its names were

@@ -362,7 +362,8 @@ examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
     char reason[FIRN_RULES_WALK_TEXT_SIZE];
     enum firn_copy_capture_kind kind = firn_scan_store_judge(node, name).kind;
     *out_is_kept = false;
-    if (kind == FIRN_COPY_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) {
+    if ((kind == FIRN_COPY_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) ||
+        firn_scan_sqlite_leaves_out(node, item)) {
         return FIRN_OK;
     }
     if (is_temporary(worker, item)) {
@@ -484,6 +485,30 @@ out:
     return rc;
 }
 
+/* Enters the databases in the listing that files lie beside; by rule, what is not saved is not entered. */
+static int
+enter_databases(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                struct firn_os_dir *dir, struct signs signs, firn_error *err)
+{
+    const struct firn_scan_listing *listing = &worker->listing;
+    char reason[FIRN_RULES_WALK_TEXT_SIZE];
+    if (node->is_in_store || worker->scan->options->sqlite.copy == NULL) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct firn_scan_item *found = firn_scan_sqlite_beside(listing, &listing->items[i]);
+        if (found == NULL || is_temporary(worker, found) ||
+            rules_exclude(worker, node, found, signs.has_manifest, reason)) {
+            continue;
+        }
+        int rc = firn_scan_sqlite_enter(worker, node, dir, found->name.text, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
 /* Finds out all about a directory that needs no lock. *out_is_kept is false if it is to be left
  * out, for that reason. */
 static int
@@ -533,6 +558,7 @@ survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn
     }
     firn_scan_store_enter_folder(node);
     size_t name_bytes;
+    FIRN_TRY(enter_databases(worker, node, dir, signs, err));
     FIRN_TRY(thin(worker, node, dir, signs, &name_bytes, err));
     if (make_subdirs(&worker->listing, node, name_bytes) != FIRN_OK) {
         rc = firn_error_no_memory(err, "subdirectories");
@@ -660,12 +686,14 @@ enter(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
 }
 
-/* Whether only the beginning of a file is saved; a look at the file cannot show whether that has
- * changed. */
+/* Whether only the beginning of a file is saved, or a copy of it; a look at the file cannot show whether
+ * that has changed. */
 static bool
-is_cut(const struct firn_scan_node *node, const char *name)
+is_cut(const struct firn_scan_node *node, const struct firn_scan_item *item)
 {
-    return node->store != NULL && firn_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_CUT;
+    return (node->store != NULL &&
+            firn_scan_store_judge(node, item->name.text).kind == FIRN_COPY_CAPTURE_CUT) ||
+           firn_scan_sqlite_is_apart(node, item->name.text, item->name_size);
 }
 
 /* *guess is where in the memo the entry may be; moved on. */
@@ -684,7 +712,7 @@ work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
     if (!is_readable_kind(item->kind)) {
         return firn_scan_report_special(worker, node, name, (enum firn_os_kind)item->kind, err);
     }
-    if (!firn_statcache_memo_is_empty(&node->memo) && !is_cut(node, name)) {
+    if (!firn_statcache_memo_is_empty(&node->memo) && !is_cut(node, item)) {
         rc = firn_scan_known_enter(worker, node, dir, item, guess, &is_known, err);
     }
     if (rc == FIRN_OK && item->kind == FIRN_OS_FILE) {

@@ -31,8 +31,11 @@
  *
  * An inode with several names is read once (scan_links.c). Of the log of a store, only the part that
  * belongs to the saved state is read (scan_store.c): appending to the log does not change that part, so
- * the looks are not compared, and no print is kept.
+ * the looks are not compared, and no print is kept. So it is with an SQLite database in use, of which a copy
+ * is read (scan_sqlite.c).
  */
+#include <string.h>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "base/slice.h"
@@ -101,12 +104,23 @@ struct attempt {
     bool is_stable;
     struct firn_statcache_print print;  /* of the look before reading */
     struct firn_copy_capture_file part; /* of a store: CUT where only the beginning is read */
+    struct firn_os_file
+        *copy;      /* of a database that is in use: that is read; NULL: the file itself */
+    bool minds_use; /* whether a database that is in use has to be read from a copy */
+    bool is_in_use;
 };
 
 static bool
 is_cut(const struct attempt *attempt)
 {
     return attempt->part.kind == FIRN_COPY_CAPTURE_CUT;
+}
+
+/* Whether no look at the file says whether what is read has changed. */
+static bool
+is_apart(const struct attempt *attempt)
+{
+    return is_cut(attempt) || attempt->copy != NULL;
 }
 
 /* Whether nothing but the size and the times can have changed between two looks, and no byte has
@@ -171,6 +185,12 @@ begin(struct firn_scan_worker *worker, struct firn_os_file *file, const char *na
         attempt->stat.size_bytes = attempt->part.size_bytes;
         return FIRN_OK;
     }
+    if (attempt->copy != NULL) {
+        struct firn_os_stat stat;
+        int stat_rc = firn_os_file_stat(attempt->copy, &stat, err);
+        attempt->stat.size_bytes = stat_rc == FIRN_OK ? stat.size_bytes : 0;
+        return stat_rc;
+    }
     int rc = let_age(worker, file, attempt, err);
     if (rc == FIRN_OK && attempt->is_stable && !attempt->needs_proof) {
         firn_scan_known_see(worker->scan, name, &attempt->stat, &attempt->print);
@@ -209,7 +229,17 @@ look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const fir
     if (is_cut(attempt)) {
         return firn_scan_store_is_current(file, &attempt->part, &attempt->is_stable, err);
     }
+    if (attempt->copy != NULL) {
+        return FIRN_OK;
+    }
+    if (attempt->minds_use && before->nlink == 1) { /* before the look: (I1) of scan_sqlite.c */
+        FIRN_TRY(firn_scan_sqlite_is_in_use(file, before->size_bytes, &attempt->is_in_use, err));
+    }
     FIRN_TRY(firn_os_file_stat(file, &after, err));
+    if (attempt->is_in_use) {
+        attempt->is_stable = false;
+        return FIRN_OK;
+    }
     attempt->is_stable = firn_scan_file_is_same(before, &after);
     attempt->is_growing = has_grown(before, &after);
     bool is_to_be_proved =
@@ -231,14 +261,15 @@ read_open(struct firn_scan_worker *worker, struct firn_os_file *file, const char
         goto out;
     }
     const struct firn_os_stat *stat = &attempt->stat;
+    struct firn_os_file *content = attempt->copy != NULL ? attempt->copy : file;
     bool is_large;
-    FIRN_TRY(firn_scan_large_applies(file, stat, &is_large, err));
+    FIRN_TRY(firn_scan_large_applies(content, stat, &is_large, err));
     attempt->content_kind = is_large ? FIRN_PACKFILE_PIECES : FIRN_PACKFILE_BLOB;
     if (is_large) {
-        FIRN_TRY(firn_scan_large_read(worker, file, stat, is_cut(attempt), &entry->hash,
+        FIRN_TRY(firn_scan_large_read(worker, content, stat, is_apart(attempt), &entry->hash,
                                       &attempt->is_stable, err));
     } else {
-        FIRN_TRY(read_small(worker, file, (size_t)stat->size_bytes, &entry->hash,
+        FIRN_TRY(read_small(worker, content, (size_t)stat->size_bytes, &entry->hash,
                             &attempt->is_stable, err));
     }
     if (!attempt->is_stable) {
@@ -346,7 +377,7 @@ keep(struct firn_scan_worker *worker, const struct firn_scan_node *node, const c
 {
     int rc = FIRN_OK;
     DCHECK(attempt->is_stable);
-    DCHECK(!(is_cut(attempt) || attempt->is_growing) ||
+    DCHECK(!(is_apart(attempt) || attempt->is_growing) ||
            firn_statcache_print_is_zero(&attempt->print)); /* (I3) */
     if (attempt->missing_attributes == 0) {
         out->print = attempt->print;
@@ -369,7 +400,7 @@ out:
 static int
 save_once(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
           const char *name, const struct attempt *begun, struct firn_scan_found *out,
-          bool *out_is_stable, firn_error *err)
+          struct attempt *out_attempt, firn_error *err)
 {
     struct firn_os_file *file = NULL;
     struct attempt attempt = *begun;
@@ -402,7 +433,7 @@ save_once(struct firn_scan_worker *worker, struct firn_scan_node *node, struct f
         FIRN_TRY(keep(worker, node, name, &attempt, out, err));
     }
 out:
-    *out_is_stable = attempt.is_stable;
+    *out_attempt = attempt;
     firn_os_file_close(file);
     return rc;
 }
@@ -425,17 +456,37 @@ firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node
                     firn_error *err)
 {
     struct firn_scan_beginning earlier = {0};
-    bool is_stable = false;
-    int rc = FIRN_OK;
-    for (unsigned i = 0; i < FIRN_SCAN_READ_TRIES && rc == FIRN_OK && !is_stable; i++) {
+    struct firn_os_file *copy;
+    const enum firn_scan_sqlite_state state =
+        firn_scan_sqlite_state(node, name, strlen(name), &copy, err);
+    struct attempt tried = {.is_in_use = false};
+    bool minds_use = worker->scan->options->sqlite.copy != NULL && !node->is_in_store &&
+                     state != FIRN_SCAN_SQLITE_TOLD;
+    int rc = state == FIRN_SCAN_SQLITE_LOCKED ? FIRN_BUSY : FIRN_OK;
+    for (unsigned i = 0; rc == FIRN_OK && !tried.is_stable &&
+                         i < FIRN_SCAN_READ_TRIES + (tried.is_in_use ? 1U : 0U);
+         i++) {
+        if (tried.is_in_use) {
+            minds_use = false;
+            rc = firn_scan_sqlite_copy_late(worker, node, dir, name,
+                                            state == FIRN_SCAN_SQLITE_PLAIN, &copy, err);
+            if (rc != FIRN_OK) {
+                break;
+            }
+        }
         *out = (struct firn_scan_found){0};
         const struct attempt begun = {.earlier = &earlier,
                                       .is_last = i + 1 == FIRN_SCAN_READ_TRIES,
                                       .is_stable = true,
-                                      .part = firn_scan_store_judge(node, name)};
-        rc = save_once(worker, node, dir, name, &begun, out, &is_stable, err);
+                                      .part = firn_scan_store_judge(node, name),
+                                      .copy = copy,
+                                      .minds_use = minds_use};
+        rc = save_once(worker, node, dir, name, &begun, out, &tried, err);
     }
-    if (rc == FIRN_OK && !is_stable) {
+    if (state != FIRN_SCAN_SQLITE_COPIED) {
+        firn_os_file_close(copy);
+    }
+    if (rc == FIRN_OK && !tried.is_stable) {
         rc = firn_error_set(err, FIRN_CONFLICT, "'%s/%s' changed each of %d times it was read",
                             firn_os_dir_path(dir), name, FIRN_SCAN_READ_TRIES);
     }

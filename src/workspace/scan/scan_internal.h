@@ -5,7 +5,7 @@
  * In reading order: scan.c (the workers and what they take up next; pieces of a large file that they share),
  * scan_dir.c (one directory, its entries, what is left out), scan_file.c (one file), scan_large.c (one in pieces),
  * scan_links.c (hard links), scan_node.c (what is remembered of a directory), scan_build.c (its object),
- * scan_listing.c, scan_xattrs.c, scan_store.c (stores in the tree), scan_report.c.
+ * scan_listing.c, scan_xattrs.c, scan_store.c (stores in the tree), scan_sqlite.c (databases), scan_report.c.
  */
 #ifndef FIRN_SCAN_SCAN_INTERNAL_H
 #define FIRN_SCAN_SCAN_INTERNAL_H
@@ -136,6 +136,7 @@ struct firn_scan_node {
     struct firn_copy_capture *store;  /* of a store's directory: the state that is saved; or NULL */
     bool is_store;                    /* a store's directory, readable as one or not */
     bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
+    struct firn_scan_database *databases; /* of SQLite, in use: what is saved of them */
     struct firn_scan_listing listing; /* of a directory of several segments, until all are done */
     size_t segment_count;
     char *subdir_names;
@@ -284,6 +285,7 @@ struct firn_scan {
     struct firn_tree_entry root_entry; /* name and xattrs empty */
     struct firn_buf root_xattrs;
     struct firn_buf stores; /* those that were met, as the result has them */
+    bool has_told_sqlite;   /* that there is no library of SQLite */
 
     struct firn_os_mutex report_mutex; /* rank WORKSPACE_TREE: one callback at a time */
     atomic_uint_fast64_t files_done;
@@ -445,6 +447,10 @@ FIRN_MUST_CHECK int firn_scan_file_save_symlink(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_store_enter(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, struct firn_os_dir *dir,
                                           bool has_log, firn_error *err);
+/* Notes for the result that there is a store, or a database, at an entry's path (name "": the directory's). */
+FIRN_MUST_CHECK int firn_scan_store_note(struct firn_scan_worker *worker,
+                                         const struct firn_scan_node *node, const char *name,
+                                         uint8_t kind, firn_error *err);
 /* The same for any other: it may be a folder of a store. */
 void firn_scan_store_enter_folder(struct firn_scan_node *node);
 /* What an entry of a directory is to the store that it belongs to; FOREIGN where there is none. */
@@ -454,6 +460,43 @@ struct firn_copy_capture_file firn_scan_store_judge(const struct firn_scan_node 
 FIRN_MUST_CHECK int firn_scan_store_is_current(struct firn_os_file *file,
                                                const struct firn_copy_capture_file *part, bool *out,
                                                firn_error *err);
+
+enum firn_scan_sqlite_state {
+    FIRN_SCAN_SQLITE_PLAIN,  /* files lie beside it, and nobody had it open */
+    FIRN_SCAN_SQLITE_TOLD,   /* it could not be copied, and that was told */
+    FIRN_SCAN_SQLITE_COPIED, /* without the files beside it */
+    FIRN_SCAN_SQLITE_LOCKED, /* it cannot be read */
+    FIRN_SCAN_SQLITE_NONE    /* none of these */
+};
+
+/* scan_sqlite.c. The database in a sorted listing that a file lies beside by its name (-wal, -shm, -journal), or NULL. */
+const struct firn_scan_item *firn_scan_sqlite_beside(const struct firn_scan_listing *listing,
+                                                     const struct firn_scan_item *item);
+/* For such a database, before the directory is known to other workers: if it is in use, a copy is made, which goes with
+ * the node. Once; later calls do nothing. */
+FIRN_MUST_CHECK int firn_scan_sqlite_enter(struct firn_scan_worker *worker,
+                                           struct firn_scan_node *node, struct firn_os_dir *dir,
+                                           const char *name, firn_error *err);
+/* What it is. Of COPIED the copy is borrowed from the node; of LOCKED *err says by whom. */
+enum firn_scan_sqlite_state firn_scan_sqlite_state(const struct firn_scan_node *node,
+                                                   const char *name, size_t size,
+                                                   struct firn_os_file **out_copy, firn_error *err);
+/* Whether an entry of this name is COPIED or LOCKED. */
+bool firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, size_t size);
+/* Whether an entry lies beside one of these. */
+bool firn_scan_sqlite_leaves_out(const struct firn_scan_node *node,
+                                 const struct firn_scan_item *item);
+/* Whether an open file of that size is a database that another has open. */
+FIRN_MUST_CHECK int firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out,
+                                               firn_error *err);
+/* A copy of a database that was found to be in use when it had been read; the caller closes it. NULL with FIRN_OK: there
+ * can be none, which was told, as where it has files beside it that are saved too. FIRN_BUSY. */
+FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,
+                                               struct firn_scan_node *node, struct firn_os_dir *dir,
+                                               const char *name, bool has_beside,
+                                               struct firn_os_file **out, firn_error *err);
+/* Closes the copies of a node. */
+void firn_scan_sqlite_leave(struct firn_scan_node *node);
 
 /* scan_large.c. Whether a file is to be cut: long, or with holes. */
 FIRN_MUST_CHECK int firn_scan_large_applies(struct firn_os_file *file,
@@ -588,6 +631,11 @@ FIRN_MUST_CHECK int firn_scan_report_store(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_report_store_lacks(struct firn_scan_worker *worker,
                                                  const struct firn_scan_node *node,
                                                  const char *missing, firn_error *err);
+/* An SQLite database in use that could not be copied, with code and *err, and is saved file by file: told, of all that fail
+ * for want of SQLite's library once. Otherwise as for a store. */
+FIRN_MUST_CHECK int firn_scan_report_sqlite(struct firn_scan_worker *worker,
+                                            const struct firn_scan_node *node, const char *name,
+                                            int code, firn_error *err);
 /* A fifo, socket or device; FIRN_UNSUPPORTED with strict. */
 FIRN_MUST_CHECK int firn_scan_report_special(struct firn_scan_worker *worker,
                                              const struct firn_scan_node *node, const char *name,

@@ -80,6 +80,7 @@ firn_scan_node_empty(struct firn_scan_node *node)
     firn_buf_deinit(&node->xattrs);
     firn_copy_capture_close(node->store);
     node->store = NULL;
+    firn_scan_sqlite_leave(node);
     firn_statcache_memo_deinit(&node->memo);
     firn_scan_node_part_deinit(&node->part);
     while (node->stashes != NULL) {

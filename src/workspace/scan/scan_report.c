@@ -230,6 +230,24 @@ firn_scan_report_store_lacks(struct firn_scan_worker *worker, const struct firn_
     return tell(worker, FIRN_NOTICE_STORE, node, "", text, err);
 }
 
+int
+firn_scan_report_sqlite(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                        const char *name, int code, firn_error *err)
+{
+    struct firn_scan *scan = worker->scan;
+    char text[sizeof err->text];
+    if (concerns_scan(scan, code, err)) {
+        return code;
+    }
+    firn_os_mutex_lock(&scan->mutex);
+    bool is_told = code == FIRN_UNSUPPORTED && scan->has_told_sqlite;
+    scan->has_told_sqlite = scan->has_told_sqlite || code == FIRN_UNSUPPORTED;
+    firn_os_mutex_unlock(&scan->mutex);
+    (void)snprintf(text, sizeof text, "an SQLite database in use, saved file by file: %.900s",
+                   err->text);
+    return is_told ? FIRN_OK : tell(worker, FIRN_NOTICE_SQLITE, node, name, text, err);
+}
+
 static const char *
 kind_text(enum firn_os_kind kind)
 {

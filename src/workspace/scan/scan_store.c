@@ -36,22 +36,22 @@
 #include "base/check.h"
 #include "scan/scan_internal.h"
 
-/* Notes that there is a store at the node's path. */
-static int
-note(struct firn_scan_worker *worker, const struct firn_scan_node *node, firn_error *err)
+int
+firn_scan_store_note(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                     const char *name, uint8_t kind, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
-    uint64_t print = node->store == NULL ? 0 : firn_copy_capture_print(node->store);
-    DCHECK(node->has_more_to_tell); /* (I1) */
-    DCHECK(node->store == NULL || node->is_in_store);
-    int rc = firn_scan_node_path(node, "", &worker->path);
+    uint64_t print = kind == FIRN_SCAN_DATABASE || node->store == NULL
+                         ? 0
+                         : firn_copy_capture_print(node->store);
+    int rc = firn_scan_node_path(node, name, &worker->path);
     firn_os_mutex_lock(&scan->mutex);
     size_t size = scan->stores.size;
     if (rc == FIRN_OK) {
         rc = firn_buf_append_le64(&scan->stores, print);
     }
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_u8(&scan->stores, node->is_store ? 1 : 0);
+        rc = firn_buf_append_u8(&scan->stores, kind);
     }
     if (rc == FIRN_OK) {
         rc = firn_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
@@ -80,7 +80,9 @@ firn_scan_store_enter(struct firn_scan_worker *worker, struct firn_scan_node *no
         rc =
             firn_scan_report_store_lacks(worker, node, firn_copy_capture_missing(node->store), err);
     }
-    return rc == FIRN_OK ? note(worker, node, err) : rc;
+    DCHECK(node->store == NULL || node->is_in_store);
+    DCHECK(node->has_more_to_tell); /* (I1) */
+    return rc == FIRN_OK ? firn_scan_store_note(worker, node, "", node->is_store ? 1 : 0, err) : rc;
 }
 
 void

@@ -1294,7 +1294,7 @@ enumerators_have_names(void **state)
     assert_string_equal(firn_notice_kind_name(FIRN_NOTICE_LEFT_ALONE), "left alone");
     assert_string_equal(firn_notice_kind_name((firn_notice_kind)0), "unknown");
     assert_string_equal(firn_notice_kind_name((firn_notice_kind)1000), "unknown");
-    for (int kind = FIRN_NOTICE_EXCLUDED; kind <= FIRN_NOTICE_DATE; kind++) {
+    for (int kind = FIRN_NOTICE_EXCLUDED; kind <= FIRN_NOTICE_SQLITE; kind++) {
         assert_string_not_equal(firn_notice_kind_name((firn_notice_kind)kind), "unknown");
     }
     assert_string_equal(firn_store_difference_kind_name(FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED),

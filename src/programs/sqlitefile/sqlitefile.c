@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlitefile/sqlitefile.c: SQLite's library, loaded when a database first needs it, and files opened with care.
+ *
+ * No command waits for the library unless there is a database to copy or to compare. It stays loaded until the program ends.
+ *
+ * What is opened here was written by others, so a connection runs with SQLite's defensive settings: no function or virtual table
+ * that a schema names is run unless SQLite calls it harmless, no trigger and no view works, no extension can be loaded, a
+ * value has at most 128 MiB, and the sizes of cells are checked before they are used.
+ */
+#include "sqlitefile/sqlitefile_internal.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The same name since SQLite 3; the library of the development package has another one. */
+static const char library_name[] = "libsqlite3.so.0";
+
+/* SQLITE_OPEN_NOFOLLOW, and the setting of triggers and views. */
+enum { VERSION_MIN = 3031000, VALUE_SIZE_MAX = 128 << 20 };
+
+static struct firn_sqlitefile_library loaded;
+static bool is_loaded;
+static char why_not[512];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+struct name {
+    const char *name;
+    size_t offset;
+};
+
+#define NAME(field)                                                        \
+    {                                                                      \
+        "sqlite3_" #field, offsetof(struct firn_sqlitefile_library, field) \
+    }
+static const struct name names[] = {
+    NAME(libversion_number), NAME(open_v2),     NAME(close),        NAME(errmsg),
+    NAME(db_config),         NAME(limit),       NAME(busy_timeout), NAME(exec),
+    NAME(prepare_v2),        NAME(step),        NAME(finalize),     NAME(column_count),
+    NAME(column_type),       NAME(column_int),  NAME(column_int64), NAME(column_double),
+    NAME(column_text),       NAME(column_blob), NAME(column_bytes), NAME(file_control),
+    NAME(progress_handler),  NAME(backup_init), NAME(backup_step),  NAME(backup_finish),
+};
+
+/* A function pointer is read as what dlsym says it is. */
+static bool
+find_all(void *handle)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        void *symbol = dlsym(handle, names[i].name);
+        if (symbol == NULL) {
+            return false;
+        }
+        assert(sizeof symbol == sizeof(void (*)(void)));
+        memcpy((char *)&loaded + names[i].offset, &symbol, sizeof symbol);
+    }
+    return true;
+}
+
+static void
+load(void)
+{
+    void *handle = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
+    is_loaded = handle != NULL && find_all(handle);
+    if (!is_loaded) {
+        const char *why = dlerror();
+        (void)snprintf(why_not, sizeof why_not, "%.400s", why != NULL ? why : library_name);
+    } else if (loaded.libversion_number() < VERSION_MIN) {
+        is_loaded = false;
+        (void)snprintf(why_not, sizeof why_not, "%s is older than 3.31", library_name);
+    }
+}
+
+const struct firn_sqlitefile_library *
+firn_sqlitefile_load(firn_error *err)
+{
+    (void)pthread_once(&once, load);
+    if (!is_loaded) {
+        (void)firn_sqlitefile_fail(err, FIRN_UNSUPPORTED,
+                                   "could not load SQLite, install Debian's libsqlite3-0: %s",
+                                   why_not);
+    }
+    return is_loaded ? &loaded : NULL;
+}
+
+int
+firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *path, int flags,
+                     sqlite3 **out)
+{
+    *out = NULL;
+    assert(path[0] == '/'); /* else it could be a URI */
+    int rc = library->open_v2(
+        path, out, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
+        NULL);
+    if (rc == SQLITE_OK) {
+        (void)library->db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        (void)library->db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+        (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)library->limit(*out, SQLITE_LIMIT_LENGTH, VALUE_SIZE_MAX);
+        rc = library->exec(*out, "PRAGMA cell_size_check = ON", NULL, NULL, NULL);
+    }
+    return rc;
+}
+
+int
+firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
+{
+    assert(code != FIRN_OK);
+    if (err != NULL) {
+        va_list values;
+        va_start(values, format);
+        memset(err, 0, sizeof *err);
+        err->code = code;
+        (void)vsnprintf(err->text, sizeof err->text, format, values);
+        va_end(values);
+        for (char *at = err->text; *at != '\0'; at++) {
+            *at = *at == '\n' ? ' ' : *at;
+        }
+    }
+    return code;
+}
+
+const char *
+firn_sqlitefile_place(void)
+{
+    const char *place = getenv("TMPDIR");
+    if (place != NULL && place[0] == '/' && access(place, W_OK | X_OK) == 0) {
+        return place;
+    }
+    return access("/var/tmp", W_OK | X_OK) == 0 ? "/var/tmp" : "/tmp";
+}

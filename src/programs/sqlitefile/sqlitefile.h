@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlitefile/sqlitefile.h: SQLite databases that lie in a workspace: copying one that is in use, and what differs
+ * between two states of one.
+ */
+#ifndef FIRN_SQLITEFILE_SQLITEFILE_H
+#define FIRN_SQLITEFILE_SQLITEFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/firn.h"
+#include "term/term.h"
+
+/* For copy_sqlite of firn_workspace_options; ctx is not used. Any thread. FIRN_UNSUPPORTED where SQLite's library
+ * cannot be loaded. FIRN_BUSY where the database was locked for five seconds. */
+int firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size,
+                         firn_error *err);
+
+/* Where and how the differences of a database are shown. Zeroed but for the first four it is ready. */
+struct firn_sqlitefile_show {
+    firn_slice path;
+    bool is_patch;                 /* text that a patch may contain, with paths from the root */
+    uint64_t rows_max;             /* so many of each table; all are counted */
+    struct firn_term_writer *json; /* an object, in an array; NULL: text on standard output */
+    size_t json_max;               /* no more rows when it has so many bytes; 0: no limit */
+    struct {
+        uint64_t added;
+        uint64_t changed;
+        uint64_t removed;
+    } counts;                     /* of the table at hand */
+    struct firn_term_writer rows; /* its rows, as text */
+    firn_slice table;             /* its name; borrowed */
+    bool has_any;
+    bool has_rows; /* of the table at hand, in JSON */
+};
+
+/* Shows what differs between the databases in two files, which this program has made: a -wal file beside one is applied
+ * to it. They may be changed. FIRN_UNSUPPORTED without SQLite's library, FIRN_CORRUPT where one is no database, damaged or encrypted; then
+ * nothing was shown. FIRN_CANCELLED when a signal came. */
+int firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefile_show *show,
+                         firn_error *err);
+
+/* The directory for copies: TMPDIR, else /var/tmp, which lies on a disk, else /tmp. */
+const char *firn_sqlitefile_place(void);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlitefile/sqlitefile_internal.h: SQLite's functions, as the library has them that was loaded.
+ */
+#ifndef FIRN_SQLITEFILE_SQLITEFILE_INTERNAL_H
+#define FIRN_SQLITEFILE_SQLITEFILE_INTERNAL_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "sqlitefile/sqlitefile.h"
+
+struct firn_sqlitefile_library {
+    int (*libversion_number)(void);
+    int (*open_v2)(const char *path, sqlite3 **db, int flags, const char *vfs);
+    int (*close)(sqlite3 *db);
+    const char *(*errmsg)(sqlite3 *db);
+    int (*db_config)(sqlite3 *db, int op, ...);
+    int (*limit)(sqlite3 *db, int id, int value);
+    int (*busy_timeout)(sqlite3 *db, int ms);
+    int (*exec)(sqlite3 *db, const char *sql, int (*callback)(void *, int, char **, char **),
+                void *ctx, char **message);
+    int (*prepare_v2)(sqlite3 *db, const char *sql, int size, sqlite3_stmt **out,
+                      const char **tail);
+    int (*step)(sqlite3_stmt *statement);
+    int (*finalize)(sqlite3_stmt *statement);
+    int (*column_count)(sqlite3_stmt *statement);
+    int (*column_type)(sqlite3_stmt *statement, int column);
+    int (*column_int)(sqlite3_stmt *statement, int column);
+    sqlite3_int64 (*column_int64)(sqlite3_stmt *statement, int column);
+    double (*column_double)(sqlite3_stmt *statement, int column);
+    const unsigned char *(*column_text)(sqlite3_stmt *statement, int column);
+    const void *(*column_blob)(sqlite3_stmt *statement, int column);
+    int (*column_bytes)(sqlite3_stmt *statement, int column);
+    void (*progress_handler)(sqlite3 *db, int operations, int (*handler)(void *), void *ctx);
+    int (*file_control)(sqlite3 *db, const char *name, int op, void *argument);
+    sqlite3_backup *(*backup_init)(sqlite3 *to, const char *to_name, sqlite3 *from,
+                                   const char *from_name);
+    int (*backup_step)(sqlite3_backup *backup, int pages);
+    int (*backup_finish)(sqlite3_backup *backup);
+};
+
+/* NULL with FIRN_UNSUPPORTED in *err where there is none that will do. Loaded once; any thread. */
+const struct firn_sqlitefile_library *firn_sqlitefile_load(firn_error *err);
+
+/* Opens a file that somebody else made: nothing that its schema says is trusted. *out is to be closed also after a failure. */
+int firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *path, int flags,
+                         sqlite3 **out);
+
+/* Sets *err, if it is not NULL, and returns the code. */
+int firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The columns of a table that are compared, the key's first. */
+enum { FIRN_SQLITEFILE_COLUMNS_MAX = 2000 };
+struct firn_sqlitefile_columns {
+    const char *names[FIRN_SQLITEFILE_COLUMNS_MAX + 1];
+    size_t count;
+    size_t key_count;
+};
+
+/* sqlitefile_show.c: what a comparison finds, in this order: begin, schema for each difference of it, schema_end, for each
+ * table rows between table and table_end, end. Of a schema or a row NULL is a side that does not have it. */
+void firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show);
+void firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
+                                 const char *name, const char *before, const char *after);
+void firn_sqlitefile_show_schema_end(struct firn_sqlitefile_show *show);
+void firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name);
+void firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
+                              const struct firn_sqlitefile_library *library,
+                              const struct firn_sqlitefile_columns *columns, sqlite3_stmt *before,
+                              sqlite3_stmt *after);
+/* why: what kept the rows from being compared, all or some; or NULL. */
+void firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *why);
+void firn_sqlitefile_show_end(struct firn_sqlitefile_show *show);
+
+#endif

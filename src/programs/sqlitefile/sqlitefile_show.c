@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlitefile/sqlitefile_show.c: how the differences of a database are shown, as text and as JSON.
+ *
+ *    # app.db: table users (id, name): 1 added, 1 changed, 1 removed
+ *    #   - (2, 'bob')
+ *    #   + (3, 'carol')
+ *    #   - (1, 'al')
+ *    #   + (1, 'alice')
+ *
+ * The head of a table has the counts, which are known at its end, so its rows are kept until then: at most as many as are
+ * shown. In a patch every line begins with #, which git apply and patch pass over.
+ *
+ * Values look as in SQL; text is escaped, and long values are cut. As the escaping has no context, this is for one
+ * thread, as the whole program is.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sqlitefile/sqlitefile_internal.h"
+
+enum { TEXT_SHOWN_MAX = 120, BLOB_SHOWN_MAX = 32, JSON_SHOWN_MAX = 4096 };
+
+static struct firn_term_writer *target;
+
+static void
+put_to_target(const void *data, size_t size)
+{
+    firn_term_writer_put(target, data, size);
+}
+
+static void
+put_text(struct firn_term_writer *out, const char *text)
+{
+    firn_term_writer_put(out, text, strlen(text));
+}
+
+static void
+put_escaped(struct firn_term_writer *out, firn_slice bytes)
+{
+    target = out;
+    firn_term_text_escape(bytes, put_to_target);
+    target = NULL;
+}
+
+/* ---- values ---- */
+
+static firn_slice
+bytes_of(const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int column)
+{
+    const void *data = library->column_type(row, column) == SQLITE_TEXT
+                           ? (const void *)library->column_text(row, column)
+                           : library->column_blob(row, column);
+    int size = library->column_bytes(row, column);
+    return firn_bytes(data, data != NULL && size > 0 ? (size_t)size : 0);
+}
+
+/* The first bytes, at most so many, not cut within a character. */
+static firn_slice
+cut(firn_slice bytes, size_t size_max)
+{
+    size_t size = bytes.size < size_max ? bytes.size : size_max;
+    while (size < bytes.size && size > 0 && (bytes.data[size] & 0xC0) == 0x80) {
+        size--;
+    }
+    return firn_bytes(bytes.data, size);
+}
+
+static void
+put_hex(struct firn_term_writer *out, firn_slice bytes)
+{
+    char digits[3];
+    for (size_t i = 0; i < bytes.size; i++) {
+        (void)snprintf(digits, sizeof digits, "%02x", bytes.data[i]);
+        put_text(out, digits);
+    }
+}
+
+static void
+put_size(struct firn_term_writer *out, size_t size)
+{
+    char text[48];
+    (void)snprintf(text, sizeof text, "... (%zu bytes)", size);
+    put_text(out, text);
+}
+
+/* As SQL and JSON write it; at most 17 digits, as few as give the same number. */
+static void
+number_text(double number, char out[40])
+{
+    (void)snprintf(out, 40, "%.15g", number);
+    double again;
+    if (sscanf(out, "%lf", &again) != 1 || again != number) {
+        (void)snprintf(out, 40, "%.17g", number);
+    }
+    if (isfinite(number) && strpbrk(out, ".e") == NULL) {
+        size_t size = strlen(out);
+        (void)snprintf(out + size, 40 - size, ".0");
+    }
+}
+
+static void
+put_value(struct firn_term_writer *out, const struct firn_sqlitefile_library *library,
+          sqlite3_stmt *row, int column)
+{
+    char number[40];
+    firn_slice bytes;
+    firn_slice shown;
+    switch (library->column_type(row, column)) {
+    case SQLITE_INTEGER:
+        (void)snprintf(number, sizeof number, "%lld",
+                       (long long)library->column_int64(row, column));
+        put_text(out, number);
+        break;
+    case SQLITE_FLOAT:
+        number_text(library->column_double(row, column), number);
+        put_text(out, number);
+        break;
+    case SQLITE_TEXT:
+    case SQLITE_BLOB:
+        bytes = bytes_of(library, row, column);
+        if (library->column_type(row, column) == SQLITE_TEXT) {
+            shown = cut(bytes, TEXT_SHOWN_MAX);
+            put_text(out, "'");
+            put_escaped(out, shown);
+        } else {
+            shown =
+                firn_bytes(bytes.data, bytes.size < BLOB_SHOWN_MAX ? bytes.size : BLOB_SHOWN_MAX);
+            put_text(out, "x'");
+            put_hex(out, shown);
+        }
+        put_text(out, "'");
+        if (shown.size < bytes.size) {
+            put_size(out, bytes.size);
+        }
+        break;
+    default:
+        put_text(out, "NULL");
+        break;
+    }
+}
+
+/* What each line of text begins with. */
+static const char *
+begin_of(const struct firn_sqlitefile_show *show)
+{
+    return show->is_patch ? "# " : "";
+}
+
+static void
+put_row(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_library *library, char sign,
+        const struct firn_sqlitefile_columns *columns, sqlite3_stmt *row)
+{
+    struct firn_term_writer *out = &show->rows;
+    const char head[] = {' ', ' ', sign, ' ', '(', '\0'};
+    put_text(out, begin_of(show));
+    put_text(out, head);
+    for (size_t i = 0; i < columns->count; i++) {
+        put_text(out, i > 0 ? ", " : "");
+        put_value(out, library, row, (int)i);
+    }
+    put_text(out, ")\n");
+}
+
+static void
+json_value(struct firn_term_writer *out, const char *key,
+           const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int column)
+{
+    char number[40];
+    int type = library->column_type(row, column);
+    firn_slice bytes;
+    switch (type) {
+    case SQLITE_INTEGER:
+        (void)snprintf(number, sizeof number, "%lld",
+                       (long long)library->column_int64(row, column));
+        firn_term_writer_raw(out, key, firn_str(number));
+        break;
+    case SQLITE_FLOAT:
+        number_text(library->column_double(row, column), number);
+        if (isfinite(library->column_double(row, column))) {
+            firn_term_writer_raw(out, key, firn_str(number));
+        } else {
+            firn_term_writer_string(out, key, number);
+        }
+        break;
+    case SQLITE_TEXT:
+    case SQLITE_BLOB:
+        bytes = bytes_of(library, row, column);
+        if (type == SQLITE_TEXT && bytes.size <= JSON_SHOWN_MAX) {
+            firn_term_writer_text(out, key, bytes);
+            break;
+        }
+        firn_term_writer_object(out, key);
+        if (type == SQLITE_TEXT) {
+            firn_term_writer_text(out, "text", cut(bytes, JSON_SHOWN_MAX));
+        } else {
+            struct firn_term_writer hex = {.put = NULL};
+            size_t size = bytes.size < JSON_SHOWN_MAX ? bytes.size : JSON_SHOWN_MAX;
+            put_hex(&hex, firn_bytes(bytes.data, size));
+            firn_term_writer_text(out, "blob", firn_term_writer_slice(&hex));
+            firn_term_writer_deinit(&hex);
+        }
+        firn_term_writer_u64(out, "size", bytes.size);
+        firn_term_writer_end(out);
+        break;
+    default:
+        firn_term_writer_null(out, key);
+        break;
+    }
+}
+
+static void
+json_row(struct firn_term_writer *out, const char *key,
+         const struct firn_sqlitefile_library *library,
+         const struct firn_sqlitefile_columns *columns, sqlite3_stmt *row)
+{
+    if (row == NULL) {
+        firn_term_writer_null(out, key);
+        return;
+    }
+    firn_term_writer_array(out, key);
+    for (size_t i = 0; i < columns->count; i++) {
+        json_value(out, NULL, library, row, (int)i);
+    }
+    firn_term_writer_end(out);
+}
+
+/* ---- text ---- */
+
+/* "# app.db: " */
+static void
+print_head(const struct firn_sqlitefile_show *show)
+{
+    firn_term_out_text(begin_of(show));
+    if (show->is_patch) {
+        firn_term_text_escape(show->path, firn_term_out_write);
+    } else {
+        firn_term_path_print(show->path);
+    }
+    firn_term_out_text(": ");
+}
+
+/* A statement of the schema, a line for each of its lines. */
+static void
+print_statement(const struct firn_sqlitefile_show *show, char sign, const char *sql)
+{
+    while (sql != NULL && *sql != '\0') {
+        size_t size = strcspn(sql, "\n");
+        firn_term_out_format("%s  %c ", begin_of(show), sign);
+        firn_term_text_escape(firn_bytes(sql, size), firn_term_out_write);
+        firn_term_out_text("\n");
+        sql += size;
+        sql += *sql == '\n' ? 1 : 0;
+    }
+}
+
+static void
+print_columns(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_columns *columns)
+{
+    put_text(&show->rows, " (");
+    for (size_t i = 0; i < columns->count; i++) {
+        put_text(&show->rows, i > 0 ? ", " : "");
+        put_escaped(&show->rows, firn_str(columns->names[i]));
+    }
+    put_text(&show->rows, ")\n");
+}
+
+/* ---- in the order of a comparison ---- */
+
+void
+firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show)
+{
+    show->has_any = false;
+    if (show->json != NULL) {
+        firn_term_writer_object(show->json, NULL);
+        firn_term_writer_bytes(show->json, "path", show->path);
+        firn_term_writer_array(show->json, "schema");
+    }
+}
+
+void
+firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type, const char *name,
+                            const char *before, const char *after)
+{
+    assert(before != NULL || after != NULL);
+    show->has_any = true;
+    if (show->json != NULL) {
+        firn_term_writer_object(show->json, NULL);
+        firn_term_writer_text(show->json, "type", firn_str(type));
+        firn_term_writer_text(show->json, "name", firn_str(name));
+        firn_term_writer_string_if(show->json, "before", before, before != NULL);
+        firn_term_writer_string_if(show->json, "after", after, after != NULL);
+        firn_term_writer_end(show->json);
+        return;
+    }
+    print_head(show);
+    firn_term_text_escape(firn_str(type), firn_term_out_write);
+    firn_term_out_text(" ");
+    firn_term_text_escape(firn_str(name), firn_term_out_write);
+    firn_term_out_text(before == NULL  ? " added\n"
+                       : after == NULL ? " removed\n"
+                                       : " defined otherwise\n");
+    if (show->rows_max > 0) {
+        print_statement(show, '-', before);
+        print_statement(show, '+', after);
+    }
+}
+
+void
+firn_sqlitefile_show_schema_end(struct firn_sqlitefile_show *show)
+{
+    if (show->json != NULL) {
+        firn_term_writer_end(show->json);
+        firn_term_writer_array(show->json, "tables");
+    }
+}
+
+void
+firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name)
+{
+    memset(&show->counts, 0, sizeof show->counts);
+    firn_term_writer_clear(&show->rows);
+    show->table = firn_str(name);
+    show->has_rows = false;
+    if (show->json != NULL) {
+        firn_term_writer_object(show->json, NULL);
+        firn_term_writer_text(show->json, "name", show->table);
+    }
+}
+
+void
+firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
+                         const struct firn_sqlitefile_library *library,
+                         const struct firn_sqlitefile_columns *columns, sqlite3_stmt *before,
+                         sqlite3_stmt *after)
+{
+    bool is_first = show->counts.added + show->counts.changed + show->counts.removed == 1;
+    assert(before != NULL || after != NULL);
+    if (show->json == NULL) {
+        if (is_first) {
+            print_columns(show, columns);
+        }
+        if (before != NULL) {
+            put_row(show, library, '-', columns, before);
+        }
+        if (after != NULL) {
+            put_row(show, library, '+', columns, after);
+        }
+        return;
+    }
+    if (show->json_max > 0 && show->json->size > show->json_max) {
+        return;
+    }
+    if (!show->has_rows) {
+        show->has_rows = true;
+        firn_term_writer_array(show->json, "columns");
+        for (size_t i = 0; i < columns->count; i++) {
+            firn_term_writer_text(show->json, NULL, firn_str(columns->names[i]));
+        }
+        firn_term_writer_end(show->json);
+        firn_term_writer_array(show->json, "rows");
+    }
+    firn_term_writer_object(show->json, NULL);
+    json_row(show->json, "before", library, columns, before);
+    json_row(show->json, "after", library, columns, after);
+    firn_term_writer_end(show->json);
+}
+
+static void
+print_table(struct firn_sqlitefile_show *show, const char *why, uint64_t told)
+{
+    firn_slice rows = firn_term_writer_slice(&show->rows);
+    size_t names = 0; /* of the columns, the first line of the rows */
+    while (names < rows.size && rows.data[names] != '\n') {
+        names++;
+    }
+    print_head(show);
+    firn_term_out_text("table ");
+    firn_term_text_escape(show->table, firn_term_out_write);
+    firn_term_out_write(rows.data, names);
+    firn_term_out_format(": %" PRIu64 " %s added, %" PRIu64 " changed, %" PRIu64 " removed",
+                         show->counts.added,
+                         firn_term_text_plural(show->counts.added, "row", "rows"),
+                         show->counts.changed, show->counts.removed);
+    if (why != NULL) {
+        firn_term_out_text("; not all were compared: ");
+        firn_term_text_escape(firn_str(why), firn_term_out_write);
+    }
+    firn_term_out_text("\n");
+    if (names < rows.size) {
+        firn_term_out_write(rows.data + names + 1, rows.size - names - 1);
+    }
+    if (show->rows_max > 0 && told > show->rows_max) {
+        firn_term_out_format("%s  ... and %" PRIu64 " more\n", begin_of(show),
+                             told - show->rows_max);
+    }
+}
+
+void
+firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *why)
+{
+    uint64_t told = show->counts.added + show->counts.changed + show->counts.removed;
+    show->has_any = show->has_any || told > 0 || why != NULL;
+    if (show->json != NULL) {
+        if (show->has_rows) {
+            firn_term_writer_end(show->json);
+        }
+        firn_term_writer_u64(show->json, "rows_added", show->counts.added);
+        firn_term_writer_u64(show->json, "rows_changed", show->counts.changed);
+        firn_term_writer_u64(show->json, "rows_removed", show->counts.removed);
+        firn_term_writer_string_if(show->json, "not_compared", why, why != NULL);
+        firn_term_writer_end(show->json);
+    } else if (told > 0 || why != NULL) {
+        print_table(show, why, told);
+    }
+}
+
+void
+firn_sqlitefile_show_end(struct firn_sqlitefile_show *show)
+{
+    if (show->json != NULL) {
+        firn_term_writer_end(show->json);
+        firn_term_writer_end(show->json);
+    } else if (!show->has_any) {
+        print_head(show);
+        firn_term_out_text("no row differs\n");
+    }
+    firn_term_writer_deinit(&show->rows);
+}

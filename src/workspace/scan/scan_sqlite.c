@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan/scan_sqlite.c: SQLite databases in the tree that a process has open.
+ *
+ * A database that is in use is up to four files: its own, and beside it -wal, -journal and -shm. Read one after the other
+ * they would put together what never was. So where a lock stands on a database (its format says on which bytes: as
+ * checkout/checkout_sqlite.c) and a file lies beside it, the caller's copy_sqlite copies one committed state of it,
+ * through SQLite, to a file that only this scan knows. That is what is saved under the database's name, and the
+ * three files beside it are left out, for what they hold is in the copy.
+ *
+ * This is found out when the directory is visited, before anything in it is read: which names are left out depends
+ * on whether the copy could be made. A database that stays locked is a file that cannot be read
+ * (scan_carry.c). Of one that cannot be copied for another reason (no SQLite library, no database for all its
+ * first bytes, a journal that nobody has played back) all files are saved as they are, and that is told.
+ *
+ * A writer may come later: it makes its journal, and writes pages, while the file is read. The times of the file
+ * do not show that where the first page was written before the first look, and the last one after the second. But
+ * such a writer holds a lock from the one to the other. So after a database has been read, before the look that ends the
+ * reading, it is asked again whether a lock stands there (I1; not checked: it is an order of system calls); if so, the next
+ * attempt reads a copy.
+ *
+ * Where files lay beside it that were not left out, a copy would not fit them: it is saved with them, and that is told.
+ *
+ * A database that nobody has open is a file like any other, and so are those beside it, from which the next process that
+ * opens it recovers: they do not change, so they fit together. One with several names is too: SQLite does not
+ * support these, and closing one name would take back the locks of another.
+ *
+ * The copies of a directory stay open until its object has been made. They have no print: what a database is that is in
+ * use no look at its file can tell (I2).
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "scan/scan_internal.h"
+#include "threads/os_callback.h"
+
+struct firn_scan_database {
+    struct firn_scan_database *next;
+    enum firn_scan_sqlite_state state;
+    struct firn_os_file *copy; /* if it is COPIED */
+    firn_error why;            /* if it is not */
+    char name[];
+};
+
+static const uint8_t magic[16] = "SQLite format 3";
+static const uint64_t locking_byte = UINT64_C(1) << 30;
+enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512, COPY_PATH_SIZE = 4096 };
+
+/* The size of the name of the database that a file lies beside; 0: of none. */
+static size_t
+database_size(const char *name, size_t size)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        size_t suffix = strlen(suffixes[i]);
+        if (size > suffix && memcmp(name + size - suffix, suffixes[i], suffix) == 0) {
+            return size - suffix;
+        }
+    }
+    return 0;
+}
+
+int
+firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, firn_error *err)
+{
+    uint8_t head[sizeof magic];
+    size_t got = 0;
+    *out = false;
+    if (size < PAGE_SIZE_MIN || size % PAGE_SIZE_MIN != 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
+    return rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0
+               ? firn_os_file_is_range_locked(file, locking_byte, LOCKING_SIZE, out, err)
+               : rc;
+}
+
+/* Opens the copy at a path, and removes its name. */
+static int
+open_copy(struct firn_os *os, char *path, struct firn_os_file **out, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    char *name = strrchr(path, '/');
+    int rc;
+    if (name == NULL || name == path) {
+        return firn_error_set(err, FIRN_INVALID, "'%.512s' is no place for a copy", path);
+    }
+    *name++ = '\0';
+    FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
+    rc = firn_os_file_open(dir, name, FIRN_OS_READ, 0, out, err);
+    FIRN_IGNORE(firn_os_remove_file(dir, name, NULL));
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+static int
+copy(struct firn_scan *scan, struct firn_os_dir *dir, const char *name, struct firn_os_file **out,
+     firn_error *err)
+{
+    const struct firn_scan_sqlite *sqlite = &scan->options->sqlite;
+    struct firn_buf path = {0};
+    char *place = firn_alloc(COPY_PATH_SIZE);
+    int rc = place == NULL ? FIRN_NO_MEMORY : firn_os_dir_real_path(dir, &path, err);
+    if (place == NULL ||
+        (rc == FIRN_OK && (firn_buf_append_u8(&path, '/') != FIRN_OK ||
+                           firn_buf_append(&path, name, strlen(name) + 1) != FIRN_OK))) {
+        rc = firn_error_no_memory(err, "a copy of a database");
+        goto out;
+    }
+    FIRN_TRY(rc);
+    unsigned begun = firn_os_callback_begin();
+    rc = sqlite->copy(sqlite->ctx, (const char *)path.data, place, COPY_PATH_SIZE, err);
+    firn_os_callback_end(begun);
+    rc = rc == FIRN_OK ? open_copy(scan->os, place, out, err) : rc;
+out:
+    firn_buf_deinit(&path);
+    firn_free(place);
+    return rc;
+}
+
+static const struct firn_scan_database *
+find(const struct firn_scan_node *node, const char *name, size_t size)
+{
+    const struct firn_scan_database *at = node->databases;
+    while (at != NULL && (strlen(at->name) != size || memcmp(at->name, name, size) != 0)) {
+        at = at->next;
+    }
+    return at;
+}
+
+/* Whether a file whose name has no other is a database that is in use, as far as it can be read. */
+static bool
+look(const struct firn_scan *scan, const struct firn_scan_node *node, struct firn_os_dir *dir,
+     const char *name)
+{
+    struct firn_os_file *file = NULL;
+    struct firn_os_stat stat;
+    bool is_in_use = false;
+    if (firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &stat, NULL) ==
+            FIRN_OK &&
+        stat.nlink == 1 && !firn_scan_is_too_large(scan, node, &stat) &&
+        firn_scan_sqlite_is_in_use(file, stat.size_bytes, &is_in_use, NULL) != FIRN_OK) {
+        is_in_use = false; /* reading it will tell */
+    }
+    firn_os_file_close(file); /* before SQLite opens it: closing would take back its locks */
+    return is_in_use;
+}
+
+int
+firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                       struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    DCHECK(!node->is_in_store);
+    if (find(node, name, strlen(name)) != NULL) {
+        return FIRN_OK;
+    }
+    size_t size = strlen(name) + 1;
+    struct firn_scan_database *database = firn_alloc_zeroed(sizeof *database + size);
+    if (database == NULL) {
+        return firn_error_no_memory(err, "a database");
+    }
+    memcpy(database->name, name, size);
+    database->next = node->databases;
+    node->databases = database;
+    if (!look(worker->scan, node, dir, name)) {
+        return FIRN_OK;
+    }
+    node->has_more_to_tell = true; /* (I2) */
+    int rc = copy(worker->scan, dir, name, &database->copy, &database->why);
+    if (rc != FIRN_OK && rc != FIRN_BUSY) {
+        database->state = FIRN_SCAN_SQLITE_TOLD;
+        *err = database->why;
+        return firn_scan_report_sqlite(worker, node, name, rc, err);
+    }
+    database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_COPIED : FIRN_SCAN_SQLITE_LOCKED;
+    DCHECK((database->copy == NULL) == (rc == FIRN_BUSY));
+    return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+}
+
+int
+firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                           struct firn_os_dir *dir, const char *name, bool has_beside,
+                           struct firn_os_file **out, firn_error *err)
+{
+    *out = NULL;
+    DCHECK(!node->is_in_store);
+    int rc = has_beside
+                 ? firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read")
+                 : copy(worker->scan, dir, name, out, err);
+    firn_os_mutex_lock(&worker->scan->mutex);
+    node->has_more_to_tell = true; /* (I2) */
+    firn_os_mutex_unlock(&worker->scan->mutex);
+    if (rc != FIRN_OK) { /* from now on as it is */
+        return rc == FIRN_BUSY ? rc : firn_scan_report_sqlite(worker, node, name, rc, err);
+    }
+    return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+}
+
+enum firn_scan_sqlite_state
+firn_scan_sqlite_state(const struct firn_scan_node *node, const char *name, size_t size,
+                       struct firn_os_file **out_copy, firn_error *err)
+{
+    const struct firn_scan_database *database =
+        node->databases == NULL ? NULL : find(node, name, size);
+    *out_copy = database != NULL ? database->copy : NULL;
+    if (database == NULL) {
+        return FIRN_SCAN_SQLITE_NONE;
+    }
+    if (database->state == FIRN_SCAN_SQLITE_LOCKED && err != NULL) {
+        *err = database->why;
+    }
+    return database->state;
+}
+
+bool
+firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, size_t size)
+{
+    struct firn_os_file *copy;
+    enum firn_scan_sqlite_state state = firn_scan_sqlite_state(node, name, size, &copy, NULL);
+    return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LOCKED;
+}
+
+const struct firn_scan_item *
+firn_scan_sqlite_beside(const struct firn_scan_listing *listing, const struct firn_scan_item *item)
+{
+    size_t size = database_size(item->name.text, item->name_size);
+    size_t low = 0;
+    size_t high = size == 0 || item->kind != FIRN_OS_FILE ? 0 : listing->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct firn_scan_item *found = &listing->items[middle];
+        int order = firn_slice_compare(firn_bytes(found->name.text, found->name_size),
+                                       firn_bytes(item->name.text, size));
+        if (order == 0) {
+            return found->kind == FIRN_OS_FILE ? found : NULL;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return NULL;
+}
+
+bool
+firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn_scan_item *item)
+{
+    size_t size = node->databases == NULL ? 0 : database_size(item->name.text, item->name_size);
+    return size > 0 && item->kind == FIRN_OS_FILE &&
+           firn_scan_sqlite_is_apart(node, item->name.text, size);
+}
+
+void
+firn_scan_sqlite_leave(struct firn_scan_node *node)
+{
+    while (node->databases != NULL) {
+        struct firn_scan_database *database = node->databases;
+        node->databases = database->next;
+        firn_os_file_close(database->copy);
+        firn_free(database);
+    }
+}
