@@ -234,8 +234,8 @@ measure(struct exact *exact)
         const float d = norms - 2 * query->scale * scale * (float)(products[i] - query->bias);
         const float most = exact->bound[0] + scale * (exact->bound[1] + scale * exact->bound[2]);
         /* What is not a number is near: the vector decides. */
-        if (!(d - norms * SLACK > most) && !keep(exact, exact->nodes[i], (double)(d > 0 ? d : 0),
-                                                 (double)scale, (double)norms)) {
+        if (!(d - norms * SLACK > most) &&
+            !keep(exact, exact->nodes[i], (double)(d > 0 ? d : 0), (double)scale, (double)norms)) {
             return false;
         }
     }
@@ -364,8 +364,8 @@ judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *
         for (; count < JUDGED && i < exact->near_count &&
                (double)firn_graph_item_distance(exact->near[i]) <= exact->limit;
              i++) {
-            candidates[count++] = (struct firn_graph_candidate){
-                .node = firn_graph_item_node(exact->near[i])};
+            candidates[count++] =
+                (struct firn_graph_candidate){.node = firn_graph_item_node(exact->near[i])};
         }
         if (count == 0) {
             break;
@@ -405,9 +405,9 @@ prepare(struct exact *exact, const uint8_t *vector)
         firn_vector_distance_squares(vector, graph->parameters.dimensions));
     exact->is_dot = graph->parameters.metric == FIRN_VECTOR_DOT;
     exact->height = firn_vector_distance_root(graph->numbers) * (0.5 + 0x1p-13);
-    exact->query = firn_vector_distance_root(rest) * (1 + 1e-9) +
-                   0x1p-21 * (firn_vector_distance_root(squares) +
-                              2 * firn_vector_distance_root(mean) + 1);
+    exact->query =
+        firn_vector_distance_root(rest) * (1 + 1e-9) +
+        0x1p-21 * (firn_vector_distance_root(squares) + 2 * firn_vector_distance_root(mean) + 1);
     exact->to_v = graph->parameters.metric == FIRN_VECTOR_COSINE ? 2
                   : exact->is_dot                                ? 2 * graph->scale / length
                                                                  : graph->scale * graph->scale;
@@ -455,8 +455,8 @@ firn_graph_exact(const struct firn_graph *graph, const void *query,
         firn_sort_u64(exact.near, exact.near_count);
         FIRN_TRY(judge(&exact, query, &judged, err));
         for (size_t left = exact.end_count; left > 0; left--) {
-            out[left - 1] = (struct firn_graph_candidate){.row = exact.ends[0].row,
-                                                          .node = exact.ends[0].node};
+            out[left - 1] =
+                (struct firn_graph_candidate){.row = exact.ends[0].row, .node = exact.ends[0].node};
             distances[left - 1] = exact.ends[0].value;
             exact.ends[0] = exact.ends[left - 1];
             sift_down(exact.ends, left - 1);

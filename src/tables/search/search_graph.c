@@ -145,9 +145,8 @@ static int
 find_exact(struct firn_search_graphs *graphs, const struct firn_graph *graph,
            const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
 {
-    const struct firn_graph_search_options options = {.wanted = ask->wanted,
-                                                      .allowed = ask->allowed,
-                                                      .allowed_count = ask->allowed_count};
+    const struct firn_graph_search_options options = {
+        .wanted = ask->wanted, .allowed = ask->allowed, .allowed_count = ask->allowed_count};
     struct firn_graph_search_counts counts;
     int rc;
     FIRN_TRY(make_room(graphs, ask->wanted, err));
