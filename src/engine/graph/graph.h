@@ -139,6 +139,19 @@ FIRN_MUST_CHECK int firn_graph_search(const struct firn_graph *graph, const void
                                       struct firn_graph_candidate *out, size_t *out_count,
                                       struct firn_graph_search_counts *out_counts, firn_error *err);
 
+/* ---- none missed (graph_exact.c) ---- */
+
+/* Finds the `wanted` nearest of the rows that are allowed, by the exact distances, and of rows at the same distance the
+ * first: *out_count of them, in that order; out and distances have room for `wanted`. All codes are compared, and only
+ * vectors that these do not exclude are read: expanded counts them. options->ef is not used. *out_count is 0 where codes
+ * exclude too little: comparing all vectors is better then. Of a graph that is open. Fails as a search does. */
+FIRN_MUST_CHECK int firn_graph_exact(const struct firn_graph *graph, const void *query,
+                                     const struct firn_graph_search_options *options,
+                                     struct firn_graph_scratch *scratch,
+                                     struct firn_graph_candidate *out, double *distances,
+                                     size_t *out_count, struct firn_graph_search_counts *out_counts,
+                                     firn_error *err);
+
 /* The exact distances of candidates to the query (firn_vector_distance_exact), from the vectors in the file, in out. Of
  * a graph that is open; the candidates are its own. Fails as a search does. */
 FIRN_MUST_CHECK int firn_graph_read_judge(const struct firn_graph *graph, const void *query,

@@ -47,7 +47,8 @@ struct cursor {
     const firn_value *values;
     firn_scan *scan;
     const firn_scan_batch *batch;
-    struct firn_sql_cell *cells; /* of each column of the table, and one that has no function */
+    struct firn_sql_cell
+        *cells; /* of each column of the table, and hidden ones without a function */
     size_t batch_rows;
     size_t at;        /* in the batch, or of the rows that were kept */
     firn_value *kept; /* KEPT: read_count values for each row */
@@ -58,6 +59,7 @@ struct cursor {
     size_t key_count;
     size_t key_at;
     struct firn_sql_memory *key_memory;
+    firn_search_result *near; /* or those that a search found */
     /* Of a statement that looks up many rows (sql_keep.c). */
     struct firn_sql_keys seeks; /* the columns with equalities */
     struct firn_sql_keep *keep; /* NULL: none yet */
@@ -105,6 +107,8 @@ static void
 drop_rows(struct cursor *cursor)
 {
     sqlite3_free(cursor->keys);
+    firn_search_result_destroy(cursor->near);
+    cursor->near = NULL;
     cursor->keys = NULL;
     cursor->key_count = 0;
     cursor->key_at = 0;
@@ -249,7 +253,8 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
     cursor->names = sqlite3_malloc64(count * sizeof cursor->names[0]);
     cursor->columns = sqlite3_malloc64(count * sizeof cursor->columns[0]);
-    cursor->cells = sqlite3_malloc64((count + 1) * sizeof cursor->cells[0]);
+    cursor->cells =
+        sqlite3_malloc64((count + 1 + FIRN_SQL_VECTORS_COLUMNS) * sizeof cursor->cells[0]);
     if (cursor->places == NULL || cursor->names == NULL || cursor->columns == NULL ||
         cursor->cells == NULL) {
         return firn_sql_no_memory(err);
@@ -258,7 +263,7 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     for (size_t i = 0; i < count; i++) {
         cursor->places[i] = -1;
     }
-    for (size_t i = 0; i <= count; i++) {
+    for (size_t i = 0; i <= count + FIRN_SQL_VECTORS_COLUMNS; i++) {
         cursor->cells[i] = (struct firn_sql_cell){.array = FIRN_SCAN_ARRAY_INIT};
     }
     for (size_t i = 0; i < table->orders[0].count; i++) {
@@ -445,7 +450,12 @@ next_key(struct cursor *cursor, firn_error *err)
     int rc = FIRN_OK;
     cursor->source = AT_END;
     while (rc == FIRN_OK && cursor->source == AT_END && cursor->key_at < cursor->key_count) {
-        rc = get_row(cursor, &cursor->keys[cursor->key_at++], 1, err);
+        const size_t at = cursor->key_at++;
+        size_t count = 1;
+        const firn_value *key = cursor->near != NULL
+                                    ? firn_search_result_key(cursor->near, at, &count)
+                                    : &cursor->keys[at];
+        rc = get_row(cursor, key, count, err);
     }
     return rc;
 }
@@ -534,13 +544,36 @@ read_rows(struct cursor *cursor, int count, sqlite3_value **values, firn_error *
     return rc;
 }
 
+/* A search: its arguments come last. */
 static int
-filter_rows(struct cursor *cursor, const char *plan, int count, sqlite3_value **values,
+search_rows(struct cursor *cursor, int number, int count, sqlite3_value **values, firn_error *err)
+{
+    const struct firn_sql_table *table = table_of(cursor);
+    const int first = count - firn_sql_vectors_arguments(number);
+    struct firn_sql_filter filter;
+    int rc = firn_sql_filter_init(&filter, table, &cursor->plan, first, values, err);
+    if (rc == FIRN_OK && !filter.is_empty) {
+        rc = firn_sql_vectors_search(table, &cursor->view, &filter, number, values + first,
+                                     &cursor->near, err);
+    }
+    if (rc == FIRN_OK && cursor->near != NULL) {
+        cursor->key_count = firn_search_result_count(cursor->near);
+        rc = next_key(cursor, err);
+    }
+    firn_sql_filter_deinit(&filter);
+    return rc;
+}
+
+static int
+filter_rows(struct cursor *cursor, int number, const char *plan, int count, sqlite3_value **values,
             firn_error *err)
 {
     bool is_found = false;
     int rc = take_plan(cursor, plan, err);
     rc = rc == FIRN_OK ? take_view(cursor, err) : rc;
+    if (rc == FIRN_OK && firn_sql_vectors_arguments(number) > 0) {
+        return search_rows(cursor, number, count, values, err);
+    }
     rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
     rc = rc == FIRN_OK && !is_found ? read_rows(cursor, count, values, err) : rc;
     if (cursor->keep != NULL && cursor->source != AT_END) {
@@ -555,10 +588,9 @@ firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, 
 {
     struct cursor *cursor = (struct cursor *)base;
     firn_error err;
-    (void)number;
     drop_rows(cursor);
     firn_sql_table_check(table_of(cursor));
-    int rc = filter_rows(cursor, plan, count, values, &err);
+    int rc = filter_rows(cursor, number, plan, count, values, &err);
     if (rc != FIRN_OK) {
         release_rows(cursor);
         return firn_sql_fail_table(base->pVtab, &err);
@@ -724,6 +756,10 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
     firn_error err;
     if (cursor->source == ABORTED) {
         return SQLITE_ABORT_ROLLBACK;
+    }
+    if (firn_sql_vectors_has(table, (size_t)number)) {
+        firn_sql_vectors_give(table, cursor->near, cursor->key_at - 1, ctx, (size_t)number);
+        return SQLITE_OK;
     }
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);

@@ -60,6 +60,8 @@ int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) *
 int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
 int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
 
+int firn_sql_vectors_register(struct firn_sql *sql); /* firn_vector, … */
+
 struct firn_sql_table;
 
 /* ==== attached stores (sql_store.c) ==== */
@@ -598,6 +600,27 @@ void firn_sql_filter_free_memory(struct firn_sql_memory *memory);
 bool firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant);
 /* Whether values of the type bound a part of an order. */
 bool firn_sql_filter_can_seek(firn_type type);
+
+/* ==== searches for near vectors (sql_vectors.c) ==== */
+
+enum { FIRN_SQL_VECTORS_COLUMNS = 2 }; /* the hidden ones */
+
+/* Appends the hidden columns that a table with vectors has. */
+void firn_sql_vectors_declare(const struct firn_sql_table *table, sqlite3_str *text);
+/* Whether a statement searches: the plan is then that of a scan with all constraints, and firn_sql_vectors_tell adds what
+ * the search needs. A code of SQLite. */
+bool firn_sql_vectors_is_search(const struct firn_sql_table *table, const sqlite3_index_info *info);
+int firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *info);
+/* How many of the last arguments of xFilter are the search's, by idxNum; 0: it is none. */
+int firn_sql_vectors_arguments(int number);
+/* Searches. values: those arguments. *out is NULL where nothing can be found. */
+int firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
+                            const struct firn_sql_filter *filter, int number,
+                            sqlite3_value **values, firn_search_result **out, firn_error *err);
+/* Whether a column is one of the hidden ones; gives its value for a row of what was found, if anything was. */
+bool firn_sql_vectors_has(const struct firn_sql_table *table, size_t number);
+void firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,
+                           size_t row, sqlite3_context *ctx, size_t number);
 
 /* ==== statements that a scan answers: their groups as a virtual table (sql_query.c, sql_groups.c) ==== */
 

@@ -745,6 +745,11 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     collect_wishes(&planning);
     see_ranges(&planning);
     see_limits(&planning);
+    if (firn_sql_vectors_is_search(table, info)) {
+        best = (struct way){.order = 0, .range = {-1, -1}};
+        int rc = tell(&planning, &best);
+        return rc == SQLITE_OK ? firn_sql_vectors_tell(table, info) : rc;
+    }
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {
         struct way way;

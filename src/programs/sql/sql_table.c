@@ -180,6 +180,7 @@ declaration_of(const struct firn_sql_table *table)
         }
         sqlite3_str_appendf(text, ", %s BLOB HIDDEN NOT NULL PRIMARY KEY", name);
     }
+    firn_sql_vectors_declare(table, text);
     sqlite3_str_appendall(text, table->identity == FIRN_SQL_BY_ROWID ? ")" : ") WITHOUT ROWID");
     return sqlite3_str_finish(text);
 }

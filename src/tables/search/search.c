@@ -445,7 +445,7 @@ static bool
 may_have_graphs(const struct firn_schema *schema, const struct firn_search_request *request)
 {
     bool has_one = false;
-    for (size_t i = 0; i < schema->vector_index_count && !request->is_exact; i++) {
+    for (size_t i = 0; i < schema->vector_index_count; i++) {
         const struct firn_schema_vector_index *index = &schema->vector_indexes[i];
         const struct firn_schema_column *column = &schema->columns[index->place];
         has_one = has_one || (index->metric == (uint32_t)request->metric &&

@@ -9,6 +9,9 @@
  * that were measured, and are no promise. A walk that finds fewer rows than wanted is repeated, four times as wide each
  * time; in the end all codes are compared.
  *
+ * An exact search compares all codes, with bounds of what they say (graph/graph_exact.c), and names no row that is not among
+ * the nearest of the run.
+ *
  * A vector of zeros has no node with COSINE. Its distance to every vector is 1: if the candidates are not nearer than
  * that, and there are rows without a node, no row is named, and all rows are compared.
  *
@@ -137,6 +140,24 @@ may_miss_zeros(const struct firn_graph *graph, const struct firn_search_candidat
            found[count - 1].distance >= 1;
 }
 
+/* Rows and their distances. */
+static int
+find_exact(struct firn_search_graphs *graphs, const struct firn_graph *graph,
+           const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
+{
+    const struct firn_graph_search_options options = {
+        .wanted = ask->wanted, .allowed = ask->allowed, .allowed_count = ask->allowed_count};
+    struct firn_graph_search_counts counts;
+    int rc;
+    FIRN_TRY(make_room(graphs, ask->wanted, err));
+    FIRN_TRY(firn_graph_exact(graph, ask->query, &options, graphs->scratch, graphs->candidates,
+                              graphs->distances, out_count, &counts, err));
+    graphs->evaluated += counts.evaluated;
+    graphs->judged += counts.expanded;
+out:
+    return rc;
+}
+
 static int
 find_near(void *ctx, void *source, const struct firn_search_ask *ask,
           struct firn_search_candidate *out, size_t *out_count, firn_error *err)
@@ -147,10 +168,8 @@ find_near(void *ctx, void *source, const struct firn_search_ask *ask,
     size_t count;
     int rc;
     *out_count = 0;
-    if (ask->is_exact) {
-        return FIRN_OK;
-    }
-    rc = find_candidates(graphs, graph, ask, &count, err);
+    rc = ask->is_exact ? find_exact(graphs, graph, ask, &count, err)
+                       : find_candidates(graphs, graph, ask, &count, err);
     if (rc != FIRN_OK) {
         graphs->damaged += rc == FIRN_CORRUPT;
         return rc;

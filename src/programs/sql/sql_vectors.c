@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_vectors.c: the rows whose vectors are nearest to one, in SQL.
+ *
+ *     SELECT id, distance FROM notes WHERE embedding MATCH firn_vector(?) AND k = 10 AND year >= 2022 ORDER BY distance
+ *
+ * A table with columns of vectors has two hidden columns more, k and distance; firn_k and firn_distance, if it has
+ * columns of these names itself. A MATCH of a column of vectors makes the plan a search (firn_table_search): by graphs if there is an
+ * index, and with all other constraints that firn can compute as its condition. The rows come in the order of their
+ * distances, each read by its key. k must be given: SQLite 3.40 does not tell a table of a LIMIT beside a MATCH.
+ *
+ * The plan is that of a scan with these constraints. idxNum says that it is a search, and which arguments come after those
+ * of the constraints: the vector, and how many rows.
+ *
+ * firn_vector makes one blob of a vector and the name of a metric: the numbers, then a byte for the metric unless it is
+ * cosine, the default. SQLite shows a virtual table no ORDER BY of an expression, so ORDER BY firn_distance(...) computes
+ * all distances.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+SQLITE_EXTENSION_INIT3
+
+enum { IS_SEARCH = 1, HAS_COUNT = 2, COLUMN_SHIFT = 2 }; /* of idxNum */
+#define SEARCH_COST 200.0
+
+/* ---- the plan ---- */
+
+/* The number of the first column after those that every table has. */
+static size_t
+first_hidden(const struct firn_sql_table *table)
+{
+    return table->def->column_count + (table->identity == FIRN_SQL_BY_BLOB ? 1 : 0);
+}
+
+static bool
+has_vectors(const struct firn_sql_table *table)
+{
+    size_t i = 0;
+    while (i < table->def->column_count && table->def->columns[i].type != FIRN_TYPE_VECTOR) {
+        i++;
+    }
+    return i < table->def->column_count;
+}
+
+static bool
+has_name(const struct firn_sql_table *table, const char *name)
+{
+    size_t i = 0;
+    while (i < table->def->column_count &&
+           sqlite3_stricmp(table->def->columns[i].name, name) != 0) {
+        i++;
+    }
+    return i < table->def->column_count;
+}
+
+void
+firn_sql_vectors_declare(const struct firn_sql_table *table, sqlite3_str *text)
+{
+    static const char *const names[] = {"k", "distance"};
+    for (size_t i = 0; i < 2 && has_vectors(table); i++) {
+        char name[64];
+        sqlite3_snprintf((int)sizeof name, name, "%s", names[i]);
+        while (has_name(table, name) && strlen(name) < 40) {
+            char longer[64];
+            sqlite3_snprintf((int)sizeof longer, longer, "firn_%s", name);
+            memcpy(name, longer, sizeof name);
+        }
+        sqlite3_str_appendf(text, ", %s HIDDEN", name);
+    }
+}
+
+/* The constraint of a search, by its place; -1: there is none. */
+static int
+find_match(const struct firn_sql_table *table, const sqlite3_index_info *info)
+{
+    for (int i = 0; i < info->nConstraint; i++) {
+        const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+        if (constraint->op == SQLITE_INDEX_CONSTRAINT_MATCH && constraint->iColumn >= 0 &&
+            (size_t)constraint->iColumn < table->def->column_count &&
+            table->def->columns[constraint->iColumn].type == FIRN_TYPE_VECTOR) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool
+firn_sql_vectors_is_search(const struct firn_sql_table *table, const sqlite3_index_info *info)
+{
+    return table->keyspace == NULL && find_match(table, info) >= 0;
+}
+
+/* What says how many rows are wanted; -1: nothing does. */
+static int
+find_count(const struct firn_sql_table *table, const sqlite3_index_info *info)
+{
+    const size_t k = first_hidden(table);
+    for (int i = 0; i < info->nConstraint; i++) {
+        const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+        if (constraint->op == SQLITE_INDEX_CONSTRAINT_EQ && constraint->iColumn >= 0 &&
+            (size_t)constraint->iColumn == k) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int
+firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *info)
+{
+    const int match = find_match(table, info);
+    int arguments = 0;
+    assert(match >= 0);
+    info->orderByConsumed = info->nOrderBy == 1 && info->aOrderBy[0].desc == 0 &&
+                            info->aOrderBy[0].iColumn >= 0 &&
+                            (size_t)info->aOrderBy[0].iColumn == first_hidden(table) + 1;
+    const int count = find_count(table, info);
+    if (!info->aConstraint[match].usable || (count >= 0 && !info->aConstraint[count].usable)) {
+        return SQLITE_CONSTRAINT;
+    }
+    for (int i = 0; i < info->nConstraint; i++) {
+        const int used = info->aConstraintUsage[i].argvIndex;
+        arguments = used > arguments ? used : arguments;
+    }
+    info->aConstraintUsage[match].argvIndex = ++arguments;
+    info->aConstraintUsage[match].omit = 1;
+    if (count >= 0) {
+        info->aConstraintUsage[count].argvIndex = ++arguments;
+        info->aConstraintUsage[count].omit = 1;
+    }
+    info->idxNum =
+        IS_SEARCH | (count >= 0 ? HAS_COUNT : 0) | info->aConstraint[match].iColumn << COLUMN_SHIFT;
+    info->estimatedCost = SEARCH_COST;
+    info->estimatedRows = 10;
+    return SQLITE_OK;
+}
+
+/* ---- the search ---- */
+
+int
+firn_sql_vectors_arguments(int number)
+{
+    return (number & IS_SEARCH) == 0 ? 0 : (number & HAS_COUNT) == 0 ? 1 : 2;
+}
+
+/* Takes the byte of the metric off a blob, if it has one. */
+static firn_metric
+metric_of(firn_slice *bytes)
+{
+    if (bytes->size % 4 != 1) {
+        return FIRN_METRIC_COSINE;
+    }
+    bytes->size--;
+    return (firn_metric)bytes->data[bytes->size];
+}
+
+/* The numbers of a blob or a text, in memory of its own: *out_numbers, released with sqlite3_free. */
+static int
+read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_metric *out_metric,
+            firn_error *err)
+{
+    struct firn_sql_scratch scratch = {.memory = NULL};
+    firn_table_column column = {.name = "vector", .type = FIRN_TYPE_VECTOR, .dimensions = 1};
+    firn_value value = firn_null();
+    firn_slice bytes;
+    int rc = FIRN_OK;
+    *out_numbers = NULL;
+    *out_metric = FIRN_METRIC_COSINE;
+    if (sqlite3_value_type(from) == SQLITE_BLOB) {
+        bytes = firn_bytes(sqlite3_value_blob(from), (size_t)sqlite3_value_bytes(from));
+        *out_metric = metric_of(&bytes);
+        if (bytes.size == 0 || bytes.size % 4 != 0 || firn_metric_name(*out_metric) == NULL) {
+            return firn_sql_error(err, FIRN_INVALID, "a blob of %zu bytes is no vector",
+                                  bytes.size);
+        }
+    } else {
+        const char *text = (const char *)sqlite3_value_text(from);
+        for (size_t i = 0; text != NULL && text[i] != '\0'; i++) {
+            column.dimensions += text[i] == ',';
+        }
+        rc = firn_sql_value(&column, from, &scratch, &value, err);
+        if (rc == FIRN_OK && firn_is_null(value)) {
+            rc = firn_sql_error(err, FIRN_INVALID, "null is no vector");
+        }
+        bytes = rc == FIRN_OK ? value.as.bytes : firn_bytes(NULL, 0);
+    }
+    if (rc == FIRN_OK) {
+        *out_count = bytes.size / 4;
+        *out_numbers = sqlite3_malloc64(bytes.size);
+        rc = *out_numbers == NULL ? firn_sql_no_memory(err) : FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        memcpy(*out_numbers, bytes.data, bytes.size);
+    }
+    firn_sql_value_deinit(&scratch);
+    return rc;
+}
+
+int
+firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
+                        const struct firn_sql_filter *filter, int number, sqlite3_value **values,
+                        firn_search_result **out, firn_error *err)
+{
+    const firn_table_column *column = &table->def->columns[number >> COLUMN_SHIFT];
+    firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+    float *numbers = NULL;
+    size_t count = 0;
+    assert((number & IS_SEARCH) != 0);
+    *out = NULL;
+    if ((number & HAS_COUNT) == 0) {
+        return firn_sql_error(err, FIRN_INVALID,
+                              "say how many rows near to %s are wanted: AND k = N", column->name);
+    }
+    const sqlite3_int64 k = sqlite3_value_int64(values[1]);
+    if (k < 0 || sqlite3_value_type(values[1]) != SQLITE_INTEGER) {
+        return firn_sql_error(err, FIRN_INVALID, "k is a number of rows, from 0");
+    }
+    if (sqlite3_value_type(values[0]) == SQLITE_NULL) {
+        return FIRN_OK; /* as every comparison with null */
+    }
+    int rc = read_vector(values[0], &numbers, &count, &options.metric, err);
+    if (rc == FIRN_OK) {
+        options.txn = view->txn;
+        options.snapshot = view->snapshot;
+        options.k = (uint64_t)k;
+        options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
+        options.parameters = filter->parameters;
+        options.parameter_count = filter->parameter_count;
+        rc = firn_table_search(table->table, column->name, numbers, count, &options, out, err);
+    }
+    sqlite3_free(numbers);
+    return rc;
+}
+
+void
+firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,
+                      size_t row, sqlite3_context *ctx, size_t number)
+{
+    if (found != NULL && number == first_hidden(table) + 1) {
+        assert(row < firn_search_result_count(found));
+        sqlite3_result_double(ctx, firn_search_result_distance(found, row));
+    }
+}
+
+bool
+firn_sql_vectors_has(const struct firn_sql_table *table, size_t number)
+{
+    return number >= first_hidden(table);
+}
+
+/* ---- functions ---- */
+
+/* A metric by its name; cosine where there is none. */
+static int
+read_metric(int count, sqlite3_value **values, int place, firn_metric *out, firn_error *err)
+{
+    const char *name = count > place ? (const char *)sqlite3_value_text(values[place]) : NULL;
+    unsigned metric = FIRN_METRIC_L2;
+    if (name == NULL) {
+        return FIRN_OK;
+    }
+    while (metric <= FIRN_METRIC_COSINE &&
+           sqlite3_stricmp(firn_metric_name((firn_metric)metric), name) != 0) {
+        metric++;
+    }
+    *out = (firn_metric)metric;
+    return metric <= FIRN_METRIC_COSINE
+               ? FIRN_OK
+               : firn_sql_error(err, FIRN_INVALID,
+                                "'%s' is no metric: there are l2, dot and cosine", name);
+}
+
+/* firn_vector(VECTOR [, METRIC]) */
+static void
+make_vector(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    float *numbers = NULL;
+    size_t size = 0;
+    firn_metric metric;
+    firn_error err;
+    if (sqlite3_value_type(values[0]) == SQLITE_NULL) {
+        return;
+    }
+    int rc = read_vector(values[0], &numbers, &size, &metric, &err);
+    rc = rc == FIRN_OK ? read_metric(count, values, 1, &metric, &err) : rc;
+    if (rc != FIRN_OK) {
+        firn_sql_fail(ctx, &err);
+    } else {
+        const bool is_marked = metric != FIRN_METRIC_COSINE;
+        uint8_t *bytes = sqlite3_malloc64(4 * size + 1);
+        if (bytes == NULL) {
+            sqlite3_result_error_nomem(ctx);
+        } else {
+            memcpy(bytes, numbers, 4 * size);
+            bytes[4 * size] = (uint8_t)metric;
+            sqlite3_result_blob64(ctx, bytes, 4 * size + (is_marked ? 1 : 0), sqlite3_free);
+        }
+    }
+    sqlite3_free(numbers);
+}
+
+/* firn_distance(A, B [, METRIC]) */
+static void
+tell_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    float *numbers[2] = {NULL, NULL};
+    size_t counts[2] = {0, 0};
+    firn_metric metric = FIRN_METRIC_COSINE;
+    firn_error err;
+    int rc = FIRN_OK;
+    if (sqlite3_value_type(values[0]) == SQLITE_NULL ||
+        sqlite3_value_type(values[1]) == SQLITE_NULL) {
+        return;
+    }
+    for (size_t i = 0; i < 2 && rc == FIRN_OK; i++) {
+        firn_metric own;
+        rc = read_vector(values[i], &numbers[i], &counts[i], &own, &err);
+        metric = rc == FIRN_OK && own != FIRN_METRIC_COSINE ? own : metric;
+        for (size_t k = 0; rc == FIRN_OK && k < counts[i]; k++) {
+            if (!(numbers[i][k] - numbers[i][k] == 0)) {
+                rc = firn_sql_error(&err, FIRN_INVALID, "number %zu of a vector is not finite",
+                                    k + 1);
+            }
+        }
+    }
+    rc = rc == FIRN_OK ? read_metric(count, values, 2, &metric, &err) : rc;
+    if (rc == FIRN_OK && counts[0] != counts[1]) {
+        rc = firn_sql_error(&err, FIRN_INVALID, "a vector of %zu numbers and one of %zu", counts[0],
+                            counts[1]);
+    }
+    if (rc == FIRN_OK) {
+        sqlite3_result_double(ctx, firn_vector_distance(metric, numbers[0], numbers[1], counts[0]));
+    } else {
+        firn_sql_fail(ctx, &err);
+    }
+    sqlite3_free(numbers[0]);
+    sqlite3_free(numbers[1]);
+}
+
+/* firn_rrf(RANK, RANK …): null is the rank of what a list does not have. */
+static void
+tell_fusion(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    double score = 0;
+    for (int i = 0; i < count; i++) {
+        const sqlite3_int64 rank = sqlite3_value_int64(values[i]);
+        const uint64_t number = rank > 0 ? (uint64_t)rank : 0;
+        score += firn_rrf(&number, 1, 0);
+    }
+    sqlite3_result_double(ctx, score);
+}
+
+int
+firn_sql_vectors_register(struct firn_sql *sql)
+{
+    static const struct {
+        const char *name;
+        int count;
+        void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
+    } functions[] = {{"firn_vector", 1, make_vector},
+                     {"firn_vector", 2, make_vector},
+                     {"firn_distance", 2, tell_distance},
+                     {"firn_distance", 3, tell_distance},
+                     {"firn_rrf", -1, tell_fusion}};
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
+        rc = firn_sql_function(sql, functions[i].name, functions[i].count,
+                               SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC,
+                               functions[i].call);
+    }
+    return rc;
+}
