@@ -16,7 +16,7 @@
 #include "support/test_temp.h"
 #include "support/test_threads.h"
 
-enum { K = 10, QUERIES = 60 };
+enum { K = 10, QUERIES = 100 };
 
 /* A graph in a file, open, and rows that change. */
 struct chain {
@@ -147,7 +147,7 @@ grow(struct chain *chain, uint32_t rows)
 static double
 recall_of(struct chain *chain)
 {
-    const struct firn_graph_search_options options = {.wanted = 4 * K, .ef = 64};
+    const struct firn_graph_search_options options = {.wanted = 2 * K, .ef = 2 * K};
     struct test_random random = {77};
     return graph_fixture_recall(&chain->fixture, chain->fixture.graph, chain->style, QUERIES, K,
                                 &options, &random);
@@ -244,7 +244,7 @@ a_graph_grows(void **state)
     }
     double recall = recall_of(&chain);
     (void)printf("grown: recall %.4f\n", recall);
-    assert_true(recall >= 0.98);
+    assert_true(recall >= 0.95);
     close_chain(&chain);
 }
 
