@@ -314,12 +314,15 @@ typedef struct firn_store_statistics {
      * checkpoint with its name, and as much again if it was restored. Background work takes about the
      * same amount while it runs. */
     uint64_t checkpoint_memory_bytes;
+    uint64_t graphs_built;   /* of vectors */
+    uint64_t graphs_merged;  /* of these, from the graph of a file that was compacted */
+    uint64_t graphs_damaged; /* graphs that could not be read for that, so all was built again */
 } firn_store_statistics;
 #define FIRN_STORE_STATISTICS_INIT                                                               \
     {                                                                                            \
         sizeof(firn_store_statistics), {{0, 0, 0, 0}}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, false, 0, 0, 0, 0, 0, {0, 0, 0, 0},   \
-            {0, 0, 0, 0, 0, 0, 0, 0}, 0, 0                                                       \
+            {0, 0, 0, 0, 0, 0, 0, 0}, 0, 0, 0, 0, 0                                              \
     }
 FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
                                               firn_error *err);

@@ -756,6 +756,7 @@ write_merge(struct firn_compaction_work *work, const struct firn_merge_view_map 
     } else {
         FIRN_TRY(open_inputs(work, views, &inputs, err));
         FIRN_TRY(write_runs(work, &inputs, views, publisher, &out->runs, err));
+        firn_compaction_graph_inherit(work->lsm, inputs.files, inputs.file_count, &out->runs);
     }
     take_inputs(work, &inputs, out);
 out:

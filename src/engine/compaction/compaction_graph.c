@@ -19,11 +19,21 @@
  * long as its run, even if its index is dropped. A run that has all its graphs is marked with a hash of the graphs that
  * the schema wants, so that it is not examined again until these change.
  *
+ * A run that a compaction wrote has most of its rows from the largest run that was compacted. The graph of that run, its
+ * forerunner, is kept until the new run has its own: links among the rows that both have are taken over
+ * (graph/graph_merge.c). The forerunner is in no version. MANIFEST does not know of it either: so after an opening, or a
+ * crash, the graph is built from the rows alone. A run that is compacted before it has got a graph hands its forerunner
+ * on.
+ *
+ * Searches walk each graph. A table has few large ones: small runs get a graph only as long as there are fewer than
+ * GRAPHS_FEW larger runs.
+ *
  * (I1) Only runs whose graphs are all there, or cannot be built, are noted. (Not checked: note_seen is called where
  *      that has just been found.)
  * (I2) From step 3 to the end of 4 the run is in the newest version, at its level.
  *
- * Memory: that of building, which may be as much as the cache lets be held; larger runs get no graph.
+ * Memory: that of building, which may be as much as the cache lets be held; larger runs get no graph. The forerunner is
+ * given up where that makes room.
  *
  * Failure: the file is removed, and the next call tries again. A run that is damaged is left alone until the next
  * opening.
@@ -37,7 +47,7 @@
 #include "graph/graph.h"
 #include "lsm/lsm_vectors.h"
 
-enum { ROWS_MIN = 4096 };
+enum { ROWS_MIN = 4096, ROWS_LARGE = 4 * ROWS_MIN, GRAPHS_FEW = 8 };
 
 /* What is to be built. */
 struct graph_work {
@@ -69,23 +79,36 @@ is_graph(const struct firn_run *attachment, const struct firn_column_graph *want
            parameters->m == wanted->m && parameters->ef_construction == wanted->ef_construction;
 }
 
-/* Whether the run has a graph that can be opened. */
+/* The graph of the run, if it has one that can be opened, to be unpinned; else NULL. */
+static int
+pin_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted,
+          struct firn_lsm_handle **out, bool *out_is_damaged, firn_error *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
+        int rc = firn_run_file_pin(file->attachments[i], out, err);
+        if (rc == FIRN_CORRUPT) {
+            *out_is_damaged = true;
+        } else if (rc != FIRN_OK) {
+            return rc;
+        } else if ((*out)->run->kind != &firn_graph_read_kind || !is_graph((*out)->run, wanted)) {
+            firn_run_file_unpin(*out);
+            *out = NULL;
+        }
+    }
+    return FIRN_OK;
+}
+
 static int
 has_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted, bool *out,
           firn_error *err)
 {
-    *out = false;
-    for (size_t i = 0; i < file->info.attachment_count && !*out; i++) {
-        struct firn_lsm_handle *pin;
-        int rc = firn_run_file_pin(file->attachments[i], &pin, err);
-        if (rc == FIRN_OK) {
-            *out = pin->run->kind == &firn_graph_read_kind && is_graph(pin->run, wanted);
-            firn_run_file_unpin(pin);
-        } else if (rc != FIRN_CORRUPT) {
-            return rc;
-        }
-    }
-    return FIRN_OK;
+    struct firn_lsm_handle *pin;
+    bool is_damaged;
+    int rc = pin_graph(file, wanted, &pin, &is_damaged, err);
+    *out = pin != NULL;
+    firn_run_file_unpin(pin);
+    return rc;
 }
 
 /* The first graph that the run lacks, into *out; NULL: it lacks none. */
@@ -113,6 +136,24 @@ may_have_graphs(const struct firn_run_file *file)
 {
     return file->info.entry_count >= ROWS_MIN && file->info.entry_count <= FIRN_GRAPH_ROWS_MAX &&
            !atomic_load_explicit(&file->is_damaged, memory_order_relaxed);
+}
+
+/* Whether searches gain by graphs of the run: it is large, or there are few larger ones. */
+static bool
+is_worth_graphs(const struct firn_version *version, const struct firn_run_file *file)
+{
+    const struct firn_manifest_run *own = &file->info;
+    size_t larger = 0;
+    for (unsigned level = 0; level < FIRN_VERSION_LEVELS && own->entry_count < ROWS_LARGE;
+         level++) {
+        for (size_t i = 0; i < version->levels[level].count; i++) {
+            const struct firn_manifest_run *other =
+                &firn_version_file(&version->levels[level], i)->info;
+            larger += other->entry_count > own->entry_count ||
+                      (other->entry_count == own->entry_count && other->number < own->number);
+        }
+    }
+    return larger < GRAPHS_FEW;
 }
 
 /* Whether the newest version has a run that was not seen to have all. */
@@ -202,9 +243,60 @@ is_there(const struct graph_work *graph)
     return is_there;
 }
 
+/* ---- what a run inherits ---- */
+
+void
+firn_compaction_graph_inherit(struct firn_lsm *lsm, struct firn_run_file *const *inputs,
+                              size_t input_count, const struct firn_compaction_output *output)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < output->count; i++) {
+        struct firn_run_file *file = output->runs[i].file;
+        const struct firn_manifest_run *info = &file->info;
+        struct firn_run_file *best = NULL;
+        for (size_t j = 0; j < input_count && may_have_graphs(file); j++) {
+            struct firn_run_file *input = inputs[j];
+            input = input->info.attachment_count > 0 ? input : input->forerunner;
+            /* Of one that is cut in pieces too many nodes are gone. */
+            if (input != NULL && input->info.entry_count / 2 <= info->entry_count &&
+                firn_slice_compare(input->info.lower, info->upper) < 0 &&
+                firn_slice_compare(info->lower, input->info.upper) < 0 &&
+                (best == NULL || input->info.entry_count > best->info.entry_count)) {
+                best = input;
+            }
+        }
+        if (best != NULL && output->runs[i].level < FIRN_VERSION_LEVELS) {
+            DCHECK(file->forerunner == NULL && best != file);
+            firn_run_file_ref(best);
+            file->forerunner = best;
+        }
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
+static struct firn_run_file *
+take_forerunner(struct firn_lsm *lsm, struct firn_run_file *file)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    struct firn_run_file *forerunner = file->forerunner;
+    file->forerunner = NULL;
+    firn_os_mutex_unlock(&lsm->mutex);
+    return forerunner;
+}
+
+static void
+drop_forerunner(struct firn_lsm *lsm, struct firn_run_file *file)
+{
+    struct firn_run_file *forerunner = take_forerunner(lsm, file);
+    if (forerunner != NULL) {
+        firn_run_file_unref(forerunner);
+    }
+}
+
 static void
 note_seen(const struct graph_work *graph)
 {
+    drop_forerunner(graph->lsm, graph->file);
     atomic_store_explicit(&graph->file->graphs_seen, hash_of(graph->layout), memory_order_relaxed);
 }
 
@@ -218,7 +310,7 @@ find_run(struct graph_work *graph, firn_error *err)
     for (unsigned level = FIRN_VERSION_LEVELS; level-- > 0 && graph->graph == NULL;) {
         for (size_t i = 0; i < version->levels[level].count && graph->graph == NULL; i++) {
             graph->file = firn_version_file(&version->levels[level], i);
-            if (!may_have_graphs(graph->file) ||
+            if (!may_have_graphs(graph->file) || !is_worth_graphs(version, graph->file) ||
                 atomic_load_explicit(&graph->file->graphs_seen, memory_order_relaxed) == hash ||
                 !is_there(graph)) {
                 continue;
@@ -297,6 +389,16 @@ watch_told(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
     return firn_step_tell(watch->step, 0, bytes, err);
 }
 
+static void
+note_build(struct firn_lsm *lsm, const struct firn_graph_build_counts *counts)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    lsm->counters.graphs++;
+    lsm->counters.graphs_merged += counts->kept > 0 ? 1 : 0;
+    lsm->counters.graphs_damaged += counts->is_damaged ? 1 : 0;
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
 static int
 write_graph(const struct graph_work *graph, const struct firn_graph_source *source,
             const struct firn_graph_build_options *options, struct firn_run_attachment *out,
@@ -311,9 +413,50 @@ write_graph(const struct graph_work *graph, const struct firn_graph_source *sour
     firn_run_file_name(out->number, &firn_graph_read_kind, name);
     rc = firn_graph_write(built, source, graph->lsm->runs_dir, name, &out->file_bytes,
                           &out->identity, err);
+    note_build(graph->lsm, firn_graph_build_counts_of(built));
 out:
     firn_graph_build_destroy(built);
     return rc;
+}
+
+/* The graph that links may be taken over from: *out stays until *out_pin is given back, and the file let go. */
+static int
+pin_old(const struct graph_work *graph, struct firn_run_file **out_file,
+        struct firn_lsm_handle **out_pin, const struct firn_graph **out, firn_error *err)
+{
+    struct firn_lsm *lsm = graph->lsm;
+    bool is_damaged = false;
+    firn_os_mutex_lock(&lsm->mutex);
+    *out_file = graph->file->forerunner;
+    if (*out_file != NULL) {
+        firn_run_file_ref(*out_file);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    if (*out_file == NULL) {
+        return FIRN_OK;
+    }
+    int rc = pin_graph(*out_file, graph->graph, out_pin, &is_damaged, err);
+    if (rc == FIRN_OK && *out_pin != NULL) {
+        *out = firn_graph_read_of((*out_pin)->run);
+    } else if (rc == FIRN_OK && is_damaged) {
+        firn_os_mutex_lock(&lsm->mutex);
+        lsm->counters.graphs_damaged++;
+        firn_os_mutex_unlock(&lsm->mutex);
+    }
+    return rc;
+}
+
+/* Memory for building; that of the forerunner may be what is missing. */
+static bool
+hold(const struct graph_work *graph, uint64_t bytes)
+{
+    struct firn_block_cache *cache = graph->lsm->files.env.cache;
+    if (bytes > SIZE_MAX || firn_block_cache_hold(cache, (size_t)bytes)) {
+        return bytes <= SIZE_MAX;
+    }
+    drop_forerunner(graph->lsm, graph->file);
+    firn_lsm_collect(graph->lsm);
+    return firn_block_cache_hold(cache, (size_t)bytes);
 }
 
 /* Builds and writes it; out->number is 0 where the run cannot have one. */
@@ -325,6 +468,8 @@ make_graph(struct graph_work *graph, const struct firn_compaction_graph_options 
     struct watch watch = {.graph = graph, .step = options->step};
     const struct firn_step step = {watch_told, &watch};
     struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file *old = NULL;
+    struct firn_lsm_handle *old_pin = NULL;
     struct firn_lsm_vectors vectors = {.run = NULL};
     size_t held = 0;
     int rc;
@@ -336,7 +481,7 @@ make_graph(struct graph_work *graph, const struct firn_compaction_graph_options 
         goto out;
     }
     const struct firn_graph_source source = firn_lsm_vectors_source(&vectors);
-    const struct firn_graph_build_options build = {
+    struct firn_graph_build_options build = {
         .parameters = {.metric = (enum firn_vector_metric)graph->graph->metric,
                        .dimensions = vectors.size / 4,
                        .column = graph->graph->column,
@@ -347,10 +492,11 @@ make_graph(struct graph_work *graph, const struct firn_compaction_graph_options 
         .threads = options->threads,
         .step = &step};
     uint64_t bytes = firn_graph_build_bytes(&build.parameters, source.rows);
-    if (bytes > SIZE_MAX || !firn_block_cache_hold(cache, (size_t)bytes)) {
+    if (!hold(graph, bytes)) {
         goto out;
     }
     held = (size_t)bytes;
+    FIRN_TRY(pin_old(graph, &old, &old_pin, &build.old, err));
     rc = write_graph(graph, &source, &build, out, err);
     if (rc == FIRN_CANCELLED && graph->is_over) {
         rc = FIRN_OK;
@@ -361,6 +507,10 @@ out:
     }
     firn_lsm_vectors_deinit(&vectors);
     firn_run_file_unpin(pin);
+    firn_run_file_unpin(old_pin);
+    if (old != NULL) {
+        firn_run_file_unref(old);
+    }
     if (held > 0) {
         firn_block_cache_hold_release(cache, held);
     }
@@ -430,6 +580,7 @@ attach(const struct graph_work *graph, const struct firn_run_attachment *attachm
         rc = firn_error_no_memory(err, "a graph");
         goto out;
     }
+    attached->forerunner = take_forerunner(graph->lsm, graph->file); /* for other graphs */
     rc = install(graph, attached, &is_certain, err);
     is_attached = rc == FIRN_OK;
     if (is_attached) {

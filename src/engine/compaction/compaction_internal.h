@@ -59,6 +59,11 @@ struct firn_compaction_work {
 struct firn_compaction_work *firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
     __attribute__((warn_unused_result));
 
+/* Of runs that are not installed yet: notes for each the input whose graphs may become its own. */
+struct firn_compaction_output;
+void firn_compaction_graph_inherit(struct firn_lsm *lsm, struct firn_run_file *const *inputs,
+                                   size_t input_count, const struct firn_compaction_output *output);
+
 /* The live views, for one work. Zeroed: none are taken. */
 struct firn_compaction_work_views {
     struct firn_view_list list; /* the host's */

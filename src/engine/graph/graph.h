@@ -65,6 +65,15 @@ struct firn_graph_build_options {
     unsigned threads;   /* 0: 1. The graph is the same with any number */
     const struct firn_step
         *step; /* told of nodes that are linked, as files; may be NULL. Borrowed */
+    /* An open graph of a run whose rows are partly the same: its links are kept, if that pays (graph_merge.c). NULL:
+     * there is none. Borrowed */
+    const struct firn_graph *old;
+};
+/* How a graph was built. */
+struct firn_graph_build_counts {
+    uint32_t kept;     /* nodes of the old graph */
+    uint64_t compared; /* distances of codes that were computed */
+    bool is_damaged;   /* the old graph was */
 };
 /* Memory that building a graph over so many rows takes, about. */
 uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows);
@@ -73,6 +82,7 @@ uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, 
 FIRN_MUST_CHECK int firn_graph_build(const struct firn_graph_source *source,
                                      const struct firn_graph_build_options *options,
                                      struct firn_graph **out, firn_error *err);
+const struct firn_graph_build_counts *firn_graph_build_counts_of(const struct firn_graph *graph);
 /* Frees a graph that was built. NULL is allowed. */
 void firn_graph_build_destroy(struct firn_graph *graph);
 

@@ -24,13 +24,16 @@
  * The seed and the node's number determine its level: level l or higher with probability m^-l. A node of the highest
  * level is added first, and searches begin there.
  *
- * Memory: codes, links and three numbers of 4 bytes a node; a bit a node for each thread.
+ * With an older graph, the nodes that are kept of it come first, with their links (graph_merge.c).
+ *
+ * Memory: codes, links and five numbers of 4 bytes a node; a bit a node for each thread.
  *
  * Failure: the first error of any thread; nothing is left.
  */
 #include "graph/graph_internal.h"
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "base/sort.h"
 #include "codec/xxh3.h"
 #include "threads/os_thread.h"
@@ -61,6 +64,8 @@ struct build {
     const struct firn_graph_build_options *options;
     uint32_t *order; /* in which nodes come into the graph */
     uint8_t *counts; /* links of level 0 of each node */
+    struct firn_graph_merge merge;
+    uint32_t kept;   /* nodes of the merge that others lead to: they come first in order */
     uint32_t *found; /* of a batch: m links for each node and level */
     uint32_t begin;  /* of the batch, in order */
     uint32_t end;
@@ -142,15 +147,6 @@ take_step(struct build *build, uint32_t count, uint32_t *out_first, uint32_t *ou
 
 /* ---- looking for neighbours ---- */
 
-static uint32_t
-level_of(const struct firn_graph *graph, uint32_t node)
-{
-    uint32_t place = firn_graph_walk_find_upper(graph, node);
-    return place == graph->upper_count
-               ? 0
-               : graph->upper_starts[place + 1] - graph->upper_starts[place];
-}
-
 /* Links that a node chooses at level 0: more than m, since 2 m have room, and those of a node without
  * near ones that choose it would stay empty. Of uniform vectors recall goes from .95 to .97 for a
  * tenth of the walk. */
@@ -168,20 +164,33 @@ found_of(const struct build *build, uint32_t i, uint32_t level)
     return build->found + list * forward_most(graph->parameters.m);
 }
 
+/* One that was kept, but that nothing led to, may find itself. */
+static void
+leave_out(struct firn_graph_pool *pool, uint32_t node)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pool->count; i++) {
+        pool->items[count] = pool->items[i];
+        count += firn_graph_item_node(pool->items[i]) != node ? 1 : 0;
+    }
+    pool->count = count;
+}
+
 /* Of one level, from where the pool's nearest node is. */
 static int
-find_neighbours(const struct build *build, struct firn_graph_scratch *scratch, uint32_t level,
-                uint32_t *out, firn_error *err)
+find_neighbours(const struct build *build, struct firn_graph_scratch *scratch, uint32_t own,
+                uint32_t level, uint32_t *out, firn_error *err)
 {
     const struct firn_graph *graph = build->graph;
     uint32_t m = graph->parameters.m;
     uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
-    size_t count;
+    size_t count = 0;
     int rc;
     firn_graph_walk_begin(scratch, graph->parameters.ef_construction);
     FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
     FIRN_TRY(firn_graph_walk(graph, scratch, level, NULL, UINT64_MAX, err));
     size_t most = level == 0 ? forward_most(m) : m;
+    leave_out(&scratch->pool, own);
     FIRN_TRY(firn_graph_walk_select(graph, scratch, scratch->pool.items, scratch->pool.count, most,
                                     &count, err));
     for (size_t k = 0; k < forward_most(m); k++) {
@@ -197,12 +206,16 @@ find_of_node(const struct build *build, struct firn_graph_scratch *scratch, uint
 {
     const struct firn_graph *graph = build->graph;
     uint32_t node = build->order[build->begin + i];
-    uint32_t level = level_of(graph, node);
+    uint32_t level = firn_graph_walk_level_of(graph, node);
     int rc;
     firn_graph_code_query_of(graph, record_of(graph, node), &scratch->query);
+    for (; level > graph->top_level; level--) { /* the new entry, on levels of its own */
+        memset(found_of(build, i, level), 0xff,
+               forward_most(graph->parameters.m) * sizeof(uint32_t));
+    }
     FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, level, err));
     for (uint32_t at = level + 1; at-- > 0;) {
-        FIRN_TRY(find_neighbours(build, scratch, at, found_of(build, i, at), err));
+        FIRN_TRY(find_neighbours(build, scratch, node, at, found_of(build, i, at), err));
     }
 out:
     return rc;
@@ -242,12 +255,23 @@ prune(struct worker *worker, uint32_t node, uint32_t *list, size_t count, uint32
         float distance = firn_graph_code_measure(graph, &scratch->query, record_of(graph, other));
         items[total++] = firn_graph_item(distance, other);
     }
+    scratch->evaluated += total;
     firn_sort_u64(items, total);
     worker->rc = firn_graph_walk_select(graph, scratch, items, total, most, &chosen, &worker->err);
     for (size_t k = 0; k < chosen; k++) {
         list[k] = firn_graph_item_node(scratch->chosen[k]);
     }
     return chosen;
+}
+
+static bool
+has_link(const uint32_t *list, size_t count, uint32_t to)
+{
+    bool has = false;
+    for (size_t k = 0; k < count; k++) {
+        has = has || list[k] == to;
+    }
+    return has;
 }
 
 static void
@@ -261,6 +285,9 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
     if (level == 0) {
         uint32_t *list = list_of(graph, node);
         size_t count = build->counts[node];
+        if (has_link(list, count, to)) { /* (I2): of a merge */
+            return;
+        }
         if (count < graph->link_width) {
             list[count++] = to;
         } else {
@@ -276,6 +303,9 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
     DCHECK(place < graph->upper_count);
     while (count < m && list[count] != FIRN_GRAPH_NONE) {
         count++;
+    }
+    if (has_link(list, count, to)) {
+        return;
     }
     if (count < m) {
         list[count] = to;
@@ -293,7 +323,7 @@ link_task(struct worker *worker)
     const struct firn_graph *graph = build->graph;
     for (uint32_t i = 0; i < build->end - build->begin && worker->rc == FIRN_OK; i++) {
         uint32_t node = build->order[build->begin + i];
-        uint32_t levels = level_of(graph, node) + 1;
+        uint32_t levels = firn_graph_walk_level_of(graph, node) + 1;
         for (uint32_t level = 0; level < levels; level++) {
             const uint32_t *found = found_of(build, i, level);
             for (size_t k = 0; k < forward_most(graph->parameters.m) &&
@@ -352,19 +382,41 @@ batch_size(const struct build *build)
 }
 
 static int
+link_batch(struct build *build, uint32_t size, firn_error *err)
+{
+    bool is_alone = size < ALONE_NODES;
+    int rc;
+    FIRN_TRY(firn_step_tell(build->options->step, size, 0, err));
+    build->begin = build->end;
+    build->end += size;
+    FIRN_TRY(run_all(build, find_task, is_alone, err));
+    FIRN_TRY(run_all(build, is_alone ? link_alone_task : link_task, is_alone, err));
+out:
+    return rc;
+}
+
+static int
 link_all(struct build *build, firn_error *err)
 {
+    struct firn_graph *graph = build->graph;
+    const uint32_t entry = graph->entry;
+    const uint32_t top_level = graph->top_level;
     int rc = FIRN_OK;
-    build->end =
-        build->graph->count > 0 ? 1 : 0; /* the first node has no neighbours to search for */
-    while (build->end < build->graph->count) {
-        uint32_t size = batch_size(build);
-        FIRN_TRY(firn_step_tell(build->options->step, size, 0, err));
-        bool is_alone = size < ALONE_NODES;
-        build->begin = build->end;
-        build->end += size;
-        FIRN_TRY(run_all(build, find_task, is_alone, err));
-        FIRN_TRY(run_all(build, is_alone ? link_alone_task : link_task, is_alone, err));
+    build->end = build->kept > 0    ? build->kept
+                 : graph->count > 0 ? 1 /* the first node has no neighbours to search for */
+                                    : 0;
+    if (build->kept > 0 && entry != build->merge.entry) {
+        /* The new entry searches from that of the nodes that were kept. */
+        DCHECK(build->order[build->kept] == entry);
+        graph->entry = build->merge.entry;
+        graph->top_level = build->merge.top_level;
+        rc = link_batch(build, 1, err);
+        graph->entry = entry;
+        graph->top_level = top_level;
+    }
+    FIRN_TRY(rc);
+    while (build->end < graph->count) {
+        FIRN_TRY(link_batch(build, batch_size(build), err));
     }
     FIRN_TRY(run_all(build, trim_task, false, err));
 out:
@@ -438,9 +490,25 @@ compare_firsts(const void *a, const void *b)
                                        : (left->row > right->row) - (left->row < right->row);
 }
 
+/* For firn_graph_merge_match: the first row with that fingerprint. */
+static uint32_t
+find_row(const void *ctx, const uint8_t *fingerprint)
+{
+    const struct survey *survey = ctx;
+    const struct survey_row *rows = (const struct survey_row *)(const void *)survey->rows.data;
+    size_t count = survey->rows.size / sizeof *rows;
+    size_t low = 0;
+    size_t high = count;
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      memcmp(rows[middle].fingerprint, fingerprint, FIRN_XXH3_WIDE_SIZE) < 0);
+    bool is_there =
+        low < count && memcmp(rows[low].fingerprint, fingerprint, FIRN_XXH3_WIDE_SIZE) == 0;
+    return is_there ? rows[low].first : FIRN_GRAPH_NONE;
+}
+
 /* Gives nodes to the first rows of each vector; the others are their twins (I3). */
 static int
-settle_rows(struct firn_graph *graph, struct survey *survey)
+settle_rows(struct firn_graph *graph, struct survey *survey, struct firn_graph_merge *merge)
 {
     struct survey_row *rows = (struct survey_row *)(void *)survey->rows.data;
     size_t count = survey->rows.size / sizeof *rows;
@@ -451,6 +519,9 @@ settle_rows(struct firn_graph *graph, struct survey *survey)
             rows[i].first = rows[i - 1].first;
             twins++;
         }
+    }
+    if (firn_graph_merge_match(merge, graph->parameters.seed, find_row, survey, NULL) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
     }
     firn_sort(rows, count, sizeof *rows, compare_firsts);
     graph->count = (uint32_t)count - twins;
@@ -470,7 +541,7 @@ settle_rows(struct firn_graph *graph, struct survey *survey)
         }
     }
     CHECK(node == graph->count && graph->twin_count == twins); /* (I3) */
-    return FIRN_OK;
+    return firn_graph_merge_settle(merge, graph);
 }
 
 struct encoding {
@@ -513,22 +584,46 @@ out:
     return rc;
 }
 
-/* The nodes above level 0, by the seed. */
+/* Of a node that is new, by the seed. */
+static uint32_t
+random_level(const struct firn_graph *graph, uint32_t node)
+{
+    uint32_t level = 0;
+    uint64_t random = mix(graph->parameters.seed, node);
+    while (random % graph->parameters.m == 0 && level < FIRN_GRAPH_LEVEL_MAX) {
+        level++;
+        random = mix(random, level);
+    }
+    return level;
+}
+
+/* The level of a node, which may be the highest one. */
+static uint32_t
+choose_level(struct firn_graph *graph, struct firn_graph_merge *merge, uint32_t node)
+{
+    if (merge->old == NULL || merge->old_of[node] == FIRN_GRAPH_NONE) {
+        return random_level(graph, node);
+    }
+    uint32_t level = firn_graph_walk_level_of(merge->old, merge->old_of[node]);
+    if (level > merge->top_level || merge->entry == FIRN_GRAPH_NONE) {
+        merge->top_level = level;
+        merge->entry = node;
+    }
+    return level;
+}
+
+/* The nodes above level 0. */
 static int
-choose_levels(struct firn_graph *graph, firn_error *err)
+choose_levels(struct firn_graph *graph, struct firn_graph_merge *merge, firn_error *err)
 {
     uint32_t m = graph->parameters.m;
     struct firn_buf nodes = {0};
     struct firn_buf starts = {0};
     uint32_t lists = 0;
     int rc = FIRN_OK;
+    merge->entry = FIRN_GRAPH_NONE;
     for (uint32_t node = 0; node < graph->count; node++) {
-        uint32_t level = 0;
-        uint64_t random = mix(graph->parameters.seed, node);
-        while (random % m == 0 && level < FIRN_GRAPH_LEVEL_MAX) {
-            level++;
-            random = mix(random, level);
-        }
+        uint32_t level = choose_level(graph, merge, node);
         if (level == 0) {
             continue;
         }
@@ -539,6 +634,9 @@ choose_levels(struct firn_graph *graph, firn_error *err)
             graph->top_level = level;
             graph->entry = node;
         }
+    }
+    if (merge->old != NULL && merge->top_level == graph->top_level) {
+        graph->entry = merge->entry;
     }
     graph->upper_count = (uint32_t)(nodes.size / 4);
     FIRN_TRY(firn_buf_append_le32(&starts, lists));
@@ -560,7 +658,7 @@ out:
 
 static int
 make_nodes(const struct firn_graph_source *source, const struct firn_graph_build_options *options,
-           struct firn_graph *graph, firn_error *err)
+           struct firn_graph *graph, struct firn_graph_merge *merge, firn_error *err)
 {
     struct survey survey = {.all = {.largest = 0}};
     struct encoding encoding = {.next = 0};
@@ -574,7 +672,7 @@ make_nodes(const struct firn_graph_source *source, const struct firn_graph_build
     }
     FIRN_TRY(read_all(graph, source, take_survey, &survey, err));
     firn_graph_code_settle(graph, &survey.all);
-    if (settle_rows(graph, &survey) != FIRN_OK) {
+    if (settle_rows(graph, &survey, merge) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a graph");
         goto out;
     }
@@ -589,7 +687,7 @@ make_nodes(const struct firn_graph_source *source, const struct firn_graph_build
         firn_free(graph->rows_of);
         graph->rows_of = NULL;
     }
-    FIRN_TRY(choose_levels(graph, err));
+    FIRN_TRY(choose_levels(graph, merge, err));
 out:
     firn_free(survey.all.sums);
     firn_free(encoding.transformed);
@@ -643,33 +741,138 @@ close_build(struct build *build)
     firn_free(build->order);
     firn_free(build->counts);
     firn_free(build->found);
+    firn_graph_merge_forget(&build->merge);
 }
 
-/* Mixed, with the entry first. */
+/* ---- what is kept of an older graph ---- */
+
+static int
+adopt_node(const struct build *build, struct firn_graph_scratch *scratch, uint32_t node,
+           firn_error *err)
+{
+    const struct firn_graph *graph = build->graph;
+    uint32_t place = firn_graph_walk_find_upper(graph, node);
+    size_t count;
+    int rc;
+    FIRN_TRY(firn_graph_merge_links(&build->merge, graph, scratch, node, 0, list_of(graph, node),
+                                    &count, err));
+    build->counts[node] = (uint8_t)count;
+    for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0; level--) {
+        size_t list = (size_t)graph->upper_starts[place] + level - 1;
+        FIRN_TRY(firn_graph_merge_links(&build->merge, graph, scratch, node, level,
+                                        graph->upper_links + list * graph->parameters.m, &count,
+                                        err));
+    }
+out:
+    return rc;
+}
+
+/* (I1): a list is written by the thread that takes its node, and read by none. */
 static void
-make_order(struct build *build)
+adopt_task(struct worker *worker)
+{
+    struct build *build = worker->build;
+    uint32_t node;
+    uint32_t end;
+    while (worker->rc == FIRN_OK && take_step(build, build->graph->count, &node, &end)) {
+        for (; node < end && worker->rc == FIRN_OK; node++) {
+            if (build->merge.old_of[node] != FIRN_GRAPH_NONE) {
+                worker->rc = adopt_node(build, worker->scratch, node, &worker->err);
+            }
+        }
+    }
+}
+
+static int
+adopt(struct build *build, firn_error *err)
+{
+    const struct firn_graph *graph = build->graph;
+    if (build->merge.old == NULL) {
+        return FIRN_OK;
+    }
+    int rc = run_all(build, adopt_task, false, err);
+    if (rc == FIRN_OK || rc == FIRN_NO_MEMORY) {
+        return rc;
+    }
+    /* The old graph is damaged: all begins anew, and nodes keep their levels. */
+    for (unsigned i = 0; i < build->threads; i++) {
+        build->workers[i].rc = FIRN_OK;
+    }
+    memset(graph->link_pages.data, 0xff, (size_t)graph->count * graph->link_width * 4);
+    memset(graph->upper_links, 0xff,
+           (size_t)graph->upper_starts[graph->upper_count] * graph->parameters.m * 4);
+    memset(build->counts, 0, graph->count);
+    build->merge.is_damaged = true;
+    firn_graph_merge_forget(&build->merge);
+    return FIRN_OK;
+}
+
+/* The nodes that links of level 0 lead to from the old entry, in that order; the others have nothing in order. */
+static void
+reach(struct build *build, uint8_t *was_seen)
+{
+    const struct firn_graph *graph = build->graph;
+    uint32_t head = 0;
+    was_seen[build->merge.entry] = 1;
+    build->order[build->kept++] = build->merge.entry;
+    while (head < build->kept) {
+        uint32_t node = build->order[head++];
+        const uint32_t *list = list_of(graph, node);
+        for (size_t k = 0; k < build->counts[node]; k++) {
+            if (was_seen[list[k]] == 0) {
+                was_seen[list[k]] = 1;
+                build->order[build->kept++] = list[k];
+            }
+        }
+    }
+    DCHECK(build->kept <= graph->count);
+}
+
+/* ---- the order ---- */
+
+/* After those that were kept, mixed, with the entry first where it is new. */
+static int
+make_order(struct build *build, firn_error *err)
 {
     struct firn_graph *graph = build->graph;
-    for (uint32_t i = 0; i < graph->count; i++) {
-        build->order[i] = i;
+    uint8_t *was_seen = firn_alloc_zeroed((size_t)graph->count + 1);
+    if (was_seen == NULL) {
+        return firn_error_no_memory(err, "a graph");
     }
-    for (uint32_t i = graph->count; i > 1; i--) {
-        uint32_t j = (uint32_t)(mix(~graph->parameters.seed, i) % i);
-        uint32_t node = build->order[i - 1];
-        build->order[i - 1] = build->order[j];
+    if (build->merge.old != NULL) {
+        reach(build, was_seen);
+    }
+    uint32_t first = build->kept;
+    uint32_t at = first;
+    for (uint32_t i = 0; i < graph->count; i++) {
+        if (was_seen[i] == 0) {
+            build->order[at++] = i;
+            if (first > 0) { /* a walk that begins here leads somewhere */
+                build->counts[i] = 1;
+                memset(list_of(graph, i), 0xff, 4 * (size_t)graph->link_width);
+                list_of(graph, i)[0] = build->merge.entry;
+            }
+        }
+    }
+    firn_free(was_seen);
+    DCHECK(at == graph->count);
+    for (uint32_t i = graph->count - first; i > 1; i--) {
+        uint32_t j = first + (uint32_t)(mix(~graph->parameters.seed, i) % i);
+        uint32_t node = build->order[first + i - 1];
+        build->order[first + i - 1] = build->order[j];
         build->order[j] = node;
     }
-    for (uint32_t i = 0; i < graph->count; i++) {
-        if (graph->top_level == 0) {
-            graph->entry = build->order[0];
-            break;
-        }
+    if (first == 0 && graph->count > 0 && graph->top_level == 0) {
+        graph->entry = build->order[0];
+    }
+    for (uint32_t i = first; i < graph->count; i++) {
         if (build->order[i] == graph->entry) {
-            build->order[i] = build->order[0];
-            build->order[0] = graph->entry;
+            build->order[i] = build->order[first];
+            build->order[first] = graph->entry;
             break;
         }
     }
+    return FIRN_OK;
 }
 
 static int
@@ -697,7 +900,23 @@ uint64_t
 firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows)
 {
     size_t stride = firn_graph_code_stride(parameters->dimensions);
-    return rows * (stride + 4 * (uint64_t)width_while_building(parameters->m) + 16);
+    return rows * (stride + 4 * (uint64_t)width_while_building(parameters->m) + 24);
+}
+
+const struct firn_graph_build_counts *
+firn_graph_build_counts_of(const struct firn_graph *graph)
+{
+    return &graph->counts;
+}
+
+/* Whether links of the old graph can be kept. */
+static bool
+fits(const struct firn_graph_parameters *parameters, const struct firn_graph *old)
+{
+    return old != NULL && old->parameters.metric == parameters->metric &&
+           old->parameters.dimensions == parameters->dimensions &&
+           old->parameters.m == parameters->m &&
+           old->parameters.ef_construction == parameters->ef_construction;
 }
 
 int
@@ -729,10 +948,17 @@ firn_graph_build(const struct firn_graph_source *source,
     build->threads = options->threads == 0 || !firn_os_has_threads(options->os) ? 1
                      : options->threads > THREADS_MAX                           ? THREADS_MAX
                                                                                 : options->threads;
-    FIRN_TRY(make_nodes(source, options, graph, err));
+    build->merge.old = fits(parameters, options->old) ? options->old : NULL;
+    FIRN_TRY(make_nodes(source, options, graph, &build->merge, err));
     FIRN_TRY(open_build(build, err));
-    make_order(build);
+    FIRN_TRY(adopt(build, err));
+    FIRN_TRY(make_order(build, err));
     FIRN_TRY(link_all(build, err));
+    graph->counts.kept = build->kept;
+    graph->counts.is_damaged = build->merge.is_damaged;
+    for (unsigned i = 0; i < build->threads; i++) {
+        graph->counts.compared += build->workers[i].scratch->evaluated;
+    }
     *out = graph;
     graph = NULL;
 out:

@@ -65,6 +65,8 @@ struct firn_graph {
     uint64_t cache_file;
     size_t held; /* of the cache's budget; 0: blocks are not kept */
     struct firn_run_summary summary;
+
+    struct firn_graph_build_counts counts; /* of one that was built */
 };
 
 /* A vector to be compared with codes. */
@@ -242,8 +244,16 @@ FIRN_MUST_CHECK int firn_graph_walk_descend(const struct firn_graph *graph,
 FIRN_MUST_CHECK int firn_graph_walk_measure(const struct firn_graph *graph,
                                             struct firn_graph_scratch *scratch,
                                             const uint32_t *nodes, size_t count, firn_error *err);
-/* Chooses at most `most` of candidates, ascending by their distance to some node, so that they lie in different
- * directions from it; scratch->chosen has them. */
+/* Whether a node is seen for the first time, which it no longer is. */
+bool firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node);
+/* The highest level of a node. */
+uint32_t firn_graph_walk_level_of(const struct firn_graph *graph, uint32_t node);
+/* The links of a node at a level, as bytes; pin is that of level 0, which the caller gives back. */
+FIRN_MUST_CHECK int firn_graph_walk_links(const struct firn_graph *graph, uint32_t node,
+                                          uint32_t level, struct firn_block_pin *pin,
+                                          const uint8_t **out, size_t *out_width, firn_error *err);
+/* Chooses of candidates, ascending by their distance to some node, so that they lie in different directions from it:
+ * scratch->chosen, which has *out_count already, has `most` in the end, or fewer. */
 FIRN_MUST_CHECK int firn_graph_walk_select(const struct firn_graph *graph,
                                            struct firn_graph_scratch *scratch,
                                            const uint64_t *candidates, size_t count, size_t most,
@@ -256,7 +266,46 @@ size_t firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node)
 /* The place of a node among those above level 0; upper_count: it is not there. */
 uint32_t firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node);
 
+/* ==== an older graph (graph_merge.c) ==== */
+
+/* Which nodes of an older graph are kept. In the caller's memory, which forgets it at the end. */
+struct firn_graph_merge {
+    const struct firn_graph
+        *old;          /* open, of the same parameters but for the seed; NULL: nothing is kept */
+    uint32_t *node_of; /* the node that each old one becomes; FIRN_GRAPH_NONE: it is gone */
+    uint32_t *old_of;  /* the old node of each node; FIRN_GRAPH_NONE: it is new */
+    uint32_t entry;    /* one of the highest level of those that are kept */
+    uint32_t top_level;
+    bool is_damaged; /* the old graph was, so nothing is kept */
+};
+
+/* Asks for the row of each old node by the fingerprint of its vector; find returns FIRN_GRAPH_NONE where there is none.
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_graph_merge_match(struct firn_graph_merge *merge, uint64_t seed,
+                                           uint32_t (*find)(const void *ctx,
+                                                            const uint8_t *fingerprint),
+                                           const void *ctx, firn_error *err);
+/* Makes nodes of these rows. Requires: graph->rows_of is there. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_graph_merge_settle(struct firn_graph_merge *merge,
+                                            const struct firn_graph *graph);
+/* The links that a node that is kept has at a level, as many as it had at most, into list, in which there is room for as many as a
+ * list of the old graph has. Reads what does not change; any thread with a scratch that is prepared. Fails where the old
+ * graph is damaged. */
+FIRN_MUST_CHECK int firn_graph_merge_links(const struct firn_graph_merge *merge,
+                                           const struct firn_graph *graph,
+                                           struct firn_graph_scratch *scratch, uint32_t node,
+                                           uint32_t level, uint32_t *list, size_t *out_count,
+                                           firn_error *err);
+/* Nothing is kept. */
+void firn_graph_merge_forget(struct firn_graph_merge *merge);
+
 /* ==== files (graph_read.c) ==== */
+
+/* Reads a block that the caller unpins. */
+FIRN_MUST_CHECK int firn_graph_read_pinned(const struct firn_graph *graph,
+                                           const struct firn_graph_array *array, uint32_t block,
+                                           enum firn_block_cache_use use,
+                                           struct firn_block_pin *out, firn_error *err);
 
 /* Reads a block. *out is where it lies as long as the graph is open; or, if blocks are not kept, until *pin is given
  * back. */

@@ -52,10 +52,10 @@ ref_of(const struct firn_graph *graph, const struct firn_graph_array *array, uin
                                    size};
 }
 
-/* Reads one that the caller unpins. */
-static int
-read_pinned(const struct firn_graph *graph, const struct firn_graph_array *array, uint32_t block,
-            enum firn_block_cache_use use, struct firn_block_pin *out, firn_error *err)
+int
+firn_graph_read_pinned(const struct firn_graph *graph, const struct firn_graph_array *array,
+                       uint32_t block, enum firn_block_cache_use use, struct firn_block_pin *out,
+                       firn_error *err)
 {
     const struct firn_block_ref ref = ref_of(graph, array, block);
     int rc = firn_block_cache_read(graph->cache, graph->cache_file, graph->reader, &ref, use, NULL,
@@ -77,11 +77,11 @@ firn_graph_read_block(const struct firn_graph *graph, const struct firn_graph_ar
     int rc;
     DCHECK(block < array->blocks && graph->reader != NULL);
     if (graph->held == 0) {
-        rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, pin, err);
+        rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, pin, err);
         *out = pin->data;
         return rc;
     }
-    rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_INDEX, &own, err);
+    rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_INDEX, &own, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -113,7 +113,7 @@ firn_graph_read_judge(const struct firn_graph *graph, const void *query,
         CHECK(node < graph->count);
         uint32_t block = firn_graph_array_block(array, node);
         struct firn_block_pin pin;
-        int rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, &pin, err);
+        int rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, &pin, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -616,7 +616,7 @@ check_array(struct checking *checking, const struct firn_graph_array *array, boo
     for (uint32_t block = 0; block < array->blocks; block++) {
         struct firn_block_pin pin;
         firn_error found;
-        int rc = read_pinned(graph, array, block, FIRN_BLOCK_CACHE_SCAN, &pin, &found);
+        int rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_SCAN, &pin, &found);
         if (rc == FIRN_OK) {
             for (size_t at = 0; are_links && rc == FIRN_OK && at < pin.size; at += array->stride) {
                 if (!are_links_fine(graph, pin.data + at, graph->link_width)) {

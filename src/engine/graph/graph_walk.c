@@ -106,7 +106,6 @@ firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit)
     scratch->batch_count = 0;
 }
 
-/* Whether a node is seen for the first time, which it no longer is. */
 static inline bool
 visit(struct firn_graph_scratch *scratch, uint32_t node)
 {
@@ -121,6 +120,12 @@ visit(struct firn_graph_scratch *scratch, uint32_t node)
     }
     *word |= bit;
     return true;
+}
+
+bool
+firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node)
+{
+    return visit(scratch, node);
 }
 
 static inline bool
@@ -265,10 +270,19 @@ firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node)
                                                                        : graph->upper_count;
 }
 
-/* The links of a node at a level, as bytes; pin is that of level 0. */
-static int
-links_of(const struct firn_graph *graph, uint32_t node, uint32_t level, struct firn_block_pin *pin,
-         const uint8_t **out, size_t *out_width, firn_error *err)
+uint32_t
+firn_graph_walk_level_of(const struct firn_graph *graph, uint32_t node)
+{
+    uint32_t place = firn_graph_walk_find_upper(graph, node);
+    return place == graph->upper_count
+               ? 0
+               : graph->upper_starts[place + 1] - graph->upper_starts[place];
+}
+
+int
+firn_graph_walk_links(const struct firn_graph *graph, uint32_t node, uint32_t level,
+                      struct firn_block_pin *pin, const uint8_t **out, size_t *out_width,
+                      firn_error *err)
 {
     if (level == 0) {
         *out_width = graph->link_width;
@@ -351,7 +365,7 @@ gather_beyond(const struct firn_graph *graph, struct firn_graph_scratch *scratch
     const uint8_t *links;
     size_t width;
     int rc;
-    FIRN_TRY(links_of(graph, over, 0, &scratch->link_pins[1], &links, &width, err));
+    FIRN_TRY(firn_graph_walk_links(graph, over, 0, &scratch->link_pins[1], &links, &width, err));
     for (size_t k = 0; k<width && * left> 0; k++) {
         uint32_t node = firn_graph_link(links, k);
         if (node == FIRN_GRAPH_NONE) {
@@ -439,7 +453,8 @@ follow(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint3
     const uint8_t *links = NULL;
     size_t width = 0;
     int rc;
-    FIRN_TRY(links_of(graph, node, level, &scratch->link_pins[0], &links, &width, err));
+    FIRN_TRY(
+        firn_graph_walk_links(graph, node, level, &scratch->link_pins[0], &links, &width, err));
     if (level == 0) {
         prefetch_next(graph, scratch);
     }
@@ -492,7 +507,7 @@ out:
 
 /* Whether one that was chosen is as near to the other query as `limit`. */
 static bool
-lies_behind(const struct firn_graph *graph, const struct firn_graph_scratch *scratch, size_t chosen,
+lies_behind(const struct firn_graph *graph, struct firn_graph_scratch *scratch, size_t chosen,
             float limit)
 {
     const uint8_t *records[4];
@@ -504,6 +519,7 @@ lies_behind(const struct firn_graph *graph, const struct firn_graph_scratch *scr
             records[j] = firn_graph_array_at(&graph->codes, firn_graph_item_node(item));
         }
         firn_graph_code_measure_four(graph, &scratch->other, records, distances);
+        scratch->evaluated += four;
         for (size_t j = 0; j < four; j++) {
             if (distances[j] <= limit) {
                 return true;
@@ -519,13 +535,13 @@ firn_graph_walk_select(const struct firn_graph *graph, struct firn_graph_scratch
                        const uint64_t *candidates, size_t count, size_t most, size_t *out_count,
                        firn_error *err)
 {
-    size_t chosen = 0;
+    size_t chosen = *out_count;
     size_t others = 0;
     uint64_t kept[FIRN_GRAPH_M_MAX];
     if (grow_u64(&scratch->chosen, &scratch->chosen_room, most) != FIRN_OK) {
         return firn_error_no_memory(err, "a graph");
     }
-    DCHECK(most <= (size_t)2 * FIRN_GRAPH_M_MAX);
+    DCHECK(most <= (size_t)2 * FIRN_GRAPH_M_MAX && chosen <= most);
     for (size_t i = 0; i < count && chosen < most; i++) {
         const uint8_t *record =
             firn_graph_array_at(&graph->codes, firn_graph_item_node(candidates[i]));

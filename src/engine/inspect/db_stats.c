@@ -60,6 +60,9 @@ gather_trees(struct firn_lsm *lsm, firn_store_statistics *out)
     out->compaction_write_bytes = stats.compaction_write_bytes;
     out->moves = stats.moves;
     out->versions_dropped = stats.versions_dropped;
+    out->graphs_built = stats.graphs;
+    out->graphs_merged = stats.graphs_merged;
+    out->graphs_damaged = stats.graphs_damaged;
     out->memtable_bytes = stats.memtable_bytes;
     out->memtables = stats.memtables;
     out->memtables_waiting = stats.frozen_memtables;
@@ -328,6 +331,9 @@ append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
         {"value_live_bytes", stats->value_live_bytes},
         {"missing_files", stats->missing_files},
         {"checkpoint_memory_bytes", stats->checkpoint_memory_bytes},
+        {"graphs_built", stats->graphs_built},
+        {"graphs_merged", stats->graphs_merged},
+        {"graphs_damaged", stats->graphs_damaged},
         {"disk_log_bytes", stats->disk.log_bytes},
         {"disk_log_spare_bytes", stats->disk.log_spare_bytes},
         {"disk_reserve_bytes", stats->disk.reserve_bytes},

@@ -468,7 +468,10 @@ struct firn_lsm_stats {
     uint64_t compaction_write_bytes;
     uint64_t moves; /* compactions that only moved a run */
     uint64_t versions_dropped;
-    uint64_t waiting_files; /* gone from the newest version, still used by an older one */
+    uint64_t graphs;         /* that were built */
+    uint64_t graphs_merged;  /* of these, with links of an older one */
+    uint64_t graphs_damaged; /* older ones that could not be read */
+    uint64_t waiting_files;  /* gone from the newest version, still used by an older one */
 };
 /* Of one tree, or of all where tree is NULL; works are counted for all. */
 void firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree,

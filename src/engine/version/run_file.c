@@ -36,6 +36,8 @@
  * old one go on with that. The old one counts as a reference to the new one, so the file on disk stays as long as either
  * is read by.
  *
+ * A run that a compaction wrote may count as a reference to one of its inputs, until its graphs are built.
+ *
  * Two threads that open the same run at once both read it; one handle is hung, the other closed.
  *
  * Locking: the mutex guards the ring. Opening and closing are input and output and happen outside
@@ -449,6 +451,9 @@ firn_run_file_destroy(struct firn_run_file *file)
     drop_attachments(file);
     if (file->successor != NULL) {
         firn_run_file_unref(file->successor);
+    }
+    if (file->forerunner != NULL) {
+        firn_run_file_unref(file->forerunner);
     }
     firn_free(file);
 }

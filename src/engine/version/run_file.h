@@ -53,6 +53,9 @@ struct firn_run_file {
         *owner; /* of an attachment: its run, which outlives it in versions */
     /* Of a run that got attachments: what took its place, with a reference, so that the file they share stays. */
     struct firn_run_file *successor;
+    /* Of a run that a compaction wrote, guarded by the mutex of lsm: one of those whose rows it has, with a reference. Its
+     * graphs may become this run's (compaction_graph.c). NULL: none. */
+    struct firn_run_file *forerunner;
     _Atomic uint64_t
         graphs_seen; /* of a run: what it was found to need no more; see compaction_graph.c */
     /* Of a value file, under the mutex of lsm: what runs of the newest version refer to. */

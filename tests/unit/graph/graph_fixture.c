@@ -115,7 +115,7 @@ graph_fixture_build(struct graph_fixture *fixture, struct firn_os *os, unsigned 
 {
     const struct firn_graph_source source = {fixture, fixture->rows, read_vectors};
     const struct firn_graph_build_options options = {
-        .parameters = fixture->parameters, .os = os, .threads = threads};
+        .parameters = fixture->parameters, .os = os, .threads = threads, .old = fixture->old};
     struct firn_graph *graph;
     int rc = firn_graph_build(&source, &options, &graph, err);
     assert_true((rc == FIRN_OK) == (graph != NULL));

@@ -30,7 +30,8 @@ struct graph_fixture {
     struct firn_graph_parameters parameters;
     uint32_t rows;
     float *vectors;
-    uint8_t *missing; /* one for each row that has no vector; NULL: none is missing */
+    uint8_t *missing;             /* one for each row that has no vector; NULL: none is missing */
+    const struct firn_graph *old; /* what a build may keep of; NULL: nothing */
     struct firn_graph *graph;
     struct firn_graph_scratch *scratch;
     int read_fails; /* after so many calls of the source; 0: never */

@@ -18,6 +18,21 @@
 
 enum { ROWS = 4200, DIMENSIONS = 3 };
 
+/* Every 16th row gets another vector. */
+static int
+change_rows(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (int64_t i = 0; i < ROWS && rc == FIRN_OK; i += 16) {
+        const float numbers[DIMENSIONS] = {(float)i, 0.5F, 1};
+        firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
+        vector.type = FIRN_TYPE_VECTOR;
+        const firn_value values[] = {firn_i64(i), vector};
+        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 2, err);
+    }
+    return rc;
+}
+
 static int
 put_rows(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
@@ -94,6 +109,22 @@ count_graphs(struct firn_os_dir *dir)
     return count;
 }
 
+/* A store with a run that has a graph, and changes that are not in it. */
+static void
+make_store_with_graph(struct db_support *support)
+{
+    firn_error err;
+    struct firn_db *db;
+    struct firn_table *table;
+    make_store(support);
+    DB_OK(index_and_build(support->dir, &err));
+    DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    const struct firn_db_txn_run run = {.attempts_max = 3, .work = change_rows, .ctx = table};
+    DB_OK(firn_db_txn_run(db, &run, &err));
+    DB_OK(firn_db_close(db, &err));
+}
+
 /* The store is whole; the graph can be built, and then there is one. */
 static void
 verify(struct firn_os_dir *dir)
@@ -122,14 +153,13 @@ open_clone(const struct db_support *from, struct db_support *out)
 }
 
 static void
-a_power_cut_at_any_call_leaves_the_old_or_the_new(void **state)
+cut_everywhere(void (*make)(struct db_support *support))
 {
     struct db_support base;
     const struct test_share share = test_share_of(1, 0);
     bool is_reached = true;
     uint64_t cuts = 0;
-    (void)state;
-    make_store(&base);
+    make(&base);
     for (uint64_t n = share.first; is_reached; n += share.step, cuts++) {
         struct db_support support;
         firn_error err;
@@ -150,14 +180,27 @@ a_power_cut_at_any_call_leaves_the_old_or_the_new(void **state)
 }
 
 static void
-a_call_that_fails_leaves_the_old_or_the_new(void **state)
+a_power_cut_at_any_call_leaves_the_old_or_the_new(void **state)
+{
+    (void)state;
+    cut_everywhere(make_store);
+}
+
+static void
+a_power_cut_at_any_call_of_a_merge_leaves_the_old_or_the_new(void **state)
+{
+    (void)state;
+    cut_everywhere(make_store_with_graph);
+}
+
+static void
+fail_everywhere(void (*make)(struct db_support *support))
 {
     struct db_support base;
     const struct test_share share = test_share_of(3, 1);
     bool was_hit = true;
     uint64_t calls = 0;
-    (void)state;
-    make_store(&base);
+    make(&base);
     for (uint64_t n = share.first; was_hit; n += share.step, calls++) {
         struct db_support support;
         struct firn_os *faulty;
@@ -185,15 +228,28 @@ a_call_that_fails_leaves_the_old_or_the_new(void **state)
 }
 
 static void
-an_allocation_that_fails_leaves_the_old_or_the_new(void **state)
+a_call_that_fails_leaves_the_old_or_the_new(void **state)
+{
+    (void)state;
+    fail_everywhere(make_store);
+}
+
+static void
+a_call_of_a_merge_that_fails_leaves_the_old_or_the_new(void **state)
+{
+    (void)state;
+    fail_everywhere(make_store_with_graph);
+}
+
+static void
+run_out_everywhere(void (*make)(struct db_support *support))
 {
     const struct test_share share = test_share_of(1, 2);
     int rc = FIRN_NO_MEMORY;
     uint64_t failed = 0;
-    (void)state;
     test_alloc_install();
     struct db_support base;
-    make_store(&base);
+    make(&base);
     for (uint64_t n = share.first; rc != FIRN_OK; n += share.step * (1 + n / 60), failed++) {
         struct db_support support;
         firn_error err;
@@ -214,11 +270,49 @@ an_allocation_that_fails_leaves_the_old_or_the_new(void **state)
     test_alloc_uninstall();
 }
 
+static void
+an_allocation_that_fails_leaves_the_old_or_the_new(void **state)
+{
+    (void)state;
+    run_out_everywhere(make_store);
+}
+
+static void
+an_allocation_of_a_merge_that_fails_leaves_the_old_or_the_new(void **state)
+{
+    (void)state;
+    run_out_everywhere(make_store_with_graph);
+}
+
+static void
+a_merge_keeps_the_graph(void **state)
+{
+    struct db_support support;
+    struct firn_db *db;
+    firn_error err;
+    firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
+    (void)state;
+    make_store_with_graph(&support);
+    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(firn_db_stats(db, &stats, &err));
+    assert_int_equal(stats.graphs_built, 1);
+    assert_int_equal(stats.graphs_merged, 1);
+    assert_int_equal(stats.graphs_damaged, 0);
+    DB_OK(firn_db_close(db, &err));
+    assert_int_equal(count_graphs(support.dir), 1);
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_merge_keeps_the_graph),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_the_old_or_the_new),
+        cmocka_unit_test(a_power_cut_at_any_call_of_a_merge_leaves_the_old_or_the_new),
+        cmocka_unit_test(a_call_of_a_merge_that_fails_leaves_the_old_or_the_new),
+        cmocka_unit_test(an_allocation_of_a_merge_that_fails_leaves_the_old_or_the_new),
         cmocka_unit_test(a_call_that_fails_leaves_the_old_or_the_new),
         cmocka_unit_test(an_allocation_that_fails_leaves_the_old_or_the_new),
     };

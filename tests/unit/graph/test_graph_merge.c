@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/graph: graphs that are built from an older one, after some rows have gone and others have come: recall stays, less is
+ * compared, and an old graph that does not fit, or is damaged, is left alone.
+ */
+#include "unit/graph/graph_fixture.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "block/block_cache.h"
+#include "support/test_file.h"
+#include "support/test_seal.h"
+#include "support/test_share.h"
+#include "support/test_temp.h"
+#include "support/test_threads.h"
+
+enum { K = 10, QUERIES = 100 };
+
+/* A graph in a file, open, and rows that change. */
+struct chain {
+    struct graph_fixture fixture;
+    enum graph_fixture_style style;
+    char path[TEST_TEMP_SIZE];
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+    struct firn_run *run; /* NULL: none is open */
+    struct test_random random;
+};
+
+static void
+open_chain(struct chain *chain, const char *name, enum graph_fixture_style style,
+           enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions)
+{
+    *chain = (struct chain){.style = style};
+    test_random_init(&chain->random, name, 51);
+    graph_fixture_init(&chain->fixture, style, metric, rows, dimensions, &chain->random);
+    struct firn_os *os = chain->fixture.os; /* the simulated world is of one thread */
+    test_temp_make(chain->path, sizeof chain->path);
+    assert_int_equal(firn_os_dir_open_path(os, chain->path, &chain->dir, NULL), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(os, 32 << 20, &chain->cache, NULL), FIRN_OK);
+}
+
+static void
+close_old(struct chain *chain)
+{
+    if (chain->run != NULL) {
+        firn_graph_read_kind.close(chain->run);
+    }
+    chain->run = NULL;
+    chain->fixture.old = NULL;
+}
+
+static void
+remove_file(const struct chain *chain, const char *name)
+{
+    int rc = firn_os_remove_file(chain->dir, name, NULL);
+    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
+}
+
+static void
+close_chain(struct chain *chain)
+{
+    close_old(chain);
+    graph_fixture_deinit(&chain->fixture);
+    firn_block_cache_destroy(chain->cache);
+    remove_file(chain, "old");
+    firn_os_dir_close(chain->dir);
+    assert_int_equal(rmdir(chain->path), 0);
+}
+
+static void
+build(struct chain *chain, unsigned threads)
+{
+    firn_error err;
+    chain->fixture.parameters.seed++;
+    assert_int_equal(graph_fixture_build(&chain->fixture, chain->fixture.os, threads, &err),
+                     FIRN_OK);
+}
+
+static const struct firn_graph_build_counts *
+counts_of(const struct chain *chain)
+{
+    return firn_graph_build_counts_of(chain->fixture.graph);
+}
+
+static void
+open_old(struct chain *chain)
+{
+    const struct firn_run_env env = {.dir = chain->dir, .cache = chain->cache};
+    firn_error err;
+    assert_int_equal(firn_graph_read_kind.open(&env, "old", &chain->run, &err), FIRN_OK);
+    chain->fixture.old = firn_graph_read_of(chain->run);
+}
+
+/* The graph that was built becomes the old one. */
+static void
+keep(struct chain *chain)
+{
+    firn_error err;
+    uint64_t bytes;
+    uint64_t identity;
+    close_old(chain);
+    remove_file(chain, "old");
+    assert_int_equal(
+        graph_fixture_write(&chain->fixture, chain->dir, "old", &bytes, &identity, &err), FIRN_OK);
+    open_old(chain);
+}
+
+/* Gives about so many in a thousand rows new vectors, and all other rows other places. */
+static void
+change(struct chain *chain, uint64_t per_mille)
+{
+    struct graph_fixture *fixture = &chain->fixture;
+    size_t dimensions = fixture->parameters.dimensions;
+    float *moved = malloc(dimensions * sizeof *moved);
+    assert_non_null(moved);
+    for (uint32_t i = 0; i < fixture->rows; i++) {
+        float *own = fixture->vectors + i * dimensions;
+        float *other = fixture->vectors + test_random_below(&chain->random, i + 1) * dimensions;
+        if (test_random_below(&chain->random, 1000) < per_mille) {
+            graph_fixture_query(fixture, chain->style, &chain->random, own);
+        }
+        memcpy(moved, own, dimensions * sizeof *moved);
+        memmove(own, other, dimensions * sizeof *moved);
+        memcpy(other, moved, dimensions * sizeof *moved);
+    }
+    free(moved);
+}
+
+/* Adds rows. */
+static void
+grow(struct chain *chain, uint32_t rows)
+{
+    struct graph_fixture *fixture = &chain->fixture;
+    size_t dimensions = fixture->parameters.dimensions;
+    float *grown = realloc(fixture->vectors, rows * dimensions * sizeof *grown);
+    assert_non_null(grown);
+    fixture->vectors = grown;
+    for (; fixture->rows < rows; fixture->rows++) {
+        graph_fixture_query(fixture, chain->style, &chain->random,
+                            grown + fixture->rows * dimensions);
+    }
+}
+
+static double
+recall_of(struct chain *chain)
+{
+    const struct firn_graph_search_options options = {.wanted = 2 * K, .ef = 2 * K};
+    struct test_random random = {77};
+    return graph_fixture_recall(&chain->fixture, chain->fixture.graph, chain->style, QUERIES, K,
+                                &options, &random);
+}
+
+/* Each row is changed several times over in 50 merges. */
+static void
+check_merges(const char *name, enum graph_fixture_style style, enum firn_vector_metric metric,
+             uint32_t rows, uint32_t dimensions)
+{
+    struct chain chain;
+    uint64_t compared = 0;
+    uint32_t kept = 0;
+    rows = test_share_of(1, 0).step > 1 ? rows / 2 : rows;
+    open_chain(&chain, name, style, metric, rows, dimensions);
+    build(&chain, 2);
+    for (int merge = 0; merge < 50; merge++) {
+        keep(&chain);
+        change(&chain, 20 + 40 * ((uint64_t)merge % 4));
+        if (merge % 10 == 9) {
+            grow(&chain, chain.fixture.rows + rows / 20);
+        }
+        build(&chain, 2);
+        compared += counts_of(&chain)->compared;
+        kept += counts_of(&chain)->kept > 0;
+        assert_false(counts_of(&chain)->is_damaged);
+    }
+    double merged = recall_of(&chain);
+    close_old(&chain);
+    build(&chain, 2);
+    double fresh = recall_of(&chain);
+    (void)printf("%s: recall %.4f after %u of 50 merges, %.4f of a fresh graph; %.3f compared\n",
+                 name, merged, kept, fresh,
+                 (double)compared / (50 * (double)counts_of(&chain)->compared));
+    assert_int_equal(kept, 50);
+    assert_true(merged >= 0.97 * fresh);
+    close_chain(&chain);
+}
+
+static void
+recall_stays_after_merges(void **state)
+{
+    (void)state;
+    check_merges("uniform", GRAPH_UNIFORM, FIRN_VECTOR_L2, 2500, 24);
+    check_merges("clustered", GRAPH_CLUSTERED, FIRN_VECTOR_L2, 2000, 32);
+    check_merges("cosine", GRAPH_CLUSTERED, FIRN_VECTOR_COSINE, 1200, 32);
+    check_merges("dot", GRAPH_SPREAD, FIRN_VECTOR_DOT, 1200, 16);
+    check_merges("twins", GRAPH_TWINS, FIRN_VECTOR_L2, 10000, 16);
+}
+
+static void
+a_merge_compares_less(void **state)
+{
+    struct chain chain;
+    (void)state;
+    open_chain(&chain, "less", GRAPH_UNIFORM, FIRN_VECTOR_L2, 4000, 24);
+    for (int grows = 0; grows < 2; grows++) {
+        close_old(&chain);
+        build(&chain, 2);
+        keep(&chain);
+        if (grows != 0) {
+            grow(&chain, chain.fixture.rows * 11 / 10);
+        } else {
+            change(&chain, 100);
+        }
+        build(&chain, 2);
+        uint64_t merged = counts_of(&chain)->compared;
+        uint32_t kept = counts_of(&chain)->kept;
+        close_old(&chain);
+        build(&chain, 2);
+        uint64_t fresh = counts_of(&chain)->compared;
+        (void)printf("%s: %.3f of a rebuild, %u kept\n", grows ? "10 % more" : "10 % others",
+                     (double)merged / (double)fresh, kept);
+        assert_true(kept > 3500);
+        assert_int_equal(counts_of(&chain)->kept, 0);
+        assert_true(merged * 10 <= fresh * 4);
+    }
+    close_chain(&chain);
+}
+
+/* From few nodes to many: the entry is a new node, of a higher level. */
+static void
+a_graph_grows(void **state)
+{
+    struct chain chain;
+    (void)state;
+    open_chain(&chain, "grows", GRAPH_UNIFORM, FIRN_VECTOR_L2, 1, 8);
+    build(&chain, 1);
+    for (uint32_t rows = 2; rows < 3000; rows = rows * 3 / 2 + 1) {
+        keep(&chain);
+        grow(&chain, rows);
+        build(&chain, 2);
+        assert_true(counts_of(&chain)->kept > 0);
+    }
+    double recall = recall_of(&chain);
+    (void)printf("grown: recall %.4f\n", recall);
+    assert_true(recall >= 0.95);
+    close_chain(&chain);
+}
+
+static void
+assert_kept(struct chain *chain, bool is_kept)
+{
+    build(chain, 2);
+    assert_int_equal(counts_of(chain)->kept > 0, is_kept);
+    assert_false(counts_of(chain)->is_damaged);
+    assert_true(recall_of(chain) >= 0.9);
+}
+
+static void
+beyond_a_fifth_nothing_is_kept(void **state)
+{
+    struct chain chain;
+    (void)state;
+    open_chain(&chain, "fifth", GRAPH_UNIFORM, FIRN_VECTOR_L2, 2000, 16);
+    build(&chain, 1);
+    keep(&chain);
+    change(&chain, 170);
+    assert_kept(&chain, true);
+    keep(&chain);
+    change(&chain, 230);
+    assert_kept(&chain, false);
+    close_chain(&chain);
+}
+
+static void
+other_parameters_keep_nothing(void **state)
+{
+    struct chain chain;
+    (void)state;
+    open_chain(&chain, "other", GRAPH_UNIFORM, FIRN_VECTOR_L2, 1000, 16);
+    build(&chain, 1);
+    keep(&chain);
+    const struct firn_graph_parameters own = chain.fixture.parameters;
+    chain.fixture.parameters.m = 8;
+    assert_kept(&chain, false);
+    chain.fixture.parameters = own;
+    chain.fixture.parameters.ef_construction = 100;
+    assert_kept(&chain, false);
+    chain.fixture.parameters = own;
+    chain.fixture.parameters.metric = FIRN_VECTOR_COSINE;
+    assert_kept(&chain, false);
+    chain.fixture.parameters = own;
+    chain.fixture.parameters.column++;
+    assert_kept(&chain, true);
+    chain.fixture.parameters = own;
+    chain.fixture.rows = 0;
+    build(&chain, 1);
+    assert_int_equal(firn_graph_search_count(chain.fixture.graph), 0);
+    close_chain(&chain);
+}
+
+/* The graph that was built, and one with the same rows, seed and old graph. */
+static void
+threads_make_the_same_graph(void **state)
+{
+    struct chain chain;
+    struct firn_buf one = {0};
+    struct firn_buf many = {0};
+    (void)state;
+    open_chain(&chain, "same", GRAPH_CLUSTERED, FIRN_VECTOR_L2, 3000, 24);
+    build(&chain, 1);
+    keep(&chain);
+    change(&chain, 100);
+    for (unsigned threads = 1; threads < 5; threads += 3) {
+        firn_error err;
+        uint64_t bytes;
+        uint64_t identity;
+        chain.fixture.parameters.seed = 7;
+        assert_int_equal(graph_fixture_build(&chain.fixture, chain.fixture.os, threads, &err),
+                         FIRN_OK);
+        assert_true(counts_of(&chain)->kept > 0);
+        const char *name = threads == 1 ? "one" : "many";
+        assert_int_equal(
+            graph_fixture_write(&chain.fixture, chain.dir, name, &bytes, &identity, &err), FIRN_OK);
+        test_file_read(chain.dir, name, threads == 1 ? &one : &many);
+        remove_file(&chain, name);
+    }
+    /* Identities, and so checksums, differ; blocks of 4,096 bytes do not, but for those. */
+    assert_int_equal(one.size, many.size);
+    size_t different = 0;
+    for (size_t i = 0; i < one.size; i++) {
+        different += one.data[i] != many.data[i];
+    }
+    (void)printf("%zu of %zu bytes differ\n", different, one.size);
+    assert_true(different < one.size / 200);
+    firn_buf_deinit(&one);
+    firn_buf_deinit(&many);
+    close_chain(&chain);
+}
+
+/* With any byte of its file changed the old graph is of use, or said to be damaged. Checksums are right or not. */
+static void
+a_damaged_graph_is_left_alone(void **state)
+{
+    const struct test_share share = test_share_of(1, 0);
+    struct chain chain;
+    struct firn_buf good = {0};
+    size_t damaged = 0;
+    size_t opened = 0;
+    size_t kept = 0;
+    (void)state;
+    open_chain(&chain, "damaged", GRAPH_UNIFORM, FIRN_VECTOR_L2, 300, 8);
+    chain.fixture.parameters.m = 5;
+    chain.fixture.parameters.ef_construction = 30;
+    build(&chain, 1);
+    keep(&chain);
+    close_old(&chain);
+    test_file_read(chain.dir, "old", &good);
+    change(&chain, 100);
+    for (size_t at = share.first; at < good.size; at += share.step * 41) {
+        const struct firn_run_env env = {.dir = chain.dir, .cache = chain.cache};
+        firn_error err;
+        uint8_t before = good.data[at];
+        good.data[at] = (uint8_t)test_random_next(&chain.random);
+        struct firn_buf bad = {0};
+        assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
+        good.data[at] = before;
+        if (at % 2 == 0) {
+            test_seal(bad.data, bad.size);
+        }
+        test_file_write(chain.dir, "bad", bad.data, bad.size);
+        firn_buf_deinit(&bad);
+        if (firn_graph_read_kind.open(&env, "bad", &chain.run, &err) != FIRN_OK) {
+            chain.run = NULL;
+            continue;
+        }
+        opened++;
+        chain.fixture.old = firn_graph_read_of(chain.run);
+        build(&chain, 1);
+        damaged += counts_of(&chain)->is_damaged;
+        kept += counts_of(&chain)->kept > 0;
+        assert_true(!counts_of(&chain)->is_damaged || counts_of(&chain)->kept == 0);
+        assert_true(recall_of(&chain) >= 0.9);
+        close_old(&chain);
+    }
+    (void)printf("%zu opened, %zu damaged, %zu kept\n", opened, damaged, kept);
+    assert_true(damaged > 0 && kept > 0 && opened > damaged);
+    firn_buf_deinit(&good);
+    remove_file(&chain, "bad");
+    close_chain(&chain);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recall_stays_after_merges),
+        cmocka_unit_test(a_merge_compares_less),
+        cmocka_unit_test(a_graph_grows),
+        cmocka_unit_test(beyond_a_fifth_nothing_is_kept),
+        cmocka_unit_test(other_parameters_keep_nothing),
+        cmocka_unit_test(threads_make_the_same_graph),
+        cmocka_unit_test(a_damaged_graph_is_left_alone),
+    };
+    test_threads_only();
+    return cmocka_run_group_tests_name("graph_merge", tests, NULL, NULL);
+}
