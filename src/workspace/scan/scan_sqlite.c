@@ -73,7 +73,7 @@ firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, 
     }
     int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
     return rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0
-               ? firn_os_file_is_range_locked(file, locking_byte, LOCKING_SIZE, out, err)
+               ? firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, out, err)
                : rc;
 }
 
