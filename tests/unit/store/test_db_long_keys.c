@@ -358,7 +358,7 @@ long_keys_behave_as_the_model_does(void **state)
     static const struct firn_db_options sizes[] = {
         {.create_if_missing = true, .memory_bytes = 1 << 20},
         {.create_if_missing = true, .memory_bytes = 64 << 20, .threads = 2}};
-    unsigned steps = test_is_long() ? 1500 : test_share_of_seeds(100);
+    unsigned steps = test_is_long() ? 1500 : test_share_of_seeds(60);
     for (size_t i = 0; i < 2; i++) {
         struct world *world = firn_alloc_zeroed(sizeof *world);
         assert_non_null(world);
