@@ -59,7 +59,7 @@ write_balance(firn_txn *txn, firn_keyspace *accounts, const char *name, long bal
 
 /* Runs again from here after each conflict, so it has no effects but those of the transaction. */
 static int
-move_money(firn_txn *txn, void *ctx, firn_error *err)
+move_money(void *ctx, firn_txn *txn, firn_error *err)
 {
     struct transfer *transfer = (struct transfer *)ctx;
     long from = 0;

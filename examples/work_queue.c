@@ -46,7 +46,7 @@ add_jobs(struct queue *queue, firn_error *err)
 /* Takes the first job and does it. FIRN_NOT_FOUND when none is left. Another thread may take the same job at the same
  * time: then one of the two commits, and the other one starts again here. */
 static int
-do_one(firn_txn *txn, void *ctx, firn_error *err)
+do_one(void *ctx, firn_txn *txn, firn_error *err)
 {
     struct queue *queue = (struct queue *)ctx;
     firn_cursor *cursor = NULL;

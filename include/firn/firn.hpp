@@ -1298,7 +1298,7 @@ class store
         options.isolation = isolation;
         int code = firn_txn_run(
             handle_.get(), &options,
-            [](firn_txn *txn, void *ctx, firn_error *out) {
+            [](void *ctx, firn_txn *txn, firn_error *out) {
                 running *it = static_cast<running *>(ctx);
                 it->thrown = nullptr;
                 try {

@@ -403,6 +403,8 @@ typedef enum firn_merge_operator {
     FIRN_MERGE_MIN = 3,    /* the smaller of two numbers */
     FIRN_MERGE_MAX = 4     /* the larger */
 } firn_merge_operator;
+/* The name of an operator ("add"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_merge_operator_name(firn_merge_operator operation);
 
 static inline void
 firn_number(int64_t number, uint8_t out[8])
@@ -549,6 +551,8 @@ typedef enum firn_batch_kind {
     FIRN_BATCH_DELETE_RANGE = 3,
     FIRN_BATCH_MERGE = 4
 } firn_batch_kind;
+/* The name of a kind ("delete range"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_batch_kind_name(firn_batch_kind kind);
 /* One write of a batch, borrowed until the visit returns. */
 typedef struct firn_batch_write {
     size_t size; /* sizeof(firn_batch_write), of the library */

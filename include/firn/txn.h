@@ -121,7 +121,7 @@ typedef struct firn_txn_run_options {
  * the error is returned. Work may commit or roll back the transaction itself; closing it there rolls
  * it back. Work must not close the store. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_run(firn_store *store, const firn_txn_run_options *options,
-                                          int (*work)(firn_txn *txn, void *ctx, firn_error *err),
+                                          int (*work)(void *ctx, firn_txn *txn, firn_error *err),
                                           void *ctx, firn_error *err);
 
 #ifdef __cplusplus

@@ -338,6 +338,8 @@ typedef enum firn_workspace_watch_event_kind {
     FIRN_WATCH_LIMITED = 4, /* some directories cannot be watched: every save visits them */
     FIRN_WATCH_FAILED = 5   /* a save failed; it will be retried */
 } firn_workspace_watch_event_kind;
+/* The name of a kind ("started"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_workspace_watch_event_kind_name(firn_workspace_watch_event_kind kind);
 
 typedef struct firn_workspace_watch_event {
     firn_workspace_watch_event_kind kind;

@@ -55,6 +55,41 @@ firn_store_difference_kind_name(firn_store_difference_kind kind)
 }
 
 const char *
+firn_merge_operator_name(firn_merge_operator operation)
+{
+    static const char *const names[] = {
+        [FIRN_MERGE_ADD] = "add",
+        [FIRN_MERGE_APPEND] = "append",
+        [FIRN_MERGE_MIN] = "min",
+        [FIRN_MERGE_MAX] = "max",
+    };
+    return NAME_OF(names, operation);
+}
+
+const char *
+firn_batch_kind_name(firn_batch_kind kind)
+{
+    static const char *const names[] = {
+        [FIRN_BATCH_PUT] = "put",
+        [FIRN_BATCH_DELETE] = "delete",
+        [FIRN_BATCH_DELETE_RANGE] = "delete range",
+        [FIRN_BATCH_MERGE] = "merge",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
+firn_workspace_watch_event_kind_name(firn_workspace_watch_event_kind kind)
+{
+    static const char *const names[] = {
+        [FIRN_WATCH_STARTED] = "started", [FIRN_WATCH_SAVED] = "saved",
+        [FIRN_WATCH_LOST] = "lost",       [FIRN_WATCH_LIMITED] = "limited",
+        [FIRN_WATCH_FAILED] = "failed",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
 firn_config_source_name(firn_config_source source)
 {
     static const char *const names[] = {

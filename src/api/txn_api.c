@@ -245,7 +245,7 @@ firn_txn_release(firn_txn *txn, uint64_t savepoint, firn_error *err)
 
 /* The caller's work. */
 struct running {
-    int (*work)(firn_txn *txn, void *ctx, firn_error *err);
+    int (*work)(void *ctx, firn_txn *txn, firn_error *err);
     void *ctx;
 };
 
@@ -254,7 +254,7 @@ work_once(firn_txn *txn, void *ctx, firn_error *err)
 {
     const struct running *running = ctx;
     firn_api_handle_opened(txn, FIRN_API_HANDLE_TXN, NULL);
-    int rc = running->work(txn, running->ctx, err);
+    int rc = running->work(running->ctx, txn, err);
     firn_api_handle_closing(txn);
     firn_api_handle_closed(txn);
     return rc;
@@ -262,7 +262,7 @@ work_once(firn_txn *txn, void *ctx, firn_error *err)
 
 int
 firn_txn_run(firn_store *store, const firn_txn_run_options *options,
-             int (*work)(firn_txn *txn, void *ctx, firn_error *err), void *ctx, firn_error *err)
+             int (*work)(void *ctx, firn_txn *txn, firn_error *err), void *ctx, firn_error *err)
 {
     API_ANY_ERROR(err);
     firn_txn_run_options given = FIRN_TXN_RUN_OPTIONS_INIT;

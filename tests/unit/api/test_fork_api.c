@@ -284,7 +284,7 @@ visit(void *ctx, const void *what)
 }
 
 static int
-work(firn_txn *txn, void *ctx, firn_error *error)
+work(void *ctx, firn_txn *txn, firn_error *error)
 {
     (void)error;
     return visit(ctx, txn);
@@ -588,6 +588,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_alxs_writer_create",
                                         "firn_arrow_definition",
                                         "firn_batch_create",
+                                        "firn_batch_kind_name",
                                         "firn_chkp_list_packs",
                                         "firn_chkp_open",
                                         "firn_chkp_rebuild_index",
@@ -599,6 +600,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_config_source_name",
                                         "firn_hash_from_hex",
                                         "firn_hash_to_hex",
+                                        "firn_import_guess",
                                         "firn_key_add_bool",
                                         "firn_key_add_f64",
                                         "firn_key_add_i64",
@@ -612,7 +614,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_key_read_text",
                                         "firn_key_read_u64",
                                         "firn_key_slice",
-                                        "firn_import_guess",
+                                        "firn_merge_operator_name",
                                         "firn_metric_name",
                                         "firn_notice_kind_name",
                                         "firn_pack_open",
@@ -657,6 +659,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_workspace_repair_data_name",
                                         "firn_workspace_repair_state_name",
                                         "firn_workspace_revert_conflict_kind_name",
+                                        "firn_workspace_watch_event_kind_name",
                                         "firn_workspaces_list",
                                         "firn_workspaces_remove"};
 
@@ -982,7 +985,7 @@ threads_of_the_parent_may_be_anywhere(void **state)
 /* ---- a fork inside a call ---- */
 
 static int
-fork_and_write(firn_txn *txn, void *ctx, firn_error *error)
+fork_and_write(void *ctx, firn_txn *txn, firn_error *error)
 {
     pid_t *child = ctx;
     int rc = firn_txn_put(txn, opened.keyspace, firn_str("inside"), firn_str("v"), error);

@@ -274,7 +274,7 @@ handles_of_two_stores_do_not_mix(void **state)
 }
 
 static int
-close_inside(firn_txn *txn, void *ctx, firn_error *error)
+close_inside(void *ctx, firn_txn *txn, firn_error *error)
 {
     int rc = firn_txn_put(txn, ctx, key, key, error);
     firn_txn_close(txn);
@@ -282,7 +282,7 @@ close_inside(firn_txn *txn, void *ctx, firn_error *error)
 }
 
 static int
-commit_and_close_inside(firn_txn *txn, void *ctx, firn_error *error)
+commit_and_close_inside(void *ctx, firn_txn *txn, firn_error *error)
 {
     int rc = firn_txn_put(txn, ctx, key, key, error);
     rc = rc == FIRN_OK ? firn_txn_commit(txn, NULL, error) : rc;

@@ -1307,6 +1307,13 @@ enumerators_have_names(void **state)
     assert_string_equal(firn_workspace_repair_state_name(FIRN_REPAIR_LOST), "lost");
     assert_string_equal(firn_workspace_repair_data_name(FIRN_REPAIR_DATA_KEPT), "kept");
     assert_string_equal(firn_config_source_name(FIRN_SETTING_DEFAULT), "default");
+    assert_string_equal(firn_merge_operator_name(FIRN_MERGE_MAX), "max");
+    assert_string_equal(firn_merge_operator_name((firn_merge_operator)0), "unknown");
+    assert_string_equal(firn_batch_kind_name(FIRN_BATCH_DELETE_RANGE), "delete range");
+    assert_string_equal(firn_batch_kind_name((firn_batch_kind)5), "unknown");
+    assert_string_equal(firn_workspace_watch_event_kind_name(FIRN_WATCH_FAILED), "failed");
+    assert_string_equal(firn_workspace_watch_event_kind_name((firn_workspace_watch_event_kind)0),
+                        "unknown");
 }
 
 /* ---- callers that want no error ---- */

@@ -111,7 +111,7 @@ an_application_changes_several_keys_at_once(void **state)
 }
 
 static int
-append_one(firn_txn *txn, void *ctx, firn_error *inner)
+append_one(void *ctx, firn_txn *txn, firn_error *inner)
 {
     unsigned *attempts = ctx;
     ++*attempts;
