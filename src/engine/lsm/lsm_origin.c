@@ -45,7 +45,7 @@ firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number)
 }
 
 void
-firn_lsm_origin_forget_gone(struct firn_lsm *lsm, uint64_t number)
+firn_lsm_origin_note_removed(struct firn_lsm *lsm, uint64_t number)
 {
     firn_os_mutex_lock(&lsm->mutex);
     uint64_t *numbers = numbers_of(&lsm->gone);

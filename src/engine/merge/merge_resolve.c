@@ -120,7 +120,7 @@ is_covered(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence
 
 /* Ranges come while a memtable takes writes: what is known is known until the next placing. */
 static void
-forget_ranges(struct firn_merge_resolve *resolve)
+clear_ranges(struct firn_merge_resolve *resolve)
 {
     const struct firn_merge_resolve_options *options = &resolve->options;
     resolve->has_covered = false;
@@ -554,7 +554,7 @@ static int
 begin_forward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
-    forget_ranges(resolve);
+    clear_ranges(resolve);
     return rc == FIRN_OK && resolve->options.view->count > 0 ? find_forward(resolve, err) : rc;
 }
 
@@ -562,7 +562,7 @@ static int
 begin_backward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
-    forget_ranges(resolve);
+    clear_ranges(resolve);
     return rc == FIRN_OK && resolve->options.view->count > 0 ? find_backward(resolve, err) : rc;
 }
 

@@ -457,7 +457,7 @@ lighten(struct firn_db *db)
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
-    FIRN_IGNORE(firn_db_keyspace_reap(db, NULL));
+    FIRN_IGNORE(firn_db_keyspace_remove_dropped(db, NULL));
     FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
     if (has_more && db->lead.log_floor > firn_log_oldest(db->log)) {
         FIRN_IGNORE(firn_log_rotate(db->log, NULL));

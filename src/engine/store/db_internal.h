@@ -551,8 +551,8 @@ FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, fi
 bool firn_db_image_has_room(const struct firn_db_image *image);
 FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
 void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
-void firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before);
-/* Whether the log has commits, or changes of checkpoints, in segments that were not forgotten. */
+void firn_db_image_remove_segments(struct firn_db_image *image, uint64_t before);
+/* Whether the log has commits, or changes of checkpoints, in segments that were not removed. */
 bool firn_db_image_has_commits(const struct firn_db_image *image);
 
 /* ---- db_apply.c ---- */
@@ -672,7 +672,7 @@ void firn_db_keyspace_destroy_all(struct firn_db *db);
 void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
 /* Removes dropped trees that no reader uses any more. Requires: the leader's place is taken. */
-FIRN_MUST_CHECK int firn_db_keyspace_reap(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err);
 
 /* ---- db_cursor.c ---- */
 

@@ -209,7 +209,7 @@ out:
 }
 
 static void
-forget(struct firn_repair *repair)
+clear_result(struct firn_repair *repair)
 {
     firn_repair_records_release(repair);
     repair->keyspace = 0;
@@ -585,7 +585,7 @@ build(struct firn_repair *repair, firn_error *err)
 {
     const struct firn_rescue_options options = {.on_damage = on_store_damage, .ctx = repair};
     int rc;
-    forget(repair);
+    clear_result(repair);
     DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
     FIRN_TRY(place_begin(repair, err));
     FIRN_TRY(firn_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));

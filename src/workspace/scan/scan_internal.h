@@ -398,7 +398,7 @@ FIRN_MUST_CHECK int firn_scan_known_note(struct firn_scan_worker *worker,
                                          const firn_hash *hash,
                                          const struct firn_scan_entries *entries, firn_error *err);
 /* Forgets what is below an entry that was a directory in the memo's tree and is none now. */
-FIRN_MUST_CHECK int firn_scan_known_forget(struct firn_scan_worker *worker,
+FIRN_MUST_CHECK int firn_scan_known_remove(struct firn_scan_worker *worker,
                                            const struct firn_scan_node *node, firn_slice name,
                                            firn_error *err);
 
