@@ -39,8 +39,8 @@ const struct firn_run_kind *const *firn_db_kinds = known_kinds;
 /* ==== moving a read-only handle to the newest state ====
  *
  * A whole new image is opened and replayed beside the present one and then put in its place.
- * Cursors and views keep the image in which they were opened; it is closed, and the writer told so
- * by the lock that goes with it, when the last of them is closed. Readings of single keys are no
+ * Cursors and views keep the image in which they were opened; it is closed when the last of them
+ * is closed, and the lock that ends with it shows the writer so. Readings of single keys are no
  * users in that sense: they are inside the epoch while they use the image, and an image is closed
  * only when all have left that were inside when it was replaced.
  *

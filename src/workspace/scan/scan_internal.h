@@ -440,7 +440,7 @@ FIRN_MUST_CHECK int firn_scan_file_save_symlink(struct firn_scan_worker *worker,
                                                 struct firn_scan_found *out, firn_error *err);
 
 /* scan_store.c. For a directory that may be a store's, when it has been listed and has an identity:
- * finds out the state of the store that is to be saved. One that has none is told, and saved as it is;
+ * finds out the state of the store that is to be saved. One that has none is reported, and saved as it is;
  * nothing is said of what neither has a log nor the identity of a store. */
 FIRN_MUST_CHECK int firn_scan_store_enter(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, struct firn_os_dir *dir,
@@ -592,7 +592,7 @@ FIRN_MUST_CHECK int firn_scan_report_store_lacks(struct firn_scan_worker *worker
 FIRN_MUST_CHECK int firn_scan_report_special(struct firn_scan_worker *worker,
                                              const struct firn_scan_node *node, const char *name,
                                              enum firn_os_kind kind, firn_error *err);
-/* A rule, or a file of rules (name), that cannot be used: told. */
+/* Reports a rule, or a file of rules (name), that cannot be used. */
 FIRN_MUST_CHECK int firn_scan_report_bad_rule(struct firn_scan_worker *worker,
                                               const struct firn_scan_node *node, const char *name,
                                               const char *text, firn_error *err);
