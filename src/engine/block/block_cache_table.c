@@ -16,7 +16,7 @@
  *
  * (I1) In each part at least one entry is 0, so that every search ends.
  * (I2) A frame has an entry exactly while it is visible, but for the instant between its claim and
- *      the removal by the one who claimed it, and while it is being dropped under a pin. So a key
+ *      the removal by the thread that claimed it, and while it is being dropped under a pin. So a key
  *      may have two entries for an instant, of which one leads to a frame that cannot be pinned.
  */
 #include "block/block_cache_internal.h"

@@ -6,7 +6,7 @@
  * All is read from the disk, past the cache. Damage is reported, and the rest read on. A bad filter
  * takes no key away. A chunk of the table of contents in which something was reported already is not
  * reported again: so damage between the blocks, where no reader reads, is found as well, and other damage
- * is told once.
+ * is reported once.
  *
  * A disk that cannot read (FIRN_IO) is treated like damage, and is what is returned if that was
  * all. Only a lack of memory, and a receiver of its steps that cancels, end a check early.

@@ -259,7 +259,7 @@ struct firn_run_mend {
     struct firn_run_env env; /* of the new file */
     const char *name;
     enum firn_codec codec;
-    void (*on_damage)(void *ctx, const char *text); /* is told what is lost, each with the file */
+    void (*on_damage)(void *ctx, const char *text); /* gets each loss, with the file */
     void *ctx;
     bool is_whole; /* set by the call: nothing is lost */
 };

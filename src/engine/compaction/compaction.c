@@ -228,7 +228,7 @@ firn_compaction_run(struct firn_compaction_work *work, firn_error *err)
  *
  * Views are taken after the memtables were frozen: a view that is opened later sees what now saw.
  *
- * Where nothing is left to write (deletions of what never was), MANIFEST is told only how far the
+ * Where nothing is left to write (deletions of what never was), MANIFEST records only how far the
  * tree is flushed.
  */
 

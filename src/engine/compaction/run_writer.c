@@ -4,7 +4,7 @@
  * version that is not installed yet.
  *
  * What flushes, compactions and loads have in common: a file gets the next number, its builder takes
- * entries, the run is told where it comes from, and what its builder counted becomes what MANIFEST
+ * entries, the run records where it comes from, and what its builder counted becomes what MANIFEST
  * will say of it. What differs is the caller's: when a run ends, what else is in it, its level.
  *
  * Runs that will have graphs (compaction_graph.c) are better few and large: a search walks each graph, and a walk

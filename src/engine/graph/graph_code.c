@@ -29,6 +29,7 @@
  */
 #include "graph/graph_internal.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 /* ---- numbers ---- */
@@ -75,6 +76,7 @@ firn_graph_code_survey(const struct firn_graph_parameters *parameters,
 {
     uint32_t dimensions = parameters->dimensions;
     double largest;
+    DCHECK(firn_graph_code_accepts(parameters, vector));
     if (parameters->metric == FIRN_VECTOR_DOT) {
         largest = norm_of(vector, dimensions);
     } else {
@@ -129,6 +131,7 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
         float value = numbers[i] < 0 ? -numbers[i] : numbers[i];
         largest = value > largest ? value : largest;
     }
+    DCHECK(count > 0 && largest >= 0);
     float scale = largest / 127;
     float inverse = scale > 1e-30F ? 1 / scale : 0;
     int64_t squares = 0;
@@ -202,6 +205,7 @@ firn_graph_code_query(const struct firn_graph *graph, const uint8_t *vector,
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(graph->measured >= graph->numbers && scratch->query_room >= graph->measured);
     if (parameters->metric != FIRN_VECTOR_L2) {
         double norm = norm_of(vector, parameters->dimensions);
         factor = norm > 0 ? 1 / norm : 0;
@@ -221,6 +225,7 @@ firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
                          struct firn_graph_query *out)
 {
     int32_t sum = 0;
+    DCHECK(graph->measured >= graph->numbers && out->codes != NULL);
     for (uint32_t i = 0; i < graph->numbers; i++) {
         int8_t code = (int8_t)(record[i] ^ 0x80);
         out->codes[i] = code;
@@ -264,6 +269,7 @@ float
 firn_graph_code_measure(const struct firn_graph *graph, const struct firn_graph_query *query,
                         const uint8_t *record)
 {
+    DCHECK(query->kernels != NULL);
     int32_t product = query->kernels->dot_i8u8(query->codes, record, graph->measured);
     return distance_of(graph, query, record, product);
 }

@@ -19,6 +19,7 @@
  */
 #include "graph/graph_internal.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 enum {
@@ -73,6 +74,7 @@ firn_graph_search_count(const struct firn_graph *graph)
 static uint64_t
 row_of(const struct firn_graph *graph, uint32_t node)
 {
+    DCHECK(node < graph->count);
     return graph->rows_of == NULL ? node : graph->rows_of[node];
 }
 
@@ -120,6 +122,7 @@ walk(const struct firn_graph *graph, const struct firn_graph_filter *filter, siz
 {
     int rc;
     FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
+    DCHECK(scratch->pool.count > 0);
     uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
     firn_graph_walk_begin(scratch, limit);
     FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
@@ -132,6 +135,7 @@ out:
 static size_t
 widened(const struct firn_graph *graph, const struct firn_graph_search_options *options, size_t ef)
 {
+    DCHECK(options->allowed != NULL && ef <= FIRN_GRAPH_EF_MAX);
     uint64_t share = options->allowed_count > 0 ? options->allowed_count : 1;
     uint64_t wide = (uint64_t)ef * graph->rows / share;
     wide = wide < ef ? ef : wide;
@@ -144,6 +148,7 @@ collect(const struct firn_graph *graph, const struct firn_graph_search_options *
         const struct firn_graph_pool *pool, struct firn_graph_candidate *out)
 {
     size_t count = 0;
+    DCHECK(pool->count <= pool->limit);
     for (size_t i = 0; i < pool->count && count < options->wanted; i++) {
         uint32_t node = firn_graph_item_node(pool->items[i]);
         size_t twin = graph->twin_count == 0 ? 0 : firn_graph_walk_first_twin(graph, node);
@@ -212,6 +217,7 @@ search_filtered(const struct firn_graph *graph, const struct firn_graph_search_o
     uint64_t allowed = options->allowed_count;
     bool hops = allowed <= graph->rows / 100 * HOPS_PERCENT;
     int rc = FIRN_OK;
+    DCHECK(options->allowed != NULL && allowed > 0);
     *out_is_exhaustive = allowed <= FEW_ROWS || allowed <= graph->rows / FEW_PART || ef >= allowed;
     if (!*out_is_exhaustive) {
         FIRN_TRY(walk_filtered(graph, options, ef, hops, scratch, out_is_exhaustive, err));

@@ -10,10 +10,12 @@
 #include "graph/graph_internal.h"
 
 #include "base/buf.h"
+#include "base/check.h"
 
 static int
 add_block(struct firn_block_writer *writer, firn_slice bytes, uint32_t section, firn_error *err)
 {
+    DCHECK(bytes.size > 0 && bytes.size <= UINT32_MAX);
     struct firn_block_ref ref;
     int rc;
     FIRN_TRY(
@@ -52,6 +54,7 @@ flush_block(struct blocks *blocks, firn_error *err)
 {
     struct firn_block_ref ref;
     int rc;
+    DCHECK(blocks->bytes.size <= blocks->size);
     if (blocks->bytes.size == 0) {
         return FIRN_OK;
     }
@@ -137,6 +140,7 @@ put_header(const struct firn_graph *graph, const uint64_t offsets[3], struct fir
 {
     const struct firn_graph_parameters *parameters = &graph->parameters;
     int rc;
+    DCHECK(out->size == 0 && graph->count <= graph->rows);
     FIRN_TRY(firn_buf_append_le32(out, FIRN_GRAPH_VERSION));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)parameters->metric));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)graph->top_level));
@@ -174,6 +178,7 @@ put_upper(const struct firn_graph *graph, struct firn_buf *out)
     FIRN_TRY(firn_buf_append(out, graph->upper_nodes, count * sizeof *graph->upper_nodes));
     for (size_t i = 0; i < count; i++) {
         uint32_t levels = graph->upper_starts[i + 1] - graph->upper_starts[i];
+        DCHECK(levels <= UINT8_MAX);
         FIRN_TRY(firn_buf_append_u8(out, (uint8_t)levels));
     }
     rc = firn_buf_append(out, graph->upper_links,

@@ -6,10 +6,10 @@
  * the whole history in its place: the lines with their parents and forks, so that each takes a few
  * bytes, and the checkpoints.
  *
- * Version 1 told the intervals of each line, but for the leading ones that it had in common with the
+ * Version 1 listed the intervals of each line, but for the leading ones that it had in common with the
  * line before; with branches in turns that was every interval of every line. It is still read. What
  * its intervals say of the tree: a line that one interval of any line begins with is a line, whether
- * it is told of or not, and its parent is the line whose own sequences the interval before ends in.
+ * it is listed or not, and its parent is the line whose own sequences the interval before ends in.
  *
  * Readers trust nothing: what they accept fulfils the invariants of history.c. Counts are held
  * against the bytes that are left before memory is taken; each line of the result takes some bytes in
@@ -260,7 +260,7 @@ told_line(const struct decoder *decoder, uint64_t i)
     return ((struct firn_db_line **)(void *)decoder->told.data)[i];
 }
 
-/* The line that was added last is the next one that is told of. */
+/* The line that was added last is the next one that is listed. */
 static int
 tell_last(struct decoder *decoder)
 {

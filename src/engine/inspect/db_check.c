@@ -407,7 +407,7 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
 }
 
 /* The file around a store that was exported. What the store's own checksums have found already is
- * not told again. */
+ * not reported again. */
 static int
 check_archive(struct check *check, struct damage *damage, firn_error *err)
 {

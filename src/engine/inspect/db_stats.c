@@ -207,7 +207,7 @@ add_folder(struct disk *disk, struct firn_os_dir *parent, const char *name, unsi
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
 }
 
-/* Where the directory cannot be read now, nothing is known; the other numbers are told all the same. */
+/* Where the directory cannot be read now, nothing is known; the other numbers are given nevertheless. */
 static void
 gather_disk(struct firn_db *db, firn_store_statistics *out)
 {

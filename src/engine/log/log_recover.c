@@ -59,7 +59,7 @@
  * from an earlier use of the file, is taken for one.
  *
  * A segment that cannot be read, or whose header is bad, is passed over: without the salt none of
- * its records can be told. So is the rest of a segment that was made to be slow to search.
+ * its records can be recognised. So is the rest of a segment that was made to be slow to search.
  *
  * Memory: the numbers of the segments, and one record.
  */

@@ -380,13 +380,13 @@ struct firn_mend_gather_options {
 struct firn_mend_gather_result {
     uint64_t runs_taken;     /* that no MANIFEST named */
     uint64_t runs_lost;      /* missing, or left out because nothing says what they are */
-    uint64_t doubts;         /* decisions that were told of because they may be wrong */
+    uint64_t doubts;         /* decisions that were reported because they may be wrong */
     uint64_t sequence;       /* the largest that anything names */
     struct firn_buf history; /* that is named; the caller's to deinit */
 };
 /* Makes a MANIFEST in the directory `to`, which has none, and whose runs are those of `from`, out of
  * the records that can still be read of the MANIFEST in `from` and what the runs say of themselves.
- * What cannot be known is told, and decided so that nothing is lost that can be kept without
+ * What cannot be known is reported, and decided so that nothing is lost that can be kept without
  * bringing back what was deleted. Then firn_mend verifies what it names. FIRN_NEWER where anything
  * was made by a newer firn. */
 FIRN_MUST_CHECK int firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,

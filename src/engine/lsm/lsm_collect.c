@@ -54,7 +54,7 @@ remove_file(struct firn_lsm *lsm, const char *name)
     int rc = firn_os_remove_file(lsm->runs_dir, name, NULL);
     bool is_removed = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
     if (is_removed) {
-        firn_lsm_origin_forget_gone(lsm, firn_lsm_number_in_name(name));
+        firn_lsm_origin_note_removed(lsm, firn_lsm_number_in_name(name));
     }
     return is_removed;
 }

@@ -12,7 +12,7 @@
  * has; these ranges are put together to stretches first. Between two trees everything is such a
  * stretch.
  *
- * A key is told only if the values differ, or just one view has it: writing the same value again is
+ * A key is reported only if the values differ, or just one view has it: writing the same value again is
  * no difference.
  *
  * Invariant: every key below `from` has been dealt with. `before` and `after`, once placed, stand

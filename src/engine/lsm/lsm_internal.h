@@ -234,7 +234,7 @@ FIRN_MUST_CHECK int firn_lsm_origin_tell_scratch(struct firn_run_builder *builde
  * it. lsm's mutex is held. */
 void firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number);
 /* It has been removed. Any thread. */
-void firn_lsm_origin_forget_gone(struct firn_lsm *lsm, uint64_t number);
+void firn_lsm_origin_note_removed(struct firn_lsm *lsm, uint64_t number);
 
 /* ==== making and destroying the handles of trees, for lsm.c ==== */
 

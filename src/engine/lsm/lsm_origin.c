@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_origin.c: what runs are told of where they come from.
+ * lsm/lsm_origin.c: the origin of a run, as the run itself records it.
  *
- * MANIFEST says which runs count. Should it be lost, or its end, the runs themselves must tell, so
+ * MANIFEST says which runs count. Should it be lost, or its end, the runs themselves must show it, so
  * each of them says of which tree it is, what it replaces, and which files were replaced before and
  * still lay there (mend_gather.c judges by that).
  *
@@ -45,7 +45,7 @@ firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number)
 }
 
 void
-firn_lsm_origin_forget_gone(struct firn_lsm *lsm, uint64_t number)
+firn_lsm_origin_note_removed(struct firn_lsm *lsm, uint64_t number)
 {
     firn_os_mutex_lock(&lsm->mutex);
     uint64_t *numbers = numbers_of(&lsm->gone);

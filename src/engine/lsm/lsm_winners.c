@@ -14,7 +14,7 @@
  * The columns of the rows that are left are read by lsm_winners_read.c.
  *
  * The other way. What is rare is left to a cursor (lsm_cursor.c), which shows rows as tuples: merges of
- * numbers, runs that nobody can look into, two versions with one sequence, which is damage. The merge of
+ * numbers, runs that cannot be looked into, two versions with one sequence, which is damage. The merge of
  * keys turns into such a walk at the key where it finds that out; batches look the same.
  *
  * Backwards. The keys of the piece are merged forwards, and its winners handed out from the last on. Where

@@ -167,7 +167,7 @@ check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost
     return rc;
 }
 
-/* Whether all attachments of the run can be read; what cannot is told. */
+/* Whether all attachments of the run can be read; what cannot is reported. */
 static int
 check_attachments(struct mending *mending, const struct firn_run_file *file, bool *out_are_sound,
                   firn_error *err)

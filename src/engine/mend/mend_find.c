@@ -121,7 +121,7 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
 
 /* What a snapshot, or the end of a tree, does not name any more. */
 static void
-forget_named(struct firn_mend_gather *gather, const uint32_t *tree)
+remove_named(struct firn_mend_gather *gather, const uint32_t *tree)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
         struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
@@ -141,7 +141,7 @@ take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit
         return FIRN_OK; /* of a segment that was given up */
     }
     if (edit->is_snapshot) {
-        forget_named(gather, NULL);
+        remove_named(gather, NULL);
         gather->has_gap = false;
     } else if (edit->version != gather->version + 1) {
         gather->has_gap = true;
@@ -158,7 +158,7 @@ take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit
     }
     for (size_t i = 0; i < edit->tree_count; i++) {
         if (edit->trees[i].is_dropped) {
-            forget_named(gather, &edit->trees[i].id);
+            remove_named(gather, &edit->trees[i].id);
         }
         FIRN_TRY(take_tree(gather, &edit->trees[i]));
     }

@@ -16,7 +16,7 @@ firn_mend_is_of_file(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
 }
 
-/* A run that MANIFEST has told of, or another run, or whose file is there. */
+/* A run that MANIFEST or another run names, or whose file is there. */
 struct firn_mend_gather_run {
     uint64_t number; /* first: the key */
     bool is_present;

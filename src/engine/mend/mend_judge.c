@@ -19,13 +19,13 @@
  *
  * Flushes. One that is certain counts, and so does one of which all runs are there, with their values.
  * Else, if the log has all of what it flushed, it is left out and replayed. If the log has not, what
- * there is of the flush is taken, and that is told.
+ * there is of the flush is taken, and that is reported.
  *
- * Loads. One that is certain counts. One of which all runs are there does too, and it is told that it
+ * Loads. One that is certain counts. One of which all runs are there does too, and a notice says that it
  * may not have been committed: the log does not say. What there is of any other had not been committed.
  *
  * A run that says nothing of its origin (row format before origins), and that MANIFEST does not name,
- * is left out, and told of, unless another says that it is gone.
+ * is left out and reported, unless another one says that it is gone.
  *
  * Where MANIFEST is known to be the newest it alone counts.
  *
@@ -302,8 +302,8 @@ describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gath
     return FIRN_OK;
 }
 
-/* Makes the info of a run that MANIFEST does not tell of. A run that cannot be read is marked as
- * damaged, and told of. */
+/* Makes the info of a run that MANIFEST does not name. A run that cannot be read is marked as
+ * damaged and reported. */
 static int
 mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
 {

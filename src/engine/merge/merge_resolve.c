@@ -120,7 +120,7 @@ is_covered(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence
 
 /* Ranges come while a memtable takes writes: what is known is known until the next placing. */
 static void
-forget_ranges(struct firn_merge_resolve *resolve)
+clear_ranges(struct firn_merge_resolve *resolve)
 {
     const struct firn_merge_resolve_options *options = &resolve->options;
     resolve->has_covered = false;
@@ -186,7 +186,7 @@ newest_seen(const struct firn_view *view, uint64_t limit)
 
 /* After all versions of the kept key. */
 static int
-seek_behind_key(struct firn_merge_resolve *resolve, firn_error *err)
+seek_after_key(struct firn_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
     int rc = firn_merge_seek(merge, firn_buf_slice(&resolve->key), 0, err);
@@ -218,7 +218,7 @@ pass_key(struct firn_merge_resolve *resolve, firn_error *err)
         }
     }
     FIRN_TRY(keep_key(resolve, entry->key, err));
-    rc = seek_behind_key(resolve, err);
+    rc = seek_after_key(resolve, err);
 out:
     return rc;
 }
@@ -241,7 +241,7 @@ pass_unseen(struct firn_merge_resolve *resolve, firn_error *err)
         return rc;
     }
     uint64_t newest = newest_seen(resolve->options.view, entry->sequence);
-    return newest == 0 ? seek_behind_key(resolve, err)
+    return newest == 0 ? seek_after_key(resolve, err)
                        : firn_merge_seek(merge, firn_buf_slice(&resolve->key), newest, err);
 }
 
@@ -290,7 +290,7 @@ has_value(const struct firn_merge_resolve *resolve, const struct firn_entry *ent
 /* Goes on from an operand to the next older version that is seen; NULL where there is none, or none
  * that counts because a range delete covers it. */
 static const struct firn_entry *
-find_beneath(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
+find_below(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
     const struct firn_entry *entry;
@@ -333,7 +333,7 @@ fold_key(struct firn_merge_resolve *resolve, firn_error *err)
     FIRN_TRY(keep_key(resolve, entry->key, err));
     while (entry != NULL && entry->kind == FIRN_ENTRY_MERGE) {
         FIRN_TRY(firn_merge_fold_push(&resolve->fold, entry->value, err));
-        entry = find_beneath(resolve, &rc, err);
+        entry = find_below(resolve, &rc, err);
         FIRN_TRY(rc);
     }
     FIRN_TRY(fold_upon(resolve, entry, err));
@@ -422,7 +422,7 @@ find_forward(struct firn_merge_resolve *resolve, firn_error *err)
 /* ---- backwards ---- */
 
 static bool
-is_behind_begin(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+is_after_begin(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
 {
     const firn_slice *lower = resolve->options.lower;
     return entry != NULL && (lower == NULL || firn_slice_compare(entry->key, *lower) >= 0);
@@ -530,7 +530,7 @@ find_backward(struct firn_merge_resolve *resolve, firn_error *err)
     int rc = FIRN_OK;
     resolve->is_backward = true;
     resolve->covered_steps = 0;
-    while (rc == FIRN_OK && is_behind_begin(resolve, firn_merge_entry(merge))) {
+    while (rc == FIRN_OK && is_after_begin(resolve, firn_merge_entry(merge))) {
         bool has_seen = false;
         rc = take_key(resolve, &has_seen, err);
         if (rc != FIRN_OK) {
@@ -554,7 +554,7 @@ static int
 begin_forward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
-    forget_ranges(resolve);
+    clear_ranges(resolve);
     return rc == FIRN_OK && resolve->options.view->count > 0 ? find_forward(resolve, err) : rc;
 }
 
@@ -562,7 +562,7 @@ static int
 begin_backward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
-    forget_ranges(resolve);
+    clear_ranges(resolve);
     return rc == FIRN_OK && resolve->options.view->count > 0 ? find_backward(resolve, err) : rc;
 }
 
@@ -634,7 +634,7 @@ firn_merge_resolve_next(struct firn_merge_resolve *resolve, firn_error *err)
 {
     DCHECK(resolve->shown != NULL && stands_on_shown(resolve));
     resolve->shown = NULL;
-    int rc = resolve->is_backward ? seek_behind_key(resolve, err) : leave_key(resolve, err);
+    int rc = resolve->is_backward ? seek_after_key(resolve, err) : leave_key(resolve, err);
     return rc == FIRN_OK ? find_forward(resolve, err) : rc;
 }
 

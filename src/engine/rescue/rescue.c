@@ -696,7 +696,7 @@ out:
     return rc;
 }
 
-/* All of it is there only where nothing was told to be missing. */
+/* All of it is there only if nothing was reported missing. */
 static bool
 is_told(const struct firn_rescue_result *result)
 {

@@ -172,7 +172,7 @@ find_among_equals(const struct firn_row_index *index, size_t low, size_t high, f
 }
 
 /* How a key relates to what all separators begin with. */
-enum relation { BEFORE_ALL, BEHIND_ALL, AMONG };
+enum relation { BEFORE_ALL, AFTER_ALL, AMONG };
 
 static enum relation
 relate(const struct firn_row_index *index, firn_slice key, firn_slice *out_rest)
@@ -181,7 +181,7 @@ relate(const struct firn_row_index *index, firn_slice key, firn_slice *out_rest)
     size_t shared = key.size < prefix.size ? key.size : prefix.size;
     int order = shared == 0 ? 0 : memcmp(key.data, prefix.data, shared);
     if (order != 0) {
-        return order < 0 ? BEFORE_ALL : BEHIND_ALL;
+        return order < 0 ? BEFORE_ALL : AFTER_ALL;
     }
     if (key.size < prefix.size) {
         return BEFORE_ALL;

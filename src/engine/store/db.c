@@ -39,8 +39,8 @@ const struct firn_run_kind *const *firn_db_kinds = known_kinds;
 /* ==== moving a read-only handle to the newest state ====
  *
  * A whole new image is opened and replayed beside the present one and then put in its place.
- * Cursors and views keep the image in which they were opened; it is closed, and the writer told so
- * by the lock that goes with it, when the last of them is closed. Readings of single keys are no
+ * Cursors and views keep the image in which they were opened; it is closed when the last of them
+ * is closed, and the lock that ends with it shows the writer so. Readings of single keys are no
  * users in that sense: they are inside the epoch while they use the image, and an image is closed
  * only when all have left that were inside when it was replaced.
  *
@@ -457,7 +457,7 @@ lighten(struct firn_db *db)
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
-    FIRN_IGNORE(firn_db_keyspace_reap(db, NULL));
+    FIRN_IGNORE(firn_db_keyspace_remove_dropped(db, NULL));
     FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
     if (has_more && db->lead.log_floor > firn_log_oldest(db->log)) {
         FIRN_IGNORE(firn_log_rotate(db->log, NULL));

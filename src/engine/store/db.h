@@ -391,8 +391,8 @@ struct firn_lsm_pieces *firn_db_pieces_lsm(const struct firn_db_pieces *pieces);
 uint64_t firn_db_memory_bytes(const struct firn_db *db);
 
 /* Where temporary files may be made; NULL: nowhere (the handle only reads, or the store is in memory
- * alone: there is nothing to be gained). Their names come from firn_db_scratch_name, no name twice; who
- * makes a file removes it, and what a crash leaves is removed by the next opening that writes. Any
+ * alone: there is nothing to be gained). Their names come from firn_db_scratch_name, no name twice. The
+ * caller removes its files; the next opening that writes removes those that a crash has left. Any
  * thread. */
 struct firn_os_dir *firn_db_scratch_dir(struct firn_db *db);
 enum { FIRN_DB_SCRATCH_NAME_SIZE = 64 };

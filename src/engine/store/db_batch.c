@@ -101,7 +101,7 @@ equals_record(const void *record, const void *key)
 
 /* The operations of the batch are going. */
 static void
-batch_merge_forget(struct firn_db_batch *batch)
+clear_newest(struct firn_db_batch *batch)
 {
     if (batch->newest.hash != NULL) {
         firn_hash_map_deinit(&batch->newest);
@@ -433,7 +433,7 @@ firn_db_batch_deinit(struct firn_db_batch *batch)
     firn_buf_deinit(&batch->body);
     firn_buf_deinit(&batch->ops);
     firn_db_apply_ranges_deinit(&batch->ranges);
-    batch_merge_forget(batch);
+    clear_newest(batch);
     batch->gap_bytes = 0;
     batch->has_puts = false;
     batch->frees_space = false;
@@ -455,7 +455,7 @@ firn_db_batch_clear(struct firn_db_batch *batch)
     firn_buf_clear(&batch->body);
     firn_buf_clear(&batch->ops);
     firn_db_apply_ranges_deinit(&batch->ranges);
-    batch_merge_forget(batch);
+    clear_newest(batch);
     batch->gap_bytes = 0;
     batch->has_puts = false;
     batch->frees_space = false;
@@ -755,7 +755,7 @@ firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch
     }
     firn_db_batch_deinit(batch);
     *batch = joined;
-    batch_merge_forget(batch);
+    clear_newest(batch);
     joined = (struct firn_db_batch){0};
 out:
     firn_db_batch_deinit(&joined);
@@ -823,7 +823,7 @@ firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mar
         batch->ops.size -= sizeof(struct firn_db_op);
     }
     batch->has_puts = mark->has_puts;
-    batch_merge_forget(batch);
+    clear_newest(batch);
     return FIRN_OK;
 }
 

@@ -577,7 +577,7 @@ firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, siz
     record.deleted_count = ids.size / FIRN_HISTORY_ID_SIZE;
     FIRN_TRY(change_history(db, &record, err));
     firn_error found;
-    if (firn_db_keyspace_reap(db, &found) != FIRN_OK) {
+    if (firn_db_keyspace_remove_dropped(db, &found) != FIRN_OK) {
         /* The checkpoints are gone; that the space of dropped keyspaces is not yet is no failure.
          * */
         firn_db_jobs_note_failure(db, &found);

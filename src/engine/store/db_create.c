@@ -236,7 +236,7 @@ remove_any(struct firn_os_dir *dir, const char *name, bool *out_has_other, firn_
 }
 
 /* Removes what an unfinished creation left. The directory is listed anew after each removal: what a
- * listing shows of names removed meanwhile is not told. */
+ * listing shows of names removed meanwhile is not reported. */
 int
 firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
 {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_holder.c: which process has a store locked, and what it says it is doing.
+ * store/db_holder.c: the process that has a store locked, and its note on what it is doing.
  *
- * The lock itself (storefile.c) tells that a process writes, and the text in its file tells which. After that
- * text and the fence (db_log.c) comes a note: what the layer above wants to tell
- * others while it holds the lock, for instance which checkpoint a restore brings back and how far
- * it has come.
+ * The lock itself (storefile.c) shows that a process writes, and the text in its file shows which one. After that
+ * text and the fence (db_log.c) comes a note. The layer above writes it for other processes while it
+ * holds the lock: for instance which checkpoint a restore brings back, and how far the restore is.
  *
  * (I1) A note counts only while a process holds the lock. It is read, then the lock is asked about, then
- *      it is read again; only a note of the same process before and after is told. An opening cuts the
- *      file off before it writes its own number, so what a killed writer left is not told of its
+ *      it is read again; only a note of the same process before and after is reported. An opening cuts the
+ *      file off before it writes its own number, so the note of a killed writer does not pass for that of its
  *      successor, but for the instant between lock and cut. (Tested: another process writes the file.)
  *
  * The record, at offset 64 of LOCK: the note's size and the CRC-32C of the size and of the 64 bytes
@@ -126,6 +125,6 @@ firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out, firn_error *e
         out->size = 0;
     }
     firn_os_file_close(file);
-    /* A copy has no such file; and a user who may not read it is told nothing. */
+    /* A copy has no such file; and a user without the right to read it gets no answer. */
     return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
 }

@@ -532,7 +532,7 @@ firn_db_image_has_commits(const struct firn_db_image *image)
 }
 
 void
-firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before)
+firn_db_image_remove_segments(struct firn_db_image *image, uint64_t before)
 {
     DCHECK(firn_db_is_led(image->db));
     size_t gone = 0;

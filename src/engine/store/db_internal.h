@@ -46,8 +46,8 @@ struct firn_db_tree {
     _Atomic bool is_out;             /* now does not have the keyspace */
     _Atomic(struct firn_db_name_end *) ends;
 
-    /* The newest commit through this handle that wrote into it; the leader's to write. Relaxed: who
-     * has seen a sequence published sees it here too. */
+    /* The newest commit through this handle that wrote into it; the leader's to write. Relaxed: a thread
+     * that has seen a sequence published sees it here too. */
     _Atomic uint64_t written_at;
 
     /* Of the leader of commits alone. */
@@ -205,7 +205,7 @@ struct firn_db_jobs {
     uint64_t compaction_wishes;
     uint64_t graph_wishes;
     bool is_closing;
-    atomic_bool has_failure; /* that no commit was told of; looked at without the mutex */
+    atomic_bool has_failure; /* that no commit has returned; looked at without the mutex */
     firn_error failure;
     uint64_t failure_count;
     int last_code;
@@ -341,7 +341,7 @@ firn_db_published(const struct firn_db *db)
 }
 
 /* Whether the leader's place is taken, or no other thread can want it: the handle is being opened or closed,
- * or only reads. For assertions of those who lead, which set is_leading themselves and so need no mutex
+ * or only reads. For assertions of the leader, which has set is_leading itself and so needs no mutex
  * to read it. */
 static inline bool
 firn_db_is_led(const struct firn_db *db)
@@ -551,8 +551,8 @@ FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, fi
 bool firn_db_image_has_room(const struct firn_db_image *image);
 FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
 void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
-void firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before);
-/* Whether the log has commits, or changes of checkpoints, in segments that were not forgotten. */
+void firn_db_image_remove_segments(struct firn_db_image *image, uint64_t before);
+/* Whether the log has commits, or changes of checkpoints, in segments that were not removed. */
 bool firn_db_image_has_commits(const struct firn_db_image *image);
 
 /* ---- db_apply.c ---- */
@@ -672,7 +672,7 @@ void firn_db_keyspace_destroy_all(struct firn_db *db);
 void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
 /* Removes dropped trees that no reader uses any more. Requires: the leader's place is taken. */
-FIRN_MUST_CHECK int firn_db_keyspace_reap(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err);
 
 /* ---- db_cursor.c ---- */
 
@@ -846,7 +846,7 @@ FIRN_MUST_CHECK int firn_db_jobs_finish_graphs(struct firn_db *db, const struct 
 void firn_db_jobs_wake_compactions(struct firn_db *db);
 /* After a cursor was closed: asks for the removal of files that only it used. */
 void firn_db_jobs_wake_collection(struct firn_db *db);
-/* The failure that no commit was told of, if there is one; err must not be NULL. */
+/* The failure that no commit has returned, if there is one; err must not be NULL. */
 FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
 /* Has a function run that works on the log; false where that cannot be. */

@@ -59,7 +59,7 @@ is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
 
 /* The next tree that may go, or NULL. */
 static struct firn_db_tree *
-find_reapable(struct firn_db *db)
+find_removable(struct firn_db *db)
 {
     DCHECK(firn_db_is_led(db));
     struct firn_db_tree *found = NULL;
@@ -77,16 +77,16 @@ find_reapable(struct firn_db *db)
 }
 
 int
-firn_db_keyspace_reap(struct firn_db *db, firn_error *err)
+firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err)
 {
     DCHECK(firn_db_is_led(db));
-    struct firn_db_tree *tree = db->lead.out_count > 0 ? find_reapable(db) : NULL;
+    struct firn_db_tree *tree = db->lead.out_count > 0 ? find_removable(db) : NULL;
     int rc = FIRN_OK;
     if (tree == NULL) {
         return FIRN_OK;
     }
     FIRN_TRY(firn_db_sync(db, err));
-    for (; tree != NULL; tree = find_reapable(db)) {
+    for (; tree != NULL; tree = find_removable(db)) {
         CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
         FIRN_TRY(firn_lsm_tree_drop(tree->lsm_tree, err));
         tree->is_removed = true;
@@ -159,7 +159,7 @@ firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
         /* The keyspace is gone; that its space is not yet is no failure of the drop. */
         firn_error found;
         firn_db_write_begin_exclusive(db);
-        if (firn_db_keyspace_reap(db, &found) != FIRN_OK) {
+        if (firn_db_keyspace_remove_dropped(db, &found) != FIRN_OK) {
             firn_db_jobs_note_failure(db, &found);
         }
         firn_db_write_end_exclusive(db);

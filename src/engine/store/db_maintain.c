@@ -22,7 +22,7 @@ freeze(struct firn_db *db, firn_error *err)
         rc = firn_db_pace_freeze_all(db, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_reap(db, err);
+        rc = firn_db_keyspace_remove_dropped(db, err);
     }
     firn_db_write_end_exclusive(db);
     return rc;

@@ -607,7 +607,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
         db->lead.log_floor = floor;
         *out_has_more = true;
         firn_os_mutex_lock(&db->commits.mutex);
-        firn_db_image_forget_segments(firn_db_image(db), floor);
+        firn_db_image_remove_segments(firn_db_image(db), floor);
         firn_os_mutex_unlock(&db->commits.mutex);
     }
 out:

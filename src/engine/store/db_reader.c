@@ -12,7 +12,7 @@
  * A reader does not know the version before it has read the MANIFEST. So it first locks byte 2^32
  * itself, which stands for a version older than all, then reads, then locks the byte of what it has
  * found, and only then lets go of the first one. No race loses it a file:
- * (I1) If the writer asks after the reader has locked, it is told, and removes nothing.
+ * (I1) If the writer asks after the reader has locked, the answer is yes, and it removes nothing.
  * (I2) If the writer asks before, then the version that it asks about was in the MANIFEST before
  *      that, so before the reader began to read: the reader finds that version or a newer one, none
  *      of whose files the writer removes.
@@ -124,7 +124,7 @@ advance(struct firn_db *db, firn_error *err)
 int
 firn_db_reader_advance(struct firn_db *db, firn_error *err)
 {
-    /* One at a time with those who save a history that is new. */
+    /* Not at the same time as a thread that saves a new history. */
     firn_db_write_begin_exclusive(db);
     int rc = firn_db_write_refuse_failed(db, err);
     if (rc == FIRN_OK) {

@@ -19,7 +19,7 @@
  * Overwritten operations stay in the batch until it is tidied; otherwise a transaction that sets
  * one counter a million times would be as large as one that sets a million counters. Tidying copies
  * what the commit, or rolling back to a savepoint, still needs into another write set. How much that
- * would free is known at any time, so that nobody tidies in vain.
+ * would free is known at any time, so that tidying is never in vain.
  *
  * (I1) Nodes are in the array in the order in which their keys were first written. So if taking
  *      back an operation removes a node, that is the last one.

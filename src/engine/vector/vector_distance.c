@@ -550,6 +550,7 @@ struct products {
 static struct products
 multiply(const void *a, const void *b, size_t n)
 {
+    DCHECK(n <= FIRN_VECTOR_DIMENSIONS_MAX);
     double dots[4] = {0};
     double squares[4] = {0};
     for (size_t i = 0; i < n; i++) {
@@ -604,6 +605,7 @@ firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
 double
 firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const void *b, size_t n)
 {
+    DCHECK(a != NULL && b != NULL);
     double squares = metric == FIRN_VECTOR_COSINE ? firn_vector_distance_squares(a, n) : 0;
     return firn_vector_distance_exact_to(metric, a, squares, b, n);
 }
@@ -611,6 +613,7 @@ firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const 
 bool
 firn_vector_distance_is_finite(const void *a, size_t n)
 {
+    DCHECK(a != NULL || n == 0);
     bool is_finite = true;
     for (size_t i = 0; i < n; i++) {
         uint32_t bits = firn_load_le32((const uint8_t *)a + 4 * i);

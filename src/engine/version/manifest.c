@@ -10,8 +10,8 @@
  * When what was appended since the last snapshot is some times the size of that snapshot, a new
  * segment is begun with the whole state as its first record, and the segments before it are given
  * up. They lose their files with the next segment or at close (log/log.c, I9): until then a reader
- * walks through them and through the snapshot, which must say what they amount to, as far as it
- * can be told.
+ * walks through them and through the snapshot, which must agree with them, as far as that
+ * can be checked.
  *
  * (I1) Older segments are given up only when a snapshot after them is durable.
  * (I2) After a failure that leaves open whether a record is in the log, nothing is appended any

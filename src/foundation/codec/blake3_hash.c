@@ -19,6 +19,8 @@
  */
 #include "codec/blake3_hash.h"
 
+#include "base/check.h"
+
 #ifdef FIRN_BLAKE3_COMPILED_IN
 #include "codec/blake3_names.h"
 #endif
@@ -44,6 +46,7 @@ firn_blake3_hash_init_derive(struct firn_blake3_hash *state, const char *context
 void
 firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t size)
 {
+    DCHECK(data != NULL || size == 0);
     if (size > 0) {
         blake3_hasher_update((blake3_hasher *)state->opaque, data, size);
     }
@@ -58,6 +61,7 @@ firn_blake3_hash_final(const struct firn_blake3_hash *state, firn_hash *out)
 void
 firn_blake3_hash_of(const void *data, size_t size, firn_hash *out)
 {
+    DCHECK(data != NULL || size == 0);
     struct firn_blake3_hash state;
     firn_blake3_hash_init(&state);
     firn_blake3_hash_update(&state, data, size);

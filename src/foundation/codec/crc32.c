@@ -23,6 +23,7 @@
 #include "codec/crc32.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "codec/crc_table.h"
 
 #if defined(__x86_64__)
@@ -39,6 +40,7 @@ static const uint32_t table[256] = FIRN_CRC_TABLE(0x77073096, 0xee0e612c, 0x076d
 uint32_t
 firn_crc32_portable(uint32_t crc, const void *data, size_t size)
 {
+    DCHECK(data != NULL || size == 0);
     return ~firn_crc_table_update(table, ~crc, data, size);
 }
 
@@ -69,6 +71,7 @@ fold(__m128i lane, __m128i shift, __m128i there)
 HARDWARE static uint32_t
 fold_all(uint32_t reg, const uint8_t *at, size_t size)
 {
+    DCHECK(size >= BLOCK_SIZE);
     /* x^(512-32) and x^(512+32); x^(128-32) and x^(128+32). */
     const __m128i by_block = _mm_set_epi64x(0x1c6e41596, 0x154442bd4);
     const __m128i by_lane = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);

@@ -26,6 +26,7 @@
 #include "codec/crc32c.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "codec/crc_table.h"
 
 #if defined(__x86_64__)
@@ -42,6 +43,7 @@ static const uint32_t table[256] = FIRN_CRC_TABLE(0xf26b8303, 0xe13b70f7, 0xc79a
 uint32_t
 firn_crc32c_portable(uint32_t crc, const void *data, size_t size)
 {
+    DCHECK(data != NULL || size == 0);
     return ~firn_crc_table_update(table, ~crc, data, size);
 }
 

@@ -10,11 +10,14 @@
  */
 #include "codec/hex.h"
 
+#include "base/check.h"
+
 void
 firn_hex_encode(const void *data, size_t size, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = data;
+    DCHECK(data != NULL || size == 0);
     for (size_t i = 0; i < size; i++) {
         out[2 * i] = digits[bytes[i] >> 4];
         out[2 * i + 1] = digits[bytes[i] & 15];
@@ -41,6 +44,7 @@ digit_value(char digit)
 bool
 firn_hex_decode(const char *digits, uint8_t *out, size_t size)
 {
+    DCHECK(digits != NULL);
     for (size_t i = 0; i < size; i++) {
         int high = digit_value(digits[2 * i]);
         if (high < 0) {

@@ -110,7 +110,7 @@ firn_os_make_dir_for_owner(struct firn_os_dir *dir, const char *name, struct fir
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
 out:
     firn_os_dir_close(made);
-    if (rc != FIRN_OK) { /* who tries again would take it for one that is durable */
+    if (rc != FIRN_OK) { /* the next attempt would take it for one that is durable */
         FIRN_IGNORE(firn_os_remove_dir(dir, name, NULL));
     }
     return rc;

@@ -4,7 +4,7 @@
  *
  * A file that is never written again can be shared: a hard link costs nothing and no space. Where
  * the system refuses one, for any reason, the content is copied and synced; if that fails too,
- * its error is the one that is told.
+ * its error is the one that is reported.
  *
  * Memory: a buffer of BUFFER_SIZE.
  */

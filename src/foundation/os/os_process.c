@@ -30,7 +30,7 @@ static _Atomic uint64_t last; /* number given in this process or in an ancestor 
 _Atomic uint64_t *firn_os_process_number = &ordinary;
 
 static void
-forget_number(void)
+clear_number(void)
 {
     atomic_store_explicit(firn_os_process_number, 0, memory_order_relaxed);
 }
@@ -51,7 +51,7 @@ prepare(void)
     if (page != MAP_FAILED) {
         (void)munmap(page, size);
     }
-    (void)pthread_atfork(NULL, NULL, forget_number);
+    (void)pthread_atfork(NULL, NULL, clear_number);
 }
 
 void

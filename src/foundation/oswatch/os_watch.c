@@ -62,7 +62,7 @@
  *
  * Events of one name, made by one process, are merged while they wait: a mask may have several bits,
  * and the event stands where the first of them stood. So the order in which names came and went
- * cannot be told; that there was an event can (I2). Every kind that a mask has is reported, but of
+ * is not known; that there was an event can (I2). Every kind that a mask has is reported, but of
  * what happened to a directory itself only the gravest.
  *
  * A change of attributes of a directory is an event of that directory, under the name ".", also if

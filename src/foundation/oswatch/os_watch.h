@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oswatch/os_watch.h: being told what changes in directories (fanotify, inotify).
+ * oswatch/os_watch.h: notifications of changes in directories (fanotify, inotify).
  *
  * Caveats. One call at a time, of any thread. Only a real process has this: elsewhere
  * FIRN_UNSUPPORTED. Only names in a watched directory and that directory itself are reported, not what
@@ -38,7 +38,7 @@ struct firn_os_watch_event {
 
 /* For directories that are the root or lie below it; the root itself is not watched by this. What is
  * mounted there later is LOST. The root need not stay open, but may be kept so: then its file system
- * stays mounted, and its own removal is not told. */
+ * stays mounted, and its own removal is not reported. */
 FIRN_MUST_CHECK int firn_os_watch_create(struct firn_os_dir *root, struct firn_os_watch **out,
                                          firn_error *err);
 /* NULL is fine. */

@@ -10,7 +10,7 @@
 
 #include "oswatch/os_watch.h"
 
-/* being told of changes by fanotify. Only os_watch.c, and a test, include it. */
+/* Notifications by fanotify. Only os_watch.c, and a test, include it. */
 
 enum { FIRN_OS_WATCH_FANOTIFY_ID_MIN = 1 << 30 };
 

@@ -31,8 +31,8 @@ enum firn_lock_rank {
     FIRN_LOCK_WORKSPACE_TREE = 15, /* workspace: results that walkers share */
     FIRN_LOCK_PACK_WRITER = 20,    /* pack: claimed hashes and the file's end */
     FIRN_LOCK_PACK_SET = 25,       /* pack: open packs, idle working memory */
-    FIRN_LOCK_TABLES = 27,         /* rows: who makes, changes or drops a table */
-    FIRN_LOCK_TABLE = 28,          /* rows: what is known of one table */
+    FIRN_LOCK_TABLES = 27,         /* rows: making, changing and dropping tables */
+    FIRN_LOCK_TABLE = 28,          /* rows: the state of one table */
     FIRN_LOCK_DB_COMMIT = 30,      /* store: the queue of committers */
     FIRN_LOCK_DB_STATE = 40,       /* store: keyspaces, sequence, cursors, failure latch */
     FIRN_LOCK_DB_JOBS = 42,        /* store: background work, its failures, the reserve */

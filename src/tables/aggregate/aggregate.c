@@ -342,7 +342,7 @@ firn_aggregate_is_shared(const struct firn_aggregate *aggregate, size_t call)
 /* ---- merging ---- */
 
 static void
-forget_codes(struct firn_aggregate *aggregate)
+clear_codes(struct firn_aggregate *aggregate)
 {
     aggregate->code_count = 0;
     for (size_t k = 0; k < aggregate->key_count; k++) {
@@ -416,8 +416,8 @@ firn_aggregate_merge(struct firn_aggregate *aggregate, struct firn_aggregate *ot
     DCHECK(aggregate != other && !aggregate->is_finished && !other->is_finished);
     DCHECK(aggregate->table.record_size == other->table.record_size);
     CHECK(aggregate->table.seed == other->table.seed);
-    forget_codes(aggregate);
-    forget_codes(other);
+    clear_codes(aggregate);
+    clear_codes(other);
     if (aggregate->key_count == 0) {
         FIRN_TRY(merge_only(aggregate, other, err));
     } else {
@@ -504,7 +504,7 @@ firn_aggregate_finish(struct firn_aggregate *aggregate, firn_error *err)
     int rc = FIRN_OK;
     DCHECK(!aggregate->is_finished);
     DCHECK(aggregate->key_count > 0 || aggregate->table.count == 1); /* (I1) */
-    forget_codes(aggregate);
+    clear_codes(aggregate);
     for (size_t i = 0; i < aggregate->call_count; i++) {
         if (aggregate->calls[i].distinct != NULL) {
             FIRN_TRY(finish_distinct(aggregate, &aggregate->calls[i], err));

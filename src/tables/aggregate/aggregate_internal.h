@@ -272,7 +272,7 @@ firn_aggregate_mix(uint64_t a)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* What second words and nulls are multiplied with: nobody without the seed can let them make up
+/* The factor of second words and nulls: without the seed nobody can choose them so that they make up
  * for first words. */
 static inline uint64_t
 firn_aggregate_table_factor(const struct firn_aggregate_table *table)

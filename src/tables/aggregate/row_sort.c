@@ -8,7 +8,7 @@
  * are equal, by comparing whole keys.
  *
  * With a limit of k rows: when there are twice as many, they are sorted, and all but the first k
- * are forgotten. The last of these is the worst: rows that do not come before it are dropped
+ * are dropped. The last of these is the worst: rows that do not come before it are dropped
  * from then on, most of them by one comparison of their first key, before anything is copied. So
  * each row costs O(1) on average, and a few cost a sort.
  *
@@ -198,7 +198,7 @@ release_arenas(struct firn_row_sort *sort)
 }
 
 void
-firn_row_sort_forget(struct firn_row_sort *sort)
+firn_row_sort_clear(struct firn_row_sort *sort)
 {
     release_arenas(sort);
     sort->count = 0;
@@ -286,7 +286,7 @@ sort_and_cut(struct firn_row_sort *sort, firn_error *err)
     return rc == FIRN_OK && is_cut ? compact(sort, err) : rc;
 }
 
-/* Makes room in memory: by what the limit allows to forget, or else by a run. */
+/* Makes room in memory: by dropping what is beyond the limit, or else by a run. */
 static int
 make_room(struct firn_row_sort *sort, firn_error *err)
 {

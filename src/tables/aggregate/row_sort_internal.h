@@ -121,7 +121,7 @@ bool firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *rec
 
 /* ---- row_sort_merge.c ---- */
 
-/* Writes the entries, which are in order, as a run, and forgets them. */
+/* Writes the entries, which are in order, as a run, and releases them. */
 FIRN_MUST_CHECK int firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err);
 /* Begins to merge all runs, which may take other merges first. */
 FIRN_MUST_CHECK int firn_row_sort_merge_begin(struct firn_row_sort *sort, firn_error *err);
@@ -137,6 +137,6 @@ void firn_row_sort_merge_deinit(struct firn_row_sort *sort);
 /* ---- row_sort.c ---- */
 
 /* Releases the rows in memory. */
-void firn_row_sort_forget(struct firn_row_sort *sort);
+void firn_row_sort_clear(struct firn_row_sort *sort);
 
 #endif

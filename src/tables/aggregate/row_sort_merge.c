@@ -77,7 +77,7 @@ firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err)
     }
     FIRN_TRY(end_run(runs, start, err));
     sort->spilled_bytes += firn_row_spill_size_bytes(runs->files[0]) - start;
-    firn_row_sort_forget(sort);
+    firn_row_sort_clear(sort);
 out:
     return rc;
 }

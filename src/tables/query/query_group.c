@@ -8,6 +8,8 @@
  */
 #include "query/query_internal.h"
 
+#include "base/check.h"
+
 /* Whether nothing is asked but how many rows there are. */
 static bool
 counts_rows_only(const struct firn_query_plan *plan)
@@ -23,6 +25,7 @@ counts_rows_only(const struct firn_query_plan *plan)
 static void
 add_rows(struct firn_query_worker *worker, uint64_t rows)
 {
+    DCHECK(worker->aggregate != NULL);
     for (size_t i = 0; i < worker->input->plan->groups.aggregate_count; i++) {
         firn_aggregate_add_count(worker->aggregate, i, rows);
     }
@@ -63,6 +66,7 @@ find_range(const struct firn_query_input *input, const struct firn_column_def *d
 {
     const enum firn_physical kind = firn_physical_of(def->type);
     bool has_range = false;
+    DCHECK(input->pieces != NULL);
     for (size_t i = 0; i < input->piece_count; i++) {
         struct firn_lsm_piece piece;
         struct firn_column_info info;
@@ -119,6 +123,7 @@ sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_qu
     const enum firn_aggregate_function function = plan->calls[call].function;
     const struct firn_chunk *chunk;
     size_t block;
+    DCHECK(call < plan->groups.aggregate_count);
     *out = firn_aggregate_is_shared(worker->aggregate, call);
     if (*out || value->column == SIZE_MAX || !is_number(value->type.type) ||
         (function != FIRN_AGGREGATE_SUM && function != FIRN_AGGREGATE_AVG &&
@@ -154,6 +159,7 @@ add_to_one(struct firn_query_worker *worker, firn_error *err)
     bool has_begun = false;
     bool is_left = false;
     int rc = FIRN_OK;
+    DCHECK(plan->group.count == 0 && counted <= rows);
     for (size_t i = 0; rc == FIRN_OK && i < calls; i++) {
         const struct firn_query_value *value = &plan->values[i];
         bool is_done = false;
@@ -226,6 +232,7 @@ read_codes(struct firn_query_worker *worker, const struct firn_chunk *const *chu
     const size_t rows = firn_query_source_rows(worker->source);
     uint32_t codes[FIRN_CHUNK_BLOCK];
     const struct firn_query_value *values = worker->input->plan->values;
+    DCHECK(keys > 0 && rows <= FIRN_CHUNK_BLOCK);
     int rc = firn_chunk_read_codes(chunks[0], block, worker->codes, err);
     rc = firn_query_source_explain(worker->source, values[0].column, rc, err);
     for (size_t k = 1; rc == FIRN_OK && k < keys; k++) {
@@ -310,6 +317,7 @@ firn_query_group_piece(struct firn_query_worker *worker, firn_error *err)
     bool has_more = true;
     uint64_t rows;
     int rc = FIRN_OK;
+    DCHECK(worker->aggregate != NULL && worker->sort == NULL);
     if (counts && firn_query_source_take_all(worker->source, &rows)) {
         add_rows(worker, rows);
     }

@@ -11,6 +11,7 @@
  */
 #include "query/query_internal.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 int
@@ -35,6 +36,7 @@ firn_query_worker_init(struct firn_query_worker *worker, struct firn_query_input
             exprs[computed++] = plan->values[i].expr;
         }
     }
+    DCHECK(computed <= plan->value_count);
     if (computed > 0) {
         FIRN_TRY(firn_expr_eval_create(exprs, computed, &worker->eval, err));
     }
@@ -98,6 +100,7 @@ sort_piece(struct firn_query_worker *worker, firn_error *err)
     uint64_t sequence = (uint64_t)firn_query_source_piece(worker->source) << 32;
     bool has_more = true;
     int rc = FIRN_OK;
+    DCHECK(worker->sort != NULL);
     while (rc == FIRN_OK && has_more && !atomic_load(&worker->input->is_stopped)) {
         rc = firn_query_source_next(worker->source, &has_more, err);
         if (rc != FIRN_OK || !has_more) {

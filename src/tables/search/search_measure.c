@@ -83,6 +83,7 @@ may_be_near_by_l2(const struct firn_search_measure *measure, double sum, double 
 static bool
 is_within(const struct firn_search_measure *measure, double x, double times, double square)
 {
+    DCHECK(times >= 0);
     return x <= 0 || x * x <= times * times * square * (1 + 2 * measure->wrong);
 }
 
@@ -127,6 +128,7 @@ firn_search_measure_four(const struct firn_search_measure *measure, const void *
     float sums[4];
     float squares[4];
     unsigned near = 0;
+    DCHECK(measure->compared != NULL && rows[3] != NULL);
     if (measure->metric == FIRN_VECTOR_L2) {
         measure->kernels->l2_four(measure->compared, rows, measure->dimensions, sums);
         for (unsigned i = 0; i < 4; i++) {

@@ -100,6 +100,7 @@ close_up(struct firn_search_result *result, const bool *is_gone)
         result->rows[kept] = result->rows[i];
         kept += is_gone[i] ? 0 : 1;
     }
+    DCHECK(kept <= result->count);
     result->count = kept;
 }
 

@@ -49,6 +49,7 @@ firn_search_top_most(const struct firn_search_top *top)
 static void
 swap(struct firn_search_top *top, size_t a, size_t b)
 {
+    DCHECK(a < top->count && b < top->count);
     struct firn_search_near kept = top->heap[a];
     top->heap[a] = top->heap[b];
     top->heap[b] = kept;
@@ -57,6 +58,7 @@ swap(struct firn_search_top *top, size_t a, size_t b)
 static void
 sift_up(struct firn_search_top *top, size_t at)
 {
+    DCHECK(at < top->count);
     while (at > 0 && compare_near(&top->heap[at], &top->heap[(at - 1) / 2]) > 0) {
         swap(top, at, (at - 1) / 2);
         at = (at - 1) / 2;

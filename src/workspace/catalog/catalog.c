@@ -174,7 +174,7 @@ firn_catalog_unpacked(struct firn_catalog *catalog,
 }
 
 static int
-batch_forget_unpacked(struct firn_catalog *catalog, struct firn_db_batch *batch, firn_error *err)
+batch_remove_unpacked(struct firn_catalog *catalog, struct firn_db_batch *batch, firn_error *err)
 {
     struct firn_db_cursor *cursor;
     int rc = firn_db_cursor_open(catalog->unpacked, NULL, &cursor, err);
@@ -228,7 +228,7 @@ firn_catalog_commit(struct firn_catalog *catalog, firn_slice root,
     int rc;
     FIRN_TRY(firn_db_batch_create(&batch, err));
     if (records_were_packed) {
-        FIRN_TRY(batch_forget_unpacked(catalog, batch, err));
+        FIRN_TRY(batch_remove_unpacked(catalog, batch, err));
     }
     FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
     if (joint != NULL && joint->also != NULL) {

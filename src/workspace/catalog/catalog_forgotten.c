@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_forgotten.c: what was forgotten, for the next collection of garbage.
+ * catalog/catalog_forgotten.c: forgotten objects, for the next garbage collection.
  *
  * A collection leaves dead objects where they are as long as most of a pack is alive, and keeps one
- * that another leans on as a delta. Neither is right for what a person wants to be gone. So who
- * forgets notes the names of the objects, and the next collection rewrites every pack in which one
+ * that another leans on as a delta. Neither is right for contents that a person wants to be gone. So a
+ * forget notes the names of the objects, and the next collection rewrites every pack in which one
  * of them lies dead, and what leans on them first (reclaim.c). A name stays here until the index
  * does not know it any more.
  *

@@ -8,11 +8,11 @@
  * checkpoint.
  *
  * Only saves whose caller shows notices to a person take part (marks_told of their options): a person
- * does not read what an agent's hook is told.
+ * does not read what an agent's hook reports.
  *
- * They are a hint: a path with the hash of another is not told, what is lost or malformed is told once
- * more, and nothing else depends on them. Of more than HASHES_MAX entries those with the smallest hashes
- * are kept, and the others told each time.
+ * They are a hint, and nothing else depends on them: a path with the hash of another is not reported, and
+ * paths whose hashes are lost are reported once more. Of more than HASHES_MAX entries those with the smallest hashes
+ * are kept, and the other paths are reported each time.
  */
 #include "catalog/catalog.h"
 

@@ -134,14 +134,14 @@ create_writers(struct firn_checkout *apply, firn_error *err)
  *
  * Some entries that differ between the two trees are not to be changed: what rules leave out now,
  * what could not be saved before it would be displaced, what the system does not let us change. One
- * such entry does not stop a restore: it stays as it is, with all that is below it, and is told;
+ * such entry does not stop a restore: it stays as it is, with all that is below it, and is reported;
  * all else is done.
  *
  * Their paths are kept in one set. Every pass skips what the set has and what lies below it (I5),
  * so an entry that any pass leaves alone is neither staged nor replaced nor removed by the others.
  * The plan fills the set before anything is written.
  *
- * What rules leave out is told by the topmost entry that they exclude, once for all in it: a
+ * What rules leave out is reported by the topmost entry that they exclude, once for all in it: a
  * directory of ten thousand objects is one line. */
 
 struct left {
@@ -494,7 +494,7 @@ firn_checkout_prepare(struct firn_checkout *apply, firn_error *err)
         rc = firn_checkout_phase(apply, "sync", 0, 0, err);
         rc = rc == FIRN_OK ? sync_staged(apply, err) : rc;
     }
-    if (rc == FIRN_OK) { /* who cancelled meanwhile is heard before the journal says more */
+    if (rc == FIRN_OK) { /* ends here if the caller cancels, before the journal says more */
         rc = firn_checkout_phase(apply, "look", 0, 0, err);
     }
     if (rc != FIRN_OK) {

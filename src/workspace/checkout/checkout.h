@@ -84,7 +84,7 @@ void firn_checkout_destroy(struct firn_checkout *apply);
 const struct firn_checkout_counts *firn_checkout_counts(const struct firn_checkout *apply);
 
 /* Reads only: tells every change to `visit`, and counts. What stands in the way and is in neither
- * tree stays, with all that would have to go there: it is told (FIRN_NOTICE_LEFT_ALONE,
+ * tree stays, with all that would have to go there: it is reported (FIRN_NOTICE_LEFT_ALONE,
  * FIRN_NOTICE_NOT_RESTORED) and counted. */
 FIRN_MUST_CHECK int firn_checkout_plan(struct firn_checkout *apply, firn_error *err);
 /* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
@@ -113,7 +113,7 @@ void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
 
 /* journal is pending. Afterwards, durably, nothing stands under its temporary names, and every path
  * is as it was before, as it should become, or as it was edited since. What had to be kept under
- * another name than its own is told (FIRN_NOTICE_KEPT). May be done again, after a failure or a
+ * another name than its own is reported (FIRN_NOTICE_KEPT). May be done again, after a failure or a
  * crash. */
 FIRN_MUST_CHECK int firn_checkout_recover_rest(struct firn_ws_opened *opened,
                                                const struct firn_catalog_journal *journal,

@@ -5,7 +5,7 @@
  * It tells each change to the caller and looks whether something that is in neither tree stands
  * where something must go: an entry that a rule left out, a special file, or one that could not be
  * read. Such a thing was not saved, so it must not be replaced or removed (I1): it stays, nothing is
- * put there, and that is told (checkout.c); unless what stands there is equal to what would be
+ * put there, and that is reported (checkout.c); unless what stands there is equal to what would be
  * written: then there is nothing to do (I3), and so with the lock of a store. A directory that goes
  * away may hold such things and then simply stays; a directory that must become a file and holds
  * some stays with all that is in it. Only what a store in the tree makes again
@@ -195,7 +195,7 @@ out:
     return rc;
 }
 
-/* Before a change is told, and of something that is there before it is looked at. */
+/* Before a change is reported, and of something that is there before it is looked at. */
 static int
 prepare_store(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               firn_error *err)
@@ -535,7 +535,7 @@ out:
     return rc;
 }
 
-/* Before a directory that becomes something else is told: whether all in it may go. If not, it
+/* Before a directory that becomes something else is reported: whether all in it may go. If not, it
  * stays. */
 static int
 check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
@@ -755,7 +755,7 @@ pass(struct firn_checkout *apply, bool is_silent, firn_error *err)
 {
     struct plan plan = {.apply = apply,
                         .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)}};
-    /* What an earlier pass left would be passed over as if it had been told. */
+    /* What an earlier pass left would be passed over as if it had been reported. */
     DCHECK(apply->left.count == 0 && apply->new_roots.count == 0 && apply->batch == NULL);
     apply->is_silent = is_silent;
     struct firn_difference_walk_options options = firn_checkout_diff_options(apply);

@@ -15,8 +15,8 @@
  * beside the restored one. So the restore begins anew with a scan, to which these files are files like others.
  *
  * A database is known by its first 16 bytes. Only files whose size is that of whole pages are opened for this, some one in 500 of
- * others. Nothing is locked and nothing waited for: nobody is kept from opening the database afterwards, as nobody is kept
- * from opening any other file that a restore replaces.
+ * others. Nothing is locked, and nothing is waited for: any process can open the database afterwards, like any other file
+ * that a restore replaces.
  */
 #include "checkout/checkout_internal.h"
 

@@ -141,8 +141,8 @@ out:
  * be set (not the superuser, or a file system without owners) the set-id bits are dropped: a
  * program must not run with the rights of the wrong user.
  *
- * What a store of another user's says (is_foreign) may not hand out rights either (I8): who can
- * write to a store can have it say that a program of his is root's and runs as root. So files come
+ * What a store of another user's says (is_foreign) may not hand out rights either (I8): a user who can
+ * write to a store could make it say that a program belongs to root and runs as root. So files come
  * without set-id bits, and no attributes of `security.` (capabilities, labels) and `trusted.`
  * (which overlay file systems obey) are set, nor removed from what is there. Owners, the other bits
  * of the mode, access control lists and `user.` attributes are restored: they only say who may use

@@ -132,8 +132,8 @@ was_being_written(const struct store *store, firn_error *err)
                           (const char *)store->path.data);
 }
 
-/* The state that is there now, which must be the one that was saved (I1); who only looks tells what he
- * saw. */
+/* The state that is there now, which must be the one that was saved (I1). A dry run reports the state that
+ * it saw. */
 static int
 find_state(const struct firn_checkout_stores *stores, struct store *store, struct firn_os_dir *dir,
            firn_error *err)

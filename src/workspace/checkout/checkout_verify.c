@@ -28,7 +28,7 @@ is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
-/* *out_is_told is false where enough was told. */
+/* *out_is_told is false once enough has been reported. */
 static int
 note(struct firn_checkout *apply, firn_slice path, const firn_error *found, bool *out_is_told)
 {

@@ -211,7 +211,7 @@ FIRN_MUST_CHECK int firn_difference_lines_init(struct firn_difference_lines *out
 void firn_difference_lines_deinit(struct firn_difference_lines *lines);
 
 /* Fills the fields of *out that are about lines, borrowed until the next call. A file of the disk that is not what the change
- * says any more, or that cannot be read, is told by a notice. FIRN_CORRUPT for damage of what is
+ * says any more, or that cannot be read, is reported by a notice. FIRN_CORRUPT for damage of what is
  * stored. */
 FIRN_MUST_CHECK int firn_difference_lines_compare(struct firn_difference_lines *lines,
                                                   const struct firn_difference_walk_change *change,

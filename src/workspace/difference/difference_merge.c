@@ -17,7 +17,7 @@
  * A reserved name (tree.h) is in no scan, so ours never has it. It is left as it is, told where
  * theirs would change it, and is not in the result (I3; not checked: each name is asked about).
  *
- * After a conflict the walk goes on, so that all of them are told; what it makes then is of no use.
+ * After a conflict the walk goes on, so that all of them are reported; what it makes then is of no use.
  */
 #include "difference/difference.h"
 

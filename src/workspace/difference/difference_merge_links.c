@@ -4,7 +4,7 @@
  * holds.
  *
  * A further name of a file repeats all its fields and gives the path of the first name
- * (tree/tree.h). A merge decides path by path, and nothing in one entry tells who names it: a
+ * (tree/tree.h). A merge decides path by path, and nothing in one entry says which entries name it: a
  * file that is changed or removed may have further names anywhere, also in directories that neither
  * side changed. So the whole merged tree is walked, once, and each name that no longer agrees with
  * the first one is a conflict. Such a tree is never stored (I1; not checked here

@@ -12,7 +12,7 @@
  * one pair, and the pairs depend on nothing but the two trees.
  *
  * All files that came or went are kept until they are paired, some 300 bytes each. Beyond a limit
- * the search is given up, and everything is told as it is (I1): a difference never needs memory
+ * the search is given up, and everything is reported as it is (I1): a difference never needs memory
  * without bound.
  */
 #include "difference/difference.h"

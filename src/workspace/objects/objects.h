@@ -320,7 +320,7 @@ FIRN_MUST_CHECK int firn_objects_index_decode_pack(firn_slice key, firn_slice va
 /* "00000042.pack" */
 void firn_objects_index_pack_name(uint32_t number, char *out);
 
-/* ---- the packs of the store, for those who collect, check and repair: one thread ---- */
+/* ---- the packs of the store, for collecting, checking and repairing: one thread ---- */
 
 size_t firn_objects_pack_count(const struct firn_objects *objects);
 /* The i-th pack in use, by ascending numbers; borrowed until the list changes. */

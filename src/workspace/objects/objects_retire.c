@@ -16,7 +16,7 @@
  * The retiring commit cannot hold w. The next operation that looks records it: the version
  * that it finds is w or larger, which is as safe.
  *
- * (I2) The file is removed durably before its entry is forgotten. So a file of a retired pack never
+ * (I2) The file is removed durably before its entry is dropped. So a file of a retired pack never
  *      stands in the folder without an entry, where it would be taken for one that the list has
  *      lost. (Not checked: only a power cut shows what was durable.)
  * (I3) No number is ever given twice, so that an old list cannot lead to a new file: the entry with
@@ -227,7 +227,7 @@ batch_entry(struct firn_objects *objects, struct firn_db_batch *batch,
 }
 
 static void
-forget_removed(struct firn_objects *objects, uint64_t last)
+drop_removed(struct firn_objects *objects, uint64_t last)
 {
     size_t kept = 0;
     for (size_t i = 0; i < objects->retired_count; i++) {
@@ -258,7 +258,7 @@ write_entries(struct firn_objects *objects, firn_error *err)
         rc = firn_db_write(objects->db, batch, FIRN_DURABILITY_OS, err);
     }
     if (rc == FIRN_OK) {
-        forget_removed(objects, last);
+        drop_removed(objects, last);
         objects->retired_has_changed = false;
     }
     firn_db_batch_destroy(batch);
@@ -267,7 +267,7 @@ write_entries(struct firn_objects *objects, firn_error *err)
 
 /* Whether there is an entry that was kept only for its number, and is not the last any more. */
 static bool
-can_forget(const struct firn_objects *objects)
+can_drop(const struct firn_objects *objects)
 {
     uint64_t last = firn_objects_retire_next(objects) - 1;
     for (size_t i = 0; i < objects->retired_count; i++) {
@@ -288,7 +288,7 @@ firn_objects_retire_collect(struct firn_objects *objects, struct firn_objects_re
     if (rc == FIRN_OK && out->removed > 0 && objects->dir != NULL) {
         rc = firn_os_dir_sync(objects->dir, err); /* (I2) */
     }
-    if (rc == FIRN_OK && (objects->retired_has_changed || can_forget(objects))) {
+    if (rc == FIRN_OK && (objects->retired_has_changed || can_drop(objects))) {
         rc = write_entries(objects, err);
     }
     return rc;

@@ -127,8 +127,8 @@ firn_objects_session_end(struct firn_objects_session *session)
  * What is small, or would give back less than a few dozen bytes, is left alone: it is not worth
  * another object's frame at each reading.
  *
- * A base that cannot be read is none: that the store is damaged is for those to say who need what
- * is lost, and the new version is stored whole.
+ * A base that cannot be read is none: the new version is stored whole. The damage is reported by the
+ * operations that need what is lost.
  *
  * Memory: a scratch of the objects' pool, the zstd states (2 to 8 MiB), the delta, and an object
  * compressed. */

@@ -25,7 +25,7 @@
  *      after the other, none ever waits (not checked: one that did would not end).
  *
  * Failure: no more runs are taken, and the jobs end. Of several errors that of the first run
- * counts, so the error does not depend on who was faster: all runs before it were taken before.
+ * counts, so the error does not depend on which worker was faster: all runs before it were taken before.
  *
  * Memory: the slots, SLOTS_SIZE in all unless pieces are unusually large, the list and its copy.
  */

@@ -74,7 +74,7 @@ FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring
 
 /* If a restore of an opened workspace is pending: finishes it. One of which nothing had moved yet is
  * dropped instead; one that cannot be finished, now or later, is put to rest, and the tree stays as
- * it is. Each is told (FIRN_NOTICE_RESUMED). */
+ * it is. Each is reported (FIRN_NOTICE_RESUMED). */
 FIRN_MUST_CHECK int firn_ws_restore_pending_finish(struct firn_ws *ws,
                                                    struct firn_ws_opened *opened, unsigned threads,
                                                    const firn_callbacks *callbacks,

@@ -17,7 +17,7 @@
  * are looked up in both trees afterwards, so that a path that neither has is an error (I1) and one
  * without a difference is not.
  *
- * The time of a directory is not told as a difference: it moves with every change inside, which is
+ * The time of a directory is not reported as a difference: it moves with every change inside, which is
  * told by itself.
  */
 #include "base/check.h"
@@ -69,7 +69,7 @@ count(firn_workspace_diff_result *result, const struct firn_difference_walk_chan
 }
 
 /* Tells a change that is half of a rename, at the path that came: *out_is_told, also of the other
- * half, which is not told by itself. */
+ * half, which is not reported by itself. */
 static int
 tell_rename(struct difference *difference, const struct firn_difference_walk_change *change,
             bool *out_is_told, firn_error *err)

@@ -292,15 +292,15 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
  *   the same restore again                 the target; it goes on
  *   a restore of another whole checkpoint  that checkpoint, from what is there, which undo brings back
  *
- * A restore of which nothing had moved yet left the tree as it was. A save drops it (I2): who saves
- * after a crash wants the tree as it is. Only who asks for it again gets it.
+ * A restore of which nothing had moved yet left the tree as it was. A save drops it (I2): a user
+ * who saves after a crash wants the tree as it is. The restore has to be asked for again.
  *
  * A pending restore never stands in the way of a save (I3; not checked: what is_lasting does not
  * name fails it): where it cannot be finished, because a needed object is damaged or something is
- * in the way, it is put to rest and told, and the tree is saved as it is. An undo still brings back
+ * in the way, it is suspended and reported, and the tree is saved as it is. An undo still brings back
  * what was there before.
  *
- * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is told
+ * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is reported
  * and otherwise taken for none (I4): nothing is written because of it. Resume and undo are about it
  * and refuse, unless the caller trusts the journal.
  *

@@ -46,7 +46,7 @@ struct in_place {
     struct firn_catalog_journal journal; /* of this restore; paths and previous are borrowed */
     struct firn_buf previous;            /* what the journal held */
     struct firn_checkout *apply;
-    struct firn_ws_running running; /* what other processes are told */
+    struct firn_ws_running running; /* for other processes */
     int64_t scanned_ns;
     char safety_message[64];
 };
@@ -157,7 +157,7 @@ put_journal_back(struct in_place *in_place)
     }
 }
 
-/* ---- what others are told ---- */
+/* ---- the note for other processes ---- */
 
 static void
 on_step(void *ctx, const firn_progress *progress)

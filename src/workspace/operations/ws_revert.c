@@ -126,7 +126,7 @@ report(struct firn_ws_revert *revert)
     result->not_restored = restored->not_restored;
 }
 
-/* One that is pending was dealt with; what is pending still was told to be foreign. */
+/* One that is pending was dealt with; what is pending still was reported as foreign. */
 static int
 read_journal(struct firn_ws_revert *revert, firn_error *err)
 {
@@ -165,7 +165,7 @@ out:
 _Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LARGE_SIZE,
                "what is merged is a whole object");
 
-/* ---- what the merge is told to do ---- */
+/* ---- the options of the merge ---- */
 
 static int
 tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)

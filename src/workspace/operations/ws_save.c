@@ -3,8 +3,8 @@
  * operations/ws_save.c: saving the present state of a workspace as a checkpoint.
  *
  *   scan     what is new in the tree goes into a pack that is not sealed yet
- *   compare  with the checkpoint before, for what the caller is told, and for a caller who wants no
- *            checkpoint of what has one
+ *   compare  with the checkpoint before, for the numbers in the result, and for callers that want no
+ *            checkpoint of a state that has one
  *   seal     the pack is durable, the index and the stat cache learn of it
  *   commit   one commit with full durability names the tree: from here on the checkpoint exists
  *            (catalog.c)
@@ -14,8 +14,8 @@
  * checkpoint in the same way but looks at the tree before it decides whether a record is worth
  * making.
  *
- * Beside a watch, what it knows to be unchanged is not visited, and it is told what was
- * (watchlink.c).
+ * Beside a watch, a save visits only what the watch does not know to be unchanged, and tells the watch
+ * what it has visited (watchlink.c).
  *
  * A failure before the commit leaves no checkpoint; what was written is removed (ws.c). The
  * comparison cannot fail the save: if an old tree is damaged, that is reported by a notice, and the

@@ -3,7 +3,7 @@
  * operations/ws_status.c: how the disk differs from a checkpoint. Reads what the stat cache does not
  * know; changes nothing, that cache included.
  *
- * The time of a directory is not told as a change: it moves with every change inside, which is told
+ * The time of a directory is not reported as a change: it moves with every change inside, which is reported
  * by itself.
  */
 #include "operations/operations_internal.h"

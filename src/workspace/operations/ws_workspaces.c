@@ -190,7 +190,7 @@ find_store(const char *root, const char *named, struct firn_place_roots *roots,
 
 /* Gives up what a catalog has of one workspace, durably. */
 static int
-forget(struct firn_db *db, struct firn_catalog *catalog, uint32_t number, firn_error *err)
+remove_workspace(struct firn_db *db, struct firn_catalog *catalog, uint32_t number, firn_error *err)
 {
     int rc;
     DCHECK(number != 0);
@@ -222,7 +222,7 @@ remove_from_catalog(struct firn_db *db, const char *catalog_root, size_t *out_le
     FIRN_TRY(firn_catalog_open(db, &catalog, err));
     FIRN_TRY(firn_catalog_workspaces_find(catalog, firn_str(catalog_root), &workspace, err));
     if (workspace.number != 0) {
-        FIRN_TRY(forget(db, catalog, workspace.number, err));
+        FIRN_TRY(remove_workspace(db, catalog, workspace.number, err));
     }
     FIRN_TRY(firn_catalog_workspaces_list(catalog, count_root, out_left, err));
 out:
@@ -622,7 +622,7 @@ change_root(struct adopting *adopting, firn_error *err)
     DCHECK(!firn_db_is_read_only(adopting->db));
     struct firn_catalog_workspace workspace = adopting->known->workspace;
     if (adopting->begun != 0) {
-        int rc = forget(adopting->db, adopting->catalog, adopting->begun, err);
+        int rc = remove_workspace(adopting->db, adopting->catalog, adopting->begun, err);
         if (rc != FIRN_OK) {
             return rc;
         }

@@ -643,7 +643,7 @@ firn_packfile_path_open_parent(struct firn_os *os, const char *path, struct firn
 
 /* The objects of a pack in the order in which they lie in it, frame by frame.
  *
- * For who moves many objects out of a pack: each frame is read and decoded once, and what lay side
+ * For callers that move many objects out of a pack: each frame is read and decoded once, and what lay side
  * by side is seen side by side, so that it compresses in its new place as it did in the old one. A
  * walk in the order of hashes would decode a frame anew for nearly every object.
  *

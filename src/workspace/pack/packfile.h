@@ -239,7 +239,7 @@ firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scr
                    void *ctx, firn_error *err);
 /* Reads and verifies every byte: body, tables, each object's hash, the table against the frames'
  * own lists, and the whole of each content whose pieces, or base, are all in this pack. on_damage (may be
- * NULL) is told each damaged part (hash is NULL) and each object that cannot be read (hash is its
+ * NULL) gets each damaged part (hash is NULL) and each object that cannot be read (hash is its
  * name), read errors of the disk included. Then returned is the code of the first: FIRN_CORRUPT,
  * FIRN_NEWER or FIRN_IO. Want of memory ends the verification. */
 FIRN_MUST_CHECK int

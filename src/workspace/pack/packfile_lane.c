@@ -11,8 +11,8 @@
  *   | … unused … | head | list |  object | object | object …  |
  *   0                          ROOM                           ROOM + frame size + ALONE_SIZE
  *
- * A frame is closed when its contents reach the writer's frame size, 512 KiB unless it was told
- * another one, or its list is full. An object of 512 KiB or more becomes a frame of its own, written
+ * A frame is closed when its contents reach the writer's frame size, 512 KiB unless the options
+ * say otherwise, or its list is full. An object of 512 KiB or more becomes a frame of its own, written
  * at once, and the open frame stays open: what comes in a row stays together.
  *
  * A frame that zstd does not make smaller by at least 1/64 is stored plain: reading it is then a

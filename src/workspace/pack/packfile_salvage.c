@@ -5,8 +5,8 @@
  * Every frame begins with the list of what it holds, so a frame that survived can be read without
  * anything else of the file: block/ finds the blocks, this decodes those that are frames and takes
  * them apart. Names are computed, not believed. Lists of pieces and deltas are the exception: their
- * names are those of the contents they stand for, and the frame gives them; who restores from them
- * compares the whole, as always.
+ * names are those of the contents they stand for, and the frame gives them; a caller that restores from
+ * them compares the whole, as always.
  *
  * Pages and sections are blocks too, and no frames; they are passed over. So is a frame whose list
  * is malformed.

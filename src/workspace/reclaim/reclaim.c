@@ -263,7 +263,7 @@ firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
  * before anything is planned; the index then leads there, and to the mark that is all they need.
  *
  * It is done in the way of reclaim_move.c: until the index has the new place, the old one is right;
- * so is it where a delta cannot be read: then its base stays, which is told (I3).
+ * so is it where a delta cannot be read: then its base stays, which is reported (I3).
  *
  * Memory: one object at a time, and 64 bytes for each such delta. */
 

@@ -144,7 +144,7 @@ struct firn_reclaim_part {
     struct firn_reclaim_pack *pack;
     uint32_t first;
     uint32_t end;    /* after the last */
-    bool is_damaged; /* out: it was told, and what is left stays */
+    bool is_damaged; /* out: it was reported, and what is left stays */
 };
 /* Moves what is alive in parts of packs, which are to be of one level, into one new pack, durably,
  * and counts it in each pack. Nothing is retired. */

@@ -15,7 +15,7 @@
  *
  * (I2) A pack is retired only if as many objects were moved out of it as the index had in it alive.
  *      Where something in it cannot be read, it stays, with all that is in it; what was moved
- *      already has its place in the new pack. That is told, and the collection goes on.
+ *      already has its place in the new pack. That is reported, and the collection goes on.
  *
  * Without a table (reclaim.c) everything counts as alive that the index has in the packs.
  * (I3) Then a pack is retired only if all objects that it has were met, and the index leads to none of
@@ -203,7 +203,7 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
  * Later versions need the newest one that is whole, and follow that.
  *
  * Frames of 2 MiB: of 1 MiB a history of 480 commits takes 3.5 % more, of 4 MiB 3 to 5 % less. But
- * who reads one version decodes the others of its frame: of 1, 2 and 4 MiB a file costs 4.7, 6.1
+ * a reader of one version decodes the others of its frame: of 1, 2 and 4 MiB a file costs 4.7, 6.1
  * and 8.7 ms, and a restore, whose threads keep a few frames each, takes 30, 46 and 87 MiB of
  * memory.
  *

@@ -25,7 +25,7 @@
  * a fiftieth of the store dead; an automatic one, which comes again and again, moves no more than
  * seven, and leaves less than an eighth. It begins when about a quarter is dead (catalog_due.c), so
  * it always finds a pack to take, and an eighth of the store has to die before the next one. What
- * is left is told, and noted for the next one.
+ * is left is reported, and noted for the next one.
  *
  * What counts is the space in the file. A frame counts with the share of its decoded bytes that
  * belongs to dead objects; the rest of the file, which is mostly names, with the share of dead

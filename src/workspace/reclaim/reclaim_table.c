@@ -12,7 +12,7 @@
  * 2^32 hashes' work, and if one of the two stood for the other, its subtree would never be walked
  * and be lost. (I1) So where neighbours share the first bytes, their whole hashes are kept in a
  * list beside, and a search compares them. A hash that the index does not have can be taken for one
- * that it has; who asked then keeps an object too many, and meets the truth when it reads.
+ * that it has; the caller then keeps an object too many, and finds out when it reads.
  *
  * Memory: 9 bytes an object, 20 MB for two million; up to a quarter more while it is filled.
  */

@@ -236,7 +236,7 @@ out:
 }
 
 static void
-forget(struct firn_repair *repair)
+clear_result(struct firn_repair *repair)
 {
     firn_repair_records_release(repair);
     firn_buf_clear(&repair->losses);
@@ -613,7 +613,7 @@ build(struct firn_repair *repair, firn_error *err)
 {
     const struct firn_rescue_options options = {.on_damage = on_run_damage, .ctx = repair};
     int rc;
-    forget(repair);
+    clear_result(repair);
     DCHECK(repair->opened.db == NULL && repair->scratch == NULL);
     FIRN_TRY(place_begin(repair, err));
     FIRN_TRY(firn_rescue(repair->place.from, repair->place.to, &options, &repair->data, err));

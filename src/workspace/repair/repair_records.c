@@ -146,8 +146,8 @@ firn_repair_records_add_workspace(struct firn_repair *repair, firn_slice root,
 }
 
 static int
-forget(struct collecting *collecting, struct firn_db_keyspace *keyspace, firn_slice key,
-       const firn_error *why, firn_error *err)
+delete_record(struct collecting *collecting, struct firn_db_keyspace *keyspace, firn_slice key,
+              const firn_error *why, firn_error *err)
 {
     struct firn_buf copy = {0};
     int rc = firn_buf_append_slice(&copy, key);
@@ -210,7 +210,7 @@ read_keyspace(struct collecting *collecting, const char *name,
         firn_slice key = firn_db_cursor_key(cursor);
         rc = take(collecting, key, firn_db_cursor_value(cursor), &found);
         if (rc == FIRN_CORRUPT) {
-            rc = forget(collecting, keyspace, key, &found, err);
+            rc = delete_record(collecting, keyspace, key, &found, err);
         } else if (rc != FIRN_OK && err != NULL) {
             *err = found;
         }

@@ -28,7 +28,7 @@
  * the rules object.
  *
  * Limits: one rule file (rules_internal.h), all on disk together (rules.h). A file beyond its
- * own limit is told and not used; beyond the common one the walk ends, because which file would be
+ * own limit is reported and not used; beyond the common one the walk ends, because which file would be
  * the one too many depends on the order of threads.
  */
 #include "rules/rules_internal.h"
@@ -229,7 +229,7 @@ put_on_top(struct entering *entering, struct firn_rules_walk_view *view,
                                        .dir = firn_memdup(entering->path.data, entering->path.size),
                                        .dir_size = entering->path.size,
                                        .next = entering->layers};
-    /* Further up, so who follows it comes to an end. */
+    /* Further up, so that following the layers comes to an end. */
     DCHECK(layer->above == NULL || layer->above->dir_size < layer->dir_size);
     entering->layers = layer;
     view->tops[kind - 1] = layer;

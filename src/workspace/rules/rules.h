@@ -149,7 +149,7 @@ bool firn_rules_walk_is_rule_file(const struct firn_rules_walk *ignore, firn_sli
                                   bool is_root, enum firn_ignore_rules_kind *out_kind);
 
 /* Reads a rule file that was listed in `dir`. *out is NULL if it is gone meanwhile. FIRN_INVALID,
- * with a text to be told, if it is no regular file; FIRN_LIMIT if it is too large. on_bad as in
+ * with a text to be reported, if it is no regular file; FIRN_LIMIT if it is too large. on_bad as in
  * firn_ignore_file_create. To be handed to enter, or destroyed. */
 FIRN_MUST_CHECK int firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
                                     void (*on_bad)(void *ctx, uint32_t line, const char *defect),

@@ -146,7 +146,7 @@ pass_by(struct assembly *assembly, const struct firn_tree_entry *entry, firn_err
             return FIRN_OK;
         }
     }
-    return firn_scan_known_forget(assembly->worker, node, entry->name, err);
+    return firn_scan_known_remove(assembly->worker, node, entry->name, err);
 }
 
 /* Moves on to the entry at a place; with `place` UNKNOWN, to the end. */

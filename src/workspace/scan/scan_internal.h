@@ -400,7 +400,7 @@ FIRN_MUST_CHECK int firn_scan_known_note(struct firn_scan_worker *worker,
                                          const firn_hash *hash,
                                          const struct firn_scan_entries *entries, firn_error *err);
 /* Forgets what is below an entry that was a directory in the memo's tree and is none now. */
-FIRN_MUST_CHECK int firn_scan_known_forget(struct firn_scan_worker *worker,
+FIRN_MUST_CHECK int firn_scan_known_remove(struct firn_scan_worker *worker,
                                            const struct firn_scan_node *node, firn_slice name,
                                            firn_error *err);
 
@@ -442,7 +442,7 @@ FIRN_MUST_CHECK int firn_scan_file_save_symlink(struct firn_scan_worker *worker,
                                                 struct firn_scan_found *out, firn_error *err);
 
 /* scan_store.c. For a directory that may be a store's, when it has been listed and has an identity:
- * finds out the state of the store that is to be saved. One that has none is told, and saved as it is;
+ * finds out the state of the store that is to be saved. One that has none is reported, and saved as it is;
  * nothing is said of what neither has a log nor the identity of a store. */
 FIRN_MUST_CHECK int firn_scan_store_enter(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, struct firn_os_dir *dir,
@@ -640,7 +640,7 @@ FIRN_MUST_CHECK int firn_scan_report_sqlite(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_report_special(struct firn_scan_worker *worker,
                                              const struct firn_scan_node *node, const char *name,
                                              enum firn_os_kind kind, firn_error *err);
-/* A rule, or a file of rules (name), that cannot be used: told. */
+/* Reports a rule, or a file of rules (name), that cannot be used. */
 FIRN_MUST_CHECK int firn_scan_report_bad_rule(struct firn_scan_worker *worker,
                                               const struct firn_scan_node *node, const char *name,
                                               const char *text, firn_error *err);

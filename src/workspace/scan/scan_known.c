@@ -280,7 +280,7 @@ firn_scan_known_note(struct firn_scan_worker *worker, const struct firn_scan_nod
 }
 
 int
-firn_scan_known_forget(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+firn_scan_known_remove(struct firn_scan_worker *worker, const struct firn_scan_node *node,
                        firn_slice name, firn_error *err)
 {
     struct firn_buf *path = &worker->path;
@@ -292,5 +292,5 @@ firn_scan_known_forget(struct firn_scan_worker *worker, const struct firn_scan_n
         firn_buf_append_slice(path, name) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
-    return firn_statcache_lane_forget(worker->stat_lane, firn_buf_slice(path), err);
+    return firn_statcache_lane_remove(worker->stat_lane, firn_buf_slice(path), err);
 }

@@ -3,7 +3,7 @@
  * scan/scan_report.c: what a scan tells on the way, and how it ends early.
  *
  * Two sorts of failures. One that concerns an entry (it cannot be read, it went away, it keeps
- * changing) is told by a notice and counted, and the scan goes on without the entry; with `strict`
+ * changing) is reported by a notice and counted, and the scan goes on without the entry; with `strict`
  * it ends the scan. One that concerns the scan itself ends it: memory or descriptors ran out, the
  * sink failed, the caller wants no more. A sink's failure is recorded where it happens (I1; not
  * checked: the two calls of a sink do), so

@@ -27,7 +27,7 @@
  *      below.)
  *
  * A store that can be read, but lost files that it needs, is saved as the state that it has; that it did
- * is told.
+ * is reported.
  *
  * The writer is kept from nothing; it only gives up files later.
  */

@@ -843,7 +843,7 @@ firn_statcache_lane_note_self(struct firn_statcache_lane *lane, firn_slice path,
 }
 
 int
-firn_statcache_lane_forget(struct firn_statcache_lane *lane, firn_slice path, firn_error *err)
+firn_statcache_lane_remove(struct firn_statcache_lane *lane, firn_slice path, firn_error *err)
 {
     bool fits;
     int rc;

@@ -154,7 +154,7 @@ FIRN_MUST_CHECK int firn_statcache_lane_note_self(struct firn_statcache_lane *la
                                                   const struct firn_statcache_memo *before,
                                                   firn_error *err);
 /* Forgets a directory and all below it. */
-FIRN_MUST_CHECK int firn_statcache_lane_forget(struct firn_statcache_lane *lane, firn_slice path,
+FIRN_MUST_CHECK int firn_statcache_lane_remove(struct firn_statcache_lane *lane, firn_slice path,
                                                firn_error *err);
 
 /* ---- for others: statcache.c ---- */

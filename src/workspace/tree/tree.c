@@ -261,7 +261,7 @@ firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out
 
 /* The names of objects in one directory object.
  *
- * For who wants to know what is reachable, and sees each object once: a walk over whole directories
+ * For callers that want to know what is reachable, and see each object once: a walk over whole directories
  * would read every part of a large one again for each of its versions, though all but one are the
  * same. What only a whole directory can show (names that ascend over all its parts, levels that
  * fit) is not looked at here; the iterator does that for callers that rely on the entries. */

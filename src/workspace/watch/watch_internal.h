@@ -77,8 +77,8 @@ struct firn_watch_serve {
     void *ctx;
 };
 
-/* Serves everybody who has connected so far, one after the other. A client that is slow, or talks
- * nonsense, is hung up on. */
+/* Serves all clients that have connected so far, one after the other. A client that is slow, or sends
+ * nonsense, is disconnected. */
 void firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_serve *serve);
 
 /* Directories that are new are watched before a save visits them. */

@@ -38,7 +38,7 @@ enum { ROUND_MAX = 1024, PATHS_SIZE_MAX = 8 << 20 };
 /* ---- the rules ---- */
 
 static void
-forget_rules(struct firn_watch_new *fresh)
+clear_rules(struct firn_watch_new *fresh)
 {
     firn_rules_walk_destroy(fresh->ignore);
     fresh->ignore = NULL;
@@ -92,7 +92,7 @@ enter_all(struct firn_watch_new *fresh, struct firn_os_dir *root, firn_slice pat
     size_t size = 0;
     bool is_more = true;
     int rc;
-    forget_rules(fresh);
+    clear_rules(fresh);
     FIRN_TRY(firn_buf_assign(&fresh->parent, path));
     FIRN_TRY(firn_rules_walk_create(fresh->os, &fresh->rules, &fresh->ignore, NULL));
     fresh->scope = firn_rules_walk_outermost(fresh->ignore);
@@ -124,7 +124,7 @@ is_wanted(struct firn_watch_new *fresh, struct firn_os_dir *root, firn_slice pat
     bool is_entered =
         fresh->ignore != NULL && firn_slice_equal(firn_buf_slice(&fresh->parent), parent);
     if (!is_entered && enter_all(fresh, root, parent) != FIRN_OK) {
-        forget_rules(fresh);
+        clear_rules(fresh);
         return false;
     }
     DCHECK(fresh->ignore != NULL && firn_slice_equal(firn_buf_slice(&fresh->parent), parent));
@@ -207,7 +207,7 @@ look_at(struct firn_watch_new *fresh, struct firn_watch_set *set, struct firn_os
 void
 firn_watch_new_deinit(struct firn_watch_new *fresh)
 {
-    forget_rules(fresh);
+    clear_rules(fresh);
     firn_buf_deinit(&fresh->paths);
     firn_buf_deinit(&fresh->path);
     firn_buf_deinit(&fresh->parent);
@@ -246,6 +246,6 @@ firn_watch_new_work(struct firn_watch_new *fresh, struct firn_watch_set *set,
             is_any = true;
         }
     }
-    forget_rules(fresh); /* they may change */
+    clear_rules(fresh); /* they may change */
     return is_any;
 }

@@ -492,7 +492,7 @@ unwatch(void *ctx, int id)
 }
 
 static void
-forget(struct firn_watch_set *set, struct firn_watch_node *node)
+remove_node(struct firn_watch_set *set, struct firn_watch_node *node)
 {
     tree_remove(&set->tree, node, unwatch, set);
 }
@@ -529,7 +529,7 @@ lose(struct firn_watch_set *set, struct firn_watch_node *node)
         return;
     }
     tree_set_dirty(node->parent, set->clock);
-    forget(set, node);
+    remove_node(set, node);
 }
 
 void
@@ -545,7 +545,7 @@ firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_even
     case FIRN_OS_WATCH_NAMES: {
         struct firn_watch_node *child = tree_child(&set->tree, node, firn_str(event->name));
         if (child != NULL) {
-            forget(set, child);
+            remove_node(set, child);
         }
     }
         /* fall through */
@@ -784,7 +784,7 @@ note_visit(struct firn_watch_set *set, const struct firn_watch_visited *visited)
 
 /* (I3) */
 static void
-forget_unseen(struct firn_watch_set *set)
+remove_unseen(struct firn_watch_set *set)
 {
     struct firn_watch_node *root = set->tree.root;
     struct firn_watch_node *next;
@@ -794,7 +794,7 @@ forget_unseen(struct firn_watch_set *set)
         next = tree_next(root, node, !is_unseen && !is_clean(node));
         if (is_unseen) {
             DCHECK(node->parent != NULL); /* (I3): a root is always part of the tree */
-            forget(set, node);
+            remove_node(set, node);
         }
     }
 }
@@ -857,7 +857,7 @@ firn_watch_set_tell(struct firn_watch_set *set, firn_slice report, firn_error *e
     for (size_t i = 0; i < count; i++) {
         note_visit(set, &all[i]);
     }
-    forget_unseen(set);
+    remove_unseen(set);
     set->unwatched = count_unwatched(set);
     set->asked = 0;
     set->base = base;

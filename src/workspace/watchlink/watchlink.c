@@ -51,7 +51,7 @@
 #include "tree/tree.h"
 
 struct firn_scan_notices {
-    firn_callbacks callbacks; /* who is to be told */
+    firn_callbacks callbacks; /* of the process that asked */
     struct firn_arena arena;
     struct firn_buf kept; /* of firn_notice; what they point to lies in the arena */
 };
@@ -96,7 +96,7 @@ firn_watchlink_name(uint32_t workspace, char out[FIRN_WATCHLINK_NAME_SIZE])
  * Both ends run as one user and are one program, but not always of one version, and either may be
  * killed in the middle of a word. So what comes is looked at like any foreign bytes: numbers that
  * could not be true and paths that are none are refused (I4; tested, not asserted: it comes from
- * outside), and a side that is told nonsense does without: a save walks, a watch forgets. */
+ * outside), and a side that receives nonsense works without the other: a save walks, a watch starts anew. */
 
 enum { FLAG_FULL = 1, FLAG_WILL_REPORT = 2, FLAG_STEADY = 1, NUMBER_MAX_BITS = 62 };
 
@@ -561,7 +561,7 @@ enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
  * the first attempt are kept until it has succeeded. Progress is passed on at once; it may be seen
  * to go back.
  *
- * Where memory is out a notice is told at once: rather twice than not at all. */
+ * If memory runs out, a notice is given at once: rather twice than not at all. */
 
 static void
 on_notice(void *ctx, const firn_notice *notice)
@@ -587,7 +587,7 @@ on_progress(void *ctx, const firn_progress *progress)
     return firn_os_callback_progress(&notices->callbacks, progress);
 }
 
-/* From zeroes. Returns callbacks that keep what these would be told. Their context is *notices, which
+/* From zeroes. Returns callbacks that keep what would be reported to these. Their context is *notices, which
  * must not move. Any thread may call them, one at a time. */
 static firn_callbacks
 notices_hold(struct firn_scan_notices *notices, const firn_callbacks *callbacks)

@@ -543,7 +543,7 @@ a_directory_is_forgotten_with_all_below_it_and_nothing_else(void **state)
     }
     commit(&world);
     uint64_t each = look(&world, NULL, NULL).keys / 13;
-    must(&world, firn_statcache_lane_forget(world.lane, firn_str("a"), &world.err));
+    must(&world, firn_statcache_lane_remove(world.lane, firn_str("a"), &world.err));
     commit(&world);
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
         assert_false(is_remembered(&world, gone[i]));
@@ -567,7 +567,7 @@ a_path_too_long_for_a_key_is_not_remembered(void **state)
     path[70000] = '\0';
     open_world(&world);
     note_few(&world, path);
-    must(&world, firn_statcache_lane_forget(world.lane, firn_str(path), &world.err));
+    must(&world, firn_statcache_lane_remove(world.lane, firn_str(path), &world.err));
     commit(&world);
     assert_false(is_remembered(&world, path));
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
