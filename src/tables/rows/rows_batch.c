@@ -267,16 +267,30 @@ offer_text(struct column *column, size_t row, const firn_value *value)
     return FIRN_OK;
 }
 
+/* Numbers that are not whole, or have no sign. */
+static bool
+offer_other(struct column *column, size_t row, const firn_value *value)
+{
+    if (value->type != column->type) {
+        return false;
+    }
+    if (column->type == FIRN_TYPE_F32) {
+        memcpy(column->numbers + 4 * row, &value->as.f32, 4);
+        return true;
+    }
+    const uint64_t number = column->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
+    memcpy(column->numbers + 8 * row, &number, 8);
+    return column->type == FIRN_TYPE_BOOL || column->type == FIRN_TYPE_F64 ||
+           (column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64 &&
+            number <= UINT64_MAX >> (64 - (8U << (column->type - FIRN_TYPE_U8))));
+}
+
 static inline bool
 offer_number(struct column *column, size_t row, const firn_value *value)
 {
     const int64_t number = value->as.i64;
     if (column->range.min > column->range.max) {
-        if (column->type != FIRN_TYPE_F64 || value->type != FIRN_TYPE_F64) {
-            return false;
-        }
-        memcpy(column->numbers + 8 * row, &value->as.f64, 8);
-        return true;
+        return offer_other(column, row, value);
     }
     const bool is_in = (number >= column->range.min) & (number <= column->range.max);
     memcpy(column->numbers + 8 * row, &number, 8);
@@ -302,9 +316,13 @@ cell_of(const struct column *column, const firn_value *value)
     if (column->is_bytes) {
         return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = value->as.bytes};
     }
-    return column->type == FIRN_TYPE_F64
-               ? (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = value->as.f64}
-               : (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = value->as.i64};
+    struct firn_cell cell = {.kind = firn_physical_of(column->type), .as.u64 = value->as.u64};
+    if (column->type == FIRN_TYPE_BOOL) {
+        cell.as.u64 = value->as.boolean;
+    } else if (column->type == FIRN_TYPE_F32) {
+        cell.as.f32 = value->as.f32;
+    }
+    return cell;
 }
 
 int

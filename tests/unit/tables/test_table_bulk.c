@@ -500,14 +500,17 @@ mixed_row(int64_t i, firn_value *values, char *text, size_t text_size)
                               : firn_text("note");
     values[4] = firn_typed_i64(FIRN_TYPE_TIMESTAMP, 1000 * i);
     values[5] = i % 5 == 0 ? firn_i64(i) : firn_f64((double)i);
+    values[6] = (firn_value){.type = FIRN_TYPE_U16, .as.u64 = (uint64_t)i};
+    values[7] = firn_bool(i % 3 == 0);
+    values[8] = (firn_value){.type = FIRN_TYPE_F32, .as.f32 = (float)i / 2};
 }
 
 static void
 rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
 {
     (void)state;
-    enum { ROWS = 40000, COLUMNS = 6 };
-    static const char *const names[COLUMNS] = {"s", "id", "n", "note", "at", "x"};
+    enum { ROWS = 40000, COLUMNS = 9 };
+    static const char *const names[COLUMNS] = {"s", "id", "n", "note", "at", "x", "u", "b", "f"};
     struct firn_rows_bulk_options options = all_columns;
     options.columns = names;
     options.column_count = COLUMNS;
@@ -519,7 +522,8 @@ rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
     db_support_disk_init(&disk);
     struct firn_db *db = db_support_open(disk.dir);
     struct firn_table *table = make_table(db, "id i64, s text not null, n i32 not null, note text, "
-                                              "at timestamp not null, x f64, primary key (id)");
+                                              "at timestamp not null, x f64, u u16, b bool, f f32, "
+                                              "primary key (id, f, b)");
     DB_OK(firn_rows_bulk_open(table, &options, &bulk, &err));
     for (int64_t i = 0; i < ROWS; i++) {
         firn_value values[COLUMNS];
@@ -530,7 +534,10 @@ rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
                                     firn_i64(INT64_C(1) << 31),
                                     firn_i64(5),
                                     firn_null(),
-                                    firn_text("x")};
+                                    firn_text("x"),
+                                    {.type = FIRN_TYPE_U16, .as.u64 = 1 << 16},
+                                    firn_i64(1),
+                                    firn_f64(1e300)};
         if (sort < COLUMNS) {
             firn_value right = values[sort];
             values[sort] = wrong[sort];
@@ -545,12 +552,12 @@ rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
     DB_OK(firn_rows_read_row_create(&row, &err));
     for (int64_t i = 0; i < ROWS; i++) {
         const struct firn_rows_read read = {.txn = NULL};
-        const firn_value key = firn_i64(i);
-        static const size_t places[COLUMNS] = {1, 0, 2, 3, 4, 5};
+        static const size_t places[COLUMNS] = {1, 0, 2, 3, 4, 5, 6, 7, 8};
         firn_value values[COLUMNS];
         size_t columns;
         mixed_row(i, values, text, sizeof text);
-        DB_OK(firn_rows_read_get(table, &read, &key, 1, row, &err));
+        const firn_value key[] = {values[1], values[8], values[7]};
+        DB_OK(firn_rows_read_get(table, &read, key, 3, row, &err));
         const firn_value *found = firn_rows_read_row_values(row, &columns);
         assert_int_equal(columns, COLUMNS);
         for (size_t k = 0; k < COLUMNS; k++) {
@@ -561,6 +568,10 @@ rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
                 assert_true(firn_slice_equal(value->as.bytes, values[k].as.bytes));
             } else if (k == 5) {
                 assert_true(value->as.f64 == (double)i);
+            } else if (k == 8) {
+                assert_true(value->as.f32 == (float)i / 2);
+            } else if (k == 7) {
+                assert_int_equal(value->as.boolean, i % 3 == 0);
             } else {
                 assert_int_equal(value->as.i64, values[k].as.i64);
             }
