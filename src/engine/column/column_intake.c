@@ -306,6 +306,21 @@ copy_given(struct firn_column_builder *builder, const struct firn_run_column *co
     return FIRN_OK;
 }
 
+/* As firn_slice_compare, of neighbours, which mostly differ in their first words: it takes no call. */
+static inline int
+compare_keys(firn_slice a, firn_slice b)
+{
+    const size_t shared = a.size < b.size ? a.size : b.size;
+    for (size_t at = 0; at < 16 && shared - at >= 8; at += 8) {
+        const uint64_t x = firn_load_be64(a.data + at);
+        const uint64_t y = firn_load_be64(b.data + at);
+        if (x != y) {
+            return x < y ? -1 : 1;
+        }
+    }
+    return firn_slice_compare(a, b);
+}
+
 /* Adds the keys of the next rows to summary and filter. (I1) */
 static int
 note_keys(struct firn_column_builder *builder, struct place *place, size_t count, firn_error *err)
@@ -315,7 +330,7 @@ note_keys(struct firn_column_builder *builder, struct place *place, size_t count
     int rc = FIRN_OK;
     for (size_t i = place->row; i < place->row + count; i++) {
         firn_slice key = firn_bytes(place->key, columns->key_sizes[i]);
-        if (builder->output.summary.entry_count > 0 && firn_slice_compare(before, key) >= 0) {
+        if (builder->output.summary.entry_count > 0 && compare_keys(before, key) >= 0) {
             return firn_error_set(err, FIRN_INVALID, "the rows of a run are out of order");
         }
         FIRN_TRY(firn_column_builder_note_row(builder, key, columns->sequence, true, err));

@@ -57,13 +57,26 @@ cut(firn_slice bytes)
     return bytes;
 }
 
-/* The first bytes as a number, which orders what they begin differently. */
+/* Up to eight bytes as a number, which orders what they begin differently; and the same of those after them. */
 static inline uint64_t
 head_of(firn_slice bytes)
 {
     return bytes.size >= sizeof(uint64_t)
                ? firn_load_be64(bytes.data)
                : __builtin_bswap64(firn_chunk_load_field(bytes.data, bytes.size));
+}
+
+static inline uint64_t
+second_of(firn_slice bytes)
+{
+    return bytes.size > 8 ? head_of(firn_bytes(bytes.data + 8, bytes.size - 8)) : 0;
+}
+
+/* Whether a begins as b or before it, up to 16 bytes. */
+static inline bool
+begins_before(uint64_t a, uint64_t a_second, uint64_t b, uint64_t b_second)
+{
+    return a != b ? a < b : a_second <= b_second;
 }
 
 static void
@@ -73,7 +86,9 @@ bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t cou
     firn_slice low = {0};
     firn_slice high = {0};
     uint64_t low_head = UINT64_MAX;
+    uint64_t low_second = UINT64_MAX;
     uint64_t high_head = 0;
+    uint64_t high_second = 0;
     for (size_t i = start; i < start + count; i++) {
         if (values->valid != NULL && !firn_chunk_has_bit(values->valid, i)) {
             out->null_count++;
@@ -81,13 +96,18 @@ bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t cou
         }
         firn_slice value = values->as.bytes[i];
         uint64_t head = head_of(value);
-        if (head <= low_head && (out->is_empty || firn_slice_compare(value, low) < 0)) {
+        uint64_t second = second_of(value);
+        if (begins_before(head, second, low_head, low_second) &&
+            (out->is_empty || firn_slice_compare(value, low) < 0)) {
             low = value;
             low_head = head;
+            low_second = second;
         }
-        if (head >= high_head && (out->is_empty || firn_slice_compare(value, high) > 0)) {
+        if (begins_before(high_head, high_second, head, second) &&
+            (out->is_empty || firn_slice_compare(value, high) > 0)) {
             high = value;
             high_head = head;
+            high_second = second;
         }
         out->is_empty = false;
     }

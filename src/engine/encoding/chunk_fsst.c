@@ -236,17 +236,23 @@ static size_t
 find_candidates(const struct firn_chunk_fsst *table, struct training *training)
 {
     size_t count = 0;
+    uint16_t used[UNITS];
+    size_t used_count = 0;
     for (size_t a = 0; a < UNITS; a++) {
-        if (training->counts[a] == 0) {
-            continue;
+        if (training->counts[a] > 0) {
+            used[used_count++] = (uint16_t)a;
         }
+    }
+    for (size_t i = 0; i < used_count; i++) {
+        const size_t a = used[i];
         uint64_t symbol = unit_symbol(table, a);
         uint32_t size = unit_size(table, a);
         /* An escaped byte takes two, so a byte of its own saves more than its size. */
         uint64_t weight = size == 1 ? 2 : size;
         training->candidates[count++] =
             (struct candidate){symbol, weight * training->counts[a], size};
-        for (size_t b = 0; b < UNITS && size < FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX; b++) {
+        for (size_t k = 0; k < used_count && size < FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX; k++) {
+            const size_t b = used[k];
             if (training->pairs[a][b] < PAIRS_MIN) {
                 continue;
             }

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 
 enum { ESCAPE = 0x00, ESCAPED_NUL = 0xff, END = 0x01, BOOL_MAX = 1 };
@@ -57,8 +58,8 @@ void
 firn_key_add_u64(firn_key *key, uint64_t value)
 {
     uint8_t *place = extend(key, sizeof value);
-    for (size_t i = 0; i < sizeof value && place != NULL; i++) {
-        place[i] = (uint8_t)(value >> (8 * (sizeof value - 1 - i)));
+    if (place != NULL) {
+        firn_store_be64(place, value);
     }
 }
 

@@ -6,6 +6,12 @@
  * the other, with their sizes beside them. While one batch gathers, another one is being written
  * (rows_bulk.c).
  *
+ * Most rows need no cells: a row that is offered is looked at and copied to its place in one go, after the last row,
+ * where the next offer overwrites it if it is not accepted.
+ *
+ * (I1) Nothing is left of a row that is not there but numbers after the last row: its bits of `valid` are 0, and the bytes
+ *      of columns are those of the other rows. (Not checked: give_up_offer comes before whatever looks at them.)
+ *
  * Memory: of a batch, 8 bytes for each number and 4 for each size, for so many rows as the caller's bound allows, from
  * ROWS_MIN to ROWS_MAX; and up to BYTES_MAX of keys and bytes, or as much as the bound, beside the last row's.
  */
@@ -16,14 +22,20 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "codec/utf8.h"
 
 enum { ROWS_MIN = 1 << 10, ROWS_MAX = 32 << 10, BYTES_MAX = 4 << 20, WORD_BITS = 64 };
 
 struct column {
     uint32_t place; /* in the schema */
     uint32_t width;
+    firn_type type;
+    firn_type other_type; /* whose values fit, too */
     bool is_bytes;
+    bool is_key;
+    bool is_nullable;
     bool has_null;
+    struct firn_schema_value_range range; /* min <= max: of whole numbers with a sign */
     uint8_t *numbers;
     uint64_t *valid;
     struct firn_buf bytes;
@@ -37,6 +49,9 @@ struct firn_rows_batch {
     size_t bytes_max;
     size_t rows;
     size_t bytes;
+    size_t offered_bytes;           /* of the row that is offered */
+    size_t offered_count;           /* so many columns have its values */
+    const uint32_t *offered_places; /* which */
     uint32_t *key_sizes;
     struct firn_buf keys;
 };
@@ -73,7 +88,12 @@ create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
         struct column *column = &batch->columns[i];
         enum firn_physical kind = firn_physical_of(schema->columns[i].type);
         column->place = (uint32_t)i;
+        column->type = schema->columns[i].type;
+        column->other_type = column->type <= FIRN_TYPE_I64 ? FIRN_TYPE_I64 : column->type;
         column->is_bytes = kind == FIRN_PHYSICAL_BYTES;
+        column->is_key = schema->columns[i].is_key;
+        column->is_nullable = schema->columns[i].is_nullable;
+        column->range = firn_schema_value_range_of(&schema->columns[i]);
         column->width = column->is_bytes || kind == FIRN_PHYSICAL_F32 ? 4 : 8;
         batch->given[i].id = schema->columns[i].id;
         batch->count++;
@@ -134,6 +154,7 @@ firn_rows_batch_clear(struct firn_rows_batch *batch)
         firn_buf_clear(&column->bytes);
     }
     firn_buf_clear(&batch->keys);
+    batch->offered_count = 0;
     batch->rows = 0;
     batch->bytes = 0;
 }
@@ -176,11 +197,200 @@ put_bytes(struct firn_rows_batch *batch, struct column *column, firn_slice bytes
     return FIRN_OK;
 }
 
+/* (I1) */
+static void
+give_up_offer(struct firn_rows_batch *batch)
+{
+    const size_t row = batch->rows;
+    for (size_t i = 0; i < batch->offered_count; i++) {
+        struct column *column = &batch->columns[batch->offered_places[i]];
+        if (column->is_bytes) {
+            column->bytes.size -= firn_load_le32(column->numbers + 4 * row);
+        }
+        column->valid[row / WORD_BITS] &= ~(UINT64_C(1) << row % WORD_BITS);
+    }
+    batch->offered_count = 0;
+}
+
+/* Copies text, and says whether it is one. Most is ASCII: that is told by looking at words, while they are copied. */
+static inline bool
+copy_text(uint8_t *to, firn_slice text)
+{
+    const uint8_t *from = text.data;
+    const size_t size = text.size;
+    uint64_t all = 0;
+    if (size >= 8) {
+        uint64_t word;
+        for (size_t at = 0; at + 8 < size; at += 8) {
+            memcpy(&word, from + at, 8);
+            memcpy(to + at, &word, 8);
+            all |= word;
+        }
+        memcpy(&word, from + size - 8, 8);
+        memcpy(to + size - 8, &word, 8);
+        all |= word;
+    } else if (size >= 4) {
+        uint32_t first;
+        uint32_t last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + size - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + size - 4, &last, 4);
+        all = first | last;
+    } else {
+        for (size_t at = 0; at < size; at++) {
+            to[at] = from[at];
+            all |= from[at];
+        }
+    }
+    return (all & UINT64_C(0x8080808080808080)) == 0 || firn_utf8_is_valid(text);
+}
+
+/* FIRN_INVALID where it needs a closer look. */
+static inline int
+offer_text(struct column *column, size_t row, const firn_value *value)
+{
+    const firn_slice text = value->as.bytes;
+    if (value->type != FIRN_TYPE_TEXT || column->type != FIRN_TYPE_TEXT ||
+        text.size > FIRN_RUN_COLUMNS_VALUE_MAX) {
+        return FIRN_INVALID;
+    }
+    if (text.size > column->bytes.capacity - column->bytes.size &&
+        firn_buf_reserve(&column->bytes, text.size) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    if (text.size > 0 && !copy_text(column->bytes.data + column->bytes.size, text)) {
+        return FIRN_INVALID;
+    }
+    column->bytes.size += text.size;
+    firn_store_le32(column->numbers + 4 * row, (uint32_t)text.size);
+    return FIRN_OK;
+}
+
+/* Numbers that are not whole, or have no sign. */
+static bool
+offer_other(struct column *column, size_t row, const firn_value *value)
+{
+    if (value->type != column->type) {
+        return false;
+    }
+    if (column->type == FIRN_TYPE_F32) {
+        memcpy(column->numbers + 4 * row, &value->as.f32, 4);
+        return true;
+    }
+    const uint64_t number = column->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
+    memcpy(column->numbers + 8 * row, &number, 8);
+    return column->type == FIRN_TYPE_BOOL || column->type == FIRN_TYPE_F64 ||
+           (column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64 &&
+            number <= UINT64_MAX >> (64 - (8U << (column->type - FIRN_TYPE_U8))));
+}
+
+static inline bool
+offer_number(struct column *column, size_t row, const firn_value *value)
+{
+    const int64_t number = value->as.i64;
+    if (column->range.min > column->range.max) {
+        return offer_other(column, row, value);
+    }
+    const bool is_in = (number >= column->range.min) & (number <= column->range.max);
+    memcpy(column->numbers + 8 * row, &number, 8);
+    return is_in & ((value->type == column->type) | (value->type == column->other_type));
+}
+
+static bool
+offer_null(struct firn_rows_batch *batch, struct column *column)
+{
+    if (!column->is_nullable) {
+        return false;
+    }
+    if (!column->has_null) {
+        begin_nulls(batch, column);
+    }
+    memset(column->numbers + column->width * batch->rows, 0, column->width);
+    return true;
+}
+
+static struct firn_cell
+cell_of(const struct column *column, const firn_value *value)
+{
+    if (column->is_bytes) {
+        return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = value->as.bytes};
+    }
+    struct firn_cell cell = {.kind = firn_physical_of(column->type), .as.u64 = value->as.u64};
+    if (column->type == FIRN_TYPE_BOOL) {
+        cell.as.u64 = value->as.boolean;
+    } else if (column->type == FIRN_TYPE_F32) {
+        cell.as.f32 = value->as.f32;
+    }
+    return cell;
+}
+
+int
+firn_rows_batch_offer(struct firn_rows_batch *batch, const uint32_t *places,
+                      const firn_value *values, struct firn_cell *cells, bool *out_is_taken)
+{
+    const size_t row = batch->rows;
+    const size_t count = batch->count;
+    size_t size = 0;
+    size_t i = 0;
+    int rc = FIRN_OK;
+    DCHECK(row < batch->rows_max);
+    give_up_offer(batch);
+    for (; i < count; i++) {
+        struct column *column = &batch->columns[places[i]];
+        const firn_value *value = &values[i];
+        if (value->type == FIRN_TYPE_NULL) {
+            if (!offer_null(batch, column)) {
+                break;
+            }
+            continue;
+        }
+        if (column->is_bytes) {
+            rc = offer_text(column, row, value);
+            if (rc != FIRN_OK) {
+                break;
+            }
+            size += value->as.bytes.size;
+        } else if (!offer_number(column, row, value)) {
+            break;
+        }
+        if (column->has_null) {
+            column->valid[row / WORD_BITS] |= UINT64_C(1) << row % WORD_BITS;
+        }
+        if (column->is_key) {
+            cells[places[i]] = cell_of(column, value);
+        }
+    }
+    batch->offered_bytes = size;
+    batch->offered_count = i;
+    batch->offered_places = places;
+    *out_is_taken = i == count && size <= FIRN_RUN_COLUMNS_VALUE_MAX;
+    if (!*out_is_taken) {
+        give_up_offer(batch);
+    }
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+}
+
+int
+firn_rows_batch_accept(struct firn_rows_batch *batch, firn_slice key)
+{
+    DCHECK(batch->offered_count == batch->count && batch->rows < batch->rows_max && key.size > 0);
+    if (firn_buf_append_slice(&batch->keys, key) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    batch->key_sizes[batch->rows] = (uint32_t)key.size;
+    batch->bytes += batch->offered_bytes + key.size;
+    batch->offered_count = 0;
+    batch->rows++;
+    return FIRN_OK;
+}
+
 int
 firn_rows_batch_put(struct firn_rows_batch *batch, const struct firn_cell *cells, firn_slice key)
 {
     size_t row = batch->rows;
     DCHECK(row < batch->rows_max && key.size > 0);
+    give_up_offer(batch);
     for (size_t i = 0; i < batch->count; i++) {
         struct column *column = &batch->columns[i];
         const struct firn_cell *cell = &cells[i];
@@ -216,6 +426,7 @@ firn_rows_batch_put(struct firn_rows_batch *batch, const struct firn_cell *cells
 void
 firn_rows_batch_columns(struct firn_rows_batch *batch, struct firn_run_columns *out)
 {
+    give_up_offer(batch);
     for (size_t i = 0; i < batch->count; i++) {
         const struct column *column = &batch->columns[i];
         batch->given[i].numbers = column->numbers;

@@ -22,6 +22,14 @@ void firn_rows_batch_clear(struct firn_rows_batch *batch);
  * be destroyed. */
 FIRN_MUST_CHECK int firn_rows_batch_put(struct firn_rows_batch *batch,
                                         const struct firn_cell *cells, firn_slice key);
+/* Takes the values of a row, each for the column at that place of the schema, all columns once: numbers of their column's
+ * own type, text, and nulls where these are allowed. Such a row is not there before it is accepted, with its key, or given
+ * up by the next offer; cells get the columns of its key. *out_is_taken is false where a value needs a closer look, or the
+ * row is too large. FIRN_NO_MEMORY. Requires: the batch is not full; places stay. */
+FIRN_MUST_CHECK int firn_rows_batch_offer(struct firn_rows_batch *batch, const uint32_t *places,
+                                          const firn_value *values, struct firn_cell *cells,
+                                          bool *out_is_taken);
+FIRN_MUST_CHECK int firn_rows_batch_accept(struct firn_rows_batch *batch, firn_slice key);
 bool firn_rows_batch_is_full(const struct firn_rows_batch *batch);
 size_t firn_rows_batch_rows(const struct firn_rows_batch *batch);
 /* All of it, borrowed until the next call. */

@@ -28,10 +28,11 @@
  * Auto numbers are taken from the table in blocks; the rest of the last block is given back if no other
  * thread took a number since.
  */
+#include <string.h>
+
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "codec/utf8.h"
 #include "rows/rows_batch.h"
 #include "rows/rows_internal.h"
 #include "schema/schema_literal.h"
@@ -54,10 +55,9 @@ struct firn_table_bulk {
     const struct firn_schema_column *number; /* the auto column; NULL: there is none */
     uint32_t *places;                        /* of the columns that values come for */
     size_t place_count;
-    struct firn_schema_value_range *ranges; /* of each of the schema */
-    struct firn_cell *cells;                /* of a row: defaults, but for those columns */
-    bool *is_given;                         /* of each column of the schema */
-    uint64_t next_auto;                     /* to be given, up to auto_end */
+    struct firn_cell *cells; /* of a row: defaults, but for those columns */
+    bool *is_given;          /* of each column of the schema */
+    uint64_t next_auto;      /* to be given, up to auto_end */
     uint64_t auto_end;
     struct firn_buf key;
     struct firn_buf tuple;
@@ -202,10 +202,9 @@ allocate(struct firn_table_bulk *bulk, firn_error *err)
     bulk->places = firn_alloc_array(schema->column_count, sizeof *bulk->places);
     bulk->cells = firn_alloc_zeroed(schema->column_count * sizeof *bulk->cells);
     bulk->is_given = firn_alloc_zeroed(schema->column_count * sizeof *bulk->is_given);
-    bulk->ranges = firn_alloc_array(schema->column_count, sizeof *bulk->ranges);
     bulk->index_keys = firn_alloc_zeroed((2 * schema->index_count + 1) * sizeof *bulk->index_keys);
     return bulk->places != NULL && bulk->cells != NULL && bulk->is_given != NULL &&
-                   bulk->ranges != NULL && bulk->index_keys != NULL
+                   bulk->index_keys != NULL
                ? FIRN_OK
                : firn_error_no_memory(err, "a load");
 }
@@ -317,9 +316,6 @@ firn_rows_bulk_open(struct firn_table *table, const struct firn_rows_bulk_option
     FIRN_TRY(allocate(bulk, err));
     FIRN_TRY(take_columns(bulk, options, err));
     FIRN_TRY(take_defaults(bulk, err));
-    for (size_t i = 0; i < bulk->schema->column_count; i++) {
-        bulk->ranges[i] = firn_schema_value_range_of(&bulk->schema->columns[i]);
-    }
     FIRN_TRY(open_inner(bulk, options, view, err));
     *out = bulk;
     bulk = NULL;
@@ -356,7 +352,6 @@ firn_rows_bulk_close(struct firn_table_bulk *bulk)
     firn_free(bulk->places);
     firn_free(bulk->cells);
     firn_free(bulk->is_given);
-    firn_free(bulk->ranges);
     firn_buf_deinit(&bulk->record);
     firn_buf_deinit(&bulk->key);
     firn_buf_deinit(&bulk->tuple);
@@ -585,45 +580,6 @@ skip_number(struct firn_table_bulk *bulk, const struct firn_cell *cell)
     }
 }
 
-/* Most text is: that is told by looking at words, where UTF-8 is looked at by characters. */
-static inline bool
-is_ascii(firn_slice text)
-{
-    uint64_t all = 0;
-    size_t at = 0;
-    for (; text.size - at >= 8; at += 8) {
-        all |= firn_load_le64(text.data + at);
-    }
-    if (text.size >= 8) {
-        all |= firn_load_le64(text.data + text.size - 8);
-    } else if (text.size >= 4) {
-        all = firn_load_le32(text.data) | firn_load_le32(text.data + text.size - 4);
-    } else if (text.size > 0) {
-        all = text.data[0] | text.data[text.size / 2] | text.data[text.size - 1];
-    }
-    return (all & UINT64_C(0x8080808080808080)) == 0;
-}
-
-/* What most values are: a number of the column's own type, or text. False where it needs a closer look. */
-static inline bool
-take_plain(const struct firn_schema_column *column, const struct firn_schema_value_range *range,
-           const firn_value *value, struct firn_cell *out)
-{
-    if (range->min < range->max &&
-        (value->type == column->type ||
-         (value->type == FIRN_TYPE_I64 && column->type <= FIRN_TYPE_I64))) {
-        out->kind = FIRN_PHYSICAL_I64;
-        out->as.i64 = value->as.i64;
-        return value->as.i64 >= range->min && value->as.i64 <= range->max;
-    }
-    if (value->type == FIRN_TYPE_TEXT && column->type == FIRN_TYPE_TEXT) {
-        out->kind = FIRN_PHYSICAL_BYTES;
-        out->as.bytes = value->as.bytes;
-        return is_ascii(value->as.bytes) || firn_utf8_is_valid(value->as.bytes);
-    }
-    return false;
-}
-
 static int
 take_values(struct firn_table_bulk *bulk, const firn_value *values, const bool *is_given,
             firn_error *err)
@@ -639,10 +595,6 @@ take_values(struct firn_table_bulk *bulk, const firn_value *values, const bool *
         }
         if (is_left_out && column->default_value.kind != FIRN_PHYSICAL_NONE) {
             bulk->cells[place] = column->default_value;
-            continue;
-        }
-        if (take_plain(column, &bulk->ranges[place], &values[i], &bulk->cells[place])) {
-            DCHECK(!is_left_out);
             continue;
         }
         int rc = firn_schema_value_to_cell(column, &values[i], &bulk->cells[place], err);
@@ -739,6 +691,49 @@ out:
     return rc;
 }
 
+/* Whether rows may gather without having been cells: nothing else needs these. */
+static bool
+gathers_values(const struct firn_table_bulk *bulk)
+{
+    return bulk->may_gather && bulk->batches[0].rows != NULL && bulk->number == NULL &&
+           bulk->schema->index_count == 0 && bulk->place_count == bulk->schema->column_count;
+}
+
+/* As take_values and put_cells, for most rows. *out_is_there: it is such a row, and was put. */
+static int
+put_values(struct firn_table_bulk *bulk, const firn_value *values, bool *out_is_there,
+           firn_error *err)
+{
+    int rc;
+    struct firn_rows_batch *rows = batch_at(bulk, bulk->begun)->rows;
+    bool is_taken;
+    *out_is_there = false;
+    if (firn_rows_batch_offer(rows, bulk->places, values, bulk->cells, &is_taken) != FIRN_OK) {
+        bulk->has_failed = true;
+        return firn_error_no_memory(err, "a load");
+    }
+    if (!is_taken) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(&bulk->key);
+    FIRN_TRY(firn_schema_row_write(bulk->schema, bulk->cells, &bulk->key, NULL, err));
+    if (firn_slice_compare(firn_buf_slice(&bulk->key), firn_buf_slice(&bulk->batch_key)) <= 0) {
+        return FIRN_OK;
+    }
+    rc = firn_rows_batch_accept(rows, firn_buf_slice(&bulk->key)) == FIRN_OK
+             ? FIRN_OK
+             : firn_error_no_memory(err, "a load");
+    struct firn_buf key = bulk->batch_key;
+    bulk->batch_key = bulk->key;
+    bulk->key = key;
+    rc = rc == FIRN_OK && firn_rows_batch_is_full(rows) ? flush_batch(bulk, err) : rc;
+    bulk->has_failed = rc != FIRN_OK;
+    bulk->count += rc == FIRN_OK;
+    *out_is_there = true;
+out:
+    return rc;
+}
+
 int
 firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
                          const bool *is_given, size_t count, firn_error *err)
@@ -750,6 +745,14 @@ firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
     }
     if (bulk->has_failed) {
         return refuse_over(err);
+    }
+    const bool is_whole = is_given == NULL || memchr(is_given, false, count) == NULL;
+    if (is_whole && gathers_values(bulk)) {
+        bool is_there;
+        rc = put_values(bulk, values, &is_there, err);
+        if (rc != FIRN_OK || is_there) {
+            return rc;
+        }
     }
     FIRN_TRY(take_values(bulk, values, is_given, err));
     rc = put_cells(bulk, err);

@@ -485,6 +485,104 @@ defaults_and_numbers_are_filled_in(void **state)
 
 /* ---- threads ---- */
 
+/* What the i-th row has, where values are refused before it, and where they take the longer way. */
+static void
+mixed_row(int64_t i, firn_value *values, char *text, size_t text_size)
+{
+    static const char umlauts[] = "\xc3\xa4\xc3\xb6\xc3\xbc and more";
+    int size =
+        snprintf(text, text_size, "%.*s%lld", (int)(i % 17), "0123456789abcdefgh", (long long)i);
+    values[0] = firn_text_bytes(firn_bytes(text, (size_t)size));
+    values[1] = firn_i64(i);
+    values[2] = firn_typed_i64(FIRN_TYPE_I32, i % 1000 - 500);
+    values[3] = i % 7 == 0    ? firn_null()
+                : i % 11 == 0 ? firn_text(umlauts)
+                : i % 13 == 0 ? firn_text("")
+                              : firn_text("note");
+    values[4] = firn_typed_i64(FIRN_TYPE_TIMESTAMP, 1000 * i);
+    values[5] = i % 5 == 0 ? firn_i64(i) : firn_f64((double)i);
+    values[6] = (firn_value){.type = FIRN_TYPE_U16, .as.u64 = (uint64_t)i};
+    values[7] = firn_bool(i % 3 == 0);
+    values[8] = (firn_value){.type = FIRN_TYPE_F32, .as.f32 = (float)i / 2};
+}
+
+static void
+rows_that_are_refused_leave_nothing_among_those_that_gather(void **state)
+{
+    (void)state;
+    enum { ROWS = 40000, COLUMNS = 9 };
+    static const char *const names[COLUMNS] = {"s", "id", "n", "note", "at", "x", "u", "b", "f"};
+    struct firn_rows_bulk_options options = all_columns;
+    options.columns = names;
+    options.column_count = COLUMNS;
+    firn_error err;
+    struct db_support_disk disk;
+    struct firn_table_bulk *bulk;
+    struct firn_row *row;
+    char text[64];
+    db_support_disk_init(&disk);
+    struct firn_db *db = db_support_open(disk.dir);
+    struct firn_table *table = make_table(db, "id i64, s text not null, n i32 not null, note text, "
+                                              "at timestamp not null, x f64, u u16, b bool, f f32, "
+                                              "primary key (id, f, b)");
+    DB_OK(firn_rows_bulk_open(table, &options, &bulk, &err));
+    for (int64_t i = 0; i < ROWS; i++) {
+        firn_value values[COLUMNS];
+        int64_t sort = i % 31;
+        mixed_row(i, values, text, sizeof text);
+        const firn_value wrong[] = {firn_text("\xff and \xfe, which is no text"),
+                                    firn_f64(1),
+                                    firn_i64(INT64_C(1) << 31),
+                                    firn_i64(5),
+                                    firn_null(),
+                                    firn_text("x"),
+                                    {.type = FIRN_TYPE_U16, .as.u64 = 1 << 16},
+                                    firn_i64(1),
+                                    firn_f64(1e300)};
+        if (sort < COLUMNS) {
+            firn_value right = values[sort];
+            values[sort] = wrong[sort];
+            assert_int_not_equal(firn_rows_bulk_put(bulk, values, COLUMNS, &err), FIRN_OK);
+            values[sort] = right;
+        }
+        DB_OK(firn_rows_bulk_put(bulk, values, COLUMNS, &err));
+    }
+    assert_int_equal(firn_rows_bulk_count(bulk), ROWS);
+    DB_OK(firn_rows_bulk_commit(bulk, &err));
+    firn_rows_bulk_close(bulk);
+    DB_OK(firn_rows_read_row_create(&row, &err));
+    for (int64_t i = 0; i < ROWS; i++) {
+        const struct firn_rows_read read = {.txn = NULL};
+        static const size_t places[COLUMNS] = {1, 0, 2, 3, 4, 5, 6, 7, 8};
+        firn_value values[COLUMNS];
+        size_t columns;
+        mixed_row(i, values, text, sizeof text);
+        const firn_value key[] = {values[1], values[8], values[7]};
+        DB_OK(firn_rows_read_get(table, &read, key, 3, row, &err));
+        const firn_value *found = firn_rows_read_row_values(row, &columns);
+        assert_int_equal(columns, COLUMNS);
+        for (size_t k = 0; k < COLUMNS; k++) {
+            const firn_value *value = &found[places[k]];
+            if (firn_is_null(values[k])) {
+                assert_true(firn_is_null(*value));
+            } else if (values[k].type == FIRN_TYPE_TEXT) {
+                assert_true(firn_slice_equal(value->as.bytes, values[k].as.bytes));
+            } else if (k == 5) {
+                assert_true(value->as.f64 == (double)i);
+            } else if (k == 8) {
+                assert_true(value->as.f32 == (float)i / 2);
+            } else if (k == 7) {
+                assert_int_equal(value->as.boolean, i % 3 == 0);
+            } else {
+                assert_int_equal(value->as.i64, values[k].as.i64);
+            }
+        }
+    }
+    firn_rows_read_row_destroy(row);
+    DB_OK(firn_db_close(db, &err));
+    db_support_disk_deinit(&disk);
+}
+
 /* Batches are written on a thread of their own; what that finds is told later. */
 static void
 rows_without_indexes_come_on_two_threads(void **state)
@@ -715,6 +813,7 @@ main(void)
         cmocka_unit_test(a_table_that_is_changed_meanwhile_conflicts),
         cmocka_unit_test(defaults_and_numbers_are_filled_in),
         cmocka_unit_test(rows_without_indexes_come_on_two_threads),
+        cmocka_unit_test(rows_that_are_refused_leave_nothing_among_those_that_gather),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing),
         cmocka_unit_test(a_call_that_fails_leaves_all_of_a_load_or_nothing),
         cmocka_unit_test(memory_that_runs_out_leaves_all_of_a_load_or_nothing),
