@@ -81,7 +81,8 @@ draw_view(struct test_random *random, struct firn_view_interval intervals[2])
     uint64_t a = test_random_below(random, 300);
     uint64_t b = a + test_random_below(random, 300);
     intervals[0] = (struct firn_view_interval){a, b};
-    intervals[1] = (struct firn_view_interval){b + 2, b + 2 + test_random_below(random, 1000)};
+    uint64_t c = b + 2 + test_random_below(random, test_random_below(random, 2) * 300 + 1);
+    intervals[1] = (struct firn_view_interval){c, c + test_random_below(random, 1000)};
     return (struct firn_view){intervals, 1 + test_random_below(random, 2), 0, NULL};
 }
 
