@@ -13,7 +13,7 @@
 #include "sim/sim_memory.h"
 #include "support/test_random.h"
 
-enum { DISK = 5 << 20, VALUE = 900, ROWS_MAX = 1 << 15 };
+enum { DISK = 8 << 20, VALUE = 900, ROWS_MAX = 1 << 15 };
 
 static const struct firn_db_options tiny = {
     .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
@@ -137,7 +137,7 @@ fill_and_delete(bool has_index, int64_t step, bool reopens)
         assert_true(world->count < ROWS_MAX);
     }
     DB_FAILS(rc, FIRN_NO_SPACE, "space");
-    assert_true(world->count > DISK / VALUE / 3);
+    assert_true(world->count > DISK / VALUE / 4);
     check(world);
     if (reopens) {
         firn_db_abandon(world->db);
