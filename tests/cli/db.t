@@ -133,7 +133,7 @@ Bytes.
 A value that begins with a dash.
 
   $ firn db put app.firn users minus -5
-  ! firn: db put: unknown option '-5'
+  ! firn: db put: unknown option '-5': write -- before arguments that begin with -
   ! usage: firn db put [options] STORE KEYSPACE KEY VALUE
   ! help: firn help db put
   [2]

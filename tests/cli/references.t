@@ -18,7 +18,7 @@ What names a checkpoint and what does not. One is made, so that whatever matched
   3 firn: there is no checkpoint and no tag 'late'
   2 firn: '0' is not a reference to a checkpoint: give its numbe
   2 firn: '00' is not a reference to a checkpoint: give its numb
-  2 firn: restore: unknown option '-1'
+  2 firn: restore: unknown option '-1': write -- before argument
   2 firn: '1.0' is not a reference to a checkpoint: give its num
   2 firn: '1x' is not a reference to a checkpoint: give its numb
   2 firn: '99999999999999999999' is not a reference to a checkpo

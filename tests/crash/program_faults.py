@@ -4,7 +4,8 @@
 one, on the disk in the long run.
 
 Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints, collects garbage, forgets
-a file, repairs the store, and puts a hook into an agent's settings, again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
+a file, repairs the store, puts a hook into an agent's settings, and imports rows into a table, changes it and compacts it, again
+and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
 that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all). After each fault, without further faults:
   - check --data finds nothing;
   - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
@@ -88,7 +89,8 @@ class Rig:
         self.second = tree_of(self.tree)
 
     def run(self, *arguments, before=()):
-        return subprocess.run([*before, self.firn, *arguments, "--store", self.store], cwd=self.tree, check=False,
+        place = [] if arguments[0] == "db" else ["--store", self.store]
+        return subprocess.run([*before, self.firn, *arguments, *place], cwd=self.tree, check=False,
                               capture_output=True, text=True, timeout=120)
 
     def must(self, *arguments):
@@ -308,6 +310,52 @@ def repairing(rig):
     return each_fault(rig, ["pwrite64", "fsync", "renameat2", "unlinkat", "linkat", "mkdirat"], ["repair", "-q"], judge)
 
 
+def tables(rig):
+    """Faults in commands on a table: each is done or not, whole, and the index has the entries of the rows."""
+    app = os.path.join(rig.data, "app.firn")  # is kept and brought back with it
+    rows = os.path.join(rig.data, "rows.csv")
+
+    def rows_of():
+        rig.must("db", "check", app, "-q")
+        found = int(rig.must("db", "count", app, "t").stdout)
+        total = rig.must("db", "scan", app, "t", "--columns", "sum(n)").stdout.strip()
+        for index in re.findall(r"index (\w+) ", rig.must("db", "table", "show", app, "t", "--definition").stdout):
+            if len(rig.must("db", "scan", app, "t", "--columns", "id", "--index", index).stdout.splitlines()) != found:
+                raise Broken(f"not all rows are found by {index}")
+        return found, total
+
+    def each(arguments, calls):
+        def judge(_):
+            if rows_of() not in (before, after):
+                raise Broken(f"the rows are {rows_of()}, before {before}, after {after}")
+            done = rig.run(*arguments)
+            if rows_of() != after:
+                raise Broken(f"again: {rows_of()}, not {after}: {done.stderr.strip()}")
+        rig.keep()
+        before = rows_of()
+        rig.must(*arguments)
+        after = rows_of()
+        rig.bring_back()
+        met = each_fault(rig, calls, arguments, judge)
+        rig.must(*arguments)
+        return met
+
+    def write_rows(first, count):
+        write(rows, "id,n,s\n" + "".join(f"{i},{i * 7919 % 1009},text {i}\n" for i in range(first, first + count)))
+
+    calls = ["openat", "pwrite64", "fdatasync", "fsync", "renameat", "unlinkat", "linkat", "fallocate"]
+    rig.must("db", "table", "create", app, "t", "id i64 primary key, n i64 not null, s text, index by_n (n)")
+    write_rows(0, 2000)
+    met = each(["db", "table", "import", "-q", app, "t", rows], calls)
+    write_rows(1500, 1000)
+    met += each(["db", "table", "import", "-q", "--upsert", app, "t", rows], ["pwrite64", "fdatasync"])
+    met += each(["db", "insert", "-q", "--update", app, "t", "id=5", "n=70000"], ["pwrite64", "fdatasync"])
+    met += each(["db", "table", "alter", app, "t", "add-index", "index by_s (s)"], calls)
+    met += each(["db", "table", "alter", app, "t", "add-column", "more i32 not null default 3"], ["pwrite64", "fdatasync"])
+    met += each(["db", "compact", app], calls)
+    return met
+
+
 def main():
     firn = os.path.abspath(sys.argv[1])
     probe = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False,
@@ -343,6 +391,7 @@ def main():
             rig.must("delete", "4", "-q")
             met += rounds(rig, collect, collect, rig.second)
             rig.must(*collect)
+            met += tables(rig)
             met += settings_of_an_agent(rig)
             met += forgetting(rig)
             met += repairing(rig)

@@ -231,6 +231,10 @@ static int
 refuse_option(struct firn_cli *cli, const struct option_list *list, int found, const char *said)
 {
     size_t place = place_of(list, optopt);
+    if (place == list->count && optopt >= '0' && optopt <= '9') {
+        return firn_command_misused(
+            cli, "unknown option '-%c': write -- before arguments that begin with -", optopt);
+    }
     if (place == list->count && strncmp(said, "--", 2) != 0) {
         return firn_command_misused(cli, "unknown option '-%c'", optopt);
     }

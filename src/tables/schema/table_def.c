@@ -525,6 +525,10 @@ parse_properties(struct parser *parser, firn_table_column *column)
                                     : "said twice of a column");
         }
         seen |= found;
+        if ((seen & (NULLS | KEY)) == (NULLS | KEY) && !column->not_null) {
+            parser->token = begin;
+            return fail(parser, "a column of the primary key is never null");
+        }
     }
 out:
     return rc;

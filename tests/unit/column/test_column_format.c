@@ -298,6 +298,40 @@ every_field_of_the_index_has_its_place(void **state)
     row_model_deinit(&model);
 }
 
+/* The index of the golden run, but that its second group begins with the first key of all. */
+static void
+an_index_whose_groups_are_out_of_order_is_refused(void **state)
+{
+    (void)state;
+    struct column_fixture_table table;
+    struct row_model model;
+    struct firn_buf bytes = {0};
+    struct firn_buf index = {0};
+    struct firn_column_index opened;
+    struct firn_column_owned layout;
+    firn_error err;
+    fill_table(&table);
+    fill(&model);
+    read_golden("tests/formats/column/all.column", &bytes);
+    compare_file(&table, &model, firn_buf_slice(&bytes), &index);
+    assert_int_equal(firn_column_index_open(firn_buf_slice(&index), &opened, &layout, &err),
+                     FIRN_OK);
+    struct firn_column_index_group first;
+    struct firn_column_index_group second;
+    firn_column_index_group(&opened, 0, &first);
+    firn_column_index_group(&opened, 1, &second);
+    assert_int_equal(first.lower.size, second.lower.size);
+    memcpy(index.data + (second.lower.data - index.data), first.lower.data, first.lower.size);
+    firn_column_layout_deinit(&layout);
+    assert_int_equal(firn_column_index_open(firn_buf_slice(&index), &opened, &layout, &err),
+                     FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, "out of order"));
+    firn_column_layout_deinit(&layout);
+    firn_buf_deinit(&bytes);
+    firn_buf_deinit(&index);
+    row_model_deinit(&model);
+}
+
 int
 main(void)
 {
@@ -305,6 +339,7 @@ main(void)
         cmocka_unit_test(the_builder_makes_the_golden_run),
         cmocka_unit_test(the_packed_golden_run_is_read_for_ever),
         cmocka_unit_test(every_field_of_the_index_has_its_place),
+        cmocka_unit_test(an_index_whose_groups_are_out_of_order_is_refused),
     };
     return cmocka_run_group_tests_name("column_format", tests, NULL, NULL);
 }

@@ -81,7 +81,8 @@ draw_view(struct test_random *random, struct firn_view_interval intervals[2])
     uint64_t a = test_random_below(random, 300);
     uint64_t b = a + test_random_below(random, 300);
     intervals[0] = (struct firn_view_interval){a, b};
-    intervals[1] = (struct firn_view_interval){b + 2, b + 2 + test_random_below(random, 1000)};
+    uint64_t c = b + 2 + test_random_below(random, test_random_below(random, 2) * 300 + 1);
+    intervals[1] = (struct firn_view_interval){c, c + test_random_below(random, 1000)};
     return (struct firn_view){intervals, 1 + test_random_below(random, 2), 0, NULL};
 }
 
@@ -732,6 +733,48 @@ a_column_has_another_encoding_in_each_group(void **state)
     row_fixture_deinit(&machine.fixture);
 }
 
+/* A batch need not fit into the group that is begun, by its bytes. */
+static void
+batches_make_the_same_groups_as_rows(void **state)
+{
+    (void)state;
+    struct test_random random;
+    struct machine machine;
+    struct column_fixture_table table;
+    struct row_model model = {0};
+    static uint8_t bytes[1 << 20];
+    firn_error err;
+    test_random_init(&random, "column_batched", 20);
+    machine_init(&machine, 16 << 20);
+    simple_table(&table);
+    for (size_t i = 0; i < 40; i++) {
+        test_random_fill(&random, bytes, sizeof bytes);
+        add_simple(&table, (int64_t)i, 1 + i,
+                   firn_bytes(bytes, sizeof bytes / 4 + test_random_below(&random, 1 << 19)),
+                   &model);
+    }
+    struct firn_run_builder_options options = {.layout = &table.layout};
+    struct firn_run *whole = build_and_open(&machine, &model, "whole", &options);
+    for (uint32_t rows = 3; rows < 9; rows += 2) {
+        struct firn_run *copy;
+        char small_name[16];
+        char copy_name[16];
+        (void)snprintf(small_name, sizeof small_name, "small%u", (unsigned)rows);
+        (void)snprintf(copy_name, sizeof copy_name, "copy%u", (unsigned)rows);
+        options.group_rows = rows;
+        struct firn_run *small = build_and_open(&machine, &model, small_name, &options);
+        options.group_rows = 0;
+        (void)copy_by_batches(&random, &machine, small, copy_name, &options, &model);
+        assert_int_equal(firn_column_kind.open(&machine.env, copy_name, &copy, &err), FIRN_OK);
+        compare_groups(whole, copy);
+        firn_column_kind.close(copy);
+        firn_column_kind.close(small);
+    }
+    firn_column_kind.close(whole);
+    row_model_deinit(&model);
+    row_fixture_deinit(&machine.fixture);
+}
+
 static void
 a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
 {
@@ -811,6 +854,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_answer_as_the_model_does),
         cmocka_unit_test(a_column_has_another_encoding_in_each_group),
+        cmocka_unit_test(batches_make_the_same_groups_as_rows),
         cmocka_unit_test(groups_end_where_they_are_full),
         cmocka_unit_test(groups_end_before_they_have_too_many_bytes),
         cmocka_unit_test(a_column_that_was_added_has_its_initial_value_after_a_merge),

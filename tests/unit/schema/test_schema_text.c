@@ -149,6 +149,8 @@ errors_say_where(void **state)
         {"a i64 primary key, b i64 primary key", "second primary key"},
         {"primary a", "after primary"},
         {"unique a", "after unique"},
+        {"a i64 null primary key", "never null"},
+        {"a i64 primary key null", "never null"},
         {"a i64, primary key a", "expected ("},
         {"a i64, primary key (a", "expected )"},
         {"a i64, primary key ()", "expected a name"},
