@@ -408,12 +408,12 @@ prepare_lookup(struct cursor *cursor, int count, sqlite3_value **values, bool *o
         return FIRN_OK; /* it goes without memory, too */
     }
     int rc = FIRN_OK;
-    if (cursor->keep->lookup == NULL) {
+    if (cursor->keep->lookup == NULL && !cursor->keep->is_empty) {
         rc = firn_sql_keep_read(cursor->keep, table, cursor->view.snapshot, &cursor->plan,
                                 &cursor->seeks, count, values, err);
         rc = rc == FIRN_NO_MEMORY ? FIRN_OK : rc;
     }
-    *out = rc == FIRN_OK && cursor->keep->lookup != NULL;
+    *out = rc == FIRN_OK && (cursor->keep->lookup != NULL || cursor->keep->is_empty);
     return rc;
 }
 
@@ -423,7 +423,7 @@ look_up(struct cursor *cursor, int count, sqlite3_value **values, bool *out, fir
 {
     struct firn_sql_filter filter;
     int rc = prepare_lookup(cursor, count, values, out, err);
-    if (!*out) {
+    if (!*out || cursor->keep->is_empty) {
         return rc;
     }
     firn_sql_filter_init_keys(&filter, table_of(cursor), &cursor->plan, values);

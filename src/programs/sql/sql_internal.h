@@ -495,6 +495,7 @@ struct firn_sql_keep {
     uint64_t asked;
     size_t missed;      /* how often the lookup did not have a column that was asked for */
     bool has_no_lookup; /* the table is too large for one */
+    bool is_empty;      /* the constants are true of no row */
     struct firn_sql_lookup *lookup; /* NULL: not read yet */
     int32_t *places;                /* of each column of the table in it; -1 */
 };
