@@ -215,8 +215,15 @@ class Differential:
             return text + where, values
         if form == 2:
             inner = self.predicate(b, "y.", values)
-            return (f"SELECT {key_a} FROM {{{a}}} x WHERE {r.choice(['', 'NOT '])}EXISTS (SELECT 1 FROM {{{b}}} y WHERE "
+            return (f"SELECT {key_a} FROM {{{a}}} x WHERE {r.choice(['', 'NOT '])}EXISTS (SELECT {r.choice('1*')} FROM {{{b}}} y WHERE "
                     f"y.{r.choice(of[b])} {r.choice(['=', '=', '<'])} x.{r.choice(of[a])} AND {inner})"), values
+        if form == 3 and r.random() < 0.4:
+            # Two that differ in a constant alone, and have columns that the other has not asked for.
+            mine, theirs = r.choice(of[a]), r.choice(of[b])
+            low, high = r.sample(range(-3, 12), 2)
+            text = " , ".join(f"(SELECT {r.choice(['count(*)', 'max(y.n)', MIN_NAME, 'count(y.' + r.choice(of[b]) + ')'])} FROM {{{b}}} y "
+                              f"WHERE y.{theirs} = x.{mine} AND y.n > {limit})" for limit in (low, high))
+            return f"SELECT {key_a}, {text} FROM {{{a}}} x", values
         if form == 3:
             inner = self.predicate(b, "y.", values)
             return (f"SELECT {key_a}, (SELECT {r.choice(['count(*)', 'max(y.n)', MIN_NAME])} FROM {{{b}}} y WHERE "

@@ -196,6 +196,61 @@ class Lookups(sqlcase.Case):
         self.assertIn("a-2", self.plan("SELECT name FROM people"))
         self.check("SELECT count(*) FROM people")
 
+    def test_subqueries_that_look_outside(self):
+        self.create("CREATE TABLE t (a BIGINT, b BIGINT, n BIGINT, s TEXT, PRIMARY KEY (a, b), INDEX by_n (n))")
+        rows = [(i // 7, i % 7, i % 50, f"t{i}") for i in range(2500)]
+        self.run_sql("BEGIN")
+        for row in rows:
+            self.run_sql("INSERT INTO t VALUES (?, ?, ?, ?)", *row)
+        self.run_sql("COMMIT")
+        self.run_sql("CREATE TEMP TABLE plain AS SELECT * FROM t")
+        self.run_sql("CREATE INDEX temp.plain_n ON plain (n, a)")
+        for text in (
+            "SELECT count(*) FROM {x} x WHERE EXISTS (SELECT * FROM {t} y WHERE y.a = x.a + 1 AND y.n > x.n)",
+            "SELECT count(*) FROM {x} x WHERE NOT EXISTS (SELECT * FROM {t} y WHERE y.a = x.a AND y.n >= 'x')",
+            # Two that differ in a constant alone, columns that are asked for late, and rows that are not there.
+            """SELECT a, b, (SELECT max(s) FROM {t} y WHERE y.a = x.n AND y.b > 1), (SELECT max(s) FROM {t} y WHERE y.a = x.n AND y.b > 5)
+               FROM {x} x WHERE b < 3 ORDER BY a, b""",
+            """SELECT a, b, (SELECT sum(CASE WHEN x.a < 300 THEN y.b ELSE length(y.s) END) FROM {t} y WHERE y.n = x.a % 60)
+               FROM {x} x WHERE b = 2 ORDER BY a, b""",
+            "SELECT sum((SELECT count(*) FROM {t} y WHERE y.a = x.a - 1 AND y.b = x.b)) FROM {x} x",
+        ):
+            with self.subTest(text):
+                self.assertEqual(self.run_sql(text.format(x="t", t="t")), self.run_sql(text.format(x="plain", t="plain")))
+
+    def test_counts_by_an_index(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, n BIGINT, s TEXT, day DATE, INDEX by_n (n), INDEX by_day (day))")
+        days = [f"20{10 + i % 20}-0{1 + i % 9}-1{i % 10}" for i in range(180)]
+        self.run_sql("BEGIN")
+        for i in range(3000):
+            self.run_sql("INSERT INTO t VALUES (?, ?, ?, ?)", i, i % 50 or None, f"t{i}", days[i % 180])
+        self.run_sql("COMMIT")
+        for n in (0, 1, 7, 49, 50):
+            found = [i for i in range(3000) if i % 50 == n and n]
+            self.assertEqual(self.run_sql("SELECT count(*) FROM t WHERE n = ?", n), [(len(found),)])
+            self.assertEqual(self.run_sql(f"SELECT id, n FROM t WHERE n = {n} ORDER BY id"), [(i, n) for i in found])
+            self.assertEqual(self.run_sql(f"SELECT sum(n), count(n), max(id) FROM t WHERE n BETWEEN {n} AND {n}"),
+                             [(n * len(found) if found else None, len(found), max(found, default=None))])
+        self.assertEqual(self.run_sql("SELECT count(*) FROM t WHERE day = '2012-03-12'"), [(sum(days[i % 180] == "2012-03-12" for i in range(3000)),)])
+        # In a transaction, and when it ends under the statement.
+        self.run_sql("BEGIN")
+        self.run_sql("INSERT INTO t VALUES (9000, 3, 'x', '2012-03-12')")
+        self.assertEqual(self.run_sql("SELECT count(*) FROM t WHERE n = 3"), [(61,)])
+        cursor = self.db.execute("SELECT id, n FROM t WHERE n = 3 ORDER BY id")
+        self.assertEqual(cursor.fetchone(), (3, 3))
+        self.run_sql("COMMIT")
+        self.assertEqual(len(cursor.fetchall()), 60)
+
+    def test_dates_beside_each_other(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, day DATE)")
+        days = ["0001-01-01", "1879-12-31", "1880-04-13", "1880-04-14", "1969-12-31", "1970-01-01", "2026-02-28", "2160-08-21",
+                "2160-08-22", "9999-12-31", None]
+        for i, day in enumerate(days):
+            self.run_sql("INSERT INTO t VALUES (?, ?)", i, day)
+        self.assertEqual([day for day, in self.run_sql("SELECT day FROM t ORDER BY id")], days)
+        self.assertEqual(self.run_sql("SELECT min(day), max(day) FROM t"), [("0001-01-01", "9999-12-31")])
+        self.assertEqual(self.run_sql("SELECT a.day FROM t a, t b WHERE a.day = b.day ORDER BY 1"), [(day,) for day in days[:-1]])
+
     def test_at_a_checkpoint(self):
         self.db.close()
         sqlcase.firn("db", "checkpoint", self.path, "before")

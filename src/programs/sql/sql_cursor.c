@@ -68,6 +68,7 @@ struct cursor {
     bool has_other;
     bool has_keys_only; /* the scan: KEYS */
     bool may_look_up;   /* the plan finds rows by equalities alone */
+    bool is_not_bare;   /* other columns than those of the key were asked for by the plan */
 };
 
 /* Bytes of rows that were kept. */
@@ -249,6 +250,7 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     }
     drop_keep(cursor);
     forget_plan(cursor);
+    cursor->is_not_bare = false;
     firn_sql_plan_read(text, &cursor->plan);
     cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
     cursor->names = sqlite3_malloc64(count * sizeof cursor->names[0]);
@@ -411,12 +413,12 @@ prepare_lookup(struct cursor *cursor, int count, sqlite3_value **values, bool *o
         return FIRN_OK; /* it goes without memory, too */
     }
     int rc = FIRN_OK;
-    if (cursor->keep->lookup == NULL) {
+    if (cursor->keep->lookup == NULL && !cursor->keep->is_empty) {
         rc = firn_sql_keep_read(cursor->keep, table, cursor->view.snapshot, &cursor->plan,
                                 &cursor->seeks, count, values, err);
         rc = rc == FIRN_NO_MEMORY ? FIRN_OK : rc;
     }
-    *out = rc == FIRN_OK && cursor->keep->lookup != NULL;
+    *out = rc == FIRN_OK && (cursor->keep->lookup != NULL || cursor->keep->is_empty);
     return rc;
 }
 
@@ -426,7 +428,7 @@ look_up(struct cursor *cursor, int count, sqlite3_value **values, bool *out, fir
 {
     struct firn_sql_filter filter;
     int rc = prepare_lookup(cursor, count, values, out, err);
-    if (!*out) {
+    if (!*out || cursor->keep->is_empty) {
         return rc;
     }
     firn_sql_filter_init_keys(&filter, table_of(cursor), &cursor->plan, values);
@@ -478,7 +480,8 @@ open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
     const struct firn_sql_table *table = table_of(cursor);
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     char *order = NULL;
-    set_keys_only(cursor, cursor->plan.skips && cursor->view.snapshot != NULL &&
+    const bool is_bare = cursor->plan.is_bare && !cursor->is_not_bare && !filter->must_sort;
+    set_keys_only(cursor, (cursor->plan.skips || is_bare) && cursor->view.snapshot != NULL &&
                               cursor->read_count > table->orders[0].count);
     int rc = make_select(cursor, err);
     if (rc == FIRN_OK && filter->must_sort && (order = make_order(cursor)) == NULL) {
@@ -770,12 +773,16 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
     if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
     }
-    if (cursor->source == KEYS) {
+    if (cursor->source == KEYS && !cursor->plan.is_bare) {
         return widen(cursor, &err) == FIRN_OK ? firn_sql_cursor_column(&cursor->base, ctx, number)
                                               : firn_sql_fail_table(cursor->base.pVtab, &err);
     }
     int32_t place =
         cursor->source == LOOKUP ? cursor->keep->places[number] : cursor->places[number];
+    if (cursor->source == KEYS && place >= (int32_t)table->orders[0].count) {
+        cursor->is_not_bare = true; /* another time */
+        place = -1;
+    }
     const firn_table_column *column = &table->def->columns[number];
     if (place >= 0) {
         firn_sql_value_result(ctx, column, read_value(cursor, (size_t)place));

@@ -446,6 +446,7 @@ enum firn_sql_role {
     FIRN_SQL_WHERE_VARYING = 'v', /* the same beside such an equality: SQLite tests it, too */
     FIRN_SQL_SORT = 'a',          /* no argument: rows are expected in the order of this column */
     FIRN_SQL_SORT_DESCENDING = 'd',
+    FIRN_SQL_BARE = 'b', /* no argument: likely, no columns are asked for but those of the key */
     FIRN_SQL_SKIP =
         'z' /* no argument: the first rows are likely to be skipped, without their columns */
 };
@@ -461,6 +462,7 @@ struct firn_sql_plan {
     bool is_ordered; /* SQLite counts on the order */
     bool is_descending;
     bool skips;    /* FIRN_SQL_SKIP, which is not among the items */
+    bool is_bare;  /* FIRN_SQL_BARE, the same */
     size_t order;  /* of table->orders */
     uint64_t used; /* columns; bit 63: those from 63 on */
     size_t item_count;
@@ -495,6 +497,7 @@ struct firn_sql_keep {
     uint64_t asked;
     size_t missed;      /* how often the lookup did not have a column that was asked for */
     bool has_no_lookup; /* the table is too large for one */
+    bool is_empty;      /* the constants are true of no row */
     struct firn_sql_lookup *lookup; /* NULL: not read yet */
     int32_t *places;                /* of each column of the table in it; -1 */
 };

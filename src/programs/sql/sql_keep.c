@@ -178,8 +178,8 @@ firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
         keep->lookup = NULL;
         keep->missed = 0;
     }
-    if (keep->lookup != NULL || keep->has_no_lookup) {
-        return keep->lookup != NULL;
+    if (keep->lookup != NULL || keep->has_no_lookup || keep->is_empty) {
+        return !keep->has_no_lookup;
     }
     keep->gets++;
     keep->spent += plan->is_point ? ROWS_PER_GET : ROWS_PER_RANGE;
@@ -268,6 +268,10 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
     if (rc == FIRN_OK) {
         rc = firn_sql_filter_init_constant(&filter, table, plan, count, values, err);
     }
+    if (rc == FIRN_OK && filter.is_empty) {
+        keep->is_empty = true;
+        goto out;
+    }
     if (rc == FIRN_OK) {
         options.snapshot = snapshot;
         options.select = select;
@@ -282,9 +286,10 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
         places[i] = (size_t)keep->places[keys->columns[i]];
     }
     rc = rc == FIRN_OK ? firn_sql_lookup_create(scan, places, keys->count, &keep->lookup, err) : rc;
+    keep->has_no_lookup = keep->lookup == NULL;
+out:
     firn_scan_close(scan);
     firn_sql_filter_deinit(&filter);
     sqlite3_free(select);
-    keep->has_no_lookup = keep->lookup == NULL;
     return rc;
 }

@@ -32,9 +32,9 @@ SQLITE_EXTENSION_INIT3
 
 enum { WISHES_MAX = 64 };
 
-/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan; a lookup in memory. A row that a scan looks at and
- * leaves out costs much less. */
-enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6 };
+/* In units of a row that is given out, 100 ns: a row by its key; by a unique index; opening a scan; a lookup in memory; an entry of an
+ * index without its row. A row that a scan looks at and leaves out costs much less. */
+enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6, COST_ENTRY = 2 };
 #define COST_TEST 0.05
 #define COST_TEST_IN_MEMORY 0.7 /* of a row that is not in a file yet: rows are merged one by one */
 /* Of a LIKE or GLOB whose beginning is not fixed. */
@@ -69,6 +69,7 @@ struct way {
     bool has_list; /* all values of an IN at once */
     bool is_ordered;
     bool is_descending;
+    bool is_bare;
     double rows; /* that come out */
     double cost;
 };
@@ -531,6 +532,34 @@ is_joined(const struct planning *planning, const struct way *way)
            (store->snapshot != NULL || sqlite3_get_autocommit(store->sql->db) != 0);
 }
 
+/* Whether an index may have all that is asked for: the columns that a statement uses are those of the key, and those that bound the
+ * index, which SQLite need not test. It does not say whether it uses them otherwise, too. */
+static bool
+is_bare(const struct planning *planning, const struct way *way)
+{
+    const struct firn_sql_table *table = planning->table;
+    uint64_t others = planning->info->colUsed;
+    if (way->order == 0 || way->is_point || table->keyspace != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < table->orders[0].count; i++) {
+        uint32_t column = table->orders[0].columns[i];
+        others &= ~(column < 63 ? UINT64_C(1) << column : 0);
+    }
+    for (size_t i = 0; i < planning->wish_count; i++) {
+        const struct wish *wish = &planning->wishes[i];
+        bool bounds = way->range[0] == (int)i || way->range[1] == (int)i;
+        for (size_t k = 0; k < way->equal_count; k++) {
+            bounds = bounds || way->equal[k] == (int)i;
+        }
+        if (!bounds) {
+            return false;
+        }
+        others &= ~(wish->is_exact && wish->column < 63 ? UINT64_C(1) << wish->column : 0);
+    }
+    return others == 0;
+}
+
 static void
 estimate(const struct planning *planning, struct way *way)
 {
@@ -560,6 +589,7 @@ estimate(const struct planning *planning, struct way *way)
     way->rows = way->is_point ? 1 : read * passing;
     way->rows = way->rows >= 1 ? way->rows : 1; /* also where bounds are infinite */
     way->is_joined = is_joined(planning, way);
+    way->is_bare = !way->is_joined && is_bare(planning, way);
     if (way->is_joined) {
         way->cost = COST_LOOKUP + way->rows + planning->rows * COST_KEPT;
     } else if (way->is_point) {
@@ -571,7 +601,7 @@ estimate(const struct planning *planning, struct way *way)
     } else if (way->order == 0) {
         way->cost = COST_OPEN + (passing < 1 ? read * planning->test_cost : 0) + way->rows;
     } else {
-        way->cost = COST_OPEN + read * COST_GET;
+        way->cost = COST_OPEN + read * (way->is_bare ? COST_ENTRY : COST_GET);
     }
     if (!way->is_ordered) {
         way->cost += way->rows * log2(way->rows + 1) * 0.4;
@@ -708,6 +738,9 @@ tell(struct planning *planning, const struct way *way)
     if (is_ordered) {
         note_order(planning, text);
     }
+    if (way->is_bare) {
+        add_item(text, FIRN_SQL_BARE, 0, 0);
+    }
     if (planning->has_offset && argument == 0 && way->order == 0 && table->keyspace == NULL) {
         add_item(text, FIRN_SQL_SKIP, 0, 0);
     }
@@ -772,15 +805,16 @@ firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
     out->is_ordered = at[1] == 'o';
     out->used = strtoull(at + 2, &at, 16);
     out->item_count = 0;
-    out->skips = false;
+    out->skips = out->is_bare = false;
     while (*at == ' ' && out->item_count < FIRN_SQL_PLAN_ITEMS_MAX) {
         struct firn_sql_plan_item *item = &out->items[out->item_count++];
         item->role = (enum firn_sql_role)at[1];
         item->column = (uint32_t)strtoul(at + 2, &at, 10);
         assert(*at == '.');
         item->op = (int)strtol(at + 1, &at, 10);
-        if (item->role == FIRN_SQL_SKIP) {
-            out->skips = true;
+        if (item->role == FIRN_SQL_SKIP || item->role == FIRN_SQL_BARE) {
+            out->skips = out->skips || item->role == FIRN_SQL_SKIP;
+            out->is_bare = out->is_bare || item->role == FIRN_SQL_BARE;
             out->item_count--;
         }
     }

@@ -236,7 +236,8 @@ firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table)
         at++;
     }
     bool is_known = at < sql->level_count && sql->levels[at] == level;
-    if (!is_known && sql->unset_level == level + 1) {
+    /* SQLite has level -1 for a savepoint that began the transaction. */
+    if (!is_known && level >= 0 && sql->unset_level == level + 1) {
         return SQLITE_OK; /* (I3) */
     }
     assert(is_known || at == 0); /* (I3) */

@@ -766,6 +766,10 @@ load(struct firn_table_cursor *cursor, firn_error *err)
     if (firn_buf_assign(&row->key, primary) != FIRN_OK) {
         return firn_error_no_memory(err, "a row");
     }
+    if (reading->ids != NULL && reading->projection.count == 0) {
+        firn_buf_clear(&row->tuple); /* the entry has the key, and nothing else is wanted */
+        return FIRN_OK;
+    }
     FIRN_TRY(get(reading, reading->table->rows, firn_buf_slice(&row->key), &row->tuple, err));
 out:
     return rc;
