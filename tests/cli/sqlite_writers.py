@@ -28,9 +28,9 @@ while True:
     db.execute("BEGIN IMMEDIATE")
     for i in range(50):
         n += 1
-        db.execute("INSERT INTO t VALUES (?, ?, ?)", (n, batch, "x" * random.randrange(3000)))
+        db.execute("INSERT INTO t VALUES (?, ?, ?)", (n, batch, "x" * random.randrange(600)))
     for i in range(10):
-        db.execute("UPDATE t SET pad = ? WHERE n = ?", ("y" * random.randrange(3000), random.randrange(1, n + 1)))
+        db.execute("UPDATE t SET pad = ? WHERE n = ?", ("y" * random.randrange(600), random.randrange(1, n + 1)))
     db.execute("COMMIT")
     if batch % 50 == 0:
         db.execute("DELETE FROM t WHERE batch < ?", (batch - 20,))
