@@ -26,6 +26,7 @@ struct copying {
     int code;         /* what it returns */
     const char *text; /* what it copies */
     unsigned count;
+    struct firn_os_file *held; /* is closed with a copy; may be NULL */
 };
 
 static int
@@ -37,6 +38,8 @@ copy(void *ctx, const char *path, char *out, size_t size, firn_error *err)
     struct firn_os_file *file;
     char name[32];
     copying->count++;
+    firn_os_file_close(copying->held);
+    copying->held = NULL;
     assert_true(strncmp(path, "/w/", 3) == 0);
     if (copying->code != FIRN_OK) {
         return firn_error_set(err, copying->code, "no copy of '%s'", path);
@@ -214,13 +217,21 @@ a_restore_begins_anew_where_one_was_in_use_until_then(void **state)
     (void)state;
     struct ws_world world;
     struct copying copying;
+    char page[PAGE + 1];
     begin(&world, &copying, 425);
+    memset(page, 'c', PAGE);
+    page[PAGE] = '\0';
+    copying.text = page; /* a database has whole pages */
     (void)ws_save(&world);
     struct firn_os_file *held = lock(&world, "app.db");
     assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
     assert_non_null(strstr(world.err.text, "has it open"));
-    firn_os_file_close(held);
+    copying.held = held;
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    assert_non_null(strstr(world.err.text, "was in use until now"));
+    scan_put_text(&world.tree, "app.db-wal", "another log");
     assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_OK);
+    assert_true(ws_is_kept(&world, "", "another log"));
     assert_true(ws_dump_has(&world, "app.db-wal"));
     ws_world_close(&world);
 }
