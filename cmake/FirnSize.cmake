@@ -187,6 +187,7 @@ set(FIRN_COLD_FILES
     scan/scan_links.c
     scan/scan_node.c
     scan/scan_report.c
+    scan/scan_sqlite.c
     scan/scan_store.c
     scan/scan_xattrs.c
     statcache/statcache_print.c

@@ -10,10 +10,11 @@
  * The copy is to be the file that the database would be if its log were played back, byte for byte: else a save after the
  * last process has closed it would find another file, and restoring an equal state would change it. But the backup counts
  * its own writes: four numbers of the header are those of the copy. They are put back from the first page that was copied:
- * it is looked for in the file and in the log, as the page that is equal to the copy's but for these numbers (I1). If it
- * is not found they stay; no reader needs them to be any special value.
+ * it is looked for in the file and in the log, as the page that is equal to the copy's but for these numbers (I1; not checked: the
+ * comparison is the rule). If it is not found they stay; no reader needs them to be any special value.
  *
- * (I2) All is read through SQLite's own handles of the files. Opening and closing them by others would take back SQLite's locks.
+ * (I2) All is read through SQLite's own handles of the files (not checked: nothing here opens them). Opening and closing them by
+ * others would take back SQLite's locks.
  *
  * A file beside the database that is none (a fifo, a link) would be opened by SQLite too, and might never answer; it is refused.
  */

@@ -207,8 +207,8 @@ load(struct firn_difference_merge_content *content, firn_slice path,
 {
     int rc;
     /* The base first: of a database in use, which is no text, the disk does not have what the scan saw. */
-    FIRN_TRY(firn_difference_content_load_stored(
-        content->objects, content->scratch, sides->base, &content->base, out_is_text, err));
+    FIRN_TRY(firn_difference_content_load_stored(content->objects, content->scratch, sides->base,
+                                                 &content->base, out_is_text, err));
     if (*out_is_text) {
         FIRN_TRY(load_ours(content, path, sides->ours, out_is_text, err));
     }

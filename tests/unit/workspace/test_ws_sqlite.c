@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: SQLite databases in use, with a copy_sqlite that makes no database: what a scan asks to be copied, what it
+ * saves of it, and what it says where there is no copy. tests/cli/live_sqlite_save.t does it with SQLite.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "handle/ws_internal.h"
+#include "ws_support.h"
+
+enum { PAGE = 512 };
+static const uint64_t locking_byte = UINT64_C(1) << 30;
+
+/* ---- helpers ---- */
+
+struct copying {
+    struct ws_world *world;
+    int code;         /* what it returns */
+    const char *text; /* what it copies */
+    unsigned count;
+    struct firn_os_file *held; /* is closed with a copy; may be NULL */
+};
+
+static int
+copy(void *ctx, const char *path, char *out, size_t size, firn_error *err)
+{
+    struct copying *copying = ctx;
+    struct firn_os *os = copying->world->tree.os;
+    struct firn_os_dir *dir;
+    struct firn_os_file *file;
+    char name[32];
+    copying->count++;
+    firn_os_file_close(copying->held);
+    copying->held = NULL;
+    assert_true(strncmp(path, "/w/", 3) == 0);
+    if (copying->code != FIRN_OK) {
+        return firn_error_set(err, copying->code, "no copy of '%s'", path);
+    }
+    (void)snprintf(name, sizeof name, "copy-%u", copying->count);
+    (void)snprintf(out, size, "/c/%s", name);
+    assert_int_equal(firn_os_dir_open_path(os, "/c", &dir, NULL), FIRN_OK);
+    assert_int_equal(
+        firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL), FIRN_OK);
+    assert_int_equal(firn_os_file_write(file, 0, copying->text, strlen(copying->text), NULL),
+                     FIRN_OK);
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+    return FIRN_OK;
+}
+
+static int
+count_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    ++*(unsigned *)ctx;
+    return FIRN_OK;
+}
+
+static unsigned
+count_copies(struct ws_world *world)
+{
+    struct firn_os_dir *dir;
+    unsigned count = 0;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/c", &dir, NULL), FIRN_OK);
+    assert_int_equal(firn_os_dir_list(dir, count_name, &count, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+    return count;
+}
+
+static void
+put_database(struct ws_world *world, const char *path)
+{
+    char page[PAGE] = "SQLite format 3";
+    memset(page + 16, 'x', sizeof page - 16);
+    scan_put_file(&world->tree, path, page, sizeof page);
+}
+
+/* Stands for a process that has it open. */
+static struct firn_os_file *
+lock(struct ws_world *world, const char *path)
+{
+    struct firn_os_file *file;
+    assert_int_equal(firn_os_file_open(world->tree.root, path, FIRN_OS_READ, 0, &file, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, locking_byte + 2, 1, NULL),
+                     FIRN_OK);
+    return file;
+}
+
+static void
+begin(struct ws_world *world, struct copying *copying, uint64_t seed)
+{
+    struct firn_os_dir *dir;
+    ws_world_open_memory(world, seed);
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &dir, NULL), FIRN_OK);
+    assert_int_equal(firn_os_make_dir(dir, "c", 0700, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+    *copying = (struct copying){.world = world, .text = "the copy"};
+    world->ws->sqlite = (struct firn_scan_sqlite){copy, copying};
+    put_database(world, "app.db");
+    scan_put_text(&world->tree, "app.db-wal", "a log");
+    scan_put_text(&world->tree, "app.db-shm", "an index");
+    scan_put_text(&world->tree, "other-wal", "beside nothing");
+}
+
+/* ---- tests ---- */
+
+static void
+one_in_use_is_saved_as_its_copy_without_the_files_beside_it(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 420);
+    struct firn_os_file *held = lock(&world, "app.db");
+    for (unsigned i = 1; i <= 2; i++) { /* a second time too: no look can say that it is the same */
+        firn_workspace_save_result saved = ws_save(&world);
+        assert_int_equal(copying.count, i);
+        assert_int_equal(saved.checkpoint->files, 2);
+        assert_int_equal(saved.checkpoint->skipped, 0);
+        assert_int_equal(count_copies(&world), 0);
+        assert_true(ws_is_kept(&world, "", "the copy"));
+        assert_false(ws_is_kept(&world, "", "a log"));
+    }
+    firn_os_file_close(held);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+one_that_nobody_has_open_is_saved_with_the_files_beside_it(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 421);
+    firn_workspace_save_result saved = ws_save(&world);
+    assert_int_equal(copying.count, 0);
+    assert_int_equal(saved.checkpoint->files, 4);
+    ws_world_close(&world);
+}
+
+static void
+one_without_files_beside_it_is_copied_once_a_lock_is_seen_after_reading(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 422);
+    scan_remove_file(&world.tree, "app.db-wal");
+    scan_remove_file(&world.tree, "app.db-shm");
+    struct firn_os_file *held = lock(&world, "app.db");
+    firn_workspace_save_result saved = ws_save(&world);
+    assert_int_equal(copying.count, 1);
+    assert_int_equal(saved.checkpoint->files, 2);
+    assert_true(ws_is_kept(&world, "", "the copy"));
+    firn_os_file_close(held);
+    ws_world_close(&world);
+}
+
+static void
+one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 423);
+    scan_remove_file(&world.tree, "app.db-wal");
+    (void)ws_save(&world);
+    struct firn_os_file *held = lock(&world, "app.db");
+    copying.code = FIRN_BUSY;
+    firn_workspace_save_result saved = ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_CARRIED], 1);
+    assert_int_equal(saved.checkpoint->skipped, 1);
+    assert_int_equal(saved.checkpoint->files, 2);
+    firn_os_file_close(held);
+    ws_world_close(&world);
+}
+
+static void
+without_a_library_all_files_are_saved_and_that_is_told_once(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 424);
+    put_database(&world, "more.db");
+    scan_put_text(&world.tree, "more.db-journal", "a journal");
+    struct firn_os_file *held = lock(&world, "app.db");
+    struct firn_os_file *more = lock(&world, "more.db");
+    for (int is_other = 0; is_other < 2; is_other++) {
+        copying.code = is_other ? FIRN_INVALID : FIRN_UNSUPPORTED;
+        scan_put_text(&world.tree, "app.db-wal", is_other ? "changed" : "a log");
+        firn_workspace_save_result saved = ws_save(&world);
+        assert_int_equal(world.notices.counts[FIRN_NOTICE_SQLITE], 1 + is_other);
+        assert_int_equal(saved.checkpoint->files, 6);
+        assert_int_equal(saved.checkpoint->skipped, 0);
+    }
+    assert_int_equal(copying.count, 4);
+    firn_os_file_close(held);
+    firn_os_file_close(more);
+    ws_world_close(&world);
+}
+
+/* A killed process leaves its log; nothing else knows that it belongs to the old database. */
+static void
+a_restore_begins_anew_where_one_was_in_use_until_then(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    char page[PAGE + 1];
+    begin(&world, &copying, 425);
+    memset(page, 'c', PAGE);
+    page[PAGE] = '\0';
+    copying.text = page; /* a database has whole pages */
+    (void)ws_save(&world);
+    struct firn_os_file *held = lock(&world, "app.db");
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    assert_non_null(strstr(world.err.text, "has it open"));
+    copying.held = held;
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    assert_non_null(strstr(world.err.text, "was in use until now"));
+    scan_put_text(&world.tree, "app.db-wal", "another log");
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_OK);
+    assert_true(ws_is_kept(&world, "", "another log"));
+    assert_true(ws_dump_has(&world, "app.db-wal"));
+    ws_world_close(&world);
+}
+
+static void
+rules_decide_about_the_database_and_not_about_its_log(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 426);
+    scan_put_text(&world.tree, ".firnignore", "*-wal\n");
+    struct firn_os_file *held = lock(&world, "app.db");
+    (void)ws_save(&world);
+    assert_int_equal(copying.count, 1);
+    scan_put_text(&world.tree, ".firnignore", "*.db\n");
+    (void)ws_save(&world);
+    assert_int_equal(copying.count, 1);
+    firn_os_file_close(held);
+    ws_world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_in_use_is_saved_as_its_copy_without_the_files_beside_it),
+        cmocka_unit_test(one_that_nobody_has_open_is_saved_with_the_files_beside_it),
+        cmocka_unit_test(one_without_files_beside_it_is_copied_once_a_lock_is_seen_after_reading),
+        cmocka_unit_test(one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it),
+        cmocka_unit_test(without_a_library_all_files_are_saved_and_that_is_told_once),
+        cmocka_unit_test(a_restore_begins_anew_where_one_was_in_use_until_then),
+        cmocka_unit_test(rules_decide_about_the_database_and_not_about_its_log),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
