@@ -117,6 +117,21 @@ What is wrong is said.
   ! firn: 'short.bvecs': vector 1: its length is 1, not 2
   [2]
 
+An index changes no result; which metrics there are is said.
+
+  $ firn db table alter v.firn t add-vector-index near v l2
+  $ firn db search v.firn t v -v '[5,0]' -m l2 -n 0
+  $ firn db table alter v.firn t add-vector-index near v l2
+  ! firn: <any>
+  [1]
+  $ firn db table alter v.firn t add-vector-index far v near
+  ! firn: the metric is not a firn_metric
+  [2]
+  $ firn db table alter v.firn t add-vector-index far v
+  ! firn: db table alter: add-vector-index takes a NAME, a COLUMN, and l2, dot or cosine
+  [2]
+  $ firn db table alter v.firn t drop-index near
+
 Tables from files of vectors.
 
   $ firn db table import -c p.firn points two.npy

@@ -374,18 +374,18 @@ Mistakes.
   [3]
   $ firn db table alter shop.firn goods grow
   ! firn: db table alter: missing ARGUMENT...
-  ! hint: one of add-column, drop-column, rename-column, default, add-index, drop-index
+  ! hint: one of add-column, drop-column, rename-column, default, add-index, add-vector-index, drop-index
   ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
   ! help: firn help db table alter
   [2]
   $ firn db table alter shop.firn goods grow x
-  ! firn: db table alter: 'grow' is not one of add-column, drop-column, rename-column, default, add-index, drop-index
+  ! firn: db table alter: 'grow' is not one of add-column, drop-column, rename-column, default, add-index, add-vector-index, drop-index
   ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
   ! help: firn help db table alter
   [2]
   $ firn db table alter shop.firn goods drop-column
   ! firn: db table alter: missing ARGUMENT...
-  ! hint: one of add-column, drop-column, rename-column, default, add-index, drop-index
+  ! hint: one of add-column, drop-column, rename-column, default, add-index, add-vector-index, drop-index
   ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
   ! help: firn help db table alter
   [2]

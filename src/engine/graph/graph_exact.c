@@ -45,6 +45,9 @@ enum {
     NEAR_TIMES = 4, /* and so many for each that is wanted, */
     NEAR_LEAST = 1024
 };
+/* Four numbers of four rows: the compiler makes registers of them. */
+typedef float float32x4 __attribute__((vector_size(16)));
+typedef int32_t int32x4 __attribute__((vector_size(16)));
 /* Single precision: of the sum of the norms, generously. */
 #define SLACK 0x1p-19F
 #define JUDGE 2e-10
@@ -218,24 +221,35 @@ measure(struct exact *exact)
     const struct firn_graph *graph = exact->graph;
     const size_t tail = graph->codes.stride - FIRN_GRAPH_CODE_TAIL;
     const size_t count = exact->pending;
-    int32_t products[4];
-    for (size_t i = count; i < 4; i++) {
-        exact->records[i] = exact->records[0];
+    int32x4 products;
+    float32x4 scale;
+    float32x4 norms;
+    int32_t dots[4];
+    for (size_t i = 0; i < 4; i++) {
+        float two[2];
+        exact->records[i] = exact->records[i < count ? i : 0];
+        memcpy(two, exact->records[i] + tail, sizeof two);
+        scale[i] = two[0];
+        norms[i] = two[1];
     }
-    query->kernels->dot_i8u8_four(query->codes, exact->records, graph->measured, products);
+    query->kernels->dot_i8u8_four(query->codes, exact->records, graph->measured, dots);
+    memcpy(&products, dots, sizeof products);
     exact->scratch->evaluated += count;
     exact->pending = 0;
+    norms += query->norm;
+    const float32x4 d = norms - 2 * query->scale * scale *
+                                    __builtin_convertvector(products - query->bias, float32x4);
+    const float32x4 most = exact->bound[0] + scale * (exact->bound[1] + scale * exact->bound[2]);
+    const int32x4 is_far = d - norms * SLACK > most;
+    uint64_t far[2];
+    memcpy(far, &is_far, sizeof far);
+    if (__builtin_expect((far[0] & far[1]) == UINT64_MAX, true)) {
+        return true;
+    }
     for (size_t i = 0; i < count; i++) {
-        float scale;
-        float norm;
-        memcpy(&scale, exact->records[i] + tail, sizeof scale);
-        memcpy(&norm, exact->records[i] + tail + 4, sizeof norm);
-        const float norms = query->norm + norm;
-        const float d = norms - 2 * query->scale * scale * (float)(products[i] - query->bias);
-        const float most = exact->bound[0] + scale * (exact->bound[1] + scale * exact->bound[2]);
         /* What is not a number is near: the vector decides. */
-        if (!(d - norms * SLACK > most) &&
-            !keep(exact, exact->nodes[i], (double)(d > 0 ? d : 0), (double)scale, (double)norms)) {
+        if (is_far[i] == 0 && !keep(exact, exact->nodes[i], (double)(d[i] > 0 ? d[i] : 0),
+                                    (double)scale[i], (double)norms[i])) {
             return false;
         }
     }
@@ -248,19 +262,6 @@ add(struct exact *exact, uint32_t node, const uint8_t *record)
     exact->nodes[exact->pending] = node;
     exact->records[exact->pending++] = record;
     return exact->pending < 4 || measure(exact);
-}
-
-/* Fetches the beginning of a block that comes later. */
-static inline void
-prefetch(const struct firn_graph_array *array, uint32_t block, size_t from, size_t size)
-{
-    if (block < array->blocks) {
-        const uint8_t *place =
-            atomic_load_explicit(&array->place[block], memory_order_acquire); /* pairs with read */
-        for (size_t i = 0; place != NULL && i < size; i += 64) {
-            __builtin_prefetch(place + from + i);
-        }
-    }
 }
 
 /* The first node from `node` on that is allowed. */
@@ -285,6 +286,32 @@ next_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t n
     return node < graph->count ? node : graph->count;
 }
 
+/* Compares the codes of a block. */
+static bool
+compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_t end)
+{
+    const struct firn_graph_array *codes = &exact->graph->codes;
+    const size_t stride = codes->stride;
+    /* Pairs with graph_read.c. */
+    const uint8_t *later =
+        block + AHEAD < codes->blocks
+            ? atomic_load_explicit(&codes->place[block + AHEAD], memory_order_acquire)
+            : NULL;
+    bool is_fine = true;
+    DCHECK(exact->pending < 4);
+    for (uint32_t node = block * codes->per_block; node < end && is_fine; node++) {
+        if (later != NULL) {
+            for (size_t i = 0; i < stride; i += 64) {
+                __builtin_prefetch(later + i);
+            }
+            later += stride;
+        }
+        is_fine = add(exact, node, place);
+        place += stride;
+    }
+    return is_fine;
+}
+
 /* Compares all codes that are allowed. *out_is_over: (I2). */
 static int
 compare_codes(struct exact *exact, bool *out_is_over, firn_error *err)
@@ -292,7 +319,6 @@ compare_codes(struct exact *exact, bool *out_is_over, firn_error *err)
     const struct firn_graph *graph = exact->graph;
     const struct firn_graph_array *codes = &graph->codes;
     const uint64_t *allowed = exact->options->allowed;
-    const size_t ahead = 4 * (size_t)codes->stride;
     struct firn_block_pin pin = {.data = NULL};
     uint32_t node = allowed != NULL ? next_allowed(graph, allowed, 0) : 0;
     bool is_fine = true;
@@ -307,12 +333,8 @@ compare_codes(struct exact *exact, bool *out_is_over, firn_error *err)
             FIRN_TRY(firn_graph_read_block(graph, codes, block, &pin, &place, err));
         }
         if (allowed == NULL) {
-            for (; node < end && is_fine; node++) {
-                if (exact->pending == 0) {
-                    prefetch(codes, block + AHEAD, (size_t)(node - first) * codes->stride, ahead);
-                }
-                is_fine = add(exact, node, place + (size_t)(node - first) * codes->stride);
-            }
+            is_fine = compare_block(exact, block, place, end);
+            node = end;
         } else {
             while (node < end && is_fine) {
                 is_fine = add(exact, node, place + (size_t)(node - first) * codes->stride);

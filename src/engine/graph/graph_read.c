@@ -119,10 +119,10 @@ firn_graph_read_judge(const struct firn_graph *graph, const void *query,
         }
         const uint8_t *vector =
             pin.data + (size_t)(node - block * array->per_block) * array->stride;
-        bool is_vector = firn_vector_distance_is_finite(vector, dimensions);
-        out[i] = is_vector ? firn_vector_distance_exact_to(graph->parameters.metric, query, squares,
-                                                           vector, dimensions)
-                           : 0;
+        out[i] = firn_vector_distance_exact_to(graph->parameters.metric, query, squares, vector,
+                                               dimensions);
+        /* Numbers that are not finite come through. */
+        bool is_vector = out[i] >= -(double)__DBL_MAX__ && out[i] <= (double)__DBL_MAX__;
         firn_block_cache_unpin(graph->cache, &pin);
         if (!is_vector) {
             return refuse(graph, "a vector of a graph is no number", err);

@@ -425,9 +425,20 @@ codes_vnni(const int8_t *query, const uint8_t *const *rows, size_t count, size_t
             sums[k] = _mm512_dpbusd_epi32(sums[k], load_codes(rows[k] + i, n - i), a);
         }
     }
+    __m256i halves[4];
     for (size_t k = 0; k < count; k++) {
-        out[k] = add_lanes(_mm256_add_epi32(_mm512_castsi512_si256(sums[k]),
-                                            _mm512_extracti64x4_epi64(sums[k], 1)));
+        halves[k] = _mm256_add_epi32(_mm512_castsi512_si256(sums[k]),
+                                     _mm512_extracti64x4_epi64(sums[k], 1));
+    }
+    if (count == 4) { /* together: half of the work */
+        __m256i pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(halves[0], halves[1]),
+                                          _mm256_hadd_epi32(halves[2], halves[3]));
+        _mm_storeu_si128((__m128i_u *)out, _mm_add_epi32(_mm256_castsi256_si128(pairs),
+                                                         _mm256_extracti128_si256(pairs, 1)));
+    } else {
+        for (size_t k = 0; k < count; k++) {
+            out[k] = add_lanes(halves[k]);
+        }
     }
 }
 

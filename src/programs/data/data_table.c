@@ -365,7 +365,8 @@ run_show(struct firn_cli *cli)
 /* What a change is given, read before the store is opened. */
 struct change {
     const char *name; /* of a column or an index */
-    const char *text; /* a new name, or a literal; NULL: none */
+    const char *text; /* a new name, or a literal, or a column; NULL: none */
+    const char *metric;
     firn_table_def *piece;
 };
 
@@ -497,6 +498,21 @@ set_default(const struct firn_data_table *table, const struct change *change, fi
     return code;
 }
 
+static int
+add_vector_index(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+    unsigned metric = FIRN_METRIC_L2;
+    while (metric <= FIRN_METRIC_COSINE &&
+           strcmp(firn_metric_name((firn_metric)metric), change->metric) != 0) {
+        metric++;
+    }
+    index.name = change->name;
+    index.column = change->text;
+    index.metric = (firn_metric)metric; /* one that there is not is refused */
+    return firn_table_add_vector_index(table->table, &index, err);
+}
+
 static const struct change_kind {
     const char *name;
     int arguments;
@@ -509,11 +525,12 @@ static const struct change_kind {
     {"rename-column", 2, "a COLUMN and its new NAME", NULL, rename_column},
     {"default", 2, "a COLUMN, and a LITERAL or none", NULL, set_default},
     {"add-index", 1, "'[unique] index NAME (COLUMN, ...)'", read_index, add_index},
+    {"add-vector-index", 3, "a NAME, a COLUMN, and l2, dot or cosine", NULL, add_vector_index},
     {"drop-index", 1, "an INDEX", NULL, drop_index},
 };
 
-static const char changes_hint[] =
-    "one of add-column, drop-column, rename-column, default, add-index, drop-index";
+static const char changes_hint[] = "one of add-column, drop-column, rename-column, default, "
+                                   "add-index, add-vector-index, drop-index";
 
 /* Returns an exit code. */
 static int
@@ -532,6 +549,7 @@ read_change(struct firn_cli *cli, struct change *change, const struct change_kin
     *out = kind;
     change->name = cli->arguments[3];
     change->text = kind->arguments > 1 ? cli->arguments[4] : NULL;
+    change->metric = kind->arguments > 2 ? cli->arguments[5] : NULL;
     return kind->read != NULL ? kind->read(cli, change) : FIRN_EXIT_OK;
 }
 
@@ -542,7 +560,7 @@ run_alter(struct firn_cli *cli)
     firn_error err;
     firn_store *store = NULL;
     struct firn_data_table table = {.name = NULL};
-    struct change change = {NULL, NULL, NULL};
+    struct change change = {.name = NULL};
     const struct change_kind *kind = NULL;
     int exit_code = read_change(cli, &change, &kind);
     if (exit_code == FIRN_EXIT_OK) {
@@ -634,6 +652,7 @@ const struct firn_command firn_data_table_alter = {
             "  rename-column COLUMN NAME\n"
             "  default COLUMN LITERAL|none      for rows that will be inserted\n"
             "  add-index '[unique] index NAME (COLUMN, ...)'\n"
+            "  add-vector-index NAME COLUMN l2|dot|cosine\n"
             "  drop-index INDEX\n"
             "\n"
             "Columns, indexes and literals are written as for firn db table create. Only\n"

@@ -2,7 +2,7 @@
  *
  * search/search_graph.c: the graphs of runs (graph/graph.h) as sources of near rows.
  *
- * A graph is asked for four times as many candidates as are wanted, because it compares codes. Their distances are
+ * A graph is asked for twice as many candidates as are wanted, because it compares codes. Their distances are
  * computed in double precision, from the vectors in its file, and the nearest are named.
  *
  * The wanted recall determines how many nodes a walk keeps (ef). The figures are those of the worst of the data sets
@@ -26,7 +26,7 @@
 #include "lsm/lsm_pieces.h"
 
 enum {
-    CANDIDATES = 4, /* for each row that is wanted */
+    CANDIDATES = 2, /* for each row that is wanted */
     WIDER = 4,      /* each time that is not enough */
     SHARE_MIN = 16  /* graphs serve where no more than one of so many rows is wanted */
 };

@@ -332,6 +332,51 @@ a_small_cache_gives_the_same(void **state)
     end(&rig);
 }
 
+/* What is asked for does not fit the table, or the index. */
+static void
+odd_searches_of_indexed_tables(void **state)
+{
+    static const size_t ks[] = {0, 1, 4999, 6000};
+    firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+    firn_search_result *found;
+    float query[N_MAX] = {1};
+    (void)state;
+    begin(&rig, CLUSTERED, 24, FIRN_METRIC_COSINE, 0, 40);
+    options.ef = 1; /* fewer than are wanted */
+    for (size_t i = 0; i < sizeof ks / sizeof ks[0]; i++) {
+        for (size_t exact = 0; exact < 2; exact++) {
+            const size_t there = (size_t)count_there(&rig);
+            options.k = ks[i];
+            options.exact = exact == 1;
+            OK(firn_table_search(rig.table, "v", query, rig.n, &options, &found, &err));
+            assert_int_equal(firn_search_result_count(found), ks[i] < there ? ks[i] : there);
+            firn_search_result_destroy(found);
+        }
+    }
+    options.k = 50;
+    options.exact = false;
+    OK(firn_table_search(rig.table, "v", query, rig.n, &options, &found, &err));
+    assert_int_equal(firn_search_result_count(found), 50);
+    firn_search_result_destroy(found);
+    query[3] = __builtin_nanf("");
+    assert_int_equal(firn_table_search(rig.table, "v", query, rig.n, &options, &found, &err),
+                     FIRN_INVALID);
+    query[3] = __builtin_inff();
+    assert_int_equal(firn_table_search(rig.table, "v", query, rig.n, &options, &found, &err),
+                     FIRN_INVALID);
+    query[3] = 0;
+    assert_int_equal(firn_table_search(rig.table, "v", query, rig.n + 1, &options, &found, &err),
+                     FIRN_INVALID);
+    delete_range(&rig, 0, rig.rows, 1);
+    for (size_t i = 0; i < 2; i++) {
+        OK(firn_table_search(rig.table, "v", query, rig.n, &options, &found, &err));
+        assert_int_equal(firn_search_result_count(found), 0);
+        firn_search_result_destroy(found);
+        OK(firn_store_compact(rig.store, NULL, &err));
+    }
+    end(&rig);
+}
+
 int
 main(void)
 {
@@ -339,6 +384,7 @@ main(void)
         cmocka_unit_test(no_row_is_missed),
         cmocka_unit_test(changes_and_snapshots_are_seen),
         cmocka_unit_test(a_small_cache_gives_the_same),
+        cmocka_unit_test(odd_searches_of_indexed_tables),
     };
     return cmocka_run_group_tests_name("search_exact", tests, NULL, NULL);
 }

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql: searches by MATCH give the rows that firn_distance gives, in its order, with conditions, in transactions, in joins, and
+ * for keys of several columns; what is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "sql/sql.h"
+#include "support/test_random.h"
+
+enum { ROWS = 300, TEXT_MAX = 900, RESULT_MAX = 1 << 16 };
+
+static sqlite3 *db;
+
+static void
+must(const char *text)
+{
+    char *problem = NULL;
+    if (sqlite3_exec(db, text, NULL, NULL, &problem) != SQLITE_OK) {
+        fail_msg("%s: %s", text, problem);
+    }
+}
+
+static void
+refuses(const char *text, const char *why)
+{
+    char *problem = NULL;
+    assert_int_not_equal(sqlite3_exec(db, text, NULL, NULL, &problem), SQLITE_OK);
+    if (problem == NULL || strstr(problem, why) == NULL) {
+        fail_msg("%s: '%s', not '%s'", text, problem != NULL ? problem : "", why);
+    }
+    sqlite3_free(problem);
+}
+
+static void
+read_rows(const char *text, char *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    size_t size = 0;
+    int rc;
+    if (sqlite3_prepare_v2(db, text, -1, &stmt, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", text, sqlite3_errmsg(db));
+    }
+    out[0] = '\0';
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+            const char *value = (const char *)sqlite3_column_text(stmt, i);
+            size += (size_t)snprintf(out + size, RESULT_MAX - size, "%s|",
+                                     value != NULL ? value : "null");
+            assert_true(size < RESULT_MAX);
+        }
+    }
+    if (rc != SQLITE_DONE) {
+        fail_msg("%s: %s", text, sqlite3_errmsg(db));
+    }
+    (void)sqlite3_finalize(stmt);
+}
+
+/* Two statements give the same. */
+static void
+same(const char *a, const char *b)
+{
+    static char first[RESULT_MAX];
+    static char second[RESULT_MAX];
+    read_rows(a, first);
+    read_rows(b, second);
+    if (strcmp(first, second) != 0) {
+        fail_msg("%s\n%.300s\n%s\n%.300s", a, first, b, second);
+    }
+}
+
+static void
+gives(const char *text, const char *wanted)
+{
+    static char found[RESULT_MAX];
+    read_rows(text, found);
+    if (strcmp(found, wanted) != 0) {
+        fail_msg("%s gives %.300s, not %s", text, found, wanted);
+    }
+}
+
+static void
+write_vector(struct test_random *random, char out[TEXT_MAX])
+{
+    (void)snprintf(out, TEXT_MAX, "[%d,%d,%d.5]", (int)test_random_below(random, 20) - 10,
+                   (int)test_random_below(random, 20) - 10,
+                   (int)test_random_below(random, 20) - 10);
+}
+
+static void
+insert(struct test_random *random, const char *table, int id)
+{
+    char vector[TEXT_MAX];
+    char text[2 * TEXT_MAX];
+    write_vector(random, vector);
+    (void)snprintf(text, sizeof text, "INSERT INTO %s VALUES(%d, 'n%d', %d, %s%s%s)", table, id,
+                   id % 5, id % 10, id % 30 == 29 ? "NULL" : "'", id % 30 == 29 ? "" : vector,
+                   id % 30 == 29 ? "" : "'");
+    must(text);
+}
+
+static int
+begin(void **state)
+{
+    struct test_random random;
+    (void)state;
+    test_random_init(&random, "sql_vectors", 11);
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    must("SELECT firn_attach(':memory:')");
+    must("SELECT firn_create('CREATE TABLE one(id INTEGER PRIMARY KEY, name TEXT, kind INT, "
+         "v BLOB VECTOR(3))')");
+    must("SELECT firn_create('CREATE TABLE two(id INT, name TEXT, kind INT, v BLOB VECTOR(3), "
+         "PRIMARY KEY(name, id))')");
+    must("SELECT firn_create('CREATE TABLE three(k INTEGER PRIMARY KEY, distance TEXT, "
+         "v BLOB VECTOR(2))')");
+    must("BEGIN");
+    for (int id = 0; id < ROWS; id++) {
+        insert(&random, "one", id);
+        insert(&random, "two", id);
+    }
+    must("COMMIT");
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    return sqlite3_close(db) == SQLITE_OK ? 0 : 1;
+}
+
+static void
+compare_all(struct test_random *random)
+{
+    static const char *const wheres[] = {
+        "1",         "kind = 3", "kind IN (1, 2)", "name = 'n2'", "kind < 2 AND name <> 'n1'",
+        "kind > 100"};
+    static const char *const metrics[] = {"cosine", "l2", "dot"};
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < sizeof wheres / sizeof wheres[0]; i++) {
+            for (size_t m = 0; m < 3; m++) {
+                char vector[TEXT_MAX];
+                char match[2 * TEXT_MAX];
+                char sort[2 * TEXT_MAX];
+                const char *key = t == 0 ? "id" : "name, id";
+                const int k = (int)test_random_below(random, 40);
+                write_vector(random, vector);
+                (void)snprintf(match, sizeof match,
+                               "SELECT id, name, distance FROM %s WHERE v MATCH "
+                               "firn_vector('%s', '%s') AND k = %d AND %s ORDER BY distance",
+                               t == 0 ? "one" : "two", vector, metrics[m], k, wheres[i]);
+                (void)snprintf(sort, sizeof sort,
+                               "SELECT id, name, firn_distance(v, '%s', '%s') AS d FROM %s WHERE d "
+                               "NOT NULL AND %s ORDER BY d, %s LIMIT %d",
+                               vector, metrics[m], t == 0 ? "one" : "two", wheres[i], key, k);
+                same(match, sort);
+            }
+        }
+    }
+}
+
+static void
+a_match_gives_the_nearest_rows(void **state)
+{
+    struct test_random random;
+    (void)state;
+    test_random_init(&random, "sql_vectors", 12);
+    compare_all(&random);
+    must("BEGIN");
+    for (int id = ROWS; id < ROWS + 20; id++) {
+        insert(&random, "one", id);
+        insert(&random, "two", id);
+    }
+    must("DELETE FROM one WHERE kind = 4");
+    compare_all(&random);
+    must("ROLLBACK");
+    compare_all(&random);
+}
+
+static void
+a_match_takes_part_in_other_statements(void **state)
+{
+    (void)state;
+    same("SELECT n.id FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 "
+         "ORDER BY n.distance",
+         "SELECT id FROM one WHERE v MATCH (SELECT v FROM one WHERE id = 7) AND k = 3 "
+         "ORDER BY distance");
+    same("SELECT id FROM one WHERE v MATCH '[1,2,3]' AND k = 5 ORDER BY id DESC",
+         "SELECT id FROM (SELECT id FROM one WHERE v MATCH '[1,2,3]' AND k = 5) ORDER BY id DESC");
+    gives("SELECT count(*), count(distance) FROM one", "300|0|");
+    gives("SELECT count(*) FROM one WHERE v MATCH '[1,2,3]' AND k = 0", "0|");
+    gives("SELECT count(*) FROM one WHERE v MATCH '[1,2,3]' AND k = 1000", "290|");
+    gives("SELECT count(*) FROM one WHERE v MATCH NULL AND k = 10", "0|");
+    must("BEGIN");
+    must("DELETE FROM one WHERE v MATCH '[1,2,3]' AND k = 5");
+    gives("SELECT count(*) FROM one", "295|");
+    must("UPDATE one SET name = 'x' WHERE v MATCH '[1,2,3]' AND k = 5");
+    gives("SELECT count(*) FROM one WHERE name = 'x'", "5|");
+    must("ROLLBACK");
+    /* Columns that have the names of the hidden ones. */
+    must("INSERT INTO three VALUES(1, 'a', '[1,0]'), (2, 'b', '[0,1]')");
+    gives("SELECT k, distance, firn_distance FROM three WHERE v MATCH '[0,1]' AND firn_k = 1",
+          "2|b|0.0|");
+    gives("SELECT * FROM three WHERE k = 1 AND distance = 'a' AND v IS NULL", "");
+    gives("SELECT round(firn_rrf(1, 2, NULL), 6), firn_rrf(NULL)", "0.032522|0.0|");
+    gives("SELECT firn_vector(NULL), firn_distance(NULL, '[1]'), hex(firn_vector('[1,2]', 'l2'))",
+          "null|null|0000803F0000004001|");
+}
+
+static void
+what_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]'", "k = N");
+    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' LIMIT 3", "k = N");
+    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' AND k = -1", "from 0");
+    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' AND k = 'x'", "from 0");
+    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2]' AND k = 3", "dimensions");
+    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,nan]' AND k = 3", "");
+    refuses("SELECT 1 FROM one WHERE v MATCH 'text' AND k = 3", "");
+    refuses("SELECT 1 FROM one WHERE v MATCH x'0000c07f0000000000000000' AND k = 3", "not finite");
+    refuses("SELECT 1 FROM one WHERE v MATCH x'00' AND k = 3", "no vector");
+    refuses("SELECT firn_vector('[1]', 'hamming')", "no metric");
+    refuses("SELECT firn_distance('[1]', '[1,2]')", "a vector of 1 numbers and one of 2");
+    refuses("SELECT firn_distance(x'0000807f', '[1]')", "not finite");
+    refuses("SELECT firn_vector(x'0000000009')", "no vector");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_match_gives_the_nearest_rows),
+        cmocka_unit_test(a_match_takes_part_in_other_statements),
+        cmocka_unit_test(what_makes_no_sense_is_refused),
+    };
+    return cmocka_run_group_tests_name("sql_vectors", tests, begin, end);
+}
