@@ -83,6 +83,8 @@ set(FIRN_COLD_FILES
     compaction/compaction_graph.c
     compaction/compaction_pick.c
     compaction/compaction_work.c
+    graph/graph_merge.c
+    graph/graph_nodes.c
     graph/graph_read.c
     graph/graph_write.c
     log/log_recover.c

@@ -5,7 +5,8 @@
  * Input: one byte, 1 where checksums are made right first; the file.
  *
  * Held: everything ends, within bounds. Only rows that the graph says the run has are found, none twice, and only such as
- * are allowed.
+ * are allowed. A graph that is built from it, over most of its vectors and some others, has links that lead to nodes, none
+ * twice.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #include "base/check.h"
 #include "fuzz/fuzz_machine.h"
-#include "graph/graph.h"
+#include "graph/graph_internal.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -61,6 +62,88 @@ search(const struct firn_graph *graph, const uint64_t *allowed)
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
 }
 
+/* ---- as an older graph ---- */
+
+enum { MERGED_MAX = 600, MERGED_DIMENSIONS_MAX = 64 };
+
+struct rows {
+    uint8_t *vectors;
+    size_t size; /* of one */
+    size_t count;
+};
+
+static int
+read_rows(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err)
+{
+    const struct rows *rows = ctx;
+    (void)err;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = rows->vectors + ((size_t)first + i) * rows->size;
+    }
+    return FIRN_OK;
+}
+
+/* All vectors that can be read, but each 16th is another one. */
+static void
+take_rows(const struct firn_graph *graph, struct rows *rows)
+{
+    for (uint32_t block = 0; block < graph->vectors.blocks; block++) {
+        struct firn_block_pin pin;
+        if (firn_graph_read_pinned(graph, &graph->vectors, block, FIRN_BLOCK_CACHE_SCAN, &pin,
+                                   NULL) != FIRN_OK) {
+            continue;
+        }
+        for (size_t at = 0; at < pin.size; at += rows->size) {
+            uint8_t *own = rows->vectors + rows->count * rows->size;
+            memcpy(own, pin.data + at, rows->size);
+            own[0] = rows->count % 16 == 5 ? (uint8_t)(own[0] + 1) : own[0];
+            rows->count++;
+        }
+        firn_block_cache_unpin(graph->cache, &pin);
+    }
+}
+
+static void
+check_list(const struct firn_graph *graph, uint32_t node, uint32_t level)
+{
+    const uint8_t *links;
+    size_t width;
+    CHECK(firn_graph_walk_links(graph, node, level, NULL, &links, &width, NULL) == FIRN_OK);
+    for (size_t k = 0; k < width && firn_graph_link(links, k) != FIRN_GRAPH_NONE; k++) {
+        uint32_t link = firn_graph_link(links, k);
+        CHECK(link < graph->count && link != node);
+        CHECK(level == 0 || firn_graph_walk_level_of(graph, link) >= level);
+        for (size_t j = 0; j < k; j++) {
+            CHECK(firn_graph_link(links, j) != link);
+        }
+    }
+}
+
+static void
+merge(const struct firn_graph *old)
+{
+    struct rows rows = {.size = 4 * (size_t)old->parameters.dimensions};
+    struct firn_graph *built = NULL;
+    rows.vectors = calloc((size_t)old->count + 1, rows.size);
+    CHECK(rows.vectors != NULL);
+    take_rows(old, &rows);
+    const struct firn_graph_source source = {&rows, rows.count, read_rows};
+    struct firn_graph_build_options options = {
+        .parameters = old->parameters, .os = firn_os_default(), .threads = 1, .old = old};
+    options.parameters.seed++;
+    int rc = firn_graph_build(&source, &options, &built, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_INVALID);
+    for (uint32_t node = 0; rc == FIRN_OK && node < built->count; node++) {
+        uint32_t levels = firn_graph_walk_level_of(built, node);
+        CHECK(levels <= built->top_level && built->top_level <= FIRN_GRAPH_LEVEL_MAX);
+        for (uint32_t level = 0; level <= levels; level++) {
+            check_list(built, node, level);
+        }
+    }
+    firn_graph_build_destroy(built);
+    free(rows.vectors);
+}
+
 static void
 count_damage(void *ctx, const char *text)
 {
@@ -85,6 +168,10 @@ walk_file(void)
         search(graph, NULL);
         memset(allowed, 0xa5, sizeof allowed);
         search(graph, allowed);
+    }
+    if (graph->count <= MERGED_MAX && graph->parameters.dimensions <= MERGED_DIMENSIONS_MAX &&
+        graph->parameters.ef_construction <= MERGED_MAX) {
+        merge(graph);
     }
     rc = firn_graph_read_kind.check(run, count_damage, &damage, NULL, NULL);
     CHECK((rc == FIRN_OK) == (damage == 0));

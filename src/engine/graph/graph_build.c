@@ -2,8 +2,6 @@
  *
  * graph/graph_build.c: a graph from the vectors of a run.
  *
- * The vectors are read twice: to find their mean and scale, and to write their codes. After that only codes are used.
- *
  * Nodes are added in an order that the seed shuffles, because neighbours in the run may be neighbours in space. They
  * are added in batches. First the nodes of a batch search for their neighbours in the graph without the batch,
  * independently, so on any number of threads. Then links are written, in both directions. A batch has at most a 32nd of
@@ -14,15 +12,10 @@
  *      one thread: node n by thread n modulo threads, in the order of the batch.
  * (I2) A list has only nodes that are in the graph, none twice, and not its own node.
  *
- * (I3) No two nodes have the same vector. The rows of equal vectors are twins of the first of them: as nodes they would
- *      fill lists of links, and hide the nodes farther away. Vectors count as equal if their fingerprints of 128 bits
- *      are.
- *
  * During the build a list of level 0 may have half as many links again as in the end: pruning costs as much as 50
  * distances, so a list is pruned when it is full, and at the end.
  *
- * The seed and the node's number determine its level: level l or higher with probability m^-l. A node of the highest
- * level is added first, and searches begin there.
+ * A node of the highest level is added first, and searches begin there.
  *
  * With an older graph, the nodes that are kept of it come first, with their links (graph_merge.c).
  *
@@ -33,9 +26,7 @@
 #include "graph/graph_internal.h"
 
 #include "base/mem.h"
-#include "base/search.h"
 #include "base/sort.h"
-#include "codec/xxh3.h"
 #include "threads/os_thread.h"
 
 enum {
@@ -75,15 +66,6 @@ struct build {
     unsigned threads;
     struct worker workers[THREADS_MAX];
 };
-
-static uint64_t
-mix(uint64_t seed, uint64_t i)
-{
-    uint64_t z = seed + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
 
 static uint8_t *
 record_of(const struct firn_graph *graph, uint32_t node)
@@ -423,278 +405,6 @@ out:
     return rc;
 }
 
-/* ---- nodes ---- */
-
-/* Calls take with each vector that has a node. */
-static int
-read_all(struct firn_graph *graph, const struct firn_graph_source *source,
-         int (*take)(struct firn_graph *graph, uint64_t row, const uint8_t *vector, void *ctx),
-         void *ctx, firn_error *err)
-{
-    const uint8_t *vectors[FIRN_GRAPH_READ_MAX];
-    int rc = FIRN_OK;
-    for (uint64_t first = 0; first < source->rows;) {
-        size_t count = firn_graph_step(graph, source->rows - first);
-        FIRN_TRY(source->read(source->ctx, first, count, vectors, err));
-        for (size_t i = 0; i < count; i++) {
-            if (vectors[i] != NULL && firn_graph_code_accepts(&graph->parameters, vectors[i]) &&
-                take(graph, first + i, vectors[i], ctx) != FIRN_OK) {
-                return firn_error_no_memory(err, "a graph");
-            }
-        }
-        first += count;
-    }
-out:
-    return rc;
-}
-
-/* A row with a vector. */
-struct survey_row {
-    uint8_t fingerprint[FIRN_XXH3_WIDE_SIZE]; /* of the vector */
-    uint32_t row;
-    uint32_t first; /* row with the same vector; itself: it has a node */
-};
-
-struct survey {
-    struct firn_graph_survey all;
-    struct firn_buf rows; /* of struct survey_row */
-};
-
-static int
-take_survey(struct firn_graph *graph, uint64_t row, const uint8_t *vector, void *ctx)
-{
-    struct survey *survey = ctx;
-    struct survey_row own = {.row = (uint32_t)row, .first = (uint32_t)row};
-    firn_graph_code_survey(&graph->parameters, &survey->all, vector);
-    firn_xxh3_wide(vector, 4 * (size_t)graph->parameters.dimensions, graph->parameters.seed,
-                   own.fingerprint);
-    return firn_buf_append(&survey->rows, &own, sizeof own);
-}
-
-static int
-compare_fingerprints(const void *a, const void *b)
-{
-    const struct survey_row *left = a;
-    const struct survey_row *right = b;
-    int order = memcmp(left->fingerprint, right->fingerprint, sizeof left->fingerprint);
-    return order != 0 ? order : (left->row > right->row) - (left->row < right->row);
-}
-
-/* By the node's row, then nodes before their twins, by row. */
-static int
-compare_firsts(const void *a, const void *b)
-{
-    const struct survey_row *left = a;
-    const struct survey_row *right = b;
-    return left->first != right->first ? (left->first > right->first ? 1 : -1)
-                                       : (left->row > right->row) - (left->row < right->row);
-}
-
-/* For firn_graph_merge_match: the first row with that fingerprint. */
-static uint32_t
-find_row(const void *ctx, const uint8_t *fingerprint)
-{
-    const struct survey *survey = ctx;
-    const struct survey_row *rows = (const struct survey_row *)(const void *)survey->rows.data;
-    size_t count = survey->rows.size / sizeof *rows;
-    size_t low = 0;
-    size_t high = count;
-    FIRN_SEARCH_FIRST(low, high, middle,
-                      memcmp(rows[middle].fingerprint, fingerprint, FIRN_XXH3_WIDE_SIZE) < 0);
-    bool is_there =
-        low < count && memcmp(rows[low].fingerprint, fingerprint, FIRN_XXH3_WIDE_SIZE) == 0;
-    return is_there ? rows[low].first : FIRN_GRAPH_NONE;
-}
-
-/* Gives nodes to the first rows of each vector; the others are their twins (I3). */
-static int
-settle_rows(struct firn_graph *graph, struct survey *survey, struct firn_graph_merge *merge)
-{
-    struct survey_row *rows = (struct survey_row *)(void *)survey->rows.data;
-    size_t count = survey->rows.size / sizeof *rows;
-    uint32_t twins = 0;
-    firn_sort(rows, count, sizeof *rows, compare_fingerprints);
-    for (size_t i = 1; i < count; i++) {
-        if (memcmp(rows[i].fingerprint, rows[i - 1].fingerprint, FIRN_XXH3_WIDE_SIZE) == 0) {
-            rows[i].first = rows[i - 1].first;
-            twins++;
-        }
-    }
-    if (firn_graph_merge_match(merge, graph->parameters.seed, find_row, survey, NULL) != FIRN_OK) {
-        return FIRN_NO_MEMORY;
-    }
-    firn_sort(rows, count, sizeof *rows, compare_firsts);
-    graph->count = (uint32_t)count - twins;
-    graph->rows_of = firn_alloc_array((size_t)graph->count + 1, sizeof *graph->rows_of);
-    graph->twin_nodes = firn_alloc_array((size_t)twins + 1, sizeof *graph->twin_nodes);
-    graph->twin_rows = firn_alloc_array((size_t)twins + 1, sizeof *graph->twin_rows);
-    if (graph->rows_of == NULL || graph->twin_nodes == NULL || graph->twin_rows == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    uint32_t node = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (rows[i].first == rows[i].row) {
-            graph->rows_of[node++] = rows[i].row;
-        } else {
-            graph->twin_nodes[graph->twin_count] = node - 1;
-            graph->twin_rows[graph->twin_count++] = rows[i].row;
-        }
-    }
-    CHECK(node == graph->count && graph->twin_count == twins); /* (I3) */
-    return firn_graph_merge_settle(merge, graph);
-}
-
-struct encoding {
-    float *transformed;
-    uint32_t next;
-};
-
-static int
-take_code(struct firn_graph *graph, uint64_t row, const uint8_t *vector, void *ctx)
-{
-    struct encoding *encoding = ctx;
-    uint32_t node = encoding->next;
-    if (node == graph->count || graph->rows_of[node] != row) {
-        return FIRN_OK; /* a twin */
-    }
-    encoding->next++;
-    firn_graph_code_write(graph, vector, encoding->transformed, record_of(graph, node));
-    return FIRN_OK;
-}
-
-static int
-map_array(struct firn_os *os, struct firn_graph_array *array, uint32_t count,
-          struct firn_os_pages *pages, firn_error *err)
-{
-    size_t size = (size_t)array->blocks * array->per_block * array->stride;
-    size_t large = FIRN_OS_PAGES_LARGE_SIZE;
-    int rc = FIRN_OK;
-    size = size >= large ? (size + large - 1) / large * large : size > 0 ? size : 1;
-    (void)count;
-    array->place = firn_alloc_array((size_t)array->blocks + 1, sizeof *array->place);
-    if (array->place == NULL) {
-        return firn_error_no_memory(err, "a graph");
-    }
-    FIRN_TRY(firn_os_pages_map(os, size, pages, err));
-    (void)firn_os_pages_prefer_large(pages);
-    for (uint32_t i = 0; i < array->blocks; i++) {
-        atomic_init(&array->place[i], pages->data + (size_t)i * array->per_block * array->stride);
-    }
-out:
-    return rc;
-}
-
-/* Of a node that is new, by the seed. */
-static uint32_t
-random_level(const struct firn_graph *graph, uint32_t node)
-{
-    uint32_t level = 0;
-    uint64_t random = mix(graph->parameters.seed, node);
-    while (random % graph->parameters.m == 0 && level < FIRN_GRAPH_LEVEL_MAX) {
-        level++;
-        random = mix(random, level);
-    }
-    return level;
-}
-
-/* The level of a node, which may be the highest one. */
-static uint32_t
-choose_level(struct firn_graph *graph, struct firn_graph_merge *merge, uint32_t node)
-{
-    if (merge->old == NULL || merge->old_of[node] == FIRN_GRAPH_NONE) {
-        return random_level(graph, node);
-    }
-    uint32_t level = firn_graph_walk_level_of(merge->old, merge->old_of[node]);
-    if (level > merge->top_level || merge->entry == FIRN_GRAPH_NONE) {
-        merge->top_level = level;
-        merge->entry = node;
-    }
-    return level;
-}
-
-/* The nodes above level 0. */
-static int
-choose_levels(struct firn_graph *graph, struct firn_graph_merge *merge, firn_error *err)
-{
-    uint32_t m = graph->parameters.m;
-    struct firn_buf nodes = {0};
-    struct firn_buf starts = {0};
-    uint32_t lists = 0;
-    int rc = FIRN_OK;
-    merge->entry = FIRN_GRAPH_NONE;
-    for (uint32_t node = 0; node < graph->count; node++) {
-        uint32_t level = choose_level(graph, merge, node);
-        if (level == 0) {
-            continue;
-        }
-        FIRN_TRY(firn_buf_append_le32(&nodes, node));
-        FIRN_TRY(firn_buf_append_le32(&starts, lists));
-        lists += level;
-        if (level > graph->top_level) {
-            graph->top_level = level;
-            graph->entry = node;
-        }
-    }
-    if (merge->old != NULL && merge->top_level == graph->top_level) {
-        graph->entry = merge->entry;
-    }
-    graph->upper_count = (uint32_t)(nodes.size / 4);
-    FIRN_TRY(firn_buf_append_le32(&starts, lists));
-    FIRN_TRY(firn_buf_append_le32(&nodes, 0));
-    graph->upper_links = firn_alloc_array((size_t)lists * m + 1, sizeof *graph->upper_links);
-    if (graph->upper_links == NULL) {
-        rc = FIRN_NO_MEMORY;
-        goto out;
-    }
-    memset(graph->upper_links, 0xff, (size_t)lists * m * sizeof *graph->upper_links);
-    graph->upper_nodes = (uint32_t *)(void *)nodes.data;
-    graph->upper_starts = (uint32_t *)(void *)starts.data;
-    return FIRN_OK;
-out:
-    firn_buf_deinit(&nodes);
-    firn_buf_deinit(&starts);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a graph");
-}
-
-static int
-make_nodes(const struct firn_graph_source *source, const struct firn_graph_build_options *options,
-           struct firn_graph *graph, struct firn_graph_merge *merge, firn_error *err)
-{
-    struct survey survey = {.all = {.largest = 0}};
-    struct encoding encoding = {.next = 0};
-    int rc = FIRN_NO_MEMORY;
-    survey.all.sums = firn_alloc_zeroed(graph->numbers * sizeof *survey.all.sums);
-    graph->mean = firn_alloc_array(graph->numbers, sizeof *graph->mean);
-    encoding.transformed = firn_alloc_array(graph->numbers, sizeof *encoding.transformed);
-    if (survey.all.sums == NULL || graph->mean == NULL || encoding.transformed == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
-        goto out;
-    }
-    FIRN_TRY(read_all(graph, source, take_survey, &survey, err));
-    firn_graph_code_settle(graph, &survey.all);
-    if (settle_rows(graph, &survey, merge) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a graph");
-        goto out;
-    }
-    firn_graph_read_array_set(&graph->codes, graph->codes.stride, graph->count);
-    firn_graph_read_array_set(&graph->links, (size_t)graph->link_width * 4, graph->count);
-    FIRN_TRY(map_array(options->os, &graph->codes, graph->count, &graph->code_pages, err));
-    FIRN_TRY(map_array(options->os, &graph->links, graph->count, &graph->link_pages, err));
-    memset(graph->link_pages.data, 0xff, (size_t)graph->count * graph->link_width * 4);
-    FIRN_TRY(read_all(graph, source, take_code, &encoding, err));
-    CHECK(encoding.next == graph->count); /* the source gives the same each time */
-    if (graph->count == source->rows) {
-        firn_free(graph->rows_of);
-        graph->rows_of = NULL;
-    }
-    FIRN_TRY(choose_levels(graph, merge, err));
-out:
-    firn_free(survey.all.sums);
-    firn_free(encoding.transformed);
-    firn_buf_deinit(&survey.rows);
-    return rc;
-}
-
 /* ---- all of it ---- */
 
 static int
@@ -857,7 +567,7 @@ make_order(struct build *build, firn_error *err)
     firn_free(was_seen);
     DCHECK(at == graph->count);
     for (uint32_t i = graph->count - first; i > 1; i--) {
-        uint32_t j = first + (uint32_t)(mix(~graph->parameters.seed, i) % i);
+        uint32_t j = first + (uint32_t)(firn_graph_mix(~graph->parameters.seed, i) % i);
         uint32_t node = build->order[first + i - 1];
         build->order[first + i - 1] = build->order[j];
         build->order[j] = node;
@@ -949,7 +659,7 @@ firn_graph_build(const struct firn_graph_source *source,
                      : options->threads > THREADS_MAX                           ? THREADS_MAX
                                                                                 : options->threads;
     build->merge.old = fits(parameters, options->old) ? options->old : NULL;
-    FIRN_TRY(make_nodes(source, options, graph, &build->merge, err));
+    FIRN_TRY(firn_graph_nodes_make(source, options, graph, &build->merge, err));
     FIRN_TRY(open_build(build, err));
     FIRN_TRY(adopt(build, err));
     FIRN_TRY(make_order(build, err));

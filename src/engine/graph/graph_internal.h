@@ -299,6 +299,25 @@ FIRN_MUST_CHECK int firn_graph_merge_links(const struct firn_graph_merge *merge,
 /* Nothing is kept. */
 void firn_graph_merge_forget(struct firn_graph_merge *merge);
 
+/* ==== nodes (graph_nodes.c) ==== */
+
+/* A number that looks random, of two. */
+static inline uint64_t
+firn_graph_mix(uint64_t seed, uint64_t i)
+{
+    uint64_t z = seed + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Gives the graph nodes with codes and levels, and room for links, none of which are there. The stride of codes and
+ * the width of lists are set. */
+FIRN_MUST_CHECK int firn_graph_nodes_make(const struct firn_graph_source *source,
+                                          const struct firn_graph_build_options *options,
+                                          struct firn_graph *graph, struct firn_graph_merge *merge,
+                                          firn_error *err);
+
 /* ==== files (graph_read.c) ==== */
 
 /* Reads a block that the caller unpins. */

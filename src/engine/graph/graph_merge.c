@@ -7,9 +7,10 @@
  *
  *   1. The vectors of the old graph's file are read. Fingerprints say which rows have the same vectors (match).
  *   2. If more than a fifth of the old nodes are gone, the rest has too many gaps, and nothing is kept (settle).
- *   3. Each node that is kept gets the links of its old node (links). In place of a neighbour that is gone it gets one of
- *      the neighbours of that neighbour, chosen as in a plain build among those that are near (Singh et al.,
- *      "FreshDiskANN", 2021).
+ *   3. Each node that is kept gets the links of its old node (links). In place of each neighbour that is gone it gets one
+ *      of the neighbours of that neighbour, chosen as in a plain build among those that are nearest (after Singh et al.,
+ *      "FreshDiskANN", 2021, where all are chosen together). So a link that leads far away, to another cluster, is
+ *      replaced by another one.
  *   4. Nodes that no path leads to any more are inserted like those of new rows (graph_build.c, make_order).
  *
  * (I1) No two old nodes become one node, and a list that is taken over has each node once, not its own node, and only
@@ -27,7 +28,10 @@
 #include "base/search.h"
 #include "codec/xxh3.h"
 
-enum { GONE_PART = 5 }; /* of the old nodes: beyond it nothing is kept */
+enum {
+    GONE_PART = 5, /* of the old nodes: beyond it nothing is kept */
+    NEAREST = 6    /* neighbours of one that is gone, of which one takes its place */
+};
 
 static int
 note_damage(struct firn_graph_merge *merge, int rc)
@@ -162,6 +166,23 @@ out:
     return rc;
 }
 
+/* Adds to the chosen nodes one of the neighbours of a neighbour that is gone, if there is one. */
+static int
+replace(const struct firn_graph_merge *merge, const struct firn_graph *graph,
+        struct firn_graph_scratch *scratch, uint32_t gone, uint32_t level, size_t *count,
+        firn_error *err)
+{
+    struct firn_graph_pool *pool = &scratch->pool;
+    int rc;
+    pool->count = 0;
+    pool->next = 0;
+    pool->limit = pool->room < NEAREST ? pool->room : NEAREST;
+    FIRN_TRY(measure_beyond(merge, graph, scratch, gone, level, err));
+    rc = firn_graph_walk_select(graph, scratch, pool->items, pool->count, *count + 1, count, err);
+out:
+    return rc;
+}
+
 int
 firn_graph_merge_links(const struct firn_graph_merge *merge, const struct firn_graph *graph,
                        struct firn_graph_scratch *scratch, uint32_t node, uint32_t level,
@@ -191,19 +212,15 @@ firn_graph_merge_links(const struct firn_graph_merge *merge, const struct firn_g
             gone[gone_count++] = link;
         }
     }
+    const size_t kept = count;
     if (gone_count > 0) {
-        size_t limit = 2 * gone_count + 2;
-        scratch->pool.limit = limit < scratch->pool.room ? limit : scratch->pool.room;
         firn_graph_code_query_of(graph, firn_graph_array_at(&graph->codes, node), &scratch->query);
-        for (size_t i = 0; i < gone_count; i++) {
-            FIRN_TRY(measure_beyond(merge, graph, scratch, gone[i], level, err));
-        }
-        *out_count = count;
-        FIRN_TRY(firn_graph_walk_select(graph, scratch, scratch->pool.items, scratch->pool.count,
-                                        count + gone_count, out_count, err));
-        for (; count < *out_count; count++) {
-            list[count] = firn_graph_item_node(scratch->chosen[count]);
-        }
+    }
+    for (size_t i = 0; i < gone_count; i++) {
+        FIRN_TRY(replace(merge, graph, scratch, gone[i], level, &count, err));
+    }
+    for (size_t i = kept; i < count; i++) {
+        list[i] = firn_graph_item_node(scratch->chosen[i]);
     }
     *out_count = count;
 out:
