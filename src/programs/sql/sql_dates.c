@@ -7,7 +7,8 @@
  * table is there, which every statement that uses it holds, and SQLite is given their addresses.
  *
  * Invariant:
- * (I1) A text that was given out neither moves nor changes until the table goes.
+ * (I1) A text that was given out neither moves nor changes until the table goes. (Not checked: pieces are never made anew, and a
+ *      text is written once, when it is empty.)
  *
  * Limits: days from 1880 to 2160, in pieces of 512, which are 1.2 MB at most; the caller makes other dates, and all where there is
  * no memory, each time.
