@@ -163,3 +163,7 @@ What is no database, damaged, encrypted, or waits for its journal to be played b
   # noise.bin: binary, 8192 -> 8192 bytes
   # bad.db: rows were not compared: file is not a database
   # left.db: rows were not compared: it has an unfinished transaction
+  $ firn save -q && firn diff 5 4 -p -- left.db
+  5
+  # left.db: binary, 40960 -> 40960 bytes
+  # left.db: rows were not compared: it has an unfinished transaction

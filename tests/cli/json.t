@@ -156,7 +156,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 show 1 --files checkpoint entries pending running
   3 show 9 --files error
   0 diff 1 changes before after added changed removed renamed skipped notices pending running
-  0 diff 1 2 --stat changes before after added changed removed renamed skipped lines_added lines_removed notices
+  0 diff 1 2 --stat changes databases before after added changed removed renamed skipped lines_added lines_removed notices
   3 diff 9 changes error
   0 cat 1 f entry content
   3 cat 1 nothing error

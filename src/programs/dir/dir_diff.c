@@ -201,7 +201,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     FIRN_SHOW_DIFFERENCE_OPTIONS("print one row for each difference (the default)"),
-    {"rows", 0, "N", "show up to N changed rows of each table of an SQLite database"},
+    {"rows", 0, "N", "show up to N rows that differ of each SQLite table"},
     {NULL, 0, NULL, NULL},
 };
 

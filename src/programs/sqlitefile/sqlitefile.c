@@ -123,7 +123,9 @@ firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
         (void)vsnprintf(err->text, sizeof err->text, format, values);
         va_end(values);
         for (char *at = err->text; *at != '\0'; at++) {
-            *at = *at == '\n' ? ' ' : *at;
+            if (*at == '\n') {
+                *at = ' ';
+            }
         }
     }
     return code;
