@@ -129,6 +129,8 @@ An index changes no result; which metrics there are is said.
   [2]
   $ firn db table alter v.firn t add-vector-index far v
   ! firn: db table alter: add-vector-index takes a NAME, a COLUMN, and l2, dot or cosine
+  ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
+  ! help: firn help db table alter
   [2]
   $ firn db table alter v.firn t drop-index near
 

@@ -32,6 +32,7 @@
  * (I1) A row that is left out is further than `wanted` others, which are allowed. (Not checked: tests compare with all
  *      distances.)
  * (I2) Codes that exclude too little cost more than they save: then nothing is found, and the caller compares vectors.
+ *      (Not checked: it is about time alone.)
  */
 #include "graph/graph_internal.h"
 

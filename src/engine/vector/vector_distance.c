@@ -409,8 +409,8 @@ CODE_KERNELS(avx2, AVX2)
 VNNI INLINE __m512i
 load_codes(const void *codes, size_t left)
 {
-    return left >= 64 ? _mm512_loadu_si512(codes)
-                      : _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1, codes);
+    DCHECK(left < 64);
+    return _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1, codes);
 }
 
 VNNI INLINE void
@@ -419,7 +419,14 @@ codes_vnni(const int8_t *query, const uint8_t *const *rows, size_t count, size_t
     const __m512i zero = _mm512_setzero_si512();
     __m512i sums[4] = {zero, zero, zero, zero};
     DCHECK(count <= 4);
-    for (size_t i = 0; i < n; i += 64) {
+    size_t i = 0;
+    for (; n - i >= 64; i += 64) {
+        __m512i a = _mm512_loadu_si512(query + i);
+        for (size_t k = 0; k < count; k++) {
+            sums[k] = _mm512_dpbusd_epi32(sums[k], _mm512_loadu_si512(rows[k] + i), a);
+        }
+    }
+    if (i < n) {
         __m512i a = load_codes(query + i, n - i);
         for (size_t k = 0; k < count; k++) {
             sums[k] = _mm512_dpbusd_epi32(sums[k], load_codes(rows[k] + i, n - i), a);

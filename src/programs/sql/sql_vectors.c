@@ -185,13 +185,13 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
         }
         bytes = rc == FIRN_OK ? value.as.bytes : firn_bytes(NULL, 0);
     }
-    if (rc == FIRN_OK) {
+    float *numbers = rc == FIRN_OK ? sqlite3_malloc64(bytes.size) : NULL;
+    if (numbers != NULL) {
+        memcpy(numbers, bytes.data, bytes.size);
         *out_count = bytes.size / 4;
-        *out_numbers = sqlite3_malloc64(bytes.size);
-        rc = *out_numbers == NULL ? firn_sql_no_memory(err) : FIRN_OK;
-    }
-    if (rc == FIRN_OK) {
-        memcpy(*out_numbers, bytes.data, bytes.size);
+        *out_numbers = numbers;
+    } else if (rc == FIRN_OK) {
+        rc = firn_sql_no_memory(err);
     }
     firn_sql_value_deinit(&scratch);
     return rc;
