@@ -25,8 +25,8 @@
  * crash, the graph is built from the rows alone. A run that is compacted before it has got a graph hands its forerunner
  * on.
  *
- * Searches walk each graph. A table has few large ones: small runs get a graph only as long as there are fewer than
- * GRAPHS_FEW larger runs.
+ * Searches walk each graph. There are few: runs that will have one take a third of the cache's budget or more
+ * (run_writer.c), and none is built where its memory and that of open graphs are more than may be held.
  *
  * (I1) Only runs whose graphs are all there, or cannot be built, are noted. (Not checked: note_seen is called where
  *      that has just been found.)
@@ -47,7 +47,7 @@
 #include "graph/graph.h"
 #include "lsm/lsm_vectors.h"
 
-enum { ROWS_MIN = 4096, ROWS_LARGE = 4 * ROWS_MIN, GRAPHS_FEW = 8 };
+enum { ROWS_MIN = 4096 };
 
 /* What is to be built. */
 struct graph_work {
@@ -136,24 +136,6 @@ may_have_graphs(const struct firn_run_file *file)
 {
     return file->info.entry_count >= ROWS_MIN && file->info.entry_count <= FIRN_GRAPH_ROWS_MAX &&
            !atomic_load_explicit(&file->is_damaged, memory_order_relaxed);
-}
-
-/* Whether searches gain by graphs of the run: it is large, or there are few larger ones. */
-static bool
-is_worth_graphs(const struct firn_version *version, const struct firn_run_file *file)
-{
-    const struct firn_manifest_run *own = &file->info;
-    size_t larger = 0;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS && own->entry_count < ROWS_LARGE;
-         level++) {
-        for (size_t i = 0; i < version->levels[level].count; i++) {
-            const struct firn_manifest_run *other =
-                &firn_version_file(&version->levels[level], i)->info;
-            larger += other->entry_count > own->entry_count ||
-                      (other->entry_count == own->entry_count && other->number < own->number);
-        }
-    }
-    return larger < GRAPHS_FEW;
 }
 
 /* Whether the newest version has a run that was not seen to have all. */
@@ -310,7 +292,7 @@ find_run(struct graph_work *graph, firn_error *err)
     for (unsigned level = FIRN_VERSION_LEVELS; level-- > 0 && graph->graph == NULL;) {
         for (size_t i = 0; i < version->levels[level].count && graph->graph == NULL; i++) {
             graph->file = firn_version_file(&version->levels[level], i);
-            if (!may_have_graphs(graph->file) || !is_worth_graphs(version, graph->file) ||
+            if (!may_have_graphs(graph->file) ||
                 atomic_load_explicit(&graph->file->graphs_seen, memory_order_relaxed) == hash ||
                 !is_there(graph)) {
                 continue;

@@ -221,6 +221,7 @@ firn_graph_merge_links(const struct firn_graph_merge *merge, const struct firn_g
     }
     for (size_t i = kept; i < count; i++) {
         list[i] = firn_graph_item_node(scratch->chosen[i]);
+        DCHECK(list[i] != node && (i == 0 || list[i] != list[0])); /* (I1) */
     }
     *out_count = count;
 out:

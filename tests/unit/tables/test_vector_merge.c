@@ -356,6 +356,63 @@ snapshots_and_openings_do_no_harm(void **state)
     end(&rig);
 }
 
+/* ---- many runs ---- */
+
+/* With little memory runs are small, and so there are many: not all have graphs, and all are searched. */
+static void
+of_many_small_runs_few_have_graphs(void **state)
+{
+    enum { WIDE = 32, WIDE_ROWS = 120000 };
+    static float vector[WIDE];
+    struct rig rig = {.store = NULL};
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+    firn_table_def *def;
+    (void)state;
+    test_random_init(&rig.random, "vector_merge", 65);
+    test_temp_make(rig.dir, sizeof rig.dir);
+    (void)snprintf(rig.path, sizeof rig.path, "%s/s.firn", rig.dir);
+    options.memory_bytes = 8 << 20;
+    OK(firn_store_open(rig.path, &options, &rig.store, &err));
+    OK(firn_table_def_parse("id i64 primary key, v vector(32)", &def, &err));
+    OK(firn_table_create(rig.store, "t", def, &rig.table, &err));
+    firn_release(def);
+    index.name = "near";
+    index.column = "v";
+    index.m = 4;
+    index.ef_construction = 4;
+    OK(firn_table_add_vector_index(rig.table, &index, &err));
+    for (int64_t id = 0; id < WIDE_ROWS; id += 1000) {
+        firn_txn *txn;
+        firn_row_options put_options = FIRN_ROW_OPTIONS_INIT;
+        OK(firn_txn_begin(rig.store, NULL, &txn, &err));
+        put_options.txn = txn;
+        for (int64_t i = 0; i < 1000; i++) {
+            for (size_t j = 0; j < WIDE; j++) {
+                vector[j] = number(&rig.random);
+            }
+            firn_value value = firn_blob(firn_bytes(vector, sizeof vector));
+            value.type = FIRN_TYPE_VECTOR;
+            const firn_value row[] = {firn_i64(id + i), value};
+            OK(firn_table_upsert(rig.table, &put_options, row, 2, &err));
+        }
+        OK(firn_txn_commit(txn, NULL, &err));
+        firn_txn_close(txn);
+    }
+    compact(&rig);
+    firn_store_statistics stats = stats_of(&rig);
+    uint64_t runs = 0;
+    for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
+        runs += stats.levels[i].files;
+    }
+    size_t graphs = each_graph(&rig, NULL);
+    print_message("%zu graphs, %u files\n", graphs, (unsigned)runs);
+    assert_true(graphs > 0 && graphs <= 8 && runs > 9);
+    OK(firn_store_close(rig.store, &err));
+    OK(firn_store_destroy(rig.path, &err));
+    assert_int_equal(rmdir(rig.dir), 0);
+}
+
 /* ---- threads ---- */
 
 struct searcher {
@@ -427,6 +484,7 @@ main(void)
         cmocka_unit_test(recall_holds_after_fifty_merges),
         cmocka_unit_test(damaged_graphs_are_built_again),
         cmocka_unit_test(snapshots_and_openings_do_no_harm),
+        cmocka_unit_test(of_many_small_runs_few_have_graphs),
         cmocka_unit_test(searches_go_on_beside_merges),
     };
     return cmocka_run_group_tests_name("vector_merge", tests, NULL, NULL);
