@@ -73,9 +73,9 @@ show(const firn_value *value, char out[VALUE_TEXT_SIZE])
     default: {
         size_t size_bytes = value->as.bytes.size;
         bool is_vector = value->type == FIRN_TYPE_VECTOR && size_bytes % sizeof(float) == 0;
-        (void)snprintf(out, VALUE_TEXT_SIZE, "of %zu %s",
-                       is_vector ? size_bytes / sizeof(float) : size_bytes,
-                       is_vector ? "numbers" : "bytes");
+        size_t count = is_vector ? size_bytes / sizeof(float) : size_bytes;
+        (void)snprintf(out, VALUE_TEXT_SIZE, "of %zu %s%s", count, is_vector ? "number" : "byte",
+                       count == 1 ? "" : "s");
         return out;
     }
     }
