@@ -86,6 +86,7 @@ pass_sequence(struct check *check, uint64_t sequence, const char **what)
         *what = "is a commit whose sequence is not larger than that of the one before";
         return FIRN_CORRUPT;
     }
+    DCHECK(sequence <= check->last_sequence);
     check->read_sequence = sequence;
     check->read_count++;
     return FIRN_OK;
@@ -183,6 +184,7 @@ count_in(const struct firn_buf *segments, uint64_t number)
 static uint64_t
 oldest_kept(struct firn_db *db)
 {
+    DCHECK(!db->is_read_only);
     firn_os_mutex_lock(&db->commits.mutex);
     const struct firn_buf *segments = &firn_db_image(db)->segments;
     uint64_t oldest = segment_count(segments) == 0 ? UINT64_MAX : segment_at(segments, 0)->number;
@@ -247,6 +249,7 @@ compare_counts(struct check *check, firn_error *err)
 static int
 check_log(struct check *check, firn_error *err)
 {
+    DCHECK(!check->is_complete && check->found.size == 0);
     const struct firn_db_log_visitor visitor = {
         .restart = restart, .visit = visit_record, .ctx = check};
     int rc = firn_storefile_progress_begin_steps(check->progress, "read", 0, 0, &check->step, err);

@@ -87,6 +87,7 @@ side_of(const struct firn_db_diff_side *side, uint64_t time_ms, struct firn_lsm_
 {
     struct firn_db_tree *tree = NULL;
     const struct firn_db_view_node *node = &side->view->node;
+    DCHECK(side->view != NULL);
     *out = (struct firn_lsm_diff_side){.view = &node->view, .time_ms = time_ms};
     if (side->keyspace == NULL) {
         return FIRN_OK;
@@ -114,6 +115,7 @@ static int
 find_keyspace(const struct side *side, const char *name, struct firn_db_diff_side *out,
               firn_error *err)
 {
+    DCHECK(side->view != NULL);
     *out = (struct firn_db_diff_side){.view = side->view};
     int rc = firn_db_view_keyspace_open(side->view, name, &out->keyspace, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -152,6 +154,7 @@ visit_keyspace(const struct comparison *comparison, const char *name, bool is_be
                firn_error *err)
 {
     const struct firn_db_diff_visitor *visitor = comparison->visitor;
+    DCHECK(is_before || is_after);
     if (visitor->keyspace != NULL && strcmp(visitor->keyspace, name) != 0) {
         return FIRN_OK;
     }
@@ -207,6 +210,7 @@ firn_db_diff(struct firn_db *db, const char *before, const char *after,
 {
     struct comparison comparison = {.time_ms = firn_db_get_time_ms(db), .visitor = visitor};
     int rc;
+    DCHECK(visitor->visit != NULL);
     FIRN_TRY(open_side(db, before, &comparison.before, err));
     FIRN_TRY(open_side(db, after, &comparison.after, err));
     FIRN_TRY(firn_storefile_progress_begin_steps(visitor->progress, "read", 0, 0, &comparison.step,
@@ -260,6 +264,7 @@ firn_db_diff_walk_next(struct firn_db_diff_walk *walk, struct firn_db_diff_key *
                        bool *out_found, firn_error *err)
 {
     struct firn_lsm_difference found;
+    DCHECK(walk->diff != NULL);
     int rc = firn_lsm_diff_next(walk->diff, &found, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         *out = key_of(&found);

@@ -144,6 +144,7 @@ has_suffix(const char *name, const char *suffix)
 static uint64_t *
 place_of(struct disk *disk, const char *name)
 {
+    DCHECK(disk->into == NULL);
     if (firn_db_log_is_name(name)) {
         return &disk->log_files;
     }
@@ -159,6 +160,7 @@ add_file(void *ctx, const struct firn_os_dirent *entry)
 {
     struct disk *disk = ctx;
     struct firn_os_stat stat;
+    DCHECK(disk->dir != NULL);
     if (firn_os_stat(disk->dir, entry->name, &stat, NULL) != FIRN_OK) {
         return FIRN_OK; /* it has gone meanwhile */
     }
@@ -176,6 +178,7 @@ add_file(void *ctx, const struct firn_os_dirent *entry)
 static uint64_t *
 folder_of(const struct disk *disk, const char *name)
 {
+    DCHECK(name[0] != 0);
     if (disk->into != NULL) {
         return disk->into;
     }
@@ -217,6 +220,7 @@ gather_disk(struct firn_db *db, firn_store_statistics *out)
         return;
     }
     out->disk.log_bytes = disk.log_files < out->log_bytes ? disk.log_files : out->log_bytes;
+    DCHECK(disk.log_files >= out->disk.log_bytes);
     out->disk.log_spare_bytes = disk.log_files - out->disk.log_bytes;
 }
 
