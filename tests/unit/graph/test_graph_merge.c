@@ -326,6 +326,35 @@ islands_are_reached(void **state)
     close_chain(&chain);
 }
 
+/* How many nodes of level 1 links of that level lead to from the entry. */
+static uint32_t
+reached_above(const struct firn_graph *graph)
+{
+    uint8_t *was_seen = calloc(graph->count, 1);
+    uint32_t *queue = calloc(graph->count, sizeof *queue);
+    uint32_t head = 0;
+    uint32_t tail = 0;
+    assert_true(was_seen != NULL && queue != NULL);
+    was_seen[graph->entry] = 1;
+    queue[tail++] = graph->entry;
+    while (head < tail) {
+        const uint8_t *list;
+        size_t width;
+        assert_int_equal(firn_graph_walk_links(graph, queue[head++], 1, NULL, &list, &width, NULL),
+                         FIRN_OK);
+        for (size_t k = 0; k < width && firn_graph_link(list, k) != FIRN_GRAPH_NONE; k++) {
+            uint32_t link = firn_graph_link(list, k);
+            if (was_seen[link] == 0) {
+                was_seen[link] = 1;
+                queue[tail++] = link;
+            }
+        }
+    }
+    free(was_seen);
+    free(queue);
+    return tail;
+}
+
 /* From few nodes to many: the entry is a new node, of a higher level. */
 static void
 a_graph_grows(void **state)
@@ -339,6 +368,8 @@ a_graph_grows(void **state)
         grow(&chain, rows);
         build(&chain, 2);
         assert_true(counts_of(&chain)->kept > 0);
+        const struct firn_graph *graph = chain.fixture.graph;
+        assert_true(graph->top_level == 0 || reached_above(graph) * 10 >= graph->upper_count * 9);
     }
     double recall = recall_of(&chain);
     (void)printf("grown: recall %.4f\n", recall);
