@@ -68,8 +68,10 @@ set(FIRN_COLD_FILES
     # engine
     block/block_publisher.c
     block/block_salvage.c
+    block/block_writer.c
     block/run_check.c
     block/run_origin.c
+    block/run_output.c
     block/run_text.c
     block/value_file.c
     column/column_check.c
@@ -83,6 +85,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_graph.c
     compaction/compaction_pick.c
     compaction/compaction_work.c
+    graph/graph_build.c
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
@@ -124,6 +127,7 @@ set(FIRN_COLD_FILES
     version/manifest.c
     version/manifest_edit.c
     version/run_history.c
+    version/version.c
     # tables
     exchange/csv_infer.c
     exchange/json_reader.c
@@ -151,6 +155,7 @@ set(FIRN_COLD_FILES
     query/query.c
     query/query_group.c
     query/query_plan.c
+    query/query_source.c
     search/search.c
     search/search_graph.c
     search/search_result.c
