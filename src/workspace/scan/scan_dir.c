@@ -709,6 +709,9 @@ work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
         *guess += 1;
         return enter_subdir(worker, item, err);
     }
+    if (firn_scan_sqlite_leaves_out(node, item)) { /* found out since the directory was listed */
+        return FIRN_OK;
+    }
     if (!is_readable_kind(item->kind)) {
         return firn_scan_report_special(worker, node, name, (enum firn_os_kind)item->kind, err);
     }

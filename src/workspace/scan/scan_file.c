@@ -468,8 +468,7 @@ firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node
          i++) {
         if (tried.is_in_use) {
             minds_use = false;
-            rc = firn_scan_sqlite_copy_late(worker, node, dir, name,
-                                            state == FIRN_SCAN_SQLITE_PLAIN, &copy, err);
+            rc = firn_scan_sqlite_copy_late(worker, node, dir, name, &copy, err);
             if (rc != FIRN_OK) {
                 break;
             }

@@ -466,6 +466,7 @@ enum firn_scan_sqlite_state {
     FIRN_SCAN_SQLITE_TOLD,   /* it could not be copied, and that was told */
     FIRN_SCAN_SQLITE_COPIED, /* without the files beside it */
     FIRN_SCAN_SQLITE_LOCKED, /* it cannot be read */
+    FIRN_SCAN_SQLITE_LATE,   /* COPIED or LOCKED, as was found out while it was read */
     FIRN_SCAN_SQLITE_NONE    /* none of these */
 };
 
@@ -481,7 +482,7 @@ FIRN_MUST_CHECK int firn_scan_sqlite_enter(struct firn_scan_worker *worker,
 enum firn_scan_sqlite_state firn_scan_sqlite_state(const struct firn_scan_node *node,
                                                    const char *name, size_t size,
                                                    struct firn_os_file **out_copy, firn_error *err);
-/* Whether an entry of this name is COPIED or LOCKED. */
+/* Whether an entry of this name is COPIED, LOCKED or LATE. */
 bool firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, size_t size);
 /* Whether an entry lies beside one of these. */
 bool firn_scan_sqlite_leaves_out(const struct firn_scan_node *node,
@@ -489,12 +490,12 @@ bool firn_scan_sqlite_leaves_out(const struct firn_scan_node *node,
 /* Whether an open file of that size is a database that another has open. */
 FIRN_MUST_CHECK int firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out,
                                                firn_error *err);
-/* A copy of a database that was found to be in use when it had been read; the caller closes it. NULL with FIRN_OK: there
- * can be none, which was told, as where it has files beside it that are saved too. FIRN_BUSY. */
+/* A copy of a database that was found to be in use when it had been read; the caller closes it. The files beside it, which
+ * come later in the directory, are left out then. NULL with FIRN_OK: there is no copy, which was reported. FIRN_BUSY. */
 FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,
                                                struct firn_scan_node *node, struct firn_os_dir *dir,
-                                               const char *name, bool has_beside,
-                                               struct firn_os_file **out, firn_error *err);
+                                               const char *name, struct firn_os_file **out,
+                                               firn_error *err);
 /* Closes the copies of a node. */
 void firn_scan_sqlite_leave(struct firn_scan_node *node);
 

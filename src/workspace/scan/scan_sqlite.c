@@ -19,7 +19,9 @@
  * reading, it is asked again whether a lock stands there (I1; not checked: it is an order of system calls); if so, the next
  * attempt reads a copy.
  *
- * Where files lay beside it that were not left out, a copy would not fit them: it is saved with them, and that is told.
+ * The files beside it would not fit that copy. Their names come after its own, so they have not been read yet and are
+ * left out as well. Only in a directory of several segments may another worker be at them: there all files are
+ * saved as they are, which is reported.
  *
  * A database that nobody has open is a file like any other, and so are those beside it, from which the next process that
  * opens it recovers: they do not change, so they fit together. One with several names is too: SQLite does not
@@ -121,10 +123,10 @@ out:
     return rc;
 }
 
-static const struct firn_scan_database *
+static struct firn_scan_database *
 find(const struct firn_scan_node *node, const char *name, size_t size)
 {
-    const struct firn_scan_database *at = node->databases;
+    struct firn_scan_database *at = node->databases;
     while (at != NULL && (strlen(at->name) != size || memcmp(at->name, name, size) != 0)) {
         at = at->next;
     }
@@ -182,14 +184,20 @@ firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *n
 
 int
 firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                           struct firn_os_dir *dir, const char *name, bool has_beside,
-                           struct firn_os_file **out, firn_error *err)
+                           struct firn_os_dir *dir, const char *name, struct firn_os_file **out,
+                           firn_error *err)
 {
+    struct firn_scan_database *database = find(node, name, strlen(name));
     *out = NULL;
     DCHECK(!node->is_in_store);
-    int rc = has_beside
+    /* In a directory of several segments others may be at the files beside it. */
+    int rc = database != NULL && node->segment_count > 1
                  ? firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read")
                  : copy(worker->scan, dir, name, out, err);
+    if (database != NULL && (rc == FIRN_OK || rc == FIRN_BUSY)) {
+        DCHECK(database->state == FIRN_SCAN_SQLITE_PLAIN);
+        database->state = FIRN_SCAN_SQLITE_LATE;
+    }
     firn_os_mutex_lock(&worker->scan->mutex);
     node->has_more_to_tell = true; /* (I2) */
     firn_os_mutex_unlock(&worker->scan->mutex);
@@ -220,7 +228,8 @@ firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, s
 {
     struct firn_os_file *copy;
     enum firn_scan_sqlite_state state = firn_scan_sqlite_state(node, name, size, &copy, NULL);
-    return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LOCKED;
+    return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LOCKED ||
+           state == FIRN_SCAN_SQLITE_LATE;
 }
 
 const struct firn_scan_item *
