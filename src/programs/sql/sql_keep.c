@@ -234,6 +234,7 @@ static int
 check_types(const struct firn_sql_keep *keep, const struct firn_sql_table *table, firn_scan *scan,
             firn_error *err)
 {
+    assert(keep->places != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (keep->places[i] >= 0) {
             int rc =
@@ -283,6 +284,7 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
     }
     rc = rc == FIRN_OK ? check_types(keep, table, scan, err) : rc;
     for (size_t i = 0; rc == FIRN_OK && i < keys->count; i++) {
+        assert(keep->places != NULL && keep->places[keys->columns[i]] >= 0);
         places[i] = (size_t)keep->places[keys->columns[i]];
     }
     rc = rc == FIRN_OK ? firn_sql_lookup_create(scan, places, keys->count, &keep->lookup, err) : rc;

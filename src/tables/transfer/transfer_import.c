@@ -315,7 +315,8 @@ open_bulk(struct import *import, firn_error *err)
         import->columns_names[i] = at;
         at += strlen(at) + 1;
     }
-    DCHECK(at == (const char *)import->names.data + import->names.size); /* a name for each value */
+    DCHECK(rc != FIRN_OK || import->value_count == 0 || /* a name for each value */
+           at == (const char *)import->names.data + import->names.size);
     const struct firn_rows_bulk_options options = {.columns = import->columns_names,
                                                    .column_count = import->value_count,
                                                    .progress = import->progress,
