@@ -136,7 +136,7 @@ struct firn_scan_node {
     struct firn_copy_capture *store;  /* of a store's directory: the state that is saved; or NULL */
     bool is_store;                    /* a store's directory, readable as one or not */
     bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
-    struct firn_scan_database *databases; /* of SQLite, in use: what is saved of them */
+    struct firn_hash_map databases;   /* of SQLite, that files lie beside: what is saved of them */
     struct firn_scan_listing listing; /* of a directory of several segments, until all are done */
     size_t segment_count;
     char *subdir_names;

@@ -35,15 +35,15 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "codec/xxh3.h"
 #include "scan/scan_internal.h"
 #include "threads/os_callback.h"
 
 struct firn_scan_database {
-    struct firn_scan_database *next;
+    firn_slice name; /* of the listing */
     enum firn_scan_sqlite_state state;
     struct firn_os_file *copy; /* if it is COPIED */
-    firn_error why;            /* if it is not */
-    char name[];
+    firn_error *why;           /* if it is LOCKED */
 };
 
 static const uint8_t magic[16] = "SQLite format 3";
@@ -123,14 +123,27 @@ out:
     return rc;
 }
 
+static uint64_t
+database_hash(const void *record)
+{
+    const struct firn_scan_database *database = record;
+    return firn_xxh3(database->name.data, database->name.size, 0);
+}
+
+static bool
+database_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct firn_scan_database *)record)->name,
+                            ((const struct firn_scan_database *)key)->name);
+}
+
 static struct firn_scan_database *
 find(const struct firn_scan_node *node, const char *name, size_t size)
 {
-    struct firn_scan_database *at = node->databases;
-    while (at != NULL && (strlen(at->name) != size || memcmp(at->name, name, size) != 0)) {
-        at = at->next;
-    }
-    return at;
+    const struct firn_scan_database key = {.name = firn_bytes(name, size)};
+    return node->databases.count == 0
+               ? NULL
+               : firn_hash_map_find(&node->databases, database_hash(&key), &key);
 }
 
 /* Whether a file whose name has no other is a database that is in use, as far as it can be read. */
@@ -155,27 +168,33 @@ int
 firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
                        struct firn_os_dir *dir, const char *name, firn_error *err)
 {
+    struct firn_scan_database *database = find(node, name, strlen(name));
+    const struct firn_scan_database made = {.name = firn_str(name)};
     DCHECK(!node->is_in_store);
-    if (find(node, name, strlen(name)) != NULL) {
+    if (database != NULL) {
         return FIRN_OK;
     }
-    size_t size = strlen(name) + 1;
-    struct firn_scan_database *database = firn_alloc_zeroed(sizeof *database + size);
+    if (node->databases.count == 0) {
+        firn_hash_map_init(&node->databases, sizeof made, database_hash, database_equal);
+    }
+    database = firn_hash_map_insert(&node->databases, database_hash(&made), &made);
     if (database == NULL) {
         return firn_error_no_memory(err, "a database");
     }
-    memcpy(database->name, name, size);
-    database->next = node->databases;
-    node->databases = database;
     if (!look(worker->scan, node, dir, name)) {
         return FIRN_OK;
     }
     node->has_more_to_tell = true; /* (I2) */
-    int rc = copy(worker->scan, dir, name, &database->copy, &database->why);
+    int rc = copy(worker->scan, dir, name, &database->copy, err);
     if (rc != FIRN_OK && rc != FIRN_BUSY) {
         database->state = FIRN_SCAN_SQLITE_TOLD;
-        *err = database->why;
         return firn_scan_report_sqlite(worker, node, name, rc, err);
+    }
+    if (rc == FIRN_BUSY && (database->why = firn_alloc(sizeof *err)) == NULL) {
+        return firn_error_no_memory(err, "a database");
+    }
+    if (rc == FIRN_BUSY) {
+        *database->why = *err;
     }
     database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_COPIED : FIRN_SCAN_SQLITE_LOCKED;
     DCHECK((database->copy == NULL) == (rc == FIRN_BUSY));
@@ -211,14 +230,13 @@ enum firn_scan_sqlite_state
 firn_scan_sqlite_state(const struct firn_scan_node *node, const char *name, size_t size,
                        struct firn_os_file **out_copy, firn_error *err)
 {
-    const struct firn_scan_database *database =
-        node->databases == NULL ? NULL : find(node, name, size);
+    const struct firn_scan_database *database = find(node, name, size);
     *out_copy = database != NULL ? database->copy : NULL;
     if (database == NULL) {
         return FIRN_SCAN_SQLITE_NONE;
     }
     if (database->state == FIRN_SCAN_SQLITE_LOCKED && err != NULL) {
-        *err = database->why;
+        *err = *database->why;
     }
     return database->state;
 }
@@ -255,7 +273,7 @@ firn_scan_sqlite_beside(const struct firn_scan_listing *listing, const struct fi
 bool
 firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn_scan_item *item)
 {
-    size_t size = node->databases == NULL ? 0 : database_size(item->name.text, item->name_size);
+    size_t size = node->databases.count == 0 ? 0 : database_size(item->name.text, item->name_size);
     return size > 0 && item->kind == FIRN_OS_FILE &&
            firn_scan_sqlite_is_apart(node, item->name.text, size);
 }
@@ -263,10 +281,10 @@ firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn
 void
 firn_scan_sqlite_leave(struct firn_scan_node *node)
 {
-    while (node->databases != NULL) {
-        struct firn_scan_database *database = node->databases;
-        node->databases = database->next;
+    for (size_t i = 0; i < node->databases.count; i++) {
+        struct firn_scan_database *database = firn_hash_map_at(&node->databases, i);
         firn_os_file_close(database->copy);
-        firn_free(database);
+        firn_free(database->why);
     }
+    firn_hash_map_deinit(&node->databases);
 }

@@ -254,6 +254,31 @@ rules_decide_about_the_database_and_not_about_its_log(void **state)
     ws_world_close(&world);
 }
 
+static void
+each_of_many_is_found_by_its_name(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    char name[32];
+    begin(&world, &copying, 427);
+    for (unsigned i = 0; i < 600; i++) { /* several segments of a directory */
+        (void)snprintf(name, sizeof name, "%u", i);
+        put_database(&world, name);
+        (void)snprintf(name, sizeof name, "%u-journal", i);
+        scan_put_text(&world.tree, name, "a journal");
+    }
+    struct firn_os_file *first = lock(&world, "7");
+    struct firn_os_file *last = lock(&world, "599");
+    firn_workspace_save_result saved = ws_save(&world);
+    assert_int_equal(copying.count, 2);
+    assert_int_equal(saved.checkpoint->files, 4 + 2 * 598 + 2);
+    assert_int_equal(saved.checkpoint->skipped, 0);
+    firn_os_file_close(first);
+    firn_os_file_close(last);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -265,6 +290,7 @@ main(void)
         cmocka_unit_test(without_a_library_all_files_are_saved_and_that_is_told_once),
         cmocka_unit_test(a_restore_begins_anew_where_one_was_in_use_until_then),
         cmocka_unit_test(rules_decide_about_the_database_and_not_about_its_log),
+        cmocka_unit_test(each_of_many_is_found_by_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
