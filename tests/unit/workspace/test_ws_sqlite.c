@@ -3,17 +3,22 @@
  * unit/workspace: SQLite databases in use, with a copy_sqlite that makes no database: what a scan asks to be copied, what it
  * saves of it, and what it says where there is no copy. tests/cli/live_sqlite_save.t does it with SQLite.
  */
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 
 #include "base/slice.h"
 #include "handle/ws_internal.h"
+#include "scan/scan_internal.h"
+#include "support/test_os.h"
 #include "ws_support.h"
 
 enum { PAGE = 512 };
@@ -279,6 +284,37 @@ each_of_many_is_found_by_its_name(void **state)
     ws_world_close(&world);
 }
 
+static void *
+ask_without_locks(void *arg)
+{
+    bool *is_refused = arg;
+    struct firn_os_dir *dir = test_os_temp_dir();
+    struct firn_os_file *file;
+    uint8_t page[PAGE] = "SQLite format 3";
+    bool is_in_use = true;
+    test_os_put(dir, "app.db", page, sizeof page);
+    assert_int_equal(firn_os_file_open(dir, "app.db", FIRN_OS_READ, 0, &file, NULL), FIRN_OK);
+    *is_refused = test_os_refuse(SYS_fcntl, ENOLCK);
+    assert_int_equal(firn_scan_sqlite_is_in_use(file, PAGE, &is_in_use, NULL), FIRN_OK);
+    assert_false(is_in_use);
+    firn_os_file_close(file);
+    test_os_temp_dir_remove(dir);
+    return NULL;
+}
+
+static void
+where_there_are_no_locks_a_database_is_a_file_like_others(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    bool is_refused = false;
+    assert_int_equal(pthread_create(&thread, NULL, ask_without_locks, &is_refused), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    if (!is_refused) {
+        skip();
+    }
+}
+
 int
 main(void)
 {
@@ -291,6 +327,7 @@ main(void)
         cmocka_unit_test(a_restore_begins_anew_where_one_was_in_use_until_then),
         cmocka_unit_test(rules_decide_about_the_database_and_not_about_its_log),
         cmocka_unit_test(each_of_many_is_found_by_its_name),
+        cmocka_unit_test(where_there_are_no_locks_a_database_is_a_file_like_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
