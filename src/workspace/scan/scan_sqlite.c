@@ -9,8 +9,8 @@
  * three files beside it are left out, for what they hold is in the copy.
  *
  * This is found out when the directory is visited, before anything in it is read: which names are left out depends
- * on whether the copy could be made. A database that stays locked is a file that cannot be read
- * (scan_carry.c). Of one that cannot be copied for another reason (no SQLite library, no database for all its
+ * on whether the copy could be made. A database that stays locked is a file that cannot be read: it goes on as the last
+ * checkpoint has it (scan_carry.c), and so do the files beside it, for there the two belong together. Of one that cannot be copied for another reason (no SQLite library, no database for all its
  * first bytes, a journal that nobody has played back) all files are saved as they are, and that is told.
  *
  * A writer may come later: it makes its journal, and writes pages, while the file is read. The times of the file
@@ -166,6 +166,18 @@ look(const struct firn_scan *scan, const struct firn_scan_node *node, struct fir
     return is_in_use;
 }
 
+/* *why says by whom it is locked. False: there is no memory. */
+static bool
+note_locked(struct firn_scan_database *database, const firn_error *why)
+{
+    database->state = FIRN_SCAN_SQLITE_LOCKED;
+    database->why = firn_alloc(sizeof *why);
+    if (database->why != NULL) {
+        *database->why = *why;
+    }
+    return database->why != NULL;
+}
+
 int
 firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
                        struct firn_os_dir *dir, const char *name, firn_error *err)
@@ -192,13 +204,10 @@ firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *n
         database->state = FIRN_SCAN_SQLITE_TOLD;
         return firn_scan_report_sqlite(worker, node, name, rc, err);
     }
-    if (rc == FIRN_BUSY && (database->why = firn_alloc(sizeof *err)) == NULL) {
+    database->state = FIRN_SCAN_SQLITE_COPIED;
+    if (rc == FIRN_BUSY && !note_locked(database, err)) {
         return firn_error_no_memory(err, "a database");
     }
-    if (rc == FIRN_BUSY) {
-        *database->why = *err;
-    }
-    database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_COPIED : FIRN_SCAN_SQLITE_LOCKED;
     DCHECK((database->copy == NULL) == (rc == FIRN_BUSY));
     return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
 }
@@ -218,14 +227,18 @@ firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_nod
     if (database != NULL && (rc == FIRN_OK || rc == FIRN_BUSY)) {
         DCHECK(database->state == FIRN_SCAN_SQLITE_PLAIN);
         database->state = FIRN_SCAN_SQLITE_LATE;
+        if (rc == FIRN_BUSY && !note_locked(database, err)) {
+            return firn_error_no_memory(err, "a database");
+        }
     }
     firn_os_mutex_lock(&worker->scan->mutex);
     node->has_more_to_tell = true; /* (I2) */
     firn_os_mutex_unlock(&worker->scan->mutex);
-    if (rc != FIRN_OK) { /* from now on as it is */
-        return rc == FIRN_BUSY ? rc : firn_scan_report_sqlite(worker, node, name, rc, err);
+    if (rc != FIRN_OK && rc != FIRN_BUSY) { /* from now on as it is */
+        return firn_scan_report_sqlite(worker, node, name, rc, err);
     }
-    return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+    int note_rc = firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+    return note_rc == FIRN_OK ? rc : note_rc;
 }
 
 enum firn_scan_sqlite_state
@@ -233,14 +246,19 @@ firn_scan_sqlite_state(const struct firn_scan_node *node, const char *name, size
                        struct firn_os_file **out_copy, firn_error *err)
 {
     const struct firn_scan_database *database = find(node, name, size);
+    bool is_beside = database == NULL;
     *out_copy = database != NULL ? database->copy : NULL;
-    if (database == NULL) {
-        return FIRN_SCAN_SQLITE_NONE;
+    if (is_beside) { /* of a database that is LOCKED? */
+        size = database_size(name, size);
+        database = size > 0 ? find(node, name, size) : NULL;
     }
-    if (database->state == FIRN_SCAN_SQLITE_LOCKED && err != NULL) {
-        *err = *database->why;
+    if (database != NULL && database->state == FIRN_SCAN_SQLITE_LOCKED) {
+        if (err != NULL) {
+            *err = *database->why;
+        }
+        return is_beside ? FIRN_SCAN_SQLITE_BESIDE : FIRN_SCAN_SQLITE_LOCKED;
     }
-    return database->state;
+    return is_beside ? FIRN_SCAN_SQLITE_NONE : database->state;
 }
 
 bool
@@ -275,9 +293,14 @@ firn_scan_sqlite_beside(const struct firn_scan_listing *listing, const struct fi
 bool
 firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn_scan_item *item)
 {
+    struct firn_os_file *copy;
     size_t size = node->databases.count == 0 ? 0 : database_size(item->name.text, item->name_size);
-    return size > 0 && item->kind == FIRN_OS_FILE &&
-           firn_scan_sqlite_is_apart(node, item->name.text, size);
+    if (size == 0 || item->kind != FIRN_OS_FILE) {
+        return false;
+    }
+    enum firn_scan_sqlite_state state =
+        firn_scan_sqlite_state(node, item->name.text, size, &copy, NULL);
+    return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LATE;
 }
 
 void

@@ -178,15 +178,43 @@ one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it(void **state)
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 423);
-    scan_remove_file(&world.tree, "app.db-wal");
     (void)ws_save(&world);
+    scan_put_text(&world.tree, "app.db-wal", "a newer log");
+    scan_put_text(&world.tree, "app.db-journal", "of nothing that was saved");
     struct firn_os_file *held = lock(&world, "app.db");
     copying.code = FIRN_BUSY;
     firn_workspace_save_result saved = ws_save(&world);
-    assert_int_equal(world.notices.counts[FIRN_NOTICE_CARRIED], 1);
-    assert_int_equal(saved.checkpoint->skipped, 1);
-    assert_int_equal(saved.checkpoint->files, 2);
+    /* The database and its log; the index of that has not changed. */
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_CARRIED], 2);
+    assert_int_equal(saved.checkpoint->skipped, 2);
+    assert_int_equal(saved.checkpoint->files, 4);
+    assert_true(ws_is_kept(&world, "", "a log"));
+    assert_false(ws_is_kept(&world, "", "a newer log"));
+    assert_false(ws_is_kept(&world, "", "of nothing that was saved"));
     firn_os_file_close(held);
+    ws_world_close(&world);
+}
+
+/* It is left as it is, so the log that belongs to an earlier one must not come beside it. */
+static void
+a_restore_begins_anew_where_one_was_locked_after_it_had_been_read(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 428);
+    (void)ws_save(&world);
+    char page[PAGE] = "SQLite format 3";
+    memset(page + 16, 'y', sizeof page - 16);
+    scan_put_file(&world.tree, "app.db", page, sizeof page);
+    scan_remove_file(&world.tree, "app.db-wal");
+    scan_remove_file(&world.tree, "app.db-shm");
+    copying.held = lock(&world, "app.db");
+    copying.code = FIRN_BUSY;
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    assert_int_equal(copying.count, 1);
+    assert_non_null(strstr(world.err.text, "was in use until now"));
+    assert_false(ws_dump_has(&world, "app.db-wal"));
     ws_world_close(&world);
 }
 
@@ -323,6 +351,7 @@ main(void)
         cmocka_unit_test(one_that_nobody_has_open_is_saved_with_the_files_beside_it),
         cmocka_unit_test(one_without_files_beside_it_is_copied_once_a_lock_is_seen_after_reading),
         cmocka_unit_test(one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it),
+        cmocka_unit_test(a_restore_begins_anew_where_one_was_locked_after_it_had_been_read),
         cmocka_unit_test(without_a_library_all_files_are_saved_and_that_is_told_once),
         cmocka_unit_test(a_restore_begins_anew_where_one_was_in_use_until_then),
         cmocka_unit_test(rules_decide_about_the_database_and_not_about_its_log),
