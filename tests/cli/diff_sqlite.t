@@ -167,3 +167,29 @@ What is no database, damaged, encrypted, or waits for its journal to be played b
   5
   # left.db: binary, 40960 -> 40960 bytes
   # left.db: rows were not compared: it has an unfinished transaction
+
+A database may have been made to harm who opens it: its virtual tables are not opened, and a schema beyond 16 MiB is not read.
+
+  $ cat >../craft.py <<'END'
+  > import sqlite3, sys
+  > db = sqlite3.connect("crafted.db", isolation_level=None)
+  > db.execute("CREATE TABLE IF NOT EXISTS t (a)")
+  > db.execute("INSERT INTO t VALUES (1)")
+  > db.execute("PRAGMA writable_schema = ON")
+  > for statement in sys.argv[1:]:
+  >     name = statement.split()[3]
+  >     db.execute("INSERT INTO sqlite_master VALUES ('table', ?, ?, 0, ?)", (name, name, statement))
+  > db.close()
+  > END
+  $ python3 ../craft.py 'create  virtual table v using rtree(id, a, b)' 'create/**/ virtual table f using fts5(x)' && firn save -q && python3 ../craft.py
+  6
+  $ firn diff -p -- crafted.db
+  # crafted.db: binary, 8192 -> 8192 bytes
+  # crafted.db: table f: 0 rows added, 0 changed, 0 removed; not all were compared: no such module: fts5
+  # crafted.db: table t (_rowid_, a): 1 row added, 0 changed, 0 removed
+  #   + (2, 1)
+  # crafted.db: table v: 0 rows added, 0 changed, 0 removed; not all were compared: no such module: rtree
+  $ python3 -c 'import sqlite3; db = sqlite3.connect("long.db"); [db.execute("CREATE TABLE t%d (a /* %s */)" % (i, "x" * (2 << 20))) for i in range(9)]; db.commit()' && firn save -q
+  7
+  $ python3 -c 'import sqlite3; db = sqlite3.connect("long.db"); db.execute("INSERT INTO t1 VALUES (1)"); db.commit()' && firn diff -p -- long.db | tail -1
+  # long.db: rows were not compared: its schema is too large

@@ -35,8 +35,8 @@
  * Memory: that of building, which may be as much as the cache lets be held; larger runs get no graph. The forerunner is
  * given up where that makes room.
  *
- * Failure: the file is removed, and the next call tries again. A run that is damaged is left alone until the next
- * opening.
+ * Failure: the file is removed, and the next call tries again, without any forerunner: these may be what fills the
+ * disk. A run that is damaged is left alone until the next opening.
  */
 #include "compaction/compaction_internal.h"
 
@@ -273,6 +273,27 @@ drop_forerunner(struct firn_lsm *lsm, struct firn_run_file *file)
     if (forerunner != NULL) {
         firn_run_file_unref(forerunner);
     }
+}
+
+/* Of all runs: where one graph cannot be built, as on a full disk, none of them may keep what it was made from. */
+static void
+drop_forerunners(struct firn_lsm *lsm)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count; i++) {
+        const struct firn_version *version =
+            atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed)->version;
+        for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+            for (size_t k = 0; k < version->levels[level].count; k++) {
+                struct firn_run_file *file = firn_version_file(&version->levels[level], k);
+                if (file->forerunner != NULL) {
+                    firn_run_file_unref(file->forerunner);
+                    file->forerunner = NULL;
+                }
+            }
+        }
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
 }
 
 static void
@@ -600,6 +621,9 @@ firn_compaction_graph_build(struct firn_lsm *lsm,
         rc = attach(&graph, &attachment, err);
     } else if (rc == FIRN_CORRUPT || (rc == FIRN_OK && !graph.is_over)) {
         note_seen(&graph);
+    }
+    if (rc != FIRN_OK && rc != FIRN_CANCELLED) {
+        drop_forerunners(lsm);
     }
 out:
     let_go(&graph);

@@ -4,8 +4,8 @@
  *
  * No command waits for the library unless there is a database to copy or to compare. It stays loaded until the program ends.
  *
- * What is opened here was written by others, so a connection runs with SQLite's defensive settings: no function or virtual table
- * that a schema names is run unless SQLite calls it harmless, no trigger and no view works, no extension can be loaded, a
+ * What is opened here was written by others, so a connection runs with SQLite's defensive settings: no function that a schema
+ * names is run unless SQLite calls it harmless, no virtual table, trigger or view works, no extension can be loaded, a
  * value has at most 128 MiB, and the sizes of cells are checked before they are used.
  */
 #include "sqlitefile/sqlitefile_internal.h"
@@ -46,6 +46,7 @@ static const struct name names[] = {
     NAME(column_type),       NAME(column_int),  NAME(column_int64), NAME(column_double),
     NAME(column_text),       NAME(column_blob), NAME(column_bytes), NAME(file_control),
     NAME(progress_handler),  NAME(backup_init), NAME(backup_step),  NAME(backup_finish),
+    NAME(drop_modules),
 };
 
 /* A function pointer is read as what dlsym says it is. */
@@ -106,6 +107,7 @@ firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *
         (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
         (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         (void)library->limit(*out, SQLITE_LIMIT_LENGTH, VALUE_SIZE_MAX);
+        (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
         rc = library->exec(*out, "PRAGMA cell_size_check = ON", NULL, NULL, NULL);
     }
     return rc;

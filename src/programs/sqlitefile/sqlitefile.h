@@ -14,7 +14,7 @@
 #include "term/term.h"
 
 /* For copy_sqlite of firn_workspace_options; ctx is not used. Any thread. FIRN_UNSUPPORTED where SQLite's library
- * cannot be loaded. FIRN_BUSY where the database was locked for five seconds. */
+ * cannot be loaded. FIRN_BUSY where the database was locked for five seconds. FIRN_CANCELLED when a signal came. */
 int firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size,
                          firn_error *err);
 

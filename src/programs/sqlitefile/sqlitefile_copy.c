@@ -20,6 +20,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@
 
 enum {
     BUSY_TIMEOUT_MS = 5000,
+    PAGES_BETWEEN_LOOKS = 4096, /* at signals */
     PAGE_SIZE_MIN = 512,
     PAGE_SIZE_MAX = 65536,
     LOG_HEAD_SIZE = 32,
@@ -212,8 +214,13 @@ back_up(const struct copying *copying)
     if (backup == NULL) {
         return fail(copying, rc != SQLITE_OK ? rc : SQLITE_ERROR, copying->to);
     }
-    rc = library->backup_step(backup, -1);
+    do {
+        rc = library->backup_step(backup, PAGES_BETWEEN_LOOKS);
+    } while (rc == SQLITE_OK && firn_term_signals_caught() == 0);
     int finish_rc = library->backup_finish(backup);
+    if (rc == SQLITE_OK) {
+        return firn_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
+    }
     rc = rc == SQLITE_DONE ? finish_rc : rc;
     return rc == SQLITE_OK ? FIRN_OK : fail(copying, rc, copying->to);
 }
@@ -270,7 +277,7 @@ firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_si
         return FIRN_UNSUPPORTED;
     }
     int size = snprintf(out_copy, copy_size, "%s/firn-sqlite-XXXXXX", firn_sqlitefile_place());
-    int file = size > 0 && (size_t)size < copy_size ? mkstemp(out_copy) : -1;
+    int file = size > 0 && (size_t)size < copy_size ? mkostemp(out_copy, O_CLOEXEC) : -1;
     if (file < 0) {
         return firn_sqlitefile_fail(err, FIRN_IO, "could not create a file in %.400s: %s",
                                     firn_sqlitefile_place(), strerror(errno));

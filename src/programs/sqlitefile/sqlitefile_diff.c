@@ -25,7 +25,7 @@
 
 static const char virtual_table[] = "CREATE VIRTUAL";
 
-enum { OPERATIONS_BETWEEN_LOOKS = 10000, OBJECTS_MAX = 100000 };
+enum { OPERATIONS_BETWEEN_LOOKS = 10000, OBJECTS_MAX = 100000, OBJECTS_BYTES_MAX = 16 << 20 };
 
 /* ---- text of any length ---- */
 
@@ -84,6 +84,7 @@ struct objects {
     struct object *items;
     size_t count;
     size_t capacity;
+    size_t bytes; /* of all texts */
 };
 
 static void
@@ -139,7 +140,7 @@ copy_column(const struct comparing *comparing, sqlite3_stmt *statement, int colu
     return strdup(text != NULL ? (const char *)text : "");
 }
 
-/* Reads rows of up to three texts. */
+/* Reads rows of up to three texts. Many rows may share the bytes of one page, so what they take is not bounded by the file. */
 static int
 read_objects(const struct comparing *comparing, sqlite3 *db, const char *sql, struct objects *out)
 {
@@ -147,8 +148,15 @@ read_objects(const struct comparing *comparing, sqlite3 *db, const char *sql, st
     sqlite3_stmt *statement = NULL;
     int rc = library->prepare_v2(db, sql, -1, &statement, NULL);
     int code = FIRN_OK;
-    while (rc == SQLITE_OK && code == FIRN_OK && out->count < OBJECTS_MAX &&
-           library->step(statement) == SQLITE_ROW) {
+    while (rc == SQLITE_OK && code == FIRN_OK && library->step(statement) == SQLITE_ROW) {
+        for (int i = 0; i < 3; i++) {
+            out->bytes += (size_t)library->column_bytes(statement, i);
+        }
+        if (out->count == OBJECTS_MAX || out->bytes > OBJECTS_BYTES_MAX) {
+            code =
+                firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its schema is too large");
+            break;
+        }
         if (out->count == out->capacity) {
             size_t capacity = out->capacity == 0 ? 16 : 2 * out->capacity;
             struct object *items = realloc(out->items, capacity * sizeof *items);

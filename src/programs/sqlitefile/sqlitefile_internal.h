@@ -17,6 +17,7 @@ struct firn_sqlitefile_library {
     const char *(*errmsg)(sqlite3 *db);
     int (*db_config)(sqlite3 *db, int op, ...);
     int (*limit)(sqlite3 *db, int id, int value);
+    int (*drop_modules)(sqlite3 *db, const char **keep);
     int (*busy_timeout)(sqlite3 *db, int ms);
     int (*exec)(sqlite3 *db, const char *sql, int (*callback)(void *, int, char **, char **),
                 void *ctx, char **message);

@@ -462,6 +462,12 @@ firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node
     struct attempt tried = {.is_in_use = false};
     bool minds_use = worker->scan->options->sqlite.copy != NULL && !node->is_in_store &&
                      state != FIRN_SCAN_SQLITE_TOLD;
+    if (state == FIRN_SCAN_SQLITE_BESIDE) {
+        bool is_carried;
+        *out = (struct firn_scan_found){.is_left_out = true};
+        return firn_scan_carry_entry(worker, node, name, FIRN_TREE_FILE, FIRN_BUSY, out,
+                                     &is_carried, err);
+    }
     int rc = state == FIRN_SCAN_SQLITE_LOCKED ? FIRN_BUSY : FIRN_OK;
     for (unsigned i = 0; rc == FIRN_OK && !tried.is_stable &&
                          i < FIRN_SCAN_READ_TRIES + (tried.is_in_use ? 1U : 0U);

@@ -136,7 +136,7 @@ struct firn_scan_node {
     struct firn_copy_capture *store;  /* of a store's directory: the state that is saved; or NULL */
     bool is_store;                    /* a store's directory, readable as one or not */
     bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
-    struct firn_scan_database *databases; /* of SQLite, in use: what is saved of them */
+    struct firn_hash_map databases;   /* of SQLite, that files lie beside: what is saved of them */
     struct firn_scan_listing listing; /* of a directory of several segments, until all are done */
     size_t segment_count;
     char *subdir_names;
@@ -466,7 +466,8 @@ enum firn_scan_sqlite_state {
     FIRN_SCAN_SQLITE_TOLD,   /* it could not be copied, and that was told */
     FIRN_SCAN_SQLITE_COPIED, /* without the files beside it */
     FIRN_SCAN_SQLITE_LOCKED, /* it cannot be read */
-    FIRN_SCAN_SQLITE_LATE,   /* COPIED or LOCKED, as was found out while it was read */
+    FIRN_SCAN_SQLITE_LATE,   /* COPIED, as was found out while it was read */
+    FIRN_SCAN_SQLITE_BESIDE, /* none itself, but beside one that is LOCKED */
     FIRN_SCAN_SQLITE_NONE    /* none of these */
 };
 
@@ -478,13 +479,13 @@ const struct firn_scan_item *firn_scan_sqlite_beside(const struct firn_scan_list
 FIRN_MUST_CHECK int firn_scan_sqlite_enter(struct firn_scan_worker *worker,
                                            struct firn_scan_node *node, struct firn_os_dir *dir,
                                            const char *name, firn_error *err);
-/* What it is. Of COPIED the copy is borrowed from the node; of LOCKED *err says by whom. */
+/* What it is. Of COPIED the copy is borrowed from the node; of LOCKED and BESIDE *err says by whom. */
 enum firn_scan_sqlite_state firn_scan_sqlite_state(const struct firn_scan_node *node,
                                                    const char *name, size_t size,
                                                    struct firn_os_file **out_copy, firn_error *err);
 /* Whether an entry of this name is COPIED, LOCKED or LATE. */
 bool firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, size_t size);
-/* Whether an entry lies beside one of these. */
+/* Whether an entry lies beside one that is COPIED or LATE. */
 bool firn_scan_sqlite_leaves_out(const struct firn_scan_node *node,
                                  const struct firn_scan_item *item);
 /* Whether an open file of that size is a database that another has open. */

@@ -9,8 +9,8 @@
  * three files beside it are left out, for what they hold is in the copy.
  *
  * This is found out when the directory is visited, before anything in it is read: which names are left out depends
- * on whether the copy could be made. A database that stays locked is a file that cannot be read
- * (scan_carry.c). Of one that cannot be copied for another reason (no SQLite library, no database for all its
+ * on whether the copy could be made. A database that stays locked is a file that cannot be read: it goes on as the last
+ * checkpoint has it (scan_carry.c), and so do the files beside it, for there the two belong together. Of one that cannot be copied for another reason (no SQLite library, no database for all its
  * first bytes, a journal that nobody has played back) all files are saved as they are, and that is told.
  *
  * A writer may come later: it makes its journal, and writes pages, while the file is read. The times of the file
@@ -35,15 +35,15 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "codec/xxh3.h"
 #include "scan/scan_internal.h"
 #include "threads/os_callback.h"
 
 struct firn_scan_database {
-    struct firn_scan_database *next;
+    firn_slice name; /* of the listing */
     enum firn_scan_sqlite_state state;
     struct firn_os_file *copy; /* if it is COPIED */
-    firn_error why;            /* if it is not */
-    char name[];
+    firn_error *why;           /* if it is LOCKED */
 };
 
 static const uint8_t magic[16] = "SQLite format 3";
@@ -74,9 +74,11 @@ firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, 
         return FIRN_OK;
     }
     int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
-    return rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0
-               ? firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, out, err)
-               : rc;
+    if (rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0) {
+        /* Where there are no locks, nobody has one. */
+        FIRN_IGNORE(firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, out, NULL));
+    }
+    return rc;
 }
 
 /* Opens the copy at a path, and removes its name. */
@@ -123,14 +125,27 @@ out:
     return rc;
 }
 
+static uint64_t
+database_hash(const void *record)
+{
+    const struct firn_scan_database *database = record;
+    return firn_xxh3(database->name.data, database->name.size, 0);
+}
+
+static bool
+database_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct firn_scan_database *)record)->name,
+                            ((const struct firn_scan_database *)key)->name);
+}
+
 static struct firn_scan_database *
 find(const struct firn_scan_node *node, const char *name, size_t size)
 {
-    struct firn_scan_database *at = node->databases;
-    while (at != NULL && (strlen(at->name) != size || memcmp(at->name, name, size) != 0)) {
-        at = at->next;
-    }
-    return at;
+    const struct firn_scan_database key = {.name = firn_bytes(name, size)};
+    return node->databases.count == 0
+               ? NULL
+               : firn_hash_map_find(&node->databases, database_hash(&key), &key);
 }
 
 /* Whether a file whose name has no other is a database that is in use, as far as it can be read. */
@@ -151,33 +166,48 @@ look(const struct firn_scan *scan, const struct firn_scan_node *node, struct fir
     return is_in_use;
 }
 
+/* *why says by whom it is locked. False: there is no memory. */
+static bool
+note_locked(struct firn_scan_database *database, const firn_error *why)
+{
+    database->state = FIRN_SCAN_SQLITE_LOCKED;
+    database->why = firn_alloc(sizeof *why);
+    if (database->why != NULL) {
+        *database->why = *why;
+    }
+    return database->why != NULL;
+}
+
 int
 firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
                        struct firn_os_dir *dir, const char *name, firn_error *err)
 {
+    struct firn_scan_database *database = find(node, name, strlen(name));
+    const struct firn_scan_database made = {.name = firn_str(name)};
     DCHECK(!node->is_in_store);
-    if (find(node, name, strlen(name)) != NULL) {
+    if (database != NULL) {
         return FIRN_OK;
     }
-    size_t size = strlen(name) + 1;
-    struct firn_scan_database *database = firn_alloc_zeroed(sizeof *database + size);
+    if (node->databases.count == 0) {
+        firn_hash_map_init(&node->databases, sizeof made, database_hash, database_equal);
+    }
+    database = firn_hash_map_insert(&node->databases, database_hash(&made), &made);
     if (database == NULL) {
         return firn_error_no_memory(err, "a database");
     }
-    memcpy(database->name, name, size);
-    database->next = node->databases;
-    node->databases = database;
     if (!look(worker->scan, node, dir, name)) {
         return FIRN_OK;
     }
     node->has_more_to_tell = true; /* (I2) */
-    int rc = copy(worker->scan, dir, name, &database->copy, &database->why);
+    int rc = copy(worker->scan, dir, name, &database->copy, err);
     if (rc != FIRN_OK && rc != FIRN_BUSY) {
         database->state = FIRN_SCAN_SQLITE_TOLD;
-        *err = database->why;
         return firn_scan_report_sqlite(worker, node, name, rc, err);
     }
-    database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_COPIED : FIRN_SCAN_SQLITE_LOCKED;
+    database->state = FIRN_SCAN_SQLITE_COPIED;
+    if (rc == FIRN_BUSY && !note_locked(database, err)) {
+        return firn_error_no_memory(err, "a database");
+    }
     DCHECK((database->copy == NULL) == (rc == FIRN_BUSY));
     return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
 }
@@ -197,30 +227,38 @@ firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_nod
     if (database != NULL && (rc == FIRN_OK || rc == FIRN_BUSY)) {
         DCHECK(database->state == FIRN_SCAN_SQLITE_PLAIN);
         database->state = FIRN_SCAN_SQLITE_LATE;
+        if (rc == FIRN_BUSY && !note_locked(database, err)) {
+            return firn_error_no_memory(err, "a database");
+        }
     }
     firn_os_mutex_lock(&worker->scan->mutex);
     node->has_more_to_tell = true; /* (I2) */
     firn_os_mutex_unlock(&worker->scan->mutex);
-    if (rc != FIRN_OK) { /* from now on as it is */
-        return rc == FIRN_BUSY ? rc : firn_scan_report_sqlite(worker, node, name, rc, err);
+    if (rc != FIRN_OK && rc != FIRN_BUSY) { /* from now on as it is */
+        return firn_scan_report_sqlite(worker, node, name, rc, err);
     }
-    return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+    int note_rc = firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+    return note_rc == FIRN_OK ? rc : note_rc;
 }
 
 enum firn_scan_sqlite_state
 firn_scan_sqlite_state(const struct firn_scan_node *node, const char *name, size_t size,
                        struct firn_os_file **out_copy, firn_error *err)
 {
-    const struct firn_scan_database *database =
-        node->databases == NULL ? NULL : find(node, name, size);
+    const struct firn_scan_database *database = find(node, name, size);
+    bool is_beside = database == NULL;
     *out_copy = database != NULL ? database->copy : NULL;
-    if (database == NULL) {
-        return FIRN_SCAN_SQLITE_NONE;
+    if (is_beside) { /* of a database that is LOCKED? */
+        size = database_size(name, size);
+        database = size > 0 ? find(node, name, size) : NULL;
     }
-    if (database->state == FIRN_SCAN_SQLITE_LOCKED && err != NULL) {
-        *err = database->why;
+    if (database != NULL && database->state == FIRN_SCAN_SQLITE_LOCKED) {
+        if (err != NULL) {
+            *err = *database->why;
+        }
+        return is_beside ? FIRN_SCAN_SQLITE_BESIDE : FIRN_SCAN_SQLITE_LOCKED;
     }
-    return database->state;
+    return is_beside ? FIRN_SCAN_SQLITE_NONE : database->state;
 }
 
 bool
@@ -255,18 +293,23 @@ firn_scan_sqlite_beside(const struct firn_scan_listing *listing, const struct fi
 bool
 firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn_scan_item *item)
 {
-    size_t size = node->databases == NULL ? 0 : database_size(item->name.text, item->name_size);
-    return size > 0 && item->kind == FIRN_OS_FILE &&
-           firn_scan_sqlite_is_apart(node, item->name.text, size);
+    struct firn_os_file *copy;
+    size_t size = node->databases.count == 0 ? 0 : database_size(item->name.text, item->name_size);
+    if (size == 0 || item->kind != FIRN_OS_FILE) {
+        return false;
+    }
+    enum firn_scan_sqlite_state state =
+        firn_scan_sqlite_state(node, item->name.text, size, &copy, NULL);
+    return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LATE;
 }
 
 void
 firn_scan_sqlite_leave(struct firn_scan_node *node)
 {
-    while (node->databases != NULL) {
-        struct firn_scan_database *database = node->databases;
-        node->databases = database->next;
+    for (size_t i = 0; i < node->databases.count; i++) {
+        struct firn_scan_database *database = firn_hash_map_at(&node->databases, i);
         firn_os_file_close(database->copy);
-        firn_free(database);
+        firn_free(database->why);
     }
+    firn_hash_map_deinit(&node->databases);
 }

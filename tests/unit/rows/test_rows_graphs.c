@@ -304,11 +304,54 @@ a_merge_keeps_the_graph(void **state)
     db_support_deinit(&support);
 }
 
+/* Writes of graphs fail as on a full disk. */
+static void
+refuse_graphs(void *ctx, const struct firn_sim_fault_call *call)
+{
+    static const struct firn_sim_fault_plan plan = {.call = 1,
+                                                    .classes = FIRN_SIM_FAULT_WRITES,
+                                                    .kind = FIRN_SIM_FAULT_FAILS,
+                                                    .error_number = 28};
+    if (call->kind == FIRN_SIM_FAULT_WRITES && call->name != NULL &&
+        strstr(call->name, ".graph") != NULL) {
+        firn_sim_fault_set_plan(ctx, &plan);
+    }
+}
+
+/* A compaction gives back the space of what it has merged, also where there is none for the new graph. */
+static void
+a_full_disk_keeps_no_run_for_its_graph(void **state)
+{
+    struct db_support support;
+    struct firn_os *faulty;
+    struct firn_os_dir *dir;
+    struct firn_db *db;
+    firn_error err;
+    (void)state;
+    make_store_with_graph(&support);
+    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+    DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
+    assert_int_equal(count_graphs(dir), 1);
+    firn_sim_fault_set_hook(faulty, refuse_graphs, faulty);
+    assert_int_equal(firn_db_maintain_compact(db, NULL, &err), FIRN_NO_SPACE);
+    assert_int_equal(count_graphs(dir), 0);
+    firn_sim_fault_set_hook(faulty, NULL, NULL);
+    firn_sim_fault_set_plan(faulty, NULL);
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    assert_int_equal(count_graphs(dir), 1);
+    DB_OK(firn_db_close(db, &err));
+    firn_os_dir_close(dir);
+    firn_sim_fault_destroy(faulty);
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_merge_keeps_the_graph),
+        cmocka_unit_test(a_full_disk_keeps_no_run_for_its_graph),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_the_old_or_the_new),
         cmocka_unit_test(a_power_cut_at_any_call_of_a_merge_leaves_the_old_or_the_new),
         cmocka_unit_test(a_call_of_a_merge_that_fails_leaves_the_old_or_the_new),

@@ -3,17 +3,22 @@
  * unit/workspace: SQLite databases in use, with a copy_sqlite that makes no database: what a scan asks to be copied, what it
  * saves of it, and what it says where there is no copy. tests/cli/live_sqlite_save.t does it with SQLite.
  */
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 
 #include "base/slice.h"
 #include "handle/ws_internal.h"
+#include "scan/scan_internal.h"
+#include "support/test_os.h"
 #include "ws_support.h"
 
 enum { PAGE = 512 };
@@ -173,15 +178,43 @@ one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it(void **state)
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 423);
-    scan_remove_file(&world.tree, "app.db-wal");
     (void)ws_save(&world);
+    scan_put_text(&world.tree, "app.db-wal", "a newer log");
+    scan_put_text(&world.tree, "app.db-journal", "of nothing that was saved");
     struct firn_os_file *held = lock(&world, "app.db");
     copying.code = FIRN_BUSY;
     firn_workspace_save_result saved = ws_save(&world);
-    assert_int_equal(world.notices.counts[FIRN_NOTICE_CARRIED], 1);
-    assert_int_equal(saved.checkpoint->skipped, 1);
-    assert_int_equal(saved.checkpoint->files, 2);
+    /* The database and its log; the index of that has not changed. */
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_CARRIED], 2);
+    assert_int_equal(saved.checkpoint->skipped, 2);
+    assert_int_equal(saved.checkpoint->files, 4);
+    assert_true(ws_is_kept(&world, "", "a log"));
+    assert_false(ws_is_kept(&world, "", "a newer log"));
+    assert_false(ws_is_kept(&world, "", "of nothing that was saved"));
     firn_os_file_close(held);
+    ws_world_close(&world);
+}
+
+/* It is left as it is, so the log that belongs to an earlier one must not come beside it. */
+static void
+a_restore_begins_anew_where_one_was_locked_after_it_had_been_read(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    begin(&world, &copying, 428);
+    (void)ws_save(&world);
+    char page[PAGE] = "SQLite format 3";
+    memset(page + 16, 'y', sizeof page - 16);
+    scan_put_file(&world.tree, "app.db", page, sizeof page);
+    scan_remove_file(&world.tree, "app.db-wal");
+    scan_remove_file(&world.tree, "app.db-shm");
+    copying.held = lock(&world, "app.db");
+    copying.code = FIRN_BUSY;
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    assert_int_equal(copying.count, 1);
+    assert_non_null(strstr(world.err.text, "was in use until now"));
+    assert_false(ws_dump_has(&world, "app.db-wal"));
     ws_world_close(&world);
 }
 
@@ -254,6 +287,62 @@ rules_decide_about_the_database_and_not_about_its_log(void **state)
     ws_world_close(&world);
 }
 
+static void
+each_of_many_is_found_by_its_name(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    char name[32];
+    begin(&world, &copying, 427);
+    for (unsigned i = 0; i < 600; i++) { /* several segments of a directory */
+        (void)snprintf(name, sizeof name, "%u", i);
+        put_database(&world, name);
+        (void)snprintf(name, sizeof name, "%u-journal", i);
+        scan_put_text(&world.tree, name, "a journal");
+    }
+    struct firn_os_file *first = lock(&world, "7");
+    struct firn_os_file *last = lock(&world, "599");
+    firn_workspace_save_result saved = ws_save(&world);
+    assert_int_equal(copying.count, 2);
+    assert_int_equal(saved.checkpoint->files, 4 + 2 * 598 + 2);
+    assert_int_equal(saved.checkpoint->skipped, 0);
+    firn_os_file_close(first);
+    firn_os_file_close(last);
+    ws_world_close(&world);
+}
+
+static void *
+ask_without_locks(void *arg)
+{
+    bool *is_refused = arg;
+    struct firn_os_dir *dir = test_os_temp_dir();
+    struct firn_os_file *file;
+    uint8_t page[PAGE] = "SQLite format 3";
+    bool is_in_use = true;
+    test_os_put(dir, "app.db", page, sizeof page);
+    assert_int_equal(firn_os_file_open(dir, "app.db", FIRN_OS_READ, 0, &file, NULL), FIRN_OK);
+    *is_refused = test_os_refuse(SYS_fcntl, ENOLCK);
+    assert_int_equal(firn_scan_sqlite_is_in_use(file, PAGE, &is_in_use, NULL), FIRN_OK);
+    assert_false(is_in_use);
+    firn_os_file_close(file);
+    test_os_temp_dir_remove(dir);
+    return NULL;
+}
+
+static void
+where_there_are_no_locks_a_database_is_a_file_like_others(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    bool is_refused = false;
+    assert_int_equal(pthread_create(&thread, NULL, ask_without_locks, &is_refused), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    if (!is_refused) {
+        skip();
+    }
+}
+
 int
 main(void)
 {
@@ -262,9 +351,12 @@ main(void)
         cmocka_unit_test(one_that_nobody_has_open_is_saved_with_the_files_beside_it),
         cmocka_unit_test(one_without_files_beside_it_is_copied_once_a_lock_is_seen_after_reading),
         cmocka_unit_test(one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it),
+        cmocka_unit_test(a_restore_begins_anew_where_one_was_locked_after_it_had_been_read),
         cmocka_unit_test(without_a_library_all_files_are_saved_and_that_is_told_once),
         cmocka_unit_test(a_restore_begins_anew_where_one_was_in_use_until_then),
         cmocka_unit_test(rules_decide_about_the_database_and_not_about_its_log),
+        cmocka_unit_test(each_of_many_is_found_by_its_name),
+        cmocka_unit_test(where_there_are_no_locks_a_database_is_a_file_like_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
