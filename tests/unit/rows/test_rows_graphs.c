@@ -467,6 +467,33 @@ lose_patience(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
     return FIRN_OK;
 }
 
+/* Each index of a run takes its links over from the graph of its own metric. */
+static void
+each_of_two_indexes_keeps_its_graph(void **state)
+{
+    static const struct firn_schema_vector_index model = {
+        .name = {(const uint8_t *)"far", 3}, .metric = 2, .m = 4, .ef_construction = 8};
+    struct db_support support;
+    struct firn_table *table;
+    firn_error err;
+    (void)state;
+    make_store(&support);
+    DB_OK(index_and_build(support.dir, &err));
+    struct firn_db *db = open_db(&support);
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(firn_rows_index_add_vectors(table, &model, firn_str("v"), &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    assert_int_equal(count_graphs(support.dir), 2);
+    put_range(db, 7, 300);
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    firn_store_statistics stats = stats_of(db);
+    assert_int_equal(stats.graphs_built, 3);
+    assert_int_equal(stats.graphs_merged, 2);
+    assert_int_equal(count_graphs(support.dir), 2);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 /* Compacts the table, and builds no graph. */
 static void
 compact_runs(struct firn_db *db)
@@ -530,6 +557,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_two_graphs_the_larger_one_is_kept),
+        cmocka_unit_test(each_of_two_indexes_keeps_its_graph),
         cmocka_unit_test(a_graph_is_handed_on_until_one_is_built),
         cmocka_unit_test(a_merge_keeps_the_graph),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_the_old_or_the_new),
