@@ -29,12 +29,16 @@ struct rule_tree {
     size_t op_count;
     uint64_t sequence;
     uint64_t now_ms;
-    bool is_plain; /* puts and deletes alone: then ranges are checked more closely */
+    bool is_plain;   /* puts and deletes alone: then ranges are checked more closely */
+    bool has_merges; /* operands may be among the others */
     struct rule_view views[RULE_MODEL_VIEWS_MAX]; /* the first is now */
     size_t view_count;
     struct firn_memtable *table;
     struct rule_level levels[RULE_TREE_LEVELS + 1]; /* the last are history runs, in any order */
 };
+
+/* Rows of columns that went from run to run in batches. */
+extern uint64_t rule_tree_batched;
 
 /* Frees all that it has. */
 void rule_tree_deinit(struct rule_tree *tree);
