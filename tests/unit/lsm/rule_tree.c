@@ -346,28 +346,6 @@ struct inputs {
     struct firn_run *columns[RUNS_MAX]; /* the same, where they are used */
 };
 
-uint64_t rule_tree_batched;
-
-/* After an entry, as compaction_output.c does it. */
-static int
-take_batches(struct firn_merge_stream *stream, struct output *output)
-{
-    int rc = FIRN_OK;
-    while (output->builders[0] != NULL && !output->is_of_history) {
-        struct firn_run_batch batch;
-        FIRN_TRY(firn_merge_stream_batch(stream, &firn_column_kind, &output->now,
-                                         FIRN_RUN_BATCH_MAX, &batch, NULL));
-        if (batch.count == 0) {
-            break;
-        }
-        rule_tree_batched += batch.count;
-        FIRN_TRY(firn_column_kind.builder_add_from(output->builders[0], &batch, NULL));
-        FIRN_TRY(firn_merge_stream_batch_taken(stream, NULL));
-    }
-out:
-    return rc;
-}
-
 static int
 write_outputs(struct rule_tree *tree, struct firn_merge_stream *stream, bool is_cut,
               struct output *output)
@@ -389,7 +367,6 @@ write_outputs(struct rule_tree *tree, struct firn_merge_stream *stream, bool is_
             output_end(output, 1);
         }
         FIRN_TRY(output_entry(output, entry, place));
-        FIRN_TRY(take_batches(stream, output));
     }
     FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
     output_end(output, 0);

@@ -37,9 +37,6 @@ struct rule_tree {
     struct rule_level levels[RULE_TREE_LEVELS + 1]; /* the last are history runs, in any order */
 };
 
-/* Rows of columns that went from run to run in batches. */
-extern uint64_t rule_tree_batched;
-
 /* Frees all that it has. */
 void rule_tree_deinit(struct rule_tree *tree);
 uint64_t rule_tree_below(struct rule_tree *tree, uint64_t limit);
