@@ -8,7 +8,8 @@
  * deletes (KIND: "range" everything in one range, "each" every key, "other" every other key), compacts
  * three times, and puts one byte. Each of these must succeed. Where KIND ends in "+reopen" the store
  * is closed and opened before the deletes, with "+crash" the process is ended there and a second one
- * goes on: both on the full disk.
+ * goes on: both on the full disk. A kind that ends in "+table" is of a table with an index: there are rows in place
+ * of entries, and as many by the index as by the key.
  *
  * The disk may also be full for the program itself: it keeps what it knows in memory, and what a second
  * process must know goes to a pipe.
@@ -42,6 +43,8 @@ struct round {
     uint64_t seed;
     firn_store *store;
     firn_keyspace *keyspace;
+    firn_table *table; /* NULL: keys and values */
+    firn_row *row;
     uint32_t count; /* of keys that were put */
     uint8_t *is_there;
     uint32_t refused; /* deletes */
@@ -86,6 +89,28 @@ make_value(const struct round *round, uint32_t i, uint8_t *out)
     return firn_bytes(out, round->value_size);
 }
 
+static bool
+is_of_rows(const struct round *round)
+{
+    return strstr(round->kind, "+table") != NULL;
+}
+
+static int
+open_table(struct round *round, firn_error *err)
+{
+    firn_table_def *def;
+    int rc = firn_table_open(round->store, "rows", &round->table, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = firn_table_def_parse("id text primary key, n u64, value blob, index by_n (n)", &def,
+                                  err);
+        if (rc == FIRN_OK) {
+            rc = firn_table_create(round->store, "rows", def, &round->table, err);
+            firn_release(def);
+        }
+    }
+    return rc;
+}
+
 static void
 open_store(struct round *round)
 {
@@ -101,6 +126,10 @@ open_store(struct round *round)
     if (rc != FIRN_OK) {
         wrong("open the keyspace", rc, &err);
     }
+    rc = is_of_rows(round) ? open_table(round, &err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        wrong("open the table", rc, &err);
+    }
 }
 
 static void
@@ -113,17 +142,100 @@ close_store(struct round *round)
     }
 }
 
+/* ---- keys, or rows ---- */
+
+static int
+put_one(const struct round *round, uint32_t i, uint8_t *memory, firn_error *err)
+{
+    char key[32];
+    firn_slice name = make_key(round, i, key);
+    firn_slice value = make_value(round, i, memory);
+    if (round->table == NULL) {
+        return firn_put(round->keyspace, name, value, NULL, err);
+    }
+    const firn_value row[3] = {firn_text_bytes(name), firn_u64(mix(i) % 1000), firn_blob(value)};
+    return firn_table_insert(round->table, NULL, row, 3, err);
+}
+
+static int
+delete_one(const struct round *round, uint32_t i, firn_error *err)
+{
+    char key[32];
+    firn_slice name = make_key(round, i, key);
+    if (round->table == NULL) {
+        return firn_delete(round->keyspace, name, NULL, err);
+    }
+    const firn_value id = firn_text_bytes(name);
+    return firn_table_delete(round->table, NULL, &id, 1, err);
+}
+
+static int
+delete_all(const struct round *round, firn_error *err)
+{
+    return round->table == NULL
+               ? firn_delete_range(round->keyspace, firn_str("k"), firn_str("l"), NULL, err)
+               : firn_table_delete_range(round->table, NULL, NULL, NULL, err);
+}
+
+/* FIRN_NOT_FOUND; or whether it has the value that it should. */
+static int
+get_one(const struct round *round, uint32_t i, uint8_t *memory, bool *out_is_right, firn_error *err)
+{
+    char key[32];
+    firn_slice name = make_key(round, i, key);
+    firn_slice expected = make_value(round, i, memory);
+    firn_slice found = {NULL, 0};
+    uint8_t *value = NULL;
+    int rc;
+    if (round->table == NULL) {
+        rc = firn_get(round->keyspace, name, &value, &found.size, err);
+        found.data = value;
+    } else {
+        const firn_value id = firn_text_bytes(name);
+        rc = firn_table_get(round->table, NULL, &id, 1, round->row, err);
+        if (rc == FIRN_OK) {
+            found = firn_row_values(round->row)[2].as.bytes;
+        }
+    }
+    *out_is_right = rc == FIRN_OK && found.size == expected.size &&
+                    memcmp(found.data, expected.data, expected.size) == 0;
+    firn_release(value);
+    return rc;
+}
+
+/* How many rows a cursor finds by the key (NULL) or an index. */
+static uint32_t
+count_rows(const struct round *round, const char *index)
+{
+    firn_error err;
+    firn_table_cursor *cursor = NULL;
+    const firn_row *row = NULL;
+    uint32_t count = 0;
+    firn_table_cursor_options options = FIRN_TABLE_CURSOR_OPTIONS_INIT;
+    options.read.index = index;
+    int rc = firn_table_cursor_open(round->table, &options, &cursor, &err);
+    while (rc == FIRN_OK) {
+        rc = firn_table_cursor_next(cursor, &row, &err);
+        if (row == NULL) {
+            break;
+        }
+        count++;
+    }
+    if (rc != FIRN_OK) {
+        wrong("walk over all rows", rc, &err);
+    }
+    firn_table_cursor_close(cursor);
+    return count;
+}
+
 static void
 fill(struct round *round)
 {
     static uint8_t value[VALUE_MAX];
     firn_error err;
-    char key[32];
     int rc = FIRN_OK;
     while (rc == FIRN_OK && round->count < KEYS_MAX) {
-        uint32_t i = round->count;
-        rc = firn_put(round->keyspace, make_key(round, i, key), make_value(round, i, value), NULL,
-                      &err);
+        rc = put_one(round, round->count, value, &err);
         if (rc == FIRN_OK) {
             round->is_there[round->count++] = 1;
         }
@@ -140,6 +252,10 @@ count_entries(const struct round *round)
     firn_error err;
     firn_cursor *cursor = NULL;
     uint32_t count = 0;
+    if (round->table != NULL) {
+        count = count_rows(round, NULL);
+        return count_rows(round, "by_n") == count ? count : UINT32_MAX;
+    }
     int rc = firn_cursor_open(round->keyspace, NULL, &cursor, &err);
     if (rc == FIRN_OK) {
         rc = firn_cursor_seek(cursor, firn_str("k"), &err);
@@ -155,13 +271,13 @@ count_entries(const struct round *round)
     return count;
 }
 
-/* The number of entries, and so many of them. */
+/* The number of entries, or of rows and of an index's entries, and so many of them. */
 static void
 check(const struct round *round)
 {
     static uint8_t expected[VALUE_MAX];
     firn_error err;
-    char key[32];
+    bool is_right;
     uint32_t there = 0;
     uint32_t step = round->count / LOOKS_MAX + 1;
     for (uint32_t i = 0; i < round->count; i++) {
@@ -171,17 +287,13 @@ check(const struct round *round)
         wrong("there are too many entries, or too few", FIRN_OK, NULL);
     }
     for (uint32_t i = 0; i < round->count; i += step) {
-        uint8_t *value = NULL;
-        size_t size = 0;
-        int rc = firn_get(round->keyspace, make_key(round, i, key), &value, &size, &err);
+        int rc = get_one(round, i, expected, &is_right, &err);
         if (rc != (round->is_there[i] ? FIRN_OK : FIRN_NOT_FOUND)) {
             wrong("get", rc, &err);
         }
-        if (rc == FIRN_OK && (size != round->value_size ||
-                              memcmp(value, make_value(round, i, expected).data, size) != 0)) {
+        if (rc == FIRN_OK && !is_right) {
             wrong("get: a wrong value", rc, NULL);
         }
-        firn_release(value);
     }
 }
 
@@ -189,10 +301,9 @@ static void
 delete_some(struct round *round)
 {
     firn_error err;
-    char key[32];
     int rc;
     if (strncmp(round->kind, "range", 5) == 0) {
-        rc = firn_delete_range(round->keyspace, firn_str("k"), firn_str("l"), NULL, &err);
+        rc = delete_all(round, &err);
         if (rc != FIRN_OK) {
             wrong("delete a range", rc, &err);
         }
@@ -201,7 +312,7 @@ delete_some(struct round *round)
     }
     uint32_t step = strncmp(round->kind, "other", 5) == 0 ? 2 : 1;
     for (uint32_t i = 0; i < round->count; i += step) {
-        rc = firn_delete(round->keyspace, make_key(round, i, key), NULL, &err);
+        rc = delete_one(round, i, &err);
         if (rc != FIRN_OK) {
             (void)printf("delete %" PRIu32 " of %" PRIu32 ", ", i, round->count);
             wrong("refused", rc, &err);
@@ -275,6 +386,9 @@ main(int argc, char **argv)
     if (round.value_size > VALUE_MAX || round.is_there == NULL) {
         return 2;
     }
+    if (firn_row_create(&round.row, NULL) != FIRN_OK) {
+        return 2;
+    }
     if (strstr(round.kind, "+crash") != NULL) {
         fill_and_die(&round);
         open_store(&round);
@@ -288,6 +402,7 @@ main(int argc, char **argv)
         open_store(&round);
     }
     make_space(&round);
+    firn_row_destroy(round.row);
     free(round.is_there);
     (void)printf("ok\n");
     return 0;

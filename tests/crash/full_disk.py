@@ -4,7 +4,8 @@
 
 On file systems of some size (tmpfs, and ext4, xfs, btrfs in loop-mounted files, where their tools are) full_disk fills a store
 until there is no space, deletes, compacts, and puts one byte: with small and large budgets of memory, small and large values,
-everything deleted by one range, key by key, or every other key, with the store closed or its process ended on the full disk.
+everything deleted by one range, key by key, or every other key, with the store closed or its process ended on the full disk;
+keys and values, or rows of a table with an index.
 With FIRN, trees are saved into a store on the disk, what is left of it is filled to the last byte, and deleting checkpoints and
 collecting garbage must give back what only they needed; the other checkpoints stay whole.
 
@@ -28,7 +29,7 @@ KINDS = ("tmpfs", "ext4", "xfs", "btrfs")
 SIZES_MIB = {"tmpfs": (20, 50, 100, 200), "ext4": (20, 40, 100, 200), "xfs": (304, 340), "btrfs": (120, 200)}
 MEMORIES_MIB = (1, 4, 16, 64, 256)
 VALUES = (10, 100, 1000, 10000, 100000)
-DELETES = [kind + way for kind in ("range", "each", "other") for way in ("", "+reopen", "+crash")]
+DELETES = [kind + way + what for kind in ("range", "each", "other") for way in ("", "+reopen", "+crash") for what in ("", "+table")]
 VALUE_SHARE = 3  # small values on large disks would be too many
 NORMAL_ROUNDS = 6
 ROUND_SECONDS_MAX = 300

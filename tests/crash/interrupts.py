@@ -11,6 +11,7 @@ save, restore in place, undo and revert are in tests/cli/stopped.t. Prints "coun
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -279,6 +280,61 @@ def files_of_data(rig):
     rig.each([*export, "--replace"], judge_replace, WRITING)
 
 
+def tables(rig):
+    """Commands on a table: all rows of a command are there or none, and each is found by each index."""
+    def write_rows(name, first, count):
+        with open(rig.path(name), "w", encoding="utf-8") as file:
+            file.write("id,n,s\n")
+            file.writelines(f"{i},{i * 7919 % 1009},text {i}\n" for i in range(first, first + count))
+
+    def rows():
+        rig.must("db", "check", "app", "-q")
+        found = rig.must("db", "scan", "app", "t", "--columns", "count(*), sum(id), sum(n), max(s)").stdout
+        definition = rig.must("db", "table", "show", "app", "t", "--definition").stdout
+        for index in re.findall(r"index (\w+) ", definition):
+            done = rig.must("db", "scan", "app", "t", "--columns", "id", "--index", index)
+            if len(done.stdout.splitlines()) != int(rig.must("db", "count", "app", "t").stdout):
+                raise Broken(f"not all rows are found by {index}")
+        return found, definition
+
+    def each(arguments, calls=None, is_short=False):
+        def judge(is_stopped):
+            if rows() != (before if is_stopped else after):
+                raise Broken(f"there is {rows()}")
+            rig.expect_names()
+            if is_stopped:
+                rig.must(*arguments)
+                if rows() != after:
+                    raise Broken(f"then there is {rows()}")
+        rig.keep()
+        before = rows()
+        rig.must(*arguments)
+        after = rows()
+        rig.bring_back()
+        rig.each(arguments, judge, calls or WRITING, is_short=is_short)
+        rig.must(*arguments)
+
+    rig.must("db", "table", "create", "app", "t", "id i64 primary key, n i64 not null, s text, index by_n (n)")
+    write_rows("rows.csv", 0, 20000)
+    write_rows("more.csv", 15000, 15000)
+    each(["db", "table", "import", "-q", "app", "t", "rows.csv"])
+    each(["db", "table", "import", "-q", "--upsert", "app", "t", "more.csv"])
+    each(["db", "table", "alter", "app", "t", "add-index", "index by_s (s)"], is_short=True)
+    each(["db", "table", "alter", "app", "t", "add-column", "later i32 not null default 3"], is_short=True)
+    each(["db", "sql", "app", "update t set n = n + 1 where id % 3 = 0"])
+    each(["db", "compact", "app"], is_short=True)
+
+    def judge_export(is_stopped):
+        rig.expect_same("app")
+        if is_stopped and os.path.lexists(rig.path("out.csv")):
+            raise Broken("there is a file")
+        rig.must("db", "table", "export", "-q", "--replace", "-o", "out.csv", "app", "t")
+        if len(read(rig.path("out.csv")).splitlines()) != 30001:
+            raise Broken("not all rows")
+    rig.each(["db", "table", "export", "-q", "-o", "out.csv", "app", "t"], judge_export, ["pread64", "write", "fsync"],
+             is_short=True)
+
+
 def restoring(rig):
     arguments = ["restore", "1", "--to", rig.path("made"), "-q"]
 
@@ -354,7 +410,7 @@ def main():
         os.chmod(place, 0o755)
         try:
             rig = Rig(os.path.abspath(sys.argv[1]), place)
-            for part in (looking, restoring, files_of_data, serving, collecting, repairing):
+            for part in (looking, restoring, files_of_data, tables, serving, collecting, repairing):
                 if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                     part(rig)
         except Broken as broken:

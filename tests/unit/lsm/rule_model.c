@@ -11,21 +11,67 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
+#include "base/slice.h"
 #include "firn/store.h"
+#include "tuple/tuple.h"
+
+enum { KEY_SIZE_MAX = 16 };
+
+static struct {
+    uint8_t bytes[KEY_SIZE_MAX];
+    size_t size;
+} keys[RULE_MODEL_KEYS + 1];
+static bool has_tuples;
+
+void
+rule_model_use_tuples(bool are_used)
+{
+    has_tuples = are_used;
+    for (unsigned i = 0; i <= RULE_MODEL_KEYS; i++) {
+        struct firn_buf key = {0};
+        const struct firn_cell cell = {.kind = FIRN_PHYSICAL_I64, .as.i64 = (int64_t)i - 3};
+        const uint8_t letter = (uint8_t)('a' + i);
+        assert_int_equal(are_used ? firn_tuple_key_add(&key, FIRN_TYPE_I64, false, &cell)
+                                  : firn_buf_append(&key, &letter, 1),
+                         FIRN_OK);
+        assert_in_range(key.size, 1, KEY_SIZE_MAX);
+        memcpy(keys[i].bytes, key.data, key.size);
+        keys[i].size = key.size;
+        firn_buf_deinit(&key);
+    }
+}
 
 firn_slice
 rule_model_key(unsigned number)
 {
-    static const char names[RULE_MODEL_KEYS + 1][2] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-    return firn_bytes(names[number], 1);
+    if (keys[0].size == 0) {
+        rule_model_use_tuples(false);
+    }
+    return firn_bytes(keys[number].bytes, keys[number].size);
 }
 
 unsigned
 rule_model_number(firn_slice key)
 {
-    assert_true(key.size == 1 && key.data[0] >= 'a' && key.data[0] <= 'a' + RULE_MODEL_KEYS);
-    return (unsigned)key.data[0] - 'a';
+    unsigned number = 0;
+    while (number <= RULE_MODEL_KEYS && !firn_slice_equal(key, rule_model_key(number))) {
+        number++;
+    }
+    assert_true(number <= RULE_MODEL_KEYS);
+    return number;
+}
+
+unsigned
+rule_model_bound(firn_slice bound)
+{
+    unsigned number = 0;
+    while (number <= RULE_MODEL_KEYS && firn_slice_compare(rule_model_key(number), bound) < 0) {
+        number++;
+    }
+    assert_true(number <= RULE_MODEL_KEYS);
+    return number;
 }
 
 bool
@@ -37,6 +83,36 @@ rule_model_sees(const struct rule_view *view, uint64_t sequence)
 
 /* ---- entries ---- */
 
+/* A row, as bytes of a value. */
+static size_t
+store_tuple(uint64_t number, uint8_t *out)
+{
+    struct firn_buf tuple = {0};
+    struct firn_tuple_writer writer;
+    const struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = number};
+    firn_tuple_begin(&writer, &tuple);
+    firn_tuple_add(&writer, RULE_MODEL_COLUMN, &cell);
+    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    size_t size = tuple.size;
+    assert_in_range(size, 1, RULE_MODEL_VALUE_SIZE - 8);
+    memcpy(out, tuple.data, size);
+    firn_buf_deinit(&tuple);
+    return size;
+}
+
+static void
+read_tuple(const struct firn_entry *entry, struct rule_op *op)
+{
+    size_t head = entry->kind == FIRN_ENTRY_EXPIRING ? 8 : 0;
+    struct firn_cell cell;
+    assert_true(entry->kind != FIRN_ENTRY_MERGE && entry->value.size > head);
+    assert_int_equal(firn_tuple_find(firn_bytes(entry->value.data + head, entry->value.size - head),
+                                     RULE_MODEL_COLUMN, &cell),
+                     FIRN_OK);
+    op->number = cell.as.u64;
+    op->expires_ms = head > 0 ? firn_load_le64(entry->value.data) : 0;
+}
+
 struct rule_op
 rule_model_op_of(const struct firn_entry *entry)
 {
@@ -44,7 +120,9 @@ rule_model_op_of(const struct firn_entry *entry)
         .kind = entry->kind, .lower = rule_model_number(entry->key), .sequence = entry->sequence};
     const uint8_t *bytes = entry->value.data;
     op.upper = op.lower + 1;
-    if (entry->kind == FIRN_ENTRY_PUT) {
+    if (has_tuples && entry->kind != FIRN_ENTRY_DELETE) {
+        read_tuple(entry, &op);
+    } else if (entry->kind == FIRN_ENTRY_PUT) {
         assert_int_equal(entry->value.size, 8);
         op.number = firn_load_le64(bytes);
     } else if (entry->kind == FIRN_ENTRY_MERGE) {
@@ -70,7 +148,9 @@ rule_model_entry_of(const struct rule_op *op, uint8_t bytes[RULE_MODEL_VALUE_SIZ
         firn_store_le64(bytes, op->expires_ms);
         size += 8;
     }
-    if (op->kind != FIRN_ENTRY_DELETE) {
+    if (op->kind != FIRN_ENTRY_DELETE && has_tuples) {
+        size += store_tuple(op->number, bytes + size);
+    } else if (op->kind != FIRN_ENTRY_DELETE) {
         firn_store_le64(bytes + size, op->number);
         size += 8;
     }

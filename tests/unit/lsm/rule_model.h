@@ -47,10 +47,16 @@ struct rule_versions {
 /* "a" to "g", and "h" for a bound. */
 firn_slice rule_model_key(unsigned number);
 unsigned rule_model_number(firn_slice key);
+/* The first key that is not below a bound, which is a key or lies right after one. */
+unsigned rule_model_bound(firn_slice bound);
+/* From now on keys are those of a table, and values its rows, with the number in this column; or no more. There are
+ * no operands then. */
+enum { RULE_MODEL_COLUMN = 2 };
+void rule_model_use_tuples(bool are_used);
 bool rule_model_sees(const struct rule_view *view, uint64_t sequence);
 
 /* What an entry says, and back: the value lies in bytes. */
-enum { RULE_MODEL_VALUE_SIZE = 16 };
+enum { RULE_MODEL_VALUE_SIZE = 40 };
 struct rule_op rule_model_op_of(const struct firn_entry *entry);
 struct firn_entry rule_model_entry_of(const struct rule_op *op,
                                       uint8_t bytes[RULE_MODEL_VALUE_SIZE]);

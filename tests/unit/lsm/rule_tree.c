@@ -12,8 +12,10 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "column/column.h"
 #include "flat_views.h"
 #include "merge/merge.h"
+#include "rule_columns.h"
 #include "version/version.h"
 
 enum {
@@ -58,20 +60,13 @@ is_history_needed(const struct rule_tree *tree, size_t at)
 
 /* ---- what is in them ---- */
 
-/* The first key that is not below it: a bound may lie right after a key. */
-static unsigned
-bound_of(firn_slice bound)
-{
-    return rule_model_number(firn_bytes(bound.data, 1)) + (bound.size > 1);
-}
-
 static int
 add_range_version(void *ctx, const struct firn_range *range, firn_error *err)
 {
     (void)err;
     struct rule_op op = {.kind = FIRN_ENTRY_RANGE_DELETE,
-                         .lower = bound_of(range->lower),
-                         .upper = bound_of(range->upper),
+                         .lower = rule_model_bound(range->lower),
+                         .upper = rule_model_bound(range->upper),
                          .sequence = range->sequence};
     rule_model_add(ctx, &op);
     return FIRN_OK;
@@ -262,17 +257,19 @@ check_kept(const struct rule_tree *tree, const struct job *job)
 struct output {
     struct rule_level made[2];
     struct fake_run *runs[2];              /* that are open; NULL until something is in them */
+    struct firn_run_builder *builders[2];  /* of columns, what they get goes there */
     struct firn_run_history_groups groups; /* of the open history run */
     struct firn_view now;
     bool is_of_history;
 };
 
-static struct fake_run *
-output_run(struct output *output, struct firn_compaction_place place, uint64_t sequence)
+static size_t
+open_output(struct output *output, struct firn_compaction_place place, uint64_t sequence)
 {
     size_t at = place.is_history || output->is_of_history;
     if (output->runs[at] == NULL) {
         output->runs[at] = fake_run_create();
+        output->builders[at] = rule_columns_are_used() ? rule_columns_begin() : NULL;
         if (at == 1 && !output->is_of_history) {
             firn_run_history_groups_clear(&output->groups);
         }
@@ -280,15 +277,31 @@ output_run(struct output *output, struct firn_compaction_place place, uint64_t s
     if (at == 1 && !output->is_of_history) {
         firn_run_history_groups_add(&output->groups, sequence, place.newer);
     }
-    return output->runs[at];
+    return at;
+}
+
+static int
+output_entry(struct output *output, const struct firn_entry *entry,
+             struct firn_compaction_place place)
+{
+    size_t at = open_output(output, place, entry->sequence);
+    if (output->builders[at] != NULL) {
+        return firn_column_kind.builder_add(output->builders[at], entry, NULL);
+    }
+    fake_run_add(output->runs[at], entry);
+    return FIRN_OK;
 }
 
 static int
 output_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
              firn_error *err)
 {
-    (void)err;
-    fake_run_add_range(output_run(ctx, place, range->sequence), range);
+    struct output *output = ctx;
+    size_t at = open_output(output, place, range->sequence);
+    if (output->builders[at] != NULL) {
+        return firn_column_kind.builder_add_range(output->builders[at], range, err);
+    }
+    fake_run_add_range(output->runs[at], range);
     return FIRN_OK;
 }
 
@@ -314,6 +327,11 @@ output_end(struct output *output, size_t at)
     if (output->runs[at] == NULL) {
         return;
     }
+    if (output->builders[at] != NULL) {
+        fake_run_destroy(output->runs[at]);
+        output->runs[at] = rule_columns_take(output->builders[at]);
+        output->builders[at] = NULL;
+    }
     if (at == 1) {
         assert_int_equal(firn_run_history_groups_list(&output->groups, &info, NULL), FIRN_OK);
     }
@@ -325,6 +343,7 @@ output_end(struct output *output, size_t at)
 struct inputs {
     struct firn_memtable *table;
     struct rule_level runs;
+    struct firn_run *columns[RUNS_MAX]; /* the same, where they are used */
 };
 
 static int
@@ -347,7 +366,7 @@ write_outputs(struct rule_tree *tree, struct firn_merge_stream *stream, bool is_
             rule_tree_below(tree, 4) == 0) {
             output_end(output, 1);
         }
-        fake_run_add(output_run(output, place, entry->sequence), entry);
+        FIRN_TRY(output_entry(output, entry, place));
     }
     FIRN_TRY(firn_merge_stream_cut(stream, output_range, output, NULL));
     output_end(output, 0);
@@ -387,9 +406,10 @@ set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *jo
     for (size_t i = 0; i < inputs->runs.count; i++) {
         const struct firn_run_cursor_options cursor = {.is_sequential = true};
         struct fake_run *run = inputs->runs.runs[i];
-        FIRN_TRY(firn_merge_source_create_run(&run->run, "a run", &cursor, &source, NULL));
+        struct firn_run *read = inputs->columns[i] != NULL ? inputs->columns[i] : &run->run;
+        FIRN_TRY(firn_merge_source_create_run(read, "a run", &cursor, &source, NULL));
         FIRN_TRY(firn_merge_add(*merge, source, NULL));
-        ranges[options.range_set_count++] = &run->ranges;
+        ranges[options.range_set_count++] = read->kind->ranges(read);
     }
     options.merge = *merge;
     options.rule = *rule;
@@ -412,13 +432,16 @@ begin_groups(struct rule_tree *tree, const struct inputs *inputs, struct output 
 }
 
 static void
-compact_into(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
+compact_into(struct rule_tree *tree, struct inputs *inputs, const struct job *job,
              struct output *output)
 {
     struct firn_merge_view_map map = {0};
     struct firn_merge_rule *rule = NULL;
     struct firn_merge *merge = NULL;
     struct firn_merge_stream *stream = NULL;
+    for (size_t i = 0; i < inputs->runs.count && rule_columns_are_used(); i++) {
+        inputs->columns[i] = rule_columns_write(inputs->runs.runs[i]);
+    }
     begin_groups(tree, inputs, output);
     assert_int_equal(set_up(tree, inputs, job, &map, &rule, &merge, &stream), FIRN_OK);
     assert_int_equal(write_outputs(tree, stream, inputs->table == NULL, output), FIRN_OK);
@@ -426,6 +449,9 @@ compact_into(struct rule_tree *tree, const struct inputs *inputs, const struct j
     firn_merge_destroy(merge);
     firn_merge_rule_destroy(rule);
     firn_merge_view_map_deinit(&map);
+    for (size_t i = 0; i < inputs->runs.count && rule_columns_are_used(); i++) {
+        rule_columns_end(inputs->columns[i]);
+    }
     firn_run_history_groups_deinit(&output->groups);
 }
 

@@ -29,7 +29,8 @@ struct rule_tree {
     size_t op_count;
     uint64_t sequence;
     uint64_t now_ms;
-    bool is_plain; /* puts and deletes alone: then ranges are checked more closely */
+    bool is_plain;   /* puts and deletes alone: then ranges are checked more closely */
+    bool has_merges; /* operands may be among the others */
     struct rule_view views[RULE_MODEL_VIEWS_MAX]; /* the first is now */
     size_t view_count;
     struct firn_memtable *table;

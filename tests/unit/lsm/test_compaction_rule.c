@@ -5,7 +5,8 @@
  * expire; checkpoints, restores, views with gaps and views that go; flushes and partial compactions, which put aside what
  * now does not read; merges of what was put aside, its removal, and what brings it back after a restore. No live view's
  * reading of any key ever changes, though each skips the history runs that say it may; and what each compaction kept, and
- * where, is what the definition of the rule, tried on every version by hand, says.
+ * where, is what the definition of the rule, tried on every version by hand, says. Runs are entries in memory, and then
+ * files of columns.
  *
  * FIRN_TEST_LONG=1 runs 200,000 histories.
  */
@@ -18,7 +19,9 @@
 
 #include <cmocka.h>
 
+#include "rule_columns.h"
 #include "rule_tree.h"
+#include "support/test_share.h"
 
 enum { KEYS = RULE_MODEL_KEYS };
 
@@ -33,9 +36,10 @@ kind_of(const struct rule_tree *tree, uint64_t dice)
     if (dice >= 11) {
         return FIRN_ENTRY_DELETE;
     }
-    return tree->is_plain || dice < 4 ? FIRN_ENTRY_PUT
-           : dice < 8                 ? FIRN_ENTRY_MERGE
-                                      : FIRN_ENTRY_EXPIRING;
+    if (tree->is_plain || dice < 4) {
+        return FIRN_ENTRY_PUT;
+    }
+    return dice >= 8 ? FIRN_ENTRY_EXPIRING : tree->has_merges ? FIRN_ENTRY_MERGE : FIRN_ENTRY_PUT;
 }
 
 static void
@@ -150,6 +154,7 @@ history_init(struct rule_tree *tree, uint64_t seed)
     tree->views[0] =
         (struct rule_view){.intervals = {{.first = 1, .last = UINT64_MAX}}, .count = 1};
     tree->is_plain = rule_tree_below(tree, 3) == 0;
+    tree->has_merges = !rule_columns_are_used();
     assert_int_equal(firn_memtable_create(&tree->table, NULL), FIRN_OK);
     for (uint64_t odd = rule_tree_below(tree, 3); odd > 0; odd--) {
         add_odd_view(tree);
@@ -209,11 +214,33 @@ no_reading_ever_changes_and_all_that_may_go_goes(void **state)
     (void)printf("%u histories\n", count);
 }
 
+/* The same with runs of columns, of rows of a table; without operands, which tables write as rows. */
+static void
+of_columns_no_reading_ever_changes_either(void **state)
+{
+    (void)state;
+    static struct rule_tree tree;
+    struct test_random random;
+    test_random_init(&random, "histories of columns", 2);
+    unsigned count = test_is_long() ? 20000 : test_share_of_seeds(400);
+    for (unsigned i = 0; i < count; i++) {
+        if (i % 100 == 0) {
+            rule_columns_open(1 + i / 100 % 4 * 3);
+        }
+        run_history(&tree, random.state + i);
+        if (i % 100 == 99 || i + 1 == count) {
+            rule_columns_close();
+        }
+    }
+    (void)printf("%u histories of columns\n", count);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_reading_ever_changes_and_all_that_may_go_goes),
+        cmocka_unit_test(of_columns_no_reading_ever_changes_either),
     };
     return cmocka_run_group_tests_name("compaction_rule", tests, NULL, NULL);
 }

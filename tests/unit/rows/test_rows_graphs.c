@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compaction/compaction.h"
 #include "inspect/inspect.h"
 #include "rows_show.h"
 #include "schema/schema.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "store/db_internal.h"
 #include "support/test_alloc.h"
+#include "support/test_file.h"
 #include "support/test_random.h"
 #include "support/test_share.h"
 
@@ -346,10 +349,258 @@ a_full_disk_keeps_no_run_for_its_graph(void **state)
     db_support_deinit(&support);
 }
 
+/* ---- what a graph inherits ---- */
+
+static struct firn_db *
+open_db(const struct db_support *support)
+{
+    firn_error err;
+    struct firn_db *db;
+    DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
+    return db;
+}
+
+struct rows_to_put {
+    struct firn_table *table;
+    int64_t first;
+    int64_t end;
+};
+
+static int
+put_some(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    const struct rows_to_put *what = ctx;
+    int rc = FIRN_OK;
+    for (int64_t i = what->first; i < what->end && rc == FIRN_OK; i++) {
+        const float numbers[DIMENSIONS] = {(float)(i % 100), (float)(i / 100), 3};
+        firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
+        vector.type = FIRN_TYPE_VECTOR;
+        const firn_value values[] = {firn_i64(i), vector};
+        rc = rows_put(what->table, txn, FIRN_ROWS_UPSERT, values, 2, err);
+    }
+    return rc;
+}
+
+static void
+put_range(struct firn_db *db, int64_t first, int64_t end)
+{
+    firn_error err;
+    struct rows_to_put what = {.first = first, .end = end};
+    const struct firn_db_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
+    DB_OK(firn_rows_open(db, "t", &what.table, &err));
+    DB_OK(firn_db_txn_run(db, &run, &err));
+}
+
+static firn_store_statistics
+stats_of(struct firn_db *db)
+{
+    firn_error err;
+    firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
+    DB_OK(firn_db_stats(db, &stats, &err));
+    return stats;
+}
+
+static void
+build_all(struct firn_db *db)
+{
+    firn_error err;
+    const struct firn_compaction_graph_options options = {.threads = 1};
+    bool did = true;
+    while (did) {
+        DB_OK(firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, &err));
+    }
+}
+
+/* A store with two runs that overlap; each has a graph. The second one is larger. */
+static void
+make_two_graphs(struct db_support *support)
+{
+    firn_error err;
+    struct firn_db *db;
+    make_store(support);
+    DB_OK(index_and_build(support->dir, &err));
+    db = open_db(support);
+    put_range(db, ROWS / 2, ROWS / 2 + ROWS + 800);
+    DB_OK(firn_db_maintain_flush(db, &err));
+    build_all(db);
+    firn_db_abandon(db); /* closing it would compact */
+    assert_int_equal(count_graphs(support->dir), 2);
+}
+
+/* The names of the files of graphs, the older one first. */
+struct names {
+    char all[2][64];
+    size_t count;
+};
+
+static int
+note_graph(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct names *names = ctx;
+    if (strstr(entry->name, ".graph") != NULL) {
+        assert_true(names->count < 2);
+        (void)snprintf(names->all[names->count++], sizeof names->all[0], "%s", entry->name);
+    }
+    return FIRN_OK;
+}
+
+/* Changes a byte in each of its pages. */
+static void
+damage_graph(const struct db_support *support, size_t which)
+{
+    firn_error err;
+    struct firn_os_dir *runs;
+    struct names names = {.count = 0};
+    struct firn_buf bytes = {0};
+    DB_OK(firn_os_dir_open(support->dir, "runs", &runs, &err));
+    DB_OK(firn_os_dir_list(runs, note_graph, &names, &err));
+    assert_int_equal(names.count, 2);
+    size_t first = strcmp(names.all[0], names.all[1]) < 0 ? 0 : 1;
+    const char *name = names.all[which == 0 ? first : 1 - first];
+    test_file_read(runs, name, &bytes);
+    for (size_t at = 5000; at < bytes.size; at += 1000) {
+        bytes.data[at] ^= 0x40;
+    }
+    test_file_write(runs, name, bytes.data, bytes.size);
+    firn_buf_deinit(&bytes);
+    firn_os_dir_close(runs);
+}
+
+/* Both graphs are whole; the smaller one, or the larger one is damaged. */
+static void
+of_two_graphs_the_larger_one_is_kept(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < 3; round++) {
+        struct db_support support;
+        firn_error err;
+        firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
+        make_two_graphs(&support);
+        if (round > 0) {
+            damage_graph(&support, round - 1);
+        }
+        struct firn_db *db = open_db(&support);
+        DB_OK(firn_db_maintain_compact(db, NULL, &err));
+        firn_store_statistics stats = stats_of(db);
+        assert_int_equal(stats.graphs_built, 1);
+        assert_int_equal(stats.graphs_merged, round < 2);
+        assert_int_equal(stats.graphs_damaged > 0, round == 2);
+        DB_OK(firn_db_check(db, NULL, &report, &err));
+        DB_OK(firn_db_close(db, &err));
+        assert_int_equal(count_graphs(support.dir), 1);
+        db_support_deinit(&support);
+    }
+}
+
+struct patience {
+    uint64_t left;
+};
+
+static int
+lose_patience(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    struct patience *patience = ctx;
+    (void)files;
+    (void)bytes;
+    if (patience->left == 0) {
+        return firn_error_set(err, FIRN_CANCELLED, "enough");
+    }
+    patience->left--;
+    return FIRN_OK;
+}
+
+/* Each index of a run takes its links over from the graph of its own metric. */
+static void
+each_of_two_indexes_keeps_its_graph(void **state)
+{
+    static const struct firn_schema_vector_index model = {
+        .name = {(const uint8_t *)"far", 3}, .metric = 2, .m = 4, .ef_construction = 8};
+    struct db_support support;
+    struct firn_table *table;
+    firn_error err;
+    (void)state;
+    make_store(&support);
+    DB_OK(index_and_build(support.dir, &err));
+    struct firn_db *db = open_db(&support);
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(firn_rows_index_add_vectors(table, &model, firn_str("v"), &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    assert_int_equal(count_graphs(support.dir), 2);
+    put_range(db, 7, 300);
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    firn_store_statistics stats = stats_of(db);
+    assert_int_equal(stats.graphs_built, 3);
+    assert_int_equal(stats.graphs_merged, 2);
+    assert_int_equal(count_graphs(support.dir), 2);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+/* Compacts the table, and builds no graph. */
+static void
+compact_runs(struct firn_db *db)
+{
+    firn_error err;
+    struct firn_table *table;
+    const struct firn_lsm_range all = {.lower = NULL};
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(firn_db_maintain_compact_range(firn_rows_keyspace(table), &all, NULL, &err));
+}
+
+/* A run that is compacted before it has got a graph hands that of its forerunner on, wherever the building of its own was
+ * ended. */
+static void
+a_graph_is_handed_on_until_one_is_built(void **state)
+{
+    struct db_support base;
+    uint64_t ended = 0;
+    int rc = FIRN_CANCELLED;
+    (void)state;
+    make_store_with_graph(&base);
+    for (uint64_t n = 0; rc != FIRN_OK; n++) {
+        struct db_support support;
+        struct patience patience = {.left = n};
+        const struct firn_step step = {lose_patience, &patience};
+        const struct firn_compaction_graph_options options = {.threads = 1, .step = &step};
+        bool did;
+        firn_error err;
+        open_clone(&base, &support);
+        struct firn_db *db = open_db(&support);
+        compact_runs(db);
+        assert_int_equal(stats_of(db).graphs_built, 0);
+        rc = firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, &err);
+        assert_true(rc == FIRN_OK || rc == FIRN_CANCELLED);
+        assert_true(did);
+        if (rc == FIRN_CANCELLED) {
+            ended++;
+            for (int64_t round = 0; round < 3; round++) {
+                put_range(db, 1 + 20 * round, 30 + 20 * round);
+                compact_runs(db);
+            }
+        }
+        build_all(db); /* a graph's forerunner goes when no graph is missing any more */
+        firn_store_statistics stats = stats_of(db);
+        /* One that was built, and not written any more, counts too. */
+        assert_true(stats.graphs_merged > 0 && stats.graphs_merged == stats.graphs_built);
+        assert_int_equal(stats.graphs_damaged, 0);
+        DB_OK(firn_db_close(db, &err));
+        assert_int_equal(count_graphs(support.dir), 1);
+        verify(support.dir);
+        db_support_deinit(&support);
+        assert_true(n < 1000);
+    }
+    print_message("building was ended %u times\n", (unsigned)ended);
+    assert_true(ended > 0);
+    db_support_deinit(&base);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_two_graphs_the_larger_one_is_kept),
+        cmocka_unit_test(each_of_two_indexes_keeps_its_graph),
+        cmocka_unit_test(a_graph_is_handed_on_until_one_is_built),
         cmocka_unit_test(a_merge_keeps_the_graph),
         cmocka_unit_test(a_full_disk_keeps_no_run_for_its_graph),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_the_old_or_the_new),
