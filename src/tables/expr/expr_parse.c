@@ -56,6 +56,7 @@ fail(struct parser *parser, const char *what)
     rest.size = parser->token.text.size > 0 && parser->token.kind != FIRN_EXPR_TOKEN_HEX
                     ? parser->token.text.size
                     : rest.size;
+    DCHECK(at <= parser->text.size);
     (void)firn_expr_parse_place(parser->of, parser->text, at, place);
     if (rest.size == 0) {
         return firn_error_set(parser->err, FIRN_INVALID, "%s: %s, but the text ends", place, what);
@@ -150,6 +151,7 @@ unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
     uint8_t quote = quoted.data[0];
     uint8_t *bytes = firn_arena_alloc(parser->arena, quoted.size);
     size_t size = 0;
+    DCHECK(quoted.size >= 2 && quoted.data[quoted.size - 1] == quote);
     if (bytes == NULL) {
         return firn_error_no_memory(parser->err, "an expression");
     }
@@ -767,6 +769,7 @@ firn_expr_parse(const struct firn_expr_parse_input *input, struct firn_arena *ar
         FIRN_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
                                                    : "expected an operator or the end"));
     }
+    DCHECK(parser.depth == 0 && count > 0);
     *out = firn_arena_alloc(arena, count * sizeof *items);
     if (*out == NULL) {
         FIRN_TRY(firn_error_no_memory(err, "an expression"));
