@@ -142,6 +142,8 @@ errors_say_where(void **state)
         {"a int8", "write i8 or i64"},
         {"a i64 b", "byte 7 (b): expected a comma"},
         {"a i64 null not null", "byte 12 (not null): said twice"},
+        {"a i64 default 1 default 2", "byte 17 (default 2): said twice"},
+        {"a text default 'x', b text default 'y' default 'z'", "said twice"},
         {"a i64 not", "after not"},
         {"a i64 primary", "after primary"},
         {"a i64 unique", "unique index NAME"},
