@@ -7,11 +7,11 @@
  * compactions take the reference along and leave the value where it lies, with its sequence, until
  * its file is worth giving up: when more than half of it is dead (compaction_work.c), or when it is small.
  * Small files come of flushes with few large values; merging them keeps the number of files within
- * bounds. What moves is written once more, in the order of keys.
+ * bounds. Values that move are written once more, in the order of keys.
  *
  * Each output, a flush, a load or one compaction, has value files of its own, begun when the first
- * value comes and ended beyond a target size. What a run refers to is summed up by file, while its
- * entries pass.
+ * value comes and ended beyond a target size. The references of a run are summed up by file while
+ * its entries pass.
  *
  * A flush may find that a value lies in a file already, which was a segment of the log until now
  * (compaction_adopt.c): then the run gets a reference, and nothing is written.

@@ -5,8 +5,8 @@
  * A tree is memtables above runs in levels. Writes go to the active memtable;
  * freezing closes it; a flush (compaction.c) makes a run of level 0 from frozen ones; compactions
  * (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) says which runs there are.
- * What readers go through is one immutable object a tree, its state (lsm_state.c), which is
- * replaced when something changes (lsm_install.c).
+ * Readers use one immutable object of each tree, its state (lsm_state.c), which is replaced when
+ * something changes (lsm_install.c).
  *
  *   apply, freeze        lsm_tree.c       one thread, the leader of commits
  *   get                  lsm_tree_get.c   any thread; neither waits nor locks

@@ -2,9 +2,9 @@
  *
  * lsm/lsm_values.c: the garbage of value files.
  *
- * What is alive of a value file is what the runs of the newest version refer to: MANIFEST keeps the
- * bytes for each run, so nothing has to be counted from the data, and a number cannot go wrong by
- * itself. It falls when a compaction drops a version, and with it the reference.
+ * The values of a file that are alive are those that the runs of the newest version refer to:
+ * MANIFEST keeps the bytes for each run, so nothing has to be counted from the data, and a number
+ * cannot go wrong by itself. It falls when a compaction drops a version, and with it the reference.
  */
 #include "lsm/lsm_internal.h"
 

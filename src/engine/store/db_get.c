@@ -30,10 +30,10 @@
 /* ==== reading many keys of one keyspace at one view ====
  *
  * A reading of one key waits for slow memory several times, one after the other: for a filter, for
- * an index, for where its block lies. What it waits for is known before it gets there. So keys are
- * taken in groups, and what all keys of a group wait for first is asked for at once, then what they
- * wait for next (firn_lsm_tree_get_prefetch); the readings themselves follow, and find most of it
- * near.
+ * an index, for where its block lies. The memory that it waits for is known before it gets there.
+ * So keys are taken in groups, and what all keys of a group wait for first is asked for at once,
+ * then what they wait for next (firn_lsm_tree_get_prefetch); the readings themselves follow, and
+ * find most of it near.
  *
  * All keys are read at one view: of now, which is registered while the call lasts, or one that the
  * caller has opened. So what compaction may drop meanwhile is nothing that is asked for here, and
@@ -43,7 +43,8 @@
  * before it.
  */
 
-/* What a group asks for has to stay in the caches nearest to the processor until it is used. */
+/* The memory that a group asks for has to stay in the caches nearest to the processor until it is
+ * used. */
 enum { GROUP = FIRN_LSM_PREFETCH_MAX };
 
 struct reading {

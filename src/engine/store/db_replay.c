@@ -519,7 +519,7 @@ make_room(struct replay *replay, firn_error *err)
 
 /* ---- changes of the history ---- */
 
-/* What MANIFEST has already is passed over. *what is set where the record is at fault. */
+/* Changes that MANIFEST has already are passed over. *what is set where the record is at fault. */
 static int
 change_history(struct replay *replay, firn_slice bytes, const char **what, firn_error *err)
 {

@@ -41,8 +41,8 @@
  * (I4) Sequences used by failed commits are below everything a later handle gives out only if their
  *      records survive; otherwise they are given out again. Either way no sequence stands for two
  *      commits in one log.
- *      What was applied and never published lies in active memtables, and those of a handle that
- *      is latched are never frozen (db_maintain.c).
+ *      Writes that were applied and never published are in active memtables, and those of a handle
+ *      that is latched are never frozen (db_maintain.c).
  * (I5) A commit into a keyspace that an earlier commit, of the same group even, has dropped is
  *      refused before it is logged: a replay would not know what to do with it.
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alxs/alxsv1.h: the seed's sorted table, ALXS version 1 (docs/formats/alxs.md). What each
- * function promises its caller is said in firn/alxs.h, where most of these appear under their
- * public names; here is said what differs: a table is a name in a directory handle, borrowed for
- * the call, options are complete and never NULL, and the size in an info is not looked at.
+ * alxs/alxsv1.h: the seed's sorted table, ALXS version 1 (docs/formats/alxs.md). firn/alxs.h says
+ * what each function promises; most of these appear there under their public names. This header
+ * says what differs: a table is a name in a directory handle, borrowed for the call, options are
+ * complete and never NULL, and the size in an info is not looked at.
  *
  * The parts, lowest first: index (where the blocks of a table begin), check (one pass that makes sure
  * of everything), block (a part of a table, read and verified), reader, cursor, verify, writer.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). What each function
- * promises its caller is said in firn/chkp.h, where most of these appear under their public names;
- * here is said what differs: a folder is a directory handle, borrowed for the call, and options are
+ * chkp/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). firn/chkp.h says
+ * what each function promises; most of these appear there under their public names. This header
+ * says what differs: a folder is a directory handle, borrowed for the call, and options are
  * complete and never NULL.
  *
  * The parts, lowest first: scan (entries in the order of the .dat), object (one frame, decoded and

@@ -2,7 +2,8 @@
  *
  * expr/expr_bind.c: what is written gets its meaning.
  *
- * Every node gets its type before the node that uses it. What the evaluator would have to decide for each row is decided here:
+ * Every node gets its type before the node that uses it. Everything that can be decided before evaluation is decided
+ * here, not for each row:
  *
  * - Operands that must have one type get it by casts. Constants are cast at once (expr_fold.c).
  * - A comparison with a constant becomes a range of values of the other side's own type (expr_order.c): so
@@ -271,7 +272,7 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
     struct firn_expr_type type = {.type = FIRN_TYPE_NULL};
     int rc = FIRN_OK;
     DCHECK(count > 0);
-    /* What has a type of its own first; then texts and the like, which take that. */
+    /* First those that have a type of their own; then texts and the like, which take that type. */
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < count; i++) {
             bool is_loose = is_constant(binder, nodes[i]) &&

@@ -8,8 +8,8 @@
  * memory serves the next node, while it is in the cache.
  *
  * Which rows are wanted is a mask that goes down with the walk. "case", coalesce, "and" and "or" pass on only the
- * rows for which they need a part; all other nodes want of their arguments what is wanted of them. What a node
- * that is used twice was evaluated for is kept with it: if more is wanted later, it is evaluated again.
+ * rows for which they need a part; all other nodes want of their arguments what is wanted of them. A node that
+ * is used twice remembers the rows for which it was evaluated: if more is wanted later, it is evaluated again.
  *
  * Truth is held as two bits for each row, yes and no; a null has neither. "and" and "or" work on words of 64 rows.
  * Only where truth is asked for as a value does it become numbers.

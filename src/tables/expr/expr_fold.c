@@ -3,8 +3,8 @@
  * expr/expr_fold.c: simpler nodes for the same values.
  *
  * A node whose arguments are constants is evaluated once, by the evaluator itself, over one row: so folding cannot
- * give another value than evaluation. What fails there (a number that does not fit) stays a node, and fails for
- * the rows that need it. Truth is made flat and positive: "and" in "and" is one node, constants in it go, "not"
+ * give another value than evaluation. If that fails (a number does not fit), the node stays, and fails for the
+ * rows that need it. Truth is made flat and positive: "and" in "and" is one node, constants in it go, "not"
  * moves inside, down to the conditions, whose opposites are conditions themselves. That is right with three
  * values of truth, too, since null is its own opposite.
  */

@@ -144,7 +144,7 @@ add_child(struct firn_expr_syntax *node, struct firn_expr_syntax *child)
     node->child_count++;
 }
 
-/* What is between quotes, each doubled one once. */
+/* The text between quotes, with each doubled quote once. */
 static int
 unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
 {
@@ -578,7 +578,8 @@ comparison_of(const struct firn_expr_token *token)
     return 0;
 }
 
-/* What follows a value and makes a condition of it. node: not linked yet; its first part is the value. */
+/* Parses the rest of a condition that begins with a value. node: not linked yet; its first part is the
+ * value. */
 static int
 parse_test(struct parser *parser, struct firn_expr_syntax *node)
 {

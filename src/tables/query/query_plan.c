@@ -6,7 +6,7 @@
  * computes the keys and the arguments of aggregates of each row, and what is selected of each group
  * (expr/expr.h). Expressions to order by that are selected are not computed twice.
  *
- * What is just a column is not computed at all: it is taken from where it lies.
+ * An item that is just a column is not computed at all: it is taken from where it lies.
  *
  * Threads: a plan never changes after it was made.
  */

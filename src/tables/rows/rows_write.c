@@ -157,7 +157,7 @@ take_auto(struct firn_table *table, const struct firn_schema_column *column, str
     return firn_rows_auto_take(table, column, &count, &out->as.u64, err);
 }
 
-/* What was not given, and is not taken from the row that is there. */
+/* The columns that were not given, and are not taken from the existing row. */
 static int
 fill_column(struct writing *writing, size_t place, firn_error *err)
 {
@@ -375,7 +375,7 @@ out:
     return rc;
 }
 
-/* What a failure half way has written is taken back. */
+/* If it fails half way, its writes are taken back. */
 static int
 write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, void *, firn_error *),
                      void *ctx, firn_error *err)

@@ -24,7 +24,7 @@ enum {
     INDEX_SIZE_MIN = sizeof(firn_table_index)
 };
 
-/* What a newer version added to a structure must be 0. */
+/* Members that a newer version added to a structure must be 0. */
 static int
 check_rest(size_t size, const void *given, size_t given_size, firn_error *err)
 {

@@ -37,7 +37,7 @@ struct token {
     size_t at;
 };
 
-/* What is handed out of one piece of memory. */
+/* The arrays that lie in one piece of memory. */
 struct pool {
     firn_table_column *columns;
     firn_value *values;

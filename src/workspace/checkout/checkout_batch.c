@@ -5,10 +5,10 @@
  * The walk over the difference runs on the caller's thread and copies changes into a batch; a full
  * batch is worked off by all threads together before the walk goes on. A batch is sorted by where
  * contents lie in the packs, and workers take runs of neighbours from it, so that a frame is
- * decoded once, by one worker, and not by each again. What lies side by side in a pack was side by
- * side in a directory, so a worker seldom changes directories either. No worker waits for another
- * (so the passes run inline in a simulation too). The first error wins and the others stop at their
- * next run.
+ * decoded once, by one worker, and not by each again. Objects that are neighbours in a pack were
+ * neighbours in a directory, so a worker seldom changes directories either. No worker waits for
+ * another (so the passes run inline in a simulation too). The first error wins and the others stop
+ * at their next run.
  *
  * Large files come last, one after the other: all threads work at each (objects_spread.c).
  */

@@ -391,7 +391,7 @@ trust_made(struct firn_ws *ws, firn_error *err)
         err, rc, "the store was made, but that it is yours could not be noted: %.800s", why.text);
 }
 
-/* What enum firn_ws_open_mode promises of a store that was opened. */
+/* Checks what enum firn_ws_open_mode promises of a store that was opened. */
 static bool
 is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
 {

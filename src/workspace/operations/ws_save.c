@@ -22,8 +22,8 @@
  * tree counts as changed.
  *
  * Where no checkpoint is made (if_changed) the pack is dropped: directories that differ by their
- * time alone are not worth one. What the stat cache would have noted goes with it, unless all that
- * it names is in the store.
+ * time alone are not worth one. The notes of the stat cache are dropped with it, unless everything
+ * that they name is in the store.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -133,7 +133,8 @@ begin(struct automatic *automatic, firn_error *err)
     return rc == FIRN_OK ? close_store(automatic, begin_opened(automatic, err), err) : rc;
 }
 
-/* What was deleted since the last mark is garbage still, and so is what the plan has left. */
+/* Objects deleted since the last mark are still garbage, and so are those that the plan has
+ * left. */
 static int
 end_opened(struct automatic *automatic, firn_error *err)
 {

@@ -189,8 +189,8 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
 /* Rule files met by a scan, and what they say of entries.
  *
  * A directory's rule files are read when the directory has been listed, before its entries are
- * thinned: they speak of those entries first of all. What is in effect hangs on the node (rules.c)
- * and is inherited by the directories below.
+ * thinned: they speak of those entries first of all. The rules in effect belong to the node
+ * (rules.c) and are inherited by the directories below.
  *
  * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored: it
  * is better to save an unwanted file than to miss one that is needed. The notices of one file are limited,
