@@ -743,9 +743,10 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
     DCHECK(firn_db_is_led(db));
     for (size_t i = 0; i < bulk->part_count; i++) {
         if (bulk->parts[i].keyspace->tree->is_dropping) {
-            return bulk->inserts ? firn_error_set(err, FIRN_CONFLICT,
-                                                  "what the load is for was dropped meanwhile")
-                                 : firn_db_get_refuse_dropped(bulk->parts[i].keyspace, err);
+            return bulk->inserts
+                       ? firn_error_set(err, FIRN_CONFLICT,
+                                        "the table or index of the load was dropped meanwhile")
+                       : firn_db_get_refuse_dropped(bulk->parts[i].keyspace, err);
         }
     }
     if (db->commits.last_sequence >= bulk->sequence) {

@@ -387,7 +387,7 @@ change_list(struct replay *replay, const struct firn_storefile_op *op, const uin
     if (op->kind == FIRN_ENTRY_PUT) {
         return create_keyspace(replay, op, body, what, err);
     }
-    *what = "writes into the list of keyspaces what does not belong there";
+    *what = "writes an entry into the list of keyspaces that does not belong there";
     return FIRN_CORRUPT;
 }
 

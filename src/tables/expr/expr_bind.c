@@ -72,8 +72,8 @@ firn_expr_bind_make(struct firn_expr_binder *binder, const struct firn_expr_node
     for (uint32_t i = 0; i < model->arg_count; i++) {
         if (type_of(binder, model->args[i])->scale == FIRN_EXPR_SCALE_UNKNOWN) {
             return firn_expr_bind_fail(binder, 0,
-                                       "a decimal parameter has the scale of what it is "
-                                       "compared or joined with; here is nothing");
+                                       "a decimal parameter takes its scale from what it is "
+                                       "compared or joined with, and there is nothing here");
         }
     }
     return firn_expr_fold(binder->builder, model, out, binder->err);
@@ -291,8 +291,8 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
     }
     if (type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
         return firn_expr_bind_fail(binder, at,
-                                   "a decimal parameter has the scale of what it is "
-                                   "compared or joined with; here is nothing");
+                                   "a decimal parameter takes its scale from what it is compared "
+                                   "or joined with, and there is nothing here");
     }
     for (size_t i = 0; i < count; i++) {
         FIRN_TRY(firn_expr_bind_cast(binder, nodes[i], &type, &nodes[i]));
@@ -837,8 +837,8 @@ firn_expr_bind_expression(struct firn_expr_binder *binder, const struct firn_exp
     DCHECK(binder->depth == 0);
     if (builder.nodes[root].type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
         rc = firn_expr_bind_fail(binder, syntax->at,
-                                 "a decimal parameter has the scale of what it is compared or "
-                                 "joined with; here is nothing");
+                                 "a decimal parameter takes its scale from what it is compared or "
+                                 "joined with, and there is nothing here");
         goto out;
     }
     FIRN_TRY(firn_expr_extract(builder.nodes, root, out, binder->err));

@@ -147,7 +147,7 @@ check_cells(struct check *check, firn_slice key, firn_error *err)
         const struct firn_schema_column *column = &schema->columns[i];
         const struct firn_cell *cell = &check->cells[i];
         if (!firn_schema_value_is_sound(column, cell)) {
-            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has what it cannot have",
+            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has an impossible value",
                                   (const char *)column->name.data);
         }
         if (column->type == FIRN_TYPE_TEXT && cell->kind == FIRN_PHYSICAL_BYTES &&

@@ -255,9 +255,10 @@ check_unique(struct writing *writing, const struct firn_schema_index *index,
                              &writing->found, err);
     if (rc == FIRN_OK &&
         !firn_slice_equal(firn_buf_slice(&writing->found), firn_buf_slice(&writing->index_value))) {
-        return firn_error_set(err, FIRN_EXISTS,
-                              "another row of the table '%s' has the same in the unique index '%s'",
-                              firn_rows_name(writing->table), (const char *)index->name.data);
+        return firn_error_set(
+            err, FIRN_EXISTS,
+            "another row of the table '%s' has the same values in the unique index '%s'",
+            firn_rows_name(writing->table), (const char *)index->name.data);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }

@@ -67,7 +67,7 @@ check_def(const firn_table_def *def, firn_error *err)
         (def->key == NULL && def->key_count > 0) ||
         (def->indexes == NULL && def->index_count > 0)) {
         return firn_error_set(err, FIRN_INVALID,
-                              "the definition of a table says how many, but not what");
+                              "the definition of a table has a count without an array");
     }
     if (def->column_count > FIRN_TABLE_COLUMNS_MAX || def->index_count > FIRN_TABLE_INDEXES_MAX ||
         def->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {

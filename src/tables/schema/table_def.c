@@ -526,7 +526,7 @@ parse_properties(struct parser *parser, firn_table_column *column)
             return fail(parser, found == 0
                                     ? "expected a comma, or null, not null, default, auto or "
                                       "primary key"
-                                    : "said twice of a column");
+                                    : "repeated for one column");
         }
         seen |= found;
         if ((seen & (NULLS | KEY)) == (NULLS | KEY) && !column->not_null) {

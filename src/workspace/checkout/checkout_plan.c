@@ -83,7 +83,8 @@ leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os
         stat->kind != FIRN_OS_FILE && stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_SYMLINK;
     return firn_checkout_left_behind(
         apply, path,
-        why == FIRN_CHECKOUT_EXCLUDED ? "rules now exclude what is there: move it away first"
+        why == FIRN_CHECKOUT_EXCLUDED
+            ? "today's rules exclude the entry that is there: move it away first"
         : why == FIRN_CHECKOUT_UNREAD ? "the file there could not be read, so no checkpoint has "
                                         "it: make it readable, or move it away"
         : is_special                  ? "there is a fifo, socket or device: move it away first"
