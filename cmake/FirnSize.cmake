@@ -213,7 +213,7 @@ set(FIRN_COLD_FILES
     api/checkpoint_api.c
     api/chkp_api.c
     api/exchange_api.c
-    api/names_api.c
+    api/types_api.c
     api/pack_api.c
     api/table_state_api.c
     api/workspace_api.c)

@@ -78,7 +78,7 @@ is_to_be_left(const struct firn_compaction_values *output, const struct firn_run
         return false;
     }
     firn_os_mutex_lock(&lsm->mutex);
-    bool is_left = firn_lsm_values_is_worth_moving_locked(lsm, file, output->options.is_thorough);
+    bool is_left = firn_lsm_collect_is_worth_moving_locked(lsm, file, output->options.is_thorough);
     bool is_small = file->info.content_bytes < lsm->options.value_file_bytes_small;
     firn_os_mutex_unlock(&lsm->mutex);
     bool may_leave =

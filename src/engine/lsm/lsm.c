@@ -647,7 +647,8 @@ count_values(struct firn_lsm_tree *tree, const struct firn_version *version)
     firn_os_mutex_lock(&tree->lsm->mutex);
     for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            firn_lsm_values_add_locked(tree, firn_version_file(&version->levels[number], i));
+            firn_lsm_collect_add_values_locked(tree,
+                                               firn_version_file(&version->levels[number], i));
         }
     }
     firn_os_mutex_unlock(&tree->lsm->mutex);
