@@ -66,8 +66,8 @@
  * files have been read: then all that is listed stays where it is, with the bytes that it has.
  * Otherwise a file may go, or be used for another segment, which its header tells.
  *
- * The walk and the listing are two looks. Where they do not fit together the caller is told to try
- * again (FIRN_BUSY).
+ * The walk and the listing are two looks. If they do not fit together, the caller must try again
+ * (FIRN_BUSY).
  */
 
 /* What the previous segment recorded about itself. */

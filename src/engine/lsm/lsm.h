@@ -353,8 +353,8 @@ FIRN_MUST_CHECK int firn_mend(struct firn_os_dir *dir, const struct firn_lsm_opt
                               void (*on_damage)(void *ctx, const char *text), void *ctx,
                               struct firn_mend_result *out, firn_error *err);
 
-/* What is told about a damaged run of columns begins with this, the number of the tree's keyspace and a colon: the
- * names of tables and columns are known above (rows/rows.h). */
+/* A report of a damaged run of columns begins with this, the number of the tree's keyspace and a colon: the names
+ * of tables and columns are known above (rows/rows.h). */
 #define FIRN_MEND_KEYSPACE "keyspace "
 
 /* What the MANIFEST in a directory says, and how the files of runs and values compare to it. */
@@ -411,7 +411,7 @@ struct firn_lsm_difference {
     firn_slice before; /* the values, if so */
     firn_slice after;
 };
-/* step (may be NULL) is told of each key that is looked at; borrowed. */
+/* step (may be NULL) gets each key that is looked at; borrowed. */
 FIRN_MUST_CHECK int firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
                                          const struct firn_lsm_diff_side *after,
                                          const struct firn_step *step, struct firn_lsm_diff **out,

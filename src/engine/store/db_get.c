@@ -19,9 +19,9 @@
  * A read-only handle has no works. There the image is what may go, by a refresh: readings are
  * inside the epoch while they use it.
  *
- * Whether now has a keyspace is told by is_out: a reading of now looks before it reads, a reading
- * at a view looks at what came later under the name. A reading that has looked just before a drop
- * or a restore may still find everything, or nothing, as if that came in between.
+ * is_out says whether now has a keyspace: a reading of now looks before it reads, a reading at a
+ * view looks at what came later under the name. A reading that has looked just before a drop or a
+ * restore may still find everything, or nothing, as if that came in between.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -17,7 +17,7 @@
  *      level 0 is full. Nothing goes unnoticed, and nothing is tried in a circle. (Not checked: it is
  *      a rule for the callers.)
  *
- * A work that found no space is not a failure of this kind: commits are told that the disk is full
+ * A work that found no space is not a failure of this kind: commits learn that the disk is full
  * (db_space.c), and it is tried again with the next wish.
  *
  * Graphs over runs (compaction_graph.c) are built by one more thread, which may work for minutes: so no flush and no

@@ -85,10 +85,9 @@
  * MANIFEST was changed for the last time; what the runs hold was durable before that (compaction.c, step
  * 1). So runs hold nothing beyond the end of the log, and a prefix is shown.
  *
- * What cannot be told from a crash: that the log lost commits which came after the last change of
- * MANIFEST, where the store was not closed; they are a suffix. After a clean close MANIFEST's last record
- * names the log's end, and the log's last record MANIFEST's version, so that no cut of either goes
- * unnoticed.
+ * One loss looks like a crash: that the log lost commits which came after the last change of MANIFEST,
+ * where the store was not closed; they are a suffix. After a clean close MANIFEST's last record names the
+ * log's end, and the log's last record MANIFEST's version, so that no cut of either goes unnoticed.
  *
  * A VOUCH also says which history of checkpoints MANIFEST has: nothing is checked by that, but a repair
  * that has lost the end of MANIFEST knows by it whether it has lost checkpoints (rescue.c).

@@ -33,7 +33,7 @@
  * as a view too.
  *
  * Time. A view's time is that of its opening, a checkpoint's that of its making, and puts that
- * expire by then are gone for it, later ones stay, however long it is open. So a work is told when
+ * expire by then are gone for it, later ones stay, however long it is open. So a work learns when
  * each view reads; of "now" that is the moment of asking, since later readings read at a later
  * time: the clock is asked with the mutex held. (Where the system's clock is set back that is not
  * so: what had expired may be seen again, or not.)

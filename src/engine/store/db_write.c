@@ -6,7 +6,7 @@
  * Committers queue up. The one at the head, when there is no leader, becomes the leader and takes a
  * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
  * holding a mutex, it
- *   1. waits until the trees can take so much (db_pace.c), or is told why not,
+ *   1. waits until the trees can take so much (db_pace.c), or learns why not,
  *   2. reserves memory for the group's entries in the memtables,
  *   3. asks of each commit of a transaction whether it conflicts (firn_db_write_check), gives each
  *      commit the next sequence, appends it to the log and applies it to the trees,

@@ -9,7 +9,7 @@
  * the table itself. So offsets are not written: there is one place for each file.
  *
  * The mark, the version, the flags and the checksum of the header keep their places in every version,
- * so that a damaged version is told from a newer one.
+ * so that a damaged version is not taken for a newer one.
  */
 #include "storefile/archive_format.h"
 

@@ -54,7 +54,8 @@ struct firn_alxsv1_index {
 
 void firn_alxsv1_index_init(struct firn_alxsv1_index *index, uint64_t memory_max);
 void firn_alxsv1_index_deinit(struct firn_alxsv1_index *index);
-/* Takes note of a record if a block begins with it. To be told of all records in their order. */
+/* Takes note of a record if a block begins with it. Must be called for all records in their
+ * order. */
 FIRN_MUST_CHECK int firn_alxsv1_index_add(struct firn_alxsv1_index *index,
                                           const struct firn_alxsv1_record *record, firn_error *err);
 
@@ -73,7 +74,7 @@ struct firn_alxsv1_sink {
     void (*on_damage)(void *ctx, const char *text); /* may be NULL */
     void *ctx;
     uint64_t count;
-    const struct firn_step *step; /* is told of the bytes of records that were read; may be NULL */
+    const struct firn_step *step; /* gets the bytes of records that were read; may be NULL */
 };
 
 /* Reads all of a file and makes sure of everything that the format promises. With a sink, goes on

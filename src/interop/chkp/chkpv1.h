@@ -204,7 +204,7 @@ FIRN_MUST_CHECK int firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash
 FIRN_MUST_CHECK int firn_chkpv1_list(struct firn_chkpv1 *pack,
                                      int (*visit)(void *ctx, const struct firn_chkpv1_entry *entry),
                                      void *ctx, firn_error *err);
-/* step (may be NULL) is told the bytes of objects and of the file that were verified; where it fails, so
+/* step (may be NULL) gets the bytes of objects and of the file that were verified; where it fails, so
  * does the check, with its code. */
 FIRN_MUST_CHECK int firn_chkpv1_verify(struct firn_chkpv1 *pack,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,

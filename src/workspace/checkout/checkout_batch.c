@@ -154,7 +154,7 @@ work_off_small(struct batch *batch, firn_error *err)
     return rc;
 }
 
-/* The progress of their bytes is told on the way. */
+/* The progress of their bytes is reported on the way. */
 static int
 work_off_large(struct batch *batch, firn_error *err)
 {
@@ -221,7 +221,7 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
     if (item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0) {
         int rc = firn_objects_find(apply->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-            return rc; /* one that is not found is told of by the work, with its path */
+            return rc; /* the work reports one that is not found, with its path */
         }
     }
     batch->count++;

@@ -104,8 +104,8 @@ struct firn_checkout {
     struct firn_arena arena;
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
     struct firn_hash_map left;      /* what no pass changes: checkout.c */
-    struct firn_checkout_record record; /* what the passes go through */
-    struct firn_buf excluded; /* path of what was told last of that for being left out by rules */
+    struct firn_checkout_record record;      /* what the passes go through */
+    struct firn_buf excluded;                /* path that was reported last as left out by rules */
     struct firn_checkout_loosened *loosened; /* newest first; under mutex */
     struct firn_buf path;                    /* working memory of path mapping */
     struct firn_checkout_dir *dirs;          /* newest, that is deepest, first */

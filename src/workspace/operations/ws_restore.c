@@ -367,8 +367,8 @@ tell_foreign(const firn_callbacks *callbacks)
 }
 
 /* Fills restoring->journal. One that is pending and foreign (ws_internal.h): for what is about it, a
- * resume or an undo, FIRN_UNTRUSTED unless the options trust it; for all else it is told and taken for
- * none. */
+ * resume or an undo, FIRN_UNTRUSTED unless the options trust it; for all else it is reported and taken
+ * for none. */
 static int
 pending_read(struct firn_ws_restoring *restoring, bool is_about_it, firn_error *err)
 {

@@ -292,8 +292,8 @@ compare(struct saving *saving)
  * all others are in the store. Only a tree that is to be compared keeps them.
  *
  * The cache may be wrong about the store (I1): an old directory object cannot be read, or does not
- * fit what is remembered of it, or the root that it gives is not in the store. Then that is told as
- * damage, the pack is dropped, and everything is scanned once more without it. */
+ * fit what is remembered of it, or the root that it gives is not in the store. Then that is
+ * reported as damage, the pack is dropped, and everything is scanned once more without it. */
 
 enum { SCRATCH_FRAMES = 4 };
 

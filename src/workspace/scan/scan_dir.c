@@ -529,7 +529,7 @@ survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn
     const struct firn_scan_witness *witness = worker->scan->options->witness;
     if (witness != NULL && witness->enter != NULL) {
         witness->enter(witness->ctx, dir, firn_buf_slice(&worker->path));
-        /* The watch may not have been told of what happened since the first look. */
+        /* The watch may not have learned what happened since the first look. */
         FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
     }
     FIRN_TRY(firn_scan_known_find(worker, node, err));
