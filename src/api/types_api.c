@@ -42,12 +42,17 @@ firn_release(void *memory)
 
 /* ---- names ---- */
 
-/* names[value], where there is such a name. The names of a list are arrays of one size, not pointers, which would
- * have to be relocated when the library is loaded. */
-#define NAME_OF(names, value)                                                       \
-    ((size_t)(value) < sizeof(names) / sizeof(names)[0] && (names)[(value)][0] != 0 \
-         ? (names)[(value)]                                                         \
-         : "unknown")
+/* The names of a list are arrays of one size, not pointers, which would have to be relocated when the library is
+ * loaded. */
+static __attribute__((noinline)) const char *
+name_of(const char *names, size_t count, size_t size, size_t value)
+{
+    const char *name = value < count ? names + value * size : "";
+    return name[0] != '\0' ? name : "unknown";
+}
+
+#define NAME_OF(names, value) \
+    name_of((names)[0], sizeof(names) / sizeof(names)[0], sizeof(names)[0], (size_t)(value))
 
 const char *
 firn_notice_kind_name(firn_notice_kind kind)
