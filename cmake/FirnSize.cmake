@@ -138,6 +138,7 @@ set(FIRN_COLD_FILES
     aggregate/aggregate_spill.c
     aggregate/row_spill.c
     expr/expr.c
+    expr/expr_arith.c
     expr/expr_bind.c
     expr/expr_call.c
     expr/expr_cast.c
@@ -146,6 +147,7 @@ set(FIRN_COLD_FILES
     expr/expr_eval_time.c
     expr/expr_fold.c
     expr/expr_group.c
+    expr/expr_leaf.c
     expr/expr_lex.c
     expr/expr_list.c
     expr/expr_literal.c
@@ -213,7 +215,7 @@ set(FIRN_COLD_FILES
     api/checkpoint_api.c
     api/chkp_api.c
     api/exchange_api.c
-    api/names_api.c
+    api/types_api.c
     api/pack_api.c
     api/table_state_api.c
     api/workspace_api.c)

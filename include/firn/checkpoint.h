@@ -3,9 +3,9 @@
  * firn/checkpoint.h: permanent, named states of a store's data. Creating, restoring and undoing are as
  * fast as a small synced commit, however much the store contains; what they cost is disk space.
  *
- * - A checkpoint covers all keyspaces of the store together, and their names. What firn keeps in the
- *   store for itself (saved workspaces, for example) is not part of it and is not touched by a restore;
- *   checkpoints of workspaces are separate (firn/workspace.h).
+ * - A checkpoint covers all keyspaces of the store together, and their names. Data that firn keeps
+ *   in the store for itself (saved workspaces, for example) is not part of a checkpoint and is not
+ *   touched by a restore; checkpoints of workspaces are separate (firn/workspace.h).
  * - Creating, restoring and deleting checkpoints are commits, ordered with all others. When they return
  *   FIRN_OK they and all earlier commits are on disk, also with FIRN_DURABILITY_OS.
  * - A checkpoint keeps what it sees: values that were overwritten or deleted since take up space until

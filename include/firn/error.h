@@ -2,13 +2,13 @@
  *
  * firn/error.h: how every function of firn reports failure.
  *
- * A function that can fail returns FIRN_OK (0) or one of the negative codes below. What does I/O or
- * reads bytes from outside also takes a `firn_error *` as its last argument; it may be NULL. On
- * failure the function fills the error: with its code, which is also returned, and a text that
- * names, where they are known, the file, the offset, and what was expected and found. On success
- * its contents are unspecified. Outputs are NULL or zero until a function has succeeded, unless its
- * comment says otherwise; where arguments are refused with FIRN_INVALID, and in structures that the
- * caller made, they may be as they were before the call.
+ * A function that can fail returns FIRN_OK (0) or one of the negative codes below. A function that
+ * does I/O or reads bytes from outside also takes a `firn_error *` as its last argument, which may
+ * be NULL. On failure the function fills the error: with its code, which is also returned, and a
+ * text that names, where they are known, the file, the offset, and what was expected and found. On
+ * success its contents are unspecified. Outputs are NULL or zero until a function has succeeded,
+ * unless its comment says otherwise; where arguments are refused with FIRN_INVALID, and in
+ * structures that the caller made, they may be as they were before the call.
  */
 #ifndef FIRN_ERROR_H
 #define FIRN_ERROR_H

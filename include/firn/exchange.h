@@ -146,11 +146,11 @@ typedef enum firn_vectors_kind {
     FIRN_VECTORS_F32 = 5
 } firn_vectors_kind;
 
-/* Calls visit for each vector of a file, in order; `number` counts from 1, and `vector` is borrowed until visit returns.
- * If visit returns anything but FIRN_OK, the call ends and returns that value. dimensions: the length that all vectors
- * must have; 0: that of the first vector, but F32 requires a length. FIRN_INVALID names the vector at which the file is
- * damaged, truncated, or not of this kind. The numbers may be infinite or NaN. Only one piece of the file and one vector
- * are in memory. Any thread. */
+/* Calls visit for each vector of a file, in order. `number` counts from 1; `vector` is borrowed until visit returns.
+ * If visit returns anything but FIRN_OK, the call ends and returns that value. dimensions: the length that all
+ * vectors must have; 0: that of the first vector, but F32 requires a length. FIRN_INVALID names the vector at which
+ * the file is damaged, truncated, or not of this kind. The numbers may be infinite or NaN. Only one piece of the file
+ * and one vector are in memory. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
 firn_vectors_read(firn_read_bytes read, void *ctx, firn_vectors_kind kind, size_t dimensions,
                   int (*visit)(void *ctx, uint64_t number, const float *vector, size_t dimensions),

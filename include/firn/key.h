@@ -38,7 +38,7 @@ typedef struct firn_key {
 FIRN_API firn_key firn_key_in(void *memory, size_t capacity);
 /* Whether every part fitted. */
 FIRN_API bool firn_key_is_valid(const firn_key *key);
-/* What was built so far, borrowed from the key's memory. */
+/* The key as built so far, borrowed from its memory. */
 FIRN_API firn_slice firn_key_slice(const firn_key *key);
 
 FIRN_API void firn_key_add_u64(firn_key *key, uint64_t value); /* 8 bytes */

@@ -43,8 +43,9 @@ enum { FIRN_SCAN_BATCH_ROWS_MAX = 1024 };
 
 typedef struct firn_scan_options {
     size_t size; /* sizeof(firn_scan_options) */
-    /* The state that is read: of a transaction, with its own writes, or of a snapshot. Both NULL: the present
-     * one. A serializable transaction conflicts with commits that change anything in the scanned range. */
+    /* The state to read: that of a transaction, with its own writes, or that of a snapshot. Both NULL: the
+     * present one. A serializable transaction conflicts with commits that change anything in the scanned
+     * range. */
     firn_txn *txn;
     firn_snapshot *snapshot; /* may be closed before the scan */
     /* Expressions separated by commas, each optionally followed by "as NAME". NULL: all columns of the table, in

@@ -49,8 +49,8 @@
  * Files
  * - The files belong to firn. Under load the end of the log is written through a memory mapping (on
  *   ext4, on xfs without reflinks, on tmpfs): truncating that file while the store is open for writing
- *   kills the process (SIGBUS), and so does a file system that shuts down after a disk error. What was
- *   acknowledged is there at the next opening, as after any crash.
+ *   kills the process (SIGBUS), and so does a file system that shuts down after a disk error.
+ *   Commits that were acknowledged are there at the next opening, as after any crash.
  * - A snapshot or cursor that stays open keeps what it sees: overwritten values and dropped keyspaces
  *   take up space until it is closed.
  *
@@ -62,9 +62,9 @@
  *   its key return FIRN_LIMIT until the key is put or deleted.
  * - A value with a time to live disappears when its time is over, by the system clock, as if it had
  *   been deleted; snapshots and cursors judge by the time at which they were opened, those of a
- *   checkpoint by the time of its creation (firn/checkpoint.h). What it replaced does not reappear.
- *   Operands merged into such a value do not expire with it: afterwards they are applied as if there had
- *   been no value. If the clock is set back, expired values may reappear.
+ *   checkpoint by the time of its creation (firn/checkpoint.h). The value that it replaced does not
+ *   reappear. Operands merged into such a value do not expire with it: afterwards they are applied
+ *   as if there had been no value. If the clock is set back, expired values may reappear.
  *
  * Limits
  * - A key has at most 512 KiB (524,288 bytes) and may be empty. Keep keys short: the smallest and the
@@ -111,6 +111,8 @@ typedef enum firn_durability {
     FIRN_DURABILITY_FULL = 1,    /* on disk when the commit returns */
     FIRN_DURABILITY_OS = 2       /* handed to the kernel */
 } firn_durability;
+/* The name of a durability ("full"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_durability_name(firn_durability durability);
 
 /* How new files are compressed. Existing files stay as they are. */
 typedef enum firn_compression {
@@ -119,6 +121,8 @@ typedef enum firn_compression {
     FIRN_COMPRESSION_LZ4 = 2,
     FIRN_COMPRESSION_ZSTD = 3 /* the last level; LZ4 in those before it */
 } firn_compression;
+/* The name of a compression ("lz4"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_compression_name(firn_compression compression);
 
 typedef struct firn_store_options {
     size_t size;                /* sizeof(firn_store_options) */
@@ -347,7 +351,7 @@ typedef struct firn_keyspace_size {
  * Memtables are counted exactly, in time proportional to their entries. In each table file that crosses
  * a bound (one per level, plus those of level 0) the bound may be off by one block: 4 KiB before
  * compression, or one larger entry. Entries and large values count as if they were spread evenly over
- * their file. What only checkpoints and snapshots still see is left out. */
+ * their file. Entries that only checkpoints and snapshots still see are left out. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_approximate_size(firn_keyspace *keyspace,
                                                             firn_slice lower, firn_slice upper,
                                                             firn_keyspace_size *out,

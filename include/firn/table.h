@@ -317,9 +317,9 @@ FIRN_API FIRN_MUST_CHECK int firn_table_bulk_put(firn_table_bulk *bulk, const fi
                                                  size_t count, firn_error *err);
 /* The number of rows added so far. */
 FIRN_API uint64_t firn_table_bulk_count(const firn_table_bulk *bulk);
-/* Commits, once; other commits wait for it. The load can only be closed afterwards. */
+/* Commits the load; other commits wait meanwhile. Afterwards the load can only be closed. */
 FIRN_API FIRN_MUST_CHECK int firn_table_bulk_commit(firn_table_bulk *bulk, firn_error *err);
-/* Discards what was not committed. NULL is allowed. */
+/* Discards a load that was not committed. NULL is allowed. */
 FIRN_API void firn_table_bulk_close(firn_table_bulk *bulk);
 
 /* Memory for one row that is read. One thread at a time. */
@@ -335,7 +335,7 @@ FIRN_API const firn_value *firn_row_values(const firn_row *row);
 
 typedef struct firn_read_options {
     size_t size; /* sizeof(firn_read_options) */
-    /* The state that is read: of a transaction, or of a snapshot. Both NULL: the present one. */
+    /* The state to read: of a transaction, or of a snapshot. Both NULL: the present one. */
     firn_txn *txn;
     firn_snapshot *snapshot;
     /* Names of the requested columns; NULL: all, in the order in which they were added. Other columns are not

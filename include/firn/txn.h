@@ -43,6 +43,8 @@ typedef enum firn_isolation {
     FIRN_ISOLATION_SNAPSHOT = 1,
     FIRN_ISOLATION_SERIALIZABLE = 2
 } firn_isolation;
+/* The name of an isolation ("snapshot"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_isolation_name(firn_isolation isolation);
 
 typedef struct firn_txn_options {
     size_t size; /* sizeof(firn_txn_options) */

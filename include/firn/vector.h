@@ -15,8 +15,8 @@
  *     firn_search_result_destroy(result);
  *
  * - Any VECTOR column of a table can be searched; an index is optional. Rows whose vector is null are never found.
- * - A smaller distance is nearer, with every metric. Distances are computed in double precision from the stored numbers,
- *   and are the same on every processor.
+ * - A smaller distance is nearer, with every metric. Distances are computed in double precision from the stored
+ *   numbers and are the same on every processor.
  * - Results are ordered by distance, and by key if distances are equal.
  * - A search sees one state of the table, as a scan does (scan.h): the present one, that of a snapshot, or that of a
  *   transaction with its own writes.
@@ -52,8 +52,8 @@ enum { FIRN_SEARCH_K_MAX = 1000000 };
 
 typedef struct firn_search_options {
     size_t size; /* sizeof(firn_search_options) */
-    /* The state that is read: of a transaction, with its own writes, or of a snapshot. Both NULL: the present one. In a
-     * serializable transaction a search counts as a scan of the whole table. */
+    /* The state to read: that of a transaction, with its own writes, or that of a snapshot. Both NULL: the present
+     * one. In a serializable transaction a search counts as a scan of the whole table. */
     firn_txn *txn;
     firn_snapshot *snapshot;
     uint64_t k; /* the most rows to find, 0 to 1,000,000 */
@@ -66,8 +66,8 @@ typedef struct firn_search_options {
     /* Names of the columns that the result contains in addition to the key; NULL: none. */
     const char *const *columns;
     size_t column_count;
-    /* No row may be missed, even if the column has graphs (firn_vector_index): then these only leave out rows that are
-     * surely too far. */
+    /* Miss no row, even if the column has graphs (firn_vector_index): they then only rule out rows that are certainly
+     * too far away. */
     bool exact;
     uint32_t ef; /* how many candidates a walk of a graph keeps, at least k; 0: chosen by recall */
     /* The fraction of the nearest rows that a walk should find, above 0 to 1; 0: 0.95. */
@@ -82,8 +82,8 @@ typedef struct firn_search_options {
             false, 0, 0, 0, FIRN_CALLBACKS_INIT                                                  \
     }
 
-/* An index of vectors: runs of the table get graphs, in which a search finds near rows without comparing all rows. A
- * search may miss some of them: see recall above. */
+/* An index of vectors: runs (sorted files) of the table get graphs, in which a search finds near rows without
+ * comparing all rows. A search may miss some of the nearest: see recall above. */
 typedef struct firn_vector_index {
     size_t size;        /* sizeof(firn_vector_index) */
     const char *name;   /* unique among the indexes of the table */
@@ -97,19 +97,21 @@ typedef struct firn_vector_index {
     {                                                                      \
         sizeof(firn_vector_index), NULL, NULL, FIRN_METRIC_COSINE, 16, 200 \
     }
-/* Adds an index to a table, which need not be empty. Graphs are built in the background for runs of 4,096 rows or more;
- * firn_store_compact builds missing graphs before it returns. A search compares all rows that are in no graph yet.
- * firn_table_drop_index drops the index. FIRN_NOT_FOUND if there is no such column. FIRN_EXISTS if there is an index of
- * that name. FIRN_INVALID if a member of index is out of range. */
+/* Adds an index to a table, which need not be empty. Graphs are built in the background for runs of 4,096 rows or
+ * more; firn_store_compact builds missing graphs before it returns. Rows that are not in a graph yet are all
+ * compared. firn_table_drop_index drops the index. FIRN_NOT_FOUND if there is no such column. FIRN_EXISTS if there is
+ * an index of that name. FIRN_INVALID if a member of `index` is out of range. */
 FIRN_API FIRN_MUST_CHECK int
 firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, firn_error *err);
 
-/* The result of a search. It belongs to the caller, and stays valid after the store is closed. Any thread may read it. */
+/* The result of a search. It belongs to the caller and stays valid after the store is closed. Any thread may
+ * read it. */
 typedef struct firn_search_result firn_search_result;
 
-/* Finds the k rows whose vectors in a column are nearest to the query of `dimensions` numbers. FIRN_NOT_FOUND if there is
- * no such column. FIRN_INVALID if the column's type is not VECTOR or has another length, if a number of the query is not
- * finite, or if `where` is not a condition. FIRN_LIMIT if k is too large. Any thread; with a transaction, its thread. */
+/* Finds the k rows whose vectors in a column are nearest to the query, which has `dimensions` numbers. FIRN_NOT_FOUND
+ * if there is no such column. FIRN_INVALID if the column's type is not VECTOR or has another length, if a number of
+ * the query is not finite, or if `where` is not a condition. FIRN_LIMIT if k is too large. Any thread; with a
+ * transaction, its thread. */
 FIRN_API FIRN_MUST_CHECK int firn_table_search(firn_table *table, const char *column,
                                                const float *query, size_t dimensions,
                                                const firn_search_options *options,
@@ -150,10 +152,11 @@ FIRN_API void firn_search_result_get_stats(const firn_search_result *result,
 FIRN_API double firn_vector_distance(firn_metric metric, const float *a, const float *b,
                                      size_t dimensions);
 
-/* Reciprocal-rank fusion: a score for a row that several ranked lists contain (by meaning, by words, by date). The score
- * is the sum of 1 / (k + rank) over the lists; the best row has the largest. ranks[i] is the row's rank in list i, from 1;
- * 0: the list does not contain it. A larger k (0: 60) gives the first ranks less weight. Cormack, Clarke and Buettcher,
- * "Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank Learning Methods" (SIGIR 2009). */
+/* Reciprocal-rank fusion: a score for a row that several ranked lists (by meaning, by words, by date) may contain.
+ * The score is the sum of 1 / (k + rank) over the lists; the best row has the largest. ranks[i] is the row's rank in
+ * list i, from 1; 0: the list does not contain it. A larger k (0: 60) gives the first ranks less weight. Cormack,
+ * Clarke and Buettcher, "Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank Learning Methods" (SIGIR
+ * 2009). */
 FIRN_API double firn_rrf(const uint64_t *ranks, size_t count, double k);
 
 #ifdef __cplusplus

@@ -28,15 +28,15 @@
  *   its main callback and ctx as arguments. Restore, undo, resume, revert, watch and repair, and the
  *   members `callbacks`, take them in the options: there one ctx (`callbacks.ctx`, if there are
  *   `callbacks`) is given to all of them, and each may be NULL.
- * - What a callback is given is borrowed until it returns.
+ * - The arguments of a callback are borrowed until it returns.
  * - A callback that returns int returns FIRN_OK to go on. Any other value ends the call, which returns
  *   that value. Two are exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h), after
  *   on_tick FIRN_OK.
  * - Callbacks may come from any thread of the call, one at a time. on_notice and on_progress cannot use
  *   handles: FIRN_MISUSE (notice.h). Requires: any other callback uses no handle of the same workspace,
- *   unless the function says otherwise. What happens otherwise is undefined: the results of the call may
- *   be lost, and a writing call through another handle may wait for the lock that the first call holds
- *   (FIRN_BUSY, or for ever if lock_timeout_ms is negative).
+ *   unless the function says otherwise. If one does, the behaviour is undefined: the results of the
+ *   call may be lost, and a writing call through another handle may wait for the lock that the first
+ *   call holds (FIRN_BUSY, or for ever if lock_timeout_ms is negative).
  *
  * Names and paths
  * - Names are bytes: anything but NUL and '/'. Paths are slices, relative to the workspace's root, with
@@ -45,9 +45,10 @@
  *   followed.
  *
  * What a save leaves out
- * - What rules exclude. Rules are in files called .firnignore in any directory, in .chkptignore in the
- *   root and, with the option gitignore, in .gitignore in any directory. Their syntax is that of
- *   gitignore(5). A rule in .firnignore outranks all others, one in .chkptignore those in .gitignore.
+ * - Entries that rules exclude. Rules are in files called .firnignore in any directory, in
+ *   .chkptignore in the root and, with the option gitignore, in .gitignore in any directory. Their
+ *   syntax is that of gitignore(5). A rule in .firnignore outranks all others, one in .chkptignore
+ *   those in .gitignore.
  * - Directories of dependencies, unless include_deps is set or a rule (!) includes them: node_modules,
  *   .venv, __pypackages__, .tox, .nox; venv if it contains pyvenv.cfg; target beside Cargo.toml or
  *   containing CACHEDIR.TAG; .m2/repository and .m2/wrapper; .gradle, or only its caches if it contains
@@ -59,7 +60,7 @@
  * An entry that cannot be read, or that changes during every attempt to read it, keeps the state that it
  * has in the previous checkpoint, or is left out if that checkpoint does not contain it. Both cases are
  * reported.
- * A restore does not touch what the checkpoint's rules or today's rules exclude.
+ * A restore does not touch entries that the checkpoint's rules or today's rules exclude.
  */
 #ifndef FIRN_WORKSPACE_H
 #define FIRN_WORKSPACE_H
@@ -289,8 +290,8 @@ typedef struct firn_workspace_save_options {
     /* The turn begins now. It is recorded in the store, even if no checkpoint is created, until the next
      * turn of its agent and session begins. The checkpoint does not contain it; its message does. */
     bool turn_begins;
-    /* The program shows the notices to a person. What was excluded is recorded, so that the next such save marks it
-     * as known (firn_notice.is_known). */
+    /* The program shows the notices to a person. Excluded entries are recorded, so that the next such save marks
+     * them as known (firn_notice.is_known). */
     bool marks_told;
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
@@ -846,7 +847,7 @@ typedef struct firn_workspace_revert_result {
  * - Files of at most 8 MiB without a NUL among their first 8,000 bytes are merged line by line.
  * - Attributes are merged one by one. Times never conflict: a file that was merged line by line gets the
  *   time of the call.
- * - What the rules of either checkpoint, or today's rules, exclude is not touched.
+ * - Entries that the rules of either checkpoint, or today's rules, exclude are not touched.
  * - Reserved names (.git and the like) are not touched. If `before` differs in one, that is reported
  *   (FIRN_NOTICE_RESERVED) and counted as incomplete. FIRN_INVALID if such a path is given.
  *

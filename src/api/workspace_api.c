@@ -4,8 +4,8 @@
  * is handle/ws.h's.
  *
  * NULL for options means defaults; api_options.h reads those of callers of other versions, and writes
- * their results. What results point at belongs to the handle inside (ws_given.c): here it is handed over
- * to the caller, or released if the call failed or the caller does not want it.
+ * their results. The handle inside owns the objects that results point to (ws_given.c): here it is
+ * handed over to the caller, or released if the call failed or the caller does not want it.
  */
 #include <stddef.h>
 

@@ -147,7 +147,7 @@ Changing tables.
   for sale since	\N
   stock	0
   $ firn db insert shop.firn goods name=tea
-  ! firn: another row of the table 'goods' has the same in the unique index 'by_name'
+  ! firn: another row of the table 'goods' has the same values in the unique index 'by_name'
   [1]
   $ firn db table alter shop.firn goods default name none
   $ firn db insert shop.firn goods price=9

@@ -76,7 +76,7 @@ Unless they are to be left as they are, or replaced.
   3	green "tea", loose	4.50
   4	mate	1.80
   $ firn db table import --upsert copy.firn goods more.csv
-  ! firn: line 5: another row of the table 'goods' has the same in the unique index 'by_name'
+  ! firn: line 5: another row of the table 'goods' has the same values in the unique index 'by_name'
   ! hint: --on-conflict says what becomes of rows that are there
   [1]
   $ head -n 4 more.csv | firn db table import --upsert copy.firn goods

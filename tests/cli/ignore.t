@@ -85,7 +85,7 @@ Of a directory that became excluded as a whole only its name is told, however mu
   m
   $ echo out >.firnignore; firn restore 4 old/out/1
   restored 4: nothing had to change
-  ! firn: not restored: old/out/1: rules now exclude what is there: move it away first
+  ! firn: not restored: old/out/1: today's rules exclude the entry that is there: move it away first
   ! hint: once the causes are gone, run it again
   [6]
   $ firn undo -q; cat old/out/1; rm -rf old .firnignore; firn restore 4 -q; cat old/out/1

@@ -70,13 +70,13 @@ Inside, too, commands are about the whole workspace; paths narrow them and are r
 A directory that was moved is recognised; nothing is done before the user says what it is.
 
   $ mv one two && firn -C two list
-  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]
   $ firn -C two save
-  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]
   $ firn -C two/sub status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["error"]["code"])'
-  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   FIRN_CONFLICT
   $ ls $XDG_DATA_HOME/firn | sed 's/[0-9a-f]\{16\}$/digits/'
   one-digits
@@ -98,9 +98,9 @@ A link that has taken its place leads to it, and hides nothing: by either name i
   $ mkdir -p real/p && echo 1 >real/p/f && firn -C real/p save -q && mv real/p real/q && ln -s q real/p
   1
   $ for path in real/p real/q; do firn -C $path list; done; firn -C real/q save -q
-  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
-  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
-  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
+  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
+  ! firn: '<T>/w/real/q' is the directory that was saved as '<T>/w/real/p': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]
   $ firn -C real/q init --adopt && firn -C real/p list -q && firn -C real/q save -q
   adopted the store <T>/data/firn/q-<hex>
@@ -124,7 +124,7 @@ A crash in the middle of adopting leaves a store that has its new name and tells
   $ mkdir -p here && touch here/f && firn -C here save -q && firn -C here tag t -q && mv here there
   1
   $ new=$(firn -C there init | sed 's/.* //'); rm -r $new; mv $XDG_DATA_HOME/firn/here-* $new && firn -C there list
-  ! firn: '<T>/w/there' is the directory that was saved as '<T>/w/here': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/there' is the directory that was saved as '<T>/w/here': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]
   $ firn -C there init --adopt && firn -C there show t | head -n 1 && firn -C there save -q
   adopted the store <T>/data/firn/there-<hex>
@@ -195,7 +195,7 @@ In a store that was named.
   $ mkdir -p five/x && touch five/x/f && firn -C five --store ../s save -q && mv five six
   1
   $ firn -C six/x --store ../../s list
-  ! firn: '<T>/w/six' is the directory that was saved as '<T>/w/five': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  ! firn: '<T>/w/six' is the directory that was saved as '<T>/w/five': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]
   $ firn -C six --store ../s init --adopt && firn -C six/x --store ../../s list -q
   adopted the store ../s
@@ -259,7 +259,7 @@ On a terminal the question is asked, and no is the default.
   1
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer no firn -C r list
   firn: <T>/w/r is the directory that was saved as <T>/w/q
-  keep its checkpoints here? [y/N] firn: '<T>/w/r' is the directory that was saved as '<T>/w/q': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  keep its checkpoints here? [y/N] firn: '<T>/w/r' is the directory that was saved as '<T>/w/q': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   4
   $ python3 $SOURCE/tests/cli/on_terminal.py --answer y firn -C r list -q
   firn: <T>/w/r is the directory that was saved as <T>/w/q

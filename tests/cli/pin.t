@@ -81,7 +81,7 @@ What a policy would not keep; nothing that is younger than a day goes.
   $ firn delete --expired --json
   {"deleted":[]}
   $ firn delete --expired --keep all:1m
-  ! firn: write what is kept as forever, or as rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
+  ! firn: a policy is forever, or rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
   [2]
   $ firn delete --expired 3
   ! firn: delete: --expired takes no REF
@@ -96,7 +96,7 @@ What a policy would not keep; nothing that is younger than a day goes.
   $ firn config keep
   all:1d hourly:7d daily:90d
   $ firn config keep last:0
-  ! firn: write what is kept as forever, or as rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
+  ! firn: a policy is forever, or rules such as 'all:1d hourly:7d daily:90d'; there are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, days, weeks or years (12h 7d 4w 1y) or forever
   [2]
   $ firn config keep "last:10  monthly:forever" && firn config keep && firn save --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["expired"])'
   last:10  monthly:forever

@@ -38,12 +38,12 @@ What changes the directory saves there first what it changes; its dry run forete
   1
   2
   $ ro firn restore 2
-  ! firn: what is changed here is saved first, and the store cannot be written: could not open '<T>/w/other/firn/w-<hex>/LOCK': Read-only file system
+  ! firn: the present state is saved first, and the store cannot be written: could not open '<T>/w/other/firn/w-<hex>/LOCK': Read-only file system
   ! hint: firn restore REF --to DIR writes the checkpoint into another directory
   [1]
   $ ro firn restore 2 -n
   changed   a
-  ! firn: what is changed here is saved first, and the store cannot be written: could not write in directory '<T>/w/other/firn/w-<hex>': Read-only file system
+  ! firn: the present state is saved first, and the store cannot be written: could not write in directory '<T>/w/other/firn/w-<hex>': Read-only file system
   ! hint: firn restore REF --to DIR writes the checkpoint into another directory
   [1]
   $ for command in 'undo' 'undo -n' 'revert 2' 'revert 2 -n'; do ro firn $command 2>&1 | sed 's/:.*//'; done

@@ -7,7 +7,6 @@ integrity_check, have whole batches only, and no batch may be missing that an ea
 the database is in a checkpoint.
 """
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -50,7 +49,8 @@ def check(path, last):
 
 
 def run(firn, mode, saves, seed):
-    top = tempfile.mkdtemp(prefix="firn-sqlite-writers-")
+    temporary = tempfile.TemporaryDirectory(prefix="firn-sqlite-writers-")  # removed at exit at the latest
+    top = temporary.name
     tree = os.path.join(top, "tree")
     copies = os.path.join(top, "copies")
     os.mkdir(tree)
@@ -82,7 +82,7 @@ def run(firn, mode, saves, seed):
             copy.write(call("cat", str(number), "app.db"))
         last = check(path, last)
     assert last > 0
-    shutil.rmtree(top)
+    temporary.cleanup()
     print(f"{mode}: {number} checkpoints beside a writer, up to batch {last}; seed {seed}")
 
 

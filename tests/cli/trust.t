@@ -125,7 +125,7 @@ A note that cannot be read, or is malformed, is named; the others are listed.
   $ echo rubbish >$bad && firn trust --list | sort
   <T>/w/n1
   <T>/w/n2
-  ! firn: left out: <T>/data/firn/.trusted/0123456789abcdef0123456789abcdef: '<T>/data/firn/.trusted/0123456789abcdef0123456789abcdef' is not what firn trust writes
+  ! firn: left out: <T>/data/firn/.trusted/0123456789abcdef0123456789abcdef: '<T>/data/firn/.trusted/0123456789abcdef0123456789abcdef' was not written by firn trust
   ! hint: a record that cannot be read is ignored: remove the file, and trust its directory again with firn trust DIR
   $ rm $bad; mkdir $bad; firn trust --list -q >listed 2>/dev/null; echo $? $(wc -l <listed); firn trust --list --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(len(o["stores"]), [n["kind"] for n in o["notices"]])'
   6 2
@@ -146,10 +146,10 @@ Where the data directory cannot be written a restore says so before it changes a
   $ firn -C plain restore 1; cat plain/f; rm $XDG_DATA_HOME/firn/.restoring; firn -C plain restore 1 -q; cat plain/f
   2
   1
-  ! firn: nothing was changed: that the restore was begun could not be noted: '<T>/data/firn/.restoring' is in the way: it is not a directory
+  ! firn: nothing was changed: the start of the restore could not be recorded: '<T>/data/firn/.restoring' is in the way: it is not a directory
   ! hint: firn restore REF --to DIR writes the checkpoint into another directory
   $ env -u HOME -u XDG_DATA_HOME firn -C plain --store $XDG_DATA_HOME/firn/plain-* undo 2>&1 | head -n 1; cat plain/f
-  firn: nothing was changed: that the restore was begun could not be noted: no place for the store: neither XDG_DATA_HOME nor HOME is set to an absolute path; name one
+  firn: nothing was changed: the start of the restore could not be recorded: no place for the store: neither XDG_DATA_HOME nor HOME is set to an absolute path; name one
   1
 
 On a terminal the question is asked, and no is the default.

@@ -2,7 +2,6 @@
 """Random statements on tables of firn and on copies of them in SQLite, which must give the same."""
 import os
 import random
-import shutil
 import sqlite3
 import sys
 import tempfile
@@ -38,7 +37,8 @@ TEXTS = ["", "a", "A", "b", "ab", "aB", "abc", "b%", "ä", "z", "5", "05", "5.0"
 class Differential:
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.dir = tempfile.mkdtemp(prefix="firn-sql-")
+        self.temporary = tempfile.TemporaryDirectory(prefix="firn-sql-")  # removed at exit at the latest
+        self.dir = self.temporary.name
         self.path = os.path.join(self.dir, "app.firn")
         self.plain = os.path.join(self.dir, "plain.db")
         self.checkpoints = 0
@@ -440,7 +440,7 @@ class Differential:
         for _ in range(COUNT):
             self.step()
         self.db.close()
-        shutil.rmtree(self.dir)
+        self.temporary.cleanup()
         print(f"differential: seed {SEED}, {self.statements} statements, {self.errors} of them refused by both, "
               f"{self.aggregates} aggregates by firn_query, {self.scans} of them by scans, {self.checkpoints} checkpoints: equal")
         print(f"count: {self.statements} random SQL statements, equal in SQLite")

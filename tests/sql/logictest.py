@@ -18,7 +18,6 @@ import copy
 import hashlib
 import os
 import re
-import shutil
 import sqlite3
 import sys
 import tempfile
@@ -168,7 +167,8 @@ class Run:
     def __init__(self, path, seconds):
         self.path = path
         self.until = time.monotonic() + seconds
-        self.dir = tempfile.mkdtemp(prefix="firn-logic-")
+        self.temporary = tempfile.TemporaryDirectory(prefix="firn-logic-")  # removed at exit at the latest
+        self.dir = self.temporary.name
         self.mine = sqlcase.connect()
         self.theirs = sqlite3.connect(":memory:", isolation_level=None)
         self.mine.execute("SELECT firn_attach(?, 'create', 'durability=os')", (os.path.join(self.dir, "t.firn"),)).fetchall()
@@ -180,7 +180,7 @@ class Run:
     def close(self):
         self.mine.close()
         self.theirs.close()
-        shutil.rmtree(self.dir)
+        self.temporary.cleanup()
 
     def for_firn(self, text):
         """The statement for tables of firn, with its values; None: it means nothing there."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the SQLite extension share: python3 FILE EXTENSION PROGRAM [SEED [COUNT]]."""
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -33,14 +32,19 @@ class Case(unittest.TestCase):
     """A directory of its own, and a connection to a new store in it."""
 
     def setUp(self):
-        self.dir = tempfile.mkdtemp(prefix="firn-sql-")
+        self.dir = self.enter_temporary("firn-sql-")
         self.path = os.path.join(self.dir, "app.firn")
         self.db = connect()
         self.run_sql("SELECT firn_attach(?, 'create')", self.path)
 
     def tearDown(self):
         self.db.close()
-        shutil.rmtree(self.dir)
+
+    def enter_temporary(self, prefix):
+        """A directory that is removed after the test, also if setUp fails."""
+        directory = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+        self.addCleanup(directory.cleanup)
+        return directory.name
 
     def run_sql(self, text, *values, db=None):
         return (db or self.db).execute(text, values).fetchall()

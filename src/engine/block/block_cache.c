@@ -12,8 +12,8 @@
  * published. So no reader ever sees a byte that was not verified, even after failures. Threads
  * that miss the same block each read it; the first to publish wins and the others use its copy.
  *
- * What is not kept (scans, blocks that find no room, a budget of nothing) is copied into memory
- * that goes with its pin.
+ * A block that is not kept (of a scan, without room, with a budget of nothing) is copied into
+ * memory that is freed with its pin.
  *
  * A block may also be there before its file is read for the first time: its writer hands over what
  * it has in memory, under the number by which the file is going to be read.

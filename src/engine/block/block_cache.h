@@ -35,8 +35,8 @@ size_t firn_block_cache_budget_bytes(const struct firn_block_cache *cache);
 /* A number for a file that is open now, never given out again; blocks are known by it and their
  * offset. */
 uint64_t firn_block_cache_add_file(struct firn_block_cache *cache);
-/* Drops the blocks of a file that is going to be closed. Requires: no thread reads its blocks. What
- * is pinned still stays where it is until its unpin. 0 is no file, and fine. */
+/* Drops the blocks of a file that is going to be closed. Requires: no thread reads its blocks. A
+ * pinned block stays where it is until it is unpinned. 0 is no file, and fine. */
 void firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file);
 
 /* Bytes that stay where they are until unpin. In the caller's memory. */

@@ -326,8 +326,8 @@ struct firn_run_kind {
     int (*place)(struct firn_run *run, firn_slice key, struct firn_run_place *out, firn_error *err);
     /* Reads every block and verifies order, counts and summary; calls on_damage (never NULL) for
      * each bad place with a text that names file, offset and the range of keys lost, and goes on
-     * after it. FIRN_CORRUPT if there was any. step (may be NULL) is told of the bytes that were
-     * read, those of values in other files included, and of the run at its end. */
+     * after it. FIRN_CORRUPT if there was any. step (may be NULL) gets the bytes that were read,
+     * those of values in other files included, and of the run at its end. */
     int (*check)(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
                  const struct firn_step *step, firn_error *err);
 

@@ -3,7 +3,8 @@
  * block/run_sections.c: which parts a run has, and the small ones of them read.
  *
  * Summary and ranges are decoded when a run is opened; index, filter and origin are found, for their
- * kind to read when it needs them. What the summary and the ranges say of the same thing must agree.
+ * kind to read when it needs them. The summary and the ranges must agree where they describe the
+ * same thing.
  *
  * (I1) Sections: one summary, one index, at most one filter and one origin, ranges in any number, each
  *      in a place of its own; kinds that are not known were written by a later version. (A file

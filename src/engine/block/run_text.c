@@ -2,8 +2,8 @@
  *
  * block/run_text.c: what texts of errors say of places in runs.
  *
- * What the block reader reports begins with the path of the file and has the offset in it; what decoders
- * report knows neither. A key becomes one printable line of bounded size.
+ * Reports of the block reader begin with the path of the file and contain the offset; those of decoders
+ * contain neither. A key becomes one printable line of bounded size.
  */
 #include "block/run_parts.h"
 

@@ -226,7 +226,7 @@ read_hidden(struct search *search, uint32_t column, size_t size_min, uint32_t ro
     if (rc == FIRN_OK && (out->kind == FIRN_PHYSICAL_NONE ||
                           (out->kind == FIRN_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
         rc = firn_column_read_refuse(search->run, search->keys.group, number,
-                                     "an entry lacks what its kind has", err);
+                                     "an entry lacks a part that its kind has", err);
     }
     return rc;
 }

@@ -21,7 +21,7 @@
  * Memory: of each worker the slices to one column, a chunk before and after it is compressed, and what encoding
  * needs; with helpers the chunks of a group, which are hardly more than its values.
  *
- * Failure: a worker that fails stops all. Of several failures that of the first slot is told.
+ * Failure: a worker that fails stops all. Of several failures, that of the first slot is returned.
  */
 #include "column/column_internal.h"
 

@@ -175,7 +175,7 @@ read_hidden(struct cursor *cursor, struct firn_column_slot *slot, uint32_t colum
     if (rc == FIRN_OK && (out->kind == FIRN_PHYSICAL_NONE ||
                           (out->kind == FIRN_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
         rc = firn_column_read_refuse(cursor->run, cursor->keys.group, number,
-                                     "an entry lacks what its kind has", err);
+                                     "an entry lacks a part that its kind has", err);
     }
     return rc;
 }

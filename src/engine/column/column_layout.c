@@ -3,8 +3,8 @@
  * column/column_layout.c: the columns that a run has: what a layout may say, and a copy of it that a run
  * or a builder owns.
  *
- * A run carries its layout, so it can be read without a schema. What a builder gets is checked by the same
- * rules as what is read from a file; only the code of the failure differs.
+ * A run carries its layout, so it can be read without a schema. Input of a builder is checked by the same
+ * rules as bytes of a file; only the code of the failure differs.
  *
  * (I1) Columns ascend by id and are below the hidden ones; each has a type, and the fixed size that its
  *      type has: that of a UUID is 16, that of a VECTOR a positive multiple of 4.

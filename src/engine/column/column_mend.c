@@ -4,8 +4,8 @@
  *
  * Of each row group all chunks are read first. Where a column of the value cannot be read, the rows are kept
  * without it: they get its initial value, as rows do that are older than the column. Where the key, or what
- * makes a row a version, cannot be read, the rows of the group are left out. Both are told, with how many
- * rows are affected; what the damage is, the check has said before.
+ * makes a row a version, cannot be read, the rows of the group are left out. Both are reported, with how
+ * many rows are affected; what the damage is, the check has said before.
  *
  * Range deletes and the origin are taken over. The new run has no attachments, whose places of rows are those of
  * the old one. Where nothing but other parts is damaged, such as the filter, the new run has everything.

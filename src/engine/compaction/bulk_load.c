@@ -2,10 +2,11 @@
  *
  * compaction/bulk_load.c: sorted entries of one commit straight into runs.
  *
- * What goes through log and memtable is written twice before it lies in a run, and again for each
- * level that it passes. Entries that come sorted can be written once, where they will stay: their
- * runs do not overlap, so each may go to the deepest level above which nothing reaches into its
- * keys. Where keys are there already that is above the runs that have them, in level 0 at worst.
+ * An entry that goes through log and memtable is written twice before it is in a run, and again for
+ * each level that it passes. Entries that come sorted can be written once, where they will stay:
+ * their runs do not overlap, so each may go to the deepest level above which nothing reaches into
+ * its keys. Where keys are there already that is above the runs that have them, in level 0 at
+ * worst.
  *
  * (I1) All versions of a key in a level are newer than those in deeper ones (version.h). The
  *      entries have a sequence above all that the tree has. So above their level nothing may lie

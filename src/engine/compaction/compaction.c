@@ -9,9 +9,9 @@
  * by them in one edit. The inputs' files are removed later, when no state contains them
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
- * What now does not read goes to history runs beside the output (version.h), with the tombstones that
- * hide nothing else. Versions in history count as lying below: tombstones stay that hide
- * something there.
+ * Versions that now does not read go to history runs beside the output (version.h), with the
+ * tombstones that hide nothing else. Versions in history count as lying below: tombstones stay that
+ * hide something there.
  *
  * Other compactions read history (compaction_garbage.c): merges of history runs, which keep all that
  * some view reads, and write what they read to history again; and such as bring back to the last
@@ -25,7 +25,7 @@
  * no reader looks at until the next compaction is not handed over again: doing so costs as much as
  * reading it.
  *
- * What may lie below the output at the same keys is judged by the version for which the
+ * Whether anything lies below the output at the same keys is judged by the version for which the
  * compaction was picked. Works beside it do not change that to our harm: what they write goes to
  * places where runs were, or above us (compaction_pick.c, I2).
  *
@@ -53,8 +53,8 @@
  *
  * (I1) Nothing is installed that is not durable: what a publisher still has is not.
  *
- * Failure: a work that cannot write ends the writing. What those before it have written is installed
- * all the same, and the error is returned; the rest is picked again one day. So on a full disk each
+ * Failure: a work that cannot write ends the writing. The output of those before it is installed
+ * nevertheless, and the error is returned; the rest is picked again later. So on a full disk each
  * flush gets on as far as it can. Where 3 or 4 fails none of them has happened, and their files go.
  */
 
@@ -223,8 +223,8 @@ firn_compaction_run(struct firn_compaction_work *work, firn_error *err)
  * What now does not read, because a newer version or a restore hides it, goes to a history run beside
  * (version.h): it is never merged with what now reads.
  *
- * What is at the bottom is judged by the runs that the tree has when the flush begins. Compactions
- * beside it only ever make less of them, so the judgement stays on the safe side.
+ * Which keys are at the bottom is judged by the runs that the tree has when the flush begins.
+ * Compactions beside it only ever make less of them, so the judgement stays on the safe side.
  *
  * Views are taken after the memtables were frozen: a view that is opened later sees what now saw.
  *
@@ -641,7 +641,7 @@ write_runs(const struct firn_compaction_work *work, struct inputs *inputs,
         .history_count = work->plan.history_count,
         .without_filter = is_filter_too_dear(work),
         .found = &inputs->found,
-        /* What a merge of small history runs makes is not small. */
+        /* A merge of small history runs makes one that is not small. */
         .run_bytes_target =
             work->lsm->options.run_bytes_target * (to == FIRN_VERSION_HISTORY ? 2 : 1),
         .next_level = to + 1 < FIRN_VERSION_LEVELS ? &work->version->levels[to + 1] : NULL,

@@ -7,8 +7,8 @@
  * work is urgent, because any of it is. The views tell whether that would free anything: a run that was
  * written for the same views, as its mark says (merge.h), is left alone.
  *
- * What now does not read any more, after a restore, leaves the last level likewise, for history: at
- * once if at least half of a run's sequences are not now's, else if no work is urgent.
+ * Versions that now does not read any more, after a restore, likewise move from the last level to
+ * history: at once if at least half of a run's sequences are not now's, else if no work is urgent.
  *
  * Where nothing of this is to be done, history may have something.
  */

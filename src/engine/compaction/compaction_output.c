@@ -6,8 +6,8 @@
  * entry begins a new key, the run is finished with the range deletes that belong to it, and a new
  * one begins. So all versions of a key are in one run, and runs do not overlap.
  *
- * What goes to history is written beside, by a second builder, into runs whose bounds may overlap:
- * they are cut by size alone, and get the range deletes that come while they are open.
+ * Versions for history are written by a second builder, into runs whose bounds may overlap: they
+ * are cut by size alone, and get the range deletes that come while they are open.
  *
  * A run is also ended when it overlaps with many times its target in the next level: else the
  * compaction that will take it down there one day would have to read and write all of that at once.
@@ -65,7 +65,7 @@ begin_run(struct writing *writing, firn_error *err)
     const struct firn_run_builder_options options = {
         .codec = codec_of(writing->options),
         .without_filter = writing->options->without_filter && writing->level < FIRN_VERSION_HISTORY,
-        /* What now does not read is not waited for. */
+        /* Versions that now does not read are not waited for. */
         .found = writing->level < FIRN_VERSION_HISTORY ? writing->options->found : NULL,
         .publisher = writing->options->publisher,
     };

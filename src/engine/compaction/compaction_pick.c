@@ -15,8 +15,8 @@
  *
  * How urgent a compaction is, in thousandths: of level 0 its runs against their target number, or
  * its bytes against level0_bytes_target; of other levels their bytes against their target. From 1,000
- * on a compaction is demanded. What running works already take away is not counted. A level above
- * the base, which remains of a tree that shrank, is always demanded. Then come runs that are
+ * on a compaction is demanded. Runs that running works already take away are not counted. A level
+ * above the base, which remains of a tree that shrank, is always demanded. Then come runs that are
  * mostly tombstones, which slow readers down; and, if no work is urgent, all runs that are not in
  * the last level.
  *

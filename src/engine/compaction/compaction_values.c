@@ -7,11 +7,11 @@
  * compactions take the reference along and leave the value where it lies, with its sequence, until
  * its file is worth giving up: when more than half of it is dead (compaction_work.c), or when it is small.
  * Small files come of flushes with few large values; merging them keeps the number of files within
- * bounds. What moves is written once more, in the order of keys.
+ * bounds. Values that move are written once more, in the order of keys.
  *
  * Each output, a flush, a load or one compaction, has value files of its own, begun when the first
- * value comes and ended beyond a target size. What a run refers to is summed up by file, while its
- * entries pass.
+ * value comes and ended beyond a target size. The references of a run are summed up by file while
+ * its entries pass.
  *
  * A flush may find that a value lies in a file already, which was a segment of the log until now
  * (compaction_adopt.c): then the run gets a reference, and nothing is written.
@@ -78,7 +78,7 @@ is_to_be_left(const struct firn_compaction_values *output, const struct firn_run
         return false;
     }
     firn_os_mutex_lock(&lsm->mutex);
-    bool is_left = firn_lsm_values_is_worth_moving_locked(lsm, file, output->options.is_thorough);
+    bool is_left = firn_lsm_collect_is_worth_moving_locked(lsm, file, output->options.is_thorough);
     bool is_small = file->info.content_bytes < lsm->options.value_file_bytes_small;
     firn_os_mutex_unlock(&lsm->mutex);
     bool may_leave =

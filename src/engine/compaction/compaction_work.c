@@ -50,7 +50,7 @@ refers_to_sparse_locked(const struct firn_lsm *lsm, const struct firn_run_file *
 {
     firn_os_mutex_assert_held(&lsm->mutex);
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        if (firn_lsm_values_is_worth_moving_locked(lsm, run->value_files[i], is_thorough)) {
+        if (firn_lsm_collect_is_worth_moving_locked(lsm, run->value_files[i], is_thorough)) {
             return true;
         }
     }
@@ -69,7 +69,7 @@ find_emptiest_locked(const struct firn_lsm *lsm, const struct firn_version *vers
             const struct firn_run_file *run = firn_version_file(&version->levels[level], i);
             for (size_t j = 0; j < run->info.reference_count; j++) {
                 const struct firn_run_file *values = run->value_files[j];
-                if (firn_lsm_values_is_worth_moving_locked(lsm, values, is_thorough) &&
+                if (firn_lsm_collect_is_worth_moving_locked(lsm, values, is_thorough) &&
                     (found == NULL || values->live_bytes < found->live_bytes)) {
                     found = values;
                 }

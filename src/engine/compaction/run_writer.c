@@ -3,7 +3,7 @@
  * compaction/run_writer.c: entries in order become a file of the directory of runs, and that a run of a
  * version that is not installed yet.
  *
- * What flushes, compactions and loads have in common: a file gets the next number, its builder takes
+ * Flushes, compactions and loads have this in common: a file gets the next number, its builder takes
  * entries, the run records where it comes from, and what its builder counted becomes what MANIFEST
  * will say of it. What differs is the caller's: when a run ends, what else is in it, its level.
  *

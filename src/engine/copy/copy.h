@@ -11,7 +11,7 @@
 /* a second store that has all that one has. Any thread; commits wait for the second half of it. */
 
 /* Makes the directory, which is empty or what an earlier attempt left, a store; durable when this
- * returns. FIRN_EXISTS where there is a store already. progress (may be NULL) is told of files. */
+ * returns. FIRN_EXISTS where there is a store already. progress (may be NULL) gets the files. */
 FIRN_MUST_CHECK int firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
                                     struct firn_storefile_progress *progress, firn_error *err);
 /* The same in the directory that a user's path names; its last component is made if need be. */

@@ -2,9 +2,10 @@
  *
  * copy/copy_capture.c: one state of a store, as bytes of its files, beside a process that writes it.
  *
- * What a reader relies on (db_reader.c) is enough to copy a store as well: with byte 2^32 of FIRN
- * locked no file goes that any version of the MANIFEST needs, and no segment of a log is given up or
- * used again. So it is locked first, and until the copy is complete. Then, in this order,
+ * The guarantees that a reader relies on (db_reader.c) are enough to copy a store as well: with byte
+ * 2^32 of FIRN locked no file goes that any version of the MANIFEST needs, and no segment of a log
+ * is given up or used again. So it is locked first, and until the copy is complete. Then, in this
+ * order,
  *   1. the MANIFEST is read, and it is noted how far its segments go (log/log.h),
  *   2. the log is read to its end, and the same is noted of it.
  * Runs, value files and packs never change, and are whole as soon as they have their names.

@@ -4,10 +4,10 @@
  * keeps in it for itself.
  *
  * Files that are never written again (runs, packs) are shared by hard links, or copied where there
- * can be none, so that a clone takes no time and no space. What the log has is flushed first,
- * twice: once beside commits, which may take long, and once more, briefly, in the leader's place,
- * where nothing is committed until the clone is made. So the clone is the state of one moment, and
- * its log is empty.
+ * can be none, so that a clone takes no time and no space. The commits in the log are flushed
+ * first, twice: once beside commits, which may take long, and once more, briefly, in the leader's
+ * place, where nothing is committed until the clone is made. So the clone is the state of one
+ * moment, and its log is empty.
  *
  * The new directory is made a store like any other (db_create.c): FIRN.tmp, files, FIRN. It has an
  * identity of its own. Where something fails, is cancelled, or the power goes, what was begun is not

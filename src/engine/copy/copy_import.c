@@ -53,7 +53,7 @@ struct target {
     char name[FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1];
 };
 
-/* What was put into the directory is durable. */
+/* The files in the directory are durable. */
 static int
 leave_inner(struct target *target, firn_error *err)
 {

@@ -291,7 +291,8 @@ find_parts(struct firn_chunk *chunk, firn_error *err)
         return rc;
     }
     if (!open_part(chunk, &at)) {
-        return firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
+        return firn_chunk_corrupt(err,
+                                  "the part of its encoding for all blocks is truncated or wrong");
     }
     chunk->parts.records = (uint32_t)at;
     chunk->parts.record_size = (uint8_t)firn_chunk_record_size(chunk);
@@ -326,7 +327,8 @@ firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, 
     }
     int rc = find_parts(out, err);
     if (rc == FIRN_OK && out->encoding == FIRN_ENCODING_FSST && !firn_chunk_fsst_check(out)) {
-        rc = firn_chunk_corrupt(err, "what its encoding says of all blocks is cut or wrong");
+        rc = firn_chunk_corrupt(err,
+                                "the part of its encoding for all blocks is truncated or wrong");
     }
     return rc == FIRN_OK && out->parts.record_size > 0 ? check_records(out, err) : rc;
 }

@@ -5,8 +5,8 @@
  * The code of a number is how far its order lies above the smallest one of the chunk, in steps of the
  * largest step that all of them are apart (times of whole seconds in microseconds, prices in hundreds, a
  * float kept as a double: its last 29 bits are 0). A block is packed as what its codes have above their
- * smallest, as the differences of neighbours, or as runs. What each takes follows from a block's smallest
- * and largest code and difference and its number of runs: one pass over the codes tells all.
+ * smallest, as the differences of neighbours, or as runs. The size of each follows from a block's
+ * smallest and largest code and difference and its number of runs: one pass over the codes tells all.
  *
  * The passes over numbers are compiled twice, as templates: for processors with AVX-512, which is asked of the
  * processor, and for all others.

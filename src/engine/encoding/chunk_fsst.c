@@ -78,7 +78,7 @@ find_symbol(const struct firn_chunk_fsst *table, uint64_t word, size_t left)
             return first->found;
         }
     }
-    /* What comes after a bucket has other first bytes, or is none. */
+    /* After a bucket come symbols with other first bytes, or none. */
     found = choose(begins_with(&first[1], word, after), found, first[1].found);
     return choose(begins_with(&first[0], word, after), found, first[0].found);
 }

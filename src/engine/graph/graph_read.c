@@ -607,7 +607,7 @@ tell(struct checking *checking, int rc, const firn_error *found)
     }
 }
 
-/* FIRN_OK too where there is damage, which is told. */
+/* FIRN_OK too if there is damage, which is reported. */
 static int
 check_array(struct checking *checking, const struct firn_graph_array *array, bool are_links,
             firn_error *err)

@@ -2,11 +2,11 @@
  *
  * history/history.c: lines of history and the checkpoints on them, in memory.
  *
- * What "now" sees is a set of intervals of sequences, almost always the single one [1, …). When
- * checkpoint c is restored by commit r, now becomes what c sees and all from r on; the commits
- * between c and r are seen no more but by the safety checkpoint that the restore takes, and by
- * other checkpoints of that time. Such a set, without an end, is a line. A checkpoint is a place on
- * a line: a pointer and a number, for a store of any size.
+ * "Now" sees a set of intervals of sequences, almost always the single one [1, …). When checkpoint
+ * c is restored by commit r, now becomes what c sees and all from r on; the commits between c and r
+ * are seen no more but by the safety checkpoint that the restore takes, and by other checkpoints of
+ * that time. Such a set, without an end, is a line. A checkpoint is a place on a line: a pointer
+ * and a number, for a store of any size.
  *
  * Lines are a tree. The line that a restore begins has the line of c as its parent, c's sequence as
  * its fork, and its own sequences from r on. What it sees below the fork it shares with all that

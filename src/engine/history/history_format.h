@@ -49,7 +49,7 @@ enum { FIRN_HISTORY_FORMAT_TYPE = 17, FIRN_HISTORY_FORMAT_VERSION = 2 };
 FIRN_MUST_CHECK int firn_history_format_put_record(const struct firn_history_record *record,
                                                    struct firn_buf *out);
 /* Nothing is believed. FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says in a few words what is wrong
- * with the record. What *out names is borrowed from the record. */
+ * with the record. The names in *out are borrowed from the record. */
 FIRN_MUST_CHECK int firn_history_format_get_record(firn_slice record,
                                                    struct firn_history_record *out,
                                                    const char **what);

@@ -402,14 +402,14 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
     if (rc == FIRN_OK) {
         rc = firn_lsm_check(check->image->lsm, on_run_damage, damage, check->step, &found);
     }
-    /* What was reported in pieces is not reported again as a whole. */
+    /* Damage that was reported in pieces is not reported again as a whole. */
     if (rc == FIRN_CORRUPT && damage->count > before) {
         return FIRN_OK;
     }
     return note(damage, rc, &found, err);
 }
 
-/* The file around a store that was exported. What the store's own checksums have found already is
+/* The file around a store that was exported. Damage that the store's own checksums have found is
  * not reported again. */
 static int
 check_archive(struct check *check, struct damage *damage, firn_error *err)

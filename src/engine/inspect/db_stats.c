@@ -8,7 +8,7 @@
  * look at; bytes of runs and value files for each byte of the level that holds most and of live
  * values, which is what overwritten data costs.
  *
- * What files take up is asked of the file system, so that the sum is what other programs see. Of the
+ * The file system says how much space files take up, so the sum is what other programs see. Of the
  * files of the log, what is more than the log's content is spare: a file for the next segment, and what
  * was got ready after the end of the newest one.
  */

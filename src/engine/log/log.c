@@ -17,8 +17,8 @@
  *      old one, so NEXT without a successor is damage. How the turn is made: log_rotate.c.
  * (I6) END is written when everything before it is durable.
  * (I7) Nothing is appended after a cut: after one the log goes on in a new segment that names the
- *      offset where the old one ends. What the cut left after that offset can therefore never come
- *      back as records.
+ *      offset where the old one ends. Bytes that the cut left after that offset can therefore never
+ *      come back as records.
  * (I8) When open returns a log to append to, everything it showed is durable. After a clean close
  *      that is so without any sync (I6); after a crash the part above the marks is settled first.
  * (I9) Segments that are no longer needed lose their files only after the header of a newer segment
@@ -58,19 +58,19 @@
 /* ==== how far the segments of a log go that another process may be writing ====
  *
  * A log is only appended to, so what was read of it is a log of its own: the same segments, each up to
- * its end, the newest one up to the last record that stood there whole. What lies after an end has no
- * part in the log, may change at any time, and is left out. A copy is therefore an earlier state of the
+ * its end, the newest one up to the last record that stood there whole. Bytes after an end are not part
+ * of the log, may change at any time, and are left out. A copy is therefore an earlier state of the
  * log, even while records are appended; without appends, reading again gives the same.
  *
  * Nothing is copied here. To copy, keep the log's gate shut (log.h) from before the call until the
  * files have been read: then all that is listed stays where it is, with the bytes that it has.
  * Otherwise a file may go, or be used for another segment, which its header tells.
  *
- * The walk and the listing are two looks. Where they do not fit together the caller is told to try
- * again (FIRN_BUSY).
+ * The walk and the listing are two looks. If they do not fit together, the caller must try again
+ * (FIRN_BUSY).
  */
 
-/* What the segment before the one that is looked at said of itself. */
+/* What the previous segment recorded about itself. */
 struct chain {
     uint64_t salt;
     uint64_t end;
@@ -197,7 +197,7 @@ firn_log_lend_bytes(struct firn_log *log, uint64_t segment)
     return bytes;
 }
 
-/* What lies after NEXT means nothing, and would be kept with the file. */
+/* Bytes after NEXT mean nothing, and would be kept with the file. */
 static int
 cut_off_rest(struct firn_log *log, uint64_t segment, uint64_t end, firn_error *err)
 {
@@ -724,7 +724,8 @@ write_end(struct firn_log *log, firn_error *err)
     return rc;
 }
 
-/* What was got ready for records that did not come goes; where it stays it is only long. */
+/* Space that was prepared for records that did not come is released; if that fails, the file is
+ * only longer. */
 static void
 trim(struct firn_log *log)
 {

@@ -8,7 +8,7 @@
  * Both begin with the segment's salt and the record's own offset: a record of an earlier use of the
  * file, of another segment, or moved to another place does not verify.
  *
- * What is written is checked by CHECK, what is read is tested.
+ * CHECK guards what is written; what is read is tested.
  */
 #include "log/log_format.h"
 

@@ -16,8 +16,8 @@
  *   damage    a record of this segment, before or after it, says that a higher offset was durable
  *             when it was written. A closing record always says so of everything before it.
  *   a cut     not so, but something was written there: bytes of a torn record, or whole records
- *             further on (pages reach a disk in any order). What lies after `end` was not
- *             durable, and was not reported as durable; it is given up.
+ *             further on (pages reach a disk in any order). Bytes after `end` were not durable, and
+ *             were not reported as durable; they are given up.
  *   the end   nothing was written there.
  *
  * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was

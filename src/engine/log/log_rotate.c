@@ -21,7 +21,7 @@
  * Invariants, with those of log.c:
  * (I11) Between the halves the new segment's name may be lost by a power cut, and all that was
  *       appended to it. So nothing of it counts as durable before step 4: a sync finishes the turn
- *       first. What lay before the turn is durable (I5), and the log ends there.
+ *       first. Everything before the turn is durable (I5), and the log ends there.
  * (I12) A segment's file becomes a spare only after a newer header has excluded it, durably (I9),
  *       and loses its name before its header is changed. So where a power cut gives it the old name
  *       back, that name is one that the log passes over; and a reader that finds a foreign header

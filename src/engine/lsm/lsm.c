@@ -5,8 +5,8 @@
  * A tree is memtables above runs in levels. Writes go to the active memtable;
  * freezing closes it; a flush (compaction.c) makes a run of level 0 from frozen ones; compactions
  * (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) says which runs there are.
- * What readers go through is one immutable object a tree, its state (lsm_state.c), which is
- * replaced when something changes (lsm_install.c).
+ * Readers use one immutable object of each tree, its state (lsm_state.c), which is replaced when
+ * something changes (lsm_install.c).
  *
  *   apply, freeze        lsm_tree.c       one thread, the leader of commits
  *   get                  lsm_tree_get.c   any thread; neither waits nor locks
@@ -647,7 +647,8 @@ count_values(struct firn_lsm_tree *tree, const struct firn_version *version)
     firn_os_mutex_lock(&tree->lsm->mutex);
     for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            firn_lsm_values_add_locked(tree, firn_version_file(&version->levels[number], i));
+            firn_lsm_collect_add_values_locked(tree,
+                                               firn_version_file(&version->levels[number], i));
         }
     }
     firn_os_mutex_unlock(&tree->lsm->mutex);

@@ -63,8 +63,8 @@ struct firn_lsm_host {
 };
 
 struct firn_lsm_options {
-    /* What runs can be, each kind with a name and a number of its own; NULL ends the list. The first
-     * one is that of trees of which nothing else is said, and of a load's scratch files. Borrowed. */
+    /* The kinds of runs, each with a name and a number of its own; NULL ends the list. The first one
+     * is that of trees of which nothing else is said, and of a load's scratch files. Borrowed. */
     const struct firn_run_kind *const *kinds;
     struct firn_block_cache *cache; /* borrowed */
     struct firn_lsm_host host;
@@ -254,8 +254,8 @@ struct firn_lsm_part {
 /* Calls visit with each memtable, the newest first, and then each run, level by level, those of
  * level 0 from the newest on, that view (NULL: a reader of everything) may see something of. All of
  * them belong to one state of the tree: a version of a key is in one of them, even if runs are flushed
- * and merged meanwhile. What visit returns other than FIRN_OK ends the walk and is returned. A run
- * that cannot be opened ends it too. Any thread. */
+ * and merged meanwhile. If visit returns anything but FIRN_OK, the walk ends and that is returned.
+ * A run that cannot be opened ends it too. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_visit_parts(
     struct firn_lsm_tree *tree, const struct firn_view *view,
     int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
@@ -322,8 +322,7 @@ struct firn_lsm_clone {
     const struct firn_step *step; /* told of each file; may be NULL */
 };
 /* Puts what runs have into another directory, durably: the same files under names there, or copies,
- * and a MANIFEST. The caller keeps commits out. What a failure leaves is for the caller to
- * remove. */
+ * and a MANIFEST. The caller keeps commits out. After a failure the caller removes what is left. */
 FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone,
                                    firn_error *err);
 
@@ -346,15 +345,16 @@ struct firn_mend_result {
     uint64_t runs_lost; /* of these: MANIFEST names them no more */
 };
 /* Requires: no other process uses the directory. Reads every run that the MANIFEST names, reports damage
- * as firn_lsm_check does, and makes a MANIFEST that does without the damaged ones, durably. What they
- * held is gone then, and what it hid may show again. The files stay. options as for opening, reading
- * only. FIRN_CORRUPT, FIRN_NEWER and FIRN_NOT_FOUND where the MANIFEST itself cannot be read. */
+ * as firn_lsm_check does, and makes a MANIFEST that does without the damaged ones, durably. Their
+ * versions are gone then, and older ones that these hid may show again. The files stay. options as
+ * for opening, reading only. FIRN_CORRUPT, FIRN_NEWER and FIRN_NOT_FOUND where the MANIFEST itself
+ * cannot be read. */
 FIRN_MUST_CHECK int firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
                               void (*on_damage)(void *ctx, const char *text), void *ctx,
                               struct firn_mend_result *out, firn_error *err);
 
-/* What is told about a damaged run of columns begins with this, the number of the tree's keyspace and a colon: the
- * names of tables and columns are known above (rows/rows.h). */
+/* A report of a damaged run of columns begins with this, the number of the tree's keyspace and a colon: the names
+ * of tables and columns are known above (rows/rows.h). */
 #define FIRN_MEND_KEYSPACE "keyspace "
 
 /* What the MANIFEST in a directory says, and how the files of runs and values compare to it. */
@@ -386,7 +386,7 @@ struct firn_mend_gather_result {
 };
 /* Makes a MANIFEST in the directory `to`, which has none, and whose runs are those of `from`, out of
  * the records that can still be read of the MANIFEST in `from` and what the runs say of themselves.
- * What cannot be known is reported, and decided so that nothing is lost that can be kept without
+ * Doubtful cases are reported, and decided so that nothing is lost that can be kept without
  * bringing back what was deleted. Then firn_mend verifies what it names. FIRN_NEWER where anything
  * was made by a newer firn. */
 FIRN_MUST_CHECK int firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,
@@ -411,7 +411,7 @@ struct firn_lsm_difference {
     firn_slice before; /* the values, if so */
     firn_slice after;
 };
-/* step (may be NULL) is told of each key that is looked at; borrowed. */
+/* step (may be NULL) gets each key that is looked at; borrowed. */
 FIRN_MUST_CHECK int firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
                                          const struct firn_lsm_diff_side *after,
                                          const struct firn_step *step, struct firn_lsm_diff **out,

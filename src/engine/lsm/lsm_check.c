@@ -115,7 +115,7 @@ check_manifest(struct checking *checking, firn_error *err)
         firn_os_mutex_unlock(&lsm->mutex);
         if (is_wrong) {
             int code = firn_error_set(&local, FIRN_CORRUPT,
-                                      "'%s': MANIFEST does not say what is in use at version "
+                                      "'%s': MANIFEST does not name the files in use at version "
                                       "%" PRIu64,
                                       firn_os_dir_path(lsm->dir), state.version);
             rc = note(checking, code, &local, err);

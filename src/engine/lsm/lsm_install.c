@@ -384,10 +384,10 @@ count_values_locked(const struct firn_lsm_install_change *change)
 {
     firn_os_mutex_assert_held(&change->tree->lsm->mutex);
     for (size_t i = 0; i < change->added_count; i++) {
-        firn_lsm_values_add_locked(change->tree, change->added[i].file);
+        firn_lsm_collect_add_values_locked(change->tree, change->added[i].file);
     }
     for (size_t i = 0; i < change->removed_count; i++) {
-        firn_lsm_values_remove_locked(change->tree, change->removed[i]);
+        firn_lsm_collect_remove_values_locked(change->tree, change->removed[i]);
     }
 }
 

@@ -248,15 +248,17 @@ struct firn_lsm_tree *firn_lsm_tree_find(struct firn_lsm *lsm, uint32_t id);
 /* It is not used any more. */
 void firn_lsm_tree_destroy(struct firn_lsm_tree *tree);
 
-/* how much of each value file is alive. Under the mutex of lsm. */
+/* How much of each value file is alive: lsm_collect.c. */
 
 /* A run has come into the newest version of a tree, or has left it. */
-void firn_lsm_values_add_locked(struct firn_lsm_tree *tree, const struct firn_run_file *run);
-void firn_lsm_values_remove_locked(struct firn_lsm_tree *tree, const struct firn_run_file *run);
+void firn_lsm_collect_add_values_locked(struct firn_lsm_tree *tree,
+                                        const struct firn_run_file *run);
+void firn_lsm_collect_remove_values_locked(struct firn_lsm_tree *tree,
+                                           const struct firn_run_file *run);
 
 /* Whether a compaction should write the live values of a file anew: where more than half of it is
  * dead, or, of one that is thorough, anything. */
-bool firn_lsm_values_is_worth_moving_locked(const struct firn_lsm *lsm,
-                                            const struct firn_run_file *values, bool is_thorough);
+bool firn_lsm_collect_is_worth_moving_locked(const struct firn_lsm *lsm,
+                                             const struct firn_run_file *values, bool is_thorough);
 
 #endif

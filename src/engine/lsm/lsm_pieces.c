@@ -17,12 +17,13 @@
  * (Not checked: is_direct is the rule.)
  *
  * Then every row of it is what the view sees of its key: there is no other version to be seen, none is
- * covered, and none expires. What the view does not see makes no difference, wherever it lies.
+ * covered, and none expires. Versions that the view does not see make no difference, wherever they
+ * lie.
  *
  * What is written beside: a memtable that takes writes gets only versions that the view does not see,
  * because a view sees what was published when it was opened.
  *
- * The rest. What lies between direct groups is to be merged, unless there is neither a part nor a
+ * The rest. The keys between direct groups are to be merged, unless there is neither a part nor a
  * version in a memtable. It is cut where a part begins, so that pieces of about CUT_ROWS rows come out,
  * as far as parts have them: what memtables have is not counted for that.
  *

@@ -13,8 +13,8 @@
  * (I3) Everything but counts and the memtable that takes writes is immutable once published.
  *
  * A state counts one reference to its version and to each of its memtables, so a memtable is gone
- * when it has been flushed and the last cursor that had it is closed. What memtables take is summed
- * over all that are alive: the store's budget is about memory, not about what is newest.
+ * when it has been flushed and the last cursor that had it is closed. The memory of memtables is
+ * summed over all that are alive: the store's budget is about memory, not about what is newest.
  */
 #include "lsm/lsm_internal.h"
 

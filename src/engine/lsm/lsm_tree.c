@@ -38,8 +38,8 @@
  *
  * Memtables are walked: what they have in the range is counted exactly.
  *
- * What counts are files and versions, as they take up space: what was overwritten or deleted is in it
- * until it is merged away, and so are tombstones. History is left out: now does not read it.
+ * Files and versions count, as they take up space: what was overwritten or deleted is in it until it
+ * is merged away, and so are tombstones. History is left out: now does not read it.
  */
 
 static void

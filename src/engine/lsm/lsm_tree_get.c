@@ -450,7 +450,7 @@ out:
     return rc;
 }
 
-/* What the newest version says is not yet the value. Few gets come here. */
+/* The newest version alone does not give the value. Few gets come here. */
 __attribute__((noinline)) static int
 settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
        const struct firn_lsm_state *state, enum answer *answer)

@@ -5,15 +5,15 @@
  * Merging keys. Sources are the row groups of the piece and the memtables. A group is opened when the
  * merge comes to its first key: then its key columns and hidden columns are decoded, block by block. Of
  * each key the newest version that the view sees wins, wherever it lies; a key whose winner is a delete,
- * has expired, or is covered by a newer range delete has no row. What is kept of a winner is where it is:
- * row group and row, or the tuple in a memtable, which stays there as long as the pieces.
+ * has expired, or is covered by a newer range delete has no row. Of a winner, only its place is kept: row
+ * group and row, or the tuple in a memtable, which stays there as long as the pieces.
  *
  * Stretches. Rows of a plain group all of which the view sees are taken together up to the first key of
  * another source, at most a block: only keys at the ends of stretches are put together.
  *
  * The columns of the rows that are left are read by lsm_winners_read.c.
  *
- * The other way. What is rare is left to a cursor (lsm_cursor.c), which shows rows as tuples: merges of
+ * The other way. Rare cases are left to a cursor (lsm_cursor.c), which shows rows as tuples: merges of
  * numbers, runs that cannot be looked into, two versions with one sequence, which is damage. The merge of
  * keys turns into such a walk at the key where it finds that out; batches look the same.
  *

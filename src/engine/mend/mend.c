@@ -38,7 +38,7 @@ struct mended {
     struct firn_run_summary summary;
 };
 
-/* Whose rows a run loses. */
+/* The tree whose rows a run loses. */
 struct telling {
     const struct mending *mending;
     uint32_t tree;
@@ -289,7 +289,7 @@ find_tree(const struct firn_manifest_state *state, uint32_t id)
     return NULL;
 }
 
-/* What MANIFEST says of a run that was written again. */
+/* The description in MANIFEST of a run that was written again. */
 static void
 take_summary(struct firn_manifest_run *info, const struct firn_run_summary *summary)
 {

@@ -22,7 +22,8 @@
  * there is of the flush is taken, and that is reported.
  *
  * Loads. One that is certain counts. One of which all runs are there does too, and a notice says that it
- * may not have been committed: the log does not say. What there is of any other had not been committed.
+ * may not have been committed: the log does not say. The runs of any other load had not been
+ * committed.
  *
  * A run that says nothing of its origin (row format before origins), and that MANIFEST does not name,
  * is left out and reported, unless another one says that it is gone.

@@ -216,8 +216,8 @@ FIRN_MUST_CHECK int firn_merge_fold_operand(const struct firn_merge_fold *fold,
 
 /* ==== from all versions to those that a view sees ====
  *
- * Shows the newest version of each key, if that is a put and no newer range delete covers it. What
- * merge operands make of a value is shown as a put.
+ * Shows the newest version of each key, if that is a put and no newer range delete covers it. The
+ * result of merge operands is shown as a put.
  *
  * One thread. After an error it is nowhere and may be placed again.
  */

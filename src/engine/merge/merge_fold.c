@@ -209,7 +209,7 @@ firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_erro
     }
     if (parts.operand.size > FIRN_VALUE_SIZE_MAX - fold->bytes.size) {
         return firn_error_set(err, FIRN_LIMIT,
-                              "what was appended would make a value of more than %d bytes",
+                              "the appended bytes would make a value of more than %d bytes",
                               FIRN_VALUE_SIZE_MAX);
     }
     const struct item item = {parts.operation, fold->bytes.size, parts.operand.size};
@@ -237,7 +237,7 @@ apply_item(const struct firn_merge_fold *fold, size_t i, bool has_value, struct 
     if (item->operation == FIRN_MERGE_APPEND) {
         if (operand.size > FIRN_VALUE_SIZE_MAX - out->size) {
             return firn_error_set(err, FIRN_LIMIT,
-                                  "what was appended makes a value of more than %d bytes",
+                                  "the appended bytes make a value of more than %d bytes",
                                   FIRN_VALUE_SIZE_MAX);
         }
         return firn_buf_append_slice(out, operand);

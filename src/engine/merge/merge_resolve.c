@@ -11,10 +11,10 @@
  * shown from the copy: the merge stands before the key.
  *
  * Merge operands. An operand that is the newest version is followed down to what ends it: a put, a
- * tombstone, a range delete that covers what is older, or the end of the key. What they make
- * (merge.h) is shown from a copy, and the merge stands wherever that led. Going backwards, operands
- * are found oldest first and may be any number; so when the newest version turns out to be one, the
- * merge is placed on it, follows it down in the same way, and goes before the key again.
+ * tombstone, a range delete that covers what is older, or the end of the key. Their result
+ * (merge.h) is shown from a copy, and the merge stays where reading them led. Going backwards,
+ * operands are found oldest first and may be any number; so when the newest version turns out to be
+ * one, the merge is placed on it, follows it down in the same way, and goes before the key again.
  *
  * Value files. Of a large value the merge gives a reference. It is followed when the version is shown,
  * or operands stand upon it, and the value shown from a copy: versions that are passed over cost no

@@ -19,8 +19,8 @@
  * Merge operands ask without serving any view. The served spans that they have gone over are joined,
  * so that the next operand does not go over them again.
  *
- * What is noted at positions counts for one key: beside each end stands the number of its key. So
- * nothing is cleared between keys.
+ * Notes at positions are for one key: beside each end stands the number of its key. So nothing is
+ * cleared between keys.
  *
  * Where there are several trees of views, each has its own positions, and one that needs the version
  * is enough. Of time, all that matters of a segment is the earliest time of the views that see it:

@@ -13,7 +13,7 @@
  * marked in the sweep when something older is kept. Held back are sequences alone, one for each
  * segment of the rule at most: the key is that of the versions that follow. Tombstones that are kept
  * for open transactions are given like puts; none that is held back is newer.
- * What they hide now does not read, and they hide nothing else: both go to history together, and
+ * Now does not read what they hide, and they hide nothing else: both go to history together, and
  * reads of now do not step over them.
  *
  * Merge operands fold with what lies right below them, as long as that is seen by the same views:

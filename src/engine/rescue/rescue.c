@@ -469,8 +469,7 @@ write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
         }
         if (copy.left_some) {
             tell_log(rescuing,
-                     "checkpoints that were made or restored are left out: what they were "
-                     "made of is lost");
+                     "checkpoints that were made or restored are left out: their data is lost");
         }
     }
     DCHECK(part != LOG_NOTHING || rescuing->result->log_was_cut);

@@ -35,7 +35,7 @@ struct firn_rescue_options {
 
 /* Makes a store in `to`, which holds none, of that in `from`, whose lock the caller holds and in which
  * nothing is changed. Sealed files are shared. Packs are the caller's. FIRN_NEWER where `from` is of a
- * newer firn; damage is reported and is no failure. What a failure leaves is for the caller to remove. */
+ * newer firn; damage is reported and is no failure. After a failure the caller removes what is left. */
 FIRN_MUST_CHECK int firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
                                 const struct firn_rescue_options *options,
                                 struct firn_rescue_result *out, firn_error *err);

@@ -15,8 +15,8 @@
  *
  * Opened are the block file (header, footer, table of contents), then the summary and the ranges,
  * which are decoded, then the index, through the cache and its check: a run whose index cannot be
- * read has nothing to offer. What the summary and the others say of the same thing must agree. The
- * filter is not missed before the first get.
+ * read has nothing to offer. The summary and the others must agree where they describe the same
+ * thing. The filter is not missed before the first get.
  *
  * Pins. A run keeps its index pinned until it is closed, its filter once it is asked for, and beside
  * them tables that lead to its blocks without a visit to those of the cache (row_read.c), as long as

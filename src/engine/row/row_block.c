@@ -3,8 +3,8 @@
  * row/row_block.c: data blocks: the check that they pass once, and the two searches in them.
  *
  * A block is slotted: entries lie one after the other in order, offsets lead to each, so any entry
- * is reached in one step and none is decoded for the sake of another. What all keys of the block
- * begin with is stored once; entries have the rest. The size of a value is not stored: it reaches
+ * is reached in one step and none is decoded for the sake of another. The common prefix of the
+ * block's keys is stored once; entries have the rest. The size of a value is not stored: it reaches
  * to where the next entry begins.
  *
  * A lookup of one key compares tags, a byte of each key's hash, 16 at a time; they lie after the

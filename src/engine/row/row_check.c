@@ -3,11 +3,11 @@
  * row/row_check.c: reads all of a run from the disk, past the cache, and holds each part against
  * the others.
  *
- * What firn_row_block_check leaves open is asked here: that tags and filter know every key, that
- * blocks follow each other in order and lie where their separators say, that their sequences are
- * those of the index, that large values can be read, and that all of it adds up to the summary. At
- * the end every byte of the body is compared with the table of contents, so that damage between the
- * blocks, where no reader reads, is found as well.
+ * These checks are beyond firn_row_block_check: that tags and filter know every key, that blocks
+ * follow each other in order and lie where their separators say, that their sequences are those of
+ * the index, that large values can be read, and that all of it adds up to the summary. At the end
+ * every byte of the body is compared with the table of contents, so that damage between the blocks,
+ * where no reader reads, is found as well.
  *
  * Damage is reported, and the rest read on. A bad block takes its own keys away and no others. A
  * bad index takes all of them: without it nothing says where a key would be. A bad filter takes

@@ -9,7 +9,7 @@
  * the first entry itself. So a search for (key, sequence) ends at one block, however many versions
  * there are.
  *
- * What all separators begin with is stored once. Of the rest the first 8 bytes are its head, a
+ * The common prefix of all separators is stored once. Of the rest the first 8 bytes are its head, a
  * number of the same order; the heads lie in an array of their own, 8 to a cache line, and nearly
  * always decide alone. Where some are equal to the one that is looked for, the separators
  * themselves are compared, by halving. Fixed fields of the blocks lie in a second array, the rests

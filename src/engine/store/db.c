@@ -291,7 +291,7 @@ open_readers_file(struct firn_db *db, firn_error *err)
                              err);
 }
 
-/* What an opening writes is little, but not nothing: a segment's header, what recovery settles. */
+/* An opening writes little, but not nothing: a segment's header, what recovery settles. */
 static int
 recover(struct firn_db *db, firn_error *err)
 {
@@ -433,7 +433,7 @@ refuse_open_views(struct firn_db *db, firn_error *err)
                                        firn_os_dir_path(db->dir), count);
 }
 
-/* What is not durable cannot be made so any more. */
+/* Commits that are not durable cannot become so any more. */
 static int
 close_failed(struct firn_db *db, firn_error *err)
 {

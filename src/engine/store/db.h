@@ -138,8 +138,9 @@ FIRN_MUST_CHECK int firn_db_keyspace_drop(struct firn_db *db, const char *name, 
 FIRN_MUST_CHECK int firn_db_keyspace_create_as(struct firn_db *db, const char *name,
                                                const struct firn_keyspace_entry *as,
                                                struct firn_db_keyspace **out, firn_error *err);
-/* What must be so for a keyspace to be made or dropped: a failure is that of the function. Asked when no
- * restore of the store can come between the answer and the commit; must not change the list of keyspaces. */
+/* The conditions under which a keyspace may be made or dropped: a failure is that of the function. Asked
+ * when no restore of the store can come between the answer and the commit; must not change the list of
+ * keyspaces. */
 struct firn_db_keyspace_guard {
     int (*check)(void *ctx, firn_error *err);
     void *ctx;
@@ -214,8 +215,8 @@ FIRN_MUST_CHECK int firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct
 void firn_db_get_unpin(struct firn_db_pin *pin);
 
 /* Many keys at one view, NULL meaning now. visit gets each with its number, in order, and the value,
- * which it may take the memory of; NULL where the key is missing. What it returns other than
- * FIRN_OK ends the call and is returned. */
+ * which it may take the memory of; NULL where the key is missing. If it returns anything but
+ * FIRN_OK, the call ends and returns that. */
 struct firn_db_get_many {
     struct firn_db_view *view;
     const firn_slice *keys;

@@ -7,7 +7,7 @@
  * (I1) A tree holds a key once per sequence. Operations are applied from the last to the first, and
  *      the memtable refuses what is there already.
  * (I2) A range delete covers what is older than its sequence, so not what its own commit writes.
- *      What stands in the commit before it and lies in its range is left out.
+ *      Earlier writes of the commit that lie in its range are left out.
  * (I3) In a replay, what a tree has in runs already is left out: trees are flushed one by one, and
  *      the log is kept until the last one is.
  *

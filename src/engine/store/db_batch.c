@@ -156,8 +156,8 @@ static int
 refuse_mixture(firn_error *err)
 {
     return firn_error_set(err, FIRN_INVALID,
-                          "a batch cannot merge into what it has put with an expiry, or merged "
-                          "otherwise, before");
+                          "a batch cannot merge into a value that it put with a time to live, or "
+                          "merged by another operator");
 }
 
 /* Puts into value what a merge (as it is stored) adds up to with what came before it, and into

@@ -402,7 +402,7 @@ add(struct part *part, enum firn_entry_kind kind, firn_slice key, firn_slice val
     return rc;
 }
 
-/* What was sorted goes to runs; settles its sequence. */
+/* Writes the sorted entries to runs; settles their sequence. */
 struct giving {
     struct part *part;
     struct firn_bulk_load *load;
@@ -576,7 +576,7 @@ out:
     return rc;
 }
 
-/* What had to be sorted goes to runs of their own, if others are there. */
+/* Sorted entries go to runs of their own, if there are other runs. */
 static int
 write_sorted(struct part *part, firn_error *err)
 {
@@ -743,9 +743,10 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
     DCHECK(firn_db_is_led(db));
     for (size_t i = 0; i < bulk->part_count; i++) {
         if (bulk->parts[i].keyspace->tree->is_dropping) {
-            return bulk->inserts ? firn_error_set(err, FIRN_CONFLICT,
-                                                  "what the load is for was dropped meanwhile")
-                                 : firn_db_get_refuse_dropped(bulk->parts[i].keyspace, err);
+            return bulk->inserts
+                       ? firn_error_set(err, FIRN_CONFLICT,
+                                        "the table or index of the load was dropped meanwhile")
+                       : firn_db_get_refuse_dropped(bulk->parts[i].keyspace, err);
         }
     }
     if (db->commits.last_sequence >= bulk->sequence) {
@@ -754,7 +755,7 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
     return firn_db_write_refuse_failed(db, err);
 }
 
-/* What may have changed since it was looked up without the leader's place. */
+/* Checks again what may have changed since it was looked up without the leader's place. */
 static int
 check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 {

@@ -16,8 +16,8 @@
  * was undone. A safety checkpoint is kept while it is among the last SAFETY_COUNT, or younger than
  * SAFETY_AGE_NS; the restore that takes another one deletes those that are neither.
  *
- * Keyspaces. What now has of them is found out anew after a restore (db_visible.c). Open cursors
- * and views keep what they see. For transactions a restore is a write to every key.
+ * Keyspaces. After a restore it is determined anew what now has of them (db_visible.c). Open
+ * cursors and views keep what they see. For transactions a restore is a write to every key.
  *
  * MANIFEST keeps the history, all of it, before the first segment of the log that has a change goes
  * (save_before, from db_pace.c).
@@ -39,7 +39,7 @@
 /* ==== what checkpoints are called, and which one a reference names ====
  *
  * An id is shown in the letters k to z, one for each half of a byte, the high one first: such an id
- * is never mistaken for a number. What a user types is read by reference/reference.h. */
+ * is never mistaken for a number. reference/reference.h parses what a user types. */
 
 enum { ID_LETTERS = 2 * FIRN_HISTORY_ID_SIZE };
 

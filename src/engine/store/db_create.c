@@ -196,8 +196,8 @@ find_file(void *ctx, const struct firn_os_dirent *entry)
     return take_leftover(leftover, entry);
 }
 
-/* A directory of runs or packs, as a clone that was not finished leaves it, with what is in it. What is
- * no run stays among runs, and so does the directory then. */
+/* A directory of runs or packs, as a clone that was not finished leaves it, with what is in it. A
+ * foreign file among the runs stays, and so does the directory then. */
 static int
 remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, firn_error *err)
 {

@@ -19,9 +19,9 @@
  * A read-only handle has no works. There the image is what may go, by a refresh: readings are
  * inside the epoch while they use it.
  *
- * Whether now has a keyspace is told by is_out: a reading of now looks before it reads, a reading
- * at a view looks at what came later under the name. A reading that has looked just before a drop
- * or a restore may still find everything, or nothing, as if that came in between.
+ * is_out says whether now has a keyspace: a reading of now looks before it reads, a reading at a
+ * view looks at what came later under the name. A reading that has looked just before a drop or a
+ * restore may still find everything, or nothing, as if that came in between.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -30,10 +30,10 @@
 /* ==== reading many keys of one keyspace at one view ====
  *
  * A reading of one key waits for slow memory several times, one after the other: for a filter, for
- * an index, for where its block lies. What it waits for is known before it gets there. So keys are
- * taken in groups, and what all keys of a group wait for first is asked for at once, then what they
- * wait for next (firn_lsm_tree_get_prefetch); the readings themselves follow, and find most of it
- * near.
+ * an index, for where its block lies. The memory that it waits for is known before it gets there.
+ * So keys are taken in groups, and what all keys of a group wait for first is asked for at once,
+ * then what they wait for next (firn_lsm_tree_get_prefetch); the readings themselves follow, and
+ * find most of it near.
  *
  * All keys are read at one view: of now, which is registered while the call lasts, or one that the
  * caller has opened. So what compaction may drop meanwhile is nothing that is asked for here, and
@@ -43,7 +43,8 @@
  * before it.
  */
 
-/* What a group asks for has to stay in the caches nearest to the processor until it is used. */
+/* The memory that a group asks for has to stay in the caches nearest to the processor until it is
+ * used. */
 enum { GROUP = FIRN_LSM_PREFETCH_MAX };
 
 struct reading {

@@ -180,7 +180,7 @@ firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry
     if ((*out)->schema != put->schema || (*out)->type != put->type) {
         return firn_error_set(
             err, FIRN_CORRUPT,
-            "'%s': the list of keyspaces says different things of number %" PRIu32,
+            "'%s': the list of keyspaces contradicts itself about number %" PRIu32,
             firn_os_dir_path(image->db->dir), (*out)->id);
     }
     return FIRN_OK;

@@ -98,7 +98,7 @@ struct firn_db_keyspace {
     bool is_system;
     enum firn_keyspace_entry_type type;
     uint64_t schema; /* of a table: see keyspace_entry.h */
-    /* What a room above keeps with it; the state mutex guards both. */
+    /* An object that a room above keeps with it; the state mutex guards both. */
     void *attached;
     void (*destroy_attached)(void *object);
 };
@@ -267,7 +267,7 @@ struct firn_db_commits {
     firn_error failure;     /* the first one, if has_failed */
 };
 
-/* What only the leader reads and writes, but for the two that are atomic. */
+/* Only the leader reads and writes these, except for the two that are atomic. */
 struct firn_db_lead {
     uint64_t log_floor; /* the log was asked to give up what is older */
     uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_replay.c */
@@ -503,7 +503,7 @@ void firn_db_log_fence_lower(struct firn_db *db, bool was_synced);
 
 /* ---- db_replay.c ---- */
 
-/* What MANIFEST says, for the log to be held against it while that is read. */
+/* The facts in MANIFEST against which the log is checked while it is read. */
 struct firn_db_vouch {
     struct firn_db *db;
     uint64_t version;
@@ -698,7 +698,7 @@ struct firn_db_cursor_overlay_kind {
     firn_slice (*key)(const struct firn_db_cursor_overlay *overlay);
     firn_slice (*value)(const struct firn_db_cursor_overlay *overlay);
 };
-/* What lies below an overlay, and outlives it. */
+/* The layer below an overlay, which outlives it. */
 struct firn_db_cursor_base {
     struct firn_db_keyspace *keyspace;
     struct firn_lsm_cursor *inner; /* NULL: there is nothing within the bounds */

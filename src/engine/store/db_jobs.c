@@ -17,7 +17,7 @@
  *      level 0 is full. Nothing goes unnoticed, and nothing is tried in a circle. (Not checked: it is
  *      a rule for the callers.)
  *
- * A work that found no space is not a failure of this kind: commits are told that the disk is full
+ * A work that found no space is not a failure of this kind: commits learn that the disk is full
  * (db_space.c), and it is tried again with the next wish.
  *
  * Graphs over runs (compaction_graph.c) are built by one more thread, which may work for minutes: so no flush and no
@@ -310,7 +310,7 @@ firn_db_jobs_wake_graphs(struct firn_db *db)
 {
     struct firn_db_jobs *jobs = &db->jobs;
     bool is_due = false;
-    /* What cannot be read now is looked at again with the next run. */
+    /* A file that cannot be read now is looked at again with the next run. */
     int rc = firn_compaction_graph_is_due(firn_db_image(db)->lsm, &is_due, NULL);
     if (rc != FIRN_OK || !is_due) {
         return;
@@ -428,7 +428,7 @@ firn_db_jobs_finish(struct firn_db *db, const struct firn_compaction_work_wish *
             rc = FIRN_OK;
             did = true;
         } else if (rc == FIRN_OK && !did) {
-            /* What others work on may be followed by more. */
+            /* When others have finished, there may be more to do. */
             did = firn_db_jobs_wait(db);
             rc = own_failure(db, err);
             rc = rc == FIRN_OK ? firn_step_tell(wish->step, 0, 0, err) : rc;

@@ -14,7 +14,7 @@
  * (I3) A handle that writes knows its tree. Of a read-only handle each image has trees of its own,
  *      found by id when they are read (db_get.c).
  * (I4) After the name of a new keyspace was committed nothing can fail: its handle, and the room for it
- *      among the others, were there before. So a caller that is told of a failure, on a handle that is not
+ *      among the others, were there before. So a caller that gets a failure, on a handle that is not
  *      latched, knows that there is no such name.
  */
 #include "store/db_internal.h"

@@ -4,8 +4,9 @@
  *
  * Runs are read by views with older schemas, too: by checkpoints, by what was restored. So a run gets the
  * columns of all schemas of the table that any view may still read. Those are the versions of the schema's
- * record that are still there: compaction drops a version only if no view needs it. What is in no
- * such version, a column that was dropped, is left out of the runs that are written from then on.
+ * record that are still there: compaction drops a version only if no view needs it. A column that
+ * is in no such version, because it was dropped, is left out of the runs that are written from then
+ * on.
  *
  * There may be more than one keyspace of schemas: one that a restore has taken out of now, and one that was
  * made after it. A number of a schema is in one of them, so all are asked.

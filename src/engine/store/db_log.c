@@ -23,7 +23,7 @@
  *
  * A commit stands in the log before it is durable, and a reader of the files would see it before its
  * put has returned, or one whose sync then fails. So the writer says in the file LOCK where readers
- * have to stop: at the fence, a position in the log. What lies after it belongs to commits that are
+ * have to stop: at the fence, a position in the log. The bytes after it belong to commits that are
  * still being synced.
  *
  * The leader of commits writes it, around a group that wants a sync:
@@ -78,7 +78,7 @@ set(struct firn_db *db, struct firn_log_position position)
     firn_store_le64(bytes + 8, position.offset);
     firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));
     int rc = firn_os_file_write(db->lock, FENCE_OFFSET, bytes, sizeof bytes, NULL);
-    /* What the file says after a failure is unknown: the next one writes. */
+    /* After a failure the contents of the file are unknown: the next one writes. */
     db->lead.fence = rc == FIRN_OK ? position : (struct firn_log_position){UINT64_MAX, UINT64_MAX};
 }
 

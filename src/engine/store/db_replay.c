@@ -85,10 +85,9 @@
  * MANIFEST was changed for the last time; what the runs hold was durable before that (compaction.c, step
  * 1). So runs hold nothing beyond the end of the log, and a prefix is shown.
  *
- * What cannot be told from a crash: that the log lost commits which came after the last change of
- * MANIFEST, where the store was not closed; they are a suffix. After a clean close MANIFEST's last record
- * names the log's end, and the log's last record MANIFEST's version, so that no cut of either goes
- * unnoticed.
+ * One loss looks like a crash: that the log lost commits which came after the last change of MANIFEST,
+ * where the store was not closed; they are a suffix. After a clean close MANIFEST's last record names the
+ * log's end, and the log's last record MANIFEST's version, so that no cut of either goes unnoticed.
  *
  * A VOUCH also says which history of checkpoints MANIFEST has: nothing is checked by that, but a repair
  * that has lost the end of MANIFEST knows by it whether it has lost checkpoints (rescue.c).
@@ -387,7 +386,7 @@ change_list(struct replay *replay, const struct firn_storefile_op *op, const uin
     if (op->kind == FIRN_ENTRY_PUT) {
         return create_keyspace(replay, op, body, what, err);
     }
-    *what = "writes into the list of keyspaces what does not belong there";
+    *what = "writes an entry into the list of keyspaces that does not belong there";
     return FIRN_CORRUPT;
 }
 
@@ -519,7 +518,7 @@ make_room(struct replay *replay, firn_error *err)
 
 /* ---- changes of the history ---- */
 
-/* What MANIFEST has already is passed over. *what is set where the record is at fault. */
+/* Changes that MANIFEST has already are passed over. *what is set where the record is at fault. */
 static int
 change_history(struct replay *replay, firn_slice bytes, const char **what, firn_error *err)
 {

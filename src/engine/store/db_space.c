@@ -27,14 +27,15 @@
  * small merges of the store: the reserve has a 128th of their size for that, at most 1 MiB. Commits
  * that free more than they take (firn_db_batch_frees_space) count as deletes, even with puts in them.
  *
- * What a work writes must fit into the reserve, or space cannot be made of garbage that lies spread
- * over all of the store. So the store fits what it writes at once to what it can become: its own bytes
+ * The output of a work must fit into the reserve, or garbage that is spread over the whole store cannot
+ * be turned into space. So the store fits what it writes at once to what it can become: its own bytes
  * and those that are free, when it is opened for writing. On a disk of 100 MB memtables, runs and value
- * files are small parts of that, with any budget of memory (fit, and lsm_options in
- * db_image.c). On a disk with more than some GiB to spare nothing changes.
+ * files are small parts of that, with any budget of memory (fit, and lsm_options in db_image.c). On a
+ * disk with more than some GiB to spare nothing changes.
  *
- * What was removed may count as free only when its removal is on the disk. So on a full disk every
- * removal is followed by a sync of the whole file system. Nothing depends on its success.
+ * The space of a removed file may count as free only when the removal is on the disk. So on a full
+ * disk every removal is followed by a sync of the whole file system. Nothing depends on its
+ * success.
  *
  * The reserve is a convenience and no promise: where it cannot be made there is none, and no call
  * fails for it. It is not synced; what is lost of it at a crash is made again.
@@ -434,7 +435,7 @@ firn_db_space_drain(struct firn_db *db, bool has_waited)
     (void)firn_db_space_give_up(db);
     int rc = do_or_give_up_all(db, firn_db_maintain_flush);
     if (free_beside_memtables(db) < wanted_reserve(db) / 2) {
-        /* What could be merged before it ended without space has helped as well. */
+        /* Merges that finished before it ran out of space have helped as well. */
         int compact_rc = do_or_give_up_all(db, compact);
         rc = rc == FIRN_OK || compact_rc == FIRN_OK ? FIRN_OK : rc;
     }

@@ -8,11 +8,11 @@
  * and "now", the newest line without an end, are always in it.
  *
  * (I1) A view of now is registered with the newest published sequence, and both are done with the
- *      mutex held that take holds too. What a work can drop lay in a memtable that was frozen, so
- *      it was published, before the work asked. So a view is in the list that a work got, or it
- *      sees at least all that the work may drop something for. A restore that comes later makes now
- *      of a checkpoint that is in the list, and of what comes after; a checkpoint that comes later
- *      is what now was.
+ *      mutex held that take holds too. A version that a work can drop was in a memtable that was
+ *      frozen, so it was published, before the work asked. So a view is in the list that a work
+ *      got, or it sees at least all that the work may drop something for. A restore that comes
+ *      later makes now of a checkpoint that is in the list, and of what comes after; a checkpoint
+ *      that comes later is what now was.
  * (I2) A cursor at a public view takes the place of that view, which is in the list; a view at a
  *      checkpoint is registered while the checkpoint is in it.
  * (I3) Reading what now is without the mutex (firn_db_view_enter_now): the intervals of now are
@@ -33,7 +33,7 @@
  * as a view too.
  *
  * Time. A view's time is that of its opening, a checkpoint's that of its making, and puts that
- * expire by then are gone for it, later ones stay, however long it is open. So a work is told when
+ * expire by then are gone for it, later ones stay, however long it is open. So a work learns when
  * each view reads; of "now" that is the moment of asking, since later readings read at a later
  * time: the clock is asked with the mutex held. (Where the system's clock is set back that is not
  * so: what had expired may be seen again, or not.)

@@ -188,9 +188,10 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
     FIRN_TRY(firn_db_keyspace_decode(image->db, entry->value, &put, err));
     if (entry->key.size == 0 &&
         (put.type != FIRN_KEYSPACE_ENTRY_KEYS || put.schema > 0 || put.others.size > 0)) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': the list of keyspaces says more of no keyspace than a number",
-                              firn_os_dir_path(image->db->dir));
+        return firn_error_set(
+            err, FIRN_CORRUPT,
+            "'%s': the list of keyspaces has fields for a keyspace without a name",
+            firn_os_dir_path(image->db->dir));
     }
     uint64_t next = entry->key.size == 0 ? put.id : put.id + 1;
     image->next_id = next > image->next_id ? next : image->next_id;

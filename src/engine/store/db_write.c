@@ -6,7 +6,7 @@
  * Committers queue up. The one at the head, when there is no leader, becomes the leader and takes a
  * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
  * holding a mutex, it
- *   1. waits until the trees can take so much (db_pace.c), or is told why not,
+ *   1. waits until the trees can take so much (db_pace.c), or learns why not,
  *   2. reserves memory for the group's entries in the memtables,
  *   3. asks of each commit of a transaction whether it conflicts (firn_db_write_check), gives each
  *      commit the next sequence, appends it to the log and applies it to the trees,
@@ -41,8 +41,8 @@
  * (I4) Sequences used by failed commits are below everything a later handle gives out only if their
  *      records survive; otherwise they are given out again. Either way no sequence stands for two
  *      commits in one log.
- *      What was applied and never published lies in active memtables, and those of a handle that
- *      is latched are never frozen (db_maintain.c).
+ *      Writes that were applied and never published are in active memtables, and those of a handle
+ *      that is latched are never frozen (db_maintain.c).
  * (I5) A commit into a keyspace that an earlier commit, of the same group even, has dropped is
  *      refused before it is logged: a replay would not know what to do with it.
  *

@@ -269,7 +269,7 @@ out:
     return rc;
 }
 
-/* What comes before the first file, and then each file. */
+/* The bytes before the first file, and then each file. */
 static int
 check_part(struct firn_archive *archive, size_t i, const struct firn_step *step, firn_error *err)
 {

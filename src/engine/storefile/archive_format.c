@@ -4,12 +4,12 @@
  *
  * Readers trust nothing. The header and the footer carry checksums of their own, the footer the hash
  * of the table of contents, and that the hash of each file; the id ties header and table together.
- * What a table says is then only taken if it could have been written: paths of one or two names in
+ * A table is then accepted only if a writer could have written it: paths of one or two names in
  * ascending order, none of them both a file and a directory, and files that lie side by side up to
  * the table itself. So offsets are not written: there is one place for each file.
  *
  * The mark, the version, the flags and the checksum of the header keep their places in every version,
- * so that a damaged version is told from a newer one.
+ * so that a damaged version is not taken for a newer one.
  */
 #include "storefile/archive_format.h"
 

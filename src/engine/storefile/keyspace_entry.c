@@ -66,7 +66,7 @@ take_field(struct firn_keyspace_entry *entry, uint64_t tag, firn_slice bytes, co
     uint64_t number = 0;
     bool is_known = tag == FIRN_KEYSPACE_ENTRY_TYPE || tag == FIRN_KEYSPACE_ENTRY_SCHEMA;
     if (!is_known && tag % 2 == 1) {
-        *out_what = "says of a keyspace what must be understood";
+        *out_what = "has a required field of a keyspace that this version does not know";
         return FIRN_NEWER;
     }
     if (is_known && !get_number(bytes, &number)) {

@@ -50,8 +50,8 @@ static int
 refuse_mixture(firn_error *err)
 {
     return firn_error_set(err, FIRN_INVALID,
-                          "a transaction cannot merge into what it has put with an expiry, or "
-                          "merged otherwise, before");
+                          "a transaction cannot merge into a value that it put with a time to "
+                          "live, or merged by another operator");
 }
 
 static int
@@ -491,7 +491,7 @@ check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
     return used_bytes(txn) + more_bytes <= limit
                ? FIRN_OK
                : firn_error_set(err, FIRN_LIMIT,
-                                "what a transaction writes would take more than %" PRIu64
+                                "the writes of a transaction would take more than %" PRIu64
                                 " bytes, a quarter of the store's memory",
                                 limit);
 }

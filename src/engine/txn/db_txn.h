@@ -57,7 +57,8 @@ FIRN_MUST_CHECK int firn_db_txn_delete_range(struct firn_db_txn *txn,
                                              firn_slice upper, firn_error *err);
 /* FIRN_MISUSE where the transaction has ended. */
 FIRN_MUST_CHECK int firn_db_txn_check_open(const struct firn_db_txn *txn, firn_error *err);
-/* What the transaction reads, without its own writes; owned by it, good while it is open. Requires: it is. */
+/* The view that the transaction reads, without its own writes; owned by it, and valid while it is open.
+ * Requires: it is. */
 struct firn_db_view *firn_db_txn_view(struct firn_db_txn *txn);
 /* From here on the commit gives FIRN_CONFLICT if another commit wrote the key since the transaction began,
  * with any isolation, unless the transaction writes nothing. */

@@ -2,8 +2,8 @@
  *
  * txn/db_txn_reads.c: the read set of a serializable transaction.
  *
- * What was read is kept as ranges of keys: a key k is the range [k, k and a zero byte), a walk is
- * the range that it went over, gaps and ends included: that nothing was there has been read too.
+ * Reads are kept as ranges of keys: a key k is the range [k, k and a zero byte), a walk is the
+ * range that it went over, gaps and ends included: that nothing was there has been read too.
  *
  * Ranges are appended as they come. When they take twice what the last merging left, they are
  * sorted and merged: what overlaps or touches becomes one, so a key that is read a million times,

@@ -15,8 +15,8 @@
  * is then running, mostly as the leader of the last of them, while the other committers are
  * still being woken; so its own commit is likely to come before their next ones.
  *
- * What the work returns other than FIRN_CONFLICT ends it: an error rolls back. The handle is lent to
- * the work, which may end the transaction; were it to close the handle, that only rolls back.
+ * Any result of the work but FIRN_CONFLICT ends it: an error rolls back. The handle is lent to the
+ * work, which may end the transaction; were it to close the handle, that only rolls back.
  *
  * Each conflict of a put is a commit of another thread to the same key, so its attempts have no limit.
  */

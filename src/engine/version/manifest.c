@@ -258,7 +258,7 @@ change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *
         return refuse(edit, "changes the kind of tree", change->id, err);
     }
     if (change->flushed < tree->flushed) {
-        return refuse(edit, "goes back in what is flushed of tree", change->id, err);
+        return refuse(edit, "moves back how far it is flushed: tree", change->id, err);
     }
     tree->flushed = change->flushed;
     for (size_t i = 0; i < change->removed_count; i++) {

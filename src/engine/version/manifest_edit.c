@@ -3,9 +3,9 @@
  * version/manifest_edit.c: records of MANIFEST to bytes and back.
  *
  * The records of the log have checksums, so wrong bytes here are forged or our own mistake; they are
- * refused all the same, each number on its own and against its neighbours. What only the whole
- * MANIFEST can tell (that a run which goes was there, that levels do not overlap) is the matter of
- * manifest.c and version.c.
+ * refused all the same, each number on its own and against its neighbours. Rules about the whole
+ * MANIFEST (a run that is removed was there, levels do not overlap) are checked by manifest.c and
+ * version.c.
  *
  * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
  * order, nothing after the end). Records without a history have format version 1 and those without

@@ -46,7 +46,7 @@ firn_epoch_init(struct firn_epoch *epoch)
 void
 firn_epoch_deinit(struct firn_epoch *epoch)
 {
-    /* What is released may retire further things. */
+    /* Releasing an object may retire others. */
     while (atomic_load_explicit(&epoch->retired, memory_order_relaxed) != NULL) {
         firn_epoch_reclaim(epoch);
         for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {

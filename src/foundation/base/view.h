@@ -49,7 +49,7 @@ struct firn_view_branch {
 /* A view as a place on a branch: it sees that branch up to a sequence. */
 struct firn_view_place {
     uint64_t last;
-    /* When it reads: milliseconds since 1970. What expires then or before is gone for it. */
+    /* When it reads: milliseconds since 1970. Values that expire then or before are gone for it. */
     uint64_t time_ms;
     uint32_t branch;
 };

@@ -6,8 +6,8 @@
  * one mutex for the tree and one lock a file for its contents. Files in reading order: os_ram_fs.h
  * (the structures), this one, os_ram_tree.c (names and directories).
  *
- * What it does not have (symbolic links, fifos, owners, extended attributes) it refuses with
- * EOPNOTSUPP, and shows as not there.
+ * It does not have symbolic links, fifos, owners and extended attributes: it refuses them with
+ * EOPNOTSUPP, and shows them as missing.
  *
  * The limit counts chunks and nodes before they are allocated, so that it is never exceeded;
  * removing and shrinking always work.

@@ -7,7 +7,7 @@
  * 3. A line that the other text does not have at all cannot stand in both; it is a change, and is
  *    taken out of what is searched. That loses no shortest difference, and turns the usual costly
  *    case, a file of which much was rewritten, into a small one.
- * 4. What remains is searched by Myers' algorithm (line_myers.c), which marks changes.
+ * 4. The remaining lines are searched by Myers' algorithm (line_myers.c), which marks changes.
  * 5. The marks of both sides, read in step, are the hunks.
  *
  * Or steps 2 to 4 are those of another algorithm, which finds a difference that is easier to read in

@@ -21,9 +21,8 @@
  * was opened from, and the path is put together along that chain only when a message wants it. One
  * allocation holds a handle and its name.
  *
- * (I1) A directory's struct lives until it is closed and every handle opened from it is gone. What
- *      it holds of the system (a descriptor) goes when it is closed; the struct may stay for the
- *      sake of paths only.
+ * (I1) A directory's struct lives until it is closed and every handle opened from it is gone. Its
+ *      descriptor is released when it is closed; the struct may stay for the sake of paths only.
  * (I2) A path once handed out by _of_dir or _of_file stays valid and the same for the life of the
  *      handle. Two threads that build it at once agree by compare-and-swap; the loser frees its
  *      copy.

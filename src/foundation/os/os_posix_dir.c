@@ -6,8 +6,9 @@
  * links and any way out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS).
  * Where it is missing (ENOSYS before Linux 5.6, EPERM from a seccomp filter that does not know it)
  * the path is walked by hand, one openat with O_NOFOLLOW a component: as safe, since the names were
- * checked to be plain components, and slower. What the kernel cannot do is remembered. Paths longer
- * than the kernel takes at once are resolved in pieces, each below the last.
+ * checked to be plain components, and slower. Calls that the kernel does not support are
+ * remembered. Paths longer than the kernel takes at once are resolved in pieces, each below the
+ * last.
  *
  * Listing. getdents64 into a buffer of 64 KiB: a directory of a thousand entries costs one call and
  * the one that tells the end. The position belongs to the descriptor, so that a second walk rewinds

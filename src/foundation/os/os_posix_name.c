@@ -45,7 +45,7 @@ firn_os_posix_name_remove_dir(struct firn_os_dir *dir, const char *name)
     return unlinkat(firn_os_posix_dir_fd(dir), name, AT_REMOVEDIR) == 0 ? 0 : errno;
 }
 
-/* What stands for RENAME_NOREPLACE where the file system has no such thing. */
+/* The replacement for RENAME_NOREPLACE where the file system does not support it. */
 static int
 link_and_remove(int from_fd, const char *from, int to_fd, const char *to)
 {

@@ -42,7 +42,7 @@ struct firn_os_window {
  * could fail, or cannot be had: then there is firn_os_file_write. */
 FIRN_MUST_CHECK int firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
                                         struct firn_os_window *out, firn_error *err);
-/* What was stored and not committed may be in the file or not. Zeroes the struct. */
+/* Bytes that were stored and not committed may or may not be in the file. Zeroes the struct. */
 void firn_os_window_close(struct firn_os_window *window);
 
 /* The memory of [offset, offset + size), for storing; NULL unless it lies in the window, which this

@@ -4,10 +4,11 @@
  * works, else by inotify. Both may serve one watch: fanotify the file system of
  * the root, inotify others below it. A caller sees the difference in limits alone.
  *
- * What is relied on (fs/notify of Linux, which is below both): a system call that changes something
- * puts its event into the queue before it returns, and after the change. So a reader that empties
- * the queue has seen the event of every change that was complete before (I1). And a reader that
- * first watches a directory and then lists it has either listed a change or gets its event (I2).
+ * The code relies on this (fs/notify of Linux, which is below both): a system call that changes
+ * something puts its event into the queue before it returns, and after the change. So a reader that
+ * empties the queue has seen the event of every change that was complete before (I1). And a reader
+ * that first watches a directory and then lists it has either listed a change or gets its event
+ * (I2).
  * (Not checked: both are the kernel's word.)
  * Three things break the rule, and are dealt with here:
  * - A queue may lose events: that of inotify when it is full, that of fanotify when the kernel is

@@ -54,9 +54,9 @@ FIRN_MUST_CHECK int firn_os_watch_add(struct firn_os_watch *watch, struct firn_o
 /* The id may be given again. Until then its events may still come, those before and one of kind
  * GONE. */
 void firn_os_watch_remove(struct firn_os_watch *watch, int id);
-/* Calls visit for every event that is due, without waiting for more. What another process did and
- * was told of as done before this call is among them. A return of visit other than FIRN_OK ends it
- * and is returned. */
+/* Calls visit for every event that is due, without waiting for more. Changes that another process
+ * had completed before this call are among them. A return of visit other than FIRN_OK ends it and
+ * is returned. */
 FIRN_MUST_CHECK int firn_os_watch_read(struct firn_os_watch *watch,
                                        int (*visit)(void *ctx,
                                                     const struct firn_os_watch_event *event),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alxs/alxsv1.h: the seed's sorted table, ALXS version 1 (docs/formats/alxs.md). What each
- * function promises its caller is said in firn/alxs.h, where most of these appear under their
- * public names; here is said what differs: a table is a name in a directory handle, borrowed for
- * the call, options are complete and never NULL, and the size in an info is not looked at.
+ * alxs/alxsv1.h: the seed's sorted table, ALXS version 1 (docs/formats/alxs.md). firn/alxs.h says
+ * what each function promises; most of these appear there under their public names. This header
+ * says what differs: a table is a name in a directory handle, borrowed for the call, options are
+ * complete and never NULL, and the size in an info is not looked at.
  *
  * The parts, lowest first: index (where the blocks of a table begin), check (one pass that makes sure
  * of everything), block (a part of a table, read and verified), reader, cursor, verify, writer.
@@ -54,7 +54,8 @@ struct firn_alxsv1_index {
 
 void firn_alxsv1_index_init(struct firn_alxsv1_index *index, uint64_t memory_max);
 void firn_alxsv1_index_deinit(struct firn_alxsv1_index *index);
-/* Takes note of a record if a block begins with it. To be told of all records in their order. */
+/* Takes note of a record if a block begins with it. Must be called for all records in their
+ * order. */
 FIRN_MUST_CHECK int firn_alxsv1_index_add(struct firn_alxsv1_index *index,
                                           const struct firn_alxsv1_record *record, firn_error *err);
 
@@ -73,7 +74,7 @@ struct firn_alxsv1_sink {
     void (*on_damage)(void *ctx, const char *text); /* may be NULL */
     void *ctx;
     uint64_t count;
-    const struct firn_step *step; /* is told of the bytes of records that were read; may be NULL */
+    const struct firn_step *step; /* gets the bytes of records that were read; may be NULL */
 };
 
 /* Reads all of a file and makes sure of everything that the format promises. With a sink, goes on

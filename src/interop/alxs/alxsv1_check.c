@@ -51,7 +51,7 @@ damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
     return FIRN_OK;
 }
 
-/* Sink or not, a failure that was filled in already: FIRN_OK if it is damage that was told. */
+/* Sink or not, a failure that was filled in already: FIRN_OK if it is damage that was reported. */
 static int
 damaged_beyond(struct firn_alxsv1_sink *sink, int rc, const firn_error *problem, firn_error *err)
 {
@@ -358,7 +358,7 @@ struct walk {
     struct firn_alxsv1_index *index; /* may be NULL */
     struct firn_alxsv1_sink *sink;   /* may be NULL */
     firn_alxs_info *info;
-    bool is_lost; /* what follows cannot be told into records */
+    bool is_lost; /* the rest cannot be divided into records */
 };
 
 static int

@@ -63,7 +63,7 @@ firn_alxsv1_format_put_record_head(uint8_t out[FIRN_ALXSV1_RECORD_HEAD_SIZE], ui
     firn_store_le32(out + 4, value_size);
 }
 
-/* What one record takes; at most 2^33 + 6. */
+/* The size of one record; at most 2^33 + 6. */
 static inline uint64_t
 firn_alxsv1_format_record_size(const uint8_t head[FIRN_ALXSV1_RECORD_HEAD_SIZE])
 {

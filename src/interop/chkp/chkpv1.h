@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). What each function
- * promises its caller is said in firn/chkp.h, where most of these appear under their public names;
- * here is said what differs: a folder is a directory handle, borrowed for the call, and options are
+ * chkp/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). firn/chkp.h says
+ * what each function promises; most of these appear there under their public names. This header
+ * says what differs: a folder is a directory handle, borrowed for the call, and options are
  * complete and never NULL.
  *
  * The parts, lowest first: scan (entries in the order of the .dat), object (one frame, decoded and
@@ -204,7 +204,7 @@ FIRN_MUST_CHECK int firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash
 FIRN_MUST_CHECK int firn_chkpv1_list(struct firn_chkpv1 *pack,
                                      int (*visit)(void *ctx, const struct firn_chkpv1_entry *entry),
                                      void *ctx, firn_error *err);
-/* step (may be NULL) is told the bytes of objects and of the file that were verified; where it fails, so
+/* step (may be NULL) gets the bytes of objects and of the file that were verified; where it fails, so
  * does the check, with its code. */
 FIRN_MUST_CHECK int firn_chkpv1_verify(struct firn_chkpv1 *pack,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,

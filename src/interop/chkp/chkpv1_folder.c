@@ -3,8 +3,9 @@
  * chkp/chkpv1_folder.c: which packs a folder holds, by the names of its files.
  *
  * A pack is a file pack-<16 lower-case hex digits>.dat; whether its .idx is there does not matter.
- * What else begins with "pack-" and ends with ".dat" cannot be a pack, since no content has such a
- * name; it is listed apart, so that a pack that was renamed is not passed over in silence.
+ * A file whose name begins with "pack-" and ends with ".dat" otherwise cannot be a pack, since no
+ * content has such a name; it is listed apart, so that a renamed pack is not passed over in
+ * silence.
  *
  * Memory is 17 bytes a pack.
  */

@@ -7,9 +7,8 @@
  * once: 15 reads for a million entries, and no memory. It asks for the first entry with the hash,
  * because the seed's writer stores an object as often as it is added.
  *
- * What a search finds or does not find in a damaged .idx means nothing by itself. The reader
- * compares a hit with the .dat and believes a miss only after firn_chkpv1_index_check has compared
- * everything.
+ * The result of a search in a damaged .idx means nothing by itself. The reader compares a hit with
+ * the .dat and believes a miss only after firn_chkpv1_index_check has compared everything.
  *
  * Building takes 48 bytes an entry and is bounded by the caller; the number of entries was compared
  * with the size of the file before, so that a forged header allocates at most a fifth more than the

@@ -4,7 +4,7 @@
  *
  * Rows are read as a stream: of the input 64 KiB are held at a time, and one row. A row's memory
  * grows with what has come, never by a size that the input claims; what a key or a value may have
- * at most is the reader's to say. Mistakes are told with the number of the row.
+ * at most is the reader's to say. Mistakes are reported with the number of the row.
  *
  * Every read polls first, so that a signal ends the wait (term_signals.c).
  */

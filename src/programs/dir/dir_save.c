@@ -101,7 +101,7 @@ look(struct looking *looking, firn_workspace *workspace, const firn_workspace_sa
     options.after = result->checkpoint->id;
     options.against_previous = true;
     int code = firn_workspace_diff(workspace, &options, meet, looking, NULL, &err);
-    (void)code; /* after a failure what was met so far is told */
+    (void)code; /* after a failure, the entries met so far are reported */
     end_directory(looking);
 }
 

@@ -174,6 +174,7 @@ firn_mcp_output_deinit(struct firn_mcp_output *output)
 static void
 send_locked(struct firn_mcp_output *output, struct firn_term_writer *json)
 {
+    assert(pthread_mutex_trylock(&output->lock) != 0);
     assert(json->depth == 0 && json->put == NULL);
     firn_term_writer_put(json, "\n", 1);
     if (!json->has_failed) {
@@ -192,6 +193,7 @@ firn_mcp_output_send(struct firn_mcp_output *output, struct firn_term_writer *js
 static void
 send_out_of_memory_locked(struct firn_mcp_output *output, const char *id)
 {
+    assert(pthread_mutex_trylock(&output->lock) != 0);
     char text[FIRN_MCP_MESSAGE_ID_SIZE + 128];
     int size = snprintf(text, sizeof(text),
                         "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":%d,"

@@ -26,13 +26,13 @@ struct firn_task_settings_today {
     bool gitignore;
     uint64_t file_size_max;
 };
-/* What a file of settings that cannot be read says is told of where something is done, not here. */
+/* A file of settings that cannot be read is reported where something is done, not here. */
 struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspace);
 
 /* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
 void firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
 
-/* The files that were told of since the settings were taken, for the member "notices". */
+/* The files that were reported since the settings were taken, for the member "notices". */
 void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx);
 
 /* ---- the workspace that a command is about ---- */
@@ -156,7 +156,7 @@ void firn_task_notices_again(struct firn_task_notices *notices);
 /* Whether no attempt before has shown the row of a path. */
 bool firn_task_notices_row(struct firn_task_notices *notices, firn_slice path);
 
-/* Keeps one that has been told already, for the member "notices". */
+/* Keeps one that has been printed already, for the member "notices". */
 void firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice);
 
 /* To be handed to the library; they live as long as `notices`. on_progress cancels once a signal

@@ -20,7 +20,7 @@
  * (unreadable, always changing), entries that were not restored, restored ones that lack an owner or
  * attribute, and entries of a checkpoint that are never restored. A fifo or
  * socket can never be saved, and a file that vanished while the save ran is rightly not in
- * it: these are told but change nothing.
+ * it: these are printed but change nothing.
  *
  * Threads: the library calls from any thread, one call at a time.
  */

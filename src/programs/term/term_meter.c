@@ -79,6 +79,7 @@ terminal_width(void)
 static void
 clear_locked(void)
 {
+    assert(pthread_mutex_trylock(&mutex) != 0);
     static const char clear[] = "\r\033[K";
     if (is_drawn && write(STDERR_FILENO, clear, sizeof(clear) - 1) > 0) {
         is_drawn = false;
@@ -90,6 +91,7 @@ clear_locked(void)
 static void
 draw_locked(double time)
 {
+    assert(pthread_mutex_trylock(&mutex) != 0);
     assert(phase != NULL);
     char text[LINE_SIZE_MAX + 64];
     char line[LINE_SIZE_MAX + 8];
@@ -112,6 +114,7 @@ draw_locked(double time)
 static void
 draw_if_due_locked(void)
 {
+    assert(pthread_mutex_trylock(&mutex) != 0);
     double time = now();
     if (is_wanted && is_shown && time - started >= first_after_seconds &&
         time - drawn_at >= again_after_seconds) {
@@ -125,6 +128,7 @@ draw_if_due_locked(void)
 static void
 answer_locked(const char *text, const char *detail, const char *hint)
 {
+    assert(pthread_mutex_trylock(&mutex) != 0);
     assert(is_working && !is_answered);
     char answer[ANSWER_SIZE];
     clear_locked();
@@ -142,6 +146,7 @@ answer_locked(const char *text, const char *detail, const char *hint)
 static void
 answer_if_due_locked(void)
 {
+    assert(pthread_mutex_trylock(&mutex) != 0);
     if (!is_working || is_answered || firn_term_signals_caught() == 0) {
         return;
     }
@@ -176,6 +181,7 @@ tick(void *ctx)
 static void
 start_thread_locked(void)
 {
+    assert(pthread_mutex_trylock(&mutex) != 0);
     sigset_t all;
     sigset_t before;
     if (has_thread) {

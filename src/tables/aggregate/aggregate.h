@@ -18,8 +18,8 @@
  *   of the two goes out is not said).
  *
  * Memory: memory_bytes, which COUNT_DISTINCT calls share; some 500 KiB for buffers and codes of
- * chunks; and half a KiB for each time that the memory was used up. What does not fit goes to
- * temporary files, and comes back part by part when the groups go out.
+ * chunks; and half a KiB for each time that the memory was used up. Groups that do not fit go to
+ * temporary files, and come back part by part when the groups go out.
  *
  * One thread at a time. After a failure only destroy may be called.
  */

@@ -8,7 +8,7 @@
  * registers, by mask. What is counted is the bits of a mask. Arguments with nulls get masks of their own.
  *
  * With AVX-512 the masks are what comparing 64 numbers at once gives, and eight values are added to four groups by
- * four instructions. What takes most of their time is to load masks, so sums of three columns are made at once. The
+ * four instructions. They spend most of their time on loading masks, so sums of three columns are made at once. The
  * plain loops go from bit to bit.
  *
  * Integers are added in 64 bits if all values that count are so small that a block of them cannot overflow; the

@@ -3,8 +3,8 @@
  * aggregate/aggregate_state.c: the functions: what they keep of a group's values, one loop for
  * each.
  *
- * - Integers are added in 128 bits; 2^64 values of 64 bits fit. What goes out is checked against
- *   the type.
+ * - Integers are added in 128 bits; 2^64 values of 64 bits fit. Results are checked against their
+ *   type.
  * - Extremes are ranks, unsigned numbers in the order of values; those of MIN are flipped, so
  *   that there is one loop, which keeps the largest.
  * - Extremes of bytes are copied to the arena, into room that at least doubles whenever it is

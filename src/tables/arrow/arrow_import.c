@@ -184,7 +184,7 @@ read_simple(const char *format, struct field *out)
     return false;
 }
 
-/* What follows the prefix, or NULL if the format begins otherwise. */
+/* The rest of the format after the prefix, or NULL if it begins otherwise. */
 static const char *
 skip_prefix(const char *format, const char *prefix)
 {

@@ -38,7 +38,7 @@ firn_csv_format_quote(const struct firn_csv_format *format)
     return format->quote;
 }
 
-/* What is wrong with a format; NULL if nothing is. */
+/* Says what is wrong with a format; NULL if nothing is. */
 static inline const char *
 firn_csv_format_defect(const struct firn_csv_format *format)
 {

@@ -72,8 +72,8 @@ FIRN_MUST_CHECK int firn_csv_reader_next(struct firn_csv_reader *reader,
                                          struct firn_csv_record *out, firn_error *err);
 
 /* Reads the fields of a record as values of as many columns; those of columns of type FIRN_TYPE_NULL
- * become null. What memory had is forgotten; the values are valid as long as it and the record.
- * Requires: the record has that many fields. FIRN_INVALID with line and column, FIRN_NO_MEMORY. */
+ * become null. Overwrites memory; the values are valid as long as it and the record. Requires: the
+ * record has that many fields. FIRN_INVALID with line and column, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_reader_values(const struct firn_csv_record *record,
                                            const struct firn_value_text_column *columns,
                                            struct firn_buf *memory, firn_value *out,

@@ -7,8 +7,8 @@
  * Hinnant, "chrono-compatible low-level date algorithms"). All divisions round down, also before year
  * 0.
  *
- * Days and microseconds have 64 bits, so years have up to 17 digits. What a text says is added up with
- * checked arithmetic; what does not fit is out of range.
+ * Days and microseconds have 64 bits, so years have up to 17 digits. Numbers are added up with checked
+ * arithmetic; a text whose sum does not fit is out of range.
  */
 #include "exchange/time_text.h"
 

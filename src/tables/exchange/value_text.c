@@ -341,7 +341,7 @@ read_vector(uint32_t dimensions, firn_slice text, struct firn_buf *memory)
     return NULL;
 }
 
-/* What is read into out->as.bytes lies in memory from its old size on. */
+/* The bytes of out->as.bytes lie in memory, from its old size on. */
 static const char *
 read_bytes(const struct firn_value_text_type *type, firn_slice text, struct firn_buf *memory,
            firn_value *out)

@@ -12,8 +12,8 @@
  *   uuid          8-4-4-4-12 hexadecimal digits
  *   vector(n)     [1.0,2.5,3.0]: n elements as f32
  *
- * Texts are read with spaces and tabs around them, except for those of type text. What is written is
- * read as the same value; of NaN there is one. Any thread.
+ * Texts are read with spaces and tabs around them, except for those of type text. A value that was
+ * written is read as the same value; there is only one NaN. Any thread.
  */
 #ifndef FIRN_EXCHANGE_VALUE_TEXT_H
 #define FIRN_EXCHANGE_VALUE_TEXT_H

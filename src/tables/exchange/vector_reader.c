@@ -265,7 +265,7 @@ check_dimensions(const struct firn_vector_reader *reader, uint64_t dimensions, f
     const unsigned long long number = reader->count + 1;
     if (dimensions == 0 || dimensions > FIRN_TABLE_DIMENSIONS_MAX) {
         return firn_error_set(err, FIRN_INVALID,
-                              "vector %llu: it says that it has %llu dimensions; there are 1 to %d",
+                              "vector %llu: it claims to have %llu dimensions; 1 to %d are allowed",
                               number, (unsigned long long)dimensions, FIRN_TABLE_DIMENSIONS_MAX);
     }
     if (wanted != 0 && dimensions != wanted) {

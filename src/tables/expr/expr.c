@@ -57,6 +57,7 @@ firn_expr_power(uint32_t exponent)
 const char *
 firn_expr_type_text(const struct firn_expr_type *type, char out[FIRN_EXPR_TYPE_TEXT_SIZE])
 {
+    DCHECK((unsigned)type->type <= FIRN_TYPE_MAX);
     if (type->type == FIRN_TYPE_DECIMAL && type->scale != FIRN_EXPR_SCALE_UNKNOWN) {
         (void)snprintf(out, FIRN_EXPR_TYPE_TEXT_SIZE, "decimal(%u, %u)", type->precision,
                        type->scale);
@@ -236,6 +237,8 @@ firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_
 {
     struct firn_expr_node node = *model;
     node.depth = 1;
+    DCHECK(node.op >= FIRN_EXPR_OP_COLUMN && node.op <= FIRN_EXPR_OP_TRUNCATE);
+    DCHECK(node.list_count == 0 || node.op == FIRN_EXPR_OP_IN);
     for (uint32_t i = 0; i < node.arg_count; i++) {
         CHECK(node.args[i] < builder->count); /* (I1) */
         uint16_t depth = builder->nodes[node.args[i]].depth;
@@ -244,6 +247,7 @@ firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_
     if (builder->count * 2 >= builder->table_size && !grow_table(builder)) {
         return firn_error_no_memory(err, "an expression");
     }
+    DCHECK(builder->count * 2 < builder->table_size); /* so every search ends */
     size_t at = (size_t)hash_node(&node) & (builder->table_size - 1);
     for (; builder->table[at] != 0; at = (at + 1) & (builder->table_size - 1)) {
         if (is_node_equal(&builder->nodes[builder->table[at] - 1], &node)) {
@@ -308,6 +312,7 @@ graft_node(struct graft_state *state, uint32_t number)
         }
     }
     for (uint32_t i = 0; i < node.arg_count; i++) {
+        DCHECK(node.args[i] < number); /* (I1) */
         FIRN_TRY(graft_node(state, node.args[i]));
         args[i] = state->copies[node.args[i]] - 1;
     }
@@ -333,6 +338,7 @@ firn_expr_builder_graft(struct firn_expr_builder *builder, const struct firn_exp
     }
     int rc = graft_node(&state, graft->root);
     *out = rc == FIRN_OK ? state.copies[graft->root] - 1 : 0;
+    DCHECK(rc != FIRN_OK || *out < builder->count);
     firn_free(state.copies);
     return rc;
 }
@@ -355,6 +361,7 @@ list_columns(struct firn_expr *expr, firn_error *err)
             for (; at > 0 && columns[at - 1] > node->number; at--) {
                 columns[at] = columns[at - 1];
             }
+            DCHECK(at == 0 || columns[at - 1] < node->number); /* each column is one node */
             columns[at] = node->number;
         }
     }
@@ -449,6 +456,7 @@ out:
 const struct firn_expr_type *
 firn_expr_type_of(const struct firn_expr *expr)
 {
+    DCHECK(expr->count > 0);
     return &expr->nodes[firn_expr_root(expr)].type;
 }
 

@@ -65,7 +65,7 @@ enum firn_physical firn_expr_physical(firn_type type);
 struct firn_expr;
 struct firn_expr_list;
 
-/* What texts may refer to. All is borrowed for the call. */
+/* The names that texts may use. All of it is borrowed for the call. */
 struct firn_expr_env {
     const struct firn_schema *schema;
     const firn_value *parameters;
@@ -73,7 +73,8 @@ struct firn_expr_env {
     size_t *next_parameter; /* question marks are taken in order across texts; NULL: from 0 */
     const char *of;         /* "where": begins the messages; may be NULL */
     bool no_aggregates;     /* they are FIRN_INVALID: in where, in group_by */
-    /* What group_by and order_by may name, by "as" names and by numbers from 1; NULL: nothing. */
+    /* The items that group_by and order_by may refer to, by "as" names and by numbers from 1; NULL:
+     * nothing. */
     const struct firn_expr_list *selected;
     bool selected_first; /* a name of both a selected item and a column means the item (order_by) */
 };

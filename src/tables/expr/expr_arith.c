@@ -31,6 +31,7 @@ integer_result(const struct firn_expr_node *a, const struct firn_expr_node *b)
     bool is_large = a->type.type == FIRN_TYPE_U64 || b->type.type == FIRN_TYPE_U64;
     bool is_positive = (firn_expr_is_unsigned(a->type.type) || is_natural(a)) &&
                        (firn_expr_is_unsigned(b->type.type) || is_natural(b));
+    DCHECK(firn_expr_is_integer(a->type.type) && firn_expr_is_integer(b->type.type));
     if (is_large && is_positive) {
         type.type = FIRN_TYPE_U64;
     }
@@ -50,6 +51,7 @@ to_scale(struct firn_expr_binder *binder, uint32_t *node, uint32_t scale)
     const struct firn_expr_type *from = &firn_expr_bind_node(binder, *node)->type;
     struct firn_expr_type type = {
         .type = FIRN_TYPE_DECIMAL, .precision = FIRN_EXPR_PRECISION_MAX, .scale = scale};
+    DCHECK(scale <= FIRN_EXPR_PRECISION_MAX);
     if (from->type == FIRN_TYPE_DECIMAL && from->scale == scale) {
         return FIRN_OK;
     }
@@ -65,6 +67,7 @@ decimal_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint3
     uint32_t larger = a->scale > b->scale ? a->scale : b->scale;
     uint32_t sum = a->scale + b->scale;
     int rc;
+    DCHECK(a->type == FIRN_TYPE_DECIMAL || b->type == FIRN_TYPE_DECIMAL);
     *out = (struct firn_expr_type){.type = FIRN_TYPE_DECIMAL, .precision = FIRN_EXPR_PRECISION_MAX};
     if (sign == '*') {
         uint32_t digits = a->precision + b->precision;
@@ -147,6 +150,7 @@ op_of(uint8_t sign)
     case '/':
         return FIRN_EXPR_OP_DIVIDE;
     default:
+        DCHECK(sign == '%' || sign == '|'); /* for '|' the caller asks in vain */
         return FIRN_EXPR_OP_REMAINDER;
     }
 }
@@ -168,6 +172,8 @@ bind_concat(struct firn_expr_binder *binder, size_t at, uint32_t *args, uint32_t
     }
     FIRN_TRY(firn_expr_bind_cast(binder, args[0], &node.type, &args[0]));
     FIRN_TRY(firn_expr_bind_cast(binder, args[1], &node.type, &args[1]));
+    DCHECK(firn_expr_bind_node(binder, args[0])->type.type == node.type.type &&
+           firn_expr_bind_node(binder, args[1])->type.type == node.type.type);
     node.type.is_nullable = firn_expr_bind_node(binder, args[0])->type.is_nullable ||
                             firn_expr_bind_node(binder, args[1])->type.is_nullable;
     FIRN_TRY(firn_expr_bind_make(binder, &node, out));
@@ -216,6 +222,8 @@ firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
     }
     node.type.is_nullable =
         types[0].is_nullable || types[1].is_nullable || sign == '/' || sign == '%';
+    DCHECK(firn_expr_physical(firn_expr_bind_node(binder, args[0])->type.type) ==
+           firn_expr_physical(firn_expr_bind_node(binder, args[1])->type.type));
     FIRN_TRY(firn_expr_bind_make(binder, &node, out));
 out:
     return rc;

@@ -2,7 +2,8 @@
  *
  * expr/expr_bind.c: what is written gets its meaning.
  *
- * Every node gets its type before the node that uses it. What the evaluator would have to decide for each row is decided here:
+ * Every node gets its type before the node that uses it. Everything that can be decided before evaluation is decided
+ * here, not for each row:
  *
  * - Operands that must have one type get it by casts. Constants are cast at once (expr_fold.c).
  * - A comparison with a constant becomes a range of values of the other side's own type (expr_order.c): so
@@ -31,6 +32,7 @@ firn_expr_bind_fail(struct firn_expr_binder *binder, size_t at, const char *form
     char place[FIRN_EXPR_PLACE_SIZE];
     char what[FIRN_ERROR_TEXT_SIZE - FIRN_EXPR_PLACE_SIZE - 4];
     va_list args;
+    DCHECK(at <= binder->text.size);
     va_start(args, format);
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
@@ -70,8 +72,8 @@ firn_expr_bind_make(struct firn_expr_binder *binder, const struct firn_expr_node
     for (uint32_t i = 0; i < model->arg_count; i++) {
         if (type_of(binder, model->args[i])->scale == FIRN_EXPR_SCALE_UNKNOWN) {
             return firn_expr_bind_fail(binder, 0,
-                                       "a decimal parameter has the scale of what it is "
-                                       "compared or joined with; here is nothing");
+                                       "a decimal parameter takes its scale from what it is "
+                                       "compared or joined with, and there is nothing here");
         }
     }
     return firn_expr_fold(binder->builder, model, out, binder->err);
@@ -82,6 +84,7 @@ firn_expr_bind_constant(struct firn_expr_binder *binder, const struct firn_expr_
                         const struct firn_cell *cell, uint32_t *out)
 {
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
+    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_expr_physical(type->type));
     node.type.is_nullable = cell->kind == FIRN_PHYSICAL_NONE;
     return firn_expr_builder_add(binder->builder, &node, out, binder->err);
 }
@@ -147,6 +150,7 @@ adapt_text(struct firn_expr_binder *binder, size_t at, const struct firn_expr_ty
     struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = text};
     struct firn_cell result;
     int rc;
+    DCHECK(own.type == FIRN_TYPE_TEXT);
     if (firn_expr_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
         bool is_negative = text.size > 0 && text.data[0] == '-';
         firn_slice digits =
@@ -268,7 +272,7 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
     struct firn_expr_type type = {.type = FIRN_TYPE_NULL};
     int rc = FIRN_OK;
     DCHECK(count > 0);
-    /* What has a type of its own first; then texts and the like, which take that. */
+    /* First those that have a type of their own; then texts and the like, which take that type. */
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < count; i++) {
             bool is_loose = is_constant(binder, nodes[i]) &&
@@ -287,11 +291,12 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
     }
     if (type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
         return firn_expr_bind_fail(binder, at,
-                                   "a decimal parameter has the scale of what it is "
-                                   "compared or joined with; here is nothing");
+                                   "a decimal parameter takes its scale from what it is compared "
+                                   "or joined with, and there is nothing here");
     }
     for (size_t i = 0; i < count; i++) {
         FIRN_TRY(firn_expr_bind_cast(binder, nodes[i], &type, &nodes[i]));
+        DCHECK(is_same_type(type_of(binder, nodes[i]), &type));
     }
     *out_type = type;
 out:
@@ -326,6 +331,8 @@ compare_constant(struct firn_expr_binder *binder, enum firn_expr_comparison comp
     struct firn_expr_type type = *type_of(binder, a);
     struct firn_expr_range range;
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_RANGE, .args = &a, .arg_count = 1};
+    DCHECK(is_constant(binder, b) && !is_null(binder, b));
+    DCHECK(firn_expr_physical(type.type) != FIRN_PHYSICAL_BYTES);
     firn_expr_order_range(&type, comparison, &constant->type, &constant->a, &range);
     node.type = (struct firn_expr_type){.type = FIRN_TYPE_BOOL, .is_nullable = type.is_nullable};
     node.is_negated = range.is_negated;
@@ -392,6 +399,7 @@ static int
 truth_node(struct firn_expr_binder *binder, const struct firn_expr_node *model, uint32_t *out)
 {
     struct firn_expr_node node = *model;
+    DCHECK(firn_expr_is_truth(node.op));
     node.type = (struct firn_expr_type){.type = FIRN_TYPE_BOOL};
     for (uint32_t i = 0; i < node.arg_count; i++) {
         node.type.is_nullable |= type_of(binder, node.args[i])->is_nullable;
@@ -447,6 +455,7 @@ bind_joined(struct firn_expr_binder *binder, const struct firn_expr_syntax *synt
     for (uint32_t i = 0; i < syntax->child_count; i++, part = part->next) {
         FIRN_TRY(bind_truth(binder, part, &args[i]));
     }
+    DCHECK(part == NULL);
     node.op = syntax->kind == FIRN_EXPR_SYNTAX_AND  ? FIRN_EXPR_OP_AND
               : syntax->kind == FIRN_EXPR_SYNTAX_OR ? FIRN_EXPR_OP_OR
                                                     : FIRN_EXPR_OP_NOT;
@@ -466,6 +475,7 @@ bind_between(struct firn_expr_binder *binder, const struct firn_expr_syntax *syn
     uint32_t bounds[2] = {0, 0};
     uint32_t args[2] = {0, 0};
     int rc;
+    DCHECK(syntax->child_count == 3);
     FIRN_TRY(firn_expr_bind(binder, syntax->first, &value));
     FIRN_TRY(firn_expr_bind(binder, low, &bounds[0]));
     FIRN_TRY(firn_expr_bind(binder, low->next, &bounds[1]));
@@ -498,6 +508,7 @@ bind_distinct(struct firn_expr_binder *binder, const struct firn_expr_syntax *sy
     uint32_t is_null_a;
     uint32_t is_null_b;
     int rc;
+    DCHECK(syntax->child_count == 2);
     FIRN_TRY(firn_expr_bind(binder, syntax->first, &a));
     FIRN_TRY(firn_expr_bind(binder, syntax->first->next, &b));
     FIRN_TRY(firn_expr_bind_compare(binder, syntax->at, FIRN_EXPR_EQUAL, a, b, &equal));
@@ -580,6 +591,7 @@ bind_in(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, 
          part = part->next) {
         FIRN_TRY(add_entry(binder, &list, part));
     }
+    DCHECK(list.cell_count + list.arg_count < room); /* the value itself is no entry */
     if (list.cell_count > 0) {
         size_t kept = 1;
         firn_sort(list.cells, list.cell_count, sizeof *list.cells, order_cells);
@@ -619,6 +631,7 @@ bind_like(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
     struct firn_expr_type text = {.type = FIRN_TYPE_TEXT};
     uint32_t args[2];
     int rc;
+    DCHECK(syntax->child_count == 2);
     FIRN_TRY(firn_expr_bind(binder, syntax->first, &args[0]));
     FIRN_TRY(firn_expr_bind(binder, syntax->first->next, &args[1]));
     FIRN_TRY(firn_expr_bind_adapt(binder, syntax->at, &text, &args[0]));
@@ -650,6 +663,7 @@ bind_is(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, 
         .op = FIRN_EXPR_OP_IS_NULL, .detail = syntax->detail, .arg_count = 1};
     uint32_t arg;
     int rc;
+    DCHECK(syntax->child_count == 1);
     if (syntax->kind == FIRN_EXPR_SYNTAX_IS_TRUE) {
         node.op = FIRN_EXPR_OP_IS_TRUE;
         FIRN_TRY(bind_truth(binder, syntax->first, &arg));
@@ -676,6 +690,7 @@ bind_case(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
     const struct firn_expr_syntax *part = syntax->first;
     bool is_nullable = false;
     int rc;
+    DCHECK(branches > 0 && syntax->child_count % 2 == syntax->detail);
     if (args == NULL || values == NULL) {
         FIRN_TRY(firn_error_no_memory(binder->err, "an expression"));
     }
@@ -804,6 +819,7 @@ firn_expr_bind(struct firn_expr_binder *binder, const struct firn_expr_syntax *s
         rc = firn_expr_leaf_bind(binder, syntax, out);
         break;
     }
+    DCHECK(rc != FIRN_OK || *out < binder->builder->count);
     binder->depth--;
     return rc;
 }
@@ -818,10 +834,11 @@ firn_expr_bind_expression(struct firn_expr_binder *binder, const struct firn_exp
     binder->builder = &builder;
     binder->depth = 0;
     FIRN_TRY(firn_expr_bind(binder, syntax, &root));
+    DCHECK(binder->depth == 0);
     if (builder.nodes[root].type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
         rc = firn_expr_bind_fail(binder, syntax->at,
-                                 "a decimal parameter has the scale of what it is compared or "
-                                 "joined with; here is nothing");
+                                 "a decimal parameter takes its scale from what it is compared or "
+                                 "joined with, and there is nothing here");
         goto out;
     }
     FIRN_TRY(firn_expr_extract(builder.nodes, root, out, binder->err));

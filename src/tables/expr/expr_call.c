@@ -59,6 +59,7 @@ make(struct firn_expr_binder *binder, const struct call *call, const struct firn
     node.args = call->args;
     node.arg_count = call->count;
     node.type.is_nullable = false;
+    DCHECK(call->count > 0);
     for (uint32_t i = 0; i < call->count; i++) {
         node.type.is_nullable |= type_of(binder, call->args[i])->is_nullable;
     }
@@ -99,6 +100,7 @@ bind_nullif(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_cell null_cell = {.kind = FIRN_PHYSICAL_NONE};
     uint32_t args[3];
     int rc;
+    DCHECK(call->count == 2);
     FIRN_TRY(firn_expr_bind_adapt(binder, call->syntax->at, type_of(binder, call->args[1]),
                                   &call->args[0]));
     node.type = *type_of(binder, call->args[0]);
@@ -121,6 +123,7 @@ bind_abs(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_ABS};
     struct firn_expr_type type = *type_of(binder, call->args[0]);
     int rc;
+    DCHECK(call->count == 1);
     if (!firn_expr_is_number(type.type) && type.type != FIRN_TYPE_NULL) {
         return fail_argument(binder, call, 0, "a number");
     }
@@ -149,6 +152,8 @@ bind_round(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
                                   .detail = (uint8_t)call->function->detail};
     struct firn_expr_type type = *type_of(binder, call->args[0]);
     int rc;
+    DCHECK(call->count == 1 || call->count == 2);
+    DCHECK(node.detail >= FIRN_EXPR_NEAREST && node.detail <= FIRN_EXPR_CEIL);
     if (call->count == 2) {
         const struct firn_expr_node *digits = firn_expr_bind_node(binder, call->args[1]);
         if (digits->op != FIRN_EXPR_OP_CONSTANT || digits->a.kind != FIRN_PHYSICAL_I64 ||
@@ -220,6 +225,7 @@ bind_case_of(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_expr_node node = {.op = (enum firn_expr_op)call->function->detail,
                                   .type.type = FIRN_TYPE_TEXT};
     int rc;
+    DCHECK(node.op == FIRN_EXPR_OP_LOWER || node.op == FIRN_EXPR_OP_UPPER);
     FIRN_TRY(check_text(binder, call, 0, false));
     FIRN_TRY(make(binder, call, &node, out));
 out:
@@ -232,6 +238,7 @@ bind_substr(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_SUBSTR};
     struct firn_expr_type whole = {.type = FIRN_TYPE_I64};
     int rc;
+    DCHECK(call->count == 2 || call->count == 3);
     FIRN_TRY(check_text(binder, call, 0, true));
     node.type.type = type_of(binder, call->args[0])->type;
     for (uint32_t i = 1; i < call->count; i++) {
@@ -251,6 +258,7 @@ bind_prefix(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
 {
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_PREFIX, .type.type = FIRN_TYPE_BOOL};
     int rc;
+    DCHECK(call->count == 2);
     FIRN_TRY(check_text(binder, call, 0, true));
     FIRN_TRY(adapt_to(binder, call, 1, type_of(binder, call->args[0])->type));
     FIRN_TRY(check_text(binder, call, 1, true));
@@ -286,6 +294,7 @@ bind_extract(struct firn_expr_binder *binder, struct call *call, uint32_t *out)
                                   .detail = (uint8_t)call->function->detail,
                                   .type.type = FIRN_TYPE_I64};
     int rc;
+    DCHECK(node.detail >= FIRN_EXPR_YEAR && node.detail <= FIRN_EXPR_SECOND);
     FIRN_TRY(check_time(binder, call, 0));
     FIRN_TRY(make(binder, call, &node, out));
 out:
@@ -298,6 +307,7 @@ bind_date_trunc(struct firn_expr_binder *binder, struct call *call, uint32_t *ou
     const struct firn_expr_node *unit = firn_expr_bind_node(binder, call->args[0]);
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_TRUNCATE};
     int rc;
+    DCHECK(call->count == 2);
     for (unsigned i = FIRN_EXPR_YEAR; i <= FIRN_EXPR_SECOND; i++) {
         if (unit->op == FIRN_EXPR_OP_CONSTANT && unit->type.type == FIRN_TYPE_TEXT &&
             unit->a.kind == FIRN_PHYSICAL_BYTES &&
@@ -325,6 +335,7 @@ static struct firn_expr_type
 aggregate_type(enum firn_expr_function function, const struct firn_expr_type *argument)
 {
     struct firn_expr_type type = {.type = FIRN_TYPE_I64, .is_nullable = true};
+    DCHECK(function >= FIRN_EXPR_COUNT_ROWS && function <= FIRN_EXPR_AVG);
     switch (function) {
     case FIRN_EXPR_SUM:
         if (argument->type == FIRN_TYPE_DECIMAL) {
@@ -359,6 +370,7 @@ bind_aggregate(struct firn_expr_binder *binder, struct call *call, uint32_t *out
         .op = FIRN_EXPR_OP_AGGREGATE, .args = call->args, .arg_count = call->count};
     struct firn_expr_type none = {.type = FIRN_TYPE_NULL};
     const struct firn_expr_type *type = call->count > 0 ? type_of(binder, call->args[0]) : &none;
+    DCHECK(call->count == 1 || (call->count == 0 && function == FIRN_EXPR_COUNT));
     if (function == FIRN_EXPR_COUNT && call->count == 0) {
         function = FIRN_EXPR_COUNT_ROWS;
     } else if (call->syntax->is_negated && function == FIRN_EXPR_COUNT) {
@@ -479,6 +491,7 @@ firn_expr_call_bind(struct firn_expr_binder *binder, const struct firn_expr_synt
         FIRN_TRY(firn_expr_bind(binder, part, &call.args[call.count]));
         call.count++;
     }
+    DCHECK(call.count == (has_star ? 0 : syntax->child_count));
     FIRN_TRY(function->bind(binder, &call, out));
 out:
     binder->is_in_aggregate = was_in_aggregate;

@@ -115,6 +115,7 @@ real_of(const struct firn_expr_type *from, const struct firn_cell *cell)
     case FIRN_PHYSICAL_U64:
         return (double)cell->as.u64;
     default:
+        DCHECK(cell->kind == FIRN_PHYSICAL_I64);
         return from->type == FIRN_TYPE_DECIMAL && from->scale > 0
                    ? (double)cell->as.i64 / (double)firn_expr_power(from->scale)
                    : (double)cell->as.i64;
@@ -168,6 +169,7 @@ cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
     struct firn_cell min;
     struct firn_cell max;
     int128 units;
+    DCHECK(firn_expr_is_number(to->type) && cell->kind != FIRN_PHYSICAL_BYTES);
     firn_expr_order_limits(to, &min, &max);
     if (cell->kind == FIRN_PHYSICAL_F32 || cell->kind == FIRN_PHYSICAL_F64) {
         double real = real_of(from, cell);
@@ -203,6 +205,7 @@ cast_time(const struct firn_expr_type *from, const struct firn_cell *cell,
 {
     int64_t number = cell->as.i64;
     int64_t result = number;
+    DCHECK(firn_expr_is_time(from->type));
     if (from->type == FIRN_TYPE_DATE && to->type == FIRN_TYPE_TIMESTAMP) {
         if (number < firn_expr_date_min || number > firn_expr_date_max) {
             return fail_fit(to, err);

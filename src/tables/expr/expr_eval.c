@@ -8,8 +8,8 @@
  * memory serves the next node, while it is in the cache.
  *
  * Which rows are wanted is a mask that goes down with the walk. "case", coalesce, "and" and "or" pass on only the
- * rows for which they need a part; all other nodes want of their arguments what is wanted of them. What a node
- * that is used twice was evaluated for is kept with it: if more is wanted later, it is evaluated again.
+ * rows for which they need a part; all other nodes want of their arguments what is wanted of them. A node that
+ * is used twice remembers the rows for which it was evaluated: if more is wanted later, it is evaluated again.
  *
  * Truth is held as two bits for each row, yes and no; a null has neither. "and" and "or" work on words of 64 rows.
  * Only where truth is asked for as a value does it become numbers.
@@ -255,6 +255,17 @@ is_empty(const uint64_t *mask)
     return any == 0;
 }
 
+/* Whether no row is both, and only rows of the mask are either. */
+static bool
+is_truth_of(const struct firn_expr_truth *truth, const uint64_t *mask)
+{
+    uint64_t wrong = 0;
+    for (size_t i = 0; i < FIRN_EXPR_MASK_WORDS; i++) {
+        wrong |= (truth->yes[i] & truth->no[i]) | ((truth->yes[i] | truth->no[i]) & ~mask[i]);
+    }
+    return wrong == 0;
+}
+
 static void
 point_to(struct firn_chunk_values *values, const void *data)
 {
@@ -272,6 +283,7 @@ point_to(struct firn_chunk_values *values, const void *data)
         values->as.f64 = data;
         break;
     default:
+        DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
         values->as.bytes = data;
         break;
     }
@@ -588,6 +600,7 @@ eval_truth_values(struct firn_expr_eval *eval, uint32_t number, struct state *st
     bool has_nulls = false;
     int rc;
     FIRN_TRY(eval_truth(eval, number, mask, &truth, err));
+    DCHECK(is_truth_of(&truth, mask)); /* (I1), (I2) */
     FIRN_TRY(take_slot(eval, &state->slot, err));
     uint64_t *out = (uint64_t *)(void *)state->slot->data;
     for (size_t i = 0; i < eval->batch.count; i++) {
@@ -703,6 +716,7 @@ truth_of_joined(struct firn_expr_eval *eval, const struct firn_expr_node *node,
     for (uint32_t i = 0; i < node->arg_count && !is_empty(open); i++) {
         struct firn_expr_truth part;
         FIRN_TRY(eval_truth(eval, node->args[i], open, &part, err));
+        DCHECK(is_truth_of(&part, open)); /* (I1) */
         for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
             all[word] &= is_and ? part.yes[word] : part.no[word];
             one[word] |= is_and ? part.no[word] : part.yes[word];
@@ -830,6 +844,7 @@ firn_expr_eval_filter(struct firn_expr_eval *eval, size_t i, uint64_t *mask, fir
         wanted[word] = mask[word] & eval->wanted[word];
     }
     FIRN_TRY(eval_truth(eval, eval->roots[i], wanted, &truth, err));
+    DCHECK(is_truth_of(&truth, wanted));
     memcpy(mask, truth.yes, sizeof truth.yes);
 out:
     return rc;

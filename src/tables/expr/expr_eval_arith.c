@@ -87,6 +87,7 @@ static struct pair
 pair_of(const struct firn_expr_work *work)
 {
     const int64_t *a = work->args[0]->as.i64;
+    DCHECK(work->arg_count == 1 || work->arg_count == 2);
     return (struct pair){.a = a,
                          .b = work->arg_count > 1 ? work->args[1]->as.i64 : a,
                          .out = work->out.i64,
@@ -385,6 +386,7 @@ arith_u64(struct firn_expr_work *work)
     uint64_t *out = work->out.u64;
     enum firn_expr_op op = work->node->op;
     bool wrong = false;
+    DCHECK(op >= FIRN_EXPR_OP_ADD && op <= FIRN_EXPR_OP_MULTIPLY);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < work->count; i++) {
             bool is_wrong = op == FIRN_EXPR_OP_ADD ? __builtin_add_overflow(a[i], b[i], &out[i])
@@ -461,6 +463,7 @@ divide(struct firn_expr_work *work)
     uint64_t nulls[FIRN_EXPR_MASK_WORDS] = {0};
     const double *a = work->args[0]->as.f64;
     const double *b = work->args[1]->as.f64;
+    DCHECK(work->args[0]->kind == FIRN_PHYSICAL_F64 && work->args[1]->kind == FIRN_PHYSICAL_F64);
     for (size_t i = 0; i < work->count; i++) {
         bool is_zero = b[i] == 0;
         work->out.f64[i] = a[i] / (is_zero ? 1 : b[i]);
@@ -476,6 +479,7 @@ take_remainder(struct firn_expr_work *work)
 {
     uint64_t nulls[FIRN_EXPR_MASK_WORDS] = {0};
     bool is_signed = work->args[0]->kind == FIRN_PHYSICAL_I64;
+    DCHECK(work->args[0]->kind == work->args[1]->kind);
     for (size_t i = 0; i < work->count; i++) {
         uint64_t b = work->args[1]->as.u64[i];
         nulls[i / 64] |= (uint64_t)(b == 0) << i % 64;
@@ -515,6 +519,7 @@ round_units(uint8_t how, int64_t units, int64_t power)
 {
     int64_t whole = units / power;
     int64_t rest = units % power;
+    DCHECK(power > 0);
     switch (how) {
     case FIRN_EXPR_NEAREST: /* rest and power - rest do not wrap */
         return whole + (rest > 0 && rest >= power - rest ? 1 : 0) -
@@ -541,6 +546,7 @@ take_rounded(struct firn_expr_work *work)
         }
         return FIRN_OK;
     }
+    DCHECK(work->arg_nodes[0]->type.scale >= work->node->type.scale);
     int64_t power = firn_expr_power(work->arg_nodes[0]->type.scale - work->node->type.scale);
     for (size_t i = 0; i < work->count; i++) {
         work->out.i64[i] = round_units(how, work->args[0]->as.i64[i], power);
@@ -553,6 +559,7 @@ take_rounded(struct firn_expr_work *work)
 static void
 put_cell(struct firn_expr_work *work, size_t row, const struct firn_cell *cell)
 {
+    DCHECK(cell->kind != FIRN_PHYSICAL_NONE); /* else the row is null, and not live */
     switch (cell->kind) {
     case FIRN_PHYSICAL_BYTES:
         work->out.bytes[row] = cell->as.bytes;
@@ -572,6 +579,7 @@ firn_expr_eval_arith_choose(struct firn_expr_work *work)
 {
     bool is_least = work->node->op == FIRN_EXPR_OP_LEAST;
     size_t words = (work->count + 63) / 64;
+    DCHECK(is_least || work->node->op == FIRN_EXPR_OP_GREATEST);
     for (size_t word = 0; word < words; word++) {
         work->valid[word] = 0;
         for (uint32_t i = 0; i < work->arg_count; i++) {

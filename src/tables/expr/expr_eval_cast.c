@@ -68,6 +68,7 @@ cast_scaled(struct firn_expr_work *work, int64_t power, int64_t low, int64_t hig
     const int64_t *in = work->args[0]->as.i64;
     int64_t *out = work->out.i64;
     bool wrong = false;
+    DCHECK(power > 0);
     for (size_t i = 0; i < work->count; i++) {
         int64_t product;
         wrong |= __builtin_mul_overflow(in[i], power, &product);
@@ -93,6 +94,7 @@ cast_to_f64(struct firn_expr_work *work)
             out[i] = (double)in->as.u64[i];
         }
     } else {
+        DCHECK(in->kind == FIRN_PHYSICAL_I64);
         for (size_t i = 0; i < work->count; i++) {
             out[i] = (double)in->as.i64[i] / power;
         }

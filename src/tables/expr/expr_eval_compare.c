@@ -110,6 +110,7 @@ compare_range(const struct firn_expr_work *work, uint64_t *bits)
     const uint64_t *x = work->args[0]->as.u64;
     uint64_t low = node->a.as.u64;
     uint64_t span = node->b.as.u64 - low;
+    DCHECK(node->a.kind == work->args[0]->kind && node->b.kind == node->a.kind);
     if (work->args[0]->kind == FIRN_PHYSICAL_F64) {
         range_f64(work, bits);
     } else if (work->args[0]->kind == FIRN_PHYSICAL_F32) {
@@ -175,6 +176,7 @@ pair_of(uint8_t comparison)
     case FIRN_EXPR_GREATER:
         return (struct pair){FIRN_EXPR_LESS, true, false};
     default:
+        DCHECK(comparison == FIRN_EXPR_LESS_EQUAL);
         return (struct pair){FIRN_EXPR_LESS, true, true};
     }
 }
@@ -183,6 +185,7 @@ static void
 compare_same(const struct firn_expr_work *work, const struct firn_chunk_values *a,
              const struct firn_chunk_values *b, bool is_equal, uint64_t *bits)
 {
+    DCHECK(a->kind == b->kind && a->kind != FIRN_PHYSICAL_F32);
     if (a->kind == FIRN_PHYSICAL_I64 && is_equal) {
         PACK_ROWS(work, bits, a->as.i64[i] == b->as.i64[i]);
     } else if (a->kind == FIRN_PHYSICAL_I64) {
@@ -209,10 +212,12 @@ compare_wide(const struct firn_expr_work *work, const struct pair *pair, uint64_
     uint32_t scales[2];
     int128 factors[2];
     bool are_signed[2];
+    DCHECK(work->arg_count == 2);
     for (int i = 0; i < 2; i++) {
         const struct firn_expr_type *type = &work->arg_nodes[i]->type;
         scales[i] = type->type == FIRN_TYPE_DECIMAL ? type->scale : 0;
         are_signed[i] = work->args[i]->kind == FIRN_PHYSICAL_I64;
+        DCHECK(are_signed[i] || work->args[i]->kind == FIRN_PHYSICAL_U64);
     }
     uint32_t scale = scales[0] > scales[1] ? scales[0] : scales[1];
     for (int i = 0; i < 2; i++) {
@@ -236,6 +241,7 @@ static void
 compare_bytes(const struct firn_expr_work *work, const struct pair *pair, uint64_t *bits)
 {
     uint32_t first = pair->is_swapped ? 1 : 0;
+    DCHECK(work->args[0]->kind == work->args[1]->kind);
     FIRN_EXPR_FOR_LIVE(work, row)
     {
         firn_slice a = firn_expr_eval_bytes(work, first, row);

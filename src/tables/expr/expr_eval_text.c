@@ -84,6 +84,7 @@ void
 firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits)
 {
     bool is_prefix = work->node->op == FIRN_EXPR_OP_PREFIX;
+    DCHECK(is_prefix || work->node->op == FIRN_EXPR_OP_LIKE);
     FIRN_EXPR_FOR_LIVE(work, row)
     {
         firn_slice text = firn_expr_eval_bytes(work, 0, row);
@@ -100,6 +101,7 @@ static int
 make_room(struct firn_expr_work *work)
 {
     size_t total = 1;
+    DCHECK(work->memory->size == 0);
     FIRN_EXPR_FOR_LIVE(work, row)
     {
         for (uint32_t i = 0; i < work->arg_count; i++) {
@@ -157,6 +159,7 @@ change_case(struct firn_expr_work *work)
         work->memory->size += text.size;
         work->out.bytes[row] = firn_bytes(start, text.size);
     }
+    DCHECK(work->memory->size <= work->memory->capacity);
 out:
     return rc;
 }
@@ -169,6 +172,7 @@ part_of(firn_slice text, bool is_text, int64_t from, int64_t end)
 {
     size_t start = 0;
     size_t stop = 0;
+    DCHECK(from >= 1 && end >= from);
     if (!is_text) {
         int64_t size = (int64_t)text.size;
         start = (size_t)(from - 1 < size ? from - 1 : size);

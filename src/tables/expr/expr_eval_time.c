@@ -34,12 +34,14 @@ date_of(int64_t days)
     date.day = in_year - (153 * from_march + 2) / 5 + 1;
     date.month = from_march < 10 ? from_march + 3 : from_march - 9;
     date.year = since / ERA_DAYS * ERA_YEARS + years + (date.month <= 2 ? 1 : 0);
+    DCHECK(date.month >= 1 && date.month <= 12 && date.day >= 1 && date.day <= 31);
     return date;
 }
 
 static int64_t
 days_of(const struct date *date)
 {
+    DCHECK(date->month >= 1 && date->month <= 12 && date->day >= 1);
     int64_t year = date->year - (date->month <= 2 ? 1 : 0);
     int64_t in_era = year % ERA_YEARS;
     int64_t month = date->month > 2 ? date->month - 3 : date->month + 9;
@@ -62,6 +64,7 @@ split(firn_type type, int64_t number, int64_t *days, int64_t *us)
             *days -= 1;
         }
     }
+    DCHECK(*us >= 0 && *us < firn_expr_day_us);
     *days = *days < firn_expr_date_min ? firn_expr_date_min : *days;
     *days = *days > firn_expr_date_max ? firn_expr_date_max : *days;
 }

@@ -3,8 +3,8 @@
  * expr/expr_fold.c: simpler nodes for the same values.
  *
  * A node whose arguments are constants is evaluated once, by the evaluator itself, over one row: so folding cannot
- * give another value than evaluation. What fails there (a number that does not fit) stays a node, and fails for
- * the rows that need it. Truth is made flat and positive: "and" in "and" is one node, constants in it go, "not"
+ * give another value than evaluation. If that fails (a number does not fit), the node stays, and fails for the
+ * rows that need it. Truth is made flat and positive: "and" in "and" is one node, constants in it go, "not"
  * moves inside, down to the conditions, whose opposites are conditions themselves. That is right with three
  * values of truth, too, since null is its own opposite.
  */
@@ -28,6 +28,7 @@ add_constant(struct firn_expr_builder *builder, const struct firn_expr_type *typ
              const struct firn_cell *cell, uint32_t *out, firn_error *err)
 {
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
+    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_expr_physical(type->type));
     node.type.is_nullable = cell->kind == FIRN_PHYSICAL_NONE;
     return firn_expr_builder_add(builder, &node, out, err);
 }
@@ -98,6 +99,7 @@ fold_joined(struct firn_expr_builder *builder, const struct firn_expr_node *mode
     bool is_decided = false;
     struct firn_expr_node node = *model;
     int rc;
+    DCHECK(model->op == FIRN_EXPR_OP_AND || model->op == FIRN_EXPR_OP_OR);
     for (uint32_t i = 0; i < model->arg_count; i++) {
         const struct firn_expr_node *arg = &builder->nodes[model->args[i]];
         room += arg->op == model->op ? arg->arg_count : 1;
@@ -117,6 +119,7 @@ fold_joined(struct firn_expr_builder *builder, const struct firn_expr_node *mode
             args[count++] = model->args[i];
         }
     }
+    DCHECK(count <= room);
     if (is_decided || count == 0) {
         rc = add_truth(builder, is_decided ? !neutral : neutral, out, err);
     } else if (count == 1) {

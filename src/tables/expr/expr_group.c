@@ -42,6 +42,7 @@ find_aggregate(struct grouping *grouping, const struct firn_expr_node *nodes, ui
                uint32_t *out, firn_error *err)
 {
     struct firn_expr_groups *groups = grouping->out;
+    DCHECK(nodes[node].op == FIRN_EXPR_OP_AGGREGATE);
     for (size_t i = 0; i < groups->aggregate_count; i++) {
         if (grouping->aggregates[i] == node) {
             *out = (uint32_t)i;
@@ -77,6 +78,7 @@ replace(void *ctx, const struct firn_expr_node *nodes, uint32_t node, uint32_t *
 {
     struct grouping *grouping = ctx;
     struct firn_expr_node input = {.type = nodes[node].type};
+    DCHECK(nodes == grouping->all.nodes && node < grouping->all.count);
     for (size_t i = 0; i < grouping->input->key_count && input.op == 0; i++) {
         if (grouping->keys[i] == node) {
             input.op = FIRN_EXPR_OP_KEY;
@@ -114,6 +116,7 @@ rewrite(struct grouping *grouping, size_t i, firn_error *err)
     grouping->target = &target;
     FIRN_TRY(firn_expr_builder_graft(&target, &graft, &root, err));
     FIRN_TRY(firn_expr_extract(target.nodes, root, &grouping->out->exprs[i], err));
+    DCHECK(!grouping->out->exprs[i]->has_aggregates);
 out:
     firn_expr_builder_deinit(&target);
     return rc;

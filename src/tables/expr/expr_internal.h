@@ -3,8 +3,8 @@
  * expr/expr_internal.h: how expressions are held, for this room alone.
  *
  * An expression is an array of nodes, arguments before the nodes that use them; equal nodes are there once. A
- * builder makes such an array. What comes out of firn_expr_extract has its nodes in the order in which a walk
- * from the root, arguments first, leaves them: so equal expressions are equal arrays.
+ * builder makes such an array. firn_expr_extract puts nodes in the order in which a walk from the root,
+ * arguments first, leaves them: so equal expressions are equal arrays.
  */
 #ifndef FIRN_EXPR_EXPR_INTERNAL_H
 #define FIRN_EXPR_EXPR_INTERNAL_H

@@ -84,6 +84,7 @@ name_distance(firn_slice a, firn_slice b)
         end++;
     }
     size_t longer = a.size > b.size ? a.size : b.size;
+    DCHECK(start + end <= longer);
     return longer - start - end;
 }
 
@@ -147,6 +148,8 @@ bind_name(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
     if (column == NULL) {
         return fail_name(binder, syntax);
     }
+    DCHECK(column >= binder->env->schema->columns &&
+           column < binder->env->schema->columns + binder->env->schema->column_count);
     struct firn_expr_node node = {.op = FIRN_EXPR_OP_COLUMN,
                                   .number = (uint32_t)(column - binder->env->schema->columns)};
     node.a = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = column->name};
@@ -216,6 +219,7 @@ firn_expr_leaf_bind(struct firn_expr_binder *binder, const struct firn_expr_synt
     case FIRN_EXPR_SYNTAX_STAR:
         return firn_expr_bind_fail(binder, syntax->at, "* stands alone, or in count(*)");
     default:
+        DCHECK(syntax->kind == FIRN_EXPR_SYNTAX_NAME);
         return bind_name(binder, syntax, out);
     }
 }

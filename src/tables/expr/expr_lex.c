@@ -35,6 +35,7 @@ static size_t
 end_of_quoted(firn_slice text, size_t at)
 {
     uint8_t quote = text.data[at];
+    DCHECK(at < text.size);
     for (at++; at < text.size; at++) {
         if (text.data[at] == quote) {
             if (byte_at(text, at + 1) != quote) {
@@ -125,6 +126,7 @@ firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out)
     size_t size = end - start - (skip > 0 ? skip + 1 : 0);
     out->text = firn_bytes(text.data + start + skip, size);
     *at = end;
+    DCHECK(end > start || out->kind == FIRN_EXPR_TOKEN_END); /* so loops over tokens end */
     DCHECK(end <= text.size);
     return NULL;
 }

@@ -38,6 +38,7 @@ set_name(struct firn_expr_item *item, firn_slice text, bool is_source)
         }
         name[size++] = is_blank ? ' ' : byte;
     }
+    DCHECK(size <= FIRN_EXPR_NAME_SIZE_MAX);
     name[size] = 0;
     item->name = firn_bytes(name, size);
     return FIRN_OK;
@@ -118,6 +119,7 @@ add_item(struct firn_expr_binder *binder, const struct firn_expr_syntax_item *sy
     firn_slice source = firn_bytes(binder->text.data + syntax->start, syntax->end - syntax->start);
     bool is_column = syntax->root->kind == FIRN_EXPR_SYNTAX_NAME;
     int rc;
+    DCHECK(syntax->start <= syntax->end && syntax->end <= binder->text.size);
     item->is_descending = syntax->is_descending;
     FIRN_TRY(kind != FIRN_EXPR_SELECT ? find_selected(binder, syntax->root, &item->selected)
                                       : FIRN_OK);
@@ -130,6 +132,7 @@ add_item(struct firn_expr_binder *binder, const struct firn_expr_syntax_item *sy
     } else {
         FIRN_TRY(firn_expr_bind_expression(binder, syntax->root, &item->expr));
     }
+    DCHECK(item->expr != NULL);
     if (syntax->name.data != NULL) {
         rc = set_name(item, syntax->name, false);
     } else {

@@ -33,6 +33,7 @@ real_of(const struct firn_expr_type *type, const struct firn_cell *cell)
     case FIRN_PHYSICAL_U64:
         return (double)cell->as.u64;
     default:
+        DCHECK(cell->kind == FIRN_PHYSICAL_I64);
         return type->type == FIRN_TYPE_DECIMAL && type->scale > 0
                    ? (double)cell->as.i64 / (double)firn_expr_power(type->scale)
                    : (double)cell->as.i64;
@@ -157,6 +158,7 @@ cell_of_rank(enum firn_physical kind, uint64_t rank)
     struct firn_cell cell = {.kind = kind};
     uint64_t bits;
     uint32_t narrow;
+    DCHECK(rank >= rank_min(kind) && rank <= rank_max(kind));
     switch (kind) {
     case FIRN_PHYSICAL_I64:
         cell.as.u64 = rank ^ sign_64;

@@ -56,6 +56,7 @@ fail(struct parser *parser, const char *what)
     rest.size = parser->token.text.size > 0 && parser->token.kind != FIRN_EXPR_TOKEN_HEX
                     ? parser->token.text.size
                     : rest.size;
+    DCHECK(at <= parser->text.size);
     (void)firn_expr_parse_place(parser->of, parser->text, at, place);
     if (rest.size == 0) {
         return firn_error_set(parser->err, FIRN_INVALID, "%s: %s, but the text ends", place, what);
@@ -143,13 +144,14 @@ add_child(struct firn_expr_syntax *node, struct firn_expr_syntax *child)
     node->child_count++;
 }
 
-/* What is between quotes, each doubled one once. */
+/* The text between quotes, with each doubled quote once. */
 static int
 unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
 {
     uint8_t quote = quoted.data[0];
     uint8_t *bytes = firn_arena_alloc(parser->arena, quoted.size);
     size_t size = 0;
+    DCHECK(quoted.size >= 2 && quoted.data[quoted.size - 1] == quote);
     if (bytes == NULL) {
         return firn_error_no_memory(parser->err, "an expression");
     }
@@ -576,7 +578,8 @@ comparison_of(const struct firn_expr_token *token)
     return 0;
 }
 
-/* What follows a value and makes a condition of it. node: not linked yet; its first part is the value. */
+/* Parses the rest of a condition that begins with a value. node: not linked yet; its first part is the
+ * value. */
 static int
 parse_test(struct parser *parser, struct firn_expr_syntax *node)
 {
@@ -767,6 +770,7 @@ firn_expr_parse(const struct firn_expr_parse_input *input, struct firn_arena *ar
         FIRN_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
                                                    : "expected an operator or the end"));
     }
+    DCHECK(parser.depth == 0 && count > 0);
     *out = firn_arena_alloc(arena, count * sizeof *items);
     if (*out == NULL) {
         FIRN_TRY(firn_error_no_memory(err, "an expression"));

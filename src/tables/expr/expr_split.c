@@ -94,6 +94,7 @@ split_range(struct splitter *splitter, uint32_t number, const struct firn_expr_n
         .test = FIRN_CHUNK_BETWEEN, .a = node->a, .b = node->b};
     struct firn_cell min;
     struct firn_cell max;
+    DCHECK(node->a.kind == firn_expr_physical(column->type.type) && node->b.kind == node->a.kind);
     firn_expr_order_limits(&column->type, &min, &max);
     bool is_negated = node->is_negated;
     bool is_empty = firn_expr_order_same(&node->a, &node->b) > 0 ||
@@ -132,6 +133,7 @@ split_list(struct splitter *splitter, uint32_t number, const struct firn_expr_no
     struct firn_chunk_predicate predicate = {
         .test = FIRN_CHUNK_IN, .list = node->list, .list_count = node->list_count};
     int rc = FIRN_OK;
+    DCHECK(node->list_count > 0);
     if (node->is_negated && node->list_count > NOT_IN_MAX) {
         add_rest(splitter, number);
         return FIRN_OK;
@@ -164,6 +166,7 @@ split_bytes(struct splitter *splitter, uint32_t number, const struct firn_expr_n
             [FIRN_EXPR_GREATER] = FIRN_CHUNK_GREATER,
             [FIRN_EXPR_GREATER_EQUAL] = FIRN_CHUNK_GREATER_EQUAL,
         };
+        DCHECK(node->detail >= FIRN_EXPR_EQUAL && node->detail <= FIRN_EXPR_GREATER_EQUAL);
         return add_test(splitter, column, tests[node->detail], &cell);
     }
     if (node->op == FIRN_EXPR_OP_PREFIX) {
@@ -188,6 +191,7 @@ static int
 split_truth(struct splitter *splitter, const struct firn_expr_node *column, bool truth)
 {
     struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = truth ? 1 : 0};
+    DCHECK(column->type.type == FIRN_TYPE_BOOL);
     return add_test(splitter, column, FIRN_CHUNK_EQUAL, &cell);
 }
 
@@ -294,6 +298,7 @@ firn_expr_split(const struct firn_expr *expr, struct firn_expr_where *out, firn_
     } else {
         FIRN_TRY(join_rest(&splitter));
     }
+    DCHECK(!out->is_never || (out->count == 0 && out->rest == NULL));
 out:
     firn_free(splitter.rest);
     if (rc != FIRN_OK) {

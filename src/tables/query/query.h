@@ -70,8 +70,8 @@ void firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out);
 struct firn_query_rows;
 struct firn_query_visitor {
     /* Gets each batch with rows that fulfil the condition, in the order of the primary key as far as one thread sees it.
-     * worker: the number of the thread, below firn_query_workers; calls with one number follow each other. What it
-     * returns other than FIRN_OK ends the query. */
+     * worker: the number of the thread, below firn_query_workers; calls with one number follow each other. If it
+     * returns anything but FIRN_OK, the query ends. */
     int (*visit)(void *ctx, unsigned worker, struct firn_query_rows *rows, firn_error *err);
     /* May be NULL: is offered rows of a run that lie side by side, all of which fulfil the condition without a look at
      * them. true: it takes them, and they come in no batch. */

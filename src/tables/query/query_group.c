@@ -2,9 +2,9 @@
  *
  * query/query_group.c: the rows of a piece into groups.
  *
- * What can be known without values is not read: a piece all of whose rows count is counted at once, and a
- * block is added up where it lies (firn_chunk_sum_block) if there are no keys. Keys that are
- * columns of texts go by the codes of their dictionaries, where all of their chunks have one.
+ * Values are not read where the result is known without them: a piece all of whose rows count is counted
+ * at once, and a block is added up where it lies (firn_chunk_sum_block) if there are no keys. Keys that
+ * are columns of texts go by the codes of their dictionaries, where all of their chunks have one.
  */
 #include "query/query_internal.h"
 

@@ -6,7 +6,7 @@
  * computes the keys and the arguments of aggregates of each row, and what is selected of each group
  * (expr/expr.h). Expressions to order by that are selected are not computed twice.
  *
- * What is just a column is not computed at all: it is taken from where it lies.
+ * An item that is just a column is not computed at all: it is taken from where it lies.
  *
  * Threads: a plan never changes after it was made.
  */
@@ -353,8 +353,9 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     plan->is_grouped =
         options->group_by != NULL || has_aggregates(&plan->select) || has_aggregates(&plan->order);
     if (options->is_descending && (plan->is_grouped || plan->order.count > 0)) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "descending is for rows in the order of a key: order_by says \"desc\"");
+        rc = firn_error_set(
+            err, FIRN_INVALID,
+            "descending is for rows in the order of a key; in order_by write \"desc\"");
         goto out;
     }
     plan->is_descending = options->is_descending;

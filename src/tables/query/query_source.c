@@ -536,7 +536,8 @@ forget_columns(struct firn_query_source *source)
     }
 }
 
-/* Makes a batch of which few rows count one of just these. What was read for the condition is read anew. */
+/* Makes a batch of which few rows count one of just these. Columns that were read for the condition are
+ * read anew. */
 static void
 list_rows(struct firn_query_source *source)
 {

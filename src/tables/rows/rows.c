@@ -8,9 +8,9 @@
  * table has, and keyspaces of indexes without a record, are dropped when the next table is made.
  *
  * One thread of the process makes or changes tables at a time (struct firn_rows_catalog, kept with the keyspace of
- * the schemas); no other process can. What else changes schemas is a restore of the store, which may come
- * between any two steps. The transactions here conflict with it as all others do, and before a name is
- * made or dropped what that rests on is looked at again, when no restore can come (struct firn_db_keyspace_guard).
+ * the schemas); no other process can. Schemas are also changed by a restore of the store, which may come between
+ * any two steps. The transactions here conflict with it as all others do, and before a name is made or dropped
+ * what that rests on is looked at again, when no restore can come (struct firn_db_keyspace_guard).
  *
  * (I1) A record is only written by a transaction that has read it, or for a number that is not used.
  * (I2) No number of a column or an index is given twice in a table, also where a restore has taken the first
@@ -50,7 +50,7 @@ destroy_catalog(void *object)
     firn_free(catalog);
 }
 
-/* What is kept with the keyspace; NULL when memory is out. */
+/* The object that is kept with the keyspace; NULL when memory is out. */
 static struct firn_rows_catalog *
 catalog_of(struct firn_db_keyspace *schemas)
 {
@@ -248,8 +248,8 @@ take_stamped(struct firn_table *table, uint64_t stamp)
     return schema;
 }
 
-/* What a record says; the record that was read last is not decoded again. stamp is that of schemas before the
- * record of now was read, or 0. */
+/* The schema that a record encodes; the record that was read last is not decoded again. stamp is that of
+ * schemas before the record of now was read, or 0. */
 static int
 schema_of(struct firn_table *table, firn_slice record, uint64_t stamp, struct firn_schema **out,
           firn_error *err)

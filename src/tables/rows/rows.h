@@ -202,9 +202,9 @@ FIRN_MUST_CHECK int firn_rows_read_get(struct firn_table *table, const struct fi
                                        struct firn_row *row, firn_error *err);
 
 /* Many rows, found as read_get finds one, all in one state. visit gets each key with its number, in order, and its
- * row, borrowed until it returns; NULL where there is none. What it returns other than FIRN_OK ends the call
- * and is returned. Keys are looked at in groups: one that cannot be meant fails the call, perhaps after
- * rows before it were visited. */
+ * row, borrowed until it returns; NULL where there is none. If it returns anything but FIRN_OK, the call
+ * ends and returns that. Keys are looked at in groups: one that cannot be meant fails the call, perhaps
+ * after rows before it were visited. */
 struct firn_rows_many {
     const firn_value *keys; /* count keys of key_count values each */
     size_t key_count;

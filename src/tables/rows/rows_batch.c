@@ -212,7 +212,7 @@ give_up_offer(struct firn_rows_batch *batch)
     batch->offered_count = 0;
 }
 
-/* Copies text, and says whether it is one. Most is ASCII: that is told by looking at words, while they are copied. */
+/* Copies text, and says whether it is one. Most is ASCII: looking at words shows that, while they are copied. */
 static inline bool
 copy_text(uint8_t *to, firn_slice text)
 {

@@ -21,8 +21,8 @@
  *
  *   batches:  [ being written | waits | gathers ]     begun = number of the one that gathers, ended <= begun
  *
- * (I3) Nothing else is done with the inner load while batches are being written: any use of it waits. What
- *      that has found is told by the next call. Batches are written in order, one at a time.
+ * (I3) Nothing else is done with the inner load while batches are being written: any use of it waits. If
+ *      writing fails, the next call returns the failure. Batches are written in order, one at a time.
  * (I4) The batch that gathers is not being written: begun - ended < BATCHES.
  *
  * Auto numbers are taken from the table in blocks; the rest of the last block is given back if no other

@@ -9,12 +9,13 @@
  * costs reading everything once, in order.
  *
  * Where they do not, the rows are gone through again and their entries are looked up, and then the entries
- * and their rows, so that everything that is wrong is told by its row: entries that are missing, entries
- * without a row, two rows with the same in a unique index (a key of an index is there once, so the second
- * row's entry is another one's).
+ * and their rows, so that everything that is wrong is reported by its row: entries that are missing,
+ * entries without a row, two rows with the same in a unique index (a key of an index is there once, so
+ * the second row's entry is another one's).
  *
- * A row that does not decode is told once; what an index has for it is not judged. After damage in the
- * files, which the store's own check tells in detail, the pass ends and what depends on it is left out.
+ * A row that does not decode is reported once; what an index has for it is not judged. After damage in
+ * the files, which the store's own check tells in detail, the pass ends and what depends on it is left
+ * out.
  *
  * Memory: one row, and a sum for each index.
  */
@@ -85,7 +86,7 @@ key_text(firn_slice key, char out[KEY_TEXT_SIZE])
     return out;
 }
 
-/* Of an index; only the first ones are told one by one. */
+/* Of an index; only the first ones are reported one by one. */
 static void
 tell_of_index(struct check *check, const struct firn_schema_index *index, firn_slice key,
               const char *what)
@@ -121,7 +122,7 @@ tell_how_many(struct check *check, const struct firn_schema_index *index)
     }
 }
 
-/* What could not be read is told, and is no failure; anything else is. */
+/* Damage is reported and is no failure; anything else is one. */
 static int
 pass_over(struct check *check, int rc, const firn_error *found, firn_error *err)
 {
@@ -146,7 +147,7 @@ check_cells(struct check *check, firn_slice key, firn_error *err)
         const struct firn_schema_column *column = &schema->columns[i];
         const struct firn_cell *cell = &check->cells[i];
         if (!firn_schema_value_is_sound(column, cell)) {
-            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has what it cannot have",
+            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has an impossible value",
                                   (const char *)column->name.data);
         }
         if (column->type == FIRN_TYPE_TEXT && cell->kind == FIRN_PHYSICAL_BYTES &&

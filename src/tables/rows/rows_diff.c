@@ -5,8 +5,8 @@
  * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ. A tuple may
  * differ without the row: one that a run of columns gives has all columns of its layout, and one that was
  * written after a column was dropped lacks it. So rows are compared as cells, both read with the schema of
- * the later state, which gives a row that is older than a column the column's initial value (I1). What is shown
- * of the earlier row is read with the earlier schema.
+ * the later state, which gives a row that is older than a column the column's initial value (I1). To be
+ * shown, the earlier row is read with the earlier schema.
  *
  * Columns are joined by number, which a table gives once. Where the two states have different tables under
  * the name nothing can be joined: the columns of one follow those of the other, and two walks follow each other,

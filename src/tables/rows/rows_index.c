@@ -154,10 +154,11 @@ refuse_twice(void *ctx, firn_slice key, firn_error *err)
 {
     const struct loading *loading = ctx;
     DCHECK(loading->index->is_unique && key.size > 0);
-    return firn_error_set(err, FIRN_EXISTS,
-                          "rows of the table '%s' have the same in the columns of the unique index "
-                          "'%s'",
-                          firn_rows_name(loading->table), (const char *)loading->index->name.data);
+    return firn_error_set(
+        err, FIRN_EXISTS,
+        "rows of the table '%s' have the same values in the columns of the unique index "
+        "'%s'",
+        firn_rows_name(loading->table), (const char *)loading->index->name.data);
 }
 
 /* Entries of all rows that the transaction sees, in a keyspace that is made for them. */

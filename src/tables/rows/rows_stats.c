@@ -149,7 +149,8 @@ add_run(struct gathering *gathering, const struct firn_lsm_part *part, firn_erro
         for (size_t place = 0; place < gathering->schema->column_count; place++) {
             int rc = add_column(gathering, part->run, group, place, rows.rows);
             if (rc != FIRN_OK) {
-                return firn_error_set(err, rc, "a run of columns does not say what it has");
+                return firn_error_set(err, rc,
+                                      "a run of columns does not say which columns it has");
             }
         }
     }

@@ -157,7 +157,7 @@ take_auto(struct firn_table *table, const struct firn_schema_column *column, str
     return firn_rows_auto_take(table, column, &count, &out->as.u64, err);
 }
 
-/* What was not given, and is not taken from the row that is there. */
+/* The columns that were not given, and are not taken from the existing row. */
 static int
 fill_column(struct writing *writing, size_t place, firn_error *err)
 {
@@ -255,9 +255,10 @@ check_unique(struct writing *writing, const struct firn_schema_index *index,
                              &writing->found, err);
     if (rc == FIRN_OK &&
         !firn_slice_equal(firn_buf_slice(&writing->found), firn_buf_slice(&writing->index_value))) {
-        return firn_error_set(err, FIRN_EXISTS,
-                              "another row of the table '%s' has the same in the unique index '%s'",
-                              firn_rows_name(writing->table), (const char *)index->name.data);
+        return firn_error_set(
+            err, FIRN_EXISTS,
+            "another row of the table '%s' has the same values in the unique index '%s'",
+            firn_rows_name(writing->table), (const char *)index->name.data);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -375,7 +376,7 @@ out:
     return rc;
 }
 
-/* What a failure half way has written is taken back. */
+/* If it fails half way, its writes are taken back. */
 static int
 write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, void *, firn_error *),
                      void *ctx, firn_error *err)

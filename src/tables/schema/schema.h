@@ -158,7 +158,7 @@ enum { FIRN_SCHEMA_RECORD_SIZE_MAX = 4 << 20 };
 /* Appends it; FIRN_LIMIT where it would be larger than FIRN_SCHEMA_RECORD_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_schema_record_encode(const struct firn_schema *schema,
                                               struct firn_buf *out, firn_error *err);
-/* FIRN_CORRUPT; FIRN_NEWER where it has what this program must know and does not. What was decoded
+/* FIRN_CORRUPT; FIRN_NEWER where it has what this program must know and does not. A decoded schema
  * encodes to the same bytes. */
 FIRN_MUST_CHECK int firn_schema_record_decode(firn_slice record, struct firn_schema **out,
                                               firn_error *err);

@@ -24,7 +24,7 @@ enum {
     INDEX_SIZE_MIN = sizeof(firn_table_index)
 };
 
-/* What a newer version added to a structure must be 0. */
+/* Members that a newer version added to a structure must be 0. */
 static int
 check_rest(size_t size, const void *given, size_t given_size, firn_error *err)
 {
@@ -67,7 +67,7 @@ check_def(const firn_table_def *def, firn_error *err)
         (def->key == NULL && def->key_count > 0) ||
         (def->indexes == NULL && def->index_count > 0)) {
         return firn_error_set(err, FIRN_INVALID,
-                              "the definition of a table says how many, but not what");
+                              "the definition of a table has a count without an array");
     }
     if (def->column_count > FIRN_TABLE_COLUMNS_MAX || def->index_count > FIRN_TABLE_INDEXES_MAX ||
         def->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {

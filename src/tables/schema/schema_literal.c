@@ -2,11 +2,12 @@
  *
  * schema/schema_literal.c: constants in definitions of tables.
  *
- * What is written is read as the same bits. For a floating-point number that means: as a decimal number if
- * one of at most 15 digits does, else in hexadecimal, 0x1.999999999999ap-4. Of decimal numbers only those
- * are read whose nearest F64 one multiplication or division finds, which rounds once: digits below 2^53 and
- * a power of ten that an F64 can hold. All that people write are among them; others are refused, and can
- * be given in hexadecimal. So there is no long arithmetic here, and nothing depends on a locale.
+ * A number that was written is read as the same bits. For a floating-point number that means: as a decimal
+ * number if one of at most 15 digits does, else in hexadecimal, 0x1.999999999999ap-4. Of decimal numbers
+ * only those are read whose nearest F64 one multiplication or division finds, which rounds once: digits
+ * below 2^53 and a power of ten that an F64 can hold. All that people write are among them; others are
+ * refused, and can be given in hexadecimal. So there is no long arithmetic here, and nothing depends on a
+ * locale.
  */
 #include "schema/schema_literal.h"
 

@@ -13,7 +13,7 @@
  * A canonical encoding: what was decoded encodes to the same bytes.
  *
  * Limits: a record has at most FIRN_SCHEMA_RECORD_SIZE_MAX bytes; arrays are counted before memory for them
- * is taken. What a table may be, firn_schema_create says.
+ * is taken. firn_schema_create says what a table may be.
  */
 #include "schema/schema.h"
 

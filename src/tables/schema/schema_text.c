@@ -17,6 +17,7 @@ is_plain(firn_slice name)
                                         "primary", "key", "unique",  "index"};
     bool is_plain = name.data[0] < '0' || name.data[0] > '9';
     char lower[16] = {0};
+    DCHECK(name.size > 0);
     for (size_t i = 0; i < name.size && is_plain; i++) {
         uint8_t byte = name.data[i];
         uint8_t small = byte | 0x20;
@@ -55,6 +56,7 @@ append_list(const struct firn_schema *schema, const uint32_t *places, size_t cou
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < count; i++) {
+        DCHECK(places[i] < schema->column_count);
         FIRN_TRY(firn_buf_append_str(out, i == 0 ? " (" : ", "));
         FIRN_TRY(append_name(schema->columns[places[i]].name, out));
     }

@@ -2,8 +2,8 @@
  *
  * schema/schema_value.c: values as users have them to cells of a column, and back.
  *
- * What is converted loses nothing, with one exception: an F64 in an F32 column is rounded, as it would be in
- * the program's own variable. An integer becomes a floating-point number only if that is the same number.
+ * Conversions lose nothing, with one exception: an F64 in an F32 column is rounded, as it would be in the
+ * program's own variable. An integer becomes a floating-point number only if that is the same number.
  * Everything else is refused, with a text that names the column, its type and the value.
  */
 #include "schema/schema.h"

@@ -37,7 +37,7 @@ struct token {
     size_t at;
 };
 
-/* What is handed out of one piece of memory. */
+/* The arrays that lie in one piece of memory. */
 struct pool {
     firn_table_column *columns;
     firn_value *values;
@@ -87,6 +87,7 @@ is_space(uint8_t byte)
 static uint8_t
 byte_at(const struct parser *parser, size_t at, size_t more)
 {
+    DCHECK(at <= parser->text.size);
     return parser->text.size - at > more ? parser->text.data[at + more] : 0;
 }
 
@@ -94,6 +95,7 @@ byte_at(const struct parser *parser, size_t at, size_t more)
 static size_t
 end_of_number(const struct parser *parser, size_t at)
 {
+    DCHECK(at < parser->text.size);
     at++;
     for (uint8_t byte = byte_at(parser, at, 0); byte != 0; byte = byte_at(parser, at, 0)) {
         uint8_t before = parser->text.data[at - 1] | 0x20;
@@ -213,6 +215,7 @@ fail(struct parser *parser, const char *text)
 {
     const struct token *token = &parser->token;
     size_t left = parser->text.size - token->at;
+    DCHECK(token->at <= parser->text.size);
     char near[SHOWN_BYTES + 1] = {0};
     size_t size = left > SHOWN_BYTES ? SHOWN_BYTES : left;
     for (size_t i = 0; i < size; i++) {
@@ -430,6 +433,7 @@ parse_default(struct parser *parser, firn_table_column *column)
     size_t size = copy_token(parser, &copy);
     literal.text =
         literal.form == FIRN_SCHEMA_LITERAL_STRING ? firn_bytes(copy, size) : parser->token.text;
+    DCHECK(pool->value_count < pool->column_max); /* one for each column, at most */
     firn_value *value = &pool->values[pool->value_count];
     const char *wrong =
         firn_schema_literal_read(&literal, column->type, column->scale, copy, &bytes, value);
@@ -499,7 +503,7 @@ parse_properties(struct parser *parser, firn_table_column *column)
             column->not_null = true;
         } else if (take_word(parser, "default")) {
             found = DEFAULT;
-            FIRN_TRY(parse_default(parser, column));
+            FIRN_TRY((seen & DEFAULT) == 0 ? parse_default(parser, column) : FIRN_OK);
         } else if (take_word(parser, "auto")) {
             found = AUTO;
             column->is_auto = true;
@@ -522,7 +526,7 @@ parse_properties(struct parser *parser, firn_table_column *column)
             return fail(parser, found == 0
                                     ? "expected a comma, or null, not null, default, auto or "
                                       "primary key"
-                                    : "said twice of a column");
+                                    : "repeated for one column");
         }
         seen |= found;
         if ((seen & (NULLS | KEY)) == (NULLS | KEY) && !column->not_null) {

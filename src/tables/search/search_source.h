@@ -41,7 +41,7 @@ struct firn_search_ask {
 /* Where sources come from. A search calls them from one thread. */
 struct firn_search_sources {
     void *ctx;
-    /* What is known of a column of a run, for a metric; *out is NULL where nothing is, or it is damaged: then rows are
+    /* The graph of a column of a run, for a metric; *out is NULL if there is none, or it is damaged: then rows are
      * measured. The run lives until close. */
     int (*open)(void *ctx, struct firn_run *run, uint32_t column, enum firn_vector_metric metric,
                 void **out, firn_error *err);

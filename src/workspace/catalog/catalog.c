@@ -262,7 +262,7 @@ out:
  * A time selects the first checkpoint that the walk meets and that is not younger, so where clocks
  * were set back the order of saving counts. Times, "latest" and "~N" pass over safety checkpoints. */
 
-/* What a visit returns when nothing more is to be met; no code of firn's is positive. */
+/* The result of a visit that wants no more; no code of firn's is positive. */
 enum { ENOUGH = 1, ID_LETTERS = FIRN_CHECKPOINT_ID_SIZE - 1 };
 
 struct wanted {

@@ -103,8 +103,8 @@ FIRN_MUST_CHECK int firn_catalog_workspaces_list(
     int (*visit)(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
                  firn_error *err),
     void *ctx, firn_error *err);
-/* Enters a workspace, durably. What identifies the directory is taken from *workspace; the rest is
- * filled. The root must not be in the catalog yet. */
+/* Enters a workspace, durably. Reads the members of *workspace that identify the directory, and
+ * fills the rest. The root must not be in the catalog yet. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_add(struct firn_catalog *catalog, firn_slice root,
                                                 struct firn_catalog_workspace *workspace,
                                                 firn_error *err);
@@ -305,7 +305,7 @@ void firn_catalog_keep_begin(struct firn_catalog_keep_walk *walk,
 /* Whether the policy keeps the next one. */
 bool firn_catalog_keep_next(struct firn_catalog_keep_walk *walk, int64_t created_ns);
 
-/* What the saves of a workspace have reported as left out, so that each of it is reported once.
+/* The entries that saves of a workspace have reported as left out, so that each is reported once.
  *
  *   "firn.told":  be32 workspace → u8 format (1) | le64 hash*, ascending */
 

@@ -2,12 +2,11 @@
  *
  * catalog/catalog_due.c: whether a collection of garbage is worth its time.
  *
- * What is dead is known only after a walk through all checkpoints, which is too slow for a save. So
- * it is estimated. Each record of a checkpoint says by how much the store grew when it was made;
- * deleting the checkpoint adds that to a sum, in the same commit. The sum is more than what is
- * dead, where later checkpoints need what an earlier one brought; a collection, which knows, sets
- * it to what it leaves dead, so a wrong guess costs one walk and no more (I1; not checked: only
- * that walk knows).
+ * Only a walk through all checkpoints shows what is dead, which is too slow for a save. So it is
+ * estimated. Each record of a checkpoint says by how much the store grew when it was made; deleting
+ * the checkpoint adds that to a sum, in the same commit. The sum is more than what is dead, where
+ * later checkpoints need what an earlier one brought; a collection, which knows, sets it to what it
+ * leaves dead, so a wrong guess costs one walk and no more (I1; not checked: only that walk knows).
  *
  * A collection is due when the sum is a quarter of all packs, and 16 MiB at least: a store carries
  * at most a third more than it needs. An automatic one leaves less than an eighth (reclaim_plan.c),

@@ -155,7 +155,7 @@ firn_catalog_keep_read(firn_slice text, struct firn_catalog_keep *out, firn_erro
     }
     return firn_error_set(
         err, FIRN_INVALID,
-        "write what is kept as forever, or as rules such as 'all:1d hourly:7d daily:90d'; there "
+        "a policy is forever, or rules such as 'all:1d hourly:7d daily:90d'; there "
         "are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, "
         "days, weeks or years (12h 7d 4w 1y) or forever");
 }

@@ -6,8 +6,8 @@
  * restored without any other record. Its identity is 128 random bits, written in the sixteen
  * letters k to z so that no id can be mistaken for a number.
  *
- * What came after the first version are tagged fields at the end. A field that this version does
- * not know may change what a restore has to do, so the record is refused and not read in part
+ * Fields that came after the first version are tagged and at the end. A field that this version
+ * does not know may change what a restore has to do, so the record is refused and not read in part
  * (I1; tested, not asserted: it comes from outside). Fields stand in the order of their tags, each
  * once: equal records have equal bytes (I2).
  */

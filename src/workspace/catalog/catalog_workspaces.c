@@ -211,7 +211,7 @@ firn_catalog_workspaces_remove(struct firn_catalog *catalog, uint32_t workspace,
     }
     DCHECK(firn_db_batch_count(batch) ==
            sizeof owned_keyspaces / sizeof owned_keyspaces[0]); /* (I1) */
-    /* What all of them had added was not counted: it may be anything. */
+    /* The bytes that all of them had added were not counted: it may be anything. */
     FIRN_TRY(firn_catalog_due_read(catalog->db, &due, err));
     firn_catalog_due_add(&due, UINT64_MAX);
     FIRN_TRY(firn_catalog_due_put(catalog->db, batch, &due, err));

@@ -141,8 +141,8 @@ create_writers(struct firn_checkout *apply, firn_error *err)
  * so an entry that any pass leaves alone is neither staged nor replaced nor removed by the others.
  * The plan fills the set before anything is written.
  *
- * What rules leave out is reported by the topmost entry that they exclude, once for all in it: a
- * directory of ten thousand objects is one line. */
+ * Excluded entries are reported by the topmost one, once for all in it: a directory of ten thousand
+ * objects is one line. */
 
 struct left {
     firn_slice path; /* in the arena */

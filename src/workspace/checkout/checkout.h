@@ -83,9 +83,9 @@ FIRN_MUST_CHECK int firn_checkout_create(const struct firn_checkout_options *opt
 void firn_checkout_destroy(struct firn_checkout *apply);
 const struct firn_checkout_counts *firn_checkout_counts(const struct firn_checkout *apply);
 
-/* Reads only: tells every change to `visit`, and counts. What stands in the way and is in neither
- * tree stays, with all that would have to go there: it is reported (FIRN_NOTICE_LEFT_ALONE,
- * FIRN_NOTICE_NOT_RESTORED) and counted. */
+/* Reads only: tells every change to `visit`, and counts. An entry that is in the way and in neither
+ * tree stays, and all that would have to go there is left out: it is reported
+ * (FIRN_NOTICE_LEFT_ALONE, FIRN_NOTICE_NOT_RESTORED) and counted. */
 FIRN_MUST_CHECK int firn_checkout_plan(struct firn_checkout *apply, firn_error *err);
 /* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
 FIRN_MUST_CHECK int firn_checkout_verify(struct firn_checkout *apply, firn_error *err);
@@ -112,8 +112,8 @@ void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
  * on from there. */
 
 /* journal is pending. Afterwards, durably, nothing stands under its temporary names, and every path
- * is as it was before, as it should become, or as it was edited since. What had to be kept under
- * another name than its own is reported (FIRN_NOTICE_KEPT). May be done again, after a failure or a
+ * is as it was before, as it should become, or as it was edited since. An entry that had to be kept
+ * under another name is reported (FIRN_NOTICE_KEPT). May be done again, after a failure or a
  * crash. */
 FIRN_MUST_CHECK int firn_checkout_recover_rest(struct firn_ws_opened *opened,
                                                const struct firn_catalog_journal *journal,

@@ -5,10 +5,10 @@
  * The walk over the difference runs on the caller's thread and copies changes into a batch; a full
  * batch is worked off by all threads together before the walk goes on. A batch is sorted by where
  * contents lie in the packs, and workers take runs of neighbours from it, so that a frame is
- * decoded once, by one worker, and not by each again. What lies side by side in a pack was side by
- * side in a directory, so a worker seldom changes directories either. No worker waits for another
- * (so the passes run inline in a simulation too). The first error wins and the others stop at their
- * next run.
+ * decoded once, by one worker, and not by each again. Objects that are neighbours in a pack were
+ * neighbours in a directory, so a worker seldom changes directories either. No worker waits for
+ * another (so the passes run inline in a simulation too). The first error wins and the others stop
+ * at their next run.
  *
  * Large files come last, one after the other: all threads work at each (objects_spread.c).
  */
@@ -154,7 +154,7 @@ work_off_small(struct batch *batch, firn_error *err)
     return rc;
 }
 
-/* The progress of their bytes is told on the way. */
+/* The progress of their bytes is reported on the way. */
 static int
 work_off_large(struct batch *batch, firn_error *err)
 {
@@ -221,7 +221,7 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
     if (item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0) {
         int rc = firn_objects_find(apply->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-            return rc; /* one that is not found is told of by the work, with its path */
+            return rc; /* the work reports one that is not found, with its path */
         }
     }
     batch->count++;

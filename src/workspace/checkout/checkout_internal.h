@@ -31,7 +31,7 @@ struct firn_checkout_write {
     struct firn_buf buf;
     bool is_foreign; /* another user's store must not grant rights: checkout_stage.c */
     bool sync;       /* a file is durable, attributes too, when it is made; its name is not */
-    /* What could not be set on an entry that was otherwise written; may be NULL. */
+    /* Says what could not be set on an entry that was otherwise written; may be NULL. */
     void (*on_incomplete)(void *ctx, firn_slice path, const char *text);
     void *ctx;
 };
@@ -104,8 +104,8 @@ struct firn_checkout {
     struct firn_arena arena;
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
     struct firn_hash_map left;      /* what no pass changes: checkout.c */
-    struct firn_checkout_record record; /* what the passes go through */
-    struct firn_buf excluded; /* path of what was told last of that for being left out by rules */
+    struct firn_checkout_record record;      /* what the passes go through */
+    struct firn_buf excluded;                /* path that was reported last as left out by rules */
     struct firn_checkout_loosened *loosened; /* newest first; under mutex */
     struct firn_buf path;                    /* working memory of path mapping */
     struct firn_checkout_dir *dirs;          /* newest, that is deepest, first */
@@ -113,7 +113,7 @@ struct firn_checkout {
 
     struct firn_os_mutex mutex; /* callbacks, counts.incomplete and progress, while threads run */
     struct firn_os_jobs *jobs;
-    /* What a pass works with while it runs; each is its file's own. */
+    /* The state of a pass while it runs; each belongs to one file. */
     struct batch *batch;
     struct staging *staging;
     struct swapping *swapping;

@@ -9,8 +9,8 @@
  * written: then there is nothing to do (I3), and so with the lock of a store. A directory that goes
  * away may hold such things and then simply stays; a directory that must become a file and holds
  * some stays with all that is in it. Only what a store in the tree makes again
- * goes along with its directory (checkout_stores.c). What a hard link names must be in the
- * tree: a link is never made to any other file of that name (I2).
+ * goes along with its directory (checkout_stores.c). The target of a hard link must be in the tree:
+ * a link is never made to any other file of that name (I2).
  *
  * If there are stores in the tree, a first pass, which reports nothing, finds those that will change.
  * Only then is it known which of their files have to be replaced although the trees have the same of them
@@ -83,7 +83,8 @@ leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os
         stat->kind != FIRN_OS_FILE && stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_SYMLINK;
     return firn_checkout_left_behind(
         apply, path,
-        why == FIRN_CHECKOUT_EXCLUDED ? "rules now exclude what is there: move it away first"
+        why == FIRN_CHECKOUT_EXCLUDED
+            ? "today's rules exclude the entry that is there: move it away first"
         : why == FIRN_CHECKOUT_UNREAD ? "the file there could not be read, so no checkpoint has "
                                         "it: make it readable, or move it away"
         : is_special                  ? "there is a fifo, socket or device: move it away first"
@@ -91,8 +92,8 @@ leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os
         err);
 }
 
-/* What would be displaced with attributes that no checkpoint has refuses the whole restore (I1): an
- * undo could not bring them back. */
+/* If an entry would be displaced whose attributes no checkpoint has, the whole restore is refused
+ * (I1): an undo could not bring them back. */
 static int
 is_not_saved(firn_slice path, firn_error *err)
 {
@@ -155,7 +156,8 @@ pass_on(void *ctx, uint64_t bytes, firn_error *err)
     return firn_checkout_progress(ctx, 0, 0, err);
 }
 
-/* What is to be added must find its name free, or taken by its equal; else what stands there stays. */
+/* The name of an entry to add must be free, or taken by its equal; otherwise the entry that is there
+ * stays. */
 static int
 check_is_free(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               firn_error *err)
@@ -305,13 +307,13 @@ struct vanishing {
  *
  * The plan asks before anything is written, and a dry run with it: may names in the directory be
  * changed, is the entry immutable, is something mounted at it, does it belong to another user.
- * What cannot be changed is left as it is (checkout.c). An answer may be out of date a moment
- * later, and some refusals show only when it is tried: so the later passes leave alone what is
- * refused to them too.
+ * An entry that cannot be changed is left as it is (checkout.c). An answer may be out of date a
+ * moment later, and some refusals show only when it is tried: so the later passes leave alone what
+ * is refused to them too.
  *
- * What is mounted in the tree is another file system (I5): a mount point is neither
- * removed nor replaced, and nothing that lies on what is mounted there is removed. Entries on it
- * are added and changed like all others.
+ * A mount in the tree is another file system (I5): a mount point is neither removed nor replaced,
+ * and nothing that lies on what is mounted there is removed. Entries on it are added and changed
+ * like all others.
  *
  * The walk goes directory by directory, so one answer about a directory is kept: that of the last. */
 

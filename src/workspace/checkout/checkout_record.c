@@ -10,8 +10,8 @@
  * dropped, and the passes walk the trees: the store has them anyway, so nothing is spilled to disk.
  * Both ways give the same sequence (I1; not checked: the walk is what the record saves): a walk is a function of two trees that do not change, of the
  * filter, and of what is known of stores in the tree, which the plan finds out before it records
- * (checkout_plan.c, I4). What a pass finds out and leaves alone is not in the record: every pass asks
- * for that itself (checkout.c, I5).
+ * (checkout_plan.c, I4). Entries that a pass leaves alone are not in the record: every pass asks for
+ * that itself (checkout.c, I5).
  */
 #include "base/check.h"
 #include "base/slice.h"

@@ -7,7 +7,7 @@
  * temporary name, or under the name for a moment of an exchange. What is there is settled:
  *
  *   prepared  Nothing had moved yet, so it is the restore's own, perhaps not whole: removed.
- *   begun     All that is new was durable and whole, so it is told by its content (I1):
+ *   begun     All that is new was durable and whole, so its content identifies it (I1):
  *             - its path is free: it goes there, as any kind of entry
  *             - a file that either tree has at its path: it is in a checkpoint, and goes
  *             - another file, that is, a user's edit: it changes places with what stands at its

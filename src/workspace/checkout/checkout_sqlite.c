@@ -7,7 +7,7 @@
  * restore that is to change a database, or one of the files beside it (-wal, -journal, -shm), asks first whether a lock stands on
  * the database's locking bytes, as its file format says where they are: from 2^30, one byte that is pending, one that is
  * reserved, and 510 that are shared. Connections in WAL mode hold a shared lock for as long as they are open, others during
- * transactions. One that is open, without WAL and idle, cannot be told from none; nor can a process on another
+ * transactions. One that is open, without WAL and idle, cannot be distinguished from none; nor can a process on another
  * machine.
  *
  * (I1) What a scan found in use is saved as a copy, without the files beside it (scan/scan_sqlite.c). If nobody has it

@@ -88,7 +88,7 @@ open_place(struct staging *staging, const struct firn_checkout_place *place, fir
                                   err);
 }
 
-/* What the system does not let us make stays as it is; all else goes on. */
+/* An entry that the system does not let us make stays as it is; everything else continues. */
 static int
 leave_if_refused(struct firn_checkout *apply, firn_slice path, int rc, const firn_error *cause,
                  firn_error *err)
@@ -141,14 +141,15 @@ out:
  * be set (not the superuser, or a file system without owners) the set-id bits are dropped: a
  * program must not run with the rights of the wrong user.
  *
- * What a store of another user's says (is_foreign) may not hand out rights either (I8): a user who can
- * write to a store could make it say that a program belongs to root and runs as root. So files come
- * without set-id bits, and no attributes of `security.` (capabilities, labels) and `trusted.`
- * (which overlay file systems obey) are set, nor removed from what is there. Owners, the other bits
- * of the mode, access control lists and `user.` attributes are restored: they only say who may use
- * a content that comes from the same hand.
+ * A store of another user (is_foreign) may not hand out rights either (I8): a user who can write to a
+ * store could make it say that a program belongs to root and runs as root. So files come without
+ * set-id bits, and no attributes of `security.` (capabilities, labels) and `trusted.` (which overlay
+ * file systems obey) are set, nor removed from what is there. Owners, the other bits of the mode,
+ * access control lists and `user.` attributes are restored: they only say who may use a content that
+ * comes from the same hand.
  *
- * What could not be set is reported and does not stop a restore; what is content is never optional. */
+ * Attributes that could not be set are reported and do not stop a restore; content is never
+ * optional. */
 
 enum { SCRATCH_FRAMES = 8, SET_ID_BITS = 06000, PAGE_SIZE = 4096 };
 

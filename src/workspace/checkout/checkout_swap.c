@@ -62,8 +62,7 @@ is_touched(firn_slice path, firn_error *err)
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
-/* What is to be added under its own name must find that free; what is built inside a new
- * directory comes with it. */
+/* The name of an entry to add must be free; entries built inside a new directory come with it. */
 static int
 check_still_free(struct firn_checkout *apply, firn_slice path, firn_error *err)
 {
@@ -89,8 +88,8 @@ out:
  * what was displaced is looked at where it then stands, out of the way of all processes but those that
  * hold it open. Kind, size, time, mode and owner are compared; and the content, where a write may
  * have left those as they were (I6): within a tick of the clock before the scan's look or after it,
- * and always where little is restored and the file is not large. What is not the same is never
- * removed (I7). */
+ * and always where little is restored and the file is not large. An entry that is not the same is
+ * never removed (I7). */
 
 /* A clock may not have ticked for so long; one of a file system that keeps whole seconds for so
  * long. */
@@ -579,7 +578,7 @@ take_last(struct firn_buf *list)
     return (const char *)list->data + start;
 }
 
-/* Removes an empty directory. What a store left in it that was not worth saving goes along. */
+/* Removes an empty directory. Files of a store in it that were not worth saving go along. */
 static int
 remove_dir(struct firn_checkout *apply, struct firn_os_dir *parent, const char *name,
            firn_slice path, firn_error *err)

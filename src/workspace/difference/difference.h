@@ -87,8 +87,8 @@ struct firn_difference_walk_options {
     /* Entries of reserved names (tree.h), and what is below them, count as being on neither
      * side: for callers that write and remove. */
     bool without_reserved;
-    /* Is told of each such entry that the filter selects, once, before the neighbours that follow; may
-     * be NULL. */
+    /* Gets each such entry that the filter selects, once, before the neighbours that follow; may be
+     * NULL. */
     void (*on_reserved)(void *reserved_ctx, firn_slice path, const char *reason);
     void *reserved_ctx;
 };

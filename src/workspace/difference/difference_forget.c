@@ -11,8 +11,8 @@
  * (tree/tree.h). Where the first one is forgotten, the first of those that are left takes its
  * place: its entry says all that the other's did, so that nothing of the file is lost (I1).
  *
- * What an entry says of hard links are whole paths; so a directory in which nothing has to be done,
- * and that does not lead to the paths, is done with wherever it is met again. It is remembered by its
+ * An entry names hard links by whole paths; so a directory in which nothing has to be done, and that
+ * does not lead to the paths, needs no second visit wherever it is met again. It is remembered by its
  * hash, as is what lies in a directory that is forgotten. So many checkpoints of one workspace cost what
  * they do not share.
  *

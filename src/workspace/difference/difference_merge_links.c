@@ -10,8 +10,8 @@
  * the first one is a conflict. Such a tree is never stored (I1; not checked here
  * but where one is made, ws_revert.c).
  *
- * What names a path that is never written (tree.h) becomes a file of its own in a restore, so it
- * is no conflict. The walk meets every entry, so it counts as well.
+ * A link to a path that is never written (tree.h) becomes a file of its own in a restore, so it is
+ * no conflict. The walk meets every entry, so it counts as well.
  */
 #include "base/check.h"
 #include "difference/difference.h"

@@ -196,7 +196,7 @@ compare_entry(struct diff *diff, const struct firn_tree_entry *before,
         if (!leads_on || before != NULL) {
             return FIRN_OK;
         }
-        /* What is selected below needs this directory, which is not there. */
+        /* The entries selected below need this directory, which is not there. */
     }
     if (change.kind == FIRN_DIFFERENCE_WALK_SAME && !change.is_entered &&
         !diff->options->with_same) {

@@ -272,8 +272,8 @@ static int
 refuse_moved(const char *root, const char *moved_from, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
-                          "'%.450s' is the directory that was saved as '%.450s': to go on with its "
-                          "checkpoints run firn init --adopt in it, to begin anew firn init",
+                          "'%.450s' is the directory that was saved as '%.450s': to continue its "
+                          "history, run firn init --adopt in it; to begin a new one, run firn init",
                           root, moved_from);
 }
 
@@ -388,10 +388,10 @@ trust_made(struct firn_ws *ws, firn_error *err)
         return FIRN_OK;
     }
     return firn_error_set(
-        err, rc, "the store was made, but that it is yours could not be noted: %.800s", why.text);
+        err, rc, "the store was created, but could not be recorded as yours: %.800s", why.text);
 }
 
-/* What enum firn_ws_open_mode promises of a store that was opened. */
+/* Checks what enum firn_ws_open_mode promises of a store that was opened. */
 static bool
 is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
 {

@@ -18,8 +18,8 @@ FIRN_MUST_CHECK int firn_ws_open(struct firn_os *os, const char *path,
                                  firn_error *err);
 void firn_ws_close(struct firn_ws *ws);
 const char *firn_ws_root(const struct firn_ws *ws);
-/* What the results of the calls below point at, checkpoints, entries and paths, belongs to the handle
- * until it is closed or released, or the caller takes it over: each is one allocation, and memory may be
+/* Checkpoints, entries and paths that results of the calls below point to belong to the handle until it
+ * is closed or releases them, or the caller takes them over: each is one allocation, and memory may be
  * NULL. ws_given.c. */
 void firn_ws_given_take(struct firn_ws *ws, const void *memory);
 void firn_ws_given_release(struct firn_ws *ws);

@@ -187,7 +187,7 @@ firn_ws_begun_note(struct firn_ws *ws, const struct firn_ws_opened *opened,
     }
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
         FIRN_IGNORE(firn_error_prefix(
-            err, "nothing was changed: that the restore was begun could not be noted"));
+            err, "nothing was changed: the start of the restore could not be recorded"));
     }
 out:
     firn_os_dir_close(dir);

@@ -105,7 +105,7 @@ size_t firn_ws_given_text_size(firn_slice message, const firn_workspace_turn *tu
 FIRN_MUST_CHECK int firn_ws_given_expect(struct firn_ws *ws, firn_error *err);
 void firn_ws_given_own(struct firn_ws *ws, void *memory);
 
-/* What firn_repair_check does with a store that is open: db, objects and catalog. */
+/* Does what firn_repair_check does, with a store that is open: db, objects and catalog. */
 FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
                                              const firn_workspace_check_options *options,
                                              firn_workspace_check_result *out, firn_error *err);
@@ -135,7 +135,7 @@ struct firn_ws_save_request {
 /* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save.c. */
 FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
                                            struct firn_scan_last *out, firn_error *err);
-/* What a scan into the store gave; its root's attributes are owned by scan. ws_save.c. */
+/* The result of a scan into the store; its root's attributes are owned by scan. ws_save.c. */
 struct firn_statcache;
 struct firn_ws_save_tree {
     struct firn_scan_result scan;

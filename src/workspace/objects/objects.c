@@ -467,7 +467,7 @@ read_by(read_from_pack *read, struct firn_objects *objects, struct firn_packfile
     if (rc != FIRN_OK) {
         return firn_packfile_object_failed(hash, rc, err);
     }
-    /* What is read is borrowed from scratch, not from the file. */
+    /* The bytes read are borrowed from scratch, not from the file. */
     rc = read(file, scratch, hash, &place.at, out, err);
     firn_objects_release(objects, place.pack);
     return rc;

@@ -27,7 +27,7 @@ struct firn_objects;
 FIRN_MUST_CHECK int firn_objects_open(struct firn_db *db, struct firn_objects **out,
                                       firn_error *err);
 void firn_objects_close(struct firn_objects *objects);
-/* What the files of all packs that are not retired take up, by the list. */
+/* The space that all packs that are not retired take up, by the list. */
 uint64_t firn_objects_bytes(const struct firn_objects *objects);
 
 /* Whether the file of every pack of the list is there, with the right size. */
@@ -331,7 +331,7 @@ FIRN_MUST_CHECK int firn_objects_pack_is_present(struct firn_objects *objects, s
                                                  firn_error *err);
 /* Whether the list has a pack of that number, in use or not. */
 bool firn_objects_pack_is_listed(struct firn_objects *objects, uint32_t number);
-/* What the files of packs that are not in use any more take. */
+/* The space that the files of packs take up that are not in use any more. */
 uint64_t firn_objects_retired_bytes(const struct firn_objects *objects);
 /* The index of objects; NULL where the store has none. */
 struct firn_db_keyspace *firn_objects_index(const struct firn_objects *objects);

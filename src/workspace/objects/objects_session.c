@@ -124,8 +124,8 @@ firn_objects_session_end(struct firn_objects_session *session)
  * the object compressed by itself (I6). It saves more than its room: what is stored as a delta is
  * known for a version when packs are joined next, and comes to lie beside the others.
  *
- * What is small, or would give back less than a few dozen bytes, is left alone: it is not worth
- * another object's frame at each reading.
+ * An object that is small, or would give back less than a few dozen bytes, is left alone: it is not
+ * worth another object's frame at each reading.
  *
  * A base that cannot be read is none: the new version is stored whole. The damage is reported by the
  * operations that need what is lost.

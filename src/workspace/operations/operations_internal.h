@@ -44,7 +44,8 @@ struct firn_ws_restoring {
     bool is_undo;
     bool was_foreign_told; /* of a pending restore, before this one began */
     bool is_resumed;       /* of an interrupted restore, or of what one had to leave out */
-    /* What an undo of this restore brings back, where that is not what is there now. */
+    /* The checkpoint that an undo of this restore brings back, where that is not the present
+     * state. */
     bool has_undo_to;
     uint8_t undo_to[FIRN_CATALOG_RECORD_ID_SIZE];
     struct firn_tree_filter filter; /* of paths */

@@ -4,11 +4,11 @@
  *
  * The scan applies today's rules (ws_rules.c): its tree is what a save would make now, with
  * dependencies as the checkpoint has them. For a restore it applies the checkpoint's rules as well.
- * What the stat cache knows is not read, and its directories are in the store; those that
+ * Files that the stat cache knows are not read, and its directories are in the store; those that
  * have changed since are kept in memory. Where the cache turns out to be wrong everything is read
  * instead: what is in memory until then does no harm, since objects are found by their hash.
  *
- * What a watch knows to be as in the newest checkpoint is not visited (watchlink.c).
+ * Directories that a watch knows to be as in the newest checkpoint are not visited (watchlink.c).
  */
 #include "operations/operations_internal.h"
 

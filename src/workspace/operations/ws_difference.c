@@ -10,8 +10,8 @@
  * not grow with the number of differences.
  *
  * A rename is two changes, and which belong together is known when all have been seen: where renames
- * are asked for the trees are walked twice (difference_renames.c). It is told where the new name
- * stands.
+ * are asked for the trees are walked twice (difference_renames.c). It is reported where the new
+ * name stands.
  *
  * A path that is asked for may be without a difference, and then the walk does not meet it. Those
  * are looked up in both trees afterwards, so that a path that neither has is an error (I1) and one

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "handle/ws_internal.h"
 
-/* What visit returns to the catalog when enough was listed; no code of firn's is positive. */
+/* The result of visit when enough was listed; no code of firn's is positive. */
 enum { ENOUGH = 1 };
 
 struct listing {

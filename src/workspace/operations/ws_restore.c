@@ -101,8 +101,8 @@ static int
 explain_store(int rc, firn_error *err)
 {
     return rc == FIRN_READ_ONLY || rc == FIRN_DENIED
-               ? firn_error_prefix(err, "what is changed here is saved first, and the store cannot "
-                                        "be written")
+               ? firn_error_prefix(
+                     err, "the present state is saved first, and the store cannot be written")
                : rc;
 }
 
@@ -254,11 +254,10 @@ choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
     }
     int rc = firn_checkout_recover_record(opened, journal->safety, &restoring->ws->record,
                                           &restoring->record, err);
-    return rc != FIRN_NOT_FOUND
-               ? rc
-               : firn_error_set(err, FIRN_NOT_FOUND,
-                                "there is nothing to undo: the checkpoint of what was there before "
-                                "the last restore was deleted");
+    return rc != FIRN_NOT_FOUND ? rc
+                                : firn_error_set(err, FIRN_NOT_FOUND,
+                                                 "there is nothing to undo: the safety checkpoint "
+                                                 "of the last restore was deleted");
 }
 
 /* Asking again for what an interrupted restore was to bring is going on with it: an undo brings back
@@ -368,8 +367,8 @@ tell_foreign(const firn_callbacks *callbacks)
 }
 
 /* Fills restoring->journal. One that is pending and foreign (ws_internal.h): for what is about it, a
- * resume or an undo, FIRN_UNTRUSTED unless the options trust it; for all else it is told and taken for
- * none. */
+ * resume or an undo, FIRN_UNTRUSTED unless the options trust it; for all else it is reported and taken
+ * for none. */
 static int
 pending_read(struct firn_ws_restoring *restoring, bool is_about_it, firn_error *err)
 {
@@ -465,7 +464,7 @@ set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_err
     FIRN_IGNORE(firn_ws_begun_clear(restoring->ws, opened, NULL));
     (void)snprintf(text, sizeof text,
                    "an interrupted restore could not be finished and is left as it is; undo brings "
-                   "back what was there before: %s",
+                   "back the previous state: %s",
                    cause->text);
     tell(&restoring->options->callbacks, text);
 out:

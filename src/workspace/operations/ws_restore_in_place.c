@@ -276,7 +276,7 @@ close_pending(struct in_place *in_place, firn_error *err)
     return rc;
 }
 
-/* What a restore has changed, made known to the stat cache.
+/* Makes the changes of a restore known to the stat cache.
  *
  * A restore leaves files that no save has seen: the next one would read them all. So at its end the
  * directories that differ between the tree before and the one restored are scanned once more, and

@@ -22,8 +22,8 @@
  * tree counts as changed.
  *
  * Where no checkpoint is made (if_changed) the pack is dropped: directories that differ by their
- * time alone are not worth one. What the stat cache would have noted goes with it, unless all that
- * it names is in the store.
+ * time alone are not worth one. The notes of the stat cache are dropped with it, unless everything
+ * that they name is in the store.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -292,8 +292,8 @@ compare(struct saving *saving)
  * all others are in the store. Only a tree that is to be compared keeps them.
  *
  * The cache may be wrong about the store (I1): an old directory object cannot be read, or does not
- * fit what is remembered of it, or the root that it gives is not in the store. Then that is told as
- * damage, the pack is dropped, and everything is scanned once more without it. */
+ * fit what is remembered of it, or the root that it gives is not in the store. Then that is
+ * reported as damage, the pack is dropped, and everything is scanned once more without it. */
 
 enum { SCRATCH_FRAMES = 4 };
 

@@ -663,9 +663,9 @@ firn_packfile_walk_count(const struct firn_packfile *pack)
 static int
 frame_corrupt(const struct firn_packfile *pack, uint32_t number, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "'%s': frame %u (at %llu) does not hold what it lists",
-                          firn_packfile_path(pack), number,
-                          (unsigned long long)pack->frames[number].offset);
+    return firn_error_set(
+        err, FIRN_CORRUPT, "'%s': frame %u (at %llu) does not contain the objects that it lists",
+        firn_packfile_path(pack), number, (unsigned long long)pack->frames[number].offset);
 }
 
 /* Whether the list is whole and every object has its kind's form (I1). */

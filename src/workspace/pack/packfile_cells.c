@@ -12,9 +12,9 @@
  *     item            := varint of items left out before it | 32 bytes hash
  *
  * (I1) Canonical: content of one size and one sequence of bytes has one tree. The level of the
- *      uppermost list follows from the size, and below it no list is empty. What the bytes of a list
- *      cannot show, that a cell in it is not zeros, does no harm: it is another name for content that
- *      firn would have named otherwise, and reads as that content.
+ *      uppermost list follows from the size, and below it no list is empty. The bytes of a list
+ *      cannot show that a cell in it is not zeros, which does no harm: it is another name for content
+ *      that firn would have named otherwise, and reads as that content.
  * (I2) The first byte tells a list of cells from a list of pieces, which begins with a size that is
  *      not 0.
  * (I3) A list's own bytes are its name. So each list is verified by itself as it is read, each cell

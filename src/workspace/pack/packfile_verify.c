@@ -268,7 +268,7 @@ verify_body(struct verifying *verifying)
             verifying->first = err;
             goto out;
         }
-        /* What lies outside the body was refused above. */
+        /* Bytes outside the body were refused above. */
         uint64_t span = firn_block_reader_span(&tile->ref);
         if (firn_range_inside(tile->ref.offset, span, body_end)) {
             end = tile->ref.offset + span;

@@ -300,9 +300,9 @@ out:
 
 /* ---- making directories ---- */
 
-/* Makes the last component of path in the directory before it, which must be there. What only leads to
- * a store belongs to the user whose directory it is in; a store of root's stays root's, as it may hold what
- * that user may not read. */
+/* Makes the last component of path in the directory before it, which must be there. A file that only leads
+ * to a store belongs to the user whose directory it is in; a store of root's stays root's, as it may
+ * contain data that this user may not read. */
 static int
 make_last(struct firn_os *os, const char *path, bool is_for_owner, firn_error *err)
 {

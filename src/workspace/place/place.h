@@ -69,8 +69,8 @@ FIRN_MUST_CHECK int firn_place_config_list(struct firn_os *os, const char *store
                                                         const firn_config_setting *setting),
                                            void *ctx, firn_error *err);
 /* A file that cannot be read counts as if it said nothing, but nothing is lost by that
- * (text_cautious); on_notice, which may be NULL, is told of it. Fails for want of
- * memory, and if visit does. */
+ * (text_cautious); on_notice, which may be NULL, gets it. Fails for want of memory, and if visit
+ * does. */
 FIRN_MUST_CHECK int
 firn_place_config_list_readable(struct firn_os *os, const char *store_path,
                                 int (*visit)(void *ctx, const firn_config_setting *setting),

@@ -452,7 +452,7 @@ struct files {
     bool is_any_unread;
 };
 
-/* What is done about a file that cannot be read. */
+/* How a file that cannot be read is treated. */
 struct telling {
     bool goes_on;
     void (*on_notice)(void *ctx, const firn_notice *notice);

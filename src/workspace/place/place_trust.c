@@ -478,7 +478,7 @@ visit_entry(struct firn_os_dir *dir, const char *name,
     int rc = firn_place_private_read(dir, name, &bytes, &why);
     if (rc == FIRN_OK && !root_of(&bytes, id, &entry.root)) {
         entry.root = NULL;
-        rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' is not what firn trust writes",
+        rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' was not written by firn trust",
                             firn_os_dir_path(dir), name);
     }
     if (rc == FIRN_NO_MEMORY) {

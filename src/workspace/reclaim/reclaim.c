@@ -255,7 +255,7 @@ firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
     return rc;
 }
 
-/* What a collection does so that forgotten objects go for good.
+/* Removes forgotten objects for good.
  *
  * A forgotten object (catalog_forgotten.c) that is alive stays. Of one that is dead no byte is to be
  * left: the plan rewrites every pack that has it (reclaim_plan.c). But a living object may lean on
@@ -491,7 +491,7 @@ firn_reclaim_join_choose(const uint64_t *sizes, size_t count)
     for (size_t i = 0; i < end; i++) {
         total += sizes[i];
     }
-    /* What they become may be too much like the next one. */
+    /* They may become packs that are too similar to the next one. */
     while (end < count && sizes[end] / 2 < total) {
         total += sizes[end++];
     }

@@ -12,8 +12,8 @@
 enum { FIRN_RECLAIM_JOIN_PACKS = 5 };
 
 /* Makes few packs of many small ones, if there are many. For a store that is open for writing, when
- * what was asked for is done: damage is told and leaves the pack where it is, and after any other
- * failure the store is as whole as before. */
+ * what was asked for is done: damage is reported and leaves the pack where it is, and after any
+ * other failure the store is as whole as before. */
 FIRN_MUST_CHECK int firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
                                       const firn_callbacks *callbacks, firn_error *err);
 

@@ -14,7 +14,7 @@
  *      store's sequence must be that of the reading, or that after our last slice. Otherwise another
  *      process has made a checkpoint, of objects that may have been dead, or has
  *      collected: the marks are thrown away, and all begins again from what is there now. What
- *      slices have done stays done. Another store at the same path is told by its identity.
+ *      slices have done stays done. Another store at the same path is recognised by its identity.
  * (I2) A save holds the lock from its first look into the index to its commit. So what it has looked
  *      up is alive, or it has not begun, whenever a slice runs. Not checked: it is what the
  *      lock is for.
@@ -133,7 +133,8 @@ begin(struct automatic *automatic, firn_error *err)
     return rc == FIRN_OK ? close_store(automatic, begin_opened(automatic, err), err) : rc;
 }
 
-/* What was deleted since the last mark is garbage still, and so is what the plan has left. */
+/* Objects deleted since the last mark are still garbage, and so are those that the plan has
+ * left. */
 static int
 end_opened(struct automatic *automatic, firn_error *err)
 {

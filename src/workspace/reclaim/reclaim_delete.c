@@ -207,7 +207,7 @@ run(struct deleting *deleting, const char *const *references, size_t count, bool
     return rc == FIRN_OK && victim_count(deleting) > 0 && !is_dry ? commit(deleting, err) : rc;
 }
 
-/* What was deleted can be told from the copies of the records. */
+/* The copies of the records show what was deleted. */
 static int
 tell(const struct deleting *deleting,
      int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,

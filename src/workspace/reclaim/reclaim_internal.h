@@ -72,7 +72,7 @@ struct firn_reclaim_pack {
     uint64_t swept;              /* of the dead ones, by slices so far (reclaim_auto.c) */
 };
 
-/* What bounds memory, and the room that is needed beside the store. */
+/* Bounds of memory, and of the space that is needed beside the store. */
 struct firn_reclaim_limits {
     uint64_t pack_objects;    /* a new pack is finished after the frame that reaches it */
     uint64_t pack_bytes;      /* likewise */

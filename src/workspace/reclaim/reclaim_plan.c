@@ -24,8 +24,8 @@
  * So a plain collection moves at most 49 bytes for each byte that it frees, and leaves less than
  * a fiftieth of the store dead; an automatic one, which comes again and again, moves no more than
  * seven, and leaves less than an eighth. It begins when about a quarter is dead (catalog_due.c), so
- * it always finds a pack to take, and an eighth of the store has to die before the next one. What
- * is left is reported, and noted for the next one.
+ * it always finds a pack to take, and an eighth of the store has to die before the next one. The
+ * rest is reported, and noted for the next one.
  *
  * What counts is the space in the file. A frame counts with the share of its decoded bytes that
  * belongs to dead objects; the rest of the file, which is mostly names, with the share of dead
@@ -407,7 +407,7 @@ sweep(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
         (pack != NULL && pack->fate == FIRN_RECLAIM_KEEP)) {
         return FIRN_OK;
     }
-    /* What the stat cache may name was walked, and is alive: (I2) of reclaim.c. */
+    /* Objects that the stat cache may name were walked, and are alive: (I2) of reclaim.c. */
     DCHECK(!firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_TREE_WALKED));
     int rc = firn_db_batch_delete(batch, firn_objects_index(gc->opened->objects), key, err);
     if (rc == FIRN_OK && firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {

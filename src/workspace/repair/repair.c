@@ -123,7 +123,7 @@ on_store_damage(void *ctx, const char *text)
     firn_repair_tell(ctx, firn_bytes(NULL, 0), text);
 }
 
-/* What the names of tables and columns belong into is told when the new store is open. */
+/* Reports that need names of tables and columns are made when the new store is open. */
 static void
 on_run_damage(void *ctx, const char *text)
 {

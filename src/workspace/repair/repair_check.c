@@ -265,7 +265,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
     struct firn_objects *objects = checking->opened->objects;
     struct firn_packfile *file;
     firn_error found;
-    DCHECK(checking->cause_count == 0); /* all of the pack before was told */
+    DCHECK(checking->cause_count == 0); /* all of the previous pack was reported */
     int rc = firn_objects_acquire(objects, number, &file, &found);
     if (rc == FIRN_OK) {
         checking->result->packs++;

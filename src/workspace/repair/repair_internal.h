@@ -74,7 +74,7 @@ struct firn_repair {
     struct firn_buf tags;            /* of struct firn_repair_tag */
     struct firn_buf deletions;       /* of struct firn_repair_deletion */
     char told[FIRN_ERROR_TEXT_SIZE]; /* of the store, the last time */
-    struct firn_buf losses; /* texts of the store, to be told when it is open; each with its NUL */
+    struct firn_buf losses; /* texts to be reported once the store is open, each with its NUL */
     uint64_t keyspace;      /* of checkpoints, in the log; 0: not known */
     int64_t tick_due_ns;    /* when the caller is asked again during a long read */
 };

@@ -484,7 +484,7 @@ static void
 refuse(void *ctx, const firn_hash *hash, const char *text)
 {
     struct refusing *refusing = ctx;
-    (void)text; /* the damaged pack was told of when it was read */
+    (void)text; /* the damaged pack was reported when it was read */
     if (hash != NULL && !is_refused(refusing->repair, hash) &&
         firn_hash_map_insert(&refusing->repair->refused, firn_load_le64(hash->bytes), hash) ==
             NULL) {

@@ -10,9 +10,9 @@
  * The last two are asked only where the catalog is not known to be the newest state: a record that it
  * has not is otherwise one of a checkpoint that was deleted.
  *
- * What lies in a run has no keyspace, so entries are told by their form: a checkpoint by a key that
- * gives the order that stands in the record, too; a workspace by its whole encoding; a tag by its
- * size, and by an id that some checkpoint has (repair_catalog.c). Which number the keyspace of
+ * Entries of a run have no keyspace, so they are recognised by their form: a checkpoint by a key
+ * that gives the order that stands in the record, too; a workspace by its whole encoding; a tag by
+ * its size, and by an id that some checkpoint has (repair_catalog.c). Which number the keyspace of
  * checkpoints has in the log is known from the first checkpoint that is found there; with it
  * deletions are known.
  *

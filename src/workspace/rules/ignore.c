@@ -10,7 +10,7 @@
  * checkpoint stores (ignore_rules.c). Two passes, one that counts and one that fills, so that there
  * are two allocations a file, with any content. A pattern takes 24 bytes beside its line. The
  * number of patterns has a limit, because each of them may have to be compared with each entry: the
- * lines beyond it are told as bad ones.
+ * lines beyond it are reported as bad ones.
  *
  * Patterns are asked from the last to the first, and the first answer counts. Most say no after a
  * look at two bytes: the ninety rules of the Linux source cost each entry less than half a

@@ -2,11 +2,11 @@
  *
  * rules/ignore_rules.c: one encoding for the rules of a checkpoint.
  *
- * What a save leaves out follows from its options and from every rule file that it met on its way;
- * together these are a *set*. A normal checkpoint has one set. The safety checkpoint of a restore
- * was scanned under today's rules and those of the checkpoint to be restored, and so has as many as
- * were applied: a restore back to it must leave alone what any of them left out. Rules are kept as
- * the bytes of their files and not as verdicts, because they speak of files to come as well.
+ * The options of a save and every rule file that it meets decide what it leaves out; together these
+ * are a *set*. A normal checkpoint has one set. The safety checkpoint of a restore was scanned
+ * under today's rules and those of the checkpoint to be restored, and so has as many as were
+ * applied: a restore back to it must leave alone what any of them left out. Rules are kept as the
+ * bytes of their files and not as verdicts, because they speak of files to come as well.
  *
  * The encoding is canonical: sets and files are in order and there once each, so the same rules are
  * the same object, and a store that is saved a thousand times under the same rules holds them once.

@@ -88,7 +88,7 @@ FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignor
  * The root of a workspace is never asked about: a user who names a directory `target` as the
  * workspace means it. */
 
-/* What is known of an entry from the listing of the directory it lies in. */
+/* An entry, as the listing of its directory shows it. */
 struct firn_rules_exclude_entry {
     firn_slice name;
     bool is_dir;
@@ -122,7 +122,7 @@ void firn_rules_exclude_see_inside(firn_slice name, bool is_dir,
 /* The rules of one walk. */
 struct firn_ignore_file;
 struct firn_rules_walk;
-/* What is in effect inside one directory. Does not change; lives as long as the rules. */
+/* The rules in effect inside one directory. Does not change; lives as long as the rules. */
 struct firn_rules_walk_scope;
 
 struct firn_rules_walk_options {
@@ -139,7 +139,7 @@ FIRN_MUST_CHECK int firn_rules_walk_create(struct firn_os *os,
 /* NULL is fine. */
 void firn_rules_walk_destroy(struct firn_rules_walk *ignore);
 
-/* What is in effect above the root directory: no rule file. */
+/* The rules in effect above the root directory: no rule file. */
 const struct firn_rules_walk_scope *firn_rules_walk_outermost(const struct firn_rules_walk *ignore);
 
 /* ---- entering directories: any thread ---- */
@@ -161,7 +161,7 @@ struct firn_rules_walk_files {
 };
 void firn_rules_walk_files_deinit(struct firn_rules_walk_files *files);
 
-/* What is in effect inside the directory `path` ("" is the root), which lies in a directory where
+/* The rules in effect inside the directory `path` ("" is the root), which is in a directory where
  * `above` is in effect. Takes the files over, also when it fails. FIRN_LIMIT if all rule files
  * together are too large. */
 FIRN_MUST_CHECK int firn_rules_walk_enter(struct firn_rules_walk *ignore,

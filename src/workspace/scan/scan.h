@@ -70,7 +70,7 @@ struct firn_scan_sqlite {
 struct firn_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
-    /* What these exclude is left out too (rules.h). May be NULL; borrowed. */
+    /* Entries that these exclude are left out too (rules.h). May be NULL; borrowed. */
     const struct firn_ignore_rules *stored_rules;
     uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
     bool strict;
@@ -123,8 +123,8 @@ struct firn_scan_result {
  *
  * With a stat cache, a file that is as an earlier scan saw it is not read, a directory whose
  * entries all are is not built, and nothing is added of either: their objects are in the store.
- * What was found otherwise is noted there if the scan succeeds. Where the cache turns out to be
- * broken (firn_statcache_is_broken) the scan fails.
+ * Entries that differ are noted there if the scan succeeds. Where the cache turns out to be broken
+ * (firn_statcache_is_broken) the scan fails.
  *
  * The result is canonical: independent of threads and of the order in which the system lists. With
  * wants_content, a file that became something else while it was read may leave pieces in the sink

@@ -189,8 +189,8 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
 /* Rule files met by a scan, and what they say of entries.
  *
  * A directory's rule files are read when the directory has been listed, before its entries are
- * thinned: they speak of those entries first of all. What is in effect hangs on the node (rules.c)
- * and is inherited by the directories below.
+ * thinned: they speak of those entries first of all. The rules in effect belong to the node
+ * (rules.c) and are inherited by the directories below.
  *
  * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored: it
  * is better to save an unwanted file than to miss one that is needed. The notices of one file are limited,
@@ -529,7 +529,7 @@ survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn
     const struct firn_scan_witness *witness = worker->scan->options->witness;
     if (witness != NULL && witness->enter != NULL) {
         witness->enter(witness->ctx, dir, firn_buf_slice(&worker->path));
-        /* The watch may not have been told of what happened since the first look. */
+        /* The watch may not have learned what happened since the first look. */
         FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
     }
     FIRN_TRY(firn_scan_known_find(worker, node, err));

@@ -7,7 +7,7 @@
  * six system calls: open, look, read, list attributes, look again, close. Its bytes go through one
  * buffer that the worker keeps.
  *
- * What is saved must be a state that the file was in. The two looks, before and after reading,
+ * The saved content must be a state that the file was in. The two looks, before and after reading,
  * tell: if size, times or inode differ, the file was written meanwhile, and it is opened and read
  * anew, three times at most. File times come from a clock that ticks every few milliseconds, so a
  * file that changed just before the first look could change again without showing it (I1; not
@@ -300,7 +300,7 @@ join_group(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
     return rc;
 }
 
-/* What a file that has changed was before.
+/* The earlier content of a file that has changed.
  *
  * A store keeps a new version of a file as a change of the old one, if it is told which that is.
  * The memo of a directory names the object that it had when it was last scanned; there the file's

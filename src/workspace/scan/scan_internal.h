@@ -463,7 +463,7 @@ FIRN_MUST_CHECK int firn_scan_store_is_current(struct firn_os_file *file,
 
 enum firn_scan_sqlite_state {
     FIRN_SCAN_SQLITE_PLAIN,  /* files lie beside it, and nobody had it open */
-    FIRN_SCAN_SQLITE_TOLD,   /* it could not be copied, and that was told */
+    FIRN_SCAN_SQLITE_TOLD,   /* it could not be copied, and that was reported */
     FIRN_SCAN_SQLITE_COPIED, /* without the files beside it */
     FIRN_SCAN_SQLITE_LOCKED, /* it cannot be read */
     FIRN_SCAN_SQLITE_LATE,   /* COPIED, as was found out while it was read */

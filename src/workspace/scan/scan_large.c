@@ -304,7 +304,7 @@ fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, u
     return FIRN_OK;
 }
 
-/* What was read after the group waits for the next one. */
+/* Bytes read after the group wait for the next one. */
 static void
 carry_over(struct stream *stream, const struct firn_scan_slot *slot, size_t filled)
 {

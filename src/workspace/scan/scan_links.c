@@ -8,9 +8,10 @@
  * in its turn: it becomes a member of its inode's group and a late entry of its directory, which is
  * then built after the walk, as are the directories above it.
  *
- * What all names of an inode share (metadata, content, attributes, target) is kept once, as it was
- * when the inode was first read: the names agree even if the file changes while it is met again. A
- * group whose other names lie outside the tree has one member, and the entry looks like any other.
+ * Metadata, content, attributes and target, which all names of an inode share, are kept once, as
+ * they were when the inode was first read: the names agree even if the file changes while it is met
+ * again. A group whose other names lie outside the tree has one member, and the entry looks like
+ * any other.
  *
  * Groups are numbered in the order in which they are made, which depends on threads; nothing that
  * is saved does:
@@ -180,7 +181,7 @@ firn_scan_links_meet(struct firn_scan_worker *worker, const struct firn_os_stat 
     return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
 }
 
-/* What has been read of an inode, in the worker's memory. */
+/* The parts of an inode that have been read, in the worker's memory. */
 static int
 copy_entry(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
            const struct firn_tree_entry *entry, struct firn_scan_group *out, firn_error *err)

@@ -9,9 +9,10 @@
  * three files beside it are left out, for what they hold is in the copy.
  *
  * This is found out when the directory is visited, before anything in it is read: which names are left out depends
- * on whether the copy could be made. A database that stays locked is a file that cannot be read: it goes on as the last
- * checkpoint has it (scan_carry.c), and so do the files beside it, for there the two belong together. Of one that cannot be copied for another reason (no SQLite library, no database for all its
- * first bytes, a journal that nobody has played back) all files are saved as they are, and that is told.
+ * on whether the copy could be made. A database that stays locked is a file that cannot be read: it goes on as the
+ * last checkpoint has it (scan_carry.c), and so do the files beside it, for there the two belong together. Of one that
+ * cannot be copied for another reason (no SQLite library, no database for all its first bytes, a journal that nobody
+ * has played back) all files are saved as they are, and that is reported.
  *
  * A writer may come later: it makes its journal, and writes pages, while the file is read. The times of the file
  * do not show that where the first page was written before the first look, and the last one after the second. But

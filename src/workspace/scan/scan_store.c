@@ -11,8 +11,8 @@
  * as they are. Files that only its writer needs are left out without a notice.
  *
  * The store's files are one thing: rules that leave out files by their names or sizes, hard links
- * between its files and others say nothing about them. A rule may leave out the store's directory. What
- * lies in it and is none of the store's is treated like any other entry.
+ * between its files and others say nothing about them. A rule may leave out the store's directory.
+ * Files in it that are not the store's are treated like any other entry.
  *
  * A directory that looks like a store but cannot be read as one (it is damaged, a newer firn made it, it
  * belongs to another user) is reported, and saved as plain files. Only the lock of a store is never

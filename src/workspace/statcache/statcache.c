@@ -15,11 +15,10 @@
  * - code that deletes objects first deletes the memos that name them (statcache_sweep.c);
  * - a memo names a directory whose object, and all below it, was in the store when it was written.
  *
- * What is remembered of a workspace lives in the store's keyspace "firn.stat" under its number. The
- * value of a path is replaced whole; a part, of a directory with many entries, is found by its
- * digest and never replaced. A crash between the commits of one operation can leave a memo whose
- * part is missing, which then counts as none, or a part that no memo names, which goes with its
- * directory.
+ * The records of a workspace are in the store's keyspace "firn.stat", under its number. The value
+ * of a path is replaced whole; a part, of a directory with many entries, is found by its digest and
+ * never replaced. A crash between the commits of one operation can leave a memo whose part is
+ * missing, which then counts as none, or a part that no memo names, which goes with its directory.
  *
  * Failure: what cannot be read from the keyspace is not remembered. An old directory object that
  * cannot be read breaks the cache: the scan fails, and its caller reads everything instead.

@@ -9,8 +9,8 @@
  *
  * Decoding trusts nothing (I2): every length is checked against what is left, every name against
  * the rules that keep a restore inside its root; it tests, and asserts nothing
- * (not checked: it is data). What passes decode
- * may be used as a path component without further thought.
+ * (not checked: it is data). A name that decode accepts may be used as a path component without
+ * further checks.
  *
  * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently
  * would break the promise that a restored tree is the saved one.
@@ -263,8 +263,8 @@ firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out
  *
  * For callers that want to know what is reachable, and see each object once: a walk over whole directories
  * would read every part of a large one again for each of its versions, though all but one are the
- * same. What only a whole directory can show (names that ascend over all its parts, levels that
- * fit) is not looked at here; the iterator does that for callers that rely on the entries. */
+ * same. Rules about a whole directory (names ascend over all its parts, levels fit) are not checked
+ * here; the iterator checks them for callers that rely on the entries. */
 
 struct references {
     int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err);

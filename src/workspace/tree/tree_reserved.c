@@ -145,7 +145,7 @@ is_short_of(firn_slice folded, const struct reserved *reserved)
            folded.data[stem.size + 1] >= '1' && folded.data[stem.size + 1] <= '4';
 }
 
-/* Nearly all names are told by their first byte, or by having no ~. */
+/* The first byte, or the lack of a ~, decides for nearly all names. */
 static bool
 may_be_reserved(firn_slice name)
 {

@@ -21,7 +21,7 @@
  * name: it is not reported. Rule files that are new or have changed are treated in the same way: the
  * directories that they govern may be clean, if the change was made through another name of the file.
  *
- * Afterwards the watch is told what was visited, and the tree, while the store is still locked: the
+ * Afterwards the watch learns what was visited, and the tree, while the store is still locked: the
  * next save asks with that tree.
  *
  * A watch that is gone, slow, of another version or that answers nonsense costs at most a second, and

@@ -1310,6 +1310,11 @@ enumerators_have_names(void **state)
     assert_string_equal(firn_merge_operator_name(FIRN_MERGE_MAX), "max");
     assert_string_equal(firn_merge_operator_name((firn_merge_operator)0), "unknown");
     assert_string_equal(firn_batch_kind_name(FIRN_BATCH_DELETE_RANGE), "delete range");
+    assert_string_equal(firn_durability_name(FIRN_DURABILITY_OS), "os");
+    assert_string_equal(firn_durability_name((firn_durability)3), "unknown");
+    assert_string_equal(firn_compression_name(FIRN_COMPRESSION_DEFAULT), "default");
+    assert_string_equal(firn_compression_name((firn_compression)-1), "unknown");
+    assert_string_equal(firn_isolation_name(FIRN_ISOLATION_SERIALIZABLE), "serializable");
     assert_string_equal(firn_batch_kind_name((firn_batch_kind)5), "unknown");
     assert_string_equal(firn_workspace_watch_event_kind_name(FIRN_WATCH_FAILED), "failed");
     assert_string_equal(firn_workspace_watch_event_kind_name((firn_workspace_watch_event_kind)0),

@@ -197,7 +197,7 @@ a_value_beyond_the_limit_is_refused(void **state)
     push(&fold, &b);
     const firn_slice base = firn_bytes(large.data, large.size);
     assert_int_equal(firn_merge_fold_apply(&fold, &base, &out, &err), FIRN_LIMIT);
-    assert_string_equal(err.text, "what was appended makes a value of more than 268435456 bytes");
+    assert_string_equal(err.text, "the appended bytes make a value of more than 268435456 bytes");
     large.data[0] = FIRN_MERGE_APPEND;
     firn_merge_fold_clear(&fold);
     assert_int_equal(firn_merge_fold_push(&fold, base, &err), FIRN_OK);

@@ -228,7 +228,7 @@ records_that_break_the_rules_are_refused(void **state)
         CASE(SEQUENCE_3 "\0\1\1\4\1k\2\5v", FIRN_NEWER, "merge that this firn does not know"),
         CASE(SEQUENCE_3 "\0\1\1\5\1k\t12345678v", FIRN_OK, ""), /* an expiring put */
         CASE(SEQUENCE_3 "\0\1\1\5\1k\0071234567", FIRN_CORRUPT, "too short for its kind"),
-        CASE(SEQUENCE_3 "\0\1\0\4\1k\2\2v", FIRN_CORRUPT, "list of keyspaces what does not belong"),
+        CASE(SEQUENCE_3 "\0\1\0\4\1k\2\2v", FIRN_CORRUPT, "does not belong there"),
         CASE(SEQUENCE_3 "\0\1\1\6\1k\1v", FIRN_NEWER, "kind"),
         CASE(SEQUENCE_3 "\0\1\1\0\1k\1v", FIRN_NEWER, "kind"),
         CASE(SEQUENCE_3 "\0\1\1\2\1k\1v", FIRN_CORRUPT, "delete that has a value"),
@@ -250,7 +250,7 @@ records_that_break_the_rules_are_refused(void **state)
         CASE(SEQUENCE_3 "\0\2\0\2\1k\0\0\2\1k\0", FIRN_CORRUPT,
              "drops a keyspace that is not there"),
         CASE(SEQUENCE_3 "\0\2\0\2\1k\0\1\1\1k\1v", FIRN_CORRUPT, "keyspace that does not exist"),
-        CASE(SEQUENCE_3 "\0\1\0\3\1k\1l", FIRN_CORRUPT, "list of keyspaces what does not belong"),
+        CASE(SEQUENCE_3 "\0\1\0\3\1k\1l", FIRN_CORRUPT, "does not belong there"),
         CASE(SEQUENCE_3 "\0\1\0\1\1k\1\2", FIRN_CORRUPT, "there already"),
         CASE(SEQUENCE_3 "\0\2\0\1\1n\1\2\0\1\1n\1\3", FIRN_CORRUPT, "there already"),
 #undef CASE

@@ -168,7 +168,7 @@ a_number_is_of_one_type_and_schema(void **state)
     DB_OK(firn_db_image_name(image, &named, &entry, &tree, &err));
     for (unsigned i = 0; i < 2; i++) {
         DB_FAILS(firn_db_image_name(image, &wrong[i], &entry, &tree, &err), FIRN_CORRUPT,
-                 "says different things of number");
+                 "contradicts itself about number");
     }
     firn_buf_deinit(&bytes);
     DB_OK(firn_db_close(db, &err));

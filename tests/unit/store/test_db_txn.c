@@ -321,7 +321,7 @@ merges_add_to_the_view_and_to_own_writes(void **state)
     assert_int_equal(number_in(txn, true), 13);
     DB_FAILS(
         firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_MIN, firn_bytes(bytes, 8), &err),
-        FIRN_INVALID, "merged otherwise");
+        FIRN_INVALID, "merged by another operator");
     DB_FAILS(
         firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 7), &err),
         FIRN_INVALID, "");
@@ -415,7 +415,7 @@ what_is_put_for_a_time_is_there_for_the_transaction(void **state)
     assert_true(equal(get(txn, "s"), "session"));
     assert_string_equal(walk(txn, false), "s=session ");
     DB_FAILS(firn_db_txn_merge(txn, scene.k, firn_str("s"), FIRN_MERGE_APPEND, firn_str("x"), &err),
-             FIRN_INVALID, "put with an expiry");
+             FIRN_INVALID, "put with a time to live");
     commit(txn);
     txn = begin(&snapshot);
     assert_value("s", "session");

@@ -611,11 +611,11 @@ what_one_version_cannot_say_is_refused(void **state)
     size_t size = firn_db_batch_size_bytes(batch);
     DB_FAILS(firn_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_MAX,
                                  firn_bytes("\1\0\0\0\0\0\0", 8), &err),
-             FIRN_INVALID, "merged otherwise");
+             FIRN_INVALID, "merged by another operator");
     DB_OK(firn_db_batch_put_ttl(batch, scene.keyspace, firn_str("t"), firn_str("a"), 5, &err));
     DB_FAILS(firn_db_batch_merge(batch, scene.keyspace, firn_str("t"), FIRN_MERGE_APPEND,
                                  firn_str("a"), &err),
-             FIRN_INVALID, "with an expiry");
+             FIRN_INVALID, "with a time to live");
     assert_int_equal(firn_db_batch_count(batch), 2);
     DB_OK(firn_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_APPEND, firn_str("b"), &err));
     assert_true(firn_db_batch_size_bytes(batch) > size);
