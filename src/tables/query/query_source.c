@@ -412,6 +412,14 @@ firn_query_source_chunk(struct firn_query_source *source, size_t i, const struct
     return rc;
 }
 
+const struct firn_column_pin *
+firn_query_source_pin(const struct firn_query_source *source, size_t i)
+{
+    DCHECK(i < source->plan->place_count);
+    const struct firn_column_pin *pin = &source->columns[i].pin;
+    return pin->cache != NULL ? pin : NULL;
+}
+
 int
 firn_query_source_begin_eval(struct firn_query_source *source, struct firn_expr_eval *eval,
                              firn_error *err)
