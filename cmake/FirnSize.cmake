@@ -65,6 +65,7 @@ set(FIRN_COLD_FILES
     hosted/os_within.c
     oswatch/os_watch.c
     reference/reference.c
+    threads/os_jobs.c
     # engine
     block/block_publisher.c
     block/block_salvage.c
@@ -75,6 +76,8 @@ set(FIRN_COLD_FILES
     block/run_text.c
     block/value_file.c
     column/column_check.c
+    column/column_chunks.c
+    column/column_filter.c
     column/column_index.c
     column/column_layout.c
     column/column_mend.c
@@ -84,6 +87,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_garbage.c
     compaction/compaction_graph.c
     compaction/compaction_pick.c
+    compaction/compaction_values.c
     compaction/compaction_work.c
     graph/graph_build.c
     graph/graph_merge.c
@@ -126,6 +130,7 @@ set(FIRN_COLD_FILES
     txn/db_txn_run.c
     version/manifest.c
     version/manifest_edit.c
+    version/run_file.c
     version/run_history.c
     version/version.c
     # tables
@@ -177,6 +182,7 @@ set(FIRN_COLD_FILES
     difference/difference_merge_entry.c
     difference/difference_merge_links.c
     difference/difference_renames.c
+    difference/difference_walk.c
     reclaim/reclaim.c
     reclaim/reclaim_auto.c
     reclaim/reclaim_delete.c

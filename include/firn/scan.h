@@ -150,7 +150,7 @@ FIRN_API void firn_scan_batch_column(const firn_scan_batch *batch, size_t column
 typedef struct firn_scan_stats {
     size_t size;          /* sizeof(firn_scan_stats) */
     uint64_t rows_read;   /* or counted without reading them */
-    uint64_t rows_pruned; /* skipped, because of the smallest and largest values stored with them */
+    uint64_t rows_pruned; /* skipped: bounds or Bloom filters stored with them exclude them */
     uint64_t rows_merged; /* of rows_read: where several runs or memtables overlap */
     uint64_t rows_returned;
     uint64_t bytes_spilled; /* to temporary files */

@@ -235,6 +235,54 @@ firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_mem
     *memory = (struct firn_block_memory){NULL, NULL};
 }
 
+/* ==== blocks that stay when the cache has gone ====
+ *
+ * Whoever wants the bytes of a block for longer than its file is open takes a lease: a share of the memory that the block
+ * lies in, where it is memory of its own. The frame has a share, too, and gives it up when its block is evicted. So a
+ * lease neither pins the frame nor knows the cache, and ends without a mutex, in any thread.
+ *
+ * What is leased and evicted is beyond the budget. All leases of a process together, of blocks that caches keep, have at
+ * most half of the budget of the cache that is asked. Blocks that are not kept do not count: the memory would be that of
+ * a copy.
+ */
+
+/* Relaxed, as all counts here: nothing is published by it. */
+static _Atomic size_t leased_bytes;
+
+struct firn_block_lease *
+firn_block_cache_lease(const struct firn_block_cache *cache, const struct firn_block_pin *pin)
+{
+    const struct firn_block_cache_frame *frame = pin->frame;
+    DCHECK(frame != NULL);
+    if (frame->memory == NULL) {
+        return NULL;
+    }
+    struct firn_block_lease *lease = firn_block_cache_lease_of(frame);
+    size_t counted = lease->counted_bytes;
+    size_t before = atomic_fetch_add_explicit(&leased_bytes, counted, memory_order_relaxed);
+    if (counted > 0 && before + counted > cache->budget_bytes / 2) {
+        atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
+        return NULL;
+    }
+    /* Relaxed: the pin keeps the frame's share. */
+    size_t refs = atomic_fetch_add_explicit(&lease->refs, 1, memory_order_relaxed);
+    DCHECK(refs > 0);
+    (void)refs;
+    return lease;
+}
+
+void
+firn_block_cache_lease_end(struct firn_block_lease *lease)
+{
+    if (lease != NULL) {
+        size_t counted = lease->counted_bytes;
+        size_t before = atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
+        DCHECK(counted <= before);
+        (void)before;
+        firn_block_cache_lease_unref(lease);
+    }
+}
+
 /* ==== what a thread reads blocks with: a decompression context and buffers ====
  *
  * They are dear to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
@@ -613,7 +661,8 @@ keep_unpinned(struct firn_block_cache *cache, const struct request *request, fir
 static size_t
 beyond_size(size_t size)
 {
-    return sizeof(struct firn_block_cache_frame) + size + 63;
+    return sizeof(struct firn_block_cache_frame) + FIRN_BLOCK_CACHE_ALIGNMENT +
+           FIRN_BLOCK_CACHE_LEASE_SIZE + size;
 }
 
 static int
@@ -626,10 +675,8 @@ copy_beyond(struct firn_block_cache *cache, firn_slice raw, struct firn_block_pi
     }
     uint8_t *aligned = memory + (64 - (uintptr_t)memory % 64) % 64;
     struct firn_block_cache_frame *frame = (void *)aligned;
-    *frame = (struct firn_block_cache_frame){.data = aligned + sizeof *frame,
-                                             .memory = memory,
-                                             .size = (uint32_t)raw.size,
-                                             .is_beyond = true};
+    *frame = (struct firn_block_cache_frame){.size = (uint32_t)raw.size, .is_beyond = true};
+    firn_block_cache_place(frame, memory, (uint8_t *)(frame + 1), 0);
     if (raw.size > 0) {
         memcpy(frame->data, raw.data, raw.size);
     }
@@ -777,7 +824,7 @@ firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pi
     uint64_t beyond = atomic_fetch_sub_explicit(&cache->beyond_bytes, beyond_size(frame->size),
                                                 memory_order_relaxed);
     DCHECK(beyond_size(frame->size) <= beyond);
-    firn_free(frame->memory);
+    firn_block_cache_lease_unref(firn_block_cache_lease_of(frame));
 }
 
 /* ---- files ---- */

@@ -95,6 +95,17 @@ void firn_block_cache_keep(struct firn_block_cache *cache, uint64_t file, uint64
 /* The pin is empty afterwards; an empty pin is fine. */
 void firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin);
 
+/* ---- leases (block_cache.c) ---- */
+
+/* The bytes of a block, for as long as somebody wants them: after its unpin, its file, and the cache. */
+struct firn_block_lease;
+/* NULL: the block lies in a frame of the cache, or all leases would have more than half of this cache's budget; blocks that
+ * the cache does not keep do not count. Requires: the pin is not empty. Any thread. */
+struct firn_block_lease *firn_block_cache_lease(const struct firn_block_cache *cache,
+                                                const struct firn_block_pin *pin);
+/* Any thread, at any time. NULL is fine. */
+void firn_block_cache_lease_end(struct firn_block_lease *lease);
+
 /* ---- what is held (block_cache.c) ---- */
 
 /* Sets bytes of the budget aside for what the caller is going to keep pinned, or take, for as long

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "block/block_cache.h"
 #include "os/os_pages.h"
 #include "threads/os_thread.h"
@@ -174,6 +175,49 @@ firn_block_cache_frame_touch(struct firn_block_cache_frame *frame, uint8_t used_
     uint8_t used = atomic_load_explicit(&frame->used, memory_order_relaxed);
     if (used < used_max) {
         atomic_store_explicit(&frame->used, (uint8_t)(used + 1), memory_order_relaxed);
+    }
+}
+
+/* Directly before the data of a frame whose memory is its own: who has that memory. */
+struct firn_block_lease {
+    _Atomic size_t refs;  /* the frame's, and one for each lease */
+    size_t counted_bytes; /* by each lease; 0: the cache does not keep it */
+    void *memory;
+};
+enum { FIRN_BLOCK_CACHE_ALIGNMENT = 64 };
+/* What the memory of such a frame has beyond the data. */
+enum {
+    FIRN_BLOCK_CACHE_LEASE_SIZE = sizeof(struct firn_block_lease) + FIRN_BLOCK_CACHE_ALIGNMENT - 1
+};
+
+static inline struct firn_block_lease *
+firn_block_cache_lease_of(const struct firn_block_cache_frame *frame)
+{
+    DCHECK(frame->memory != NULL);
+    return (struct firn_block_lease *)(void *)(frame->data - sizeof(struct firn_block_lease));
+}
+
+/* Places the data of a frame in its new memory, from `at` on. */
+static inline void
+firn_block_cache_place(struct firn_block_cache_frame *frame, void *memory, uint8_t *at,
+                       size_t counted_bytes)
+{
+    at += sizeof(struct firn_block_lease);
+    frame->memory = memory;
+    frame->data = at + (0 - (uintptr_t)at) % FIRN_BLOCK_CACHE_ALIGNMENT;
+    struct firn_block_lease *lease = firn_block_cache_lease_of(frame);
+    atomic_init(&lease->refs, 1);
+    lease->counted_bytes = counted_bytes;
+    lease->memory = memory;
+}
+
+/* Gives a share of the memory up. */
+static inline void
+firn_block_cache_lease_unref(struct firn_block_lease *lease)
+{
+    /* Release: what was read; acquire: what others read before the memory goes. */
+    if (atomic_fetch_sub_explicit(&lease->refs, 1, memory_order_acq_rel) == 1) {
+        firn_free(lease->memory);
     }
 }
 

@@ -400,7 +400,7 @@ close_a_slab(struct firn_block_cache *cache)
 static size_t
 charge_of(uint32_t size)
 {
-    return (size_t)size + ALIGNMENT - 1;
+    return (size_t)size + FIRN_BLOCK_CACHE_LEASE_SIZE;
 }
 
 static void
@@ -433,8 +433,10 @@ static void
 give_large(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
 {
     size_t charge = charge_of(frame->size);
-    firn_free(frame->memory);
-    frame->memory = NULL;
+    if (frame->memory != NULL) {
+        firn_block_cache_lease_unref(firn_block_cache_lease_of(frame));
+        frame->memory = NULL;
+    }
     firn_os_mutex_lock(&cache->memory.mutex);
     DCHECK(charge <= cache->memory.large_bytes && cache->memory.large_bytes <= used_bytes(cache));
     uncharge_locked(cache, charge);
@@ -627,13 +629,12 @@ take_large(struct firn_block_cache *cache, uint32_t size)
         balance_for_large(cache, evicted);
     }
     frame->size = size;
-    frame->memory = firn_alloc(charge_of(size));
-    if (frame->memory == NULL) {
+    uint8_t *memory = firn_alloc(charge_of(size));
+    if (memory == NULL) {
         give_large(cache, frame);
         return NULL;
     }
-    frame->data = frame->memory;
-    frame->data += (ALIGNMENT - (uintptr_t)frame->data % ALIGNMENT) % ALIGNMENT;
+    firn_block_cache_place(frame, memory, memory, size);
     DCHECK(frame->data + size <= (uint8_t *)frame->memory + charge_of(size));
     return frame;
 }
@@ -724,7 +725,10 @@ void
 firn_block_cache_memory_deinit(struct firn_block_cache *cache)
 {
     for (uint32_t i = 0; i < cache->memory.large_high; i++) {
-        firn_free(cache->frames[cache->frame_count + i].memory);
+        const struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + i];
+        if (frame->memory != NULL) {
+            firn_block_cache_lease_unref(firn_block_cache_lease_of(frame));
+        }
     }
     for (uint32_t i = 0; i < cache->slab_count; i++) {
         firn_os_pages_unmap(&cache->slabs[i].pages);

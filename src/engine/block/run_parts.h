@@ -32,7 +32,8 @@ enum firn_run_section {
     FIRN_RUN_SECTION_INDEX = 2,   /* one */
     FIRN_RUN_SECTION_FILTER = 3,  /* at most one */
     FIRN_RUN_SECTION_RANGES = 4,  /* any number */
-    FIRN_RUN_SECTION_ORIGIN = 5   /* at most one: block/run_kind.h */
+    FIRN_RUN_SECTION_ORIGIN = 5,  /* at most one: block/run_kind.h */
+    FIRN_RUN_SECTION_FILTERS = 6  /* at most one, of runs of columns */
 };
 
 /* The same key with an address, for arithmetic on it. */
@@ -151,8 +152,9 @@ FIRN_MUST_CHECK int firn_run_summary_note_last_key(struct firn_run_summary *summ
 
 struct firn_run_sections {
     struct firn_block_ref index;
-    struct firn_block_ref filter; /* stored_size 0: there is none */
-    struct firn_block_ref origin; /* likewise */
+    struct firn_block_ref filter;  /* stored_size 0: there is none */
+    struct firn_block_ref origin;  /* likewise */
+    struct firn_block_ref filters; /* likewise */
     uint32_t version;
 };
 /* Finds the sections, and decodes summary and ranges into *summary and *ranges, zeroed before, which

@@ -76,7 +76,7 @@ note_ref(const struct reading *reading, struct firn_block_ref *out,
          const struct firn_block_ref *ref, firn_error *err)
 {
     if (out->offset != 0) {
-        return refuse(reading, "the run has two indexes, two filters or two origins", err);
+        return refuse(reading, "the run has two indexes, filters or origins", err);
     }
     *out = *ref;
     return FIRN_OK;
@@ -95,6 +95,8 @@ read_section(struct reading *reading, const struct firn_block_section *section, 
         return note_ref(reading, &sections->filter, &section->ref, err);
     case FIRN_RUN_SECTION_ORIGIN:
         return note_ref(reading, &sections->origin, &section->ref, err);
+    case FIRN_RUN_SECTION_FILTERS:
+        return note_ref(reading, &sections->filters, &section->ref, err);
     case FIRN_RUN_SECTION_RANGES:
         return read_ranges(reading, &section->ref, err);
     default:

@@ -80,7 +80,8 @@ read_index(struct firn_column_run *run, firn_error *err)
                                     err));
     hold_index(run);
     FIRN_TRY(firn_column_index_open(index_bytes(run), &run->index, &run->layout, err));
-    rc = compare(run, err);
+    FIRN_TRY(compare(run, err));
+    rc = firn_column_filter_load(run, compress, err);
 out:
     firn_compress_destroy(compress);
     if (rc != FIRN_OK && err != NULL && firn_run_text_is_loss(rc)) {
@@ -102,6 +103,7 @@ column_close(struct firn_run *base)
     firn_block_cache_hold_give(run->cache, &run->memory);
     firn_block_cache_hold_release(run->cache, run->held_bytes);
     firn_buf_deinit(&run->index_bytes);
+    firn_buf_deinit(&run->filters);
     firn_free(run->guides);
     firn_column_layout_deinit(&run->layout);
     firn_range_set_deinit(&run->ranges);

@@ -34,6 +34,7 @@ struct firn_column_def {
     firn_type type;
     uint32_t fixed_size;      /* of UUID: 16; of VECTOR: 4 for each dimension; else 0 */
     struct firn_cell initial; /* what rows have that were written before the column was there */
+    bool has_filter; /* runs should have Bloom filters of its values. Not in the run's own layout */
 };
 /* A graph over a column of vectors, by the names of graph/graph.h. */
 struct firn_column_graph {
@@ -80,6 +81,11 @@ struct firn_column_info {
 };
 FIRN_MUST_CHECK int firn_column_info_of(const struct firn_run *run, size_t group, uint32_t column,
                                         struct firn_column_info *out);
+/* Whether a group can have one of some values in a column of that kind, by its Bloom filter; true where there is none, or a damaged
+ * one. FIRN_IO, FIRN_NO_MEMORY. Requires: the group has a chunk of the column. Any thread. */
+FIRN_MUST_CHECK int firn_column_may_have(struct firn_run *run, size_t group, uint32_t column,
+                                         const struct firn_cell *values, size_t count, bool *out,
+                                         firn_error *err);
 /* A chunk of a column of a group, in the cache until the pin is given back. */
 struct firn_column_pin {
     struct firn_block_cache *cache; /* NULL: nothing is pinned */

@@ -123,6 +123,7 @@ firn_column_builder_destroy(struct firn_run_builder *base)
     firn_buf_deinit(&builder->value);
     firn_buf_deinit(&builder->first_key);
     firn_buf_deinit(&builder->last_key);
+    firn_buf_deinit(&builder->filters);
     firn_buf_deinit(&builder->index_bytes);
     firn_column_layout_deinit(&builder->layout);
     firn_free(builder);
@@ -170,6 +171,7 @@ close_group(struct firn_column_builder *builder, bool goes_on, firn_error *err)
     };
     FIRN_TRY(firn_column_index_builder_add(&builder->index, layout, &group, builder->chunks, err));
     builder->closed_rows += builder->rows;
+    builder->group_count++;
     clear_group(builder);
 out:
     return rc;
@@ -540,6 +542,10 @@ finish(struct firn_column_builder *builder, struct firn_run_summary *out, firn_e
     }
     DCHECK(builder->closed_rows == summary->entry_count);
     FIRN_TRY(firn_run_output_end_entries(&builder->output, err));
+    if (builder->filters.size > 0) {
+        FIRN_TRY(firn_run_output_add_section(&builder->output, FIRN_RUN_SECTION_FILTERS,
+                                             firn_buf_slice(&builder->filters), err));
+    }
     FIRN_TRY(write_index(builder, err));
     rc = firn_run_output_finish(&builder->output, FIRN_COLUMN_FORMAT_VERSION, out, err);
 out:

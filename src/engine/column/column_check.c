@@ -41,6 +41,8 @@ struct checking {
     struct column operand_column;
     struct column other_column;
 
+    struct firn_buf filter; /* of the chunk's values; empty where there is none, or a bad one */
+
     struct firn_buf last_key;
     uint64_t last_sequence;
     bool has_last; /* the row before is known */
@@ -79,7 +81,7 @@ is_whole(const struct firn_chunk_bounds *bounds, enum firn_physical kind)
 static int
 check_values(const struct firn_chunk_values *values, const struct firn_column_shape *shape,
              const struct firn_chunk_bounds *block, const struct firn_column_index_chunk *record,
-             size_t rows, struct counts *counts, firn_error *err)
+             size_t rows, firn_slice filter, struct counts *counts, firn_error *err)
 {
     uint64_t nulls = 0;
     for (size_t i = 0; i < values->count; i++) {
@@ -92,10 +94,35 @@ check_values(const struct firn_chunk_values *values, const struct firn_column_sh
             (excludes(block, values->count, &cell) || excludes(&record->bounds, rows, &cell))) {
             return refuse("a value is outside of its bounds", err);
         }
+        if (!is_null && filter.size > 0 && !firn_column_filter_has(filter, &cell)) {
+            return refuse("its Bloom filter does not know a value", err);
+        }
     }
     counts->nulls += nulls;
     return nulls == block->null_count ? FIRN_OK
                                       : refuse("a block has another number of nulls", err);
+}
+
+/* Reads the Bloom filter of a slot; tells of one that cannot be read. */
+static int
+read_filter(struct checking *checking, size_t slot, firn_error *err)
+{
+    const struct firn_column_run *run = checking->run;
+    struct firn_block_ref ref;
+    firn_buf_clear(&checking->filter);
+    if (slot >= run->layout.layout.count ||
+        !firn_column_filter_find(run, checking->group, run->layout.layout.columns[slot].id, &ref)) {
+        return FIRN_OK;
+    }
+    int rc =
+        firn_block_reader_read(run->reader, &ref, checking->check.compress, &checking->filter, err);
+    rc = rc == FIRN_OK ? firn_run_filter_check(firn_buf_slice(&checking->filter), err) : rc;
+    if (rc != FIRN_OK) {
+        firn_buf_clear(&checking->filter);
+        rc = firn_run_check_report_block(&checking->check, &ref,
+                                         "scans for single values are slower", err);
+    }
+    return rc;
 }
 
 /* A chunk that is open in the slot against what the index says of it. */
@@ -111,12 +138,14 @@ check_chunk(struct checking *checking, struct firn_column_slot *slot,
     if (chunk->encoding != record->encoding || !is_whole(&record->bounds, shape.kind)) {
         return refuse("it is not encoded as the index says", err);
     }
+    FIRN_TRY(read_filter(checking, slot->number, err));
     for (size_t block = 0; block < firn_chunk_block_count(chunk); block++) {
         struct firn_chunk_bounds bounds;
         firn_chunk_block_bounds(chunk, block, &bounds);
         slot->block = SIZE_MAX;
         FIRN_TRY(firn_chunk_read_block(chunk, block, NULL, &slot->scratch, &slot->values, err));
-        FIRN_TRY(check_values(&slot->values, &shape, &bounds, record, slot->rows, &counts, err));
+        FIRN_TRY(check_values(&slot->values, &shape, &bounds, record, slot->rows,
+                              firn_buf_slice(&checking->filter), &counts, err));
     }
     if (counts.nulls != record->bounds.null_count || counts.value_bytes != record->value_bytes) {
         return refuse("it has other nulls or bytes than the index says", err);
@@ -420,6 +449,23 @@ check_index(struct checking *checking, firn_error *err)
                                                        "no key of the run can be read", err);
 }
 
+/* The list of Bloom filters, which is not used where it is damaged. */
+static int
+check_filters(struct checking *checking, firn_error *err)
+{
+    const struct firn_column_run *run = checking->run;
+    const struct firn_block_ref *ref = &run->sections.filters;
+    if (ref->stored_size == 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_block_reader_read(run->reader, ref, checking->check.compress,
+                                    &checking->check.raw, err);
+    rc = rc == FIRN_OK ? firn_column_filter_check(firn_buf_slice(&checking->check.raw), err) : rc;
+    return rc == FIRN_OK ? FIRN_OK
+                         : firn_run_check_report_block(&checking->check, ref,
+                                                       "scans for single values are slower", err);
+}
+
 static int
 check_parts(struct checking *checking, firn_error *err)
 {
@@ -429,6 +475,7 @@ check_parts(struct checking *checking, firn_error *err)
     FIRN_TRY(check_index(checking, err));
     FIRN_TRY(
         firn_run_check_sections(&checking->check, &run->sections, FIRN_COLUMN_FORMAT_VERSION, err));
+    FIRN_TRY(check_filters(checking, err));
     FIRN_TRY(check_groups(checking, err));
     firn_slice first_key = firn_bytes(NULL, 0);
     if (run->index.group_count > 0) {
@@ -458,6 +505,7 @@ deinit(struct checking *checking)
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         firn_buf_deinit(&columns[i]->raw);
     }
+    firn_buf_deinit(&checking->filter);
     firn_buf_deinit(&checking->last_key);
     firn_buf_deinit(&checking->key);
     firn_run_check_deinit(&checking->check);

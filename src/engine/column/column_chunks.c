@@ -36,7 +36,8 @@ struct made {
     struct firn_buf bytes; /* as they are stored; empty: the group has no chunk of that slot */
     enum firn_codec codec;
     size_t raw_size;
-    bool is_locator; /* of a value in pieces */
+    bool is_locator;        /* of a value in pieces */
+    struct firn_buf filter; /* empty: there is none */
     struct firn_column_index_chunk record;
 };
 
@@ -47,6 +48,7 @@ struct worker {
     struct firn_buf slices;
     struct firn_buf chunk;
     struct firn_buf stored;
+    struct firn_buf hashes; /* for a Bloom filter */
     int rc;
     size_t failed_slot;
     firn_error error;
@@ -100,11 +102,19 @@ swap(struct firn_buf *a, struct firn_buf *b)
     *b = other;
 }
 
-/* Encodes and compresses what has gathered. */
-static int
-make_values(struct worker *worker, const struct firn_column_gather *gather, struct made *out,
-            firn_error *err)
+/* Whether the layout asks for Bloom filters of a slot's values. */
+static bool
+wants_filter(const struct firn_column_builder *builder, size_t slot)
 {
+    const struct firn_column_layout *layout = &builder->layout.layout;
+    return slot < layout->count && layout->columns[slot].has_filter;
+}
+
+/* Encodes and compresses what has gathered in a slot. */
+static int
+make_values(struct worker *worker, size_t slot, struct made *out, firn_error *err)
+{
+    const struct firn_column_gather *gather = &worker->chunks->builder->gathers[slot];
     const struct firn_column_builder *builder = worker->chunks->builder;
     struct firn_chunk_values values;
     struct firn_chunk chunk;
@@ -126,6 +136,10 @@ make_values(struct worker *worker, const struct firn_column_gather *gather, stru
                                   firn_buf_slice(&worker->chunk), &worker->stored, &out->codec,
                                   err));
     swap(&out->bytes, out->codec == FIRN_CODEC_NONE ? &worker->chunk : &worker->stored);
+    if (wants_filter(builder, slot)) {
+        FIRN_TRY(firn_column_filter_build(&values, out->bytes.size / 2, &worker->hashes,
+                                          &out->filter, err));
+    }
 out:
     return rc;
 }
@@ -137,12 +151,13 @@ make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
     const struct firn_column_gather *gather = &builder->gathers[slot];
     const struct firn_buf *locator = &builder->locators[slot];
     firn_buf_clear(&out->bytes);
+    firn_buf_clear(&out->filter);
     out->record = (struct firn_column_index_chunk){.ref = {0}};
     if (may_lack(builder, slot)) {
         return FIRN_OK;
     }
     out->is_locator = locator->size > 0;
-    int rc = make_values(worker, gather, out, err);
+    int rc = make_values(worker, slot, out, err);
     if (rc == FIRN_OK && out->is_locator) {
         DCHECK(builder->rows == 1);
         out->codec = FIRN_CODEC_NONE;
@@ -169,6 +184,23 @@ write(struct firn_column_builder *builder, size_t slot, struct made *made, firn_
     }
     builder->chunks[slot] = made->record;
     return rc;
+}
+
+/* Adds the Bloom filter of a column of the group. */
+static int
+write_filter(struct firn_column_builder *builder, size_t slot, const struct firn_buf *filter,
+             firn_error *err)
+{
+    struct firn_block_ref ref;
+    const uint32_t column = builder->layout.layout.columns[slot].id;
+    int rc = firn_run_output_add_packed(&builder->output, FIRN_CODEC_NONE, firn_buf_slice(filter),
+                                        filter->size, &ref, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_column_filter_add(&builder->filters, builder->group_count, column, &ref) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a Bloom filter");
 }
 
 /* ---- all chunks of a group ---- */
@@ -266,6 +298,9 @@ firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err)
             FIRN_TRY(make(&chunks->workers[0], slot, made, err));
         }
         FIRN_TRY(write(builder, slot, made, err));
+        if (made->filter.size > 0) {
+            FIRN_TRY(write_filter(builder, slot, &made->filter, err));
+        }
     }
 out:
     return rc;
@@ -322,9 +357,11 @@ firn_column_chunks_destroy(struct firn_column_chunks *chunks)
         firn_buf_deinit(&worker->slices);
         firn_buf_deinit(&worker->chunk);
         firn_buf_deinit(&worker->stored);
+        firn_buf_deinit(&worker->hashes);
     }
     for (size_t i = 0; chunks->made != NULL && i < slots; i++) {
         firn_buf_deinit(&chunks->made[i].bytes);
+        firn_buf_deinit(&chunks->made[i].filter);
     }
     firn_free(chunks->workers);
     firn_free(chunks->made);

@@ -23,6 +23,8 @@
  *   size of the smallest value 1 | of the largest 1 | nulls 4 | bytes of the values 8 |
  *   smallest value 16 | largest 16
  *
+ * The section "filters": for each Bloom filter, by group and id, group 4 | id 4 | offset 8 | stored size 4 | raw size 4.
+ *
  * A chunk of encoding 0 is the locator of one value that lies in pieces.
  */
 #ifndef FIRN_COLUMN_COLUMN_FORMAT_H
@@ -37,6 +39,7 @@ enum {
     FIRN_COLUMN_FORMAT_COLUMN_SIZE = 24,
     FIRN_COLUMN_FORMAT_GROUP_SIZE = 64,
     FIRN_COLUMN_FORMAT_CHUNK_SIZE = 64,
+    FIRN_COLUMN_FORMAT_FILTER_SIZE = 24,
     FIRN_COLUMN_FORMAT_HIDDEN = 4, /* sequence, kind, end of life, operand */
 
     FIRN_COLUMN_FORMAT_PLAIN = 1, /* flag of a group: is_plain */

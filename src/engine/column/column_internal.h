@@ -155,6 +155,7 @@ struct firn_column_run {
     struct firn_range_set ranges;
     struct firn_column_owned layout;
     struct firn_column_index index;
+    struct firn_buf filters;         /* the section; empty: there is none that can be read */
     struct firn_block_guide *guides; /* to each chunk: slot by slot, group by group */
     /* Where the index lies: memory of the cache that is held, or of its own. */
     size_t held_bytes;
@@ -242,6 +243,27 @@ FIRN_MUST_CHECK int firn_column_read_block(struct firn_column_run *run,
                                            firn_error *err);
 /* The i-th of some values. */
 struct firn_cell firn_column_read_value(const struct firn_chunk_values *values, size_t i);
+
+/* ==== Bloom filters of values (column_filter.c) ==== */
+
+/* Replaces the contents of out with the filter of some values, or with nothing where it would have more than bytes_max bytes;
+ * hashes is working memory. */
+FIRN_MUST_CHECK int firn_column_filter_build(const struct firn_chunk_values *values,
+                                             size_t bytes_max, struct firn_buf *hashes,
+                                             struct firn_buf *out, firn_error *err);
+/* Appends an entry to the section. Requires: group and column are after those of the entry before. */
+FIRN_MUST_CHECK int firn_column_filter_add(struct firn_buf *filters, size_t group, uint32_t column,
+                                           const struct firn_block_ref *ref);
+/* FIRN_CORRUPT for what is no section. */
+FIRN_MUST_CHECK int firn_column_filter_check(firn_slice raw, firn_error *err);
+/* Reads the section into run->filters; nothing where it is damaged. */
+FIRN_MUST_CHECK int firn_column_filter_load(struct firn_column_run *run,
+                                            struct firn_compress *compress, firn_error *err);
+/* Where a filter is; false: there is none. */
+bool firn_column_filter_find(const struct firn_column_run *run, size_t group, uint32_t column,
+                             struct firn_block_ref *out);
+/* Whether a filter that passed firn_run_filter_check knows a value that is not null. */
+bool firn_column_filter_has(firn_slice filter, const struct firn_cell *cell);
 
 /* ==== keys of rows, and the search for them (column_keys.c) ==== */
 
@@ -354,6 +376,8 @@ struct firn_column_builder {
 
     uint64_t *costs; /* of the rows of a batch */
     struct firn_column_chunks *makes;
+    size_t group_count;      /* closed */
+    struct firn_buf filters; /* the section that says where Bloom filters are */
     struct firn_buf index_bytes;
 };
 

@@ -208,6 +208,9 @@ show_column_json(struct firn_cli *cli, const firn_table_def *def, const firn_tab
         firn_term_json_null("default");
     }
     firn_term_json_bool("auto", column->is_auto);
+    if (column->has_bloom_filter) {
+        firn_term_json_bool("bloom", true);
+    }
     firn_term_json_u64_if("key", place, place > 0);
     firn_term_json_end();
     firn_data_bytes_deinit(&text);
@@ -271,6 +274,10 @@ show_columns(struct firn_cli *cli, const firn_table_def *def)
         size_t place = place_in_key(def, column->name);
         if (place > 0) {
             (void)snprintf(key, sizeof(key), "%zu%s", place, column->is_auto ? " auto" : "");
+        }
+        if (column->has_bloom_filter) {
+            const size_t size = strlen(key);
+            (void)snprintf(key + size, sizeof(key) - size, "%sbloom", size > 0 ? " " : "");
         }
         firn_data_grid_add(&grid, firn_str(column->name));
         firn_data_grid_add(&grid, firn_str(type_of(column, type)));
@@ -585,7 +592,7 @@ const struct firn_command firn_data_table_create = {
     .arguments = "STORE TABLE DEFINITION",
     .help = "DEFINITION consists of items with commas between them:\n"
             "\n"
-            "  NAME TYPE [null | not null] [default LITERAL] [auto] [primary key]\n"
+            "  NAME TYPE [null | not null] [default LITERAL] [auto] [bloom] [primary key]\n"
             "  primary key (NAME, ...)\n"
             "  [unique] index NAME (NAME, ...)\n"
             "\n"

@@ -300,8 +300,8 @@ static bool
 ends_type(const struct parser *parser)
 {
     static const char *const words[] = {
-        "constraint", "primary", "not",       "null", "unique", "default",      "check",
-        "references", "collate", "generated", "as",   "auto",   "autoincrement"};
+        "constraint", "primary", "not",       "null", "unique", "default",       "check",
+        "references", "collate", "generated", "as",   "auto",   "autoincrement", "bloom"};
     if (parser->kind != WORD) {
         return true;
     }
@@ -487,6 +487,10 @@ take_column_constraint(struct parser *parser, const char *name, bool is_integer,
     if (is_word(parser, "auto")) {
         sqlite3_str_appendall(parser->columns, parser->is_auto ? "" : " auto");
         parser->is_auto = true;
+        return advance(parser);
+    }
+    if (is_word(parser, "bloom")) {
+        sqlite3_str_appendall(parser->columns, " bloom");
         return advance(parser);
     }
     if (is_word(parser, "default")) {

@@ -6,8 +6,14 @@
  * buffers in an owner of its own: a consumer may take a column out of an array and release it alone, as the
  * interface allows, before the array or after it. Schemas, too.
  *
- * Values are copied once: a batch belongs to its scan, an array to its consumer. Booleans become
- * bits, decimals 128 bits, dates 32; all else has the same bytes.
+ * A batch belongs to its scan, an array to its consumer. So values are copied once, but for those that lie in a chunk of a run
+ * just as Arrow has them: plain numbers of 64 bits and floats, UUIDs and vectors, without nulls. Of these the array has the
+ * chunk's own memory, by a lease (block/block_cache.h), which ends when the column is released and knows neither the scan
+ * nor the store. Booleans become bits, decimals 128 bits, dates 32.
+ *
+ * (I1) What is lent of a block is at least half of it, or else copied: a consumer keeps at most twice the memory of its values.
+ * (I2) Values that are lent lie side by side in one block. An array ends where the next values do not follow, and where a
+ *      block begins that could be lent, so that most arrays are row groups.
  *
  * An array ends before its texts have more bytes than 32-bit offsets can say.
  *
@@ -23,12 +29,15 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "column/column.h"
 #include "query/query.h"
 
 enum {
     ROWS_MAX = 65536,
     BYTES_MAX =
         1 << 28, /* of the values of one column in an array, before the batch that exceeds it */
+    ROOM_MAX = 1 << 20,  /* for a column of which there may be more, to begin with */
+    LENT_MIN = 64 << 10, /* bytes of a block that is lent */
     FORMAT_SIZE = 32
 };
 
@@ -172,7 +181,10 @@ make_field(const firn_scan_column *column, struct ArrowSchema *out)
 /* What an array owns. A child has its own owner. */
 struct owner {
     const void *buffers[3];
-    struct firn_buf data[3]; /* validity; values or offsets; bytes */
+    struct firn_buf data[3];        /* validity; values or offsets; bytes */
+    struct firn_block_lease *lease; /* NULL: the values are in data[1] */
+    firn_slice block;               /* that is lent, and which of its bytes are the values */
+    firn_slice lent;
     struct ArrowArray *children;
     struct ArrowArray **child_pointers;
 };
@@ -190,6 +202,7 @@ release_array(struct ArrowArray *array)
     for (size_t i = 0; i < 3; i++) {
         firn_buf_deinit(&owner->data[i]);
     }
+    firn_block_cache_lease_end(owner->lease);
     firn_free(owner->children);
     firn_free(owner->child_pointers);
     firn_free(owner);
@@ -280,71 +293,216 @@ add_bits(struct firn_buf *out, size_t row, const struct firn_chunk_values *value
     return FIRN_OK;
 }
 
-/* Whole numbers in so many bytes each, lowest first; 16: with the sign in front. */
+/* Makes room for a batch; for a first one that is full, for some that follow. */
+static uint8_t *
+add_room(struct firn_buf *out, size_t size, size_t count)
+{
+    DCHECK(size > 0 && count <= FIRN_CHUNK_BLOCK);
+    size_t at = out->size;
+    if (at == 0 && count == FIRN_CHUNK_BLOCK && size * ROWS_MAX <= ROOM_MAX &&
+        firn_buf_reserve(out, size * ROWS_MAX) != FIRN_OK) {
+        return NULL;
+    }
+    return firn_buf_set_size(out, at + count * size) == FIRN_OK ? out->data + at : NULL;
+}
+
+/* Whole numbers in so many bytes each, lowest first; 16: with the sign in front. The machine is a little-endian one, as all
+ * that firn runs on. */
 static int
 add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
 {
-    DCHECK(size <= 8 ? size > 0 && (size & (size - 1)) == 0 : size == 16);
-    size_t at = out->size;
-    int rc = firn_buf_set_size(out, at + values->count * size);
-    if (rc != FIRN_OK) {
-        return rc;
+    DCHECK(size <= 4 ? size > 0 && size != 3 : size == 16);
+    const uint64_t *from = values->as.u64;
+    uint8_t *to = add_room(out, size, values->count);
+    if (to == NULL) {
+        return FIRN_NO_MEMORY;
     }
-    uint8_t *to = out->data + at;
-    if (size == 8) {
-        memcpy(to, values->as.u64, values->count * size);
-        return FIRN_OK;
-    }
-    for (size_t i = 0; i < values->count; i++) {
-        uint64_t number = values->as.u64[i];
-        if (size < 8) {
-            memcpy(to + i * size, &number,
-                   size); /* of a little-endian machine, as all that firn runs on */
+    for (const uint64_t *end = from + values->count; from < end; from++, to += size) {
+        if (size == 16) {
+            firn_store_le64(to, *from);
+            firn_store_le64(to + 8, 0 - (*from >> 63));
+        } else if (size == 4) {
+            firn_store_le32(to, (uint32_t)*from);
         } else {
-            uint64_t sign = values->as.i64[i] < 0 ? UINT64_MAX : 0;
-            memcpy(to + i * size, &number, 8);
-            memcpy(to + i * size + 8, &sign, 8);
+            to[0] = (uint8_t)*from;
+            to[size - 1] = (uint8_t)(*from >> (8 * (size - 1)));
         }
     }
     return FIRN_OK;
 }
 
+static bool
+is_valid_at(const struct firn_chunk_values *values, size_t i)
+{
+    return values->valid == NULL || (values->valid[i / 64] >> (i % 64) & 1) != 0;
+}
+
+/* Bytes of texts, without nulls. */
+static uint64_t
+text_bytes(const struct firn_chunk_values *values)
+{
+    uint64_t size = 0;
+    DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
+    for (size_t i = 0; i < values->count; i++) {
+        size += is_valid_at(values, i) ? values->as.bytes[i].size : 0; /* a null's means nothing */
+    }
+    return size;
+}
+
 static int
 add_texts(struct owner *owner, const struct firn_chunk_values *values)
 {
-    DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
     struct firn_buf *offsets = &owner->data[1];
     struct firn_buf *bytes = &owner->data[2];
-    int rc = offsets->size == 0 ? firn_buf_append_le32(offsets, 0) : FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < values->count; i++) {
-        bool is_valid = values->valid == NULL || (values->valid[i / 64] >> (i % 64) & 1) != 0;
-        if (is_valid) {
-            rc = values->as.bytes[i].size <= INT32_MAX - bytes->size
-                     ? firn_buf_append_slice(bytes, values->as.bytes[i])
-                     : FIRN_LIMIT;
-        }
-        rc = rc == FIRN_OK ? firn_buf_append_le32(offsets, (uint32_t)bytes->size) : rc;
+    size_t at = bytes->size;
+    uint64_t size = text_bytes(values);
+    if (size > INT32_MAX - at) {
+        return FIRN_LIMIT;
     }
-    return rc;
+    int rc = offsets->size == 0 ? firn_buf_append_le32(offsets, 0) : FIRN_OK;
+    rc = rc == FIRN_OK ? firn_buf_set_size(bytes, at + (size_t)size) : rc;
+    uint8_t *to = rc == FIRN_OK ? add_room(offsets, 4, values->count) : NULL;
+    if (to == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < values->count; i++, to += 4) {
+        const firn_slice text = values->as.bytes[i];
+        if (text.size > 0 && is_valid_at(values, i)) {
+            memcpy(bytes->data + at, text.data, text.size);
+            at += text.size;
+        }
+        firn_store_le32(to, (uint32_t)at);
+    }
+    DCHECK(at == bytes->size);
+    return FIRN_OK;
 }
 
 /* Values of one size; nulls are zeros. */
 static int
 add_fixed(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
 {
-    DCHECK(size > 0 && values->kind == FIRN_PHYSICAL_BYTES);
-    size_t at = out->size;
-    int rc = firn_buf_set_size(out, at + values->count * size);
-    for (size_t i = 0; rc == FIRN_OK && i < values->count; i++) {
-        bool is_valid = values->valid == NULL || (values->valid[i / 64] >> (i % 64) & 1) != 0;
-        DCHECK(!is_valid || values->as.bytes[i].size == size);
-        if (is_valid) {
-            memcpy(out->data + at + i * size, values->as.bytes[i].data, size);
+    DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
+    uint8_t *to = add_room(out, size, values->count);
+    for (size_t i = 0; to != NULL && i < values->count; i++, to += size) {
+        if (is_valid_at(values, i)) {
+            DCHECK(values->as.bytes[i].size == size);
+            memcpy(to, values->as.bytes[i].data, size);
         } else {
-            memset(out->data + at + i * size, 0, size);
+            memset(to, 0, size);
         }
     }
+    return to != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+/* ---- values that lie in memory as Arrow has them ---- */
+
+/* Bytes of each; 0: they never do. */
+static size_t
+lying_size(const firn_scan_column *column)
+{
+    switch (column->type) {
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U64:
+    case FIRN_TYPE_TIMESTAMP:
+    case FIRN_TYPE_F64:
+        return 8;
+    case FIRN_TYPE_F32:
+        return 4;
+    case FIRN_TYPE_UUID:
+        return 16;
+    case FIRN_TYPE_VECTOR:
+        return (size_t)column->dimensions * sizeof(float);
+    default:
+        return 0;
+    }
+}
+
+/* The values of a batch, side by side; empty: they are apart. */
+static firn_slice
+lying(const struct firn_chunk_values *values, size_t size)
+{
+    const uint8_t *data = (const uint8_t *)values->as.u64;
+    DCHECK(size > 0 && values->count > 0);
+    if (values->kind == FIRN_PHYSICAL_BYTES) {
+        data = values->as.bytes[0].data;
+        for (size_t i = 0; i < values->count; i++) {
+            if (values->as.bytes[i].size != size || values->as.bytes[i].data != data + i * size) {
+                return firn_bytes(NULL, 0);
+            }
+        }
+    }
+    return firn_bytes(data, values->count * size);
+}
+
+/* The owner of the buffer that values of a column are added to. */
+static struct owner *
+values_owner(const struct ArrowArray *array)
+{
+    return owner_of(array->n_children > 0 ? array->children[0] : array);
+}
+
+static bool
+is_inside(firn_slice part, firn_slice whole)
+{
+    return (uintptr_t)part.data >= (uintptr_t)whole.data &&
+           (uintptr_t)part.data - (uintptr_t)whole.data <= whole.size &&
+           part.size <= whole.size - ((uintptr_t)part.data - (uintptr_t)whole.data);
+}
+
+/* The block that values of the stream's batch lie in, if it can be lent; else it is empty. */
+static firn_slice
+block_of(const struct firn_column_pin *pin, firn_slice values)
+{
+    firn_slice block = pin != NULL ? firn_bytes(pin->pin.data, pin->pin.size) : firn_bytes(NULL, 0);
+    bool can_be_lent = block.size >= LENT_MIN && values.size > 0 && is_inside(values, block) &&
+                       (uintptr_t)values.data % 8 == 0;
+    return can_be_lent ? block : firn_bytes(NULL, 0);
+}
+
+/* Whether values follow what is lent. */
+static bool
+follows(const struct owner *owner, firn_slice values)
+{
+    return owner->lease != NULL && values.data == owner->lent.data + owner->lent.size &&
+           is_inside(values, owner->block);
+}
+
+static bool
+is_worth_it(const struct owner *owner)
+{
+    return owner->lease != NULL && owner->lent.size >= owner->block.size / 2; /* (I1) */
+}
+
+/* Copies what is lent. */
+static int
+take_back(struct owner *owner)
+{
+    DCHECK(owner->data[1].size == 0);
+    int rc = owner->lease != NULL ? firn_buf_append_slice(&owner->data[1], owner->lent) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        firn_block_cache_lease_end(owner->lease);
+        owner->lease = NULL;
+    }
     return rc;
+}
+
+/* Lends values where they lie; *out is false where they must be copied. */
+static int
+lend(struct owner *owner, const struct firn_column_pin *pin, firn_slice values, bool *out)
+{
+    *out = follows(owner, values);
+    if (*out) {
+        owner->lent.size += values.size;
+    } else if (owner->lease != NULL) {
+        return take_back(owner);
+    } else if (owner->data[1].size == 0) {
+        const firn_slice block = block_of(pin, values);
+        owner->lease = block.size > 0 ? firn_block_cache_lease(pin->cache, &pin->pin) : NULL;
+        owner->block = block;
+        owner->lent = values;
+        *out = owner->lease != NULL;
+    }
+    return FIRN_OK;
 }
 
 static size_t
@@ -357,21 +515,41 @@ size_of(firn_type type)
     case FIRN_TYPE_I16:
     case FIRN_TYPE_U16:
         return 2;
-    case FIRN_TYPE_I32:
-    case FIRN_TYPE_U32:
-    case FIRN_TYPE_DATE:
-        return 4;
     case FIRN_TYPE_DECIMAL:
         return 16;
     default:
-        return 8;
+        DCHECK(type == FIRN_TYPE_I32 || type == FIRN_TYPE_U32 || type == FIRN_TYPE_DATE);
+        return 4;
     }
 }
 
-/* Appends a batch's values to a column. */
+/* Values that have Arrow's bytes. */
+static int
+add_lying(struct ArrowArray *array, size_t size, const struct firn_chunk_values *values,
+          const struct firn_column_pin *pin)
+{
+    struct owner *owner = values_owner(array);
+    const firn_slice bytes = lying(values, size);
+    bool is_lent;
+    int rc = lend(owner, pin, bytes, &is_lent);
+    if (rc != FIRN_OK || is_lent) {
+        return rc;
+    }
+    if (bytes.size == 0) {
+        return add_fixed(&owner->data[1], size, values);
+    }
+    uint8_t *to = add_room(&owner->data[1], size, values->count);
+    if (to == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    memcpy(to, bytes.data, bytes.size);
+    return FIRN_OK;
+}
+
+/* Appends a batch's values to a column; pin: firn_query_batch_pin. */
 static int
 add_values(struct ArrowArray *array, const firn_scan_column *column,
-           const struct firn_chunk_values *values)
+           const struct firn_chunk_values *values, const struct firn_column_pin *pin)
 {
     struct owner *owner = owner_of(array);
     if (column->type == FIRN_TYPE_NULL) {
@@ -385,21 +563,15 @@ add_values(struct ArrowArray *array, const firn_scan_column *column,
     switch (column->type) {
     case FIRN_TYPE_BOOL:
         return add_bits(&owner->data[1], (size_t)array->length, values);
-    case FIRN_TYPE_F32:
-        return firn_buf_append(&owner->data[1], values->as.f32, values->count * sizeof(float));
-    case FIRN_TYPE_F64:
-        return firn_buf_append(&owner->data[1], values->as.f64, values->count * sizeof(double));
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_BLOB:
         return add_texts(owner, values);
-    case FIRN_TYPE_UUID:
-        return add_fixed(&owner->data[1], 16, values);
-    case FIRN_TYPE_VECTOR:
-        return add_fixed(&owner_of(array->children[0])->data[1],
-                         (size_t)column->dimensions * sizeof(float), values);
     default:
-        return add_integers(&owner->data[1], size_of(column->type), values);
+        break;
     }
+    const size_t size = lying_size(column);
+    return size > 0 ? add_lying(array, size, values, pin)
+                    : add_integers(&owner->data[1], size_of(column->type), values);
 }
 
 /* Makes the buffers of a column known, once it has all of its values. */
@@ -411,6 +583,9 @@ end_array(struct ArrowArray *array)
         bool has_any = owner->data[i].size > 0;
         /* Only the validity may be missing; empty buffers have an address. */
         owner->buffers[i] = has_any ? owner->data[i].data : i == 0 ? NULL : (const void *)nothing;
+    }
+    if (owner->lease != NULL) {
+        owner->buffers[1] = owner->lent.data;
     }
 }
 
@@ -483,22 +658,27 @@ make_column(const firn_scan_column *column, struct ArrowArray *out)
     }
 }
 
-/* Whether the batch's values of some column would take the array beyond what offsets can say. */
+/* Whether the array, which has rows, ends before the stream's batch: the values of some column would take it beyond what
+ * offsets can say, or (I2). */
 static bool
-is_too_large(const struct stream *stream, const struct ArrowArray *array)
+ends_here(const struct stream *stream, const struct ArrowArray *array)
 {
-    DCHECK(array->n_children == (int64_t)stream->column_count);
+    DCHECK(array->n_children == (int64_t)stream->column_count && array->length > 0);
     for (size_t i = 0; i < stream->column_count; i++) {
-        if (stream->columns[i].type == FIRN_TYPE_TEXT ||
-            stream->columns[i].type == FIRN_TYPE_BLOB) {
-            const struct firn_chunk_values *values = firn_query_batch_column(stream->batch, i);
-            uint64_t size = owner_of(array->children[i])->data[2].size;
-            for (size_t row = 0; row < values->count; row++) {
-                bool is_valid =
-                    values->valid == NULL || (values->valid[row / 64] >> (row % 64) & 1) != 0;
-                size += is_valid ? values->as.bytes[row].size : 0; /* a null's means nothing */
+        const firn_scan_column *column = &stream->columns[i];
+        const struct firn_chunk_values *values = firn_query_batch_column(stream->batch, i);
+        const size_t size = lying_size(column);
+        if (column->type == FIRN_TYPE_TEXT || column->type == FIRN_TYPE_BLOB) {
+            if (owner_of(array->children[i])->data[2].size + text_bytes(values) > BYTES_MAX) {
+                return true;
             }
-            if (size > BYTES_MAX) {
+        } else if (size > 0) {
+            const struct owner *owner = values_owner(array->children[i]);
+            const firn_slice bytes = lying(values, size);
+            const firn_slice block = block_of(firn_query_batch_pin(stream->scan, i), bytes);
+            bool begins_block =
+                block.size > 0 && bytes.size > (uintptr_t)bytes.data - (uintptr_t)block.data;
+            if (!follows(owner, bytes) && (begins_block || is_worth_it(owner))) {
                 return true;
             }
         }
@@ -514,7 +694,8 @@ add_batch(struct stream *stream, struct ArrowArray *array)
     size_t rows = firn_query_batch_rows(stream->batch);
     for (size_t i = 0; i < stream->column_count; i++) {
         int rc = add_values(array->children[i], &stream->columns[i],
-                            firn_query_batch_column(stream->batch, i));
+                            firn_query_batch_column(stream->batch, i),
+                            firn_query_batch_pin(stream->scan, i));
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -544,7 +725,7 @@ fill(struct stream *stream, struct ArrowArray *array)
             stream->is_at_end = true;
             break;
         }
-        if (array->length > 0 && is_too_large(stream, array)) {
+        if (array->length > 0 && ends_here(stream, array)) {
             break;
         }
         rc = add_batch(stream, array);
@@ -561,6 +742,28 @@ fill(struct stream *stream, struct ArrowArray *array)
     return 0;
 }
 
+/* Copies what is not worth its lease, and makes the buffers known. */
+static int
+finish(struct stream *stream, struct ArrowArray *array)
+{
+    end_array(array);
+    for (size_t i = 0; i < stream->column_count; i++) {
+        struct ArrowArray *child = array->children[i];
+        struct owner *owner = child->private_data;
+        if (child->n_children > 0) {
+            owner = child->children[0]->private_data;
+        }
+        if (owner->lease != NULL && !is_worth_it(owner) && take_back(owner) != FIRN_OK) {
+            return fail(stream, ENOMEM);
+        }
+        end_array(child);
+        if (child->n_children > 0) {
+            end_array(child->children[0]);
+        }
+    }
+    return 0;
+}
+
 static int
 get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
 {
@@ -570,18 +773,9 @@ get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
         rc = make_column(&stream->columns[i], out->children[i]);
     }
     rc = rc == 0 ? fill(stream, out) : fail(stream, rc);
+    rc = rc == 0 ? finish(stream, out) : rc;
     if ((rc != 0 || out->length == 0) && out->release != NULL) {
         out->release(out); /* at the end an array that is released says so */
-        return rc;
-    }
-    if (rc == 0) {
-        end_array(out);
-        for (size_t i = 0; i < stream->column_count; i++) {
-            end_array(out->children[i]);
-            if (out->children[i]->n_children > 0) {
-                end_array(out->children[i]->children[0]);
-            }
-        }
     }
     return rc;
 }

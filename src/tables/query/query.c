@@ -748,6 +748,17 @@ firn_query_batch_column(const struct firn_scan_batch *batch, size_t column)
     return &batch->columns[column];
 }
 
+const struct firn_column_pin *
+firn_query_batch_pin(const struct firn_scan *scan, size_t column)
+{
+    const struct firn_query_plan *plan = scan->plan;
+    DCHECK(column < scan->batch.column_count);
+    if (plan->is_grouped || plan->order.count > 0 || plan->values[column].column == SIZE_MAX) {
+        return NULL;
+    }
+    return firn_query_source_pin(scan->workers[0].source, plan->values[column].column);
+}
+
 firn_value
 firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_t row)
 {

@@ -14,6 +14,7 @@
 #include "rows/rows.h"
 
 struct firn_run;
+struct firn_column_pin;
 struct firn_lsm_pieces;
 
 struct firn_query_options {
@@ -60,6 +61,9 @@ FIRN_MUST_CHECK int firn_query_next(struct firn_scan *scan, const struct firn_sc
 size_t firn_query_batch_rows(const struct firn_scan_batch *batch);
 const struct firn_chunk_values *firn_query_batch_column(const struct firn_scan_batch *batch,
                                                         size_t column);
+/* The chunk of a run, pinned, that values of a column of the last batch may lie in, where they were not computed; NULL: they
+ * lie elsewhere. Borrowed until the next call. */
+const struct firn_column_pin *firn_query_batch_pin(const struct firn_scan *scan, size_t column);
 firn_value firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_t row);
 /* Fills all but the size. */
 void firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out);

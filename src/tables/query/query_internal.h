@@ -141,6 +141,9 @@ FIRN_MUST_CHECK int firn_query_source_column(struct firn_query_source *source, s
 FIRN_MUST_CHECK int firn_query_source_chunk(struct firn_query_source *source, size_t i,
                                             const struct firn_chunk **out, size_t *out_block,
                                             firn_error *err);
+/* The chunk that a column of the piece lies in, if it is pinned; else NULL. */
+const struct firn_column_pin *firn_query_source_pin(const struct firn_query_source *source,
+                                                    size_t i);
 /* Where reading that chunk failed with rc: says which file, column and row group it is. Returns rc. */
 int firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc,
                               firn_error *err);

@@ -5,7 +5,7 @@
  * A table is read piece by piece (lsm/lsm_pieces.h). There are three ways to read:
  *
  *   direct   A row group that can be read as it lies. The condition is asked of the bounds of the group's
- *            chunks first, then of those of each block, then of the encoded values. Columns are decoded when
+ *            chunks and of their Bloom filters first, then of those of each block, then of the encoded values. Columns are decoded when
  *            they are asked for, and only where rows count. A batch is a block.
  *   merged   A range of keys that more than one run or memtable has rows of: the rows that win are gathered
  *            (lsm/lsm_winners.h).
@@ -226,8 +226,29 @@ judge_group(struct firn_query_source *source, size_t condition, size_t rows,
     return FIRN_OK;
 }
 
+/* Whether a Bloom filter says that no row of the group fulfils a condition. */
 static int
-prune(struct firn_query_source *source, size_t rows)
+ask_filter(struct firn_query_source *source, size_t condition, enum firn_chunk_verdict *out,
+           firn_error *err)
+{
+    const uint32_t column = source->plan->columns[source->asked[condition].column].id;
+    const struct firn_chunk_predicate *predicate =
+        &source->plan->split.conditions[condition].predicate;
+    const bool is_equal = predicate->test == FIRN_CHUNK_EQUAL;
+    bool may_have = true;
+    int rc = FIRN_OK;
+    DCHECK(source->way == WAY_DIRECT); /* (I1) */
+    if (is_equal || predicate->test == FIRN_CHUNK_IN) {
+        rc = firn_column_may_have(source->run, source->group, column,
+                                  is_equal ? &predicate->a : predicate->list,
+                                  is_equal ? 1 : predicate->list_count, &may_have, err);
+    }
+    *out = may_have ? *out : FIRN_CHUNK_NONE;
+    return rc;
+}
+
+static int
+prune(struct firn_query_source *source, size_t rows, firn_error *err)
 {
     const struct firn_expr_where *split = &source->plan->split;
     DCHECK(source->way == WAY_DIRECT && source->run != NULL); /* (I1) */
@@ -235,6 +256,9 @@ prune(struct firn_query_source *source, size_t rows)
         enum firn_chunk_verdict verdict;
         bool is_direct;
         int rc = judge_group(source, i, rows, &verdict, &is_direct);
+        if (rc == FIRN_OK && verdict == FIRN_CHUNK_SOME && is_direct) {
+            rc = ask_filter(source, i, &verdict, err);
+        }
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -273,7 +297,7 @@ begin_direct(struct firn_query_source *source, const struct firn_lsm_piece *piec
         source->end = source->next;
         return FIRN_OK;
     }
-    return prune(source, group.rows);
+    return prune(source, group.rows, err);
 }
 
 int
@@ -410,6 +434,14 @@ firn_query_source_chunk(struct firn_query_source *source, size_t i, const struct
         *out = &source->columns[i].pin.chunk;
     }
     return rc;
+}
+
+const struct firn_column_pin *
+firn_query_source_pin(const struct firn_query_source *source, size_t i)
+{
+    DCHECK(i < source->plan->place_count);
+    const struct firn_column_pin *pin = &source->columns[i].pin;
+    return pin->cache != NULL ? pin : NULL;
 }
 
 int

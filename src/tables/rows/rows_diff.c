@@ -107,15 +107,17 @@ place_in_key(const struct firn_schema *schema, uint32_t id)
 static struct firn_table_diff_column
 describe(const struct firn_schema *schema, const struct firn_schema_column *column)
 {
-    return (struct firn_table_diff_column){.size = sizeof(struct firn_table_diff_column),
-                                           .definition = {.name = (const char *)column->name.data,
-                                                          .type = column->type,
-                                                          .precision = column->precision,
-                                                          .scale = column->scale,
-                                                          .dimensions = column->dimensions,
-                                                          .not_null = !column->is_nullable,
-                                                          .is_auto = column->is_auto},
-                                           .key_place = place_in_key(schema, column->id)};
+    return (struct firn_table_diff_column){
+        .size = sizeof(struct firn_table_diff_column),
+        .definition = {.name = (const char *)column->name.data,
+                       .type = column->type,
+                       .precision = column->precision,
+                       .scale = column->scale,
+                       .dimensions = column->dimensions,
+                       .not_null = !column->is_nullable,
+                       .is_auto = column->is_auto,
+                       .has_bloom_filter = column->has_bloom_filter},
+        .key_place = place_in_key(schema, column->id)};
 }
 
 static void

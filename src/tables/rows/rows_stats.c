@@ -355,14 +355,15 @@ begin(struct gathering *gathering, struct firn_arena *arena, firn_error *err)
     memset(gathering->largest, 0, count * sizeof *gathering->largest);
     for (size_t i = 0; i < count; i++) {
         const struct firn_schema_column *column = &gathering->schema->columns[i];
-        gathering->columns[i] =
-            (firn_table_column_statistics){.size = sizeof gathering->columns[i],
-                                           .definition = {.type = column->type,
-                                                          .precision = column->precision,
-                                                          .scale = column->scale,
-                                                          .dimensions = column->dimensions,
-                                                          .not_null = !column->is_nullable,
-                                                          .is_auto = column->is_auto}};
+        gathering->columns[i] = (firn_table_column_statistics){
+            .size = sizeof gathering->columns[i],
+            .definition = {.type = column->type,
+                           .precision = column->precision,
+                           .scale = column->scale,
+                           .dimensions = column->dimensions,
+                           .not_null = !column->is_nullable,
+                           .is_auto = column->is_auto,
+                           .has_bloom_filter = column->has_bloom_filter}};
     }
     gathering->stats.size = sizeof gathering->stats;
     gathering->stats.column_count = count;

@@ -163,6 +163,8 @@ check_column(const struct firn_schema *schema, const struct firn_schema_column *
         rc = firn_error_set(err, FIRN_INVALID,
                             "column %s: only an integer that is the whole primary key is auto",
                             name);
+    } else if (column->has_bloom_filter && column->type == FIRN_TYPE_VECTOR) {
+        rc = firn_error_set(err, FIRN_INVALID, "column %s: a vector has no Bloom filter", name);
     } else if (column->is_auto && column->default_value.kind != FIRN_PHYSICAL_NONE) {
         rc = firn_error_set(err, FIRN_INVALID, "column %s is auto: it cannot have a default", name);
     }

@@ -34,6 +34,7 @@ struct firn_schema_column {
     uint32_t fixed_size; /* of UUID: 16; of VECTOR: 4 for each dimension; else 0 */
     bool is_nullable;
     bool is_auto;
+    bool has_bloom_filter;          /* in runs */
     bool is_key;                    /* of the primary key */
     firn_slice name;                /* a NUL follows it */
     struct firn_cell default_value; /* null: there is none */

@@ -105,7 +105,8 @@ firn_schema_def_column(const firn_table_column *column, struct firn_schema_colum
                                        .scale = column->scale,
                                        .dimensions = column->dimensions,
                                        .is_nullable = !column->not_null && !column->is_auto,
-                                       .is_auto = column->is_auto};
+                                       .is_auto = column->is_auto,
+                                       .has_bloom_filter = column->has_bloom_filter};
     if (column->name == NULL) {
         return firn_error_set(err, FIRN_INVALID, "a column has no name");
     }

@@ -110,8 +110,11 @@ walk(struct firn_schema *const *schemas, size_t count, struct firn_column_layout
         size_t size = has_bytes ? column->initial.as.bytes.size : 0;
         if (columns != NULL) {
             struct firn_column_def *out = &columns[*out_columns];
-            *out = (struct firn_column_def){column->id, column->type, column->fixed_size,
-                                            column->initial};
+            *out = (struct firn_column_def){.id = column->id,
+                                            .type = column->type,
+                                            .fixed_size = column->fixed_size,
+                                            .initial = column->initial,
+                                            .has_filter = column->has_bloom_filter};
             if (has_bytes) {
                 memcpy(bytes + *out_bytes, column->initial.as.bytes.data, size);
                 out->initial.as.bytes = firn_bytes(bytes + *out_bytes, size);

@@ -44,7 +44,7 @@ enum column_tag {
     COLUMN_DEFAULT = 13, /* a tuple of one column 0 that is not null */
     COLUMN_INITIAL = 15  /* the same */
 };
-enum column_flag { FLAG_NULLABLE = 1, FLAG_AUTO = 2, COLUMN_FLAGS_ALL = 3 };
+enum column_flag { FLAG_NULLABLE = 1, FLAG_AUTO = 2, FLAG_BLOOM = 4, COLUMN_FLAGS_ALL = 7 };
 enum index_tag {
     INDEX_ID = 1,      /* varint */
     INDEX_NAME = 3,    /* UTF-8 */
@@ -117,8 +117,9 @@ put_constant(struct writer *writer, unsigned tag, const struct firn_cell *cell)
 static void
 put_column(struct writer *writer, const struct firn_schema_column *column)
 {
-    unsigned flags =
-        (column->is_nullable ? FLAG_NULLABLE : 0u) | (column->is_auto ? FLAG_AUTO : 0u);
+    unsigned flags = (column->is_nullable ? FLAG_NULLABLE : 0u) |
+                     (column->is_auto ? FLAG_AUTO : 0u) |
+                     (column->has_bloom_filter ? FLAG_BLOOM : 0u);
     put_number(writer, COLUMN_ID, column->id);
     put_bytes(writer, COLUMN_NAME, column->name);
     put_number(writer, COLUMN_TYPE, (uint64_t)column->type);
@@ -330,6 +331,7 @@ take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
         }
         column->is_nullable = (number & FLAG_NULLABLE) != 0;
         column->is_auto = (number & FLAG_AUTO) != 0;
+        column->has_bloom_filter = (number & FLAG_BLOOM) != 0;
         break;
     case COLUMN_DEFAULT:
         is_good = get_constant(bytes, &column->default_value);

@@ -82,6 +82,9 @@ append_column(const struct firn_schema_column *column, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_str(out, " default "));
         FIRN_TRY(firn_schema_literal_append(column, &column->default_value, out));
     }
+    if (column->has_bloom_filter) {
+        FIRN_TRY(firn_buf_append_str(out, " bloom"));
+    }
     FIRN_TRY(firn_buf_append_str(out, ", "));
 out:
     return rc;

@@ -485,7 +485,7 @@ out:
 static int
 parse_properties(struct parser *parser, firn_table_column *column)
 {
-    enum { NULLS = 1, DEFAULT = 2, AUTO = 4, KEY = 8 };
+    enum { NULLS = 1, DEFAULT = 2, AUTO = 4, KEY = 8, BLOOM = 16 };
     firn_table_def *def = parser->def;
     struct pool *pool = &parser->pool;
     unsigned seen = 0;
@@ -507,6 +507,9 @@ parse_properties(struct parser *parser, firn_table_column *column)
         } else if (take_word(parser, "auto")) {
             found = AUTO;
             column->is_auto = true;
+        } else if (take_word(parser, "bloom")) {
+            found = BLOOM;
+            column->has_bloom_filter = true;
         } else if (take_word(parser, "primary")) {
             found = KEY;
             if (!take_word(parser, "key")) {
@@ -523,10 +526,10 @@ parse_properties(struct parser *parser, firn_table_column *column)
         }
         if (found == 0 || (seen & found) != 0) {
             parser->token = begin;
-            return fail(parser, found == 0
-                                    ? "expected a comma, or null, not null, default, auto or "
-                                      "primary key"
-                                    : "repeated for one column");
+            return fail(parser,
+                        found == 0 ? "expected a comma, or null, not null, default, auto, bloom or "
+                                     "primary key"
+                                   : "repeated for one column");
         }
         seen |= found;
         if ((seen & (NULLS | KEY)) == (NULLS | KEY) && !column->not_null) {

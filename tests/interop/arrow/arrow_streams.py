@@ -81,6 +81,8 @@ COLUMNS = [
 NAMES = [name for name, _, _, _ in COLUMNS]
 KINDS = {name: kind for name, _, kind, _ in COLUMNS}
 SCALES = {"price": 2, "fine": 6}
+LENT_ROWS = 40000
+LENT_NAMES = ["id", "u64", "f64", "f32", "uid", "vec"]  # without nulls, and nothing makes them smaller
 DEFINITION = ", ".join(f"{name} {kind}{' not null' if name in ('id', 'grp') else ''}" for name, kind, _, _ in COLUMNS) + ", primary key (id)"
 
 results = {"passed": 0, "failed": 0, "rows": 0}
@@ -386,6 +388,48 @@ def lifetimes(table, rows, long, long_rows):
 # ---- streams of others ----
 
 
+def lent(store, r):
+    """Columns that a file has as Arrow has them: the streams give the memory of the store's cache. Returns what must still be right when
+    the store is closed."""
+    kinds = {name: kind for name, kind, _, _ in COLUMNS}
+    table = store.create("lent", ", ".join(f"{name} {kinds[name]} not null" for name in LENT_NAMES) + ", primary key (id)")
+    rows = []
+    for number in range(LENT_ROWS):
+        real = r.random() * 1e9
+        single = struct.unpack("f", struct.pack("f", real))[0]
+        vector = struct.pack("<3f", r.random(), -r.random(), r.random())
+        rows.append({"id": number, "u64": r.getrandbits(64), "f64": real, "f32": single, "uid": r.randbytes(16), "vec": vector})
+    for at in range(0, LENT_ROWS, 10000):
+        table.upsert([[f.value_of(KINDS[name], row[name]) for name in LENT_NAMES] for row in rows[at : at + 10000]])
+    store.library.call("firn_store_compact", store.handle, None)
+    judge("values that are lent", table, rows, LENT_NAMES)
+    judge("some of them", table, [row for row in rows if row["id"] > 100], LENT_NAMES, where="id > 100")
+
+    def read():
+        stream = table.stream()
+        given = pa.RecordBatchReader._import_from_c(stream.address()).read_all()
+        stream.release()
+        return given
+
+    first, second = read(), read()
+
+    @check("two reads give values in one place")
+    def _():
+        for name in ("u64", "uid"):
+            for a, b in zip(first.column(name).chunks, second.column(name).chunks):
+                same(a.buffers()[1].address, b.buffers()[1].address, name)
+        a, b = first.column("vec").chunk(0), second.column("vec").chunk(0)
+        same(a.values.buffers()[1].address, b.values.buffers()[1].address, "vec")
+
+    return first, plain_rows(rows, LENT_NAMES)
+
+
+def still_right(table, wanted):
+    table.validate(full=True)
+    for name in LENT_NAMES:
+        same([plain(name, value) for value in table.column(name).to_pylist()], wanted[name], name)
+
+
 def arrow_table(rows):
     types = {
         "id": pa.int64(), "grp": pa.int32(), "b": pa.bool_(), "i8": pa.int8(), "i16": pa.int16(), "i32": pa.int32(), "i64": pa.int64(),
@@ -685,10 +729,15 @@ def main():
         definitions(store, rows)
         take_streams(store, rows)
         refuse_streams(store)
+        kept, wanted = lent(store, r)
 
         @check("the store closes: no scan is left open")
         def _():
             store.close()
+
+        @check("values that are lent outlive the store")
+        def _():
+            still_right(kept, wanted)
 
     print(f"count: {results['rows']} rows read by others from Arrow streams")
     print(f"arrow_streams: {results['passed']} passed, {results['failed']} failed")

@@ -20,8 +20,12 @@ column_fixture_add(struct column_fixture_table *table, uint32_t id, firn_type ty
                    uint32_t fixed_size)
 {
     assert_true(table->layout.count < COLUMN_FIXTURE_COLUMNS_MAX);
-    table->columns[table->layout.count++] = (struct firn_column_def){
-        .id = id, .type = type, .fixed_size = fixed_size, .initial = {FIRN_PHYSICAL_NONE, {0}}};
+    table->columns[table->layout.count++] =
+        (struct firn_column_def){.id = id,
+                                 .type = type,
+                                 .fixed_size = fixed_size,
+                                 .initial = {FIRN_PHYSICAL_NONE, {0}},
+                                 .has_filter = type != FIRN_TYPE_VECTOR && id % 2 == 0};
     column_fixture_set(table);
 }
 

@@ -20,7 +20,7 @@ struct column_fixture_table {
     uint32_t key[FIRN_COLUMN_KEY_MAX];
 };
 
-/* A column more. Numbers of columns ascend. */
+/* A column more. Numbers of columns ascend; those of an even number have Bloom filters. */
 void column_fixture_add(struct column_fixture_table *table, uint32_t id, firn_type type,
                         uint32_t fixed_size);
 void column_fixture_add_key(struct column_fixture_table *table, uint32_t id);

@@ -165,19 +165,35 @@ compare_file(const struct column_fixture_table *table, const struct row_model *m
 }
 
 static void
-the_builder_makes_the_golden_run(void **state)
+compare_golden(const char *path, bool has_filters)
 {
-    (void)state;
     struct column_fixture_table table;
     struct row_model model;
     struct firn_buf bytes = {0};
     fill_table(&table);
+    for (size_t i = 0; i < table.layout.count && !has_filters; i++) {
+        table.columns[i].has_filter = false;
+    }
     fill(&model);
     make_file(&table, &model, FIRN_CODEC_NONE, &bytes);
-    test_file_compare_golden("tests/formats/column/all.column", firn_buf_slice(&bytes));
+    test_file_compare_golden(path, firn_buf_slice(&bytes));
     compare_file(&table, &model, firn_buf_slice(&bytes), NULL);
     firn_buf_deinit(&bytes);
     row_model_deinit(&model);
+}
+
+static void
+the_builder_makes_the_golden_run(void **state)
+{
+    (void)state;
+    compare_golden("tests/formats/column/all.column", false);
+}
+
+static void
+the_builder_makes_the_golden_run_with_filters(void **state)
+{
+    (void)state;
+    compare_golden("tests/formats/column/filters.column", true);
 }
 
 /* What a codec makes of the same bytes may change with its library; that it is read may not. */
@@ -337,6 +353,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_builder_makes_the_golden_run),
+        cmocka_unit_test(the_builder_makes_the_golden_run_with_filters),
         cmocka_unit_test(the_packed_golden_run_is_read_for_ever),
         cmocka_unit_test(every_field_of_the_index_has_its_place),
         cmocka_unit_test(an_index_whose_groups_are_out_of_order_is_refused),
