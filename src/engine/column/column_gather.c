@@ -12,7 +12,10 @@
 
 #include "base/mem.h"
 
-enum { WORD_BITS = 64, SIZE_SIZE = 4 };
+enum { WORD_BITS = 64, SIZE_SIZE = 4, CUT_SIZE = FIRN_CHUNK_BOUND_SIZE + 1 };
+
+_Static_assert((int)CUT_SIZE == (int)FIRN_VALUE_CELL_HEAD_SIZE,
+               "a cell that refers begins with what bounds need");
 
 void
 firn_column_gather_deinit(struct firn_column_gather *gather)
@@ -20,6 +23,7 @@ firn_column_gather_deinit(struct firn_column_gather *gather)
     firn_buf_deinit(&gather->numbers);
     firn_buf_deinit(&gather->bytes);
     firn_buf_deinit(&gather->valid);
+    firn_buf_deinit(&gather->references);
 }
 
 void
@@ -31,6 +35,7 @@ firn_column_gather_clear(struct firn_column_gather *gather)
     firn_buf_clear(&gather->numbers);
     firn_buf_clear(&gather->bytes);
     firn_buf_clear(&gather->valid);
+    firn_buf_clear(&gather->references);
 }
 
 /* Bytes of a number, or of the size of bytes. */
@@ -70,6 +75,30 @@ set_valid(struct firn_column_gather *gather, size_t i)
     words_of(gather)[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
 }
 
+static bool
+is_reference(const struct firn_column_gather *gather, size_t i)
+{
+    return firn_column_gather_has_references(gather) &&
+           (((const uint64_t *)(const void *)gather->references.data)[i / WORD_BITS] >>
+                i % WORD_BITS &
+            1) != 0;
+}
+
+/* Notes that the value that comes next refers. */
+static int
+set_reference(struct firn_column_gather *gather)
+{
+    if (!firn_column_gather_has_references(gather)) {
+        if (firn_buf_set_size(&gather->references, FIRN_CHUNK_VALUES_MAX / 8) != FIRN_OK) {
+            return FIRN_NO_MEMORY;
+        }
+        memset(gather->references.data, 0, gather->references.size);
+    }
+    ((uint64_t *)(void *)gather->references.data)[gather->count / WORD_BITS] |=
+        UINT64_C(1) << gather->count % WORD_BITS;
+    return FIRN_OK;
+}
+
 /* Appends one value, for which there is room but for its bytes. */
 static int
 put(struct firn_column_gather *gather, const struct firn_cell *cell)
@@ -78,7 +107,11 @@ put(struct firn_column_gather *gather, const struct firn_cell *cell)
     bool is_bytes = gather->shape.kind == FIRN_PHYSICAL_BYTES;
     bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
     size_t size = is_bytes && !is_null ? cell->as.bytes.size : 0;
-    DCHECK(is_null || cell->kind == gather->shape.kind);
+    DCHECK(is_null || cell->kind == gather->shape.kind ||
+           (is_bytes && cell->kind == FIRN_PHYSICAL_REFERENCE));
+    if (cell->kind == FIRN_PHYSICAL_REFERENCE && set_reference(gather) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
     if (size > 0 && firn_buf_append_slice(&gather->bytes, cell->as.bytes) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
@@ -97,7 +130,7 @@ put(struct firn_column_gather *gather, const struct firn_cell *cell)
     }
     gather->count++;
     DCHECK(gather->numbers.size == gather->count * width_of(&gather->shape));
-    gather->value_bytes += firn_column_gather_cost(&gather->shape, size);
+    gather->value_bytes += firn_column_gather_cost(&gather->shape, firn_column_gather_size(cell));
     return FIRN_OK;
 }
 
@@ -262,5 +295,45 @@ firn_column_gather_values(const struct firn_column_gather *gather, struct firn_b
     }
     DCHECK(at == gather->bytes.size);
     out->as.bytes = slice;
+    return FIRN_OK;
+}
+
+void
+firn_column_gather_cut(struct firn_buf *slices)
+{
+    firn_slice *slice = (firn_slice *)(void *)slices->data;
+    for (size_t i = 0; i < slices->size / sizeof *slice; i++) {
+        slice[i].size = slice[i].size < CUT_SIZE ? slice[i].size : CUT_SIZE;
+    }
+}
+
+int
+firn_column_gather_tag(const struct firn_column_gather *gather, struct firn_buf *slices,
+                       struct firn_buf *memory)
+{
+    firn_slice *slice = (firn_slice *)(void *)slices->data;
+    const uint8_t *from = gather->bytes.data;
+    DCHECK(firn_column_gather_has_references(gather) &&
+           slices->size == gather->count * sizeof *slice);
+    if (firn_buf_set_size(memory, gather->bytes.size + gather->count) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    uint8_t *at = memory->data;
+    for (size_t i = 0; i < gather->count; i++) {
+        size_t size = firn_load_le32(gather->numbers.data + i * SIZE_SIZE);
+        if ((words_of(gather)[i / WORD_BITS] >> i % WORD_BITS & 1) == 0) {
+            slice[i] = firn_bytes(at, 0);
+            continue;
+        }
+        slice[i] = firn_bytes(at, 1 + size);
+        *at++ = is_reference(gather, i) ? FIRN_COLUMN_FORMAT_TAG_REFERENCE
+                                        : FIRN_COLUMN_FORMAT_TAG_INLINE;
+        if (size > 0) {
+            memcpy(at, from, size);
+        }
+        at += size;
+        from += size;
+    }
+    DCHECK(at <= memory->data + memory->size);
     return FIRN_OK;
 }

@@ -7,6 +7,9 @@
  * block's head. The cache notes of which shape it was. The next pin with that shape only looks
  * where things lie. A value in pieces bypasses the cache, and is read on demand.
  *
+ * Where a chunk has references, a value of a slot is followed into its value file when it is asked for, and no
+ * other is; an owner that writes rows on asks for the reference itself.
+ *
  * Failure: what the block reader reports names file and offset. Here the column and the row group
  * are put before it, with the keys of the group: so the message says what cannot be read, and that
  * other columns can.
@@ -151,6 +154,7 @@ firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
 {
     DCHECK(!firn_column_read_is_in_pieces(run, group, slot));
     out->cache = NULL;
+    out->made = NULL;
     int rc = pin_chunk(run, group, slot, use, &out->pin, err);
     if (rc == FIRN_OK) {
         out->cache = run->cache;
@@ -166,6 +170,33 @@ firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, s
            firn_column_index_encoding(&run->index, group, slot) == FIRN_COLUMN_FORMAT_IN_PIECES;
 }
 
+/* The cell in the place of a value that is too large for a chunk, or in that of one of its values. */
+static int
+read_reference(struct firn_column_run *run, firn_slice cell, enum firn_block_cache_use use,
+               struct firn_buf *out, firn_error *err)
+{
+    struct firn_value_file_reference reference;
+    firn_buf_clear(out);
+    return firn_value_cell_decode(cell, &reference)
+               ? firn_value_cell_read(run->values, cell, use, out, err)
+               : firn_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
+}
+
+/* What a locator leads to. */
+static int
+read_located(struct firn_column_run *run, size_t group, size_t slot, firn_slice locator,
+             enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+{
+    int rc;
+    if (firn_column_index_has_references(&run->index, group, slot)) {
+        return read_reference(run, locator, use, out, err);
+    }
+    FIRN_TRY(firn_run_pieces_check_locator(locator, err));
+    rc = firn_run_pieces_read(run->reader, locator, out, err);
+out:
+    return rc;
+}
+
 int
 firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
                         enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
@@ -175,8 +206,27 @@ firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
     int rc;
     DCHECK(firn_column_read_is_in_pieces(run, group, slot));
     FIRN_TRY(pin_block(run, &ref, use, &pin, err));
-    FIRN_TRY(firn_run_pieces_check_locator(firn_bytes(pin.data, pin.size), err));
-    FIRN_TRY(firn_run_pieces_read(run->reader, firn_bytes(pin.data, pin.size), out, err));
+    FIRN_TRY(read_located(run, group, slot, firn_bytes(pin.data, pin.size), use, out, err));
+out:
+    firn_block_cache_unpin(run->cache, &pin);
+    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+}
+
+/* Replaces the contents of out with the cell that refers to the one value of a group. */
+static int
+read_kept(struct firn_column_run *run, size_t group, size_t slot, enum firn_block_cache_use use,
+          struct firn_buf *out, firn_error *err)
+{
+    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
+    struct firn_value_file_reference reference;
+    struct firn_block_pin pin = {0};
+    int rc;
+    FIRN_TRY(pin_block(run, &ref, use, &pin, err));
+    if (!firn_value_cell_decode(firn_bytes(pin.data, pin.size), &reference)) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
+    } else if (firn_buf_assign(out, firn_bytes(pin.data, pin.size)) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a row");
+    }
 out:
     firn_block_cache_unpin(run->cache, &pin);
     return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
@@ -220,6 +270,7 @@ firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
     int rc = pin_chunk(run, group, number, use, &slot->pin.pin, err);
     if (rc == FIRN_OK) {
         slot->pin.cache = run->cache;
+        slot->pin.made = NULL;
         slot->is_fetched = true;
         __builtin_prefetch(slot->pin.pin.data);
     }
@@ -242,6 +293,8 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
     slot->rows = info.rows;
     slot->block = SIZE_MAX;
     slot->is_constant = false;
+    slot->use = use;
+    slot->has_references = firn_column_index_has_references(&run->index, group, number);
     int rc = FIRN_OK;
     if (slot->is_fetched) {
         slot->is_fetched = false;
@@ -250,10 +303,13 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
         slot->is_constant = true;
         slot->constant = absent(run, group, number);
     } else if (firn_column_read_is_in_pieces(run, group, number)) {
-        rc = firn_column_read_pieces(run, group, number, use, &slot->large, err);
+        bool is_kept = slot->has_references && slot->keeps_references;
+        rc = is_kept ? read_kept(run, group, number, use, &slot->large, err)
+                     : firn_column_read_pieces(run, group, number, use, &slot->large, err);
         slot->is_constant = true;
-        slot->constant = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
-                                            .as.bytes = firn_buf_slice(&slot->large)};
+        slot->constant =
+            (struct firn_cell){.kind = is_kept ? FIRN_PHYSICAL_REFERENCE : FIRN_PHYSICAL_BYTES,
+                               .as.bytes = firn_buf_slice(&slot->large)};
     } else {
         rc = firn_column_read_pin(run, group, number, use, &slot->pin, err);
     }
@@ -306,6 +362,42 @@ firn_column_read_value(const struct firn_chunk_values *values, size_t i)
 }
 
 int
+firn_column_read_untag(struct firn_column_run *run, struct firn_column_slot *slot,
+                       struct firn_cell *cell, firn_error *err)
+{
+    struct firn_value_file_reference reference;
+    firn_slice bytes = cell->as.bytes;
+    int rc;
+    DCHECK(slot->is_open && slot->has_references && !slot->is_constant);
+    if (cell->kind == FIRN_PHYSICAL_NONE) {
+        return FIRN_OK;
+    }
+    DCHECK(cell->kind == FIRN_PHYSICAL_BYTES);
+    if (bytes.size == 0 || bytes.data[0] > FIRN_COLUMN_FORMAT_TAG_REFERENCE) {
+        return firn_column_read_refuse(run, slot->group, slot->number, "a value has an unknown tag",
+                                       err);
+    }
+    cell->as.bytes = firn_bytes(bytes.data + 1, bytes.size - 1);
+    if (bytes.data[0] == FIRN_COLUMN_FORMAT_TAG_INLINE) {
+        return FIRN_OK;
+    }
+    if (!firn_value_cell_decode(cell->as.bytes, &reference) ||
+        reference.value_size > FIRN_COLUMN_FORMAT_CELL_MAX) {
+        return firn_column_read_refuse(run, slot->group, slot->number,
+                                       "a reference to a value file is malformed", err);
+    }
+    if (slot->keeps_references) {
+        cell->kind = FIRN_PHYSICAL_REFERENCE;
+        return FIRN_OK;
+    }
+    rc = read_reference(run, cell->as.bytes, slot->use, &slot->large, err);
+    cell->as.bytes = firn_buf_slice(&slot->large);
+    return rc == FIRN_OK || err == NULL
+               ? rc
+               : firn_column_read_explain(run, slot->group, slot->number, err);
+}
+
+int
 firn_column_read_block(struct firn_column_run *run, struct firn_column_slot *slot, size_t block,
                        firn_error *err)
 {
@@ -336,11 +428,12 @@ firn_column_read_cell(struct firn_column_run *run, struct firn_column_slot *slot
     }
     if (slot->block == row / FIRN_CHUNK_BLOCK) {
         *out = firn_column_read_value(&slot->values, row % FIRN_CHUNK_BLOCK);
-        return FIRN_OK;
+    } else {
+        slot->block = SIZE_MAX; /* what was decoded goes with the scratch */
+        int rc = firn_chunk_get(&slot->pin.chunk, row, &slot->scratch, out, err);
+        if (rc != FIRN_OK) {
+            return err == NULL ? rc : firn_column_read_explain(run, slot->group, slot->number, err);
+        }
     }
-    slot->block = SIZE_MAX; /* what was decoded goes with the scratch */
-    int rc = firn_chunk_get(&slot->pin.chunk, row, &slot->scratch, out, err);
-    return rc == FIRN_OK || err == NULL
-               ? rc
-               : firn_column_read_explain(run, slot->group, slot->number, err);
+    return slot->has_references ? firn_column_read_untag(run, slot, out, err) : FIRN_OK;
 }
