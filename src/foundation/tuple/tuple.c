@@ -54,11 +54,9 @@ form_of(const struct firn_cell *cell)
         return FORM_F32;
     case FIRN_PHYSICAL_F64:
         return FORM_F64;
-    case FIRN_PHYSICAL_REFERENCE:
-        return FORM_U64;
     default:
-        DCHECK(cell->kind == FIRN_PHYSICAL_BYTES);
-        return FORM_BYTES;
+        DCHECK(cell->kind == FIRN_PHYSICAL_BYTES || cell->kind == FIRN_PHYSICAL_REFERENCE);
+        return cell->kind == FIRN_PHYSICAL_BYTES ? FORM_BYTES : FORM_U64;
     }
 }
 

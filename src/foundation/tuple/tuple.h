@@ -37,10 +37,11 @@ enum firn_physical {
     FIRN_PHYSICAL_U64 = 2,  /* U8 to U64; BOOL as 0 and 1 */
     FIRN_PHYSICAL_F32 = 3,
     FIRN_PHYSICAL_F64 = 4,
-    FIRN_PHYSICAL_BYTES = 5, /* TEXT, BLOB; UUID and VECTOR, all of one size */
-    /* Of a cell of a tuple alone that is written into a run: as.bytes is what block/value_file.h says. */
-    FIRN_PHYSICAL_REFERENCE = 6
+    FIRN_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
 };
+/* Of a cell of a tuple that is on its way into a run: as.bytes is what block/value_file.h says. No others have it, so
+ * it is not one of the kinds. */
+#define FIRN_PHYSICAL_REFERENCE ((enum firn_physical)6)
 /* Of a type from 1 to FIRN_TYPE_MAX. */
 static inline enum firn_physical
 firn_physical_of(firn_type type)

@@ -164,7 +164,7 @@ build(uint32_t group_rows, firn_error *err)
     int rc;
     FIRN_TRY(firn_value_writer_create(&world.env, "v", &options, &world.writer, err));
     FIRN_TRY(column_fixture_build(&world.model, &world.env, "run", &run_options, &summary, err));
-    rc = firn_value_writer_finish(world.writer, NULL, err);
+    FIRN_TRY(firn_value_writer_finish(world.writer, NULL, err));
     assert_true(summary.has_references);
     column_fixture_compare_summary(&world.model, &summary);
 out:
@@ -776,11 +776,14 @@ without_memory_it_fails_cleanly(void **state)
     size_t count = world.model.count;
     close_all();
     world.model.count = 12; /* fewer: each allocation is one round */
+    row_fixture_deinit(&world.fixture);
+    firn_buf_deinit(&world.cell);
+    int64_t alive = test_alloc_alive();
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
         assert_true(n < 8000);
-        FIRN_IGNORE(firn_os_remove_file(world.fixture.dir, "run", NULL));
-        FIRN_IGNORE(firn_os_remove_file(world.fixture.dir, "copy", NULL));
-        FIRN_IGNORE(firn_os_remove_file(world.fixture.dir, "v", NULL));
+        row_fixture_init(&world.fixture, 1 << 20);
+        world.env = row_fixture_env(&world.fixture);
+        world.env.values = &world.values;
         test_alloc_fail_at(n, false);
         rc = build(5, &err);
         rc = rc == FIRN_OK ? use_all(&err) : rc;
@@ -791,8 +794,12 @@ without_memory_it_fails_cleanly(void **state)
             assert_int_equal(rc, FIRN_NO_MEMORY);
             assert_int_equal(err.code, FIRN_NO_MEMORY);
         }
+        firn_buf_deinit(&world.cell);
+        row_fixture_deinit(&world.fixture);
+        assert_int_equal(test_alloc_alive(), alive);
         rc = was_hit ? FIRN_NO_MEMORY : rc;
     }
+    row_fixture_init(&world.fixture, 1 << 20);
     world.model.count = count;
 }
 
