@@ -296,7 +296,7 @@ has_apart(const struct firn_column_builder *builder, const struct firn_run_colum
 /* Copies the next values of such a column, one by one. */
 static int
 copy_apart(struct firn_column_builder *builder, const struct firn_run_column *column, size_t slot,
-           const struct place *place, size_t count, firn_error *err)
+           struct place *place, size_t count, firn_error *err)
 {
     const uint8_t *sizes = (const uint8_t *)column->numbers;
     const uint8_t *bytes = column->bytes + place->bytes[slot];
@@ -310,6 +310,7 @@ copy_apart(struct firn_column_builder *builder, const struct firn_run_column *co
         }
         rc = firn_column_builder_add_cell(builder, slot, NULL, &cell, err);
     }
+    place->bytes[slot] = (size_t)(bytes - column->bytes);
     return rc;
 }
 
@@ -325,12 +326,10 @@ copy_given(struct firn_column_builder *builder, const struct firn_run_column *co
             struct firn_cell cell = missing_cell(builder, slot, place->columns->sequence);
             rc = firn_column_gather_add(gather, &cell, count);
         } else if (has_apart(builder, given[slot], slot, place, count)) {
-            size_t size = sum_sizes(given[slot], place->row, count);
             rc = copy_apart(builder, given[slot], slot, place, count, err);
             if (rc != FIRN_OK) {
                 return rc;
             }
-            place->bytes[slot] += size;
         } else {
             size_t size = gather->shape.kind == FIRN_PHYSICAL_BYTES
                               ? sum_sizes(given[slot], place->row, count)

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "support/test_alloc.h"
+#include "support/test_identity.h"
 
 enum {
     NUMBER = 9,
@@ -38,6 +39,7 @@ struct world {
     struct firn_buf cell;
     unsigned placed;
     unsigned kept;
+    bool is_small; /* the values are */
 };
 static struct world world;
 
@@ -137,7 +139,7 @@ place(void *ctx, const struct firn_run_values *values, struct firn_cell *cell, f
         return FIRN_OK;
     }
     assert_int_equal(cell->kind, FIRN_PHYSICAL_BYTES);
-    assert_true(cell->as.bytes.size >= SIZE_MIN);
+    assert_true(cell->as.bytes.size >= (here->is_small ? FIRN_VALUE_CELL_SIZE_MIN : SIZE_MIN));
     firn_buf_clear(&here->cell);
     FIRN_TRY(firn_buf_append(&here->cell, cell->as.bytes.data, FIRN_VALUE_CELL_HEAD_SIZE) == FIRN_OK
                  ? FIRN_OK
@@ -597,6 +599,94 @@ rows_that_come_column_by_column_leave_large_values_too(void **state)
     firn_buf_deinit(&all_bytes);
 }
 
+/* ---- the format ----
+ *
+ * Contents of tests/formats/column/references.column and references.values: identity 00 01 … 0f, no compression, groups of
+ * 3 rows; columns as here; values from 64 bytes on lie in the value file, number 9. Row i of 8 has the key i, the sequence 7 and a
+ * text of 60 + i bytes, but the fourth a null; row 6 has a text of 200 bytes, which are its number.
+ */
+
+static void
+put_golden(struct firn_run_builder *builder, unsigned i)
+{
+    firn_error err;
+    const struct firn_cell number = {.kind = FIRN_PHYSICAL_I64, .as.i64 = i};
+    uint8_t text[200] = {0};
+    struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES,
+                             .as.bytes = firn_bytes(text, i == 6 ? 200 : 60 + i)};
+    struct firn_tuple_writer writer;
+    struct firn_buf key = {0};
+    struct firn_buf value = {0};
+    for (size_t j = 0; j < sizeof text; j++) {
+        text[j] = (uint8_t)(i == 6 ? '6' : 'a' + (i + j) % 26);
+    }
+    cell.kind = i == 3 ? FIRN_PHYSICAL_NONE : cell.kind;
+    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_I64, false, &number), FIRN_OK);
+    firn_tuple_begin(&writer, &value);
+    firn_tuple_add(&writer, TEXTS, &cell);
+    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    const struct firn_entry entry = {.key = firn_buf_slice(&key),
+                                     .sequence = 7,
+                                     .kind = FIRN_ENTRY_PUT,
+                                     .value = firn_buf_slice(&value)};
+    assert_int_equal(firn_column_kind.builder_add(builder, &entry, &err), FIRN_OK);
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&value);
+}
+
+static void
+what_is_written_is_the_golden_run(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os_ops ops;
+    static const struct firn_run_placer all_placer = {&world, FIRN_VALUE_CELL_SIZE_MIN, place};
+    const struct firn_value_writer_options options = {.number = NUMBER};
+    const struct firn_run_builder_options run_options = {
+        .layout = &world.table.layout, .group_rows = 3, .placer = &all_placer};
+    struct firn_run_builder *builder;
+    struct firn_run_summary summary;
+    struct firn_buf found = {0};
+    struct firn_cell cell;
+    struct firn_run_hit hit;
+    close_all();
+    row_fixture_deinit(&world.fixture);
+    row_fixture_init(&world.fixture, 1 << 20);
+    world.env.dir = world.fixture.dir;
+    world.env.cache = world.fixture.cache;
+    test_identity_fix(world.fixture.os, &ops);
+    world.is_small = true;
+    assert_int_equal(firn_value_writer_create(&world.env, "v", &options, &world.writer, &err),
+                     FIRN_OK);
+    assert_int_equal(
+        firn_column_kind.builder_create(&world.env, "run", &run_options, &builder, &err), FIRN_OK);
+    for (unsigned i = 0; i < 8; i++) {
+        put_golden(builder, i);
+    }
+    assert_int_equal(firn_value_writer_finish(world.writer, NULL, &err), FIRN_OK);
+    firn_value_writer_destroy(world.writer);
+    world.writer = NULL;
+    assert_int_equal(firn_column_kind.builder_finish(builder, &summary, &err), FIRN_OK);
+    firn_run_summary_deinit(&summary);
+    firn_column_kind.builder_destroy(builder);
+    test_file_read(world.fixture.dir, "run", &found);
+    test_file_compare_golden("tests/formats/column/references.column", firn_buf_slice(&found));
+    test_file_read(world.fixture.dir, "v", &found);
+    test_file_compare_golden("tests/formats/column/references.values", firn_buf_slice(&found));
+    open_all();
+    column_fixture_check(world.run);
+    const struct firn_cell number = {.kind = FIRN_PHYSICAL_I64, .as.i64 = 6};
+    struct firn_buf key = {0};
+    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_I64, false, &number), FIRN_OK);
+    assert_int_equal(
+        firn_column_kind.get(world.run, firn_buf_slice(&key), &all, &hit, &found, &err), FIRN_OK);
+    assert_int_equal(firn_tuple_find(firn_buf_slice(&found), TEXTS, &cell), FIRN_OK);
+    assert_int_equal(cell.as.bytes.size, 200);
+    assert_int_equal(cell.as.bytes.data[199], '6');
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&found);
+}
+
 /* ---- damage ---- */
 
 static void
@@ -819,6 +909,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(rows_that_come_column_by_column_leave_large_values_too,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_written_is_the_golden_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_value_file_takes_no_other_column_and_no_other_row,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_value_is_found_and_the_rest_is_mended, setup,
