@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "block/run_parts.h"
 #include "tuple/tuple.h"
 
 static firn_slice
@@ -71,7 +72,7 @@ resolve_cells(const struct firn_entry *entry, firn_slice tuple, enum firn_block_
     struct firn_value_file_reference reference;
     struct firn_buf value = {0};
     struct firn_cell cell;
-    uint32_t column;
+    uint32_t column = 0;
     bool is_corrupt;
     int rc = FIRN_OK;
     firn_tuple_reader_init(&reader, tuple);
@@ -93,6 +94,11 @@ resolve_cells(const struct firn_entry *entry, firn_slice tuple, enum firn_block_
     firn_buf_deinit(&value);
     if (rc == FIRN_OK && is_corrupt) {
         rc = refuse(err);
+    }
+    if (firn_run_text_is_loss(rc) && err != NULL) {
+        char text[FIRN_RUN_TEXT_SIZE];
+        (void)firn_error_prefix(err, "column %u of the row '%s' cannot be read", column,
+                                firn_run_text_key(entry->key, text));
     }
     if (rc != FIRN_OK) {
         out->size = writer.start;
