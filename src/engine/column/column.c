@@ -596,7 +596,7 @@ firn_column_read_large(struct firn_run *base, size_t group, uint32_t column, str
     return slot == SIZE_MAX || !firn_column_read_is_in_pieces(run, group, slot)
                ? firn_error_set(err, FIRN_NOT_FOUND,
                                 "row group %zu has no large value in column %u", group, column)
-               : firn_column_read_pieces(run, group, slot, FIRN_BLOCK_CACHE_SCAN, out, err);
+               : firn_column_read_pieces(run, group, slot, false, FIRN_BLOCK_CACHE_SCAN, out, err);
 }
 
 /* ---- the rest ---- */

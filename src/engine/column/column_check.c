@@ -94,7 +94,7 @@ read_tagged(struct checking *checking, struct firn_column_slot *slot, struct fir
         }
         checking->check.untold_bytes += reference.value_size;
     }
-    rc = firn_column_read_untag(checking->run, slot, cell, err);
+    rc = firn_column_values_untag(checking->run, slot, cell, err);
 out:
     return rc;
 }
@@ -171,7 +171,7 @@ check_pieces(struct checking *checking, struct firn_column_slot *slot, const str
     struct firn_run_locator locator = {0};
     firn_slice raw = firn_buf_slice(&column->raw);
     if (record->has_references) {
-        FIRN_TRY(firn_column_read_pieces(checking->run, checking->group, slot->number,
+        FIRN_TRY(firn_column_read_pieces(checking->run, checking->group, slot->number, false,
                                          FIRN_BLOCK_CACHE_SCAN, &slot->large, err));
         checking->check.untold_bytes += slot->large.size;
     } else {

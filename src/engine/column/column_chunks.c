@@ -115,7 +115,7 @@ make_values(struct worker *worker, const struct firn_column_gather *gather, stru
     }
     out->record.has_references = firn_column_gather_has_references(gather);
     if (out->record.has_references) {
-        firn_column_gather_cut(&worker->slices); /* for the bounds */
+        firn_column_values_cut(&worker->slices); /* for the bounds */
     }
     firn_buf_clear(&worker->chunk);
     FIRN_TRY(firn_chunk_encode(&values, &worker->chunk, &out->record.bounds, err));
@@ -123,7 +123,7 @@ make_values(struct worker *worker, const struct firn_column_gather *gather, stru
         return FIRN_OK;
     }
     if (out->record.has_references) {
-        if (firn_column_gather_tag(gather, &worker->slices, &worker->tagged) != FIRN_OK) {
+        if (firn_column_values_tag(gather, &worker->slices, &worker->tagged) != FIRN_OK) {
             return firn_error_no_memory(err, "a chunk");
         }
         firn_buf_clear(&worker->chunk);

@@ -12,10 +12,7 @@
 
 #include "base/mem.h"
 
-enum { WORD_BITS = 64, SIZE_SIZE = 4, CUT_SIZE = FIRN_CHUNK_BOUND_SIZE + 1 };
-
-_Static_assert((int)CUT_SIZE == (int)FIRN_VALUE_CELL_HEAD_SIZE,
-               "a cell that refers begins with what bounds need");
+enum { WORD_BITS = 64, SIZE_SIZE = 4 };
 
 void
 firn_column_gather_deinit(struct firn_column_gather *gather)
@@ -73,15 +70,6 @@ set_valid(struct firn_column_gather *gather, size_t i)
 {
     DCHECK(i / WORD_BITS < gather->valid.size / sizeof(uint64_t)); /* reserve */
     words_of(gather)[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
-}
-
-static bool
-is_reference(const struct firn_column_gather *gather, size_t i)
-{
-    return firn_column_gather_has_references(gather) &&
-           (((const uint64_t *)(const void *)gather->references.data)[i / WORD_BITS] >>
-                i % WORD_BITS &
-            1) != 0;
 }
 
 /* Notes that the value that comes next refers. */
@@ -295,45 +283,5 @@ firn_column_gather_values(const struct firn_column_gather *gather, struct firn_b
     }
     DCHECK(at == gather->bytes.size);
     out->as.bytes = slice;
-    return FIRN_OK;
-}
-
-void
-firn_column_gather_cut(struct firn_buf *slices)
-{
-    firn_slice *slice = (firn_slice *)(void *)slices->data;
-    for (size_t i = 0; i < slices->size / sizeof *slice; i++) {
-        slice[i].size = slice[i].size < CUT_SIZE ? slice[i].size : CUT_SIZE;
-    }
-}
-
-int
-firn_column_gather_tag(const struct firn_column_gather *gather, struct firn_buf *slices,
-                       struct firn_buf *memory)
-{
-    firn_slice *slice = (firn_slice *)(void *)slices->data;
-    const uint8_t *from = gather->bytes.data;
-    DCHECK(firn_column_gather_has_references(gather) &&
-           slices->size == gather->count * sizeof *slice);
-    if (firn_buf_set_size(memory, gather->bytes.size + gather->count) != FIRN_OK) {
-        return FIRN_NO_MEMORY;
-    }
-    uint8_t *at = memory->data;
-    for (size_t i = 0; i < gather->count; i++) {
-        size_t size = firn_load_le32(gather->numbers.data + i * SIZE_SIZE);
-        if ((words_of(gather)[i / WORD_BITS] >> i % WORD_BITS & 1) == 0) {
-            slice[i] = firn_bytes(at, 0);
-            continue;
-        }
-        slice[i] = firn_bytes(at, 1 + size);
-        *at++ = is_reference(gather, i) ? FIRN_COLUMN_FORMAT_TAG_REFERENCE
-                                        : FIRN_COLUMN_FORMAT_TAG_INLINE;
-        if (size > 0) {
-            memcpy(at, from, size);
-        }
-        at += size;
-        from += size;
-    }
-    DCHECK(at <= memory->data + memory->size);
     return FIRN_OK;
 }

@@ -197,16 +197,12 @@ int firn_column_read_refuse(const struct firn_column_run *run, size_t group, siz
 FIRN_MUST_CHECK int firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
                                          enum firn_block_cache_use use, struct firn_column_pin *out,
                                          firn_error *err);
-/* The same, with all values of a chunk that has references in their places: it is made of them. */
-FIRN_MUST_CHECK int firn_column_values_pin(struct firn_column_run *run, size_t group, size_t slot,
-                                           enum firn_block_cache_use use,
-                                           struct firn_column_pin *out, firn_error *err);
 /* Whether a slot of a group has one value in pieces, or alone in a value file. */
 bool firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, size_t slot);
-/* Replaces the contents of out with it. */
+/* Replaces the contents of out with it, or with the cell that refers to it. */
 FIRN_MUST_CHECK int firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
-                                            enum firn_block_cache_use use, struct firn_buf *out,
-                                            firn_error *err);
+                                            bool keeps_references, enum firn_block_cache_use use,
+                                            struct firn_buf *out, firn_error *err);
 
 /* The values of one slot of one group. Zeroed at first, or made by firn_column_read_init. */
 struct firn_column_slot {
@@ -253,11 +249,6 @@ void firn_column_read_deinit(struct firn_column_slot *slot);
 FIRN_MUST_CHECK int firn_column_read_cell(struct firn_column_run *run,
                                           struct firn_column_slot *slot, uint32_t row,
                                           struct firn_cell *out, firn_error *err);
-/* Makes a value of a slot with references, as it stands in the chunk, what it means. Borrowed from the chunk or
- * the slot until the next call. */
-FIRN_MUST_CHECK int firn_column_read_untag(struct firn_column_run *run,
-                                           struct firn_column_slot *slot, struct firn_cell *cell,
-                                           firn_error *err);
 /* Decodes a block; not of a constant slot. Values of a slot with references are tagged. */
 FIRN_MUST_CHECK int firn_column_read_block(struct firn_column_run *run,
                                            struct firn_column_slot *slot, size_t block,
@@ -360,10 +351,25 @@ FIRN_MUST_CHECK int firn_column_gather_add_column(struct firn_column_gather *gat
 FIRN_MUST_CHECK int firn_column_gather_values(const struct firn_column_gather *gather,
                                               struct firn_buf *slices,
                                               struct firn_chunk_values *out);
+/* ==== values that lie in value files (column_values.c) ==== */
+
+/* Replaces the contents of out with what a cell refers to, or with the cell, once it is known to be one. */
+FIRN_MUST_CHECK int firn_column_values_read(struct firn_column_run *run, firn_slice cell,
+                                            bool keeps_reference, enum firn_block_cache_use use,
+                                            struct firn_buf *out, firn_error *err);
+/* Makes a value of a slot with references, as it stands in the chunk, what it means. Borrowed from the chunk or
+ * the slot until the next call. */
+FIRN_MUST_CHECK int firn_column_values_untag(struct firn_column_run *run,
+                                             struct firn_column_slot *slot, struct firn_cell *cell,
+                                             firn_error *err);
+/* As firn_column_read_pin, with all values of a chunk that has references in their places: it is made of them. */
+FIRN_MUST_CHECK int firn_column_values_pin(struct firn_column_run *run, size_t group, size_t slot,
+                                           enum firn_block_cache_use use,
+                                           struct firn_column_pin *out, firn_error *err);
 /* Where there are references, of these values: cuts each to as many of its first bytes as bounds need; and then, made
  * anew in memory, gives each its tag. slices are those of firn_column_gather_values. */
-void firn_column_gather_cut(struct firn_buf *slices);
-FIRN_MUST_CHECK int firn_column_gather_tag(const struct firn_column_gather *gather,
+void firn_column_values_cut(struct firn_buf *slices);
+FIRN_MUST_CHECK int firn_column_values_tag(const struct firn_column_gather *gather,
                                            struct firn_buf *slices, struct firn_buf *memory);
 
 /* ==== a run that is being written (column_builder.c) ==== */

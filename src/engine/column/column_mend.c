@@ -60,7 +60,7 @@ probe_values(const struct mending *mending, struct firn_column_slot *slot, firn_
     int rc = FIRN_OK;
     for (size_t i = 0; i < slot->values.count && rc == FIRN_OK; i++) {
         struct firn_cell cell = firn_column_read_value(&slot->values, i);
-        rc = firn_column_read_untag(mending->run, slot, &cell, err);
+        rc = firn_column_values_untag(mending->run, slot, &cell, err);
     }
     return rc;
 }

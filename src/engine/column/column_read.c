@@ -170,63 +170,23 @@ firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, s
            firn_column_index_encoding(&run->index, group, slot) == FIRN_COLUMN_FORMAT_IN_PIECES;
 }
 
-/* The cell in the place of a value that is too large for a chunk, or in that of one of its values. */
-static int
-read_reference(struct firn_column_run *run, firn_slice cell, enum firn_block_cache_use use,
-               struct firn_buf *out, firn_error *err)
-{
-    struct firn_value_file_reference reference;
-    firn_buf_clear(out);
-    return firn_value_cell_decode(cell, &reference)
-               ? firn_value_cell_read(run->values, cell, use, out, err)
-               : firn_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
-}
-
-/* What a locator leads to. */
-static int
-read_located(struct firn_column_run *run, size_t group, size_t slot, firn_slice locator,
-             enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
-{
-    int rc;
-    if (firn_column_index_has_references(&run->index, group, slot)) {
-        return read_reference(run, locator, use, out, err);
-    }
-    FIRN_TRY(firn_run_pieces_check_locator(locator, err));
-    rc = firn_run_pieces_read(run->reader, locator, out, err);
-out:
-    return rc;
-}
-
 int
 firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
-                        enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+                        bool keeps_references, enum firn_block_cache_use use, struct firn_buf *out,
+                        firn_error *err)
 {
     struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
     struct firn_block_pin pin = {0};
     int rc;
     DCHECK(firn_column_read_is_in_pieces(run, group, slot));
     FIRN_TRY(pin_block(run, &ref, use, &pin, err));
-    FIRN_TRY(read_located(run, group, slot, firn_bytes(pin.data, pin.size), use, out, err));
-out:
-    firn_block_cache_unpin(run->cache, &pin);
-    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
-}
-
-/* Replaces the contents of out with the cell that refers to the one value of a group. */
-static int
-read_kept(struct firn_column_run *run, size_t group, size_t slot, enum firn_block_cache_use use,
-          struct firn_buf *out, firn_error *err)
-{
-    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
-    struct firn_value_file_reference reference;
-    struct firn_block_pin pin = {0};
-    int rc;
-    FIRN_TRY(pin_block(run, &ref, use, &pin, err));
-    if (!firn_value_cell_decode(firn_bytes(pin.data, pin.size), &reference)) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
-    } else if (firn_buf_assign(out, firn_bytes(pin.data, pin.size)) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a row");
+    if (firn_column_index_has_references(&run->index, group, slot)) {
+        rc = firn_column_values_read(run, firn_bytes(pin.data, pin.size), keeps_references, use,
+                                     out, err);
+        goto out;
     }
+    FIRN_TRY(firn_run_pieces_check_locator(firn_bytes(pin.data, pin.size), err));
+    FIRN_TRY(firn_run_pieces_read(run->reader, firn_bytes(pin.data, pin.size), out, err));
 out:
     firn_block_cache_unpin(run->cache, &pin);
     return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
@@ -304,8 +264,7 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
         slot->constant = absent(run, group, number);
     } else if (firn_column_read_is_in_pieces(run, group, number)) {
         bool is_kept = slot->has_references && slot->keeps_references;
-        rc = is_kept ? read_kept(run, group, number, use, &slot->large, err)
-                     : firn_column_read_pieces(run, group, number, use, &slot->large, err);
+        rc = firn_column_read_pieces(run, group, number, is_kept, use, &slot->large, err);
         slot->is_constant = true;
         slot->constant =
             (struct firn_cell){.kind = is_kept ? FIRN_PHYSICAL_REFERENCE : FIRN_PHYSICAL_BYTES,
@@ -362,42 +321,6 @@ firn_column_read_value(const struct firn_chunk_values *values, size_t i)
 }
 
 int
-firn_column_read_untag(struct firn_column_run *run, struct firn_column_slot *slot,
-                       struct firn_cell *cell, firn_error *err)
-{
-    struct firn_value_file_reference reference;
-    firn_slice bytes = cell->as.bytes;
-    int rc;
-    DCHECK(slot->is_open && slot->has_references && !slot->is_constant);
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
-        return FIRN_OK;
-    }
-    DCHECK(cell->kind == FIRN_PHYSICAL_BYTES);
-    if (bytes.size == 0 || bytes.data[0] > FIRN_COLUMN_FORMAT_TAG_REFERENCE) {
-        return firn_column_read_refuse(run, slot->group, slot->number, "a value has an unknown tag",
-                                       err);
-    }
-    cell->as.bytes = firn_bytes(bytes.data + 1, bytes.size - 1);
-    if (bytes.data[0] == FIRN_COLUMN_FORMAT_TAG_INLINE) {
-        return FIRN_OK;
-    }
-    if (!firn_value_cell_decode(cell->as.bytes, &reference) ||
-        reference.value_size > FIRN_COLUMN_FORMAT_CELL_MAX) {
-        return firn_column_read_refuse(run, slot->group, slot->number,
-                                       "a reference to a value file is malformed", err);
-    }
-    if (slot->keeps_references) {
-        cell->kind = FIRN_PHYSICAL_REFERENCE;
-        return FIRN_OK;
-    }
-    rc = read_reference(run, cell->as.bytes, slot->use, &slot->large, err);
-    cell->as.bytes = firn_buf_slice(&slot->large);
-    return rc == FIRN_OK || err == NULL
-               ? rc
-               : firn_column_read_explain(run, slot->group, slot->number, err);
-}
-
-int
 firn_column_read_block(struct firn_column_run *run, struct firn_column_slot *slot, size_t block,
                        firn_error *err)
 {
@@ -435,5 +358,5 @@ firn_column_read_cell(struct firn_column_run *run, struct firn_column_slot *slot
             return err == NULL ? rc : firn_column_read_explain(run, slot->group, slot->number, err);
         }
     }
-    return slot->has_references ? firn_column_read_untag(run, slot, out, err) : FIRN_OK;
+    return slot->has_references ? firn_column_values_untag(run, slot, out, err) : FIRN_OK;
 }
