@@ -73,7 +73,9 @@ set(FIRN_COLD_FILES
     block/run_check.c
     block/run_origin.c
     block/run_output.c
+    block/run_summary.c
     block/run_text.c
+    block/value_cell.c
     block/value_file.c
     column/column_check.c
     column/column_chunks.c
@@ -81,11 +83,13 @@ set(FIRN_COLD_FILES
     column/column_index.c
     column/column_layout.c
     column/column_mend.c
+    column/column_values.c
     compaction/bulk_load.c
     compaction/compaction.c
     compaction/compaction_adopt.c
     compaction/compaction_garbage.c
     compaction/compaction_graph.c
+    compaction/compaction_output.c
     compaction/compaction_pick.c
     compaction/compaction_values.c
     compaction/compaction_work.c
@@ -98,6 +102,7 @@ set(FIRN_COLD_FILES
     log/log_rotate.c
     log/log_segment.c
     merge/merge_ranges.c
+    merge/merge_view.c
     lsm/lsm.c
     lsm/lsm_capture.c
     lsm/lsm_check.c

@@ -117,6 +117,18 @@ struct firn_run_values {
     void (*unpin)(void *pin);
 };
 
+struct firn_cell; /* tuple/tuple.h */
+
+/* Where a builder of columns leaves large values of rows (compaction_values.c). */
+struct firn_run_placer {
+    void *ctx;
+    size_t size_min; /* smaller values are not asked for; references always are */
+    /* Of a value of bytes, or of a cell that refers to one, which values leads to: leaves in *cell what the
+     * column is to have. Borrowed until the next call. */
+    int (*place)(void *ctx, const struct firn_run_values *values, struct firn_cell *cell,
+                 firn_error *err);
+};
+
 /* Borrowed by runs, cursors and builders. */
 struct firn_run_env {
     struct firn_os_dir *dir;
@@ -247,6 +259,8 @@ struct firn_run_builder_options {
     const struct firn_run_attacher *attacher; /* NULL: nothing may be attached. Borrowed likewise */
     /* Of a run of columns: those that it has. Borrowed until create returns. NULL for other kinds. */
     const struct firn_column_layout *layout;
+    /* Of a run of columns; NULL: values and references are stored as they come. Borrowed as long as the builder. */
+    const struct firn_run_placer *placer;
     uint32_t group_rows; /* of a row group of such a run, at most; 0: as many as it may have */
     /* Threads that such a run may be encoded on, beside the caller's: so many jobs at a time; the file has the
      * same bytes. NULL and 0: none. Borrowed as long as the builder, which alone submits and waits. */

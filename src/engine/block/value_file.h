@@ -86,6 +86,43 @@ FIRN_MUST_CHECK int firn_value_file_resolve(const struct firn_run_values *values
 FIRN_MUST_CHECK int firn_value_file_pin(const struct firn_run_values *values, firn_slice reference,
                                         struct firn_block_pin *out, firn_error *err);
 
+/* ==== cells of rows that refer to value files (block/value_cell.c) ====
+ *
+ * A column of a run of columns may have a reference in the place of one value of a row. On the way into
+ * runs, and out of them where a cursor keeps references, a tuple has it as a cell of FIRN_PHYSICAL_REFERENCE:
+ *
+ *   0                      17
+ *   +----------------------+--------------+
+ *   | the first bytes of   | the reference|
+ *   | the value            | as above     |
+ *   +----------------------+--------------+
+ *
+ * The first bytes are there so that bounds of columns can be told without reading the value.
+ */
+
+enum {
+    FIRN_VALUE_CELL_HEAD_SIZE = 17,
+    FIRN_VALUE_CELL_SIZE_MIN = 64 /* smaller values are smaller than what would refer to them */
+};
+/* False where the bytes are no such cell. */
+bool firn_value_cell_decode(firn_slice cell, struct firn_value_file_reference *out);
+/* Appends the value that such a cell, which decode has passed, refers to; out NULL: it is read past the cache,
+ * and verified. FIRN_CORRUPT as firn_value_file_read, and where the value does not begin as the cell says. */
+FIRN_MUST_CHECK int firn_value_cell_read(const struct firn_run_values *values, firn_slice cell,
+                                         enum firn_block_cache_use use, struct firn_buf *out,
+                                         firn_error *err);
+/* Appends to out what an entry with `values` has after its head: the value that it refers to, or its tuple with
+ * all cells in their places. out is as it was on failure. */
+FIRN_MUST_CHECK int firn_value_cell_resolve(const struct firn_entry *entry,
+                                            enum firn_block_cache_use use, struct firn_buf *out,
+                                            firn_error *err);
+/* Calls visit for each reference that an entry with `values` has; it ends where visit fails. FIRN_CORRUPT where
+ * the entry is malformed. */
+FIRN_MUST_CHECK int firn_value_cell_each(
+    const struct firn_entry *entry,
+    int (*visit)(void *ctx, const struct firn_value_file_reference *reference, firn_error *err),
+    void *ctx, firn_error *err);
+
 /* ==== writes a value file (block/value_file.h) ====
  *
  * One thread. After a failure only destroy is left.

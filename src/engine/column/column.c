@@ -58,11 +58,16 @@ compare(struct firn_column_run *run, firn_error *err)
             firn_column_index_chunk(&run->index, i, slot, &shape, &chunk);
             bool is_operand = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_OPERAND);
             bool is_expires = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_EXPIRES);
-            run->summary.has_heads |= chunk.ref.offset != 0 && (is_operand || is_expires);
+            bool has_references = chunk.ref.offset != 0 && chunk.has_references;
+            run->summary.has_heads |=
+                has_references || (chunk.ref.offset != 0 && (is_operand || is_expires));
+            run->summary.has_references |= has_references;
             content_bytes += slot < layout->count || is_operand ? chunk.value_bytes : 0;
         }
     }
     return run->index.entry_count == run->summary.entry_count &&
+                   run->summary.has_references ==
+                       (run->sections.version == FIRN_COLUMN_FORMAT_VERSION) &&
                    content_bytes == run->summary.content_bytes
                ? FIRN_OK
                : firn_error_set(err, FIRN_CORRUPT,
@@ -116,6 +121,7 @@ static int
 column_open(const struct firn_run_env *env, const char *name, struct firn_run **out,
             firn_error *err)
 {
+    static const struct firn_run_values nowhere = {.ctx = NULL};
     *out = NULL;
     struct firn_column_run *run = firn_alloc_zeroed(sizeof *run);
     if (run == NULL) {
@@ -124,6 +130,7 @@ column_open(const struct firn_run_env *env, const char *name, struct firn_run **
     }
     run->base.kind = &firn_column_kind;
     run->cache = env->cache;
+    run->values = env->values != NULL ? env->values : &nowhere;
     run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
     run->file_of_sections = firn_block_cache_add_file(env->cache);
     int rc;
@@ -557,7 +564,9 @@ firn_column_pin_chunk(struct firn_run *base, size_t group, uint32_t column,
         return firn_error_set(err, FIRN_LIMIT, "a value of column %u is too large for a chunk",
                               column);
     }
-    return firn_column_read_pin(run, group, slot, use, out, err);
+    return firn_column_index_has_references(&run->index, group, slot)
+               ? firn_column_values_pin(run, group, slot, use, out, err)
+               : firn_column_read_pin(run, group, slot, use, out, err);
 }
 
 int
@@ -576,6 +585,8 @@ firn_column_unpin(struct firn_column_pin *pin)
         firn_block_cache_unpin(pin->cache, &pin->pin);
         pin->cache = NULL;
     }
+    firn_free(pin->made);
+    pin->made = NULL;
 }
 
 int
@@ -587,7 +598,7 @@ firn_column_read_large(struct firn_run *base, size_t group, uint32_t column, str
     return slot == SIZE_MAX || !firn_column_read_is_in_pieces(run, group, slot)
                ? firn_error_set(err, FIRN_NOT_FOUND,
                                 "row group %zu has no large value in column %u", group, column)
-               : firn_column_read_pieces(run, group, slot, FIRN_BLOCK_CACHE_SCAN, out, err);
+               : firn_column_read_pieces(run, group, slot, false, FIRN_BLOCK_CACHE_SCAN, out, err);
 }
 
 /* ---- the rest ---- */

@@ -13,7 +13,9 @@
  * - builder_add: FIRN_INVALID for what is out of order, a key that is not one of the layout's, or not
  *   as tuple/tuple.h writes it, and a value that is no tuple or has cells of other kinds; FIRN_LIMIT
  *   beyond the limits of block/run_parts.h; the builder is as it was. After any other failure all calls but destroy
- *   return FIRN_FAILED. Values that lie in value files are read, and stored in the run.
+ *   return FIRN_FAILED. An entry that lies in a value file as a whole is read, and stored in the run; of one that has
+ *   references in its cells they are kept, and large values get some, as the placer says.
+ * - Cursors that keep references show those of cells (firn_entry.has_cells).
  */
 #ifndef FIRN_COLUMN_COLUMN_H
 #define FIRN_COLUMN_COLUMN_H
@@ -86,13 +88,15 @@ FIRN_MUST_CHECK int firn_column_info_of(const struct firn_run *run, size_t group
 FIRN_MUST_CHECK int firn_column_may_have(struct firn_run *run, size_t group, uint32_t column,
                                          const struct firn_cell *values, size_t count, bool *out,
                                          firn_error *err);
-/* A chunk of a column of a group, in the cache until the pin is given back. */
+/* A chunk of a column of a group, in the cache until the pin is given back, or in memory of its own. */
 struct firn_column_pin {
-    struct firn_block_cache *cache; /* NULL: nothing is pinned */
+    struct firn_block_cache *cache; /* NULL: nothing is pinned in the cache */
+    void *made; /* not NULL: memory that the chunk was made in, of values in value files too */
     struct firn_block_pin pin;
     struct firn_chunk chunk;
 };
-/* FIRN_NOT_FOUND as above; FIRN_CORRUPT names file, column and row group; FIRN_LIMIT for a value in
+/* Values that lie in value files are read, all of them: up to GROUP_BYTES of column_format.h, or of one row.
+ * FIRN_NOT_FOUND as above; FIRN_CORRUPT names file, column and row group; FIRN_LIMIT for a value in
  * pieces: see read_large. Any thread. */
 FIRN_MUST_CHECK int firn_column_pin_chunk(struct firn_run *run, size_t group, uint32_t column,
                                           enum firn_block_cache_use use,

@@ -13,6 +13,10 @@
  * GROUP_BYTES of values. A value larger than CELL_MAX is written in pieces at once, and its row is a
  * group of its own: so no more than one group is ever in memory, with values of any size.
  *
+ * A large value of a column of texts or blobs goes to a value file, if there is a placer; what refers to it is kept in
+ * its place, and counts for the group as much as the value. So the groups are the same, and all values of a chunk
+ * can be had at once by who needs them.
+ *
  * Keys are made again from their columns, so a key must be what its values make: others are refused.
  *
  * (I1) Entries are compared with the one before, in release builds too: a run that is out of order
@@ -31,7 +35,6 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
-#include "block/value_file.h"
 
 enum { GAIN = 10 }; /* what compression saves at least: decoding a chunk costs all its readers */
 
@@ -47,10 +50,11 @@ create_parts(struct firn_column_builder *builder, const struct firn_run_builder_
     builder->row = firn_alloc_zeroed(builder->slot_count * sizeof builder->row[0]);
     builder->gathers = firn_alloc_zeroed(builder->slot_count * sizeof builder->gathers[0]);
     builder->chunks = firn_alloc_zeroed(builder->slot_count * sizeof builder->chunks[0]);
-    builder->locators = firn_alloc_zeroed(builder->slot_count * sizeof builder->locators[0]);
+    builder->larges = firn_alloc_zeroed(builder->slot_count * sizeof builder->larges[0]);
+    builder->placer = options->placer;
     builder->costs = firn_alloc_array(FIRN_RUN_BATCH_MAX, sizeof builder->costs[0]);
     if (builder->row == NULL || builder->gathers == NULL || builder->chunks == NULL ||
-        builder->locators == NULL || builder->costs == NULL) {
+        builder->larges == NULL || builder->costs == NULL) {
         return firn_error_no_memory(err, "the builder of a run");
     }
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
@@ -109,14 +113,14 @@ firn_column_builder_destroy(struct firn_run_builder *base)
         if (builder->gathers != NULL) {
             firn_column_gather_deinit(&builder->gathers[slot]);
         }
-        if (builder->locators != NULL) {
-            firn_buf_deinit(&builder->locators[slot]);
+        if (builder->larges != NULL) {
+            firn_buf_deinit(&builder->larges[slot].locator);
         }
     }
     firn_free(builder->row);
     firn_free(builder->gathers);
     firn_free(builder->chunks);
-    firn_free(builder->locators);
+    firn_free(builder->larges);
     firn_free(builder->costs);
     firn_buf_deinit(&builder->key_bytes);
     firn_buf_deinit(&builder->key);
@@ -137,7 +141,7 @@ clear_group(struct firn_column_builder *builder)
 {
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
         firn_column_gather_clear(&builder->gathers[slot]);
-        firn_buf_clear(&builder->locators[slot]);
+        firn_buf_clear(&builder->larges[slot].locator);
     }
     builder->rows = 0;
     builder->value_bytes = 0;
@@ -260,14 +264,18 @@ split_key(struct firn_column_builder *builder, firn_slice key, firn_error *err)
 static bool
 fits(const struct firn_column_shape *shape, const struct firn_cell *cell)
 {
+    struct firn_value_file_reference reference;
     return cell->kind == FIRN_PHYSICAL_NONE ||
+           (cell->kind == FIRN_PHYSICAL_REFERENCE && shape->kind == FIRN_PHYSICAL_BYTES &&
+            shape->fixed_size == 0 && firn_value_cell_decode(cell->as.bytes, &reference)) ||
            (cell->kind == shape->kind &&
             (shape->fixed_size == 0 || cell->as.bytes.size == shape->fixed_size));
 }
 
 /* Takes a tuple apart into the row, which has initial values. */
 static int
-split_tuple(struct firn_column_builder *builder, firn_slice tuple, firn_error *err)
+split_tuple(struct firn_column_builder *builder, firn_slice tuple, bool has_references,
+            firn_error *err)
 {
     const struct firn_column_layout *layout = &builder->layout.layout;
     struct firn_tuple_reader reader;
@@ -276,6 +284,7 @@ split_tuple(struct firn_column_builder *builder, firn_slice tuple, firn_error *e
     bool is_corrupt;
     size_t slot = 0;
     firn_tuple_reader_init(&reader, tuple);
+    reader.takes_references = has_references;
     while (firn_tuple_next(&reader, &column, &cell, &is_corrupt)) {
         while (slot < layout->count && layout->columns[slot].id < column) {
             slot++;
@@ -328,16 +337,11 @@ split_entry(struct firn_column_builder *builder, const struct firn_entry *entry,
     }
     if (has_value) {
         firn_slice tuple = firn_run_key(entry->value);
-        rc = split_tuple(builder, firn_bytes(tuple.data + head, tuple.size - head), err);
+        rc = split_tuple(builder, firn_bytes(tuple.data + head, tuple.size - head),
+                         entry->values != NULL, err);
     }
 out:
     return rc;
-}
-
-static bool
-is_large(const struct firn_cell *cell)
-{
-    return cell->kind == FIRN_PHYSICAL_BYTES && cell->as.bytes.size > FIRN_COLUMN_FORMAT_CELL_MAX;
 }
 
 /* What the row adds to the bytes of its group. */
@@ -347,31 +351,68 @@ cost_of_row(const struct firn_column_builder *builder, bool *out_has_large)
     uint64_t cost = 0;
     *out_has_large = false;
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
-        const struct firn_cell *cell = &builder->row[slot];
-        cost +=
-            firn_column_gather_cost(&builder->gathers[slot].shape,
-                                    cell->kind == FIRN_PHYSICAL_BYTES ? cell->as.bytes.size : 0);
-        *out_has_large |= is_large(cell);
+        size_t size = firn_column_gather_size(&builder->row[slot]);
+        cost += firn_column_gather_cost(&builder->gathers[slot].shape, size);
+        *out_has_large |= size > FIRN_COLUMN_FORMAT_CELL_MAX;
     }
     return cost;
 }
 
-/* Adds a cell to its column; a large one goes into the file, and its beginning stands for it. */
+/* Asks the placer for a value that may lie in a value file. */
 static int
-add_cell(struct firn_column_builder *builder, size_t slot, firn_error *err)
+place_cell(struct firn_column_builder *builder, size_t slot, const struct firn_run_values *values,
+           struct firn_cell *cell, firn_error *err)
 {
-    struct firn_cell cell = builder->row[slot];
-    if (is_large(&cell)) {
-        int rc =
-            firn_run_pieces_write(&builder->output, cell.as.bytes, &builder->locators[slot], err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        cell.as.bytes.size = FIRN_CHUNK_BOUND_SIZE + 1;
+    const struct firn_run_placer *placer = builder->placer;
+    bool is_asked =
+        placer != NULL &&
+        (cell->kind == FIRN_PHYSICAL_REFERENCE ||
+         (cell->kind == FIRN_PHYSICAL_BYTES && cell->as.bytes.size >= placer->size_min &&
+          firn_column_layout_may_refer(&builder->layout.layout, slot)));
+    int rc = is_asked ? placer->place(placer->ctx, values, cell, err) : FIRN_OK;
+    if (rc == FIRN_OK && cell->kind == FIRN_PHYSICAL_REFERENCE) {
+        DCHECK(firn_column_layout_may_refer(&builder->layout.layout, slot));
+        builder->output.summary.has_references = true;
+        builder->output.summary.has_heads = true;
     }
-    return firn_column_gather_add(&builder->gathers[slot], &cell, 1) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "a row group");
+    return rc;
+}
+
+/* A value larger than chunks have goes into the file, or what refers to it does; its beginning stands for it. */
+static int
+add_large(struct firn_column_builder *builder, size_t slot, struct firn_cell *cell, firn_error *err)
+{
+    struct firn_column_large *large = &builder->larges[slot];
+    int rc = FIRN_OK;
+    DCHECK(builder->rows == 0 && large->locator.size == 0);
+    large->is_reference = cell->kind == FIRN_PHYSICAL_REFERENCE;
+    large->value_size = firn_column_gather_size(cell);
+    if (!large->is_reference) {
+        rc = firn_run_pieces_write(&builder->output, cell->as.bytes, &large->locator, err);
+    } else if (firn_buf_assign(&large->locator, cell->as.bytes) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a row group");
+    }
+    cell->kind = FIRN_PHYSICAL_BYTES;
+    cell->as.bytes.size = FIRN_CHUNK_BOUND_SIZE + 1;
+    return rc;
+}
+
+int
+firn_column_builder_add_cell(struct firn_column_builder *builder, size_t slot,
+                             const struct firn_run_values *values, const struct firn_cell *cell,
+                             firn_error *err)
+{
+    struct firn_cell placed = *cell;
+    int rc;
+    FIRN_TRY(place_cell(builder, slot, values, &placed, err));
+    if (firn_column_gather_size(&placed) > FIRN_COLUMN_FORMAT_CELL_MAX) {
+        FIRN_TRY(add_large(builder, slot, &placed, err));
+    }
+    rc = firn_column_gather_add(&builder->gathers[slot], &placed, 1) == FIRN_OK
+             ? FIRN_OK
+             : firn_error_no_memory(err, "a row group");
+out:
+    return rc;
 }
 
 /* What each row adds to the summary, and the filter. */
@@ -427,7 +468,8 @@ add_row(struct firn_column_builder *builder, const struct firn_entry *entry, boo
     FIRN_TRY(firn_column_builder_make_room(builder, entry->key, entry->sequence, is_new_key, cost,
                                            has_large, err));
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
-        FIRN_TRY(add_cell(builder, slot, err));
+        FIRN_TRY(
+            firn_column_builder_add_cell(builder, slot, entry->values, &builder->row[slot], err));
     }
     FIRN_TRY(firn_column_builder_note_row(builder, entry->key, entry->sequence, is_new_key, err));
     if (firn_buf_assign(&builder->last_key, entry->key) != FIRN_OK) {
@@ -443,7 +485,7 @@ out:
     return rc;
 }
 
-/* Reads the value that an entry refers to, and lets *out have it in its place. */
+/* Reads the value that an entry refers to as a whole, and lets *out have it in its place. */
 static int
 resolve(struct firn_column_builder *builder, const struct firn_entry *entry, struct firn_entry *out,
         firn_error *err)
@@ -451,7 +493,7 @@ resolve(struct firn_column_builder *builder, const struct firn_entry *entry, str
     size_t head = firn_entry_head_size(entry->kind);
     *out = *entry;
     out->key = firn_run_key(entry->key);
-    if (entry->values == NULL) {
+    if (entry->values == NULL || entry->has_cells) {
         return FIRN_OK;
     }
     if ((entry->kind != FIRN_ENTRY_PUT && entry->kind != FIRN_ENTRY_EXPIRING) ||
@@ -547,7 +589,10 @@ finish(struct firn_column_builder *builder, struct firn_run_summary *out, firn_e
                                              firn_buf_slice(&builder->filters), err));
     }
     FIRN_TRY(write_index(builder, err));
-    rc = firn_run_output_finish(&builder->output, FIRN_COLUMN_FORMAT_VERSION, out, err);
+    rc = firn_run_output_finish(&builder->output,
+                                summary->has_references ? FIRN_COLUMN_FORMAT_VERSION
+                                                        : FIRN_COLUMN_FORMAT_VERSION_PLAIN,
+                                out, err);
 out:
     return rc;
 }

@@ -78,20 +78,52 @@ is_whole(const struct firn_chunk_bounds *bounds, enum firn_physical kind)
     return bounds->is_empty || (bounds->min.kind == kind && bounds->max.kind == kind);
 }
 
+/* Reads a value of a slot with references. What the cache may have is read past it first. */
 static int
-check_values(const struct firn_chunk_values *values, const struct firn_column_shape *shape,
-             const struct firn_chunk_bounds *block, const struct firn_column_index_chunk *record,
-             size_t rows, firn_slice filter, struct counts *counts, firn_error *err)
+read_tagged(struct checking *checking, struct firn_column_slot *slot, struct firn_cell *cell,
+            firn_error *err)
 {
+    struct firn_value_file_reference reference = {.file = 0};
+    firn_slice bytes = cell->as.bytes;
+    int rc;
+    if (cell->kind == FIRN_PHYSICAL_BYTES && bytes.size > 0 &&
+        bytes.data[0] == FIRN_COLUMN_FORMAT_TAG_REFERENCE) {
+        bytes = firn_bytes(bytes.data + 1, bytes.size - 1);
+        if (firn_value_cell_decode(bytes, &reference) &&
+            reference.value_size <= FIRN_VALUE_FILE_CACHED_MAX) {
+            FIRN_TRY(firn_value_cell_read(checking->run->values, bytes, FIRN_BLOCK_CACHE_SCAN, NULL,
+                                          err));
+        }
+        checking->check.untold_bytes += reference.value_size;
+    }
+    rc = firn_column_values_untag(checking->run, slot, cell, err);
+out:
+    return rc;
+}
+
+/* The values of the block that is decoded in the slot; those that lie in value files are read. */
+static int
+check_values(struct checking *checking, struct firn_column_slot *slot,
+             const struct firn_column_shape *shape, const struct firn_chunk_bounds *block,
+             const struct firn_column_index_chunk *record, struct counts *counts, firn_error *err)
+{
+    const struct firn_chunk_values *values = &slot->values;
+    const firn_slice filter = firn_buf_slice(&checking->filter);
     uint64_t nulls = 0;
     for (size_t i = 0; i < values->count; i++) {
         struct firn_cell cell = firn_column_read_value(values, i);
         bool is_null = cell.kind == FIRN_PHYSICAL_NONE;
+        bool is_outside = !is_null && excludes(block, values->count, &cell);
+        if (slot->has_references) {
+            int rc = read_tagged(checking, slot, &cell, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
         nulls += is_null;
         counts->value_bytes += firn_column_gather_cost(
             shape, cell.kind == FIRN_PHYSICAL_BYTES ? cell.as.bytes.size : 0);
-        if (!is_null &&
-            (excludes(block, values->count, &cell) || excludes(&record->bounds, rows, &cell))) {
+        if (!is_null && (is_outside || excludes(&record->bounds, slot->rows, &cell))) {
             return refuse("a value is outside of its bounds", err);
         }
         if (!is_null && filter.size > 0 && !firn_column_filter_has(filter, &cell)) {
@@ -144,8 +176,7 @@ check_chunk(struct checking *checking, struct firn_column_slot *slot,
         firn_chunk_block_bounds(chunk, block, &bounds);
         slot->block = SIZE_MAX;
         FIRN_TRY(firn_chunk_read_block(chunk, block, NULL, &slot->scratch, &slot->values, err));
-        FIRN_TRY(check_values(&slot->values, &shape, &bounds, record, slot->rows,
-                              firn_buf_slice(&checking->filter), &counts, err));
+        FIRN_TRY(check_values(checking, slot, &shape, &bounds, record, &counts, err));
     }
     if (counts.nulls != record->bounds.null_count || counts.value_bytes != record->value_bytes) {
         return refuse("it has other nulls or bytes than the index says", err);
@@ -168,10 +199,16 @@ check_pieces(struct checking *checking, struct firn_column_slot *slot, const str
     int rc;
     struct firn_run_locator locator = {0};
     firn_slice raw = firn_buf_slice(&column->raw);
-    FIRN_TRY(firn_run_pieces_check_locator(raw, err));
-    firn_run_pieces_locator(raw, &locator);
-    checking->check.untold_bytes += locator.value_size;
-    FIRN_TRY(firn_run_pieces_read(checking->run->reader, raw, &slot->large, err));
+    if (record->has_references) {
+        FIRN_TRY(firn_column_read_pieces(checking->run, checking->group, slot->number, false,
+                                         FIRN_BLOCK_CACHE_SCAN, &slot->large, err));
+        checking->check.untold_bytes += slot->large.size;
+    } else {
+        FIRN_TRY(firn_run_pieces_check_locator(raw, err));
+        firn_run_pieces_locator(raw, &locator);
+        checking->check.untold_bytes += locator.value_size;
+        FIRN_TRY(firn_run_pieces_read(checking->run->reader, raw, &slot->large, err));
+    }
     slot->is_constant = true;
     slot->constant =
         (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_buf_slice(&slot->large)};
@@ -237,6 +274,10 @@ check_slot(struct checking *checking, size_t number, struct firn_column_slot *sl
     slot->pin = (struct firn_column_pin){.cache = NULL};
     slot->is_open = true;
     slot->is_constant = false;
+    slot->has_references = record.has_references;
+    slot->use = FIRN_BLOCK_CACHE_SCAN;
+    checking->check.found.has_references |= record.has_references;
+    checking->check.found.has_heads |= record.has_references;
     slot->rows = checking->info.rows;
     slot->number = number;
     slot->group = checking->group;

@@ -46,6 +46,7 @@ struct worker {
     struct firn_column_chunks *chunks;
     struct firn_compress *compress;
     struct firn_buf slices;
+    struct firn_buf tagged; /* values among which there are references */
     struct firn_buf chunk;
     struct firn_buf stored;
     struct firn_buf hashes; /* for a Bloom filter */
@@ -91,7 +92,7 @@ may_lack(const struct firn_column_builder *builder, size_t slot)
         }
         return true;
     }
-    return gather->null_count == gather->count && builder->locators[slot].size == 0;
+    return gather->null_count == gather->count && builder->larges[slot].locator.size == 0;
 }
 
 static void
@@ -122,12 +123,23 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
     if (firn_column_gather_values(gather, &worker->slices, &values) != FIRN_OK) {
         return firn_error_no_memory(err, "a chunk");
     }
+    out->record.has_references = firn_column_gather_has_references(gather);
+    if (out->record.has_references) {
+        firn_column_values_cut(&worker->slices); /* for the bounds */
+    }
     firn_buf_clear(&worker->chunk);
     FIRN_TRY(firn_chunk_encode(&values, &worker->chunk, &out->record.bounds, err));
-    out->raw_size = worker->chunk.size;
-    if (out->is_locator) { /* the bounds were wanted */
+    if (out->is_locator) {
         return FIRN_OK;
     }
+    if (out->record.has_references) {
+        if (firn_column_values_tag(gather, &worker->slices, &worker->tagged) != FIRN_OK) {
+            return firn_error_no_memory(err, "a chunk");
+        }
+        firn_buf_clear(&worker->chunk);
+        FIRN_TRY(firn_chunk_encode(&values, &worker->chunk, NULL, err));
+    }
+    out->raw_size = worker->chunk.size;
     FIRN_TRY(firn_chunk_open(firn_buf_slice(&worker->chunk), gather->shape.kind,
                              gather->shape.fixed_size, builder->rows, &chunk, err));
     out->record.encoding = chunk.encoding;
@@ -136,7 +148,7 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
                                   firn_buf_slice(&worker->chunk), &worker->stored, &out->codec,
                                   err));
     swap(&out->bytes, out->codec == FIRN_CODEC_NONE ? &worker->chunk : &worker->stored);
-    if (wants_filter(builder, slot)) {
+    if (wants_filter(builder, slot) && !out->record.has_references) {
         FIRN_TRY(firn_column_filter_build(&values, out->bytes.size / 2, &worker->hashes,
                                           &out->filter, err));
     }
@@ -149,7 +161,8 @@ make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
 {
     const struct firn_column_builder *builder = worker->chunks->builder;
     const struct firn_column_gather *gather = &builder->gathers[slot];
-    const struct firn_buf *locator = &builder->locators[slot];
+    const struct firn_column_large *large = &builder->larges[slot];
+    const struct firn_buf *locator = &large->locator;
     firn_buf_clear(&out->bytes);
     firn_buf_clear(&out->filter);
     out->record = (struct firn_column_index_chunk){.ref = {0}};
@@ -163,8 +176,9 @@ make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
         out->codec = FIRN_CODEC_NONE;
         out->raw_size = locator->size;
         out->record.encoding = FIRN_COLUMN_FORMAT_IN_PIECES;
+        out->record.has_references = large->is_reference;
         out->record.value_bytes =
-            firn_column_gather_cost(&gather->shape, (size_t)firn_load_le64(locator->data));
+            firn_column_gather_cost(&gather->shape, (size_t)large->value_size);
         rc = firn_buf_assign(&out->bytes, firn_buf_slice(locator)) == FIRN_OK
                  ? FIRN_OK
                  : firn_error_no_memory(err, "a chunk");
@@ -355,6 +369,7 @@ firn_column_chunks_destroy(struct firn_column_chunks *chunks)
         struct worker *worker = &chunks->workers[i];
         firn_compress_destroy(worker->compress);
         firn_buf_deinit(&worker->slices);
+        firn_buf_deinit(&worker->tagged);
         firn_buf_deinit(&worker->chunk);
         firn_buf_deinit(&worker->stored);
         firn_buf_deinit(&worker->hashes);

@@ -14,6 +14,8 @@
  * rows is a batch. In others the block that is decoded is looked through: rows that are puts and whose
  * keys differ from those before and after them. Batches end with the block.
  *
+ * A group that has values in value files has no batches: its rows go to a builder one by one, with their references.
+ *
  * (I1) While the cursor is valid, keys is open for its group, and base.entry is the entry of its row.
  * (I2) After a failure the cursor is not valid and holds no group: the next seek begins anew.
  *
@@ -37,6 +39,8 @@ struct cursor {
     struct firn_column_run *run;
     const struct firn_view *only; /* NULL: everything */
     bool is_projected;
+    bool keeps_references;
+    bool has_cells;  /* the row that is shown has some */
     bool is_walking; /* the last move was a step: blocks are decoded */
     uint32_t row;
     struct firn_column_keys keys;
@@ -69,6 +73,7 @@ choose_columns(struct cursor *cursor, const struct firn_run_projection *projecti
     for (size_t slot = 0; slot < layout->layout.count; slot++) {
         if (!layout->is_key[slot] &&
             firn_column_layout_wants(projection, layout->layout.columns[slot].id)) {
+            cursor->values[cursor->value_count].keeps_references = cursor->keeps_references;
             cursor->values[cursor->value_count++].number = slot;
         }
     }
@@ -90,6 +95,7 @@ firn_column_cursor_create(struct firn_run *run, const struct firn_run_cursor_opt
                           options != NULL && options->is_sequential ? FIRN_BLOCK_CACHE_SCAN
                                                                     : FIRN_BLOCK_CACHE_DATA);
     cursor->only = options != NULL ? options->only : NULL;
+    cursor->keeps_references = options != NULL && options->keeps_references;
     const struct firn_run_projection *projection = options != NULL ? options->projection : NULL;
     cursor->is_projected = projection != NULL;
     int rc = choose_columns(cursor, projection, err);
@@ -194,6 +200,7 @@ add_tuple(struct cursor *cursor, firn_error *err)
         rc = read_slot(cursor, slot, slot->number, &cell, err);
         if (rc == FIRN_OK) {
             firn_tuple_add(&writer, columns[slot->number].id, &cell);
+            cursor->has_cells |= cell.kind == FIRN_PHYSICAL_REFERENCE;
         }
     }
     return rc == FIRN_OK && firn_tuple_end(&writer) != FIRN_OK ? firn_error_no_memory(err, "a row")
@@ -250,12 +257,15 @@ show(struct cursor *cursor, uint32_t row, firn_error *err)
     FIRN_TRY(firn_column_keys_key(keys, row, &cursor->key, err));
     FIRN_TRY(firn_column_keys_sequence(keys, row, &sequence, err));
     FIRN_TRY(firn_column_keys_kind(keys, row, &kind, err));
+    cursor->has_cells = false;
     FIRN_TRY(make_value(cursor, kind, err));
     cursor->base.entry = (struct firn_entry){
         .key = firn_buf_slice(&cursor->key),
         .value = firn_buf_slice(&cursor->value),
         .sequence = sequence,
         .kind = kind,
+        .values = cursor->has_cells ? cursor->run->values : NULL,
+        .has_cells = cursor->has_cells,
     };
     cursor->base.is_valid = true;
 out:
@@ -467,13 +477,17 @@ out:
     return rc;
 }
 
-/* Whether a value of the row lies in pieces: it is alone in its group then. */
+/* Whether a value of the group lies outside of the chunks: in pieces, and it is alone then, or in a value file. */
 static bool
 has_large(const struct cursor *cursor)
 {
-    size_t count = cursor->run->index.slot_count;
-    for (size_t slot = 0; cursor->keys.info.rows == 1 && slot < count; slot++) {
-        if (firn_column_read_is_in_pieces(cursor->run, cursor->keys.group, slot)) {
+    const struct firn_column_run *run = cursor->run;
+    size_t group = cursor->keys.group;
+    bool is_alone = cursor->keys.info.rows == 1;
+    bool may_refer = run->summary.has_references;
+    for (size_t slot = 0; (is_alone || may_refer) && slot < run->index.slot_count; slot++) {
+        if ((is_alone && firn_column_read_is_in_pieces(run, group, slot)) ||
+            (may_refer && firn_column_index_has_references(&run->index, group, slot))) {
             return true;
         }
     }

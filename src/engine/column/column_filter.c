@@ -6,6 +6,7 @@
  * hashes, numbers of orders of another table. A column of the layout that asks for it gets a filter in each row group, as that
  * of keys (block/run_filter.c): of the group's values, each counted once, without nulls. It is a block after the
  * chunk. Where it would have more than half of the bytes of the chunk, there is none: reading the chunk is as cheap.
+ * Nor is there one of a chunk with references to value files: few ask for equal texts of many kilobytes.
  *
  *   | chunks and filters of group 0 | of group 1 | … | ranges | filter | filters | index | …
  *

@@ -25,14 +25,17 @@
  *
  * The section "filters": for each Bloom filter, by group and id, group 4 | id 4 | offset 8 | stored size 4 | raw size 4.
  *
- * A chunk of encoding 0 is the locator of one value that lies in pieces.
+ * A chunk of encoding 0 is the locator of one value that lies in pieces; with flag 8 the cell that refers to it.
  */
 #ifndef FIRN_COLUMN_COLUMN_FORMAT_H
 #define FIRN_COLUMN_COLUMN_FORMAT_H
 
 #include "column/column.h"
 
-enum { FIRN_COLUMN_FORMAT_VERSION = 1 };
+enum {
+    FIRN_COLUMN_FORMAT_VERSION_PLAIN = 1,
+    FIRN_COLUMN_FORMAT_VERSION = 2 /* chunks with references to value files among the others */
+};
 
 enum {
     FIRN_COLUMN_FORMAT_HEADER_SIZE = 64,
@@ -48,7 +51,12 @@ enum {
     FIRN_COLUMN_FORMAT_EMPTY = 1,
     FIRN_COLUMN_FORMAT_NAN = 2,
     FIRN_COLUMN_FORMAT_CUT = 4, /* there may be values above the largest one, which begin with it */
-    FIRN_COLUMN_FORMAT_CHUNK_FLAGS = 7,
+    FIRN_COLUMN_FORMAT_REFERENCES = 8, /* values are tagged: see below */
+    FIRN_COLUMN_FORMAT_CHUNK_FLAGS = 15,
+
+    /* First byte of each value of such a chunk that is not null. */
+    FIRN_COLUMN_FORMAT_TAG_INLINE = 0,    /* the value follows */
+    FIRN_COLUMN_FORMAT_TAG_REFERENCE = 1, /* a cell that refers to it, as in block/value_file.h */
 
     FIRN_COLUMN_FORMAT_IN_PIECES = 0, /* in the place of an encoding */
 

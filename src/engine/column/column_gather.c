@@ -20,6 +20,7 @@ firn_column_gather_deinit(struct firn_column_gather *gather)
     firn_buf_deinit(&gather->numbers);
     firn_buf_deinit(&gather->bytes);
     firn_buf_deinit(&gather->valid);
+    firn_buf_deinit(&gather->references);
 }
 
 void
@@ -31,6 +32,7 @@ firn_column_gather_clear(struct firn_column_gather *gather)
     firn_buf_clear(&gather->numbers);
     firn_buf_clear(&gather->bytes);
     firn_buf_clear(&gather->valid);
+    firn_buf_clear(&gather->references);
 }
 
 /* Bytes of a number, or of the size of bytes. */
@@ -70,6 +72,21 @@ set_valid(struct firn_column_gather *gather, size_t i)
     words_of(gather)[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
 }
 
+/* Notes that the value that comes next refers. */
+static int
+set_reference(struct firn_column_gather *gather)
+{
+    if (!firn_column_gather_has_references(gather)) {
+        if (firn_buf_set_size(&gather->references, FIRN_CHUNK_VALUES_MAX / 8) != FIRN_OK) {
+            return FIRN_NO_MEMORY;
+        }
+        memset(gather->references.data, 0, gather->references.size);
+    }
+    ((uint64_t *)(void *)gather->references.data)[gather->count / WORD_BITS] |=
+        UINT64_C(1) << gather->count % WORD_BITS;
+    return FIRN_OK;
+}
+
 /* Appends one value, for which there is room but for its bytes. */
 static int
 put(struct firn_column_gather *gather, const struct firn_cell *cell)
@@ -78,7 +95,11 @@ put(struct firn_column_gather *gather, const struct firn_cell *cell)
     bool is_bytes = gather->shape.kind == FIRN_PHYSICAL_BYTES;
     bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
     size_t size = is_bytes && !is_null ? cell->as.bytes.size : 0;
-    DCHECK(is_null || cell->kind == gather->shape.kind);
+    DCHECK(is_null || cell->kind == gather->shape.kind ||
+           (is_bytes && cell->kind == FIRN_PHYSICAL_REFERENCE));
+    if (cell->kind == FIRN_PHYSICAL_REFERENCE && set_reference(gather) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
     if (size > 0 && firn_buf_append_slice(&gather->bytes, cell->as.bytes) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
@@ -97,7 +118,7 @@ put(struct firn_column_gather *gather, const struct firn_cell *cell)
     }
     gather->count++;
     DCHECK(gather->numbers.size == gather->count * width_of(&gather->shape));
-    gather->value_bytes += firn_column_gather_cost(&gather->shape, size);
+    gather->value_bytes += firn_column_gather_cost(&gather->shape, firn_column_gather_size(cell));
     return FIRN_OK;
 }
 

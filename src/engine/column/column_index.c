@@ -13,7 +13,8 @@
  *      key have descending sequences.
  * (I2) The rows of all groups are the entries of the run. A group has at least one.
  * (I3) A plain group has no kinds, ends of life or operands, and shares no key with a neighbour.
- * (I4) A column of the layout has a chunk in every group; a value in pieces is alone in its group.
+ * (I4) A column of the layout has a chunk in every group; a value in pieces is alone in its group; references are
+ *      in columns of values, of bytes of any size.
  *
  * Limits: an index has at most FIRN_BLOCK_SIZE_MAX bytes.
  */
@@ -125,6 +126,12 @@ firn_column_index_encoding(const struct firn_column_index *index, size_t group, 
     return chunk_record(index, group, slot)[16];
 }
 
+bool
+firn_column_index_has_references(const struct firn_column_index *index, size_t group, size_t slot)
+{
+    return (chunk_record(index, group, slot)[17] & FIRN_COLUMN_FORMAT_REFERENCES) != 0;
+}
+
 static struct firn_cell
 bound_of(const uint8_t *bytes, size_t size, enum firn_physical kind)
 {
@@ -149,6 +156,7 @@ firn_column_index_chunk(const struct firn_column_index *index, size_t group, siz
         .has_nan = (flags & FIRN_COLUMN_FORMAT_NAN) != 0,
         .max_is_cut = (flags & FIRN_COLUMN_FORMAT_CUT) != 0,
     };
+    out->has_references = (flags & FIRN_COLUMN_FORMAT_REFERENCES) != 0;
     if (!out->bounds.is_empty) {
         out->bounds.min = bound_of(record + 32, record[18], shape->kind);
         out->bounds.max = bound_of(record + 32 + BOUND_SIZE, record[19], shape->kind);
@@ -301,6 +309,10 @@ check_chunk(struct opening *opening, size_t i, size_t slot,
     if (group->is_plain && is_hidden &&
         slot != firn_column_layout_hidden(layout, FIRN_COLUMN_SEQUENCE)) {
         return refuse("a plain row group has other kinds than puts", opening->err); /* (I3) */
+    }
+    if ((record[17] & FIRN_COLUMN_FORMAT_REFERENCES) != 0 &&
+        !firn_column_layout_may_refer(layout, slot)) {
+        return refuse("references in a column that cannot have them", opening->err); /* (I4) */
     }
     bool is_in_pieces = record[16] == FIRN_COLUMN_FORMAT_IN_PIECES;
     if (is_in_pieces && (group->rows != 1 || shape.kind != FIRN_PHYSICAL_BYTES)) {
@@ -505,7 +517,8 @@ encode_chunk(const struct firn_column_index_chunk *chunk, uint8_t *record)
     record[16] = chunk->encoding;
     record[17] = (uint8_t)((bounds->is_empty ? FIRN_COLUMN_FORMAT_EMPTY : 0) |
                            (bounds->has_nan ? FIRN_COLUMN_FORMAT_NAN : 0) |
-                           (bounds->max_is_cut ? FIRN_COLUMN_FORMAT_CUT : 0));
+                           (bounds->max_is_cut ? FIRN_COLUMN_FORMAT_CUT : 0) |
+                           (chunk->has_references ? FIRN_COLUMN_FORMAT_REFERENCES : 0));
     firn_store_le32(record + 20, (uint32_t)bounds->null_count);
     firn_store_le64(record + 24, chunk->value_bytes);
     if (!bounds->is_empty) {

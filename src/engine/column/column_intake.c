@@ -277,6 +277,43 @@ missing_cell(const struct firn_column_builder *builder, size_t slot, uint64_t se
     return (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
 }
 
+/* Whether one of the next values of a column may have to lie in a value file. */
+static bool
+has_apart(const struct firn_column_builder *builder, const struct firn_run_column *column,
+          size_t slot, const struct place *place, size_t count)
+{
+    const uint8_t *sizes = (const uint8_t *)column->numbers + 4 * place->row;
+    bool is_any = false;
+    if (builder->placer == NULL || !firn_column_layout_may_refer(&builder->layout.layout, slot)) {
+        return false;
+    }
+    for (size_t i = 0; i < count && !is_any; i++) {
+        is_any = firn_load_le32(sizes + 4 * i) >= builder->placer->size_min;
+    }
+    return is_any;
+}
+
+/* Copies the next values of such a column, one by one. */
+static int
+copy_apart(struct firn_column_builder *builder, const struct firn_run_column *column, size_t slot,
+           struct place *place, size_t count, firn_error *err)
+{
+    const uint8_t *sizes = (const uint8_t *)column->numbers;
+    const uint8_t *bytes = column->bytes + place->bytes[slot];
+    int rc = FIRN_OK;
+    for (size_t i = place->row; i < place->row + count && rc == FIRN_OK; i++) {
+        struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+        if (column->valid == NULL || (column->valid[i / 64] >> i % 64 & 1) != 0) {
+            cell.kind = FIRN_PHYSICAL_BYTES;
+            cell.as.bytes = firn_bytes(bytes, firn_load_le32(sizes + 4 * i));
+            bytes += cell.as.bytes.size;
+        }
+        rc = firn_column_builder_add_cell(builder, slot, NULL, &cell, err);
+    }
+    place->bytes[slot] = (size_t)(bytes - column->bytes);
+    return rc;
+}
+
 /* Copies the next rows, for which the group has room, slot by slot. */
 static int
 copy_given(struct firn_column_builder *builder, const struct firn_run_column *const *given,
@@ -288,6 +325,11 @@ copy_given(struct firn_column_builder *builder, const struct firn_run_column *co
         if (given[slot] == NULL) {
             struct firn_cell cell = missing_cell(builder, slot, place->columns->sequence);
             rc = firn_column_gather_add(gather, &cell, count);
+        } else if (has_apart(builder, given[slot], slot, place, count)) {
+            rc = copy_apart(builder, given[slot], slot, place, count, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
         } else {
             size_t size = gather->shape.kind == FIRN_PHYSICAL_BYTES
                               ? sum_sizes(given[slot], place->row, count)

@@ -12,6 +12,7 @@
 #include "base/entry.h"
 #include "block/run_kind.h"
 #include "block/run_parts.h"
+#include "block/value_file.h"
 #include "column/column.h"
 #include "column/column_format.h"
 
@@ -64,6 +65,9 @@ struct firn_column_shape {
 struct firn_column_shape firn_column_layout_shape(const struct firn_column_layout *layout,
                                                   size_t slot);
 
+/* Whether values of a slot may lie in value files. */
+bool firn_column_layout_may_refer(const struct firn_column_layout *layout, size_t slot);
+
 /* ==== the index: which groups there are, and where their chunks lie (column_index.c) ==== */
 
 /* Where things are in an index that passed the check. Borrows its bytes. */
@@ -98,7 +102,8 @@ void firn_column_index_group(const struct firn_column_index *index, size_t i,
 struct firn_column_index_chunk {
     struct firn_block_ref ref; /* offset 0: there is none */
     uint8_t encoding;
-    uint64_t value_bytes;
+    bool has_references;  /* values are tagged, or what is in pieces lies in a value file */
+    uint64_t value_bytes; /* with those that are referred to */
     struct firn_chunk_bounds bounds;
 };
 /* The shape is that of the slot. */
@@ -112,6 +117,10 @@ struct firn_block_ref firn_column_index_ref(const struct firn_column_index *inde
 /* Its encoding, alone. */
 uint8_t firn_column_index_encoding(const struct firn_column_index *index, size_t group,
                                    size_t slot);
+
+/* Whether it has references, alone. */
+bool firn_column_index_has_references(const struct firn_column_index *index, size_t group,
+                                      size_t slot);
 
 /* How many groups begin at or before (key, sequence). */
 size_t firn_column_index_find(const struct firn_column_index *index, firn_slice key,
@@ -147,6 +156,7 @@ firn_column_index_builder_encode(const struct firn_column_index_builder *builder
 struct firn_column_run {
     struct firn_run base; /* first */
     struct firn_block_cache *cache;
+    const struct firn_run_values *values; /* where references lead */
     uint64_t file; /* its numbers in the cache: of chunks, and of the filter */
     uint64_t file_of_sections;
     struct firn_block_reader *reader;
@@ -188,18 +198,21 @@ int firn_column_read_refuse(const struct firn_column_run *run, size_t group, siz
 FIRN_MUST_CHECK int firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
                                          enum firn_block_cache_use use, struct firn_column_pin *out,
                                          firn_error *err);
-/* Whether a slot of a group has one value in pieces. */
+/* Whether a slot of a group has one value in pieces, or alone in a value file. */
 bool firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, size_t slot);
-/* Replaces the contents of out with it. */
+/* Replaces the contents of out with it, or with the cell that refers to it. */
 FIRN_MUST_CHECK int firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
-                                            enum firn_block_cache_use use, struct firn_buf *out,
-                                            firn_error *err);
+                                            bool keeps_references, enum firn_block_cache_use use,
+                                            struct firn_buf *out, firn_error *err);
 
 /* The values of one slot of one group. Zeroed at first, or made by firn_column_read_init. */
 struct firn_column_slot {
     bool is_open;
     bool is_fetched;  /* its block is pinned, and not looked at yet */
     bool is_constant; /* all values are this one; there is no chunk, or the value lay in pieces */
+    bool has_references;
+    bool keeps_references; /* the owner's: references are shown as such */
+    enum firn_block_cache_use use;
     uint32_t rows;
     size_t number;
     size_t group;
@@ -208,14 +221,14 @@ struct firn_column_slot {
     struct firn_chunk_scratch scratch;
     size_t block; /* SIZE_MAX: values means nothing; else it has those of that block */
     struct firn_chunk_values values;
-    struct firn_buf large;
+    struct firn_buf large; /* a value that does not lie in the chunk */
 };
 
 /* Sets what an opening does not: a slot has more bytes than a lookup likes to write. */
 static inline void
 firn_column_read_init(struct firn_column_slot *slot)
 {
-    slot->is_open = slot->is_fetched = false;
+    slot->is_open = slot->is_fetched = slot->keeps_references = false;
     slot->block = SIZE_MAX;
     slot->scratch.numbers = slot->scratch.bytes = slot->large = (struct firn_buf){.data = NULL};
 }
@@ -237,7 +250,7 @@ void firn_column_read_deinit(struct firn_column_slot *slot);
 FIRN_MUST_CHECK int firn_column_read_cell(struct firn_column_run *run,
                                           struct firn_column_slot *slot, uint32_t row,
                                           struct firn_cell *out, firn_error *err);
-/* Decodes a block; not of a constant slot. */
+/* Decodes a block; not of a constant slot. Values of a slot with references are tagged. */
 FIRN_MUST_CHECK int firn_column_read_block(struct firn_column_run *run,
                                            struct firn_column_slot *slot, size_t block,
                                            firn_error *err);
@@ -310,7 +323,8 @@ struct firn_column_gather {
     uint64_t value_bytes;
     struct firn_buf numbers; /* as in struct firn_chunk_values; of bytes their sizes, 4 each */
     struct firn_buf bytes;
-    struct firn_buf valid; /* words of bits */
+    struct firn_buf valid;      /* words of bits */
+    struct firn_buf references; /* likewise: values that are cells which refer; empty: none is */
 };
 void firn_column_gather_deinit(struct firn_column_gather *gather);
 void firn_column_gather_clear(struct firn_column_gather *gather);
@@ -327,7 +341,23 @@ firn_column_gather_cost(const struct firn_column_shape *shape, size_t bytes_size
         return 8;
     }
 }
-/* The same value n times; the cell is null or of the shape. FIRN_NO_MEMORY: only deinit and clear are
+/* Bytes of a value that is bytes, or that lies elsewhere; else 0. Requires: a reference that can be decoded. */
+static inline size_t
+firn_column_gather_size(const struct firn_cell *cell)
+{
+    struct firn_value_file_reference reference = {.value_size = 0};
+    if (cell->kind == FIRN_PHYSICAL_REFERENCE) {
+        CHECK(firn_value_cell_decode(cell->as.bytes, &reference));
+        return (size_t)reference.value_size;
+    }
+    return cell->kind == FIRN_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
+}
+static inline bool
+firn_column_gather_has_references(const struct firn_column_gather *gather)
+{
+    return gather->references.size > 0;
+}
+/* The same value n times; the cell is null, or of the shape, or, of bytes, refers to a value. FIRN_NO_MEMORY: only deinit and clear are
  * left. */
 FIRN_MUST_CHECK int firn_column_gather_add(struct firn_column_gather *gather,
                                            const struct firn_cell *cell, size_t n);
@@ -343,8 +373,36 @@ FIRN_MUST_CHECK int firn_column_gather_add_column(struct firn_column_gather *gat
 FIRN_MUST_CHECK int firn_column_gather_values(const struct firn_column_gather *gather,
                                               struct firn_buf *slices,
                                               struct firn_chunk_values *out);
+/* ==== values that lie in value files (column_values.c) ==== */
+
+/* Replaces the contents of out with what a cell refers to, or with the cell, once it is known to be one. */
+FIRN_MUST_CHECK int firn_column_values_read(struct firn_column_run *run, firn_slice cell,
+                                            bool keeps_reference, enum firn_block_cache_use use,
+                                            struct firn_buf *out, firn_error *err);
+/* Makes a value of a slot with references, as it stands in the chunk, what it means. Borrowed from the chunk or
+ * the slot until the next call. */
+FIRN_MUST_CHECK int firn_column_values_untag(struct firn_column_run *run,
+                                             struct firn_column_slot *slot, struct firn_cell *cell,
+                                             firn_error *err);
+/* As firn_column_read_pin, with all values of a chunk that has references in their places: it is made of them. */
+FIRN_MUST_CHECK int firn_column_values_pin(struct firn_column_run *run, size_t group, size_t slot,
+                                           enum firn_block_cache_use use,
+                                           struct firn_column_pin *out, firn_error *err);
+/* Where there are references, of these values: cuts each to as many of its first bytes as bounds need; and then, made
+ * anew in memory, gives each its tag. slices are those of firn_column_gather_values. */
+void firn_column_values_cut(struct firn_buf *slices);
+FIRN_MUST_CHECK int firn_column_values_tag(const struct firn_column_gather *gather,
+                                           struct firn_buf *slices, struct firn_buf *memory);
 
 /* ==== a run that is being written (column_builder.c) ==== */
+
+/* A value that is too large for a chunk. */
+struct firn_column_large {
+    struct firn_buf
+        locator; /* of its pieces, or the cell that refers to it; empty: there is none */
+    bool is_reference;
+    uint64_t value_size;
+};
 
 struct firn_column_builder {
     struct firn_run_builder base; /* first */
@@ -354,14 +412,15 @@ struct firn_column_builder {
     uint32_t rows_max;
     struct firn_column_index_builder index;
 
-    struct firn_cell *row;     /* the entry that comes: a cell for each slot */
-    struct firn_buf key_bytes; /* of its key's parts */
-    struct firn_buf key;       /* made from them */
-    struct firn_buf value;     /* that lay in a value file */
+    struct firn_cell *row;                /* the entry that comes: a cell for each slot */
+    struct firn_buf key_bytes;            /* of its key's parts */
+    struct firn_buf key;                  /* made from them */
+    struct firn_buf value;                /* that lay in a value file */
+    const struct firn_run_placer *placer; /* NULL: none */
 
     struct firn_column_gather *gathers; /* of the group: one for each slot */
     struct firn_column_index_chunk *chunks;
-    struct firn_buf *locators; /* of values in pieces: of each slot, empty where there is none */
+    struct firn_column_large *larges; /* of each slot */
     uint32_t rows;
     uint64_t value_bytes;
     bool has_large;
@@ -398,6 +457,10 @@ FIRN_MUST_CHECK int firn_column_builder_make_room(struct firn_column_builder *bu
                                                   firn_slice key, uint64_t sequence,
                                                   bool is_new_key, uint64_t cost, bool has_large,
                                                   firn_error *err);
+/* Adds a cell to what gathers in a slot; a large one goes elsewhere. values is where a reference leads. */
+FIRN_MUST_CHECK int firn_column_builder_add_cell(struct firn_column_builder *builder, size_t slot,
+                                                 const struct firn_run_values *values,
+                                                 const struct firn_cell *cell, firn_error *err);
 /* What each row adds to the summary, and the filter. */
 FIRN_MUST_CHECK int firn_column_builder_note_row(struct firn_column_builder *builder,
                                                  firn_slice key, uint64_t sequence, bool is_new_key,

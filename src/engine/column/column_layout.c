@@ -219,3 +219,14 @@ firn_column_layout_wants(const struct firn_run_projection *projection, uint32_t 
     }
     return projection == NULL || (low < projection->count && projection->columns[low] == column);
 }
+
+bool
+firn_column_layout_may_refer(const struct firn_column_layout *layout, size_t slot)
+{
+    struct firn_column_shape shape = firn_column_layout_shape(layout, slot);
+    bool may = slot < layout->count && shape.kind == FIRN_PHYSICAL_BYTES && shape.fixed_size == 0;
+    for (size_t i = 0; may && i < layout->key_count; i++) {
+        may = layout->key[i] != layout->columns[slot].id;
+    }
+    return may;
+}

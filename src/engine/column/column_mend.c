@@ -7,6 +7,9 @@
  * makes a row a version, cannot be read, the rows of the group are left out. Both are reported, with how
  * many rows are affected; what the damage is, the check has said before.
  *
+ * Values in value files stay there, and the new run refers to them; where one of a row group cannot be read, the column
+ * cannot.
+ *
  * Range deletes and the origin are taken over. The new run has no attachments, whose places of rows are those of
  * the old one. Where nothing but other parts is damaged, such as the filter, the new run has everything.
  *
@@ -50,6 +53,18 @@ tell(const struct mending *mending, size_t group, const char *what, uint32_t col
     mending->how->is_whole = false;
 }
 
+/* Whether the values of a block that lie in value files can be read. */
+static int
+probe_values(const struct mending *mending, struct firn_column_slot *slot, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < slot->values.count && rc == FIRN_OK; i++) {
+        struct firn_cell cell = firn_column_read_value(&slot->values, i);
+        rc = firn_column_values_untag(mending->run, slot, &cell, err);
+    }
+    return rc;
+}
+
 /* Whether all values of a slot of a group can be read. */
 static int
 probe(const struct mending *mending, size_t group, size_t number, bool *out, firn_error *err)
@@ -61,6 +76,7 @@ probe(const struct mending *mending, size_t group, size_t number, bool *out, fir
         size_t count = firn_chunk_block_count(&slot.pin.chunk);
         for (size_t block = 0; block < count && rc == FIRN_OK; block++) {
             rc = firn_column_read_block(mending->run, &slot, block, err);
+            rc = rc == FIRN_OK && slot.has_references ? probe_values(mending, &slot, err) : rc;
         }
     }
     firn_column_read_deinit(&slot);
@@ -111,8 +127,8 @@ copy_rows(const struct mending *mending, size_t group, firn_error *err)
 {
     struct firn_column_index_group info;
     const struct firn_run_projection projection = {mending->columns, mending->column_count};
-    const struct firn_run_cursor_options options = {.is_sequential = true,
-                                                    .projection = &projection};
+    const struct firn_run_cursor_options options = {
+        .is_sequential = true, .projection = &projection, .keeps_references = true};
     struct firn_run_cursor *cursor;
     int rc;
     firn_column_index_group(&mending->run->index, group, &info);

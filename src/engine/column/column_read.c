@@ -7,6 +7,9 @@
  * block's head. The cache notes of which shape it was. The next pin with that shape only looks
  * where things lie. A value in pieces bypasses the cache, and is read on demand.
  *
+ * Where a chunk has references, a value of a slot is followed into its value file when it is asked for, and no
+ * other is; an owner that writes rows on asks for the reference itself.
+ *
  * Failure: what the block reader reports names file and offset. Here the column and the row group
  * are put before it, with the keys of the group: so the message says what cannot be read, and that
  * other columns can.
@@ -151,6 +154,7 @@ firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
 {
     DCHECK(!firn_column_read_is_in_pieces(run, group, slot));
     out->cache = NULL;
+    out->made = NULL;
     int rc = pin_chunk(run, group, slot, use, &out->pin, err);
     if (rc == FIRN_OK) {
         out->cache = run->cache;
@@ -168,13 +172,19 @@ firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, s
 
 int
 firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
-                        enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+                        bool keeps_references, enum firn_block_cache_use use, struct firn_buf *out,
+                        firn_error *err)
 {
     struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
     struct firn_block_pin pin = {0};
     int rc;
     DCHECK(firn_column_read_is_in_pieces(run, group, slot));
     FIRN_TRY(pin_block(run, &ref, use, &pin, err));
+    if (firn_column_index_has_references(&run->index, group, slot)) {
+        rc = firn_column_values_read(run, firn_bytes(pin.data, pin.size), keeps_references, use,
+                                     out, err);
+        goto out;
+    }
     FIRN_TRY(firn_run_pieces_check_locator(firn_bytes(pin.data, pin.size), err));
     FIRN_TRY(firn_run_pieces_read(run->reader, firn_bytes(pin.data, pin.size), out, err));
 out:
@@ -220,6 +230,7 @@ firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
     int rc = pin_chunk(run, group, number, use, &slot->pin.pin, err);
     if (rc == FIRN_OK) {
         slot->pin.cache = run->cache;
+        slot->pin.made = NULL;
         slot->is_fetched = true;
         __builtin_prefetch(slot->pin.pin.data);
     }
@@ -242,6 +253,8 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
     slot->rows = info.rows;
     slot->block = SIZE_MAX;
     slot->is_constant = false;
+    slot->use = use;
+    slot->has_references = firn_column_index_has_references(&run->index, group, number);
     int rc = FIRN_OK;
     if (slot->is_fetched) {
         slot->is_fetched = false;
@@ -250,10 +263,12 @@ firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
         slot->is_constant = true;
         slot->constant = absent(run, group, number);
     } else if (firn_column_read_is_in_pieces(run, group, number)) {
-        rc = firn_column_read_pieces(run, group, number, use, &slot->large, err);
+        bool is_kept = slot->has_references && slot->keeps_references;
+        rc = firn_column_read_pieces(run, group, number, is_kept, use, &slot->large, err);
         slot->is_constant = true;
-        slot->constant = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
-                                            .as.bytes = firn_buf_slice(&slot->large)};
+        slot->constant =
+            (struct firn_cell){.kind = is_kept ? FIRN_PHYSICAL_REFERENCE : FIRN_PHYSICAL_BYTES,
+                               .as.bytes = firn_buf_slice(&slot->large)};
     } else {
         rc = firn_column_read_pin(run, group, number, use, &slot->pin, err);
     }
@@ -336,11 +351,12 @@ firn_column_read_cell(struct firn_column_run *run, struct firn_column_slot *slot
     }
     if (slot->block == row / FIRN_CHUNK_BLOCK) {
         *out = firn_column_read_value(&slot->values, row % FIRN_CHUNK_BLOCK);
-        return FIRN_OK;
+    } else {
+        slot->block = SIZE_MAX; /* what was decoded goes with the scratch */
+        int rc = firn_chunk_get(&slot->pin.chunk, row, &slot->scratch, out, err);
+        if (rc != FIRN_OK) {
+            return err == NULL ? rc : firn_column_read_explain(run, slot->group, slot->number, err);
+        }
     }
-    slot->block = SIZE_MAX; /* what was decoded goes with the scratch */
-    int rc = firn_chunk_get(&slot->pin.chunk, row, &slot->scratch, out, err);
-    return rc == FIRN_OK || err == NULL
-               ? rc
-               : firn_column_read_explain(run, slot->group, slot->number, err);
+    return slot->has_references ? firn_column_values_untag(run, slot, out, err) : FIRN_OK;
 }

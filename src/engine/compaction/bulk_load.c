@@ -64,6 +64,7 @@ firn_bulk_load_create(struct firn_lsm_tree *tree, struct firn_bulk_load **out, f
     const struct firn_compaction_values_options values = {
         .lsm = tree->lsm,
         .separates = atomic_load_explicit(&tree->separates, memory_order_relaxed),
+        .is_of_cells = tree->kind->has_layout,
         .codec = tree->lsm->options.codec_bottom,
         .publisher = &(*out)->publisher};
     firn_compaction_values_begin(&(*out)->values, &values);
@@ -86,6 +87,7 @@ begin_run(struct firn_bulk_load *bulk, firn_error *err)
     struct firn_lsm *lsm = bulk->tree->lsm;
     const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom,
                                                      .publisher = &bulk->publisher,
+                                                     .placer = &bulk->values.placer,
                                                      .helpers = bulk->helpers,
                                                      .helper_count = bulk->helper_count};
     return firn_run_writer_begin(&bulk->run, lsm, bulk->tree->kind, bulk->tree, &options, err);

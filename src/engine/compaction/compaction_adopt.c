@@ -194,6 +194,7 @@ firn_compaction_adopt_begin(const struct firn_compaction_work *work,
     struct firn_lsm *lsm = work->lsm;
     out->count = 0;
     if (!atomic_load_explicit(&work->tree->separates, memory_order_relaxed) ||
+        work->tree->kind->has_layout || /* values are parts of what the log has */
         lsm->options.host.lend_log_segment == NULL || !look(work, out)) {
         out->count = 0;
         return;

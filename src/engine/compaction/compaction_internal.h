@@ -183,6 +183,7 @@ void firn_compaction_adopt_end(struct firn_compaction_adopt *adopt);
 struct firn_compaction_values_options {
     struct firn_lsm *lsm;
     bool separates;     /* large values go to value files */
+    bool is_of_cells;   /* those of cells of rows: builders get the placer */
     bool is_thorough;   /* what is alive leaves every file with garbage */
     uint64_t values_of; /* as in struct firn_compaction_plan */
     enum firn_codec codec;
@@ -193,6 +194,7 @@ struct firn_compaction_values_options {
 /* In the caller's memory. */
 struct firn_compaction_values {
     struct firn_compaction_values_options options;
+    struct firn_run_placer placer;    /* has the address of this */
     struct firn_value_writer *writer; /* NULL: no file is open */
     struct firn_run_file *file;       /* that it writes */
     struct firn_hash_map tallies; /* of all files that were referred to; see compaction_values.c */

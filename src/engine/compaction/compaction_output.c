@@ -68,6 +68,7 @@ begin_run(struct writing *writing, firn_error *err)
         /* Versions that now does not read are not waited for. */
         .found = writing->level < FIRN_VERSION_HISTORY ? writing->options->found : NULL,
         .publisher = writing->options->publisher,
+        .placer = &writing->values.placer,
     };
     writing->older_count = 0;
     writing->next_bytes = 0;
@@ -337,13 +338,14 @@ out:
     return rc;
 }
 
-/* Batches hold what now reads, and nothing that lies in value files or has to go there. */
+/* Batches hold what now reads, and nothing that lies in value files or, but for columns of old runs, has to go
+ * there. */
 static bool
 may_take_batches(const struct firn_compaction_output_options *options)
 {
     return options->kind->builder_add_from != NULL && options->kind->cursor_batch != NULL &&
            options->level < FIRN_VERSION_HISTORY && options->views->now != NULL &&
-           !options->separates;
+           (!options->separates || options->kind->has_layout);
 }
 
 static int
@@ -404,6 +406,7 @@ firn_compaction_output_write(const struct firn_compaction_output_options *option
     struct writing history = {.level = FIRN_VERSION_HISTORY, .options = options, .out = out};
     const struct firn_compaction_values_options values = {.lsm = options->lsm,
                                                           .separates = options->separates,
+                                                          .is_of_cells = options->kind->has_layout,
                                                           .is_thorough = options->is_thorough,
                                                           .values_of = options->values_of,
                                                           .adopt = options->adopt,

@@ -13,6 +13,9 @@
  * value comes and ended beyond a target size. The references of a run are summed up by file while
  * its entries pass.
  *
+ * Of a table the values are those of single cells of rows (value_cell.c), and the builder of the run asks for each:
+ * it knows which columns may have references, and which values it drops. So entries of tables pass as they are.
+ *
  * A flush may find that a value lies in a file already, which was a segment of the log until now
  * (compaction_adopt.c): then the run gets a reference, and nothing is written.
  *
@@ -33,6 +36,7 @@
 
 #include "base/check.h"
 #include "base/sort.h"
+#include "tuple/tuple.h"
 
 /* What the open run refers to in a file; also of files that it does not refer to, with 0 bytes. */
 struct tally {
@@ -86,16 +90,16 @@ is_to_be_left(const struct firn_compaction_values *output, const struct firn_run
     return (is_left || is_small) && may_leave;
 }
 
-/* The file that an input's reference leads to. entry->values knows the run that has the reference. */
+/* The file that an input's reference leads to. values knows the run that has the reference. */
 static int
-find_file(struct firn_compaction_values *output, const struct firn_entry *entry, uint64_t number,
-          struct tally **out, firn_error *err)
+find_file(struct firn_compaction_values *output, const struct firn_run_values *values,
+          uint64_t number, struct tally **out, firn_error *err)
 {
     *out = find_tally(output, number);
     if (*out != NULL) {
         return FIRN_OK;
     }
-    const struct firn_run_file *run = entry->values->ctx;
+    const struct firn_run_file *run = values->ctx;
     DCHECK(run != NULL); /* only what comes from a run has a reference */
     struct firn_run_file *file = firn_run_file_find_values(run, number);
     if (file == NULL) {
@@ -223,7 +227,7 @@ place_reference(struct firn_compaction_values *output, const struct firn_entry *
     int rc;
     /* What a run gives has been checked. */
     CHECK(firn_value_file_decode(bytes, &reference));
-    FIRN_TRY(find_file(output, entry, reference.file, &tally, err));
+    FIRN_TRY(find_file(output, entry->values, reference.file, &tally, err));
     if (!tally->is_left) {
         tally->bytes += firn_value_file_span(&reference);
         return FIRN_OK;
@@ -275,7 +279,8 @@ firn_compaction_values_place(struct firn_compaction_values *output, const struct
                              struct firn_entry *out, firn_error *err)
 {
     *out = *entry;
-    if (entry->kind != FIRN_ENTRY_PUT && entry->kind != FIRN_ENTRY_EXPIRING) {
+    if (output->options.is_of_cells ||
+        (entry->kind != FIRN_ENTRY_PUT && entry->kind != FIRN_ENTRY_EXPIRING)) {
         return FIRN_OK;
     }
     size_t head = firn_entry_head_size(entry->kind);
@@ -292,6 +297,51 @@ firn_compaction_values_place(struct firn_compaction_values *output, const struct
     }
     int rc = place_logged(output, entry, rest.size, out, &is_there, err);
     return rc != FIRN_OK || is_there ? rc : refer(output, entry, rest, out, err);
+}
+
+/* ---- cells ---- */
+
+/* The value of a cell goes to a file, and the reference into *cell. */
+static int
+refer_cell(struct firn_compaction_values *output, firn_slice value, struct firn_cell *cell,
+           firn_error *err)
+{
+    DCHECK(value.size >= FIRN_VALUE_CELL_SIZE_MIN);
+    firn_buf_clear(&output->stored);
+    if (firn_buf_append(&output->stored, value.data, FIRN_VALUE_CELL_HEAD_SIZE) != FIRN_OK) {
+        return firn_error_no_memory(err, "the reference to a value");
+    }
+    int rc = write_value(output, value, err);
+    *cell = (struct firn_cell){.kind = FIRN_PHYSICAL_REFERENCE,
+                               .as.bytes = firn_buf_slice(&output->stored)};
+    return rc;
+}
+
+/* For struct firn_run_placer. */
+static int
+place_cell(void *ctx, const struct firn_run_values *values, struct firn_cell *cell, firn_error *err)
+{
+    struct firn_compaction_values *output = ctx;
+    struct firn_value_file_reference reference;
+    struct tally *tally;
+    int rc;
+    DCHECK(output->options.is_of_cells);
+    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+        return refer_cell(output, cell->as.bytes, cell, err);
+    }
+    CHECK(cell->kind == FIRN_PHYSICAL_REFERENCE && values != NULL &&
+          firn_value_cell_decode(cell->as.bytes, &reference)); /* the builder has looked */
+    FIRN_TRY(find_file(output, values, reference.file, &tally, err));
+    if (!tally->is_left) {
+        tally->bytes += firn_value_file_span(&reference);
+        return FIRN_OK;
+    }
+    firn_buf_clear(&output->moved);
+    FIRN_TRY(
+        firn_value_cell_read(values, cell->as.bytes, FIRN_BLOCK_CACHE_SCAN, &output->moved, err));
+    rc = refer_cell(output, firn_buf_slice(&output->moved), cell, err);
+out:
+    return rc;
 }
 
 /* ---- runs ---- */
@@ -362,6 +412,10 @@ firn_compaction_values_begin(struct firn_compaction_values *output,
 {
     *output = (struct firn_compaction_values){.options = *options};
     firn_hash_map_init(&output->tallies, sizeof(struct tally), number_of, is_equal);
+    size_t least = options->lsm->options.value_size_min;
+    least = least < FIRN_VALUE_CELL_SIZE_MIN ? FIRN_VALUE_CELL_SIZE_MIN : least;
+    output->placer = (struct firn_run_placer){
+        .ctx = output, .size_min = options->separates ? least : SIZE_MAX, .place = place_cell};
 }
 
 void

@@ -715,6 +715,19 @@ firn_chunk_encode(const struct firn_chunk_values *values, struct firn_buf *out,
     return end(&encoder, rc, out_bounds, err);
 }
 
+int
+firn_chunk_encode_plain(const struct firn_chunk_values *values, struct firn_buf *out,
+                        firn_error *err)
+{
+    struct firn_chunk_encoder encoder = {0};
+    int rc = begin(&encoder, values, out, err);
+    if (rc == FIRN_OK) {
+        bool is_all_null = encoder.all.null_count == values->count;
+        rc = encode_as(&encoder, is_all_null ? FIRN_ENCODING_CONSTANT : FIRN_ENCODING_PLAIN);
+    }
+    return end(&encoder, rc, NULL, err);
+}
+
 /* ---- by force ---- */
 
 /* Makes what the encoding needs; FIRN_INVALID where it cannot hold the values. */

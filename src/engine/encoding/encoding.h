@@ -68,6 +68,10 @@ enum { FIRN_CHUNK_BYTES_MAX = 32 << 20 };
 FIRN_MUST_CHECK int firn_chunk_encode(const struct firn_chunk_values *values, struct firn_buf *out,
                                       struct firn_chunk_bounds *out_bounds, firn_error *err);
 
+/* The same, without a choice: plain, or constant where all values are null. For chunks that are read once. */
+FIRN_MUST_CHECK int firn_chunk_encode_plain(const struct firn_chunk_values *values,
+                                            struct firn_buf *out, firn_error *err);
+
 /* ---- reading ---- */
 
 struct firn_chunk {

@@ -420,11 +420,8 @@ firn_lsm_cursor_read_value(const struct firn_lsm_cursor *cursor, struct firn_buf
     if (firn_buf_assign(out, firn_bytes(value.data, here)) != FIRN_OK) {
         return firn_error_no_memory(err, "a value");
     }
-    return entry->values == NULL
-               ? FIRN_OK
-               : firn_value_file_resolve(entry->values,
-                                         firn_bytes(value.data + here, value.size - here),
-                                         FIRN_BLOCK_CACHE_SCAN, out, err);
+    return entry->values == NULL ? FIRN_OK
+                                 : firn_value_cell_resolve(entry, FIRN_BLOCK_CACHE_SCAN, out, err);
 }
 
 uint64_t

@@ -385,7 +385,7 @@ note_logged(const struct firn_lsm_tree *tree, const struct firn_entry *entry,
             const struct firn_lsm_place *place, uint8_t *out)
 {
     bool is_value = entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING;
-    if (!is_value || place->value_offset == 0 ||
+    if (!is_value || place->value_offset == 0 || tree->kind->has_layout ||
         entry->value.size < tree->lsm->options.value_size_min ||
         !atomic_load_explicit(&tree->separates, memory_order_relaxed)) {
         return 0;

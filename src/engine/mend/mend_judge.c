@@ -78,25 +78,19 @@ is_equal(const void *record, const void *key)
 /* ---- entries ---- */
 
 static int
-note_reference(struct description *description, const struct firn_entry *entry, firn_error *err)
+note_reference(void *ctx, const struct firn_value_file_reference *found, firn_error *err)
 {
-    size_t head = firn_entry_head_size(entry->kind);
-    struct firn_value_file_reference found;
-    if (entry->value.size < head ||
-        !firn_value_file_decode(firn_bytes(entry->value.data + head, entry->value.size - head),
-                                &found)) {
-        return firn_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
-    }
+    struct description *description = ctx;
     struct firn_manifest_reference *known =
-        firn_hash_map_find(&description->references, found.file, &found.file);
+        firn_hash_map_find(&description->references, found->file, &found->file);
     if (known == NULL) {
-        const struct firn_manifest_reference added = {.number = found.file};
-        known = firn_hash_map_insert(&description->references, found.file, &added);
+        const struct firn_manifest_reference added = {.number = found->file};
+        known = firn_hash_map_insert(&description->references, found->file, &added);
     }
     if (known == NULL) {
         return firn_error_no_memory(err, "the value files of a run");
     }
-    known->bytes += firn_value_file_span(&found);
+    known->bytes += firn_value_file_span(found);
     return FIRN_OK;
 }
 
@@ -114,7 +108,8 @@ note_entry(struct description *description, const struct firn_entry *entry, firn
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
         firn_manifest_run_note_expiry(info, firn_entry_expires_ms(entry->value));
     }
-    return entry->values != NULL ? note_reference(description, entry, err) : FIRN_OK;
+    return entry->values != NULL ? firn_value_cell_each(entry, note_reference, description, err)
+                                 : FIRN_OK;
 }
 
 static int

@@ -273,8 +273,7 @@ load_value(struct firn_merge_resolve *resolve, const struct firn_entry *entry, f
     if (resolve->loaded.capacity > LOADED_KEPT_MAX) {
         firn_buf_deinit(&resolve->loaded);
     }
-    int rc =
-        firn_value_file_resolve(entry->values, *out, FIRN_BLOCK_CACHE_SCAN, &resolve->loaded, err);
+    int rc = firn_value_cell_resolve(entry, FIRN_BLOCK_CACHE_SCAN, &resolve->loaded, err);
     *out = firn_buf_slice(&resolve->loaded);
     return rc;
 }

@@ -54,16 +54,14 @@ firn_db_image_find(const struct firn_db_image *image, uint64_t id)
 
 /* ---- adding trees ---- */
 
-/* firn's own keyspaces have small files, and few: their values stay in them. A table's tuples become
- * columns. */
+/* firn's own keyspaces have small files, and few: their values stay in them. */
 static void
 set_system(struct firn_db_tree *tree, firn_slice name)
 {
     tree->is_system = firn_db_keyspace_is_system(name);
     tree->has_schemas = firn_slice_equal(name, firn_str(FIRN_DB_SCHEMAS));
     bool is_own = tree->is_system || tree->id == FIRN_DB_KEYSPACE_LIST || tree->has_schemas;
-    bool is_table = tree->type == FIRN_KEYSPACE_ENTRY_TABLE;
-    firn_lsm_tree_separate_values(tree->lsm_tree, !is_own && !is_table);
+    firn_lsm_tree_separate_values(tree->lsm_tree, !is_own);
 }
 
 static bool

@@ -46,6 +46,9 @@ struct firn_entry {
      * that say where the log has its value (memtable/memtable.h). They stand right after the value.
      * So a value that stands elsewhere was replaced. */
     const uint8_t *logged;
+    /* Where values is not NULL: the value is a tuple, and references stand in the place of some of its
+     * cells (block/value_file.h), not of all of it. */
+    bool has_cells;
 };
 
 static inline size_t

@@ -30,7 +30,7 @@ enum form {
     FORM_ZERO = 6,
     FORM_ONE = 7
 };
-enum { FORM_BITS = 3, FORM_MASK = 7, CELL_SIZE_MAX = 2 * FIRN_VARINT_SIZE_MAX };
+enum { FORM_BITS = 3, FORM_MASK = 7, CELL_SIZE_MAX = 2 * FIRN_VARINT_SIZE_MAX + 1 };
 
 /* ---- writing ---- */
 
@@ -55,9 +55,15 @@ form_of(const struct firn_cell *cell)
     case FIRN_PHYSICAL_F64:
         return FORM_F64;
     default:
-        DCHECK(cell->kind == FIRN_PHYSICAL_BYTES);
-        return FORM_BYTES;
+        DCHECK(cell->kind == FIRN_PHYSICAL_BYTES || cell->kind == FIRN_PHYSICAL_REFERENCE);
+        return cell->kind == FIRN_PHYSICAL_BYTES ? FORM_BYTES : FORM_U64;
     }
+}
+
+static bool
+has_bytes(const struct firn_cell *cell)
+{
+    return cell->kind == FIRN_PHYSICAL_BYTES || cell->kind == FIRN_PHYSICAL_REFERENCE;
 }
 
 /* What follows the tag; returns its size. There is room. */
@@ -71,6 +77,10 @@ put_cell(uint8_t *at, enum form form, const struct firn_cell *cell)
         bits = (uint64_t)cell->as.i64;
         return firn_store_varint(at, bits << 1 ^ (0 - (bits >> 63)));
     case FORM_U64:
+        if (cell->kind == FIRN_PHYSICAL_REFERENCE) {
+            *at = 0;
+            return 1 + put_cell(at + 1, FORM_BYTES, cell);
+        }
         return firn_store_varint(at, cell->as.u64);
     case FORM_F32:
         memcpy(at, &cell->as.f32, sizeof cell->as.f32);
@@ -94,7 +104,7 @@ firn_tuple_add(struct firn_tuple_writer *writer, uint32_t column, const struct f
 {
     DCHECK(column >= writer->next && column < FIRN_TUPLE_COLUMN_LIMIT);
     enum form form = form_of(cell);
-    size_t bytes = form == FORM_BYTES ? cell->as.bytes.size : 0;
+    size_t bytes = has_bytes(cell) ? cell->as.bytes.size : 0;
     if (writer->rc != FIRN_OK) {
         return;
     }
@@ -125,12 +135,12 @@ void
 firn_tuple_reader_init(struct firn_tuple_reader *reader, firn_slice tuple)
 {
     struct firn_reader bytes = firn_reader_of(tuple);
-    *reader = (struct firn_tuple_reader){bytes.at, bytes.end, 0};
+    *reader = (struct firn_tuple_reader){.at = bytes.at, .end = bytes.end};
 }
 
 /* What follows the tag. */
 static bool
-get_cell(struct firn_reader *bytes, enum form form, struct firn_cell *out)
+get_cell(struct firn_reader *bytes, enum form form, bool takes_references, struct firn_cell *out)
 {
     uint64_t number;
     switch (form) {
@@ -148,7 +158,14 @@ get_cell(struct firn_reader *bytes, enum form form, struct firn_cell *out)
         return true;
     case FORM_U64:
         out->kind = FIRN_PHYSICAL_U64;
-        return firn_reader_varint(bytes, &out->as.u64) && out->as.u64 > 1;
+        if (!firn_reader_varint(bytes, &out->as.u64)) {
+            return false;
+        }
+        if (takes_references && out->as.u64 == 0) {
+            out->kind = FIRN_PHYSICAL_REFERENCE;
+            return firn_reader_sized(bytes, SIZE_MAX, &out->as.bytes);
+        }
+        return out->as.u64 > 1;
     case FORM_F32:
         out->kind = FIRN_PHYSICAL_F32;
         return firn_reader_copy(bytes, &out->as.f32, sizeof out->as.f32);
@@ -178,7 +195,7 @@ firn_tuple_next(struct firn_tuple_reader *reader, uint32_t *out_column, struct f
     *out_is_corrupt = true;
     if (!firn_reader_varint(&bytes, &tag) ||
         tag >> FORM_BITS >= FIRN_TUPLE_COLUMN_LIMIT - reader->next ||
-        !get_cell(&bytes, (enum form)(tag & FORM_MASK), out)) {
+        !get_cell(&bytes, (enum form)(tag & FORM_MASK), reader->takes_references, out)) {
         return false;
     }
     *out_is_corrupt = false;

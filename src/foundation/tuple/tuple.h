@@ -14,6 +14,10 @@
  *     what the form has:
  *       0 null   1 I64: zigzag varint   2 U64 from 2 on: varint   3 F32: 4 bytes   4 F64: 8 bytes
  *       5 BYTES: varint size, the bytes   6 the U64 0   7 the U64 1
+ *
+ * On its way through a flush or a compaction a tuple may also have cells that refer to bytes which lie
+ * elsewhere (block/value_file.h). Such a cell is form 2 with the number 0, which no other has, then as
+ * form 5; a reader refuses it unless it was told to take it.
  */
 #ifndef FIRN_TUPLE_TUPLE_H
 #define FIRN_TUPLE_TUPLE_H
@@ -35,6 +39,9 @@ enum firn_physical {
     FIRN_PHYSICAL_F64 = 4,
     FIRN_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
 };
+/* Of a cell of a tuple that is on its way into a run: as.bytes is what block/value_file.h says. No others have it, so
+ * it is not one of the kinds. */
+#define FIRN_PHYSICAL_REFERENCE ((enum firn_physical)6)
 /* Of a type from 1 to FIRN_TYPE_MAX. */
 static inline enum firn_physical
 firn_physical_of(firn_type type)
@@ -88,6 +95,7 @@ struct firn_tuple_reader {
     const uint8_t *at;
     const uint8_t *end;
     uint32_t next;
+    bool takes_references; /* false at first: they are corrupt */
 };
 void firn_tuple_reader_init(struct firn_tuple_reader *reader, firn_slice tuple);
 /* The next column: true with its number and cell, whose bytes are borrowed from the tuple; false at the

@@ -22,6 +22,21 @@ rows_show_add(char out[ROWS_SHOW_SIZE], const char *format, ...)
     assert_true(size >= 0 && (size_t)size < ROWS_SHOW_SIZE - used);
 }
 
+/* Of large ones a sum of all bytes. */
+static void
+add_text(char out[ROWS_SHOW_SIZE], firn_slice text)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        sum = sum * 31 + text.data[i];
+    }
+    if (text.size < 1000) {
+        rows_show_add(out, " '%.*s'", (int)text.size, (const char *)text.data);
+    } else {
+        rows_show_add(out, " text of %zu: %" PRIx64, text.size, sum);
+    }
+}
+
 static void
 add_value(char out[ROWS_SHOW_SIZE], const firn_value *value)
 {
@@ -30,8 +45,7 @@ add_value(char out[ROWS_SHOW_SIZE], const firn_value *value)
         rows_show_add(out, " null");
         break;
     case FIRN_TYPE_TEXT:
-        rows_show_add(out, " '%.*s'", (int)value->as.bytes.size,
-                      (const char *)value->as.bytes.data);
+        add_text(out, value->as.bytes);
         break;
     case FIRN_TYPE_F64:
         rows_show_add(out, " %.17g", value->as.f64);

@@ -30,6 +30,7 @@ struct model_row {
     int64_t value;
     int64_t expires_ms; /* 0: never */
     int64_t extra;      /* of the column that was added last; -1: the row is older than it */
+    unsigned text;      /* which text it has */
 };
 
 /* All rows of a moment. */
@@ -68,6 +69,19 @@ below(struct rig *rig, uint64_t limit)
     return test_random_below(&rig->random, limit);
 }
 
+/* Texts of a row: the larger ones lie in value files. */
+enum { TEXTS = 12, TEXT_SIZE_MAX = 4000 + 700 * TEXTS };
+static firn_slice
+text_of(unsigned number)
+{
+    static char text[TEXT_SIZE_MAX];
+    size_t size = number % 3 == 0 ? 4000 + 700 * (size_t)number : 5 * (size_t)number;
+    for (size_t i = 0; i < size; i++) {
+        text[i] = (char)('a' + (i * (number + 7) + i / 26) % 26);
+    }
+    return firn_bytes(text, size);
+}
+
 /* ---- writing ---- */
 
 static void
@@ -75,7 +89,9 @@ put(struct rig *rig, struct firn_db_txn *txn, size_t key, uint64_t ttl_ms)
 {
     struct model_row *row = &rig->now.rows[key];
     int64_t value = (int64_t)below(rig, 5);
-    firn_value values[4] = {firn_i64((int64_t)key), firn_i64(value), firn_text("some text")};
+    unsigned text = (unsigned)below(rig, TEXTS);
+    firn_value values[4] = {firn_i64((int64_t)key), firn_i64(value),
+                            firn_text_bytes(text_of(text))};
     const struct firn_rows_put what = {.mode = FIRN_ROWS_UPSERT,
                                        .values = values,
                                        .count = rig->now.extra > 0 ? 4 : 3,
@@ -85,6 +101,7 @@ put(struct rig *rig, struct firn_db_txn *txn, size_t key, uint64_t ttl_ms)
     *row = (struct model_row){.is_there = true,
                               .value = value,
                               .extra = value * 10,
+                              .text = text,
                               .expires_ms = ttl_ms > 0 ? rig->time_ms + (int64_t)ttl_ms : 0};
 }
 
@@ -329,7 +346,7 @@ compare(struct rig *rig, struct firn_db_view *view, const struct model *model, i
         assert_int_equal(count, model->extra > 0 ? 4 : 3);
         assert_int_equal(values[0].as.i64, i);
         assert_int_equal(values[1].as.i64, model->rows[i].value);
-        assert_true(firn_slice_equal(values[2].as.bytes, firn_str("some text")));
+        assert_true(firn_slice_equal(values[2].as.bytes, text_of(model->rows[i].text)));
         assert_true(count == 3 || values[3].as.i64 == model->rows[i].extra);
         rig->compared++;
     }

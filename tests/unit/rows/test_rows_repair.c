@@ -33,14 +33,27 @@ take_name(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
+/* The text of a row: some lie in value files. */
+static firn_slice
+body_of(int64_t id)
+{
+    static char body[6000];
+    size_t size = id % 25 == 0 ? 5000 + (size_t)id : (size_t)id % 30;
+    for (size_t i = 0; i < size; i++) {
+        body[i] = (char)('a' + (i * 7 + (size_t)id + i / 26) % 26);
+    }
+    return firn_bytes(body, size);
+}
+
 /* Version `round` of a row. */
 static void
 put(struct firn_table *table, int64_t id, int round)
 {
     char name[32];
     (void)snprintf(name, sizeof name, "name %d of %d", round, (int)id);
-    const firn_value values[] = {firn_i64(id), firn_text(name), firn_i64(id % 7 + round)};
-    DB_OK(rows_put(table, NULL, FIRN_ROWS_UPSERT, values, 3, &err));
+    const firn_value values[] = {firn_i64(id), firn_text(name), firn_i64(id % 7 + round),
+                                 firn_text_bytes(body_of(id))};
+    DB_OK(rows_put(table, NULL, FIRN_ROWS_UPSERT, values, 4, &err));
 }
 
 /* Two tables, in several runs each, and some rows in the log. */
@@ -54,7 +67,7 @@ fill(struct firn_os_dir *dir)
             struct firn_table *table;
             if (round == 0) {
                 DB_OK(rows_make(db, names[t],
-                                "id i64, name text, n i64, primary key (id), "
+                                "id i64, name text, n i64, body text, primary key (id), "
                                 "unique index by_name (name), index by_n (n)",
                                 &table, &err));
             } else {
@@ -113,7 +126,9 @@ count_rows(struct firn_db *db, const char *name, unsigned *out_indexes, int64_t 
                       firn_slice_equal(values[1].as.bytes, firn_str(wanted))) &&
                      (firn_is_null(values[2]) || values[2].as.i64 == values[0].as.i64 % 7 + round);
         }
-        nulls += firn_is_null(values[1]) + firn_is_null(values[2]);
+        assert_true(firn_is_null(values[3]) ||
+                    firn_slice_equal(values[3].as.bytes, body_of(values[0].as.i64)));
+        nulls += firn_is_null(values[1]) + firn_is_null(values[2]) + firn_is_null(values[3]);
         assert_true(is_one);
         rows++;
     }
