@@ -248,6 +248,22 @@ give_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 }
 
 static void
+give_known_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    const firn_slice text = cell->array.as.bytes[row];
+    const struct firn_sql_known_text *slot = firn_sql_texts_slot(cell->known, text);
+    const char *kept = slot->data == text.data && slot->size == text.size &&
+                               slot->batch == cell->known->batch && slot->text != NULL
+                           ? slot->text
+                           : firn_sql_texts_learn(cell->texts, cell->known, text);
+    if (kept != NULL) {
+        sqlite3_result_text(ctx, kept, -1, SQLITE_STATIC);
+    } else {
+        firn_sql_value_text(ctx, text);
+    }
+}
+
+static void
 give_date(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
     const int64_t days = cell->array.as.i64[row];
@@ -287,7 +303,7 @@ firn_sql_value_giver(const struct firn_sql_cell *cell)
     case FIRN_TYPE_DATE:
         return cell->dates != NULL ? give_date : give_other;
     case FIRN_TYPE_TEXT:
-        return give_text;
+        return cell->known != NULL ? give_known_text : give_text;
     default:
         return give_other;
     }
