@@ -133,8 +133,28 @@ drop_rows(struct cursor *cursor)
 }
 
 static void
+note_asked(struct firn_sql_keep *keep, size_t number)
+{
+    keep->asked |= UINT64_C(1) << (number < 63 ? number : 63);
+}
+
+/* Notes the columns of the scan that SQLite has asked for. */
+static void
+note_cells(struct cursor *cursor)
+{
+    for (size_t i = 0; cursor->keep != NULL && i < cursor->read_count; i++) {
+        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
+        if (cell->is_asked) {
+            note_asked(cursor->keep, cursor->columns[i]);
+            cell->is_asked = false;
+        }
+    }
+}
+
+static void
 drop_keep(struct cursor *cursor)
 {
+    note_cells(cursor);
     firn_sql_keep_release(cursor->keep);
     cursor->keep = NULL;
 }
@@ -287,9 +307,9 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
         struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
         cell->column = &table->def->columns[cursor->columns[i]];
-        cell->dates = dates_of(table, cell->column);
+        cell->made.dates = dates_of(table, cell->column);
         firn_sql_texts_open(table, cell);
-        cell->give = firn_sql_value_giver(cell);
+        firn_sql_value_set_giver(cell);
     }
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
@@ -427,6 +447,7 @@ prepare_lookup(struct cursor *cursor, int count, sqlite3_value **values, bool *o
         cursor->keep =
             firn_sql_keep_take(table, &cursor->view, cursor->plan_text, &cursor->plan, values);
     }
+    note_cells(cursor);
     if (cursor->keep == NULL || !firn_sql_keep_is_worth(cursor->keep, table, &cursor->plan)) {
         return FIRN_OK; /* it goes without memory, too */
     }
@@ -790,12 +811,6 @@ widen(struct cursor *cursor, firn_error *err)
     return rc;
 }
 
-static void
-note_asked(struct firn_sql_keep *keep, int number)
-{
-    keep->asked |= UINT64_C(1) << (number < 63 ? number : 63);
-}
-
 /* What is not a column of a batch that was asked for. */
 static int
 give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
@@ -813,7 +828,7 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
         return give_key(cursor, ctx);
     }
     if (cursor->keep != NULL) {
-        note_asked(cursor->keep, number);
+        note_asked(cursor->keep, (size_t)number);
     }
     if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
@@ -847,15 +862,17 @@ int
 firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
 {
     struct cursor *cursor = (struct cursor *)base;
-    const struct firn_sql_cell *cell = &cursor->cells[number];
+    struct firn_sql_cell *cell = &cursor->cells[number];
     if (cursor->source == SCAN && cell->give != NULL) {
-        if (cursor->keep != NULL) {
-            note_asked(cursor->keep, number);
-        }
+        cell->is_asked = true;
         const uint64_t *valid = cell->array.valid;
         size_t row = cursor->at;
         if (valid == NULL || (valid[row / 64] >> (row % 64) & 1) != 0) {
-            cell->give(ctx, cell, row);
+            if (cell->is_integer) {
+                sqlite3_result_int64(ctx, cell->array.as.i64[row]);
+            } else {
+                cell->give(ctx, cell, row);
+            }
         }
         return SQLITE_OK;
     }

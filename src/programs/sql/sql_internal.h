@@ -247,12 +247,16 @@ struct firn_sql_cell {
     firn_sql_value_give *give;
     firn_scan_array array;
     const firn_table_column *column;
-    struct firn_sql_dates *dates; /* NULL: they are made each time */
-    struct firn_sql_texts *texts; /* NULL: texts are copied */
-    struct firn_sql_known *known; /* the cursor's own, with `texts` */
+    union {
+        struct firn_sql_dates *dates; /* NULL: they are made each time */
+        struct firn_sql_texts *texts; /* NULL: texts are copied */
+    } made;
+    struct firn_sql_known *known; /* the cursor's own, with made.texts */
+    bool is_integer;              /* give does nothing else than sqlite3_result_int64 */
+    bool is_asked;                /* SQLite has asked for a value since this was seen last */
 };
-/* What gives values of the cell's column. */
-firn_sql_value_give *firn_sql_value_giver(const struct firn_sql_cell *cell);
+/* Sets what gives values of the cell's column, and is_integer. */
+void firn_sql_value_set_giver(struct firn_sql_cell *cell);
 firn_value firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */

@@ -166,8 +166,8 @@ firn_sql_texts_open(struct firn_sql_table *table, struct firn_sql_cell *cell)
     if (table->texts == NULL) {
         table->texts = create();
     }
-    cell->texts = table->texts;
-    cell->known = cell->texts != NULL ? sqlite3_malloc64(sizeof *cell->known) : NULL;
+    cell->made.texts = table->texts;
+    cell->known = table->texts != NULL ? sqlite3_malloc64(sizeof *cell->known) : NULL;
     if (cell->known != NULL) {
         memset(cell->known, 0, sizeof *cell->known);
     }
@@ -182,7 +182,7 @@ firn_sql_texts_begin(struct firn_sql_cell *cell)
     if (cell->known->batch > 0 && is_full(cell->known)) {
         sqlite3_free(cell->known);
         cell->known = NULL;
-        cell->give = firn_sql_value_giver(cell);
+        firn_sql_value_set_giver(cell);
         return;
     }
     cell->known->batch++;
