@@ -407,6 +407,19 @@ check_types(const struct cursor *cursor, firn_error *err)
     return rc;
 }
 
+/* Of FIRN_NOT_FOUND: whether it is the row that is missing, and not the table, an index or a column, which somebody dropped
+ * after the statement was prepared. */
+static bool
+is_of_row(const firn_error *err)
+{
+    static const char begin[] = "the table '";
+    static const char end[] = "' has no such row";
+    const size_t size = strlen(err->text);
+    return size > sizeof begin + sizeof end - 2 &&
+           strncmp(err->text, begin, sizeof begin - 1) == 0 &&
+           strcmp(err->text + size - (sizeof end - 1), end) == 0;
+}
+
 static int
 get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_error *err)
 {
@@ -422,7 +435,7 @@ get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_err
         rc = firn_table_get(table->table, &options, key, key_count, cursor->row, err);
     }
     cursor->source = AT_END;
-    if (rc == FIRN_NOT_FOUND) {
+    if (rc == FIRN_NOT_FOUND && is_of_row(err)) {
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
