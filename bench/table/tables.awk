@@ -91,6 +91,9 @@ END {
         "rate=update=update by key, a transaction a row, unsynced"
     loads = "load=load_lineitem=durable load, lineitem;load=load_events=durable load, events"
     through = "ms=sql_scan=through SQL: four columns of lineitem;ms=sql_scan_all=through SQL: all columns of lineitem;" \
+        "ms=sql_texts=through SQL: four texts of orders;" \
+        "ms=sql_limit=through SQL: the first ten rows of lineitem;" \
+        "ms=sql_offset=through SQL: ten rows in the middle of lineitem;" \
         "ms=sql_q3=through SQL: TPC-H Q3;ms=sql_q5=through SQL: TPC-H Q5;ms=sql_q10=through SQL: TPC-H Q10;" \
         "ms=sql_q12=through SQL: TPC-H Q12;ms=sql_q14=through SQL: TPC-H Q14;" \
         "ms=sql_agg_q1=through SQL: TPC-H Q1, large table;ms=sql_agg_q6=through SQL: TPC-H Q6, large table;" \
