@@ -10,7 +10,8 @@
  * query, and ends with status 1 if one differs.
  *
  * Workloads print lines as table_main.c says. sql-load fills an empty STORE; sql-scan and sql-scan-all read lineitem row by row
- * (four columns, and all); sql-qN are queries; sql-lookup selects an order by its key; sql-insert inserts a row in a
+ * (four columns, and all), sql-texts reads texts of orders; sql-limit reads the first ten rows of lineitem, sql-offset ten rows
+ * in its middle; sql-qN are queries; sql-lookup selects an order by its key; sql-insert inserts a row in a
  * transaction of its own; sql-open opens a connection with the extension and the store, and closes it. sql-agg-q1 and
  * sql-agg-q6 are for a STORE that load-lineitem of the same engine made: firn answers by firn_query.
  *
@@ -570,6 +571,28 @@ run_scan_all(struct run *run)
 }
 
 static void
+run_texts(struct run *run)
+{
+    run_statement(run, "sql_texts",
+                  "SELECT o_orderstatus, o_orderpriority, o_clerk, o_comment FROM orders");
+}
+
+static void
+run_limit(struct run *run)
+{
+    run_statement(run, "sql_limit", "SELECT * FROM lineitem LIMIT 10");
+}
+
+static void
+run_offset(struct run *run)
+{
+    char sql[96];
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM lineitem LIMIT 10 OFFSET %" PRIu64,
+                   (uint64_t)(run->scale * 3000000));
+    run_statement(run, "sql_offset", sql);
+}
+
+static void
 run_q3(struct run *run)
 {
     run_statement(run, "sql_q3", table_tpch_queries[2]);
@@ -712,6 +735,7 @@ static const struct {
     void (*run)(struct run *run);
 } workloads[] = {
     {"sql-load", run_load},     {"sql-scan", run_scan},     {"sql-scan-all", run_scan_all},
+    {"sql-texts", run_texts},   {"sql-limit", run_limit},   {"sql-offset", run_offset},
     {"sql-q3", run_q3},         {"sql-q5", run_q5},         {"sql-q10", run_q10},
     {"sql-q12", run_q12},       {"sql-q14", run_q14},       {"sql-agg-q1", run_agg_q1},
     {"sql-agg-q6", run_agg_q6}, {"sql-lookup", run_lookup}, {"sql-insert", run_insert},

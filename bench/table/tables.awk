@@ -64,6 +64,22 @@ function ratios(first, rows,   i, j, m, part, peer, ours, theirs, line, text, ru
     if (any) print text
 }
 
+# How many times as long an aggregate takes through SQL as through the C API, each on the same table.
+function longer(   i, m, part, text, any, a, b) {
+    text = "| firn through SQL by its C API, less is better | median | CPU |\n|---|---|---|\n"
+    m = split("sql_agg_q1=q1=TPC-H Q1;sql_agg_q6=q6=TPC-H Q6", row_list, ";")
+    for (i = 1; i <= m; i++) {
+        split(row_list[i], part, "=")
+        if (!has(of(part[1], "firn")) || !has(of(part[2], "firn"))) continue
+        any = 1
+        a = cpu(part[1], "firn")
+        b = cpu(part[2], "firn")
+        text = text sprintf("| %s | %s | %s |\n", part[3], better("ms", median(of(part[2], "firn")), median(of(part[1], "firn"))), \
+            a > 0 && b > 0 ? sprintf("%.2f", a / b) : "–")
+    }
+    if (any) print text
+}
+
 # A value "failed" makes the whole row of that engine so. Workloads have names with "-".
 FILENAME !~ /machine$/ && $8 == "failed" { wrong[$1, $2] = 1 }
 END {
@@ -75,6 +91,9 @@ END {
         "rate=update=update by key, a transaction a row, unsynced"
     loads = "load=load_lineitem=durable load, lineitem;load=load_events=durable load, events"
     through = "ms=sql_scan=through SQL: four columns of lineitem;ms=sql_scan_all=through SQL: all columns of lineitem;" \
+        "ms=sql_texts=through SQL: four texts of orders;" \
+        "ms=sql_limit=through SQL: the first ten rows of lineitem;" \
+        "ms=sql_offset=through SQL: ten rows in the middle of lineitem;" \
         "ms=sql_q3=through SQL: TPC-H Q3;ms=sql_q5=through SQL: TPC-H Q5;ms=sql_q10=through SQL: TPC-H Q10;" \
         "ms=sql_q12=through SQL: TPC-H Q12;ms=sql_q14=through SQL: TPC-H Q14;" \
         "ms=sql_agg_q1=through SQL: TPC-H Q1, large table;ms=sql_agg_q6=through SQL: TPC-H Q6, large table;" \
@@ -93,5 +112,6 @@ END {
         gsub(/bytes=size_events=/, "bytes=size_events=size of ", sizes)
         gsub(/bytes=size_sql=/, "bytes=size_sql=size of ", sizes)
         ratios("firn by peer, more is better", queries ";" through ";" rates ";" through_rates ";" loads ";" through_loads ";" sizes ";" space)
+        longer()
     }
 }

@@ -75,9 +75,10 @@ typedef struct firn_scan_options {
     /* The memory for groups and sorting; 0: a quarter of the store's memory, at least 16 MiB. Beyond it, data goes
      * to temporary files of the store. A store in memory, or opened for reading, has none: FIRN_LIMIT. */
     uint64_t memory_bytes;
-    /* on_progress is called by the thread that calls firn_scan_next, while it reads rows to group or order them;
-     * files_done is the number of rows that this thread has read. It restarts at 0 if several threads had too
-     * little memory and one thread reads everything again. */
+    /* on_progress is called by the thread that calls firn_scan_next, while it reads rows: in a call that groups or
+     * orders them, and while it looks for the next ones that fulfil the condition. files_done is the number of rows
+     * that this thread has read. It restarts at 0 if several threads had too little memory and one thread reads
+     * everything again. */
     firn_callbacks callbacks;
 } firn_scan_options;
 #define FIRN_SCAN_OPTIONS_INIT                                                              \

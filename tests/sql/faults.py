@@ -2,6 +2,7 @@
 """What goes wrong around the extension: other processes, fork, threads, interrupts, damage."""
 import glob
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -135,6 +136,122 @@ for line in sys.stdin:
         self.fails(ERROR, "interrupted", "SELECT count(*) FROM t a, t b, t c WHERE a.n + b.n = c.n")
         timer.join()
         self.assertEqual(self.one("SELECT count(*) FROM t"), 3000)
+
+    def test_interrupt_inside_of_a_scan(self):
+        """Of each way to read: none waits for the next row, of which there are none."""
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INT)")
+        self.db.close()
+        path = os.path.join(self.dir, "rows.csv")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("id,name,n\n")
+            file.writelines(f"{i},name {i * 7919 % 1000003},{i % 10}\n" for i in range(1, 400001))
+        sqlcase.firn("db", "table", "import", self.path, "t", path)
+        self.db = sqlcase.connect()
+        self.run_sql("SELECT firn_attach(?)", self.path)
+        self.db.create_function("interrupt", 0, lambda: self.db.interrupt() or -1)
+        for text in (
+                "SELECT count(*) FROM t WHERE n = interrupt()",
+                "SELECT count(*) FROM t WHERE name = interrupt() ORDER BY n",
+                "SELECT count(*) FROM t a JOIN t b ON b.n = a.id AND b.name = interrupt()",
+        ):
+            with self.subTest(text=text):
+                self.fails(ERROR, "interrupted", text)
+        for text in (
+                "SELECT count(*) FROM firn_query('SELECT name, n, count(*), sum(id * n + id * 3 + n) FROM t GROUP BY name, n')",
+                "SELECT count(*) FROM (SELECT name, count(*) FROM t GROUP BY name)",
+                "SELECT count(*) FROM t a JOIN t b ON a.name = b.name",
+        ):
+            with self.subTest(text=text):
+                seen = 0
+                for attempt in range(20):
+                    timer = threading.Timer(0.02 + 0.03 * attempt, self.db.interrupt)
+                    timer.start()
+                    try:
+                        self.assertEqual(len(self.run_sql(text)), 1)
+                    except ERROR as wrong:
+                        self.assertEqual(str(wrong), "interrupted")
+                        seen += 1
+                    timer.join()
+                    if seen == 3:
+                        break
+                self.assertGreater(seen, 0)
+        self.assertEqual(self.one("SELECT count(*) FROM t"), 400000)
+
+    def test_memory_that_is_limited(self):
+        self.fill(20000)
+        self.assertEqual(self.one("PRAGMA hard_heap_limit = 0"), 0)
+        used = 40 << 20
+        self.run_sql(f"PRAGMA hard_heap_limit = {used}")
+        try:
+            for text in ("SELECT count(*), hex(zeroblob(60000000)) FROM t",
+                         "SELECT group_concat(name || hex(zeroblob(2000)), '') FROM t"):
+                with self.assertRaises((MemoryError, sqlite3.Error)):
+                    self.run_sql(text)
+                self.assertEqual(self.one("SELECT count(*) FROM t WHERE n = 3"), 2000)
+        finally:
+            self.run_sql("PRAGMA hard_heap_limit = 0")
+        self.assertEqual(self.one("SELECT sum(n) FROM t"), 90000)
+        # A transaction takes up to a quarter of the store's memory.
+        other = os.path.join(self.dir, "small.firn")
+        self.run_sql("SELECT firn_attach(?, 'create', 'name=small', 'prefix=s_', 'memory=16')", other)
+        self.run_sql("SELECT firn_create('CREATE TABLE t (id INTEGER PRIMARY KEY, b BLOB)', 'small')")
+        self.run_sql("INSERT INTO s_t (b) VALUES (x'00')")
+        self.run_sql("BEGIN")
+        with self.assertRaises(sqlite3.Error):
+            for _ in range(100):
+                self.run_sql("INSERT INTO s_t (b) VALUES (zeroblob(1000000))")
+        self.db.rollback()
+        self.assertEqual(self.one("SELECT count(*) FROM s_t"), 1)
+        self.run_sql("INSERT INTO s_t (b) VALUES (zeroblob(1000000))")
+        self.assertEqual(self.one("SELECT sum(length(b)) FROM s_t"), 1000001)
+
+    def test_two_copies_of_the_extension(self):
+        self.fill(3)
+        copy = os.path.join(self.dir, "another.so")
+        name = sqlcase.EXTENSION if sqlcase.EXTENSION.endswith(".so") else sqlcase.EXTENSION + ".so"
+        shutil.copy(name, copy)
+        self.db.enable_load_extension(True)
+        self.db.execute("SELECT load_extension(?, 'sqlite3_firnsqlite_init')", (copy,)).fetchall()
+        self.assertEqual(self.one("SELECT count(*) FROM t"), 3)
+        # Their stores are not shared: the second one finds the store open.
+        db = sqlite3.connect(":memory:", isolation_level=None)
+        db.enable_load_extension(True)
+        db.execute("SELECT load_extension(?, 'sqlite3_firnsqlite_init')", (copy,)).fetchall()
+        self.fails(ERROR, "", "SELECT firn_attach(?)", self.path, db=db)
+        self.run_sql("SELECT firn_attach(?, 'read-only')", self.path, db=db)
+        self.assertEqual(self.one("SELECT count(*) FROM t", db=db), 3)
+        db.close()
+        self.run_sql("INSERT INTO t (name) VALUES ('more')")
+        self.assertEqual(self.one("SELECT count(*) FROM t"), 4)
+
+    def test_schema_changed_under_prepared_statements(self):
+        self.fill(3)
+        other = sqlcase.connect()
+        self.run_sql("SELECT firn_attach(?)", self.path, db=other)
+        reading = "SELECT * FROM t WHERE id = ?"
+        writing = "INSERT INTO t (name, n) VALUES (?, ?)"
+        self.assertEqual(self.run_sql(reading, 2), [(2, "n2", 2)])
+        self.run_sql(writing, "a", 1)
+        self.run_sql("SELECT firn_create('ALTER TABLE t ADD COLUMN more INT DEFAULT 5')", db=other)
+        for _ in range(3):  # it is noticed with the next statement, or the one after
+            self.run_sql(writing, "b", 2)
+            row = self.one(reading, 2)
+        self.assertEqual(row, (2, "n2", 2, 5))
+        self.run_sql("SELECT firn_create('ALTER TABLE t DROP COLUMN n')", db=other)
+        with self.assertRaises(sqlite3.Error):
+            for _ in range(3):
+                self.run_sql(writing, "c", 3)
+        for _ in range(3):
+            try:  # never without the row
+                self.assertEqual(self.one(reading, 2), (2, "n2", 5))
+            except ERROR as wrong:
+                self.assertIn("n", str(wrong))
+        self.assertEqual(self.one(reading, 2), (2, "n2", 5))
+        self.run_sql("SELECT firn_drop('t')", db=other)
+        with self.assertRaises(sqlite3.Error):
+            for _ in range(3):
+                self.run_sql(reading, 2)
+        other.close()
 
     def test_damage(self):
         self.fill(20000)

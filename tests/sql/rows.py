@@ -169,6 +169,55 @@ class Lookups(sqlcase.Case):
         self.check("SELECT min(id), max(id), count(*), count(age), avg(age) FROM people")
         self.check("SELECT max(name) FROM people")
 
+    def test_limits_that_are_not_enough(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, kind TEXT, n INT)")
+        self.create("CREATE TABLE u (id INTEGER, kind TEXT, n INT, PRIMARY KEY (kind, id))")
+        for table in ("t", "u"):
+            self.run_sql(f"INSERT INTO {table} SELECT value, 'k' || value % 3, value * 7 % 11 FROM (WITH RECURSIVE c(value) AS "
+                         "(SELECT 1 UNION ALL SELECT value + 1 FROM c WHERE value < 3000) SELECT value FROM c)")
+            rows = self.run_sql(f"SELECT * FROM {table}")
+            self.assertEqual(len(rows), 3000)
+            self.assertEqual(self.run_sql(f"SELECT * FROM {table} LIMIT 10"), rows[:10])
+            self.assertEqual(self.run_sql(f"SELECT * FROM {table} LIMIT ?", 700), rows[:700])
+            self.assertEqual(self.run_sql(f"SELECT * FROM {table} LIMIT 7 OFFSET 1021"), rows[1021:1028])
+            # What firn cannot test is tested by SQLite, which then asks for more rows than the limit says.
+            self.assertEqual(self.run_sql(f"SELECT * FROM {table} WHERE n % 5 = 1 LIMIT 20"), [row for row in rows if row[2] % 5 == 1][:20])
+            self.assertEqual(self.run_sql(f"SELECT * FROM {table} WHERE n = id LIMIT 3"), [row for row in rows if row[2] == row[0]][:3])
+            self.assertEqual(self.run_sql(f"SELECT * FROM {table} WHERE abs(n) = 10 LIMIT 400"), [row for row in rows if row[2] == 10][:400])
+            self.assertEqual(self.run_sql(f"SELECT kind FROM (SELECT * FROM {table} LIMIT 40) WHERE n = 3"),
+                             [(row[1],) for row in rows[:40] if row[2] == 3])
+            self.assertEqual(self.run_sql(f"SELECT id FROM {table} UNION ALL SELECT id FROM {table} LIMIT 2995, 10"),
+                             [(row[0],) for row in rows[2995:] + rows[:5]])
+        self.assertEqual(self.run_sql("SELECT id FROM t ORDER BY id DESC LIMIT 3"), [(3000,), (2999,), (2998,)])
+        rows = self.run_sql("SELECT * FROM t ORDER BY id DESC")
+        self.assertEqual(self.run_sql("SELECT * FROM t WHERE n = id ORDER BY id DESC LIMIT 3"), [row for row in rows if row[2] == row[0]][:3])
+
+    def test_texts_that_come_again(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, few TEXT, many TEXT, odd TEXT)")
+        texts = ["", "red", "gr\u00fcn", "x" * 64, "x" * 65, None]
+        rows = [(i, texts[i % 6], f"text {i}" if i < 4000 else f"{i % 40:064d}", f"a\0{i % 3}" if i % 7 else "b") for i in range(6000)]
+        self.run_sql("BEGIN")
+        self.db.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", rows)
+        self.run_sql("COMMIT")
+        for where in ("memory", "files"):
+            with self.subTest(where=where):
+                for _ in range(2):
+                    self.assertEqual(self.run_sql("SELECT * FROM t"), rows)
+                    # What outlives its batch: the largest and smallest values, values of the row before, a group's first.
+                    self.assertEqual(self.one("SELECT min(few), max(few), min(many), max(many), max(odd) FROM t WHERE few > ''"),
+                                     (min(row[1] for row in rows if row[1]), "x" * 65, min(row[2] for row in rows), "text 999", "b"))
+                    self.assertEqual(self.run_sql("SELECT few, count(*) FROM t GROUP BY few ORDER BY 1"),
+                                     [(text, 1000) for text in sorted(texts, key=lambda text: (text is not None, text))])
+                    self.assertEqual(self.run_sql("SELECT lag(few) OVER (ORDER BY id) FROM t"), [(None,)] + [(row[1],) for row in rows[:-1]])
+                    reading = self.db.execute("SELECT few FROM t")
+                    first = [next(reading) for _ in range(1500)]
+                    self.run_sql("SELECT max(few) FROM t")
+                    self.assertEqual(first + reading.fetchall(), [(row[1],) for row in rows])
+            self.db.close()
+            sqlcase.firn("db", "compact", self.path)
+            self.db = sqlcase.connect()
+            self.run_sql("SELECT firn_attach(?)", self.path)
+
     def test_limits(self):
         for limit, offset in ((0, 0), (5, 0), (5, 2495), (5, 2500), (-1, 2490), (2000, 1000)):
             self.check(f"SELECT id FROM people LIMIT {limit} OFFSET {offset}")

@@ -28,6 +28,35 @@ class Writes(sqlcase.Case):
         self.run_sql("DELETE FROM t")
         self.assertEqual(self.rows(), [])
 
+    def test_returning_knows_what_the_statement_gives(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, n INT DEFAULT 7)")
+        self.assertEqual(self.run_sql("INSERT INTO t VALUES (5, 'x', 6) RETURNING id, a, n, a || n"), [(5, "x", 6, "x6")])
+        # SQLite computes it before firn numbers the rows.
+        self.assertEqual(self.run_sql("INSERT INTO t (a) VALUES ('y'), ('z') RETURNING id, a, n"), [(None, "y", None), (None, "z", None)])
+        self.assertEqual(self.one("SELECT last_insert_rowid()"), 7)
+        self.assertEqual(self.rows(), [(5, "x", 6), (6, "y", 7), (7, "z", 7)])
+        self.fails(sqlite3.OperationalError, "RETURNING", "UPDATE t SET n = 1 RETURNING id")
+        self.fails(sqlite3.OperationalError, "RETURNING", "DELETE FROM t RETURNING id")
+
+    def test_full_text_search_of_a_table(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT)")
+        self.run_sql("INSERT INTO t (body) VALUES ('good morning'), ('good bye'), ('hello again')")
+        try:
+            self.run_sql("CREATE VIRTUAL TABLE temp.words USING fts5(body, content='t', content_rowid='id')")
+        except sqlite3.OperationalError:
+            self.skipTest("this SQLite has no fts5")
+        fill = "INSERT INTO words(rowid, body) SELECT id, body FROM t"
+        found = "SELECT rowid, body FROM words WHERE words MATCH ? ORDER BY rowid"
+        self.run_sql(fill)
+        self.assertEqual(self.run_sql(found, "good"), [(1, "good morning"), (2, "good bye")])
+        self.run_sql("INSERT INTO t (body) VALUES ('good night')")
+        self.assertEqual(len(self.run_sql(found, "good")), 2)
+        # SQLite lets no virtual table be read by this command.
+        self.fails(sqlite3.OperationalError, "SQL logic error", "INSERT INTO words(words) VALUES ('rebuild')")
+        self.run_sql("INSERT INTO words(words) VALUES ('delete-all')")
+        self.run_sql(fill)
+        self.assertEqual([row[0] for row in self.run_sql(found, "good")], [1, 2, 4])
+
     def test_keys_of_another_class(self):
         values = ("5", "'6'", "'07'", "8.0", "'9.0'", "10.5", "'10.5'", "x'3131'", "NULL", "'none'", "' 12'", "1e1", "-0.0")
         for kind in ("TEXT", "BIGINT", "REAL"):

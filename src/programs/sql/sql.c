@@ -197,12 +197,39 @@ int
 firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
-    if (err->code == FIRN_NO_MEMORY) {
-        return SQLITE_NOMEM;
+    if (err->code == FIRN_NO_MEMORY || err->code == FIRN_CANCELLED) {
+        return firn_sql_code(err->code); /* with SQLite's own text */
     }
     sqlite3_free(table->zErrMsg);
     table->zErrMsg = sqlite3_mprintf("%s", err->text);
     return firn_sql_code(err->code);
+}
+
+/* SQLite 3.40 cannot be asked, but a statement that is stepped while an interrupt is due ends with it. */
+int
+firn_sql_ask(void *ctx, const firn_progress *progress)
+{
+    struct firn_sql_asking *asking = ctx;
+    int rc = SQLITE_OK;
+    assert(asking->db != NULL);
+    if (progress->files_done == 0) {
+        return FIRN_OK; /* it just begins */
+    }
+    if (asking->stmt == NULL) {
+        rc = sqlite3_prepare_v2(asking->db, "SELECT 1", -1, &asking->stmt, NULL);
+    }
+    if (asking->stmt != NULL) {
+        rc = sqlite3_step(asking->stmt);
+        (void)sqlite3_reset(asking->stmt);
+    }
+    return rc == SQLITE_INTERRUPT ? FIRN_CANCELLED : FIRN_OK;
+}
+
+void
+firn_sql_ask_end(struct firn_sql_asking *asking)
+{
+    (void)sqlite3_finalize(asking->stmt);
+    asking->stmt = NULL;
 }
 
 int

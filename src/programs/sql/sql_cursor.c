@@ -46,6 +46,7 @@ struct cursor {
     firn_row *row; /* POINT */
     const firn_value *values;
     firn_scan *scan;
+    struct firn_sql_asking asking; /* while it reads */
     const firn_scan_batch *batch;
     struct firn_sql_cell
         *cells; /* of each column of the table, and hidden ones without a function */
@@ -68,6 +69,7 @@ struct cursor {
     bool has_other;
     bool has_keys_only; /* the scan: KEYS */
     bool may_look_up;   /* the plan finds rows by equalities alone */
+    uint64_t few_left;  /* rows until the scan's limit; UINT64_MAX: it has none */
     bool is_not_bare;   /* other columns than those of the key were asked for by the plan */
 };
 
@@ -116,6 +118,7 @@ drop_rows(struct cursor *cursor)
     firn_sql_filter_free_memory(cursor->key_memory);
     cursor->key_memory = NULL;
     firn_scan_close(cursor->scan);
+    firn_sql_ask_end(&cursor->asking);
     cursor->scan = NULL;
     cursor->batch = NULL;
     sqlite3_free(cursor->kept);
@@ -130,8 +133,28 @@ drop_rows(struct cursor *cursor)
 }
 
 static void
+note_asked(struct firn_sql_keep *keep, size_t number)
+{
+    keep->asked |= UINT64_C(1) << (number < 63 ? number : 63);
+}
+
+/* Notes the columns of the scan that SQLite has asked for. */
+static void
+note_cells(struct cursor *cursor)
+{
+    for (size_t i = 0; cursor->keep != NULL && i < cursor->read_count; i++) {
+        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
+        if (cell->is_asked) {
+            note_asked(cursor->keep, cursor->columns[i]);
+            cell->is_asked = false;
+        }
+    }
+}
+
+static void
 drop_keep(struct cursor *cursor)
 {
+    note_cells(cursor);
     firn_sql_keep_release(cursor->keep);
     cursor->keep = NULL;
 }
@@ -148,6 +171,9 @@ release_rows(struct cursor *cursor)
 static void
 forget_plan(struct cursor *cursor)
 {
+    for (size_t i = 0; cursor->cells != NULL && i < table_of(cursor)->def->column_count; i++) {
+        sqlite3_free(cursor->cells[i].known);
+    }
     sqlite3_free(cursor->places);
     sqlite3_free(cursor->names);
     sqlite3_free(cursor->columns);
@@ -257,6 +283,9 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     cursor->columns = sqlite3_malloc64(count * sizeof cursor->columns[0]);
     cursor->cells =
         sqlite3_malloc64((count + 1 + FIRN_SQL_VECTORS_COLUMNS) * sizeof cursor->cells[0]);
+    for (size_t i = 0; cursor->cells != NULL && i <= count + FIRN_SQL_VECTORS_COLUMNS; i++) {
+        cursor->cells[i] = (struct firn_sql_cell){.array = FIRN_SCAN_ARRAY_INIT};
+    }
     if (cursor->places == NULL || cursor->names == NULL || cursor->columns == NULL ||
         cursor->cells == NULL) {
         return firn_sql_no_memory(err);
@@ -264,9 +293,6 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     cursor->read_count = 0;
     for (size_t i = 0; i < count; i++) {
         cursor->places[i] = -1;
-    }
-    for (size_t i = 0; i <= count + FIRN_SQL_VECTORS_COLUMNS; i++) {
-        cursor->cells[i] = (struct firn_sql_cell){.array = FIRN_SCAN_ARRAY_INIT};
     }
     for (size_t i = 0; i < table->orders[0].count; i++) {
         want_column(cursor, table->orders[0].columns[i]);
@@ -281,8 +307,9 @@ take_plan(struct cursor *cursor, const char *text, firn_error *err)
     for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
         struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
         cell->column = &table->def->columns[cursor->columns[i]];
-        cell->dates = dates_of(table, cell->column);
-        cell->give = firn_sql_value_giver(cell);
+        cell->made.dates = dates_of(table, cell->column);
+        firn_sql_texts_open(table, cell);
+        firn_sql_value_set_giver(cell);
     }
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
@@ -335,9 +362,17 @@ set_keys_only(struct cursor *cursor, bool has_keys_only)
     }
 }
 
+static int go_on(struct cursor *cursor, bool is_after, firn_error *err);
+
 static int
 next_batch(struct cursor *cursor, firn_error *err)
 {
+    if (cursor->few_left == 0) {
+        cursor->at = cursor->batch_rows - 1;
+        int more = go_on(cursor, true, err); /* more rows are wanted than the plan said */
+        cursor->source = more == FIRN_OK ? cursor->source : AT_END;
+        return more;
+    }
     int rc = firn_scan_next(cursor->scan, &cursor->batch, err);
     cursor->at = 0;
     cursor->batch_rows = 0;
@@ -348,11 +383,14 @@ next_batch(struct cursor *cursor, firn_error *err)
         return rc;
     }
     cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
+    cursor->few_left -= cursor->few_left < UINT64_MAX ? cursor->batch_rows : 0;
     if (cursor->keep != NULL) {
         firn_sql_keep_spend(cursor->keep, &cursor->plan, cursor->batch_rows);
     }
     for (size_t i = 0; i < scanned_count(cursor); i++) {
-        firn_scan_batch_column(cursor->batch, i, &cursor->cells[cursor->columns[i]].array);
+        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
+        firn_scan_batch_column(cursor->batch, i, &cell->array);
+        firn_sql_texts_begin(cell);
     }
     cursor->source = cursor->has_keys_only ? KEYS : SCAN;
     return FIRN_OK;
@@ -367,6 +405,19 @@ check_types(const struct cursor *cursor, firn_error *err)
             firn_sql_table_check_column(table_of(cursor), cursor->columns[i], cursor->scan, i, err);
     }
     return rc;
+}
+
+/* Of FIRN_NOT_FOUND: whether it is the row that is missing, and not the table, an index or a column, which somebody dropped
+ * after the statement was prepared. */
+static bool
+is_of_row(const firn_error *err)
+{
+    static const char begin[] = "the table '";
+    static const char end[] = "' has no such row";
+    const size_t size = strlen(err->text);
+    return size > sizeof begin + sizeof end - 2 &&
+           strncmp(err->text, begin, sizeof begin - 1) == 0 &&
+           strcmp(err->text + size - (sizeof end - 1), end) == 0;
 }
 
 static int
@@ -384,7 +435,7 @@ get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_err
         rc = firn_table_get(table->table, &options, key, key_count, cursor->row, err);
     }
     cursor->source = AT_END;
-    if (rc == FIRN_NOT_FOUND) {
+    if (rc == FIRN_NOT_FOUND && is_of_row(err)) {
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
@@ -409,6 +460,7 @@ prepare_lookup(struct cursor *cursor, int count, sqlite3_value **values, bool *o
         cursor->keep =
             firn_sql_keep_take(table, &cursor->view, cursor->plan_text, &cursor->plan, values);
     }
+    note_cells(cursor);
     if (cursor->keep == NULL || !firn_sql_keep_is_worth(cursor->keep, table, &cursor->plan)) {
         return FIRN_OK; /* it goes without memory, too */
     }
@@ -474,6 +526,15 @@ read_many(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
     return next_key(cursor, err);
 }
 
+static void
+set_callbacks(struct cursor *cursor, firn_scan_options *options)
+{
+    cursor->asking.db = firn_sql_db(table_of(cursor)->store->sql);
+    options->callbacks.on_progress = firn_sql_ask;
+    options->callbacks.ctx = &cursor->asking;
+    options->threads = 1;
+}
+
 static int
 open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
 {
@@ -483,6 +544,7 @@ open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
     const bool is_bare = cursor->plan.is_bare && !cursor->is_not_bare && !filter->must_sort;
     set_keys_only(cursor, (cursor->plan.skips || is_bare) && cursor->view.snapshot != NULL &&
                               cursor->read_count > table->orders[0].count);
+    cursor->few_left = UINT64_MAX;
     int rc = make_select(cursor, err);
     if (rc == FIRN_OK && filter->must_sort && (order = make_order(cursor)) == NULL) {
         rc = firn_sql_no_memory(err);
@@ -503,7 +565,10 @@ open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
         options.upper =
             (firn_table_bound){filter->upper, filter->upper_count, filter->upper_exclusive};
         options.descending = cursor->plan.is_descending && order == NULL;
-        options.threads = 1;
+        if (cursor->plan.few > 0 && cursor->view.snapshot != NULL && order == NULL) {
+            options.limit = cursor->few_left = cursor->plan.few;
+        }
+        set_callbacks(cursor, &options);
         rc = firn_scan_open(table->table, &options, &cursor->scan, err);
     }
     sqlite3_free(order);
@@ -717,31 +782,39 @@ give_key(struct cursor *cursor, sqlite3_context *ctx)
     return SQLITE_OK;
 }
 
-/* A column is wanted where only keys are scanned: goes on from this row with all columns. */
+/* Goes on with another scan, of all columns and rows, from the row where the cursor is, or after it. */
 static int
-widen(struct cursor *cursor, firn_error *err)
+go_on(struct cursor *cursor, bool is_after, firn_error *err)
 {
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    firn_scan *keys = cursor->scan;
-    size_t count = table_of(cursor)->orders[0].count;
-    assert(cursor->source == KEYS && cursor->view.snapshot != NULL);
+    firn_scan *before = cursor->scan;
+    const firn_table_bound here = {key, table_of(cursor)->orders[0].count, is_after};
+    assert(cursor->view.snapshot != NULL && cursor->plan.order == 0);
     read_key(cursor, key);
     set_keys_only(cursor, false);
     cursor->scan = NULL;
+    cursor->few_left = UINT64_MAX;
     int rc = make_select(cursor, err);
     if (rc == FIRN_OK) {
-        const firn_table_bound here = {key, count, false};
         options.snapshot = cursor->view.snapshot;
         options.select = cursor->select;
         options.descending = cursor->plan.is_descending;
         *(cursor->plan.is_descending ? &options.upper : &options.lower) = here;
-        options.threads = 1;
+        set_callbacks(cursor, &options);
         rc = firn_scan_open(table_of(cursor)->table, &options, &cursor->scan, err);
     }
-    firn_scan_close(keys); /* the key was in its batch */
+    firn_scan_close(before); /* the key was in its batch */
     rc = rc == FIRN_OK ? check_types(cursor, err) : rc;
-    rc = rc == FIRN_OK ? next_batch(cursor, err) : rc;
+    return rc == FIRN_OK ? next_batch(cursor, err) : rc;
+}
+
+/* A column is wanted where only keys are scanned. */
+static int
+widen(struct cursor *cursor, firn_error *err)
+{
+    assert(cursor->source == KEYS);
+    int rc = go_on(cursor, false, err);
     if (rc == FIRN_OK && cursor->source != SCAN) {
         rc = firn_sql_error(err, FIRN_INTERNAL, "a row of '%s' is gone", table_of(cursor)->name);
     }
@@ -768,7 +841,7 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
         return give_key(cursor, ctx);
     }
     if (cursor->keep != NULL) {
-        cursor->keep->asked |= UINT64_C(1) << (number < 63 ? number : 63);
+        note_asked(cursor->keep, (size_t)number);
     }
     if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
@@ -803,12 +876,17 @@ int
 firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
 {
     struct cursor *cursor = (struct cursor *)base;
-    if (cursor->source == SCAN && cursor->keep == NULL && cursor->cells[number].give != NULL) {
-        const struct firn_sql_cell *cell = &cursor->cells[number];
+    struct firn_sql_cell *cell = &cursor->cells[number];
+    if (cursor->source == SCAN && cell->give != NULL) {
+        cell->is_asked = true;
         const uint64_t *valid = cell->array.valid;
         size_t row = cursor->at;
         if (valid == NULL || (valid[row / 64] >> (row % 64) & 1) != 0) {
-            cell->give(ctx, cell, row);
+            if (cell->is_integer) {
+                sqlite3_result_int64(ctx, cell->array.as.i64[row]);
+            } else {
+                cell->give(ctx, cell, row);
+            }
         }
         return SQLITE_OK;
     }

@@ -55,8 +55,8 @@ struct groups_cursor {
     size_t row;
     sqlite3_int64 number;
     firn_table_column columns[FIRN_SQLPARSE_VALUES_MAX];
-    sqlite3_stmt *asking; /* for an interrupt */
-    firn_value *kept;     /* in a transaction: all groups, value_count each */
+    struct firn_sql_asking asking;
+    firn_value *kept; /* in a transaction: all groups, value_count each */
     size_t kept_rows;
     size_t kept_capacity;
     char **texts; /* what they refer to */
@@ -135,7 +135,7 @@ groups_reset(struct groups_cursor *cursor)
     if (cursor->has_view) {
         firn_sql_view_release(cursor->query->store, &cursor->view);
     }
-    (void)sqlite3_finalize(cursor->asking);
+    firn_sql_ask_end(&cursor->asking);
     for (size_t i = 0; i < cursor->text_count; i++) {
         sqlite3_free(cursor->texts[i]);
     }
@@ -152,17 +152,6 @@ groups_close(sqlite3_vtab_cursor *base)
     groups_reset((struct groups_cursor *)base);
     sqlite3_free(base);
     return SQLITE_OK;
-}
-
-/* Where an interrupt is due the statement ends with it, else after its one row. */
-static int
-ask_for_interrupt(void *ctx, const firn_progress *progress)
-{
-    struct groups_cursor *cursor = ctx;
-    (void)progress;
-    int rc = cursor->asking != NULL ? sqlite3_step(cursor->asking) : SQLITE_ROW;
-    (void)sqlite3_reset(cursor->asking);
-    return rc == SQLITE_INTERRUPT ? FIRN_CANCELLED : FIRN_OK;
 }
 
 /* Leaves the statement to SQLite. Returns a code of SQLite. */
@@ -335,8 +324,9 @@ open_scan(struct groups_cursor *cursor)
     options.select = query->parsed.select;
     options.where = query->parsed.where;
     options.group_by = query->parsed.group_by;
-    options.callbacks.on_progress = ask_for_interrupt;
-    options.callbacks.ctx = cursor;
+    cursor->asking.db = firn_sql_db(query->sql);
+    options.callbacks.on_progress = firn_sql_ask;
+    options.callbacks.ctx = &cursor->asking;
     if (firn_scan_open(table, &options, &cursor->scan, &err) != FIRN_OK) {
         return fail_scan(cursor, &err);
     }
@@ -370,8 +360,7 @@ groups_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int ar
         return firn_sql_fail_table(base->pVtab, &err);
     }
     cursor->has_view = true;
-    int rc = sqlite3_prepare_v2(firn_sql_db(query->sql), "SELECT 1", -1, &cursor->asking, NULL);
-    rc = rc == SQLITE_OK ? open_scan(cursor) : rc;
+    int rc = open_scan(cursor);
     rc = rc == SQLITE_OK ? next_batch(cursor) : rc;
     cursor->is_kept = cursor->view.txn != NULL;
     while (rc == SQLITE_OK && cursor->is_kept && cursor->batch != NULL) {

@@ -202,6 +202,14 @@ void firn_sql_fail(sqlite3_context *ctx, const firn_error *err);
 /* Sets zErrMsg; returns the code of SQLite, for the caller to return. */
 int firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err);
 int firn_sql_no_memory(firn_error *err);
+/* Whether the connection was interrupted, for callbacks of scans: a callback's ctx is a struct that begins as
+ * {.db = …}, and ends with firn_sql_ask_end. FIRN_CANCELLED, which fails as SQLite's own interrupts do. */
+struct firn_sql_asking {
+    sqlite3 *db;
+    sqlite3_stmt *stmt; /* stepping it fails when an interrupt is due; NULL: never asked */
+};
+int firn_sql_ask(void *ctx, const firn_progress *progress);
+void firn_sql_ask_end(struct firn_sql_asking *asking);
 /* Fills an error: for failures that are born in this room. Returns the code. */
 int firn_sql_error(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -239,10 +247,16 @@ struct firn_sql_cell {
     firn_sql_value_give *give;
     firn_scan_array array;
     const firn_table_column *column;
-    struct firn_sql_dates *dates; /* NULL: they are made each time */
+    union {
+        struct firn_sql_dates *dates; /* NULL: they are made each time */
+        struct firn_sql_texts *texts; /* NULL: texts are copied */
+    } made;
+    struct firn_sql_known *known; /* the cursor's own, with made.texts */
+    bool is_integer;              /* give does nothing else than sqlite3_result_int64 */
+    bool is_asked;                /* SQLite has asked for a value since this was seen last */
 };
-/* What gives values of the cell's column. */
-firn_sql_value_give *firn_sql_value_giver(const struct firn_sql_cell *cell);
+/* Sets what gives values of the cell's column, and is_integer. */
+void firn_sql_value_set_giver(struct firn_sql_cell *cell);
 firn_value firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
@@ -257,6 +271,37 @@ struct firn_sql_dates *firn_sql_dates_create(void);
 void firn_sql_dates_destroy(struct firn_sql_dates *dates);
 /* The text of a date, with a NUL after it; NULL: the caller has to make it. */
 const char *firn_sql_dates_text(struct firn_sql_dates *dates, int64_t days);
+
+/* Texts that come again and again (sql_texts.c), which are good until the table goes. */
+void firn_sql_texts_destroy(struct firn_sql_texts *texts);
+/* What a column knows of the texts of a batch, by their addresses. */
+enum { FIRN_SQL_KNOWN_BITS = 8 };
+struct firn_sql_known_text {
+    const uint8_t *data;
+    size_t size;
+    uint64_t batch;
+    const char *text; /* the kept one; NULL: it came once */
+};
+struct firn_sql_known {
+    uint64_t batch;
+    size_t misses;
+    struct firn_sql_known_text slots[1 << FIRN_SQL_KNOWN_BITS];
+};
+static inline struct firn_sql_known_text *
+firn_sql_texts_slot(struct firn_sql_known *known, firn_slice text)
+{
+    const uint64_t hash = (uint64_t)(uintptr_t)text.data * UINT64_C(0x9e3779b97f4a7c15);
+    return &known->slots[hash >> (64 - FIRN_SQL_KNOWN_BITS)];
+}
+/* The kept text with the same bytes and a NUL after them, for a text of the batch whose slot does not have it; NULL: the caller has
+ * to copy it. */
+const char *firn_sql_texts_learn(struct firn_sql_texts *texts, struct firn_sql_known *known,
+                                 firn_slice text);
+/* For a cell whose column is set: cell->texts and cell->known, which is the caller's to free, if the column is of texts, and there is
+ * memory. */
+void firn_sql_texts_open(struct firn_sql_table *table, struct firn_sql_cell *cell);
+/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on: cell->give. */
+void firn_sql_texts_begin(struct firn_sql_cell *cell);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
 struct firn_sql_scratch {
@@ -358,6 +403,7 @@ struct firn_sql_table {
     sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
     struct firn_sql_keep *keeps;      /* of sql_keep.c */
     struct firn_sql_dates *dates;     /* NULL: none yet */
+    struct firn_sql_texts *texts;     /* the same */
 };
 
 /* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and made anew with another
@@ -447,14 +493,15 @@ enum firn_sql_role {
     FIRN_SQL_SORT = 'a',          /* no argument: rows are expected in the order of this column */
     FIRN_SQL_SORT_DESCENDING = 'd',
     FIRN_SQL_BARE = 'b', /* no argument: likely, no columns are asked for but those of the key */
+    FIRN_SQL_FEW = 'f',  /* no argument: so many rows are wanted, likely no more */
     FIRN_SQL_SKIP =
         'z' /* no argument: the first rows are likely to be skipped, without their columns */
 };
 
 struct firn_sql_plan_item {
     enum firn_sql_role role;
-    uint32_t column;
-    int op; /* SQLITE_INDEX_CONSTRAINT_… */
+    uint32_t column; /* of FIRN_SQL_FEW the rows */
+    int op;          /* SQLITE_INDEX_CONSTRAINT_… */
 };
 
 struct firn_sql_plan {
@@ -463,6 +510,7 @@ struct firn_sql_plan {
     bool is_descending;
     bool skips;    /* FIRN_SQL_SKIP, which is not among the items */
     bool is_bare;  /* FIRN_SQL_BARE, the same */
+    uint32_t few;  /* FIRN_SQL_FEW, the same; 0: all */
     size_t order;  /* of table->orders */
     uint64_t used; /* columns; bit 63: those from 63 on */
     size_t item_count;

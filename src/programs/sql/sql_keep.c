@@ -256,6 +256,7 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     struct firn_sql_filter filter = {.is_empty = false};
     size_t places[FIRN_TABLE_KEY_COLUMNS_MAX];
+    struct firn_sql_asking asking = {.db = firn_sql_db(table->store->sql)};
     firn_scan *scan = NULL;
     char *select = NULL;
     assert(keep->lookup == NULL && keys->count <= FIRN_TABLE_KEY_COLUMNS_MAX);
@@ -280,6 +281,8 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
         options.parameters = filter.parameters;
         options.parameter_count = filter.parameter_count;
         options.threads = 1;
+        options.callbacks.on_progress = firn_sql_ask;
+        options.callbacks.ctx = &asking;
         rc = firn_scan_open(table->table, &options, &scan, err);
     }
     rc = rc == FIRN_OK ? check_types(keep, table, scan, err) : rc;
@@ -291,6 +294,7 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
     keep->has_no_lookup = keep->lookup == NULL;
 out:
     firn_scan_close(scan);
+    firn_sql_ask_end(&asking);
     firn_sql_filter_deinit(&filter);
     sqlite3_free(select);
     return rc;

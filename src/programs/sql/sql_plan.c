@@ -11,8 +11,8 @@
  * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
  * rest.
  *
- * LIMIT and OFFSET say how many rows are likely to be wanted, and that the first ones are likely to be skipped, for which
- * only their keys are read. SQLite would let a virtual table do all of both, but in the versions that are tested here it
+ * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first, and that the first ones are
+ * likely to be skipped, for which only their keys are read. SQLite would let a virtual table do all of both, but in the versions that are tested here it
  * does so also where a condition between two columns of the table is left to test.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
@@ -41,6 +41,8 @@ enum { COST_GET = 25, COST_GET_BY_INDEX = 40, COST_OPEN = 60, COST_LOOKUP = 6, C
 #define PATTERN_SHARE 0.25
 /* What a row costs in memory, shared by some thousand lookups. */
 #define COST_KEPT 0.00005
+
+enum { FEW_MAX = 512 }; /* rows that a LIMIT wants, for which it matters that no more are read */
 
 /* Guesses: how many rows have a value, at least, where several may; how many values a dictionary has. */
 enum { EQUAL_ROWS_MIN = 4, DICTIONARY_VALUES = 100, EQUAL_VALUES_GUESS = 20 };
@@ -741,8 +743,12 @@ tell(struct planning *planning, const struct way *way)
     if (way->is_bare) {
         add_item(text, FIRN_SQL_BARE, 0, 0);
     }
-    if (planning->has_offset && argument == 0 && way->order == 0 && table->keyspace == NULL) {
-        add_item(text, FIRN_SQL_SKIP, 0, 0);
+    if (argument == 0 && way->order == 0 && table->keyspace == NULL) {
+        if (planning->has_offset) {
+            add_item(text, FIRN_SQL_SKIP, 0, 0);
+        } else if (planning->wanted > 0 && planning->wanted <= FEW_MAX) {
+            add_item(text, FIRN_SQL_FEW, (uint32_t)planning->wanted, 0);
+        }
     }
     info->idxNum = 0;
     info->idxStr = sqlite3_str_finish(text);
@@ -806,15 +812,18 @@ firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
     out->used = strtoull(at + 2, &at, 16);
     out->item_count = 0;
     out->skips = out->is_bare = false;
+    out->few = 0;
     while (*at == ' ' && out->item_count < FIRN_SQL_PLAN_ITEMS_MAX) {
         struct firn_sql_plan_item *item = &out->items[out->item_count++];
         item->role = (enum firn_sql_role)at[1];
         item->column = (uint32_t)strtoul(at + 2, &at, 10);
         assert(*at == '.');
         item->op = (int)strtol(at + 1, &at, 10);
-        if (item->role == FIRN_SQL_SKIP || item->role == FIRN_SQL_BARE) {
+        if (item->role == FIRN_SQL_SKIP || item->role == FIRN_SQL_BARE ||
+            item->role == FIRN_SQL_FEW) {
             out->skips = out->skips || item->role == FIRN_SQL_SKIP;
             out->is_bare = out->is_bare || item->role == FIRN_SQL_BARE;
+            out->few = item->role == FIRN_SQL_FEW ? item->column : out->few;
             out->item_count--;
         }
     }

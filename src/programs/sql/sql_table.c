@@ -282,6 +282,7 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
             firn_sql_store_remove(table->store);
         }
     }
+    firn_sql_cursor_destroy(table->spare);
     firn_sql_store_unref(table->store);
     sqlite3_free(table->schema);
     sqlite3_free(table->name);
@@ -291,8 +292,8 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->def);
     firn_release(table->stats);
     firn_sql_update_deinit(table);
-    firn_sql_cursor_destroy(table->spare);
     firn_sql_dates_destroy(table->dates);
+    firn_sql_texts_destroy(table->texts);
     sqlite3_free(table);
     return SQLITE_OK;
 }

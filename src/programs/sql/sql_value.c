@@ -248,10 +248,26 @@ give_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 }
 
 static void
+give_known_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    const firn_slice text = cell->array.as.bytes[row];
+    const struct firn_sql_known_text *slot = firn_sql_texts_slot(cell->known, text);
+    const char *kept = slot->data == text.data && slot->size == text.size &&
+                               slot->batch == cell->known->batch && slot->text != NULL
+                           ? slot->text
+                           : firn_sql_texts_learn(cell->made.texts, cell->known, text);
+    if (kept != NULL) {
+        sqlite3_result_text(ctx, kept, -1, SQLITE_STATIC);
+    } else {
+        firn_sql_value_text(ctx, text);
+    }
+}
+
+static void
 give_date(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
     const int64_t days = cell->array.as.i64[row];
-    const char *text = firn_sql_dates_text(cell->dates, days);
+    const char *text = firn_sql_dates_text(cell->made.dates, days);
     if (text != NULL) {
         sqlite3_result_text(ctx, text, -1, SQLITE_STATIC);
     } else {
@@ -266,8 +282,8 @@ give_other(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
                           firn_sql_value_of_array(&cell->array, cell->column->type, row));
 }
 
-firn_sql_value_give *
-firn_sql_value_giver(const struct firn_sql_cell *cell)
+static firn_sql_value_give *
+giver_of(const struct firn_sql_cell *cell)
 {
     const firn_table_column *column = cell->column;
     switch (column->type) {
@@ -285,12 +301,19 @@ firn_sql_value_giver(const struct firn_sql_cell *cell)
     case FIRN_TYPE_F64:
         return give_double;
     case FIRN_TYPE_DATE:
-        return cell->dates != NULL ? give_date : give_other;
+        return cell->made.dates != NULL ? give_date : give_other;
     case FIRN_TYPE_TEXT:
-        return give_text;
+        return cell->known != NULL ? give_known_text : give_text;
     default:
         return give_other;
     }
+}
+
+void
+firn_sql_value_set_giver(struct firn_sql_cell *cell)
+{
+    cell->give = giver_of(cell);
+    cell->is_integer = cell->give == give_integer;
 }
 
 /* ---- SQLite to firn ---- */

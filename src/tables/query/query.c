@@ -384,11 +384,17 @@ share_of(const struct firn_scan *scan, unsigned i)
 }
 
 static int
+begin_progress(struct firn_scan *scan, firn_error *err)
+{
+    firn_query_source_tell(scan->workers[0].source, &scan->progress);
+    return firn_storefile_progress_begin(&scan->progress, "read", 0, 0, err);
+}
+
+static int
 run_workers(struct firn_scan *scan, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_storefile_progress_begin(&scan->progress, "read", 0, 0, err));
-    scan->workers[0].progress = &scan->progress;
+    FIRN_TRY(begin_progress(scan, err));
     if (scan->worker_count > 1) {
         FIRN_TRY(
             firn_os_jobs_create(firn_db_os(scan->db), scan->worker_count - 1, &scan->jobs, err));
@@ -551,6 +557,8 @@ begin(struct firn_scan *scan, firn_error *err)
             FIRN_TRY(start_anew(scan, err));
             rc = read_all(scan, err);
         }
+    } else {
+        rc = begin_progress(scan, err);
     }
 out:
     return rc;
@@ -611,6 +619,10 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
     bool has_more = false;
     int rc = FIRN_OK;
     *out_count = 0;
+    scan->input.wanted = scan->skip_left + scan->limit_left;
+    if (scan->input.wanted < scan->skip_left) {
+        scan->input.wanted = UINT64_MAX;
+    }
     while (rc == FIRN_OK && !has_more) {
         if (scan->has_piece) {
             rc = firn_query_source_next(worker->source, &has_more, err);

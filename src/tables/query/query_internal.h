@@ -116,6 +116,7 @@ struct firn_query_input {
     enum firn_block_cache_use use;
     bool is_descending;               /* pieces are read from the end, and their batches too */
     struct firn_table_cursor *cursor; /* over the columns of the plan; NULL: there are pieces */
+    uint64_t wanted; /* rows that are of use in the next batch, of a stream with a limit; 0: all */
 };
 
 /* What one thread reads, batch after batch. */
@@ -124,6 +125,10 @@ FIRN_MUST_CHECK int firn_query_source_create(struct firn_query_input *input,
                                              struct firn_query_source **out, firn_error *err);
 /* NULL is fine. */
 void firn_query_source_destroy(struct firn_query_source *source);
+/* From now on firn_query_source_next tells of all rows that it reads, of those too that do not fulfil the condition;
+ * FIRN_CANCELLED where the query is not wanted any more. */
+void firn_query_source_tell(struct firn_query_source *source,
+                            struct firn_storefile_progress *progress);
 /* The next batch with rows that fulfil the plan's condition, of the piece that was begun; *out is false at the end
  * of the piece. */
 FIRN_MUST_CHECK int firn_query_source_begin(struct firn_query_source *source, size_t piece,
@@ -182,7 +187,6 @@ struct firn_query_worker {
     uint32_t codes[FIRN_CHUNK_BLOCK];
     size_t codes_piece; /* whose codes the aggregate knows; SIZE_MAX: none's */
     struct firn_chunk_scratch scratch;
-    struct firn_storefile_progress *progress; /* told of rows that were read; NULL: nobody is */
     int rc;
     firn_error error;
 };
@@ -195,8 +199,6 @@ FIRN_MUST_CHECK int firn_query_worker_values(struct firn_query_worker *worker, f
 /* Reads pieces until none is left, into the worker's groups or sort. The result is in the worker. For a
  * job. */
 void firn_query_worker_run(void *worker);
-/* Tells of the rows of a batch; FIRN_CANCELLED where the query is not wanted any more. */
-FIRN_MUST_CHECK int firn_query_worker_tell(struct firn_query_worker *worker, firn_error *err);
 /* The same of groups: query_group.c. */
 FIRN_MUST_CHECK int firn_query_group_piece(struct firn_query_worker *worker, firn_error *err);
 /* Bounds of the keys of groups, as far as runs tell them, and about how many rows there are; false: of some key

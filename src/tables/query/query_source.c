@@ -95,6 +95,7 @@ struct firn_query_source {
     struct firn_query_mask chosen;
     bool expects_list; /* the block before became a list */
     firn_scan_stats stats;
+    struct firn_storefile_progress *progress; /* NULL: nobody is told */
 };
 
 /* ---- making one ---- */
@@ -175,6 +176,12 @@ firn_query_source_destroy(struct firn_query_source *source)
     firn_free(source->asked);
     firn_free(source->operands);
     firn_free(source);
+}
+
+void
+firn_query_source_tell(struct firn_query_source *source, struct firn_storefile_progress *progress)
+{
+    source->progress = progress;
 }
 
 /* ---- beginning a piece ---- */
@@ -682,6 +689,25 @@ advance(struct firn_query_source *source, bool *out, firn_error *err)
     return rc;
 }
 
+/* Leaves out what lies beyond a limit, so that few rows are read of the block where it ends. */
+static void
+trim(struct firn_query_source *source)
+{
+    uint64_t left = source->input->wanted;
+    if (left == 0 || left >= source->count) {
+        return;
+    }
+    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
+        uint64_t *word = &source->mask.words[i];
+        uint64_t kept = 0;
+        for (; *word != 0 && left > 0; left--, *word &= *word - 1) {
+            kept |= *word & (~*word + 1);
+        }
+        *word = kept;
+    }
+    DCHECK(!firn_query_mask_is_empty(&source->mask)); /* (I2) */
+}
+
 int
 firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *err)
 {
@@ -693,7 +719,13 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
             break;
         }
         rc = filter(source, err);
+        if (rc == FIRN_OK && source->progress != NULL) {
+            /* Nobody knows how many bytes that was; eight a row makes the clock be asked now and then. */
+            rc = firn_storefile_progress_step(source->progress, source->count, 8 * source->count,
+                                              err);
+        }
         if (rc == FIRN_OK && !firn_query_mask_is_empty(&source->mask)) {
+            trim(source);
             list_rows(source);
             return FIRN_OK;
         }

@@ -50,7 +50,6 @@ firn_query_visit_piece(struct firn_query_worker *worker, firn_error *err)
         rc = firn_query_source_next(worker->source, &has_more, err);
         if (rc == FIRN_OK && has_more) {
             rc = visitor->visit(visitor->ctx, worker->number, &rows, err);
-            rc = rc == FIRN_OK ? firn_query_worker_tell(worker, err) : rc;
         }
     }
     return rc;

@@ -82,17 +82,6 @@ firn_query_worker_values(struct firn_query_worker *worker, firn_error *err)
     return rc;
 }
 
-int
-firn_query_worker_tell(struct firn_query_worker *worker, firn_error *err)
-{
-    if (worker->progress == NULL) {
-        return FIRN_OK;
-    }
-    /* Nobody knows how many bytes that was; eight a row makes the clock be asked now and then. */
-    uint64_t rows = firn_query_source_rows(worker->source);
-    return firn_storefile_progress_step(worker->progress, rows, rows * sizeof(uint64_t), err);
-}
-
 static int
 sort_piece(struct firn_query_worker *worker, firn_error *err)
 {
@@ -112,7 +101,6 @@ sort_piece(struct firn_query_worker *worker, firn_error *err)
                  ? firn_row_sort_add(worker->sort, worker->values, rows,
                                      firn_query_source_mask(worker->source)->words, sequence, err)
                  : rc;
-        rc = rc == FIRN_OK ? firn_query_worker_tell(worker, err) : rc;
         sequence += rows;
     }
     return rc;

@@ -534,6 +534,121 @@ scans_bear_failed_allocations(void **state)
     print_message("count: %" PRIu64 " allocations of scans that failed\n", failed);
 }
 
+static int
+stop_later(void *ctx, const firn_progress *progress)
+{
+    uint64_t *rows = ctx;
+    if (progress->files_done == 0) {
+        (void)usleep(250000); /* the next call is due at once */
+        return FIRN_OK;
+    }
+    *rows = progress->files_done;
+    return FIRN_CANCELLED;
+}
+
+/* Whatever it does with rows, and however they are read: also while it finds none. */
+static void
+a_scan_is_cancelled_while_it_looks_for_rows(void **state)
+{
+    static const struct {
+        const char *select, *group_by, *order_by;
+    } cases[] = {{"id", NULL, NULL},
+                 {"count(*)", NULL, NULL},
+                 {"id", NULL, "name"},
+                 {"name, count(*)", "name", NULL}};
+    struct rig rig;
+    (void)state;
+    begin(&rig, definition);
+    fill(&rig, 0, 30000);
+    for (int flushed = 0; flushed < 2; flushed++) {
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            const firn_scan_batch *batch;
+            firn_scan *scan;
+            uint64_t rows = 0;
+            firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+            options.select = cases[i].select;
+            options.group_by = cases[i].group_by;
+            options.order_by = cases[i].order_by;
+            options.where = "id * 2 = 1";
+            options.threads = 1;
+            options.callbacks.on_progress = stop_later;
+            options.callbacks.ctx = &rows;
+            OK(firn_scan_open(rig.table, &options, &scan, &err));
+            assert_int_equal(firn_scan_next(scan, &batch, &err), FIRN_CANCELLED);
+            assert_null(batch);
+            assert_true(rows > 0 && rows < 30000);
+            firn_scan_close(scan);
+        }
+        OK(firn_store_flush(rig.store, &err));
+    }
+    end(&rig);
+}
+
+/* The number of rows that a limit leaves, and the sum of their ids. */
+static void
+take_limited(struct rig *rig, const char *where, uint64_t offset, uint64_t limit, bool descending,
+             int64_t out[2])
+{
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    const firn_scan_batch *batch;
+    firn_scan *scan;
+    options.select = "id, name, id + 1";
+    options.where = where;
+    options.offset = offset;
+    options.limit = limit;
+    options.descending = descending;
+    out[0] = out[1] = 0;
+    OK(firn_scan_open(rig->table, &options, &scan, &err));
+    OK(firn_scan_next(scan, &batch, &err));
+    while (batch != NULL) {
+        for (size_t i = 0; i < firn_scan_batch_rows(batch); i++) {
+            char name[32];
+            const int64_t id = firn_scan_value(batch, 0, i).as.i64;
+            const firn_slice text = firn_scan_value(batch, 1, i).as.bytes;
+            const int size = snprintf(name, sizeof name, "name%" PRId64, id % 10);
+            assert_int_equal(text.size, size);
+            assert_memory_equal(text.data, name, text.size);
+            assert_int_equal(firn_scan_value(batch, 2, i).as.i64, id + 1);
+            out[0]++;
+            out[1] += id;
+        }
+        OK(firn_scan_next(scan, &batch, &err));
+    }
+    firn_scan_close(scan);
+}
+
+static void
+a_limit_leaves_the_first_rows(void **state)
+{
+    static const uint64_t numbers[] = {1, 2, 10, 127, 129, 1023, 1024, 1025, 3000, 9000};
+    enum { ROWS = 5000, NUMBERS = sizeof numbers / sizeof numbers[0] };
+    struct rig rig;
+    (void)state;
+    begin(&rig, definition);
+    fill(&rig, 0, ROWS);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < NUMBERS * (NUMBERS + 1) * 4; i++) {
+            const uint64_t limit = numbers[i % NUMBERS];
+            const size_t skip = i / NUMBERS % (NUMBERS + 1);
+            const uint64_t offset = skip == 0 ? 0 : numbers[skip - 1];
+            const bool is_part = (i / NUMBERS / (NUMBERS + 1)) % 2 == 1;
+            const bool descending = i / NUMBERS / (NUMBERS + 1) / 2 == 1;
+            const uint64_t all = is_part ? ROWS / 10 : ROWS;
+            int64_t expected[2] = {0, 0};
+            int64_t found[2];
+            for (uint64_t k = offset; k < all && k - offset < limit; k++) {
+                expected[0]++;
+                expected[1] += (int64_t)((descending ? all - 1 - k : k) * (is_part ? 10 : 1));
+            }
+            take_limited(&rig, is_part ? "name = 'name0'" : NULL, offset, limit, descending, found);
+            assert_int_equal(found[0], expected[0]);
+            assert_int_equal(found[1], expected[1]);
+        }
+        OK(firn_store_flush(rig.store, &err));
+    }
+    end(&rig);
+}
+
 int
 main(void)
 {
@@ -546,6 +661,8 @@ main(void)
         cmocka_unit_test(what_bounds_exclude_is_not_read),
         cmocka_unit_test(sums_that_do_not_fit_are_refused),
         cmocka_unit_test(the_store_stays_open_while_a_scan_is),
+        cmocka_unit_test(a_scan_is_cancelled_while_it_looks_for_rows),
+        cmocka_unit_test(a_limit_leaves_the_first_rows),
         cmocka_unit_test(a_damaged_chunk_hides_its_column_alone),
         cmocka_unit_test(scans_bear_failed_allocations),
     };
