@@ -122,35 +122,9 @@ run_drop(struct firn_cli *cli)
 }
 
 static int
-print_name(void *ctx, const char *name)
-{
-    (void)ctx;
-    firn_term_json_string(NULL, name);
-    firn_term_text_escape(firn_str(name), firn_term_out_write);
-    firn_term_out_text("\n");
-    return FIRN_OK;
-}
-
-static int
 run_list(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 1);
-    firn_error err;
-    firn_store *store = NULL;
-    firn_snapshot *view = NULL;
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &view);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_json_array("tables");
-        int code = view == NULL ? firn_table_list(store, print_name, NULL, &err)
-                                : firn_snapshot_table_list(view, print_name, NULL, &err);
-        firn_term_json_unwind();
-        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
-    }
-    firn_snapshot_close(view);
-    return firn_data_store_close(cli, store, exit_code);
+    return firn_data_keyspaces_print(cli, "tables", firn_table_list, firn_snapshot_table_list);
 }
 
 /* ---- show ---- */
