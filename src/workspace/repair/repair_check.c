@@ -872,6 +872,5 @@ firn_repair_check(struct firn_ws *ws, const firn_workspace_check_options *option
                             "there is nothing to check: there is no store at '%.900s'",
                             ws->place.store_path);
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }
