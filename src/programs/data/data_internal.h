@@ -82,6 +82,11 @@ int firn_data_table_open(struct firn_cli *cli, firn_store *store, firn_snapshot 
                          struct firn_data_table *out);
 /* Fine on a zeroed struct. */
 void firn_data_table_close(struct firn_data_table *table);
+/* Has a function work on the table that the second argument names, now or with --at; returns what it
+ * returned, or the exit code of a failure. The second one opens the store that the first argument names. */
+int firn_data_table_look(struct firn_cli *cli, firn_store *store,
+                         int (*work)(const struct firn_data_table *table));
+int firn_data_table_run(struct firn_cli *cli, int (*work)(const struct firn_data_table *table));
 /* A column by its name; reports that there is none. Returns an exit code. */
 int firn_data_table_column(const struct firn_data_table *table, const char *name,
                            const firn_table_column **out);
