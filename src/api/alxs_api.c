@@ -8,8 +8,8 @@
  */
 #include "alxs/alxsv1.h"
 #include "api/api_check.h"
+#include "api/api_handle.h"
 #include "api/api_options.h"
-#include "api/api_process.h"
 #include "api/api_store.h"
 #include "base/error.h"
 #include "firn/alxs.h"
@@ -43,8 +43,7 @@ firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *option
     FIRN_TRY(firn_alxsv1_writer_create(place.dir, place.name, &complete, out, err));
 out:
     firn_os_user_path_deinit(&place);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -54,9 +53,7 @@ firn_alxs_writer_append(firn_alxs_writer *writer, firn_slice key, firn_slice val
     API_REQUIRE(writer != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "adding to a table takes a writer, a key and a value");
     API_OWN(writer, "table writer", err);
-    int rc = firn_alxsv1_writer_append(writer, key, value, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_writer_append(writer, key, value, err), err);
 }
 
 uint64_t
@@ -72,11 +69,8 @@ firn_alxs_writer_finish(firn_alxs_writer *writer, uint32_t *out_checksum, firn_e
     if (out_checksum != NULL) {
         *out_checksum = 0;
     }
-    API_REQUIRE(writer != NULL, err, "there is no table to finish");
     API_OWN(writer, "table writer", err);
-    int rc = firn_alxsv1_writer_finish(writer, out_checksum, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_writer_finish(writer, out_checksum, err), err);
 }
 
 void
@@ -105,8 +99,7 @@ firn_alxs_open(const char *path, const firn_alxs_options *options, firn_alxs **o
     FIRN_TRY(firn_alxsv1_open(place.dir, place.name, &complete, out, err));
 out:
     firn_os_user_path_deinit(&place);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 void
@@ -159,9 +152,7 @@ firn_alxs_get(firn_alxs *table, firn_slice key, uint8_t **out, size_t *out_size,
     API_REQUIRE(table != NULL && api_check_is_slice(key) && out != NULL && out_size != NULL, err,
                 "reading a value takes a table, a key and places for the value");
     API_OWN(table, "table", err);
-    int rc = firn_alxsv1_get(table, key, out, out_size, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_get(table, key, out, out_size, err), err);
 }
 
 int
@@ -189,13 +180,10 @@ out:
         api_options_write(info, &found, sizeof found);
     }
     firn_os_user_path_deinit(&place);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- cursors ---- */
-
-static const char no_cursor[] = "there is no cursor";
 
 int
 firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out, firn_error *err)
@@ -203,11 +191,8 @@ firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "there is no place for the cursor");
     *out = NULL;
-    API_REQUIRE(table != NULL, err, "there is no table for the cursor");
     API_OWN(table, "table", err);
-    int rc = firn_alxsv1_cursor_open(table, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_cursor_open(table, out, err), err);
 }
 
 void
@@ -222,22 +207,16 @@ int
 firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    int rc = firn_alxsv1_cursor_first(cursor, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_cursor_first(cursor, err), err);
 }
 
 int
 firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    int rc = firn_alxsv1_cursor_last(cursor, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_cursor_last(cursor, err), err);
 }
 
 int
@@ -246,9 +225,7 @@ firn_alxs_cursor_seek(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
-    int rc = firn_alxsv1_cursor_seek(cursor, key, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_cursor_seek(cursor, key, err), err);
 }
 
 int
@@ -257,31 +234,23 @@ firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key, firn_erro
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "seeking takes a cursor and a key");
     API_OWN(cursor, "cursor of a table", err);
-    int rc = firn_alxsv1_cursor_seek_before(cursor, key, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_cursor_seek_before(cursor, key, err), err);
 }
 
 int
 firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    int rc = firn_alxsv1_cursor_next(cursor, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_cursor_next(cursor, err), err);
 }
 
 int
 firn_alxs_cursor_prev(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, no_cursor);
     API_OWN(cursor, "cursor of a table", err);
-    int rc = firn_alxsv1_cursor_prev(cursor, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_alxsv1_cursor_prev(cursor, err), err);
 }
 
 bool

@@ -35,12 +35,20 @@ api_check_are_names(const char *const *names, size_t count)
     return names != NULL || count == 0;
 }
 
-/* Whether a call that came out with rc has filled its error, as every call does that fails. For
- * assertions. */
+/* Whether a call that came out with rc has filled its error, as every call does that fails. */
 static inline bool
 api_check_is_told(int rc, const firn_error *err)
 {
     return rc == FIRN_OK || err->code == rc;
+}
+
+/* Ends a public function that came out with rc, which is returned. */
+static inline int
+api_check_told(int rc, const firn_error *err)
+{
+    DCHECK(api_check_is_told(rc, err));
+    (void)err;
+    return rc;
 }
 
 /* Around a call in which a function of the program may end it by a code: such a function need not fill

@@ -18,24 +18,34 @@
  */
 #include "api/api_handle.h"
 
+static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "the store",
+                                    [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
+                                    [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot",
+                                    [FIRN_API_HANDLE_CURSOR] = "the cursor",
+                                    [FIRN_API_HANDLE_TXN] = "the transaction",
+                                    [FIRN_API_HANDLE_BATCH] = "the batch",
+                                    [FIRN_API_HANDLE_BULK] = "the load",
+                                    [FIRN_API_HANDLE_PIN] = "the pin",
+                                    [FIRN_API_HANDLE_TABLE] = "the table",
+                                    [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
+                                    [FIRN_API_HANDLE_SCAN] = "the scan",
+                                    [FIRN_API_HANDLE_TABLE_BULK] = "the load",
+                                    [FIRN_API_HANDLE_TABLE_DIFF] = "the comparison"};
+
+int
+firn_api_handle_refuse_named(const void *handle, const char *what, firn_error *err)
+{
+    if (handle == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "%s must not be NULL", what);
+    }
+    return api_process_is_own(handle) ? firn_os_callback_refuse(what, err)
+                                      : firn_os_process_refuse(what, err);
+}
+
 int
 firn_api_handle_refuse(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
-    static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "the store",
-                                        [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
-                                        [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot",
-                                        [FIRN_API_HANDLE_CURSOR] = "the cursor",
-                                        [FIRN_API_HANDLE_TXN] = "the transaction",
-                                        [FIRN_API_HANDLE_BATCH] = "the batch",
-                                        [FIRN_API_HANDLE_BULK] = "the load",
-                                        [FIRN_API_HANDLE_PIN] = "the pin",
-                                        [FIRN_API_HANDLE_TABLE] = "the table",
-                                        [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
-                                        [FIRN_API_HANDLE_SCAN] = "the scan",
-                                        [FIRN_API_HANDLE_TABLE_BULK] = "the load",
-                                        [FIRN_API_HANDLE_TABLE_DIFF] = "the comparison"};
-    return api_process_is_own(handle) ? firn_os_callback_refuse(names[kind], err)
-                                      : firn_os_process_refuse(names[kind], err);
+    return firn_api_handle_refuse_named(handle, names[kind], err);
 }
 
 #ifdef FIRN_DEBUG
@@ -187,21 +197,8 @@ firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind 
 static int
 refuse(enum firn_api_handle_kind kind, const char *what, firn_error *err)
 {
-    static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "store",
-                                        [FIRN_API_HANDLE_KEYSPACE] = "keyspace",
-                                        [FIRN_API_HANDLE_SNAPSHOT] = "snapshot",
-                                        [FIRN_API_HANDLE_CURSOR] = "cursor",
-                                        [FIRN_API_HANDLE_TXN] = "transaction",
-                                        [FIRN_API_HANDLE_BATCH] = "batch",
-                                        [FIRN_API_HANDLE_BULK] = "load",
-                                        [FIRN_API_HANDLE_PIN] = "pin",
-                                        [FIRN_API_HANDLE_TABLE] = "table",
-                                        [FIRN_API_HANDLE_TABLE_CURSOR] = "cursor",
-                                        [FIRN_API_HANDLE_SCAN] = "scan",
-                                        [FIRN_API_HANDLE_TABLE_BULK] = "load",
-                                        [FIRN_API_HANDLE_TABLE_DIFF] = "comparison"};
     DCHECK((size_t)kind < sizeof names / sizeof names[0]);
-    return firn_error_set(err, FIRN_MISUSE, "the handle of a %s %s", names[kind], what);
+    return firn_error_set(err, FIRN_MISUSE, "the handle of %s %s", names[kind], what);
 }
 
 static int
@@ -213,6 +210,9 @@ refuse_closed(enum firn_api_handle_kind kind, firn_error *err)
 int
 firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
+    if (handle == NULL) {
+        return firn_api_handle_refuse(handle, kind, err);
+    }
     lock();
     const struct slot *slot = find_locked(handle, false);
     bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
@@ -250,6 +250,9 @@ int
 firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
     bool is_busy = false;
+    if (handle == NULL) {
+        return firn_api_handle_refuse(handle, kind, err);
+    }
     lock();
     struct slot *slot = find_locked(handle, false);
     bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;

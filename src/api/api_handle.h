@@ -6,11 +6,13 @@
  * answer is FIRN_MISUSE.
  *
  * A public function that gets a handle asks first: API_OPEN, of handles that any threads may use;
- * API_ENTER, of those that belong to one thread at a time, which it leaves before it returns.
+ * API_ENTER, of those that belong to one thread at a time, which it leaves before it returns; API_OWN, of
+ * handles that are in no table, those of workspaces, packs and sorted tables. No handle may be NULL.
  */
 #ifndef FIRN_API_API_HANDLE_H
 #define FIRN_API_API_HANDLE_H
 
+#include "api/api_check.h"
 #include "api/api_process.h"
 #include "base/error.h"
 
@@ -30,18 +32,17 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_TABLE_DIFF
 };
 
-/* Says why a handle may not be used: it is of another process, or this is a callback. FIRN_MISUSE. */
+/* Says why a handle may not be used: it is NULL (FIRN_INVALID), it is of another process, or this is a
+ * callback (FIRN_MISUSE). `what` is its name: "the store". */
+FIRN_MUST_CHECK int firn_api_handle_refuse_named(const void *handle, const char *what,
+                                                 firn_error *err);
 FIRN_MUST_CHECK int firn_api_handle_refuse(const void *handle, enum firn_api_handle_kind kind,
                                            firn_error *err);
-/* FIRN_MISUSE unless this process opened the handle, which is open, or NULL; and in on_notice and
- * on_progress. */
+/* Refuses what is NULL, or not of this process; and everything in on_notice and on_progress. */
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
-    if (handle == NULL || (api_process_is_own(handle) && !firn_os_callback_is_running())) {
-        return FIRN_OK;
-    }
-    return firn_api_handle_refuse(handle, kind, err);
+    return api_process_may_close(handle) ? FIRN_OK : firn_api_handle_refuse(handle, kind, err);
 }
 
 #ifdef FIRN_DEBUG
@@ -52,12 +53,13 @@ void firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, 
 /* The same if rc, which is returned, is FIRN_OK. */
 int firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
                               const void *owner);
-/* FIRN_MISUSE for what is no open handle of that kind, or one of another process. */
+/* Refuses NULL, what is no open handle of that kind, and one of another process. */
 FIRN_MUST_CHECK int firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
 /* The same, and where another thread is inside the handle, or the transaction of a cursor. */
 FIRN_MUST_CHECK int firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
+/* NULL, which no thread is inside, is fine. */
 void firn_api_handle_leave(const void *handle);
 /* Whether it is an open handle of another process. */
 bool firn_api_handle_is_inherited(const void *handle);
@@ -129,7 +131,15 @@ firn_api_handle_stays(const void *handle)
 
 #endif
 
-/* Returns FIRN_MISUSE from the function around it. */
+/* Leaves a handle after a call that came out with rc, which is returned. */
+static inline int
+firn_api_handle_left(const void *handle, int rc, const firn_error *err)
+{
+    firn_api_handle_leave(handle);
+    return api_check_told(rc, err);
+}
+
+/* Return from the function around them if the handle may not be used. */
 #define API_OPEN(handle, kind, err)                                                       \
     do {                                                                                  \
         int api_open_rc = firn_api_handle_check((handle), FIRN_API_HANDLE_##kind, (err)); \
@@ -143,6 +153,33 @@ firn_api_handle_stays(const void *handle)
         if (api_enter_rc != FIRN_OK) {                                                     \
             return api_enter_rc;                                                           \
         }                                                                                  \
+    } while (0)
+
+#define API_OWN(handle, what, err)                                             \
+    do {                                                                       \
+        if (!api_process_may_close(handle)) {                                  \
+            return firn_api_handle_refuse_named((handle), "the " what, (err)); \
+        }                                                                      \
+    } while (0)
+
+/* The same of handles that may be NULL. */
+#define API_OPEN_IF_ANY(handle, kind, err) \
+    do {                                   \
+        if ((handle) != NULL) {            \
+            API_OPEN(handle, kind, err);   \
+        }                                  \
+    } while (0)
+#define API_ENTER_IF_ANY(handle, kind, err) \
+    do {                                    \
+        if ((handle) != NULL) {             \
+            API_ENTER(handle, kind, err);   \
+        }                                   \
+    } while (0)
+#define API_OWN_IF_ANY(handle, what, err) \
+    do {                                  \
+        if ((handle) != NULL) {           \
+            API_OWN(handle, what, err);   \
+        }                                 \
     } while (0)
 
 #endif

@@ -51,6 +51,16 @@ api_options_read(void *options, size_t size_bytes, const void *given, firn_error
     return FIRN_OK;
 }
 
+/* Returns from the function around it if the caller's options cannot be read into `given`, which has the
+ * defaults. */
+#define API_READ_OPTIONS(given, options, err)                                                \
+    do {                                                                                     \
+        const int api_read_rc = api_options_read(&(given), sizeof(given), (options), (err)); \
+        if (api_read_rc != FIRN_OK) {                                                        \
+            return api_read_rc;                                                              \
+        }                                                                                    \
+    } while (0)
+
 /* Zeroes the caller's result (NULL is nothing), but for its size. Refuses one that is too small for its
  * first size_bytes_min bytes: it would lose what its caller has to release. */
 static inline int

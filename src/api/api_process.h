@@ -41,18 +41,6 @@ api_process_may_close(const void *handle)
     return api_process_may_use(handle) && !firn_os_callback_is_running();
 }
 
-/* Returns FIRN_MISUSE from the function around it for a handle of another process, or in on_notice or
- * on_progress. */
-#define API_OWN(handle, what, err)                              \
-    do {                                                        \
-        if (!api_process_is_own(handle)) {                      \
-            return firn_os_process_refuse("the " what, (err));  \
-        }                                                       \
-        if (firn_os_callback_is_running()) {                    \
-            return firn_os_callback_refuse("the " what, (err)); \
-        }                                                       \
-    } while (0)
-
 /* Returns FIRN_MISUSE from the function around it, which opens something, if it is called in on_notice or
  * on_progress: what it opened could neither be used nor closed there. */
 #define API_OPENS(what, err)                                  \
@@ -60,14 +48,6 @@ api_process_may_close(const void *handle)
         if (firn_os_callback_is_running()) {                  \
             return firn_os_callback_refuse("a " what, (err)); \
         }                                                     \
-    } while (0)
-
-/* API_OWN of a handle that may be NULL. */
-#define API_OWN_IF_ANY(handle, what, err) \
-    do {                                  \
-        if ((handle) != NULL) {           \
-            API_OWN(handle, what, err);   \
-        }                                 \
     } while (0)
 
 #endif

@@ -19,11 +19,8 @@ firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out, firn_error *er
         return firn_error_set(err, FIRN_INVALID, "out must not be NULL");
     }
     *out = (struct ArrowArrayStream){.release = NULL};
-    API_REQUIRE(scan != NULL, err, "scan must not be NULL");
     API_OPEN(scan, SCAN, err);
-    int rc = firn_arrow_export_open(scan, &functions, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_arrow_export_open(scan, &functions, out, err), err);
 }
 
 int
@@ -48,8 +45,7 @@ firn_table_import_arrow(firn_table *table, struct ArrowArrayStream *stream,
     if (out_rows != NULL) {
         *out_rows = rows;
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int

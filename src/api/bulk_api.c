@@ -47,16 +47,14 @@ firn_batch_clear(firn_batch *batch)
 size_t
 firn_batch_count(const firn_batch *batch)
 {
-    bool is_open =
-        batch != NULL && firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
+    bool is_open = firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
     return is_open ? firn_db_batch_count(batch) : 0;
 }
 
 size_t
 firn_batch_size(const firn_batch *batch)
 {
-    bool is_open =
-        batch != NULL && firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
+    bool is_open = firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
     return is_open ? firn_db_batch_size_bytes(batch) : 0;
 }
 
@@ -83,9 +81,7 @@ firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_b
     API_REQUIRE(batch != NULL && visit != NULL, err, "batch and visit must not be NULL");
     API_OPEN(batch, BATCH, err);
     struct batch_visit visiting = {visit, ctx};
-    int rc = firn_db_batch_iterate(batch, visit_write, &visiting, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_db_batch_iterate(batch, visit_write, &visiting, err), err);
 }
 
 int
@@ -96,10 +92,7 @@ firn_batch_append(firn_batch *batch, const firn_batch *from, firn_error *err)
     API_REQUIRE(batch != from, err, "a batch cannot be appended to itself");
     API_OPEN(from, BATCH, err);
     API_ENTER(batch, BATCH, err);
-    int inner_rc = firn_db_batch_append_all(batch, from, err);
-    firn_api_handle_leave(batch);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(batch, firn_db_batch_append_all(batch, from, err), err);
 }
 
 int
@@ -112,10 +105,7 @@ firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_
                 err, "batch, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    int inner_rc = firn_db_batch_put(batch, keyspace, key, value, err);
-    firn_api_handle_leave(batch);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(batch, firn_db_batch_put(batch, keyspace, key, value, err), err);
 }
 
 int
@@ -128,10 +118,8 @@ firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, f
                 err, "batch, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    int inner_rc = firn_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err);
-    firn_api_handle_leave(batch);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(
+        batch, firn_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err), err);
 }
 
 int
@@ -144,10 +132,8 @@ firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace, firn_slice key,
                 err, "batch, keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    int inner_rc = firn_db_batch_merge(batch, keyspace, key, operation, operand, err);
-    firn_api_handle_leave(batch);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(
+        batch, firn_db_batch_merge(batch, keyspace, key, operation, operand, err), err);
 }
 
 int
@@ -158,10 +144,7 @@ firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, fi
                 "batch, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    int inner_rc = firn_db_batch_delete(batch, keyspace, key, err);
-    firn_api_handle_leave(batch);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(batch, firn_db_batch_delete(batch, keyspace, key, err), err);
 }
 
 int
@@ -174,10 +157,8 @@ firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice l
                 err, "batch, keyspace, lower and upper must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    int inner_rc = firn_db_batch_delete_range(batch, keyspace, lower, upper, err);
-    firn_api_handle_leave(batch);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(
+        batch, firn_db_batch_delete_range(batch, keyspace, lower, upper, err), err);
 }
 
 int
@@ -195,8 +176,7 @@ firn_store_write(firn_store *store, const firn_batch *batch, const firn_write_op
     API_ENTER(batch, BATCH, err);
     rc = firn_db_write(store, batch, durability, err);
     firn_api_handle_leave(batch);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- loads ---- */
@@ -209,15 +189,11 @@ firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_b
     firn_bulk_options given = FIRN_BULK_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
-                        : firn_db_bulk_open(keyspace, out, err);
+    int rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
+                            : firn_db_bulk_open(keyspace, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BULK, NULL);
 }
 
@@ -228,10 +204,7 @@ firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err
     API_REQUIRE(bulk != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "bulk, key and value must not be NULL");
     API_ENTER(bulk, BULK, err);
-    int inner_rc = firn_db_bulk_put(bulk, key, value, err);
-    firn_api_handle_leave(bulk);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(bulk, firn_db_bulk_put(bulk, key, value, err), err);
 }
 
 int
@@ -242,17 +215,13 @@ firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value, uint64_t tt
     API_REQUIRE(bulk != NULL && api_check_is_slice(key) && api_check_is_slice(value), err,
                 "bulk, key and value must not be NULL");
     API_ENTER(bulk, BULK, err);
-    int inner_rc = firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err);
-    firn_api_handle_leave(bulk);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(bulk, firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err), err);
 }
 
 uint64_t
 firn_bulk_count(const firn_bulk *bulk)
 {
-    bool is_open =
-        bulk != NULL && firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK;
+    bool is_open = firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK;
     return is_open ? firn_db_bulk_count(bulk) : 0;
 }
 
@@ -260,12 +229,8 @@ int
 firn_bulk_commit(firn_bulk *bulk, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
     API_ENTER(bulk, BULK, err);
-    int inner_rc = firn_db_bulk_commit(bulk, err);
-    firn_api_handle_leave(bulk);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(bulk, firn_db_bulk_commit(bulk, err), err);
 }
 
 void

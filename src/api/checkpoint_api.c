@@ -51,20 +51,16 @@ firn_store_checkpoint_create(firn_store *store, const char *name,
     API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.created_ns >= 0, err, "created_ns must not be negative");
     name = name != NULL ? name : "";
-    rc = given.created_ns == 0
-             ? firn_db_checkpoint_create(store, name, &info, err)
-             : firn_db_checkpoint_create_at(store, name, given.created_ns, &info, err);
+    int rc = given.created_ns == 0
+                 ? firn_db_checkpoint_create(store, name, &info, err)
+                 : firn_db_checkpoint_create_at(store, name, given.created_ns, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 struct listing {
@@ -90,14 +86,11 @@ firn_store_checkpoint_list(firn_store *store, const firn_store_checkpoint_list_o
     firn_store_checkpoint_list_options given = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     struct listing listing = {visit, ctx};
     const struct firn_db_checkpoint_visitor visitor = {given.include_safety, visit_one, &listing};
     api_check_begin_visits(err);
-    rc = firn_db_checkpoint_list(store, &visitor, err);
+    int rc = firn_db_checkpoint_list(store, &visitor, err);
     return api_check_end_visits(rc, err);
 }
 
@@ -116,8 +109,7 @@ firn_store_checkpoint_find(firn_store *store, const char *reference, firn_store_
     if (rc == FIRN_OK) {
         hand_over(&info, out);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -131,9 +123,7 @@ firn_store_checkpoint_delete(firn_store *store, const char *const *references, s
         API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
     }
     API_OPEN(store, STORE, err);
-    int rc = firn_db_checkpoint_delete(store, references, count, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_db_checkpoint_delete(store, references, count, err), err);
 }
 
 /* ---- restores ---- */
@@ -174,8 +164,7 @@ firn_store_restore(firn_store *store, const char *reference, firn_store_restore_
     if (rc == FIRN_OK) {
         report(&restored, &safety, out);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -184,7 +173,6 @@ firn_store_undo(firn_store *store, firn_store_restore_result *out, firn_error *e
     API_ANY_ERROR(err);
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
-    API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = check_report(out, err);
     if (rc == FIRN_OK) {
@@ -193,8 +181,7 @@ firn_store_undo(firn_store *store, firn_store_restore_result *out, firn_error *e
     if (rc == FIRN_OK) {
         report(&restored, &safety, out);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- differences ---- */
@@ -248,10 +235,7 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
     firn_store_diff_options given = FIRN_STORE_DIFF_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     struct diffing diffing = {visit, ctx};
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct firn_db_diff_visitor visitor = {.keyspace = given.keyspace,
@@ -260,7 +244,7 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
                                                  .ctx = &diffing,
                                                  .progress = &progress};
     api_check_begin_visits(err);
-    rc = firn_db_diff(store, before, after, &visitor, err);
+    int rc = firn_db_diff(store, before, after, &visitor, err);
     return api_check_end_visits(rc, err);
 }
 
@@ -276,16 +260,11 @@ firn_store_export(firn_store *store, const char *reference, const char *path,
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a file must not be empty");
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     const struct firn_copy_export_target target = {
         .os = os, .path = path, .replace_existing = given.replace_existing};
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    rc = firn_copy_export(store, reference, &target, &progress, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_copy_export(store, reference, &target, &progress, err), err);
 }
 
 int
@@ -300,15 +279,11 @@ firn_store_import(const char *file, const char *path, const firn_store_import_op
     API_REQUIRE(file[0] != '\0' && path[0] != '\0', err, "a path must not be empty");
     API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    rc = firn_copy_import(os, file, path, &progress, &info, err);
+    int rc = firn_copy_import(os, file, path, &progress, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }

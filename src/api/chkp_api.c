@@ -7,8 +7,8 @@
  * claims a size. Outputs are cleared first, so that they are defined after a failure too.
  */
 #include "api/api_check.h"
+#include "api/api_handle.h"
 #include "api/api_options.h"
-#include "api/api_process.h"
 #include "api/api_store.h"
 #include "base/error.h"
 #include "chkp/chkpv1.h"
@@ -46,8 +46,7 @@ firn_chkp_writer_create(const char *folder, firn_chkp_writer **out, firn_error *
     FIRN_TRY(firn_chkpv1_writer_create(dir, out, err));
 out:
     firn_os_dir_close(dir);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -58,10 +57,9 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
     API_REQUIRE(writer != NULL && api_check_is_slice(content), err,
                 "adding to a pack takes a writer and the content");
     API_OWN(writer, "pack writer", err);
-    int rc =
-        firn_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(
+        firn_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new, err),
+        err);
 }
 
 /* A source of the caller's, which does not fill errors. */
@@ -90,9 +88,8 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer,
                 "adding to a pack takes a writer and a source");
     API_OWN(writer, "pack writer", err);
     struct source asked = {source, ctx};
-    int rc = firn_chkpv1_writer_add_stream(writer, ask_source, &asked, out_hash, out_is_new, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(
+        firn_chkpv1_writer_add_stream(writer, ask_source, &asked, out_hash, out_is_new, err), err);
 }
 
 static int
@@ -108,9 +105,8 @@ firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd, firn_hash *out_hash, b
     API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && fd >= 0, err, "adding to a pack takes a writer and a descriptor");
     API_OWN(writer, "pack writer", err);
-    int rc = firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(
+        firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err), err);
 }
 
 int
@@ -121,9 +117,7 @@ firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    int rc = firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err), err);
 }
 
 int
@@ -134,9 +128,8 @@ firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *ha
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    int rc = firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(
+        firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err), err);
 }
 
 uint64_t
@@ -153,9 +146,7 @@ firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *er
                 "finishing a pack takes a writer and a place for the name");
     out_name[0] = '\0';
     API_OWN(writer, "pack writer", err);
-    int rc = firn_chkpv1_writer_finish(writer, out_name, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_writer_finish(writer, out_name, err), err);
 }
 
 void
@@ -185,8 +176,7 @@ firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *op
     FIRN_TRY(firn_chkpv1_open(dir, name, &complete, out, err));
 out:
     firn_os_dir_close(dir);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 void
@@ -217,9 +207,7 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
                 "looking for an object takes a pack, a hash and a place for the answer");
     *out = false;
     API_OWN(pack, "pack", err);
-    int rc = firn_chkpv1_contains(pack, hash, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_contains(pack, hash, out, err), err);
 }
 
 static firn_chkp_entry
@@ -253,8 +241,7 @@ firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, f
     }
     API_OWN(pack, "pack", err);
     rc = give_entry(firn_chkpv1_locate(pack, hash, &found, err), &found, out);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -271,9 +258,7 @@ firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t 
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a pack, a hash and places for the content");
     API_OWN(pack, "pack", err);
-    int rc = firn_chkpv1_read(pack, hash, size_max, out, out_size, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_read(pack, hash, size_max, out, out_size, err), err);
 }
 
 int
@@ -284,9 +269,7 @@ firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, 
     API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a pack, a hash and a receiver");
     API_OWN(pack, "pack", err);
-    int rc = firn_chkpv1_stream(pack, hash, sink, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_stream(pack, hash, sink, ctx, err), err);
 }
 
 struct listing {
@@ -319,9 +302,7 @@ firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *e
     API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
     API_OWN(pack, "pack", err);
     struct listing listing = {.visit = visit, .ctx = ctx};
-    int rc = firn_chkpv1_list(pack, visit_entry, &listing, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_list(pack, visit_entry, &listing, err), err);
 }
 
 /* ---- verifying ---- */
@@ -350,14 +331,12 @@ firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_
 {
     API_ANY_ERROR(err);
     struct public_verify public;
-    API_REQUIRE(pack != NULL, err, "there is no pack to verify");
     API_OWN(pack, "pack", err);
     int rc = begin_verify(&public, options, err);
     rc = rc == FIRN_OK ? firn_chkpv1_verify(pack, api_store_tell_damage, &public.options.callbacks,
                                             public.step, err)
                        : rc;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- folders ---- */
@@ -382,8 +361,7 @@ firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *nam
 out:
     firn_chkpv1_folder_deinit(&listed);
     firn_os_dir_close(dir);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -400,8 +378,7 @@ firn_chkp_rebuild_index(const char *folder, const char *name, const firn_chkp_op
     FIRN_TRY(firn_chkpv1_rebuild_index(dir, name, &complete, err));
 out:
     firn_os_dir_close(dir);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- sets ---- */
@@ -430,8 +407,7 @@ firn_chkp_set_open(const char *folder, const char *const *names, size_t name_cou
                                   &given.callbacks, out, err));
 out:
     firn_os_dir_close(dir);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 void
@@ -468,9 +444,7 @@ firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, fir
                 "looking for an object takes a set, a hash and a place for the answer");
     *out = false;
     API_OWN(set, "set of packs", err);
-    int rc = firn_chkpv1_set_contains(set, hash, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_set_contains(set, hash, out, err), err);
 }
 
 int
@@ -490,8 +464,7 @@ firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry 
     }
     API_OWN(set, "set of packs", err);
     rc = give_entry(firn_chkpv1_set_locate(set, hash, &found, out_name, err), &found, out);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -508,9 +481,7 @@ firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, u
     API_REQUIRE(set != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a set, a hash and places for the content");
     API_OWN(set, "set of packs", err);
-    int rc = firn_chkpv1_set_read(set, hash, size_max, out, out_size, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_set_read(set, hash, size_max, out, out_size, err), err);
 }
 
 int
@@ -521,9 +492,7 @@ firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
     API_REQUIRE(set != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a set, a hash and a receiver");
     API_OWN(set, "set of packs", err);
-    int rc = firn_chkpv1_set_stream(set, hash, sink, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_set_stream(set, hash, sink, ctx, err), err);
 }
 
 int
@@ -535,9 +504,7 @@ firn_chkp_set_list(firn_chkp_set *set,
     API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
     API_OWN(set, "set of packs", err);
     struct listing listing = {.visit_of = visit, .ctx = ctx};
-    int rc = firn_chkpv1_set_list(set, visit_entry_of, &listing, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_chkpv1_set_list(set, visit_entry_of, &listing, err), err);
 }
 
 int
@@ -545,12 +512,10 @@ firn_chkp_set_verify(firn_chkp_set *set, const firn_chkp_verify_options *options
 {
     API_ANY_ERROR(err);
     struct public_verify public;
-    API_REQUIRE(set != NULL, err, "there is no set to verify");
     API_OWN(set, "set of packs", err);
     int rc = begin_verify(&public, options, err);
     rc = rc == FIRN_OK ? firn_chkpv1_set_verify(set, api_store_tell_damage,
                                                 &public.options.callbacks, public.step, err)
                        : rc;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }

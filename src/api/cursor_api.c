@@ -16,7 +16,6 @@ firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, fi
     struct api_store_cursor_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_cursor_options(options, &inner, err);
     if (rc == FIRN_OK && inner.options.view != NULL) {
@@ -40,24 +39,16 @@ int
 firn_cursor_first(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_first(cursor, err);
-    firn_api_handle_leave(cursor);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(cursor, firn_db_cursor_first(cursor, err), err);
 }
 
 int
 firn_cursor_last(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_last(cursor, err);
-    firn_api_handle_leave(cursor);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(cursor, firn_db_cursor_last(cursor, err), err);
 }
 
 int
@@ -66,10 +57,7 @@ firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_seek(cursor, key, err);
-    firn_api_handle_leave(cursor);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(cursor, firn_db_cursor_seek(cursor, key, err), err);
 }
 
 int
@@ -78,34 +66,23 @@ firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_seek_before(cursor, key, err);
-    firn_api_handle_leave(cursor);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(cursor, firn_db_cursor_seek_before(cursor, key, err), err);
 }
 
 int
 firn_cursor_next(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_next(cursor, err);
-    firn_api_handle_leave(cursor);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(cursor, firn_db_cursor_next(cursor, err), err);
 }
 
 int
 firn_cursor_prev(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_prev(cursor, err);
-    firn_api_handle_leave(cursor);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(cursor, firn_db_cursor_prev(cursor, err), err);
 }
 
 /* Whether one may look at it; to be left then. */

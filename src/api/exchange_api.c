@@ -236,16 +236,10 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
     api_check_begin_visits(err);
     struct writing writing = {write, ctx};
     const struct firn_transfer_sink sink = {write_within, &writing};
-    if (given.read.snapshot != NULL) {
-        API_OPEN(given.read.snapshot, SNAPSHOT, err);
-    }
-    if (given.read.txn != NULL) {
-        API_ENTER(given.read.txn, TXN, err);
-        rc = export_from(table, &sink, &given, &report, err);
-        firn_api_handle_leave(given.read.txn);
-    } else {
-        rc = export_from(table, &sink, &given, &report, err);
-    }
+    API_OPEN_IF_ANY(given.read.snapshot, SNAPSHOT, err);
+    API_ENTER_IF_ANY(given.read.txn, TXN, err);
+    rc = export_from(table, &sink, &given, &report, err);
+    firn_api_handle_leave(given.read.txn);
     if (statistics != NULL) {
         api_options_write(statistics, &report, sizeof report);
     }

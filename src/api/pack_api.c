@@ -3,8 +3,8 @@
  * api/pack_api.c: the public face of packs: arguments are checked here, everything else is pack/'s.
  */
 #include "api/api_check.h"
+#include "api/api_handle.h"
 #include "api/api_options.h"
-#include "api/api_process.h"
 #include "firn/pack.h"
 #include "pack/packfile.h"
 #include "threads/os_callback.h"
@@ -18,9 +18,9 @@ firn_pack_writer_create(const char *path, firn_pack_writer **out, firn_error *er
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     API_OPENS("pack writer", err);
-    int rc = firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(
+        firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err),
+        err);
 }
 
 int
@@ -31,9 +31,8 @@ firn_pack_writer_add(firn_pack_writer *writer, firn_slice content, firn_hash *ou
     API_REQUIRE(writer != NULL && api_check_is_slice(content), err,
                 "writer and content must not be NULL");
     API_OWN(writer, "pack writer", err);
-    int rc = firn_packfile_writer_add(writer, content, out_hash, out_is_new, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_packfile_writer_add(writer, content, out_hash, out_is_new, err),
+                          err);
 }
 
 static int
@@ -49,20 +48,17 @@ firn_pack_writer_add_fd(firn_pack_writer *writer, int fd, firn_hash *out_hash, b
     API_ANY_ERROR(err);
     API_REQUIRE(writer != NULL && fd >= 0, err, "writer must not be NULL, fd not negative");
     API_OWN(writer, "pack writer", err);
-    int rc = firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(
+        firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err),
+        err);
 }
 
 int
 firn_pack_writer_finish(firn_pack_writer *writer, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(writer != NULL, err, "writer must not be NULL");
     API_OWN(writer, "pack writer", err);
-    int rc = firn_packfile_writer_finish(writer, NULL, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_packfile_writer_finish(writer, NULL, err), err);
 }
 
 void
@@ -80,9 +76,7 @@ firn_pack_open(const char *path, firn_pack **out, firn_error *err)
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     API_OPENS("pack", err);
-    int rc = firn_packfile_open_path(firn_os_default(), path, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_packfile_open_path(firn_os_default(), path, out, err), err);
 }
 
 void
@@ -136,8 +130,7 @@ firn_pack_size_of(firn_pack *pack, const firn_hash *hash, uint64_t *out, firn_er
     rc = firn_packfile_stream_size(pack, scratch, hash, &size, err);
     firn_packfile_give_scratch(pack, scratch);
     *out = rc == FIRN_OK ? size : 0;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- reading ---- */
@@ -206,8 +199,7 @@ static int
 pass_on(void *ctx, firn_slice data, firn_error *err)
 {
     struct public_sink *public = ctx;
-    int rc = public->sink(public->ctx, data);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, public->sink(public->ctx, data));
 }
 
 int
@@ -219,9 +211,7 @@ firn_pack_stream(firn_pack *pack, const firn_hash *hash, int (*sink)(void *ctx, 
                 "pack, hash and sink must not be NULL");
     API_OWN(pack, "pack", err);
     struct public_sink public = {.sink = sink, .ctx = ctx};
-    int rc = stream(pack, hash, pass_on, &public, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(stream(pack, hash, pass_on, &public, err), err);
 }
 
 struct public_list {
@@ -242,8 +232,7 @@ list_one(void *ctx, const firn_hash *hash, const struct firn_packfile_location *
             return rc;
         }
     }
-    int rc = list->visit(list->ctx, hash, size);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, list->visit(list->ctx, hash, size));
 }
 
 int
@@ -260,8 +249,7 @@ firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, u
     }
     rc = firn_packfile_list(pack, list.scratch, list_one, &list, err);
     firn_packfile_give_scratch(pack, list.scratch);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- verifying ---- */
@@ -310,7 +298,6 @@ firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_
     API_ANY_ERROR(err);
     struct public_verify public = {.options = FIRN_PACK_VERIFY_OPTIONS_INIT};
     struct firn_packfile_scratch *scratch;
-    API_REQUIRE(pack != NULL, err, "pack must not be NULL");
     API_OWN(pack, "pack", err);
     int rc = api_options_read(&public.options, sizeof public.options, options, err);
     if (rc == FIRN_OK) {
@@ -326,6 +313,5 @@ firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_
     rc = firn_packfile_verify(pack, scratch, tell_damage, &public, err);
     firn_packfile_scratch_set_tick(scratch, NULL, NULL);
     firn_packfile_give_scratch(pack, scratch);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }

@@ -49,26 +49,18 @@ firn_scan_open(firn_table *table, const firn_scan_options *options, firn_scan **
     struct firn_query_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_OPEN(table, TABLE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     rc = rc == FIRN_OK ? take_options(&given, &inner, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (inner.view != NULL) {
-        API_OPEN(inner.view, SNAPSHOT, err);
-    }
-    if (inner.txn == NULL) {
-        rc = firn_query_open(table, &inner, out, err);
-        return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_SCAN, NULL);
-    }
-    API_ENTER(inner.txn, TXN, err);
+    API_OPEN_IF_ANY(inner.view, SNAPSHOT, err);
+    API_ENTER_IF_ANY(inner.txn, TXN, err);
     rc = firn_query_open(table, &inner, out, err);
     rc = firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_SCAN, inner.txn);
     firn_api_handle_leave(inner.txn);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 void
@@ -87,18 +79,16 @@ firn_scan_next(firn_scan *scan, const firn_scan_batch **out, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(scan != NULL, err, "scan must not be NULL");
     API_ENTER(scan, SCAN, err);
     int rc = firn_query_next(scan, out, err);
     firn_api_handle_leave(scan);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 static bool
 may_use(const firn_scan *scan)
 {
-    return scan != NULL && firn_api_handle_check(scan, FIRN_API_HANDLE_SCAN, NULL) == FIRN_OK;
+    return firn_api_handle_check(scan, FIRN_API_HANDLE_SCAN, NULL) == FIRN_OK;
 }
 
 size_t

@@ -37,10 +37,7 @@ static int
 read_store_options(const firn_store_options *options, struct firn_db_options *out, firn_error *err)
 {
     firn_store_options given = FIRN_STORE_OPTIONS_INIT;
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is not a firn_durability");
     API_REQUIRE(given.lock_timeout_ms >= 0, err, "lock_timeout_ms must not be negative");
@@ -116,8 +113,7 @@ firn_store_close(firn_store *store, firn_error *err)
     } else {
         firn_api_handle_closed(store);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -125,20 +121,15 @@ firn_store_destroy(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
-    int rc = firn_db_path_destroy(firn_os_default(), path, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_db_path_destroy(firn_os_default(), path, err), err);
 }
 
 int
 firn_store_sync(firn_store *store, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = firn_db_sync(store, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_db_sync(store, err), err);
 }
 
 /* Of work on a store, in the caller's memory. */
@@ -163,30 +154,23 @@ firn_store_clone(firn_store *store, const char *path, const firn_store_maintenan
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
     rc = rc == FIRN_OK ? firn_copy_clone_path(store, firn_os_default(), path, &progress, err) : rc;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
 firn_store_refresh(firn_store *store, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = firn_db_refresh(store, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_db_refresh(store, err), err);
 }
 
 int
 firn_store_flush(firn_store *store, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = firn_db_maintain_flush(store, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_db_maintain_flush(store, err), err);
 }
 
 int
@@ -195,12 +179,10 @@ firn_store_compact(firn_store *store, const firn_store_maintenance_options *opti
 {
     API_ANY_ERROR(err);
     struct firn_storefile_progress progress;
-    API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
     rc = rc == FIRN_OK ? firn_db_maintain_compact(store, &progress, err) : rc;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -219,8 +201,7 @@ firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice uppe
     const struct firn_lsm_range range = {lower.data == NULL ? NULL : &lower,
                                          upper.data == NULL ? NULL : &upper};
     rc = firn_db_maintain_compact_range(keyspace, &range, &progress, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -239,8 +220,7 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
     if (rc == FIRN_OK) {
         api_options_write(out, &found, sizeof found);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -256,8 +236,7 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
     if (rc == FIRN_OK) {
         api_options_write(out, &found, sizeof found);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -269,7 +248,6 @@ firn_store_stats_json(firn_store *store, char **out, firn_error *err)
     int rc;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
     FIRN_TRY(firn_db_stats(store, &found, err));
     FIRN_TRY(firn_db_stats_json(&found, &text, err));
@@ -280,8 +258,7 @@ out:
         firn_buf_deinit(&text);
     }
     *out = (char *)text.data;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 struct checking {
@@ -309,25 +286,21 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
                 "out.size must be set to sizeof(firn_store_check_result)");
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     struct checking checking = {store, &given.callbacks};
     const struct firn_db_check_options inner = {
         .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
         .ctx = &checking,
         .progress = &progress};
-    rc = firn_db_check(store, &inner, &found, err);
+    int rc = firn_db_check(store, &inner, &found, err);
     if (rc == FIRN_CORRUPT) {
         firn_rows_mend_name(store, err->text, err->text);
     }
     if (out != NULL) {
         api_options_write(out, &found, sizeof found);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- keyspaces ---- */
@@ -355,10 +328,8 @@ firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_opti
                 "store, name and out must not be NULL");
     *out = NULL;
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    int rc;
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.create_if_missing || !given.fail_if_exists, err,
                 "a keyspace that may neither exist nor be created cannot be opened");
     if (api_store_is_own_name(name)) {
@@ -400,8 +371,7 @@ firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
     const struct firn_db_keyspace_guard guard = {check_is_no_table, &dropping};
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
                                          : firn_db_keyspace_drop_if(store, name, &guard, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 struct listing {
@@ -445,14 +415,10 @@ firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn
     firn_snapshot_options given = FIRN_SNAPSHOT_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = given.checkpoint == NULL ? firn_db_view_open(store, out, err)
-                                  : firn_db_checkpoint_view(store, given.checkpoint, out, err);
+    API_READ_OPTIONS(given, options, err);
+    int rc = given.checkpoint == NULL ? firn_db_view_open(store, out, err)
+                                      : firn_db_checkpoint_view(store, given.checkpoint, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_SNAPSHOT, NULL);
 }
 
@@ -514,8 +480,7 @@ firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
     rc = given.ttl_ms == 0
              ? firn_db_put(keyspace, key, value, given.durability, err)
              : firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* expected NULL: there must be no value. */
@@ -544,9 +509,7 @@ firn_insert(firn_keyspace *keyspace, firn_slice key, firn_slice value,
             const firn_write_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = put_if(keyspace, key, NULL, value, options, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(put_if(keyspace, key, NULL, value, options, err), err);
 }
 
 int
@@ -555,9 +518,7 @@ firn_compare_and_put(firn_keyspace *keyspace, firn_slice key, firn_slice expecte
 {
     API_ANY_ERROR(err);
     API_REQUIRE(api_check_is_slice(expected), err, "expected must not be NULL");
-    int rc = put_if(keyspace, key, &expected, value, options, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(put_if(keyspace, key, &expected, value, options, err), err);
 }
 
 int
@@ -571,8 +532,7 @@ firn_merge(firn_keyspace *keyspace, firn_slice key, firn_merge_operator operatio
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
     rc = rc != FIRN_OK ? rc : firn_db_merge(keyspace, key, operation, operand, durability, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -586,8 +546,7 @@ firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *o
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
     rc = rc != FIRN_OK ? rc : firn_db_delete(keyspace, key, durability, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -601,8 +560,7 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
     rc = rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 static int
@@ -624,9 +582,7 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
     API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    int rc = get(keyspace, NULL, key, out, out_size, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(get(keyspace, NULL, key, out, out_size, err), err);
 }
 
 int
@@ -641,9 +597,7 @@ firn_snapshot_get(firn_snapshot *snapshot, firn_keyspace *keyspace, firn_slice k
                 "snapshot, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_OPEN(snapshot, SNAPSHOT, err);
-    int rc = get(keyspace, snapshot, key, out, out_size, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(get(keyspace, snapshot, key, out, out_size, err), err);
 }
 
 int
@@ -668,8 +622,7 @@ firn_get_into(firn_keyspace *keyspace, firn_slice key, void *buffer, size_t capa
         }
     }
     firn_buf_deinit(&value);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -683,9 +636,7 @@ firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key
     API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    if (snapshot != NULL) {
-        API_OPEN(snapshot, SNAPSHOT, err);
-    }
+    API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
     int rc = firn_db_get_pinned(keyspace, snapshot, key, out, out_value, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_PIN, NULL);
 }
@@ -709,9 +660,7 @@ firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
     API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    int rc = firn_db_get_exists(keyspace, key, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_db_get_exists(keyspace, key, out, err), err);
 }
 
 /* The arrays of the caller. */
@@ -758,9 +707,7 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
         API_REQUIRE(api_check_is_slice(keys[i]), err, "a key must not be NULL");
     }
     API_OPEN(keyspace, KEYSPACE, err);
-    if (snapshot != NULL) {
-        API_OPEN(snapshot, SNAPSHOT, err);
-    }
+    API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
     const struct firn_db_get_many what = {snapshot, keys, count, take_value, &out, NULL};
     int rc = firn_db_get_many(keyspace, &what, err);
     for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
@@ -769,6 +716,5 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
     if (rc != FIRN_OK) {
         clear_values(&out);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }

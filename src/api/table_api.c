@@ -71,8 +71,7 @@ firn_table_drop(firn_store *store, const char *name, firn_error *err)
     API_OPEN(store, STORE, err);
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
                                          : firn_rows_drop(store, name, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -107,7 +106,7 @@ firn_snapshot_table_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const 
 const char *
 firn_table_name(const firn_table *table)
 {
-    return firn_api_handle_check(table, FIRN_API_HANDLE_TABLE, NULL) == FIRN_OK && table != NULL
+    return firn_api_handle_check(table, FIRN_API_HANDLE_TABLE, NULL) == FIRN_OK
                ? firn_rows_name(table)
                : "";
 }
@@ -120,11 +119,8 @@ firn_table_describe(firn_table *table, firn_snapshot *snapshot, char **out, firn
     struct firn_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_OPEN(table, TABLE, err);
-    if (snapshot != NULL) {
-        API_OPEN(snapshot, SNAPSHOT, err);
-    }
+    API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
     int rc = firn_rows_schema(table, snapshot, &schema, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -135,8 +131,7 @@ firn_table_describe(firn_table *table, firn_snapshot *snapshot, char **out, firn
     }
     firn_schema_unref(schema);
     *out = (char *)text.data;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- changing a table ---- */
@@ -194,9 +189,7 @@ firn_table_add_column(firn_table *table, const firn_table_column *column, firn_e
     API_ANY_ERROR(err);
     struct change change = {.column = column};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
-    int rc = alter(table, add_column, &change, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(alter(table, add_column, &change, err), err);
 }
 
 int
@@ -205,9 +198,7 @@ firn_table_drop_column(firn_table *table, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     struct change change = {.name = name};
     API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
-    int rc = alter(table, drop_column, &change, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(alter(table, drop_column, &change, err), err);
 }
 
 int
@@ -217,9 +208,7 @@ firn_table_rename_column(firn_table *table, const char *name, const char *new_na
     struct change change = {.name = name, .new_name = new_name};
     API_REQUIRE(table != NULL && name != NULL && new_name != NULL, err,
                 "table and names must not be NULL");
-    int rc = alter(table, rename_column, &change, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(alter(table, rename_column, &change, err), err);
 }
 
 int
@@ -229,9 +218,7 @@ firn_table_set_default(firn_table *table, const char *column, const firn_value *
     API_ANY_ERROR(err);
     struct change change = {.name = column, .value = value};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
-    int rc = alter(table, set_default, &change, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(alter(table, set_default, &change, err), err);
 }
 
 int
@@ -240,9 +227,7 @@ firn_table_add_index(firn_table *table, const firn_table_index *index, firn_erro
     API_ANY_ERROR(err);
     API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = firn_rows_index_add(table, index, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_rows_index_add(table, index, err), err);
 }
 
 int
@@ -251,9 +236,7 @@ firn_table_drop_index(firn_table *table, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = firn_rows_index_drop(table, name, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_rows_index_drop(table, name, err), err);
 }
 
 /* ---- writing rows ---- */
@@ -266,10 +249,7 @@ put(firn_table *table, enum firn_rows_mode mode, const firn_row_options *options
     API_REQUIRE(table != NULL && (values != NULL || count == 0), err,
                 "table and values must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is not a firn_durability");
     const struct firn_rows_put what = {.mode = mode,
@@ -280,13 +260,10 @@ put(firn_table *table, enum firn_rows_mode mode, const firn_row_options *options
     for (size_t i = 0; i < count && given.columns != NULL; i++) {
         API_REQUIRE(given.columns[i] != NULL, err, "names of columns must not be NULL");
     }
-    if (given.txn == NULL) {
-        return firn_rows_write_put(table, NULL, &what, given.durability, out_auto, err);
-    }
-    API_ENTER(given.txn, TXN, err);
-    rc = firn_rows_write_put(table, given.txn, &what, given.durability, out_auto, err);
-    firn_api_handle_leave(given.txn);
-    return rc;
+    API_ENTER_IF_ANY(given.txn, TXN, err);
+    return firn_api_handle_left(
+        given.txn, firn_rows_write_put(table, given.txn, &what, given.durability, out_auto, err),
+        err);
 }
 
 int
@@ -294,9 +271,7 @@ firn_table_insert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = put(table, FIRN_ROWS_INSERT, options, values, count, NULL, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(put(table, FIRN_ROWS_INSERT, options, values, count, NULL, err), err);
 }
 
 int
@@ -311,8 +286,7 @@ firn_table_insert_auto(firn_table *table, const firn_row_options *options, const
     if (rc == FIRN_OK) {
         *out_number = number.as.u64;
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -320,9 +294,7 @@ firn_table_upsert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = put(table, FIRN_ROWS_UPSERT, options, values, count, NULL, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(put(table, FIRN_ROWS_UPSERT, options, values, count, NULL, err), err);
 }
 
 int
@@ -330,9 +302,7 @@ firn_table_update(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = put(table, FIRN_ROWS_UPDATE, options, values, count, NULL, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(put(table, FIRN_ROWS_UPDATE, options, values, count, NULL, err), err);
 }
 
 static int
@@ -363,14 +333,10 @@ firn_table_delete(firn_table *table, const firn_row_options *options, const firn
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (given.txn == NULL) {
-        return firn_rows_write_delete(table, NULL, key, key_count, given.durability, err);
-    }
-    API_ENTER(given.txn, TXN, err);
-    rc = firn_rows_write_delete(table, given.txn, key, key_count, given.durability, err);
-    firn_api_handle_leave(given.txn);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    API_ENTER_IF_ANY(given.txn, TXN, err);
+    return firn_api_handle_left(
+        given.txn, firn_rows_write_delete(table, given.txn, key, key_count, given.durability, err),
+        err);
 }
 
 int
@@ -387,26 +353,18 @@ firn_table_add_number(firn_table *table, const firn_row_options *options, const 
     API_REQUIRE(table != NULL && column != NULL && (key != NULL || key_count == 0), err,
                 "table, key and column must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is not a firn_durability");
     API_REQUIRE(given.columns == NULL, err, "columns mean nothing to an addition");
     const struct firn_rows_add add = {key, key_count, column, number, given.ttl_ms};
-    if (given.txn == NULL) {
-        rc = firn_rows_write_add(table, NULL, &add, given.durability, &sum, err);
-    } else {
-        API_ENTER(given.txn, TXN, err);
-        rc = firn_rows_write_add(table, given.txn, &add, given.durability, &sum, err);
-        firn_api_handle_leave(given.txn);
-    }
+    API_ENTER_IF_ANY(given.txn, TXN, err);
+    int rc = firn_rows_write_add(table, given.txn, &add, given.durability, &sum, err);
+    firn_api_handle_leave(given.txn);
     if (rc == FIRN_OK && out != NULL) {
         *out = sum;
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* NULL: no bound. */
@@ -434,14 +392,10 @@ firn_table_delete_range(firn_table *table, const firn_row_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (given.txn == NULL) {
-        return firn_rows_write_delete_range(table, NULL, &span, given.durability, err);
-    }
-    API_ENTER(given.txn, TXN, err);
-    rc = firn_rows_write_delete_range(table, given.txn, &span, given.durability, err);
-    firn_api_handle_leave(given.txn);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    API_ENTER_IF_ANY(given.txn, TXN, err);
+    return firn_api_handle_left(
+        given.txn, firn_rows_write_delete_range(table, given.txn, &span, given.durability, err),
+        err);
 }
 
 /* ---- reading rows ---- */
@@ -451,9 +405,7 @@ firn_row_create(firn_row **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
-    int rc = firn_rows_read_row_create(out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_rows_read_row_create(out, err), err);
 }
 
 void
@@ -519,17 +471,10 @@ firn_table_get(firn_table *table, const firn_read_options *options, const firn_v
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (read.view != NULL) {
-        API_OPEN(read.view, SNAPSHOT, err);
-    }
-    if (read.txn == NULL) {
-        return firn_rows_read_get(table, &read, key, key_count, row, err);
-    }
-    API_ENTER(read.txn, TXN, err);
-    rc = firn_rows_read_get(table, &read, key, key_count, row, err);
-    firn_api_handle_leave(read.txn);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    API_OPEN_IF_ANY(read.view, SNAPSHOT, err);
+    API_ENTER_IF_ANY(read.txn, TXN, err);
+    return firn_api_handle_left(read.txn,
+                                firn_rows_read_get(table, &read, key, key_count, row, err), err);
 }
 
 int
@@ -548,15 +493,10 @@ firn_table_get_many(firn_table *table, const firn_read_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (read.view != NULL) {
-        API_OPEN(read.view, SNAPSHOT, err);
-    }
+    API_OPEN_IF_ANY(read.view, SNAPSHOT, err);
     api_check_begin_visits(err);
     const struct firn_rows_many many = {keys->values, keys->key_count, keys->count, visit, ctx};
-    if (read.txn == NULL) {
-        return api_check_end_visits(firn_rows_read_get_many(table, &read, &many, err), err);
-    }
-    API_ENTER(read.txn, TXN, err);
+    API_ENTER_IF_ANY(read.txn, TXN, err);
     rc = firn_rows_read_get_many(table, &read, &many, err);
     firn_api_handle_leave(read.txn);
     return api_check_end_visits(rc, err);
@@ -571,7 +511,6 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     struct firn_rows_cursor_options inner = {.is_descending = false};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_OPEN(table, TABLE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc == FIRN_OK && given.read.size != sizeof given.read) {
@@ -590,19 +529,12 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     inner.lower = take_bound(&given.lower);
     inner.upper = take_bound(&given.upper);
     inner.is_descending = given.descending;
-    if (inner.read.view != NULL) {
-        API_OPEN(inner.read.view, SNAPSHOT, err);
-    }
-    if (inner.read.txn == NULL) {
-        rc = firn_rows_read_cursor_open(table, &inner, out, err);
-        return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_CURSOR, NULL);
-    }
-    API_ENTER(inner.read.txn, TXN, err);
+    API_OPEN_IF_ANY(inner.read.view, SNAPSHOT, err);
+    API_ENTER_IF_ANY(inner.read.txn, TXN, err);
     rc = firn_rows_read_cursor_open(table, &inner, out, err);
     rc = firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_CURSOR, inner.read.txn);
     firn_api_handle_leave(inner.read.txn);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 void
@@ -621,12 +553,10 @@ firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out, firn_err
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
     API_ENTER(cursor, TABLE_CURSOR, err);
     int rc = firn_rows_read_cursor_next(cursor, out, err);
     firn_api_handle_leave(cursor);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 uint64_t

@@ -19,18 +19,14 @@ firn_table_bulk_open(firn_table *table, const firn_table_bulk_options *options,
     firn_table_bulk_options given = FIRN_TABLE_BULK_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(api_check_are_names(given.columns, given.column_count), err,
                 "names of columns must not be NULL");
     const struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct firn_rows_bulk_options inner = {
         .columns = given.columns, .column_count = given.column_count, .progress = &progress};
-    rc = firn_rows_bulk_open(table, &inner, out, err);
+    int rc = firn_rows_bulk_open(table, &inner, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_BULK, NULL);
 }
 
@@ -41,17 +37,13 @@ firn_table_bulk_put(firn_table_bulk *bulk, const firn_value *values, size_t coun
     API_REQUIRE(bulk != NULL && (values != NULL || count == 0), err,
                 "bulk and values must not be NULL");
     API_ENTER(bulk, TABLE_BULK, err);
-    int inner_rc = firn_rows_bulk_put(bulk, values, count, err);
-    firn_api_handle_leave(bulk);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(bulk, firn_rows_bulk_put(bulk, values, count, err), err);
 }
 
 uint64_t
 firn_table_bulk_count(const firn_table_bulk *bulk)
 {
-    bool is_open =
-        bulk != NULL && firn_api_handle_check(bulk, FIRN_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK;
+    bool is_open = firn_api_handle_check(bulk, FIRN_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK;
     return is_open ? firn_rows_bulk_count(bulk) : 0;
 }
 
@@ -59,12 +51,8 @@ int
 firn_table_bulk_commit(firn_table_bulk *bulk, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
     API_ENTER(bulk, TABLE_BULK, err);
-    int inner_rc = firn_rows_bulk_commit(bulk, err);
-    firn_api_handle_leave(bulk);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(bulk, firn_rows_bulk_commit(bulk, err), err);
 }
 
 void

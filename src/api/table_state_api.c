@@ -38,21 +38,14 @@ firn_table_diff_open(firn_store *store, const char *name, const firn_table_diff_
     *out = NULL;
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (given.before != NULL) {
-        API_OPEN(given.before, SNAPSHOT, err);
-    }
-    if (given.after != NULL) {
-        API_OPEN(given.after, SNAPSHOT, err);
-    }
+    API_READ_OPTIONS(given, options, err);
+    API_OPEN_IF_ANY(given.before, SNAPSHOT, err);
+    API_OPEN_IF_ANY(given.after, SNAPSHOT, err);
     const struct firn_rows_diff_options inner = {.before = given.before,
                                                  .after = given.after,
                                                  .progress =
                                                      api_store_progress_of(&given.callbacks)};
-    rc = firn_rows_diff_open(store, name, &inner, out, err);
+    int rc = firn_rows_diff_open(store, name, &inner, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_DIFF, NULL);
 }
 
@@ -69,8 +62,7 @@ firn_table_diff_close(firn_table_diff *diff)
 const firn_table_diff_column *
 firn_table_diff_column_at(const firn_table_diff *diff, size_t i)
 {
-    bool is_open =
-        diff != NULL && firn_api_handle_check(diff, FIRN_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK;
+    bool is_open = firn_api_handle_check(diff, FIRN_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK;
     return is_open ? firn_rows_diff_column_at(diff, i) : NULL;
 }
 
@@ -80,12 +72,10 @@ firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, fir
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(diff != NULL, err, "diff must not be NULL");
     API_ENTER(diff, TABLE_DIFF, err);
     int rc = firn_rows_diff_next(diff, out, err);
     firn_api_handle_leave(diff);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* ---- what a table takes up ---- */
@@ -104,19 +94,11 @@ firn_table_stats(firn_table *table, const firn_table_stats_options *options,
     firn_table_stats_options given = FIRN_TABLE_STATS_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (given.snapshot != NULL) {
-        API_OPEN(given.snapshot, SNAPSHOT, err);
-    }
+    API_READ_OPTIONS(given, options, err);
+    API_OPEN_IF_ANY(given.snapshot, SNAPSHOT, err);
     const struct firn_rows_stats_options inner = {.view = given.snapshot, .counts = given.count};
-    rc = firn_rows_stats(table, &inner, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_rows_stats(table, &inner, out, err), err);
 }
 
 /* ---- whether a table is sound ---- */
@@ -132,23 +114,17 @@ firn_table_check(firn_table *table, const firn_table_check_options *options,
     API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
                 "out.size must be set to sizeof(firn_table_check_result)");
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (given.snapshot != NULL) {
-        API_OPEN(given.snapshot, SNAPSHOT, err);
-    }
+    API_READ_OPTIONS(given, options, err);
+    API_OPEN_IF_ANY(given.snapshot, SNAPSHOT, err);
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     const struct firn_rows_check_options inner = {
         .view = given.snapshot,
         .on_damage = given.callbacks.on_notice != NULL ? api_store_tell_damage : NULL,
         .ctx = &given.callbacks,
         .progress = given.callbacks.on_progress != NULL ? &progress : NULL};
-    rc = firn_rows_check(table, &inner, &found, err);
+    int rc = firn_rows_check(table, &inner, &found, err);
     if (out != NULL) {
         api_options_write(out, &found, sizeof found);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }

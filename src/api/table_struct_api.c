@@ -264,9 +264,7 @@ firn_table_insert_struct(firn_table *table, const firn_row_options *options,
                          const firn_struct_layout *layout, const void *from, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = write_struct(table, firn_table_insert, options, layout, from, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(write_struct(table, firn_table_insert, options, layout, from, err), err);
 }
 
 int
@@ -274,9 +272,7 @@ firn_table_upsert_struct(firn_table *table, const firn_row_options *options,
                          const firn_struct_layout *layout, const void *from, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = write_struct(table, firn_table_upsert, options, layout, from, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(write_struct(table, firn_table_upsert, options, layout, from, err), err);
 }
 
 int
@@ -309,6 +305,5 @@ firn_table_get_struct(firn_table *table, const firn_read_options *options, const
         rc = put_member(&layout->members[i], &firn_row_values(row)[i], out, err);
     }
     firn_free(values);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }

@@ -29,16 +29,13 @@ firn_txn_begin(firn_store *store, const firn_txn_options *options, firn_txn **ou
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(is_isolation(given.isolation), err, "the isolation is not a firn_isolation");
     API_OPEN(store, STORE, err);
     const struct firn_db_txn_options inner = {.is_serializable =
                                                   given.isolation == FIRN_ISOLATION_SERIALIZABLE,
                                               .is_read_only = given.read_only};
-    rc = firn_db_txn_begin(store, &inner, out, err);
+    int rc = firn_db_txn_begin(store, &inner, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TXN, NULL);
 }
 
@@ -55,20 +52,15 @@ firn_txn_commit(firn_txn *txn, const firn_write_options *options, firn_error *er
     API_ENTER(txn, TXN, err);
     rc = firn_db_txn_commit(txn, durability, err);
     firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
 firn_txn_rollback(firn_txn *txn, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_rollback(txn, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_rollback(txn, err), err);
 }
 
 void
@@ -99,8 +91,7 @@ firn_txn_get(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, uint8_t **o
     int rc = firn_db_txn_get(txn, keyspace, key, &value, err);
     firn_api_handle_leave(txn);
     rc = api_store_give_value(rc, &value, out, out_size, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -113,10 +104,7 @@ firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice 
                 err, "txn, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_put(txn, keyspace, key, value, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_put(txn, keyspace, key, value, err), err);
 }
 
 int
@@ -129,10 +117,8 @@ firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_sl
                 err, "txn, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err),
+                                err);
 }
 
 int
@@ -145,10 +131,8 @@ firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                 err, "txn, keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_merge(txn, keyspace, key, operation, operand, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_merge(txn, keyspace, key, operation, operand, err),
+                                err);
 }
 
 int
@@ -159,10 +143,7 @@ firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_err
                 "txn, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_delete(txn, keyspace, key, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_delete(txn, keyspace, key, err), err);
 }
 
 int
@@ -175,10 +156,8 @@ firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace, firn_slice lower, 
                 err, "txn, keyspace, lower and upper must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_delete_range(txn, keyspace, lower, upper, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_delete_range(txn, keyspace, lower, upper, err),
+                                err);
 }
 
 int
@@ -209,36 +188,24 @@ firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = 0;
-    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_savepoint(txn, out, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_savepoint(txn, out, err), err);
 }
 
 int
 firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_rollback_to(txn, savepoint, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_rollback_to(txn, savepoint, err), err);
 }
 
 int
 firn_txn_release(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     API_ENTER(txn, TXN, err);
-    int inner_rc = firn_db_txn_release(txn, savepoint, err);
-    firn_api_handle_leave(txn);
-    DCHECK(api_check_is_told(inner_rc, err));
-    return inner_rc;
+    return firn_api_handle_left(txn, firn_db_txn_release(txn, savepoint, err), err);
 }
 
 /* ---- doing it again ---- */
@@ -267,10 +234,7 @@ firn_txn_run(firn_store *store, const firn_txn_run_options *options,
     API_ANY_ERROR(err);
     firn_txn_run_options given = FIRN_TXN_RUN_OPTIONS_INIT;
     API_REQUIRE(store != NULL && work != NULL, err, "store and work must not be NULL");
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(is_isolation(given.isolation), err, "the isolation is not a firn_isolation");
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is not a firn_durability");
@@ -283,6 +247,6 @@ firn_txn_run(firn_store *store, const firn_txn_run_options *options,
         .work = work_once,
         .ctx = &running};
     api_check_begin_visits(err);
-    rc = firn_db_txn_run(store, &run, err);
+    int rc = firn_db_txn_run(store, &run, err);
     return api_check_end_visits(rc, err);
 }

@@ -52,8 +52,7 @@ firn_value_parse(const firn_table_column *column, firn_slice text, firn_value *o
         firn_buf_deinit(&memory);
     }
     *out_memory = memory.data;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int

@@ -72,7 +72,6 @@ firn_table_search(firn_table *table, const char *column, const float *query, siz
         .column = column, .query = query, .dimensions = dimensions};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
-    API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_OPEN(table, TABLE, err);
     API_REQUIRE(column != NULL, err, "column must not be NULL");
     API_REQUIRE(query != NULL, err, "query must not be NULL");
@@ -81,16 +80,9 @@ firn_table_search(firn_table *table, const char *column, const float *query, siz
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (request.view != NULL) {
-        API_OPEN(request.view, SNAPSHOT, err);
-    }
-    if (request.txn == NULL) {
-        return firn_search_run(table, &request, out, err);
-    }
-    API_ENTER(request.txn, TXN, err);
-    rc = firn_search_run(table, &request, out, err);
-    firn_api_handle_leave(request.txn);
-    return rc;
+    API_OPEN_IF_ANY(request.view, SNAPSHOT, err);
+    API_ENTER_IF_ANY(request.txn, TXN, err);
+    return firn_api_handle_left(request.txn, firn_search_run(table, &request, out, err), err);
 }
 
 int

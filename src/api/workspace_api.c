@@ -10,29 +10,13 @@
 #include <stddef.h>
 
 #include "api/api_check.h"
+#include "api/api_handle.h"
 #include "api/api_options.h"
-#include "api/api_process.h"
 #include "firn/workspace.h"
 #include "handle/ws.h"
 #include "operations/operations.h"
 #include "place/place.h"
 #include "watch/watch.h"
-
-/* Returns where the workspace is NULL, or another process opened it. */
-#define OWN_WORKSPACE(workspace, err)                                          \
-    do {                                                                       \
-        API_REQUIRE((workspace) != NULL, (err), "workspace must not be NULL"); \
-        API_OWN((workspace), "workspace", (err));                              \
-    } while (0)
-
-/* Returns where the caller's options cannot be read into `given`, which has the defaults. */
-#define READ_OPTIONS(given, options, err)                                              \
-    do {                                                                               \
-        const int read_ = api_options_read(&(given), sizeof(given), (options), (err)); \
-        if (read_ != FIRN_OK) {                                                        \
-            return read_;                                                              \
-        }                                                                              \
-    } while (0)
 
 /* Returns where the caller's result has no size, or one that ends before `last`, the last pointer that its
  * caller is to release. */
@@ -80,10 +64,8 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     API_OPENS("workspace", err);
-    READ_OPTIONS(given, options, err);
-    int rc = firn_ws_open(firn_os_default(), path, &given, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    API_READ_OPTIONS(given, options, err);
+    return api_check_told(firn_ws_open(firn_os_default(), path, &given, out, err), err);
 }
 
 void
@@ -128,21 +110,18 @@ int
 firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error *err)
 {
     API_ANY_ERROR(err);
-    OWN_WORKSPACE(workspace, err);
-    int rc = firn_ws_workspaces_adopt(workspace, old_root, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(firn_ws_workspaces_adopt(workspace, old_root, err), err);
 }
 
 int
 firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *err)
 {
     API_ANY_ERROR(err);
-    OWN_WORKSPACE(workspace, err);
+    API_OWN(workspace, "workspace", err);
     bool ignored;
     int rc = firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -150,9 +129,7 @@ firn_config_size(const char *text, uint64_t *out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(text != NULL && out != NULL, err, "text and out must not be NULL");
-    int rc = firn_place_config_size(text, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_place_config_size(text, out, err), err);
 }
 
 int
@@ -166,8 +143,7 @@ firn_config_list(firn_workspace *workspace,
     int rc = firn_place_config_list(firn_os_default(),
                                     workspace == NULL ? NULL : firn_ws_store_path(workspace),
                                     on_setting, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -182,8 +158,7 @@ firn_config_list_readable(firn_workspace *workspace,
     int rc = firn_place_config_list_readable(
         firn_os_default(), workspace == NULL ? NULL : firn_ws_store_path(workspace), on_setting,
         on_notice, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -195,8 +170,7 @@ firn_config_set(firn_workspace *workspace, const char *key, const char *value, f
     int rc = firn_place_config_set(firn_os_default(),
                                    workspace == NULL ? NULL : firn_ws_store_path(workspace), key,
                                    value, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -206,9 +180,8 @@ firn_workspaces_list(const char *store_path,
 {
     API_ANY_ERROR(err);
     API_REQUIRE(on_workspace != NULL, err, "on_workspace must not be NULL");
-    int rc = firn_ws_workspaces_list(firn_os_default(), store_path, on_workspace, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(
+        firn_ws_workspaces_list(firn_os_default(), store_path, on_workspace, ctx, err), err);
 }
 
 int
@@ -217,10 +190,8 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
     API_ANY_ERROR(err);
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(root != NULL, err, "root must not be NULL");
-    READ_OPTIONS(given, options, err);
-    int rc = firn_ws_workspaces_remove(firn_os_default(), root, &given, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    API_READ_OPTIONS(given, options, err);
+    return api_check_told(firn_ws_workspaces_remove(firn_os_default(), root, &given, err), err);
 }
 
 const char *
@@ -235,9 +206,7 @@ firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_in
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && on_store != NULL, err, "path and on_store must not be NULL");
-    int rc = firn_place_trust_find(firn_os_default(), path, on_store, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_place_trust_find(firn_os_default(), path, on_store, ctx, err), err);
 }
 
 int
@@ -245,9 +214,7 @@ firn_trust_add(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    int rc = firn_place_trust_add(firn_os_default(), path, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_place_trust_add(firn_os_default(), path, err), err);
 }
 
 int
@@ -255,9 +222,7 @@ firn_trust_remove(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    int rc = firn_place_trust_remove(firn_os_default(), path, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_place_trust_remove(firn_os_default(), path, err), err);
 }
 
 int
@@ -265,9 +230,7 @@ firn_trust_list(int (*on_store)(void *ctx, const firn_trust_info *info), void *c
 {
     API_ANY_ERROR(err);
     API_REQUIRE(on_store != NULL, err, "on_store must not be NULL");
-    int rc = firn_place_trust_list(firn_os_default(), on_store, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_place_trust_list(firn_os_default(), on_store, ctx, err), err);
 }
 
 int
@@ -278,8 +241,8 @@ firn_workspace_save(firn_workspace *workspace, const firn_workspace_save_options
     firn_workspace_save_options given = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
     BEGIN_RESULT(out, firn_workspace_save_result, checkpoint, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     int rc = firn_ws_save(workspace, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }
@@ -291,16 +254,15 @@ firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_optio
     API_ANY_ERROR(err);
     firn_workspace_watch_options given = FIRN_WORKSPACE_WATCH_OPTIONS_INIT;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.quiet_ms >= 0 && given.interval_max_ms >= 0 && given.rescan_ms > 0, err,
                 "times must not be negative");
     save.message = firn_str("watch");
     int rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;
     rc = rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -323,7 +285,7 @@ firn_workspace_watch_stop(firn_workspace *workspace, firn_workspace_watch_info *
     API_ANY_ERROR(err);
     firn_workspace_watch_info info;
     BEGIN_RESULT(out, firn_workspace_watch_info, size, err);
-    OWN_WORKSPACE(workspace, err);
+    API_OWN(workspace, "workspace", err);
     int rc = firn_watch_stop(workspace, &info, err);
     return give_result(workspace, rc, out, &info, sizeof info, NULL, NULL);
 }
@@ -338,10 +300,8 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
     API_REQUIRE(workspace != NULL && on_checkpoint != NULL, err,
                 "workspace and on_checkpoint must not be NULL");
     API_OWN(workspace, "workspace", err);
-    READ_OPTIONS(given, options, err);
-    int rc = firn_ws_list(workspace, &given, on_checkpoint, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    API_READ_OPTIONS(given, options, err);
+    return api_check_told(firn_ws_list(workspace, &given, on_checkpoint, ctx, err), err);
 }
 
 int
@@ -382,9 +342,7 @@ firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_erro
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && name != NULL, err, "workspace and name must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = firn_ws_tag_remove(workspace, name, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_ws_tag_remove(workspace, name, err), err);
 }
 
 int
@@ -395,9 +353,7 @@ firn_workspace_tag_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && on_tag != NULL, err, "workspace and on_tag must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = firn_ws_tag_list(workspace, on_tag, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_ws_tag_list(workspace, on_tag, ctx, err), err);
 }
 
 int
@@ -409,9 +365,7 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
     API_REQUIRE(workspace != NULL && reference != NULL && on_entry != NULL, err,
                 "workspace, reference and on_entry must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = firn_ws_entries(workspace, reference, on_entry, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_ws_entries(workspace, reference, on_entry, ctx, err), err);
 }
 
 int
@@ -423,8 +377,8 @@ firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_opt
     firn_workspace_status_options given = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result;
     BEGIN_RESULT(out, firn_workspace_status_result, checkpoint, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     int rc = firn_ws_status(workspace, &given, on_change, ctx, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
@@ -439,8 +393,8 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
     firn_workspace_diff_options given = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_workspace_diff_result result;
     BEGIN_RESULT(out, firn_workspace_diff_result, after, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     API_REQUIRE(given.before == NULL || !given.against_previous, err,
                 "before and against_previous exclude each other");
@@ -470,8 +424,7 @@ firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice 
         *out = entry;
     }
     firn_ws_given_release(workspace);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 /* Restores, undoes and resumes take the same options and give the same result. */
@@ -486,8 +439,8 @@ run_restore(firn_workspace *workspace, const char *reference,
     firn_workspace_restore_options given = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     BEGIN_RESULT(out, firn_workspace_restore_result, checkpoint, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     int rc = run(workspace, reference, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
@@ -525,9 +478,7 @@ firn_workspace_restore(firn_workspace *workspace, const char *reference,
                        firn_workspace_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = run_restore(workspace, reference, run_reference, options, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(run_restore(workspace, reference, run_reference, options, out, err), err);
 }
 
 int
@@ -535,9 +486,7 @@ firn_workspace_undo(firn_workspace *workspace, const firn_workspace_restore_opti
                     firn_workspace_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = run_restore(workspace, NULL, run_undo, options, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(run_restore(workspace, NULL, run_undo, options, out, err), err);
 }
 
 int
@@ -545,9 +494,7 @@ firn_workspace_resume(firn_workspace *workspace, const firn_workspace_restore_op
                       firn_workspace_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    int rc = run_restore(workspace, NULL, run_resume, options, out, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(run_restore(workspace, NULL, run_resume, options, out, err), err);
 }
 
 int
@@ -558,8 +505,8 @@ firn_workspace_revert(firn_workspace *workspace, const firn_workspace_revert_opt
     firn_workspace_revert_options given = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
     firn_workspace_revert_result result;
     BEGIN_RESULT(out, firn_workspace_revert_result, before, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     int rc = firn_ws_revert(workspace, &given, &result, err);
     if (rc != FIRN_OK && out != NULL) { /* how many conflicts there are, and nothing else */
@@ -598,13 +545,12 @@ firn_workspace_pin_set(firn_workspace *workspace, const char *const *references,
                        void *ctx, firn_error *err)
 {
     API_ANY_ERROR(err);
-    OWN_WORKSPACE(workspace, err);
+    API_OWN(workspace, "workspace", err);
     int rc = require_references(references, count, err);
     rc = rc != FIRN_OK
              ? rc
              : firn_ws_pin_set(workspace, references, count, is_pinned, on_checkpoint, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -615,9 +561,7 @@ firn_workspace_pin_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && on_pin != NULL, err, "workspace and on_pin must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = firn_ws_pin_list(workspace, on_pin, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(firn_ws_pin_list(workspace, on_pin, ctx, err), err);
 }
 
 int
@@ -627,12 +571,11 @@ firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_opt
 {
     API_ANY_ERROR(err);
     firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
-    OWN_WORKSPACE(workspace, err);
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     rc = rc != FIRN_OK ? rc
                        : firn_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -643,7 +586,7 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
 {
     API_ANY_ERROR(err);
     firn_workspace_delete_options given = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    OWN_WORKSPACE(workspace, err);
+    API_OWN(workspace, "workspace", err);
     int rc = require_references(references, count, err);
     if (rc == FIRN_OK) {
         rc = api_options_read(&given, sizeof given, options, err);
@@ -651,8 +594,7 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
     rc = rc != FIRN_OK
              ? rc
              : firn_reclaim_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -667,7 +609,7 @@ firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_opt
     API_REQUIRE(workspace != NULL && options != NULL, err,
                 "workspace and options must not be NULL");
     API_OWN(workspace, "workspace", err);
-    READ_OPTIONS(given, options, err);
+    API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.paths != NULL && given.path_count > 0, err,
                 "at least one path must be given");
     int rc = firn_ws_forget(workspace, &given, on_forgotten, ctx, &result, err);
@@ -682,8 +624,8 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
     firn_workspace_gc_options given = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result result;
     BEGIN_RESULT(out, firn_workspace_gc_result, size, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     if (given.recompress_level != 0 && (given.recompress_level < FIRN_GC_LEVEL_MIN ||
                                         given.recompress_level > FIRN_GC_LEVEL_MAX)) {
         return firn_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
@@ -698,8 +640,7 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
     if (rc == FIRN_OK && out != NULL) {
         api_options_write(out, &result, sizeof result);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -710,14 +651,13 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     firn_workspace_check_options given = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
     firn_workspace_check_result result;
     BEGIN_RESULT(out, firn_workspace_check_result, size, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     int rc = firn_repair_check(workspace, &given, &result, err);
     if (out != NULL) { /* after a failure too: it says what is damaged */
         api_options_write(out, &result, sizeof result);
     }
-    DCHECK(api_check_is_told(rc, err));
-    return rc;
+    return api_check_told(rc, err);
 }
 
 int
@@ -728,8 +668,8 @@ firn_workspace_repair(firn_workspace *workspace, const firn_workspace_repair_opt
     firn_workspace_repair_options given = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     firn_workspace_repair_result result;
     BEGIN_RESULT(out, firn_workspace_repair_result, damaged_path, err);
-    OWN_WORKSPACE(workspace, err);
-    READ_OPTIONS(given, options, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
     int rc = firn_repair(workspace, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.damaged_path, NULL);
 }

@@ -57,17 +57,6 @@ seal_edge(uint8_t bytes[EDGE_SIZE])
     firn_store_le64(bytes + EDGE_CHECKSUM_AT, firn_xxh3(bytes, EDGE_CHECKSUM_AT, 0));
 }
 
-static bool
-is_zero(const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static const char *
 kind_name(uint32_t kind)
 {
@@ -141,13 +130,13 @@ firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZ
     FIRN_TRY(decode_edge(bytes, header_magic, "header", kind, path, err));
     uint32_t flags = firn_load_le32(bytes + 32);
     uint32_t tag_size = firn_load_le32(bytes + 36);
-    if (tag_size != 0 || !is_zero(bytes + 40, 16)) {
+    if (tag_size != 0 || !firn_bytes_are_zero(bytes + 40, 16)) {
         return firn_error_set(err, FIRN_NEWER,
                               "'%s': blocks carry tags of %u bytes (encryption), which this "
                               "version cannot read",
                               path, tag_size);
     }
-    if (flags != 0 || !is_zero(bytes + 56, EDGE_CHECKSUM_AT - 56)) {
+    if (flags != 0 || !firn_bytes_are_zero(bytes + 56, EDGE_CHECKSUM_AT - 56)) {
         return firn_error_set(err, FIRN_NEWER,
                               "'%s': the header uses features (flags %08x) that this version "
                               "cannot read",
@@ -181,7 +170,7 @@ firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZ
 {
     int rc;
     FIRN_TRY(decode_edge(bytes, footer_magic, "footer", kind, path, err));
-    if (!is_zero(bytes + 88, EDGE_CHECKSUM_AT - 88)) {
+    if (!firn_bytes_are_zero(bytes + 88, EDGE_CHECKSUM_AT - 88)) {
         return firn_error_set(err, FIRN_NEWER,
                               "'%s': the footer uses fields that this version cannot read", path);
     }

@@ -371,6 +371,25 @@ check_block(const struct firn_block_reader *reader, const struct firn_block_ref 
     return FIRN_OK;
 }
 
+/* Decodes a block that was checked, whose prefix and content are `bytes`, into the memory that out has
+ * reserved. */
+static int
+decode(struct firn_block_reader *reader, const struct firn_block_ref *ref, const uint8_t *bytes,
+       uint8_t codec, struct firn_compress *context, struct firn_buf *out, firn_error *err)
+{
+    DCHECK(out->capacity >= ref->raw_size);
+    int rc = firn_compress_decode(context, (enum firn_codec)codec,
+                                  firn_bytes(bytes + PREFIX_SIZE, ref->stored_size), out->data,
+                                  ref->raw_size, err);
+    if (rc == FIRN_OK) {
+        out->size = ref->raw_size;
+    } else {
+        (void)firn_error_prefix(err, "'%s': block at %llu", firn_os_file_path(reader->file),
+                                (unsigned long long)ref->offset);
+    }
+    return rc;
+}
+
 int
 firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block_ref *ref,
                        struct firn_compress *context, struct firn_buf *out, firn_error *err)
@@ -389,15 +408,7 @@ firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block
     struct firn_block_format_prefix prefix;
     FIRN_TRY(firn_os_file_read_exact(reader->file, ref->offset, bytes, span, err));
     FIRN_TRY(check_block(reader, ref, bytes, &prefix, err));
-    rc = firn_compress_decode(context, (enum firn_codec)prefix.codec,
-                              firn_bytes(bytes + PREFIX_SIZE, ref->stored_size), out->data,
-                              ref->raw_size, err);
-    if (rc != FIRN_OK) {
-        (void)firn_error_prefix(err, "'%s': block at %llu", firn_os_file_path(reader->file),
-                                (unsigned long long)ref->offset);
-        goto out;
-    }
-    out->size = ref->raw_size;
+    rc = decode(reader, ref, bytes, prefix.codec, context, out, err);
 out:
     return rc;
 }
@@ -457,14 +468,7 @@ firn_block_reader_decode(struct firn_block_reader *reader, const struct firn_blo
     if (firn_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
-    rc = firn_compress_decode(context, (enum firn_codec)prefix.codec, stored, buffer->data,
-                              ref->raw_size, err);
-    if (rc != FIRN_OK) {
-        (void)firn_error_prefix(err, "'%s': block at %llu", firn_os_file_path(reader->file),
-                                (unsigned long long)ref->offset);
-        goto out;
-    }
-    buffer->size = ref->raw_size;
+    FIRN_TRY(decode(reader, ref, bytes, prefix.codec, context, buffer, err));
     *out = firn_buf_slice(buffer);
 out:
     return rc;

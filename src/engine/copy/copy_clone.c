@@ -165,19 +165,6 @@ out:
     return rc;
 }
 
-/* FIRN_EXISTS or FIRN_INVALID for a directory that is something already. */
-static int
-check_target(struct firn_os_dir *to, firn_error *err)
-{
-    struct firn_db_create_survey survey;
-    int rc = firn_db_create_look(to, &survey, err);
-    if (rc == FIRN_OK && survey.has_identity) {
-        return firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
-                              firn_os_dir_path(to));
-    }
-    return rc == FIRN_OK ? firn_db_create_allowed(to, &survey, err) : rc;
-}
-
 int
 firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
                 struct firn_storefile_progress *progress, firn_error *err)
@@ -188,9 +175,9 @@ firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
-    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(firn_storefile_lock_acquire(to, 0, &lock, err));
-    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(firn_db_maintain_flush(db, err));
     FIRN_TRY(firn_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
     firn_db_write_begin_exclusive(db);

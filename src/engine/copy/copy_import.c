@@ -138,18 +138,6 @@ out:
 /* ---- the store ---- */
 
 static int
-check_target(struct firn_os_dir *to, firn_error *err)
-{
-    struct firn_db_create_survey survey;
-    int rc = firn_db_create_look(to, &survey, err);
-    if (rc == FIRN_OK && survey.has_identity) {
-        return firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
-                              firn_os_dir_path(to));
-    }
-    return rc == FIRN_OK ? firn_db_create_allowed(to, &survey, err) : rc;
-}
-
-static int
 fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile_progress *progress,
      firn_error *err)
 {
@@ -176,9 +164,9 @@ import_into(struct firn_archive *archive, struct firn_os_dir *to,
 {
     struct firn_os_file *lock = NULL;
     int rc;
-    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(firn_storefile_lock_acquire(to, 0, &lock, err));
-    FIRN_TRY(check_target(to, err));
+    FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(fill(archive, to, progress, err));
 out:
     firn_os_file_close(lock);

@@ -43,17 +43,6 @@ firn_log_format_put_segment(const struct firn_log_format_segment *segment, uint8
     firn_store_le32(out + 124, firn_crc32c(0, out, 124));
 }
 
-static bool
-is_zero(const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Whether the fields of all versions can have been written. */
 static bool
 is_sensible(const struct firn_log_format_segment *segment)
@@ -88,7 +77,7 @@ firn_log_format_get_segment(const uint8_t *bytes, const char *path,
     uint32_t flags = firn_load_le32(bytes + 12);
     bool is_known = version == FIRN_LOG_FORMAT_VERSION_PLAIN || version == FIRN_LOG_FORMAT_VERSION;
     if (!is_known || (flags & ~(uint32_t)FIRN_LOG_FORMAT_RECYCLED) != 0 ||
-        !is_zero(bytes + 64, 60)) {
+        !firn_bytes_are_zero(bytes + 64, 60)) {
         return firn_error_set(err, FIRN_NEWER,
                               "%s: log format version %" PRIu32 " with flags %" PRIx32
                               ", this program knows version %d",
@@ -210,5 +199,5 @@ firn_log_format_verify_record(const uint8_t *bytes, const struct firn_log_format
     size_t end = FIRN_LOG_FORMAT_RECORD_SIZE + (size_t)record->length;
     uint32_t sum = header_sum(bytes, salt, offset);
     return firn_load_le32(bytes) == firn_crc32c(sum, bytes + 14, room - 14) &&
-           is_zero(bytes + end, room - end);
+           firn_bytes_are_zero(bytes + end, room - end);
 }

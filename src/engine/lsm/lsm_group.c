@@ -156,23 +156,6 @@ firn_lsm_group_deinit(struct firn_lsm_group *group)
 
 /* ---- one row ---- */
 
-static struct firn_cell
-cell_at(const struct firn_chunk_values *values, size_t i)
-{
-    struct firn_cell cell = {.kind = values->kind};
-    DCHECK(i < values->count);
-    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
-        cell.kind = FIRN_PHYSICAL_NONE;
-    } else if (values->kind == FIRN_PHYSICAL_F32) {
-        cell.as.f32 = values->as.f32[i];
-    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
-        cell.as.bytes = values->as.bytes[i];
-    } else {
-        cell.as.u64 = values->as.u64[i];
-    }
-    return cell;
-}
-
 /* Borrowed until the next call for the column. */
 static int
 read_cell(struct firn_lsm_group *group, struct firn_lsm_group_column *column, uint32_t row,
@@ -194,7 +177,7 @@ read_cell(struct firn_lsm_group *group, struct firn_lsm_group_column *column, ui
         }
         column->block = block;
     }
-    *out = cell_at(&column->values, row % FIRN_CHUNK_BLOCK);
+    *out = firn_lsm_group_cell(&column->values, row % FIRN_CHUNK_BLOCK);
     return FIRN_OK;
 }
 

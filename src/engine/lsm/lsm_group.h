@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/entry.h"
 #include "base/error.h"
 #include "column/column.h"
@@ -49,6 +50,24 @@ struct firn_lsm_group_row {
     enum firn_entry_kind kind;
     uint64_t expires_ms; /* 0: never */
 };
+
+/* Value i of a block. Bytes are borrowed from it. */
+static inline struct firn_cell
+firn_lsm_group_cell(const struct firn_chunk_values *values, size_t i)
+{
+    struct firn_cell cell = {.kind = values->kind};
+    DCHECK(i < values->count);
+    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
+        cell.kind = FIRN_PHYSICAL_NONE;
+    } else if (values->kind == FIRN_PHYSICAL_F32) {
+        cell.as.f32 = values->as.f32[i];
+    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
+        cell.as.bytes = values->as.bytes[i];
+    } else {
+        cell.as.u64 = values->as.u64[i];
+    }
+    return cell;
+}
 
 /* Pins the chunks of a group; one that is open is closed first. Fails as firn_column_pin_chunk does, and
  * is closed then. */

@@ -385,6 +385,18 @@ copy_after(struct firn_lsm_pieces *pieces, firn_slice key, firn_slice *out, firn
     return FIRN_OK;
 }
 
+static void
+clamp(const struct firn_lsm_pieces *pieces, struct firn_lsm_piece *piece)
+{
+    DCHECK(piece->has_upper);
+    if (pieces->has_lower && firn_slice_compare(piece->lower, pieces->lower) < 0) {
+        piece->lower = pieces->lower;
+    }
+    if (pieces->has_upper && firn_slice_compare(pieces->upper, piece->upper) < 0) {
+        piece->upper = pieces->upper;
+    }
+}
+
 static int
 add_direct(struct plan *plan, size_t i, firn_error *err)
 {
@@ -399,12 +411,7 @@ add_direct(struct plan *plan, size_t i, firn_error *err)
     int rc;
     FIRN_TRY(add_merged(plan, &before, i, err));
     FIRN_TRY(copy_after(pieces, part->upper, &piece.upper, err));
-    if (pieces->has_lower && firn_slice_compare(piece.lower, pieces->lower) < 0) {
-        piece.lower = pieces->lower;
-    }
-    if (pieces->has_upper && firn_slice_compare(pieces->upper, piece.upper) < 0) {
-        piece.upper = pieces->upper;
-    }
+    clamp(pieces, &piece);
     FIRN_TRY(add_piece(plan, &piece, err));
     plan->first_part = i + 1;
 out:
@@ -449,12 +456,7 @@ make_loose_pieces(struct plan *plan, firn_error *err)
                                        .is_loose = !is_direct(plan, i, &reach)};
         extend(&reach, part->upper);
         FIRN_TRY(copy_after(pieces, part->upper, &piece.upper, err));
-        if (pieces->has_lower && firn_slice_compare(piece.lower, pieces->lower) < 0) {
-            piece.lower = pieces->lower;
-        }
-        if (pieces->has_upper && firn_slice_compare(pieces->upper, piece.upper) < 0) {
-            piece.upper = pieces->upper;
-        }
+        clamp(pieces, &piece);
         FIRN_TRY(add_piece(plan, &piece, err));
     }
 out:

@@ -15,6 +15,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
+#include "lsm/lsm_group.h"
 #include "lsm/lsm_pieces_internal.h"
 
 /* The values that are being put together. */
@@ -128,23 +129,6 @@ set_all(struct target *target, uint32_t part, size_t k, const struct firn_cell *
     return rc;
 }
 
-static struct firn_cell
-cell_at(const struct firn_chunk_values *values, size_t i)
-{
-    struct firn_cell cell = {.kind = values->kind};
-    DCHECK(i < values->count);
-    if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
-        cell.kind = FIRN_PHYSICAL_NONE;
-    } else if (values->kind == FIRN_PHYSICAL_F32) {
-        cell.as.f32 = values->as.f32[i];
-    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
-        cell.as.bytes = values->as.bytes[i];
-    } else {
-        cell.as.u64 = values->as.u64[i];
-    }
-    return cell;
-}
-
 /* The rows of a part that lie in one block: those numbers from `begin` to `end` with a bit in mask. */
 struct block_rows {
     uint32_t part;
@@ -165,7 +149,7 @@ read_block(struct target *target, const struct firn_chunk *chunk, const struct b
                                    err));
     for (size_t k = rows->begin; k < rows->end; k++) {
         if (batch[k].part == rows->part && is_wanted(target, k)) {
-            struct firn_cell cell = cell_at(&values, batch[k].row % FIRN_CHUNK_BLOCK);
+            struct firn_cell cell = firn_lsm_group_cell(&values, batch[k].row % FIRN_CHUNK_BLOCK);
             FIRN_TRY(set_value(target, k, &cell, err));
         }
     }

@@ -54,17 +54,6 @@ refuse(const char *what, firn_error *err)
     return firn_error_set(err, FIRN_CORRUPT, "an index of rows is malformed: %s", what);
 }
 
-static bool
-is_zero(const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* A separator in itself. rest_at is where its rest has to be. */
 static int
 check_separator(const struct firn_row_index *index, size_t i, size_t rest_at, size_t rests_size,
@@ -137,7 +126,7 @@ firn_row_index_check(firn_slice raw, firn_error *err)
     uint64_t count = firn_load_le32(raw.data + 4);
     uint64_t prefix_size = firn_load_le32(raw.data + 16);
     uint64_t rests_size = firn_load_le32(raw.data + 20);
-    if (firn_load_le32(raw.data) != 0 || !is_zero(raw.data + 24, HEADER_SIZE - 24)) {
+    if (firn_load_le32(raw.data) != 0 || !firn_bytes_are_zero(raw.data + 24, HEADER_SIZE - 24)) {
         return firn_error_set(err, FIRN_NEWER,
                               "an index of rows uses fields that this version cannot read");
     }

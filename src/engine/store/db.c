@@ -549,17 +549,24 @@ out:
     return rc;
 }
 
+/* Commits a batch whose one write came out with rc, and gives it up. */
+static int
+write_alone(struct firn_db *db, struct firn_db_batch *batch, int rc, firn_durability durability,
+            firn_error *err)
+{
+    DCHECK(firn_db_batch_count(batch) <= 1); /* none: an empty range */
+    rc = rc == FIRN_OK ? firn_db_write(db, batch, durability, err) : rc;
+    firn_db_batch_deinit(batch);
+    return rc;
+}
+
 int
 firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
                 uint64_t ttl_ms, firn_durability durability, firn_error *err)
 {
     struct firn_db_batch batch = {0};
-    int rc;
-    FIRN_TRY(firn_db_batch_put_ttl(&batch, keyspace, key, value, ttl_ms, err));
-    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
-out:
-    firn_db_batch_deinit(&batch);
-    return rc;
+    int rc = firn_db_batch_put_ttl(&batch, keyspace, key, value, ttl_ms, err);
+    return write_alone(keyspace->db, &batch, rc, durability, err);
 }
 
 int
@@ -567,12 +574,8 @@ firn_db_merge(struct firn_db_keyspace *keyspace, firn_slice key, firn_merge_oper
               firn_slice operand, firn_durability durability, firn_error *err)
 {
     struct firn_db_batch batch = {0};
-    int rc;
-    FIRN_TRY(firn_db_batch_merge(&batch, keyspace, key, operation, operand, err));
-    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
-out:
-    firn_db_batch_deinit(&batch);
-    return rc;
+    int rc = firn_db_batch_merge(&batch, keyspace, key, operation, operand, err);
+    return write_alone(keyspace->db, &batch, rc, durability, err);
 }
 
 int
@@ -580,12 +583,8 @@ firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key, firn_durabilit
                firn_error *err)
 {
     struct firn_db_batch batch = {0};
-    int rc;
-    FIRN_TRY(firn_db_batch_delete(&batch, keyspace, key, err));
-    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
-out:
-    firn_db_batch_deinit(&batch);
-    return rc;
+    int rc = firn_db_batch_delete(&batch, keyspace, key, err);
+    return write_alone(keyspace->db, &batch, rc, durability, err);
 }
 
 int
@@ -593,12 +592,8 @@ firn_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower, firn_s
                      firn_durability durability, firn_error *err)
 {
     struct firn_db_batch batch = {0};
-    int rc;
-    FIRN_TRY(firn_db_batch_delete_range(&batch, keyspace, lower, upper, err));
-    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
-out:
-    firn_db_batch_deinit(&batch);
-    return rc;
+    int rc = firn_db_batch_delete_range(&batch, keyspace, lower, upper, err);
+    return write_alone(keyspace->db, &batch, rc, durability, err);
 }
 
 struct firn_os *

@@ -126,6 +126,9 @@ const uint8_t *firn_db_id(const struct firn_db *db);
  * FIRN_NOT_FOUND), the second never does; the third gives FIRN_EXISTS for one that is not missing. */
 FIRN_MUST_CHECK int firn_db_keyspace_open(struct firn_db *db, const char *name,
                                           struct firn_db_keyspace **out, firn_error *err);
+/* The same as the first, but in a store that is open for reading a missing keyspace is NULL. */
+FIRN_MUST_CHECK int firn_db_keyspace_open_if_any(struct firn_db *db, const char *name,
+                                                 struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_open_existing(struct firn_db *db, const char *name,
                                                    struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_create(struct firn_db *db, const char *name,

@@ -428,28 +428,6 @@ firn_db_batch_create(struct firn_db_batch **out, firn_error *err)
 }
 
 void
-firn_db_batch_deinit(struct firn_db_batch *batch)
-{
-    firn_buf_deinit(&batch->body);
-    firn_buf_deinit(&batch->ops);
-    firn_db_apply_ranges_deinit(&batch->ranges);
-    clear_newest(batch);
-    batch->gap_bytes = 0;
-    batch->has_puts = false;
-    batch->frees_space = false;
-    batch->db = NULL;
-}
-
-void
-firn_db_batch_destroy(struct firn_db_batch *batch)
-{
-    if (batch != NULL) {
-        firn_db_batch_deinit(batch);
-        firn_free(batch);
-    }
-}
-
-void
 firn_db_batch_clear(struct firn_db_batch *batch)
 {
     firn_buf_clear(&batch->body);
@@ -460,6 +438,23 @@ firn_db_batch_clear(struct firn_db_batch *batch)
     batch->has_puts = false;
     batch->frees_space = false;
     batch->db = NULL;
+}
+
+void
+firn_db_batch_deinit(struct firn_db_batch *batch)
+{
+    firn_db_batch_clear(batch);
+    firn_buf_deinit(&batch->body);
+    firn_buf_deinit(&batch->ops);
+}
+
+void
+firn_db_batch_destroy(struct firn_db_batch *batch)
+{
+    if (batch != NULL) {
+        firn_db_batch_deinit(batch);
+        firn_free(batch);
+    }
 }
 
 void

@@ -140,6 +140,18 @@ firn_db_create_allowed(struct firn_os_dir *dir, const struct firn_db_create_surv
 }
 
 int
+firn_db_create_may(struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_db_create_survey survey;
+    int rc = firn_db_create_look(dir, &survey, err);
+    if (rc == FIRN_OK && survey.has_identity) {
+        return firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
+                              firn_os_dir_path(dir));
+    }
+    return rc == FIRN_OK ? firn_db_create_allowed(dir, &survey, err) : rc;
+}
+
+int
 firn_db_create_read_identity(struct firn_os_dir *dir, struct firn_storefile_identity *out,
                              firn_error *err)
 {

@@ -428,6 +428,8 @@ FIRN_MUST_CHECK int firn_db_create_look(struct firn_os_dir *dir, struct firn_db_
 FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
                                            const struct firn_db_create_survey *survey,
                                            firn_error *err);
+/* The same of a directory that was not looked into; FIRN_EXISTS where it is a store already. */
+FIRN_MUST_CHECK int firn_db_create_may(struct firn_os_dir *dir, firn_error *err);
 /* Whether a name in a store's directory is that of its data, a file or a directory of files. */
 bool firn_db_create_is_data(const char *name);
 /* Reads the file FIRN; FIRN_NOT_FOUND if there is none. */

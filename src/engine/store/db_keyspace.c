@@ -520,6 +520,15 @@ firn_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keysp
 }
 
 int
+firn_db_keyspace_open_if_any(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                             firn_error *err)
+{
+    int rc = firn_db_keyspace_open(db, name, out, err);
+    DCHECK(rc == FIRN_OK || *out == NULL);
+    return rc == FIRN_NOT_FOUND && db->is_read_only ? FIRN_OK : rc;
+}
+
+int
 firn_db_keyspace_create(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
                         firn_error *err)
 {

@@ -406,33 +406,39 @@ destroy(struct firn_db_view_node *node)
     firn_free((char *)node - offsetof(struct firn_db_view, node));
 }
 
-int
-firn_db_view_open(struct firn_db *db, struct firn_db_view **out, firn_error *err)
+static struct firn_db_view *
+create(struct firn_db *db, firn_error *err)
 {
     struct firn_db_view *view = firn_alloc_zeroed(sizeof *view);
-    *out = view;
     if (view == NULL) {
-        return firn_error_no_memory(err, "a view");
+        (void)firn_error_no_memory(err, "a view");
+        return NULL;
     }
     firn_os_process_init_mark(&view->mark);
     view->db = db;
     view->node.destroy = destroy;
-    firn_db_view_register(db, &view->node, NULL, false);
+    return view;
+}
+
+int
+firn_db_view_open(struct firn_db *db, struct firn_db_view **out, firn_error *err)
+{
+    *out = create(db, err);
+    if (*out == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    firn_db_view_register(db, &(*out)->node, NULL, false);
     return FIRN_OK;
 }
 
 int
 firn_db_view_open_copy(const struct firn_db_view *from, struct firn_db_view **out, firn_error *err)
 {
-    struct firn_db_view *view = firn_alloc_zeroed(sizeof *view);
-    *out = view;
-    if (view == NULL) {
-        return firn_error_no_memory(err, "a view");
+    *out = create(from->db, err);
+    if (*out == NULL) {
+        return FIRN_NO_MEMORY;
     }
-    firn_os_process_init_mark(&view->mark);
-    view->db = from->db;
-    view->node.destroy = destroy;
-    firn_db_view_register_at(from->db, &view->node, NULL, &from->node, false);
+    firn_db_view_register_at(from->db, &(*out)->node, NULL, &from->node, false);
     return FIRN_OK;
 }
 
@@ -440,21 +446,16 @@ int
 firn_db_view_open_checkpoint(struct firn_db *db, const uint8_t id[FIRN_HISTORY_ID_SIZE],
                              struct firn_db_view **out, firn_error *err)
 {
-    struct firn_db_view *view = firn_alloc_zeroed(sizeof *view);
-    *out = NULL;
-    if (view == NULL) {
-        return firn_error_no_memory(err, "a view");
+    *out = create(db, err);
+    if (*out == NULL) {
+        return FIRN_NO_MEMORY;
     }
-    firn_os_process_init_mark(&view->mark);
-    view->db = db;
-    view->node.destroy = destroy;
-    int rc = register_checkpoint(db, &view->node, id, err);
+    int rc = register_checkpoint(db, &(*out)->node, id, err);
     if (rc != FIRN_OK) {
-        firn_free(view);
-        return rc;
+        firn_free(*out);
+        *out = NULL;
     }
-    *out = view;
-    return FIRN_OK;
+    return rc;
 }
 
 void

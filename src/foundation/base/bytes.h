@@ -6,6 +6,7 @@
 #ifndef FIRN_BASE_BYTES_H
 #define FIRN_BASE_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -79,6 +80,12 @@ static inline void
 firn_store_be64(uint8_t *bytes, uint64_t value)
 {
     firn_store_le64(bytes, __builtin_bswap64(value));
+}
+
+static inline bool
+firn_bytes_are_zero(const uint8_t *bytes, size_t size)
+{
+    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 /* A varint is LEB128: seven bits a byte, the low ones first, 0x80 on all but the last. Read by

@@ -199,6 +199,12 @@ firn_error_set_errno(firn_error *err, int error_number, const char *format, ...)
 }
 
 int
+firn_error_stopped(firn_error *err, int rc)
+{
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+int
 firn_error_prefix(firn_error *err, const char *format, ...)
 {
     if (err == NULL) {

@@ -28,6 +28,9 @@ int firn_error_set_errno(firn_error *err, int error_number, const char *format, 
 int firn_error_prefix(firn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What a function of the program's user returned: FIRN_OK, or its code, with an error that says who stopped. */
+int firn_error_stopped(firn_error *err, int rc);
+
 /* FIRN_NO_MEMORY with a text that names what could not be allocated. */
 int firn_error_no_memory(firn_error *err, const char *what);
 

@@ -297,31 +297,6 @@ firn_range_set_free(const struct firn_range_set *set, firn_slice key, const stru
 
 /* ---- visits ---- */
 
-static void
-visit_covering(struct row row, firn_slice key,
-               void (*visit)(void *ctx, const struct firn_range *range), void *ctx)
-{
-    const struct firn_range_node *node;
-    struct span span;
-    while ((node = pop(&row)) != NULL) {
-        if (!find_span(node, key, &span)) {
-            continue;
-        }
-        if (node->level == 0) {
-            visit(ctx, range_of(node));
-        } else {
-            visit_covering(parts_of(node), key, visit, ctx);
-        }
-    }
-}
-
-void
-firn_range_set_visit_covering(const struct firn_range_set *set, firn_slice key,
-                              void (*visit)(void *ctx, const struct firn_range *range), void *ctx)
-{
-    visit_covering(chain_of(set), key, visit, ctx);
-}
-
 /* The ranges that reach into bounds; counted first, then collected. */
 struct collection {
     const firn_slice *lower;

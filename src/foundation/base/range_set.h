@@ -99,10 +99,6 @@ bool firn_range_set_free(const struct firn_range_set *set, firn_slice key,
                          const struct firn_view *view, uint64_t above,
                          struct firn_range_stretch *stretch);
 
-/* Calls visit for each range that covers key, in no order, for all views. Any thread. */
-void firn_range_set_visit_covering(const struct firn_range_set *set, firn_slice key,
-                                   void (*visit)(void *ctx, const struct firn_range *range),
-                                   void *ctx);
 /* Calls visit for each range that reaches into [lower, upper) (NULL: no bound), by lower bound,
  * then newest first, as they are at this moment; a return other than FIRN_OK ends the walk and
  * is returned. Takes 8 bytes a range visited for the order. Any thread. */

@@ -477,7 +477,7 @@ dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
     return 0;
 }
 
-/* ---- clocks and the like are those of the process ---- */
+/* ---- the clock is that of the process ---- */
 
 int64_t
 firn_os_ram_now(void)
@@ -490,55 +490,6 @@ now_ns(struct firn_os *os)
 {
     (void)os;
     return firn_os_ram_now();
-}
-
-static int64_t
-monotonic_ns(struct firn_os *os)
-{
-    (void)os;
-    return firn_os_monotonic_ns(firn_os_default());
-}
-
-static void
-sleep_ns(struct firn_os *os, int64_t duration_ns)
-{
-    (void)os;
-    firn_os_sleep_ns(firn_os_default(), duration_ns);
-}
-
-static int
-random_bytes(struct firn_os *os, void *out, size_t size)
-{
-    (void)os;
-    return firn_os_default()->ops->random(firn_os_default(), out, size);
-}
-
-static unsigned
-cpu_count(struct firn_os *os)
-{
-    (void)os;
-    return firn_os_cpu_count(firn_os_default());
-}
-
-static uint64_t
-process_id(struct firn_os *os)
-{
-    (void)os;
-    return firn_os_process_id(firn_os_default());
-}
-
-static uint64_t
-boot_id(struct firn_os *os)
-{
-    (void)os;
-    return firn_os_boot_id(firn_os_default());
-}
-
-static uint32_t
-user_id(struct firn_os *os)
-{
-    (void)os;
-    return firn_os_user_id(firn_os_default());
 }
 
 /* ---- what a sync does, and what there is not ---- */
@@ -557,14 +508,6 @@ sync_file(struct firn_os_file *file)
     return 0;
 }
 
-static void
-file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
-{
-    (void)file;
-    (void)offset;
-    (void)size;
-}
-
 /* Refuses to make something, after the name, as Linux would. */
 static int
 refuse(struct firn_os_dir *dir, const char *name)
@@ -581,15 +524,6 @@ make_symlink(struct firn_os_dir *dir, const char *name, const char *target)
 }
 
 static int
-read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
-{
-    (void)out;
-    struct firn_os_stat stat;
-    int error_number = firn_os_ram_tree_stat(dir, name, &stat);
-    return error_number != 0 ? error_number : EINVAL;
-}
-
-static int
 make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
 {
     (void)mode;
@@ -597,38 +531,12 @@ make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
 }
 
 static int
-set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
+read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
 {
-    (void)node;
-    (void)uid;
-    (void)gid;
-    return EOPNOTSUPP;
-}
-
-static int
-xattr_list(struct firn_os_node node, struct firn_buf *out)
-{
-    (void)node;
     (void)out;
-    return 0;
-}
-
-static int
-xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out)
-{
-    (void)node;
-    (void)attribute;
-    (void)out;
-    return ENODATA;
-}
-
-static int
-xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
-{
-    (void)node;
-    (void)attribute;
-    (void)value;
-    return EOPNOTSUPP;
+    struct firn_os_stat stat;
+    int error_number = firn_os_ram_tree_stat(dir, name, &stat);
+    return error_number != 0 ? error_number : EINVAL;
 }
 
 static int
@@ -717,7 +625,6 @@ static const struct firn_os_ops ops = {
     .file_allocate = ram_file_allocate,
     .file_sync = sync_file,
     .file_sync_all = sync_file,
-    .file_start_writeback = file_start_writeback,
     .file_next_data = ram_file_next_data,
     .file_lock = ram_file_lock,
     .file_unlock = ram_file_unlock,
@@ -725,20 +632,9 @@ static const struct firn_os_ops ops = {
     .file_unlock_range = ram_file_unlock_range,
     .file_is_range_held = ram_file_is_range_held,
     .set_mode = set_mode,
-    .set_owner = set_owner,
     .set_mtime = set_mtime,
-    .xattr_list = xattr_list,
-    .xattr_get = xattr_get,
-    .xattr_set = xattr_set,
     .xattr_remove = xattr_remove,
     .now_ns = now_ns,
-    .monotonic_ns = monotonic_ns,
-    .sleep_ns = sleep_ns,
-    .random = random_bytes,
-    .cpu_count = cpu_count,
-    .process_id = process_id,
-    .boot_id = boot_id,
-    .user_id = user_id,
 };
 
 int
@@ -754,6 +650,8 @@ firn_os_ram_create(uint64_t limit_bytes, struct firn_os **out, firn_error *err)
         .dir_size = sizeof(struct firn_os_ram_dir),
         .file_size = sizeof(struct firn_os_ram_file),
         .scheduler = NULL,
+        .machine = firn_os_default(),
+        .refusal = EOPNOTSUPP,
     };
     fs->limit_bytes = limit_bytes;
     firn_os_mutex_init(&fs->base, &fs->tree, FIRN_LOCK_OS);

@@ -9,8 +9,8 @@
  * A read is a read of the one file, cut to the range. So what the file system says of damage (an
  * input error, a file that was shortened) arrives here as it would there.
  *
- * Calls that would change anything fail with EROFS. Locks are granted at once and exclude no
- * process: no process can write, and replacing the one file gives its name to another file.
+ * The table lacks what would change anything, so that it fails with EROFS. It lacks locks too, so they
+ * are granted at once: no process can write, and replacing the one file gives its name to another file.
  */
 #include "hosted/os_within.h"
 
@@ -23,159 +23,8 @@
 #include "base/mem.h"
 #include "os/os_ops.h"
 
-/* ==== refusals ====
- *
- * Nothing can be changed in this file system: every attempt gives EROFS. There are no extended
- * attributes, so none are found; hints to write something are ignored.
- */
-
-static int
-within_refuse_dir(struct firn_os_dir *dir)
-{
-    (void)dir;
-    return EROFS;
-}
-
-static int
-within_refuse_name(struct firn_os_dir *dir, const char *name)
-{
-    (void)dir;
-    (void)name;
-    return EROFS;
-}
-
-static int
-within_refuse_make(struct firn_os_dir *dir, const char *name, uint32_t mode)
-{
-    (void)mode;
-    return within_refuse_name(dir, name);
-}
-
-static int
-within_refuse_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-                     const char *to, enum firn_os_rename_mode mode)
-{
-    (void)to_dir;
-    (void)to;
-    (void)mode;
-    return within_refuse_name(from_dir, from);
-}
-
-static int
-within_refuse_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-                   const char *to)
-{
-    (void)to_dir;
-    (void)to;
-    return within_refuse_name(from_dir, from);
-}
-
-static int
-within_refuse_symlink(struct firn_os_dir *dir, const char *name, const char *target)
-{
-    (void)target;
-    return within_refuse_name(dir, name);
-}
-
-static int
-within_refuse_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
-                    size_t *out_size)
-{
-    (void)file;
-    (void)offset;
-    (void)data;
-    (void)size;
-    *out_size = 0;
-    return EROFS;
-}
-
-static int
-within_refuse_size(struct firn_os_file *file, uint64_t size)
-{
-    (void)file;
-    (void)size;
-    return EROFS;
-}
-
-static int
-within_refuse_sync(struct firn_os_file *file)
-{
-    (void)file;
-    return EROFS;
-}
-
-static void
-within_refuse_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
-{
-    (void)file;
-    (void)offset;
-    (void)size;
-}
-
-static int
-within_refuse_mode(struct firn_os_node node, uint32_t mode)
-{
-    (void)node;
-    (void)mode;
-    return EROFS;
-}
-
-static int
-within_refuse_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
-{
-    (void)node;
-    (void)uid;
-    (void)gid;
-    return EROFS;
-}
-
-static int
-within_refuse_mtime(struct firn_os_node node, int64_t mtime_ns)
-{
-    (void)node;
-    (void)mtime_ns;
-    return EROFS;
-}
-
-static int
-within_refuse_xattr_list(struct firn_os_node node, struct firn_buf *out)
-{
-    (void)node;
-    (void)out;
-    return 0;
-}
-
-static int
-within_refuse_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out)
-{
-    (void)node;
-    (void)attribute;
-    (void)out;
-    return ENODATA;
-}
-
-static int
-within_refuse_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
-{
-    (void)node;
-    (void)attribute;
-    (void)value;
-    return EROFS;
-}
-
-static int
-within_refuse_xattr_remove(struct firn_os_node node, const char *attribute)
-{
-    (void)node;
-    (void)attribute;
-    return EROFS;
-}
-
-/* ==== a read-only file system whose files are ranges of one file ==== */
-
 struct within {
     struct firn_os base;
-    struct firn_os *outer;
     struct firn_os_file *file;
     const struct firn_os_within_entry *entries;
     size_t count;
@@ -198,13 +47,6 @@ static const struct within *
 within_of(const struct firn_os *os)
 {
     return (const struct within *)(const void *)os;
-}
-
-static struct firn_os *
-outer_of(struct firn_os *os)
-{
-    DCHECK(within_of(os)->outer != NULL);
-    return within_of(os)->outer;
 }
 
 static const struct firn_os_within_entry *
@@ -371,7 +213,7 @@ fill_stat(const struct within *within, const struct firn_os_within_entry *entry,
     *out =
         (struct firn_os_stat){.kind = entry != NULL ? FIRN_OS_FILE : FIRN_OS_DIR,
                               .mode = entry != NULL ? 0400 : 0500,
-                              .uid = firn_os_user_id(within->outer),
+                              .uid = firn_os_user_id(within->base.machine),
                               .nlink = entry != NULL ? 1 : 2,
                               .size_bytes = entry != NULL ? entry->size : 0,
                               .allocated_bytes = entry != NULL ? entry->size : 0,
@@ -462,49 +304,6 @@ file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start, 
 }
 
 static int
-file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
-{
-    (void)file;
-    (void)kind;
-    return 0;
-}
-
-static void
-file_unlock(struct firn_os_file *file)
-{
-    (void)file;
-}
-
-static int
-file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
-                uint64_t size)
-{
-    (void)file;
-    (void)kind;
-    (void)offset;
-    (void)size;
-    return 0;
-}
-
-static void
-file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
-{
-    (void)file;
-    (void)offset;
-    (void)size;
-}
-
-static int
-file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
-{
-    (void)file;
-    (void)offset;
-    (void)size;
-    *out = false;
-    return 0;
-}
-
-static int
 read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
 {
     size_t begin;
@@ -522,48 +321,6 @@ now_ns(struct firn_os *os)
     return within_of(os)->now_ns;
 }
 
-static int64_t
-monotonic_ns(struct firn_os *os)
-{
-    return firn_os_monotonic_ns(outer_of(os));
-}
-
-static void
-sleep_ns(struct firn_os *os, int64_t duration_ns)
-{
-    firn_os_sleep_ns(outer_of(os), duration_ns);
-}
-
-static int
-random_bytes(struct firn_os *os, void *out, size_t size)
-{
-    return outer_of(os)->ops->random(outer_of(os), out, size);
-}
-
-static unsigned
-cpu_count(struct firn_os *os)
-{
-    return firn_os_cpu_count(outer_of(os));
-}
-
-static uint64_t
-process_id(struct firn_os *os)
-{
-    return firn_os_process_id(outer_of(os));
-}
-
-static uint64_t
-boot_id(struct firn_os *os)
-{
-    return firn_os_boot_id(outer_of(os));
-}
-
-static uint32_t
-user_id(struct firn_os *os)
-{
-    return firn_os_user_id(outer_of(os));
-}
-
 /* ---- the table ---- */
 
 static const struct firn_os_ops ops = {
@@ -572,50 +329,16 @@ static const struct firn_os_ops ops = {
     .dir_open_beneath = dir_open_beneath,
     .dir_close = dir_close,
     .dir_list = dir_list,
-    .dir_sync = within_refuse_dir,
-    .dir_sync_filesystem = within_refuse_dir,
     .dir_real_path = dir_real_path,
     .dir_free_bytes = dir_free_bytes,
-    .make_dir = within_refuse_make,
-    .remove_file = within_refuse_name,
-    .remove_dir = within_refuse_name,
-    .rename = within_refuse_rename,
-    .link = within_refuse_link,
-    .make_symlink = within_refuse_symlink,
     .read_symlink = read_symlink,
-    .make_fifo = within_refuse_make,
     .stat = stat_name,
     .file_open = file_open,
     .file_close = file_close,
     .file_read = file_read,
-    .file_write = within_refuse_write,
     .file_stat = file_stat,
-    .file_truncate = within_refuse_size,
-    .file_allocate = within_refuse_size,
-    .file_sync = within_refuse_sync,
-    .file_sync_all = within_refuse_sync,
-    .file_start_writeback = within_refuse_file_start_writeback,
     .file_next_data = file_next_data,
-    .file_lock = file_lock,
-    .file_unlock = file_unlock,
-    .file_lock_range = file_lock_range,
-    .file_unlock_range = file_unlock_range,
-    .file_is_range_held = file_is_range_held,
-    .set_mode = within_refuse_mode,
-    .set_owner = within_refuse_owner,
-    .set_mtime = within_refuse_mtime,
-    .xattr_list = within_refuse_xattr_list,
-    .xattr_get = within_refuse_xattr_get,
-    .xattr_set = within_refuse_xattr_set,
-    .xattr_remove = within_refuse_xattr_remove,
     .now_ns = now_ns,
-    .monotonic_ns = monotonic_ns,
-    .sleep_ns = sleep_ns,
-    .random = random_bytes,
-    .cpu_count = cpu_count,
-    .process_id = process_id,
-    .boot_id = boot_id,
-    .user_id = user_id,
 };
 
 int
@@ -627,11 +350,13 @@ firn_os_within_create(struct firn_os_file *file, const struct firn_os_within_ent
     if (within == NULL) {
         return firn_error_no_memory(err, "a file system");
     }
-    within->outer = firn_os_file_os(file);
+    struct firn_os *outer = firn_os_file_os(file);
     within->base = (struct firn_os){.ops = &ops,
                                     .dir_size = sizeof(struct within_dir),
                                     .file_size = sizeof(struct within_file),
-                                    .scheduler = within->outer->scheduler};
+                                    .scheduler = outer->scheduler,
+                                    .machine = outer,
+                                    .refusal = EROFS};
     within->file = file;
     within->entries = entries;
     within->count = count;

@@ -4,8 +4,8 @@
  *
  * Each wrapper does three things around one primitive of os_ops.h: it refuses names that are not
  * one component (os.h I1) before the implementation sees them, calls it, and forms the error with
- * the path. There is no policy here: no retry, no default, no fallback; those belong to an
- * implementation or to a caller.
+ * the path. There is no policy here: no retry and no fallback; those belong to an implementation or
+ * to a caller. What an implementation does not have is refused as os_ops.h says.
  *
  * Operations on two directories need both from the same implementation; to mix them is an error of
  * the program.
@@ -68,9 +68,10 @@ firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
-    int error_number = dir->os->ops->make_dir(dir, name, mode & 07777);
-    rc = error_number == 0 ? FIRN_OK
-                           : firn_os_path_error(err, error_number, "create directory", dir, name);
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number =
+        ops->make_dir != NULL ? ops->make_dir(dir, name, mode & 07777) : dir->os->refusal;
+    rc = firn_os_path_result(err, error_number, "create directory", dir, name);
 out:
     return rc;
 }
@@ -121,8 +122,9 @@ firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
-    int error_number = dir->os->ops->remove_file(dir, name);
-    rc = error_number == 0 ? FIRN_OK : firn_os_path_error(err, error_number, "remove", dir, name);
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number = ops->remove_file != NULL ? ops->remove_file(dir, name) : dir->os->refusal;
+    rc = firn_os_path_result(err, error_number, "remove", dir, name);
 out:
     return rc;
 }
@@ -132,9 +134,9 @@ firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
-    int error_number = dir->os->ops->remove_dir(dir, name);
-    rc = error_number == 0 ? FIRN_OK
-                           : firn_os_path_error(err, error_number, "remove directory", dir, name);
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : dir->os->refusal;
+    rc = firn_os_path_result(err, error_number, "remove directory", dir, name);
 out:
     return rc;
 }
@@ -171,7 +173,9 @@ firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_di
 {
     int rc;
     FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
-    int error_number = from_dir->os->ops->rename(from_dir, from, to_dir, to, mode);
+    const struct firn_os_ops *ops = from_dir->os->ops;
+    int error_number =
+        ops->rename != NULL ? ops->rename(from_dir, from, to_dir, to, mode) : from_dir->os->refusal;
     if (error_number == 0) {
         return FIRN_OK;
     }
@@ -188,7 +192,9 @@ firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir 
 {
     int rc;
     FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
-    int error_number = from_dir->os->ops->link(from_dir, from, to_dir, to);
+    const struct firn_os_ops *ops = from_dir->os->ops;
+    int error_number =
+        ops->link != NULL ? ops->link(from_dir, from, to_dir, to) : from_dir->os->refusal;
     rc = error_number == 0
              ? FIRN_OK
              : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
@@ -202,10 +208,10 @@ firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *targ
     DCHECK(target != NULL);
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
-    int error_number = dir->os->ops->make_symlink(dir, name, target);
-    rc = error_number == 0
-             ? FIRN_OK
-             : firn_os_path_error(err, error_number, "create symbolic link", dir, name);
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number =
+        ops->make_symlink != NULL ? ops->make_symlink(dir, name, target) : dir->os->refusal;
+    rc = firn_os_path_result(err, error_number, "create symbolic link", dir, name);
 out:
     return rc;
 }
@@ -217,9 +223,10 @@ firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf 
     DCHECK(out != NULL);
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
-    int error_number = dir->os->ops->read_symlink(dir, name, out);
-    rc = error_number == 0 ? FIRN_OK
-                           : firn_os_path_error(err, error_number, "read symbolic link", dir, name);
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number =
+        ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : dir->os->refusal;
+    rc = firn_os_path_result(err, error_number, "read symbolic link", dir, name);
 out:
     return rc;
 }
@@ -229,9 +236,10 @@ firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
-    int error_number = dir->os->ops->make_fifo(dir, name, mode & 07777);
-    rc = error_number == 0 ? FIRN_OK
-                           : firn_os_path_error(err, error_number, "create fifo", dir, name);
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number =
+        ops->make_fifo != NULL ? ops->make_fifo(dir, name, mode & 07777) : dir->os->refusal;
+    rc = firn_os_path_result(err, error_number, "create fifo", dir, name);
 out:
     return rc;
 }
@@ -241,10 +249,8 @@ firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
-    int error_number = dir->os->ops->stat(dir, name, out);
-    rc = error_number == 0
-             ? FIRN_OK
-             : firn_os_path_error(err, error_number, "read the attributes of", dir, name);
+    rc = firn_os_path_result(err, dir->os->ops->stat(dir, name, out), "read the attributes of", dir,
+                             name);
 out:
     return rc;
 }
@@ -277,11 +283,7 @@ check_node(struct firn_os_node node, firn_error *err)
 static int
 node_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node)
 {
-    DCHECK(error_number >= 0);
-    if (error_number == 0) {
-        return FIRN_OK;
-    }
-    return firn_os_path_error(err, error_number, verb, node_dir(node), node_name(node));
+    return firn_os_path_result(err, error_number, verb, node_dir(node), node_name(node));
 }
 
 int
@@ -289,8 +291,10 @@ firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err)
 {
     int rc;
     FIRN_TRY(check_node(node, err));
-    rc = node_result(err, node_dir(node)->os->ops->set_mode(node, mode & 07777), "set the mode of",
-                     node);
+    const struct firn_os *os = node_dir(node)->os;
+    int error_number =
+        os->ops->set_mode != NULL ? os->ops->set_mode(node, mode & 07777) : os->refusal;
+    rc = node_result(err, error_number, "set the mode of", node);
 out:
     return rc;
 }
@@ -300,8 +304,10 @@ firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid, firn_err
 {
     int rc;
     FIRN_TRY(check_node(node, err));
-    rc = node_result(err, node_dir(node)->os->ops->set_owner(node, uid, gid), "set the owner of",
-                     node);
+    const struct firn_os *os = node_dir(node)->os;
+    int error_number =
+        os->ops->set_owner != NULL ? os->ops->set_owner(node, uid, gid) : os->refusal;
+    rc = node_result(err, error_number, "set the owner of", node);
 out:
     return rc;
 }
@@ -311,8 +317,10 @@ firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err)
 {
     int rc;
     FIRN_TRY(check_node(node, err));
-    rc = node_result(err, node_dir(node)->os->ops->set_mtime(node, mtime_ns), "set the time of",
-                     node);
+    const struct firn_os *os = node_dir(node)->os;
+    int error_number =
+        os->ops->set_mtime != NULL ? os->ops->set_mtime(node, mtime_ns) : os->refusal;
+    rc = node_result(err, error_number, "set the time of", node);
 out:
     return rc;
 }
@@ -323,7 +331,8 @@ firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out, firn_error *e
     DCHECK(out != NULL);
     int rc;
     FIRN_TRY(check_node(node, err));
-    rc = node_result(err, node_dir(node)->os->ops->xattr_list(node, out),
+    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    rc = node_result(err, ops->xattr_list != NULL ? ops->xattr_list(node, out) : 0,
                      "list the extended attributes of", node);
 out:
     return rc;
@@ -370,8 +379,10 @@ firn_os_xattr_get(struct firn_os_node node, const char *attribute, struct firn_b
     DCHECK(out != NULL);
     int rc;
     FIRN_TRY(check_attribute(node, attribute, err));
-    rc = attribute_result(err, node_dir(node)->os->ops->xattr_get(node, attribute, out), "read",
-                          node, attribute);
+    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    rc = attribute_result(err,
+                          ops->xattr_get != NULL ? ops->xattr_get(node, attribute, out) : ENODATA,
+                          "read", node, attribute);
 out:
     return rc;
 }
@@ -383,8 +394,10 @@ firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice va
     DCHECK(value.data != NULL || value.size == 0);
     int rc;
     FIRN_TRY(check_attribute(node, attribute, err));
-    rc = attribute_result(err, node_dir(node)->os->ops->xattr_set(node, attribute, value), "set",
-                          node, attribute);
+    const struct firn_os *os = node_dir(node)->os;
+    int error_number =
+        os->ops->xattr_set != NULL ? os->ops->xattr_set(node, attribute, value) : os->refusal;
+    rc = attribute_result(err, error_number, "set", node, attribute);
 out:
     return rc;
 }
@@ -394,8 +407,10 @@ firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error
 {
     int rc;
     FIRN_TRY(check_attribute(node, attribute, err));
-    rc = attribute_result(err, node_dir(node)->os->ops->xattr_remove(node, attribute), "remove",
-                          node, attribute);
+    const struct firn_os *os = node_dir(node)->os;
+    int error_number =
+        os->ops->xattr_remove != NULL ? os->ops->xattr_remove(node, attribute) : os->refusal;
+    rc = attribute_result(err, error_number, "remove", node, attribute);
 out:
     return rc;
 }
@@ -408,15 +423,26 @@ firn_os_now_ns(struct firn_os *os)
     return os->ops->now_ns(os);
 }
 
+static struct firn_os *
+machine_of(struct firn_os *os)
+{
+    while (os->machine != NULL) {
+        os = os->machine;
+    }
+    return os;
+}
+
 int64_t
 firn_os_monotonic_ns(struct firn_os *os)
 {
+    os = machine_of(os);
     return os->ops->monotonic_ns(os);
 }
 
 void
 firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns)
 {
+    os = machine_of(os);
     if (duration_ns > 0) {
         os->ops->sleep_ns(os, duration_ns);
     }
@@ -432,6 +458,7 @@ int
 firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err)
 {
     DCHECK(out != NULL || size == 0);
+    os = machine_of(os);
     int error_number = os->ops->random(os, out, size);
     if (error_number != 0) {
         return firn_error_set_errno(err, error_number, "could not get random bytes");
@@ -442,23 +469,27 @@ firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err)
 unsigned
 firn_os_cpu_count(struct firn_os *os)
 {
+    os = machine_of(os);
     return os->ops->cpu_count(os);
 }
 
 uint64_t
 firn_os_process_id(struct firn_os *os)
 {
+    os = machine_of(os);
     return os->ops->process_id(os);
 }
 
 uint64_t
 firn_os_boot_id(struct firn_os *os)
 {
+    os = machine_of(os);
     return os->ops->boot_id(os);
 }
 
 uint32_t
 firn_os_user_id(struct firn_os *os)
 {
+    os = machine_of(os);
     return os->ops->user_id(os);
 }

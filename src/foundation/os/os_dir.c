@@ -278,10 +278,13 @@ firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, si
 }
 
 int
-firn_os_path_error(firn_error *err, int error_number, const char *verb,
-                   const struct firn_os_dir *dir, const char *name)
+firn_os_path_result(firn_error *err, int error_number, const char *verb,
+                    const struct firn_os_dir *dir, const char *name)
 {
-    DCHECK(error_number > 0);
+    DCHECK(error_number >= 0);
+    if (error_number == 0) {
+        return FIRN_OK;
+    }
     if (err == NULL) {
         return firn_error_code_of_errno(error_number);
     }
@@ -301,7 +304,7 @@ finish_open(struct firn_os_dir *dir, int error_number, struct firn_os_dir **out,
         *out = dir;
         return FIRN_OK;
     }
-    int rc = firn_os_path_error(err, error_number, "open directory", dir, NULL);
+    int rc = firn_os_path_result(err, error_number, "open directory", dir, NULL);
     path_unref_dir(dir);
     return rc;
 }
@@ -381,7 +384,7 @@ firn_os_dir_list(struct firn_os_dir *dir,
     int visited = FIRN_OK;
     int error_number = dir->os->ops->dir_list(dir, visit, ctx, &visited);
     if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "list directory", dir, NULL);
+        return firn_os_path_result(err, error_number, "list directory", dir, NULL);
     }
     return visited == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names in a directory")
                                      : visited;
@@ -390,61 +393,46 @@ firn_os_dir_list(struct firn_os_dir *dir,
 int
 firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err)
 {
-    int error_number = dir->os->ops->dir_sync(dir);
-    if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "sync directory", dir, NULL);
-    }
-    return FIRN_OK;
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number = ops->dir_sync != NULL ? ops->dir_sync(dir) : dir->os->refusal;
+    return firn_os_path_result(err, error_number, "sync directory", dir, NULL);
 }
 
 int
 firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err)
 {
-    int error_number = dir->os->ops->dir_sync_filesystem(dir);
-    if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "sync the file system of", dir, NULL);
-    }
-    return FIRN_OK;
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number =
+        ops->dir_sync_filesystem != NULL ? ops->dir_sync_filesystem(dir) : dir->os->refusal;
+    return firn_os_path_result(err, error_number, "sync the file system of", dir, NULL);
 }
 
 int
 firn_os_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
 {
-    int error_number = dir->os->ops->dir_real_path(dir, out);
-    if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "find the real path of", dir, NULL);
-    }
-    return FIRN_OK;
+    return firn_os_path_result(err, dir->os->ops->dir_real_path(dir, out), "find the real path of",
+                               dir, NULL);
 }
 
 int
 firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
 {
     *out = 0;
-    int error_number = dir->os->ops->dir_free_bytes(dir, out);
-    if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "ask for the free space at", dir, NULL);
-    }
-    return FIRN_OK;
+    return firn_os_path_result(err, dir->os->ops->dir_free_bytes(dir, out),
+                               "ask for the free space at", dir, NULL);
 }
 
 int
 firn_os_dir_check_names(struct firn_os_dir *dir, firn_error *err)
 {
     const struct firn_os_ops *ops = dir->os->ops;
-    int error_number = ops->dir_check_names != NULL ? ops->dir_check_names(dir) : 0;
-    if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "write in directory", dir, NULL);
-    }
-    return FIRN_OK;
+    return firn_os_path_result(err, ops->dir_check_names != NULL ? ops->dir_check_names(dir) : 0,
+                               "write in directory", dir, NULL);
 }
 
 int
 firn_os_dir_stat(struct firn_os_dir *dir, struct firn_os_stat *out, firn_error *err)
 {
-    int error_number = dir->os->ops->stat(dir, NULL, out);
-    if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "read the attributes of", dir, NULL);
-    }
-    return FIRN_OK;
+    return firn_os_path_result(err, dir->os->ops->stat(dir, NULL, out), "read the attributes of",
+                               dir, NULL);
 }

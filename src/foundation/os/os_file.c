@@ -73,7 +73,7 @@ firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
     uint8_t *data = NULL;
     int error_number = map(file, offset, size, &data);
     if (error_number != 0) {
-        return firn_os_path_error(err, error_number, "map", file->dir, file->name);
+        return firn_os_path_result(err, error_number, "map", file->dir, file->name);
     }
     *out = (struct firn_os_window){
         .file = file, .offset = offset, .size = size, .data = data, .mark = file->mark};
@@ -103,9 +103,7 @@ firn_os_window_commit(struct firn_os_window *window, uint64_t offset, size_t siz
     do {
         error_number = file->os->ops->file_commit(file, offset, data, size);
     } while (error_number == EINTR);
-    return error_number == 0
-               ? FIRN_OK
-               : firn_os_path_error(err, error_number, "write", file->dir, file->name);
+    return firn_os_path_result(err, error_number, "write", file->dir, file->name);
 }
 
 /* ==== the wrappers for files ==== */
@@ -130,7 +128,7 @@ open_error(firn_error *err, int error_number, const struct firn_os_dir *dir, con
 {
     DCHECK(error_number > 0);
     if (error_number != EINVAL) {
-        return firn_os_path_error(err, error_number, "open", dir, name);
+        return firn_os_path_result(err, error_number, "open", dir, name);
     }
     char path[FIRN_OS_PATH_TEXT_SIZE];
     firn_os_path_text(dir, name, path, sizeof path);
@@ -236,10 +234,10 @@ firn_os_file_os(const struct firn_os_file *file)
 }
 
 static int
-file_error(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file)
+file_result(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file)
 {
-    DCHECK(error_number > 0 && file->dir != NULL);
-    return firn_os_path_error(err, error_number, verb, file->dir, file->name);
+    DCHECK(file->dir != NULL);
+    return firn_os_path_result(err, error_number, verb, file->dir, file->name);
 }
 
 /* An error of a transfer at an offset. */
@@ -331,6 +329,9 @@ firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
     if (!offsets_fit(offset, size)) {
         return transfer_error(err, EFBIG, "write", file, offset);
     }
+    if (file->os->ops->file_write == NULL) {
+        return transfer_error(err, file->os->refusal, "write", file, offset);
+    }
     size_t done = 0;
     while (done < size) {
         size_t part = 0;
@@ -356,8 +357,7 @@ int
 firn_os_file_stat(struct firn_os_file *file, struct firn_os_stat *out, firn_error *err)
 {
     int error_number = file->os->ops->file_stat(file, out);
-    return error_number == 0 ? FIRN_OK
-                             : file_error(err, error_number, "read the attributes of", file);
+    return file_result(err, error_number, "read the attributes of", file);
 }
 
 int
@@ -366,8 +366,11 @@ firn_os_file_truncate(struct firn_os_file *file, uint64_t size, firn_error *err)
     if (!firn_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    int error_number = offsets_fit(size, 0) ? file->os->ops->file_truncate(file, size) : EFBIG;
-    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "set the size of", file);
+    const struct firn_os_ops *ops = file->os->ops;
+    int error_number = !offsets_fit(size, 0)        ? EFBIG
+                       : ops->file_truncate != NULL ? ops->file_truncate(file, size)
+                                                    : file->os->refusal;
+    return file_result(err, error_number, "set the size of", file);
 }
 
 int
@@ -376,22 +379,27 @@ firn_os_file_allocate(struct firn_os_file *file, uint64_t size, firn_error *err)
     if (!firn_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    int error_number = offsets_fit(size, 0) ? file->os->ops->file_allocate(file, size) : EFBIG;
-    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "reserve space for", file);
+    const struct firn_os_ops *ops = file->os->ops;
+    int error_number = !offsets_fit(size, 0)        ? EFBIG
+                       : ops->file_allocate != NULL ? ops->file_allocate(file, size)
+                                                    : file->os->refusal;
+    return file_result(err, error_number, "reserve space for", file);
 }
 
 int
 firn_os_file_sync(struct firn_os_file *file, firn_error *err)
 {
-    int error_number = file->os->ops->file_sync(file);
-    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", file);
+    const struct firn_os_ops *ops = file->os->ops;
+    int error_number = ops->file_sync != NULL ? ops->file_sync(file) : file->os->refusal;
+    return file_result(err, error_number, "sync", file);
 }
 
 int
 firn_os_file_sync_all(struct firn_os_file *file, firn_error *err)
 {
-    int error_number = file->os->ops->file_sync_all(file);
-    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", file);
+    const struct firn_os_ops *ops = file->os->ops;
+    int error_number = ops->file_sync_all != NULL ? ops->file_sync_all(file) : file->os->refusal;
+    return file_result(err, error_number, "sync", file);
 }
 
 int
@@ -401,7 +409,7 @@ firn_os_file_sync_several(struct firn_os_file *const *files, size_t count, firn_
     if (count > 0 && files[0]->os->ops->file_sync_several != NULL) {
         size_t failed = 0;
         int error_number = files[0]->os->ops->file_sync_several(files, count, &failed);
-        return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", files[failed]);
+        return file_result(err, error_number, "sync", files[failed]);
     }
     for (size_t i = 0; i < count; i++) {
         int rc = firn_os_file_sync(files[i], err);
@@ -415,7 +423,7 @@ firn_os_file_sync_several(struct firn_os_file *const *files, size_t count, firn_
 void
 firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
 {
-    if (offsets_fit(offset, size)) {
+    if (offsets_fit(offset, size) && file->os->ops->file_start_writeback != NULL) {
         file->os->ops->file_start_writeback(file, offset, size);
     }
 }
@@ -430,7 +438,7 @@ firn_os_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out
                            ? file->os->ops->file_next_data(file, offset, out_start, out_end)
                            : EINVAL;
     DCHECK(error_number != 0 || *out_start <= *out_end);
-    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "find the data of", file);
+    return file_result(err, error_number, "find the data of", file);
 }
 
 static int
@@ -438,7 +446,7 @@ lock_error(firn_error *err, int error_number, const struct firn_os_file *file)
 {
     DCHECK(error_number > 0);
     if (error_number != EAGAIN) {
-        return file_error(err, error_number, "lock", file);
+        return file_result(err, error_number, "lock", file);
     }
     char path[FIRN_OS_PATH_TEXT_SIZE];
     firn_os_path_text(file->dir, file->name, path, sizeof path);
@@ -452,14 +460,15 @@ firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_e
     if (!firn_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    int error_number = file->os->ops->file_lock(file, kind);
+    const struct firn_os_ops *ops = file->os->ops;
+    int error_number = ops->file_lock != NULL ? ops->file_lock(file, kind) : 0;
     return error_number == 0 ? FIRN_OK : lock_error(err, error_number, file);
 }
 
 void
 firn_os_file_unlock(struct firn_os_file *file)
 {
-    if (firn_os_process_is_own(&file->mark)) {
+    if (firn_os_process_is_own(&file->mark) && file->os->ops->file_unlock != NULL) {
         file->os->ops->file_unlock(file);
     }
 }
@@ -478,16 +487,19 @@ firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, 
     if (!firn_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    int error_number = range_makes_sense(offset, size)
-                           ? file->os->ops->file_lock_range(file, kind, offset, size)
-                           : EINVAL;
+    const struct firn_os_ops *ops = file->os->ops;
+    int error_number = !range_makes_sense(offset, size) ? EINVAL
+                       : ops->file_lock_range != NULL
+                           ? ops->file_lock_range(file, kind, offset, size)
+                           : 0;
     return error_number == 0 ? FIRN_OK : lock_error(err, error_number, file);
 }
 
 void
 firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
 {
-    if (firn_os_process_is_own(&file->mark) && range_makes_sense(offset, size)) {
+    if (firn_os_process_is_own(&file->mark) && range_makes_sense(offset, size) &&
+        file->os->ops->file_unlock_range != NULL) {
         file->os->ops->file_unlock_range(file, offset, size);
     }
 }
@@ -497,11 +509,12 @@ firn_os_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t 
                            firn_error *err)
 {
     *out = false;
-    int error_number = range_makes_sense(offset, size)
-                           ? file->os->ops->file_is_range_held(file, offset, size, out)
-                           : EINVAL;
-    return error_number == 0 ? FIRN_OK
-                             : file_error(err, error_number, "look for the locks of", file);
+    const struct firn_os_ops *ops = file->os->ops;
+    int error_number = !range_makes_sense(offset, size) ? EINVAL
+                       : ops->file_is_range_held != NULL
+                           ? ops->file_is_range_held(file, offset, size, out)
+                           : 0;
+    return file_result(err, error_number, "look for the locks of", file);
 }
 
 uint64_t

@@ -12,6 +12,10 @@
  * its own, says how large its own is (dir_size, file_size), and gets it zeroed after the base to
  * fill in. A directory's struct outlives its closing for as long as handles opened from it are
  * alive, because they find their paths through it.
+ *
+ * An implementation may leave entries NULL. What would change something then fails with its refusal.
+ * There are no symbolic links and no extended attributes then, and hints are not taken. The comments of
+ * other entries say what their absence means.
  */
 #ifndef FIRN_OS_OS_OPS_H
 #define FIRN_OS_OS_OPS_H
@@ -28,6 +32,8 @@ struct firn_os {
     size_t dir_size;  /* of the implementation's struct around firn_os_dir, a multiple of 16 */
     size_t file_size; /* likewise around firn_os_file */
     struct firn_os_scheduler *scheduler; /* NULL: real threads */
+    struct firn_os *machine; /* whose clock, randomness and ids these are; NULL: its own */
+    int refusal; /* EROFS or EOPNOTSUPP: what operations fail with that it does not have */
 };
 
 struct firn_os_dir {
@@ -105,7 +111,7 @@ struct firn_os_ops {
      * does that by itself. */
     int (*file_commit)(struct firn_os_file *file, uint64_t offset, const uint8_t *data,
                        size_t size);
-    /* EAGAIN if another handle holds it. */
+    /* EAGAIN if another handle holds it. Without these five no handle ever excludes another. */
     int (*file_lock)(struct firn_os_file *file, enum firn_os_lock_kind kind);
     void (*file_unlock)(struct firn_os_file *file);
     int (*file_lock_range)(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
@@ -130,6 +136,7 @@ struct firn_os_ops {
     int (*xattr_remove)(struct firn_os_node node, const char *attribute);
 
     int64_t (*now_ns)(struct firn_os *os);
+    /* The other entries of the machine are never called where it is another's. */
     int64_t (*monotonic_ns)(struct firn_os *os);
     void (*sleep_ns)(struct firn_os *os, int64_t duration_ns);
     int (*random)(struct firn_os *os, void *out, size_t size);

@@ -23,9 +23,9 @@ enum { FIRN_OS_PATH_TEXT_SIZE = 800, FIRN_OS_PATH_HALF_TEXT_SIZE = 420 };
  * does not fit is cut at the front and begins with "...". */
 void firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, size_t size);
 
-/* Fills *err with "could not <verb> '<path>': <what the system says>" and returns the code of
- * error_number. */
-FIRN_MUST_CHECK int firn_os_path_error(firn_error *err, int error_number, const char *verb,
-                                       const struct firn_os_dir *dir, const char *name);
+/* What an operation gave: FIRN_OK for 0; else fills *err with "could not <verb> '<path>': <what the system
+ * says>" and returns the code of error_number. */
+FIRN_MUST_CHECK int firn_os_path_result(firn_error *err, int error_number, const char *verb,
+                                        const struct firn_os_dir *dir, const char *name);
 
 #endif

@@ -726,6 +726,15 @@ firn_command_go_on(firn_error *err)
     return FIRN_CANCELLED;
 }
 
+int
+firn_command_on_progress(void *ctx, const firn_progress *progress)
+{
+    firn_error err;
+    (void)ctx;
+    (void)progress;
+    return firn_command_go_on(&err);
+}
+
 /* ---- firn version ---- */
 
 static int

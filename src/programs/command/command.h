@@ -160,6 +160,8 @@ bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
 /* Whether the command may go on. If it was asked to stop, or its output goes nowhere: FIRN_CANCELLED,
  * with the error filled in. */
 int firn_command_go_on(firn_error *err);
+/* An on_progress that asks it, for a call of the library that reads for long. ctx is not used. */
+int firn_command_on_progress(void *ctx, const firn_progress *progress);
 
 /* What to do about a workspace whose directory is not there. */
 extern const char firn_command_missing_hint[];

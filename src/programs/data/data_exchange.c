@@ -313,16 +313,15 @@ open_rejects(struct firn_cli *cli, const struct source *source, struct rejects *
     return FIRN_EXIT_OK;
 }
 
-/* After a failure the file is as it was. Returns an exit code. */
+/* Ends a file that was begun, if it was. After a failure it is as it was before. Returns an exit code. */
 static int
-close_rejects(struct firn_cli *cli, struct rejects *rejects, int exit_code)
+close_file(struct firn_cli *cli, struct firn_task_file *file, bool is_begun, int exit_code)
 {
     firn_error err;
-    if (rejects->has_file && exit_code == FIRN_EXIT_OK &&
-        firn_task_file_finish(&rejects->file, &err) != FIRN_OK) {
+    if (is_begun && exit_code == FIRN_EXIT_OK && firn_task_file_finish(file, &err) != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     }
-    firn_task_file_discard(&rejects->file);
+    firn_task_file_discard(file);
     return exit_code;
 }
 
@@ -587,7 +586,7 @@ run_import(struct firn_cli *cli)
         options.column_count = columns.count;
         exit_code = import_into(cli, store, &source, &options, &rejects);
     }
-    exit_code = close_rejects(cli, &rejects, exit_code);
+    exit_code = close_file(cli, &rejects.file, rejects.has_file, exit_code);
     close_source(&source);
     free(columns.guessed);
     firn_data_values_list_deinit(&columns.named);
@@ -632,19 +631,6 @@ open_sink(struct firn_cli *cli, const char *path, struct sink *out)
     return firn_command_report_failure(cli, &err, replace_hint(code));
 }
 
-/* After a failure the file is as it was. Returns an exit code. */
-static int
-close_sink(struct firn_cli *cli, struct sink *sink, int exit_code)
-{
-    firn_error err;
-    if (sink->path != NULL && exit_code == FIRN_EXIT_OK &&
-        firn_task_file_finish(&sink->file, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
-    }
-    firn_task_file_discard(&sink->file);
-    return exit_code;
-}
-
 /* Returns a code of the library. */
 static int
 export_rows(struct firn_cli *cli, firn_table *table, struct sink *sink,
@@ -685,7 +671,7 @@ export_table(struct firn_cli *cli, firn_store *store, const char *path,
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
     }
-    exit_code = close_sink(cli, &sink, exit_code);
+    exit_code = close_file(cli, &sink.file, sink.path != NULL, exit_code);
     if (exit_code == FIRN_EXIT_OK && sink.path != NULL) {
         char number[FIRN_TERM_TEXT_NUMBER_SIZE];
         firn_term_json_u64("rows", statistics.rows);

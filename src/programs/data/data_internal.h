@@ -49,6 +49,15 @@ int firn_data_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_sna
 int firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make,
                             firn_keyspace **out);
 
+/* firn db keyspaces, and table list: prints the names that one of the functions lists, now or with --at.
+ * `what` is their name with --json. Returns an exit code. */
+typedef int firn_data_list_now(firn_store *store, int (*visit)(void *ctx, const char *name),
+                               void *ctx, firn_error *err);
+typedef int firn_data_list_at(firn_snapshot *view, int (*visit)(void *ctx, const char *name),
+                              void *ctx, firn_error *err);
+int firn_data_keyspaces_print(struct firn_cli *cli, const char *what, firn_data_list_now *list_now,
+                              firn_data_list_at *list_at);
+
 /* The value of --ttl; 0 where it was not given. Returns an exit code. */
 int firn_data_read_ttl(struct firn_cli *cli, uint64_t *out_ms);
 
@@ -73,6 +82,11 @@ int firn_data_table_open(struct firn_cli *cli, firn_store *store, firn_snapshot 
                          struct firn_data_table *out);
 /* Fine on a zeroed struct. */
 void firn_data_table_close(struct firn_data_table *table);
+/* Has a function work on the table that the second argument names, now or with --at; returns what it
+ * returned, or the exit code of a failure. The second one opens the store that the first argument names. */
+int firn_data_table_look(struct firn_cli *cli, firn_store *store,
+                         int (*work)(const struct firn_data_table *table));
+int firn_data_table_run(struct firn_cli *cli, int (*work)(const struct firn_data_table *table));
 /* A column by its name; reports that there is none. Returns an exit code. */
 int firn_data_table_column(const struct firn_data_table *table, const char *name,
                            const firn_table_column **out);

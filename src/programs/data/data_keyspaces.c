@@ -25,8 +25,9 @@ print_name(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-static int
-run_keyspaces(struct firn_cli *cli)
+int
+firn_data_keyspaces_print(struct firn_cli *cli, const char *what, firn_data_list_now *list_now,
+                          firn_data_list_at *list_at)
 {
     assert(cli->argument_count == 1);
     firn_error err;
@@ -36,18 +37,22 @@ run_keyspaces(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_open_view(cli, store, &view);
     }
-    if (exit_code != FIRN_EXIT_OK) {
-        return firn_data_store_close(cli, store, exit_code);
-    }
-    firn_term_json_array("keyspaces");
-    int code = view == NULL ? firn_keyspace_list(store, print_name, NULL, &err)
-                            : firn_snapshot_keyspace_list(view, print_name, NULL, &err);
-    firn_term_json_unwind();
-    if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_term_json_array(what);
+        int code = view == NULL ? list_now(store, print_name, NULL, &err)
+                                : list_at(view, print_name, NULL, &err);
+        firn_term_json_unwind();
+        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
     }
     firn_snapshot_close(view);
     return firn_data_store_close(cli, store, exit_code);
+}
+
+static int
+run_keyspaces(struct firn_cli *cli)
+{
+    return firn_data_keyspaces_print(cli, "keyspaces", firn_keyspace_list,
+                                     firn_snapshot_keyspace_list);
 }
 
 /* ---- drop ---- */

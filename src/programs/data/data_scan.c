@@ -129,16 +129,6 @@ name_keys(struct query *query)
     return FIRN_EXIT_OK;
 }
 
-/* Ends a query that reads for long when the command is interrupted. */
-static int
-go_on(void *ctx, const firn_progress *progress)
-{
-    firn_error err;
-    (void)ctx;
-    (void)progress;
-    return firn_command_go_on(&err);
-}
-
 /* What scan and count have in common. Returns an exit code. */
 static int
 query_init(const struct firn_data_table *table, struct query *query)
@@ -148,7 +138,7 @@ query_init(const struct firn_data_table *table, struct query *query)
     memset(query, 0, sizeof *query);
     query->table = table;
     query->options = defaults;
-    query->options.callbacks.on_progress = go_on;
+    query->options.callbacks.on_progress = firn_command_on_progress;
     int exit_code = firn_data_query_refuse_hex(table);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code =

@@ -277,16 +277,6 @@ struct search {
     uint64_t found;
 };
 
-/* Ends a search that reads for long when the command is interrupted. */
-static int
-go_on(void *ctx, const firn_progress *progress)
-{
-    firn_error err;
-    (void)ctx;
-    (void)progress;
-    return firn_command_go_on(&err);
-}
-
 /* Returns an exit code. */
 static int
 read_metric(struct firn_cli *cli, firn_metric *out)
@@ -323,7 +313,7 @@ read_options(struct search *search)
     options->column_count = search->columns.count;
     options->where = firn_command_value(cli, "where");
     options->snapshot = search->table->view;
-    options->callbacks.on_progress = go_on;
+    options->callbacks.on_progress = firn_command_on_progress;
     return exit_code;
 }
 
@@ -465,22 +455,7 @@ search_table(const struct firn_data_table *table)
 static int
 run_search(struct firn_cli *cli)
 {
-    firn_store *store = NULL;
-    firn_snapshot *view = NULL;
-    struct firn_data_table table = {.name = NULL};
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &view);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, view, &table);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = search_table(&table);
-    }
-    firn_data_table_close(&table);
-    firn_snapshot_close(view);
-    return firn_data_store_close(cli, store, exit_code);
+    return firn_data_table_run(cli, search_table);
 }
 
 const struct firn_command firn_data_search = {

@@ -228,24 +228,6 @@ show_text(const firn_store_statistics *stats)
                          firn_term_text_plural(stats->keyspaces, "keyspace", "keyspaces"));
 }
 
-/* Returns an exit code. */
-static int
-run_table_stats(struct firn_cli *cli, firn_store *store)
-{
-    firn_snapshot *view = NULL;
-    struct firn_data_table table = {.name = NULL};
-    int exit_code = firn_data_open_view(cli, store, &view);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, view, &table);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_stats(&table);
-    }
-    firn_data_table_close(&table);
-    firn_snapshot_close(view);
-    return exit_code;
-}
-
 static int
 run_stats(struct firn_cli *cli)
 {
@@ -262,7 +244,8 @@ run_stats(struct firn_cli *cli)
         return exit_code;
     }
     if (cli->argument_count > 1) {
-        return firn_data_store_close(cli, store, run_table_stats(cli, store));
+        return firn_data_store_close(cli, store,
+                                     firn_data_table_look(cli, store, firn_data_table_stats));
     }
     if (firn_store_stats(store, &stats, &err) != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);

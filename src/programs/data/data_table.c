@@ -52,6 +52,35 @@ firn_data_table_close(struct firn_data_table *table)
 }
 
 int
+firn_data_table_look(struct firn_cli *cli, firn_store *store,
+                     int (*work)(const struct firn_data_table *table))
+{
+    firn_snapshot *view = NULL;
+    struct firn_data_table table = {.name = NULL};
+    int exit_code = firn_data_open_view(cli, store, &view);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_open(cli, store, view, &table);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = work(&table);
+    }
+    firn_data_table_close(&table);
+    firn_snapshot_close(view);
+    return exit_code;
+}
+
+int
+firn_data_table_run(struct firn_cli *cli, int (*work)(const struct firn_data_table *table))
+{
+    firn_store *store = NULL;
+    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_table_look(cli, store, work);
+    }
+    return firn_data_store_close(cli, store, exit_code);
+}
+
+int
 firn_data_table_open(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
                      struct firn_data_table *out)
 {
@@ -122,35 +151,9 @@ run_drop(struct firn_cli *cli)
 }
 
 static int
-print_name(void *ctx, const char *name)
-{
-    (void)ctx;
-    firn_term_json_string(NULL, name);
-    firn_term_text_escape(firn_str(name), firn_term_out_write);
-    firn_term_out_text("\n");
-    return FIRN_OK;
-}
-
-static int
 run_list(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 1);
-    firn_error err;
-    firn_store *store = NULL;
-    firn_snapshot *view = NULL;
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &view);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_json_array("tables");
-        int code = view == NULL ? firn_table_list(store, print_name, NULL, &err)
-                                : firn_snapshot_table_list(view, print_name, NULL, &err);
-        firn_term_json_unwind();
-        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
-    }
-    firn_snapshot_close(view);
-    return firn_data_store_close(cli, store, exit_code);
+    return firn_data_keyspaces_print(cli, "tables", firn_table_list, firn_snapshot_table_list);
 }
 
 /* ---- show ---- */
@@ -331,8 +334,9 @@ show_indexes(struct firn_cli *cli, const firn_table_def *def)
 }
 
 static int
-show(struct firn_cli *cli, const struct firn_data_table *table)
+show(const struct firn_data_table *table)
 {
+    struct firn_cli *cli = table->cli;
     assert(table->def != NULL);
     show_json(cli, table);
     if (firn_command_has(cli, "definition")) {
@@ -348,23 +352,7 @@ show(struct firn_cli *cli, const struct firn_data_table *table)
 static int
 run_show(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 2);
-    firn_store *store = NULL;
-    firn_snapshot *view = NULL;
-    struct firn_data_table table = {.name = NULL};
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &view);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, view, &table);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = show(cli, &table);
-    }
-    firn_data_table_close(&table);
-    firn_snapshot_close(view);
-    return firn_data_store_close(cli, store, exit_code);
+    return firn_data_table_run(cli, show);
 }
 
 /* ---- alter ---- */

@@ -175,19 +175,6 @@ tell_large(struct firn_cli *cli, firn_workspace *workspace,
 
 /* ---- saving ---- */
 
-struct attempt {
-    firn_workspace *workspace;
-    firn_workspace_save_options options;
-    firn_workspace_save_result result;
-};
-
-static int
-attempt_save(void *ctx, firn_error *err)
-{
-    struct attempt *attempt = ctx;
-    return firn_workspace_save(attempt->workspace, &attempt->options, &attempt->result, err);
-}
-
 /* "5 changed, " if there are any. */
 static void
 print_count(uint64_t count, const char *what)
@@ -301,8 +288,8 @@ run(struct firn_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
-    struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
-                              FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    struct firn_task_patience_saving attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                                FIRN_WORKSPACE_SAVE_RESULT_INIT};
     struct firn_task_notices notices;
     const char *most = firn_command_value(cli, "max-file-size");
     if (most != NULL && firn_config_size(most, &attempt.options.file_size_max, &err) != FIRN_OK) {
@@ -333,7 +320,7 @@ run(struct firn_cli *cli)
     attempt.options.callbacks = firn_task_notices_callbacks(&notices);
     attempt.options.marks_told = !cli->json && !cli->quiet;
     firn_term_meter_set_interrupted("then no checkpoint is made");
-    int code = firn_task_patience_run(cli, attempt_save, &attempt, &err);
+    int code = firn_task_patience_run(cli, firn_task_patience_save, &attempt, &err);
     cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(

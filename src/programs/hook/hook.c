@@ -414,21 +414,8 @@ run_print(struct firn_cli *cli)
 
 /* ---- run ---- */
 
-struct saving {
-    firn_workspace *workspace;
-    firn_workspace_save_options options;
-    firn_workspace_save_result result;
-};
-
 static int
-attempt_save(void *ctx, firn_error *err)
-{
-    struct saving *saving = ctx;
-    return firn_workspace_save(saving->workspace, &saving->options, &saving->result, err);
-}
-
-static int
-save(struct firn_cli *cli, struct saving *saving)
+save(struct firn_cli *cli, struct firn_task_patience_saving *saving)
 {
     firn_error err;
     struct firn_task_notices notices;
@@ -440,7 +427,7 @@ save(struct firn_cli *cli, struct saving *saving)
     saving->options.file_size_max = cli->settings.max_file_size;
     saving->options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     saving->options.callbacks = firn_task_notices_callbacks(&notices);
-    int code = firn_task_patience_run(cli, attempt_save, saving, &err);
+    int code = firn_task_patience_run(cli, firn_task_patience_save, saving, &err);
     firn_term_meter_clear();
     firn_task_notices_deinit(&notices);
     if (code == FIRN_OK && saving->result.gc_is_due) {
@@ -451,10 +438,11 @@ save(struct firn_cli *cli, struct saving *saving)
 
 /* What a moment of a turn saves in one directory, or in the current one where path is NULL. */
 static int
-save_directory(struct firn_cli *cli, const char *path, const struct saving *wanted)
+save_directory(struct firn_cli *cli, const char *path,
+               const struct firn_task_patience_saving *wanted)
 {
     assert(wanted != NULL);
-    struct saving saving = *wanted;
+    struct firn_task_patience_saving saving = *wanted;
     bool is_untrusted;
     if (path != NULL) {
         cli->workspace_path = path;
@@ -482,8 +470,8 @@ save_turn(struct firn_cli *cli, const struct event *event, const struct firn_hoo
           enum firn_hook_agent_when when)
 {
     char message[64];
-    struct saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
-                            FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    struct firn_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                               FIRN_WORKSPACE_SAVE_RESULT_INIT};
     (void)snprintf(message, sizeof(message), "%s %s", firn_hook_agent_when_name(when),
                    agent->title);
     saving.options.message = firn_str(message);

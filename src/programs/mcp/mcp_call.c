@@ -155,8 +155,8 @@ make_paths(struct firn_mcp_call *call, size_t count, size_t text_size)
     return call->paths == NULL || call->path_text == NULL ? out_of_memory(call) : FIRN_OK;
 }
 
-int
-firn_mcp_call_take_paths(struct firn_mcp_call *call)
+static int
+take_paths(struct firn_mcp_call *call)
 {
     assert(call->workspace != NULL && call->paths == NULL);
     const firn_slice base = firn_str(firn_workspace_subpath(call->workspace));
@@ -187,6 +187,13 @@ firn_mcp_call_take_paths(struct firn_mcp_call *call)
     }
     call->path_count = is_all ? 0 : count;
     return code;
+}
+
+int
+firn_mcp_call_open_paths(struct firn_mcp_call *call)
+{
+    int code = firn_mcp_call_open(call);
+    return code == FIRN_OK ? take_paths(call) : code;
 }
 
 /* ---- waiting and progress ---- */

@@ -251,10 +251,7 @@ run(struct firn_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_DIFF_RESULT_INIT};
-    int code = firn_mcp_call_open(call);
-    if (code == FIRN_OK) {
-        code = firn_mcp_call_take_paths(call);
-    }
+    int code = firn_mcp_call_open_paths(call);
     if (code != FIRN_OK) {
         return code;
     }

@@ -226,9 +226,9 @@ void firn_mcp_call_deinit(struct firn_mcp_call *call);
 
 /* Opens the workspace of the argument workspace_path and reads its settings. */
 FIRN_MUST_CHECK int firn_mcp_call_open(struct firn_mcp_call *call);
-/* Fills paths from the argument of that name; without it, from where workspace_path points below the
- * root. */
-FIRN_MUST_CHECK int firn_mcp_call_take_paths(struct firn_mcp_call *call);
+/* The same, and fills paths from the argument of that name; without it, from where workspace_path points
+ * below the root. */
+FIRN_MUST_CHECK int firn_mcp_call_open_paths(struct firn_mcp_call *call);
 /* Calls attempt until it does not fail for another writer's lock, as long as may be waited. Fills
  * call->error. */
 FIRN_MUST_CHECK int firn_mcp_call_attempt(struct firn_mcp_call *call,

@@ -53,10 +53,8 @@ write_result(struct attempt *attempt)
 static int
 perform(struct firn_mcp_call *call, struct attempt *attempt)
 {
-    int code = firn_mcp_call_open(call);
-    if (code == FIRN_OK && attempt->reference != NULL) {
-        code = firn_mcp_call_take_paths(call);
-    }
+    int code =
+        attempt->reference != NULL ? firn_mcp_call_open_paths(call) : firn_mcp_call_open(call);
     if (code != FIRN_OK) {
         return code;
     }

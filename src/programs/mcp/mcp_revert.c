@@ -117,10 +117,7 @@ run_revert(struct firn_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
-    int code = firn_mcp_call_open(call);
-    if (code == FIRN_OK) {
-        code = firn_mcp_call_take_paths(call);
-    }
+    int code = firn_mcp_call_open_paths(call);
     if (code != FIRN_OK) {
         return code;
     }

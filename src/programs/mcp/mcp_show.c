@@ -52,10 +52,7 @@ run(struct firn_mcp_call *call)
 {
     firn_workspace_checkpoint *checkpoint;
     const char *reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
-    int code = firn_mcp_call_open(call);
-    if (code == FIRN_OK) {
-        code = firn_mcp_call_take_paths(call);
-    }
+    int code = firn_mcp_call_open_paths(call);
     if (code == FIRN_OK) {
         code = firn_workspace_find(call->workspace, reference, &checkpoint, &call->error);
         call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;

@@ -54,10 +54,7 @@ run(struct firn_mcp_call *call)
 {
     struct attempt attempt = {call, FIRN_WORKSPACE_STATUS_OPTIONS_INIT,
                               FIRN_WORKSPACE_STATUS_RESULT_INIT};
-    int code = firn_mcp_call_open(call);
-    if (code == FIRN_OK) {
-        code = firn_mcp_call_take_paths(call);
-    }
+    int code = firn_mcp_call_open_paths(call);
     if (code != FIRN_OK) {
         return code;
     }

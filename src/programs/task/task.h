@@ -117,6 +117,14 @@ int64_t firn_task_patience_slice_ms(const struct firn_cli *cli);
 int firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err),
                            void *ctx, firn_error *err);
 
+/* A save of an open workspace, and an attempt at it for firn_task_patience_run, whose ctx it is. */
+struct firn_task_patience_saving {
+    firn_workspace *workspace;
+    firn_workspace_save_options options;
+    firn_workspace_save_result result;
+};
+FIRN_MUST_CHECK int firn_task_patience_save(void *ctx, firn_error *err);
+
 /* ---- what the library tells while it works: things left out, damage, progress ---- */
 
 struct firn_task_notices {

@@ -83,3 +83,10 @@ firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, fir
     }
     return code;
 }
+
+int
+firn_task_patience_save(void *ctx, firn_error *err)
+{
+    struct firn_task_patience_saving *saving = ctx;
+    return firn_workspace_save(saving->workspace, &saving->options, &saving->result, err);
+}

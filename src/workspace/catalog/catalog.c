@@ -25,17 +25,6 @@
 
 enum { WORKSPACE_KEY_SIZE = 4, CHECKPOINT_KEY_SIZE = 12 };
 
-static int
-open_keyspace(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
-{
-    int rc = firn_db_keyspace_open(db, name, out, err);
-    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
-        *out = NULL;
-        return FIRN_OK;
-    }
-    return rc;
-}
-
 int
 firn_catalog_open(struct firn_db *db, struct firn_catalog **out, firn_error *err)
 {
@@ -46,9 +35,9 @@ firn_catalog_open(struct firn_db *db, struct firn_catalog **out, firn_error *err
     }
     catalog->db = db;
     int rc;
-    FIRN_TRY(open_keyspace(db, "firn.workspaces", &catalog->workspaces, err));
-    FIRN_TRY(open_keyspace(db, "firn.checkpoints", &catalog->checkpoints, err));
-    FIRN_TRY(open_keyspace(db, "firn.unpacked", &catalog->unpacked, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, "firn.workspaces", &catalog->workspaces, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, "firn.checkpoints", &catalog->checkpoints, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, "firn.unpacked", &catalog->unpacked, err));
     *out = catalog;
     return FIRN_OK;
 out:
@@ -454,19 +443,6 @@ enum { PIN_FORMAT = 1, WORKSPACE_SIZE = 4, KEY_SIZE = 12 };
 
 static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "pins";
 
-/* *out is NULL where there are none. */
-static int
-open_pins(struct firn_catalog *catalog, struct firn_db_keyspace **out, firn_error *err)
-{
-    struct firn_db *db = firn_catalog_db(catalog);
-    int rc = firn_db_keyspace_open(db, keyspace_name, out, err);
-    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
-        *out = NULL;
-        return FIRN_OK;
-    }
-    return rc;
-}
-
 static firn_slice
 make_key(uint32_t workspace, uint64_t order, uint8_t out[KEY_SIZE])
 {
@@ -506,7 +482,7 @@ firn_catalog_pins_has(struct firn_catalog *catalog, uint32_t workspace,
     firn_slice key = make_key(workspace, record->order, bytes);
     int rc;
     *out = false;
-    FIRN_TRY(open_pins(catalog, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
     rc = pins == NULL ? FIRN_NOT_FOUND : firn_db_get(pins, key, &value, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
@@ -533,7 +509,7 @@ firn_catalog_pins_put(struct firn_catalog *catalog, struct firn_db_batch *batch,
     int rc;
     memcpy(value + 1, pin->id, sizeof pin->id);
     firn_store_le64(value + 1 + sizeof pin->id, (uint64_t)pin->created_ns);
-    FIRN_TRY(open_pins(catalog, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
     DCHECK(pins != NULL && workspace != 0);
     rc = firn_db_batch_put(batch, pins, make_key(workspace, pin->order, bytes),
                            firn_bytes(value, sizeof value), err);
@@ -548,7 +524,7 @@ firn_catalog_pins_remove(struct firn_catalog *catalog, struct firn_db_batch *bat
     uint8_t bytes[KEY_SIZE];
     struct firn_db_keyspace *pins;
     int rc;
-    FIRN_TRY(open_pins(catalog, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
     DCHECK(pins != NULL);
     rc = firn_db_batch_delete(batch, pins, make_key(workspace, order, bytes), err);
 out:
@@ -568,7 +544,7 @@ firn_catalog_pins_list(struct firn_catalog *catalog, uint32_t workspace,
     struct firn_db_keyspace *pins;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(open_pins(catalog, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
     if (pins == NULL) {
         return FIRN_OK;
     }

@@ -105,18 +105,6 @@ out:
 
 /* ---- in the store ---- */
 
-/* *out is NULL where there are none. */
-static int
-open_forgotten(struct firn_db *db, struct firn_db_keyspace **out, firn_error *err)
-{
-    int rc = firn_db_keyspace_open(db, keyspace_name, out, err);
-    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
-        *out = NULL;
-        return FIRN_OK;
-    }
-    return rc;
-}
-
 static int
 write_batch(struct firn_db *db, struct firn_db_batch *batch, firn_error *err)
 {
@@ -139,7 +127,7 @@ firn_catalog_forgotten_note(struct firn_db *db, const struct firn_hash_map *set,
     struct firn_db_batch *batch = NULL;
     int rc;
     DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(open_forgotten(db, &forgotten, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, keyspace_name, &forgotten, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
         FIRN_TRY(firn_db_batch_put(batch, forgotten, key_of(firn_hash_map_at(set, i)),
@@ -160,7 +148,7 @@ firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set, firn_
     struct firn_db_keyspace *forgotten;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(open_forgotten(db, &forgotten, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, keyspace_name, &forgotten, err));
     if (forgotten == NULL) {
         return FIRN_OK;
     }
@@ -189,7 +177,7 @@ firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
     struct firn_db_batch *batch = NULL;
     int rc;
     DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(open_forgotten(db, &forgotten, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, keyspace_name, &forgotten, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
         const firn_hash *hash = firn_hash_map_at(set, i);

@@ -614,8 +614,7 @@ tell(struct firn_checkout *apply, const struct firn_difference_walk_change *chan
     firn_workspace_entry before;
     firn_workspace_entry after;
     firn_difference_walk_to_change(change, &before, &after, &told);
-    int rc = apply->options.visit(apply->options.callbacks.ctx, &told);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, apply->options.visit(apply->options.callbacks.ctx, &told));
 }
 
 static void

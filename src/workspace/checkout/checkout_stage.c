@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -393,7 +394,7 @@ write_data(struct firn_os_file *file, uint64_t offset, firn_slice data, firn_err
     for (size_t at = 0; at < data.size;) {
         size_t left = PAGE_SIZE - (size_t)((offset + at) % PAGE_SIZE);
         size_t size = left < data.size - at ? left : data.size - at;
-        if (firn_packfile_cells_is_zero(data.data + at, size)) {
+        if (firn_bytes_are_zero(data.data + at, size)) {
             int rc = begin < at ? firn_os_file_write(file, offset + begin, data.data + begin,
                                                      at - begin, err)
                                 : FIRN_OK;

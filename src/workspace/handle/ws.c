@@ -443,11 +443,11 @@ out:
 }
 
 int
-firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool failed,
-                     firn_error *err)
+firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, int rc, firn_error *err)
 {
+    bool failed = rc != FIRN_OK;
     bool was_writing = opened->db != NULL && !firn_db_is_read_only(opened->db);
-    int rc = close_store(opened, failed, err);
+    int close_rc = close_store(opened, failed, err);
     if (failed && was_writing) {
         struct firn_ws_opened again = {.root_stat = opened->root_stat};
         if (open_store(ws, FIRN_WS_WRITE, &again, NULL) == FIRN_OK) {
@@ -459,7 +459,7 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
     firn_place_nested_destroy(opened->nested);
     firn_os_dir_close(opened->root);
     *opened = (struct firn_ws_opened){0};
-    return rc;
+    return failed ? rc : close_rc;
 }
 
 /* A store inside is not made beside one in the usual place: the other's checkpoints would be out of
@@ -508,7 +508,7 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, NULL);
     if (rc == FIRN_OK) {
         bool is_known = opened.workspace.number != 0;
-        rc = firn_ws_opened_close(ws, &opened, false, err);
+        rc = firn_ws_opened_close(ws, &opened, FIRN_OK, err);
         if (is_known || rc != FIRN_OK) {
             return rc;
         }
@@ -516,7 +516,7 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
     if (rc == FIRN_OK) {
         *out_created = true;
-        rc = firn_ws_opened_close(ws, &opened, false, err);
+        rc = firn_ws_opened_close(ws, &opened, FIRN_OK, err);
     }
     return rc;
 }
@@ -588,8 +588,7 @@ firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoin
     if (rc == FIRN_OK) {
         rc = firn_ws_given_checkpoint(ws, &record, out, err);
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }
 
 /* The restore that is under way, told to other processes.

@@ -62,10 +62,11 @@ enum firn_ws_open_mode {
 /* Opens the root, the store, its objects and catalog. Writing removes what a crash left. */
 FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
                                         struct firn_ws_opened *out, firn_error *err);
-/* Closes what is open. After an error (failed) of a writing operation the store is opened once
- * more, which recovers it, and swept, so that a failed save gives its space back. */
-FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                         bool failed, firn_error *err);
+/* Closes what is open, after an operation that came out with rc; returns rc, or what closing gave if that is
+ * FIRN_OK. After a failure of a writing operation the store is opened once more, which recovers it, and
+ * swept, so that a failed save gives its space back. */
+FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, int rc,
+                                         firn_error *err);
 
 /* The record of a reference: its bytes live in ws->record until the next look-up. ws.c. */
 FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened,

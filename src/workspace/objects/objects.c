@@ -29,17 +29,6 @@
 enum { OPEN_MAX = 64 };
 
 static int
-open_keyspace(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
-{
-    int rc = firn_db_keyspace_open(db, name, out, err);
-    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
-        *out = NULL;
-        return FIRN_OK;
-    }
-    return rc;
-}
-
-static int
 open_dir(struct firn_objects *objects, firn_error *err)
 {
     int rc = firn_os_dir_open(firn_db_dir(objects->db), FIRN_OBJECTS_INDEX_PACKS_DIR, &objects->dir,
@@ -139,8 +128,8 @@ firn_objects_open(struct firn_db *db, struct firn_objects **out, firn_error *err
     firn_os_mutex_init(objects->os, &objects->mutex, FIRN_LOCK_PACK_SET);
     firn_packfile_scratch_pool_init(&objects->pool, objects->os, FIRN_OBJECTS_POOL_FRAMES);
     int rc;
-    FIRN_TRY(open_keyspace(db, FIRN_OBJECTS_INDEX_OBJECTS, &objects->index, err));
-    FIRN_TRY(open_keyspace(db, FIRN_OBJECTS_INDEX_PACKS, &objects->pack_list, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_OBJECTS_INDEX_OBJECTS, &objects->index, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_OBJECTS_INDEX_PACKS, &objects->pack_list, err));
     FIRN_TRY(open_dir(objects, err));
     FIRN_TRY(load_packs(objects, err));
     *out = objects;

@@ -27,8 +27,7 @@ static int
 hand_over(struct cat *cat, firn_slice data, firn_error *err)
 {
     cat->at += data.size;
-    int rc = cat->on_data(cat->ctx, data);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, cat->on_data(cat->ctx, data));
 }
 
 static int
@@ -133,6 +132,5 @@ firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
     if (rc == FIRN_OK) {
         rc = stream(ws, &opened, &record, path, &cat, out, err);
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

@@ -96,8 +96,7 @@ tell_rename(struct difference *difference, const struct firn_difference_walk_cha
     if (difference->visit == NULL) {
         return FIRN_OK;
     }
-    int rc = difference->visit(difference->ctx, &told);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, difference->visit(difference->ctx, &told));
 }
 
 static int
@@ -136,8 +135,7 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     }
     if (difference->visit != NULL) {
         firn_difference_walk_to_change(change, &before, &after, &told.change);
-        rc = difference->visit(difference->ctx, &told);
-        rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+        rc = firn_error_stopped(err, difference->visit(difference->ctx, &told));
     }
 out:
     return rc;
@@ -250,66 +248,60 @@ compare_stored(struct difference *difference, struct firn_ws_opened *opened,
     return compare(difference, opened, &before_side, &after_side, err);
 }
 
-/* Compares a checkpoint with the one before it, or with an empty tree. */
-static int
-run_against_previous(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
-{
-    struct firn_ws *ws = difference->ws;
-    const firn_workspace_diff_options *options = difference->options;
-    firn_workspace_diff_result *result = difference->result;
-    struct firn_buf before_bytes = {0};
-    struct firn_buf after_bytes = {0};
+struct sides {
+    struct firn_buf before_bytes;
+    struct firn_buf after_bytes;
     struct firn_catalog_record before;
     struct firn_catalog_record after;
+};
+
+/* Compares a checkpoint with the one before it, or with an empty tree. */
+static int
+compare_with_previous(struct difference *difference, struct firn_ws_opened *opened,
+                      struct sides *sides, firn_error *err)
+{
+    struct firn_ws *ws = difference->ws;
+    firn_workspace_diff_result *result = difference->result;
+    const char *after = difference->options->after;
     int rc;
-    FIRN_TRY(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
-                              &after_bytes, &after, err));
-    rc = firn_ws_find_previous(ws, opened, &after, &before_bytes, &before, err);
+    FIRN_TRY(firn_ws_find_own(ws, opened, after == NULL ? "latest" : after, &sides->after_bytes,
+                              &sides->after, err));
+    rc =
+        firn_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes, &sides->before, err);
     bool has_before = rc == FIRN_OK;
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         goto out;
     }
-    FIRN_TRY(firn_ws_given_checkpoint(ws, &after, &result->after, err));
+    FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
     if (has_before) {
-        FIRN_TRY(firn_ws_given_checkpoint(ws, &before, &result->before, err));
+        FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     }
-    rc = compare_stored(difference, opened, has_before ? &before : NULL, &after, err);
+    rc = compare_stored(difference, opened, has_before ? &sides->before : NULL, &sides->after, err);
 out:
-    if (rc != FIRN_OK) {
-        *result = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
-    }
-    firn_buf_deinit(&before_bytes);
-    firn_buf_deinit(&after_bytes);
     return rc;
 }
 
+/* Compares a checkpoint with another, or with the disk. */
 static int
-run(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
+compare_with_given(struct difference *difference, struct firn_ws_opened *opened,
+                   struct sides *sides, firn_error *err)
 {
     struct firn_ws *ws = difference->ws;
     const firn_workspace_diff_options *options = difference->options;
     firn_workspace_diff_result *result = difference->result;
-    struct firn_buf before_bytes = {0};
-    struct firn_buf after_bytes = {0};
-    struct firn_catalog_record before;
-    struct firn_catalog_record after;
     int rc;
     FIRN_TRY(firn_ws_find_own(ws, opened, options->before == NULL ? "latest" : options->before,
-                              &before_bytes, &before, err));
-    FIRN_TRY(firn_ws_given_checkpoint(ws, &before, &result->before, err));
+                              &sides->before_bytes, &sides->before, err));
+    FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     if (options->after == NULL) {
-        FIRN_TRY(compare_with_disk(difference, opened, &before, err));
+        FIRN_TRY(compare_with_disk(difference, opened, &sides->before, err));
     } else {
-        FIRN_TRY(firn_ws_find_own(ws, opened, options->after, &after_bytes, &after, err));
-        FIRN_TRY(firn_ws_given_checkpoint(ws, &after, &result->after, err));
-        FIRN_TRY(compare_stored(difference, opened, &before, &after, err));
+        FIRN_TRY(
+            firn_ws_find_own(ws, opened, options->after, &sides->after_bytes, &sides->after, err));
+        FIRN_TRY(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
+        FIRN_TRY(compare_stored(difference, opened, &sides->before, &sides->after, err));
     }
 out:
-    if (rc != FIRN_OK) {
-        *result = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
-    }
-    firn_buf_deinit(&before_bytes);
-    firn_buf_deinit(&after_bytes);
     return rc;
 }
 
@@ -326,10 +318,15 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
     if (rc != FIRN_OK) {
         return rc;
     }
+    struct sides sides = {.before_bytes = {0}};
     firn_difference_renames_init(&difference.renames);
-    rc = options->against_previous ? run_against_previous(&difference, &opened, err)
-                                   : run(&difference, &opened, err);
+    rc = options->against_previous ? compare_with_previous(&difference, &opened, &sides, err)
+                                   : compare_with_given(&difference, &opened, &sides, err);
+    if (rc != FIRN_OK) {
+        *out = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    }
     firn_difference_renames_deinit(&difference.renames);
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    firn_buf_deinit(&sides.before_bytes);
+    firn_buf_deinit(&sides.after_bytes);
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

@@ -20,8 +20,7 @@ tell_entry(void *ctx, const struct firn_difference_walk_change *change, firn_err
     DCHECK(change->kind == FIRN_DIFFERENCE_WALK_ADDED);
     firn_workspace_entry info;
     firn_difference_walk_to_info(change->path, change->after, &info);
-    int rc = entries->visit(entries->ctx, &info);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, entries->visit(entries->ctx, &info));
 }
 
 static int
@@ -51,6 +50,5 @@ firn_ws_entries(struct firn_ws *ws, const char *reference,
     if (rc == FIRN_OK) {
         rc = walk(&opened, &record, &entries, err);
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

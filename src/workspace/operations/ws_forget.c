@@ -348,8 +348,7 @@ tell(struct forgetting *forgetting,
         }
         if (rc == FIRN_OK) {
             firn_catalog_record_to_checkpoint(&record, &checkpoint);
-            rc = visit(ctx, &forgotten);
-            rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+            rc = firn_error_stopped(err, visit(ctx, &forgotten));
         }
     }
     return rc;
@@ -403,7 +402,7 @@ firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
         firn_difference_forget_destroy(forgetting.tree);
         /* The commit is durable: a store that cannot be closed properly is recovered by the next
          * open. */
-        FIRN_IGNORE(firn_ws_opened_close(ws, &forgetting.opened, rc != FIRN_OK, NULL));
+        FIRN_IGNORE(firn_ws_opened_close(ws, &forgetting.opened, rc, NULL));
     }
     if (rc == FIRN_OK && visit != NULL) {
         rc = tell(&forgetting, visit, ctx, err);

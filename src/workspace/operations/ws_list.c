@@ -30,8 +30,7 @@ list_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, 
     listing->left--;
     firn_workspace_checkpoint checkpoint;
     firn_catalog_record_to_checkpoint(record, &checkpoint);
-    int rc = listing->visit(listing->ctx, &checkpoint);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, listing->visit(listing->ctx, &checkpoint));
 }
 
 int
@@ -53,6 +52,5 @@ firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
         rc = firn_catalog_list(opened.catalog, opened.workspace.number, list_one, &listing, err);
         rc = rc == ENOUGH ? FIRN_OK : rc;
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

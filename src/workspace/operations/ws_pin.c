@@ -77,12 +77,11 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
     }
     rc = run(&pinning, references, count, err);
     /* The pins are durable: a store that cannot be closed properly is recovered by the next open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &pinning.opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &pinning.opened, rc, NULL));
     firn_workspace_checkpoint *const *told = (const void *)pinning.told.data;
     DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof(void *));
     for (size_t i = 0; rc == FIRN_OK && visit != NULL && i < count; i++) {
-        rc = visit(ctx, told[i]);
-        rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+        rc = firn_error_stopped(err, visit(ctx, told[i]));
     }
     firn_ws_given_release(ws);
     firn_buf_deinit(&pinning.told);
@@ -111,8 +110,7 @@ list_one(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
     }
     told.number = record.number;
     firn_catalog_record_id_text(pin->id, told.id);
-    rc = listing->visit(listing->ctx, &told);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, listing->visit(listing->ctx, &told));
 }
 
 int
@@ -130,6 +128,5 @@ firn_ws_pin_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_workspac
                                     err);
     }
     firn_buf_deinit(&listing.record);
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

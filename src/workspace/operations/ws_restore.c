@@ -604,8 +604,7 @@ look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag,
     }
     rc = look(ws, &opened, out, tag, err);
     DCHECK(!out->is_pending || !out->is_running);
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }
 
 /* Beside a restore that ends, the journal may be from before its end and the lock from after it: what
@@ -715,7 +714,7 @@ restore(struct firn_ws *ws, const struct request *request,
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }
 

@@ -176,8 +176,7 @@ tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_er
     if (options->on_conflict == NULL) {
         return FIRN_OK;
     }
-    int rc = options->on_conflict(options->callbacks.ctx, conflict);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, options->on_conflict(options->callbacks.ctx, conflict));
 }
 
 static int
@@ -587,6 +586,6 @@ firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

@@ -709,6 +709,6 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

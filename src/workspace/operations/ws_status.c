@@ -37,8 +37,7 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     firn_workspace_entry before;
     firn_workspace_entry after;
     firn_difference_walk_to_change(change, &before, &after, &told);
-    int rc = status->visit(status->ctx, &told);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, status->visit(status->ctx, &told));
 }
 
 static int
@@ -91,6 +90,5 @@ firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
     if (rc == FIRN_OK) {
         rc = compare(ws, &opened, options, &record, &status, err);
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

@@ -72,7 +72,7 @@ firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, boo
     FIRN_TRY(put(ws, &opened, name, &record, may_replace, err));
 out:
     /* The tag is durable: a store that cannot be closed properly is recovered by the next open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }
 
@@ -85,7 +85,7 @@ firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err)
         return rc;
     }
     rc = firn_catalog_tags_remove(opened.catalog, opened.workspace.number, firn_str(name), err);
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }
 
@@ -112,8 +112,7 @@ list_one(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, fi
     } else if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    rc = listing->visit(listing->ctx, &told);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return firn_error_stopped(err, listing->visit(listing->ctx, &told));
 }
 
 int
@@ -131,6 +130,5 @@ firn_ws_tag_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_workspac
                                     err);
     }
     firn_buf_deinit(&listing.record);
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

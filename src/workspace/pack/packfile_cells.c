@@ -59,12 +59,6 @@ firn_packfile_cells_level_of(uint64_t size)
 }
 
 bool
-firn_packfile_cells_is_zero(const uint8_t *data, size_t size)
-{
-    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
-}
-
-bool
 firn_packfile_cells_is_list(firn_slice stored)
 {
     return stored.size > 0 && stored.data[0] == MARK; /* (I2) */

@@ -33,7 +33,6 @@ enum {
 
 /* The level of the list that names content of a size of at most CONTENT_MAX. */
 unsigned firn_packfile_cells_level_of(uint64_t size);
-bool firn_packfile_cells_is_zero(const uint8_t *data, size_t size);
 
 /* Whether the bytes of a PIECES object are meant to be a list of cells, not one of pieces. */
 bool firn_packfile_cells_is_list(firn_slice stored);

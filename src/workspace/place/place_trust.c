@@ -377,8 +377,7 @@ show(const char *real_root, const struct firn_place_trust_look *look,
                             .owner = look->stat.uid,
                             .is_trusted = look->is_trusted,
                             .is_there = look->has_store};
-    rc = visit(ctx, &info);
-    rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    rc = firn_error_stopped(err, visit(ctx, &info));
 out:
     firn_buf_deinit(&path);
     return rc;
@@ -540,8 +539,7 @@ show_unread(const struct listing *listing, const struct entry *entry, const char
     }
     const firn_trust_info info = {
         .root = "", .store_path = "", .store_id = "", .unread_path = text, .unread_text = why};
-    rc = listing->visit(listing->ctx, &info);
-    rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    rc = firn_error_stopped(err, listing->visit(listing->ctx, &info));
 out:
     firn_buf_deinit(&path);
     return rc;

@@ -422,8 +422,7 @@ firn_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *option
     firn_hash_map_deinit(&gc.forgotten);
     firn_buf_deinit(&gc.leaning);
     firn_buf_deinit(&gc.expired);
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }
 
 int

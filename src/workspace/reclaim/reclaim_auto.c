@@ -81,8 +81,7 @@ open_store(struct automatic *automatic, enum firn_ws_open_mode mode, firn_error 
 static int
 close_store(struct automatic *automatic, int rc, firn_error *err)
 {
-    int close_rc = firn_ws_opened_close(automatic->gc.ws, &automatic->opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(automatic->gc.ws, &automatic->opened, rc, err);
 }
 
 /* ---- begin and end ---- */

@@ -220,8 +220,7 @@ tell(const struct deleting *deleting,
         rc = victim_record(deleting, i, &record, err);
         if (rc == FIRN_OK) {
             firn_catalog_record_to_checkpoint(&record, &checkpoint);
-            rc = visit(ctx, &checkpoint);
-            rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+            rc = firn_error_stopped(err, visit(ctx, &checkpoint));
         }
     }
     return rc;
@@ -242,7 +241,7 @@ firn_reclaim_delete(struct firn_ws *ws, const char *const *references, size_t co
     rc = run(&deleting, references, count, options->dry_run, err);
     /* The commit is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &deleting.opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &deleting.opened, rc, NULL));
     if (rc == FIRN_OK && visit != NULL) {
         rc = tell(&deleting, visit, ctx, err);
     }

@@ -217,8 +217,7 @@ tell(firn_slice told, int (*visit)(void *ctx, const firn_workspace_checkpoint *c
         rc = firn_catalog_record_decode(firn_bytes(told.data + 4, size), &record, err);
         if (rc == FIRN_OK) {
             firn_catalog_record_to_checkpoint(&record, &checkpoint);
-            rc = visit(ctx, &checkpoint);
-            rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+            rc = firn_error_stopped(err, visit(ctx, &checkpoint));
         }
         told = firn_bytes(told.data + 4 + size, told.size - 4 - size);
     }
@@ -249,7 +248,7 @@ firn_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_opti
         rc = run(&opened, &rule, &deleting, FIRN_DURABILITY_FULL, err);
     }
     /* The commit is durable: a store that cannot be closed properly is recovered by the next open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
     if (rc == FIRN_OK && visit != NULL) {
         rc = tell(firn_buf_slice(&told), visit, ctx, err);
     }

@@ -80,6 +80,13 @@ mark_live(struct marking *marking, const firn_hash *hash, size_t number, firn_er
                : FIRN_OK;
 }
 
+static int
+find_alive(struct marking *marking, const firn_hash *hash, size_t *out, firn_error *err)
+{
+    int rc = find(marking, hash, out, err);
+    return rc == FIRN_OK ? mark_live(marking, hash, *out, err) : rc;
+}
+
 static bool
 pop(struct firn_buf *stack, firn_hash *out)
 {
@@ -98,10 +105,7 @@ mark_content(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
     struct firn_reclaim_table *table = marking->gc->table;
     size_t number;
-    int rc = find(marking, hash, &number, err);
-    if (rc == FIRN_OK) {
-        rc = mark_live(marking, hash, number, err);
-    }
+    int rc = find_alive(marking, hash, &number, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -117,10 +121,7 @@ mark_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
     struct firn_reclaim_table *table = marking->gc->table;
     size_t number;
-    int rc = find(marking, hash, &number, err);
-    if (rc == FIRN_OK) {
-        rc = mark_live(marking, hash, number, err);
-    }
+    int rc = find_alive(marking, hash, &number, err);
     if (rc != FIRN_OK) {
         return rc;
     }

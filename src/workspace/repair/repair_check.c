@@ -776,17 +776,24 @@ check_workspace(void *ctx, firn_slice root, const struct firn_catalog_workspace 
     return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
+/* The same of a whole list, of which damage is a finding too. */
+static int
+settle_whole(struct checking *checking, int rc, const firn_error *found, firn_error *err)
+{
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found->text);
+        return FIRN_OK;
+    }
+    return settle(checking, firn_bytes(NULL, 0), rc, found, err);
+}
+
 static int
 check_workspaces(struct checking *checking, firn_error *err)
 {
     firn_error found;
     int rc =
         firn_catalog_workspaces_list(checking->opened->catalog, check_workspace, checking, &found);
-    if (is_finding(rc)) {
-        tell(checking, firn_bytes(NULL, 0), found.text);
-        return FIRN_OK;
-    }
-    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return settle_whole(checking, rc, &found, err);
 }
 
 /* Right after the opening, before another process can have made new packs. */
@@ -795,11 +802,7 @@ check_pack_list(struct checking *checking, firn_error *err)
 {
     firn_error found;
     int rc = firn_objects_leftovers_check(checking->opened->objects, &found);
-    if (is_finding(rc)) {
-        tell(checking, firn_bytes(NULL, 0), found.text);
-        return FIRN_OK;
-    }
-    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return settle_whole(checking, rc, &found, err);
 }
 
 static int
@@ -872,6 +875,5 @@ firn_repair_check(struct firn_ws *ws, const firn_workspace_check_options *option
                             "there is nothing to check: there is no store at '%.900s'",
                             ws->place.store_path);
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    return rc != FIRN_OK ? rc : close_rc;
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

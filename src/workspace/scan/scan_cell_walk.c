@@ -10,6 +10,7 @@
  */
 #include "scan/scan.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
@@ -80,13 +81,13 @@ name_cell(struct naming *naming, uint64_t offset, const uint8_t *data, size_t si
     uint64_t in_part = naming->part.size > offset ? naming->part.size - offset : 0;
     firn_hash hash;
     int rc = FIRN_OK;
-    if (firn_packfile_cells_is_zero(data, size)) {
+    if (firn_bytes_are_zero(data, size)) {
         return FIRN_OK;
     }
     firn_blake3_hash_of(data, size, &hash);
     FIRN_TRY(firn_packfile_cells_builder_add(&naming->all, number, &hash, err));
     if (in_part < size && in_part > 0) {
-        if (firn_packfile_cells_is_zero(data, (size_t)in_part)) {
+        if (firn_bytes_are_zero(data, (size_t)in_part)) {
             goto out;
         }
         firn_blake3_hash_of(data, (size_t)in_part, &hash);

@@ -23,6 +23,7 @@
  * vain attempt do not fill the disk. One that has become longer is read to the end all the same: what
  * was there before may be as it was (scan_file.c).
  */
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -606,7 +607,7 @@ put_cell(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_erro
                                      &slot, err));
     FIRN_TRY(firn_scan_cell_walk_read(walk, slot->data, &size, err));
     FIRN_TRY(cells_look(stream, walk->file, err));
-    if (walk->is_shorter || firn_packfile_cells_is_zero(slot->data, size)) { /* (I2) */
+    if (walk->is_shorter || firn_bytes_are_zero(slot->data, size)) { /* (I2) */
         goto out;
     }
     DCHECK(stream->count < IN_LIST);

@@ -51,17 +51,6 @@ enum {
     KEY_ROOM = 1 + FIRN_STATCACHE_PRINT_SIZE /* after the path: NUL and digest */
 };
 
-static int
-open_keyspace(struct firn_statcache *stat, firn_error *err)
-{
-    int rc = firn_db_keyspace_open(stat->db, FIRN_STATCACHE_KEYSPACE, &stat->keyspace, err);
-    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(stat->db)) {
-        stat->keyspace = NULL;
-        return FIRN_OK;
-    }
-    return rc;
-}
-
 int
 firn_statcache_open(struct firn_db *db, const struct firn_statcache_options *options,
                     struct firn_statcache **out, firn_error *err)
@@ -81,7 +70,7 @@ firn_statcache_open(struct firn_db *db, const struct firn_statcache_options *opt
     stat->is_blind = options->is_blind || !are_present;
     DCHECK(stat->workspace != 0);
     if (rc == FIRN_OK) {
-        rc = open_keyspace(stat, err);
+        rc = firn_db_keyspace_open_if_any(db, FIRN_STATCACHE_KEYSPACE, &stat->keyspace, err);
     }
     if (rc != FIRN_OK) {
         firn_statcache_close(stat);

@@ -400,8 +400,7 @@ open_store_dir(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_d
     if (opened.store_dir == NULL || opened.workspace.number == 0) {
         rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' has no checkpoint yet", ws->place.root);
     }
-    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
-    rc = rc == FIRN_OK ? close_rc : rc;
+    rc = firn_ws_opened_close(ws, &opened, rc, err);
     return rc == FIRN_OK ? firn_place_open_dir(ws->os, ws->place.store_path, false, out, err) : rc;
 }
 

@@ -5,6 +5,7 @@
 #include "support/test_file.h"
 #include "unit/pack/pack_fixture.h"
 
+#include "base/bytes.h"
 #include "base/slice.h"
 #include "block/block_file.h"
 #include "codec/blake3_hash.h"
@@ -312,7 +313,7 @@ take(void *ctx, firn_slice data, firn_error *err)
 {
     struct taking *taking = ctx;
     taking->size += data.size;
-    taking->data += firn_packfile_cells_is_zero(data.data, data.size) ? 0 : data.size;
+    taking->data += firn_bytes_are_zero(data.data, data.size) ? 0 : data.size;
     return taking->end_after != 0 && taking->size >= taking->end_after
                ? firn_error_set(err, FIRN_CANCELLED, "enough")
                : FIRN_OK;
