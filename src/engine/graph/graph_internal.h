@@ -63,7 +63,8 @@ struct firn_graph {
     struct firn_block_reader *reader;
     struct firn_block_cache *cache;
     uint64_t cache_file;
-    size_t held; /* of the cache's budget; 0: blocks are not kept */
+    struct firn_block_guide *guides; /* of each block of vectors */
+    size_t held;                     /* of the cache's budget; 0: blocks are not kept */
     struct firn_run_summary summary;
 
     struct firn_graph_build_counts counts; /* of one that was built */
@@ -209,8 +210,6 @@ void firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *rec
 void firn_graph_code_measure_four(const struct firn_graph *graph,
                                   const struct firn_graph_query *query,
                                   const uint8_t *const records[4], float out[4]);
-float firn_graph_code_measure(const struct firn_graph *graph, const struct firn_graph_query *query,
-                              const uint8_t *record);
 
 /* ==== walking (graph_walk.c) ==== */
 

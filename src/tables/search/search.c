@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/lsm_group.h"
+#include "lsm/lsm_pieces.h"
 #include "search/search_internal.h"
 
 enum { FOUR = 4 };
@@ -160,8 +161,9 @@ is_seen(struct search *search, struct worker *worker, const struct batch *batch,
         worker->group.number != batch->group) {
         FIRN_TRY(firn_lsm_group_open(&worker->group, batch->run, batch->group, err));
     }
-    rc = firn_query_shows(search->scan, &worker->group, (uint32_t)(batch->first_row + row),
-                          firn_buf_slice(&worker->key), out, err);
+    rc = firn_lsm_pieces_shows(firn_query_pieces(search->scan), &worker->group,
+                               (uint32_t)(batch->first_row + row), firn_buf_slice(&worker->key),
+                               out, err);
 out:
     return rc;
 }
@@ -417,7 +419,7 @@ look(struct search *search, struct firn_scan *scan, struct firn_search_top *out,
     FIRN_TRY(firn_query_visit(scan, &visitor, err));
     *out_lacks = false;
     if (search->sources != NULL) {
-        FIRN_TRY(firn_search_source_ask(search->sources, scan, search->request,
+        FIRN_TRY(firn_search_source_ask(search->sources, firn_query_pieces(scan), search->request,
                                         &search->workers[0].top, out_lacks, err));
     }
     rc = join(search, out, err);
@@ -457,6 +459,15 @@ may_have_graphs(const struct firn_schema *schema, const struct firn_search_reque
             firn_vector_distance_squares(request->query, request->dimensions) > 0);
 }
 
+/* If it is the table that is damaged, that is found without graphs, too. */
+static bool
+are_graphs_unfit(int rc, bool *out_lacks)
+{
+    const bool are = rc == FIRN_CORRUPT || rc == FIRN_UNSUPPORTED;
+    *out_lacks = *out_lacks || are;
+    return are;
+}
+
 /* One search, in a view or a transaction; with sources where they are not NULL, or by graphs. *graphs counts. */
 static int
 search_in(struct firn_table *table, const struct firn_search_request *given, bool by_graphs,
@@ -475,7 +486,7 @@ search_in(struct firn_table *table, const struct firn_search_request *given, boo
     /* Even where nothing is wanted: what is wrong with the condition is said. */
     FIRN_TRY(open_query(table, request, schema, view, by_graphs, &scan, err));
     if (request->k > 0 && by_graphs) {
-        FIRN_TRY(firn_search_graph_open(graphs, scan, column->id, request, err));
+        FIRN_TRY(firn_search_graph_open(graphs, firn_query_pieces(scan), column->id, request, err));
         own.sources = &graphs->sources;
     }
     if (request->k > 0) {
@@ -492,12 +503,51 @@ out:
     deinit(&search);
     firn_search_graph_close(graphs);
     firn_query_close(scan);
-    if (by_graphs && (rc == FIRN_CORRUPT || rc == FIRN_UNSUPPORTED)) {
-        /* If it is the table that is damaged, that is found without graphs, too. */
-        *out_lacks = true;
-        rc = FIRN_OK;
+    return by_graphs && are_graphs_unfit(rc, out_lacks) ? FIRN_OK : rc;
+}
+
+/* By graphs alone, without a query, if nothing else has to be read; else *out is NULL. *out_lacks: a graph named too few. */
+static int
+search_graphs(struct firn_table *table, const struct firn_search_request *given,
+              struct firn_search_graphs *graphs, struct firn_schema *schema,
+              struct firn_db_view *view, struct firn_search_result **out, bool *out_lacks,
+              firn_error *err)
+{
+    struct firn_search_request request = *given;
+    const struct firn_schema_column *column = firn_schema_find(schema, firn_str(request.column));
+    struct firn_search_top found = {.k = request.k};
+    struct firn_search_top top = {.k = request.k};
+    struct firn_search_source_set *sources = NULL;
+    struct firn_column_layout *layout = NULL;
+    struct firn_db_pieces *pieces = NULL;
+    uint64_t rows = 0;
+    int rc;
+    FIRN_TRY(firn_schema_layout_create(&schema, 1, &layout, err));
+    FIRN_TRY(firn_db_pieces_open_loose(firn_rows_keyspace(table), view, layout, &pieces, err));
+    struct firn_lsm_pieces *inner = firn_db_pieces_lsm(pieces);
+    if (inner != NULL) {
+        FIRN_TRY(firn_search_graph_open(graphs, inner, column->id, &request, err));
+        request.sources = &graphs->sources;
+        FIRN_TRY(firn_search_source_open(&request, column->id, inner, &sources, err));
     }
-    return rc;
+    if (sources != NULL && firn_search_source_note_pieces(sources, inner, &rows)) {
+        FIRN_TRY(firn_search_source_ask(sources, inner, &request, &found, out_lacks, err));
+        if (*out_lacks) {
+            goto out;
+        }
+        FIRN_TRY(firn_search_top_join(&found, 1, request.k, &top, err));
+        FIRN_TRY(firn_search_result_make(table, &request, view, schema, &top, out, err));
+        (*out)->stats.rows_read = rows;
+        (*out)->stats.threads = 1;
+    }
+out:
+    firn_search_top_deinit(&found);
+    firn_search_top_deinit(&top);
+    firn_search_source_close(sources);
+    firn_search_graph_close(graphs);
+    firn_db_pieces_close(pieces);
+    firn_free(layout);
+    return are_graphs_unfit(rc, out_lacks) ? FIRN_OK : rc;
 }
 
 int
@@ -508,7 +558,7 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     struct firn_schema *schema = NULL;
     struct firn_db_view *own_view = NULL;
     struct firn_search_graphs graphs = {.damaged = 0};
-    bool lacks;
+    bool lacks = false;
     int rc;
     *out = NULL;
     exact.sources = NULL;
@@ -521,8 +571,14 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     }
     FIRN_TRY(firn_rows_schema(table, view, &schema, err));
     FIRN_TRY(check_column(request, schema, err));
-    FIRN_TRY(search_in(table, request, may_have_graphs(schema, request), &graphs, schema, view, out,
-                       &lacks, err));
+    const bool by_graphs = may_have_graphs(schema, request);
+    if (by_graphs && request->where == NULL && request->parameter_count == 0 &&
+        request->txn == NULL && request->on_progress == NULL && request->k > 0) {
+        FIRN_TRY(search_graphs(table, request, &graphs, schema, view, out, &lacks, err));
+    }
+    if (*out == NULL && !lacks) {
+        FIRN_TRY(search_in(table, request, by_graphs, &graphs, schema, view, out, &lacks, err));
+    }
     if (lacks) {
         FIRN_TRY(search_in(table, &exact, false, &graphs, schema, view, out, &lacks, err));
     }
