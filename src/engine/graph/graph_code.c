@@ -48,7 +48,7 @@ norm_of(const uint8_t *vector, uint32_t dimensions)
     return firn_vector_distance_root(firn_vector_distance_squares(vector, dimensions));
 }
 
-static double
+FIRN_GRAPH_SMALL static double
 largest_of(const uint8_t *vector, uint32_t dimensions)
 {
     double largest = 0;
@@ -62,7 +62,7 @@ largest_of(const uint8_t *vector, uint32_t dimensions)
 
 /* ---- what all vectors say ---- */
 
-bool
+FIRN_GRAPH_SMALL bool
 firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const uint8_t *vector)
 {
     return firn_vector_distance_is_finite(vector, parameters->dimensions) &&
@@ -70,7 +70,7 @@ firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const ui
             largest_of(vector, parameters->dimensions) > 0);
 }
 
-void
+FIRN_GRAPH_SMALL void
 firn_graph_code_survey(const struct firn_graph_parameters *parameters,
                        struct firn_graph_survey *survey, const uint8_t *vector)
 {
@@ -91,7 +91,7 @@ firn_graph_code_survey(const struct firn_graph_parameters *parameters,
     survey->count++;
 }
 
-void
+FIRN_GRAPH_SMALL void
 firn_graph_code_settle(struct firn_graph *graph, const struct firn_graph_survey *survey)
 {
     double count = survey->count > 0 ? (double)survey->count : 1;
@@ -147,7 +147,7 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
     return (struct quantised){scale, scale * scale * (float)squares, sum};
 }
 
-void
+FIRN_GRAPH_SMALL void
 firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector, float *transformed,
                       uint8_t *record)
 {
@@ -166,7 +166,7 @@ firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector, flo
     memcpy(record + stride - 4, &code.norm, 4);
 }
 
-int
+FIRN_GRAPH_SMALL int
 firn_graph_code_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
                         firn_error *err)
 {

@@ -87,7 +87,7 @@ upward(double value)
     return value < 3e38 ? (float)(value * (1 + 0x1p-20)) : __builtin_inff();
 }
 
-static void
+FIRN_GRAPH_SMALL static void
 set_limit(struct exact *exact, double limit)
 {
     const double h = exact->height;
@@ -215,7 +215,7 @@ keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
 }
 
 /* Compares four codes, of which the first `count` are wanted. */
-static inline __attribute__((always_inline)) bool
+static __attribute__((noinline)) bool
 measure(struct exact *exact, size_t count)
 {
     const struct firn_graph_query *query = &exact->scratch->query;
@@ -391,7 +391,7 @@ take(struct exact *exact, uint32_t node, double distance)
 }
 
 /* Measures what remains exactly. */
-static int
+FIRN_GRAPH_SMALL static int
 judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *err)
 {
     struct firn_graph_candidate candidates[JUDGED];
@@ -423,7 +423,7 @@ out:
 /* ---- the search ---- */
 
 /* Sets what depends on the query. false: bounds would not help. */
-static bool
+FIRN_GRAPH_SMALL static bool
 prepare(struct exact *exact, const uint8_t *vector)
 {
     const struct firn_graph *graph = exact->graph;
@@ -455,7 +455,7 @@ prepare(struct exact *exact, const uint8_t *vector)
     return graph->parameters.metric == FIRN_VECTOR_L2 || length > 0;
 }
 
-static size_t
+FIRN_GRAPH_SMALL static size_t
 room_of(const struct firn_graph *graph, size_t wanted)
 {
     const size_t room = graph->count / NEAR_PART + NEAR_TIMES * wanted + NEAR_LEAST;

@@ -15,6 +15,9 @@
 #include "graph/graph_format.h"
 #include "os/os_pages.h"
 
+/* Of what is called once a query or once a vector that is built, in files that are optimized for speed (cmake/FirnSize.cmake). */
+#define FIRN_GRAPH_SMALL __attribute__((cold))
+
 /* Records of one size in blocks: codes, links of level 0, or vectors. */
 struct firn_graph_array {
     /* Where each block is; NULL: not read yet. Stores release, loads acquire: what lies there is whole. */
