@@ -97,6 +97,7 @@ set(FIRN_COLD_FILES
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
+    graph/graph_search.c
     graph/graph_write.c
     log/log_recover.c
     log/log_rotate.c
@@ -172,6 +173,7 @@ set(FIRN_COLD_FILES
     search/search_graph.c
     search/search_result.c
     search/search_source.c
+    search/search_top.c
     rows/rows.c
     rows/rows_bulk.c
     rows/rows_auto.c

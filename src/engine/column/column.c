@@ -558,7 +558,7 @@ firn_column_pin_chunk(struct firn_run *base, size_t group, uint32_t column,
     size_t slot = slot_of(run, group, column);
     *out = (struct firn_column_pin){.cache = NULL};
     if (slot == SIZE_MAX) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "row group %zu has no column %u", group, column);
+        return firn_error_set_named(err, FIRN_NOT_FOUND, "", "", "");
     }
     if (firn_column_read_is_in_pieces(run, group, slot)) {
         return firn_error_set(err, FIRN_LIMIT, "a value of column %u is too large for a chunk",

@@ -208,7 +208,11 @@ decode_other(const uint8_t *packed, size_t count, unsigned width, uint64_t *out)
 {
     size_t size = firn_bit_pack_size(count, width);
     DCHECK(count <= FIRN_BIT_PACK_FULL);
-    if (count != FIRN_BIT_PACK_FULL || width == 0) {
+    if (width == 0) {
+        memset(out, 0, count * sizeof *out);
+        return;
+    }
+    if (count != FIRN_BIT_PACK_FULL) {
         size_t i = 0;
         /* Numbers that lie in eight bytes which are all there. */
         for (size_t bit = 0; width <= 56 && bit / 8 + 8 <= size && i < count; bit += width) {

@@ -408,6 +408,24 @@ firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64
 
 /* ---- some values of a block ---- */
 
+/* A value of a block of differences: the first one, and the sum of the differences up to it. */
+static int
+look_up_sum(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t row,
+            uint64_t base, uint64_t *out, firn_error *err)
+{
+    const size_t head = chunk->parts.field_size + (size_t)8;
+    const uint8_t *at = view->data.data;
+    if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
+        return firn_chunk_corrupt(err, "a block of differences has another size than these");
+    }
+    const uint64_t sum =
+        (uint64_t)firn_bit_pack_sum_first(at + head, view->count, view->width, row + 1) -
+        firn_bit_pack_get(at + head, view->count, view->width, 0) +
+        row * firn_load_le64(at + head - 8);
+    *out = base + chunk->parts.divisor * (firn_chunk_load_field(at, chunk->parts.field_size) + sum);
+    return FIRN_OK;
+}
+
 /* Looks up values of a block without nulls where they lie; *out: that can be done. */
 static int
 look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, const uint16_t *rows,
@@ -415,12 +433,13 @@ look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, con
 {
     const bool is_dictionary = chunk->encoding == FIRN_ENCODING_DICTIONARY;
     const bool is_bytes = chunk->kind == FIRN_PHYSICAL_BYTES;
-    *out = (is_dictionary || chunk->encoding == FIRN_ENCODING_FRAME) && view->null_count == 0 &&
-           chunk->kind != FIRN_PHYSICAL_F32;
+    const bool is_sum = chunk->encoding == FIRN_ENCODING_DELTA && count == 1;
+    *out = (is_dictionary || is_sum || chunk->encoding == FIRN_ENCODING_FRAME) &&
+           view->null_count == 0 && chunk->kind != FIRN_PHYSICAL_F32;
     if (!*out) {
         return FIRN_OK;
     }
-    if (view->data.size != firn_bit_pack_size(view->count, view->width)) {
+    if (!is_sum && view->data.size != firn_bit_pack_size(view->count, view->width)) {
         return firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
     }
     int rc = make_room(&scratch->numbers, count * (is_bytes ? sizeof(firn_slice) : 8), err);
@@ -432,12 +451,17 @@ look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, con
     if (!is_dictionary) {
         const uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
         const uint64_t factor = chunk->parts.divisor;
-        firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count,
-                               chunk->parts.minimum + sign + factor * view->low, factor, numbers);
+        const uint64_t base = chunk->parts.minimum + sign;
+        if (is_sum) {
+            rc = look_up_sum(chunk, view, rows[0], base, numbers, err);
+        } else {
+            firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count,
+                                   base + factor * view->low, factor, numbers);
+        }
         if (chunk->kind == FIRN_PHYSICAL_F64) {
             unorder(chunk->kind, numbers, count);
         }
-        return FIRN_OK;
+        return rc;
     }
     firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count, view->low, 1,
                            codes);

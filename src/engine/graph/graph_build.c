@@ -232,10 +232,20 @@ prune(struct worker *worker, uint32_t node, uint32_t *list, size_t count, uint32
     for (size_t k = 0; k < count; k++) {
         __builtin_prefetch(record_of(graph, list[k]));
     }
-    for (size_t k = 0; k < count + (more != FIRN_GRAPH_NONE); k++) {
-        uint32_t other = k < count ? list[k] : more;
-        float distance = firn_graph_code_measure(graph, &scratch->query, record_of(graph, other));
-        items[total++] = firn_graph_item(distance, other);
+    const size_t all = count + (more != FIRN_GRAPH_NONE);
+    while (total < all) {
+        uint32_t others[4];
+        const uint8_t *records[4];
+        float distances[4];
+        for (size_t k = 0; k < 4; k++) {
+            size_t at = total + k < all ? total + k : all - 1;
+            others[k] = at < count ? list[at] : more;
+            records[k] = record_of(graph, others[k]);
+        }
+        firn_graph_code_measure_four(graph, &scratch->query, records, distances);
+        for (size_t k = 0; k < 4 && total < all; k++) {
+            items[total++] = firn_graph_item(distances[k], others[k]);
+        }
     }
     scratch->evaluated += total;
     firn_sort_u64(items, total);

@@ -48,7 +48,7 @@ norm_of(const uint8_t *vector, uint32_t dimensions)
     return firn_vector_distance_root(firn_vector_distance_squares(vector, dimensions));
 }
 
-static double
+FIRN_GRAPH_SMALL static double
 largest_of(const uint8_t *vector, uint32_t dimensions)
 {
     double largest = 0;
@@ -62,7 +62,7 @@ largest_of(const uint8_t *vector, uint32_t dimensions)
 
 /* ---- what all vectors say ---- */
 
-bool
+FIRN_GRAPH_SMALL bool
 firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const uint8_t *vector)
 {
     return firn_vector_distance_is_finite(vector, parameters->dimensions) &&
@@ -70,7 +70,7 @@ firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const ui
             largest_of(vector, parameters->dimensions) > 0);
 }
 
-void
+FIRN_GRAPH_SMALL void
 firn_graph_code_survey(const struct firn_graph_parameters *parameters,
                        struct firn_graph_survey *survey, const uint8_t *vector)
 {
@@ -91,7 +91,7 @@ firn_graph_code_survey(const struct firn_graph_parameters *parameters,
     survey->count++;
 }
 
-void
+FIRN_GRAPH_SMALL void
 firn_graph_code_settle(struct firn_graph *graph, const struct firn_graph_survey *survey)
 {
     double count = survey->count > 0 ? (double)survey->count : 1;
@@ -147,7 +147,7 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
     return (struct quantised){scale, scale * scale * (float)squares, sum};
 }
 
-void
+FIRN_GRAPH_SMALL void
 firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector, float *transformed,
                       uint8_t *record)
 {
@@ -166,7 +166,7 @@ firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector, flo
     memcpy(record + stride - 4, &code.norm, 4);
 }
 
-int
+FIRN_GRAPH_SMALL int
 firn_graph_code_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
                         firn_error *err)
 {
@@ -239,37 +239,32 @@ firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
 
 /* ---- measuring ---- */
 
-/* (I1): also where a scale or a norm is not a number. */
-static inline float
-distance_of(const struct firn_graph *graph, const struct firn_graph_query *query,
-            const uint8_t *record, int32_t product)
-{
-    float scale;
-    float norm;
-    memcpy(&scale, record + graph->codes.stride - 8, 4);
-    memcpy(&norm, record + graph->codes.stride - 4, 4);
-    float distance = query->norm + norm - 2 * query->scale * scale * (float)(product - query->bias);
-    distance = distance > 0 ? distance : 0;
-    DCHECK(distance >= 0); /* (I1) */
-    return distance;
-}
+/* Four numbers of four records: the compiler makes registers of them. */
+typedef float float32x4 __attribute__((vector_size(16)));
+typedef int32_t int32x4 __attribute__((vector_size(16)));
 
 void
 firn_graph_code_measure_four(const struct firn_graph *graph, const struct firn_graph_query *query,
                              const uint8_t *const records[4], float out[4])
 {
-    int32_t products[4];
-    query->kernels->dot_i8u8_four(query->codes, records, graph->measured, products);
+    const size_t tail = graph->codes.stride - FIRN_GRAPH_CODE_TAIL;
+    int32x4 products;
+    float32x4 scale;
+    float32x4 norm;
+    int32_t dots[4];
+    query->kernels->dot_i8u8_four(query->codes, records, graph->measured, dots);
+    memcpy(&products, dots, sizeof products);
     for (size_t i = 0; i < 4; i++) {
-        out[i] = distance_of(graph, query, records[i], products[i]);
+        float two[2];
+        memcpy(two, records[i] + tail, sizeof two);
+        scale[i] = two[0];
+        norm[i] = two[1];
     }
-}
-
-float
-firn_graph_code_measure(const struct firn_graph *graph, const struct firn_graph_query *query,
-                        const uint8_t *record)
-{
-    DCHECK(query->kernels != NULL);
-    int32_t product = query->kernels->dot_i8u8(query->codes, record, graph->measured);
-    return distance_of(graph, query, record, product);
+    const float32x4 distance =
+        query->norm + norm -
+        2 * query->scale * scale * __builtin_convertvector(products - query->bias, float32x4);
+    /* (I1): also where a scale or a norm is not a number. */
+    const int32x4 bits = (int32x4)distance & (distance > 0);
+    memcpy(out, &bits, sizeof bits);
+    DCHECK(out[0] >= 0 && out[1] >= 0 && out[2] >= 0 && out[3] >= 0);
 }

@@ -87,7 +87,7 @@ upward(double value)
     return value < 3e38 ? (float)(value * (1 + 0x1p-20)) : __builtin_inff();
 }
 
-static void
+FIRN_GRAPH_SMALL static void
 set_limit(struct exact *exact, double limit)
 {
     const double h = exact->height;
@@ -214,21 +214,19 @@ keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
     return true;
 }
 
-/* Compares up to four codes. */
-static bool
-measure(struct exact *exact)
+/* Compares four codes, of which the first `count` are wanted. */
+static __attribute__((noinline)) bool
+measure(struct exact *exact, size_t count)
 {
     const struct firn_graph_query *query = &exact->scratch->query;
     const struct firn_graph *graph = exact->graph;
     const size_t tail = graph->codes.stride - FIRN_GRAPH_CODE_TAIL;
-    const size_t count = exact->pending;
     int32x4 products;
     float32x4 scale;
     float32x4 norms;
     int32_t dots[4];
     for (size_t i = 0; i < 4; i++) {
         float two[2];
-        exact->records[i] = exact->records[i < count ? i : 0];
         memcpy(two, exact->records[i] + tail, sizeof two);
         scale[i] = two[0];
         norms[i] = two[1];
@@ -236,7 +234,6 @@ measure(struct exact *exact)
     query->kernels->dot_i8u8_four(query->codes, exact->records, graph->measured, dots);
     memcpy(&products, dots, sizeof products);
     exact->scratch->evaluated += count;
-    exact->pending = 0;
     norms += query->norm;
     const float32x4 d = norms - 2 * query->scale * scale *
                                     __builtin_convertvector(products - query->bias, float32x4);
@@ -257,12 +254,25 @@ measure(struct exact *exact)
     return true;
 }
 
-static inline bool
+/* Compares what was added. */
+static bool
+flush(struct exact *exact)
+{
+    const size_t count = exact->pending;
+    DCHECK(count <= 4);
+    exact->pending = 0;
+    for (size_t i = count; i < 4 && count > 0; i++) {
+        exact->records[i] = exact->records[0];
+    }
+    return count == 0 || measure(exact, count);
+}
+
+static bool
 add(struct exact *exact, uint32_t node, const uint8_t *record)
 {
     exact->nodes[exact->pending] = node;
     exact->records[exact->pending++] = record;
-    return exact->pending < 4 || measure(exact);
+    return exact->pending < 4 || flush(exact);
 }
 
 /* The first node from `node` on that is allowed. */
@@ -298,19 +308,26 @@ compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_
         block + AHEAD < codes->blocks
             ? atomic_load_explicit(&codes->place[block + AHEAD], memory_order_acquire)
             : NULL;
+    uint32_t node = block * codes->per_block;
     bool is_fine = true;
-    DCHECK(exact->pending < 4);
-    for (uint32_t node = block * codes->per_block; node < end && is_fine; node++) {
-        if (later != NULL) {
-            for (size_t i = 0; i < stride; i += 64) {
-                __builtin_prefetch(later + i);
-            }
-            later += stride;
+    DCHECK(exact->pending == 0);
+    for (; end - node >= 4 && is_fine; node += 4) {
+        for (size_t i = 0; later != NULL && i < 4 * stride; i += 64) {
+            __builtin_prefetch(later + i);
         }
+        for (uint32_t i = 0; i < 4; i++) {
+            exact->nodes[i] = node + i;
+            exact->records[i] = place + i * stride;
+        }
+        later = later != NULL ? later + 4 * stride : NULL;
+        place += 4 * stride;
+        is_fine = measure(exact, 4);
+    }
+    for (; node < end && is_fine; node++) {
         is_fine = add(exact, node, place);
         place += stride;
     }
-    return is_fine;
+    return is_fine && flush(exact);
 }
 
 /* Compares all codes that are allowed. *out_is_over: (I2). */
@@ -343,11 +360,11 @@ compare_codes(struct exact *exact, bool *out_is_over, firn_error *err)
             }
         }
         if (pin.data != NULL) {
-            is_fine = is_fine && (exact->pending == 0 || measure(exact));
+            is_fine = is_fine && flush(exact);
             firn_block_cache_unpin(graph->cache, &pin);
         }
     }
-    is_fine = is_fine && (exact->pending == 0 || measure(exact));
+    is_fine = is_fine && flush(exact);
 out:
     *out_is_over = !is_fine;
     return rc;
@@ -374,7 +391,7 @@ take(struct exact *exact, uint32_t node, double distance)
 }
 
 /* Measures what remains exactly. */
-static int
+FIRN_GRAPH_SMALL static int
 judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *err)
 {
     struct firn_graph_candidate candidates[JUDGED];
@@ -406,7 +423,7 @@ out:
 /* ---- the search ---- */
 
 /* Sets what depends on the query. false: bounds would not help. */
-static bool
+FIRN_GRAPH_SMALL static bool
 prepare(struct exact *exact, const uint8_t *vector)
 {
     const struct firn_graph *graph = exact->graph;
@@ -438,7 +455,7 @@ prepare(struct exact *exact, const uint8_t *vector)
     return graph->parameters.metric == FIRN_VECTOR_L2 || length > 0;
 }
 
-static size_t
+FIRN_GRAPH_SMALL static size_t
 room_of(const struct firn_graph *graph, size_t wanted)
 {
     const size_t room = graph->count / NEAR_PART + NEAR_TIMES * wanted + NEAR_LEAST;

@@ -15,6 +15,9 @@
 #include "graph/graph_format.h"
 #include "os/os_pages.h"
 
+/* Of what is called once a query or once a vector that is built, in files that are optimized for speed (cmake/FirnSize.cmake). */
+#define FIRN_GRAPH_SMALL __attribute__((cold))
+
 /* Records of one size in blocks: codes, links of level 0, or vectors. */
 struct firn_graph_array {
     /* Where each block is; NULL: not read yet. Stores release, loads acquire: what lies there is whole. */
@@ -63,7 +66,8 @@ struct firn_graph {
     struct firn_block_reader *reader;
     struct firn_block_cache *cache;
     uint64_t cache_file;
-    size_t held; /* of the cache's budget; 0: blocks are not kept */
+    struct firn_block_guide *guides; /* of each block of vectors */
+    size_t held;                     /* of the cache's budget; 0: blocks are not kept */
     struct firn_run_summary summary;
 
     struct firn_graph_build_counts counts; /* of one that was built */
@@ -209,8 +213,6 @@ void firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *rec
 void firn_graph_code_measure_four(const struct firn_graph *graph,
                                   const struct firn_graph_query *query,
                                   const uint8_t *const records[4], float out[4]);
-float firn_graph_code_measure(const struct firn_graph *graph, const struct firn_graph_query *query,
-                              const uint8_t *record);
 
 /* ==== walking (graph_walk.c) ==== */
 

@@ -22,6 +22,12 @@
 #include "base/mem.h"
 #include "base/reader.h"
 
+enum {
+    JUDGED_MAX = 16, /* vectors at once: they are fetched from memory together */
+    CACHE_LINE = 64,
+    PREFETCHED = 1024 /* bytes of each; the processor sees by itself that more is read */
+};
+
 static int
 refuse(const struct firn_graph *graph, const char *what, firn_error *err)
 {
@@ -99,36 +105,77 @@ firn_graph_read_block(const struct firn_graph *graph, const struct firn_graph_ar
 
 /* ---- vectors ---- */
 
+/* Where the vector of a node lies: it is pinned, and on its way from memory. */
+static int
+pin_vector(const struct firn_graph *graph, uint32_t node, struct firn_block_pin *pin,
+           const uint8_t **out, firn_error *err)
+{
+    const struct firn_graph_array *array = &graph->vectors;
+    uint32_t block = firn_graph_array_block(array, node);
+    const struct firn_block_ref ref = ref_of(graph, array, block);
+    int rc = FIRN_OK;
+    CHECK(node < graph->count);
+    if (!firn_block_cache_guide_follow(graph->cache, &graph->guides[block], graph->cache_file, &ref,
+                                       FIRN_BLOCK_CACHE_DATA, pin)) {
+        rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, pin, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        firn_block_cache_guide_note(graph->cache, pin, &graph->guides[block]);
+    }
+    *out = pin->data + (size_t)(node - block * array->per_block) * array->stride;
+    for (size_t at = 0; at < array->stride && at < PREFETCHED; at += CACHE_LINE) {
+        __builtin_prefetch(*out + at);
+    }
+    return rc;
+}
+
+/* As firn_graph_read_judge, of as many as are pinned at once. */
+static int
+judge_some(const struct firn_graph *graph, const void *query, double squares,
+           const struct firn_graph_candidate *candidates, size_t count, double *out,
+           firn_error *err)
+{
+    struct firn_block_pin pins[JUDGED_MAX];
+    const uint8_t *vectors[JUDGED_MAX];
+    size_t pinned = 0;
+    int rc = FIRN_OK;
+    DCHECK(count <= JUDGED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t block = firn_graph_array_block(&graph->vectors, candidates[i].node);
+        firn_block_cache_guide_prefetch(graph->cache, &graph->guides[block]);
+    }
+    for (; pinned < count; pinned++) {
+        FIRN_TRY(pin_vector(graph, candidates[pinned].node, &pins[pinned], &vectors[pinned], err));
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = firn_vector_distance_exact_to(graph->parameters.metric, query, squares, vectors[i],
+                                               graph->parameters.dimensions);
+        /* Numbers that are not finite come through. */
+        if (!(out[i] >= -(double)__DBL_MAX__ && out[i] <= (double)__DBL_MAX__)) {
+            rc = refuse(graph, "a vector of a graph is no number", err);
+        }
+    }
+out:
+    while (pinned > 0) {
+        firn_block_cache_unpin(graph->cache, &pins[--pinned]);
+    }
+    return rc;
+}
+
 int
 firn_graph_read_judge(const struct firn_graph *graph, const void *query,
                       const struct firn_graph_candidate *candidates, size_t count, double *out,
                       firn_error *err)
 {
-    const struct firn_graph_array *array = &graph->vectors;
-    uint32_t dimensions = graph->parameters.dimensions;
-    double squares = firn_vector_distance_squares(query, dimensions);
+    double squares = firn_vector_distance_squares(query, graph->parameters.dimensions);
+    int rc = FIRN_OK;
     DCHECK(graph->reader != NULL);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t node = candidates[i].node;
-        CHECK(node < graph->count);
-        uint32_t block = firn_graph_array_block(array, node);
-        struct firn_block_pin pin;
-        int rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, &pin, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        const uint8_t *vector =
-            pin.data + (size_t)(node - block * array->per_block) * array->stride;
-        out[i] = firn_vector_distance_exact_to(graph->parameters.metric, query, squares, vector,
-                                               dimensions);
-        /* Numbers that are not finite come through. */
-        bool is_vector = out[i] >= -(double)__DBL_MAX__ && out[i] <= (double)__DBL_MAX__;
-        firn_block_cache_unpin(graph->cache, &pin);
-        if (!is_vector) {
-            return refuse(graph, "a vector of a graph is no number", err);
-        }
+    for (size_t i = 0; rc == FIRN_OK && i < count; i += JUDGED_MAX) {
+        rc = judge_some(graph, query, squares, candidates + i,
+                        count - i < JUDGED_MAX ? count - i : JUDGED_MAX, out + i, err);
     }
-    return FIRN_OK;
+    return rc;
 }
 
 /* ---- opening ---- */
@@ -481,8 +528,9 @@ firn_graph_read_bytes(const struct firn_graph *graph)
 {
     uint64_t lists = graph->upper_starts[graph->upper_count];
     return array_bytes(&graph->codes) + array_bytes(&graph->links) +
-           8 * (uint64_t)graph->upper_count + 4 * lists * graph->parameters.m +
-           4 * (uint64_t)graph->numbers + 8 * (uint64_t)graph->twin_count +
+           graph->vectors.blocks * sizeof *graph->guides + 8 * (uint64_t)graph->upper_count +
+           4 * lists * graph->parameters.m + 4 * (uint64_t)graph->numbers +
+           8 * (uint64_t)graph->twin_count +
            (graph->rows_of == NULL ? 0 : 4 * (uint64_t)graph->count);
 }
 
@@ -510,6 +558,7 @@ graph_close(struct firn_run *run)
     }
     firn_block_cache_drop_file(graph->cache, graph->cache_file);
     firn_block_reader_close(graph->reader);
+    firn_free(graph->guides);
     firn_free(graph->mean);
     firn_free(graph->rows_of);
     firn_free(graph->twin_nodes);
@@ -548,6 +597,11 @@ graph_open(const struct firn_run_env *env, const char *name, struct firn_run **o
     }
     FIRN_TRY(open_array(graph, &graph->codes, err));
     FIRN_TRY(open_array(graph, &graph->links, err));
+    graph->guides = firn_alloc_zeroed(((size_t)graph->vectors.blocks + 1) * sizeof *graph->guides);
+    if (graph->guides == NULL) {
+        rc = firn_error_no_memory(err, "a graph");
+        goto out;
+    }
     FIRN_TRY(read_upper(graph, &header, err));
     FIRN_TRY(read_rows(graph, &header, err));
     FIRN_TRY(read_twins(graph, err));

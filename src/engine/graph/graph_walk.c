@@ -48,7 +48,7 @@ grow_u64(uint64_t **array, size_t *room, size_t wanted)
     return FIRN_OK;
 }
 
-static int
+FIRN_GRAPH_SMALL static int
 grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
 {
     size_t words = ((size_t)graph->count + 63) / 64;
@@ -77,7 +77,7 @@ grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
     return FIRN_OK;
 }
 
-int
+FIRN_GRAPH_SMALL int
 firn_graph_walk_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
                         size_t limit, firn_error *err)
 {
@@ -270,7 +270,7 @@ firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node)
                                                                        : graph->upper_count;
 }
 
-uint32_t
+FIRN_GRAPH_SMALL uint32_t
 firn_graph_walk_level_of(const struct firn_graph *graph, uint32_t node)
 {
     uint32_t place = firn_graph_walk_find_upper(graph, node);

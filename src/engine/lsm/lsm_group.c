@@ -3,8 +3,8 @@
  * lsm/lsm_group.c: the keys, sequences, kinds and ends of life of the rows of one row group.
  *
  * A merge of keys goes through a row group in order, so blocks of 1,024 values are decoded, one of each
- * column at a time. A search decodes the blocks that it steps on; where a bound cuts a group, that is
- * about six.
+ * column at a time: when a second value of a block is asked for after the first one. Of a block that is asked for
+ * once, as by a search for near vectors, just the value is decoded.
  *
  * Hidden columns that the group does not have are constants, as column.h says: the one sequence of the
  * group, put, and no end of life. A column of the key that has one value in pieces, which a group of one
@@ -45,7 +45,6 @@ open_column(struct firn_lsm_group *group, struct firn_lsm_group_column *column, 
             firn_error *err)
 {
     column->id = id;
-    column->block = SIZE_MAX;
     column->is_constant = false;
     int rc = firn_column_pin_chunk(group->run, group->number, id, FIRN_BLOCK_CACHE_DATA,
                                    &column->pin, err);
@@ -93,6 +92,7 @@ close_column(struct firn_lsm_group_column *column)
 {
     firn_column_unpin(&column->pin);
     column->block = SIZE_MAX;
+    column->asked = SIZE_MAX;
 }
 
 static void
@@ -166,18 +166,29 @@ read_cell(struct firn_lsm_group *group, struct firn_lsm_group_column *column, ui
         *out = column->constant;
         return FIRN_OK;
     }
-    size_t block = row / FIRN_CHUNK_BLOCK;
+    const size_t block = row / FIRN_CHUNK_BLOCK;
+    uint16_t at = (uint16_t)(row % FIRN_CHUNK_BLOCK);
     if (column->block != block) {
+        uint64_t one[FIRN_CHUNK_MASK_WORDS] = {0};
+        one[at / 64] = UINT64_C(1) << at % 64;
         column->block = SIZE_MAX;
-        int rc = firn_chunk_read_block(&column->pin.chunk, block, NULL, &column->scratch,
-                                       &column->values, err);
+        int rc = column->asked == block
+                     ? firn_chunk_read_block(&column->pin.chunk, block, NULL, &column->scratch,
+                                             &column->values, err)
+                     : firn_chunk_read_list(&column->pin.chunk, block, &at, 1, one,
+                                            &column->scratch, &column->values, err);
         if (rc != FIRN_OK) {
             return err == NULL ? rc
                                : firn_column_explain(group->run, group->number, column->id, err);
         }
-        column->block = block;
+        if (column->asked == block) {
+            column->block = block;
+        } else {
+            column->asked = block;
+            at = 0;
+        }
     }
-    *out = firn_lsm_group_cell(&column->values, row % FIRN_CHUNK_BLOCK);
+    *out = firn_lsm_group_cell(&column->values, at);
     return FIRN_OK;
 }
 

@@ -27,6 +27,7 @@ struct firn_lsm_group_column {
     struct firn_column_pin pin;
     struct firn_chunk_scratch scratch;
     size_t block; /* SIZE_MAX: values means nothing; else it has those of that block */
+    size_t asked; /* the block that was asked for last */
     struct firn_chunk_values values;
     struct firn_buf large;
 };

@@ -330,26 +330,10 @@ FLOAT_KERNELS(neon, , float32x4_t, 4)
 
 /* ---- codes ---- */
 
-/* The two kernels of a set, by a function that every kind of processor has: the sums of one query and `count` rows. It is
- * inlined with a constant for count. */
-#define CODE_KERNELS(SET, TARGET)                                                             \
-    TARGET KERNEL int32_t dot_i8u8_##SET(const int8_t *query, const uint8_t *row, size_t n)   \
-    {                                                                                         \
-        int32_t out[1];                                                                       \
-        codes_##SET(query, &row, 1, n, out);                                                  \
-        return out[0];                                                                        \
-    }                                                                                         \
-    TARGET KERNEL void dot_i8u8_four_##SET(const int8_t *query, const uint8_t *const rows[4], \
-                                           size_t n, int32_t out[4])                          \
-    {                                                                                         \
-        codes_##SET(query, rows, 4, n, out);                                                  \
-    }
-
-INLINE void
-codes_portable(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n,
-               int32_t *out)
+KERNEL void
+dot_i8u8_four_portable(const int8_t *query, const uint8_t *const rows[4], size_t n, int32_t out[4])
 {
-    for (size_t k = 0; k < count; k++) {
+    for (size_t k = 0; k < 4; k++) {
         int32_t sum = 0;
         for (size_t i = 0; i < n; i++) {
             sum += query[i] * rows[k][i];
@@ -357,8 +341,6 @@ codes_portable(const int8_t *query, const uint8_t *const *rows, size_t count, si
         out[k] = sum;
     }
 }
-
-CODE_KERNELS(portable, )
 
 #if defined(__x86_64__)
 
@@ -374,35 +356,31 @@ load_narrow(const void *codes, size_t left)
     return _mm_loadu_si128((const __m128i_u *)codes);
 }
 
-AVX2 INLINE int32_t
-add_lanes(__m256i sums)
+/* The sums of each of four registers. */
+AVX2 INLINE void
+add_lanes(const __m256i sums[4], int32_t out[4])
 {
-    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-    return _mm_cvtsi128_si32(sum);
+    __m256i pairs =
+        _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
+    _mm_storeu_si128((__m128i_u *)out, _mm_add_epi32(_mm256_castsi256_si128(pairs),
+                                                     _mm256_extracti128_si256(pairs, 1)));
 }
 
 /* As numbers of 16 bits, whose products are added in pairs: none of them is beyond 32 bits. */
-AVX2 INLINE void
-codes_avx2(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
+AVX2 KERNEL void
+dot_i8u8_four_avx2(const int8_t *query, const uint8_t *const rows[4], size_t n, int32_t out[4])
 {
     __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
                        _mm256_setzero_si256()};
-    DCHECK(count <= 4);
     for (size_t i = 0; i < n; i += 16) {
         __m256i a = _mm256_cvtepi8_epi16(load_narrow(query + i, n - i));
-        for (size_t k = 0; k < count; k++) {
+        for (size_t k = 0; k < 4; k++) {
             __m256i b = _mm256_cvtepu8_epi16(load_narrow(rows[k] + i, n - i));
             sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(a, b));
         }
     }
-    for (size_t k = 0; k < count; k++) {
-        out[k] = add_lanes(sums[k]);
-    }
+    add_lanes(sums, out);
 }
-
-CODE_KERNELS(avx2, AVX2)
 
 #define VNNI __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
@@ -413,43 +391,31 @@ load_codes(const void *codes, size_t left)
     return _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1, codes);
 }
 
-VNNI INLINE void
-codes_vnni(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
+VNNI KERNEL void
+dot_i8u8_four_vnni(const int8_t *query, const uint8_t *const rows[4], size_t n, int32_t out[4])
 {
     const __m512i zero = _mm512_setzero_si512();
     __m512i sums[4] = {zero, zero, zero, zero};
-    DCHECK(count <= 4);
     size_t i = 0;
     for (; n - i >= 64; i += 64) {
         __m512i a = _mm512_loadu_si512(query + i);
-        for (size_t k = 0; k < count; k++) {
+        for (size_t k = 0; k < 4; k++) {
             sums[k] = _mm512_dpbusd_epi32(sums[k], _mm512_loadu_si512(rows[k] + i), a);
         }
     }
     if (i < n) {
         __m512i a = load_codes(query + i, n - i);
-        for (size_t k = 0; k < count; k++) {
+        for (size_t k = 0; k < 4; k++) {
             sums[k] = _mm512_dpbusd_epi32(sums[k], load_codes(rows[k] + i, n - i), a);
         }
     }
     __m256i halves[4];
-    for (size_t k = 0; k < count; k++) {
+    for (size_t k = 0; k < 4; k++) {
         halves[k] = _mm256_add_epi32(_mm512_castsi512_si256(sums[k]),
                                      _mm512_extracti64x4_epi64(sums[k], 1));
     }
-    if (count == 4) { /* together: half of the work */
-        __m256i pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(halves[0], halves[1]),
-                                          _mm256_hadd_epi32(halves[2], halves[3]));
-        _mm_storeu_si128((__m128i_u *)out, _mm_add_epi32(_mm256_castsi256_si128(pairs),
-                                                         _mm256_extracti128_si256(pairs, 1)));
-    } else {
-        for (size_t k = 0; k < count; k++) {
-            out[k] = add_lanes(halves[k]);
-        }
-    }
+    add_lanes(halves, out);
 }
-
-CODE_KERNELS(vnni, VNNI)
 
 #elif defined(__aarch64__)
 
@@ -473,25 +439,22 @@ add_products(int32x4_t sum, int8x8_t a, uint8x8_t b)
     return vmlal_high_s16(sum, left, right);
 }
 
-INLINE void
-codes_neon(const int8_t *query, const uint8_t *const *rows, size_t count, size_t n, int32_t *out)
+KERNEL void
+dot_i8u8_four_neon(const int8_t *query, const uint8_t *const rows[4], size_t n, int32_t out[4])
 {
     int32x4_t sums[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
-    DCHECK(count <= 4);
     for (size_t i = 0; i < n; i += 16) {
         int8x16_t a = vreinterpretq_s8_u8(load_codes(query + i, n - i));
-        for (size_t k = 0; k < count; k++) {
+        for (size_t k = 0; k < 4; k++) {
             uint8x16_t b = load_codes(rows[k] + i, n - i);
             sums[k] = add_products(sums[k], vget_low_s8(a), vget_low_u8(b));
             sums[k] = add_products(sums[k], vget_high_s8(a), vget_high_u8(b));
         }
     }
-    for (size_t k = 0; k < count; k++) {
+    for (size_t k = 0; k < 4; k++) {
         out[k] = vaddvq_s32(sums[k]);
     }
 }
-
-CODE_KERNELS(neon, )
 
 #endif
 
@@ -499,7 +462,7 @@ CODE_KERNELS(neon, )
 
 #define SET(floats, codes)                                                \
     .l2_four = l2_four_##floats, .dot_norm_four = dot_norm_four_##floats, \
-    .dot_i8u8 = dot_i8u8_##codes, .dot_i8u8_four = dot_i8u8_four_##codes
+    .dot_i8u8_four = dot_i8u8_four_##codes
 
 static const struct firn_vector_kernels sets[] = {
 #if defined(__x86_64__)
@@ -560,42 +523,69 @@ firn_vector_distance_root(double number)
 #endif
 }
 
+/* Two numbers in double precision. */
+typedef double double2 __attribute__((vector_size(16)));
+
+INLINE double2
+two_at(const void *vector, size_t i)
+{
+#if defined(__x86_64__)
+    return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i_u *)place_of(vector, i))));
+#elif defined(__aarch64__)
+    return vcvt_f64_f32(vreinterpret_f32_u8(vld1_u8(place_of(vector, i))));
+#else
+    return (double2){(double)number_at(vector, i), (double)number_at(vector, i + 1)};
+#endif
+}
+
 struct products {
-    double dot;
+    double dot;     /* or the sum of the squares of the differences */
     double squares; /* of b */
 };
 
+/* In eight sums, which are added up in the same order on every processor. Products are exact, so that fusing would change
+ * nothing. Four registers are added to in turn, because a sum is available four cycles after its operands. */
 static struct products
-multiply(const void *a, const void *b, size_t n)
+multiply(const void *a, const void *b, size_t n, bool is_l2)
 {
+    enum { SUMS = 4, STEP = 2 * SUMS };
+    double2 dots[SUMS] = {{0}, {0}, {0}, {0}};
+    double2 squares[SUMS] = {{0}, {0}, {0}, {0}};
+    float last[2][STEP] = {{0}, {0}};
     DCHECK(n <= FIRN_VECTOR_DIMENSIONS_MAX);
-    double dots[4] = {0};
-    double squares[4] = {0};
-    for (size_t i = 0; i < n; i++) {
-        double number = number_at(b, i);
-        dots[i % 4] += (double)number_at(a, i) * number;
-        squares[i % 4] += number * number;
+    for (size_t i = 0; i < n; i += STEP) {
+        const uint8_t *of_a = place_of(a, i);
+        const uint8_t *of_b = place_of(b, i);
+        if (n - i < STEP) {
+            memcpy(last[0], of_a, (n - i) * sizeof(float));
+            memcpy(last[1], of_b, (n - i) * sizeof(float));
+            of_a = (const uint8_t *)last[0];
+            of_b = (const uint8_t *)last[1];
+        }
+        for (size_t k = 0; k < SUMS; k++) {
+            double2 left = two_at(of_a, 2 * k);
+            double2 right = two_at(of_b, 2 * k);
+            if (is_l2) {
+                left -= right;
+                right = left;
+            }
+            dots[k] += left * right;
+            squares[k] += right * right;
+        }
     }
-    return (struct products){.dot = (dots[0] + dots[1]) + (dots[2] + dots[3]),
-                             .squares = (squares[0] + squares[1]) + (squares[2] + squares[3])};
+    double sums[2][SUMS];
+    for (size_t k = 0; k < SUMS; k++) {
+        sums[0][k] = dots[k][0] + dots[k][1];
+        sums[1][k] = squares[k][0] + squares[k][1];
+    }
+    return (struct products){.dot = (sums[0][0] + sums[0][1]) + (sums[0][2] + sums[0][3]),
+                             .squares = (sums[1][0] + sums[1][1]) + (sums[1][2] + sums[1][3])};
 }
 
 double
 firn_vector_distance_squares(const void *a, size_t n)
 {
-    DCHECK(n <= FIRN_VECTOR_DIMENSIONS_MAX);
-    return multiply(a, a, n).squares;
-}
-
-static double
-l2_exact(const void *a, const void *b, size_t n)
-{
-    double sums[4] = {0};
-    for (size_t i = 0; i < n; i++) {
-        double step = (double)number_at(a, i) - (double)number_at(b, i);
-        sums[i % 4] += step * step;
-    }
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    return multiply(a, a, n, false).squares;
 }
 
 double
@@ -604,10 +594,10 @@ firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
 {
     DCHECK(metric >= FIRN_VECTOR_L2 && metric <= FIRN_VECTOR_METRIC_MAX);
     DCHECK(n > 0 && n <= FIRN_VECTOR_DIMENSIONS_MAX);
+    struct products products = multiply(query, row, n, metric == FIRN_VECTOR_L2);
     if (metric == FIRN_VECTOR_L2) {
-        return l2_exact(query, row, n);
+        return products.dot;
     }
-    struct products products = multiply(query, row, n);
     if (metric == FIRN_VECTOR_DOT) {
         return 0 - products.dot; /* not -0 */
     }
@@ -632,10 +622,7 @@ bool
 firn_vector_distance_is_finite(const void *a, size_t n)
 {
     DCHECK(a != NULL || n == 0);
-    bool is_finite = true;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits = firn_load_le32((const uint8_t *)a + 4 * i);
-        is_finite = is_finite && (bits & 0x7f800000) != 0x7f800000;
-    }
-    return is_finite;
+    /* The square of an infinity is one, and what a NaN is added to becomes a NaN; nothing else is out of range. */
+    const double squares = firn_vector_distance_squares(a, n);
+    return squares - squares == 0;
 }

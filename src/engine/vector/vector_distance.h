@@ -40,7 +40,6 @@ struct firn_vector_kernels {
     /* Codes: the query -128 to 127, rows 0 to 255; with VNNI one instruction for 64 products. Fastest where n is a multiple
      * of 64: pad with zeros of the query. The results are exact: every set gives the same. */
 
-    int32_t (*dot_i8u8)(const int8_t *query, const uint8_t *row, size_t n);
     void (*dot_i8u8_four)(const int8_t *query, const uint8_t *const rows[4], size_t n,
                           int32_t out[4]);
 };

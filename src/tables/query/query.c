@@ -572,25 +572,7 @@ firn_query_workers(const struct firn_scan *scan)
     return scan->worker_count;
 }
 
-int
-firn_query_shows(struct firn_scan *scan, struct firn_lsm_group *group, uint32_t row, firn_slice key,
-                 bool *out, firn_error *err)
-{
-    DCHECK(scan->input.pieces != NULL);
-    return firn_lsm_pieces_shows(scan->input.pieces, group, row, key, out, err);
-}
-
-int
-firn_query_graphs(struct firn_scan *scan, uint32_t column, uint32_t metric, struct firn_buf *out,
-                  uint64_t *out_damaged, firn_error *err)
-{
-    *out_damaged = 0;
-    return scan->input.pieces == NULL
-               ? FIRN_OK
-               : firn_lsm_pieces_graphs(scan->input.pieces, column, metric, out, out_damaged, err);
-}
-
-const struct firn_lsm_pieces *
+struct firn_lsm_pieces *
 firn_query_pieces(const struct firn_scan *scan)
 {
     return scan->input.pieces;

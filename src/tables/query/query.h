@@ -38,7 +38,7 @@ struct firn_query_options {
      * order_by, limit or offset. */
     bool is_visited;
     /* Of one that is visited, without bounds: batches may have rows that nobody sees (firn_query_visit_place), which the
-     * visitor must ask for (firn_query_shows). */
+     * visitor must ask for (firn_lsm_pieces_shows). */
     bool is_loose;
     uint64_t memory_bytes;
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
@@ -88,16 +88,8 @@ unsigned firn_query_workers(const struct firn_scan *scan);
 FIRN_MUST_CHECK int firn_query_visit(struct firn_scan *scan,
                                      const struct firn_query_visitor *visitor, firn_error *err);
 
-/* Whether a row of a loose batch is what the scan sees of its key: firn_lsm_pieces_shows. */
-struct firn_lsm_group;
-FIRN_MUST_CHECK int firn_query_shows(struct firn_scan *scan, struct firn_lsm_group *group,
-                                     uint32_t row, firn_slice key, bool *out, firn_error *err);
-/* Graphs of the runs that are read: firn_lsm_pieces_graphs; none where rows come one by one. They are open as long as the
- * scan. */
-FIRN_MUST_CHECK int firn_query_graphs(struct firn_scan *scan, uint32_t column, uint32_t metric,
-                                      struct firn_buf *out, uint64_t *out_damaged, firn_error *err);
-/* The pieces that it reads; NULL: rows come from a cursor. */
-const struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);
+/* The pieces that it reads, open as long as the scan; NULL: rows come from a cursor. */
+struct firn_lsm_pieces *firn_query_pieces(const struct firn_scan *scan);
 
 /* Of a batch, query_visit.c: a mask of FIRN_CHUNK_MASK_WORDS words of the rows that count. */
 const uint64_t *firn_query_visit_wanted(const struct firn_query_rows *rows);

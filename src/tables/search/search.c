@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/lsm_group.h"
+#include "lsm/lsm_pieces.h"
 #include "search/search_internal.h"
 
 enum { FOUR = 4 };
@@ -42,13 +43,14 @@ struct worker {
 };
 
 struct search {
-    struct firn_scan *scan;
+    struct firn_scan *scan; /* NULL: sources know all rows */
     const struct firn_search_request *request;
     const struct firn_schema *schema;
     struct firn_search_measure measure;
     struct firn_search_source_set *sources; /* NULL: every row is measured */
     struct worker *workers;
     unsigned worker_count;
+    uint64_t rows; /* that were noted, without a scan */
     /* The bits of a distance that k rows of one thread do not exceed; of numbers that only get smaller. */
     _Atomic uint64_t most;
 };
@@ -160,8 +162,9 @@ is_seen(struct search *search, struct worker *worker, const struct batch *batch,
         worker->group.number != batch->group) {
         FIRN_TRY(firn_lsm_group_open(&worker->group, batch->run, batch->group, err));
     }
-    rc = firn_query_shows(search->scan, &worker->group, (uint32_t)(batch->first_row + row),
-                          firn_buf_slice(&worker->key), out, err);
+    rc = firn_lsm_pieces_shows(firn_query_pieces(search->scan), &worker->group,
+                               (uint32_t)(batch->first_row + row), firn_buf_slice(&worker->key),
+                               out, err);
 out:
     return rc;
 }
@@ -392,10 +395,11 @@ join(struct search *search, struct firn_search_top *out, firn_error *err)
     return rc;
 }
 
-/* Visits all rows; the nearest are in out then. *out_lacks: a source named too few of them. */
+/* Visits all rows; the nearest are in out then. *out_lacks: a source named too few of them. Without a scan all rows must
+ * have sources: that is lacking, too. */
 static int
-look(struct search *search, struct firn_scan *scan, struct firn_search_top *out, bool *out_lacks,
-     firn_error *err)
+look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *pieces,
+     struct firn_search_top *out, bool *out_lacks, firn_error *err)
 {
     const struct firn_query_visitor visitor = {
         .visit = visit, .take = search->sources != NULL ? take : NULL, .ctx = search};
@@ -403,7 +407,7 @@ look(struct search *search, struct firn_scan *scan, struct firn_search_top *out,
     uint64_t bits;
     int rc;
     search->scan = scan;
-    search->worker_count = firn_query_workers(scan);
+    search->worker_count = scan != NULL ? firn_query_workers(scan) : 1;
     search->workers = firn_alloc_zeroed(search->worker_count * sizeof search->workers[0]);
     if (search->workers == NULL) {
         return firn_error_no_memory(err, "a search");
@@ -413,11 +417,16 @@ look(struct search *search, struct firn_scan *scan, struct firn_search_top *out,
     }
     memcpy(&bits, &infinity, sizeof bits);
     atomic_init(&search->most, bits);
-    FIRN_TRY(firn_search_measure_init(&search->measure, search->request, err));
-    FIRN_TRY(firn_query_visit(scan, &visitor, err));
     *out_lacks = false;
-    if (search->sources != NULL) {
-        FIRN_TRY(firn_search_source_ask(search->sources, scan, search->request,
+    if (scan != NULL) {
+        FIRN_TRY(firn_search_measure_init(&search->measure, search->request, err));
+        FIRN_TRY(firn_query_visit(scan, &visitor, err));
+    } else {
+        *out_lacks = search->sources == NULL ||
+                     !firn_search_source_note_pieces(search->sources, pieces, &search->rows);
+    }
+    if (search->sources != NULL && !*out_lacks) {
+        FIRN_TRY(firn_search_source_ask(search->sources, pieces, search->request,
                                         &search->workers[0].top, out_lacks, err));
     }
     rc = join(search, out, err);
@@ -426,10 +435,14 @@ out:
 }
 
 static void
-count(const struct search *search, const struct firn_scan *scan, firn_search_stats *out)
+count(const struct search *search, firn_search_stats *out)
 {
     firn_scan_stats read = FIRN_SCAN_STATS_INIT;
-    firn_query_get_stats(scan, &read);
+    read.rows_read = search->rows;
+    read.threads = 1;
+    if (search->scan != NULL) {
+        firn_query_get_stats(search->scan, &read);
+    }
     out->rows_read = read.rows_read;
     out->rows_pruned = read.rows_pruned;
     out->rows_merged = read.rows_merged;
@@ -457,42 +470,70 @@ may_have_graphs(const struct firn_schema *schema, const struct firn_search_reque
             firn_vector_distance_squares(request->query, request->dimensions) > 0);
 }
 
-/* One search, in a view or a transaction; with sources where they are not NULL, or by graphs. *graphs counts. */
+/* How a search goes. */
+enum way {
+    BY_ALL_ROWS,
+    BY_GRAPHS,      /* where there are graphs */
+    BY_GRAPHS_ALONE /* no row is read otherwise, so that no query is needed */
+};
+
 static int
-search_in(struct firn_table *table, const struct firn_search_request *given, bool by_graphs,
-          struct firn_search_graphs *graphs, const struct firn_schema *schema,
-          struct firn_db_view *view, struct firn_search_result **out, bool *out_lacks,
-          firn_error *err)
+open_pieces(struct firn_table *table, struct firn_schema *schema, struct firn_db_view *view,
+            struct firn_db_pieces **out, firn_error *err)
+{
+    struct firn_column_layout *layout;
+    int rc = firn_schema_layout_create(&schema, 1, &layout, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_pieces_open_loose(firn_rows_keyspace(table), view, layout, out, err);
+        firn_free(layout);
+    }
+    return rc;
+}
+
+/* One search, in a view or a transaction; with sources where they are not NULL, or by graphs. *graphs counts. *out is NULL where
+ * *out_lacks. */
+static int
+search_in(struct firn_table *table, const struct firn_search_request *given, enum way way,
+          struct firn_search_graphs *graphs, struct firn_schema *schema, struct firn_db_view *view,
+          struct firn_search_result **out, bool *out_lacks, firn_error *err)
 {
     struct firn_search_request own = *given;
     const struct firn_search_request *request = &own;
     const struct firn_schema_column *column = firn_schema_find(schema, firn_str(request->column));
     struct firn_scan *scan = NULL;
+    struct firn_db_pieces *pieces = NULL;
+    struct firn_lsm_pieces *inner;
     struct firn_search_top top = {.k = request->k};
     struct search search = {.request = request, .schema = schema};
     int rc;
     *out_lacks = false;
     /* Even where nothing is wanted: what is wrong with the condition is said. */
-    FIRN_TRY(open_query(table, request, schema, view, by_graphs, &scan, err));
-    if (request->k > 0 && by_graphs) {
-        FIRN_TRY(firn_search_graph_open(graphs, scan, column->id, request, err));
+    if (way == BY_GRAPHS_ALONE) {
+        FIRN_TRY(open_pieces(table, schema, view, &pieces, err));
+        inner = firn_db_pieces_lsm(pieces);
+    } else {
+        FIRN_TRY(open_query(table, request, schema, view, way == BY_GRAPHS, &scan, err));
+        inner = firn_query_pieces(scan);
+    }
+    if (request->k > 0 && way != BY_ALL_ROWS) {
+        FIRN_TRY(firn_search_graph_open(graphs, inner, column->id, request, err));
         own.sources = &graphs->sources;
     }
     if (request->k > 0) {
-        FIRN_TRY(firn_search_source_open(request, column->id, firn_query_pieces(scan),
-                                         &search.sources, err));
-        FIRN_TRY(look(&search, scan, &top, out_lacks, err));
+        FIRN_TRY(firn_search_source_open(request, column->id, inner, &search.sources, err));
+        FIRN_TRY(look(&search, scan, inner, &top, out_lacks, err));
     }
     if (!*out_lacks) {
         FIRN_TRY(firn_search_result_make(table, request, view, schema, &top, out, err));
-        count(&search, scan, &(*out)->stats);
+        count(&search, &(*out)->stats);
     }
 out:
     firn_search_top_deinit(&top);
     deinit(&search);
     firn_search_graph_close(graphs);
     firn_query_close(scan);
-    if (by_graphs && (rc == FIRN_CORRUPT || rc == FIRN_UNSUPPORTED)) {
+    firn_db_pieces_close(pieces);
+    if (way != BY_ALL_ROWS && (rc == FIRN_CORRUPT || rc == FIRN_UNSUPPORTED)) {
         /* If it is the table that is damaged, that is found without graphs, too. */
         *out_lacks = true;
         rc = FIRN_OK;
@@ -521,10 +562,18 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     }
     FIRN_TRY(firn_rows_schema(table, view, &schema, err));
     FIRN_TRY(check_column(request, schema, err));
-    FIRN_TRY(search_in(table, request, may_have_graphs(schema, request), &graphs, schema, view, out,
-                       &lacks, err));
+    enum way way = BY_ALL_ROWS;
+    if (may_have_graphs(schema, request)) {
+        const bool is_bare = request->where == NULL && request->parameter_count == 0 &&
+                             request->txn == NULL && request->on_progress == NULL;
+        way = is_bare && request->k > 0 ? BY_GRAPHS_ALONE : BY_GRAPHS;
+    }
+    FIRN_TRY(search_in(table, request, way, &graphs, schema, view, out, &lacks, err));
+    if (lacks && way == BY_GRAPHS_ALONE) {
+        FIRN_TRY(search_in(table, request, BY_GRAPHS, &graphs, schema, view, out, &lacks, err));
+    }
     if (lacks) {
-        FIRN_TRY(search_in(table, &exact, false, &graphs, schema, view, out, &lacks, err));
+        FIRN_TRY(search_in(table, &exact, BY_ALL_ROWS, &graphs, schema, view, out, &lacks, err));
     }
     CHECK(*out != NULL); /* without graphs nothing is lacking */
     (*out)->stats.rows_walked = graphs.evaluated;

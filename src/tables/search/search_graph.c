@@ -73,7 +73,7 @@ open_source(void *ctx, struct firn_run *run, uint32_t column, enum firn_vector_m
 static void
 close_source(void *ctx, void *source)
 {
-    (void)ctx; /* graphs are open as long as the scan */
+    (void)ctx; /* graphs are open as long as the pieces */
     (void)source;
 }
 
@@ -194,14 +194,16 @@ find_near(void *ctx, void *source, const struct firn_search_ask *ask,
 }
 
 int
-firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_scan *scan, uint32_t column,
-                       const struct firn_search_request *request, firn_error *err)
+firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_lsm_pieces *pieces,
+                       uint32_t column, const struct firn_search_request *request, firn_error *err)
 {
     DCHECK(graphs->scratch == NULL && graphs->list.size == 0);
     graphs->sources = (struct firn_search_sources){graphs, open_source, close_source, find_near};
     graphs->request = request;
-    int rc = firn_query_graphs(scan, column, (uint32_t)request->metric, &graphs->list,
-                               &graphs->damaged, err);
+    graphs->damaged = 0;
+    int rc = pieces == NULL ? FIRN_OK
+                            : firn_lsm_pieces_graphs(pieces, column, (uint32_t)request->metric,
+                                                     &graphs->list, &graphs->damaged, err);
     return rc == FIRN_OK ? firn_graph_search_scratch_create(&graphs->scratch, err) : rc;
 }
 

@@ -81,17 +81,20 @@ bool firn_search_source_note(struct firn_search_source_set *set, const struct fi
                              size_t group, size_t row, const uint64_t *wanted, bool is_loose);
 bool firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
                                  size_t group, size_t row, size_t count, bool is_loose);
+/* Whether each piece is rows of a run that has a source: then all of them are noted, *out_rows, and none has to be read. */
+bool firn_search_source_note_pieces(struct firn_search_source_set *set,
+                                    const struct firn_lsm_pieces *pieces, uint64_t *out_rows);
 /* Asks all sources for near rows among those that were noted, and puts them into top. *out_lacks: one of them named too
  * few, or is damaged, and all rows must be measured. */
 FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *set,
-                                           struct firn_scan *scan,
+                                           struct firn_lsm_pieces *pieces,
                                            const struct firn_search_request *request,
                                            struct firn_search_top *top, bool *out_lacks,
                                            firn_error *err);
 
 /* ---- graphs as sources: search_graph.c ---- */
 
-/* Those of the runs that a scan reads. Zeroed at first; the counts stay after close. */
+/* Those of the runs that a search reads. Zeroed at first; the counts stay after close. */
 struct firn_search_graphs {
     struct firn_search_sources sources; /* for the request */
     const struct firn_search_request *request;
@@ -104,9 +107,9 @@ struct firn_search_graphs {
     uint64_t evaluated; /* codes that were compared */
     uint64_t judged;    /* vectors that were measured */
 };
-/* Open until close, at most as long as the scan. The request is borrowed. */
+/* Open until close, at most as long as the pieces (NULL: there are none). The request is borrowed. */
 FIRN_MUST_CHECK int firn_search_graph_open(struct firn_search_graphs *graphs,
-                                           struct firn_scan *scan, uint32_t column,
+                                           struct firn_lsm_pieces *pieces, uint32_t column,
                                            const struct firn_search_request *request,
                                            firn_error *err);
 void firn_search_graph_close(struct firn_search_graphs *graphs);

@@ -218,11 +218,33 @@ firn_search_source_note_all(struct firn_search_source_set *set, const struct fir
     return true;
 }
 
+bool
+firn_search_source_note_pieces(struct firn_search_source_set *set,
+                               const struct firn_lsm_pieces *pieces, uint64_t *out_rows)
+{
+    const size_t count = firn_lsm_pieces_count(pieces);
+    bool are_all = true;
+    *out_rows = 0;
+    for (size_t i = 0; i < count && are_all; i++) {
+        struct firn_lsm_piece piece;
+        firn_lsm_pieces_at(pieces, i, &piece);
+        struct part *part = piece.run != NULL ? part_with_source(set, piece.run) : NULL;
+        are_all = part != NULL;
+        if (are_all) {
+            DCHECK(piece.group < part->groups);
+            part->is_whole[piece.group] = 1;
+            part->is_loose = part->is_loose || piece.is_loose;
+            *out_rows += part->firsts[piece.group + 1] - part->firsts[piece.group];
+        }
+    }
+    return are_all;
+}
+
 /* ---- asking ---- */
 
 /* What reads rows that were named. */
 struct reading {
-    struct firn_scan *scan;
+    struct firn_lsm_pieces *pieces;
     struct firn_lsm_group group;
     struct firn_buf key;
 };
@@ -245,8 +267,8 @@ read_row(struct reading *reading, const struct part *part, uint64_t row, bool *o
     }
     FIRN_TRY(firn_lsm_group_key(&reading->group, at, &reading->key, err));
     if (part->is_loose) {
-        rc = firn_query_shows(reading->scan, &reading->group, at, firn_buf_slice(&reading->key),
-                              out_is_seen, err);
+        rc = firn_lsm_pieces_shows(reading->pieces, &reading->group, at,
+                                   firn_buf_slice(&reading->key), out_is_seen, err);
     }
 out:
     return rc;
@@ -388,11 +410,11 @@ out:
 }
 
 int
-firn_search_source_ask(const struct firn_search_source_set *set, struct firn_scan *scan,
+firn_search_source_ask(const struct firn_search_source_set *set, struct firn_lsm_pieces *pieces,
                        const struct firn_search_request *request, struct firn_search_top *top,
                        bool *out_lacks, firn_error *err)
 {
-    struct reading reading = {.scan = scan};
+    struct reading reading = {.pieces = pieces};
     int rc = FIRN_OK;
     *out_lacks = false;
     for (size_t i = 0; rc == FIRN_OK && !*out_lacks && i < set->count; i++) {
