@@ -67,6 +67,7 @@ set(FIRN_COLD_FILES
     reference/reference.c
     threads/os_jobs.c
     # engine
+    block/block_format.c # once a block that is read or written, beside its checksum
     block/block_publisher.c
     block/block_salvage.c
     block/block_writer.c

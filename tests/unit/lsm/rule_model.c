@@ -157,7 +157,7 @@ rule_model_entry_of(const struct rule_op *op, uint8_t bytes[RULE_MODEL_VALUE_SIZ
     firn_slice value =
         op->kind == FIRN_ENTRY_RANGE_DELETE ? rule_model_key(op->upper) : firn_bytes(bytes, size);
     return (struct firn_entry){
-        rule_model_key(op->lower), value, op->sequence, op->kind, NULL, NULL};
+        rule_model_key(op->lower), value, op->sequence, op->kind, NULL, NULL, false};
 }
 
 void

@@ -500,7 +500,8 @@ add_put(struct fake_run *run, uint64_t key, uint64_t sequence)
                                sequence,
                                sequence % 3 == 0 ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT,
                                NULL,
-                               NULL};
+                               NULL,
+                               false};
     fake_run_add(run, &entry);
 }
 

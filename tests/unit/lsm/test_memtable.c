@@ -546,8 +546,8 @@ range_deletes_lie_beside_the_entries(void **state)
     struct firn_memtable *table;
     assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
     assert_true(firn_range_set_is_empty(firn_memtable_ranges(table)));
-    struct firn_entry entry = {firn_str("b"),           firn_str("d"), 7,
-                               FIRN_ENTRY_RANGE_DELETE, NULL,          NULL};
+    struct firn_entry entry = {firn_str("b"), firn_str("d"), 7,    FIRN_ENTRY_RANGE_DELETE,
+                               NULL,          NULL,          false};
     size_t before = firn_memtable_size_bytes(table);
     test_alloc_fail_at(1, true);
     assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_NO_MEMORY);
@@ -560,7 +560,7 @@ range_deletes_lie_beside_the_entries(void **state)
     assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
     assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK); /* twice is no harm */
     test_alloc_fail_at(0, false);
-    entry = (struct firn_entry){firn_str("c"), firn_str("v"), 5, FIRN_ENTRY_PUT, NULL, NULL};
+    entry = (struct firn_entry){firn_str("c"), firn_str("v"), 5, FIRN_ENTRY_PUT, NULL, NULL, false};
     assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
     struct firn_view_interval now = {1, UINT64_MAX};
     struct firn_view view = {&now, 1, 0, NULL};
@@ -573,8 +573,8 @@ range_deletes_lie_beside_the_entries(void **state)
     for (uint64_t i = 0; i < 1000; i++) {
         uint8_t bytes[8];
         firn_store_be64(bytes, i);
-        entry = (struct firn_entry){firn_bytes(bytes, 8),    firn_str("z"), i + 8,
-                                    FIRN_ENTRY_RANGE_DELETE, NULL,          NULL};
+        entry = (struct firn_entry){
+            firn_bytes(bytes, 8), firn_str("z"), i + 8, FIRN_ENTRY_RANGE_DELETE, NULL, NULL, false};
         assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
     }
     assert_true(firn_memtable_size_bytes(table) > before + (size_t)1000 * 17);

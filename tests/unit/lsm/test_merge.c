@@ -96,7 +96,8 @@ put(struct scene *scene, size_t source, const struct version *version)
                                version->sequence,
                                FIRN_ENTRY_PUT,
                                NULL,
-                               NULL};
+                               NULL,
+                               false};
     if (source % 3 == 0) {
         assert_int_equal(firn_memtable_add(scene->tables[source], &entry, NULL), FIRN_OK);
     } else if (source % 3 == 1) {
@@ -448,7 +449,8 @@ keys_at_the_ends_of_the_order_are_not_lost(void **state)
                                        n + 1,
                                        FIRN_ENTRY_PUT,
                                        NULL,
-                                       NULL};
+                                       NULL,
+                                       false};
             fake_run_add(runs[i], &entry);
         }
         assert_int_equal(firn_merge_source_create_run(&runs[i]->run, "r", &options, &source, NULL),
@@ -497,8 +499,13 @@ the_same_version_in_two_sources_is_damage(void **state)
         size_t tables = (sources + 2) / 3;
         struct fake_run *run = fake_run_create();
         uint8_t bytes[KEY_SIZE];
-        struct firn_entry entry = {make_key(twin.key, bytes), firn_str(""), twin.sequence,
-                                   FIRN_ENTRY_DELETE,         NULL,         NULL};
+        struct firn_entry entry = {make_key(twin.key, bytes),
+                                   firn_str(""),
+                                   twin.sequence,
+                                   FIRN_ENTRY_DELETE,
+                                   NULL,
+                                   NULL,
+                                   false};
         fake_run_add(run, &entry);
         assert_int_equal(
             firn_memtable_add(scene.tables[3 * test_random_below(&random, tables)], &entry, NULL),

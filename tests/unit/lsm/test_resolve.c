@@ -149,7 +149,7 @@ put_op(struct scene *scene, size_t source, const struct op *op)
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
     struct firn_entry entry = {
-        make_key(op->lower, lower), firn_bytes(NULL, 0), op->sequence, op->kind, NULL, NULL};
+        make_key(op->lower, lower), firn_bytes(NULL, 0), op->sequence, op->kind, NULL, NULL, false};
     if (op->kind == FIRN_ENTRY_PUT) {
         entry.value = firn_bytes(&op->sequence, sizeof op->sequence);
     } else if (op->kind == FIRN_ENTRY_RANGE_DELETE) {

@@ -240,7 +240,8 @@ make_run(struct history *history, uint64_t first, uint64_t last)
                                              op->sequence,
                                              op->kind,
                                              NULL,
-                                             NULL};
+                                             NULL,
+                                             false};
             fake_run_add(run, &entry);
         }
     }

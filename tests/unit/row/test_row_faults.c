@@ -280,12 +280,13 @@ a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
                                    1 + i,
                                    FIRN_ENTRY_PUT,
                                    NULL,
-                                   NULL};
+                                   NULL,
+                                   false};
         rc = firn_row_kind.builder_add(builder, &entry, &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
     firn_sim_memory_set_space(fixture.os, UINT64_MAX);
-    struct firn_entry entry = {firn_str("x"), firn_str("y"), 1, FIRN_ENTRY_PUT, NULL, NULL};
+    struct firn_entry entry = {firn_str("x"), firn_str("y"), 1, FIRN_ENTRY_PUT, NULL, NULL, false};
     struct firn_range range = {firn_str("x"), firn_str("y"), 1};
     assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), FIRN_FAILED);
     assert_int_equal(firn_row_kind.builder_add_range(builder, &range, &err), FIRN_FAILED);

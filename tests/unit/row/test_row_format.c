@@ -271,9 +271,10 @@ blocks_that_lie_are_refused(void **state)
     firn_store_le64(locator, (1 << 20) + 1);
     firn_store_le64(locator + 8, 128);
     const struct firn_entry entries[] = {
-        {firn_str("ka"), firn_str("1"), 9, FIRN_ENTRY_PUT, NULL, NULL},
-        {firn_str("kb"), firn_str(""), 7, FIRN_ENTRY_DELETE, NULL, NULL},
-        {firn_str("kb"), firn_bytes(locator, sizeof locator), 5, FIRN_ENTRY_PUT, NULL, NULL}};
+        {firn_str("ka"), firn_str("1"), 9, FIRN_ENTRY_PUT, NULL, NULL, false},
+        {firn_str("kb"), firn_str(""), 7, FIRN_ENTRY_DELETE, NULL, NULL, false},
+        {firn_str("kb"), firn_bytes(locator, sizeof locator), 5, FIRN_ENTRY_PUT, NULL, NULL,
+         false}};
     for (size_t i = 0; i < 3; i++) {
         struct firn_row_pending_sums sums = firn_row_pending_with(&pending, &entries[i]);
         assert_int_equal(firn_row_pending_add(&pending, &entries[i], i == 2, 1, &sums), FIRN_OK);

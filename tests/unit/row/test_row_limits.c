@@ -265,42 +265,42 @@ what_a_run_cannot_hold_is_refused_and_changes_nothing(void **state)
     row_model_add(&model, firn_str("z"), 9, FIRN_ENTRY_PUT, firn_str("2"));
     const struct refusal refusals[] = {
         {"a smaller key",
-         {firn_str("l"), firn_str(""), 10, FIRN_ENTRY_PUT, NULL, NULL},
+         {firn_str("l"), firn_str(""), 10, FIRN_ENTRY_PUT, NULL, NULL, false},
          FIRN_INVALID},
         {"the empty key",
-         {firn_str(""), firn_str(""), 10, FIRN_ENTRY_PUT, NULL, NULL},
+         {firn_str(""), firn_str(""), 10, FIRN_ENTRY_PUT, NULL, NULL, false},
          FIRN_INVALID},
         {"the same entry",
-         {firn_str("m"), firn_str("1"), 9, FIRN_ENTRY_PUT, NULL, NULL},
+         {firn_str("m"), firn_str("1"), 9, FIRN_ENTRY_PUT, NULL, NULL, false},
          FIRN_INVALID},
         {"a newer version",
-         {firn_str("m"), firn_str("1"), 10, FIRN_ENTRY_PUT, NULL, NULL},
+         {firn_str("m"), firn_str("1"), 10, FIRN_ENTRY_PUT, NULL, NULL, false},
          FIRN_INVALID},
         {"a range",
-         {firn_str("n"), firn_str("o"), 1, FIRN_ENTRY_RANGE_DELETE, NULL, NULL},
+         {firn_str("n"), firn_str("o"), 1, FIRN_ENTRY_RANGE_DELETE, NULL, NULL, false},
          FIRN_INVALID},
         {"no kind",
-         {firn_str("n"), firn_str(""), 1, (enum firn_entry_kind)0, NULL, NULL},
+         {firn_str("n"), firn_str(""), 1, (enum firn_entry_kind)0, NULL, NULL, false},
          FIRN_INVALID},
         {"a merge without an operator",
-         {firn_str("n"), firn_str(""), 1, FIRN_ENTRY_MERGE, NULL, NULL},
+         {firn_str("n"), firn_str(""), 1, FIRN_ENTRY_MERGE, NULL, NULL, false},
          FIRN_INVALID},
         {"an expiring put without a time",
-         {firn_str("n"), firn_str("1234567"), 1, FIRN_ENTRY_EXPIRING, NULL, NULL},
+         {firn_str("n"), firn_str("1234567"), 1, FIRN_ENTRY_EXPIRING, NULL, NULL, false},
          FIRN_INVALID},
         {"a tombstone's value",
-         {firn_str("n"), firn_str("1"), 1, FIRN_ENTRY_DELETE, NULL, NULL},
+         {firn_str("n"), firn_str("1"), 1, FIRN_ENTRY_DELETE, NULL, NULL, false},
          FIRN_INVALID},
         {"no sequence",
-         {firn_str("n"), firn_str(""), UINT64_MAX, FIRN_ENTRY_PUT, NULL, NULL},
+         {firn_str("n"), firn_str(""), UINT64_MAX, FIRN_ENTRY_PUT, NULL, NULL, false},
          FIRN_INVALID},
         {"a long key",
-         {firn_bytes(bytes, FIRN_ROW_KEY_SIZE_MAX + 1), firn_str(""), 1, FIRN_ENTRY_PUT, NULL,
-          NULL},
+         {firn_bytes(bytes, FIRN_ROW_KEY_SIZE_MAX + 1), firn_str(""), 1, FIRN_ENTRY_PUT, NULL, NULL,
+          false},
          FIRN_LIMIT},
         {"a long value",
          {firn_str("n"), firn_bytes(bytes, FIRN_ROW_VALUE_SIZE_MAX + 1), 1, FIRN_ENTRY_PUT, NULL,
-          NULL},
+          NULL, false},
          FIRN_LIMIT},
     };
     const struct firn_range ranges[] = {{firn_str("a"), firn_str("a"), 1},
@@ -356,7 +356,7 @@ a_builder_that_is_given_up_leaves_nothing(void **state)
     struct firn_run_env env = row_fixture_env(&fixture);
     struct firn_run_builder_options options = {.codec = FIRN_CODEC_ZSTD, .codec_level = 3};
     struct firn_run_builder *builder;
-    struct firn_entry entry = {firn_str("a"), firn_str("b"), 1, FIRN_ENTRY_PUT, NULL, NULL};
+    struct firn_entry entry = {firn_str("a"), firn_str("b"), 1, FIRN_ENTRY_PUT, NULL, NULL, false};
     assert_int_equal(firn_row_kind.builder_create(&env, "run", &options, &builder, &err), FIRN_OK);
     assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), FIRN_OK);
     firn_row_kind.builder_destroy(builder);
@@ -384,7 +384,8 @@ the_size_that_a_builder_tells_is_near_that_of_the_file(void **state)
             char key[32];
             (void)snprintf(key, sizeof key, "key-%08u", i);
             struct firn_entry entry = {
-                firn_str(key), firn_str("some value or other"), 1 + i, FIRN_ENTRY_PUT, NULL, NULL};
+                firn_str(key), firn_str("some value or other"), 1 + i, FIRN_ENTRY_PUT, NULL, NULL,
+                false};
             assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), FIRN_OK);
             uint64_t after = firn_row_kind.builder_size_bytes(builder);
             /* A block that was compressed counts less than before. */

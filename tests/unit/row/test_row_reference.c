@@ -308,8 +308,11 @@ references_that_break_the_rules_are_not_built(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char key[8];
         (void)snprintf(key, sizeof key, "k%zu", i);
-        const struct firn_entry entry = {firn_str(key), cases[i].value, 1,
-                                         cases[i].kind, &world.values,  NULL};
+        const struct firn_entry entry = {.key = firn_str(key),
+                                         .value = cases[i].value,
+                                         .sequence = 1,
+                                         .kind = cases[i].kind,
+                                         .values = &world.values};
         assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), cases[i].rc);
     }
     firn_row_kind.builder_destroy(builder);
