@@ -167,7 +167,7 @@ Tables of the connection itself stay its own.
 
   $ firn db sql shop.firn "CREATE TEMP TABLE own(a); INSERT INTO own VALUES (1), (2); SELECT sum(a) FROM own; DROP TABLE own"
   3
-  $ firn db sql shop.firn "CREATE INDEX by_kind ON goods(kind); CREATE TABLE other(a INTEGER PRIMARY KEY); DROP TABLE other; DROP INDEX by_kind ON goods"
+  $ firn db sql shop.firn "CREATE INDEX by_kind ON goods(kind); CREATE TABLE other(a INTEGER PRIMARY KEY, b TEXT BLOOM NOT NULL); DROP TABLE other; DROP INDEX by_kind ON goods"
   $ firn db table list shop.firn
   goods
 

@@ -256,6 +256,22 @@ What JSON there is.
   {"table":"goods","rows":[{"id":1,"name":"tea","price":2.50,"since":"2026-01-31"},{"id":2,"name":"green tea","price":4.00,"since":null}],"count":2}
   $ firn db table alter shop.firn small add-column 'n i32' --json
   {}
+  $ firn db table alter shop.firn small add-column 'tag text bloom' --json
+  {}
+  $ firn db insert shop.firn small k=a tag=red --json
+  {}
+  $ firn db table show shop.firn small
+  column  type  null  default  key
+  k       text  no    it's     1
+  n       i32   yes
+  tag     text  yes            bloom
+  $ firn db table show shop.firn small -d
+  k text default 'it''s', n i32, tag text bloom, primary key (k)
+  $ firn db scan shop.firn small --where "tag in ('blue', 'red')" --columns k,tag
+  a	red
+  $ firn db table alter shop.firn small add-column 'v vector(2) bloom'
+  ! firn: column v: a vector has no Bloom filter
+  [2]
   $ firn db table drop shop.firn small --json
   {}
 

@@ -173,8 +173,11 @@ firn_column_filter_find(const struct firn_column_run *run, size_t group, uint32_
             high = middle;
         }
     }
+    if (low * ENTRY_SIZE == run->filters.size) {
+        return false;
+    }
     const uint8_t *entry = entries + low * ENTRY_SIZE;
-    if (low * ENTRY_SIZE == run->filters.size || place_of(entry) != place) {
+    if (place_of(entry) != place) {
         return false;
     }
     *out = (struct firn_block_ref){.offset = firn_load_le64(entry + 8),

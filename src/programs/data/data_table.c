@@ -588,7 +588,9 @@ const struct firn_command firn_data_table_create = {
             "timestamp, text, blob, uuid, vector(DIMENSIONS), and their names in SQL. A name\n"
             "that is not a plain word must be in double quotes. Literals: null, true, false,\n"
             "numbers, 'text', '2000-01-31', x'00ff'. Every table has a primary key; rows are\n"
-            "in its order. The store is created if it does not exist.",
+            "in its order. A column with bloom has Bloom filters in the table's files: scans\n"
+            "with = and in are faster where no index finds the value. The store is created\n"
+            "if it does not exist.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db table create shop.firn goods 'id i64 auto primary key, name text'",

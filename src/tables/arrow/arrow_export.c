@@ -502,6 +502,7 @@ lend(struct owner *owner, const struct firn_column_pin *pin, firn_slice values, 
         owner->lent = values;
         *out = owner->lease != NULL;
     }
+    DCHECK(!*out || is_inside(owner->lent, owner->block)); /* (I2) */
     return FIRN_OK;
 }
 
@@ -585,6 +586,7 @@ end_array(struct ArrowArray *array)
         owner->buffers[i] = has_any ? owner->data[i].data : i == 0 ? NULL : (const void *)nothing;
     }
     if (owner->lease != NULL) {
+        DCHECK(is_worth_it(owner)); /* (I1) */
         owner->buffers[1] = owner->lent.data;
     }
 }

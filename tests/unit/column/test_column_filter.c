@@ -212,6 +212,32 @@ a_damaged_list_is_not_used(void **state)
     damage_block(true);
 }
 
+/* A filter with right checksums that knows nothing: a check finds values that it hides. */
+static void
+a_filter_that_lies_is_found(void **state)
+{
+    struct rig rig;
+    struct firn_block_ref ref;
+    struct firn_buf bytes = {0};
+    firn_error err;
+    size_t damages = 0;
+    (void)state;
+    begin_numbers(&rig, 5000);
+    assert_true(firn_column_filter_find(firn_column_read_const(rig.run), 0, 2, &ref));
+    test_file_read(rig.fixture.dir, "r", &bytes);
+    memset(bytes.data + ref.offset + FIRN_BLOCK_FORMAT_PREFIX_SIZE, 0, ref.stored_size);
+    test_seal(bytes.data, bytes.size);
+    test_file_write(rig.fixture.dir, "bad", bytes.data, bytes.size);
+    firn_buf_deinit(&bytes);
+    firn_column_kind.close(rig.run);
+    open_run(&rig, "bad");
+    assert_int_equal(count_false(&rig, 100), 0);
+    assert_int_equal(firn_column_kind.check(rig.run, count_damage, &damages, NULL, &err),
+                     FIRN_CORRUPT);
+    assert_int_equal(damages, 1);
+    end(&rig);
+}
+
 static void
 lists_are_checked(void **state)
 {
@@ -237,6 +263,7 @@ main(void)
         cmocka_unit_test(few_others_are_known),
         cmocka_unit_test(a_damaged_filter_is_not_used),
         cmocka_unit_test(a_damaged_list_is_not_used),
+        cmocka_unit_test(a_filter_that_lies_is_found),
         cmocka_unit_test(lists_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,9 +32,11 @@ static void
 texts_are_read_and_written(void **state)
 {
     (void)state;
-    expect_text("id i64 auto, name text, born date null default '2000-01-01', price decimal(12,2), "
+    expect_text("id i64 auto, name text BLOOM not null, born date null bloom default '2000-01-01', "
+                "price decimal(12,2), "
                 "emb vector(100), primary key (id), unique index by_name (name)",
-                "id i64 auto, name text, born date default '2000-01-01', price decimal(12, 2), "
+                "id i64 auto, name text not null bloom, born date default '2000-01-01' bloom, "
+                "price decimal(12, 2), "
                 "emb vector(100), primary key (id), unique index by_name (name)");
     expect_text("ID INTEGER PRIMARY KEY,\n\tn Numeric(5) NOT NULL DEFAULT -12,INDEX x(n,ID)",
                 "ID i32, n decimal(5, 0) not null default -12, primary key (ID), index x (n, ID)");
