@@ -4,9 +4,9 @@
  *
  * No command waits for the library unless there is a database to copy or to compare. It stays loaded until the program ends.
  *
- * The databases opened here were written by others, so a connection runs with SQLite's defensive settings: no
- * function or virtual table that a schema names is run unless SQLite calls it harmless, no trigger and no view works,
- * no extension can be loaded, a value has at most 128 MiB, and the sizes of cells are checked before they are used.
+ * What is opened here was written by others, so a connection runs with SQLite's defensive settings: no function or virtual table
+ * that a schema names is run unless SQLite calls it harmless, no trigger and no view works, no extension can be loaded, a
+ * value has at most 128 MiB, and the sizes of cells are checked before they are used.
  */
 #include "sqlitefile/sqlitefile_internal.h"
 
