@@ -488,7 +488,7 @@ asks_for_json(int argc, char *const *argv)
     return false;
 }
 
-/* What could not be printed overrules success where printing was all that there was to do. */
+/* A failure to print overrules success if printing was all that there was to do. */
 static int
 finish_output(const struct firn_cli *cli, int exit_code)
 {

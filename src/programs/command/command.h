@@ -93,7 +93,7 @@ struct firn_command_program {
 
 enum { FIRN_COMMAND_KEEP_SIZE = 256 };
 
-/* What firn config says, for a command that writes; zeros before the workspace is open. */
+/* The settings of firn config, for a command that writes; zeros before the workspace is open. */
 struct firn_command_settings {
     char keep[FIRN_COMMAND_KEEP_SIZE]; /* a policy of what is kept */
     uint64_t max_file_size;            /* 0: none */
@@ -118,7 +118,7 @@ struct firn_cli {
     bool strict;
     int64_t wait_ms;
     bool has_wait; /* --wait was given */
-    /* What was to be changed is changed, durably: the exit code tells of that, whether or not the
+    /* The command has made its changes, durably: the exit code tells of that, whether or not the
      * output can be written. */
     bool is_done;
     bool writes_store; /* the store of key-value data that is open is not open for reading alone */

@@ -30,7 +30,7 @@ int firn_data_store_close(struct firn_cli *cli, firn_store *store, int exit_code
  * for no lock, and reports no failure. */
 void firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 
-/* What to do about a damaged store; NULL for what is none, but a file that holds one. */
+/* The hint for a damaged store; NULL for an exported file. */
 const char *firn_data_store_damage_hint(const char *path);
 
 /* ---- bytes that come from an argument or from standard input, and go to standard output ---- */

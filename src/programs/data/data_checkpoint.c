@@ -4,8 +4,8 @@
  * checkpoint or of a whole store: export, import, clone.
  *
  * A row of the list is as one of firn list: number (a dash for a safety checkpoint), the beginning
- * of the id, time, name. What a safety checkpoint was taken for is told by the id of what was
- * restored.
+ * of the id, time, name. The id of the restored checkpoint says what a safety checkpoint was taken
+ * for.
  */
 #include "data/data_internal.h"
 

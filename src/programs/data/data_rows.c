@@ -321,9 +321,9 @@ next_binary(struct firn_data_rows *rows, int first)
  * are refused, because what was not understood would be lost without a word. Between the parts there
  * may be spaces, as JSON allows them, but no end of line.
  *
- * Nothing is kept of a line but key and value: a row may be as long as they may be. What is plain in
- * a string is taken in one piece. Text beside digits has three bytes for each bad one, so it may be
- * longer than what it stands for may be: it is an error only where there are no digits.
+ * Nothing is kept of a line but key and value: a row may be as long as they may be. Plain stretches
+ * of a string are taken in one piece. Text beside digits has three bytes for each bad one, so it may
+ * be longer than what it stands for may be: it is an error only where there are no digits.
  */
 
 enum { NAME_SIZE_MAX = 16, NUMBER_SIZE_MAX = 24 };

@@ -2,7 +2,7 @@
  *
  * data/data_stats.c: firn db flush, compact and stats: the files of a store.
  *
- * What stats shows is read without keeping a writer out, so it is about files alone: counters of
+ * The numbers are read without keeping a writer out, so they are about files alone: counters of
  * work belong to the process that does it.
  */
 #include "data/data_internal.h"

@@ -2,8 +2,8 @@
  *
  * data/data_table.c: firn db table: creating, listing, showing, changing and dropping tables.
  *
- * What a column or an index is, is said in the words of a definition (firn_table_def_parse): a change of a table
- * takes a piece of one. A piece is read as a definition of its own, and must have exactly what was asked for.
+ * A column or an index is given in the words of a definition (firn_table_def_parse): a change of a table takes a
+ * piece of one. A piece is read as a definition of its own, and must have exactly what was asked for.
  */
 #include "data/data_internal.h"
 
@@ -357,7 +357,7 @@ run_show(struct firn_cli *cli)
 
 /* ---- alter ---- */
 
-/* What a change is given, read before the store is opened. */
+/* The arguments of a change, read before the store is opened. */
 struct change {
     const char *name; /* of a column or an index */
     const char *text; /* a new name, or a literal, or a column; NULL: none */

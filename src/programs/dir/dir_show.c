@@ -2,9 +2,9 @@
  *
  * dir/dir_show.c: firn show.
  *
- * What a checkpoint changed is what differs between it and the one before it that is still there;
- * the first one is compared with nothing. How much that is is found out before anything is printed
- * of it, by a comparison of its own: it costs little, and stands where one looks for it.
+ * The changes of a checkpoint are the differences between it and the one before it that still
+ * exists; the first one is compared with nothing. They are counted before any of them is printed, by
+ * a comparison of its own, which costs little: so the counts stand where a reader looks for them.
  */
 #include "dir/dir.h"
 

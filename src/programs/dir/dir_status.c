@@ -2,10 +2,10 @@
  *
  * dir/dir_status.c: firn status.
  *
- * Differences are printed as they come. What rules leave out comes before them, in the order in
- * which the threads of the scan meet it; with --ignored it is collected, sorted, and printed at the
- * end, so that two runs print the same. What is left out for a reserved name, as the .git of each
- * repository, comes first then: one row for all of a name, but in --short and --json.
+ * Differences are printed as they come. Excluded entries come before them, in the order in which
+ * the threads of the scan meet them; with --ignored they are collected, sorted, and printed at the
+ * end, so that two runs print the same. Entries left out for a reserved name, such as the .git of
+ * each repository, come first then: one row for all of a name, but in --short and --json.
  */
 #include "dir/dir.h"
 

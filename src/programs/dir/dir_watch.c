@@ -223,7 +223,7 @@ fill_save(struct watching *watching)
     watching->save.strict = cli->strict || settings->strict;
     watching->save.file_size_max = settings->max_file_size;
     watching->save.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
-    /* What a save leaves out is not reported each time; a signal ends the watch. */
+    /* Entries that a save leaves out are not reported each time; a signal ends the watch. */
     watching->save.callbacks = firn_task_notices_callbacks(&watching->notices);
     watching->save.callbacks.on_notice = NULL;
     watching->options.save = &watching->save;

@@ -2,12 +2,12 @@
  *
  * hook/hook_agent.c: the coding agents that firn hook knows, after their documentation.
  *
- * Claude Code: .claude/settings.json; UserPromptSubmit comes before a turn, Stop after it. What the
- * first one prints becomes context, unless it is nothing. Timeouts are in seconds.
- * Gemini CLI: .gemini/settings.json; BeforeAgent and AfterAgent, in the same form. What is printed
- * has to be JSON. Timeouts are in milliseconds.
+ * Claude Code: .claude/settings.json; UserPromptSubmit comes before a turn, Stop after it. The
+ * output of the first one becomes context, unless it is empty. Timeouts are in seconds.
+ * Gemini CLI: .gemini/settings.json; BeforeAgent and AfterAgent, in the same form. The output has
+ * to be JSON. Timeouts are in milliseconds.
  * Cursor: .cursor/hooks.json with a version; beforeSubmitPrompt and stop, each a list of commands.
- * What is printed has to be JSON, and says before a turn that it may go on.
+ * The output has to be JSON, and says before a turn that it may go on.
  *
  * For all of them exit code 2 stops the turn, and any other than 0 is a warning.
  */

@@ -24,7 +24,7 @@ struct firn_mcp_options {
 
 /* Serves descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when
  * stop_asked says so (FIRN_CANCELLED), or when nothing can be read or written any more (FIRN_IO).
- * What was asked for before the input ended is done and answered first. The process must not use
+ * Requests that came before the input ended are done and answered first. The process must not use
  * the two descriptors meanwhile, and SIGPIPE must be ignored. */
 FIRN_MUST_CHECK int firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err);
 

@@ -262,7 +262,7 @@ write_page(struct reporting *reporting, firn_error *err)
         code = show_checkpoint(reporting, i, err);
     }
     firn_report_page_end(&page, reporting->shown.entries_cut);
-    /* What could not be written says so at the end, not what was cancelled for that. */
+    /* In the end the write that failed is reported, not the work that was cancelled for it. */
     return code == FIRN_OK || firn_report_html_has_failed() ? firn_report_html_end(err) : code;
 }
 

@@ -11,8 +11,8 @@
  *
  * The form is that of git: git apply and patch -p1 make the second state of the first, as far as a
  * patch can say it. Files, their permissions and symbolic links it can; a link that leads elsewhere,
- * or becomes a file, is one removed and one added. What it cannot say, of directories, owners, times and what is no
- * text, stands in lines that begin with #, which both programs pass over.
+ * or becomes a file, is one removed and one added. Changes that it cannot express, of directories, owners, times
+ * and files that are not text, are in lines that begin with #, which both programs pass over.
  *
  * A renamed file is said as git says it. Its content is the same; only its mode may be another.
  *

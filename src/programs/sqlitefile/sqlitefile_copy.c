@@ -3,9 +3,9 @@
  * sqlitefile/sqlitefile_copy.c: one committed state of a database that other processes have open, as a file.
  *
  * SQLite's backup interface copies the pages of one read transaction: writers of a database in WAL mode go on meanwhile, those of
- * another wait. The database is opened for reading only. What its pages contain is not looked at, so nothing that a crafted
- * file says is run or parsed but its header and the headers of its log; and a save asks for copies only of what some process
- * has open.
+ * another wait. The database is opened for reading only. The contents of its pages are not looked at, so of a crafted
+ * file nothing is run or parsed but its header and the headers of its log; and a save asks for copies only of what
+ * some process has open.
  *
  * The copy is to be the file that the database would be if its log were played back, byte for byte: else a save after the
  * last process has closed it would find another file, and restoring an equal state would change it. But the backup counts

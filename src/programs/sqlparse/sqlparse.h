@@ -14,8 +14,8 @@
  *   WHERE (b2) > 3 ORDER BY mean.
  *
  * So what follows the groups is SQLite's by construction: arithmetic of aggregates, HAVING, ORDER BY, LIMIT, any
- * function. Rows are firn's; an expression over rows is recognised only where firn gives what SQLite gives. Whatever is
- * not surely equal is not recognised, and the reason told.
+ * function. Rows are firn's; an expression over rows is recognised only where firn gives what SQLite gives. A
+ * statement whose answer might differ is not recognised, and the reason is given.
  */
 #ifndef FIRN_SQLPARSE_H
 #define FIRN_SQLPARSE_H

@@ -8,11 +8,11 @@
  * - Integers divide to integers in SQLite: (a - a % b) / b is the same while both are below 2^53 (bound).
  * - A comparison is an INTEGER in SQLite and a bool in firn: cast where a number is wanted, x <> 0 where a condition is.
  * - REAL that is NaN is null in SQLite: nullif(x, NaN).
- * - Decimals are REAL in SQLite. What is computed of them is exact in firn and rounded in SQLite: only sums and averages
- *   take it, whose last bits are not promised.
+ * - Decimals are REAL in SQLite. Their results are exact in firn and rounded in SQLite: only sums and averages take
+ *   them, whose last bits are not promised.
  * - Dates and times are texts in SQLite, and so are their parts.
  *
- * What has no column in it SQLite computes, once, and the result stands for it.
+ * SQLite computes an expression without columns, once, and the result stands for it.
  */
 #include "sqlparse/sqlparse_internal.h"
 

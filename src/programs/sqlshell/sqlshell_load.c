@@ -4,8 +4,8 @@
  *
  * The program calls SQLite as an extension does: through the table of functions that SQLite hands to extensions. SQLite
  * gives that table to functions that are called when a connection is opened. So firn's own entry is registered as such
- * a function, one connection is opened, which calls it, and it is taken back. What the entry registers with that
- * connection goes when it is closed; sqlshell_session.c registers with its own.
+ * a function, one connection is opened, which calls it, and it is taken back. Everything that the entry
+ * registers with that connection goes when it is closed; sqlshell_session.c registers with its own.
  *
  * The library stays loaded until the program ends. Threads: the first one, before any other.
  */

@@ -2,10 +2,10 @@
  *
  * sqlshell/sqlshell_pager.c: results that are longer than the screen, for somebody who types.
  *
- * What is printed goes to $FIRN_PAGER, $PAGER or less, through a pipe, while the result of one statement is printed. less is
- * told, unless the environment says otherwise, to end by itself where a result fits on the screen, and to leave it there.
- * "cat" and an empty text mean none. Who leaves the pager before the end has seen enough: the statement ends, and
- * that is no failure.
+ * While the result of one statement is printed, output goes to $FIRN_PAGER, $PAGER or less, through a pipe. less is
+ * told, unless the environment says otherwise, to end by itself where a result fits on the screen, and to leave it
+ * there. "cat" and an empty text mean none. A user who leaves the pager before the end has seen enough: the
+ * statement ends, and that is no failure.
  *
  * The pager is in the group of processes of the terminal, as the program is: ctrl-C reaches both. It ends the statement, and
  * the program waits until the pager is left.

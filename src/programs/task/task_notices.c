@@ -16,11 +16,11 @@
  * Entries that it could not restore are printed as they come, but only the first few: a directory of
  * another user may hold any number of files.
  *
- * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
- * (unreadable, always changing), entries that were not restored, restored ones that lack an owner or
- * attribute, and entries of a checkpoint that are never restored. A fifo or
- * socket can never be saved, and a file that vanished while the save ran is rightly not in
- * it: these are printed but change nothing.
+ * These entries count as "left out" for the exit code: files that should be in the checkpoint and
+ * are not (unreadable, always changing), entries that were not restored, restored ones that lack an
+ * owner or attribute, and entries of a checkpoint that are never restored. A fifo or socket can
+ * never be saved, and a file that vanished while the save ran is rightly not in it: these are
+ * printed but change nothing.
  *
  * Threads: the library calls from any thread, one call at a time.
  */

@@ -88,7 +88,7 @@ void firn_term_out_flush(void);
 /* The same for what is to go out in any case: the object itself. */
 void firn_term_out_put(const void *data, size_t size);
 
-/* What is printed from now on goes to another descriptor, a pager's; with STDOUT_FILENO to standard output again. That the
+/* From now on output goes to another descriptor, a pager's; with STDOUT_FILENO to standard output again. That the
  * other one could not be written to is forgotten then. */
 void firn_term_out_divert(int fd);
 /* The errno of the first write that failed, or 0. A long listing asks now and then and stops. */
@@ -160,7 +160,7 @@ void firn_term_writer_put(struct firn_term_writer *writer, const void *data, siz
 /* Opens the object, if that has not been done. */
 void firn_term_json_begin(void);
 bool firn_term_json_is_open(void);
-/* What writes it, for members that others write as well; NULL while it is not open. */
+/* The writer of the object, for members that others write as well; NULL while it is not open. */
 struct firn_term_writer *firn_term_json_writer(void);
 /* Closes what is open, down to the outermost object. */
 void firn_term_json_unwind(void);
@@ -230,8 +230,8 @@ struct firn_term_meter_state {
     const char
         *finishing; /* an interrupt does not stop it any more: what is said then; else NULL */
 };
-/* What the line is to say; drawn now or later, and again until it is cleared, with the time that the
- * phase has taken. Any thread. */
+/* Sets the text of the line, which is drawn now or later, and again until it is cleared, with the
+ * time that the phase has taken. Any thread. */
 void firn_term_meter_show(const struct firn_term_meter_state *state);
 /* Removes the line, if one is there, until something is shown again. Before anything else goes to the
  * terminal. */

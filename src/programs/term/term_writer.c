@@ -2,8 +2,8 @@
  *
  * term/term_writer.c: JSON text, written piece by piece: at once, or into memory.
  *
- * A writer only: it knows how deep it stands and whether a comma is due. What is handed on at once
- * (struct firn_term_writer.put) needs no memory, however long a listing is. What is written into
+ * A writer only: it knows how deep it stands and whether a comma is due. Output that is handed on
+ * at once (struct firn_term_writer.put) needs no memory, however long a listing is. Output into
  * memory grows; a writer that has failed for want of memory stays failed and takes no more, so that
  * callers write all they have and ask once.
  *
