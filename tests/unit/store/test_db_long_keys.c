@@ -517,6 +517,248 @@ many_keys_of_the_largest_size_are_kept(void **state)
     db_support_deinit(&support);
 }
 
+/* ---- prefixes ---- */
+
+enum { FAMILY_MAX = 40, LONG_VALUE = 70000 };
+
+/* Keys that share a prefix, ascending, and which of them are there. */
+struct family {
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    uint8_t *memory[FAMILY_MAX];
+    firn_slice keys[FAMILY_MAX];
+    bool is_there[FAMILY_MAX];
+    size_t count;
+    size_t prefix_size;
+};
+
+static void
+add_to_family(struct family *family, size_t size, int last, size_t more)
+{
+    uint8_t *bytes = malloc(size + more + 1);
+    assert_non_null(bytes);
+    memset(bytes, 'k', size + more);
+    bytes[size + more] = '!'; /* for a longer one that is not there */
+    bytes[family->prefix_size / 2] = 0xff;
+    bytes[family->prefix_size / 3] = 0;
+    if (last >= 0) {
+        bytes[size - 1] = (uint8_t)last;
+    }
+    family->memory[family->count] = bytes;
+    family->keys[family->count++] = firn_bytes(bytes, size + more);
+}
+
+/* The prefix less a byte, the prefix, and all sorts of bytes after it, in order. */
+static void
+make_family(struct family *family, size_t size)
+{
+    family->prefix_size = size;
+    add_to_family(family, size - 1, -1, 0);
+    add_to_family(family, size, -1, 0);
+    if (size == FIRN_KEY_SIZE_MAX) {
+        return;
+    }
+    add_to_family(family, size + 1, 0, 0);
+    for (int last = 'a'; last <= 'z'; last++) {
+        add_to_family(family, size + 1, last, 0);
+        if (last == 'm' && size + 300 < FIRN_KEY_SIZE_MAX) {
+            add_to_family(family, size + 1, last, 200);
+        }
+    }
+    add_to_family(family, size + 1, 0xff, 0);
+    for (size_t i = 1; i < family->count; i++) {
+        assert_true(firn_slice_compare(family->keys[i - 1], family->keys[i]) < 0);
+    }
+}
+
+/* Some are long enough to lie elsewhere. */
+static firn_slice
+family_value(size_t i, uint8_t bytes[LONG_VALUE])
+{
+    size_t size = i % 9 == 4 ? LONG_VALUE : i;
+    memset(bytes, (int)i, size);
+    return firn_bytes(bytes, size);
+}
+
+static size_t
+walk_family(const struct family *family, const struct firn_db_cursor_options *options, size_t first,
+            size_t end, bool is_backward)
+{
+    firn_error err;
+    struct firn_db_cursor *cursor;
+    static uint8_t bytes[LONG_VALUE];
+    size_t count = 0;
+    DB_OK(firn_db_cursor_open(family->keyspace, options, &cursor, &err));
+    DB_OK(is_backward ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
+    for (size_t n = first; n < end; n++) {
+        size_t i = is_backward ? end - 1 - (n - first) : n;
+        if (family->is_there[i]) {
+            assert_true(firn_db_cursor_valid(cursor));
+            assert_true(firn_slice_equal(firn_db_cursor_key(cursor), family->keys[i]));
+            assert_true(firn_slice_equal(firn_db_cursor_value(cursor), family_value(i, bytes)));
+            DB_OK(is_backward ? firn_db_cursor_prev(cursor, &err)
+                              : firn_db_cursor_next(cursor, &err));
+            count++;
+        }
+    }
+    assert_false(firn_db_cursor_valid(cursor));
+    firn_db_cursor_close(cursor);
+    return count;
+}
+
+static void
+seek_family(const struct family *family)
+{
+    firn_error err;
+    struct firn_db_cursor *cursor;
+    const struct firn_db_cursor_options options = {.lower = NULL};
+    DB_OK(firn_db_cursor_open(family->keyspace, &options, &cursor, &err));
+    for (size_t i = 0; i < family->count; i++) {
+        size_t at = i;
+        size_t before = i;
+        while (at < family->count && !family->is_there[at]) {
+            at++;
+        }
+        while (before > 0 && !family->is_there[before - 1]) {
+            before--;
+        }
+        DB_OK(firn_db_cursor_seek(cursor, family->keys[i], &err));
+        assert_int_equal(firn_db_cursor_valid(cursor), at < family->count);
+        assert_true(at == family->count ||
+                    firn_slice_equal(firn_db_cursor_key(cursor), family->keys[at]));
+        DB_OK(firn_db_cursor_seek_before(cursor, family->keys[i], &err));
+        assert_int_equal(firn_db_cursor_valid(cursor), before > 0);
+        assert_true(before == 0 ||
+                    firn_slice_equal(firn_db_cursor_key(cursor), family->keys[before - 1]));
+    }
+    firn_db_cursor_close(cursor);
+}
+
+static void
+check_family(const struct family *family)
+{
+    firn_error err;
+    firn_store_check_result report;
+    struct firn_buf out = {0};
+    static uint8_t bytes[LONG_VALUE];
+    const firn_slice *keys = family->keys;
+    const struct firn_db_cursor_options all = {.lower = NULL};
+    const struct firn_db_cursor_options family_alone = {.prefix = &keys[1]};
+    for (size_t i = 0; i < family->count; i++) {
+        int rc = firn_db_get(family->keyspace, keys[i], &out, &err);
+        assert_int_equal(rc, family->is_there[i] ? FIRN_OK : FIRN_NOT_FOUND);
+        assert_true(rc != FIRN_OK ||
+                    firn_slice_equal(firn_buf_slice(&out), family_value(i, bytes)));
+        const firn_slice shorter = firn_bytes(keys[i].data, keys[i].size - 3);
+        assert_int_equal(firn_db_get(family->keyspace, shorter, &out, &err), FIRN_NOT_FOUND);
+        const firn_slice longer = firn_bytes(keys[i].data, keys[i].size + 1);
+        assert_int_equal(firn_db_get(family->keyspace, longer, &out, &err), FIRN_NOT_FOUND);
+    }
+    firn_buf_deinit(&out);
+    for (int is_backward = 0; is_backward < 2; is_backward++) {
+        (void)walk_family(family, &all, 0, family->count, is_backward != 0);
+        (void)walk_family(family, &family_alone, 1, family->count, is_backward != 0);
+        if (family->count > 20) {
+            const struct firn_db_cursor_options part = {.lower = &keys[7], .upper = &keys[19]};
+            (void)walk_family(family, &part, 7, 19, is_backward != 0);
+        }
+    }
+    seek_family(family);
+    DB_OK(firn_db_check(family->db, NULL, &report, &err));
+}
+
+/* In memory, in a run, merged, and opened again. */
+static void
+check_family_everywhere(struct family *family, const struct db_support *support)
+{
+    firn_error err;
+    check_family(family);
+    DB_OK(firn_db_maintain_flush(family->db, &err));
+    check_family(family);
+    DB_OK(firn_db_maintain_compact(family->db, NULL, &err));
+    check_family(family);
+    firn_db_abandon(family->db);
+    DB_OK(firn_db_open(support->dir, &some, &family->db, &err));
+    family->keyspace = db_support_keyspace(family->db, "k");
+    check_family(family);
+}
+
+/* A range that was read, by bounds of the family, and a write into it, at its end and before it. */
+static void
+conflict_in_family(struct family *family)
+{
+    firn_error err;
+    static uint8_t bytes[LONG_VALUE];
+    const struct firn_db_txn_options serializable = {.is_serializable = true};
+    for (size_t at = 9; at < 14; at++) {
+        struct firn_db_txn *txn;
+        DB_OK(firn_db_txn_begin(family->db, &serializable, &txn, &err));
+        DB_OK(firn_db_txn_read_range(txn, family->keyspace, &family->keys[10], &family->keys[13],
+                                     &err));
+        DB_OK(firn_db_txn_put(txn, family->keyspace, family->keys[20], family_value(20, bytes),
+                              &err));
+        DB_OK(firn_db_put(family->keyspace, family->keys[at], family_value(at, bytes),
+                          FIRN_DURABILITY_DEFAULT, &err));
+        family->is_there[at] = true;
+        int rc = firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err);
+        assert_int_equal(rc, at >= 10 && at < 13 ? FIRN_CONFLICT : FIRN_OK);
+        family->is_there[20] = family->is_there[20] || rc == FIRN_OK;
+        firn_db_txn_close(txn);
+    }
+}
+
+static void
+prefixes_of_any_size_are_shared(void **state)
+{
+    static const size_t sizes[] = {65534,
+                                   65535,
+                                   65536,
+                                   65537,
+                                   131071,
+                                   131072,
+                                   131073,
+                                   196608,
+                                   262144,
+                                   393216,
+                                   FIRN_KEY_SIZE_MAX - 1,
+                                   FIRN_KEY_SIZE_MAX};
+    (void)state;
+    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
+        firn_error err;
+        static uint8_t bytes[LONG_VALUE];
+        struct db_support support;
+        struct family family = {.count = 0};
+        make_family(&family, sizes[n]);
+        db_support_init(&support, 40 + n);
+        DB_OK(firn_db_open(support.dir, &some, &family.db, &err));
+        family.keyspace = db_support_keyspace(family.db, "k");
+        for (size_t k = 0; k < family.count; k++) {
+            size_t i = (k * 17 + n) % family.count;
+            DB_OK(firn_db_put(family.keyspace, family.keys[i], family_value(i, bytes),
+                              FIRN_DURABILITY_DEFAULT, &err));
+            family.is_there[i] = true;
+        }
+        check_family_everywhere(&family, &support);
+        for (size_t i = 0; i < family.count; i += 3) {
+            DB_OK(firn_db_delete(family.keyspace, family.keys[i], FIRN_DURABILITY_DEFAULT, &err));
+            family.is_there[i] = false;
+        }
+        if (family.count > 20) {
+            DB_OK(firn_db_delete_range(family.keyspace, family.keys[8], family.keys[15],
+                                       FIRN_DURABILITY_DEFAULT, &err));
+            memset(&family.is_there[8], 0, 7);
+            check_family(&family);
+            conflict_in_family(&family);
+        }
+        check_family_everywhere(&family, &support);
+        DB_OK(firn_db_close(family.db, &err));
+        db_support_deinit(&support);
+        for (size_t i = 0; i < family.count; i++) {
+            free(family.memory[i]);
+        }
+    }
+}
+
 /* ---- beyond ---- */
 
 static void
@@ -572,6 +814,7 @@ main(void)
         cmocka_unit_test(long_keys_are_in_checkpoints_differences_and_exports),
         cmocka_unit_test(long_keys_are_loaded_sorted_and_unsorted),
         cmocka_unit_test(many_keys_of_the_largest_size_are_kept),
+        cmocka_unit_test(prefixes_of_any_size_are_shared),
         cmocka_unit_test(one_byte_more_is_refused_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
