@@ -519,6 +519,8 @@ struct firn_sql_plan {
 
 /* xBestIndex. */
 int firn_sql_plan_best(sqlite3_vtab *table, sqlite3_index_info *info);
+/* What a row costs that is looked at and left out, in units of one that is given. `rows`: of the table, at least 1. */
+double firn_sql_plan_test_cost(const struct firn_sql_table *table, double rows);
 /* Reads what firn_sql_plan_best wrote as idxStr. */
 void firn_sql_plan_read(const char *text, struct firn_sql_plan *out);
 

@@ -169,6 +169,19 @@ firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan
     keep->spent += (double)rows * (plan->order == 0 ? 1 : ROWS_PER_GET);
 }
 
+/* Whether a lookup finds rows by an order; if not it looks at all rows. */
+static bool
+has_bounds(const struct firn_sql_plan *plan)
+{
+    for (size_t i = 0; i < plan->item_count; i++) {
+        if (plan->items[i].role == FIRN_SQL_SEEK_EQUAL ||
+            plan->items[i].role == FIRN_SQL_SEEK_RANGE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
                        const struct firn_sql_plan *plan)
@@ -181,10 +194,13 @@ firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
     if (keep->lookup != NULL || keep->has_no_lookup || keep->is_empty) {
         return !keep->has_no_lookup;
     }
+    const double rows = firn_sql_table_rows(table);
     keep->gets++;
-    keep->spent += plan->is_point ? ROWS_PER_GET : ROWS_PER_RANGE;
-    return (keep->gets <= GETS || keep->gets % GETS == 0) && keep->gets > 2 &&
-           keep->spent >= firn_sql_table_rows(table);
+    keep->spent += plan->is_point ? ROWS_PER_GET
+                   : has_bounds(plan)
+                       ? ROWS_PER_RANGE
+                       : ROWS_PER_RANGE + rows * firn_sql_plan_test_cost(table, rows);
+    return (keep->gets <= GETS || keep->gets % GETS == 0) && keep->gets > 2 && keep->spent >= rows;
 }
 
 struct reading {

@@ -52,10 +52,11 @@ struct wish {
     int place; /* in info->aConstraint */
     uint32_t column;
     int op;
-    bool is_in;    /* one of a list */
-    bool is_exact; /* SQLite need not test it */
-    bool is_known; /* what the column is compared with is a constant */
-    double share;  /* of the rows that pass */
+    bool is_in;     /* one of a list */
+    bool is_exact;  /* SQLite need not test it */
+    bool is_known;  /* what the column is compared with is a constant */
+    bool is_placed; /* a bound, of which it is known where it lies between the column's values */
+    double share;   /* of the rows that pass */
 };
 
 /* One way into the table. */
@@ -299,6 +300,18 @@ can_use(struct planning *planning, int place, uint32_t *out_column)
            sqlite3_stricmp(sqlite3_vtab_collation(planning->info, place), "BINARY") == 0;
 }
 
+static bool
+is_lower(int op)
+{
+    return op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
+}
+
+static bool
+is_upper(int op)
+{
+    return op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE;
+}
+
 static void
 collect_wishes(struct planning *planning)
 {
@@ -320,22 +333,12 @@ collect_wishes(struct planning *planning)
                               .op = op,
                               .is_in = is_in,
                               .is_known = constant != NULL,
+                              .is_placed = (is_lower(op) || is_upper(op)) &&
+                                           place_of(planning->table, column, constant) >= 0,
                               .share = share_of(planning, column, op, constant)};
         wish->is_exact =
             firn_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
     }
-}
-
-static bool
-is_lower(int op)
-{
-    return op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
-}
-
-static bool
-is_upper(int op)
-{
-    return op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE;
 }
 
 /* Shares are multiplied, as if what passes one constraint had nothing to do with another. But a month of a year is not a half by a
@@ -349,7 +352,7 @@ see_ranges(struct planning *planning)
         for (size_t k = 0; k < planning->wish_count; k++) {
             struct wish *upper = &planning->wishes[k];
             if (is_lower(lower->op) && is_upper(upper->op) && lower->column == upper->column &&
-                lower->is_known && upper->is_known && lower->share > 0) {
+                lower->is_placed && upper->is_placed && lower->share > 0) {
                 double both = lower->share + upper->share - 1;
                 both = both > 0.001 ? both : 0.001;
                 both /= lower->share;
@@ -762,14 +765,22 @@ tell(struct planning *planning, const struct way *way)
     return info->idxStr != NULL ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static double
-test_cost_of(const struct firn_sql_table *table, double rows)
+double
+firn_sql_plan_test_cost(const struct firn_sql_table *table, double rows)
 {
     double in_memory = table->rows_written > 0 ? (double)table->rows_written : 0;
     in_memory += table->stats != NULL ? (double)table->stats->memory_rows : 0;
     double share = in_memory < rows ? in_memory / rows : 1;
     assert(rows >= 1 && share >= 0);
     return COST_TEST + share * (COST_TEST_IN_MEMORY - COST_TEST);
+}
+
+/* Of two ways that look rows up in memory in the end, the one that finds them by an order until then. */
+static bool
+is_sooner(const struct way *way, const struct way *best)
+{
+    return way->is_joined && best->is_joined && way->cost <= best->cost &&
+           way->equal_count > best->equal_count;
 }
 
 int
@@ -780,7 +791,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     struct way best;
     assert(table->order_count >= 1);
     planning.rows = firn_sql_table_rows(table);
-    planning.test_cost = test_cost_of(table, planning.rows);
+    planning.test_cost = firn_sql_plan_test_cost(table, planning.rows);
     collect_wishes(&planning);
     see_ranges(&planning);
     see_limits(&planning);
@@ -792,7 +803,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {
         struct way way;
-        if (make_way(&planning, i, &way) && way.cost < best.cost) {
+        if (make_way(&planning, i, &way) && (way.cost < best.cost || is_sooner(&way, &best))) {
             best = way;
         }
     }
