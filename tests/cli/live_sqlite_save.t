@@ -60,7 +60,7 @@ One that stays locked goes on as the last checkpoint has it, and that is told.
   $ python3 ../with.py delete 'BEGIN EXCLUSIVE; INSERT INTO t VALUES (4)' 'firn save -q; echo $?' | sed "s|'/.*/app|'.../app|"
   3
   6
-  firn: not read: app.db: cannot copy the SQLite database '.../app.db': a process keeps it locked; it stays as the last checkpoint has it
+  firn: not read: app.db: a process keeps the SQLite database 'app.db' locked; it stays as the last checkpoint has it
   $ rows 3
   2 rows, ok
 

@@ -25,26 +25,11 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "scan/scan.h"
 
 /* Format of database files, 1.3.1 and 2.3.1 of SQLite's documentation. */
-static const uint8_t magic[16] = "SQLite format 3";
-static const char *const suffixes[] = {"-wal", "-journal", "-shm"};
-
 enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512 };
 static const uint64_t locking_byte = UINT64_C(1) << 30;
-
-/* The size of a path without the suffix that a file beside a database has; that of the path, if it has none. */
-static size_t
-size_of_database(firn_slice path)
-{
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        size_t size = strlen(suffixes[i]);
-        if (path.size > size && memcmp(path.data + path.size - size, suffixes[i], size) == 0) {
-            return path.size - size;
-        }
-    }
-    return path.size;
-}
 
 static bool
 is_file(const struct firn_tree_entry *entry)
@@ -70,14 +55,8 @@ may_be_one(const struct firn_difference_walk_change *change, bool is_beside)
 static int
 look(struct firn_os_file *file, firn_slice path, firn_error *err)
 {
-    uint8_t head[sizeof magic];
-    size_t got = 0;
-    bool is_locked = false;
-    int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
-    if (rc != FIRN_OK || got < sizeof head || memcmp(head, magic, sizeof magic) != 0) {
-        return rc;
-    }
-    rc = firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, &is_locked, err);
+    bool is_locked;
+    int rc = firn_scan_sqlite_is_in_use(file, PAGE_SIZE_MIN, &is_locked, err);
     if (rc != FIRN_OK || !is_locked) {
         return rc;
     }
@@ -95,12 +74,13 @@ int
 firn_checkout_sqlite_change(const struct firn_checkout_stores *stores,
                             const struct firn_difference_walk_change *change, firn_error *err)
 {
-    firn_slice path = firn_bytes(change->path.data, size_of_database(change->path));
+    size_t size = firn_scan_sqlite_beside_size((const char *)change->path.data, change->path.size);
+    firn_slice path = firn_bytes(change->path.data, size > 0 ? size : change->path.size);
     struct firn_buf text = {.data = NULL};
     struct firn_os_dir *dir = NULL;
     struct firn_os_file *file = NULL;
     int rc = FIRN_OK;
-    if (!may_be_one(change, path.size != change->path.size)) {
+    if (!may_be_one(change, size > 0)) {
         return FIRN_OK;
     }
     DCHECK(path.size > 0);

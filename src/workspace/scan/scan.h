@@ -166,4 +166,12 @@ FIRN_MUST_CHECK int firn_scan_cell_walk_name(struct firn_scan_cell_walk *walk, f
                                              uint64_t part_size, firn_hash *out_part,
                                              firn_error *err);
 
+/* SQLite databases (scan_sqlite.c). */
+
+/* The size of the name, or path, of the database that a file of that name lies beside (-wal, -shm, -journal); 0: of none. */
+size_t firn_scan_sqlite_beside_size(const char *name, size_t size);
+/* Whether an open file of that size is a database that another process has open. Where the file system has no locks, none is. */
+FIRN_MUST_CHECK int firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out,
+                                               firn_error *err);
+
 #endif

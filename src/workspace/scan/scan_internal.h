@@ -479,7 +479,7 @@ const struct firn_scan_item *firn_scan_sqlite_beside(const struct firn_scan_list
 FIRN_MUST_CHECK int firn_scan_sqlite_enter(struct firn_scan_worker *worker,
                                            struct firn_scan_node *node, struct firn_os_dir *dir,
                                            const char *name, firn_error *err);
-/* What it is. Of COPIED the copy is borrowed from the node; of LOCKED and BESIDE *err says by whom. */
+/* What it is. Of COPIED the copy is borrowed from the node; of LOCKED and BESIDE *err says so. */
 enum firn_scan_sqlite_state firn_scan_sqlite_state(const struct firn_scan_node *node,
                                                    const char *name, size_t size,
                                                    struct firn_os_file **out_copy, firn_error *err);
@@ -488,9 +488,6 @@ bool firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *na
 /* Whether an entry lies beside one that is COPIED or LATE. */
 bool firn_scan_sqlite_leaves_out(const struct firn_scan_node *node,
                                  const struct firn_scan_item *item);
-/* Whether an open file of that size is a database that another has open. */
-FIRN_MUST_CHECK int firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out,
-                                               firn_error *err);
 /* A copy of a database that was found to be in use when it had been read; the caller closes it. The files beside it, which
  * come later in the directory, are left out then. NULL with FIRN_OK: there is no copy, which was reported. FIRN_BUSY. */
 FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,

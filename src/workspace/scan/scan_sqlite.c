@@ -44,16 +44,14 @@ struct firn_scan_database {
     firn_slice name; /* of the listing */
     enum firn_scan_sqlite_state state;
     struct firn_os_file *copy; /* if it is COPIED */
-    firn_error *why;           /* if it is LOCKED */
 };
 
 static const uint8_t magic[16] = "SQLite format 3";
 static const uint64_t locking_byte = UINT64_C(1) << 30;
 enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512, COPY_PATH_SIZE = 4096 };
 
-/* The size of the name of the database that a file lies beside; 0: of none. */
-static size_t
-database_size(const char *name, size_t size)
+size_t
+firn_scan_sqlite_beside_size(const char *name, size_t size)
 {
     static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
@@ -167,18 +165,6 @@ look(const struct firn_scan *scan, const struct firn_scan_node *node, struct fir
     return is_in_use;
 }
 
-/* *why says by whom it is locked. False: there is no memory. */
-static bool
-note_locked(struct firn_scan_database *database, const firn_error *why)
-{
-    database->state = FIRN_SCAN_SQLITE_LOCKED;
-    database->why = firn_alloc(sizeof *why);
-    if (database->why != NULL) {
-        *database->why = *why;
-    }
-    return database->why != NULL;
-}
-
 int
 firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
                        struct firn_os_dir *dir, const char *name, firn_error *err)
@@ -205,10 +191,7 @@ firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *n
         database->state = FIRN_SCAN_SQLITE_TOLD;
         return firn_scan_report_sqlite(worker, node, name, rc, err);
     }
-    database->state = FIRN_SCAN_SQLITE_COPIED;
-    if (rc == FIRN_BUSY && !note_locked(database, err)) {
-        return firn_error_no_memory(err, "a database");
-    }
+    database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_COPIED : FIRN_SCAN_SQLITE_LOCKED;
     DCHECK((database->copy == NULL) == (rc == FIRN_BUSY));
     return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
 }
@@ -227,10 +210,7 @@ firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_nod
                  : copy(worker->scan, dir, name, out, err);
     if (database != NULL && (rc == FIRN_OK || rc == FIRN_BUSY)) {
         DCHECK(database->state == FIRN_SCAN_SQLITE_PLAIN);
-        database->state = FIRN_SCAN_SQLITE_LATE;
-        if (rc == FIRN_BUSY && !note_locked(database, err)) {
-            return firn_error_no_memory(err, "a database");
-        }
+        database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_LATE : FIRN_SCAN_SQLITE_LOCKED;
     }
     firn_os_mutex_lock(&worker->scan->mutex);
     node->has_more_to_tell = true; /* (I2) */
@@ -250,13 +230,12 @@ firn_scan_sqlite_state(const struct firn_scan_node *node, const char *name, size
     bool is_beside = database == NULL;
     *out_copy = database != NULL ? database->copy : NULL;
     if (is_beside) { /* of a database that is LOCKED? */
-        size = database_size(name, size);
+        size = firn_scan_sqlite_beside_size(name, size);
         database = size > 0 ? find(node, name, size) : NULL;
     }
     if (database != NULL && database->state == FIRN_SCAN_SQLITE_LOCKED) {
-        if (err != NULL) {
-            *err = *database->why;
-        }
+        (void)firn_error_set(err, FIRN_BUSY, "a process keeps the SQLite database '%.*s' locked",
+                             (int)size, name);
         return is_beside ? FIRN_SCAN_SQLITE_BESIDE : FIRN_SCAN_SQLITE_LOCKED;
     }
     return is_beside ? FIRN_SCAN_SQLITE_NONE : database->state;
@@ -274,7 +253,7 @@ firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, s
 const struct firn_scan_item *
 firn_scan_sqlite_beside(const struct firn_scan_listing *listing, const struct firn_scan_item *item)
 {
-    size_t size = database_size(item->name.text, item->name_size);
+    size_t size = firn_scan_sqlite_beside_size(item->name.text, item->name_size);
     size_t low = 0;
     size_t high = size == 0 || item->kind != FIRN_OS_FILE ? 0 : listing->count;
     while (low < high) {
@@ -295,7 +274,9 @@ bool
 firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn_scan_item *item)
 {
     struct firn_os_file *copy;
-    size_t size = node->databases.count == 0 ? 0 : database_size(item->name.text, item->name_size);
+    size_t size = node->databases.count == 0
+                      ? 0
+                      : firn_scan_sqlite_beside_size(item->name.text, item->name_size);
     if (size == 0 || item->kind != FIRN_OS_FILE) {
         return false;
     }
@@ -308,9 +289,8 @@ void
 firn_scan_sqlite_leave(struct firn_scan_node *node)
 {
     for (size_t i = 0; i < node->databases.count; i++) {
-        struct firn_scan_database *database = firn_hash_map_at(&node->databases, i);
+        const struct firn_scan_database *database = firn_hash_map_at(&node->databases, i);
         firn_os_file_close(database->copy);
-        firn_free(database->why);
     }
     firn_hash_map_deinit(&node->databases);
 }
