@@ -444,9 +444,7 @@ check_all(struct check *check, struct damage *damage, firn_store_check_result *r
     report->damaged_count = damage->count;
     if (damage->count > 0) {
         rc = FIRN_CORRUPT;
-        if (err != NULL) {
-            *err = damage->first;
-        }
+        firn_error_copy(err, &damage->first);
     }
 out:
     return rc;

@@ -41,9 +41,7 @@ note(struct checking *checking, int rc, const firn_error *local, firn_error *err
         checking->on_damage(checking->ctx, local->text);
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = *local;
-    }
+    firn_error_copy(err, local);
     return rc;
 }
 

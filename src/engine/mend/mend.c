@@ -121,9 +121,8 @@ write_again(struct mending *mending, const struct firn_run_file *file, struct fi
         mending->result->runs_lost += !how.is_whole;
     } else if (rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
-    } else if (err != NULL) {
-        *err = found;
-    }
+    } else
+        firn_error_copy(err, &found);
     if (*out_is_lost || rc != FIRN_OK) {
         firn_run_summary_deinit(&mended.summary);
     }
@@ -182,9 +181,7 @@ check_attachments(struct mending *mending, const struct firn_run_file *file, boo
             firn_run_file_unpin(pin);
         }
         if (rc != FIRN_OK && !firn_mend_is_of_file(rc)) {
-            if (err != NULL) {
-                *err = found;
-            }
+            firn_error_copy(err, &found);
             return rc;
         }
         if (rc != FIRN_OK) {

@@ -272,9 +272,7 @@ read_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run, f
         run->is_damaged = true;
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = found;
-    }
+    firn_error_copy(err, &found);
     return rc;
 }
 

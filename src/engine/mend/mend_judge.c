@@ -290,9 +290,7 @@ describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gath
     end(&description);
     *out = rc == FIRN_OK;
     if (rc != FIRN_OK && !firn_mend_is_of_file(rc)) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;
@@ -324,9 +322,7 @@ mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
         gather->options->on_damage(gather->options->ctx, found.text);
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = found;
-    }
+    firn_error_copy(err, &found);
     return rc;
 }
 

@@ -111,9 +111,7 @@ sort_out(int rc, const firn_error *found, bool *out_is_whole, firn_error *err)
     if (rc == FIRN_OK || firn_rescue_is_finding(rc)) {
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = *found;
-    }
+    firn_error_copy(err, found);
     return rc;
 }
 
@@ -282,9 +280,7 @@ copy_file(struct rescuing *rescuing, const char *name, firn_error *err)
             tell(rescuing, found.text);
             return FIRN_OK;
         }
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     FIRN_TRY(firn_os_file_open(rescuing->to, name,
@@ -536,9 +532,7 @@ examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
     DCHECK(rc == FIRN_OK || found.code == rc);
     *out_is_sound = rc == FIRN_OK;
     if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;
@@ -619,9 +613,8 @@ try_gathered(struct rescuing *rescuing, bool is_newest, enum log_part part, bool
         if (firn_rescue_is_finding(rc)) {
             tell(rescuing, found.text);
             rc = FIRN_OK;
-        } else if (err != NULL) {
-            *err = found;
-        }
+        } else
+            firn_error_copy(err, &found);
         goto out;
     }
     FIRN_TRY(write_log(rescuing, part, err));

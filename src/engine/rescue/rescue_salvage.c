@@ -87,9 +87,7 @@ walk(struct salvaging *salvaging, struct firn_run_cursor *cursor, bool is_forwar
             is_forward ? kind->cursor_next(cursor, &found) : kind->cursor_prev(cursor, &found);
     }
     if (*out_rc != FIRN_OK && !firn_rescue_is_finding(*out_rc)) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return *out_rc;
     }
     return FIRN_OK;
@@ -126,9 +124,7 @@ salvage_run(struct salvaging *salvaging, const struct firn_run_kind *kind, const
         return rc;
     }
     if (!firn_rescue_is_finding(rc)) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;

@@ -248,9 +248,8 @@ ask_once(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
         firn_block_cache_unpin(run->cache, &pin);
     } else if (rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
-    } else if (err != NULL) {
-        *err = local;
-    }
+    } else
+        firn_error_copy(err, &local);
     return rc;
 }
 

@@ -513,9 +513,7 @@ firn_db_sync(struct firn_db *db, firn_error *err)
     rc = firn_log_sync(db->log, &found);
     if (rc != FIRN_OK) {
         firn_db_write_latch(db, &found);
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
     }
 out:
     return rc;

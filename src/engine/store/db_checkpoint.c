@@ -281,9 +281,7 @@ write_record(struct firn_db *db, const struct firn_history_record *record,
     if (firn_log_has_failed(db->log)) {
         firn_db_write_latch(db, &found);
     }
-    if (err != NULL) {
-        *err = found;
-    }
+    firn_error_copy(err, &found);
     return rc;
 }
 

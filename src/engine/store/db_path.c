@@ -127,9 +127,7 @@ firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_opt
     if (firn_archive_is_file(os, path)) {
         return open_archive(os, path, options, out, err);
     }
-    if (err != NULL) {
-        *err = found;
-    }
+    firn_error_copy(err, &found);
     return rc;
 }
 
@@ -213,9 +211,7 @@ firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err)
     rc = firn_os_rename(dir, FIRN_STOREFILE_IDENTITY_NAME, dir, FIRN_STOREFILE_IDENTITY_TMP_NAME,
                         FIRN_OS_RENAME_REPLACE, &found);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         goto out;
     }
     /* After a crash both names may lead to one file, and a rename of those does nothing. */

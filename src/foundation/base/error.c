@@ -198,6 +198,14 @@ firn_error_set_errno(firn_error *err, int error_number, const char *format, ...)
     return code;
 }
 
+void
+firn_error_copy(firn_error *err, const firn_error *from)
+{
+    if (err != NULL) {
+        *err = *from;
+    }
+}
+
 int
 firn_error_stopped(firn_error *err, int rc)
 {

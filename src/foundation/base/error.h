@@ -31,6 +31,9 @@ int firn_error_prefix(firn_error *err, const char *format, ...)
 /* What a function of the program's user returned: FIRN_OK, or its code, with an error that says who stopped. */
 int firn_error_stopped(firn_error *err, int rc);
 
+/* Gives *err (NULL is fine) what another error says. */
+void firn_error_copy(firn_error *err, const firn_error *from);
+
 /* FIRN_NO_MEMORY with a text that names what could not be allocated. */
 int firn_error_no_memory(firn_error *err, const char *what);
 

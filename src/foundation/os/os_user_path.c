@@ -106,9 +106,7 @@ firn_os_user_path_init_followed(struct firn_os_user_path *path, struct firn_os *
             break;
         }
         if (rc != FIRN_OK) {
-            if (err != NULL) {
-                *err = problem;
-            }
+            firn_error_copy(err, &problem);
             goto out;
         }
         DCHECK(links <= LINKS_MAX);

@@ -39,9 +39,7 @@ damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
     (void)size; /* a longer text is cut */
     int rc = firn_error_set(&problem, FIRN_CORRUPT, "%s", text);
     if (sink == NULL) {
-        if (err != NULL) {
-            *err = problem;
-        }
+        firn_error_copy(err, &problem);
         return rc;
     }
     sink->count++;

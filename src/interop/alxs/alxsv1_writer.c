@@ -63,9 +63,7 @@ check_name(struct firn_os_dir *dir, const char *name, bool may_exist, firn_error
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = problem;
-    }
+    firn_error_copy(err, &problem);
     return rc;
 }
 

@@ -137,8 +137,7 @@ firn_command_take_directory(struct firn_cli *cli, const char *value)
 {
     char *directory = path_from(cli->directory, value);
     if (directory == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     free(cli->directory);
     cli->directory = directory;
@@ -167,10 +166,7 @@ firn_command_enter_directory(struct firn_cli *cli)
     char *reached = path_from(from, cli->directory);
     bool is_told = reached != NULL && reached[0] == '/' && setenv("PWD", reached, 1) == 0;
     free(reached);
-    return is_told || unsetenv("PWD") == 0
-               ? FIRN_EXIT_OK
-               : firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                           firn_code_text(FIRN_NO_MEMORY));
+    return is_told || unsetenv("PWD") == 0 ? FIRN_EXIT_OK : firn_command_report_no_memory(cli);
 }
 
 static int
@@ -339,8 +335,7 @@ run_command(struct parse *parse, int argc, char **argv)
     if (arguments == NULL || repeated == NULL) {
         free(arguments);
         free(repeated);
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     cli->arguments = arguments;
     cli->repeated = repeated;
@@ -535,8 +530,7 @@ firn_command_main(const struct firn_command_program *program, int argc, char *co
     /* getopt_long wants to be able to move the words; in the modes used here it does not. */
     char **words = calloc((size_t)argc + 1, sizeof(words[0]));
     if (words == NULL) {
-        return firn_command_report_error(&cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(&cli);
     }
     for (int i = 0; i < argc; i++) {
         words[i] = argv[i];

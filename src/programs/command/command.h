@@ -192,5 +192,7 @@ int firn_command_report_failure(struct firn_cli *cli, const firn_error *err, con
 /* As above for a failure of the program's own. */
 int firn_command_report_error(struct firn_cli *cli, int code, const char *hint, const char *format,
                               ...) __attribute__((format(printf, 4, 5)));
+/* The same where memory is out. */
+int firn_command_report_no_memory(struct firn_cli *cli);
 
 #endif

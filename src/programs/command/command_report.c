@@ -225,3 +225,10 @@ firn_command_report_error(struct firn_cli *cli, int code, const char *hint, cons
     va_end(arguments);
     return firn_command_report_failure(cli, &err, hint);
 }
+
+int
+firn_command_report_no_memory(struct firn_cli *cli)
+{
+    return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
+                                     firn_code_text(FIRN_NO_MEMORY));
+}

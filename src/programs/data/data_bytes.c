@@ -44,8 +44,7 @@ firn_data_bytes_reserve(struct firn_cli *cli, struct firn_data_bytes *bytes, siz
         bytes->capacity * 2 > bytes->size + more ? bytes->capacity * 2 : bytes->size + more;
     uint8_t *data = realloc(bytes->data, capacity);
     if (data == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     bytes->data = data;
     bytes->capacity = capacity;

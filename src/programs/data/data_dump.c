@@ -613,8 +613,7 @@ firn_data_dump_load(struct firn_cli *cli)
 {
     struct loading *loading = calloc(1, sizeof(*loading));
     if (loading == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     loading->cli = cli;
     loading->rows.fd = -1;

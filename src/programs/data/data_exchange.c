@@ -252,8 +252,7 @@ create_table(struct firn_cli *cli, firn_store *store, struct source *source,
         }
         columns->names = columns->guessed;
         if (columns->guessed == NULL) {
-            exit_code = firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                                  firn_code_text(FIRN_NO_MEMORY));
+            exit_code = firn_command_report_no_memory(cli);
         }
     }
     if (exit_code == FIRN_EXIT_OK && !cli->quiet) {

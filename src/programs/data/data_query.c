@@ -12,13 +12,6 @@
 
 #include "term/term.h"
 
-static int
-report_no_memory(struct firn_cli *cli)
-{
-    return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                     firn_code_text(FIRN_NO_MEMORY));
-}
-
 int
 firn_data_query_refuse_hex(const struct firn_data_table *table)
 {
@@ -149,7 +142,7 @@ selection_init(const struct firn_data_table *table, const char *names, struct se
     selection->columns = calloc(def->column_count, sizeof(void *));
     selection->names = calloc(def->column_count, sizeof(selection->names[0]));
     if (selection->columns == NULL || selection->names == NULL) {
-        return report_no_memory(table->cli);
+        return firn_command_report_no_memory(table->cli);
     }
     if (names != NULL) {
         exit_code = firn_data_values_split(table->cli, "--columns", names, &list);
@@ -360,7 +353,7 @@ read_given(const struct firn_data_table *table, struct given *given)
     given->names = calloc(table->def->column_count + 1, sizeof(given->names[0]));
     given->text = malloc(size);
     if (given->names == NULL || given->text == NULL) {
-        return report_no_memory(cli);
+        return firn_command_report_no_memory(cli);
     }
     int exit_code =
         nulls == NULL ? FIRN_EXIT_OK : firn_data_values_split(cli, "--null", nulls, &given->nulls);

@@ -42,8 +42,7 @@ firn_data_rows_open(struct firn_cli *cli, const char *path, enum firn_data_rows_
     out->name = is_stdin ? "standard input" : path;
     out->input = malloc(INPUT_SIZE);
     if (out->input == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     out->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (out->fd < 0) {

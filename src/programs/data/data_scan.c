@@ -110,8 +110,7 @@ name_keys(struct query *query)
     }
     char *to = query->keys = malloc(size);
     if (to == NULL) {
-        return firn_command_report_error(query->table->cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(query->table->cli);
     }
     for (size_t i = 0; i < def->key_count; i++) {
         *to++ = i > 0 ? ',' : ' ';
@@ -201,8 +200,7 @@ print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *o
     if (columns == NULL || values == NULL) {
         free(columns);
         free(values);
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     for (size_t i = 0; i < count; i++) {
         firn_scan_column column = FIRN_SCAN_COLUMN_INIT;

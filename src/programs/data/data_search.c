@@ -47,13 +47,6 @@ add_query(void *ctx, uint64_t number, const float *vector, size_t dimensions)
     return FIRN_OK;
 }
 
-static int
-report_no_memory(struct firn_cli *cli)
-{
-    return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                     firn_code_text(FIRN_NO_MEMORY));
-}
-
 /* ---- from JSON ---- */
 
 static firn_slice
@@ -74,7 +67,7 @@ read_array(struct queries *queries, firn_slice text)
     void *memory = NULL;
     float *vector = malloc(queries->column->dimensions * sizeof *vector);
     if (vector == NULL) {
-        return report_no_memory(queries->cli);
+        return firn_command_report_no_memory(queries->cli);
     }
     int exit_code = FIRN_EXIT_OK;
     if (firn_value_parse(queries->column, text, &value, &memory, &err) != FIRN_OK) {
@@ -83,7 +76,7 @@ read_array(struct queries *queries, firn_slice text)
     } else {
         memcpy(vector, value.as.bytes.data, value.as.bytes.size); /* aligned there */
         if (add_query(queries, 0, vector, queries->column->dimensions) != FIRN_OK) {
-            exit_code = report_no_memory(queries->cli);
+            exit_code = firn_command_report_no_memory(queries->cli);
         }
     }
     firn_release(memory);
@@ -236,7 +229,7 @@ read_file(struct queries *queries, const char *path)
         int code = firn_vectors_read(read_rest, &rest, kind, queries->column->dimensions, add_query,
                                      queries, &err);
         if (code == FIRN_NO_MEMORY) {
-            exit_code = report_no_memory(queries->cli);
+            exit_code = firn_command_report_no_memory(queries->cli);
         } else if (code != FIRN_OK) {
             exit_code =
                 firn_command_report_error(queries->cli, code, NULL, "'%s': %s", path, err.text);
@@ -328,7 +321,7 @@ choose_printed(struct search *search)
     search->printed = calloc(count + 2, sizeof search->printed[0]);
     search->values = calloc(count + 2, sizeof search->values[0]);
     if (search->printed == NULL || search->values == NULL) {
-        return report_no_memory(search->table->cli);
+        return firn_command_report_no_memory(search->table->cli);
     }
     search->printed[0] = (firn_table_column){.name = "query", .type = FIRN_TYPE_U64};
     search->printed[1] = (firn_table_column){.name = "distance", .type = FIRN_TYPE_F64};

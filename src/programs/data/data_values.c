@@ -14,13 +14,6 @@
 
 #include "term/term.h"
 
-static int
-report_no_memory(struct firn_cli *cli)
-{
-    return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                     firn_code_text(FIRN_NO_MEMORY));
-}
-
 /* ---- several in one argument ---- */
 
 /* Reads one item, which begins at *at, into *out, and ends it with a NUL; *at is then where it ended. Returns whether
@@ -60,7 +53,7 @@ firn_data_values_split(struct firn_cli *cli, const char *what, const char *text,
     out->memory = malloc(strlen(text) + items_max + 1);
     if (out->items == NULL || out->memory == NULL) {
         firn_data_values_list_deinit(out);
-        return report_no_memory(cli);
+        return firn_command_report_no_memory(cli);
     }
     char *to = out->memory;
     for (const char *at = text;; at++) {
@@ -111,7 +104,7 @@ firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, cons
     void **memory = realloc(values->memory, count * sizeof(memory[0]));
     values->memory = memory != NULL ? memory : values->memory;
     if (grown == NULL || memory == NULL) {
-        return report_no_memory(cli);
+        return firn_command_report_no_memory(cli);
     }
     grown[count - 1] = firn_null();
     memory[count - 1] = NULL;

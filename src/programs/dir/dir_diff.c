@@ -101,8 +101,7 @@ report(struct firn_cli *cli, firn_workspace *workspace, const firn_workspace_dif
 {
     assert(err->code != FIRN_OK);
     if (listing->shown.is_out_of_memory || listing->is_out_of_memory) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     const char *hint = NULL;
     if (options->before != NULL) {

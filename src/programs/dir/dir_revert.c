@@ -382,8 +382,7 @@ read_references(struct firn_cli *cli, firn_workspace_revert_options *options, ch
     }
     *out_copy = strdup(cli->arguments[0]);
     if (*out_copy == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     char *dots = strstr(*out_copy, "..");
     options->after = *out_copy;

@@ -240,8 +240,7 @@ show_changes(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_d
     firn_term_meter_clear();
     release_result(&result);
     if (shown->is_out_of_memory) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);

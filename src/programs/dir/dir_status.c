@@ -308,8 +308,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
         exit_code = firn_command_report_failure(
             cli, &err, firn_task_workspace_hint_paths(hint, paths->count, code));
     } else if (shown.is_out_of_memory) {
-        exit_code = firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                              firn_code_text(FIRN_NO_MEMORY));
+        exit_code = firn_command_report_no_memory(cli);
     } else {
         show_result(&shown, &result);
         exit_code = firn_task_pending_tell(cli, workspace, &earlier);

@@ -266,8 +266,7 @@ run_remove(struct firn_cli *cli)
     }
     char *root = root_of(cli, cli->arguments[0]);
     if (root == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     int exit_code = FIRN_EXIT_FAILED;
     if (is_said || is_confirmed(root)) {
@@ -358,8 +357,7 @@ run_relocate(struct firn_cli *cli)
     }
     char *old_root = root_of(cli, cli->arguments[0]);
     if (old_root == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     int exit_code = relocate(cli, old_root);
     free(old_root);

@@ -298,8 +298,7 @@ report(struct reporting *reporting)
     firn_term_meter_clear();
     firn_report_html_drop();
     if (reporting->shown.is_out_of_memory) {
-        return firn_command_report_error(reporting->cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(reporting->cli);
     }
     if (code != FIRN_OK) {
         return firn_command_report_failure(

@@ -111,8 +111,7 @@ selection_init(struct firn_cli *cli, int first, struct selection *out)
     out->storage = calloc(count, sizeof(*out->storage));
     out->names = calloc(count, sizeof(*out->names));
     if (out->storage == NULL || out->names == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     for (; out->count < count; out->count++) {
         const char *argument = cli->arguments[first + (int)out->count];

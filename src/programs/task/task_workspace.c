@@ -335,8 +335,7 @@ take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *pat
     size_t size = 0;
     char *bytes = malloc(strlen(base) + 1 + strlen(path) + 1);
     if (bytes == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     if (path[0] == '\0' || inside == NULL || !normalize(base, bytes, &size) ||
         !normalize(inside, bytes, &size)) {
@@ -360,8 +359,7 @@ firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *works
     }
     out->slices = calloc((size_t)(cli->argument_count - first), sizeof(firn_slice));
     if (out->slices == NULL) {
-        return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                         firn_code_text(FIRN_NO_MEMORY));
+        return firn_command_report_no_memory(cli);
     }
     bool is_all = false;
     for (int i = first; i < cli->argument_count; i++) {

@@ -180,9 +180,7 @@ firn_catalog_journal_read(struct firn_db *db, uint32_t workspace, struct firn_ca
         return FIRN_OK;
     }
     if (rc != FIRN_OK) {
-        if (err != NULL) {
-            *err = none;
-        }
+        firn_error_copy(err, &none);
         return rc;
     }
     return firn_catalog_journal_decode(firn_buf_slice(&out->bytes), out, err);

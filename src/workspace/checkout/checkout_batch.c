@@ -147,9 +147,7 @@ work_off_small(struct batch *batch, firn_error *err)
     DCHECK(rc != FIRN_OK || batch->rc != FIRN_OK || atomic_load(&batch->next) >= batch->count);
     if (rc == FIRN_OK && batch->rc != FIRN_OK) {
         rc = batch->rc;
-        if (err != NULL) {
-            *err = batch->err;
-        }
+        firn_error_copy(err, &batch->err);
     }
     return rc;
 }

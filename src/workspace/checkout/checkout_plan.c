@@ -361,9 +361,7 @@ judge_directory(struct firn_checkout_able *able, firn_error *err)
         (void)snprintf(able->dir_why, sizeof able->dir_why,
                        "its directory is immutable or append-only (lsattr shows it)");
     } else if (rc != FIRN_OK && !firn_checkout_plan_is_refusal(rc)) {
-        if (err != NULL) {
-            *err = cause;
-        }
+        firn_error_copy(err, &cause);
         return rc;
     } else if (rc != FIRN_OK && !is_loosened) {
         (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
@@ -399,9 +397,8 @@ take_directory(struct firn_checkout_able *able, firn_slice path, firn_error *err
     } else if (rc == FIRN_NOT_FOUND) {
         able->dir_why[0] = '\0'; /* the passes that need it say so */
         rc = FIRN_OK;
-    } else if (err != NULL) {
-        *err = cause;
-    }
+    } else
+        firn_error_copy(err, &cause);
     able->is_taken = rc == FIRN_OK;
     DCHECK(!able->is_taken || firn_slice_equal(dir, firn_buf_slice(&able->dir_path)));
 out:

@@ -277,9 +277,7 @@ remove_other_xattrs(struct firn_checkout_write *write, struct firn_os_node node,
         if (is_refusal(rc)) {
             report(write, path, "attribute not removed", &cause);
         } else if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-            if (err != NULL) {
-                *err = cause;
-            }
+            firn_error_copy(err, &cause);
             return rc;
         }
     }
@@ -310,9 +308,7 @@ set_xattrs(struct firn_checkout_write *write, struct firn_os_node node, firn_sli
         if (is_refusal(rc)) {
             report(write, path, "attribute not restored", &cause);
         } else if (rc != FIRN_OK) {
-            if (err != NULL) {
-                *err = cause;
-            }
+            firn_error_copy(err, &cause);
             return rc;
         }
     }

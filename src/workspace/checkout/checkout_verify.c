@@ -101,9 +101,7 @@ judge(const struct verifying *verifying, firn_error *err)
         (void)firn_error_prefix(&found, "%llu files cannot be restored, the first is",
                                 (unsigned long long)verifying->count);
     }
-    if (err != NULL) {
-        *err = found;
-    }
+    firn_error_copy(err, &found);
     CHECK(found.code != FIRN_OK); /* nothing damaged is restored from */
     return found.code;
 }

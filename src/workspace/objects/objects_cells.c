@@ -377,9 +377,7 @@ run_jobs(struct reading *reading, firn_error *err)
     int rc = firn_objects_spread_run(reading->spread, work, reading, err);
     if (rc == FIRN_OK && reading->rc != FIRN_OK) {
         rc = reading->rc;
-        if (err != NULL) {
-            *err = reading->err;
-        }
+        firn_error_copy(err, &reading->err);
     }
     return rc;
 }

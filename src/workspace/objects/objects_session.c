@@ -288,9 +288,7 @@ delta_make(struct firn_objects_session_delta *delta, const struct firn_objects_o
     firn_error found;
     int rc = make(delta, object, &is_made, &found);
     if (rc == FIRN_NO_MEMORY) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     if (rc == FIRN_OK && is_made) {

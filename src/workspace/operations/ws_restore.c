@@ -123,9 +123,7 @@ firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *
     if (rc != FIRN_READ_ONLY && rc != FIRN_DENIED) {
         return FIRN_OK; /* of what else may fail the attempt itself is to tell */
     }
-    if (err != NULL) {
-        *err = cause;
-    }
+    firn_error_copy(err, &cause);
     return explain_store(rc, err);
 }
 
@@ -494,9 +492,8 @@ finish(struct firn_ws_restoring *restoring, firn_error *err)
         tell(&restoring->options->callbacks, text);
     } else if (is_lasting(rc)) {
         rc = set_aside(restoring, &cause, err);
-    } else if (err != NULL) {
-        *err = cause;
-    }
+    } else
+        firn_error_copy(err, &cause);
 out:
     return rc;
 }

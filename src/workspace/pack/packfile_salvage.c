@@ -87,9 +87,7 @@ visit_block(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, 
         return FIRN_OK;
     }
     if (rc != FIRN_OK) {
-        if (err != NULL) {
-            *err = decoding;
-        }
+        firn_error_copy(err, &decoding);
         return rc;
     }
     struct firn_packfile_format_frame frame;

@@ -299,9 +299,7 @@ make_one(struct firn_reclaim *gc, struct firn_objects_session_lane *lane,
         keep_base(gc, delta, &why);
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = why;
-    }
+    firn_error_copy(err, &why);
     return rc;
 }
 

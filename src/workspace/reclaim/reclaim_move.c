@@ -465,9 +465,7 @@ place(struct firn_reclaim_versions *versions, const struct version *version,
     if (rc == FIRN_CORRUPT) { /* (I6) */
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = found;
-    }
+    firn_error_copy(err, &found);
     return rc;
 }
 

@@ -193,9 +193,7 @@ check(struct firn_repair *repair, struct firn_os_dir *dir, bool *out_is_clean, f
     rc = rc == FIRN_OK ? close_rc : rc;
     *out_is_clean = rc == FIRN_OK;
     if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;

@@ -149,9 +149,7 @@ compare_with_list(struct packing *packing, firn_error *err)
             firn_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
             return FIRN_OK;
         }
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     uint64_t next = firn_objects_retire_next(objects);
@@ -194,9 +192,7 @@ verify(struct packing *packing, struct found_pack *pack, const char *name, firn_
     }
     pack->is_whole = rc == FIRN_OK;
     if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
-        if (err != NULL) {
-            *err = found;
-        }
+        firn_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;

@@ -355,9 +355,7 @@ read_object(struct collecting *collecting, const firn_hash *hash, firn_error *er
         firn_repair_tell(repair, firn_bytes(NULL, 0), why.text);
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = why;
-    }
+    firn_error_copy(err, &why);
     return rc;
 }
 

@@ -149,9 +149,7 @@ judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
     if (*out_is_lost || rc == FIRN_OK) {
         return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = *found;
-    }
+    firn_error_copy(err, found);
     return rc;
 }
 
