@@ -47,7 +47,7 @@ static int
 make_points(struct life *life, firn_error *err)
 {
     struct firn_table *table;
-    return rows_make(life->db, "points", "k text, v f64, primary key (k)", &table, err);
+    return rows_make(life->db, "points", "k text, v f64, t text, primary key (k)", &table, err);
 }
 
 /* Several rows in one transaction. */
@@ -87,8 +87,13 @@ put_points(struct firn_db_txn *txn, void *ctx, firn_error *err)
     for (int i = 0; i < 20 && rc == FIRN_OK; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "point %02d", i);
-        const firn_value values[] = {firn_text(key), firn_f64(i * 0.5)};
-        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 2, err);
+        /* Some have texts that lie in value files. */
+        static char text[5000];
+        memset(text, 'a' + i, sizeof text);
+        const firn_value values[] = {
+            firn_text(key), firn_f64(i * 0.5),
+            firn_text_bytes(firn_bytes(text, i % 9 == 3 ? sizeof text : (size_t)i))};
+        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 3, err);
     }
     return rc;
 }
