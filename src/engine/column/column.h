@@ -85,9 +85,9 @@ FIRN_MUST_CHECK int firn_column_info_of(const struct firn_run *run, size_t group
                                         struct firn_column_info *out);
 /* Whether a group can have one of some values in a column of that kind, by its Bloom filter; true where there is none, or a damaged
  * one. FIRN_IO, FIRN_NO_MEMORY. Requires: the group has a chunk of the column. Any thread. */
-FIRN_MUST_CHECK int firn_column_may_have(struct firn_run *run, size_t group, uint32_t column,
-                                         const struct firn_cell *values, size_t count, bool *out,
-                                         firn_error *err);
+FIRN_MUST_CHECK int firn_column_filter_may_have(struct firn_run *run, size_t group, uint32_t column,
+                                                const struct firn_cell *values, size_t count,
+                                                bool *out, firn_error *err);
 /* A chunk of a column of a group, in the cache until the pin is given back, or in memory of its own. */
 struct firn_column_pin {
     struct firn_block_cache *cache; /* NULL: nothing is pinned in the cache */

@@ -194,8 +194,9 @@ firn_column_filter_has(firn_slice filter, const struct firn_cell *cell)
 }
 
 int
-firn_column_may_have(struct firn_run *base, size_t group, uint32_t column,
-                     const struct firn_cell *values, size_t count, bool *out, firn_error *err)
+firn_column_filter_may_have(struct firn_run *base, size_t group, uint32_t column,
+                            const struct firn_cell *values, size_t count, bool *out,
+                            firn_error *err)
 {
     struct firn_column_run *run = firn_column_read_run(base);
     struct firn_block_ref ref;

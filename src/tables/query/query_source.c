@@ -246,9 +246,9 @@ ask_filter(struct firn_query_source *source, size_t condition, enum firn_chunk_v
     int rc = FIRN_OK;
     DCHECK(source->way == WAY_DIRECT); /* (I1) */
     if (is_equal || predicate->test == FIRN_CHUNK_IN) {
-        rc = firn_column_may_have(source->run, source->group, column,
-                                  is_equal ? &predicate->a : predicate->list,
-                                  is_equal ? 1 : predicate->list_count, &may_have, err);
+        rc = firn_column_filter_may_have(source->run, source->group, column,
+                                         is_equal ? &predicate->a : predicate->list,
+                                         is_equal ? 1 : predicate->list_count, &may_have, err);
     }
     *out = may_have ? *out : FIRN_CHUNK_NONE;
     return rc;

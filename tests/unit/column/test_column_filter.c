@@ -54,7 +54,8 @@ may_have(struct rig *rig, size_t group, uint32_t column, const struct firn_cell 
 {
     bool may = false;
     firn_error err;
-    assert_int_equal(firn_column_may_have(rig->run, group, column, cell, 1, &may, &err), FIRN_OK);
+    assert_int_equal(firn_column_filter_may_have(rig->run, group, column, cell, 1, &may, &err),
+                     FIRN_OK);
     return may;
 }
 
