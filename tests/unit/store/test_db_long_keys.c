@@ -853,11 +853,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(prefixes_of_any_size_are_shared),
         cmocka_unit_test(long_keys_behave_as_the_model_does),
         cmocka_unit_test(long_keys_are_in_checkpoints_differences_and_exports),
         cmocka_unit_test(long_keys_are_loaded_sorted_and_unsorted),
         cmocka_unit_test(many_keys_of_the_largest_size_are_kept),
-        cmocka_unit_test(prefixes_of_any_size_are_shared),
         cmocka_unit_test(one_byte_more_is_refused_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
