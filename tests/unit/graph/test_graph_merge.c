@@ -520,10 +520,49 @@ a_damaged_graph_is_left_alone(void **state)
     close_chain(&chain);
 }
 
+/* A file in which several nodes have one vector, which no build makes: one of them is kept. */
+static void
+nodes_with_one_vector_do_not_become_one_node(void **state)
+{
+    struct chain chain;
+    struct firn_buf file = {0};
+    size_t replaced = 0;
+    (void)state;
+    open_chain(&chain, "one vector", GRAPH_UNIFORM, FIRN_VECTOR_L2, 400, 8);
+    build(&chain, 1);
+    keep(&chain);
+    close_old(&chain);
+    test_file_read(chain.dir, "old", &file);
+    size_t size = 8 * sizeof(float);
+    for (uint32_t row = 1; row < 50; row++) {
+        const void *vector = graph_fixture_vector(&chain.fixture, row);
+        for (size_t at = 0; at + size <= file.size; at += 4) {
+            if (memcmp(file.data + at, vector, size) == 0) {
+                memcpy(file.data + at, graph_fixture_vector(&chain.fixture, row / 10 * 10), size);
+                replaced += row % 10 != 0;
+                break;
+            }
+        }
+    }
+    assert_int_equal(replaced, 45);
+    test_seal(file.data, file.size);
+    remove_file(&chain, "old");
+    test_file_write(chain.dir, "old", file.data, file.size);
+    firn_buf_deinit(&file);
+    open_old(&chain);
+    build(&chain, 2);
+    assert_false(counts_of(&chain)->is_damaged);
+    assert_int_equal(counts_of(&chain)->kept, 400 - 45);
+    assert_int_equal(firn_graph_search_count(chain.fixture.graph), 400);
+    assert_true(recall_of(&chain) >= 0.95);
+    close_chain(&chain);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nodes_with_one_vector_do_not_become_one_node),
         cmocka_unit_test(recall_stays_after_merges),
         cmocka_unit_test(a_merge_compares_less),
         cmocka_unit_test(a_graph_grows),

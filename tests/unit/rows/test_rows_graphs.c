@@ -372,7 +372,7 @@ put_some(struct firn_db_txn *txn, void *ctx, firn_error *err)
     const struct rows_to_put *what = ctx;
     int rc = FIRN_OK;
     for (int64_t i = what->first; i < what->end && rc == FIRN_OK; i++) {
-        const float numbers[DIMENSIONS] = {(float)(i % 100), (float)(i / 100), 3};
+        const float numbers[DIMENSIONS] = {(float)(i % 100), (float)(i % 77), (float)i};
         firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
         vector.type = FIRN_TYPE_VECTOR;
         const firn_value values[] = {firn_i64(i), vector};
