@@ -850,6 +850,7 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
         return widen(cursor, &err) == FIRN_OK ? firn_sql_cursor_column(&cursor->base, ctx, number)
                                               : firn_sql_fail_table(cursor->base.pVtab, &err);
     }
+    assert(cursor->source != LOOKUP || cursor->keep != NULL);
     int32_t place =
         cursor->source == LOOKUP ? cursor->keep->places[number] : cursor->places[number];
     if (cursor->source == KEYS && place >= (int32_t)table->orders[0].count) {

@@ -250,6 +250,7 @@ static int
 check_types(const struct firn_sql_keep *keep, const struct firn_sql_table *table, firn_scan *scan,
             firn_error *err)
 {
+    assert(keep->places != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (keep->places[i] >= 0) {
             int rc =
@@ -300,6 +301,7 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
         options.callbacks.ctx = &asking;
         rc = firn_scan_open(table->table, &options, &scan, err);
     }
+    assert(rc != FIRN_OK || keep->places != NULL);
     rc = rc == FIRN_OK ? check_types(keep, table, scan, err) : rc;
     for (size_t i = 0; rc == FIRN_OK && i < keys->count; i++) {
         places[i] = (size_t)keep->places[keys->columns[i]];
