@@ -301,6 +301,7 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
         options.callbacks.ctx = &asking;
         rc = firn_scan_open(table->table, &options, &scan, err);
     }
+    assert(rc != FIRN_OK || keep->places != NULL);
     rc = rc == FIRN_OK ? check_types(keep, table, scan, err) : rc;
     for (size_t i = 0; rc == FIRN_OK && i < keys->count; i++) {
         assert(keep->places != NULL && keep->places[keys->columns[i]] >= 0);
