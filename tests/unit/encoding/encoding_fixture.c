@@ -646,9 +646,12 @@ check_list(const struct sample *sample, const struct firn_chunk *chunk, size_t b
     uint16_t rows[FIRN_CHUNK_BLOCK];
     const size_t count = firn_chunk_block_size(chunk, block);
     const uint64_t part = parts[test_random_below(random, 3)];
+    const bool is_one = test_random_below(random, 3) == 0;
+    const size_t one = test_random_below(random, count);
     size_t listed = 0;
     for (size_t i = 0; i < count; i++) {
-        if (test_random_below(random, part) == 0 || (listed == 0 && i + 1 == count)) {
+        if (is_one ? i == one
+                   : test_random_below(random, part) == 0 || (listed == 0 && i + 1 == count)) {
             rows[listed++] = (uint16_t)i;
             wanted[i / 64] |= UINT64_C(1) << i % 64;
         }
