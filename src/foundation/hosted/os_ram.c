@@ -598,6 +598,7 @@ set_mtime(struct firn_os_node node, int64_t mtime_ns)
 /* ---- the table ---- */
 
 static const struct firn_os_ops ops = {
+    .refusal = EOPNOTSUPP,
     .dir_open_path = firn_os_ram_tree_open_path,
     .dir_open = firn_os_ram_tree_open,
     .dir_open_beneath = firn_os_ram_tree_open_beneath,
@@ -651,7 +652,6 @@ firn_os_ram_create(uint64_t limit_bytes, struct firn_os **out, firn_error *err)
         .file_size = sizeof(struct firn_os_ram_file),
         .scheduler = NULL,
         .machine = firn_os_default(),
-        .refusal = EOPNOTSUPP,
     };
     fs->limit_bytes = limit_bytes;
     firn_os_mutex_init(&fs->base, &fs->tree, FIRN_LOCK_OS);

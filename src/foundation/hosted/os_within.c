@@ -324,6 +324,7 @@ now_ns(struct firn_os *os)
 /* ---- the table ---- */
 
 static const struct firn_os_ops ops = {
+    .refusal = EROFS,
     .dir_open_path = dir_open_path,
     .dir_open = dir_open,
     .dir_open_beneath = dir_open_beneath,
@@ -355,8 +356,7 @@ firn_os_within_create(struct firn_os_file *file, const struct firn_os_within_ent
                                     .dir_size = sizeof(struct within_dir),
                                     .file_size = sizeof(struct within_file),
                                     .scheduler = outer->scheduler,
-                                    .machine = outer,
-                                    .refusal = EROFS};
+                                    .machine = outer};
     within->file = file;
     within->entries = entries;
     within->count = count;

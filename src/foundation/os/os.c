@@ -70,7 +70,7 @@ firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
-        ops->make_dir != NULL ? ops->make_dir(dir, name, mode & 07777) : dir->os->refusal;
+        ops->make_dir != NULL ? ops->make_dir(dir, name, mode & 07777) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "create directory", dir, name);
 out:
     return rc;
@@ -123,7 +123,7 @@ firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
-    int error_number = ops->remove_file != NULL ? ops->remove_file(dir, name) : dir->os->refusal;
+    int error_number = ops->remove_file != NULL ? ops->remove_file(dir, name) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "remove", dir, name);
 out:
     return rc;
@@ -135,7 +135,7 @@ firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
-    int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : dir->os->refusal;
+    int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "remove directory", dir, name);
 out:
     return rc;
@@ -175,7 +175,7 @@ firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_di
     FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
     const struct firn_os_ops *ops = from_dir->os->ops;
     int error_number =
-        ops->rename != NULL ? ops->rename(from_dir, from, to_dir, to, mode) : from_dir->os->refusal;
+        ops->rename != NULL ? ops->rename(from_dir, from, to_dir, to, mode) : ops->refusal;
     if (error_number == 0) {
         return FIRN_OK;
     }
@@ -193,8 +193,7 @@ firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir 
     int rc;
     FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
     const struct firn_os_ops *ops = from_dir->os->ops;
-    int error_number =
-        ops->link != NULL ? ops->link(from_dir, from, to_dir, to) : from_dir->os->refusal;
+    int error_number = ops->link != NULL ? ops->link(from_dir, from, to_dir, to) : ops->refusal;
     rc = error_number == 0
              ? FIRN_OK
              : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
@@ -210,7 +209,7 @@ firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *targ
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
-        ops->make_symlink != NULL ? ops->make_symlink(dir, name, target) : dir->os->refusal;
+        ops->make_symlink != NULL ? ops->make_symlink(dir, name, target) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "create symbolic link", dir, name);
 out:
     return rc;
@@ -224,8 +223,7 @@ firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf 
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
-    int error_number =
-        ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : dir->os->refusal;
+    int error_number = ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "read symbolic link", dir, name);
 out:
     return rc;
@@ -238,7 +236,7 @@ firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
-        ops->make_fifo != NULL ? ops->make_fifo(dir, name, mode & 07777) : dir->os->refusal;
+        ops->make_fifo != NULL ? ops->make_fifo(dir, name, mode & 07777) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "create fifo", dir, name);
 out:
     return rc;
@@ -291,9 +289,8 @@ firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err)
 {
     int rc;
     FIRN_TRY(check_node(node, err));
-    const struct firn_os *os = node_dir(node)->os;
-    int error_number =
-        os->ops->set_mode != NULL ? os->ops->set_mode(node, mode & 07777) : os->refusal;
+    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    int error_number = ops->set_mode != NULL ? ops->set_mode(node, mode & 07777) : ops->refusal;
     rc = node_result(err, error_number, "set the mode of", node);
 out:
     return rc;
@@ -304,9 +301,8 @@ firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid, firn_err
 {
     int rc;
     FIRN_TRY(check_node(node, err));
-    const struct firn_os *os = node_dir(node)->os;
-    int error_number =
-        os->ops->set_owner != NULL ? os->ops->set_owner(node, uid, gid) : os->refusal;
+    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    int error_number = ops->set_owner != NULL ? ops->set_owner(node, uid, gid) : ops->refusal;
     rc = node_result(err, error_number, "set the owner of", node);
 out:
     return rc;
@@ -317,9 +313,8 @@ firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err)
 {
     int rc;
     FIRN_TRY(check_node(node, err));
-    const struct firn_os *os = node_dir(node)->os;
-    int error_number =
-        os->ops->set_mtime != NULL ? os->ops->set_mtime(node, mtime_ns) : os->refusal;
+    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    int error_number = ops->set_mtime != NULL ? ops->set_mtime(node, mtime_ns) : ops->refusal;
     rc = node_result(err, error_number, "set the time of", node);
 out:
     return rc;
@@ -394,9 +389,9 @@ firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice va
     DCHECK(value.data != NULL || value.size == 0);
     int rc;
     FIRN_TRY(check_attribute(node, attribute, err));
-    const struct firn_os *os = node_dir(node)->os;
+    const struct firn_os_ops *ops = node_dir(node)->os->ops;
     int error_number =
-        os->ops->xattr_set != NULL ? os->ops->xattr_set(node, attribute, value) : os->refusal;
+        ops->xattr_set != NULL ? ops->xattr_set(node, attribute, value) : ops->refusal;
     rc = attribute_result(err, error_number, "set", node, attribute);
 out:
     return rc;
@@ -407,9 +402,9 @@ firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error
 {
     int rc;
     FIRN_TRY(check_attribute(node, attribute, err));
-    const struct firn_os *os = node_dir(node)->os;
+    const struct firn_os_ops *ops = node_dir(node)->os->ops;
     int error_number =
-        os->ops->xattr_remove != NULL ? os->ops->xattr_remove(node, attribute) : os->refusal;
+        ops->xattr_remove != NULL ? ops->xattr_remove(node, attribute) : ops->refusal;
     rc = attribute_result(err, error_number, "remove", node, attribute);
 out:
     return rc;

@@ -394,7 +394,7 @@ int
 firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err)
 {
     const struct firn_os_ops *ops = dir->os->ops;
-    int error_number = ops->dir_sync != NULL ? ops->dir_sync(dir) : dir->os->refusal;
+    int error_number = ops->dir_sync != NULL ? ops->dir_sync(dir) : ops->refusal;
     return firn_os_path_result(err, error_number, "sync directory", dir, NULL);
 }
 
@@ -403,7 +403,7 @@ firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err)
 {
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
-        ops->dir_sync_filesystem != NULL ? ops->dir_sync_filesystem(dir) : dir->os->refusal;
+        ops->dir_sync_filesystem != NULL ? ops->dir_sync_filesystem(dir) : ops->refusal;
     return firn_os_path_result(err, error_number, "sync the file system of", dir, NULL);
 }
 

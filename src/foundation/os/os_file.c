@@ -330,7 +330,7 @@ firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
         return transfer_error(err, EFBIG, "write", file, offset);
     }
     if (file->os->ops->file_write == NULL) {
-        return transfer_error(err, file->os->refusal, "write", file, offset);
+        return transfer_error(err, file->os->ops->refusal, "write", file, offset);
     }
     size_t done = 0;
     while (done < size) {
@@ -369,7 +369,7 @@ firn_os_file_truncate(struct firn_os_file *file, uint64_t size, firn_error *err)
     const struct firn_os_ops *ops = file->os->ops;
     int error_number = !offsets_fit(size, 0)        ? EFBIG
                        : ops->file_truncate != NULL ? ops->file_truncate(file, size)
-                                                    : file->os->refusal;
+                                                    : ops->refusal;
     return file_result(err, error_number, "set the size of", file);
 }
 
@@ -382,7 +382,7 @@ firn_os_file_allocate(struct firn_os_file *file, uint64_t size, firn_error *err)
     const struct firn_os_ops *ops = file->os->ops;
     int error_number = !offsets_fit(size, 0)        ? EFBIG
                        : ops->file_allocate != NULL ? ops->file_allocate(file, size)
-                                                    : file->os->refusal;
+                                                    : ops->refusal;
     return file_result(err, error_number, "reserve space for", file);
 }
 
@@ -390,7 +390,7 @@ int
 firn_os_file_sync(struct firn_os_file *file, firn_error *err)
 {
     const struct firn_os_ops *ops = file->os->ops;
-    int error_number = ops->file_sync != NULL ? ops->file_sync(file) : file->os->refusal;
+    int error_number = ops->file_sync != NULL ? ops->file_sync(file) : ops->refusal;
     return file_result(err, error_number, "sync", file);
 }
 
@@ -398,7 +398,7 @@ int
 firn_os_file_sync_all(struct firn_os_file *file, firn_error *err)
 {
     const struct firn_os_ops *ops = file->os->ops;
-    int error_number = ops->file_sync_all != NULL ? ops->file_sync_all(file) : file->os->refusal;
+    int error_number = ops->file_sync_all != NULL ? ops->file_sync_all(file) : ops->refusal;
     return file_result(err, error_number, "sync", file);
 }
 

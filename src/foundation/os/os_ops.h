@@ -33,7 +33,6 @@ struct firn_os {
     size_t file_size; /* likewise around firn_os_file */
     struct firn_os_scheduler *scheduler; /* NULL: real threads */
     struct firn_os *machine; /* whose clock, randomness and ids these are; NULL: its own */
-    int refusal; /* EROFS or EOPNOTSUPP: what operations fail with that it does not have */
 };
 
 struct firn_os_dir {
@@ -53,6 +52,7 @@ struct firn_os_file {
 };
 
 struct firn_os_ops {
+    int refusal; /* EROFS or EOPNOTSUPP: what operations fail with that are NULL */
     /* The handle to fill comes last. */
     int (*dir_open_path)(struct firn_os *os, const char *path, struct firn_os_dir *dir);
     int (*dir_open)(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
