@@ -627,7 +627,7 @@ a_limit_leaves_the_first_rows(void **state)
     begin(&rig, definition);
     fill(&rig, 0, ROWS);
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < NUMBERS * (NUMBERS + 1) * 4; i++) {
+        for (size_t i = 0; i < (size_t)NUMBERS * (NUMBERS + 1) * 4; i++) {
             const uint64_t limit = numbers[i % NUMBERS];
             const size_t skip = i / NUMBERS % (NUMBERS + 1);
             const uint64_t offset = skip == 0 ? 0 : numbers[skip - 1];
