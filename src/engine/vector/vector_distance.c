@@ -497,13 +497,16 @@ first_set(void)
 const struct firn_vector_kernels *
 firn_vector_distance_kernels(void)
 {
-    return &sets[first_set()];
+    const size_t first = first_set();
+    DCHECK(first < SETS);
+    return &sets[first];
 }
 
 const struct firn_vector_kernels *
 firn_vector_distance_kernels_at(size_t i)
 {
     size_t first = first_set();
+    DCHECK(first < SETS);
     return i < SETS - first ? &sets[first + i] : NULL;
 }
 
@@ -585,6 +588,7 @@ multiply(const void *a, const void *b, size_t n, bool is_l2)
 double
 firn_vector_distance_squares(const void *a, size_t n)
 {
+    DCHECK(a != NULL || n == 0);
     return multiply(a, a, n, false).squares;
 }
 
