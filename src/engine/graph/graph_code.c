@@ -263,8 +263,8 @@ firn_graph_code_measure_four(const struct firn_graph *graph, const struct firn_g
     const float32x4 distance =
         query->norm + norm -
         2 * query->scale * scale * __builtin_convertvector(products - query->bias, float32x4);
-    /* (I1): also where a scale or a norm is not a number. */
+    /* Also where a scale or a norm is not a number. */
     const int32x4 bits = (int32x4)distance & (distance > 0);
     memcpy(out, &bits, sizeof bits);
-    DCHECK(out[0] >= 0 && out[1] >= 0 && out[2] >= 0 && out[3] >= 0);
+    DCHECK(out[0] >= 0 && out[1] >= 0 && out[2] >= 0 && out[3] >= 0); /* (I1) */
 }
