@@ -7,6 +7,9 @@
  * is pinned once and stays; a table has its address. Otherwise a walk pins the blocks that it uses, and unpins them:
  * this is slower, but takes no memory.
  *
+ * Vectors are read for the few candidates of a search, through the cache. A guide for each of their blocks remembers where it
+ * was, and the blocks of several candidates are fetched from memory together.
+ *
  * No byte of the file is trusted. The numbers of the header must fit each other and the size of the file before they
  * determine allocations; the cache verifies blocks; a link is compared with the number of nodes when it is followed
  * (graph_walk.c, I2); any code gives a valid distance (graph_code.c, I1).

@@ -17,6 +17,9 @@
  * (lsm/lsm_pieces.h), so that a few new rows do not make whole ranges of keys unreachable for the graphs: the search
  * then checks for each near row whether it sees this version.
  *
+ * If there is no condition, and each piece has a graph, there is nothing to read but what graphs name: then no query is
+ * opened. That it is not so is found out by opening the pieces.
+ *
  * (S1) Only its distance in double precision and its key determine whether a row is found. (Not checked: it is a
  *      statement about all ways of searching; tests compare them.)
  *
