@@ -59,6 +59,7 @@ set(FIRN_COLD_ROOMS
 # The cold files of the other rooms.
 set(FIRN_COLD_FILES
     # foundation
+    base/error.c
     base/range_set.c
     hosted/os_ram.c
     hosted/os_ram_tree.c
@@ -90,7 +91,6 @@ set(FIRN_COLD_FILES
     compaction/compaction_adopt.c
     compaction/compaction_garbage.c
     compaction/compaction_graph.c
-    compaction/compaction_output.c
     compaction/compaction_pick.c
     compaction/compaction_values.c
     compaction/compaction_work.c
@@ -104,7 +104,6 @@ set(FIRN_COLD_FILES
     log/log_rotate.c
     log/log_segment.c
     merge/merge_ranges.c
-    merge/merge_view.c
     lsm/lsm.c
     lsm/lsm_capture.c
     lsm/lsm_check.c
