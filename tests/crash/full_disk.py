@@ -31,7 +31,9 @@ MEMORIES_MIB = (1, 4, 16, 64, 256)
 VALUES = (10, 100, 1000, 10000, 100000)
 DELETES = [kind + way + what for kind in ("range", "each", "other") for way in ("", "+reopen", "+crash") for what in ("", "+table")]
 VALUE_SHARE = 3  # small values on large disks would be too many
-ROW_MIN = 1000  # small rows take several times as long as small values
+ROW_MIN = 1000  # rows take several times as long as values: a delete reads the row from a chunk of many
+ROW_DISK_MAX_MIB = 50  # for rows whose values do not lie in value files
+ROW_LARGE = 10000
 NORMAL_ROUNDS = 6
 ROUND_SECONDS_MAX = 300
 
@@ -112,10 +114,14 @@ def run_workspace(firn, disk, chance, place):
             os.remove(os.path.join(disk.root, "filler"))
 
 
+def are_rows_few(disk_mib, value):
+    return value >= ROW_LARGE or (value >= ROW_MIN and disk_mib <= ROW_DISK_MAX_MIB)
+
+
 def run_kind(program, firn, kind, chance, place, end):
     """How many rounds there were, and how many of them failed."""
     choices = [choice for choice in itertools.product(SIZES_MIB[kind], MEMORIES_MIB, VALUES, DELETES)
-               if choice[2] * VALUE_SHARE >= choice[0] and (choice[2] >= ROW_MIN or "table" not in choice[3])]
+               if choice[2] * VALUE_SHARE >= choice[0] and ("table" not in choice[3] or are_rows_few(choice[0], choice[2]))]
     rounds = failed = 0
     while time.monotonic() < end if LONG else rounds < NORMAL_ROUNDS:
         mib = chance.choice(SIZES_MIB[kind] if LONG else SIZES_MIB[kind][:2])

@@ -91,11 +91,10 @@ read_run(struct firn_row *run, firn_error *err)
     FIRN_TRY(firn_row_read_index(run, &index, err));
     if (index.index.entry_count != run->summary.entry_count ||
         index.index.block_count > run->summary.entry_count ||
-        (index.index.block_count == 0) != (run->summary.entry_count == 0)) {
-        FIRN_TRY(
-            firn_error_set(err, FIRN_CORRUPT,
-                           "'%s': the index has another number of entries than the summary says",
-                           firn_block_reader_path(run->reader)));
+        (index.index.block_count == 0) != (run->summary.entry_count == 0) ||
+        run->sections.filters.stored_size > 0) { /* those of columns */
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT, "'%s': its sections contradict each other",
+                                firn_block_reader_path(run->reader)));
     }
     keep_pins(run, &index);
 out:

@@ -567,13 +567,21 @@ files_without_a_part_or_with_two_of_it_are_refused(void **state)
         uint32_t kinds[5];
         int expected;
     } cases[] = {
-        {"fis", {3, 2, 1}, FIRN_OK},          {"is", {2, 1}, FIRN_OK},
-        {"sif", {1, 2, 3}, FIRN_OK},          {"s", {1}, FIRN_CORRUPT},
-        {"fi", {3, 2}, FIRN_CORRUPT},         {"", {0}, FIRN_CORRUPT},
-        {"iis", {2, 2, 1}, FIRN_CORRUPT},     {"iss", {2, 1, 1}, FIRN_CORRUPT},
-        {"ffis", {3, 3, 2, 1}, FIRN_CORRUPT}, {"is", {1, 2}, FIRN_NEWER},
-        {"fs", {2, 1}, FIRN_NEWER},           {"isf", {2, 1, 4}, FIRN_CORRUPT},
-        {"isf", {2, 1, 6}, FIRN_NEWER},       {"isf", {2, 1, 0}, FIRN_NEWER},
+        {"fis", {3, 2, 1}, FIRN_OK},
+        {"is", {2, 1}, FIRN_OK},
+        {"sif", {1, 2, 3}, FIRN_OK},
+        {"s", {1}, FIRN_CORRUPT},
+        {"fi", {3, 2}, FIRN_CORRUPT},
+        {"", {0}, FIRN_CORRUPT},
+        {"iis", {2, 2, 1}, FIRN_CORRUPT},
+        {"iss", {2, 1, 1}, FIRN_CORRUPT},
+        {"ffis", {3, 3, 2, 1}, FIRN_CORRUPT},
+        {"is", {1, 2}, FIRN_NEWER},
+        {"fs", {2, 1}, FIRN_NEWER},
+        {"isf", {2, 1, 4}, FIRN_CORRUPT},
+        {"isf", {2, 1, 6}, FIRN_CORRUPT},
+        {"isf", {2, 1, 0}, FIRN_NEWER},
+        {"isf", {2, 1, 7}, FIRN_NEWER},
         {"isf", {2, 1, 5}, FIRN_OK}, /* what an origin says is read on demand */
         {"isff", {2, 1, 5, 5}, FIRN_CORRUPT},
     };
