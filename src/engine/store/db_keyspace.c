@@ -409,7 +409,7 @@ static int
 open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
     struct firn_db_view_node node = {0};
-    uint64_t id;
+    uint64_t id = 0;
     firn_db_view_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, &id, err);
     if (rc == FIRN_OK) {

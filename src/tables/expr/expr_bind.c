@@ -502,9 +502,9 @@ out:
 static int
 bind_distinct(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
 {
-    uint32_t a;
-    uint32_t b;
-    uint32_t equal;
+    uint32_t a = 0;
+    uint32_t b = 0;
+    uint32_t equal = 0;
     uint32_t is_null_a;
     uint32_t is_null_b;
     int rc;
