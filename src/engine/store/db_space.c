@@ -262,7 +262,9 @@ begin(struct firn_db *db)
 {
     firn_os_mutex_lock(&db->jobs.mutex);
     bool is_mine = !db->space.is_busy;
-    db->space.is_busy = true;
+    if (is_mine) { /* or else it is read: by the thread that has the token, without the mutex */
+        db->space.is_busy = true;
+    }
     firn_os_mutex_unlock(&db->jobs.mutex);
     return is_mine;
 }
