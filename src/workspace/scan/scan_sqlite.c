@@ -54,6 +54,9 @@ size_t
 firn_scan_sqlite_beside_size(const char *name, size_t size)
 {
     static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+    if (size == 0 || (name[size - 1] != 'l' && name[size - 1] != 'm')) {
+        return 0; /* nearly every name */
+    }
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         size_t suffix = strlen(suffixes[i]);
         if (size > suffix && memcmp(name + size - suffix, suffixes[i], suffix) == 0) {
