@@ -216,6 +216,9 @@ struct fp_progress {
 /* None means none; false with TypeError for what cannot be called. */
 bool fp_progress_init(struct fp_progress *progress, PyObject *on_progress, PyObject *on_notice);
 firn_callbacks fp_progress_callbacks(struct fp_progress *progress);
+/* Callbacks that only look for signals, on the calling thread, and need no memory. What is raised is the thread's exception
+ * once the call has returned (CANCELLED). */
+firn_callbacks fp_signal_callbacks(void);
 /* Like fp_visit_end. */
 bool fp_progress_end(struct fp_progress *progress, int code, const firn_error *err);
 

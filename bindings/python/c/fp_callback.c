@@ -148,6 +148,23 @@ fp_progress_callbacks(struct fp_progress *progress)
     return (firn_callbacks){progress->on_notice != NULL ? on_notice : NULL, on_progress, progress};
 }
 
+static int
+check_signals(void *ctx, const firn_progress *progress)
+{
+    (void)ctx;
+    (void)progress;
+    PyGILState_STATE state = PyGILState_Ensure();
+    int rc = PyErr_Occurred() || PyErr_CheckSignals() != 0 ? FIRN_CANCELLED : FIRN_OK;
+    PyGILState_Release(state); /* the thread's state is its own, and so is the exception in it */
+    return rc;
+}
+
+firn_callbacks
+fp_signal_callbacks(void)
+{
+    return (firn_callbacks){NULL, check_signals, NULL};
+}
+
 bool
 fp_progress_end(struct fp_progress *progress, int code, const firn_error *err)
 {

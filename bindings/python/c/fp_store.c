@@ -9,6 +9,7 @@
  */
 #include "fp_checkpoint.h"
 #include "fp_stream.h"
+#include "fp_table.h"
 
 static PyObject *
 store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
@@ -467,6 +468,25 @@ static PyMethodDef methods[] = {
               "batch(*, durability=None) -> Batch\n\nCollects writes that are committed together. "
               "As a context manager it commits at the "
               "end of the block, unless that raises."),
+    FP_METHOD("table", fp_table_open, METH_VARARGS,
+              "table(name) -> Table\n\nOpens a table. NotFound if there is none."),
+    FP_METHOD("tables", fp_table_list, METH_NOARGS,
+              "tables() -> list[str]\n\nThe names of the tables, in byte order."),
+    FP_METHOD("create_table", fp_table_create, FP_KEYWORDS,
+              "create_table(name, definition, *, exists_ok=False) -> Table\n\nCreates a table: 'id "
+              "i64 auto, name text not null, primary key "
+              "(id)'. Exists if the name is taken, unless exists_ok."),
+    FP_METHOD(
+        "create_table_from", fp_table_create_from, FP_KEYWORDS,
+        "create_table_from(name, source, *, key=None, progress=None) -> Table\n\nCreates a table "
+        "that fits an Arrow stream, and loads its "
+        "rows. key: the columns of the primary key; without it, a column 'row' numbers the rows."),
+    FP_METHOD("drop_table", fp_table_drop, METH_VARARGS,
+              "drop_table(name)\n\nDrops a table with all its rows."),
+    FP_METHOD("diff_table", fp_table_diff, FP_KEYWORDS,
+              "diff_table(name, before=None, after=None) -> list[RowDifference]\n\nThe rows that "
+              "differ between two checkpoints; None is the "
+              "present state."),
     FP_METHOD("checkpoint", fp_checkpoint_create, FP_KEYWORDS,
               "checkpoint(name=None, *, created_ns=0) -> Checkpoint\n\nKeeps the present state, "
               "under a name if one is given."),

@@ -6,6 +6,7 @@
  * A transaction that was committed or rolled back stays usable for nothing but close().
  */
 #include "fp_checkpoint.h"
+#include "fp_table.h"
 
 static void
 close_txn(fp_child *child)
@@ -227,6 +228,8 @@ static PyMethodDef txn_methods[] = {
     FP_METHOD("keyspace", child_keyspace, METH_O,
               "keyspace(name_or_keyspace) -> Keyspace\n\nA keyspace as the transaction sees and "
               "changes it."),
+    FP_METHOD("table", fp_table_of_child, METH_O,
+              "table(name_or_table) -> Table\n\nA table as the transaction sees and changes it."),
     FP_METHOD("commit", txn_commit, METH_NOARGS,
               "commit()\n\nMakes all writes visible at once. Conflict if another commit came "
               "first: nothing was written then. Ends the "
@@ -358,6 +361,8 @@ static PyMethodDef snapshot_methods[] = {
               "keyspace(name_or_keyspace) -> Keyspace\n\nA keyspace as it was, to be read."),
     FP_METHOD("keyspaces", snapshot_keyspaces, METH_NOARGS,
               "keyspaces() -> list[str]\n\nThe names that there were."),
+    FP_METHOD("table", fp_table_of_child, METH_O,
+              "table(name_or_table) -> Table\n\nA table as it was, to be read."),
     FP_METHOD("tables", snapshot_tables, METH_NOARGS,
               "tables() -> list[str]\n\nThe names that there were."),
     FP_METHOD("close", child_close, METH_NOARGS,

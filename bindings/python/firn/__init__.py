@@ -35,15 +35,22 @@ from ._errors import (
     Unsupported,
     Untrusted,
 )
-from ._firn import Batch, Iterator, Keyspace, Snapshot, Transaction, destroy, import_store, number, number_of, version
-from ._results import CheckResult, Checkpoint, Difference, KeyspaceSize, Notice, Progress, Restored
+from ._firn import Batch, Iterator, Keyspace, Scan, Snapshot, Table, Transaction, destroy, import_store, number, number_of, version
+from ._results import (
+    CheckResult,
+    Checkpoint,
+    Column,
+    Difference,
+    Hit,
+    ImportResult,
+    KeyspaceSize,
+    Notice,
+    Progress,
+    Restored,
+    RowDifference,
+)
 from ._store import Store, memory, open
 
 __version__ = version()
 
-__all__ = [
-    "Batch", "Busy", "Cancelled", "CheckResult", "Checkpoint", "Closed", "Conflict", "Corrupt", "Denied", "Difference", "Error", "Exists",
-    "Failed", "InputOutput", "Internal", "Invalid", "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Misuse", "Newer", "NoMemory",
-    "NoSpace", "NotFound", "Notice", "Progress", "ReadOnly", "Restored", "Snapshot", "Store", "Transaction", "Unsupported", "Untrusted",
-    "destroy", "import_store", "memory", "number", "number_of", "open", "version",
-]
+__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations",)]
