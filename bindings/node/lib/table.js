@@ -260,12 +260,20 @@ class Table {
     if (rows.length === 0) return []
     const transaction = this.#txn
     const durability = choice(durabilities, options.durability, 'durability')
-    // Rows with different columns are written apart, so that a column that a row does not have gets its default.
     const names = this.#columnsOf(rows.slice(0, 1))
-    const isEven = rows.every((row) => { const own = this.#columnsOf([row]); return own.length === names.length && own.every((name) => row[name] !== undefined && names.includes(name)) })
-    if (!isEven) return this.#writeUneven(what, rows, options, wantsNumbers)
     const values = []
-    for (const row of rows) for (const name of names) values.push(row[name])
+    for (const row of rows) {
+      let count = 0
+      if (row === null || typeof row !== 'object') throw invalid('a row must be an object')
+      for (const name in row) if (row[name] !== undefined) count++
+      for (const name of names) {
+        const value = row[name]
+        if (value === undefined) count = -1
+        values.push(value)
+      }
+      // Rows with different columns are written one by one: a column that a row does not have gets its default.
+      if (count !== names.length || (count === 0 && rows.length > 1)) return this.#writeUneven(what, rows, options, wantsNumbers)
+    }
     return native.rowsWrite(this[handle], transaction, what, names, values, durability, options.ttl, wantsNumbers)
   }
 

@@ -328,10 +328,13 @@ rows_parse(struct args *args, struct call *call)
         !arg_values(args, 4, columns, self->column_count, &self->values, &self->value_count)) {
         return false;
     }
-    if (self->column_count == 0 || self->value_count % self->column_count != 0) {
+    if (self->column_count == 0) { /* one row of defaults */
+        self->row_count = 1;
+    } else if (self->value_count % self->column_count != 0) {
         return throw_invalid(args, "a row must have values for its columns");
+    } else {
+        self->row_count = self->value_count / self->column_count;
     }
-    self->row_count = self->value_count / self->column_count;
     self->numbers = arena_take(&call->arena, self->row_count * sizeof(*self->numbers) + 1);
     if (self->numbers == NULL) {
         return throw_no_memory(args->instance);
