@@ -6,7 +6,7 @@
 
 #include "import/import_internal.h"
 
-static const struct firn_command *const imports[] = {&firn_import_tar, NULL};
+static const struct firn_command *const imports[] = {&firn_import_tar, &firn_import_git, NULL};
 
 const struct firn_command firn_import = {
     .name = "import",

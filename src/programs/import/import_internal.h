@@ -8,12 +8,14 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "command/command.h"
 #include "firn/firn.h"
 #include "task/task.h"
 
 extern const struct firn_command firn_import_tar;
+extern const struct firn_command firn_import_git;
 extern const struct firn_command firn_import_export_tar;
 
 /* Fills *err from errno: "could not <what> '<path>': <reason>". Returns its code. */
@@ -149,6 +151,37 @@ FIRN_MUST_CHECK int firn_import_target_go_on(const char *phase, uint64_t done, u
                                              firn_error *err);
 /* What was imported: "231 commits as checkpoints 1 to 231". Members made, had, failed, notices. Returns an exit code. */
 int firn_import_target_finish(struct firn_import_target *target, const char *one, const char *many);
+
+/* ---- other programs ---- */
+
+struct firn_import_process {
+    const char *name;
+    pid_t pid; /* -1: none */
+    int in;    /* its standard input; -1: that is empty */
+    int out;
+    uint8_t *buffer;
+    size_t at;
+    size_t filled;
+};
+
+/* Starts one that is found in PATH; arguments end with NULL, and the first is its name. is_asked: it has an input.
+ * FIRN_UNSUPPORTED if there is none. */
+FIRN_MUST_CHECK int firn_import_process_start(struct firn_import_process *process,
+                                              const char *const *arguments, bool is_asked,
+                                              firn_error *err);
+/* Reads up to size bytes of its output; *out_size is 0 at the end. */
+FIRN_MUST_CHECK int firn_import_process_read(struct firn_import_process *process, uint8_t *data,
+                                             size_t size, size_t *out_size, firn_error *err);
+/* Reads exactly so many; FIRN_CORRUPT if there are less. */
+FIRN_MUST_CHECK int firn_import_process_take(struct firn_import_process *process, uint8_t *data,
+                                             size_t size, firn_error *err);
+/* Reads a line without its end. FIRN_CORRUPT if it is longer. */
+FIRN_MUST_CHECK int firn_import_process_line(struct firn_import_process *process, char *line,
+                                             size_t size, bool *out_is_end, firn_error *err);
+FIRN_MUST_CHECK int firn_import_process_ask(struct firn_import_process *process, const char *text,
+                                            firn_error *err);
+/* Closes its pipes and waits for it. A failure of the program is one. Fine after a start that failed. */
+FIRN_MUST_CHECK int firn_import_process_end(struct firn_import_process *process, firn_error *err);
 
 /* ---- tar archives ---- */
 

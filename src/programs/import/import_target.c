@@ -116,12 +116,18 @@ look_at_tag(void *ctx, const firn_workspace_tag *tag)
     return FIRN_OK;
 }
 
+static bool
+has_tag(const struct firn_import_target *target, const char *tag)
+{
+    return target->tag_count > 0 && bsearch(&tag, target->tags, target->tag_count,
+                                            sizeof(target->tags[0]), compare_texts) != NULL;
+}
+
 int
 firn_import_target_has(struct firn_import_target *target, const char *tag, firn_slice message,
                        int64_t created_ns, bool *out, firn_error *err)
 {
-    *out = target->tag_count > 0 && bsearch(&tag, target->tags, target->tag_count,
-                                            sizeof(target->tags[0]), compare_texts) != NULL;
+    *out = has_tag(target, tag);
     if (*out || !target->has_old || target->made > 0) {
         target->had += *out;
         return FIRN_OK;
