@@ -458,7 +458,6 @@ firn_chunk_block_valid(const struct firn_chunk_block *view, uint64_t valid[FIRN_
     if (view->mask != NULL) {
         memcpy(valid, view->mask, (view->count + 7) / 8);
     }
-    size_t set = 0;
     for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
         size_t start = i * 64;
         if (view->count < start + 64) {
@@ -468,9 +467,8 @@ firn_chunk_block_valid(const struct firn_chunk_block *view, uint64_t valid[FIRN_
             }
             valid[i] &= inside;
         }
-        set += firn_count_bits(valid[i]);
     }
-    return set == view->count - view->null_count
+    return firn_chunk_mask_count(valid) == view->count - view->null_count
                ? FIRN_OK
                : firn_chunk_corrupt(err,
                                     "a mask of nulls does not have as many as its record says");
