@@ -413,8 +413,9 @@ firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block)
     const uint8_t *data = chunk->bytes.data + chunk->parts.data;
     const size_t end = end_of(chunk, block);
     DCHECK(end <= chunk->bytes.size - chunk->parts.data); /* (I1) */
+    /* To the second cache: so many lines at once would keep what is read meanwhile from the first. */
     for (size_t at = block > 0 ? end_of(chunk, block - 1) : 0; at < end; at += LINE) {
-        __builtin_prefetch(data + at);
+        __builtin_prefetch(data + at, 0, 2);
     }
     /* Compilers take a function that only prefetches for one without effects, and leave out calls of it. */
     __asm__ volatile("");
