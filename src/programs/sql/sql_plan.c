@@ -11,9 +11,10 @@
  * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
  * rest.
  *
- * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first, and that the first ones are
- * likely to be skipped, for which only their keys are read. SQLite would let a virtual table do all of both, but in the versions that are tested here it
- * does so also where a condition between two columns of the table is left to test.
+ * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first, and how many are likely to be
+ * skipped before them, which are counted without reading them (sql_cursor.c). SQLite would let a virtual table do all of both, but the
+ * versions that are tested here also do so where a condition between two columns of the table is left to test, of which the table
+ * is not told. So SQLite itself counts the rows.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
@@ -83,8 +84,9 @@ struct planning {
     struct wish wishes[WISHES_MAX];
     size_t wish_count;
     double rows;
-    bool has_offset;
+    int offset;       /* in info->aConstraint; -1: there is none */
     double test_cost; /* of a row, on average */
+    double limit;     /* rows that LIMIT alone wants, and one more; 0: all, or unknown */
     double wanted;    /* rows that LIMIT and OFFSET want at most; 0: all */
 };
 
@@ -370,17 +372,20 @@ see_limits(struct planning *planning)
     sqlite3_index_info *info = planning->info;
     bool has_limit = false;
     double rows = 0;
+    planning->offset = -1;
     for (int i = 0; i < info->nConstraint; i++) {
         int op = info->aConstraint[i].op;
         sqlite3_value *constant = NULL;
         if (op != SQLITE_INDEX_CONSTRAINT_LIMIT && op != SQLITE_INDEX_CONSTRAINT_OFFSET) {
             continue;
         }
-        has_limit = has_limit || op == SQLITE_INDEX_CONSTRAINT_LIMIT;
-        planning->has_offset = planning->has_offset || op == SQLITE_INDEX_CONSTRAINT_OFFSET;
+        bool is_limit = op == SQLITE_INDEX_CONSTRAINT_LIMIT;
+        has_limit = has_limit || is_limit;
+        planning->offset = !is_limit && info->aConstraint[i].usable ? i : planning->offset;
         double number = 100; /* of a parameter */
         if (sqlite3_vtab_rhs_value(info, i, &constant) == SQLITE_OK && constant != NULL) {
             number = (double)sqlite3_value_int64(constant);
+            planning->limit = is_limit && number >= 0 ? number + 1 : planning->limit;
         }
         has_limit = has_limit && number >= 0;
         rows += number;
@@ -747,8 +752,10 @@ tell(struct planning *planning, const struct way *way)
         add_item(text, FIRN_SQL_BARE, 0, 0);
     }
     if (argument == 0 && way->order == 0 && table->keyspace == NULL) {
-        if (planning->has_offset) {
-            add_item(text, FIRN_SQL_SKIP, 0, 0);
+        if (planning->offset >= 0) {
+            info->aConstraintUsage[planning->offset].argvIndex = ++argument;
+            add_item(text, FIRN_SQL_SKIP,
+                     planning->limit <= FEW_MAX ? (uint32_t)planning->limit : 0, 0);
         } else if (planning->wanted > 0 && planning->wanted <= FEW_MAX) {
             add_item(text, FIRN_SQL_FEW, (uint32_t)planning->wanted, 0);
         }
@@ -797,6 +804,8 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     see_limits(&planning);
     if (firn_sql_vectors_is_search(table, info)) {
         best = (struct way){.order = 0, .range = {-1, -1}};
+        planning.offset = -1; /* its arguments come last */
+        planning.wanted = 0;
         int rc = tell(&planning, &best);
         return rc == SQLITE_OK ? firn_sql_vectors_tell(table, info) : rc;
     }
@@ -834,7 +843,7 @@ firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
             item->role == FIRN_SQL_FEW) {
             out->skips = out->skips || item->role == FIRN_SQL_SKIP;
             out->is_bare = out->is_bare || item->role == FIRN_SQL_BARE;
-            out->few = item->role == FIRN_SQL_FEW ? item->column : out->few;
+            out->few = item->role != FIRN_SQL_BARE ? item->column : out->few;
             out->item_count--;
         }
     }
