@@ -142,6 +142,7 @@ is_of_row(const firn_error *err)
 static int
 get_row(struct firn_sql_cursor *cursor, const firn_value *key, size_t key_count, firn_error *err)
 {
+    assert(key_count == firn_sql_cursor_table(cursor)->orders[cursor->plan.order].count);
     const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
     options.txn = cursor->view.txn;
@@ -199,6 +200,7 @@ static int
 look_up(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool *out,
         firn_error *err)
 {
+    assert(*out == false);
     struct firn_sql_filter filter;
     int rc = prepare_lookup(cursor, count, values, out, err);
     if (!*out || cursor->keep->is_empty) {
@@ -222,6 +224,7 @@ look_up(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool 
 static int
 next_key(struct firn_sql_cursor *cursor, firn_error *err)
 {
+    assert(cursor->key_at <= cursor->key_count);
     int rc = FIRN_OK;
     cursor->source = FIRN_SQL_AT_END;
     while (rc == FIRN_OK && cursor->source == FIRN_SQL_AT_END &&
@@ -454,6 +457,7 @@ firn_sql_cursor_key(const struct firn_sql_cursor *cursor, firn_value *out)
 static int
 read_other(struct firn_sql_cursor *cursor, firn_error *err)
 {
+    assert(cursor->source != FIRN_SQL_AT_END && cursor->source != FIRN_SQL_FROM_SKIPPED);
     const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     const char **names = sqlite3_malloc64(table->def->column_count * sizeof names[0]);
@@ -622,6 +626,7 @@ static int
 keep_row(struct firn_sql_cursor *cursor, firn_value **rows, size_t *count, size_t *capacity,
          size_t *total, firn_error *err)
 {
+    assert(*count <= *capacity);
     size_t width = cursor->read_count;
     if (*count == *capacity) {
         size_t more = *capacity == 0 ? 64 : 2 * *capacity;
@@ -653,6 +658,7 @@ keep_row(struct firn_sql_cursor *cursor, firn_value **rows, size_t *count, size_
 static int
 keep_rows(struct firn_sql_cursor *cursor, firn_error *err)
 {
+    assert(cursor->kept == NULL && cursor->view.txn != NULL);
     firn_value *rows = NULL;
     size_t count = 0;
     size_t capacity = 0;

@@ -122,6 +122,7 @@ number_of(firn_value value)
 static double
 place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *constant)
 {
+    assert(column < table->def->column_count);
     if (constant == NULL || table->stats == NULL || column >= table->stats->column_count) {
         return -1;
     }
@@ -176,6 +177,7 @@ is_float(firn_type type)
 static double
 values_of(const struct firn_sql_table *table, uint32_t column)
 {
+    assert(column < table->def->column_count);
     if (table->stats == NULL || column >= table->stats->column_count) {
         return 0;
     }
@@ -196,6 +198,7 @@ values_of(const struct firn_sql_table *table, uint32_t column)
 static double
 share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value *constant)
 {
+    assert(column < planning->table->def->column_count && planning->rows >= 1);
     double at;
     double values;
     switch (op) {
@@ -261,6 +264,7 @@ bounds_keys(int op)
 static bool
 can_use(struct planning *planning, int place, uint32_t *out_column)
 {
+    assert(place >= 0 && place < planning->info->nConstraint);
     const struct firn_sql_table *table = planning->table;
     const struct sqlite3_index_constraint *constraint = &planning->info->aConstraint[place];
     if (!constraint->usable) {
@@ -412,6 +416,7 @@ find_wish(const struct planning *planning, uint32_t column, int op, int other_op
 static void
 find_range(const struct planning *planning, uint32_t column, struct way *way)
 {
+    assert(column < planning->table->def->column_count);
     way->range[0] =
         find_wish(planning, column, SQLITE_INDEX_CONSTRAINT_GT, SQLITE_INDEX_CONSTRAINT_GE);
     way->range[1] =
@@ -438,6 +443,7 @@ static size_t
 list_columns(const struct firn_sql_table *table, size_t order,
              uint32_t out[2 * FIRN_TABLE_KEY_COLUMNS_MAX])
 {
+    assert(order < table->order_count);
     const struct firn_sql_order *first = &table->orders[order];
     size_t count = first->count;
     memcpy(out, first->columns, count * sizeof out[0]);
@@ -451,6 +457,7 @@ list_columns(const struct firn_sql_table *table, size_t order,
 static void
 see_order(const struct planning *planning, struct way *way)
 {
+    assert(way->order < planning->table->order_count);
     const struct firn_sql_table *table = planning->table;
     const sqlite3_index_info *info = planning->info;
     uint32_t columns[2 * FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -501,6 +508,7 @@ shows_text(const struct planning *planning, uint32_t column)
 static double
 rows_of_equal(const struct planning *planning, const struct way *way)
 {
+    assert(way->equal_count > 0);
     const struct firn_sql_order *order = &planning->table->orders[way->order];
     double values = 1;
     if (way->equal_count == order->count && order->is_unique) {
@@ -573,6 +581,7 @@ is_bare(const struct planning *planning, const struct way *way)
 static void
 estimate(const struct planning *planning, struct way *way)
 {
+    assert(planning->rows >= 1);
     double read = planning->rows;
     double passing = 1;
     bool taken[WISHES_MAX] = {false};
@@ -622,6 +631,7 @@ estimate(const struct planning *planning, struct way *way)
 static bool
 make_way(const struct planning *planning, size_t number, struct way *way)
 {
+    assert(number < planning->table->order_count);
     const struct firn_sql_order *order = &planning->table->orders[number];
     *way = (struct way){.order = number, .range = {-1, -1}};
     while (way->equal_count < order->count) {
@@ -670,6 +680,7 @@ static void
 use_wish(struct planning *planning, const struct wish *wish, enum firn_sql_role role, bool is_exact,
          int *argument, sqlite3_str *text)
 {
+    assert(wish->place >= 0 && wish->place < planning->info->nConstraint && *argument >= 0);
     struct sqlite3_index_constraint_usage *usage = &planning->info->aConstraintUsage[wish->place];
     usage->argvIndex = ++*argument;
     usage->omit = is_exact ? 1 : 0;
@@ -708,6 +719,8 @@ role_of(const struct planning *planning, const struct way *way, const struct wis
 static int
 tell(struct planning *planning, const struct way *way)
 {
+    assert(way->order < planning->table->order_count &&
+           way->equal_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     sqlite3_index_info *info = planning->info;
     const struct firn_sql_table *table = planning->table;
     bool is_ordered = info->nOrderBy > 0 && way->is_ordered;
@@ -824,6 +837,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
 void
 firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
 {
+    assert(text[0] == 'P' || text[0] == 'S');
     char *at;
     out->is_point = text[0] == 'P';
     out->order = strtoul(text + 1, &at, 10);
