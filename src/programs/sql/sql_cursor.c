@@ -334,6 +334,11 @@ filter_rows(struct firn_sql_cursor *cursor, int number, const char *plan, int co
     if (rc == FIRN_OK && firn_sql_vectors_arguments(number) > 0) {
         return search_rows(cursor, number, count, values, err);
     }
+    cursor->near = rc == FIRN_OK ? firn_sql_nearest_find(table_of(cursor), &cursor->view) : NULL;
+    if (cursor->near != NULL) {
+        cursor->key_count = firn_search_result_count(cursor->near);
+        return next_key(cursor, err);
+    }
     rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
     rc = rc == FIRN_OK && !is_found ? read_rows(cursor, count, values, err) : rc;
     if (cursor->keep != NULL && cursor->source != FIRN_SQL_AT_END) {

@@ -761,6 +761,14 @@ int firn_sql_vectors_arguments(int number);
 int firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
                             const struct firn_sql_filter *filter, int number,
                             sqlite3_value **values, firn_search_result **out, firn_error *err);
+/* Searches for k rows. vector: as firn_distance takes it. where: a condition of firn, or NULL. */
+int firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_view *view,
+                          size_t column, sqlite3_value *vector, const char *where, uint64_t k,
+                          firn_search_result **out, firn_error *err);
+/* What a scan of the table has to give if the statement asks for the nearest rows by ORDER BY firn_distance(...) LIMIT
+ * (sql_nearest.c), released by the caller; NULL: all rows. */
+firn_search_result *firn_sql_nearest_find(const struct firn_sql_table *table,
+                                          const struct firn_sql_view *view);
 /* Whether a column is one of the hidden ones; gives its value for a row of what was found, if anything was. */
 bool firn_sql_vectors_has(const struct firn_sql_table *table, size_t number);
 void firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,

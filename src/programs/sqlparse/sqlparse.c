@@ -25,36 +25,6 @@
 
 SQLITE_EXTENSION_INIT3
 
-enum { ITEMS_MAX = 256, GROUPS_MAX = 32 };
-
-struct item {
-    int node;
-    const char *alias;
-    size_t alias_size;
-};
-
-struct value {
-    const char *text; /* in firn's language */
-    enum firn_sqlparse_affinity affinity;
-};
-
-struct statement {
-    struct parser *parser;
-    bool is_distinct;
-    struct item items[ITEMS_MAX];
-    size_t item_count;
-    int where;
-    int groups[GROUPS_MAX];
-    size_t group_count;
-    int having;
-    struct item orders[ITEMS_MAX]; /* alias: what follows the expression, DESC and the like */
-    size_t order_count;
-    size_t limit_from; /* where LIMIT stands; SIZE_MAX: nowhere */
-    size_t limit_to;
-    struct value values[FIRN_SQLPARSE_VALUES_MAX];
-    struct firn_sqlparse_query *out;
-};
-
 void
 firn_sqlparse_deinit(struct firn_sqlparse_query *query)
 {
@@ -122,11 +92,15 @@ read_items(struct statement *statement)
             (void)firn_sqlparse_tree_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
             return;
         }
+        struct item *item = &statement->items[statement->item_count++];
+        *item = (struct item){.node = NO_NODE};
+        if (statement->takes_star && firn_sqlparse_tree_take(parser, "*")) {
+            continue;
+        }
         if (firn_sqlparse_tree_is(parser, "*")) {
             (void)firn_sqlparse_tree_refuse(parser, "no aggregate: it asks for rows");
             return;
         }
-        struct item *item = &statement->items[statement->item_count++];
         *item = (struct item){.node = firn_sqlparse_tree_expression(parser)};
         if (!parser->has_failed) {
             read_alias(parser, item);
@@ -246,8 +220,8 @@ read_limit(struct statement *statement)
     }
 }
 
-static void
-read_statement(struct statement *statement)
+void
+firn_sqlparse_read(struct statement *statement)
 {
     struct parser *parser = statement->parser;
     struct firn_sqlparse_from from = {NULL, NULL};
@@ -413,8 +387,8 @@ guard_sum(struct statement *statement, size_t value, const struct piece *piece)
     guarded->bound = piece->bound;
 }
 
-static bool
-is_aggregate(const struct node *node)
+bool
+firn_sqlparse_is_aggregate(const struct node *node)
 {
     static const char *const names[] = {"count", "sum", "avg", "min", "max", "total"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -531,7 +505,7 @@ copy_node(struct copying *copying, int number)
         }
     }
     bool has_many = node->first != NO_NODE && parser->nodes[node->first].next != NO_NODE;
-    if (node->kind == NODE_CALL && is_aggregate(node) && !has_many) {
+    if (node->kind == NODE_CALL && firn_sqlparse_is_aggregate(node) && !has_many) {
         replace(copying, node, aggregate_of(statement, number));
         return;
     }
@@ -708,28 +682,47 @@ make_scan(struct statement *statement)
 }
 
 bool
+firn_sqlparse_begin(struct parser *parser, struct statement *statement)
+{
+    parser->nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser->nodes);
+    if (statement == NULL || parser->nodes == NULL) {
+        return firn_sqlparse_tree_refuse(parser, "out of memory");
+    }
+    memset(statement, 0, sizeof *statement);
+    statement->parser = parser;
+    statement->where = NO_NODE;
+    statement->having = NO_NODE;
+    statement->limit_from = SIZE_MAX;
+    return true;
+}
+
+void
+firn_sqlparse_end(struct parser *parser, struct statement *statement)
+{
+    for (size_t i = 0; i < parser->kept_count; i++) {
+        sqlite3_free(parser->kept[i]);
+    }
+    sqlite3_free(parser->kept);
+    sqlite3_free(parser->nodes);
+    sqlite3_free(statement);
+}
+
+bool
 firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
                         const char *const *names, size_t name_count,
                         struct firn_sqlparse_query *out, char *reason)
 {
     struct parser parser = {.db = db, .text = text, .def = def, .table = "", .reason = reason};
     struct statement *statement = sqlite3_malloc64(sizeof *statement);
-    parser.nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser.nodes);
     memset(out, 0, sizeof *out);
-    if (statement == NULL || parser.nodes == NULL) {
-        (void)firn_sqlparse_tree_refuse(&parser, "out of memory");
+    if (!firn_sqlparse_begin(&parser, statement)) {
         goto out;
     }
-    memset(statement, 0, sizeof *statement);
-    statement->parser = &parser;
     statement->out = out;
-    statement->where = NO_NODE;
-    statement->having = NO_NODE;
-    statement->limit_from = SIZE_MAX;
-    read_statement(statement);
+    firn_sqlparse_read(statement);
     bool has_aggregates = statement->group_count > 0;
     for (int i = 0; i < parser.node_count; i++) {
-        has_aggregates = has_aggregates || is_aggregate(&parser.nodes[i]);
+        has_aggregates = has_aggregates || firn_sqlparse_is_aggregate(&parser.nodes[i]);
     }
     if (!parser.has_failed && !has_aggregates) {
         (void)firn_sqlparse_tree_refuse(&parser, "no aggregate: it asks for rows");
@@ -745,12 +738,7 @@ firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def
     }
     out->folds_case = parser.folds_case;
 out:
-    for (size_t i = 0; i < parser.kept_count; i++) {
-        sqlite3_free(parser.kept[i]);
-    }
-    sqlite3_free(parser.kept);
-    sqlite3_free(parser.nodes);
-    sqlite3_free(statement);
+    firn_sqlparse_end(&parser, statement);
     if (parser.has_failed) {
         firn_sqlparse_deinit(out);
     }
