@@ -52,7 +52,6 @@ struct fp_names {
     PyTypeObject *snapshot_type;
     PyTypeObject *table_type;
     PyTypeObject *scan_type;
-    PyTypeObject *diff_type;
     PyTypeObject *workspace_type;
 };
 extern struct fp_names fp_names;
@@ -225,7 +224,7 @@ bool fp_progress_end(struct fp_progress *progress, int code, const firn_error *e
 /* ---- types, each in its file ---- */
 
 extern PyType_Spec fp_store_spec, fp_keyspace_spec, fp_iterator_spec, fp_batch_spec, fp_txn_spec,
-    fp_snapshot_spec, fp_table_spec, fp_scan_spec, fp_diff_spec, fp_workspace_spec;
+    fp_snapshot_spec, fp_table_spec, fp_scan_spec, fp_workspace_spec;
 
 typedef struct fp_txn {
     fp_child base;
