@@ -74,7 +74,7 @@ from ._results import (
     SavedTree,
     Tag,
 )
-from ._store import Store, memory, open
+from ._store import Store, load_sqlite, memory, open
 
 __version__ = version()
 
@@ -83,6 +83,6 @@ __all__ = [
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
     "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
     "Progress", "ReadOnly", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
-    "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "memory",
+    "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "load_sqlite", "memory",
     "number", "number_of", "open", "version",
 ]
