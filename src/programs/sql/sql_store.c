@@ -11,6 +11,9 @@
  * written to. It stays open until firn_detach, or the end of the connection, whatever becomes of its virtual tables:
  * SQLite makes those anew whenever it reads a schema.
  *
+ * A program that links this room can lend a store that it has open (firn_sql_lend): connections of its process that attach the
+ * same path take that handle. Only the program closes it, after it has taken it back.
+ *
  * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a store is opened or closed,
  * so that two connections do not open it twice. All else is under the mutex of its connection.
  *
@@ -32,6 +35,7 @@ struct firn_sql_shared {
     firn_store *store;
     char *path; /* real; NULL: in memory */
     bool read_only;
+    bool is_lent; /* by the program, whose store it is; of malloc */
     pid_t pid;
     int ref_count;
     atomic_uint_fast64_t generation;
@@ -226,18 +230,24 @@ make_shared(const char *path, const struct options *options, struct firn_sql_sha
 }
 
 static void
+remove_shared_locked(struct firn_sql_shared *shared)
+{
+    for (struct firn_sql_shared **at = &shared_stores; *at != NULL; at = &(*at)->next) {
+        if (*at == shared) {
+            *at = shared->next;
+            break;
+        }
+    }
+}
+
+static void
 release_shared(struct firn_sql_shared *shared)
 {
     firn_error ignored;
     pthread_mutex_lock(&shared_mutex);
     assert(shared->ref_count > 0);
-    if (--shared->ref_count == 0) {
-        for (struct firn_sql_shared **at = &shared_stores; *at != NULL; at = &(*at)->next) {
-            if (*at == shared) {
-                *at = shared->next;
-                break;
-            }
-        }
+    if (--shared->ref_count == 0 && !shared->is_lent) {
+        remove_shared_locked(shared);
         /* Nobody is left to be told of a failure; what was acknowledged is on disk. */
         int rc = firn_store_close(shared->store, &ignored);
         (void)rc;
@@ -252,7 +262,8 @@ take_shared_locked(const char *path, const struct options *options, struct firn_
                    firn_error *err)
 {
     char *real = realpath(path, NULL);
-    if (real != NULL && (*out = find_shared_locked(real, options->read_only)) != NULL) {
+    /* A store in memory is lent under a path that does not exist. */
+    if ((*out = find_shared_locked(real != NULL ? real : path, options->read_only)) != NULL) {
         (*out)->ref_count++;
         free(real);
         return FIRN_OK;
@@ -282,6 +293,50 @@ take_shared(const char *path, const struct options *options, struct firn_sql_sha
     }
     pthread_mutex_lock(&shared_mutex);
     int rc = take_shared_locked(path, options, out, err);
+    pthread_mutex_unlock(&shared_mutex);
+    return rc;
+}
+
+int
+firn_sql_lend(firn_store *store, const char *path, bool read_only)
+{
+    struct firn_sql_shared *shared = calloc(1, sizeof *shared);
+    char *real = realpath(path, NULL);
+    real = real != NULL ? real : strdup(path);
+    if (shared == NULL || real == NULL) {
+        free(shared);
+        free(real);
+        return FIRN_NO_MEMORY;
+    }
+    shared->store = store;
+    shared->path = real;
+    shared->read_only = read_only;
+    shared->is_lent = true;
+    shared->pid = getpid();
+    atomic_init(&shared->generation, 1);
+    pthread_mutex_lock(&shared_mutex);
+    shared->next = shared_stores;
+    shared_stores = shared;
+    pthread_mutex_unlock(&shared_mutex);
+    return FIRN_OK;
+}
+
+int
+firn_sql_take_back(firn_store *store)
+{
+    int rc = FIRN_OK;
+    pthread_mutex_lock(&shared_mutex);
+    struct firn_sql_shared *shared = shared_stores;
+    while (shared != NULL && (shared->store != store || !shared->is_lent)) {
+        shared = shared->next;
+    }
+    if (shared != NULL && shared->ref_count > 0) {
+        rc = FIRN_BUSY;
+    } else if (shared != NULL) {
+        remove_shared_locked(shared);
+        free(shared->path);
+        free(shared);
+    }
     pthread_mutex_unlock(&shared_mutex);
     return rc;
 }
