@@ -416,6 +416,8 @@ firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block)
     for (size_t at = block > 0 ? end_of(chunk, block - 1) : 0; at < end; at += LINE) {
         __builtin_prefetch(data + at);
     }
+    /* Compilers take a function that only prefetches for one without effects, and leave out calls of it. */
+    __asm__ volatile("");
 }
 
 int
