@@ -48,6 +48,7 @@ typedef struct firn_slice {
     size_t size;
 } firn_slice;
 
+/* A slice of `size` bytes. */
 static inline firn_slice
 firn_bytes(const void *data, size_t size)
 {
@@ -57,6 +58,7 @@ firn_bytes(const void *data, size_t size)
     return slice;
 }
 
+/* A slice of a text, without the NUL at its end. */
 static inline firn_slice
 firn_str(const char *text)
 {
