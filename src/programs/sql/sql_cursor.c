@@ -334,7 +334,8 @@ filter_rows(struct firn_sql_cursor *cursor, int number, const char *plan, int co
     if (rc == FIRN_OK && firn_sql_vectors_arguments(number) > 0) {
         return search_rows(cursor, number, count, values, err);
     }
-    cursor->near = rc == FIRN_OK ? firn_sql_nearest_find(table_of(cursor), &cursor->view) : NULL;
+    cursor->near =
+        rc == FIRN_OK ? firn_sql_nearest_find(firn_sql_cursor_table(cursor), &cursor->view) : NULL;
     if (cursor->near != NULL) {
         cursor->key_count = firn_search_result_count(cursor->near);
         return next_key(cursor, err);
