@@ -109,6 +109,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_values.c
     compaction/compaction_work.c
     graph/graph_build.c
+    graph/graph_memo.c
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
