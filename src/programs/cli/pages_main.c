@@ -7,6 +7,7 @@
  */
 #include "cli/cli.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 static void
 print_page_names(void)
 {
+    assert(firn_cli_table.commands[0] != NULL);
     firn_term_out_text("firn\n");
     for (const struct firn_command *const *at = firn_cli_table.commands; *at != NULL; at++) {
         firn_term_out_format("firn-%s\n", (*at)->name);

@@ -386,6 +386,7 @@ append_rows(struct firn_cli *cli, struct firn_data_rows *rows, firn_alxs_writer 
 static int
 finish(struct firn_cli *cli, firn_alxs_writer *writer)
 {
+    assert(writer != NULL);
     firn_error err;
     uint32_t checksum = 0;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
@@ -478,6 +479,7 @@ static const struct firn_command build = {
 static int
 load_entries(struct firn_data_store_loader *loader, firn_alxs *table, firn_error *err)
 {
+    assert(loader->bulk != NULL);
     firn_alxs_cursor *cursor = NULL;
     int code = firn_alxs_cursor_open(table, &cursor, err);
     if (code == FIRN_OK) {

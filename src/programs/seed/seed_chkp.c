@@ -390,6 +390,7 @@ read_input(void *ctx, uint8_t *data, size_t size, size_t *out_size)
 static void
 show_added(struct firn_cli *cli, const char *path, const firn_hash *hash, bool is_new)
 {
+    assert(path != NULL && hash != NULL);
     firn_term_json_object(NULL);
     firn_term_json_hash("hash", hash);
     firn_term_json_bytes("path", firn_str(path));

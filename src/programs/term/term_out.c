@@ -97,6 +97,7 @@ static void put_long(const char *format, va_list arguments, size_t size)
 static void
 put_long(const char *format, va_list arguments, size_t size)
 {
+    assert(size >= FORMAT_SIZE);
     char *text = malloc(size + 1);
     if (text == NULL) {
         first_error = first_error != 0 ? first_error : ENOMEM;
