@@ -233,17 +233,23 @@ work_complete(napi_env env, napi_status status, void *data)
     struct handle *lane = first->lane;
     struct call *call;
     struct call *next;
-    if (status != napi_ok) {
+    if (status !=
+        napi_ok) { /* no thread of the pool has run it; a close is done here, anything else fails */
         for (call = first; call != NULL; call = call->group) {
             call->code = FIRN_CANCELLED;
+        }
+        if (call_target(first) != NULL) {
+            first->code = first->kind->run(first, first->err);
         }
     }
     for (call = first; call != NULL; call = call->group) {
         call_settle(env, call);
     }
-    (void)napi_delete_async_work(env, first->work);
-    if (call_target(first) !=
-        NULL) { /* closed by now; it is not among the handles that the call uses */
+    if (first->work != NULL) {
+        (void)napi_delete_async_work(env, first->work);
+    }
+    /* Closed by now; it is not among the handles that the call uses. */
+    if (call_target(first) != NULL) {
         handle_free(call_target(first));
     }
     if (lane != NULL) {
@@ -262,7 +268,6 @@ call_schedule(struct call *call)
 {
     napi_env env = call->instance->env;
     napi_value name = NULL;
-    struct call *each;
     if (napi_create_string_utf8(env, call->kind->name, NAPI_AUTO_LENGTH, &name) == napi_ok &&
         napi_create_async_work(env, NULL, name, work_run, work_complete, call, &call->work) ==
             napi_ok) {
@@ -272,14 +277,7 @@ call_schedule(struct call *call)
         (void)napi_delete_async_work(env, call->work);
         call->work = NULL;
     }
-    /* No thread of the pool takes it. A close is done here, anything else fails. */
-    for (each = call; each != NULL; each = each->group) {
-        each->code = FIRN_NO_MEMORY;
-    }
-    if ((call->kind->flags & CALL_CLOSES) != 0) {
-        call->code = call->kind->run(call, call->err);
-    }
-    work_complete(env, napi_ok, call);
+    work_complete(env, napi_cancelled, call);
 }
 
 /* Begins a call whose arguments are parsed. */
