@@ -194,8 +194,8 @@ FIRN_API FIRN_MUST_CHECK int firn_table_rename_column(firn_table *table, const c
 /* Sets the default for rows that will be inserted; NULL: none. */
 FIRN_API FIRN_MUST_CHECK int firn_table_set_default(firn_table *table, const char *column,
                                                     const firn_value *value, firn_error *err);
-/* Sets has_bloom_filter of a column, for files of the table that are written from then on. The filters of a file go when a
- * compaction writes its rows again. */
+/* Sets has_bloom_filter of a column. This holds for files that are written from then on; other files stay as they are until a
+ * compaction rewrites them. */
 FIRN_API FIRN_MUST_CHECK int firn_table_set_bloom_filter(firn_table *table, const char *column,
                                                          bool has_filter, firn_error *err);
 /* Builds an index over all rows. FIRN_EXISTS if it is to be unique and rows have the same values;

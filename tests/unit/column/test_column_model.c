@@ -420,7 +420,7 @@ groups_end_where_they_are_full(void **state)
     }
 }
 
-/* Whoever reads one of them reads its chunk. */
+/* Reading one of them reads its chunk. */
 static void
 groups_of_long_texts_have_few_rows(void **state)
 {

@@ -719,17 +719,11 @@ row_options(struct rig *rig)
     return options;
 }
 
-/* The columns by name, in SQLite's order: those that were added later come last in both. */
+/* A statement with all columns by name, in SQLite's order: those that were added later come last in both. */
 static void
-put(struct rig *rig, bool replaces)
+append_insert(const struct shape *shape, const char *names[COLUMNS_MAX], char *sql)
 {
-    const struct shape *shape = &rig->shape;
-    char memory[COLUMNS_MAX][TEXT_SIZE];
-    firn_value values[COLUMNS_MAX];
-    const char *names[COLUMNS_MAX];
-    char sql[SQL_SIZE] = "INSERT INTO t (";
-    firn_row_options options = row_options(rig);
-    make_row(rig, values, memory);
+    APPEND(sql, "INSERT INTO t (");
     for (unsigned i = 0; i < shape->column_count; i++) {
         names[i] = shape->columns[i].name;
         APPEND(sql, "%s%s", i > 0 ? "," : "", names[i]);
@@ -739,6 +733,19 @@ put(struct rig *rig, bool replaces)
         APPEND(sql, "%s?", i > 0 ? "," : "");
     }
     APPEND(sql, ")");
+}
+
+static void
+put(struct rig *rig, bool replaces)
+{
+    const struct shape *shape = &rig->shape;
+    char memory[COLUMNS_MAX][TEXT_SIZE];
+    firn_value values[COLUMNS_MAX];
+    const char *names[COLUMNS_MAX];
+    char sql[SQL_SIZE] = "";
+    firn_row_options options = row_options(rig);
+    make_row(rig, values, memory);
+    append_insert(shape, names, sql);
     if (replaces) {
         APPEND(sql, " ON CONFLICT (");
         append_key(shape, sql);
@@ -765,19 +772,11 @@ put_numbered(struct rig *rig)
     char memory[COLUMNS_MAX][TEXT_SIZE];
     firn_value values[COLUMNS_MAX];
     const char *names[COLUMNS_MAX];
-    char sql[SQL_SIZE] = "INSERT INTO t (";
+    char sql[SQL_SIZE] = "";
     firn_row_options options = row_options(rig);
     uint64_t number = 0;
     make_row(rig, values, memory);
-    for (unsigned i = 0; i < shape->column_count; i++) {
-        names[i] = shape->columns[i].name;
-        APPEND(sql, "%s%s", i > 0 ? "," : "", names[i]);
-    }
-    APPEND(sql, ") VALUES (");
-    for (unsigned i = 0; i < shape->column_count; i++) {
-        APPEND(sql, "%s?", i > 0 ? "," : "");
-    }
-    APPEND(sql, ")");
+    append_insert(shape, names, sql);
     options.columns = names + 1;
     int rc = firn_table_insert_auto(rig->table, &options, values + 1, shape->column_count - 1,
                                     &number, &err);
