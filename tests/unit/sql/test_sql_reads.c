@@ -514,6 +514,10 @@ test_offsets(void **state)
         "SELECT id FROM %s LIMIT 3 OFFSET 200",
         "SELECT name FROM %s LIMIT 5 OFFSET 1000",
         "SELECT id, name FROM %s WHERE n < big LIMIT 5 OFFSET 20",
+        "SELECT id, name FROM %s WHERE n < big LIMIT 5 OFFSET 70",
+        "SELECT id, name FROM %s WHERE n < big LIMIT 5 OFFSET 1000",
+        "SELECT id, name FROM %s LIMIT 3 OFFSET 259",
+        "SELECT id, name FROM %s LIMIT 3 OFFSET 260",
         "SELECT id, name FROM %s WHERE n > 3 LIMIT 5 OFFSET 20",
         "SELECT count(*), max(name) FROM (SELECT * FROM %s LIMIT 30 OFFSET 40)",
         "SELECT a.id, (SELECT b.name FROM %s b WHERE b.flag = a.flag ORDER BY b.id LIMIT 1 OFFSET "
