@@ -258,6 +258,7 @@ void
 firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,
                       size_t row, sqlite3_context *ctx, size_t number)
 {
+    assert(found == NULL || row < firn_search_result_count(found));
     if (found != NULL && number == first_hidden(table) + 1) {
         assert(row < firn_search_result_count(found));
         sqlite3_result_double(ctx, firn_search_result_distance(found, row));

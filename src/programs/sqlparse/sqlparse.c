@@ -20,6 +20,7 @@
  */
 #include "sqlparse/sqlparse_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 SQLITE_EXTENSION_INIT3
@@ -84,6 +85,7 @@ read_alias(struct parser *parser, struct item *out)
 static void
 read_items(struct statement *statement)
 {
+    assert(statement->item_count == 0);
     struct parser *parser = statement->parser;
     do {
         if (statement->item_count == ITEMS_MAX) {
@@ -164,6 +166,7 @@ firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, char 
 static void
 read_groups(struct statement *statement)
 {
+    assert(statement->group_count == 0);
     struct parser *parser = statement->parser;
     do {
         if (statement->group_count == GROUPS_MAX) {
@@ -177,6 +180,7 @@ read_groups(struct statement *statement)
 static void
 read_orders(struct statement *statement)
 {
+    assert(statement->order_count == 0);
     struct parser *parser = statement->parser;
     do {
         if (statement->order_count == ITEMS_MAX) {
@@ -301,6 +305,8 @@ add_format(struct statement *statement, const char *format, const char *argument
 static const char *
 column_of(struct statement *statement, size_t value)
 {
+    assert(value < FIRN_SQLPARSE_VALUES_MAX &&
+           (unsigned)statement->values[value].affinity < FIRN_SQLPARSE_AFFINITIES);
     static const char letters[FIRN_SQLPARSE_AFFINITIES + 1] = "btirn";
     enum firn_sqlparse_affinity affinity = statement->values[value].affinity;
     const char *format = affinity == FIRN_SQLPARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
@@ -336,6 +342,7 @@ affinity_of(const firn_table_column *column)
 static void
 guard_unsigned(struct statement *statement, size_t value, const struct piece *piece)
 {
+    assert(value < FIRN_SQLPARSE_VALUES_MAX);
     if (piece->is_unsigned) {
         statement->out->values[value].refuses_nan = true;
     }
@@ -363,6 +370,7 @@ add_group(struct statement *statement, int node)
 static void
 guard_sum(struct statement *statement, size_t value, const struct piece *piece)
 {
+    assert(value < FIRN_SQLPARSE_VALUES_MAX && piece->bound >= 0);
     static const double small = 8589934592.0; /* 2^33: as many rows more are not in a group */
     size_t rows = add_value(statement, "count(*)", FIRN_SQLPARSE_NONE);
     size_t smallest = SIZE_MAX;
@@ -472,6 +480,7 @@ is_alias(const struct statement *statement, const struct node *node)
 static void
 replace(struct copying *copying, const struct node *node, const char *by)
 {
+    assert(node->from >= copying->at || by == NULL);
     const char *text = copying->statement->parser->text;
     if (by != NULL) {
         sqlite3_str_append(copying->out, text + copying->at, (int)(node->from - copying->at));
@@ -541,6 +550,7 @@ copy_expression(struct statement *statement, int number, bool knows_aliases, sql
 static int
 numbered_item(const struct statement *statement, int number)
 {
+    assert(number >= 0 && number < statement->parser->node_count);
     const struct node *node = &statement->parser->nodes[number];
     size_t place = 0;
     if (node->kind != NODE_NUMBER || node->size > 4) {

@@ -441,6 +441,41 @@ test_lies_are_survived(void **state)
     close_file(&file);
 }
 
+/* A query may be so far away that single precision has no number for it: it still finds as many rows as it wants. */
+static void
+test_queries_far_from_all_rows_are_answered(void **state)
+{
+    static const float sizes[] = {1e14F, 1e15F, 1e19F, 3e38F};
+    struct graph_fixture fixture;
+    struct test_random random;
+    struct firn_os *os;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "far", 34);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 300, 12, &random);
+    for (size_t i = 0; i < (size_t)300 * 12; i++) {
+        fixture.vectors[i] *= 1e-6F;
+    }
+    assert_int_equal(firn_sim_memory_create(5, &os, NULL), FIRN_OK);
+    assert_int_equal(graph_fixture_build(&fixture, os, 1, &err), FIRN_OK);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const struct firn_graph_search_options options = {.wanted = 25, .ef = 40};
+        struct firn_graph_candidate found[25];
+        struct firn_graph_search_counts how;
+        float query[12];
+        size_t count;
+        for (size_t at = 0; at < 12; at++) {
+            query[at] = at % 3 == 0 ? -sizes[i] : at % 3 == 1 ? sizes[i] : 1;
+        }
+        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                           &count, &how, &err),
+                         FIRN_OK);
+        assert_int_equal(count, 25);
+    }
+    graph_fixture_deinit(&fixture);
+    firn_sim_memory_destroy(os);
+}
+
 /* Finds the header's block, whose first bytes are known. */
 static size_t
 find_header(const struct firn_buf *bytes)
@@ -511,6 +546,7 @@ main(void)
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_lies_are_survived),
         cmocka_unit_test(test_headers_that_make_no_sense_are_refused),
+        cmocka_unit_test(test_queries_far_from_all_rows_are_answered),
     };
     test_threads_only();
     return cmocka_run_group_tests_name("graph_file", tests, NULL, NULL);

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""firn: an embedded storage engine that remembers.
+
+    import firn
+
+    with firn.open("notes.firn") as store:
+        notes = store.keyspace("notes")
+        notes["2026-11-20"] = "first frost"
+        print(notes["2026-11-20"])
+
+Stores have keyspaces (mappings of bytes), tables (rows of typed columns), transactions, snapshots and checkpoints; a Workspace saves and
+restores a directory. firn.aio has the same for asyncio.
+"""
+
+from __future__ import annotations
+
+from ._errors import (
+    Busy,
+    Cancelled,
+    Closed,
+    Conflict,
+    Corrupt,
+    Denied,
+    Error,
+    Exists,
+    Failed,
+    InputOutput,
+    Internal,
+    Invalid,
+    Limit,
+    Locked,
+    Misuse,
+    Newer,
+    NoMemory,
+    NoSpace,
+    NotFound,
+    ReadOnly,
+    Unsupported,
+    Untrusted,
+)
+from ._firn import (
+    Batch,
+    Iterator,
+    Keyspace,
+    Scan,
+    Snapshot,
+    Table,
+    Transaction,
+    Workspace,
+    destroy,
+    import_store,
+    number,
+    number_of,
+    version,
+)
+from ._results import (
+    Change,
+    Checkpoint,
+    CheckResult,
+    Collected,
+    Column,
+    Difference,
+    Entry,
+    Hit,
+    ImportResult,
+    KeyspaceSize,
+    Notice,
+    Progress,
+    Restored,
+    RestoredTree,
+    Reverted,
+    RowDifference,
+    Saved,
+    SavedTree,
+    Tag,
+)
+from ._store import Store, load_sqlite, memory, open
+
+__version__ = version()
+
+__all__ = [
+    "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
+    "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
+    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
+    "Progress", "ReadOnly", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
+    "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "load_sqlite", "memory",
+    "number", "number_of", "open", "version",
+]

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What calls give back, and what callbacks are given: named tuples. The extension makes them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, NamedTuple, Optional
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+EPOCH_NAIVE = datetime.datetime(1970, 1, 1)
+
+
+def _time(ns: int) -> datetime.datetime:
+    return EPOCH + datetime.timedelta(microseconds=ns // 1000)
+
+
+class Checkpoint(NamedTuple):
+    """A kept state of a store's data."""
+
+    number: int
+    id: str
+    name: Optional[str]
+    created_ns: int
+    sequence: int
+    is_safety: bool
+    restored: Optional[str]
+
+    @property
+    def created(self) -> datetime.datetime:
+        """When it was created."""
+        return _time(self.created_ns)
+
+
+class Restored(NamedTuple):
+    """What a restore made of the data, and the safety checkpoint of what it was before."""
+
+    restored: Checkpoint
+    safety: Checkpoint
+
+
+class Difference(NamedTuple):
+    """A key that differs: kind is added, removed, changed, keyspace added or keyspace removed."""
+
+    kind: str
+    keyspace: str
+    key: Optional[bytes]
+    before: Optional[bytes]
+    after: Optional[bytes]
+
+
+class CheckResult(NamedTuple):
+    """What a check read."""
+
+    keyspaces: int
+    entries: int
+    log_records: int
+
+
+class KeyspaceSize(NamedTuple):
+    """An estimate of the size of a range of keys."""
+
+    file_bytes: int
+    file_entries: int
+    value_bytes: int
+    memory_bytes: int
+    memory_entries: int
+
+
+class Progress(NamedTuple):
+    """How far a long call has come; a total is 0 while it is unknown."""
+
+    phase: str
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    is_finishing: bool
+
+
+class Notice(NamedTuple):
+    """Something that a long call found: an entry left out, damage."""
+
+    kind: str
+    path: str
+    text: Optional[str]
+    checkpoint: Optional[str]
+
+
+class Column(NamedTuple):
+    """A column of a table or of a scan."""
+
+    name: str
+    type: str
+    not_null: bool
+    precision: int
+    scale: int
+    dimensions: int
+
+
+class Hit(NamedTuple):
+    """A row that a search found: its distance, its key, and the columns that were asked for."""
+
+    distance: float
+    key: tuple[Any, ...]
+    row: dict[str, Any]
+
+
+class RowDifference(NamedTuple):
+    """A row that differs between two states: kind is added, removed or changed."""
+
+    kind: str
+    before: Optional[dict[str, Any]]
+    after: Optional[dict[str, Any]]
+    changed: tuple[str, ...]
+
+
+class ImportResult(NamedTuple):
+    """What an import read: rows, rejected lines, bytes, and rows that were skipped because they exist."""
+
+    rows: int
+    rejected: int
+    bytes: int
+    skipped: int
+
+
+# ---- workspaces ----
+
+
+class SavedTree(NamedTuple):
+    """A checkpoint of a workspace. number is 0 for a safety checkpoint."""
+
+    number: int
+    id: str
+    is_safety: bool
+    created_ns: int
+    message: str
+    root: str
+    files: int
+    directories: int
+    bytes: int
+    new_objects: int
+    added_bytes: int
+    excluded: int
+    skipped: int
+
+    @property
+    def created(self) -> datetime.datetime:
+        """When it was saved."""
+        return _time(self.created_ns)
+
+
+class Saved(NamedTuple):
+    """What a save made: the checkpoint, and how the tree differs from the previous one."""
+
+    checkpoint: SavedTree
+    previous: int
+    is_made: bool
+    is_unchanged: bool
+    added: int
+    changed: int
+    removed: int
+    expired: int
+
+
+class Entry(NamedTuple):
+    """A file, directory or symlink of a checkpoint or of the disk."""
+
+    path: str
+    type: str
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    size: int
+    hash: Optional[str]
+    link_target: Optional[str]
+    hard_link: Optional[str]
+
+
+class Change(NamedTuple):
+    """A path that differs: kind is added, removed, changed, metadata or renamed; what has the bits of firn/workspace.h."""
+
+    kind: str
+    path: str
+    before: Optional[Entry]
+    after: Optional[Entry]
+    what: int
+    lines_added: Optional[int]
+    lines_removed: Optional[int]
+
+
+class RestoredTree(NamedTuple):
+    """What a restore did; safety_id is the checkpoint of the state before, None if nothing changed."""
+
+    checkpoint: SavedTree
+    safety_id: Optional[str]
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    incomplete: int
+    left_alone: int
+    not_restored: int
+    changes: list[Change]
+
+
+class Reverted(NamedTuple):
+    """What a revert did."""
+
+    after: SavedTree
+    before: Optional[SavedTree]
+    safety_id: Optional[str]
+    added: int
+    changed: int
+    removed: int
+    merged: int
+    left_alone: int
+    not_restored: int
+    changes: list[Change]
+
+
+class Tag(NamedTuple):
+    """A name of a checkpoint."""
+
+    name: str
+    id: str
+    number: int
+    created_ns: int
+
+
+class Collected(NamedTuple):
+    """What a collection reclaimed."""
+
+    expired: int
+    safety_expired: int
+    objects_live: int
+    objects_dead: int
+    bytes_before: int
+    bytes_after: int

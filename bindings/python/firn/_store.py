@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The half of Store and Keyspace that is easier in Python."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Callable, Literal, Optional, TypeVar, Union
+
+from . import _firn
+from ._errors import Conflict, Exists, NotFound, Unsupported
+
+T = TypeVar("T")
+_MISSING = object()
+
+
+class Store(_firn.Store):
+    """An open store. Use firn.open() to make one."""
+
+    __slots__ = ("_connection", "_cursors", "_lock", "__weakref__")
+
+    _connection: Optional[sqlite3.Connection]
+    _cursors: "weakref.WeakSet[sqlite3.Cursor]"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._connection = None
+        self._cursors = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def connect(self, *, name: str = "store") -> sqlite3.Connection:
+        """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). Close it
+        before the store. Unsupported if this Python's sqlite3 cannot load extensions."""
+        path = self._lend()
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            load_sqlite(connection)
+            connection.execute("SELECT firn_attach(?, ?)", (path, "name=" + name)).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def sql(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Runs a statement of SQL over the tables and keyspaces of the store, and gives the cursor of sqlite3. Each statement is a
+        transaction of its own unless it begins one."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = self.connect()
+            else:  # there may be new tables
+                self._connection.execute("SELECT firn_attach(?, 'name=store')", (self._lend(),)).fetchall()
+            cursor = self._connection.cursor()
+            self._cursors.add(cursor)
+        try:
+            return cursor.execute(statement, parameters)
+        finally:
+            self._changed()
+
+    def close(self) -> None:
+        """Closes everything that was opened from the store, its own connection of sqlite3 too, and then the store."""
+        with self._lock:
+            for cursor in list(self._cursors):
+                cursor.close()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+        super().close()
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+    def run(
+        self,
+        work: Callable[[_firn.Transaction], T],
+        *,
+        isolation: Literal["default", "snapshot", "serializable"] = "snapshot",
+        durability: Optional[Literal["default", "full", "os"]] = None,
+        attempts: int = 100,
+    ) -> T:
+        """Calls work with a transaction and commits it; gives what work gives. On a Conflict all of it is repeated after a short
+        random wait, up to attempts times, so work must have no effects besides the transaction."""
+        wait = 0.0005
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.transaction(isolation=isolation, durability=durability) as txn:
+                    return work(txn)
+            except Conflict:
+                if attempt >= attempts:
+                    raise
+            time.sleep(random.random() * wait)
+            wait = min(wait * 2, 0.1)
+        raise ValueError("attempts is at least 1")
+
+
+def load_sqlite(connection: sqlite3.Connection) -> None:
+    """Loads firn's extension into a connection of sqlite3: firn_attach(path) and what else docs/sql.md describes."""
+    if not hasattr(connection, "enable_load_extension"):
+        raise Unsupported("the sqlite3 of this Python cannot load extensions: use a Python that is built with --enable-loadable-sqlite-extensions, such as Debian's", -14)
+    connection.enable_load_extension(True)
+    try:
+        connection.load_extension(_firn.__file__)
+    except sqlite3.OperationalError as error:
+        raise Unsupported(f"sqlite3 could not load firn's extension: {error}", -14) from error
+    finally:
+        connection.enable_load_extension(False)
+
+
+def open(path: Union[str, bytes, "os.PathLike[str]"], **options: Any) -> Store:
+    """Opens the store in a directory, which is created if it is missing.
+
+    Options: create (True), exclusive (False: fail if it exists), read_only, durability ('full' or 'os'), lock_timeout (seconds to
+    wait for another writer), memory_bytes, threads, compression ('none', 'lz4', 'zstd'), read_pending. With read_only the path may
+    also be a file that Store.export wrote.
+    """
+    return Store(path, **options)
+
+
+def memory(limit_bytes: int = 2**64 - 1, **options: Any) -> Store:
+    """Opens a new store in memory, which is gone when it is closed."""
+    return Store(None, limit_bytes=limit_bytes, **options)
+
+
+# ---- the rest of a mapping ----
+
+
+def _pop(self: _firn.Keyspace, key: Any, default: Any = _MISSING) -> Any:
+    """Removes a key and gives its value; without it the default, or NotFound."""
+    try:
+        value = self[key]
+    except NotFound:
+        if default is _MISSING:
+            raise
+        return default
+    self.delete(key)
+    return value
+
+
+def _popitem(self: _firn.Keyspace) -> Any:
+    """Removes the last entry and gives it; NotFound if there is none."""
+    with self.items(reverse=True) as items:
+        for key, value in items:
+            self.delete(key)
+            return key, value
+    raise NotFound("the keyspace is empty", -5)
+
+
+def _setdefault(self: _firn.Keyspace, key: Any, default: Any) -> bytes:
+    """The value of a key, after it was set to the default if it had none."""
+    try:
+        self.insert(key, default)
+    except Exists:
+        pass
+    return self[key]
+
+
+def _update(self: _firn.Keyspace, other: Any = (), **more: Any) -> None:
+    """Sets the entries of a mapping, or of pairs, in one commit."""
+    pairs: Iterable[Any] = other.items() if isinstance(other, Mapping) else other
+    if self.in_transaction:
+        for key, value in pairs:
+            self[key] = value
+        for key, value in more.items():
+            self[key] = value
+        return
+    with self.store.batch() as batch:
+        for key, value in pairs:
+            batch.put(self, key, value)
+        for key, value in more.items():
+            batch.put(self, key, value)
+
+
+def _clear(self: _firn.Keyspace) -> None:
+    """Deletes all entries, in one small commit."""
+    with self.keys(reverse=True) as keys:
+        for last in keys:
+            self.delete_range(b"", last + b"\0")
+            break
+
+
+for _name, _function in {"pop": _pop, "popitem": _popitem, "setdefault": _setdefault, "update": _update, "clear": _clear}.items():
+    _function.__name__ = _name
+    setattr(_firn.Keyspace, _name, _function)
+MutableMapping.register(_firn.Keyspace)

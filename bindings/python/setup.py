@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the extension with the project's own CMake, so that it is compiled in one way only. FIRN_PYTHON_BUILD names a directory to build
+in (default: one of setuptools); FIRN_PYTHON_EXTENSION names an extension that was built already, which is taken as it is."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class CMakeBuild(build_ext):
+    def build_extension(self, extension):
+        to = Path(self.get_ext_fullpath(extension.name))
+        to.parent.mkdir(parents=True, exist_ok=True)
+        built = os.environ.get("FIRN_PYTHON_EXTENSION")
+        if not built:
+            build = Path(os.environ.get("FIRN_PYTHON_BUILD") or Path(self.build_temp) / "cmake").resolve()
+            options = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DFIRN_TESTS=OFF", "-DFIRN_PYTHON=ON"]
+            subprocess.run(["cmake", "-S", str(ROOT), "-B", str(build), *options], check=True)
+            subprocess.run(["cmake", "--build", str(build), "--target", "firn_python"], check=True)
+            built = build / "bindings/python/package/firn/_firn.abi3.so"
+        shutil.copyfile(built, to)
+        subprocess.run(["strip", "--strip-unneeded", str(to)], check=True)
+
+
+def version():
+    text = (ROOT / "include/firn/types.h").read_text(encoding="utf-8")
+    return re.search(r'#define FIRN_VERSION "([^"]+)"', text).group(1)
+
+
+setup(
+    version=version(),
+    ext_modules=[Extension("firn._firn", sources=[], py_limited_api=True)],
+    cmdclass={"build_ext": CMakeBuild},
+    options={"bdist_wheel": {"py_limited_api": "cp39"}},
+)

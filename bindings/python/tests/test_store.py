@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening and closing, transactions, snapshots, checkpoints."""
+
+import pickle
+import threading
+
+import pytest
+
+import firn
+
+
+def test_open_and_close(tmp_path):
+    path = tmp_path / "s"
+    with firn.open(path) as store:
+        store.keyspace("a")["k"] = "v"
+        assert store.path == str(path) and not store.closed and not store.read_only
+        with pytest.raises(firn.Busy):
+            firn.open(path)
+        assert firn.Locked is firn.Busy
+        with firn.open(str(path), read_only=True) as reader:
+            ks = reader.keyspace("a")
+            assert ks["k"] == b"v" and reader.read_only
+            with pytest.raises(firn.ReadOnly):
+                ks["k"] = "w"
+            store.keyspace("a")["k"] = "w"
+            reader.refresh()
+            assert ks["k"] == b"w"
+    assert store.closed and "closed" in repr(store)
+    store.close()
+    with pytest.raises(firn.Exists):
+        firn.open(path, exclusive=True)
+    with firn.open(bytes(path), compression="zstd", threads=1, memory_bytes=2 << 20, durability="full", lock_timeout=0.1) as store:
+        assert store.keyspace("a")["k"] == b"w"
+        store.sync(), store.flush(), store.compact()
+        assert store.check().entries >= 1 and store.stats()["keyspaces"] >= 1
+        store.clone(tmp_path / "copy")
+    with firn.open(tmp_path / "copy") as store:
+        assert store.keyspace("a")["k"] == b"w"
+    firn.destroy(tmp_path / "copy")
+    with pytest.raises(firn.NotFound):
+        firn.open(tmp_path / "copy", create=False)
+    for wrong in ({"compression": "fast"}, {"memory_bytes": 5}, {"lock_timeout": -1}):
+        with pytest.raises(firn.Invalid):
+            firn.open(path, **wrong)
+    for wrong in ({"unknown": 1}, {"threads": "x"}):
+        with pytest.raises(TypeError):
+            firn.open(path, **wrong)
+
+
+def test_closed_handles_raise(tmp_path):
+    store = firn.open(tmp_path / "s")
+    ks = store.keyspace("a")
+    ks["k"] = "v"
+    open_things = [ks.items(), store.transaction(), store.snapshot(), store.batch()]
+    store.checkpoint("c")
+    store.close()
+    calls = [
+        lambda: ks["k"], lambda: ks.get("k"), lambda: ks.put("k", "v"), lambda: "k" in ks, lambda: len(ks), lambda: list(ks),
+        lambda: ks.get_many(["k"]), lambda: ks.merge("k", "add", 1), lambda: ks.delete_range("a", "b"), lambda: next(open_things[0]),
+        lambda: open_things[1].keyspace("a"), lambda: open_things[1].commit(), lambda: open_things[1].savepoint(),
+        lambda: open_things[2].keyspaces(), lambda: open_things[2].keyspace(ks), lambda: open_things[3].put(ks, "k", "v"),
+        lambda: open_things[3].commit(), lambda: len(open_things[3]), store.sync, store.flush, store.compact, store.stats, store.check,
+        store.keyspaces, store.transaction, store.snapshot, store.batch, store.checkpoints, store.undo, store.checkpoint,
+        lambda: store.restore("c"), lambda: store.diff("c"), lambda: store.export(tmp_path / "f"), lambda: store.__enter__(),
+    ]
+    for call in calls:
+        with pytest.raises(firn.Closed):
+            call()
+    for thing in open_things[:3]:
+        thing.close()
+
+
+def test_objects_are_made_by_a_store():
+    for kind in (firn.Keyspace, firn.Iterator, firn.Batch, firn.Transaction, firn.Snapshot):
+        with pytest.raises(TypeError):
+            kind()
+
+
+def test_errors_can_be_pickled_and_caught():
+    error = pickle.loads(pickle.dumps(firn.Corrupt("text", -15, 5)))
+    assert isinstance(error, firn.Corrupt) and (str(error), error.code, error.errno) == ("text", -15, 5)
+    assert issubclass(firn.Invalid, ValueError) and issubclass(firn.Closed, firn.Misuse) and issubclass(firn.NotFound, KeyError)
+
+
+def test_memory_stores():
+    with firn.memory() as store:
+        store.keyspace("a")["k"] = "v"
+        assert store.path is None and store.keyspace("a")["k"] == b"v"
+    with pytest.raises(firn.NoSpace):
+        firn.memory(0)
+
+
+def test_transactions(store):
+    ks = store.keyspace("a")
+    ks["n"] = "1"
+    with store.transaction() as txn:
+        mine = txn.keyspace(ks)
+        assert mine["n"] == b"1" and mine.in_transaction and not ks.in_transaction
+        mine["n"] = "2"
+        mine.update({"m": "5"})
+        assert ks["n"] == b"1" and list(mine.items()) == [(b"m", b"5"), (b"n", b"2")]
+        point = txn.savepoint()
+        mine["n"] = "3"
+        txn.rollback_to(point)
+        txn.release(point)
+        txn.keyspace("later")["x"] = "y"
+    assert ks["n"] == b"2" and store.keyspace("later")["x"] == b"y" and txn.closed
+    with pytest.raises(firn.Closed):
+        mine["n"]
+    with pytest.raises(ZeroDivisionError), store.transaction() as txn:
+        txn.keyspace(ks)["n"] = "lost"
+        1 / 0
+    assert ks["n"] == b"2"
+    with store.transaction(read_only=True) as txn, pytest.raises(firn.ReadOnly):
+        txn.keyspace(ks)["n"] = "x"
+    with store.transaction() as txn:
+        mine = txn.keyspace(ks)
+        with pytest.raises(firn.Exists):
+            mine.insert("n", "x")
+        mine.insert("new", "x")
+        with pytest.raises(firn.Conflict):
+            mine.compare_and_put("n", "9", "x")
+        mine.compare_and_put("n", "2", "4")
+        mine.put("gone", "x", ttl=1000)
+        mine.merge("count", "add", 2)
+        mine.delete_range("g", "h")
+        txn.commit()
+        with pytest.raises(firn.Misuse):
+            txn.commit()
+    assert ks["n"] == b"4" and "gone" not in ks and firn.number_of(ks["count"]) == 2
+
+
+def test_iterators_end_with_their_transaction(words):
+    txn = words.store.transaction()
+    items = txn.keyspace(words).items()
+    next(items)
+    txn.commit()
+    with pytest.raises(firn.Closed):
+        list(items)
+    txn.close()
+
+
+def test_conflicts_are_retried(store):
+    ks = store.keyspace("a")
+    ks["n"] = "0"
+    attempts = []
+
+    def add(txn):
+        attempts.append(1)
+        mine = txn.keyspace(ks)
+        number = int(mine["n"])
+        if len(attempts) < 3:
+            ks["n"] = str(number + 10)
+        mine["n"] = str(number + 1)
+        return number
+
+    assert store.run(add) == 20 and ks["n"] == b"21" and len(attempts) == 3
+    with pytest.raises(firn.Conflict):
+        store.run(lambda txn: (txn.keyspace(ks).__setitem__("n", "x"), ks.__setitem__("n", "y")), attempts=2)
+    with pytest.raises(KeyError):
+        store.run(lambda txn: txn.keyspace(ks)["missing"])
+    first, second = store.transaction(isolation="serializable"), store.transaction(isolation="serializable")
+    for txn, read, write in ((first, "a", "b"), (second, "b", "a")):
+        txn.keyspace(ks).get(read)
+        txn.keyspace(ks)[write] = "1"
+    first.commit()
+    with pytest.raises(firn.Conflict):
+        second.commit()
+
+
+def test_counting_from_many_threads(store):
+    ks = store.keyspace("a")
+    ks["n"] = "0"
+
+    def count():
+        for _ in range(50):
+            store.run(lambda txn: txn.keyspace(ks).put("n", str(int(txn.keyspace(ks)["n"]) + 1)), attempts=10000)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ks["n"] == b"200"
+
+
+def test_snapshots(store):
+    ks = store.keyspace("a")
+    ks["k"] = "1"
+    with store.snapshot() as snapshot:
+        ks["k"] = "2"
+        store.keyspace("b")
+        old = snapshot.keyspace(ks)
+        assert old["k"] == b"1" and list(old.items()) == [(b"k", b"1")] and "k" in old and len(old) == 1
+        assert old.get_many(["k", "x"]) == [b"1", None] and snapshot.keyspaces() == ["a"] and "snapshot" in repr(old)
+        with pytest.raises(firn.ReadOnly):
+            old["k"] = "3"
+        with pytest.raises(firn.NotFound):
+            snapshot.keyspace("b")
+        items = old.items()
+    assert snapshot.closed
+    with pytest.raises(firn.Closed):
+        next(items)
+
+
+def test_checkpoints(store, tmp_path):
+    ks = store.keyspace("a")
+    ks["k"] = "1"
+    first = store.checkpoint("first")
+    assert (first.number, first.name, len(first.id), first.is_safety) == (1, "first", 32, False) and first.created.tzinfo is not None
+    ks["k"] = "2"
+    ks["new"] = "x"
+    second = store.checkpoint()
+    assert second.name is None and [c.number for c in store.checkpoints()] == [2, 1]
+    assert store.find_checkpoint("latest~1") == first and store.find_checkpoint(1) == first == store.find_checkpoint(first.id[:8])
+    with store.snapshot("first") as old, store.snapshot(2) as newer:
+        assert old.keyspace("a")["k"] == b"1" and newer.keyspace("a")["k"] == b"2"
+    changes = store.diff("first", 2)
+    assert [(d.kind, d.keyspace, d.key, d.before, d.after) for d in changes] == [
+        ("changed", "a", b"k", b"1", b"2"), ("added", "a", b"new", None, b"x")]
+    assert store.diff("first", keyspace="a") == changes and store.diff() == []
+    store.export(tmp_path / "one.firn", "first")
+    with pytest.raises(firn.Exists):
+        store.export(tmp_path / "one.firn")
+    restored = store.restore("first")
+    assert restored.restored == first and restored.safety.is_safety and ks["k"] == b"1" and "new" not in ks
+    assert store.checkpoints(safety=True)[0].restored == first.id
+    store.undo()
+    assert ks["k"] == b"2"
+    store.delete_checkpoints("first", 2)
+    assert store.checkpoints() == []
+    for wrong in (lambda: store.restore("first"), lambda: store.snapshot("first"), lambda: store.delete_checkpoints("first")):
+        with pytest.raises(firn.NotFound):
+            wrong()
+    for wrong in (lambda: store.restore("?"), lambda: store.checkpoint("no spaces"), lambda: store.restore(None)):
+        with pytest.raises(firn.Invalid):
+            wrong()
+    for wrong in (lambda: store.restore(1.5), lambda: store.find_checkpoint([])):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(ValueError):
+        store.restore("a\0b")
+    with firn.open(tmp_path / "one.firn", read_only=True) as exported:
+        assert exported.keyspace("a")["k"] == b"1"
+    assert firn.import_store(tmp_path / "one.firn", tmp_path / "again").name == "first"
+
+
+def test_progress_and_what_it_raises(words, tmp_path):
+    store, seen = words.store, []
+    store.check(progress=seen.append)
+    store.compact(progress=seen.append)
+
+    def fail(progress):
+        raise RuntimeError("enough")
+
+    for call in (store.check, lambda **k: store.export(tmp_path / "f", **k)):
+        called = []
+        try:
+            call(progress=lambda p: (called.append(p), fail(p)))
+        except RuntimeError as error:
+            assert str(error) == "enough" and called[0].phase
+        else:
+            assert not called
+    with pytest.raises(TypeError):
+        store.check(progress=1)

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables: rows as dicts, every type both ways, scans, loads, text, differences."""
+
+import array
+import datetime
+import decimal
+import io
+import uuid
+
+import pytest
+
+import firn
+
+UTC = datetime.timezone.utc
+ALL = """id i64 auto, b bool, small i8, big u64, half f32, whole f64, price decimal(12, 2), day date, moment timestamp,
+         name text not null default 'none', data blob, uid uuid, vec vector(3), primary key (id)"""
+ROW = {
+    "b": True, "small": -128, "big": 2**64 - 1, "half": 0.5, "whole": 1e300, "price": decimal.Decimal("-12.30"),
+    "day": datetime.date(1, 1, 1), "moment": datetime.datetime(2026, 11, 24, 12, 30, 1, 250000, UTC), "name": "ü\0x", "data": b"\0\xff",
+    "uid": uuid.UUID(int=7), "vec": array.array("f", [1, 2.5, -3]),
+}
+
+
+@pytest.fixture
+def goods(store):
+    table = store.create_table(
+        "goods", "id i64, kind text, price decimal(8, 2), stock i32 default 0, primary key (id), unique index by_kind (kind, id)")
+    table.insert_many({"id": i, "kind": "abc"[i % 3], "price": decimal.Decimal(i) / 4, "stock": i} for i in range(1000))
+    return table
+
+
+def test_every_type_both_ways(store):
+    table = store.create_table("t", ALL)
+    assert table.insert(ROW) == 1 and table.insert({"name": "only"}) == 2
+    assert table[1] == {"id": 1, **ROW}
+    assert list(table[1]) == [column.name for column in table.columns] and table.key == ("id",)
+    empty = table[2]
+    assert empty.pop("id") == 2 and empty.pop("name") == "only" and set(empty.values()) == {None}
+    for name, given, read in [
+        ("price", 3, decimal.Decimal("3.00")), ("price", "4.5", decimal.Decimal("4.50")), ("day", "2026-01-31", datetime.date(2026, 1, 31)),
+        ("moment", datetime.datetime(1969, 12, 31, 23, 59, 59, 999999), datetime.datetime(1969, 12, 31, 23, 59, 59, 999999, UTC)),
+        ("moment", datetime.datetime(2026, 1, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1))),
+         datetime.datetime(2026, 1, 1, tzinfo=UTC)),
+        ("uid", str(uuid.UUID(int=9)), uuid.UUID(int=9)), ("uid", uuid.UUID(int=10).bytes, uuid.UUID(int=10)), ("vec", [1, 2, 3], array.array("f", [1, 2, 3])),
+        ("vec", (0.5, 0, 0), array.array("f", [0.5, 0, 0])), ("vec", array.array("d", [1, 2, 3]), array.array("f", [1, 2, 3])), ("b", 0, False),
+        ("whole", 7, 7.0), ("data", memoryview(b"xy"), b"xy"), ("data", bytearray(b"z"), b"z"), ("small", True, 1), ("b", "true", True),
+    ]:
+        table.update({"id": 1, name: given})
+        assert table[1][name] == read, name
+    for name, wrong in [
+        ("small", 128), ("small", 1.5), ("big", -1), ("big", 2**64), ("price", decimal.Decimal("0.001")), ("day", "31.1.2026"), ("name", None),
+        ("name", b"x"), ("vec", [1, 2]), ("vec", [1, 2, float("nan")]), ("uid", b"short"), ("day", datetime.time(1)),
+    ]:
+        with pytest.raises((firn.Invalid, firn.Limit, TypeError)):
+            table.update({"id": 1, name: wrong})
+    assert table.check() == 2
+
+
+def test_rows_and_keys(goods):
+    assert len(goods) == 1000 and bool(goods) and 5 in goods and 1000 not in goods and (5,) in goods
+    assert goods.get(5, columns=["stock", "kind"]) == {"stock": 5, "kind": "c"} and goods.get(-1) is None and goods.get(-1, 0) == 0
+    assert goods.get(("c", 5), index="by_kind")["id"] == 5 and goods.get(("a", 5), index="by_kind") is None
+    assert [row and row["id"] for row in goods.get_many([1, 5000, 2])] == [1, None, 2]
+    assert goods.get_many([(3,)], columns="stock") == [{"stock": 3}]
+    goods.upsert({"id": 5, "kind": "x"})
+    assert goods[5]["stock"] == 0
+    assert goods.add(5, "stock", 3) == 3 and goods.add(5, "stock", -1) == 2
+    goods.delete(5)
+    for wrong in (lambda: goods[5], lambda: goods.delete(5), lambda: goods.update({"id": 5, "stock": 1}), lambda: goods.insert({"id": 5, "nope": 1}),
+                  lambda: goods.get(1, columns=["nope"]), lambda: goods.get(1, index="nope"), lambda: goods.store.table("nope")):
+        with pytest.raises(firn.NotFound):
+            wrong()
+    for wrong in (lambda: goods.insert([1, 2]), lambda: goods.insert({1: 2}), lambda: goods.scan(params="x")):
+        with pytest.raises((TypeError, firn.NotFound)):
+            wrong()
+    with pytest.raises(firn.Invalid):
+        goods[(1, 2)]
+    with pytest.raises(firn.Exists):
+        goods.insert_many([{"id": 5, "kind": "a"}, {"id": 6, "kind": "a"}])
+    assert 5 not in goods
+    goods.delete_range(10, 19)
+    goods.delete_range(lower=900)
+    assert len(goods) == 1000 - 1 - 10 - 100
+
+
+def test_scans(goods):
+    assert [row["id"] for row in goods.scan("id", "kind = ? and stock < ?", params=["a", 10])] == [0, 3, 6, 9]
+    scan = goods.scan(["kind", "count(*) as n", "sum(price)"], group_by="kind", order_by=["kind desc"], as_tuples=True)
+    assert [column.name for column in scan.columns][:2] == ["kind", "n"] and scan.columns[2].type == "decimal"
+    rows = scan.fetchall()
+    assert [row[:2] for row in rows] == [("c", 333), ("b", 333), ("a", 334)] and isinstance(rows[0][2], decimal.Decimal)
+    assert goods.scan(where="price > ?", params=[decimal.Decimal("249.5")], columns="id", as_tuples=True).fetchall() == [(999,)]
+    assert goods.scan("id", limit=2, offset=3, as_tuples=True).fetchall() == [(3,), (4,)]
+    assert goods.scan("id", limit=0).fetchall() == []
+    assert [r["id"] for r in goods.scan("id", lower=10, upper=12)] == [10, 11, 12]
+    assert [r["id"] for r in goods.scan("id", index="by_kind", lower="b", upper="b", descending=True, limit=2)] == [997, 994]
+    assert sum(1 for _ in goods) == 1000
+    with goods.scan() as scan:
+        assert scan.fetchone()["id"] == 0
+    with pytest.raises(firn.Closed):
+        scan.fetchone()
+    for wrong in ({"where": "nope = 1"}, {"where": "kind ="}, {"where": "id = ?"}, {"order_by": "7"}, {"index": "nope"}):
+        with pytest.raises((firn.Invalid, firn.NotFound)):
+            goods.scan(**wrong)
+    with pytest.raises(RuntimeError):
+        def stop(progress):
+            raise RuntimeError
+        for _ in range(200):
+            goods.scan("sum(stock)", progress=stop, group_by="id % 7").fetchall()
+        raise RuntimeError  # too fast to report anything
+    empty = goods.scan(where="id < 0")
+    assert empty.fetchone() is None and empty.fetchone() is None
+
+
+def test_transactions_and_snapshots(store, goods):
+    with store.snapshot() as snapshot, pytest.raises(ZeroDivisionError), store.transaction() as txn:
+        mine = txn.table(goods)
+        mine.insert({"id": 2000, "kind": "z"})
+        mine.insert_many([{"id": 2001}])
+        assert 2000 in mine and 2000 not in goods and len(mine) == 1002 and mine.get_many([2000])[0]["kind"] == "z"
+        rows = mine.scan("id", "id >= 2000", as_tuples=True)
+        assert next(rows) == (2000,)
+        for wrong in (lambda: mine.__arrow_c_stream__(), lambda: mine.load([]), lambda: mine.import_text(io.BytesIO(b""))):
+            with pytest.raises(firn.Invalid):
+                wrong()
+        old = snapshot.table("goods")
+        goods.delete(1)
+        assert 1 in old and len(old) == 1000 and snapshot.tables() == ["goods"] and "snapshot" in repr(old)
+        for wrong in (lambda: old.delete(2), lambda: old.insert({"id": 1}), lambda: old.insert_many([{}]), lambda: old.add_column("x i64"),
+                      lambda: old.load([{"id": 1}])):
+            with pytest.raises(firn.ReadOnly):
+                wrong()
+        1 / 0
+    with pytest.raises(firn.Closed):
+        next(rows)
+    assert 2000 not in goods
+    with store.transaction() as txn:
+        txn.table("goods").upsert_many([{"id": 3000, "kind": "q"}])
+    assert goods[3000]["kind"] == "q"
+
+
+def test_loads(store):
+    table = store.create_table("t", "id i64, name text, primary key (id)")
+    assert table.load({"id": i, "name": f"n{i}"} for i in range(3000, 0, -1)) == 3000
+    assert len(table) == 3000 and table[7] == {"id": 7, "name": "n7"}
+    assert table.load([]) == 0 and table.load([{"name": "first", "id": -1}, {"id": -2}]) == 2 and table[-2]["name"] is None
+    for wrong in ([{"id": 7}], [{"id": 9000}, {"id": 9000}], [{"id": 9001}, {"id": 9002, "name": 5}], [{"id": 9003}, {"name": "x", "id": 9004}]):
+        with pytest.raises(firn.Error):
+            table.load(wrong)
+
+    def failing():
+        yield {"id": 9005}
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError):
+        table.load(failing())
+    with pytest.raises(firn.Misuse):
+        table.load(({"id": 9006}, store.close())[0] for _ in range(1))
+    with pytest.raises(TypeError):
+        table.load(5)
+    assert len(table) == 3002
+    assert table.load([{"id": 9007}]) == 1
+
+
+def test_changing_a_table(store):
+    table = store.create_table("t", "id i64, primary key (id)")
+    table.insert({"id": 1})
+    table.add_column("price decimal(12, 2) default 1.5")
+    assert table[1] == {"id": 1, "price": decimal.Decimal("1.50")}
+    table.rename_column("price", "cost")
+    table.add_index("by_cost", ["cost"])
+    assert [row["id"] for row in table.scan("id", index="by_cost")] == [1] and "by_cost" in table.definition
+    table.drop_index("by_cost")
+    table.drop_column("cost")
+    assert table[1] == {"id": 1}
+    for wrong in ("a i64, b i64", "a", ""):
+        with pytest.raises(firn.Invalid):
+            table.add_column(wrong)
+    other = store.table("t")
+    store.checkpoint("before")
+    table.add_column("x i64")
+    assert other[1] == {"id": 1, "x": None}
+    store.restore("before")
+    assert other[1] == {"id": 1}
+    assert store.tables() == ["t"] and store.create_table("t", "id i64, primary key (id)", exists_ok=True).name == "t"
+    with pytest.raises(firn.Exists):
+        store.create_table("t", "id i64, primary key (id)")
+    store.drop_table("t")
+    with pytest.raises(firn.Error):
+        table[1]
+
+
+def test_differences(store):
+    table = store.create_table("t", "id i64, name text, n i32, primary key (id)")
+    table.insert_many([{"id": 1, "name": "a", "n": 1}, {"id": 2, "name": "b", "n": 2}])
+    store.checkpoint("one")
+    table.update({"id": 1, "n": 5})
+    table.delete(2)
+    table.insert({"id": 3})
+    rows = store.diff_table("t", "one")
+    assert [(row.kind, row.changed) for row in rows] == [("changed", ("n",)), ("removed", ()), ("added", ())]
+    assert rows[0].before == {"id": 1, "name": "a", "n": 1} and rows[0].after["n"] == 5 and rows[1].after is None and rows[2].before is None
+    with pytest.raises(firn.NotFound):
+        store.diff_table("nope", "one")
+
+
+def test_text_in_and_out(store, tmp_path):
+    table = store.create_table("t", "id i64, name text, price decimal(6, 2), primary key (id)")
+    path = tmp_path / "in.csv"
+    path.write_text("id,name,price\n1,tea,3.20\n2,\"a \"\"b\"\"\",\n")
+    assert table.import_text(path) == firn.ImportResult(2, 0, path.stat().st_size, 0)
+    assert table[2] == {"id": 2, "name": 'a "b"', "price": None}
+    out = io.BytesIO()
+    assert table.export_text(out) == 2 and out.getvalue() == path.read_bytes()
+    text = io.StringIO()
+    assert table.export_text(text, kind="json", columns=["id", "name"]) == 2 and text.getvalue().startswith('{"id":1,"name":"tea"}')
+    table.export_text(str(tmp_path / "out.csv"), header=False, delimiter=";")
+    assert (tmp_path / "out.csv").read_text().startswith("1;tea;3.20\n")
+    rejected = []
+    result = table.import_text(io.StringIO("id,name\n3,x\nfour,y\n1,again\n"), on_reject=lambda *a: rejected.append(a), on_conflict="skip")
+    assert (result.rows, result.rejected, result.skipped) == (1, 1, 1) and rejected[0][:2] == (3, "four,y")
+    assert table.import_text(io.BytesIO(b'{"id": 9, "other": 1}\n'), kind="json", ignore_unknown=True).rows == 1
+    with pytest.raises(firn.Exists):
+        table.import_text(path)
+    with pytest.raises(firn.Invalid):
+        table.import_text(io.BytesIO(b"id,name\n5\n"))
+
+    class Failing:
+        def read(self, size):
+            raise RuntimeError("unplugged")
+
+        def write(self, data):
+            raise RuntimeError("unplugged")
+
+    class Using(Failing):
+        def read(self, size):
+            return len(table)
+
+    class Wrong(Failing):
+        def read(self, size):
+            return 5
+
+    for call, wanted in ((lambda: table.import_text(Failing()), RuntimeError), (lambda: table.export_text(Failing()), RuntimeError),
+                         (lambda: table.import_text(Using()), firn.Misuse), (lambda: table.import_text(Wrong()), TypeError),
+                         (lambda: table.import_text(tmp_path / "none"), FileNotFoundError),
+                         (lambda: table.import_text(path, kind="xml"), firn.Invalid), (lambda: table.import_text(path, delimiter="ab"), firn.Invalid)):
+        with pytest.raises(wanted):
+            call()
+
+    def refuse(line, text, why):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        table.import_text(io.StringIO("id,name\nfour,y\n"), on_reject=refuse)
+    assert len(table) == 4
+
+
+def test_searches(store):
+    table = store.create_table("docs", "id i64, lang text, title text, vec vector(4), primary key (id)")
+    table.load({"id": i, "lang": "en" if i % 2 else "fr", "title": f"t{i}", "vec": [i, 1, 0, 0]} for i in range(200))
+    hits = table.search("vec", [100, 1, 0, 0], 3, metric="l2", columns=["title"])
+    assert [hit.key for hit in hits] == [(100,), (99,), (101,)] and hits[0].distance == 0 and hits[0].row == {"title": "t100"}
+    for query in (array.array("f", [100, 1, 0, 0]), array.array("d", [100, 1, 0, 0]), (100, 1, 0, 0), array.array("f", [100, 1, 0, 0]).tobytes(),
+                  memoryview(array.array("f", [100, 1, 0, 0]))):
+        assert table.search("vec", query, k=1, metric="l2")[0].key == (100,)
+    assert [hit.key[0] for hit in table.search("vec", [100, 1, 0, 0], 2, metric="l2", where="lang = ?", params=["en"])] == [99, 101]
+    table.add_vector_index("near", "vec", metric="l2", m=8)
+    store.compact()
+    assert table.search("vec", [5, 1, 0, 0], 1, metric="l2", ef=50)[0].key == (5,) == table.search("vec", [5, 1, 0, 0], 1, exact=True, metric="l2", recall=0.9)[0].key
+    with store.snapshot() as snapshot:
+        table.delete(5)
+        assert snapshot.table("docs").search("vec", [5, 1, 0, 0], 1, metric="l2")[0].key == (5,)
+    table.drop_index("near")
+    for wrong in (lambda: table.search("vec", [1, 2]), lambda: table.search("vec", [1, 2, 3, float("inf")]), lambda: table.search("title", [1, 2, 3, 4]),
+                  lambda: table.search("vec", [1, 2, 3, 4], metric="manhattan"), lambda: table.search("vec", b"123"),
+                  lambda: table.search("vec", [1, 2, 3, 4], metric="")):
+        with pytest.raises(firn.Invalid):
+            wrong()
+    with pytest.raises(TypeError):
+        table.search("vec", "1,2,3,4")
