@@ -15,6 +15,13 @@ The rows whose vectors are nearest to one.
   $ firn db search v.firn t v -v '[1, 0]' -n 2
   0.0	2
   0.2928932188134524	4
+  $ firn db search v.firn t v -v '[1, 0]' -n 1 --exact --recall 0.5
+  0.0	2
+  $ firn db search v.firn t v -v '[1, 0]' --recall 1.5
+  ! firn: db search: --recall takes a number above 0, up to 1
+  ! <any>
+  ! <any>
+  [2]
   $ firn db search v.firn t v -v '[5,0]' -m dot --columns kind,id,n --csv
   distance,kind,id,n
   -15.0,b,4,10

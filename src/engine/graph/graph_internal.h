@@ -45,6 +45,7 @@ struct firn_graph {
     uint32_t *twin_nodes;
     uint32_t *twin_rows;
     uint32_t twin_count;
+    uint64_t *twin_marks; /* a bit for each node that has some; NULL: nothing is known */
 
     uint32_t entry;
     uint32_t top_level;

@@ -493,6 +493,14 @@ read_twins(struct firn_graph *graph, firn_error *err)
         rc = firn_error_no_memory(err, "a graph");
     } else if (!take_twins(graph, &bytes, marks)) {
         rc = refuse(graph, "the twins of a graph make no sense", err);
+    } else {
+        /* There are more rows than nodes. */
+        memset(marks, 0, (size_t)(graph->rows / 64 + 1) * sizeof *marks);
+        for (uint32_t i = 0; i < graph->twin_count; i++) {
+            marks[graph->twin_nodes[i] / 64] |= UINT64_C(1) << graph->twin_nodes[i] % 64;
+        }
+        graph->twin_marks = marks;
+        marks = NULL;
     }
 out:
     firn_free(marks);
@@ -533,7 +541,8 @@ firn_graph_read_bytes(const struct firn_graph *graph)
     return array_bytes(&graph->codes) + array_bytes(&graph->links) +
            graph->vectors.blocks * sizeof *graph->guides + 8 * (uint64_t)graph->upper_count +
            4 * lists * graph->parameters.m + 4 * (uint64_t)graph->numbers +
-           8 * (uint64_t)graph->twin_count + firn_graph_memo_bytes(graph->rows) +
+           8 * (uint64_t)graph->twin_count + (graph->twin_count == 0 ? 0 : graph->rows / 8) +
+           firn_graph_memo_bytes(graph->rows) +
            (graph->rows_of == NULL ? 0 : 4 * (uint64_t)graph->count);
 }
 
@@ -567,6 +576,7 @@ graph_close(struct firn_run *run)
     firn_free(graph->rows_of);
     firn_free(graph->twin_nodes);
     firn_free(graph->twin_rows);
+    firn_free(graph->twin_marks);
     firn_free(graph->upper_nodes);
     firn_free(graph->upper_starts);
     firn_free(graph->upper_links);

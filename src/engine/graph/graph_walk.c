@@ -314,7 +314,8 @@ firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allow
 {
     uint32_t row = graph->rows_of == NULL ? node : graph->rows_of[node];
     bool is_allowed = (allowed[row / 64] >> row % 64 & 1) != 0;
-    if (is_allowed || graph->twin_count == 0) {
+    if (is_allowed || graph->twin_count == 0 ||
+        (graph->twin_marks != NULL && (graph->twin_marks[node / 64] >> node % 64 & 1) == 0)) {
         return is_allowed;
     }
     for (size_t i = firn_graph_walk_first_twin(graph, node);

@@ -299,11 +299,22 @@ read_options(struct search *search)
 {
     struct firn_cli *cli = search->table->cli;
     const char *limit = firn_command_value(cli, "limit");
+    const char *recall = firn_command_value(cli, "recall");
+    double share = 0;
+    char *end = NULL;
     const char *columns = firn_command_value(cli, "columns");
     firn_search_options *options = &search->options;
     if (limit != NULL && !firn_command_number(limit, FIRN_SEARCH_K_MAX, &options->k)) {
         return firn_command_misused(cli, "--limit takes a number up to %d", FIRN_SEARCH_K_MAX);
     }
+    if (recall != NULL) {
+        share = strtod(recall, &end);
+    }
+    if (recall != NULL && (end == recall || *end != '\0' || !(share > 0 && share <= 1))) {
+        return firn_command_misused(cli, "--recall takes a number above 0, up to 1");
+    }
+    options->recall = share;
+    options->exact = firn_command_has(cli, "exact");
     int exit_code = read_metric(cli, &options->metric);
     if (exit_code == FIRN_EXIT_OK && columns != NULL) {
         exit_code = firn_data_values_split(cli, "--columns", columns, &search->columns);
@@ -467,6 +478,8 @@ const struct firn_command firn_data_search = {
             {"limit", 'n', "N", "print the N nearest rows for each vector; by default 10"},
             {"metric", 'm', "METRIC", "l2, dot or cosine (default)"},
             {"where", 0, "EXPR", "only rows for which this is true"},
+            {"recall", 0, "SHARE", "how many of the nearest an index should find; by default 0.95"},
+            {"exact", 0, NULL, "find all of the nearest, also with an index"},
             {"columns", 0, "COLUMN,...", "print these columns; by default those of the key"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"csv", 0, NULL, "print CSV, with a header"},

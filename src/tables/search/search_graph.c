@@ -37,7 +37,7 @@ ef_of(const struct firn_search_ask *ask)
     static const struct {
         double recall;
         uint32_t ef;
-    } steps[] = {{0.8, 24}, {0.9, 48}, {0.95, 96}, {0.98, 200}, {0.99, 320}, {1, 640}};
+    } steps[] = {{0.8, 24}, {0.9, 48}, {0.95, 128}, {0.98, 320}, {0.99, 560}, {1, 1000}};
     double recall = ask->recall == 0 ? 0.95 : ask->recall;
     size_t i = 0;
     if (ask->ef != 0) {
