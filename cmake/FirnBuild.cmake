@@ -60,6 +60,9 @@ endif()
 # firn_optimize_whole(TARGET): a library whose files are optimized together.
 function(firn_optimize_whole target)
   set_target_properties(${target} PROPERTIES FIRN_WHOLE ON)
+  if(FIRN_LTO_FLAGS)
+    target_link_options(${target} PRIVATE -flto-partition=one)
+  endif()
 endfunction()
 
 # Debug builds link their tests against a shared library a folder (firn_folder): hundreds of programs would each carry the

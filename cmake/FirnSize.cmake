@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What keeps libfirn small. Optimized builds by gcc alone: debug and sanitizer builds are as the compiler makes them.
 #
-# 1. Code that no call per key, row, file or block goes through is optimized for size (-Os): what opens, checks, repairs,
+# 1. Code that no call per key, row, file or block goes through is optimized for size (-Oz): what opens, checks, repairs,
 #    copies, plans, or speaks to other formats. What is not listed is optimized for speed (-O2, as the kind of build says), so a
 #    new file or room is fast until somebody puts it here. Measure before: the table of docs/benchmarks.md, or valgrind's
 #    instruction counts of bench/kv and of a save, a restore and a status, none of which this list changes by 2 %. With
 #    FIRN_LTO the choice stays with each function when the whole of libfirn.so is optimized at its linking. (gcc's warning of
-#    variables that may be uninitialized is of little worth under -Os, where less is inlined: it names results of calls that
+#    variables that may be uninitialized is of little worth under -Oz, where less is inlined: it names results of calls that
 #    set them. Clang's analyzer and its memory checks see these files as all others.)
 # 2. There are no tables for unwinding stacks (a tenth of the library). Nothing here needs them: firn is C without cleanup
 #    attributes, neither cancels nor ends threads, and debuggers and profilers read .debug_frame instead. Exceptions can
@@ -14,11 +14,18 @@
 #    its caller throw before they would reach firn, and throws it on after the call.
 
 # 3. Outside of the rooms that every key, row of a store, or block goes through, inlining may make the library larger by 3 %, not
-#    by gcc's 40 %: the calls that gain most are inlined first. Code without inner loops is not aligned.
+#    by gcc's 40 %: the calls that gain most are inlined first. Code without inner loops is not aligned, and code that only
+#    jumps reach is aligned nowhere.
+# 4. libfirn.so is optimized in one piece (cmake/FirnLibrary.cmake): in several, each has its own copy of small functions and of
+#    constants (8 KB). It takes one processor some seconds longer, while others compile the programs.
 
 set(FIRN_SMALL OFF)
+set(FIRN_SMALLEST -Os)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT FIRN_SANITIZE)
   set(FIRN_SMALL ON)
+  if(CMAKE_C_COMPILER_VERSION VERSION_GREATER_EQUAL 12)
+    set(FIRN_SMALLEST -Oz)
+  endif()
   add_compile_options($<$<COMPILE_LANGUAGE:C>:-fno-asynchronous-unwind-tables>
                       $<$<COMPILE_LANGUAGE:C>:-fno-unwind-tables>)
   add_link_options(-fno-asynchronous-unwind-tables -fno-unwind-tables) # what FIRN_LTO compiles, it compiles now
@@ -56,6 +63,14 @@ set(FIRN_COLD_ROOMS
     transfer
     arrow)
 
+# The files of cold rooms that a walk over unchanged files, or a look at every object, goes through.
+set(FIRN_WARM_FILES
+    os/os_dir.c
+    os/os_posix_name.c
+    objects/objects_index.c
+    pack/packfile_format.c
+    place/place_nested.c)
+
 # The cold files of the other rooms.
 set(FIRN_COLD_FILES
     # foundation
@@ -68,7 +83,6 @@ set(FIRN_COLD_FILES
     reference/reference.c
     threads/os_jobs.c
     # engine
-    block/block_format.c # once a block that is read or written, beside its checksum
     block/block_publisher.c
     block/block_salvage.c
     block/block_writer.c
@@ -95,6 +109,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_values.c
     compaction/compaction_work.c
     graph/graph_build.c
+    graph/graph_memo.c
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
@@ -122,7 +137,6 @@ set(FIRN_COLD_FILES
     store/db_create.c
     inspect/db_diff.c
     store/db_holder.c
-    store/db_image.c
     store/db_jobs.c
     store/db_keyspace.c
     store/db_layout.c
@@ -199,20 +213,16 @@ set(FIRN_COLD_FILES
     reclaim/reclaim_plan.c
     rules/ignore_rules.c
     rules/rules.c
-    rules/rules_exclude.c
     scan/scan.c
     scan/scan_carry.c
     scan/scan_confined.c
     scan/scan_file.c
-    scan/scan_known.c
     scan/scan_large.c
     scan/scan_links.c
-    scan/scan_node.c
     scan/scan_report.c
     scan/scan_sqlite.c
     scan/scan_store.c
     scan/scan_xattrs.c
-    statcache/statcache_print.c
     statcache/statcache_sweep.c
     # api
     api/alxs_api.c
@@ -235,17 +245,22 @@ set(FIRN_COLD_FILES
 
 # firn_shrink_cold(ROOM SOURCES...): optimizes the cold ones of a room's sources for size.
 function(firn_shrink_cold room)
+  if(FIRN_SMALL)
+    target_compile_options(firn_${room} PRIVATE -falign-jumps=1)
+  endif()
   if(FIRN_SMALL AND NOT room IN_LIST FIRN_HOT_ROOMS)
     target_compile_options(firn_${room} PRIVATE --param=inline-unit-growth=3)
     if(NOT room IN_LIST FIRN_LOOP_ROOMS)
-      target_compile_options(firn_${room} PRIVATE -falign-functions=1 -falign-jumps=1 -falign-loops=1)
+      target_compile_options(firn_${room} PRIVATE -falign-functions=1 -falign-loops=1)
     endif()
   endif()
   foreach(source IN LISTS ARGN)
-    if(source MATCHES "\\.c$" AND (room IN_LIST FIRN_COLD_ROOMS OR "${room}/${source}" IN_LIST FIRN_COLD_FILES))
+    if("${room}/${source}" IN_LIST FIRN_WARM_FILES)
+      set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room}/${source})
+    elseif(source MATCHES "\\.c$" AND (room IN_LIST FIRN_COLD_ROOMS OR "${room}/${source}" IN_LIST FIRN_COLD_FILES))
       set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room} ${room}/${source})
       if(FIRN_SMALL)
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-Os;-Wno-maybe-uninitialized")
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${FIRN_SMALLEST};-Wno-maybe-uninitialized")
       endif()
     endif()
   endforeach()
@@ -254,7 +269,7 @@ endfunction()
 # firn_check_cold(): every name of the lists is that of a room or a file.
 function(firn_check_cold)
   get_property(found GLOBAL PROPERTY FIRN_COLD_FOUND)
-  foreach(name IN LISTS FIRN_COLD_ROOMS FIRN_COLD_FILES)
+  foreach(name IN LISTS FIRN_COLD_ROOMS FIRN_COLD_FILES FIRN_WARM_FILES)
     if(NOT name IN_LIST found)
       message(FATAL_ERROR "cmake/FirnSize.cmake names ${name}, which is no room or file of libfirn")
     endif()

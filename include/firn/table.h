@@ -194,6 +194,10 @@ FIRN_API FIRN_MUST_CHECK int firn_table_rename_column(firn_table *table, const c
 /* Sets the default for rows that will be inserted; NULL: none. */
 FIRN_API FIRN_MUST_CHECK int firn_table_set_default(firn_table *table, const char *column,
                                                     const firn_value *value, firn_error *err);
+/* Sets has_bloom_filter of a column, for files of the table that are written from then on. The filters of a file go when a
+ * compaction writes its rows again. */
+FIRN_API FIRN_MUST_CHECK int firn_table_set_bloom_filter(firn_table *table, const char *column,
+                                                         bool has_filter, firn_error *err);
 /* Builds an index over all rows. FIRN_EXISTS if it is to be unique and rows have the same values;
  * FIRN_CONFLICT if rows were written again and again meanwhile. */
 FIRN_API FIRN_MUST_CHECK int firn_table_add_index(firn_table *table, const firn_table_index *index,
@@ -311,6 +315,7 @@ typedef struct firn_table_bulk_options {
     {                                                                 \
         sizeof(firn_table_bulk_options), NULL, 0, FIRN_CALLBACKS_INIT \
     }
+/* Begins a load into a table. */
 FIRN_API FIRN_MUST_CHECK int firn_table_bulk_open(firn_table *table,
                                                   const firn_table_bulk_options *options,
                                                   firn_table_bulk **out, firn_error *err);

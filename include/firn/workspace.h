@@ -293,11 +293,16 @@ typedef struct firn_workspace_save_options {
     /* The program shows the notices to a person. Excluded entries are recorded, so that the next such save marks
      * them as known (firn_notice.is_known). */
     bool marks_told;
+    /* Import: the tree of this directory is saved in place of the workspace's own, which is not looked at. What
+     * cannot be read of it is left out. NULL: the workspace itself. */
+    const char *tree_path;
+    int64_t created_ns; /* when the state was created, since 1970; 0: now */
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
-            false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false  \
+            false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
+            NULL, 0                                                                           \
     }
 
 typedef struct firn_workspace_save_result {
@@ -486,6 +491,9 @@ typedef struct firn_workspace_entry {
     firn_hash hash; /* of a file's content or a directory's object; zero for a symbolic link */
     firn_slice link_target; /* of a symbolic link */
     firn_slice hard_link;   /* the first path of the same file, unless this is it; else empty */
+    /* Extended attributes: of each the size of its name, its name, the size of its value, its value. Sizes are
+     * LEB128; names ascend. Empty if there are none. */
+    firn_slice xattrs;
 } firn_workspace_entry;
 
 /* Lists the entries of a checkpoint: names in byte order, a directory before its contents. */

@@ -141,6 +141,7 @@ struct change {
     const char *name;
     const char *new_name;
     const firn_value *value;
+    bool has_filter;
 };
 
 static int
@@ -170,6 +171,15 @@ set_default(void *ctx, const struct firn_schema *old, struct firn_schema **out, 
 {
     const struct change *change = ctx;
     return firn_schema_change_default(old, firn_str(change->name), change->value, out, err);
+}
+
+static int
+set_bloom_filter(void *ctx, const struct firn_schema *old, struct firn_schema **out,
+                 firn_error *err)
+{
+    const struct change *change = ctx;
+    return firn_schema_change_bloom_filter(old, firn_str(change->name), change->has_filter, out,
+                                           err);
 }
 
 static int
@@ -219,6 +229,15 @@ firn_table_set_default(firn_table *table, const char *column, const firn_value *
     struct change change = {.name = column, .value = value};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
     return api_check_told(alter(table, set_default, &change, err), err);
+}
+
+int
+firn_table_set_bloom_filter(firn_table *table, const char *column, bool has_filter, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct change change = {.name = column, .has_filter = has_filter};
+    API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
+    return api_check_told(alter(table, set_bloom_filter, &change, err), err);
 }
 
 int

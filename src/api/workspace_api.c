@@ -243,6 +243,7 @@ firn_workspace_save(firn_workspace *workspace, const firn_workspace_save_options
     BEGIN_RESULT(out, firn_workspace_save_result, checkpoint, err);
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
+    API_REQUIRE(given.created_ns >= 0, err, "created_ns must not be negative");
     int rc = firn_ws_save(workspace, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }

@@ -272,6 +272,17 @@ What JSON there is.
   $ firn db table alter shop.firn small add-column 'v vector(2) bloom'
   ! firn: column v: a vector has no Bloom filter
   [2]
+  $ firn db table alter shop.firn small bloom k on && firn db table alter shop.firn small bloom tag off
+  $ firn db table show shop.firn small -d
+  k text default 'it''s' bloom, n i32, tag text, primary key (k)
+  $ firn db table alter shop.firn small bloom tag maybe
+  ! firn: db table alter: bloom takes a COLUMN, and on or off; not 'maybe'
+  ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
+  ! help: firn help db table alter
+  [2]
+  $ firn db table alter shop.firn small bloom colour on
+  ! firn: there is no column colour
+  [3]
   $ firn db table drop shop.firn small --json
   {}
 
@@ -390,18 +401,18 @@ Mistakes.
   [3]
   $ firn db table alter shop.firn goods grow
   ! firn: db table alter: missing ARGUMENT...
-  ! hint: one of add-column, drop-column, rename-column, default, add-index, add-vector-index, drop-index
+  ! hint: one of add-column, drop-column, rename-column, default, bloom, add-index, add-vector-index, drop-index
   ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
   ! help: firn help db table alter
   [2]
   $ firn db table alter shop.firn goods grow x
-  ! firn: db table alter: 'grow' is not one of add-column, drop-column, rename-column, default, add-index, add-vector-index, drop-index
+  ! firn: db table alter: 'grow' is not one of add-column, drop-column, rename-column, default, bloom, add-index, add-vector-index, drop-index
   ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
   ! help: firn help db table alter
   [2]
   $ firn db table alter shop.firn goods drop-column
   ! firn: db table alter: missing ARGUMENT...
-  ! hint: one of add-column, drop-column, rename-column, default, add-index, add-vector-index, drop-index
+  ! hint: one of add-column, drop-column, rename-column, default, bloom, add-index, add-vector-index, drop-index
   ! usage: firn db table alter STORE TABLE CHANGE ARGUMENT...
   ! help: firn help db table alter
   [2]

@@ -39,6 +39,8 @@ The program explains itself, and every command does.
     mcp        Serve coding agents by the Model Context Protocol
     hook       Save before and after each turn of a coding agent
     db         Read and write key-value data and tables in a store
+    import     Bring in what other programs have saved
+    export     Write checkpoints for other programs
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
     completion Print a completion script for a shell

@@ -10,7 +10,7 @@
  *   | chunks of group 0 | chunks of group 1 | … | ranges | filter | index | origin | summary |
  *
  * A group is full when it has FIRN_CHUNK_VALUES_MAX rows, or when one more would give it more than
- * GROUP_BYTES of values. A value larger than CELL_MAX is written in pieces at once, and its row is a
+ * GROUP_BYTES of values, of which long ones count more than once. A value larger than CELL_MAX is written in pieces at once, and its row is a
  * group of its own: so no more than one group is ever in memory, with values of any size.
  *
  * A large value of a column of texts or blobs goes to a value file, if there is a placer; what refers to it is kept in
@@ -144,7 +144,7 @@ clear_group(struct firn_column_builder *builder)
         firn_buf_clear(&builder->larges[slot].locator);
     }
     builder->rows = 0;
-    builder->value_bytes = 0;
+    builder->cost = 0;
     builder->has_large = false;
 }
 
@@ -352,7 +352,7 @@ cost_of_row(const struct firn_column_builder *builder, bool *out_has_large)
     *out_has_large = false;
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
         size_t size = firn_column_gather_size(&builder->row[slot]);
-        cost += firn_column_gather_cost(&builder->gathers[slot].shape, size);
+        cost += firn_column_builder_cost(&builder->gathers[slot].shape, size);
         *out_has_large |= size > FIRN_COLUMN_FORMAT_CELL_MAX;
     }
     return cost;
@@ -444,7 +444,7 @@ firn_column_builder_make_room(struct firn_column_builder *builder, firn_slice ke
 {
     int rc = FIRN_OK;
     bool is_full = builder->rows == builder->rows_max || builder->has_large || has_large ||
-                   builder->value_bytes + cost > FIRN_COLUMN_FORMAT_GROUP_BYTES;
+                   builder->cost + cost > FIRN_COLUMN_FORMAT_GROUP_BYTES;
     bool goes_on = !is_new_key && builder->output.summary.entry_count > 0;
     if (builder->rows > 0 && is_full) {
         FIRN_TRY(close_group(builder, goes_on, err));
@@ -476,7 +476,7 @@ add_row(struct firn_column_builder *builder, const struct firn_entry *entry, boo
         return firn_error_no_memory(err, "a row group");
     }
     builder->rows++;
-    builder->value_bytes += cost;
+    builder->cost += cost;
     builder->has_large |= has_large;
     builder->is_plain &= is_new_key && entry->kind == FIRN_ENTRY_PUT;
     summary->tombstone_count += entry->kind == FIRN_ENTRY_DELETE;
@@ -554,8 +554,12 @@ uint64_t
 firn_column_builder_size_bytes(const struct firn_run_builder *base)
 {
     const struct firn_column_builder *builder = (const struct firn_column_builder *)base;
+    uint64_t gathered = 0;
+    for (size_t slot = 0; slot < builder->slot_count; slot++) {
+        gathered += builder->gathers[slot].value_bytes;
+    }
     /* Of what gathers it is not known how small it gets: half is what columns become at least, mostly. */
-    return firn_run_output_size_bytes(&builder->output) + builder->value_bytes / 2 +
+    return firn_run_output_size_bytes(&builder->output) + gathered / 2 +
            firn_column_index_builder_size_bytes(&builder->index, &builder->layout.layout);
 }
 

@@ -60,8 +60,12 @@ enum {
 
     FIRN_COLUMN_FORMAT_IN_PIECES = 0, /* in the place of an encoding */
 
-    /* A group ends before its values have more bytes, but has one row. */
+    /* A group ends before its values have more bytes, but has one row. Texts and blobs of more than SHORT bytes count
+     * LONG_WEIGHT times, because reading one of them reads its chunk; those of LARGE bytes, which mostly lie in value files, do not. */
     FIRN_COLUMN_FORMAT_GROUP_BYTES = 8 << 20,
+    FIRN_COLUMN_FORMAT_SHORT = 64,
+    FIRN_COLUMN_FORMAT_LARGE = 4096,
+    FIRN_COLUMN_FORMAT_LONG_WEIGHT = 4,
     /* The row of a larger value is a group of its own, and the value lies in pieces. */
     FIRN_COLUMN_FORMAT_CELL_MAX = 4 << 20
 };

@@ -71,7 +71,7 @@ find_costs(struct firn_column_builder *builder, const struct firn_run_batch *bat
             struct firn_cell cell =
                 is_same ? stretch.constant
                         : firn_column_read_value(&stretch.values, stretch.first + i);
-            builder->costs[i] += firn_column_gather_cost(shape, size_of(&cell));
+            builder->costs[i] += firn_column_builder_cost(shape, size_of(&cell));
         }
     }
     return FIRN_OK;
@@ -87,8 +87,7 @@ count_fitting(const struct firn_column_builder *builder, size_t batch_count, siz
     *out_cost = 0;
     while (i + count < batch_count && builder->rows + count < builder->rows_max) {
         uint64_t cost = *out_cost + builder->costs[i + count];
-        if (builder->rows + count > 0 &&
-            builder->value_bytes + cost > FIRN_COLUMN_FORMAT_GROUP_BYTES) {
+        if (builder->rows + count > 0 && builder->cost + cost > FIRN_COLUMN_FORMAT_GROUP_BYTES) {
             break;
         }
         *out_cost = cost;
@@ -170,7 +169,7 @@ add_batch(struct firn_column_builder *builder, const struct firn_run_batch *batc
         size_t count = count_fitting(builder, (size_t)batch->count, i, &cost);
         DCHECK(count > 0);
         FIRN_TRY(add_rows(builder, batch, &sequences, i, count, err));
-        builder->value_bytes += cost;
+        builder->cost += cost;
         i += count;
     }
     rc = firn_column_cursor_skip(batch->cursor, batch->count, err);
@@ -237,27 +236,22 @@ find_column_costs(struct firn_column_builder *builder, const struct firn_run_col
                   const struct place *place, size_t count)
 {
     uint64_t all = 0;
+    memset(builder->costs, 0, count * sizeof builder->costs[0]);
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
-        all += firn_column_gather_cost(&builder->gathers[slot].shape, 0);
-    }
-    for (size_t i = 0; i < count; i++) {
-        builder->costs[i] = all;
-    }
-    for (size_t slot = 0; slot < builder->layout.layout.count; slot++) {
         const struct firn_column_shape *shape = &builder->gathers[slot].shape;
-        if (shape->kind != FIRN_PHYSICAL_BYTES || shape->fixed_size != 0) {
-            continue;
-        }
-        if (given[slot] == NULL) {
-            for (size_t i = 0; i < count; i++) {
-                builder->costs[i] += size_of(&builder->layout.layout.columns[slot].initial);
-            }
+        if (given[slot] == NULL || shape->kind != FIRN_PHYSICAL_BYTES || shape->fixed_size != 0) {
+            const bool is_initial = given[slot] == NULL && slot < builder->layout.layout.count;
+            all += firn_column_builder_cost(
+                shape, is_initial ? size_of(&builder->layout.layout.columns[slot].initial) : 0);
             continue;
         }
         const uint8_t *sizes = (const uint8_t *)given[slot]->numbers + 4 * place->row;
         for (size_t i = 0; i < count; i++) {
-            builder->costs[i] += firn_load_le32(sizes + 4 * i);
+            builder->costs[i] += firn_column_builder_cost(shape, firn_load_le32(sizes + 4 * i));
         }
+    }
+    for (size_t i = 0; i < count; i++) {
+        builder->costs[i] += all;
     }
 }
 
@@ -403,7 +397,7 @@ add_given(struct firn_column_builder *builder, const struct firn_run_column *con
         FIRN_TRY(copy_given(builder, given, place, fitting, err));
         FIRN_TRY(note_keys(builder, place, fitting, err));
         builder->rows += (uint32_t)fitting;
-        builder->value_bytes += cost;
+        builder->cost += cost;
         place->row += fitting;
         i += fitting;
     }

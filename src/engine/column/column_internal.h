@@ -422,7 +422,7 @@ struct firn_column_builder {
     struct firn_column_index_chunk *chunks;
     struct firn_column_large *larges; /* of each slot */
     uint32_t rows;
-    uint64_t value_bytes;
+    uint64_t cost; /* of these */
     bool has_large;
     bool is_plain; /* so far */
     uint64_t sequence_min;
@@ -450,6 +450,16 @@ static inline size_t
 firn_column_builder_hidden(const struct firn_column_builder *builder, uint32_t column)
 {
     return firn_column_layout_hidden(&builder->layout.layout, column);
+}
+/* What a value takes of GROUP_BYTES. */
+static inline uint64_t
+firn_column_builder_cost(const struct firn_column_shape *shape, size_t bytes_size)
+{
+    const bool is_long = shape->kind == FIRN_PHYSICAL_BYTES && shape->fixed_size == 0 &&
+                         bytes_size > FIRN_COLUMN_FORMAT_SHORT &&
+                         bytes_size < FIRN_COLUMN_FORMAT_LARGE;
+    return firn_column_gather_cost(shape, bytes_size) *
+           (is_long ? FIRN_COLUMN_FORMAT_LONG_WEIGHT : 1);
 }
 /* Closes the group where rows of that key, sequence and cost, which come next, do not fit, and begins one where
  * there is none. */

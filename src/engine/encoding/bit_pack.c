@@ -24,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/cpu.h"
 
 #define TEMPLATE static inline __attribute__((always_inline))
 
@@ -425,7 +426,7 @@ range_hardware(const uint8_t *packed, unsigned width, uint32_t low, uint32_t spa
 static bool
 has_hardware(void)
 {
-    return __builtin_cpu_supports("avx2") != 0;
+    return firn_cpu_has(FIRN_CPU_AVX2);
 }
 
 /* ---- for those with AVX-512 ---- */
@@ -435,8 +436,7 @@ has_hardware(void)
 static bool
 has_wide(void)
 {
-    return __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-           __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+    return firn_cpu_has(FIRN_CPU_VNNI);
 }
 
 /* A row: two times 16 numbers. */

@@ -23,6 +23,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/cpu.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -481,14 +482,13 @@ static size_t
 first_set(void)
 {
 #if defined(__x86_64__)
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+    if (!firn_cpu_has(FIRN_CPU_AVX2)) {
         return SETS - 1;
     }
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) {
+    if (!firn_cpu_has(FIRN_CPU_AVX512)) {
         return 2;
     }
-    return __builtin_cpu_supports("avx512vnni") ? 0 : 1;
+    return firn_cpu_has(FIRN_CPU_VNNI) ? 0 : 1;
 #else
     return 0;
 #endif

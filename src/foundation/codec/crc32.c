@@ -24,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/cpu.h"
 #include "codec/crc_table.h"
 
 #if defined(__x86_64__)
@@ -98,8 +99,7 @@ fold_all(uint32_t reg, const uint8_t *at, size_t size)
 uint32_t
 firn_crc32(uint32_t crc, const void *data, size_t size)
 {
-    if (size >= BLOCK_SIZE && __builtin_cpu_supports("sse4.2") &&
-        __builtin_cpu_supports("pclmul")) {
+    if (size >= BLOCK_SIZE && firn_cpu_has(FIRN_CPU_CRC)) {
         return ~fold_all(~crc, data, size);
     }
     return firn_crc32_portable(crc, data, size);

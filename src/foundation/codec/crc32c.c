@@ -19,14 +19,14 @@
  *
  * The twin looks bytes up in a table (crc_table.h).
  *
- * Which of the two runs is asked of the processor in every call: the answer lies in a variable of
- * the C runtime, set before main. The tests compare both with a bit-by-bit computation at many
- * lengths and alignments.
+ * Each call asks which of the two runs; the answer (cpu.h) is a variable that is set before main.
+ * The tests compare both with a bit-by-bit computation at many lengths and alignments.
  */
 #include "codec/crc32c.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/cpu.h"
 #include "codec/crc_table.h"
 
 #if defined(__x86_64__)
@@ -116,7 +116,7 @@ crc32c_hardware(uint32_t crc, const uint8_t *at, size_t size)
 uint32_t
 firn_crc32c(uint32_t crc, const void *data, size_t size)
 {
-    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) {
+    if (firn_cpu_has(FIRN_CPU_CRC)) {
         return crc32c_hardware(crc, data, size);
     }
     return firn_crc32c_portable(crc, data, size);

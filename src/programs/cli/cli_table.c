@@ -10,6 +10,7 @@
 #include "data/data.h"
 #include "dir/dir.h"
 #include "hook/hook.h"
+#include "import/import.h"
 #include "report/report.h"
 #include "seed/seed.h"
 
@@ -52,6 +53,8 @@ static const struct firn_command *const commands[] = {
     &firn_cli_mcp,
     &firn_hook,
     &firn_data,
+    &firn_import,
+    &firn_import_export,
     &firn_seed_chkp,
     &firn_seed_alxs,
     &firn_command_completion,

@@ -7,9 +7,16 @@
 
 #include "term/term.h"
 
+/* What a build of the program has not got that others have, for firn version; the static one says it. */
+#ifndef FIRN_PROGRAM_LACKS
+#define FIRN_PROGRAM_LACKS NULL
+#endif
+
 int
 main(int argc, char **argv)
 {
+    struct firn_command_program program = firn_cli_table;
+    program.lacks = FIRN_PROGRAM_LACKS;
     firn_term_signals_setup();
-    return firn_command_main(&firn_cli_table, argc, argv);
+    return firn_command_main(&program, argc, argv);
 }

@@ -734,9 +734,13 @@ firn_command_on_progress(void *ctx, const firn_progress *progress)
 static int
 run_version(struct firn_cli *cli)
 {
-    (void)cli;
+    const char *lacks = cli->program->lacks;
     firn_term_json_string("version", firn_version());
-    firn_term_out_format("firn %s\n", firn_version());
+    firn_term_out_format("firn %s", firn_version());
+    if (lacks != NULL) {
+        firn_term_out_format(" (%s)", lacks);
+    }
+    firn_term_out_text("\n");
     return FIRN_EXIT_OK;
 }
 

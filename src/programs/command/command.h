@@ -84,6 +84,8 @@ struct firn_command_program {
     const struct firn_command_global *globals;
     const struct firn_command_note *exit_codes;
     const struct firn_command_note *environment;
+    const char
+        *lacks; /* how this build differs from the usual one, for firn version; NULL: in nothing */
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
      * completions offer. Asks no question, and reports no failure. */
     void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));

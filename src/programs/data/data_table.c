@@ -494,6 +494,22 @@ set_default(const struct firn_data_table *table, const struct change *change, fi
 }
 
 static int
+read_bloom(struct firn_cli *cli, struct change *change)
+{
+    return strcmp(change->text, "on") == 0 || strcmp(change->text, "off") == 0
+               ? FIRN_EXIT_OK
+               : firn_command_misused(cli, "bloom takes a COLUMN, and on or off; not '%s'",
+                                      change->text);
+}
+
+static int
+set_bloom(const struct firn_data_table *table, const struct change *change, firn_error *err)
+{
+    return firn_table_set_bloom_filter(table->table, change->name, strcmp(change->text, "on") == 0,
+                                       err);
+}
+
+static int
 add_vector_index(const struct firn_data_table *table, const struct change *change, firn_error *err)
 {
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
@@ -519,12 +535,13 @@ static const struct change_kind {
     {"drop-column", 1, "a COLUMN", NULL, drop_column},
     {"rename-column", 2, "a COLUMN and its new NAME", NULL, rename_column},
     {"default", 2, "a COLUMN, and a LITERAL or none", NULL, set_default},
+    {"bloom", 2, "a COLUMN, and on or off", read_bloom, set_bloom},
     {"add-index", 1, "'[unique] index NAME (COLUMN, ...)'", read_index, add_index},
     {"add-vector-index", 3, "a NAME, a COLUMN, and l2, dot or cosine", NULL, add_vector_index},
     {"drop-index", 1, "an INDEX", NULL, drop_index},
 };
 
-static const char changes_hint[] = "one of add-column, drop-column, rename-column, default, "
+static const char changes_hint[] = "one of add-column, drop-column, rename-column, default, bloom, "
                                    "add-index, add-vector-index, drop-index";
 
 /* Returns an exit code. */
@@ -648,6 +665,7 @@ const struct firn_command firn_data_table_alter = {
             "  drop-column COLUMN               not one of the key or of an index\n"
             "  rename-column COLUMN NAME\n"
             "  default COLUMN LITERAL|none      for rows that will be inserted\n"
+            "  bloom COLUMN on|off              for files that will be written\n"
             "  add-index '[unique] index NAME (COLUMN, ...)'\n"
             "  add-vector-index NAME COLUMN l2|dot|cosine\n"
             "  drop-index INDEX\n"

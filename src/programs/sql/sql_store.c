@@ -91,6 +91,7 @@ options_deinit(struct options *options)
 static const char *
 value_of(const char *text, const char *name)
 {
+    assert(name[0] != '\0');
     size_t size = strlen(name);
     if (sqlite3_strnicmp(text, name, (int)size) != 0) {
         return NULL;
@@ -107,6 +108,7 @@ value_of(const char *text, const char *name)
 static int
 keep_text(char **member, const char *text, firn_error *err)
 {
+    assert(text != NULL);
     sqlite3_free(*member);
     *member = firn_sql_store_unquote(text);
     return *member != NULL ? FIRN_OK : firn_sql_no_memory(err);
@@ -115,6 +117,7 @@ keep_text(char **member, const char *text, firn_error *err)
 static bool
 read_number(const char *text, long long most, long long *out)
 {
+    assert(most >= 0);
     char *end;
     *out = strtoll(text, &end, 10);
     return end != text && *end == '\0' && *out >= 0 && *out <= most;
@@ -185,6 +188,7 @@ find_shared_locked(const char *path, bool read_only)
 static int
 open_store(const char *path, const struct options *options, firn_store **out, firn_error *err)
 {
+    assert(path != NULL);
     firn_store_options given = FIRN_STORE_OPTIONS_INIT;
     given.read_only = options->read_only;
     given.create_if_missing = options->create;
@@ -348,6 +352,7 @@ equal_or_null(const char *a, const char *b)
 static void
 destroy_store(struct firn_sql_store *store)
 {
+    assert(store->tables == NULL);
     firn_sql_view_close(store);
     firn_sql_attach_forget(store);
     firn_snapshot_close(store->snapshot);
@@ -529,6 +534,7 @@ int
 firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
                     const char *const *options, struct firn_sql_store **out, firn_error *err)
 {
+    assert(path != NULL && option_count >= 0);
     struct options given = {.name = NULL};
     int rc = FIRN_OK;
     *out = NULL;
@@ -623,6 +629,7 @@ firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sq
 int
 firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_error *err)
 {
+    assert(what[0] != '\0');
     if (store->read_only) {
         return firn_sql_error(
             err, FIRN_READ_ONLY, "cannot %s: the store '%s' %s", what, store->name,
@@ -637,12 +644,14 @@ firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_e
 const char *
 firn_sql_store_path(const struct firn_sql_store *store)
 {
+    assert(store->shared != NULL);
     return store->shared->path != NULL ? store->shared->path : store->path;
 }
 
 uint64_t
 firn_sql_store_generation(const struct firn_sql_store *store)
 {
+    assert(store->shared != NULL);
     return atomic_load_explicit(&store->shared->generation, memory_order_relaxed);
 }
 

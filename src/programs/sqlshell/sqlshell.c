@@ -94,7 +94,9 @@ static int
 run(struct firn_cli *cli)
 {
     return firn_command_report_error(cli, FIRN_UNSUPPORTED,
-                                     "install libsqlite3-dev and build firn again",
+                                     cli->program->lacks != NULL
+                                         ? "the build that is not static has it"
+                                         : "install libsqlite3-dev and build firn again",
                                      "this build of firn has no SQL");
 }
 

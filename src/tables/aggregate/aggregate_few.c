@@ -18,6 +18,8 @@
  */
 #include "aggregate/aggregate_internal.h"
 
+#include "codec/cpu.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define HARDWARE __attribute__((target("avx512f,avx512bw,popcnt")))
@@ -184,8 +186,7 @@ join_hardware(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
 bool
 firn_aggregate_few_has_hardware(void)
 {
-    return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-           __builtin_cpu_supports("popcnt") != 0;
+    return firn_cpu_has(FIRN_CPU_AVX512);
 }
 #else
 #define mark_hardware mark_plain

@@ -18,6 +18,7 @@
 #endif
 
 #include "base/check.h"
+#include "codec/cpu.h"
 #include "expr/expr_eval.h"
 
 #define TEMPLATE static inline __attribute__((always_inline))
@@ -239,7 +240,7 @@ has_hardware(void)
 #ifdef FIRN_DEBUG
     return false;
 #else
-    return __builtin_cpu_supports("avx2") != 0;
+    return firn_cpu_has(FIRN_CPU_AVX2);
 #endif
 }
 
@@ -249,7 +250,7 @@ has_wide(void)
 #ifdef FIRN_DEBUG
     return false;
 #else
-    return __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512dq") != 0;
+    return firn_cpu_has(FIRN_CPU_VNNI);
 #endif
 }
 

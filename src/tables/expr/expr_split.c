@@ -86,6 +86,31 @@ add_rest(struct splitter *splitter, uint32_t node)
     splitter->rest[splitter->rest_count++] = node;
 }
 
+/* Two ends of a column's numbers become one range, which is asked once; false: there is no other end. */
+static bool
+join_ends(struct splitter *splitter, const struct firn_expr_node *column,
+          const struct firn_chunk_predicate *predicate)
+{
+    const bool is_low = predicate->test == FIRN_CHUNK_GREATER_EQUAL;
+    const enum firn_chunk_test other = is_low ? FIRN_CHUNK_LESS_EQUAL : FIRN_CHUNK_GREATER_EQUAL;
+    struct firn_expr_where *where = splitter->where;
+    if (!is_low && predicate->test != FIRN_CHUNK_LESS_EQUAL) {
+        return false;
+    }
+    for (size_t i = 0; i < where->count; i++) {
+        struct firn_chunk_predicate *known = &where->conditions[i].predicate;
+        if (where->conditions[i].place == column->number && known->test == other) {
+            DCHECK(known->a.kind == predicate->a.kind && known->a.kind != FIRN_PHYSICAL_BYTES);
+            known->test = FIRN_CHUNK_BETWEEN;
+            known->b = is_low ? known->a : predicate->a;
+            known->a = is_low ? predicate->a : known->a;
+            where->is_never |= firn_expr_order_same(&known->a, &known->b) > 0;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
 split_range(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
 {
@@ -123,7 +148,8 @@ split_range(struct splitter *splitter, uint32_t number, const struct firn_expr_n
     if (predicate.test != FIRN_CHUNK_BETWEEN) {
         predicate.b = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
     }
-    return add_condition(splitter, column, &predicate);
+    return join_ends(splitter, column, &predicate) ? FIRN_OK
+                                                   : add_condition(splitter, column, &predicate);
 }
 
 static int

@@ -526,14 +526,16 @@ ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
     return firn_query_source_explain(source, asked->column, rc, err);
 }
 
-/* Values of few rows lie far from each other: memory looks for them while the conditions are asked. */
+/* Values of few rows lie far from each other: memory looks for those of the next block while this one is read. */
 static void
 prefetch(struct firn_query_source *source)
 {
+    const size_t next = source->block + 1;
     for (size_t i = 0; source->expects_list && i < source->plan->place_count; i++) {
         const struct column *column = &source->columns[i];
-        if (column->state == COLUMN_CHUNK && !column->is_asked) {
-            firn_chunk_prefetch_block(&column->pin.chunk, source->block);
+        if (column->state == COLUMN_CHUNK && !column->is_asked &&
+            next < firn_chunk_block_count(&column->pin.chunk)) {
+            firn_chunk_prefetch_block(&column->pin.chunk, next);
         }
     }
     source->expects_list = false;
@@ -755,9 +757,9 @@ firn_query_source_offer_all(struct firn_query_source *source,
                             const struct firn_query_visitor *visitor)
 {
     const size_t rows = source->end - source->next;
-    if (visitor->take == NULL || !are_all_met(source) || rows == 0 ||
+    if (visitor->take == NULL || source->way != WAY_DIRECT || rows == 0 ||
         !visitor->take(visitor->ctx, source->run, source->group, source->next, rows,
-                       source->is_loose)) {
+                       source->is_loose, are_all_met(source))) {
         return false;
     }
     source->stats.rows_read += rows;

@@ -186,6 +186,10 @@ FIRN_MUST_CHECK int firn_schema_change_allow_null(const struct firn_schema *old,
 FIRN_MUST_CHECK int firn_schema_change_default(const struct firn_schema *old, firn_slice name,
                                                const firn_value *value, struct firn_schema **out,
                                                firn_error *err);
+/* Of runs that are written from then on. */
+FIRN_MUST_CHECK int firn_schema_change_bloom_filter(const struct firn_schema *old, firn_slice name,
+                                                    bool has_filter, struct firn_schema **out,
+                                                    firn_error *err);
 FIRN_MUST_CHECK int firn_schema_change_add_index(const struct firn_schema *old,
                                                  const firn_table_index *index,
                                                  struct firn_schema **out, firn_error *err);

@@ -215,6 +215,21 @@ firn_schema_change_allow_null(const struct firn_schema *old, firn_slice name,
 }
 
 int
+firn_schema_change_bloom_filter(const struct firn_schema *old, firn_slice name, bool has_filter,
+                                struct firn_schema **out, firn_error *err)
+{
+    struct firn_schema_column *column;
+    struct draft draft;
+    *out = NULL;
+    int rc = begin_with_column(old, name, &draft, &column, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    column->has_bloom_filter = has_filter;
+    return end(&draft, out, err);
+}
+
+int
 firn_schema_change_default(const struct firn_schema *old, firn_slice name, const firn_value *value,
                            struct firn_schema **out, firn_error *err)
 {

@@ -129,6 +129,8 @@ struct firn_ws_save_request {
     bool is_full;           /* nothing is taken from the stat cache */
     bool is_to_be_compared; /* between the scan and the seal */
     unsigned threads;
+    const char *tree_path; /* the directory to scan; NULL: the workspace's root */
+    int64_t created_ns;    /* 0: now */
     firn_callbacks callbacks;
     const struct firn_catalog_joint *joint; /* of the commit; may be NULL */
     struct firn_watchlink *watched;         /* by whose word not all is visited; may be NULL */

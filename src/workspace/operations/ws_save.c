@@ -58,26 +58,26 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                     const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
                     firn_error *err)
 {
-    struct firn_catalog_record record = {.is_safety = request->is_safety,
-                                         .include_deps = request->include_deps,
-                                         .is_narrow = !request->include_deps && !tree->has_rules,
-                                         .order = opened->workspace.next_order,
-                                         .number =
-                                             request->is_safety ? 0 : opened->workspace.next_number,
-                                         .created_ns = firn_os_now_ns(ws->os),
-                                         .workspace_path = firn_str(ws->place.root),
-                                         .message = request->message,
-                                         .turn = request->turn,
-                                         .root = tree->scan.root,
-                                         .files = tree->scan.files,
-                                         .directories = tree->scan.directories,
-                                         .bytes = tree->scan.bytes,
-                                         .new_objects = tree->scan.new_objects,
-                                         .added_bytes = tree->added_bytes,
-                                         .excluded = tree->scan.excluded,
-                                         .skipped = tree->scan.skipped,
-                                         .has_rules = tree->has_rules,
-                                         .rules = tree->rules};
+    struct firn_catalog_record record = {
+        .is_safety = request->is_safety,
+        .include_deps = request->include_deps,
+        .is_narrow = !request->include_deps && !tree->has_rules,
+        .order = opened->workspace.next_order,
+        .number = request->is_safety ? 0 : opened->workspace.next_number,
+        .created_ns = request->created_ns != 0 ? request->created_ns : firn_os_now_ns(ws->os),
+        .workspace_path = firn_str(ws->place.root),
+        .message = request->message,
+        .turn = request->turn,
+        .root = tree->scan.root,
+        .files = tree->scan.files,
+        .directories = tree->scan.directories,
+        .bytes = tree->scan.bytes,
+        .new_objects = tree->scan.new_objects,
+        .added_bytes = tree->added_bytes,
+        .excluded = tree->scan.excluded,
+        .skipped = tree->scan.skipped,
+        .has_rules = tree->has_rules,
+        .rules = tree->rules};
     int rc;
     CHECK(tree->session == NULL && tree->stat == NULL); /* it is sealed: what is named is durable */
     DCHECK(opened->workspace.number != 0 && record.root.kind == FIRN_TREE_DIR);
@@ -402,12 +402,18 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     options.file_size_max = request->file_size_max;
     options.stored_rules = request->stored_rules;
     bool has_root = true;
+    struct firn_os_dir *given = NULL;
     int rc;
     DCHECK(tree->session == NULL && tree->stat == NULL && tree->fresh == NULL);
     *out_is_usable = true;
+    if (request->tree_path != NULL) {
+        FIRN_TRY(firn_os_dir_open_path(firn_db_os(opened->db), request->tree_path, &given, err));
+        options.nested = NULL; /* they lie in the workspace's own tree */
+        options.sqlite.copy = NULL;
+    }
     /* A safety checkpoint says what was there: what cannot be read is left out, so that an undo leaves
      * it alone. */
-    if (!request->is_safety) {
+    if (!request->is_safety && given == NULL) {
         FIRN_TRY(firn_ws_save_tree_last(opened, &options.last, err));
     }
     FIRN_TRY(firn_objects_session_begin(opened->objects, FIRN_OBJECTS_SESSION_LEVEL, &tree->session,
@@ -418,7 +424,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     }
     options.stat = tree->stat;
     firn_watchlink_apply(request->watched, &options);
-    rc = firn_scan(opened->root, &options, &sink, &tree->scan, err);
+    rc = firn_scan(given != NULL ? given : opened->root, &options, &sink, &tree->scan, err);
     firn_objects_trees_trim(opened->objects);
     if (rc == FIRN_OK) {
         firn_watchlink_complete(request->watched, &tree->scan);
@@ -436,6 +442,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
             firn_ws_rules_add(tree->session, firn_buf_slice(&tree->scan.rules), &tree->rules, err));
     }
 out:
+    firn_os_dir_close(given);
     return rc;
 }
 
@@ -619,7 +626,9 @@ save_opened(struct saving *saving, firn_error *err)
         saving->ws, firn_ws_given_text_size(saving->request.message, &saving->request.turn),
         &saving->made, err));
     FIRN_TRY(find_previous(saving, err));
-    FIRN_TRY(ask_watch(saving, err));
+    if (saving->request.tree_path == NULL) {
+        FIRN_TRY(ask_watch(saving, err));
+    }
     saving->request.is_to_be_compared = saving->has_previous;
     FIRN_TRY(firn_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
     compare(saving);
@@ -677,6 +686,8 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                         .strict = options->strict,
                                         .is_full = options->full,
                                         .threads = options->threads,
+                                        .tree_path = options->tree_path,
+                                        .created_ns = options->created_ns,
                                         .callbacks = options->callbacks},
                             .turn = {.given = &options->turn, .begins = options->turn_begins},
                             .only_if_changed = options->if_changed,

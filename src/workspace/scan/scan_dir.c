@@ -109,7 +109,8 @@ struct signs {
     bool has_store;     /* ".firn" is one */
     bool has_own_store; /* of this user's, so that the directory is a workspace of its own */
     bool has_identity;
-    bool has_log; /* and that: it may be a store */
+    bool has_log;    /* and that: it may be a store */
+    bool has_beside; /* names that files beside databases have */
 };
 
 static int
@@ -120,7 +121,8 @@ find_signs(const struct firn_scan_listing *listing, struct firn_os_dir *dir, boo
     int rc = FIRN_OK;
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_scan_item *item = &listing->items[i];
-        if (item->name.text[0] == 'C' && item->kind != FIRN_OS_DIR) {
+        const char first = item->name.text[0];
+        if (first == 'C' && item->kind != FIRN_OS_DIR) {
             signs.has_manifest =
                 signs.has_manifest || firn_rules_exclude_is_manifest(item_name(item));
         }
@@ -132,8 +134,10 @@ find_signs(const struct firn_scan_listing *listing, struct firn_os_dir *dir, boo
             signs.has_identity =
                 signs.has_identity || firn_copy_capture_is_identity(item->name.text);
             signs.has_log = signs.has_log || firn_copy_capture_is_log(item->name.text);
+            signs.has_beside = signs.has_beside ||
+                               firn_scan_sqlite_may_be_beside(item->name.text, item->name_size);
         }
-        if (item->name.text[0] == '.' && item->kind == FIRN_OS_DIR && !signs.has_store) {
+        if (first == '.' && item->kind == FIRN_OS_DIR && !signs.has_store) {
             FIRN_TRY(firn_place_nested_find_store(dir, item->name.text, &signs.has_store,
                                                   &signs.has_own_store, err));
         }
@@ -363,7 +367,7 @@ examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
     enum firn_copy_capture_kind kind = firn_scan_store_judge(node, name).kind;
     *out_is_kept = false;
     if ((kind == FIRN_COPY_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) ||
-        firn_scan_sqlite_leaves_out(node, item)) {
+        (node->databases.count > 0 && firn_scan_sqlite_leaves_out(node, item))) {
         return FIRN_OK;
     }
     if (is_temporary(worker, item)) {
@@ -492,7 +496,7 @@ enter_databases(struct firn_scan_worker *worker, struct firn_scan_node *node,
 {
     const struct firn_scan_listing *listing = &worker->listing;
     char reason[FIRN_RULES_WALK_TEXT_SIZE];
-    if (node->is_in_store || worker->scan->options->sqlite.copy == NULL) {
+    if (!signs.has_beside || node->is_in_store || worker->scan->options->sqlite.copy == NULL) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < listing->count; i++) {
@@ -693,7 +697,8 @@ is_cut(const struct firn_scan_node *node, const struct firn_scan_item *item)
 {
     return (node->store != NULL &&
             firn_scan_store_judge(node, item->name.text).kind == FIRN_COPY_CAPTURE_CUT) ||
-           firn_scan_sqlite_is_apart(node, item->name.text, item->name_size);
+           (node->databases.count > 0 &&
+            firn_scan_sqlite_is_apart(node, item->name.text, item->name_size));
 }
 
 /* *guess is where in the memo the entry may be; moved on. */
@@ -709,7 +714,8 @@ work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
         *guess += 1;
         return enter_subdir(worker, item, err);
     }
-    if (firn_scan_sqlite_leaves_out(node, item)) { /* found out since the directory was listed */
+    if (node->databases.count > 0 &&
+        firn_scan_sqlite_leaves_out(node, item)) { /* found out since the directory was listed */
         return FIRN_OK;
     }
     if (!is_readable_kind(item->kind)) {

@@ -471,6 +471,13 @@ enum firn_scan_sqlite_state {
     FIRN_SCAN_SQLITE_NONE    /* none of these */
 };
 
+/* Whether a name may be that of a file beside a database; of nearly all names the answer is no. */
+static inline bool
+firn_scan_sqlite_may_be_beside(const char *name, size_t size)
+{
+    return size > 4 && (name[size - 4] == '-' || (size > 8 && name[size - 8] == '-'));
+}
+
 /* scan_sqlite.c. The database in a sorted listing that a file lies beside by its name (-wal, -shm, -journal), or NULL. */
 const struct firn_scan_item *firn_scan_sqlite_beside(const struct firn_scan_listing *listing,
                                                      const struct firn_scan_item *item);

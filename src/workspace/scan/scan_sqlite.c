@@ -54,8 +54,8 @@ size_t
 firn_scan_sqlite_beside_size(const char *name, size_t size)
 {
     static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
-    if (size == 0 || (name[size - 1] != 'l' && name[size - 1] != 'm')) {
-        return 0; /* nearly every name */
+    if (!firn_scan_sqlite_may_be_beside(name, size)) {
+        return 0;
     }
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         size_t suffix = strlen(suffixes[i]);
@@ -229,6 +229,10 @@ enum firn_scan_sqlite_state
 firn_scan_sqlite_state(const struct firn_scan_node *node, const char *name, size_t size,
                        struct firn_os_file **out_copy, firn_error *err)
 {
+    if (node->databases.count == 0) {
+        *out_copy = NULL;
+        return FIRN_SCAN_SQLITE_NONE;
+    }
     const struct firn_scan_database *database = find(node, name, size);
     bool is_beside = database == NULL;
     *out_copy = database != NULL ? database->copy : NULL;

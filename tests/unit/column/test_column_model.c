@@ -420,6 +420,44 @@ groups_end_where_they_are_full(void **state)
     }
 }
 
+/* Whoever reads one of them reads its chunk. */
+static void
+groups_of_long_texts_have_few_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 5000, SIZE = 1000 };
+    struct test_random random;
+    test_random_init(&random, "column_texts", 13);
+    struct machine machine;
+    struct column_fixture_table table;
+    struct row_model model = {0};
+    static uint8_t bytes[ROWS * 8 + SIZE];
+    struct firn_column_info info;
+    machine_init(&machine, 32 << 20);
+    simple_table(&table);
+    test_random_fill(&random, bytes, sizeof bytes);
+    for (size_t i = 0; i < ROWS; i++) {
+        const size_t size = i % 3 == 0 ? 64 : SIZE - i % 3;
+        add_simple(&table, (int64_t)i, 1 + i, firn_bytes(bytes + 8 * i, size), &model);
+    }
+    struct firn_run_builder_options options = {.layout = &table.layout, .codec = FIRN_CODEC_LZ4};
+    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+    assert_int_equal(firn_column_group_count(run), 2);
+    assert_int_equal(firn_column_info_of(run, 0, 2, &info), FIRN_OK);
+    assert_in_range(info.raw_bytes, 2 << 20, 2200000); /* short ones count once */
+    column_fixture_compare_scan(&model, run, false);
+    column_fixture_check(run);
+    (void)copy_by_batches(&random, &machine, run, "copy", &options, &model);
+    struct firn_run *copy;
+    firn_error err;
+    assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+    compare_groups(run, copy);
+    firn_column_kind.close(copy);
+    firn_column_kind.close(run);
+    row_model_deinit(&model);
+    row_fixture_deinit(&machine.fixture);
+}
+
 static void
 groups_end_before_they_have_too_many_bytes(void **state)
 {
@@ -856,6 +894,7 @@ main(void)
         cmocka_unit_test(a_column_has_another_encoding_in_each_group),
         cmocka_unit_test(batches_make_the_same_groups_as_rows),
         cmocka_unit_test(groups_end_where_they_are_full),
+        cmocka_unit_test(groups_of_long_texts_have_few_rows),
         cmocka_unit_test(groups_end_before_they_have_too_many_bytes),
         cmocka_unit_test(a_column_that_was_added_has_its_initial_value_after_a_merge),
         cmocka_unit_test(versions_of_one_key_that_fill_many_groups_are_found_by_sequence),

@@ -607,6 +607,11 @@ conditions_are_split(void **state)
     expect_split("x = x'00'", 1, false, false);
     expect_split("prefix(t, 'a') and prefix(x, x'61')", 2, false, false);
     expect_split("day >= '2026-01-01' and at < '2026-01-01'", 2, false, false);
+    expect_split("day >= '2026-01-01' and i8 > 0 and day < '2027-01-01'", 2, false, false);
+    expect_split("f64 < 2.5 and f64 >= -1", 1, false, false);
+    expect_split("i8 > 3 and i8 < 5 and i8 > 4", 2, false, false);
+    expect_split("i8 < 3 and i8 > 4", 0, false, true);
+    expect_split("t >= 'a' and t <= 'b'", 2, false, false);
     expect_split("day = timestamp '2026-01-01 00:00:01'", 0, false, true);
     expect_split("i8 = null", 0, false, true);
     expect_split("true", 0, false, false);

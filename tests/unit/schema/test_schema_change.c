@@ -58,6 +58,13 @@ changes_make_the_next_schema(void **state)
     assert_int_equal(schema->columns[3].initial.as.i64, 500);
     rc = firn_schema_change_default(schema, firn_str("c"), NULL, &next, NULL);
     schema = advance(schema, next, rc);
+    for (unsigned i = 0; i < 4; i++) {
+        rc = firn_schema_change_bloom_filter(schema, firn_str("c"), i % 3 == 0, &next, NULL);
+        schema = advance(schema, next, rc);
+        assert_int_equal(schema->columns[3].has_bloom_filter, i % 3 == 0);
+    }
+    rc = firn_schema_change_bloom_filter(schema, firn_str("c"), false, &next, NULL);
+    schema = advance(schema, next, rc);
     rc = firn_schema_change_drop_column(schema, firn_str("a"), &next, NULL);
     schema = advance(schema, next, rc);
     assert_int_equal(schema->column_count, 3);
@@ -85,7 +92,7 @@ changes_make_the_next_schema(void **state)
                                       &next, NULL);
     schema = advance(schema, next, rc);
     assert_int_equal(schema->indexes[0].id, 2);
-    assert_int_equal(schema->version, 13);
+    assert_int_equal(schema->version, 18);
     firn_schema_unref(schema);
 }
 

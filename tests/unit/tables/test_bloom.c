@@ -2,7 +2,7 @@
  *
  * unit/tables: Bloom filters of columns: scans for values find what a model has, after updates, deletes, flushes and
  * compactions, in snapshots, with columns that were added, and after reopening; row groups that do not have a value are
- * skipped; definitions keep the option, and refuse it for vectors.
+ * skipped; definitions keep the option, and refuse it for vectors; it can be set and taken away.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -284,6 +284,42 @@ groups_without_the_value_are_skipped(void **state)
     test_table_destroy(rig.dir, rig.path, rig.store);
 }
 
+/* Filters come and go with the files that are written after the change. */
+static void
+the_option_can_be_changed(void **state)
+{
+    struct rig rig;
+    struct model *model = calloc(1, sizeof *model);
+    struct test_random random;
+    firn_scan_stats stats = FIRN_SCAN_STATS_INIT;
+    (void)state;
+    assert_non_null(model);
+    test_random_init(&random, "the_option_can_be_changed", 2019);
+    test_table_create(rig.dir, rig.path, definition, &rig.store, &rig.table);
+    for (unsigned round = 0; round < 4; round++) {
+        const bool has_filter = round % 2 == 0;
+        const firn_value missing = firn_u64(code_of(1) + 1);
+        OK(firn_table_set_bloom_filter(rig.table, "plain", has_filter, &err));
+        OK(firn_table_set_bloom_filter(rig.table, "code", !has_filter, &err));
+        for (uint32_t id = 0; id < IDS; id++) {
+            put(&rig, model, id, id + 1);
+        }
+        OK(firn_store_flush(rig.store, &err));
+        OK(firn_store_compact(rig.store, NULL, &err));
+        if (round == 2) {
+            reopen(&rig);
+        }
+        compare(&rig, model, NULL, &random);
+        assert_int_equal(count_where(&rig, NULL, "plain = ?", &missing, 1, &stats), 0);
+        assert_true((stats.rows_read == 0) == has_filter);
+        assert_int_equal(count_where(&rig, NULL, "code = ?", &missing, 1, &stats), 0);
+        assert_true((stats.rows_read == 0) == !has_filter);
+    }
+    assert_int_equal(firn_table_set_bloom_filter(rig.table, "colour", true, &err), FIRN_NOT_FOUND);
+    free(model);
+    test_table_destroy(rig.dir, rig.path, rig.store);
+}
+
 static void
 what_has_no_filter_is_refused(void **state)
 {
@@ -296,6 +332,10 @@ what_has_no_filter_is_refused(void **state)
     firn_release(def);
     assert_int_equal(firn_table_def_parse("id i64 primary key, a text bloom bloom", &def, &err),
                      FIRN_INVALID);
+    OK(firn_table_def_parse("id i64 primary key, v vector(3)", &def, &err));
+    OK(firn_table_create(rig.store, "v", def, &rig.table, &err));
+    assert_int_equal(firn_table_set_bloom_filter(rig.table, "v", true, &err), FIRN_INVALID);
+    firn_release(def);
     OK(firn_table_def_parse("bloom i64 bloom primary key", &def, &err)); /* a name, too */
     firn_release(def);
     test_table_destroy(rig.dir, rig.path, rig.store);
@@ -309,6 +349,7 @@ main(void)
         cmocka_unit_test(values_are_found_as_in_a_model),
         cmocka_unit_test(added_columns_are_found),
         cmocka_unit_test(groups_without_the_value_are_skipped),
+        cmocka_unit_test(the_option_can_be_changed),
         cmocka_unit_test(what_has_no_filter_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

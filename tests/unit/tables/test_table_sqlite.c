@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/tables: tables beside tables of SQLite that get the same statements: random schemas, rows inserted,
- * replaced, changed and deleted, one by one and in ranges, with a time to live and without, numbers added, alone and
+ * unit/tables: tables beside tables of SQLite that get the same statements: random schemas of all types, some with rows that the
+ * table numbers, or with Bloom filters; rows inserted, replaced, changed and deleted, one by one and in ranges, with a time to live and without, numbers added, alone and
  * in transactions that are kept or not, columns and indexes added and dropped, checkpoints and restores, flushes,
  * compactions, reopenings. Every answer is the same, and so are all rows, by the key and by every index, and random
  * queries, now and in every checkpoint.
@@ -30,6 +30,7 @@
 #include "support/test_temp.h"
 
 enum {
+    DIMENSIONS = 3,
     COLUMNS_MAX = 10,
     INDEXES_MAX = 3,
     STATES_MAX = 4,
@@ -44,6 +45,7 @@ struct column {
     firn_type type;
     bool is_key;
     bool not_null;
+    bool has_filter;
 };
 
 struct index {
@@ -58,6 +60,7 @@ struct shape {
     struct column columns[COLUMNS_MAX]; /* the key comes first */
     unsigned column_count;
     unsigned key_count;
+    bool is_auto; /* the table numbers its rows */
     struct index indexes[INDEXES_MAX];
     unsigned index_count;
 };
@@ -88,6 +91,9 @@ struct rig {
     uint64_t ranges;  /* deleted */
     uint64_t added;   /* numbers */
     uint64_t expired; /* rows */
+    uint64_t schemas;
+    uint64_t restores;
+    uint64_t numbered; /* rows, by the table */
 };
 
 static firn_error err;
@@ -104,12 +110,13 @@ static const firn_type types[] = {
     FIRN_TYPE_I64,       FIRN_TYPE_I32,  FIRN_TYPE_U16,     FIRN_TYPE_BOOL, FIRN_TYPE_F64,
     FIRN_TYPE_TEXT,      FIRN_TYPE_BLOB, FIRN_TYPE_DECIMAL, FIRN_TYPE_DATE, FIRN_TYPE_UUID,
     FIRN_TYPE_TIMESTAMP, FIRN_TYPE_I8,   FIRN_TYPE_I16,     FIRN_TYPE_U8,   FIRN_TYPE_U32,
-    FIRN_TYPE_U64,       FIRN_TYPE_F32};
+    FIRN_TYPE_U64,       FIRN_TYPE_F32,  FIRN_TYPE_VECTOR};
 
 static bool
 is_bytes(firn_type type)
 {
-    return type == FIRN_TYPE_TEXT || type == FIRN_TYPE_BLOB || type == FIRN_TYPE_UUID;
+    return type == FIRN_TYPE_TEXT || type == FIRN_TYPE_BLOB || type == FIRN_TYPE_UUID ||
+           type == FIRN_TYPE_VECTOR;
 }
 
 /* Few different ones, so that keys meet. Bytes lie in memory. */
@@ -152,6 +159,13 @@ make_value(struct rig *rig, const struct column *column, char memory[TEXT_SIZE])
         return firn_bool(n % 2 == 0);
     case FIRN_TYPE_F64:
         return firn_f64((double)n / 8 - 0.5);
+    case FIRN_TYPE_VECTOR:
+        for (unsigned i = 0; i < DIMENSIONS; i++) {
+            const float part = (float)(n % (7 + i)) / 4;
+            memcpy(memory + i * sizeof part, &part, sizeof part);
+        }
+        value.as.bytes = firn_bytes(memory, DIMENSIONS * sizeof(float));
+        return value;
     case FIRN_TYPE_UUID:
         memset(memory, (int)(n % 251), 16);
         value.as.bytes = firn_bytes(memory, 16);
@@ -192,6 +206,7 @@ bind(sqlite3_stmt *statement, int at, const firn_value *value)
         break;
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
         sqlite3_bind_blob(statement, at,
                           value->as.bytes.size > 0 ? (const void *)value->as.bytes.data : "",
                           (int)value->as.bytes.size, SQLITE_TRANSIENT);
@@ -339,9 +354,18 @@ static void
 make_column(struct rig *rig, bool is_key, struct column *out)
 {
     make_name(rig, is_key ? 'k' : 'c', out->name);
-    out->type = types[below(rig, sizeof types / sizeof types[0])];
+    out->type = types[below(rig, sizeof types / sizeof types[0] - (is_key ? 1 : 0))];
     out->is_key = is_key;
     out->not_null = !is_key && below(rig, 4) == 0;
+    out->has_filter = out->type != FIRN_TYPE_VECTOR && below(rig, 6) == 0;
+}
+
+/* A column that can be in an index, and that queries can compare. */
+static unsigned
+ordered_column(struct rig *rig, const struct shape *shape)
+{
+    const unsigned at = (unsigned)below(rig, shape->column_count);
+    return shape->columns[at].type == FIRN_TYPE_VECTOR ? 0 : at; /* the key has none */
 }
 
 static void
@@ -349,8 +373,8 @@ make_index(struct rig *rig, struct index *out)
 {
     make_name(rig, 'i', out->name);
     out->is_unique = below(rig, 3) == 0;
-    out->columns[0] = (unsigned)below(rig, rig->shape.column_count);
-    out->columns[1] = (unsigned)below(rig, rig->shape.column_count);
+    out->columns[0] = ordered_column(rig, &rig->shape);
+    out->columns[1] = ordered_column(rig, &rig->shape);
     out->count = out->columns[0] != out->columns[1] ? 1 + (unsigned)below(rig, 2) : 1;
 }
 
@@ -364,6 +388,9 @@ make_shape(struct rig *rig)
     for (unsigned i = 0; i < shape->column_count; i++) {
         make_column(rig, i < shape->key_count, &shape->columns[i]);
     }
+    shape->is_auto = shape->key_count == 1 && shape->columns[0].type >= FIRN_TYPE_I32 &&
+                     shape->columns[0].type <= FIRN_TYPE_I64;
+    rig->schemas++;
     shape->index_count = (unsigned)below(rig, 3);
     for (unsigned i = 0; i < shape->index_count; i++) {
         make_index(rig, &shape->indexes[i]);
@@ -377,6 +404,8 @@ column_of(const struct column *column)
                                .type = column->type,
                                .precision = column->type == FIRN_TYPE_DECIMAL ? 18 : 0,
                                .scale = column->type == FIRN_TYPE_DECIMAL ? 2 : 0,
+                               .dimensions = column->type == FIRN_TYPE_VECTOR ? DIMENSIONS : 0,
+                               .has_bloom_filter = column->has_filter,
                                .not_null = column->not_null};
 }
 
@@ -399,6 +428,7 @@ firn_create(struct rig *rig)
     firn_table_def def = FIRN_TABLE_DEF_INIT;
     for (unsigned i = 0; i < shape->column_count; i++) {
         columns[i] = column_of(&shape->columns[i]);
+        columns[i].is_auto = i == 0 && shape->is_auto;
         key[i] = shape->columns[i].name;
     }
     for (unsigned i = 0; i < shape->index_count; i++) {
@@ -498,7 +528,7 @@ make_condition(struct rig *rig, const struct column *column, char *sql, firn_val
 {
     static const char *const operators[] = {"=", "<>", "<", "<=", ">", ">="};
     const struct column wanted = {.type = column->type, .is_key = true};
-    switch (below(rig, 8)) {
+    switch (column->type == FIRN_TYPE_VECTOR ? below(rig, 2) : below(rig, 8)) {
     case 0:
         APPEND(sql, "%s IS NULL", column->name);
         return 0;
@@ -527,7 +557,7 @@ static void
 make_query(struct rig *rig, const struct shape *shape, char *select, char *rest,
            firn_scan_options *options, char *order)
 {
-    const struct column *column = &shape->columns[below(rig, shape->column_count)];
+    const struct column *column = &shape->columns[ordered_column(rig, shape)];
     const char *c = column->name;
     uint64_t kind = below(rig, 3);
     if (kind == 0) {
@@ -724,6 +754,45 @@ put(struct rig *rig, bool replaces)
     if (rc != (changed < 0 ? FIRN_EXISTS : FIRN_OK)) {
         fail_msg("%s: SQLite says %d, firn %d: %s", sql, changed, rc, err.text);
     }
+    rig->writes++;
+}
+
+/* A row without a key: the table gives it a number that no row has. SQLite gets the same one. */
+static void
+put_numbered(struct rig *rig)
+{
+    const struct shape *shape = &rig->shape;
+    char memory[COLUMNS_MAX][TEXT_SIZE];
+    firn_value values[COLUMNS_MAX];
+    const char *names[COLUMNS_MAX];
+    char sql[SQL_SIZE] = "INSERT INTO t (";
+    firn_row_options options = row_options(rig);
+    uint64_t number = 0;
+    make_row(rig, values, memory);
+    for (unsigned i = 0; i < shape->column_count; i++) {
+        names[i] = shape->columns[i].name;
+        APPEND(sql, "%s%s", i > 0 ? "," : "", names[i]);
+    }
+    APPEND(sql, ") VALUES (");
+    for (unsigned i = 0; i < shape->column_count; i++) {
+        APPEND(sql, "%s?", i > 0 ? "," : "");
+    }
+    APPEND(sql, ")");
+    options.columns = names + 1;
+    int rc = firn_table_insert_auto(rig->table, &options, values + 1, shape->column_count - 1,
+                                    &number, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
+    if (rc == FIRN_EXISTS) { /* in a unique index, so that any other number is as good */
+        sqlite3_stmt *statement = prepare(rig->sqlite, "SELECT 1 + count(*) FROM t");
+        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+        number = 1000000000 + (uint64_t)sqlite3_column_int64(statement, 0);
+        sqlite3_finalize(statement);
+    }
+    values[0] = firn_typed_i64(shape->columns[0].type, (int64_t)number);
+    if ((run(rig, sql, values, shape->column_count) >= 0) != (rc == FIRN_OK)) {
+        fail_msg("%s: firn says %d: %s", sql, rc, err.text);
+    }
+    rig->numbered += rc == FIRN_OK;
     rig->writes++;
 }
 
@@ -989,7 +1058,11 @@ write_row(struct rig *rig)
         get(rig);
         break;
     default:
-        put(rig, false);
+        if (rig->shape.is_auto && below(rig, 2) == 0) {
+            put_numbered(rig);
+        } else {
+            put(rig, false);
+        }
         break;
     }
 }
@@ -1082,6 +1155,14 @@ drop_column(struct rig *rig)
 }
 
 static void
+change_filter(struct rig *rig)
+{
+    struct column *column = &rig->shape.columns[ordered_column(rig, &rig->shape)];
+    column->has_filter = !column->has_filter;
+    OK(firn_table_set_bloom_filter(rig->table, column->name, column->has_filter, &err));
+}
+
+static void
 rename_column(struct rig *rig)
 {
     struct column *column = &rig->shape.columns[below(rig, rig->shape.column_count)];
@@ -1164,6 +1245,7 @@ restore(struct rig *rig)
     sqlite3_close(rig->sqlite);
     rig->sqlite = open_copy(state);
     rig->shape = state->shape;
+    rig->restores++;
 }
 
 static void
@@ -1224,6 +1306,8 @@ step(struct rig *rig)
         reopen(rig);
     } else if (what < 189) {
         make_anew(rig);
+    } else if (what < 190) {
+        change_filter(rig);
     } else {
         compare_all(rig, rig->sqlite, &rig->shape, NULL);
     }
@@ -1301,11 +1385,48 @@ tables_are_as_those_of_sqlite(void **state)
     assert_true(queries > 0 && ranges > 0 && added > 0 && expired > 0);
 }
 
+/* Tables that live for some statements only, one after the other in the same stores. */
+static void
+many_schemas_are_as_those_of_sqlite(void **state)
+{
+    const unsigned schemas = test_is_long() ? 40000 : 2400;
+    enum { TOGETHER = 100, STEPS = 8 };
+    uint64_t tried = 0;
+    uint64_t restores = 0;
+    uint64_t numbered = 0;
+    struct test_share share = test_share_of(1, 1);
+    (void)state;
+    for (uint64_t i = share.first; i <= schemas / TOGETHER; i += share.step) {
+        struct rig rig;
+        begin(&rig, "many_schemas_are_as_those_of_sqlite", i);
+        for (unsigned j = 0; j < TOGETHER; j++) {
+            for (unsigned k = 0; k < STEPS; k++) {
+                step(&rig);
+            }
+            compare_all(&rig, rig.sqlite, &rig.shape, NULL);
+            compare_query(&rig, rig.sqlite, &rig.shape, NULL);
+            make_anew(&rig);
+        }
+        for (unsigned j = 0; j < rig.state_count; j++) {
+            compare_state(&rig, &rig.states[j]);
+        }
+        tried += rig.schemas;
+        restores += rig.restores;
+        numbered += rig.numbered;
+        tell(&rig);
+    }
+    print_message("count: %" PRIu64 " schemas beside SQLite, %" PRIu64 " restores, %" PRIu64
+                  " rows that tables numbered\n",
+                  tried, restores, numbered);
+    assert_true(restores > 0 && numbered > 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_as_those_of_sqlite),
+        cmocka_unit_test(many_schemas_are_as_those_of_sqlite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// index.d.ts: the types of the package, and what each function does. Every function that returns a promise runs off the event
+// loop; errors are FirnError, and a promise that is refused is rejected, never thrown.
+
+/// <reference types="node" />
+
+/** Bytes: a string is taken as UTF-8. Promises copy what they are given, so it may be changed at once. */
+export type Bytes = string | NodeJS.ArrayBufferView | ArrayBuffer
+
+export type Durability =
+  /** On disk when the call is done; the default. */
+  | 'full'
+  /** Handed to the kernel: survives the process, not a power cut. */
+  | 'os'
+
+export type ErrorCode =
+  | 'FIRN_BUSY' | 'FIRN_CONFLICT' | 'FIRN_CANCELLED' | 'FIRN_INVALID' | 'FIRN_NOT_FOUND' | 'FIRN_EXISTS' | 'FIRN_LIMIT' | 'FIRN_MISUSE' | 'FIRN_IO'
+  | 'FIRN_NO_SPACE' | 'FIRN_NO_MEMORY' | 'FIRN_DENIED' | 'FIRN_READ_ONLY' | 'FIRN_UNSUPPORTED' | 'FIRN_CORRUPT' | 'FIRN_NEWER' | 'FIRN_UNTRUSTED'
+  | 'FIRN_FAILED' | 'FIRN_INTERNAL'
+
+export class FirnError extends Error {
+  constructor (code: ErrorCode, message: string, errno?: number)
+  readonly code: ErrorCode
+  /** The operating system's error number, if there was one. */
+  readonly errno?: number
+  /** Of Workspace.revert: what overlaps. */
+  readonly conflicts?: RevertConflict[]
+}
+
+/** The version of the library. */
+export const version: string
+
+// ---- long calls ----
+
+export interface Progress {
+  phase: string
+  filesDone: number
+  /** 0 while unknown. */
+  filesTotal: number
+  bytesDone: number
+  bytesTotal: number
+  /** Too late to cancel. */
+  isFinishing: boolean
+}
+
+export interface Notice {
+  /** 'excluded', 'unreadable', 'damaged', ... */
+  kind: string
+  path: string
+  text: string
+  isKnown: boolean
+}
+
+/** Callbacks come on the event loop, about ten times a second, and before the promise settles. What they throw cancels the call. */
+export interface LongOptions {
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+  onNotice?: (notice: Notice) => void
+}
+
+// ---- stores ----
+
+export interface OpenOptions {
+  /** Default true. */
+  createIfMissing?: boolean
+  failIfExists?: boolean
+  /** Writes nothing; a writer may be open too, in any process. */
+  readOnly?: boolean
+  durability?: Durability
+  /** How long to wait for another writer, in milliseconds; default 0: FIRN_BUSY. */
+  lockTimeout?: number
+  /** Bytes for memtables, cache, indexes and filters; default 256 MiB. */
+  memory?: number | bigint
+  /** In the background; default: one per processor, at most 4. */
+  threads?: number
+  compression?: 'none' | 'lz4' | 'zstd'
+  /** Read-only: shows commits, too, that were not acknowledged yet. */
+  readPending?: boolean
+}
+
+export interface MemoryOptions extends OpenOptions {
+  /** The most bytes of its files. */
+  limit?: number | bigint
+}
+
+export function open (path: string, options?: OpenOptions): Promise<Store>
+export function openSync (path: string, options?: OpenOptions): Store
+/** A store in memory, gone when it is closed. */
+export function openMemory (options?: MemoryOptions): Promise<Store>
+/** Removes a store from disk. */
+export function destroy (path: string): Promise<void>
+/** Creates a store in a directory from a file that Store.export wrote. */
+export function importStore (file: string, path: string, options?: LongOptions): Promise<Checkpoint>
+/** The number that a merged value holds; 0n for undefined. */
+export function numberOf (value: Buffer | undefined): bigint
+
+export interface WriteOptions {
+  durability?: Durability
+}
+
+export interface PutOptions extends WriteOptions {
+  /** The value expires after so many milliseconds. */
+  ttl?: number | bigint
+}
+
+/** A checkpoint of a store's data. */
+export interface Checkpoint {
+  /** From 1; 0 for a safety checkpoint. */
+  number: number
+  id: string
+  /** '' if it has none. */
+  name: string
+  createdAt: Date
+  createdNs: bigint
+  sequence: bigint
+  isSafety: boolean
+  /** Of a safety checkpoint: the id of the checkpoint that was restored then. */
+  restored: string
+}
+
+export interface Difference {
+  kind: 'added' | 'removed' | 'changed' | 'keyspace added' | 'keyspace removed'
+  keyspace: string
+  key?: Buffer
+  before?: Buffer
+  after?: Buffer
+}
+
+export interface Closable {
+  /** Waits for calls that are under way. A second close does nothing. */
+  close (): Promise<void>
+  /** FIRN_BUSY if calls are under way. */
+  closeSync (): void
+}
+
+export interface TransactionOptions {
+  /** 'serializable' refuses write skew as well. */
+  isolation?: 'snapshot' | 'serializable'
+  readOnly?: boolean
+}
+
+export type BatchOperation =
+  | { type: 'put', keyspace: Keyspace<any, any>, key: any, value: any, ttl?: number | bigint }
+  | { type: 'del', keyspace: Keyspace<any, any>, key: any }
+
+export class Store implements Closable {
+  private constructor ()
+  readonly path: string | undefined
+  /** Closes what is open below it, too: iterators, transactions, snapshots. */
+  close (): Promise<void>
+  closeSync (): void
+
+  keyspace<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Promise<Keyspace<Encoded<K>, Encoded<V>>>
+  keyspaceSync<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Keyspace<Encoded<K>, Encoded<V>>
+  keyspaces (): Promise<string[]>
+  dropKeyspace (name: string): Promise<void>
+
+  /** Creates a table from a definition such as 'id i64 auto, name text not null, primary key (id)'. */
+  createTable (name: string, definition: string, options?: TableOptions): Promise<Table>
+  table (name: string, options?: TableOptions): Promise<Table>
+  tables (): Promise<string[]>
+  dropTable (name: string): Promise<void>
+
+  batch (): Batch
+  batch (operations: BatchOperation[], options?: WriteOptions): Promise<void>
+  begin (options?: TransactionOptions): Promise<Transaction>
+  /**
+   * Calls work in a transaction and commits. After FIRN_CONFLICT all of it is done again, up to `attempts` times (100), so work
+   * must have no effects besides. What it throws rolls back.
+   */
+  transaction<T> (work: (transaction: Transaction) => Promise<T> | T, options?: TransactionOptions & WriteOptions & { attempts?: number }): Promise<T>
+
+  snapshot (options?: { checkpoint?: string }): Promise<Snapshot>
+  snapshotSync (options?: { checkpoint?: string }): Snapshot
+  /** The store's data at a checkpoint. */
+  at (reference: string): Promise<Snapshot>
+  checkpoint (name?: string): Promise<Checkpoint>
+  /** Newest first. */
+  checkpoints (options?: { safety?: boolean }): Promise<Checkpoint[]>
+  findCheckpoint (reference: string): Promise<Checkpoint>
+  deleteCheckpoints (...references: Array<string | string[]>): Promise<void>
+  /** Makes the data what the checkpoint has; what it was before is kept as a safety checkpoint. */
+  restore (reference: string): Promise<{ restored: Checkpoint, safety: Checkpoint }>
+  /** Takes back the last restore. */
+  undo (): Promise<{ restored: Checkpoint, safety: Checkpoint }>
+  /** What differs between two checkpoints; undefined is the present. All of it is in memory: give a limit if it may be much. */
+  diff (before?: string, after?: string, options?: LongOptions & { keyspace?: string, limit?: number }): Promise<Difference[]>
+
+  /** Makes every earlier write durable. */
+  sync (): Promise<void>
+  flush (): Promise<void>
+  /** Moves a read-only store to the newest state. */
+  refresh (): Promise<void>
+  compact (options?: LongOptions): Promise<void>
+  clone (path: string, options?: LongOptions): Promise<void>
+  /** Verifies every file. FIRN_CORRUPT if anything is damaged; notices name file and offset. */
+  check (options?: LongOptions): Promise<{ keyspaces: number, entries: number, logRecords: number }>
+  /** What docs/json.md says of the statistics of a store. */
+  stats (): Promise<any>
+  export (path: string, options?: LongOptions & { checkpoint?: string, replace?: boolean }): Promise<void>
+}
+
+// ---- keyspaces ----
+
+export type EncodingName = 'buffer' | 'utf8' | 'json'
+export type Encoded<E extends EncodingName> = E extends 'utf8' ? string : E extends 'json' ? any : Buffer
+/** What is taken where T comes back. */
+export type Given<T> = T extends Buffer ? Bytes : T
+
+export interface KeyspaceOptions<K extends EncodingName = EncodingName, V extends EncodingName = EncodingName> {
+  keyEncoding?: K
+  valueEncoding?: V
+  createIfMissing?: boolean
+  failIfExists?: boolean
+}
+
+export interface RangeOptions<K> {
+  gt?: Given<K>
+  gte?: Given<K>
+  lt?: Given<K>
+  lte?: Given<K>
+  prefix?: Given<K>
+  reverse?: boolean
+  limit?: number
+}
+
+export type MergeOperator = 'add' | 'append' | 'min' | 'max'
+
+/** Reads of a keyspace as it is now, in a snapshot, or in a transaction. */
+export interface KeyspaceReads<K, V> {
+  readonly name: string
+  get (key: Given<K>): Promise<V | undefined>
+  /** Reads on this thread: fast for what is in memory. Small Buffers share memory, as those of Buffer.from do. */
+  getSync (key: Given<K>): V | undefined
+  getMany (keys: Array<Given<K>>): Promise<Array<V | undefined>>
+  getManySync (keys: Array<Given<K>>): Array<V | undefined>
+  has (key: Given<K>): Promise<boolean>
+  hasSync (key: Given<K>): boolean
+  /** In the order of the keys, fetched in batches. An iterator shows the state of the moment when it was created. */
+  entries (options?: RangeOptions<K>): Iterator<[K, V]>
+  keys (options?: RangeOptions<K>): Iterator<K>
+  values (options?: RangeOptions<K>): Iterator<V>
+  [Symbol.asyncIterator] (): Iterator<[K, V]>
+}
+
+export class Keyspace<K = Buffer, V = Buffer> implements KeyspaceReads<K, V> {
+  private constructor ()
+  readonly store: Store
+  readonly name: string
+  /** The keyspace as a transaction or a snapshot sees it. */
+  in (owner: Transaction | Snapshot): Keyspace<K, V>
+  get (key: Given<K>): Promise<V | undefined>
+  getSync (key: Given<K>): V | undefined
+  /** Copies the value into a buffer. Gives its size, which may be more than there is room for; undefined: there is none. */
+  getInto (key: Given<K>, buffer: NodeJS.ArrayBufferView, offset?: number): number | undefined
+  getMany (keys: Array<Given<K>>): Promise<Array<V | undefined>>
+  getManySync (keys: Array<Given<K>>): Array<V | undefined>
+  has (key: Given<K>): Promise<boolean>
+  hasSync (key: Given<K>): boolean
+  entries (options?: RangeOptions<K>): Iterator<[K, V]>
+  keys (options?: RangeOptions<K>): Iterator<K>
+  values (options?: RangeOptions<K>): Iterator<V>
+  [Symbol.asyncIterator] (): Iterator<[K, V]>
+
+  /** Writes that are not awaited take effect in the order of the calls, and are committed together. */
+  put (key: Given<K>, value: Given<V>, options?: PutOptions): Promise<void>
+  putSync (key: Given<K>, value: Given<V>, options?: PutOptions): void
+  del (key: Given<K>, options?: WriteOptions): Promise<void>
+  delSync (key: Given<K>, options?: WriteOptions): void
+  /** Puts the value if the key has none; else FIRN_EXISTS. */
+  insert (key: Given<K>, value: Given<V>, options?: PutOptions): Promise<void>
+  insertSync (key: Given<K>, value: Given<V>, options?: PutOptions): void
+  /** Replaces the value if it is `expected`; else FIRN_CONFLICT, or FIRN_NOT_FOUND. */
+  compareAndPut (key: Given<K>, expected: Given<V>, value: Given<V>, options?: PutOptions): Promise<void>
+  compareAndPutSync (key: Given<K>, expected: Given<V>, value: Given<V>, options?: PutOptions): void
+  /** Changes a value without reading it. 'add', 'min' and 'max' take a whole number (see numberOf), 'append' bytes. */
+  merge (operator: MergeOperator, key: Given<K>, operand: number | bigint | Bytes, options?: WriteOptions): Promise<void>
+  mergeSync (operator: MergeOperator, key: Given<K>, operand: number | bigint | Bytes, options?: WriteOptions): void
+  /** Deletes the keys from `lower` to before `upper`. */
+  delRange (lower: Given<K>, upper: Given<K>, options?: WriteOptions): Promise<void>
+  delRangeSync (lower: Given<K>, upper: Given<K>, options?: WriteOptions): void
+}
+
+export interface Iterator<T> extends AsyncIterableIterator<T> {
+  next (): Promise<IteratorResult<T, undefined>>
+  /** The next entries, at most `count`; none at the end. */
+  nextv (count: number): Promise<T[]>
+  /** All that are left. */
+  all (): Promise<T[]>
+  /** The same on this thread. Not in a transaction. */
+  allSync (): T[]
+  close (): Promise<void>
+  [Symbol.asyncIterator] (): Iterator<T>
+}
+
+/** Writes to any keyspaces of a store, all or none of them. */
+export class Batch {
+  private constructor ()
+  readonly store: Store
+  readonly length: number
+  put<K, V> (keyspace: Keyspace<K, V>, key: Given<K>, value: Given<V>, options?: { ttl?: number | bigint }): this
+  del<K> (keyspace: Keyspace<K, any>, key: Given<K>): this
+  delRange<K> (keyspace: Keyspace<K, any>, lower: Given<K>, upper: Given<K>): this
+  merge<K> (operator: MergeOperator, keyspace: Keyspace<K, any>, key: Given<K>, operand: number | bigint | Bytes): this
+  clear (): this
+  write (options?: WriteOptions): Promise<void>
+  writeSync (options?: WriteOptions): void
+  close (): Promise<void>
+}
+
+/** The store's data at one moment, or at a checkpoint. */
+export class Snapshot implements Closable {
+  protected constructor ()
+  readonly store: Store
+  close (): Promise<void>
+  closeSync (): void
+  keyspace<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Promise<Keyspace<Encoded<K>, Encoded<V>>>
+  keyspaces (): Promise<string[]>
+  table (name: string, options?: TableOptions): Promise<Table>
+  tables (): Promise<string[]>
+  get<K, V> (keyspace: Keyspace<K, V>, key: Given<K>): Promise<V | undefined>
+  getSync<K, V> (keyspace: Keyspace<K, V>, key: Given<K>): V | undefined
+  getMany<K, V> (keyspace: Keyspace<K, V>, keys: Array<Given<K>>): Promise<Array<V | undefined>>
+  has<K> (keyspace: Keyspace<K, any>, key: Given<K>): Promise<boolean>
+  entries<K, V> (keyspace: Keyspace<K, V>, options?: RangeOptions<K>): Iterator<[K, V]>
+  keys<K> (keyspace: Keyspace<K, any>, options?: RangeOptions<K>): Iterator<K>
+  values<K, V> (keyspace: Keyspace<K, V>, options?: RangeOptions<K>): Iterator<V>
+}
+
+/** Reads one state and its own writes; commits all of them or none. Its calls run one after the other. */
+export class Transaction extends Snapshot {
+  readonly isTransaction: true
+  put<K, V> (keyspace: Keyspace<K, V>, key: Given<K>, value: Given<V>, options?: { ttl?: number | bigint }): Promise<void>
+  putSync<K, V> (keyspace: Keyspace<K, V>, key: Given<K>, value: Given<V>, options?: { ttl?: number | bigint }): void
+  del<K> (keyspace: Keyspace<K, any>, key: Given<K>): Promise<void>
+  delSync<K> (keyspace: Keyspace<K, any>, key: Given<K>): void
+  delRange<K> (keyspace: Keyspace<K, any>, lower: Given<K>, upper: Given<K>): Promise<void>
+  merge<K> (operator: MergeOperator, keyspace: Keyspace<K, any>, key: Given<K>, operand: number | bigint | Bytes): Promise<void>
+  savepoint (): Promise<number>
+  rollbackTo (savepoint: number): Promise<void>
+  release (savepoint: number): Promise<void>
+  /** FIRN_CONFLICT if another commit came first: nothing was written. Ends the transaction in any case. */
+  commit (options?: WriteOptions): Promise<void>
+  rollback (): Promise<void>
+}
+
+// ---- tables ----
+
+export interface TableOptions {
+  /** How i64 and u64 come back: 'bigint' (the default), or 'number', which is FIRN_LIMIT for one beyond 2^53. */
+  integers?: 'bigint' | 'number'
+}
+
+export interface Column {
+  name: string
+  type: 'bool' | 'i8' | 'i16' | 'i32' | 'i64' | 'u8' | 'u16' | 'u32' | 'u64' | 'f32' | 'f64' | 'decimal' | 'date' | 'timestamp' | 'text' | 'blob' | 'uuid' | 'vector'
+  notNull: boolean
+  auto?: boolean
+  precision?: number
+  scale?: number
+  dimensions?: number
+}
+
+/** What a column takes; which of these, depends on its type (docs/node.md). */
+export type Value = null | boolean | number | bigint | string | Date | NodeJS.ArrayBufferView | ArrayBuffer | number[]
+/** What comes back. */
+export type Row = Record<string, any>
+export type RowGiven = Record<string, Value | undefined>
+export type Key = Value | Value[]
+
+export interface Bounds {
+  /** Values of the first columns of the key, or of the index. */
+  gte?: Key
+  gt?: Key
+  lte?: Key
+  lt?: Key
+}
+
+export interface ScanOptions extends Bounds {
+  /** Names of columns, or expressions as a string: 'kind, count(*) as n'. */
+  select?: string | string[]
+  where?: string
+  /** Values for the question marks. */
+  parameters?: Value[]
+  groupBy?: string
+  orderBy?: string
+  limit?: number
+  offset?: number
+  index?: string
+  descending?: boolean
+  threads?: number
+  memory?: number
+}
+
+export interface SearchOptions {
+  /** Default 10. */
+  k?: number
+  /** Default 'cosine'. */
+  metric?: 'l2' | 'dot' | 'cosine'
+  where?: string
+  parameters?: Value[]
+  columns?: string[]
+  /** Misses no row. */
+  exact?: boolean
+  ef?: number
+  recall?: number
+  threads?: number
+}
+
+export class Table {
+  private constructor ()
+  readonly store: Store
+  readonly name: string
+  readonly columns: Column[]
+  /** The names of the columns of the primary key. */
+  readonly key: string[]
+  readonly definition: string
+  /** The table as a transaction or a snapshot sees it. */
+  in (owner: Transaction | Snapshot): Table
+
+  /** Inserts a row; FIRN_EXISTS if there is one with its key. Gives its number if the table numbers its rows. */
+  insert (row: RowGiven, options?: PutOptions): Promise<bigint | undefined>
+  insertMany (rows: RowGiven[], options?: PutOptions): Promise<bigint[] | undefined>
+  /** Inserts a row, or replaces the one with its key. */
+  upsert (row: RowGiven, options?: PutOptions): Promise<void>
+  upsertMany (rows: RowGiven[], options?: PutOptions): Promise<void>
+  /** Changes the columns that are given; FIRN_NOT_FOUND if there is no such row. */
+  update (row: RowGiven, options?: PutOptions): Promise<void>
+  /** false if there was no such row. */
+  delete (key: Key, options?: WriteOptions): Promise<boolean>
+  deleteRange (bounds: Bounds & WriteOptions): Promise<void>
+  /** Adds a number to a column of a row. Gives the sum. */
+  add (key: Key, column: string, number: number | bigint | string, options?: WriteOptions): Promise<any>
+  /** Inserts any number of rows in one commit that bypasses the log. Gives their number. */
+  load (rows: Iterable<RowGiven> | AsyncIterable<RowGiven>, options?: { columns?: string[] }): Promise<number>
+
+  get (key: Key, options?: { columns?: string[], index?: string }): Promise<Row | undefined>
+  getSync (key: Key, options?: { columns?: string[], index?: string }): Row | undefined
+  getMany (keys: Key[], options?: { columns?: string[], index?: string }): Promise<Array<Row | undefined>>
+  scan (options?: ScanOptions): Scan<Row>
+  /** The same column by column, up to 1,024 rows at a time. */
+  batches (options?: ScanOptions): Scan<ColumnBatch>
+  count (where?: string, parameters?: Value[]): Promise<number>
+  /** The rows whose vectors are nearest to the query; row has the key and options.columns. */
+  search (column: string, query: Float32Array | number[], options?: SearchOptions): Promise<Array<{ distance: number, row: Row }>>
+  [Symbol.asyncIterator] (): Scan<Row>
+
+  /** Reads columns and key again, if another handle has changed the table. */
+  refresh (): Promise<void>
+  addColumn (definition: string): Promise<void>
+  dropColumn (name: string): Promise<void>
+  renameColumn (name: string, to: string): Promise<void>
+  setDefault (name: string, value?: Value): Promise<void>
+  addIndex (name: string, columns: string[], options?: { unique?: boolean }): Promise<void>
+  dropIndex (name: string): Promise<void>
+  addVectorIndex (name: string, column: string, options?: { metric?: 'l2' | 'dot' | 'cosine', m?: number, efConstruction?: number }): Promise<void>
+}
+
+export class Scan<T> implements AsyncIterableIterator<T> {
+  private constructor ()
+  /** Known once the first rows are. */
+  readonly columns: Column[] | undefined
+  next (): Promise<IteratorResult<T, undefined>>
+  all (): Promise<T[]>
+  close (): Promise<void>
+  return (value?: any): Promise<IteratorResult<T, any>>
+  [Symbol.asyncIterator] (): Scan<T>
+}
+
+export type NumberArray = Int8Array | Int16Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array | Uint32Array | BigUint64Array | Float32Array | Float64Array
+
+/** Rows of a scan, column by column. */
+export class ColumnBatch {
+  private constructor ()
+  readonly rows: number
+  readonly columns: Column[]
+  /** Numbers in the array of their width; decimals in units of their scale, dates in days, timestamps in microseconds since 1970; vectors and uuids one
+   * after the other; of texts and blobs the bytes. Elements of null are undefined: see isNull. */
+  array (name: string): NumberArray
+  /** Of texts and blobs: where they begin and end in the array. */
+  offsets (name: string): Float64Array | undefined
+  /** Bit row % 8 of byte row >> 3 is set if the value is not null; undefined: none is. */
+  valid (name: string): Uint8Array | undefined
+  isNull (name: string, row: number): boolean
+  strings (name: string): Array<string | null>
+}
+
+// ---- workspaces ----
+
+export interface WorkspaceCheckpoint {
+  number: number
+  id: string
+  message: string
+  createdAt: Date
+  createdNs: bigint
+  /** Of the tree: equal trees have equal hashes. */
+  root: string
+  isSafety: boolean
+  files: number
+  directories: number
+  bytes: number
+  addedBytes: number
+  excluded: number
+  skipped: number
+}
+
+export interface Change {
+  kind: 'added' | 'removed' | 'changed' | 'metadata' | 'renamed'
+  path: string
+  /** The old path of a rename. */
+  from?: string
+  what: number
+  lines?: 'counted' | 'binary' | 'too_large' | 'unreadable'
+  linesAdded?: number
+  linesRemoved?: number
+}
+
+export interface Counts {
+  added: number
+  changed: number
+  removed: number
+}
+
+export interface RevertConflict {
+  kind: string
+  path: string
+}
+
+export interface RestoreOptions extends LongOptions {
+  /** Only these paths and what is below them. */
+  paths?: string[]
+  /** Into this directory instead, which is empty or missing. */
+  toDirectory?: string
+  dryRun?: boolean
+  gitignore?: boolean
+  trustJournal?: boolean
+}
+
+export type RestoreResult = Counts & { checkpoint: WorkspaceCheckpoint, safetyId: string, unchanged: number, incomplete: number, leftAlone: number, notRestored: number, changes: Change[] }
+
+export interface SaveOptions extends LongOptions {
+  message?: string
+  /** Makes no checkpoint if nothing has changed. */
+  ifChanged?: boolean
+  full?: boolean
+  strict?: boolean
+  includeDeps?: boolean
+  gitignore?: boolean
+  /** A policy for older checkpoints: 'all:1d hourly:7d daily:90d'. */
+  keep?: string
+  fileSizeMax?: number
+}
+
+/** Opens the workspace that a directory belongs to. Creates nothing: the first save does. */
+export function openWorkspace (path: string, options?: { store?: string, lockTimeout?: number, isRoot?: boolean }): Promise<Workspace>
+
+export class Workspace implements Closable {
+  private constructor ()
+  readonly root: string
+  readonly storePath: string
+  readonly subpath: string
+  /** Where it was when it was saved, if it was moved since: see adopt. */
+  readonly movedFrom: string | undefined
+  /** Why a program should ask before it saves this ('your home directory'). */
+  readonly tooBroad: string | undefined
+  close (): Promise<void>
+  closeSync (): void
+  save (options?: SaveOptions | string): Promise<Counts & { checkpoint: WorkspaceCheckpoint, previous: number, isMade: boolean, isUnchanged: boolean, expired: number, gcIsDue: boolean }>
+  status (options?: LongOptions & { reference?: string, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
+  diff (options?: LongOptions & { before?: string, after?: string, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
+  restore (reference: string, options?: RestoreOptions): Promise<RestoreResult>
+  undo (options?: RestoreOptions): Promise<RestoreResult>
+  resume (options?: RestoreOptions): Promise<RestoreResult>
+  /** Takes back what one checkpoint changed, and keeps later changes. FIRN_CONFLICT, with `conflicts`, if they overlap. */
+  revert (options?: string | LongOptions & { after?: string, before?: string, paths?: string[], dryRun?: boolean, gitignore?: boolean }): Promise<Counts & { after: WorkspaceCheckpoint, before: WorkspaceCheckpoint, safetyId: string, merged: number, leftAlone: number, incomplete: number, notRestored: number, conflicts: RevertConflict[], changes: Change[] }>
+  list (options?: { limit?: number, safety?: boolean }): Promise<WorkspaceCheckpoint[]>
+  find (reference: string): Promise<WorkspaceCheckpoint>
+  entries (reference?: string): Promise<Array<{ path: string, type: 'file' | 'directory' | 'symlink', mode: number, size: number, mtimeNs: bigint, target?: string, hash?: string }>>
+  read (reference: string, path: string): Promise<Buffer>
+  tag (name: string, reference: string, options?: { replace?: boolean }): Promise<WorkspaceCheckpoint>
+  untag (name: string): Promise<void>
+  tags (): Promise<Array<{ name: string, id: string, number: number, createdAt: Date, createdNs: bigint }>>
+  delete (references: string | string[], options?: { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
+  pin (...references: string[]): Promise<WorkspaceCheckpoint[]>
+  unpin (...references: string[]): Promise<WorkspaceCheckpoint[]>
+  expire (keep: string, options?: { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
+  adopt (oldRoot?: string): Promise<void>
+  gc (options?: LongOptions & { dryRun?: boolean, full?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number }>
+  check (options?: LongOptions & { readData?: boolean }): Promise<{ checkpoints: number, packs: number, objects: number, bytesRead: number }>
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// index.js: what users of the package see. Types and documentation of all of it: index.d.ts.
+'use strict'
+
+const { native, FirnError } = require('./lib/native')
+const { open, openSync, openMemory, destroy, importStore, Store, Snapshot, Transaction } = require('./lib/store')
+const { Keyspace, Batch, numberOf } = require('./lib/keyspace')
+const { Table, Scan, ColumnBatch } = require('./lib/table')
+const { openWorkspace, Workspace } = require('./lib/workspace')
+
+module.exports = {
+  open,
+  openSync,
+  openMemory,
+  destroy,
+  importStore,
+  openWorkspace,
+  numberOf,
+  version: native.version(),
+  Store,
+  Keyspace,
+  Batch,
+  Snapshot,
+  Transaction,
+  Table,
+  Scan,
+  ColumnBatch,
+  Workspace,
+  FirnError
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// store.js: stores, snapshots and transactions.
+'use strict'
+
+const { setTimeout: delay } = require('node:timers/promises')
+const { native, forgotten, handle } = require('./native')
+const { invalid, choice, object, durabilities, compressions, isolations } = require('./options')
+const { Keyspace, Batch } = require('./keyspace')
+const { monitored } = require('./monitor')
+const { Table, openTable, createTable } = require('./table')
+
+const SYNC = 0
+const FLUSH = 1
+const REFRESH = 2
+const COMPACT = 3
+const CLONE = 4
+const CHECK = 5
+const STATS = 6
+const EXPORT = 7
+const DROP_KEYSPACE = 8
+
+const ATTEMPTS = 100
+
+function openArguments (path, options) {
+  options = object(options)
+  return [path, options.limit, options.createIfMissing === false, options.failIfExists, options.readOnly,
+    choice(durabilities, options.durability, 'durability'), options.lockTimeout, options.memory, options.threads,
+    choice(compressions, options.compression, 'compression'), options.readPending]
+}
+
+/** What can be closed once: a second close does nothing. */
+class Handle {
+  constructor (id) {
+    this[handle] = id
+    forgotten.register(this, id, this)
+  }
+
+  async close () {
+    if (!this.#take()) return
+    try {
+      await native.close(this[handle])
+    } catch (error) {
+      if (error.code !== 'FIRN_MISUSE') throw error // its store was closed before
+    }
+  }
+
+  closeSync () {
+    if (!this.#take()) return
+    try {
+      native.closeSync(this[handle])
+    } catch (error) {
+      if (error.code === 'FIRN_BUSY') this.#isClosed = false
+      if (error.code !== 'FIRN_MISUSE') throw error
+    }
+  }
+
+  #isClosed = false
+  #take () {
+    if (this.#isClosed) return false
+    this.#isClosed = true
+    forgotten.unregister(this)
+    return true
+  }
+}
+if (Symbol.asyncDispose !== undefined) {
+  Handle.prototype[Symbol.asyncDispose] = Handle.prototype.close
+}
+
+class Snapshot extends Handle {
+  constructor (store, id) {
+    super(id)
+    this.store = store
+  }
+
+  async keyspace (name, options) {
+    options = object(options)
+    const keyspace = new Keyspace(this.store, await native.keyspaceOpen(this[handle], name), name, options)
+    return keyspace.in(this)
+  }
+
+  async keyspaces () {
+    return native.names(this[handle], false)
+  }
+
+  async table (name, options) {
+    return openTable(this.store, this, name, options)
+  }
+
+  async tables () {
+    return native.names(this[handle], true)
+  }
+
+  async get (keyspace, key) {
+    return view(keyspace, this).get(key)
+  }
+
+  getSync (keyspace, key) {
+    return view(keyspace, this).getSync(key)
+  }
+
+  async getMany (keyspace, keys) {
+    return view(keyspace, this).getMany(keys)
+  }
+
+  async has (keyspace, key) {
+    return view(keyspace, this).has(key)
+  }
+
+  entries (keyspace, options) {
+    return view(keyspace, this).entries(options)
+  }
+
+  keys (keyspace, options) {
+    return view(keyspace, this).keys(options)
+  }
+
+  values (keyspace, options) {
+    return view(keyspace, this).values(options)
+  }
+}
+
+function view (keyspace, owner) {
+  if (!(keyspace instanceof Keyspace)) throw invalid('a Keyspace must be given')
+  return keyspace.in(owner)
+}
+
+class Transaction extends Snapshot {
+  get isTransaction () {
+    return true
+  }
+
+  async keyspace (name, options) {
+    const keyspace = await this.store.keyspace(name, options)
+    return keyspace.in(this)
+  }
+
+  async keyspaces () {
+    return this.store.keyspaces()
+  }
+
+  async table (name, options) {
+    return openTable(this.store, this, name, options)
+  }
+
+  async tables () {
+    return this.store.tables()
+  }
+
+  async put (keyspace, key, value, options) {
+    return view(keyspace, this).put(key, value, options)
+  }
+
+  putSync (keyspace, key, value, options) {
+    view(keyspace, this).putSync(key, value, options)
+  }
+
+  async del (keyspace, key) {
+    return view(keyspace, this).del(key)
+  }
+
+  delSync (keyspace, key) {
+    view(keyspace, this).delSync(key)
+  }
+
+  async delRange (keyspace, lower, upper) {
+    return view(keyspace, this).delRange(lower, upper)
+  }
+
+  async merge (operator, keyspace, key, operand) {
+    return view(keyspace, this).merge(operator, key, operand)
+  }
+
+  async savepoint () {
+    return native.txnSavepoint(this[handle])
+  }
+
+  async rollbackTo (savepoint) {
+    return native.txnRollbackTo(this[handle], savepoint)
+  }
+
+  async release (savepoint) {
+    return native.txnRelease(this[handle], savepoint)
+  }
+
+  async commit (options) {
+    const durability = choice(durabilities, object(options).durability, 'durability')
+    await native.txnCommit(this[handle], durability)
+    await this.close()
+  }
+
+  /** Discards the writes. */
+  async rollback () {
+    return this.close()
+  }
+}
+
+class Store extends Handle {
+  constructor (id, path) {
+    super(id)
+    this.path = path
+  }
+
+  // ---- keyspaces ----
+
+  async keyspace (name, options) {
+    options = object(options)
+    return new Keyspace(this, await native.keyspaceOpen(this[handle], name, options.createIfMissing === false, options.failIfExists), name, options)
+  }
+
+  keyspaceSync (name, options) {
+    options = object(options)
+    return new Keyspace(this, native.keyspaceOpenSync(this[handle], name, options.createIfMissing === false, options.failIfExists), name, options)
+  }
+
+  async keyspaces () {
+    return native.names(this[handle], false)
+  }
+
+  async dropKeyspace (name) {
+    return native.upkeep(this[handle], DROP_KEYSPACE, name)
+  }
+
+  // ---- tables ----
+
+  /** Creates a table from a definition such as 'id i64 auto, name text not null, primary key (id)'. */
+  async createTable (name, definition, options) {
+    return createTable(this, name, definition, options)
+  }
+
+  async table (name, options) {
+    return openTable(this, undefined, name, options)
+  }
+
+  async tables () {
+    return native.names(this[handle], true)
+  }
+
+  async dropTable (name) {
+    return native.tableDrop(this[handle], name)
+  }
+
+  // ---- writing together ----
+
+  /** A batch to add to; or commits an array of { type: 'put' | 'del', keyspace, key, value }. */
+  batch (operations, options) {
+    if (operations === undefined) return new Batch(this)
+    return this.#writeBatch(operations, options)
+  }
+
+  async #writeBatch (operations, options) {
+    if (!Array.isArray(operations)) throw invalid('operations must be an array')
+    const batch = new Batch(this)
+    try {
+      for (const { type, keyspace, key, value, ttl } of operations) {
+        if (type === 'put') batch.put(keyspace, key, value, { ttl })
+        else if (type === 'del') batch.del(keyspace, key)
+        else throw invalid("type must be 'put' or 'del'")
+      }
+      await batch.write(options)
+    } finally {
+      await batch.close()
+    }
+  }
+
+  async begin (options) {
+    options = object(options)
+    return new Transaction(this, await native.txnBegin(this[handle], choice(isolations, options.isolation, 'isolation'), options.readOnly))
+  }
+
+  /** Calls work(transaction) and commits; again, in a new transaction, if another commit came first. */
+  async transaction (work, options) {
+    if (typeof work !== 'function') throw invalid('the work of a transaction must be a function')
+    options = object(options)
+    const attempts = options.attempts ?? ATTEMPTS
+    for (let attempt = 1; ; attempt++) {
+      const transaction = await this.begin(options)
+      try {
+        const result = await work(transaction)
+        await transaction.commit(options)
+        return result
+      } catch (error) {
+        await transaction.close()
+        if (error?.code !== 'FIRN_CONFLICT' || attempt >= attempts) throw error
+        await delay(Math.random() * Math.min(100, 2 ** Math.min(attempt, 7)))
+      }
+    }
+  }
+
+  // ---- states ----
+
+  /** The store's data at this moment, or at a checkpoint. */
+  async snapshot (options) {
+    return new Snapshot(this, await native.snapshotOpen(this[handle], object(options).checkpoint))
+  }
+
+  snapshotSync (options) {
+    return new Snapshot(this, native.snapshotOpenSync(this[handle], object(options).checkpoint))
+  }
+
+  /** The store's data at a checkpoint. */
+  async at (reference) {
+    if (typeof reference !== 'string') throw invalid('a reference to a checkpoint must be a string')
+    return this.snapshot({ checkpoint: reference })
+  }
+
+  async checkpoint (name) {
+    return native.checkpointCreate(this[handle], name)
+  }
+
+  async checkpoints (options) {
+    return native.checkpointList(this[handle], object(options).safety)
+  }
+
+  async findCheckpoint (reference) {
+    return native.checkpointFind(this[handle], reference)
+  }
+
+  async deleteCheckpoints (...references) {
+    return native.checkpointDelete(this[handle], references.flat())
+  }
+
+  async restore (reference) {
+    return native.restore(this[handle], reference)
+  }
+
+  async undo () {
+    return native.undo(this[handle])
+  }
+
+  /** What differs between two checkpoints; undefined: the present. Options: keyspace, limit, signal. */
+  async diff (before, after, options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.diff(this[handle], before, after, options.keyspace, options.limit, monitor))
+  }
+
+  // ---- upkeep ----
+
+  async sync () {
+    return native.upkeep(this[handle], SYNC)
+  }
+
+  async flush () {
+    return native.upkeep(this[handle], FLUSH)
+  }
+
+  async refresh () {
+    return native.upkeep(this[handle], REFRESH)
+  }
+
+  async compact (options) {
+    return monitored(object(options), (monitor) => native.upkeep(this[handle], COMPACT, undefined, undefined, undefined, monitor))
+  }
+
+  async clone (path, options) {
+    return monitored(object(options), (monitor) => native.upkeep(this[handle], CLONE, path, undefined, undefined, monitor))
+  }
+
+  async check (options) {
+    return monitored(object(options), (monitor) => native.upkeep(this[handle], CHECK, undefined, undefined, undefined, monitor))
+  }
+
+  async stats () {
+    return JSON.parse(await native.upkeep(this[handle], STATS))
+  }
+
+  /** Writes a checkpoint, or the present state, into one file. */
+  async export (path, options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.upkeep(this[handle], EXPORT, path, options.checkpoint, options.replace, monitor))
+  }
+}
+
+async function open (path, options) {
+  if (typeof path !== 'string') throw invalid('path must be a string')
+  return new Store(await native.open(...openArguments(path, options)), path)
+}
+
+function openSync (path, options) {
+  if (typeof path !== 'string') throw invalid('path must be a string')
+  return new Store(native.openSync(...openArguments(path, options)), path)
+}
+
+/** A store in memory, gone when it is closed. */
+async function openMemory (options) {
+  return new Store(await native.open(...openArguments(undefined, options)), undefined)
+}
+
+async function destroy (path) {
+  return native.destroy(path)
+}
+
+/** Creates a store in a directory from a file that Store.export wrote. */
+async function importStore (file, path, options) {
+  if (typeof file !== 'string') throw invalid('file must be a string')
+  return monitored(object(options), (monitor) => native.importStore(path, file, monitor))
+}
+
+module.exports = { open, openSync, openMemory, destroy, importStore, Store, Snapshot, Transaction, Handle }

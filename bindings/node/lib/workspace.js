@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// workspace.js: the states of a directory, saved and restored.
+'use strict'
+
+const { native, handle } = require('./native')
+const { invalid, object } = require('./options')
+const { monitored } = require('./monitor')
+const { Handle } = require('./store')
+
+const RESTORE = 0
+const UNDO = 1
+const RESUME = 2
+
+const DELETE = 0
+const PIN = 1
+const UNPIN = 2
+const ADOPT = 3
+const GC = 4
+const CHECK = 5
+const EXPIRE = 6
+
+class Workspace extends Handle {
+  constructor ({ handle: id, root, storePath, subpath, movedFrom, tooBroad }) {
+    super(id)
+    this.root = root
+    this.storePath = storePath
+    this.subpath = subpath
+    this.movedFrom = movedFrom
+    this.tooBroad = tooBroad
+  }
+
+  /** Saves the directory as a new checkpoint. */
+  async save (options) {
+    options = typeof options === 'string' ? { message: options } : object(options)
+    return monitored(options, (monitor) => native.wsSave(this[handle], options.message, options.ifChanged, options.full, options.strict, options.includeDeps,
+      options.gitignore, options.keep, options.fileSizeMax, monitor))
+  }
+
+  /** Compares a checkpoint, by default the latest, with the directory. */
+  async status (options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.wsStatus(this[handle], options.reference, options.paths, options.gitignore, options.fileSizeMax, monitor))
+  }
+
+  /** Compares two checkpoints, or a checkpoint and the directory. */
+  async diff (options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.wsDiff(this[handle], options.before, options.after, options.paths, options.lines, options.renames,
+      options.againstPrevious, options.gitignore, monitor))
+  }
+
+  async #restore (what, reference, options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.wsRestore(this[handle], what, reference, options.paths, options.toDirectory, options.dryRun, options.gitignore,
+      options.trustJournal, monitor))
+  }
+
+  /** Makes the directory what a checkpoint has. What it was before is saved first: undo() takes the restore back. */
+  async restore (reference, options) {
+    return this.#restore(RESTORE, reference, options)
+  }
+
+  async undo (options) {
+    return this.#restore(UNDO, undefined, options)
+  }
+
+  /** Finishes a restore that was interrupted. */
+  async resume (options) {
+    return this.#restore(RESUME, undefined, options)
+  }
+
+  /** Takes back what one checkpoint changed and keeps later changes. FIRN_CONFLICT, with a list `conflicts`, if they overlap. */
+  async revert (options) {
+    options = typeof options === 'string' ? { after: options } : object(options)
+    const { error, ...result } = await monitored(options, (monitor) => native.wsRevert(this[handle], options.after, options.before, options.paths, options.dryRun,
+      options.gitignore, monitor))
+    if (error !== undefined) throw Object.assign(error, { conflicts: result.conflicts })
+    return result
+  }
+
+  async list (options) {
+    options = object(options)
+    return native.wsList(this[handle], options.limit, options.safety)
+  }
+
+  async find (reference) {
+    return native.wsFind(this[handle], reference)
+  }
+
+  /** The entries of a checkpoint, a directory before its contents. */
+  async entries (reference = 'latest') {
+    return native.wsEntries(this[handle], reference)
+  }
+
+  /** The content of a file of a checkpoint. */
+  async read (reference, path) {
+    return native.wsCat(this[handle], reference, path)
+  }
+
+  async tag (name, reference, options) {
+    if (typeof reference !== 'string') throw invalid('a reference to a checkpoint must be a string')
+    return native.wsTag(this[handle], name, reference, object(options).replace)
+  }
+
+  async untag (name) {
+    await native.wsTag(this[handle], name)
+  }
+
+  async tags () {
+    return native.wsTags(this[handle])
+  }
+
+  async #upkeep (what, references, text, options, flag) {
+    options = object(options)
+    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, references, text, options.dryRun, flag, monitor))
+  }
+
+  async delete (references, options) {
+    return this.#upkeep(DELETE, [references].flat(), undefined, options)
+  }
+
+  async pin (...references) {
+    return this.#upkeep(PIN, references.flat())
+  }
+
+  async unpin (...references) {
+    return this.#upkeep(UNPIN, references.flat())
+  }
+
+  async expire (keep, options) {
+    return this.#upkeep(EXPIRE, undefined, keep, options)
+  }
+
+  /** Continues the history of a directory that was moved here. */
+  async adopt (oldRoot) {
+    await this.#upkeep(ADOPT, undefined, oldRoot)
+  }
+
+  async gc (options) {
+    return this.#upkeep(GC, undefined, undefined, options, object(options).full)
+  }
+
+  async check (options) {
+    return this.#upkeep(CHECK, undefined, undefined, options, object(options).readData)
+  }
+}
+
+/** Opens the workspace that a directory belongs to. Creates nothing: the first save does. */
+async function openWorkspace (path, options) {
+  options = object(options)
+  return new Workspace(await native.wsOpen(path, options.store, options.lockTimeout, options.isRoot))
+}
+
+module.exports = { openWorkspace, Workspace }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * addon.c: what Node calls when it loads the addon into an environment (the main thread, or a worker), and when the
+ * environment ends.
+ */
+#include <stdlib.h>
+
+#include "addon.h"
+
+/* Everything is closed before the environment goes: stores write what is not durable yet, and release their locks. */
+static void
+instance_free(napi_env env, void *data, void *hint)
+{
+    struct instance *instance = data;
+    (void)env;
+    (void)hint;
+    instance->is_ending = true;
+    instance_close_all(instance);
+    free(instance->slots);
+    free(instance->generations);
+    free(instance->free_slots);
+    free(instance);
+}
+
+static napi_value
+set_error_class(napi_env env, napi_callback_info info)
+{
+    struct args args;
+    napi_valuetype type;
+    if (!args_read(env, info, &args)) {
+        return NULL;
+    }
+    if (args.count < 1 || args.instance->error_class != NULL ||
+        napi_typeof(env, args.values[0], &type) != napi_ok || type != napi_function) {
+        (void)throw_invalid(&args, "the class of errors is set once, and is a class");
+        return NULL;
+    }
+    (void)napi_create_reference(env, args.values[0], 1, &args.instance->error_class);
+    return NULL;
+}
+
+/* How many handles are open: for tests of leaks. */
+static napi_value
+open_handles(napi_env env, napi_callback_info info)
+{
+    struct args args;
+    if (!args_read(env, info, &args)) {
+        return NULL;
+    }
+    assert(args.instance->free_count <= args.instance->slot_count);
+    return make_number(env, (double)(args.instance->slot_count - args.instance->free_count));
+}
+
+static napi_value
+version(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    return make_text(env, firn_version(), NAPI_AUTO_LENGTH);
+}
+
+NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports);
+
+NAPI_MODULE_EXPORT napi_value
+napi_register_module_v1(napi_env env, napi_value exports)
+{
+    struct instance *instance = calloc(1, sizeof(*instance));
+    if (instance == NULL || napi_set_instance_data(env, instance, instance_free, NULL) != napi_ok) {
+        free(instance);
+        (void)napi_throw_error(env, "FIRN_NO_MEMORY", "out of memory");
+        return NULL;
+    }
+    instance->env = env;
+    if (!function_define(instance, exports, "setErrorClass", set_error_class) ||
+        !function_define(instance, exports, "openHandles", open_handles) ||
+        !function_define(instance, exports, "version", version) ||
+        !calls_define(instance, exports, kv_calls) ||
+        !calls_define(instance, exports, write_calls) ||
+        !calls_define(instance, exports, state_calls) ||
+        !calls_define(instance, exports, table_calls) ||
+        !calls_define(instance, exports, scan_calls) ||
+        !calls_define(instance, exports, workspace_calls) ||
+        !calls_define(instance, exports, workspace_list_calls) || !kv_define(instance, exports) ||
+        !write_define(instance, exports) || !monitor_define(instance, exports)) {
+        (void)napi_throw_error(env, "FIRN_NO_MEMORY", "out of memory");
+        return NULL;
+    }
+    return exports;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// types/use.ts: the package as a program in TypeScript uses it. Compiled by types.test.js, with --strict, and run.
+import * as assert from 'node:assert'
+import * as firn from '../..'
+
+async function main (): Promise<void> {
+  const store: firn.Store = await firn.openMemory({ memory: 16 << 20 })
+  const users = await store.keyspace('users', { keyEncoding: 'utf8', valueEncoding: 'json' })
+  await users.put('ada', { born: 1815 })
+  const ada = await users.get('ada')
+  assert.strictEqual(ada.born, 1815)
+  const raw = store.keyspaceSync('raw')
+  await raw.put('k', new Uint8Array([1]), { durability: 'os', ttl: 100000 })
+  const value: Buffer | undefined = raw.getSync('k')
+  assert.strictEqual(value?.[0], 1)
+  const keys: string[] = []
+  for await (const [key] of users.entries({ gte: 'a', reverse: true })) keys.push(key)
+  assert.deepStrictEqual(keys, ['ada'])
+  const total: number = await store.transaction(async (transaction) => {
+    await transaction.put(users, 'bob', { born: 1900 })
+    return (await transaction.keys(users).all()).length
+  }, { isolation: 'serializable' })
+  assert.strictEqual(total, 2)
+  const { number }: firn.Checkpoint = await store.checkpoint('first')
+  assert.strictEqual(number, 1)
+  const table = await store.createTable('t', 'id i64 auto, name text, v vector(2), primary key (id)')
+  const id: bigint | undefined = await table.insert({ name: 'x', v: [1, 2] })
+  assert.strictEqual(id, 1n)
+  for await (const batch of table.batches({ select: 'id' })) assert.ok(batch.array('id') instanceof BigInt64Array)
+  const found = await table.search('v', new Float32Array([1, 2]), { k: 1, columns: ['name'] })
+  assert.strictEqual(found[0].row.name, 'x')
+  try {
+    await store.restore('none')
+  } catch (error) {
+    if (!(error instanceof firn.FirnError)) throw error
+    const code: firn.ErrorCode = error.code
+    assert.strictEqual(code, 'FIRN_NOT_FOUND')
+  }
+  await store.close()
+}
+
+// What must not compile.
+async function wrong (store: firn.Store): Promise<void> {
+  const users = await store.keyspace('users', { keyEncoding: 'utf8' })
+  // @ts-expect-error: keys are strings
+  await users.get(5)
+  // @ts-expect-error: no such durability
+  await users.put('k', 'v', { durability: 'none' })
+  // @ts-expect-error: stores are opened, not made
+  const made = new firn.Store()
+  void made
+}
+void wrong
+
+main().catch((error) => {
+  console.error(error)
+  process.exit(1)
+})

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// workspace.test.js: directories: saving, comparing, restoring, undoing.
+'use strict'
+
+const { test } = require('node:test')
+const assert = require('node:assert')
+const fs = require('node:fs')
+const path = require('node:path')
+const { firn, directory, code } = require('./support')
+
+async function workspace (t) {
+  const place = directory(t)
+  const root = path.join(place, 'work')
+  fs.mkdirSync(path.join(root, 'src'), { recursive: true })
+  fs.writeFileSync(path.join(root, 'a.txt'), 'one\ntwo\n')
+  fs.writeFileSync(path.join(root, 'src', 'b.txt'), 'b\n')
+  const opened = await firn.openWorkspace(root, { store: path.join(place, 'store'), isRoot: true })
+  t.after(() => opened.close())
+  return { opened, root, place }
+}
+
+test('save, status, diff, restore, undo', async (t) => {
+  const { opened, root } = await workspace(t)
+  const { checkpoint, added } = await opened.save('first')
+  assert.deepStrictEqual([checkpoint.number, checkpoint.message, checkpoint.files, added], [1, 'first', 2, 2])
+  assert.strictEqual((await opened.save({ ifChanged: true })).isMade, false)
+  fs.writeFileSync(path.join(root, 'a.txt'), 'one\n2\n')
+  fs.renameSync(path.join(root, 'src', 'b.txt'), path.join(root, 'src', 'c.txt'))
+  const status = await opened.status()
+  assert.deepStrictEqual(status.changes.map(({ kind, path }) => [kind, path]), [['changed', 'a.txt'], ['removed', 'src/b.txt'], ['added', 'src/c.txt']])
+  const diff = await opened.diff({ lines: true, renames: true })
+  assert.deepStrictEqual([diff.changed, diff.renamed, diff.linesAdded, diff.linesRemoved], [1, 1, 1, 1])
+  assert.deepStrictEqual(diff.changes.find(({ kind }) => kind === 'renamed').from, 'src/b.txt')
+  const dry = await opened.restore('1', { dryRun: true })
+  assert.deepStrictEqual([dry.added, dry.changed, dry.removed], [1, 1, 1])
+  assert.strictEqual(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'one\n2\n')
+  const restored = await opened.restore('1')
+  assert.deepStrictEqual([restored.added, restored.changed, restored.removed], [1, 1, 1])
+  assert.strictEqual(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'one\ntwo\n')
+  await opened.undo()
+  assert.strictEqual(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'one\n2\n')
+  assert.ok(fs.existsSync(path.join(root, 'src', 'c.txt')))
+  await assert.rejects(opened.restore('99'), code('FIRN_NOT_FOUND'))
+  await assert.rejects(opened.resume(), code('FIRN_NOT_FOUND'))
+})
+
+test('list, find, tags, entries, contents, pins, deleting, upkeep', async (t) => {
+  const { opened, root, place } = await workspace(t)
+  await opened.save('one')
+  fs.writeFileSync(path.join(root, 'a.txt'), 'changed')
+  fs.symlinkSync('a.txt', path.join(root, 'link'))
+  await opened.save('two')
+  assert.deepStrictEqual((await opened.list()).map(({ message }) => message), ['two', 'one'])
+  assert.strictEqual((await opened.list({ limit: 1 })).length, 1)
+  await opened.tag('v1', '1')
+  assert.strictEqual((await opened.find('v1')).message, 'one')
+  assert.deepStrictEqual((await opened.tags()).map(({ name, number }) => [name, number]), [['v1', 1]])
+  await assert.rejects(opened.tag('v1', '2'), code('FIRN_EXISTS'))
+  await opened.tag('v1', '2', { replace: true })
+  await opened.untag('v1')
+  assert.deepStrictEqual((await opened.entries()).map(({ path, type, size }) => [path, type, size]),
+    [['a.txt', 'file', 7], ['link', 'symlink', 0], ['src', 'directory', 0], ['src/b.txt', 'file', 2]])
+  assert.strictEqual((await opened.read('1', 'a.txt')).toString(), 'one\ntwo\n')
+  await assert.rejects(opened.read('1', 'none'), code('FIRN_NOT_FOUND'))
+  await opened.pin('1')
+  await assert.rejects(opened.delete('1'), code('FIRN_CONFLICT'))
+  await opened.unpin('1')
+  assert.deepStrictEqual((await opened.delete(['1'])).map(({ number }) => number), [1])
+  assert.ok((await opened.gc()).objectsLive > 0)
+  assert.ok((await opened.check({ readData: true })).objects > 0)
+  assert.deepStrictEqual(await opened.expire('last:1', { dryRun: true }), [])
+  await opened.restore('2', { toDirectory: path.join(place, 'copy') })
+  assert.strictEqual(fs.readFileSync(path.join(place, 'copy', 'a.txt'), 'utf8'), 'changed')
+})
+
+test('a revert takes back one checkpoint; what overlaps is a conflict that lists the paths', async (t) => {
+  const { opened, root } = await workspace(t)
+  await opened.save('base')
+  fs.writeFileSync(path.join(root, 'a.txt'), 'ONE\ntwo\n')
+  await opened.save('change')
+  fs.writeFileSync(path.join(root, 'src', 'b.txt'), 'later\n')
+  await opened.save('later')
+  const reverted = await opened.revert('2')
+  assert.strictEqual(reverted.changed, 1)
+  assert.strictEqual(fs.readFileSync(path.join(root, 'a.txt'), 'utf8'), 'one\ntwo\n')
+  assert.strictEqual(fs.readFileSync(path.join(root, 'src', 'b.txt'), 'utf8'), 'later\n')
+  fs.writeFileSync(path.join(root, 'a.txt'), 'uno\ntwo\n')
+  await assert.rejects(opened.revert('2'), (error) => error.code === 'FIRN_CONFLICT' && error.conflicts[0].path === 'a.txt')
+})
+
+test('notices and progress arrive before the promise settles; a signal cancels', async (t) => {
+  const { opened, root } = await workspace(t)
+  fs.writeFileSync(path.join(root, '.firnignore'), '*.log\n')
+  for (let i = 0; i < 20; i++) fs.writeFileSync(path.join(root, `${i}.log`), 'x')
+  const notices = []
+  const phases = []
+  await opened.save({ onNotice: (notice) => notices.push(notice), onProgress: (progress) => phases.push(progress.phase) })
+  assert.deepStrictEqual(notices.map(({ kind }) => kind), new Array(20).fill('excluded'))
+  assert.ok(notices.some(({ path }) => path === '7.log'))
+  assert.ok(phases.length > 0)
+  for (let i = 0; i < 500; i++) fs.writeFileSync(path.join(root, `f${i}`), `${i}`.repeat(1000))
+  const controller = new AbortController()
+  const saving = opened.save({ signal: controller.signal })
+  controller.abort(new Error('enough'))
+  await saving.catch((error) => assert.strictEqual(error.message, 'enough'))
+  await assert.rejects(opened.save({ onNotice: () => { throw new RangeError('mine') } }), RangeError)
+})
+
+test('calls of one workspace take their turns', async (t) => {
+  const { opened } = await workspace(t)
+  const saves = await Promise.all([opened.save('1'), opened.save('2'), opened.save('3'), opened.list()])
+  assert.deepStrictEqual(saves[3].map(({ message }) => message), ['3', '2', '1'])
+  await opened.close()
+  await assert.rejects(opened.list(), code('FIRN_MISUSE'))
+  await assert.rejects(firn.openWorkspace('/nonexistent/nowhere'), { name: 'FirnError' })
+  await assert.rejects(firn.openWorkspace(5), code('FIRN_INVALID'))
+})

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * codec/cpu.c: asks the processor by CPUID, and the system by XGETBV (Intel's Software Developer's Manual, volume 2,
+ * "CPUID" and "XGETBV").
+ */
+#include "codec/cpu.h"
+
+unsigned firn_cpu_found;
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <stdint.h>
+
+/* Leaf 1, ECX. */
+enum {
+    PCLMUL = 1 << 1,
+    FMA = 1 << 12,
+    SSE42 = 1 << 20,
+    POPCNT = 1 << 23,
+    OSXSAVE = 1 << 27,
+};
+/* Leaf 7, EBX: AVX2; F, DQ, BW and VL of AVX-512. ECX: VNNI. */
+static const unsigned avx2 = UINT32_C(1) << 5;
+static const unsigned avx512 =
+    UINT32_C(1) << 16 | UINT32_C(1) << 17 | UINT32_C(1) << 30 | UINT32_C(1) << 31;
+static const unsigned vnni = UINT32_C(1) << 11;
+/* What the system saves: registers of SSE and AVX; masks and all registers of AVX-512 as well. */
+static const unsigned saved_avx = 0x06;
+static const unsigned saved_avx512 = 0xe6;
+
+/* Requires: the processor has XGETBV and the system uses it (OSXSAVE). */
+__attribute__((target("xsave"))) static unsigned
+get_saved(void)
+{
+    return (unsigned)_xgetbv(0);
+}
+
+static bool
+has_all(unsigned word, unsigned bits)
+{
+    return (word & bits) == bits;
+}
+
+__attribute__((constructor)) static void
+find(void)
+{
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
+    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) {
+        return;
+    }
+    unsigned found = has_all(ecx, SSE42 | PCLMUL) ? FIRN_CPU_CRC : 0;
+    const bool fma = has_all(ecx, FMA | POPCNT);
+    const unsigned saved = has_all(ecx, OSXSAVE) ? get_saved() : 0;
+    if (fma && has_all(saved, saved_avx) && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+        has_all(ebx, avx2)) {
+        found |= FIRN_CPU_AVX2;
+        if (has_all(saved, saved_avx512) && has_all(ebx, avx512)) {
+            found |= has_all(ecx, vnni) ? FIRN_CPU_AVX512 | FIRN_CPU_VNNI : FIRN_CPU_AVX512;
+        }
+    }
+    firn_cpu_found = found;
+}
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * import/import.h: the commands that bring in what other programs have made, and firn export.
+ */
+#ifndef FIRN_IMPORT_IMPORT_H
+#define FIRN_IMPORT_IMPORT_H
+
+#include "command/command.h"
+
+extern const struct firn_command firn_import;
+extern const struct firn_command firn_import_export;
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * import/import_internal.h: what the importers share: a tree that is built on disk and saved as a checkpoint, and the
+ * readers of foreign formats.
+ */
+#ifndef FIRN_IMPORT_IMPORT_INTERNAL_H
+#define FIRN_IMPORT_IMPORT_INTERNAL_H
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "command/command.h"
+#include "firn/firn.h"
+#include "task/task.h"
+
+extern const struct firn_command firn_import_tar;
+extern const struct firn_command firn_import_git;
+extern const struct firn_command firn_import_chkpt;
+extern const struct firn_command firn_import_export_tar;
+
+/* Fills *err from errno: "could not <what> '<path>': <reason>". Returns its code. */
+int firn_import_fail(firn_error *err, const char *what, firn_slice path);
+/* Fills *err. Returns the code. */
+int firn_import_error(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- a tree on disk ----
+ *
+ * A private directory below TMPDIR. Whatever the paths are, nothing outside of it is touched: a path is walked component
+ * by component, and no link is followed. */
+
+struct firn_import_tree_dirs;
+
+struct firn_import_tree {
+    struct firn_task_notices *notices;
+    bool drops_owners; /* what is made belongs to the user; nothing is said of it */
+    uint64_t owners_lost;
+    char place[PATH_MAX]; /* the private directory; "": there is none */
+    char root[PATH_MAX];  /* the tree in it */
+    int place_fd;
+    int root_fd;
+    int parent_fd; /* of the path that was opened last; -1: none */
+    char *parent;
+    size_t parent_size;
+    struct firn_import_tree_dirs *dirs; /* attributes that directories get at the end */
+    size_t dir_count;
+    size_t dir_capacity;
+};
+
+enum firn_import_type {
+    FIRN_IMPORT_FILE,
+    FIRN_IMPORT_DIRECTORY,
+    FIRN_IMPORT_SYMLINK,
+    FIRN_IMPORT_HARD_LINK
+};
+
+/* What an entry is beside its content. Borrowed. */
+struct firn_import_attributes {
+    uint32_t mode;
+    bool has_owner;
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    firn_slice xattrs; /* as in firn_workspace_entry */
+};
+
+/* Makes the private directory and an empty tree in it. */
+FIRN_MUST_CHECK int firn_import_tree_create(struct firn_import_tree *tree,
+                                            struct firn_task_notices *notices, firn_error *err);
+/* Removes all of it. Fine on a zeroed one. */
+void firn_import_tree_destroy(struct firn_import_tree *tree);
+
+/* Why a path cannot be that of an entry ("is absolute"), or NULL. */
+const char *firn_import_tree_refusal(firn_slice path);
+
+/* The following refuse such a path with FIRN_INVALID, and one below something that is no directory. Directories above
+ * it are made; what is at the path is replaced. */
+
+/* Makes a file, and opens it for writing. */
+FIRN_MUST_CHECK int firn_import_tree_file(struct firn_import_tree *tree, firn_slice path,
+                                          int *out_fd, firn_error *err);
+/* Ends it: gives it its attributes and closes fd. */
+FIRN_MUST_CHECK int firn_import_tree_file_end(struct firn_import_tree *tree, firn_slice path,
+                                              int fd, const struct firn_import_attributes *given,
+                                              firn_error *err);
+/* Makes a directory, unless there is one. It gets its attributes from firn_import_tree_settle. */
+FIRN_MUST_CHECK int firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
+                                               const struct firn_import_attributes *given,
+                                               firn_error *err);
+FIRN_MUST_CHECK int firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path,
+                                             firn_slice target,
+                                             const struct firn_import_attributes *given,
+                                             firn_error *err);
+/* Another name of a file that was made before. */
+FIRN_MUST_CHECK int firn_import_tree_link(struct firn_import_tree *tree, firn_slice path,
+                                          firn_slice target, firn_error *err);
+/* Sets the mode of a file, and its time. */
+FIRN_MUST_CHECK int firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
+                                           const struct firn_import_attributes *given,
+                                           firn_error *err);
+/* Removes what is at a path, if anything is, and directories above it that are empty then. */
+FIRN_MUST_CHECK int firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path,
+                                            firn_error *err);
+/* Attributes of a directory, if there is one in the end. */
+FIRN_MUST_CHECK int firn_import_tree_stamp(struct firn_import_tree *tree, firn_slice path,
+                                           const struct firn_import_attributes *given,
+                                           firn_error *err);
+/* Gives directories their attributes. The last call before the tree is saved. */
+FIRN_MUST_CHECK int firn_import_tree_settle(struct firn_import_tree *tree, firn_error *err);
+
+/* ---- checkpoints of such a tree ---- */
+
+struct firn_import_tag; /* a name that the workspace has */
+
+struct firn_import_target {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    struct firn_task_notices notices;
+    char **tags; /* sorted */
+    size_t tag_count;
+    size_t tag_capacity;
+    bool has_old; /* there were checkpoints before */
+    uint64_t first_number;
+    uint64_t last_number;
+    uint64_t made;
+    uint64_t had; /* that were there already */
+    uint64_t failed;
+};
+
+/* Opens the workspace that the command line names. Returns an exit code. *target is to be closed in any case. */
+int firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli);
+void firn_import_target_close(struct firn_import_target *target);
+/* Whether the state of a tag has been imported already. One that was saved by a run that was killed before it could
+ * set the tag is recognised by its message and time, and gets the tag now. */
+FIRN_MUST_CHECK int firn_import_target_has(struct firn_import_target *target, const char *tag,
+                                           firn_slice message, int64_t created_ns, bool *out,
+                                           firn_error *err);
+/* Makes the tree, which is empty, that of the checkpoint of a tag. *out_has is false if that cannot be restored: then it
+ * is empty again. */
+FIRN_MUST_CHECK int firn_import_target_begin_with(struct firn_import_target *target,
+                                                  struct firn_import_tree *tree, const char *tag,
+                                                  bool *out_has, firn_error *err);
+/* Tells of something that could not be brought in. */
+void firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format,
+                             ...) __attribute__((format(printf, 3, 4)));
+
+struct firn_import_state {
+    firn_slice message;
+    int64_t created_ns; /* 0: now */
+    const char *tag;    /* NULL: none */
+    bool if_changed;
+};
+/* Saves the tree as a checkpoint, and tags it. *out is to be released (checkpoint). */
+FIRN_MUST_CHECK int firn_import_target_save(struct firn_import_target *target,
+                                            struct firn_import_tree *tree,
+                                            const struct firn_import_state *state,
+                                            firn_workspace_save_result *out, firn_error *err);
+/* Shows how far it has come, and asks whether to go on: FIRN_CANCELLED after a signal. */
+FIRN_MUST_CHECK int firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total,
+                                             firn_error *err);
+/* What was imported: "231 commits as checkpoints 1 to 231". Members made, had, failed, notices. Returns an exit code. */
+int firn_import_target_finish(struct firn_import_target *target, const char *one, const char *many);
+
+/* ---- stores of chkpt ---- */
+
+struct firn_import_bitcode_entry {
+    firn_slice name;     /* borrowed from what was decoded */
+    uint8_t kind;        /* 0 file, 1 directory, 2 link */
+    const uint8_t *hash; /* of the struct */
+    uint64_t size;
+    uint32_t mode;
+};
+
+struct firn_import_bitcode {
+    struct firn_import_bitcode_entry *entries;
+    size_t count;
+    uint8_t *hashes;
+};
+
+/* Decodes a directory. FIRN_CORRUPT if it is none. */
+FIRN_MUST_CHECK int firn_import_bitcode_read(firn_slice bytes, size_t hash_size,
+                                             struct firn_import_bitcode *out, firn_error *err);
+void firn_import_bitcode_deinit(struct firn_import_bitcode *decoded);
+
+enum { FIRN_IMPORT_CHKL_HASH_SIZE = 16 };
+struct firn_import_chkl;
+
+/* Opens all packs of chkpt 0.3 in a directory. What of them cannot be read is told. */
+FIRN_MUST_CHECK int
+firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, const char *text),
+                      void *ctx, struct firn_import_chkl **out, firn_error *err);
+/* NULL is allowed. */
+void firn_import_chkl_close(struct firn_import_chkl *set);
+/* Decodes an object in bounded memory; what sink got counts only if FIRN_OK is returned. FIRN_NOT_FOUND, FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash,
+                                            int (*sink)(void *ctx, firn_slice data), void *ctx,
+                                            firn_error *err);
+/* Whether it is the hash of these bytes. */
+bool firn_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes);
+
+/* ---- other programs ---- */
+
+struct firn_import_process {
+    const char *name;
+    pid_t pid; /* -1: none */
+    int in;    /* its standard input; -1: that is empty */
+    int out;
+    uint8_t *buffer;
+    size_t at;
+    size_t filled;
+};
+
+/* Starts one that is found in PATH; arguments end with NULL, and the first is its name. is_asked: it has an input.
+ * FIRN_UNSUPPORTED if there is none. */
+FIRN_MUST_CHECK int firn_import_process_start(struct firn_import_process *process,
+                                              const char *const *arguments, bool is_asked,
+                                              firn_error *err);
+/* Reads up to size bytes of its output; *out_size is 0 at the end. */
+FIRN_MUST_CHECK int firn_import_process_read(struct firn_import_process *process, uint8_t *data,
+                                             size_t size, size_t *out_size, firn_error *err);
+/* Reads exactly so many; FIRN_CORRUPT if there are less. */
+FIRN_MUST_CHECK int firn_import_process_take(struct firn_import_process *process, uint8_t *data,
+                                             size_t size, firn_error *err);
+/* Reads a line without its end. FIRN_CORRUPT if it is longer. */
+FIRN_MUST_CHECK int firn_import_process_line(struct firn_import_process *process, char *line,
+                                             size_t size, bool *out_is_end, firn_error *err);
+FIRN_MUST_CHECK int firn_import_process_ask(struct firn_import_process *process, const char *text,
+                                            firn_error *err);
+/* Closes its pipes and waits for it. A failure of the program is one. Fine after a start that failed. */
+FIRN_MUST_CHECK int firn_import_process_end(struct firn_import_process *process, firn_error *err);
+
+/* ---- tar archives ---- */
+
+enum {
+    FIRN_IMPORT_TAR_BLOCK = 512,
+    FIRN_IMPORT_TAR_PAX_MAX = 4 << 20, /* of extended headers */
+    FIRN_IMPORT_TAR_SEGMENTS_MAX = 1 << 20
+};
+
+struct firn_import_tar_segment {
+    uint64_t offset;
+    uint64_t size;
+};
+
+struct firn_import_tar_text {
+    char *data;
+    size_t size;
+    size_t capacity;
+};
+
+/* A reader. Set up by the caller: read, ctx, tell; the rest zero. */
+struct firn_import_tar {
+    /* Reads up to size bytes; *out_size is 0 at the end. Returns a code. */
+    int (*read)(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err);
+    /* Something in the archive is wrong or not supported; path may be empty. */
+    void (*tell)(void *ctx, firn_slice path, const char *text);
+    void *ctx;
+    uint64_t at;   /* in the archive */
+    uint64_t left; /* of the entry's data */
+    uint64_t padding;
+    bool is_truncated;
+    uint8_t block[FIRN_IMPORT_TAR_BLOCK];
+    struct firn_import_tar_text global; /* records of pax: NUL-terminated pairs */
+    struct firn_import_tar_text local;
+    struct firn_import_tar_text path;
+    struct firn_import_tar_text target;
+    struct firn_import_tar_text xattrs;
+    struct firn_import_tar_segment *segments;
+    size_t segment_count;
+    size_t segment_capacity;
+};
+
+/* Borrowed from the reader until the next call. */
+struct firn_import_tar_entry {
+    enum firn_import_type type;
+    firn_slice path; /* without a "./" before it, or slashes at its end; empty: the root */
+    firn_slice target;
+    uint64_t size;  /* of a file, holes included */
+    bool is_sparse; /* its data are the segments; else it is one */
+    struct firn_import_attributes attributes;
+};
+
+/* Reads on to the next entry that can be imported; others are told of. *out_is_end after the last. */
+FIRN_MUST_CHECK int firn_import_tar_next(struct firn_import_tar *tar,
+                                         struct firn_import_tar_entry *out, bool *out_is_end,
+                                         firn_error *err);
+/* Reads data of the entry; *out_size is 0 at its end, or at that of the archive (is_truncated). */
+FIRN_MUST_CHECK int firn_import_tar_read(struct firn_import_tar *tar, uint8_t *data, size_t size,
+                                         size_t *out_size, firn_error *err);
+void firn_import_tar_deinit(struct firn_import_tar *tar);
+
+/* Puts the archive into a tree. ctx of the reader is kept. Returns a code. */
+FIRN_MUST_CHECK int firn_import_tar_unpack(struct firn_import_tar *tar,
+                                           struct firn_import_target *target,
+                                           struct firn_import_tree *tree, firn_error *err);
+
+#endif

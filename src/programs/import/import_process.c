@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * import/import_process.c: another program, whose output is read, and which may be asked.
+ *
+ * It is found in PATH and started without a shell. What it says on standard error goes where ours goes. A child that is
+ * not needed any more finds its pipes closed, and ends; it is waited for.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "import/import_internal.h"
+
+extern char **environ;
+
+enum { BUFFER_SIZE = 64 << 10, EXIT_NO_PROGRAM = 127 };
+
+static int
+spawn(struct firn_import_process *process, char *const *arguments, const int in[2],
+      const int out[2])
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t defaults;
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&defaults);
+    (void)sigaddset(&defaults, SIGPIPE);
+    int error = posix_spawn_file_actions_init(&actions);
+    if (error != 0) {
+        return error;
+    }
+    error = posix_spawnattr_init(&attributes);
+    if (error == 0) {
+        (void)posix_spawnattr_setsigmask(&attributes, &none);
+        (void)posix_spawnattr_setsigdefault(&attributes, &defaults);
+        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        error = in[0] >= 0 ? posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO)
+                           : posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
+                                                              O_RDONLY, 0);
+        error =
+            error == 0 ? posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO) : error;
+        error = error == 0 ? posix_spawnp(&process->pid, arguments[0], &actions, &attributes,
+                                          arguments, environ)
+                           : error;
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+static void
+close_pair(const int pair[2], int keep)
+{
+    for (int i = 0; i < 2; i++) {
+        if (i != keep && pair[i] >= 0) {
+            (void)close(pair[i]);
+        }
+    }
+}
+
+int
+firn_import_process_start(struct firn_import_process *process, const char *const *arguments,
+                          bool is_asked, firn_error *err)
+{
+    int in[2] = {-1, -1};
+    int out[2] = {-1, -1};
+    memset(process, 0, sizeof(*process));
+    process->name = arguments[0];
+    process->in = process->out = -1;
+    process->pid = -1;
+    process->buffer = malloc(BUFFER_SIZE);
+    int error = process->buffer == NULL ? ENOMEM : 0;
+    if (error == 0 && (pipe2(out, O_CLOEXEC) != 0 || (is_asked && pipe2(in, O_CLOEXEC) != 0))) {
+        error = errno;
+    }
+    if (error == 0) {
+        /* posix_spawn changes none of them. */
+        union {
+            const char *const *given;
+            char *const *taken;
+        } words = {arguments};
+        error = spawn(process, words.taken, in, out);
+    }
+    if (error != 0) {
+        close_pair(in, -1);
+        close_pair(out, -1);
+        free(process->buffer);
+        process->buffer = NULL;
+        errno = error;
+        return error == ENOENT
+                   ? firn_import_error(err, FIRN_UNSUPPORTED,
+                                       "there is no program '%s': install it", arguments[0])
+                   : firn_import_fail(err, "start", firn_str(arguments[0]));
+    }
+    close_pair(in, 1);
+    close_pair(out, 0);
+    process->in = in[1];
+    process->out = out[0];
+    return FIRN_OK;
+}
+
+int
+firn_import_process_read(struct firn_import_process *process, uint8_t *data, size_t size,
+                         size_t *out_size, firn_error *err)
+{
+    *out_size = 0;
+    while (process->at == process->filled) {
+        ssize_t got = read(process->out, process->buffer, BUFFER_SIZE);
+        if (got == 0) {
+            return FIRN_OK;
+        }
+        if (got < 0) {
+            int code = errno == EINTR ? firn_command_go_on(err)
+                                      : firn_import_fail(err, "read from", firn_str(process->name));
+            if (code != FIRN_OK) {
+                return code;
+            }
+            continue;
+        }
+        process->at = 0;
+        process->filled = (size_t)got;
+    }
+    size_t left = process->filled - process->at;
+    *out_size = left < size ? left : size;
+    memcpy(data, process->buffer + process->at, *out_size);
+    process->at += *out_size;
+    return FIRN_OK;
+}
+
+int
+firn_import_process_take(struct firn_import_process *process, uint8_t *data, size_t size,
+                         firn_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        size_t got = 0;
+        int code = firn_import_process_read(process, data + done, size - done, &got, err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+        if (got == 0) {
+            return firn_import_error(err, FIRN_CORRUPT, "the output of %s ended too early",
+                                     process->name);
+        }
+        done += got;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_import_process_line(struct firn_import_process *process, char *line, size_t size,
+                         bool *out_is_end, firn_error *err)
+{
+    assert(size > 0);
+    size_t at = 0;
+    *out_is_end = false;
+    for (;;) {
+        size_t got = 0;
+        uint8_t byte = 0;
+        int code = firn_import_process_read(process, &byte, 1, &got, err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+        if (got == 0 || byte == '\n') {
+            line[at] = '\0';
+            *out_is_end = got == 0 && at == 0;
+            return FIRN_OK;
+        }
+        if (at + 1 == size) {
+            return firn_import_error(err, FIRN_CORRUPT, "a line of the output of %s is too long",
+                                     process->name);
+        }
+        line[at++] = (char)byte;
+    }
+}
+
+int
+firn_import_process_ask(struct firn_import_process *process, const char *text, firn_error *err)
+{
+    size_t size = strlen(text);
+    while (size > 0) {
+        ssize_t written = write(process->in, text, size);
+        if (written < 0 && errno != EINTR) {
+            return firn_import_fail(err, "ask", firn_str(process->name));
+        }
+        text += written > 0 ? written : 0;
+        size -= written > 0 ? (size_t)written : 0;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_import_process_end(struct firn_import_process *process, firn_error *err)
+{
+    int status = 0;
+    if (process->pid < 0) {
+        return FIRN_OK;
+    }
+    if (process->in >= 0) {
+        (void)close(process->in);
+    }
+    (void)close(process->out);
+    free(process->buffer);
+    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    process->pid = -1;
+    process->buffer = NULL;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        return FIRN_OK;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM) {
+        return firn_import_error(err, FIRN_UNSUPPORTED, "there is no program '%s': install it",
+                                 process->name);
+    }
+    return firn_import_error(err, FIRN_IO, "%s failed: %s %d", process->name,
+                             WIFEXITED(status) ? "exit code" : "signal",
+                             WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * import/import_target.c: the history that an import adds to.
+ *
+ * A foreign state is known by a tag, which is set after its checkpoint was made. So a second run imports only what the
+ * first did not. A run that was killed between the two leaves a checkpoint without its tag: it is the newest, and is
+ * recognised by its message and time.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "import/import_internal.h"
+#include "term/term.h"
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int
+on_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    struct firn_import_target *target = ctx;
+    if (target->tag_count == target->tag_capacity) {
+        size_t capacity = target->tag_capacity == 0 ? 64 : 2 * target->tag_capacity;
+        char **tags = realloc(target->tags, capacity * sizeof(tags[0]));
+        if (tags == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        target->tags = tags;
+        target->tag_capacity = capacity;
+    }
+    char *copy = strndup((const char *)tag->name.data, tag->name.size);
+    if (copy == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    target->tags[target->tag_count++] = copy;
+    return FIRN_OK;
+}
+
+static int
+on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    *(bool *)ctx = true;
+    return FIRN_OK;
+}
+
+int
+firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
+{
+    firn_error err;
+    firn_workspace_list_options newest = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    newest.limit = 1;
+    memset(target, 0, sizeof(*target));
+    target->cli = cli;
+    int exit_code = firn_task_workspace_open(cli, &target->workspace);
+    firn_task_notices_init(&target->notices, cli);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    int code =
+        firn_workspace_list(target->workspace, &newest, on_checkpoint, &target->has_old, &err);
+    if (code == FIRN_OK) {
+        code = firn_workspace_tag_list(target->workspace, on_tag, target, &err);
+    }
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    if (target->tag_count > 0) {
+        qsort(target->tags, target->tag_count, sizeof(target->tags[0]), compare_texts);
+    }
+    return FIRN_EXIT_OK;
+}
+
+void
+firn_import_target_close(struct firn_import_target *target)
+{
+    for (size_t i = 0; i < target->tag_count; i++) {
+        free(target->tags[i]);
+    }
+    free(target->tags);
+    firn_task_notices_deinit(&target->notices);
+    firn_workspace_close(target->workspace);
+}
+
+struct newest {
+    firn_slice message;
+    int64_t created_ns;
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    bool is_it;
+    bool has_tag;
+};
+
+static int
+look_at_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct newest *newest = ctx;
+    newest->is_it =
+        checkpoint->created_ns == newest->created_ns &&
+        checkpoint->message.size == newest->message.size &&
+        (newest->message.size == 0 ||
+         memcmp(checkpoint->message.data, newest->message.data, newest->message.size) == 0);
+    memcpy(newest->id, checkpoint->id, sizeof(newest->id));
+    return FIRN_OK;
+}
+
+static int
+look_at_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    struct newest *newest = ctx;
+    newest->has_tag = newest->has_tag || strcmp(tag->id, newest->id) == 0;
+    return FIRN_OK;
+}
+
+static bool
+has_tag(const struct firn_import_target *target, const char *tag)
+{
+    return target->tag_count > 0 && bsearch(&tag, target->tags, target->tag_count,
+                                            sizeof(target->tags[0]), compare_texts) != NULL;
+}
+
+int
+firn_import_target_has(struct firn_import_target *target, const char *tag, firn_slice message,
+                       int64_t created_ns, bool *out, firn_error *err)
+{
+    *out = has_tag(target, tag);
+    if (*out || !target->has_old || target->made > 0) {
+        target->had += *out;
+        return FIRN_OK;
+    }
+    /* The first that has no tag yet. */
+    struct newest newest = {.message = message, .created_ns = created_ns};
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    options.limit = 1;
+    int code = firn_workspace_list(target->workspace, &options, look_at_newest, &newest, err);
+    if (code == FIRN_OK && newest.is_it) {
+        code = firn_workspace_tag_list(target->workspace, look_at_tag, &newest, err);
+    }
+    if (code == FIRN_OK && newest.is_it && !newest.has_tag) {
+        *out = true;
+        target->had++;
+        code = firn_command_has(target->cli, "dry-run")
+                   ? FIRN_OK
+                   : firn_workspace_tag_set(target->workspace, tag, newest.id, false, NULL, err);
+    }
+    target->has_old = code != FIRN_OK; /* only that one can lack its tag */
+    return code;
+}
+
+int
+firn_import_target_begin_with(struct firn_import_target *target, struct firn_import_tree *tree,
+                              const char *tag, bool *out_has, firn_error *err)
+{
+    firn_error ignored;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    options.to_dir = tree->root;
+    *out_has = firn_workspace_restore(target->workspace, tag, &options, NULL, &ignored) == FIRN_OK;
+    if (*out_has) {
+        return FIRN_OK;
+    }
+    firn_import_tree_destroy(tree);
+    return firn_import_tree_create(tree, &target->notices, err);
+}
+
+void
+firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format, ...)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    firn_callbacks callbacks = firn_task_notices_callbacks(&target->notices);
+    firn_notice notice = {.kind = FIRN_NOTICE_UNREADABLE, .path = path, .text = text};
+    callbacks.on_notice(callbacks.ctx, &notice);
+}
+
+int
+firn_import_target_save(struct firn_import_target *target, struct firn_import_tree *tree,
+                        const struct firn_import_state *state, firn_workspace_save_result *out,
+                        firn_error *err)
+{
+    struct firn_task_patience_saving attempt = {target->workspace, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                                FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    attempt.options.message = state->message;
+    attempt.options.include_deps = true;
+    attempt.options.if_changed = state->if_changed;
+    attempt.options.tree_path = tree->root;
+    attempt.options.created_ns = state->created_ns;
+    attempt.options.strict = target->cli->strict;
+    attempt.options.callbacks = firn_task_notices_callbacks(&target->notices);
+    int code = firn_task_patience_run(target->cli, firn_task_patience_save, &attempt, err);
+    *out = attempt.result;
+    if (code != FIRN_OK) {
+        return code;
+    }
+    assert(out->checkpoint != NULL);
+    if (out->is_made) {
+        target->first_number =
+            target->first_number == 0 ? out->checkpoint->number : target->first_number;
+        target->last_number = out->checkpoint->number;
+    }
+    if (state->tag != NULL) {
+        code = firn_workspace_tag_set(target->workspace, state->tag, out->checkpoint->id, false,
+                                      NULL, err);
+    }
+    return code;
+}
+
+int
+firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_error *err)
+{
+    const firn_progress progress = {.phase = phase, .files_done = done, .files_total = total};
+    char text[128];
+    firn_term_text_progress(&progress, text, sizeof(text));
+    const struct firn_term_meter_state state = {phase, text, NULL};
+    firn_term_meter_show(&state);
+    return firn_command_go_on(err);
+}
+
+int
+firn_import_target_finish(struct firn_import_target *target, const char *one, const char *many)
+{
+    struct firn_cli *cli = target->cli;
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_json_u64("imported", target->made);
+    firn_term_json_u64("had", target->had);
+    firn_term_json_u64("failed", target->failed);
+    firn_term_json_u64_if("first", target->first_number, target->first_number != 0);
+    firn_term_json_u64_if("last", target->last_number, target->last_number != 0);
+    firn_task_notices_json(&target->notices);
+    if (!cli->quiet) {
+        firn_term_out_format("%s %s %s", firn_term_text_number(target->made, number),
+                             firn_term_text_plural(target->made, one, many),
+                             firn_command_has(cli, "dry-run") ? "to import" : "imported");
+        if (target->first_number != 0) {
+            firn_term_out_format(", as %llu to %llu", (unsigned long long)target->first_number,
+                                 (unsigned long long)target->last_number);
+        }
+        if (target->had > 0) {
+            firn_term_out_format("; %s there before", firn_term_text_number(target->had, number));
+        }
+        if (target->failed > 0) {
+            firn_term_out_format("; %s lost", firn_term_text_number(target->failed, number));
+        }
+        firn_term_out_text("\n");
+        firn_task_notices_print_excluded(&target->notices);
+    }
+    return firn_task_notices_exit(&target->notices);
+}

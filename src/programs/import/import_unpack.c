@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * import/import_unpack.c: firn import tar: an archive becomes a checkpoint.
+ *
+ * The archive is unpacked into a tree on disk (import_tree.c), which is saved. An entry that cannot be made is told and
+ * left out; the others come in. Where the disk is full, or the archive cannot be read, nothing is saved.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dir/dir.h"
+#include "import/import_internal.h"
+#include "show/show.h"
+#include "term/term.h"
+
+enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
+
+static int
+write_all(int fd, const uint8_t *data, size_t size, uint64_t offset)
+{
+    while (size > 0) {
+        ssize_t written = pwrite(fd, data, size, (off_t)offset);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return -1;
+        }
+        data += written;
+        size -= (size_t)written;
+        offset += (uint64_t)written;
+    }
+    return 0;
+}
+
+/* Writes the data of the entry. */
+static int
+write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry, int fd,
+           uint8_t *chunk, firn_error *err)
+{
+    const struct firn_import_tar_segment whole = {0, entry->size};
+    const struct firn_import_tar_segment *segments = entry->is_sparse ? tar->segments : &whole;
+    size_t count = entry->is_sparse ? tar->segment_count : 1;
+    if (entry->is_sparse && ftruncate(fd, (off_t)entry->size) != 0) {
+        return firn_import_fail(err, "write", entry->path);
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (uint64_t done = 0; done < segments[i].size;) {
+            uint64_t left = segments[i].size - done;
+            size_t got = 0;
+            int code =
+                firn_import_tar_read(tar, chunk, left < CHUNK ? (size_t)left : CHUNK, &got, err);
+            if (code != FIRN_OK) {
+                return code;
+            }
+            if (got == 0) {
+                return firn_import_error(err, FIRN_CORRUPT, "the archive ends in the middle of it");
+            }
+            if (write_all(fd, chunk, got, segments[i].offset + done) != 0) {
+                return firn_import_fail(err, "write", entry->path);
+            }
+            done += got;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+unpack_file(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
+            struct firn_import_tree *tree, uint8_t *chunk, firn_error *err)
+{
+    int fd;
+    firn_error ignored;
+    int code = firn_import_tree_file(tree, entry->path, &fd, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    code = write_data(tar, entry, fd, chunk, err);
+    if (code == FIRN_OK) {
+        return firn_import_tree_file_end(tree, entry->path, fd, &entry->attributes, err);
+    }
+    (void)close(fd);
+    /* Half of a file is none. */
+    int removed = firn_import_tree_remove(tree, entry->path, &ignored);
+    return removed == FIRN_OK ? code : removed;
+}
+
+static int
+unpack_entry(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
+             struct firn_import_tree *tree, uint8_t *chunk, firn_error *err)
+{
+    switch (entry->type) {
+    case FIRN_IMPORT_FILE:
+        return unpack_file(tar, entry, tree, chunk, err);
+    case FIRN_IMPORT_DIRECTORY:
+        return firn_import_tree_directory(tree, entry->path, &entry->attributes, err);
+    case FIRN_IMPORT_SYMLINK:
+        return firn_import_tree_symlink(tree, entry->path, entry->target, &entry->attributes, err);
+    default:
+        assert(entry->type == FIRN_IMPORT_HARD_LINK);
+        return firn_import_tree_link(tree, entry->path, entry->target, err);
+    }
+}
+
+/* Whether a failure is that of one entry, and the others may still be made. */
+static bool
+is_of_entry(const firn_error *err)
+{
+    return err->code == FIRN_INVALID || err->code == FIRN_CORRUPT || err->code == FIRN_NOT_FOUND ||
+           err->code == FIRN_LIMIT ||
+           (err->code == FIRN_IO &&
+            (err->os_errno == ENAMETOOLONG || err->os_errno == EFBIG || err->os_errno == EMLINK ||
+             err->os_errno == EILSEQ || err->os_errno == EINVAL));
+}
+
+int
+firn_import_tar_unpack(struct firn_import_tar *tar, struct firn_import_target *target,
+                       struct firn_import_tree *tree, firn_error *err)
+{
+    bool is_end = false;
+    uint64_t count = 0;
+    uint8_t *chunk = malloc(CHUNK);
+    if (chunk == NULL) {
+        return firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+    }
+    int code = FIRN_OK;
+    while (code == FIRN_OK) {
+        struct firn_import_tar_entry entry;
+        code = firn_import_tar_next(tar, &entry, &is_end, err);
+        if (code != FIRN_OK || is_end) {
+            break;
+        }
+        if (tree != NULL) {
+            code = unpack_entry(tar, &entry, tree, chunk, err);
+        } else {
+            const char *refusal =
+                entry.path.size == 0 ? NULL : firn_import_tree_refusal(entry.path);
+            code =
+                refusal == NULL ? FIRN_OK : firn_import_error(err, FIRN_INVALID, "it %s", refusal);
+        }
+        if (code != FIRN_OK && is_of_entry(err)) {
+            firn_import_target_tell(target, entry.path, "%s", err->text);
+            code = FIRN_OK;
+        } else if (code == FIRN_OK) {
+            target->made++;
+        }
+        if (code == FIRN_OK && ++count % TELL_EVERY == 0) {
+            code = firn_import_target_go_on("unpack", count, 0, err);
+        }
+    }
+    free(chunk);
+    return code == FIRN_OK && tree != NULL ? firn_import_tree_settle(tree, err) : code;
+}
+
+/* ---- the command ---- */
+
+struct source {
+    struct firn_import_target *target;
+    const char *name;
+    int fd;
+};
+
+static int
+read_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
+{
+    const struct source *source = ctx;
+    for (;;) {
+        ssize_t got = read(source->fd, data, size);
+        if (got >= 0) {
+            *out_size = (size_t)got;
+            return FIRN_OK;
+        }
+        if (errno != EINTR) {
+            return firn_import_fail(err, "read", firn_str(source->name));
+        }
+        int code = firn_command_go_on(err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+    }
+}
+
+static void
+tell_source(void *ctx, firn_slice path, const char *text)
+{
+    const struct source *source = ctx;
+    firn_import_target_tell(source->target, path.size > 0 ? path : firn_str(source->name), "%s",
+                            text);
+}
+
+static void
+show(struct firn_cli *cli, struct firn_import_target *target,
+     const firn_workspace_save_result *result)
+{
+    char entries[FIRN_TERM_TEXT_NUMBER_SIZE];
+    firn_term_json_u64("entries", target->made);
+    firn_task_notices_json(&target->notices);
+    if (result->checkpoint == NULL) {
+        if (!cli->quiet) {
+            firn_term_out_format("%s %s would be imported\n",
+                                 firn_term_text_number(target->made, entries),
+                                 firn_term_text_plural(target->made, "entry", "entries"));
+        }
+        return;
+    }
+    if (cli->quiet) {
+        firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint->number);
+        return;
+    }
+    firn_dir_save_print(result);
+    firn_term_out_text("\n");
+    firn_task_notices_print_excluded(&target->notices);
+}
+
+/* Unpacks and saves, or only reads. Returns an exit code. */
+static int
+import(struct firn_cli *cli, struct firn_import_target *target, struct source *source)
+{
+    firn_error err;
+    struct firn_import_tree tree = {.place_fd = -1};
+    struct firn_import_tar tar = {.read = read_source, .tell = tell_source, .ctx = source};
+    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    const char *message = firn_command_value(cli, "message");
+    char own[PATH_MAX + sizeof("import of ")];
+    struct firn_import_state state = {.tag = firn_command_value(cli, "tag"), .if_changed = true};
+    bool is_dry = firn_command_has(cli, "dry-run");
+    (void)snprintf(own, sizeof(own), "import of %s", source->name);
+    state.message = firn_str(message != NULL ? message : own);
+    int code = is_dry ? FIRN_OK : firn_import_tree_create(&tree, &target->notices, &err);
+    tree.drops_owners = firn_command_has(cli, "no-owner");
+    if (code == FIRN_OK) {
+        code = firn_import_tar_unpack(&tar, target, is_dry ? NULL : &tree, &err);
+    }
+    if (code == FIRN_OK && cli->strict && target->notices.left_out > 0) {
+        code = firn_import_error(&err, FIRN_INVALID, "not everything can be imported: nothing was");
+    }
+    if (code == FIRN_OK && !is_dry) {
+        code = firn_import_target_save(target, &tree, &state, &result, &err);
+    }
+    int exit_code;
+    if (code == FIRN_OK) {
+        cli->is_done = !is_dry;
+        if (result.checkpoint != NULL) {
+            firn_show_checkpoint_json("checkpoint", result.checkpoint);
+        } else {
+            firn_term_json_null("checkpoint");
+        }
+        firn_term_json_bool("made", result.is_made);
+        show(cli, target, &result);
+        exit_code = firn_task_notices_exit(&target->notices);
+    } else {
+        firn_task_notices_json(&target->notices);
+        exit_code = firn_command_report_failure(
+            cli, &err,
+            code == FIRN_CORRUPT ? "decompress an archive first: zstd -dc FILE | firn import tar -"
+                                 : NULL);
+    }
+    firn_release(result.checkpoint);
+    firn_import_tar_deinit(&tar);
+    firn_import_tree_destroy(&tree);
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    assert(cli->argument_count == 1);
+    firn_error err;
+    struct firn_import_target target;
+    struct source source = {.target = &target, .name = cli->arguments[0], .fd = STDIN_FILENO};
+    bool is_input = strcmp(source.name, "-") == 0;
+    int exit_code = firn_import_target_open(&target, cli);
+    if (exit_code == FIRN_EXIT_OK && !is_input) {
+        source.fd = open(source.name, O_RDONLY | O_CLOEXEC);
+        if (source.fd < 0) {
+            (void)firn_import_fail(&err, "open", firn_str(source.name));
+            exit_code = firn_command_report_failure(cli, &err, NULL);
+        }
+    } else if (is_input) {
+        source.name = "standard input";
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = import(cli, &target, &source);
+    }
+    if (source.fd > STDIN_FILENO) {
+        (void)close(source.fd);
+    }
+    firn_import_target_close(&target);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"message", 'm', "TEXT", "describe the checkpoint (default: import of FILE)"},
+    {"tag", 0, "NAME", "tag the checkpoint"},
+    {"no-owner", 0, NULL, "everything belongs to you, whatever the archive says"},
+    {"dry-run", 'n', NULL, "read the archive, and import nothing"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn import tar backup.tar", "make a checkpoint of an archive"},
+    {"zstd -dc backup.tar.zst | firn import tar -", "import one that is compressed"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_import_tar = {
+    .name = "tar",
+    .summary = "Make a checkpoint of a tar archive",
+    .arguments = "FILE",
+    .options = options,
+    .help = "Makes a checkpoint of what is in the archive, in the history of the workspace. The\n"
+            "files of the workspace are not touched: firn restore brings the state back. With -\n"
+            "the archive comes from standard input. If the newest checkpoint has the same\n"
+            "tree, none is made.\n"
+            "\n"
+            "Archives of the forms ustar, pax and GNU are read: long names, symbolic and hard\n"
+            "links, sparse files, extended attributes (SCHILY.xattr), times in nanoseconds. Of\n"
+            "what firn export tar has written, the checkpoint has the same root hash.\n"
+            "\n"
+            "An entry with an absolute name, with .. in its name, below a link, or linked to\n"
+            "a file that is not in the archive is left out, and so are devices and fifos. Each\n"
+            "is named, and the exit code is 6; with --strict nothing is imported. After a\n"
+            "damaged header reading goes on at the next one that is intact. What firn save\n"
+            "always leaves out, such as .git, and what a .firnignore of the archive excludes,\n"
+            "is left out here too.\n"
+            "\n"
+            "The archive is unpacked into a private directory below TMPDIR (/var/tmp), saved,\n"
+            "and removed there. Only root can keep owners; others name how many were lost.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};

@@ -1,0 +1,95 @@
+The commits of a git repository become checkpoints: each as git has it, once, however often the import runs.
+
+  ? git --version
+  $ export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b TZ=UTC
+  $ git init -q -b main ../repo && cd ../repo && n=0
+  $ commit() { n=$((n + 1)); git add -A && GIT_COMMITTER_DATE="170000000$n +0200" GIT_AUTHOR_DATE="1600000000 +0000" git commit -q --allow-empty -m "$1"; }
+  $ mkdir -p a/b c && echo 1 >a/b/f && echo 2 >c/g && ln -s a/b link && printf 'x\0y' >binary && echo run >tool && chmod +x tool && echo odd >$'q\t"\xff' && commit $'first\n\nwith a body'
+  $ echo 3 >a/b/f && rm -r c && commit second
+  $ rm link && mkdir link && echo 4 >link/h && rm -r a && echo file >a && chmod -x tool && commit 'types change'
+  $ commit nothing
+  $ git checkout -q -b side HEAD~2 && echo side >s && commit side && git checkout -q main && GIT_COMMITTER_DATE="1700000008 +0000" git merge -q --no-ff -m merged side
+  $ mkdir -p .git/keep && seq 1 3000 | while read i; do mkdir -p many/$((i % 50)) && echo $i >many/$((i % 50))/$i; done && echo a- >x-; mkdir x && echo b >x/y && commit many
+  $ mkdir ../ws && cd ../ws && firn import git ../repo -n && firn import git ../repo --rev HEAD~3 && ls -A
+  6 commits to import
+  3 commits imported, as 1 to 3
+  $ firn import git ../repo && firn import git ../repo
+  3 commits imported, as 4 to 6; 3 there before
+  0 commits imported; 6 there before
+  $ firn list
+     6  <id>  2023-11-14 22:13:26 UTC      3,008 files  <any>  many
+     5  <id>  2023-11-14 22:13:28 UTC          6 files  <any>  merged
+     4  <id>  2023-11-14 22:13:24 UTC          5 files  <any>  nothing
+     3  <id>  2023-11-14 22:13:23 UTC          5 files  <any>  types change
+     2  <id>  2023-11-14 22:13:22 UTC          5 files  <any>  second
+     1  <id>  2023-11-14 22:13:21 UTC          6 files  <any>  first<any>
+  $ firn show 1 | grep -A3 'with a body'; firn tag | wc -l
+  ...
+  6
+  $ for hash in $(git -C ../repo rev-list --first-parent HEAD); do
+  >     mkdir ../by-git && git -C ../repo archive $hash | tar -xf - -C ../by-git && firn restore git/$hash --to ../by-firn -q && diff -r --no-dereference ../by-git ../by-firn || echo differs
+  >     (cd ../by-git && find . -type f -printf '%p %m\n' | sed 's/ 66/ 64/; s/ 77/ 75/' | sort) >../modes && (cd ../by-firn && find . -type f -printf '%p %m\n' | sort) | cmp - ../modes
+  >     rm -rf ../by-git ../by-firn
+  > done
+
+One long run gives the same trees as several. One that was killed goes on, and takes no commit twice.
+
+  $ roots() { firn list --json | python3 -c 'import json, sys; print([(c["root"], c["created"], c["message"]) for c in json.load(sys.stdin)["checkpoints"]])'; }
+  $ mkdir ../once && cd ../once && firn import git ../repo -q && roots >../once.roots && cd ../ws && roots | cmp - ../once.roots
+  $ mkdir ../killed && cd ../killed && firn import git ../repo --rev HEAD~4 -q && firn tag -d git/$(git -C ../repo rev-parse HEAD~4) && firn import git ../repo
+  took the tag <any> away
+  4 commits imported, as 3 to 6; 2 there before
+  $ roots | cmp - ../once.roots; firn tag | wc -l
+  6
+
+What is no repository, lacks objects or has hostile trees.
+
+  $ firn import git . 2>&1 | tail -n 2; firn import git ../repo --rev nonsense 2>&1 | tail -n 1; firn import git ../repo --rev=--all 2>&1 | tail -n 1
+  0 commits imported
+  firn: git failed: exit code 128
+  firn: git failed: exit code 128
+  firn: git failed: exit code 128
+  $ PATH=$(dirname $(command -v firn)) firn import git ../repo
+  0 commits imported
+  ! firn: there is no program 'git': install it
+  [1]
+  $ cd ../repo && blob=$(echo owned | git hash-object -w --stdin) && tree() { git mktree --missing; } && printf "100644 blob $blob\tfile\n120000 blob $(printf ../../outside | git hash-object -w --stdin)\tup\n160000 commit $(git rev-parse HEAD)\tmodule\n" | tree >../sub
+  $ python3 - <<'END'
+  > import hashlib, subprocess
+  > def write(kind, data):
+  >     return subprocess.run(["git", "hash-object", "-t", kind, "-w", "--stdin", "--literally"], input=data, capture_output=True, check=True).stdout.decode().strip()
+  > blob = bytes.fromhex(write("blob", b"owned\n"))
+  > link = bytes.fromhex(write("blob", b"/tmp"))
+  > inner = bytes.fromhex(write("tree", b"100644 firn-owned\0" + blob))
+  > sub = bytes.fromhex(open("../sub").read().strip())
+  > tree = write("tree", b"100644 ../up\0" + blob + b"100644 .git\0" + blob + b"40000 ..\0" + inner + b"120000 l\0" + link + b"40000 l\0" + inner + b"40000 ok\0" + sub)
+  > who = b"a <a@b> 1700000009 +0000\n"
+  > open("../bad", "w").write(write("commit", b"tree " + tree.encode() + b"\nauthor " + who + b"committer " + who + b"\nbad\n"))
+  > END
+  $ mkdir ../bad-ws && cd ../bad-ws && firn import git ../repo --rev $(cat ../bad)
+  ! firn: left out: ..: it has .. in its name
+  ! firn: left out: ../up: it has .. in its name
+  ! firn: left out: ok/module: it is a submodule
+  1 commit imported, as 1 to 1
+  left out by rule: .git
+  [6]
+  $ firn show 1 --files | sed 's/.* //'; ls /tmp/firn-owned ../up ../firn-owned 2>&1 | grep -c 'cannot access'
+  ...
+  3
+  $ cd ../repo && lose() { rm -f .git/objects/$(git rev-parse $1 | sed 's|^..|&/|'); }; lose HEAD:tool; lose HEAD~2^{tree}; mkdir ../lost && cd ../lost && firn import git ../repo
+  4 commits imported, as 1 to 4; 2 lost
+  ! firn: left out: tool: git has no blob <hex>
+  ! firn: left out: git/<hex>: git has no tree <hex>
+  ! firn: left out: git/<hex>: git has no tree <hex>
+  ! firn: left out: tool: git has no blob <hex>
+  [6]
+  $ firn check --data | sed 's/: .*//'; firn show 4 --files | grep -c many/; ls /var/tmp | grep -c firn-import
+  4 checkpoints<any>
+  3051
+  0
+  [1]
+  $ mkdir ../strict && cd ../strict && firn import git ../repo --strict; firn list
+  0 commits imported
+  ! firn: left out: tool: git has no blob <hex>
+  ! firn: not everything can be imported
+  no checkpoints

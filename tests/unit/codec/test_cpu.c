@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/codec: the sets of instructions that were found are those that the compiler's own library finds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "codec/cpu.h"
+
+static void
+it_finds_what_the_compilers_library_finds(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    const bool crc = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                      __builtin_cpu_supports("popcnt");
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                        __builtin_cpu_supports("avx512vl");
+    const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+#else
+    const bool crc = false;
+    const bool avx2 = false;
+    const bool avx512 = false;
+    const bool vnni = false;
+#endif
+    assert_int_equal(firn_cpu_has(FIRN_CPU_CRC), crc);
+    assert_int_equal(firn_cpu_has(FIRN_CPU_AVX2), avx2);
+    assert_int_equal(firn_cpu_has(FIRN_CPU_AVX512), avx512);
+    assert_int_equal(firn_cpu_has(FIRN_CPU_VNNI), vnni);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_finds_what_the_compilers_library_finds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
