@@ -12,6 +12,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build/wheel"
+WORK.mkdir(parents=True, exist_ok=True)
 
 
 class CMakeBuild(build_ext):
@@ -38,5 +40,10 @@ setup(
     version=version(),
     ext_modules=[Extension("firn._firn", sources=[], py_limited_api=True)],
     cmdclass={"build_ext": CMakeBuild},
-    options={"bdist_wheel": {"py_limited_api": "cp39"}},
+    # Nothing is written into the sources.
+    options={
+        "bdist_wheel": {"py_limited_api": "cp39"},
+        "build": {"build_base": str(WORK)},
+        "egg_info": {"egg_base": str(WORK)},
+    },
 )

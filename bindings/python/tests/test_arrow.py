@@ -79,8 +79,14 @@ def test_a_stream_keeps_the_store_or_is_closed_with_it(tmp_path):
         firn.open(tmp_path / f"s{close}").close()
 
 
-pa = pytest.importorskip("pyarrow", reason="no pyarrow")
-slow = pytest.mark.slow
+try:
+    import pyarrow as pa
+except ImportError:
+    pa = None
+
+
+def slow(test):
+    return pytest.mark.slow(pytest.mark.skipif(pa is None, reason="no pyarrow")(test))
 
 
 @slow

@@ -140,7 +140,8 @@ def test_nothing_leaks(store, tmp_path):
     after = resident(), len(gc.get_objects()), sys.getrefcount(firn.NotFound), sys.getrefcount(None), sys.getrefcount(counted[0])
     assert abs(after[1] - before[1]) < 200 and abs(after[2] - before[2]) < 20 and after[4] == before[4]
     assert abs(after[3] - before[3]) < rounds or sys.version_info >= (3, 12)
-    assert after[0] - before[0] < 16 << 20
+    if "asan" not in os.environ.get("LD_PRELOAD", ""):  # which keeps freed memory
+        assert after[0] - before[0] < 16 << 20
 
 
 @pytest.mark.slow

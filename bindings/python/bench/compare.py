@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""compare.py [--count N] [--c PROGRAM]: calls of the Python package beside those of lmdb, rocksdict, plyvel (LevelDB) and sqlite3, in one run: the
+same keys and values of 100 bytes, one thread, without syncs. Prints nanoseconds for each call and, for others, how many times as long as firn they
+take. With --c, the program get_in_c: what a get costs in C, and what Python adds. What is not installed is left out."""
+
+import argparse
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import firn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--count", type=int, default=100_000)
+parser.add_argument("--c", metavar="PROGRAM")
+arguments = parser.parse_args()
+COUNT = arguments.count
+KEYS = [b"k%08d" % i for i in range(COUNT)]
+SHUFFLED = [KEYS[i * 7919 % COUNT] for i in range(COUNT)]
+VALUE = b"v" * 100
+BATCH = 1000
+
+
+class Firn:
+    name = "firn"
+
+    def __init__(self, path):
+        self.store = firn.open(path / "firn", durability="os")
+        self.ks = self.store.keyspace("bench")
+
+    def load(self):
+        for at in range(0, COUNT, BATCH):
+            with self.store.batch() as batch:
+                put, ks = batch.put, self.ks
+                for key in KEYS[at : at + BATCH]:
+                    put(ks, key, VALUE)
+        self.store.compact()
+
+    def get(self):
+        ks = self.ks
+        for key in SHUFFLED:
+            ks[key]
+
+    def get_many(self):
+        for at in range(0, COUNT, BATCH):
+            self.ks.get_many(SHUFFLED[at : at + BATCH])
+
+    def put(self):
+        ks = self.ks
+        for key in SHUFFLED:
+            ks[key] = VALUE
+
+    def iterate(self):
+        for _ in self.ks.items():
+            pass
+
+    def close(self):
+        self.store.close()
+
+
+class Lmdb:
+    name = "lmdb"
+
+    def __init__(self, path):
+        import lmdb
+
+        self.env = lmdb.open(str(path / "lmdb"), map_size=1 << 30, sync=False, metasync=False)
+
+    def load(self):
+        for at in range(0, COUNT, BATCH):
+            with self.env.begin(write=True) as txn:
+                for key in KEYS[at : at + BATCH]:
+                    txn.put(key, VALUE)
+
+    def get(self):
+        with self.env.begin() as txn:
+            get = txn.get
+            for key in SHUFFLED:
+                get(key)
+
+    def get_many(self):
+        with self.env.begin() as txn, txn.cursor() as cursor:
+            for at in range(0, COUNT, BATCH):
+                cursor.getmulti(SHUFFLED[at : at + BATCH])
+
+    def put(self):
+        for key in SHUFFLED:
+            with self.env.begin(write=True) as txn:
+                txn.put(key, VALUE)
+
+    def iterate(self):
+        with self.env.begin() as txn:
+            for _ in txn.cursor():
+                pass
+
+    def close(self):
+        self.env.close()
+
+
+class Plyvel:
+    name = "plyvel"
+
+    def __init__(self, path):
+        import plyvel
+
+        self.db = plyvel.DB(str(path / "plyvel"), create_if_missing=True, lru_cache_size=256 << 20)
+
+    def load(self):
+        for at in range(0, COUNT, BATCH):
+            with self.db.write_batch() as batch:
+                for key in KEYS[at : at + BATCH]:
+                    batch.put(key, VALUE)
+        self.db.compact_range()
+
+    def get(self):
+        get = self.db.get
+        for key in SHUFFLED:
+            get(key)
+
+    get_many = None
+
+    def put(self):
+        put = self.db.put
+        for key in SHUFFLED:
+            put(key, VALUE)
+
+    def iterate(self):
+        for _ in self.db.iterator():
+            pass
+
+    def close(self):
+        self.db.close()
+
+
+class Rocksdict:
+    name = "rocksdict"
+
+    def __init__(self, path):
+        import rocksdict
+
+        self.rocksdict = rocksdict
+        self.db = rocksdict.Rdict(str(path / "rocksdict"), options=rocksdict.Options(raw_mode=True))
+
+    def load(self):
+        for at in range(0, COUNT, BATCH):
+            batch = self.rocksdict.WriteBatch(raw_mode=True)
+            for key in KEYS[at : at + BATCH]:
+                batch.put(key, VALUE)
+            self.db.write(batch)
+        self.db.compact_range(None, None)
+
+    def get(self):
+        db = self.db
+        for key in SHUFFLED:
+            db[key]
+
+    def get_many(self):
+        for at in range(0, COUNT, BATCH):
+            self.db[SHUFFLED[at : at + BATCH]]
+
+    def put(self):
+        db = self.db
+        for key in SHUFFLED:
+            db[key] = VALUE
+
+    def iterate(self):
+        for _ in self.db.items():
+            pass
+
+    def close(self):
+        self.db.close()
+
+
+class Sqlite:
+    name = "sqlite3"
+
+    def __init__(self, path):
+        import sqlite3
+
+        self.db = sqlite3.connect(path / "sqlite", isolation_level=None)
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute("PRAGMA synchronous=OFF")
+        self.db.execute("CREATE TABLE t (k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID")
+
+    def load(self):
+        self.db.execute("BEGIN")
+        self.db.executemany("INSERT INTO t VALUES (?, ?)", ((key, VALUE) for key in KEYS))
+        self.db.execute("COMMIT")
+
+    def get(self):
+        execute = self.db.execute
+        for key in SHUFFLED:
+            execute("SELECT v FROM t WHERE k = ?", (key,)).fetchone()
+
+    get_many = None
+
+    def put(self):
+        execute = self.db.execute
+        for key in SHUFFLED:
+            execute("REPLACE INTO t VALUES (?, ?)", (key, VALUE))
+
+    def iterate(self):
+        for _ in self.db.execute("SELECT k, v FROM t ORDER BY k"):
+            pass
+
+    def close(self):
+        self.db.close()
+
+
+def spent(function):
+    begun = time.perf_counter()
+    function()
+    return (time.perf_counter() - begun) / COUNT * 1e9
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        peers = []
+        for kind in (Firn, Lmdb, Rocksdict, Plyvel, Sqlite):
+            try:
+                peers.append(kind(path))
+            except ImportError as error:
+                print(f"SKIPPED: {error}")
+        print("call        " + "".join(f"{peer.name:>18}" for peer in peers))
+        for call, rounds in (("load", 1), ("get", 5), ("get_many", 5), ("iterate", 5), ("put", 1)):
+            best = [None] * len(peers)
+            for _ in range(rounds):  # in turns, so that what else the machine does is shared
+                for at, peer in enumerate(peers):
+                    if getattr(peer, call) is not None:
+                        ns = spent(getattr(peer, call))
+                        best[at] = ns if best[at] is None else min(best[at], ns)
+            cells = (f"{ns:.0f} ns {ns / best[0]:5.2f}x" if ns else "-" for ns in best)
+            print(f"{call:12}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
+        peers[0].store.compact()
+        for peer in peers:
+            peer.close()
+        if arguments.c:
+            in_c = float(subprocess.run([arguments.c, path / "firn", str(COUNT)], capture_output=True, text=True, check=True).stdout)
+            with firn.open(path / "firn", durability="os") as store:
+                ks = store.keyspace("bench")
+
+                def get():
+                    for key in SHUFFLED:
+                        ks[key]
+
+                def nothing():
+                    for key in SHUFFLED:
+                        key
+
+                in_python = min(spent(get) - spent(nothing) for _ in range(5))
+            print(f"a get in C {in_c:.0f} ns, in Python {in_python:.0f} ns: {in_python - in_c:.0f} ns more")
+
+
+main()

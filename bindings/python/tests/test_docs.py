@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples of the documents, run as a reader would: each document in a directory of its own. What a line prints stands after →."""
+
+import contextlib
+import io
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(os.environ.get("FIRN_SOURCE") or Path(__file__).resolve().parents[3])
+
+
+@pytest.mark.parametrize("name", ["docs/python.md", "bindings/python/README.md"])
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    text = (SOURCE / name).read_text()
+    blocks = re.findall(r"^```python firn-test\n(.*?)^```", text, re.S | re.M)
+    assert blocks
+    for block in blocks:
+        if "store.sql(" in block and not hasattr(sqlite3.Connection, "enable_load_extension"):
+            pytest.skip("this Python's sqlite3 cannot load extensions")
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(block, name, "exec"), {"__name__": "example"})
+        assert out.getvalue().splitlines() == re.findall(r"# → (.*)", block), block
