@@ -194,6 +194,9 @@ napi_value error_create(struct instance *instance, int code, int os_errno, const
 bool arg_handle(struct args *args, size_t i, unsigned kinds, struct handle **out);
 /* The same, or undefined or null: *out is NULL. */
 bool arg_handle_or_none(struct args *args, size_t i, unsigned kinds, struct handle **out);
+/* A transaction or a snapshot of the same store as `of`, or undefined or null: *out is NULL. */
+bool arg_context(struct args *args, size_t i, unsigned kinds, const struct handle *of,
+                 struct handle **out);
 bool arg_is_none(struct args *args, size_t i);
 /* Bytes of a string (as UTF-8), a view or an ArrayBuffer. Copied into the call; undefined or null gives data NULL. */
 bool value_bytes(struct args *args, napi_value value, const char *what, firn_slice *out);

@@ -166,6 +166,19 @@ arg_handle_or_none(struct args *args, size_t i, unsigned kinds, struct handle **
 }
 
 bool
+arg_context(struct args *args, size_t i, unsigned kinds, const struct handle *of,
+            struct handle **out)
+{
+    if (!arg_handle_or_none(args, i, kinds, out)) {
+        return false;
+    }
+    if (*out != NULL && (*out)->parent != of->parent) {
+        return throw_invalid(args, "the %s belongs to another store", kind_text((*out)->kind));
+    }
+    return true;
+}
+
+bool
 value_bytes(struct args *args, napi_value value, const char *what, firn_slice *out)
 {
     void *data = NULL;
