@@ -63,6 +63,14 @@ set(FIRN_COLD_ROOMS
     transfer
     arrow)
 
+# The files of cold rooms that a walk over unchanged files, or a look at every object, goes through.
+set(FIRN_WARM_FILES
+    os/os_dir.c
+    os/os_posix_name.c
+    objects/objects_index.c
+    pack/packfile_format.c
+    place/place_nested.c)
+
 # The cold files of the other rooms.
 set(FIRN_COLD_FILES
     # foundation
@@ -101,6 +109,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_values.c
     compaction/compaction_work.c
     graph/graph_build.c
+    graph/graph_memo.c
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
@@ -128,7 +137,6 @@ set(FIRN_COLD_FILES
     store/db_create.c
     inspect/db_diff.c
     store/db_holder.c
-    store/db_image.c
     store/db_jobs.c
     store/db_keyspace.c
     store/db_layout.c
@@ -205,20 +213,16 @@ set(FIRN_COLD_FILES
     reclaim/reclaim_plan.c
     rules/ignore_rules.c
     rules/rules.c
-    rules/rules_exclude.c
     scan/scan.c
     scan/scan_carry.c
     scan/scan_confined.c
     scan/scan_file.c
-    scan/scan_known.c
     scan/scan_large.c
     scan/scan_links.c
-    scan/scan_node.c
     scan/scan_report.c
     scan/scan_sqlite.c
     scan/scan_store.c
     scan/scan_xattrs.c
-    statcache/statcache_print.c
     statcache/statcache_sweep.c
     # api
     api/alxs_api.c
@@ -251,7 +255,9 @@ function(firn_shrink_cold room)
     endif()
   endif()
   foreach(source IN LISTS ARGN)
-    if(source MATCHES "\\.c$" AND (room IN_LIST FIRN_COLD_ROOMS OR "${room}/${source}" IN_LIST FIRN_COLD_FILES))
+    if("${room}/${source}" IN_LIST FIRN_WARM_FILES)
+      set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room}/${source})
+    elseif(source MATCHES "\\.c$" AND (room IN_LIST FIRN_COLD_ROOMS OR "${room}/${source}" IN_LIST FIRN_COLD_FILES))
       set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room} ${room}/${source})
       if(FIRN_SMALL)
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${FIRN_SMALLEST};-Wno-maybe-uninitialized")
@@ -263,7 +269,7 @@ endfunction()
 # firn_check_cold(): every name of the lists is that of a room or a file.
 function(firn_check_cold)
   get_property(found GLOBAL PROPERTY FIRN_COLD_FOUND)
-  foreach(name IN LISTS FIRN_COLD_ROOMS FIRN_COLD_FILES)
+  foreach(name IN LISTS FIRN_COLD_ROOMS FIRN_COLD_FILES FIRN_WARM_FILES)
     if(NOT name IN_LIST found)
       message(FATAL_ERROR "cmake/FirnSize.cmake names ${name}, which is no room or file of libfirn")
     endif()

@@ -207,7 +207,8 @@ main(int argc, char **argv)
         const double seconds = atof(argv[6]);
         size_t count = 0;
         index.setEf(size_t(atoi(argv[a])));
-        for (size_t i = 0; i < (a == 8 ? queries.count : 20); i++) {
+        const double warming = now();
+        for (size_t i = 0; i < (a == 8 ? queries.count : 20) && now() < warming + 1; i++) {
             ask(i);
         }
         hits = 0;

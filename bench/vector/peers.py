@@ -262,8 +262,10 @@ def graph(what, engine, path, data, metric, *arguments):
         return
     for i, ef in enumerate(arguments[3:]):
         peer.set(int(ef), share)
+        clock = Clock()
         for query in queries[: len(queries) if i == 0 else 20]:
-            peer.ask(query, k)
+            if clock.taken()[0] < 1:
+                peer.ask(query, k)
         measure(engine, f"filter-{share}" if share < 100 else "walk", ef, peer.ask, queries, wanted, k, float(arguments[1]))
 
 

@@ -14,7 +14,7 @@
  *
  * DATA is a directory with base.fvecs, query.fvecs, truth.ivecs, and truth-SHARE.ivecs for each SHARE below 100. A line a
  * figure: "firn WORKLOAD PARAMETER VALUE VALUE_BY_CPU UNIT RECALL", where the second value counts seconds of the processor.
- * Before anything is timed, it is done once.
+ * Before anything is timed, it is done once, or for a second.
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -312,7 +312,9 @@ sweep(int argc, char **argv)
     }
     for (int i = 9; i < argc; i++) {
         searching.options.ef = (uint32_t)strtoul(argv[i], NULL, 10);
-        for (size_t q = 0; q < searching.queries.count && (i == 9 || q < 20); q++) {
+        const double begun = now();
+        for (size_t q = 0; q < searching.queries.count && now() < begun + 1 && (i == 9 || q < 20);
+             q++) {
             search(&searching, q);
         }
         measure(&searching, workload, argv[i], strtod(argv[7], NULL));

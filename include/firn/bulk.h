@@ -35,6 +35,7 @@ typedef struct firn_bulk_options {
     {                                                         \
         sizeof(firn_bulk_options), false, FIRN_CALLBACKS_INIT \
     }
+/* Begins a load into a keyspace. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace,
                                             const firn_bulk_options *options, firn_bulk **out,
                                             firn_error *err);

@@ -47,6 +47,7 @@ FIRN_API void firn_pack_writer_destroy(firn_pack_writer *writer);
 
 /* ---- reading: any number of threads on one handle ---- */
 
+/* Opens a pack for reading. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_open(const char *path, firn_pack **out, firn_error *err);
 FIRN_API void firn_pack_close(firn_pack *pack);
 FIRN_API uint64_t firn_pack_count(const firn_pack *pack);

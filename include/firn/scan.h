@@ -112,6 +112,7 @@ typedef struct firn_scan_column {
     {                                                                  \
         sizeof(firn_scan_column), NULL, FIRN_TYPE_NULL, 0, 0, 0, false \
     }
+/* How many columns the batches of a scan have. */
 FIRN_API size_t firn_scan_column_count(const firn_scan *scan);
 /* Requires: i < firn_scan_column_count(scan). */
 FIRN_API void firn_scan_column_at(const firn_scan *scan, size_t i, firn_scan_column *out);
@@ -121,6 +122,7 @@ FIRN_API void firn_scan_column_at(const firn_scan *scan, size_t i, firn_scan_col
 FIRN_API FIRN_MUST_CHECK int firn_scan_next(firn_scan *scan, const firn_scan_batch **out,
                                             firn_error *err);
 
+/* How many rows a batch has. */
 FIRN_API size_t firn_scan_batch_rows(const firn_scan_batch *batch);
 /* One value; its bytes belong to the batch. Requires: column and row are less than their counts. */
 FIRN_API firn_value firn_scan_value(const firn_scan_batch *batch, size_t column, size_t row);
@@ -161,6 +163,7 @@ typedef struct firn_scan_stats {
     {                                             \
         sizeof(firn_scan_stats), 0, 0, 0, 0, 0, 0 \
     }
+/* What the scan has read so far. */
 FIRN_API void firn_scan_get_stats(const firn_scan *scan, firn_scan_stats *out);
 
 #ifdef __cplusplus

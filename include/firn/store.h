@@ -410,6 +410,7 @@ typedef enum firn_merge_operator {
 /* The name of an operator ("add"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_merge_operator_name(firn_merge_operator operation);
 
+/* The operand of a merge that adds, or takes the smaller or larger: 8 bytes, lowest first. */
 static inline void
 firn_number(int64_t number, uint8_t out[8])
 {

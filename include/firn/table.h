@@ -315,6 +315,7 @@ typedef struct firn_table_bulk_options {
     {                                                                 \
         sizeof(firn_table_bulk_options), NULL, 0, FIRN_CALLBACKS_INIT \
     }
+/* Begins a load into a table. */
 FIRN_API FIRN_MUST_CHECK int firn_table_bulk_open(firn_table *table,
                                                   const firn_table_bulk_options *options,
                                                   firn_table_bulk **out, firn_error *err);

@@ -48,6 +48,7 @@ typedef struct firn_slice {
     size_t size;
 } firn_slice;
 
+/* A slice of `size` bytes. */
 static inline firn_slice
 firn_bytes(const void *data, size_t size)
 {
@@ -57,6 +58,7 @@ firn_bytes(const void *data, size_t size)
     return slice;
 }
 
+/* A slice of a text, without the NUL at its end. */
 static inline firn_slice
 firn_str(const char *text)
 {
@@ -99,6 +101,8 @@ enum { FIRN_HASH_HEX_SIZE = 65 };
 FIRN_API void firn_hash_to_hex(const firn_hash *hash, char *out);
 /* Reads exactly 64 hex digits of any case; FIRN_INVALID otherwise. */
 FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
+/* The hash of these bytes. */
+FIRN_API void firn_hash_of(firn_slice bytes, firn_hash *out);
 
 /* The id of a checkpoint as text: 32 letters from k to z and a NUL. FIRN_CHECKPOINT_ID_SHORT letters are
  * enough for display. */

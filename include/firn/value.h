@@ -57,6 +57,7 @@ typedef struct firn_value {
     } as;
 } firn_value;
 
+/* No value: SQL's NULL. */
 static inline firn_value
 firn_null(void)
 {
@@ -66,6 +67,7 @@ firn_null(void)
     return value;
 }
 
+/* Whether there is no value. */
 static inline bool
 firn_is_null(firn_value value)
 {
@@ -83,6 +85,7 @@ firn_i64(int64_t number)
     return value;
 }
 
+/* As firn_i64. */
 static inline firn_value
 firn_u64(uint64_t number)
 {
@@ -92,6 +95,7 @@ firn_u64(uint64_t number)
     return value;
 }
 
+/* For columns F32 and F64. */
 static inline firn_value
 firn_f64(double number)
 {
@@ -101,6 +105,7 @@ firn_f64(double number)
     return value;
 }
 
+/* For columns BOOL. */
 static inline firn_value
 firn_bool(bool truth)
 {
@@ -111,6 +116,7 @@ firn_bool(bool truth)
     return value;
 }
 
+/* For columns TEXT: UTF-8, which is borrowed. */
 static inline firn_value
 firn_text_bytes(firn_slice text)
 {
@@ -120,12 +126,14 @@ firn_text_bytes(firn_slice text)
     return value;
 }
 
+/* The same for a text that ends in NUL. */
 static inline firn_value
 firn_text(const char *text)
 {
     return firn_text_bytes(firn_str(text));
 }
 
+/* For columns BLOB, UUID and VECTOR: bytes, which are borrowed. */
 static inline firn_value
 firn_blob(firn_slice bytes)
 {

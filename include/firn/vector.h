@@ -145,6 +145,7 @@ typedef struct firn_search_stats {
     {                                                     \
         sizeof(firn_search_stats), 0, 0, 0, 0, 0, 0, 0, 0 \
     }
+/* What the search has read. */
 FIRN_API void firn_search_result_get_stats(const firn_search_result *result,
                                            firn_search_stats *out);
 

@@ -3,6 +3,7 @@
  * api/types_api.c: the version, hashes as text, giving memory back; names of enumerators, as programs show them.
  */
 #include "base/mem.h"
+#include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "firn/checkpoint.h"
 #include "firn/notice.h"
@@ -32,6 +33,12 @@ firn_hash_from_hex(firn_slice hex, firn_hash *out)
     }
     *out = hash;
     return FIRN_OK;
+}
+
+void
+firn_hash_of(firn_slice bytes, firn_hash *out)
+{
+    firn_blake3_hash_of(bytes.data, bytes.size, out);
 }
 
 void

@@ -86,6 +86,10 @@ What is wrong is said.
   $ firn db search v.firn t v -v '[]'
   ! firn: --vector: cannot read "[]" as vector(2): it has another number of elements
   [2]
+  $ printf ' \n' > blank.json
+  $ firn db search v.firn t v -v blank.json
+  ! firn: --vector has no vector
+  [2]
   $ firn db search v.firn t v -v nowhere.npy
   ! firn: could not open 'nowhere.npy': No such file or directory
   [3]

@@ -4,7 +4,6 @@ import os
 import random
 import sqlite3
 import sys
-import tempfile
 
 import sqlcase
 
@@ -37,7 +36,7 @@ TEXTS = ["", "a", "A", "b", "ab", "aB", "abc", "b%", "ä", "z", "5", "05", "5.0"
 class Differential:
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.temporary = tempfile.TemporaryDirectory(prefix="firn-sql-")  # removed at exit at the latest
+        self.temporary = sqlcase.Temporary()
         self.dir = self.temporary.name
         self.path = os.path.join(self.dir, "app.firn")
         self.plain = os.path.join(self.dir, "plain.db")

@@ -334,6 +334,24 @@ while True:
             self.db.close()
         self.db = sqlcase.connect()
 
+    def test_the_directory_of_a_killed_test_is_removed(self):
+        with subprocess.Popen([sys.executable, "-B", "-c", f"""
+import sys
+sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
+import sqlcase
+directory = sqlcase.Temporary()
+print(directory.name, flush=True)
+sys.stdin.read()
+"""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            name = child.stdout.readline().strip()
+            os.utime(name, (0, 0))
+            sqlcase.sweep()
+            self.assertTrue(os.path.isdir(name))
+            child.kill()
+            child.wait()
+        sqlcase.sweep()
+        self.assertFalse(os.path.isdir(name))
+
 
 if __name__ == "__main__":
     sqlcase.main()

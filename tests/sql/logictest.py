@@ -20,7 +20,6 @@ import os
 import re
 import sqlite3
 import sys
-import tempfile
 import time
 
 import sqlcase
@@ -167,7 +166,7 @@ class Run:
     def __init__(self, path, seconds):
         self.path = path
         self.until = time.monotonic() + seconds
-        self.temporary = tempfile.TemporaryDirectory(prefix="firn-logic-")  # removed at exit at the latest
+        self.temporary = sqlcase.Temporary()
         self.dir = self.temporary.name
         self.mine = sqlcase.connect()
         self.theirs = sqlite3.connect(":memory:", isolation_level=None)

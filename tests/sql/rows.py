@@ -225,6 +225,30 @@ class Lookups(sqlcase.Case):
             self.check("SELECT id FROM people WHERE age > 7 AND id < 2000 ORDER BY id LIMIT ? OFFSET ?", limit, offset)
             self.check("SELECT id FROM people WHERE name > ? ORDER BY id LIMIT ? OFFSET ?", "name00100", limit, offset)
 
+    def test_offsets_that_are_counted(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT, s TEXT)")
+        self.run_sql("BEGIN")
+        for i in range(1, 3001):
+            self.run_sql("INSERT INTO t VALUES (?, ?, ?, ?)", i, i % 7, i % 5, f"s{i % 100}")
+        self.run_sql("COMMIT")
+        self.run_sql("CREATE TEMP TABLE plain AS SELECT * FROM t")
+        for order in ("", "ORDER BY id", "ORDER BY id DESC"):
+            for columns in ("*", "rowid", "s, b", "(SELECT 1)", "count(*) OVER ()"):
+                # Of a condition between two columns a virtual table is not told.
+                for where in ("", "WHERE a = b", "WHERE b IS a", "WHERE a = 5", "WHERE a > b", "WHERE id > 100"):
+                    for limit in ("10 OFFSET 2000", "10 OFFSET ?", "3 OFFSET 2999", "3 OFFSET 3000", "3 OFFSET 3001", "-1 OFFSET 63",
+                                  "1000 OFFSET 64", "5 OFFSET -1", "0 OFFSET 100", "10 OFFSET 9223372036854775807"):
+                        text = f"SELECT {columns} FROM {{}} {where} {order} LIMIT {limit}"
+                        values = [500] * text.count("?")
+                        with self.subTest(text):
+                            self.assertEqual(self.run_sql(text.format("t"), *values), self.run_sql(text.format("plain"), *values))
+        # A statement that goes on after the LIMIT's rows, and one in a transaction.
+        self.run_sql("BEGIN")
+        self.run_sql("DELETE FROM t WHERE id = 1")
+        self.assertEqual(self.one("SELECT id FROM t LIMIT 1 OFFSET 1000"), 1002)
+        self.run_sql("ROLLBACK")
+        self.assertEqual(self.one("SELECT id FROM t LIMIT 1 OFFSET 1000"), 1001)
+
     def test_joins(self):
         self.check("""SELECT a.id, b.id FROM people a JOIN people b ON b.name = a.name WHERE a.id < 50 ORDER BY 1, 2""")
         self.check("""SELECT a.id, b.id FROM people a LEFT JOIN people b ON b.id = a.age WHERE a.town = 'town1' ORDER BY 1""")

@@ -12,7 +12,7 @@
  *
  * Threads
  * - All fields are guarded by the GIL. A call that may wait releases it between fp_enter and fp_leave, which count the calls
- *   that use a handle, so that no other thread closes it meanwhile: close raises Misuse then.
+ *   that use a handle, so that no other thread closes it meanwhile: Store.close waits for them, other closes raise Misuse.
  * - Children that belong to one thread at a time are exclusive: a second thread that enters one gets Misuse instead of a race.
  *
  * After fork the child's calls get Misuse from firn itself (firn/types.h). There is no lock of the extension that a parent's
@@ -52,7 +52,6 @@ struct fp_names {
     PyTypeObject *snapshot_type;
     PyTypeObject *table_type;
     PyTypeObject *scan_type;
-    PyTypeObject *diff_type;
     PyTypeObject *workspace_type;
 };
 extern struct fp_names fp_names;
@@ -140,6 +139,8 @@ typedef struct fp_store {
     uint64_t generation; /* of definitions of tables: changes may have been made when it grows */
     PyObject *path;      /* str or None */
     bool is_read_only;
+    bool is_lent;    /* to connections of sqlite3 */
+    bool is_closing; /* new calls raise Closed, and close waits for those that run */
 } fp_store;
 
 /* The head of every object that needs its store open. */
@@ -173,6 +174,9 @@ fp_child_is_open(const fp_child *child)
  * gives NULL with an exception, and nothing to leave. */
 firn_store *fp_enter(fp_store *store, fp_child *child);
 void fp_leave(fp_store *store, fp_child *child);
+
+/* Whether this thread is inside a Python function that a call of firn waits for: then it must not wait for that call. */
+extern _Thread_local int fp_callback_depth;
 
 /* Calls of firn without the GIL: the code of `call`. */
 #define FP_UNLOCKED(code, call)                       \
@@ -225,7 +229,7 @@ bool fp_progress_end(struct fp_progress *progress, int code, const firn_error *e
 /* ---- types, each in its file ---- */
 
 extern PyType_Spec fp_store_spec, fp_keyspace_spec, fp_iterator_spec, fp_batch_spec, fp_txn_spec,
-    fp_snapshot_spec, fp_table_spec, fp_scan_spec, fp_diff_spec, fp_workspace_spec;
+    fp_snapshot_spec, fp_table_spec, fp_scan_spec, fp_workspace_spec;
 
 typedef struct fp_txn {
     fp_child base;

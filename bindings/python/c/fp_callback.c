@@ -17,11 +17,13 @@ void
 fp_visit_lock(struct fp_visit *visit)
 {
     PyEval_RestoreThread(visit->thread);
+    fp_callback_depth++;
 }
 
 int
 fp_visit_done(struct fp_visit *visit)
 {
+    fp_callback_depth--;
     visit->thread = PyEval_SaveThread();
     return FIRN_OK;
 }
@@ -31,6 +33,7 @@ fp_visit_fail(struct fp_visit *visit)
 {
     assert(PyErr_Occurred());
     PyErr_Fetch(&visit->type, &visit->value, &visit->traceback);
+    fp_callback_depth--;
     visit->thread = PyEval_SaveThread();
     return FIRN_CANCELLED;
 }
@@ -92,6 +95,7 @@ on_progress(void *ctx, const firn_progress *progress)
 {
     struct fp_progress *own = ctx;
     PyGILState_STATE state = PyGILState_Ensure();
+    fp_callback_depth++;
     if (own->type == NULL && PyErr_CheckSignals() != 0) {
         keep_exception(own);
     } else if (own->type == NULL && own->on_progress != NULL) {
@@ -112,6 +116,7 @@ on_progress(void *ctx, const firn_progress *progress)
         Py_XDECREF(answer);
     }
     bool has_failed = own->type != NULL;
+    fp_callback_depth--;
     PyGILState_Release(state);
     return has_failed ? FIRN_CANCELLED : FIRN_OK;
 }
@@ -121,6 +126,7 @@ on_notice(void *ctx, const firn_notice *notice)
 {
     struct fp_progress *own = ctx;
     PyGILState_STATE state = PyGILState_Ensure();
+    fp_callback_depth++;
     if (own->type == NULL) {
         PyObject *path = fp_text_of((const char *)notice->path.data, notice->path.size);
         PyObject *text = fp_text_or_none(notice->text);
@@ -139,6 +145,7 @@ on_notice(void *ctx, const firn_notice *notice)
         Py_XDECREF(text);
         Py_XDECREF(path);
     }
+    fp_callback_depth--;
     PyGILState_Release(state);
 }
 

@@ -397,7 +397,8 @@ PyInit__firn(void)
         add_type(module, "Transaction", &fp_txn_spec, &names->txn_type) &&
         add_type(module, "Snapshot", &fp_snapshot_spec, &names->snapshot_type) &&
         add_type(module, "Table", &fp_table_spec, &names->table_type) &&
-        add_type(module, "Scan", &fp_scan_spec, &names->scan_type)) {
+        add_type(module, "Scan", &fp_scan_spec, &names->scan_type) &&
+        add_type(module, "Workspace", &fp_workspace_spec, &names->workspace_type)) {
         return module;
     }
     Py_XDECREF(module);

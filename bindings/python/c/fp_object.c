@@ -134,6 +134,8 @@ fp_child_deinit(fp_child *child)
 
 /* ---- calls ---- */
 
+_Thread_local int fp_callback_depth;
+
 static bool
 enter_child(fp_child *child)
 {
@@ -153,7 +155,7 @@ enter_child(fp_child *child)
 firn_store *
 fp_enter(fp_store *store, fp_child *child)
 {
-    if (store->core == NULL) {
+    if (store->core == NULL || store->is_closing) {
         fp_raise_closed("store");
         return NULL;
     }

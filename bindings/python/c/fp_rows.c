@@ -336,7 +336,9 @@ fp_rows_load(PyObject *object, PyObject *args, PyObject *keywords)
     bool is_loaded = false;
     /* Entered for all of it: nobody closes the store between two rows. */
     if (columns != NULL && fp_table_enter_writing(self)) {
+        fp_callback_depth++; /* the iterable runs inside of it */
         is_loaded = load_rows(self, columns, iterator, &progress, &rows);
+        fp_callback_depth--;
         fp_leave(self->store, self->via);
     }
     fp_columns_unref(columns);

@@ -3,13 +3,17 @@
  * fp_store.c: the type Store: opening, closing, upkeep, and the names of what is in a store. Its methods for checkpoints are in
  * fp_checkpoint.c, those for tables in fp_table.c. firn/__init__.py derives firn.Store from it, with what is easier in Python.
  *
- * Closing: calls of other threads that run now make close fail with Misuse and change nothing. Otherwise the children are
- * closed, then the streams that others read, then the store. An object that is collected without close closes too, as soon
+ * Closing: from then on calls raise Closed, and close waits for those of other threads that run. A function that a call waits
+ * for (of progress, a generator of rows) cannot close its store: Misuse. Then the children are closed, the streams that others
+ * read, and the store. An object that is collected without close closes too, as soon
  * as no stream needs the store.
  */
 #include "fp_checkpoint.h"
+#include "fp_sql.h"
 #include "fp_stream.h"
 #include "fp_table.h"
+
+#include <time.h>
 
 static PyObject *
 store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
@@ -76,6 +80,11 @@ store_dealloc(PyObject *object)
 {
     fp_store *self = (fp_store *)object;
     assert(self->children == NULL && self->users == 0); /* they hold references */
+    /* Connections that are left keep the store: it is closed when the process ends. */
+    if (self->core != NULL && self->is_lent && !fp_sql_take_back(self)) {
+        PyErr_Clear();
+        self->core = NULL;
+    }
     if (self->core != NULL) {
         struct fp_core *core = self->core;
         self->core = NULL;
@@ -87,14 +96,32 @@ store_dealloc(PyObject *object)
     fp_free(object);
 }
 
+/* Waits until no call uses the store; new ones are refused by then. False with an exception. */
+static bool
+wait_for_users(fp_store *self)
+{
+    if (self->users > 0 && fp_callback_depth > 0) {
+        fp_raise_text(FIRN_MISUSE,
+                      "the store is in use by the call that this function is called from");
+        return false;
+    }
+    while (self->users > 0) {
+        PyThreadState *thread = PyEval_SaveThread();
+        const struct timespec moment = {0, 200000};
+        nanosleep(&moment, NULL);
+        PyEval_RestoreThread(thread);
+        if (PyErr_CheckSignals() != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Closes the children and the streams; false with Misuse if one is in use. */
 static bool
 close_users(fp_store *self)
 {
-    if (self->users > 0) {
-        fp_raise_text(FIRN_MISUSE,
-                      "the store is in use: %zd calls of other threads have not returned",
-                      self->users);
+    if (!wait_for_users(self)) {
         return false;
     }
     /* Readers of transactions and snapshots go with these, so begin anew after each. */
@@ -105,7 +132,7 @@ close_users(fp_store *self)
     }
     if (!fp_stream_close_all(self->core)) {
         fp_raise_text(FIRN_MISUSE,
-                      "the store is in use: an Arrow stream of it is being read by another thread");
+                      "the store is in use: another thread is reading an Arrow stream of it");
         return false;
     }
     return true;
@@ -119,7 +146,13 @@ store_close(PyObject *object, PyObject *ignored)
     if (self->core == NULL) {
         Py_RETURN_NONE;
     }
-    if (!close_users(self)) {
+    if (self->is_closing) {
+        return fp_raise_text(FIRN_MISUSE, "another thread is closing the store");
+    }
+    self->is_closing = true;
+    bool is_free = fp_sql_take_back(self) && close_users(self);
+    self->is_closing = false;
+    if (!is_free) {
         return NULL;
     }
     struct fp_core *core = self->core;
@@ -391,6 +424,15 @@ store_batch(PyObject *self, PyObject *args, PyObject *keywords)
     return fp_batch_open((fp_store *)self, args, keywords);
 }
 
+/* Definitions may have changed by other ways than these methods. */
+static PyObject *
+store_changed(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    ((fp_store *)self)->generation++;
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 store_get_closed(PyObject *self, void *ctx)
 {
@@ -427,7 +469,7 @@ static PyMethodDef methods[] = {
     FP_METHOD("close", store_close, METH_NOARGS,
               "close()\n\nCloses everything that was opened from the store, and then the store; a "
               "second call does nothing.\n"
-              "Misuse, and nothing changes, while calls of other threads use it."),
+              "Waits for calls of other threads that run."),
     FP_METHOD("__enter__", store_enter, METH_NOARGS, "The store itself."),
     FP_METHOD("__exit__", store_exit, METH_VARARGS, "Closes the store."),
     FP_METHOD("sync", store_sync, METH_NOARGS,
@@ -487,6 +529,10 @@ static PyMethodDef methods[] = {
               "diff_table(name, before=None, after=None) -> list[RowDifference]\n\nThe rows that "
               "differ between two checkpoints; None is the "
               "present state."),
+    FP_METHOD("_changed", store_changed, METH_NOARGS,
+              "_changed()\n\nFor firn.Store.sql: tables may be defined otherwise now."),
+    FP_METHOD("_lend", fp_sql_lend, METH_NOARGS,
+              "_lend() -> str\n\nFor firn.Store.connect: the path that connections attach."),
     FP_METHOD("checkpoint", fp_checkpoint_create, FP_KEYWORDS,
               "checkpoint(name=None, *, created_ns=0) -> Checkpoint\n\nKeeps the present state, "
               "under a name if one is given."),

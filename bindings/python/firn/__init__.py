@@ -7,6 +7,9 @@
         notes = store.keyspace("notes")
         notes["2026-11-20"] = "first frost"
         print(notes["2026-11-20"])
+
+Stores have keyspaces (mappings of bytes), tables (rows of typed columns), transactions, snapshots and checkpoints; a Workspace saves and
+restores a directory. firn.aio has the same for asyncio.
 """
 
 from __future__ import annotations
@@ -35,22 +38,51 @@ from ._errors import (
     Unsupported,
     Untrusted,
 )
-from ._firn import Batch, Iterator, Keyspace, Scan, Snapshot, Table, Transaction, destroy, import_store, number, number_of, version
+from ._firn import (
+    Batch,
+    Iterator,
+    Keyspace,
+    Scan,
+    Snapshot,
+    Table,
+    Transaction,
+    Workspace,
+    destroy,
+    import_store,
+    number,
+    number_of,
+    version,
+)
 from ._results import (
-    CheckResult,
+    Change,
     Checkpoint,
+    CheckResult,
+    Collected,
     Column,
     Difference,
+    Entry,
     Hit,
     ImportResult,
     KeyspaceSize,
     Notice,
     Progress,
     Restored,
+    RestoredTree,
+    Reverted,
     RowDifference,
+    Saved,
+    SavedTree,
+    Tag,
 )
-from ._store import Store, memory, open
+from ._store import Store, load_sqlite, memory, open
 
 __version__ = version()
 
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations",)]
+__all__ = [
+    "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
+    "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
+    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
+    "Progress", "ReadOnly", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
+    "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "load_sqlite", "memory",
+    "number", "number_of", "open", "version",
+]

@@ -121,3 +121,119 @@ class ImportResult(NamedTuple):
     rejected: int
     bytes: int
     skipped: int
+
+
+# ---- workspaces ----
+
+
+class SavedTree(NamedTuple):
+    """A checkpoint of a workspace. number is 0 for a safety checkpoint."""
+
+    number: int
+    id: str
+    is_safety: bool
+    created_ns: int
+    message: str
+    root: str
+    files: int
+    directories: int
+    bytes: int
+    new_objects: int
+    added_bytes: int
+    excluded: int
+    skipped: int
+
+    @property
+    def created(self) -> datetime.datetime:
+        """When it was saved."""
+        return _time(self.created_ns)
+
+
+class Saved(NamedTuple):
+    """What a save made: the checkpoint, and how the tree differs from the previous one."""
+
+    checkpoint: SavedTree
+    previous: int
+    is_made: bool
+    is_unchanged: bool
+    added: int
+    changed: int
+    removed: int
+    expired: int
+
+
+class Entry(NamedTuple):
+    """A file, directory or symlink of a checkpoint or of the disk."""
+
+    path: str
+    type: str
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    size: int
+    hash: Optional[str]
+    link_target: Optional[str]
+    hard_link: Optional[str]
+
+
+class Change(NamedTuple):
+    """A path that differs: kind is added, removed, changed, metadata or renamed; what has the bits of firn/workspace.h."""
+
+    kind: str
+    path: str
+    before: Optional[Entry]
+    after: Optional[Entry]
+    what: int
+    lines_added: Optional[int]
+    lines_removed: Optional[int]
+
+
+class RestoredTree(NamedTuple):
+    """What a restore did; safety_id is the checkpoint of the state before, None if nothing changed."""
+
+    checkpoint: SavedTree
+    safety_id: Optional[str]
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    incomplete: int
+    left_alone: int
+    not_restored: int
+    changes: list[Change]
+
+
+class Reverted(NamedTuple):
+    """What a revert did."""
+
+    after: SavedTree
+    before: Optional[SavedTree]
+    safety_id: Optional[str]
+    added: int
+    changed: int
+    removed: int
+    merged: int
+    left_alone: int
+    not_restored: int
+    changes: list[Change]
+
+
+class Tag(NamedTuple):
+    """A name of a checkpoint."""
+
+    name: str
+    id: str
+    number: int
+    created_ns: int
+
+
+class Collected(NamedTuple):
+    """What a collection reclaimed."""
+
+    expired: int
+    safety_expired: int
+    objects_live: int
+    objects_dead: int
+    bytes_before: int
+    bytes_after: int

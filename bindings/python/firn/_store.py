@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
+import threading
 import time
+import weakref
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import Any, Callable, Literal, Optional, TypeVar, Union
 
 from . import _firn
-from ._errors import Conflict, Exists, NotFound
+from ._errors import Conflict, Exists, NotFound, Unsupported
 
 T = TypeVar("T")
 _MISSING = object()
@@ -19,12 +22,63 @@ _MISSING = object()
 class Store(_firn.Store):
     """An open store. Use firn.open() to make one."""
 
+    __slots__ = ("_connection", "_cursors", "_lock", "__weakref__")
+
+    _connection: Optional[sqlite3.Connection]
+    _cursors: "weakref.WeakSet[sqlite3.Cursor]"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._connection = None
+        self._cursors = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def connect(self, *, name: str = "store") -> sqlite3.Connection:
+        """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). Close it
+        before the store. Unsupported if this Python's sqlite3 cannot load extensions."""
+        path = self._lend()
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            load_sqlite(connection)
+            connection.execute("SELECT firn_attach(?, ?)", (path, "name=" + name)).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def sql(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Runs a statement of SQL over the tables and keyspaces of the store, and gives the cursor of sqlite3. Each statement is a
+        transaction of its own unless it begins one."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = self.connect()
+            else:  # there may be new tables
+                self._connection.execute("SELECT firn_attach(?, 'name=store')", (self._lend(),)).fetchall()
+            cursor = self._connection.cursor()
+            self._cursors.add(cursor)
+        try:
+            return cursor.execute(statement, parameters)
+        finally:
+            self._changed()
+
+    def close(self) -> None:
+        """Closes everything that was opened from the store, its own connection of sqlite3 too, and then the store."""
+        with self._lock:
+            for cursor in list(self._cursors):
+                cursor.close()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+        super().close()
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
     def run(
         self,
         work: Callable[[_firn.Transaction], T],
         *,
-        isolation: str = "snapshot",
-        durability: Optional[str] = None,
+        isolation: Literal["default", "snapshot", "serializable"] = "snapshot",
+        durability: Optional[Literal["default", "full", "os"]] = None,
         attempts: int = 100,
     ) -> T:
         """Calls work with a transaction and commits it; gives what work gives. On a Conflict all of it is repeated after a short
@@ -40,6 +94,19 @@ class Store(_firn.Store):
             time.sleep(random.random() * wait)
             wait = min(wait * 2, 0.1)
         raise ValueError("attempts is at least 1")
+
+
+def load_sqlite(connection: sqlite3.Connection) -> None:
+    """Loads firn's extension into a connection of sqlite3: firn_attach(path) and what else docs/sql.md describes."""
+    if not hasattr(connection, "enable_load_extension"):
+        raise Unsupported("the sqlite3 of this Python cannot load extensions: use a Python that is built with --enable-loadable-sqlite-extensions, such as Debian's", -14)
+    connection.enable_load_extension(True)
+    try:
+        connection.load_extension(_firn.__file__)
+    except sqlite3.OperationalError as error:
+        raise Unsupported(f"sqlite3 could not load firn's extension: {error}", -14) from error
+    finally:
+        connection.enable_load_extension(False)
 
 
 def open(path: Union[str, bytes, "os.PathLike[str]"], **options: Any) -> Store:

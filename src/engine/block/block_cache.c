@@ -173,9 +173,9 @@ firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
  * without asking the cache each time: they are pinned when the file is opened. A block that is pinned
  * cannot give way, so pins of that kind are counted, and together they may have half of the budget:
  * the other half is left for what comes and goes. A file that is refused pins for the time of an
- * operation, as all others do.
+ * operation, as all others do. Graphs are useless if they come and go: with them it may be seven eighths.
  *
- * (I4) held_bytes <= budget_bytes / 2, always. It counts what its users mean to keep, not where
+ * (I4) held_bytes <= 7/8 of budget_bytes, always. It counts what its users mean to keep, not where
  *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
  *
  * Memory that is taken here lies in a frame that is owned and never published: the table does not
@@ -184,20 +184,31 @@ firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
  * Any thread; no mutex but those of block_cache_memory.c. Nothing here fails: there is room or not.
  */
 
-bool
-firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
+static bool
+hold(struct firn_block_cache *cache, size_t bytes, size_t most)
 {
-    size_t most = cache->budget_bytes / 2;
     /* Relaxed: a count, by which nothing is published. */
     size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
-    DCHECK(held <= most); /* (I4) */
+    DCHECK(held <= cache->budget_bytes / 8 * 7); /* (I4) */
     do {
-        if (bytes > most - held) { /* (I4) */
+        if (held > most || bytes > most - held) { /* (I4) */
             return false;
         }
     } while (!atomic_compare_exchange_weak_explicit(&cache->held_bytes, &held, held + bytes,
                                                     memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+bool
+firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
+{
+    return hold(cache, bytes, cache->budget_bytes / 2);
+}
+
+bool
+firn_block_cache_hold_graph(struct firn_block_cache *cache, size_t bytes)
+{
+    return hold(cache, bytes, cache->budget_bytes / 8 * 7);
 }
 
 void

@@ -112,6 +112,8 @@ void firn_block_cache_lease_end(struct firn_block_lease *lease);
  * as its file is open; false where all that is held would exceed half of the budget. Takes nothing
  * by itself. */
 bool firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes);
+/* The same for a graph (graph/graph.h), up to seven eighths of the budget. */
+bool firn_block_cache_hold_graph(struct firn_block_cache *cache, size_t bytes);
 void firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes);
 
 /* Memory out of the budget that is no block: the caller's alone, until it gives it back. */

@@ -11,6 +11,10 @@
  * history: at once if at least half of a run's sequences are not now's, else if no work is urgent.
  *
  * Where nothing of this is to be done, history may have something.
+ *
+ * If the table has an index of vectors, each run has a graph, and a search walks all of them. So neighbours are put
+ * together as long as one graph over them is not too large, and none of them makes up more than half of the whole: a
+ * version is written again as often as the runs double. Loads that were there before the index have runs of the usual size.
  */
 #include "compaction/compaction_internal.h"
 
@@ -353,6 +357,10 @@ expires_enough(const struct firn_manifest_run *info, enum firn_compaction_pick_m
                : expired_of(info, time_ms) > 0 && has_enough_garbage(info, mode, time_ms);
 }
 
+static bool find_joint_locked(const struct firn_lsm_tree *tree,
+                              const struct firn_version_level *level, size_t *out_begin,
+                              size_t *out_end);
+
 bool
 firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
                                          enum firn_compaction_pick_mode mode)
@@ -371,7 +379,9 @@ firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
             return true;
         }
     }
-    return false;
+    size_t begin;
+    size_t end;
+    return find_joint_locked(tree, level, &begin, &end);
 }
 
 /* Whether now does not see at least half of the run's sequences; if no work is urgent, any of them. */
@@ -452,6 +462,50 @@ judge_run_locked(const struct firn_lsm_tree *tree, const struct firn_version *ve
     return rc;
 }
 
+/* ==== runs whose graphs would be small ==== */
+
+enum { JOINED_PART = 3 }; /* of the cache's budget, as in run_writer.c */
+
+/* Whether runs of so many bytes and rows may become one. A quarter of the bytes is room for the codes. */
+static bool
+may_be_one_locked(const struct firn_lsm_tree *tree, uint64_t bytes, uint64_t rows)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const uint64_t budget = firn_block_cache_budget_bytes(tree->lsm->options.cache);
+    return bytes <= budget / JOINED_PART && rows <= budget &&
+           bytes / 4 + rows * tree->graph_row_bytes <= budget / 2;
+}
+
+/* The first neighbours, up to *out_end, of which one run would be made; false: there are none. */
+static bool
+find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_level *level,
+                  size_t *out_begin, size_t *out_end)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    bool is_found = false;
+    for (size_t i = 0; i < level->count && tree->graph_row_bytes > 0 && !is_found; i++) {
+        uint64_t bytes = 0;
+        uint64_t rows = 0;
+        uint64_t largest = 0;
+        size_t end = i;
+        for (; end < level->count; end++) {
+            const struct firn_run_file *file = firn_version_file(level, end);
+            if (atomic_load_explicit(&file->is_damaged, memory_order_relaxed) ||
+                !may_be_one_locked(tree, bytes + file->info.file_bytes,
+                                   rows + file->info.entry_count)) {
+                break;
+            }
+            bytes += file->info.file_bytes;
+            rows += file->info.entry_count;
+            largest = largest > file->info.file_bytes ? largest : file->info.file_bytes;
+        }
+        is_found = end >= i + 2 && bytes >= 2 * largest;
+        *out_begin = i;
+        *out_end = end;
+    }
+    return is_found;
+}
+
 int
 firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                                     const struct firn_merge_view_map *views,
@@ -474,5 +528,17 @@ firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
             *out_found = firn_compaction_pick_may_run_locked(tree, version, mode, out);
         }
     }
-    return *out_found ? FIRN_OK : history_pick_locked(tree, mode, views, out, out_found, err);
+    if (!*out_found) {
+        int rc = history_pick_locked(tree, mode, views, out, out_found, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    size_t begin;
+    size_t end;
+    if (!*out_found && find_joint_locked(tree, level, &begin, &end)) {
+        firn_compaction_pick_plan(version, LEVEL_LAST, begin, end, LEVEL_LAST, out);
+        *out_found = firn_compaction_pick_may_run_locked(tree, version, mode, out);
+    }
+    return FIRN_OK;
 }

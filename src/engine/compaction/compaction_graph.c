@@ -26,7 +26,8 @@
  * on.
  *
  * Searches walk each graph. There are few: runs that will have one take a third of the cache's budget or more
- * (run_writer.c), and none is built where its memory and that of open graphs are more than may be held.
+ * (run_writer.c), smaller ones are put together (compaction_garbage.c), and none is built where its memory and that of
+ * open graphs are more than may be held.
  *
  * (I1) Only runs whose graphs are all there, or cannot be built, are noted. (Not checked: note_seen is called where
  *      that has just been found.)
@@ -47,7 +48,10 @@
 #include "graph/graph.h"
 #include "lsm/lsm_vectors.h"
 
-enum { ROWS_MIN = 4096 };
+enum {
+    ROWS_MIN = 4096,
+    ROW_BYTES = 100 /* that building takes of each row beside its code and its links, at most */
+};
 
 /* What is to be built. */
 struct graph_work {
@@ -331,6 +335,21 @@ out:
     return rc;
 }
 
+/* Tells the tree what becomes of small runs: see compaction_garbage.c. */
+static void
+note_layout(const struct graph_work *graph)
+{
+    const struct firn_column_layout *layout = graph->layout;
+    uint32_t bytes = 0;
+    for (size_t i = 0; i < layout->graph_count; i++) {
+        const uint32_t own = ROW_BYTES + 8 * layout->graphs[i].m;
+        bytes = own > bytes ? own : bytes;
+    }
+    firn_os_mutex_lock(&graph->lsm->mutex);
+    graph->work->tree->graph_row_bytes = bytes;
+    firn_os_mutex_unlock(&graph->lsm->mutex);
+}
+
 /* Finds something to be built; graph->work is NULL where there is nothing. */
 static int
 find(struct graph_work *graph, const struct firn_lsm_tree *wanted, firn_error *err)
@@ -341,6 +360,7 @@ find(struct graph_work *graph, const struct firn_lsm_tree *wanted, firn_error *e
     FIRN_TRY(take_tree(graph, wanted, &id, err));
     while (graph->work != NULL) {
         FIRN_TRY(host->take_layout(host->ctx, graph->work->tree->id, &graph->layout, err));
+        note_layout(graph);
         FIRN_TRY(find_run(graph, err));
         if (graph->graph != NULL) {
             return FIRN_OK;
@@ -454,12 +474,12 @@ static bool
 hold(const struct graph_work *graph, uint64_t bytes)
 {
     struct firn_block_cache *cache = graph->lsm->files.env.cache;
-    if (bytes > SIZE_MAX || firn_block_cache_hold(cache, (size_t)bytes)) {
+    if (bytes > SIZE_MAX || firn_block_cache_hold_graph(cache, (size_t)bytes)) {
         return bytes <= SIZE_MAX;
     }
     drop_forerunner(graph->lsm, graph->file);
     firn_lsm_collect(graph->lsm);
-    return firn_block_cache_hold(cache, (size_t)bytes);
+    return firn_block_cache_hold_graph(cache, (size_t)bytes);
 }
 
 /* Builds and writes it; out->number is 0 where the run cannot have one. */

@@ -413,8 +413,9 @@ firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block)
     const uint8_t *data = chunk->bytes.data + chunk->parts.data;
     const size_t end = end_of(chunk, block);
     DCHECK(end <= chunk->bytes.size - chunk->parts.data); /* (I1) */
+    /* To the second cache: so many lines at once would keep what is read meanwhile from the first. */
     for (size_t at = block > 0 ? end_of(chunk, block - 1) : 0; at < end; at += LINE) {
-        __builtin_prefetch(data + at);
+        __builtin_prefetch(data + at, 0, 2);
     }
     /* Compilers take a function that only prefetches for one without effects, and leave out calls of it. */
     __asm__ volatile("");
@@ -458,7 +459,6 @@ firn_chunk_block_valid(const struct firn_chunk_block *view, uint64_t valid[FIRN_
     if (view->mask != NULL) {
         memcpy(valid, view->mask, (view->count + 7) / 8);
     }
-    size_t set = 0;
     for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
         size_t start = i * 64;
         if (view->count < start + 64) {
@@ -468,9 +468,8 @@ firn_chunk_block_valid(const struct firn_chunk_block *view, uint64_t valid[FIRN_
             }
             valid[i] &= inside;
         }
-        set += firn_count_bits(valid[i]);
     }
-    return set == view->count - view->null_count
+    return firn_chunk_mask_count(valid) == view->count - view->null_count
                ? FIRN_OK
                : firn_chunk_corrupt(err,
                                     "a mask of nulls does not have as many as its record says");

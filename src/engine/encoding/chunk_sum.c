@@ -69,18 +69,16 @@ static bool
 choose(size_t count, const uint64_t *valid, const uint64_t *mask,
        uint64_t chosen[FIRN_CHUNK_MASK_WORDS], uint64_t *out_count)
 {
-    uint64_t left = 0;
     *out_count = count;
     if (mask == NULL && valid == NULL) {
         return false;
     }
     for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
         chosen[i] = (mask == NULL ? UINT64_MAX : mask[i]) & (valid == NULL ? UINT64_MAX : valid[i]);
-        left += firn_count_bits(chosen[i]);
     }
-    DCHECK(left <= count);
-    *out_count = left;
-    return left < count;
+    *out_count = firn_chunk_mask_count(chosen);
+    DCHECK(*out_count <= count);
+    return *out_count < count;
 }
 
 /* ---- where they are encoded ---- */

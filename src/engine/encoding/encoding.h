@@ -129,6 +129,9 @@ size_t firn_chunk_block_size(const struct firn_chunk *chunk, size_t block);
 void firn_chunk_block_bounds(const struct firn_chunk *chunk, size_t block,
                              struct firn_chunk_bounds *out);
 
+/* How many of the bits of FIRN_CHUNK_MASK_WORDS words are set. */
+size_t firn_chunk_mask_count(const uint64_t *mask);
+
 /* Memory for decoding one block, in the caller's keeping: zeroed at first, made as needed. Values that
  * were read with it are gone with the next read of a block of the same chunk. */
 struct firn_chunk_scratch {

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/slice.h"
 #include "block/run_kind.h"
 #include "vector/vector_distance.h"
 
@@ -148,6 +149,23 @@ FIRN_MUST_CHECK int firn_graph_search(const struct firn_graph *graph, const void
                                       struct firn_graph_scratch *scratch,
                                       struct firn_graph_candidate *out, size_t *out_count,
                                       struct firn_graph_search_counts *out_counts, firn_error *err);
+
+/* ---- conditions (graph_memo.c) ---- */
+
+/* Which rows of the run fulfil a condition. */
+struct firn_graph_memo {
+    const uint64_t *bits; /* of each row, and zeros up to the end of word rows / 64 */
+    uint64_t count;       /* that are set */
+};
+/* What find gives is valid until leave, which gets the result of enter. Any thread, several times. */
+size_t firn_graph_memo_enter(const struct firn_graph *graph);
+void firn_graph_memo_leave(const struct firn_graph *graph, size_t slot);
+/* The memo of that key; NULL: there is none. */
+const struct firn_graph_memo *firn_graph_memo_find(const struct firn_graph *graph, firn_slice key);
+/* Keeps a copy of the bits, rows / 64 + 1 words, if there is memory. The key must say all that they depend on, other
+ * than the run. Any thread. */
+void firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint64_t *bits,
+                          uint64_t count);
 
 /* ---- none missed (graph_exact.c) ---- */
 

@@ -107,12 +107,18 @@ firn_graph_code_settle(struct firn_graph *graph, const struct firn_graph_survey 
 
 /* ---- encoding ---- */
 
+/* Numbers of a transformed query beyond this count as this, so that no sum of their squares leaves single precision. Rows
+ * have none: their numbers are at most 1. A query so far away has the same distance from all rows in double precision. */
+#define FAR 1e15
+
 /* out = factor * vector - mean. */
 static void
 transform(const struct firn_graph *graph, const uint8_t *vector, double factor, float *out)
 {
     for (uint32_t i = 0; i < graph->numbers; i++) {
-        out[i] = (float)((double)number_at(vector, i) * factor) - graph->mean[i];
+        double value = (double)number_at(vector, i) * factor;
+        value = value > FAR ? FAR : value < -FAR ? -FAR : value;
+        out[i] = (float)value - graph->mean[i];
     }
 }
 

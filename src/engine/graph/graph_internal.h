@@ -68,6 +68,7 @@ struct firn_graph {
     uint64_t cache_file;
     struct firn_block_guide *guides; /* of each block of vectors */
     size_t held;                     /* of the cache's budget; 0: blocks are not kept */
+    struct firn_graph_memos *memos;  /* NULL: none are kept; graph_memo.c */
     struct firn_run_summary summary;
 
     struct firn_graph_build_counts counts; /* of one that was built */
@@ -300,6 +301,15 @@ FIRN_MUST_CHECK int firn_graph_merge_links(const struct firn_graph_merge *merge,
                                            firn_error *err);
 /* Nothing is kept. */
 void firn_graph_merge_forget(struct firn_graph_merge *merge);
+
+/* ==== memos (graph_memo.c) ==== */
+
+/* NULL: there is no memory. */
+struct firn_graph_memos *firn_graph_memo_create(void);
+/* No thread may be inside. NULL is fine. */
+void firn_graph_memo_destroy(struct firn_graph_memos *memos);
+/* The most memory that those of a run of so many rows take. */
+uint64_t firn_graph_memo_bytes(uint64_t rows);
 
 /* ==== nodes (graph_nodes.c) ==== */
 

@@ -533,7 +533,7 @@ firn_graph_read_bytes(const struct firn_graph *graph)
     return array_bytes(&graph->codes) + array_bytes(&graph->links) +
            graph->vectors.blocks * sizeof *graph->guides + 8 * (uint64_t)graph->upper_count +
            4 * lists * graph->parameters.m + 4 * (uint64_t)graph->numbers +
-           8 * (uint64_t)graph->twin_count +
+           8 * (uint64_t)graph->twin_count + firn_graph_memo_bytes(graph->rows) +
            (graph->rows_of == NULL ? 0 : 4 * (uint64_t)graph->count);
 }
 
@@ -561,6 +561,7 @@ graph_close(struct firn_run *run)
     }
     firn_block_cache_drop_file(graph->cache, graph->cache_file);
     firn_block_reader_close(graph->reader);
+    firn_graph_memo_destroy(graph->memos);
     firn_free(graph->guides);
     firn_free(graph->mean);
     firn_free(graph->rows_of);
@@ -609,8 +610,9 @@ graph_open(const struct firn_run_env *env, const char *name, struct firn_run **o
     FIRN_TRY(read_rows(graph, &header, err));
     FIRN_TRY(read_twins(graph, err));
     uint64_t bytes = firn_graph_read_bytes(graph);
-    if (bytes <= SIZE_MAX && firn_block_cache_hold(graph->cache, (size_t)bytes)) {
+    if (bytes <= SIZE_MAX && firn_block_cache_hold_graph(graph->cache, (size_t)bytes)) {
         graph->held = (size_t)bytes;
+        graph->memos = firn_graph_memo_create();
     }
     *out = &graph->base;
     graph = NULL;

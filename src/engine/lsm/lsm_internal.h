@@ -95,6 +95,8 @@ struct firn_lsm_tree {
     unsigned overwritten; /* of 1,000 entries that last came to the last level: replaced others */
     struct firn_lsm_value_stats values; /* of the newest version */
     bool may_have_sparse;               /* some value file may be worth giving up */
+    uint32_t
+        graph_row_bytes; /* memory that a row takes in a graph, beside its code; 0: there are none */
     struct firn_compaction_work *works;
     struct firn_lsm_state *spare; /* room for the state that an edit will install */
 };

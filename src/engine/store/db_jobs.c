@@ -320,6 +320,9 @@ firn_db_jobs_wake_graphs(struct firn_db *db)
     bool is_wanted = !jobs->is_closing && !jobs->is_graphing;
     jobs->is_graphing = jobs->is_graphing || is_wanted;
     firn_os_mutex_unlock(&jobs->mutex);
+    if (is_wanted) {
+        firn_db_jobs_wake_compactions(db); /* small runs are to be put together first */
+    }
     if (is_wanted && firn_os_jobs_submit(jobs->graph_pool, run_graphs, db, NULL) != FIRN_OK) {
         firn_os_mutex_lock(&jobs->mutex);
         jobs->is_graphing = false; /* later, then */

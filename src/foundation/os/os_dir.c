@@ -37,20 +37,19 @@
  * front, where a reader misses it least.
  */
 
+/* Of a text without slashes. */
 static bool
 is_component(const char *name, size_t size)
 {
-    if (size == 0 || memchr(name, '/', size) != NULL) {
-        return false;
-    }
-    return !(name[0] == '.' && (size == 1 || (size == 2 && name[1] == '.')));
+    return size > 0 && !(name[0] == '.' && (size == 1 || (size == 2 && name[1] == '.')));
 }
 
 int
 firn_os_path_check_name(const char *name, firn_error *err)
 {
     DCHECK(name != NULL);
-    if (is_component(name, strlen(name))) {
+    const size_t size = strlen(name);
+    if (is_component(name, size) && memchr(name, '/', size) == NULL) {
         return FIRN_OK;
     }
     return firn_error_set(err, FIRN_INVALID, "'%s' is not the name of an entry in a directory",

@@ -30,6 +30,7 @@ firn_data_bytes_deinit(struct firn_data_bytes *bytes)
 firn_slice
 firn_data_bytes_slice(const struct firn_data_bytes *bytes)
 {
+    assert(bytes->size <= bytes->capacity);
     return firn_bytes(bytes->data, bytes->size);
 }
 

@@ -38,6 +38,7 @@ static void
 print_row(const struct printing *printing, const firn_store_difference *difference,
           const char *sign, firn_slice value)
 {
+    assert(sign[0] != '\0');
     assert(sign != NULL);
     firn_term_out_format("%s\t", sign);
     firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);

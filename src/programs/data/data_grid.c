@@ -56,6 +56,7 @@ print_cell(const struct firn_data_grid *grid, size_t column, const char *text, s
 static void
 print_kept(struct firn_data_grid *grid)
 {
+    assert(grid->cells % grid->columns == 0);
     const char *text = (const char *)grid->text.data;
     size_t missing = 0; /* spaces that the next cell begins with */
     for (size_t cell = 0; cell < grid->cells; cell++) {

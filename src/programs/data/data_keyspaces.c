@@ -158,6 +158,7 @@ read_range(struct firn_cli *cli, struct range *range)
 static int
 check_range(struct firn_cli *cli, const struct range *range)
 {
+    assert(range->has_upper || range->upper.size == 0);
     bool is_all = !range->has_upper && range->lower.size == 0;
     return is_all && !firn_command_has(cli, "all")
                ? firn_command_misused(cli, "that would delete every key: say --all if it should")
@@ -168,6 +169,7 @@ check_range(struct firn_cli *cli, const struct range *range)
 static int
 reach_to_the_end(struct firn_cli *cli, firn_keyspace *keyspace, struct range *range)
 {
+    assert(!range->has_upper);
     firn_error err;
     firn_cursor *cursor = NULL;
     firn_slice lower = firn_data_bytes_slice(&range->lower);

@@ -7,6 +7,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ print_csv(firn_slice text, bool is_null)
 static void
 print_cell(struct firn_data_output *output, size_t i, const firn_value *value)
 {
+    assert(i < output->column_count);
     bool is_null = firn_is_null(*value);
     output->text.size = 0;
     int exit_code = firn_data_values_text(output->cli, &output->columns[i], value, &output->text);
@@ -68,6 +70,7 @@ void
 firn_data_output_begin(struct firn_data_output *output, struct firn_cli *cli,
                        const firn_table_column *columns, size_t count)
 {
+    assert(count > 0 && columns != NULL);
     memset(output, 0, sizeof *output);
     output->cli = cli;
     output->columns = columns;

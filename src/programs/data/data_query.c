@@ -118,6 +118,7 @@ static int
 select_named(const struct firn_data_table *table, const char *const *names, size_t count,
              struct selection *selection)
 {
+    assert(count > 0 && selection->count == 0);
     for (size_t i = 0; i < count; i++) {
         const firn_table_column *column = NULL;
         int exit_code = firn_data_table_column(table, names[i], &column);
@@ -290,6 +291,7 @@ struct given {
 static void
 given_deinit(struct given *given)
 {
+    assert(given->values.count == 0 || given->names != NULL);
     firn_data_values_deinit(&given->values);
     firn_data_values_list_deinit(&given->nulls);
     free(given->names);

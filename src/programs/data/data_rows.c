@@ -71,6 +71,7 @@ static int
 fill(struct firn_data_rows *rows)
 {
     assert(rows->at == rows->size && !rows->is_over);
+    assert(rows->at == rows->size && !rows->is_over);
     ssize_t got;
     rows->at = 0;
     rows->size = 0;
@@ -129,6 +130,7 @@ value_of(struct firn_data_rows *rows)
 static int
 too_large(const struct firn_data_rows *rows, const struct field *field)
 {
+    assert(field->bytes->size <= field->size_max);
     return firn_command_report_error(
         rows->cli, FIRN_LIMIT, NULL, "row %llu of '%s': the %s has more than %zu bytes",
         (unsigned long long)rows->number, rows->name, field->name, field->size_max);
@@ -138,6 +140,7 @@ too_large(const struct firn_data_rows *rows, const struct field *field)
 static int
 append(struct firn_data_rows *rows, const struct field *field, const uint8_t *data, size_t size)
 {
+    assert(field->bytes->size <= field->bytes->capacity);
     assert(field->bytes->size <= field->size_max);
     if (size > field->size_max - field->bytes->size) {
         return too_large(rows, field);

@@ -77,6 +77,7 @@ read_bound(const struct query *query, const char *option, struct bound *bound,
 static int
 read_bounds(struct query *query)
 {
+    assert(query->order.column_count > 0);
     firn_scan_options *options = &query->options;
     firn_table_bound prefix = {NULL, 0, false};
     int exit_code = read_bound(query, "--from", &query->from, &options->lower);

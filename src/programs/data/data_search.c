@@ -7,6 +7,7 @@
  */
 #include "data/data_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -32,6 +33,7 @@ static int
 add_query(void *ctx, uint64_t number, const float *vector, size_t dimensions)
 {
     struct queries *queries = ctx;
+    assert(queries->count <= queries->capacity && dimensions > 0);
     (void)number;
     if (queries->count == queries->capacity) {
         size_t capacity = 2 * queries->capacity + 1;
@@ -62,6 +64,7 @@ skip(firn_slice text, const char *bytes)
 static int
 read_array(struct queries *queries, firn_slice text)
 {
+    assert(text.size > 0 && text.data[0] == '[');
     firn_error err;
     firn_value value;
     void *memory = NULL;
@@ -91,6 +94,9 @@ read_json(struct queries *queries, firn_slice text)
     static const char spaces[] = " \t\r\n";
     int exit_code = FIRN_EXIT_OK;
     text = skip(text, spaces);
+    if (text.size == 0) { /* a file of blanks */
+        return FIRN_EXIT_OK;
+    }
     firn_slice inside = skip(firn_bytes(text.data + 1, text.size - 1), spaces);
     const bool is_nested = inside.size > 0 && inside.data[0] == '[';
     bool is_closed = !is_nested;

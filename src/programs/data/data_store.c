@@ -140,6 +140,7 @@ int
 firn_data_store_loader_begin(struct firn_data_store_loader *loader, firn_keyspace *keyspace,
                              bool is_sorted, firn_error *err)
 {
+    assert(keyspace != NULL);
     firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
     options.unsorted = !is_sorted;
     options.callbacks.on_progress = go_on;

@@ -21,6 +21,7 @@
 static bool
 take_item(const char **at, char **out)
 {
+    assert(*at != NULL && *out != NULL);
     const char *from = *at;
     bool is_quoted = *from == '"';
     from += is_quoted;

@@ -6,7 +6,8 @@
 
 #include "import/import_internal.h"
 
-static const struct firn_command *const imports[] = {&firn_import_tar, &firn_import_git, NULL};
+static const struct firn_command *const imports[] = {&firn_import_git, &firn_import_chkpt,
+                                                     &firn_import_tar, NULL};
 
 const struct firn_command firn_import = {
     .name = "import",

@@ -323,25 +323,6 @@ read_commit(struct git *git, const char *name, uint8_t tree[HEX_SIZE_MAX / 2], u
     return FIRN_OK;
 }
 
-/* Begins with the state that the checkpoint of a commit has. *out_has is false if that cannot be restored: then the tree
- * is empty. */
-static int
-begin_with(struct git *git, const char *name, bool *out_has, firn_error *err)
-{
-    char tag[HEX_SIZE_MAX + 8];
-    firn_error ignored;
-    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
-    options.to_dir = git->tree.root;
-    (void)snprintf(tag, sizeof(tag), "git/%s", name);
-    *out_has =
-        firn_workspace_restore(git->target->workspace, tag, &options, NULL, &ignored) == FIRN_OK;
-    if (*out_has) {
-        return FIRN_OK;
-    }
-    firn_import_tree_destroy(&git->tree);
-    return firn_import_tree_create(&git->tree, &git->target->notices, err);
-}
-
 static int
 save_commit(struct git *git, const char *tag, const uint8_t *old, const uint8_t *new,
             firn_error *err)
@@ -368,6 +349,7 @@ import_commits(struct git *git, firn_error *err)
     int code = FIRN_OK;
     for (size_t i = 0; i < git->count && code == FIRN_OK; i++) {
         char tag[HEX_SIZE_MAX + 8];
+        char before[HEX_SIZE_MAX + 8];
         uint8_t *data = NULL;
         bool is_had = false;
         (void)snprintf(tag, sizeof(tag), "git/%s", git->commits[i].text);
@@ -378,7 +360,9 @@ import_commits(struct git *git, firn_error *err)
         }
         if (code == FIRN_OK && !is_had && !firn_command_has(git->target->cli, "dry-run")) {
             if (!has_old && i > 0) { /* the first of this run */
-                code = begin_with(git, git->commits[i - 1].text, &has_old, err);
+                (void)snprintf(before, sizeof(before), "git/%s", git->commits[i - 1].text);
+                code =
+                    firn_import_target_begin_with(git->target, &git->tree, before, &has_old, err);
             }
             code = code == FIRN_OK ? save_commit(git, tag, has_old ? trees[(i + 1) % 2] : NULL,
                                                  trees[i % 2], err)

@@ -16,6 +16,7 @@
 
 extern const struct firn_command firn_import_tar;
 extern const struct firn_command firn_import_git;
+extern const struct firn_command firn_import_chkpt;
 extern const struct firn_command firn_import_export_tar;
 
 /* Fills *err from errno: "could not <what> '<path>': <reason>". Returns its code. */
@@ -101,6 +102,10 @@ FIRN_MUST_CHECK int firn_import_tree_touch(struct firn_import_tree *tree, firn_s
 /* Removes what is at a path, if anything is, and directories above it that are empty then. */
 FIRN_MUST_CHECK int firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path,
                                             firn_error *err);
+/* Attributes of a directory, if there is one in the end. */
+FIRN_MUST_CHECK int firn_import_tree_stamp(struct firn_import_tree *tree, firn_slice path,
+                                           const struct firn_import_attributes *given,
+                                           firn_error *err);
 /* Gives directories their attributes. The last call before the tree is saved. */
 FIRN_MUST_CHECK int firn_import_tree_settle(struct firn_import_tree *tree, firn_error *err);
 
@@ -131,6 +136,11 @@ void firn_import_target_close(struct firn_import_target *target);
 FIRN_MUST_CHECK int firn_import_target_has(struct firn_import_target *target, const char *tag,
                                            firn_slice message, int64_t created_ns, bool *out,
                                            firn_error *err);
+/* Makes the tree, which is empty, that of the checkpoint of a tag. *out_has is false if that cannot be restored: then it
+ * is empty again. */
+FIRN_MUST_CHECK int firn_import_target_begin_with(struct firn_import_target *target,
+                                                  struct firn_import_tree *tree, const char *tag,
+                                                  bool *out_has, firn_error *err);
 /* Tells of something that could not be brought in. */
 void firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format,
                              ...) __attribute__((format(printf, 3, 4)));
@@ -151,6 +161,43 @@ FIRN_MUST_CHECK int firn_import_target_go_on(const char *phase, uint64_t done, u
                                              firn_error *err);
 /* What was imported: "231 commits as checkpoints 1 to 231". Members made, had, failed, notices. Returns an exit code. */
 int firn_import_target_finish(struct firn_import_target *target, const char *one, const char *many);
+
+/* ---- stores of chkpt ---- */
+
+struct firn_import_bitcode_entry {
+    firn_slice name;     /* borrowed from what was decoded */
+    uint8_t kind;        /* 0 file, 1 directory, 2 link */
+    const uint8_t *hash; /* of the struct */
+    uint64_t size;
+    uint32_t mode;
+};
+
+struct firn_import_bitcode {
+    struct firn_import_bitcode_entry *entries;
+    size_t count;
+    uint8_t *hashes;
+};
+
+/* Decodes a directory. FIRN_CORRUPT if it is none. */
+FIRN_MUST_CHECK int firn_import_bitcode_read(firn_slice bytes, size_t hash_size,
+                                             struct firn_import_bitcode *out, firn_error *err);
+void firn_import_bitcode_deinit(struct firn_import_bitcode *decoded);
+
+enum { FIRN_IMPORT_CHKL_HASH_SIZE = 16 };
+struct firn_import_chkl;
+
+/* Opens all packs of chkpt 0.3 in a directory. What of them cannot be read is told. */
+FIRN_MUST_CHECK int
+firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, const char *text),
+                      void *ctx, struct firn_import_chkl **out, firn_error *err);
+/* NULL is allowed. */
+void firn_import_chkl_close(struct firn_import_chkl *set);
+/* Decodes an object in bounded memory; what sink got counts only if FIRN_OK is returned. FIRN_NOT_FOUND, FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash,
+                                            int (*sink)(void *ctx, firn_slice data), void *ctx,
+                                            firn_error *err);
+/* Whether it is the hash of these bytes. */
+bool firn_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes);
 
 /* ---- other programs ---- */
 

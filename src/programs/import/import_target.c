@@ -151,6 +151,21 @@ firn_import_target_has(struct firn_import_target *target, const char *tag, firn_
     return code;
 }
 
+int
+firn_import_target_begin_with(struct firn_import_target *target, struct firn_import_tree *tree,
+                              const char *tag, bool *out_has, firn_error *err)
+{
+    firn_error ignored;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    options.to_dir = tree->root;
+    *out_has = firn_workspace_restore(target->workspace, tag, &options, NULL, &ignored) == FIRN_OK;
+    if (*out_has) {
+        return FIRN_OK;
+    }
+    firn_import_tree_destroy(tree);
+    return firn_import_tree_create(tree, &target->notices, err);
+}
+
 void
 firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format, ...)
 {

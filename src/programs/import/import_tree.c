@@ -488,6 +488,13 @@ firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
 }
 
 int
+firn_import_tree_stamp(struct firn_import_tree *tree, firn_slice path,
+                       const struct firn_import_attributes *given, firn_error *err)
+{
+    return keep_dir(tree, path, given, err);
+}
+
+int
 firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_slice target,
                          const struct firn_import_attributes *given, firn_error *err)
 {

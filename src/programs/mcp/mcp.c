@@ -85,6 +85,7 @@ append(struct firn_mcp_line *line, const uint8_t *data, size_t size)
 static void
 finish(struct firn_mcp_line *line, void (*take)(void *ctx, firn_slice line, bool is_cut), void *ctx)
 {
+    assert(line->size <= line->capacity);
     if (line->size > 0 && !line->is_cut && line->data[line->size - 1] == '\r') {
         line->size--;
     }
@@ -100,6 +101,7 @@ void
 firn_mcp_line_feed(struct firn_mcp_line *line, firn_slice bytes,
                    void (*take)(void *ctx, firn_slice line, bool is_cut), void *ctx)
 {
+    assert(bytes.data != NULL || bytes.size == 0);
     const uint8_t *at = bytes.data;
     size_t left = bytes.size;
     while (left > 0) {

@@ -125,6 +125,7 @@ find(const struct firn_mcp_arguments_param *params, const char *name)
 static const json_t *
 given(const json_t *arguments, const char *name)
 {
+    assert(name != NULL);
     const json_t *value = json_object_get(arguments, name);
     return json_is_null(value) ? NULL : value;
 }

@@ -46,6 +46,7 @@ next_line(struct side *side)
 static void
 skip_to(struct side *side, uint32_t line)
 {
+    assert(side->at <= side->text.size);
     while (side->line < line && side->at < side->text.size) {
         (void)next_line(side);
     }
@@ -198,6 +199,7 @@ visit(void *ctx, const firn_workspace_difference *difference)
 static int
 attempt_diff(void *ctx, firn_error *err)
 {
+    assert(ctx != NULL);
     struct attempt *attempt = ctx;
     return firn_workspace_diff(attempt->call->workspace, &attempt->options, visit, attempt,
                                &attempt->result, err);

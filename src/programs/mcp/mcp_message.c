@@ -117,6 +117,7 @@ problem_of(const json_t *value, struct firn_mcp_message *out)
 void
 firn_mcp_message_read(const json_t *value, struct firn_mcp_message *out)
 {
+    assert(value != NULL);
     memset(out, 0, sizeof(*out));
     const json_t *id = json_object_get(value, "id");
     bool has_id = firn_mcp_message_id(id, out->id);
@@ -151,6 +152,7 @@ is_of_number(uint8_t byte)
 static size_t
 skip_spaces(firn_slice line, size_t at)
 {
+    assert(at <= line.size);
     while (at < line.size && is_space(line.data[at])) {
         at++;
     }

@@ -89,6 +89,7 @@ void
 firn_mcp_output_unsupported(struct firn_term_writer *json, const char *id, const char *asked,
                             const char *const *supported, size_t count)
 {
+    assert(count > 0);
     begin_error(json, id, FIRN_MCP_UNSUPPORTED_VERSION, "unsupported protocol version");
     firn_term_writer_object(json, "data");
     firn_term_writer_array(json, "supported");
@@ -106,6 +107,7 @@ static void
 write_result(struct firn_term_writer *json, const char *id, enum firn_mcp_era era,
              firn_slice members, bool is_error)
 {
+    assert(json->depth == 0);
     struct firn_term_writer whole = {0};
     firn_term_writer_object(&whole, NULL);
     firn_term_writer_raw(&whole, NULL, members);

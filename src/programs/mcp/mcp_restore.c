@@ -7,6 +7,8 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
+
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 
 struct attempt {
@@ -31,6 +33,7 @@ attempt_restore(void *ctx, firn_error *err)
 static void
 write_result(struct attempt *attempt)
 {
+    assert(attempt->call->workspace != NULL);
     struct firn_mcp_call *call = attempt->call;
     const firn_workspace_restore_result *result = &attempt->result;
     firn_term_writer_end(&call->result);

@@ -8,6 +8,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ attempt_revert(void *ctx, firn_error *err)
 static void
 write_result(struct attempt *attempt)
 {
+    assert(attempt->call->workspace != NULL);
     struct firn_mcp_call *call = attempt->call;
     const firn_workspace_revert_result *result = &attempt->result;
     firn_term_writer_end(&call->result);

@@ -334,6 +334,7 @@ struct work {
 struct firn_mcp_server *
 firn_mcp_server_create(const struct firn_mcp_server_options *options)
 {
+    assert(options != NULL);
     struct firn_mcp_server *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         return NULL;

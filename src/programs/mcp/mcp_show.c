@@ -4,6 +4,7 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
@@ -11,6 +12,7 @@ static const char list_hint[] = "checkpoint_list shows the checkpoints";
 static bool
 is_below(firn_slice path, firn_slice top)
 {
+    assert(path.data != NULL || path.size == 0);
     return top.size == 0 || (path.size >= top.size && memcmp(path.data, top.data, top.size) == 0 &&
                              (path.size == top.size || path.data[top.size] == '/'));
 }

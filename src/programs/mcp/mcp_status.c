@@ -4,6 +4,8 @@
  */
 #include "mcp/mcp_internal.h"
 
+#include <assert.h>
+
 static const char save_hint[] = "checkpoint_list shows the checkpoints, checkpoint_save makes one";
 
 struct attempt {
@@ -37,6 +39,7 @@ static int
 write_result(struct firn_mcp_call *call, const firn_workspace_status_result *result,
              bool was_running)
 {
+    assert(call->workspace != NULL);
     firn_term_writer_end(&call->result);
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     firn_mcp_call_write_name(call, result->checkpoint);

@@ -60,6 +60,7 @@ width_of(const char *text)
 static bool
 make_row(struct firn_show_stat_row *row, const firn_workspace_difference *difference)
 {
+    assert(difference->change.before != NULL || difference->change.after != NULL);
     memset(row, 0, sizeof(*row));
     row->name = firn_show_remark_name(&difference->change);
     row->remark = firn_show_remark(difference);
@@ -100,6 +101,7 @@ stat_add(struct firn_show_stat *stat, const firn_workspace_difference *differenc
 static void
 stat_deinit(struct firn_show_stat *stat)
 {
+    assert(stat->count <= stat->capacity);
     for (size_t i = 0; i < stat->count; i++) {
         free(stat->rows[i].name);
         free(stat->rows[i].remark);

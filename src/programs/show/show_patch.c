@@ -147,6 +147,7 @@ print_lines(const struct firn_show_patch *patch, char sign, struct firn_show_lin
 static void
 put_quoted(const void *data, size_t size)
 {
+    assert(data != NULL || size == 0);
     const char *text = data;
     for (size_t i = 0; i < size; i++) {
         if (text[i] == '"') {
@@ -338,6 +339,7 @@ static void
 print_link(const struct firn_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after)
 {
+    assert((before == NULL) != (after == NULL));
     print_head(patch, before, after);
     print_file_line(patch, "---", "a", before);
     print_file_line(patch, "+++", "b", after);

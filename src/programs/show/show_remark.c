@@ -28,6 +28,7 @@ static struct growing growing;
 static void
 grow(const void *data, size_t size)
 {
+    assert(growing.capacity == 0 || growing.size < growing.capacity);
     if (growing.size + size + 1 > growing.capacity) {
         size_t capacity = 2 * (growing.size + size + 1);
         char *text = realloc(growing.text, capacity);
@@ -66,6 +67,7 @@ grow_format(const char *format, ...)
 static char *
 take_grown(void)
 {
+    assert(growing.text == NULL || growing.text[growing.size] == '\0');
     struct growing taken = growing;
     memset(&growing, 0, sizeof(growing));
     if (taken.is_out_of_memory) {
@@ -201,6 +203,7 @@ grow_rename(firn_slice before, firn_slice after)
 char *
 firn_show_remark_name(const firn_workspace_change *change)
 {
+    assert(growing.text == NULL && growing.size == 0);
     if (change->kind == FIRN_CHANGE_RENAMED) {
         grow_rename(change->before->path, change->after->path);
         return take_grown();
@@ -214,6 +217,7 @@ firn_show_remark_name(const firn_workspace_change *change)
 char *
 firn_show_remark(const firn_workspace_difference *difference)
 {
+    assert(growing.text == NULL && growing.size == 0);
     const firn_workspace_change *change = &difference->change;
     grow_text("");
     remark_content(difference);

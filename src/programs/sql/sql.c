@@ -38,6 +38,7 @@ int
 firn_sql_function(struct firn_sql *sql, const char *name, int argument_count, int flags,
                   void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values))
 {
+    assert(call != NULL);
     sql->ref_count++;
     /* After a failure, too, SQLite calls the destructor. */
     return sqlite3_create_function_v2(sql->db, name, argument_count, flags, sql, call, NULL, NULL,
@@ -47,6 +48,7 @@ firn_sql_function(struct firn_sql *sql, const char *name, int argument_count, in
 int
 firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module)
 {
+    assert(module->xBestIndex != NULL);
     sql->ref_count++;
     return sqlite3_create_module_v2(sql->db, name, module, sql, give_back);
 }
@@ -72,6 +74,7 @@ firn_sql_reset(struct firn_sql *sql)
 int
 firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out)
 {
+    assert(size >= sizeof(sqlite3_vtab_cursor));
     assert(size >= sizeof **out);
     *out = sqlite3_malloc64(size);
     if (*out == NULL) {
@@ -184,6 +187,7 @@ void
 firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
+    assert(err->code != FIRN_OK);
     sqlite3_result_error(ctx, err->text, -1);
     /* A name that is taken is no constraint of a row. */
     sqlite3_result_error_code(ctx,
@@ -196,6 +200,7 @@ firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
 int
 firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
 {
+    assert(err->code != FIRN_OK);
     assert(err->code != FIRN_OK);
     if (err->code == FIRN_NO_MEMORY || err->code == FIRN_CANCELLED) {
         return firn_sql_code(err->code); /* with SQLite's own text */
@@ -235,6 +240,7 @@ firn_sql_ask_end(struct firn_sql_asking *asking)
 int
 firn_sql_error(firn_error *err, int code, const char *format, ...)
 {
+    assert(code != FIRN_OK);
     va_list arguments;
     err->code = code;
     err->os_errno = 0;

@@ -8,10 +8,19 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
+#include <firn/store.h>
+
 /* Registers firn's functions and modules with a connection; a second call changes nothing. A code of SQLite;
  * SQLITE_ERROR, and the connection's text, for a SQLite that is older than 3.38. What is registered goes with the
  * connection. Threads: as the connection's. */
 int firn_sql_register(sqlite3 *db);
+
+/* Lends a store that the program has open to the connections of its process: those that attach this path take the handle
+ * instead of opening the store. A store in memory is lent under a path that does not exist. FIRN_NO_MEMORY. The program takes
+ * it back before it closes it: FIRN_BUSY while a connection has it. A store that was not lent is taken back with FIRN_OK.
+ * Any thread. */
+int firn_sql_lend(firn_store *store, const char *path, bool read_only);
+int firn_sql_take_back(firn_store *store);
 
 /* ==== statements that a scan of firn answers (sql_query.c): for programs that run statements ==== */
 

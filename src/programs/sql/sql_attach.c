@@ -25,6 +25,7 @@ enum { NUMBER_SIZE = 24 }; /* of what number_names appends */
 static struct firn_sql_name *
 make_name(const char *prefix, const char *table_name, bool is_keyspace)
 {
+    assert(table_name[0] != '\0');
     size_t prefix_size = strlen(prefix);
     size_t size = strlen(table_name) + 1;
     struct firn_sql_name *name =
@@ -171,6 +172,7 @@ has_table(sqlite3 *db, const char *schema, const char *name)
 static int
 make_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
 {
+    assert(store->attached && name->name != NULL);
     sqlite3 *db = store->sql->db;
     const char *schema = has_table(db, "temp", name->name)   ? "temp"
                          : has_table(db, "main", name->name) ? "main"
@@ -200,6 +202,7 @@ make_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_
 static int
 drop_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
 {
+    assert(name->name != NULL);
     return run(store->sql->db, sqlite3_mprintf("DROP TABLE IF EXISTS temp.\"%w\"", name->name),
                err);
 }
@@ -227,6 +230,7 @@ drop_gone(struct firn_sql_store *store, struct firn_sql_name *present, firn_erro
 int
 firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
 {
+    assert(store->attached);
     struct firn_sql_name *present = NULL;
     firn_error own;
     err = err != NULL ? err : &own;
@@ -286,6 +290,7 @@ take_texts(sqlite3_context *ctx, int count, sqlite3_value **values, const char *
 static int
 check_alias(const struct firn_sql_store *store, firn_error *err)
 {
+    assert(store->name != NULL);
     for (const struct firn_sql_store *at = store->sql->stores; at != NULL; at = at->next) {
         if (at != store && at->attached && strcmp(at->name, store->name) == 0) {
             return firn_sql_error(

@@ -70,6 +70,7 @@ skip_space(const char *at)
 static int
 refuse(struct parser *parser, const char *what)
 {
+    assert(parser->err != NULL && what != NULL);
     if (parser->kind == END) {
         return firn_sql_error(parser->err, FIRN_INVALID, "%s, not the end of the statement", what);
     }
@@ -99,6 +100,7 @@ read_quoted(struct parser *parser, char end)
 static int
 advance(struct parser *parser)
 {
+    assert(parser->at >= parser->text);
     const char *at = skip_space(parser->at);
     parser->from = at;
     char first = *at;
@@ -136,6 +138,7 @@ advance(struct parser *parser)
 static bool
 is_word(const struct parser *parser, const char *word)
 {
+    assert(word[0] != '\0');
     return parser->kind == WORD && parser->size == strlen(word) &&
            sqlite3_strnicmp(parser->from, word, (int)parser->size) == 0;
 }
@@ -169,6 +172,7 @@ want_sign(struct parser *parser, char sign, const char *what)
 static int
 want_name(struct parser *parser, char **out)
 {
+    assert(*out == NULL);
     if (parser->kind != WORD && parser->kind != QUOTED_NAME && parser->kind != TEXT) {
         return refuse(parser, "a name is wanted");
     }
@@ -194,6 +198,7 @@ want_name(struct parser *parser, char **out)
 static int
 want_table(struct parser *parser)
 {
+    assert(parser->out->table == NULL);
     int rc = want_name(parser, &parser->out->table);
     if (rc == FIRN_OK && is_sign(parser, '.')) {
         sqlite3_free(parser->out->store);
@@ -648,6 +653,7 @@ take_item(struct parser *parser)
 static int
 finish_definition(struct parser *parser)
 {
+    assert(parser->out->definition == NULL);
     if (!parser->has_key) {
         sqlite3_str_appendall(parser->columns, ", rowid i64 auto");
         sqlite3_str_appendall(parser->indexes, ", primary key (rowid)");
@@ -664,6 +670,7 @@ finish_definition(struct parser *parser)
 static int
 parse_table(struct parser *parser)
 {
+    assert(parser->column_count == 0 && !parser->has_key);
     bool taken = true;
     int rc = take_exists(parser, true);
     rc = rc == FIRN_OK ? want_table(parser) : rc;
@@ -696,6 +703,7 @@ parse_table(struct parser *parser)
 static int
 parse_index(struct parser *parser)
 {
+    assert(parser->out->column_count == 0);
     struct firn_sql_create *out = parser->out;
     out->kind = FIRN_SQL_CREATE_INDEX;
     int rc = take_exists(parser, true);
@@ -836,6 +844,7 @@ parse_statement(struct parser *parser)
 int
 firn_sql_create_parse(const char *text, struct firn_sql_create *out, firn_error *err)
 {
+    assert(text != NULL);
     struct parser parser = {.text = text, .at = text, .err = err, .out = out};
     *out = (struct firn_sql_create){.may_exist = false};
     if (strlen(text) > FIRN_TABLE_DEF_TEXT_MAX) {

@@ -14,6 +14,7 @@ SQLITE_EXTENSION_INIT3
 static int
 create_table(const struct firn_sql_create *create, firn_store *store, firn_error *err)
 {
+    assert(create->definition != NULL);
     firn_table_def *def = NULL;
     int rc = firn_table_def_parse(create->definition, &def, err);
     if (rc == FIRN_OK) {
@@ -41,6 +42,7 @@ has_index(firn_table *table, const char *name, bool *out, firn_error *err)
 static int
 create_index(const struct firn_sql_create *create, firn_table *table, firn_error *err)
 {
+    assert(create->column_count >= 1 && create->name != NULL);
     bool exists = false;
     int rc = create->may_exist ? has_index(table, create->name, &exists, err) : FIRN_OK;
     if (rc != FIRN_OK || exists) {
@@ -56,6 +58,7 @@ create_index(const struct firn_sql_create *create, firn_table *table, firn_error
 static int
 add_column(const struct firn_sql_create *create, firn_table *table, firn_error *err)
 {
+    assert(create->definition != NULL);
     firn_table_def *def = NULL;
     int rc = firn_table_def_parse(create->definition, &def, err);
     if (rc == FIRN_OK &&
@@ -80,6 +83,7 @@ drop(const struct firn_sql_create *create, firn_store *store, firn_error *err)
 static int
 change_table(const struct firn_sql_create *create, firn_store *store, firn_error *err)
 {
+    assert(create->table != NULL);
     firn_table *table = NULL;
     int rc = firn_table_open(store, create->table, &table, err);
     if (rc != FIRN_OK) {
@@ -113,6 +117,7 @@ int
 firn_sql_create_run(const struct firn_sql_create *create, struct firn_sql_store *store,
                     firn_error *err)
 {
+    assert(create->table != NULL);
     int rc;
     switch (create->kind) {
     case FIRN_SQL_CREATE_TABLE:

@@ -2,10 +2,10 @@
  *
  * sql/sql_cursor.c: cursors over a table: its rows as a statement reads them.
  *
- * A statement opens cursors. xFilter reads one row by its key, or opens a scan, whose batches are handed out value by
- * value: a batch is columns of up to 1,024 decoded values, so a row costs SQLite one call for itself and one for each
- * column that it asks for. Only columns that the statement uses are asked of firn; those of the key always are, because
- * rows that are changed are named by them. A column that SQLite asks for though it did not say so is read by the key.
+ * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c), or opens a scan
+ * (sql_cursor_scan.c), whose batches are handed out value by value: a batch is columns of up to 1,024 decoded values, so a row costs
+ * SQLite one call for itself and one for each column that it asks for. A column that SQLite asks for though it did not say so is read by
+ * the key.
  *
  * When the transaction of a cursor ends, the cursor keeps what is left to read (sql_view.c).
  *
@@ -19,80 +19,14 @@ SQLITE_EXTENSION_INIT3
 
 enum { KEPT_BYTES_MAX = 256 << 20 };
 
-enum source {
-    AT_END,
-    POINT,
-    SCAN,
-    KEYS, /* a scan of the columns of the key alone, until one is asked for that is not there */
-    LOOKUP,
-    KEPT,
-    ABORTED
-};
-
-struct cursor {
-    sqlite3_vtab_cursor base;
-    struct firn_sql_reader reader;
-    struct firn_sql_view view;
-    enum source source;
-    /* What the plan of the statement asks for. */
-    char *plan_text;
-    struct firn_sql_plan plan;
-    int32_t *places;    /* of each column of the table among those that are read; -1 */
-    const char **names; /* of those */
-    uint32_t *columns;  /* the same by number */
-    size_t read_count;
-    char *select;
-    /* The rows. */
-    firn_row *row; /* POINT */
-    const firn_value *values;
-    firn_scan *scan;
-    struct firn_sql_asking asking; /* while it reads */
-    const firn_scan_batch *batch;
-    struct firn_sql_cell
-        *cells; /* of each column of the table, and hidden ones without a function */
-    size_t batch_rows;
-    size_t at;        /* in the batch, or of the rows that were kept */
-    firn_value *kept; /* KEPT: read_count values for each row */
-    size_t kept_rows;
-    struct memory *memory;
-    /* Keys that are still to be looked up, of one column. */
-    firn_value *keys;
-    size_t key_count;
-    size_t key_at;
-    struct firn_sql_memory *key_memory;
-    firn_search_result *near; /* or those that a search found */
-    /* Of a statement that looks up many rows (sql_keep.c). */
-    struct firn_sql_keys seeks; /* the columns with equalities */
-    struct firn_sql_keep *keep; /* NULL: none yet */
-    size_t found;               /* LOOKUP: the row */
-    firn_row *other;            /* all columns of the row, for those that were not asked for */
-    bool has_other;
-    bool has_keys_only; /* the scan: KEYS */
-    bool may_look_up;   /* the plan finds rows by equalities alone */
-    uint64_t few_left;  /* rows until the scan's limit; UINT64_MAX: it has none */
-    bool is_not_bare;   /* other columns than those of the key were asked for by the plan */
-};
-
-/* Bytes of rows that were kept. */
-struct memory {
-    struct memory *next;
-    uint8_t bytes[];
-};
-
 /* ---- cursors ---- */
-
-static struct firn_sql_table *
-table_of(const struct cursor *cursor)
-{
-    return (struct firn_sql_table *)cursor->base.pVtab;
-}
 
 /* A statement that runs again opens its cursors again: the one that was closed last is kept, with its plan. */
 int
 firn_sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
     struct firn_sql_table *table = (struct firn_sql_table *)vtab;
-    struct cursor *cursor = (struct cursor *)table->spare;
+    struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)table->spare;
     if (cursor == NULL) {
         cursor = sqlite3_malloc64(sizeof *cursor);
         if (cursor == NULL) {
@@ -107,7 +41,7 @@ firn_sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 }
 
 static void
-drop_rows(struct cursor *cursor)
+drop_rows(struct firn_sql_cursor *cursor)
 {
     sqlite3_free(cursor->keys);
     firn_search_result_destroy(cursor->near);
@@ -124,12 +58,12 @@ drop_rows(struct cursor *cursor)
     sqlite3_free(cursor->kept);
     cursor->kept = NULL;
     while (cursor->memory != NULL) {
-        struct memory *next = cursor->memory->next;
+        struct firn_sql_cursor_memory *next = cursor->memory->next;
         sqlite3_free(cursor->memory);
         cursor->memory = next;
     }
     cursor->has_other = false;
-    cursor->source = AT_END;
+    cursor->source = FIRN_SQL_AT_END;
 }
 
 static void
@@ -140,7 +74,7 @@ note_asked(struct firn_sql_keep *keep, size_t number)
 
 /* Notes the columns of the scan that SQLite has asked for. */
 static void
-note_cells(struct cursor *cursor)
+note_cells(struct firn_sql_cursor *cursor)
 {
     for (size_t i = 0; cursor->keep != NULL && i < cursor->read_count; i++) {
         struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
@@ -152,7 +86,7 @@ note_cells(struct cursor *cursor)
 }
 
 static void
-drop_keep(struct cursor *cursor)
+drop_keep(struct firn_sql_cursor *cursor)
 {
     note_cells(cursor);
     firn_sql_keep_release(cursor->keep);
@@ -160,40 +94,20 @@ drop_keep(struct cursor *cursor)
 }
 
 static void
-release_rows(struct cursor *cursor)
+release_rows(struct firn_sql_cursor *cursor)
 {
     drop_rows(cursor);
     drop_keep(cursor);
     firn_sql_view_unlink(&cursor->reader);
-    firn_sql_view_release(table_of(cursor)->store, &cursor->view);
-}
-
-static void
-forget_plan(struct cursor *cursor)
-{
-    for (size_t i = 0; cursor->cells != NULL && i < table_of(cursor)->def->column_count; i++) {
-        sqlite3_free(cursor->cells[i].known);
-    }
-    sqlite3_free(cursor->places);
-    sqlite3_free(cursor->names);
-    sqlite3_free(cursor->columns);
-    sqlite3_free(cursor->select);
-    sqlite3_free(cursor->cells);
-    sqlite3_free(cursor->plan_text);
-    cursor->places = NULL;
-    cursor->names = NULL;
-    cursor->columns = NULL;
-    cursor->select = NULL;
-    cursor->cells = NULL;
-    cursor->plan_text = NULL;
+    firn_sql_view_release(firn_sql_cursor_table(cursor)->store, &cursor->view);
 }
 
 void
 firn_sql_cursor_destroy(sqlite3_vtab_cursor *base)
 {
-    struct cursor *cursor = (struct cursor *)base;
+    struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     if (cursor != NULL) {
-        forget_plan(cursor);
+        firn_sql_cursor_scan_forget(cursor);
         firn_row_destroy(cursor->row);
         firn_row_destroy(cursor->other);
         sqlite3_free(cursor);
@@ -203,208 +117,13 @@ firn_sql_cursor_destroy(sqlite3_vtab_cursor *base)
 int
 firn_sql_cursor_close(sqlite3_vtab_cursor *base)
 {
-    struct cursor *cursor = (struct cursor *)base;
-    struct firn_sql_table *table = table_of(cursor);
+    struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
+    struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     release_rows(cursor);
     firn_sql_keep_leave(table->store);
     firn_sql_cursor_destroy(table->spare);
     table->spare = base;
     return SQLITE_OK;
-}
-
-/* ---- the plan ---- */
-
-static void
-want_column(struct cursor *cursor, uint32_t column)
-{
-    if (cursor->places[column] < 0) {
-        cursor->places[column] = (int32_t)cursor->read_count;
-        cursor->names[cursor->read_count] = table_of(cursor)->def->columns[column].name;
-        cursor->columns[cursor->read_count++] = column;
-    }
-}
-
-static void
-take_seek(struct cursor *cursor, enum firn_sql_role role)
-{
-    for (size_t i = 0; i < cursor->plan.item_count; i++) {
-        const struct firn_sql_plan_item *item = &cursor->plan.items[i];
-        if (item->role == role && cursor->seeks.count < FIRN_TABLE_KEY_COLUMNS_MAX) {
-            cursor->seeks.columns[cursor->seeks.count++] = item->column;
-        } else if (item->role == role) {
-            cursor->may_look_up = false;
-        }
-    }
-}
-
-/* Which columns have equalities in the plan, and whether rows can be looked up by them in memory. */
-static void
-take_seeks(struct cursor *cursor)
-{
-    const struct firn_sql_plan *plan = &cursor->plan;
-    cursor->seeks.count = 0;
-    cursor->may_look_up =
-        !plan->is_ordered || plan->is_point || (plan->order == 0 && !plan->is_descending);
-    take_seek(cursor, FIRN_SQL_SEEK_EQUAL);
-    take_seek(cursor, FIRN_SQL_WHERE_JOIN);
-    for (size_t i = 0; i < plan->item_count; i++) {
-        enum firn_sql_role role = plan->items[i].role;
-        if (role == FIRN_SQL_SEEK_IN || role == FIRN_SQL_SEEK_RANGE ||
-            role == FIRN_SQL_WHERE_UNKNOWN) {
-            cursor->may_look_up = false;
-        }
-    }
-}
-
-/* NULL where the column has none, or there is no memory. */
-static struct firn_sql_dates *
-dates_of(struct firn_sql_table *table, const firn_table_column *column)
-{
-    if (column->type == FIRN_TYPE_DATE && table->dates == NULL) {
-        table->dates = firn_sql_dates_create();
-    }
-    return table->dates;
-}
-
-static int
-take_plan(struct cursor *cursor, const char *text, firn_error *err)
-{
-    struct firn_sql_table *table = table_of(cursor);
-    size_t count = table->def->column_count;
-    if (cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0) {
-        return FIRN_OK;
-    }
-    drop_keep(cursor);
-    forget_plan(cursor);
-    cursor->is_not_bare = false;
-    firn_sql_plan_read(text, &cursor->plan);
-    cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
-    cursor->names = sqlite3_malloc64(count * sizeof cursor->names[0]);
-    cursor->columns = sqlite3_malloc64(count * sizeof cursor->columns[0]);
-    cursor->cells =
-        sqlite3_malloc64((count + 1 + FIRN_SQL_VECTORS_COLUMNS) * sizeof cursor->cells[0]);
-    for (size_t i = 0; cursor->cells != NULL && i <= count + FIRN_SQL_VECTORS_COLUMNS; i++) {
-        cursor->cells[i] = (struct firn_sql_cell){.array = FIRN_SCAN_ARRAY_INIT};
-    }
-    if (cursor->places == NULL || cursor->names == NULL || cursor->columns == NULL ||
-        cursor->cells == NULL) {
-        return firn_sql_no_memory(err);
-    }
-    cursor->read_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        cursor->places[i] = -1;
-    }
-    for (size_t i = 0; i < table->orders[0].count; i++) {
-        want_column(cursor, table->orders[0].columns[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if ((cursor->plan.used >> (i < 63 ? i : 63) & 1) != 0) {
-            want_column(cursor, (uint32_t)i);
-        }
-    }
-    take_seeks(cursor);
-    /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
-    for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
-        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
-        cell->column = &table->def->columns[cursor->columns[i]];
-        cell->made.dates = dates_of(table, cell->column);
-        firn_sql_texts_open(table, cell);
-        firn_sql_value_set_giver(cell);
-    }
-    cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
-    return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
-}
-
-/* How many of the columns that are read the scan has. */
-static size_t
-scanned_count(const struct cursor *cursor)
-{
-    return cursor->has_keys_only ? table_of(cursor)->orders[0].count : cursor->read_count;
-}
-
-/* The columns to order by, where bounds did not do it. */
-static char *
-make_order(const struct cursor *cursor)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    sqlite3_str *text = sqlite3_str_new(NULL);
-    for (size_t i = 0; i < cursor->plan.item_count; i++) {
-        const struct firn_sql_plan_item *item = &cursor->plan.items[i];
-        if (item->role == FIRN_SQL_SORT || item->role == FIRN_SQL_SORT_DESCENDING) {
-            sqlite3_str_appendf(text, "%s\"%w\"%s", sqlite3_str_length(text) > 0 ? ", " : "",
-                                table->def->columns[item->column].name,
-                                item->role == FIRN_SQL_SORT ? "" : " desc");
-        }
-    }
-    return sqlite3_str_finish(text);
-}
-
-static int
-make_select(struct cursor *cursor, firn_error *err)
-{
-    if (cursor->select == NULL) {
-        sqlite3_str *text = sqlite3_str_new(NULL);
-        for (size_t i = 0; i < scanned_count(cursor); i++) {
-            sqlite3_str_appendf(text, "%s\"%w\"", i > 0 ? ", " : "", cursor->names[i]);
-        }
-        cursor->select = sqlite3_str_finish(text);
-    }
-    return cursor->select != NULL ? FIRN_OK : firn_sql_no_memory(err);
-}
-
-static void
-set_keys_only(struct cursor *cursor, bool has_keys_only)
-{
-    if (cursor->has_keys_only != has_keys_only) {
-        sqlite3_free(cursor->select); /* that of the others */
-        cursor->select = NULL;
-        cursor->has_keys_only = has_keys_only;
-    }
-}
-
-static int go_on(struct cursor *cursor, bool is_after, firn_error *err);
-
-static int
-next_batch(struct cursor *cursor, firn_error *err)
-{
-    if (cursor->few_left == 0) {
-        cursor->at = cursor->batch_rows - 1;
-        int more = go_on(cursor, true, err); /* more rows are wanted than the plan said */
-        cursor->source = more == FIRN_OK ? cursor->source : AT_END;
-        return more;
-    }
-    int rc = firn_scan_next(cursor->scan, &cursor->batch, err);
-    cursor->at = 0;
-    cursor->batch_rows = 0;
-    if (rc != FIRN_OK || cursor->batch == NULL) {
-        firn_scan_close(cursor->scan);
-        cursor->scan = NULL;
-        cursor->source = AT_END;
-        return rc;
-    }
-    cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
-    cursor->few_left -= cursor->few_left < UINT64_MAX ? cursor->batch_rows : 0;
-    if (cursor->keep != NULL) {
-        firn_sql_keep_spend(cursor->keep, &cursor->plan, cursor->batch_rows);
-    }
-    for (size_t i = 0; i < scanned_count(cursor); i++) {
-        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
-        firn_scan_batch_column(cursor->batch, i, &cell->array);
-        firn_sql_texts_begin(cell);
-    }
-    cursor->source = cursor->has_keys_only ? KEYS : SCAN;
-    return FIRN_OK;
-}
-
-static int
-check_types(const struct cursor *cursor, firn_error *err)
-{
-    int rc = FIRN_OK;
-    for (size_t i = 0; i < scanned_count(cursor) && rc == FIRN_OK; i++) {
-        rc =
-            firn_sql_table_check_column(table_of(cursor), cursor->columns[i], cursor->scan, i, err);
-    }
-    return rc;
 }
 
 /* Of FIRN_NOT_FOUND: whether it is the row that is missing, and not the table, an index or a column, which somebody dropped
@@ -421,9 +140,10 @@ is_of_row(const firn_error *err)
 }
 
 static int
-get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_error *err)
+get_row(struct firn_sql_cursor *cursor, const firn_value *key, size_t key_count, firn_error *err)
 {
-    const struct firn_sql_table *table = table_of(cursor);
+    assert(key_count == firn_sql_cursor_table(cursor)->orders[cursor->plan.order].count);
+    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
     options.txn = cursor->view.txn;
     options.snapshot = cursor->view.snapshot;
@@ -434,13 +154,13 @@ get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_err
     if (rc == FIRN_OK) {
         rc = firn_table_get(table->table, &options, key, key_count, cursor->row, err);
     }
-    cursor->source = AT_END;
+    cursor->source = FIRN_SQL_AT_END;
     if (rc == FIRN_NOT_FOUND && is_of_row(err)) {
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
         cursor->values = firn_row_values(cursor->row);
-        cursor->source = POINT;
+        cursor->source = FIRN_SQL_FROM_POINT;
     }
     return rc;
 }
@@ -449,9 +169,10 @@ get_row(struct cursor *cursor, const firn_value *key, size_t key_count, firn_err
 
 /* Whether the rows are in memory, or it is time for that: *out. */
 static int
-prepare_lookup(struct cursor *cursor, int count, sqlite3_value **values, bool *out, firn_error *err)
+prepare_lookup(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool *out,
+               firn_error *err)
 {
-    struct firn_sql_table *table = table_of(cursor);
+    struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     *out = false;
     if (!cursor->may_look_up || cursor->view.snapshot == NULL) {
         return FIRN_OK;
@@ -476,20 +197,22 @@ prepare_lookup(struct cursor *cursor, int count, sqlite3_value **values, bool *o
 
 /* Finds rows in memory, if they are there: *out. */
 static int
-look_up(struct cursor *cursor, int count, sqlite3_value **values, bool *out, firn_error *err)
+look_up(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool *out,
+        firn_error *err)
 {
+    assert(*out == false);
     struct firn_sql_filter filter;
     int rc = prepare_lookup(cursor, count, values, out, err);
     if (!*out || cursor->keep->is_empty) {
         return rc;
     }
-    firn_sql_filter_init_keys(&filter, table_of(cursor), &cursor->plan, values);
+    firn_sql_filter_init_keys(&filter, firn_sql_cursor_table(cursor), &cursor->plan, values);
     if (!filter.is_empty && filter.fixed + filter.joined_count == cursor->seeks.count) {
         firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
         memcpy(key, filter.lower, filter.fixed * sizeof key[0]);
         memcpy(key + filter.fixed, filter.joined, filter.joined_count * sizeof key[0]);
         cursor->found = firn_sql_lookup_find(cursor->keep->lookup, key);
-        cursor->source = cursor->found != 0 ? LOOKUP : AT_END;
+        cursor->source = cursor->found != 0 ? FIRN_SQL_FROM_LOOKUP : FIRN_SQL_AT_END;
     } else {
         *out = filter.is_empty;
     }
@@ -499,11 +222,13 @@ look_up(struct cursor *cursor, int count, sqlite3_value **values, bool *out, fir
 
 /* Reads the row of the next of several keys that has one. */
 static int
-next_key(struct cursor *cursor, firn_error *err)
+next_key(struct firn_sql_cursor *cursor, firn_error *err)
 {
+    assert(cursor->key_at <= cursor->key_count);
     int rc = FIRN_OK;
-    cursor->source = AT_END;
-    while (rc == FIRN_OK && cursor->source == AT_END && cursor->key_at < cursor->key_count) {
+    cursor->source = FIRN_SQL_AT_END;
+    while (rc == FIRN_OK && cursor->source == FIRN_SQL_AT_END &&
+           cursor->key_at < cursor->key_count) {
         const size_t at = cursor->key_at++;
         size_t count = 1;
         const firn_value *key = cursor->near != NULL
@@ -515,7 +240,7 @@ next_key(struct cursor *cursor, firn_error *err)
 }
 
 static int
-read_many(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
+read_many(struct firn_sql_cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
 {
     cursor->keys = filter->parameters;
     cursor->key_count = filter->parameter_count;
@@ -526,64 +251,12 @@ read_many(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err
     return next_key(cursor, err);
 }
 
-static void
-set_callbacks(struct cursor *cursor, firn_scan_options *options)
-{
-    cursor->asking.db = firn_sql_db(table_of(cursor)->store->sql);
-    options->callbacks.on_progress = firn_sql_ask;
-    options->callbacks.ctx = &cursor->asking;
-    options->threads = 1;
-}
-
-static int
-open_scan(struct cursor *cursor, struct firn_sql_filter *filter, firn_error *err)
-{
-    const struct firn_sql_table *table = table_of(cursor);
-    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    char *order = NULL;
-    const bool is_bare = cursor->plan.is_bare && !cursor->is_not_bare && !filter->must_sort;
-    set_keys_only(cursor, (cursor->plan.skips || is_bare) && cursor->view.snapshot != NULL &&
-                              cursor->read_count > table->orders[0].count);
-    cursor->few_left = UINT64_MAX;
-    int rc = make_select(cursor, err);
-    if (rc == FIRN_OK && filter->must_sort && (order = make_order(cursor)) == NULL) {
-        rc = firn_sql_no_memory(err);
-    }
-    if (rc == FIRN_OK) {
-        options.txn = cursor->view.txn;
-        options.snapshot = cursor->view.snapshot;
-        options.select = cursor->select;
-        options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
-        options.parameters = filter->parameters;
-        options.parameter_count = filter->parameter_count;
-        options.order_by = order;
-        /* Without bounds and an order that is wanted, an index only costs. */
-        bool has_reason = filter->lower_count + filter->upper_count > 0 || cursor->plan.is_ordered;
-        options.index = has_reason ? table->orders[cursor->plan.order].name : NULL;
-        options.lower =
-            (firn_table_bound){filter->lower, filter->lower_count, filter->lower_exclusive};
-        options.upper =
-            (firn_table_bound){filter->upper, filter->upper_count, filter->upper_exclusive};
-        options.descending = cursor->plan.is_descending && order == NULL;
-        if (cursor->plan.few > 0 && cursor->view.snapshot != NULL && order == NULL) {
-            options.limit = cursor->few_left = cursor->plan.few;
-        }
-        set_callbacks(cursor, &options);
-        rc = firn_scan_open(table->table, &options, &cursor->scan, err);
-    }
-    sqlite3_free(order);
-    if (rc == FIRN_OK) {
-        rc = check_types(cursor, err);
-    }
-    return rc == FIRN_OK ? next_batch(cursor, err) : rc;
-}
-
 static int detach(struct firn_sql_reader *reader, bool keep, firn_error *err);
 
 static int
-take_view(struct cursor *cursor, firn_error *err)
+take_view(struct firn_sql_cursor *cursor, firn_error *err)
 {
-    struct firn_sql_store *store = table_of(cursor)->store;
+    struct firn_sql_store *store = firn_sql_cursor_table(cursor)->store;
     if (firn_sql_view_is_current(store, &cursor->view)) {
         return FIRN_OK;
     }
@@ -598,15 +271,29 @@ take_view(struct cursor *cursor, firn_error *err)
     return rc;
 }
 
+/* How many rows SQLite is going to count before it looks at one. */
+static uint64_t
+skipped_rows(const struct firn_sql_cursor *cursor, int count, sqlite3_value **values)
+{
+    sqlite3_int64 rows = 0;
+    assert(!cursor->plan.skips || count == 1); /* sql_plan.c: there is no other argument */
+    if (cursor->plan.skips && sqlite3_value_type(values[count - 1]) == SQLITE_INTEGER) {
+        rows = sqlite3_value_int64(values[count - 1]);
+    }
+    return rows > 0 ? (uint64_t)rows : 0;
+}
+
 static int
-read_rows(struct cursor *cursor, int count, sqlite3_value **values, firn_error *err)
+read_rows(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, firn_error *err)
 {
     struct firn_sql_filter filter;
-    int rc = firn_sql_filter_init(&filter, table_of(cursor), &cursor->plan, count, values, err);
+    int rc = firn_sql_filter_init(&filter, firn_sql_cursor_table(cursor), &cursor->plan, count,
+                                  values, err);
     if (rc == FIRN_OK && !filter.is_empty) {
         rc = filter.is_many    ? read_many(cursor, &filter, err)
              : filter.is_point ? get_row(cursor, filter.lower, filter.lower_count, err)
-                               : open_scan(cursor, &filter, err);
+                               : firn_sql_cursor_scan_open(
+                                     cursor, &filter, skipped_rows(cursor, count, values), err);
     }
     firn_sql_filter_deinit(&filter);
     return rc;
@@ -614,9 +301,10 @@ read_rows(struct cursor *cursor, int count, sqlite3_value **values, firn_error *
 
 /* A search: its arguments come last. */
 static int
-search_rows(struct cursor *cursor, int number, int count, sqlite3_value **values, firn_error *err)
+search_rows(struct firn_sql_cursor *cursor, int number, int count, sqlite3_value **values,
+            firn_error *err)
 {
-    const struct firn_sql_table *table = table_of(cursor);
+    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     const int first = count - firn_sql_vectors_arguments(number);
     struct firn_sql_filter filter;
     int rc = firn_sql_filter_init(&filter, table, &cursor->plan, first, values, err);
@@ -633,18 +321,27 @@ search_rows(struct cursor *cursor, int number, int count, sqlite3_value **values
 }
 
 static int
-filter_rows(struct cursor *cursor, int number, const char *plan, int count, sqlite3_value **values,
-            firn_error *err)
+filter_rows(struct firn_sql_cursor *cursor, int number, const char *plan, int count,
+            sqlite3_value **values, firn_error *err)
 {
     bool is_found = false;
-    int rc = take_plan(cursor, plan, err);
+    int rc = FIRN_OK;
+    if (!firn_sql_cursor_scan_has_plan(cursor, plan)) {
+        drop_keep(cursor);
+        rc = firn_sql_cursor_scan_plan(cursor, plan, err);
+    }
     rc = rc == FIRN_OK ? take_view(cursor, err) : rc;
     if (rc == FIRN_OK && firn_sql_vectors_arguments(number) > 0) {
         return search_rows(cursor, number, count, values, err);
     }
+    cursor->near = rc == FIRN_OK ? firn_sql_nearest_find(table_of(cursor), &cursor->view) : NULL;
+    if (cursor->near != NULL) {
+        cursor->key_count = firn_search_result_count(cursor->near);
+        return next_key(cursor, err);
+    }
     rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
     rc = rc == FIRN_OK && !is_found ? read_rows(cursor, count, values, err) : rc;
-    if (cursor->keep != NULL && cursor->source != AT_END) {
+    if (cursor->keep != NULL && cursor->source != FIRN_SQL_AT_END) {
         cursor->keep->found++;
     }
     return rc;
@@ -654,10 +351,10 @@ int
 firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int count,
                        sqlite3_value **values)
 {
-    struct cursor *cursor = (struct cursor *)base;
+    struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     firn_error err;
     drop_rows(cursor);
-    firn_sql_table_check(table_of(cursor));
+    firn_sql_table_check(firn_sql_cursor_table(cursor));
     int rc = filter_rows(cursor, number, plan, count, values, &err);
     if (rc != FIRN_OK) {
         release_rows(cursor);
@@ -666,83 +363,107 @@ firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, 
     return SQLITE_OK;
 }
 
-int
-firn_sql_cursor_next(sqlite3_vtab_cursor *base)
+/* The next row where it is not one of the same batch. */
+static int
+next_row(struct firn_sql_cursor *cursor, firn_error *err)
 {
-    struct cursor *cursor = (struct cursor *)base;
-    firn_error err;
     cursor->has_other = false;
     cursor->at++;
     switch (cursor->source) {
-    case SCAN:
-    case KEYS:
-        if (cursor->at < cursor->batch_rows) {
-            return SQLITE_OK;
-        }
-        return next_batch(cursor, &err) == FIRN_OK ? SQLITE_OK
-                                                   : firn_sql_fail_table(base->pVtab, &err);
-    case LOOKUP:
+    case FIRN_SQL_FROM_SCAN:
+    case FIRN_SQL_FROM_KEYS:
+        return cursor->at < cursor->batch_rows ? FIRN_OK : firn_sql_cursor_scan_next(cursor, err);
+    case FIRN_SQL_FROM_LOOKUP:
         cursor->found = firn_sql_lookup_next(cursor->keep->lookup, cursor->found);
         if (cursor->found == 0) {
-            cursor->source = AT_END;
+            cursor->source = FIRN_SQL_AT_END;
         }
-        return SQLITE_OK;
-    case KEPT:
+        return FIRN_OK;
+    case FIRN_SQL_FROM_KEPT:
         if (cursor->at == cursor->kept_rows) {
-            cursor->source = AT_END;
+            cursor->source = FIRN_SQL_AT_END;
+        }
+        return FIRN_OK;
+    default:
+        return next_key(cursor, err);
+    }
+}
+
+static int
+go_to_next(struct firn_sql_cursor *cursor)
+{
+    firn_error err;
+    assert(cursor->source != FIRN_SQL_AT_END && cursor->source != FIRN_SQL_FROM_SKIPPED);
+    if (cursor->source == FIRN_SQL_ABORTED) {
+        return SQLITE_ABORT_ROLLBACK;
+    }
+    return next_row(cursor, &err) == FIRN_OK ? SQLITE_OK
+                                             : firn_sql_fail_table(cursor->base.pVtab, &err);
+}
+
+int
+firn_sql_cursor_next(sqlite3_vtab_cursor *base)
+{
+    struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
+    if (cursor->source == FIRN_SQL_FROM_SKIPPED) {
+        assert(cursor->skip_left > 0 && !cursor->has_other);
+        if (--cursor->skip_left == 0) {
+            cursor->source = FIRN_SQL_FROM_SCAN;
         }
         return SQLITE_OK;
-    case ABORTED:
-        return SQLITE_ABORT_ROLLBACK;
-    default:
-        return next_key(cursor, &err) == FIRN_OK ? SQLITE_OK
-                                                 : firn_sql_fail_table(base->pVtab, &err);
     }
+    if (cursor->source == FIRN_SQL_FROM_SCAN && cursor->at + 1 < cursor->batch_rows) {
+        cursor->has_other = false;
+        cursor->at++;
+        return SQLITE_OK;
+    }
+    return go_to_next(cursor);
 }
 
 int
 firn_sql_cursor_eof(sqlite3_vtab_cursor *base)
 {
-    return ((struct cursor *)base)->source == AT_END;
+    return ((struct firn_sql_cursor *)base)->source == FIRN_SQL_AT_END;
 }
 
 /* ---- values ---- */
 
 /* Value `place` of those that are read, or of a lookup's columns, of the row where the cursor is. */
 static firn_value
-read_value(const struct cursor *cursor, size_t place)
+read_value(const struct firn_sql_cursor *cursor, size_t place)
 {
-    assert(place < cursor->read_count || cursor->source == LOOKUP);
+    assert(place < cursor->read_count || cursor->source == FIRN_SQL_FROM_LOOKUP);
     switch (cursor->source) {
-    case POINT:
+    case FIRN_SQL_FROM_POINT:
         return cursor->values[place];
-    case KEPT:
+    case FIRN_SQL_FROM_KEPT:
         return cursor->kept[cursor->at * cursor->read_count + place];
-    case SCAN:
-    case KEYS:
-        return firn_sql_value_of_array(&cursor->cells[cursor->columns[place]].array,
-                                       table_of(cursor)->def->columns[cursor->columns[place]].type,
-                                       cursor->at);
-    case LOOKUP:
+    case FIRN_SQL_FROM_SCAN:
+    case FIRN_SQL_FROM_KEYS:
+        return firn_sql_value_of_array(
+            &cursor->cells[cursor->columns[place]].array,
+            firn_sql_cursor_table(cursor)->def->columns[cursor->columns[place]].type, cursor->at);
+    case FIRN_SQL_FROM_LOOKUP:
         return firn_sql_lookup_value(cursor->keep->lookup, cursor->found, place);
     default:
         return firn_null();
     }
 }
 
-static void
-read_key(const struct cursor *cursor, firn_value *out)
+void
+firn_sql_cursor_key(const struct firn_sql_cursor *cursor, firn_value *out)
 {
-    for (size_t i = 0; i < table_of(cursor)->orders[0].count; i++) {
+    for (size_t i = 0; i < firn_sql_cursor_table(cursor)->orders[0].count; i++) {
         out[i] = read_value(cursor, i); /* they come first: take_plan, firn_sql_keep_read */
     }
 }
 
 /* Reads the whole row by its key. */
 static int
-read_other(struct cursor *cursor, firn_error *err)
+read_other(struct firn_sql_cursor *cursor, firn_error *err)
 {
-    const struct firn_sql_table *table = table_of(cursor);
+    assert(cursor->source != FIRN_SQL_AT_END && cursor->source != FIRN_SQL_FROM_SKIPPED);
+    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     const char **names = sqlite3_malloc64(table->def->column_count * sizeof names[0]);
     if (names == NULL) {
@@ -756,7 +477,7 @@ read_other(struct cursor *cursor, firn_error *err)
     options.snapshot = cursor->view.snapshot;
     options.columns = names;
     options.column_count = table->def->column_count;
-    read_key(cursor, key);
+    firn_sql_cursor_key(cursor, key);
     int rc = cursor->other == NULL ? firn_row_create(&cursor->other, err) : FIRN_OK;
     if (rc == FIRN_OK) {
         rc =
@@ -768,56 +489,26 @@ read_other(struct cursor *cursor, firn_error *err)
 }
 
 static int
-give_key(struct cursor *cursor, sqlite3_context *ctx)
+give_key(struct firn_sql_cursor *cursor, sqlite3_context *ctx)
 {
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint8_t *packed;
     size_t size;
     firn_error err;
-    read_key(cursor, key);
-    if (firn_sql_value_pack_key(table_of(cursor), key, &packed, &size, &err) != FIRN_OK) {
+    firn_sql_cursor_key(cursor, key);
+    if (firn_sql_value_pack_key(firn_sql_cursor_table(cursor), key, &packed, &size, &err) !=
+        FIRN_OK) {
         return SQLITE_NOMEM;
     }
     sqlite3_result_blob64(ctx, packed, size, sqlite3_free);
     return SQLITE_OK;
 }
 
-/* Goes on with another scan, of all columns and rows, from the row where the cursor is, or after it. */
+/* Reads the row with all columns. */
 static int
-go_on(struct cursor *cursor, bool is_after, firn_error *err)
+widen(struct firn_sql_cursor *cursor, firn_error *err)
 {
-    firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
-    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    firn_scan *before = cursor->scan;
-    const firn_table_bound here = {key, table_of(cursor)->orders[0].count, is_after};
-    assert(cursor->view.snapshot != NULL && cursor->plan.order == 0);
-    read_key(cursor, key);
-    set_keys_only(cursor, false);
-    cursor->scan = NULL;
-    cursor->few_left = UINT64_MAX;
-    int rc = make_select(cursor, err);
-    if (rc == FIRN_OK) {
-        options.snapshot = cursor->view.snapshot;
-        options.select = cursor->select;
-        options.descending = cursor->plan.is_descending;
-        *(cursor->plan.is_descending ? &options.upper : &options.lower) = here;
-        set_callbacks(cursor, &options);
-        rc = firn_scan_open(table_of(cursor)->table, &options, &cursor->scan, err);
-    }
-    firn_scan_close(before); /* the key was in its batch */
-    rc = rc == FIRN_OK ? check_types(cursor, err) : rc;
-    return rc == FIRN_OK ? next_batch(cursor, err) : rc;
-}
-
-/* A column is wanted where only keys are scanned. */
-static int
-widen(struct cursor *cursor, firn_error *err)
-{
-    assert(cursor->source == KEYS);
-    int rc = go_on(cursor, false, err);
-    if (rc == FIRN_OK && cursor->source != SCAN) {
-        rc = firn_sql_error(err, FIRN_INTERNAL, "a row of '%s' is gone", table_of(cursor)->name);
-    }
+    int rc = firn_sql_cursor_scan_widen(cursor, err);
     if (rc != FIRN_OK) {
         drop_rows(cursor);
     }
@@ -826,16 +517,22 @@ widen(struct cursor *cursor, firn_error *err)
 
 /* What is not a column of a batch that was asked for. */
 static int
-give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
+give_rare(struct firn_sql_cursor *cursor, sqlite3_context *ctx, int number)
 {
-    const struct firn_sql_table *table = table_of(cursor);
+    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     firn_error err;
-    if (cursor->source == ABORTED) {
+    if (cursor->source == FIRN_SQL_ABORTED) {
         return SQLITE_ABORT_ROLLBACK;
     }
     if (firn_sql_vectors_has(table, (size_t)number)) {
         firn_sql_vectors_give(table, cursor->near, cursor->key_at - 1, ctx, (size_t)number);
         return SQLITE_OK;
+    }
+    if (cursor->source == FIRN_SQL_FROM_SKIPPED ||
+        (cursor->source == FIRN_SQL_FROM_KEYS && !cursor->plan.is_bare &&
+         (size_t)number < table->def->column_count)) {
+        return widen(cursor, &err) == FIRN_OK ? firn_sql_cursor_column(&cursor->base, ctx, number)
+                                              : firn_sql_fail_table(cursor->base.pVtab, &err);
     }
     if ((size_t)number >= table->def->column_count) {
         return give_key(cursor, ctx);
@@ -846,14 +543,11 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
     if (cursor->plan.used == UINT64_MAX && sqlite3_vtab_nochange(ctx)) {
         return SQLITE_OK;
     }
-    if (cursor->source == KEYS && !cursor->plan.is_bare) {
-        return widen(cursor, &err) == FIRN_OK ? firn_sql_cursor_column(&cursor->base, ctx, number)
-                                              : firn_sql_fail_table(cursor->base.pVtab, &err);
-    }
-    assert(cursor->source != LOOKUP || (cursor->keep != NULL && cursor->keep->places != NULL));
-    int32_t place =
-        cursor->source == LOOKUP ? cursor->keep->places[number] : cursor->places[number];
-    if (cursor->source == KEYS && place >= (int32_t)table->orders[0].count) {
+    assert(cursor->source != FIRN_SQL_FROM_LOOKUP ||
+           (cursor->keep != NULL && cursor->keep->places != NULL));
+    int32_t place = cursor->source == FIRN_SQL_FROM_LOOKUP ? cursor->keep->places[number]
+                                                           : cursor->places[number];
+    if (cursor->source == FIRN_SQL_FROM_KEYS && place >= (int32_t)table->orders[0].count) {
         cursor->is_not_bare = true; /* another time */
         place = -1;
     }
@@ -862,7 +556,7 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
         firn_sql_value_result(ctx, column, read_value(cursor, (size_t)place));
         return SQLITE_OK;
     }
-    if (cursor->source == LOOKUP) {
+    if (cursor->source == FIRN_SQL_FROM_LOOKUP) {
         cursor->keep->missed++;
     }
     if (!cursor->has_other && read_other(cursor, &err) != FIRN_OK) {
@@ -875,9 +569,9 @@ give_rare(struct cursor *cursor, sqlite3_context *ctx, int number)
 int
 firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
 {
-    struct cursor *cursor = (struct cursor *)base;
+    struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     struct firn_sql_cell *cell = &cursor->cells[number];
-    if (cursor->source == SCAN && cell->give != NULL) {
+    if (cursor->source == FIRN_SQL_FROM_SCAN && cell->give != NULL) {
         cell->is_asked = true;
         const uint64_t *valid = cell->array.valid;
         size_t row = cursor->at;
@@ -896,9 +590,15 @@ firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int numb
 int
 firn_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 {
-    struct cursor *cursor = (struct cursor *)base;
-    if (cursor->source == ABORTED) {
+    struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
+    if (cursor->source == FIRN_SQL_ABORTED) {
         return SQLITE_ABORT_ROLLBACK;
+    }
+    if (cursor->source == FIRN_SQL_FROM_SKIPPED) {
+        firn_error err;
+        if (widen(cursor, &err) != FIRN_OK) {
+            return firn_sql_fail_table(base->pVtab, &err);
+        }
     }
     *out = read_value(cursor, 0).as.i64; /* U32 and below are the same bits */
     return SQLITE_OK;
@@ -907,14 +607,14 @@ firn_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 /* ---- the end of a transaction ---- */
 
 static int
-keep_bytes(struct cursor *cursor, firn_value *value, size_t *total, firn_error *err)
+keep_bytes(struct firn_sql_cursor *cursor, firn_value *value, size_t *total, firn_error *err)
 {
     if (value->type < FIRN_TYPE_TEXT) {
         return FIRN_OK;
     }
     size_t size = value->as.bytes.size;
     *total += size;
-    struct memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
+    struct firn_sql_cursor_memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
     if (memory == NULL) {
         return firn_sql_no_memory(err);
     }
@@ -928,9 +628,10 @@ keep_bytes(struct cursor *cursor, firn_value *value, size_t *total, firn_error *
 }
 
 static int
-keep_row(struct cursor *cursor, firn_value **rows, size_t *count, size_t *capacity, size_t *total,
-         firn_error *err)
+keep_row(struct firn_sql_cursor *cursor, firn_value **rows, size_t *count, size_t *capacity,
+         size_t *total, firn_error *err)
 {
+    assert(*count <= *capacity);
     size_t width = cursor->read_count;
     if (*count == *capacity) {
         size_t more = *capacity == 0 ? 64 : 2 * *capacity;
@@ -956,42 +657,44 @@ keep_row(struct cursor *cursor, firn_value **rows, size_t *count, size_t *capaci
                : firn_sql_error(
                      err, FIRN_LIMIT,
                      "a statement that reads '%s' has too many rows left to commit: reset it first",
-                     table_of(cursor)->name);
+                     firn_sql_cursor_table(cursor)->name);
 }
 
 static int
-keep_rows(struct cursor *cursor, firn_error *err)
+keep_rows(struct firn_sql_cursor *cursor, firn_error *err)
 {
+    assert(cursor->kept == NULL && cursor->view.txn != NULL);
     firn_value *rows = NULL;
     size_t count = 0;
     size_t capacity = 0;
     size_t total = 0;
     int rc = FIRN_OK;
-    while (rc == FIRN_OK && cursor->source == SCAN) {
+    while (rc == FIRN_OK && cursor->source == FIRN_SQL_FROM_SCAN) {
         rc = keep_row(cursor, &rows, &count, &capacity, &total, err);
         if (rc == FIRN_OK && ++cursor->at == cursor->batch_rows) {
-            rc = next_batch(cursor, err);
+            rc = firn_sql_cursor_scan_next(cursor, err);
         }
     }
     cursor->kept = rows;
     cursor->kept_rows = count;
     cursor->at = 0;
-    cursor->source = KEPT;
+    cursor->source = FIRN_SQL_FROM_KEPT;
     return rc;
 }
 
 static int
 detach(struct firn_sql_reader *reader, bool keep, firn_error *err)
 {
-    struct cursor *cursor =
-        (struct cursor *)(void *)((char *)reader - offsetof(struct cursor, reader));
+    struct firn_sql_cursor *cursor =
+        (struct firn_sql_cursor *)(void *)((char *)reader -
+                                           offsetof(struct firn_sql_cursor, reader));
     int rc = FIRN_OK;
-    if (cursor->source == SCAN && keep) {
+    if (cursor->source == FIRN_SQL_FROM_SCAN && keep) {
         rc = keep_rows(cursor, err);
     }
-    if (cursor->source == SCAN || rc != FIRN_OK) {
+    if (cursor->source == FIRN_SQL_FROM_SCAN || rc != FIRN_OK) {
         drop_rows(cursor);
-        cursor->source = ABORTED;
+        cursor->source = FIRN_SQL_ABORTED;
     }
     firn_scan_close(cursor->scan);
     cursor->scan = NULL;

@@ -16,6 +16,7 @@
  */
 #include "sql/sql_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "firn/table_state.h"
@@ -250,6 +251,7 @@ diff_next(sqlite3_vtab_cursor *base)
 static int
 check_shape(const struct diff_table *table, const struct diff_cursor *cursor)
 {
+    assert(cursor->diff != NULL);
     if (table->shape == NULL) {
         return SQLITE_OK;
     }
@@ -318,6 +320,7 @@ json_side(const struct diff_cursor *cursor, const firn_value *values, bool is_be
 static void
 json_key(const struct diff_cursor *cursor, sqlite3_str *out)
 {
+    assert(cursor->row != NULL);
     const firn_row_difference *row = cursor->row;
     const firn_value *values = row->after != NULL ? row->after : row->before;
     const firn_table_diff_column *column = NULL;
@@ -336,6 +339,7 @@ json_key(const struct diff_cursor *cursor, sqlite3_str *out)
 static void
 json_changed(const struct diff_cursor *cursor, sqlite3_str *out)
 {
+    assert(cursor->row != NULL);
     const firn_table_diff_column *column = NULL;
     const char *between = "";
     sqlite3_str_appendall(out, "[");
@@ -379,6 +383,7 @@ function_column(const struct diff_cursor *cursor, sqlite3_context *ctx, int plac
 static int
 diff_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
 {
+    assert(place >= 0 && ((struct diff_cursor *)base)->row != NULL);
     const struct diff_cursor *cursor = (const struct diff_cursor *)base;
     const struct diff_table *table = (const struct diff_table *)base->pVtab;
     if (place == COLUMN_KIND) {

@@ -231,6 +231,7 @@ between(const struct domain *domain, bool has_from, uint64_t from, bool has_to, 
 struct firn_sql_bounds
 firn_sql_domain_compare(const firn_table_column *column, int op, sqlite3_value *argument)
 {
+    assert(column != NULL && argument != NULL);
     const struct domain domain = domain_of(column);
     uint64_t from = 0;
     uint64_t to = 0;

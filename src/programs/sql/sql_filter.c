@@ -34,6 +34,7 @@ struct firn_sql_memory {
 static struct firn_sql_bounds
 compare_other_type(int op, int sign)
 {
+    assert(sign != 0);
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_LT:
     case SQLITE_INDEX_CONSTRAINT_LE:
@@ -65,6 +66,7 @@ compare_value(int op, firn_value value)
 static uint8_t *
 keep(struct firn_sql_filter *filter, const void *bytes, size_t size)
 {
+    assert(bytes != NULL || size == 0);
     struct firn_sql_memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
     if (memory == NULL) {
         return NULL;
@@ -112,6 +114,7 @@ read_uuid(const char *text, size_t size, uint8_t out[16])
 static struct firn_sql_bounds
 compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
 {
+    assert(sqlite3_value_type(argument) == SQLITE_TEXT);
     uint8_t bytes[16];
     if (sqlite3_value_type(argument) == SQLITE_BLOB) {
         return compare_other_type(op, -1);
@@ -360,6 +363,7 @@ firn_sql_filter_can_seek(firn_type type)
 static int
 add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
 {
+    assert(filter->parameter_count <= filter->parameter_capacity);
     if (filter->parameter_count == filter->parameter_capacity) {
         size_t capacity = filter->parameter_capacity == 0 ? 8 : 2 * filter->parameter_capacity;
         firn_value *grown =
@@ -508,6 +512,7 @@ add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite
 static bool
 narrow(struct firn_sql_filter *filter, size_t fixed, const struct firn_sql_bounds *bounds)
 {
+    assert(fixed < FIRN_TABLE_KEY_COLUMNS_MAX);
     bool fits = bounds->verdict == FIRN_SQL_RANGE &&
                 (!bounds->has_lower || fits_bound(bounds->lower)) &&
                 (!bounds->has_upper || fits_bound(bounds->upper)) &&
@@ -641,6 +646,7 @@ void
 firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                           const struct firn_sql_plan *plan, sqlite3_value **values)
 {
+    assert(plan->item_count <= FIRN_SQL_PLAN_ITEMS_MAX);
     begin(filter);
     for (size_t i = 0; i < plan->item_count; i++) {
         const struct firn_sql_plan_item *item = &plan->items[i];

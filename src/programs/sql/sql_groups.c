@@ -17,6 +17,7 @@
  */
 #include "sql/sql_internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,6 +32,7 @@ int
 firn_sql_groups_open_table(const struct firn_sql_query *query, const struct firn_sql_view *view,
                            firn_table **out_table, char **out_definition, firn_error *err)
 {
+    assert((view->txn != NULL) != (view->snapshot != NULL));
     int code = view->snapshot != NULL
                    ? firn_snapshot_table_open(view->snapshot, query->table, out_table, err)
                    : firn_table_open(query->store->store, query->table, out_table, err);
@@ -158,6 +160,7 @@ groups_close(sqlite3_vtab_cursor *base)
 static int
 decline(struct groups_cursor *cursor, const char *why)
 {
+    assert(why != NULL && cursor->query != NULL);
     sqlite3_vtab *table = cursor->base.pVtab;
     cursor->query->is_declined = true;
     sqlite3_free(table->zErrMsg);
@@ -202,6 +205,7 @@ magnitude(firn_value value)
 static const char *
 find_fault(const struct firn_sql_query *query, const firn_scan_batch *batch, size_t row)
 {
+    assert(row < firn_scan_batch_rows(batch));
     static const double sum_max = 9.2e18; /* a bit less than 2^63 */
     for (size_t i = 0; i < query->parsed.value_count; i++) {
         const struct firn_sqlparse_value *rule = &query->parsed.values[i];
@@ -235,6 +239,7 @@ find_fault(const struct firn_sql_query *query, const firn_scan_batch *batch, siz
 static int
 next_batch(struct groups_cursor *cursor)
 {
+    assert(cursor->scan != NULL);
     firn_error err;
     cursor->row = 0;
     cursor->batch = NULL;
@@ -262,6 +267,7 @@ has_bytes(firn_type type)
 static int
 keep_batch(struct groups_cursor *cursor)
 {
+    assert(cursor->kept_rows <= cursor->kept_capacity && cursor->batch != NULL);
     size_t columns = cursor->query->parsed.value_count;
     size_t rows = firn_scan_batch_rows(cursor->batch);
     size_t bytes = 0;
@@ -308,6 +314,7 @@ keep_batch(struct groups_cursor *cursor)
 static int
 open_scan(struct groups_cursor *cursor)
 {
+    assert(cursor->query != NULL && cursor->scan == NULL);
     struct firn_sql_query *query = cursor->query;
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     firn_table *table = NULL;
@@ -398,6 +405,7 @@ groups_next(sqlite3_vtab_cursor *base)
 static int
 groups_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
 {
+    assert(place >= 0);
     const struct groups_cursor *cursor = (const struct groups_cursor *)base;
     size_t i = (size_t)place % FIRN_SQLPARSE_VALUES_MAX;
     if (place >= GROUP_COLUMNS || i >= cursor->query->parsed.value_count) {

@@ -111,6 +111,7 @@ note_checkpoint(void *ctx, const firn_store_checkpoint *checkpoint)
 static const firn_table_column *
 find_column(const firn_table_def *def, const char *name)
 {
+    assert(name[0] != '\0');
     for (size_t i = 0; i < def->column_count; i++) {
         if (strcmp(def->columns[i].name, name) == 0) {
             return &def->columns[i];
@@ -122,6 +123,7 @@ find_column(const firn_table_def *def, const char *name)
 static char *
 row_as_json(const firn_table_def *def, const firn_value *values, size_t count)
 {
+    assert(count <= def->column_count);
     sqlite3_str *text = sqlite3_str_new(NULL);
     for (size_t i = 0; i < def->column_count && i < count; i++) {
         sqlite3_str_appendall(text, i > 0 ? "," : "{");

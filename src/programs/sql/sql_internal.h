@@ -495,23 +495,24 @@ enum firn_sql_role {
     FIRN_SQL_BARE = 'b', /* no argument: likely, no columns are asked for but those of the key */
     FIRN_SQL_FEW = 'f',  /* no argument: so many rows are wanted, likely no more */
     FIRN_SQL_SKIP =
-        'z' /* no argument: the first rows are likely to be skipped, without their columns */
+        'z' /* the last argument: so many rows are likely to be skipped, without their columns */
 };
 
 struct firn_sql_plan_item {
     enum firn_sql_role role;
-    uint32_t column; /* of FIRN_SQL_FEW the rows */
-    int op;          /* SQLITE_INDEX_CONSTRAINT_… */
+    uint32_t
+        column; /* of FIRN_SQL_FEW the rows; of FIRN_SQL_SKIP those after the skipped ones, 0: all */
+    int op;     /* SQLITE_INDEX_CONSTRAINT_… */
 };
 
 struct firn_sql_plan {
     bool is_point;   /* one row, by all columns of the order */
     bool is_ordered; /* SQLite counts on the order */
     bool is_descending;
-    bool skips;    /* FIRN_SQL_SKIP, which is not among the items */
-    bool is_bare;  /* FIRN_SQL_BARE, the same */
-    uint32_t few;  /* FIRN_SQL_FEW, the same; 0: all */
-    size_t order;  /* of table->orders */
+    bool skips;   /* FIRN_SQL_SKIP, which is not among the items; its argument comes after theirs */
+    bool is_bare; /* FIRN_SQL_BARE, the same */
+    uint32_t few; /* FIRN_SQL_FEW or that of FIRN_SQL_SKIP, the same; 0: all */
+    size_t order; /* of table->orders */
     uint64_t used; /* columns; bit 63: those from 63 on */
     size_t item_count;
     struct firn_sql_plan_item items[FIRN_SQL_PLAN_ITEMS_MAX];
@@ -654,6 +655,96 @@ bool firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_v
 /* Whether values of the type bound a part of an order. */
 bool firn_sql_filter_can_seek(firn_type type);
 
+/* ==== the state of a cursor over a table (sql_cursor.c, sql_cursor_scan.c) ==== */
+
+/* Where the row comes from at which a cursor is. */
+enum firn_sql_source {
+    FIRN_SQL_AT_END,
+    FIRN_SQL_FROM_POINT,
+    FIRN_SQL_FROM_SCAN,
+    FIRN_SQL_FROM_SKIPPED, /* rows that are counted, and were not read; the scan is after them */
+    FIRN_SQL_FROM_KEYS, /* a scan of the key's columns alone, until one is asked for that is not there */
+    FIRN_SQL_FROM_LOOKUP,
+    FIRN_SQL_FROM_KEPT,
+    FIRN_SQL_ABORTED
+};
+
+struct firn_sql_cursor {
+    sqlite3_vtab_cursor base;
+    struct firn_sql_reader reader;
+    struct firn_sql_view view;
+    enum firn_sql_source source;
+    /* What the plan of the statement asks for. */
+    char *plan_text;
+    struct firn_sql_plan plan;
+    int32_t *places;    /* of each column of the table among those that are read; -1 */
+    const char **names; /* of those */
+    uint32_t *columns;  /* the same by number */
+    size_t read_count;
+    char *select;
+    /* The rows. */
+    firn_row *row; /* FIRN_SQL_FROM_POINT */
+    const firn_value *values;
+    firn_scan *scan;
+    struct firn_sql_asking asking; /* while it reads */
+    const firn_scan_batch *batch;
+    struct firn_sql_cell
+        *cells; /* of each column of the table, and hidden ones without a function */
+    size_t batch_rows;
+    size_t at;        /* in the batch, or of the rows that were kept */
+    firn_value *kept; /* FIRN_SQL_FROM_KEPT: read_count values for each row */
+    size_t kept_rows;
+    struct firn_sql_cursor_memory *memory;
+    /* Keys that are still to be looked up, of one column. */
+    firn_value *keys;
+    size_t key_count;
+    size_t key_at;
+    struct firn_sql_memory *key_memory;
+    firn_search_result *near; /* or those that a search found */
+    /* Of a statement that looks up many rows (sql_keep.c). */
+    struct firn_sql_keys seeks; /* the columns with equalities */
+    struct firn_sql_keep *keep; /* NULL: none yet */
+    size_t found;               /* FIRN_SQL_FROM_LOOKUP: the row */
+    firn_row *other;            /* all columns of the row, for those that were not asked for */
+    bool has_other;
+    bool has_keys_only; /* the scan: FIRN_SQL_FROM_KEYS */
+    bool may_look_up;   /* the plan finds rows by equalities alone */
+    uint64_t skip;      /* FROM_SKIPPED: how many rows the scan has skipped */
+    uint64_t skip_left; /* those of them that SQLite has not counted yet, this one included */
+    uint64_t few_left;  /* rows until the scan's limit; UINT64_MAX: it has none */
+    bool is_not_bare;   /* other columns than those of the key were asked for by the plan */
+};
+
+/* Bytes of rows that were kept. */
+struct firn_sql_cursor_memory {
+    struct firn_sql_cursor_memory *next;
+    uint8_t bytes[];
+};
+
+static inline struct firn_sql_table *
+firn_sql_cursor_table(const struct firn_sql_cursor *cursor)
+{
+    return (struct firn_sql_table *)cursor->base.pVtab;
+}
+
+/* The key of the row where the cursor is. Requires: it is at a row that was read. */
+void firn_sql_cursor_key(const struct firn_sql_cursor *cursor, firn_value *out);
+/* Whether the cursor has this plan. */
+bool firn_sql_cursor_scan_has_plan(const struct firn_sql_cursor *cursor, const char *text);
+/* Takes a plan: which columns are read, and what gives their values to SQLite. Requires: the cursor keeps nothing of another one. */
+int firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn_error *err);
+/* Gives back what a plan needs. */
+void firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor);
+/* Opens a scan by the bounds and conditions of a filter, and goes to its first row. skip: rows that SQLite will count and
+ * not look at. */
+int firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
+                              uint64_t skip, firn_error *err);
+/* Goes to the first row of the next batch. */
+int firn_sql_cursor_scan_next(struct firn_sql_cursor *cursor, firn_error *err);
+/* A column is wanted of a row that was skipped, or of which only the key is scanned: reads on from there with all columns. The
+ * source is FIRN_SQL_FROM_SCAN then. */
+int firn_sql_cursor_scan_widen(struct firn_sql_cursor *cursor, firn_error *err);
+
 /* ==== searches for near vectors (sql_vectors.c) ==== */
 
 enum { FIRN_SQL_VECTORS_COLUMNS = 2 }; /* the hidden ones */
@@ -670,6 +761,14 @@ int firn_sql_vectors_arguments(int number);
 int firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
                             const struct firn_sql_filter *filter, int number,
                             sqlite3_value **values, firn_search_result **out, firn_error *err);
+/* Searches for k rows. vector: as firn_distance takes it. where: a condition of firn, or NULL. */
+int firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_view *view,
+                          size_t column, sqlite3_value *vector, const char *where, uint64_t k,
+                          firn_search_result **out, firn_error *err);
+/* What a scan of the table has to give if the statement asks for the nearest rows by ORDER BY firn_distance(...) LIMIT
+ * (sql_nearest.c), released by the caller; NULL: all rows. */
+firn_search_result *firn_sql_nearest_find(const struct firn_sql_table *table,
+                                          const struct firn_sql_view *view);
 /* Whether a column is one of the hidden ones; gives its value for a row of what was found, if anything was. */
 bool firn_sql_vectors_has(const struct firn_sql_table *table, size_t number);
 void firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,

@@ -68,6 +68,7 @@ void
 firn_sql_keep_leave(struct firn_sql_store *store)
 {
     assert(store->cursor_count > 0);
+    assert(store->cursor_count > 0);
     if (--store->cursor_count > 0 || store->keep_count == 0) {
         return;
     }
@@ -115,6 +116,7 @@ constants_of(const struct firn_sql_plan *plan, sqlite3_value **values, size_t *o
 static struct firn_sql_keep *
 create(struct firn_sql_table *table, uint64_t serial, const char *plan_text)
 {
+    assert(plan_text[0] != '\0' && serial > 0);
     struct firn_sql_keep *keep = sqlite3_malloc64(sizeof *keep);
     if (keep == NULL) {
         return NULL;

@@ -50,6 +50,7 @@ table_of(const struct cursor *cursor)
 static bool
 shows_blobs(const struct firn_sql_table *table)
 {
+    assert(table->keyspace != NULL);
     return table->def->columns[KEY].type == FIRN_TYPE_BLOB;
 }
 
@@ -152,6 +153,7 @@ keyspace_close(sqlite3_vtab_cursor *base)
 static struct entry *
 make_entry(firn_slice key, firn_slice value, uint64_t expires_ms)
 {
+    assert(key.size <= SIZE_MAX / 4 && value.size <= SIZE_MAX / 4);
     struct entry *entry = sqlite3_malloc64(sizeof *entry + key.size + value.size + 1);
     if (entry != NULL) {
         *entry = (struct entry){
@@ -165,6 +167,7 @@ make_entry(firn_slice key, firn_slice value, uint64_t expires_ms)
 static int
 get_one(struct cursor *cursor, firn_slice key, firn_error *err)
 {
+    assert(cursor->kept == NULL && cursor->walk == NULL);
     const struct firn_sql_table *table = table_of(cursor);
     uint8_t *value = NULL;
     size_t size = 0;
@@ -196,6 +199,7 @@ after(firn_slice key, uint8_t **out_memory)
 static int
 walk_range(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
 {
+    assert(cursor->walk == NULL && !filter->is_empty);
     const struct firn_sql_table *table = table_of(cursor);
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     uint8_t *lower = NULL;
@@ -231,6 +235,7 @@ walk_range(struct cursor *cursor, const struct firn_sql_filter *filter, firn_err
 static int
 keep_rest(struct cursor *cursor, firn_error *err)
 {
+    assert(cursor->walk != NULL);
     struct entry **end = &cursor->kept;
     size_t total = 0;
     int rc = FIRN_OK;
@@ -259,6 +264,7 @@ keep_rest(struct cursor *cursor, firn_error *err)
 static int
 detach(struct firn_sql_reader *reader, bool keep, firn_error *err)
 {
+    assert(reader->detach != NULL);
     struct cursor *cursor =
         (struct cursor *)(void *)((char *)reader - offsetof(struct cursor, reader));
     bool is_walking = cursor->walk != NULL && firn_cursor_valid(cursor->walk);
@@ -363,6 +369,7 @@ is_shown_as_text(const struct firn_sql_table *table, firn_slice value)
 static int
 keyspace_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
 {
+    assert(number >= 0 && !keyspace_eof(base));
     struct cursor *cursor = (struct cursor *)base;
     const struct firn_sql_table *table = table_of(cursor);
     if (cursor->is_aborted) {
@@ -418,6 +425,7 @@ static int
 put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice value, uint64_t expires_ms,
     firn_error *err)
 {
+    assert(txn != NULL);
     uint64_t now = wall_ms();
     if (expires_ms == 0) {
         return firn_txn_put(txn, keyspace, key, value, err);
@@ -431,6 +439,7 @@ static int
 read_entry(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, struct entry **out,
            firn_error *err)
 {
+    assert(txn != NULL);
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     firn_cursor *walk = NULL;
     uint8_t *memory = NULL;
@@ -454,6 +463,7 @@ read_entry(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, struct entry 
 static int
 check_absent(const struct firn_sql_table *table, firn_txn *txn, firn_slice key, firn_error *err)
 {
+    assert(txn != NULL && table->keyspace != NULL);
     uint8_t *value = NULL;
     size_t size;
     if (sqlite3_vtab_on_conflict(firn_sql_db(table->store->sql)) == SQLITE_REPLACE) {
@@ -498,6 +508,7 @@ check_given(const struct firn_sql_table *table, sqlite3_value **columns, firn_er
 static int
 insert(struct firn_sql_table *table, firn_txn *txn, sqlite3_value **columns, firn_error *err)
 {
+    assert(table->keyspace != NULL && txn != NULL);
     uint64_t expires;
     int rc = check_given(table, columns, err);
     rc = rc == FIRN_OK ? take_expires(table, columns[EXPIRES], &expires, err) : rc;
@@ -511,6 +522,7 @@ static int
 update(struct firn_sql_table *table, firn_txn *txn, firn_slice old_key, sqlite3_value **columns,
        firn_error *err)
 {
+    assert(table->keyspace != NULL && txn != NULL);
     struct entry *entry = NULL;
     int rc = check_given(table, columns, err);
     rc = rc == FIRN_OK ? read_entry(txn, table->keyspace, old_key, &entry, err) : rc;

@@ -209,6 +209,7 @@ firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key
 size_t
 firn_sql_lookup_next(const struct firn_sql_lookup *lookup, size_t row)
 {
+    assert(row >= 1);
     assert(row > 0 && row <= lookup->count);
     return lookup->next[row - 1];
 }
@@ -462,6 +463,7 @@ int
 firn_sql_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
                        struct firn_sql_lookup **out, firn_error *err)
 {
+    assert(key_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     bool fits = false;
     struct firn_sql_lookup *lookup = sqlite3_malloc64(sizeof *lookup);
     *out = NULL;

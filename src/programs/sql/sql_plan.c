@@ -11,9 +11,10 @@
  * its own test where firn's is the same for every value; elsewhere firn leaves out what surely is not wanted, and SQLite tests the
  * rest.
  *
- * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first, and that the first ones are
- * likely to be skipped, for which only their keys are read. SQLite would let a virtual table do all of both, but in the versions that are tested here it
- * does so also where a condition between two columns of the table is left to test.
+ * LIMIT and OFFSET say how many rows are likely to be wanted, so that no more are read at first, and how many are likely to be
+ * skipped before them, which are counted without reading them (sql_cursor.c). SQLite would let a virtual table do all of both, but the
+ * versions that are tested here also do so where a condition between two columns of the table is left to test, of which the table
+ * is not told. So SQLite itself counts the rows.
  *
  * The plan is handed to xFilter as a text: a head, and an item for each argument.
  *
@@ -83,8 +84,9 @@ struct planning {
     struct wish wishes[WISHES_MAX];
     size_t wish_count;
     double rows;
-    bool has_offset;
+    int offset;       /* in info->aConstraint; -1: there is none */
     double test_cost; /* of a row, on average */
+    double limit;     /* rows that LIMIT alone wants, and one more; 0: all, or unknown */
     double wanted;    /* rows that LIMIT and OFFSET want at most; 0: all */
 };
 
@@ -120,6 +122,7 @@ number_of(firn_value value)
 static double
 place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *constant)
 {
+    assert(column < table->def->column_count);
     if (constant == NULL || table->stats == NULL || column >= table->stats->column_count) {
         return -1;
     }
@@ -174,6 +177,7 @@ is_float(firn_type type)
 static double
 values_of(const struct firn_sql_table *table, uint32_t column)
 {
+    assert(column < table->def->column_count);
     if (table->stats == NULL || column >= table->stats->column_count) {
         return 0;
     }
@@ -194,6 +198,7 @@ values_of(const struct firn_sql_table *table, uint32_t column)
 static double
 share_of(const struct planning *planning, uint32_t column, int op, sqlite3_value *constant)
 {
+    assert(column < planning->table->def->column_count && planning->rows >= 1);
     double at;
     double values;
     switch (op) {
@@ -259,6 +264,7 @@ bounds_keys(int op)
 static bool
 can_use(struct planning *planning, int place, uint32_t *out_column)
 {
+    assert(place >= 0 && place < planning->info->nConstraint);
     const struct firn_sql_table *table = planning->table;
     const struct sqlite3_index_constraint *constraint = &planning->info->aConstraint[place];
     if (!constraint->usable) {
@@ -370,17 +376,20 @@ see_limits(struct planning *planning)
     sqlite3_index_info *info = planning->info;
     bool has_limit = false;
     double rows = 0;
+    planning->offset = -1;
     for (int i = 0; i < info->nConstraint; i++) {
         int op = info->aConstraint[i].op;
         sqlite3_value *constant = NULL;
         if (op != SQLITE_INDEX_CONSTRAINT_LIMIT && op != SQLITE_INDEX_CONSTRAINT_OFFSET) {
             continue;
         }
-        has_limit = has_limit || op == SQLITE_INDEX_CONSTRAINT_LIMIT;
-        planning->has_offset = planning->has_offset || op == SQLITE_INDEX_CONSTRAINT_OFFSET;
+        bool is_limit = op == SQLITE_INDEX_CONSTRAINT_LIMIT;
+        has_limit = has_limit || is_limit;
+        planning->offset = !is_limit && info->aConstraint[i].usable ? i : planning->offset;
         double number = 100; /* of a parameter */
         if (sqlite3_vtab_rhs_value(info, i, &constant) == SQLITE_OK && constant != NULL) {
             number = (double)sqlite3_value_int64(constant);
+            planning->limit = is_limit && number >= 0 ? number + 1 : planning->limit;
         }
         has_limit = has_limit && number >= 0;
         rows += number;
@@ -407,6 +416,7 @@ find_wish(const struct planning *planning, uint32_t column, int op, int other_op
 static void
 find_range(const struct planning *planning, uint32_t column, struct way *way)
 {
+    assert(column < planning->table->def->column_count);
     way->range[0] =
         find_wish(planning, column, SQLITE_INDEX_CONSTRAINT_GT, SQLITE_INDEX_CONSTRAINT_GE);
     way->range[1] =
@@ -433,6 +443,7 @@ static size_t
 list_columns(const struct firn_sql_table *table, size_t order,
              uint32_t out[2 * FIRN_TABLE_KEY_COLUMNS_MAX])
 {
+    assert(order < table->order_count);
     const struct firn_sql_order *first = &table->orders[order];
     size_t count = first->count;
     memcpy(out, first->columns, count * sizeof out[0]);
@@ -446,6 +457,7 @@ list_columns(const struct firn_sql_table *table, size_t order,
 static void
 see_order(const struct planning *planning, struct way *way)
 {
+    assert(way->order < planning->table->order_count);
     const struct firn_sql_table *table = planning->table;
     const sqlite3_index_info *info = planning->info;
     uint32_t columns[2 * FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -496,6 +508,7 @@ shows_text(const struct planning *planning, uint32_t column)
 static double
 rows_of_equal(const struct planning *planning, const struct way *way)
 {
+    assert(way->equal_count > 0);
     const struct firn_sql_order *order = &planning->table->orders[way->order];
     double values = 1;
     if (way->equal_count == order->count && order->is_unique) {
@@ -568,6 +581,7 @@ is_bare(const struct planning *planning, const struct way *way)
 static void
 estimate(const struct planning *planning, struct way *way)
 {
+    assert(planning->rows >= 1);
     double read = planning->rows;
     double passing = 1;
     bool taken[WISHES_MAX] = {false};
@@ -617,6 +631,7 @@ estimate(const struct planning *planning, struct way *way)
 static bool
 make_way(const struct planning *planning, size_t number, struct way *way)
 {
+    assert(number < planning->table->order_count);
     const struct firn_sql_order *order = &planning->table->orders[number];
     *way = (struct way){.order = number, .range = {-1, -1}};
     while (way->equal_count < order->count) {
@@ -665,6 +680,7 @@ static void
 use_wish(struct planning *planning, const struct wish *wish, enum firn_sql_role role, bool is_exact,
          int *argument, sqlite3_str *text)
 {
+    assert(wish->place >= 0 && wish->place < planning->info->nConstraint && *argument >= 0);
     struct sqlite3_index_constraint_usage *usage = &planning->info->aConstraintUsage[wish->place];
     usage->argvIndex = ++*argument;
     usage->omit = is_exact ? 1 : 0;
@@ -703,6 +719,8 @@ role_of(const struct planning *planning, const struct way *way, const struct wis
 static int
 tell(struct planning *planning, const struct way *way)
 {
+    assert(way->order < planning->table->order_count &&
+           way->equal_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     sqlite3_index_info *info = planning->info;
     const struct firn_sql_table *table = planning->table;
     bool is_ordered = info->nOrderBy > 0 && way->is_ordered;
@@ -747,8 +765,10 @@ tell(struct planning *planning, const struct way *way)
         add_item(text, FIRN_SQL_BARE, 0, 0);
     }
     if (argument == 0 && way->order == 0 && table->keyspace == NULL) {
-        if (planning->has_offset) {
-            add_item(text, FIRN_SQL_SKIP, 0, 0);
+        if (planning->offset >= 0) {
+            info->aConstraintUsage[planning->offset].argvIndex = ++argument;
+            add_item(text, FIRN_SQL_SKIP,
+                     planning->limit <= FEW_MAX ? (uint32_t)planning->limit : 0, 0);
         } else if (planning->wanted > 0 && planning->wanted <= FEW_MAX) {
             add_item(text, FIRN_SQL_FEW, (uint32_t)planning->wanted, 0);
         }
@@ -797,6 +817,8 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
     see_limits(&planning);
     if (firn_sql_vectors_is_search(table, info)) {
         best = (struct way){.order = 0, .range = {-1, -1}};
+        planning.offset = -1; /* its arguments come last */
+        planning.wanted = 0;
         int rc = tell(&planning, &best);
         return rc == SQLITE_OK ? firn_sql_vectors_tell(table, info) : rc;
     }
@@ -815,6 +837,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
 void
 firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
 {
+    assert(text[0] == 'P' || text[0] == 'S');
     char *at;
     out->is_point = text[0] == 'P';
     out->order = strtoul(text + 1, &at, 10);
@@ -834,7 +857,7 @@ firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
             item->role == FIRN_SQL_FEW) {
             out->skips = out->skips || item->role == FIRN_SQL_SKIP;
             out->is_bare = out->is_bare || item->role == FIRN_SQL_BARE;
-            out->few = item->role == FIRN_SQL_FEW ? item->column : out->few;
+            out->few = item->role != FIRN_SQL_BARE ? item->column : out->few;
             out->item_count--;
         }
     }

@@ -17,6 +17,7 @@
  */
 #include "sql/sql_internal.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ find_connection(sqlite3 *db)
 static bool
 is_one_virtual_table(sqlite3 *db, const struct firn_sqlparse_from *from)
 {
+    assert(from->table != NULL);
     static const char sql[] = "SELECT count(*), min(type = 'virtual') FROM pragma_table_list(?1) "
                               "WHERE ?2 IS NULL OR schema = ?2 COLLATE NOCASE";
     sqlite3_stmt *statement = NULL;
@@ -75,6 +77,7 @@ folds_case(sqlite3 *db)
 static int
 read_definition(struct firn_sql_query *query, firn_table_def **out, firn_error *err)
 {
+    assert(query->store != NULL && query->table != NULL);
     struct firn_sql_view view = {.txn = NULL};
     firn_table *table = NULL;
     char *text = NULL;
@@ -100,6 +103,7 @@ read_definition(struct firn_sql_query *query, firn_table_def **out, firn_error *
 static bool
 find_table(struct firn_sql_query *query, const char *text, struct firn_sql_query_reason *reason)
 {
+    assert(query->store == NULL && query->table == NULL);
     struct firn_sqlparse_from from;
     struct firn_sql_store *store = NULL;
     const char *name = NULL;
@@ -264,6 +268,7 @@ struct query_cursor {
 static int
 fail_text(sqlite3_vtab *table, int rc, const char *text)
 {
+    assert(rc != SQLITE_OK);
     char *copy = sqlite3_mprintf("%s", text); /* the text may be that of the connection */
     sqlite3_free(table->zErrMsg);
     table->zErrMsg = copy;
@@ -447,6 +452,7 @@ query_close(sqlite3_vtab_cursor *base)
 static int
 query_step(struct query_cursor *cursor)
 {
+    assert(cursor->running != NULL);
     const struct query_table *table = (const struct query_table *)cursor->base.pVtab;
     int rc = sqlite3_step(cursor->running);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE && cursor->query != NULL && cursor->number == 0 &&
@@ -519,6 +525,7 @@ query_eof(sqlite3_vtab_cursor *base)
 static int
 query_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
 {
+    assert(place >= 0);
     const struct query_cursor *cursor = (const struct query_cursor *)base;
     if (place < sqlite3_column_count(cursor->running)) {
         sqlite3_result_value(ctx, sqlite3_column_value(cursor->running, place));

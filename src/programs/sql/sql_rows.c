@@ -11,6 +11,7 @@
  */
 #include "sql/sql_internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -59,6 +60,7 @@ struct rows_cursor {
 static void
 add_cell(struct firn_sql_rows *rows, enum cell_type type, sqlite3_int64 number, size_t size)
 {
+    assert(rows->count <= rows->capacity);
     if (rows->count == rows->capacity) {
         size_t capacity = 2 * rows->capacity + 256;
         struct cell *grown = sqlite3_realloc64(rows->cells, capacity * sizeof *grown);
@@ -75,6 +77,7 @@ add_cell(struct firn_sql_rows *rows, enum cell_type type, sqlite3_int64 number, 
 static void
 add_bytes(struct firn_sql_rows *rows, enum cell_type type, const void *bytes, size_t size)
 {
+    assert(rows->size <= rows->room && (bytes != NULL || size == 0));
     if (size > INT32_MAX) {
         rows->has_no_memory = true;
         return;
@@ -128,6 +131,7 @@ firn_sql_rows_text_or_null(struct firn_sql_rows *rows, const char *text)
 static size_t
 size_of_character(const uint8_t *bytes, size_t size)
 {
+    assert(size > 0);
     uint8_t first = bytes[0];
     size_t length = first < 0x80   ? 1
                     : first < 0xc2 ? 0
@@ -256,6 +260,7 @@ int
 firn_sql_rows_plan(sqlite3_vtab *base, sqlite3_index_info *info,
                    const struct firn_sql_rows_function *function)
 {
+    assert(function->argument_count <= FIRN_SQL_ROWS_ARGUMENTS_MAX);
     int places[FIRN_SQL_ROWS_ARGUMENTS_MAX];
     for (int i = 0; i < function->argument_count; i++) {
         places[i] = -1;
@@ -368,6 +373,7 @@ rows_eof(sqlite3_vtab_cursor *base)
 static int
 rows_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
 {
+    assert(place >= 0 && !rows_eof(base));
     const struct rows_cursor *cursor = (const struct rows_cursor *)base;
     int columns = ((const struct rows_table *)base->pVtab)->function->column_count;
     if (place >= columns) {
@@ -415,6 +421,7 @@ static const sqlite3_module rows_module = {
 int
 firn_sql_rows_register(struct firn_sql *sql, const struct firn_sql_rows_function *function)
 {
+    assert(function->fill != NULL && function->argument_count_min <= function->argument_count);
     bool is_listed = false;
     (void)pthread_mutex_lock(&functions_mutex);
     for (size_t i = 0; i < FUNCTIONS_MAX && !is_listed; i++) {
@@ -432,6 +439,7 @@ firn_sql_rows_register(struct firn_sql *sql, const struct firn_sql_rows_function
 void
 firn_sql_rows_json_text(sqlite3_str *out, const char *text, size_t size)
 {
+    assert(text != NULL || size == 0);
     const uint8_t *bytes = (const uint8_t *)text;
     sqlite3_str_appendchar(out, 1, '"');
     for (size_t at = 0; at < size;) {

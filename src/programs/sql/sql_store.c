@@ -11,6 +11,9 @@
  * written to. It stays open until firn_detach, or the end of the connection, whatever becomes of its virtual tables:
  * SQLite makes those anew whenever it reads a schema.
  *
+ * A program that links this room can lend a store that it has open (firn_sql_lend): connections of its process that attach the
+ * same path take that handle. Only the program closes it, after it has taken it back.
+ *
  * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a store is opened or closed,
  * so that two connections do not open it twice. All else is under the mutex of its connection.
  *
@@ -32,6 +35,7 @@ struct firn_sql_shared {
     firn_store *store;
     char *path; /* real; NULL: in memory */
     bool read_only;
+    bool is_lent; /* by the program, whose store it is; of malloc */
     pid_t pid;
     int ref_count;
     atomic_uint_fast64_t generation;
@@ -87,6 +91,7 @@ options_deinit(struct options *options)
 static const char *
 value_of(const char *text, const char *name)
 {
+    assert(name[0] != '\0');
     size_t size = strlen(name);
     if (sqlite3_strnicmp(text, name, (int)size) != 0) {
         return NULL;
@@ -103,6 +108,7 @@ value_of(const char *text, const char *name)
 static int
 keep_text(char **member, const char *text, firn_error *err)
 {
+    assert(text != NULL);
     sqlite3_free(*member);
     *member = firn_sql_store_unquote(text);
     return *member != NULL ? FIRN_OK : firn_sql_no_memory(err);
@@ -111,6 +117,7 @@ keep_text(char **member, const char *text, firn_error *err)
 static bool
 read_number(const char *text, long long most, long long *out)
 {
+    assert(most >= 0);
     char *end;
     *out = strtoll(text, &end, 10);
     return end != text && *end == '\0' && *out >= 0 && *out <= most;
@@ -181,6 +188,7 @@ find_shared_locked(const char *path, bool read_only)
 static int
 open_store(const char *path, const struct options *options, firn_store **out, firn_error *err)
 {
+    assert(path != NULL);
     firn_store_options given = FIRN_STORE_OPTIONS_INIT;
     given.read_only = options->read_only;
     given.create_if_missing = options->create;
@@ -222,18 +230,24 @@ make_shared(const char *path, const struct options *options, struct firn_sql_sha
 }
 
 static void
+remove_shared_locked(struct firn_sql_shared *shared)
+{
+    for (struct firn_sql_shared **at = &shared_stores; *at != NULL; at = &(*at)->next) {
+        if (*at == shared) {
+            *at = shared->next;
+            break;
+        }
+    }
+}
+
+static void
 release_shared(struct firn_sql_shared *shared)
 {
     firn_error ignored;
     pthread_mutex_lock(&shared_mutex);
     assert(shared->ref_count > 0);
-    if (--shared->ref_count == 0) {
-        for (struct firn_sql_shared **at = &shared_stores; *at != NULL; at = &(*at)->next) {
-            if (*at == shared) {
-                *at = shared->next;
-                break;
-            }
-        }
+    if (--shared->ref_count == 0 && !shared->is_lent) {
+        remove_shared_locked(shared);
         /* Nobody is left to be told of a failure; what was acknowledged is on disk. */
         int rc = firn_store_close(shared->store, &ignored);
         (void)rc;
@@ -248,7 +262,8 @@ take_shared_locked(const char *path, const struct options *options, struct firn_
                    firn_error *err)
 {
     char *real = realpath(path, NULL);
-    if (real != NULL && (*out = find_shared_locked(real, options->read_only)) != NULL) {
+    /* A store in memory is lent under a path that does not exist. */
+    if ((*out = find_shared_locked(real != NULL ? real : path, options->read_only)) != NULL) {
         (*out)->ref_count++;
         free(real);
         return FIRN_OK;
@@ -282,6 +297,50 @@ take_shared(const char *path, const struct options *options, struct firn_sql_sha
     return rc;
 }
 
+int
+firn_sql_lend(firn_store *store, const char *path, bool read_only)
+{
+    struct firn_sql_shared *shared = calloc(1, sizeof *shared);
+    char *real = realpath(path, NULL);
+    real = real != NULL ? real : strdup(path);
+    if (shared == NULL || real == NULL) {
+        free(shared);
+        free(real);
+        return FIRN_NO_MEMORY;
+    }
+    shared->store = store;
+    shared->path = real;
+    shared->read_only = read_only;
+    shared->is_lent = true;
+    shared->pid = getpid();
+    atomic_init(&shared->generation, 1);
+    pthread_mutex_lock(&shared_mutex);
+    shared->next = shared_stores;
+    shared_stores = shared;
+    pthread_mutex_unlock(&shared_mutex);
+    return FIRN_OK;
+}
+
+int
+firn_sql_take_back(firn_store *store)
+{
+    int rc = FIRN_OK;
+    pthread_mutex_lock(&shared_mutex);
+    struct firn_sql_shared *shared = shared_stores;
+    while (shared != NULL && (shared->store != store || !shared->is_lent)) {
+        shared = shared->next;
+    }
+    if (shared != NULL && shared->ref_count > 0) {
+        rc = FIRN_BUSY;
+    } else if (shared != NULL) {
+        remove_shared_locked(shared);
+        free(shared->path);
+        free(shared);
+    }
+    pthread_mutex_unlock(&shared_mutex);
+    return rc;
+}
+
 /* ---- stores of a connection ---- */
 
 static bool
@@ -293,6 +352,7 @@ equal_or_null(const char *a, const char *b)
 static void
 destroy_store(struct firn_sql_store *store)
 {
+    assert(store->tables == NULL);
     firn_sql_view_close(store);
     firn_sql_attach_forget(store);
     firn_snapshot_close(store->snapshot);
@@ -474,6 +534,7 @@ int
 firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
                     const char *const *options, struct firn_sql_store **out, firn_error *err)
 {
+    assert(path != NULL && option_count >= 0);
     struct options given = {.name = NULL};
     int rc = FIRN_OK;
     *out = NULL;
@@ -568,6 +629,7 @@ firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sq
 int
 firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_error *err)
 {
+    assert(what[0] != '\0');
     if (store->read_only) {
         return firn_sql_error(
             err, FIRN_READ_ONLY, "cannot %s: the store '%s' %s", what, store->name,
@@ -582,12 +644,14 @@ firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_e
 const char *
 firn_sql_store_path(const struct firn_sql_store *store)
 {
+    assert(store->shared != NULL);
     return store->shared->path != NULL ? store->shared->path : store->path;
 }
 
 uint64_t
 firn_sql_store_generation(const struct firn_sql_store *store)
 {
+    assert(store->shared != NULL);
     return atomic_load_explicit(&store->shared->generation, memory_order_relaxed);
 }
 

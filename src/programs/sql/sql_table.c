@@ -46,6 +46,7 @@ column_named(const firn_table_def *def, const char *name)
 static int
 list_orders(struct firn_sql_table *table, firn_error *err)
 {
+    assert(table->orders == NULL && table->def != NULL);
     const firn_table_def *def = table->def;
     table->orders = sqlite3_malloc64((def->index_count + 1) * sizeof table->orders[0]);
     if (table->orders == NULL) {
@@ -69,6 +70,7 @@ list_orders(struct firn_sql_table *table, firn_error *err)
 static enum firn_sql_identity
 identity_of(const struct firn_sql_table *table)
 {
+    assert(table->orders != NULL && table->orders[0].count >= 1);
     if (table->orders[0].count > 1) {
         return FIRN_SQL_BY_BLOB;
     }
@@ -124,6 +126,7 @@ open_table(struct firn_sql_table *table, const struct firn_sql_connecting *in, f
 static bool
 has_column(const firn_table_def *def, size_t count, const char *name)
 {
+    assert(count <= def->column_count);
     size_t i = 0;
     while (i < count && sqlite3_stricmp(def->columns[i].name, name) != 0) {
         i++;
@@ -136,6 +139,7 @@ has_column(const firn_table_def *def, size_t count, const char *name)
 static void
 append_name(sqlite3_str *text, const firn_table_def *def, size_t i)
 {
+    assert(i < def->column_count);
     const char *name = def->columns[i].name;
     char numbered[FIRN_TABLE_NAME_SIZE_MAX + 32];
     size_t number = i + 1;
@@ -154,6 +158,7 @@ append_name(sqlite3_str *text, const firn_table_def *def, size_t i)
 static char *
 declaration_of(const struct firn_sql_table *table)
 {
+    assert(table->order_count >= 1);
     const firn_table_def *def = table->def;
     const uint32_t key = table->orders[0].columns[0];
     sqlite3_str *text = sqlite3_str_new(firn_sql_db(table->store->sql));
@@ -214,6 +219,7 @@ firn_sql_table_check(struct firn_sql_table *table)
 static double
 keyspace_rows(struct firn_sql_table *table, uint64_t now)
 {
+    assert(table->keyspace != NULL && table->table == NULL);
     firn_keyspace_size size = FIRN_KEYSPACE_SIZE_INIT;
     firn_error ignored;
     if ((table->stats_ms == 0 || now - table->stats_ms > STATS_MS) &&
@@ -255,6 +261,7 @@ int
 firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t number,
                             const firn_scan *scan, size_t place, firn_error *err)
 {
+    assert(number < table->def->column_count && place < firn_scan_column_count(scan));
     const firn_table_column *told = &table->def->columns[number];
     firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
     firn_scan_column_at(scan, place, &column);
@@ -301,6 +308,7 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
 static int
 take_arguments(struct firn_sql_table *table, const struct firn_sql_connecting *in, firn_error *err)
 {
+    assert(in->count >= 3);
     const char *const *arguments = in->arguments;
     if (in->count < 5) {
         return firn_sql_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
@@ -330,6 +338,7 @@ take_arguments(struct firn_sql_table *table, const struct firn_sql_connecting *i
 static int
 declare(struct firn_sql_table *table, const char *declaration, char **text)
 {
+    assert(table->def != NULL);
     sqlite3 *db = firn_sql_db(table->store->sql);
     int rc = declaration != NULL ? sqlite3_declare_vtab(db, declaration) : SQLITE_NOMEM;
     if (rc == SQLITE_OK) {
@@ -352,6 +361,7 @@ int
 firn_sql_table_connect(const struct firn_sql_table_kind *kind, const struct firn_sql_connecting *in,
                        sqlite3_vtab **out, char **text)
 {
+    assert(kind->open != NULL && kind->declare != NULL);
     firn_error err;
     struct firn_sql_table *table = sqlite3_malloc64(sizeof *table);
     if (table == NULL) {
@@ -444,12 +454,14 @@ firn_sql_table_rollback(sqlite3_vtab *table)
 int
 firn_sql_table_savepoint(sqlite3_vtab *table, int level)
 {
+    assert(level >= 0);
     return firn_sql_view_savepoint(sql_of(table), level, table);
 }
 
 int
 firn_sql_table_release(sqlite3_vtab *table, int level)
 {
+    assert(level >= 0);
     return firn_sql_view_free(sql_of(table), level, table);
 }
 
@@ -462,6 +474,7 @@ firn_sql_table_rollback_to(sqlite3_vtab *table, int level)
 int
 firn_sql_table_rename(sqlite3_vtab *vtab, const char *name)
 {
+    assert(name[0] != '\0');
     struct firn_sql_table *table = (struct firn_sql_table *)vtab;
     char *copy = sqlite3_mprintf("%s", name);
     if (copy == NULL) {

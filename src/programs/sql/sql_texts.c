@@ -96,6 +96,7 @@ keep_text(struct firn_sql_texts *texts, firn_slice text)
 static const char *
 find_text(struct firn_sql_texts *texts, firn_slice text)
 {
+    assert(text.size > 0 && text.size <= TEXT_SIZE_MAX);
     uint32_t hash = 2166136261U; /* FNV-1a */
     for (size_t i = 0; i < text.size; i++) {
         hash = (hash ^ text.data[i]) * 16777619U;
@@ -122,6 +123,7 @@ is_full(const struct firn_sql_known *known)
 static struct firn_sql_known_text *
 neighbour_of(struct firn_sql_known *known, struct firn_sql_known_text *slot)
 {
+    assert(slot >= known->slots);
     return &known->slots[(size_t)(slot - known->slots) ^ 1];
 }
 

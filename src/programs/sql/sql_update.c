@@ -73,6 +73,7 @@ firn_sql_update_deinit(struct firn_sql_table *table)
 static int
 make_writing(struct firn_sql_table *table, firn_error *err)
 {
+    assert(table->writing == NULL && table->def->column_count >= 1);
     size_t count = table->def->column_count;
     struct firn_sql_writing *writing = sqlite3_malloc64(sizeof *writing);
     if (writing == NULL) {
@@ -168,6 +169,7 @@ give_value(struct firn_sql_writing *writing, const struct firn_sql_table *table,
 static const firn_value *
 given_value(const struct firn_sql_writing *writing, uint32_t column)
 {
+    assert(writing->count <= writing->capacity + 1);
     for (size_t i = 0; i < writing->count; i++) {
         if (writing->columns[i] == column) {
             return &writing->values[i];
@@ -179,6 +181,7 @@ given_value(const struct firn_sql_writing *writing, uint32_t column)
 static bool
 is_key_column(const struct firn_sql_table *table, uint32_t column)
 {
+    assert(column < table->def->column_count);
     for (size_t i = 0; i < table->orders[0].count; i++) {
         if (table->orders[0].columns[i] == column) {
             return true;
@@ -190,6 +193,7 @@ is_key_column(const struct firn_sql_table *table, uint32_t column)
 static int
 refuse_null(const struct firn_sql_table *table, uint32_t column, firn_error *err)
 {
+    assert(column < table->def->column_count);
     return firn_sql_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s", table->name,
                           table->def->columns[column].name);
 }
@@ -272,6 +276,7 @@ take_updated(struct update *update, sqlite3_value **values, sqlite3_value *id, b
 static int
 read_row(struct update *update, const firn_value *key, firn_error *err)
 {
+    assert(update->txn != NULL);
     struct firn_sql_writing *writing = update->writing;
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
     options.txn = update->txn;
@@ -289,6 +294,7 @@ static int
 find_rival(struct update *update, size_t number, firn_row **out_row, const firn_value **out_key,
            firn_error *err)
 {
+    assert(number < update->table->order_count && update->table->orders[number].is_unique);
     const struct firn_sql_table *table = update->table;
     const struct firn_sql_order *order = &table->orders[number];
     firn_value wanted[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -335,6 +341,7 @@ is_own_key(const struct update *update, const firn_value *key, bool is_update)
 static int
 complete_row(struct update *update, firn_error *err)
 {
+    assert(update->txn != NULL);
     struct firn_sql_writing *writing = update->writing;
     int rc = read_row(update, writing->key, err);
     for (uint32_t i = 0; rc == FIRN_OK && i < writing->capacity; i++) {
@@ -348,6 +355,7 @@ complete_row(struct update *update, firn_error *err)
 static int
 say_conflict(const struct update *update, size_t number, firn_error *err)
 {
+    assert(number < update->table->order_count);
     const struct firn_sql_table *table = update->table;
     const struct firn_sql_order *order = &table->orders[number];
     sqlite3_str *text = sqlite3_str_new(NULL);
@@ -400,6 +408,7 @@ meet_conflict(struct update *update, bool is_update, bool *out_again, firn_error
 static int
 write_once(struct update *update, bool is_update, firn_error *err)
 {
+    assert(update->writing->count >= 1 || !is_update);
     struct firn_sql_writing *writing = update->writing;
     const struct firn_sql_table *table = update->table;
     const firn_table_column *key = &table->def->columns[table->orders[0].columns[0]];
@@ -467,6 +476,7 @@ static int
 write_in_savepoint(struct update *update, int (*write)(struct update *, firn_error *),
                    firn_error *err)
 {
+    assert(update->txn != NULL);
     uint64_t savepoint;
     firn_error undoing;
     int rc = firn_txn_savepoint(update->txn, &savepoint, err);
@@ -512,6 +522,7 @@ update_row(struct update *update, sqlite3_value **values, firn_error *err)
 static int
 delete_row(struct update *update, sqlite3_value *id, firn_error *err)
 {
+    assert(update->writing != NULL);
     const firn_row_options options = {.size = sizeof options, .txn = update->txn};
     int rc = take_key(update, id, err);
     return rc == FIRN_OK ? firn_table_delete(update->table->table, &options, update->writing->key,
@@ -551,6 +562,7 @@ dispatch(struct update *update, int count, sqlite3_value **values, firn_error *e
 int
 firn_sql_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_int64 *out)
 {
+    assert(count == 1 || count > 2);
     struct firn_sql_table *table = (struct firn_sql_table *)vtab;
     struct update update = {.table = table, .out = out};
     firn_error err;

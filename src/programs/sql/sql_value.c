@@ -24,6 +24,7 @@ static const int64_t day_us = INT64_C(86400) * 1000000;
 static char *
 write_digits(char *out, uint32_t number, int digits)
 {
+    assert(digits > 0);
     for (int i = digits - 1; i >= 0; i--) {
         out[i] = (char)('0' + number % 10);
         number /= 10;
@@ -109,6 +110,7 @@ firn_sql_value_decimal(int64_t units, uint32_t scale)
 void
 firn_sql_value_text(sqlite3_context *ctx, firn_slice text)
 {
+    assert(text.data != NULL || text.size == 0);
     char copy[TEXT_COPIED_MAX + 1];
     if (text.size == 0) {
         sqlite3_result_text(ctx, "", -1, SQLITE_STATIC);
@@ -231,12 +233,14 @@ give_integer(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 static void
 give_double(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
+    assert(cell->column->type == FIRN_TYPE_F64);
     sqlite3_result_double(ctx, cell->array.as.f64[row]);
 }
 
 static void
 give_decimal(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
+    assert(cell->column->scale > 0 && cell->column->scale <= FIRN_TABLE_PRECISION_MAX);
     sqlite3_result_double(ctx,
                           firn_sql_value_decimal(cell->array.as.i64[row], cell->column->scale));
 }
@@ -250,6 +254,7 @@ give_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 static void
 give_known_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
+    assert(cell->known != NULL && cell->made.texts != NULL);
     const firn_slice text = cell->array.as.bytes[row];
     const struct firn_sql_known_text *slot = firn_sql_texts_slot(cell->known, text);
     const char *kept = slot->data == text.data && slot->size == text.size &&
@@ -266,6 +271,7 @@ give_known_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t r
 static void
 give_date(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
+    assert(cell->made.dates != NULL);
     const int64_t days = cell->array.as.i64[row];
     const char *text = firn_sql_dates_text(cell->made.dates, days);
     if (text != NULL) {
@@ -312,6 +318,7 @@ giver_of(const struct firn_sql_cell *cell)
 void
 firn_sql_value_set_giver(struct firn_sql_cell *cell)
 {
+    assert(cell->column != NULL);
     cell->give = giver_of(cell);
     cell->is_integer = cell->give == give_integer;
 }
@@ -370,6 +377,7 @@ refuse_range(const firn_table_column *column, sqlite3_value *from, firn_error *e
 static int
 make_integer(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
 {
+    assert(sqlite3_value_type(from) == SQLITE_INTEGER || sqlite3_value_type(from) == SQLITE_FLOAT);
     const struct range range = range_of(column->type);
     if (sqlite3_value_type(from) == SQLITE_FLOAT) {
         double number = sqlite3_value_double(from);
@@ -396,6 +404,7 @@ make_integer(const firn_table_column *column, sqlite3_value *from, firn_value *o
 static int
 make_decimal(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
 {
+    assert(column->type == FIRN_TYPE_DECIMAL && column->precision <= FIRN_TABLE_PRECISION_MAX);
     if (sqlite3_value_type(from) == SQLITE_INTEGER) {
         *out = firn_i64(sqlite3_value_int64(from));
         return FIRN_OK;
@@ -421,6 +430,7 @@ make_decimal(const firn_table_column *column, sqlite3_value *from, firn_value *o
 static int
 make_float(const firn_table_column *column, sqlite3_value *from, firn_value *out, firn_error *err)
 {
+    assert(column->type == FIRN_TYPE_F32 || column->type == FIRN_TYPE_F64);
     double number = sqlite3_value_double(from);
     *out = firn_f64(number);
     if (column->type == FIRN_TYPE_F32) {
@@ -568,6 +578,7 @@ firn_sql_value_any(sqlite3_value *from)
 static size_t
 packed_size(const firn_value *key, size_t count)
 {
+    assert(count >= 1 && count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
         size += key[i].type >= FIRN_TYPE_TEXT ? 2 * key[i].as.bytes.size + 2 : 8;

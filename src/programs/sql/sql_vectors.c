@@ -13,8 +13,7 @@
  * of the constraints: the vector, and how many rows.
  *
  * firn_vector makes one blob of a vector and the name of a metric: the numbers, then a byte for the metric unless it is
- * cosine, the default. SQLite shows a virtual table no ORDER BY of an expression, so ORDER BY firn_distance(...) computes
- * all distances.
+ * cosine, the default. ORDER BY firn_distance(...) is a matter of sql_nearest.c.
  */
 #include "sql/sql_internal.h"
 
@@ -197,6 +196,35 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
     return rc;
 }
 
+/* With all options but the metric. */
+static int
+find(const struct firn_sql_table *table, size_t column, sqlite3_value *vector,
+     firn_search_options *options, firn_search_result **out, firn_error *err)
+{
+    float *numbers = NULL;
+    size_t count = 0;
+    int rc = read_vector(vector, &numbers, &count, &options->metric, err);
+    if (rc == FIRN_OK) {
+        rc = firn_table_search(table->table, table->def->columns[column].name, numbers, count,
+                               options, out, err);
+    }
+    sqlite3_free(numbers);
+    return rc;
+}
+
+int
+firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_view *view,
+                      size_t column, sqlite3_value *vector, const char *where, uint64_t k,
+                      firn_search_result **out, firn_error *err)
+{
+    firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+    options.txn = view->txn;
+    options.snapshot = view->snapshot;
+    options.k = k;
+    options.where = where;
+    return find(table, column, vector, &options, out, err);
+}
+
 int
 firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
                         const struct firn_sql_filter *filter, int number, sqlite3_value **values,
@@ -204,8 +232,6 @@ firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sq
 {
     const firn_table_column *column = &table->def->columns[number >> COLUMN_SHIFT];
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
-    float *numbers = NULL;
-    size_t count = 0;
     assert((number & IS_SEARCH) != 0);
     *out = NULL;
     if ((number & HAS_COUNT) == 0) {
@@ -219,24 +245,20 @@ firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sq
     if (sqlite3_value_type(values[0]) == SQLITE_NULL) {
         return FIRN_OK; /* as every comparison with null */
     }
-    int rc = read_vector(values[0], &numbers, &count, &options.metric, err);
-    if (rc == FIRN_OK) {
-        options.txn = view->txn;
-        options.snapshot = view->snapshot;
-        options.k = (uint64_t)k;
-        options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
-        options.parameters = filter->parameters;
-        options.parameter_count = filter->parameter_count;
-        rc = firn_table_search(table->table, column->name, numbers, count, &options, out, err);
-    }
-    sqlite3_free(numbers);
-    return rc;
+    options.txn = view->txn;
+    options.snapshot = view->snapshot;
+    options.k = (uint64_t)k;
+    options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
+    options.parameters = filter->parameters;
+    options.parameter_count = filter->parameter_count;
+    return find(table, (size_t)(number >> COLUMN_SHIFT), values[0], &options, out, err);
 }
 
 void
 firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,
                       size_t row, sqlite3_context *ctx, size_t number)
 {
+    assert(found == NULL || row < firn_search_result_count(found));
     if (found != NULL && number == first_hidden(table) + 1) {
         assert(row < firn_search_result_count(found));
         sqlite3_result_double(ctx, firn_search_result_distance(found, row));

@@ -68,6 +68,7 @@ begin_txn(struct firn_sql_store *store, firn_error *err)
 int
 firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *err)
 {
+    assert(store->sql->in_transaction);
     *out = NULL;
     if (store->read_only) {
         return firn_sql_error(err, FIRN_READ_ONLY, "the store '%s' %s", store->name,
@@ -113,6 +114,7 @@ firn_sql_view_close(struct firn_sql_store *store)
 static int
 commit_txn(struct firn_sql_store *store, firn_error *err)
 {
+    assert(store->txn != NULL);
     firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
     options.durability = store->durability;
     int rc = detach_readers(store, true, err);
@@ -182,6 +184,7 @@ firn_sql_view_rollback(struct firn_sql *sql)
 int
 firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
 {
+    assert(sql->level_count <= FIRN_SQL_LEVELS_MAX);
     firn_error err;
     sql->unset_level = 0;
     if (sql->joining == table) {
@@ -214,6 +217,7 @@ firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
 int
 firn_sql_view_free(struct firn_sql *sql, int level, sqlite3_vtab *table)
 {
+    assert(sql->level_count <= FIRN_SQL_LEVELS_MAX);
     while (sql->level_count > 0 && sql->levels[sql->level_count - 1] >= level) {
         size_t at = --sql->level_count;
         for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
@@ -231,6 +235,7 @@ firn_sql_view_free(struct firn_sql *sql, int level, sqlite3_vtab *table)
 int
 firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table)
 {
+    assert(sql->level_count <= FIRN_SQL_LEVELS_MAX);
     size_t at = 0;
     while (at < sql->level_count && sql->levels[at] < level) {
         at++;
@@ -455,6 +460,7 @@ firn_sql_view_register(struct firn_sql *sql)
 static void
 pin_transaction(struct firn_sql *sql)
 {
+    assert(!sql->in_transaction);
     static const char nothing[] = "DELETE FROM temp." PIN " WHERE 0";
     if (sqlite3_exec(sql->db, nothing, NULL, NULL, NULL) != SQLITE_OK &&
         sqlite3_exec(sql->db, "CREATE VIRTUAL TABLE IF NOT EXISTS temp." PIN " USING " PIN, NULL,
@@ -468,6 +474,7 @@ pin_transaction(struct firn_sql *sql)
 static int
 take_shot(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *err)
 {
+    assert(!store->sql->in_transaction && store->snapshot == NULL);
     if (store->shot == NULL) {
         struct firn_sql_shot *shot = sqlite3_malloc64(sizeof *shot);
         if (shot == NULL) {
@@ -560,6 +567,7 @@ firn_sql_view_link(struct firn_sql_store *store, struct firn_sql_reader *reader)
 void
 firn_sql_view_unlink(struct firn_sql_reader *reader)
 {
+    assert(reader->link == NULL || *reader->link == reader);
     if (reader->link != NULL) {
         *reader->link = reader->next;
         if (reader->next != NULL) {

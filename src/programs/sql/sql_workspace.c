@@ -20,6 +20,7 @@
  */
 #include "sql/sql_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "firn/workspace.h"
@@ -59,6 +60,7 @@ add_size(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
 static void
 add_constant(struct firn_sql_rows *rows, const char *text)
 {
+    assert(text != NULL);
     firn_sql_rows_text(rows, text, strlen(text));
 }
 

@@ -46,7 +46,7 @@ static const struct name names[] = {
     NAME(column_type),       NAME(column_int),  NAME(column_int64), NAME(column_double),
     NAME(column_text),       NAME(column_blob), NAME(column_bytes), NAME(file_control),
     NAME(progress_handler),  NAME(backup_init), NAME(backup_step),  NAME(backup_finish),
-    NAME(drop_modules),
+    NAME(drop_modules),      NAME(bind_text),   NAME(column_name),
 };
 
 /* A function pointer is read as what dlsym says it is. */

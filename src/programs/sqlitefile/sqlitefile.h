@@ -42,6 +42,38 @@ struct firn_sqlitefile_show {
 int firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefile_show *show,
                          firn_error *err);
 
+/* ---- queries over a database of others ---- */
+
+enum firn_sqlitefile_type {
+    FIRN_SQLITEFILE_NULL,
+    FIRN_SQLITEFILE_INTEGER,
+    FIRN_SQLITEFILE_REAL,
+    FIRN_SQLITEFILE_TEXT,
+    FIRN_SQLITEFILE_BLOB
+};
+
+struct firn_sqlitefile_value {
+    enum firn_sqlitefile_type type;
+    int64_t integer;
+    double real;
+    firn_slice bytes; /* of a text or blob; borrowed for the call */
+    const char *name; /* of the column */
+};
+
+struct firn_sqlitefile_reader;
+
+/* Opens a copy that this program has made; a -wal file beside it is applied. Nothing that its schema says is trusted.
+ * FIRN_UNSUPPORTED without SQLite's library. */
+int firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **out,
+                                firn_error *err);
+void firn_sqlitefile_reader_close(struct firn_sqlitefile_reader *reader);
+/* Runs one statement, with a text for its parameter, if it has one. on_row gets each row; anything but FIRN_OK ends the
+ * query, and is returned. FIRN_CORRUPT where the statement fails. */
+int firn_sqlitefile_reader_query(
+    struct firn_sqlitefile_reader *reader, const char *sql, const char *parameter,
+    int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values, size_t count), void *ctx,
+    firn_error *err);
+
 /* The directory for copies: TMPDIR, else /var/tmp, which lies on a disk, else /tmp. */
 const char *firn_sqlitefile_place(void);
 

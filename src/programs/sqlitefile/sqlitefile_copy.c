@@ -80,6 +80,7 @@ is_same_page(const uint8_t *a, const uint8_t *b, size_t size)
 static bool
 read_at(sqlite3_file *file, void *data, size_t size, uint64_t offset)
 {
+    assert(size <= PAGE_SIZE_MAX);
     return file != NULL && file->pMethods != NULL &&
            file->pMethods->xRead(file, data, (int)size, (sqlite3_int64)offset) == SQLITE_OK;
 }
@@ -89,6 +90,7 @@ static bool
 find_first_page(const struct copying *copying, const uint8_t *page, size_t size, uint32_t cookie,
                 uint8_t *found)
 {
+    assert(size >= PAGE_SIZE_MIN && size <= PAGE_SIZE_MAX);
     sqlite3_file *file = NULL;
     sqlite3_file *log = NULL;
     uint8_t head[LOG_HEAD_SIZE];
@@ -126,6 +128,7 @@ find_first_page(const struct copying *copying, const uint8_t *page, size_t size,
 static int
 mend_header(const struct copying *copying, int file, uint32_t cookie)
 {
+    assert(file >= 0 && copying->to == NULL);
     uint8_t head[PAGE_SIZE_MIN];
     if (pread(file, head, sizeof head, 0) != (ssize_t)sizeof head) {
         return FIRN_OK; /* an empty database */
@@ -155,6 +158,7 @@ mend_header(const struct copying *copying, int file, uint32_t cookie)
 static int
 code_of(int rc)
 {
+    assert(rc != SQLITE_OK);
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -189,6 +193,7 @@ fail(const struct copying *copying, int rc, sqlite3 *db)
 static int
 begin(const struct copying *copying, uint32_t *out_cookie)
 {
+    assert(copying->from != NULL);
     const struct firn_sqlitefile_library *library = copying->library;
     sqlite3_stmt *statement = NULL;
     int rc = library->exec(copying->from, "BEGIN", NULL, NULL, NULL);
@@ -206,6 +211,7 @@ begin(const struct copying *copying, uint32_t *out_cookie)
 static int
 back_up(const struct copying *copying)
 {
+    assert(copying->from != NULL && copying->to != NULL);
     const struct firn_sqlitefile_library *library = copying->library;
     int rc = library->exec(copying->to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", NULL,
                            NULL, NULL);
@@ -244,6 +250,7 @@ check_beside(const struct copying *copying)
 static int
 copy_to(struct copying *copying, int file, const char *copy)
 {
+    assert(copying->from == NULL && copying->to == NULL);
     const struct firn_sqlitefile_library *library = copying->library;
     uint32_t cookie = 0;
     int code = check_beside(copying);

@@ -39,6 +39,7 @@ struct text {
 static void
 add_bytes(struct text *text, const void *data, size_t size)
 {
+    assert(text->capacity == 0 || text->size < text->capacity);
     if (!text->has_failed && text->size + size + 1 > text->capacity) {
         size_t capacity = 2 * (text->size + size + 1);
         char *grown = realloc(text->data, capacity);
@@ -90,6 +91,7 @@ struct objects {
 static void
 free_objects(struct objects *objects)
 {
+    assert(objects->count <= objects->capacity);
     for (size_t i = 0; i < objects->count; i++) {
         free(objects->items[i].type);
         free(objects->items[i].name);
@@ -119,6 +121,7 @@ struct comparing {
 static int
 fail(const struct comparing *comparing, sqlite3 *db, int rc)
 {
+    assert(rc != SQLITE_OK);
     if (firn_term_signals_caught() != 0 || (rc & 0xff) == SQLITE_INTERRUPT) {
         return firn_sqlitefile_fail(comparing->err, FIRN_CANCELLED, "cancelled");
     }
@@ -144,6 +147,7 @@ copy_column(const struct comparing *comparing, sqlite3_stmt *statement, int colu
 static int
 read_objects(const struct comparing *comparing, sqlite3 *db, const char *sql, struct objects *out)
 {
+    assert(out->items == NULL && out->count == 0);
     const struct firn_sqlitefile_library *library = comparing->library;
     sqlite3_stmt *statement = NULL;
     int rc = library->prepare_v2(db, sql, -1, &statement, NULL);
@@ -206,6 +210,7 @@ class_of(int type)
 static firn_slice
 bytes_of(const struct firn_sqlitefile_library *library, sqlite3_stmt *statement, int column)
 {
+    assert(class_of(library->column_type(statement, column)) >= 2);
     const void *data = library->column_type(statement, column) == SQLITE_TEXT
                            ? (const void *)library->column_text(statement, column)
                            : library->column_blob(statement, column);
@@ -236,6 +241,7 @@ compare_values(const struct firn_sqlitefile_library *library, sqlite3_stmt *a, s
 static int
 compare_keys(const struct comparing *comparing, size_t key_count)
 {
+    assert(key_count > 0 && comparing->before.has_row && comparing->after.has_row);
     int order = 0;
     for (size_t i = 0; i < key_count && order == 0; i++) {
         order = compare_values(comparing->library, comparing->before.statement,
@@ -247,6 +253,7 @@ compare_keys(const struct comparing *comparing, size_t key_count)
 static bool
 is_same_row(const struct comparing *comparing, size_t count)
 {
+    assert(comparing->before.has_row && comparing->after.has_row);
     const struct firn_sqlitefile_library *library = comparing->library;
     sqlite3_stmt *a = comparing->before.statement;
     sqlite3_stmt *b = comparing->after.statement;
@@ -284,6 +291,7 @@ static bool
 next_pair(const struct objects *before, const struct objects *after, size_t *i, size_t *j,
           const struct object **out_before, const struct object **out_after)
 {
+    assert(*i <= before->count && *j <= after->count);
     const struct object *a = *i < before->count ? &before->items[*i] : NULL;
     const struct object *b = *j < after->count ? &after->items[*j] : NULL;
     int order = a == NULL ? 1 : b == NULL ? -1 : compare_objects(a, b);
@@ -419,6 +427,7 @@ static void
 tell_row(struct comparing *comparing, const struct firn_sqlitefile_columns *columns, bool is_before,
          bool is_after)
 {
+    assert(is_before || is_after);
     struct firn_sqlitefile_show *show = comparing->show;
     show->counts.added += is_before ? 0 : 1;
     show->counts.removed += is_after ? 0 : 1;
@@ -434,6 +443,7 @@ tell_row(struct comparing *comparing, const struct firn_sqlitefile_columns *colu
 static int
 merge(struct comparing *comparing, const struct firn_sqlitefile_columns *columns)
 {
+    assert(columns->key_count > 0 && columns->key_count <= columns->count);
     struct side *before = &comparing->before;
     struct side *after = &comparing->after;
     int code = next_row(comparing, before);
@@ -454,6 +464,7 @@ merge(struct comparing *comparing, const struct firn_sqlitefile_columns *columns
 static int
 prepare(const struct comparing *comparing, struct side *side, const char *sql)
 {
+    assert(side->statement == NULL);
     int rc = comparing->library->prepare_v2(side->db, sql, -1, &side->statement, NULL);
     return rc == SQLITE_OK ? FIRN_OK : fail(comparing, side->db, rc);
 }
@@ -461,6 +472,7 @@ prepare(const struct comparing *comparing, struct side *side, const char *sql)
 static int
 compare_rows(struct comparing *comparing, const char *table, bool has_before, bool has_after)
 {
+    assert(has_before || has_after);
     struct objects a = {.items = NULL};
     struct objects b = {.items = NULL};
     struct text sql = {.data = NULL};
@@ -530,6 +542,7 @@ check_encoding(const struct comparing *comparing, const struct side *side)
 static int
 open_side(struct comparing *comparing, struct side *side, const char *path)
 {
+    assert(side->db == NULL);
     int rc = firn_sqlitefile_open(comparing->library, path, SQLITE_OPEN_READWRITE, &side->db);
     if (rc == SQLITE_OK) {
         comparing->library->progress_handler(side->db, OPERATIONS_BETWEEN_LOOKS, stop_if_caught,

@@ -33,6 +33,9 @@ struct firn_sqlitefile_library {
     const unsigned char *(*column_text)(sqlite3_stmt *statement, int column);
     const void *(*column_blob)(sqlite3_stmt *statement, int column);
     int (*column_bytes)(sqlite3_stmt *statement, int column);
+    int (*bind_text)(sqlite3_stmt *statement, int index, const char *text, int size,
+                     void (*destroy)(void *));
+    const char *(*column_name)(sqlite3_stmt *statement, int column);
     void (*progress_handler)(sqlite3 *db, int operations, int (*handler)(void *), void *ctx);
     int (*file_control)(sqlite3 *db, const char *name, int op, void *argument);
     sqlite3_backup *(*backup_init)(sqlite3 *to, const char *to_name, sqlite3 *from,

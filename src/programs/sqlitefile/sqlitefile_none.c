@@ -42,3 +42,32 @@ firn_sqlitefile_place(void)
 {
     return "/tmp";
 }
+
+int
+firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **out, firn_error *err)
+{
+    (void)path;
+    *out = NULL;
+    return fail(err);
+}
+
+void
+firn_sqlitefile_reader_close(struct firn_sqlitefile_reader *reader)
+{
+    (void)reader;
+}
+
+int
+firn_sqlitefile_reader_query(struct firn_sqlitefile_reader *reader, const char *sql,
+                             const char *parameter,
+                             int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values,
+                                           size_t count),
+                             void *ctx, firn_error *err)
+{
+    (void)reader;
+    (void)sql;
+    (void)parameter;
+    (void)on_row;
+    (void)ctx;
+    return fail(err);
+}

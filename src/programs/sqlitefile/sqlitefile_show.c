@@ -29,6 +29,7 @@ static struct firn_term_writer *target;
 static void
 put_to_target(const void *data, size_t size)
 {
+    assert(target != NULL);
     firn_term_writer_put(target, data, size);
 }
 
@@ -41,6 +42,7 @@ put_text(struct firn_term_writer *out, const char *text)
 static void
 put_escaped(struct firn_term_writer *out, firn_slice bytes)
 {
+    assert(target == NULL);
     target = out;
     firn_term_text_escape(bytes, put_to_target);
     target = NULL;
@@ -169,6 +171,7 @@ static void
 json_value(struct firn_term_writer *out, const char *key,
            const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int column)
 {
+    assert(column >= 0 && column <= FIRN_SQLITEFILE_COLUMNS_MAX);
     char number[40];
     int type = library->column_type(row, column);
     firn_slice bytes;
@@ -217,6 +220,7 @@ json_row(struct firn_term_writer *out, const char *key,
          const struct firn_sqlitefile_library *library,
          const struct firn_sqlitefile_columns *columns, sqlite3_stmt *row)
 {
+    assert(columns->key_count > 0 && columns->key_count <= columns->count);
     if (row == NULL) {
         firn_term_writer_null(out, key);
         return;
@@ -273,6 +277,7 @@ print_columns(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_co
 void
 firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show)
 {
+    assert(show->rows.size == 0);
     show->has_any = false;
     if (show->json != NULL) {
         firn_term_writer_object(show->json, NULL);
@@ -372,6 +377,7 @@ firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
 static void
 print_table(struct firn_sqlitefile_show *show, const char *why, uint64_t told)
 {
+    assert(told > 0 || why != NULL);
     firn_slice rows = firn_term_writer_slice(&show->rows);
     size_t names = 0; /* of the columns, the first line of the rows */
     while (names < rows.size && rows.data[names] != '\n') {

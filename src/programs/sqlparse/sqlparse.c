@@ -20,39 +20,10 @@
  */
 #include "sqlparse/sqlparse_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 SQLITE_EXTENSION_INIT3
-
-enum { ITEMS_MAX = 256, GROUPS_MAX = 32 };
-
-struct item {
-    int node;
-    const char *alias;
-    size_t alias_size;
-};
-
-struct value {
-    const char *text; /* in firn's language */
-    enum firn_sqlparse_affinity affinity;
-};
-
-struct statement {
-    struct parser *parser;
-    bool is_distinct;
-    struct item items[ITEMS_MAX];
-    size_t item_count;
-    int where;
-    int groups[GROUPS_MAX];
-    size_t group_count;
-    int having;
-    struct item orders[ITEMS_MAX]; /* alias: what follows the expression, DESC and the like */
-    size_t order_count;
-    size_t limit_from; /* where LIMIT stands; SIZE_MAX: nowhere */
-    size_t limit_to;
-    struct value values[FIRN_SQLPARSE_VALUES_MAX];
-    struct firn_sqlparse_query *out;
-};
 
 void
 firn_sqlparse_deinit(struct firn_sqlparse_query *query)
@@ -114,17 +85,22 @@ read_alias(struct parser *parser, struct item *out)
 static void
 read_items(struct statement *statement)
 {
+    assert(statement->item_count == 0);
     struct parser *parser = statement->parser;
     do {
         if (statement->item_count == ITEMS_MAX) {
             (void)firn_sqlparse_tree_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
             return;
         }
+        struct item *item = &statement->items[statement->item_count++];
+        *item = (struct item){.node = NO_NODE};
+        if (statement->takes_star && firn_sqlparse_tree_take(parser, "*")) {
+            continue;
+        }
         if (firn_sqlparse_tree_is(parser, "*")) {
             (void)firn_sqlparse_tree_refuse(parser, "no aggregate: it asks for rows");
             return;
         }
-        struct item *item = &statement->items[statement->item_count++];
         *item = (struct item){.node = firn_sqlparse_tree_expression(parser)};
         if (!parser->has_failed) {
             read_alias(parser, item);
@@ -190,6 +166,7 @@ firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, char 
 static void
 read_groups(struct statement *statement)
 {
+    assert(statement->group_count == 0);
     struct parser *parser = statement->parser;
     do {
         if (statement->group_count == GROUPS_MAX) {
@@ -203,6 +180,7 @@ read_groups(struct statement *statement)
 static void
 read_orders(struct statement *statement)
 {
+    assert(statement->order_count == 0);
     struct parser *parser = statement->parser;
     do {
         if (statement->order_count == ITEMS_MAX) {
@@ -242,8 +220,8 @@ read_limit(struct statement *statement)
     }
 }
 
-static void
-read_statement(struct statement *statement)
+void
+firn_sqlparse_read(struct statement *statement)
 {
     struct parser *parser = statement->parser;
     struct firn_sqlparse_from from = {NULL, NULL};
@@ -327,6 +305,8 @@ add_format(struct statement *statement, const char *format, const char *argument
 static const char *
 column_of(struct statement *statement, size_t value)
 {
+    assert(value < FIRN_SQLPARSE_VALUES_MAX &&
+           (unsigned)statement->values[value].affinity < FIRN_SQLPARSE_AFFINITIES);
     static const char letters[FIRN_SQLPARSE_AFFINITIES + 1] = "btirn";
     enum firn_sqlparse_affinity affinity = statement->values[value].affinity;
     const char *format = affinity == FIRN_SQLPARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
@@ -362,6 +342,7 @@ affinity_of(const firn_table_column *column)
 static void
 guard_unsigned(struct statement *statement, size_t value, const struct piece *piece)
 {
+    assert(value < FIRN_SQLPARSE_VALUES_MAX);
     if (piece->is_unsigned) {
         statement->out->values[value].refuses_nan = true;
     }
@@ -389,6 +370,7 @@ add_group(struct statement *statement, int node)
 static void
 guard_sum(struct statement *statement, size_t value, const struct piece *piece)
 {
+    assert(value < FIRN_SQLPARSE_VALUES_MAX && piece->bound >= 0);
     static const double small = 8589934592.0; /* 2^33: as many rows more are not in a group */
     size_t rows = add_value(statement, "count(*)", FIRN_SQLPARSE_NONE);
     size_t smallest = SIZE_MAX;
@@ -405,8 +387,8 @@ guard_sum(struct statement *statement, size_t value, const struct piece *piece)
     guarded->bound = piece->bound;
 }
 
-static bool
-is_aggregate(const struct node *node)
+bool
+firn_sqlparse_is_aggregate(const struct node *node)
 {
     static const char *const names[] = {"count", "sum", "avg", "min", "max", "total"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -498,6 +480,7 @@ is_alias(const struct statement *statement, const struct node *node)
 static void
 replace(struct copying *copying, const struct node *node, const char *by)
 {
+    assert(node->from >= copying->at || by == NULL);
     const char *text = copying->statement->parser->text;
     if (by != NULL) {
         sqlite3_str_append(copying->out, text + copying->at, (int)(node->from - copying->at));
@@ -522,7 +505,7 @@ copy_node(struct copying *copying, int number)
         }
     }
     bool has_many = node->first != NO_NODE && parser->nodes[node->first].next != NO_NODE;
-    if (node->kind == NODE_CALL && is_aggregate(node) && !has_many) {
+    if (node->kind == NODE_CALL && firn_sqlparse_is_aggregate(node) && !has_many) {
         replace(copying, node, aggregate_of(statement, number));
         return;
     }
@@ -567,6 +550,7 @@ copy_expression(struct statement *statement, int number, bool knows_aliases, sql
 static int
 numbered_item(const struct statement *statement, int number)
 {
+    assert(number >= 0 && number < statement->parser->node_count);
     const struct node *node = &statement->parser->nodes[number];
     size_t place = 0;
     if (node->kind != NODE_NUMBER || node->size > 4) {
@@ -698,28 +682,47 @@ make_scan(struct statement *statement)
 }
 
 bool
+firn_sqlparse_begin(struct parser *parser, struct statement *statement)
+{
+    parser->nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser->nodes);
+    if (statement == NULL || parser->nodes == NULL) {
+        return firn_sqlparse_tree_refuse(parser, "out of memory");
+    }
+    memset(statement, 0, sizeof *statement);
+    statement->parser = parser;
+    statement->where = NO_NODE;
+    statement->having = NO_NODE;
+    statement->limit_from = SIZE_MAX;
+    return true;
+}
+
+void
+firn_sqlparse_end(struct parser *parser, struct statement *statement)
+{
+    for (size_t i = 0; i < parser->kept_count; i++) {
+        sqlite3_free(parser->kept[i]);
+    }
+    sqlite3_free(parser->kept);
+    sqlite3_free(parser->nodes);
+    sqlite3_free(statement);
+}
+
+bool
 firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
                         const char *const *names, size_t name_count,
                         struct firn_sqlparse_query *out, char *reason)
 {
     struct parser parser = {.db = db, .text = text, .def = def, .table = "", .reason = reason};
     struct statement *statement = sqlite3_malloc64(sizeof *statement);
-    parser.nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser.nodes);
     memset(out, 0, sizeof *out);
-    if (statement == NULL || parser.nodes == NULL) {
-        (void)firn_sqlparse_tree_refuse(&parser, "out of memory");
+    if (!firn_sqlparse_begin(&parser, statement)) {
         goto out;
     }
-    memset(statement, 0, sizeof *statement);
-    statement->parser = &parser;
     statement->out = out;
-    statement->where = NO_NODE;
-    statement->having = NO_NODE;
-    statement->limit_from = SIZE_MAX;
-    read_statement(statement);
+    firn_sqlparse_read(statement);
     bool has_aggregates = statement->group_count > 0;
     for (int i = 0; i < parser.node_count; i++) {
-        has_aggregates = has_aggregates || is_aggregate(&parser.nodes[i]);
+        has_aggregates = has_aggregates || firn_sqlparse_is_aggregate(&parser.nodes[i]);
     }
     if (!parser.has_failed && !has_aggregates) {
         (void)firn_sqlparse_tree_refuse(&parser, "no aggregate: it asks for rows");
@@ -735,12 +738,7 @@ firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def
     }
     out->folds_case = parser.folds_case;
 out:
-    for (size_t i = 0; i < parser.kept_count; i++) {
-        sqlite3_free(parser.kept[i]);
-    }
-    sqlite3_free(parser.kept);
-    sqlite3_free(parser.nodes);
-    sqlite3_free(statement);
+    firn_sqlparse_end(&parser, statement);
     if (parser.has_failed) {
         firn_sqlparse_deinit(out);
     }

@@ -80,6 +80,24 @@ bool firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, 
 bool firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
                              const char *const *names, size_t name_count,
                              struct firn_sqlparse_query *out, char *reason);
+/* Rows in the order of their distances to a vector, as far as LIMIT wants them:
+ *
+ *     SELECT title, firn_distance(embedding, x'0000803f') AS far FROM notes WHERE year >= 2022 ORDER BY far LIMIT 10
+ *
+ * A search of firn finds them. Texts are of sqlite3_malloc. */
+struct firn_sqlparse_nearest {
+    size_t column;   /* of the definition */
+    char *vector;    /* the second argument, and the third; of constants, in SQLite's language */
+    char *metric;    /* NULL: not said */
+    char *where;     /* in firn's language; NULL: all rows */
+    uint64_t wanted; /* rows */
+};
+void firn_sqlparse_nearest_deinit(struct firn_sqlparse_nearest *nearest);
+/* Recognises such a statement over the table of that name. Then SQLite reads the table once, from the beginning to the end,
+ * and needs no other rows than these. Otherwise as firn_sqlparse_statement. */
+bool firn_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
+                                     const char *table, struct firn_sqlparse_nearest *out,
+                                     char *reason);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
 bool firn_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b);
 

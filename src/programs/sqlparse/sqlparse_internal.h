@@ -155,4 +155,45 @@ const char *firn_sqlparse_rows_real(struct parser *parser, const struct piece *p
 /* A condition of firn; NULL: not recognised. is_where: null is as false, for it is what keeps rows. */
 const char *firn_sqlparse_where_condition(struct parser *parser, int node, bool is_where);
 
+/* ---- statements: sqlparse.c ---- */
+
+enum { ITEMS_MAX = 256, GROUPS_MAX = 32 };
+
+struct item {
+    int node;
+    const char *alias;
+    size_t alias_size;
+};
+
+struct value {
+    const char *text; /* in firn's language */
+    enum firn_sqlparse_affinity affinity;
+};
+
+struct statement {
+    struct parser *parser;
+    bool is_distinct;
+    bool takes_star;
+    struct item items[ITEMS_MAX]; /* of "*" there is no node */
+    size_t item_count;
+    int where;
+    int groups[GROUPS_MAX];
+    size_t group_count;
+    int having;
+    struct item orders[ITEMS_MAX]; /* alias: what follows the expression, DESC and the like */
+    size_t order_count;
+    size_t limit_from; /* where LIMIT stands; SIZE_MAX: nowhere */
+    size_t limit_to;
+    struct value values[FIRN_SQLPARSE_VALUES_MAX];
+    struct firn_sqlparse_query *out;
+};
+
+/* A statement that is read, of sqlite3_malloc; NULL fails. The parser has its text. */
+bool firn_sqlparse_begin(struct parser *parser, struct statement *statement);
+/* Releases what both have. */
+void firn_sqlparse_end(struct parser *parser, struct statement *statement);
+/* Reads a SELECT of one table. */
+void firn_sqlparse_read(struct statement *statement);
+bool firn_sqlparse_is_aggregate(const struct node *node);
+
 #endif

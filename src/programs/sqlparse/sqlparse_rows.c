@@ -16,6 +16,7 @@
  */
 #include "sqlparse/sqlparse_internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ is_truth(const struct parser *parser, const struct node *node)
 static struct piece
 column_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_NAME);
     if (is_truth(parser, node)) {
         return (struct piece){.text = node->text[0] == 't' || node->text[0] == 'T' ? "1" : "0",
                               .is_literal = true,
@@ -144,6 +146,7 @@ count_digits(const struct node *node)
 static struct piece
 number_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_NUMBER && node->size > 0);
     char *text = sqlite3_mprintf("%.*s", (int)node->size, node->text);
     struct piece piece = {.text = firn_sqlparse_tree_keep(parser, text), .is_literal = true};
     bool is_integer = strspn(piece.text, "0123456789") == node->size;
@@ -165,6 +168,7 @@ static struct piece
 text_piece(struct parser *parser, const struct node *node, const char *before,
            enum piece_class class)
 {
+    assert(class == PIECE_TEXT || class == PIECE_BLOB);
     char *text = sqlite3_mprintf("%s'%.*s'", before, (int)node->size, node->text);
     return (struct piece){.class = class,
                           .text = firn_sqlparse_tree_keep(parser, text),
@@ -258,6 +262,7 @@ constant_piece(struct parser *parser, const struct node *node)
 const char *
 firn_sqlparse_rows_number(struct parser *parser, const struct piece *piece)
 {
+    assert(piece->text != NULL);
     return piece->may_be_nan ? firn_sqlparse_tree_keep(
                                    parser, sqlite3_mprintf("nullif(%s, f64 'nan')", piece->text))
                              : piece->text;
@@ -276,6 +281,7 @@ firn_sqlparse_rows_integer(struct parser *parser, struct piece piece)
 const char *
 firn_sqlparse_rows_real(struct parser *parser, const struct piece *piece)
 {
+    assert(piece->text != NULL && is_number(piece));
     bool is_plain = piece->is_literal && strpbrk(piece->text, "eE") == NULL;
     return is_plain ? firn_sqlparse_tree_keep(parser, sqlite3_mprintf("%se0", piece->text))
                     : piece->text;
@@ -286,6 +292,7 @@ firn_sqlparse_rows_real(struct parser *parser, const struct piece *piece)
 static struct piece
 computed(struct parser *parser, const struct piece *a, char sign, const struct piece *b)
 {
+    assert(is_number(a) && is_number(b) && sign != '\0');
     bool is_real = a->class == PIECE_REAL || b->class == PIECE_REAL;
     bool is_decimal = (a->class >= PIECE_DECIMAL && a->class <= PIECE_COMPUTED) ||
                       (b->class >= PIECE_DECIMAL && b->class <= PIECE_COMPUTED);
@@ -309,6 +316,7 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
 static struct piece
 binary_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_BINARY);
     struct piece a =
         firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
     if (a.text == NULL) {
@@ -352,6 +360,7 @@ binary_piece(struct parser *parser, const struct node *node)
 static struct piece
 signed_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_SIGN && node->sign != '\0');
     struct piece piece =
         firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
     if (piece.text == NULL || node->sign == '+') {
@@ -389,6 +398,7 @@ static bool
 branch_piece(struct parser *parser, int node, struct piece *all, bool *has_any, bool drops_nan,
              const char **out)
 {
+    assert(node != NO_NODE && node < parser->node_count);
     if (parser->nodes[node].kind == NODE_NULL) {
         *out = "null";
         return true;
@@ -415,6 +425,7 @@ branch_piece(struct parser *parser, int node, struct piece *all, bool *has_any, 
 static struct piece
 case_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_CASE);
     struct piece all = no_piece;
     bool has_any = false;
     if (node->has_base) {
@@ -449,6 +460,7 @@ case_piece(struct parser *parser, const struct node *node)
 static struct piece
 coalesce_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->first != NO_NODE);
     struct piece all = no_piece;
     bool has_any = false;
     bool is_fine = true;
@@ -481,6 +493,7 @@ static bool
 find_part(const struct parser *parser, const struct node *node, int *out_value, size_t *out_from,
           size_t *out_count)
 {
+    assert(node->kind == NODE_CALL && node->first != NO_NODE);
     static const struct {
         const char *format;
         size_t from;
@@ -538,6 +551,7 @@ part_of_time(struct parser *parser, const struct node *node)
 static struct piece
 cast_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_CAST);
     struct piece piece =
         firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
     bool is_integer = firn_sqlparse_tree_same_name(node->text, node->size, "integer") ||
@@ -563,6 +577,7 @@ cast_piece(struct parser *parser, const struct node *node)
 static struct piece
 call_piece(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_CALL);
     bool has_one = node->first != NO_NODE && parser->nodes[node->first].next == NO_NODE;
     bool is_plain = !node->is_distinct && !node->has_star && node->first != NO_NODE;
     if (is_plain && has_one && firn_sqlparse_tree_is_call(node, "abs")) {

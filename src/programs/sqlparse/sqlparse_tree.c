@@ -21,6 +21,7 @@
  */
 #include "sqlparse/sqlparse_internal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ SQLITE_EXTENSION_INIT3
 bool
 firn_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
 {
+    assert(parser->reason != NULL && format != NULL);
     if (!parser->has_failed) {
         va_list arguments;
         va_start(arguments, format);
@@ -42,6 +44,7 @@ firn_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
 const char *
 firn_sqlparse_tree_keep(struct parser *parser, char *text)
 {
+    assert(parser->kept_count <= parser->kept_capacity);
     if (text != NULL && parser->kept_count == parser->kept_capacity) {
         size_t capacity = parser->kept_capacity * 2 + 64;
         char **grown = sqlite3_realloc64(parser->kept, capacity * sizeof *grown);
@@ -97,6 +100,7 @@ skip_blanks(const char *text, size_t at)
 static size_t
 end_of_quotes(const char *text, size_t at, char quote)
 {
+    assert(at > 0 && quote != '\0');
     for (; text[at] != '\0'; at++) {
         if (text[at] == quote) {
             if (quote == ']' || text[at + 1] != quote) {
@@ -111,6 +115,7 @@ end_of_quotes(const char *text, size_t at, char quote)
 static size_t
 end_of_number(const char *text, size_t at)
 {
+    assert(is_digit(text[at]) || text[at] == '.');
     while (is_digit(text[at])) {
         at++;
     }
@@ -132,6 +137,7 @@ end_of_number(const char *text, size_t at)
 static size_t
 size_of_sign(const char *text)
 {
+    assert(text[0] != '\0');
     static const char *const pairs[] = {"||", "==", "!=", "<>", "<=", ">=", "<<", ">>", "->"};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (strncmp(text, pairs[i], 2) == 0) {
@@ -189,6 +195,7 @@ firn_sqlparse_tree_next(struct parser *parser)
 bool
 firn_sqlparse_tree_is(const struct parser *parser, const char *word)
 {
+    assert(word[0] != '\0');
     const struct word *here = &parser->word;
     return (here->kind == WORD_NAME || here->kind == WORD_SIGN) && strlen(word) == here->size &&
            sqlite3_strnicmp(here->text, word, (int)here->size) == 0;
@@ -218,6 +225,7 @@ expect(struct parser *parser, const char *word)
 static int
 new_node(struct parser *parser, enum node_kind kind)
 {
+    assert(parser->node_count >= 0 && parser->node_count <= NODES_MAX);
     if (parser->node_count == NODES_MAX) {
         (void)firn_sqlparse_tree_refuse(parser, "the statement is too large");
     }
@@ -237,6 +245,7 @@ new_node(struct parser *parser, enum node_kind kind)
 static void
 add_operand(struct parser *parser, int node, int operand)
 {
+    assert(node < parser->node_count && operand < parser->node_count);
     if (node == NO_NODE || operand == NO_NODE) {
         return;
     }
@@ -266,6 +275,7 @@ new_over(struct parser *parser, enum node_kind kind, int operand, size_t from)
 static void
 end_node(struct parser *parser, int node, size_t to)
 {
+    assert(node < parser->node_count);
     if (node != NO_NODE) {
         parser->nodes[node].to = to;
     }
@@ -280,6 +290,7 @@ firn_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b)
 static void
 find_column(struct parser *parser, struct node *node)
 {
+    assert(node->kind == NODE_NAME && node->column == NO_COLUMN);
     const firn_table_def *def = parser->def;
     for (size_t i = 0; i < def->column_count; i++) {
         if (firn_sqlparse_tree_same_name(node->text, node->size, def->columns[i].name)) {
@@ -326,6 +337,7 @@ read_column(struct parser *parser)
 static int
 read_call(struct parser *parser)
 {
+    assert(parser->word.kind == WORD_NAME);
     int number = new_node(parser, NODE_CALL);
     if (number == NO_NODE) {
         return NO_NODE;
@@ -354,6 +366,7 @@ read_call(struct parser *parser)
 static int
 read_case(struct parser *parser)
 {
+    assert(firn_sqlparse_tree_is(parser, "case"));
     int number = new_node(parser, NODE_CASE);
     firn_sqlparse_tree_next(parser);
     if (!firn_sqlparse_tree_is(parser, "when")) {
@@ -382,6 +395,7 @@ read_case(struct parser *parser)
 static int
 read_cast(struct parser *parser)
 {
+    assert(firn_sqlparse_tree_is(parser, "cast"));
     int number = new_node(parser, NODE_CAST);
     firn_sqlparse_tree_next(parser);
     firn_sqlparse_tree_next(parser);
@@ -513,17 +527,21 @@ rank_of(const struct parser *parser, char *out_sign)
     return 0;
 }
 
+enum { RANK_RELATIONAL = 2 };
+
 /* Operators of at least this rank. */
 static int
 read_binary(struct parser *parser, int rank_min)
 {
+    assert(rank_min >= RANK_RELATIONAL);
     char sign = 0;
     size_t from = parser->word.from;
     int left = read_signed(parser);
     for (int rank = rank_of(parser, &sign); rank >= rank_min && !parser->has_failed;
          rank = rank_of(parser, &sign)) {
         firn_sqlparse_tree_next(parser);
-        int node = new_over(parser, rank == 2 ? NODE_COMPARE : NODE_BINARY, left, from);
+        int node =
+            new_over(parser, rank == RANK_RELATIONAL ? NODE_COMPARE : NODE_BINARY, left, from);
         if (node != NO_NODE) {
             parser->nodes[node].sign = sign;
         }
@@ -533,8 +551,6 @@ read_binary(struct parser *parser, int rank_min)
     }
     return left;
 }
-
-enum { RANK_RELATIONAL = 2 };
 
 /* After IS. */
 static int
@@ -696,6 +712,7 @@ read_and(struct parser *parser)
 int
 firn_sqlparse_tree_expression(struct parser *parser)
 {
+    assert(parser->depth >= 0 && parser->depth <= DEPTH_MAX);
     if (parser->depth >= DEPTH_MAX) {
         (void)firn_sqlparse_tree_refuse(parser, "the statement is too deep");
         return NO_NODE;
@@ -751,6 +768,7 @@ have_same_text(const struct node *a, const struct node *b)
 bool
 firn_sqlparse_tree_same(const struct parser *parser, int a, int b)
 {
+    assert(a < parser->node_count && b < parser->node_count);
     const struct node *x = &parser->nodes[a];
     const struct node *y = &parser->nodes[b];
     bool are_same = x->kind == y->kind && x->sign == y->sign && x->is_negated == y->is_negated &&

@@ -17,6 +17,7 @@
  */
 #include "sqlparse/sqlparse_internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ is_date(const struct piece *piece)
 static bool
 is_timestamp(const struct piece *piece)
 {
+    assert(piece->text != NULL);
     const char *text = piece->quoted;
     size_t size = piece->quoted_size;
     struct piece day = *piece;
@@ -129,6 +131,7 @@ turned(char sign)
 static bool
 compare_alike(const struct piece *a, const struct piece *b)
 {
+    assert(is_number(a) && is_number(b));
     if (a->class == PIECE_COMPUTED || b->class == PIECE_COMPUTED) {
         return false;
     }
@@ -151,6 +154,7 @@ compare_alike(const struct piece *a, const struct piece *b)
 static const char *
 compare_decimal(struct parser *parser, const struct piece *a, char sign, const struct piece *b)
 {
+    assert(a->class == PIECE_DECIMAL && b->class == PIECE_REAL);
     double number = strtod(b->text, NULL);
     double unit = pow(10, a->scale);
     double nearest = round(number * unit);
@@ -175,6 +179,7 @@ static const char *
 compare_numbers(struct parser *parser, const struct piece *a, char sign, const struct piece *b,
                 bool is_where)
 {
+    assert(is_number(a) && is_number(b) && !a->is_literal);
     bool is_between_decimals = a->class == PIECE_DECIMAL && b->class == PIECE_REAL &&
                                b->is_literal && strpbrk(b->text, "eE") != NULL;
     const char *by_decimal = is_between_decimals ? compare_decimal(parser, a, sign, b) : NULL;
@@ -208,6 +213,7 @@ compare_numbers(struct parser *parser, const struct piece *a, char sign, const s
 static bool
 order_alike(const struct piece *a, const struct piece *b, char *sign)
 {
+    assert(!is_number(a) && !is_number(b));
     if (a->class == b->class) {
         return !a->is_literal || !b->is_literal;
     }
@@ -262,6 +268,7 @@ compare_pieces(struct parser *parser, struct piece a, char sign, struct piece b,
 static const char *
 prefix_condition(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_LIKE || node->kind == NODE_GLOB);
     bool is_like = node->kind == NODE_LIKE;
     struct piece value = firn_sqlparse_rows_value(parser, node->first);
     const struct node *pattern = &parser->nodes[parser->nodes[node->first].next];
@@ -287,6 +294,7 @@ prefix_condition(struct parser *parser, const struct node *node)
 static const char *
 in_condition(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_IN);
     struct piece value =
         firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
     sqlite3_str *text = sqlite3_str_new(NULL);
@@ -321,6 +329,7 @@ in_condition(struct parser *parser, const struct node *node)
 static const char *
 between_condition(struct parser *parser, const struct node *node, bool is_where)
 {
+    assert(node->kind == NODE_BETWEEN);
     int lower = parser->nodes[node->first].next;
     struct piece value = firn_sqlparse_rows_value(parser, node->first);
     const char *from = compare_pieces(parser, value, 'g', firn_sqlparse_rows_value(parser, lower),
@@ -355,6 +364,7 @@ truth(struct parser *parser, int number)
 static const char *
 nullity(struct parser *parser, const struct node *node)
 {
+    assert(node->kind == NODE_NULLITY);
     struct piece piece = firn_sqlparse_rows_value(parser, node->first);
     if (piece.text == NULL) {
         return NULL;
@@ -367,6 +377,7 @@ nullity(struct parser *parser, const struct node *node)
 const char *
 firn_sqlparse_where_condition(struct parser *parser, int number, bool is_where)
 {
+    assert(number < parser->node_count);
     if (parser->has_failed || number == NO_NODE) {
         return NULL;
     }

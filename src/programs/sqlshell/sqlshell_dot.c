@@ -9,6 +9,7 @@
  */
 #include "sqlshell/sqlshell_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,6 +75,7 @@ static int
 each_text(struct firn_sqlshell *shell, const char *sql, const char *argument,
           void (*put)(struct firn_sqlshell *shell, const char *text))
 {
+    assert(shell->db != NULL);
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(shell->db, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK && argument != NULL) {
@@ -103,6 +105,7 @@ put_line(struct firn_sqlshell *shell, const char *text)
 static int
 run_tables(struct firn_sqlshell *shell, const struct words *words)
 {
+    assert(words->count >= 1);
     (void)words;
     return each_text(shell,
                      "SELECT name FROM pragma_table_list WHERE schema IN ('main', 'temp') "
@@ -116,6 +119,7 @@ run_tables(struct firn_sqlshell *shell, const struct words *words)
 static void
 put_schema(struct firn_sqlshell *shell, const char *table)
 {
+    assert(table != NULL);
     sqlite3_stmt *statement = NULL;
     bool is_first = true;
     int rc = sqlite3_prepare_v2(shell->db,
@@ -147,6 +151,7 @@ put_schema(struct firn_sqlshell *shell, const char *table)
 static int
 run_schema(struct firn_sqlshell *shell, const struct words *words)
 {
+    assert(words->count >= 1);
     if (words->count > 1) {
         put_schema(shell, words->items[1]);
         return FIRN_EXIT_OK;
@@ -171,6 +176,7 @@ struct import {
 static int
 read_bytes(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
+    assert(buffer != NULL && capacity > 0);
     const struct import *import = ctx;
     ssize_t count;
     do {
@@ -231,6 +237,7 @@ attempt_import(void *ctx, firn_error *err)
 static int
 run_import(struct firn_sqlshell *shell, const struct words *words)
 {
+    assert(words->count >= 1);
     struct import import = {.shell = shell};
     firn_error err = {.code = FIRN_OK};
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
@@ -269,6 +276,7 @@ run_import(struct firn_sqlshell *shell, const struct words *words)
 static int
 run_mode(struct firn_sqlshell *shell, const struct words *words)
 {
+    assert(words->count >= 1);
     if (words->count != 2 || !firn_sqlshell_print_find_mode(words->items[1], &shell->mode)) {
         return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
                                          "usage: .mode table, tabs, csv, json, markdown or line");
@@ -280,6 +288,7 @@ run_mode(struct firn_sqlshell *shell, const struct words *words)
 static int
 turn(struct firn_sqlshell *shell, const struct words *words, bool *what)
 {
+    assert(words->count >= 1 && what != NULL);
     bool is_on = words->count == 2 && strcmp(words->items[1], "on") == 0;
     bool is_off = words->count == 2 && strcmp(words->items[1], "off") == 0;
     if (!is_on && !is_off && words->count != 1) {
@@ -305,6 +314,7 @@ run_pager(struct firn_sqlshell *shell, const struct words *words)
 static int
 run_read(struct firn_sqlshell *shell, const struct words *words)
 {
+    assert(shell->depth >= 0);
     if (words->count != 2) {
         return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .read FILE");
     }
@@ -369,6 +379,7 @@ run_help(struct firn_sqlshell *shell, const struct words *words)
 int
 firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line)
 {
+    assert(line[0] == '.');
     struct words words;
     int exit_code = split(shell, line, &words);
     if (exit_code == FIRN_EXIT_OK) {

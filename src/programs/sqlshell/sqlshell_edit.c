@@ -14,6 +14,7 @@
  */
 #include "sqlshell/sqlshell_internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dlfcn.h>
 #include <stdio.h>
@@ -67,6 +68,7 @@ is_plain(const char *name)
 static char *
 next_keyword(const char *text, int *at)
 {
+    assert(*at >= 0);
     size_t size = strlen(text);
     for (; size > 0 && *at < sqlite3_keyword_count(); (*at)++) {
         const char *word = NULL;
@@ -132,6 +134,7 @@ next_dot_word(const char *text, int state)
 static char **
 complete(const char *text, int from, int to)
 {
+    assert(from >= 0 && from <= to);
     (void)to;
     return edit.completion_matches(text, from == 0 && text[0] == '.' ? next_dot_word : next_name);
 }
@@ -207,6 +210,7 @@ firn_sqlshell_edit_open(struct firn_sqlshell *shell)
 char *
 firn_sqlshell_edit_line(const char *prompt)
 {
+    assert(prompt != NULL);
     if (edit.is_there) {
         firn_term_out_flush();
         return edit.readline(prompt);
@@ -231,6 +235,7 @@ firn_sqlshell_edit_line(const char *prompt)
 void
 firn_sqlshell_edit_remember(const char *text)
 {
+    assert(text != NULL);
     char entry[STATEMENT_MAX];
     size_t size = strlen(text);
     if (!edit.is_there || text[0] == ' ' || size == 0 || size >= sizeof entry) {

@@ -29,6 +29,7 @@ struct text {
 static bool
 append(struct text *text, const char *data, size_t size)
 {
+    assert(text->size <= text->capacity);
     if (text->size + size + 1 > text->capacity) {
         size_t capacity = 2 * (text->size + size) + 256;
         char *grown = size < statement_max && text->size < statement_max
@@ -115,6 +116,7 @@ take_line(struct firn_sqlshell *shell, struct text *statement, const char *line,
 int
 firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name)
 {
+    assert(fd >= 0 && name != NULL);
     struct text statement = {.data = NULL};
     struct text part = {.data = NULL}; /* of a line that is not whole yet */
     int exit_code = FIRN_EXIT_OK;
@@ -166,6 +168,7 @@ firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name)
 int
 firn_sqlshell_input_type(struct firn_sqlshell *shell)
 {
+    assert(shell->is_interactive);
     struct text statement = {.data = NULL};
     firn_sqlshell_edit_open(shell);
     if (!shell->cli->quiet) {

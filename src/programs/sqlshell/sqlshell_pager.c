@@ -38,6 +38,7 @@ static struct {
 static bool
 is_installed(const char *name)
 {
+    assert(name[0] != '\0');
     const char *path = getenv("PATH");
     char file[512];
     while (path != NULL && *path != '\0') {
@@ -66,6 +67,7 @@ find_command(void)
 static int
 start(const char *command, int from)
 {
+    assert(from >= 0);
     char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(command), NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;

@@ -69,6 +69,7 @@ static struct firn_sqlshell_print
 static void
 collect(const void *data, size_t size)
 {
+    assert(data != NULL || size == 0);
     struct firn_sqlshell_print *print = collecting;
     if (print->size + size + 1 > print->capacity) {
         size_t capacity = 2 * (print->size + size) + 256;
@@ -95,6 +96,7 @@ collect_text(const char *text)
 static const char *
 number_text(sqlite3_stmt *statement, int i, bool is_short, char out[NUMBER_SIZE])
 {
+    assert(i >= 0 && i < sqlite3_column_count(statement));
     double number = sqlite3_column_double(statement, i);
     if (isinf(number)) {
         return number > 0 ? "inf" : "-inf";
@@ -109,6 +111,7 @@ number_text(sqlite3_stmt *statement, int i, bool is_short, char out[NUMBER_SIZE]
 static firn_slice
 bytes_of(sqlite3_stmt *statement, int i)
 {
+    assert(i >= 0 && i < sqlite3_column_count(statement));
     const void *bytes = sqlite3_column_type(statement, i) == SQLITE_BLOB
                             ? sqlite3_column_blob(statement, i)
                             : (const void *)sqlite3_column_text(statement, i);
@@ -452,6 +455,7 @@ put_names(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
 struct firn_sqlshell_print *
 firn_sqlshell_print_begin(struct firn_sqlshell *shell, sqlite3_stmt *statement)
 {
+    assert(sqlite3_column_count(statement) > 0);
     struct firn_sqlshell_print *print = calloc(1, sizeof *print);
     if (print == NULL) {
         return NULL;

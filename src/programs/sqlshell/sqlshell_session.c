@@ -136,6 +136,7 @@ code_of(int rc)
 int
 firn_sqlshell_session_report(struct firn_sqlshell *shell, int rc)
 {
+    assert(rc != SQLITE_OK);
     int code = code_of(rc);
     const char *hint =
         code == FIRN_READ_ONLY && shell->read_only ? "leave out --read-only and --at" : NULL;
@@ -174,6 +175,7 @@ open_database(struct firn_sqlshell *shell)
 int
 firn_sqlshell_session_open(struct firn_sqlshell *shell)
 {
+    assert(shell->db == NULL && shell->path != NULL);
     int exit_code = open_database(shell);
     if (exit_code == FIRN_EXIT_OK) {
         atomic_store(&interruptible, shell->db);
@@ -236,6 +238,7 @@ attempt_attach(void *ctx, firn_error *err)
 int
 firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing)
 {
+    assert(shell->db != NULL);
     firn_error err = {.code = FIRN_OK};
     struct attempt attempt = {shell, is_for_writing && !shell->read_only};
     if (shell->is_attached && (shell->is_writable || !attempt.is_for_writing)) {
@@ -261,6 +264,7 @@ firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing)
 void
 firn_sqlshell_session_detach(struct firn_sqlshell *shell)
 {
+    assert(shell->db != NULL);
     if (!shell->is_attached || sqlite3_get_autocommit(shell->db) == 0) {
         return;
     }
@@ -305,6 +309,7 @@ unquote(const char *text)
 static int
 bind_blob(sqlite3_stmt *statement, int i, const char *text)
 {
+    assert(i >= 1 && i <= sqlite3_bind_parameter_count(statement));
     size_t size = strlen(text);
     bool is_blob = size >= 3 && (text[0] == 'x' || text[0] == 'X') && text[1] == '\'' &&
                    text[size - 1] == '\'' && size % 2 == 1 &&
@@ -324,6 +329,7 @@ bind_blob(sqlite3_stmt *statement, int i, const char *text)
 static int
 bind_text(sqlite3_stmt *statement, int i, const char *text)
 {
+    assert(i >= 1 && i <= sqlite3_bind_parameter_count(statement));
     char *end = NULL;
     int rc = bind_blob(statement, i, text);
     if (rc != SQLITE_NOTFOUND) {
@@ -416,6 +422,7 @@ next_word(const char *text, size_t *at, const char **out)
 static bool
 is_word(const char *text, size_t size, const char *word)
 {
+    assert(word[0] != '\0');
     return strlen(word) == size && sqlite3_strnicmp(text, word, (int)size) == 0;
 }
 
@@ -645,6 +652,7 @@ now(void)
 static void
 show_time(const struct run *run, double started)
 {
+    assert(run->shell->shows_time);
     char text[96];
     (void)snprintf(text, sizeof text, "%.3f s, %llu %s%s", now() - started,
                    (unsigned long long)run->rows, firn_term_text_plural(run->rows, "row", "rows"),
@@ -732,6 +740,7 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
 int
 firn_sqlshell_session_run(struct firn_sqlshell *shell, const char *text)
 {
+    assert(shell->db != NULL);
     const char *word = NULL;
     size_t at = 0;
     while (text[0] != '\0' && (next_word(text, &at, &word) > 0 || *word != '\0')) {

@@ -36,6 +36,7 @@ bool
 firn_task_databases_note(struct firn_task_databases *databases,
                          const firn_workspace_difference *difference)
 {
+    assert(databases->size <= databases->capacity);
     const firn_workspace_change *change = &difference->change;
     const firn_workspace_entry *before = change->before;
     const firn_workspace_entry *after = change->after;
@@ -102,6 +103,7 @@ static int
 on_data(void *ctx, firn_slice data)
 {
     struct receiving *receiving = ctx;
+    assert(receiving->head == NULL || receiving->head_size > 0);
     if (receiving->size == 0 && receiving->head != NULL) {
         receiving->is_other = data.size < receiving->head_size ||
                               memcmp(data.data, receiving->head, receiving->head_size) != 0;
@@ -130,6 +132,7 @@ create(const struct fetching *fetching, const char *suffix)
 static int
 receive(const struct fetching *fetching, const char *suffix, struct receiving *receiving)
 {
+    assert(fetching->reference != NULL);
     char path[PATH_ROOM];
     int size = snprintf(path, sizeof path, "%s%s", fetching->path, suffix);
     int code = size < (int)sizeof path
@@ -154,6 +157,7 @@ look_for_journal(const struct fetching *fetching, bool *out)
 static enum fetched
 fetch_saved(const struct fetching *fetching)
 {
+    assert(fetching->reference != NULL);
     struct receiving receiving = {.head = magic, .head_size = sizeof magic};
     bool has_journal = false;
     receiving.file = create(fetching, "");
@@ -182,6 +186,7 @@ fetch_saved(const struct fetching *fetching)
 static int
 copy_file(const struct fetching *fetching, const char *from, const char *suffix)
 {
+    assert(from[0] == '/');
     char path[PATH_ROOM];
     int size = snprintf(path, sizeof path, "%s%s", from, suffix);
     struct stat stat;
@@ -242,6 +247,7 @@ look_at_disk(const struct fetching *fetching, const char *from, bool *out_is_in_
 static enum fetched
 copy_in_use(const struct fetching *fetching, const char *from)
 {
+    assert(from[0] == '/');
     char copy[PATH_ROOM];
     char to[PATH_ROOM];
     int code = firn_sqlitefile_copy(NULL, from, copy, sizeof copy, fetching->err);
@@ -259,6 +265,7 @@ copy_in_use(const struct fetching *fetching, const char *from)
 static enum fetched
 fetch_present(const struct fetching *fetching)
 {
+    assert(fetching->reference == NULL);
     char from[PATH_ROOM];
     bool is_in_use = false;
     int size = snprintf(from, sizeof from, "%s/%s", firn_workspace_root(fetching->workspace),
@@ -283,6 +290,7 @@ fetch_present(const struct fetching *fetching)
 static void
 remove_all(const char *place)
 {
+    assert(place[0] == '/');
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     char path[PATH_ROOM];
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
@@ -320,6 +328,7 @@ static int
 compare_one(firn_workspace *workspace, const char *path, const char *before, const char *after,
             struct firn_sqlitefile_show *show, firn_error *err)
 {
+    assert(before != NULL);
     char place[PATH_ROOM];
     char old_file[PATH_ROOM];
     char new_file[PATH_ROOM];

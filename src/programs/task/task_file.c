@@ -29,6 +29,7 @@ enum { SHOWN_MAX = 800, MODE_NEW = 0666, MODE_BITS = 0777 };
 static int
 fail(const struct firn_task_file *file, const char *what, firn_error *err)
 {
+    assert(errno != 0);
     const int error = errno;
     memset(err, 0, sizeof(*err));
     err->os_errno = error;

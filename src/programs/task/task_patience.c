@@ -11,6 +11,7 @@
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ enum { SLICE_MS = 200, TEXT_SIZE = 320 };
 int64_t
 firn_task_patience_slice_ms(const struct firn_cli *cli)
 {
+    assert(cli->wait_ms >= 0);
     return cli->wait_ms < SLICE_MS ? cli->wait_ms : SLICE_MS;
 }
 
@@ -28,6 +30,7 @@ firn_task_patience_slice_ms(const struct firn_cli *cli)
 static void
 find_restore(const struct firn_cli *cli, char *out, size_t size)
 {
+    assert(size > 0);
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     out[0] = '\0';
     if (cli->workspace != NULL &&
@@ -53,6 +56,7 @@ static int
 run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
     firn_error *err)
 {
+    assert(cli->wait_ms >= 0);
     for (;;) {
         int code = attempt(ctx, err);
         if (code != FIRN_BUSY || firn_term_meter_elapsed() * 1000 >= (double)cli->wait_ms) {

@@ -24,6 +24,7 @@
 static void
 checkpoint_json(const firn_workspace_pending_restore *pending)
 {
+    assert(pending->is_pending || pending->is_running);
     firn_term_json_u64_if("number", pending->number, pending->number != 0);
     firn_term_json_string_if("id", pending->id, pending->id[0] != '\0');
 }
@@ -81,6 +82,7 @@ what_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
 static void
 tell_pending(const firn_workspace_pending_restore *pending)
 {
+    assert(pending->is_pending);
     char what[64];
     firn_command_report_line("%s was interrupted %s", what_text(pending, what, sizeof(what)),
                              pending->has_begun ? "half way" : "before anything changed");

@@ -10,6 +10,7 @@
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ struct taking {
 int
 firn_task_settings_set(struct firn_command_settings *settings, const firn_config_setting *setting)
 {
+    assert(setting->key != NULL && setting->value != NULL);
     bool is_true = strcmp(setting->value, "true") == 0;
     if (strcmp(setting->key, "keep") == 0) {
         (void)snprintf(settings->keep, sizeof(settings->keep), "%s", setting->value);
@@ -90,6 +92,7 @@ firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *noti
 static void
 keep(const firn_notice *notice)
 {
+    assert(kept_count <= FILES && notice->text != NULL);
     if (kept_count < FILES) {
         struct unread *unread = &kept[kept_count++];
         (void)snprintf(unread->path, sizeof(unread->path), "%.*s", (int)notice->path.size,
@@ -131,6 +134,7 @@ is_without_settings(const struct firn_cli *cli)
 int
 firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace)
 {
+    assert(cli->command != NULL);
     firn_error err;
     struct taking taking = {cli, workspace};
     kept_count = 0;

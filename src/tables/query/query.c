@@ -619,11 +619,14 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
         rc = firn_query_source_begin(worker->source, piece, err);
         scan->has_piece = true;
     }
-    rc = rc == FIRN_OK ? firn_query_worker_values(worker, err) : rc;
     if (rc == FIRN_OK) {
         *out_count = firn_query_source_rows(worker->source);
         firn_query_column_selection(firn_query_source_mask(worker->source), *out_count,
                                     &scan->selection);
+        /* Where cut() leaves nothing, nothing is decoded. */
+        if (scan->selection.count > scan->skip_left) {
+            rc = firn_query_worker_values(worker, err);
+        }
         memcpy(scan->computed, worker->values, scan->plan->output_count * sizeof scan->computed[0]);
     }
     return rc;

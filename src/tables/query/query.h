@@ -77,10 +77,10 @@ struct firn_query_visitor {
      * worker: the number of the thread, below firn_query_workers; calls with one number follow each other. If it
      * returns anything but FIRN_OK, the query ends. */
     int (*visit)(void *ctx, unsigned worker, struct firn_query_rows *rows, firn_error *err);
-    /* May be NULL: is offered rows of a run that lie side by side, all of which fulfil the condition without a look at
-     * them. true: it takes them, and they come in no batch. */
+    /* May be NULL: is offered rows of a run that lie side by side. is_met: all of them fulfil the condition, which is known
+     * without a look at them. true: it takes them, and they come in no batch. */
     bool (*take)(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count,
-                 bool is_loose);
+                 bool is_loose, bool is_met);
     void *ctx;
 };
 unsigned firn_query_workers(const struct firn_scan *scan);

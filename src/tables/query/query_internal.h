@@ -42,11 +42,7 @@ firn_query_mask_is_empty(const struct firn_query_mask *mask)
 static inline size_t
 firn_query_mask_count(const struct firn_query_mask *mask)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
-        count += firn_count_bits(mask->words[i]);
-    }
-    return count;
+    return firn_chunk_mask_count(mask->words);
 }
 /* The rows [first, end). Requires: first <= end <= FIRN_CHUNK_BLOCK. */
 void firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end);

@@ -757,9 +757,9 @@ firn_query_source_offer_all(struct firn_query_source *source,
                             const struct firn_query_visitor *visitor)
 {
     const size_t rows = source->end - source->next;
-    if (visitor->take == NULL || !are_all_met(source) || rows == 0 ||
+    if (visitor->take == NULL || source->way != WAY_DIRECT || rows == 0 ||
         !visitor->take(visitor->ctx, source->run, source->group, source->next, rows,
-                       source->is_loose)) {
+                       source->is_loose, are_all_met(source))) {
         return false;
     }
     source->stats.rows_read += rows;

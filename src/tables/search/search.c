@@ -17,8 +17,9 @@
  * (lsm/lsm_pieces.h), so that a few new rows do not make whole ranges of keys unreachable for the graphs: the search
  * then checks for each near row whether it sees this version.
  *
- * If there is no condition, and each piece has a graph, there is nothing to read but what graphs name: then no query is
- * opened. That it is not so is found out by opening the pieces.
+ * If there is no condition, or the graphs remember which rows fulfil it (graph/graph_memo.c), and each piece has a graph,
+ * there is nothing to read but what graphs name: then no query is opened. That it is not so is found out by opening the
+ * pieces.
  *
  * (S1) Only its distance in double precision and its key determine whether a row is found. (Not checked: it is a
  *      statement about all ways of searching; tests compare them.)
@@ -274,10 +275,13 @@ out:
 }
 
 static bool
-take(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count, bool is_loose)
+take(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count, bool is_loose,
+     bool is_met)
 {
     const struct search *search = ctx;
-    return firn_search_source_note_all(search->sources, run, group, row, count, is_loose);
+    return is_met
+               ? firn_search_source_note_all(search->sources, run, group, row, count, is_loose)
+               : firn_search_source_note_known(search->sources, run, group, row, count, is_loose);
 }
 
 /* ---- the request ---- */
@@ -424,9 +428,13 @@ look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *piec
     if (scan != NULL) {
         FIRN_TRY(firn_search_measure_init(&search->measure, search->request, err));
         FIRN_TRY(firn_query_visit(scan, &visitor, err));
+        if (search->sources != NULL) {
+            firn_search_source_teach(search->sources, pieces);
+        }
     } else {
         *out_lacks = search->sources == NULL ||
-                     !firn_search_source_note_pieces(search->sources, pieces, &search->rows);
+                     !firn_search_source_note_pieces(search->sources, pieces,
+                                                     search->request->where != NULL, &search->rows);
     }
     if (search->sources != NULL && !*out_lacks) {
         FIRN_TRY(firn_search_source_ask(search->sources, pieces, search->request,
@@ -519,7 +527,7 @@ search_in(struct firn_table *table, const struct firn_search_request *given, enu
         inner = firn_query_pieces(scan);
     }
     if (request->k > 0 && way != BY_ALL_ROWS) {
-        FIRN_TRY(firn_search_graph_open(graphs, inner, column->id, request, err));
+        FIRN_TRY(firn_search_graph_open(graphs, inner, column->id, request, schema, err));
         own.sources = &graphs->sources;
     }
     if (request->k > 0) {
@@ -567,7 +575,7 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     FIRN_TRY(check_column(request, schema, err));
     enum way way = BY_ALL_ROWS;
     if (may_have_graphs(schema, request)) {
-        const bool is_bare = request->where == NULL && request->parameter_count == 0 &&
+        const bool is_bare = (request->where != NULL || request->parameter_count == 0) &&
                              request->txn == NULL && request->on_progress == NULL;
         way = is_bare && request->k > 0 ? BY_GRAPHS_ALONE : BY_GRAPHS;
     }

@@ -193,24 +193,121 @@ find_near(void *ctx, void *source, const struct firn_search_ask *ask,
     return FIRN_OK;
 }
 
+/* ---- conditions that were evaluated before ---- */
+
+static const struct firn_graph_memo *
+known_to(void *ctx, void *source)
+{
+    const struct firn_search_graphs *graphs = ctx;
+    return graphs->key.size == 0 ? NULL
+                                 : firn_graph_memo_find(source, firn_buf_slice(&graphs->key));
+}
+
+static void
+learn(void *ctx, void *source, const uint64_t *bits, uint64_t count)
+{
+    const struct firn_search_graphs *graphs = ctx;
+    if (graphs->key.size > 0) {
+        firn_graph_memo_keep(source, firn_buf_slice(&graphs->key), bits, count);
+    }
+}
+
+static int
+append_value(struct firn_buf *key, const firn_value *value)
+{
+    const uint8_t type = (uint8_t)value->type;
+    uint64_t number = value->as.u64;
+    int rc = firn_buf_append(key, &type, 1);
+    switch (value->type) {
+    case FIRN_TYPE_NULL:
+        return rc;
+    case FIRN_TYPE_BOOL:
+        number = value->as.boolean;
+        break;
+    case FIRN_TYPE_F32: {
+        const double wide = (double)value->as.f32;
+        memcpy(&number, &wide, sizeof wide);
+        break;
+    }
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_UUID:
+    case FIRN_TYPE_VECTOR:
+        number = value->as.bytes.size;
+        rc = rc == FIRN_OK ? firn_buf_append(key, value->as.bytes.data, value->as.bytes.size) : rc;
+        break;
+    default:
+        break;
+    }
+    return rc == FIRN_OK ? firn_buf_append(key, &number, sizeof number) : rc;
+}
+
+/* All that the rows of a run that fulfil the condition depend on: its text and parameters, and what the columns are. A
+ * transaction's searches go without. */
+static int
+make_key(struct firn_search_graphs *graphs, const struct firn_search_request *request,
+         const struct firn_schema *schema, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (request->where == NULL || request->txn != NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_schema_record_encode(schema, &graphs->key, err));
+    rc = firn_buf_append(&graphs->key, request->where, strlen(request->where) + 1);
+    for (size_t i = 0; rc == FIRN_OK && i < request->parameter_count; i++) {
+        rc = append_value(&graphs->key, &request->parameters[i]);
+    }
+    for (size_t i = 0;
+         rc == FIRN_OK && i < graphs->list.size / sizeof(struct firn_lsm_pieces_graph); i++) {
+        const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
+        const size_t place = firn_graph_memo_enter(all[i].graph);
+        rc = firn_buf_append(&graphs->places, &place, sizeof place);
+        if (rc != FIRN_OK) {
+            firn_graph_memo_leave(all[i].graph, place);
+        }
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a search");
+out:
+    return rc;
+}
+
 int
 firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_lsm_pieces *pieces,
-                       uint32_t column, const struct firn_search_request *request, firn_error *err)
+                       uint32_t column, const struct firn_search_request *request,
+                       const struct firn_schema *schema, firn_error *err)
 {
+    int rc = FIRN_OK;
     DCHECK(graphs->scratch == NULL && graphs->list.size == 0);
-    graphs->sources = (struct firn_search_sources){graphs, open_source, close_source, find_near};
+    graphs->sources = (struct firn_search_sources){
+        .ctx = graphs,
+        .open = open_source,
+        .close = close_source,
+        .find = find_near,
+        .known = known_to,
+        .learn = learn,
+    };
     graphs->request = request;
     graphs->damaged = 0;
-    int rc = pieces == NULL ? FIRN_OK
-                            : firn_lsm_pieces_graphs(pieces, column, (uint32_t)request->metric,
-                                                     &graphs->list, &graphs->damaged, err);
-    return rc == FIRN_OK ? firn_graph_search_scratch_create(&graphs->scratch, err) : rc;
+    if (pieces != NULL) {
+        FIRN_TRY(firn_lsm_pieces_graphs(pieces, column, (uint32_t)request->metric, &graphs->list,
+                                        &graphs->damaged, err));
+    }
+    FIRN_TRY(make_key(graphs, request, schema, err));
+    rc = firn_graph_search_scratch_create(&graphs->scratch, err);
+out:
+    return rc;
 }
 
 void
 firn_search_graph_close(struct firn_search_graphs *graphs)
 {
+    const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
+    for (size_t i = 0; i < graphs->places.size / sizeof(size_t); i++) {
+        firn_graph_memo_leave(all[i].graph, ((const size_t *)(const void *)graphs->places.data)[i]);
+    }
     firn_graph_search_scratch_destroy(graphs->scratch);
+    firn_buf_deinit(&graphs->key);
+    firn_buf_deinit(&graphs->places);
     firn_free(graphs->candidates);
     firn_free(graphs->distances);
     firn_buf_deinit(&graphs->list);

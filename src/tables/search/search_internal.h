@@ -81,9 +81,17 @@ bool firn_search_source_note(struct firn_search_source_set *set, const struct fi
                              size_t group, size_t row, const uint64_t *wanted, bool is_loose);
 bool firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
                                  size_t group, size_t row, size_t count, bool is_loose);
-/* Whether each piece is rows of a run that has a source: then all of them are noted, *out_rows, and none has to be read. */
+/* Notes the rows of a group of which the source knows that they fulfil the condition; false: it does not know. */
+bool firn_search_source_note_known(struct firn_search_source_set *set, const struct firn_run *run,
+                                   size_t group, size_t row, size_t count, bool is_loose);
+/* Whether each piece is rows of a run that has a source, which knows those that fulfil the condition if there is one: then
+ * these are noted, of *out_rows, and none has to be read. */
 bool firn_search_source_note_pieces(struct firn_search_source_set *set,
-                                    const struct firn_lsm_pieces *pieces, uint64_t *out_rows);
+                                    const struct firn_lsm_pieces *pieces, bool has_condition,
+                                    uint64_t *out_rows);
+/* Tells sources which rows fulfil the condition: all pieces were visited. */
+void firn_search_source_teach(struct firn_search_source_set *set,
+                              const struct firn_lsm_pieces *pieces);
 /* Asks all sources for near rows among those that were noted, and puts them into top. *out_lacks: one of them named too
  * few, or is damaged, and all rows must be measured. */
 FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *set,
@@ -99,6 +107,9 @@ struct firn_search_graphs {
     struct firn_search_sources sources; /* for the request */
     const struct firn_search_request *request;
     struct firn_buf list; /* of struct firn_lsm_pieces_graph */
+    struct firn_buf
+        key; /* of the condition, for memos (graph/graph_memo.c); empty: there are none */
+    struct firn_buf places; /* size_t of each graph: until it is given back, its memos stay */
     struct firn_graph_scratch *scratch;
     struct firn_graph_candidate *candidates;
     double *distances;
@@ -111,7 +122,7 @@ struct firn_search_graphs {
 FIRN_MUST_CHECK int firn_search_graph_open(struct firn_search_graphs *graphs,
                                            struct firn_lsm_pieces *pieces, uint32_t column,
                                            const struct firn_search_request *request,
-                                           firn_error *err);
+                                           const struct firn_schema *schema, firn_error *err);
 void firn_search_graph_close(struct firn_search_graphs *graphs);
 
 /* ---- what is given out: search_result.c ---- */

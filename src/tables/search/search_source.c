@@ -25,6 +25,8 @@
 
 enum { WIDER = 4 }; /* so many times as much is asked for, where too little was found */
 
+enum noted { NOTED_BITS, NOTED_ALL, NOTED_KNOWN };
+
 struct part {
     struct firn_run *run;
     void *source; /* NULL: none */
@@ -32,8 +34,10 @@ struct part {
         *firsts; /* the number of the first row of each group, and one more: that of all rows */
     size_t groups;
     uint64_t *allowed; /* written by __atomic functions alone while threads visit */
-    uint8_t *is_whole; /* likewise: of each group: all rows are allowed, without their bits */
-    bool is_loose;     /* likewise: the search may not see all of those that are allowed */
+    uint8_t
+        *noted; /* likewise, enum noted: of each group, rows that are allowed without their bits */
+    bool is_loose; /* likewise: the search may not see all of those that are allowed */
+    const struct firn_graph_memo *known; /* rows that fulfil the condition; NULL: not known */
 };
 
 struct firn_search_source_set {
@@ -65,9 +69,12 @@ open_part(const struct firn_search_source_set *set, struct part *part, uint32_t 
     if (part->firsts != NULL) {
         part->firsts[part->groups] = rows;
         part->allowed = firn_alloc_zeroed((size_t)(rows / 64 + 1) * sizeof part->allowed[0]);
-        part->is_whole = firn_alloc_zeroed(part->groups + 1);
+        part->noted = firn_alloc_zeroed(part->groups + 1);
     }
-    return part->firsts != NULL && part->allowed != NULL && part->is_whole != NULL
+    if (set->from->known != NULL) {
+        part->known = set->from->known(set->from->ctx, part->source);
+    }
+    return part->firsts != NULL && part->allowed != NULL && part->noted != NULL
                ? FIRN_OK
                : firn_error_no_memory(err, "a search");
 }
@@ -135,7 +142,7 @@ firn_search_source_close(struct firn_search_source_set *set)
         }
         firn_free(set->parts[i].firsts);
         firn_free(set->parts[i].allowed);
-        firn_free(set->parts[i].is_whole);
+        firn_free(set->parts[i].noted);
     }
     if (set != NULL) {
         firn_free(set->parts);
@@ -210,7 +217,7 @@ firn_search_source_note_all(struct firn_search_source_set *set, const struct fir
     }
     DCHECK(group < part->groups);
     if (row == 0 && count == part->firsts[group + 1] - part->firsts[group]) {
-        __atomic_store_n(&part->is_whole[group], 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&part->noted[group], NOTED_ALL, __ATOMIC_RELAXED);
     } else {
         allow_all(part, part->firsts[group] + row, count);
     }
@@ -219,8 +226,36 @@ firn_search_source_note_all(struct firn_search_source_set *set, const struct fir
 }
 
 bool
+firn_search_source_note_known(struct firn_search_source_set *set, const struct firn_run *run,
+                              size_t group, size_t row, size_t count, bool is_loose)
+{
+    struct part *part = part_with_source(set, run);
+    if (part == NULL || part->known == NULL || row != 0 ||
+        count != part->firsts[group + 1] - part->firsts[group]) {
+        return false;
+    }
+    __atomic_store_n(&part->noted[group], NOTED_KNOWN, __ATOMIC_RELAXED);
+    note_loose(part, is_loose);
+    return true;
+}
+
+/* Whether the pieces have all groups of the run. */
+static bool
+has_all_groups(const struct part *part, const struct firn_lsm_pieces *pieces)
+{
+    size_t groups = 0;
+    for (size_t i = 0; i < firn_lsm_pieces_count(pieces); i++) {
+        struct firn_lsm_piece piece;
+        firn_lsm_pieces_at(pieces, i, &piece);
+        groups += piece.run == part->run; /* pieces are disjoint */
+    }
+    return groups == part->groups;
+}
+
+bool
 firn_search_source_note_pieces(struct firn_search_source_set *set,
-                               const struct firn_lsm_pieces *pieces, uint64_t *out_rows)
+                               const struct firn_lsm_pieces *pieces, bool has_condition,
+                               uint64_t *out_rows)
 {
     const size_t count = firn_lsm_pieces_count(pieces);
     bool are_all = true;
@@ -229,10 +264,10 @@ firn_search_source_note_pieces(struct firn_search_source_set *set,
         struct firn_lsm_piece piece;
         firn_lsm_pieces_at(pieces, i, &piece);
         struct part *part = piece.run != NULL ? part_with_source(set, piece.run) : NULL;
-        are_all = part != NULL;
+        are_all = part != NULL && (!has_condition || part->known != NULL);
         if (are_all) {
             DCHECK(piece.group < part->groups);
-            part->is_whole[piece.group] = 1;
+            part->noted[piece.group] = has_condition ? NOTED_KNOWN : NOTED_ALL;
             part->is_loose = part->is_loose || piece.is_loose;
             *out_rows += part->firsts[piece.group + 1] - part->firsts[piece.group];
         }
@@ -274,29 +309,67 @@ out:
     return rc;
 }
 
-/* How many rows are allowed; their bits are set, unless all are. All threads have ended. */
+/* Allows those of a group that are known. */
+static void
+allow_known(struct part *part, size_t group)
+{
+    const uint64_t *bits = part->known->bits;
+    const uint64_t end = part->firsts[group + 1];
+    for (uint64_t row = part->firsts[group]; row < end; row += 64) {
+        const unsigned shift = (unsigned)(row % 64);
+        uint64_t word = bits[row / 64] >> shift;
+        if (shift != 0 && row / 64 < part->firsts[part->groups] / 64) {
+            word |= bits[row / 64 + 1] << (64 - shift);
+        }
+        allow(part, row, end - row < 64 ? word & ((UINT64_C(1) << (end - row)) - 1) : word);
+    }
+}
+
+/* Which rows are allowed, NULL: all, and how many. All threads have ended. */
 static uint64_t
-count_allowed(struct part *part)
+count_allowed(struct part *part, const uint64_t **out)
 {
     const uint64_t rows = part->firsts[part->groups];
     uint64_t count = 0;
-    size_t whole = 0;
+    size_t all = 0;
+    size_t known = 0;
     for (size_t i = 0; i < part->groups; i++) {
-        whole += part->is_whole[i];
+        all += part->noted[i] == NOTED_ALL;
+        known += part->noted[i] == NOTED_KNOWN;
     }
-    if (whole == part->groups) {
-        return rows;
+    if (known > 0 && known == part->groups) {
+        *out = part->known->count < rows ? part->known->bits : NULL;
+        return part->known->count;
     }
-    for (size_t i = 0; i < part->groups; i++) {
-        if (part->is_whole[i] != 0) {
+    for (size_t i = 0; i < part->groups && all < part->groups; i++) {
+        if (part->noted[i] == NOTED_ALL) {
             allow_all(part, part->firsts[i], part->firsts[i + 1] - part->firsts[i]);
+        } else if (part->noted[i] == NOTED_KNOWN) {
+            allow_known(part, i);
         }
     }
-    for (uint64_t i = 0; i <= rows / 64; i++) {
+    for (uint64_t i = 0; i <= rows / 64 && all < part->groups; i++) {
         count += (uint64_t)firn_count_bits(part->allowed[i]);
     }
     DCHECK(count <= rows);
+    count = all < part->groups ? count : rows;
+    *out = count < rows ? part->allowed : NULL;
     return count;
+}
+
+void
+firn_search_source_teach(struct firn_search_source_set *set, const struct firn_lsm_pieces *pieces)
+{
+    for (size_t i = 0; set->from->learn != NULL && i < set->count; i++) {
+        struct part *part = &set->parts[i];
+        if (part->source != NULL && part->known == NULL && has_all_groups(part, pieces)) {
+            const uint64_t *allowed;
+            const uint64_t count = count_allowed(part, &allowed);
+            if (allowed != NULL) {
+                set->from->learn(set->from->ctx, part->source, allowed, count);
+            }
+        }
+    }
 }
 
 static int
@@ -354,7 +427,8 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
          const struct firn_search_request *request, struct firn_search_top *top,
          struct reading *reading, bool *out_lacks, firn_error *err)
 {
-    const uint64_t count = count_allowed(part);
+    const uint64_t *allowed;
+    const uint64_t count = count_allowed(part, &allowed);
     const size_t wanted = count < request->k ? (size_t)count : request->k;
     struct firn_search_ask ask = {.query = request->query,
                                   .dimensions = request->dimensions,
@@ -362,8 +436,7 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
                                   .ef = request->ef,
                                   .recall = request->recall,
                                   .is_exact = request->is_exact,
-                                  .allowed =
-                                      count < part->firsts[part->groups] ? part->allowed : NULL,
+                                  .allowed = allowed,
                                   .allowed_count = count};
     struct firn_search_top own = {.k = request->k};
     struct firn_search_candidate *found = NULL;

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "vector/vector_distance.h"
 
+struct firn_graph_memo;
 struct firn_run;
 
 struct firn_search_candidate {
@@ -51,6 +52,10 @@ struct firn_search_sources {
      * too. */
     int (*find)(void *ctx, void *source, const struct firn_search_ask *ask,
                 struct firn_search_candidate *out, size_t *out_count, firn_error *err);
+    /* Which rows of the run fulfil the condition of the search, until close; NULL: that is not known. May be NULL. */
+    const struct firn_graph_memo *(*known)(void *ctx, void *source);
+    /* Learns it: a bit for each row, and a word for every 64 rows and one more. May be NULL. */
+    void (*learn)(void *ctx, void *source, const uint64_t *bits, uint64_t count);
 };
 
 #endif

@@ -24,8 +24,6 @@
  */
 #include "rules/rules.h"
 
-#include <string.h>
-
 #include "base/check.h"
 #include "base/slice.h"
 
@@ -64,7 +62,8 @@ is_one_of(firn_slice name, const char *const *names, size_t count)
 static bool
 may_match(firn_slice name)
 {
-    return name.size > 0 && strchr(".nv_t", name.data[0]) != NULL;
+    const uint8_t first = name.size > 0 ? name.data[0] : 0;
+    return first == '.' || first == 'n' || first == 'v' || first == '_' || first == 't';
 }
 
 static bool

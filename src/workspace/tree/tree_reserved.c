@@ -145,13 +145,30 @@ is_short_of(firn_slice folded, const struct reserved *reserved)
            folded.data[stem.size + 1] >= '1' && folded.data[stem.size + 1] <= '4';
 }
 
+/* Whether one of NAMES begins with this letter, after its dot. */
+static bool
+begins_short(uint8_t byte)
+{
+    switch (byte | 0x20) {
+    case 'b':
+    case 'f':
+    case 'g':
+    case 'h':
+    case 'j':
+    case 's':
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* The first byte, or the lack of a ~, decides for nearly all names. */
 static bool
 may_be_reserved(firn_slice name)
 {
     uint8_t first = name.data[0];
     return first == '.' || first >= 0x80 ||
-           (strchr("bfghjsBFGHJS", first) != NULL && memchr(name.data, '~', name.size) != NULL);
+           (begins_short(first) && memchr(name.data, '~', name.size) != NULL);
 }
 
 /* Of a name without backslashes. */

@@ -24,7 +24,7 @@ used_bytes(const struct cache_world *world)
 /* ---- holding ---- */
 
 static void
-half_of_the_budget_can_be_held_and_no_more(void **state)
+half_of_the_budget_can_be_held_and_more_by_graphs(void **state)
 {
     (void)state;
     struct cache_world world;
@@ -38,6 +38,13 @@ half_of_the_budget_can_be_held_and_no_more(void **state)
     assert_true(firn_block_cache_hold(cache, 0));
     firn_block_cache_hold_release(cache, 300 * KIB);
     assert_true(firn_block_cache_hold(cache, 300 * KIB));
+    /* Graphs may have more; what is held for others counts. */
+    assert_false(firn_block_cache_hold_graph(cache, 384 * KIB + 1));
+    assert_true(firn_block_cache_hold_graph(cache, 384 * KIB));
+    assert_false(firn_block_cache_hold_graph(cache, 1));
+    assert_false(firn_block_cache_hold(cache, 0));
+    firn_block_cache_hold_release(cache, 896 * KIB);
+    assert_true(firn_block_cache_hold(cache, 512 * KIB));
     firn_block_cache_hold_release(cache, 512 * KIB);
     cache_world_deinit(&world);
 }
@@ -336,7 +343,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(half_of_the_budget_can_be_held_and_no_more),
+        cmocka_unit_test(half_of_the_budget_can_be_held_and_more_by_graphs),
         cmocka_unit_test(memory_that_is_held_stays_while_blocks_come_and_go),
         cmocka_unit_test(what_was_held_is_room_again),
         cmocka_unit_test(what_is_held_finds_room_up_to_half_of_the_budget),

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "encoding/bit_pack.h"
+#include "encoding/encoding.h"
 #include "support/test_random.h"
 
 static const size_t counts[] = {1, 2, 31, 32, 33, 63, 64, 65, 1000, 1023, 1024};
@@ -133,11 +134,32 @@ packed_numbers_are_as_bit_by_bit(void **state)
     }
 }
 
+static void
+bits_of_masks_are_counted(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "bits_of_masks_are_counted", 19);
+    for (unsigned round = 0; round < 2000; round++) {
+        uint64_t mask[FIRN_CHUNK_MASK_WORDS];
+        const uint64_t density = test_random_below(&random, 65);
+        size_t count = 0;
+        memset(mask, 0, sizeof mask);
+        for (size_t i = 0; i < FIRN_CHUNK_BLOCK; i++) {
+            const bool is_set = test_random_below(&random, 64) < density;
+            mask[i / 64] |= (uint64_t)is_set << i % 64;
+            count += is_set;
+        }
+        assert_int_equal(firn_chunk_mask_count(mask), count);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_numbers_are_as_bit_by_bit),
+        cmocka_unit_test(bits_of_masks_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

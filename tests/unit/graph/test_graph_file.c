@@ -251,6 +251,75 @@ test_threads_share_an_open_graph(void **state)
     close_file(&file);
 }
 
+enum { MEMO_ROWS = 2000, MEMO_KEYS = 11 };
+
+/* Looks for memos of more keys than there is room for, and keeps those that are not there. */
+static void *
+remember(void *arg)
+{
+    const struct firn_graph *graph = arg;
+    size_t found = 0;
+    for (uint64_t i = 0; i < 3000; i++) {
+        uint64_t bits[MEMO_ROWS / 64 + 1] = {0};
+        char key[24];
+        const uint64_t number = i * 7 % 5 == 0 ? i % MEMO_KEYS : i % 3;
+        (void)snprintf(key, sizeof key, "key %u", (unsigned)number);
+        const size_t place = firn_graph_memo_enter(graph);
+        const struct firn_graph_memo *memo = firn_graph_memo_find(graph, firn_str(key));
+        bits[number] = number + 1;
+        if (memo != NULL) {
+            assert_int_equal(memo->count, number);
+            assert_memory_equal(memo->bits, bits, sizeof bits);
+            found++;
+        } else {
+            firn_graph_memo_keep(graph, firn_str(key), bits, number);
+        }
+        firn_graph_memo_leave(graph, place);
+    }
+    assert_true(found > 1000);
+    return NULL;
+}
+
+static void
+test_conditions_are_remembered(void **state)
+{
+    struct file file;
+    struct firn_run *run;
+    firn_error err;
+    pthread_t threads[4];
+    static const uint64_t none[MEMO_ROWS / 64 + 1];
+    static char long_key[5000];
+    (void)state;
+    open_file(&file, FIRN_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
+    struct firn_run_env env = env_of(&file);
+    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    const struct firn_graph *graph = firn_graph_read_of(run);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, remember, (void *)(uintptr_t)graph), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    /* What is too long is not kept. */
+    const firn_slice key = firn_bytes(long_key, sizeof long_key);
+    const size_t place = firn_graph_memo_enter(graph);
+    firn_graph_memo_keep(graph, key, none, 0);
+    assert_null(firn_graph_memo_find(graph, key));
+    firn_graph_memo_leave(graph, place);
+    firn_graph_read_kind.close(run);
+    close_file(&file);
+    /* A graph without room has none. */
+    open_file(&file, FIRN_VECTOR_L2, MEMO_ROWS, 20, false, 0);
+    env = env_of(&file);
+    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    graph = firn_graph_read_of(run);
+    firn_graph_memo_leave(graph, firn_graph_memo_enter(graph));
+    firn_graph_memo_keep(graph, firn_str("key"), none, 0);
+    assert_null(firn_graph_memo_find(graph, firn_str("key")));
+    firn_graph_read_kind.close(run);
+    close_file(&file);
+}
+
 /* ---- damage ---- */
 
 static bool
@@ -372,6 +441,41 @@ test_lies_are_survived(void **state)
     close_file(&file);
 }
 
+/* A query may be so far away that single precision has no number for it: it still finds as many rows as it wants. */
+static void
+test_queries_far_from_all_rows_are_answered(void **state)
+{
+    static const float sizes[] = {1e14F, 1e15F, 1e19F, 3e38F};
+    struct graph_fixture fixture;
+    struct test_random random;
+    struct firn_os *os;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "far", 34);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 300, 12, &random);
+    for (size_t i = 0; i < (size_t)300 * 12; i++) {
+        fixture.vectors[i] *= 1e-6F;
+    }
+    assert_int_equal(firn_sim_memory_create(5, &os, NULL), FIRN_OK);
+    assert_int_equal(graph_fixture_build(&fixture, os, 1, &err), FIRN_OK);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const struct firn_graph_search_options options = {.wanted = 25, .ef = 40};
+        struct firn_graph_candidate found[25];
+        struct firn_graph_search_counts how;
+        float query[12];
+        size_t count;
+        for (size_t at = 0; at < 12; at++) {
+            query[at] = at % 3 == 0 ? -sizes[i] : at % 3 == 1 ? sizes[i] : 1;
+        }
+        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                           &count, &how, &err),
+                         FIRN_OK);
+        assert_int_equal(count, 25);
+    }
+    graph_fixture_deinit(&fixture);
+    firn_sim_memory_destroy(os);
+}
+
 /* Finds the header's block, whose first bytes are known. */
 static size_t
 find_header(const struct firn_buf *bytes)
@@ -438,9 +542,11 @@ main(void)
         cmocka_unit_test(test_small_files_are_whole),
         cmocka_unit_test(test_the_budget_is_given_back),
         cmocka_unit_test(test_threads_share_an_open_graph),
+        cmocka_unit_test(test_conditions_are_remembered),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_lies_are_survived),
         cmocka_unit_test(test_headers_that_make_no_sense_are_refused),
+        cmocka_unit_test(test_queries_far_from_all_rows_are_answered),
     };
     test_threads_only();
     return cmocka_run_group_tests_name("graph_file", tests, NULL, NULL);

@@ -217,6 +217,104 @@ a_match_takes_part_in_other_statements(void **state)
           "null|null|0000803F0000004001|");
 }
 
+/* Whether a statement, from its WHERE or ORDER BY on, is a search: only then has the hidden column a distance. */
+static void
+is_search(bool wanted, const char *items, const char *rest)
+{
+    char text[2 * TEXT_MAX];
+    char found[RESULT_MAX];
+    (void)snprintf(text, sizeof text, "SELECT distance IS NOT NULL%s FROM %s", items, rest);
+    read_rows(text, found);
+    if (found[0] != (wanted ? '1' : '0')) {
+        fail_msg("%s: %s", text, wanted ? "no search" : "a search");
+    }
+}
+
+static void
+an_order_by_distance_is_a_search(void **state)
+{
+    static const char *const wheres[] = {"v IS NOT NULL",
+                                         "v IS NOT NULL AND kind = 3",
+                                         "v IS NOT NULL AND kind IN (1, 2)",
+                                         "v IS NOT NULL AND (kind = 1 OR kind = 2)",
+                                         "kind BETWEEN 2 AND 4 AND v NOT NULL AND name <> 'n1'",
+                                         "v IS NOT NULL AND id > 100 AND id < 250",
+                                         "v IS NOT NULL AND kind > 100",
+                                         "v IS NOT NULL AND length(name) = 2"};
+    struct test_random random;
+    (void)state;
+    test_random_init(&random, "sql_vectors", 13);
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < sizeof wheres / sizeof wheres[0]; i++) {
+            char vector[TEXT_MAX];
+            char by[3 * TEXT_MAX];
+            char sort[3 * TEXT_MAX];
+            write_vector(&random, vector);
+            (void)snprintf(by, sizeof by,
+                           "SELECT round(firn_distance(v, '%s', 'l2'), 6) FROM %s WHERE %s "
+                           "ORDER BY firn_distance(v, '%s', 'l2') LIMIT %d OFFSET %d",
+                           vector, t == 0 ? "one" : "two", wheres[i], vector, 1 + (int)i * 3,
+                           (int)i);
+            (void)snprintf(sort, sizeof sort,
+                           "SELECT round(firn_distance(v, '%s', 'l2'), 6) FROM %s WHERE %s "
+                           "ORDER BY firn_distance(v, '%s', 'l2') + 0 LIMIT %d OFFSET %d",
+                           vector, t == 0 ? "one" : "two", wheres[i], vector, 1 + (int)i * 3,
+                           (int)i);
+            same(by, sort);
+        }
+    }
+    const char *all = ", firn_distance(v, '[1,2,3]') AS d";
+    is_search(true, "", "one WHERE v IS NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT 5");
+    is_search(true, all, "one WHERE v NOT NULL AND kind >= 2 ORDER BY d LIMIT 2 OFFSET 3;");
+    is_search(true, "", "one AS o ORDER BY firn_distance(o.v, '[1,2,3]', 'l2') NULLS LAST LIMIT 5");
+    is_search(true, "",
+              "temp.one WHERE v NOT NULL ORDER BY firn_distance(v, "
+              "firn_vector('[1,2,3]', 'dot')) ASC LIMIT 1, 5");
+    /* Nulls come first; the farthest; more than a column orders; what SQLite has to look at; more rows than there are. */
+    is_search(false, "", "one ORDER BY firn_distance(v, '[1,2,3]') LIMIT 300");
+    is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') DESC LIMIT 5");
+    is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]'), id LIMIT 5");
+    is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]')");
+    is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT -1");
+    is_search(false, "", "one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT 299");
+    is_search(false, "",
+              "one WHERE v NOT NULL AND kind IN (1, 2) ORDER BY "
+              "firn_distance(v, '[1,2,3]') LIMIT 5");
+    is_search(false, "",
+              "one o JOIN (SELECT 1 AS x) ON true WHERE v NOT NULL ORDER BY "
+              "firn_distance(o.v, '[1,2,3]') LIMIT 5");
+    gives("SELECT count(*) FROM one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT 5",
+          "290|");
+    /* There is something else of that name. */
+    must("ATTACH ':memory:' AS other");
+    must("CREATE TABLE other.one(v, distance)");
+    is_search(false, "", "temp.one WHERE v NOT NULL ORDER BY firn_distance(v, '[1,2,3]') LIMIT 5");
+    must("DETACH other");
+    /* Values of parameters; another statement that is running makes it unclear which one reads. */
+    sqlite3_stmt *stmt = NULL;
+    sqlite3_stmt *outer = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        assert_int_equal(
+            sqlite3_prepare_v2(db,
+                               "SELECT distance IS NOT NULL, id FROM one WHERE v NOT NULL AND kind "
+                               "= ?2 ORDER BY firn_distance(v, ?1) LIMIT ?3",
+                               -1, &stmt, NULL),
+            SQLITE_OK);
+        assert_int_equal(sqlite3_bind_text(stmt, 1, "[1,2,3]", -1, SQLITE_STATIC), SQLITE_OK);
+        assert_int_equal(sqlite3_bind_int(stmt, 2, 3), SQLITE_OK);
+        assert_int_equal(sqlite3_bind_int(stmt, 3, 4), SQLITE_OK);
+        if (pass == 1) {
+            assert_int_equal(sqlite3_prepare_v2(db, "SELECT id FROM two", -1, &outer, NULL),
+                             SQLITE_OK);
+            assert_int_equal(sqlite3_step(outer), SQLITE_ROW);
+        }
+        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+        assert_int_equal(sqlite3_column_int(stmt, 0), pass == 0);
+        (void)sqlite3_finalize(outer);
+        (void)sqlite3_finalize(stmt);
+    }
+}
+
 static void
 what_makes_no_sense_is_refused(void **state)
 {
@@ -242,6 +340,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_match_gives_the_nearest_rows),
         cmocka_unit_test(a_match_takes_part_in_other_statements),
+        cmocka_unit_test(an_order_by_distance_is_a_search),
         cmocka_unit_test(what_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests_name("sql_vectors", tests, begin, end);

@@ -189,7 +189,8 @@ check_search(firn_table *table, struct test_random *random, enum way way, bool h
                                          "v is not null"};
     float query[N];
     struct fake fake = {.way = way};
-    const struct firn_search_sources sources = {&fake, open_fake, close_fake, find_fake};
+    const struct firn_search_sources sources = {&fake,     open_fake, close_fake,
+                                                find_fake, NULL,      NULL};
     struct firn_search_request request = {
         .column = "v",
         .query = query,

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fp_named.c: the checkpoints of a workspace and their names: listing, finding, tagging, pinning and deleting them.
+ *
+ * None of these calls takes long, so they have no progress. A reference that is left out means the latest checkpoint.
+ */
+#include "fp_checkpoint.h"
+#include "fp_workspace.h"
+
+static int
+visit_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    return fp_visit_append(visit, fp_saved_checkpoint(checkpoint));
+}
+
+static int
+visit_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    PyObject *name = fp_text_of((const char *)tag->name.data, tag->name.size);
+    PyObject *item = name != NULL ? fp_result("Tag", Py_BuildValue("(OsKL)", name, tag->id,
+                                                                   (unsigned long long)tag->number,
+                                                                   (long long)tag->created_ns))
+                                  : NULL;
+    Py_XDECREF(name);
+    return fp_visit_append(visit, item);
+}
+
+static int
+visit_entry(void *ctx, const firn_workspace_entry *entry)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    return fp_visit_append(visit, fp_saved_entry(entry));
+}
+
+/* The list of a visit, or NULL with an exception. */
+static PyObject *
+visit_list(PyObject *self, struct fp_visit *visit, int code, const firn_error *err)
+{
+    fp_workspace_end(self);
+    if (!fp_visit_end(visit, code, err)) {
+        Py_CLEAR(visit->list);
+    }
+    return visit->list;
+}
+
+PyObject *
+fp_named_checkpoints(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"limit", "safety", NULL};
+    unsigned long long limit = UINT64_MAX;
+    int safety = 0;
+    struct fp_visit visit = {.list = NULL};
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|K$p", names, &limit, &safety) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    if ((visit.list = PyList_New(0)) == NULL) {
+        fp_workspace_end(self);
+        return NULL;
+    }
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    options.limit = limit;
+    options.include_safety = safety != 0;
+    firn_error err;
+    int code;
+    FP_VISITED(code, &visit,
+               firn_workspace_list(workspace, &options, visit_checkpoint, &visit, &err));
+    return visit_list(self, &visit, code, &err);
+}
+
+PyObject *
+fp_named_tags(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    struct fp_visit visit = {.list = NULL};
+    firn_workspace *workspace = fp_workspace_begin(self);
+    if (workspace == NULL) {
+        return NULL;
+    }
+    if ((visit.list = PyList_New(0)) == NULL) {
+        fp_workspace_end(self);
+        return NULL;
+    }
+    firn_error err;
+    int code;
+    FP_VISITED(code, &visit, firn_workspace_tag_list(workspace, visit_tag, &visit, &err));
+    return visit_list(self, &visit, code, &err);
+}
+
+PyObject *
+fp_named_entries(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"reference", NULL};
+    PyObject *reference = Py_None, *keep;
+    const char *text;
+    struct fp_visit visit = {.list = NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O", names, &reference) ||
+        !fp_reference_text(reference, &keep, &text)) {
+        return NULL;
+    }
+    firn_workspace *workspace = fp_workspace_begin(self);
+    if (workspace != NULL && (visit.list = PyList_New(0)) == NULL) {
+        fp_workspace_end(self);
+    } else if (workspace != NULL) {
+        firn_error err;
+        int code;
+        FP_VISITED(code, &visit,
+                   firn_workspace_entries(workspace, text != NULL ? text : "latest", visit_entry,
+                                          &visit, &err));
+        visit.list = visit_list(self, &visit, code, &err);
+    }
+    Py_XDECREF(keep);
+    return visit.list;
+}
+
+enum one { FIND, TAG, UNTAG, PIN, UNPIN };
+
+static PyObject *
+change_one(PyObject *self, enum one one, const char *reference, const char *name, bool may_replace)
+{
+    firn_workspace *workspace = fp_workspace_begin(self);
+    if (workspace == NULL) {
+        return NULL;
+    }
+    firn_workspace_checkpoint *checkpoint = NULL;
+    firn_error err;
+    int code;
+    PyThreadState *thread = PyEval_SaveThread();
+    switch (one) {
+    case FIND:
+        code = firn_workspace_find(workspace, reference, &checkpoint, &err);
+        break;
+    case TAG:
+        code = firn_workspace_tag_set(workspace, name, reference, may_replace, &checkpoint, &err);
+        break;
+    case UNTAG:
+        code = firn_workspace_tag_remove(workspace, name, &err);
+        break;
+    default:
+        code = firn_workspace_pin_set(workspace, &reference, 1, one == PIN, NULL, NULL, &err);
+    }
+    PyEval_RestoreThread(thread);
+    fp_workspace_end(self);
+    PyObject *out = code != FIRN_OK      ? fp_raise(code, &err)
+                    : checkpoint != NULL ? fp_saved_checkpoint(checkpoint)
+                                         : Py_None;
+    if (out == Py_None) {
+        Py_INCREF(out);
+    }
+    firn_release(checkpoint);
+    return out;
+}
+
+static PyObject *
+with_reference(PyObject *self, enum one one, PyObject *reference, const char *name,
+               bool may_replace)
+{
+    PyObject *keep;
+    const char *text;
+    if (!fp_reference_text(reference, &keep, &text)) {
+        return NULL;
+    }
+    PyObject *out = change_one(self, one, text != NULL ? text : "latest", name, may_replace);
+    Py_XDECREF(keep);
+    return out;
+}
+
+PyObject *
+fp_named_find(PyObject *self, PyObject *reference)
+{
+    return with_reference(self, FIND, reference, NULL, false);
+}
+
+PyObject *
+fp_named_pin(PyObject *self, PyObject *reference)
+{
+    return with_reference(self, PIN, reference, NULL, false);
+}
+
+PyObject *
+fp_named_unpin(PyObject *self, PyObject *reference)
+{
+    return with_reference(self, UNPIN, reference, NULL, false);
+}
+
+PyObject *
+fp_named_tag(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"name", "reference", "replace", NULL};
+    const char *name;
+    PyObject *reference = Py_None;
+    int replace = 0;
+    return PyArg_ParseTupleAndKeywords(args, keywords, "s|O$p", names, &name, &reference, &replace)
+               ? with_reference(self, TAG, reference, name, replace != 0)
+               : NULL;
+}
+
+PyObject *
+fp_named_untag(PyObject *self, PyObject *args)
+{
+    const char *name;
+    return PyArg_ParseTuple(args, "s", &name) ? change_one(self, UNTAG, NULL, name, false) : NULL;
+}
+
+PyObject *
+fp_named_delete(PyObject *self, PyObject *args)
+{
+    Py_ssize_t count = PyTuple_Size(args);
+    PyObject *keep = PyList_New(0), *out = NULL;
+    const char **texts = calloc((size_t)count + 1, sizeof *texts);
+    bool is_taken = keep != NULL && texts != NULL;
+    for (Py_ssize_t i = 0; is_taken && i < count; i++) {
+        PyObject *bytes;
+        is_taken = fp_reference_text(PyTuple_GetItem(args, i), &bytes, &texts[i]) &&
+                   bytes != NULL && PyList_Append(keep, bytes) == 0;
+        Py_XDECREF(bytes);
+    }
+    if (!is_taken && !PyErr_Occurred()) {
+        fp_raise_text(FIRN_INVALID, "references are wanted");
+    }
+    firn_workspace *workspace = is_taken ? fp_workspace_begin(self) : NULL;
+    if (workspace != NULL) {
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code,
+                    firn_workspace_delete(workspace, texts, (size_t)count, NULL, NULL, NULL, &err));
+        fp_workspace_end(self);
+        out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
+        Py_XINCREF(out);
+    }
+    free(texts);
+    Py_XDECREF(keep);
+    return out;
+}

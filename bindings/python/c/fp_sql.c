@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fp_sql.c: SQL by Python's sqlite3 over a store that Python has open.
+ *
+ * The SQL extension of firn is linked into this file too, so SQLite loads the same file that Python has imported, finds
+ * sqlite3_firn_init in it, and both use one libfirn. A store is lent to the extension the first time that SQL is asked for, under
+ * its path; connections of this process that attach the path share the handle. It is taken back before the store is closed.
+ */
+#include "fp_sql.h"
+
+#ifdef FP_HAS_SQL
+#include <sqlite3ext.h>
+#include <stdio.h>
+
+#include "sql/sql.h"
+
+/* Of sql_extension.c, for files that are called firn_sqlite. */
+int sqlite3_firnsqlite_init(sqlite3 *db, char **text, const sqlite3_api_routines *api);
+/* For this one, by the rule of SQLite: the letters of its name. */
+int sqlite3_firn_init(sqlite3 *db, char **text, const sqlite3_api_routines *api)
+    __attribute__((visibility("default")));
+
+int
+sqlite3_firn_init(sqlite3 *db, char **text, const sqlite3_api_routines *api)
+{
+    return sqlite3_firnsqlite_init(db, text, api);
+}
+
+PyObject *
+fp_sql_lend(PyObject *object, PyObject *ignored)
+{
+    (void)ignored;
+    fp_store *self = (fp_store *)object;
+    firn_store *store = fp_enter(self, NULL);
+    if (store == NULL) {
+        return NULL;
+    }
+    PyObject *path = self->path;
+    if (path != NULL) {
+        Py_INCREF(path);
+    } else {
+        path = PyUnicode_FromFormat("/dev/null/firn-%p", (void *)store);
+    }
+    PyObject *bytes = path != NULL ? fp_path(path) : NULL;
+    int code = bytes == NULL   ? FIRN_INVALID
+               : self->is_lent ? FIRN_OK
+                               : firn_sql_lend(store, PyBytes_AsString(bytes), self->is_read_only);
+    fp_leave(self, NULL);
+    Py_XDECREF(bytes);
+    if (code != FIRN_OK) {
+        Py_XDECREF(path);
+        return PyErr_Occurred() ? NULL : fp_raise(code, NULL);
+    }
+    self->is_lent = true;
+    return path;
+}
+
+bool
+fp_sql_take_back(fp_store *store)
+{
+    if (!store->is_lent) {
+        return true;
+    }
+    int code = firn_sql_take_back(store->core->store);
+    if (code != FIRN_OK) {
+        fp_raise_text(FIRN_MISUSE, "the store is in use: a connection of sqlite3 has it attached");
+        return false;
+    }
+    store->is_lent = false;
+    return true;
+}
+
+#else
+
+PyObject *
+fp_sql_lend(PyObject *self, PyObject *ignored)
+{
+    (void)self;
+    (void)ignored;
+    return fp_raise_text(FIRN_UNSUPPORTED,
+                         "this package was built without SQL: SQLite's headers were missing");
+}
+
+bool
+fp_sql_take_back(fp_store *store)
+{
+    (void)store;
+    return true;
+}
+
+#endif

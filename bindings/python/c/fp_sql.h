@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fp_sql.h: a store that connections of sqlite3 share (fp_sql.c).
+ */
+#ifndef FP_SQL_H
+#define FP_SQL_H
+
+#include "fp.h"
+
+/* Method of Store: _lend() -> str, the path to attach. Unsupported if there is no SQL in this file. */
+PyObject *fp_sql_lend(PyObject *self, PyObject *ignored);
+/* Before the store is closed. False with Misuse while a connection has it. */
+bool fp_sql_take_back(fp_store *store);
+
+#endif

@@ -1,0 +1,695 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fp_workspace.c: the type Workspace: a directory tree and its saved states. The calls; what they give is made in fp_saved.c.
+ *
+ * A workspace stands alone: it opens its store for each call, and belongs to one thread at a time. A second thread that
+ * uses it meanwhile gets Misuse. Every long call takes `progress` and `notice`, functions that are called with a Progress or a
+ * Notice; an exception in them cancels the call and is raised by it, and so does control-C.
+ *
+ * Paths are str as the file system spells them (surrogateescape for names that are not UTF-8), relative to the root.
+ */
+#include "fp_workspace.h"
+
+#include "fp_checkpoint.h"
+
+static PyObject *
+workspace_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"path", "store", "lock_timeout", "is_root", NULL};
+    PyObject *path, *store = Py_None, *timeout = NULL, *bytes, *store_bytes = NULL;
+    int is_root = 0;
+    uint64_t timeout_ms;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$OOp", names, &path, &store, &timeout,
+                                     &is_root) ||
+        !fp_milliseconds(timeout, &timeout_ms) || (bytes = fp_path(path)) == NULL) {
+        return NULL;
+    }
+    if (store != Py_None && (store_bytes = fp_path(store)) == NULL) {
+        Py_DECREF(bytes);
+        return NULL;
+    }
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store_bytes != NULL ? PyBytes_AsString(store_bytes) : NULL;
+    options.lock_timeout_ms =
+        timeout != NULL && timeout != Py_None ? (int64_t)timeout_ms : options.lock_timeout_ms;
+    options.is_root = is_root != 0;
+    firn_workspace *workspace = NULL;
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_workspace_open(PyBytes_AsString(bytes), &options, &workspace, &err));
+    Py_DECREF(bytes);
+    Py_XDECREF(store_bytes);
+    if (code != FIRN_OK) {
+        return fp_raise(code, &err);
+    }
+    fp_workspace *self = fp_alloc(type);
+    if (self == NULL) {
+        firn_workspace_close(workspace);
+        return NULL;
+    }
+    self->workspace = workspace;
+    return (PyObject *)self;
+}
+
+static void
+workspace_dealloc(PyObject *object)
+{
+    fp_workspace *self = (fp_workspace *)object;
+    assert(!self->is_busy);
+    firn_workspace_close(self->workspace);
+    fp_free(object);
+}
+
+firn_workspace *
+fp_workspace_begin(PyObject *object)
+{
+    fp_workspace *self = (fp_workspace *)object;
+    if (self->workspace == NULL) {
+        fp_raise_closed("workspace");
+        return NULL;
+    }
+    if (self->is_busy) {
+        fp_raise_text(FIRN_MISUSE,
+                      "the workspace is in use by another call; one at a time may use it");
+        return NULL;
+    }
+    self->is_busy = true;
+    return self->workspace;
+}
+
+void
+fp_workspace_end(PyObject *object)
+{
+    assert(((fp_workspace *)object)->is_busy);
+    ((fp_workspace *)object)->is_busy = false;
+}
+
+static PyObject *
+workspace_close(PyObject *object, PyObject *ignored)
+{
+    (void)ignored;
+    fp_workspace *self = (fp_workspace *)object;
+    if (self->is_busy) {
+        return fp_raise_text(FIRN_MISUSE, "the workspace is in use by another call");
+    }
+    firn_workspace_close(self->workspace);
+    self->workspace = NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+workspace_enter(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    Py_INCREF(self);
+    return self;
+}
+
+static PyObject *
+workspace_exit(PyObject *self, PyObject *args)
+{
+    (void)args;
+    return workspace_close(self, NULL);
+}
+
+/* ---- what the long calls share ---- */
+
+/* Arguments that many calls have. */
+struct call {
+    struct fp_progress progress;
+    struct fp_visit visit; /* collects changes */
+    PyObject *reference_keep, *before_keep;
+    const char *reference, *before;
+    struct fp_paths paths;
+};
+
+static bool
+call_init(struct call *call, PyObject *reference, PyObject *before, PyObject *paths,
+          PyObject *on_progress, PyObject *on_notice)
+{
+    memset(call, 0, sizeof *call);
+    return fp_progress_init(&call->progress, on_progress, on_notice) &&
+           fp_reference_text(reference, &call->reference_keep, &call->reference) &&
+           fp_reference_text(before, &call->before_keep, &call->before) &&
+           fp_paths_take(paths, &call->paths) && (call->visit.list = PyList_New(0)) != NULL;
+}
+
+static void
+call_deinit(struct call *call)
+{
+    Py_CLEAR(call->reference_keep);
+    Py_CLEAR(call->before_keep);
+    Py_CLEAR(call->visit.list);
+    fp_paths_release(&call->paths);
+}
+
+/* What the callbacks raised, or the code; true if neither. */
+static bool
+call_end(struct call *call, int code, const firn_error *err)
+{
+    return call->progress.type != NULL ? fp_progress_end(&call->progress, code, err)
+                                       : fp_visit_end(&call->visit, code, err);
+}
+
+static int
+visit_change(void *ctx, const firn_workspace_change *change)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    return fp_visit_append(visit, fp_saved_change(change));
+}
+
+static int
+visit_difference(void *ctx, const firn_workspace_difference *difference)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    return fp_visit_append(visit, fp_saved_difference(difference));
+}
+
+/* ---- saving and looking ---- */
+
+static PyObject *
+workspace_save(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"message",    "include_deps", "strict", "full",
+                            "if_changed", "gitignore",    "keep",   "max_size",
+                            "threads",    "progress",     "notice", NULL};
+    const char *message = "", *keep = NULL;
+    Py_ssize_t message_size = 0;
+    int include_deps = 0, strict = 0, full = 0, if_changed = 0, gitignore = 0;
+    unsigned long long max_size = 0;
+    unsigned threads = 0;
+    PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
+    struct call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s#$pppppzKIOO", names, &message,
+                                     &message_size, &include_deps, &strict, &full, &if_changed,
+                                     &gitignore, &keep, &max_size, &threads, &on_progress,
+                                     &on_notice)) {
+        return NULL;
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, NULL, NULL, NULL, on_progress, on_notice) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+        firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+        options.message = firn_bytes(message, (size_t)message_size);
+        options.include_deps = include_deps != 0;
+        options.strict = strict != 0;
+        options.full = full != 0;
+        options.if_changed = if_changed != 0;
+        options.gitignore = gitignore != 0;
+        options.keep = keep;
+        options.file_size_max = max_size;
+        options.threads = threads;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_workspace_save(workspace, &options, &result, &err));
+        fp_workspace_end(self);
+        out = call_end(&call, code, &err) ? fp_saved_result(&result) : NULL;
+        firn_release(result.checkpoint);
+    }
+    call_deinit(&call);
+    return out;
+}
+
+static PyObject *
+workspace_status(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"reference", "paths",    "gitignore", "max_size",
+                            "threads",   "progress", "notice",    NULL};
+    PyObject *reference = Py_None, *paths = Py_None, *on_progress = Py_None, *on_notice = Py_None,
+             *out = NULL;
+    int gitignore = 0;
+    unsigned long long max_size = 0;
+    unsigned threads = 0;
+    struct call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OpKIOO", names, &reference, &paths,
+                                     &gitignore, &max_size, &threads, &on_progress, &on_notice)) {
+        return NULL;
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, reference, NULL, paths, on_progress, on_notice) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+        options.reference = call.reference;
+        options.paths = call.paths.items;
+        options.path_count = call.paths.count;
+        options.gitignore = gitignore != 0;
+        options.file_size_max = max_size;
+        options.threads = threads;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        firn_error err;
+        int code;
+        FP_VISITED(
+            code, &call.visit,
+            firn_workspace_status(workspace, &options, visit_change, &call.visit, NULL, &err));
+        fp_workspace_end(self);
+        if (call_end(&call, code, &err)) {
+            out = call.visit.list;
+            call.visit.list = NULL;
+        }
+    }
+    call_deinit(&call);
+    return out;
+}
+
+static PyObject *
+workspace_diff(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"before",    "after",   "paths",    "lines",  "renames",
+                            "gitignore", "threads", "progress", "notice", NULL};
+    PyObject *before = Py_None, *after = Py_None, *paths = Py_None, *on_progress = Py_None,
+             *on_notice = Py_None, *out = NULL;
+    int lines = 0, renames = 0, gitignore = 0;
+    unsigned threads = 0;
+    struct call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO$OpppIOO", names, &before, &after, &paths,
+                                     &lines, &renames, &gitignore, &threads, &on_progress,
+                                     &on_notice)) {
+        return NULL;
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, after, before, paths, on_progress, on_notice) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+        options.before = call.before;
+        options.after = call.reference;
+        options.paths = call.paths.items;
+        options.path_count = call.paths.count;
+        options.with_lines = lines != 0;
+        options.find_renames = renames != 0;
+        options.gitignore = gitignore != 0;
+        options.threads = threads;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        firn_error err;
+        int code;
+        FP_VISITED(
+            code, &call.visit,
+            firn_workspace_diff(workspace, &options, visit_difference, &call.visit, NULL, &err));
+        fp_workspace_end(self);
+        if (call_end(&call, code, &err)) {
+            out = call.visit.list;
+            call.visit.list = NULL;
+        }
+    }
+    call_deinit(&call);
+    return out;
+}
+
+/* ---- going back ---- */
+
+enum back { RESTORE, UNDO, RESUME };
+
+/* The ctx of the callbacks of a restore is one for all: changes come from the calling thread, the rest from any. */
+static int
+note_change(void *ctx, const firn_workspace_change *change)
+{
+    struct call *call = (struct call *)ctx; /* progress is its first member */
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *item = fp_saved_change(change);
+    int rc = item != NULL ? PyList_Append(call->visit.list, item) : -1;
+    Py_XDECREF(item);
+    if (rc != 0 && call->progress.type == NULL) {
+        PyErr_Fetch(&call->progress.type, &call->progress.value, &call->progress.traceback);
+    }
+    PyGILState_Release(state);
+    return rc == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static PyObject *
+go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"reference", "paths",    "to",     "dry_run", "gitignore",
+                            "threads",   "progress", "notice", NULL};
+    PyObject *reference = Py_None, *paths = Py_None, *to = Py_None, *on_progress = Py_None,
+             *on_notice = Py_None;
+    PyObject *to_bytes = NULL, *out = NULL;
+    int dry_run = 0, gitignore = 0;
+    unsigned threads = 0;
+    struct call call;
+    const int parsed =
+        back == RESTORE
+            ? PyArg_ParseTupleAndKeywords(args, keywords, "O|O$OppIOO", names, &reference, &paths,
+                                          &to, &dry_run, &gitignore, &threads, &on_progress,
+                                          &on_notice)
+            : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppIOO", names + 1, &paths, &to,
+                                          &dry_run, &gitignore, &threads, &on_progress, &on_notice);
+    if (!parsed) {
+        return NULL;
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, reference, NULL, paths, on_progress, on_notice) &&
+        (to == Py_None || (to_bytes = fp_path(to)) != NULL) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_result result = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+        options.paths = call.paths.items;
+        options.path_count = call.paths.count;
+        options.to_dir = to_bytes != NULL ? PyBytes_AsString(to_bytes) : NULL;
+        options.dry_run = dry_run != 0;
+        options.gitignore = gitignore != 0;
+        options.threads = threads;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        options.on_change = note_change;
+        const char *wanted = call.reference != NULL ? call.reference : "latest";
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, back == RESTORE
+                              ? firn_workspace_restore(workspace, wanted, &options, &result, &err)
+                          : back == UNDO
+                              ? firn_workspace_undo(workspace, &options, &result, &err)
+                              : firn_workspace_resume(workspace, &options, &result, &err));
+        fp_workspace_end(self);
+        out = call_end(&call, code, &err) ? fp_saved_restored(&result, call.visit.list) : NULL;
+        firn_release(result.checkpoint);
+    }
+    Py_XDECREF(to_bytes);
+    call_deinit(&call);
+    return out;
+}
+
+static PyObject *
+workspace_restore(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    return go_back(self, RESTORE, args, keywords);
+}
+
+static PyObject *
+workspace_undo(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    return go_back(self, UNDO, args, keywords);
+}
+
+static PyObject *
+workspace_resume(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    return go_back(self, RESUME, args, keywords);
+}
+
+static PyObject *
+workspace_revert(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"reference", "before",   "paths",  "dry_run", "gitignore",
+                            "threads",   "progress", "notice", NULL};
+    PyObject *reference = Py_None, *before = Py_None, *paths = Py_None, *on_progress = Py_None,
+             *on_notice = Py_None;
+    PyObject *out = NULL;
+    int dry_run = 0, gitignore = 0;
+    unsigned threads = 0;
+    struct call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OOppIOO", names, &reference, &before,
+                                     &paths, &dry_run, &gitignore, &threads, &on_progress,
+                                     &on_notice)) {
+        return NULL;
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, reference, before, paths, on_progress, on_notice) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
+        firn_workspace_revert_result result = FIRN_WORKSPACE_REVERT_RESULT_INIT;
+        options.after = call.reference;
+        options.before = call.before;
+        options.paths = call.paths.items;
+        options.path_count = call.paths.count;
+        options.dry_run = dry_run != 0;
+        options.gitignore = gitignore != 0;
+        options.threads = threads;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        options.on_change = note_change;
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_workspace_revert(workspace, &options, &result, &err));
+        fp_workspace_end(self);
+        out = call_end(&call, code, &err) ? fp_saved_reverted(&result, call.visit.list) : NULL;
+        firn_release(result.after);
+        firn_release(result.before);
+    }
+    call_deinit(&call);
+    return out;
+}
+
+/* ---- contents and upkeep ---- */
+
+/* Pieces of a file, joined at the end: a list of bytes, or each to a function. */
+static int
+visit_data(void *ctx, firn_slice data)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    PyObject *piece = fp_bytes_of(data);
+    if (visit->ctx == NULL || piece == NULL) {
+        return PyErr_CheckSignals() == 0 ? fp_visit_append(visit, piece) : fp_visit_fail(visit);
+    }
+    PyObject *answer = PyObject_CallFunctionObjArgs((PyObject *)visit->ctx, piece, NULL);
+    Py_DECREF(piece);
+    if (answer == NULL) {
+        return fp_visit_fail(visit);
+    }
+    Py_DECREF(answer);
+    return fp_visit_done(visit);
+}
+
+static PyObject *
+workspace_cat(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"path", "reference", "write", NULL};
+    PyObject *path, *reference = Py_None, *write = Py_None, *out = NULL;
+    struct call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|O$O", names, &path, &reference, &write)) {
+        return NULL;
+    }
+    PyObject *paths = PyTuple_New(1);
+    if (paths != NULL) {
+        Py_INCREF(path);
+        PyTuple_SetItem(paths, 0, path);
+    }
+    firn_workspace *workspace = NULL;
+    if (paths != NULL && call_init(&call, reference, NULL, paths, Py_None, Py_None) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        call.visit.ctx = write != Py_None ? write : NULL;
+        firn_error err;
+        int code;
+        FP_VISITED(code, &call.visit,
+                   firn_workspace_cat(workspace, call.reference != NULL ? call.reference : "latest",
+                                      call.paths.items[0], visit_data, &call.visit, NULL, &err));
+        fp_workspace_end(self);
+        if (call_end(&call, code, &err) && write == Py_None) {
+            PyObject *empty = PyBytes_FromStringAndSize("", 0);
+            out = empty != NULL ? PyObject_CallMethod(empty, "join", "O", call.visit.list) : NULL;
+            Py_XDECREF(empty);
+        } else if (!PyErr_Occurred()) {
+            out = Py_None;
+            Py_INCREF(out);
+        }
+    }
+    if (paths != NULL) {
+        call_deinit(&call);
+    }
+    Py_XDECREF(paths);
+    return out;
+}
+
+static PyObject *
+workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"dry_run", "full", "keep", "recompress", "progress", "notice", NULL};
+    PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    int dry_run = 0, full = 0;
+    struct call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$ppziOO", names, &dry_run, &full,
+                                     &options.keep, &options.recompress_level, &on_progress,
+                                     &on_notice)) {
+        return NULL;
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, NULL, NULL, NULL, on_progress, on_notice) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
+        options.dry_run = dry_run != 0;
+        options.full = full != 0;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_workspace_gc(workspace, &options, &result, &err));
+        fp_workspace_end(self);
+        out = call_end(&call, code, &err)
+                  ? fp_result("Collected",
+                              Py_BuildValue("(KKKKKK)", (unsigned long long)result.expired,
+                                            (unsigned long long)result.safety_expired,
+                                            (unsigned long long)result.objects_live,
+                                            (unsigned long long)result.objects_dead,
+                                            (unsigned long long)result.bytes_before,
+                                            (unsigned long long)result.bytes_after))
+                  : NULL;
+    }
+    call_deinit(&call);
+    return out;
+}
+
+static PyObject *
+workspace_check(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"read_data", "progress", "notice", NULL};
+    PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
+    int read_data = 0;
+    struct call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$pOO", names, &read_data, &on_progress,
+                                     &on_notice)) {
+        return NULL;
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, NULL, NULL, NULL, on_progress, on_notice) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+        options.read_data = read_data != 0;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_workspace_check(workspace, &options, NULL, &err));
+        fp_workspace_end(self);
+        out = call_end(&call, code, &err) ? Py_None : NULL;
+        Py_XINCREF(out);
+    }
+    call_deinit(&call);
+    return out;
+}
+
+/* ---- what it is ---- */
+
+static PyObject *
+text_property(PyObject *object, const char *(*get)(const firn_workspace *workspace))
+{
+    fp_workspace *self = (fp_workspace *)object;
+    return self->workspace != NULL ? fp_text_or_none(get(self->workspace))
+                                   : fp_raise_closed("workspace");
+}
+
+static PyObject *
+workspace_get_root(PyObject *self, void *ctx)
+{
+    (void)ctx;
+    return text_property(self, firn_workspace_root);
+}
+
+static PyObject *
+workspace_get_store_path(PyObject *self, void *ctx)
+{
+    (void)ctx;
+    return text_property(self, firn_workspace_store_path);
+}
+
+static PyObject *
+workspace_get_subpath(PyObject *self, void *ctx)
+{
+    (void)ctx;
+    return text_property(self, firn_workspace_subpath);
+}
+
+static PyObject *
+workspace_get_moved_from(PyObject *self, void *ctx)
+{
+    (void)ctx;
+    return text_property(self, firn_workspace_moved_from);
+}
+
+static PyObject *
+workspace_get_closed(PyObject *self, void *ctx)
+{
+    (void)ctx;
+    return PyBool_FromLong(((fp_workspace *)self)->workspace == NULL);
+}
+
+#define LONG_DOC "progress and notice are called with a Progress or a Notice."
+
+static PyMethodDef methods[] = {
+    FP_METHOD("save", workspace_save, FP_KEYWORDS,
+              "save(message='', *, include_deps=False, strict=False, full=False, if_changed=False, "
+              "gitignore=False, keep=None, max_size=0, "
+              "threads=0, progress=None, notice=None) -> Saved\n\nSaves the present state of the "
+              "tree as a checkpoint. " LONG_DOC),
+    FP_METHOD("status", workspace_status, FP_KEYWORDS,
+              "status(reference=None, *, paths=None, gitignore=False, max_size=0, threads=0, "
+              "progress=None, notice=None) -> list[Change]"
+              "\n\nWhat differs between a checkpoint (the latest) and the disk."),
+    FP_METHOD("diff", workspace_diff, FP_KEYWORDS,
+              "diff(before=None, after=None, *, paths=None, lines=False, renames=False, "
+              "gitignore=False, threads=0, progress=None, notice=None) "
+              "-> list[Change]\n\nWhat differs between two checkpoints; after=None is the disk. "
+              "With lines, how many lines differ."),
+    FP_METHOD("restore", workspace_restore, FP_KEYWORDS,
+              "restore(reference, paths=None, *, to=None, dry_run=False, gitignore=False, "
+              "threads=0, progress=None, notice=None) -> "
+              "RestoredTree\n\nMakes the tree, or the directory `to`, equal to a checkpoint. "
+              "undo() takes it back."),
+    FP_METHOD("undo", workspace_undo, FP_KEYWORDS,
+              "undo(paths=None, *, to=None, dry_run=False, gitignore=False, threads=0, "
+              "progress=None, notice=None) -> RestoredTree\n\nTakes "
+              "back the last restore."),
+    FP_METHOD("resume", workspace_resume, FP_KEYWORDS,
+              "resume(...) -> RestoredTree\n\nFinishes an interrupted restore."),
+    FP_METHOD("revert", workspace_revert, FP_KEYWORDS,
+              "revert(reference=None, *, before=None, paths=None, dry_run=False, gitignore=False, "
+              "threads=0, progress=None, notice=None) -> "
+              "Reverted\n\nReverts what one checkpoint changed, and keeps later changes. Conflict, "
+              "and nothing changes, if they overlap."),
+    FP_METHOD("checkpoints", fp_named_checkpoints, FP_KEYWORDS,
+              "checkpoints(limit=..., *, safety=False) -> list[SavedTree]\n\nThe checkpoints, "
+              "newest first."),
+    FP_METHOD("find", fp_named_find, METH_O,
+              "find(reference) -> SavedTree\n\nResolves a number, id, tag, 'latest~2' or a time."),
+    FP_METHOD("entries", fp_named_entries, FP_KEYWORDS,
+              "entries(reference=None) -> list[Entry]\n\nThe files, directories and links of a "
+              "checkpoint."),
+    FP_METHOD("cat", workspace_cat, FP_KEYWORDS,
+              "cat(path, reference=None, *, write=None)\n\nThe content of a file of a checkpoint "
+              "as bytes; with write, each piece is passed to "
+              "that function instead."),
+    FP_METHOD("tag", fp_named_tag, FP_KEYWORDS,
+              "tag(name, reference=None, *, replace=False) -> SavedTree\n\nGives a checkpoint (the "
+              "latest) a name."),
+    FP_METHOD("untag", fp_named_untag, METH_VARARGS,
+              "untag(name)\n\nRemoves a tag; the checkpoint stays."),
+    FP_METHOD("tags", fp_named_tags, METH_NOARGS, "tags() -> list[Tag]\n\nThe tags, by name."),
+    FP_METHOD("pin", fp_named_pin, METH_O,
+              "pin(reference)\n\nKeeps a checkpoint from expiring and from being deleted."),
+    FP_METHOD("unpin", fp_named_unpin, METH_O, "unpin(reference)\n\nTakes back a pin."),
+    FP_METHOD("delete", fp_named_delete, METH_VARARGS,
+              "delete(*references)\n\nDeletes all of these checkpoints, or none."),
+    FP_METHOD("gc", workspace_gc, FP_KEYWORDS,
+              "gc(*, dry_run=False, full=False, keep=None, recompress=0, progress=None, "
+              "notice=None) -> Collected\n\nReclaims the space of what no "
+              "checkpoint needs."),
+    FP_METHOD("check", workspace_check, FP_KEYWORDS,
+              "check(*, read_data=False, progress=None, notice=None)\n\nChecks the store; Corrupt "
+              "if anything is damaged."),
+    FP_METHOD("close", workspace_close, METH_NOARGS,
+              "close()\n\nCloses the handle; a second call does nothing."),
+    FP_METHOD("__enter__", workspace_enter, METH_NOARGS, "The workspace itself."),
+    FP_METHOD("__exit__", workspace_exit, METH_VARARGS, "Closes the workspace."),
+    {NULL, NULL, 0, NULL}};
+
+static PyGetSetDef properties[] = {
+    {"root", workspace_get_root, NULL, "The real path of the root.", NULL},
+    {"store_path", workspace_get_store_path, NULL, "Where the store is.", NULL},
+    {"subpath", workspace_get_subpath, NULL, "The part of the opened path below the root.", NULL},
+    {"moved_from", workspace_get_moved_from, NULL,
+     "The earlier path of a directory that was moved, or None.", NULL},
+    {"closed", workspace_get_closed, NULL, "Whether it was closed.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static PyType_Slot slots[] = {
+    FP_SLOT(Py_tp_new, workspace_new),
+    FP_SLOT(Py_tp_dealloc, workspace_dealloc),
+    FP_SLOT(Py_tp_methods, methods),
+    FP_SLOT(Py_tp_getset, properties),
+    FP_SLOT(Py_tp_doc,
+            "Workspace(path, *, store=None, lock_timeout=None, is_root=False)\n\nA directory tree "
+            "and its "
+            "saved states. The store is in the user's data directory unless `store` names one."),
+    {0, NULL}};
+
+PyType_Spec fp_workspace_spec = {"firn._firn.Workspace", sizeof(fp_workspace), 0,
+                                 Py_TPFLAGS_DEFAULT, slots};

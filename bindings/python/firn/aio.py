@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""firn from asyncio: calls run in threads, so that the event loop goes on.
+
+    async with firn.aio.open("notes.firn") as store:
+        notes = await firn.aio.call(store.keyspace, "notes")
+        await firn.aio.call(notes.put, "a", "b")
+        async for key, value in firn.aio.iterate(notes.items()):
+            print(key, value)
+
+Objects that belong to one thread at a time (iterators, transactions, scans, workspaces) may be used so too, one call after the
+other. A call that has begun runs to its end in its thread, also if the task that awaits it is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
+from typing import Any, Callable, Optional, TypeVar
+
+from . import _firn, _store
+
+T = TypeVar("T")
+
+
+async def call(function: Callable[..., T], *args: Any, **keywords: Any) -> T:
+    """Gives what function(*args, **keywords) gives in a thread."""
+    return await asyncio.get_running_loop().run_in_executor(None, functools.partial(function, *args, **keywords))
+
+
+@contextlib.asynccontextmanager
+async def open(path: Any, **options: Any) -> AsyncIterator[_store.Store]:
+    """firn.open for `async with`."""
+    store = await call(_store.open, path, **options)
+    try:
+        yield store
+    finally:
+        await call(store.close)
+
+
+async def iterate(iterable: Iterable[T], *, batch: int = 256) -> AsyncIterator[T]:
+    """The items of an iterator or scan, read in a thread by batches."""
+    iterator = iter(iterable)
+    try:
+        while items := await call(lambda: list(islice(iterator, batch))):
+            for item in items:
+                yield item
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await call(close)
+
+
+async def run(store: _store.Store, work: Callable[[_firn.Transaction], T], **options: Any) -> T:
+    """Store.run in a thread: work is a plain function, which is repeated on a Conflict."""
+    return await call(store.run, work, **options)
+
+
+async def sql(store: _store.Store, statement: str, parameters: Any = ()) -> list[Any]:
+    """All rows of a statement of SQL."""
+
+    def fetch() -> list[Any]:
+        return store.sql(statement, parameters).fetchall()
+
+    return await call(fetch)
+
+
+async def save(workspace: _firn.Workspace, message: str = "", *, progress: Optional[Callable[[Any], object]] = None, **options: Any) -> Any:
+    """Workspace.save in a thread. progress is called in the event loop's thread."""
+    loop = asyncio.get_running_loop()
+    if progress is not None:
+        given = progress
+        options["progress"] = lambda seen: loop.call_soon_threadsafe(given, seen)
+    return await call(workspace.save, message, **options)

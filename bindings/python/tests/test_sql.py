@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQL over the store that Python has open, by sqlite3 with firn's extension out of the same file."""
+
+import gc
+import sqlite3
+import threading
+
+import pytest
+
+import firn
+
+if not hasattr(sqlite3.Connection, "enable_load_extension"):
+    pytest.skip("this Python's sqlite3 cannot load extensions", allow_module_level=True)
+
+
+@pytest.fixture
+def goods(store):
+    table = store.create_table("goods", "id i64, name text, price decimal(8, 2), primary key (id)")
+    table.insert_many({"id": i, "name": f"n{i}", "price": i} for i in range(10))
+    return table
+
+
+def test_sql_and_python_see_the_same_store(store, goods):
+    assert store.sql("SELECT name FROM goods WHERE id = ?", (3,)).fetchall() == [("n3",)]
+    store.sql("INSERT INTO goods (id, name) VALUES (:id, :name)", {"id": 77, "name": "by sql"})
+    assert goods[77]["name"] == "by sql"
+    goods.delete(77)
+    assert store.sql("SELECT count(*), max(price) FROM goods").fetchone() == (10, 9.0)
+    store.create_table("later", "id i64, primary key (id)")
+    store.keyspace("words")["a"] = "b"
+    assert store.sql("SELECT count(*) FROM later").fetchone() == (0,)
+    assert store.sql("SELECT * FROM words").fetchall() == [("a", "b", None)]
+    store.sql("SELECT firn_create('ALTER TABLE goods ADD COLUMN stock INTEGER DEFAULT 4')").fetchall()
+    assert goods[1]["stock"] == 4
+    with pytest.raises(sqlite3.IntegrityError):
+        store.sql("INSERT INTO goods (id) VALUES (1)")
+    with pytest.raises(sqlite3.OperationalError):
+        store.sql("SELECT nothing")
+    cursor = store.sql("SELECT * FROM goods")
+    cursor.fetchone()
+    store.close()
+    assert store.closed
+    with pytest.raises(firn.Closed):
+        store.sql("SELECT 1")
+
+
+def test_connections_of_ones_own(store, goods):
+    connection = store.connect()
+    assert connection.execute("SELECT count(*) FROM goods").fetchone() == (10,)
+    with pytest.raises(firn.Misuse, match="sqlite3"):
+        store.close()
+    assert len(goods) == 10
+    connection.close()
+    other = sqlite3.connect(":memory:")
+    firn.load_sqlite(other)
+    other.execute("SELECT firn_attach(?)", (store.path,)).fetchall()  # which is lent by now
+    assert other.execute("SELECT count(*) FROM goods").fetchone() == (10,)
+    other.close()
+
+
+def test_memory_stores_and_read_only_ones(tmp_path):
+    with firn.memory() as one, firn.memory() as two:
+        for number, store in enumerate((one, two)):
+            store.create_table("t", "id i64, primary key (id)").insert({"id": number})
+        assert one.sql("SELECT id FROM t").fetchall() == [(0,)] and two.sql("SELECT id FROM t").fetchall() == [(1,)]
+    with firn.open(tmp_path / "s") as writer:
+        writer.create_table("t", "id i64, primary key (id)").insert({"id": 5})
+        with firn.open(tmp_path / "s", read_only=True) as reader:
+            assert writer.sql("SELECT id FROM t").fetchall() == [(5,)]
+            assert reader.sql("SELECT id FROM t").fetchall() == [(5,)]
+
+
+def test_from_many_threads(store, goods):
+    def work(base):
+        for number in range(20):
+            store.sql("INSERT INTO goods (id) VALUES (?)", (base + number,))
+            assert store.sql("SELECT count(*) FROM goods WHERE id >= ? AND id < ?", (base, base + 100)).fetchone() == (number + 1,)
+
+    threads = [threading.Thread(target=work, args=(base,)) for base in (1000, 2000, 3000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(goods) == 70
+
+
+def test_without_close(tmp_path):
+    store = firn.open(tmp_path / "s")
+    store.create_table("t", "id i64, primary key (id)")
+    cursor = store.sql("SELECT * FROM t")
+    del store
+    gc.collect()
+    assert cursor.fetchall() == []
+
+
+def test_a_sqlite3_without_extensions(store):
+    class Poor:
+        pass
+
+    with pytest.raises(firn.Unsupported, match="cannot load extensions"):
+        firn.load_sqlite(Poor())

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workspaces: a directory, its saved states, and what callbacks see and raise."""
+
+import os
+import threading
+
+import pytest
+
+import firn
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    root = tmp_path / "tree"
+    (root / "sub").mkdir(parents=True)
+    (root / "a.txt").write_text("one\ntwo\nthree\n")
+    (root / "sub" / "b").write_bytes(b"\0" * 10)
+    os.symlink("a.txt", root / "link")
+    return root
+
+
+@pytest.fixture
+def ws(tree):
+    with firn.Workspace(tree) as opened:
+        yield opened
+
+
+def test_save_change_restore_undo(ws, tree):
+    assert ws.root == str(tree.resolve()) and ws.subpath == "" and ws.moved_from is None and not ws.closed and ws.checkpoints() == []
+    first = ws.save("first")
+    assert first.is_made and first.checkpoint.number == 1 and first.checkpoint.files == 3 and first.added == 3 and first.checkpoint.message == "first"
+    (tree / "a.txt").write_text("one\n2\nthree\nfour\n")
+    (tree / "new").write_text("n")
+    os.remove(tree / "sub" / "b")
+    changes = {change.path: change for change in ws.status()}
+    assert {path: change.kind for path, change in changes.items()} == {"a.txt": "changed", "new": "added", "sub/b": "removed"}
+    assert changes["new"].before is None and changes["new"].after.size == 1 and changes["sub/b"].after is None
+    lines = ws.diff(lines=True, paths="a.txt")
+    assert [(c.path, c.lines_added, c.lines_removed) for c in lines] == [("a.txt", 2, 1)]
+    second = ws.save("second", if_changed=True)
+    assert (second.checkpoint.number, second.added, second.changed, second.removed) == (2, 1, 1, 1)
+    assert not ws.save(if_changed=True).is_made
+    assert ws.cat("a.txt", 1) == b"one\ntwo\nthree\n" and ws.cat("a.txt") == (tree / "a.txt").read_bytes()
+    pieces = []
+    assert ws.cat("a.txt", "latest~1", write=pieces.append) is None and b"".join(pieces) == b"one\ntwo\nthree\n"
+    assert [(e.path, e.type, e.link_target) for e in ws.entries(1)] == [
+        ("a.txt", "file", None), ("link", "symlink", "a.txt"), ("sub", "directory", None), ("sub/b", "file", None)]
+    dry = ws.restore(1, dry_run=True)
+    assert len(dry.changes) >= 3 and dry.safety_id is None and (tree / "new").exists()
+    done = ws.restore(1)
+    assert (done.added, done.changed, done.removed) == (1, 1, 1) and done.checkpoint == first.checkpoint and not (tree / "new").exists()
+    assert ws.status(1) == [] and len(ws.checkpoints(safety=True)) == 3
+    ws.undo()
+    assert (tree / "new").exists() and ws.status(2) == []
+    ws.restore(1, ["a.txt"], to=tree.parent / "out")
+    assert os.listdir(tree.parent / "out") == ["a.txt"]
+    reverted = ws.revert(2)
+    assert reverted.after.number == 2 and reverted.before.number == 1 and reverted.changes and not (tree / "new").exists()
+    assert ws.diff(1, 2, renames=True) and ws.diff(1, 1) == []
+
+
+def test_names_and_upkeep(ws, tree):
+    for number in range(3):
+        (tree / "a.txt").write_text(f"{number}")
+        ws.save(f"save {number}")
+    tagged = ws.tag("v1", 1)
+    assert tagged.number == 1 == ws.find("v1").number and [tag.name for tag in ws.tags()] == ["v1"]
+    with pytest.raises(firn.Exists):
+        ws.tag("v1", 2)
+    ws.tag("v1", replace=True)
+    assert ws.find("v1").number == 3
+    ws.untag("v1")
+    ws.pin(2)
+    with pytest.raises(firn.Conflict):
+        ws.delete(2)
+    ws.unpin(2)
+    ws.delete(1, "2")
+    assert [saved.number for saved in ws.checkpoints()] == [3] and ws.checkpoints()[0].created.tzinfo is not None
+    assert len(ws.checkpoints(1)) == 1
+    collected = ws.gc(full=True)
+    assert collected.objects_dead >= 2 and ws.check(read_data=True) is None
+    for wrong in (lambda: ws.find(1), lambda: ws.restore("v1"), lambda: ws.cat("nope"), lambda: ws.untag("v1"), lambda: ws.delete(1)):
+        with pytest.raises(firn.NotFound):
+            wrong()
+    for wrong in (lambda: ws.find("?"), lambda: ws.tag("no spaces"), lambda: ws.cat("sub")):
+        with pytest.raises(firn.Invalid):
+            wrong()
+    for wrong in (lambda: ws.find(1.5), lambda: ws.status(paths=5), lambda: ws.save(progress=1), lambda: ws.delete(None)):
+        with pytest.raises((TypeError, firn.Invalid)):
+            wrong()
+
+
+def test_callbacks(ws, tree):
+    os.mkfifo(tree / "fifo")
+    progress, notices = [], []
+    saved = ws.save(progress=progress.append, notice=notices.append)
+    assert [(notice.kind, notice.path) for notice in notices] == [("special", "fifo")] and saved.checkpoint.skipped + saved.checkpoint.excluded >= 0
+
+    def fail(_):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        ws.save(notice=fail)
+
+    with pytest.raises(firn.Misuse):
+        ws.save(notice=lambda _: ws.status())
+
+    def stop(piece):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ws.cat("a.txt", write=stop)
+    assert ws.save("still works").is_made
+
+
+def test_closed_and_shared(tree, tmp_path):
+    ws = firn.Workspace(tree, store=tmp_path / "own", lock_timeout=1, is_root=True)
+    assert ws.store_path == str(tmp_path / "own")
+    ws.save()
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(piece):
+        entered.set()
+        leave.wait(10)
+
+    thread = threading.Thread(target=lambda: ws.cat("a.txt", write=hold))
+    thread.start()
+    assert entered.wait(10)
+    for call in (ws.status, ws.close, ws.save):
+        with pytest.raises(firn.Misuse):
+            call()
+    leave.set()
+    thread.join()
+    ws.close()
+    ws.close()
+    for call in (ws.status, ws.save, ws.tags, ws.checkpoints, ws.gc, lambda: ws.root, lambda: ws.entries(), lambda: ws.restore(1)):
+        with pytest.raises(firn.Closed):
+            call()
+    with pytest.raises(firn.NotFound):
+        firn.Workspace(tmp_path / "none")

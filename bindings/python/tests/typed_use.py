@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program that uses everything, for mypy --strict: test_typing.py runs it through, and checks that wrong uses are found."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Optional
+
+import firn
+import firn.aio
+
+
+def keyspaces(store: firn.Store) -> bytes:
+    words = store.keyspace("words")
+    words["a"] = b"b"
+    value: Optional[bytes] = words.get("a")
+    other: bytes | int = words.get("a", 1)
+    for key, item in words.items("a", "z", prefix="a", reverse=True):
+        key.decode() + item.decode()
+    with store.batch() as batch:
+        batch.put(words, "k", "v", ttl=5)
+        batch.merge(words, "n", "add", 1)
+    assert other and value
+    return words.pop("a")
+
+
+def transactions(store: firn.Store) -> int:
+    def work(txn: firn.Transaction) -> int:
+        txn.keyspace("words")["k"] = "1"
+        return len(txn.table("goods"))
+
+    with store.transaction(isolation="serializable") as txn:
+        txn.rollback_to(txn.savepoint())
+    with store.snapshot("latest") as snapshot:
+        snapshot.keyspace("words").get_many(["a"])
+    return store.run(work, attempts=3)
+
+
+def tables(store: firn.Store) -> list[firn.Hit]:
+    table = store.create_table("goods", "id i64 auto, name text, vec vector(2), primary key (id)", exists_ok=True)
+    number: Optional[int] = table.insert({"name": "tea"})
+    rows: list[Any] = table.scan("id", "name = ?", params=["tea"], order_by="id", limit=3).fetchall()
+    for row in table.scan(["count(*)"], group_by=["name"]):
+        print(row, number, rows)
+    result: firn.ImportResult = table.import_text("file.csv", on_reject=lambda line, text, why: None)
+    assert result.rows >= 0 and store.sql("SELECT 1").fetchone()
+    return table.search("vec", [1.0, 2.0], 3, metric="l2", columns=["name"])
+
+
+def history(store: firn.Store) -> Optional[str]:
+    made: firn.Checkpoint = store.checkpoint("one")
+    changes: list[firn.Difference] = store.diff(made.number)
+    restored: firn.Restored = store.restore(made.id)
+    return restored.safety.name or changes[0].kind
+
+
+def directories(path: str) -> int:
+    def tell(progress: firn.Progress) -> None:
+        print(progress.phase)
+
+    with firn.Workspace(path) as workspace:
+        saved: firn.Saved = workspace.save("now", progress=tell)
+        data: bytes = workspace.cat("a.txt", saved.checkpoint.number)
+        back: firn.RestoredTree = workspace.restore(saved.checkpoint.number, ["a.txt"])
+        return back.changed + len(data) + len(workspace.status())
+
+
+async def asynchronous() -> None:
+    async with firn.aio.open("s", durability="os") as store:
+        words = await firn.aio.call(store.keyspace, "words")
+        async for key, value in firn.aio.iterate(words.items()):
+            print(key + value)
+        await firn.aio.run(store, lambda txn: txn.savepoint())
+
+
+def main() -> None:
+    try:
+        with firn.open("s", create=False) as store:
+            keyspaces(store)
+    except firn.NotFound as error:
+        print(error.code, error.errno)
+    asyncio.run(asynchronous())

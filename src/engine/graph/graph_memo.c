@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_memo.c: which rows of a run fulfil conditions that were evaluated before.
+ *
+ * A run does not change, so a condition that is evaluated again gives the same rows. An open graph keeps the bits of
+ * the last few conditions: searches that ask for the same condition again, as those of one user or one language do,
+ * need not read its columns. The caller's key says all that the bits depend on.
+ *
+ * A memo is replaced by the clock algorithm: one that was found since the hand last passed stays.
+ *
+ * (I1) A memo never changes after its slot leads to it, except for is_found.
+ *
+ * Threads: slots are read without locks. A memo that was replaced is released when all threads that may look at it have
+ * left (base/epoch.h).
+ *
+ * Memory: at most as many bytes as the run has rows, which firn_graph_read_bytes counts. A graph whose blocks are not kept
+ * keeps no memos either.
+ */
+#include "graph/graph_internal.h"
+
+#include "base/epoch.h"
+#include "base/mem.h"
+
+enum { SLOTS = 8, KEY_MAX = 2048 };
+
+struct memo {
+    struct firn_graph_memo base; /* first */
+    struct firn_epoch_node node;
+    atomic_bool is_found; /* relaxed: it only says what is worth keeping */
+    size_t key_size;
+    uint64_t data[]; /* the bits, then the key */
+};
+
+struct firn_graph_memos {
+    struct firn_epoch epoch;
+    _Atomic(struct memo *) slots[SLOTS];
+    atomic_uint hand;
+};
+
+uint64_t
+firn_graph_memo_bytes(uint64_t rows)
+{
+    return sizeof(struct firn_graph_memos) + SLOTS * (rows / 8 + 8 + sizeof(struct memo) + KEY_MAX);
+}
+
+struct firn_graph_memos *
+firn_graph_memo_create(void)
+{
+    struct firn_graph_memos *memos = firn_alloc_zeroed(sizeof *memos);
+    if (memos != NULL) {
+        firn_epoch_init(&memos->epoch);
+    }
+    return memos;
+}
+
+void
+firn_graph_memo_destroy(struct firn_graph_memos *memos)
+{
+    if (memos != NULL) {
+        for (size_t i = 0; i < SLOTS; i++) {
+            firn_free(atomic_load(&memos->slots[i]));
+        }
+        firn_epoch_deinit(&memos->epoch);
+        firn_free(memos);
+    }
+}
+
+static void
+release(struct firn_epoch_node *node)
+{
+    firn_free((char *)node - offsetof(struct memo, node));
+}
+
+size_t
+firn_graph_memo_enter(const struct firn_graph *graph)
+{
+    return graph->memos == NULL ? 0 : firn_epoch_enter(&graph->memos->epoch);
+}
+
+void
+firn_graph_memo_leave(const struct firn_graph *graph, size_t slot)
+{
+    if (graph->memos != NULL) {
+        firn_epoch_leave(&graph->memos->epoch, slot);
+    }
+}
+
+static size_t
+words_of(const struct firn_graph *graph)
+{
+    return (size_t)(graph->rows / 64 + 1);
+}
+
+const struct firn_graph_memo *
+firn_graph_memo_find(const struct firn_graph *graph, firn_slice key)
+{
+    for (size_t i = 0; graph->memos != NULL && i < SLOTS; i++) {
+        struct memo *memo = atomic_load(&graph->memos->slots[i]); /* pairs with keep */
+        if (memo != NULL && memo->key_size == key.size &&
+            memcmp(memo->data + words_of(graph), key.data, key.size) == 0) {
+            atomic_store_explicit(&memo->is_found, true, memory_order_relaxed);
+            return &memo->base;
+        }
+    }
+    return NULL;
+}
+
+void
+firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint64_t *bits,
+                     uint64_t count)
+{
+    struct firn_graph_memos *memos = graph->memos;
+    const size_t words = words_of(graph);
+    DCHECK(count <= graph->rows);
+    if (memos == NULL || key.size > KEY_MAX) {
+        return;
+    }
+    struct memo *memo = firn_alloc(sizeof *memo + words * sizeof *bits + key.size);
+    if (memo == NULL) {
+        return;
+    }
+    memo->base = (struct firn_graph_memo){.bits = memo->data, .count = count};
+    atomic_init(&memo->is_found, false);
+    memo->key_size = key.size;
+    memcpy(memo->data, bits, words * sizeof *bits);
+    memcpy(memo->data + words, key.data, key.size);
+    const size_t slot = firn_epoch_enter(&memos->epoch);
+    for (size_t passed = 0;; passed++) {
+        _Atomic(struct memo *) *place =
+            &memos->slots[atomic_fetch_add_explicit(&memos->hand, 1, memory_order_relaxed) % SLOTS];
+        struct memo *old = atomic_load(place);
+        if (old == NULL || passed >= SLOTS ||
+            !atomic_exchange_explicit(&old->is_found, false, memory_order_relaxed)) {
+            old = atomic_exchange(place, memo); /* pairs with find, (I1) */
+            if (old != NULL) {
+                firn_epoch_retire(&memos->epoch, &old->node, release);
+            }
+            break;
+        }
+    }
+    firn_epoch_leave(&memos->epoch, slot);
+    firn_epoch_reclaim(&memos->epoch);
+}

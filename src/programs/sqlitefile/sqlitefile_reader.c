@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlitefile/sqlitefile_reader.c: queries over a copy of somebody else's database.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sqlitefile/sqlitefile_internal.h"
+
+enum { COLUMNS_MAX = 2000 };
+
+struct firn_sqlitefile_reader {
+    const struct firn_sqlitefile_library *library;
+    sqlite3 *db;
+};
+
+static int
+fail(const struct firn_sqlitefile_reader *reader, int rc, firn_error *err)
+{
+    return firn_sqlitefile_fail(err, rc == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
+                                "SQLite cannot read the database: %s",
+                                reader->library->errmsg(reader->db));
+}
+
+int
+firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **out, firn_error *err)
+{
+    const struct firn_sqlitefile_library *library = firn_sqlitefile_load(err);
+    struct firn_sqlitefile_reader *reader = library == NULL ? NULL : calloc(1, sizeof(*reader));
+    *out = NULL;
+    if (library == NULL) {
+        return FIRN_UNSUPPORTED;
+    }
+    if (reader == NULL) {
+        return firn_sqlitefile_fail(err, FIRN_NO_MEMORY, "out of memory");
+    }
+    reader->library = library;
+    int rc = firn_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, &reader->db);
+    if (rc != SQLITE_OK) {
+        int code = fail(reader, rc, err);
+        firn_sqlitefile_reader_close(reader);
+        return code;
+    }
+    *out = reader;
+    return FIRN_OK;
+}
+
+void
+firn_sqlitefile_reader_close(struct firn_sqlitefile_reader *reader)
+{
+    if (reader != NULL) {
+        (void)reader->library->close(reader->db);
+        free(reader);
+    }
+}
+
+static struct firn_sqlitefile_value
+value_of(const struct firn_sqlitefile_library *library, sqlite3_stmt *statement, int column)
+{
+    struct firn_sqlitefile_value value = {.name = library->column_name(statement, column)};
+    switch (library->column_type(statement, column)) {
+    case SQLITE_INTEGER:
+        value.type = FIRN_SQLITEFILE_INTEGER;
+        value.integer = library->column_int64(statement, column);
+        break;
+    case SQLITE_FLOAT:
+        value.type = FIRN_SQLITEFILE_REAL;
+        value.real = library->column_double(statement, column);
+        break;
+    case SQLITE_TEXT:
+    case SQLITE_BLOB: {
+        bool is_text = library->column_type(statement, column) == SQLITE_TEXT;
+        value.type = is_text ? FIRN_SQLITEFILE_TEXT : FIRN_SQLITEFILE_BLOB;
+        const void *bytes = library->column_blob(statement, column);
+        value.bytes = firn_bytes(bytes, (size_t)library->column_bytes(statement, column));
+        break;
+    }
+    default:
+        value.type = FIRN_SQLITEFILE_NULL;
+    }
+    return value;
+}
+
+int
+firn_sqlitefile_reader_query(struct firn_sqlitefile_reader *reader, const char *sql,
+                             const char *parameter,
+                             int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values,
+                                           size_t count),
+                             void *ctx, firn_error *err)
+{
+    const struct firn_sqlitefile_library *library = reader->library;
+    sqlite3_stmt *statement = NULL;
+    int rc = library->prepare_v2(reader->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK && parameter != NULL) {
+        rc = library->bind_text(statement, 1, parameter, -1, NULL); /* it outlives the statement */
+    }
+    int count = rc == SQLITE_OK ? library->column_count(statement) : 0;
+    struct firn_sqlitefile_value *values =
+        calloc((size_t)count + 1, sizeof(struct firn_sqlitefile_value));
+    int code = FIRN_OK;
+    if (values == NULL || count > COLUMNS_MAX) {
+        code = firn_sqlitefile_fail(err, FIRN_NO_MEMORY, "out of memory");
+    } else if (rc != SQLITE_OK) {
+        code = fail(reader, rc, err);
+    }
+    while (code == FIRN_OK && (rc = library->step(statement)) == SQLITE_ROW) {
+        for (int i = 0; i < count; i++) {
+            values[i] = value_of(library, statement, i);
+        }
+        code = on_row(ctx, values, (size_t)count);
+    }
+    if (code == FIRN_OK && rc != SQLITE_DONE) {
+        code = fail(reader, rc, err);
+    }
+    free(values);
+    (void)library->finalize(statement);
+    return code;
+}
