@@ -312,6 +312,7 @@ export class Batch {
 /** The store's data at one moment, or at a checkpoint. */
 export class Snapshot implements Closable {
   protected constructor ()
+  readonly isTransaction: boolean
   readonly store: Store
   close (): Promise<void>
   closeSync (): void

@@ -62,7 +62,7 @@ class Keyspace {
 
   /** The keyspace as a transaction or a snapshot sees it. */
   in (owner) {
-    if (owner === null || typeof owner !== 'object' || typeof owner[handle] !== 'number') throw invalid('a transaction or a snapshot must be given')
+    if (typeof owner?.isTransaction !== 'boolean') throw invalid('a transaction or a snapshot must be given')
     const view = new Keyspace(this.store, this[handle], this.name, this.options, owner)
     view.from = this // the keyspace is not forgotten before its views
     return view

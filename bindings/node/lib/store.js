@@ -73,6 +73,10 @@ class Snapshot extends Handle {
     this.store = store
   }
 
+  get isTransaction () {
+    return false
+  }
+
   async keyspace (name, options) {
     options = object(options)
     const keyspace = new Keyspace(this.store, await native.keyspaceOpen(this[handle], name), name, options)

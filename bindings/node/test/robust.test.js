@@ -63,8 +63,10 @@ test('what belongs to another store is refused', async (t) => {
       await assert.rejects(async () => foreign(), code('FIRN_INVALID'), String(foreign))
     }
   }
-  assert.throws(() => space.in(space), code('FIRN_MISUSE'))
-  assert.throws(() => space.in({}), code('FIRN_INVALID'))
+  for (const wrong of [space, {}, null, undefined, 5, two]) {
+    assert.throws(() => space.in(wrong), code('FIRN_INVALID'))
+    assert.throws(() => table.in(wrong), code('FIRN_INVALID'))
+  }
   await transaction.close()
   await snapshot.close()
 })
