@@ -2,9 +2,9 @@
  *
  * convert.c: arguments from JavaScript, results to it, and errors.
  *
- * Nothing that JavaScript passes is trusted: each argument is checked for its type and range, and refused with FIRN_INVALID,
- * which names the argument. Functions that make values ignore failures of Node-API. Such a failure is an exception that is
- * pending, or an environment that ends; the result is undefined then, and whoever settles the call looks for the exception.
+ * Nothing that JavaScript passes is trusted: each argument is checked for its type and range, and a wrong one is refused
+ * with FIRN_INVALID, which names the argument. Functions that make values ignore failures of Node-API. After such a
+ * failure an exception is pending, or the environment ends; the caller that settles the call looks for the exception.
  */
 #include <stdarg.h>
 #include <stdio.h>
