@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// index.d.ts: the types of the package, and what each function does. Every function that returns a promise runs off the event
-// loop; errors are FirnError, and a promise that is refused is rejected, never thrown.
+// index.d.ts: the types of the package, and the documentation of each function. Functions that return promises run off the event
+// loop. Errors are FirnError; such a function rejects its promise, and never throws.
 
 /// <reference types="node" />
 
@@ -312,6 +312,7 @@ export class Batch {
 /** The store's data at one moment, or at a checkpoint. */
 export class Snapshot implements Closable {
   protected constructor ()
+  readonly isTransaction: boolean
   readonly store: Store
   close (): Promise<void>
   closeSync (): void

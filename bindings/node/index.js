@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// index.js: what users of the package see. Types and documentation of all of it: index.d.ts.
+// index.js: the exports of the package. index.d.ts has their types and documentation.
 'use strict'
 
 const { native, FirnError } = require('./lib/native')

@@ -26,7 +26,7 @@
 //   abort the program.
 // - One thread at a time may use a workspace. Members that list or compare write to its handle, so they are not const.
 // - raw() returns the handle of the C functions, for features that this header does not wrap: watches, collections,
-//   packs, checks.
+//   packs, imports and exports.
 #ifndef FIRN_FIRN_HPP
 #define FIRN_FIRN_HPP
 
@@ -105,6 +105,51 @@ take(int code, uint8_t *value, size_t size, const firn_error &err)
     std::unique_ptr<uint8_t, void (*)(void *)> owner(value, firn_release);
     return std::string(reinterpret_cast<const char *>(value), size);
 }
+
+// A function of the caller, as a callback of C: an exception ends the call.
+template <typename Given, typename Item> class callback
+{
+  public:
+    explicit callback(const std::function<void(Item)> &work) : work_(work)
+    {
+    }
+    static int
+    call(void *ctx, Given given) noexcept
+    {
+        callback *it = static_cast<callback *>(ctx);
+        try {
+            it->work_(item(given));
+            return FIRN_OK;
+        } catch (...) {
+            it->thrown_ = std::current_exception();
+            return FIRN_CANCELLED;
+        }
+    }
+    // Rethrows the exception of the caller's function, or throws the error of the call.
+    void
+    check(int code, const firn_error &err) const
+    {
+        if (thrown_) {
+            std::rethrow_exception(thrown_);
+        }
+        detail::check(code, err);
+    }
+
+  private:
+    template <typename Pointed>
+    static const Pointed &
+    item(const Pointed *given) noexcept
+    {
+        return *given;
+    }
+    static std::string_view
+    item(firn_slice given) noexcept
+    {
+        return view(given);
+    }
+    const std::function<void(Item)> &work_;
+    std::exception_ptr thrown_;
+};
 
 struct close_store {
     void
@@ -406,6 +451,37 @@ class keyspace
                                         detail::slice(value), &given, &err);
         return code != FIRN_NOT_FOUND && is_done(code, FIRN_CONFLICT, err);
     }
+    // The values of many keys, all from one state; no value for a missing key.
+    std::vector<std::optional<std::string>>
+    get_many(const std::vector<std::string_view> &keys) const
+    {
+        firn_error err;
+        std::vector<firn_slice> slices;
+        for (std::string_view key : keys) {
+            slices.push_back(detail::slice(key));
+        }
+        std::vector<uint8_t *> found(keys.size());
+        std::vector<size_t> sizes(keys.size());
+        std::vector<std::optional<std::string>> values(keys.size());
+        detail::check(firn_get_many(handle_, nullptr, slices.data(), slices.size(), found.data(),
+                                    sizes.data(), &err),
+                      err);
+        struct releaser {
+            std::vector<uint8_t *> &owned;
+            ~releaser()
+            {
+                for (uint8_t *value : owned) {
+                    firn_release(value);
+                }
+            }
+        } owner{found};
+        for (size_t i = 0; i < keys.size(); i++) {
+            if (found[i] != nullptr) {
+                values[i].emplace(reinterpret_cast<const char *>(found[i]), sizes[i]);
+            }
+        }
+        return values;
+    }
     void
     add(std::string_view key, int64_t number, const write_options &options = {})
     {
@@ -558,6 +634,27 @@ class batch
         detail::check(firn_batch_delete(handle_.get(), in.raw(), detail::slice(key), &err), err);
         return *this;
     }
+    batch &
+    erase_range(const keyspace &in, std::string_view lower, std::string_view upper)
+    {
+        firn_error err;
+        detail::check(firn_batch_delete_range(handle_.get(), in.raw(), detail::slice(lower),
+                                              detail::slice(upper), &err),
+                      err);
+        return *this;
+    }
+    batch &
+    add(const keyspace &in, std::string_view key, int64_t number)
+    {
+        uint8_t operand[8];
+        firn_number(number, operand);
+        return merge(in, key, FIRN_MERGE_ADD, firn_bytes(operand, sizeof operand));
+    }
+    batch &
+    append(const keyspace &in, std::string_view key, std::string_view bytes)
+    {
+        return merge(in, key, FIRN_MERGE_APPEND, detail::slice(bytes));
+    }
     void
     clear() noexcept
     {
@@ -575,6 +672,16 @@ class batch
     }
 
   private:
+    batch &
+    merge(const keyspace &in, std::string_view key, firn_merge_operator operation,
+          firn_slice operand)
+    {
+        firn_error err;
+        detail::check(
+            firn_batch_merge(handle_.get(), in.raw(), detail::slice(key), operation, operand, &err),
+            err);
+        return *this;
+    }
     std::unique_ptr<firn_batch, detail::close_batch> handle_;
 };
 
@@ -604,6 +711,59 @@ class transaction
     {
         firn_error err;
         detail::check(firn_txn_delete(handle_, in.raw(), detail::slice(key), &err), err);
+    }
+    void
+    erase_range(const keyspace &in, std::string_view lower, std::string_view upper)
+    {
+        firn_error err;
+        detail::check(firn_txn_delete_range(handle_, in.raw(), detail::slice(lower),
+                                            detail::slice(upper), &err),
+                      err);
+    }
+    void
+    add(const keyspace &in, std::string_view key, int64_t number)
+    {
+        firn_error err;
+        uint8_t operand[8];
+        firn_number(number, operand);
+        detail::check(firn_txn_merge(handle_, in.raw(), detail::slice(key), FIRN_MERGE_ADD,
+                                     firn_bytes(operand, sizeof operand), &err),
+                      err);
+    }
+    void
+    append(const keyspace &in, std::string_view key, std::string_view bytes)
+    {
+        firn_error err;
+        detail::check(firn_txn_merge(handle_, in.raw(), detail::slice(key), FIRN_MERGE_APPEND,
+                                     detail::slice(bytes), &err),
+                      err);
+    }
+    // The number of a savepoint, for rollback_to and release.
+    uint64_t
+    savepoint()
+    {
+        firn_error err;
+        uint64_t out = 0;
+        detail::check(firn_txn_savepoint(handle_, &out, &err), err);
+        return out;
+    }
+    void
+    rollback_to(uint64_t savepoint)
+    {
+        firn_error err;
+        detail::check(firn_txn_rollback_to(handle_, savepoint, &err), err);
+    }
+    void
+    release(uint64_t savepoint)
+    {
+        firn_error err;
+        detail::check(firn_txn_release(handle_, savepoint, &err), err);
+    }
+    void
+    rollback()
+    {
+        firn_error err;
+        detail::check(firn_txn_rollback(handle_, &err), err);
     }
     firn::cursor
     cursor(const keyspace &in, const range &over = {})
@@ -1324,12 +1484,62 @@ class store
         }
         detail::check(code, err);
     }
-    void
+    // Creates a checkpoint of the present data; "" is no name.
+    firn_store_checkpoint
     checkpoint(const std::string &name)
     {
         firn_error err;
+        firn_store_checkpoint out = FIRN_STORE_CHECKPOINT_INIT;
         detail::check(
-            firn_store_checkpoint_create(handle_.get(), name.c_str(), nullptr, nullptr, &err), err);
+            firn_store_checkpoint_create(handle_.get(), name.c_str(), nullptr, &out, &err), err);
+        return out;
+    }
+    // Newest first.
+    std::vector<firn_store_checkpoint>
+    checkpoints(bool include_safety = false) const
+    {
+        firn_error err;
+        std::vector<firn_store_checkpoint> all;
+        firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
+        options.include_safety = include_safety;
+        const std::function<void(const firn_store_checkpoint &)> work =
+            [&](const firn_store_checkpoint &one) { all.push_back(one); };
+        detail::callback<const firn_store_checkpoint *, const firn_store_checkpoint &> each(work);
+        each.check(firn_store_checkpoint_list(handle_.get(), &options, each.call, &each, &err),
+                   err);
+        return all;
+    }
+    // No value if there is no such checkpoint.
+    std::optional<firn_store_checkpoint>
+    find_checkpoint(const std::string &reference) const
+    {
+        firn_error err;
+        firn_store_checkpoint out = FIRN_STORE_CHECKPOINT_INIT;
+        int code = firn_store_checkpoint_find(handle_.get(), reference.c_str(), &out, &err);
+        if (code == FIRN_NOT_FOUND) {
+            return std::nullopt;
+        }
+        detail::check(code, err);
+        return out;
+    }
+    void
+    erase_checkpoint(const std::string &reference)
+    {
+        firn_error err;
+        const char *references[] = {reference.c_str()};
+        detail::check(firn_store_checkpoint_delete(handle_.get(), references, 1, &err), err);
+    }
+    // Calls `each` for what differs between two checkpoints; "" is the present data.
+    void
+    diff(const std::string &before, const std::string &after,
+         const std::function<void(const firn_store_difference &)> &each) const
+    {
+        firn_error err;
+        detail::callback<const firn_store_difference *, const firn_store_difference &> visit(each);
+        visit.check(firn_store_diff(handle_.get(), before.empty() ? nullptr : before.c_str(),
+                                    after.empty() ? nullptr : after.c_str(), nullptr, visit.call,
+                                    &visit, &err),
+                    err);
     }
     void
     restore(const std::string &reference)
@@ -1348,6 +1558,54 @@ class store
     {
         firn_error err;
         detail::check(firn_store_sync(handle_.get(), &err), err);
+    }
+    // The names of its keyspaces, in byte order.
+    std::vector<std::string>
+    keyspaces() const
+    {
+        firn_error err;
+        std::vector<std::string> names;
+        const std::function<void(const char &)> work = [&](const char &name) {
+            names.emplace_back(&name);
+        };
+        detail::callback<const char *, const char &> each(work);
+        each.check(firn_keyspace_list(handle_.get(), each.call, &each, &err), err);
+        return names;
+    }
+    // Removes a keyspace and everything in it.
+    void
+    drop(const std::string &name)
+    {
+        firn_error err;
+        detail::check(firn_keyspace_drop(handle_.get(), name.c_str(), &err), err);
+    }
+    void
+    drop_table(const std::string &name)
+    {
+        firn_error err;
+        detail::check(firn_table_drop(handle_.get(), name.c_str(), &err), err);
+    }
+    // Frees the space of what was overwritten and deleted.
+    void
+    compact()
+    {
+        firn_error err;
+        detail::check(firn_store_compact(handle_.get(), nullptr, &err), err);
+    }
+    // Verifies every file. Throws an error with FIRN_CORRUPT if anything is damaged.
+    firn_store_check_result
+    check() const
+    {
+        firn_error err;
+        firn_store_check_result out = FIRN_STORE_CHECK_RESULT_INIT;
+        detail::check(firn_store_check(handle_.get(), nullptr, &out, &err), err);
+        return out;
+    }
+    void
+    clone(const std::string &path) const
+    {
+        firn_error err;
+        detail::check(firn_store_clone(handle_.get(), path.c_str(), nullptr, &err), err);
     }
     firn_store *
     raw() const noexcept
@@ -1507,51 +1765,6 @@ class guard
     firn_callbacks given_;
     int (*on_change_)(void *, const firn_workspace_change *) = nullptr;
     int (*on_conflict_)(void *, const firn_workspace_revert_conflict *) = nullptr;
-    std::exception_ptr thrown_;
-};
-
-// A function of the caller, as a callback of C: an exception ends the call.
-template <typename Given, typename Item> class callback
-{
-  public:
-    explicit callback(const std::function<void(Item)> &work) : work_(work)
-    {
-    }
-    static int
-    call(void *ctx, Given given) noexcept
-    {
-        callback *it = static_cast<callback *>(ctx);
-        try {
-            it->work_(item(given));
-            return FIRN_OK;
-        } catch (...) {
-            it->thrown_ = std::current_exception();
-            return FIRN_CANCELLED;
-        }
-    }
-    // Rethrows the exception of the caller's function, or throws the error of the call.
-    void
-    check(int code, const firn_error &err) const
-    {
-        if (thrown_) {
-            std::rethrow_exception(thrown_);
-        }
-        detail::check(code, err);
-    }
-
-  private:
-    template <typename Pointed>
-    static const Pointed &
-    item(const Pointed *given) noexcept
-    {
-        return *given;
-    }
-    static std::string_view
-    item(firn_slice given) noexcept
-    {
-        return view(given);
-    }
-    const std::function<void(Item)> &work_;
     std::exception_ptr thrown_;
 };
 

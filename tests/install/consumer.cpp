@@ -70,6 +70,66 @@ reads_and_writes(firn::store &store)
 }
 
 static void
+keeps_house()
+{
+    firn::store store = firn::store::in_memory(64 << 20);
+    firn::keyspace s = store.open("s");
+    firn::batch batch;
+    store.write(
+        batch.put(s, "a", "1").put(s, "b", "2").add(s, "n", 40).add(s, "n", 2).append(s, "l", "x"));
+    store.write(firn::batch().erase_range(s, "b", "c"));
+    std::vector<std::optional<std::string>> values = s.get_many({"a", "b", "l"});
+    require(values[0] == "1" && !values[1] && values[2] == "x", "get_many");
+    require(firn_number_of(s.get("n")->data(), 8) == 42, "add in a batch");
+    firn_store_checkpoint first = store.checkpoint("first");
+    firn::transaction txn = store.begin();
+    txn.add(s, "n", 1);
+    uint64_t savepoint = txn.savepoint();
+    txn.append(s, "l", "lost");
+    txn.erase_range(s, "a", "b");
+    txn.rollback_to(savepoint);
+    txn.release(savepoint);
+    require(code_of([&] { txn.rollback_to(savepoint); }) == FIRN_NOT_FOUND, "a released savepoint");
+    txn.commit();
+    require(s.get("l") == "x" && s.exists("a") && firn_number_of(s.get("n")->data(), 8) == 43,
+            "savepoints");
+    firn::transaction undone = store.begin();
+    undone.erase(s, "a");
+    undone.rollback();
+    require(s.exists("a"), "rollback");
+    std::string seen;
+    store.diff("first", "", [&](const firn_store_difference &difference) {
+        seen +=
+            std::string(firn_store_difference_kind_name(difference.kind)) + " " +
+            std::string(reinterpret_cast<const char *>(difference.key.data), difference.key.size);
+    });
+    require(seen == "changed n", "diff");
+    try {
+        store.diff("first", "", [](const firn_store_difference &) { throw 7; });
+        require(false, "an exception of a visit is rethrown");
+    } catch (int thrown) {
+        require(thrown == 7, "an exception of a visit");
+    }
+    (void)store.checkpoint("");
+    require(store.checkpoints().size() == 2 &&
+                store.find_checkpoint("first")->number == first.number &&
+                !store.find_checkpoint("none"),
+            "checkpoints");
+    store.erase_checkpoint("first");
+    require(store.checkpoints().size() == 1, "erase_checkpoint");
+    store.open("t");
+    require(store.keyspaces() == std::vector<std::string>({"s", "t"}), "keyspaces");
+    store.drop("t");
+    (void)store.create_table("u", "id i64 primary key");
+    store.drop_table("u");
+    require(store.keyspaces().size() == 1 && code_of([&] { store.drop("t"); }) == FIRN_NOT_FOUND,
+            "drop");
+    store.compact();
+    require(store.check().entries > 0, "check");
+    require(code_of([&] { store.clone("/dev/null/x"); }) != FIRN_OK, "clone");
+}
+
+static void
 walks(firn::store &store)
 {
     firn::keyspace tides = store.open("tides");
@@ -196,7 +256,8 @@ asks_tables()
     count.at = &before;
     firn::scan counted = goods.scan(count);
     require(counted.next() && counted[0].integer() == 3 && !counted.next(), "count of a snapshot");
-    firn::table points = store.create_table("points", "id i64 primary key, name text, at vector(2)");
+    firn::table points =
+        store.create_table("points", "id i64 primary key, name text, at vector(2)");
     const float at[3][2] = {{0, 1}, {1, 0}, {2, 2}};
     for (int id = 0; id < 3; id++) {
         const std::string_view bytes(reinterpret_cast<const char *>(at[id]), sizeof at[id]);
@@ -471,6 +532,7 @@ main(int argc, char **argv)
     try {
         firn::store store(argv[1]);
         reads_and_writes(store);
+        keeps_house();
         walks(store);
         transacts();
         asks_tables();

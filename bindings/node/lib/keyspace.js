@@ -53,9 +53,16 @@ class Keyspace {
     return owner === undefined ? undefined : owner[handle]
   }
 
+  get #txn () {
+    const owner = this[context]
+    if (owner === undefined) return undefined
+    if (!owner.isTransaction) throw invalid('a keyspace of a snapshot can only be read')
+    return owner[handle]
+  }
+
   /** The keyspace as a transaction or a snapshot sees it. */
   in (owner) {
-    if (owner === null || typeof owner !== 'object' || typeof owner[handle] !== 'number') throw invalid('a transaction or a snapshot must be given')
+    if (typeof owner?.isTransaction !== 'boolean') throw invalid('a transaction or a snapshot must be given')
     const view = new Keyspace(this.store, this[handle], this.name, this.options, owner)
     view.from = this // the keyspace is not forgotten before its views
     return view
@@ -181,12 +188,12 @@ class Keyspace {
 
   #write (operation, key, value, options, expected, operator) {
     options = object(options)
-    return native.write(this[handle], this.#in, operation, key, value, choice(durabilities, options.durability, 'durability'), options.ttl, expected, operator)
+    return native.write(this[handle], this.#txn, operation, key, value, choice(durabilities, options.durability, 'durability'), options.ttl, expected, operator)
   }
 
   #writeSync (operation, key, value, options, expected, operator) {
     options = object(options)
-    native.writeSync(this[handle], this.#in, operation, key, value, choice(durabilities, options.durability, 'durability'), options.ttl, expected, operator)
+    native.writeSync(this[handle], this.#txn, operation, key, value, choice(durabilities, options.durability, 'durability'), options.ttl, expected, operator)
   }
 
   async put (key, value, options) {

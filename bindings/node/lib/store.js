@@ -29,7 +29,7 @@ function openArguments (path, options) {
     choice(compressions, options.compression, 'compression'), options.readPending]
 }
 
-/** What can be closed once: a second close does nothing. */
+/** An object with a handle. A second close does nothing. */
 class Handle {
   constructor (id) {
     this[handle] = id
@@ -71,6 +71,10 @@ class Snapshot extends Handle {
   constructor (store, id) {
     super(id)
     this.store = store
+  }
+
+  get isTransaction () {
+    return false
   }
 
   async keyspace (name, options) {

@@ -196,7 +196,7 @@ class Table {
 
   /** The table as a transaction or a snapshot sees it. */
   in (owner) {
-    if (owner === null || typeof owner !== 'object' || typeof owner[handle] !== 'number') throw invalid('a transaction or a snapshot must be given')
+    if (typeof owner?.isTransaction !== 'boolean') throw invalid('a transaction or a snapshot must be given')
     const view = new Table(this.store, this[handle], this.name, this.options, owner, this)
     view.from = this
     return view

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * addon.c: what Node calls when it loads the addon into an environment (the main thread, or a worker), and when the
- * environment ends.
+ * addon.c: loading the addon into an environment (the main thread, or a worker), and the end of the environment.
  */
 #include <stdlib.h>
 
@@ -12,10 +11,11 @@ static void
 instance_free(napi_env env, void *data, void *hint)
 {
     struct instance *instance = data;
-    (void)env;
     (void)hint;
-    instance->is_ending = true;
     instance_close_all(instance);
+    if (instance->error_class != NULL) {
+        (void)napi_delete_reference(env, instance->error_class);
+    }
     free(instance->slots);
     free(instance->generations);
     free(instance->free_slots);

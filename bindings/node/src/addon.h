@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * addon.h: what the files of the Node addon share. The addon is a thin layer: lib/ (JavaScript) has the classes that
+ * addon.h: the interface among the files of the Node addon. The addon is a thin layer: lib/ (JavaScript) has the classes that
  * users meet, and calls functions of the addon with numbers for handles. Reading order: handle.c (handles and their
  * lifetimes), call.c (how a call runs, on the event loop or off it), convert.c (JavaScript values), then kv.c, write.c,
  * state.c, table.c, scan.c, workspace.c (what can be called).
@@ -95,7 +95,6 @@ struct instance {
     uint32_t *free_slots;
     uint32_t free_count;
     napi_ref error_class;
-    bool is_ending;
 };
 void instance_close_all(struct instance *instance);
 
@@ -194,6 +193,9 @@ napi_value error_create(struct instance *instance, int code, int os_errno, const
 bool arg_handle(struct args *args, size_t i, unsigned kinds, struct handle **out);
 /* The same, or undefined or null: *out is NULL. */
 bool arg_handle_or_none(struct args *args, size_t i, unsigned kinds, struct handle **out);
+/* A transaction or a snapshot of the same store as `of`, or undefined or null: *out is NULL. */
+bool arg_context(struct args *args, size_t i, unsigned kinds, const struct handle *of,
+                 struct handle **out);
 bool arg_is_none(struct args *args, size_t i);
 /* Bytes of a string (as UTF-8), a view or an ArrayBuffer. Copied into the call; undefined or null gives data NULL. */
 bool value_bytes(struct args *args, napi_value value, const char *what, firn_slice *out);

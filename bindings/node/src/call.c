@@ -3,8 +3,8 @@
  * call.c: how a call runs.
  *
  * A call is parsed on the event loop, run, and finished on the event loop. `name` runs it in libuv's pool and returns a
- * promise, also for arguments that are refused; `nameSync` runs it at once and throws. What a call needs is copied when
- * it is parsed, so JavaScript may change its buffers while the call is under way.
+ * promise, also for arguments that are refused; `nameSync` runs it at once and throws. Parsing copies keys, values and
+ * texts, so JavaScript may change its buffers while the call is under way.
  *
  * Lanes. Handles of one thread (transactions with their cursors and scans, batches, bulk loads, workspaces) have a
  * lane: their calls run one after the other, in the order in which they were made. A synchronous call cannot wait for
@@ -181,7 +181,7 @@ work_run(napi_env env, void *data)
     }
 }
 
-/* What the call returns; NULL if it throws instead. */
+/* The result of the call; NULL if it throws instead. */
 static napi_value
 call_result(napi_env env, struct call *call)
 {
@@ -327,7 +327,7 @@ args_read(napi_env env, napi_callback_info info, struct args *args)
     return true;
 }
 
-/* What the addon's functions are bound to. */
+/* The data of one function of the addon. */
 struct bound {
     struct instance *instance;
     const struct call_kind *kind;

@@ -2,9 +2,9 @@
  *
  * convert.c: arguments from JavaScript, results to it, and errors.
  *
- * Nothing that JavaScript passes is trusted: each argument is checked for its type and range, and refused with FIRN_INVALID,
- * which names the argument. Functions that make values ignore failures of Node-API. Such a failure is an exception that is
- * pending, or an environment that ends; the result is undefined then, and whoever settles the call looks for the exception.
+ * Nothing that JavaScript passes is trusted: each argument is checked for its type and range, and a wrong one is refused
+ * with FIRN_INVALID, which names the argument. Functions that make values ignore failures of Node-API. After such a
+ * failure an exception is pending, or the environment ends; the caller that settles the call looks for the exception.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -163,6 +163,19 @@ arg_handle_or_none(struct args *args, size_t i, unsigned kinds, struct handle **
 {
     *out = NULL;
     return arg_is_none(args, i) || arg_handle(args, i, kinds, out);
+}
+
+bool
+arg_context(struct args *args, size_t i, unsigned kinds, const struct handle *of,
+            struct handle **out)
+{
+    if (!arg_handle_or_none(args, i, kinds, out)) {
+        return false;
+    }
+    if (*out != NULL && (*out)->parent != of->parent) {
+        return throw_invalid(args, "the %s belongs to another store", kind_text((*out)->kind));
+    }
+    return true;
 }
 
 bool

@@ -216,7 +216,7 @@ get_parse(struct args *args, struct call *call)
 {
     struct get_call *self = (struct get_call *)(void *)call;
     if (!arg_handle(args, 0, HANDLE_KEYSPACE, &self->keyspace) ||
-        !arg_handle_or_none(args, 1, HANDLE_SNAPSHOT | HANDLE_TXN, &self->context) ||
+        !arg_context(args, 1, HANDLE_SNAPSHOT | HANDLE_TXN, self->keyspace, &self->context) ||
         !arg_bytes(args, 2, "key", &self->key) || !arg_bool(args, 3, &self->only_exists)) {
         return false;
     }
@@ -286,7 +286,7 @@ get_many_parse(struct args *args, struct call *call)
 {
     struct get_many_call *self = (struct get_many_call *)(void *)call;
     if (!arg_handle(args, 0, HANDLE_KEYSPACE, &self->keyspace) ||
-        !arg_handle_or_none(args, 1, HANDLE_SNAPSHOT | HANDLE_TXN, &self->context) ||
+        !arg_context(args, 1, HANDLE_SNAPSHOT | HANDLE_TXN, self->keyspace, &self->context) ||
         !arg_slices(args, 2, "keys", &self->keys, &self->count)) {
         return false;
     }
@@ -386,7 +386,7 @@ cursor_open_parse(struct args *args, struct call *call)
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     self->options = options;
     if (!arg_handle(args, 0, HANDLE_KEYSPACE, &self->keyspace) ||
-        !arg_handle_or_none(args, 1, HANDLE_SNAPSHOT | HANDLE_TXN, &self->context) ||
+        !arg_context(args, 1, HANDLE_SNAPSHOT | HANDLE_TXN, self->keyspace, &self->context) ||
         !arg_bytes_or_none(args, 2, "the lower bound", &self->options.lower) ||
         !arg_bytes_or_none(args, 3, "the upper bound", &self->options.upper) ||
         !arg_bytes_or_none(args, 4, "prefix", &self->options.prefix) ||

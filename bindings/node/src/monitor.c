@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * monitor.c: what a long call reports, kept until JavaScript asks for it.
+ * monitor.c: progress and notices of a long call, kept until JavaScript asks for them.
  *
  * firn calls back from threads that cannot run JavaScript, and must not wait for one that does: a busy event loop would
  * stop the operation. So the callbacks write into a monitor, and JavaScript looks into it a few times a second and when

@@ -35,7 +35,7 @@ scan_open_parse(struct args *args, struct call *call)
     uint64_t threads;
     *options = init;
     if (!arg_handle(args, 0, HANDLE_TABLE, &self->handle) ||
-        !arg_handle_or_none(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, &self->context) ||
+        !arg_context(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, self->handle, &self->context) ||
         !arg_text_or_none(args, 2, "select", &options->select) ||
         !arg_text_or_none(args, 3, "where", &options->where) ||
         !arg_values(args, 4, NULL, 0, &values, &options->parameter_count) ||
@@ -388,7 +388,7 @@ search_parse(struct args *args, struct call *call)
     vector.name = "query";
     vector.type = FIRN_TYPE_VECTOR;
     if (!arg_handle(args, 0, HANDLE_TABLE, &self->handle) ||
-        !arg_handle_or_none(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, &self->context) ||
+        !arg_context(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, self->handle, &self->context) ||
         !arg_text(args, 2, "column", &self->column) || args->count < 4 ||
         !value_from_js(args, args->values[3], &vector, &self->query) ||
         !arg_u64(args, 4, "k", 10, &options->k) ||

@@ -152,7 +152,7 @@ alter_parse(struct args *args, struct call *call)
         !arg_enum(args, 6, "metric", FIRN_METRIC_COSINE, &metric) ||
         !arg_u64(args, 7, "m", vector.m, &m) ||
         !arg_u64(args, 8, "efConstruction", vector.ef_construction, &ef) ||
-        !arg_handle_or_none(args, 10, HANDLE_SNAPSHOT, &self->snapshot)) {
+        !arg_context(args, 10, HANDLE_SNAPSHOT, self->handle, &self->snapshot)) {
         return false;
     }
     if (self->what != ALTER_DESCRIBE && self->name == NULL) {
@@ -316,7 +316,7 @@ rows_parse(struct args *args, struct call *call)
     const firn_table_column **columns;
     self->options = options;
     if (!arg_handle(args, 0, HANDLE_TABLE, &self->handle) ||
-        !arg_handle_or_none(args, 1, HANDLE_TXN, &self->txn) ||
+        !arg_context(args, 1, HANDLE_TXN, self->handle, &self->txn) ||
         !arg_enum(args, 2, "operation", ROW_KINDS - 1, &self->what) ||
         !arg_texts(args, 3, "columns", &self->columns, &self->column_count) ||
         !arg_write_options(args, 5, 6, &write) || !arg_bool(args, 7, &self->wants_numbers)) {
@@ -469,7 +469,7 @@ row_parse_key(struct args *args, struct row_call *self, size_t *out_columns)
     firn_write_options write;
     self->options = options;
     if (!arg_handle(args, 0, HANDLE_TABLE, &self->handle) ||
-        !arg_handle_or_none(args, 1, HANDLE_TXN, &self->txn) ||
+        !arg_context(args, 1, HANDLE_TXN, self->handle, &self->txn) ||
         !arg_write_options(args, 3, CALL_ARGS_MAX, &write)) {
         return false;
     }
@@ -588,7 +588,7 @@ rows_get_parse(struct args *args, struct call *call)
     size_t i;
     self->options = options;
     if (!arg_handle(args, 0, HANDLE_TABLE, &self->handle) ||
-        !arg_handle_or_none(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, &self->context) ||
+        !arg_context(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, self->handle, &self->context) ||
         !arg_texts(args, 2, "columns", &self->options.columns, &self->options.column_count) ||
         !arg_text_or_none(args, 3, "index", &self->options.index) ||
         !arg_bool(args, 5, &self->as_numbers)) {

@@ -15,8 +15,8 @@
  *     uuid                    string, 16 bytes                          string
  *     vector(n)               Float32Array, array of numbers            Float32Array
  *
- * Decimals, dates and times become strings because no type of JavaScript holds them all exactly. What is null in the table is
- * null here; null and undefined become null.
+ * Decimals, dates and times become strings because no type of JavaScript holds them all exactly. Null in a table is null here; null and
+ * undefined become null in a table.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  *
  * workspace.c: directories: saving, comparing, restoring.
  *
- * Calls of one workspace run one after the other, off the event loop. What firn reports while they run goes to a monitor;
+ * Calls of one workspace run one after the other, off the event loop. Progress and notices go to a monitor;
  * lists of changes are gathered in the memory of the call and become JavaScript objects when it is done.
  */
 #include <stdlib.h>
@@ -64,7 +64,7 @@ ws_open_finish(napi_env env, struct call *call)
     return object;
 }
 
-/* ---- what all calls have ---- */
+/* ---- shared by all calls ---- */
 
 bool
 ws_begin(struct args *args, struct ws_call *self)

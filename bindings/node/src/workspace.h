@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace.h: what workspace.c (saving, comparing, restoring) and workspace_list.c (listing, naming, upkeep) share.
+ * workspace.h: the calls of workspace.c (saving, comparing, restoring) and workspace_list.c (listing, naming, upkeep).
  */
 #ifndef FIRN_NODE_WORKSPACE_H
 #define FIRN_NODE_WORKSPACE_H

@@ -39,7 +39,7 @@ write_parse(struct args *args, struct call *call)
 {
     struct write_call *self = (struct write_call *)(void *)call;
     if (!arg_handle(args, 0, HANDLE_KEYSPACE, &self->keyspace) ||
-        !arg_handle_or_none(args, 1, HANDLE_TXN, &self->txn) ||
+        !arg_context(args, 1, HANDLE_TXN, self->keyspace, &self->txn) ||
         !arg_enum(args, 2, "operation", WRITE_OPERATIONS - 1, &self->operation) ||
         !arg_bytes(args, 3, "key", &self->key) ||
         (self->operation != WRITE_DELETE && !arg_bytes(args, 4, "value", &self->value)) ||

@@ -50,6 +50,27 @@ test('a close waits for calls that are under way, and lets no new ones begin', a
   await Promise.all([...writes, ...reads, first, closing])
 })
 
+test('what belongs to another store is refused', async (t) => {
+  const one = await memory(t)
+  const two = await memory(t)
+  const space = one.keyspaceSync('s')
+  const table = await one.createTable('t', 'id i32, v vector(1), primary key (id)')
+  const transaction = await two.begin()
+  const snapshot = two.snapshotSync()
+  for (const owner of [transaction, snapshot]) {
+    for (const foreign of [() => space.in(owner).get('k'), () => space.in(owner).getMany(['k']), () => space.in(owner).keys().next(), () => space.in(owner).put('k', 'v'),
+      () => table.in(owner).get(1), () => table.in(owner).insert({ id: 1 }), () => table.in(owner).scan().next(), () => table.in(owner).search('v', [1]), () => table.in(owner).delete(1)]) {
+      await assert.rejects(async () => foreign(), code('FIRN_INVALID'), String(foreign))
+    }
+  }
+  for (const wrong of [space, {}, null, undefined, 5, two]) {
+    assert.throws(() => space.in(wrong), code('FIRN_INVALID'))
+    assert.throws(() => table.in(wrong), code('FIRN_INVALID'))
+  }
+  await transaction.close()
+  await snapshot.close()
+})
+
 test('any arguments in any function give a result or an error', async (t) => {
   const store = await memory(t)
   const space = store.keyspaceSync('s')
