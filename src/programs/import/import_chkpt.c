@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "import/import_internal.h"
@@ -148,43 +147,6 @@ tell(struct chkpt *chkpt, firn_slice path, const char *text)
 
 /* ---- the catalogue ---- */
 
-/* "2026-11-20T14:00:03.123456+00:00". Returns false if it is no time. */
-static bool
-read_time(firn_slice text, int64_t *out)
-{
-    char copy[64];
-    struct tm tm = {.tm_isdst = 0};
-    int64_t ns = 0;
-    int64_t unit = 100000000;
-    int hours = 0;
-    int minutes = 0;
-    if (text.size == 0 || text.size >= sizeof(copy)) {
-        return false;
-    }
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    const char *rest = strptime(copy, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (rest == NULL) {
-        return false;
-    }
-    if (*rest == '.') {
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
-            ns += unit * (*rest - '0');
-            unit /= 10;
-        }
-    }
-    if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2) {
-        return false;
-    }
-    int64_t seconds =
-        (int64_t)timegm(&tm) - (*rest == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-    if (seconds < 0 || seconds > INT64_MAX / 1000000000 - 1) {
-        return false;
-    }
-    *out = seconds * 1000000000 + ns;
-    return *out > 0;
-}
-
 static bool
 is_id(firn_slice id)
 {
@@ -204,8 +166,9 @@ on_snapshot(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
     struct chkpt *chkpt = ctx;
     assert(count == 5);
     (void)count;
-    struct snapshot snapshot = {.files = (uint64_t)values[4].integer};
-    if (!is_id(values[0].bytes) || !read_time(values[1].bytes, &snapshot.created_ns)) {
+    struct snapshot snapshot = {.created_ns = firn_import_time_of(values[1].bytes),
+                                .files = (uint64_t)values[4].integer};
+    if (!is_id(values[0].bytes) || snapshot.created_ns == 0) {
         firn_import_target_tell(chkpt->target, values[0].bytes,
                                 "a snapshot without an id or a time");
         chkpt->target->failed++;

@@ -136,6 +136,8 @@ void firn_import_target_close(struct firn_import_target *target);
 FIRN_MUST_CHECK int firn_import_target_has(struct firn_import_target *target, const char *tag,
                                            firn_slice message, int64_t created_ns, bool *out,
                                            firn_error *err);
+/* "2026-11-20T14:00:03.123456789+01:00" since 1970; 0 if it is no time, or before. */
+int64_t firn_import_time_of(firn_slice text);
 /* Makes the tree, which is empty, that of the checkpoint of a tag. *out_has is false if that cannot be restored: then it
  * is empty again. */
 FIRN_MUST_CHECK int firn_import_target_begin_with(struct firn_import_target *target,

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "import/import_internal.h"
 #include "term/term.h"
@@ -149,6 +150,36 @@ firn_import_target_has(struct firn_import_target *target, const char *tag, firn_
     }
     target->has_old = code != FIRN_OK; /* only that one can lack its tag */
     return code;
+}
+
+int64_t
+firn_import_time_of(firn_slice text)
+{
+    char copy[64];
+    struct tm tm = {.tm_isdst = 0};
+    int64_t ns = 0;
+    int64_t unit = 100000000;
+    int hours = 0;
+    int minutes = 0;
+    if (text.size == 0 || text.size >= sizeof(copy)) {
+        return 0;
+    }
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    const char *rest = strptime(copy, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (rest == NULL) {
+        return 0;
+    }
+    for (rest += *rest == '.'; *rest >= '0' && *rest <= '9'; rest++) {
+        ns += unit * (*rest - '0');
+        unit /= 10;
+    }
+    if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2) {
+        return 0;
+    }
+    int64_t zone = (int64_t)hours * 3600 + (int64_t)minutes * 60;
+    int64_t seconds = (int64_t)timegm(&tm) - (*rest == '-' ? -zone : zone);
+    return seconds <= 0 || seconds >= INT64_MAX / 1000000000 ? 0 : seconds * 1000000000 + ns;
 }
 
 int

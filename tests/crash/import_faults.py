@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""tests/crash/import_faults.py FIRN: firn import tar, import git and export tar while their system calls fail.
+
+strace makes one call fail (EIO, ENOSPC) or kills the process in it: of each kind the ones at a few places. After each fault the
+store has no damage, no checkpoint has half of a tree, and the same command, without a fault, gives what a run without faults
+gives, once. After an error nothing is left below TMPDIR. Prints "count: N faults ..." or "SKIPPED: why".
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CALLS = ["openat", "write", "pwrite64", "mkdirat", "ftruncate", "fchmod", "utimensat", "linkat", "symlinkat", "read", "unlinkat"]
+PLACES = {"error=EIO": [1, 3, 9], "error=ENOSPC": [2, 14], "signal=KILL": [6, 20]}
+
+
+def run(words, cwd, env, **more):
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, check=False, **more)
+
+
+def history(firn, place, env):
+    """Roots, messages and tags of all checkpoints."""
+    listed = json.loads(run([firn, "list", "--json"], place, env).stdout)["checkpoints"]
+    tags = json.loads(run([firn, "tag", "--json"], place, env).stdout)["tags"]
+    return [(c["root"], c["message"]) for c in listed], sorted(t["name"] for t in tags)
+
+
+def main():
+    firn = os.path.abspath(sys.argv[1])
+    if not shutil.which("strace") or not shutil.which("git") or not shutil.which("tar"):
+        print("SKIPPED: faults of imports: no strace, git or tar")
+        return 0
+    work = tempfile.mkdtemp(prefix="firn-import-faults-")
+    env = dict(os.environ, XDG_DATA_HOME=f"{work}/data", XDG_CONFIG_HOME=f"{work}/config", TMPDIR=f"{work}/tmp", HOME=work,
+               GIT_CONFIG_NOSYSTEM="1", GIT_AUTHOR_DATE="1700000000 +0000", GIT_COMMITTER_DATE="1700000000 +0000")
+    for name in ("tmp", "repo/d", "sources"):
+        os.makedirs(f"{work}/{name}")
+    probe = run(["strace", "-qq", "-o", "/dev/null", "true"], work, env)
+    if probe.returncode != 0:
+        print("SKIPPED: faults of imports: strace cannot trace here")
+        return 0
+    script = """git init -q -b main . && git config user.name a && git config user.email a@b
+        echo 1 >d/f && ln -s f d/link && seq 1 50000 >large && git add -A && git commit -qm one
+        echo 2 >d/f && rm large && mkdir e && echo x >e/x && git add -A && git commit -qm two
+        ln d/f hard && truncate -s 1M e/hole && tar --exclude=.git -S -cf ../a.tar ."""
+    made = run(["sh", "-ec", script], f"{work}/repo", env)
+    assert made.returncode == 0, made.stderr
+    commands = {"tar": [firn, "import", "tar", f"{work}/a.tar", "-m", "m"], "git": [firn, "import", "git", f"{work}/repo"]}
+    failures = []
+    faults = 0
+    for name, words in commands.items():
+        sound = f"{work}/sound-{name}"
+        os.mkdir(sound)
+        assert run(words, sound, env).returncode == 0
+        wanted = history(firn, sound, env)
+        for call in CALLS:
+            for fault, places in PLACES.items():
+                for at in places:
+                    place = f"{work}/{name}-{call}-{fault[-4:]}-{at}"
+                    os.mkdir(place)
+                    traced = ["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:{fault}:when={at}"] + words
+                    first = run(traced, place, env, timeout=120)
+                    where = f"{name}: {call} {at} {fault}"
+                    faults += first.returncode != 0
+                    if fault != "signal=KILL" and os.listdir(f"{work}/tmp") and call not in ("unlinkat", "openat"):
+                        failures.append(f"{where}: left behind {os.listdir(work + '/tmp')}: {first.stderr!r}")
+                    shutil.rmtree(f"{work}/tmp")
+                    os.mkdir(f"{work}/tmp")
+                    again = run(words, place, env)
+                    check = run([firn, "check", "--data"], place, env)
+                    if again.returncode != 0 or check.returncode != 0:
+                        failures.append(f"{where}: {again.returncode} {again.stderr!r} {check.stdout!r} {check.stderr!r}")
+                    elif history(firn, place, env) != wanted and first.returncode not in (0, 6):
+                        failures.append(f"{where}: another history: {first.returncode} {first.stderr!r}")
+                    shutil.rmtree(place)
+    # An export that fails leaves no file.
+    for at in (1, 2, 5):
+        out = f"{work}/out.tar"
+        first = run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject=write:error=ENOSPC:when={at}", firn, "export", "tar", "-o", out],
+                    f"{work}/sound-tar", env)
+        faults += first.returncode != 0
+        if first.returncode != 0 and os.path.exists(out):
+            failures.append(f"export: write {at}: half of an archive")
+        if os.path.exists(out):
+            os.unlink(out)
+    print("\n".join(failures))
+    print(f"count: {faults} faults of imports")
+    shutil.rmtree(work, ignore_errors=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
