@@ -118,7 +118,10 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
         0; /* rows without a node of their own, up to the last one; they only become more */
     int rc = FIRN_OK;
     for (uint64_t word = 0; word * 64 < graph->rows; word++) {
-        for (uint64_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
+        /* Bits beyond the last row mean nothing. */
+        const uint64_t left = graph->rows - word * 64;
+        const uint64_t mask = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+        for (uint64_t bits = allowed[word] & mask; bits != 0; bits &= bits - 1) {
             const uint64_t row = word * 64 + (uint64_t)__builtin_ctzll(bits);
             uint64_t node = row - before;
             if (graph->rows_of != NULL) {

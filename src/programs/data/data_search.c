@@ -478,7 +478,7 @@ const struct firn_command firn_data_search = {
             {"limit", 'n', "N", "print the N nearest rows for each vector; by default 10"},
             {"metric", 'm', "METRIC", "l2, dot or cosine (default)"},
             {"where", 0, "EXPR", "only rows for which this is true"},
-            {"recall", 0, "SHARE", "how many of the nearest an index should find; by default 0.95"},
+            {"recall", 0, "SHARE", "the share of the nearest to find; by default 0.95"},
             {"exact", 0, NULL, "find all of the nearest, also with an index"},
             {"columns", 0, "COLUMN,...", "print these columns; by default those of the key"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
