@@ -89,7 +89,7 @@ FIRN_MUST_CHECK int firn_ws_restore_pending_finish(struct firn_ws *ws,
 struct firn_ws_restore_unsaved {
     firn_callbacks outer;
     struct firn_hash_map
-        paths;                /* of entries that could not be saved, or not with all attributes */
+        paths;                /* of entries that are not saved, or not whole, for lack of access */
     struct firn_buf excluded; /* uint64_t each: hashes of the paths that rules leave out */
     bool is_sorted;           /* excluded */
     struct firn_arena arena;
