@@ -183,7 +183,7 @@ static int
 batch_put_record(struct firn_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
                  const struct firn_catalog_record *record, firn_error *err)
 {
-    DCHECK(workspace != 0); /* 0 would be the prefix of every workspace's keys */
+    DCHECK(workspace != 0); /* numbers begin at 1: 0 means all workspaces */
     uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
     checkpoint_key(workspace, record->order, key_bytes);
     firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);

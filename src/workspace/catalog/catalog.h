@@ -172,7 +172,7 @@ FIRN_MUST_CHECK int firn_catalog_tags_list(struct firn_catalog *catalog, uint32_
                                                         firn_error *err),
                                            void *ctx, firn_error *err);
 
-/* Checkpoints that must not expire.
+/* Checkpoints that must neither expire nor be deleted.
  *
  *   "firn.pins":   be32 workspace | be64 order of the checkpoint → u8 format (1) | 16 its id |
  *                                                                   le64 time of pinning in ns */

@@ -31,8 +31,7 @@ enum firn_checkout_unsaved {
     FIRN_CHECKOUT_SAVED = 0,         /* no known reason */
     FIRN_CHECKOUT_EXCLUDED,          /* rules leave it out */
     FIRN_CHECKOUT_UNREAD,            /* it could not be read, or changed while it was read */
-    FIRN_CHECKOUT_WITHOUT_ATTRIBUTES /* it is in `before`, without attributes that could not be
-                                      * read */
+    FIRN_CHECKOUT_WITHOUT_ATTRIBUTES /* in `before`, but without unreadable attributes */
 };
 
 struct firn_checkout_options {

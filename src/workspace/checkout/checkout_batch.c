@@ -66,8 +66,8 @@ fail(struct batch *batch, int rc, const firn_error *err)
     atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
 }
 
-/* Whether a file is large enough for all threads. With only one thread this still lets progress be
- * reported during the file, and the caller cancel. */
+/* Whether a file is large enough for all threads. With one thread the split still allows progress
+ * reports and a cancellation during the file. */
 static bool
 is_large(const struct item *item)
 {

@@ -107,8 +107,7 @@ struct firn_checkout {
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
     struct firn_hash_map left;      /* what no pass changes: checkout.c */
     struct firn_checkout_record record;      /* the changes for the passes */
-    struct firn_buf excluded;                /* the last path that was reported as excluded by
-                                              * rules */
+    struct firn_buf excluded;                /* the last path reported as excluded by rules */
     struct firn_checkout_loosened *loosened; /* newest first; under mutex */
     struct firn_buf path;                    /* working memory for mapping paths */
     struct firn_checkout_dir *dirs;          /* newest first, so deepest first */
@@ -216,8 +215,8 @@ FIRN_MUST_CHECK int firn_checkout_open_dir(struct firn_checkout *apply, const st
                                            struct firn_os_dir **cache, struct firn_buf *cache_path,
                                            firn_error *err);
 
-/* Restores the modes of directories that were made writable: of all, or only of those that the
- * filter leaves out, when the directories of the walk have their final modes already. */
+/* Sets back the modes of directories that were made writable: of all, or only of those that the
+ * filter leaves out, if the directories of the walk have their final modes already. */
 FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err);
 
 /* ---- what no pass changes: checkout.c ---- */
@@ -226,7 +225,7 @@ FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *apply, bool all,
 bool firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path);
 /* The same, or the entry at the path is left by itself. */
 bool firn_checkout_left_has(const struct firn_checkout *apply, firn_slice path);
-/* Leaves an entry alone, but not what is below it: the entry is right already. Reports nothing. */
+/* Leaves an existing entry alone, but not what is below it. Reports nothing. */
 FIRN_MUST_CHECK int firn_checkout_left_itself(struct firn_checkout *apply, firn_slice path,
                                               firn_error *err);
 /* Leaves an entry and everything below it alone, because rules exclude it now; reported as the

@@ -642,8 +642,9 @@ is_inside(const struct firn_buf *root, firn_slice path)
            memcmp(path.data, root->data, root->size) == 0;
 }
 
-/* A directory that stays a directory only keeps its attributes, and its time without a report: the
- * time moves with every change inside. */
+/* Leaves an entry alone that the system refuses to change. Of a directory that stays one, only the
+ * attributes are left. If only its time would change, nothing is reported: the time moves with
+ * every change inside. */
 static int
 leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               const char *why, firn_error *err)

@@ -2,9 +2,9 @@
  *
  * checkout/checkout_recover.c: settling what an interrupted restore left on the disk.
  *
- * The journal names a tag and two trees, the one before and the target. The difference
- * of the trees is walked once more. Beside each path that differs there may be an entry under the
- * temporary name, or under the third name of an exchange. Such an entry is settled:
+ * The journal names a tag and two trees, the one before and the target. Their difference is walked
+ * once more. Beside each path that differs there may be an entry under the temporary name, or under
+ * the third name of an exchange. Such an entry is settled:
  *
  *   prepared  Nothing had moved yet, so the entry is the restore's own, perhaps incomplete: it is
  *             removed.

@@ -415,7 +415,7 @@ swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error
     if (!is_dir) {
         return firn_checkout_progress(apply, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err);
     }
-    if (!firn_checkout_left_has(apply, change->path)) { /* a refused one was not made */
+    if (!firn_checkout_left_has(apply, change->path)) { /* a refused one is not there */
         rc = remember_dir(apply, change, err);
     }
 out:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_pin.c: keeping checkpoints from expiring, and releasing them again.
+ * operations/ws_pin.c: keeping checkpoints from expiring or being deleted, and releasing them
+ * again.
  *
  * All references are resolved first; then one commit with full durability pins, or unpins, all of
  * them (I1). A pin that exists stays as it is, with its time.
@@ -107,8 +108,7 @@ list_one(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
     int rc = firn_catalog_get(listing->opened->catalog, listing->opened->workspace.number,
                               pin->order, &listing->record, &record, err);
     if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* the pin of a checkpoint that is gone pins
-                                                     * nothing */
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* a pin without its checkpoint is ignored */
     }
     told.number = record.number;
     firn_catalog_record_id_text(pin->id, told.id);

@@ -3,8 +3,7 @@
  * operations/ws_restore_in_place.c: bringing a workspace to the state of a checkpoint.
  *
  *   scan      the present state into the store, as a save would: the safety checkpoint, and the
- *             tree to compare with; neither has what the rules of today or of the checkpoint
- *             exclude
+ *             tree to compare with; neither has what today's or the checkpoint's rules exclude
  *   plan      and verify (checkout.c): everything that will be needed is read
  *   commit    the safety checkpoint and, in the same commit, the journal: PREPARED
  *   prepare   everything new, beside its place, durable

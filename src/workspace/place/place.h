@@ -84,7 +84,7 @@ FIRN_MUST_CHECK int firn_place_config_check(struct firn_os_dir *dir,
                                             const firn_callbacks *callbacks, bool *out_is_sound,
                                             firn_error *err);
 /* Makes the settings readable: wrong lines become comments. A file that cannot be repaired in this
- * way is replaced and renamed config.unread-1. */
+ * way is renamed config.unread-1, or the next free number, and replaced. */
 FIRN_MUST_CHECK int firn_place_config_repair(struct firn_os_dir *dir, firn_error *err);
 /* Writes settings in place of ones that were lost: nothing expires. */
 FIRN_MUST_CHECK int firn_place_config_lost(struct firn_os_dir *dir, firn_error *err);
@@ -92,11 +92,12 @@ FIRN_MUST_CHECK int firn_place_config_lost(struct firn_os_dir *dir, firn_error *
 /* The text of a file of settings.
  *
  *   file := line*, of at most 64 KiB
- *   line := (setting | comment)? ("\n" | "\r\n" | end of the file), with spaces and tabs around
- *   each setting := key blanks "=" blanks value
+ *   line := (setting | comment)? ("\n" | "\r\n" | end of the file)
+ *   setting := key blanks "=" blanks value
  *   comment := "#" anything
  *
- * Only the keys of this version are allowed, each at most once. */
+ * Spaces and tabs may surround a setting or comment. Only the keys of this version are allowed,
+ * each at most once. */
 
 enum { FIRN_PLACE_CONFIG_TEXT_SIZE_MAX = 64 << 10, FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE = 208 };
 

@@ -167,7 +167,7 @@ agrees(struct firn_buf *entry, const struct firn_place_trust_look *look, const c
     bool is_same_id = !look->has_id || id[0] == '-' || strcmp(own, id) == 0;
     bool is_same_root = look->stat.btime_ns != 0 || strcmp(root, real_root) == 0;
     return is_same_id && is_same_root && strncmp(rest, identity, size) == 0 &&
-           rest + size + sizeof ROOT - 1 == root; /* nothing in between */
+           rest + size + sizeof ROOT - 1 == root; /* nothing stands between */
 }
 
 /* Reads the entry of a directory; FIRN_NOT_FOUND if there is none. */
