@@ -216,7 +216,7 @@ struct firn_catalog_due {
 /* *out is zeros if the store has no valid record of it. */
 FIRN_MUST_CHECK int firn_catalog_due_read(struct firn_db *db, struct firn_catalog_due *out,
                                           firn_error *err);
-/* Put adds the record to a commit; write writes it in a commit that is not synced. */
+/* Adds the record to a commit; writes it in a commit that is not synced. */
 FIRN_MUST_CHECK int firn_catalog_due_put(struct firn_db *db, struct firn_db_batch *batch,
                                          const struct firn_catalog_due *due, firn_error *err);
 FIRN_MUST_CHECK int firn_catalog_due_write(struct firn_db *db, const struct firn_catalog_due *due,
@@ -224,8 +224,8 @@ FIRN_MUST_CHECK int firn_catalog_due_write(struct firn_db *db, const struct firn
 /* Adds deleted bytes; never overflows. */
 void firn_catalog_due_add(struct firn_catalog_due *due, uint64_t bytes);
 
-/* Whether a store with packs of packs_bytes is due for a collection, which has to find bytes_min of
- * garbage at least. */
+/* Whether a store with packs of packs_bytes is due for a collection; at least bytes_min of them
+ * must be garbage by the estimate. */
 bool firn_catalog_due_is(const struct firn_catalog_due *due, uint64_t packs_bytes,
                          uint64_t bytes_min, int64_t now_ns);
 /* Whether an open store is due, with the usual minimum. False without a store, if both are NULL. */
