@@ -4,13 +4,13 @@
  *
  * A checkpoint exists from the instant its commit is durable, or not at all (I1): the record, the
  * counters and the list of records that are in no pack change in that one commit. Orders and
- * numbers come from counters in the workspace's entry, which only grow, so a deleted checkpoint's
- * number is never given again (I2).
+ * numbers come from counters in the workspace's entry, which only grow, so the number of a deleted
+ * checkpoint is never reused (I2).
  *
- * Records are also objects of packs, so that packs alone can tell the history. A record cannot
- * stand in the pack of its own save: that pack is sealed before the save is committed, and a crash
- * between the two must not leave a checkpoint whose save did not succeed. It joins the next pack;
- * until then its key stands in "firn.unpacked".
+ * Records are also objects in packs, so that the history can be rebuilt from packs alone. A record
+ * cannot be in the pack of its own save: that pack is sealed before the save is committed, and a
+ * crash between the two must not leave a checkpoint whose save did not succeed. The record goes
+ * into the next pack; until then its key is in "firn.unpacked".
  */
 #include "catalog/catalog.h"
 
@@ -117,7 +117,7 @@ take_newest(void *ctx, firn_slice bytes, const struct firn_catalog_record *recor
     }
     firn_buf_clear(out);
     return firn_buf_append_slice(out, bytes) == FIRN_OK
-               ? FIRN_CANCELLED /* that was it */
+               ? FIRN_CANCELLED /* found: end the walk */
                : firn_error_no_memory(err, "a checkpoint's record");
 }
 
@@ -183,7 +183,7 @@ static int
 batch_put_record(struct firn_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
                  const struct firn_catalog_record *record, firn_error *err)
 {
-    DCHECK(workspace != 0); /* that would be the beginning of every workspace's keys */
+    DCHECK(workspace != 0); /* numbers begin at 1: 0 means all workspaces */
     uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
     checkpoint_key(workspace, record->order, key_bytes);
     firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
@@ -240,26 +240,26 @@ out:
     return rc;
 }
 
-/* From what a user types to one checkpoint. The only resolver: every command uses it.
+/* Resolving what a user types to one checkpoint. Every command uses this one resolver.
  *
  * reference.c says what kind of reference a text is. Here the checkpoint is looked up: first the
- * one that the base names, then, for "~N", as many further back. But for tags both are walks from
- * the newest record to older ones; a walk ends as soon as the answer is known, and only an id needs
- * all of it, because another one may begin with the same letters. An ambiguous prefix names
- * candidates with enough letters to tell them apart.
+ * base, then, for "~N", the N-th before it. Except for a tag, both are walks from the newest record
+ * to older ones. A walk ends as soon as the answer is known; an id and a time need all of it,
+ * because an older record may have the same prefix, or a later time after a clock was set back. The
+ * error for an ambiguous prefix names two candidates with enough letters to tell them apart.
  *
- * A time selects the first checkpoint that the walk meets and that is not younger, so where clocks
- * were set back the order of saving counts. Times, "latest" and "~N" pass over safety checkpoints. */
+ * A time selects the checkpoint with the latest time that is not after it; of equal times, the one
+ * saved last. Times, "latest" and "~N" skip safety checkpoints. */
 
-/* The result of a visit that wants no more; no code of firn's is positive. */
+/* What visit returns to end a walk; no error code of firn is positive. */
 enum { ENOUGH = 1, ID_LETTERS = FIRN_CHECKPOINT_ID_SIZE - 1 };
 
 struct wanted {
     const struct firn_reference *reference;
     struct firn_buf *out;
     size_t found;
-    int64_t found_ns;                       /* for a time: of what was found */
-    char first_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the first two found */
+    int64_t found_ns;                       /* for a time: of the checkpoint found so far */
+    char first_id[FIRN_CHECKPOINT_ID_SIZE]; /* the first two ids found */
     char second_id[FIRN_CHECKPOINT_ID_SIZE];
 };
 
@@ -278,7 +278,7 @@ matches(const struct wanted *wanted, const struct firn_catalog_record *record, c
         return !record->is_safety && record->created_ns <= reference->time_ns &&
                (wanted->found == 0 || record->created_ns > wanted->found_ns);
     case FIRN_REFERENCE_NAME:
-        break; /* is followed without a walk */
+        break; /* found without a walk */
     }
     return false;
 }
@@ -375,7 +375,7 @@ out:
     return rc;
 }
 
-/* ---- so many before ---- */
+/* ---- the N-th before ---- */
 
 struct earlier {
     uint64_t order; /* of the base */
@@ -391,7 +391,7 @@ visit_earlier(void *ctx, firn_slice bytes, const struct firn_catalog_record *rec
     if (record->is_safety || record->order >= earlier->order) {
         return FIRN_OK;
     }
-    DCHECK(earlier->left > 0); /* the walk ends with the last */
+    DCHECK(earlier->left > 0); /* the walk ends at 0 */
     earlier->left--;
     if (earlier->left > 0) {
         return FIRN_OK;
@@ -433,11 +433,11 @@ out:
 
 /* The pins of a workspace, in a keyspace of their own.
  *
- * A pin stands under the order of its checkpoint, which is never given again, so that one look-up
- * tells whether a checkpoint is pinned. The id that stands in it says the same once more: a pin
- * whose checkpoint is another one is damage.
+ * The key of a pin is the order of its checkpoint, which is never reused, so one look-up finds out
+ * whether a checkpoint is pinned. The value repeats the checkpoint's id: if the checkpoint with
+ * that order has another id, the pin is damaged.
  *
- * A store in which nothing was pinned may have no such keyspace: a reader meets nothing. */
+ * A store in which nothing was pinned may have no such keyspace: a reader finds no pins. */
 
 enum { PIN_FORMAT = 1, WORKSPACE_SIZE = 4, KEY_SIZE = 12 };
 

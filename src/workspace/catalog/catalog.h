@@ -41,7 +41,7 @@ struct firn_catalog_workspace {
     uint64_t next_number;
 };
 
-/* Every checkpoint of one workspace (0: of all), newest first; another return of visit than
+/* Visits every checkpoint of one workspace (0: of all), newest first. A result of visit other than
  * FIRN_OK ends the walk and is returned. The record is borrowed until visit returns. */
 FIRN_MUST_CHECK int firn_catalog_list(struct firn_catalog *catalog, uint32_t workspace,
                                       int (*visit)(void *ctx, firn_slice bytes,
@@ -49,38 +49,39 @@ FIRN_MUST_CHECK int firn_catalog_list(struct firn_catalog *catalog, uint32_t wor
                                                    firn_error *err),
                                       void *ctx, firn_error *err);
 
-/* The record of an order; FIRN_NOT_FOUND. As for the next. */
+/* The record with an order: its bytes replace the contents of out, *record borrows from them.
+ * FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_catalog_get(struct firn_catalog *catalog, uint32_t workspace,
                                      uint64_t order, struct firn_buf *out,
                                      struct firn_catalog_record *record, firn_error *err);
-/* The record of a reference (reference.h) in a workspace: its bytes replace the contents of out,
- * the record borrows from them. */
+/* The record of a reference (reference.h) in a workspace; out and *record as above. */
 FIRN_MUST_CHECK int firn_catalog_resolve(struct firn_catalog *catalog, uint32_t workspace,
                                          const char *reference, struct firn_buf *out,
                                          struct firn_catalog_record *record, firn_error *err);
-/* The newest checkpoint but for safety checkpoints. FIRN_NOT_FOUND. */
+/* The newest checkpoint that is not a safety checkpoint. FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_catalog_newest(struct firn_catalog *catalog, uint32_t workspace,
                                         struct firn_buf *out, struct firn_catalog_record *record,
                                         firn_error *err);
 
-/* Calls visit with the bytes of every record that stands in no pack yet. */
+/* Calls visit with the bytes of every record that is in no pack yet. */
 FIRN_MUST_CHECK int firn_catalog_unpacked(struct firn_catalog *catalog,
                                           int (*visit)(void *ctx, firn_slice bytes,
                                                        firn_error *err),
                                           void *ctx, firn_error *err);
-/* Further content of a commit: join adds it to the batch, and is given the record that the commit
+/* Further content of a commit: join adds it to the batch. record is the one that the commit
  * enters. */
 struct firn_catalog_joint {
     int (*join)(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *record,
                 firn_error *err);
     void *ctx;
-    /* Another safety checkpoint, entered after the record: gets its order and its parent. NULL: none. */
+    /* Another safety checkpoint, entered after the record. The commit sets its order and its
+     * parent. NULL: none. */
     struct firn_catalog_record *also;
 };
 
-/* One commit with full durability: enters the record (its order and number given by the caller
- * from *workspace, whose next ones are advanced) and, if records_were_packed, forgets which
- * records stood in no pack. joint may be NULL. */
+/* Enters the record, in one commit with full durability. The caller takes its order and number from
+ * *workspace, where the commit advances the next ones. If records_were_packed, the list of records
+ * that are in no pack is emptied first. joint may be NULL. */
 FIRN_MUST_CHECK int firn_catalog_commit(struct firn_catalog *catalog, firn_slice root,
                                         struct firn_catalog_workspace *workspace,
                                         const struct firn_catalog_record *record,
@@ -89,42 +90,42 @@ FIRN_MUST_CHECK int firn_catalog_commit(struct firn_catalog *catalog, firn_slice
 
 /* The workspaces of a store.
  *
- * A root is a real path; or "." for the directory that holds the store, so that a store inside of
- * its workspace moves and is copied with it (place.h). */
+ * A root is a real path; or "." for the directory that holds the store, so that a store inside its
+ * workspace can be moved and copied with it (place.h). */
 
 /* Finds a workspace by its root; number 0 if there is none. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_find(struct firn_catalog *catalog, firn_slice root,
                                                  struct firn_catalog_workspace *out,
                                                  firn_error *err);
-/* In the order of their numbers; another return of visit than FIRN_OK ends the walk and is
- * returned. root is borrowed until visit returns. */
+/* Visits the workspaces in the order of their numbers. A result of visit other than FIRN_OK ends
+ * the walk and is returned. root is borrowed until visit returns. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_list(
     struct firn_catalog *catalog,
     int (*visit)(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
                  firn_error *err),
     void *ctx, firn_error *err);
 /* Enters a workspace, durably. Reads the members of *workspace that identify the directory, and
- * fills the rest. The root must not be in the catalog yet. */
+ * fills the rest. Requires: the root is not in the catalog yet. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_add(struct firn_catalog *catalog, firn_slice root,
                                                 struct firn_catalog_workspace *workspace,
                                                 firn_error *err);
-/* Writes the entry of a workspace, durably: under another root, with another identity. */
+/* Replaces the entry of a workspace, durably, with another root or identity of the directory. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_change(struct firn_catalog *catalog, firn_slice root,
                                                    const struct firn_catalog_workspace *workspace,
                                                    firn_error *err);
-/* An entry as it stands in the catalog; *out_root is borrowed from value, *out must be zeroed.
- * FIRN_CORRUPT, FIRN_NEWER. */
+/* Decodes an entry of the catalog; *out_root is borrowed from value. Requires: *out is zeroed.
+ * Fails with FIRN_CORRUPT or FIRN_NEWER. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_decode(firn_slice key, firn_slice value,
                                                    firn_slice *out_root,
                                                    struct firn_catalog_workspace *out,
                                                    firn_error *err);
-/* Adds the writing of an entry to a batch. */
+/* Adds an entry to a batch. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_put(struct firn_catalog *catalog,
                                                 struct firn_db_batch *batch, firn_slice root,
                                                 const struct firn_catalog_workspace *workspace,
                                                 firn_error *err);
 /* Removes a workspace with all of its checkpoints and tags from the catalog, in one durable commit.
- * Objects that nothing else needs are left to the next collection. */
+ * Objects that nothing else needs are left to the next garbage collection. */
 FIRN_MUST_CHECK int firn_catalog_workspaces_remove(struct firn_catalog *catalog, uint32_t workspace,
                                                    firn_error *err);
 
@@ -143,8 +144,8 @@ struct firn_catalog_tags_tag {
 FIRN_MUST_CHECK int firn_catalog_tags_find(struct firn_catalog *catalog, uint32_t workspace,
                                            firn_slice name, struct firn_catalog_tags_tag *out,
                                            firn_error *err);
-/* The record of the checkpoint that a tag names, as firn_catalog_resolve. FIRN_NOT_FOUND if it
- * is gone. */
+/* The record of the checkpoint that a tag names; out and *record as for firn_catalog_resolve.
+ * FIRN_NOT_FOUND if the checkpoint is gone. */
 FIRN_MUST_CHECK int firn_catalog_tags_follow(struct firn_catalog *catalog, uint32_t workspace,
                                              const struct firn_catalog_tags_tag *tag,
                                              struct firn_buf *out,
@@ -159,19 +160,19 @@ FIRN_MUST_CHECK int firn_catalog_tags_remove(struct firn_catalog *catalog, uint3
 /* Whether a checkpoint has a tag. */
 FIRN_MUST_CHECK int firn_catalog_tags_has(struct firn_catalog *catalog, uint32_t workspace,
                                           const uint8_t *id, bool *out, firn_error *err);
-/* Adds to a batch that every tag of a checkpoint goes. */
+/* Adds the removal of every tag of a checkpoint to a batch. */
 FIRN_MUST_CHECK int firn_catalog_tags_batch_remove(struct firn_catalog *catalog, uint32_t workspace,
                                                    const uint8_t *id, struct firn_db_batch *batch,
                                                    firn_error *err);
-/* In byte order of the names; another return of visit than FIRN_OK ends the walk and is returned.
- * name is borrowed until visit returns. */
+/* Visits the tags in byte order of their names. A result of visit other than FIRN_OK ends the walk
+ * and is returned. name is borrowed until visit returns. */
 FIRN_MUST_CHECK int firn_catalog_tags_list(struct firn_catalog *catalog, uint32_t workspace,
                                            int (*visit)(void *ctx, firn_slice name,
                                                         const struct firn_catalog_tags_tag *tag,
                                                         firn_error *err),
                                            void *ctx, firn_error *err);
 
-/* Checkpoints that are not to be deleted.
+/* Checkpoints that must neither expire nor be deleted.
  *
  *   "firn.pins":   be32 workspace | be64 order of the checkpoint → u8 format (1) | 16 its id |
  *                                                                   le64 time of pinning in ns */
@@ -186,78 +187,80 @@ struct firn_catalog_pins_pin {
 FIRN_MUST_CHECK int firn_catalog_pins_has(struct firn_catalog *catalog, uint32_t workspace,
                                           const struct firn_catalog_record *record, bool *out,
                                           firn_error *err);
-/* Add to a batch that a checkpoint is pinned, and that it is not. */
+/* Add the pinning of a checkpoint to a batch, and its unpinning. */
 FIRN_MUST_CHECK int firn_catalog_pins_put(struct firn_catalog *catalog, struct firn_db_batch *batch,
                                           uint32_t workspace,
                                           const struct firn_catalog_pins_pin *pin, firn_error *err);
 FIRN_MUST_CHECK int firn_catalog_pins_remove(struct firn_catalog *catalog,
                                              struct firn_db_batch *batch, uint32_t workspace,
                                              uint64_t order, firn_error *err);
-/* Newest checkpoint first; another return of visit than FIRN_OK ends the walk and is returned. */
+/* Visits the pins, newest checkpoint first. A result of visit other than FIRN_OK ends the walk and
+ * is returned. */
 FIRN_MUST_CHECK int firn_catalog_pins_list(struct firn_catalog *catalog, uint32_t workspace,
                                            int (*visit)(void *ctx,
                                                         const struct firn_catalog_pins_pin *pin,
                                                         firn_error *err),
                                            void *ctx, firn_error *err);
 
-/* Whether a collection of garbage is worth its time. */
+/* Whether a garbage collection is worthwhile. */
 
-/* What a store knows about its garbage. */
+/* What a store records about its garbage. */
 struct firn_catalog_due {
-    uint64_t deleted_bytes; /* that a collection left dead, and that checkpoints had added which
-                               were deleted since */
-    int64_t tried_ns; /* when the last automatic collection began that has not ended; 0: none */
+    uint64_t deleted_bytes; /* left dead by the last collection, or added by checkpoints that were
+                               deleted since */
+    int64_t tried_ns;       /* when an automatic collection began that has not ended; 0: none */
 };
 
 #define FIRN_CATALOG_DUE_BYTES_MIN (UINT64_C(16) << 20)
 
-/* Zeros where the store knows nothing. */
+/* *out is zeros if the store has no valid record of it. */
 FIRN_MUST_CHECK int firn_catalog_due_read(struct firn_db *db, struct firn_catalog_due *out,
                                           firn_error *err);
-/* Puts it into a commit; writes it by one that is not synced. */
+/* Adds the record to a commit; writes it in a commit that is not synced. */
 FIRN_MUST_CHECK int firn_catalog_due_put(struct firn_db *db, struct firn_db_batch *batch,
                                          const struct firn_catalog_due *due, firn_error *err);
 FIRN_MUST_CHECK int firn_catalog_due_write(struct firn_db *db, const struct firn_catalog_due *due,
                                            firn_error *err);
-/* Notes that so much more was deleted; never overflows. */
+/* Adds deleted bytes; never overflows. */
 void firn_catalog_due_add(struct firn_catalog_due *due, uint64_t bytes);
 
-/* Whether a store with packs of so many bytes is to be collected now, if bytes_min of them may be
- * garbage. */
+/* Whether a store with packs of packs_bytes is due for a collection; at least bytes_min of them
+ * must be garbage by the estimate. */
 bool firn_catalog_due_is(const struct firn_catalog_due *due, uint64_t packs_bytes,
                          uint64_t bytes_min, int64_t now_ns);
-/* Whether one that is open is, by the usual measure. Without a store, where both are NULL, it is not. */
+/* Whether an open store is due, with the usual minimum. False without a store, if both are NULL. */
 FIRN_MUST_CHECK int firn_catalog_due_ask(struct firn_db *db, const struct firn_objects *objects,
                                          bool *out, firn_error *err);
-/* All packs of the list. */
+/* The size of all packs in the list. */
 uint64_t firn_catalog_due_packs_bytes(const struct firn_objects *objects);
 
-/* Objects of which no byte is to be left in the store.
+/* Objects of which no byte may be left in the store.
  *
  *   "firn.purge":   32 bytes hash of an object → empty */
 
-/* A set of hashes, to be released with firn_hash_map_deinit. Allocates nothing. */
+/* A set of hashes; init allocates nothing. The caller releases the set with
+ * firn_hash_map_deinit. */
 void firn_catalog_forgotten_init(struct firn_hash_map *set);
 bool firn_catalog_forgotten_has(const struct firn_hash_map *set, const firn_hash *hash);
 FIRN_MUST_CHECK int firn_catalog_forgotten_add(struct firn_hash_map *set, const firn_hash *hash,
                                                firn_error *err);
 
-/* Adds to a set the pieces that its objects are cut into, all the way down. What cannot be read is
- * passed over. */
+/* Adds to a set the pieces that its objects are cut into, and their pieces in turn. Unreadable
+ * objects are skipped. */
 FIRN_MUST_CHECK int firn_catalog_forgotten_add_pieces(struct firn_hash_map *set,
                                                       struct firn_objects *objects,
                                                       firn_error *err);
-/* Adds a set to what is forgotten and still in a pack, in commits that are not synced. */
+/* Adds a set to the store's list of forgotten objects, in commits that are not synced. */
 FIRN_MUST_CHECK int firn_catalog_forgotten_note(struct firn_db *db, const struct firn_hash_map *set,
                                                 firn_error *err);
-/* Adds all of that to a set. */
+/* Adds the store's list to a set. */
 FIRN_MUST_CHECK int firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set,
                                                 firn_error *err);
-/* Takes out, of what a set holds, the objects that the index does not have any more. */
+/* Removes from the store's list the objects of a set that the index no longer has. */
 FIRN_MUST_CHECK int firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
                                                   const struct firn_hash_map *set, firn_error *err);
 
-/* Which checkpoints are kept: a policy, its text, and the walk that judges.
+/* Which checkpoints are kept: a policy, its text, and the walk that applies it.
  *
  *   policy := "forever" | rule (" " rule)*
  *   rule := "last:" count | kind ":" span
@@ -265,8 +268,8 @@ FIRN_MUST_CHECK int firn_catalog_forgotten_settle(struct firn_objects *objects, 
  *   span := count ("h" | "d" | "w" | "y") | "forever"
  *   count := 1 to 99999, in decimal digits
  *
- * Each kind at most once, in any order. Blanks may stand around rules, and there may be several. A
- * year is 365 days. */
+ * Each kind at most once, in any order. Any number of blanks may surround rules. A year is 365
+ * days. */
 
 enum { FIRN_CATALOG_KEEP_TEXT_SIZE_MAX = 200 };
 
@@ -281,12 +284,12 @@ enum firn_catalog_keep_kind {
 };
 
 struct firn_catalog_keep {
-    bool is_forever;                            /* nothing ever goes */
-    uint64_t last;                              /* the newest so many stay */
-    uint64_t spans_ns[FIRN_CATALOG_KEEP_KINDS]; /* 0: no such rule; UINT64_MAX: for ever */
+    bool is_forever;                            /* nothing expires */
+    uint64_t last;                              /* so many of the newest are kept */
+    uint64_t spans_ns[FIRN_CATALOG_KEEP_KINDS]; /* 0: no such rule; UINT64_MAX: forever */
 };
 
-/* FIRN_INVALID, with what is wrong. */
+/* FIRN_INVALID, with the reason. */
 FIRN_MUST_CHECK int firn_catalog_keep_read(firn_slice text, struct firn_catalog_keep *out,
                                            firn_error *err);
 
@@ -295,38 +298,39 @@ struct firn_catalog_keep_walk {
     const struct firn_catalog_keep *policy; /* borrowed */
     uint64_t pause_ns;
     uint64_t met;
-    int64_t last_ns; /* when the one before in the walk was made */
-    uint64_t age_ns; /* of the one that is met, against the first */
+    int64_t last_ns; /* when the previous one in the walk was made */
+    uint64_t age_ns; /* age of the current one, relative to the first */
     bool has_bucket[FIRN_CATALOG_KEEP_KINDS];
-    int64_t buckets[FIRN_CATALOG_KEEP_KINDS]; /* the last that something was kept for */
+    int64_t buckets[FIRN_CATALOG_KEEP_KINDS]; /* of the last checkpoint in a rule's span */
 };
 void firn_catalog_keep_begin(struct firn_catalog_keep_walk *walk,
                              const struct firn_catalog_keep *policy);
-/* Whether the policy keeps the next one. */
+/* Whether the policy keeps the next checkpoint of the walk. */
 bool firn_catalog_keep_next(struct firn_catalog_keep_walk *walk, int64_t created_ns);
 
 /* The entries that saves of a workspace have reported as left out, so that each is reported once.
  *
  *   "firn.told":  be32 workspace → u8 format (1) | le64 hash*, ascending */
 
-/* One save. Zeroed before init. */
+/* One save. A zeroed struct is empty. */
 struct firn_catalog_told {
     firn_callbacks outer;
     struct firn_db *db;
     uint32_t workspace;
     struct firn_buf known; /* of uint64_t, ascending */
     struct firn_buf now;   /* of uint64_t, in the order of notices */
-    bool is_lost;          /* memory was out: nothing is noted */
+    bool is_lost;          /* memory ran out: nothing is noted */
 };
 
-/* Begins a save of a workspace of an opened store. out_callbacks are to be used in place of outer;
- * they mark each notice of an entry that is left out with whether the save before reported it
- * (firn_notice.is_known). A list that is missing or damaged counts as empty. */
+/* Begins a save of a workspace of an opened store. The caller uses out_callbacks in place of outer;
+ * they mark each notice of a left-out entry that the previous save reported (firn_notice.is_known).
+ * A missing or damaged list counts as empty. */
 FIRN_MUST_CHECK int firn_catalog_told_init(struct firn_catalog_told *told, struct firn_db *db,
                                            uint32_t workspace, const firn_callbacks *outer,
                                            firn_callbacks *out_callbacks, firn_error *err);
 void firn_catalog_told_deinit(struct firn_catalog_told *told);
-/* Adds the list to the commit of the save, as firn_catalog_joint.join: ctx is the firn_catalog_told. */
+/* Adds the list to the commit of the save, as firn_catalog_joint.join: ctx is the
+ * firn_catalog_told. */
 FIRN_MUST_CHECK int firn_catalog_told_join(void *ctx, struct firn_db_batch *batch,
                                            const struct firn_catalog_record *record,
                                            firn_error *err);
@@ -336,13 +340,14 @@ FIRN_MUST_CHECK int firn_catalog_told_join(void *ctx, struct firn_db_batch *batc
  *   "firn.turns":   be32 workspace | sized agent | session
  *                   → u8 format (1) | le64 time in ns | varint number | sized prompt
  *
- * An agent tells the prompt when a turn begins, and not all of them tell it again when it ends. An
- * entry stays until the session's next turn, so that a turn that ends twice has its prompt twice. */
+ * An agent gives the prompt when a turn begins, and not every agent gives it again at the end. An
+ * entry stays until the session's next turn, so that a turn that ends twice has its prompt both
+ * times. */
 
-enum { FIRN_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest go */
+enum { FIRN_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest are deleted */
 
-/* The turn of an agent and session that began last: its bytes replace the contents of out, *turn
- * borrows from them. FIRN_NOT_FOUND. */
+/* The last turn that an agent and session began: its bytes replace the contents of out, *turn
+ * borrows from them. FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace,
                                            firn_slice agent, firn_slice session,
                                            struct firn_buf *out, firn_workspace_turn *turn,

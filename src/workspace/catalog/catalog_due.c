@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_due.c: whether a collection of garbage is worth its time.
+ * catalog/catalog_due.c: whether a garbage collection is worthwhile.
  *
- * Only a walk through all checkpoints shows what is dead, which is too slow for a save. So it is
- * estimated. Each record of a checkpoint says by how much the store grew when it was made; deleting
- * the checkpoint adds that to a sum, in the same commit. The sum is more than what is dead, where
- * later checkpoints need what an earlier one brought; a collection, which knows, sets it to what it
- * leaves dead, so a wrong guess costs one walk and no more (I1; not checked: only that walk knows).
+ * Only a walk through all checkpoints shows which bytes are dead, and that is too slow for a save.
+ * So their number is estimated. Each record says by how much the store grew when the checkpoint was
+ * made; deleting the checkpoint adds that to a sum, in the same commit. The sum is too large if
+ * later checkpoints need what an earlier one added. A collection sets the sum to what it leaves
+ * dead, so a wrong estimate costs only one walk (I1; not checked: that would take the walk).
  *
- * A collection is due when the sum is a quarter of all packs, and 16 MiB at least: a store carries
- * at most a third more than it needs. An automatic one leaves less than an eighth (reclaim_plan.c),
- * so none is due right after it, and a byte that stays alive is moved a few times at most.
+ * A collection is due when the sum is a quarter of all packs, and 16 MiB at least: a store is at
+ * most a third larger than it needs to be. An automatic collection leaves less than an eighth dead
+ * (reclaim_plan.c), so no other one is due right after it, and a live byte is moved only a few
+ * times.
  *
- * One that began notes the time. Until that is an hour ago no other one is due: what failed is not
- * tried again at each save, and two do not begin at once. The clock may be wrong: an hour in either
- * direction will do (I2).
+ * An automatic collection notes the time when it begins. For an hour after that no other one is
+ * due: so a failed one is not repeated at each save, and two do not begin at once. As the clock may
+ * be wrong, an hour in either direction counts (I2).
  *
- * All of it is one value, of a version, in a keyspace of its own. A value that cannot be read
- * counts as nothing: it is a hint, and no reason for a delete to fail (I3; not checked: any bytes
- * will do).
+ * All of this is one versioned value in a keyspace of its own. An unreadable value counts as zeros:
+ * it is a hint, and no reason for a delete to fail (I3; not checked: any bytes are accepted).
  */
 #include "catalog/catalog.h"
 
@@ -82,7 +82,7 @@ firn_catalog_due_write(struct firn_db *db, const struct firn_catalog_due *due, f
     int rc;
     DCHECK(!firn_db_is_read_only(db));
     FIRN_TRY(firn_db_batch_create(&batch, err));
-    firn_db_batch_frees_space(batch); /* it belongs to a collection */
+    firn_db_batch_frees_space(batch); /* part of a collection */
     FIRN_TRY(firn_catalog_due_put(db, batch, due, err));
     FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_OS, err));
 out:
@@ -90,7 +90,7 @@ out:
     return rc;
 }
 
-/* ---- judging ---- */
+/* ---- deciding ---- */
 
 void
 firn_catalog_due_add(struct firn_catalog_due *due, uint64_t bytes)
@@ -114,7 +114,7 @@ bool
 firn_catalog_due_is(const struct firn_catalog_due *due, uint64_t packs_bytes, uint64_t bytes_min,
                     int64_t now_ns)
 {
-    /* No more than all of it can be garbage. */
+    /* At most all packs can be garbage. */
     uint64_t dead = due->deleted_bytes < packs_bytes ? due->deleted_bytes : packs_bytes;
     return dead > 0 && dead >= bytes_min && dead >= packs_bytes / PART && !was_tried(due, now_ns);
 }

@@ -2,16 +2,15 @@
  *
  * catalog/catalog_forgotten.c: forgotten objects, for the next garbage collection.
  *
- * A collection leaves dead objects where they are as long as most of a pack is alive, and keeps one
- * that another leans on as a delta. Neither is right for contents that a person wants to be gone. So a
- * forget notes the names of the objects, and the next collection rewrites every pack in which one
- * of them lies dead, and what leans on them first (reclaim.c). A name stays here until the index
- * does not know it any more.
+ * A collection leaves dead objects in place while most of their pack is alive, and keeps a dead
+ * object that is the base of a delta. Neither is right for contents that a user wants to be gone.
+ * So a forget notes the hashes of the objects, and the next collection rewrites every pack that has
+ * one of them dead, and first the deltas that depend on them (reclaim.c). A hash stays in the list
+ * until the index no longer has it.
  *
- * An object that is alive is never touched because of that (I1; not checked here: the collection
- * decides, reclaim.c): another path, or another workspace,
- * may have the same content. So a name here that should not be is harmless, and the notes need no
- * commit of their own in a forget.
+ * A live object is never removed because of the list (I1; not checked here: the collection decides,
+ * reclaim.c): another path, or another workspace, may have the same content. So a wrong hash in the
+ * list is harmless, and a forget need not note its hashes in the same commit as the new records.
  */
 #include "catalog/catalog.h"
 
@@ -84,7 +83,7 @@ firn_catalog_forgotten_add_pieces(struct firn_hash_map *set, struct firn_objects
     struct adding adding = {.set = set};
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    /* The set grows meanwhile: pieces may be cut into pieces. */
+    /* The set grows during the loop: pieces may be cut into pieces. */
     for (size_t i = 0; i < set->count; i++) {
         const firn_hash hash = *(const firn_hash *)firn_hash_map_at(set, i);
         struct firn_objects_place place;

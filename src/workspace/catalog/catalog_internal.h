@@ -9,7 +9,7 @@
 
 struct firn_catalog {
     struct firn_db *db;
-    struct firn_db_keyspace *workspaces; /* each NULL where the store has none */
+    struct firn_db_keyspace *workspaces; /* each NULL if the store has none */
     struct firn_db_keyspace *checkpoints;
     struct firn_db_keyspace *unpacked;
 };

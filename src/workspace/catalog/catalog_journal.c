@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_journal.c: one entry a workspace about its last restore in place.
+ * catalog/catalog_journal.c: one entry for each workspace about its last restore in place.
  *
  * An entry is not a list of steps. A restore goes from one tree to another, both trees are in the
- * store, and the names under which it works follow from its tag and the paths; so after a crash the
- * two trees and the tag tell all that may have happened (checkout_recover.c). The entry is written three
- * times, each durably: PREPARED in the commit of the safety checkpoint, before the first temporary
- * name is made; BEGUN when everything new is durable, before the first thing moves; DONE when the
- * result is durable. So (I1) what stands under a temporary name while PREPARED is this restore's
- * own, whole or not, and (I2) what stands there later and is in neither tree is a user's edit.
- * Not checked here: it is ws_restore_in_place.c that writes them in this order.
+ * store, and its temporary names follow from its tag and the paths. So after a crash the two trees
+ * and the tag suffice to find out what has happened (checkout_recover.c). The entry is written
+ * three times, each time durably: PREPARED in the commit of the safety checkpoint, before the first
+ * temporary name is made; BEGUN when everything new is durable, before the first rename; DONE when
+ * the result is durable. So (I1) while PREPARED, what has a temporary name is this restore's own,
+ * complete or not, and (I2) later, what has one and is in neither tree is a user's edit. Neither is
+ * checked here: ws_restore_in_place.c keeps this order.
  *
- * The last entry also says what an undo brings back (I3): not the newest safety checkpoint, but the one
- * of the last restore that changed something. A restore that changes nothing puts back the entry that
- * it found, which it keeps in its own entry.
+ * The entry also says what an undo brings back (I3): not the newest safety checkpoint, but the one
+ * of the last restore that changed something. A restore keeps the entry that it found in its own
+ * entry, and puts it back if it changes nothing.
  */
 #include "catalog/catalog_journal.h"
 
@@ -67,7 +67,7 @@ firn_catalog_journal_encode(const struct firn_catalog_journal *journal, struct f
         FIRN_TRY(firn_buf_append_varint(out, journal->paths[i].size));
         FIRN_TRY(firn_buf_append_slice(out, journal->paths[i]));
     }
-    /* It may become what another entry keeps as the previous one. */
+    /* Another entry may have to keep this one as its previous entry. */
     FIRN_TRY(out->size - begin < PREVIOUS_SIZE_MAX ? FIRN_OK : FIRN_LIMIT);
     FIRN_TRY(firn_buf_append_varint(out, journal->previous.size));
     FIRN_TRY(firn_buf_append_slice(out, journal->previous));
@@ -93,7 +93,7 @@ read_paths(struct firn_reader *reader, struct firn_catalog_journal *out, bool *o
 {
     uint64_t count;
     *out_no_memory = false;
-    /* A path takes at least two bytes, so a count that lies allocates little. */
+    /* A path takes at least two bytes, so a false count allocates little. */
     if (!firn_reader_varint_max(reader, PATHS_MAX, &count) || count > firn_reader_left(reader)) {
         return false;
     }
@@ -248,7 +248,7 @@ is_id(const uint8_t *a, const uint8_t *b)
     return memcmp(a, b, FIRN_CATALOG_RECORD_ID_SIZE) == 0;
 }
 
-/* Whether the entry itself, not the one that it replaced, needs a checkpoint. */
+/* Whether the entry itself, not its previous one, needs a checkpoint. */
 static bool
 entry_needs(const struct firn_catalog_journal *journal, const uint8_t *id)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_journal.h: what is known of the last restore in place of each workspace
- * (docs/formats/catalog.md, "firn.restores"): whether it came to its end, what it went from and to,
- * and what takes it back.
+ * catalog/catalog_journal.h: the journal of the last restore in place of each workspace
+ * (docs/formats/catalog.md, "firn.restores"): whether the restore was finished, from which state it
+ * began, its target, and what an undo brings back.
  *
  *   be32 workspace → u8 format (1) | u8 state | u8 flags (1: an undo, 2: it left out entries that
  *                    it could not change) | 8 tag | 16 safety |
@@ -24,26 +24,26 @@ enum { FIRN_CATALOG_JOURNAL_TAG_SIZE = 8 };
 
 enum firn_catalog_journal_state {
     FIRN_CATALOG_JOURNAL_NONE = 0, /* there is no entry */
-    FIRN_CATALOG_JOURNAL_DONE = 1, /* it came to its end */
+    FIRN_CATALOG_JOURNAL_DONE = 1, /* finished */
     FIRN_CATALOG_JOURNAL_PREPARED =
-        2,                         /* new things may stand under temporary names, nothing moved */
-    FIRN_CATALOG_JOURNAL_BEGUN = 3 /* those were durable and whole, and things have moved */
+        2,                         /* new files may be under temporary names, and nothing moved */
+    FIRN_CATALOG_JOURNAL_BEGUN = 3 /* new entries were durable and whole; entries may have moved */
 };
 
 /* A zeroed struct is an entry of state NONE. */
 struct firn_catalog_journal {
     enum firn_catalog_journal_state state;
     bool is_undo;
-    bool is_partial; /* DONE, but for entries that could not be changed */
+    bool is_partial; /* DONE, except for entries that could not be changed */
     uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];  /* of its temporary names */
     uint8_t safety[FIRN_CATALOG_RECORD_ID_SIZE]; /* what an undo brings back */
     uint8_t
-        before[FIRN_CATALOG_RECORD_ID_SIZE]; /* the checkpoint of what was there when it began */
+        before[FIRN_CATALOG_RECORD_ID_SIZE]; /* the checkpoint of the state before the restore */
     uint8_t target[FIRN_CATALOG_RECORD_ID_SIZE];
-    const firn_slice *paths; /* only these; owned where it was read, the slices point into bytes */
+    const firn_slice *paths; /* only these; owned if read, the slices point into bytes */
     size_t path_count;
-    firn_slice previous;   /* the entry that this one replaced, if it may have to come back */
-    struct firn_buf bytes; /* of the entry as it was read */
+    firn_slice previous;   /* the entry that this one replaced, if it may have to be put back */
+    struct firn_buf bytes; /* of the entry that was read */
 };
 
 void firn_catalog_journal_deinit(struct firn_catalog_journal *journal);
@@ -55,8 +55,9 @@ firn_catalog_journal_is_pending(const struct firn_catalog_journal *journal)
            journal->state == FIRN_CATALOG_JOURNAL_BEGUN;
 }
 
-/* Fills *out, which is zeroed or was released; state NONE where there is no entry. Works over a
- * read-only db that has none. Release it also after a failure. */
+/* Fills *out; state NONE if there is no entry. Works with a read-only db that has no keyspace for
+ * entries. The caller releases *out, also after a failure. Requires: *out is zeroed or was
+ * released. */
 FIRN_MUST_CHECK int firn_catalog_journal_read(struct firn_db *db, uint32_t workspace,
                                               struct firn_catalog_journal *out, firn_error *err);
 /* Adds the entry to a batch. */
@@ -68,15 +69,16 @@ FIRN_MUST_CHECK int firn_catalog_journal_put(struct firn_db *db, struct firn_db_
 FIRN_MUST_CHECK int firn_catalog_journal_write(struct firn_db *db, uint32_t workspace,
                                                const struct firn_catalog_journal *journal,
                                                firn_error *err);
-/* The same of the bytes of an entry; empty: there is none any more. */
+/* The same with the bytes of an entry; empty: the entry is deleted. */
 FIRN_MUST_CHECK int firn_catalog_journal_write_bytes(struct firn_db *db, uint32_t workspace,
                                                      firn_slice bytes, firn_error *err);
-/* Whether the entry of a workspace needs this checkpoint: it is what an undo would bring back, or
- * one that a restore under way has to do with. */
+/* Whether the entry of a workspace needs this checkpoint: because an undo would bring it back, or
+ * because a pending restore uses it. */
 FIRN_MUST_CHECK int firn_catalog_journal_needs(struct firn_db *db, uint32_t workspace,
                                                const uint8_t *id, bool *out, firn_error *err);
 
-/* The bytes of an entry, after what out has. FIRN_LIMIT for more paths than decode takes; no memory. */
+/* Appends the bytes of an entry to out. FIRN_LIMIT for more paths than decode accepts;
+ * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_catalog_journal_encode(const struct firn_catalog_journal *journal,
                                                 struct firn_buf *out);
 /* Fills in *err for what encode returned. */

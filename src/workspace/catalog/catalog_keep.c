@@ -4,24 +4,25 @@
  *
  * A policy like "all:1d hourly:7d daily:90d" keeps everything for a day, then the newest of each
  * hour for a week, then the newest of each day for ninety days. Hours, days, weeks (from Monday),
- * months and years are those of UTC. A checkpoint stays if any rule keeps it. The rules are those of
- * restic's `forget --keep-within-…`.
+ * months and years are those of UTC. A checkpoint stays if any rule keeps it. The rules are those
+ * of restic's `forget --keep-within-…`.
  *
- * Deleting by a clock means trusting it, so no clock is read here. The age of a checkpoint is
- * counted along the checkpoints themselves, back from the newest: the sum of the times between one
- * and the next, where
+ * A wrong clock must not delete anything, so no clock is read here. The age of a checkpoint is
+ * counted along the checkpoints themselves, back from the newest: the sum of the intervals between
+ * one and the next, where
  *
- *   - going back in time counts as nothing: the clock was put back (I1);
- *   - a pause counts as nothing: more than a week, or than two of the longest periods that the
- *     policy tells apart, which are the longest gaps that it can leave itself (I2).
+ *   - a negative interval counts as nothing: the clock was set back (I1);
+ *   - a pause counts as nothing: an interval of more than a week, and of more than two of the
+ *     longest periods in the policy, which are the longest gaps that the policy itself can leave
+ *     (I2).
  *
- * So a clock that jumps ahead by years makes nothing old, and a user who comes back after a year finds
- * everything as it was. A workspace that is saved less than once a week loses nothing by age.
- * Taking checkpoints out never makes the others older than their times say.
+ * So a clock that jumps ahead by years makes nothing old, and a user who comes back after a year
+ * finds everything as it was. A workspace that is saved less than once a week loses nothing by age.
+ * Deleting checkpoints never makes the others older than their times say.
  *
- * Depends on the times alone: judging the same checkpoints again gives the same answer, and those
- * that stay are kept again (I3; not checked: it would take a second walk), but for the few that
- * (I1) and (I2) had spared.
+ * The result depends only on the times: a second walk over the same checkpoints gives the same
+ * result, and one over those that were kept keeps them again (I3; not checked: it would take a
+ * second walk), except for the few that (I1) and (I2) had spared.
  */
 #include "catalog/catalog.h"
 
@@ -55,7 +56,7 @@ read_count(firn_slice text, uint64_t *out)
     return count >= 1 && count <= COUNT_MAX;
 }
 
-/* For ever, where it is longer than the 584 years that 64 bits hold. */
+/* Forever, if it is longer than the 584 years that 64 bits hold. */
 static uint64_t
 span_of(uint64_t count, uint64_t unit_ns)
 {
@@ -120,7 +121,7 @@ is_blank(uint8_t byte)
     return byte == ' ' || byte == '\t';
 }
 
-/* Takes the next word off the text; false at its end. */
+/* Removes the next word from the text; false at the end. */
 static bool
 take_word(firn_slice *text, firn_slice *out)
 {
@@ -160,7 +161,7 @@ firn_catalog_keep_read(firn_slice text, struct firn_catalog_keep *out, firn_erro
         "days, weeks or years (12h 7d 4w 1y) or forever");
 }
 
-/* ---- judging ---- */
+/* ---- applying the policy ---- */
 
 static int64_t
 floor_divide(int64_t value, int64_t by)
@@ -186,7 +187,7 @@ month_of_day(int64_t day)
     return (year_of_era + era * 400) * 12 + month + 2;
 }
 
-/* The hour, day, … in which an instant lies. */
+/* The hour, day, … that an instant is in. */
 static int64_t
 bucket_of(enum firn_catalog_keep_kind kind, int64_t created_ns)
 {

@@ -2,14 +2,14 @@
  *
  * catalog/catalog_record.c: encoding and decoding of checkpoint records.
  *
- * A record is complete in itself: with it and the objects it names, a checkpoint can be listed and
+ * A record is self-contained: with it and the objects that it names, a checkpoint can be listed and
  * restored without any other record. Its identity is 128 random bits, written in the sixteen
  * letters k to z so that no id can be mistaken for a number.
  *
- * Fields that came after the first version are tagged and at the end. A field that this version
- * does not know may change what a restore has to do, so the record is refused and not read in part
- * (I1; tested, not asserted: it comes from outside). Fields stand in the order of their tags, each
- * once: equal records have equal bytes (I2).
+ * Fields added after the first version are tagged, at the end. An unknown field may change what a
+ * restore has to do, so the record is refused and not read in part (I1; tested, not asserted: it
+ * comes from outside). Fields are in the order of their tags, each at most once: equal records have
+ * equal bytes (I2).
  */
 #include "catalog/catalog_record.h"
 
@@ -28,7 +28,7 @@ enum {
     TAG_FORGOTTEN = 2,
     TAG_DEFAULTS = 3,
     TAG_TURN = 4,
-    DEFAULTS_NARROW = 2, /* version of the default exclusions; the first is not written */
+    DEFAULTS_NARROW = 2, /* version of the default exclusions; version 1 is not written */
     FIELD_SIZE_MAX = 64 << 10
 };
 
@@ -91,7 +91,7 @@ out:
     return rc;
 }
 
-/* Whether what was encoded from there on can be decoded: then its fields stand in their order. */
+/* Whether what was encoded from start on can be decoded: then its fields are in order. */
 static bool
 is_readable(const struct firn_buf *encoded, size_t start)
 {
@@ -100,7 +100,7 @@ is_readable(const struct firn_buf *encoded, size_t start)
                                       &record, NULL) == FIRN_OK;
 }
 
-/* Whether a record keeps the limits that decoding holds it to. */
+/* Whether a record is within the limits of decoding. */
 static bool
 is_within_limits(const struct firn_catalog_record *record)
 {

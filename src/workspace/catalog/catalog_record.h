@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_record.h: the record of one checkpoint of a workspace (docs/formats/catalog.md). The
- * same bytes stand in the catalog and, as an object, in a later pack, from which a lost catalog can
- * be built again.
+ * catalog/catalog_record.h: the record of one checkpoint of a workspace (docs/formats/catalog.md).
+ * The same bytes are in the catalog and, as an object, in a later pack, from which a lost catalog
+ * can be rebuilt.
  *
  *   record := u8 format (1) | 16 id | 16 parent id (zeros: none) | u8 kind (0 normal, 1 safety) |
  *   u8 flags (1 include_deps) | varint order | varint number | le64 created_ns | sized workspace
@@ -10,7 +10,7 @@
  *   sized root xattrs | varint files | directories | bytes | new objects | added bytes | excluded |
  *   skipped | fields | varint 0 (end)
  *   field := varint tag (not 0, ascending) | sized bytes; a tag of a later version is refused
- *   tag 1: 32 hash of the rules by which entries were left out
+ *   tag 1: 32 hash of the rules that excluded entries
  *   tag 2: sized path, each (1 to 256 in all): what was forgotten; ascending, none below another
  *   tag 4: sized agent (1 to 256) | sized session (0 to 256) | varint number | sized prompt (0 to
  *   16 KiB): the turn of a coding agent that the checkpoint was made after
@@ -31,7 +31,7 @@ enum {
     FIRN_CATALOG_RECORD_ID_SIZE = 16,
     FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
     FIRN_CATALOG_RECORD_PATH_SIZE_MAX = 64 << 10,
-    FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX = 256, /* of an agent, and of a session */
+    FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX = 256, /* of an agent or a session */
     FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX = 16 << 10
 };
 
@@ -58,14 +58,15 @@ struct firn_catalog_record {
     bool has_rules;
     firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
     firn_slice forgotten; /* paths, encoded; firn_catalog_record_forgotten_next */
-    firn_workspace_turn turn; /* its agent is empty where there was none */
+    firn_workspace_turn turn; /* its agent is empty if there was none */
 };
 
-/* Takes the next path off record->forgotten; false at the end. */
+/* Removes the next path from *forgotten, which begins as record->forgotten; false at the end. */
 bool firn_catalog_record_forgotten_next(firn_slice *forgotten, firn_slice *out);
-/* Whether a path is another, or above it. */
+/* Whether path equals other or is above it. */
 bool firn_catalog_record_path_covers(firn_slice path, firn_slice other);
-/* Sorts paths, of which none covers another, and replaces out by what record->forgotten is. FIRN_LIMIT. */
+/* Sorts paths and replaces the contents of out by their encoding for record->forgotten. FIRN_LIMIT
+ * if they are too many. Requires: no path covers another. */
 FIRN_MUST_CHECK int firn_catalog_record_forgotten_encode(firn_slice *paths, size_t count,
                                                          struct firn_buf *out, firn_error *err);
 
@@ -73,7 +74,7 @@ FIRN_MUST_CHECK int firn_catalog_record_encode(const struct firn_catalog_record 
                                                struct firn_buf *out);
 FIRN_MUST_CHECK int firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out,
                                                firn_error *err);
-/* The public face of a record; its slices stay borrowed. */
+/* Converts a record to its public form; slices stay borrowed. */
 void firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
                                        firn_workspace_checkpoint *out);
 

@@ -2,13 +2,13 @@
  *
  * catalog/catalog_tags.c: the tags of a workspace, in a keyspace of their own.
  *
- * A tag names a checkpoint by its identity; its order says where the record stands, so that a tag
- * costs one look-up however many checkpoints there are. Which names a tag may have is reference.c's to say and
- * ws_tag.c's to demand; a name that stands in the catalog is not judged again here, so that a later
- * version may allow more.
+ * A tag names a checkpoint by its id. The order in the tag is part of the record's key, so
+ * following a tag is one look-up, however many checkpoints there are. reference.c defines which
+ * names a tag may have, and ws_tag.c checks them; names in the catalog are not checked again here,
+ * so that a later version may allow more.
  *
- * A store that was never tagged has no such keyspace: a reader meets nothing, a writer makes it
- * with the first tag and not before.
+ * A store without tags has no such keyspace: a reader finds no tags, and a writer makes the
+ * keyspace only with the first tag.
  */
 #include "catalog/catalog.h"
 
@@ -184,7 +184,7 @@ struct of_checkpoint {
     struct firn_catalog *catalog;
     uint32_t workspace;
     const uint8_t *id;
-    struct firn_db_batch *batch; /* NULL: only look */
+    struct firn_db_batch *batch; /* NULL: only search */
     bool is_found;
 };
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_told.c: what saves of a workspace have said that they leave out.
+ * catalog/catalog_told.c: left-out entries that saves of a workspace have reported.
  *
- * A project leaves out the same few directories with each save. The user should hear of each once,
- * and of new ones as they come, not of all of them each time. So the hashes of their paths are kept
- * in the store, as of the last save; they change seldom, and are then written in the commit of the
- * checkpoint.
+ * Saves of a project leave out the same few directories each time. The user should be told of each
+ * once, when it is new, and not of all of them each time. So the hashes of their paths are kept in
+ * the store, as of the last save; if they change, which is rare, they are written in the commit of
+ * the checkpoint.
  *
- * Only saves whose caller shows notices to a person take part (marks_told of their options): a person
- * does not read what an agent's hook reports.
+ * This applies only to saves whose caller shows notices to a person (marks_told in their options):
+ * nobody reads what an agent's hook reports.
  *
- * They are a hint, and nothing else depends on them: a path with the hash of another is not reported, and
- * paths whose hashes are lost are reported once more. Of more than HASHES_MAX entries those with the smallest hashes
+ * The hashes are only a hint: a path with the same hash as another is not reported, and paths whose
+ * hashes are lost are reported once more. Of more than HASHES_MAX entries only the smallest hashes
  * are kept, and the other paths are reported each time.
  */
 #include "catalog/catalog.h"
@@ -56,7 +56,7 @@ on_progress(void *ctx, const firn_progress *progress)
     return firn_os_callback_progress(&told->outer, progress);
 }
 
-/* Fills told->known, or leaves it empty. A failure is one of the store as a whole. */
+/* Fills told->known, or leaves it empty. Fails only if the whole store does, or memory runs out. */
 static int
 read_known(struct firn_catalog_told *told, firn_error *err)
 {
@@ -105,7 +105,7 @@ firn_catalog_told_deinit(struct firn_catalog_told *told)
     firn_buf_deinit(&told->now);
 }
 
-/* Sorts them, and keeps each once and not too many. */
+/* Sorts hashes, removes duplicates, and keeps the HASHES_MAX smallest. */
 static void
 put_in_order(struct firn_buf *hashes)
 {

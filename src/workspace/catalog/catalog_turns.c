@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catalog/catalog_turns.c: which turns of coding agents have begun, in a keyspace of their own.
+ * catalog/catalog_turns.c: turns of coding agents that have begun, in a keyspace of their own.
  *
- * A conversation that is over leaves its last turn here. There is no telling which one that is, so a
- * workspace keeps those of the conversations that were active last (I1).
+ * A finished conversation leaves its last turn here, and firn cannot know that it is finished. So a
+ * workspace keeps only the turns of the FIRN_CATALOG_TURNS_MAX conversations that were active last
+ * (I1).
  */
 #include "catalog/catalog.h"
 
@@ -71,7 +72,8 @@ out:
     return rc;
 }
 
-/* Adds the deletion of the oldest turn to a batch if there is no room for another one (I1). */
+/* Adds the deletion of the oldest turn to a batch if there are FIRN_CATALOG_TURNS_MAX already
+ * (I1). */
 static int
 make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_batch *batch,
           firn_error *err)
@@ -89,7 +91,7 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_bat
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err), count++) {
         firn_workspace_turn turn;
-        int64_t time_ns = INT64_MIN; /* what cannot be read goes first */
+        int64_t time_ns = INT64_MIN; /* unreadable turns are deleted first */
         if (decode(firn_db_cursor_value(cursor), &time_ns, &turn, NULL) != FIRN_OK) {
             time_ns = INT64_MIN;
         }
@@ -102,7 +104,7 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_bat
         }
     }
     if (rc == FIRN_OK && count >= FIRN_CATALOG_TURNS_MAX) {
-        DCHECK(oldest.size >= WORKSPACE_SIZE); /* (I1): one was met */
+        DCHECK(oldest.size >= WORKSPACE_SIZE); /* (I1): one was found */
         rc = firn_db_batch_delete(batch, turns, firn_buf_slice(&oldest), err);
     }
 out:

@@ -2,13 +2,13 @@
  *
  * catalog/catalog_workspaces.c: the entries of workspaces in the catalog.
  *
- * A store holds few workspaces, mostly one, so they are searched from end to end. Numbers are those
- * of keys elsewhere: what belongs to a workspace begins with its number in every keyspace named
- * below, and goes with it in one commit (I1). The largest number is never given, so that every
- * number has a next one, at which a range ends.
+ * A store holds few workspaces, mostly one, so a search reads all of them. In every keyspace named
+ * below, the keys of a workspace begin with its number, and they are deleted with it in one commit
+ * (I1). The largest number is never assigned, so that every number has a successor, at which a
+ * range ends.
  *
- * Entries of format 1 lack the time at which the directory was made. They are read, with that time
- * unknown, and written again in the present format with the workspace's next checkpoint.
+ * Entries of format 1 lack the directory's birth time. They are read with an unknown birth time,
+ * and rewritten in the present format with the workspace's next checkpoint.
  */
 #include "catalog/catalog.h"
 
@@ -211,7 +211,8 @@ firn_catalog_workspaces_remove(struct firn_catalog *catalog, uint32_t workspace,
     }
     DCHECK(firn_db_batch_count(batch) ==
            sizeof owned_keyspaces / sizeof owned_keyspaces[0]); /* (I1) */
-    /* The bytes that all of them had added were not counted: it may be anything. */
+    /* The bytes that these checkpoints had added were not counted: assume that everything is
+     * garbage. */
     FIRN_TRY(firn_catalog_due_read(catalog->db, &due, err));
     firn_catalog_due_add(&due, UINT64_MAX);
     FIRN_TRY(firn_catalog_due_put(catalog->db, batch, &due, err));

@@ -15,9 +15,9 @@
  * Between the first sync and the swap the caller records in its journal that files begin to change
  * (catalog_journal.c).
  *
- * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged files have
+ * A failure before the first rename of the swap leaves the tree as it was (I1): staged files have
  * names with the tag of this run and are removed again. A directory that is not writable for its
- * owner is made writable temporarily; it gets its mode back however the restore ends. A target is
+ * owner is made writable temporarily; its mode is set back however the restore ends. A target is
  * only ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
  * component by component without following links, and every name was checked when its tree was
  * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (tree.h) is
@@ -28,9 +28,9 @@
  * appears with one rename; its contents are written under their final names at once. A restore into
  * an empty root needs no temporary names.
  *
- * All passes go through the same changes in the same order: those that the plan recorded, or, if there
- * are many, those of another walk over the same two trees (checkout_record.c). So a temporary name can
- * be computed from a path instead of being stored.
+ * All passes visit the same changes in the same order: those that the plan recorded, or, if there
+ * are many, those of another walk over the same two trees (checkout_record.c). Temporary names are
+ * not stored: they are computed from paths.
  */
 #include "checkout/checkout.h"
 
@@ -83,7 +83,7 @@ on_bytes(void *ctx, uint64_t bytes, firn_error *err)
     return firn_checkout_progress(ctx, 0, bytes, err);
 }
 
-/* What the writers do together. */
+/* What all writers share. */
 static int
 create_spread(struct firn_checkout *apply, firn_error *err)
 {
@@ -132,21 +132,21 @@ create_writers(struct firn_checkout *apply, firn_error *err)
 
 /* What a restore leaves as it is.
  *
- * Some entries that differ between the two trees are not to be changed: what rules leave out now,
- * what could not be saved before it would be displaced, what the system does not let us change. One
- * such entry does not stop a restore: it stays as it is, with all that is below it, and is reported;
- * all else is done.
+ * Some entries that differ between the two trees must not be changed: those that rules exclude now,
+ * those that could not be saved first, and those that the system does not permit us to change. Such
+ * an entry does not stop a restore: it stays as it is, with everything below it, and is reported;
+ * the rest is restored.
  *
- * Their paths are kept in one set. Every pass skips what the set has and what lies below it (I5),
- * so an entry that any pass leaves alone is neither staged nor replaced nor removed by the others.
- * The plan fills the set before anything is written.
+ * Their paths are kept in one set. Every pass skips the entries in the set and what is below them
+ * (I5), so an entry that one pass leaves alone is neither staged nor replaced nor removed by the
+ * others. The plan fills the set before anything is written; later passes may add to it.
  *
- * Excluded entries are reported by the topmost one, once for all in it: a directory of ten thousand
- * objects is one line. */
+ * Of excluded entries only the topmost is reported, once for everything in it: a directory of ten
+ * thousand objects is one line. */
 
 struct left {
     firn_slice path; /* in the arena */
-    bool is_whole;   /* with all below it */
+    bool is_whole;   /* with everything below it */
 };
 
 static uint64_t
@@ -228,7 +228,7 @@ firn_checkout_left_excluded(struct firn_checkout *apply, firn_slice path, size_t
     DCHECK(excluded_size > 0 && excluded_size <= path.size);
     DCHECK(apply->batch == NULL); /* no other thread */
     const firn_slice excluded = firn_bytes(path.data, excluded_size);
-    /* Those of one directory come one after the other. */
+    /* The entries of one directory come one after the other. */
     const bool is_told = firn_slice_equal(firn_buf_slice(&apply->excluded), excluded);
     int rc = add(apply, path, true, err);
     if (rc != FIRN_OK) {
@@ -343,12 +343,12 @@ is_between_passes(const struct firn_checkout *apply)
 
 /* Making durable what the passes did.
  *
- * Where there is much, one call syncs the whole file system: cheaper than a call for each file, but
- * it also writes what others have left unwritten on that file system. So a few changes are synced
- * one by one: a new file when it is written (checkout_stage.c), then the directories that got new
- * names, at the end every directory whose names or attributes changed. Two things a handle cannot
- * sync: a symbolic link's attributes, and a file that its owner may not read; where such a thing
- * changes, the whole file system is synced after all. */
+ * For many changes one call syncs the whole file system. That is cheaper than a call for each file,
+ * but also writes what other processes have left unwritten there. So a few changes are synced one
+ * by one: a new file when it is written (checkout_stage.c), then the directories that got new
+ * names, and at the end every directory whose names or attributes changed. Two things cannot be
+ * synced with a handle: the attributes of a symbolic link, and a file that its owner may not read.
+ * If such a thing changes, the whole file system is synced after all. */
 
 static int walk_with(struct firn_checkout *apply,
                      int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
@@ -362,8 +362,8 @@ struct syncing {
     struct firn_buf dir_path;
 };
 
-/* Opens the directory of a place, and syncs it if asked to; or does nothing if it is the one of the
- * place before. */
+/* Opens the directory of a place, and syncs it on request; does nothing if the place before was in
+ * the same directory. */
 static int
 take_dir(struct syncing *syncing, bool sync, firn_error *err)
 {
@@ -397,7 +397,7 @@ sync_staged_one(void *ctx, const struct firn_difference_walk_change *change, fir
     return rc == FIRN_OK ? take_dir(syncing, true, err) : rc;
 }
 
-/* The attributes of a file that only got others. */
+/* Syncs a file of which only attributes changed. */
 static int
 sync_attributes(struct syncing *syncing, firn_error *err)
 {
@@ -494,7 +494,7 @@ firn_checkout_prepare(struct firn_checkout *apply, firn_error *err)
         rc = firn_checkout_phase(apply, "sync", 0, 0, err);
         rc = rc == FIRN_OK ? sync_staged(apply, err) : rc;
     }
-    if (rc == FIRN_OK) { /* ends here if the caller cancels, before the journal says more */
+    if (rc == FIRN_OK) { /* the caller may cancel here, before the journal records more */
         rc = firn_checkout_phase(apply, "look", 0, 0, err);
     }
     if (rc != FIRN_OK) {
@@ -506,7 +506,7 @@ firn_checkout_prepare(struct firn_checkout *apply, firn_error *err)
 int
 firn_checkout_finish(struct firn_checkout *apply, firn_error *err)
 {
-    DCHECK(is_between_passes(apply) && !apply->is_undone); /* what was staged is there */
+    DCHECK(is_between_passes(apply) && !apply->is_undone); /* the staged entries exist */
     int rc = firn_checkout_swap(apply, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -555,7 +555,7 @@ struct walking {
     void *ctx;
 };
 
-/* Passes over what is left as it is. */
+/* Skips the entries that are left as they are. */
 static int
 visit_unless_left(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -565,7 +565,7 @@ visit_unless_left(void *ctx, const struct firn_difference_walk_change *change, f
                : walking->visit(walking->ctx, change, err);
 }
 
-/* The same with another context for visit than the apply. */
+/* The same with a context for visit that is not the checkout. */
 static int
 walk_with(struct firn_checkout *apply,
           int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
@@ -590,7 +590,7 @@ firn_checkout_walk(struct firn_checkout *apply,
     return walk_with(apply, visit, apply, err);
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 void
 firn_checkout_notice(struct firn_checkout *apply, firn_notice_kind kind, firn_slice path,
@@ -736,7 +736,7 @@ parent_of(firn_slice path)
     return firn_bytes(path.data, at == 0 ? 0 : at - 1);
 }
 
-/* Whether a path names directory after directory: no "..", no "/" at its front (I3). */
+/* Whether a path stays inside the root: no "..", no "/" at its front (I3). */
 static bool
 leads_inside(firn_slice path)
 {
@@ -871,7 +871,7 @@ firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err)
             rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, item->mode, err);
             firn_os_dir_close(dir);
         }
-        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it should be removed, and is */
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it should be removed, and is gone */
     }
     return rc;
 }

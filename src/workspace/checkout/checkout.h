@@ -26,12 +26,12 @@ struct firn_checkout;
 
 enum { FIRN_CHECKOUT_TAG_SIZE = 8, FIRN_CHECKOUT_NAME_SIZE = 48 };
 
-/* Why `before` lacks what stands at a path on the disk, or a part of it. */
+/* Why `before` lacks what is at a path on the disk, or a part of it. */
 enum firn_checkout_unsaved {
-    FIRN_CHECKOUT_SAVED = 0,         /* for no reason that is known */
+    FIRN_CHECKOUT_SAVED = 0,         /* no known reason */
     FIRN_CHECKOUT_EXCLUDED,          /* rules leave it out */
-    FIRN_CHECKOUT_UNREAD,            /* it could not be read, or did not hold still */
-    FIRN_CHECKOUT_WITHOUT_ATTRIBUTES /* it is there, but attributes of it could not be read */
+    FIRN_CHECKOUT_UNREAD,            /* it could not be read, or changed while it was read */
+    FIRN_CHECKOUT_WITHOUT_ATTRIBUTES /* in `before`, but without unreadable attributes */
 };
 
 struct firn_checkout_options {
@@ -42,19 +42,19 @@ struct firn_checkout_options {
     struct firn_difference_walk_side after;
     struct firn_tree_filter *filter;     /* may be NULL */
     bool count_same;                     /* `unchanged` from the walk: what a filter selects */
-    uint8_t tag[FIRN_CHECKOUT_TAG_SIZE]; /* of the temporary names; of no use without `before` */
-    int64_t scanned_ns;                  /* when the look at the disk that gave `before` began */
+    uint8_t tag[FIRN_CHECKOUT_TAG_SIZE]; /* of the temporary names; unused without `before` */
+    int64_t scanned_ns;                  /* when the scan that gave `before` began */
     unsigned threads;                    /* 0: one for each processor */
     bool is_foreign;                     /* the store is another user's: see checkout_stage.c */
     firn_callbacks callbacks;
     int (*visit)(void *ctx, const firn_workspace_change *change); /* may be NULL */
-    /* *out_size: of the part of the path that names the entry which was left out. May be NULL: then
-     * nothing is known. */
+    /* *out_size: the size of the part of the path that names the entry that was left out. NULL: no
+     * reasons are known. */
     enum firn_checkout_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);
     void *unsaved;                       /* its ctx */
-    struct firn_checkout_stores *stores; /* on the disk; may be NULL */
-    /* Content that is not in the store and need not be verified: of a dry run whose target was not
-     * made. May be NULL; any thread. */
+    struct firn_checkout_stores *stores; /* in the tree on disk; may be NULL */
+    /* Whether content need not be in the store or be verified: in a dry run the target was not
+     * made. May be NULL; called on any thread. */
     bool (*is_at_hand)(void *ctx, const firn_hash *content);
     void *at_hand; /* its ctx */
     /* Gets progress as callbacks.on_progress does, also if that is NULL. May be NULL. */
@@ -75,7 +75,7 @@ struct firn_checkout_counts {
     uint64_t left_files;   /* files of `after` among both */
     uint64_t kept;         /* entries that other processes changed meanwhile, left as they are */
     uint64_t bytes;        /* to be written */
-    int64_t written_at_ns; /* by the monotonic clock: all is in place, the last sync begins */
+    int64_t written_at_ns; /* by the monotonic clock: all is in place, before the last sync */
 };
 
 FIRN_MUST_CHECK int firn_checkout_create(const struct firn_checkout_options *options,
@@ -83,43 +83,44 @@ FIRN_MUST_CHECK int firn_checkout_create(const struct firn_checkout_options *opt
 void firn_checkout_destroy(struct firn_checkout *apply);
 const struct firn_checkout_counts *firn_checkout_counts(const struct firn_checkout *apply);
 
-/* Reads only: tells every change to `visit`, and counts. An entry that is in the way and in neither
- * tree stays, and all that would have to go there is left out: it is reported
+/* Reports every change to `visit`, and counts; nothing is written. An entry that is in the way and
+ * in neither tree stays, and nothing is restored in its place: the entry is reported
  * (FIRN_NOTICE_LEFT_ALONE, FIRN_NOTICE_NOT_RESTORED) and counted. */
 FIRN_MUST_CHECK int firn_checkout_plan(struct firn_checkout *apply, firn_error *err);
-/* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
+/* Reads and verifies every object that will be needed. After FIRN_CORRUPT err names object and
+ * path. */
 FIRN_MUST_CHECK int firn_checkout_verify(struct firn_checkout *apply, firn_error *err);
-/* Writes all that is new beside where it will go, durably. After a failure see
- * firn_checkout_is_undone. */
+/* Writes everything new beside its target, durably. After a failure see firn_checkout_is_undone. */
 FIRN_MUST_CHECK int firn_checkout_prepare(struct firn_checkout *apply, firn_error *err);
-/* Puts it in place and removes what has to go, durably. Until the first rename a failure takes
- * back what was prepared; later it leaves things half done. An entry that another process changed too
- * late for that is kept, reported and counted. */
+/* Moves everything new to its place and removes what has to go, durably. A failure before the first
+ * rename takes back what was prepared; a later one leaves the restore half done. An entry that
+ * another process changed after the first rename is kept, reported and counted. */
 FIRN_MUST_CHECK int firn_checkout_finish(struct firn_checkout *apply, firn_error *err);
 /* Takes back what was prepared, instead of finishing it. */
 void firn_checkout_give_up(struct firn_checkout *apply);
-/* After a failure, or giving up: whether all is as it was before, with nothing left under
- * temporary names. */
+/* After a failure, or after firn_checkout_give_up: whether everything is as it was before, with
+ * nothing left under temporary names. */
 bool firn_checkout_is_undone(const struct firn_checkout *apply);
 
-/* The name beside a path under which it is worked on: ".firn-<tag>-<16 hex digits of the path's
- * hash>"; and the one under which, where two names cannot be exchanged at once, the old thing
- * stands for a moment. Both of FIRN_CHECKOUT_NAME_SIZE. */
+/* The temporary name beside a path: ".firn-<tag>-<16 hex digits of the path's hash>"; and the name
+ * that the old entry has for a moment if two names cannot be exchanged in one step. Both are
+ * written to FIRN_CHECKOUT_NAME_SIZE bytes. */
 void firn_checkout_temporary_name(const uint8_t *tag, firn_slice path, char *out);
 void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
 
-/* Putting to rest what an interrupted restore left on the disk, so that an ordinary restore can go
- * on from there. */
+/* Settling what an interrupted restore left on the disk, so that an ordinary restore can
+ * continue. */
 
-/* journal is pending. Afterwards, durably, nothing stands under its temporary names, and every path
- * is as it was before, as it should become, or as it was edited since. An entry that had to be kept
- * under another name is reported (FIRN_NOTICE_KEPT). May be done again, after a failure or a
- * crash. */
+/* Requires: journal is pending. Afterwards nothing is left under its temporary names, durably, and
+ * every path is as it was before, as it should become, or as it was edited since. An entry that had
+ * to be kept under another name is reported (FIRN_NOTICE_KEPT). May be called again after a failure
+ * or a crash. */
 FIRN_MUST_CHECK int firn_checkout_recover_rest(struct firn_ws_opened *opened,
                                                const struct firn_catalog_journal *journal,
                                                const firn_callbacks *callbacks, firn_error *err);
 
-/* The record of a checkpoint by its id: its bytes replace the contents of out. FIRN_NOT_FOUND. */
+/* The record of a checkpoint by its id: its bytes replace the contents of out. FIRN_NOT_FOUND if
+ * there is none. */
 FIRN_MUST_CHECK int firn_checkout_recover_record(struct firn_ws_opened *opened, const uint8_t *id,
                                                  struct firn_buf *out,
                                                  struct firn_catalog_record *record,
@@ -127,47 +128,50 @@ FIRN_MUST_CHECK int firn_checkout_recover_record(struct firn_ws_opened *opened, 
 
 /* Firn stores in the tree that a restore is about to change. */
 
-/* Zeroed but for the first three it is ready to find them. */
+/* Ready for use if all fields after the first three are zero. */
 struct firn_checkout_stores {
     struct firn_os_dir *root;
-    int64_t lock_timeout_ms;     /* to wait for the writer of each; negative: for ever */
-    bool is_dry;                 /* only looked at */
-    struct firn_hash_map stores; /* all of them, by their paths */
-    struct firn_hash_map tails;  /* paths of files, as firn_checkout_stores_has_tail has them */
+    int64_t lock_timeout_ms;     /* to wait for the writer of each; negative: forever */
+    bool is_dry;                 /* only read */
+    struct firn_hash_map stores; /* by their paths */
+    struct firn_hash_map tails;  /* paths of the files for firn_checkout_stores_has_tail */
     struct firn_arena arena;
 };
 
-/* Takes over those that the scan of the present state has met (struct firn_scan_result), which has
- * to stay. Once. */
+/* Enters the stores that the scan of the present state met (struct firn_scan_result). found must
+ * outlive *stores. Call it once. */
 FIRN_MUST_CHECK int firn_checkout_stores_find(struct firn_checkout_stores *stores, firn_slice found,
                                               firn_error *err);
 /* Lets writers in again. */
 void firn_checkout_stores_deinit(struct firn_checkout_stores *stores);
 
-/* Before something is changed: keeps writers out of the store that it is a part of. FIRN_BUSY, naming
- * the store and the holder, if there is one for all of lock_timeout_ms, and also if there was one for
- * a part of it, or the store has changed since the scan: all has to be looked at again. */
+/* To be called before a change: keeps writers out of the store that the entry belongs to.
+ * FIRN_BUSY, with the store and the holder in the message, if there is a writer for all of
+ * lock_timeout_ms. FIRN_BUSY too if there was one for a part of that time, or if the store has
+ * changed since the scan: the restore has to start again. */
 FIRN_MUST_CHECK int firn_checkout_stores_change(struct firn_checkout_stores *stores,
                                                 const struct firn_difference_walk_change *change,
                                                 firn_error *err);
 
 /* Whether the scan found an SQLite database at a path in use, and copied it. */
 bool firn_checkout_stores_has_database(const struct firn_checkout_stores *stores, firn_slice path);
-/* Whether something at a path is the lock of a store in the tree: in no checkpoint, but for those of
- * earlier versions, and never to be restored. */
+/* Whether something at a path is the lock of a store in the tree. Only checkpoints of earlier
+ * versions have such files; they are never restored. */
 bool firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, firn_slice path);
 
-/* ---- of stores that are changed; of all others: no ---- */
+/* ---- files of stores that are changed; false for other stores ---- */
 
-/* Whether the file at a path was saved as far as it belongs to a store, and may be longer. */
+/* Whether only the part of the file at a path that belongs to the store's state was saved; the file
+ * may be longer. */
 bool firn_checkout_stores_is_cut(const struct firn_checkout_stores *stores, firn_slice path);
-/* Whether it is longer. */
+/* Whether that file is longer. */
 bool firn_checkout_stores_has_tail(const struct firn_checkout_stores *stores, firn_slice path);
-/* Whether an entry of the directory dir, which the tree has at a path, is not a directory and was left
- * out because the store makes it again. */
+/* Whether an entry of dir, the directory at a path of the tree, is not a directory and was left out
+ * because the store makes it again. */
 bool firn_checkout_stores_is_leftover(const struct firn_checkout_stores *stores,
                                       struct firn_os_dir *dir, firn_slice path, const char *name);
-/* Removes all of that kind from a directory that is to go. The lock stays where anything else does. */
+/* Removes all such entries from a directory that will be removed. The lock stays if anything else
+ * does. */
 FIRN_MUST_CHECK int firn_checkout_stores_clear(const struct firn_checkout_stores *stores,
                                                struct firn_os_dir *dir, firn_slice path,
                                                firn_error *err);

@@ -2,10 +2,10 @@
  *
  * checkout/checkout_batch.c: one pass over the changes that need content, on several threads.
  *
- * The walk over the difference runs on the caller's thread and copies changes into a batch; a full
- * batch is worked off by all threads together before the walk goes on. A batch is sorted by where
- * contents lie in the packs, and workers take runs of neighbours from it, so that a frame is
- * decoded once, by one worker, and not by each again. Objects that are neighbours in a pack were
+ * The walk over the difference runs on the caller's thread and copies changes into a batch; all
+ * threads together process a full batch before the walk continues. A batch is sorted by the places
+ * of contents in the packs, and workers take runs of neighbours from it, so that a frame is decoded
+ * once, by one worker, and not by each worker again. Objects that are neighbours in a pack were
  * neighbours in a directory, so a worker seldom changes directories either. No worker waits for
  * another (so the passes run inline in a simulation too). The first error wins and the others stop
  * at their next run.
@@ -33,7 +33,7 @@ struct batch {
     int (*work)(struct firn_checkout_worker *worker, firn_slice path,
                 const struct firn_tree_entry *entry, firn_error *err);
     struct firn_arena arena;
-    struct item *items; /* BATCH_CHANGES of them; those that are not used are never touched */
+    struct item *items; /* BATCH_CHANGES of them; unused ones are never touched */
     size_t count;
     struct firn_checkout_worker *workers;
     atomic_size_t next;
@@ -66,8 +66,8 @@ fail(struct batch *batch, int rc, const firn_error *err)
     atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
 }
 
-/* Whether it is worth all threads. If there is but one, progress is told on the way all the same, and
- * the caller may end it. */
+/* Whether a file is large enough for all threads. With one thread the split still allows progress
+ * reports and a cancellation during the file. */
 static bool
 is_large(const struct item *item)
 {
@@ -152,7 +152,7 @@ work_off_small(struct batch *batch, firn_error *err)
     return rc;
 }
 
-/* The progress of their bytes is reported on the way. */
+/* Progress is reported while each file is processed. */
 static int
 work_off_large(struct batch *batch, firn_error *err)
 {
@@ -195,7 +195,8 @@ copy_slice(struct firn_arena *arena, firn_slice *slice)
     return slice->data != NULL;
 }
 
-/* firn_checkout_walk hands the apply to its visitor; the batch being filled is found through it. */
+/* The visitor of firn_checkout_walk gets the checkout and finds the batch being filled through
+ * it. */
 static int
 collect(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -219,7 +220,7 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
     if (item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0) {
         int rc = firn_objects_find(apply->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-            return rc; /* the work reports one that is not found, with its path */
+            return rc; /* work reports an object that is not found, with its path */
         }
     }
     batch->count++;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_clear.c: removing a directory of a restore's own making with all that is in
- * it.
+ * checkout/checkout_clear.c: removing a directory that a restore made, with all that is in it.
  *
- * Without recursion, and with one directory open at a time: each round goes down the first
- * subdirectory it meets until one is empty, removes that, and begins again one level up.
- * An entry with a reserved name was not made by firn, and is left, with the directories around it:
- * the removal then fails with FIRN_EXISTS, after removing what was before it. Directories below the
- * root are opened from it without following links, so a link that appears in the way ends the
- * removal and is not followed.
+ * The removal uses no recursion and has one directory open at a time: each round descends into the
+ * first subdirectory it meets until one is empty, removes that one, and begins again one level up.
+ * An entry with a reserved name was not made by firn. It stays, with the directories around it, and
+ * the removal fails with FIRN_EXISTS after removing what came before it. Directories are opened
+ * from the root without following links, so a link that appears in the way ends the removal and is
+ * not followed.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -40,7 +39,7 @@ remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
         firn_buf_append(first->path, entry->name, entry->name_size) != FIRN_OK) {
         return firn_error_no_memory(first->err, "a path");
     }
-    return FIRN_CANCELLED; /* ends the listing: the caller goes down */
+    return FIRN_CANCELLED; /* ends the listing: the caller descends */
 }
 
 static int
@@ -64,7 +63,7 @@ int
 firn_checkout_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t base_size,
                          firn_error *err)
 {
-    CHECK(base_size == path->size); /* what is above it is not ours */
+    CHECK(base_size == path->size); /* what is above is not ours */
     for (;;) {
         struct first_entry first = {.path = path, .err = err};
         const char *text = firn_buf_text(path);

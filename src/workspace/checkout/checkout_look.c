@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_look.c: comparing what stands on the disk with an entry of a tree.
+ * checkout/checkout_look.c: comparing an entry on the disk with an entry of a tree.
  *
- * Sizes and times say nearly always what is what, and where they differ nothing has to be read. But
- * a clock ticks every few milliseconds, and times can be set back; so where a byte of a user's
- * could be lost, the content decides: it is read, a piece at a time, and hashed.
+ * Sizes and times nearly always suffice, and if the sizes differ nothing has to be read. But a
+ * clock ticks only every few milliseconds, and times can be set back. So where a user's data could
+ * be lost, the content decides: it is read piece by piece and hashed.
  */
 #include "checkout/checkout_internal.h"
 
@@ -47,8 +47,7 @@ hash_file(const struct firn_checkout_look *look, struct firn_os_file *file, firn
     return FIRN_OK;
 }
 
-/* Whether the entry has the name that lists of cells give. An object that cannot be found counts as
- * new. */
+/* Whether the entry's hash is that of a list of cells; assumed if the object cannot be found. */
 static int
 has_cells(const struct firn_checkout_look *look, const struct firn_tree_entry *entry, bool *out,
           firn_error *err)
@@ -90,7 +89,7 @@ file_equal(const struct firn_checkout_look *look, const struct firn_tree_entry *
            firn_error *err)
 {
     const struct firn_os_stat *stat = look->stat;
-    DCHECK(stat->kind == FIRN_OS_FILE); /* what is opened is read */
+    DCHECK(stat->kind == FIRN_OS_FILE); /* only files are opened and read */
     *out = false;
     if (stat->size_bytes != entry->size) {
         return FIRN_OK;

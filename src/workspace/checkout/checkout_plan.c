@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_plan.c: the pass that looks what there is to do.
+ * checkout/checkout_plan.c: the pass that finds out what to do.
  *
- * It tells each change to the caller and looks whether something that is in neither tree stands
- * where something must go: an entry that a rule left out, a special file, or one that could not be
- * read. Such a thing was not saved, so it must not be replaced or removed (I1): it stays, nothing is
- * put there, and that is reported (checkout.c); unless what stands there is equal to what would be
- * written: then there is nothing to do (I3), and so with the lock of a store. A directory that goes
- * away may hold such things and then simply stays; a directory that must become a file and holds
- * some stays with all that is in it. Only what a store in the tree makes again
- * goes along with its directory (checkout_stores.c). The target of a hard link must be in the tree:
- * a link is never made to any other file of that name (I2).
+ * The plan reports each change to the caller. It also checks whether an entry that is in neither
+ * tree is where a new one must go: an entry that a rule excludes, a special file, or one that could
+ * not be read. Such an entry was not saved, so it must not be replaced or removed (I1): it stays,
+ * nothing is put in its place, and that is reported (checkout.c). If it equals what would be
+ * written, or is the lock of a store, there is nothing to do (I3). A directory to be removed that
+ * holds such entries stays; one that must become a file and holds some stays with everything in it.
+ * Only files that a store in the tree makes again are removed with their directory
+ * (checkout_stores.c). The target of a hard link must be in the tree: a link is never made to any
+ * other file of that name (I2).
  *
- * If there are stores in the tree, a first pass, which reports nothing, finds those that will change.
- * Only then is it known which of their files have to be replaced although the trees have the same of them
- * (firn_checkout_stores_has_tail). The pass that tells then records the changes for all further passes
- * (checkout_record.c), which find the same (I4; not checked if there are too many to be recorded: it
- * would take one more walk a pass).
+ * If there are stores in the tree, a first pass, which reports nothing, finds those that will
+ * change. Only then is it known which of their files have to be replaced although both trees have
+ * the same content for them (firn_checkout_stores_has_tail). The second, reporting pass records the
+ * changes for all further passes (checkout_record.c), which find the same changes (I4; not checked
+ * if there are too many to record: that would take one more walk for each pass).
  */
 #include <stdio.h>
 
@@ -28,22 +28,23 @@
 
 enum { WHY_SIZE = FIRN_ERROR_TEXT_SIZE };
 
-/* What one walk over the changes knows. Zeroed but for the first two it is ready. */
+/* The state of one walk over the changes. Ready for use if all fields after the first two are
+ * zero. */
 struct firn_checkout_able {
     struct firn_os_dir *root; /* of the tree on disk; borrowed */
     uint32_t user;
-    bool is_taken;           /* what follows is of dir_path */
-    struct firn_os_dir *dir; /* NULL: it is not there, or cannot be opened */
+    bool is_taken;           /* the fields below are of dir_path */
+    struct firn_os_dir *dir; /* NULL: does not exist, or cannot be opened */
     struct firn_os_stat dir_stat;
     char dir_why[WHY_SIZE]; /* why no name in it can be changed, or "" */
     struct firn_buf dir_path;
     struct firn_checkout_place place;
-    struct firn_buf mount; /* path of the last directory at which something is mounted */
+    struct firn_buf mount; /* path of the last mount point */
 };
 
 /* ---- what stays as it is ---- */
 
-/* Why something of what stands at a path is in no checkpoint. */
+/* Why what is at a path, or a part of it, is in no checkpoint. */
 static enum firn_checkout_unsaved
 why_unsaved(const struct firn_checkout *apply, firn_slice path, size_t *out_size)
 {
@@ -56,7 +57,7 @@ why_unsaved(const struct firn_checkout *apply, firn_slice path, size_t *out_size
     return why;
 }
 
-/* Whether a path was asked for by its name. */
+/* Whether the caller named this path. */
 static bool
 is_asked_for(const struct firn_checkout *apply, firn_slice path)
 {
@@ -69,7 +70,7 @@ is_asked_for(const struct firn_checkout *apply, firn_slice path)
     return false;
 }
 
-/* Leaves what stands at a path, which is in no checkpoint. */
+/* Leaves alone an entry that is in no checkpoint. */
 static int
 leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os_stat *stat,
               firn_error *err)
@@ -92,8 +93,8 @@ leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os
         err);
 }
 
-/* If an entry would be displaced whose attributes no checkpoint has, the whole restore is refused
- * (I1): an undo could not bring them back. */
+/* Refuses the whole restore if an entry would be displaced whose attributes no checkpoint has (I1):
+ * an undo could not bring them back. */
 static int
 is_not_saved(firn_slice path, firn_error *err)
 {
@@ -104,7 +105,8 @@ is_not_saved(firn_slice path, firn_error *err)
         (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
-/* With paths: fails because an entry above one of them is not a directory, and is not to be restored. */
+/* Fails because an entry above one of the named paths is not a directory and is not restored
+ * itself. */
 static int
 has_no_directory(firn_slice path, firn_error *err)
 {
@@ -114,7 +116,7 @@ has_no_directory(firn_slice path, firn_error *err)
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
-/* Whether what stands where an entry is to be added may stay (I3). */
+/* Whether an existing entry may stay where one is to be added (I3). */
 static int
 may_stay(const struct firn_checkout_look *look, const struct firn_tree_entry *after, bool *out,
          firn_error *err)
@@ -127,8 +129,8 @@ may_stay(const struct firn_checkout_look *look, const struct firn_tree_entry *af
     return rc;
 }
 
-/* Whether the entry to add is the lock of a store. It is never restored: a restore of a store creates it
- * by taking it. */
+/* Whether the entry to add is the lock of a store. Locks are never restored: a restore of a store
+ * creates the lock when it takes it. */
 static bool
 is_lock(const struct firn_checkout *apply, const struct firn_difference_walk_change *change)
 {
@@ -136,7 +138,7 @@ is_lock(const struct firn_checkout *apply, const struct firn_difference_walk_cha
            firn_checkout_stores_is_lock(apply->options.stores, change->path);
 }
 
-/* Opens the directory that an entry lies in. */
+/* Opens the directory of an entry. */
 static int
 open_above(struct firn_checkout *apply, firn_slice path, struct firn_checkout_place *place,
            struct firn_os_dir **out, firn_error *err)
@@ -156,8 +158,8 @@ pass_on(void *ctx, uint64_t bytes, firn_error *err)
     return firn_checkout_progress(ctx, 0, 0, err);
 }
 
-/* The name of an entry to add must be free, or taken by its equal; otherwise the entry that is there
- * stays. */
+/* The name of an entry to add must be free, or taken by an equal entry; otherwise the existing
+ * entry stays. */
 static int
 check_is_free(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               firn_error *err)
@@ -197,7 +199,7 @@ out:
     return rc;
 }
 
-/* Before a change is reported, and of something that is there before it is looked at. */
+/* To be called before a change is reported, and before an existing entry is examined. */
 static int
 prepare_store(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               firn_error *err)
@@ -267,10 +269,10 @@ out:
     return rc;
 }
 
-/* What keeps a directory from becoming something else. */
+/* What prevents a directory from becoming something else. */
 enum hindrance { NO_HINDRANCE, EXCLUDED_INSIDE, UNSAVED_INSIDE, FIXED_INSIDE };
 
-/* Looks into one directory: it may hold nothing but what its tree knows. */
+/* Checks one directory: it may hold only what its tree has. */
 static int
 look_inside(struct firn_checkout *apply, firn_slice path, const struct firn_tree_entry *directory,
             enum hindrance *out, firn_error *err)
@@ -303,19 +305,19 @@ struct vanishing {
     enum hindrance hindrance;
 };
 
-/* Which changes the system will not let a restore make.
+/* Changes that the system does not permit.
  *
- * The plan asks before anything is written, and a dry run with it: may names in the directory be
- * changed, is the entry immutable, is something mounted at it, does it belong to another user.
- * An entry that cannot be changed is left as it is (checkout.c). An answer may be out of date a
- * moment later, and some refusals show only when it is tried: so the later passes leave alone what
- * is refused to them too.
+ * The plan, and so a dry run too, checks before anything is written: whether names in the directory
+ * may be changed, whether the entry is immutable or a mount point, and whether it belongs to
+ * another user. An entry that cannot be changed is left as it is (checkout.c). An answer may soon
+ * be out of date, and some refusals show only at the attempt: so the later passes also leave alone
+ * what the system refuses.
  *
  * A mount in the tree is another file system (I5): a mount point is neither removed nor replaced,
- * and nothing that lies on what is mounted there is removed. Entries on it are added and changed
- * like all others.
+ * and nothing on the mounted file system is removed. Entries on it are added and changed like all
+ * others.
  *
- * The walk goes directory by directory, so one answer about a directory is kept: that of the last. */
+ * The walk goes directory by directory, so only the answer about the last directory is kept. */
 
 enum { MAY_CHANGE_NAMES = 0300, STICKY = 01000 };
 
@@ -342,7 +344,7 @@ firn_checkout_plan_is_refusal(int rc)
            rc == FIRN_LIMIT || rc == FIRN_INVALID;
 }
 
-/* Fills what is known of the directory that was opened. */
+/* Fills the fields about the directory that was opened. */
 static int
 judge_directory(struct firn_checkout_able *able, firn_error *err)
 {
@@ -354,7 +356,8 @@ judge_directory(struct firn_checkout_able *able, firn_error *err)
     }
     able->dir_why[0] = '\0';
     rc = firn_os_dir_check_names(able->dir, &cause);
-    /* Of one's own, one without the permission gets it for the moment (firn_checkout_open_dir). */
+    /* A directory of the user's own gets a missing permission temporarily
+     * (firn_checkout_open_dir). */
     bool is_loosened = rc == FIRN_DENIED && able->dir_stat.uid == able->user &&
                        (able->dir_stat.mode & MAY_CHANGE_NAMES) != MAY_CHANGE_NAMES;
     if (able->dir_stat.is_fixed) {
@@ -369,7 +372,7 @@ judge_directory(struct firn_checkout_able *able, firn_error *err)
     return FIRN_OK;
 }
 
-/* Opens the directory in which a path lies; able->dir is NULL if there is none. */
+/* Opens the directory of a path; able->dir is NULL if there is none. */
 static int
 take_directory(struct firn_checkout_able *able, firn_slice path, firn_error *err)
 {
@@ -395,7 +398,7 @@ take_directory(struct firn_checkout_able *able, firn_slice path, firn_error *err
         (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
         rc = FIRN_OK;
     } else if (rc == FIRN_NOT_FOUND) {
-        able->dir_why[0] = '\0'; /* the passes that need it say so */
+        able->dir_why[0] = '\0'; /* the passes that need it will report it */
         rc = FIRN_OK;
     } else
         firn_error_copy(err, &cause);
@@ -406,9 +409,9 @@ out:
 }
 
 struct wish {
-    bool is_dir;     /* what stands there */
+    bool is_dir;     /* the existing entry is one */
     bool names;      /* a name in the directory is made, replaced or removed */
-    bool displaces;  /* what stands there goes */
+    bool displaces;  /* the existing entry is removed or replaced */
     bool attributes; /* it gets other attributes */
 };
 
@@ -426,11 +429,11 @@ wish_of(const struct firn_difference_walk_change *change)
     wish.names = wish.displaces || change->kind == FIRN_DIFFERENCE_WALK_ADDED;
     wish.attributes =
         !wish.names && change->kind == FIRN_DIFFERENCE_WALK_CHANGED && (change->what & own) != 0;
-    DCHECK(!goes || wish.displaces); /* what goes is there */
+    DCHECK(!goes || wish.displaces); /* what is removed exists */
     return wish;
 }
 
-/* Why what stands at a name cannot be changed as it is wished; NULL if it can. */
+/* Why the entry at a name cannot be changed as wished; NULL if it can. */
 static const char *
 judge_entry(const struct firn_checkout_able *able, const struct wish *wish,
             const struct firn_os_stat *stat)
@@ -459,8 +462,8 @@ set_why(char out[WHY_SIZE], const char *why)
     (void)snprintf(out, WHY_SIZE, "%s", why);
 }
 
-/* Why a change cannot be made, or "". To be asked of all changes in the order of the walk, but for those
- * in new directories. */
+/* Why a change cannot be made, or "". Requires: called for all changes in the order of the walk,
+ * except those in new directories. */
 static int
 able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_change *change,
          char out_why[WHY_SIZE], firn_error *err)
@@ -487,7 +490,7 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
     struct firn_os_stat stat;
     rc = firn_os_stat(able->dir, able->place.name, &stat, err);
     if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it went: the swap finds that out */
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is gone: the swap finds that out */
     }
     const char *why = judge_entry(able, &wish, &stat);
     if (why != NULL) {
@@ -534,8 +537,8 @@ out:
     return rc;
 }
 
-/* Before a directory that becomes something else is reported: whether all in it may go. If not, it
- * stays. */
+/* Whether everything in a directory that becomes something else may be removed; if not, the
+ * directory stays. To be called before the change is reported. */
 static int
 check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
                  firn_error *err)
@@ -570,7 +573,7 @@ check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_
     return rc;
 }
 
-/* ---- counting and telling ---- */
+/* ---- counting and reporting ---- */
 
 static void
 count_file(struct firn_checkout *apply, const struct firn_difference_walk_change *change)
@@ -639,8 +642,9 @@ is_inside(const struct firn_buf *root, firn_slice path)
            memcmp(path.data, root->data, root->size) == 0;
 }
 
-/* Of a directory that stays one only its attributes are left, and its time without a word: it moves
- * with every change inside. */
+/* Leaves an entry alone that the system refuses to change. Of a directory that stays one, only the
+ * attributes are left. If only its time would change, nothing is reported: the time moves with
+ * every change inside. */
 static int
 leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               const char *why, firn_error *err)
@@ -655,7 +659,7 @@ leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_cha
                : firn_checkout_left_attributes(apply, change->path, why, err);
 }
 
-/* Finds out whether a change can be made; leaves it alone if not. */
+/* Finds out whether a change can be made; if not, leaves the entry alone. */
 static int
 check_room(struct plan *plan, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -721,7 +725,7 @@ plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     if (!apply->is_silent && (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered)) {
         FIRN_TRY(firn_checkout_record_add(&apply->record, change, err));
     }
-    if (is_left(apply, change)) { /* it lies below what is left */
+    if (is_left(apply, change)) { /* below an entry that is left alone */
         return FIRN_OK;
     }
     DCHECK(!apply->into_empty || change->before == NULL);
@@ -753,7 +757,7 @@ pass(struct firn_checkout *apply, bool is_silent, firn_error *err)
 {
     struct plan plan = {.apply = apply,
                         .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)}};
-    /* What an earlier pass left would be passed over as if it had been reported. */
+    /* Entries left by an earlier pass would be skipped as if they had been reported. */
     DCHECK(apply->left.count == 0 && apply->new_roots.count == 0 && apply->batch == NULL);
     apply->is_silent = is_silent;
     struct firn_difference_walk_options options = firn_checkout_diff_options(apply);

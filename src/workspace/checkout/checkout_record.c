@@ -2,22 +2,23 @@
  *
  * checkout/checkout_record.c: the changes of the plan, kept for the passes that follow.
  *
- * The passes of a restore need the same changes in the same order, up to eight times. A walk over the
- * two trees reads and decodes every directory that differs, so the plan's walk records what it finds,
- * and the later passes replay the record.
+ * The passes of a restore need the same changes in the same order, up to eight times. A walk over
+ * the two trees reads and decodes every directory that differs, so the plan's walk records what it
+ * finds, and the later passes replay the record.
  *
  * A record takes some 400 bytes a change and at most BYTES_MAX. When it would get larger it is
  * dropped, and the passes walk the trees: the store has them anyway, so nothing is spilled to disk.
- * Both ways give the same sequence (I1; not checked: the walk is what the record saves): a walk is a function of two trees that do not change, of the
- * filter, and of what is known of stores in the tree, which the plan finds out before it records
- * (checkout_plan.c, I4). Entries that a pass leaves alone are not in the record: every pass asks for
- * that itself (checkout.c, I5).
+ * Both ways give the same sequence (I1; not checked: that would take the walk that the record
+ * saves). A walk depends only on the two trees, which do not change, on the filter, and on the
+ * state of stores in the tree, which the plan finds out before it records (checkout_plan.c, I4).
+ * The record does not say which entries a pass leaves alone: every pass checks that itself
+ * (checkout.c, I5).
  */
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout_internal.h"
 
-/* In debug builds so little that tests take both ways. */
+/* Small in debug builds, so that tests take both ways. */
 #ifdef FIRN_DEBUG
 enum { BYTES_MAX = 64 << 10 };
 #else
@@ -47,8 +48,8 @@ copy_slice(struct firn_arena *arena, firn_slice *slice)
     return slice->data != NULL;
 }
 
-/* *out is a copy, or NULL for none. path is the entry's, and lives as long as the record: its name is
- * the end of it. */
+/* *out is a copy, or NULL for none. path is the entry's path and lives as long as the record; the
+ * copy's name is the end of path. */
 static bool
 copy_entry(struct firn_arena *arena, const struct firn_tree_entry *entry, firn_slice path,
            const struct firn_tree_entry **out)

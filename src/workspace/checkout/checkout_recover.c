@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_recover.c: putting an interrupted restore to rest.
+ * checkout/checkout_recover.c: settling what an interrupted restore left on the disk.
  *
- * The journal names two trees, what was there before and what was to be, and a tag. The difference
- * of the trees is walked once more; beside each path that differs something may stand under its
- * temporary name, or under the name for a moment of an exchange. What is there is settled:
+ * The journal names a tag and two trees, the one before and the target. Their difference is walked
+ * once more. Beside each path that differs there may be an entry under the temporary name, or under
+ * the third name of an exchange. Such an entry is settled:
  *
- *   prepared  Nothing had moved yet, so it is the restore's own, perhaps not whole: removed.
- *   begun     All that is new was durable and whole, so its content identifies it (I1):
- *             - its path is free: it goes there, as any kind of entry
- *             - a file that either tree has at its path: it is in a checkpoint, and goes
- *             - another file, that is, a user's edit: it changes places with what stands at its
- *               path if either tree has that; else both are a user's, and it is kept beside
- *             - a directory: it changes places with a file that either tree has; else it is kept
+ *   prepared  Nothing had moved yet, so the entry is the restore's own, perhaps incomplete: it is
+ *             removed.
+ *   begun     Everything new was durable and complete, so its content identifies it (I1):
+ *             - its path is free: the entry is moved there, whatever its kind
+ *             - a file that either tree has at its path: it is in a checkpoint, and is removed
+ *             - another file, a user's edit: it is exchanged with the entry at its path if either
+ *               tree has that one; otherwise both are the user's, and it is kept beside
+ *             - a directory: it is exchanged with a file that either tree has; otherwise it is kept
  *               beside
  *
- * Nothing is removed but what a checkpoint has (I2; not checked: that is what is_known asks): an
- * exchange comes first and the look afterwards, as in the restore itself. Nothing is written and
- * nothing replaced, so a second crash finds the same situation with less to do (I3; not checked:
- * power cuts show it). Directories whose owner may not write them are made writable; where nothing
- * had moved yet they get the modes back that they had. Else modes and times of directories, and
- * what lies in those that were put back half emptied, are left to the restore that follows.
+ * Only what a checkpoint has is removed (I2; not checked: is_known decides it): entries are
+ * exchanged first and compared afterwards, as in the restore itself. Nothing is written and nothing
+ * replaced, so after a second crash the situation is the same, with less to do (I3; not checked:
+ * power cuts show it). Directories whose owner may not write them are made writable; if nothing had
+ * moved yet, their modes are set back. Otherwise the restore that follows sets modes and times of
+ * directories, and restores the contents of those that were put back half emptied.
  *
- * If one of the checkpoints is gone or its directories are damaged, the other one alone tells: then
- * what only that one knew counts as an edit and is kept.
+ * If one of the checkpoints is gone or its directories are damaged, only the other one is used:
+ * then what only the lost one had counts as an edit and is kept.
  */
 #include "checkout/checkout.h"
 
@@ -42,8 +43,8 @@ struct recovering {
     const struct firn_catalog_journal *journal;
     const firn_callbacks *callbacks;
     const struct firn_difference_walk_change *change;
-    struct firn_checkout_place place; /* of its path */
-    struct firn_os_dir *dir;          /* that of the place */
+    struct firn_checkout_place place; /* of the path of the change */
+    struct firn_os_dir *dir;          /* the directory of place */
     struct firn_buf dir_path;
     struct firn_buf buf;
     uint32_t user;
@@ -53,7 +54,7 @@ struct recovering {
 /* The permission to change the names in a directory. */
 enum { MAY_CHANGE_NAMES = 0300 };
 
-/* ---- what stands where ---- */
+/* ---- what is where ---- */
 
 static int
 look(struct recovering *recovering, const char *name, struct firn_os_stat *out, bool *out_is_there,
@@ -68,7 +69,7 @@ look(struct recovering *recovering, const char *name, struct firn_os_stat *out, 
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Whether what stands at a name is a file or a link that either tree has at the path. */
+/* Whether the entry at a name is a file or a link that either tree has at the path. */
 static int
 is_known(struct recovering *recovering, const char *name, const struct firn_os_stat *stat,
          bool *out, firn_error *err)
@@ -114,8 +115,8 @@ keep_beside(struct recovering *recovering, const char *name, firn_error *err)
     return rc;
 }
 
-/* Both names are taken, name by a file. *out_again: the two have changed places, and what stands
- * under name now is to be settled. */
+/* Requires: both names are taken, name by a file. *out_again: the two were exchanged, and the entry
+ * under name is to be settled again. */
 static int
 settle_file(struct recovering *recovering, const char *name, const struct firn_os_stat *stat,
             const struct firn_os_stat *final, bool *out_again, firn_error *err)
@@ -149,7 +150,7 @@ settle_dir(struct recovering *recovering, const char *name, const struct firn_os
     return firn_checkout_swap_exchange(recovering->dir, name, recovering->place.name, err);
 }
 
-/* Settles what stands under a name of a restore that had begun. */
+/* Settles the entry under a temporary name of a restore that had begun. */
 static int
 settle(struct recovering *recovering, const char *name, firn_error *err)
 {
@@ -184,8 +185,8 @@ settle(struct recovering *recovering, const char *name, firn_error *err)
     }
 }
 
-/* Settles what stands under the name that an exchange by three renames uses for a moment: it is on
- * its way to the temporary name, or back. */
+/* Settles the entry under the third name of an exchange by three renames: it was on its way to the
+ * temporary name, or back. */
 static int
 settle_aside(struct recovering *recovering, const char *aside, const char *temporary,
              firn_error *err)
@@ -208,7 +209,7 @@ settle_aside(struct recovering *recovering, const char *aside, const char *tempo
                                   FIRN_OS_RENAME_NO_REPLACE, err);
         }
     }
-    /* After a power cut a rename may be seen with both names. */
+    /* After a power cut both names of a rename may exist. */
     bool known;
     FIRN_TRY(is_known(recovering, aside, &stat, &known, err));
     rc = known ? firn_os_remove_file(recovering->dir, aside, err)
@@ -302,7 +303,7 @@ rest_one(void *ctx, const struct firn_difference_walk_change *change, firn_error
     return rc == FIRN_OK ? settle(recovering, temporary, err) : rc;
 }
 
-/* Gives a directory that was made writable the mode back that it had. */
+/* Sets back the mode of a directory that was made writable. */
 static int
 tighten_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -334,7 +335,7 @@ tighten_one(void *ctx, const struct firn_difference_walk_change *change, firn_er
     return rc;
 }
 
-/* Whether a restore may have replaced a file that both trees have alike
+/* Whether a restore may have replaced a file that is the same in both trees
  * (firn_checkout_stores_has_tail). */
 static bool
 may_be_replaced(const void *ctx, firn_slice path)

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_sqlite.c: no SQLite database is restored while somebody has it open.
+ * checkout/checkout_sqlite.c: no SQLite database is restored while a process has it open.
  *
- * A process that has a database open goes on with the file that it opened, whatever gets its name: what it writes later would be
- * lost, and a write-ahead log that it makes anew would be applied to another database than it was made for. So a
- * restore that is to change a database, or one of the files beside it (-wal, -journal, -shm), asks first whether a lock stands on
- * the database's locking bytes, as its file format says where they are: from 2^30, one byte that is pending, one that is
- * reserved, and 510 that are shared. Connections in WAL mode hold a shared lock for as long as they are open, others during
- * transactions. One that is open, without WAL and idle, cannot be distinguished from none; nor can a process on another
- * machine.
+ * A process continues to use the database file that it opened, even if another file gets its name:
+ * later writes would be lost, and a new write-ahead log would be applied to the wrong database. So
+ * before a restore changes a database, or one of the files beside it (-wal, -journal, -shm), it
+ * checks for locks on the locking bytes of SQLite's file format: from offset 2^30, the pending
+ * byte, the reserved byte and 510 shared bytes. Connections in WAL mode hold a shared lock as long
+ * as they are open, others during transactions. An idle connection without WAL cannot be detected,
+ * nor can a process on another machine.
  *
- * (I1) What a scan found in use is saved as a copy, without the files beside it (scan/scan_sqlite.c). If nobody has it
- * open any more, a killed process may have left a log there that belongs to the old database: it must not stay
- * beside the restored one. So the restore begins anew with a scan, to which these files are files like others.
+ * (I1) A database that a scan found in use is saved as a copy, without the files beside it
+ * (scan/scan_sqlite.c). If no process has it open any more, a killed process may have left a log of
+ * the old database, which must not stay beside the restored one. So the caller has to run the
+ * restore again, with a new scan that sees these files as ordinary ones.
  *
- * A database is known by its first 16 bytes. Only files whose size is that of whole pages are opened for this, some one in 500 of
- * others. Nothing is locked, and nothing is waited for: any process can open the database afterwards, like any other file
- * that a restore replaces.
+ * A database is recognised by its first 16 bytes. Only files with a whole number of pages are
+ * opened for this, about one in 500 of other files. The check takes no lock and does not wait: any
+ * process can open the database afterwards, like any other file that a restore replaces.
  */
 #include "checkout/checkout_internal.h"
 
@@ -37,7 +38,7 @@ is_file(const struct firn_tree_entry *entry)
     return entry != NULL && entry->kind == FIRN_TREE_FILE;
 }
 
-/* Whether what is there may be a database or belong to one, as far as the tree says. */
+/* Whether an entry may be a database or belong to one, judged by the tree alone. */
 static bool
 may_be_one(const struct firn_difference_walk_change *change, bool is_beside)
 {
@@ -107,7 +108,7 @@ firn_checkout_sqlite_change(const struct firn_checkout_stores *stores,
                                 (int)path.size, (const char *)path.data);
         }
     } else if (rc != FIRN_NO_MEMORY) {
-        rc = FIRN_OK; /* it is gone, no file, or not ours to read: what changes it tells */
+        rc = FIRN_OK; /* gone, not a file, or unreadable: the change itself will report it */
     }
 out:
     firn_os_file_close(file);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_stage.c: writing everything that is new beside where it will go.
+ * checkout/checkout_stage.c: writing everything new beside its target.
  *
- * First the directories, one after the other in the order of the walk: a directory whose parent is
- * there already gets a temporary name (it is a "new root"), one below it its own. Then files and
- * links, on all threads. Then the further names of hard-linked files: a name is linked to the
- * staged first name of its group, or, where that did not change, to the one that is on disk.
+ * First the directories, one after the other in the order of the walk: a directory whose parent
+ * exists gets a temporary name (it is a "new root"), one below a new root its own name. Then files
+ * and links, on all threads. Then the further names of hard-linked files: each is linked to the
+ * staged first name of its group, or, if that did not change, to the one on disk.
  *
- * Directories are made with mode 0700 and get their own metadata at the very end, when nothing will
- * be made in them any more.
+ * Directories are made with mode 0700 and get their own metadata at the very end, when their
+ * contents are complete.
  */
 #include <stdio.h>
 
@@ -19,12 +19,12 @@
 #include "checkout/checkout_internal.h"
 #include "pack/packfile_cells.h"
 
-/* Where to make it: a new name in dir. path is for notices. */
+/* The new name in dir under which to make an entry. path is for notices. */
 struct firn_checkout_write_target {
     struct firn_os_dir *dir;
     const char *name;
     firn_slice path;
-    bool may_inherit; /* the directory may hand attributes down (a default ACL) */
+    bool may_inherit; /* new entries may inherit attributes (a default ACL) */
 };
 
 static bool
@@ -65,7 +65,7 @@ staging_create(struct firn_checkout *apply, firn_error *err)
     return staging;
 }
 
-/* Walks with a staging of its own: apply->staging is where the visitors find it. */
+/* Walks with a new staging, which the visitors find in apply->staging. */
 static int
 walk(struct firn_checkout *apply,
      int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
@@ -89,7 +89,7 @@ open_place(struct staging *staging, const struct firn_checkout_place *place, fir
                                   err);
 }
 
-/* An entry that the system does not let us make stays as it is; everything else continues. */
+/* If the system refuses an entry, it stays as it is, and everything else continues. */
 static int
 leave_if_refused(struct firn_checkout *apply, firn_slice path, int rc, const firn_error *cause,
                  firn_error *err)
@@ -130,24 +130,23 @@ out:
 
 /* One entry of a tree, made on disk.
  *
- * A file is created under a name that was free, never opened where something was (I6; not checked,
- * like (I7) and (I8): the kernel is asked, and tests look), so neither a link nor a hard link to
- * something else can be written through. Content comes verified piece by piece; if the whole does
- * not verify, or anything else fails, the file goes again. Of a large file the pieces come from
- * several threads, in any order, and are verified as a whole: it stands under a temporary name
- * then, or in a directory that was empty.
+ * A file is created under a free name; no existing file is opened (I6; like (I7) and (I8) left to
+ * the kernel and to tests), so nothing can be written through a symbolic or hard link to something
+ * else. Content is verified piece by piece; if the whole does not verify, or anything else fails,
+ * the file is removed. The pieces of a large file come from several threads, in any order, and are
+ * verified as a whole: until then the file has a temporary name, or is in a directory that was
+ * empty.
  *
  * Order of metadata (I7): owner, because it clears set-id bits and capabilities; attributes, while
- * the mode still lets the owner write them, or is made to; mode; time last. Where the owner cannot
- * be set (not the superuser, or a file system without owners) the set-id bits are dropped: a
- * program must not run with the rights of the wrong user.
+ * the mode still lets the owner write them, or is made to; mode; time last. If the owner cannot be
+ * set (not the superuser, or a file system without owners), the set-id bits are dropped: a program
+ * must not run with the rights of the wrong user.
  *
- * A store of another user (is_foreign) may not hand out rights either (I8): a user who can write to a
- * store could make it say that a program belongs to root and runs as root. So files come without
- * set-id bits, and no attributes of `security.` (capabilities, labels) and `trusted.` (which overlay
- * file systems obey) are set, nor removed from what is there. Owners, the other bits of the mode,
- * access control lists and `user.` attributes are restored: they only say who may use a content that
- * comes from the same hand.
+ * A store of another user (is_foreign) may not grant rights either (I8): a user who can write to a
+ * store could make it record a program that belongs to root and runs as root. So files come without
+ * set-id bits, and attributes of `security.` (capabilities, labels) and `trusted.` (used by overlay
+ * file systems) are neither set nor removed. Owners, the other mode bits, access control lists and
+ * `user.` attributes are restored: they only say who may use content that comes from the same user.
  *
  * Attributes that could not be set are reported and do not stop a restore; content is never
  * optional. */
@@ -177,7 +176,7 @@ report(struct firn_checkout_write *write, firn_slice path, const char *what,
     if (write->on_incomplete == NULL) {
         return;
     }
-    /* The system's words alone: the path before them may be a temporary name. */
+    /* Only the system's own message: the path before it may be a temporary name. */
     static const char end_of_path[] = "': ";
     const size_t size = sizeof end_of_path - 1;
     const char *why = cause->text;
@@ -189,8 +188,8 @@ report(struct firn_checkout_write *write, firn_slice path, const char *what,
     write->on_incomplete(write->ctx, path, text);
 }
 
-/* Failures that a restore goes on after, reporting them: the system does not let us, or has no
- * such thing. */
+/* Whether a failure is only reported, and the restore continues: the system refuses it, or does not
+ * have the feature. */
 static bool
 is_refusal(int rc)
 {
@@ -206,7 +205,7 @@ report_foreign(struct firn_checkout_write *write, firn_slice path, const char *w
     report(write, path, what, &cause);
 }
 
-/* Whether an attribute hands out rights that only the superuser has. */
+/* Whether an attribute grants rights that only the superuser has. */
 static bool
 is_privileged(firn_slice attribute)
 {
@@ -244,7 +243,8 @@ has_xattr(firn_slice encoded, firn_slice name)
     return false;
 }
 
-/* Attributes of a file that its owner may not write cannot be set: it gets its mode afterwards. */
+/* Attributes cannot be set on a file that its owner may not write: such a file gets its mode
+ * afterwards. */
 static int
 make_writable(struct firn_os_node node, const struct firn_tree_entry *entry)
 {
@@ -328,7 +328,7 @@ mode_of(struct firn_checkout_write *write, firn_slice path, const struct firn_tr
     return is_refused || !owner_is_set ? entry->mode & ~(uint32_t)SET_ID_BITS : entry->mode;
 }
 
-/* A refusal is reported; any other failure is one. */
+/* A refusal is reported; any other failure is returned. */
 static int
 or_report(struct firn_checkout_write *write, firn_slice path, const char *what, int rc,
           const firn_error *cause, firn_error *err)
@@ -378,11 +378,11 @@ firn_checkout_stage_write_metadata(struct firn_checkout_write *write, struct fir
 
 struct content {
     struct firn_os_file *file;
-    uint64_t end; /* of the last byte written; a hole after it needs the size set */
+    uint64_t end; /* after the last byte written; if a hole follows, the size has to be set */
     bool is_sparse;
 };
 
-/* Writes all but whole pages of zeros, which a new file has already. */
+/* Writes all except whole pages of zeros, which a new file has already. */
 static int
 write_data(struct firn_os_file *file, uint64_t offset, firn_slice data, firn_error *err)
 {
@@ -421,8 +421,8 @@ write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     return firn_os_file_write(content->file, offset, data.data, data.size, err);
 }
 
-/* A list of cells does not tell holes from zeros that took up space, and has either in it next to data:
- * what is zeros becomes a hole. */
+/* Whether zeros become holes: large content may be a list of cells, which does not distinguish
+ * holes from zeros that were allocated. */
 static bool
 is_sparse(const struct firn_tree_entry *entry)
 {
@@ -443,7 +443,7 @@ write_in_order(struct firn_checkout_write *write, struct firn_os_file *file,
                : rc;
 }
 
-/* Any thread, any order. A large file's pages go to the disk while the rest is being made. */
+/* Any thread, any order. Pages of a large file are written to disk while the rest is being made. */
 static int
 write_anywhere(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
@@ -516,8 +516,8 @@ write_symlink(struct firn_checkout_write *write, const struct firn_checkout_writ
     return rc;
 }
 
-/* Makes a file or a link under a name that must be free; on failure nothing is left there. Every
- * byte is verified on the way. */
+/* Makes a file or a link. Requires: the name is free. On failure nothing is left there. Every byte
+ * is verified. */
 static int
 write_entry(struct firn_checkout_write *write, const struct firn_checkout_write_target *target,
             const struct firn_tree_entry *entry, firn_error *err)
@@ -570,8 +570,8 @@ out:
     return rc;
 }
 
-/* A name that became a file of its own was written, unless the name that it was to be linked to was
- * left only when that could not be written. */
+/* A name that became a file of its own has been written already, unless its link target was left
+ * alone only when writing that target failed. */
 static int
 check_was_written(struct staging *staging, const struct firn_difference_walk_change *change,
                   firn_error *err)
@@ -628,7 +628,7 @@ out:
     return rc;
 }
 
-/* ---- taking it back ---- */
+/* ---- taking back what was staged ---- */
 
 static int
 remove_staged(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
@@ -655,8 +655,8 @@ out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Names that came and went have moved the times of directories. Those of others are left: only they
- * may set them. */
+/* Sets back the times of directories that temporary names have moved. Directories of other users
+ * are left: only their owners may set the times. */
 static int
 set_time_back(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -682,9 +682,9 @@ void
 firn_checkout_stage_undo(struct firn_checkout *apply)
 {
     int rc;
-    DCHECK(!apply->progress.is_finishing); /* what has moved cannot be taken back so */
+    DCHECK(!apply->progress.is_finishing); /* moved entries cannot be taken back here */
     if (apply->into_empty) {
-        CHECK(apply->options.before.root == NULL); /* all that is there goes */
+        CHECK(apply->options.before.root == NULL); /* everything there is removed */
         struct firn_buf path = {0};
         rc = firn_checkout_clear_tree(apply->options.root, &path, 0, NULL);
         firn_buf_deinit(&path);

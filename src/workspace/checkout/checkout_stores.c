@@ -2,31 +2,33 @@
  *
  * checkout/checkout_stores.c: no store is restored while a process writes to it.
  *
- * A writer has its store's files open and continues to write to them even if they are replaced. Files
- * of an earlier state put there would be mixed with what it writes, and both be lost. So a restore
- * that is to change anything of a store takes the store's lock first, while it looks what there is
- * to do and nothing is written, and keeps it until all is done; a store that stays locked refuses
- * it. A store that stays as it is refuses nothing; nor do things in its directory that are none of
- * its own, or the directory's times and mode.
+ * A writer has its store's files open and continues to write to them even if they are replaced.
+ * Files of an earlier state would be mixed with what the writer writes, and both would be lost. So
+ * a restore that will change anything of a store takes the store's lock during the plan, before
+ * anything is written, and keeps the lock until the end; if the store stays locked, the restore
+ * fails. The lock is not needed for a store that does not change, for other files in its directory,
+ * or for the directory's times and mode.
  *
- * The stores are those that the scan of the present state met. The lock is taken without leaving a
- * trace in the file, which is not part of the tree. Earlier versions saved it with a store that could not
- * be read; from their checkpoints it is not restored where a store is.
+ * The stores are those that the scan of the present state met. The lock file is not changed by this
+ * and is not part of the tree. Earlier versions saved the lock file of a store that could not be
+ * read; it is not restored from their checkpoints where a store is.
  *
- * (I1) What the restore displaces is in the safety checkpoint. Of a store that is the state which the
- *      scan found out, not the looks of its files: a writer may have come and gone since, and what it
- *      writes through a mapping moves no time. So once no writer can come, the state is found out again,
- *      and has to be the same.
- * (I2) Then all that is left out of it, including bytes after the ends of its logs, is of no use, and
- *      is removed with its files. The lock is removed last. (Not checked: clear is the rule.)
+ * (I1) What the restore displaces is in the safety checkpoint. For a store the scan's state is
+ *      compared, not the size and time of its files: a writer may have come and gone since, and
+ *      writes through a mapping move no time. So once writers are locked out, the state is read
+ *      again, and has to be the same.
+ * (I2) Then everything that the scan left out of the store, including bytes after the ends of its
+ *      logs, is useless and is removed with its files. The lock is removed last. (Not checked:
+ *      clear is the rule.)
  *
- *      A log that is to stay as the tree has it may be longer on the disk, and what stands there lead on
- *      to a segment that goes. Such a file is replaced by what the tree has (has_tail).
+ *      A log that does not change in the tree may be longer on the disk, and its tail may continue
+ *      in a segment that is removed. Such a file is replaced by what the tree has (has_tail).
  *
- * (I3) Nothing goes on that found a store locked: it begins anew with a scan, once it is not. (Not
- *      checked: lock fails then.)
+ * (I3) A restore that found a store locked does not continue after the lock is released: it has to
+ *      be run again, with a new scan. (Not checked: lock fails then.)
  *
- * Not kept out are readers: what they have open stays, what they open later may be gone.
+ * Readers are not kept out: files that they have open stay readable, files that they open later may
+ * be gone.
  */
 #include "checkout/checkout.h"
 
@@ -42,12 +44,12 @@
 
 struct store {
     firn_slice path;
-    uint64_t print;   /* of the state that was saved; 0: it was saved file by file */
-    bool is_store;    /* not only by the names of its files */
-    bool is_database; /* of SQLite, no store: it was copied while it was in use */
+    uint64_t print;   /* fingerprint of the saved state; 0: saved file by file */
+    bool is_store;    /* a store not only by its file names */
+    bool is_database; /* an SQLite database, not a store: copied while in use */
     bool is_seen;
     struct firn_os_file *lock;
-    struct firn_copy_capture *capture; /* that state, once it cannot change */
+    struct firn_copy_capture *capture; /* the saved state, once it cannot change */
 };
 
 static uint64_t
@@ -132,8 +134,7 @@ was_being_written(const struct store *store, firn_error *err)
                           (const char *)store->path.data);
 }
 
-/* The state that is there now, which must be the one that was saved (I1). A dry run reports the state that
- * it saw. */
+/* Reads the present state, which must be the saved one (I1). A dry run does not compare them. */
 static int
 find_state(const struct firn_checkout_stores *stores, struct store *store, struct firn_os_dir *dir,
            firn_error *err)
@@ -185,9 +186,8 @@ note_tail(void *ctx, const struct firn_os_dirent *entry)
                : firn_error_no_memory(looking->err, "the list of stores");
 }
 
-/* Takes the lock. If it has to be waited for, then its holder may have written anything, or put
- * another store in its place: what was found out before is not so any more, and the lock is given
- * back (I3). */
+/* Takes the lock. If it has to wait for the lock, the holder may have written anything, or replaced
+ * the store: the scan is out of date, and the lock is released again (I3). */
 static int
 lock(const struct firn_checkout_stores *stores, struct store *store, struct firn_os_dir *dir,
      firn_error *err)
@@ -247,7 +247,8 @@ first_name(firn_slice path, char out[FIRN_TREE_NAME_SIZE_MAX + 1])
     out[size] = '\0';
 }
 
-/* Whether something at a path in the directory of a store, or that directory, is the store's. */
+/* Whether a path, relative to a store's directory, belongs to the store; the directory itself ("")
+ * does. */
 static bool
 is_own(firn_slice path)
 {
@@ -290,9 +291,9 @@ firn_checkout_stores_has_database(const struct firn_checkout_stores *stores, fir
     return store != NULL && store->is_database;
 }
 
-/* ---- what the tree does not say ---- */
+/* ---- what the tree does not have ---- */
 
-/* Splits a path into that of the directory and the name. */
+/* Splits a path into directory and name. */
 static firn_slice
 split(firn_slice path, char name[FIRN_TREE_NAME_SIZE_MAX + 1])
 {
@@ -304,7 +305,7 @@ split(firn_slice path, char name[FIRN_TREE_NAME_SIZE_MAX + 1])
     return firn_bytes(path.data, at > 0 ? at - 1 : 0);
 }
 
-/* The state of the store in a directory, if it is known. */
+/* The state of the store in a directory, or NULL if unknown. */
 static const struct firn_copy_capture *
 capture_at(const struct firn_checkout_stores *stores, firn_slice path)
 {

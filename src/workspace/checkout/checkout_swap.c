@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_swap.c: putting what was staged in place.
+ * checkout/checkout_swap.c: moving staged entries into place.
  *
- * First everything that will be replaced or removed is looked at once more: if it is not what the
- * tree `before` says, it was edited after it was saved, and the restore is given up before
- * the first rename, with everything as it was. A later edit is not overwritten either
- * (I1): a new file changes places with the old one, which is looked at where it then stands, and
- * goes only if it is the one that was saved; else the two change back. A file to be removed is
- * renamed aside first and looked at there. An entry that was kept so is reported and counted; it has its own
- * name, or, where that is taken, one beside it that can be seen (I2; not checked: the rename finds out). Then, in the order of the
- * walk, staged things are renamed to their final names. Where a type changes, the new and the old
- * thing change places (RENAME_EXCHANGE, or three renames where the file system cannot), so the old
- * one then stands under the temporary name until the deletions, which come last. Where the system
- * refuses one of these steps, what was staged for it is removed and the old thing stays (I3). At the very end
+ * First everything that will be replaced or removed is compared with the tree `before` once more.
+ * If an entry differs, it was edited after it was saved, and the restore is given up before the
+ * first rename, with everything as it was.
+ *
+ * Then, in the order of the walk, staged entries are renamed to their final names. A later edit is
+ * not overwritten either (I1): a new file is exchanged with the old one, which is compared under
+ * its temporary name and removed only if it is the one that was saved; otherwise the two are
+ * exchanged back. A file to be removed is first renamed aside and compared there. An entry that is
+ * kept in this way is reported and counted; it has its own name, or, if that is taken, a visible
+ * one beside it (I2; not checked: the rename finds out). Where a type changes, the new and the old
+ * entry are exchanged (RENAME_EXCHANGE, or three renames where the file system cannot), and the old
+ * one has the temporary name until the deletions, which come last. If the system refuses one of
+ * these steps, what was staged for it is removed and the old entry stays (I3). At the very end
  * directories get their metadata, deepest first, because every change inside one moves its time.
  */
 #include <stdio.h>
@@ -62,7 +64,8 @@ is_touched(firn_slice path, firn_error *err)
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
-/* The name of an entry to add must be free; entries built inside a new directory come with it. */
+/* The name of an entry to add must be free; entries inside a new directory come with that
+ * directory. */
 static int
 check_still_free(struct firn_checkout *apply, firn_slice path, firn_error *err)
 {
@@ -82,25 +85,23 @@ out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* What a restore has moved aside: is it what was saved, and if not, where does it go?
+/* Entries that a restore has moved aside: are they what was saved, and if not, where do they go?
  *
- * A look at the disk says what a file was; by the time it is moved it may have been written. So
- * what was displaced is looked at where it then stands, out of the way of all processes but those that
- * hold it open. Kind, size, time, mode and owner are compared; and the content, where a write may
- * have left those as they were (I6): within a tick of the clock before the scan's look or after it,
- * and always where little is restored and the file is not large. An entry that is not the same is
- * never removed (I7). */
+ * A file may be written between a check and its rename. So a displaced entry is compared under its
+ * temporary name, where only processes that hold it open can change it. Kind, size, time, mode and
+ * owner are compared. The content is compared too where a write may have left those unchanged (I6):
+ * if the file's time is within a clock tick before the scan or later, and always if little is
+ * restored and the file is not large. An entry that is not the same is never removed (I7). */
 
-/* A clock may not have ticked for so long; one of a file system that keeps whole seconds for so
- * long. */
+/* How long a clock may stand still; the second is for file systems with whole seconds. */
 #define TICK_NS INT64_C(20000000)
 #define SECOND_TICK_NS INT64_C(2000000000)
 #define NS_A_SECOND INT64_C(1000000000)
 
-/* Among few changes a file up to this size is read again before it goes. */
+/* With few changes, a file up to this size is read again before it is removed. */
 #define READ_AGAIN_SIZE_MAX (UINT64_C(1) << 20)
 
-/* Whether it looks like what was saved, by all but its content. */
+/* Whether an entry equals what was saved in everything except its content. */
 static bool
 displaced_is_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
 {
@@ -118,7 +119,7 @@ displaced_is_as_before(const struct firn_os_stat *stat, const struct firn_tree_e
     }
 }
 
-/* Of a file that belongs to a store only as far as it was saved the rest does not count. */
+/* Of a store's file only the saved part counts; bytes after it are ignored. */
 static bool
 displaced_cut(const struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               struct firn_os_stat *stat)
@@ -133,8 +134,8 @@ displaced_cut(const struct firn_checkout *apply, const struct firn_difference_wa
     return is_cut;
 }
 
-/* The same while renames are under way. The metadata of a file with several names may be that
- * which one of the others got already. */
+/* The same while renames are in progress. A file with several names may already have the metadata
+ * that another of its names got. */
 static bool
 is_still_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
 {
@@ -157,7 +158,7 @@ firn_checkout_swap_displaced_name(firn_slice path)
     return firn_bytes(path.data + at, path.size - at);
 }
 
-/* Gives something that is kept, and whose own name is taken, a name that can be seen. */
+/* Gives a kept entry whose own name is taken a visible name. */
 static int
 displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
                     firn_slice path, firn_error *err)
@@ -176,7 +177,7 @@ displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const 
     return rc;
 }
 
-/* Whether a write after the scan's look may have left size and time as they were. */
+/* Whether a write after the scan may have left size and time unchanged. */
 static bool
 may_hide_a_write(const struct firn_checkout *apply, const struct firn_os_stat *stat)
 {
@@ -187,7 +188,7 @@ may_hide_a_write(const struct firn_checkout *apply, const struct firn_os_stat *s
     return stat->mtime_ns >= apply->options.scanned_ns - tick;
 }
 
-/* Whether what was displaced, and stands under `name` now, is what was saved. */
+/* Whether the displaced entry, which is now under `name`, is what was saved. */
 static int
 displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
                const struct firn_difference_walk_change *change, bool *out_is_same, firn_error *err)
@@ -260,7 +261,7 @@ check_untouched(void *ctx, const struct firn_difference_walk_change *change, fir
 
 /* ---- renames ---- */
 
-/* Removes what was staged for an entry that is to stay, and tells why it stays. */
+/* Removes what was staged for an entry that stays, and reports why it stays. */
 static int
 leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
               const firn_error *cause, firn_error *err)
@@ -274,7 +275,7 @@ leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_cha
     return rc == FIRN_OK ? firn_checkout_left_behind(apply, change->path, cause->text, err) : rc;
 }
 
-/* Hands a failure on whose text is in cause. */
+/* Passes on a failure whose text is in cause. */
 static int
 pass_on(int rc, const firn_error *cause, firn_error *err)
 {
@@ -284,7 +285,7 @@ pass_on(int rc, const firn_error *cause, firn_error *err)
     return rc;
 }
 
-/* Puts a staged file in the place of the old one, unless that is not the old one any more. */
+/* Replaces the old file by the staged one, unless the old one was changed meanwhile. */
 static int
 replace(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
         firn_error *err)
@@ -300,7 +301,7 @@ replace(struct firn_checkout *apply, const struct firn_difference_walk_change *c
         return leave_refused(apply, change, &cause, err);
     }
     rc = pass_on(rc, &cause, err);
-    if (rc == FIRN_NOT_FOUND) { /* it is gone: so nothing can be overwritten */
+    if (rc == FIRN_NOT_FOUND) { /* gone: nothing can be overwritten */
         return firn_os_rename(swapping->dir, staged, swapping->dir, final,
                               FIRN_OS_RENAME_NO_REPLACE, err);
     }
@@ -315,7 +316,8 @@ replace(struct firn_checkout *apply, const struct firn_difference_walk_change *c
         return rc;
     }
     rc = firn_os_remove_file(swapping->dir, staged, &cause);
-    if (firn_checkout_plan_is_refusal(rc) && is_same) { /* the old one may not go: back with it */
+    if (firn_checkout_plan_is_refusal(rc) && is_same) { /* the old one cannot be removed: exchange
+                                                         * back */
         rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
         return rc == FIRN_OK ? leave_refused(apply, change, &cause, err) : rc;
     }
@@ -357,7 +359,7 @@ out:
     return rc;
 }
 
-/* Whether a directory comes before all of those that are remembered: none of them is in it. */
+/* Whether none of the remembered directories is below this one. */
 static bool
 is_deepest(const struct firn_checkout *apply, firn_slice path)
 {
@@ -372,7 +374,7 @@ remember_dir(struct firn_checkout *apply, const struct firn_difference_walk_chan
              firn_error *err)
 {
     DCHECK(change->after->kind == FIRN_TREE_DIR && is_deepest(apply, change->path));
-    DCHECK(!firn_checkout_left_has(apply, change->path)); /* it is there to get its attributes */
+    DCHECK(!firn_checkout_left_has(apply, change->path)); /* it exists and gets its attributes */
     struct firn_checkout_dir *dir = firn_arena_alloc(&apply->arena, sizeof *dir);
     if (dir == NULL) {
         return firn_error_no_memory(err, "a list of directories");
@@ -422,7 +424,7 @@ out:
 
 /* ---- deletions ---- */
 
-/* Whether a path lies below a directory that became something else, and so stands elsewhere now. */
+/* Whether a path is below a directory that became something else, and so has been moved. */
 static bool
 is_in_vanishing(const struct firn_checkout *apply, firn_slice path)
 {
@@ -432,8 +434,8 @@ is_in_vanishing(const struct firn_checkout *apply, firn_slice path)
            memcmp(path.data, vanishing->data, vanishing->size) == 0;
 }
 
-/* Opens the directory in which a thing to be removed stands now: its own, or, inside a directory
- * that became something else, below that one's temporary name. */
+/* Opens the directory that an entry to be removed is in now: its own, or, inside a directory that
+ * became something else, one below that directory's temporary name. */
 static int
 open_removed(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
              firn_error *err)
@@ -461,7 +463,7 @@ remember_removed_dir(struct firn_checkout *apply, firn_slice path, firn_error *e
     const struct firn_checkout_place *place = &apply->swapping->final;
     struct firn_buf *list = &apply->removed_dirs;
     int rc;
-    /* Three texts: parent, name, and the path to speak of. */
+    /* Three texts: parent, name, and the path for messages. */
     FIRN_TRY(firn_buf_append(list, place->dir.data, place->dir.size + 1));
     FIRN_TRY(firn_buf_append(list, place->name, strlen(place->name) + 1));
     FIRN_TRY(firn_buf_append_slice(list, path));
@@ -471,8 +473,7 @@ out:
     return firn_error_no_memory(err, "a list of directories");
 }
 
-/* Removes a file that is reached by no path of the user's any more, unless it was changed until
- * then. */
+/* Removes a file that no path of the user's reaches any more, unless it was changed before that. */
 static int
 remove_displaced(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
                  const char *name, bool *out_keep, firn_error *err)
@@ -487,7 +488,7 @@ remove_displaced(struct firn_checkout *apply, const struct firn_difference_walk_
     return rc == FIRN_OK ? firn_os_remove_file(apply->swapping->dir, name, err) : rc;
 }
 
-/* Takes a file out of the way of everybody else, and then removes it. */
+/* Renames a file so that other processes cannot reach it, and then removes it. */
 static int
 remove_in_place(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
                 firn_error *err)
@@ -551,7 +552,7 @@ remove_one(void *ctx, const struct firn_difference_walk_change *change, firn_err
         if (is_kept && is_type_change) {
             rc = displaced_set_aside(apply, apply->swapping->dir, apply->swapping->final.name,
                                      change->path, err);
-        } else if (is_kept) { /* and with it the directory that it is in */
+        } else if (is_kept) { /* so its directory stays too */
             displaced_tell(apply, change->path);
         }
     } else {
@@ -564,7 +565,7 @@ out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Takes the last text off a list of texts that each end in a NUL. */
+/* Removes the last text from a list of NUL-terminated texts. */
 static const char *
 take_last(struct firn_buf *list)
 {
@@ -578,7 +579,7 @@ take_last(struct firn_buf *list)
     return (const char *)list->data + start;
 }
 
-/* Removes an empty directory. Files of a store in it that were not worth saving go along. */
+/* Removes an empty directory. Files of a store that were not saved are removed with it. */
 static int
 remove_dir(struct firn_checkout *apply, struct firn_os_dir *parent, const char *name,
            firn_slice path, firn_error *err)
@@ -649,7 +650,7 @@ finish_dir(struct firn_checkout *apply, const struct firn_checkout_dir *item, fi
         firn_os_dir_close(dir);
         return rc;
     }
-    if (item->only_time) { /* of another user's directory only that user may set it */
+    if (item->only_time) { /* only its owner may set a directory's time */
         rc = firn_os_set_mtime(node, item->entry.mtime_ns, err);
         rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     } else {
@@ -703,12 +704,12 @@ out:
     return rc;
 }
 
-/* Names for what is kept beside.
+/* Names for entries that are kept beside.
  *
- * An entry that was edited while a restore had it under a temporary name goes back to its own name if
- * that is free. If it is not, the entry must not vanish under a name that begins with a dot and that no
- * user knows: it gets a name that says what it is, and that sorts beside the original. Nothing is
- * ever replaced: the rename fails where the name is taken, and the next number is tried. */
+ * An entry that was edited while a restore had it under a temporary name gets its own name back if
+ * that is free. If not, it must not stay hidden under a dot name that no user knows: it gets a name
+ * that says what it is and sorts beside the original. Nothing is ever replaced: if a name is taken,
+ * the rename fails and the next number is tried. */
 
 enum { TAG_BYTES = 4, SUFFIX_ROOM = 32, TRIES_MAX = 1000 };
 
@@ -742,18 +743,18 @@ firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name, firn_sli
         }
         (void)snprintf(out, FIRN_TREE_NAME_SIZE_MAX + 1, "%.*s.firn-kept-%s%s", part,
                        (const char *)wanted.data, hex, number);
-        /* Whole: what is cut off would be its number. */
+        /* The name must be whole: a cut would lose the number. */
         DCHECK(firn_tree_name_is_valid(firn_str(out)));
         rc = firn_os_rename(dir, name, dir, out, FIRN_OS_RENAME_NO_REPLACE, err);
     }
     return rc;
 }
 
-/* Two names in one directory that change places.
+/* Exchanging two names in one directory.
  *
- * Where the file system can, in one step. Where it cannot, in three renames, between which one of
- * the things stands under a third name, "<temporary name>.old"; a crash there leaves the second
- * name free for a moment's length, which recovery knows (checkout_recover.c). No rename replaces
+ * This takes one step if the file system supports it, and three renames otherwise. Between these
+ * one of the entries has a third name, "<temporary name>.old"; a crash may leave it there, with one
+ * of the two names free, and recovery handles that (checkout_recover.c). No rename replaces
  * anything. */
 
 int
@@ -767,7 +768,7 @@ firn_checkout_swap_exchange(struct firn_os_dir *dir, const char *temporary, cons
     }
     char aside[FIRN_CHECKOUT_NAME_SIZE];
     (void)snprintf(aside, sizeof aside, "%.43s.old", temporary);
-    DCHECK(firn_tree_reserved_is_temporary(firn_str(aside))); /* recovery looks for that form */
+    DCHECK(firn_tree_reserved_is_temporary(firn_str(aside))); /* recovery looks for this form */
     FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
     FIRN_TRY(firn_os_rename(dir, temporary, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
     FIRN_TRY(firn_os_rename(dir, aside, dir, temporary, FIRN_OS_RENAME_NO_REPLACE, err));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * checkout/checkout_verify.c: the pass that reads and verifies every object that will be needed,
- * so that damage is found before the first byte of the tree changes. Nothing is kept: what is
- * written later is verified again on its way.
+ * so that damage is found before the first byte of the tree changes. Nothing is kept: objects are
+ * verified again when they are written.
  *
- * Damage does not end the pass: the owner of a damaged store wants to know all files that are
- * lost, not the first one. Each is reported, with what is wrong with it, up to TOLD_MAX; the error
- * gives their number and the first of them in the order of paths, with any number of threads.
- * Failures of the machine, and a cancellation by the caller, do end it.
+ * Damage does not end the pass: the owner of a damaged store wants to know all lost files, not only
+ * the first. Each is reported with its damage, up to TOLD_MAX; the error gives their number and the
+ * first of them in the order of paths, with any number of threads. Failures of the machine, and a
+ * cancellation by the caller, do end it.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -18,7 +18,7 @@ enum { TOLD_MAX = 100 };
 struct verifying {
     /* Under apply->mutex. */
     uint64_t count;
-    struct firn_buf path; /* of the first, in the order of paths */
+    struct firn_buf path; /* of the first one in the order of paths */
     firn_error error;
 };
 
@@ -50,7 +50,7 @@ static int
 pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
     (void)ctx;
-    (void)bytes; /* of a file that is not large: told when it is done */
+    (void)bytes; /* not a large file: reported when done */
     (void)err;
     return FIRN_OK;
 }

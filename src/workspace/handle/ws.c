@@ -2,19 +2,21 @@
  *
  * handle/ws.c: the handle of a workspace, and a store opened for one operation.
  *
- * Between operations a handle holds strings and nothing else: no lock, no file (I1; not checked:
- * struct firn_ws has no room for either). So a person, a script and a long-running program can work
- * on one workspace in turn. Where the workspace and its store are is found out once, when the
- * handle is opened (place.c). Each operation opens the root, the store and the catalog, works,
- * and closes them again; reading operations open the store read-only and leave no trace.
+ * Between operations a handle holds only memory: no lock, no file (I1; not checked: struct firn_ws
+ * has no field for either). So a person, a script and a long-running program can work on one
+ * workspace in turn. The workspace and its store are located when the handle is opened (place.c),
+ * and again by the next operation if a named store could not be read then. Each operation opens the
+ * root, the store and the catalog, works, and closes them again; reading operations open the store
+ * read-only and leave no trace.
  *
- * A writing operation that fails closes the store and opens it once more: opening recovers it to
- * what is really on disk, and what follows removes a pack that no commit names (I2; not
- * checked: it is what the crash tests look for). Reasoning about what a failed commit may or may
- * not have left is thus done in one place, recovery.
+ * A writing operation that fails closes the store and opens it once more. Opening recovers the
+ * store to what is really on disk, and then a pack that no commit names is removed (I2; not
+ * checked: the crash tests look for it). So only recovery has to deal with what a failed commit may
+ * have left.
  *
- * A directory that was saved under another path is refused until the user has said whether its
- * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_workspaces.c goes on.
+ * A directory that was saved under another path is refused until the user decides whether its
+ * history continues here or a new one begins (I3): firn_ws_init begins one, ws_workspaces.c
+ * continues one.
  */
 #include "handle/ws.h"
 
@@ -33,11 +35,11 @@
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
 
-/* Catalog and index are small, and each operation opens the store for itself. */
+/* Catalog and index are small, and each operation opens the store again. */
 enum { STORE_MEMORY_BYTES = 32 << 20 };
 
-/* Replaces the place. Texts that callers may hold stay as long as the handle: one that is the same is kept,
- * another one is put aside. */
+/* Replaces the place. Texts that callers may hold live as long as the handle: unchanged ones are
+ * kept, replaced ones are set aside. */
 static int
 take_place(struct firn_ws *ws, struct firn_place_located *located, firn_error *err)
 {
@@ -182,8 +184,8 @@ out:
     return rc;
 }
 
-/* To look at a store that is not there is to see nothing; to change it is an error. Packs
- * without the file that makes a store are one that has lost it. */
+/* Reading a missing store finds nothing; changing one is an error. Packs without a store's other
+ * files are a store that has lost them. */
 static int
 no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *dir, firn_error *err)
 {
@@ -199,7 +201,8 @@ no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *di
                           ws->place.root, ws->place.store_path);
 }
 
-/* A file stands at the place, or on the way there: that is neither a store nor an empty place. */
+/* Whether a file is at the store's path, or at a parent of it: that is neither a store nor a free
+ * place. */
 static bool
 is_no_directory(const struct firn_ws *ws)
 {
@@ -213,12 +216,12 @@ is_no_directory(const struct firn_ws *ws)
 /* A bit of a mode. */
 enum { OTHERS_MAY_WRITE = 0002 };
 
-/* A store is another user's if its directory or its identity is not ours, or everybody may write
- * there. One without identity is about to be made. */
+/* A store is foreign if another user owns its directory or its identity file, or if everybody may
+ * write to the directory. A store without an identity file is about to be made. */
 static int
 find_is_foreign(struct firn_ws_opened *opened, firn_error *err)
 {
-    DCHECK(!opened->is_foreign && opened->db == NULL); /* asked before anything of it is believed */
+    DCHECK(!opened->is_foreign && opened->db == NULL); /* determined before the store is read */
     uint32_t user = firn_os_user_id(firn_os_dir_os(opened->store_dir));
     struct firn_os_stat identity = {.uid = user};
     int rc = firn_os_stat(opened->store_dir, FIRN_STOREFILE_IDENTITY_NAME, &identity, err);
@@ -277,7 +280,7 @@ refuse_moved(const char *root, const char *moved_from, firn_error *err)
                           root, moved_from);
 }
 
-/* The catalog does not know the root: it may know the directory by another path. */
+/* The catalog does not have the root: it may have the directory under another path. */
 static int
 check_not_moved(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
@@ -295,7 +298,7 @@ out:
     return rc;
 }
 
-/* A store inside may have been made before such a store called its root ".". */
+/* Finds the workspace by its path: old stores inside a workspace did not call its root ".". */
 static int
 find_by_path(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
@@ -331,7 +334,7 @@ find_workspace(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_o
     if (mode == FIRN_WS_READ) {
         goto out;
     }
-    /* Of the directory that is there now; the next checkpoint writes it. */
+    /* Of the present directory; the next checkpoint writes it. */
     workspace->device = opened->root_stat.device;
     workspace->inode = opened->root_stat.inode;
     workspace->btime_ns = opened->root_stat.btime_ns;
@@ -363,7 +366,7 @@ close_store(struct firn_ws_opened *opened, bool failed, firn_error *err)
     return failed ? FIRN_OK : rc;
 }
 
-/* Whether a store is about to be made inside of the workspace. */
+/* Whether a store is about to be made inside the workspace. */
 static int
 may_be_made_inside(struct firn_ws *ws, enum firn_ws_open_mode mode, bool *out, firn_error *err)
 {
@@ -377,8 +380,8 @@ may_be_made_inside(struct firn_ws *ws, enum firn_ws_open_mode mode, bool *out, f
     return rc;
 }
 
-/* A user who makes a store inside of a tree trusts it. Without a data directory nothing can say that this user
- * made it: it has to be named. */
+/* A user who makes a store inside a tree trusts it. Without a data directory that cannot be
+ * recorded, and the store has to be named in each call. */
 static int
 trust_made(struct firn_ws *ws, firn_error *err)
 {
@@ -391,7 +394,7 @@ trust_made(struct firn_ws *ws, firn_error *err)
         err, rc, "the store was created, but could not be recorded as yours: %.800s", why.text);
 }
 
-/* Checks what enum firn_ws_open_mode promises of a store that was opened. */
+/* Whether an opened store is as enum firn_ws_open_mode promises. */
 static bool
 is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
 {
@@ -462,8 +465,8 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, int rc, 
     return failed ? rc : close_rc;
 }
 
-/* A store inside is not made beside one in the usual place: the other's checkpoints would be out of
- * sight. */
+/* Refuses to make a store inside the workspace if there is one in the usual place: the checkpoints
+ * of that one would be hidden. */
 static int
 check_only_store(struct firn_ws *ws, firn_error *err)
 {
@@ -504,7 +507,7 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    /* Asking where the store is must work where nothing can be written. */
+    /* Finding the store must work even if nothing can be written. */
     rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, NULL);
     if (rc == FIRN_OK) {
         bool is_known = opened.workspace.number != 0;
@@ -591,16 +594,17 @@ firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoin
     return firn_ws_opened_close(ws, &opened, rc, err);
 }
 
-/* The restore that is under way, told to other processes.
+/* Reporting a running restore to other processes.
  *
- * While a restore runs, a directory is in part the old state and in part the new one, and its journal
- * looks like that of a restore that was killed. The lock of the store tells the two apart: the process that restores holds it from before the first look until after the last rename,
- * and says in its note (db_holder.c) whose workspace it is about, and how far it has come. A
- * restore that was killed holds no lock, and its note counts for nothing.
+ * While a restore runs, the directory is partly in the old state and partly in the new one, and the
+ * journal looks like that of a killed restore. The lock of the store tells the two apart: the
+ * restoring process holds it from before the scan until after the last rename. The note of the
+ * lock's holder (db_holder.c) says which workspace is being restored, and how far. A killed restore
+ * holds no lock, and its note is ignored.
  *
- * The note is shown to a person and nothing else is concluded from it (docs/formats/store.md draws
- * it). Every process that can write to the store can write the note: a note that does not make sense counts
- * as none, and its numbers are only shown. */
+ * The note is only shown to people; no decision depends on its contents (docs/formats/store.md
+ * draws it). Every process that can write to the store can write the note, so one that does not
+ * make sense is ignored. */
 
 enum { VERSION = 1, NOTE_SIZE = 48, ID_OFFSET = 8 };
 
@@ -671,18 +675,18 @@ firn_ws_running_ask(struct firn_db *db, uint32_t workspace, struct firn_ws_runni
     return rc;
 }
 
-/* Whether a directory is more than people mean to save.
+/* Whether a directory is larger than people mean to save.
  *
- * A command that was given in the wrong directory saves a home with all that programs keep there,
- * or a whole system. So programs ask before they save such a root for the first time. It is "/",
- * the user's home, a directory above the folder of stores, which would be saved into itself, or the
- * root of a file system: a disk, not a part of one that is mounted by itself, as containers mount a
- * project. Where that cannot be found out the root does not count as broad: the question is a help, not
- * a protection. */
+ * A command in the wrong directory would save a home with everything that programs keep there, or a
+ * whole system. So programs ask before they save such a root for the first time: "/", the user's
+ * home, a directory above the folder of stores, which would be saved into itself, or the root of a
+ * file system. The last means a disk, not a part of one that is mounted by itself, as containers
+ * mount a project. If that cannot be determined, the root does not count as broad: the question is
+ * a help, not a protection. */
 
 enum { MOUNTS_SIZE_MAX = 1 << 20 };
 
-/* The real path of a directory, with its NUL; false where there is none. */
+/* The real path of a directory, with its NUL; false if there is none. */
 static bool
 find_real(struct firn_os *os, const char *path, struct firn_buf *out)
 {
@@ -743,14 +747,14 @@ next_word(char **at)
         out++;
         in += is_escape ? 4 : 1;
     }
-    DCHECK(out <= in); /* it writes over what was read */
+    DCHECK(out <= in); /* it overwrites what was read */
     *at = in + (*in == ' ');
     *out = '\0';
     return word;
 }
 
-/* Whether a line says that a whole file system is mounted there: its fourth word is the directory in
- * the file system, its fifth where that is. */
+/* Whether a line says that a whole file system is mounted at a path: the fourth word is the
+ * directory in the file system, the fifth the mount point. */
 static bool
 is_mount_of(char *line, const char *root)
 {

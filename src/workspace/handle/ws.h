@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handle/ws.h: the handle that firn_workspace is in the library, and the operations on it.
- * include/firn/workspace.h is the public twin and says what each does; here the outside world is an
+ * handle/ws.h: the handle of a workspace (firn_workspace in the public interface), and the
+ * operations on it. include/firn/workspace.h describes each of them; here struct firn_os is an
  * argument.
  */
 #ifndef FIRN_HANDLE_WS_H
@@ -18,12 +18,12 @@ FIRN_MUST_CHECK int firn_ws_open(struct firn_os *os, const char *path,
                                  firn_error *err);
 void firn_ws_close(struct firn_ws *ws);
 const char *firn_ws_root(const struct firn_ws *ws);
-/* Checkpoints, entries and paths that results of the calls below point to belong to the handle until it
- * is closed or releases them, or the caller takes them over: each is one allocation, and memory may be
- * NULL. ws_given.c. */
+/* Checkpoints, entries and paths in the results of the calls below belong to the handle until it is
+ * closed or releases them, or the caller takes them. Each is one allocation; memory may be NULL.
+ * ws_given.c. */
 void firn_ws_given_take(struct firn_ws *ws, const void *memory);
 void firn_ws_given_release(struct firn_ws *ws);
-/* The part below the root of the path that was opened; "" for the root itself. */
+/* The path that was opened, relative to the root; "" for the root itself. */
 const char *firn_ws_subpath(const struct firn_ws *ws);
 const char *firn_ws_store_path(const struct firn_ws *ws);
 /* Where this directory was saved before it was moved here, or NULL. */

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handle/ws_begun.c: which restores this user has begun, in which root, on this machine.
+ * handle/ws_begun.c: restores that this user has begun, in which root, on this machine.
  *
- * An interrupted restore is finished by the next operation on the workspace, without a question. It
- * writes what the store says where the store says. So the store alone must not be able to ask for it:
- * one that came with a tree, or from another disk, would plant files (SECURITY.md). A restore is
- * therefore noted outside of the store before its journal is, and a journal that is pending without
- * its note is foreign: it is reported and left alone, and the tree on disk counts as it is, unless the
- * caller trusts the journal.
+ * The next writing operation on the workspace finishes an interrupted restore without asking, and
+ * so writes what the store names where the store says. The store alone must not be able to cause
+ * that: one that came with a tree, or from another disk, would plant files (SECURITY.md). A restore
+ * is therefore noted outside the store before its journal is written. A pending journal without its
+ * note is foreign: it is reported and left alone, and the tree on disk is taken as it is, unless
+ * the caller trusts the journal.
  *
- * There is one file of place_private.c for each workspace of a store, called after the store's id, the
- * workspace's number and the root:
+ * There is one private file (place_private.c) for each workspace of a store, named after the
+ * store's id, the workspace's number and the root:
  *
- *   firn restore 1\n store <32 hex digits>\n workspace <n>\n machine <id or ->\n root <size>\n <path>\n
- *   tag <16 hex digits>\n ...
+ *   firn restore 1\n store <32 hex digits>\n workspace <n>\n machine <id or ->\n
+ *   root <size>\n <path>\n tag <16 hex digits>\n ...
  *
- * (without the blanks before the words). A tag is 64 random bits of the journal, which no other user
- * knows. There are at most two: that of a restore that is about to be begun, and that of the pending
- * one which its journal replaces.
+ * (without the blanks after each \n). A tag is 64 random bits of the journal, which no other
+ * user knows. There are at most two: the tag of a restore that is about to begin, and that of the
+ * pending one whose journal it replaces.
  *
- * Order: (I1) the note is durable before the commit of the journal that needs it, and names the pending
- * journal of before too, so at every moment the journal in the store is noted if this user began it.
- * (I2) It goes only after the journal is no longer pending. A crash in between leaves a note without a
- * journal; it vouches for a tag that no journal has, and the next restore replaces it.
+ * Order: (I1) the note is durable before the commit of the journal that needs it, and has the tag
+ * of the previous pending journal too. So at every moment the journal in the store is noted if this
+ * user began its restore. (I2) The note is removed only after the journal is no longer pending. A
+ * crash in between leaves a note for a tag that no journal has; the next restore replaces it.
  */
 #include "handle/ws_internal.h"
 
@@ -45,8 +45,7 @@ out_of_memory(firn_error *err)
     return firn_error_no_memory(err, "the note of a restore");
 }
 
-/* The id of this machine, which a data directory shared by several does not tell apart; "-" where it
- * has none. */
+/* The id of this machine, since several machines may share a data directory; "-" if it has none. */
 static int
 append_machine(struct firn_os *os, struct firn_buf *out, firn_error *err)
 {
@@ -75,7 +74,7 @@ out:
     return rc;
 }
 
-/* All of a note but its tags, and the name of its file. */
+/* A note without its tags, and the name of its file. */
 static int
 make_head(struct firn_ws *ws, const struct firn_ws_opened *opened, struct firn_buf *out, char *name,
           firn_error *err)
@@ -110,7 +109,7 @@ append_tag(struct firn_buf *out, const uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE
     return firn_buf_append_format(out, "tag %s\n", hex) == FIRN_OK ? FIRN_OK : out_of_memory(err);
 }
 
-/* Whether a line is one that append_tag writes. */
+/* Whether a line has the form that append_tag writes. */
 static bool
 is_tag(const uint8_t *line)
 {
@@ -141,7 +140,7 @@ holds(const struct firn_buf *note, const struct firn_buf *head, const uint8_t *t
     return rc;
 }
 
-/* Whether a note whose head has so many bytes will be believed for a tag; true, too, where there is no
+/* Whether a note with a head of this size will be accepted for a tag; also true if there is no
  * memory to find out. */
 static bool
 vouches(const struct firn_buf *note, size_t head_size, const uint8_t *tag)
@@ -151,7 +150,7 @@ vouches(const struct firn_buf *note, size_t head_size, const uint8_t *tag)
     return holds(note, &head, tag, &is_held, NULL) != FIRN_OK || is_held;
 }
 
-/* Whether the journal needs its note no more; true, too, where it cannot be read. */
+/* Whether the journal no longer needs its note; also true if the journal cannot be read. */
 static bool
 is_settled(const struct firn_ws_opened *opened)
 {
@@ -235,7 +234,7 @@ firn_ws_begun_is_foreign(struct firn_ws *ws, const struct firn_ws_opened *opened
         rc = holds(&note, &head, journal->tag, &is_noted, err);
     } else if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ||
                rc == FIRN_LIMIT) {
-        rc = FIRN_OK; /* nothing vouches for it */
+        rc = FIRN_OK; /* no valid note */
     }
     *out = rc == FIRN_OK && !is_noted;
 out:

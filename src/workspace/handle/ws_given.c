@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handle/ws_given.c: what the results of operations point at.
+ * handle/ws_given.c: the memory of results.
  *
- * An operation describes checkpoints, entries and paths in memory that outlives it: one allocation each,
- * with all texts. The handle owns this memory at first, so that no operation has to release anything
- * when it fails. A caller who wants to keep it takes it over with firn_ws_given_take; api does so for
- * what a successful call hands out, and releases the rest.
+ * An operation describes checkpoints, entries and paths in memory that outlives it: one allocation
+ * each, with all texts. The handle owns this memory at first, so that an operation that fails has
+ * nothing to release. A caller takes memory with firn_ws_given_take to keep it; api does so for the
+ * results of a successful call, and releases the rest.
  *
- * (I1) Memory is allocated before an operation changes anything, so that none fails for want of memory
- *      for its result when its work is done. Where the result is known only afterwards, room is reserved
- *      (firn_ws_given_reserve) and filled later, which cannot fail.
- * (I2) An operation that may run inside a callback of another one releases nothing: the other's result
- *      is in use. That is firn_reclaim, which a watch's on_event may run while it is told of a save. (Not
- *      checked here: the list does not say whose memory it has.)
+ * (I1) Memory is allocated before an operation changes anything, so that no operation runs out of
+ *      memory for its result when its work is done. If the result is known only afterwards, room is
+ *      reserved (firn_ws_given_reserve) and filled later, which cannot fail.
+ * (I2) An operation that may run inside a callback of another one releases nothing: the other one's
+ *      result is in use. This is firn_reclaim, which a watch's on_event may call when it is
+ *      notified of a save. (Not checked here: the list does not record whose memory it has.)
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -31,7 +31,7 @@ void
 firn_ws_given_own(struct firn_ws *ws, void *memory)
 {
     CHECK(firn_buf_append(&ws->given, &memory, sizeof memory) ==
-          FIRN_OK); /* (I1): it was expected */
+          FIRN_OK); /* (I1): firn_ws_given_expect */
 }
 
 /* Memory of this size, zeroed and owned by the handle; NULL if there is none. */
@@ -50,7 +50,7 @@ allocate(struct firn_ws *ws, size_t size, firn_error *err)
     return memory;
 }
 
-/* Copies a slice to *room, which moves on, and lets it point there. */
+/* Copies the bytes of a slice to *room, sets the slice to the copy, and advances *room. */
 static void
 move_slice(firn_slice *slice, uint8_t **room)
 {

@@ -24,17 +24,17 @@ struct firn_watchlink;
 struct firn_ws {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_os *os;
-    char *path;             /* by which it was opened */
-    char *named_store_path; /* NULL unless it was opened with one */
+    char *path;             /* that was opened */
+    char *named_store_path; /* given when it was opened, or NULL */
     bool is_exact;
-    bool is_new; /* a new history was asked for, wherever the directory came from */
+    bool is_new; /* a new history was requested, even if the directory was moved here */
     struct firn_place_located place;
     int64_t lock_timeout_ms;
     struct firn_scan_sqlite sqlite;
     const struct firn_watch_link *watch; /* in this process; NULL: there may be one elsewhere */
-    struct firn_buf record;              /* bytes of the record that was looked up last */
-    struct firn_buf texts; /* char * each: of an earlier place; callers may hold them */
-    struct firn_buf given; /* void * each: what results point at; ws_given.c */
+    struct firn_buf record;              /* bytes of the last record looked up */
+    struct firn_buf texts; /* char * each: texts of earlier places; callers may hold them */
+    struct firn_buf given; /* void * each: memory of results; ws_given.c */
 };
 
 /* A store opened for one operation of a workspace. */
@@ -43,9 +43,9 @@ struct firn_ws_opened {
     struct firn_os_stat root_stat;
     struct firn_os_dir *store_dir;
     struct firn_os_stat store_stat;
-    bool is_foreign; /* another user may have written what the store says */
+    bool is_foreign; /* another user may have written the store */
     struct firn_db *db;
-    uint64_t sequence; /* of the store, before this operation has changed anything */
+    uint64_t sequence; /* of the store, before this operation changes anything */
     struct firn_objects *objects;
     struct firn_catalog *catalog;
     struct firn_catalog_workspace workspace; /* number 0: never saved */
@@ -54,40 +54,41 @@ struct firn_ws_opened {
 };
 
 enum firn_ws_open_mode {
-    FIRN_WS_READ,  /* without a store, db, objects and catalog are NULL */
+    FIRN_WS_READ,  /* if there is no store, db, objects and catalog are NULL */
     FIRN_WS_WRITE, /* without a store: FIRN_NOT_FOUND */
     FIRN_WS_CREATE /* makes the store and enters the workspace */
 };
 
-/* Opens the root, the store, its objects and catalog. Writing removes what a crash left. */
+/* Opens the root, the store, its objects and catalog. A mode that writes also removes what a crash
+ * left. */
 FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
                                         struct firn_ws_opened *out, firn_error *err);
-/* Closes what is open, after an operation that came out with rc; returns rc, or what closing gave if that is
- * FIRN_OK. After a failure of a writing operation the store is opened once more, which recovers it, and
- * swept, so that a failed save gives its space back. */
+/* Closes everything after an operation that returned rc. Returns rc, or the result of closing if rc
+ * is FIRN_OK. After a writing operation failed, the store is opened once more, which recovers it,
+ * and left-over packs are removed, so that a failed save frees its space. */
 FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, int rc,
                                          firn_error *err);
 
-/* The record of a reference: its bytes live in ws->record until the next look-up. ws.c. */
+/* The record of a reference: its bytes are in ws->record until the next look-up. ws.c. */
 FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                         const char *reference, struct firn_catalog_record *out,
                                         firn_error *err);
 
-/* The same, but its bytes live in *bytes. */
+/* The same, but its bytes are in *bytes. */
 FIRN_MUST_CHECK int firn_ws_find_own(struct firn_ws *ws, struct firn_ws_opened *opened,
                                      const char *reference, struct firn_buf *bytes,
                                      struct firn_catalog_record *out, firn_error *err);
-/* The checkpoint before another one that is still there, safety checkpoints not counted; its bytes
- * live in *bytes. FIRN_NOT_FOUND. */
+/* The newest existing checkpoint before another one, not counting safety checkpoints; its bytes are
+ * in *bytes. FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_opened *opened,
                                           const struct firn_catalog_record *record,
                                           struct firn_buf *bytes, struct firn_catalog_record *out,
                                           firn_error *err);
 
-/* What results point at. Each checkpoint or entry is one allocation, with its texts. The handle owns it
- * until firn_ws_given_take hands it over. firn_ws_given_release, or closing the handle, frees the rest.
- * After an operation that failed, *out of firn_ws_given_checkpoint and the others may still point to such
- * memory: only api may hide it from its caller. ws_given.c. */
+/* Memory of results. Each checkpoint or entry is one allocation, with its texts. The handle owns it
+ * until the caller takes it with firn_ws_given_take; firn_ws_given_release, or closing the handle,
+ * frees the rest. After an operation failed, its *out may still point to such memory; api hides
+ * that from its caller. ws_given.c. */
 
 /* Describes a checkpoint or an entry. */
 FIRN_MUST_CHECK int firn_ws_given_checkpoint(struct firn_ws *ws,
@@ -95,23 +96,24 @@ FIRN_MUST_CHECK int firn_ws_given_checkpoint(struct firn_ws *ws,
                                              firn_workspace_checkpoint **out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry,
                                         firn_workspace_entry **out, firn_error *err);
-/* A zeroed checkpoint with room for text_size bytes of texts, and the filling of it, once. Requires: the
- * texts of the record have room. */
+/* reserve makes a zeroed checkpoint with room for text_size bytes of texts; fill fills it, once.
+ * Requires: the texts of the record fit. */
 FIRN_MUST_CHECK int firn_ws_given_reserve(struct firn_ws *ws, size_t text_size,
                                           firn_workspace_checkpoint **out, firn_error *err);
 void firn_ws_given_fill(firn_workspace_checkpoint *checkpoint,
                         const struct firn_catalog_record *record);
 size_t firn_ws_given_text_size(firn_slice message, const firn_workspace_turn *turn);
-/* Memory that was allocated elsewhere. Requires: firn_ws_given_expect has succeeded before each. */
+/* Gives the handle memory that was allocated elsewhere. Requires: firn_ws_given_expect has
+ * succeeded before each call. */
 FIRN_MUST_CHECK int firn_ws_given_expect(struct firn_ws *ws, firn_error *err);
 void firn_ws_given_own(struct firn_ws *ws, void *memory);
 
-/* Does what firn_repair_check does, with a store that is open: db, objects and catalog. */
+/* Does what firn_repair_check does. Requires: db, objects and catalog are open. */
 FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
                                              const firn_workspace_check_options *options,
                                              firn_workspace_check_result *out, firn_error *err);
 
-/* Finds out anew where the workspace and its store are. */
+/* Locates the workspace and its store again. */
 FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
 /* Reports damage by a notice; text is borrowed for the call. */
 void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
@@ -119,23 +121,23 @@ void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
 struct firn_ws_save_request {
     firn_slice message;
-    firn_workspace_turn turn; /* that has ended; its agent is empty where there is none */
+    firn_workspace_turn turn; /* a turn that has ended; its agent is empty if there is none */
     bool is_safety;
     bool include_deps;
     bool gitignore;
     const struct firn_ignore_rules *stored_rules; /* see scan.h; may be NULL */
     bool strict;
     uint64_t file_size_max; /* see scan.h */
-    bool is_full;           /* nothing is taken from the stat cache */
-    bool is_to_be_compared; /* between the scan and the seal */
+    bool is_full;           /* the stat cache is not used */
+    bool is_to_be_compared; /* compared between scan and seal */
     unsigned threads;
     const char *tree_path; /* the directory to scan; NULL: the workspace's root */
     int64_t created_ns;    /* 0: now */
     firn_callbacks callbacks;
-    const struct firn_catalog_joint *joint; /* of the commit; may be NULL */
-    struct firn_watchlink *watched;         /* by whose word not all is visited; may be NULL */
+    const struct firn_catalog_joint *joint; /* other parts of the commit; may be NULL */
+    struct firn_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
 };
-/* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save.c. */
+/* The tree of the newest checkpoint, for a scan; *out is zeros if there is none. ws_save.c. */
 FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
                                            struct firn_scan_last *out, firn_error *err);
 /* The result of a scan into the store; its root's attributes are owned by scan. ws_save.c. */
@@ -145,27 +147,28 @@ struct firn_ws_save_tree {
     uint64_t added_bytes;
     bool records_were_packed;
     bool has_rules;
-    firn_hash rules; /* of the rules object; zeros without */
+    firn_hash rules; /* of the rules object; zeros if there is none */
     /* Until it is sealed: */
     struct firn_objects_session *session;
     struct firn_statcache *stat;
-    struct firn_objects_treesink *fresh; /* NULL unless it is to be compared */
+    struct firn_objects_treesink *fresh; /* NULL unless is_to_be_compared */
 };
-/* Scans the workspace and puts what is new into a sealed pack. *out is to be released with
+/* Scans the workspace and puts what is new into a sealed pack. The caller releases *out with
  * firn_scan_result_deinit(&out->scan), also after a failure. */
 FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
                                       const struct firn_ws_save_request *request,
                                       struct firn_ws_save_tree *out, firn_error *err);
-/* The two halves of that. Between them the tree may be released with firn_ws_save_tree_deinit: then
- * nothing was saved. After the second, also if it fails, with that or as above. */
+/* The two halves of firn_ws_save_tree. If the caller releases the tree between them, with
+ * firn_ws_save_tree_deinit, nothing was saved. After the second half, even if it failed, the tree
+ * is released with that function or as above. */
 FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
                                            const struct firn_ws_save_request *request,
                                            struct firn_ws_save_tree *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
                                            struct firn_ws_save_tree *tree, firn_error *err);
 void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
-/* The directories of a scanned tree that is_to_be_compared, before it is sealed. stored reads those
- * of the store. */
+/* The directories of a scanned tree. Requires: is_to_be_compared was set, and the tree is not
+ * sealed. stored reads the directories that are in the store. */
 struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
                                                  const struct firn_tree_source *stored);
 /* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
@@ -179,55 +182,55 @@ struct firn_scan_options firn_ws_scan_options_of(const struct firn_ws_opened *op
                                                  bool include_deps, bool strict, unsigned threads,
                                                  const firn_callbacks *callbacks);
 
-/* Which restores this user has begun, in which root, on this machine. */
+/* Restores that this user has begun, in which root, on this machine. */
 
-/* Notes, durably, that a restore with this tag is about to be begun in an opened workspace that is
- * entered in its store. `found` is the journal that it replaces: if that is pending it stays noted
- * too. */
+/* Notes, durably, that a restore with this tag is about to begin. Requires: the workspace has a
+ * number in its store. `found` is the journal that the restore replaces: if it is pending, it stays
+ * noted too. */
 FIRN_MUST_CHECK int firn_ws_begun_note(struct firn_ws *ws, const struct firn_ws_opened *opened,
                                        const uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE],
                                        const struct firn_catalog_journal *found, firn_error *err);
-/* No restore of the workspace is pending any more. */
+/* Removes the note. Requires: no restore of the workspace is pending any more. */
 FIRN_MUST_CHECK int firn_ws_begun_clear(struct firn_ws *ws, const struct firn_ws_opened *opened,
                                         firn_error *err);
-/* Whether a journal is pending and was not begun by this user in this root on this machine. */
+/* Whether a journal is pending and its restore was not begun by this user in this root on this
+ * machine. */
 FIRN_MUST_CHECK int firn_ws_begun_is_foreign(struct firn_ws *ws,
                                              const struct firn_ws_opened *opened,
                                              const struct firn_catalog_journal *journal, bool *out,
                                              firn_error *err);
 
-/* The rules under which a checkpoint was saved, in and out of its store. */
+/* The rules under which a checkpoint was saved: storing and loading them. */
 
 /* A zeroed struct is empty. */
 struct firn_ws_rules {
     struct firn_buf bytes;     /* the object; sets borrow from it */
-    struct firn_buf more;      /* that of a second checkpoint */
-    struct firn_buf forgotten; /* rules for what was taken out of the first; likewise */
+    struct firn_buf more;      /* the object of a second checkpoint */
+    struct firn_buf forgotten; /* rules for what was forgotten from the first; sets borrow too */
     struct firn_buf more_forgotten;
     struct firn_ignore_rules sets;
-    /* How a scan of the disk goes by today's rule files. */
+    /* How a scan of the disk uses today's rule files. */
     bool include_deps;
     bool gitignore;
     uint64_t file_size_max; /* see scan.h */
 };
 
-/* How saves are made today, as far as the caller knows. */
+/* How saves are made today, according to the caller. */
 struct firn_ws_rules_today {
     bool gitignore;
     uint64_t file_size_max;
 };
 
-/* The rules of a checkpoint; one plain set if its record names none. *out is to be deinited, also
- * after a failure. FIRN_CORRUPT and FIRN_NEWER name the checkpoint. */
+/* The rules of a checkpoint; one plain set if its record names none. The caller deinits *out, also
+ * after a failure. After FIRN_CORRUPT and FIRN_NEWER err names the checkpoint. */
 FIRN_MUST_CHECK int firn_ws_rules_load(struct firn_objects *objects,
                                        const struct firn_catalog_record *record,
                                        struct firn_ws_rules *out, firn_error *err);
-/* The rules under which the disk is scanned to be compared with a checkpoint, or to be restored to
- * it:
+/* The rules for a scan of the disk that is compared with a checkpoint, or restored to it:
  * - in sets those of the checkpoint, one plain set if its record names none, and those of a second
  *   one, which may be NULL;
- * - for today's rule files the dependencies as the checkpoint has them; .gitignore files if they
- *   counted for either, or for the newest checkpoint, or do so today; sizes as today.
+ * - for today's rule files: dependencies as in the checkpoint; .gitignore files if they applied to
+ *   either checkpoint or to the newest one, or apply today; sizes as today.
  * Fails like firn_ws_rules_load. */
 FIRN_MUST_CHECK int firn_ws_rules_load_today(struct firn_ws_opened *opened,
                                              const struct firn_catalog_record *record,
@@ -240,7 +243,7 @@ void firn_ws_rules_deinit(struct firn_ws_rules *rules);
 FIRN_MUST_CHECK int firn_ws_rules_add(struct firn_objects_session *session, firn_slice bytes,
                                       firn_hash *out_hash, firn_error *err);
 
-/* The restore that is under way, told to other processes. */
+/* Reporting a running restore to other processes. */
 
 enum firn_ws_running_kind {
     FIRN_WS_RUNNING_RESTORE = 1,
@@ -248,28 +251,29 @@ enum firn_ws_running_kind {
     FIRN_WS_RUNNING_REVERT = 3
 };
 
-/* What a restore in place does now. A zeroed struct but for its kind is one that has just begun. */
+/* What a restore in place is doing. A struct with its kind and zeros is a restore that has just
+ * begun. */
 struct firn_ws_running {
     enum firn_ws_running_kind kind;
     const char *phase; /* of firn_progress */
     bool has_begun;    /* files have begun to change */
     uint32_t workspace;
-    uint8_t target[FIRN_CATALOG_RECORD_ID_SIZE]; /* zeros: not made yet */
+    uint8_t target[FIRN_CATALOG_RECORD_ID_SIZE]; /* zeros: there is none yet */
     int64_t started_ns;
     uint64_t done;
     uint64_t total;
-    uint64_t process; /* found by ask */
+    uint64_t process; /* set by firn_ws_running_ask */
 };
 
-/* Says it to others, until it says something else or the store is closed. */
+/* Reports *running to other processes, until the next call or until the store is closed. */
 void firn_ws_running_tell(struct firn_db *db, const struct firn_ws_running *running);
-/* The restore of a workspace that another handle of the store has under way. *out_is_running is false
- * where there is none, or nothing is known of one. */
+/* The restore of a workspace that another handle of the store is running. *out_is_running is false
+ * if there is none, or none that is reported. */
 FIRN_MUST_CHECK int firn_ws_running_ask(struct firn_db *db, uint32_t workspace,
                                         struct firn_ws_running *out, bool *out_is_running,
                                         firn_error *err);
 
-/* For tests. False for what is no such note. */
+/* For tests. False if note is not such a note. */
 bool firn_ws_running_decode(firn_slice note, struct firn_ws_running *out);
 
 #endif

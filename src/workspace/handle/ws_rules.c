@@ -2,24 +2,23 @@
  *
  * handle/ws_rules.c: rules objects in a store.
  *
- * A scan gives the rules that it went by as one object (rules.c). It goes into the pack of the
- * save beside the tree, under its hash, and the checkpoint's record names it; equal rules are the
- * same object, so it is there once for as many checkpoints as it holds for. Plain rules, the
- * default exclusions and nothing else, are not stored: the record says by a flag which of them
- * counted.
+ * A scan gives the rules that it applied as one object (rules.c). The save puts this object into
+ * its pack beside the tree, and the checkpoint's record names it by its hash; equal rules are the
+ * same object, so checkpoints with equal rules share one. Plain rules, the default exclusions and
+ * nothing else, are not stored: flags of the record say which of them applied.
  *
- * Today's rules are determined in one place, here, for restores as for comparisons. They are the rule
- * files on the disk, and the way saves are made: whether .gitignore files count. A restore that did
- * not know of that would remove what every save leaves out. So they count if the
- * caller says so (a setting), and if they did for the newest checkpoint, whose maker may have given an
- * option. Where the rules of that one are damaged they count too: what is left out is left alone.
+ * Today's rules are determined in one place, here, for restores as for comparisons. They are the
+ * rule files on the disk, and whether saves use .gitignore files. A restore without them would
+ * remove what every save leaves out. So .gitignore files apply if the caller says so (a setting),
+ * and if they applied to the newest checkpoint, which may have been saved with an option. They also
+ * apply if the rules of that checkpoint are damaged: what is left out is left alone.
  *
- * A restore in place loads the rules of the checkpoint first and hands them to the scan of the
- * present state, which leaves out what they or today's rules exclude. So nothing that either of them
+ * A restore in place loads the rules of the checkpoint first and passes them to the scan of the
+ * present state, which leaves out what they or today's rules exclude. So nothing that either
  * excludes is in the tree that the restore starts from, and a path in neither tree is not touched.
- * Rules that are damaged therefore stop a restore in place: without them it would
- * remove things that the checkpoint never cared for. Into another directory nothing can be removed,
- * and the rules are not needed.
+ * Damaged rules therefore stop a restore in place: without them it would remove files that the
+ * checkpoint had excluded. A restore into another directory removes nothing and does not need the
+ * rules.
  */
 #include "handle/ws_internal.h"
 
@@ -56,8 +55,8 @@ make_plain(const struct firn_catalog_record *record, struct firn_ws_rules *out, 
     return FIRN_OK;
 }
 
-/* Excludes the paths that were forgotten, as if a rule had excluded them then: in a set of their own,
- * which no other rule can take back. */
+/* Excludes the forgotten paths as if a rule of the checkpoint had: in a set of their own, so that
+ * no other rule can include them again. */
 static int
 exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rules,
                   struct firn_ws_rules *out, firn_error *err)
@@ -74,7 +73,7 @@ exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rul
         struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 1);
         rc = set == NULL ? FIRN_NO_MEMORY : FIRN_OK;
         if (set != NULL) {
-            set->include_deps = true; /* it says nothing of these */
+            set->include_deps = true; /* this set does not exclude dependencies */
             set->files[0] = (struct firn_ignore_rules_file){.kind = FIRN_IGNORE_RULES_FIRNIGNORE,
                                                             .content = firn_buf_slice(rules)};
         }
@@ -82,7 +81,7 @@ exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rul
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the rules of a checkpoint");
 }
 
-/* Adds the sets of a checkpoint; bytes is empty. */
+/* Adds the sets of a checkpoint. Requires: bytes is empty. */
 static int
 load(struct firn_objects *objects, const struct firn_catalog_record *record, struct firn_buf *bytes,
      struct firn_ws_rules *out, firn_error *err)
@@ -120,7 +119,7 @@ load_more(struct firn_objects *objects, const struct firn_catalog_record *first,
                : rc;
 }
 
-/* Whether .gitignore files counted for the newest checkpoint. */
+/* Whether .gitignore files applied to the newest checkpoint. */
 static int
 ask_newest(struct firn_ws_opened *opened, bool *out, firn_error *err)
 {

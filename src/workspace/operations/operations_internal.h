@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/operations_internal.h: what the ways of restoring share. ws_restore.c decides what is
- * to be restored and where to, ws_restore_in_place.c changes a workspace.
+ * operations/operations_internal.h: what restore, revert and compare share. ws_restore.c decides
+ * what to restore and where; ws_restore_in_place.c changes a workspace.
  */
 #ifndef FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
 #define FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
@@ -16,15 +16,16 @@
 #include "firn/workspace.h"
 #include "handle/ws_internal.h"
 
-/* A tree that is restored in place and is made for that, from what lies on the disk. */
+/* A tree that is made from what is on the disk, to be restored in place. */
 struct firn_ws_restore_target {
-    const struct firn_catalog_record *also_rules; /* whose rules count too */
+    const struct firn_catalog_record *also_rules; /* its rules apply too */
     const char *doing;                            /* "reverting 12" */
-    /* Looks whether it can be made, before anything is written; firn_ws_save_tree_source reads the
-     * tree. */
+    /* Checks that the tree can be made, before anything is written; firn_ws_save_tree_source reads
+     * *tree. */
     int (*check)(void *ctx, struct firn_ws_save_tree *tree, firn_error *err);
-    /* Puts it into the store, where all of *tree is now; *out is a safety checkpoint of it that is
-     * entered together with that of the present state. What it borrows lives as long as ctx. */
+    /* Writes the tree to the store, which has all of *tree by now. *out is a safety checkpoint of
+     * the new tree; it is committed together with that of the present state. What *out borrows
+     * lives as long as ctx. */
     int (*make)(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
                 firn_error *err);
     void *ctx;
@@ -35,15 +36,15 @@ struct firn_ws_restoring {
     struct firn_ws_opened *opened;
     const firn_workspace_restore_options *options;
     struct firn_catalog_journal journal; /* as it was found */
-    /* To be restored; its bytes live in ws->record. With a target the one whose rules count, until
-     * the target is made. */
+    /* To be restored; its bytes are in ws->record. With a target: the checkpoint whose rules apply,
+     * until the target is made. */
     struct firn_catalog_record record;
     const struct firn_ws_restore_target *target; /* NULL: a checkpoint */
     const firn_slice *paths;                     /* only these */
     size_t path_count;
     bool is_undo;
-    bool was_foreign_told; /* of a pending restore, before this one began */
-    bool is_resumed;       /* of an interrupted restore, or of what one had to leave out */
+    bool was_foreign_told; /* a pending foreign restore was reported earlier */
+    bool is_resumed;       /* finishes an interrupted restore, or what one had to leave out */
     /* The checkpoint that an undo of this restore brings back, where that is not the present
      * state. */
     bool has_undo_to;
@@ -53,29 +54,30 @@ struct firn_ws_restoring {
     int64_t begun_ns;
 };
 
-/* Fills options that do not say otherwise, and result. */
+/* The options of the checkout for a restore; firn_ws_restore_report fills result from the
+ * checkout's counts. */
 struct firn_checkout_options
 firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
                               const struct firn_difference_walk_side *before,
                               const struct firn_difference_walk_side *after);
-/* Opens the store for a restore in place, or for a dry run of one. Where it cannot be opened for writing
- * the message says why that is needed. */
+/* Opens the store for a restore in place, or for a dry run of one. If the store cannot be opened
+ * for writing, the message says why that is needed. */
 FIRN_MUST_CHECK int firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
                                                struct firn_ws_opened *out, firn_error *err);
 /* After a dry run, fails as the restore would if the store cannot be written to: FIRN_READ_ONLY or
  * FIRN_DENIED. */
 FIRN_MUST_CHECK int firn_ws_restore_foretell_store(const struct firn_ws_opened *opened,
                                                    firn_error *err);
-/* How saves are made today, as the caller of the restore says. */
+/* The rules of today's saves, from the options of the restore. */
 struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
 void firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply);
 
-/* Brings the workspace to restoring->record. A pending restore has been put to rest before. */
+/* Brings the workspace to restoring->record. Requires: a pending restore has been settled. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
 
-/* If a restore of an opened workspace is pending: finishes it. One of which nothing had moved yet is
- * dropped instead; one that cannot be finished, now or later, is put to rest, and the tree stays as
- * it is. Each is reported (FIRN_NOTICE_RESUMED). */
+/* Finishes a pending restore of an opened workspace. A restore that had moved nothing yet is
+ * dropped instead. One that can never be finished is ended, and the tree stays as it is. Each case
+ * is reported (FIRN_NOTICE_RESUMED). */
 FIRN_MUST_CHECK int firn_ws_restore_pending_finish(struct firn_ws *ws,
                                                    struct firn_ws_opened *opened, unsigned threads,
                                                    const firn_callbacks *callbacks,
@@ -87,22 +89,22 @@ FIRN_MUST_CHECK int firn_ws_restore_pending_finish(struct firn_ws *ws,
 struct firn_ws_restore_unsaved {
     firn_callbacks outer;
     struct firn_hash_map
-        paths;                /* of entries that are not saved, or not whole, for want of access */
+        paths;                /* of entries that are not saved, or not whole, for lack of access */
     struct firn_buf excluded; /* uint64_t each: hashes of the paths that rules leave out */
-    bool is_sorted;           /* those are */
+    bool is_sorted;           /* excluded */
     struct firn_arena arena;
     bool is_out_of_memory;
 };
 
-/* Fills *out_callbacks for a scan: notices are looked at and handed on to outer. *unsaved stays
- * where it is until deinit. */
+/* Fills *out_callbacks for a scan: notices are recorded and passed on to outer. *unsaved must not
+ * move before deinit. */
 void firn_ws_restore_unsaved_init(struct firn_ws_restore_unsaved *unsaved,
                                   const firn_callbacks *outer, firn_callbacks *out_callbacks);
 void firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved);
-/* FIRN_NO_MEMORY if something was forgotten. */
+/* FIRN_NO_MEMORY if a path could not be recorded. */
 FIRN_MUST_CHECK int firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved,
                                                   firn_error *err);
-/* For firn_checkout_options. After the scan; one thread. */
+/* A callback for firn_checkout_options. Requires: the scan is over; one thread at a time. */
 enum firn_checkout_unsaved firn_ws_restore_unsaved_why(void *ctx, firn_slice path,
                                                        size_t *out_size);
 
@@ -110,17 +112,17 @@ struct firn_ws_revert {
     const firn_workspace_revert_options *options;
     firn_workspace_revert_result *result;
     struct firn_ws_restoring restoring; /* of the tree that is made */
-    struct firn_catalog_record after;   /* to be taken back; the base of the merge */
+    struct firn_catalog_record after;   /* its changes are taken back; the base of the merge */
     struct firn_catalog_record before;  /* theirs */
     struct firn_tree_filter filter;
     const struct firn_tree_source *trees; /* of after, before, and what the scan has stored */
     char doing[64];                       /* "reverting 12" */
     int64_t now_ns;
 
-    /* What the check gave. */
+    /* Results of the check. */
     struct firn_objects_treesink *merged;
     struct firn_tree_source merged_source;
-    struct firn_hash_map made; /* firn_hash of each content that is not in the store */
+    struct firn_hash_map made; /* firn_hash of each file content that is not in the store */
     struct firn_difference_merge_result merge;
     struct firn_difference_merge_counts counts;
 
@@ -128,7 +130,7 @@ struct firn_ws_revert {
     struct firn_objects_session_lane *lane;
 };
 
-/* A checkpoint and the disk of now as the two sides of a difference, without storing anything. */
+/* A checkpoint and the present disk as the two sides of a difference; nothing is stored. */
 
 struct firn_ws_compare {
     struct firn_ws_rules rules; /* of the checkpoint */
@@ -147,15 +149,15 @@ struct firn_ws_compare_options {
 };
 
 /* Scans the disk as a save would now, with the options of the checkpoint: what today's rules
- * exclude is missing on the disk's side. *out must stay where it is and is to be deinited, also
- * after a failure. record is borrowed. */
+ * exclude is missing on the disk's side. *out must not move; the caller deinits it, also after a
+ * failure. record is borrowed. */
 FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
                                          struct firn_ws_opened *opened,
                                          const struct firn_catalog_record *record,
                                          const struct firn_ws_compare_options *options,
                                          firn_error *err);
-/* The same as a restore would: what the checkpoint's rules exclude is missing too; and what those of
- * a second one do, which may be NULL. */
+/* Scans as a restore would: what the rules of the checkpoint exclude is missing too, and what the
+ * rules of second exclude, if it is not NULL. */
 FIRN_MUST_CHECK int firn_ws_compare_init_for_restore(
     struct firn_ws_compare *out, struct firn_ws *ws, struct firn_ws_opened *opened,
     const struct firn_catalog_record *record, const struct firn_catalog_record *second,

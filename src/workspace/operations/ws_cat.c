@@ -2,13 +2,13 @@
  *
  * operations/ws_cat.c: the content of one file of a checkpoint, as a stream.
  *
- * The path is followed through the tree of the checkpoint, never through the disk: directories only,
- * no link is followed. The content goes to the caller in the pieces in which it is stored, each of
- * which was compared with its hash before; a hole is handed over as zeros out of one block. So
- * memory is a few frames of the pack, for files of any size.
+ * The path is resolved in the tree of the checkpoint, never on the disk, and no link is followed.
+ * The caller gets the content in the pieces in which it is stored, each verified by its hash first;
+ * a hole is passed as zeros from one block. So memory is a few frames of the pack, for files of any
+ * size.
  *
- * Damage after the first piece is found when that piece has been handed over already: the call then
- * fails, and what the caller got is right as far as it goes.
+ * Damage in a later piece is found when earlier ones have been passed on already: the call then
+ * fails, and what the caller got until then is correct.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -20,7 +20,7 @@ enum { SCRATCH_FRAMES = 4 };
 struct cat {
     int (*on_data)(void *ctx, firn_slice data);
     void *ctx;
-    uint64_t at; /* that was handed over up to here */
+    uint64_t at; /* passed to the caller up to here */
 };
 
 static int
@@ -47,7 +47,7 @@ take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     return rc;
 }
 
-/* FIRN_OK for a file; else what is there instead. */
+/* FIRN_OK for a file; otherwise the message names what is there instead. */
 static int
 check_is_file(firn_slice path, const struct firn_tree_entry *entry, firn_error *err)
 {
@@ -70,7 +70,7 @@ check_is_file(firn_slice path, const struct firn_tree_entry *entry, firn_error *
     return FIRN_OK;
 }
 
-/* Checks the path as all paths are; *out is the clean one. */
+/* Checks the path by the rules for all paths; *out is the normalised one. */
 static int
 clean_path(firn_slice path, firn_slice *out, firn_error *err)
 {

@@ -4,11 +4,12 @@
  *
  * The scan applies today's rules (ws_rules.c): its tree is what a save would make now, with
  * dependencies as the checkpoint has them. For a restore it applies the checkpoint's rules as well.
- * Files that the stat cache knows are not read, and its directories are in the store; those that
- * have changed since are kept in memory. Where the cache turns out to be wrong everything is read
- * instead: what is in memory until then does no harm, since objects are found by their hash.
+ * Files that the stat cache has are not read, and its directories are in the store; directories
+ * that have changed since are kept in memory. If the cache turns out to be wrong, everything is
+ * read instead: what is in memory by then does no harm, since objects are found by their hash.
  *
- * Directories that a watch knows to be as in the newest checkpoint are not visited (watchlink.c).
+ * Directories that a watch reports as unchanged since the newest checkpoint are not visited
+ * (watchlink.c).
  */
 #include "operations/operations_internal.h"
 
@@ -16,7 +17,7 @@
 #include "statcache/statcache.h"
 #include "watchlink/watchlink.h"
 
-/* What an init was given. */
+/* The arguments of an init. */
 struct request {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
@@ -24,7 +25,7 @@ struct request {
     struct firn_ws_compare_options options;
 };
 
-/* One scan, without what a watch knows to be unchanged. *err is not NULL. */
+/* One scan, without what a watch reports as unchanged. *err is not NULL. */
 static int
 scan_watched(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
              const struct firn_scan_options *options, struct firn_watchlink *watched,
@@ -45,7 +46,7 @@ scan_watched(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
     return rc;
 }
 
-/* Scans by the stat cache, if it is any good. *err is not NULL. */
+/* Scans with the stat cache, or without it if it is wrong. *err is not NULL. */
 static int
 scan(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
      struct firn_scan_options *options, struct firn_watchlink *watched, firn_error *err)
@@ -85,7 +86,7 @@ ask_watch(const struct request *request, const struct firn_scan_options *options
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* The rules are loaded. */
+/* Requires: the rules are loaded. */
 static int
 fill(struct firn_ws_compare *out, const struct request *request, bool is_for_restore,
      firn_error *err)

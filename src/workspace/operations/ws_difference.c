@@ -2,23 +2,22 @@
  *
  * operations/ws_difference.c: what differs between two checkpoints, or between one and the disk.
  *
- * Two checkpoints are two trees of stored objects: the walk looks into directories whose objects
- * differ and reads nothing else, so it costs what the difference is worth, not what the trees weigh.
- * The disk has to be scanned first (ws_compare.c); its tree then stands on the second side.
+ * Two checkpoints are two trees of stored objects: the walk reads only directories whose objects
+ * differ, so its cost grows with the difference and not with the trees. The disk has to be scanned
+ * first (ws_compare.c); its tree then is the second side.
  *
- * Lines are compared on the way, one file after the other (difference_lines.c), so memory does
+ * Lines are compared during the walk, one file after the other (difference_lines.c), so memory does
  * not grow with the number of differences.
  *
- * A rename is two changes, and which belong together is known when all have been seen: where renames
- * are asked for the trees are walked twice (difference_renames.c). It is reported where the new
- * name stands.
+ * A rename is two changes, and which two belong together is known only when all have been seen: if
+ * renames are asked for, the trees are walked twice (difference_renames.c). A rename is reported at
+ * its new name.
  *
- * A path that is asked for may be without a difference, and then the walk does not meet it. Those
- * are looked up in both trees afterwards, so that a path that neither has is an error (I1) and one
- * without a difference is not.
+ * The walk does not meet a requested path that has no difference. Such paths are looked up in both
+ * trees afterwards: a path that is in neither is an error (I1), one without a difference is not.
  *
- * The time of a directory is not reported as a difference: it moves with every change inside, which is
- * told by itself.
+ * The time of a directory is not reported as a difference: it moves with every change inside, which
+ * is reported by itself.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -68,8 +67,8 @@ count(firn_workspace_diff_result *result, const struct firn_difference_walk_chan
     result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
 }
 
-/* Tells a change that is half of a rename, at the path that came: *out_is_told, also of the other
- * half, which is not reported by itself. */
+/* Reports a change that is half of a rename, at the new path. *out_is_told is true for the other
+ * half too, which is not reported by itself. */
 static int
 tell_rename(struct difference *difference, const struct firn_difference_walk_change *change,
             bool *out_is_told, firn_error *err)
@@ -159,7 +158,7 @@ find_in(const struct firn_difference_walk_side *side, firn_slice path, bool *out
     return rc;
 }
 
-/* Every path that was asked for is on one side at least (I1). */
+/* Checks that every requested path is on at least one side (I1). */
 static int
 check_paths(const struct firn_tree_filter *filter, const struct firn_difference_walk_side *before,
             const struct firn_difference_walk_side *after, bool after_is_disk, firn_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_entries.c: everything that lies in a checkpoint: the difference to nothing.
+ * operations/ws_entries.c: everything that is in a checkpoint: its difference from an empty tree.
  */
 #include "base/check.h"
 #include "handle/ws_internal.h"

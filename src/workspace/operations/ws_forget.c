@@ -2,24 +2,23 @@
  *
  * operations/ws_forget.c: taking paths out of every checkpoint of a workspace.
  *
- *   survey   every checkpoint, safety checkpoints too: what it has at the paths. A path that none
- *            has ends it here, with nothing changed (I1)
+ *   survey   what every checkpoint, safety checkpoints too, has at the paths. A path that is in
+ *            none is an error, and nothing was changed (I1)
  *   make     the trees without them (difference_forget.c), into a new pack
  *   note     what has to leave the packs (catalog_forgotten.c)
  *   commit   one commit with full durability gives all checkpoints that had something their new
  *            tree (I2): number, id, time, message, tags and pins stay
  *
- * Before the commit no reader sees anything of it, and a crash leaves a pack with objects that are not
+ * Before the commit readers see no change, and a crash leaves a pack with objects that are not
  * needed. The next garbage collection removes the bytes.
  *
- * A record keeps the paths that were taken out of it. To a restore they are like what rules exclude
- * (ws_rules.c): what stands there, possibly the only copy, is none of the checkpoint's business (I3; not checked: rules see to it). A
- * path that no rule can name, because it is too long, is refused.
+ * A record keeps the paths that were taken out of it. A restore treats them like what rules exclude
+ * (ws_rules.c): it leaves alone what is there, possibly the only copy (I3; not checked: the rules
+ * ensure it). A path that no rule can name, because it is too long, is refused.
  *
- * While a restore is pending nothing is forgotten: it may need what it went from.
+ * While a restore is pending nothing is forgotten: the restore may need the state from before it.
  *
- * Memory: the records, and 40 bytes for each object that is forgotten and each directory that was
- * looked into.
+ * Memory: the records, and 40 bytes for each forgotten object and each directory that was read.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -34,7 +33,8 @@
 #include "rules/rules.h"
 #include "threads/os_callback.h"
 
-/* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
+/* A checkpoint that has something at the paths: its record's bytes are in `bytes` of the
+ * operation. */
 struct found {
     size_t offset;
     size_t size;
@@ -78,7 +78,7 @@ found_record(struct forgetting *forgetting, size_t i, struct firn_catalog_record
         firn_bytes(forgetting->bytes.data + found->offset, found->size), out, err);
 }
 
-/* To be called for each checkpoint. FIRN_CANCELLED. */
+/* Called for each checkpoint. May fail with FIRN_CANCELLED. */
 static int
 progress(struct forgetting *forgetting, const char *phase, uint64_t done, firn_error *err)
 {
@@ -185,8 +185,8 @@ out:
 
 /* ---- commit ---- */
 
-/* The paths of a record and those that go now, in order, none below another. Bytes replace the
- * contents of out. */
+/* The paths that a record has already and those that are forgotten now, in order, none below
+ * another. Bytes replace the contents of out. */
 static int
 join_paths(struct forgetting *forgetting, firn_slice before, struct firn_buf *out, firn_error *err)
 {
@@ -323,7 +323,7 @@ out:
     return rc;
 }
 
-/* Told from copies of the records: the new ones or, of a dry run, those that there are. */
+/* Reports from copies of the records: the new ones or, in a dry run, the present ones. */
 static int
 tell(struct forgetting *forgetting,
      int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx, firn_error *err)

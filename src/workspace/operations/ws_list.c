@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_list.c: the checkpoints of a workspace, newest first. Reads the catalog and nothing
- * else.
+ * operations/ws_list.c: the checkpoints of a workspace, newest first. Only the catalog is read.
  */
 #include "base/check.h"
 #include "handle/ws_internal.h"
 
-/* The result of visit when enough was listed; no code of firn's is positive. */
+/* What visit returns when enough was listed; no error code of firn is positive. */
 enum { ENOUGH = 1 };
 
 struct listing {

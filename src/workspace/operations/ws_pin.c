@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_pin.c: keeping checkpoints from being deleted, and letting them go again.
+ * operations/ws_pin.c: keeping checkpoints from expiring or being deleted, and releasing them
+ * again.
  *
  * All references are resolved first; then one commit with full durability pins, or unpins, all of
- * them (I1). A pin that is there already stays as it is, with its time.
+ * them (I1). A pin that exists stays as it is, with its time.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -14,7 +15,7 @@
 struct pinning {
     struct firn_ws *ws;
     struct firn_ws_opened opened;
-    bool is_pinned;       /* what they are to be */
+    bool is_pinned;       /* the new state */
     struct firn_buf told; /* const firn_workspace_checkpoint * each, of the handle */
     struct firn_db_batch *batch;
 };
@@ -76,7 +77,8 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
         return rc;
     }
     rc = run(&pinning, references, count, err);
-    /* The pins are durable: a store that cannot be closed properly is recovered by the next open. */
+    /* The pins are durable: a store that cannot be closed properly is recovered by the next
+     * open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &pinning.opened, rc, NULL));
     firn_workspace_checkpoint *const *told = (const void *)pinning.told.data;
     DCHECK(rc != FIRN_OK || pinning.told.size == count * sizeof(void *));
@@ -106,7 +108,7 @@ list_one(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
     int rc = firn_catalog_get(listing->opened->catalog, listing->opened->workspace.number,
                               pin->order, &listing->record, &record, err);
     if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* what a lost checkpoint left pins nothing */
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* a pin without its checkpoint is ignored */
     }
     told.number = record.number;
     firn_catalog_record_id_text(pin->id, told.id);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_restore.c: bringing a workspace, or another directory, to the state of a checkpoint:
- * what is to be restored, and where to.
+ * operations/ws_restore.c: bringing a workspace, or another directory, to the state of a
+ * checkpoint: what is restored, and where.
  *
- * In place, see ws_restore_in_place.c. If an earlier restore is pending, it is put to rest first
- *: a whole restore then simply goes on from what is there; one of some paths
- * lets the pending one be finished before, so that the rest of the tree does not stay half done.
+ * For restores in place see ws_restore_in_place.c. If an earlier restore is pending, it is settled
+ * first. A restore of the whole tree then starts from what is there; before a restore of some paths
+ * the pending one is finished, so that the rest of the tree does not stay half done.
  *
- * A dry run compares in memory and stores nothing. Into another directory, which must be empty or
- * missing, nothing can be lost, so there is nothing to save first.
+ * A dry run compares in memory and stores nothing. Another directory must be empty or missing;
+ * nothing in it can be lost, so nothing is saved first.
  *
  * Undo restores what the journal names: the safety checkpoint of the last restore that changed
- * something, with the paths that it had. It is entered there itself, so that undoing it again
- * brings back what it took away. A safety checkpoint that the journal does not name is of a restore
- * that came to nothing: undo is not for it, and where the journal knows nothing, there is nothing to
- * undo. Undoing a restore that is pending takes it back; undoing again an undo that is pending
- * finishes that.
+ * something, with the paths of that restore. The undo is recorded in the journal too, so that a
+ * second undo brings back what the first took away. A safety checkpoint that the journal does not
+ * name belongs to a restore that came to nothing, and undo does not use it. With an empty journal
+ * there is nothing to undo. The undo of a pending restore takes that restore back; the undo of a
+ * pending undo finishes it.
  */
 #include "operations/operations_internal.h"
 
@@ -74,7 +74,7 @@ firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ch
     }
 }
 
-/* Fills the filter. Paths that the journal brought need not be there any more. */
+/* Fills the filter. Paths that come from the journal need not exist any more. */
 static int
 init_filter(struct firn_ws_restoring *restoring, firn_error *err)
 {
@@ -121,7 +121,7 @@ firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *
     int rc =
         opened->store_dir != NULL ? firn_os_dir_check_names(opened->store_dir, &cause) : FIRN_OK;
     if (rc != FIRN_READ_ONLY && rc != FIRN_DENIED) {
-        return FIRN_OK; /* of what else may fail the attempt itself is to tell */
+        return FIRN_OK; /* other failures will be reported by the restore itself */
     }
     firn_error_copy(err, &cause);
     return explain_store(rc, err);
@@ -221,7 +221,7 @@ out:
     return rc;
 }
 
-/* ---- what is to be restored ---- */
+/* ---- what to restore ---- */
 
 enum operation { RESTORE, UNDO, RESUME };
 
@@ -258,8 +258,8 @@ choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
                                                  "of the last restore was deleted");
 }
 
-/* Asking again for what an interrupted restore was to bring is going on with it: an undo brings back
- * what was there before the first try. */
+/* A second request for the target of an interrupted restore continues that restore: an undo brings
+ * back what was there before the first try. */
 static void
 go_on_with_pending(struct firn_ws_restoring *restoring)
 {
@@ -275,38 +275,40 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
 
 /* A restore that was interrupted.
  *
- * Commands that only look report it. Those that write deal with it first: what stands under
- * temporary names is put to rest (checkout_recover.c), and then an ordinary restore goes on from
- * what is there, which is in part the old state, in part the new one, and in part later edits. It
- * takes a safety checkpoint of all that, as always, so an edit is nowhere the only
- * copy when it is displaced (I1; checked where things move, ws_restore_in_place.c).
+ * Commands that only read report it. Those that write handle it first: files under temporary names
+ * are settled (checkout_recover.c), and then an ordinary restore continues from what is there, a
+ * mix of the old state, the new one and later edits. As always it first takes a safety checkpoint
+ * of all that, so an edit that is displaced is never the only copy (I1; checked where things move,
+ * ws_restore_in_place.c).
  *
  *   resume, save                           the target
- *   resume of one that is over, but had    the target; undo brings back what was there before the
+ *   resume of one that is done but had     the target; undo brings back what was there before the
  *   to leave entries as they are           first try
  *   undo of a restore                      what was there before it; then undo brings the target
  *   undo of an undo                        its target: the same command again finishes it
- *   the same restore again                 the target; it goes on
- *   a restore of another whole checkpoint  that checkpoint, from what is there, which undo brings back
+ *   the same restore again                 the target; it continues
+ *   a restore of another whole checkpoint  that checkpoint; undo brings back what is there now
  *
- * A restore of which nothing had moved yet left the tree as it was. A save drops it (I2): a user
- * who saves after a crash wants the tree as it is. The restore has to be asked for again.
+ * A restore that had moved nothing yet left the tree as it was. A save drops such a restore (I2): a
+ * user who saves after a crash wants the tree as it is. To get the restore, the user has to ask for
+ * it again.
  *
- * A pending restore never stands in the way of a save (I3; not checked: what is_lasting does not
- * name fails it): where it cannot be finished, because a needed object is damaged or something is
- * in the way, it is suspended and reported, and the tree is saved as it is. An undo still brings back
- * what was there before.
+ * A pending restore that can never be finished does not prevent a save (I3; not checked; is_lasting
+ * lists the failures). If a needed object is damaged or something is in the way, the restore is
+ * ended and reported, and the tree is saved as it is. An undo still brings back what was there
+ * before.
  *
- * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is reported
- * and otherwise taken for none (I4): nothing is written because of it. Resume and undo are about it
- * and refuse, unless the caller trusts the journal.
+ * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is
+ * foreign: it is reported and otherwise ignored (I4), and nothing is written because of it. Resume
+ * and undo concern it and refuse, unless the caller trusts the journal.
  *
- * A look at the store while a restore is under way sees its journal, which looks like that of an
- * interrupted one. The lock tells them apart (ws.c); a pending journal is reported as interrupted only when it was the same before and after the lock was seen free (I5; not checked:
- * others change it). */
+ * A reader of the store during a restore sees its journal, which looks like that of an interrupted
+ * one. The lock tells the two apart (ws.c): a pending journal is reported as interrupted only if it
+ * was the same before and after the lock was seen free (I5; not checked: other processes change
+ * it). */
 
-/* Chooses what is to be restored to finish the pending restore of the journal (resume) or to take
- * it back; paths are those of the journal. */
+/* Chooses what to restore to finish the pending restore of the journal (resume) or to take it back;
+ * the paths are those of the journal. */
 static int
 pending_choose(struct firn_ws_restoring *restoring, bool resume, firn_error *err)
 {
@@ -332,7 +334,7 @@ pending_choose(struct firn_ws_restoring *restoring, bool resume, firn_error *err
                                         &restoring->ws->record, &restoring->record, err);
 }
 
-/* Puts a pending restore to rest: with nothing moved yet, the journal is as it was before it. */
+/* Settles what a pending restore left under temporary names (checkout_recover.c). */
 static int
 pending_rest(struct firn_ws_restoring *restoring, firn_error *err)
 {
@@ -364,9 +366,9 @@ tell_foreign(const firn_callbacks *callbacks)
             "alone; firn restore --resume --trust-journal finishes it");
 }
 
-/* Fills restoring->journal. One that is pending and foreign (ws_internal.h): for what is about it, a
- * resume or an undo, FIRN_UNTRUSTED unless the options trust it; for all else it is reported and taken
- * for none. */
+/* Fills restoring->journal. If a foreign restore is pending (ws_internal.h): a resume or an undo
+ * (is_about_it) fails with FIRN_UNTRUSTED unless the options trust the journal; for any other
+ * operation the restore is reported and ignored. */
 static int
 pending_read(struct firn_ws_restoring *restoring, bool is_about_it, firn_error *err)
 {
@@ -396,7 +398,7 @@ out:
     return rc;
 }
 
-/* Whether a pending restore, or an interrupted one from which it was to go on, has moved things. */
+/* Whether a pending restore, or an interrupted one that it continues, has moved anything. */
 static int
 has_moved(const struct firn_catalog_journal *journal, bool *out, firn_error *err)
 {
@@ -411,7 +413,7 @@ has_moved(const struct firn_catalog_journal *journal, bool *out, firn_error *err
     return rc;
 }
 
-/* Nothing had moved: the journal is as it was before that restore. */
+/* Drops a restore that had moved nothing: the journal is set back to what it was before. */
 static int
 drop(struct firn_ws_restoring *restoring, firn_error *err)
 {
@@ -430,7 +432,7 @@ drop(struct firn_ws_restoring *restoring, firn_error *err)
     return rc;
 }
 
-/* Failures that would come again however often it is tried. */
+/* Whether a failure would recur at every new attempt. */
 static bool
 is_lasting(int code)
 {
@@ -439,7 +441,7 @@ is_lasting(int code)
            code == FIRN_INVALID;
 }
 
-/* Leaves the tree as it is, and the restore as one that is over. */
+/* Leaves the tree as it is and marks the restore as done. */
 static int
 set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_error *err)
 {
@@ -450,7 +452,7 @@ set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_err
     FIRN_TRY(
         firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
     if (!firn_catalog_journal_is_pending(&restoring->journal)) {
-        /* It was finished, and an entry that another process changed was kept. */
+        /* The restore was finished, and an entry that another process changed was kept. */
         tell(&restoring->options->callbacks, cause->text);
         goto out;
     }
@@ -521,9 +523,9 @@ out:
     return rc;
 }
 
-/* ---- telling of it ---- */
+/* ---- reporting an interrupted restore ---- */
 
-/* Fills in the checkpoint with this id; its number is 0 if it is not there any more. */
+/* Fills in the checkpoint with this id; its number is 0 if the checkpoint is gone. */
 static int
 fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
                 const uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE], firn_workspace_pending_restore *out,
@@ -557,7 +559,7 @@ fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
     return out->is_revert ? FIRN_OK : fill_checkpoint(ws, opened, running->target, out, err);
 }
 
-/* Looks once; *tag is that of a journal that says pending. */
+/* Reads the journal once; *tag identifies one that is pending. */
 static int
 look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_workspace_pending_restore *out,
      uint8_t *tag, firn_error *err)
@@ -604,8 +606,8 @@ look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag,
     return firn_ws_opened_close(ws, &opened, rc, err);
 }
 
-/* Beside a restore that ends, the journal may be from before its end and the lock from after it: what
- * looks interrupted is looked at until two looks see the same one (I5). */
+/* When a restore ends meanwhile, the journal may be read before its end and the lock tested after
+ * it. So a journal that looks interrupted is read again until two reads see the same one (I5). */
 int
 firn_ws_restore_pending(struct firn_ws *ws, firn_workspace_pending_restore *out, firn_error *err)
 {
@@ -693,7 +695,7 @@ restore(struct firn_ws *ws, const struct request *request,
         return rc;
     }
     DCHECK(only_reads || !firn_db_is_read_only(opened.db));
-    /* Some paths only, while a restore of others is pending: that one is finished first. */
+    /* A restore of some paths only: a pending restore is finished first. */
     if (!only_reads && request->operation == RESTORE && options->path_count > 0) {
         rc =
             firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
@@ -723,7 +725,7 @@ firn_ws_restore(struct firn_ws *ws, const char *reference,
     const struct request request = {.operation = RESTORE, .reference = reference};
     firn_workspace_restore_options given = *options;
     for (size_t i = 0; i < given.path_count; i++) {
-        if (given.paths[i].size == 0) { /* the root: all there is */
+        if (given.paths[i].size == 0) { /* the root: everything */
             given.path_count = 0;
         }
     }

@@ -2,28 +2,28 @@
  *
  * operations/ws_restore_in_place.c: bringing a workspace to the state of a checkpoint.
  *
- *   scan      the present state into the store, as a save would: the safety checkpoint, and the tree
- *             to compare with; what today's rules exclude, or the checkpoint's, is in neither
- *   plan      and verify (checkout.c): everything that will be needed is looked at
+ *   scan      the present state into the store, as a save would: the safety checkpoint, and the
+ *             tree to compare with; neither has what today's or the checkpoint's rules exclude
+ *   plan      and verify (checkout.c): everything that will be needed is read
  *   commit    the safety checkpoint and, in the same commit, the journal: PREPARED
  *   prepare   everything new, beside its place, durable
  *   commit    the journal: BEGUN
  *   finish    everything in its place, durable
  *   commit    the journal: DONE, with the safety checkpoint for an undo
  *
- * What is restored may be made from the present state (a target: ws_revert.c). Then it is looked,
- * between scan and seal, whether that can be done, and the tree that was made is entered as a safety
- * checkpoint too, in the first commit: recovery knows no difference.
+ * The tree to restore may be made from the present state (a target: ws_revert.c). Then a check
+ * between scan and seal finds out whether the tree can be made, and the first commit enters that
+ * tree as a safety checkpoint too: for recovery there is no difference.
  *
- * So at every power cut the journal says what may be under way (I1), and every displaced entry is in a
- * checkpoint before (I2). A restore that would change nothing takes no safety
- * checkpoint and leaves the journal alone. One that fails before anything has moved puts the
- * journal back as it was; one that fails later leaves it: the restore is pending, as after a crash,
- * and is finished or taken back by the next restore, undo or save.
+ * So at every power cut the journal names the restore that may be in progress (I1), and every entry
+ * is in a checkpoint before it is displaced (I2). A restore that would change nothing takes no
+ * safety checkpoint and leaves the journal alone. After a failure before anything has moved, the
+ * journal is set back to what it was. After a later failure it stays: the restore is pending, as
+ * after a crash, and the next restore, undo or save finishes it or takes it back.
  *
- * A restore that goes on from a pending one takes a safety checkpoint of what it finds as well, and
- * the journal then names two: that one, with which recovery compares, and the one of the restore
- * that was interrupted, which an undo brings back.
+ * A restore that continues a pending one also takes a safety checkpoint of what it finds. The
+ * journal then names two: the new one, with which recovery compares, and that of the interrupted
+ * restore, which an undo brings back.
  */
 #include <stdio.h>
 
@@ -42,8 +42,8 @@ struct in_place {
     struct firn_ws_save_request request;
     struct firn_ws_save_tree tree;
     struct firn_ws_restore_unsaved unsaved;
-    struct firn_checkout_stores stores;  /* that it changes, without writers until it is done */
-    struct firn_catalog_journal journal; /* of this restore; paths and previous are borrowed */
+    struct firn_checkout_stores stores;  /* changed by the restore; no writers until it is done */
+    struct firn_catalog_journal journal; /* of this restore; borrows its paths and previous */
     struct firn_buf previous;            /* what the journal held */
     struct firn_checkout *apply;
     struct firn_ws_running running; /* for other processes */
@@ -58,7 +58,8 @@ changes_something(const struct firn_checkout *apply)
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
 }
 
-/* The name of a checkpoint for its user: its number, or, of a safety checkpoint, the start of its id. */
+/* The name of a checkpoint for users: its number, or the start of its id for a safety
+ * checkpoint. */
 static void
 name_of(const struct firn_catalog_record *record, char out[24])
 {
@@ -88,7 +89,7 @@ join(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *s
                                     restoring->opened->workspace.number, journal, err);
 }
 
-/* Keeps what the journal held, without the journal that it had replaced in its turn. */
+/* Keeps what the journal held, without the older journal inside it. */
 static int
 keep_previous(struct in_place *in_place, firn_error *err)
 {
@@ -135,15 +136,15 @@ set_state(struct in_place *in_place, enum firn_catalog_journal_state state, firn
                                       err);
 }
 
-/* Best effort: a note without a journal vouches for nothing. */
+/* Best effort: a note without a journal has no effect. */
 static void
 clear_note(struct in_place *in_place)
 {
     FIRN_IGNORE(firn_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
 }
 
-/* A restore that came to nothing is not in the journal. If even that cannot be written, recovery
- * finds nothing to do. */
+/* Sets the journal back after a restore that came to nothing. If even that cannot be written,
+ * recovery finds nothing to do. */
 static void
 put_journal_back(struct in_place *in_place)
 {
@@ -203,7 +204,7 @@ commit_safety(struct in_place *in_place, firn_error *err)
     in_place->request.message = firn_str(in_place->safety_message);
     in_place->request.joint = &joint;
     struct firn_catalog_record safety;
-    /* The record being restored lives in ws->record, which a commit uses as well. */
+    /* The record being restored is in ws->record, which a commit overwrites. */
     struct firn_buf restored = restoring->ws->record;
     restoring->ws->record = (struct firn_buf){0};
     int rc = firn_ws_save_record(restoring->ws, restoring->opened, &in_place->request,
@@ -255,7 +256,7 @@ change_tree(struct in_place *in_place, firn_error *err)
     return rc;
 }
 
-/* A pending restore turned out to have done everything but to say so. */
+/* A pending restore had done everything except for its last commit. */
 static int
 close_pending(struct in_place *in_place, firn_error *err)
 {
@@ -276,25 +277,25 @@ close_pending(struct in_place *in_place, firn_error *err)
     return rc;
 }
 
-/* Makes the changes of a restore known to the stat cache.
+/* Enters the changes of a restore in the stat cache.
  *
- * A restore leaves files that no save has seen: the next one would read them all. So at its end the
- * directories that differ between the tree before and the one restored are scanned once more, and
- * only they (scan_confined.c): their new files are read, from the system's memory still, and what
- * is seen of them is noted like by a save.
+ * A restore leaves files that no save has seen: the next one would read them all. So at its end
+ * only the directories that differ between the tree before and the restored one are scanned once
+ * more (scan_confined.c). Their new files are read, still from the page cache, and noted as a save
+ * would note them.
  *
- * The files on the disk are read and hashed; the hashes of the restored tree are not taken over. So an
- * edit of the last moment is never taken for the restored state (I3; not checked: nothing here knows
+ * The files on the disk are read and hashed; the hashes of the restored tree are not taken over. So
+ * a last-moment edit is never taken for the restored state (I3; not checked: nothing here knows
  * what the restore wrote).
  *
- * That costs a small part of what writing them did. Where more has changed than the system is
- * likely to have in its memory nothing is done, and the next save reads it. */
+ * That costs a small part of what writing the files did. If more has changed than the page cache is
+ * likely to hold, nothing is done, and the next save reads the files. */
 
 enum { FILES_MAX = 200 * 1000, BYTES_MAX = 1 << 30 };
 
 struct refresh {
     struct firn_ws_opened *opened;
-    struct firn_buf inside; /* of uint64_t: hashes of paths; one more by accident does no harm */
+    struct firn_buf inside; /* of uint64_t: hashes of paths; a collision does no harm */
     uint64_t files;
     uint64_t bytes;
     const struct firn_difference_walk_side *after; /* the tree restored */
@@ -348,7 +349,7 @@ is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 
 /* ---- the scan ---- */
 
-/* A cancellation ends this: the restore itself is done. */
+/* A cancellation ends only this scan: the restore itself is done. */
 static int
 on_progress(void *ctx, const firn_progress *progress)
 {
@@ -394,9 +395,10 @@ out:
     return rc;
 }
 
-/* Looks at the directories in which the two trees differ, reads what is not known of their files,
- * and remembers it where that makes `after`. Does nothing where much differs. request says by which
- * rules the tree was scanned. A failure leaves the cache as it was, or less: not as wrong. */
+/* Scans the directories in which the two trees differ, reads the files that the stat cache does not
+ * have, and notes what agrees with `after`. Does nothing if much differs. request has the rules by
+ * which the tree was scanned. After a failure the cache has the same entries or fewer, and none
+ * that is wrong. */
 static int
 refresh_statcache(struct firn_ws_opened *opened, const struct firn_ws_save_request *request,
                   const struct firn_difference_walk_side *before,
@@ -449,7 +451,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
                                     &restoring->journal, err));
         FIRN_TRY(commit_safety(in_place, err));
         FIRN_TRY(change_tree(in_place, err));
-        /* Only to spare the next save some reading. */
+        /* This only saves the next save some reading. */
         FIRN_IGNORE(refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
     } else {
         FIRN_TRY(close_pending(in_place, err));
@@ -461,8 +463,8 @@ out:
     return rc;
 }
 
-/* The present state into the store; and what is to be restored, if that is made from it. A target
- * that cannot be made leaves no trace there. */
+/* Saves the present state in the store, and makes the target from it, if there is one. A target
+ * that cannot be made leaves nothing in the store. */
 static int
 save_present(struct in_place *in_place, firn_error *err)
 {

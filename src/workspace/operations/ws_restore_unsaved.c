@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_restore_unsaved.c: the entries that a safety checkpoint does not have, or not whole.
+ * operations/ws_restore_unsaved.c: the entries that a safety checkpoint lacks or has only in part.
  *
- * A save goes on where an attribute cannot be read, and reports it: the rest is worth having. For a
- * restore that is not enough: an entry that it displaces must be whole in the safety checkpoint, or the
- * attribute is lost. So it listens to the scan and remembers the paths, and its plan leaves them as
- * they are. Among the entries that were left out altogether it remembers those that rules exclude:
- * they stay because a rule wants it so. The contents of the others are unknown, so they stay too, even if
- * they look like what would be written, and the restore says that it is not complete.
+ * If an attribute cannot be read, a save reports it and continues: the rest is worth having. For a
+ * restore that is not enough: an entry that it displaces must be whole in the safety checkpoint, or
+ * the attribute is lost. So the restore records the paths in the notices of the scan, and its plan
+ * leaves these entries as they are. Among the entries that were left out altogether it records
+ * separately those that rules exclude: they stay because a rule says so. The contents of the others
+ * are unknown. So they stay too, even if they look like what would be written, and the restore
+ * reports that it is incomplete.
  *
- * Rules may exclude a great many entries. Of their paths only hashes are kept: one more by accident
- * changes what is said of an entry, not what is done with it.
+ * Rules may exclude a great many entries. Of their paths only hashes are kept: a collision changes
+ * what is reported of an entry, not what is done with it.
  *
- * The scan tells one notice at a time, so nothing is locked here.
+ * The scan gives one notice at a time, so nothing is locked here.
  */
 #include "operations/operations_internal.h"
 
@@ -24,7 +25,7 @@
 
 struct item {
     firn_slice path; /* in the arena */
-    bool is_whole;   /* the entry is not in the tree; else it lacks attributes */
+    bool is_whole;   /* the whole entry is not in the tree; otherwise only attributes are missing */
 };
 
 static uint64_t
@@ -149,7 +150,7 @@ firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
 {
     struct firn_ws_restore_unsaved *unsaved = ctx;
     *out_size = path.size;
-    DCHECK(!unsaved->is_out_of_memory); /* firn_ws_restore_unsaved_check has said so */
+    DCHECK(!unsaved->is_out_of_memory); /* firn_ws_restore_unsaved_check fails before */
     if (unsaved->paths.count == 0 && unsaved->excluded.size == 0) {
         return FIRN_CHECKOUT_SAVED;
     }

@@ -3,19 +3,19 @@
  * operations/ws_revert.c: taking back what one checkpoint changed, and keeping what came after.
  *
  * It is a three-way merge with the roles that "git revert" gives them: the base is the checkpoint
- * that is taken back, ours is the disk, theirs is the checkpoint before. The difference of theirs from
- * the base is the change, reversed; the difference of ours is what came after.
+ * that is taken back, ours is the disk, theirs is the checkpoint before. The base and theirs differ
+ * by the change, reversed; the base and ours differ by what came after.
  *
- * The disk is scanned as for a restore, under the rules of both checkpoints and of today; a path that
- * any of them excludes is not touched. The merged tree is restored as if it were a checkpoint
- * (ws_restore_in_place.c): so the means of restores handle a crash, an undo and an edit meanwhile (I1;
- * not checked: nothing is written here).
+ * The disk is scanned as for a restore, under the rules of both checkpoints and of today; a path
+ * that any of them excludes is not touched. The merged tree is restored as if it were a checkpoint
+ * (ws_restore_in_place.c). So a crash, an undo and an edit meanwhile are handled as in any restore
+ * (I1; not checked: nothing is written here).
  *
- * The merge applies the paths that the caller asks for: all others are in the merged tree as they are
- * on the disk, and the merged tree is restored whole.
+ * The merge changes only the paths that the caller asks for. All others are in the merged tree as
+ * they are on the disk, and the merged tree is restored whole.
  *
- * A range is one change: everything between two checkpoints. The older one may be any; the changes of a
- * single checkpoint are taken against the one before it that is still there.
+ * A range is one change: everything between two checkpoints. The older one may be any checkpoint; a
+ * single checkpoint is compared with the nearest earlier one that still exists.
  */
 #include <stdio.h>
 
@@ -44,7 +44,7 @@ content_equal(const void *record, const void *key)
     return firn_hash_equal(record, key);
 }
 
-/* ---- what it is about ---- */
+/* ---- which checkpoints ---- */
 
 static void
 name_of(const struct firn_catalog_record *record, char out[NAME_SIZE])
@@ -126,7 +126,7 @@ report(struct firn_ws_revert *revert)
     result->not_restored = restored->not_restored;
 }
 
-/* One that is pending was dealt with; what is pending still was reported as foreign. */
+/* A pending restore has been handled; one that is still pending was reported as foreign. */
 static int
 read_journal(struct firn_ws_revert *revert, firn_error *err)
 {
@@ -146,21 +146,22 @@ out:
     return rc;
 }
 
-/* The tree that a revert restores: whether it can be made, and making it.
+/* The tree that a revert restores: checking that it can be made, and making it.
  *
- *   check   the merge in memory (difference_merge.c): its conflicts, and whether hard links stay true; with
- *           conflicts that is all, and nothing was written anywhere (I1)
- *   make    the same merge again, into a new pack. It comes to the same (I2; tested, not asserted),
- *           because what it reads is verified by the hashes that the scan gave; where rules leave
- *           something out the disk is asked again, and may have another answer: that shows in the
- *           root, and is a conflict
+ *   check   the merge in memory (difference_merge.c): its conflicts, and whether hard links stay
+ *           true; with conflicts the revert ends here, and nothing was written anywhere (I1)
+ *   make    the same merge again, into a new pack. The result is the same (I2; tested, not
+ *           asserted), because what it reads is verified by the hashes from the scan. Only where
+ *           rules leave something out is the disk read again, and may have changed: then the root
+ *           differs, and that is a conflict
  *
- * The pack of the scan is durably in the list before another one is made (I3; not checked: only a
- * power cut shows it): a crash leaves at most one that the list does not have (objects_leftovers.c).
+ * The pack of the scan is durably in the list of packs before another pack is made (I3; not
+ * checked: only a power cut shows it). So a crash leaves at most one pack that the list does not
+ * have (objects_leftovers.c).
  *
- * The tree that came of it is a safety checkpoint, entered together with that of the present state
- * (ws_restore_in_place.c). A dry run is the check, and the plan of a restore; contents that only
- * the merge has made then are in no store and need no verifying. */
+ * The resulting tree is a safety checkpoint, committed together with that of the present state
+ * (ws_restore_in_place.c). A dry run is the check and the plan of a restore; contents made by the
+ * merge are in no store then and need no verifying. */
 
 _Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LARGE_SIZE,
                "what is merged is a whole object");
@@ -233,7 +234,7 @@ is_at_hand(void *ctx, const firn_hash *content)
     return firn_hash_map_find(&revert->made, firn_load_le64(content->bytes), content) != NULL;
 }
 
-/* Keeps directories, to be read back, and the names of contents. */
+/* Keeps directories, to be read back, and only the hashes of file contents. */
 static int
 put_in_memory(void *ctx, const struct firn_objects_object *object, firn_error *err)
 {
@@ -294,7 +295,7 @@ find_in(struct firn_ws_revert *revert, const struct firn_catalog_record *record,
     return rc;
 }
 
-/* Every path that was asked for is in one of the checkpoints, and may be written. */
+/* Checks that every requested path is in one of the checkpoints and may be written. */
 static int
 check_paths(struct firn_ws_revert *revert, firn_error *err)
 {
@@ -482,8 +483,9 @@ out:
 
 /* ---- the whole ---- */
 
-/* Does it; all above "what the check gave" is there. Fills restoring->result, and what the merge
- * found in result. The caller releases what the check gave, also after a failure. */
+/* Reverts. Requires: all fields above the results of the check are set. Fills restoring->result,
+ * and in result what the merge found. The caller releases the results of the check, also after a
+ * failure. */
 static int
 merge_trees(struct firn_ws_revert *revert, firn_error *err)
 {
@@ -581,7 +583,7 @@ firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     }
     rc = revert_opened(&revert, err);
     rc = rc == FIRN_OK && options->dry_run ? firn_ws_restore_foretell_store(&opened, err) : rc;
-    if (rc != FIRN_OK) { /* what it names is gone; how much stood in the way is told */
+    if (rc != FIRN_OK) { /* what the result names is gone; the number of conflicts is reported */
         *out = (firn_workspace_revert_result){.size = sizeof *out, .conflicts = out->conflicts};
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the

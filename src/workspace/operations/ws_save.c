@@ -3,26 +3,25 @@
  * operations/ws_save.c: saving the present state of a workspace as a checkpoint.
  *
  *   scan     what is new in the tree goes into a pack that is not sealed yet
- *   compare  with the checkpoint before, for the numbers in the result, and for callers that want no
- *            checkpoint of a state that has one
- *   seal     the pack is durable, the index and the stat cache learn of it
+ *   compare  with the checkpoint before, for the numbers in the result, and for callers that want
+ *            no second checkpoint of the same state
+ *   seal     the pack becomes durable, and is entered in the index and the stat cache
  *   commit   one commit with full durability names the tree: from here on the checkpoint exists
  *            (catalog.c)
  *   join     packs of many small saves become few (reclaim.c); if that fails, they stay
  *
- * The two halves, tree and record, are functions of their own, because a restore takes its safety
- * checkpoint in the same way but looks at the tree before it decides whether a record is worth
- * making.
+ * Tree and record are made by separate functions: a restore takes its safety checkpoint in the same
+ * way, but looks at the tree before it decides whether to make a record.
  *
- * Beside a watch, a save visits only what the watch does not know to be unchanged, and tells the watch
- * what it has visited (watchlink.c).
+ * While a watch runs, a save visits only what the watch does not report as unchanged, and reports
+ * to the watch what it has visited (watchlink.c).
  *
  * A failure before the commit leaves no checkpoint; what was written is removed (ws.c). The
- * comparison cannot fail the save: if an old tree is damaged, that is reported by a notice, and the
- * tree counts as changed.
+ * comparison cannot make the save fail: damage in an old tree is reported by a notice, and the tree
+ * counts as changed.
  *
- * Where no checkpoint is made (if_changed) the pack is dropped: directories that differ by their
- * time alone are not worth one. The notes of the stat cache are dropped with it, unless everything
+ * If no checkpoint is made (if_changed), the pack is dropped: directories that differ only in their
+ * times are not worth a pack. The notes of the stat cache are dropped with it, unless everything
  * that they name is in the store.
  */
 #include "base/check.h"
@@ -79,7 +78,7 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
         .has_rules = tree->has_rules,
         .rules = tree->rules};
     int rc;
-    CHECK(tree->session == NULL && tree->stat == NULL); /* it is sealed: what is named is durable */
+    CHECK(tree->session == NULL && tree->stat == NULL); /* sealed: all objects are durable */
     DCHECK(opened->workspace.number != 0 && record.root.kind == FIRN_TREE_DIR);
     DCHECK(record.workspace_path.data[0] == '/');
     FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
@@ -127,13 +126,14 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_r
 /* ---- the turn of an agent ---- */
 
 struct turn {
-    const firn_workspace_turn *given; /* its agent is empty: there is none */
+    const firn_workspace_turn *given; /* no turn if its agent is empty */
     bool begins;
     struct firn_buf begun;   /* bytes of the turn that began */
-    struct firn_buf message; /* with the beginning of the prompt */
+    struct firn_buf message; /* with the first line of the prompt */
 };
 
-/* How much of a text has at most `limit` bytes and ends between characters of UTF-8. */
+/* The size of the longest start of a text with at most `limit` bytes that ends between UTF-8
+ * characters. */
 static size_t
 cut_size(firn_slice text, size_t limit)
 {
@@ -191,7 +191,7 @@ check_turn(const firn_workspace_turn *turn, bool begins, firn_error *err)
     return FIRN_OK;
 }
 
-/* Fills in what the store knows of the turn, and completes the message. */
+/* Fills in what the store has of the turn, and completes the message. */
 static int
 complete_turn(struct turn *turn, struct firn_ws_opened *opened,
               struct firn_ws_save_request *request, firn_error *err)
@@ -204,7 +204,7 @@ complete_turn(struct turn *turn, struct firn_ws_opened *opened,
     request->turn.prompt.size = cut_size(turn->given->prompt, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
     int rc = firn_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
                                     turn->given->session, &turn->begun, &begun, err);
-    /* A damaged note costs its prompt and not the save. */
+    /* With a damaged note only its prompt is lost; the save succeeds. */
     if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
         begun = (firn_workspace_turn){.number = 0};
     } else if (rc != FIRN_OK) {
@@ -280,24 +280,24 @@ compare(struct saving *saving)
     }
 }
 
-/* The tree of a save: scanned into a pack, looked at, sealed.
+/* The tree of a save: scanned into a pack, compared, sealed.
  *
  *   scan   what has changed since the stat cache saw it is read and hashed; what the store does not
  *          have goes into a new pack (ws_scan*.c)
- *   seal   the pack and its directory are durable, the index learns of it (objects_session.c), and then
- *          the stat cache of the directories that are new (statcache.c)
+ *   seal   the pack and its directory become durable; the pack is entered in the index
+ *          (objects_session.c), and then the new directories in the stat cache (statcache.c)
  *
- * Between the two the tree can be compared with another, and given up without a trace: its new
- * directory objects are kept in memory beside the pack, which cannot be read before it is sealed;
- * all others are in the store. Only a tree that is to be compared keeps them.
+ * Between the two the tree can be compared with another, and given up without a trace. Its new
+ * directory objects are also kept in memory, because the pack cannot be read before it is sealed;
+ * all others are in the store. Only a tree that will be compared keeps them.
  *
- * The cache may be wrong about the store (I1): an old directory object cannot be read, or does not
- * fit what is remembered of it, or the root that it gives is not in the store. Then that is
- * reported as damage, the pack is dropped, and everything is scanned once more without it. */
+ * The stat cache may be wrong about the store (I1): an old directory object cannot be read or does
+ * not match its entry in the cache, or the resulting root is not in the store. That is reported as
+ * damage, the pack is dropped, and everything is scanned again without the cache. */
 
 enum { SCRATCH_FRAMES = 4 };
 
-/* ---- the sink of a scan: a session, and memory for what cannot be read back from it yet ---- */
+/* ---- the sink of a scan: a session, and memory for what is not readable there yet ---- */
 
 struct lane {
     struct firn_objects_session_lane *packed;
@@ -385,7 +385,7 @@ firn_ws_save_tree_last(struct firn_ws_opened *opened, struct firn_scan_last *out
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* *out_is_usable is false where the cache was wrong, and *err tells how. */
+/* *out_is_usable is false if the cache was wrong, and *err has the reason. */
 static int
 scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, bool is_blind,
      struct firn_ws_save_tree *tree, bool *out_is_usable, firn_error *err)
@@ -408,11 +408,11 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     *out_is_usable = true;
     if (request->tree_path != NULL) {
         FIRN_TRY(firn_os_dir_open_path(firn_db_os(opened->db), request->tree_path, &given, err));
-        options.nested = NULL; /* they lie in the workspace's own tree */
+        options.nested = NULL; /* nested stores are in the workspace's own tree */
         options.sqlite.copy = NULL;
     }
-    /* A safety checkpoint says what was there: what cannot be read is left out, so that an undo leaves
-     * it alone. */
+    /* A safety checkpoint has only what was there: what cannot be read is left out, so that an undo
+     * leaves it alone. */
     if (!request->is_safety && given == NULL) {
         FIRN_TRY(firn_ws_save_tree_last(opened, &options.last, err));
     }
@@ -506,8 +506,8 @@ pack_record(void *ctx, firn_slice bytes, firn_error *err)
     return firn_objects_session_lane_add(ctx, &record, &is_new, err);
 }
 
-/* Records of earlier checkpoints that stand in no pack yet join this one, if there is going to
- * be one. */
+/* Copies the records of earlier checkpoints that are in no pack yet into this one, if there will be
+ * a pack. */
 static int
 pack_records(struct firn_ws_opened *opened, struct firn_objects_session *session, bool *out_packed,
              firn_error *err)
@@ -555,7 +555,7 @@ firn_ws_save_tree(struct firn_ws_opened *opened, const struct firn_ws_save_reque
     return rc == FIRN_OK ? firn_ws_save_tree_seal(opened, out, err) : rc;
 }
 
-/* Leaves it at the checkpoint that the tree has already. */
+/* Makes no checkpoint: the tree has one already. */
 static int
 settle_for_previous(struct saving *saving, firn_error *err)
 {
@@ -573,7 +573,7 @@ out:
     return rc;
 }
 
-/* The last moment at which it can be cancelled: what follows is over soon, or waits for the disk. */
+/* The last point at which a save can be cancelled: the rest is short, or waits for the disk. */
 static int
 begin_sealing(struct saving *saving, firn_error *err)
 {
@@ -618,7 +618,7 @@ save_opened(struct saving *saving, firn_error *err)
     DCHECK(!saving->request.is_safety && saving->opened->workspace.number != 0);
     FIRN_TRY(complete_turn(&saving->turn, saving->opened, &saving->request, err));
     turn = saving->request.turn;
-    if (saving->turn.begins) { /* it is no checkpoint's yet */
+    if (saving->turn.begins) { /* no checkpoint has this turn yet */
         saving->request.turn = (firn_workspace_turn){.number = 0};
     }
     /* Reserved now, so that nothing can fail once the checkpoint exists. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_status.c: how the disk differs from a checkpoint. Reads what the stat cache does not
- * know; changes nothing, that cache included.
+ * operations/ws_status.c: how the disk differs from a checkpoint. Reads the files that the stat
+ * cache does not have; changes nothing, not even that cache.
  *
- * The time of a directory is not reported as a change: it moves with every change inside, which is reported
- * by itself.
+ * The time of a directory is not reported as a change: it moves with every change inside, which is
+ * reported by itself.
  */
 #include "operations/operations_internal.h"
 

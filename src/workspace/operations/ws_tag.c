@@ -2,9 +2,9 @@
  *
  * operations/ws_tag.c: giving names to checkpoints, and taking them away.
  *
- * A name that is taken is not moved to another checkpoint unless that was asked for: people restore
- * by tags, and a tag that silently means something else restores the wrong thing. To give a
- * checkpoint a tag that it has already is no error and writes nothing.
+ * A tag is moved to another checkpoint only on request: people restore by tags, and a tag that
+ * silently means something else restores the wrong thing. To give a checkpoint a tag that it has
+ * already is no error and writes nothing.
  */
 #include "base/check.h"
 #include "base/slice.h"

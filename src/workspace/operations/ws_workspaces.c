@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/ws_workspaces.c: the workspaces of all stores: listing them, and giving up the history
- * of one.
+ * operations/ws_workspaces.c: the workspaces of all stores: listing them, deleting the history of
+ * one, and continuing the history of a moved directory.
  *
  * A store that cannot be read is listed with the reason, so that it is not forgotten.
  *
- * Giving up a history takes the workspace's checkpoints and tags out of the catalog, in one durable
- * commit (I1; not checked, like (I2): only a power cut shows it), and before that what the stat
- * cache has of it, which may be lost at any time; the directory tree itself is not looked at. Where
- * other workspaces use the store, the next gc gives the space back. A store in the usual place that
- * holds nothing any more is removed whole: under its lock it is renamed to a name that no workspace
- * leads to, and then deleted, file by file. A crash leaves such a rest; the next removal deletes it
- * (I2). So does a store in which nothing was ever saved, where a history that goes on elsewhere
- * needs its place, and no other (I3; not checked: holds_anything is the rule).
+ * Deleting a history removes the workspace's entries from the stat cache, which may be lost at any
+ * time, and then its checkpoints and tags from the catalog, in one durable commit (I1; not checked,
+ * like (I2): only a power cut shows it). The directory tree itself is not touched. If other
+ * workspaces use the store, the next gc frees the space. A store in the usual place that holds no
+ * workspace any more is removed whole: under its lock it is renamed to a name that no workspace
+ * leads to, and then deleted, file by file. After a crash the next removal deletes the rest (I2).
+ * When a continued history needs the place of another store, that store is removed in the same way,
+ * but only if nothing was ever saved in it (I3; not checked: holds_anything is the rule).
  */
 #include "operations/operations.h"
 
@@ -118,7 +118,7 @@ open_home(struct firn_os *os, struct firn_os_dir **out, firn_error *err)
     return rc;
 }
 
-/* Deletes what this removal and earlier ones have put aside. */
+/* Deletes the stores that this removal and earlier ones have renamed. */
 static int
 remove_put_aside(struct firn_os *os, firn_error *err)
 {
@@ -153,7 +153,7 @@ put_aside(struct firn_os *os, const char *store_path, firn_error *err)
     const char *name = strrchr(store_path, '/') + 1;
     uint64_t digest;
     int rc;
-    CHECK(firn_place_digest_of_name(name, &digest)); /* it is one of the folder of stores */
+    CHECK(firn_place_digest_of_name(name, &digest)); /* it is in the folder of stores */
     FIRN_TRY(firn_os_random(os, tail, sizeof tail, err));
     firn_hex_encode(tail, sizeof tail, hex);
     if (firn_buf_append_format(&aside, "%s%s%s", name, removed_mark, hex) != FIRN_OK ||
@@ -171,7 +171,7 @@ out:
     return rc;
 }
 
-/* ---- giving up a history ---- */
+/* ---- deleting a history ---- */
 
 static int
 find_store(const char *root, const char *named, struct firn_place_roots *roots,
@@ -188,7 +188,7 @@ find_store(const char *root, const char *named, struct firn_place_roots *roots,
                : firn_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'", root);
 }
 
-/* Gives up what a catalog has of one workspace, durably. */
+/* Deletes one workspace from a catalog, durably. */
 static int
 remove_workspace(struct firn_db *db, struct firn_catalog *catalog, uint32_t number, firn_error *err)
 {
@@ -292,7 +292,7 @@ see_keyspace(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-/* Packs may be all that is left of a damaged store. */
+/* A damaged store may have nothing left but packs. */
 static int
 has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
 {
@@ -307,7 +307,7 @@ has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Whether the store has anything: checkpoints of any workspace, packs, data of an application,
+/* Whether the store has anything: checkpoints of any workspace, packs, an application's keyspaces,
  * settings. */
 static int
 holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_error *err)
@@ -331,8 +331,7 @@ out:
     return rc;
 }
 
-/* Removes a store in the usual place if nothing is in it: no checkpoint of any workspace, no
- * pack, no keyspace of an application's, no settings. */
+/* Removes a store in the usual place if it holds nothing (holds_anything). */
 static int
 remove_empty(struct firn_os *os, const char *store_path, int64_t lock_timeout_ms, bool *out_removed,
              firn_error *err)
@@ -353,38 +352,39 @@ remove_empty(struct firn_os *os, const char *store_path, int64_t lock_timeout_ms
     }
 out:
     if (db != NULL) {
-        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing was written that is needed */
+        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing needed was written */
     }
     firn_os_dir_close(dir);
     return rc == FIRN_OK && *out_removed ? remove_put_aside(os, err) : rc;
 }
 
-/* Going on with a history after its directory was moved.
+/* Continuing a history after its directory was moved.
  *
  * Two things change: the root in the catalog, and, for a store in the usual place, the name of the
  * store, which follows from the root. The name changes first, under the store's lock, and the
  * catalog then in one durable commit. A crash between the two leaves a store at its new place that
- * still tells the old root; the directory is recognised in it as moved (ws.c), and adopting it
- * again does the rest (I4; not checked: what a crash leaves is seen by tests only). No checkpoint
- * is removed, and none is written.
+ * still has the old root. The directory is recognised there as moved (ws.c), and adopting it again
+ * does the rest (I4; not checked: only tests see what a crash leaves). No checkpoint is removed,
+ * and none is written.
  *
- * A store of that kind that other workspaces use as well, by its path, is not renamed under them:
- * that is refused, with the store to be named from now on. A directory that has checkpoints of its
- * own keeps them: two histories are never joined (I5; not checked: check_empty refuses). A workspace that was only begun there has
- * none: its store in the usual place, if that holds nothing else, goes just before the other one
- * gets its name, and its entry in a catalog just before that changes. So a crash in between leaves
- * a directory that was moved, and nothing is lost. */
+ * If other workspaces use such a store too, by its path, it is not renamed: the call fails, and the
+ * message says that the store must be named from now on. A directory that has checkpoints of its
+ * own keeps them: two histories are never joined (I5; not checked: check_empty refuses). A
+ * workspace without checkpoints may exist there. Its store in the usual place, if that holds
+ * nothing else, is removed just before the other one gets its name, and its entry in a catalog just
+ * before the root in that catalog changes. So a crash in between leaves a directory that was moved,
+ * and nothing is lost. */
 
 struct adopting {
     struct firn_ws *ws;
-    const char *old_root;          /* NULL: recognised by the directory's identity */
+    const char *old_root;          /* NULL: found by the directory's identity */
     struct firn_os_stat root_stat; /* of the directory that adopts */
     struct firn_os_dir *store_dir;
     struct firn_db *db;
     struct firn_catalog *catalog;
     struct firn_place_roots roots;
     const struct firn_place_roots_root *known; /* of roots */
-    uint32_t begun; /* number of an empty workspace of the directory itself in the store; or 0 */
+    uint32_t begun; /* the directory's own empty workspace in the store; or 0 */
 };
 
 static int
@@ -399,7 +399,7 @@ stat_root(struct adopting *adopting, firn_error *err)
     return rc;
 }
 
-/* The store that knows the directory by another path: allocated; NULL if none does. */
+/* The store that has the directory under another path: allocated; NULL if there is none. */
 static int
 find_moved_store(const struct adopting *adopting, char **out, firn_error *err)
 {
@@ -418,7 +418,7 @@ out:
     return rc;
 }
 
-/* The store that should know the old root: allocated. */
+/* The store that should have the old root: allocated. */
 static int
 choose_store(const struct adopting *adopting, char **out, firn_error *err)
 {
@@ -444,7 +444,7 @@ choose_store(const struct adopting *adopting, char **out, firn_error *err)
             return rc;
         }
         path = NULL;
-    } else if (path == NULL) { /* it has a store, or nothing is known of it */
+    } else if (path == NULL) { /* the directory has a store, or no store is known for it */
         int rc = find_moved_store(adopting, out, err);
         if (rc != FIRN_OK || *out != NULL) {
             return rc;
@@ -543,7 +543,7 @@ rename_in_home(struct firn_os *os, const char *from, const char *to, firn_error 
     int rc;
     FIRN_TRY(firn_place_home(os, &home_path, err));
     FIRN_TRY(firn_os_dir_open_path(os, home_path, &home, err));
-    /* Replaces an empty directory, which a store half made may have left, and nothing else. */
+    /* Replaces only an empty directory, which a half-made store may have left. */
     FIRN_TRY(firn_os_rename(home, name_of(from), home, name_of(to), FIRN_OS_RENAME_REPLACE, err));
     FIRN_TRY(firn_os_dir_sync(home, err));
 out:
@@ -559,7 +559,7 @@ refuse_own_store(const struct firn_ws *ws, const char *store_path, firn_error *e
                           ws->place.root, store_path);
 }
 
-/* A store at the place that the directory's is to have: it goes if nothing was saved in it. */
+/* Removes a store at the place that the directory's store needs, if nothing was saved in it. */
 static int
 make_way(struct firn_ws *ws, const char *place, firn_error *err)
 {
@@ -573,7 +573,7 @@ make_way(struct firn_ws *ws, const char *place, firn_error *err)
     return rc == FIRN_OK && !is_removed ? refuse_own_store(ws, place, err) : rc;
 }
 
-/* A store inside of the directory goes before all others, and moves with it. */
+/* A store inside the directory takes precedence over all others, and moves with it. */
 static bool
 has_store_inside(const struct firn_ws *ws, const char *store_path)
 {

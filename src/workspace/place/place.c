@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place.c: where the store of a workspace lies.
+ * place/place.c: where the store of a workspace is.
  *
- * Without a store named, it is $XDG_DATA_HOME/firn/<name>-<16 hex digits>, or
+ * If none is named, the store is $XDG_DATA_HOME/firn/<name>-<16 hex digits>, or
  * $HOME/.local/share/firn/…: outside the tree, so that damage to the tree does not destroy the
- * history. The digits are the beginning of the BLAKE3 of the real path, so that equal names
- * of different places do not meet; the name is there for people who look into the folder, and bytes
- * that would be awkward in it become '_'.
+ * history. The digits are the beginning of the BLAKE3 of the real path, so that directories with
+ * the same name do not collide; the name is for people who look into the folder, and awkward bytes
+ * in it become '_'.
  *
- * A store may also lie inside of the tree, as ".firn" in its root, and then belongs to the directory
- * that it lies in, wherever that is moved or copied.
+ * A store may also be inside the tree, as ".firn" in its root. It then belongs to the directory
+ * that it is in, wherever that is moved or copied.
  */
 #include "place/place.h"
 
@@ -113,7 +113,7 @@ firn_place_digest_of_name(const char *name, uint64_t *out)
     return true;
 }
 
-/* Whether the name of a store leads back to its root. */
+/* Whether the name of a store has the hash of its root. */
 static bool
 is_store_of(const char *store, const char *real_root)
 {
@@ -159,7 +159,7 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
     struct listing *listing = ctx;
     uint64_t ignored;
     if (!firn_place_digest_of_name(entry->name, &ignored)) {
-        return FIRN_OK; /* nothing that was made here */
+        return FIRN_OK; /* not a store */
     }
     return firn_buf_append(&listing->names, entry->name, entry->name_size + 1);
 }
@@ -287,7 +287,7 @@ firn_place_holds_inside(struct firn_os_dir *parent, bool *out, firn_error *err)
     if (rc == FIRN_OK) {
         rc = holds_store(dir, out, err);
     }
-    if (rc == FIRN_DENIED) { /* it is private, as a store is */
+    if (rc == FIRN_DENIED) { /* private, as stores are */
         *out = true;
         rc = FIRN_OK;
     } else if (rc == FIRN_NOT_FOUND) {
@@ -300,9 +300,9 @@ out:
 
 /* ---- making directories ---- */
 
-/* Makes the last component of path in the directory before it, which must be there. A file that only leads
- * to a store belongs to the user whose directory it is in; a store of root's stays root's, as it may
- * contain data that this user may not read. */
+/* Makes the last component of path. Requires: its parent exists. With is_for_owner the new
+ * directory belongs to the owner of its parent, even if root makes it. A store's own directory
+ * stays root's, as it may contain data that this user may not read. */
 static int
 make_last(struct firn_os *os, const char *path, bool is_for_owner, firn_error *err)
 {
@@ -338,7 +338,7 @@ out:
     return rc;
 }
 
-/* Makes every component that is missing, from the top. */
+/* Makes all missing components, from the top. */
 static int
 make_all(struct firn_os *os, const char *path, firn_error *err)
 {
@@ -388,33 +388,33 @@ firn_place_open_dir(struct firn_os *os, const char *path, bool create, struct fi
 /* From a path to a workspace and its store.
  *
  * A workspace is identified by the real path of its root, so links to it and other spellings lead
- * to it. A path inside of a workspace means that workspace, and the rest of the path is kept as the
+ * to it. A path inside a workspace means that workspace, and the rest of the path is kept as the
  * sub-path. Going upward from the path, the first directory that has a store is the root: one with
- * ".firn" in it, or one whose store lies in the folder of stores. If a store was named, its catalog
- * says which directories are roots, and the nearest counts. If none has a store, the path itself is
- * the root of a workspace that was never saved.
+ * ".firn" in it, or one whose store is in the folder of stores. If a store was named, its catalog
+ * says which directories are roots, and the nearest is used. If no directory has a store, the path
+ * itself is the root of a workspace that was never saved.
  *
  * A ".firn" that this user has not made there may have come with the tree (place_trust.c). It does
- * not hide the store that the directory has in the folder of stores; without one it is an error,
- * and nothing further up is looked for: what would be saved there is not what the user thinks of.
+ * not hide the directory's store in the folder of stores. If there is no such store, it is an error
+ * and the search does not go further up: the user would not expect to save a directory above.
  *
- * Then, and only then, the stores are asked whether one of them knows this directory, or one above
- * it, from another path: it may have been moved. The answer is reported as moved_from and not used
- * until the user has confirmed it: a guess must not join two histories (I1).
+ * Only if nothing was found are all stores searched for this directory, or one above it, under
+ * another path: it may have been moved. The result is reported as moved_from and not used until the
+ * user confirms it: a guess must not join two histories (I1).
  *
- * A store inside is called "." in its catalog, and not by a path: it belongs to the directory that
- * it lies in, also after that was moved, copied, or carried to another machine.
+ * In the catalog of a store inside, the root is called "." and has no path: the store belongs to
+ * the directory that it is in, even after that was moved, copied, or brought to another machine.
  *
- * Nothing is created or changed here (I2; not checked: stores are opened read-only). While looking
- * through all stores, one that cannot be read is passed over; if nothing is found the first such is
- * told, as it may be the one. If the store that was named cannot be read, the root is unknown:
- * the path stands for it and is_sure is false, so that the next operation looks again, and fails
- * with the reason (I3). */
+ * Nothing is created or changed here (I2; not checked: stores are opened read-only). A search of
+ * all stores skips those that cannot be read; if nothing is found, the first of them is reported,
+ * as it may be the right one. If a named store cannot be read, the root is unknown: the path is
+ * used for it and is_sure is false, so that the next operation searches again and fails with the
+ * reason (I3). */
 
 struct locating {
     struct firn_os *os;
     const struct firn_place_locate_request *request;
-    struct firn_buf path; /* real path of what was named, with a NUL after its end */
+    struct firn_buf path; /* real path of the request, with a NUL after its end */
     struct firn_place_roots roots;
     struct firn_place_located *out;
     bool is_out_of_memory;
@@ -443,7 +443,7 @@ copy(char **out, const char *text, firn_error *err)
 
 /* ---- going upward ---- */
 
-/* Cuts the last component off; false where there is none. */
+/* Removes the last component; false if there is none. */
 static bool
 go_up(char *path)
 {
@@ -456,8 +456,8 @@ go_up(char *path)
     return true;
 }
 
-/* Calls `is_root` for the path and what lies above it, until that fills in located->root or fails.
- * Only for the path itself where the request is exact. */
+/* Calls `is_root` for the path and the directories above it, until that fills in out->root or
+ * fails. If the request is exact, only for the path itself. */
 static int
 walk_up(struct locating *locating,
         int (*is_root)(struct locating *locating, const char *path, firn_error *err),
@@ -500,7 +500,7 @@ has_store(struct locating *locating, const char *path, firn_error *err)
     }
     rc = firn_place_default_store(locating->os, path, &store, err);
     if (rc ==
-        FIRN_INVALID) { /* there is no folder of stores; told if nothing is found without it */
+        FIRN_INVALID) { /* there is no folder of stores: an error if nothing is found inside */
         rc = look.has_store ? firn_place_trust_refuse(path, &look, err) : FIRN_OK;
         goto out;
     }
@@ -567,7 +567,7 @@ out:
 
 /* ---- both ways ---- */
 
-/* Fills in what nothing was found for, and the sub-path. */
+/* Fills in defaults for what was not found, and the sub-path. */
 static int
 complete(struct locating *locating, firn_error *err)
 {
@@ -585,7 +585,7 @@ complete(struct locating *locating, firn_error *err)
     if (out->catalog_root == NULL) {
         FIRN_TRY(copy(&out->catalog_root, out->root, err));
     }
-    CHECK(strncmp(path, out->root, strlen(out->root)) == 0); /* it is the path, or above it */
+    CHECK(strncmp(path, out->root, strlen(out->root)) == 0); /* the root is the path or above it */
     const char *rest = path + strlen(out->root);
     FIRN_TRY(copy(&out->sub_path, *rest == '/' ? rest + 1 : rest, err));
 out:

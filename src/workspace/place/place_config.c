@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place_config.c: where settings are kept, and which one counts.
+ * place/place_config.c: where settings are kept, and which one applies.
  *
  * There are two files: the user's, $XDG_CONFIG_HOME/firn/config or ~/.config/firn/config, and the
- * store's, "config" in its directory. The store's settings go before the user's. Both files are text
- * (place.h), made to be edited; firn writes them whole, under another name first, so that a crash
- * leaves the old or the new one (I1; not checked: tests cut the power). Of two changes at the same
- * instant one may be lost.
+ * store's, "config" in its directory. The store's settings override the user's. Both files are text
+ * (place.h) that users may edit; firn writes a whole file under another name first, so that a crash
+ * leaves the old or the new one (I1; not checked: tests cut the power). Of two simultaneous changes
+ * one may be lost.
  *
- * A file that cannot be read is an error for a command about settings. Any other command goes on as if
- * the file were empty, and reports it; a setting that may be in that file must then not delete
- * anything. A change repairs the file that it changes: lines that could not be read stay as comments.
+ * A file that cannot be read is an error for a command about settings. Any other command reports
+ * the error and continues as if the file were empty; settings that may be in that file then get
+ * values that delete nothing. A change repairs the file that it changes: unreadable lines stay as
+ * comments.
  *
- * The library stores settings but applies none of them by itself: the result of a call must not depend
- * on files in the home of a user (I2; not checked: it is about the callers).
+ * The library stores settings but applies none of them by itself: the result of a call must not
+ * depend on files in a user's home (I2; not checked: it concerns the callers).
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,17 +32,16 @@ enum { ASIDE_MAX = 1000, ASIDE_NAME_SIZE = 32 };
 
 /* Reading and changing files of settings.
  *
- * The reader is strict: a setting that is misspelt, or set twice, or has a value that makes no
- * sense, is an error with its line: if it were ignored silently, its author would believe it to be in
- * effect. A file of a later version with keys that are not known here is refused for the same reason.
- * A command that goes on without its settings must lose nothing: nothing expires, and no garbage is
- * collected automatically (text_cautious).
+ * The reader is strict: a setting that is misspelt, or set twice, or has an invalid value, is an
+ * error with its line: if it were silently ignored, its author would believe it to be in effect. A
+ * file of a later version with unknown keys is refused for the same reason. A command that
+ * continues without its settings must lose nothing: nothing expires, and no garbage is collected
+ * automatically (text_cautious).
  *
- * A change keeps all other lines byte for byte, comments too (I3). Reading what a change has
- * written gives the old settings with that one changed (I4; both are checked). A
- * file whose last line has no end gets one. A repair makes comments of the lines that are wrong and
- * leaves all others byte for byte; what it has written can be read, unless it has become too large
- * (I5). */
+ * A change keeps all other lines byte for byte, comments too (I3). Reading the result of a change
+ * gives the old settings with that one changed (I4; both are checked). A missing line end at the
+ * end of the file is added. A repair makes comments of wrong lines and keeps all others byte for
+ * byte; the result is readable, unless it has become too large (I5). */
 
 enum { WAIT_MAX = INT32_MAX };
 _Static_assert((int)FIRN_CATALOG_KEEP_TEXT_SIZE_MAX < (int)FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE,
@@ -49,12 +49,12 @@ _Static_assert((int)FIRN_CATALOG_KEEP_TEXT_SIZE_MAX < (int)FIRN_PLACE_CONFIG_TEX
 
 struct key {
     const char *name;
-    const char *unset;    /* what stands where nothing is set */
-    uint64_t max;         /* of a number; 1: a switch; or what else it is: */
-    const char *cautious; /* what stands where it is not known what is set; NULL: unset */
+    const char *unset;    /* the default */
+    uint64_t max;         /* of a number; 1: a switch; or one of the kinds below */
+    const char *cautious; /* the value if a file cannot be read; NULL: unset */
 };
 
-/* A policy of what is kept; a size. */
+/* Kinds of values other than numbers: a policy, a size. */
 enum { MAX_POLICY = 0 };
 #define MAX_SIZE UINT64_MAX
 
@@ -78,7 +78,7 @@ text_name(enum firn_place_config_key key)
     return keys[key].name;
 }
 
-/* FIRN_INVALID, with the names that there are. */
+/* FIRN_INVALID, with the names of all settings, if there is no such key. */
 static int
 text_find(firn_slice name, enum firn_place_config_key *out, firn_error *err)
 {
@@ -109,7 +109,7 @@ read_number(firn_slice value, uint64_t max, uint64_t *out)
     return value.size > 0 && number <= max;
 }
 
-/* A size (firn_config_size); false, and nothing written, if it is none. */
+/* Reads a size (firn_config_size); false, with *out unchanged, if it is none. */
 static bool
 text_size(firn_slice text, uint64_t *out)
 {
@@ -147,7 +147,7 @@ text_size(firn_slice text, uint64_t *out)
     return true;
 }
 
-/* FIRN_INVALID, with what the key takes. */
+/* FIRN_INVALID, with the values that the key takes. */
 static int
 text_value(enum firn_place_config_key key, firn_slice value, uint64_t *out, firn_error *err)
 {
@@ -188,7 +188,8 @@ firn_place_config_text_show(const struct firn_place_config_text *config,
                    config->is_set[key] ? config->texts[key] : keys[key].unset);
 }
 
-/* The value that is used for a key while a file cannot be read; NULL: as if the key were not set. */
+/* The value that is used for a key while a file cannot be read; NULL: as if the key were not
+ * set. */
 static const char *
 text_cautious(enum firn_place_config_key key)
 {
@@ -216,11 +217,11 @@ trim(firn_slice text)
     return text;
 }
 
-/* Takes the next line with its end off the text; *out is what it says. */
+/* Removes the next line, with its end, from the text; *out is its content. */
 static firn_slice
 take_line(firn_slice *text, firn_slice *out)
 {
-    DCHECK(text->size > 0); /* so each line takes something off */
+    DCHECK(text->size > 0); /* so each call removes something */
     const uint8_t *end = memchr(text->data, '\n', text->size);
     size_t size = end == NULL ? text->size : (size_t)(end - text->data) + 1;
     firn_slice line = firn_bytes(text->data, size);
@@ -254,7 +255,8 @@ read_setting(firn_slice said, enum firn_place_config_key *out_key, firn_slice *o
     return rc == FIRN_OK ? text_value(*out_key, value, out_value, err) : rc;
 }
 
-/* Puts the setting of a line into *out; FIRN_INVALID if it is wrong, or sets a key a second time. */
+/* Puts the setting of a line into *out; FIRN_INVALID if the line is wrong, or sets a key a second
+ * time. */
 static int
 take_setting(firn_slice said, struct firn_place_config_text *out, firn_error *err)
 {
@@ -270,7 +272,7 @@ take_setting(firn_slice said, struct firn_place_config_text *out, firn_error *er
         CHECK(written.size < sizeof out->texts[key]);
         out->is_set[key] = true;
         out->values[key] = value;
-        memcpy(out->texts[key], written.data, written.size); /* smaller: the value was accepted */
+        memcpy(out->texts[key], written.data, written.size); /* fits: the value was accepted */
     }
     return rc;
 }
@@ -367,7 +369,7 @@ firn_place_config_size(const char *text, uint64_t *out, firn_error *err)
                           "'%.80s' is not a size such as 500M, 2G, 100MB or none", text);
 }
 
-/* The folder of the user's file: allocated; NULL in *out where the environment names none. */
+/* The folder of the user's file: allocated; *out is NULL if the environment names none. */
 static int
 user_folder(struct firn_os *os, char **out, firn_error *err)
 {
@@ -389,7 +391,7 @@ user_folder(struct firn_os *os, char **out, firn_error *err)
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the path of the settings");
 }
 
-/* The text of the file in a folder; nothing where there is none. */
+/* The text of the file in a folder; empty if there is no file. */
 static int
 read_text(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
 {
@@ -412,8 +414,8 @@ read_text(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
     return rc;
 }
 
-/* The text of the file in a folder and what it says. The error does not name the file if it is about
- * the text. */
+/* The text of the file in a folder, and its settings. An error in the text does not name the
+ * file. */
 static int
 read_file(struct firn_os_dir *dir, struct firn_buf *text, struct firn_place_config_text *out,
           firn_error *err)
@@ -423,7 +425,7 @@ read_file(struct firn_os_dir *dir, struct firn_buf *text, struct firn_place_conf
     return rc == FIRN_OK ? firn_place_config_text_read(firn_buf_slice(text), out, err) : rc;
 }
 
-/* folder may be NULL, or not be there. */
+/* folder may be NULL, or not exist. */
 static int
 read_folder(struct firn_os *os, const char *folder, struct firn_place_config_text *out,
             firn_error *err)
@@ -452,7 +454,7 @@ struct files {
     bool is_any_unread;
 };
 
-/* How a file that cannot be read is treated. */
+/* How an unreadable file is handled. */
 struct telling {
     bool goes_on;
     void (*on_notice)(void *ctx, const firn_notice *notice);
@@ -514,7 +516,7 @@ out:
     return rc;
 }
 
-/* value is the room for it. */
+/* value is the memory for the setting's value. */
 static firn_config_setting
 setting_of(const struct files *files, enum firn_place_config_key key, char *value)
 {
@@ -607,7 +609,7 @@ out:
     return rc;
 }
 
-/* FIRN_INVALID would blame the caller. */
+/* Passes on an error in the file; FIRN_INVALID would mean an error of the caller. */
 static int
 refuse(struct firn_os_dir *dir, int rc, const firn_error *why, firn_error *err)
 {
@@ -615,7 +617,7 @@ refuse(struct firn_os_dir *dir, int rc, const firn_error *why, firn_error *err)
                           firn_os_dir_path(dir), file_name, why->text);
 }
 
-/* The text of the file, made readable: *was_sound tells whether it was so already. */
+/* The text of the file, made readable; *was_sound is true if it was readable already. */
 static int
 read_repaired(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn_error *err)
 {
@@ -646,8 +648,8 @@ out:
     return rc == FIRN_OK ? FIRN_OK : refuse(dir, rc, &why, err);
 }
 
-/* Whether reading the one text gives what reading the other gives, but for one setting: (I3) and
- * (I4). */
+/* Whether the settings of two texts differ at most in one key, and is_set says whether the new text
+ * has that key: (I3) and (I4). */
 static bool
 differs_only_in(firn_slice before, firn_slice after, enum firn_place_config_key key, bool is_set)
 {
@@ -751,8 +753,9 @@ firn_place_config_check(struct firn_os_dir *dir, const firn_callbacks *callbacks
     return rc == FIRN_OK ? FIRN_OK : tell_unread(&telling, firn_os_dir_path(dir), why.text, err);
 }
 
-/* Writes a file in the place of one that cannot be repaired, which gets a name that is free. In one
- * step: without any file more would expire than with one that says that nothing does. */
+/* Writes a new file in place of one that cannot be repaired, which gets a free name. The two are
+ * exchanged in one step: without any file the default policy would apply, but the new one says that
+ * nothing expires. */
 static int
 replace_file(struct firn_os_dir *dir, firn_error *err)
 {

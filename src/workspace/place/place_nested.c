@@ -3,17 +3,17 @@
  * place/place_nested.c: recognising the roots of other workspaces during a scan.
  *
  * A directory that is a workspace of its own is not saved again with the one around it. Stores in
- * the usual place are named after the hash of their root's path, so one listing of their folder
- * gives a sorted set of numbers, and a directory is asked about with one hash of its path: no store
- * is opened, and where the set is empty nothing is hashed at all. The state of hashing the root is
- * computed once and copied for each path (I1; not checked: callers have it const). Only when a
- * number is met is the store looked for, because a folder may hold remains. Roots of the
+ * the usual place are named after the hash of their root's path. So one listing of their folder
+ * gives a sorted set of numbers, and a directory is tested with one hash of its path: no store is
+ * opened, and if the set is empty nothing is hashed. The hash state after the root is computed once
+ * and copied for each path (I1; not checked: callers have it const). Only if the number is in the
+ * set is the store itself tested, because the folder may hold remains of stores. Roots in the
  * workspace's own store come from its catalog.
  *
- * A store inside of its tree is recognised when its directory is listed.
+ * A store inside its tree is recognised when its directory is listed.
  *
- * The set is made before a scan and does not change (I2; not checked: callers have it const): any
- * thread may ask.
+ * The set is made before a scan and does not change (I2; not checked: callers have it const), so
+ * any thread may use it.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -32,7 +32,7 @@ struct firn_place_nested {
     uint64_t *digests;
     size_t count;
     size_t capacity;
-    struct firn_buf roots; /* those of the catalog below the root, each with its NUL */
+    struct firn_buf roots; /* roots of the catalog below the root, each with its NUL */
 };
 
 static int
@@ -68,7 +68,7 @@ visit_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *work
     struct firn_place_nested *nested = ctx;
     size_t size = strlen(nested->root);
     if (size == 1) {
-        size = 0; /* everything lies below "/" */
+        size = 0; /* everything is below "/" */
     }
     if (root.size <= size + 1 || memcmp(root.data, nested->root, size) != 0 ||
         root.data[size] != '/') {
@@ -126,7 +126,7 @@ firn_place_nested_create(struct firn_os *os, const char *root, struct firn_catal
     if (rc == FIRN_NO_MEMORY) {
         goto out;
     }
-    /* A folder that is not there, or not to be read, tells of no store. */
+    /* A missing or unreadable folder has no stores. */
     firn_sort(nested->digests, nested->count, sizeof *nested->digests, compare_digests);
     DCHECK(is_sorted(nested));
     if (catalog != NULL) {
@@ -175,7 +175,7 @@ has_digest(const struct firn_place_nested *nested, uint64_t digest)
     return at < nested->count && nested->digests[at] == digest;
 }
 
-/* A number was found: whether it is that of a store. */
+/* Whether a number in the set is really that of a store. */
 static int
 has_default_store(const struct firn_place_nested *nested, firn_slice path, bool *out,
                   firn_error *err)

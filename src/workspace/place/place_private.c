@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place_private.c: small files that firn keeps for its user outside of every tree and store.
+ * place/place_private.c: small files that firn keeps for its user outside every tree and store.
  *
- * A store that lies in a tree may have come with the tree, and then nothing in it says whether its
- * user made it. The data directory of the user ($XDG_DATA_HOME/firn, or ~/.local/share/firn) says so:
- * its files note which stores in trees this user made (place_trust.c), and which restores this user
- * has begun (ws_begun.c). A clone or an archive cannot bring such a file along.
+ * A store inside a tree may have come with the tree, so its contents cannot prove that this user
+ * made it. Files in the user's data directory ($XDG_DATA_HOME/firn, or ~/.local/share/firn) can:
+ * they note which stores in trees this user made (place_trust.c), and which restores this user has
+ * begun (ws_begun.c). A clone or an archive cannot bring such a file along.
  *
- * (I1) The folders belong to the user, and no other user may write to them. A folder that others may
- *      write to proves nothing, and is an error; it does not count as empty. Root may use the folder
- *XX, not asserted: it comes from outside.)
+ * (I1) The folders belong to the user, and no other user may write to them. A folder that others
+ *      may write to proves nothing, and is an error; it does not count as empty. Root may use the
+ *      folder of another user, because HOME names it. (Tested, not asserted: the folder comes from
+ *      outside.)
  * (I2) A file is replaced by a rename after it was synced, so it is never seen in part. (Not
  *      checked: only a power cut shows what was durable.)
  */
@@ -66,7 +67,7 @@ firn_place_private_open(struct firn_os *os, const char *folder, bool create,
             goto out;
         }
         rc = firn_os_dir_open(home, folder, out, err);
-        if (rc == FIRN_NOT_FOUND) { /* a file or a link, as links are not followed */
+        if (rc == FIRN_NOT_FOUND) { /* a file, or a link, which is not followed */
             rc = firn_error_set(err, FIRN_DENIED,
                                 "'%.800s/%s' is in the way: it is not a directory", path, folder);
         }
@@ -139,7 +140,7 @@ int
 firn_place_private_remove(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     int rc = firn_os_remove_file(dir, name, err);
-    /* Also where there is none: what removed it may have failed before that was durable. */
+    /* Also if there is none: an earlier removal may have failed before it was durable. */
     return rc == FIRN_OK || rc == FIRN_NOT_FOUND ? firn_os_dir_sync(dir, err) : rc;
 }
 

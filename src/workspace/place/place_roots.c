@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place_roots.c: collecting the roots that the catalogs of stores know.
+ * place/place_roots.c: collecting the roots in the catalogs of stores.
  *
- * Each store is opened for reading, its few entries are copied, and it is closed again; so no store
- * is held while another is read, and a list of them costs memory by the workspace and not by the
- * store. Reading creates nothing (I1).
+ * Each store is opened for reading, its few entries are copied, and it is closed again; so no two
+ * stores are open at once, and the list takes memory for each workspace, not for each store.
+ * Reading creates nothing (I1).
  *
  * In the folder of stores a store may be damaged, of a newer version, or half made: that must not
- * prevent work with the others, so it is reported and skipped. Memory that ran out is
- * no property of a store and ends the walk.
+ * prevent work with the others, so such a store is reported and skipped. If memory runs out, the
+ * walk ends.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -45,7 +45,7 @@ struct reading {
     struct firn_place_roots *roots;
     struct firn_catalog *catalog;
     const char *store_path;
-    const char *parent; /* real path of the directory that the store lies in, if it is inside */
+    const char *parent; /* real path of the store's parent, if the store is inside */
 };
 
 static int
@@ -151,7 +151,7 @@ struct listing {
     void *ctx;
 };
 
-/* Packs without the file that makes a store are one that has lost it. */
+/* Packs without the file FIRN are a store that has lost it. */
 static int
 find_packs(const struct firn_place_roots *roots, const char *path, firn_error *err)
 {
@@ -191,7 +191,7 @@ firn_place_roots_add_all(struct firn_place_roots *roots,
     return firn_place_list(roots->os, visit_store, &listing, err);
 }
 
-/* ---- what they say ---- */
+/* ---- looking up roots ---- */
 
 const struct firn_place_roots_root *
 firn_place_roots_find(const struct firn_place_roots *roots, const char *real_path)
@@ -204,10 +204,10 @@ firn_place_roots_find(const struct firn_place_roots *roots, const char *real_pat
     return NULL;
 }
 
-/* Whether a workspace of the catalog was saved from the directory that has this stat. A directory
- * keeps its inode and the time at which it was made when it is renamed. The number of its device
- * may change when the machine starts again and does not count. Where that time is not known nothing
- * is recognised: inodes are given again, and a wrong guess would stop people at their work. */
+/* Whether a workspace of the catalog was saved from the directory with this stat. A renamed
+ * directory keeps its inode and birth time. The number of its device may change when the machine
+ * restarts and does not count. Without a birth time no directory is recognised: inodes are reused,
+ * and a wrong guess would block people's work. */
 static bool
 is_same(const struct firn_catalog_workspace *workspace, const struct firn_os_stat *stat)
 {
@@ -215,8 +215,8 @@ is_same(const struct firn_catalog_workspace *workspace, const struct firn_os_sta
            workspace->btime_ns == stat->btime_ns;
 }
 
-/* Whether the directory that the catalog means is at its path no more. Where a link that took its place
- * leads there, it is not: the path that the catalog has is a real one, without links. */
+/* Whether the directory that the catalog means is no longer at its path. A link at that path which
+ * leads to the directory does not count: the catalog has real paths, without links. */
 static int
 check_gone(const struct firn_place_roots *roots, const struct firn_place_roots_root *root,
            bool *out, firn_error *err)
@@ -225,7 +225,7 @@ check_gone(const struct firn_place_roots *roots, const struct firn_place_roots_r
     struct firn_os_stat stat;
     struct firn_buf path = {0};
     int rc = firn_os_dir_open_path(roots->os, root->root, &dir, err);
-    *out = rc == FIRN_NOT_FOUND || rc == FIRN_INVALID; /* links in a circle, too */
+    *out = rc == FIRN_NOT_FOUND || rc == FIRN_INVALID; /* also a loop of links */
     if (rc != FIRN_OK) {
         return *out || rc == FIRN_DENIED ? FIRN_OK : rc;
     }

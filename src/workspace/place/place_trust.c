@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place_trust.c: whether a store that lies in a tree was made there by this user.
+ * place/place_trust.c: whether a store inside a tree was made there by this user.
  *
- * A repository or an archive can bring a directory ".firn" along. Its catalog may hold a restore that
- * was begun, its settings a policy that keeps nothing: a user who works in that tree must not act
- * on them (SECURITY.md). So a store that is found in a tree is used only if an entry outside of the
- * tree says that this user made it, with firn init --here, or has trusted it, with firn trust. A
- * store that is named needs no entry: naming it is saying so.
+ * A repository or an archive can bring a directory ".firn" along. Its catalog may hold a pending
+ * restore, its settings a policy that keeps nothing, and neither may take effect when a user works
+ * in that tree (SECURITY.md). So a store inside a tree is used only if an entry outside the tree
+ * says that this user made it, with firn init --here, or trusts it, with firn trust. A store that
+ * the user names needs no entry.
  *
- * An entry is about one directory, known by its inode and the time at which it was made, which a
- * rename keeps and a copy, a clone or an archive does not have (I1; the kernel's word). So a
- * workspace may be moved in its file system, and be reached by several paths; a copy of it has to
- * be trusted anew. Where a file system does not tell that time, the path of the root counts too, as
- * inodes are given again. The id of the store must be the same unless it cannot be read: a damaged
- * store stays its owner's. Entries are files of place_private.c:
+ * An entry is for one directory, identified by its inode and birth time, which a rename keeps and a
+ * copy, a clone or an archive does not have (I1; guaranteed by the kernel). So a workspace may be
+ * moved in its file system, and be reached by several paths; a copy of it has to be trusted again.
+ * If the file system has no birth times, the path of the root has to match too, as inodes are
+ * reused. The id of the store must match unless it cannot be read: a damaged store stays its
+ * owner's. Entries are private files (place_private.c):
  *
- *   firn trust 1\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n  birth <n>\n
- *   root <path to the end of the file>
+ *   firn trust 1\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n
+ *   birth <n>\n  root <path to the end of the file>
  *
- * (without the blanks before the words) and are called after inode and birth. The path is there for
+ * (without the blanks after each \n), named after inode and birth time. The path is there for
  * people.
  *
- * (I2) A store's directory that others may write to, or that has changed hands, is not trusted,
- *      even if it was entered.
- * (I3) Nothing but the directory, its attributes and the 64 bytes of FIRN is looked at to find out.
- *      (Not checked: it says what is not done.)
- * (I4) A failure to read, which another attempt may not meet, is an error. It never makes a store
- *      trusted, nor an entry one that any store fits.
+ * (I2) A store's directory that others may write to, or whose owner has changed, is not trusted,
+ *      even if there is an entry for it.
+ * (I3) The decision reads only the directory, its attributes and the 64 bytes of FIRN. (Not
+ *      checked: it says what is not done.)
+ * (I4) A transient failure to read is an error. It never makes a store trusted, and never an entry
+ *      that matches any store.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@
 enum {
     MODE_OTHERS_WRITE = 022,
     ID_LETTERS = 2 * FIRN_STOREFILE_ID_SIZE,
-    HEAD_SIZE = 256 /* room for all but the path */
+    HEAD_SIZE = 256 /* room for everything except the path */
 };
 
 static const char MAGIC[] = "firn trust 1\nstore ";
@@ -54,9 +54,9 @@ out_of_memory(firn_error *err)
     return firn_error_no_memory(err, "what is known of a store");
 }
 
-/* ---- looking at the directory ---- */
+/* ---- examining the directory ---- */
 
-/* Fails without an id. */
+/* Reads the id of a store; fails if there is none. */
 static int
 read_id(struct firn_os_dir *store, struct firn_place_trust_look *out, firn_error *err)
 {
@@ -75,8 +75,8 @@ out:
     return rc;
 }
 
-/* Whether the id cannot be read because of what is there. Another failure may pass, and says nothing
- * of the store. */
+/* Whether a failure to read the id is lasting, because of the store itself. Other failures may be
+ * transient and say nothing about the store. */
 static bool
 is_damaged(int rc)
 {
@@ -86,7 +86,7 @@ is_damaged(int rc)
 
 /* ---- entries ---- */
 
-/* All of an entry but "store" and the path; out has HEAD_SIZE bytes. */
+/* The part of an entry between the id and the path; out has HEAD_SIZE bytes. */
 static void
 write_identity(const struct firn_os_stat *stat, char *out)
 {
@@ -117,7 +117,8 @@ is_id(const char *id)
     return strspn(id, "0123456789abcdef") == ID_LETTERS || strspn(id, "-") == ID_LETTERS;
 }
 
-/* The path of an entry; false for what is none. NUL follows its end and is nowhere else. */
+/* The id and the path of an entry; false if it is not a valid one. *out ends in a NUL, the only one
+ * in the entry. */
 static bool
 root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
 {
@@ -148,7 +149,7 @@ id_text(const struct firn_place_trust_look *look, char out[ID_LETTERS + 1])
     }
 }
 
-/* Whether an entry is about that directory. */
+/* Whether an entry is for that directory. */
 static bool
 agrees(struct firn_buf *entry, const struct firn_place_trust_look *look, const char *real_root)
 {
@@ -169,7 +170,7 @@ agrees(struct firn_buf *entry, const struct firn_place_trust_look *look, const c
            rest + size + sizeof ROOT - 1 == root; /* nothing stands between */
 }
 
-/* Reads the entry of a directory; FIRN_NOT_FOUND where there is none. */
+/* Reads the entry of a directory; FIRN_NOT_FOUND if there is none. */
 static int
 read_entry(struct firn_os *os, const struct firn_os_stat *stat, const char *real_root,
            struct firn_buf *out, firn_error *err)
@@ -212,7 +213,7 @@ out:
     return rc;
 }
 
-/* Fills is_trusted. A folder of entries that is not private, or not there, vouches for nothing. */
+/* Fills is_trusted. A folder of entries that is not private, or is missing, counts as empty. */
 static int
 judge(struct firn_os *os, const char *real_root, struct firn_place_trust_look *look,
       firn_error *err)
@@ -230,7 +231,7 @@ judge(struct firn_os *os, const char *real_root, struct firn_place_trust_look *l
     return is_none ? FIRN_OK : rc;
 }
 
-/* *out_why is the failure to read the id that another attempt may not meet, or zeroed. */
+/* *out_why is a transient failure to read the id; its code is FIRN_OK if there was none. */
 static int
 look_and_tell(struct firn_os *os, const char *real_root, struct firn_place_trust_look *out,
               firn_error *out_why, firn_error *err)
@@ -250,7 +251,7 @@ look_and_tell(struct firn_os *os, const char *real_root, struct firn_place_trust
     rc = firn_os_dir_open(dir, FIRN_PLACE_INSIDE, &store, err);
     if (rc == FIRN_DENIED || rc == FIRN_NOT_FOUND) {
         rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &out->stat, err);
-        goto out; /* a user who may not look in has not made it */
+        goto out; /* a user who may not read it has not made it */
     }
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_stat(store, &out->stat, err));
@@ -314,7 +315,7 @@ firn_place_trust_enter(struct firn_os *os, const char *real_root, firn_error *er
                             real_root);
     } else if (why.code != FIRN_OK) { /* (I4) */
         rc = firn_error_set(err, why.code, "%s", why.text);
-    } else { /* also where it is there: what wrote it may have failed before it was durable */
+    } else { /* also if there is one: an earlier call may have failed before it was durable */
         rc = write_entry(os, &look, real_root, err);
     }
 out:
@@ -331,14 +332,14 @@ firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
     const char *root;
     int rc;
     FIRN_TRY(firn_os_dir_stat(from, &look.stat, err));
-    /* Without a time of birth the path would be needed as well, and then does not change. */
+    /* Without a birth time the path is part of the name of the entry, and is unknown here. */
     rc = look.stat.btime_ns == 0 ? FIRN_NOT_FOUND : read_entry(os, &look.stat, "", &entry, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
         rc = FIRN_OK;
         goto out;
     }
     FIRN_TRY(rc);
-    DCHECK(look.stat.btime_ns != 0); /* else the path counts, and is not known here */
+    DCHECK(look.stat.btime_ns != 0); /* otherwise the path would have to match */
     if (!agrees(&entry, &look, "") || !root_of(&entry, id, &root)) {
         goto out;
     }
@@ -383,8 +384,8 @@ out:
     return rc;
 }
 
-/* The nearest directory from a path upward that has a store in it, and what that is. *out_root is
- * allocated. FIRN_NOT_FOUND. */
+/* The nearest directory from a path upward that has a store in it, and what was found there.
+ * *out_root is allocated. FIRN_NOT_FOUND if there is none. */
 static int
 find(struct firn_os *os, const char *path, char **out_root, struct firn_place_trust_look *out,
      firn_error *err)
@@ -460,8 +461,8 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
 struct entry {
     struct firn_os_dir *dir;
     const char *name;
-    const char *root;      /* NULL: it cannot be read, or is malformed */
-    const firn_error *why; /* that */
+    const char *root;      /* NULL: the entry is unreadable or malformed */
+    const firn_error *why; /* why root is NULL */
 };
 
 /* Reads an entry and calls visit with it. */
@@ -489,7 +490,7 @@ visit_entry(struct firn_os_dir *dir, const char *name,
     return rc;
 }
 
-/* Calls visit with each entry, also with what bears the name of one and cannot be read. */
+/* Calls visit with each entry, also with files that have the name of one and cannot be read. */
 static int
 walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_error *err),
      void *ctx, firn_error *err)
@@ -521,7 +522,7 @@ struct listing {
     void *ctx;
 };
 
-/* Tells of an entry that says nothing. */
+/* Reports an unreadable entry. */
 static int
 show_unread(const struct listing *listing, const struct entry *entry, const char *why,
             firn_error *err)
@@ -572,7 +573,7 @@ firn_place_trust_list(struct firn_os *os, int (*visit)(void *ctx, const firn_tru
 
 struct removal {
     const char *root;
-    const char *name; /* of the entry of what is there now; NULL: nothing is */
+    const char *name; /* of the entry of the present directory; NULL: there is none */
     size_t removed;
 };
 
@@ -589,7 +590,7 @@ remove_one(void *ctx, const struct entry *entry, firn_error *err)
     return firn_place_private_remove(entry->dir, entry->name, err);
 }
 
-/* A removal that failed before may have taken the name away, and not durably. */
+/* An earlier removal that failed may have removed the name, but not durably. */
 static int
 sync_entries(struct firn_os *os, firn_error *err)
 {
@@ -608,10 +609,10 @@ firn_place_trust_remove(struct firn_os *os, const char *path, firn_error *err)
     char *root = NULL;
     int rc = find(os, path, &root, &look, err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && rc != FIRN_DENIED && rc != FIRN_INVALID) {
-        return rc; /* what is there may be known by another path */
+        return rc; /* the directory may have an entry under another path */
     }
     struct removal removal = {.root = rc == FIRN_OK ? root : path};
-    if (rc == FIRN_OK) { /* otherwise the directory is gone, or the store */
+    if (rc == FIRN_OK) { /* otherwise the directory or the store is gone */
         FIRN_TRY(name_of(&look.stat, root, name, err));
         removal.name = name;
     }
