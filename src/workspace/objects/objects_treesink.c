@@ -3,15 +3,14 @@
  * objects/objects_treesink.c: a sink that keeps directory objects in memory, and a source that reads
  * them back.
  *
- * A comparison with a checkpoint scans the workspace without storing anything: it needs the
- * directories of now, about 75 bytes an entry, and those of the checkpoint, which come from the
- * store. So objects of other kinds are accepted and forgotten, and a source asks this memory first
- * and then the fallback. A save keeps its new directories in the same way until they can be read
- * back from the store.
+ * A comparison with a checkpoint scans the workspace without storing anything. It needs the present
+ * directories, about 75 bytes an entry, and those of the checkpoint, which come from the store. So
+ * objects of other kinds are accepted and discarded, and the source looks here first and then in the
+ * fallback. A save keeps its new directories in the same way until they can be read from the store.
  *
- * Objects lie in an arena, found through a hash map by the first eight bytes of their names, which
- * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
- * since directories are few and small. Nothing is ever removed before the whole sink goes.
+ * Objects are in an arena, found through a hash map by the first eight bytes of their names, which
+ * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; objects are copied while it is
+ * held, since directories are few and small. Nothing is removed before the sink is destroyed.
  */
 #include "base/arena.h"
 #include "base/bytes.h"
