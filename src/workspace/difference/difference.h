@@ -84,8 +84,8 @@ struct firn_difference_walk_options {
     /* If not NULL: a file on both sides for which it returns true counts as different in content. */
     bool (*is_to_replace)(const void *ctx, firn_slice path);
     const void *ctx; /* for is_to_replace */
-    /* Entries of reserved names (tree.h), and what is below them, count as being on neither
-     * side: for callers that write and remove. */
+    /* Entries of reserved names (tree.h), and all below them, count as missing on both sides: for
+     * callers that write and remove. */
     bool without_reserved;
     /* Called once for each such entry that the filter selects, before the entries that follow it; may
      * be NULL. */

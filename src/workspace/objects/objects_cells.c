@@ -273,7 +273,7 @@ struct reading {
     struct firn_os_mutex mutex;
     /* Under the mutex. */
     struct firn_objects_cells cells;
-    uint64_t told;  /* how far the cells that were taken lie */
+    uint64_t told;  /* where the last run taken ends, for progress */
     uint64_t taken; /* number of runs taken */
     bool is_ended;
     int rc;             /* of the first cells that failed, */

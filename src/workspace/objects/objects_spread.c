@@ -70,7 +70,7 @@ struct reading {
     struct firn_os_mutex mutex;
     struct firn_os_cond changed;
     /* Under the mutex. */
-    struct firn_reader list; /* what was not taken yet */
+    struct firn_reader list; /* the pieces not yet taken */
     struct firn_packfile_piece next;
     bool has_next;
     uint64_t offset;    /* of next */
@@ -315,7 +315,7 @@ static int
 tell(void *ctx, uint64_t bytes, firn_error *err)
 {
     const struct firn_objects_spread *spread = ((const struct reading *)ctx)->spread;
-    (void)bytes; /* told before */
+    (void)bytes; /* reported before */
     return spread->on_bytes == NULL ? FIRN_OK : spread->on_bytes(spread->ctx, 0, err);
 }
 

@@ -33,7 +33,7 @@ struct firn_objects_treesink {
     struct firn_os_mutex mutex;
     struct firn_hash_map objects;
     struct firn_arena arena;
-    struct firn_tree_source fallback; /* read is NULL where there is none */
+    struct firn_tree_source fallback; /* read is NULL if there is none */
 };
 
 static uint64_t
@@ -178,7 +178,7 @@ read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *
     struct object *object = find_locked(sink, hash);
     firn_slice bytes = object != NULL ? object->bytes : firn_bytes(NULL, 0);
     firn_os_mutex_unlock(&sink->mutex);
-    if (object != NULL) { /* its bytes stay where they are; the record may not */
+    if (object != NULL) { /* its bytes do not move; the record may */
         firn_buf_clear(out);
         return firn_buf_append_slice(out, bytes) == FIRN_OK
                    ? FIRN_OK

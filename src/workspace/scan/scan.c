@@ -36,7 +36,7 @@
 #include "base/mem.h"
 #include "scan/scan_internal.h"
 
-/* ---- what to take up ---- */
+/* ---- choosing work ---- */
 
 enum claim_kind { CLAIM_NOTHING, CLAIM_VISIT, CLAIM_SEGMENT, CLAIM_BUILD, CLAIM_PIECE };
 

@@ -101,9 +101,9 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
 struct assembly {
     struct firn_scan_worker *worker;
     const struct firn_scan_node *node;
-    struct firn_tree_iterator *old; /* NULL where it is not needed */
-    size_t old_at;                  /* the place after the entry met last */
-    size_t subdir_at;               /* among the node's, after those that have been met */
+    struct firn_tree_iterator *old; /* NULL if it is not needed */
+    size_t old_at;                  /* the place after the last entry read */
+    size_t subdir_at;               /* of the next one among the node's */
     bool has_prints;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_confined.c: a scan of some directories of a tree, where the others are known.
+ * scan/scan_confined.c: a scan of some directories of a tree; the entries of the others are known.
  *
  * A directory outside of the confines is not visited: its parent is built with the entry that the
  * caller gives for it. The scan claims nothing about what is on disk there; the next scan compares

@@ -248,7 +248,7 @@ tell_rest(struct telling *telling)
 
 /* ---- entering ---- */
 
-/* *out stays NULL where the file cannot be used. */
+/* *out stays NULL if the file cannot be used. */
 static int
 read_rules(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
            enum firn_ignore_rules_kind kind, struct firn_ignore_file **out, firn_error *err)

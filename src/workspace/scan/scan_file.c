@@ -278,7 +278,7 @@ read_open(struct firn_scan_worker *worker, struct firn_os_file *file, const char
     FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
                                    &attempt->missing_attributes, err));
     FIRN_TRY(look_again(worker, file, &entry->hash, attempt,
-                        err)); /* on success err still tells what is missing */
+                        err)); /* on success err still says which attribute is missing */
     fill_entry(worker, FIRN_TREE_FILE, stat, entry);
     entry->size = stat->size_bytes;
 out:

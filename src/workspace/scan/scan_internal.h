@@ -221,7 +221,7 @@ struct firn_scan_window {
 struct firn_scan_counts {
     uint64_t files;
     uint64_t bytes;
-    uint64_t told; /* excluded and skipped */
+    uint64_t told; /* entries that were reported: excluded and skipped */
 };
 
 struct firn_scan_worker {
@@ -245,7 +245,7 @@ struct firn_scan_worker {
     struct firn_statcache_lane *stat_lane; /* NULL until it is needed */
     struct firn_tree_lookup versions;      /* the directory of an earlier scan: scan_file.c */
     struct firn_tree_lookup last;          /* the tree of the last checkpoint: scan_carry.c */
-    struct firn_tree_lookup outside;       /* what is not visited: scan_confined.c */
+    struct firn_tree_lookup outside;       /* of directories not visited: scan_confined.c */
     uint64_t work_since_report;
     struct firn_scan_counts before; /* the current segment, or a survey */
     /* counts, added up at the end */

@@ -51,8 +51,8 @@ struct stream {
     bool has_groups; /* else it is only hashed */
     bool has_window;
     size_t since_look;         /* pieces */
-    struct firn_scan_slot own; /* where there is no window; its data are the worker's */
-    uint8_t *carry;            /* of CARRY_MAX bytes: what was read after a group */
+    struct firn_scan_slot own; /* used without a window; its data is the worker's */
+    uint8_t *carry;            /* CARRY_MAX bytes: data read past a group */
     size_t carried;
     struct firn_packfile_piece *pieces;
     size_t count;
@@ -525,7 +525,7 @@ struct cell_stream {
     bool has_chunks;
     unsigned since_look;
     struct firn_scan_slot own;
-    struct firn_packfile_piece *pieces; /* IN_LIST; of the list at hand, in the order of numbers */
+    struct firn_packfile_piece *pieces; /* IN_LIST; of the current list, in the order of numbers */
     uint64_t *numbers;
     size_t count;
     struct firn_packfile_cells_builder builder;
@@ -754,7 +754,7 @@ firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
 
 /* ---- a second reading ---- */
 
-/* *out_is_read is false where the file is shorter by now. */
+/* *out_is_read is false if the file is shorter by now. */
 static int
 hash_data(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t offset, uint64_t end,
           uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read, firn_error *err)

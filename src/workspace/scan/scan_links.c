@@ -61,7 +61,7 @@ struct firn_scan_group {
     uint32_t xattrs_size;
     const struct firn_scan_node *first_node; /* NULL before any */
     const char *first_name;
-    uint64_t names;     /* that were met */
+    uint64_t names;     /* how many were found */
     uint64_t nlink;     /* the largest count at any look */
     int64_t changed_ns; /* the latest ctime at any look; adding a name changes it */
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_node.c: what is remembered of a directory from its visit until its object is
- * built.
+ * scan/scan_node.c: what is kept of a directory from its visit until its object is built.
  *
  * A node has its name and its parent, but not its path. A path is built from the chain of parents
  * when a system call or a message needs it, so the memory for a deep tree grows with the length of

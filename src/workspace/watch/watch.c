@@ -54,14 +54,14 @@ struct watching {
     struct firn_watch_new fresh;
     struct firn_watch_link link; /* for our own saves */
     bool is_stopping;
-    bool is_lost;       /* events were: begin anew */
+    bool is_lost;       /* events were lost: start again */
     bool is_full_asked; /* the last question was that of a save which visits everything */
     bool has_told_limit;
     int64_t first_change_ns; /* since the last save; 0: nothing changed */
     int64_t last_change_ns;
     int64_t full_ns;         /* when everything was visited last */
     int64_t pause_ns;        /* no save before */
-    firn_error last_failure; /* of a save; told once, until one succeeds */
+    firn_error last_failure; /* of a save; reported once, until one succeeds */
 };
 
 static int64_t
@@ -328,7 +328,7 @@ save(struct watching *watching)
     int64_t now = now_of(watching);
     if (rc == FIRN_OK) {
         watching->last_failure.text[0] = '\0';
-        /* Also where there was nothing to report on. */
+        /* Set here too, as a save may have had nothing to report. */
         watching->full_ns = watching->is_full_asked ? now : watching->full_ns;
         watching->is_full_asked = false;
         firn_watch_new_clear(&watching->fresh); /* they have been visited */

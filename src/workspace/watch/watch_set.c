@@ -586,7 +586,7 @@ firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_sli
     int id;
     if (parent == NULL || (node != NULL && node->id >= 0) ||
         set->kernel.add(set->kernel.ctx, dir, path, &id, NULL) != FIRN_OK ||
-        tree_by_id(&set->tree, id) != NULL /* its rename will be reported */) {
+        tree_by_id(&set->tree, id) != NULL /* its rename will be told */) {
         return false;
     }
     if (node == NULL) {

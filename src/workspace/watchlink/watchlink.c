@@ -53,7 +53,7 @@
 struct firn_scan_notices {
     firn_callbacks callbacks; /* of the process that asked */
     struct firn_arena arena;
-    struct firn_buf kept; /* of firn_notice; what they point to lies in the arena */
+    struct firn_buf kept; /* of firn_notice; paths and texts are in the arena */
 };
 
 enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 6 };
