@@ -50,8 +50,8 @@ struct firn_difference_walk_change {
 unsigned firn_difference_walk_what(const struct firn_tree_entry *before,
                                    const struct firn_tree_entry *after);
 
-/* The effect of a change on files, ignoring directories: ADDED, REMOVED (a type may change to or from
- * a directory), CHANGED, SAME or NOTHING. */
+/* The effect of a change on files, ignoring directories: ADDED, REMOVED (a type may change to or
+ * from a directory), CHANGED, SAME or NOTHING. */
 static inline enum firn_difference_walk_kind
 firn_difference_walk_of_file(const struct firn_difference_walk_change *change)
 {
@@ -81,14 +81,15 @@ struct firn_difference_walk_side {
 struct firn_difference_walk_options {
     struct firn_tree_filter *filter; /* NULL: everything */
     bool with_same;                  /* every entry, also in directories whose objects are equal */
-    /* If not NULL: a file on both sides for which it returns true counts as different in content. */
+    /* If not NULL: a file on both sides for which it returns true counts as different in
+     * content. */
     bool (*is_to_replace)(const void *ctx, firn_slice path);
     const void *ctx; /* for is_to_replace */
     /* Entries of reserved names (tree.h), and all below them, count as missing on both sides: for
      * callers that write and remove. */
     bool without_reserved;
-    /* Called once for each such entry that the filter selects, before the entries that follow it; may
-     * be NULL. */
+    /* Called once for each such entry that the filter selects, before the entries that follow it;
+     * may be NULL. */
     void (*on_reserved)(void *reserved_ctx, firn_slice path, const char *reason);
     void *reserved_ctx;
 };
@@ -96,8 +97,8 @@ struct firn_difference_walk_options {
 /* Calls visit for each change: names in byte order, a directory before its entries, also a removed
  * one. If a type changes to or from a directory, CHANGED comes first and then the entries of the
  * directory. Directories on both sides whose objects differ are always visited (SAME if their own
- * metadata is equal). The root is visited like any directory, unless a filter excludes it. Everything
- * is borrowed until visit returns; a return other than FIRN_OK ends the walk. */
+ * metadata is equal). The root is visited like any directory, unless a filter excludes it.
+ * Everything is borrowed until visit returns; a return other than FIRN_OK ends the walk. */
 FIRN_MUST_CHECK int firn_difference_walk(
     const struct firn_difference_walk_side *before, const struct firn_difference_walk_side *after,
     const struct firn_difference_walk_options *options,
@@ -126,7 +127,8 @@ struct firn_difference_merge_options {
     struct firn_objects *objects;
     struct firn_os_dir *disk;
     int64_t now_ns; /* the time of files that are merged line by line */
-    /* Receives the new objects: contents and directories, parts before the index that names them. */
+    /* Receives the new objects: contents and directories, parts before the index that names
+     * them. */
     int (*put)(void *ctx, const struct firn_objects_object *object, firn_error *err);
     int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err);
     /* A path that differs and that ours does not have, although it exists on the disk. */
@@ -141,8 +143,8 @@ struct firn_difference_merge_result {
     uint64_t lines_merged;       /* files */
 };
 
-/* Merges. After a conflict the walk continues, with ours at that path. FIRN_CONFLICT if a file on the
- * disk no longer matches ours. The same trees give the same result. One thread. */
+/* Merges. After a conflict the walk continues, with ours at that path. FIRN_CONFLICT if a file on
+ * the disk no longer matches ours. The same trees give the same result. One thread. */
 FIRN_MUST_CHECK int firn_difference_merge(const struct firn_difference_merge_options *options,
                                           struct firn_difference_merge_result *out,
                                           firn_error *err);
@@ -153,8 +155,8 @@ struct firn_difference_merge_counts {
     uint64_t directories;
     uint64_t bytes;
 };
-/* Walks a whole merged tree: counts, and calls on_conflict (HARD_LINKS) for each entry that links to
- * one which is not the same file. */
+/* Walks a whole merged tree: counts, and calls on_conflict (HARD_LINKS) for each entry that links
+ * to one which is not the same file. */
 FIRN_MUST_CHECK int firn_difference_merge_links_check(
     const struct firn_difference_walk_side *tree,
     int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err),
@@ -210,9 +212,9 @@ FIRN_MUST_CHECK int firn_difference_lines_init(struct firn_difference_lines *out
 /* A zeroed struct is fine. */
 void firn_difference_lines_deinit(struct firn_difference_lines *lines);
 
-/* Sets the fields of *out that are about lines, borrowed until the next call. A file on the disk that
- * no longer matches the change, or cannot be read, is reported by a notice. FIRN_CORRUPT if stored
- * content is damaged. */
+/* Sets the fields of *out that are about lines, borrowed until the next call. A file on the disk
+ * that no longer matches the change, or cannot be read, is reported by a notice. FIRN_CORRUPT if
+ * stored content is damaged. */
 FIRN_MUST_CHECK int firn_difference_lines_compare(struct firn_difference_lines *lines,
                                                   const struct firn_difference_walk_change *change,
                                                   firn_workspace_difference *out, firn_error *err);
@@ -245,8 +247,8 @@ FIRN_MUST_CHECK int firn_difference_renames_add(struct firn_difference_renames *
 FIRN_MUST_CHECK int firn_difference_renames_match(struct firn_difference_renames *renames,
                                                   firn_error *err);
 
-/* Finds the rename that a change, ADDED or REMOVED, is part of: the removed entry and its path, borrowed
- * as long as renames. False if there is none. */
+/* Finds the rename that a change, ADDED or REMOVED, is part of: the removed entry and its path,
+ * borrowed as long as renames. False if there is none. */
 bool firn_difference_renames_find(const struct firn_difference_renames *renames,
                                   const struct firn_difference_walk_change *change,
                                   const struct firn_tree_entry **out_before, firn_slice *out_path);

@@ -2,19 +2,19 @@
  *
  * difference/difference_forget.c: a tree without some of its paths.
  *
- *   survey    walks the tree, and finds what is at the paths and below, and the further names elsewhere
- *             of files whose first name is there
- *   rewrite   rebuilds the directories that lead to the paths or contain such a name; all others are
- *             taken as they are
+ *   survey    walks the tree, and finds what is at the paths and below, and the further names
+ *             elsewhere of files whose first name is there
+ *   rewrite   rebuilds the directories that lead to the paths or contain such a name; all others
+ *             are taken as they are
  *
  * In a group of hard links the first path holds the content, and the others refer to it
- * (tree/tree.h). If the first one is forgotten, the first of the remaining names takes its place. Its
- * entry has all fields of the other, so that nothing of the file is lost (I1).
+ * (tree/tree.h). If the first one is forgotten, the first of the remaining names takes its place.
+ * Its entry has all fields of the other, so that nothing of the file is lost (I1).
  *
  * Entries name hard links by whole paths. So a directory that needs no change and does not lead to
- * the paths never needs a second visit, wherever it occurs again. Such directories are remembered by
- * their hashes, as are the counts of forgotten directories. So the work for many checkpoints of one
- * workspace depends on what they do not share.
+ * the paths never needs a second visit, wherever it occurs again. Such directories are remembered
+ * by their hashes, as are the counts of forgotten directories. So the work for many checkpoints of
+ * one workspace depends on what they do not share.
  *
  * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory is
  * borrowed from its parent's iterator, which does not move before the directory is done (I2).
@@ -28,8 +28,8 @@
 #include "catalog/catalog.h"
 #include "codec/xxh3.h"
 
-/* A directory that was walked to its end: a forgotten one or, if the counts are zeros, one that needs
- * no change. */
+/* A directory that was walked to its end: a forgotten one or, if the counts are zeros, one that
+ * needs no change. */
 struct known {
     firn_hash hash;
     struct firn_difference_forget_counts counts;

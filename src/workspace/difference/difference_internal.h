@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * difference/difference_internal.h: loading the content of a file from the store or the disk; and the
- * rule of a merge. Only difference*.c include it.
+ * difference/difference_internal.h: loading the content of a file from the store or the disk; and
+ * the rule of a merge. Only difference*.c include it.
  */
 #ifndef FIRN_DIFFERENCE_DIFFERENCE_INTERNAL_H
 #define FIRN_DIFFERENCE_DIFFERENCE_INTERNAL_H
@@ -12,16 +12,17 @@
 #include "objects/objects.h"
 #include "os/os.h"
 
-/* Loads a version from the store into *out. If its first bytes show that it is not text, *out_is_text
- * is false, and *out is incomplete. FIRN_CORRUPT. */
+/* Loads a version from the store into *out. If its first bytes show that it is not text,
+ * *out_is_text is false, and *out is incomplete. FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_difference_content_load_stored(struct firn_objects *objects,
                                                         struct firn_packfile_scratch *scratch,
                                                         const struct firn_tree_entry *entry,
                                                         struct firn_buf *out, bool *out_is_text,
                                                         firn_error *err);
 
-/* Loads the present content of a file on the disk. *out_is_same is false if it does not match the entry,
- * or the file no longer exists; *out_is_text as above. FIRN_DENIED, FIRN_IO … if it cannot be read. */
+/* Loads the present content of a file on the disk. *out_is_same is false if it does not match the
+ * entry, or the file no longer exists; *out_is_text as above. FIRN_DENIED, FIRN_IO … if it cannot
+ * be read. */
 FIRN_MUST_CHECK int firn_difference_content_load_disk(struct firn_os_dir *root, firn_slice path,
                                                       const struct firn_tree_entry *entry,
                                                       struct firn_buf *out, bool *out_is_same,
@@ -56,7 +57,8 @@ enum firn_difference_merge_entry_verdict {
 struct firn_difference_merge_entry_ruling {
     enum firn_difference_merge_entry_verdict verdict;
     firn_workspace_revert_conflict_kind conflict; /* of CONFLICT and of the two OF_DIR */
-    /* Ours has no entry; if the path exists on the disk, a rule excludes it, and it is left alone. */
+    /* Ours has no entry; if the path exists on the disk, a rule excludes it, and it is left
+     * alone. */
     bool asks_disk;
 };
 
@@ -77,10 +79,10 @@ bool firn_difference_merge_entry_equal(const struct firn_tree_entry *a,
 struct firn_difference_merge_entry_ruling
 firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides *sides);
 
-/* Makes the entry of a path. Requires: ours and theirs are both files, links or directories (base may
- * be missing or of another kind), or only one of them exists and is a directory. The content in *out
- * is that of ours or theirs. *out_what has the bits of attributes in conflict, which are taken from
- * ours. */
+/* Makes the entry of a path. Requires: ours and theirs are both files, links or directories (base
+ * may be missing or of another kind), or only one of them exists and is a directory. The content in
+ * *out is that of ours or theirs. *out_what has the bits of attributes in conflict, which are taken
+ * from ours. */
 enum firn_difference_merge_entry_content
 firn_difference_merge_entry_make(const struct firn_difference_merge_entry_sides *sides,
                                  struct firn_tree_entry *out, unsigned *out_what);

@@ -3,8 +3,8 @@
  * difference/difference_lines.c: two versions of a file brought into memory and compared.
  *
  * Each is read from the packs or from the disk by difference_content.c, so the lines are those of
- * exactly the two contents that differ. If a file on the disk has changed since, or is gone, a notice
- * says so and no lines are counted.
+ * exactly the two contents that differ. If a file on the disk has changed since, or is gone, a
+ * notice says so and no lines are counted.
  *
  * Both contents are in memory at once, so their size is limited (line_diff.h). A side that is
  * missing, or is not a file, counts as empty.

@@ -2,12 +2,12 @@
  *
  * difference/difference_merge.c: merges three trees, walked in step, into one.
  *
- * Three iterators go over the entries of a directory together; difference_merge_entry.c rules on each
- * name. The walk enters a directory only if all three differ: what only one side has changed is taken
- * as it is, with its object, so the work depends on what both sides have changed. Entries of the
- * result are collected, encoded, in the order of the walk, which is that of a directory object. When
- * all three iterators are at their ends the object is made, and the directory becomes an entry of its
- * parent. An empty directory is left out if one side has removed it.
+ * Three iterators go over the entries of a directory together; difference_merge_entry.c rules on
+ * each name. The walk enters a directory only if all three differ: what only one side has changed
+ * is taken as it is, with its object, so the work depends on what both sides have changed. Entries
+ * of the result are collected, encoded, in the order of the walk, which is that of a directory
+ * object. When all three iterators are at their ends the object is made, and the directory becomes
+ * an entry of its parent. An empty directory is left out if one side has removed it.
  *
  * The walk keeps its own stack on the heap, bounded by FIRN_TREE_DEPTH_MAX (I1). The entries of a
  * directory are borrowed from its parent's iterators, which do not move before it is done (I2).
@@ -205,7 +205,8 @@ load(struct firn_difference_merge_content *content, firn_slice path,
      const struct firn_difference_merge_entry_sides *sides, bool *out_is_text, firn_error *err)
 {
     int rc;
-    /* The base first: a database in use is not text, and its file on disk is not what the scan saved. */
+    /* The base first: a database in use is not text, and its file on disk is not what the scan
+     * saved. */
     FIRN_TRY(firn_difference_content_load_stored(content->objects, content->scratch, sides->base,
                                                  &content->base, out_is_text, err));
     if (*out_is_text) {

@@ -2,8 +2,8 @@
  *
  * difference/difference_merge_entry.c: the rule of a three-way merge for one path.
  *
- * The base is the state that both sides started from. One rule (R) applies to a whole entry, and then
- * to each of its attributes:
+ * The base is the state that both sides started from. One rule (R) applies to a whole entry, and
+ * then to each of its attributes:
  *   theirs equals the base       ours
  *   ours equals the base         theirs
  *   ours and theirs are equal    either
@@ -12,17 +12,17 @@
  * exactly ours.
  *
  * Exceptions to the rule:
- * - Directories are not compared as a whole but entry by entry. One that a side has removed counts as
- *   empty: entries in it that the other side has not changed are removed, changed ones are conflicts,
- *   and added ones stay.
+ * - Directories are not compared as a whole but entry by entry. One that a side has removed counts
+ *   as empty: entries in it that the other side has not changed are removed, changed ones are
+ *   conflicts, and added ones stay.
  * - A modification time is not a user's work: it is never a conflict, and a file that was only
  *   touched may be removed. The time is taken from the side that the content is taken from.
- * - The name of the first of several hard links is treated in the same way; whether names still agree
- *   is checked when the whole tree has been made.
- * - If a directory became something else, all entries below it are removed. This is a conflict unless
- *   the other side changed nothing below, which the caller finds out by a walk.
- * - An entry that ours does not have may exist on the disk, because a rule excludes it. A merge must
- *   not touch such entries; the caller looks at the disk.
+ * - The name of the first of several hard links is treated in the same way; whether names still
+ *   agree is checked when the whole tree has been made.
+ * - If a directory became something else, all entries below it are removed. This is a conflict
+ *   unless the other side changed nothing below, which the caller finds out by a walk.
+ * - An entry that ours does not have may exist on the disk, because a rule excludes it. A merge
+ *   must not touch such entries; the caller looks at the disk.
  */
 #include "difference/difference_internal.h"
 
@@ -130,7 +130,8 @@ firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides
     if (firn_difference_merge_entry_equal(sides->base, ours)) {
         return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS);
     }
-    /* From here on at least one of ours and theirs exists, and the base does if one of them does not. */
+    /* From here on at least one of ours and theirs exists, and the base does if one of them does
+     * not. */
     if ((ours == NULL || is_dir(ours)) && (theirs == NULL || is_dir(theirs))) {
         return judge_dirs(sides);
     }

@@ -3,16 +3,16 @@
  * difference/difference_renames.c: files that were renamed, found by their content.
  *
  * A removed file and an added one count as one renamed file if they have the same content: the same
- * hash and size. No file is read. Similar contents are not compared: a file that was both edited and
- * renamed is a removed file and an added one, as in a save. Empty files are never paired, since they
- * all have the same content.
+ * hash and size. No file is read. Similar contents are not compared: a file that was both edited
+ * and renamed is a removed file and an added one, as in a save. Empty files are never paired, since
+ * they all have the same content.
  *
  * If several files have the same content, those with the same name in different directories are
- * paired first; the rest is paired in the order of paths. So each file is in at most one pair, and the
- * pairs depend only on the two trees.
+ * paired first; the rest is paired in the order of paths. So each file is in at most one pair, and
+ * the pairs depend only on the two trees.
  *
- * All added and removed files are kept until they are paired, some 300 bytes each. Beyond a limit the
- * search is given up, and no renames are reported (I1), so that memory is bounded.
+ * All added and removed files are kept until they are paired, some 300 bytes each. Beyond a limit
+ * the search is given up, and no renames are reported (I1), so that memory is bounded.
  */
 #include "difference/difference.h"
 
@@ -165,7 +165,8 @@ join(struct firn_difference_renames_file *gone, struct firn_difference_renames_f
     come->partner = gone;
 }
 
-/* Files with the same content: the removed ones, [from, middle), and the added ones, [middle, to). */
+/* Files with the same content: the removed ones, [from, middle), and the added ones, [middle,
+ * to). */
 struct group {
     struct firn_difference_renames_file **files;
     size_t from;

@@ -3,13 +3,13 @@
  * difference/difference_walk.c: a merge of two sorted trees.
  *
  * Two iterators walk the entries of a directory on both sides in step. A name on one side only was
- * added or removed; a name on both is compared. The walk enters a directory only if the hashes of the
- * objects differ, or if every entry is wanted. Nothing is collected: memory is two iterators for each
- * level.
+ * added or removed; a name on both is compared. The walk enters a directory only if the hashes of
+ * the objects differ, or if every entry is wanted. Nothing is collected: memory is two iterators
+ * for each level.
  *
  * The walk keeps its own stack on the heap, because the depth depends on the data; it is bounded by
- * FIRN_TREE_DEPTH_MAX (I1). An entry passed to visit is borrowed from an iterator that does not move
- * before visit has returned (I2).
+ * FIRN_TREE_DEPTH_MAX (I1). An entry passed to visit is borrowed from an iterator that does not
+ * move before visit has returned (I2).
  */
 #include "difference/difference.h"
 

@@ -13,9 +13,9 @@
  * the second closes its own.
  *
  * A pack whose file is missing or has another size is absent. Reading from it is FIRN_CORRUPT, and
- * saves treat its objects as missing, so they are stored again. Each pack is checked by stat when it
- * is first needed, and the result holds for as long as the store is open. So opening a store with ten
- * thousand packs to read from a few costs no more than opening one with a few packs.
+ * saves treat its objects as missing, so they are stored again. Each pack is checked by stat when
+ * it is first needed, and the result holds for as long as the store is open. So opening a store
+ * with ten thousand packs to read from a few costs no more than opening one with a few packs.
  */
 #include "objects/objects.h"
 
@@ -79,11 +79,11 @@ out:
 
 /* The directory objects of a store, for walks over trees.
  *
- * Trees are walked in pairs, and repeatedly: a restore walks them to plan, to record what it has done
- * and, if there are very many changes, in each of its passes. The directories that differ are in a
- * few frames, mostly the same ones for both trees. So all walks of an open store share one pool of
- * scratches; a thread takes one for the time of one read. Content is copied out, so nothing is
- * borrowed from a scratch that has been given back.
+ * Trees are walked in pairs, and repeatedly: a restore walks them to plan, to record what it has
+ * done and, if there are very many changes, in each of its passes. The directories that differ are
+ * in a few frames, mostly the same ones for both trees. So all walks of an open store share one
+ * pool of scratches; a thread takes one for the time of one read. Content is copied out, so nothing
+ * is borrowed from a scratch that has been given back.
  *
  * Memory: FIRN_OBJECTS_POOL_FRAMES frames (packfile_scratch.c) for each thread that reads trees or
  * makes deltas. All but the first scratch are freed by firn_objects_trees_trim. */

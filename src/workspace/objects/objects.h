@@ -51,9 +51,9 @@ FIRN_MUST_CHECK int firn_objects_read(struct firn_objects *objects,
                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                       firn_slice *out, firn_error *err);
 
-/* A file's content in order: data or, if data.data is NULL, data.size zero bytes of a hole. Every piece
- * is verified before sink gets it, and the whole after the last one. FIRN_CORRUPT also if the content
- * is not `size` bytes long. */
+/* A file's content in order: data or, if data.data is NULL, data.size zero bytes of a hole. Every
+ * piece is verified before sink gets it, and the whole after the last one. FIRN_CORRUPT also if the
+ * content is not `size` bytes long. */
 FIRN_MUST_CHECK int
 firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                     const firn_hash *hash, uint64_t size,
@@ -78,9 +78,9 @@ FIRN_MUST_CHECK int firn_objects_stream_whole(struct firn_objects *objects,
                                               const firn_hash *hash, struct firn_buf *out,
                                               firn_error *err);
 
-/* Calls visit for each piece of an object that is stored in pieces (or cells: pack/packfile_cells.h);
- * never for one that is stored whole. A piece may be stored in pieces itself (objects_stream.c); these
- * are not visited. visit must not use the scratch. */
+/* Calls visit for each piece of an object that is stored in pieces (or cells:
+ * pack/packfile_cells.h); never for one that is stored whole. A piece may be stored in pieces
+ * itself (objects_stream.c); these are not visited. visit must not use the scratch. */
 FIRN_MUST_CHECK int
 firn_objects_pieces(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                     const firn_hash *hash,
@@ -144,8 +144,8 @@ bool firn_objects_session_has_added(struct firn_objects_session *session, const 
 FIRN_MUST_CHECK int firn_objects_session_lane_add(struct firn_objects_session_lane *lane,
                                                   const struct firn_objects_object *object,
                                                   bool *out_is_new, firn_error *err);
-/* Adds an object that the store has in another pack, in the form in which it is stored there. The new
- * pack becomes its place. */
+/* Adds an object that the store has in another pack, in the form in which it is stored there. The
+ * new pack becomes its place. */
 FIRN_MUST_CHECK int firn_objects_session_lane_move(struct firn_objects_session_lane *lane,
                                                    enum firn_packfile_kind kind,
                                                    const firn_hash *hash, firn_slice content,
@@ -157,7 +157,8 @@ FIRN_MUST_CHECK int firn_objects_session_lane_copy(struct firn_objects_session_l
                                                    size_t count, enum firn_codec codec,
                                                    firn_slice stored, uint32_t raw_size,
                                                    firn_error *err);
-/* Notes that frames given to lane_copy may have lists of cells (firn_packfile_writer_note_cells). */
+/* Notes that frames given to lane_copy may have lists of cells
+ * (firn_packfile_writer_note_cells). */
 void firn_objects_session_note_cells(struct firn_objects_session *session);
 /* Bytes in the pack's file so far. Any thread. */
 uint64_t firn_objects_session_size_bytes(const struct firn_objects_session *session);
@@ -208,22 +209,22 @@ struct firn_objects_spread {
     struct firn_os_jobs *jobs;
     struct firn_packfile_scratch **scratches; /* one for each of thread_count threads */
     unsigned thread_count;
-    /* Called from any thread with the bytes read and passed on since the last call, to show progress;
-     * a return other than FIRN_OK ends the reading. May be NULL. */
+    /* Called from any thread with the bytes read and passed on since the last call, to show
+     * progress; a return other than FIRN_OK ends the reading. May be NULL. */
     int (*on_bytes)(void *ctx, uint64_t bytes, firn_error *err);
     void *ctx;
 };
 
-/* Runs work once for each thread, with its scratch, and waits until all have ended. Fails if not all of
- * them could be started. */
+/* Runs work once for each thread, with its scratch, and waits until all have ended. Fails if not
+ * all of them could be started. */
 FIRN_MUST_CHECK int firn_objects_spread_run(const struct firn_objects_spread *spread,
                                             void (*work)(void *ctx,
                                                          struct firn_packfile_scratch *scratch),
                                             void *ctx, firn_error *err);
 
-/* As firn_objects_stream, but sink is called from several threads, with pieces of the content in any
- * order. The content is verified only as a whole, when this returns FIRN_OK; until then the pieces
- * must not be relied on. Requires: the caller is not a job of the pool. */
+/* As firn_objects_stream, but sink is called from several threads, with pieces of the content in
+ * any order. The content is verified only as a whole, when this returns FIRN_OK; until then the
+ * pieces must not be relied on. Requires: the caller is not a job of the pool. */
 FIRN_MUST_CHECK int firn_objects_spread_read(const struct firn_objects_spread *spread,
                                              const firn_hash *hash, uint64_t size,
                                              int (*sink)(void *ctx, uint64_t offset,

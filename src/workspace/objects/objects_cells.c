@@ -2,22 +2,23 @@
  *
  * objects/objects_cells.c: content of 16 GiB and more, read cell by cell.
  *
- * The walk has one list in memory for each level, verified by its name when it was read, and returns
- * the cells in order. Each list must have the level and the size that the list above it requires
- * (I1). So lists cannot form a circle, and the content is neither longer nor shorter than the entry
- * says. A list below the top that names nothing is refused: it would stand for zeros, which must be
- * left out.
+ * The walk has one list in memory for each level, verified by its name when it was read, and
+ * returns the cells in order. Each list must have the level and the size that the list above it
+ * requires (I1). So lists cannot form a circle, and the content is neither longer nor shorter than
+ * the entry says. A list below the top that names nothing is refused: it would stand for zeros,
+ * which must be left out.
  *
  * A store may name one list in a thousand places, and so claim 8 PiB of data in a few KiB. A
  * verification visits each list once (I2; not checked: a set of the lists seen ensures it), so its
  * work is bounded by the data that the store has. A reader gets all of the content, and can stop
  * after every cell.
  *
- * Several threads take the next cells under a mutex and read them outside it. Every cell is compared
- * with its own name before it is passed on, so no order is needed. Of several errors, the one at the
- * lowest cells is returned: all cells before them were taken before.
+ * Several threads take the next cells under a mutex and read them outside it. Every cell is
+ * compared with its own name before it is passed on, so no order is needed. Of several errors, the
+ * one at the lowest cells is returned: all cells before them were taken before.
  *
- * Memory: a list for each level and a cell for each thread; in a verification, 36 bytes for each list.
+ * Memory: a list for each level and a cell for each thread; in a verification, 36 bytes for each
+ * list.
  */
 #include "base/bytes.h"
 #include "base/check.h"

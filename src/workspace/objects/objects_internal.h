@@ -13,7 +13,8 @@
 #include "pack/packfile_cells.h"
 #include "threads/os_thread.h"
 
-/* Directories that differ between two states of a tree of 80,000 files are in five to seven frames. */
+/* Directories that differ between two states of a tree of 80,000 files are in five to seven
+ * frames. */
 enum { FIRN_OBJECTS_POOL_FRAMES = 8 };
 
 /* Of a pack's file. */
@@ -60,8 +61,8 @@ FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
                                              enum firn_packfile_kind *out_kind, firn_slice *out,
                                              firn_error *err);
 
-/* The same without comparing the bytes with their name, for callers that verify the whole content of which
- * the object is a piece. */
+/* The same without comparing the bytes with their name, for callers that verify the whole content
+ * of which the object is a piece. */
 FIRN_MUST_CHECK int firn_objects_read_piece(struct firn_objects *objects,
                                             struct firn_packfile_scratch *scratch,
                                             const firn_hash *hash,
@@ -74,8 +75,8 @@ FIRN_MUST_CHECK int firn_objects_read_raw(struct firn_objects *objects,
                                           const firn_hash *hash, enum firn_packfile_kind *out_kind,
                                           firn_slice *out, firn_error *err);
 
-/* Appends the content of one piece of a list for whole_size bytes. The caller must verify it, by the
- * name of the whole. objects_stream.c. Requires: the piece is not a hole. */
+/* Appends the content of one piece of a list for whole_size bytes. The caller must verify it, by
+ * the name of the whole. objects_stream.c. Requires: the piece is not a hole. */
 FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
                                               struct firn_packfile_scratch *scratch,
                                               const struct firn_packfile_piece *piece,
@@ -84,7 +85,8 @@ FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
 
 /* ---- objects_retire.c ---- */
 
-/* Notes an entry of the pack list that is not in use. Requires: calls in ascending order of numbers. */
+/* Notes an entry of the pack list that is not in use. Requires: calls in ascending order of
+ * numbers. */
 FIRN_MUST_CHECK int firn_objects_retire_note(struct firn_objects *objects,
                                              const struct firn_objects_index_pack *entry,
                                              firn_error *err);

@@ -4,15 +4,15 @@
  *
  * A file there is either named by the list of packs or a leftover: a temporary file, or a pack that
  * was sealed but not yet entered into the list when the process or the power failed. The next
- * operation that writes removes leftovers; it holds the store's lock, so no save can be making a pack
- * meanwhile (I1). Files with other names than firn's own are left alone.
+ * operation that writes removes leftovers; it holds the store's lock, so no save can be making a
+ * pack meanwhile (I1). Files with other names than firn's own are left alone.
  *
- * Every writer removes leftovers before it makes a pack, and makes a second one only after the first
- * is durably in the list. So a crash leaves at most one, whose number follows the last one of the
- * list (I2). No reader needs that pack, because no list that could be read has ever had its number:
- * numbers are not reused (objects_retire.c). Any other pack that the list does not have was once in
- * it: the log is damaged, or was truncated from outside. That pack may have the only copy of some
- * data, so in this case nothing is removed, and nothing is written.
+ * Every writer removes leftovers before it makes a pack, and makes a second one only after the
+ * first is durably in the list. So a crash leaves at most one, whose number follows the last one of
+ * the list (I2). No reader needs that pack, because no list that could be read has ever had its
+ * number: numbers are not reused (objects_retire.c). Any other pack that the list does not have was
+ * once in it: the log is damaged, or was truncated from outside. That pack may have the only copy
+ * of some data, so in this case nothing is removed, and nothing is written.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -94,8 +94,8 @@ judge(const struct leftovers *leftovers, struct firn_objects *objects, firn_erro
     return FIRN_OK;
 }
 
-/* The folder was listed after the list of packs was read, and another process may have saved in between.
- * So the packs are compared with a list that is read now. */
+/* The folder was listed after the list of packs was read, and another process may have saved in
+ * between. So the packs are compared with a list that is read now. */
 static int
 judge_by_newest(const struct leftovers *leftovers, firn_error *err)
 {

@@ -3,12 +3,12 @@
  * objects/objects_retire.c: packs that are no longer needed, and when their files may be removed.
  *
  * A reader in another process reads the list of packs and the index once, when it opens the store,
- * and opens files only when it needs them. So a pack is removed in two steps. First it is retired by
- * one durable commit: lists and indexes that are read afterwards do not refer to it. Its file is
+ * and opens files only when it needs them. So a pack is removed in two steps. First it is retired
+ * by one durable commit: lists and indexes that are read afterwards do not refer to it. Its file is
  * removed once all readers that were opened before that commit are closed.
  *
- * The store shows which readers those are. A reader holds a lock on the version of the MANIFEST that
- * it was opened at (db_reader.c), and the version grows with every flush and with each call of
+ * The store shows which readers those are. A reader holds a lock on the version of the MANIFEST
+ * that it was opened at (db_reader.c), and the version grows with every flush and through
  * firn_db_reader_advance. Let w be the version right after the retiring commit.
  * (I1) A reader at a version above w read the MANIFEST, and then the log, after that commit, so it
  *      does not know the pack. So the file may be removed when there is no reader at w or below.
@@ -18,8 +18,8 @@
  * (I2) The file is removed durably before its entry is dropped. So the file of a retired pack is
  *      never in the folder without an entry, where it would be taken for a pack that the list has
  *      lost. (Not checked: only a power cut shows what was durable.)
- * (I3) No number is ever reused, so an old list cannot lead to a new file: the entry with the largest
- *      number stays, marked as removed, until a larger one exists.
+ * (I3) No number is ever reused, so an old list cannot lead to a new file: the entry with the
+ *      largest number stays, marked as removed, until a larger one exists.
  *
  * Threads: one, while no other thread reads.
  */

@@ -3,15 +3,15 @@
  * objects/objects_session.c: adding all objects of one save to a store, as one new pack.
  *
  * Order of commits (I1; not checked: only a power cut shows it). First the pack is sealed, and made
- * durable under its name. Then it is added to the pack list and the object index, in commits of about
- * a megabyte that are not synced one by one. Then the caller commits what refers to the objects with
- * full durability, which syncs everything before it. Index entries that no checkpoint needs are
- * correct and do no harm. A pack without index entries is deleted by the next save.
+ * durable under its name. Then it is added to the pack list and the object index, in commits of
+ * about a megabyte that are not synced one by one. Then the caller commits what refers to the
+ * objects with full durability, which syncs everything before it. Index entries that no checkpoint
+ * needs are correct and do no harm. A pack without index entries is deleted by the next save.
  *
  * The index is written from the sealed pack's own table, which is read back page by page after the
- * writer's memory has been freed, so a save of two million objects never has both in memory (I2). The
- * first commit contains the pack's own entry, so no index entry ever names a pack that is not in the
- * list (I3).
+ * writer's memory has been freed, so a save of two million objects never has both in memory (I2).
+ * The first commit contains the pack's own entry, so no index entry ever names a pack that is not
+ * in the list (I3).
  *
  * Directories have frames of their own: walking a tree then decodes few frames, and the contents of
  * files compress better together.
@@ -120,17 +120,17 @@ firn_objects_session_end(struct firn_objects_session *session)
  * before the object's frame is full. But the base was compressed in the same way, and the sizes of
  * its frame show how well such bytes compress (I5; an estimate, like (I6): not checked). So mostly
  * nothing is compressed twice. In packs that were joined these sizes mislead: versions are side by
- * side there (reclaim_move.c) and take a tenth of what the new one will take in a pack without them.
- * So a delta that is too large by this estimate, but small enough for bytes that compress like text,
- * is compared with the object compressed by itself (I6). Such a delta saves more than its own space:
- * when packs are joined next, it shows that the object is a version, which is then placed beside the
- * others.
+ * side there (reclaim_move.c) and take a tenth of what the new one will take in a pack without
+ * them. So a delta that is too large by this estimate, but small enough for bytes that compress
+ * like text, is compared with the object compressed by itself (I6). Such a delta saves more than
+ * its own space: when packs are joined next, it shows that the object is a version, which is then
+ * placed beside the others.
  *
- * An object that is small, or would save less than a few dozen bytes, is stored whole: the saving is
- * not worth decoding another object's frame at each read.
+ * An object that is small, or would save less than a few dozen bytes, is stored whole: the saving
+ * is not worth decoding another object's frame at each read.
  *
- * If a base cannot be read, the new version is stored whole. The damage is reported by the operations
- * that need the lost object.
+ * If a base cannot be read, the new version is stored whole. The damage is reported by the
+ * operations that need the lost object.
  *
  * Memory: a scratch of the objects' pool, the zstd states (2 to 8 MiB), the delta, and an object
  * compressed. */
@@ -275,8 +275,9 @@ out:
     return rc;
 }
 
-/* The bytes of a DELTA object for an object that names a base, borrowed until the next call; empty if
- * the object is better stored whole, or its base cannot be read. Fails only if memory runs out. */
+/* The bytes of a DELTA object for an object that names a base, borrowed until the next call; empty
+ * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
+ * out. */
 static int
 delta_make(struct firn_objects_session_delta *delta, const struct firn_objects_object *object,
            firn_slice *out, firn_error *err)
@@ -500,8 +501,8 @@ out:
     return rc;
 }
 
-/* Makes room for one more pack before anything is committed, so that adding it to the list in memory
- * cannot fail afterwards. */
+/* Makes room for one more pack before anything is committed, so that adding it to the list in
+ * memory cannot fail afterwards. */
 static int
 reserve_pack(struct firn_objects *objects, firn_error *err)
 {

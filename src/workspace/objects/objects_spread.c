@@ -18,15 +18,15 @@
  * Runs are long, because neighbours share frames: at each end of a run a frame or two are decoded
  * by two workers.
  *
- * (I1) The slot of a run is its number modulo the count of slots, and a run is taken only if its slot
- *      is free. So the run that is to be hashed next is READY, or a worker that waits for nothing is
- *      reading it and will wake all waiting threads.
- * (I2) A worker hashes before it takes another run. So in a simulation, where the jobs run one after
- *      the other, no worker ever waits (not checked: such a wait would never end).
+ * (I1) The slot of a run is its number modulo the count of slots, and a run is taken only if its
+ *      slot is free. So the run that is to be hashed next is READY, or a worker that waits for
+ *      nothing is reading it and will wake all waiting threads.
+ * (I2) A worker hashes before it takes another run. So in a simulation, where the jobs run one
+ *      after the other, no worker ever waits (not checked: such a wait would never end).
  *
  * Failure: no more runs are taken, and the jobs end. Of several errors the one of the first run is
- * returned. All runs before that one were taken before, so the error does not depend on which worker
- * was faster.
+ * returned. All runs before that one were taken before, so the error does not depend on which
+ * worker was faster.
  *
  * Memory: the slots, SLOTS_SIZE in all unless pieces are unusually large, the list and its copy.
  */

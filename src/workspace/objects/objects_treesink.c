@@ -5,12 +5,13 @@
  *
  * A comparison with a checkpoint scans the workspace without storing anything. It needs the present
  * directories, about 75 bytes an entry, and those of the checkpoint, which come from the store. So
- * objects of other kinds are accepted and discarded, and the source looks here first and then in the
- * fallback. A save keeps its new directories in the same way until they can be read from the store.
+ * objects of other kinds are accepted and discarded, and the source looks here first and then in
+ * the fallback. A save keeps its new directories in the same way until they can be read from the
+ * store.
  *
  * Objects are in an arena, found through a hash map by the first eight bytes of their names, which
- * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; objects are copied while it is
- * held, since directories are few and small. Nothing is removed before the sink is destroyed.
+ * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; objects are copied while it
+ * is held, since directories are few and small. Nothing is removed before the sink is destroyed.
  */
 #include "base/arena.h"
 #include "base/bytes.h"

@@ -108,8 +108,8 @@ release_linked_locked(struct firn_scan *scan)
 /* Pieces of one large file, shared among several threads.
  *
  * One file at a time owns the window. Its reader fills slots in order and offers them. An idle
- * worker, or the reader itself when no slot is free, takes an offered slot, hashes its data and adds
- * it through its own lane.
+ * worker, or the reader itself when no slot is free, takes an offered slot, hashes its data and
+ * adds it through its own lane.
  *
  *     FREE --reader fills--> READY --claimed--> BUSY --hashed, added--> DONE --reader notes the
  *     hash--> FREE

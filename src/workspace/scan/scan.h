@@ -42,10 +42,10 @@ struct firn_scan_confines {
     /* Whether a directory object is in the store; only such directories are noted in the stat
      * cache. NULL: the tree is a true one, so all are noted. */
     int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
-    /* If true, a new or changed rule file, or a new name of a file with several, fails the scan with
-     * FIRN_CONFLICT: only a scan of the whole tree can find out what the rules exclude, and which of
-     * the names holds the content. Entries that the stat cache noted in a scan that began after
-     * known_ns count as new. */
+    /* If true, a new or changed rule file, or a new name of a file with several, fails the scan
+     * with FIRN_CONFLICT: only a scan of the whole tree can find out what the rules exclude, and
+     * which of the names holds the content. Entries that the stat cache noted in a scan that began
+     * after known_ns count as new. */
     bool needs_known;
     int64_t known_ns;
     void *ctx;
@@ -112,25 +112,26 @@ struct firn_scan_result {
     uint64_t skipped;     /* those left out for other reasons, and those that lack attributes */
 };
 
-/* Scans the tree at root; mount points are crossed. A file that is appended to all the time is saved
- * up to its size when reading began, and reported (GROWING). A file or directory that cannot be
- * read, went away, or was written to in place each time it was read is saved as `last` has it, and
- * reported (CARRIED). If `last` does not have it, it is left out, reported by a notice (UNREADABLE,
- * VANISHED, CHANGING) and counted in skipped. An entry that is saved without an attribute that could
- * not be read is reported (METADATA) and counted there too. With strict each of these fails the scan
- * with the code of its cause (FIRN_DENIED, FIRN_IO, FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the
- * path. Fifos, sockets and devices are left out, reported and counted (strict: FIRN_UNSUPPORTED). A
- * file larger than file_size_max is left out, reported (EXCLUDED) and counted as excluded by a rule,
- * and the rules in the result exclude its path. FIRN_LIMIT if there are too many such files.
+/* Scans the tree at root; mount points are crossed. A file that is appended to all the time is
+ * saved up to its size when reading began, and reported (GROWING). A file or directory that cannot
+ * be read, went away, or was written to in place each time it was read is saved as `last` has it,
+ * and reported (CARRIED). If `last` does not have it, it is left out, reported by a notice
+ * (UNREADABLE, VANISHED, CHANGING) and counted in skipped. An entry that is saved without an
+ * attribute that could not be read is reported (METADATA) and counted there too. With strict each
+ * of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO, FIRN_NOT_FOUND,
+ * FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are left out, reported and
+ * counted (strict: FIRN_UNSUPPORTED). A file larger than file_size_max is left out, reported
+ * (EXCLUDED) and counted as excluded by a rule, and the rules in the result exclude its path.
+ * FIRN_LIMIT if there are too many such files.
  *
- * With a stat cache, a file that is as an earlier scan saw it is not read, and a directory with only
- * such entries is not built. Nothing is added for either, as their objects are in the store. Entries
- * that differ are noted in the cache if the scan succeeds. If the cache turns out to be broken
- * (firn_statcache_is_broken), the scan fails.
+ * With a stat cache, a file that is as an earlier scan saw it is not read, and a directory with
+ * only such entries is not built. Nothing is added for either, as their objects are in the store.
+ * Entries that differ are noted in the cache if the scan succeeds. If the cache turns out to be
+ * broken (firn_statcache_is_broken), the scan fails.
  *
  * The result is canonical: independent of threads and of the order in which the system lists. If
- * the sink has wants_content, a file that changed while it was read may leave pieces in the sink that
- * nothing refers to.
+ * the sink has wants_content, a file that changed while it was read may leave pieces in the sink
+ * that nothing refers to.
  *
  * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another
  * lane. */
@@ -170,9 +171,11 @@ FIRN_MUST_CHECK int firn_scan_cell_walk_name(struct firn_scan_cell_walk *walk, f
 
 /* SQLite databases (scan_sqlite.c). */
 
-/* The size of the name, or path, of the database that a file of this name (-wal, -shm, -journal) belongs to; 0: none. */
+/* The size of the name, or path, of the database that a file of this name (-wal, -shm, -journal)
+ * belongs to; 0: none. */
 size_t firn_scan_sqlite_beside_size(const char *name, size_t size);
-/* Whether an open file of this size is a database that another process has open; false if the file system has no locks. */
+/* Whether an open file of this size is a database that another process has open; false if the file
+ * system has no locks. */
 FIRN_MUST_CHECK int firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out,
                                                firn_error *err);
 

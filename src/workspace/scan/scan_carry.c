@@ -3,19 +3,19 @@
  * scan/scan_carry.c: entries that cannot be read now are saved as the last checkpoint has them.
  *
  * A file or a directory that cannot be read, or is written to in place at every attempt, still
- * exists. Leaving it out would make it look removed to later restores, diffs and collections. So its
- * entry in the last checkpoint is carried over; for a directory, with the whole subtree. A notice
- * reports it, and it counts as an entry that could not be saved. An entry that the last checkpoint
- * does not have, or has as another kind, is left out (scan_report.c). So is every file that belongs
- * to the state of a store, since the files of a store must fit together.
+ * exists. Leaving it out would make it look removed to later restores, diffs and collections. So
+ * its entry in the last checkpoint is carried over; for a directory, with the whole subtree. A
+ * notice reports it, and it counts as an entry that could not be saved. An entry that the last
+ * checkpoint does not have, or has as another kind, is left out (scan_report.c). So is every file
+ * that belongs to the state of a store, since the files of a store must fit together.
  *
  * An entry that is carried over has no print, so the next scan tries to read it again.
  *
- * A further name of a hard-linked file refers to the first one (tree/tree.h), which may be anywhere,
- * and changed or removed by now. If both names are in a subtree that is carried over as a whole, the
- * reference stays valid. A name that refers to one outside of the subtree becomes a file of its own
- * with the same content (I1; not checked: keeping an entry is the rule), and so does a single
- * entry; the directories above such a name are rebuilt.
+ * A further name of a hard-linked file refers to the first one (tree/tree.h), which may be
+ * anywhere, and changed or removed by now. If both names are in a subtree that is carried over as a
+ * whole, the reference stays valid. A name that refers to one outside of the subtree becomes a file
+ * of its own with the same content (I1; not checked: keeping an entry is the rule), and so does a
+ * single entry; the directories above such a name are rebuilt.
  *
  * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. If the last tree cannot be
  * read, nothing of it is carried over: a scan must not fail because a store is damaged.

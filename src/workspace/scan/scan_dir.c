@@ -4,12 +4,12 @@
  * it to all workers.
  *
  * A visit opens the directory from the root's handle by its whole path, and follows no link on the
- * way: no descriptors of the directories above stay open, and replacing a directory by a link cannot
- * lead the scan out of the workspace. Then it reads all names and publishes the directory: from then
- * on any worker may visit its subdirectories and work on its segments, runs of 256 entries in the
- * order of names. The visitor takes the first segment itself while the handle is open; nearly every
- * directory has only one. Only a directory of several segments keeps its names (in the node); for
- * the others they stay in the worker's buffer until the visit ends.
+ * way: no descriptors of the directories above stay open, and replacing a directory by a link
+ * cannot lead the scan out of the workspace. Then it reads all names and publishes the directory:
+ * from then on any worker may visit its subdirectories and work on its segments, runs of 256
+ * entries in the order of names. The visitor takes the first segment itself while the handle is
+ * open; nearly every directory has only one. Only a directory of several segments keeps its names
+ * (in the node); for the others they stay in the worker's buffer until the visit ends.
  *
  * A subdirectory is not looked at before it is visited. This saves a system call for each, and
  * the decision to leave one out (the store itself, a tagged build directory, one that cannot be
@@ -471,8 +471,8 @@ out:
     return rc;
 }
 
-/* Enters a directory whose listing looks like a store's. If it is a store, lists it again: the names
- * must be those of the state that is saved. */
+/* Enters a directory whose listing looks like a store's. If it is a store, lists it again: the
+ * names must be those of the state that is saved. */
 static int
 enter_store(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
             bool has_log, firn_error *err)

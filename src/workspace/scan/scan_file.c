@@ -11,29 +11,29 @@
  * compared: if size, times or inode differ, the file was written to meanwhile, and it is opened and
  * read again, three times at most. File times come from a clock that ticks every few milliseconds,
  * so a file that changed just before the first look could change again without showing it (I1; not
- * checked, like (I2): it depends on the kernel's clock). Such a file is looked at again a tick later,
- * before it is read. Writes through a mapping that the system does not notice cannot be detected; the
- * hash still names exactly the bytes that are saved.
+ * checked, like (I2): it depends on the kernel's clock). Such a file is looked at again a tick
+ * later, before it is read. Writes through a mapping that the system does not notice cannot be
+ * detected; the hash still names exactly the bytes that are saved.
  *
  * A log that is appended to all the time differs at every look. If a file has become longer and is
  * otherwise the same, the bytes that it had at the look before reading are read a second time, and
- * only hashed (I3). If both readings agree, none of these bytes changed between the end of the first
- * reading and the beginning of the second. If they also begin with the bytes that an earlier attempt
- * read, the file is appended to, not rewritten. Then they are saved, a notice says so, and no print
- * is kept. The last attempt treats a file of which only the times have changed in the same way. A
- * file that is written to in place at every attempt is never in a state that could be saved: it is
- * reported, and never saved torn.
+ * only hashed (I3). If both readings agree, none of these bytes changed between the end of the
+ * first reading and the beginning of the second. If they also begin with the bytes that an earlier
+ * attempt read, the file is appended to, not rewritten. Then they are saved, a notice says so, and
+ * no print is kept. The last attempt treats a file of which only the times have changed in the same
+ * way. A file that is written to in place at every attempt is never in a state that could be saved:
+ * it is reported, and never saved torn.
  *
  * Content is added after it has been proved stable. The pieces of a large file are an exception:
  * they are added as they are read, and if the proof fails they stay in the pack, unused.
  *
- * A later scan recognizes the file by its print, which is that of the look before reading. The print
- * is kept only if any change after that look will show in another look (I2).
+ * A later scan recognizes the file by its print, which is that of the look before reading. The
+ * print is kept only if any change after that look will show in another look (I2).
  *
  * An inode with several names is read once (scan_links.c). Of a store's log, only the part that
- * belongs to the saved state is read (scan_store.c). Appending to the log does not change that part,
- * so the looks are not compared, and no print is kept. The same holds for an SQLite database in use,
- * of which a copy is read (scan_sqlite.c).
+ * belongs to the saved state is read (scan_store.c). Appending to the log does not change that
+ * part, so the looks are not compared, and no print is kept. The same holds for an SQLite database
+ * in use, of which a copy is read (scan_sqlite.c).
  */
 #include <string.h>
 

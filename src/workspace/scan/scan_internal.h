@@ -2,10 +2,11 @@
  *
  * scan/scan_internal.h: what the files of one scan share. Only scan*.c include it.
  *
- * In reading order: scan.c (the workers and how they choose work; pieces of a large file that they share),
- * scan_dir.c (one directory, its entries, what is left out), scan_file.c (one file), scan_large.c (files in pieces),
- * scan_links.c (hard links), scan_node.c (what is kept of a directory), scan_build.c (its object),
- * scan_listing.c, scan_xattrs.c, scan_store.c (stores in the tree), scan_sqlite.c (databases), scan_report.c.
+ * In reading order: scan.c (the workers and how they choose work; pieces of a large file that they
+ * share), scan_dir.c (one directory, its entries, what is left out), scan_file.c (one file),
+ * scan_large.c (files in pieces), scan_links.c (hard links), scan_node.c (what is kept of a
+ * directory), scan_build.c (its object), scan_listing.c, scan_xattrs.c, scan_store.c (stores in the
+ * tree), scan_sqlite.c (databases), scan_report.c.
  */
 #ifndef FIRN_SCAN_SCAN_INTERNAL_H
 #define FIRN_SCAN_SCAN_INTERNAL_H
@@ -172,7 +173,8 @@ void firn_scan_node_empty(struct firn_scan_node *node);
  * with a NUL at the end. */
 FIRN_MUST_CHECK int firn_scan_node_path(const struct firn_scan_node *node, const char *name,
                                         struct firn_buf *out);
-/* Appends *late to the part, and sets its offset and print to the ends of what is encoded so far. */
+/* Appends *late to the part, and sets its offset and print to the ends of what is encoded so
+ * far. */
 FIRN_MUST_CHECK int firn_scan_node_add_late(struct firn_scan_part *part,
                                             const struct firn_scan_late *late);
 /* The same for an entry that is as the memo has it. */
@@ -333,17 +335,17 @@ FIRN_MUST_CHECK int firn_scan_dir_visit(struct firn_scan_worker *worker,
                                         struct firn_scan_node *parent, uint32_t index,
                                         firn_error *err);
 
-/* scan_confined.c. If a subdirectory of parent is outside of the scan's confines, settles it without
- * a visit; *out_is_passed is true then. */
+/* scan_confined.c. If a subdirectory of parent is outside of the scan's confines, settles it
+ * without a visit; *out_is_passed is true then. */
 FIRN_MUST_CHECK int firn_scan_confined_pass(struct firn_scan_worker *worker,
                                             struct firn_scan_node *parent, uint32_t index,
                                             bool *out_is_passed, firn_error *err);
 /* Writes the record of a subdirectory that is not visited. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_scan_confined_take_over(struct firn_scan_subdir *subdir,
                                                  const struct firn_tree_entry *entry);
-/* Checks a name of a file with several names, which an earlier scan noted at noted_ns (INT64_MAX: no
- * scan did). FIRN_CONFLICT, and the scan must end, if the confines require such names to be known and
- * this one is new. */
+/* Checks a name of a file with several names, which an earlier scan noted at noted_ns (INT64_MAX:
+ * no scan did). FIRN_CONFLICT, and the scan must end, if the confines require such names to be
+ * known and this one is new. */
 FIRN_MUST_CHECK int firn_scan_confined_allow(const struct firn_scan *scan, int64_t noted_ns,
                                              firn_error *err);
 /* The same for any file: a rule file must be known. */
@@ -375,21 +377,22 @@ FIRN_MUST_CHECK int firn_scan_known_share(struct firn_scan_node *node, firn_erro
  * attributes. Requires: the attributes have not been read yet. */
 void firn_scan_known_see_self(struct firn_scan_worker *worker, struct firn_scan_node *node,
                               bool *out_has_xattrs);
-/* Looks at a file or a link; if it is as the memo has it, enters it and sets *out_is_known. *guess is
- * where in the memo it may be; on return, where the next entry may be. */
+/* Looks at a file or a link; if it is as the memo has it, enters it and sets *out_is_known. *guess
+ * is where in the memo it may be; on return, where the next entry may be. */
 FIRN_MUST_CHECK int firn_scan_known_enter(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, struct firn_os_dir *dir,
                                           const struct firn_scan_item *item, size_t *guess,
                                           bool *out_is_known, firn_error *err);
-/* Sets the print for content that is read after this call, from the look before it; zeros if a later
- * change might not show. */
+/* Sets the print for content that is read after this call, from the look before it; zeros if a
+ * later change might not show. */
 void firn_scan_known_see(const struct firn_scan *scan, const char *name,
                          const struct firn_os_stat *stat, struct firn_statcache_print *out);
 /* Whether a complete directory has exactly the entries of the memo. */
 FIRN_MUST_CHECK int firn_scan_known_is_same(struct firn_scan_worker *worker,
                                             const struct firn_scan_node *node, bool *out,
                                             firn_error *err);
-/* Notes a directory that has been built: its entries and prints or, if is_same, those of the memo. */
+/* Notes a directory that has been built: its entries and prints or, if is_same, those of the
+ * memo. */
 struct firn_scan_entries {
     firn_slice encoded;
     firn_slice prints;
@@ -417,7 +420,8 @@ FIRN_MUST_CHECK int firn_scan_build_settle(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_build_segment(struct firn_scan_worker *worker,
                                             struct firn_scan_node *node, size_t segment,
                                             firn_error *err);
-/* Builds a directory that waits for nothing, and then the directories above it that are complete. */
+/* Builds a directory that waits for nothing, and then the directories above it that are
+ * complete. */
 FIRN_MUST_CHECK int firn_scan_build_due(struct firn_scan_worker *worker,
                                         struct firn_scan_node *node, firn_error *err);
 
@@ -440,13 +444,15 @@ FIRN_MUST_CHECK int firn_scan_file_save_symlink(struct firn_scan_worker *worker,
                                                 struct firn_os_dir *dir, const char *name,
                                                 struct firn_scan_found *out, firn_error *err);
 
-/* scan_store.c. For a directory that may be a store's, after it has been listed, if it has a file FIRN:
- * captures the state of the store that is to be saved. A store without a readable state is reported, and
- * saved as it is; a directory that has neither a log nor the identity of a store is not reported. */
+/* scan_store.c. For a directory that may be a store's, after it has been listed, if it has a file
+ * FIRN: captures the state of the store that is to be saved. A store without a readable state is
+ * reported, and saved as it is; a directory that has neither a log nor the identity of a store is
+ * not reported. */
 FIRN_MUST_CHECK int firn_scan_store_enter(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, struct firn_os_dir *dir,
                                           bool has_log, firn_error *err);
-/* Notes for the result that there is a store, or a database, at an entry's path (name "": the directory's own path). */
+/* Notes for the result that there is a store, or a database, at an entry's path (name "": the
+ * directory's own path). */
 FIRN_MUST_CHECK int firn_scan_store_note(struct firn_scan_worker *worker,
                                          const struct firn_scan_node *node, const char *name,
                                          uint8_t kind, firn_error *err);
@@ -477,15 +483,17 @@ firn_scan_sqlite_may_be_beside(const char *name, size_t size)
     return size > 4 && (name[size - 4] == '-' || (size > 8 && name[size - 8] == '-'));
 }
 
-/* scan_sqlite.c. The database in a sorted listing that a file belongs to by its name (-wal, -shm, -journal), or NULL. */
+/* scan_sqlite.c. The database in a sorted listing that a file belongs to by its name (-wal, -shm,
+ * -journal), or NULL. */
 const struct firn_scan_item *firn_scan_sqlite_beside(const struct firn_scan_listing *listing,
                                                      const struct firn_scan_item *item);
-/* If such a database is in use, makes a copy, which is closed with the node. Later calls for the same database do nothing.
- * Requires: the directory has not been published to other workers. */
+/* If such a database is in use, makes a copy, which is closed with the node. Later calls for the
+ * same database do nothing. Requires: the directory has not been published to other workers. */
 FIRN_MUST_CHECK int firn_scan_sqlite_enter(struct firn_scan_worker *worker,
                                            struct firn_scan_node *node, struct firn_os_dir *dir,
                                            const char *name, firn_error *err);
-/* The state of an entry. For COPIED, the copy is borrowed from the node; for LOCKED and BESIDE, *err is set. */
+/* The state of an entry. For COPIED, the copy is borrowed from the node; for LOCKED and BESIDE,
+ * *err is set. */
 enum firn_scan_sqlite_state firn_scan_sqlite_state(const struct firn_scan_node *node,
                                                    const char *name, size_t size,
                                                    struct firn_os_file **out_copy, firn_error *err);
@@ -494,8 +502,9 @@ bool firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *na
 /* Whether an entry is beside a database that is COPIED or LATE. */
 bool firn_scan_sqlite_leaves_out(const struct firn_scan_node *node,
                                  const struct firn_scan_item *item);
-/* Copies a database that was found to be in use after it had been read; the caller closes the copy. The files beside it,
- * which come later in the directory, are then left out. NULL with FIRN_OK: there is no copy, and this was reported. FIRN_BUSY. */
+/* Copies a database that was found to be in use after it had been read; the caller closes the copy.
+ * The files beside it, which come later in the directory, are then left out. NULL with FIRN_OK:
+ * there is no copy, and this was reported. FIRN_BUSY. */
 FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,
                                                struct firn_scan_node *node, struct firn_os_dir *dir,
                                                const char *name, struct firn_os_file **out,
@@ -508,8 +517,8 @@ FIRN_MUST_CHECK int firn_scan_large_applies(struct firn_os_file *file,
                                             const struct firn_os_stat *stat, bool *out,
                                             firn_error *err);
 /* Reads a file in pieces, adding each as an object; the worker's content is then the list of
- * pieces, and *out_hash names the whole. *out_is_stable is false if the file was seen to change. With
- * is_part only the first stat->size_bytes are read, and the rest of the file may change. */
+ * pieces, and *out_hash names the whole. *out_is_stable is false if the file was seen to change.
+ * With is_part only the first stat->size_bytes are read, and the rest of the file may change. */
 FIRN_MUST_CHECK int firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
                                          const struct firn_os_stat *stat, bool is_part,
                                          firn_hash *out_hash, bool *out_is_stable, firn_error *err);
@@ -532,8 +541,8 @@ bool firn_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_s
 FIRN_MUST_CHECK int firn_scan_large_group_add(struct firn_scan_worker *worker,
                                               struct firn_scan_slot *slot, firn_error *err);
 
-/* Chooses the slot that the next piece of a file is read to: a free slot of the window, if the caller
- * has it or can take it (*has_window), else its own. */
+/* Chooses the slot that the next piece of a file is read to: a free slot of the window, if the
+ * caller has it or can take it (*has_window), else its own. */
 FIRN_MUST_CHECK int firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,
                                             struct firn_scan_slot *own,
                                             struct firn_packfile_piece *pieces,
@@ -548,8 +557,8 @@ FIRN_MUST_CHECK int firn_scan_window_release(struct firn_scan_worker *worker,
 void firn_scan_links_init(struct firn_scan *scan);
 /* firn_scan_result.has_fresh_links, when the walk is over. */
 bool firn_scan_links_are_fresh(const struct firn_scan *scan);
-/* Whether the inode has been read already, under another name. If so, *out_is_settled is whether the
- * look *stat shows the state that was read. */
+/* Whether the inode has been read already, under another name. If so, *out_is_settled is whether
+ * the look *stat shows the state that was read. */
 bool firn_scan_links_find(struct firn_scan *scan, const struct firn_os_stat *stat,
                           uint32_t *out_group, bool *out_is_settled);
 /* The group of an inode that has not been read, since it is as the memo has it. */
@@ -567,18 +576,18 @@ FIRN_MUST_CHECK int firn_scan_links_join(struct firn_scan_worker *worker,
                                          struct firn_scan_node *node,
                                          const struct firn_scan_late *link,
                                          const struct firn_statcache_print *print, firn_error *err);
-/* The entry of one name; its hard_link is in the worker's path. old is the entry of that name in the
- * memo's tree, NULL if late->known is UNKNOWN; *out_is_old is true if the new entry is the same apart
- * from the link. Requires: the walk is over. */
+/* The entry of one name; its hard_link is in the worker's path. old is the entry of that name in
+ * the memo's tree, NULL if late->known is UNKNOWN; *out_is_old is true if the new entry is the same
+ * apart from the link. Requires: the walk is over. */
 FIRN_MUST_CHECK int firn_scan_links_entry(struct firn_scan_worker *worker,
                                           const struct firn_scan_late *late,
                                           const struct firn_tree_entry *old,
                                           struct firn_tree_entry *out, bool *out_is_old,
                                           firn_error *err);
 
-/* scan_carry.c. Finds an entry that could not be read, with code and *err, in the last checkpoint. If it
- * is there, *out_is_carried is true, and it is reported and counted; else *err is unchanged. out->entry
- * is borrowed until the worker's next call. */
+/* scan_carry.c. Finds an entry that could not be read, with code and *err, in the last checkpoint.
+ * If it is there, *out_is_carried is true, and it is reported and counted; else *err is unchanged.
+ * out->entry is borrowed until the worker's next call. */
 FIRN_MUST_CHECK int firn_scan_carry_entry(struct firn_scan_worker *worker,
                                           const struct firn_scan_node *node, const char *name,
                                           enum firn_tree_kind kind, int code,
@@ -590,9 +599,9 @@ FIRN_MUST_CHECK int firn_scan_carry_dir(struct firn_scan_worker *worker,
                                         bool *out_is_carried, firn_error *err);
 void firn_scan_carry_deinit(struct firn_scan_worker *worker);
 
-/* scan_xattrs.c. Sets the worker's xattrs to the encoded attributes of the node. Attributes that could
- * not be read are left out and counted in *out_missing, and *err is the last such failure. A return
- * other than FIRN_OK is fatal. */
+/* scan_xattrs.c. Sets the worker's xattrs to the encoded attributes of the node. Attributes that
+ * could not be read are left out and counted in *out_missing, and *err is the last such failure. A
+ * return other than FIRN_OK is fatal. */
 FIRN_MUST_CHECK int firn_scan_xattrs_read(struct firn_scan_worker *worker, struct firn_os_node node,
                                           unsigned *out_missing, firn_error *err);
 
@@ -636,8 +645,9 @@ FIRN_MUST_CHECK int firn_scan_report_store(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_report_store_lacks(struct firn_scan_worker *worker,
                                                  const struct firn_scan_node *node,
                                                  const char *missing, firn_error *err);
-/* Reports an SQLite database in use that could not be copied, with code and *err, and is saved file by file. If there is no
- * SQLite library, only the first database is reported. Otherwise as for a store. */
+/* Reports an SQLite database in use that could not be copied, with code and *err, and is saved file
+ * by file. If there is no SQLite library, only the first database is reported. Otherwise as for a
+ * store. */
 FIRN_MUST_CHECK int firn_scan_report_sqlite(struct firn_scan_worker *worker,
                                             const struct firn_scan_node *node, const char *name,
                                             int code, firn_error *err);

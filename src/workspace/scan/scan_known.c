@@ -2,13 +2,13 @@
  *
  * scan/scan_known.c: what a scan need not do because an earlier one has done it.
  *
- * The visitor of a directory gets its memo from the stat cache. Then it looks at every file and link
- * in the directory, which takes one system call each, and searches the memo for the look's print. If
- * the print is found, the entry is the one in the directory's earlier object. It is not opened, read
- * or encoded; only its place in the memo is noted, which nearly always prolongs a run. Once the
- * directory is complete, it is the same as before if its places are those of the whole memo, without
- * a gap, and each subdirectory's entry is also the same (I1). Then its hash is the one in the memo.
- * Otherwise the known entries are taken from the old object (scan_build.c).
+ * The visitor of a directory gets its memo from the stat cache. Then it looks at every file and
+ * link in the directory, which takes one system call each, and searches the memo for the look's
+ * print. If the print is found, the entry is the one in the directory's earlier object. It is not
+ * opened, read or encoded; only its place in the memo is noted, which nearly always prolongs a run.
+ * Once the directory is complete, it is the same as before if its places are those of the whole
+ * memo, without a gap, and each subdirectory's entry is also the same (I1). Then its hash is the
+ * one in the memo. Otherwise the known entries are taken from the old object (scan_build.c).
  *
  * No decision here depends on a directory's own times: all names are listed, and all entries looked
  * at, each time.
@@ -16,8 +16,8 @@
  * An entry with several names is recognized in the same way, but its directory is always rebuilt,
  * because which of the names holds the content depends on the whole tree.
  *
- * The attributes of the directory itself are recognized by its own print, which is kept beside those
- * of its entries; if it has extended attributes, they are read each time.
+ * The attributes of the directory itself are recognized by its own print, which is kept beside
+ * those of its entries; if it has extended attributes, they are read each time.
  *
  * When a print may be kept: the look comes first, then the clock is read, then the content (I2; not
  * checked: it depends on the kernel's clock). If the file's last change was at least a tick before

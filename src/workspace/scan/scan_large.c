@@ -3,20 +3,21 @@
  * scan/scan_large.c: files that are saved in pieces: large files, and files with holes.
  *
  * A file is named by the hash of its whole content, zeros of holes included, however it is cut. The
- * object of that name is a list of pieces and holes (pack/packfile.h); a piece is a group of chunks,
- * cut by content. Pieces also end where a run of data ends. Only the list grows with the file, by
- * 48 bytes a piece of about half a MiB.
+ * object of that name is a list of pieces and holes (pack/packfile.h); a piece is a group of
+ * chunks, cut by content. Pieces also end where a run of data ends. Only the list grows with the
+ * file, by 48 bytes a piece of about half a MiB.
  *
- * To keep the list within the largest object, holes of less than 1/131,072 of the file are stored as
- * the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would have to
- * see every zero of a hole: they are read cell by cell. A scan that stores nothing does not look for
- * boundaries.
+ * To keep the list within the largest object, holes of less than 1/131,072 of the file are stored
+ * as the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would
+ * have to see every zero of a hole: they are read cell by cell. A scan that stores nothing does not
+ * look for boundaries.
  *
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
  * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
  * and carries the bytes that it has read past a group over to the next one. Hashing and compressing
  * the pieces, most of the work, is shared through a window (scan.c) as soon as another worker is
- * idle. While all others are busy, this worker does everything itself, piece by piece in one buffer.
+ * idle. While all others are busy, this worker does everything itself, piece by piece in one
+ * buffer.
  *
  * A look every 64 pieces notices if the file is written to, so that the pieces of a failed attempt
  * do not fill the disk. A file that has become longer is still read to its old end, since the bytes
@@ -166,9 +167,9 @@ out:
  * change stores little more than the changed bytes, even if it moves the rest. A list of 60,000
  * chunks for each GiB would take two megabytes, most of them hashes that do not compress, and would
  * be new with each change. So chunks form groups of about half a MiB, which also end by content: at
- * a major boundary, or where a group would become larger than GROUP_MAX. A group is a list of pieces
- * under the name of its content, and the file is a list of groups. Unchanged parts are then found by
- * group, without looking at chunks (I4; not checked: it is a reason, not a condition).
+ * a major boundary, or where a group would become larger than GROUP_MAX. A group is a list of
+ * pieces under the name of its content, and the file is a list of groups. Unchanged parts are then
+ * found by group, without looking at chunks (I4; not checked: it is a reason, not a condition).
  *
  * One thread adds the chunks of a group in a row, so that they are side by side in frames. It adds
  * the group after them, so that no object names one that is not there yet (I5; not checked: it is
@@ -180,9 +181,10 @@ out:
 _Static_assert(FIRN_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_SCAN_PIECE_SIZE,
                "a slot has room for the sizes of its chunks");
 
-/* Cuts the part of the first `filled` bytes of a slot that has not been cut yet into chunks; is_end:
- * the data ends there. True when the group is complete: its size is slot->size, and the bytes after
- * it belong to the next group. Requires: size and chunk_count are 0 at the first call for a slot. */
+/* Cuts the part of the first `filled` bytes of a slot that has not been cut yet into chunks;
+ * is_end: the data ends there. True when the group is complete: its size is slot->size, and the
+ * bytes after it belong to the next group. Requires: size and chunk_count are 0 at the first call
+ * for a slot. */
 static bool
 group_cut(struct firn_scan_slot *slot, size_t filled, bool is_end)
 {
@@ -489,9 +491,9 @@ size_of_pieces(const struct stream *stream)
  * list wait for their names. Then the window is given back, which waits for all of them, and the
  * list is added (I3).
  *
- * A cell is stored in chunks, like a group, so that data that moves within a file is stored once. In
- * files of more than 128 GiB a cell is one object, or there would be too many objects. The name of a
- * cell does not depend on this.
+ * A cell is stored in chunks, like a group, so that data that moves within a file is stored once.
+ * In files of more than 128 GiB a cell is one object, or there would be too many objects. The name
+ * of a cell does not depend on this.
  *
  * Memory: names and numbers of the cells of one list, 114 KiB; the lists that are open, 68 KiB
  * each. */

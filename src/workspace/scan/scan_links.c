@@ -5,12 +5,12 @@
  * Of the names of one inode, the first in the byte order of whole paths holds the content; the
  * others refer to that path. Which name is first is known only when the walk is over, since another
  * worker may find a smaller path at any moment. So an entry with more than one link is not encoded
- * at once: it becomes a member of its inode's group and a late entry of its directory. The directory
- * is then built after the walk, as are the directories above it.
+ * at once: it becomes a member of its inode's group and a late entry of its directory. The
+ * directory is then built after the walk, as are the directories above it.
  *
  * Metadata, content, attributes and target are shared by all names of an inode. They are kept once,
- * as they were when the inode was first read, so the names agree even if the file changes before its
- * other names are found. A group whose other names are outside the tree has one member, and its
+ * as they were when the inode was first read, so the names agree even if the file changes before
+ * its other names are found. A group whose other names are outside the tree has one member, and its
  * entry looks like any other.
  *
  * Groups are numbered in the order in which they are made, which depends on threads; nothing that
@@ -26,8 +26,8 @@
  * A confined scan must not meet a new name, because the others may be where it does not look
  * (scan_confined.c).
  *
- * Memory, until the end of the scan: about 200 bytes for an inode with more than one link, and about
- * 70 bytes and the text for each of its names.
+ * Memory, until the end of the scan: about 200 bytes for an inode with more than one link, and
+ * about 70 bytes and the text for each of its names.
  *
  * Two workers that meet an inode at the same time may both read it; the second then joins the group
  * of the first. A worker never waits for another one to read.

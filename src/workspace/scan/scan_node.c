@@ -9,13 +9,13 @@
  * Entries arrive as parts, one for each segment: the bytes of the entries that could be encoded at
  * once, and notes of late entries (subdirectories, hard links, and runs of entries that are as an
  * earlier scan saw them) with their places. Parts are joined in the order of segments (I1); a
- * segment that is done early waits in a stash. So the entries of a huge directory are in memory only
- * once, encoded.
+ * segment that is done early waits in a stash. So the entries of a huge directory are in memory
+ * only once, encoded.
  *
  * Lifetime. A node is alive from its visit until it is built (its parent waits for it meanwhile, so
- * parents outlive children, I2). All live nodes are on a list, so that they can be freed if the scan
- * fails. Once the walk is over nodes are only emptied, because the path of a hard link's first name
- * may lead through any of them.
+ * parents outlive children, I2). All live nodes are on a list, so that they can be freed if the
+ * scan fails. Once the walk is over nodes are only emptied, because the path of a hard link's first
+ * name may lead through any of them.
  */
 #include <string.h>
 

@@ -12,8 +12,8 @@
  *
  * The first failure that ends the scan is the one that is returned; later ones are consequences.
  *
- * Callbacks come one at a time, from any worker, under a mutex of their own. Progress is reported at
- * most five times a second; how often the clock is read depends on the amount of work done.
+ * Callbacks come one at a time, from any worker, under a mutex of their own. Progress is reported
+ * at most five times a second; how often the clock is read depends on the amount of work done.
  */
 #include <errno.h>
 #include <stdio.h>

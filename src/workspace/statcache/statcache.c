@@ -2,26 +2,27 @@
  *
  * statcache/statcache.c: the stat cache of one workspace, for one operation.
  *
- * A scan gets the memo of each directory, and notes what it found to differ. Notes stay in memory, 16
- * bytes for an entry of a changed directory, until the objects that they name are in the store and its
- * index; then they are written (I1; not checked: power cuts show it). Commits survive in their order,
- * and the memo's commit comes after the index's, so a memo never names an object that a crash may
- * undo. The memo's commit comes before the checkpoint's, which also syncs it; the memo is true even if
- * the checkpoint is not made.
+ * A scan gets the memo of each directory, and notes what it found to differ. Notes stay in memory,
+ * 16 bytes for an entry of a changed directory, until the objects that they name are in the store
+ * and its index; then they are written (I1; not checked: power cuts show it). Commits survive in
+ * their order, and the memo's commit comes after the index's, so a memo never names an object that
+ * a crash may undo. The memo's commit comes before the checkpoint's, which also syncs it; the memo
+ * is true even if the checkpoint is not made.
  *
  * A cached hash counts only while its object is in the store. Three things ensure this:
  * - if a pack of the list is absent, the cache is not used at all (I2; not checked: the lanes ask).
  *   The save reads everything and stores the missing objects again;
  * - code that deletes objects first deletes the memos that name them (statcache_sweep.c);
- * - when a memo is written, the object of its directory, and all objects below it, are in the store.
+ * - when a memo is written, the directory's object, and all objects below it, are in the store.
  *
- * The records of a workspace are in the store's keyspace "firn.stat", under its number. The value of a
- * path is replaced as a whole. A part, of a directory with many entries, is found by its digest and
- * never replaced. A crash between the commits of one operation can leave a memo whose part is missing,
- * which is ignored, or a part that no memo names, which is removed with its directory.
+ * The records of a workspace are in the store's keyspace "firn.stat", under its number. The value
+ * of a path is replaced as a whole. A part, of a directory with many entries, is found by its
+ * digest and never replaced. A crash between the commits of one operation can leave a memo whose
+ * part is missing, which is ignored, or a part that no memo names, which is removed with its
+ * directory.
  *
- * Failure: a memo that cannot be read is ignored. An old directory object that cannot be read breaks
- * the cache: the scan fails, and its caller reads everything instead.
+ * Failure: a memo that cannot be read is ignored. An old directory object that cannot be read
+ * breaks the cache: the scan fails, and its caller reads everything instead.
  *
  * Threads: a lane belongs to one thread; everything else is for one thread while no lane is in use.
  */
@@ -238,18 +239,18 @@ out:
 
 /* The memo of one directory: its bytes, and finding a print in it.
  *
- * A memo keeps the bytes as they were stored, and prints are compared in place, so nothing is decoded
- * for an unchanged directory (I1). Nearly always the wanted print follows the one found last, so the
- * caller's guess is tried first. Only if the guess is wrong (an entry was added, removed or left out
- * before) is a table of all prints built, with open addressing over their first eight bytes, which are
- * as good as random. From then on any order is equally fast.
+ * A memo keeps the bytes as they were stored, and prints are compared in place, so nothing is
+ * decoded for an unchanged directory (I1). Nearly always the wanted print follows the one found
+ * last, so the caller's guess is tried first. Only if the guess is wrong (an entry was added,
+ * removed or left out before) is a table of all prints built, with open addressing over their first
+ * eight bytes, which are as good as random. From then on any order is equally fast.
  *
- * The value of a directory with more entries than fit in one value names parts instead. Each part is
- * found and checked by its digest (I2), so a part always belongs to the same state of the directory as
- * the value that names it, even after a crash.
+ * The value of a directory with more entries than fit in one value names parts instead. Each part
+ * is found and checked by its digest (I2), so a part always belongs to the same state of the
+ * directory as the value that names it, even after a crash.
  *
- * A print of zeros is never found (I3; not checked, like (I1) and (I2): finding and adding test for it
- * first). */
+ * A print of zeros is never found (I3; not checked, like (I1) and (I2): finding and adding test for
+ * it first). */
 
 void
 firn_statcache_memo_deinit(struct firn_statcache_memo *memo)
@@ -481,15 +482,15 @@ memo_encode_self(const struct firn_statcache_memo *memo, const struct firn_statc
 /* The lane of one thread: finding memos, noting new ones, and reading the objects of earlier saves.
  *
  * A memo is trusted only if, by the same clock, it was noted no later than this scan began (I3; not
- * checked: firn_statcache_lane_find tests it). A clock that has been set back may show a time again by
- * which prints have been judged. Until the clock has passed that time, everything is read, which is
- * slow but correct.
+ * checked: firn_statcache_lane_find tests it). A clock that has been set back may show a time again
+ * by which prints have been judged. Until the clock has passed that time, everything is read, which
+ * is slow but correct.
  *
- * The prints of a directory with many entries are cut into parts. As in directory objects, the names
- * of entries decide where, so one edit changes one part, or a few. Parts that a new memo shares with
- * the previous one stay as they are; parts that it no longer names are deleted (I4; not checked: the
- * two sets are compared). If the previous memo was not read, or is unusable, all parts that may exist
- * are deleted first. */
+ * The prints of a directory with many entries are cut into parts. As in directory objects, the
+ * names of entries decide where, so one edit changes one part, or a few. Parts that a new memo
+ * shares with the previous one stay as they are; parts that it no longer names are deleted (I4; not
+ * checked: the two sets are compared). If the previous memo was not read, or is unusable, all parts
+ * that may exist are deleted first. */
 
 static int read_stored(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err);
 

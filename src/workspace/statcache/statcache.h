@@ -4,11 +4,11 @@
  * that the next one need not read or encode what has not changed since.
  *
  * For each directory it has a memo: the hash of the directory's object and, for every entry of that
- * object in order, a print, which is a 16-byte hash of everything that stat shows of the entry. If the
- * print is the same, the entry is.
+ * object in order, a print, which is a 16-byte hash of everything that stat shows of the entry. If
+ * the print is the same, the entry is.
  *
- * It is derived data, in the system keyspace "firn.stat" (docs/formats/catalog.md), and may be lost or
- * dropped at any time.
+ * It is derived data, in the system keyspace "firn.stat" (docs/formats/catalog.md), and may be lost
+ * or dropped at any time.
  */
 #ifndef FIRN_STATCACHE_STATCACHE_H
 #define FIRN_STATCACHE_STATCACHE_H
@@ -86,8 +86,8 @@ struct firn_statcache_part {
     size_t count;
     uint8_t digest[FIRN_STATCACHE_PRINT_SIZE]; /* of its prints; its name as well */
 };
-/* Decodes memo->value and sets the fields; the caller then adds *out_part_count parts. FIRN_CORRUPT,
- * FIRN_NEWER. */
+/* Decodes memo->value and sets the fields; the caller then adds *out_part_count parts.
+ * FIRN_CORRUPT, FIRN_NEWER. */
 FIRN_MUST_CHECK int firn_statcache_memo_decode(struct firn_statcache_memo *memo,
                                                size_t *out_part_count, firn_error *err);
 /* Appends the value of a memo: with its prints (part_count 0), or with the names of parts. */
@@ -120,8 +120,8 @@ bool firn_statcache_is_writable(const struct firn_statcache *stat);
 /* Whether a memo, or an object that one names, could not be read or made no sense: then neither the
  * cache nor the results of a scan that used it can be trusted. */
 bool firn_statcache_is_broken(const struct firn_statcache *stat);
-/* Writes the notes of the lanes, in commits that are not synced. Requires: the objects that the notes
- * name are in the index. */
+/* Writes the notes of the lanes, in commits that are not synced. Requires: the objects that the
+ * notes name are in the index. */
 FIRN_MUST_CHECK int firn_statcache_commit(struct firn_statcache *stat, firn_error *err);
 
 /* ---- lanes: one a thread: statcache.c ---- */
@@ -130,8 +130,8 @@ struct firn_statcache_lane;
 
 FIRN_MUST_CHECK int firn_statcache_lane_open(struct firn_statcache *stat,
                                              struct firn_statcache_lane **out, firn_error *err);
-/* Frees the lane; with `keep`, its notes go to stat. NULL is fine. Requires: no other thread uses stat
- * meanwhile. */
+/* Frees the lane; with `keep`, its notes go to stat. NULL is fine. Requires: no other thread uses
+ * stat meanwhile. */
 void firn_statcache_lane_close(struct firn_statcache_lane *lane, bool keep);
 /* Finds the memo of the directory at a path; begun_ns is when the scan began. The memo is empty if
  * there is none, or none that can be trusted. */

@@ -28,8 +28,8 @@ enum {
     WS_STAT_PART_COUNT_AT = 66,
     WS_STAT_HEADER_SIZE = 70,
     WS_STAT_PART_SIZE = 20,
-    /* More entries than this are stored in parts. A part that has WS_STAT_PART_COUNT_MIN entries ends
-     * after an entry if the XXH3-64 of its name has none of the bits of WS_STAT_CUT_MASK; at
+    /* More entries than this are stored in parts. A part that has WS_STAT_PART_COUNT_MIN entries
+     * ends after an entry if the XXH3-64 of its name has none of the bits of WS_STAT_CUT_MASK; at
      * WS_STAT_PART_COUNT_MAX entries it always ends. */
     WS_STAT_WHOLE_COUNT_MAX = 512,
     WS_STAT_PART_COUNT_MIN = 64,

@@ -4,35 +4,35 @@
  *
  * The print of a file or a link is the XXH3-128 of its name and of the fields of statx that show a
  * change of content, attributes, owner or mode: kind, device, inode, number of links, size, mode,
- * owner, and the times of the last modification (mtime) and of the last change (ctime). The ctime is
- * decisive: no program can set it, and the kernel updates it with every write, truncation, chmod,
- * chown, link, rename of the inode and setting of an attribute (I1; not checked: it is a promise of
- * the kernel). So equal prints mean that an entry has not changed, with five exceptions:
+ * owner, and the times of the last modification (mtime) and of the last change (ctime). The ctime
+ * is decisive: no program can set it, and the kernel updates it with every write, truncation,
+ * chmod, chown, link, rename of the inode and setting of an attribute (I1; not checked: it is a
+ * promise of the kernel). So equal prints mean that an entry has not changed, with five exceptions:
  *
- * - If a change falls into the same tick of the kernel's clock as the one before it, the ctime stays
- *   the same. So a print is only kept if the entry had been unchanged for a tick when it was read
- *   (firn_statcache_print_is_settled). A ctime of whole seconds is taken for that of a file system
- *   with such a clock, and must be two seconds old. A time in the future is never settled, because the
- *   clock will reach it again.
+ * - If a change falls into the same tick of the kernel's clock as the one before it, the ctime
+ *   stays the same. So a print is only kept if the entry had been unchanged for a tick when it was
+ *   read (firn_statcache_print_is_settled). A ctime of whole seconds is taken for that of a file
+ *   system with such a clock, and must be two seconds old. A time in the future is never settled,
+ *   because the clock will reach it again.
  * - After a power failure a file may have its new times but not its new content: kernels write
  *   attributes and content to the disk independently, content within half a minute. So after a
- *   restart of the machine a print counts only if the entry had been unchanged for two minutes when it
- *   was noted (firn_statcache_print_survives).
- * - Stores through a shared writable mapping update the times when a clean page is first touched, and
- *   then not again until the page has been written back. Such a file may change later without a change
- *   of its times. Only reading finds this: `save --full`.
+ *   restart of the machine a print counts only if the entry had been unchanged for two minutes when
+ *   it was noted (firn_statcache_print_survives).
+ * - Stores through a shared writable mapping update the times when a clean page is first touched,
+ *   and then not again until the page has been written back. Such a file may change later without a
+ *   change of its times. Only reading finds this: `save --full`.
  * - On a file system without a ctime (FAT reports the mtime instead), an edit that keeps size and
  *   mtime does not show.
- * - Times on a network file system come from the clock of another machine. If that clock is behind, a
- *   file may look older than it is, and a second change within one tick may be missed. Also, a look
- *   shows what this machine has cached, which may be a minute old.
+ * - Times on a network file system come from the clock of another machine. If that clock is behind,
+ *   a file may look older than it is, and a second change within one tick may be missed. Also, a
+ *   look shows what this machine has cached, which may be a minute old.
  *
  * XXH3 does not resist an adversary who can choose all that is hashed. Here the seed is a secret of
  * the store, and the kernel sets the ctime.
  *
  * The print of a subdirectory is that of its encoded entry, attributes and object included. It is
- * computed after the subdirectory has been scanned, from the result, so it does not depend on times.
- * Different seeds keep the two sorts of prints apart.
+ * computed after the subdirectory has been scanned, from the result, so it does not depend on
+ * times. Different seeds keep the two sorts of prints apart.
  */
 #include "base/bytes.h"
 #include "base/check.h"

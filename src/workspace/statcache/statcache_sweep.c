@@ -3,9 +3,9 @@
  * statcache/statcache_sweep.c: removes the memos that name objects which are about to be deleted.
  *
  * One pass over the keyspace, in the order of keys. A directory's memo comes before its parts, so a
- * part that does not follow the memo of its directory belongs to none, and is removed as well. Memos
- * are removed in commits of about a megabyte that are not synced: the commit that removes the objects
- * follows them, and commits survive in their order.
+ * part that does not follow the memo of its directory belongs to none, and is removed as well.
+ * Memos are removed in commits of about a megabyte that are not synced: the commit that removes the
+ * objects follows them, and commits survive in their order.
  *
  * A memo that cannot be decoded is treated as one whose object is gone.
  */

@@ -5,29 +5,29 @@
  *
  * One thread runs one loop: it waits for an event, a request or a time, reads what has arrived, and
  * saves if it is time. The store is open, and locked, only during a save (I1; not checked: no field
- * keeps it). The loop never waits for a lock that another process holds, because that process may be
- * asking this watch at the same moment: it retries a little later (I2).
+ * keeps it). The loop never waits for a lock that another process holds, because that process may
+ * be asking this watch at the same moment: it retries a little later (I2).
  *
  *   start   the store is created if needed; the socket is put into its directory (watchlink.h); if
  *           another watch already answers there, this one ends
- *   save    makes a checkpoint if something changed. Directories become watched when they are visited
- *           (watch_set.c), so watching begins with the first save
+ *   save    makes a checkpoint if something changed. Directories become watched when they are
+ *           visited (watch_set.c), so watching begins with the first save
  *   time    after quiet_ms without an event, or interval_max_ms after the first one. Every
  *           rescan_ms everything is visited, for changes that cause no event. New directories are
  *           watched at once, so that work in them does not count as a pause (watch_new.c)
  *
- * If another directory continues the checkpoints of the watched one, and both exist, it has the same
- * number in the catalog and finds the same socket. Its questions are not answered (I3; tested, not
- * asserted: they come from other processes).
+ * If another directory continues the checkpoints of the watched one, and both exist, it has the
+ * same number in the catalog and finds the same socket. Its questions are not answered (I3; tested,
+ * not asserted: they come from other processes).
  *
- * If events were lost (the queue was full, or a file system was mounted), the watch starts again with
- * a new queue, an empty set, and a save of everything.
+ * If events were lost (the queue was full, or a file system was mounted), the watch starts again
+ * with a new queue, an empty set, and a save of everything.
  *
- * Removing the store, the socket or the root ends the watch. A killed process leaves only its socket,
- * which the next watch replaces.
+ * Removing the store, the socket or the root ends the watch. A killed process leaves only its
+ * socket, which the next watch replaces.
  *
- * A failed save is reported, once for each cause, and tried again after a pause. A watch ends only if
- * the root or the store is lost.
+ * A failed save is reported, once for each cause, and tried again after a pause. A watch ends only
+ * if the root or the store is lost.
  */
 #include "watch/watch.h"
 

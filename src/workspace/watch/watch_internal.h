@@ -29,27 +29,29 @@ FIRN_MUST_CHECK int firn_watch_set_create(struct firn_os *os,
 /* NULL is fine. Removes nothing from the kernel. */
 void firn_watch_set_destroy(struct firn_watch_set *set);
 
-/* Handles an event of the kernel. *out_is_change is whether something in the tree may have changed. The caller
- * handles an event that reports lost events, by starting with a new set. */
+/* Handles an event of the kernel. *out_is_change is whether something in the tree may have changed.
+ * The caller handles an event that reports lost events, by starting with a new set. */
 void firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_event *event,
                           bool *out_is_change);
 
-/* The path of a watched directory, borrowed until the next call; false if no directory has the id, or
- * there is no memory. */
+/* The path of a watched directory, borrowed until the next call; false if no directory has the id,
+ * or there is no memory. */
 bool firn_watch_set_path(struct firn_watch_set *set, int id, firn_slice *out);
-/* Watches a directory, whose parent has a node, before a save visits it. True if the directory was not
- * watched and now is; it is dirty then. False if it was watched already, or if watching it fails. */
+/* Watches a directory, whose parent has a node, before a save visits it. True if the directory was
+ * not watched and now is; it is dirty then. False if it was watched already, or if watching it
+ * fails. */
 bool firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path);
 
 /* Appends the answer to a question. Requires: all events that were due have been handled. */
 FIRN_MUST_CHECK int firn_watch_set_ask(struct firn_watch_set *set,
                                        const struct firn_watch_question *question,
                                        struct firn_buf *out, firn_error *err);
-/* A save of the same process calls this, between its question and its report, when a directory is about
- * to be listed. Any thread. */
+/* A save of the same process calls this, between its question and its report, when a directory is
+ * about to be listed. Any thread. */
 void firn_watch_set_enter(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path);
-/* Applies the report of a save, which lists what it has visited since its question. FIRN_NOT_FOUND if it does not
- * belong to the last question, FIRN_INVALID if it makes no sense; nothing has changed then. */
+/* Applies the report of a save, which lists what it has visited since its question. FIRN_NOT_FOUND
+ * if it does not belong to the last question, FIRN_INVALID if it makes no sense; nothing has
+ * changed then. */
 FIRN_MUST_CHECK int firn_watch_set_tell(struct firn_watch_set *set, firn_slice report,
                                         firn_error *err);
 
@@ -77,8 +79,8 @@ struct firn_watch_serve {
     void *ctx;
 };
 
-/* Serves all clients that have connected so far, one after the other. A client that is slow or sends
- * an invalid message is disconnected. */
+/* Serves all clients that have connected so far, one after the other. A client that is slow or
+ * sends an invalid message is disconnected. */
 void firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_serve *serve);
 
 /* Watching new directories before a save visits them. */
@@ -99,13 +101,13 @@ struct firn_watch_new {
 void firn_watch_new_deinit(struct firn_watch_new *fresh);
 /* Clears the noted paths. */
 void firn_watch_new_clear(struct firn_watch_new *fresh);
-/* Notes the directory that an event may be about. If there is no memory, or too many are noted, it is not
- * noted, and only the next save watches it. Requires: the set has handled the event. */
+/* Notes the directory that an event may be about. If there is no memory, or too many are noted, it
+ * is not noted, and only the next save watches it. Requires: the set has handled the event. */
 void firn_watch_new_note(struct firn_watch_new *fresh, struct firn_watch_set *set,
                          const struct firn_os_watch_event *event);
 bool firn_watch_new_has_any(const struct firn_watch_new *fresh);
-/* Looks at some of the noted directories, and those below them. True if a directory was newly watched:
- * earlier changes in it have caused no events. */
+/* Looks at some of the noted directories, and those below them. True if a directory was newly
+ * watched: earlier changes in it have caused no events. */
 bool firn_watch_new_work(struct firn_watch_new *fresh, struct firn_watch_set *set,
                          struct firn_os_dir *root);
 

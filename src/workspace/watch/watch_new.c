@@ -3,22 +3,22 @@
  * watch/watch_new.c: watches new directories before a save visits them.
  *
  * A save runs when a workspace has become quiet. While an archive is unpacked into a new directory,
- * the watched directory above it shows only that the new one was created. All further events would be
- * missed, and a save would run during the unpacking. So a directory that was created or moved here is
- * watched as soon as its event is read, and so are the directories in it.
+ * the watched directory above it shows only that the new one was created. All further events would
+ * be missed, and a save would run during the unpacking. So a directory that was created or moved
+ * here is watched as soon as its event is read, and so are the directories in it.
  *
- * This affects only when a save runs. The directory is dirty until a save has visited it, as it would
- * be without this (checked by firn_watch_set_add), so nothing here can make a save miss a change (I1).
- * Failures are therefore ignored: no memory, no watch, a directory that is gone or cannot be read.
- * At worst a save then runs too early.
+ * This affects only when a save runs. The directory is dirty until a save has visited it, as it
+ * would be without this (checked by firn_watch_set_add), so nothing here can make a save miss a
+ * change (I1). Failures are therefore ignored: no memory, no watch, a directory that is gone or
+ * cannot be read. At worst a save then runs too early.
  *
- * A directory is listed after it is watched, so an entry made in it is listed or causes an event (I2;
- * not checked: it is the order of two calls). If both happen, it is watched a second time, after its
- * event.
+ * A directory is listed after it is watched, so an entry made in it is listed or causes an event
+ * (I2; not checked: it is the order of two calls). If both happen, it is watched a second time,
+ * after its event.
  *
- * Directories that the rules exclude are not watched, and do not delay saves. The rules are asked once
- * for a directory, with the rule files above it as they are then; CACHEDIR.TAG files are not looked
- * for. If the answer changes later, the next save visits the directory, or it is forgotten.
+ * Directories that the rules exclude are not watched, and do not delay saves. The rules are asked
+ * once for a directory, with the rule files above it as they are then; CACHEDIR.TAG files are not
+ * looked for. If the answer changes later, the next save visits the directory, or it is forgotten.
  *
  * Bounds. One call of firn_watch_new_work looks at ROUND_MAX directories and leaves the rest to the
  * next call, because a watch has requests to serve meanwhile. The noted paths take at most
@@ -66,8 +66,8 @@ enter(struct firn_watch_new *fresh, struct firn_os_dir *dir, firn_slice path)
     return rc;
 }
 
-/* Steps through the prefixes of `path` that are directories, from the root down: *size is the size of the
- * current one. False after the whole path. */
+/* Steps through the prefixes of `path` that are directories, from the root down: *size is the size
+ * of the current one. False after the whole path. */
 static bool
 next_prefix(firn_slice path, size_t *size)
 {

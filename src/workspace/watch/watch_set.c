@@ -3,33 +3,34 @@
  * watch/watch_set.c: which directories are as a save last saw them.
  *
  * A save asks, visits, and reports. It need not visit a directory that is clean together with all
- * directories below it. The answer names the topmost of these; every other directory is visited (I1),
- * so it is always safe to forget a directory.
+ * directories below it. The answer names the topmost of these; every other directory is visited
+ * (I1), so it is always safe to forget a directory.
  *
  *   clean   the directory was watched before a save looked at it and listed it, that save reported
- *           it, and no event of it has come since the save asked                                (I2)
+ *           it, and no event of it has come since the save asked (I2)
  *
  * A clock counts questions. An event marks its directory with the clock. A report makes those
- * directories clean that were marked no later than its question, and none that were marked after it.
- * So an event that comes in between is never lost: at worst a directory is visited once more for a
- * change that the save has already seen.
+ * directories clean that were marked no later than its question, and none that were marked after
+ * it. So an event that comes in between is never lost: at worst a directory is visited once more
+ * for a change that the save has already seen.
  *
- * If the save runs in this process, a directory is watched when it is listed (enter), so it is clean
- * after the first save. A save of another process reports directories that are not watched yet. They
- * are watched then, and stay dirty until the next save has visited them (I2). Parents are added before
- * the directories in them, so if a directory is replaced meanwhile, its parent has an event.
+ * If the save runs in this process, a directory is watched when it is listed (enter), so it is
+ * clean after the first save. A save of another process reports directories that are not watched
+ * yet. They are watched then, and stay dirty until the next save has visited them (I2). Parents are
+ * added before the directories in them, so if a directory is replaced meanwhile, its parent has an
+ * event.
  *
  * A new directory may be watched earlier (watch_new.c). It is dirty from then on, so no save that
  * asked before can make it clean.
  *
  * Only the rules of the saves decide which directories belong to the tree: a save never visits an
- * excluded directory, and so does not watch it. A dirty directory that the next save does not visit is
- * not part of the tree, and is forgotten (I3); so is an excluded one that was watched early.
+ * excluded directory, and so does not watch it. A dirty directory that the next save does not visit
+ * is not part of the tree, and is forgotten (I3); so is an excluded one that was watched early.
  *
- * A clean directory is as in the tree that the last report named. If a save has another tree, or other
- * options, the answer is that nothing is clean (I4). The answer is the same if the clock of file times
- * has been set back since the question of that report, because times decide which names of files are
- * new (I5; not checked: the program does not control clocks).
+ * A clean directory is as in the tree that the last report named. If a save has another tree, or
+ * other options, the answer is that nothing is clean (I4). The answer is the same if the clock of
+ * file times has been set back since that report's question, because times decide which names of
+ * files are new (I5; not checked: the program does not control clocks).
  *
  * A directory cannot become clean if
  * - something in it may change without an event, as a file with several names may. The save reports
@@ -37,12 +38,12 @@
  *   at each visit, such as excluded entries or rules;
  * - a directory above it is not watched, because that could be moved away and replaced by another.
  *
- * Names. An event about a name forgets the directory of that name and all below it, which came, went
- * or was replaced. An event about a rule file makes everything below its directory dirty.
+ * Names. An event about a name forgets the directory of that name and all below it, which came,
+ * went or was replaced. An event about a rule file makes everything below its directory dirty.
  *
  * One inode has one id. If adding a directory gives the id of another one, a rename has not been
- * reported yet, or a directory is mounted at two places: the whole set is given up (is_broken). A new
- * directory that is added early is an exception, since the event of its rename will follow.
+ * reported yet, or a directory is mounted at two places: the whole set is given up (is_broken). A
+ * new directory that is added early is an exception, since the event of its rename will follow.
  *
  * The set is also broken if memory runs out while something is added; events need no memory.
  */
@@ -257,9 +258,9 @@ tree_by_id(const struct firn_watch_tree *tree, int id)
     return node;
 }
 
-/* The node of a path ("": the root), or NULL. *out_parent is the node of its parent, and *out_name its
- * name there, even if it has no node yet; *out_parent is NULL for the root, and if the parent has no
- * node. */
+/* The node of a path ("": the root), or NULL. *out_parent is the node of its parent, and *out_name
+ * its name there, even if it has no node yet; *out_parent is NULL for the root, and if the parent
+ * has no node. */
 static struct firn_watch_node *
 tree_find(const struct firn_watch_tree *tree, firn_slice path, struct firn_watch_node **out_parent,
           firn_slice *out_name)

@@ -3,30 +3,31 @@
  * watchlink/watchlink.c: a save, or a look, while a watch runs.
  *
  * The watch is asked which directories are still as in a tree that the store has, the one of the
- * newest checkpoint (watch_set.c). Their entries are read from that tree before the scan begins, and
- * the scan takes them over without a visit (scan_confined.c). All other directories are visited as
- * always. The resulting tree is the one that a visit of everything would give (I1; not checked, like
- * (I2): tests compare the two), because the watch answers only after it has seen every event that was
- * due, and the directories that it names had none.
+ * newest checkpoint (watch_set.c). Their entries are read from that tree before the scan begins,
+ * and the scan takes them over without a visit (scan_confined.c). All other directories are visited
+ * as always. The resulting tree is the one that a visit of everything would give (I1; not checked,
+ * like (I2): tests compare the two), because the watch answers only after it has seen every event
+ * that was due, and the directories that it names had none.
  *
  * The answer also gives the number of files of that tree in the directories that are not visited
  * (I2).
  *
  * Files with several names. Which of the names holds the content depends on all of them. Their
- * directories are never clean, so a scan finds all names that were known before. A new name may belong
- * to a file in a clean directory, and nothing in that directory shows it. So the scan is then repeated
- * without confines (I3; not checked: the scan fails in this case). A name is new if the scan reported
- * last did not find it, even if the stat cache has it from another scan, such as that of a failed
- * restore. If a file gets a further name while a scan runs, the scan may already have passed the other
- * name, so that scan is not reported. New or changed rule files are treated in the same way: the
- * directories that they govern may be clean, if the change was made through another name of the file.
+ * directories are never clean, so a scan finds all names that were known before. A new name may
+ * belong to a file in a clean directory, and nothing in that directory shows it. So the scan is
+ * then repeated without confines (I3; not checked: the scan fails in this case). A name is new if
+ * the scan reported last did not find it, even if the stat cache has it from another scan, such as
+ * that of a failed restore. If a file gets a further name while a scan runs, the scan may already
+ * have passed the other name, so that scan is not reported. New or changed rule files are treated
+ * in the same way: the directories that they govern may be clean, if the change was made through
+ * another name of the file.
  *
  * Afterwards the watch is told what was visited, and the tree, while the store is still locked. The
  * next save asks with that tree.
  *
- * If the watch is gone or slow, has another version, or gives an invalid answer, this costs at most a
- * second, and then everything is visited. The answer is trusted only for (I1): a path that the tree
- * does not have is visited.
+ * If the watch is gone or slow, has another version, or gives an invalid answer, this costs at most
+ * a second, and then everything is visited. The answer is trusted only for (I1): a path that the
+ * tree does not have is visited.
  *
  * Threads: after `begin` the confines do not change; leave is called by any thread and locks.
  */
@@ -95,9 +96,9 @@ firn_watchlink_name(uint32_t workspace, char out[FIRN_WATCHLINK_NAME_SIZE])
  *
  * Both ends run as the same user and are the same program, but perhaps in different versions, and
  * either may be killed in the middle of a message. So messages are checked like any foreign bytes:
- * impossible numbers and invalid paths are refused (I4; tested, not asserted: they come from outside).
- * A side that receives an invalid message works without the other: a save visits everything, and a
- * watch starts again. */
+ * impossible numbers and invalid paths are refused (I4; tested, not asserted: they come from
+ * outside). A side that receives an invalid message works without the other: a save visits
+ * everything, and a watch starts again. */
 
 enum { FLAG_FULL = 1, FLAG_WILL_REPORT = 2, FLAG_STEADY = 1, NUMBER_MAX_BITS = 62 };
 
@@ -557,9 +558,9 @@ enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
 
 /* Notices of a scan that may be repeated.
  *
- * A scan with confines that finds a new name of a file is repeated, and reports again what it has to
- * report about the directories that it visits. Callers count notices, so those of the first attempt
- * are kept until it has succeeded. Progress is passed on at once; it may appear to go back.
+ * A scan with confines that finds a new name of a file is repeated, and reports again what it has
+ * to report about the directories that it visits. Callers count notices, so those of the first
+ * attempt are kept until it has succeeded. Progress is passed on at once; it may appear to go back.
  *
  * If memory runs out, a notice is passed on at once: better twice than not at all. */
 
@@ -587,8 +588,8 @@ on_progress(void *ctx, const firn_progress *progress)
     return firn_os_callback_progress(&notices->callbacks, progress);
 }
 
-/* Returns callbacks that keep the notices for `callbacks`. Their context is *notices, which must not move.
- * Any thread may call them, one at a time. Requires: *notices is zeroed or empty. */
+/* Returns callbacks that keep the notices for `callbacks`. Their context is *notices, which must
+ * not move. Any thread may call them, one at a time. Requires: *notices is zeroed or empty. */
 static firn_callbacks
 notices_hold(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
 {

@@ -98,8 +98,8 @@ FIRN_MUST_CHECK int firn_watchlink_wire_put_passed(struct firn_buf *out,
 FIRN_MUST_CHECK int firn_watchlink_wire_put_visited(struct firn_buf *out,
                                                     const struct firn_watch_visited *visited);
 
-/* Each reads one thing; FIRN_INVALID if it is not there. Slices are borrowed from the bytes read, and
- * every path and name is valid. */
+/* Each reads one thing; FIRN_INVALID if it is not there. Slices are borrowed from the bytes read,
+ * and every path and name is valid. */
 FIRN_MUST_CHECK int firn_watchlink_wire_get_question(firn_slice bytes,
                                                      struct firn_watch_question *out,
                                                      firn_error *err);
@@ -140,24 +140,25 @@ struct firn_watchlink_options {
     bool will_report;
 };
 
-/* Asks the watch of the workspace. *out is NULL, which is no failure, if there is none or it does not
- * answer. */
+/* Asks the watch of the workspace. *out is NULL, which is no failure, if there is none or it does
+ * not answer. */
 FIRN_MUST_CHECK int firn_watchlink_begin(struct firn_ws *ws, struct firn_ws_opened *opened,
                                          const struct firn_watchlink_options *options,
                                          struct firn_watchlink **out, firn_error *err);
 /* NULL is fine. */
 void firn_watchlink_end(struct firn_watchlink *watched);
-/* Sets the confines and the witness of a scan with the options given to `begin`. If there are confines,
- * also sets callbacks that keep notices until the scan has succeeded. watched may be NULL. */
+/* Sets the confines and the witness of a scan with the options given to `begin`. If there are
+ * confines, also sets callbacks that keep notices until the scan has succeeded. watched may be
+ * NULL. */
 void firn_watchlink_apply(struct firn_watchlink *watched, struct firn_scan_options *options);
 /* Adds the counts of what the scan has not visited to the result, and reports the kept notices.
  * Requires: the scan has succeeded. watched may be NULL. */
 void firn_watchlink_complete(struct firn_watchlink *watched, struct firn_scan_result *result);
-/* Removes the confines, so that the scan can be repeated, such as after FIRN_CONFLICT. Returns whether
- * there were any; false for NULL. */
+/* Removes the confines, so that the scan can be repeated, such as after FIRN_CONFLICT. Returns
+ * whether there were any; false for NULL. */
 bool firn_watchlink_widen(struct firn_watchlink *watched);
-/* Reports the visit to the watch. Requires: the tree of the scan is in the store, and will be that of
- * the next question. NULL is fine. */
+/* Reports the visit to the watch. Requires: the tree of the scan is in the store, and will be that
+ * of the next question. NULL is fine. */
 void firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_result *scan);
 
 /* The name of the socket, in the store's directory. */
