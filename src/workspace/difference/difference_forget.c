@@ -40,7 +40,7 @@ struct moved {
     uint64_t from_hash;
     size_t from;
     size_t from_size;
-    size_t to; /* the first of the names that are left */
+    size_t to; /* the first of the remaining names */
     size_t to_size;
     uint64_t size; /* of the file */
 };
@@ -51,7 +51,7 @@ struct level {
     size_t path_size;             /* of its parent */
     bool is_forgotten;
     /* survey */
-    bool has_nothing; /* to be done in it */
+    bool has_nothing; /* no change is needed in it */
     struct firn_difference_forget_counts counts;
     /* rewrite */
     bool is_changed;

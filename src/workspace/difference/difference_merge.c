@@ -53,7 +53,7 @@ struct level {
     const struct firn_tree_entry *next[SIDES]; /* not yet handled; NULL at the end */
     bool was_next[SIDES];                      /* of the parent: the entry that is this directory */
     struct firn_tree_entry entry;              /* of the result, without its hash */
-    bool may_vanish;                           /* where nothing is left in it */
+    bool may_vanish;                           /* left out if it is empty */
     size_t path_size;
     struct firn_buf encoded; /* entries of the result */
 };
@@ -117,7 +117,7 @@ tell_kind(struct merge *merge, const struct firn_difference_merge_entry_sides *s
 
 /* ---- entries of the result ---- */
 
-/* Puts an entry into the directory that is being walked; NULL is none. */
+/* Adds an entry to the result of the current directory; NULL: none. */
 static int
 emit(struct merge *merge, const struct firn_tree_entry *entry, firn_error *err)
 {

@@ -44,7 +44,7 @@ firn_difference_merge_entry_equal(const struct firn_tree_entry *a, const struct 
            (a->kind != FIRN_TREE_DIR || firn_hash_equal(&a->hash, &b->hash));
 }
 
-/* Whether two entries, not directories, are equal but for what is not a user's work. */
+/* Whether two entries, not directories, differ at most in what is not a user's work. */
 static bool
 is_only_touched(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
 {
@@ -144,7 +144,7 @@ firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides
 
 /* ---- attribute by attribute ---- */
 
-/* (R); each is whether two sides have the same. */
+/* (R); each argument is whether two sides are equal. */
 static bool
 takes_theirs(bool theirs_is_base, bool ours_is_base, bool is_same, bool *out_is_conflict)
 {

@@ -137,7 +137,7 @@ firn_difference_renames_add(struct firn_difference_renames *renames,
 
 /* ---- pairing ---- */
 
-/* By content; then those that went before those that came; then by name. */
+/* By content; then removed files before added ones; then by name. */
 static int
 compare(const void *left, const void *right)
 {
@@ -158,7 +158,7 @@ compare(const void *left, const void *right)
 static void
 join(struct firn_difference_renames_file *gone, struct firn_difference_renames_file *come)
 {
-    DCHECK(gone->partner == NULL && come->partner == NULL); /* half of one pair at most */
+    DCHECK(gone->partner == NULL && come->partner == NULL); /* each is in at most one pair */
     DCHECK(!gone->has_come && come->has_come &&
            firn_hash_equal(&gone->entry.hash, &come->entry.hash));
     gone->partner = come;

@@ -269,7 +269,7 @@ step(struct diff *diff, firn_error *err)
     if (go_below) {
         FIRN_TRY(enter(diff, before, after, err));
     }
-    /* Entering may have moved the levels; the entries are not needed any more. */
+    /* Entering may have moved the levels; the entries are no longer needed. */
     level = &diff->levels[at];
     DCHECK((order > 0 || level->before.entry == before) &&
            (order < 0 || level->after.entry == after)); /* (I2) */

@@ -36,7 +36,7 @@ struct firn_objects_session {
     struct firn_packfile_writer *writer;
     bool may_lean; /* new versions may be stored as deltas of objects that the store has */
     uint32_t number;
-    int level; /* what the list of packs will say */
+    int level; /* recorded in the list of packs */
     char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
 };
 

@@ -45,7 +45,7 @@ struct streaming {
     uint64_t size; /* of the content of the current list */
     struct firn_buf gathered;
     uint64_t gathered_at;  /* where in the whole it begins */
-    struct firn_buf *into; /* if not NULL, all of it goes there instead, and nothing is hashed */
+    struct firn_buf *into; /* if not NULL, all bytes go there instead, and none are hashed */
 };
 
 static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,

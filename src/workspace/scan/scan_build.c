@@ -176,7 +176,7 @@ advance(struct assembly *assembly, size_t place, const struct firn_tree_entry **
     }
 }
 
-/* The file or link that the memo knows at a place. */
+/* The known file or link at a place in the memo. */
 static int
 take_known(struct assembly *assembly, size_t place, const struct firn_tree_entry **out,
            firn_error *err)
@@ -199,7 +199,7 @@ needs_old(const struct firn_scan_worker *worker, const struct firn_scan_node *no
         return false;
     }
     if (firn_statcache_is_writable(worker->scan->options->stat)) {
-        return true; /* to see what has gone */
+        return true; /* to find what no longer exists */
     }
     for (size_t i = 0; i < node->part.late_count; i++) {
         const struct firn_scan_late *late = &node->part.lates[i];
@@ -447,7 +447,7 @@ out:
     return rc;
 }
 
-/* Whether a directory waits for nothing more, after one thing has come. */
+/* Notes that one thing that a directory waited for is done; whether it was the last. */
 static bool
 count_down(struct firn_scan *scan, struct firn_scan_node *node)
 {

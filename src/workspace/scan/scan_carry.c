@@ -209,7 +209,7 @@ put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
     return firn_scan_add(carrying->worker, &object, &is_new, err);
 }
 
-/* The directory on top has been walked; *out_hash is the topmost one's in the end. */
+/* Leaves the deepest directory, which has been walked; at last *out_hash is the topmost one's. */
 static int
 finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
 {

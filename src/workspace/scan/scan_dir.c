@@ -105,9 +105,9 @@ struct signs {
     bool has_manifest;
     struct firn_rules_exclude_inside inside;
     bool has_store;     /* ".firn" is one */
-    bool has_own_store; /* of this user's, so that the directory is a workspace of its own */
+    bool has_own_store; /* this user's own, so the directory is a workspace of its own */
     bool has_identity;
-    bool has_log;    /* and that: it may be a store */
+    bool has_log;    /* with has_identity: it may be a store */
     bool has_beside; /* names that files beside databases have */
 };
 
@@ -714,7 +714,7 @@ work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
         return enter_subdir(worker, item, err);
     }
     if (node->databases.count > 0 &&
-        firn_scan_sqlite_leaves_out(node, item)) { /* found out since the directory was listed */
+        firn_scan_sqlite_leaves_out(node, item)) { /* decided after the directory was listed */
         return FIRN_OK;
     }
     if (!is_readable_kind(item->kind)) {

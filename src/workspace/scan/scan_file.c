@@ -55,7 +55,7 @@ static bool
 is_young(const struct firn_scan *scan, const struct firn_os_stat *stat, int64_t *out_age_ns)
 {
     if (stat->ctime_ns < scan->start_ns - FIRN_SCAN_CLOCK_TICK_NS) {
-        return false; /* nearly every file; saves the clock */
+        return false; /* nearly every file; the clock is not read */
     }
     *out_age_ns = firn_os_now_ns(scan->os) - stat->ctime_ns;
     return *out_age_ns >= 0 && *out_age_ns < FIRN_SCAN_CLOCK_TICK_NS;
@@ -153,7 +153,7 @@ is_worth_a_proof(const struct attempt *attempt, const struct firn_os_stat *befor
             before->size_bytes == after->size_bytes);
 }
 
-/* Lets a young file grow old enough; one that is written to all the time never will. */
+/* Waits until a young file is old enough; is_stable is false if it changes meanwhile. */
 static int
 let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attempt *attempt,
         firn_error *err)

@@ -79,7 +79,7 @@ is_reliable(const struct firn_scan *scan, const struct firn_statcache_memo *memo
 static bool
 is_settled(const struct firn_scan *scan, const struct firn_os_stat *stat)
 {
-    /* Nearly everything is older than the scan; that saves the clock. */
+    /* Nearly every file is older than the scan; then the clock is not read. */
     return firn_statcache_print_is_settled(stat, scan->start_ns) ||
            firn_statcache_print_is_settled(stat, firn_os_now_ns(scan->os));
 }

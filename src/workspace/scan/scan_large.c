@@ -533,7 +533,7 @@ struct cell_stream {
     struct firn_packfile_cells_builder builder;
 };
 
-/* A list. That of the whole file becomes the worker's content, and the caller adds it. */
+/* Takes a list: the whole file's becomes the worker's content, which the caller adds. */
 static int
 put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 {

@@ -59,7 +59,7 @@ struct firn_scan_group {
     const uint8_t *xattrs;
     uint32_t target_size;
     uint32_t xattrs_size;
-    const struct firn_scan_node *first_node; /* NULL before any */
+    const struct firn_scan_node *first_node; /* NULL before the first name */
     const char *first_name;
     uint64_t names;     /* how many were found */
     uint64_t nlink;     /* the largest count at any look */
@@ -348,7 +348,7 @@ entry_of_group(const struct firn_scan_group *group, const char *name)
     };
 }
 
-/* Whether two entries of one name are alike in all but what they link to. */
+/* Whether two entries of one name are equal apart from what they link to. */
 static bool
 is_alike(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
 {
@@ -363,7 +363,7 @@ firn_scan_links_entry(struct firn_scan_worker *worker, const struct firn_scan_la
                       const struct firn_tree_entry *old, struct firn_tree_entry *out,
                       bool *out_is_old, firn_error *err)
 {
-    /* No lock: groups do not change any more once links_are_known was read as true under it. */
+    /* No lock: groups no longer change once links_are_known was read as true under the lock. */
     const struct firn_scan_group *group = firn_hash_map_at(&worker->scan->groups, late->index);
     DCHECK(worker->scan->links_are_known && group->first_node != NULL); /* (I1) */
     *out_is_old = old != NULL;

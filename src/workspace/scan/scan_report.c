@@ -26,7 +26,7 @@
 
 enum {
     PROGRESS_INTERVAL_NS = 200000000,
-    WORK_PER_FILE = 64 << 10, /* opening a file costs about as much as hashing so many bytes */
+    WORK_PER_FILE = 64 << 10, /* opening a file costs about as much as hashing this many bytes */
     WORK_BETWEEN_LOOKS = 2 << 20
 };
 
@@ -80,7 +80,7 @@ notice_of(int code)
     switch (code) {
     case FIRN_NOT_FOUND:
         return FIRN_NOTICE_VANISHED;
-    case FIRN_CONFLICT: /* changed at every try */
+    case FIRN_CONFLICT: /* changed at every attempt */
     case FIRN_INVALID:  /* became something else between listing and opening */
         return FIRN_NOTICE_CHANGING;
     default:

@@ -210,7 +210,7 @@ firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_nod
     struct firn_scan_database *database = find(node, name, strlen(name));
     *out = NULL;
     DCHECK(!node->is_in_store);
-    /* In a directory of several segments others may be at the files beside it. */
+    /* In a directory of several segments, other workers may be reading the files beside it. */
     int rc = database != NULL && node->segment_count > 1
                  ? firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read")
                  : copy(worker->scan, dir, name, out, err);
@@ -221,7 +221,7 @@ firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_nod
     firn_os_mutex_lock(&worker->scan->mutex);
     node->has_more_to_tell = true; /* (I2) */
     firn_os_mutex_unlock(&worker->scan->mutex);
-    if (rc != FIRN_OK && rc != FIRN_BUSY) { /* from now on as it is */
+    if (rc != FIRN_OK && rc != FIRN_BUSY) { /* from now on it is saved as it is */
         return firn_scan_report_sqlite(worker, node, name, rc, err);
     }
     int note_rc = firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);

@@ -60,7 +60,7 @@ struct watching {
     int64_t first_change_ns; /* since the last save; 0: nothing changed */
     int64_t last_change_ns;
     int64_t full_ns;         /* when everything was visited last */
-    int64_t pause_ns;        /* no save before */
+    int64_t pause_ns;        /* no save before this time */
     firn_error last_failure; /* of a save; reported once, until one succeeds */
 };
 
@@ -590,7 +590,7 @@ firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_serve 
     }
 }
 
-/* The same from the other end: kind is LOOK or STOP. */
+/* Sends a request to a watch, and receives its answer; kind is LOOK or STOP. */
 static int
 serve_request(struct firn_os_socket *socket, enum firn_watchlink_wire_kind kind,
               struct firn_watch_set_info *out, firn_error *err)

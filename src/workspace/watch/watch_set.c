@@ -70,7 +70,7 @@ struct firn_watch_node {
     struct firn_watch_node *next_of_id;
     uint64_t name_hash;
     int id;         /* of the kernel; -1: not watched */
-    uint64_t dirty; /* when it last changed; 0: since it was last visited it has not */
+    uint64_t dirty; /* when it last changed; 0: not since the last visit */
     uint64_t seen;  /* when it was last visited */
     uint64_t own_files;
     uint64_t own_bytes;
@@ -328,7 +328,7 @@ tree_set_own(struct firn_watch_node *node, uint64_t files, uint64_t bytes)
 
 /* ---- nodes ---- */
 
-/* Adds a node, parent NULL: the root, that is dirty since `dirty` > 0. NULL when memory is out. */
+/* Adds a node (parent NULL: the root) that is dirty since `dirty` > 0. NULL if there is no memory. */
 static struct firn_watch_node *
 tree_add(struct firn_watch_tree *tree, struct firn_watch_node *parent, firn_slice name,
          uint64_t dirty)

@@ -62,7 +62,7 @@ enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_
 struct passed {
     firn_slice path; /* in the arena */
     struct firn_tree_entry entry;
-    uint64_t files; /* in it and below; likewise the other two */
+    uint64_t files; /* in it and below; also the next two */
     uint64_t bytes;
     uint64_t directories;
 };
@@ -79,7 +79,7 @@ struct firn_watchlink {
     struct firn_scan_witness witness;
     struct firn_scan_notices notices; /* of a scan with confines */
     struct firn_os_mutex mutex;       /* rank WORKSPACE_TREE: guards the rest */
-    struct firn_scan_result totals;   /* the numbers of what has been passed by */
+    struct firn_scan_result totals;   /* counts of what is not visited */
     struct firn_buf report;
     bool is_report_lost; /* memory ran out */
 };
