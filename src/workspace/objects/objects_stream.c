@@ -20,8 +20,9 @@
  * after each, so that it can end a reading at any time. Content of 16 GiB and more is named without
  * the zeros of holes (objects_cells.c).
  *
- * Small pieces are gathered until there are 256 KiB, for two reasons: sink is called less often, and
- * the hash of the whole is fast only over long stretches that begin at multiples of their length.
+ * Small pieces are gathered until there are 256 KiB, for two reasons: sink is called less often,
+ * and the hash of the whole is fast only over long stretches that begin at multiples of their
+ * length.
  *
  * Memory: the gathered pieces, and a copy of the list of each level, because reading pieces uses
  * the scratch that the list was borrowed from.

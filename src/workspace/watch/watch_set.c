@@ -328,7 +328,8 @@ tree_set_own(struct firn_watch_node *node, uint64_t files, uint64_t bytes)
 
 /* ---- nodes ---- */
 
-/* Adds a node (parent NULL: the root) that is dirty since `dirty` > 0. NULL if there is no memory. */
+/* Adds a node (parent NULL: the root) that is dirty since `dirty` > 0. NULL if there is no
+ * memory. */
 static struct firn_watch_node *
 tree_add(struct firn_watch_tree *tree, struct firn_watch_node *parent, firn_slice name,
          uint64_t dirty)
