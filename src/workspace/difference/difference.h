@@ -34,7 +34,7 @@ enum firn_difference_walk_kind {
     FIRN_DIFFERENCE_WALK_ADDED = 1,
     FIRN_DIFFERENCE_WALK_REMOVED,
     FIRN_DIFFERENCE_WALK_CHANGED, /* `what` is not 0 */
-    FIRN_DIFFERENCE_WALK_SAME /* where asked for, and directories that differ only in what they hold */
+    FIRN_DIFFERENCE_WALK_SAME     /* with with_same; and directories in which only entries differ */
 };
 
 struct firn_difference_walk_change {
@@ -50,7 +50,7 @@ struct firn_difference_walk_change {
 unsigned firn_difference_walk_what(const struct firn_tree_entry *before,
                                    const struct firn_tree_entry *after);
 
-/* What a change does to files, directories not counted: ADDED, REMOVED (a type may change to or
+/* The effect of a change on files, ignoring directories: ADDED, REMOVED (a type may change to or
  * from a directory), CHANGED, SAME or NOTHING. */
 static inline enum firn_difference_walk_kind
 firn_difference_walk_of_file(const struct firn_difference_walk_change *change)
@@ -65,7 +65,7 @@ firn_difference_walk_of_file(const struct firn_difference_walk_change *change)
                       : FIRN_DIFFERENCE_WALK_NOTHING;
 }
 
-/* Whether only the time of a directory is another: it moves with every change inside. */
+/* Whether only the time of a directory differs; every change inside changes it. */
 static inline bool
 firn_difference_walk_is_dir_time(const struct firn_difference_walk_change *change)
 {
@@ -81,38 +81,39 @@ struct firn_difference_walk_side {
 struct firn_difference_walk_options {
     struct firn_tree_filter *filter; /* NULL: everything */
     bool with_same;                  /* every entry, also in directories whose objects are equal */
-    /* Not NULL: a file on both sides of which it is true counts as one whose content differs. */
+    /* If not NULL: a file on both sides for which it returns true counts as different in
+     * content. */
     bool (*is_to_replace)(const void *ctx, firn_slice path);
-    const void *ctx; /* for that */
-    /* Entries of reserved names (tree.h), and what is below them, count as being on neither
-     * side: for callers that write and remove. */
+    const void *ctx; /* for is_to_replace */
+    /* Entries of reserved names (tree.h), and all below them, count as missing on both sides: for
+     * callers that write and remove. */
     bool without_reserved;
-    /* Gets each such entry that the filter selects, once, before the neighbours that follow; may be
-     * NULL. */
+    /* Called once for each such entry that the filter selects, before the entries that follow it;
+     * may be NULL. */
     void (*on_reserved)(void *reserved_ctx, firn_slice path, const char *reason);
     void *reserved_ctx;
 };
 
-/* Calls visit for each change: names in byte order, a directory before what is in it (removed
- * ones too). Where a type changes, CHANGED comes first and then the entries of the directory
- * that came or went. Directories on both sides whose objects differ are always visited (SAME if
- * their own metadata is equal). The root is visited like any directory, unless a filter leaves
- * it out. Everything is borrowed until visit returns; another return than FIRN_OK ends the walk. */
+/* Calls visit for each change: names in byte order, a directory before its entries, also a removed
+ * one. If a type changes to or from a directory, CHANGED comes first and then the entries of the
+ * directory. Directories on both sides whose objects differ are always visited (SAME if their own
+ * metadata is equal). The root is visited like any directory, unless a filter excludes it.
+ * Everything is borrowed until visit returns; a return other than FIRN_OK ends the walk. */
 FIRN_MUST_CHECK int firn_difference_walk(
     const struct firn_difference_walk_side *before, const struct firn_difference_walk_side *after,
     const struct firn_difference_walk_options *options,
     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
     void *ctx, firn_error *err);
 
-/* The public face of a change that is not SAME; *out points into the two others. */
+/* The public form of a change that is not SAME; *out points into *before and *after. */
 void firn_difference_walk_to_change(const struct firn_difference_walk_change *change,
                                     firn_workspace_entry *before, firn_workspace_entry *after,
                                     firn_workspace_change *out);
-/* The public face of an entry. */
+/* The public form of an entry. */
 void firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entry,
                                   firn_workspace_entry *out);
 
-/* Three trees made into one: what ours and theirs have each changed of the base. */
+/* Merging three trees: what ours and theirs have each changed since the base. */
 
 /* The largest version of a file that is merged line by line, and the largest result. */
 enum { FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX = 8 << 20 };
@@ -120,16 +121,17 @@ enum { FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX = 8 << 20 };
 /* All is borrowed. */
 struct firn_difference_merge_options {
     struct firn_difference_walk_side base; /* each has a root */
-    struct firn_difference_walk_side ours; /* what lies on the disk */
+    struct firn_difference_walk_side ours; /* what is on the disk */
     struct firn_difference_walk_side theirs;
-    struct firn_tree_filter *filter; /* NULL: all; what it leaves out stays as ours has it */
+    struct firn_tree_filter *filter; /* NULL: all; what it excludes stays as ours has it */
     struct firn_objects *objects;
     struct firn_os_dir *disk;
     int64_t now_ns; /* the time of files that are merged line by line */
-    /* Takes what is made: directories, parts before the index above them, and contents. */
+    /* Receives the new objects: contents and directories, parts before the index that names
+     * them. */
     int (*put)(void *ctx, const struct firn_objects_object *object, firn_error *err);
     int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err);
-    /* A path that differs, that ours has not, and where something stands all the same. */
+    /* A path that differs and that ours does not have, although it exists on the disk. */
     int (*on_left_alone)(void *ctx, firn_slice path, firn_error *err);
     /* A reserved name (tree.h) at which theirs differs from the base; may be NULL. */
     void (*on_reserved)(void *ctx, firn_slice path, const char *reason);
@@ -141,20 +143,20 @@ struct firn_difference_merge_result {
     uint64_t lines_merged;       /* files */
 };
 
-/* Merges. After a conflict the walk goes on, with ours at that path. FIRN_CONFLICT if a file on the
- * disk is not what ours says any more. The same trees give the same result. One thread. */
+/* Merges. After a conflict the walk continues, with ours at that path. FIRN_CONFLICT if a file on
+ * the disk no longer matches ours. The same trees give the same result. One thread. */
 FIRN_MUST_CHECK int firn_difference_merge(const struct firn_difference_merge_options *options,
                                           struct firn_difference_merge_result *out,
                                           firn_error *err);
 
-/* What lies in a tree, as a checkpoint's record counts it. */
+/* What is in a tree, counted as in a checkpoint's record. */
 struct firn_difference_merge_counts {
     uint64_t files;
     uint64_t directories;
     uint64_t bytes;
 };
-/* Walks a merged tree to its end: counts, and calls on_conflict (HARD_LINKS) for each entry that
- * names another one which is not the same file. difference_merge.c. */
+/* Walks a whole merged tree: counts, and calls on_conflict (HARD_LINKS) for each entry that links
+ * to one which is not the same file. */
 FIRN_MUST_CHECK int firn_difference_merge_links_check(
     const struct firn_difference_walk_side *tree,
     int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err),
@@ -165,10 +167,10 @@ FIRN_MUST_CHECK int firn_difference_merge_links_check(
 struct firn_difference_forget_counts {
     uint64_t files;
     uint64_t directories;
-    uint64_t bytes; /* of contents that no name is left for */
+    uint64_t bytes; /* of contents that have no name left */
 };
 
-/* For many trees, one after the other: what they share is looked at once. One thread. */
+/* For many trees, one after the other; shared parts are visited once. One thread. */
 struct firn_difference_forget;
 /* All is borrowed. The names of forgotten objects are added to the set `gone` (catalog.h). */
 FIRN_MUST_CHECK int firn_difference_forget_create(const struct firn_tree_source *source,
@@ -178,12 +180,12 @@ FIRN_MUST_CHECK int firn_difference_forget_create(const struct firn_tree_source 
                                                   firn_error *err);
 void firn_difference_forget_destroy(struct firn_difference_forget *forget);
 
-/* What a tree has at the paths; all zeros: nothing. */
+/* Counts what a tree has at the paths; all zeros: nothing. */
 FIRN_MUST_CHECK int firn_difference_forget_survey(struct firn_difference_forget *forget,
                                                   const firn_hash *root,
                                                   struct firn_difference_forget_counts *out,
                                                   firn_error *err);
-/* Adds the directories of the tree without them; *out is its root. */
+/* Adds the directories of the tree without the paths; *out is its root. */
 FIRN_MUST_CHECK int firn_difference_forget_rewrite(struct firn_difference_forget *forget,
                                                    const firn_hash *root,
                                                    struct firn_objects_session_lane *lane,
@@ -193,7 +195,7 @@ FIRN_MUST_CHECK int firn_difference_forget_rewrite(struct firn_difference_forget
 
 struct firn_difference_lines {
     struct firn_objects *objects;
-    struct firn_os_dir *disk; /* the root that the second side lies in; NULL: it is stored too */
+    struct firn_os_dir *disk; /* the root of the second side; NULL: that side is stored too */
     struct firn_packfile_scratch *scratch;
     firn_callbacks callbacks;
     firn_diff_algorithm algorithm; /* FIRN_DIFF_MYERS at first */
@@ -210,16 +212,16 @@ FIRN_MUST_CHECK int firn_difference_lines_init(struct firn_difference_lines *out
 /* A zeroed struct is fine. */
 void firn_difference_lines_deinit(struct firn_difference_lines *lines);
 
-/* Fills the fields of *out that are about lines, borrowed until the next call. A file of the disk that is not what the change
- * says any more, or that cannot be read, is reported by a notice. FIRN_CORRUPT for damage of what is
- * stored. */
+/* Sets the fields of *out that are about lines, borrowed until the next call. A file on the disk
+ * that no longer matches the change, or cannot be read, is reported by a notice. FIRN_CORRUPT if
+ * stored content is damaged. */
 FIRN_MUST_CHECK int firn_difference_lines_compare(struct firn_difference_lines *lines,
                                                   const struct firn_difference_walk_change *change,
                                                   firn_workspace_difference *out, firn_error *err);
 
-/* Which of the files that went came back under another name. */
+/* Renames: removed files that were added under another name. */
 
-/* Files that came or went in one difference; with more, no renames are found. */
+/* The most added and removed files in one difference; with more, no renames are found. */
 enum { FIRN_DIFFERENCE_RENAMES_FILES_MAX = 1 << 17 };
 
 struct firn_difference_renames_file;
@@ -227,7 +229,7 @@ struct firn_difference_renames_file;
 /* A zeroed struct has none. */
 struct firn_difference_renames {
     struct firn_arena arena;
-    struct firn_difference_renames_file **files; /* as they came; in order once matched */
+    struct firn_difference_renames_file **files; /* as added; sorted by match */
     size_t count;
     size_t capacity;
     struct firn_hash_map by_path; /* pointers to those that have a partner; set up by match */
@@ -237,16 +239,16 @@ struct firn_difference_renames {
 void firn_difference_renames_init(struct firn_difference_renames *renames);
 void firn_difference_renames_deinit(struct firn_difference_renames *renames);
 
-/* Looks at a change; everything it needs of it is copied. */
+/* Adds a change; copies everything that is needed of it. */
 FIRN_MUST_CHECK int firn_difference_renames_add(struct firn_difference_renames *renames,
                                                 const struct firn_difference_walk_change *change,
                                                 firn_error *err);
-/* Pairs what was added: each file that went with at most one that came. Call once. */
+/* Pairs each removed file with at most one added file. Call once. */
 FIRN_MUST_CHECK int firn_difference_renames_match(struct firn_difference_renames *renames,
                                                   firn_error *err);
 
-/* Finds the rename that a change, ADDED or REMOVED, is half of: the entry that went, and its path. False
- * if it is not part of one. Borrowed as long as renames. */
+/* Finds the rename that a change, ADDED or REMOVED, is part of: the removed entry and its path,
+ * borrowed as long as renames. False if there is none. */
 bool firn_difference_renames_find(const struct firn_difference_renames *renames,
                                   const struct firn_difference_walk_change *change,
                                   const struct firn_tree_entry **out_before, firn_slice *out_path);

@@ -2,13 +2,13 @@
  *
  * difference/difference_content.c: the content of one file in memory, for comparing and merging lines.
  *
- * A version of a checkpoint comes out of the packs, verified. A version of the disk is read again:
- * the scan that found it kept nothing but its hash. It is read below the root without following a
- * link, and compared with that hash (I1): what is handed on is exactly the content that the scan
- * saw, or nothing.
+ * A version in a checkpoint is read from the packs, verified. A version on the disk is read again,
+ * because the scan that found it kept only its hash. It is read below the root without following
+ * links, and compared with that hash (I1): the result is exactly the content that the scan saw, or
+ * nothing.
  *
- * The caller bounds the size by that of the entry before it asks. The first bytes decide whether a
- * content is text; of a stored one that is not no more is read.
+ * The caller checks the size in the entry against its limit first. The first bytes decide whether
+ * content is text; if stored content is not, the rest of it is not read.
  */
 #include "difference/difference_internal.h"
 
@@ -28,7 +28,7 @@ struct loading {
     bool is_binary;
 };
 
-/* FIRN_CANCELLED at the first sign that it is not text. */
+/* FIRN_CANCELLED as soon as the content shows not to be text. */
 static int
 take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
@@ -65,7 +65,7 @@ firn_difference_content_load_stored(struct firn_objects *objects,
 
 /* ---- the disk ---- */
 
-/* Opens the directory that a path lies in; *out_name points into text. */
+/* Opens the directory of a path; *out_name points into text. */
 static int
 open_parent(struct firn_os_dir *root, firn_slice path, struct firn_buf *text,
             struct firn_os_dir **out, const char **out_name, firn_error *err)
@@ -108,7 +108,7 @@ read_same(struct firn_os_file *file, const struct firn_tree_entry *entry, struct
 {
     size_t size = (size_t)entry->size;
     size_t got = 0;
-    /* One byte more than there should be: a file that grew shows. */
+    /* One byte more than expected, to notice if the file has grown. */
     if (firn_buf_set_size(out, size + 1) != FIRN_OK) {
         return firn_error_no_memory(err, "the content of a file");
     }

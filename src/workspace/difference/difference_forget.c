@@ -2,19 +2,19 @@
  *
  * difference/difference_forget.c: a tree without some of its paths.
  *
- *   survey    walks the tree: what lies at the paths and below, and which further names of a file
- *             elsewhere name a first name there
- *   rewrite   makes those directories anew that lead to the paths, or in which such a name lies; all
- *             others are taken as they are
+ *   survey    walks the tree, and finds what is at the paths and below, and the further names
+ *             elsewhere of files whose first name is there
+ *   rewrite   rebuilds the directories that lead to the paths or contain such a name; all others
+ *             are taken as they are
  *
- * In a group of hard links the first path holds the content, and the others name it
- * (tree/tree.h). Where the first one is forgotten, the first of those that are left takes its
- * place: its entry says all that the other's did, so that nothing of the file is lost (I1).
+ * In a group of hard links the first path holds the content, and the others refer to it
+ * (tree/tree.h). If the first one is forgotten, the first of the remaining names takes its place.
+ * Its entry has all fields of the other, so that nothing of the file is lost (I1).
  *
- * An entry names hard links by whole paths; so a directory in which nothing has to be done, and that
- * does not lead to the paths, needs no second visit wherever it is met again. It is remembered by its
- * hash, as is what lies in a directory that is forgotten. So many checkpoints of one workspace cost what
- * they do not share.
+ * Entries name hard links by whole paths. So a directory that needs no change and does not lead to
+ * the paths never needs a second visit, wherever it occurs again. Such directories are remembered
+ * by their hashes, as are the counts of forgotten directories. So the work for many checkpoints of
+ * one workspace depends on what they do not share.
  *
  * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory is
  * borrowed from its parent's iterator, which does not move before the directory is done (I2).
@@ -28,19 +28,19 @@
 #include "catalog/catalog.h"
 #include "codec/xxh3.h"
 
-/* A directory that was walked to its end: a forgotten one, or (counts are zeros) one with nothing
- * to do. */
+/* A directory that was walked to its end: a forgotten one or, if the counts are zeros, one that
+ * needs no change. */
 struct known {
     firn_hash hash;
     struct firn_difference_forget_counts counts;
 };
 
-/* A first name that is forgotten. Paths lie in forget->link_paths. */
+/* A first name that is forgotten. Paths are in forget->link_paths. */
 struct moved {
     uint64_t from_hash;
     size_t from;
     size_t from_size;
-    size_t to; /* the first of the names that are left */
+    size_t to; /* the first of the remaining names */
     size_t to_size;
     uint64_t size; /* of the file */
 };
@@ -51,7 +51,7 @@ struct level {
     size_t path_size;             /* of its parent */
     bool is_forgotten;
     /* survey */
-    bool has_nothing; /* to be done in it */
+    bool has_nothing; /* no change is needed in it */
     struct firn_difference_forget_counts counts;
     /* rewrite */
     bool is_changed;
@@ -192,7 +192,7 @@ reserve_level(struct firn_difference_forget *forget, firn_error *err)
     return FIRN_OK;
 }
 
-/* path holds the path of the directory; that of its parent is path_size long. */
+/* forget->path is the path of the directory; its first path_size bytes are that of its parent. */
 static int
 enter(struct firn_difference_forget *forget, const struct firn_tree_entry *entry, size_t path_size,
       bool is_forgotten, firn_error *err)
@@ -211,8 +211,8 @@ enter(struct firn_difference_forget *forget, const struct firn_tree_entry *entry
     return rc;
 }
 
-/* Makes path that of an entry of the directory in which the walk is; *out_parent_size is its size
- * before. */
+/* Appends the name of an entry of the current directory to the path; *out_parent_size is the path's
+ * size before. */
 static int
 go_to(struct firn_difference_forget *forget, firn_slice name, size_t *out_parent_size,
       firn_error *err)
@@ -232,8 +232,8 @@ go_back(struct firn_difference_forget *forget, size_t size)
     forget->path.size = size;
 }
 
-/* Whether the entry of a directory that is left, which is borrowed, still has the name that the path
- * ends in (I2). */
+/* Whether the borrowed entry of a directory that the walk leaves still has the last name of the
+ * path (I2). */
 static bool
 has_not_moved(const struct firn_difference_forget *forget, const struct level *level)
 {
@@ -273,7 +273,7 @@ remember(struct firn_hash_map *map, const struct level *level, firn_error *err)
     return firn_error_no_memory(err, "a walk through trees");
 }
 
-/* Appends the path where the walk is, and says where. */
+/* Appends a path to link_paths; *out is where. */
 static int
 keep_path(struct firn_difference_forget *forget, firn_slice path, size_t *out, firn_error *err)
 {
@@ -283,7 +283,7 @@ keep_path(struct firn_difference_forget *forget, firn_slice path, size_t *out, f
                : firn_error_no_memory(err, "a list of hard links");
 }
 
-/* A name that is left, of a file whose first name is forgotten (I1). */
+/* Notes a remaining name of a file whose first name is forgotten (I1). */
 static int
 note_link(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
           firn_error *err)
@@ -401,7 +401,7 @@ survey_leave(struct firn_difference_forget *forget, struct firn_difference_forge
     return rc;
 }
 
-/* Goes on until everything is left; one of the two walks. */
+/* One of the two walks, until all directories have been left. */
 static int
 walk(struct firn_difference_forget *forget, const firn_hash *root,
      int (*visit)(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,

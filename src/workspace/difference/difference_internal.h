@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * difference/difference_internal.h: the content of a file brought into memory, out of the store or
- * off the disk; and the rule of a merge. Only difference*.c include it.
+ * difference/difference_internal.h: loading the content of a file from the store or the disk; and
+ * the rule of a merge. Only difference*.c include it.
  */
 #ifndef FIRN_DIFFERENCE_DIFFERENCE_INTERNAL_H
 #define FIRN_DIFFERENCE_DIFFERENCE_INTERNAL_H
@@ -12,29 +12,29 @@
 #include "objects/objects.h"
 #include "os/os.h"
 
-/* A version that the store has, in the place of out's contents. *out_is_text is false, and out is
- * not all of it, where the first bytes show that it is not text. FIRN_CORRUPT. */
+/* Loads a version from the store into *out. If its first bytes show that it is not text,
+ * *out_is_text is false, and *out is incomplete. FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_difference_content_load_stored(struct firn_objects *objects,
                                                         struct firn_packfile_scratch *scratch,
                                                         const struct firn_tree_entry *entry,
                                                         struct firn_buf *out, bool *out_is_text,
                                                         firn_error *err);
 
-/* Reads the present content of a file of the disk. *out_is_same is false where it is not what the entry
- * says, or there is no such file any more; *out_is_text as above. FIRN_DENIED, FIRN_IO … where it cannot
+/* Loads the present content of a file on the disk. *out_is_same is false if it does not match the
+ * entry, or the file no longer exists; *out_is_text as above. FIRN_DENIED, FIRN_IO … if it cannot
  * be read. */
 FIRN_MUST_CHECK int firn_difference_content_load_disk(struct firn_os_dir *root, firn_slice path,
                                                       const struct firn_tree_entry *entry,
                                                       struct firn_buf *out, bool *out_is_same,
                                                       bool *out_is_text, firn_error *err);
 
-/* Whether anything stands at a path below root; no link is followed. */
+/* Whether a path below root exists; no link is followed. */
 FIRN_MUST_CHECK int firn_difference_content_stands(struct firn_os_dir *root, firn_slice path,
                                                    bool *out, firn_error *err);
 
-/* ---- what becomes of one path in a merge of three trees (difference_merge_entry.c) ---- */
+/* ---- the result of a merge of three trees for one path (difference_merge_entry.c) ---- */
 
-/* The entries of one path; NULL where a side has none. */
+/* The entries of one path; NULL if a side has none. */
 struct firn_difference_merge_entry_sides {
     const struct firn_tree_entry *base;
     const struct firn_tree_entry *ours;
@@ -48,8 +48,8 @@ enum firn_difference_merge_entry_verdict {
     FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND, /* into directories */
     FIRN_DIFFERENCE_MERGE_ENTRY_LEAF,    /* files on both sides, or links: attribute by attribute */
     FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT,
-    /* A directory became something else on one side: that, unless the other side changed what lies in
-     * it; then a conflict. */
+    /* A directory became something else on the named side: that side's entry or, if the other side
+     * changed anything below the directory, a conflict. */
     FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR,
     FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR
 };
@@ -57,7 +57,8 @@ enum firn_difference_merge_entry_verdict {
 struct firn_difference_merge_entry_ruling {
     enum firn_difference_merge_entry_verdict verdict;
     firn_workspace_revert_conflict_kind conflict; /* of CONFLICT and of the two OF_DIR */
-    /* Ours has nothing here: if something stands on the disk it was left out, and is left alone. */
+    /* Ours has no entry; if the path exists on the disk, a rule excludes it, and it is left
+     * alone. */
     bool asks_disk;
 };
 
@@ -69,18 +70,19 @@ enum firn_difference_merge_entry_content {
     FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT
 };
 
-/* Whether both are missing, or both are there and equal in everything; directories by their
- * objects. */
+/* Whether both are missing, or both exist and are equal in everything; directories are compared by
+ * their objects. */
 bool firn_difference_merge_entry_equal(const struct firn_tree_entry *a,
                                        const struct firn_tree_entry *b);
 
-/* At least one side has an entry. */
+/* Requires: at least one side has an entry. */
 struct firn_difference_merge_entry_ruling
 firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides *sides);
 
-/* The entry of a path that ours and theirs have, both as files, as links or as directories (base may
- * be missing or another kind); or only one of them, a directory. Its content is ours' or theirs';
- * *out_what has the bits of the attributes that are in conflict, where ours is taken. */
+/* Makes the entry of a path. Requires: ours and theirs are both files, links or directories (base
+ * may be missing or of another kind), or only one of them exists and is a directory. The content in
+ * *out is that of ours or theirs. *out_what has the bits of attributes in conflict, which are taken
+ * from ours. */
 enum firn_difference_merge_entry_content
 firn_difference_merge_entry_make(const struct firn_difference_merge_entry_sides *sides,
                                  struct firn_tree_entry *out, unsigned *out_what);

@@ -2,12 +2,12 @@
  *
  * difference/difference_lines.c: two versions of a file brought into memory and compared.
  *
- * Each comes out of the packs or off the disk as difference_content.c says, so what is counted are the lines
- * of exactly the two contents that the difference is about. If a file of the disk has changed since,
- * or is gone, a notice says so and no lines are counted.
+ * Each is read from the packs or from the disk by difference_content.c, so the lines are those of
+ * exactly the two contents that differ. If a file on the disk has changed since, or is gone, a
+ * notice says so and no lines are counted.
  *
- * Both contents are in memory at once, so they have a limit (line_diff.h). A side that is missing,
- * or is something else than a file, counts as empty.
+ * Both contents are in memory at once, so their size is limited (line_diff.h). A side that is
+ * missing, or is not a file, counts as empty.
  */
 #include "difference/difference.h"
 
@@ -91,7 +91,7 @@ is_file(const struct firn_tree_entry *entry)
     return entry != NULL && entry->kind == FIRN_TREE_FILE;
 }
 
-/* Brings a version into memory, if there is one; *out_kind stays NONE if it is text or missing. */
+/* Loads a version, if there is one; *out_kind stays NONE if it is text or missing. */
 static int
 load(struct firn_difference_lines *lines, firn_slice path, const struct firn_tree_entry *entry,
      bool from_disk, struct firn_buf *out, firn_workspace_lines_kind *out_kind, firn_error *err)

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * difference/difference_merge.c: three trees, walked in step, made into one.
+ * difference/difference_merge.c: merges three trees, walked in step, into one.
  *
- * Three iterators go over the entries of a directory together; for each name there is a ruling
- * (difference_merge_entry.c). The walk goes below a directory only where all three differ: what only one
- * side has changed is taken as it is, with its object, so a merge costs what both sides have
- * changed. Entries of the result are collected, encoded, in the order in which they are met, which
- * is that of a directory object; when the three are at their end the object is made, and the
- * directory becomes an entry of its parent. A directory in which nothing is left is left out where
- * a side has removed it.
+ * Three iterators go over the entries of a directory together; difference_merge_entry.c rules on
+ * each name. The walk enters a directory only if all three differ: what only one side has changed
+ * is taken as it is, with its object, so the work depends on what both sides have changed. Entries
+ * of the result are collected, encoded, in the order of the walk, which is that of a directory
+ * object. When all three iterators are at their ends the object is made, and the directory becomes
+ * an entry of its parent. An empty directory is left out if one side has removed it.
  *
  * The walk keeps its own stack on the heap, bounded by FIRN_TREE_DEPTH_MAX (I1). The entries of a
  * directory are borrowed from its parent's iterators, which do not move before it is done (I2).
  * Memory is three iterators and the collected entries of a directory for each level.
  *
- * A reserved name (tree.h) is in no scan, so ours never has it. It is left as it is, told where
- * theirs would change it, and is not in the result (I3; not checked: each name is asked about).
+ * A reserved name (tree.h) is in no scan, so ours never has it. It is left as it is, reported if
+ * theirs would change it, and is not in the result (I3; not checked: each name is tested).
  *
- * After a conflict the walk goes on, so that all of them are reported; what it makes then is of no use.
+ * After a conflict the walk continues, to report all conflicts; its result is then not used.
  */
 #include "difference/difference.h"
 
@@ -54,7 +53,7 @@ struct level {
     const struct firn_tree_entry *next[SIDES]; /* not yet handled; NULL at the end */
     bool was_next[SIDES];                      /* of the parent: the entry that is this directory */
     struct firn_tree_entry entry;              /* of the result, without its hash */
-    bool may_vanish;                           /* where nothing is left in it */
+    bool may_vanish;                           /* left out if it is empty */
     size_t path_size;
     struct firn_buf encoded; /* entries of the result */
 };
@@ -94,7 +93,7 @@ info_of(firn_slice path, const struct firn_tree_entry *entry, firn_workspace_ent
     return room;
 }
 
-/* Completes a conflict that has its kind, and tells it. */
+/* Completes a conflict whose kind is set, and reports it. */
 static int
 tell(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
      firn_workspace_revert_conflict *conflict, firn_error *err)
@@ -118,7 +117,7 @@ tell_kind(struct merge *merge, const struct firn_difference_merge_entry_sides *s
 
 /* ---- entries of the result ---- */
 
-/* Puts an entry into the directory that is being walked; NULL is none. */
+/* Adds an entry to the result of the current directory; NULL: none. */
 static int
 emit(struct merge *merge, const struct firn_tree_entry *entry, firn_error *err)
 {
@@ -148,12 +147,12 @@ put_text(struct merge *merge, struct firn_tree_entry *entry, firn_error *err)
     return merge->options->put(merge->options->ctx, &object, err);
 }
 
-/* Three versions of a text file merged line by line.
+/* Merging three versions of a text file line by line.
  *
- * Base and theirs come out of the store, ours off the disk, where it has to be what the scan saw:
- * else it is being edited right now, and the merge is given up (difference_content.c). All three
- * and the result are in memory at once, so each has a limit, which is also the size up to which a
- * file is stored as one object. */
+ * Base and theirs are read from the store, ours from the disk. If ours is not what the scan saw, it
+ * is being edited now, and the merge fails (difference_content.c). All three and the result are in
+ * memory at once, so the size of each is limited; the limit is the largest size at which a file is
+ * stored as one object. */
 
 enum { SCRATCH_FRAMES = 4 };
 
@@ -206,7 +205,8 @@ load(struct firn_difference_merge_content *content, firn_slice path,
      const struct firn_difference_merge_entry_sides *sides, bool *out_is_text, firn_error *err)
 {
     int rc;
-    /* The base first: of a database in use, which is no text, the disk does not have what the scan saw. */
+    /* The base first: a database in use is not text, and its file on disk is not what the scan
+     * saved. */
     FIRN_TRY(firn_difference_content_load_stored(content->objects, content->scratch, sides->base,
                                                  &content->base, out_is_text, err));
     if (*out_is_text) {
@@ -229,7 +229,7 @@ is_too_large(const struct firn_tree_entry *entry)
     return entry->size > FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX;
 }
 
-/* Merges three files; ours is read off the disk. FIRN_CONFLICT if it has another content there now;
+/* Merges three files; ours is read from the disk. FIRN_CONFLICT if its content has changed there;
  * FIRN_CORRUPT names the path. */
 static int
 content_run(struct firn_difference_merge_content *content, firn_slice path,
@@ -354,7 +354,7 @@ reserve_level(struct merge *merge, firn_error *err)
     return FIRN_OK;
 }
 
-/* Whether a directory is not selected itself, but leads to something that may be. */
+/* Whether a directory is not selected itself, but an entry below it may be. */
 static bool
 is_on_the_way(const struct merge *merge)
 {
@@ -362,7 +362,7 @@ is_on_the_way(const struct merge *merge)
     return filter != NULL && !firn_tree_filter_selects(filter, path_of(merge));
 }
 
-/* Goes into a directory; at least one side has it. */
+/* Enters a directory. Requires: at least one side has it. */
 static int
 enter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides, firn_error *err)
 {
@@ -408,7 +408,7 @@ put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *er
     return putting->merge->options->put(putting->merge->options->ctx, &object, err);
 }
 
-/* Leaves a directory whose entries have all been handled. */
+/* Leaves a directory after all its entries have been handled. */
 static int
 leave(struct merge *merge, firn_error *err)
 {
@@ -449,7 +449,7 @@ stop_at_change(void *ctx, const struct firn_difference_walk_change *change, firn
     return firn_error_set(err, FIRN_CANCELLED, "a change");
 }
 
-/* Whether a side has changed nothing in a directory but times of directories. */
+/* Whether a side has changed at most the times of directories in a directory. */
 static int
 is_unchanged(struct merge *merge, const struct firn_tree_entry *base, int side,
              const struct firn_tree_entry *entry, bool *out, firn_error *err)
@@ -463,7 +463,7 @@ is_unchanged(struct merge *merge, const struct firn_tree_entry *base, int side,
     return is_changed ? FIRN_OK : rc;
 }
 
-/* One side has something else where the base and the other, `side`, have a directory. */
+/* The base and `side` have a directory where the other side has something else. */
 static int
 replace_directory(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
                   int side, firn_workspace_revert_conflict_kind kind, firn_error *err)
@@ -503,7 +503,7 @@ apply_filter(struct merge *merge, const struct firn_difference_merge_entry_sides
             : FIRN_DIFFERENCE_MERGE_ENTRY_OURS;
 }
 
-/* *out_is_left_alone: ours has nothing because a rule leaves out what stands there. */
+/* *out_is_left_alone: ours has no entry, but the disk has one, which a rule excludes. */
 static int
 ask_disk(struct merge *merge, bool *out_is_left_alone, firn_error *err)
 {
@@ -529,7 +529,7 @@ leave_reserved(struct merge *merge, const struct firn_difference_merge_entry_sid
     return emit(merge, sides->ours, err);
 }
 
-/* Handles one name; *out_entered says that its directory comes first. */
+/* Handles one name; if *out_entered, it is a directory that the walk has entered. */
 static int
 handle(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
        bool *out_entered, firn_error *err)

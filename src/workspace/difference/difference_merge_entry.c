@@ -2,27 +2,27 @@
  *
  * difference/difference_merge_entry.c: the rule of a three-way merge for one path.
  *
- * The base is what both sides began with. For a whole entry and then for each of its attributes the
- * rule is the same (R):
- *   theirs is as the base was    ours
- *   ours is as the base was      theirs
- *   both are the same            that
+ * The base is the state that both sides started from. One rule (R) applies to a whole entry, and
+ * then to each of its attributes:
+ *   theirs equals the base       ours
+ *   ours equals the base         theirs
+ *   ours and theirs are equal    either
  *   else                         a conflict
- * So where ours never moved from the base the result is theirs, exactly, and a merge with nothing
- * new on their side is ours, exactly.
+ * So if ours has not changed the result is exactly theirs, and if theirs has not changed it is
+ * exactly ours.
  *
- * What stands above the rule:
- * - Directories are not compared as a whole but entry by entry. One that a side has removed counts as
- *   empty: what the other side has not changed in it goes, what it has changed is a conflict there,
- *   and what it has added stays.
- * - A modification time is not a user's work: it is never a conflict, and a file that was touched may be
- *   removed. It follows the content: the side that gives the content gives the time.
- * - So is the name of the first of several hard links; whether names still agree is looked at when
- *   the whole tree is there.
- * - A directory that became something else takes all that lay in it along. That is no conflict only
- *   if the other side changed nothing below, which takes a walk to know: the caller's.
- * - What ours has not may stand on the disk all the same, because a rule leaves it out. Such things
- *   are none of a merge's business, which takes a look at the disk: the caller's, too.
+ * Exceptions to the rule:
+ * - Directories are not compared as a whole but entry by entry. One that a side has removed counts
+ *   as empty: entries in it that the other side has not changed are removed, changed ones are
+ *   conflicts, and added ones stay.
+ * - A modification time is not a user's work: it is never a conflict, and a file that was only
+ *   touched may be removed. The time is taken from the side that the content is taken from.
+ * - The name of the first of several hard links is treated in the same way; whether names still
+ *   agree is checked when the whole tree has been made.
+ * - If a directory became something else, all entries below it are removed. This is a conflict
+ *   unless the other side changed nothing below, which the caller finds out by a walk.
+ * - An entry that ours does not have may exist on the disk, because a rule excludes it. A merge
+ *   must not touch such entries; the caller looks at the disk.
  */
 #include "difference/difference_internal.h"
 
@@ -44,7 +44,7 @@ firn_difference_merge_entry_equal(const struct firn_tree_entry *a, const struct 
            (a->kind != FIRN_TREE_DIR || firn_hash_equal(&a->hash, &b->hash));
 }
 
-/* Whether two entries, not directories, differ in nothing that is a user's work. */
+/* Whether two entries, not directories, differ at most in what is not a user's work. */
 static bool
 is_only_touched(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
 {
@@ -65,7 +65,7 @@ conflict(firn_workspace_revert_conflict_kind kind)
         .verdict = FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT, .conflict = kind};
 }
 
-/* Ours and theirs are directories, or one is and the other has nothing. */
+/* Ours and theirs are directories, or one is and the other is missing. */
 static struct firn_difference_merge_entry_ruling
 judge_dirs(const struct firn_difference_merge_entry_sides *sides)
 {
@@ -79,7 +79,7 @@ judge_dirs(const struct firn_difference_merge_entry_sides *sides)
     return result;
 }
 
-/* One of ours and theirs has nothing, the other a file or a link that the base had otherwise. */
+/* Either ours or theirs is missing; the other is a file or a link that differs from the base. */
 static struct firn_difference_merge_entry_ruling
 judge_removed(const struct firn_difference_merge_entry_sides *sides)
 {
@@ -130,7 +130,8 @@ firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides
     if (firn_difference_merge_entry_equal(sides->base, ours)) {
         return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS);
     }
-    /* From here on at least one of ours and theirs is there, and so is the base if one is not. */
+    /* From here on at least one of ours and theirs exists, and the base does if one of them does
+     * not. */
     if ((ours == NULL || is_dir(ours)) && (theirs == NULL || is_dir(theirs))) {
         return judge_dirs(sides);
     }
@@ -143,7 +144,7 @@ firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides
 
 /* ---- attribute by attribute ---- */
 
-/* (R); each is whether two sides have the same. */
+/* (R); each argument is whether two sides are equal. */
 static bool
 takes_theirs(bool theirs_is_base, bool ours_is_base, bool is_same, bool *out_is_conflict)
 {
@@ -173,7 +174,7 @@ make_content(const struct firn_difference_merge_entry_sides *sides,
                : FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT;
 }
 
-/* Whether theirs is to be taken of what a bit stands for; a conflict goes into *what. */
+/* Whether the attribute of a bit is to be taken from theirs; a conflict is added to *what. */
 static bool
 theirs_of(const struct firn_difference_merge_entry_sides *sides, const struct firn_tree_entry *base,
           unsigned bit, unsigned *what)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * difference/difference_merge_links.c: whether the hard links of a merged tree say what is true, and what it
- * holds.
+ * difference/difference_merge_links.c: checks that the hard links of a merged tree are consistent,
+ * and counts its entries.
  *
  * A further name of a file repeats all its fields and gives the path of the first name
- * (tree/tree.h). A merge decides path by path, and nothing in one entry says which entries name it: a
- * file that is changed or removed may have further names anywhere, also in directories that neither
- * side changed. So the whole merged tree is walked, once, and each name that no longer agrees with
- * the first one is a conflict. Such a tree is never stored (I1; not checked here
- * but where one is made, ws_revert.c).
+ * (tree/tree.h). A merge decides path by path, and an entry does not show which entries refer to
+ * it: a file that was changed or removed may have further names anywhere, also in directories that
+ * neither side changed. So the whole merged tree is walked once, and each name that no longer
+ * agrees with the first one is a conflict. A tree with conflicts is never stored (I1; checked by
+ * its maker, ws_revert.c, not here).
  *
  * A link to a path that is never written (tree.h) becomes a file of its own in a restore, so it is
- * no conflict. The walk meets every entry, so it counts as well.
+ * no conflict. The walk visits every entry, so it also counts them.
  */
 #include "base/check.h"
 #include "difference/difference.h"

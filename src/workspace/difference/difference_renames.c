@@ -2,18 +2,17 @@
  *
  * difference/difference_renames.c: files that were renamed, found by their content.
  *
- * A file that went and one that came are one, renamed, if they have the same content: the same hash
- * and size. Nothing is read for that. Contents that are only alike are not compared: what was edited
- * and renamed at once is one file less and one more, as it is for a save. Empty files
- * are all alike and say nothing.
+ * A removed file and an added one count as one renamed file if they have the same content: the same
+ * hash and size. No file is read. Similar contents are not compared: a file that was both edited
+ * and renamed is a removed file and an added one, as in a save. Empty files are never paired, since
+ * they all have the same content.
  *
- * Where several files have one content, those whose names are the same but for their directory
- * belong together first; what is left is paired in the order of paths. So each is at most half of
- * one pair, and the pairs depend on nothing but the two trees.
+ * If several files have the same content, those with the same name in different directories are
+ * paired first; the rest is paired in the order of paths. So each file is in at most one pair, and
+ * the pairs depend only on the two trees.
  *
- * All files that came or went are kept until they are paired, some 300 bytes each. Beyond a limit
- * the search is given up, and everything is reported as it is (I1): a difference never needs memory
- * without bound.
+ * All added and removed files are kept until they are paired, some 300 bytes each. Beyond a limit
+ * the search is given up, and no renames are reported (I1), so that memory is bounded.
  */
 #include "difference/difference.h"
 
@@ -138,7 +137,7 @@ firn_difference_renames_add(struct firn_difference_renames *renames,
 
 /* ---- pairing ---- */
 
-/* By content; then those that went before those that came; then by name. */
+/* By content; then removed files before added ones; then by name. */
 static int
 compare(const void *left, const void *right)
 {
@@ -159,14 +158,15 @@ compare(const void *left, const void *right)
 static void
 join(struct firn_difference_renames_file *gone, struct firn_difference_renames_file *come)
 {
-    DCHECK(gone->partner == NULL && come->partner == NULL); /* half of one pair at most */
+    DCHECK(gone->partner == NULL && come->partner == NULL); /* each is in at most one pair */
     DCHECK(!gone->has_come && come->has_come &&
            firn_hash_equal(&gone->entry.hash, &come->entry.hash));
     gone->partner = come;
     come->partner = gone;
 }
 
-/* Files of one content: those that went, [from, middle), and those that came, [middle, to). */
+/* Files with the same content: the removed ones, [from, middle), and the added ones, [middle,
+ * to). */
 struct group {
     struct firn_difference_renames_file **files;
     size_t from;

@@ -2,14 +2,14 @@
  *
  * difference/difference_walk.c: a merge of two sorted trees.
  *
- * Two iterators walk the entries of a directory on both sides in step; a name on one side only is
- * added or removed, a name on both is compared. Below a directory the walk goes on only where the
- * objects' hashes differ (or where every entry is asked for). Nothing is collected: memory is two
- * iterators a level.
+ * Two iterators walk the entries of a directory on both sides in step. A name on one side only was
+ * added or removed; a name on both is compared. The walk enters a directory only if the hashes of
+ * the objects differ, or if every entry is wanted. Nothing is collected: memory is two iterators
+ * for each level.
  *
- * The walk keeps its own stack on the heap, because the depth is the data's to choose; it is
- * bounded by FIRN_TREE_DEPTH_MAX (I1). An entry handed to visit is borrowed from an iterator that
- * does not move before visit has returned (I2).
+ * The walk keeps its own stack on the heap, because the depth depends on the data; it is bounded by
+ * FIRN_TREE_DEPTH_MAX (I1). An entry passed to visit is borrowed from an iterator that does not
+ * move before visit has returned (I2).
  */
 #include "difference/difference.h"
 
@@ -19,7 +19,7 @@
 #include "base/slice.h"
 #include "tree/tree.h"
 
-/* One side of a directory being walked; no iterator: nothing on this side. */
+/* One side of a directory being walked; iterator is NULL if this side does not have it. */
 struct side {
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry; /* next one not yet visited, NULL at the end */
@@ -143,7 +143,7 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
     return FIRN_OK;
 }
 
-/* What struct firn_difference_walk_change says of each kind. */
+/* Checks what struct firn_difference_walk_change documents for each kind. */
 static bool
 is_consistent(const struct firn_difference_walk_change *change)
 {
@@ -163,7 +163,7 @@ is_consistent(const struct firn_difference_walk_change *change)
     return false;
 }
 
-/* Visits one name and says whether to go below it. diff->path is the name's. */
+/* Visits one name, and decides whether to enter it. diff->path is the name's path. */
 static int
 compare_entry(struct diff *diff, const struct firn_tree_entry *before,
               const struct firn_tree_entry *after, bool *out_enter, firn_error *err)
@@ -234,7 +234,7 @@ set_path(struct diff *diff, size_t parent_size, firn_slice name, firn_error *err
     return FIRN_OK;
 }
 
-/* Whether the name at the end of diff->path is to be passed over, on both sides. */
+/* Whether the name at the end of diff->path is to be skipped, on both sides. */
 static bool
 is_passed(struct diff *diff, firn_slice name)
 {
@@ -269,7 +269,7 @@ step(struct diff *diff, firn_error *err)
     if (go_below) {
         FIRN_TRY(enter(diff, before, after, err));
     }
-    /* Entering may have moved the levels; the entries are not needed any more. */
+    /* Entering may have moved the levels; the entries are no longer needed. */
     level = &diff->levels[at];
     DCHECK((order > 0 || level->before.entry == before) &&
            (order < 0 || level->after.entry == after)); /* (I2) */

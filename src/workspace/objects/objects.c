@@ -4,7 +4,7 @@
  *
  * An object is found by one look-up in the index, which gives a pack's number and a place in it,
  * and read through that pack's file, which verifies it against its name. A wrong index entry can
- * therefore make an object unreadable (and a rebuild of the index repairs that), but never give wrong
+ * therefore make an object unreadable (rebuilding the index repairs this), but never give wrong
  * bytes (I1; not checked here: the pack's reader verifies).
  *
  * Files are opened when they are first needed and at most OPEN_MAX of them are kept open; a reader
@@ -12,10 +12,10 @@
  * guards the table, not the I/O: a file is opened outside it, and if two threads open the same one,
  * the second closes its own.
  *
- * A pack whose file is missing or has another size is absent: reading from it is FIRN_CORRUPT, and
- * to a save its objects do not exist, so that they are stored again. Each pack is looked at by stat
- * when that is first asked for, and what was found holds for as long as the store is open: opening
- * one of ten thousand packs to read from a few costs as much as opening one of a few.
+ * A pack whose file is missing or has another size is absent. Reading from it is FIRN_CORRUPT, and
+ * saves treat its objects as missing, so they are stored again. Each pack is checked by stat when
+ * it is first needed, and the result holds for as long as the store is open. So opening a store
+ * with ten thousand packs to read from a few costs no more than opening one with a few packs.
  */
 #include "objects/objects.h"
 
@@ -79,16 +79,16 @@ out:
 
 /* The directory objects of a store, for walks over trees.
  *
- * Trees are walked in pairs, and repeatedly: a restore does so to plan, to note what it has done, and
- * with very many changes in each of its passes. The directories that differ lie in a few frames,
- * mostly the same ones for both trees. So all walks of an open store read through one pool of working
- * memory, and a thread takes from it for the time of one reading. Content is copied out: nothing is
- * borrowed from memory that has been given back.
+ * Trees are walked in pairs, and repeatedly: a restore walks them to plan, to record what it has
+ * done and, if there are very many changes, in each of its passes. The directories that differ are
+ * in a few frames, mostly the same ones for both trees. So all walks of an open store share one
+ * pool of scratches; a thread takes one for the time of one read. Content is copied out, so nothing
+ * is borrowed from a scratch that has been given back.
  *
  * Memory: FIRN_OBJECTS_POOL_FRAMES frames (packfile_scratch.c) for each thread that reads trees or
- * makes deltas; beyond the first until firn_objects_trees_trim. */
+ * makes deltas. All but the first scratch are freed by firn_objects_trees_trim. */
 
-/* What objects->trees reads with; ctx is the objects. */
+/* The read function of objects->trees; ctx is the objects. */
 static int
 trees_read(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
 {
@@ -227,7 +227,7 @@ firn_objects_index(const struct firn_objects *objects)
     return objects->index;
 }
 
-/* Closes the unused file that was used longest ago, if too many are open. */
+/* If too many files are open, takes the least recently used one that is not in use. */
 static struct firn_packfile *
 take_surplus_locked(struct firn_objects *objects)
 {
@@ -284,7 +284,7 @@ open_file(struct firn_objects *objects, const struct firn_objects_pack *pack,
     return FIRN_OK;
 }
 
-/* Whether the file of a pack is there with the size that the list gives. */
+/* Whether the file of a pack exists with the size that the list gives. */
 static int
 look_at_pack(struct firn_objects *objects, const struct firn_objects_pack *pack, bool *out,
              firn_error *err)
@@ -304,7 +304,7 @@ look_at_pack(struct firn_objects *objects, const struct firn_objects_pack *pack,
     return rc;
 }
 
-/* Whether the pack's file was there, with the right size, when it was first asked for. Any thread. */
+/* Whether the pack's file existed, with the right size, when it was first needed. Any thread. */
 static int
 is_pack_present(struct firn_objects *objects, struct firn_objects_pack *pack, bool *out,
                 firn_error *err)
@@ -317,7 +317,7 @@ is_pack_present(struct firn_objects *objects, struct firn_objects_pack *pack, bo
     int rc = look_at_pack(objects, pack, out, err);
     DCHECK(rc == FIRN_OK || !*out);
     if (rc == FIRN_OK) {
-        /* Of threads that looked at once the first has said what holds. */
+        /* If several threads looked at once, the result of the first one holds. */
         int found = *out ? FIRN_OBJECTS_PRESENT : FIRN_OBJECTS_ABSENT;
         if (!atomic_compare_exchange_strong_explicit(&pack->presence, &known, found,
                                                      memory_order_relaxed, memory_order_relaxed)) {

@@ -23,18 +23,18 @@
 
 struct firn_objects;
 
-/* db is borrowed. Works over a read-only db, also one without any pack. Reading: any thread. */
+/* db is borrowed; it may be read-only, and without any pack. Any thread may read. */
 FIRN_MUST_CHECK int firn_objects_open(struct firn_db *db, struct firn_objects **out,
                                       firn_error *err);
 void firn_objects_close(struct firn_objects *objects);
-/* The space that all packs that are not retired take up, by the list. */
+/* The size of all packs that are not retired, according to the list. */
 uint64_t firn_objects_bytes(const struct firn_objects *objects);
 
-/* Whether the file of every pack of the list is there, with the right size. */
+/* Whether the file of every pack in the list exists, with the right size. */
 FIRN_MUST_CHECK int firn_objects_are_present(struct firn_objects *objects, bool *out,
                                              firn_error *err);
 
-/* Where an object is, by the index alone. FIRN_NOT_FOUND. */
+/* Where an object is, according to the index. FIRN_NOT_FOUND. */
 struct firn_objects_place {
     uint32_t pack;
     struct firn_packfile_location at;
@@ -51,35 +51,36 @@ FIRN_MUST_CHECK int firn_objects_read(struct firn_objects *objects,
                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                       firn_slice *out, firn_error *err);
 
-/* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes, or a part of
- * one. Every piece is verified before sink sees it, the whole after the last. FIRN_CORRUPT too if
- * it is not `size` bytes long. */
+/* A file's content in order: data or, if data.data is NULL, data.size zero bytes of a hole. Every
+ * piece is verified before sink gets it, and the whole after the last one. FIRN_CORRUPT also if the
+ * content is not `size` bytes long. */
 FIRN_MUST_CHECK int
 firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                     const firn_hash *hash, uint64_t size,
                     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                     void *ctx, firn_error *err);
 
-/* Told how many bytes were passed since the last time; another return than FIRN_OK ends the call. */
+/* Called with the number of bytes done since the last call; a return other than FIRN_OK ends the
+ * operation. */
 typedef int firn_objects_tick(void *ctx, uint64_t bytes, firn_error *err);
 
-/* Reads and verifies the same. tick is called for every MiB or so that was worked on; of content that
- * a store names in many places, once. */
+/* Reads and verifies the same content. tick is called for about every MiB of work; content that is
+ * named in many places counts once. */
 FIRN_MUST_CHECK int firn_objects_stream_verify(struct firn_objects *objects,
                                                struct firn_packfile_scratch *scratch,
                                                const firn_hash *hash, uint64_t size,
                                                firn_objects_tick *tick, void *ctx, firn_error *err);
 
-/* The whole bytes of an object of at most FIRN_PACKFILE_OBJECT_SIZE_MAX, however it is stored, in
- * the place of out's contents. */
+/* Sets *out to all bytes of an object of at most FIRN_PACKFILE_OBJECT_SIZE_MAX, however it is
+ * stored. */
 FIRN_MUST_CHECK int firn_objects_stream_whole(struct firn_objects *objects,
                                               struct firn_packfile_scratch *scratch,
                                               const firn_hash *hash, struct firn_buf *out,
                                               firn_error *err);
 
-/* Calls visit for each piece of an object that is cut into pieces (or cells: pack/packfile_cells.h),
- * and not at all for one that is whole. A piece may itself be cut into pieces (objects_stream.c): they are not visited. visit
- * must not use the scratch. */
+/* Calls visit for each piece of an object that is stored in pieces (or cells:
+ * pack/packfile_cells.h); never for one that is stored whole. A piece may be stored in pieces
+ * itself (objects_stream.c); these are not visited. visit must not use the scratch. */
 FIRN_MUST_CHECK int
 firn_objects_pieces(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                     const firn_hash *hash,
@@ -87,7 +88,7 @@ firn_objects_pieces(struct firn_objects *objects, struct firn_packfile_scratch *
                                  const struct firn_packfile_piece *piece, firn_error *err),
                     void *ctx, firn_error *err);
 
-/* The level of an object that is a list of cells; -1 of any other. */
+/* The level of an object that is a list of cells; -1 for any other object. */
 FIRN_MUST_CHECK int firn_objects_cells_level(struct firn_objects *objects,
                                              struct firn_packfile_scratch *scratch,
                                              const firn_hash *hash, int *out, firn_error *err);
@@ -99,18 +100,18 @@ FIRN_MUST_CHECK int firn_objects_delta(struct firn_objects *objects,
 
 /* The source of all directory objects, for as long as objects lives. Any thread. */
 const struct firn_tree_source *firn_objects_trees(const struct firn_objects *objects);
-/* Frees what many threads read through at once and one does not need. Any thread. */
+/* Frees the memory of the trees' pool that a single thread does not need. Any thread. */
 void firn_objects_trees_trim(struct firn_objects *objects);
 
 /* ---- adding: one session, one new pack (none if nothing is new) ---- */
 
-/* An object to be added. */
+/* An object to add. */
 struct firn_objects_object {
     enum firn_packfile_kind kind;
     firn_hash hash;
     firn_slice content;
-    /* What it may be a new version of, by name: a store that has that may store a delta. NULL: of
-     * nothing. */
+    /* The name of an object that this may be a new version of; if the store has that object, it may
+     * store a delta. NULL: none. */
     const firn_hash *base;
 };
 
@@ -121,12 +122,12 @@ struct firn_objects_session_lane;
 enum { FIRN_OBJECTS_SESSION_LEVEL = FIRN_COMPRESS_LEVEL_QUICK };
 FIRN_MUST_CHECK int firn_objects_session_begin(struct firn_objects *objects, int level,
                                                struct firn_objects_session **out, firn_error *err);
-/* The list of packs shall say that the new one was compressed at this level, which no collection then
- * lowers. FIRN_OBJECTS_SESSION_LEVEL says nothing. */
+/* Records in the list of packs that the new one was compressed at this level, so that no collection
+ * lowers the level. FIRN_OBJECTS_SESSION_LEVEL records nothing. */
 void firn_objects_session_remember_level(struct firn_objects_session *session, int level);
 /* As firn_packfile_writer_set_frame_size. */
 void firn_objects_session_set_frame_size(struct firn_objects_session *session, size_t size);
-/* One a thread. */
+/* Opens a lane; each thread needs its own. */
 FIRN_MUST_CHECK int firn_objects_session_lane_open(struct firn_objects_session *session,
                                                    struct firn_objects_session_lane **out,
                                                    firn_error *err);
@@ -143,57 +144,58 @@ bool firn_objects_session_has_added(struct firn_objects_session *session, const 
 FIRN_MUST_CHECK int firn_objects_session_lane_add(struct firn_objects_session_lane *lane,
                                                   const struct firn_objects_object *object,
                                                   bool *out_is_new, firn_error *err);
-/* Adds an object that the store has in another pack, which then is its place no more, as it is
- * stored there. */
+/* Adds an object that the store has in another pack, in the form in which it is stored there. The
+ * new pack becomes its place. */
 FIRN_MUST_CHECK int firn_objects_session_lane_move(struct firn_objects_session_lane *lane,
                                                    enum firn_packfile_kind kind,
                                                    const firn_hash *hash, firn_slice content,
                                                    firn_error *err);
 /* Adds a whole frame of another pack, as lane_move does with each of its objects, without compressing
- * it again. The session must have none of them. */
+ * it again. Requires: the session has none of these objects. */
 FIRN_MUST_CHECK int firn_objects_session_lane_copy(struct firn_objects_session_lane *lane,
                                                    const struct firn_packfile_frame_object *objects,
                                                    size_t count, enum firn_codec codec,
                                                    firn_slice stored, uint32_t raw_size,
                                                    firn_error *err);
-/* The frames given to lane_copy may have lists of cells: firn_packfile_writer_note_cells. */
+/* Notes that frames given to lane_copy may have lists of cells
+ * (firn_packfile_writer_note_cells). */
 void firn_objects_session_note_cells(struct firn_objects_session *session);
 /* Bytes in the pack's file so far. Any thread. */
 uint64_t firn_objects_session_size_bytes(const struct firn_objects_session *session);
-/* Objects added so far that were new. Any thread. */
+/* The number of new objects so far. Any thread. */
 uint64_t firn_objects_session_object_count(const struct firn_objects_session *session);
-/* After all lanes are closed: seals the pack (durable), enters it and its objects into the index
- * (not synced yet: a later commit with full durability covers it). *out_added_bytes is the
- * pack's size, 0 without a pack. */
+/* Seals the pack, which is then durable, and enters it and its objects into the index, which is not
+ * synced until a later commit with full durability. *out_added_bytes is the pack's size; 0 if there
+ * is none. Requires: all lanes are closed. */
 FIRN_MUST_CHECK int firn_objects_session_commit(struct firn_objects_session *session,
                                                 uint64_t *out_added_bytes, firn_error *err);
-/* Drops what was not committed. NULL is fine. */
+/* Frees the session and drops what was not committed. NULL is fine. */
 void firn_objects_session_end(struct firn_objects_session *session);
 
 /* ---- taking away (objects_retire.c) ---- */
 
-/* Takes packs off the list, in one commit with full durability. Nothing may refer to them: no entry
- * of the index, no acquired file. The files stay for readers that were opened before. */
+/* Retires packs, in one commit with full durability. The files stay for readers that were opened
+ * before. Requires: no entry of the index names the packs, and none of their files is acquired. */
 FIRN_MUST_CHECK int firn_objects_retire(struct firn_objects *objects, const uint32_t *numbers,
                                         size_t count, firn_error *err);
 /* Counts of files. */
 struct firn_objects_retire_result {
     uint64_t removed;
     uint64_t removed_bytes;
-    uint64_t waiting; /* for readers that are open */
+    uint64_t waiting; /* for open readers */
     uint64_t waiting_bytes;
 };
-/* Removes the files of retired packs that no reader can need any more. For the files that have to wait
- * the next operation that writes tries again. */
+/* Removes the files of retired packs that no reader can still need. The next operation that writes
+ * tries again to remove files that have to wait. */
 FIRN_MUST_CHECK int firn_objects_retire_collect(struct firn_objects *objects,
                                                 struct firn_objects_retire_result *out,
                                                 firn_error *err);
 
-/* Removes what a crash or a failed save left: temporary files, and the pack that the list does not
- * name. Then collects retired packs. Writable db. FIRN_CORRUPT, with nothing removed, where there are
- * packs that no crash can have left. */
+/* Removes what a crash or a failed save left: temporary files, and a pack that the list does not
+ * name. Then collects retired packs. FIRN_CORRUPT, with nothing removed, if there are packs that no
+ * crash can have left. Requires: db is writable. */
 FIRN_MUST_CHECK int firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err);
-/* Fails as firn_objects_leftovers_remove does for such packs, and removes nothing. */
+/* Checks for such packs as firn_objects_leftovers_remove does, and removes nothing. */
 FIRN_MUST_CHECK int firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err);
 
 /* The content of one large object, read by several threads. */
@@ -201,29 +203,28 @@ FIRN_MUST_CHECK int firn_objects_leftovers_check(struct firn_objects *objects, f
 /* A file of this size or more is read by all threads. */
 enum { FIRN_OBJECTS_SPREAD_SIZE_MIN = 16 << 20 };
 
-/* The means for a reading; all of it is borrowed. The pool has nothing else to do meanwhile. */
+/* The means for a reading; all borrowed. Requires: no other jobs use the pool meanwhile. */
 struct firn_objects_spread {
     struct firn_objects *objects;
     struct firn_os_jobs *jobs;
     struct firn_packfile_scratch **scratches; /* one for each of thread_count threads */
     unsigned thread_count;
-    /* Told of what was read and handed on since the last time, to show progress; not FIRN_OK ends
-     * the reading. Any thread. May be NULL. */
+    /* Called from any thread with the bytes read and passed on since the last call, to show
+     * progress; a return other than FIRN_OK ends the reading. May be NULL. */
     int (*on_bytes)(void *ctx, uint64_t bytes, firn_error *err);
     void *ctx;
 };
 
-/* Runs work once for each thread, with its scratch, and waits until all have ended. Fails where not all
- * of them could be begun. */
+/* Runs work once for each thread, with its scratch, and waits until all have ended. Fails if not
+ * all of them could be started. */
 FIRN_MUST_CHECK int firn_objects_spread_run(const struct firn_objects_spread *spread,
                                             void (*work)(void *ctx,
                                                          struct firn_packfile_scratch *scratch),
                                             void *ctx, firn_error *err);
 
 /* As firn_objects_stream, but sink is called from several threads, with pieces of the content in
- * any order; and what it was given is verified, as a whole, when this returns FIRN_OK, not before:
- * until then it must not be used as the content. Not to be called from a job
- * of the pool. */
+ * any order. The content is verified only as a whole, when this returns FIRN_OK; until then the
+ * pieces must not be relied on. Requires: the caller is not a job of the pool. */
 FIRN_MUST_CHECK int firn_objects_spread_read(const struct firn_objects_spread *spread,
                                              const firn_hash *hash, uint64_t size,
                                              int (*sink)(void *ctx, uint64_t offset,
@@ -234,13 +235,13 @@ FIRN_MUST_CHECK int firn_objects_spread_read(const struct firn_objects_spread *s
 
 struct firn_objects_object;
 
-/* Where objects go. A lane is one thread's. */
+/* A receiver of objects. A lane belongs to one thread. */
 struct firn_objects_sink {
     int (*lane_open)(void *ctx, void **out_lane, firn_error *err);
     /* Called for every lane at the end; flushes it when `keep`. */
     int (*lane_close)(void *ctx, void *lane, bool keep, firn_error *err);
-    /* Whether add of this object would do nothing: saves work. Any thread. Needed by sinks that want
-     * content. */
+    /* Whether adding this object would do nothing, which saves work. Any thread. Must be set if
+     * wants_content. */
     int (*contains)(void *ctx, const firn_hash *hash, bool *out, firn_error *err);
     int (*add)(void *lane, const struct firn_objects_object *object, bool *out_is_new,
                firn_error *err);
@@ -248,8 +249,8 @@ struct firn_objects_sink {
     void *ctx;
 };
 
-/* A sink that keeps directory objects in memory and nothing else, and a source that reads them
- * back, then from `fallback` (may be NULL). */
+/* A sink that keeps only directory objects, in memory, and a source that reads them back, or else
+ * reads from `fallback` (may be NULL). */
 struct firn_objects_treesink;
 FIRN_MUST_CHECK int firn_objects_treesink_create(struct firn_os *os,
                                                  struct firn_objects_treesink **out,
@@ -260,7 +261,7 @@ struct firn_objects_sink firn_objects_treesink_sink(struct firn_objects_treesink
 FIRN_MUST_CHECK int firn_objects_treesink_hold(struct firn_objects_treesink *sink,
                                                const firn_hash *hash, firn_slice object,
                                                firn_error *err);
-/* ctx is the treesink; valid as long as it. */
+/* ctx is the treesink; the source is valid as long as the treesink is. */
 struct firn_tree_source firn_objects_treesink_source(struct firn_objects_treesink *sink,
                                                      const struct firn_tree_source *fallback);
 
@@ -284,7 +285,7 @@ enum {
     FIRN_OBJECTS_INDEX_PACK_NAME_SIZE = 16
 };
 
-/* On disk, but for the first. */
+/* As on disk, except for the first. */
 enum firn_objects_index_pack_state {
     FIRN_OBJECTS_INDEX_PACK_USED = 0,
     FIRN_OBJECTS_INDEX_PACK_RETIRED = 1, /* nothing refers to it; older readers may still read it */
@@ -297,9 +298,9 @@ struct firn_objects_index_pack {
     struct firn_block_file_id id;
     uint64_t size_bytes;
     uint64_t object_count;
-    uint8_t level; /* in use: zstd's, by which all of it was compressed; 0: by a save */
+    uint8_t level; /* in use: the zstd level of the whole pack; 0: that of a save */
     enum firn_objects_index_pack_state state;
-    uint64_t version; /* RETIRED: unless it is 0, readers from this MANIFEST on do not know it */
+    uint64_t version; /* RETIRED: readers from this MANIFEST on do not know it; 0: not set yet */
 };
 
 /* Writes at most FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX bytes; returns how many. */
@@ -326,20 +327,20 @@ size_t firn_objects_pack_count(const struct firn_objects *objects);
 /* The i-th pack in use, by ascending numbers; borrowed until the list changes. */
 const struct firn_objects_index_pack *firn_objects_pack_at(const struct firn_objects *objects,
                                                            size_t i);
-/* Whether its file was there, with the right size, when it was first asked for. */
+/* Whether its file existed, with the right size, when it was first needed. */
 FIRN_MUST_CHECK int firn_objects_pack_is_present(struct firn_objects *objects, size_t i, bool *out,
                                                  firn_error *err);
 /* Whether the list has a pack of that number, in use or not. */
 bool firn_objects_pack_is_listed(struct firn_objects *objects, uint32_t number);
-/* The space that the files of packs take up that are not in use any more. */
+/* The size of the files of packs that are no longer in use. */
 uint64_t firn_objects_retired_bytes(const struct firn_objects *objects);
-/* The index of objects; NULL where the store has none. */
+/* The index of objects; NULL if the store has none. */
 struct firn_db_keyspace *firn_objects_index(const struct firn_objects *objects);
 /* Opens (or finds open) a pack's file and keeps it open until release. */
 FIRN_MUST_CHECK int firn_objects_acquire(struct firn_objects *objects, uint32_t number,
                                          struct firn_packfile **out, firn_error *err);
 void firn_objects_release(struct firn_objects *objects, uint32_t number);
-/* The number of the next pack: one more than every number that was ever given. */
+/* The number of the next pack: one more than the largest number ever used. */
 uint64_t firn_objects_retire_next(const struct firn_objects *objects);
 
 #endif

@@ -2,21 +2,23 @@
  *
  * objects/objects_cells.c: content of 16 GiB and more, read cell by cell.
  *
- * The walk holds one list a level, each verified by its name when it was read, and gives the cells in
- * order. Each list must be of the level and for the size that the one above asks for (I1): so no lists
- * lead in a circle, and what is read is neither longer nor shorter than the entry says. A list below the
- * top that names nothing would be zeros that should have been left out: it is refused.
+ * The walk has one list in memory for each level, verified by its name when it was read, and
+ * returns the cells in order. Each list must have the level and the size that the list above it
+ * requires (I1). So lists cannot form a circle, and the content is neither longer nor shorter than
+ * the entry says. A list below the top that names nothing is refused: it would stand for zeros,
+ * which must be left out.
  *
  * A store may name one list in a thousand places, and so claim 8 PiB of data in a few KiB. A
- * verification takes each list once (I2; not checked: a set of what was seen is how), so the work is
- * bounded by what the store really holds. A reader gets all of it, and can end that at every
- * cell.
+ * verification visits each list once (I2; not checked: a set of the lists seen ensures it), so its
+ * work is bounded by the data that the store has. A reader gets all of the content, and can stop
+ * after every cell.
  *
- * Several threads take the next cells under a mutex and read them outside it. Every cell is compared
- * with its own name before it is handed on, so there is nothing to be put in order. Of several errors
- * that of the first cells counts: what lies before was taken before.
+ * Several threads take the next cells under a mutex and read them outside it. Every cell is
+ * compared with its own name before it is passed on, so no order is needed. Of several errors, the
+ * one at the lowest cells is returned: all cells before them were taken before.
  *
- * Memory: a list a level and a cell a thread; where lists are taken once, 36 bytes for each.
+ * Memory: a list for each level and a cell for each thread; in a verification, 36 bytes for each
+ * list.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -50,7 +52,7 @@ hash_is(const void *record, const void *key)
     return firn_hash_equal(record, key);
 }
 
-/* Reads the list that is to stand for `size` bytes into its level. (I1) */
+/* Reads a list into its level; the list must be for `size` bytes. (I1) */
 static int
 load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, const firn_hash *hash,
      unsigned level, uint64_t offset, uint64_t size, firn_error *err)
@@ -80,7 +82,7 @@ out:
     return rc;
 }
 
-/* size is what the content shall have. FIRN_CORRUPT if it has not, or another list is to be there. */
+/* size is the expected size of the content. FIRN_CORRUPT if the list is not one for that size. */
 static int
 open_cells(struct firn_objects_cells *cells, struct firn_objects *objects,
            struct firn_packfile_scratch *scratch, const firn_hash *hash, uint64_t size,
@@ -97,7 +99,7 @@ open_cells(struct firn_objects_cells *cells, struct firn_objects *objects,
     return load(cells, scratch, hash, cells->top, 0, size, err);
 }
 
-/* Also after an open that failed. */
+/* Must be called after open_cells, even if that failed. */
 static void
 close_cells(struct firn_objects_cells *cells)
 {
@@ -107,7 +109,7 @@ close_cells(struct firn_objects_cells *cells)
     firn_hash_map_deinit(&cells->seen);
 }
 
-/* Whether a list is to be passed over. (I2) */
+/* Whether a list is to be skipped. (I2) */
 static int
 pass_over(struct firn_objects_cells *cells, const firn_hash *list, bool *out, firn_error *err)
 {
@@ -154,7 +156,7 @@ out:
     return rc;
 }
 
-/* The bytes of one cell, verified, in the place of out's contents. */
+/* Sets *out to the bytes of one cell, verified. */
 static int
 read_cell(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
           const struct firn_packfile_cells_item *cell, struct firn_buf *out, firn_error *err)
@@ -272,15 +274,15 @@ struct reading {
     struct firn_os_mutex mutex;
     /* Under the mutex. */
     struct firn_objects_cells cells;
-    uint64_t told;  /* how far the cells that were taken lie */
-    uint64_t taken; /* how often cells were taken */
+    uint64_t told;  /* where the last run taken ends, for progress */
+    uint64_t taken; /* number of runs taken */
     bool is_ended;
     int rc;             /* of the first cells that failed, */
     uint64_t failed_at; /* their number */
     firn_error err;
 };
 
-/* Some cells in a row. */
+/* Consecutive cells. */
 struct run {
     uint64_t number;
     size_t count;

@@ -2,9 +2,9 @@
  *
  * objects/objects_index.c: encoding and decoding of the two keyspaces through which objects are found.
  *
- * The index is derived data: every pack lists its own objects, so a lost index can be built again
- * from the packs. An entry is about ten bytes beside its 32-byte key, because there is one for each
- * object of a store.
+ * The index is derived data: every pack lists its own objects, so a lost index can be rebuilt from
+ * the packs. There is an entry for each object of a store, so entries are small: about ten bytes
+ * besides the 32-byte key.
  */
 #include "objects/objects.h"
 

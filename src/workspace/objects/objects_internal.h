@@ -13,7 +13,8 @@
 #include "pack/packfile_cells.h"
 #include "threads/os_thread.h"
 
-/* The directories that changed between two states of a tree of 80,000 files lie in five to seven. */
+/* Directories that differ between two states of a tree of 80,000 files are in five to seven
+ * frames. */
 enum { FIRN_OBJECTS_POOL_FRAMES = 8 };
 
 /* Of a pack's file. */
@@ -34,9 +35,9 @@ struct firn_objects_pack {
 struct firn_objects {
     struct firn_db *db;
     struct firn_os *os;
-    struct firn_db_keyspace *index; /* NULL where the store has none */
+    struct firn_db_keyspace *index; /* NULL if the store has none */
     struct firn_db_keyspace *pack_list;
-    struct firn_os_dir *dir; /* packs/, NULL where the store has none */
+    struct firn_os_dir *dir; /* packs/, NULL if the store has none */
     struct firn_os_mutex mutex;
     struct firn_objects_pack
         *packs; /* ascending by number; the array itself changes only by one thread */
@@ -45,7 +46,7 @@ struct firn_objects {
     struct firn_tree_source trees;
     struct firn_objects_index_pack *retired; /* ascending by number; changes as packs does */
     size_t retired_count;
-    bool retired_has_changed; /* against what the list has on disk */
+    bool retired_has_changed; /* differs from the list on disk */
     unsigned open_count;      /* under mutex */
     uint64_t clock;           /* under mutex */
 };
@@ -60,22 +61,22 @@ FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
                                              enum firn_packfile_kind *out_kind, firn_slice *out,
                                              firn_error *err);
 
-/* The same, for callers that compare the whole, of which the bytes are a piece, with its name: they are not
- * compared with theirs. */
+/* The same without comparing the bytes with their name, for callers that verify the whole content
+ * of which the object is a piece. */
 FIRN_MUST_CHECK int firn_objects_read_piece(struct firn_objects *objects,
                                             struct firn_packfile_scratch *scratch,
                                             const firn_hash *hash,
                                             enum firn_packfile_kind *out_kind, firn_slice *out,
                                             firn_error *err);
 
-/* The same as it lies in its pack: a delta is not made into the object that it stands for. */
+/* The same in the stored form: a delta is not turned into the object that it stands for. */
 FIRN_MUST_CHECK int firn_objects_read_raw(struct firn_objects *objects,
                                           struct firn_packfile_scratch *scratch,
                                           const firn_hash *hash, enum firn_packfile_kind *out_kind,
                                           firn_slice *out, firn_error *err);
 
-/* Appends the content of one piece of a list that stands for whole_size bytes; not for a hole. It is
- * for the caller to verify, by the name of the whole. objects_stream.c. */
+/* Appends the content of one piece of a list for whole_size bytes. The caller must verify it, by
+ * the name of the whole. objects_stream.c. Requires: the piece is not a hole. */
 FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
                                               struct firn_packfile_scratch *scratch,
                                               const struct firn_packfile_piece *piece,
@@ -84,13 +85,14 @@ FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
 
 /* ---- objects_retire.c ---- */
 
-/* Notes an entry of the pack list that is not in use, in the order of numbers. */
+/* Notes an entry of the pack list that is not in use. Requires: calls in ascending order of
+ * numbers. */
 FIRN_MUST_CHECK int firn_objects_retire_note(struct firn_objects *objects,
                                              const struct firn_objects_index_pack *entry,
                                              firn_error *err);
 /* Whether the list has a pack of that number that is not in use. */
 bool firn_objects_retire_has(const struct firn_objects *objects, uint32_t number);
-/* One thread's; its memory is taken when it is first needed. objects is borrowed. */
+/* Belongs to one thread; its memory is allocated when it is first needed. objects is borrowed. */
 struct firn_objects_session_delta;
 
 /* Content that lists of cells name (pack/packfile_cells.h), read cell by cell. */
@@ -106,11 +108,11 @@ struct firn_objects_cells {
         struct firn_packfile_cells at;
         uint64_t offset; /* of the list's content in the whole */
     } levels[FIRN_PACKFILE_CELLS_LEVELS];
-    bool is_each_once;         /* lists that were seen are passed over: for verifying */
+    bool is_each_once;         /* each list is visited once: for verifying */
     struct firn_hash_map seen; /* firn_hash of each list, then */
 };
 
-/* As firn_objects_stream and firn_objects_stream_verify, where the object is a list of cells. */
+/* As firn_objects_stream and firn_objects_stream_verify, for a list of cells. */
 FIRN_MUST_CHECK int
 firn_objects_cells_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                           const firn_hash *hash, uint64_t size,
@@ -120,7 +122,7 @@ FIRN_MUST_CHECK int firn_objects_cells_verify(struct firn_objects *objects,
                                               struct firn_packfile_scratch *scratch,
                                               const firn_hash *hash, uint64_t size,
                                               firn_objects_tick *tick, void *ctx, firn_error *err);
-/* As firn_objects_spread_read, where the object is a list of cells. */
+/* As firn_objects_spread_read, for a list of cells. */
 FIRN_MUST_CHECK int firn_objects_cells_spread(const struct firn_objects_spread *spread,
                                               const firn_hash *hash, uint64_t size,
                                               int (*sink)(void *ctx, uint64_t offset,

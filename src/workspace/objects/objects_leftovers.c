@@ -3,16 +3,16 @@
  * objects/objects_leftovers.c: removing what a crash or a failed save left in the folder of packs.
  *
  * A file there is either named by the list of packs or a leftover: a temporary file, or a pack that
- * was sealed when the power failed, before it was entered into the list. The next operation that writes
- * removes leftovers; it holds the store's lock, so no save can be in the middle of making one (I1).
- * Files whose names firn does not make are left alone.
+ * was sealed but not yet entered into the list when the process or the power failed. The next
+ * operation that writes removes leftovers; it holds the store's lock, so no save can be making a
+ * pack meanwhile (I1). Files with other names than firn's own are left alone.
  *
- * Every writer removes leftovers before it makes a pack, and makes a second one only when the first is
- * durably in the list, so a crash leaves at most one, with the number after the last of the list (I2). No
- * reader needs it, because no list that could be read has ever had its number: numbers are not
- * given twice (objects_retire.c). Any other pack that the list does not have was once in it: the
- * log is damaged, or was cut short from outside. That pack may hold the only copy of something, so
- * nothing is removed then, and nothing written.
+ * Every writer removes leftovers before it makes a pack, and makes a second one only after the
+ * first is durably in the list. So a crash leaves at most one, whose number follows the last one of
+ * the list (I2). No reader needs that pack, because no list that could be read has ever had its
+ * number: numbers are not reused (objects_retire.c). Any other pack that the list does not have was
+ * once in it: the log is damaged, or was truncated from outside. That pack may have the only copy
+ * of some data, so in this case nothing is removed, and nothing is written.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -24,7 +24,7 @@ struct leftovers {
     struct firn_buf lost;  /* of uint32_t: numbers of packs that the list does not have */
 };
 
-/* "00000042.pack", or that with ".tmp" after it. */
+/* "00000042.pack" or "00000042.pack.tmp". */
 static bool
 is_ours(const char *name, uint32_t *out_number, bool *out_is_temporary)
 {
@@ -61,7 +61,7 @@ visit(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(&leftovers->names, entry->name, entry->name_size + 1);
 }
 
-/* Collects files that no entry names, and files that the list should have. */
+/* Collects leftovers to remove, and packs that the list should have. */
 static int
 look(struct leftovers *leftovers, firn_error *err)
 {
@@ -76,7 +76,7 @@ leftovers_deinit(struct leftovers *leftovers)
     firn_buf_deinit(&leftovers->lost);
 }
 
-/* FIRN_CORRUPT for the first pack that was seen and that this list has lost. */
+/* FIRN_CORRUPT for the first pack that was seen and is missing from the list of `objects`. */
 static int
 judge(const struct leftovers *leftovers, struct firn_objects *objects, firn_error *err)
 {
@@ -94,8 +94,8 @@ judge(const struct leftovers *leftovers, struct firn_objects *objects, firn_erro
     return FIRN_OK;
 }
 
-/* The folder was looked at after the list was read, and another process may have saved in between: what a
- * list that is read now does not have either was lost. */
+/* The folder was listed after the list of packs was read, and another process may have saved in
+ * between. So the packs are compared with a list that is read now. */
 static int
 judge_by_newest(const struct leftovers *leftovers, firn_error *err)
 {
@@ -140,7 +140,7 @@ is_leftover(struct firn_objects *objects, const char *name)
             (!is_listed(objects, number) && number == firn_objects_retire_next(objects)));
 }
 
-/* Removes what look has collected. */
+/* Removes the leftovers that were collected. */
 static int
 remove_all(struct leftovers *leftovers, firn_error *err)
 {

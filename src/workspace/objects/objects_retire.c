@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * objects/objects_retire.c: packs that are not needed any more, and when their files may go.
+ * objects/objects_retire.c: packs that are no longer needed, and when their files may be removed.
  *
- * A reader in another process has read the list of packs and the index once, when it opened the
- * store, and opens the files when it comes to them. So a pack goes in two steps. First it is
- * retired: one durable commit, after which no list and no index that is read from then on leads to
- * it. Its file is removed when no reader is left that was opened before.
+ * A reader in another process reads the list of packs and the index once, when it opens the store,
+ * and opens files only when it needs them. So a pack is removed in two steps. First it is retired
+ * by one durable commit: lists and indexes that are read afterwards do not refer to it. Its file is
+ * removed once all readers that were opened before that commit are closed.
  *
- * Which readers those are is known from the store: a reader holds a lock on the version of the
- * MANIFEST that it was opened at (db_reader.c), and versions grow with every flush, or because
- * of a call of firn_db_reader_advance. Let w be the version right after the retiring
- * commit.
- * (I1) A reader at a version above w read the MANIFEST, and then the log, after that commit: it
- *      does not know the pack. So the file may go when there is no reader at w or below.
- * The retiring commit cannot hold w. The next operation that looks records it: the version
- * that it finds is w or larger, which is as safe.
+ * The store shows which readers those are. A reader holds a lock on the version of the MANIFEST
+ * that it was opened at (db_reader.c), and the version grows with every flush and through
+ * firn_db_reader_advance. Let w be the version right after the retiring commit.
+ * (I1) A reader at a version above w read the MANIFEST, and then the log, after that commit, so it
+ *      does not know the pack. So the file may be removed when there is no reader at w or below.
+ * The retiring commit cannot contain w. The next operation that collects retired packs records it:
+ * the version that it finds is w or larger, which is as safe.
  *
- * (I2) The file is removed durably before its entry is dropped. So a file of a retired pack never
- *      stands in the folder without an entry, where it would be taken for one that the list has
+ * (I2) The file is removed durably before its entry is dropped. So the file of a retired pack is
+ *      never in the folder without an entry, where it would be taken for a pack that the list has
  *      lost. (Not checked: only a power cut shows what was durable.)
- * (I3) No number is ever given twice, so that an old list cannot lead to a new file: the entry with
- *      the largest number stays, marked as removed, until a larger one exists.
+ * (I3) No number is ever reused, so an old list cannot lead to a new file: the entry with the
+ *      largest number stays, marked as removed, until a larger one exists.
  *
- * Threads: one, with no reading beside it.
+ * Threads: one, while no other thread reads.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -73,7 +72,7 @@ reserve(struct firn_objects *objects, size_t more, firn_error *err)
     return FIRN_OK;
 }
 
-/* There is room for it. */
+/* Requires: there is room for one more entry. */
 static void
 insert(struct firn_objects *objects, const struct firn_objects_index_pack *entry)
 {
@@ -110,7 +109,7 @@ batch_put(struct firn_objects *objects, struct firn_db_batch *batch,
 
 /* ---- retiring ---- */
 
-/* The commit is durable. */
+/* Requires: the retiring commit is durable. */
 static void
 move_to_retired(struct firn_objects *objects, uint32_t number, uint64_t version)
 {
@@ -182,7 +181,7 @@ remove_file(struct firn_objects *objects, const struct firn_objects_index_pack *
     return *out_removed ? FIRN_OK : rc;
 }
 
-/* Files first; what becomes of the entries stands in their states and versions. */
+/* Removes files, and sets the states and versions of their entries; write_entries stores these. */
 static int
 remove_files(struct firn_objects *objects, struct firn_objects_retire_result *result,
              firn_error *err)
@@ -240,7 +239,7 @@ drop_removed(struct firn_objects *objects, uint64_t last)
     DCHECK(firn_objects_retire_next(objects) == last + 1); /* (I3) */
 }
 
-/* Not synced: an entry that comes back after a power cut is dealt with again. */
+/* Not synced: an entry that reappears after a power cut is handled again. */
 static int
 write_entries(struct firn_objects *objects, firn_error *err)
 {
@@ -265,7 +264,7 @@ write_entries(struct firn_objects *objects, firn_error *err)
     return rc;
 }
 
-/* Whether there is an entry that was kept only for its number, and is not the last any more. */
+/* Whether there is an entry that was kept only for its number, and is no longer the last one. */
 static bool
 can_drop(const struct firn_objects *objects)
 {

@@ -2,19 +2,19 @@
  *
  * objects/objects_session.c: adding all objects of one save to a store, as one new pack.
  *
- * Order of commitment (I1; not checked: only a power cut shows it): the pack is sealed and durable
- * under its name; then it is added to the pack list and the object index, in commits of
- * about a megabyte that are not synced one by one; then the caller commits what refers to the
- * objects, with full durability, which syncs everything before it. Index entries without a
- * checkpoint are harmless: they are correct. A pack without index entries is deleted by the next
- * save.
+ * Order of commits (I1; not checked: only a power cut shows it). First the pack is sealed, and made
+ * durable under its name. Then it is added to the pack list and the object index, in commits of
+ * about a megabyte that are not synced one by one. Then the caller commits what refers to the
+ * objects with full durability, which syncs everything before it. Index entries that no checkpoint
+ * needs are correct and do no harm. A pack without index entries is deleted by the next save.
  *
- * The index is written from the sealed pack's own table, read back page by page, after the writer's
- * memory was released: so a save of two million objects never holds both (I2). The first commit
- * holds the pack's own entry: no index entry ever names a pack that the list does not have (I3).
+ * The index is written from the sealed pack's own table, which is read back page by page after the
+ * writer's memory has been freed, so a save of two million objects never has both in memory (I2).
+ * The first commit contains the pack's own entry, so no index entry ever names a pack that is not
+ * in the list (I3).
  *
- * Directories have their own frames, apart from contents: then walking a tree decodes few frames,
- * and contents of files compress better together.
+ * Directories have frames of their own: walking a tree then decodes few frames, and the contents of
+ * files compress better together.
  *
  * A new version of an object may be stored as a delta, whose base must be
  * stored whole. An object that the store has is never stored again, so a whole object stays whole,
@@ -34,9 +34,9 @@ enum { INDEX_BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 1 };
 struct firn_objects_session {
     struct firn_objects *objects;
     struct firn_packfile_writer *writer;
-    bool may_lean; /* on what the store has: new versions may be stored as deltas */
+    bool may_lean; /* new versions may be stored as deltas of objects that the store has */
     uint32_t number;
-    int level; /* what the list of packs will say */
+    int level; /* recorded in the list of packs */
     char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
 };
 
@@ -47,7 +47,7 @@ struct firn_objects_session_lane {
     struct firn_objects_session_delta *delta;
 };
 
-/* The folder of packs, made at the first save. */
+/* Opens the folder of packs, creating it at the first save. */
 static int
 make_dir(struct firn_objects *objects, firn_error *err)
 {
@@ -108,27 +108,29 @@ firn_objects_session_end(struct firn_objects_session *session)
     }
 }
 
-/* New versions of files and directories as changes of old ones.
+/* New versions of files and directories as deltas of old ones.
  *
- * The scan says what an object may be a new version of: what stood at the same path before. If the
- * store has that whole, it is the base; if it has that as a delta, then that one's base is (one
- * step only, packfile_delta.c). So the versions of a file lean on one whole version, until one
- * differs so much that its delta does not pay; it is stored whole, and later ones lean on it.
+ * The scan names the object that a new one may be a version of: the one at the same path before. If
+ * the store has that object whole, it is the base; if the store has it as a delta, the base of that
+ * delta is (one step only, packfile_delta.c). So the versions of a file are deltas of one whole
+ * version, until one differs so much that a delta does not pay. That version is stored whole, and
+ * becomes the base of later ones.
  *
- * A delta pays if it takes at most half of what the object would take whole. That is not known
- * before its frame is full; but the base was compressed in the same way, and its frame's sizes tell
- * how well such bytes compress (I5; an estimate, like (I6): not checked). So mostly nothing is
- * compressed twice. Where packs were joined those sizes say too little: versions lie side by side
- * there (reclaim_move.c) and take a tenth of what the new one will take in a pack without them.
- * A delta that is too large by them, but not for bytes that compress as text does, is compared with
- * the object compressed by itself (I6). It saves more than its room: what is stored as a delta is
- * known for a version when packs are joined next, and comes to lie beside the others.
+ * A delta pays if it takes at most half of what the object would take whole. That size is not known
+ * before the object's frame is full. But the base was compressed in the same way, and the sizes of
+ * its frame show how well such bytes compress (I5; an estimate, like (I6): not checked). So mostly
+ * nothing is compressed twice. In packs that were joined these sizes mislead: versions are side by
+ * side there (reclaim_move.c) and take a tenth of what the new one will take in a pack without
+ * them. So a delta that is too large by this estimate, but small enough for bytes that compress
+ * like text, is compared with the object compressed by itself (I6). Such a delta saves more than
+ * its own space: when packs are joined next, it shows that the object is a version, which is then
+ * placed beside the others.
  *
- * An object that is small, or would give back less than a few dozen bytes, is left alone: it is not
- * worth another object's frame at each reading.
+ * An object that is small, or would save less than a few dozen bytes, is stored whole: the saving
+ * is not worth decoding another object's frame at each read.
  *
- * A base that cannot be read is none: the new version is stored whole. The damage is reported by the
- * operations that need what is lost.
+ * If a base cannot be read, the new version is stored whole. The damage is reported by the
+ * operations that need the lost object.
  *
  * Memory: a scratch of the objects' pool, the zstd states (2 to 8 MiB), the delta, and an object
  * compressed. */
@@ -137,7 +139,7 @@ enum {
     CONTENT_SIZE_MIN = 256,
     SAVING_MIN = 64,
     GAIN = 2,
-    TEXT_PART = 2, /* of its size: what text takes compressed, at most */
+    TEXT_PART = 2, /* text compresses to this part of its size or less */
     QUICK_LEVEL = 1
 };
 
@@ -181,7 +183,7 @@ prepare(struct firn_objects_session_delta *delta, firn_error *err)
                : rc;
 }
 
-/* Finds the whole object that a name leads to, itself or in one step. */
+/* Finds the whole object for a name: the object itself or, if it is a delta, its base. */
 static int
 find_base(struct firn_objects_session_delta *delta, const firn_hash *name, firn_hash *out_hash,
           struct firn_objects_place *out, firn_error *err)
@@ -201,7 +203,7 @@ find_base(struct firn_objects_session_delta *delta, const firn_hash *name, firn_
     return rc;
 }
 
-/* The size that a delta may have at most if the object takes `whole` bytes; 0: none is worth it. */
+/* The largest size at which a delta pays if the object takes `whole` bytes; 0: no delta pays. */
 static size_t
 size_max_for(uint64_t whole)
 {
@@ -209,7 +211,7 @@ size_max_for(uint64_t whole)
     return whole - size_max >= SAVING_MIN ? (size_t)size_max : 0;
 }
 
-/* The same by how well its base was compressed (I5). */
+/* The same, estimated from how well the base was compressed (I5). */
 static int
 size_max_of(struct firn_objects_session_delta *delta, const struct firn_objects_place *base,
             size_t content_size, size_t *out, firn_error *err)
@@ -227,7 +229,7 @@ out:
     return rc;
 }
 
-/* Whether the delta that was made pays, compared with what the object takes alone (I6). */
+/* Whether the delta pays, compared with the object compressed by itself (I6). */
 static int
 compare_with_alone(struct firn_objects_session_delta *delta, firn_slice content, bool *out_pays,
                    firn_error *err)
@@ -273,8 +275,9 @@ out:
     return rc;
 }
 
-/* The bytes of a DELTA object for one that names a base, borrowed until the next call; empty where
- * it is better stored whole, or its base cannot be read. Fails for want of memory only. */
+/* The bytes of a DELTA object for an object that names a base, borrowed until the next call; empty
+ * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
+ * out. */
 static int
 delta_make(struct firn_objects_session_delta *delta, const struct firn_objects_object *object,
            firn_slice *out, firn_error *err)
@@ -364,7 +367,7 @@ firn_objects_session_has_added(struct firn_objects_session *session, const firn_
     return firn_packfile_writer_contains(session->writer, hash);
 }
 
-/* Which frames an object of a kind belongs to. */
+/* The frames that an object of a kind goes to. */
 static struct firn_packfile_lane *
 lane_of(struct firn_objects_session_lane *lane, enum firn_packfile_kind kind)
 {
@@ -498,8 +501,8 @@ out:
     return rc;
 }
 
-/* Makes room for one more pack before anything is committed, so that learning of it cannot fail
- * afterwards. */
+/* Makes room for one more pack before anything is committed, so that adding it to the list in
+ * memory cannot fail afterwards. */
 static int
 reserve_pack(struct firn_objects *objects, firn_error *err)
 {

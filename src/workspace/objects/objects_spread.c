@@ -4,28 +4,29 @@
  *
  * Decoding and hashing a file of a GiB keeps one processor busy for a second. Its list of pieces is
  * therefore cut into runs of some MiB. A worker takes the next run and a slot, reads and decodes
- * the run's pieces into the slot, and hands each on to sink at once, while it is in the
- * processor's cache. The hash of the whole cannot be shared, it needs all bytes in order: the
- * worker that finds the next run in order ready in its slot adds that run, and the slot is free.
+ * the run's pieces into the slot, and passes each to sink at once, while it is in the processor's
+ * cache. The hash of the whole cannot be shared, because it needs all bytes in order. A worker that
+ * finds the next run in order ready adds it to the hash and frees its slot.
  *
- *     FREE --a run taken--> BUSY --read, handed on--> READY --hashed, in order--> FREE
+ *     FREE --a run taken--> BUSY --read, passed on--> READY --hashed, in order--> FREE
  *
- * Names are compared once, that of the whole (I3). Comparing those of all pieces as well would cost
- * more than the rest of the hashing, because they are short. Damage of the disk is found by the
- * checksum of its block before anything is decoded. Where the whole is wrong nevertheless, all of it
- * is read once more in order, each piece compared, to say which one it is.
+ * Only the name of the whole is compared (I3). Comparing the names of all pieces as well would cost
+ * more than the rest of the hashing, because pieces are short. Damage on the disk is found by the
+ * checksum of its block before anything is decoded. If the name of the whole is wrong nevertheless,
+ * the content is read once more in order, and each piece is compared, to report the wrong one.
  *
  * Runs are long, because neighbours share frames: at each end of a run a frame or two are decoded
  * by two workers.
  *
- * (I1) A run has the slot of its number modulo the count of slots, and is taken only when that is
- *      free. So the run that is to be hashed next is READY or in the hands of a worker that waits
- *      for nothing, and all waiting threads are woken by it.
- * (I2) A worker hashes before it takes another run, so in a simulation, where the jobs run one
- *      after the other, none ever waits (not checked: one that did would not end).
+ * (I1) The slot of a run is its number modulo the count of slots, and a run is taken only if its
+ *      slot is free. So the run that is to be hashed next is READY, or a worker that waits for
+ *      nothing is reading it and will wake all waiting threads.
+ * (I2) A worker hashes before it takes another run. So in a simulation, where the jobs run one
+ *      after the other, no worker ever waits (not checked: such a wait would never end).
  *
- * Failure: no more runs are taken, and the jobs end. Of several errors that of the first run
- * counts, so the error does not depend on which worker was faster: all runs before it were taken before.
+ * Failure: no more runs are taken, and the jobs end. Of several errors the one of the first run is
+ * returned. All runs before that one were taken before, so the error does not depend on which
+ * worker was faster.
  *
  * Memory: the slots, SLOTS_SIZE in all unless pieces are unusually large, the list and its copy.
  */
@@ -69,7 +70,7 @@ struct reading {
     struct firn_os_mutex mutex;
     struct firn_os_cond changed;
     /* Under the mutex. */
-    struct firn_reader list; /* what was not taken yet */
+    struct firn_reader list; /* the pieces not yet taken */
     struct firn_packfile_piece next;
     bool has_next;
     uint64_t offset;    /* of next */
@@ -202,7 +203,7 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct 
     return rc;
 }
 
-/* A hole may be long: the user can end it. */
+/* A hole may be long, so on_bytes is called now and then and can end the reading. */
 static int
 hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
 {
@@ -237,7 +238,7 @@ fail_locked(struct reading *reading, uint64_t run, int rc, const firn_error *err
 
 /* ---- workers; each step is entered and left with the mutex held ---- */
 
-/* The next run in order, if it is ready and no worker is at it. */
+/* Hashes the next run in order, if it is ready and no worker is hashing. */
 static bool
 hash_locked(struct reading *reading)
 {
@@ -261,7 +262,7 @@ hash_locked(struct reading *reading)
     return true;
 }
 
-/* The next run of the list, if its slot is free. */
+/* Reads the next run of the list, if its slot is free. */
 static bool
 read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
 {
@@ -314,7 +315,7 @@ static int
 tell(void *ctx, uint64_t bytes, firn_error *err)
 {
     const struct firn_objects_spread *spread = ((const struct reading *)ctx)->spread;
-    (void)bytes; /* told before */
+    (void)bytes; /* reported before */
     return spread->on_bytes == NULL ? FIRN_OK : spread->on_bytes(spread->ctx, 0, err);
 }
 

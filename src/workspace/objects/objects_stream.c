@@ -2,29 +2,30 @@
  *
  * objects/objects_stream.c: the content of an object, in order, however it is stored.
  *
- * An object is named by the hash of its bytes, and how they are stored is not part of its name: whole,
- * or as a list of pieces and holes. An object that the store already has stays as it was stored
- * first. So a small file with holes may be stored as a list, and the same bytes may
- * later be a piece of a large file, or even a directory object. (I1) All readers of an object must
- * therefore take it in either form (not checked: it is a rule for callers); here a piece that
- * is a list is streamed as one.
+ * An object is named by the hash of its bytes. Its name does not depend on how it is stored: whole,
+ * or as a list of pieces and holes. An object that the store already has stays as it was first
+ * stored. So a small file with holes may be stored as a list, and the same bytes may later be a
+ * piece of a large file, or even a directory object. (I1) All readers of an object must therefore
+ * accept it in either form (not checked: it is a rule for callers); here a piece that is a list is
+ * streamed as one.
  *
- * Lists within lists end, because a list that stands for a piece has fewer bytes than the content
- * that names it, and because of two limits that no file reaches: depth, and the size of such a
- * list. A list beyond them was not made by firn.
+ * Nesting of lists is bounded: a list that is a piece has fewer bytes than the content that names
+ * it, and there are limits on depth and on the size of such a list that no real file reaches. A
+ * list beyond them was not made by firn.
  *
- * Every piece is verified by its own name before sink sees it, a whole that is made of pieces after
- * the last.
+ * Every piece is verified by its own name before sink gets it; content that is made of pieces is
+ * verified as a whole after the last piece.
  *
- * The hash of the whole has to see the zeros of holes. It takes them in steps, and calls sink after each,
- * so that sink can end a reading at any time. Content of 16 GiB and more is named without them
- * (objects_cells.c).
+ * The hash of the whole covers the zeros of holes. They are hashed in steps, and sink is called
+ * after each, so that it can end a reading at any time. Content of 16 GiB and more is named without
+ * the zeros of holes (objects_cells.c).
  *
- * Small pieces are gathered until there are 256 KiB: sink is called less often, and the hash of the
- * whole is fast over long stretches that begin at multiples of their length only.
+ * Small pieces are gathered until there are 256 KiB, for two reasons: sink is called less often,
+ * and the hash of the whole is fast only over long stretches that begin at multiples of their
+ * length.
  *
- * Memory: these, and a copy of the list of each level, because reading pieces uses the scratch that
- * it was borrowed from.
+ * Memory: the gathered pieces, and a copy of the list of each level, because reading pieces uses
+ * the scratch that the list was borrowed from.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -42,10 +43,10 @@ struct streaming {
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
     void *ctx;
     unsigned depth;
-    uint64_t size; /* of what the list at hand stands for */
+    uint64_t size; /* of the content of the current list */
     struct firn_buf gathered;
     uint64_t gathered_at;  /* where in the whole it begins */
-    struct firn_buf *into; /* if not NULL, all of it goes there instead, and nothing is hashed */
+    struct firn_buf *into; /* if not NULL, all bytes go there instead, and none are hashed */
 };
 
 static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,
@@ -80,7 +81,7 @@ append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     return FIRN_OK;
 }
 
-/* Hands on what has been gathered. */
+/* Passes on the gathered bytes. */
 static int
 flush(struct streaming *stream, firn_error *err)
 {

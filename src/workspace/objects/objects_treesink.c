@@ -3,15 +3,15 @@
  * objects/objects_treesink.c: a sink that keeps directory objects in memory, and a source that reads
  * them back.
  *
- * A comparison with a checkpoint scans the workspace without storing anything: it needs the
- * directories of now, about 75 bytes an entry, and those of the checkpoint, which come from the
- * store. So objects of other kinds are accepted and forgotten, and a source asks this memory first
- * and then the fallback. A save keeps its new directories in the same way until they can be read
- * back from the store.
+ * A comparison with a checkpoint scans the workspace without storing anything. It needs the present
+ * directories, about 75 bytes an entry, and those of the checkpoint, which come from the store. So
+ * objects of other kinds are accepted and discarded, and the source looks here first and then in
+ * the fallback. A save keeps its new directories in the same way until they can be read from the
+ * store.
  *
- * Objects lie in an arena, found through a hash map by the first eight bytes of their names, which
- * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
- * since directories are few and small. Nothing is ever removed before the whole sink goes.
+ * Objects are in an arena, found through a hash map by the first eight bytes of their names, which
+ * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; objects are copied while it
+ * is held, since directories are few and small. Nothing is removed before the sink is destroyed.
  */
 #include "base/arena.h"
 #include "base/bytes.h"
@@ -34,7 +34,7 @@ struct firn_objects_treesink {
     struct firn_os_mutex mutex;
     struct firn_hash_map objects;
     struct firn_arena arena;
-    struct firn_tree_source fallback; /* read is NULL where there is none */
+    struct firn_tree_source fallback; /* read is NULL if there is none */
 };
 
 static uint64_t
@@ -179,7 +179,7 @@ read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *
     struct object *object = find_locked(sink, hash);
     firn_slice bytes = object != NULL ? object->bytes : firn_bytes(NULL, 0);
     firn_os_mutex_unlock(&sink->mutex);
-    if (object != NULL) { /* its bytes stay where they are; the record may not */
+    if (object != NULL) { /* its bytes do not move; the record may */
         firn_buf_clear(out);
         return firn_buf_append_slice(out, bytes) == FIRN_OK
                    ? FIRN_OK

@@ -13,18 +13,18 @@
  * every inode is known, and the directories that waited for that (scan_links.c) are put on the
  * stack to be built. When no worker is busy after that, the scan is done.
  *
- * The calling thread is the first worker; the others are jobs. None waits for a job that has not
- * begun (I1; not checked: one that did would not end), so in simulation, where jobs run when
- * a thread waits, the first worker does everything and the others find it done. So in
- * simulation a sink must not wait for another lane.
+ * The calling thread is the first worker; the others are jobs. No worker waits for a job that has
+ * not begun (I1; not checked: such a wait would never end). In simulation jobs run only when a
+ * thread waits, so the first worker does everything and the others find nothing left to do. That is
+ * why a sink must not wait for another lane in simulation.
  *
  * A worker opens its lane of the sink with the first object it adds, and closes it when all work is
- * done: the lanes' last frames are compressed side by side.
+ * done, so that the last frames of all lanes are compressed in parallel.
  *
  * Memory: a node for each directory between the root and those in progress, data about their
  * subdirectories and their encoded entries; for each worker one file of at most 8 MiB; a window of
  * at most 16 MiB. It grows with the widest directory (about 110 bytes an entry, see scan_node.c)
- * and with hard links (150 bytes a name), not with the tree.
+ * and with hard links (scan_links.c), not with the tree.
  *
  * One mutex guards what workers share. It is taken a few times a directory, never for a file
  * without other names.
@@ -36,7 +36,7 @@
 #include "base/mem.h"
 #include "scan/scan_internal.h"
 
-/* ---- what to take up ---- */
+/* ---- choosing work ---- */
 
 enum claim_kind { CLAIM_NOTHING, CLAIM_VISIT, CLAIM_SEGMENT, CLAIM_BUILD, CLAIM_PIECE };
 
@@ -105,22 +105,22 @@ release_linked_locked(struct firn_scan *scan)
     }
 }
 
-/* Pieces of one large file, worked on by several threads.
+/* Pieces of one large file, shared among several threads.
  *
- * One file at a time owns the window. Its reader fills slots in order and offers them; any worker
- * that has nothing else to do, and the reader itself when no slot is free, takes an offered one,
- * hashes it and adds it through its own lane.
+ * One file at a time owns the window. Its reader fills slots in order and offers them. An idle
+ * worker, or the reader itself when no slot is free, takes an offered slot, hashes its data and
+ * adds it through its own lane.
  *
  *     FREE --reader fills--> READY --claimed--> BUSY --hashed, added--> DONE --reader notes the
  *     hash--> FREE
  *
- * No deadlock (I1): the reader waits only while every slot is BUSY, so each wait is for a thread
- * that works and itself waits for nothing. In simulation no worker is ever idle beside the reader, the
- * window is never taken, and nothing waits.
+ * No deadlock (I1): the reader waits only while every slot is BUSY, so it waits for threads that
+ * are working and wait for nothing themselves. In simulation no worker is idle while the reader
+ * runs, so the window is never taken, and nothing waits.
  *
- * A worker whose piece fails makes the slot DONE all the same and stops the scan; the reader sees
- * that. The window is given back only when all slots are free (I2), so no worker writes into a buffer
- * or a list that has gone.
+ * A worker whose piece fails still makes the slot DONE and stops the scan; the reader notices. The
+ * window is given back only when all slots are free (I2), so no worker writes to a buffer or a list
+ * that has been freed.
  *
  * Memory: two slots a thread and not more than 16, of one piece each, made when first needed and
  * kept for the next file. The states are guarded by the scan's mutex; the content of a slot belongs to
@@ -161,7 +161,7 @@ window_deinit(struct firn_scan *scan)
     firn_os_cond_deinit(&window->slot_done);
 }
 
-/* Whether a worker is idle and no thread has the window: it is the caller's then. */
+/* Takes the window for the caller if a worker is idle and no thread has the window. */
 static bool
 window_take(struct firn_scan *scan)
 {
@@ -188,7 +188,7 @@ find_locked(struct firn_scan *scan, enum firn_scan_slot_state state)
     return NULL;
 }
 
-/* Notes the hashes of slots that are done, which are free then. */
+/* Notes the hashes of slots that are done, and frees the slots. */
 static void
 gather_locked(struct firn_scan *scan, struct firn_packfile_piece *pieces)
 {
@@ -203,7 +203,7 @@ gather_locked(struct firn_scan *scan, struct firn_packfile_piece *pieces)
     }
 }
 
-/* A ready slot, which is then busy; NULL if there is none. */
+/* Takes a ready slot and marks it busy; NULL if there is none. */
 static struct firn_scan_slot *
 window_claim_locked(struct firn_scan *scan)
 {
@@ -219,7 +219,7 @@ window_claim_locked(struct firn_scan *scan)
     return slot;
 }
 
-/* Hashes and adds a busy slot; done afterwards in any case. */
+/* Hashes and adds a busy slot. The slot is DONE afterwards, also after a failure. */
 static int
 window_work(struct firn_scan_worker *worker, struct firn_scan_slot *slot, firn_error *err)
 {
@@ -255,9 +255,8 @@ step_locked(struct firn_scan_worker *worker, firn_error *err)
     return rc;
 }
 
-/* A free slot of the caller's window; gathers in passing the hashes of slots that are done.
- * Works on ready slots itself where none is free, so that it waits only for threads that are at
- * work on one. */
+/* Finds a free slot of the caller's window, and notes the hashes of slots that are done. If none is
+ * free it works on ready slots, so that it waits only for threads that are working on one. */
 static int
 window_slot(struct firn_scan_worker *worker, struct firn_packfile_piece *pieces,
             struct firn_scan_slot **out, firn_error *err)
@@ -347,8 +346,8 @@ firn_scan_window_release(struct firn_scan_worker *worker, struct firn_packfile_p
     return first;
 }
 
-/* The next thing to do; waits while others may still find some. False when there will be nothing
- * more. */
+/* The next piece of work; waits while other workers may still find some. False when there will be
+ * no more. */
 static bool
 claim(struct firn_scan *scan, struct claim *out)
 {
@@ -626,7 +625,7 @@ fill_result(struct firn_scan *scan, struct firn_scan_result *out)
     }
 }
 
-/* Hands what the workers have noted for the next scan over to the stat cache. */
+/* Passes the workers' notes for the next scan to the stat cache. */
 static void
 keep_notes(struct firn_scan *scan)
 {

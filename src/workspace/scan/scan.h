@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * scan/scan.h: one parallel pass over a directory tree that reads and hashes every file and
- * builds the directory objects bottom-up. The objects go to a sink: that of a save puts them into a
- * session, that of a comparison keeps only the directories, in memory.
+ * builds the directory objects bottom-up. The objects go to a sink: a save's sink adds them to a
+ * session; a comparison's keeps only the directories, in memory.
  */
 #ifndef FIRN_SCAN_SCAN_H
 #define FIRN_SCAN_SCAN_H
@@ -24,27 +24,28 @@ enum { FIRN_SCAN_DATABASE = 2 };         /* in firn_scan_result.stores */
 
 struct firn_statcache;
 
-/* A tree in the store. source is borrowed, and any thread's; NULL: there is none. */
+/* A tree in the store. source is borrowed, and any thread may use it; NULL: there is no tree. */
 struct firn_scan_last {
     const struct firn_tree_source *source;
     firn_hash root;
 };
 
-/* The directories that a scan visits beside the root; what is called comes from its threads. */
+/* The directories that a scan visits besides the root. The scan's threads call the functions. */
 struct firn_scan_confines {
     bool (*is_inside)(void *ctx, firn_slice path);
-    /* The entry of a directory that is not inside, borrowed until the next call; *out is NULL where
-     * it is to be visited all the same. */
+    /* The entry of a directory that is not inside, borrowed until the next call; *out is NULL if
+     * the directory is to be visited nevertheless. */
     int (*entry)(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err);
-    /* Where entry is NULL it is that of this tree: each thread looks it up for itself. */
+    /* If the function entry is NULL, entries are taken from this tree; each thread looks them up
+     * itself. */
     struct firn_scan_last outside;
-    /* Whether a directory object is in the store: of others the stat cache learns nothing. NULL: the
-     * tree is a true one, so it learns of all. */
+    /* Whether a directory object is in the store; only such directories are noted in the stat
+     * cache. NULL: the tree is a true one, so all are noted. */
     int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
-    /* Where a name of a file with several, or a file of rules, is new or changed, the scan fails, with
-     * FIRN_CONFLICT: which of the names holds the content, and what the rules leave out, only a scan
-     * of the whole tree can tell. New is also what the stat cache noted in a scan that began after
-     * known_ns. */
+    /* If true, a new or changed rule file, or a new name of a file with several, fails the scan
+     * with FIRN_CONFLICT: only a scan of the whole tree can find out what the rules exclude, and
+     * which of the names holds the content. Entries that the stat cache noted in a scan that began
+     * after known_ns count as new. */
     bool needs_known;
     int64_t known_ns;
     void *ctx;
@@ -52,10 +53,11 @@ struct firn_scan_confines {
 
 /* Functions that are called for each directory that is visited, by any thread of the scan. */
 struct firn_scan_witness {
-    /* Before it is listed; its own attributes are read after that too. NULL: no call. */
+    /* Before the directory is listed and its own attributes are read. NULL: no call. */
     void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path);
-    /* When its object is made, with what lies in it and in no subdirectory. is_steady: a visit of
-     * the directory as it is now has nothing to report, and no file in it has other names. */
+    /* After its object is made, with counts of what is in it, not in subdirectories. is_steady: a
+     * visit of the directory as it is now has nothing to report, and no file in it has other
+     * names. */
     int (*leave)(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady,
                  firn_error *err);
     void *ctx;
@@ -84,9 +86,9 @@ struct firn_scan_options {
     struct firn_statcache *stat; /* what earlier scans saw; NULL: everything is read */
     const struct firn_scan_confines *confines; /* NULL: the whole tree */
     const struct firn_scan_witness *witness;   /* NULL: none */
-    struct firn_scan_sqlite sqlite;            /* copy NULL: they are files like any other */
+    struct firn_scan_sqlite sqlite;            /* copy NULL: databases are files like any other */
     struct firn_scan_last
-        last; /* the tree of the last checkpoint: what cannot be read goes on as it is there */
+        last; /* the tree of the last checkpoint: entries that cannot be read are taken from it */
 };
 
 struct firn_scan_result {
@@ -100,9 +102,9 @@ struct firn_scan_result {
                                use, likewise: 0 and FIRN_SCAN_DATABASE */
     struct firn_buf rules; /* the object of the rules that counted, empty if they are plain */
     int64_t begun_ns;      /* when the scan began, by the clock of file times */
-    bool has_fresh_links; /* a file has got a name while the scan ran, and not all of its names were
-                               met: one may lie in a directory that was visited before */
-    uint64_t files;       /* all that are not directories */
+    bool has_fresh_links;  /* a file got a name while the scan ran, and not all of its names were
+                               found: one may be in a directory that was visited before */
+    uint64_t files;        /* all entries that are not directories */
     uint64_t directories;
     uint64_t bytes;       /* of file contents; a group of hard links counts once */
     uint64_t new_objects; /* file contents for which add said new */
@@ -110,24 +112,25 @@ struct firn_scan_result {
     uint64_t skipped;     /* those left out for other reasons, and those that lack attributes */
 };
 
-/* Scans the tree at root; mount points are crossed. A file that is appended to all the time is saved
- * as far as it went when its reading began, and reported (GROWING). A file or
- * directory that cannot be read, went away, or was written to in place each time it was read is saved
- * as `last` has it, and reported (CARRIED); if `last` does not have it, it is left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted
- * in skipped; so is an entry that is saved without an attribute that could not be read (METADATA).
- * With strict each of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO,
- * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are left out,
- * reported and counted (strict: FIRN_UNSUPPORTED). A file larger than file_size_max is left out, reported (EXCLUDED) and counted
- * as one that a rule excludes, and the rules that the scan gives exclude its path. FIRN_LIMIT if they are too
- * many for that.
+/* Scans the tree at root; mount points are crossed. A file that is appended to all the time is
+ * saved up to its size when reading began, and reported (GROWING). A file or directory that cannot
+ * be read, went away, or was written to in place each time it was read is saved as `last` has it,
+ * and reported (CARRIED). If `last` does not have it, it is left out, reported by a notice
+ * (UNREADABLE, VANISHED, CHANGING) and counted in skipped. An entry that is saved without an
+ * attribute that could not be read is reported (METADATA) and counted there too. With strict each
+ * of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO, FIRN_NOT_FOUND,
+ * FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are left out, reported and
+ * counted (strict: FIRN_UNSUPPORTED). A file larger than file_size_max is left out, reported
+ * (EXCLUDED) and counted as excluded by a rule, and the rules in the result exclude its path.
+ * FIRN_LIMIT if there are too many such files.
  *
- * With a stat cache, a file that is as an earlier scan saw it is not read, a directory whose
- * entries all are is not built, and nothing is added of either: their objects are in the store.
- * Entries that differ are noted there if the scan succeeds. Where the cache turns out to be broken
- * (firn_statcache_is_broken) the scan fails.
+ * With a stat cache, a file that is as an earlier scan saw it is not read, and a directory with
+ * only such entries is not built. Nothing is added for either, as their objects are in the store.
+ * Entries that differ are noted in the cache if the scan succeeds. If the cache turns out to be
+ * broken (firn_statcache_is_broken), the scan fails.
  *
- * The result is canonical: independent of threads and of the order in which the system lists. With
- * wants_content, a file that became something else while it was read may leave pieces in the sink
+ * The result is canonical: independent of threads and of the order in which the system lists. If
+ * the sink has wants_content, a file that changed while it was read may leave pieces in the sink
  * that nothing refers to.
  *
  * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another
@@ -137,40 +140,42 @@ FIRN_MUST_CHECK int firn_scan(struct firn_os_dir *root, const struct firn_scan_o
                               firn_error *err);
 void firn_scan_result_deinit(struct firn_scan_result *result);
 
-/* The cells of a file on disk that are not holes (pack/packfile_cells.h), in order, and the name
- * that they give it. */
+/* The cells of a file on disk that are not holes (pack/packfile_cells.h), in order, and the name of
+ * the file that results from them. */
 
-/* Set up by the caller: file, size (of what is read of it), tick and ctx. */
+/* The caller sets file, size (how much of the file is read), tick and ctx. */
 struct firn_scan_cell_walk {
     struct firn_os_file *file;
     uint64_t size;
-    /* Told of bytes that were read, and of those of holes; another return than FIRN_OK ends the walk.
-     * May be NULL. */
+    /* Called with the number of bytes that were read or are in holes; a return other than FIRN_OK
+     * ends the walk. May be NULL. */
     int (*tick)(void *ctx, uint64_t bytes, firn_error *err);
     void *ctx;
-    uint64_t offset;   /* of the next cell: the caller adds the size of each that it has read */
+    uint64_t offset;   /* of the next cell: the caller adds the size of each cell it has read */
     uint64_t data_end; /* of the run of data that was found last */
     bool is_end;
     bool is_shorter; /* the file has become shorter: the walk is over */
 };
 
-/* Moves to the next cell that has data, unless it is at one, or says that there is none. */
+/* Moves to the next cell that has data, unless the walk is at one; sets is_end if there is none. */
 FIRN_MUST_CHECK int firn_scan_cell_walk_find(struct firn_scan_cell_walk *walk, firn_error *err);
-/* Reads the cell at hand into FIRN_PACKFILE_CELLS_SIZE bytes; *out_size is its size. */
+/* Reads the current cell into FIRN_PACKFILE_CELLS_SIZE bytes; *out_size is its size. */
 FIRN_MUST_CHECK int firn_scan_cell_walk_read(struct firn_scan_cell_walk *walk, uint8_t *data,
                                              size_t *out_size, firn_error *err);
 
-/* The name of walk->size bytes, from the beginning; if part_size is not 0 also that of so many, which
- * are not more. Both sizes are of such content. */
+/* The name of the first walk->size bytes; if part_size is not 0, also that of the first part_size
+ * bytes. Requires: part_size <= walk->size; content of either size is named by its cells. */
 FIRN_MUST_CHECK int firn_scan_cell_walk_name(struct firn_scan_cell_walk *walk, firn_hash *out,
                                              uint64_t part_size, firn_hash *out_part,
                                              firn_error *err);
 
 /* SQLite databases (scan_sqlite.c). */
 
-/* The size of the name, or path, of the database that a file of that name lies beside (-wal, -shm, -journal); 0: of none. */
+/* The size of the name, or path, of the database that a file of this name (-wal, -shm, -journal)
+ * belongs to; 0: none. */
 size_t firn_scan_sqlite_beside_size(const char *name, size_t size);
-/* Whether an open file of that size is a database that another process has open. Where the file system has no locks, none is. */
+/* Whether an open file of this size is a database that another process has open; false if the file
+ * system has no locks. */
 FIRN_MUST_CHECK int firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out,
                                                firn_error *err);
 

@@ -2,16 +2,16 @@
  *
  * scan/scan_build.c: from the entries of a directory to its object, and up.
  *
- * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for
- * the end of the walk. The thread that completes the last of these builds it: late entries are put
- * where they belong, the object is made and added through the builder's lane, and the
- * hash goes into the record that the parent keeps of it. Then the parent has one thing less to wait
- * for, and may be next: a loop, so that a deep tree needs no deep stack. A directory whose entries
- * are all as an earlier scan saw them has the object of then, and nothing is made
+ * A directory waits for its segments, for its subdirectories and, if it contains hard links, for
+ * the end of the walk. The thread that completes the last of these builds the directory: it puts
+ * late entries in their places, adds the object through its own lane, and stores the hash in the
+ * record that the parent keeps of the directory. The parent then waits for one thing less, and may
+ * be built next; this is a loop, so a deep tree needs no deep stack. If all entries of a directory
+ * are as an earlier scan saw them, it keeps its earlier object, and nothing is built
  * (scan_known.c).
  *
- * The record of a subdirectory is written by its builder alone, before it reports under the mutex;
- * the parent's builder reads it after the last report (I1). The same holds for parts.
+ * Only the builder of a subdirectory writes its record, before it reports under the mutex; the
+ * parent's builder reads the record after the last report (I1). The same holds for parts.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -47,7 +47,7 @@ tell_witness(struct firn_scan_worker *worker, const struct firn_scan_node *node,
                           node->own_bytes, !node->is_linked && !node->has_more_to_tell, err);
 }
 
-/* Hands what the tree is to know of the directory up: to the parent, or to the scan itself. */
+/* Stores the directory's entry in the record of its parent, or, for the root, in the scan. */
 static void
 report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_hash *hash)
 {
@@ -82,28 +82,28 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
 
 /* All entries of a directory, put together in order.
  *
- * Most entries of a new directory lie encoded in its part. The late ones come from elsewhere, each to
- * its place between the others: a subdirectory from the record that its own builder left, one of
+ * Most entries of a new directory are already encoded in its part. Late entries come from elsewhere
+ * and are inserted in their places: a subdirectory from the record that its builder wrote, one of
  * several names of an inode from the inode's group, and a run of known entries from the object that
- * the directory had when it was last scanned. That object is read once, from front to back: its entries
- * and the new ones are both in the order of names, so known ones come up in ascending places (I2;
+ * the directory had at the last scan. That object is read once, from front to back: its entries and
+ * the new ones are both in the order of names, so known entries come up in ascending places (I2;
  * tested, not asserted, like (I3): the cache may be wrong).
  *
- * On the way it shows which subdirectories have gone: what is remembered of those is forgotten.
+ * This reading also finds subdirectories that no longer exist; their memos are removed.
  *
- * Beside the entries their prints are put together, one for each, for the next scan.
+ * The prints of the entries, one each, are put together in the same order, for the next scan.
  *
- * A memo and the object that it names belong together, or the cache is wrong; a tree put together
- * from a wrong cache would be wrong as well. So the object must have as many entries as the memo
- * has prints, and the result is looked through once more: its names must ascend (I3). Inconsistent
- * values make the cache invalid, and end the scan. */
+ * If a memo does not fit the object that it names, the cache is wrong, and a tree built from it
+ * would be wrong as well. So the object must have as many entries as the memo has prints, and the
+ * names of the result are checked to ascend (I3). Inconsistent values make the cache invalid, and
+ * end the scan. */
 
 struct assembly {
     struct firn_scan_worker *worker;
     const struct firn_scan_node *node;
-    struct firn_tree_iterator *old; /* NULL where it is not needed */
-    size_t old_at;                  /* the place after the entry met last */
-    size_t subdir_at;               /* among the node's, after those that have been met */
+    struct firn_tree_iterator *old; /* NULL if it is not needed */
+    size_t old_at;                  /* the place after the last entry read */
+    size_t subdir_at;               /* of the next one among the node's */
     bool has_prints;
 };
 
@@ -127,7 +127,7 @@ broken(struct assembly *assembly, firn_error *err, const char *what)
 
 /* ---- the directory object of an earlier scan ---- */
 
-/* An entry that is not taken over: a directory may have gone. */
+/* An entry that is not taken over; if it was a directory, that may no longer exist. */
 static int
 pass_by(struct assembly *assembly, const struct firn_tree_entry *entry, firn_error *err)
 {
@@ -149,7 +149,7 @@ pass_by(struct assembly *assembly, const struct firn_tree_entry *entry, firn_err
     return firn_scan_known_remove(assembly->worker, node, entry->name, err);
 }
 
-/* Moves on to the entry at a place; with `place` UNKNOWN, to the end. */
+/* Advances to the entry at a place; if `place` is UNKNOWN, to the end. */
 static int
 advance(struct assembly *assembly, size_t place, const struct firn_tree_entry **out,
         firn_error *err)
@@ -176,7 +176,7 @@ advance(struct assembly *assembly, size_t place, const struct firn_tree_entry **
     }
 }
 
-/* The file or link that the memo knows at a place. */
+/* The known file or link at a place in the memo. */
 static int
 take_known(struct assembly *assembly, size_t place, const struct firn_tree_entry **out,
            firn_error *err)
@@ -199,7 +199,7 @@ needs_old(const struct firn_scan_worker *worker, const struct firn_scan_node *no
         return false;
     }
     if (firn_statcache_is_writable(worker->scan->options->stat)) {
-        return true; /* to see what has gone */
+        return true; /* to find what no longer exists */
     }
     for (size_t i = 0; i < node->part.late_count; i++) {
         const struct firn_scan_late *late = &node->part.lates[i];
@@ -388,8 +388,7 @@ has_a_print_each(const struct firn_scan_entries *entries)
     return rest.size == 0 && entries->prints.size == count * FIRN_STATCACHE_PRINT_SIZE;
 }
 
-/* All entries of a directory that is complete, in order; borrowed from the node
- * or from the worker. */
+/* All entries of a complete directory, in order; borrowed from the node or the worker. */
 static int
 assemble(struct firn_scan_worker *worker, const struct firn_scan_node *node,
          struct firn_scan_entries *out, firn_error *err)
@@ -448,7 +447,7 @@ out:
     return rc;
 }
 
-/* Whether a directory waits for nothing more, after one thing has come. */
+/* Notes that one thing that a directory waited for is done; whether it was the last. */
 static bool
 count_down(struct firn_scan *scan, struct firn_scan_node *node)
 {
@@ -459,7 +458,7 @@ count_down(struct firn_scan *scan, struct firn_scan_node *node)
     return is_complete;
 }
 
-/* Whether paths may still be asked for that lead through a built directory. */
+/* Whether paths through a directory may still be needed after it has been built. */
 static bool
 is_path_needed(struct firn_scan *scan)
 {

@@ -2,22 +2,22 @@
  *
  * scan/scan_carry.c: entries that cannot be read now are saved as the last checkpoint has them.
  *
- * A file or a directory that cannot be read, or is written to in place at every try, is still there.
- * Left out, it would look removed, and a later restore, a diff or a collection would believe that. So
- * its entry in the last checkpoint is carried over, for a directory with the whole subtree. A notice
- * reports it, and it counts as an entry that could not be saved. An entry that the last checkpoint does
- * not have, or has as another kind, is left out (scan_report.c). So is every file that belongs to the
- * state of a store: the files of a store have to fit together.
+ * A file or a directory that cannot be read, or is written to in place at every attempt, still
+ * exists. Leaving it out would make it look removed to later restores, diffs and collections. So
+ * its entry in the last checkpoint is carried over; for a directory, with the whole subtree. A
+ * notice reports it, and it counts as an entry that could not be saved. An entry that the last
+ * checkpoint does not have, or has as another kind, is left out (scan_report.c). So is every file
+ * that belongs to the state of a store, since the files of a store must fit together.
  *
- * An entry that is carried over has no print: the next scan tries to read it again.
+ * An entry that is carried over has no print, so the next scan tries to read it again.
  *
- * A further name of a file says where the first one is (tree/tree.h), and the first one may lie
- * anywhere, changed or gone by now. Inside a subtree that is carried over as a whole such a name stays
- * true. One that leads out of it becomes a file of its own (I1; not checked: keeping an entry is the rule),
- * with the same content, and so does a single entry; the directories above such a name are built
- * anew.
+ * A further name of a hard-linked file refers to the first one (tree/tree.h), which may be
+ * anywhere, and changed or removed by now. If both names are in a subtree that is carried over as a
+ * whole, the reference stays valid. A name that refers to one outside of the subtree becomes a file
+ * of its own with the same content (I1; not checked: keeping an entry is the rule), and so does a
+ * single entry; the directories above such a name are rebuilt.
  *
- * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. Where the last tree cannot be
+ * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. If the last tree cannot be
  * read, nothing of it is carried over: a scan must not fail because a store is damaged.
  */
 #include "base/check.h"
@@ -37,7 +37,7 @@ struct level {
 struct carrying {
     struct firn_scan_worker *worker;
     const struct firn_tree_source *source;
-    firn_slice root; /* path of the directory that goes on */
+    firn_slice root; /* path of the directory that is carried over */
     struct firn_buf levels;
     uint64_t files;
     uint64_t directories;
@@ -53,7 +53,7 @@ may_carry(const struct firn_scan_worker *worker, const struct firn_scan_node *no
            !firn_scan_report_is_fatal(worker, code, why);
 }
 
-/* A last tree that is damaged has nothing that could go on. */
+/* Nothing can be carried over from a damaged tree. */
 static bool
 is_of_tree(int rc)
 {
@@ -209,7 +209,7 @@ put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
     return firn_scan_add(carrying->worker, &object, &is_new, err);
 }
 
-/* The directory on top has been walked; *out_hash is the topmost one's in the end. */
+/* Leaves the deepest directory, which has been walked; at last *out_hash is the topmost one's. */
 static int
 finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
 {

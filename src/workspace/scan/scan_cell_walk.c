@@ -2,11 +2,11 @@
  *
  * scan/scan_cell_walk.c: the cells of a file on disk that are not holes.
  *
- * Holes are passed over without being read: a TiB of hole costs one question to the file system. The
- * question is asked for every run of data, also of a file that takes up as much space as it is long:
+ * Holes are skipped without being read: a TiB of hole costs one call to the file system. That call
+ * is made for every run of data, even if the file takes up as much space as its size, because
  * preallocated space reads as a hole. A cell that has any data is read whole.
  *
- * Memory: to name a file a cell, and the lists that are open.
+ * Memory: naming a file takes one cell and the lists that are open.
  */
 #include "scan/scan.h"
 
@@ -68,7 +68,7 @@ firn_scan_cell_walk_read(struct firn_scan_cell_walk *walk, uint8_t *data, size_t
 
 /* ---- names ---- */
 
-/* The two contents that are named, the first with as many bytes or fewer. */
+/* The two contents that are named; the first one is not the longer one. */
 struct naming {
     struct firn_packfile_cells_builder part; /* size 0: its name is not wanted */
     struct firn_packfile_cells_builder all;

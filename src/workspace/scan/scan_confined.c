@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_confined.c: a scan of some directories of a tree, where the others are known.
+ * scan/scan_confined.c: a scan of some directories of a tree; the entries of the others are known.
  *
- * A directory outside of the confines is not visited: its entry is the one that the caller gives,
- * and its parent is built with that. Nothing is claimed about what lies on the disk there: the next
- * scan compares the entry with what it finds, as always.
+ * A directory outside of the confines is not visited: its parent is built with the entry that the
+ * caller gives for it. The scan claims nothing about what is on disk there; the next scan compares
+ * the entry with what it finds, as always.
  *
- * So what a confined scan builds may be a tree that never was, if the disk is not as the caller
- * believes. Therefore it remembers a directory only if its object is in the store already (I1;
- * not checked: scan_known.c asks), unless the caller vouches for the entries it gives, as a
- * watch does (watchlink.c).
+ * If the disk is not as the caller believes, a confined scan may build a tree that never existed.
+ * So it remembers a directory only if its object is in the store already (I1; not checked:
+ * scan_known.c asks), unless the caller vouches for the entries it gives, as a watch does
+ * (watchlink.c).
  *
- * Where a watch vouches, what is met inside may say that it cannot be right about the outside (I2;
- * not checked: the disk says so, and it ends the scan): a new name of a file with several, for the
- * others may lie there; and a file of rules that is new or has changed, for what it governs may lie
- * there. The watch hears of a change of rules, and has all that they govern visited, but not if it
- * was made through another name of their file.
+ * Even if a watch vouches for the outside, the scan may find evidence inside that the watch cannot
+ * be right; this ends the scan (I2; not checked: it depends on the disk). One case is a new name of
+ * a file with several names, since the others may be outside. The other is a rule file that is new
+ * or has changed, since the entries it governs may be outside. A watch learns of changed rules and
+ * has everything that they govern visited, unless the change was made through another name of the
+ * rule file.
  */
 #include "base/check.h"
 #include "base/error.h"

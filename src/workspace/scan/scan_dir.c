@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and
- * made known to all workers.
+ * scan/scan_dir.c: one directory: opens, lists and sorts it, drops excluded entries, and publishes
+ * it to all workers.
  *
  * A visit opens the directory from the root's handle by its whole path, and follows no link on the
- * way: no descriptor is held for anything above, and replacing a directory by a link cannot lead the
- * scan out of the workspace. Then it reads all names and makes the directory known: its
- * subdirectories may be visited by any worker from then on, and so may its segments, runs of 256
+ * way: no descriptors of the directories above stay open, and replacing a directory by a link
+ * cannot lead the scan out of the workspace. Then it reads all names and publishes the directory:
+ * from then on any worker may visit its subdirectories and work on its segments, runs of 256
  * entries in the order of names. The visitor takes the first segment itself while the handle is
- * open, and for nearly every directory that is all there is. Only a directory of more segments
- * keeps its names (in the node); for the others they stay in the worker's buffer and are gone after
- * the visit.
+ * open; nearly every directory has only one. Only a directory of several segments keeps its names
+ * (in the node); for the others they stay in the worker's buffer until the visit ends.
  *
- * Subdirectories are looked at when they are visited, not before: one system call fewer each, and
+ * A subdirectory is not looked at before it is visited. This saves a system call for each, and
  * the decision to leave one out (the store itself, a tagged build directory, one that cannot be
- * listed) is made where its contents are known. Mount points are crossed: a workspace is everything
+ * listed) is made when its contents are known. Mount points are crossed: a workspace is everything
  * that its paths lead to.
  */
 #include <stdio.h>
@@ -70,8 +69,8 @@ list(struct firn_scan_worker *worker, struct firn_os_dir *dir, firn_error *err)
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of a directory") : rc;
 }
 
-/* Asks for the kinds of entries of a directory that does not tell them; those that have none are
- * left out. */
+/* Asks for the kinds of entries that the listing does not report; entries without one are left
+ * out. */
 static int
 find_kinds(struct firn_scan_worker *worker, const struct firn_scan_node *node,
            struct firn_os_dir *dir, firn_error *err)
@@ -101,15 +100,14 @@ find_kinds(struct firn_scan_worker *worker, const struct firn_scan_node *node,
 
 /* ---- what is left out ---- */
 
-/* What a whole listing shows that decides whether its entries, or the directory, are left out by
- * default. */
+/* Signs in a listing that decide whether its entries, or the directory, are left out by default. */
 struct signs {
     bool has_manifest;
     struct firn_rules_exclude_inside inside;
     bool has_store;     /* ".firn" is one */
-    bool has_own_store; /* of this user's, so that the directory is a workspace of its own */
+    bool has_own_store; /* this user's own, so the directory is a workspace of its own */
     bool has_identity;
-    bool has_log;    /* and that: it may be a store */
+    bool has_log;    /* with has_identity: it may be a store */
     bool has_beside; /* names that files beside databases have */
 };
 
@@ -147,7 +145,7 @@ out:
     return rc;
 }
 
-/* Whether a subdirectory is left out for what it is, and why. */
+/* Whether a subdirectory is left out because of what it is, and why. */
 static int
 is_unwanted_dir(struct firn_scan_worker *worker, const struct firn_scan_node *node,
                 bool *out_is_unwanted, char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err)
@@ -190,10 +188,10 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
            firn_tree_reserved_is_temporary(item_name(item));
 }
 
-/* Rule files met by a scan, and what they say of entries.
+/* Rule files found by a scan, and how they apply to entries.
  *
- * A directory's rule files are read when the directory has been listed, before its entries are
- * thinned: they speak of those entries first of all. The rules in effect belong to the node
+ * A directory's rule files are read after the directory has been listed and before excluded entries
+ * are dropped, since they apply to those entries first. The rules in effect belong to the node
  * (rules.c) and are inherited by the directories below.
  *
  * A rule that cannot be used, or a whole rule file, is reported by a notice and otherwise ignored: it
@@ -201,8 +199,8 @@ is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item 
  * because any file may have the name of a rule file.
  * With `strict` a rule file that cannot be read ends the scan, as any file does.
  *
- * Rules are matched against paths, which are put together once for a directory; the names of its
- * entries are then appended, one after the other. */
+ * Rules are matched against paths. The directory's part of a path is built once; the name of each
+ * entry is then appended to it. */
 
 enum { BAD_LINES_TOLD_MAX = 10, NAME_ROOM = UINT16_MAX + 2, TEXT_SIZE = 160 };
 
@@ -250,7 +248,7 @@ tell_rest(struct telling *telling)
 
 /* ---- entering ---- */
 
-/* *out stays NULL where the file cannot be used. */
+/* *out stays NULL if the file cannot be used. */
 static int
 read_rules(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
            enum firn_ignore_rules_kind kind, struct firn_ignore_file **out, firn_error *err)
@@ -272,8 +270,8 @@ read_rules(struct firn_scan_worker *worker, struct firn_scan_node *node, struct 
     return rc == FIRN_OK ? telling.failure : rc;
 }
 
-/* Reads the rule files in the worker's listing, those of node's directory: node's
- * rules are known then, and its entries may be judged. */
+/* Reads the rule files in the worker's listing, which is that of node's directory. After that the
+ * node's rules are complete, and its entries may be judged. */
 static int
 rules_enter(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
             firn_error *err)
@@ -302,7 +300,7 @@ rules_enter(struct firn_scan_worker *worker, struct firn_scan_node *node, struct
         node->parent != NULL ? node->parent->rules : firn_rules_walk_outermost(ignore);
     rc = firn_rules_walk_enter(ignore, above, firn_buf_slice(&worker->judged), &files, &node->rules,
                                err);
-    if (rc != FIRN_OK) { /* no matter of this directory alone, so it ends the scan */
+    if (rc != FIRN_OK) { /* it concerns more than this directory, so it ends the scan */
         rc = firn_scan_report_failure(worker->scan, rc, err);
     }
 out:
@@ -337,7 +335,7 @@ rules_exclude(struct firn_scan_worker *worker, const struct firn_scan_node *node
     return is_excluded;
 }
 
-/* Whether a directory, not the root, is left out for what lies in it, and why. */
+/* Whether a directory, not the root, is left out because of its contents, and why. */
 static int
 rules_exclude_inside(struct firn_scan_worker *worker, const struct firn_scan_node *node,
                      const struct firn_rules_exclude_inside *inside, bool *out,
@@ -357,7 +355,7 @@ rules_exclude_inside(struct firn_scan_worker *worker, const struct firn_scan_nod
     return FIRN_OK;
 }
 
-/* Whether an entry is to be worked on; otherwise it has been reported. */
+/* Whether an entry is to be saved; if not, it has been reported. */
 static int
 examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
         struct signs signs, const struct firn_scan_item *item, bool *out_is_kept, firn_error *err)
@@ -392,7 +390,7 @@ examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
     return FIRN_OK;
 }
 
-/* Thins worker->listing and counts what is left of it. */
+/* Drops excluded entries from worker->listing and counts the rest. */
 static int
 thin(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
      struct signs signs, size_t *out_name_bytes, firn_error *err)
@@ -473,8 +471,8 @@ out:
     return rc;
 }
 
-/* Enters a directory that looked like a store in the listing, and if it is one lists it again: the names
- * must be those of the state that is saved. */
+/* Enters a directory whose listing looks like a store's. If it is a store, lists it again: the
+ * names must be those of the state that is saved. */
 static int
 enter_store(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
             bool has_log, firn_error *err)
@@ -489,7 +487,8 @@ out:
     return rc;
 }
 
-/* Enters the databases in the listing that files lie beside; by rule, what is not saved is not entered. */
+/* Enters the databases in the listing that have files beside them. A database that a rule excludes
+ * is not entered. */
 static int
 enter_databases(struct firn_scan_worker *worker, struct firn_scan_node *node,
                 struct firn_os_dir *dir, struct signs signs, firn_error *err)
@@ -513,8 +512,8 @@ enter_databases(struct firn_scan_worker *worker, struct firn_scan_node *node,
     return FIRN_OK;
 }
 
-/* Finds out all about a directory that needs no lock. *out_is_kept is false if it is to be left
- * out, for that reason. */
+/* Does the part of a visit that needs no lock. *out_is_kept is false if the directory is to be left
+ * out, for the given reason. */
 static int
 survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
        bool *out_is_kept, char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err)
@@ -577,7 +576,7 @@ out:
     return rc;
 }
 
-/* Makes segments and subdirectories known to all workers. The first segment is the caller's. */
+/* Publishes segments and subdirectories to all workers. The first segment is the caller's. */
 static void
 publish(struct firn_scan_worker *worker, struct firn_scan_node *node)
 {
@@ -598,8 +597,7 @@ publish(struct firn_scan_worker *worker, struct firn_scan_node *node)
     firn_os_mutex_unlock(&scan->mutex);
 }
 
-/* Takes back the node of a directory that is not visited after all; its record says what the parent
- * has of it. */
+/* Removes the node of a directory that is not visited after all; the parent uses its record. */
 static int
 drop(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *err)
 {
@@ -612,7 +610,8 @@ drop(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *e
     return firn_scan_build_settle(worker, parent, err);
 }
 
-/* A directory that is not kept, with FIRN_OK and a reason, or could not be read, with code and *err. */
+/* Handles a directory that is not kept (code FIRN_OK, with a reason) or could not be read (code and
+ * *err). */
 static int
 go_on_without(struct firn_scan_worker *worker, struct firn_scan_node *node, int code,
               const char *reason, firn_error *err)
@@ -633,18 +632,18 @@ out:
     return rc;
 }
 
-/* What lies in a directory: one segment of its entries, worked through.
+/* One segment of the entries of a directory.
  *
  * A segment is a run of 256 entries in the order of names. The visitor of a directory takes the
- * first one while the handle is open; further ones may be any worker's, which opens the directory
+ * first one while the handle is open. Any worker may take a further one; it opens the directory
  * again and makes sure that it is the one that was listed.
  *
- * Each entry becomes one of these: bytes in the part, if it could be read; a note of its place, if it
- * is a subdirectory, which another visit reads, or one of several names of an inode; a run of known
- * entries, if an earlier scan has seen just the same (scan_known.c); or a report, if it is left out.
+ * An entry that could be read becomes bytes in the part. A subdirectory, which another visit reads,
+ * or one of several names of an inode becomes a note of its place. An entry that is as an earlier
+ * scan saw it joins a run of known entries (scan_known.c). An entry that is left out is reported.
  *
- * The kind that the kernel gives for an entry while listing may be outdated when the entry is opened.
- * Every opening says which kind it expects, so at worst an entry is reported as changing. */
+ * The kind that the kernel reports for an entry in a listing may be outdated when the entry is
+ * opened. Each open states the kind it expects, so at worst an entry is reported as changing. */
 
 static bool
 is_readable_kind(uint8_t kind)
@@ -690,8 +689,8 @@ enter(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
 }
 
-/* Whether only the beginning of a file is saved, or a copy of it; a look at the file cannot show whether
- * that has changed. */
+/* Whether only the beginning or a copy of a file is saved; a look at the file cannot show whether
+ * what is saved has changed. */
 static bool
 is_cut(const struct firn_scan_node *node, const struct firn_scan_item *item)
 {
@@ -701,7 +700,7 @@ is_cut(const struct firn_scan_node *node, const struct firn_scan_item *item)
             firn_scan_sqlite_is_apart(node, item->name.text, item->name_size));
 }
 
-/* *guess is where in the memo the entry may be; moved on. */
+/* *guess is where in the memo the entry may be, and is advanced. */
 static int
 work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
         const struct firn_scan_item *item, size_t *guess, firn_error *err)
@@ -715,7 +714,7 @@ work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
         return enter_subdir(worker, item, err);
     }
     if (node->databases.count > 0 &&
-        firn_scan_sqlite_leaves_out(node, item)) { /* found out since the directory was listed */
+        firn_scan_sqlite_leaves_out(node, item)) { /* decided after the directory was listed */
         return FIRN_OK;
     }
     if (!is_readable_kind(item->kind)) {
@@ -750,7 +749,7 @@ find_segment(const struct firn_scan_worker *worker, const struct firn_scan_node 
     return listing;
 }
 
-/* Works through one segment of a directory that is open, and settles that. */
+/* Works through one segment of an open directory, and settles the segment. */
 static int
 entries_work(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
              size_t segment, firn_error *err)

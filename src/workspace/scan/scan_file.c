@@ -3,36 +3,37 @@
  * scan/scan_file.c: one regular file, or one symbolic link, from the file system to an
  * entry.
  *
- * The cost of a cold save is mostly here, tens of thousands of times over, so a small file takes
- * six system calls: open, look, read, list attributes, look again, close. Its bytes go through one
- * buffer that the worker keeps.
+ * Most of the time of a cold save is spent here, so a small file takes only six system calls: open,
+ * look (stat), read, list attributes, look again, close. Its bytes go through one buffer that the
+ * worker keeps.
  *
- * The saved content must be a state that the file was in. The two looks, before and after reading,
- * tell: if size, times or inode differ, the file was written meanwhile, and it is opened and read
- * anew, three times at most. File times come from a clock that ticks every few milliseconds, so a
- * file that changed just before the first look could change again without showing it (I1; not
- * checked, like (I2): only the kernel's clock knows): such a file is looked at again a tick later,
- * before it is read. Writes through a mapping that the system does not notice cannot be detected; the
- * hash still names exactly the bytes that are saved.
+ * The saved content must be a state that the file was in. So the looks before and after reading are
+ * compared: if size, times or inode differ, the file was written to meanwhile, and it is opened and
+ * read again, three times at most. File times come from a clock that ticks every few milliseconds,
+ * so a file that changed just before the first look could change again without showing it (I1; not
+ * checked, like (I2): it depends on the kernel's clock). Such a file is looked at again a tick
+ * later, before it is read. Writes through a mapping that the system does not notice cannot be
+ * detected; the hash still names exactly the bytes that are saved.
  *
- * A log that is appended to all the time differs at every look. Where a file has become longer and is
- * otherwise the same, what was read, as many bytes as it had at the look before, is read once more
- * and only hashed (I3). If both readings agree, none of these bytes changed between the end of the
- * first and the beginning of the second; and if what an earlier try read is the beginning of them, the
- * file is appended to, not rewritten. Then they are saved, a notice says so, and no print is kept. The
- * last try asks in the same way about a file of which only times have changed. A file that is written
- * to in place at every try is in no state that could be saved: it is reported, and never saved torn.
+ * A log that is appended to all the time differs at every look. If a file has become longer and is
+ * otherwise the same, the bytes that it had at the look before reading are read a second time, and
+ * only hashed (I3). If both readings agree, none of these bytes changed between the end of the
+ * first reading and the beginning of the second. If they also begin with the bytes that an earlier
+ * attempt read, the file is appended to, not rewritten. Then they are saved, a notice says so, and
+ * no print is kept. The last attempt treats a file of which only the times have changed in the same
+ * way. A file that is written to in place at every attempt is never in a state that could be saved:
+ * it is reported, and never saved torn.
  *
- * Content is added when it has been proved stable, but for the pieces of a large file, which are
- * added as they come: if the proof fails they stay in the pack, unused.
+ * Content is added after it has been proved stable. The pieces of a large file are an exception:
+ * they are added as they are read, and if the proof fails they stay in the pack, unused.
  *
- * The print by which a later scan knows the file again is that of the look before reading, if
- * any change after that look will show in another look (I2).
+ * A later scan recognizes the file by its print, which is that of the look before reading. The
+ * print is kept only if any change after that look will show in another look (I2).
  *
- * An inode with several names is read once (scan_links.c). Of the log of a store, only the part that
- * belongs to the saved state is read (scan_store.c): appending to the log does not change that part, so
- * the looks are not compared, and no print is kept. So it is with an SQLite database in use, of which a copy
- * is read (scan_sqlite.c).
+ * An inode with several names is read once (scan_links.c). Of a store's log, only the part that
+ * belongs to the saved state is read (scan_store.c). Appending to the log does not change that
+ * part, so the looks are not compared, and no print is kept. The same holds for an SQLite database
+ * in use, of which a copy is read (scan_sqlite.c).
  */
 #include <string.h>
 
@@ -54,13 +55,13 @@ static bool
 is_young(const struct firn_scan *scan, const struct firn_os_stat *stat, int64_t *out_age_ns)
 {
     if (stat->ctime_ns < scan->start_ns - FIRN_SCAN_CLOCK_TICK_NS) {
-        return false; /* nearly every file; saves the clock */
+        return false; /* nearly every file; the clock is not read */
     }
     *out_age_ns = firn_os_now_ns(scan->os) - stat->ctime_ns;
     return *out_age_ns >= 0 && *out_age_ns < FIRN_SCAN_CLOCK_TICK_NS;
 }
 
-/* Reads a file of a size that fits into memory; its bytes are in worker->content. */
+/* Reads a file that fits into memory; its bytes are then in worker->content. */
 static int
 read_small(struct firn_scan_worker *worker, struct firn_os_file *file, size_t size,
            firn_hash *out_hash, bool *out_is_stable, firn_error *err)
@@ -94,10 +95,10 @@ fill_entry(const struct firn_scan_worker *worker, enum firn_tree_kind kind,
 
 /* One attempt at an open file. */
 struct attempt {
-    struct firn_scan_beginning *earlier; /* what an earlier one read of it; size 0: nothing */
+    struct firn_scan_beginning *earlier; /* what an earlier attempt read; size 0: nothing */
     struct firn_os_stat stat;            /* of the look before reading */
     bool is_last;
-    bool needs_proof; /* the times tell nothing (I3) */
+    bool needs_proof; /* the times prove nothing (I3) */
     bool is_growing;
     enum firn_packfile_kind content_kind; /* of what is in worker->content */
     unsigned missing_attributes;
@@ -105,7 +106,7 @@ struct attempt {
     struct firn_statcache_print print;  /* of the look before reading */
     struct firn_copy_capture_file part; /* of a store: CUT where only the beginning is read */
     struct firn_os_file
-        *copy;      /* of a database that is in use: that is read; NULL: the file itself */
+        *copy;      /* of a database in use; it is read instead; NULL: the file itself is read */
     bool minds_use; /* whether a database that is in use has to be read from a copy */
     bool is_in_use;
 };
@@ -116,15 +117,14 @@ is_cut(const struct attempt *attempt)
     return attempt->part.kind == FIRN_COPY_CAPTURE_CUT;
 }
 
-/* Whether no look at the file says whether what is read has changed. */
+/* Whether looks at the file cannot show whether what is read has changed. */
 static bool
 is_apart(const struct attempt *attempt)
 {
     return is_cut(attempt) || attempt->copy != NULL;
 }
 
-/* Whether nothing but the size and the times can have changed between two looks, and no byte has
- * been taken away. */
+/* Whether only the size and the times differ between two looks, and the file is not shorter. */
 static bool
 may_have_kept_its_beginning(const struct firn_os_stat *before, const struct firn_os_stat *after)
 {
@@ -143,7 +143,7 @@ has_grown(const struct firn_os_stat *before, const struct firn_os_stat *after)
            after->size_bytes > before->size_bytes;
 }
 
-/* Whether a second reading may prove a file that showed these two looks. */
+/* Whether a second reading may prove a file stable for which two looks differ. */
 static bool
 is_worth_a_proof(const struct attempt *attempt, const struct firn_os_stat *before,
                  const struct firn_os_stat *after)
@@ -153,7 +153,7 @@ is_worth_a_proof(const struct attempt *attempt, const struct firn_os_stat *befor
             before->size_bytes == after->size_bytes);
 }
 
-/* Lets a young file grow old enough; one that is written to all the time never will. */
+/* Waits until a young file is old enough; is_stable is false if it changes meanwhile. */
 static int
 let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attempt *attempt,
         firn_error *err)
@@ -175,7 +175,7 @@ let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attem
     return rc;
 }
 
-/* Before it is read: *attempt may say then that it is not as it should be. */
+/* Prepares an attempt; attempt->is_stable is false if the file cannot be read as it is. */
 static int
 begin(struct firn_scan_worker *worker, struct firn_os_file *file, const char *name,
       struct attempt *attempt, firn_error *err)
@@ -198,7 +198,7 @@ begin(struct firn_scan_worker *worker, struct firn_os_file *file, const char *na
     return rc;
 }
 
-/* Whether a second reading of as many bytes gives what the first gave (I3). */
+/* Reads the same number of bytes again, and compares with the first reading (I3). */
 static int
 prove(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
       struct attempt *attempt, firn_error *err)
@@ -218,7 +218,7 @@ prove(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_has
     return rc;
 }
 
-/* When it has been read, and has that hash. */
+/* The look after reading; hash is that of the content. */
 static int
 look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
            struct attempt *attempt, firn_error *err)
@@ -278,7 +278,7 @@ read_open(struct firn_scan_worker *worker, struct firn_os_file *file, const char
     FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
                                    &attempt->missing_attributes, err));
     FIRN_TRY(look_again(worker, file, &entry->hash, attempt,
-                        err)); /* on success err still tells what is missing */
+                        err)); /* on success err still says which attribute is missing */
     fill_entry(worker, FIRN_TREE_FILE, stat, entry);
     entry->size = stat->size_bytes;
 out:
@@ -302,18 +302,18 @@ join_group(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
 
 /* The earlier content of a file that has changed.
  *
- * A store keeps a new version of a file as a change of the old one, if it is told which that is.
- * The memo of a directory names the object that it had when it was last scanned; there the file's
- * entry has the name of the content of then.
+ * A store can keep a new version of a file as a difference from the old version, if it is given the
+ * old one's name. The memo of a directory names the object that the directory had at the last scan,
+ * and the file's entry there names the content of that time.
  *
- * Files of a directory come up in the order of their names, so a lookup that goes on from where it
- * stands reads that object once, front to back, however many files have changed (I4; not checked,
- * like (I5): what the cache gives is not the program's); nothing is read where none has. The memo
- * may be wrong about its object: then the cache is broken, as everywhere (scan_build.c), and that
- * is the end of the scan, not a reason to leave the file out (I5). */
+ * Files of a directory come up in the order of their names, so a lookup that continues from its
+ * last place reads that object once, from front to back, however many files have changed (I4; not
+ * checked, like (I5): it depends on what is in the cache). If none has changed, nothing is read. If
+ * the memo does not fit its object the cache is broken, as in scan_build.c; this ends the scan, and
+ * is no reason to leave the file out (I5). */
 
-/* The name of the content that a file had when its directory was last scanned;
- * *out_has is false where nothing is known of one. A failure here stops the scan. */
+/* The name of the content that a file had when its directory was last scanned; *out_has is false
+ * if none is known. A failure here stops the scan. */
 static int
 version_find(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
              firn_hash *out, bool *out_has, firn_error *err)
@@ -349,7 +349,7 @@ firn_scan_file_version_deinit(struct firn_scan_worker *worker)
     firn_tree_lookup_deinit(&worker->versions);
 }
 
-/* Hands on what is in worker->content. */
+/* Adds what is in worker->content to the sink. */
 static int
 add_content(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
             const struct firn_objects_object *object, firn_error *err)
@@ -438,7 +438,7 @@ out:
     return rc;
 }
 
-/* What becomes of an entry that could not be read, with code and *err. */
+/* Handles an entry that could not be read, with code and *err. */
 static int
 go_on_without(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
               enum firn_tree_kind kind, int code, struct firn_scan_found *out, firn_error *err)
@@ -500,7 +500,7 @@ firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node
     }
     out->is_left_out = true;
     if (rc == FIRN_NOT_FOUND && firn_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_WHOLE) {
-        return FIRN_OK; /* given up before the state was found out, so it is not part of that */
+        return FIRN_OK; /* deleted before the store's state was captured, so it is not part of it */
     }
     return go_on_without(worker, node, name, FIRN_TREE_FILE, rc, out, err);
 }

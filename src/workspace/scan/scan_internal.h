@@ -2,10 +2,11 @@
  *
  * scan/scan_internal.h: what the files of one scan share. Only scan*.c include it.
  *
- * In reading order: scan.c (the workers and what they take up next; pieces of a large file that they share),
- * scan_dir.c (one directory, its entries, what is left out), scan_file.c (one file), scan_large.c (one in pieces),
- * scan_links.c (hard links), scan_node.c (what is remembered of a directory), scan_build.c (its object),
- * scan_listing.c, scan_xattrs.c, scan_store.c (stores in the tree), scan_sqlite.c (databases), scan_report.c.
+ * In reading order: scan.c (the workers and how they choose work; pieces of a large file that they
+ * share), scan_dir.c (one directory, its entries, what is left out), scan_file.c (one file),
+ * scan_large.c (files in pieces), scan_links.c (hard links), scan_node.c (what is kept of a
+ * directory), scan_build.c (its object), scan_listing.c, scan_xattrs.c, scan_store.c (stores in the
+ * tree), scan_sqlite.c (databases), scan_report.c.
  */
 #ifndef FIRN_SCAN_SCAN_INTERNAL_H
 #define FIRN_SCAN_SCAN_INTERNAL_H
@@ -27,7 +28,7 @@ enum {
     FIRN_SCAN_GROUP_SIZE_MIN = 256 << 10, /* unless the data end before */
     FIRN_SCAN_GROUP_CHUNKS_MAX = 256,
     FIRN_SCAN_READ_TRIES = 3,           /* of a file that changes meanwhile */
-    FIRN_SCAN_CLOCK_TICK_NS = 10000000, /* file times do not tell apart what lies closer together */
+    FIRN_SCAN_CLOCK_TICK_NS = 10000000, /* changes closer together may have the same file time */
     FIRN_SCAN_THREADS_MAX = 64,
     FIRN_SCAN_THREADS_DEFAULT_MAX = 16
 };
@@ -35,7 +36,7 @@ enum {
 struct firn_scan;
 struct firn_scan_node;
 
-/* ---- scan_listing.c: names with what a directory tells of them ---- */
+/* ---- scan_listing.c: names and kinds, as a directory lists them ---- */
 
 struct firn_scan_item {
     union {
@@ -57,14 +58,14 @@ struct firn_scan_listing {
 
 void firn_scan_listing_deinit(struct firn_scan_listing *listing);
 void firn_scan_listing_clear(struct firn_scan_listing *listing);
-/* A name is cut after 65,535 bytes, which is too long for a tree in any case. FIRN_NO_MEMORY. */
+/* A name is truncated to 65,535 bytes, which is too long for a tree anyway. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_scan_listing_add(struct firn_scan_listing *listing, firn_slice name,
                                           enum firn_os_kind kind);
 /* Puts the items in the order of their names and drops all but one of equal names; then nothing
  * may be added. */
 void firn_scan_listing_sort(struct firn_scan_listing *listing);
 
-/* ---- scan_node.c: what is remembered of a directory between its visit and its object ---- */
+/* ---- scan_node.c: what is kept of a directory from its visit until its object is built ---- */
 
 enum firn_scan_subdir_state {
     FIRN_SCAN_SUBDIR_WAITING,
@@ -72,7 +73,7 @@ enum firn_scan_subdir_state {
     FIRN_SCAN_SUBDIR_LEFT_OUT
 };
 
-/* A directory inside another; only its own node writes this record, when it is done. */
+/* A directory inside another; its own node alone writes this record, when it is done. */
 struct firn_scan_subdir {
     const char *name; /* in the node's subdir_names, NUL-terminated */
     enum firn_scan_subdir_state state;
@@ -93,14 +94,14 @@ enum firn_scan_late_kind {
 
 #define FIRN_SCAN_UNKNOWN SIZE_MAX
 
-/* What could not be encoded in its turn, or need not be. */
+/* An entry that cannot be encoded yet, or entries that need not be. */
 struct firn_scan_late {
     enum firn_scan_late_kind kind;
     uint32_t index;   /* SUBDIR: in the node's subdirs; LINK: of the group in the scan */
     size_t known;     /* LINK, KNOWN: the entry, or the first of them, in the memo; or UNKNOWN */
-    size_t count;     /* KNOWN: so many */
-    size_t offset;    /* in the encoded entries: it belongs before the byte there */
-    size_t print;     /* in the prints: the same; there stands that of a LINK */
+    size_t count;     /* KNOWN: the number of entries */
+    size_t offset;    /* in the encoded entries: its place is before the byte there */
+    size_t print;     /* its offset in the prints; the print of a LINK is there */
     const char *name; /* LINK: in an arena of a worker */
 };
 
@@ -135,8 +136,8 @@ struct firn_scan_node {
     struct firn_statcache_print self; /* of the directory, if it is settled */
     struct firn_copy_capture *store;  /* of a store's directory: the state that is saved; or NULL */
     bool is_store;                    /* a store's directory, readable as one or not */
-    bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
-    struct firn_hash_map databases;   /* of SQLite, that files lie beside: what is saved of them */
+    bool is_in_store;                 /* the directory of a readable store, or a folder of one */
+    struct firn_hash_map databases;   /* of SQLite, with files beside them: how they are saved */
     struct firn_scan_listing listing; /* of a directory of several segments, until all are done */
     size_t segment_count;
     char *subdir_names;
@@ -150,29 +151,30 @@ struct firn_scan_node {
     struct firn_scan_stash *stashes;
     size_t waiting; /* segments, subdirectories and (if linked) the end of the walk still to come */
     bool is_linked; /* holds hard links */
-    uint64_t own_files; /* in it, not below */
+    uint64_t own_files; /* in it, not in subdirectories */
     uint64_t own_bytes;
-    bool has_more_to_tell; /* of what is left out, or has rules: at the next visit again */
-    bool is_due; /* waits for nothing: to be built by the thread that takes it off the stack */
+    bool has_more_to_tell; /* the next visit will have something to report or decide again */
+    bool is_due;           /* waits for nothing: the thread that takes it off the stack builds it */
     struct firn_scan_node *next_below; /* on the stack */
     struct firn_scan_node *next_linked;
     struct firn_scan_node *previous_alive;
     struct firn_scan_node *next_alive;
 };
 
-/* A new node for a subdirectory of parent (NULL: for the root), entered among those alive. NULL
- * when memory is out. */
+/* A new node for a subdirectory of parent (NULL: for the root), on the list of live nodes. NULL if
+ * there is no memory. */
 struct firn_scan_node *firn_scan_node_create(struct firn_scan *scan, struct firn_scan_node *parent,
                                              uint32_t index);
 void firn_scan_node_destroy(struct firn_scan *scan, struct firn_scan_node *node);
-/* Gives back what a built directory no longer needs; names stay, since paths of links may lead
+/* Frees what a built directory no longer needs. Names are kept, since paths of links may lead
  * through it. */
 void firn_scan_node_empty(struct firn_scan_node *node);
-/* Replaces out by the path of an entry of the directory, or (name "") of the directory itself,
+/* Sets *out to the path of an entry of the directory or, if name is "", of the directory itself,
  * with a NUL at the end. */
 FIRN_MUST_CHECK int firn_scan_node_path(const struct firn_scan_node *node, const char *name,
                                         struct firn_buf *out);
-/* Appends *late, of which offset and print are set here, to what is encoded in the part. */
+/* Appends *late to the part, and sets its offset and print to the ends of what is encoded so
+ * far. */
 FIRN_MUST_CHECK int firn_scan_node_add_late(struct firn_scan_part *part,
                                             const struct firn_scan_late *late);
 /* The same for an entry that is as the memo has it. */
@@ -180,8 +182,8 @@ FIRN_MUST_CHECK int firn_scan_node_add_known(struct firn_scan_part *part, size_t
 FIRN_MUST_CHECK int firn_scan_node_add_print(struct firn_scan_part *part,
                                              const struct firn_statcache_print *print);
 void firn_scan_node_part_clear(struct firn_scan_part *part);
-/* Takes over the entries of a segment, in its turn; part is empty afterwards and may keep its
- * memory. The scan's mutex is held. */
+/* Takes over the entries of a segment, in the order of segments; part is empty afterwards and may
+ * keep its memory. Requires: the scan's mutex is held. */
 FIRN_MUST_CHECK int firn_scan_node_merge_locked(struct firn_scan *scan, struct firn_scan_node *node,
                                                 size_t segment, struct firn_scan_part *part);
 void firn_scan_node_part_deinit(struct firn_scan_part *part);
@@ -201,7 +203,7 @@ struct firn_scan_slot {
     uint32_t chunk_sizes[FIRN_SCAN_GROUP_CHUNKS_MAX]; /* they add up to size */
     size_t chunk_count;
     bool is_cell;    /* not yet cut into chunks */
-    bool has_chunks; /* a cell: is to be cut */
+    bool has_chunks; /* a cell that is to be cut */
     size_t piece;    /* which piece of the file it is */
     firn_hash hash;
     enum firn_scan_slot_state state;
@@ -221,7 +223,7 @@ struct firn_scan_window {
 struct firn_scan_counts {
     uint64_t files;
     uint64_t bytes;
-    uint64_t told; /* excluded and skipped */
+    uint64_t told; /* entries that were reported: excluded and skipped */
 };
 
 struct firn_scan_worker {
@@ -231,9 +233,9 @@ struct firn_scan_worker {
     struct firn_arena arena;          /* names and attributes of links, until the scan ends */
     struct firn_scan_listing listing; /* of a directory that is one segment */
     struct firn_scan_listing attributes;
-    struct firn_scan_part part; /* of the segment in work */
+    struct firn_scan_part part; /* of the current segment */
     struct firn_buf path;
-    struct firn_buf judged;  /* path of an entry while it is held against the rules */
+    struct firn_buf judged;  /* path of an entry while it is matched against the rules */
     struct firn_buf content; /* of a small file; one piece; a list of pieces */
     struct firn_buf list;    /* of the pieces of a group */
     struct firn_buf xattrs;
@@ -245,9 +247,9 @@ struct firn_scan_worker {
     struct firn_statcache_lane *stat_lane; /* NULL until it is needed */
     struct firn_tree_lookup versions;      /* the directory of an earlier scan: scan_file.c */
     struct firn_tree_lookup last;          /* the tree of the last checkpoint: scan_carry.c */
-    struct firn_tree_lookup outside;       /* what is not visited: scan_confined.c */
+    struct firn_tree_lookup outside;       /* of directories not visited: scan_confined.c */
     uint64_t work_since_report;
-    struct firn_scan_counts before; /* the segment in work, or a survey */
+    struct firn_scan_counts before; /* the current segment, or a survey */
     /* counts, added up at the end */
     uint64_t files;
     uint64_t directories;
@@ -268,24 +270,24 @@ struct firn_scan {
     struct firn_scan_worker *workers;
     unsigned worker_count;
     atomic_bool
-        is_stopped; /* a failure or the end of the caller's patience: workers give up soon */
+        is_stopped; /* after a failure, or when the caller has cancelled: workers give up soon */
 
     struct firn_os_mutex mutex; /* rank WORKSPACE_WALK; guards all from here on */
-    struct firn_os_cond work;   /* something to take up, or nothing more ever */
+    struct firn_os_cond work;   /* there is work to take, or there will be no more */
     struct firn_scan_node *stack;
     struct firn_scan_node *alive;
     struct firn_scan_node *linked; /* directories with hard links */
     bool links_are_known;          /* the walk is over: all names of every inode have been seen */
-    unsigned active;               /* workers that have taken something up */
-    unsigned idle;                 /* workers that wait for something */
+    unsigned active;               /* workers that are working */
+    unsigned idle;                 /* workers that wait for work */
     struct firn_hash_map groups;
     struct firn_scan_window window;
     int failure; /* the first one */
     firn_error failure_error;
     struct firn_tree_entry root_entry; /* name and xattrs empty */
     struct firn_buf root_xattrs;
-    struct firn_buf stores; /* those that were met, as the result has them */
-    bool has_told_sqlite;   /* that there is no library of SQLite */
+    struct firn_buf stores; /* those found so far, as in the result */
+    bool has_told_sqlite;   /* that there is no SQLite library */
 
     struct firn_os_mutex report_mutex; /* rank WORKSPACE_TREE: one callback at a time */
     atomic_uint_fast64_t files_done;
@@ -296,11 +298,11 @@ struct firn_scan {
 static inline bool
 firn_scan_is_stopped(const struct firn_scan *scan)
 {
-    /* Pairs with nothing: only a hint to hurry, what happened is read under the mutex. */
+    /* Pairs with nothing: only a hint to stop early; the outcome is read under the mutex. */
     return atomic_load_explicit(&scan->is_stopped, memory_order_relaxed);
 }
 
-/* Whether a file in the directory of node is larger than is to be saved. */
+/* Whether a file in the directory of node is too large to be saved. */
 static inline bool
 firn_scan_is_too_large(const struct firn_scan *scan, const struct firn_scan_node *node,
                        const struct firn_os_stat *stat)
@@ -316,7 +318,7 @@ firn_scan_counts_of(const struct firn_scan_worker *worker)
         .files = worker->files, .bytes = worker->bytes, .told = worker->excluded + worker->skipped};
 }
 
-/* scan.c. Puts a node with something to take up on the stack. */
+/* scan.c. Puts a node with work left on the stack. */
 void firn_scan_push_locked(struct firn_scan *scan, struct firn_scan_node *node);
 /* Adds an object through the worker's lane. A failure here stops the scan at once. */
 FIRN_MUST_CHECK int firn_scan_add(struct firn_scan_worker *worker,
@@ -333,31 +335,31 @@ FIRN_MUST_CHECK int firn_scan_dir_visit(struct firn_scan_worker *worker,
                                         struct firn_scan_node *parent, uint32_t index,
                                         firn_error *err);
 
-/* scan_confined.c. Where a subdirectory of parent is outside of the scan's confines, settles it
- * without a visit (*out_is_passed). */
+/* scan_confined.c. If a subdirectory of parent is outside of the scan's confines, settles it
+ * without a visit; *out_is_passed is true then. */
 FIRN_MUST_CHECK int firn_scan_confined_pass(struct firn_scan_worker *worker,
                                             struct firn_scan_node *parent, uint32_t index,
                                             bool *out_is_passed, firn_error *err);
 /* Writes the record of a subdirectory that is not visited. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_scan_confined_take_over(struct firn_scan_subdir *subdir,
                                                  const struct firn_tree_entry *entry);
-/* Whether a scan may go on that has met a name of a file with several, which an earlier scan noted at
- * noted_ns (INT64_MAX: none did): FIRN_CONFLICT where its confines need that to be known, and it is
- * new. */
+/* Checks a name of a file with several names, which an earlier scan noted at noted_ns (INT64_MAX:
+ * no scan did). FIRN_CONFLICT, and the scan must end, if the confines require such names to be
+ * known and this one is new. */
 FIRN_MUST_CHECK int firn_scan_confined_allow(const struct firn_scan *scan, int64_t noted_ns,
                                              firn_error *err);
-/* Likewise where it has met a file: one of rules has to be known. */
+/* The same for any file: a rule file must be known. */
 FIRN_MUST_CHECK int firn_scan_confined_allow_file(const struct firn_scan_worker *worker,
                                                   const struct firn_scan_node *node,
                                                   const struct firn_scan_item *item, bool is_known,
                                                   firn_error *err);
 
-/* The same for a further segment of a directory that has been closed. */
+/* scan_dir.c. Works through a further segment of a directory that has been closed. */
 FIRN_MUST_CHECK int firn_scan_dir_segment(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, size_t segment,
                                           firn_error *err);
 
-/* scan_known.c. Whether this scan remembers for the next one, or is remembered from. */
+/* scan_known.c. Whether this scan has a stat cache. */
 static inline bool
 firn_scan_known_applies(const struct firn_scan *scan)
 {
@@ -366,30 +368,30 @@ firn_scan_known_applies(const struct firn_scan *scan)
 /* Finds the memo of a directory whose path is in worker->path. */
 FIRN_MUST_CHECK int firn_scan_known_find(struct firn_scan_worker *worker,
                                          struct firn_scan_node *node, firn_error *err);
-/* Opens the worker's own way into the stat cache, if it has none: it may work on what another has
- * visited. */
+/* Opens the worker's lane of the stat cache, unless it is open. A worker may need one for a
+ * directory that another worker visited. */
 FIRN_MUST_CHECK int firn_scan_known_open_lane(struct firn_scan_worker *worker, firn_error *err);
-/* Makes the memo of a directory ready for several workers at once. */
+/* Prepares the memo of a directory for several workers at a time. */
 FIRN_MUST_CHECK int firn_scan_known_share(struct firn_scan_node *node, firn_error *err);
-/* Sets the print of the directory itself; *out_has_xattrs is false where it is known to have no
- * attributes. Before they are read. */
+/* Sets the print of the directory itself; *out_has_xattrs is false if it is known to have no
+ * attributes. Requires: the attributes have not been read yet. */
 void firn_scan_known_see_self(struct firn_scan_worker *worker, struct firn_scan_node *node,
                               bool *out_has_xattrs);
-/* Looks whether a file or a link is as the memo has it, and if so enters it (*out_is_known). *guess
- * is where in the memo it may be, and then where the next may be. */
+/* Looks at a file or a link; if it is as the memo has it, enters it and sets *out_is_known. *guess
+ * is where in the memo it may be; on return, where the next entry may be. */
 FIRN_MUST_CHECK int firn_scan_known_enter(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, struct firn_os_dir *dir,
                                           const struct firn_scan_item *item, size_t *guess,
                                           bool *out_is_known, firn_error *err);
-/* Sets the print of what is read after this, from the look before it; zeros if it is not
- * settled. */
+/* Sets the print for content that is read after this call, from the look before it; zeros if a
+ * later change might not show. */
 void firn_scan_known_see(const struct firn_scan *scan, const char *name,
                          const struct firn_os_stat *stat, struct firn_statcache_print *out);
-/* Whether a directory that is complete has the very entries that the memo has. */
+/* Whether a complete directory has exactly the entries of the memo. */
 FIRN_MUST_CHECK int firn_scan_known_is_same(struct firn_scan_worker *worker,
                                             const struct firn_scan_node *node, bool *out,
                                             firn_error *err);
-/* Remembers a directory that has been built: its entries and prints, or (is_same) those of the
+/* Notes a directory that has been built: its entries and prints or, if is_same, those of the
  * memo. */
 struct firn_scan_entries {
     firn_slice encoded;
@@ -399,7 +401,7 @@ FIRN_MUST_CHECK int firn_scan_known_note(struct firn_scan_worker *worker,
                                          const struct firn_scan_node *node, bool is_same,
                                          const firn_hash *hash,
                                          const struct firn_scan_entries *entries, firn_error *err);
-/* Forgets what is below an entry that was a directory in the memo's tree and is none now. */
+/* Removes the memos below an entry that was a directory in the memo's tree and no longer is one. */
 FIRN_MUST_CHECK int firn_scan_known_remove(struct firn_scan_worker *worker,
                                            const struct firn_scan_node *node, firn_slice name,
                                            firn_error *err);
@@ -410,15 +412,16 @@ FIRN_MUST_CHECK int firn_scan_build_subdir(const struct firn_scan_subdir *subdir
 
 void firn_scan_file_version_deinit(struct firn_scan_worker *worker);
 
-/* scan_build.c. One thing that the directory waited for has come: builds it if that was the
- * last, and what then is complete above it. */
+/* scan_build.c. Notes that one thing that the directory waited for is done. If it was the last one,
+ * builds the directory, and then the directories above it that are complete. */
 FIRN_MUST_CHECK int firn_scan_build_settle(struct firn_scan_worker *worker,
                                            struct firn_scan_node *node, firn_error *err);
 /* Joins worker->part to the directory as one of its segments, and settles that. */
 FIRN_MUST_CHECK int firn_scan_build_segment(struct firn_scan_worker *worker,
                                             struct firn_scan_node *node, size_t segment,
                                             firn_error *err);
-/* Builds a directory that waits for nothing, and what then is complete above it. */
+/* Builds a directory that waits for nothing, and then the directories above it that are
+ * complete. */
 FIRN_MUST_CHECK int firn_scan_build_due(struct firn_scan_worker *worker,
                                         struct firn_scan_node *node, firn_error *err);
 
@@ -428,7 +431,7 @@ struct firn_scan_found {
     bool is_left_out;             /* and reported */
     bool is_link;                 /* has other names: entry is unused, see group */
     uint32_t group;
-    struct firn_statcache_print print; /* zeros if it may not be trusted */
+    struct firn_statcache_print print; /* zeros if it must not be kept */
 };
 /* A regular file: reads it once, adds its content. */
 FIRN_MUST_CHECK int firn_scan_file_save(struct firn_scan_worker *worker,
@@ -441,62 +444,67 @@ FIRN_MUST_CHECK int firn_scan_file_save_symlink(struct firn_scan_worker *worker,
                                                 struct firn_os_dir *dir, const char *name,
                                                 struct firn_scan_found *out, firn_error *err);
 
-/* scan_store.c. For a directory that may be a store's, when it has been listed and has an identity:
- * finds out the state of the store that is to be saved. One that has none is reported, and saved as it is;
- * nothing is said of what neither has a log nor the identity of a store. */
+/* scan_store.c. For a directory that may be a store's, after it has been listed, if it has a file
+ * FIRN: captures the state of the store that is to be saved. A store without a readable state is
+ * reported, and saved as it is; a directory that has neither a log nor the identity of a store is
+ * not reported. */
 FIRN_MUST_CHECK int firn_scan_store_enter(struct firn_scan_worker *worker,
                                           struct firn_scan_node *node, struct firn_os_dir *dir,
                                           bool has_log, firn_error *err);
-/* Notes for the result that there is a store, or a database, at an entry's path (name "": the directory's). */
+/* Notes for the result that there is a store, or a database, at an entry's path (name "": the
+ * directory's own path). */
 FIRN_MUST_CHECK int firn_scan_store_note(struct firn_scan_worker *worker,
                                          const struct firn_scan_node *node, const char *name,
                                          uint8_t kind, firn_error *err);
-/* The same for any other: it may be a folder of a store. */
+/* For any directory: checks whether it is a folder of a store. */
 void firn_scan_store_enter_folder(struct firn_scan_node *node);
-/* What an entry of a directory is to the store that it belongs to; FOREIGN where there is none. */
+/* The role of an entry in the store that its directory belongs to; FOREIGN if there is no store. */
 struct firn_copy_capture_file firn_scan_store_judge(const struct firn_scan_node *node,
                                                     const char *name);
-/* Whether a file that is cut still is the one that it was when the state was found out. */
+/* Whether a file that is CUT is still the one that was captured. */
 FIRN_MUST_CHECK int firn_scan_store_is_current(struct firn_os_file *file,
                                                const struct firn_copy_capture_file *part, bool *out,
                                                firn_error *err);
 
 enum firn_scan_sqlite_state {
-    FIRN_SCAN_SQLITE_PLAIN,  /* files lie beside it, and nobody had it open */
-    FIRN_SCAN_SQLITE_TOLD,   /* it could not be copied, and that was reported */
+    FIRN_SCAN_SQLITE_PLAIN,  /* files are beside it, and no process had it open */
+    FIRN_SCAN_SQLITE_TOLD,   /* it could not be copied, and this was reported */
     FIRN_SCAN_SQLITE_COPIED, /* without the files beside it */
     FIRN_SCAN_SQLITE_LOCKED, /* it cannot be read */
-    FIRN_SCAN_SQLITE_LATE,   /* COPIED, as was found out while it was read */
-    FIRN_SCAN_SQLITE_BESIDE, /* none itself, but beside one that is LOCKED */
+    FIRN_SCAN_SQLITE_LATE,   /* as COPIED; found to be in use after it was read */
+    FIRN_SCAN_SQLITE_BESIDE, /* not a database, but beside one that is LOCKED */
     FIRN_SCAN_SQLITE_NONE    /* none of these */
 };
 
-/* Whether a name may be that of a file beside a database; of nearly all names the answer is no. */
+/* Whether a name may be that of a file beside a database; false for nearly all names. */
 static inline bool
 firn_scan_sqlite_may_be_beside(const char *name, size_t size)
 {
     return size > 4 && (name[size - 4] == '-' || (size > 8 && name[size - 8] == '-'));
 }
 
-/* scan_sqlite.c. The database in a sorted listing that a file lies beside by its name (-wal, -shm, -journal), or NULL. */
+/* scan_sqlite.c. The database in a sorted listing that a file belongs to by its name (-wal, -shm,
+ * -journal), or NULL. */
 const struct firn_scan_item *firn_scan_sqlite_beside(const struct firn_scan_listing *listing,
                                                      const struct firn_scan_item *item);
-/* For such a database, before the directory is known to other workers: if it is in use, a copy is made, which goes with
- * the node. Once; later calls do nothing. */
+/* If such a database is in use, makes a copy, which is closed with the node. Later calls for the
+ * same database do nothing. Requires: the directory has not been published to other workers. */
 FIRN_MUST_CHECK int firn_scan_sqlite_enter(struct firn_scan_worker *worker,
                                            struct firn_scan_node *node, struct firn_os_dir *dir,
                                            const char *name, firn_error *err);
-/* What it is. Of COPIED the copy is borrowed from the node; of LOCKED and BESIDE *err says so. */
+/* The state of an entry. For COPIED, the copy is borrowed from the node; for LOCKED and BESIDE,
+ * *err is set. */
 enum firn_scan_sqlite_state firn_scan_sqlite_state(const struct firn_scan_node *node,
                                                    const char *name, size_t size,
                                                    struct firn_os_file **out_copy, firn_error *err);
 /* Whether an entry of this name is COPIED, LOCKED or LATE. */
 bool firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, size_t size);
-/* Whether an entry lies beside one that is COPIED or LATE. */
+/* Whether an entry is beside a database that is COPIED or LATE. */
 bool firn_scan_sqlite_leaves_out(const struct firn_scan_node *node,
                                  const struct firn_scan_item *item);
-/* A copy of a database that was found to be in use when it had been read; the caller closes it. The files beside it, which
- * come later in the directory, are left out then. NULL with FIRN_OK: there is no copy, which was reported. FIRN_BUSY. */
+/* Copies a database that was found to be in use after it had been read; the caller closes the copy.
+ * The files beside it, which come later in the directory, are then left out. NULL with FIRN_OK:
+ * there is no copy, and this was reported. FIRN_BUSY. */
 FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,
                                                struct firn_scan_node *node, struct firn_os_dir *dir,
                                                const char *name, struct firn_os_file **out,
@@ -504,23 +512,23 @@ FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,
 /* Closes the copies of a node. */
 void firn_scan_sqlite_leave(struct firn_scan_node *node);
 
-/* scan_large.c. Whether a file is to be cut: long, or with holes. */
+/* scan_large.c. Whether a file is saved in pieces: because it is large, or has holes. */
 FIRN_MUST_CHECK int firn_scan_large_applies(struct firn_os_file *file,
                                             const struct firn_os_stat *stat, bool *out,
                                             firn_error *err);
 /* Reads a file in pieces, adding each as an object; the worker's content is then the list of
- * them, and *out_hash names the whole. *out_is_stable is false where the file was seen to
- * change; if it is only a part of the file, as far as stat->size_bytes, that may. */
+ * pieces, and *out_hash names the whole. *out_is_stable is false if the file was seen to change.
+ * With is_part only the first stat->size_bytes are read, and the rest of the file may change. */
 FIRN_MUST_CHECK int firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
                                          const struct firn_os_stat *stat, bool is_part,
                                          firn_hash *out_hash, bool *out_is_stable, firn_error *err);
-/* The first bytes of a file, as many as it had at some look. */
+/* The beginning of a file: the bytes that it had at some look. */
 struct firn_scan_beginning {
     uint64_t size;
     firn_hash hash;
 };
-/* Sets the hashes of two beginnings of a file, part the shorter one, in one reading that adds nothing.
- * *out_is_read is false where there are fewer bytes. */
+/* Sets the hashes of two beginnings of a file, of which part is not the longer one, in one reading
+ * that adds nothing. *out_is_read is false if the file has fewer bytes. */
 FIRN_MUST_CHECK int firn_scan_large_hash_again(struct firn_scan_worker *worker,
                                                struct firn_os_file *file,
                                                struct firn_scan_beginning *part,
@@ -533,15 +541,15 @@ bool firn_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_s
 FIRN_MUST_CHECK int firn_scan_large_group_add(struct firn_scan_worker *worker,
                                               struct firn_scan_slot *slot, firn_error *err);
 
-/* Where the next piece of a file is to be read to: a free slot of the window, if the caller has it or
- * can take it (*has_window), else its own. */
+/* Chooses the slot that the next piece of a file is read to: a free slot of the window, if the
+ * caller has it or can take it (*has_window), else its own. */
 FIRN_MUST_CHECK int firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,
                                             struct firn_scan_slot *own,
                                             struct firn_packfile_piece *pieces,
                                             struct firn_scan_slot **out, firn_error *err);
-/* Hands a filled slot to the first free thread. */
+/* Offers a filled slot to the first free thread. */
 void firn_scan_window_offer(struct firn_scan *scan, struct firn_scan_slot *slot);
-/* Finishes all slots and gives the window back, also after a failure. */
+/* Finishes all slots and releases the window, also after a failure. */
 FIRN_MUST_CHECK int firn_scan_window_release(struct firn_scan_worker *worker,
                                              struct firn_packfile_piece *pieces, firn_error *err);
 
@@ -549,100 +557,101 @@ FIRN_MUST_CHECK int firn_scan_window_release(struct firn_scan_worker *worker,
 void firn_scan_links_init(struct firn_scan *scan);
 /* firn_scan_result.has_fresh_links, when the walk is over. */
 bool firn_scan_links_are_fresh(const struct firn_scan *scan);
-/* Whether the inode has been read already, under another name; *out_is_settled then says whether
- * the look *stat may be trusted to show what was read. */
+/* Whether the inode has been read already, under another name. If so, *out_is_settled is whether
+ * the look *stat shows the state that was read. */
 bool firn_scan_links_find(struct firn_scan *scan, const struct firn_os_stat *stat,
                           uint32_t *out_group, bool *out_is_settled);
-/* The group of an inode that has not been read: the memo has it as it is. */
+/* The group of an inode that has not been read, since it is as the memo has it. */
 FIRN_MUST_CHECK int firn_scan_links_meet(struct firn_scan_worker *worker,
                                          const struct firn_os_stat *stat, uint32_t *out_group,
                                          firn_error *err);
-/* The group of an inode that has been read; if another worker was faster, with what that one read:
- * then *is_settled becomes false. */
+/* The group of an inode that has been read. If another worker was faster, the group keeps what that
+ * worker read; *is_settled becomes false if the look *stat does not show that state. */
 FIRN_MUST_CHECK int firn_scan_links_add(struct firn_scan_worker *worker,
                                         const struct firn_os_stat *stat,
                                         const struct firn_tree_entry *entry, bool *is_settled,
                                         uint32_t *out_group, firn_error *err);
-/* Enters one name of a group, a LINK with its name and print, into the worker's segment of node. */
+/* Adds one name of a group, a LINK with its name and print, to the worker's segment of node. */
 FIRN_MUST_CHECK int firn_scan_links_join(struct firn_scan_worker *worker,
                                          struct firn_scan_node *node,
                                          const struct firn_scan_late *link,
                                          const struct firn_statcache_print *print, firn_error *err);
-/* The entry of one name; its hard_link lies in the worker's path. After the walk. old is what the
- * memo's tree has at that name, NULL where late->known is UNKNOWN; *out_is_old says whether the
- * entry is the same but for the link. */
+/* The entry of one name; its hard_link is in the worker's path. old is the entry of that name in
+ * the memo's tree, NULL if late->known is UNKNOWN; *out_is_old is true if the new entry is the same
+ * apart from the link. Requires: the walk is over. */
 FIRN_MUST_CHECK int firn_scan_links_entry(struct firn_scan_worker *worker,
                                           const struct firn_scan_late *late,
                                           const struct firn_tree_entry *old,
                                           struct firn_tree_entry *out, bool *out_is_old,
                                           firn_error *err);
 
-/* scan_carry.c. Finds an entry that could not be read, with code and *err, in the last checkpoint. If it
- * is there, *out_is_carried is true, and it is reported and counted. Else *err is left alone. out->entry is borrowed until the
- * worker's next call. */
+/* scan_carry.c. Finds an entry that could not be read, with code and *err, in the last checkpoint.
+ * If it is there, *out_is_carried is true, and it is reported and counted; else *err is unchanged.
+ * out->entry is borrowed until the worker's next call. */
 FIRN_MUST_CHECK int firn_scan_carry_entry(struct firn_scan_worker *worker,
                                           const struct firn_scan_node *node, const char *name,
                                           enum firn_tree_kind kind, int code,
                                           struct firn_scan_found *out, bool *out_is_carried,
                                           firn_error *err);
-/* The same for the directory of node, which no other thread knows yet: its record is written. */
+/* The same for the directory of node: writes its record. Requires: the node is not published. */
 FIRN_MUST_CHECK int firn_scan_carry_dir(struct firn_scan_worker *worker,
                                         const struct firn_scan_node *node, int code,
                                         bool *out_is_carried, firn_error *err);
 void firn_scan_carry_deinit(struct firn_scan_worker *worker);
 
-/* scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node.
- * Attributes that could not be read are left out and counted in *out_missing, and the last such failure
- * is in *err; any other return than FIRN_OK is fatal. */
+/* scan_xattrs.c. Sets the worker's xattrs to the encoded attributes of the node. Attributes that
+ * could not be read are left out and counted in *out_missing, and *err is the last such failure. A
+ * return other than FIRN_OK is fatal. */
 FIRN_MUST_CHECK int firn_scan_xattrs_read(struct firn_scan_worker *worker, struct firn_os_node node,
                                           unsigned *out_missing, firn_error *err);
 
 /* scan_report.c. Keeps the first failure, and stops the scan. Returns code. */
 int firn_scan_report_failure(struct firn_scan *scan, int code, const firn_error *err);
-/* Decides about an entry (name "": the directory itself) that failed with code and *err: reports and
- * counts it, and returns FIRN_OK, if the scan can go on without it; else returns the code. */
+/* Handles an entry (name "": the directory itself) that failed with code and *err. If the scan can
+ * continue without the entry, reports and counts it and returns FIRN_OK; else returns the code. */
 FIRN_MUST_CHECK int firn_scan_report_left_out(struct firn_scan_worker *worker,
                                               const struct firn_scan_node *node, const char *name,
                                               int code, firn_error *err);
-/* The entry is kept, without attributes that could not be read; otherwise as above. */
+/* The same for an entry that is kept without the attributes that could not be read. */
 FIRN_MUST_CHECK int firn_scan_report_incomplete(struct firn_scan_worker *worker,
                                                 const struct firn_scan_node *node, const char *name,
                                                 firn_error *err);
-/* The entry goes on as the last checkpoint has it, for that reason; counts it. */
+/* Reports and counts an entry that is carried over from the last checkpoint, for the reason why. */
 FIRN_MUST_CHECK int firn_scan_report_carried(struct firn_scan_worker *worker,
                                              const struct firn_scan_node *node, const char *name,
                                              const firn_error *why, firn_error *err);
-/* A file that is saved as far as it went when its reading began. */
+/* Reports a file that is saved up to its size when reading began. */
 FIRN_MUST_CHECK int firn_scan_report_growing(struct firn_scan_worker *worker,
                                              const struct firn_scan_node *node, const char *name,
                                              uint64_t size, firn_error *err);
-/* Says so where the entry's time is one that cannot be kept; name "": of the directory itself. */
+/* Reports an entry whose time cannot be stored; name "": the directory itself. */
 FIRN_MUST_CHECK int firn_scan_report_date(struct firn_scan_worker *worker,
                                           const struct firn_scan_node *node, const char *name,
                                           int64_t mtime_ns, firn_error *err);
-/* An entry that is left out on purpose; counts it. */
+/* Reports and counts an entry that is left out on purpose. */
 FIRN_MUST_CHECK int firn_scan_report_excluded(struct firn_scan_worker *worker,
                                               const struct firn_scan_node *node, const char *name,
                                               const char *reason, firn_error *err);
-/* A file that is larger than is to be saved. */
+/* Reports a file that is too large to be saved. */
 FIRN_MUST_CHECK int firn_scan_report_too_large(struct firn_scan_worker *worker,
                                                const struct firn_scan_node *node, const char *name,
                                                uint64_t size, firn_error *err);
-/* A store that could not be read as one, with code and *err, and is saved file by file: told, with
- * `strict` too. */
+/* Reports a store that could not be read as one, with code and *err, and is saved file by file. It
+ * does not fail the scan, even with `strict`. */
 FIRN_MUST_CHECK int firn_scan_report_store(struct firn_scan_worker *worker,
                                            const struct firn_scan_node *node, int code,
                                            firn_error *err);
-/* One that was saved as the state that it has, although a file of it is missing. */
+/* Reports a store that was saved in its present state although a file of it is missing. */
 FIRN_MUST_CHECK int firn_scan_report_store_lacks(struct firn_scan_worker *worker,
                                                  const struct firn_scan_node *node,
                                                  const char *missing, firn_error *err);
-/* An SQLite database in use that could not be copied, with code and *err, and is saved file by file: told, of all that fail
- * for want of SQLite's library once. Otherwise as for a store. */
+/* Reports an SQLite database in use that could not be copied, with code and *err, and is saved file
+ * by file. If there is no SQLite library, only the first database is reported. Otherwise as for a
+ * store. */
 FIRN_MUST_CHECK int firn_scan_report_sqlite(struct firn_scan_worker *worker,
                                             const struct firn_scan_node *node, const char *name,
                                             int code, firn_error *err);
-/* A fifo, socket or device; FIRN_UNSUPPORTED with strict. */
+/* Reports and counts a fifo, socket or device; FIRN_UNSUPPORTED with strict. */
 FIRN_MUST_CHECK int firn_scan_report_special(struct firn_scan_worker *worker,
                                              const struct firn_scan_node *node, const char *name,
                                              enum firn_os_kind kind, firn_error *err);
@@ -650,13 +659,13 @@ FIRN_MUST_CHECK int firn_scan_report_special(struct firn_scan_worker *worker,
 FIRN_MUST_CHECK int firn_scan_report_bad_rule(struct firn_scan_worker *worker,
                                               const struct firn_scan_node *node, const char *name,
                                               const char *text, firn_error *err);
-/* Whether the scan cannot go on after a failure while an entry was read. */
+/* Whether a failure while an entry was read ends the scan. */
 bool firn_scan_report_is_fatal(const struct firn_scan_worker *worker, int code,
                                const firn_error *err);
-/* Counts what was done and, a few times a second, tells it. FIRN_CANCELLED. */
+/* Counts what was done and, a few times a second, reports progress. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_scan_report_work(struct firn_scan_worker *worker, uint64_t files,
                                           uint64_t bytes, firn_error *err);
-/* Tells how far the scan is, now. */
+/* Reports progress now. */
 FIRN_MUST_CHECK int firn_scan_report_progress(struct firn_scan *scan, firn_error *err);
 
 #endif

@@ -2,26 +2,26 @@
  *
  * scan/scan_known.c: what a scan need not do because an earlier one has done it.
  *
- * The visitor of a directory asks the stat cache for its memo. Then every file and link in it is
- * looked at, which is one system call, and the look's print is searched for in the memo. Where it
- * is found the entry is the one that the directory's object had then: it is neither opened nor read
- * nor encoded, only its place in the memo is noted, and nearly always that prolongs a run. When
- * the directory is complete and its places are those of the whole memo, without a gap, and each
- * subdirectory's entry is also what it was, the directory is the same (I1), and its hash is the one
- * remembered. Otherwise the old object is read and gives the known entries (scan_build.c).
+ * The visitor of a directory gets its memo from the stat cache. Then it looks at every file and
+ * link in the directory, which takes one system call each, and searches the memo for the look's
+ * print. If the print is found, the entry is the one in the directory's earlier object. It is not
+ * opened, read or encoded; only its place in the memo is noted, which nearly always prolongs a run.
+ * Once the directory is complete, it is the same as before if its places are those of the whole
+ * memo, without a gap, and each subdirectory's entry is also the same (I1). Then its hash is the
+ * one in the memo. Otherwise the known entries are taken from the old object (scan_build.c).
  *
- * Nothing here decides by the time of a directory, or by the absence of a change in it: all of its
- * names are listed, and all entries looked at, each time.
+ * No decision here depends on a directory's own times: all names are listed, and all entries looked
+ * at, each time.
  *
- * An entry with several names is known in the same way, but its directory is always put together
- * anew, because which of the names holds the content depends on all of the tree.
+ * An entry with several names is recognized in the same way, but its directory is always rebuilt,
+ * because which of the names holds the content depends on the whole tree.
  *
- * The own attributes of a directory are known by its own print, which is kept beside those of its
- * entries; a directory that has any is asked again each time.
+ * The attributes of the directory itself are recognized by its own print, which is kept beside
+ * those of its entries; if it has extended attributes, they are read each time.
  *
- * What may be remembered: a print counts for content that is read after the clock has been read,
- * and that happened after the look (I2; not checked: only the kernel's clock knows). If the last
- * change lies a tick or more before that moment, any later one shows.
+ * When a print may be kept: the look comes first, then the clock is read, then the content (I2; not
+ * checked: it depends on the kernel's clock). If the file's last change was at least a tick before
+ * the clock was read, any later change shows.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -66,7 +66,7 @@ firn_scan_known_share(struct firn_scan_node *node, firn_error *err)
     return firn_statcache_memo_prepare(&node->memo) == FIRN_OK ? FIRN_OK : no_memory(err);
 }
 
-/* Whether what the memo has noted of a state that looks like this can be relied on. */
+/* Whether the memo's note of a state that looks like this can be relied on. */
 static bool
 is_reliable(const struct firn_scan *scan, const struct firn_statcache_memo *memo,
             const struct firn_os_stat *stat)
@@ -79,7 +79,7 @@ is_reliable(const struct firn_scan *scan, const struct firn_statcache_memo *memo
 static bool
 is_settled(const struct firn_scan *scan, const struct firn_os_stat *stat)
 {
-    /* Nearly everything is older than the scan; that saves the clock. */
+    /* Nearly every file is older than the scan; then the clock is not read. */
     return firn_statcache_print_is_settled(stat, scan->start_ns) ||
            firn_statcache_print_is_settled(stat, firn_os_now_ns(scan->os));
 }
@@ -136,7 +136,7 @@ firn_scan_known_enter(struct firn_scan_worker *worker, struct firn_scan_node *no
     *out_is_known = false;
     if (firn_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind ||
         firn_scan_is_too_large(worker->scan, node, &stat)) {
-        return FIRN_OK; /* reading it will tell */
+        return FIRN_OK; /* the attempt to read it will report the cause */
     }
     firn_statcache_print_of_look(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,
                                  &print);
@@ -257,7 +257,7 @@ firn_scan_known_note(struct firn_scan_worker *worker, const struct firn_scan_nod
                                       .count = entries->prints.size / FIRN_STATCACHE_PRINT_SIZE,
                                       .prints = entries->prints.data};
     bool has_entries = is_same || are_entries_as_noted(&now, before);
-    /* After a start of the machine what has been read because of that counts from now on. */
+    /* Entries that were read again because the machine had restarted count from now on. */
     bool is_of_this_boot = is_same || now.boot_id == before->boot_id;
     if (has_entries && is_of_this_boot && is_self_as_noted(&now, before)) {
         return FIRN_OK;

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_large.c: a file in pieces: one that is long, or one with holes.
+ * scan/scan_large.c: files that are saved in pieces: large files, and files with holes.
  *
- * A file is named by the hash of its whole content, zeros of holes included, however it is cut. A
- * list of pieces and holes is the object under that name (pack/packfile.h); a piece is a group of
- * chunks, cut by content. Pieces end at the ends of runs of data, too. So memory
- * does not grow with the file but for the list, 48 bytes a piece of about half a MiB.
+ * A file is named by the hash of its whole content, zeros of holes included, however it is cut. The
+ * object of that name is a list of pieces and holes (pack/packfile.h); a piece is a group of
+ * chunks, cut by content. Pieces also end where a run of data ends. Only the list grows with the
+ * file, by 48 bytes a piece of about half a MiB.
  *
- * So that the list stays within the largest object, holes of less than 1/131,072 of the file are
- * stored as the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would
+ * To keep the list within the largest object, holes of less than 1/131,072 of the file are stored
+ * as the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would
  * have to see every zero of a hole: they are read cell by cell. A scan that stores nothing does not
  * look for boundaries.
  *
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
  * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
- * and carries what it has read after a group over to the next one. Hashing and compressing the
- * pieces, the greater part of the work, is shared through a window (scan.c) as soon as
- * another worker is idle; while all are busy with other files, this one does everything itself,
- * piece by piece in one buffer.
+ * and carries the bytes that it has read past a group over to the next one. Hashing and compressing
+ * the pieces, most of the work, is shared through a window (scan.c) as soon as another worker is
+ * idle. While all others are busy, this worker does everything itself, piece by piece in one
+ * buffer.
  *
- * A file that is written to meanwhile is noticed by a look every 64 pieces, so that the pieces of a
- * vain attempt do not fill the disk. One that has become longer is read to the end all the same: what
- * was there before may be as it was (scan_file.c).
+ * A look every 64 pieces notices if the file is written to, so that the pieces of a failed attempt
+ * do not fill the disk. A file that has become longer is still read to its old end, since the bytes
+ * that it had may be unchanged (scan_file.c).
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -52,8 +52,8 @@ struct stream {
     bool has_groups; /* else it is only hashed */
     bool has_window;
     size_t since_look;         /* pieces */
-    struct firn_scan_slot own; /* where there is no window; its data are the worker's */
-    uint8_t *carry;            /* of CARRY_MAX bytes: what was read after a group */
+    struct firn_scan_slot own; /* used without a window; its data is the worker's */
+    uint8_t *carry;            /* CARRY_MAX bytes: data read past a group */
     size_t carried;
     struct firn_packfile_piece *pieces;
     size_t count;
@@ -100,7 +100,7 @@ reserve_piece(struct stream *stream, firn_error *err)
     return FIRN_OK;
 }
 
-/* Sees whether a file that is being read is still what it was, or has become longer. */
+/* Looks whether a file that is being read is unchanged or has only become longer. */
 static int
 large_look(struct firn_os_file *file, const struct firn_os_stat *before, bool *out_is_stable,
            firn_error *err)
@@ -114,7 +114,7 @@ large_look(struct firn_os_file *file, const struct firn_os_stat *before, bool *o
     return rc;
 }
 
-/* Sees, now and then, whether the file is still what it was. */
+/* The same every PIECES_BETWEEN_LOOKS pieces. */
 static int
 look(struct stream *stream, firn_error *err)
 {
@@ -164,26 +164,27 @@ out:
 /* Chunks of a large file, and the groups that they form.
  *
  * A large file is cut into chunks of some 17 KiB by its content (codec/chunk_cut.h), so that a
- * change stores little more than itself, wherever it moves the rest. A list of 60,000 chunks for
- * each GiB would take two megabytes, most of them hashes that do not compress, and would be new
- * with each change. So chunks form groups of about half a MiB, which end by content too: at a major
- * boundary, or where a group would become larger than GROUP_MAX. A group is a list of pieces under
- * the name of its content, and the file a list of groups. Unchanged parts are then found group
- * by group, without a look at its chunks (I4; not checked: it is why, not what).
+ * change stores little more than the changed bytes, even if it moves the rest. A list of 60,000
+ * chunks for each GiB would take two megabytes, most of them hashes that do not compress, and would
+ * be new with each change. So chunks form groups of about half a MiB, which also end by content: at
+ * a major boundary, or where a group would become larger than GROUP_MAX. A group is a list of
+ * pieces under the name of its content, and the file is a list of groups. Unchanged parts are then
+ * found by group, without looking at chunks (I4; not checked: it is a reason, not a condition).
  *
- * Chunks of a group are added in a row by one thread, so that they lie side by side in frames; the
- * group after them, so that nothing names what is not there yet (I5; not checked: it is the order
- * of two calls).
+ * One thread adds the chunks of a group in a row, so that they are side by side in frames. It adds
+ * the group after them, so that no object names one that is not there yet (I5; not checked: it is
+ * the order of two calls).
  *
- * A cell of a file of 16 GiB and more is stored as a group is. Where it ends is
- * given, so it is cut into chunks here, by the worker that adds it, and only if it is new. */
+ * A cell of a file of 16 GiB and more is stored like a group. Its end is given, so the worker that
+ * adds it cuts it into chunks, and only if it is new. */
 
 _Static_assert(FIRN_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_SCAN_PIECE_SIZE,
                "a slot has room for the sizes of its chunks");
 
-/* Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
- * that the data end there. True when the group is complete: its size is slot->size, and what lies
- * after that belongs to the next one. The slot begins with size and chunk_count 0. */
+/* Cuts the part of the first `filled` bytes of a slot that has not been cut yet into chunks;
+ * is_end: the data ends there. True when the group is complete: its size is slot->size, and the
+ * bytes after it belong to the next group. Requires: size and chunk_count are 0 at the first call
+ * for a slot. */
 static bool
 group_cut(struct firn_scan_slot *slot, size_t filled, bool is_end)
 {
@@ -274,8 +275,8 @@ out:
     return rc;
 }
 
-/* Reads until the slot holds a complete group; *filled is how much of it is read, at least the
- * group. The run of data goes on for `left` bytes from the slot's beginning. */
+/* Reads until the slot contains a complete group; *filled is how much has been read, at least the
+ * group. The run of data continues for `left` bytes from the slot's beginning. */
 static int
 fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, uint64_t left,
           size_t *filled, firn_error *err)
@@ -305,7 +306,7 @@ fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, u
     return FIRN_OK;
 }
 
-/* Bytes read after the group wait for the next one. */
+/* Keeps the bytes that were read past the group for the next one. */
 static void
 carry_over(struct stream *stream, const struct firn_scan_slot *slot, size_t filled)
 {
@@ -317,7 +318,7 @@ carry_over(struct stream *stream, const struct firn_scan_slot *slot, size_t fill
     }
 }
 
-/* One group, from a run of data that goes on for `left` bytes; *out_size is the group's. */
+/* One group, from a run of data that continues for `left` bytes; *out_size is the group's. */
 static int
 put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
@@ -372,7 +373,7 @@ out:
     return rc;
 }
 
-/* The next piece of a run of data that goes on for `left` bytes. */
+/* The next piece of a run of data that continues for `left` bytes. */
 static int
 put_data(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
@@ -386,8 +387,7 @@ out:
     return rc;
 }
 
-/* The next run of data at or after offset; the bytes before it are a hole worth
- * keeping. */
+/* The next run of data at or after offset. The bytes before it are a hole that is kept as one. */
 static int
 next_run(struct stream *stream, uint64_t offset, uint64_t *out_start, uint64_t *out_end,
          firn_error *err)
@@ -462,7 +462,7 @@ list_pieces(struct stream *stream, firn_error *err)
         return FIRN_OK;
     }
     if (stream->count == 1 && !stream->pieces[0].is_hole) {
-        /* The holes have gone, and a content that is its own only piece has no list. */
+        /* The holes are gone, and content that is a single piece has no list. */
         stream->is_stable = false;
         return FIRN_OK;
     }
@@ -482,18 +482,18 @@ size_of_pieces(const struct stream *stream)
 
 /* A file of 16 GiB and more, cell by cell (pack/packfile_cells.h).
  *
- * Holes are passed over (scan_cell_walk.c); a cell that has data is read whole, and left out if it
- * is zeros all the same. So the name is that of the bytes, however a file system stores them (I2;
- * not checked: tests compare the names).
+ * Holes are skipped (scan_cell_walk.c). A cell that has data is read whole, and left out if it is
+ * all zeros. So the name depends on the bytes alone, however a file system stores them (I2; not
+ * checked: tests compare the names).
  *
- * No hash runs over the whole file. The thread that reads hands each cell to an idle worker,
- * through the window (scan.c), and else names and adds it itself. Up to 2,048 cells of one list
- * wait for their names; then the window is given back, which waits for all of them, and the list is
- * added (I3).
+ * No hash covers the whole file. The reading thread passes each cell to an idle worker, through the
+ * window (scan.c); if there is none, it names and adds the cell itself. Up to 2,048 cells of one
+ * list wait for their names. Then the window is given back, which waits for all of them, and the
+ * list is added (I3).
  *
- * A cell is stored in chunks, as a group is, so that what moves within a file is
- * found again; in files of more than 128 GiB as one object, or there would be too many. That is no
- * part of its name.
+ * A cell is stored in chunks, like a group, so that data that moves within a file is stored once.
+ * In files of more than 128 GiB a cell is one object, or there would be too many objects. The name
+ * of a cell does not depend on this.
  *
  * Memory: names and numbers of the cells of one list, 114 KiB; the lists that are open, 68 KiB
  * each. */
@@ -507,7 +507,7 @@ enum {
 
 _Static_assert((int)CELL_SIZE == (int)FIRN_SCAN_PIECE_SIZE, "a slot holds a cell");
 
-/* Counts what was passed, and gives up where the scan does. */
+/* Counts the bytes that were passed; fails if the scan has been stopped. */
 static int
 pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
@@ -527,13 +527,13 @@ struct cell_stream {
     bool has_chunks;
     unsigned since_look;
     struct firn_scan_slot own;
-    struct firn_packfile_piece *pieces; /* IN_LIST; of the list at hand, in the order of numbers */
+    struct firn_packfile_piece *pieces; /* IN_LIST; of the current list, in the order of numbers */
     uint64_t *numbers;
     size_t count;
     struct firn_packfile_cells_builder builder;
 };
 
-/* A list. That of the whole file becomes the worker's content, and the caller adds it. */
+/* Takes a list: the whole file's becomes the worker's content, which the caller adds. */
 static int
 put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 {
@@ -556,7 +556,7 @@ put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
     return rc;
 }
 
-/* Waits for the names of all cells at hand, and hands them to the builder. (I3) */
+/* Waits for the names of all cells of the current list, and passes them to the builder. (I3) */
 static int
 settle(struct cell_stream *stream, firn_error *err)
 {
@@ -695,7 +695,7 @@ out:
 
 /* ---- a second reading ---- */
 
-/* As firn_scan_large_hash_again, for two beginnings of that size; part may be NULL. */
+/* As firn_scan_large_hash_again, for beginnings that are named by their cells; part may be NULL. */
 static int
 cells_hash_again(struct firn_scan_worker *worker, struct firn_os_file *file,
                  struct firn_scan_beginning *part, struct firn_scan_beginning *all,
@@ -756,7 +756,7 @@ firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
 
 /* ---- a second reading ---- */
 
-/* *out_is_read is false where the file is shorter by now. */
+/* *out_is_read is false if the file is shorter by now. */
 static int
 hash_data(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t offset, uint64_t end,
           uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read, firn_error *err)

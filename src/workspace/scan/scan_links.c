@@ -2,16 +2,16 @@
  *
  * scan/scan_links.c: inodes that have several names in the tree.
  *
- * Of the names of one inode the first in the byte order of whole paths holds the content, the
- * others name that path. Which one is first is known only when the walk is over, since another
+ * Of the names of one inode, the first in the byte order of whole paths holds the content; the
+ * others refer to that path. Which name is first is known only when the walk is over, since another
  * worker may find a smaller path at any moment. So an entry with more than one link is not encoded
- * in its turn: it becomes a member of its inode's group and a late entry of its directory, which is
- * then built after the walk, as are the directories above it.
+ * at once: it becomes a member of its inode's group and a late entry of its directory. The
+ * directory is then built after the walk, as are the directories above it.
  *
- * Metadata, content, attributes and target, which all names of an inode share, are kept once, as
- * they were when the inode was first read: the names agree even if the file changes while it is met
- * again. A group whose other names lie outside the tree has one member, and the entry looks like
- * any other.
+ * Metadata, content, attributes and target are shared by all names of an inode. They are kept once,
+ * as they were when the inode was first read, so the names agree even if the file changes before
+ * its other names are found. A group whose other names are outside the tree has one member, and its
+ * entry looks like any other.
  *
  * Groups are numbered in the order in which they are made, which depends on threads; nothing that
  * is saved does:
@@ -19,17 +19,18 @@
  *   members.
  *
  * A name that is as the memo of its directory has it joins its group without being read, and takes
- * its fields from the directory object of then. If a name of the same inode has to be read all the
- * same (it is new in the memo's place, or the file changed meanwhile), what was read counts for all
- * names (I2), and prints that showed another state are not kept.
+ * its fields from the directory's earlier object. If another name of the inode has to be read (the
+ * name is new, or the file has changed meanwhile), what was read counts for all names (I2), and
+ * prints that showed another state are not kept.
  *
- * A confined scan must not meet a name that is new, for the others may lie where it does not look
+ * A confined scan must not meet a new name, because the others may be where it does not look
  * (scan_confined.c).
  *
- * Memory: about 200 bytes for an entry with more than one link until the end of the scan.
+ * Memory, until the end of the scan: about 200 bytes for an inode with more than one link, and
+ * about 70 bytes and the text for each of its names.
  *
- * Two workers that meet an inode at once may both read it; the second finds the group of the first
- * and joins it. A worker never waits for another's reading.
+ * Two workers that meet an inode at the same time may both read it; the second then joins the group
+ * of the first. A worker never waits for another one to read.
  */
 #include <string.h>
 
@@ -38,8 +39,8 @@
 #include "base/slice.h"
 #include "scan/scan_internal.h"
 
-/* What the entries of one inode have in common, and the first name of it that was found so far. The
- * fields from kind to xattrs_size are set when it has been read; until then every name that was
+/* What the entries of one inode have in common, and the first of the names found so far. The fields
+ * from kind to xattrs_size are set once the inode has been read; until then every name that was
  * found is as the memo of its directory has it. */
 struct firn_scan_group {
     uint64_t device;
@@ -58,11 +59,11 @@ struct firn_scan_group {
     const uint8_t *xattrs;
     uint32_t target_size;
     uint32_t xattrs_size;
-    const struct firn_scan_node *first_node; /* NULL before any */
+    const struct firn_scan_node *first_node; /* NULL before the first name */
     const char *first_name;
-    uint64_t names;     /* that were met */
-    uint64_t nlink;     /* the most that it had at any look */
-    int64_t changed_ns; /* the latest change of attributes, which a new name is, at any look */
+    uint64_t names;     /* how many were found */
+    uint64_t nlink;     /* the largest count at any look */
+    int64_t changed_ns; /* the latest ctime at any look; adding a name changes it */
 };
 
 struct inode {
@@ -105,7 +106,7 @@ find_locked(struct firn_scan *scan, const struct firn_os_stat *stat)
     return firn_hash_map_find(&scan->groups, inode_hash(key), &key);
 }
 
-/* Groups lie in the map in the order of insertion and are never removed. */
+/* Groups are in the map in the order of insertion and are never removed. */
 static uint32_t
 number_of_locked(const struct firn_scan *scan, const struct firn_scan_group *group)
 {
@@ -115,7 +116,7 @@ number_of_locked(const struct firn_scan *scan, const struct firn_scan_group *gro
     return (uint32_t)(group - groups);
 }
 
-/* The group of an inode, made if there is none; NULL when memory is out. */
+/* The group of an inode, created if there is none; NULL if there is no memory. */
 static struct firn_scan_group *
 find_or_make_locked(struct firn_scan_worker *worker, const struct firn_os_stat *stat)
 {
@@ -132,7 +133,7 @@ find_or_make_locked(struct firn_scan_worker *worker, const struct firn_os_stat *
     return group;
 }
 
-/* One name has been met, that looked so. */
+/* Counts one name, whose look was *stat. */
 static void
 count_name_locked(struct firn_scan *scan, struct firn_scan_group *group,
                   const struct firn_os_stat *stat)
@@ -181,7 +182,7 @@ firn_scan_links_meet(struct firn_scan_worker *worker, const struct firn_os_stat 
     return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
 }
 
-/* The parts of an inode that have been read, in the worker's memory. */
+/* Copies what has been read of an inode to the worker's memory. */
 static int
 copy_entry(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
            const struct firn_tree_entry *entry, struct firn_scan_group *out, firn_error *err)
@@ -273,7 +274,7 @@ climb(struct place *place)
     *place = (struct place){place->node->parent, place->node->name, false};
 }
 
-/* Byte order of two paths that part at these names: a directory's name is followed by a slash. */
+/* Byte order of two paths that differ from these names on; a slash follows a directory's name. */
 static int
 compare_names(const struct place *a, const struct place *b)
 {
@@ -347,7 +348,7 @@ entry_of_group(const struct firn_scan_group *group, const char *name)
     };
 }
 
-/* Whether two entries of one name are alike in all but what they link to. */
+/* Whether two entries of one name are equal apart from what they link to. */
 static bool
 is_alike(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
 {
@@ -362,7 +363,7 @@ firn_scan_links_entry(struct firn_scan_worker *worker, const struct firn_scan_la
                       const struct firn_tree_entry *old, struct firn_tree_entry *out,
                       bool *out_is_old, firn_error *err)
 {
-    /* No lock: groups do not change any more once links_are_known was read as true under it. */
+    /* No lock: groups no longer change once links_are_known was read as true under the lock. */
     const struct firn_scan_group *group = firn_hash_map_at(&worker->scan->groups, late->index);
     DCHECK(worker->scan->links_are_known && group->first_node != NULL); /* (I1) */
     *out_is_old = old != NULL;

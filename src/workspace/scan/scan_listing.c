@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_listing.c: names, collected in the order in which the system tells them, then
+ * scan/scan_listing.c: names, collected in the order in which the system lists them, then
  * sorted.
  *
  * An item is 16 bytes. While items are added it names its bytes by offset, so that both arrays may
  * move as they grow; sorting turns that into a pointer, and after it nothing may be added. A
  * directory of a million files costs some 30 bytes an entry here.
  *
- * A file system may tell a name twice when the directory changes during the walk. Sorting drops the
- * second, because an entry must be in a tree once.
+ * A file system may list a name twice if the directory changes meanwhile. Sorting drops the second,
+ * because a name must be in a tree only once.
  */
 #include "base/check.h"
 #include "base/error.h"

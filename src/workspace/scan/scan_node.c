@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_node.c: what is remembered of a directory from its visit until its object is
- * built.
+ * scan/scan_node.c: what is kept of a directory from its visit until its object is built.
  *
- * A node knows its name and its parent, never its path: a path is put together along the chain when
- * a system call or a message wants it, so that a deep tree costs memory by the length of its names
- * and not by the square of its depth.
+ * A node has its name and its parent, but not its path. A path is built from the chain of parents
+ * when a system call or a message needs it, so the memory for a deep tree grows with the length of
+ * its names and not with the square of its depth.
  *
- * Entries arrive as parts, one a segment: the bytes of those that could be encoded at once, and
- * notes of the late ones (subdirectories, hard links, and runs of what an earlier scan has seen
- * just so) with the place where they belong. Parts are
- * joined in the order of segments (I1); a segment that is done early waits in a stash. So a huge
- * directory is held once, encoded, and not as records beside it.
+ * Entries arrive as parts, one for each segment: the bytes of the entries that could be encoded at
+ * once, and notes of late entries (subdirectories, hard links, and runs of entries that are as an
+ * earlier scan saw them) with their places. Parts are joined in the order of segments (I1); a
+ * segment that is done early waits in a stash. So the entries of a huge directory are in memory
+ * only once, encoded.
  *
  * Lifetime. A node is alive from its visit until it is built (its parent waits for it meanwhile, so
- * parents outlive children, I2). All live nodes are on a list, by which the nodes that a failed
- * scan leaves are freed. Once the walk is over nodes are only emptied, because the path of a hard
- * link's first name may lead through any of them.
+ * parents outlive children, I2). All live nodes are on a list, so that they can be freed if the
+ * scan fails. Once the walk is over nodes are only emptied, because the path of a hard link's first
+ * name may lead through any of them.
  */
 #include <string.h>
 
@@ -209,7 +208,7 @@ out:
     return rc;
 }
 
-/* Keeps a part until its turn. */
+/* Keeps a part until it can be joined. */
 static int
 put_aside(struct firn_scan_node *node, size_t segment, struct firn_scan_part *part)
 {

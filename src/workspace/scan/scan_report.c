@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scan/scan_report.c: what a scan tells on the way, and how it ends early.
+ * scan/scan_report.c: notices and progress of a scan, and how it ends early.
  *
- * Two sorts of failures. One that concerns an entry (it cannot be read, it went away, it keeps
- * changing) is reported by a notice and counted, and the scan goes on without the entry; with `strict`
- * it ends the scan. One that concerns the scan itself ends it: memory or descriptors ran out, the
- * sink failed, the caller wants no more. A sink's failure is recorded where it happens (I1; not
- * checked: the two calls of a sink do), so
- * the code that handles the failure of an entry finds the scan stopped and passes it on; everything
- * else that fails while an entry is read is that entry's own.
+ * There are two sorts of failures. One that concerns an entry (it cannot be read, it went away, it
+ * keeps changing) is reported by a notice and counted, and the scan continues without the entry;
+ * with `strict` it ends the scan. One that concerns the scan itself ends it: memory or descriptors
+ * ran out, the sink failed, or the caller cancelled. A sink's failure is recorded where it happens
+ * (I1; not checked: the two functions that call the sink do so). The code that handles the failure
+ * of an entry then finds the scan stopped and passes the failure on; any other failure while an
+ * entry is read concerns that entry.
  *
- * The first failure that ends the scan wins; the others are consequences.
+ * The first failure that ends the scan is the one that is returned; later ones are consequences.
  *
- * Callbacks come one at a time, from any worker, under a mutex of their own. Progress is told at
- * most five times a second; the clock is asked once in a while, by the amount of work since the
- * last look.
+ * Callbacks come one at a time, from any worker, under a mutex of their own. Progress is reported
+ * at most five times a second; how often the clock is read depends on the amount of work done.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +26,7 @@
 
 enum {
     PROGRESS_INTERVAL_NS = 200000000,
-    WORK_PER_FILE = 64 << 10, /* opening a file costs about as much as hashing so many bytes */
+    WORK_PER_FILE = 64 << 10, /* opening a file costs about as much as hashing this many bytes */
     WORK_BETWEEN_LOOKS = 2 << 20
 };
 
@@ -81,7 +80,7 @@ notice_of(int code)
     switch (code) {
     case FIRN_NOT_FOUND:
         return FIRN_NOTICE_VANISHED;
-    case FIRN_CONFLICT: /* changed at every try */
+    case FIRN_CONFLICT: /* changed at every attempt */
     case FIRN_INVALID:  /* became something else between listing and opening */
         return FIRN_NOTICE_CHANGING;
     default:
@@ -154,7 +153,7 @@ firn_scan_report_growing(struct firn_scan_worker *worker, const struct firn_scan
     return tell(worker, FIRN_NOTICE_GROWING, node, name, text, err);
 }
 
-/* Times beyond what 64 bits hold come as the ends of that (os_posix_name.c). */
+/* Times outside the range of 64 bits are given as its ends (os_posix_name.c). */
 int
 firn_scan_report_date(struct firn_scan_worker *worker, const struct firn_scan_node *node,
                       const char *name, int64_t mtime_ns, firn_error *err)
@@ -304,7 +303,7 @@ firn_scan_report_work(struct firn_scan_worker *worker, uint64_t files, uint64_t 
     if (scan->options->callbacks.on_progress == NULL) {
         return FIRN_OK;
     }
-    /* Relaxed: figures for a person to look at, paired with nothing. */
+    /* Relaxed: figures for display, paired with nothing. */
     atomic_fetch_add_explicit(&scan->files_done, files, memory_order_relaxed);
     atomic_fetch_add_explicit(&scan->bytes_done, bytes, memory_order_relaxed);
     worker->work_since_report += files * WORK_PER_FILE + bytes;

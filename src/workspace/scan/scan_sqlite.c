@@ -2,34 +2,37 @@
  *
  * scan/scan_sqlite.c: SQLite databases in the tree that a process has open.
  *
- * A database that is in use is up to four files: its own, and beside it -wal, -journal and -shm. Read one after the other
- * they would put together what never was. So where a lock stands on a database (its format says on which bytes: as
- * checkout/checkout_sqlite.c) and a file lies beside it, the caller's copy_sqlite copies one committed state of it,
- * through SQLite, to a file that only this scan knows. That is what is saved under the database's name, and the
- * three files beside it are left out, for what they hold is in the copy.
+ * A database in use is up to four files: its own and, beside it, -wal, -journal and -shm. Reading
+ * them one after the other would combine states that never existed together. So if a lock is held
+ * on a database (on the bytes that its format names, as in checkout/checkout_sqlite.c) and a file
+ * is beside it, the caller's copy function copies one committed state of it, through SQLite, to a
+ * file that only this scan uses. The copy is saved under the database's name. The three files
+ * beside the database are left out, since their content is in the copy.
  *
- * This is found out when the directory is visited, before anything in it is read: which names are left out depends
- * on whether the copy could be made. A database that stays locked is a file that cannot be read: it goes on as the
- * last checkpoint has it (scan_carry.c), and so do the files beside it, for there the two belong together. Of one that
- * cannot be copied for another reason (no SQLite library, no database for all its first bytes, a journal that nobody
- * has played back) all files are saved as they are, and that is reported.
+ * This is decided when the directory is visited, before any entry is read: which names are left out
+ * depends on whether the copy could be made. A database that stays locked counts as a file that
+ * cannot be read: it is carried over from the last checkpoint (scan_carry.c), and so are the files
+ * beside it, because they fit together there. If a database cannot be copied for another reason
+ * (there is no SQLite library, it only begins like a database, a hot journal has not been rolled
+ * back), all files are saved as they are, and this is reported.
  *
- * A writer may come later: it makes its journal, and writes pages, while the file is read. The times of the file
- * do not show that where the first page was written before the first look, and the last one after the second. But
- * such a writer holds a lock from the one to the other. So after a database has been read, before the look that ends the
- * reading, it is asked again whether a lock stands there (I1; not checked: it is an order of system calls); if so, the next
- * attempt reads a copy.
+ * A writer may come later, and create its journal and write pages while the file is read. The
+ * file's times do not show this if the first page was written before the first look, and the last
+ * one after the second. But such a writer holds a lock all that time. So after a database has been
+ * read, and before the look that ends the reading, its lock is tested again (I1; not checked: it is
+ * an order of system calls). If it is held, the next attempt reads a copy.
  *
- * The files beside it would not fit that copy. Their names come after its own, so they have not been read yet and are
- * left out as well. Only in a directory of several segments may another worker be at them: there all files are
- * saved as they are, which is reported.
+ * The files beside the database would not fit that copy. Their names sort after the database's, so
+ * they have not been read yet and are left out as well. Only in a directory of several segments may
+ * another worker be reading them; there all files are saved as they are, and this is reported.
  *
- * A database that nobody has open is a file like any other, and so are those beside it, from which the next process that
- * opens it recovers: they do not change, so they fit together. One with several names is too: SQLite does not
- * support these, and closing one name would take back the locks of another.
+ * A database that no process has open is a file like any other. So are the files beside it, from
+ * which the next process that opens it recovers: they do not change, so they fit together. A
+ * database with several names is treated as a plain file too: SQLite does not support these, and
+ * closing one name would release the locks of another.
  *
- * The copies of a directory stay open until its object has been made. They have no print: what a database is that is in
- * use no look at its file can tell (I2).
+ * The copies of a directory stay open until its object has been made. They have no print: no look
+ * at the file of a database in use can show its state (I2).
  */
 #include <string.h>
 
@@ -77,7 +80,7 @@ firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, 
     }
     int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
     if (rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0) {
-        /* Where there are no locks, nobody has one. */
+        /* A file system without locks counts as no lock held. */
         FIRN_IGNORE(firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, out, NULL));
     }
     return rc;
@@ -150,7 +153,7 @@ find(const struct firn_scan_node *node, const char *name, size_t size)
                : firn_hash_map_find(&node->databases, database_hash(&key), &key);
 }
 
-/* Whether a file whose name has no other is a database that is in use, as far as it can be read. */
+/* Whether a file with a single name is a database in use; false if it cannot be read. */
 static bool
 look(const struct firn_scan *scan, const struct firn_scan_node *node, struct firn_os_dir *dir,
      const char *name)
@@ -162,9 +165,9 @@ look(const struct firn_scan *scan, const struct firn_scan_node *node, struct fir
             FIRN_OK &&
         stat.nlink == 1 && !firn_scan_is_too_large(scan, node, &stat) &&
         firn_scan_sqlite_is_in_use(file, stat.size_bytes, &is_in_use, NULL) != FIRN_OK) {
-        is_in_use = false; /* reading it will tell */
+        is_in_use = false; /* the attempt to read it will report the cause */
     }
-    firn_os_file_close(file); /* before SQLite opens it: closing would take back its locks */
+    firn_os_file_close(file); /* before SQLite opens it: closing would release SQLite's locks */
     return is_in_use;
 }
 
@@ -207,7 +210,7 @@ firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_nod
     struct firn_scan_database *database = find(node, name, strlen(name));
     *out = NULL;
     DCHECK(!node->is_in_store);
-    /* In a directory of several segments others may be at the files beside it. */
+    /* In a directory of several segments, other workers may be reading the files beside it. */
     int rc = database != NULL && node->segment_count > 1
                  ? firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read")
                  : copy(worker->scan, dir, name, out, err);
@@ -218,7 +221,7 @@ firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_nod
     firn_os_mutex_lock(&worker->scan->mutex);
     node->has_more_to_tell = true; /* (I2) */
     firn_os_mutex_unlock(&worker->scan->mutex);
-    if (rc != FIRN_OK && rc != FIRN_BUSY) { /* from now on as it is */
+    if (rc != FIRN_OK && rc != FIRN_BUSY) { /* from now on it is saved as it is */
         return firn_scan_report_sqlite(worker, node, name, rc, err);
     }
     int note_rc = firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);

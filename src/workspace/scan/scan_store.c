@@ -2,34 +2,35 @@
  *
  * scan/scan_store.c: firn stores in the tree, which other processes may be writing to.
  *
- * A directory with a file FIRN and a log in it is a store; so is one without a log if that file begins
- * as the identity of a store: it has lost the log. Reading its files one after the other, as
- * those of any directory, would put together what never was: a MANIFEST that names runs that had gone
- * when it was their turn, a log that continues after them. So the state that is to be saved is found
- * out first, and kept from going away while the directory and its folders are read (copy/copy_capture.h).
- * Of the logs the part that belongs to that state is saved, of all else that is the store's the files
- * as they are. Files that only its writer needs are left out without a notice.
+ * A directory with a file FIRN and a log in it is a store; so is one without a log if that file
+ * begins as the identity of a store: it has lost the log. Reading its files one after the other,
+ * like those of any directory, would combine states that never existed together: a MANIFEST that
+ * names runs which were deleted before they were read, or a log that continues after them. So the
+ * state to save is captured first, and its files are kept while the directory and its folders are
+ * read (copy/copy_capture.h). Of the logs, the part that belongs to that state is saved; the
+ * store's other files are saved as they are. Files that only its writer needs are left out without
+ * a notice.
  *
- * The store's files are one thing: rules that leave out files by their names or sizes, hard links
- * between its files and others say nothing about them. A rule may leave out the store's directory.
- * Files in it that are not the store's are treated like any other entry.
+ * The store's files are saved as a whole: rules that exclude files by name or size do not apply to
+ * them, and hard links between them and other files are not recorded. A rule may exclude the
+ * store's directory. Files in it that are not the store's are treated like any other entry.
  *
- * A directory that looks like a store but cannot be read as one (it is damaged, a newer firn made it, it
- * belongs to another user) is reported, and saved as plain files. Only the lock of a store is never
- * saved: a process that restores the store holds it, and could not replace it. A file FIRN that is
- * none of a store's, without a log, is a file like any other.
+ * A directory that looks like a store but cannot be read as one (it is damaged, was made by a newer
+ * firn, or belongs to another user) is reported, and saved as plain files. Only the lock of a store
+ * is never saved: a process that restores the store holds it, and could not replace it. A file FIRN
+ * that is not a store's, in a directory without a log, is a file like any other.
  *
- * (I1) A store's logs are read each time: they are written through mappings, by which a file
- *      changes without its times. For the same reason no watch hears of it, so these directories
- *      are never called steady.
+ * (I1) A store's logs are read each time: they are written through mappings, which can change a
+ *      file without changing its times. For the same reason a watch does not learn of such changes,
+ *      so these directories are never reported as steady.
  * (I2) The state is kept until the object of the store's directory has been made, and that waits
  *      for its folders. (Not checked: a node is emptied when it has been built, and waits for those
  *      below.)
  *
- * A store that can be read, but lost files that it needs, is saved as the state that it has; that it did
+ * A store that can be read but has lost files that it needs is saved in its present state, and this
  * is reported.
  *
- * The writer is kept from nothing; it only gives up files later.
+ * The writer is not blocked; it only deletes files later.
  */
 #include <string.h>
 

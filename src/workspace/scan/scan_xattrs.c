@@ -2,8 +2,8 @@
  *
  * scan/scan_xattrs.c: the extended attributes of one file, link or directory.
  *
- * One call lists the names, and for nearly every file that is all; values are asked for only where
- * there are names. The result is sorted by name, since a tree is canonical.
+ * One call lists the names; nearly every file has none, so that no further calls are needed. The
+ * result is sorted by name, since a tree is canonical.
  * Attributes that the system does not show to this user (trusted.* to users other than root) are not listed,
  * and so do not count as missing.
  *
@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "scan/scan_internal.h"
 
-/* Whether memory is the matter: then the whole scan has failed, not one attribute. */
+/* Whether memory ran out: then the whole scan has failed, not one attribute. */
 static bool
 is_fatal(int code)
 {

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * statcache/statcache.c: the stat cache of one workspace, for the length of one operation.
+ * statcache/statcache.c: the stat cache of one workspace, for one operation.
  *
- * A scan asks it for each directory, and notes what it found otherwise. Notes stay
- * in memory, 16 bytes for an entry of a directory that changed, until the objects that they name
- * are in the store and its index; then they are written (I1; not checked: power cuts show it). So a
- * memo never names an object that a crash may take back: commits survive in their order, and the
- * memo's comes after the index's. It comes before the checkpoint's own, which syncs it along;
- * without that it is true all the same.
+ * A scan gets the memo of each directory, and notes what it found to differ. Notes stay in memory,
+ * 16 bytes for an entry of a changed directory, until the objects that they name are in the store
+ * and its index; then they are written (I1; not checked: power cuts show it). Commits survive in
+ * their order, and the memo's commit comes after the index's, so a memo never names an object that
+ * a crash may undo. The memo's commit comes before the checkpoint's, which also syncs it; the memo
+ * is true even if the checkpoint is not made.
  *
- * A cached hash counts only while its object is there. Three things see to that:
- * - where a pack of the list is absent the cache is not used at all (I2; not checked: the lanes
- *   ask): the save reads everything and stores again what has gone;
+ * A cached hash counts only while its object is in the store. Three things ensure this:
+ * - if a pack of the list is absent, the cache is not used at all (I2; not checked: the lanes ask).
+ *   The save reads everything and stores the missing objects again;
  * - code that deletes objects first deletes the memos that name them (statcache_sweep.c);
- * - a memo names a directory whose object, and all below it, was in the store when it was written.
+ * - when a memo is written, the directory's object, and all objects below it, are in the store.
  *
  * The records of a workspace are in the store's keyspace "firn.stat", under its number. The value
- * of a path is replaced whole; a part, of a directory with many entries, is found by its digest and
- * never replaced. A crash between the commits of one operation can leave a memo whose part is
- * missing, which then counts as none, or a part that no memo names, which goes with its directory.
+ * of a path is replaced as a whole. A part, of a directory with many entries, is found by its
+ * digest and never replaced. A crash between the commits of one operation can leave a memo whose
+ * part is missing, which is ignored, or a part that no memo names, which is removed with its
+ * directory.
  *
- * Failure: what cannot be read from the keyspace is not remembered. An old directory object that
- * cannot be read breaks the cache: the scan fails, and its caller reads everything instead.
+ * Failure: a memo that cannot be read is ignored. An old directory object that cannot be read
+ * breaks the cache: the scan fails, and its caller reads everything instead.
  *
- * Threads: a lane is one thread's; everything else is for one thread while no lane is in use.
+ * Threads: a lane belongs to one thread; everything else is for one thread while no lane is in use.
  */
 #include "statcache/statcache.h"
 
@@ -38,7 +39,7 @@
 #include "codec/xxh3.h"
 #include "statcache/statcache_internal.h"
 
-/* What is to be written: records of one write each, one after the other. */
+/* Notes: records of one write each, one after the other. */
 enum firn_statcache_note_kind {
     FIRN_STATCACHE_NOTE_PUT = 1,
     FIRN_STATCACHE_NOTE_DELETE = 2,      /* no value */
@@ -124,7 +125,7 @@ firn_statcache_is_broken(const struct firn_statcache *stat)
     return atomic_load_explicit(&stat->is_broken, memory_order_relaxed);
 }
 
-/* Makes the key of a directory; false where it would be too long to be remembered. */
+/* Makes the key of a directory; *out_fits is false if the key would be too long. */
 static int
 statcache_key(const struct firn_statcache *stat, firn_slice path, struct firn_buf *out,
               bool *out_fits)
@@ -236,20 +237,20 @@ out:
     return rc;
 }
 
-/* What is remembered of one directory: its bytes, and finding a print in it.
+/* The memo of one directory: its bytes, and finding a print in it.
  *
- * A memo keeps the bytes as they were stored, and prints are compared in them: for a directory that
- * has not changed nothing is decoded (I1). Nearly always the print that is looked for is the one
- * after the one found last, so the caller's guess is tried first. Only if it fails (an entry
- * was added, removed or left out before) a table of all prints is made, open addressing over their
- * first eight bytes, which are as good as random; from then on any order is as fast.
+ * A memo keeps the bytes as they were stored, and prints are compared in place, so nothing is
+ * decoded for an unchanged directory (I1). Nearly always the wanted print follows the one found
+ * last, so the caller's guess is tried first. Only if the guess is wrong (an entry was added,
+ * removed or left out before) is a table of all prints built, with open addressing over their first
+ * eight bytes, which are as good as random. From then on any order is equally fast.
  *
- * A directory of more entries than fit in one value names parts instead, each by its digest, by
- * which it is found and checked (I2): a part cannot belong to another state of the directory than
- * the value that names it, also after a crash.
+ * The value of a directory with more entries than fit in one value names parts instead. Each part
+ * is found and checked by its digest (I2), so a part always belongs to the same state of the
+ * directory as the value that names it, even after a crash.
  *
- * A print of zeros is never found (I3; not checked, like (I1) and (I2): finding and adding ask
- * first). */
+ * A print of zeros is never found (I3; not checked, like (I1) and (I2): finding and adding test for
+ * it first). */
 
 void
 firn_statcache_memo_deinit(struct firn_statcache_memo *memo)
@@ -401,7 +402,7 @@ memo_part_count(const struct firn_statcache_memo *memo)
                : firn_load_le32(memo->value.data + WS_STAT_PART_COUNT_AT);
 }
 
-/* Adds the prints of the next part. FIRN_CORRUPT if they are not those that the value names. */
+/* Adds the prints of the next part. FIRN_CORRUPT if they do not match what the value names. */
 static int
 memo_add_part(struct firn_statcache_memo *memo, const struct firn_statcache_part *part,
               firn_slice prints, firn_error *err)
@@ -464,7 +465,7 @@ out:
     return rc;
 }
 
-/* The same, where prints and parts are those of before's value. */
+/* The same with the prints and parts of before's value. */
 static int
 memo_encode_self(const struct firn_statcache_memo *memo, const struct firn_statcache_memo *before,
                  struct firn_buf *out)
@@ -478,19 +479,18 @@ memo_encode_self(const struct firn_statcache_memo *memo, const struct firn_statc
                            before->value.size - WS_STAT_HEADER_SIZE);
 }
 
-/* One thread's way to the stat cache: what is remembered of a directory, what is to be remembered
- * of it now, and the objects of earlier saves.
+/* The lane of one thread: finding memos, noting new ones, and reading the objects of earlier saves.
  *
- * A memo is believed only if it was noted before this scan began by the same clock (I3; not
- * checked: the one that finds it asks): a clock that has been set back may show a time once more
- * that prints have been judged by. Until it has passed that time again everything is read, which is
- * slow, and right.
+ * A memo is trusted only if, by the same clock, it was noted no later than this scan began (I3; not
+ * checked: firn_statcache_lane_find tests it). A clock that has been set back may show a time again
+ * by which prints have been judged. Until the clock has passed that time, everything is read, which
+ * is slow but correct.
  *
- * The prints of a directory of many entries are cut into parts, at entries that their names choose,
- * as directory objects are: one edit changes one part, or few. The parts that a new memo shares
- * with the one before stay as they are; those that it no longer names are deleted (I4; not checked:
- * the two sets are compared). Where the memo before was not looked at, or is no good, all parts
- * that may be there are deleted first. */
+ * The prints of a directory with many entries are cut into parts. As in directory objects, the
+ * names of entries decide where, so one edit changes one part, or a few. Parts that a new memo
+ * shares with the previous one stay as they are; parts that it no longer names are deleted (I4; not
+ * checked: the two sets are compared). If the previous memo was not read, or is unusable, all parts
+ * that may exist are deleted first. */
 
 static int read_stored(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err);
 
@@ -630,7 +630,7 @@ write_note(struct firn_statcache_lane *lane, enum firn_statcache_note_kind kind,
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
 }
 
-/* Deletes all keys that go on from lane->key with a byte from `begin` up to, without it, `end`. */
+/* Deletes all keys that begin with lane->key and then a byte in [begin, end). */
 static int
 note_range(struct firn_statcache_lane *lane, uint8_t begin, uint8_t end, firn_error *err)
 {
@@ -647,7 +647,7 @@ out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
 }
 
-/* Whether a part of `count` entries ends after the entry of that name. */
+/* Whether a part that has `count` entries ends after the entry of this name. */
 static bool
 ends_part(size_t count, firn_slice name)
 {
@@ -693,7 +693,7 @@ compare_digests(const void *a, const void *b)
     return memcmp(left->digest, right->digest, sizeof left->digest);
 }
 
-/* An array of parts in the order of digests, to be looked up in. */
+/* An array of parts sorted by digest, for lookups. */
 struct part_set {
     struct firn_statcache_part *items;
     size_t count;
@@ -735,7 +735,7 @@ note_part(struct firn_statcache_lane *lane, size_t path_end, enum firn_statcache
     return write_note(lane, kind, prints, err);
 }
 
-/* Puts the parts that are new and deletes those that have gone (I4). now is in the order of the
+/* Writes the new parts and deletes those that are no longer named (I4). now is in the order of the
  * entries. */
 static int
 note_parts(struct firn_statcache_lane *lane, const struct firn_statcache_memo *memo,

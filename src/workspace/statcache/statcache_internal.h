@@ -28,9 +28,9 @@ enum {
     WS_STAT_PART_COUNT_AT = 66,
     WS_STAT_HEADER_SIZE = 70,
     WS_STAT_PART_SIZE = 20,
-    /* More entries than this are kept in parts. A part ends after an entry whose name has an
-     * XXH3-64 with its low WS_STAT_CUT_MASK bits zero, once it has WS_STAT_PART_COUNT_MIN entries,
-     * and in any case at WS_STAT_PART_COUNT_MAX. */
+    /* More entries than this are stored in parts. A part that has WS_STAT_PART_COUNT_MIN entries
+     * ends after an entry if the XXH3-64 of its name has none of the bits of WS_STAT_CUT_MASK; at
+     * WS_STAT_PART_COUNT_MAX entries it always ends. */
     WS_STAT_WHOLE_COUNT_MAX = 512,
     WS_STAT_PART_COUNT_MIN = 64,
     WS_STAT_PART_COUNT_MAX = 1024,
@@ -45,7 +45,7 @@ struct firn_statcache_notes {
 
 struct firn_statcache {
     struct firn_db *db;
-    struct firn_db_keyspace *keyspace; /* NULL over a read-only store that has none */
+    struct firn_db_keyspace *keyspace; /* NULL if the store is read-only and has none */
     struct firn_objects *objects;
     uint32_t workspace;
     bool is_blind;
@@ -58,7 +58,7 @@ struct firn_statcache {
 
 struct firn_statcache_lane {
     struct firn_statcache *stat;
-    struct firn_statcache_notes *notes; /* owned until they are handed over */
+    struct firn_statcache_notes *notes; /* owned until the lane is closed */
     struct firn_buf key;
     struct firn_buf value;
     struct firn_tree_source source;

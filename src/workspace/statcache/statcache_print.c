@@ -2,37 +2,37 @@
  *
  * statcache/statcache_print.c: what a look at an entry shows, in 16 bytes.
  *
- * The print of a file or a link is the XXH3-128 of its name and of all that statx tells and a
- * change of content, attributes, owner or mode cannot leave alone: kind, device, inode, number of
- * links, size, mode, owner, and the times of the last modification and of the last change. The last
- * of these decides: no program can set it, and the kernel moves it with every write, truncation,
- * chmod, chown, link, rename of the inode and setting of an attribute (I1; not checked: it is the kernel's word). So
- * equal prints mean an entry that was left alone, but for five cases:
+ * The print of a file or a link is the XXH3-128 of its name and of the fields of statx that show a
+ * change of content, attributes, owner or mode: kind, device, inode, number of links, size, mode,
+ * owner, and the times of the last modification (mtime) and of the last change (ctime). The ctime
+ * is decisive: no program can set it, and the kernel updates it with every write, truncation,
+ * chmod, chown, link, rename of the inode and setting of an attribute (I1; not checked: it is a
+ * promise of the kernel). So equal prints mean that an entry has not changed, with five exceptions:
  *
- * - A change that falls into the same tick of the kernel's clock as the change before it leaves
- *   the time as it is. So a print is only kept of what had been left alone for a tick when it was
- *   read (firn_statcache_print_is_settled); a file system that keeps whole seconds is known by times
- *   that are whole, and given two seconds. A time that lies in the future is never settled: the
- *   clock will come by there once more.
- * - A machine that loses its power may come back with the times of a file and without what was
- *   written then: kernels write attributes and contents to the disk each in their own time, the
- *   latter within half a minute. So after another start of the machine a print counts only of what
- *   had been left alone for two minutes when it was noted (firn_statcache_print_survives).
- * - Stores through a shared writable mapping move the times when a clean page is first touched,
- *   and then not until it has been written back. Such a file may change later under the old
- *   times. Only reading finds that: `save --full`.
- * - A file system without a time of change of its own (FAT gives the time of modification twice)
- *   shows an edit that keeps size and time no more than the file itself does.
- * - Times on a network file system come from the clock of another machine. If that is behind this
- *   one's, a file may look older than it is, and a second change within one tick be missed; and a
- *   look shows what this machine knows, which may be a minute old.
+ * - If a change falls into the same tick of the kernel's clock as the one before it, the ctime
+ *   stays the same. So a print is only kept if the entry had been unchanged for a tick when it was
+ *   read (firn_statcache_print_is_settled). A ctime of whole seconds is taken for that of a file
+ *   system with such a clock, and must be two seconds old. A time in the future is never settled,
+ *   because the clock will reach it again.
+ * - After a power failure a file may have its new times but not its new content: kernels write
+ *   attributes and content to the disk independently, content within half a minute. So after a
+ *   restart of the machine a print counts only if the entry had been unchanged for two minutes when
+ *   it was noted (firn_statcache_print_survives).
+ * - Stores through a shared writable mapping update the times when a clean page is first touched,
+ *   and then not again until the page has been written back. Such a file may change later without a
+ *   change of its times. Only reading finds this: `save --full`.
+ * - On a file system without a ctime (FAT reports the mtime instead), an edit that keeps size and
+ *   mtime does not show.
+ * - Times on a network file system come from the clock of another machine. If that clock is behind,
+ *   a file may look older than it is, and a second change within one tick may be missed. Also, a
+ *   look shows what this machine has cached, which may be a minute old.
  *
- * XXH3 does not withstand an adversary who may choose all that is hashed; here the seed is a secret
- * of the store and the time of change is the kernel's.
+ * XXH3 does not resist an adversary who can choose all that is hashed. Here the seed is a secret of
+ * the store, and the kernel sets the ctime.
  *
- * The print of a subdirectory stands for its encoded entry, attributes and object included: it is
- * computed when the subdirectory has been scanned, from what is known then, and needs no trust in
- * times. Seeds keep the two sorts apart.
+ * The print of a subdirectory is that of its encoded entry, attributes and object included. It is
+ * computed after the subdirectory has been scanned, from the result, so it does not depend on
+ * times. Different seeds keep the two sorts of prints apart.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -46,11 +46,10 @@ enum {
     SECOND_NS = 1000000000
 };
 
-/* FAT keeps modification times of even seconds. */
+/* FAT stores modification times in units of two seconds. */
 static const int64_t WHOLE_SECONDS_NS = INT64_C(2) * SECOND_NS;
 
-/* A kernel writes back what has been dirty for half a minute; twice that and more, for slow
- * disks. */
+/* A kernel writes back pages that have been dirty for half a minute; slow disks may take longer. */
 static const int64_t WRITTEN_BACK_NS = INT64_C(120) * SECOND_NS;
 
 static uint8_t *

@@ -3,11 +3,11 @@
  * statcache/statcache_sweep.c: removes the memos that name objects which are about to be deleted.
  *
  * One pass over the keyspace, in the order of keys. A directory's memo comes before its parts, so a
- * part whose directory is not the one met last belongs to none, and is removed as well. Memos are
- * removed in commits of about a megabyte that are not synced: the commit that removes the objects
- * follows them, and commits survive in their order.
+ * part that does not follow the memo of its directory belongs to none, and is removed as well.
+ * Memos are removed in commits of about a megabyte that are not synced: the commit that removes the
+ * objects follows them, and commits survive in their order.
  *
- * A memo that makes no sense is treated as one whose object has gone.
+ * A memo that cannot be decoded is treated as one whose object is gone.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -25,7 +25,7 @@ struct sweep {
     int (*is_live)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
     void *ctx;
     struct firn_statcache_memo memo;
-    struct firn_buf kept; /* key of the last directory that stays */
+    struct firn_buf kept; /* key of the last directory whose memo stays */
     uint64_t removed;     /* directories */
 };
 

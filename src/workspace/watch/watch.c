@@ -3,31 +3,31 @@
  * watch/watch.c: watching a workspace: saving it when changes pause, and telling other saves
  * which directories they can skip.
  *
- * One thread, one loop: wait for an event, a request or a time; read what has arrived; save if it
- * is time. The store is open, and locked, only while it saves (I1; not checked: no field holds it).
- * The loop never waits for a lock that another process holds, because that process may be asking
- * this watch at the same moment: it retries a little later (I2).
+ * One thread runs one loop: it waits for an event, a request or a time, reads what has arrived, and
+ * saves if it is time. The store is open, and locked, only during a save (I1; not checked: no field
+ * keeps it). The loop never waits for a lock that another process holds, because that process may
+ * be asking this watch at the same moment: it retries a little later (I2).
  *
  *   start   the store is created if needed; the socket is put into its directory (watchlink.h); if
  *           another watch already answers there, this one ends
- *   save    a checkpoint if something changed. Directories become watched by being visited
- *           (watch_set.c), so the first save is also what begins the watching
+ *   save    makes a checkpoint if something changed. Directories become watched when they are
+ *           visited (watch_set.c), so watching begins with the first save
  *   time    after quiet_ms without an event, or interval_max_ms after the first one. Every
  *           rescan_ms everything is visited, for changes that cause no event. New directories are
  *           watched at once, so that work in them does not count as a pause (watch_new.c)
  *
- * A directory that goes on with the checkpoints of the one that is watched, which is still there, has
- * the same number in the catalog, and finds the same socket: its questions are not answered (I3;
- * tested, not asserted: others ask).
+ * If another directory continues the checkpoints of the watched one, and both exist, it has the
+ * same number in the catalog and finds the same socket. Its questions are not answered (I3; tested,
+ * not asserted: they come from other processes).
  *
- * Events that were lost (the queue was full, or something was mounted) mean starting again: a new
- * queue, an empty set, and a save of everything.
+ * If events were lost (the queue was full, or a file system was mounted), the watch starts again
+ * with a new queue, an empty set, and a save of everything.
  *
- * Removing the store, the socket or the root ends the watch. A killed process leaves
- * its socket, which the next one replaces, and nothing else.
+ * Removing the store, the socket or the root ends the watch. A killed process leaves only its
+ * socket, which the next watch replaces.
  *
- * A failed save is reported, once for each cause, and tried again after a pause. Only the loss
- * of the root or of the store ends a watch.
+ * A failed save is reported, once for each cause, and tried again after a pause. A watch ends only
+ * if the root or the store is lost.
  */
 #include "watch/watch.h"
 
@@ -54,14 +54,14 @@ struct watching {
     struct firn_watch_new fresh;
     struct firn_watch_link link; /* for our own saves */
     bool is_stopping;
-    bool is_lost;       /* events were: begin anew */
-    bool is_full_asked; /* the last question is answered by a visit of everything */
+    bool is_lost;       /* events were lost: start again */
+    bool is_full_asked; /* the last question was that of a save which visits everything */
     bool has_told_limit;
     int64_t first_change_ns; /* since the last save; 0: nothing changed */
     int64_t last_change_ns;
     int64_t full_ns;         /* when everything was visited last */
-    int64_t pause_ns;        /* no save before */
-    firn_error last_failure; /* of a save; told once, until one succeeds */
+    int64_t pause_ns;        /* no save before this time */
+    firn_error last_failure; /* of a save; reported once, until one succeeds */
 };
 
 static int64_t
@@ -118,7 +118,7 @@ remove_watch(void *ctx, int id)
     firn_os_watch_remove(watching->kernel, id);
 }
 
-/* A new queue and an empty set; after a failure they are the old ones. */
+/* Starts with a new queue and an empty set; after a failure the old ones stay. */
 static int
 begin_anew(struct watching *watching, firn_error *err)
 {
@@ -176,7 +176,7 @@ has_lost_root(const struct watching *watching, firn_error *err)
                           watching->ws->place.root);
 }
 
-/* Takes in every event that is due. */
+/* Reads and handles every event that is due. */
 static int
 take_in(struct watching *watching, firn_error *err)
 {
@@ -228,7 +228,7 @@ out:
     return rc;
 }
 
-/* The same, of our own save: it sees all that has changed so far. */
+/* The same for our own save, which sees all changes so far. */
 static int
 ask_ourselves(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
               firn_error *err)
@@ -254,7 +254,7 @@ tell(void *ctx, firn_slice report)
     struct watching *watching = ctx;
     struct firn_watch_set_info info;
     bool is_taken = firn_watch_set_tell(watching->set, report, NULL) == FIRN_OK;
-    /* The report of another question says nothing of the visit of everything that was asked for last. */
+    /* A report on another question does not show that everything was visited. */
     if (is_taken && watching->is_full_asked) {
         watching->full_ns = now_of(watching);
         watching->is_full_asked = false;
@@ -294,7 +294,7 @@ is_stopped(struct watching *watching)
            (options->on_tick != NULL && options->on_tick(options->ctx) != FIRN_OK);
 }
 
-/* When the next save is due; INT64_MAX: not before something happens. */
+/* When the next save is due; INT64_MAX: never by time alone. */
 static int64_t
 due_ns(const struct watching *watching)
 {
@@ -328,7 +328,7 @@ save(struct watching *watching)
     int64_t now = now_of(watching);
     if (rc == FIRN_OK) {
         watching->last_failure.text[0] = '\0';
-        /* Also where there was nothing to report on. */
+        /* Set here too, as a save may have had nothing to report. */
         watching->full_ns = watching->is_full_asked ? now : watching->full_ns;
         watching->is_full_asked = false;
         firn_watch_new_clear(&watching->fresh); /* they have been visited */
@@ -366,7 +366,7 @@ check_name(struct watching *watching, firn_error *err)
                                 watching->ws->place.store_path);
 }
 
-/* Whether the root's path still leads to the directory that is watched. */
+/* Checks that the root's path still leads to the watched directory. */
 static int
 check_root(struct watching *watching, firn_error *err)
 {
@@ -590,7 +590,7 @@ firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_serve 
     }
 }
 
-/* The same from the other end: kind is LOOK or STOP. */
+/* Sends a request to a watch, and receives its answer; kind is LOOK or STOP. */
 static int
 serve_request(struct firn_os_socket *socket, enum firn_watchlink_wire_kind kind,
               struct firn_watch_set_info *out, firn_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch/watch.h: watching a workspace; include/firn/workspace.h says what each does.
+ * watch/watch.h: watching a workspace. include/firn/workspace.h describes each function.
  */
 #ifndef FIRN_WATCH_WATCH_H
 #define FIRN_WATCH_WATCH_H

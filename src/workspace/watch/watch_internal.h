@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch/watch_internal.h: what a watch knows: which directories are as a save last saw them.
+ * watch/watch_internal.h: the state of a watch: which directories are as a save last saw them.
  */
 #ifndef FIRN_WATCH_WATCH_INTERNAL_H
 #define FIRN_WATCH_WATCH_INTERNAL_H
@@ -15,9 +15,9 @@
 
 struct firn_watch_set;
 
-/* How directories come to be watched. */
+/* Adds and removes the kernel's watches. */
 struct firn_watch_kernel {
-    /* dir NULL: opened by its path from the root. */
+    /* dir NULL: the function opens the directory by its path from the root. */
     int (*add)(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err);
     void (*remove)(void *ctx, int id);
     void *ctx;
@@ -29,45 +29,47 @@ FIRN_MUST_CHECK int firn_watch_set_create(struct firn_os *os,
 /* NULL is fine. Removes nothing from the kernel. */
 void firn_watch_set_destroy(struct firn_watch_set *set);
 
-/* Takes in an event that the kernel reports. *out_is_change is whether something in the tree may have changed. An
- * event that something was lost is the caller's: it begins with a new set. */
+/* Handles an event of the kernel. *out_is_change is whether something in the tree may have changed.
+ * The caller handles an event that reports lost events, by starting with a new set. */
 void firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_event *event,
                           bool *out_is_change);
 
-/* The path of a watched directory; false if no directory has the id, or memory is out. Borrowed until
- * the next call. */
+/* The path of a watched directory, borrowed until the next call; false if no directory has the id,
+ * or there is no memory. */
 bool firn_watch_set_path(struct firn_watch_set *set, int id, firn_slice *out);
-/* Watches a directory before a save visits it, one that lies in a known one. True if it was not
- * watched and is now; it is dirty. False also where that fails, and nothing has changed. */
+/* Watches a directory, whose parent has a node, before a save visits it. True if the directory was
+ * not watched and now is; it is dirty then. False if it was watched already, or if watching it
+ * fails. */
 bool firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path);
 
-/* Answers a question: appends an answer. All events that were due have been handed over. */
+/* Appends the answer to a question. Requires: all events that were due have been handled. */
 FIRN_MUST_CHECK int firn_watch_set_ask(struct firn_watch_set *set,
                                        const struct firn_watch_question *question,
                                        struct firn_buf *out, firn_error *err);
-/* Between a question and its report, called by a save of the same process: the directory is about to
- * be listed. Any thread. */
+/* A save of the same process calls this, between its question and its report, when a directory is
+ * about to be listed. Any thread. */
 void firn_watch_set_enter(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path);
-/* Takes in the report of a save, which says what it has visited since its question. FIRN_NOT_FOUND: it belongs to
- * another question than the last one; FIRN_INVALID: it makes no sense. Then nothing has changed. */
+/* Applies the report of a save, which lists what it has visited since its question. FIRN_NOT_FOUND
+ * if it does not belong to the last question, FIRN_INVALID if it makes no sense; nothing has
+ * changed then. */
 FIRN_MUST_CHECK int firn_watch_set_tell(struct firn_watch_set *set, firn_slice report,
                                         firn_error *err);
 
 struct firn_watch_set_info {
-    uint64_t directories; /* known */
-    uint64_t dirty;       /* of them, to be visited by the next save */
-    uint64_t unwatched;   /* of them: always to be visited, for want of watches */
+    uint64_t directories; /* in the set */
+    uint64_t dirty;       /* of these: the next save must visit them */
+    uint64_t unwatched;   /* of these: could not be watched, so every save must visit them */
     bool has_lost_root;   /* the root was moved or removed */
-    bool is_broken;       /* nothing is right any more: begin with a new set */
+    bool is_broken;       /* the set is unusable: begin with a new one */
     bool is_unlimited;    /* firn_os_watch_is_unlimited; set by the owner of the kernel's watch */
-    int unwatched_code;   /* FIRN_LIMIT or other: why the last of them is */
+    int unwatched_code;   /* why the last unwatched one is: FIRN_LIMIT or other */
     firn_error unwatched_error;
 };
 void firn_watch_set_info(const struct firn_watch_set *set, struct firn_watch_set_info *out);
 
-/* The requests that other processes make of a watch. */
+/* Requests of other processes to a watch. */
 
-/* What the watch does about a request. */
+/* The functions that handle requests. */
 struct firn_watch_serve {
     int (*ask)(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
                firn_error *err);
@@ -77,35 +79,35 @@ struct firn_watch_serve {
     void *ctx;
 };
 
-/* Serves all clients that have connected so far, one after the other. A client that is slow, or sends
- * nonsense, is disconnected. */
+/* Serves all clients that have connected so far, one after the other. A client that is slow or
+ * sends an invalid message is disconnected. */
 void firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_serve *serve);
 
-/* Directories that are new are watched before a save visits them. */
+/* Watching new directories before a save visits them. */
 
-/* One thread. Zeroed but for the first two it is empty. */
+/* For one thread. Empty if all fields but os and rules are zeros. */
 struct firn_watch_new {
     struct firn_os *os;
-    struct firn_rules_walk_options rules; /* what will belong to the tree; stored is NULL */
-    struct firn_buf paths; /* yet to be looked at, from the root, each with a NUL after it */
-    struct firn_buf path;  /* the one that is looked at now */
-    /* The rules in effect in the directory that was asked about last. */
+    struct firn_rules_walk_options rules; /* decide what is in the tree; stored is NULL */
+    struct firn_buf paths; /* still to be looked at, from the root, each with a NUL after it */
+    struct firn_buf path;  /* the current one */
+    /* The directory that was asked about last, and the rules in effect there. */
     struct firn_buf parent;
-    struct firn_rules_walk *ignore; /* NULL: of none */
+    struct firn_rules_walk *ignore; /* NULL: none */
     const struct firn_rules_walk_scope *scope;
-    bool has_manifest; /* there */
+    bool has_manifest; /* the directory has a Cargo.toml */
 };
 
 void firn_watch_new_deinit(struct firn_watch_new *fresh);
-/* Forgets what was noted. */
+/* Clears the noted paths. */
 void firn_watch_new_clear(struct firn_watch_new *fresh);
-/* Notes the directory that an event may tell of. The set has had the event. Without memory, or when
- * too many are noted, nothing is noted: then the next save is the first to watch it. */
+/* Notes the directory that an event may be about. If there is no memory, or too many are noted, it
+ * is not noted, and only the next save watches it. Requires: the set has handled the event. */
 void firn_watch_new_note(struct firn_watch_new *fresh, struct firn_watch_set *set,
                          const struct firn_os_watch_event *event);
 bool firn_watch_new_has_any(const struct firn_watch_new *fresh);
-/* Looks at some of what was noted, and at what lies below. True if a directory came to be watched:
- * events in it until now are unknown. */
+/* Looks at some of the noted directories, and those below them. True if a directory was newly
+ * watched: earlier changes in it have caused no events. */
 bool firn_watch_new_work(struct firn_watch_new *fresh, struct firn_watch_set *set,
                          struct firn_os_dir *root);
 

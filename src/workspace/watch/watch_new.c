@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch/watch_new.c: directories that are new are watched before a save visits them.
+ * watch/watch_new.c: watches new directories before a save visits them.
  *
- * A save comes when a workspace has become quiet. While an archive is unpacked into a directory that
- * is new, only the making of the directory shows in one that is watched; all that follows would go
- * unseen, and a save would come in the middle of it. So a directory that has come, by being made or
- * moved, is watched as soon as its event is read, and so are those in it.
+ * A save runs when a workspace has become quiet. While an archive is unpacked into a new directory,
+ * the watched directory above it shows only that the new one was created. All further events would
+ * be missed, and a save would run during the unpacking. So a directory that was created or moved
+ * here is watched as soon as its event is read, and so are the directories in it.
  *
- * This is about time alone. The directory is dirty until a save has visited it, as it would be
- * without (checked by firn_watch_set_add), so nothing here can make a save miss a change (I1).
- * Failures are therefore ignored: no memory, no watch, a directory that is gone or cannot be read.
- * At worst a save then comes too early.
+ * This affects only when a save runs. The directory is dirty until a save has visited it, as it
+ * would be without this (checked by firn_watch_set_add), so nothing here can make a save miss a
+ * change (I1). Failures are therefore ignored: no memory, no watch, a directory that is gone or
+ * cannot be read. At worst a save then runs too early.
  *
- * A directory is listed after it is watched: what is made in it is listed or shows as an event (I2;
- * not checked: it is the order of two calls). Where both happen it is watched twice, the second
- * time by its event.
+ * A directory is listed after it is watched, so an entry made in it is listed or causes an event
+ * (I2; not checked: it is the order of two calls). If both happen, it is watched a second time,
+ * after its event.
  *
- * The rules count: what they leave out makes no save wait and takes no watch. Whether a directory is
- * left out is asked once, by the rules of the directories above it as they are then; those with a
- * CACHEDIR.TAG are not looked for. Where the answer becomes another one, the next save visits the
- * directory, or has it forgotten.
+ * Directories that the rules exclude are not watched, and do not delay saves. The rules are asked
+ * once for a directory, with the rule files above it as they are then; CACHEDIR.TAG files are not
+ * looked for. If the answer changes later, the next save visits the directory, or it is forgotten.
  *
- * Bounds. One call of work looks at ROUND_MAX directories, and the rest are left to the next: a watch
- * has requests to serve meanwhile. The noted paths take PATHS_SIZE_MAX bytes and a path at most. The
- * directories that are noted last are looked at first, so those that wait are the siblings on one way
- * down.
+ * Bounds. One call of firn_watch_new_work looks at ROUND_MAX directories and leaves the rest to the
+ * next call, because a watch has requests to serve meanwhile. The noted paths take at most
+ * PATHS_SIZE_MAX bytes and one path. The directories noted last are looked at first, so the waiting
+ * ones are siblings of those on one path from the root.
  */
 #include "watch/watch_internal.h"
 
@@ -45,7 +44,7 @@ clear_rules(struct firn_watch_new *fresh)
     fresh->scope = NULL;
 }
 
-/* Takes the rule files of one directory in; one that cannot be used is as if it were not there. */
+/* Adds the rules of the rule files in one directory; a file that cannot be used is ignored. */
 static int
 enter(struct firn_watch_new *fresh, struct firn_os_dir *dir, firn_slice path)
 {
@@ -67,8 +66,8 @@ enter(struct firn_watch_new *fresh, struct firn_os_dir *dir, firn_slice path)
     return rc;
 }
 
-/* The path of a directory and those above it, from the root down: size is how much of `path` the last
- * one was; false after the whole path. */
+/* Steps through the prefixes of `path` that are directories, from the root down: *size is the size
+ * of the current one. False after the whole path. */
 static bool
 next_prefix(firn_slice path, size_t *size)
 {
@@ -82,7 +81,7 @@ next_prefix(firn_slice path, size_t *size)
     return true;
 }
 
-/* Makes the rules those in effect in `path`. */
+/* Sets fresh's rules to those in effect in `path`. */
 static int
 enter_all(struct firn_watch_new *fresh, struct firn_os_dir *root, firn_slice path)
 {
@@ -112,7 +111,7 @@ out:
     return rc;
 }
 
-/* Whether a save would visit a directory that lies in one that it visits. */
+/* Whether a save that visits the parent of a directory would visit the directory, by the rules. */
 static bool
 is_wanted(struct firn_watch_new *fresh, struct firn_os_dir *root, firn_slice path)
 {
@@ -138,7 +137,7 @@ is_wanted(struct firn_watch_new *fresh, struct firn_os_dir *root, firn_slice pat
 
 /* ---- directories ---- */
 
-/* Appends the directory at the front of a path, and a name; all or nothing. */
+/* Appends the path of a name in a directory; all or nothing. */
 static int
 push(struct firn_watch_new *fresh, firn_slice dir, firn_slice name)
 {
@@ -158,7 +157,7 @@ out:
     return rc;
 }
 
-/* Takes the last path that is noted, with its NUL. */
+/* Removes the path noted last, with its NUL, and puts it into fresh->path. */
 static int
 pop(struct firn_watch_new *fresh)
 {

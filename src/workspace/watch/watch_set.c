@@ -3,49 +3,49 @@
  * watch/watch_set.c: which directories are as a save last saw them.
  *
  * A save asks, visits, and reports. It need not visit a directory that is clean together with all
- * below it. The answer names the topmost of these; every other directory is visited (I1), so that
- * forgetting a directory is always right.
+ * directories below it. The answer names the topmost of these; every other directory is visited
+ * (I1), so it is always safe to forget a directory.
  *
- *   clean   it was watched before it was looked at and listed by a save that then reported it, and
- *           no event of it has come since that save asked                                       (I2)
+ *   clean   the directory was watched before a save looked at it and listed it, that save reported
+ *           it, and no event of it has come since the save asked (I2)
  *
- * A clock counts questions. An event marks its directory with the time; a report makes clean what
- * was marked no later than its question, and nothing that was marked after. An event that comes
- * between is thus never lost: at worst a directory is visited once more for a change that the save
- * has seen.
+ * A clock counts questions. An event marks its directory with the clock. A report makes those
+ * directories clean that were marked no later than its question, and none that were marked after
+ * it. So an event that comes in between is never lost: at worst a directory is visited once more
+ * for a change that the save has already seen.
  *
- * A directory is watched when it is listed, if that is done in the same process (enter), so it is
- * clean when the first save is over. A save of another process reports directories that are not
- * watched yet: they are watched then, and stay dirty until the next save has visited them (I2).
- * Parents are added before what lies in them: a directory that is replaced meanwhile shows in its
- * parent.
+ * If the save runs in this process, a directory is watched when it is listed (enter), so it is
+ * clean after the first save. A save of another process reports directories that are not watched
+ * yet. They are watched then, and stay dirty until the next save has visited them (I2). Parents are
+ * added before the directories in them, so if a directory is replaced meanwhile, its parent has an
+ * event.
  *
- * A directory that is new may be watched earlier (watch_new.c): it is dirty from then on, so no
- * save that asked before can make it clean.
+ * A new directory may be watched earlier (watch_new.c). It is dirty from then on, so no save that
+ * asked before can make it clean.
  *
- * Only the rules of the saves decide which directories belong to the tree: a save never visits a
- * directory that is left out, and so does not watch it. A directory that was dirty, and that the
- * next save does not visit, is not part of the tree, and is forgotten (I3); so is one that was
- * watched early and is left out.
+ * Only the rules of the saves decide which directories belong to the tree: a save never visits an
+ * excluded directory, and so does not watch it. A dirty directory that the next save does not visit
+ * is not part of the tree, and is forgotten (I3); so is an excluded one that was watched early.
  *
- * "Clean" says: as in the tree that the last report named. A save that has another tree, or other
- * options, is answered that nothing is clean (I4). So is one that asks when the clock has been set
- * back since the question of that report: which names of files are new is told by times (I5; not
- * checked: clocks are not the program's).
+ * A clean directory is as in the tree that the last report named. If a save has another tree, or
+ * other options, the answer is that nothing is clean (I4). The answer is the same if the clock of
+ * file times has been set back since that report's question, because times decide which names of
+ * files are new (I5; not checked: the program does not control clocks).
  *
- * A directory cannot become clean where
- * - what lies in it may change without an event: a file with several names. The save reports it as
- *   not steady, as it does with all that it has to tell of each time: what is left out, rules;
- * - a directory above it is not watched: it could be moved away and another put in its place.
+ * A directory cannot become clean if
+ * - something in it may change without an event, as a file with several names may. The save reports
+ *   such a directory as not steady. It does so too if it must report something about the directory
+ *   at each visit, such as excluded entries or rules;
+ * - a directory above it is not watched, because that could be moved away and replaced by another.
  *
- * Names. An event about a name forgets the directory of that name and all below: it came, went or
- * is another now. One about a file of rules makes everything below its directory dirty.
+ * Names. An event about a name forgets the directory of that name and all below it, which came,
+ * went or was replaced. An event about a rule file makes everything below its directory dirty.
  *
  * One inode has one id. If adding a directory gives the id of another one, a rename has not been
- * reported yet, or a directory is mounted at two places: the whole set is given up (is_broken).
- * Not so where a new directory is added early: the event of its rename follows, and tells of it.
+ * reported yet, or a directory is mounted at two places: the whole set is given up (is_broken). A
+ * new directory that is added early is an exception, since the event of its rename will follow.
  *
- * Memory that runs out while something is added makes the set broken as well; events need none.
+ * The set is also broken if memory runs out while something is added; events need no memory.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -70,7 +70,7 @@ struct firn_watch_node {
     struct firn_watch_node *next_of_id;
     uint64_t name_hash;
     int id;         /* of the kernel; -1: not watched */
-    uint64_t dirty; /* when it last changed; 0: since it was last visited it has not */
+    uint64_t dirty; /* when it last changed; 0: not since the last visit */
     uint64_t seen;  /* when it was last visited */
     uint64_t own_files;
     uint64_t own_bytes;
@@ -93,14 +93,14 @@ struct firn_watch_tree {
     size_t count;
 };
 
-enum { CLOCKS_APART_NS = 10000000 }; /* that two clocks read one after the other may seem to move */
+enum { CLOCKS_APART_NS = 10000000 }; /* two clocks read one after the other may differ by this */
 
 struct firn_watch_set {
     struct firn_os *os;
     struct firn_watch_kernel kernel;
     struct firn_watch_tree tree;
     uint64_t clock;
-    uint64_t asked; /* the question that may be reported on; 0: none */
+    uint64_t asked; /* the token of the open question; 0: none */
     int64_t asked_lead_ns;
     bool has_base;
     struct firn_watch_base base;
@@ -127,17 +127,17 @@ firn_watch_set_create(struct firn_os *os, const struct firn_watch_kernel *kernel
     }
     set->os = os;
     set->kernel = *kernel;
-    /* No token of an earlier set fits a question of this one. */
+    /* So that no token of an earlier set fits a question of this one. */
     set->clock = (uint64_t)firn_os_monotonic_ns(os) + 1;
     firn_os_mutex_init(os, &set->mutex, FIRN_LOCK_WORKSPACE_TREE);
     return FIRN_OK;
 }
 
-/* The directories that a watch knows.
+/* The tree of watched directories.
  *
- * A node keeps sums over itself and all below: of files, bytes, directories, and of those that are
- * dirty. A change of a node changes the sums of all above it, so the sums below a clean directory
- * are known without looking there (I6). That costs a step for each level and event.
+ * A node keeps sums over itself and all nodes below: of files, bytes, directories, and dirty
+ * directories. A change of a node changes the sums of all nodes above it, so the sums below a clean
+ * directory are known without looking there (I6). This costs a step for each level and event.
  *
  * Two tables of chains lead to nodes: by parent and name, and by the kernel's id. They grow
  * together. Memory: about 170 bytes a directory and its name.
@@ -258,9 +258,9 @@ tree_by_id(const struct firn_watch_tree *tree, int id)
     return node;
 }
 
-/* The node of a path, "" being the root. *out_parent is that of the directory it lies in, and
- * *out_name its name there, also where there is no node yet; *out_parent is NULL for the root, and
- * where the parent is not known. */
+/* The node of a path ("": the root), or NULL. *out_parent is the node of its parent, and *out_name
+ * its name there, even if it has no node yet; *out_parent is NULL for the root, and if the parent
+ * has no node. */
 static struct firn_watch_node *
 tree_find(const struct firn_watch_tree *tree, firn_slice path, struct firn_watch_node **out_parent,
           firn_slice *out_name)
@@ -292,7 +292,7 @@ struct sums {
     uint64_t dirty_count;
 };
 
-/* Adds to a node and all above; what is taken away is added as its negative, modulo 2^64. */
+/* Adds to the sums of a node and all above it; to subtract, add the negative, modulo 2^64. */
 static void
 add_sums(struct firn_watch_node *node, struct sums sums)
 {
@@ -328,7 +328,8 @@ tree_set_own(struct firn_watch_node *node, uint64_t files, uint64_t bytes)
 
 /* ---- nodes ---- */
 
-/* Adds a node, parent NULL: the root, that is dirty since `dirty` > 0. NULL when memory is out. */
+/* Adds a node (parent NULL: the root) that is dirty since `dirty` > 0. NULL if there is no
+ * memory. */
 static struct firn_watch_node *
 tree_add(struct firn_watch_tree *tree, struct firn_watch_node *parent, firn_slice name,
          uint64_t dirty)
@@ -365,7 +366,7 @@ tree_add(struct firn_watch_tree *tree, struct firn_watch_node *parent, firn_slic
     return node;
 }
 
-/* Gives a node that has none an id; that of no other node. */
+/* Sets the id of a node. Requires: the node has no id, and no other node has this one. */
 static void
 tree_set_id(struct firn_watch_tree *tree, struct firn_watch_node *node, int id)
 {
@@ -375,8 +376,8 @@ tree_set_id(struct firn_watch_tree *tree, struct firn_watch_node *node, int id)
     enter_id(tree, node);
 }
 
-/* The node after this one, in an order in which parents come first; all below `node` itself is
- * left out unless is_entering. NULL after the last below `top`. */
+/* The node after this one, in an order in which parents come first; nodes below `node` itself are
+ * skipped unless is_entering. NULL after the last one below `top`. */
 static struct firn_watch_node *
 tree_next(const struct firn_watch_node *top, struct firn_watch_node *node, bool is_entering)
 {
@@ -389,7 +390,7 @@ tree_next(const struct firn_watch_node *top, struct firn_watch_node *node, bool 
     return node == top ? NULL : node->next;
 }
 
-/* Takes one node without children out. */
+/* Removes one node that has no children. */
 static void
 remove_leaf(struct firn_watch_tree *tree, struct firn_watch_node *node)
 {
@@ -411,7 +412,7 @@ remove_leaf(struct firn_watch_tree *tree, struct firn_watch_node *node)
     firn_free(node);
 }
 
-/* Takes a node and all below out; on_id is called for each id that goes. */
+/* Removes a node and all below it; calls on_id for each removed id. */
 static void
 tree_remove(struct firn_watch_tree *tree, struct firn_watch_node *node,
             void (*on_id)(void *ctx, int id), void *ctx)
@@ -448,7 +449,7 @@ tree_deinit(struct firn_watch_tree *tree)
     *tree = (struct firn_watch_tree){0};
 }
 
-/* Replaces out by the path of a node. */
+/* Sets *out to the path of a node. */
 static int
 tree_path(const struct firn_watch_node *node, struct firn_buf *out)
 {
@@ -605,7 +606,7 @@ firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_sli
 
 /* ---- a question ---- */
 
-/* How far the clock of file times is ahead of the one that cannot be set. */
+/* How far the clock of file times is ahead of the monotonic clock. */
 static int64_t
 lead_of(const struct firn_watch_set *set)
 {
@@ -634,7 +635,7 @@ compare_names(const void *a, const void *b)
                               firn_bytes(right->name, right->name_size));
 }
 
-/* The clean directories in one that is to be visited. */
+/* Appends the clean directories in one that is to be visited. */
 static int
 put_clean_children(struct firn_watch_set *set, const struct firn_watch_node *node,
                    struct firn_buf *out)
@@ -722,7 +723,7 @@ watch(struct firn_watch_set *set, struct firn_watch_node *node, struct firn_os_d
     }
 }
 
-/* The node of a path, made and watched if it is not yet; NULL where that cannot be. */
+/* The node of a path, created and watched if necessary; NULL if that is not possible. */
 static struct firn_watch_node *
 need(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path, uint64_t dirty)
 {
@@ -807,7 +808,7 @@ compare_paths(const void *a, const void *b)
     return firn_slice_compare(left->path, right->path);
 }
 
-/* Reads a whole report before anything of it counts. */
+/* Reads a whole report, before any of it takes effect. */
 static int
 read_visits(struct firn_reader *reader, struct firn_buf *out, firn_error *err)
 {

@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watchlink/watchlink.c: a save, or a look, beside a watch.
+ * watchlink/watchlink.c: a save, or a look, while a watch runs.
  *
  * The watch is asked which directories are still as in a tree that the store has, the one of the
- * newest checkpoint (watch_set.c). The entries of those are read from that tree, before the scan
- * begins, and the scan takes them over without a visit (scan_confined.c). All others are visited
- * as always. So the resulting tree is the one that a visit of everything would give (I1; not checked,
- * like (I2): tests compare the two): the watch answers only after it has seen every event that was
- * due, and there was none for a directory that it names.
+ * newest checkpoint (watch_set.c). Their entries are read from that tree before the scan begins,
+ * and the scan takes them over without a visit (scan_confined.c). All other directories are visited
+ * as always. The resulting tree is the one that a visit of everything would give (I1; not checked,
+ * like (I2): tests compare the two), because the watch answers only after it has seen every event
+ * that was due, and the directories that it names had none.
  *
- * The answer also says how many files of that very tree lie in the directories that are not
- * visited (I2).
+ * The answer also gives the number of files of that tree in the directories that are not visited
+ * (I2).
  *
  * Files with several names. Which of the names holds the content depends on all of them. Their
- * directories are never clean, so a scan meets all that have been known. A name that is new may
- * belong to a file in a clean directory, which cannot know: then the scan begins once more, without
- * confines (I3; not checked: the scan says so). A name is new if the scan reported last did not meet
- * it, even if the stat cache knows it from another scan, such as that of a restore that failed. And
- * where a file gets a further name while a scan runs, that scan may already have passed the other
- * name: it is not reported. Rule files that are new or have changed are treated in the same way: the
- * directories that they govern may be clean, if the change was made through another name of the file.
+ * directories are never clean, so a scan finds all names that were known before. A new name may
+ * belong to a file in a clean directory, and nothing in that directory shows it. So the scan is
+ * then repeated without confines (I3; not checked: the scan fails in this case). A name is new if
+ * the scan reported last did not find it, even if the stat cache has it from another scan, such as
+ * that of a failed restore. If a file gets a further name while a scan runs, the scan may already
+ * have passed the other name, so that scan is not reported. New or changed rule files are treated
+ * in the same way: the directories that they govern may be clean, if the change was made through
+ * another name of the file.
  *
- * Afterwards the watch learns what was visited, and the tree, while the store is still locked: the
+ * Afterwards the watch is told what was visited, and the tree, while the store is still locked. The
  * next save asks with that tree.
  *
- * A watch that is gone, slow, of another version or that answers nonsense costs at most a second, and
- * then everything is visited. Its answer is trusted for (I1) only: a path that the tree does not have
- * is visited.
+ * If the watch is gone or slow, has another version, or gives an invalid answer, this costs at most
+ * a second, and then everything is visited. The answer is trusted only for (I1): a path that the
+ * tree does not have is visited.
  *
  * Threads: after `begin` the confines do not change; leave is called by any thread and locks.
  */
@@ -53,7 +54,7 @@
 struct firn_scan_notices {
     firn_callbacks callbacks; /* of the process that asked */
     struct firn_arena arena;
-    struct firn_buf kept; /* of firn_notice; what they point to lies in the arena */
+    struct firn_buf kept; /* of firn_notice; paths and texts are in the arena */
 };
 
 enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 6 };
@@ -61,7 +62,7 @@ enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_
 struct passed {
     firn_slice path; /* in the arena */
     struct firn_tree_entry entry;
-    uint64_t files; /* in it and below; likewise the other two */
+    uint64_t files; /* in it and below; also the next two */
     uint64_t bytes;
     uint64_t directories;
 };
@@ -78,9 +79,9 @@ struct firn_watchlink {
     struct firn_scan_witness witness;
     struct firn_scan_notices notices; /* of a scan with confines */
     struct firn_os_mutex mutex;       /* rank WORKSPACE_TREE: guards the rest */
-    struct firn_scan_result totals;   /* the numbers of what has been passed by */
+    struct firn_scan_result totals;   /* counts of what is not visited */
     struct firn_buf report;
-    bool is_report_lost; /* for want of memory */
+    bool is_report_lost; /* memory ran out */
 };
 
 /* ---- messages ---- */
@@ -91,12 +92,13 @@ firn_watchlink_name(uint32_t workspace, char out[FIRN_WATCHLINK_NAME_SIZE])
     (void)snprintf(out, FIRN_WATCHLINK_NAME_SIZE, "watch-%u", (unsigned)workspace);
 }
 
-/* What a save and a watch say to each other, to bytes and back.
+/* Encoding and decoding the messages between a save and a watch.
  *
- * Both ends run as one user and are one program, but not always of one version, and either may be
- * killed in the middle of a word. So what comes is looked at like any foreign bytes: numbers that
- * could not be true and paths that are none are refused (I4; tested, not asserted: it comes from
- * outside), and a side that receives nonsense works without the other: a save walks, a watch starts anew. */
+ * Both ends run as the same user and are the same program, but perhaps in different versions, and
+ * either may be killed in the middle of a message. So messages are checked like any foreign bytes:
+ * impossible numbers and invalid paths are refused (I4; tested, not asserted: they come from
+ * outside). A side that receives an invalid message works without the other: a save visits
+ * everything, and a watch starts again. */
 
 enum { FLAG_FULL = 1, FLAG_WILL_REPORT = 2, FLAG_STEADY = 1, NUMBER_MAX_BITS = 62 };
 
@@ -209,7 +211,7 @@ out:
 
 /* ---- and back ---- */
 
-/* Sums of such numbers do not overflow for any tree there is. */
+/* Sums of such numbers cannot overflow for any real tree. */
 static bool
 get_number(struct firn_reader *reader, uint64_t *out)
 {
@@ -342,7 +344,7 @@ firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
     firn_buf_clear(out);
     FIRN_TRY(firn_os_socket_receive(socket, header, sizeof header, timeout_ns, err));
     FIRN_TRY(firn_watchlink_wire_parse_header(header, out_kind, &size, err));
-    /* Memory is taken as bytes come, not as they are announced. */
+    /* Memory is allocated as bytes arrive, not by the announced size. */
     DCHECK(size <= FIRN_WATCHLINK_WIRE_SIZE_MAX);
     while (out->size < size) {
         size_t piece = size - out->size < PIECE_SIZE ? size - out->size : PIECE_SIZE;
@@ -359,7 +361,7 @@ out:
 
 /* ---- the question ---- */
 
-/* A key of the settings that decide, beside the disk, which entries belong to the tree. */
+/* A key of the settings that decide, besides the disk, which entries belong to the tree. */
 static void
 make_key(const struct firn_ws_opened *opened, const struct firn_watchlink_options *options,
          uint8_t out[FIRN_WATCHLINK_WIRE_KEY_SIZE])
@@ -554,14 +556,13 @@ enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
     watched->link->enter(watched->link->ctx, dir, path);
 }
 
-/* Notices of a scan that may begin once more.
+/* Notices of a scan that may be repeated.
  *
- * A scan beside a watch that meets a new name of a file begins once more, and tells once more what
- * it has to tell of the directories that it visited. Callers count: so the notices of
- * the first attempt are kept until it has succeeded. Progress is passed on at once; it may be seen
- * to go back.
+ * A scan with confines that finds a new name of a file is repeated, and reports again what it has
+ * to report about the directories that it visits. Callers count notices, so those of the first
+ * attempt are kept until it has succeeded. Progress is passed on at once; it may appear to go back.
  *
- * If memory runs out, a notice is given at once: rather twice than not at all. */
+ * If memory runs out, a notice is passed on at once: better twice than not at all. */
 
 static void
 on_notice(void *ctx, const firn_notice *notice)
@@ -587,8 +588,8 @@ on_progress(void *ctx, const firn_progress *progress)
     return firn_os_callback_progress(&notices->callbacks, progress);
 }
 
-/* From zeroes. Returns callbacks that keep what would be reported to these. Their context is *notices, which
- * must not move. Any thread may call them, one at a time. */
+/* Returns callbacks that keep the notices for `callbacks`. Their context is *notices, which must
+ * not move. Any thread may call them, one at a time. Requires: *notices is zeroed or empty. */
 static firn_callbacks
 notices_hold(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
 {
@@ -599,7 +600,7 @@ notices_hold(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
                             .ctx = notices};
 }
 
-/* The scan has failed, and what it said counts for nothing. */
+/* Discards the notices of a scan that has failed. */
 static void
 notices_clear(struct firn_scan_notices *notices)
 {
@@ -607,7 +608,7 @@ notices_clear(struct firn_scan_notices *notices)
     firn_arena_deinit(&notices->arena);
 }
 
-/* The scan has succeeded. */
+/* Passes on the notices of a scan that has succeeded. */
 static void
 notices_tell(struct firn_scan_notices *notices)
 {
@@ -744,7 +745,7 @@ firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_resul
     FIRN_TRY(firn_watchlink_wire_put_base(&report, &base));
     FIRN_TRY(firn_buf_append_slice(&report, firn_buf_slice(&watched->report)));
     if (report.size > FIRN_WATCHLINK_WIRE_SIZE_MAX) {
-        goto out; /* the watch goes on believing that everything is to be visited */
+        goto out; /* the next save has a tree that the watch does not know, and visits everything */
     }
     if (watched->link != NULL) {
         watched->link->tell(watched->link->ctx, firn_buf_slice(&report));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watchlink/watchlink.h: a save, or a look, beside a watch: what need not be visited.
+ * watchlink/watchlink.h: a save, or a look, while a watch runs: which directories need no visit.
  */
 #ifndef FIRN_WATCHLINK_WATCHLINK_H
 #define FIRN_WATCHLINK_WATCHLINK_H
@@ -14,9 +14,9 @@
 #include "os/os.h"
 #include "scan/scan.h"
 
-/* What a save and a watch say to each other (prose: docs/watch.md).
+/* The messages between a save and a watch (prose: docs/watch.md).
  *
- * One message each way on a connection, but for a report, which is not answered:
+ * A connection carries one message each way; a report is not answered:
  *
  *   message  := "fw2" | u8 kind | le32 size | size bytes
  *   question := u8 flags (1 full, 2 will report) | le64 device | le64 inode | 32 bytes tree
@@ -46,7 +46,7 @@ enum firn_watchlink_wire_kind {
     FIRN_WATCHLINK_WIRE_INFO = 'I'
 };
 
-/* The tree that the asker has, and what decides which entries belong to it. */
+/* The tree of the process that asks, and a key of what decides which entries belong to it. */
 struct firn_watch_base {
     firn_hash tree;
     uint8_t key[FIRN_WATCHLINK_WIRE_KEY_SIZE]; /* a digest of options and of other workspaces */
@@ -54,30 +54,30 @@ struct firn_watch_base {
 
 struct firn_watch_question {
     bool is_full;     /* every directory has to be visited */
-    bool will_report; /* by the token of the answer */
+    bool will_report; /* a report with the token of the answer will follow */
     uint64_t device;  /* of the root of the tree that is asked about */
     uint64_t inode;
     struct firn_watch_base base;
 };
 
-/* A directory that need not be visited, nor anything below it. */
+/* A directory that need not be visited, and no directory below it. */
 struct firn_watch_passed {
     firn_slice parent; /* path */
     firn_slice name;
-    uint64_t files; /* in it and below; likewise bytes */
+    uint64_t files; /* in it and below; also bytes */
     uint64_t bytes;
-    uint64_t directories; /* it, and those below */
+    uint64_t directories; /* including this one */
 };
 
 /* A directory that was visited. */
 struct firn_watch_visited {
     firn_slice path;
-    bool is_steady; /* as long as nothing changes in it, its object and its numbers stay */
+    bool is_steady; /* its object and its numbers stay the same until something in it changes */
     uint64_t files; /* its own */
     uint64_t bytes;
 };
 
-/* FIRN_INVALID for what no such message begins with. */
+/* FIRN_INVALID if no message begins with these bytes. */
 FIRN_MUST_CHECK int
 firn_watchlink_wire_parse_header(const uint8_t header[FIRN_WATCHLINK_WIRE_HEADER_SIZE],
                                  enum firn_watchlink_wire_kind *out_kind, size_t *out_size,
@@ -87,7 +87,7 @@ firn_watchlink_wire_parse_header(const uint8_t header[FIRN_WATCHLINK_WIRE_HEADER
 FIRN_MUST_CHECK int firn_watchlink_wire_put_question(struct firn_buf *out,
                                                      const struct firn_watch_question *question);
 FIRN_MUST_CHECK int firn_watchlink_wire_put_token(struct firn_buf *out, uint64_t token);
-/* When the scan began that is, or was last, reported. */
+/* When the scan began that is reported now, or was reported last. */
 FIRN_MUST_CHECK int firn_watchlink_wire_put_begun(struct firn_buf *out, int64_t begun_ns);
 FIRN_MUST_CHECK int firn_watchlink_wire_put_base(struct firn_buf *out,
                                                  const struct firn_watch_base *base);
@@ -98,8 +98,8 @@ FIRN_MUST_CHECK int firn_watchlink_wire_put_passed(struct firn_buf *out,
 FIRN_MUST_CHECK int firn_watchlink_wire_put_visited(struct firn_buf *out,
                                                     const struct firn_watch_visited *visited);
 
-/* Each takes one thing; FIRN_INVALID where it is not there. Slices are borrowed from the bytes
- * read, and every path and name is a clean one. */
+/* Each reads one thing; FIRN_INVALID if it is not there. Slices are borrowed from the bytes read,
+ * and every path and name is valid. */
 FIRN_MUST_CHECK int firn_watchlink_wire_get_question(firn_slice bytes,
                                                      struct firn_watch_question *out,
                                                      firn_error *err);
@@ -112,7 +112,7 @@ FIRN_MUST_CHECK int firn_watchlink_wire_get_base(struct firn_reader *reader,
 FIRN_MUST_CHECK int firn_watchlink_wire_get_visited(struct firn_reader *reader,
                                                     struct firn_watch_visited *out,
                                                     firn_error *err);
-/* Calls visit for each directory after the token of an answer. */
+/* Calls visit for each directory in the groups of an answer. */
 FIRN_MUST_CHECK int firn_watchlink_wire_get_passed(
     struct firn_reader *reader,
     int (*visit)(void *ctx, const struct firn_watch_passed *passed, firn_error *err), void *ctx,
@@ -122,7 +122,7 @@ struct firn_ws;
 struct firn_ws_opened;
 struct firn_watchlink;
 
-/* A watch in this process: what the socket gives to others. */
+/* A watch in this process; other processes use the socket instead. */
 struct firn_watch_link {
     int (*ask)(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
                firn_error *err);
@@ -140,23 +140,25 @@ struct firn_watchlink_options {
     bool will_report;
 };
 
-/* Asks the watch of the workspace. *out is NULL where there is none, or it does not answer: that is
- * no failure. */
+/* Asks the watch of the workspace. *out is NULL, which is no failure, if there is none or it does
+ * not answer. */
 FIRN_MUST_CHECK int firn_watchlink_begin(struct firn_ws *ws, struct firn_ws_opened *opened,
                                          const struct firn_watchlink_options *options,
                                          struct firn_watchlink **out, firn_error *err);
 /* NULL is fine. */
 void firn_watchlink_end(struct firn_watchlink *watched);
-/* Sets confines and witness of a scan by the rules that `begin` was told of, and callbacks that keep
- * notices where there are confines; watched may be NULL. */
+/* Sets the confines and the witness of a scan with the options given to `begin`. If there are
+ * confines, also sets callbacks that keep notices until the scan has succeeded. watched may be
+ * NULL. */
 void firn_watchlink_apply(struct firn_watchlink *watched, struct firn_scan_options *options);
-/* After that scan, if it has succeeded: adds to the result what it has not visited, and tells the
- * notices that it gave. */
+/* Adds the counts of what the scan has not visited to the result, and reports the kept notices.
+ * Requires: the scan has succeeded. watched may be NULL. */
 void firn_watchlink_complete(struct firn_watchlink *watched, struct firn_scan_result *result);
-/* After a scan that is to be done once more, as one that failed with FIRN_CONFLICT: whether it had
- * confines. From now on there are none. False for NULL. */
+/* Removes the confines, so that the scan can be repeated, such as after FIRN_CONFLICT. Returns
+ * whether there were any; false for NULL. */
 bool firn_watchlink_widen(struct firn_watchlink *watched);
-/* The tree of the scan is in the store, and will be that of the next question. NULL is fine. */
+/* Reports the visit to the watch. Requires: the tree of the scan is in the store, and will be that
+ * of the next question. NULL is fine. */
 void firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_result *scan);
 
 /* The name of the socket, in the store's directory. */
@@ -169,7 +171,7 @@ struct firn_os_socket;
 FIRN_MUST_CHECK int firn_watchlink_send(struct firn_os_socket *socket,
                                         enum firn_watchlink_wire_kind kind, firn_slice bytes,
                                         firn_error *err);
-/* timeout_ns in all. */
+/* timeout_ns is for the whole message. */
 FIRN_MUST_CHECK int firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
                                            enum firn_watchlink_wire_kind *out_kind,
                                            struct firn_buf *out, firn_error *err);
