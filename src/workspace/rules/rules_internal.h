@@ -35,7 +35,7 @@ struct firn_ignore_pattern {
     uint8_t last;          /* its last byte, if the kind is LITERAL or SUFFIX */
     bool is_negated;       /* '!': what it matches is kept */
     bool is_for_dirs;      /* it ended in '/' */
-    bool is_path;          /* matched against the path from the file.s directory, not the name */
+    bool is_path;          /* matched against the path from the file's directory, not the name */
 };
 
 /* An entry as the rules of one directory see it. */
