@@ -13,8 +13,8 @@
  * file system: a tree that is restored here may be copied, shared or checked out elsewhere. A name
  * is reserved if it becomes one of NAMES after
  * - case folding: ASCII, the letters that some system treats as an `i` or an `s` (FAT, NTFS, APFS,
- * ext4
- *   with casefold), and the ligature that full case folding turns into `fi` (APFS, ext4 with casefold);
+ *   ext4 with casefold), and the ligature that full case folding turns into `fi` (APFS, ext4 with
+ *   casefold);
  * - leaving out code points that HFS+ and ext4 with casefold ignore: all that Unicode calls
  *   Default_Ignorable_Code_Point;
  * - cutting at a `:`, which begins the name of a stream on NTFS (`.git::$INDEX_ALLOCATION` is the
