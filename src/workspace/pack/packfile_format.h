@@ -12,7 +12,7 @@
  *   section OBJECTS    count (8) | page count (4) | zero (4) |
  *                      for each page: first hash (32) | offset (8)
  *
- * Only files of this room and tests include it.
+ * Only files of this folder and tests include it.
  */
 #ifndef FIRN_PACK_PACKFILE_FORMAT_H
 #define FIRN_PACK_PACKFILE_FORMAT_H
