@@ -19,15 +19,14 @@
  * collection before anything is removed (I2; not checked: nothing here removes). A missing pack
  * hides nothing as long as it has only contents, and the plan leaves it alone.
  *
- * Bases are read at the end, in the order of the deltas in their packs: so each
- * frame is decoded once (I3).
+ * Bases are read at the end, in the order of the deltas in their packs: so each frame is decoded
+ * once (I3).
  *
  * Nothing here recurses: what is still to be visited waits on two stacks, one for directories and
  * one for lists of pieces.
  *
  * Memory: one directory object; 32 bytes for each waiting directory (at most those beside one path
- * from a root down) and for each list of pieces in one directory; 72 for each
- * delta.
+ * from a root down) and for each list of pieces in one directory; 72 for each delta.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -34,9 +34,9 @@
  * both live and dead objects, without decoding any frame. If it cannot be read, sizes before
  * compression are used.
  *
- * The list of packs says at which level of zstd a pack was compressed. A pack that
- * is rewritten is compressed at the requested level, but never at a lower one than before: so a
- * collection undoes no compression, and packs that become one have the same level.
+ * The list of packs says at which level of zstd a pack was compressed. A pack that is rewritten is
+ * compressed at the requested level, but never at a lower one than before: so a collection undoes
+ * no compression, and packs that become one have the same level.
  *
  * Before a pack goes, the index entries that lead into it must go (I3 of objects_session.c). Those
  * of dead objects are deleted here, for all packs at once; live objects get new places when they

@@ -2,13 +2,12 @@
  *
  * rules/rules.c: what one walk leaves out, and the rules object of a walk.
  *
- * Rule files form layers. Entering a directory with a rule file puts it on top of those of its
- * kind further up. An entry is judged from the highest kind to the lowest, and
- * within a kind from the deepest directory upwards; the first file in which a pattern matches
- * decides, by its last such pattern. So a rule of .firnignore outranks any of .gitignore, and a
- * deeper file outranks a higher one. If no rule matches, the default exclusions apply: they are the
- * lowest rules, and a `!` in any file lifts them. No rule lifts the exclusion of version control's
- * own directories.
+ * Rule files form layers. Entering a directory with a rule file puts it on top of those of its kind
+ * further up. An entry is judged from the highest kind to the lowest, and within a kind from the
+ * deepest directory upwards; the first file in which a pattern matches decides, by its last such
+ * pattern. So a rule of .firnignore outranks any of .gitignore, and a deeper file outranks a higher
+ * one. If no rule matches, the default exclusions apply: they are the lowest rules, and a `!` in
+ * any file lifts them. No rule lifts the exclusion of version control's own directories.
  *
  * A directory that is left out is not entered, so a rule further down cannot bring back what is in
  * it. Git does the same, and this is what makes leaving out cheap.

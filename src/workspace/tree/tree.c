@@ -8,9 +8,8 @@
  * object shows whether two directories are equal, for any writer.
  *
  * Decoding trusts nothing (I2; not checked: it tests data, and asserts nothing): every length is
- * checked against what is left, every name against the rules that keep a restore inside its root.
- * A name that decode accepts may be used as a path component without
- * further checks.
+ * checked against what is left, every name against the rules that keep a restore inside its root. A
+ * name that decode accepts may be used as a path component without further checks.
  *
  * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently
  * would break the promise that a restored tree is the saved one.
