@@ -20,8 +20,8 @@
  *      collection continues.
  *
  * Without a table (reclaim.c) everything that the index has in the packs counts as alive.
- * (I3) Then a pack is retired only if all objects that it has were visited, and the index has each
- *      of them elsewhere or at the place where it was visited.
+ * (I3) Then a pack is retired only if all objects that it has were visited, and the index has none
+ *      of them at another place in this pack.
  *
  * (I4) A frame whose objects are all alive, and that is as large as frames are made, is copied as
  *      it is stored, after it was decoded and its objects were verified. Exceptions: it is to be
