@@ -10,8 +10,8 @@
  * 4. The remaining lines are searched by Myers' algorithm (line_myers.c), which marks changes.
  * 5. The marks of both sides, read in step, give the hunks.
  *
- * Alternatively, patience diff (below) replaces steps 2 to 4. Its difference is longer, but
- * sometimes easier to read.
+ * Alternatively, patience diff (below) replaces steps 2 to 4. Its difference may be longer, but
+ * is easier to read in places.
  *
  * (I1) The lines that are not marked are the same numbers in the same order on both sides. Step 5
  * checks this: a wrong difference is never returned, even if an earlier step is wrong.

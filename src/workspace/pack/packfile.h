@@ -105,9 +105,9 @@ FIRN_MUST_CHECK int firn_packfile_writer_create(struct firn_os_dir *dir, const c
 FIRN_MUST_CHECK int firn_packfile_writer_create_path(struct firn_os *os, const char *path,
                                                      int level, struct firn_packfile_writer **out,
                                                      firn_error *err);
-/* A frame is closed when it holds that many bytes of contents: from FIRN_PACKFILE_FRAME_SIZE, the
- * default, to FIRN_PACKFILE_FRAME_SIZE_MAX. Requires: no lane has been made yet. A larger frame
- * keeps more objects together, but a reader of any of them decodes all of it. */
+/* Sets how many bytes of contents close a frame: from FIRN_PACKFILE_FRAME_SIZE, the default, to
+ * FIRN_PACKFILE_FRAME_SIZE_MAX. Requires: no lane has been made yet. A larger frame keeps more
+ * objects together, but a reader of any of them decodes all of it. */
 enum { FIRN_PACKFILE_FRAME_SIZE = 512 << 10, FIRN_PACKFILE_FRAME_SIZE_MAX = 4 << 20 };
 void firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size);
 /* Notes that the pack may have lists of cells (packfile_cells.h), because frames are copied into it
