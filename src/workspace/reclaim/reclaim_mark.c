@@ -19,8 +19,8 @@
  * collection before anything is removed (I2; not checked: nothing here removes). A missing pack
  * hides nothing as long as it has only contents, and the plan leaves it alone.
  *
- * Bases are read at the end, in the order of the deltas in their packs: so each frame is decoded
- * once (I3).
+ * Deltas are read at the end, to find their bases, in the order in which they are in their packs:
+ * so each frame is decoded once (I3).
  *
  * Nothing here recurses: what is still to be visited waits on two stacks, one for directories and
  * one for lists of pieces.

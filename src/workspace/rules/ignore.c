@@ -163,7 +163,7 @@ firn_ignore_file_find(const struct firn_ignore_file *file,
  *   p/         directories only
  *   /p, a/b    with a slash that is not the last byte the pattern is matched against the path from
  *              the rule file's directory, otherwise against the name of an entry anywhere below
- *   spaces     at the end do not count, unless a backslash is before them; tabs do count
+ *   spaces     at the end do not count, unless a backslash is before one; tabs do count
  *
  * Where gitignore(5) leaves a question open, git itself was tested, and firn does the same:
  * - the part of a path pattern before its first special byte is compared by itself, and what comes
