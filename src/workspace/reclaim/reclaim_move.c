@@ -5,11 +5,10 @@
  * The packs are read in the order of their numbers, each frame by frame; frames without live
  * objects are skipped. Every live object that the index has at that place is added to a new pack,
  * next to its former neighbours. A new pack is finished, durable and in the index before the next
- * one is begun
- * (I1), so a crash leaves at most one file that no list names, as in a save. A new pack is finished
- * when it is full, or when enough was moved to give space back: then the old packs that are empty
- * are retired and collected before more is moved. So a collection needs space for a part of the
- * store, not for all of it.
+ * one is begun (I1), so a crash leaves at most one file that no list names, as in a save. A new
+ * pack is finished when it is full, or when enough was moved to give space back: then the old packs
+ * that are empty are retired and collected before more is moved. So a collection needs space for a
+ * part of the store, not for all of it.
  *
  * An object moves by getting a new entry in the index. Until that is written, the old entry leads
  * to the old pack, and both places hold the same bytes: a crash may leave either entry.
