@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lines/line_diff.c: from two texts to the hunks in which they differ.
+ * lines/line_diff.c: finds the hunks in which two texts differ.
  *
  * 1. Lines become numbers (line_intern.c).
- * 2. Equal lines at both ends are cut off: most edits leave little.
- * 3. A line that the other text does not have at all cannot stand in both; it is a change, and is
- *    taken out of what is searched. That loses no shortest difference, and turns the usual costly
- *    case, a file of which much was rewritten, into a small one.
+ * 2. Equal lines at both ends are cut off: for most edits little is left.
+ * 3. A line that the other text does not have at all is a change, and is left out of the search.
+ *    That loses no shortest difference, and makes the usual expensive case small: a file of which
+ *    much was rewritten.
  * 4. The remaining lines are searched by Myers' algorithm (line_myers.c), which marks changes.
- * 5. The marks of both sides, read in step, are the hunks.
+ * 5. The marks of both sides, read in step, give the hunks.
  *
- * Or steps 2 to 4 are those of another algorithm, which finds a difference that is easier to read in
- * places, and longer.
+ * Alternatively, patience diff (below) replaces steps 2 to 4. Its difference may be longer, but
+ * is easier to read in places.
  *
  * (I1) The lines that are not marked are the same numbers in the same order on both sides. Step 5
- * checks it: a wrong difference is never returned, even if an earlier step is wrong.
+ * checks this: a wrong difference is never returned, even if an earlier step is wrong.
  *
- * A long text that was changed all over has many differences of nearly the same length, and which
- * one is shortest does not matter: after work_max steps a longer one is good enough, and is said
- * to be such.
+ * A long text that was changed all over has many differences of nearly the same length, and it does
+ * not matter which one is shortest: after work_max steps a longer one is accepted, and is_minimal
+ * is false.
  */
 #include "lines/line_diff.h"
 
@@ -29,19 +29,19 @@
 
 /* ==== patience difference ====
  *
- * The shortest difference is not always the one that a person would give: where a function is put
- * before another one, it may pair the braces and empty lines of both. Lines that stand exactly once
- * on each side are rarely paired wrongly. So:
+ * The shortest difference is not always the one that a person would choose: if a function is
+ * inserted before another one, it may pair the braces and empty lines of both. Lines that occur
+ * exactly once on each side are rarely paired wrongly. So:
  *
  * 1. Equal lines at both ends of a range are kept.
- * 2. Of the lines that stand once in the range on each side, the longest sequence that ascends on
- *    both is kept: they are anchors, and between them lie smaller ranges, in which other lines may
- *    stand once.
+ * 2. Of the lines that occur once in the range on each side, the longest sequence that ascends on
+ *    both is kept: they are anchors, and between them there are smaller ranges, in which other
+ *    lines may occur once.
  * 3. A range without such a line is left to Myers' algorithm (line_myers.c).
  *
  * Ranges wait on a stack of their own. Each level of them costs one pass over the texts; below
- * DEPTH_MAX levels Myers takes over (I1), so no text costs more than that many passes beside him. His
- * share of the steps is the range's share of the lines.
+ * DEPTH_MAX levels Myers' algorithm takes over (I1), so no text costs more than that many passes
+ * and the steps of that algorithm. A range's share of those steps is its share of the lines.
  *
  * Memory: three arrays by number, and two by line.
  *
@@ -60,11 +60,11 @@ struct patience_range {
     unsigned depth;
 };
 
-/* A line that stands once on each side. */
+/* A line that occurs once on each side. */
 struct anchor {
     uint32_t before;
     uint32_t after;
-    uint32_t previous; /* index of the one before it in the longest sequence that ends here */
+    uint32_t previous; /* index of the previous one in the longest sequence that ends here */
 };
 
 struct search {
@@ -115,7 +115,7 @@ patience_cut_ends(const struct firn_line_intern *lines, struct patience_range *r
     }
 }
 
-/* Lists the lines that stand once on each side, as they come in before; returns how many. */
+/* Lists the lines that occur once on each side, in the order of before; returns how many. */
 static uint32_t
 find_unique(struct search *search, const struct patience_range *range)
 {
@@ -161,7 +161,7 @@ find_longest(struct search *search, uint32_t count)
     return length > 0 ? search->tails[length - 1] : NONE;
 }
 
-/* Pushes what lies between the anchors of the sequence that ends with `last`. */
+/* Pushes the ranges between the anchors of the sequence that ends with `last`. */
 static int
 split(struct search *search, const struct patience_range *range, uint32_t last)
 {
@@ -238,10 +238,11 @@ handle(struct search *search, struct patience_range range, firn_error *err)
                : firn_error_no_memory(err, "the comparison of two texts");
 }
 
-/* Marks the changes of two texts whose lines are numbers: the lines that are not marked are the same
- * on both sides, in order. Both arrays are all false and have an element a line. Where nothing is
- * unique the shortest way is taken, by about work_max steps in all (lines/line_internal.h). *out_is_minimal
- * is true if the whole way is proved to be the shortest. */
+/* Marks the changes of two texts whose lines are numbers: the lines that are not marked are the
+ * same on both sides, in order. Requires: both arrays are all false and have an element for each
+ * line. If nothing is unique, the shortest way is taken, in about work_max steps in all
+ * (lines/line_internal.h). *out_is_minimal is true if the whole way is proved to be the
+ * shortest. */
 static int
 patience_mark(const struct firn_line_intern *lines, bool *before_changed, bool *after_changed,
               uint64_t work_max, bool *out_is_minimal, firn_error *err)
@@ -286,11 +287,11 @@ _Static_assert((int)FIRN_LINE_DIFF_TEXT_SIZE_MAX == (int)FIRN_LINE_INTERN_TEXT_S
 enum { BINARY_LOOK_SIZE = 8000, IN_BEFORE = 1, IN_AFTER = 2, IN_BOTH = 3 };
 
 struct marks {
-    bool *before; /* of each line: changed */
+    bool *before; /* for each line: whether it is changed */
     bool *after;
 };
 
-/* What is searched: the lines between equal ends that the other side has too. */
+/* The lines to be searched: those between equal ends that the other side has, too. */
 struct searched {
     uint32_t *numbers;
     uint32_t *places;
@@ -320,7 +321,7 @@ cut_ends(const struct firn_line_intern *lines)
     return range;
 }
 
-/* Marks the lines of one side that the other has not; lists the others. */
+/* Marks the lines of one side that the other does not have; lists the others. */
 static int
 sift(const uint32_t *numbers, uint32_t from, uint32_t to, const uint8_t *sides, bool *marks,
      struct searched *out)
@@ -388,7 +389,7 @@ out:
     return rc;
 }
 
-/* Reads the marks in step, calling on each hunk; checks that the rest is equal (I1). Returns how
+/* Reads the marks in step and calls for each hunk; checks that the rest is equal (I1). Returns how
  * many hunks there are; out may be NULL. */
 static size_t
 read_hunks(const struct firn_line_intern *lines, const struct marks *marks, firn_hunk *out)
@@ -421,7 +422,8 @@ read_hunks(const struct firn_line_intern *lines, const struct marks *marks, firn
     return count;
 }
 
-/* Whether hunks ascend, with at least one equal line between two, as many on either side. */
+/* Whether hunks ascend, with at least one equal line between two, the same number on either
+ * side. */
 static bool
 are_apart(const firn_hunk *hunks, size_t count)
 {

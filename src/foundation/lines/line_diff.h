@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lines/line_diff.h: what differs between two texts, line by line.
+ * lines/line_diff.h: the differences between two texts, line by line.
  */
 #ifndef FIRN_LINES_LINE_DIFF_H
 #define FIRN_LINES_LINE_DIFF_H
@@ -12,13 +12,13 @@
 #include "base/error.h"
 #include "firn/types.h"
 
-/* Of each text; more is FIRN_LIMIT. The memory for one comparison stays below 128 MiB. */
+/* Limits for each text; FIRN_LIMIT beyond. The memory for one comparison stays below 128 MiB. */
 enum { FIRN_LINE_DIFF_TEXT_SIZE_MAX = 32 << 20, FIRN_LINE_DIFF_LINES_MAX = 1 << 20 };
 
-/* Steps of the search for the shortest difference, a fifth of a second or so. */
+/* Steps of the search for the shortest difference: about a fifth of a second. */
 #define FIRN_LINE_DIFF_WORK_DEFAULT ((uint64_t)1 << 27)
 
-/* Before, between and after the hunks the lines are equal. */
+/* Outside the hunks the lines are equal. */
 struct firn_line_diff {
     firn_hunk *hunks; /* ascending; at least one equal line between two */
     size_t hunk_count;
@@ -27,10 +27,10 @@ struct firn_line_diff {
     bool is_minimal;  /* proved: there is no difference with fewer lines */
 };
 
-/* Compares two texts. A line ends after '\n'; a last line without one is another line than the
- * same with one. Where finding the shortest difference takes more than work_max steps, a longer one
- * is taken (see lines/line_internal.h for the bound). The same texts and work_max give the same result
- * everywhere. */
+/* Compares two texts. A line ends after '\n'; a last line without one differs from the same line
+ * with one. If finding the shortest difference takes more than work_max steps, a longer one
+ * is returned (see lines/line_internal.h for the bound). The same texts and work_max give the same
+ * result everywhere. */
 FIRN_MUST_CHECK int firn_line_diff_init(struct firn_line_diff *out, firn_slice before,
                                         firn_slice after, uint64_t work_max, firn_error *err);
 /* The same, by another algorithm: FIRN_DIFF_PATIENCE needs up to 32 MiB more. */
@@ -40,7 +40,7 @@ FIRN_MUST_CHECK int firn_line_diff_init_by(struct firn_line_diff *out, firn_slic
 /* A zeroed struct is fine. */
 void firn_line_diff_deinit(struct firn_line_diff *diff);
 
-/* Whether bytes are taken for something else than text: they have a NUL among their first 8,000
+/* Whether bytes count as binary, not as text: they have a NUL among their first 8,000
  * bytes, which is git's rule. */
 bool firn_line_diff_is_binary(firn_slice bytes);
 

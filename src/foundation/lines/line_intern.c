@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lines/line_intern.c: lines become numbers, so that comparing two of them is comparing two words.
+ * lines/line_intern.c: gives lines numbers, so that comparing two lines is comparing two words.
  *
  * Each line is looked up in one hash table for both texts, by XXH3 of its bytes, and gets the
- * number of the first line that is equal to it, byte by byte (I1). The table is open, linear, and
- * at most half full; its slots hold number + 1.
+ * number of the first line that is equal to it, byte by byte (I1). The table uses linear probing,
+ * and is at most half full; its slots hold number + 1.
  *
  * An attacker who knows the seed of XXH3 can write a text whose lines all fall into one slot, and
- * the look-ups would take quadratic time. So the seed is taken from the BLAKE3 of both texts: it
- * cannot be known before the texts are, and the result still depends on nothing but them.
+ * the look-ups would take quadratic time. So the seed is derived from the BLAKE3 of both texts: it
+ * cannot be known before the texts are, and the result still depends only on the texts.
  *
- * Memory for the largest texts, beside the texts themselves: 32 MiB of known lines, 16 MiB of
+ * Memory for the largest texts, in addition to the texts: 32 MiB of known lines, 16 MiB of
  * slots, 8 MiB of numbers; the first two are released before this returns.
  */
 #include "lines/line_internal.h"
@@ -20,7 +20,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
 
-/* A line met for the first time. The half of its hash that did not choose the slot spares most
+/* A line when it first occurs. The half of its hash that did not choose the slot avoids most
  * comparisons. */
 struct known {
     const uint8_t *data;
@@ -36,7 +36,7 @@ struct table {
     uint64_t seed;
 };
 
-/* Takes the next line off the front of *text. */
+/* Takes the first line of *text. */
 static firn_slice
 next_line(firn_slice *text)
 {
@@ -81,7 +81,7 @@ seed_of(firn_slice before, firn_slice after)
     return seed;
 }
 
-/* The number of a line; a new one if no equal line was met before (I1). */
+/* The number of a line; a new one if no equal line occurred before (I1). */
 static uint32_t
 number_of(struct table *table, firn_slice line)
 {

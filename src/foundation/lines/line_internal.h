@@ -26,14 +26,14 @@ struct firn_line_intern {
     uint32_t number_count;
 };
 
-/* A line ends after its '\n'; what follows the last one is a line too, and another than the same
+/* A line ends after its '\n'; bytes after the last '\n' are a line too, which differs from the same
  * bytes with a '\n'. The texts are not needed afterwards. FIRN_LIMIT if one is too large. */
 FIRN_MUST_CHECK int firn_line_intern_init(struct firn_line_intern *out, firn_slice before,
                                           firn_slice after, firn_error *err);
 /* A zeroed struct is fine. */
 void firn_line_intern_deinit(struct firn_line_intern *lines);
 
-/* the shortest way from one sequence of numbers to another by taking some out and putting some in.
+/* The shortest way from one sequence of numbers to another by removing and inserting numbers.
  *
  * The algorithm is that of E. W. Myers, "An O(ND) Difference Algorithm and Its Variations",
  * Algorithmica 1 (1986), in its linear-space variation (section 4b).
@@ -43,14 +43,14 @@ void firn_line_intern_deinit(struct firn_line_intern *lines);
 struct firn_line_myers_side {
     const uint32_t *numbers;
     uint32_t count;        /* at most 2^29 */
-    bool *is_changed;      /* set to true where a number is taken out, or put in; else left */
+    bool *is_changed;      /* set to true if a number is removed or inserted; else left */
     const uint32_t *place; /* of each number in is_changed; NULL: its own index */
 };
 
 /* Marks the changes: the numbers that are not marked are the same on both sides, in order. After
- * about work_max steps (comparisons and diagonals) the search for the shortest way is given up and
- * a way is taken that may be longer; that takes at most some 200 steps a number more. *out_is_minimal
- * is true if it was not given up. */
+ * about work_max steps (comparisons and diagonals) the search for the shortest way ends and
+ * a way is taken that may be longer; that takes at most some 200 more steps for each number.
+ * *out_is_minimal is true if the search was completed. */
 FIRN_MUST_CHECK int firn_line_myers_mark(const struct firn_line_myers_side *before,
                                          const struct firn_line_myers_side *after,
                                          uint64_t work_max, bool *out_is_minimal, firn_error *err);

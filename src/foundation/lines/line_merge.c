@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lines/line_merge.c: diff3.
+ * lines/line_merge.c: three-way merge, as in diff3.
  *
- * Two differences are taken, from the base to ours and from the base to theirs. A line of the base
- * that stands in no hunk of either is in all three texts. Between such lines lie chunks: hunks of
- * both sides that overlap or touch form one chunk, so that between two chunks there is always a line
- * that all have. In a chunk
- *   only one side has changed something: its lines are taken;
- *   both have changed it to the same lines: these are taken;
- *   else it is a conflict.
- * Hunks that only touch are one chunk because there is no line between them to hold them apart:
- * the order of an insertion of ours and one of theirs at one place is unknown.
+ * Two differences are computed, from the base to ours and from the base to theirs. A line of the
+ * base that is in no hunk of either is in all three texts. Between such lines there are chunks:
+ * hunks of both sides that overlap or touch form one chunk, so between two chunks there is always a
+ * line that all three have. In a chunk
+ *   if only one side has changed something, its lines are taken;
+ *   if both have changed it to the same lines, these are taken;
+ *   otherwise it is a conflict.
+ * Hunks that only touch form one chunk because no line separates them: the order of an insertion of
+ * ours and one of theirs at the same place is unknown.
  *
- * (I1) The hunks of one side never touch each other (line_diff.h), so a chunk with hunks of one side
- * only is exactly one hunk.
- * (I2) Outside of chunks a side is the base, moved: a line of the base stands there at its own number
- * plus what the side's earlier hunks have added, less what they have taken away. So the limits of a
- * chunk in the base give its limits in each side.
+ * (I1) The hunks of one side never touch each other (line_diff.h), so a chunk with hunks of only
+ *      one
+ * side is exactly one hunk.
+ * (I2) Outside of chunks a side is the base, moved: a line of the base is there at its own number
+ * plus the lines that the side's earlier hunks have added, minus those that they have removed. So
+ * the limits of a chunk in the base give its limits in each side.
  *
- * Chunks are as many as hunks at most; the text is as long as ours and theirs together at most.
+ * There are at most as many chunks as hunks; the text is at most as long as ours and theirs
+ * together.
  */
 #include "lines/line_merge.h"
 
@@ -27,14 +29,14 @@
 #include "base/slice.h"
 #include "lines/line_diff.h"
 
-/* A side's way along the base. */
+/* The position of a side along the base. */
 struct side {
     firn_slice text;
     struct firn_line_diff diff;
     uint32_t *starts; /* of each line, and the end of the text after them */
     uint32_t line_count;
     size_t next;   /* hunk */
-    int64_t moved; /* what the hunks before `next` have moved the lines by (I2) */
+    int64_t moved; /* by how much the hunks before `next` have moved the lines (I2) */
 };
 
 /* Lines of one side. */
@@ -113,7 +115,8 @@ next_at(const struct side *side)
     return side->diff.hunks[side->next].before_at;
 }
 
-/* Takes the next hunk into a chunk of the base that ends at *end, if it overlaps or touches it. */
+/* Adds the next hunk to a chunk of the base that ends at *end, if it overlaps or touches the
+ * chunk. */
 static bool
 take_hunk(struct side *side, uint32_t *end)
 {
@@ -127,7 +130,7 @@ take_hunk(struct side *side, uint32_t *end)
     return true;
 }
 
-/* The lines of a side for lines of the base; moved_before is what it was before the chunk. */
+/* The lines of a side for lines of the base; moved_before is side->moved before the chunk. */
 static struct lines
 lines_of(const struct side *side, struct lines base, int64_t moved_before)
 {
@@ -137,7 +140,7 @@ lines_of(const struct side *side, struct lines base, int64_t moved_before)
     return (struct lines){(uint32_t)at, (uint32_t)(end - at)};
 }
 
-/* At least one side has a next hunk. */
+/* Requires: at least one side has a next hunk. */
 static struct chunk
 next_chunk(struct side *ours, struct side *theirs)
 {
@@ -192,7 +195,7 @@ merge_chunk(struct firn_line_merge *out, const struct side *ours, const struct s
     return firn_buf_append_slice(&out->text, our_text);
 }
 
-/* The lines that all have, in ours, from *done to a chunk or the end. */
+/* Copies the lines that all three have, from ours, from *done to a chunk or the end. */
 static int
 copy_common(struct firn_line_merge *out, const struct side *ours, uint32_t *done, uint32_t to)
 {

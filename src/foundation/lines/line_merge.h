@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lines/line_merge.h: what two texts made of a third, in one text.
+ * lines/line_merge.h: merges two texts that were both derived from a third.
  *
- * The rule is that of diff3, as S. Khanna, K. Kunal and B. C. Pierce have it in "A Formal
+ * The rule is that of diff3, as described by S. Khanna, K. Kunal and B. C. Pierce, "A Formal
  * Investigation of Diff3", FSTTCS 2007.
  */
 #ifndef FIRN_LINES_LINE_MERGE_H
@@ -22,15 +22,15 @@ struct firn_line_merge_texts {
 };
 
 struct firn_line_merge {
-    struct firn_buf text;         /* the merged text; where there is a conflict it has our lines */
+    struct firn_buf text;         /* the merged text; in a conflict it has our lines */
     firn_merge_region *conflicts; /* ascending; at least one line that all have between two */
     size_t conflict_count;
 };
 
-/* Merges texts within the limits of lines/line_diff.h; more is FIRN_LIMIT. Lines are as there, and
- * so is work_max, for each of two comparisons. Which of the two others is ours and which is theirs
- * makes no difference but for the text at a conflict. The same texts and work_max give the same
- * result everywhere. *out is empty after a failure. */
+/* Merges texts within the limits of lines/line_diff.h; FIRN_LIMIT beyond. Lines are as there, and
+ * so is work_max, for each of two comparisons. Exchanging ours and theirs changes only the text at
+ * a conflict. The same texts and work_max give the same result everywhere. *out is empty after a
+ * failure. */
 FIRN_MUST_CHECK int firn_line_merge_init(struct firn_line_merge *out,
                                          const struct firn_line_merge_texts *texts,
                                          uint64_t work_max, firn_error *err);

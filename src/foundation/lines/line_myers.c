@@ -3,33 +3,35 @@
  * lines/line_myers.c: Myers' search from both ends, box by box.
  *
  * The two sequences span a grid: x counts numbers of `before`, y of `after`. A way from the upper
- * left corner to the lower right one goes right (a number is taken out), down (one is put in), or,
- * where the numbers are equal, along the diagonal for nothing. Diagonal k holds the points with
+ * left corner to the lower right one goes right (a number is removed), down (one is inserted), or,
+ * if the numbers are equal, along the diagonal for nothing. Diagonal k holds the points with
  * x - y == k. After d steps right or down only the diagonals k0 - d, k0 - d + 2, …, k0 + d can have
- * been reached, and of each only the furthest point matters. So a front is one x a diagonal, and d
- * rounds find a way of d changes.
+ * been reached, and on each only the furthest point matters. So a front is one x for each diagonal,
+ * and d rounds find a way of d changes.
  *
- * Keeping all fronts to walk back would take O(d^2) memory. Instead one front starts at each corner,
- * and where they first meet on a diagonal a shortest way passes: the box is split there, and both
- * parts are searched in the same way. Before that, what is equal at both ends of a box is cut off;
- * a box without width or height is all change. Each part has about half of the changes, so the whole
- * costs twice the first search: O((N + M) D) steps, in memory for two fronts.
+ * Keeping all fronts to walk back would take O(d^2) memory. Instead one front starts at each
+ * corner, and where they first meet on a diagonal, a shortest way passes: the box is split there,
+ * and both parts are searched in the same way. Before that, equal numbers at both ends of a box are
+ * cut off; a box without width or height is all change. Each part has about half of the changes, so
+ * the whole costs twice the first search: O((N + M) D) steps, in memory for two fronts.
  *
- * Two long sequences without much in common would take quadratic time. The steps are counted; when
- * they reach work_max, each box is split, after at most GIVEN_UP_ROUNDS rounds, at the point that
- * one of the fronts has come furthest to (I3). That is a way as well, if not always the shortest. A
- * round moves each front on by a change at least, so such a box loses at least as many numbers as
- * it had rounds, for at most 2 * GIVEN_UP_ROUNDS steps each: linear time with a fixed factor.
+ * Two long sequences with little in common would take quadratic time. The steps are counted; when
+ * they reach work_max, each box is split, after at most GIVEN_UP_ROUNDS rounds, at the furthest
+ * point that one of the fronts has reached (I3). That is a valid way, too, but not always the
+ * shortest. A round advances each front by at least one change, so such a box loses at least as
+ * many numbers as it had rounds, for at most 2 * GIVEN_UP_ROUNDS steps each: linear time with a
+ * fixed factor.
  *
- * (I1) A front's points lie inside the box, or are NOWHERE. A point outside could only be left
- * towards the outside, and any other point on its diagonal is less far than the points on the
+ * (I1) A front's points are inside the box, or are nowhere. From a point outside a way could only
+ * lead further outside, and any other point on its diagonal is less far than the points on the
  * adjacent diagonals: dropping both loses no shortest way.
- * (I2) After cutting the ends off, a box that has both width and height needs two changes at least.
- * The fronts then meet with one change at least on either side, so both parts are smaller.
- * (I4) The part with fewer numbers is done first and the other put on the stack, which therefore
+ * (I2) After its ends are cut off, a box that has both width and height needs at least two changes.
+ * The fronts then meet with at least one change on either side, so both parts are smaller.
+ * (I4) The part with fewer numbers is processed first and the other put on the stack, which
+ *      therefore
  * never holds more than one box for each halving of the whole.
  *
- * No locks, no failure but want of memory; the recursion is that stack.
+ * No locks. The only failure is a lack of memory, and that stack replaces recursion.
  */
 #include "lines/line_internal.h"
 
@@ -87,8 +89,8 @@ is_equal(const struct search *search, int32_t x, int32_t y)
     return search->before->numbers[x] == search->after->numbers[y];
 }
 
-/* The diagonals of the next round: one more on each side, but none beyond the box's corners, where
- * the outermost has the other parity and drops out. */
+/* The diagonals of the next round: one more on each side, but none beyond the box's corners; there
+ * the outermost has the other parity and is dropped. */
 static void
 widen(struct front *front, const struct box *box)
 {
@@ -106,7 +108,7 @@ widen(struct front *front, const struct box *box)
     }
 }
 
-/* One step of the front from the upper left onto diagonal k, and on along it. */
+/* Advances the front from the upper left by one step onto diagonal k, and along it. */
 static int32_t
 step_forward(struct search *search, const struct front *front, const struct box *box, int32_t k)
 {
@@ -126,7 +128,8 @@ step_forward(struct search *search, const struct front *front, const struct box 
     return x;
 }
 
-/* The same from the lower right. To be furthest is to have the smallest x; nowhere is mirrored. */
+/* The same from the lower right. The furthest point has the smallest x; since nowhere is smaller than
+ * any x, it is tested for. */
 static int32_t
 step_backward(struct search *search, const struct front *front, const struct box *box, int32_t k)
 {
@@ -160,7 +163,7 @@ has_point(const struct front *front, int32_t k)
            front->x[k] != nowhere;
 }
 
-/* One round of the forward front; true where it meets the other. */
+/* One round of the forward front; true if it meets the other. */
 static bool
 round_forward(struct search *search, struct front *front, const struct front *other,
               const struct box *box, bool may_meet, struct point *out)
@@ -197,7 +200,7 @@ round_backward(struct search *search, struct front *front, const struct front *o
     return false;
 }
 
-/* The point that a front has come furthest to, counted in numbers passed (I3). */
+/* The furthest point that a front has reached, counted in numbers passed (I3). */
 static struct point
 furthest(const struct front *forward, const struct front *backward, const struct box *box)
 {
@@ -223,8 +226,8 @@ furthest(const struct front *forward, const struct front *backward, const struct
     return best;
 }
 
-/* A point inside a box with width and height through which a shortest way goes; once given up,
- * through which a way goes. */
+/* A point inside a box with width and height, on a shortest way; after work_max steps, on any
+ * way. */
 static struct point
 find_split(struct search *search, const struct box *box)
 {
@@ -232,8 +235,8 @@ find_split(struct search *search, const struct box *box)
     int32_t backward_start = box->x_to - box->y_to;
     struct front forward = {search->forward, forward_start, forward_start};
     struct front backward = {search->backward, backward_start, backward_start};
-    /* The number of changes has the parity of the corners' distance, and with it which front
-     * takes the last step. */
+    /* The parity of the number of changes is that of the corners' distance, and determines which
+     * front takes the last step. */
     DCHECK(box->x_from < box->x_to && box->y_from < box->y_to);
     bool is_odd = ((forward_start - backward_start) & 1) != 0;
     struct point split;
@@ -254,7 +257,7 @@ find_split(struct search *search, const struct box *box)
     }
 }
 
-/* Cuts off what is equal at both ends. */
+/* Cuts off equal numbers at both ends. */
 static void
 cut_ends(const struct search *search, struct box *box)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reference/reference.c: reading references.
+ * reference/reference.c: parses references.
  *
- * A typing mistake must not restore something, so a text has at most one meaning, and that does not
- * depend on which checkpoints or names exist (I1). The kinds are kept apart by their letters: numbers
- * and dates begin with a digit; ids have only letters from k to z, and at least four; a name begins
- * with a letter and may not look like an id or be one of the words. Case counts,
- * but not in ids.
+ * A typing mistake must not restore the wrong checkpoint, so a text has at most one meaning, which
+ * does not depend on which checkpoints or names exist (I1). The kinds differ in their letters:
+ * numbers and dates begin with a digit; ids have only letters from k to z, and at least four; a
+ * name begins with a letter and may not look like an id or be one of the words. Case counts, except
+ * in ids.
  *
- * "~2" after anything but a time means two checkpoints before: safety checkpoints are passed over.
+ * "~2" after anything but a time means two checkpoints before; safety checkpoints are not counted.
  * At most 18 digits are read, so no number overflows.
  */
 #include "reference/reference.h"
@@ -50,7 +50,7 @@ read_number(firn_slice text, uint64_t *out)
     return true;
 }
 
-/* Only letters from k to z. */
+/* Whether there are only letters from k to z. */
 static bool
 is_of_id_letters(firn_slice text)
 {
@@ -111,7 +111,7 @@ firn_reference_is_name(firn_slice name)
            !is_word(name, "yesterday");
 }
 
-/* How many kinds of reference a text could be, times not counted. */
+/* How many kinds of reference a text could be, not counting times. */
 static unsigned
 count_meanings(firn_slice text)
 {
@@ -162,20 +162,21 @@ firn_reference_read(const char *text, int64_t now_ns, struct firn_reference *out
         text, ID_LETTERS_MIN);
 }
 
-/* Reading points in time.
+/* Parsing points in time.
  *
- * A time selects the newest checkpoint that is not younger. Lists print times to the second, and a
- * checkpoint was made somewhere inside its second: so that a printed time finds the checkpoint it
- * was printed for, a second is named with all of it (I2).
+ * A time selects the newest checkpoint that is not younger. Lists print times to the second, but a
+ * checkpoint was made somewhere within its second. So a time means all of its second, and a printed
+ * time finds the checkpoint for which it was printed (I2).
  *
- * Nothing here knows a locale or the machine's time zone: what a reference means must not depend on
- * where it is typed. The text is read from left to right by small readers, each of which either
- * takes its part and moves on, or fails; at the end nothing may be left over (I3). Every number has
- * few digits, so that sums stay far inside 64 bits; the one multiplication that could leave them is
+ * Nothing here uses a locale or the machine's time zone: what a reference means must not depend on
+ * where it is typed. The text is parsed from left to right by small readers, each of which either
+ * takes its part and advances, or fails; at the end nothing may be left over (I3). Every number has
+ * few digits, so sums stay far within 64 bits; the one multiplication that could overflow is
  * preceded by a comparison.
  *
- * Days are counted in the Gregorian calendar with the year begun in March, which puts the day that
- * leap years add at the end (after H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+ * Days are counted in the Gregorian calendar with years that begin in March, so a leap year's
+ * additional day is the last one (after H. Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms"). */
 
 enum {
     MINUTE_SECONDS = 60,
@@ -237,7 +238,7 @@ date_of_days(int64_t days)
     return date;
 }
 
-/* So many months earlier, at the same time of the day; 0 before 1970. */
+/* That many months earlier, at the same time of day; 0 before 1970. */
 static int64_t
 months_before(int64_t now_ns, int64_t months)
 {
@@ -270,7 +271,7 @@ take(const char **at, const char *word)
     return true;
 }
 
-/* Between min and max digits; *out_count of them. */
+/* Takes between min and max digits; *out_count is how many. */
 static bool
 take_digits(const char **at, int min, int max, int64_t *out, int *out_count)
 {
@@ -297,11 +298,11 @@ take_two(const char **at, int64_t max, int64_t *out)
     return take_digits(at, 2, 2, out, NULL) && *out <= max;
 }
 
-/* ---- so long ago ---- */
+/* ---- "ago" ---- */
 
 struct unit {
     const char *names[5];
-    int64_t seconds; /* 0: counted in months */
+    int64_t seconds; /* 0: the unit is counted in months */
     int64_t months;
 };
 
@@ -374,7 +375,7 @@ take_date(const char **at, int64_t *out_days)
     return true;
 }
 
-/* *out_ns is the last instant of what was named. */
+/* *out_ns is the last instant of the time given. */
 static bool
 take_clock(const char **at, int64_t *out_ns)
 {
@@ -404,7 +405,7 @@ take_clock(const char **at, int64_t *out_ns)
     return true;
 }
 
-/* *out_seconds is what is to be taken from the clock to get UTC. */
+/* *out_seconds is what must be subtracted from the clock to get UTC. */
 static bool
 take_zone(const char **at, int64_t *out_seconds)
 {

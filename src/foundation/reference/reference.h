@@ -38,19 +38,19 @@ struct firn_reference {
     size_t id_size;
     firn_slice name; /* of the text that was read */
     int64_t time_ns;
-    uint64_t back; /* so many checkpoints before the one that the base names */
+    uint64_t back; /* how many checkpoints before the one that the base names */
 };
 
-/* now_ns is what "ago" counts from. FIRN_INVALID for what is no reference. */
+/* now_ns is what "ago" counts from. FIRN_INVALID if the text is not a reference. */
 FIRN_MUST_CHECK int firn_reference_read(const char *text, int64_t now_ns,
                                         struct firn_reference *out, firn_error *err);
 
-/* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/", a letter
- * first, and nothing that is, or could be read as, another kind of reference: not four letters or
- * more of k to z alone, not "latest", "now" or "yesterday" in any case. */
+/* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/",
+ * beginning with a letter. It must not be, or look like, another kind of reference: not four or
+ * more letters from k to z alone, not "latest", "now" or "yesterday" in any case. */
 bool firn_reference_is_name(firn_slice name);
 
-/* Points in time as a user types them.
+/* Points in time, as a user types them.
  *
  *   time := count " "? unit " ago" | ("a" | "an") " " unit " ago" | "yesterday" | "now"
  *         | date | date (" " | "T") clock (" "? zone)?
@@ -64,8 +64,8 @@ bool firn_reference_is_name(firn_slice name);
  * of May is the 30th of April. A time before 1970 counts as the first instant of
  * 1970. */
 
-/* The last instant that the text means, in nanoseconds since the epoch: a clock without a fraction
- * means all of its second. False, and nothing written, if the text is no time. */
+/* The last instant that the text can mean, in nanoseconds since the epoch: a clock without a
+ * fraction means all of its second. False, and nothing written, if the text is not a time. */
 bool firn_reference_time_read(const char *text, int64_t now_ns, int64_t *out);
 
 #endif

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tuple/tuple.c: writing and reading tuples. The layout is drawn in tuple.h.
+ * tuple/tuple.c: writes and reads tuples. The layout is in tuple.h.
  *
- * Most columns follow the one before, so that a tag is one byte: up to 15 numbers may be left out before
- * it takes two. The forms 6 and 7 are there for truth values and flags, which take that byte and no more.
+ * Most columns have the number after the previous one's, so a tag is one byte: up to 15 numbers may
+ * be skipped before it takes two. The forms 6 and 7 are for truth values and flags, which take just
+ * that byte.
  *
- * Tuples are read where rows are merged, so a reader keeps no more than its place, and nothing is
- * allocated. What it accepts is canonical: varints in their shortest form, ascending numbers, the short
- * forms wherever they fit, and no bytes after the last column. Floating-point numbers are kept bit for
- * bit, NaNs included.
+ * Tuples are read where rows are merged, so a reader keeps only its position, and nothing is
+ * allocated. It accepts only what is canonical: varints in their shortest form, ascending numbers,
+ * the short forms wherever they fit, and no bytes after the last column. Floating-point numbers are
+ * kept bit for bit, NaNs included.
  *
- * Limits: numbers of columns are below FIRN_TUPLE_COLUMN_LIMIT, so a tag has at most 19 bits. Larger ones
- * are free for forms to come.
+ * Limits: numbers of columns are below FIRN_TUPLE_COLUMN_LIMIT, so a tag has at most 19 bits.
+ * Larger ones are free for future forms.
  */
 #include "tuple/tuple.h"
 
@@ -66,7 +67,7 @@ has_bytes(const struct firn_cell *cell)
     return cell->kind == FIRN_PHYSICAL_BYTES || cell->kind == FIRN_PHYSICAL_REFERENCE;
 }
 
-/* What follows the tag; returns its size. There is room. */
+/* Writes what follows the tag; returns its size. Requires: there is room. */
 static size_t
 put_cell(uint8_t *at, enum form form, const struct firn_cell *cell)
 {
@@ -138,7 +139,7 @@ firn_tuple_reader_init(struct firn_tuple_reader *reader, firn_slice tuple)
     *reader = (struct firn_tuple_reader){.at = bytes.at, .end = bytes.end};
 }
 
-/* What follows the tag. */
+/* Reads what follows the tag. */
 static bool
 get_cell(struct firn_reader *bytes, enum form form, bool takes_references, struct firn_cell *out)
 {

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tuple/tuple.h: one row as bytes. docs/formats/tuple.md is the prose twin.
+ * tuple/tuple.h: one row as bytes. docs/formats/tuple.md is the same in prose.
  *
- * A row of a table is an entry of its tree: the entry's key is the encoded primary key (below), its value
- * a tuple of the other columns. A tuple says the number of each of its columns and how the cell is stored,
- * so it can be read without a schema. A column that a row was written without, because the table did not
- * have it then, is not in the tuple: it has the initial value that the schema states. A null is in it.
+ * A row of a table is an entry of its tree: the entry's key is the encoded primary key (below), its
+ * value a tuple of the other columns. A tuple states the number of each of its columns and how the
+ * cell is stored, so it can be read without a schema. If the table did not have a column when the
+ * row was written, the tuple does not have it either: it has the initial value that the schema
+ * states. A null is stored in the tuple.
  *
  * One row has one encoding: a reader accepts only what the writer writes.
  *
  *   for each column, by ascending number:
- *     varint (number - the number before - 1) << 3 | form        (of the first one: number << 3 | form)
- *     what the form has:
+ *     varint (number - previous number - 1) << 3 | form        (of the first one: number << 3 | form)
+ *     the content of the form:
  *       0 null   1 I64: zigzag varint   2 U64 from 2 on: varint   3 F32: 4 bytes   4 F64: 8 bytes
  *       5 BYTES: varint size, the bytes   6 the U64 0   7 the U64 1
  *
- * On its way through a flush or a compaction a tuple may also have cells that refer to bytes which lie
- * elsewhere (block/value_file.h). Such a cell is form 2 with the number 0, which no other has, then as
- * form 5; a reader refuses it unless it was told to take it.
+ * During a flush or a compaction a tuple may also have cells that refer to bytes stored elsewhere
+ * (block/value_file.h). Such a cell is form 2 with the varint 0, which no other has, then as
+ * form 5; a reader refuses it unless takes_references is set.
  */
 #ifndef FIRN_TUPLE_TUPLE_H
 #define FIRN_TUPLE_TUPLE_H
@@ -30,7 +31,7 @@
 #include "base/error.h"
 #include "firn/value.h"
 
-/* How the values of a type are stored. */
+/* How values of a type are stored. */
 enum firn_physical {
     FIRN_PHYSICAL_NONE = 0, /* of a cell: null */
     FIRN_PHYSICAL_I64 = 1,  /* I8 to I64, DECIMAL, DATE, TIMESTAMP */
@@ -39,10 +40,10 @@ enum firn_physical {
     FIRN_PHYSICAL_F64 = 4,
     FIRN_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
 };
-/* Of a cell of a tuple that is on its way into a run: as.bytes is what block/value_file.h says. No others have it, so
- * it is not one of the kinds. */
+/* For a cell of a tuple that is being written to a run: as.bytes is described in
+ * block/value_file.h. No other cell has it, so it is not one of the kinds. */
 #define FIRN_PHYSICAL_REFERENCE ((enum firn_physical)6)
-/* Of a type from 1 to FIRN_TYPE_MAX. */
+/* Requires: a type from 1 to FIRN_TYPE_MAX. */
 static inline enum firn_physical
 firn_physical_of(firn_type type)
 {
@@ -73,16 +74,17 @@ struct firn_cell {
     } as;
 };
 
-/* Numbers of columns are below this. A table gives no number twice. */
+/* Numbers of columns are below this. A table assigns no number twice. */
 enum { FIRN_TUPLE_COLUMN_LIMIT = 1 << 16 };
 
 /* Appends a tuple, column after column by ascending number:
  *     firn_tuple_begin(&writer, buf); firn_tuple_add(&writer, 2, &cell); … ; firn_tuple_end(&writer)
- * A failure (FIRN_NO_MEMORY) is kept and returned by end, which then has left buf as it was. */
+ * A failure (FIRN_NO_MEMORY) is remembered; end returns it, and leaves buf as it was before
+ * begin. */
 struct firn_tuple_writer {
     struct firn_buf *out;
     size_t start;
-    uint32_t next; /* numbers of columns to come are not below */
+    uint32_t next; /* the least number that the next column may have */
     int rc;
 };
 void firn_tuple_begin(struct firn_tuple_writer *writer, struct firn_buf *out);
@@ -95,39 +97,39 @@ struct firn_tuple_reader {
     const uint8_t *at;
     const uint8_t *end;
     uint32_t next;
-    bool takes_references; /* false at first: they are corrupt */
+    bool takes_references; /* false by default: references are then corrupt */
 };
 void firn_tuple_reader_init(struct firn_tuple_reader *reader, firn_slice tuple);
-/* The next column: true with its number and cell, whose bytes are borrowed from the tuple; false at the
- * end, and where the bytes that follow make no column. *out_is_corrupt says which. Once corrupt, it
- * stays so. */
+/* The next column: true with its number and cell, whose bytes are borrowed from the tuple. False at
+ * the end, or if the bytes that follow are not a column; *out_is_corrupt distinguishes the two. A
+ * corrupt reader stays corrupt. */
 bool firn_tuple_next(struct firn_tuple_reader *reader, uint32_t *out_column, struct firn_cell *out,
                      bool *out_is_corrupt);
-/* One column: FIRN_NOT_FOUND if the tuple does not have it. FIRN_CORRUPT, without a text, where the
- * bytes up to there make no tuple: those after the column are not looked at. */
+/* Finds one column: FIRN_NOT_FOUND if the tuple does not have it. FIRN_CORRUPT, without a text, if
+ * the bytes up to there are not a tuple; those after the column are not checked. */
 FIRN_MUST_CHECK int firn_tuple_find(firn_slice tuple, uint32_t column, struct firn_cell *out);
-/* Whether all bytes make a tuple: FIRN_CORRUPT, without a text, if they do not. */
+/* Whether all bytes are a tuple: FIRN_CORRUPT, without a text, if they are not. */
 FIRN_MUST_CHECK int firn_tuple_check(firn_slice tuple);
 
 /* ==== keys ====
  *
- * Parts of keys as firn/key.h has them, by type: BOOL as bool; I8 to I64, DECIMAL, DATE, TIMESTAMP as i64;
- * U8 to U64 as u64; F32 and F64 as f64; TEXT and BLOB as text; UUID as its 16 bytes. VECTOR is no part
- * of a key. A part that may be null (only in secondary indexes) has a byte before it: 00 null, and
- * nothing follows; 01 a value. So nulls come first, and keys are ordered as their values are: of
- * floating-point numbers -0 equals 0, and every NaN is the same one, after all numbers. They are read
- * back as 0 and as that NaN. */
+ * Parts of keys as in firn/key.h, by type: BOOL as bool; I8 to I64, DECIMAL, DATE, TIMESTAMP as
+ * i64; U8 to U64 as u64; F32 and F64 as f64; TEXT and BLOB as text; UUID as its 16 bytes. VECTOR
+ * cannot be part of a key. A part that may be null (only in secondary indexes) has a byte before
+ * it: 00 for null, and nothing follows; 01 for a value. So nulls come first, and keys are ordered
+ * like their values. For floating-point numbers, -0 equals 0, and all NaNs are equal and come after
+ * all numbers; they are read back as 0 and as one NaN. */
 
 bool firn_tuple_key_is_allowed(firn_type type);
-/* Appends a part. Requires: a type that is allowed; a cell of the type's kind, or null where the part is
- * nullable. FIRN_NO_MEMORY, and out is as it was. */
+/* Appends a part. Requires: a type that is allowed; a cell of the type's kind, or null if the part
+ * is nullable. On FIRN_NO_MEMORY out is as it was. */
 FIRN_MUST_CHECK int firn_tuple_key_add(struct firn_buf *out, firn_type type, bool is_nullable,
                                        const struct firn_cell *cell);
-/* Reads a part from the front of *rest and moves it on; on failure it stays. Bytes lie in *memory,
- * appended to what it has: only if it must grow do they move, and with them the bytes of cells read
- * before. The bytes of all parts of a key are never more than the key's, so memory with room for
- * rest->size more bytes does not grow. Whether a number is in the range of its type is not checked, but for
- * BOOL and F32. FIRN_CORRUPT without a text, FIRN_NO_MEMORY. */
+/* Reads the first part of *rest and advances *rest; after a failure *rest is unchanged. The bytes
+ * of a cell are appended to *memory. If *memory has to grow, it moves, and with it the bytes of
+ * cells read before. The bytes of all parts of a key are never more than the key's, so memory with
+ * room for rest->size more bytes does not grow. Whether a number is in the range of its type is not
+ * checked, except for BOOL and F32. FIRN_CORRUPT without a text, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable,
                                         struct firn_buf *memory, struct firn_cell *out);
 

@@ -2,9 +2,9 @@
  *
  * tuple/tuple_key.c: parts of keys by the type of their column, in the encodings of codec/key.c.
  *
- * A reader accepts only what a writer writes, as for tuples: two keys that differ as bytes are two keys. So
- * the floating-point numbers that are never written are refused: -0, NaNs but for one, and in a part of type
- * F32 every number that is no F32.
+ * A reader accepts only what a writer writes, as for tuples: two keys that differ as bytes are two
+ * keys. So it refuses the floating-point numbers that are never written: -0, all NaNs except one,
+ * and in a part of type F32 every number that is not an F32.
  */
 #include "tuple/tuple.h"
 
@@ -22,7 +22,7 @@ firn_tuple_key_is_allowed(firn_type type)
 
 /* ---- adding ---- */
 
-/* How many bytes the encoded text has. */
+/* The size of the encoded text, in bytes. */
 static size_t
 text_size(firn_slice text)
 {
@@ -43,7 +43,7 @@ part_size(firn_type type, const struct firn_cell *cell)
     return type == FIRN_TYPE_UUID ? UUID_SIZE : text_size(cell->as.bytes);
 }
 
-/* Into memory that has room. */
+/* Requires: memory has room. */
 static void
 put_part(firn_key *key, firn_type type, const struct firn_cell *cell)
 {
@@ -102,7 +102,7 @@ firn_tuple_key_add(struct firn_buf *out, firn_type type, bool is_nullable,
 
 /* ---- reading ---- */
 
-/* A number as it is written: no other bytes have the same order. */
+/* A number as it is written: refuses other bytes for an equal number. */
 static int
 read_real(firn_slice *rest, double *out)
 {

@@ -2,7 +2,7 @@
  *
  * tuple/type.c: the names of the types of columns; its interface is include/firn/value.h.
  *
- * They are the words of definitions of tables (firn/table.h), and stand in messages.
+ * They are the words used in definitions of tables (firn/table.h) and in messages.
  */
 #include "firn/value.h"
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alxs/alxsv1.c: the reader of ALXS tables: open and look up.
+ * alxs/alxsv1.c: the reader of ALXS tables: opens a table, looks up keys, walks, verifies.
  *
  * Opening checks all of the file (alxsv1_check.c) and keeps a sparse index of it (alxsv1_index.c).
- * Everything later reads one block and verifies it (alxsv1_block.c).
+ * Every later call reads one block at a time and verifies it (alxsv1_block.c).
  *
  * Of equal keys the last record counts, as if later ones had replaced earlier ones: loading a table
- * into a keyspace gives the same answers. The last block that begins with a key not above the one
- * that is looked for holds its last record, if there is any; so a look-up reads one block.
+ * into a keyspace gives the same answers. If a key has records, the last one is in the last block
+ * that begins with that key or a smaller one; so a look-up reads one block.
  *
  * A handle does not change after opening: any number of threads may use it. It reads the file that
- * it has opened, even if another file gets the name later.
+ * it opened, even if another file gets the name later.
  */
 #include "alxs/alxsv1.h"
 
@@ -102,8 +102,8 @@ out:
 
 /* ---- walking in both directions ----
  *
- * A cursor holds one block (alxsv1_block.c) and a place in it; steps inside the block cost nothing,
- * a step over its edge reads the next one.
+ * A cursor holds one block (alxsv1_block.c) and a position in it. Steps inside the block cost
+ * nothing; a step over its edge reads the next one.
  *
  * (I1) While the cursor is valid its block is loaded and `at` is below its number of records.
  */
@@ -160,7 +160,7 @@ firn_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor)
 
 /* ---- moving ---- */
 
-/* To the first record of a block; nowhere if there is no such block. */
+/* Moves to the first record of a block; nowhere if there is no such block. */
 static int
 enter_forwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *err)
 {
@@ -175,7 +175,7 @@ out:
     return rc;
 }
 
-/* To the last record of the block before this one; nowhere if there is none. */
+/* Moves to the last record of the block before this one; nowhere if there is none. */
 static int
 enter_backwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *err)
 {
@@ -203,8 +203,8 @@ firn_alxsv1_cursor_last(struct firn_alxsv1_cursor *cursor, firn_error *err)
     return enter_backwards(cursor, cursor->table->index.count, err);
 }
 
-/* Loads the last block that begins below the key, if there is any (*out_blocks > 0), and counts the
- * records in it that are below the key: at least its first. */
+/* Loads the last block that begins below the key, if there is one (*out_blocks > 0), and counts the
+ * records in it that are below the key, which include its first. */
 static int
 seek_block(struct firn_alxsv1_cursor *cursor, firn_slice key, size_t *out_blocks,
            size_t *out_records, firn_error *err)
@@ -294,9 +294,9 @@ out:
 
 /* ---- reporting each damaged part ----
  *
- * The checks are those of opening (alxsv1_check.c); here they go on after what they find. The
- * format's one checksum tells that something in the records is wrong, not where; sizes that lead
- * nowhere and keys out of order say it nearer.
+ * The checks are those of opening (alxsv1_check.c), but they continue after damage. The format's
+ * single checksum shows that something in the records is wrong, not where; impossible sizes and
+ * keys out of order narrow it down.
  */
 
 int

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alxs/alxsv1.h: the seed's sorted table, ALXS version 1 (docs/formats/alxs.md). firn/alxs.h says
- * what each function promises; most of these appear there under their public names. This header
- * says what differs: a table is a name in a directory handle, borrowed for the call, options are
- * complete and never NULL, and the size in an info is not looked at.
+ * alxs/alxsv1.h: the seed's sorted table, ALXS version 1 (docs/formats/alxs.md). firn/alxs.h
+ * documents each function; most of these appear there under their public names. This header
+ * documents the differences: a table is a name in a directory handle, borrowed for the call,
+ * options are complete and never NULL, and the size in an info is ignored.
  *
- * The parts, lowest first: index (where the blocks of a table begin), check (one pass that makes sure
- * of everything), block (a part of a table, read and verified), reader, cursor, verify, writer.
+ * The parts, lowest first: index (where the blocks of a table begin), check (one pass that checks
+ * everything), block (a part of a table, read and verified), reader, cursor, verify, writer.
  */
 #ifndef FIRN_ALXS_ALXSV1_H
 #define FIRN_ALXS_ALXSV1_H
@@ -21,14 +21,14 @@
 #include "os/os.h"
 #include "os/os_process.h"
 
-/* A record that a check came by. */
+/* A record, as a check reads it. */
 struct firn_alxsv1_record {
     uint64_t offset;
     uint64_t size;  /* of all of it */
     firn_slice key; /* until the next step of the check */
     uint32_t value_size;
     uint32_t crc_before; /* of all records before this one */
-    int order;           /* of its key after the one before; above 0 for the first record */
+    int order;           /* its key against the previous one; above 0 for the first record */
 };
 
 /* ---- index (alxsv1_index.c): where blocks begin ---- */
@@ -49,19 +49,19 @@ struct firn_alxsv1_index {
     size_t count;
     size_t capacity;
     size_t count_max;
-    uint64_t stride; /* of bytes that a block has at least, unless a large record follows */
+    uint64_t stride; /* minimum size of a block, unless a large record follows */
 };
 
 void firn_alxsv1_index_init(struct firn_alxsv1_index *index, uint64_t memory_max);
 void firn_alxsv1_index_deinit(struct firn_alxsv1_index *index);
-/* Takes note of a record if a block begins with it. Must be called for all records in their
+/* Adds an entry if a block begins with this record. Must be called for all records, in
  * order. */
 FIRN_MUST_CHECK int firn_alxsv1_index_add(struct firn_alxsv1_index *index,
                                           const struct firn_alxsv1_record *record, firn_error *err);
 
 enum firn_alxsv1_bound { FIRN_ALXSV1_BELOW, FIRN_ALXSV1_BELOW_OR_EQUAL };
-/* How many blocks begin with a key below `key`, or below it or equal. Reads keys from the file only
- * where their heads do not decide. */
+/* How many blocks begin with a key below `key`, or at most equal to it. Reads keys from the file
+ * only if their heads do not decide. */
 FIRN_MUST_CHECK int firn_alxsv1_index_rank(const struct firn_alxsv1_index *index,
                                            struct firn_os_file *file, firn_slice key,
                                            enum firn_alxsv1_bound bound, size_t *out,
@@ -69,7 +69,7 @@ FIRN_MUST_CHECK int firn_alxsv1_index_rank(const struct firn_alxsv1_index *index
 
 /* ---- check (alxsv1_check.c) ---- */
 
-/* Where damage goes that does not end a check. */
+/* Receives damage that does not end a check. */
 struct firn_alxsv1_sink {
     void (*on_damage)(void *ctx, const char *text); /* may be NULL */
     void *ctx;
@@ -77,8 +77,8 @@ struct firn_alxsv1_sink {
     const struct firn_step *step; /* gets the bytes of records that were read; may be NULL */
 };
 
-/* Reads all of a file and makes sure of everything that the format promises. With a sink, goes on
- * after what is damaged and returns FIRN_OK as long as it can; the sink counts. With an index,
+/* Reads all of a file and checks everything that the format promises. With a sink, continues after
+ * damage and returns FIRN_OK as long as it can; the sink counts. With an index,
  * fills it, and refuses values beyond options->value_size_max. */
 FIRN_MUST_CHECK int firn_alxsv1_check(struct firn_os_file *file, const firn_alxs_options *options,
                                       struct firn_alxsv1_index *index,
@@ -114,8 +114,8 @@ struct firn_alxsv1_block {
     size_t number;
 };
 
-/* Reads the block of this number, which exists, unless it is loaded already. Nothing is loaded
- * after a failure. */
+/* Reads the block of this number, unless it is loaded already. Requires: the block exists. Nothing
+ * is loaded after a failure. */
 FIRN_MUST_CHECK int firn_alxsv1_block_load(struct firn_alxsv1_block *block,
                                            const struct firn_alxsv1 *table, size_t number,
                                            firn_error *err);
@@ -123,7 +123,7 @@ void firn_alxsv1_block_deinit(struct firn_alxsv1_block *block);
 /* Of the i-th record, i < count; borrowed from the block. */
 firn_slice firn_alxsv1_block_key(const struct firn_alxsv1_block *block, size_t i);
 firn_slice firn_alxsv1_block_value(const struct firn_alxsv1_block *block, size_t i);
-/* How many records have a key below `key`, or below it or equal. */
+/* How many records have a key below `key`, or at most equal to it. */
 size_t firn_alxsv1_block_rank(const struct firn_alxsv1_block *block, firn_slice key,
                               enum firn_alxsv1_bound bound);
 

@@ -2,9 +2,9 @@
  *
  * alxs/alxsv1_block.c: a block of a table in memory, verified.
  *
- * Blocks are what the index has entries for. One is read whole, compared with its checksum, and
- * taken apart into records; so nothing is ever returned that is not what was there when all of the
- * table was checked. The memory for it is that of the block, whose size was established then.
+ * The index has one entry for each block. A block is read whole, compared with its checksum, and
+ * divided into records. So only bytes are returned that were there when the whole table was
+ * checked. The memory for a block is its size, which that check has established.
  *
  * One thread at a time.
  */
@@ -79,7 +79,7 @@ add_start(struct firn_alxsv1_block *block, size_t start, firn_error *err)
     return FIRN_OK;
 }
 
-/* Takes the bytes apart. False if they are not records from end to end. */
+/* Divides the bytes into records. False if they are not records from end to end. */
 static int
 find_records(struct firn_alxsv1_block *block, bool *out_is_whole, firn_error *err)
 {
@@ -103,7 +103,7 @@ find_records(struct firn_alxsv1_block *block, bool *out_is_whole, firn_error *er
     return FIRN_OK;
 }
 
-/* Takes as much memory as the block needs and no more: a large record is a block. */
+/* Reserves as much memory as the block needs and no more: a large record is a block. */
 static int
 make_room(struct firn_alxsv1_block *block, uint64_t size, firn_error *err)
 {
@@ -121,7 +121,7 @@ make_room(struct firn_alxsv1_block *block, uint64_t size, firn_error *err)
     return FIRN_OK;
 }
 
-/* Where a block ends, and what the checksum of all records up to there is. */
+/* Where a block ends, and the checksum of all records up to there. */
 static void
 end_of_block(const struct firn_alxsv1 *table, size_t number, uint64_t *out_end, uint32_t *out_crc)
 {

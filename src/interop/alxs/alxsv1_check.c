@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alxs/alxsv1_check.c: one pass over a table that makes sure of everything.
+ * alxs/alxsv1_check.c: one pass over a table that checks everything.
  *
  * Opening and verifying are the same checks in the same order; they differ in what happens at the
- * first that fails. Opening ends there. Verifying tells it to a sink and goes on: only where the
- * records lose their way, or the file is too short to be a table, is there nothing more to say.
+ * first failure. Opening ends there. Verifying reports it to a sink and continues, unless the rest
+ * cannot be divided into records, or the file is too short to be a table.
  *
- * Checked, beyond what the original does: the zeros in the header, the order of the keys, and that
- * the number of records leaves each its 8 bytes, before anything is done by that number.
+ * Checked in addition to what the original checks: the zeros in the header, the order of the keys,
+ * and that the number of records leaves 8 bytes for each, before that number is used.
  */
 #include "alxs/alxsv1.h"
 
@@ -26,7 +26,7 @@ struct ends {
     uint32_t crc;
 };
 
-/* Something is damaged: FIRN_CORRUPT, or told to the sink. */
+/* Something is damaged: returns FIRN_CORRUPT, or reports it to the sink. */
 __attribute__((format(printf, 3, 4))) static int
 damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
 {
@@ -36,7 +36,7 @@ damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
     va_start(args, format);
     int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    (void)size; /* a longer text is cut */
+    (void)size; /* a longer text is truncated */
     int rc = firn_error_set(&problem, FIRN_CORRUPT, "%s", text);
     if (sink == NULL) {
         firn_error_copy(err, &problem);
@@ -49,7 +49,8 @@ damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
     return FIRN_OK;
 }
 
-/* Sink or not, a failure that was filled in already: FIRN_OK if it is damage that was reported. */
+/* The same for a failure whose error is filled in already: FIRN_OK if it is damage that was
+ * reported. */
 static int
 damaged_beyond(struct firn_alxsv1_sink *sink, int rc, const firn_error *problem, firn_error *err)
 {
@@ -64,16 +65,16 @@ damaged_beyond(struct firn_alxsv1_sink *sink, int rc, const firn_error *problem,
 
 /* ---- the walk over the records ----
  *
- * Every byte of the records is read in order through one window and goes into the checksum; on the
- * way the sizes and the keys are looked at. So the memory is that of the window and of two keys,
- * for any sizes: a value is only passed over.
+ * Every byte of the records is read in order through one window and goes into the checksum; the
+ * sizes and the keys are checked on the way. So the memory is that of the window and of two keys,
+ * for any sizes: values are only skipped.
  *
  * (I1) window_offset ≤ crc_end ≤ window_offset + window_size, and crc_end ≤ next.
- * (I2) What is looked at is what goes into the checksum. A window is filled anew from the first
- *      byte that was not looked at yet; bytes before it have gone into the checksum from the window
- *      that they were looked at in. A file that changes meanwhile therefore cannot show the walk
- *      other sizes or keys than the checksum is of.
- * (I3) A size is believed only as far as the record ends before the footer, and a key only up to
+ * (I2) What is checked is what goes into the checksum. A window is filled again from the first
+ *      byte that was not checked yet; bytes before it have gone into the checksum from the window
+ *      in which they were checked. So a file that changes meanwhile cannot show the walk other
+ *      sizes or keys than those that the checksum covers.
+ * (I3) A size is accepted only if the record ends before the footer, and a key only up to
  *      key_size_max; both before anything is allocated.
  *
  * One thread at a time.
@@ -92,7 +93,7 @@ struct scan {
     uint64_t crc_end;
     const struct firn_step *step; /* or NULL */
     struct firn_buf key;
-    struct firn_buf previous; /* the key before */
+    struct firn_buf previous; /* the previous key */
 };
 
 enum { WINDOW_SIZE = 256 << 10 };
@@ -128,7 +129,7 @@ window_end(const struct scan *scan)
     return scan->window_offset + scan->window_size;
 }
 
-/* Fills the window from crc_end on. */
+/* Fills the window, starting at crc_end. */
 static int
 fill(struct scan *scan, firn_error *err)
 {
@@ -205,7 +206,7 @@ out:
     return rc;
 }
 
-/* Reads the sizes of the record at scan->next, which then lies before the footer. */
+/* Reads the sizes of the record at scan->next, and checks that it ends before the footer. */
 static int
 read_head(struct scan *scan, uint32_t *out_key_size, uint32_t *out_value_size, uint64_t *out_size,
           firn_error *err)
@@ -241,9 +242,9 @@ out:
     return rc;
 }
 
-/* The next record; *out_end instead after the last one, which ends where the footer begins: then
- * scan->crc is that of all records. FIRN_CORRUPT if a record does not, FIRN_LIMIT if a key is
- * larger than key_size_max. */
+/* The next record. After the last one, which ends where the footer begins, *out_end is true
+ * instead: then scan->crc is that of all records. FIRN_CORRUPT if a record does not end before the
+ * footer, FIRN_LIMIT if a key is larger than key_size_max. */
 static int
 scan_next(struct scan *scan, struct firn_alxsv1_record *out, bool *out_end, firn_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alxs/alxsv1_format.h: the bytes of an ALXS v1 table, drawn once (docs/formats/alxs.md is the
- * prose twin).
+ * alxs/alxsv1_format.h: the bytes of an ALXS v1 table (docs/formats/alxs.md is the same in
+ * prose).
  *
  *   header   0   4  "ALXS"
  *            4   2  version, 1
@@ -14,7 +14,7 @@
  *   footer   the last 16 bytes of the file:
  *            0   4  "SSTF"
  *            4   8  number of records, again
- *            12  4  CRC-32 of all records, their sizes included; 0 where there are none
+ *            12  4  CRC-32 of all records, their sizes included; 0 if there are none
  *
  * Integers are little-endian.
  */
@@ -37,7 +37,7 @@ enum {
 static const uint8_t firn_alxsv1_format_magic[4] = {'A', 'L', 'X', 'S'};
 static const uint8_t firn_alxsv1_format_end_magic[4] = {'S', 'S', 'T', 'F'};
 
-/* The order of keys: of their bytes, and a key before all that it begins. */
+/* The order of keys: by their bytes, and a key before all longer keys that it is a prefix of. */
 static inline int
 firn_alxsv1_format_compare(firn_slice a, firn_slice b)
 {

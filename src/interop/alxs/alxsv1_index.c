@@ -2,21 +2,21 @@
  *
  * alxs/alxsv1_index.c: where the blocks of a table begin.
  *
- * The format has no index, so opening makes one: a table is thought of as blocks of about 64 KiB,
- * and each has an entry of 32 bytes. An entry holds the checksum of all records before its block,
- * which opening comes by anyway: two neighbours together say what the checksum of a block is, so a
+ * The format has no index, so opening makes one. It divides a table into blocks of about 64 KiB,
+ * with an entry of 32 bytes for each. An entry holds the checksum of all records before its block,
+ * which opening computes anyway. Two neighbouring entries give the checksum of a block, so a
  * block can be verified whenever it is read again.
  *
- * A block begins where the one before has its stride, and with a record that would make it more
- * than twice as large; so a block has less than twice the stride, or one large record and less than
- * a stride besides.
+ * A block begins when the one before has reached its stride, or with a record that would make that
+ * one more than twice as large. So a block has less than twice the stride, or one large record and
+ * less than a stride besides.
  *
- * Memory is bounded for any file: when the entries reach their maximum the stride doubles, and
- * entries that are too near to the one kept before them go, until half are left.
+ * Memory is bounded for any file: when the entries reach their maximum, the stride doubles, and
+ * entries that are too near to the previous kept one are removed, until half are left.
  *
- * Of a key its first 12 bytes are kept, with zeros after a shorter one. Where these differ their
- * order is that of the keys; where they do not, and there is more to compare, the key is read from
- * the file and compared with its own checksum: damage cannot send a search astray.
+ * The first 12 bytes of a key are kept, with zeros after a shorter one. If these differ, their
+ * order is that of the keys. If they do not, and there is more to compare, the key is read from
+ * the file and compared with its own checksum: damage cannot mislead a search.
  *
  * Changed while a table is opened; afterwards any thread may search.
  */
@@ -133,7 +133,7 @@ out:
 
 /* ---- searching ---- */
 
-/* Compares the key of an entry, which is read from the file, with a key. */
+/* Reads the key of an entry from the file and compares it with a key. */
 static int
 compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file *file,
                 firn_slice key, int *out_order, firn_error *err)
@@ -179,7 +179,7 @@ compare_entry(const struct firn_alxsv1_index_entry *entry, struct firn_os_file *
         return FIRN_OK;
     }
     if (entry->key_size <= sizeof head && key.size <= sizeof head) {
-        /* Both are there whole, and differ in zeros at the end at most. */
+        /* Both are known whole, and differ at most in zeros at the end. */
         *out_order = (entry->key_size > key.size) - (entry->key_size < key.size);
         return FIRN_OK;
     }

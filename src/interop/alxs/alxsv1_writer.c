@@ -2,16 +2,16 @@
  *
  * alxs/alxsv1_writer.c: makes a table.
  *
- * Records are gathered in a buffer and written from offset 16 on; the checksum is brought up to
- * date with each write. The header, which has to know the number of records, is written last: until
- * it has its name the file is a temporary one (tempfile.h), so no reader sees it without a header.
+ * Records are collected in a buffer and written from offset 16 on; each write updates the checksum.
+ * The header, which contains the number of records, is written last: until it has its name, the
+ * file is a temporary one (tempfile.h), so no reader sees it without a header.
  *
- * An append is judged and gets its memory before anything of it is taken: refusals leave the writer
- * as it was. A write that fails cannot be undone, and ends it.
+ * An append is checked and gets its memory before any of it is accepted: refusals leave the writer
+ * as it was. A write that fails cannot be undone, and disables the writer.
  *
  * finish: footer, header, sync, rename, sync of the directory. A power cut leaves the whole table
- * under its name or nothing (or what was there before); what is left of a temporary file goes with
- * the next create.
+ * under its name, or nothing (or what was there before); the next create removes what is left of a
+ * temporary file.
  *
  * Memory: the buffer, and the last key. One thread at a time.
  */
@@ -27,7 +27,7 @@
 #define TEMP_KIND "alxs"
 enum {
     BUFFER_SIZE = 256 << 10,
-    MODE = 0666 /* under the umask, like any file of a user's and like the original's */
+    MODE = 0666 /* under the umask, like any file of a user and like the original's */
 };
 
 enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
@@ -48,7 +48,7 @@ struct firn_alxsv1_writer {
 
 /* ---- life ---- */
 
-/* Judges the name before any work is done for it; finish makes sure again that it is free. */
+/* Checks the name before any work is done; finish checks again that it is free. */
 static int
 check_name(struct firn_os_dir *dir, const char *name, bool may_exist, firn_error *err)
 {
@@ -159,7 +159,7 @@ flush(struct firn_alxsv1_writer *writer, firn_error *err)
     return rc;
 }
 
-/* The buffer has its memory already, so this fails only where a write does. */
+/* The buffer has its memory already, so this fails only if a write fails. */
 static int
 put(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
 {

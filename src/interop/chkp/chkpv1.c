@@ -2,27 +2,27 @@
  *
  * chkp/chkpv1.c: reads one pack.
  *
- * Nothing on disk is believed before it was compared with something else, and nothing is compared
- * before it is asked for, so that opening a large pack to get one object stays cheap:
+ * Nothing on disk is trusted before it has been compared with something else, and nothing is
+ * compared before it is needed, so opening a large pack to get one object stays cheap:
  * - open checks the header, and the sizes of both files against the number of entries;
  * - (I1) an entry that the index names is used only if the .dat has its head at that place, with
  *   the same hash and size;
- * - (I2) content is returned only if it has the hash that was asked for (chkpv1_object.c; not checked: it
+ * - (I2) content is returned only if it has the requested hash (chkpv1_object.c; not checked: it
  *   compares, and another hash is damage);
- * - (I3) that an object is not there is said, and entries are listed, only after it was made sure,
- *   once for a handle, that the index lists all that was written: an .idx is compared with the
- *   whole .dat, and for an index that was made from the .dat, whose hashes might be damaged, the
- *   .dat must have its name. So damage yields FIRN_CORRUPT, never a missing object;
+ * - (I3) before an object is reported missing, or entries are listed, the handle checks once that
+ *   the index lists everything that was written. An .idx is compared with the whole .dat. If the
+ *   index was made from the .dat, whose hashes might be damaged, the .dat must have its name. So
+ *   damage yields FIRN_CORRUPT, never a missing object;
  * - verify (chkpv1_verify.c) checks everything, the name included.
  *
  * Without an .idx the index is made in memory from the .dat. A damaged .idx is an error that the
- * caller can go around (ignore_index) or mend (rebuild_index): it is never replaced in silence. And
- * it is only made anew from a .dat that has its name: from a damaged one the damage would be made
- * the rule.
+ * caller can avoid (ignore_index) or repair (rebuild_index): it is never replaced silently. It
+ * is only made again from a .dat that has its name, because an index made from a damaged one would
+ * confirm the damage.
  *
- * Handles do not change after open but for one flag, so any number of threads may read; files are
- * read with pread only and never mapped: a file that is truncated meanwhile yields an error, not a
- * signal.
+ * Handles do not change after open, except for one flag, so any number of threads may read. Files
+ * are read with pread only and never mapped: a file that is truncated meanwhile yields an error,
+ * not a signal.
  */
 #include <inttypes.h>
 
@@ -234,7 +234,7 @@ firn_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *hash, size_t size_ma
     *out_size = 0;
     struct firn_chkpv1_entry entry;
     FIRN_TRY(firn_chkpv1_locate(pack, hash, &entry, err));
-    /* An empty object has an address too. */
+    /* Even an empty object needs an address. */
     if (firn_buf_reserve(&content, 1) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "an object"));
     }

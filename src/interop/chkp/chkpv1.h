@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). firn/chkp.h says
- * what each function promises; most of these appear there under their public names. This header
- * says what differs: a folder is a directory handle, borrowed for the call, and options are
+ * chkp/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). firn/chkp.h
+ * documents each function; most of these appear there under their public names. This header
+ * documents the differences: a folder is a directory handle, borrowed for the call, and options are
  * complete and never NULL.
  *
  * The parts, lowest first: scan (entries in the order of the .dat), object (one frame, decoded and
@@ -24,8 +24,8 @@
 #include "os/os_process.h"
 #include "tempfile/tempfile.h"
 
-/* Passes on a failure whose text was kept apart, because it might have turned out to be none: an
- * error is left untouched by success. Returns rc. */
+/* Passes on a failure whose text was kept separately, because it might not have counted: success
+ * leaves an error untouched. Returns rc. */
 static inline int
 firn_chkpv1_pass_error(firn_error *err, int rc, const firn_error *problem)
 {
@@ -48,26 +48,26 @@ struct firn_chkpv1_scan {
     uint64_t window_offset;
 };
 
-/* Checks the header and the file's size against it; FIRN_CORRUPT, or FIRN_NEWER for a later
+/* Checks the header, and the file's size against it; FIRN_CORRUPT, or FIRN_NEWER for a later
  * version. Allocates nothing. */
 FIRN_MUST_CHECK int firn_chkpv1_scan_init(struct firn_chkpv1_scan *scan, struct firn_os_file *file,
                                           firn_error *err);
 void firn_chkpv1_scan_deinit(struct firn_chkpv1_scan *scan);
-/* The next entry, which lies inside the file; its frame is not looked at. *out_end instead,
- * after the last one, which must be the header's last and end with the file. */
+/* The next entry, which is inside the file; its frame is not checked. After the last one, which
+ * must be the header's last and end with the file, *out_end is true instead. */
 FIRN_MUST_CHECK int firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan,
                                           struct firn_chkpv1_entry *out, bool *out_end,
                                           firn_error *err);
 
 /* ---- object (chkpv1_object.c) ---- */
 
-/* The default bound on what one frame may decode to: frames can be made that yield 32,000 times
- * their size. */
+/* The default limit for what one frame may decode to: frames can be made that decode to 32,000
+ * times their size. */
 #define FIRN_CHKPV1_OBJECT_SIZE_MAX ((uint64_t)1024 << 30)
 
-/* Decodes the frame of an entry that lies inside the file, gives the content to sink (may be
- * NULL), and compares it with the entry's hash. FIRN_LIMIT beyond size_max. Errors name file,
- * offset and object. */
+/* Decodes the frame of an entry, gives the content to sink (may be NULL), and compares it with the
+ * entry's hash. Requires: the entry is inside the file. FIRN_LIMIT beyond size_max. Errors name
+ * file, offset and object. */
 FIRN_MUST_CHECK int firn_chkpv1_object_stream(struct firn_os_file *file,
                                               const struct firn_chkpv1_entry *entry,
                                               uint64_t size_max,
@@ -79,24 +79,24 @@ FIRN_MUST_CHECK int firn_chkpv1_object_check_frame(firn_slice frame, const firn_
 
 /* ---- index (chkpv1_index.c) ---- */
 
-/* Entries in the order of hashes; equal hashes side by side. */
+/* Entries in hash order; equal hashes are adjacent. */
 struct firn_chkpv1_index {
     struct firn_os_file *file;         /* the .idx, owned; or NULL: */
     struct firn_chkpv1_entry *entries; /* in memory, owned */
     uint64_t count;
 };
 
-/* Opens the .idx. FIRN_NOT_FOUND if there is none, FIRN_CORRUPT if it is not of the size for
+/* Opens the .idx. FIRN_NOT_FOUND if there is none, FIRN_CORRUPT if its size is not that of
  * count entries. */
 FIRN_MUST_CHECK int firn_chkpv1_index_open(struct firn_chkpv1_index *index, struct firn_os_dir *dir,
                                            const char *name, uint64_t count,
                                            struct firn_os_stat *out_stat, firn_error *err);
-/* Makes one in memory from the .dat: 48 bytes an entry, FIRN_LIMIT beyond memory_max. */
+/* Makes one in memory from the .dat: 48 bytes for each entry, FIRN_LIMIT beyond memory_max. */
 FIRN_MUST_CHECK int firn_chkpv1_index_build(struct firn_chkpv1_index *index,
                                             struct firn_os_file *dat, uint64_t memory_max,
                                             firn_error *err);
 void firn_chkpv1_index_deinit(struct firn_chkpv1_index *index);
-/* The entries [first, first + count), which exist. */
+/* The entries [first, first + count). Requires: they exist. */
 FIRN_MUST_CHECK int firn_chkpv1_index_get(const struct firn_chkpv1_index *index, uint64_t first,
                                           size_t count, struct firn_chkpv1_entry *out,
                                           firn_error *err);
@@ -104,7 +104,7 @@ FIRN_MUST_CHECK int firn_chkpv1_index_get(const struct firn_chkpv1_index *index,
 FIRN_MUST_CHECK int firn_chkpv1_index_find(const struct firn_chkpv1_index *index,
                                            const firn_hash *hash, bool *out_found,
                                            struct firn_chkpv1_entry *out, firn_error *err);
-/* Writes an .idx for sorted entries: durable when this returns, an older one replaced. */
+/* Writes an .idx for sorted entries, replacing an older one: durable when this returns. */
 FIRN_MUST_CHECK int firn_chkpv1_index_write(const struct firn_chkpv1_entry *entries, size_t count,
                                             struct firn_os_dir *dir, const char *name,
                                             firn_error *err);
@@ -118,8 +118,8 @@ void firn_chkpv1_index_sort(struct firn_chkpv1_entry *entries, size_t count);
 
 /* ---- temporary files ---- */
 
-/* The kind of temporary files here (tempfile.h), and their mode: private to their user, as the
- * seed's .dat is. */
+/* The kind of temporary files here (tempfile.h), and their mode: private to their user, like the
+ * seed's .dat. */
 #define FIRN_CHKPV1_TEMP_KIND "chkp"
 enum { FIRN_CHKPV1_MODE = 0600 };
 
@@ -165,7 +165,7 @@ void firn_chkpv1_writer_destroy(struct firn_chkpv1_writer *writer);
 /* What the two files were when a pack was opened. */
 struct firn_chkpv1_identity {
     struct firn_os_stat dat;
-    struct firn_os_stat idx; /* zeroes where the index is in memory */
+    struct firn_os_stat idx; /* zeros if the index is in memory */
 };
 
 struct firn_chkpv1 {
@@ -176,8 +176,8 @@ struct firn_chkpv1 {
     uint64_t dat_size;
     struct firn_chkpv1_index index;
     struct firn_chkpv1_identity identity;
-    /* Whether the index is known to list exactly what the .dat holds. Set with release by the
-     * thread that has made sure, read with acquire by those that believe it; it guards no other
+    /* Whether the index is known to list exactly what is in the .dat. Set with release by the
+     * thread that has checked it, read with acquire by those that rely on it; it guards no other
      * memory. */
     atomic_bool index_is_whole;
 };
@@ -186,11 +186,11 @@ FIRN_MUST_CHECK int firn_chkpv1_open(struct firn_os_dir *dir, const char *name,
                                      const firn_chkp_options *options, struct firn_chkpv1 **out,
                                      firn_error *err);
 void firn_chkpv1_close(struct firn_chkpv1 *pack);
-/* Makes sure that the index lists exactly what the .dat holds, unless that has been done. */
+/* Checks that the index lists exactly what is in the .dat, unless that has been done. */
 FIRN_MUST_CHECK int firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash,
                                        struct firn_chkpv1_entry *out, firn_error *err);
-/* Whether an entry that an index names is there in the .dat: FIRN_CORRUPT if not. */
+/* Whether an entry that an index names is in the .dat: FIRN_CORRUPT if not. */
 FIRN_MUST_CHECK int firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size,
                                             const struct firn_chkpv1_entry *entry, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out,
@@ -204,8 +204,8 @@ FIRN_MUST_CHECK int firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash
 FIRN_MUST_CHECK int firn_chkpv1_list(struct firn_chkpv1 *pack,
                                      int (*visit)(void *ctx, const struct firn_chkpv1_entry *entry),
                                      void *ctx, firn_error *err);
-/* step (may be NULL) gets the bytes of objects and of the file that were verified; where it fails, so
- * does the check, with its code. */
+/* step (may be NULL) gets the bytes of objects and of the file that were verified; if it fails, so
+ * does the check, with the same code. */
 FIRN_MUST_CHECK int firn_chkpv1_verify(struct firn_chkpv1 *pack,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,
                                        const struct firn_step *step, firn_error *err);

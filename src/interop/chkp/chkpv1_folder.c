@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1_folder.c: which packs a folder holds, by the names of its files.
+ * chkp/chkpv1_folder.c: lists the packs in a folder, by the names of its files.
  *
  * A pack is a file pack-<16 lower-case hex digits>.dat; whether its .idx is there does not matter.
- * A file whose name begins with "pack-" and ends with ".dat" otherwise cannot be a pack, since no
- * content has such a name; it is listed apart, so that a renamed pack is not passed over in
- * silence.
+ * Any other file whose name begins with "pack-" and ends with ".dat" cannot be a pack, since no
+ * content has such a name. It is listed separately, so that a renamed pack is not skipped
+ * silently.
  *
- * Memory is 17 bytes a pack.
+ * Memory is 17 bytes for each pack.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1_format.h: the bytes of a CHKP v1 pack, drawn once (docs/formats/chkp.md is the
- * prose twin).
+ * chkp/chkpv1_format.h: the bytes of a CHKP v1 pack (docs/formats/chkp.md is the same in
+ * prose).
  *
  *   pack-<name>.dat                                    pack-<name>.idx
  *   0   4  "CHKP"                                      for each entry, in the order of hashes:
@@ -59,7 +59,7 @@ firn_chkpv1_format_put_entry_head(uint8_t out[FIRN_CHKPV1_ENTRY_HEAD_SIZE],
     firn_store_le64(out + 32, entry->stored_size);
 }
 
-/* The offset is the caller's to fill in: the bytes do not hold it. */
+/* The caller must fill in the offset: the bytes do not contain it. */
 static inline void
 firn_chkpv1_format_get_entry_head(const uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE],
                                   struct firn_chkpv1_entry *out)
@@ -92,7 +92,7 @@ firn_chkpv1_format_compare_hash(const firn_hash *a, const firn_hash *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }
 
-/* Whether the text is what finish can give: 16 lower-case hex digits. */
+/* Whether the text is a name that finish can give: 16 lower-case hex digits. */
 static inline bool
 firn_chkpv1_format_is_name(const char *text, size_t size)
 {

@@ -3,16 +3,16 @@
  * chkp/chkpv1_index.c: the sorted list of a pack's entries: in its .idx, or made from the .dat in
  * memory.
  *
- * A look-up in an .idx reads single entries until at most SEARCH_BLOCK are left, then those at
- * once: 15 reads for a million entries, and no memory. It asks for the first entry with the hash,
- * because the seed's writer stores an object as often as it is added.
+ * A look-up in an .idx reads single entries until at most SEARCH_BLOCK are left, then all of those
+ * at once: 15 reads for a million entries, and no memory. It searches for the first entry with the
+ * hash, because the seed's writer stores an object as often as it is added.
  *
- * The result of a search in a damaged .idx means nothing by itself. The reader compares a hit with
- * the .dat and believes a miss only after firn_chkpv1_index_check has compared everything.
+ * The result of a search in a damaged .idx proves nothing by itself. The reader compares a hit with
+ * the .dat, and relies on a miss only after firn_chkpv1_index_check has compared everything.
  *
- * Building takes 48 bytes an entry and is bounded by the caller; the number of entries was compared
- * with the size of the file before, so that a forged header allocates at most a fifth more than the
- * file is long.
+ * Building takes 48 bytes for each entry, up to the caller's limit. The number of entries was
+ * compared with the size of the file before, so a forged header allocates at most a fifth more than
+ * the size of the file.
  *
  * Writing replaces the .idx by rename: a reader that has the old one open keeps it.
  *
@@ -32,7 +32,7 @@
 
 enum {
     SEARCH_BLOCK = 64,
-    /* Entries that are read or written at once. */
+    /* Entries that are read or written in one call. */
     CHUNK = 85
 };
 
@@ -75,7 +75,7 @@ firn_chkpv1_index_sort(struct firn_chkpv1_entry *entries, size_t count)
     firn_sort(entries, count, sizeof *entries, compare_entries);
 }
 
-/* Collects what a scan gives into an array of its size. */
+/* Collects the entries of a scan into an array of its size. */
 static int
 collect(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *entries, firn_error *err)
 {
@@ -254,15 +254,15 @@ out:
 
 /* ---- whether an .idx lists exactly the entries of its .dat ----
  *
- * An .idx has no checksum of its own. But all it says is in the .dat too, in another order; so both
- * are read once, in bounded memory, and compared as multisets: each entry's 48 bytes are hashed
- * with BLAKE3, and the hashes added up as four 64-bit numbers each. Equal sums mean equal entries:
- * chance gives equal sums for different ones once in 2^256. (Forging an .idx on purpose gains
- * nothing: every object is compared with its hash when it is read.)
+ * An .idx has no checksum of its own. But everything in it is in the .dat too, in another order. So
+ * both are read once, in bounded memory, and compared as multisets: each entry's 48 bytes are
+ * hashed with BLAKE3, and the hashes are added up as four 64-bit numbers each. Equal sums mean
+ * equal entries: the chance of equal sums for different ones is 1 in 2^256. (Forging an .idx on
+ * purpose gains nothing: every object is compared with its hash when it is read.)
  *
- * (I1) After a good check a search that misses in this .idx proves that the .dat has no such entry:
- * the .idx is sorted and lists all. Where sums differ, the entries are compared one by one to name
- * the first wrong one. (Not checked: it is what the sums say.)
+ * (I1) If the check succeeds, a search that misses in this .idx proves that the .dat has no such
+ * entry: the .idx is sorted and lists all. If the sums differ, the entries are compared one by one
+ * to name the first wrong one. (Not checked: it follows from the sums.)
  *
  * Time is one read of the .idx and of the heads in the .dat. No shared state.
  */
@@ -330,7 +330,7 @@ out:
     return rc;
 }
 
-/* Names an entry of the .idx that is not one of the .dat's. There need not be one: some may be
+/* Names an entry of the .idx that is not in the .dat. There need not be one: some entries may be
  * listed twice and others left out. */
 static int
 name_difference(const struct firn_chkpv1_index *index, struct firn_os_file *dat, uint64_t dat_size,

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1_object.c: one object: its frame is decoded piece by piece, and what comes out is
- * compared with its name.
+ * chkp/chkpv1_object.c: reads one object: decodes its frame piece by piece, and compares the
+ * result with the object's name.
  *
- * A frame need not say how much it holds, and what it says is not believed: decoding goes on until
- * the frame ends or the caller's limit is passed. Memory is a piece of the file, a piece of the
- * content, and the window of the frame (at most 128 MiB; 512 KiB for frames of level 1, which is
- * what the seed writes).
+ * A frame need not state its content's size, and a stated size is not trusted: decoding continues
+ * until the frame ends or the caller's limit is exceeded. Memory is a piece of the file, a piece of
+ * the content, and the window of the frame (at most 128 MiB; 512 KiB for frames of level 1, which
+ * is what the seed writes).
  *
- * (I1) FIRN_OK is returned only if the stored bytes are exactly one zstd frame, and its content has
- * the hash. The receiver has seen the content before that is known.
+ * (I1) FIRN_OK is returned only if the stored bytes are exactly one zstd frame and its content has
+ * the hash. The sink has seen the content before this is known.
  *
- * A receiver that returns an error ends the reading; its code is passed on and is no judgement on
- * the data. No shared state: any number of threads at once.
+ * If the sink returns an error, the reading ends and its code is passed on; it does not mean
+ * damage. No shared state: any number of threads at once.
  */
 #include <inttypes.h>
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1_scan.c: walks the entries of a .dat in the order in which they lie.
+ * chkp/chkpv1_scan.c: walks the entries of a .dat in the order of the file.
  *
- * The .dat alone says where its entries are: each head gives the size of its frame, and so the
- * place of the next head. The walk is what an index is rebuilt from and compared with. It reads
- * heads only. Where frames are small the file is read in large windows; where they are large only
+ * The .dat alone determines where its entries are: each head gives the size of its frame, and so
+ * the place of the next head. An index is rebuilt from this walk and compared with it. The walk
+ * reads heads only. If frames are small, the file is read in large windows; if they are large, only
  * the surroundings of the heads are read.
  *
- * Everything here is foreign bytes. (I1) An entry that is handed out lies inside the file, frame
- * included. (I2) The walk ends well only if the last entry ends where the file ends and their
- * number is the header's: a file that was cut, lengthened, or whose sizes are wrong is found,
- * though not always at the entry that was damaged.
+ * Nothing here is trusted. (I1) Each entry that the walk returns is inside the file, including its
+ * frame. (I2) The walk succeeds only if the last entry ends where the file ends and the number of
+ * entries is the header's. So a file that was truncated or extended, or whose sizes are wrong, is
+ * detected, though not always at the damaged entry.
  *
  * Limits: the file may have any size; memory is one window. One thread at a time.
  */
@@ -84,7 +84,7 @@ firn_chkpv1_scan_deinit(struct firn_chkpv1_scan *scan)
     firn_buf_deinit(&scan->window);
 }
 
-/* Reads a window that begins at the next head, which lies inside the file. */
+/* Reads a window that begins at the next head, which is inside the file. */
 static int
 fill_window(struct firn_chkpv1_scan *scan, firn_error *err)
 {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * chkp/chkpv1_set.c: several packs of one folder, asked in turn.
+ * chkp/chkpv1_set.c: several packs of one folder, searched in turn.
  *
- * The first pack that has the object answers. A pack that cannot be opened, or turns out damaged
- * while it is asked, is passed over, so that it does not take the others along. (I1) But a miss is
- * only reported as FIRN_NOT_FOUND if every pack was asked and has said so: otherwise the answer is
- * the first error, because the object may well be in the pack that could not say.
+ * The first pack that has the object answers. A pack that cannot be opened, or is found damaged
+ * during a search, is skipped, so that it does not affect the others. (I1) But a miss is
+ * only reported as FIRN_NOT_FOUND if every pack was searched and none has the object: otherwise the
+ * result is the first error, because the object may well be in the pack that failed.
  *
  * File descriptors are bounded: the first FIRN_CHKP_SET_OPEN_MAX - 1 packs stay open, the others
- * take turns in one place more. Packs are asked from the first on, so keeping the first ones open
- * is right. When a pack has to be closed, it is noted whether its index was found whole, with the
- * identity of its two files; the note holds if these are the same when the pack is opened again.
+ * share one further place. Packs are searched from the first on, so it is the first ones that
+ * should stay open. When a pack has to be closed, the set notes whether its index was checked, with
+ * the identity of its two files; the note is valid if these are the same when the pack is opened
+ * again.
  *
- * Memory is a few hundred bytes a pack. One thread at a time.
+ * Memory is a few hundred bytes for each pack. One thread at a time.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -27,7 +28,7 @@ struct member {
     char name[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1 *pack; /* NULL while it is closed */
     uint64_t object_count;
-    bool index_is_whole; /* as was found before it was closed */
+    bool index_is_whole; /* the result before it was closed */
     struct firn_chkpv1_identity identity;
 };
 
@@ -39,7 +40,7 @@ struct firn_chkpv1_set {
     size_t count;
     size_t guest;             /* the open member at or beyond RESIDENT_MAX, or NO_GUEST */
     int left_out_code;        /* of the first pack that could not be opened, or FIRN_OK */
-    struct firn_buf left_out; /* what was said of each, with its NUL */
+    struct firn_buf left_out; /* the error text of each, with its NUL */
 };
 
 /* ---- members ---- */
@@ -98,11 +99,11 @@ borrow(struct firn_chkpv1_set *set, size_t i, struct firn_chkpv1 **out, firn_err
 
 /* ---- open ---- */
 
-/* Which packs, in what order; or all. */
+/* Which packs are opened, and in what order; or all. */
 struct selection {
     const char *const *names;
     size_t count;
-    bool is_all; /* what is there, so that one that has gone meanwhile is no error */
+    bool is_all; /* all packs in the folder: one that was removed meanwhile is no error */
 };
 
 struct reporter {
@@ -285,13 +286,13 @@ firn_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i)
 
 /* ---- asking ---- */
 
-/* One question put to one pack after the other. */
+/* One question, asked of one pack after the other. */
 struct question {
     const firn_hash *hash;
     int (*ask)(struct question *question, struct firn_chkpv1 *pack, firn_error *err);
-    bool is_final; /* the answer is final, and no other pack is asked */
+    bool is_final; /* the answer is final: no other pack is asked */
     size_t answered_by;
-    size_t asked;                   /* packs that have said that they do not have it */
+    size_t asked;                   /* packs that do not have the object */
     struct firn_chkpv1_entry entry; /* of locate */
     /* of read */
     size_t size_max;
@@ -302,7 +303,7 @@ struct question {
     void *ctx;
 };
 
-/* What is said of an object that no pack has admitted to: (I1). */
+/* The result for an object that no pack was found to have (I1). */
 static int
 answer_of_a_miss(const struct firn_chkpv1_set *set, const struct question *question,
                  int problem_code, const firn_error *problem, firn_error *err)
@@ -322,7 +323,7 @@ answer_of_a_miss(const struct firn_chkpv1_set *set, const struct question *quest
                           firn_os_dir_path(set->dir), hex);
 }
 
-/* Whether a failure is one pack's, and another may still have the object. */
+/* Whether a failure affects only one pack, and another may still have the object. */
 static bool
 is_of_one_pack(int rc, bool is_borrowed)
 {
@@ -483,7 +484,7 @@ firn_chkpv1_set_list(struct firn_chkpv1_set *set,
     return first_code;
 }
 
-/* Every pack that can be opened; *out_code is the worst that was found. */
+/* Verifies every pack that can be opened; *out_code is the worst result. */
 static int
 verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
                const struct firn_step *step, int *out_code, firn_error *out_problem,

@@ -3,15 +3,15 @@
  * chkp/chkpv1_verify.c: reads everything in a pack and reports what is wrong, part by part.
  *
  * 1. The entries in the order of the .dat, and each object.
- * 2. Where a wrong size makes the walk lose its way, the objects after that place by the index,
- *    which still knows where they are: one damaged byte must not hide the state of the rest.
+ * 2. If the walk cannot go on after a wrong size, the objects after that place, by the index,
+ *    which still has their places: one damaged byte must not hide the state of the rest.
  * 3. The index against the .dat.
  * 4. The name: the hash over the whole .dat. It also covers the bits of a frame that no decoder
- *   looks at.
+ *   uses.
  *
- * A read error is damage here: it is what a bad sector looks like. Want of memory ends the check,
- * since it says nothing about the pack. An object beyond the caller's limit is reported, but is not
- * damage.
+ * A read error counts as damage here: that is what a bad sector looks like. A lack of memory ends
+ * the check, since it says nothing about the pack. An object beyond the caller's limit is reported,
+ * but is not damage.
  *
  * Memory is bounded; the .dat is read twice, in order.
  */
@@ -36,7 +36,7 @@ struct findings {
     int code;                     /* FIRN_OK as long as nothing is wrong */
 };
 
-/* Takes note of a failure. Returns FIRN_OK where the check goes on. */
+/* Records a failure. Returns FIRN_OK if the check continues. */
 static int
 note(struct findings *findings, int rc, const firn_error *problem, firn_error *err)
 {
@@ -84,7 +84,7 @@ check_object(struct firn_chkpv1 *pack, struct findings *findings,
     return note(findings, rc, &problem, err);
 }
 
-/* Walks the .dat; *out_lost_at is where the walk lost its way, or the file's end. */
+/* Walks the .dat; *out_lost_at is where the walk had to stop, or the file's end. */
 static int
 check_objects_in_order(struct firn_chkpv1 *pack, struct findings *findings, uint64_t *out_lost_at,
                        firn_error *err)
@@ -111,7 +111,7 @@ out:
     return rc;
 }
 
-/* The objects at or after `from`, in the order of the index. */
+/* Checks the objects at or after `from`, in the order of the index. */
 static int
 check_objects_by_index(struct firn_chkpv1 *pack, struct findings *findings, uint64_t from,
                        firn_error *err)
@@ -141,7 +141,7 @@ static int
 check_index(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
 {
     if (pack->index.file == NULL) {
-        return FIRN_OK; /* made from the .dat; its name tells whether that is whole */
+        return FIRN_OK; /* made from the .dat, which the check of the name covers */
     }
     firn_error problem;
     int rc = firn_chkpv1_index_check(&pack->index, pack->dat, &problem);

@@ -2,28 +2,29 @@
  *
  * chkp/chkpv1_writer.c: makes a pack.
  *
- * An entry begins with the size of its frame, and an object that comes as a stream shows that size,
- * and its hash, only at its end. So an entry is begun with an empty head, and the head is filled in
- * when the frame is whole. A head that was not written to the file by then is filled in in memory:
- * bytes go to the file from `tail`, about a MiB at a time, so this holds for all but large frames.
- * For these the head is written into the file afterwards.
+ * An entry begins with the size of its frame, but the size and the hash of an object that comes as
+ * a stream are known only at its end. So an entry is begun with an empty head, and the head is
+ * filled in when the frame is complete. Bytes go to the file from `tail`, about a MiB at a time, so
+ * the heads of all but large frames are still in memory then. For a large frame the head is written
+ * into the file afterwards.
  *
- * The name of a pack is a BLAKE3 over its entries in order, heads first. For an entry in memory
- * that is an update; a large one is read back from the file, which the page cache still has.
+ * The name of a pack is a BLAKE3 over its entries in order, heads first. An entry in memory is
+ * simply added to the hash; a large one is read back from the file, which is still in the page
+ * cache.
  *
  * (I1) tail holds the bytes of the file from tail_offset on; the pack's end is tail_offset +
  *   tail.size.
  * (I2) Between calls, [0, end) is header and whole entries; `entries` lists them, and name_hash is
  *   over them.
- * (I3) An add that fails leaves (I2) as it was: what it wrote is forgotten (the file may be longer
- *      then; finish cuts it). Only a failed write, sync or read back cannot be undone, and makes
- *      the writer answer FIRN_FAILED from then on.
+ * (I3) An add that fails leaves (I2) as it was: what it wrote is discarded (the file may be longer
+ *      then; finish truncates it). Only a failed write, sync or read back cannot be undone; the
+ *      writer returns FIRN_FAILED from then on.
  *
- * finish: .dat synced, renamed, directory synced; then .idx the same. A power cut leaves neither,
- * or the .dat alone, or both; never an .idx alone.
+ * finish: .dat synced, renamed, directory synced; then the same for .idx. A power cut leaves
+ * neither, or the .dat alone, or both; never an .idx alone.
  *
- * Memory: 48 bytes and 4 to 8 for the look-up for each object (half as much again while the array
- * grows), the tail, and the encoder of zstd. Objects: up to 2^32 - 2 of any size. One thread at a
+ * Memory: 48 bytes for each object and 4 to 8 for its look-up (half as much again while the array
+ * grows), the tail, and the encoder of zstd. Up to 2^32 - 2 objects of any size. One thread at a
  * time.
  */
 #include "base/hash_map.h"
@@ -38,11 +39,11 @@
 #include "codec/compress.h"
 #include "codec/hex.h"
 
-/* ---- giving a .dat its name, which says what is in it ----
+/* ---- giving a .dat its name, which depends on its content ----
  *
- * Where that name is taken, the content should be the same. That is not believed: if the file there
+ * If that name is taken, the content should be the same. This is not assumed: if the existing file
  * were damaged, dropping the new one would drop the only good copy. Both are compared byte by byte,
- * and the one there is synced, since its writer may not have done that (the seed's does not).
+ * and the existing file is synced, since its writer may not have done that (the seed's does not).
  */
 
 enum { COMPARE_SIZE = 64 << 10 };
@@ -75,7 +76,7 @@ out:
     return rc;
 }
 
-/* Keeps the file that has the name already, if it is what would have been put there. */
+/* Keeps the file that already has the name, if its content is the same. */
 static int
 keep_existing(struct firn_tempfile *temp, const char *name, firn_error *err)
 {
@@ -98,9 +99,9 @@ out:
     return rc;
 }
 
-/* Syncs the file and gives it its name. Where that is taken, the file there is kept and synced,
- * provided that it has the same bytes; FIRN_CORRUPT if not. The name is durable after a sync of
- * the directory, which is the caller's. */
+/* Syncs the file and gives it its name. If the name is taken, the file there is kept and synced,
+ * provided that it has the same bytes; FIRN_CORRUPT if not. The name is durable after the caller
+ * has synced the directory. */
 static int
 place(struct firn_tempfile *temp, const char *name, firn_error *err)
 {
@@ -114,8 +115,8 @@ place(struct firn_tempfile *temp, const char *name, firn_error *err)
 
 enum {
     SEED_LEVEL = 1,          /* zstd's level in the seed's writer */
-    TAIL_SIZE = 1 << 20,     /* from this size on the tail is written */
-    SOURCE_SIZE = 128 << 10, /* asked of a source at once */
+    TAIL_SIZE = 1 << 20,     /* the tail is written when it reaches this size */
+    SOURCE_SIZE = 128 << 10, /* requested from a source in one call */
     READ_BACK_SIZE = 32 << 10
 };
 
@@ -127,7 +128,7 @@ struct firn_chkpv1_writer {
     struct firn_os_dir *dir;
     struct firn_tempfile temp;
     struct firn_compress_writer
-        *encoder;                 /* made when first needed, and after a frame was given up */
+        *encoder;                 /* made when first needed, and after a frame was discarded */
     struct firn_hash_map entries; /* struct firn_chkpv1_entry by hash */
     struct firn_blake3_hash name_hash;
     struct firn_buf tail;
@@ -258,7 +259,7 @@ append(void *ctx, firn_slice data, firn_error *err)
     return writer->tail.size < TAIL_SIZE ? FIRN_OK : flush_tail(writer, err);
 }
 
-/* Forgets everything from `offset` on, where the entry began that is given up. */
+/* Discards everything from `offset` on, where the discarded entry began. */
 static void
 roll_back(struct firn_chkpv1_writer *writer, uint64_t offset)
 {
@@ -274,7 +275,7 @@ roll_back(struct firn_chkpv1_writer *writer, uint64_t offset)
 
 /* ---- entries ---- */
 
-/* Adds to the name what of [offset, tail_offset) is in the file already. */
+/* Adds to the name the part of [offset, tail_offset) that is already in the file. */
 static int
 hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err)
 {
@@ -293,7 +294,7 @@ hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err
     return FIRN_OK;
 }
 
-/* Fills in the head of the entry whose frame is whole, and adds both to the name. */
+/* Fills in the head of the entry whose frame is complete, and adds both to the name. */
 static int
 seal_entry(struct firn_chkpv1_writer *writer, const struct firn_chkpv1_entry *entry,
            firn_error *err)
@@ -334,7 +335,7 @@ begin_entry(struct firn_chkpv1_writer *writer, firn_error *err)
         return firn_error_set(err, FIRN_LIMIT, "a CHKP pack holds at most %" PRIu32 " objects",
                               UINT32_MAX - 1);
     }
-    /* Not through append(): the head stays in memory at least until a part of the frame is
+    /* Does not use append(): the head stays in memory at least until a part of the frame is
      * there. */
     if (firn_buf_append(&writer->tail, empty_head, sizeof empty_head) != FIRN_OK) {
         return firn_error_no_memory(err, "a part of a pack");
@@ -342,8 +343,8 @@ begin_entry(struct firn_chkpv1_writer *writer, firn_error *err)
     return FIRN_OK;
 }
 
-/* The frame that began after the head at `offset` is whole and holds the object `hash`, which
- * the pack does not have. */
+/* Requires: the frame after the head at `offset` is complete and holds the object `hash`, which the
+ * pack does not have. */
 static int
 end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *hash,
           firn_error *err)
@@ -399,7 +400,7 @@ out:
     return rc;
 }
 
-/* Appends a whole frame. *hash is known for content, and found out here for a source. */
+/* Appends a whole frame. *hash is known for content, and computed here for a source. */
 static int
 compress_input(struct firn_chkpv1_writer *writer, const struct input *input, firn_hash *hash,
                firn_error *err)
@@ -408,7 +409,7 @@ compress_input(struct firn_chkpv1_writer *writer, const struct input *input, fir
     if (writer->encoder == NULL) {
         FIRN_TRY(firn_compress_writer_create(SEED_LEVEL, &writer->encoder, err));
     }
-    /* A frame that begins with its end carries its size; the seed's never do. This begins it. */
+    /* A frame that ends at once states its size; the seed's never do. This call begins it first. */
     FIRN_TRY(firn_compress_writer_feed(writer->encoder, firn_bytes("", 0), append, writer, err));
     if (input->source != NULL) {
         FIRN_TRY(compress_source(writer, input, hash, err));
@@ -418,7 +419,7 @@ compress_input(struct firn_chkpv1_writer *writer, const struct input *input, fir
     FIRN_TRY(firn_compress_writer_finish(writer->encoder, append, writer, err));
 out:
     if (rc != FIRN_OK) {
-        /* A frame that was begun cannot be given up in any other way. */
+        /* There is no other way to discard a frame that was begun. */
         firn_compress_writer_destroy(writer->encoder);
         writer->encoder = NULL;
     }
@@ -548,7 +549,7 @@ out:
 
 /* ---- the end ---- */
 
-/* Writes what is left and the header; gives the pack's name. */
+/* Writes the rest and the header; returns the pack's name. */
 static int
 complete_dat(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZE], firn_error *err)
 {

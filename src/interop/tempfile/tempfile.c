@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tempfile/tempfile.c: how a file gets its name whole or not at all.
+ * tempfile/tempfile.c: gives a file its name only when the file is complete.
  *
  * A file is written under a temporary name, synced, and only then renamed. So its own name never
- * shows a part of it, at any failure. The rename is durable after a sync of the
- * directory; the caller does it, because it also decides which name must be durable before which.
+ * shows an incomplete file, whatever fails. The rename is durable after a sync of the
+ * directory. The caller does that, because it also decides which name must be durable before which.
  *
- * Temporary files of processes that died would stay for ever, so each create removes them: a living
- * writer holds an exclusive lock on its own, which a dead one cannot. (I1) Between the creation and
- * the lock another process may take the file for a dead one's; therefore it is looked up again by
- * name once it is locked, and created anew if it is gone (not checked: claim tests it, since others decide). Where the file system has no locks,
- * nothing is removed.
+ * Temporary files of processes that died would stay forever, so each create removes them: a living
+ * writer holds an exclusive lock on its own file, and a dead one cannot. (I1) Between the creation
+ * and the lock another process may mistake the file for a dead one's. Therefore it is looked up
+ * again by name once it is locked, and created again if it is gone (not checked: claim tests it,
+ * since other processes decide). If the file system has no locks, nothing is removed.
  */
 #include "tempfile/tempfile.h"
 
@@ -25,12 +25,12 @@
 #define SUFFIX ".tmp"
 enum {
     DIGITS = 16,
-    /* Leftovers removed at once; what is beyond waits for the next create. */
+    /* Leftovers removed at once; the rest waits for the next create. */
     LEFTOVERS_MAX = 64,
     CREATE_TRIES = 16
 };
 
-/* ".firn-<kind>-": what the names of one kind begin with. */
+/* ".firn-<kind>-": the beginning of the names of one kind. */
 struct prefix {
     char text[16];
     size_t size;
@@ -81,8 +81,8 @@ collect_leftover(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(&leftovers->names, entry->name, size);
 }
 
-/* Removes the file if no process holds it. That it cannot be removed is not a reason not to write
- * another one. */
+/* Removes the file if no process holds it. A failure to remove it is no reason not to write another
+ * file. */
 static void
 remove_leftover(struct firn_os_dir *dir, const char *name)
 {
@@ -109,7 +109,7 @@ remove_leftovers(struct firn_os_dir *dir, const struct prefix *prefix, firn_erro
 
 /* ---- creation ---- */
 
-/* Passes on a failure whose text was kept apart, because it might have turned out to be none. */
+/* Passes on a failure whose text was kept separately, because it might not have counted. */
 static int
 pass_error(firn_error *err, int rc, const firn_error *problem)
 {
@@ -119,7 +119,7 @@ pass_error(firn_error *err, int rc, const firn_error *problem)
     return rc;
 }
 
-/* Locks the new file; *out_is_ours is false if another process has taken it away before (I1). */
+/* Locks the new file; *out_is_ours is false if another process has already removed it (I1). */
 static int
 claim(struct firn_tempfile *temp, bool *out_is_ours, firn_error *err)
 {
@@ -197,7 +197,7 @@ void
 firn_tempfile_discard(struct firn_tempfile *temp)
 {
     if (temp->name[0] != '\0') {
-        /* Best effort: what stays is removed by the next create. */
+        /* Best effort: the next create removes what stays. */
         FIRN_IGNORE(firn_os_remove_file(temp->dir, temp->name, NULL));
         temp->name[0] = '\0';
     }

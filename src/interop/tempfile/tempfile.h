@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tempfile/tempfile.h: a file that is written under a temporary name and gets its own when it is
- * whole. One thread at a time.
+ * tempfile/tempfile.h: a file that is written under a temporary name and gets its own name when it
+ * is complete. One thread at a time.
  */
 #ifndef FIRN_TEMPFILE_TEMPFILE_H
 #define FIRN_TEMPFILE_TEMPFILE_H
@@ -13,16 +13,16 @@
 struct firn_tempfile {
     struct firn_os_dir *dir;   /* borrowed */
     struct firn_os_file *file; /* for reading and writing; NULL: nothing is open */
-    char name[48];             /* "": nothing is there, or it has got its own name */
+    char name[48];             /* "": there is no file, or it has its own name */
 };
 
 /* Creates the empty file .firn-<kind>-<16 hex digits>.tmp (kind: at most 8 letters), and removes
  * those of that kind that no living process holds. mode as for open(2), under the umask. */
 FIRN_MUST_CHECK int firn_tempfile_create(struct firn_tempfile *temp, struct firn_os_dir *dir,
                                          const char *kind, uint32_t mode, firn_error *err);
-/* Syncs the file and renames it. FIRN_OS_RENAME_NO_REPLACE: FIRN_EXISTS if the name is taken,
- * and the file is still the temporary one. The name is durable after a sync of the directory,
- * which is the caller's. */
+/* Syncs the file and renames it. FIRN_OS_RENAME_NO_REPLACE: FIRN_EXISTS if the name is taken; the
+ * file then stays a temporary one. The name is durable after the caller has synced the
+ * directory. */
 FIRN_MUST_CHECK int firn_tempfile_put(struct firn_tempfile *temp, const char *name,
                                       enum firn_os_rename_mode mode, firn_error *err);
 /* Closes the file, and removes it unless it got its name. Fine on a zeroed struct. */

@@ -5,17 +5,17 @@
  * Memory hardly grows with the number of objects: 16 bytes for each frame and 40 for each page of
  * 728 entries are kept while the pack is open; the pages themselves are read when needed.
  *
- * find: a binary search over the fences finds the one page that can contain the hash; one read of
- * 32 KiB, checked as a block and then for order; a binary search inside. Pages stay in the scratch
- * for a while.
+ * find: a binary search over the fences finds the one page that can contain the hash. One read of
+ * 32 KiB follows, checked as a block and then for order, and a binary search inside it. Pages stay
+ * in the scratch for a while.
  *
  * read: the frame from the scratch, or one pread and one decompression; then the object's bytes are
- * hashed and compared with its name, every time: the checksum of a frame proves that it is what
- * was written, the name that it is what was requested. So if a location from outside (a catalog) is
- * wrong, the result is FIRN_CORRUPT, never other bytes. A list of pieces and a delta are not named
- * by their own bytes; the frame's list carries their names, and those are compared.
+ * hashed and compared with its name, every time: the checksum of a frame proves that its bytes are
+ * what was written, the name that they are what was requested. So if a location from outside (a
+ * catalog) is wrong, the result is FIRN_CORRUPT, never other bytes. A list of pieces and a delta
+ * are not named by their own bytes; the frame's list carries their names, and those are compared.
  *
- * Nothing from the file is used before it was checked against the file's size and the format's
+ * Nothing from the file is used before it has been checked against the file's size and the format's
  * limits: the counts in the two sections must fit the sections' sizes exactly, frames must be
  * blocks of a possible size, fences must ascend.
  *
@@ -322,8 +322,8 @@ firn_packfile_read_frame(struct firn_packfile *pack, uint32_t frame, struct firn
     return rc;
 }
 
-/* Whether the frame's own list has an object of this place, kind and, for PIECES, name; also that
- * the list is sound. */
+/* Whether the frame's own list is sound and has an object of this place, kind and, for PIECES,
+ * name. */
 static bool
 list_has(const struct firn_packfile_format_frame *frame, const firn_hash *hash,
          const struct firn_packfile_location *at)
@@ -492,7 +492,7 @@ firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scr
                                 const struct firn_packfile_location *at, firn_error *err),
                    void *ctx, firn_error *err)
 {
-    /* Not a page of the scratch: visit may use that. */
+    /* Not a page of the scratch: visit may use the scratch. */
     struct firn_buf page = {0};
     int rc = FIRN_OK;
     for (uint32_t i = 0; i < pack->page_count; i++) {
@@ -551,7 +551,7 @@ next_piece(struct firn_reader *reader, struct firn_packfile_piece *out)
                             firn_reader_copy(reader, &out->hash, sizeof out->hash));
 }
 
-/* Every rule of a list, before anything of it is used. */
+/* Checks every rule of a list, before anything of it is used. */
 static bool
 pieces_are_sound(firn_slice encoded, uint64_t *out_total)
 {
@@ -618,8 +618,8 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
 }
 
 /* "some/where/x.pack" is the name x.pack in the directory some/where; "x.pack" is in "."; "/x" is
- * in "/". The name itself is judged by the operations of os/, which take one component and follow
- * no link. */
+ * in "/". The operations of os/ check the name itself: they accept one component and follow no
+ * link. */
 
 int
 firn_packfile_path_open_parent(struct firn_os *os, const char *path, struct firn_os_dir **out_dir,
@@ -643,16 +643,16 @@ firn_packfile_path_open_parent(struct firn_os *os, const char *path, struct firn
 
 /* The objects of a pack in the order in which they lie in it, frame by frame.
  *
- * For callers that move many objects out of a pack: each frame is read and decoded once, and what lay side
- * by side is seen side by side, so that it compresses in its new place as it did in the old one. A
- * walk in the order of hashes would decode a frame anew for nearly every object.
+ * For callers that move many objects out of a pack: each frame is read and decoded once, and
+ * neighbours are visited one after the other, so they compress as well in their new place as in the
+ * old one. A walk in hash order would decode a frame again for nearly every object.
  *
- * Names are computed, as everywhere, and never believed; a list of pieces and a delta have the
- * names that their frame gives them, and their form is checked. A frame whose list does not fit its
- * contents to the last byte is damaged as a whole (I1): without the list it is unknown where one
+ * Names are computed, as everywhere, and never trusted; a list of pieces and a delta have the names
+ * that their frame gives them, and their form is checked. A frame whose list does not match its
+ * contents to the last byte is damaged as a whole (I1): without the list nobody can say where one
  * object ends and the next begins.
  *
- * Memory: the frame in the scratch, and a bit a frame while deltas are walked. */
+ * Memory: the frame in the scratch, and one bit for each frame while deltas are walked. */
 
 uint32_t
 firn_packfile_walk_count(const struct firn_packfile *pack)
@@ -716,7 +716,7 @@ firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratc
 /* ---- deltas alone ---- */
 
 struct delta_walk {
-    struct firn_buf frames; /* a bit for each: it has a delta */
+    struct firn_buf frames; /* a bit for each: whether it has a delta */
     firn_packfile_walk_visit *visit;
     void *ctx;
 };

@@ -2,12 +2,12 @@
  *
  * pack/packfile.h: a sealed block file of immutable objects, each named by the BLAKE3-256 of its
  * bytes (docs/formats/pack.md). packfile_writer.c and packfile_lane.c write, packfile.c reads,
- * packfile_verify.c judges all of it, packfile_salvage.c lists a pack whose tables are gone.
+ * packfile_verify.c verifies a whole pack, packfile_salvage.c lists a pack whose tables are lost.
  * Content of any size goes through firn_packfile_stream_*, below.
  *
- * Objects lie in solid zstd frames of 512 KiB and more; each frame begins with the list of what it
- * holds, so that a pack can be listed even without its object table. The table, sorted by hash in
- * pages with a fence index, is read page by page: memory does not grow with the pack.
+ * Objects are in solid zstd frames of 512 KiB and more; each frame begins with a list of its
+ * objects, so a pack can be listed even without its object table. The table is sorted by hash, in
+ * pages with a fence index, and is read page by page: memory does not grow with the pack.
  */
 #ifndef FIRN_PACK_PACKFILE_H
 #define FIRN_PACK_PACKFILE_H
@@ -24,10 +24,10 @@
 #include "os/os.h"
 #include "threads/os_thread.h"
 
-/* On disk. BLOB, TREE and RECORD are stored whole and read as they are; which of them an object is,
- * is a hint for rebuilding a catalog. A PIECES object is a list of other objects and holes whose
- * bytes, one after the other, have the hash that names it; a DELTA object says what to change in
- * another one to get the bytes that it is named by (below). */
+/* On disk. BLOB, TREE and RECORD are stored whole and read as they are; the distinction between
+ * them is a hint for rebuilding a catalog. A PIECES object is a list of other objects and holes;
+ * its name is the hash of their bytes, concatenated. A DELTA object says what to change in another
+ * object to get the bytes that it is named by (below). */
 enum firn_packfile_kind {
     FIRN_PACKFILE_BLOB = 1,
     FIRN_PACKFILE_PIECES = 2,
@@ -36,7 +36,7 @@ enum firn_packfile_kind {
     FIRN_PACKFILE_DELTA = 5
 };
 
-/* Whether an object of that kind is not named by its stored bytes; its frame gives the name. */
+/* Whether objects of that kind are not named by their stored bytes; their frame gives the name. */
 static inline bool
 firn_packfile_kind_is_named(enum firn_packfile_kind kind)
 {
@@ -46,14 +46,14 @@ firn_packfile_kind_is_named(enum firn_packfile_kind kind)
 enum {
     /* The largest object that is stored in one piece; longer content becomes pieces. */
     FIRN_PACKFILE_OBJECT_SIZE_MAX = 16 << 20,
-    /* What one pack can hold (FIRN_LIMIT beyond): 512 GiB of content at the least. */
+    /* What one pack can hold (FIRN_LIMIT beyond): at least 512 GiB of content. */
     FIRN_PACKFILE_FRAMES_MAX = 1 << 20,
     FIRN_PACKFILE_OBJECTS_MAX = 1 << 26
 };
 /* The largest content that a list of pieces may stand for, holes included: 64 TiB. */
 #define FIRN_PACKFILE_TOTAL_SIZE_MAX (UINT64_C(1) << 46)
 
-/* Where an object lies inside its pack: what a catalog keeps. */
+/* Where an object is inside its pack: what a catalog keeps. */
 struct firn_packfile_location {
     uint32_t frame;  /* number of the frame in the pack */
     uint32_t offset; /* of the object in the frame's contents (which follow its list) */
@@ -81,8 +81,8 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
                             int (*visit)(void *ctx, uint64_t offset,
                                          const struct firn_packfile_piece *piece, firn_error *err),
                             void *ctx, firn_error *err);
-/* The same for callers that take the pieces one by one: checks all of the encoding, then next_piece on
- * *out, which is borrowed from it, until it gives false. */
+/* The same for callers that take the pieces one by one: checks the whole encoding; the caller then
+ * calls next_piece on *out, which is borrowed from it, until next_piece returns false. */
 FIRN_MUST_CHECK int firn_packfile_open_pieces(firn_slice encoded, struct firn_reader *out,
                                               uint64_t *out_total_size, firn_error *err);
 FIRN_MUST_CHECK bool firn_packfile_next_piece(struct firn_reader *reader,
@@ -92,8 +92,8 @@ FIRN_MUST_CHECK bool firn_packfile_next_piece(struct firn_reader *reader,
 
 struct firn_packfile_writer;
 
-/* A lane is one thread's way into the pack: it fills frames of its own, so what one thread adds in
- * a row lies side by side. Any number of lanes on one writer. */
+/* A lane is how one thread adds to the pack: it fills frames of its own, so objects that one thread
+ * adds in a row are next to each other. A writer can have any number of lanes. */
 struct firn_packfile_lane;
 
 /* dir is borrowed until destroy. level is zstd's. As firn_block_writer_create; the pack appears
@@ -101,17 +101,17 @@ struct firn_packfile_lane;
 FIRN_MUST_CHECK int firn_packfile_writer_create(struct firn_os_dir *dir, const char *name,
                                                 int level, struct firn_packfile_writer **out,
                                                 firn_error *err);
-/* The same for a path of the user's; the writer keeps the directory open. */
+/* The same for a path that the user gave; the writer keeps the directory open. */
 FIRN_MUST_CHECK int firn_packfile_writer_create_path(struct firn_os *os, const char *path,
                                                      int level, struct firn_packfile_writer **out,
                                                      firn_error *err);
-/* How many bytes of contents close a frame, from FIRN_PACKFILE_FRAME_SIZE, which it is at first, to
- * FIRN_PACKFILE_FRAME_SIZE_MAX; before any lane is made. More lies side by side in a larger frame,
- * and a reader of any of it decodes it all. */
+/* Sets how many bytes of contents close a frame: from FIRN_PACKFILE_FRAME_SIZE, the default, to
+ * FIRN_PACKFILE_FRAME_SIZE_MAX. Requires: no lane has been made yet. A larger frame keeps more
+ * objects together, but a reader of any of them decodes all of it. */
 enum { FIRN_PACKFILE_FRAME_SIZE = 512 << 10, FIRN_PACKFILE_FRAME_SIZE_MAX = 4 << 20 };
 void firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size);
-/* Notes that the pack may have lists of cells (packfile_cells.h), because frames are copied into it as
- * they are stored. A lane notes the lists that are added to it one by one by itself. Any thread. */
+/* Notes that the pack may have lists of cells (packfile_cells.h), because frames are copied into it
+ * as they are stored. Lists that are added singly are noted by the lane itself. Any thread. */
 void firn_packfile_writer_note_cells(struct firn_packfile_writer *writer);
 const struct firn_block_file_id *firn_packfile_writer_id(const struct firn_packfile_writer *writer);
 /* Whether an object of this name was added (by any lane). Any thread. */
@@ -123,9 +123,9 @@ uint64_t firn_packfile_writer_size_bytes(struct firn_packfile_writer *writer);
 FIRN_MUST_CHECK int firn_packfile_lane_create(struct firn_packfile_writer *writer,
                                               struct firn_packfile_lane **out, firn_error *err);
 void firn_packfile_lane_destroy(struct firn_packfile_lane *lane);
-/* Adds an object whose name the caller has computed (content is trusted to match it in release
- * builds, checked in debug builds). *out_is_new is false, and nothing is written, where the pack
- * has it. size ≤ FIRN_PACKFILE_OBJECT_SIZE_MAX. */
+/* Adds an object whose name the caller has computed (debug builds check that the content matches,
+ * release builds trust it). If the pack already has it, nothing is written and *out_is_new is
+ * false. size ≤ FIRN_PACKFILE_OBJECT_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_packfile_lane_add(struct firn_packfile_lane *lane,
                                            enum firn_packfile_kind kind, const firn_hash *hash,
                                            firn_slice content, bool *out_is_new, firn_error *err);
@@ -139,7 +139,7 @@ FIRN_MUST_CHECK int firn_packfile_lane_copy(struct firn_packfile_lane *lane,
                                             const struct firn_packfile_frame_object *objects,
                                             size_t count, enum firn_codec codec, firn_slice stored,
                                             uint32_t raw_size, firn_error *err);
-/* Writes the lane's open frame. To be called on every lane before finish. */
+/* Writes the lane's open frame. Must be called on every lane before finish. */
 FIRN_MUST_CHECK int firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err);
 
 /* Adds content of any size (see below) without a lane of the caller's: takes one from
@@ -152,19 +152,20 @@ FIRN_MUST_CHECK int firn_packfile_writer_add_stream(
     int (*read)(void *ctx, void *buf, size_t size, size_t *got, firn_error *err), void *ctx,
     firn_hash *out_hash, bool *out_is_new, uint64_t *out_size, firn_error *err);
 
-/* Object table, then seals the file: durable under its name when this returns, out_file_size may be
- * NULL. FIRN_INVALID for an empty pack, FIRN_EXISTS if the name is taken, FIRN_MISUSE if a lane
- * holds an open frame, FIRN_FAILED after an earlier failure. Requires: no thread is adding. Afterwards,
- * also after a failure, only list, contains, count and destroy may be called. */
+/* Writes the object table, then seals the file: it is durable under its name when this returns.
+ * out_file_size may be NULL. FIRN_INVALID for an empty pack, FIRN_EXISTS if the name is taken,
+ * FIRN_MISUSE if a lane holds an open frame, FIRN_FAILED after an earlier failure. Requires: no
+ * thread is adding. Afterwards, even if this failed, only list, contains, count and destroy may be
+ * called. */
 FIRN_MUST_CHECK int firn_packfile_writer_finish(struct firn_packfile_writer *writer,
                                                 uint64_t *out_file_size, firn_error *err);
-/* After finish: every object with its place, in the order of hashes. */
+/* After finish: every object with its place, in hash order. */
 FIRN_MUST_CHECK int firn_packfile_writer_list(struct firn_packfile_writer *writer,
                                               int (*visit)(void *ctx, const firn_hash *hash,
                                                            const struct firn_packfile_location *at,
                                                            firn_error *err),
                                               void *ctx, firn_error *err);
-/* Removes the file unless finished. Lanes must be gone. NULL is fine. */
+/* Removes the file unless finished. Requires: no lanes are left. NULL is fine. */
 void firn_packfile_writer_destroy(struct firn_packfile_writer *writer);
 
 /* ---- reading (packfile.c): any number of threads on one handle ---- */
@@ -178,14 +179,15 @@ FIRN_MUST_CHECK int firn_packfile_scratch_create(unsigned frame_count_max,
                                                  struct firn_packfile_scratch **out,
                                                  firn_error *err);
 void firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch);
-/* tick is asked again and again while something long is read through the scratch (a pack verified,
- * a large content streamed); another return than FIRN_OK ends that, and is what it returns. NULL: none. */
+/* tick is called repeatedly while something long is read through the scratch (a pack verified, a
+ * large content streamed). Any result but FIRN_OK ends that operation and is its result. NULL:
+ * none. */
 void firn_packfile_scratch_set_tick(struct firn_packfile_scratch *scratch,
                                     int (*tick)(void *ctx, firn_error *err), void *ctx);
-/* Asks it. */
+/* Calls the tick. */
 FIRN_MUST_CHECK int firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch,
                                                firn_error *err);
-/* For a tick: how many bytes of a pack the verification that is under way has read; 0 where none is. */
+/* For a tick: how many bytes of a pack the current verification has read; 0 if there is none. */
 uint64_t firn_packfile_scratch_verified(const struct firn_packfile_scratch *scratch);
 /* For firn_packfile_verify. */
 void firn_packfile_scratch_set_verified(struct firn_packfile_scratch *scratch, uint64_t bytes);
@@ -203,8 +205,8 @@ uint64_t firn_packfile_count(const struct firn_packfile *pack);
 bool firn_packfile_has_cells(const struct firn_packfile *pack);
 uint64_t firn_packfile_size_bytes(const struct firn_packfile *pack);
 
-/* A scratch of the handle's own pool, for callers that have none; as many are made as are ever
- * taken at once. Any thread. To be given back before close. */
+/* Takes a scratch from the handle's own pool, for callers that have none; the pool makes as many as
+ * are in use at once. Any thread. Must be given back before close. */
 FIRN_MUST_CHECK int firn_packfile_take_scratch(struct firn_packfile *pack,
                                                struct firn_packfile_scratch **out, firn_error *err);
 void firn_packfile_give_scratch(struct firn_packfile *pack, struct firn_packfile_scratch *scratch);
@@ -214,23 +216,23 @@ FIRN_MUST_CHECK int firn_packfile_find(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        struct firn_packfile_location *out, firn_error *err);
 /* The stored bytes of an object at a place that find, list or a catalog gave; borrowed from scratch
- * until its next use. The bytes are compared with hash (but for lists of pieces and DELTA, where the
- * frame's list must give the name, and the form is checked). Nothing of `at` is believed. FIRN_CORRUPT names pack,
- * frame offset and object. */
+ * until its next use. The bytes are compared with hash. (Lists of pieces and DELTA objects are not:
+ * the frame's list must give the name, and their form is checked.) Nothing in `at` is trusted.
+ * FIRN_CORRUPT names pack, frame offset and object. */
 FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        const struct firn_packfile_location *at, firn_slice *out,
                                        firn_error *err);
-/* The same, but the bytes are not compared with the name: for callers that read the pieces of a whole, and
- * compares that. Only what the blocks' checksums say is known of them until then. */
+/* The same, but the bytes are not compared with the name: for callers that read the pieces of a
+ * content and compare the whole. Until then only the blocks' checksums vouch for the bytes. */
 FIRN_MUST_CHECK int firn_packfile_read_piece(struct firn_packfile *pack,
                                              struct firn_packfile_scratch *scratch,
                                              const firn_hash *hash,
                                              const struct firn_packfile_location *at,
                                              firn_slice *out, firn_error *err);
-/* Says in *err for which object something was read that failed with rc. Returns rc. */
+/* Adds to *err which object was being read when rc occurred. Returns rc. */
 int firn_packfile_object_failed(const firn_hash *hash, int rc, firn_error *err);
-/* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and is
+/* Visits every object, in hash order. Any result of visit but FIRN_OK ends the walk and is
  * returned. visit may use scratch. */
 FIRN_MUST_CHECK int
 firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
@@ -238,16 +240,16 @@ firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scr
                                 const struct firn_packfile_location *at, firn_error *err),
                    void *ctx, firn_error *err);
 /* Reads and verifies every byte: body, tables, each object's hash, the table against the frames'
- * own lists, and the whole of each content whose pieces, or base, are all in this pack. on_damage (may be
- * NULL) gets each damaged part (hash is NULL) and each object that cannot be read (hash is its
- * name), read errors of the disk included. Then returned is the code of the first: FIRN_CORRUPT,
- * FIRN_NEWER or FIRN_IO. Want of memory ends the verification. */
+ * own lists, and the whole of each content whose pieces, or base, are all in this pack. on_damage
+ * (may be NULL) gets each damaged part (hash is NULL) and each object that cannot be read (hash is
+ * its name), read errors of the disk included. The result is the code of the first: FIRN_CORRUPT,
+ * FIRN_NEWER or FIRN_IO. If memory runs out, the verification ends. */
 FIRN_MUST_CHECK int
 firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                      void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
                      void *ctx, firn_error *err);
 
-/* How many bytes a frame has as it is stored, and decoded: what one of its objects takes, about. */
+/* The size of a frame as it is stored, and decoded: about what reading one of its objects costs. */
 struct firn_packfile_frame_size {
     uint32_t stored;
     uint32_t raw;
@@ -260,20 +262,20 @@ struct firn_packfile_frame_size firn_packfile_frame_size_of(const struct firn_pa
 
 /* Frames are numbered from 0. */
 uint32_t firn_packfile_walk_count(const struct firn_packfile *pack);
-/* content is borrowed until visit returns; visit must not use the scratch. Another return than
- * FIRN_OK ends the walk and is returned. */
+/* content is borrowed until visit returns; visit must not use the scratch. Any result but FIRN_OK
+ * ends the walk and is returned. */
 typedef int firn_packfile_walk_visit(void *ctx, const firn_hash *hash,
                                      const struct firn_packfile_location *at, firn_slice content,
                                      firn_error *err);
-/* Every object of one frame, in the order in which they lie there. The names are computed from the
- * contents (for PIECES and DELTA: given by the frame). FIRN_CORRUPT, before visit is called at all, if the
- * frame is damaged. number < firn_packfile_walk_count. */
+/* Visits every object of one frame, in the order in which they are stored. The names are computed
+ * from the contents (for PIECES and DELTA: given by the frame). If the frame is damaged, visit is
+ * not called at all: FIRN_CORRUPT. number < firn_packfile_walk_count. */
 FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
                                              struct firn_packfile_scratch *scratch, uint32_t number,
                                              firn_packfile_walk_visit *visit, void *ctx,
                                              firn_error *err);
-/* Every delta, frame by frame; only frames that have one, by what the object table says, are decoded.
- * A damaged frame ends the walk, after the visits of the frames before it. */
+/* Visits every delta, frame by frame; only frames that have one according to the object table are
+ * decoded. A damaged frame ends the walk, after the visits of the frames before it. */
 FIRN_MUST_CHECK int firn_packfile_walk_deltas(struct firn_packfile *pack,
                                               struct firn_packfile_scratch *scratch,
                                               firn_packfile_walk_visit *visit, void *ctx,
@@ -289,8 +291,9 @@ FIRN_MUST_CHECK int firn_packfile_walk_stored(struct firn_packfile *pack, uint32
 
 /* Lists every object that can still be read from a pack whose object table, table of contents or
  * footer is damaged, in the order of frames in the file: hash is computed from content. For PIECES
- * and DELTA content is what is stored, checked for form, and hash the name that its frame gives. Another return of
- * visit than FIRN_OK ends the walk and is returned. Otherwise as firn_block_salvage. */
+ * and DELTA, content is what is stored, with its form checked, and hash the name that the frame
+ * gives. Any result of visit but FIRN_OK ends the walk and is returned. Otherwise as
+ * firn_block_salvage. */
 FIRN_MUST_CHECK int firn_packfile_salvage(struct firn_os_dir *dir, const char *name,
                                           int (*visit)(void *ctx, const firn_hash *hash,
                                                        enum firn_packfile_kind kind,
@@ -305,42 +308,42 @@ struct firn_packfile_pool {
 
 void firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,
                                      unsigned frame_count_max);
-/* All that were taken have been given back. */
+/* Requires: all scratches have been given back. */
 void firn_packfile_scratch_pool_deinit(struct firn_packfile_pool *pool);
-/* The one that was given back last, or a new one. Any thread, as the rest. */
+/* The scratch that was given back last, or a new one. Like the rest, for any thread. */
 FIRN_MUST_CHECK int firn_packfile_scratch_pool_take(struct firn_packfile_pool *pool,
                                                     struct firn_packfile_scratch **out,
                                                     firn_error *err);
 /* NULL is fine. */
 void firn_packfile_scratch_pool_give(struct firn_packfile_pool *pool,
                                      struct firn_packfile_scratch *scratch);
-/* Frees all that are idle but so many. */
+/* Frees idle scratches until at most count_max are left. */
 void firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned count_max);
 
-/* Content of any size into a pack and out of it, in bounded memory. Up to 8 MiB it is one object;
- * above it is cut into pieces of 1 MiB and a PIECES object that names them, all in the same pack.
- * That is not part of its name, which is the BLAKE3 of the whole.
+/* Writes content of any size to a pack and reads it, in bounded memory. Up to 8 MiB it is one
+ * object; larger content is cut into pieces of 1 MiB and a PIECES object that names them, all in
+ * the same pack. The cutting does not affect its name, which is the BLAKE3 of the whole.
  *
- * (A store spreads pieces, and deltas with their bases, over packs; that is workspace/'s to read.
- * Here everything is in one pack.) */
+ * (In a store, the pieces of a content, and deltas and their bases, can be in different packs;
+ * workspace/ reads those. Here everything is in one pack.) */
 
 enum {
     FIRN_PACKFILE_STREAM_WHOLE_MAX = 8 << 20, /* the largest content that is stored in one piece */
     FIRN_PACKFILE_STREAM_PIECE_SIZE = 1 << 20,
-    /* Of lists that stand for pieces of other lists; more than any that firn makes: a piece has at
-     * most 1 MiB, so a list for it at most 2,048 entries of 36 bytes where holes are kept in units
-     * of 512 bytes, and each level has a unit less than the one above. */
+    /* Of lists that stand for pieces of other lists; more than firn ever makes: a piece has at
+     * most 1 MiB, so a list for it has at most 2,048 entries of 36 bytes if holes are kept in units
+     * of 512 bytes, and each level has one unit less than the one above. */
     FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX = 256,
     FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX = 128 << 10
 };
 
-/* Fills at most size bytes of buf; *got is how many, 0 at the end of the content only. */
+/* Fills at most size bytes of buf; *got is how many, and 0 only at the end of the content. */
 typedef int firn_packfile_stream_source(void *ctx, void *buf, size_t size, size_t *got,
                                         firn_error *err);
 
-/* Adds content until read gives nothing more. The outs may be NULL. *out_is_new is false where the
- * pack had the whole; FIRN_LIMIT beyond about 450 GiB, where the list of pieces would exceed an
- * object. */
+/* Adds content until read gives nothing more. The outs may be NULL. *out_is_new is false if the
+ * pack had the whole already; FIRN_LIMIT beyond about 450 GiB, where the list of pieces would be
+ * larger than an object may be. */
 FIRN_MUST_CHECK int firn_packfile_stream_add(struct firn_packfile_lane *lane,
                                              firn_packfile_stream_source *read, void *ctx,
                                              firn_hash *out_hash, bool *out_is_new,
@@ -356,9 +359,9 @@ FIRN_MUST_CHECK int firn_packfile_stream_size(struct firn_packfile *pack,
                                               const firn_hash *hash, uint64_t *out,
                                               firn_error *err);
 /* Gives an object's content to sink in order (NULL: only verifies). Each piece is verified before
- * sink sees it, the whole after the last: what sink got before a failure must be thrown away. A
- * return of sink other than FIRN_OK ends the reading and is returned. The slice is borrowed until
- * sink returns; sink must not use scratch. */
+ * sink sees it, and the whole after the last one: if this fails, discard what sink got. Any result
+ * of sink but FIRN_OK ends the reading and is returned. The slice is borrowed until sink returns;
+ * sink must not use scratch. */
 FIRN_MUST_CHECK int firn_packfile_stream_read(
     struct firn_packfile *pack, struct firn_packfile_scratch *scratch, const firn_hash *hash,
     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);
@@ -369,7 +372,7 @@ FIRN_MUST_CHECK int firn_packfile_stream_verify(struct firn_packfile *pack,
                                                 const firn_hash *hash, bool *out_is_elsewhere,
                                                 firn_error *err);
 
-/* An object stored as what has to be changed in another one, its base. */
+/* An object stored as its differences from another one, its base. */
 
 /* The bytes of a DELTA object, taken apart; frame is borrowed from them. */
 struct firn_packfile_delta {
@@ -379,12 +382,12 @@ struct firn_packfile_delta {
     firn_slice frame;
 };
 
-/* FIRN_CORRUPT if it is not one. The frame is not looked into. */
+/* FIRN_CORRUPT if it is not one. The frame itself is not decoded. */
 FIRN_MUST_CHECK int firn_packfile_delta_decode(firn_slice encoded, struct firn_packfile_delta *out,
                                                firn_error *err);
 /* Replaces the contents of out by the bytes of a DELTA object for content, given the bytes and the
- * name of its base; *out_fits is false where they would be more than size_max. None of the two is
- * empty, kind is BLOB or TREE. */
+ * name of its base; *out_fits is false if they would exceed size_max. Requires: neither content nor
+ * base is empty, kind is BLOB or TREE. */
 struct firn_packfile_delta_base {
     firn_hash hash;
     firn_slice content;
@@ -401,7 +404,7 @@ typedef int firn_packfile_delta_read_base(void *ctx, struct firn_packfile_scratc
                                           firn_slice *out, firn_error *err);
 /* The bytes of the object `hash` that is stored as a DELTA, compared with its name, and its own
  * kind; borrowed from scratch until its next use. stored may be borrowed from scratch, too.
- * FIRN_CORRUPT where they do not have that name, or the base is not stored whole. */
+ * FIRN_CORRUPT if they do not have that name, or the base is not stored whole. */
 FIRN_MUST_CHECK int firn_packfile_delta_read(struct firn_packfile_scratch *scratch,
                                              const firn_hash *hash, firn_slice stored,
                                              firn_packfile_delta_read_base *read_base, void *ctx,

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_cells.c: lists of cells, taken apart and made.
+ * pack/packfile_cells.c: lists of cells, decoded and built.
  *
- * The name of a file must not depend on whether its file system kept zeros as a hole, and BLAKE3 of
- * a whole content has to see each of its zeros: it counts the KiB it has hashed, so no two stretches
- * of zeros hash alike and none can be skipped. A TiB of hole would take minutes. So content of 16 GiB
- * and more is named by a tree of hashes of its own, in which a cell of zeros, and a list of nothing
- * but zeros, does not occur at all.
+ * The name of a file must not depend on whether its file system kept zeros as a hole. But BLAKE3 of
+ * a whole content has to see each of its zeros: it counts the KiB it has hashed, so no two
+ * stretches of zeros hash alike and none can be skipped. A hole of a TiB would take minutes. So
+ * content of 16 GiB and more is named by a tree of hashes of its own, which omits cells of zeros,
+ * and lists of nothing but zeros.
  *
  *     bytes of a list := 0 | form (1) | level | varint size | items
  *     item            := varint of items left out before it | 32 bytes hash
  *
  * (I1) Canonical: content of one size and one sequence of bytes has one tree. The level of the
  *      uppermost list follows from the size, and below it no list is empty. The bytes of a list
- *      cannot show that a cell in it is not zeros, which does no harm: it is another name for content
- *      that firn would have named otherwise, and reads as that content.
- * (I2) The first byte tells a list of cells from a list of pieces, which begins with a size that is
- *      not 0.
- * (I3) A list's own bytes are its name. So each list is verified by itself as it is read, each cell
- *      by its own name, and no hash runs over the whole: cells can be read and written in any order.
- *      (Not checked: readers compare them, and a difference is damage.)
+ *      cannot show that a cell in it is not zeros. That does no harm: such a list is another name
+ *      for content that firn would have named otherwise, and reads as that content.
+ * (I2) The first byte distinguishes a list of cells from a list of pieces, which begins with a size
+ *      that is not 0.
+ * (I3) The name of a list is the hash of its own bytes. So each list is verified by itself as it is
+ *      read, and each cell by its own name; no hash covers the whole, and cells can be read and
+ *      written in any order. (Not checked: readers compare them, and a difference is damage.)
  *
- * Memory: of a builder one list a level, 68 KiB each.
+ * Memory: a builder has one list for each level, 68 KiB each.
  */
 #include "pack/packfile_cells.h"
 
@@ -35,7 +35,7 @@ enum { MARK = 0, FORM = 1, HEAD_SIZE = 3, IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST 
 
 static const char context[] = "firn 2026-11-22 list of cells, form 1";
 
-/* How many bytes one item of a list of that level stands for, unless the content ends before. */
+/* How many bytes one item of a list of that level stands for, unless the content ends earlier. */
 static uint64_t
 item_span(unsigned level)
 {
@@ -128,7 +128,7 @@ firn_packfile_cells_open(firn_slice list, struct firn_packfile_cells *out, firn_
                : firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not a list of cells", list.size);
 }
 
-/* Where a hole ends and a piece begins. */
+/* The end of the last piece visited: where the next hole begins. */
 struct visiting {
     int (*visit)(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
                  firn_error *err);
@@ -212,7 +212,7 @@ out:
     return rc;
 }
 
-/* Whether readers take a list for what it was built as. */
+/* Whether readers accept a list as what it was built as. */
 static bool
 is_canonical(firn_slice list, unsigned level)
 {

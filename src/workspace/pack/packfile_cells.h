@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pack/packfile_cells.h: lists of cells, by which content of 16 GiB and more is named and stored
- * (docs/formats/pack.md, "Lists of cells"). Zeros have no place in them: what a file's holes cost
- * does not depend on their size.
+ * (docs/formats/pack.md, "Lists of cells"). Zeros do not occur in them, so the cost of a file's
+ * holes does not depend on their size.
  *
- * Content is cut into cells of 1 MiB. A list of level 0 names up to 2,048 of them, one of level n up
- * to 2,048 lists of level n - 1; what is zeros throughout is left out. The list of the highest level
- * gives the content its name.
+ * Content is cut into cells of 1 MiB. A list of level 0 names up to 2,048 of them, a list of level
+ * n up to 2,048 lists of level n - 1; what is zeros throughout is left out. The list of the highest
+ * level gives the content its name.
  */
 #ifndef FIRN_PACK_PACKFILE_CELLS_H
 #define FIRN_PACK_PACKFILE_CELLS_H
@@ -20,7 +20,7 @@
 #include "firn/types.h"
 #include "pack/packfile.h"
 
-/* Content of this size and more is stored so, and no other. */
+/* Content of at least this size, and no other, is stored in this way. */
 #define FIRN_PACKFILE_CELLS_CONTENT_MIN (UINT64_C(16) << 30)
 /* 8 PiB: what lists of three levels can stand for. */
 #define FIRN_PACKFILE_CELLS_CONTENT_MAX (UINT64_C(1) << 53)
@@ -31,20 +31,20 @@ enum {
     FIRN_PACKFILE_CELLS_LEVELS = 3
 };
 
-/* The level of the list that names content of a size of at most CONTENT_MAX. */
+/* The level of the list that names content of that size, at most CONTENT_MAX. */
 unsigned firn_packfile_cells_level_of(uint64_t size);
 
 /* Whether the bytes of a PIECES object are meant to be a list of cells, not one of pieces. */
 bool firn_packfile_cells_is_list(firn_slice stored);
-/* The name of a list of cells: it is that of its bytes, in BLAKE3's mode for deriving keys. So no
- * content can be found that has the name of a list. */
+/* The name of a list of cells: the hash of its bytes, in BLAKE3's mode for deriving keys. So nobody
+ * can find content that has the name of a list. */
 void firn_packfile_cells_name(firn_slice list, firn_hash *out);
 
 /* A list taken apart; borrowed from its bytes. */
 struct firn_packfile_cells {
     unsigned level;
     uint64_t size; /* of the content that it stands for */
-    uint64_t next; /* number of the first item that was not looked at */
+    uint64_t next; /* number of the item after those already looked at */
     struct firn_reader rest;
 };
 struct firn_packfile_cells_item {
@@ -57,7 +57,7 @@ FIRN_MUST_CHECK int firn_packfile_cells_open(firn_slice list, struct firn_packfi
                                              firn_error *err);
 FIRN_MUST_CHECK bool firn_packfile_cells_next(struct firn_packfile_cells *cells,
                                               struct firn_packfile_cells_item *out);
-/* As firn_packfile_decode_pieces: items are pieces, and what lies between them are holes. */
+/* As firn_packfile_decode_pieces: items are pieces, and the gaps between them are holes. */
 FIRN_MUST_CHECK int firn_packfile_cells_decode(firn_slice list, uint64_t *out_total_size,
                                                int (*visit)(void *ctx, uint64_t offset,
                                                             const struct firn_packfile_piece *piece,
@@ -70,7 +70,7 @@ FIRN_MUST_CHECK int firn_packfile_cells_decode(firn_slice list, uint64_t *out_to
 struct firn_packfile_cells_builder {
     uint64_t size;
     unsigned top; /* level of the last list */
-    /* Given each list, those that it names before it; put may be NULL. */
+    /* Gets each list, after the lists that it names; put may be NULL. */
     int (*put)(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err);
     void *ctx;
     firn_hash name; /* of the list that was put last */
@@ -91,7 +91,7 @@ void firn_packfile_cells_builder_deinit(struct firn_packfile_cells_builder *buil
 FIRN_MUST_CHECK int firn_packfile_cells_builder_add(struct firn_packfile_cells_builder *builder,
                                                     uint64_t number, const firn_hash *hash,
                                                     firn_error *err);
-/* Puts what is open; *out is the content's name. Nothing may be added afterwards. */
+/* Puts the open lists; *out is the content's name. Nothing may be added afterwards. */
 FIRN_MUST_CHECK int firn_packfile_cells_builder_finish(struct firn_packfile_cells_builder *builder,
                                                        firn_hash *out, firn_error *err);
 

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_delta.c: objects stored as changes of others.
+ * pack/packfile_delta.c: objects stored as their differences from others.
  *
- * A new version of a file has nearly all of its bytes from the old one. A DELTA object holds the
- * name of the old one, its base, and a zstd frame that leans on the base's bytes
+ * A new version of a file shares nearly all of its bytes with the old one. A DELTA object holds the
+ * name of the old one, its base, and a zstd frame that refers to the base's bytes
  * (codec/compress.c): often a hundredth of what the object would take by itself.
  *
- * One step only (I1, tested at each reading: it is data): a base is stored whole. So reading an object needs at most one other, a
- * damaged frame takes along only what directly leans on it, and nothing here recurses. A new
- * version of an object that is a DELTA itself gets the base of that one.
+ * One step only: a base is stored whole (I1, tested at each reading, because it is data). So
+ * reading an object needs at most one other, a damaged frame affects only the deltas directly based
+ * on it, and nothing here recurses. If the old version is a DELTA itself, the new one gets the base
+ * of that one.
  *
- * The name of a DELTA object is that of the content it makes, as for a list of pieces; the frame's
- * list gives it, and what comes out is compared with it each time (I2; not checked: a difference is an error). So a wrong base, or a
- * damaged one, yields an error and never other bytes.
+ * The name of a DELTA object is that of the content it makes, as for a list of pieces. The frame's
+ * list gives the name, and each result is compared with it (I2; not checked: a difference is an
+ * error). So a wrong base, or a damaged one, yields an error and never other bytes.
  *
- * Where the base lies is not said: in the same pack or, in a store, in any other. Reading asks the
- * caller for it.
+ * A DELTA does not say where its base is: in the same pack or, in a store, in any other. Reading
+ * asks the caller for it.
  *
  * Memory: three objects of at most 16 MiB while reading: the stored bytes, which are copied because
  * reading the base uses the scratch that they were borrowed from, the base's frame, the result.

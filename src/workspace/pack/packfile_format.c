@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_format.c: frames' lists and table entries to bytes and back.
+ * pack/packfile_format.c: encodes and decodes frames' lists and table entries.
  *
- * Every decoder here takes bytes that a checksum has already vouched for, and still believes
- * nothing: a checksum tells accidents, not intent.
+ * Every decoder here takes bytes whose checksum was correct, and still trusts nothing: a checksum
+ * detects accidents, not intent.
  */
 #include "pack/packfile_format.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_format.h: the bytes inside a pack's blocks, drawn once. The prose twin is
- * docs/formats/pack.md; around them lies the sealed block file (docs/formats/block.md).
+ * pack/packfile_format.h: the bytes inside a pack's blocks. docs/formats/pack.md is the same in
+ * prose; the blocks are in a sealed block file (docs/formats/block.md).
  *
  *   frame (decoded)    magic (4) | list size (4) | object count (4) | list | contents
  *   list               for each object: kind (1) | varint size | name (32, only for PIECES and DELTA)
@@ -72,23 +72,23 @@ struct firn_packfile_format_entry {
 /* Writes the head of a frame. */
 void firn_packfile_format_encode_frame_head(uint32_t list_size, uint32_t count,
                                             uint8_t out[FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE]);
-/* Writes one item of a list, name NULL but for PIECES and DELTA; returns its size. */
+/* Writes one item of a list; name is NULL except for PIECES and DELTA. Returns the item's size. */
 size_t firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size,
                                         const firn_hash *name,
                                         uint8_t out[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX]);
-/* Whether raw is a frame; looks at its head and at lengths, not at the list. */
+/* Whether raw is a frame; checks its head and the lengths, not the list. */
 FIRN_MUST_CHECK bool firn_packfile_format_open_frame(firn_slice raw,
                                                      struct firn_packfile_format_frame *out);
-/* Whether stored bytes have the form of their kind: a list of pieces, a list of cells of that name, or
- * a delta; true of others. */
+/* Whether stored bytes have the form of their kind: a list of pieces, a list of cells of that name,
+ * or a delta; true for other kinds. */
 FIRN_MUST_CHECK bool firn_packfile_format_has_form(enum firn_packfile_kind kind,
                                                    const firn_hash *name, firn_slice stored);
 struct firn_packfile_format_items
 firn_packfile_format_items_of(const struct firn_packfile_format_frame *frame);
-/* The next item; false where there is none, or what is there is not one. */
+/* The next item; false if there is none, or it is malformed. */
 FIRN_MUST_CHECK bool firn_packfile_format_next_item(struct firn_packfile_format_items *items,
                                                     struct firn_packfile_format_item *out);
-/* Whether next_item came to a proper end: all items seen, nothing left of list or contents. */
+/* Whether next_item reached a proper end: all items seen, nothing left of list or contents. */
 FIRN_MUST_CHECK bool
 firn_packfile_format_items_ended(const struct firn_packfile_format_items *items);
 

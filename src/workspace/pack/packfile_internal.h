@@ -17,7 +17,7 @@ struct firn_packfile_fence {
     uint64_t offset; /* of the page's block */
 };
 
-/* Unchanged after open, but for the pool. */
+/* Unchanged after open, except for the pool. */
 struct firn_packfile {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_block_reader *reader;
@@ -37,7 +37,7 @@ struct firn_block_ref firn_packfile_page_ref(const struct firn_packfile *pack, u
 FIRN_MUST_CHECK int firn_packfile_read_page(struct firn_packfile *pack, uint32_t page,
                                             struct firn_compress *compress, struct firn_buf *out,
                                             firn_error *err);
-/* Reads a frame and takes it apart; the slices point into *out_raw. */
+/* Reads a frame and parses it; the slices point into *out_raw. */
 FIRN_MUST_CHECK int firn_packfile_read_frame(struct firn_packfile *pack, uint32_t frame,
                                              struct firn_compress *compress,
                                              struct firn_buf *out_raw,
@@ -62,8 +62,7 @@ struct firn_packfile_scratch_delta *
 firn_packfile_scratch_delta(struct firn_packfile_scratch *scratch);
 struct firn_compress *firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch);
 
-/* Opens the directory that holds what `path` names; *out_name points into path, to its last
- * component. */
+/* Opens the parent directory of `path`; *out_name points to the last component of path. */
 FIRN_MUST_CHECK int firn_packfile_path_open_parent(struct firn_os *os, const char *path,
                                                    struct firn_os_dir **out_dir,
                                                    const char **out_name, firn_error *err);
@@ -82,10 +81,10 @@ struct firn_packfile_writer_record {
 /* A frame's number before it has one. */
 #define FIRN_PACKFILE_WRITER_NO_FRAME UINT32_MAX
 
-/* Claims the name of an object for the lane at hand. *out_is_new is false where the pack has it.
- * Otherwise the object's place is fixed: in frame record->frame, which is given a number now if it
- * is NO_FRAME, at record->offset. The caller must then bring its bytes into that frame, or call
- * _fail. */
+/* Claims the name of an object for the calling lane. *out_is_new is false if the pack has it.
+ * Otherwise the object's place is fixed: at record->offset in frame record->frame, which gets its
+ * number now if it is NO_FRAME. The caller must then bring the object's bytes into that frame, or
+ * call _fail. */
 FIRN_MUST_CHECK int firn_packfile_writer_claim(struct firn_packfile_writer *writer,
                                                struct firn_packfile_writer_record *record,
                                                bool *out_is_new, firn_error *err);
@@ -94,7 +93,7 @@ FIRN_MUST_CHECK int firn_packfile_writer_put_frame(struct firn_packfile_writer *
                                                    uint32_t frame, enum firn_codec codec,
                                                    firn_slice stored, uint32_t raw_size,
                                                    firn_error *err);
-/* Latches the writer: objects were claimed whose bytes will not come. */
+/* Latches the writer: objects were claimed whose bytes will not be written. */
 void firn_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err);
 int firn_packfile_writer_level(const struct firn_packfile_writer *writer);
 size_t firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer);

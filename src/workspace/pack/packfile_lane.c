@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_lane.c: one thread's way into a pack: gathers objects into frames, compresses and
- * writes them.
+ * pack/packfile_lane.c: adds the objects of one thread to a pack: gathers them into frames,
+ * compresses and writes the frames.
  *
  * The frame buffer keeps room for the longest list in front of the contents. Objects are appended
- * after it, their items to the list beside; when the frame is closed the list is put directly
- * before the contents, so that head, list and contents lie in one piece for the compressor without
- * being moved:
+ * to the contents, and their items to a separate list. When the frame is closed, the list is put
+ * directly before the contents, so head, list and contents are contiguous for the compressor and
+ * nothing else is moved:
  *
  *   | … unused … | head | list |  object | object | object …  |
  *   0                          ROOM                           ROOM + frame size + ALONE_SIZE
  *
- * A frame is closed when its contents reach the writer's frame size, 512 KiB unless the options
- * say otherwise, or its list is full. An object of 512 KiB or more becomes a frame of its own, written
- * at once, and the open frame stays open: what comes in a row stays together.
+ * A frame is closed when its contents reach the writer's frame size, 512 KiB unless the options say
+ * otherwise, or its list is full. An object of 512 KiB or more becomes a frame of its own, which is
+ * written at once; the open frame stays open, so objects that are added in a row stay together.
  *
  * A frame that zstd does not make smaller by at least 1/64 is stored plain: reading it is then a
- * copy. QUICK_LEVEL is the test for that: it gives up on bytes in which it finds nothing at some
- * gigabytes a second, twenty times as fast as higher levels do, which are tried only on what it
- * made smaller.
+ * copy. QUICK_LEVEL decides that: on bytes that do not compress it runs at some gigabytes a second,
+ * twenty times as fast as higher levels, which are tried only on what QUICK_LEVEL made
+ * smaller.
  *
  * Failure: every failure after a name was claimed latches the writer, because the name
  * promises bytes (I1 of packfile_writer.c). All memory is therefore allocated before the claim.
@@ -41,8 +41,8 @@ enum {
     HEAD_SIZE = FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE,
     LIST_MAX = FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX,
     ROOM = HEAD_SIZE + LIST_MAX,
-    ALONE_SIZE = FIRN_PACKFILE_FRAME_SIZE, /* an object of this size has a frame to itself */
-    KEPT_SIZE_MAX = 2 << 20, /* buffers that grew beyond this are given back after use */
+    ALONE_SIZE = FIRN_PACKFILE_FRAME_SIZE, /* an object of this size gets a frame of its own */
+    KEPT_SIZE_MAX = 2 << 20,               /* buffers that grew beyond this are freed after use */
     GAIN_SHIFT = 6,
     QUICK_LEVEL = 1
 };
@@ -75,7 +75,7 @@ firn_packfile_lane_create(struct firn_packfile_writer *writer, struct firn_packf
     if (lane == NULL) {
         return firn_error_no_memory(err, "a lane of a pack");
     }
-    /* All but the two large arrays at the end. */
+    /* Everything except the two large arrays at the end. */
     memset(lane, 0, offsetof(struct firn_packfile_lane, list));
     lane->writer = writer;
     lane->frame_size = frame_size;
@@ -115,7 +115,7 @@ shrink(struct firn_buf *buf)
     }
 }
 
-/* Compresses into lane->stored; *out_gains: that is worth it. */
+/* Compresses into lane->stored; *out_gains: whether it is worth it. */
 static int
 compress(struct firn_packfile_lane *lane, int level, firn_slice raw, bool *out_gains,
          firn_error *err)
@@ -125,7 +125,7 @@ compress(struct firn_packfile_lane *lane, int level, firn_slice raw, bool *out_g
     return rc;
 }
 
-/* Whether these bytes are a frame whose list says what it holds, to the last byte. */
+/* Whether these bytes are a frame whose list accounts for its contents to the last byte. */
 static bool
 is_frame(firn_slice raw)
 {
@@ -296,8 +296,8 @@ firn_packfile_lane_copy(struct firn_packfile_lane *lane,
     return rc;
 }
 
-/* The program's mistake, not the data's: a wrong name would be found when the object is read, which
- * is too late. */
+/* A mismatch is a mistake of the program, not of the data. A wrong name would be found only when
+ * the object is read, which is too late. */
 static void
 check_name(enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content)
 {

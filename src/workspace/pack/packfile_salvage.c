@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_salvage.c: the objects of a pack whose tables cannot be believed or found.
+ * pack/packfile_salvage.c: the objects of a pack whose tables are damaged or cannot be found.
  *
- * Every frame begins with the list of what it holds, so a frame that survived can be read without
- * anything else of the file: block/ finds the blocks, this decodes those that are frames and takes
- * them apart. Names are computed, not believed. Lists of pieces and deltas are the exception: their
- * names are those of the contents they stand for, and the frame gives them; a caller that restores from
- * them compares the whole, as always.
+ * Every frame begins with a list of its objects, so an intact frame can be read without the rest of
+ * the file: block/ finds the blocks, and this file decodes those that are frames. Names are
+ * computed, not trusted. Lists of pieces and deltas are the exception: their names are those of the
+ * contents they stand for, and the frame gives them; a caller that restores from them compares the
+ * whole, as always.
  *
- * Pages and sections are blocks too, and no frames; they are passed over. So is a frame whose list
- * is malformed.
+ * Pages and sections are blocks but not frames, and are skipped. So is a frame whose list is
+ * malformed.
  *
  * Memory: one stored block and one decoded frame, at most 33 MiB.
  */

@@ -3,19 +3,19 @@
  * pack/packfile_scratch.c: one thread's working memory for reading packs: a decompressor, the last
  * few frames and the last few pages of object tables, of any packs.
  *
- * An entry is known by the identity of its pack (128 random bits in the file) and its number there,
- * so what was read through one handle serves another handle of the same file. Cached frames and pages
- * were verified as blocks; objects are compared with their names at each read all the same, so not even
- * two files that claim one identity can yield a wrong object. The entry used longest ago makes
- * room; there are few, so both are found by looking at all of them.
+ * An entry is identified by the identity of its pack (128 random bits in the file) and its number
+ * there, so what was read through one handle serves another handle of the same file. Cached frames
+ * and pages were verified as blocks. Objects are still compared with their names at each read, so
+ * not even two files with the same identity can yield a wrong object. The least recently used entry
+ * is replaced; there are few entries, so both searches look at all of them.
  *
- * (I1) An entry is valid only while its number is set; it is cleared before its buffer is filled
- *      again, so a failed read leaves no entry.
+ * (I1) An entry is valid only while its number is set; the number is cleared before the buffer is
+ *      filled again, so a failed read leaves no entry.
  *
  * Memory: frame_count_max decoded frames, each with its stored bytes after it (1.5 MiB together in the
  * pack of a save, 3 MiB in a joined one, at most 33 MiB), 8 pages, and the last object that was made
- * from its base. A buffer that grew for an unusually large frame or object is given back when
- * another takes its place.
+ * from its base. A buffer that grew for an unusually large frame or object is freed when another
+ * takes its place.
  */
 #include <string.h>
 
@@ -200,10 +200,10 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
     return rc;
 }
 
-/* Working memory for reading packs that threads share one after the other.
+/* Working memory for reading packs, shared by threads one after the other.
  *
- * A taker gets the one that was given back last, which has the frames read last. As many are made as
- * are ever taken at the same moment; they stay until the pool is trimmed or destroyed. */
+ * A taker gets the scratch that was given back last, which has the most recently read frames. The
+ * pool makes as many as are in use at once; they stay until it is trimmed or destroyed. */
 
 void
 firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,

@@ -2,17 +2,17 @@
  *
  * pack/packfile_stream.c: content of any size, in bounded memory.
  *
- * Adding reads up to 8 MiB and a byte before it decides: what ends before that is one object.
- * Otherwise the content is hashed as a whole while its pieces are hashed and added one by one; the
- * PIECES object comes last, so that it never stands in a pack without its pieces. Pieces that the
+ * Adding reads up to 8 MiB and one byte before it decides: content that ends before that is one
+ * object. Otherwise the content is hashed as a whole while its pieces are hashed and added one by
+ * one; the PIECES object comes last, so it is never in a pack without its pieces. Pieces that the
  * pack has are not stored again.
  *
- * Reading looks each piece up in the pack's own table, and the base of each delta. A piece that is a
- * list itself is read as one; depth and length of such lists have limits. A hole is given as zeros. The
- * lists and cells of content of 16 GiB and more are compared each with its own name.
+ * Reading looks up each piece, and the base of each delta, in the pack's own table. A piece that is
+ * itself a list is read as one; depth and length of such lists are limited. A hole is given as
+ * zeros. For content of 16 GiB and more, each list and each cell is compared with its own name.
  *
- * Memory: 16 MiB while adding content that turns out to be large, else twice the content; the list,
- * 35 bytes a MiB.
+ * Memory: 16 MiB while adding content that turns out to be large, else twice the content; and the
+ * list, 35 bytes for each MiB.
  */
 #include "pack/packfile.h"
 
@@ -58,8 +58,8 @@ add_piece(struct cutting *cutting, firn_slice content, firn_error *err)
                                   err);
 }
 
-/* Adds as many whole pieces as content holds, or all of it if that is the end; returns how much was
- * taken. */
+/* Adds as many whole pieces as content holds, or all of it if it is the end; *out_taken is how much
+ * was taken. */
 static int
 cut(struct cutting *cutting, firn_slice content, bool is_end, size_t *out_taken, firn_error *err)
 {
@@ -78,7 +78,7 @@ cut(struct cutting *cutting, firn_slice content, bool is_end, size_t *out_taken,
     return FIRN_OK;
 }
 
-/* The PIECES object, after all pieces. */
+/* Adds the PIECES object, after all pieces. */
 static int
 add_list(struct cutting *cutting, firn_hash *out_hash, bool *out_is_new, firn_error *err)
 {
@@ -169,7 +169,7 @@ fill(struct source *source, struct firn_buf *buf, size_t size, firn_error *err)
     return FIRN_OK;
 }
 
-/* The content is longer than WHOLE_MAX; buf holds its beginning. */
+/* Requires: the content is longer than WHOLE_MAX; buf holds its beginning. */
 static int
 add_cut(struct cutting *cutting, struct source *source, struct firn_buf *buf, firn_hash *out_hash,
         bool *out_is_new, firn_error *err)
@@ -297,7 +297,7 @@ read_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *bas
     return rc == FIRN_OK ? firn_packfile_read(reading->pack, scratch, base, &at, out, err) : rc;
 }
 
-/* The bytes of an object, or its list of pieces: *out_kind tells. */
+/* The bytes of an object, or its list of pieces, depending on *out_kind. */
 static int
 read_stored(struct reading *reading, const firn_hash *hash, const struct firn_packfile_location *at,
             enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
@@ -311,7 +311,7 @@ read_stored(struct reading *reading, const firn_hash *hash, const struct firn_pa
                                     err);
 }
 
-/* A piece that is a list itself: the same bytes were stored so before. */
+/* A piece that is itself a list: the same bytes were stored as a list before. */
 static int
 read_inner(struct reading *reading, const struct firn_packfile_piece *piece, firn_slice list,
            firn_error *err)
@@ -365,7 +365,7 @@ deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piec
                : piece_corrupt(reading, &piece->hash, "has another size than its list says", err);
 }
 
-/* The list is borrowed from the scratch that reading the pieces will use, so it is copied first. */
+/* Copies the list first: it is borrowed from the scratch that reading the pieces will use. */
 static int
 read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_error *err)
 {
@@ -455,7 +455,7 @@ read_cell(struct reading *reading, const struct firn_packfile_cells_item *item, 
                : piece_corrupt(reading, &item->hash, "is not made up by its pieces", err);
 }
 
-/* The list is borrowed from the scratch that reading the cells will use, so it is copied first. */
+/* Copies the list first: it is borrowed from the scratch that reading the cells will use. */
 static int
 read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_t size,
            firn_error *err)
@@ -465,7 +465,7 @@ read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_
     struct firn_packfile_cells_item item;
     uint64_t at = 0;
     int rc;
-    DCHECK(level < FIRN_PACKFILE_CELLS_LEVELS); /* it falls with each list within another */
+    DCHECK(level < FIRN_PACKFILE_CELLS_LEVELS); /* a nested list has a lower level */
     if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a list of cells"));
     }
@@ -493,7 +493,7 @@ out:
     return rc;
 }
 
-/* Content that a list of cells names; anything else is no such content. */
+/* Content that a list of cells names; for any other list, FIRN_CORRUPT. */
 static int
 read_whole_cells(struct reading *reading, firn_slice borrowed, firn_error *err)
 {

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_verify.c: reads every byte of a pack once, in the order of the file, and judges all
- * of it.
+ * pack/packfile_verify.c: reads every byte of a pack once, in the order of the file, and verifies
+ * all of it.
  *
- * All blocks that the tables name (frames, pages, sections) are put in the order of their places.
- * They must tile the body: each begins where the one before ends. Each is read and judged, and
- * right after it each MiB of the body that has been read is compared with the table of contents,
- * while it is still in the page cache.
+ * All blocks that the tables name (frames, pages, sections) are sorted by their places. They must
+ * tile the body: each begins where the one before ends. Each is read and verified. Right after it,
+ * each MiB of the body that has been read is compared with the table of contents, while it is still
+ * in the page cache.
  *
  * The table against the lists. For each frame a 64-bit sum is kept: every entry of the object table
- * adds the hash of (name, place, kind) to the sum of its frame, every object in a frame's list
+ * adds the hash of (name, place, kind) to the sum of its frame, and every object in a frame's list
  * subtracts the same. A frame whose sum is not zero at the end disagrees with the table. So table
- * and lists are compared in any order with 8 bytes a frame.
+ * and lists can be compared in any order, with 8 bytes for each frame.
  *
  * What is lost. A last pass over the table names every object in a damaged or disagreeing frame
  * that cannot be read, and reads through the pieces of each content whose pieces are all in this
  * pack, and through each delta whose base is. (A store may keep those in earlier packs; such
  * contents are the store's to verify.)
  *
- * Damage does not end the verification; what the machine cannot do (memory) does. A read error of
- * the disk is reported as damage is, and FIRN_IO returned if it came first.
+ * Damage does not end the verification; a lack of memory does. A read error of the disk is reported
+ * like damage, and FIRN_IO is returned if it was the first.
  */
 #include <string.h>
 
@@ -56,15 +56,15 @@ struct verifying {
     uint64_t *sums;         /* by frame */
     bool *is_frame_damaged; /* by frame */
     bool *is_page_damaged;  /* by page */
-    bool has_damaged_page;  /* then the sums say nothing */
-    struct firn_buf block;  /* the block at hand */
-    struct firn_buf chunk;  /* the MiB at hand */
+    bool has_damaged_page;  /* then the sums prove nothing */
+    struct firn_buf block;  /* the current block */
+    struct firn_buf chunk;  /* the current MiB */
     uint64_t chunks_checked;
     uint64_t damage_count;
     firn_error first;
 };
 
-/* Damage is reported and forgiven; anything else is returned, what a newer firn wrote too. */
+/* Reports damage and returns FIRN_OK; any other code is returned, FIRN_NEWER included. */
 static int
 judge(struct verifying *verifying, int rc, const firn_hash *hash, const firn_error *err)
 {
@@ -155,7 +155,7 @@ verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
     return FIRN_OK;
 }
 
-/* The name of an object in a frame: given for PIECES and DELTA, else computed. */
+/* The name of an object in a frame: given for PIECES and DELTA, otherwise computed. */
 static void
 name_item(const struct firn_packfile_format_frame *frame,
           const struct firn_packfile_format_item *item, firn_hash *out)
@@ -325,7 +325,7 @@ look_for_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *pie
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* The whole content, if all of it is in this pack. */
+/* Verifies the whole content, if all of it is in this pack. */
 static int
 verify_pieces(struct verifying *verifying, const firn_hash *hash,
               const struct firn_packfile_location *at, firn_error *err)
@@ -400,7 +400,7 @@ verify_objects(struct verifying *verifying, firn_error *err)
         if (verifying->is_page_damaged[i]) {
             continue;
         }
-        /* It was sound a moment ago: an error now is the machine's. */
+        /* The page was sound a moment ago, so an error now is the machine's. */
         FIRN_TRY(firn_packfile_read_page(
             pack, i, firn_packfile_scratch_compress(verifying->scratch), &verifying->block, err));
         for (size_t at = 0; at < verifying->block.size; at += ENTRY_SIZE) {

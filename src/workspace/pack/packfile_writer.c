@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_writer.c: what the lanes of a pack share: which lane has which object, the
- * numbers of frames, the end.
+ * pack/packfile_writer.c: what the lanes of a pack share: which objects are claimed, the numbers of
+ * frames, and finishing the pack.
  *
- * An object's place is known before its frame is written. The first object that a lane claims for
- * an empty frame makes the frame get its number, and an object's offset counts from the first byte
- * of the frame's contents. So a claim writes the whole record (hash, frame, offset, size, kind)
- * once, into a map that is both the set of names and, sorted, the object table. Frames may reach
+ * An object's place is known before its frame is written. When a lane claims its first object for
+ * an empty frame, the frame gets its number, and an object's offset counts from the first byte of
+ * the frame's contents. So a claim writes the whole record (hash, frame, offset, size, kind) once,
+ * into a map that is both the set of names and, sorted, the object table. Frames may reach
  * the file in another order than that of their numbers; the frame table says where each is.
  *
  * (I1) A name is in the map if and only if its bytes are in a frame that a lane holds or that was
- *      written. Where they cannot come (a failed write, no memory) the writer is latched, because
- *      others may have relied on the name.
+ *      written. If the bytes cannot be written (a failed write, no memory), the writer is latched,
+ *      because others may have relied on the name.
  * (I2) finish succeeds only if every numbered frame was written. (Not checked: check_complete gives FIRN_MISUSE.)
- * (I3) After finish the map's records are in the order of hashes; the map is then an array and no
- *      more searched as a map.
+ * (I3) After finish the map's records are in hash order; the map is then an array and is no longer
+ *      searched as a map.
  *
  * The pool. firn/pack.h lets any thread add without a lane of its own. Such a call takes a lane out
- * of the pool (or makes one: at most as many as ever add at once) and puts it back. finish writes
- * the open frames of pooled lanes.
+ * of the pool, or makes one, and puts it back afterwards; so there are at most as many as calls at
+ * once. finish writes the open frames of pooled lanes.
  *
  * Locking: FIRN_LOCK_PACK_WRITER guards map, frames, pool and failure; hashing, compressing and
  * writing happen outside.
  *
- * Memory: about 57 bytes an object, 16 a frame, the size of a frame and 512 KiB and zstd's state a
- * lane.
+ * Memory: about 57 bytes for each object and 16 for each frame; for each lane the size of a frame,
+ * 512 KiB, and zstd's state.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -43,7 +43,7 @@
 struct firn_packfile_writer {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_block_writer *block;
-    struct firn_os_dir *own_dir; /* NULL where the caller's is borrowed */
+    struct firn_os_dir *own_dir; /* NULL if the directory is borrowed */
     int level;
     size_t frame_size;
     atomic_bool has_cells; /* set by lanes; read by finish, when none is adding */
@@ -390,13 +390,13 @@ check_complete(struct firn_packfile_writer *writer, firn_error *err)
 
 /* Writes the tables at the end of a pack: pages of the object table, and the two sections.
  *
- * Sorting is a radix sort on the bytes of the hash, in place: BLAKE3 spreads names evenly, so after
- * two bytes buckets of a hundred thousand objects hold one or two, and no memory is needed at the
- * moment when the writer holds most.
+ * Records are sorted by a radix sort on the bytes of the hash, in place. BLAKE3 spreads names
+ * evenly, so after two bytes the buckets of a hundred thousand objects hold one or two. No memory
+ * is needed at the moment when the writer holds most.
  *
- * Pages are plain, not compressed: hashes have no redundancy, and a look-up then costs one read of
- * 32 KiB and nothing else. Every page but the last is full, so a page's number tells how many
- * entries it has. */
+ * Pages are plain, not compressed: hashes have no redundancy, and a look-up then costs just one
+ * read of 32 KiB. Every page but the last is full, so a page's number determines how many entries
+ * it has. */
 
 enum { INSERTION_COUNT_MAX = 24, HASH_SIZE = 32 };
 
@@ -417,8 +417,8 @@ insertion_sort(struct firn_packfile_writer_record *records, size_t count, size_t
     }
 }
 
-/* Puts every record into the bucket of its byte at `depth`; starts[b] is where bucket b begins,
- * starts[256] the end. */
+/* Puts every record into the bucket of its byte at `depth`; bucket b begins at starts[b], and
+ * starts[256] is the end. */
 static void
 distribute(struct firn_packfile_writer_record *records, size_t count, size_t depth,
            size_t starts[257])
@@ -449,7 +449,7 @@ distribute(struct firn_packfile_writer_record *records, size_t count, size_t dep
     }
 }
 
-/* The first `depth` bytes of all records are equal; so this is at most HASH_SIZE deep. */
+/* The first `depth` bytes of all records are equal; so the recursion is at most HASH_SIZE deep. */
 static void
 sort_from(struct firn_packfile_writer_record *records, size_t count, size_t depth)
 {
@@ -467,7 +467,7 @@ sort_from(struct firn_packfile_writer_record *records, size_t count, size_t dept
     }
 }
 
-/* Whether hashes ascend, none twice, and every frame is one of so many. */
+/* Whether hashes strictly ascend, and every frame is below frame_count. */
 static bool
 is_sound(const struct firn_packfile_writer_record *records, size_t count, uint32_t frame_count)
 {

@@ -12,31 +12,29 @@
  *   move     live objects of the other packs are moved to a new pack, then those packs are retired
  *            too (reclaim_move.c)
  *            If there is no space for that, but packs were retired, the rest is left for later.
- *   tidy     the log and the small runs that all of this has left are merged into one run each, and
- *            the index into one without its deleted entries
+ *   tidy     the log and the small runs that these steps have left are merged into one run for each
+ *            tree, and the index into one without its deleted entries
  *
- * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
- * no lock, ends after the plan, and changes nothing. An automatic collection does the same in
+ * The store's writing lock is held throughout, so no object becomes alive meanwhile. A dry run
+ * takes no lock, ends after the plan, and changes nothing. An automatic collection does the same in
  * slices, between which other processes can write (reclaim_auto.c).
  *
- * What a crash may leave. Before "sweep" nothing that is needed has changed. (I1; not
- * checked: it is the order of the steps.) An entry of
- * the index is deleted only for a dead object that the stat cache does not name any more, and given
- * a new place only when that is durable. (I2)
- * A pack is retired when the index leads to nothing in it; its file is removed when no reader
- * from before that commit is left (objects_retire.c). So after every single write the store is
- * whole, and the next collection finishes what is left.
+ * What a crash may leave. Before "sweep" nothing that is needed has changed. (I1; not checked: it
+ * is the order of the steps.) An index entry is deleted only if its object is dead and no longer
+ * named in the stat cache; an entry gets a new place only after that place is durable. (I2) A pack
+ * is retired when the index has no entry for it; its file is removed when no reader from before
+ * that commit is left (objects_retire.c). So after every single write the store is complete, and
+ * the next collection finishes the rest.
  *
- * After packs were retired the MANIFEST gets a new version, which distinguishes later readers from
+ * After packs were retired, the MANIFEST gets a new version, which distinguishes later readers from
  * those that may still need the files.
  *
- * Forgotten objects (catalog_forgotten.c) stay on record until the index does not contain them any
- * more.
+ * Forgotten objects (catalog_forgotten.c) stay on record until the index no longer contains them.
  *
- * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
- * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
- * objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for two
- * million objects. Recompression additionally takes the tables of zstd: 20 MB at level 9, 50 at 19.
+ * Memory: 9 bytes for each object of the store (a quarter more while they are read in), one
+ * directory object and 32 bytes for each waiting directory, what a writer of packs needs for
+ * 131,072 objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for
+ * two million objects. Recompression also needs the tables of zstd: 20 MB at level 9, 50 at 19.
  */
 #include "reclaim/reclaim_internal.h"
 
@@ -125,7 +123,7 @@ out:
 
 /* ---- sweep ---- */
 
-/* The stat cache lets a save take a directory with all that is below it for granted. */
+/* The stat cache lets a save reuse a directory and everything below it without looking. */
 static int
 is_walked(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 {
@@ -214,7 +212,7 @@ changes_something(const struct firn_reclaim *gc)
     return false;
 }
 
-/* What would be left, if it took as much room as before. */
+/* What would be left, assuming that moved objects take as much space as before. */
 static void
 estimate(struct firn_reclaim *gc)
 {
@@ -257,13 +255,14 @@ firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
 
 /* Removes forgotten objects for good.
  *
- * A forgotten object (catalog_forgotten.c) that is alive stays. Of one that is dead no byte is to be
- * left: the plan rewrites every pack that has it (reclaim_plan.c). But a living object may lean on
- * it as a delta, which otherwise keeps a base. Such deltas are stored whole here, in a new pack,
- * before anything is planned; the index then leads there, and to the mark that is all they need.
+ * A forgotten object (catalog_forgotten.c) that is alive stays. If it is dead, no byte of it may be
+ * left: the plan rewrites every pack that has it (reclaim_plan.c). But a live object may be stored
+ * as a delta of it, which normally keeps a base alive. Such deltas are stored whole here, in a new
+ * pack, before anything is planned; the index then leads there, and marking has nothing more to do
+ * for them.
  *
- * It is done in the way of reclaim_move.c: until the index has the new place, the old one is right;
- * so is it where a delta cannot be read: then its base stays, which is reported (I3).
+ * The order is that of reclaim_move.c: until the index has the new place, the old one is valid. If
+ * a delta cannot be read, the old place stays valid: its base is kept, and this is reported (I3).
  *
  * Memory: one object at a time, and 64 bytes for each such delta. */
 
@@ -274,7 +273,7 @@ keep_base(struct firn_reclaim *gc, const struct firn_reclaim_delta *delta, const
     size_t number;
     firn_reclaim_tell(gc, why->text);
     bool is_known = firn_reclaim_table_find(gc->table, &delta->base, &number);
-    DCHECK(is_known); /* it was marked for lack of this base alone (I3) */
+    DCHECK(is_known); /* only this base was missing when it was marked (I3) */
     if (is_known) {
         (void)firn_reclaim_table_mark(gc->table, number, FIRN_RECLAIM_MARK_LIVE);
     }
@@ -319,7 +318,7 @@ make_all(struct firn_reclaim *gc, struct firn_objects_session_lane *lane, firn_e
     return rc;
 }
 
-/* Stores anew, whole, what leans on something forgotten. */
+/* Stores the deltas whose bases are forgotten again, whole. */
 static int
 make_forgotten_whole(struct firn_reclaim *gc, firn_error *err)
 {
@@ -374,7 +373,7 @@ run(struct firn_reclaim *gc, firn_error *err)
         rc = firn_reclaim_move(gc, err);
         if (rc == FIRN_NO_SPACE && result->packs_removed > 0) {
             rc =
-                FIRN_OK; /* what could not be moved is as it was; the next collection tries again */
+                FIRN_OK; /* what could not be moved is unchanged; the next collection tries again */
         }
         FIRN_TRY(rc);
     }
@@ -441,21 +440,21 @@ firn_reclaim(struct firn_ws *ws, const firn_workspace_gc_options *options,
 /* Joining small packs.
  *
  * Each save makes a pack, most of them of a few kilobytes. A thousand of these cost a thousand
- * files and, where files share nothing, room. So when a save is done and FIRN_RECLAIM_JOIN_PACKS
- * small packs are there, some of them become one: as many of the smallest as it takes for each pack
- * that is left to be at least twice as large as the next smaller one, and for fewer than
- * FIRN_RECLAIM_JOIN_PACKS to be left. So a byte is written again about as often as the logarithm of
- * what the packs hold. The idea is that of geometric repacking (git 2.33, builtin/repack.c), of the
- * logarithmic method before it (Bentley and Saxe, 1980).
+ * files and, if their contents have nothing in common, space. So when there are
+ * FIRN_RECLAIM_JOIN_PACKS small packs after a save, some become one: as many of the smallest as
+ * needed until each pack that is left is at least twice as large as the next smaller one, and fewer
+ * than FIRN_RECLAIM_JOIN_PACKS are left. So a byte is written again about as often as the logarithm
+ * of what the packs hold. The idea is that of geometric repacking (git 2.33, builtin/repack.c), and
+ * of the logarithmic method before it (Bentley and Saxe, 1980).
  *
- * Versions of one thing come to lie side by side then, whole (reclaim_move.c): of a history of
- * small changes that saves more room than it costs time.
+ * Versions of one file come next to each other in this way, stored whole (reclaim_move.c). For a
+ * history of small changes that saves more space than it costs time.
  *
- * What is alive is not asked: that takes a walk through all checkpoints, and is for gc. All that
- * the index has in the packs moves, in the way of reclaim_move.c, whose order of steps makes it
- * safe to be cut short anywhere. Packs of PACK_BYTES_MAX or more stay for gc, so a save never moves
- * more than a few times that; and those that were compressed at a higher level, because a save has
- * no time for doing that again.
+ * A join does not determine which objects are alive: that takes a walk through all checkpoints, and
+ * is for gc. It moves everything that the index has in the packs, in the order of steps of
+ * reclaim_move.c, which makes it safe to interrupt at any point. Packs of PACK_BYTES_MAX or more
+ * stay for gc, so a save never moves more than a few times that. So do packs that were compressed
+ * at a higher level, because a save has no time to do that again.
  *
  * The store's writing lock is held. */
 
@@ -481,7 +480,7 @@ firn_reclaim_join_choose(const uint64_t *sizes, size_t count)
     if (count < FIRN_RECLAIM_JOIN_PACKS) {
         return 0;
     }
-    /* Down to the first two that are too much alike; but so many at least that few are left. */
+    /* Down to the first two that are too similar; but at least enough that few are left. */
     while (end > count - FIRN_RECLAIM_JOIN_PACKS + 2 && sizes[end - 1] / 2 >= sizes[end - 2]) {
         end--;
     }
@@ -515,7 +514,7 @@ compare_numbers(const void *a, const void *b)
     return (left->number > right->number) - (left->number < right->number);
 }
 
-/* The small packs whose files are there. */
+/* Lists the small packs whose files are present. */
 static int
 list_small(struct firn_reclaim *gc, firn_error *err)
 {
@@ -578,7 +577,7 @@ firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
     const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
                                                .pack_bytes = UINT64_C(1) << 30,
                                                .give_back_bytes = UINT64_C(1) << 30};
-    /* Not to be cancelled: what was asked for is done. */
+    /* Cannot be cancelled: the requested operation is done. */
     const firn_workspace_gc_options options = {
         .callbacks = {.on_notice = callbacks->on_notice, .ctx = callbacks->ctx}};
     firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;

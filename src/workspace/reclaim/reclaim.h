@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim.h: few packs, however many saves there were.
+ * reclaim/reclaim.h: keeps the number of packs small, and deletes checkpoints.
  */
 #ifndef FIRN_RECLAIM_RECLAIM_H
 #define FIRN_RECLAIM_RECLAIM_H
@@ -8,25 +8,26 @@
 #include "catalog/catalog.h"
 #include "handle/ws_internal.h"
 
-/* Packs to be joined: fewer than this many small ones are left alone. */
+/* Packs to be joined: fewer small packs than this are left alone. */
 enum { FIRN_RECLAIM_JOIN_PACKS = 5 };
 
-/* Makes few packs of many small ones, if there are many. For a store that is open for writing, when
- * what was asked for is done: damage is reported and leaves the pack where it is, and after any
- * other failure the store is as whole as before. */
+/* Makes few packs of many small ones, if there are many. For a store that is open for writing,
+ * after the requested operation is done: damage is reported and leaves the pack where it is, and
+ * after any other failure the store is as intact as before. */
 FIRN_MUST_CHECK int firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
                                       const firn_callbacks *callbacks, firn_error *err);
 
-/* How many of these packs, the smallest first, are to become one; 0: none, there are fewer than
- * FIRN_RECLAIM_JOIN_PACKS. sizes ascend. Fewer than that are left then, too. */
+/* How many of these packs, the smallest first, are to become one; 0: none, because there are fewer
+ * than FIRN_RECLAIM_JOIN_PACKS. After the join fewer than that are left, too. Requires: sizes
+ * ascend. */
 size_t firn_reclaim_join_choose(const uint64_t *sizes, size_t count);
 
-/* Taking checkpoints out of the catalog. */
+/* Deleting checkpoints from the catalog. */
 
 #define FIRN_RECLAIM_DELETE_CHECKPOINTS "firn.checkpoints"
 #define FIRN_RECLAIM_DELETE_UNPACKED "firn.unpacked"
 
-/* A commit that deletes checkpoints, with all that the catalog holds about each. */
+/* A commit that deletes checkpoints, with everything that the catalog holds about each. */
 struct firn_reclaim_delete_batch {
     struct firn_db *db;
     struct firn_catalog *catalog;
@@ -47,9 +48,9 @@ FIRN_MUST_CHECK int firn_reclaim_delete_batch_add(struct firn_reclaim_delete_bat
 
 /* Checkpoints that have expired. */
 
-/* What may go, and when it is. */
+/* Which checkpoints may be deleted. */
 struct firn_reclaim_expire_rule {
-    uint32_t workspace; /* 0: of all */
+    uint32_t workspace; /* 0: of all workspaces */
     int64_t now_ns;
     const struct firn_catalog_keep
         *keep; /* of those that people made; NULL: only safety checkpoints go */
@@ -57,8 +58,8 @@ struct firn_reclaim_expire_rule {
 
 /* Calls visit for each checkpoint that has expired: safety checkpoints that are neither among the
  * last 10 of their workspace nor younger than 7 days, and others that the policy does not keep and
- * that are older than a day. None that has a tag or a pin, or is needed by the journal of the last
- * restore. */
+ * that are older than a day. Checkpoints that have a tag or a pin, or that the journal of the last
+ * restore needs, do not expire. */
 FIRN_MUST_CHECK int
 firn_reclaim_expire_list(struct firn_ws_opened *opened, const struct firn_reclaim_expire_rule *rule,
                          int (*visit)(void *ctx, uint32_t of_workspace,
@@ -69,7 +70,8 @@ struct firn_reclaim_expire_counts {
     uint64_t safety;
     uint64_t checkpoints; /* all others */
 };
-/* Deletes them, in one commit that is not synced: one that comes back expires again. */
+/* Deletes them, in one commit that is not synced: after a crash they may be back, and expire
+ * again. */
 FIRN_MUST_CHECK int firn_reclaim_expire(struct firn_ws_opened *opened,
                                         const struct firn_reclaim_expire_rule *rule,
                                         struct firn_reclaim_expire_counts *out, firn_error *err);

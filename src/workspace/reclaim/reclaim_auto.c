@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_auto.c: a collection of garbage in the background.
+ * reclaim/reclaim_auto.c: a garbage collection in the background.
  *
- *   begin   if it is worth it (catalog_due.c), that it was begun is noted
- *   mark    what is alive, and the plan, from a reading of the store: no lock is held
- *   slices  a bounded piece each, with the lock held, and a pause between two
- *   end     what was known of garbage is taken back, but for what was not worth moving
+ *   begin   if it is worth it (catalog_due.c), the store records that it was begun
+ *   mark    live objects are marked and a plan is made, from a snapshot and without a lock
+ *   slices  each does a bounded piece of work with the lock held; there is a pause between two
+ *   end     the record of garbage is reset, except for what was not worth moving
  *
  * So a writer waits for one slice at most. The pause is longer than the polling interval of a
- * writer that waits for the lock (storefile.c), so it gets the lock before the next slice begins.
+ * writer that waits for the lock (storefile.c), so that writer gets the lock before the next slice
+ * begins.
  *
- * (I1) A mark is valid only while no other process has committed since: when a slice has the lock, the
- *      store's sequence must be that of the reading, or that after our last slice. Otherwise another
- *      process has made a checkpoint, of objects that may have been dead, or has
- *      collected: the marks are thrown away, and all begins again from what is there now. What
- *      slices have done stays done. Another store at the same path is recognised by its identity.
- * (I2) A save holds the lock from its first look into the index to its commit. So what it has looked
- *      up is alive, or it has not begun, whenever a slice runs. Not checked: it is what the
- *      lock is for.
+ * (I1) A mark is valid only while no other process has committed since: when a slice has the lock,
+ *      the store's sequence must be that of the snapshot, or that after our last slice. Otherwise
+ *      another process has made a checkpoint, of objects that may have been dead, or has collected:
+ *      the marks are discarded, and marking starts again from the present state. What the slices
+ *      have done stays done. Another store at the same path is recognised by its identity.
+ * (I2) A save holds the lock from its first look-up in the index to its commit. So whenever a slice
+ *      runs, a save has either not begun, or what it looked up is alive. Not checked: this is the
+ *      purpose of the lock.
  *
- * If saves come more often than a store can be marked, this achieves nothing: after ATTEMPTS_MAX
- * marks without a gain it gives up, and an hour later is soon enough to try again. A plain
- * collection always gets through.
+ * If saves come more often than a store can be marked, this achieves nothing. After ATTEMPTS_MAX
+ * marks without a gain the collection gives up, and the next attempt is an hour later. A plain
+ * collection always succeeds.
  *
- * Left to a plain one are also packs whose files are missing, the joining of small packs, what was
- * forgotten (catalog_forgotten.c), and expired checkpoints of other workspaces of the store,
- * whose own saves let them go.
+ * Some work is left to a plain collection: packs whose files are missing, joining small packs,
+ * forgotten objects (catalog_forgotten.c), and expired checkpoints of other workspaces of the
+ * store, which their own saves delete.
  *
- * Cut off at any moment, by a signal or the power, the store is whole (I4; not checked: tests cut it off), and all
- * files that are not needed are found by the next operation that writes.
+ * If a signal or a power cut interrupts the collection, the store is intact (I4; not checked:
+ * tests interrupt it), and the next operation that writes finds all files that are not needed.
  */
 #include <string.h>
 
@@ -49,15 +50,15 @@ enum { SCRATCH_FRAMES = 4, ATTEMPTS_MAX = 4, ID_SIZE = 16 };
 struct automatic {
     struct firn_reclaim gc;
     struct firn_ws_opened opened;
-    uint64_t deleted_bytes; /* that were noted when it was marked: it will have seen to them */
-    uint64_t sequence;      /* of the store as the marks know it (I1) */
+    uint64_t deleted_bytes; /* noted when it was marked: this collection deals with them */
+    uint64_t sequence;      /* of the store when it was marked, or after our last slice (I1) */
     uint8_t id[ID_SIZE];    /* likewise */
     bool has_marked;        /* once */
-    bool has_swept;         /* the stat cache, since the last mark */
+    bool has_swept;         /* the stat cache was swept since the last mark */
     struct firn_reclaim_place at;
 };
 
-/* Another writer is waited for a while. */
+/* Waits for another writer for a while. */
 static int
 open_store(struct automatic *automatic, enum firn_ws_open_mode mode, firn_error *err)
 {
@@ -113,7 +114,7 @@ begin_opened(struct automatic *automatic, firn_error *err)
     return firn_catalog_due_write(automatic->opened.db, &due, err);
 }
 
-/* First by a look without a lock. */
+/* Looks first without a lock. */
 static int
 begin(struct automatic *automatic, firn_error *err)
 {
@@ -132,8 +133,8 @@ begin(struct automatic *automatic, firn_error *err)
     return rc == FIRN_OK ? close_store(automatic, begin_opened(automatic, err), err) : rc;
 }
 
-/* Objects deleted since the last mark are still garbage, and so are those that the plan has
- * left. */
+/* Objects deleted since the last mark are still garbage, and so are those that the plan did not
+ * move. */
 static int
 end_opened(struct automatic *automatic, firn_error *err)
 {
@@ -235,33 +236,33 @@ knows_store(const struct automatic *automatic)
            memcmp(automatic->id, firn_db_id(opened->db), sizeof automatic->id) == 0;
 }
 
-/* A bounded piece of a collection of garbage.
+/* A bounded piece of a garbage collection.
  *
- * A pack that is to go is emptied some frames at a time, from the first to the last: entries of the
- * index that lead to dead objects in these frames are deleted, living objects get a new place in a
- * new pack. When no frame is left, and the index had as much in the pack as was counted for the
- * plan, the pack is retired. A slice takes parts of as many packs as fit: of frames with something
- * alive, which have to be decoded and written again, slice_bytes as they are stored, and RAW_MAX
- * times that before compression; and slice_objects of objects, each a look into the index. It takes
- * one frame at the least, so it makes progress with any limits (I3).
+ * A pack that is to go is emptied some frames at a time, from the first to the last: index entries
+ * of dead objects in these frames are deleted, live objects get a new place in a new pack. When no
+ * frame is left, and the index had as much in the pack as the plan counted, the pack is retired. A
+ * slice takes parts of as many packs as fit. Its limits are slice_bytes of stored frames with live
+ * objects, which have to be decoded and written again; RAW_MAX times that before compression; and
+ * slice_objects of objects, each of which takes one index look-up. A slice takes at least one
+ * frame, so it makes progress with any limits (I3).
  *
- * The steps of a slice are those of reclaim.c, in the same order: sweep, move and sync, retire;
- * and the stat cache was swept before the first one. So a crash after any write leaves a whole
- * store (I4; not checked: tests cut the power). A pack that is half empty has lost entries of the
- * index and nothing else; the next plan finds that the index does not have all of it, and empties it
- * to the end (reclaim_plan.c).
+ * The steps of a slice are those of reclaim.c, in the same order: sweep, move and sync, retire. The
+ * stat cache was swept before the first one. So a crash after any write leaves an intact store (I4;
+ * not checked: tests cut the power). A half-empty pack has lost index entries and nothing else; the
+ * next plan finds that the index does not have all of it, and empties it to the end
+ * (reclaim_plan.c).
  *
- * Which objects lie in which frame the pack's own table says; it is read twice for each part, which
- * decodes nothing: once to count, once to sweep. Nothing of it is believed: a pack whose table is
- * damaged, or that does not hold what the index says, stays with all that is in it (I5).
+ * The pack's own table says which objects are in which frame. It is read twice for each part, once
+ * to count and once to sweep, without decoding a frame. It is not trusted: a pack whose table is
+ * damaged, or that does not hold what the index says, stays with everything in it (I5).
  *
  * Measured with the limits of reclaim.c, on contents that do not compress, sources, logs, and a
- * pack of 250,000 tiny objects: a slice held the lock for 35 to 205 ms, the closing of the store
- * included, and took 15 to 120 ms of a processor. Two things grow with the store and not with the
+ * pack of 250,000 tiny objects: a slice held the lock for 35 to 205 ms, including closing the
+ * store, and took 15 to 120 ms of processor time. Two costs grow with the store, not with the
  * slice: the table of a pack is read whole for each slice of it, and the first slice after a mark
  * sweeps the stat cache.
  *
- * Memory: four bytes a frame of one pack, and what reclaim_move.c needs. */
+ * Memory: four bytes for each frame of one pack, and what reclaim_move.c needs. */
 
 enum { BATCH_SIZE = 1 << 20, PARTS_MAX = 64, RAW_MAX = 4 };
 
@@ -282,7 +283,7 @@ struct cutting {
     uint32_t frame_count;
     uint32_t *counts; /* of objects in each frame */
     struct firn_db_batch *batch;
-    bool is_store_failing; /* what went wrong was no fault of the pack's */
+    bool is_store_failing; /* the failure was not the pack's */
 };
 
 static bool
@@ -317,8 +318,8 @@ cost_of(const struct firn_packfile *file, uint32_t frame)
     return size.stored > size.raw / RAW_MAX ? size.stored : size.raw / RAW_MAX;
 }
 
-/* Chooses how many frames fit; none only if the slice has done something (I3). Frames that an earlier
- * slice has emptied cost nothing. */
+/* Chooses how many frames fit; none only if the slice has done something already (I3). Frames that
+ * an earlier slice has emptied cost nothing. */
 static void
 choose_end(struct cutting *cutting, struct budget *budget)
 {
@@ -411,8 +412,8 @@ out:
     return rc;
 }
 
-/* Cuts the next part off a pack and sweeps what is dead in it; *out_is_last if nothing is left after
- * it. A damaged pack gives an empty part that is damaged. */
+/* Takes the next part of a pack and sweeps the dead objects in it; *out_is_last if nothing is left
+ * after it. For a damaged pack the part is empty and is_damaged is set. */
 static int
 cut(struct firn_reclaim *gc, const struct firn_reclaim_place *at, struct budget *budget,
     struct firn_reclaim_part *out, bool *out_is_last, firn_error *err)
@@ -449,7 +450,7 @@ cut(struct firn_reclaim *gc, const struct firn_reclaim_place *at, struct budget 
 
 /* ---- the packs ---- */
 
-/* Goes on to the next pack that is to go; false if there is none left. */
+/* Advances to the next pack that is to go; false if there is none left. */
 static bool
 slice_seek(const struct firn_reclaim *gc, struct firn_reclaim_place *at)
 {
@@ -540,8 +541,8 @@ retire(struct slicing *slicing, firn_error *err)
     return rc;
 }
 
-/* One slice from there. The store is open for writing, is what it was when it was marked but for
- * slices since, and its stat cache was swept. */
+/* One slice, starting from `at`. Requires: the store is open for writing, only slices have changed
+ * it since it was marked, and its stat cache was swept. */
 static int
 slice(struct firn_reclaim *gc, struct firn_reclaim_place *at, firn_error *err)
 {
@@ -579,7 +580,7 @@ out:
     return rc;
 }
 
-/* All slices that the marks are good for. */
+/* Runs slices for as long as the marks are valid. */
 static int
 slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
 {
@@ -605,8 +606,8 @@ slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
     }
 }
 
-/* Whether the slices since the last mark have changed anything; what they have changed is not done
- * again, so this comes to an end. */
+/* Whether the slices since the last mark have changed anything. What they have changed is not done
+ * again, so the attempts come to an end. */
 static bool
 has_gained(const struct firn_reclaim *gc)
 {

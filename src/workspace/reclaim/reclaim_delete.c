@@ -2,12 +2,12 @@
  *
  * reclaim/reclaim_delete.c: deleting checkpoints.
  *
- * All references are resolved first, so that one that names nothing leaves everything as it was;
- * then one commit with full durability takes all of them, and their tags, out of the catalog (I1).
- * A pinned checkpoint is not deleted; nor is one that an interrupted restore needs: without it the only
- * copies of files in the tree could not be recognised. The objects of deleted checkpoints stay where they
- * are until a garbage collection finds that nothing else needs them, and their
- * numbers are never given again (catalog.c).
+ * All references are resolved first, so one that names nothing leaves everything as it was. Then
+ * one commit with full durability deletes all the checkpoints, and their tags, from the catalog
+ * (I1). A pinned checkpoint is not deleted. Nor is one that an interrupted restore needs: without
+ * it the only copies of files in the tree could not be recognised. The objects of deleted
+ * checkpoints stay in place until a garbage collection finds that nothing else needs them, and the
+ * numbers of deleted checkpoints are never used again (catalog.c).
  */
 #include "reclaim/reclaim.h"
 
@@ -42,7 +42,7 @@ firn_reclaim_delete_batch_deinit(struct firn_reclaim_delete_batch *batch)
     batch->batch = NULL;
 }
 
-/* How much may be garbage now; part of the same commit. */
+/* Records how much may now be garbage, in the same commit. */
 static int
 note_garbage(struct firn_reclaim_delete_batch *batch, uint64_t bytes, firn_error *err)
 {
@@ -75,7 +75,7 @@ out:
     return rc;
 }
 
-/* One of the checkpoints to delete: its record's bytes lie in `bytes` of the operation. */
+/* One of the checkpoints to delete; the bytes of its record are in `bytes` of the operation. */
 struct victim {
     uint64_t order;
     size_t offset;
@@ -101,7 +101,7 @@ is_listed(const struct deleting *deleting, uint64_t order)
     return false;
 }
 
-/* A restore that did not come to its end must find what it was between. */
+/* Refuses to delete a checkpoint that an unfinished restore needs. */
 static int
 refuse_pending(struct deleting *deleting, const struct firn_catalog_record *record,
                const char *reference, firn_error *err)

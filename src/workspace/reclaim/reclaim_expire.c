@@ -2,18 +2,18 @@
  *
  * reclaim/reclaim_expire.c: which checkpoints have expired.
  *
- * Every restore makes a safety checkpoint, so these must expire automatically; but an undo needs them,
- * and no user asked for them. So each stays while it is among the last 10 of its workspace, or younger
- * than 7 days.
+ * Every restore makes a safety checkpoint, so these must expire automatically; no user asked for
+ * them. But an undo needs them. So each stays while it is among the last 10 of its workspace, or
+ * younger than 7 days.
  *
- * Other checkpoints expire by a policy that the caller gives (catalog_keep.c), and without a policy not
- * at all. Every policy keeps the newest one. A checkpoint that is younger than a day stays under every
- * policy (I1).
+ * Other checkpoints expire by a policy that the caller gives (catalog_keep.c), and without a policy
+ * not at all. Every policy keeps the newest one. A checkpoint younger than a day stays under
+ * every policy (I1).
  *
- * Neither goes that has a tag or a pin, or that the journal of the last restore needs (I2; not
- * checked: is_held asks for nothing else). A clock that
- * was put back makes them younger; from the future is nothing old (I3). One that runs ahead takes at
- * most safety checkpoints beyond the last 10; what it does to others catalog_keep.c says.
+ * A checkpoint of either kind stays if it has a tag or a pin, or if the journal of the last restore
+ * needs it (I2; not checked: is_held asks for nothing else). A clock that was set back makes
+ * checkpoints younger; one from the future is never old (I3). A clock that runs ahead deletes at
+ * most safety checkpoints beyond the last 10; for the others see catalog_keep.c.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -29,7 +29,7 @@ static const int64_t SAFETY_KEPT_NS = INT64_C(7) * 24 * 3600 * 1000000000;
 struct expiring {
     struct firn_ws_opened *opened;
     const struct firn_reclaim_expire_rule *rule;
-    uint32_t workspace; /* of the records that are being met, newest first */
+    uint32_t workspace; /* of the records being visited, newest first */
     uint64_t safety_met;
     struct firn_catalog_keep_walk walk;
 };
@@ -39,7 +39,7 @@ static bool
 is_older(const struct expiring *expiring, const struct firn_catalog_record *record, int64_t span_ns)
 {
     int64_t now_ns = expiring->rule->now_ns;
-    DCHECK(span_ns > 0); /* else what is of this instant were old (I3) */
+    DCHECK(span_ns > 0); /* else a checkpoint of this instant would be old (I3) */
     return record->created_ns < now_ns &&
            (uint64_t)now_ns - (uint64_t)record->created_ns > (uint64_t)span_ns;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_internal.h: what the steps of a collection of garbage share (reclaim.c says what
- * they are).
+ * reclaim/reclaim_internal.h: what the steps of a garbage collection share (the steps are in
+ * reclaim.c).
  */
 #ifndef FIRN_RECLAIM_RECLAIM_INTERNAL_H
 #define FIRN_RECLAIM_RECLAIM_INTERNAL_H
@@ -10,20 +10,20 @@
 #include "handle/ws_internal.h"
 #include "objects/objects.h"
 
-/* One small entry for each object of the index, with a mark: what a collection of garbage holds in
+/* One small entry for each object of the index, with marks: what a garbage collection holds in
  * memory. */
 
 struct firn_reclaim_table;
 
-/* Reads the whole index. Afterwards the index may lose objects and find new places for them, but
- * nothing may be added. */
+/* Reads the whole index. Afterwards objects may be deleted from the index or get new places in it,
+ * but none may be added. */
 FIRN_MUST_CHECK int firn_reclaim_table_create(struct firn_objects *objects,
                                               struct firn_reclaim_table **out, firn_error *err);
 void firn_reclaim_table_destroy(struct firn_reclaim_table *table);
 
 size_t firn_reclaim_table_count(const struct firn_reclaim_table *table);
-/* The number of an object among all, in the order of hashes from 0; false if the index did not have
- * it. */
+/* The number of an object, counted in hash order from 0; false if the index did not have the
+ * object. */
 bool firn_reclaim_table_find(const struct firn_reclaim_table *table, const firn_hash *hash,
                              size_t *out_number);
 enum firn_packfile_kind firn_reclaim_table_kind(const struct firn_reclaim_table *table,
@@ -31,8 +31,8 @@ enum firn_packfile_kind firn_reclaim_table_kind(const struct firn_reclaim_table 
 
 enum firn_reclaim_mark {
     FIRN_RECLAIM_MARK_LIVE = 0x08,
-    FIRN_RECLAIM_MARK_TREE_WALKED = 0x10,  /* what it names as a directory object is marked */
-    FIRN_RECLAIM_MARK_PIECES_WALKED = 0x20 /* what it names as a list of pieces is marked */
+    FIRN_RECLAIM_MARK_TREE_WALKED = 0x10,  /* everything that it names as a directory is marked */
+    FIRN_RECLAIM_MARK_PIECES_WALKED = 0x20 /* likewise as a list of pieces */
 };
 bool firn_reclaim_table_has(const struct firn_reclaim_table *table, size_t number,
                             enum firn_reclaim_mark mark);
@@ -40,14 +40,14 @@ bool firn_reclaim_table_has(const struct firn_reclaim_table *table, size_t numbe
 bool firn_reclaim_table_mark(struct firn_reclaim_table *table, size_t number,
                              enum firn_reclaim_mark mark);
 
-/* Of contents, in packs that others are moved to. Versions of one thing lie side by side there, so
- * larger frames than those of a save pay (reclaim_move.c). */
+/* Of packs that live objects are moved to. Versions of one file are next to each other there, so
+ * larger frames than those of a save pay off (reclaim_move.c). */
 enum { FIRN_RECLAIM_FRAME_SIZE = 2 << 20 };
 
 enum firn_reclaim_fate {
     FIRN_RECLAIM_KEEP,
-    FIRN_RECLAIM_DROP,   /* nothing in it is alive */
-    FIRN_RECLAIM_REWRITE /* what is alive in it moves to a new pack */
+    FIRN_RECLAIM_DROP,   /* it has no live objects */
+    FIRN_RECLAIM_REWRITE /* its live objects move to a new pack */
 };
 
 /* One pack of the list. */
@@ -55,16 +55,16 @@ struct firn_reclaim_pack {
     uint32_t number;
     bool is_present;
     enum firn_reclaim_fate fate;
-    int level;  /* by which it was compressed */
-    int target; /* and is to be, if it is rewritten; not below that */
+    int level;  /* at which it was compressed */
+    int target; /* and will be if it is rewritten; not below `level` */
     uint64_t size_bytes;
     uint64_t object_count;
-    uint64_t live_count; /* objects that the index has here, … */
+    uint64_t live_count; /* of live objects that the index has here, … */
     uint64_t live_bytes; /* and their sizes before compression */
     uint64_t dead_bytes;
     uint64_t dead_count;
     uint64_t dead_stored;        /* about how much of the file is dead */
-    bool has_forgotten;          /* something that is dead and forgotten (catalog.h) */
+    bool has_forgotten;          /* a dead object in it is forgotten (catalog.h) */
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
     struct firn_buf dead_frames; /* likewise: that the index has something dead in */
     struct firn_buf dead_sizes;  /* le32 each: bytes of it that are dead, before compression */
@@ -85,7 +85,7 @@ struct firn_reclaim_limits {
     int64_t patience_ns;    /* with another writer */
 };
 
-/* A living object that is stored as a delta against one that is not to be kept. */
+/* A live object that is stored as a delta whose base is not to be kept. */
 struct firn_reclaim_delta {
     firn_hash hash;
     firn_hash base;
@@ -98,45 +98,45 @@ struct firn_reclaim {
     const struct firn_reclaim_limits *limits;
     firn_workspace_gc_result *result;
     struct firn_packfile_scratch *scratch;
-    struct firn_reclaim_table *table; /* NULL: what is alive is not known */
+    struct firn_reclaim_table *table; /* NULL: it is not known which objects are alive */
     struct firn_reclaim_pack *packs;  /* ascending by number */
     size_t pack_count;
-    struct firn_hash_map forgotten; /* what has to leave the packs (catalog.h) */
+    struct firn_hash_map forgotten; /* objects that must leave the packs (catalog.h) */
     struct firn_buf leaning;        /* of struct firn_reclaim_delta */
     struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */
     int64_t progress_due_ns;
 };
 
-/* firn_reclaim with other limits than its own. */
+/* firn_reclaim with the given limits. */
 FIRN_MUST_CHECK int firn_reclaim_limited(struct firn_ws *ws,
                                          const firn_workspace_gc_options *options,
                                          const struct firn_reclaim_limits *limits,
                                          firn_workspace_gc_result *out, firn_error *err);
 
-/* To be called often. FIRN_CANCELLED. */
+/* Reports progress; call it often. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_reclaim_progress(struct firn_reclaim *gc, const char *phase,
                                           uint64_t objects_done, firn_error *err);
-/* The same, for callers that have done much since the last time. */
+/* The same, for callers that have done much since the last call. */
 FIRN_MUST_CHECK int firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase,
                                               uint64_t objects_done, firn_error *err);
 /* Reports damage that does not end a collection. */
 void firn_reclaim_tell(struct firn_reclaim *gc, const char *text);
 
 /* Marks in gc->table all objects that a checkpoint of any workspace needs. FIRN_CORRUPT and the
- * like if that cannot be known for sure. reclaim_mark.c. */
+ * like if that cannot be determined with certainty. reclaim_mark.c. */
 FIRN_MUST_CHECK int firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err);
 
-/* Counts what lies where and decides what becomes of each pack. reclaim_plan.c. */
+/* Counts the live and dead objects of each pack and decides what to do with it. reclaim_plan.c. */
 FIRN_MUST_CHECK int firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err);
 bool firn_reclaim_plan_needs_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
 bool firn_reclaim_plan_has_dead_frame(const struct firn_reclaim_pack *pack, uint32_t frame);
 void firn_reclaim_plan_release(struct firn_reclaim *gc);
-/* Deletes the entries of the index that lead to dead objects in packs that are going. */
+/* Deletes the index entries of dead objects in packs that are about to go. */
 FIRN_MUST_CHECK int firn_reclaim_plan_sweep(struct firn_reclaim *gc, firn_error *err);
 
-/* Failures that lie in a pack and not in the machine. */
+/* Whether a failure is the fault of a pack, not of the machine. */
 bool firn_reclaim_move_is_finding(int rc);
-/* Moves what is alive out of packs that are to be rewritten, and retires them. */
+/* Moves live objects out of packs that are to be rewritten, and retires these packs. */
 FIRN_MUST_CHECK int firn_reclaim_move(struct firn_reclaim *gc, firn_error *err);
 
 /* Some frames of a pack that is to be rewritten, for firn_reclaim_move_parts. */
@@ -144,10 +144,10 @@ struct firn_reclaim_part {
     struct firn_reclaim_pack *pack;
     uint32_t first;
     uint32_t end;    /* after the last */
-    bool is_damaged; /* out: it was reported, and what is left stays */
+    bool is_damaged; /* out: damage was reported; what is left stays */
 };
-/* Moves what is alive in parts of packs, which are to be of one level, into one new pack, durably,
- * and counts it in each pack. Nothing is retired. */
+/* Moves the live objects in parts of packs into one new pack, durably, and counts them in each
+ * pack. Nothing is retired. Requires: all packs have the same target level. */
 FIRN_MUST_CHECK int firn_reclaim_move_parts(struct firn_reclaim *gc,
                                             struct firn_reclaim_part *parts, size_t count,
                                             firn_error *err);
@@ -159,13 +159,13 @@ FIRN_MUST_CHECK int firn_reclaim_auto(struct firn_ws *ws, const firn_workspace_g
                                       const struct firn_reclaim_limits *limits,
                                       firn_workspace_gc_result *out, firn_error *err);
 
-/* The stat cache loses directories that are not alive. reclaim.c. */
+/* Deletes dead directories from the stat cache. reclaim.c. */
 FIRN_MUST_CHECK int firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err);
-/* Removes the files of retired packs that can go by now, and says which cannot. reclaim.c. */
+/* Removes the files of retired packs that no reader needs, and reports the others. reclaim.c. */
 FIRN_MUST_CHECK int firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err);
-/* What is left. reclaim.c. */
+/* Measures what is left. reclaim.c. */
 FIRN_MUST_CHECK int firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err);
-/* Retires packs and removes what files can go by now. reclaim.c. */
+/* Retires packs and removes the files that no reader needs. reclaim.c. */
 FIRN_MUST_CHECK int firn_reclaim_retire(struct firn_reclaim *gc, const uint32_t *numbers,
                                         size_t count, firn_error *err);
 

@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_mark.c: what is alive.
+ * reclaim/reclaim_mark.c: marks the live objects.
  *
- * Alive is what a checkpoint of any workspace of the store names: the object of its root directory,
- * and everything that this names, through parts of directories, subdirectories, contents and pieces of
- * contents; the object with its rules; and the copy of its record that stands in a pack. And the
- * base of each living object that is stored as a delta; what a base names is not alive for that. A base
- * that was forgotten (catalog_forgotten.c) is not alive for that either: the delta is noted instead.
+ * Alive is what a checkpoint of any workspace of the store names: the object of its root directory
+ * and everything that this names, through parts of directories, subdirectories, contents and pieces
+ * of contents; the object with its rules; and the copy of its record in a pack. The base of a live
+ * object that is stored as a delta is alive, too, but what that base names is not for that reason.
+ * A forgotten base (catalog_forgotten.c) is not alive because of its delta: the delta is noted
+ * instead.
  *
- * Each object is looked into once, however many checkpoints share it: a mark says that what it
- * names has been marked, or waits to be. An object's kind in the index is what it was when it was
- * first stored, and a file may hold the very bytes of a directory object; so that something was
- * seen as content says nothing about having been walked as a directory, and there is a mark for
- * each (I1).
+ * Each object is visited once, however many checkpoints share it: a mark says that what it names
+ * has been marked, or waits to be. An object's kind in the index is the kind it was first stored
+ * as, and a file may hold the very bytes of a directory object. So an object that was visited as
+ * content has not necessarily been walked as a directory, and there is a mark for each (I1).
  *
- * Doubt keeps everything: a directory or a list of pieces that cannot be read hides what lies
+ * Doubt keeps everything: a directory or a list of pieces that cannot be read hides what is
  * below it, and an object that the index has lost may still be in a pack. Either ends the
- * collection before anything was removed (I2; not checked: nothing here removes). A missing pack
- * hides nothing as long as only contents lie in it, and is left alone by the plan.
+ * collection before anything is removed (I2; not checked: nothing here removes). A missing pack
+ * hides nothing as long as it has only contents, and the plan leaves it alone.
  *
- * Bases are looked for at the end, in the order in which the deltas lie in their packs: so each
- * frame is decoded once (I3).
+ * Deltas are read at the end, to find their bases, in the order in which they are in their packs:
+ * so each frame is decoded once (I3).
  *
- * Nothing here recurses: what is to be looked into waits on two stacks, directories and lists of
- * pieces.
+ * Nothing here recurses: what is still to be visited waits on two stacks, one for directories and
+ * one for lists of pieces.
  *
- * Memory: one directory object, and 32 bytes for each directory that waits, which are at most those
- * beside one path from a root down, and for each list of pieces in one directory; 72 for each
- * delta.
+ * Memory: one directory object; 32 bytes for each waiting directory (at most those beside one path
+ * from a root down) and for each list of pieces in one directory; 72 for each delta.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -40,10 +39,10 @@
 
 struct marking {
     struct firn_reclaim *gc;
-    struct firn_buf directories; /* hashes of directory objects to look into */
+    struct firn_buf directories; /* hashes of directory objects to visit */
     struct firn_buf lists;       /* the same of lists of pieces */
-    struct firn_buf deltas;      /* the same of what is alive and stored as a change of another */
-    struct firn_buf object;      /* the directory that is looked into */
+    struct firn_buf deltas;      /* the same of live objects that are stored as deltas */
+    struct firn_buf object;      /* the directory that is being visited */
     uint64_t live;
 };
 
@@ -170,7 +169,7 @@ out:
     return rc;
 }
 
-/* Looks into all that waits. */
+/* Visits everything that waits. */
 static int
 look_into_all(struct marking *marking, firn_error *err)
 {
@@ -194,7 +193,7 @@ look_into_all(struct marking *marking, firn_error *err)
     return rc;
 }
 
-/* A record that stands in no pack yet has no object. */
+/* A record that is not in a pack yet has no object. */
 static int
 mark_record(struct marking *marking, firn_slice bytes, firn_error *err)
 {
@@ -249,7 +248,7 @@ out:
 
 /* ---- bases ---- */
 
-/* Where a living delta lies. */
+/* Where a live delta is. */
 struct delta_place {
     firn_hash hash;
     uint32_t pack;

@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_move.c: what is alive in packs that go, into new packs.
+ * reclaim/reclaim_move.c: moves live objects out of packs that are to go, into new packs.
  *
- * The packs are read in the order of their numbers, each frame by frame, but for frames without
- * anything alive; every living object that has its place there is added to a new pack, next to those
- * that it lay beside. A new pack is finished, durable and in the index before the next one is begun
- * (I1), so a crash leaves at most one file that no list names, as a save does. It is finished when it
- * is full, or when what was moved is enough to give space back: then the old packs that are done with
- * are retired and collected before more is moved. So a collection needs room for a part of the store,
- * not for all of it.
+ * The packs are read in the order of their numbers, each frame by frame; frames without live
+ * objects are skipped. Every live object that the index has at that place is added to a new pack,
+ * next to its former neighbours. A new pack is finished, durable and in the index before the next
+ * one is begun (I1), so a crash leaves at most one file that no list names, as in a save. A new
+ * pack is finished when it is full, or when enough was moved to give space back: then the old packs
+ * that are empty are retired and collected before more is moved. So a collection needs space for a
+ * part of the store, not for all of it.
  *
- * An object moves by getting a new entry in the index. Until that is written the old one leads to
- * the old pack, and both places hold the same bytes: a crash may leave either entry.
+ * An object moves by getting a new entry in the index. Until that is written, the old entry leads
+ * to the old pack, and both places hold the same bytes: a crash may leave either entry.
  *
- * (I2) A pack is retired only if as many objects were moved out of it as the index had in it alive.
- *      Where something in it cannot be read, it stays, with all that is in it; what was moved
- *      already has its place in the new pack. That is reported, and the collection goes on.
+ * (I2) A pack is retired only if as many objects were moved out of it as the index had live ones in
+ *      it. If something in a pack cannot be read, the pack stays, with everything in it; the
+ *      objects already moved keep their places in the new pack. This is reported, and the
+ *      collection continues.
  *
- * Without a table (reclaim.c) everything counts as alive that the index has in the packs.
- * (I3) Then a pack is retired only if all objects that it has were met, and the index leads to none of
- *      them in it but at its place.
+ * Without a table (reclaim.c) everything that the index has in the packs counts as alive.
+ * (I3) Then a pack is retired only if all objects that it has were visited, and the index has none
+ *      of them at another place in this pack.
  *
- * (I4) A frame all of which is alive, and that is as large as frames are made, is copied as it is
- *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
- *      higher level, or versions follow an object of it. One that the
- *      save could not make smaller never is compressed again: it would be in vain.
+ * (I4) A frame whose objects are all alive, and that is as large as frames are made, is copied as
+ *      it is stored, after it was decoded and its objects were verified. Exceptions: it is to be
+ *      compressed at a higher level, or versions follow one of its objects. A frame that the save
+ *      could not make smaller is never compressed again: it would be in vain.
  *
- * Each level has new packs of its own (reclaim_plan.c). A collection in slices (reclaim_auto.c) moves
- * some frames at a time; it retires the packs itself, once it knows that nothing is left in them.
+ * Each level has new packs of its own (reclaim_plan.c). A collection in slices (reclaim_auto.c)
+ * moves some frames at a time; it retires the packs itself, once it knows that they are empty.
  *
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
- * filled and one being read, and what is noted of versions.
+ * filled and one being read, and what is noted about versions.
  */
 #include <string.h>
 
@@ -64,22 +65,22 @@ struct met {
 struct moving {
     struct firn_reclaim *gc;
     struct firn_reclaim_versions *versions;
-    int level;                            /* that the new pack is said to have */
-    int effort;                           /* the level by which it is compressed; not below that */
+    int level;                            /* that is recorded for the new pack */
+    int effort;                           /* the level at which it is compressed; >= level */
     struct firn_objects_session *session; /* NULL between new packs */
     struct firn_objects_session_lane *lane;
 
     struct firn_reclaim_pack *from; /* being read; counts what was moved out of it */
-    uint64_t walked;                /* all objects that were met in it */
-    uint64_t strayed; /* of these, such that the index has in this pack, but not at their place */
-    bool is_target_failing;  /* what went wrong was no fault of the pack's */
-    struct firn_buf met;     /* of struct met: the frame at hand */
-    struct firn_buf stored;  /* the same as it is stored */
-    struct firn_buf objects; /* the same, of struct firn_packfile_frame_object */
+    uint64_t walked;                /* all objects visited in it */
+    uint64_t strayed;               /* of these, those that the index has elsewhere in this pack */
+    bool is_target_failing;         /* the failure was not the pack's */
+    struct firn_buf met;            /* of struct met: the current frame */
+    struct firn_buf stored;         /* the same as it is stored */
+    struct firn_buf objects;        /* the same, of struct firn_packfile_frame_object */
 
-    uint32_t *done; /* numbers of packs that were left empty */
+    uint32_t *done; /* numbers of packs that are now empty */
     size_t done_count;
-    uint64_t bytes; /* of packs that are done with and not retired */
+    uint64_t bytes; /* of packs that are empty and not retired */
     uint64_t moved_in_all;
 };
 
@@ -150,8 +151,8 @@ may_be_alive(const struct firn_reclaim *gc, const firn_hash *hash)
                                  firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE));
 }
 
-/* Whether the index has an object alive at just this place of a pack, and whether it has it in that
- * pack at all; the next entry for the same hash may lead to another one. */
+/* Whether the index has a live object at exactly this place of a pack, and whether it has it in
+ * that pack at all; the next entry for the same hash may lead to another one. */
 static int
 wants(struct firn_reclaim *gc, uint32_t pack, const firn_hash *hash,
       const struct firn_packfile_location *at, bool *out, bool *out_is_here, firn_error *err)
@@ -190,44 +191,44 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
     return rc;
 }
 
-/* Versions of one thing side by side.
+/* Placing versions of one file next to each other.
  *
  * A save stores new versions as deltas of an old one (objects_session.c), because it has nothing
- * else to place them next to. When packs are rewritten there is a better way: whole, one after the
- * other, in one solid frame. zstd then finds each version in the one before, which is more like it
- * than a base of long ago. A history of 400 commits whose 4,450 contents take 4.1 MB as wholes and
- * deltas takes 2.7 MB so; and a reader needs no second object.
+ * else to place them next to. When packs are rewritten, there is a better way: whole, one after the
+ * other, in one solid frame. zstd then finds each version in the one before, which is more similar
+ * to it than an old base. A history of 400 commits whose 4,450 contents take 4.1 MB as whole
+ * objects and deltas takes 2.7 MB in this way; and a reader needs no second object.
  *
- * A delta says what it leans on, so families are known without any path. When an object moves
- * whole, the deltas that need it are made whole and put after it, in the order in which they were saved.
- * Later versions need the newest one that is whole, and follow that.
+ * A delta names its base, so versions are known without any path. When an object moves whole, the
+ * deltas based on it are made whole and put after it, in the order in which they were saved. Later
+ * versions need the newest one that is whole, and follow that one.
  *
- * Frames of 2 MiB: of 1 MiB a history of 480 commits takes 3.5 % more, of 4 MiB 3 to 5 % less. But
- * a reader of one version decodes the others of its frame: of 1, 2 and 4 MiB a file costs 4.7, 6.1
- * and 8.7 ms, and a restore, whose threads keep a few frames each, takes 30, 46 and 87 MiB of
- * memory.
+ * Frames of 2 MiB: with 1 MiB a history of 480 commits takes 3.5 % more, with 4 MiB 3 to 5 % less.
+ * But a reader of one version decodes the others in its frame: with 1, 2 and 4 MiB a file costs
+ * 4.7, 6.1 and 8.7 ms, and a restore, whose threads keep a few frames each, takes 30, 46 and 87 MiB
+ * of memory.
  *
  * In a frame of F bytes one copy of the content is paid for in full, so a version costs about (its
- * compressed size) x (its size) / F, and its changes. Where a delta takes less than that it stays
- * one: changes of large files do. Compressed sizes are taken for a quarter of the sizes.
+ * compressed size) x (its size) / F, and its changes. A delta that takes less than that stays a
+ * delta, as for changes of large files. Compressed sizes are estimated as a quarter of the sizes.
  *
- * When the walk comes to the delta itself the new pack has the object, and takes it no second time.
- * It counts as moved all the same. That needs no more than that the index leads to one of the two
- * places; so where the living objects are known, and counted, nothing is brought together: a base that
- * no delta needs any more would turn out to be garbage by the next time.
+ * When the walk comes to the delta itself, the new pack has the object already and does not add it
+ * again; the object counts as moved all the same. This is right as long as the index leads to one
+ * of the two places. If the live objects are known and counted, nothing is brought together: a base
+ * that no delta needs any more would be garbage by the next collection.
  *
- * (I5) Only what the index has at just that place counts, as above. Not checked: it is
+ * (I5) Only what the index has at exactly that place counts, as above. Not checked: the index is
  *      asked for each.
- * (I6) A delta that does not make the object of its name is left alone: it moves as it is. Not checked:
+ * (I6) A delta whose result does not match its name is left alone: it moves as it is. Not checked:
  *      firn_packfile_delta_read compares the name.
  *
  * Memory: the deltas, BYTES_MAX, with a record of some 120 bytes each, COUNT_MAX; one object of up
- * to SIZE_MAX_OF bytes. Beyond these limits deltas stay deltas, and so do those that would bring the
- * new packs above WHOLE_MAX. */
+ * to SIZE_MAX_OF bytes. Beyond these limits deltas stay deltas, and so do those that would bring
+ * the new packs above WHOLE_MAX. */
 
 enum {
     FRAME_SIZE = FIRN_RECLAIM_FRAME_SIZE,
-    SIZE_MAX_OF = FRAME_SIZE / 8, /* several fit, and none has a frame to itself */
+    SIZE_MAX_OF = FRAME_SIZE / 8, /* several fit, and none gets a frame of its own */
     COMPRESSED_PART = 4,
     BYTES_MAX = 8 << 20,
     COUNT_MAX = 32 << 10,
@@ -247,8 +248,8 @@ struct firn_reclaim_versions {
     struct firn_reclaim *gc;
     struct firn_hash_map map; /* of struct version, by hash */
     struct version **by_base; /* then by order */
-    struct firn_arena bytes;  /* what they are stored as */
-    uint64_t whole_bytes;     /* that they would be */
+    struct firn_arena bytes;  /* their stored bytes */
+    uint64_t whole_bytes;     /* that they would have as whole objects */
     struct firn_packfile_scratch *scratch;
 
     uint32_t pack; /* being collected from */
@@ -274,7 +275,7 @@ find(const struct firn_reclaim_versions *versions, const firn_hash *hash)
 
 /* ---- noting ---- */
 
-/* Whether a delta takes more than the object would among its likes. */
+/* Whether a delta takes more space than the whole object would among its versions. */
 static bool
 is_worth_it(uint32_t stored, uint32_t size)
 {
@@ -371,8 +372,8 @@ sort_by_base(struct firn_reclaim_versions *versions, firn_error *err)
 
 static void versions_destroy(struct firn_reclaim_versions *versions);
 
-/* Notes the deltas that are going to move, of the packs whose fate is REWRITE; none if the living objects
- * are known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
+/* Notes the deltas that will move, in packs whose fate is REWRITE; none if the live objects are
+ * known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
 static int
 versions_create(struct firn_reclaim *gc, struct firn_reclaim_versions **out, firn_error *err)
 {
@@ -411,7 +412,7 @@ versions_destroy(struct firn_reclaim_versions *versions)
 
 /* ---- placing ---- */
 
-/* The index of the first that leans on an object, or after all that lean on a smaller name. */
+/* The index of the first delta based on an object, or the end of all deltas with smaller bases. */
 static size_t
 first_of(const struct firn_reclaim_versions *versions, const firn_hash *base)
 {
@@ -423,7 +424,7 @@ first_of(const struct firn_reclaim_versions *versions, const firn_hash *base)
     return at;
 }
 
-/* Whether something was noted that leans on the object. */
+/* Whether a delta based on the object was noted. */
 static bool
 versions_has(const struct firn_reclaim_versions *versions, const firn_hash *base)
 {
@@ -469,8 +470,8 @@ place(struct firn_reclaim_versions *versions, const struct version *version,
     return rc;
 }
 
-/* After an object was moved whole: puts what was noted as leaning on it next to it, whole.
- * What fails is none of a pack's faults. */
+/* Requires: an object was just moved whole. Puts the noted deltas that are based on it next to it,
+ * whole. Failures here are not the fault of an old pack. */
 static int
 versions_place(struct firn_reclaim_versions *versions, const firn_hash *base,
                enum firn_packfile_kind kind, firn_slice content,
@@ -619,8 +620,8 @@ firn_reclaim_move_is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
-/* Moves the frames of a part. Damage is reported, with FIRN_OK: the damaged frame, and all of the pack
- * after it, stay (I2). */
+/* Moves the frames of a part. Damage is reported, with FIRN_OK: the damaged frame, and everything
+ * after it in the pack, stay (I2). */
 static int
 move_part(struct moving *moving, struct firn_reclaim_part *part, firn_error *err)
 {
@@ -648,7 +649,7 @@ move_part(struct moving *moving, struct firn_reclaim_part *part, firn_error *err
     return rc;
 }
 
-/* Checks that all of a pack was moved, when it was walked to its end (I2), (I3). */
+/* Checks that all of a pack was moved, if it was walked to its end (I2), (I3). */
 static int
 check_complete(const struct moving *moving, firn_error *err)
 {
@@ -689,7 +690,7 @@ static int
 give_back(struct moving *moving, firn_error *err)
 {
     int rc = finish(moving, err);
-    CHECK(moving->session == NULL); /* (I1): what lay in the old packs is durable in the new one */
+    CHECK(moving->session == NULL); /* (I1): everything moved is durable in the new pack */
     if (rc == FIRN_OK && moving->done_count > 0) {
         rc = firn_reclaim_retire(moving->gc, moving->done, moving->done_count, err);
         moving->gc->result->packs_rewritten += rc == FIRN_OK ? moving->done_count : 0;
@@ -698,7 +699,7 @@ give_back(struct moving *moving, firn_error *err)
     return rc;
 }
 
-/* The level of compression: few bytes take little time at a high level, too. */
+/* The level of compression: few bytes take little time even at a high level. */
 static int
 effort_of(const struct firn_reclaim *gc, int level)
 {
@@ -709,7 +710,7 @@ effort_of(const struct firn_reclaim *gc, int level)
     return bytes <= LITTLE_BYTES_MAX && level < LEVEL_OF_LITTLE ? LEVEL_OF_LITTLE : level;
 }
 
-/* The packs that are to be of one level. */
+/* Moves the packs whose target is this level. */
 static int
 move_level(struct moving *moving, int level, firn_error *err)
 {

@@ -6,42 +6,42 @@
  * pack are counted. An object in a pack counts as dead if the index names another place for it.
  *
  *   nothing alive                       the pack goes
- *   a fiftieth of it dead, or           what is alive moves to a new pack
+ *   no live objects                     the pack goes
+ *   a fiftieth of it dead, or           its live objects move to a new pack
  *   anything, if it is small;
  *   automatically: an eighth of it
- *   something forgotten dead in it      likewise
- *   something in it that the index      likewise: a collection that was interrupted had begun to empty
- *   does not have there                 it, and how much of it is dead is unknown
+ *   a dead forgotten object             likewise
+ *   an object that the index            likewise: an interrupted collection had begun to empty the
+ *   does not have there                 pack, and how much of it is dead is unknown
  *   small, and not the only one         likewise: many small packs become one; an automatic
  *                                       collection leaves that to saves (reclaim.c)
- *   compressed at a lower level than    likewise, if that was asked for
- *   was asked for
- *   its file is missing                 it is left alone while anything in it is alive: the file
- *                                       may come back
+ *   compressed at a lower level than    likewise, if that was requested
+ *   was requested
+ *   its file is missing                 the pack is left alone while it has live objects: the file
  *
  * With "full", every pack that holds anything dead is rewritten.
  *
  * So a plain collection moves at most 49 bytes for each byte that it frees, and leaves less than
- * a fiftieth of the store dead; an automatic one, which comes again and again, moves no more than
- * seven, and leaves less than an eighth. It begins when about a quarter is dead (catalog_due.c), so
- * it always finds a pack to take, and an eighth of the store has to die before the next one. The
+ * a fiftieth of the store dead. An automatic one, which runs repeatedly, moves at most seven, and
+ * leaves less than an eighth. It begins when about a quarter is dead (catalog_due.c), so it always
+ * finds a pack to take, and an eighth of the store has to die before the next one. The
  * rest is reported, and noted for the next one.
  *
- * What counts is the space in the file. A frame counts with the share of its decoded bytes that
+ * Dead space is measured in the file. A frame counts with the share of its decoded bytes that
  * belongs to dead objects; the rest of the file, which is mostly names, with the share of dead
  * objects among all. So a dead film, which does not compress, weighs more than dead sources of the
  * same size. The sizes of frames are in the table of the pack, which is read only for packs with
- * both live and dead objects, without decoding anything. If it cannot be read, sizes before
+ * both live and dead objects, without decoding any frame. If it cannot be read, sizes before
  * compression are used.
  *
- * The list of packs knows by which level of zstd a pack was compressed. A pack that
- * is rewritten is compressed at the level that was asked for, but never at a lower one than before: so
- * a collection undoes no compression, and packs that become one are of one level.
+ * The list of packs says at which level of zstd a pack was compressed. A pack that is rewritten is
+ * compressed at the requested level, but never at a lower one than before: so a collection undoes
+ * no compression, and packs that become one have the same level.
  *
- * Before a pack goes, so must the entries of the index that lead into it (I3 of objects_session.c): to
- * its dead objects here, for all packs at once; its living ones are given new places when they
- * move. Entries of dead objects in packs that stay remain, and are true: a save may meet the object
- * again and need not store it.
+ * Before a pack goes, the index entries that lead into it must go (I3 of objects_session.c). Those
+ * of dead objects are deleted here, for all packs at once; live objects get new places when they
+ * move. Entries of dead objects in packs that stay remain, and are valid: a save may meet the
+ * object again and need not store it.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -50,11 +50,11 @@
 #include "reclaim/reclaim_internal.h"
 
 enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
-enum { PART = 50, AUTOMATIC_PART = 8 }; /* of a pack, that is reason enough to rewrite it */
+enum { PART = 50, AUTOMATIC_PART = 8 }; /* a pack is rewritten if this part of it is dead */
 
 /* ---- counting ---- */
 
-/* The level by which a pack was compressed. */
+/* The level at which a pack was compressed. */
 static int
 level_of(const struct firn_objects_index_pack *entry)
 {
@@ -100,8 +100,8 @@ find_pack(struct firn_reclaim *gc, uint32_t number)
     return at < gc->pack_count && gc->packs[at].number == number ? &gc->packs[at] : NULL;
 }
 
-/* Calls visit for each entry of the index with its number in the table; the index is what it was
- * when the table was made. */
+/* Calls visit for each entry of the index with its number in the table. Requires: the index is as
+ * it was when the table was made. */
 static int
 walk_index(struct firn_reclaim *gc,
            int (*visit)(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
@@ -172,7 +172,8 @@ set_size(struct firn_buf *buf, size_t size, firn_error *err)
     return FIRN_OK;
 }
 
-/* A frame that no pack can have is nowhere: what should be there will be missed when it is moved. */
+/* Ignores a frame number that no pack can have: the missing objects are noticed when the pack is
+ * moved. */
 static int
 note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
 {
@@ -188,7 +189,7 @@ note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
     return rc;
 }
 
-/* Notes so many dead bytes in a frame, which has fewer than 4 GiB. */
+/* Notes dead bytes in a frame. Requires: the frame has fewer than 4 GiB. */
 static int
 note_dead(struct firn_reclaim_pack *pack, uint32_t frame, uint64_t bytes, firn_error *err)
 {
@@ -283,7 +284,7 @@ weigh(struct firn_reclaim *gc, struct firn_reclaim_pack *pack, firn_error *err)
 
 /* ---- deciding ---- */
 
-/* A pack of many tiny objects is as large as one may be. */
+/* A pack of many tiny objects is not small once it has as many as a pack may have. */
 static bool
 is_small(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
 {

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim_table.c: every object of the index in nine bytes.
+ * reclaim/reclaim_table.c: a table with nine bytes for each object of the index.
  *
- * Marking what is alive asks one question again and again: has this hash been seen? The index of a
- * store would answer it, but too slowly for millions of objects, and it cannot be marked. So its
- * keys are read once, in their order, and of each the first eight bytes are kept, beside one byte
+ * Marking live objects asks one question again and again: has this hash been seen? The index of a
+ * store would answer it, but too slowly for millions of objects, and the index cannot hold marks.
+ * So its keys are read once, in order, and the first eight bytes of each are kept, beside one byte
  * for kind and marks. A binary search finds an object again, and its position is its number.
  *
- * Hashes are uniform, so two with the same first eight bytes do not happen by themselves before a
- * store has billions of objects; but an attacker who can choose contents can make such a pair with
- * 2^32 hashes' work, and if one of the two stood for the other, its subtree would never be walked
- * and be lost. (I1) So where neighbours share the first bytes, their whole hashes are kept in a
- * list beside, and a search compares them. A hash that the index does not have can be taken for one
- * that it has; the caller then keeps an object too many, and finds out when it reads.
+ * Hashes are uniform, so two with the same first eight bytes do not occur by accident before a
+ * store has billions of objects. But an attacker who can choose contents can make such a pair by
+ * computing 2^32 hashes. If one of the two were mistaken for the other, its subtree would never be
+ * walked and would be lost. (I1) So if neighbours share the first bytes, their whole hashes are
+ * kept in a separate list, and a search compares them. A hash that the index does not have can be
+ * mistaken for one that it has; the caller then keeps one object too many, and notices when it
+ * reads.
  *
- * Memory: 9 bytes an object, 20 MB for two million; up to a quarter more while it is filled.
+ * Memory: 9 bytes for each object, 20 MB for two million; up to a quarter more while it is filled.
  */
 #include "reclaim/reclaim_internal.h"
 

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair.c: a sound store out of a damaged one.
+ * repair/repair.c: builds a sound store from a damaged one.
  *
- * The damaged store is locked and read; nothing in it is changed. A new one is built beside it:
+ * The damaged store is locked and only read. A new one is built beside it:
  *   data      as much of the store's own data as can be kept (rescue/rescue.c)
- *   packs     those that are whole, and what can be read of others (repair_packs.c)
+ *   packs     the intact ones, and what can be read of others (repair_packs.c)
  *   records   the checkpoints, from catalog, log, runs and packs (repair_records.c)
  *   trees     of each checkpoint, without what is lost (repair_trees.c)
  *   catalog   all of it written, and no pin without its checkpoint (repair_catalog.c)
- * Then the new store is closed, opened again and checked to the last byte. Only if nothing is found
- * do the two change places.
+ * Then the new store is closed, opened again and checked to the last byte. Only if the check finds
+ * nothing do the two change places.
  *
- * (I1) A store in which a check finds nothing is left alone, but for settings that cannot be read:
- *      they are repaired where they are (place_config.c). Those of a damaged store are repaired in the new
- *      one.
- * (I2) A failure or a crash before the exchange leaves the damaged store as it was. (Not
- *      checked: it is compared by tests.)
- * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
- * (I4) What a newer firn wrote is not damage: wherever FIRN_NEWER is met, the repair ends with it, and
- *      nothing was changed. Formats tell their version under a checksum, so no damage
- *      looks like that. (Not checked: FIRN_NEWER is no finding, firn_rescue_is_finding.)
+ * (I1) A store in which a check finds nothing is left alone, except for settings that cannot be
+ *      read: they are repaired in place (place_config.c). Those of a damaged store are repaired in
+ *      the new one.
+ * (I2) A failure or a crash before the exchange leaves the damaged store as it was. (Not checked
+ *      here: tests compare it.)
+ * (I3) A dry run does everything except the exchange, so it reports what a repair would do.
+ * (I4) What a newer firn wrote is not damage: at any FIRN_NEWER the repair ends with that code, and
+ *      nothing was changed. Formats have their version under a checksum, so no damage
+ *      looks like that. (Not checked: firn_rescue_is_finding does not accept FIRN_NEWER.)
  */
 #include "repair/repair_internal.h"
 
@@ -48,8 +48,8 @@ enum {
     TICK_INTERVAL_NS = 200 * 1000 * 1000
 };
 
-/* Replaces the path of the new store in a text by that of the damaged one. The damage was seen in the
- * copies, in the new store, but people know the store by its own name. */
+/* Replaces the path of the new store in a text by that of the damaged one. The damage was seen in
+ * the copies, in the new store, but users know the store by its own name. */
 static void
 name_the_store(const struct firn_repair_place *place, const char *text,
                char out[FIRN_ERROR_TEXT_SIZE])
@@ -68,7 +68,7 @@ name_the_store(const struct firn_repair_place *place, const char *text,
     out[used] = '\0';
 }
 
-/* The attempts to read a store meet the same again. */
+/* Several attempts to read a store find the same damage; it is reported once. */
 static bool
 was_told(struct firn_repair *repair, const char *text)
 {
@@ -123,7 +123,7 @@ on_store_damage(void *ctx, const char *text)
     firn_repair_tell(ctx, firn_bytes(NULL, 0), text);
 }
 
-/* Reports that need names of tables and columns are made when the new store is open. */
+/* Collects reports that need names of tables and columns: the new store must be open for these. */
 static void
 on_run_damage(void *ctx, const char *text)
 {
@@ -242,26 +242,27 @@ clear_result(struct firn_repair *repair)
     *repair->result = (firn_workspace_repair_result)FIRN_WORKSPACE_REPAIR_RESULT_INIT;
 }
 
-/* The new store beside the damaged one, and the moment at which they change places.
+/* Where the new store is built, and how the two stores change places.
  *
  * The new store is built in "<store>.repairing", which holds the file REPAIRING before anything else
  * and keeps it until all is done. The steps at the end, each durable before the next:
  *   1. the two directories change names, in one step (RENAME_EXCHANGE);
  *   2. the damaged store's file FIRN becomes FIRN.damaged: a process that waited for its lock must
- *      not take it for a store;
+ *      not mistake it for a store;
  *   3. the damaged store moves into the new one, as "damaged-<number>";
- *   4. REPAIRING goes.
+ *   4. REPAIRING is removed.
  *
- * (I5) A directory "<store>.repairing" with REPAIRING in it, or with nothing, was cut off before
- *      step 1: it is removed by the next repair. Without it, beside a store that has it, it was cut
- *      off after step 1: it is the damaged store, and is put away.
+ * (I5) If a directory "<store>.repairing" has REPAIRING in it, or is empty, its repair was
+ *      interrupted before step 1: the next repair removes it. If it does not have REPAIRING but the
+ *      store does, the repair was interrupted after step 1: it is the damaged store, and is put
+ *      away.
  * (I6) Any other directory of that name was not made by a repair, and is left alone. (Tested, not
  *      asserted: it comes from outside.)
- * (I7) A dry run writes nothing into the store, and nothing at all where the store is sound. To find
- *      out what a repair would keep of a damaged store it builds the new store, and removes it.
+ * (I7) A dry run writes nothing into the store, and nothing at all if the store is sound. To find
+ *      out what a repair would keep of a damaged store, it builds the new store, and removes it.
  *
- * The damaged store is kept inside of the new one because there it is out of the way of everything:
- * of the listing of stores, and of the workspace, where a store may lie. */
+ * The damaged store is kept inside the new one because nothing looks there: neither the listing of
+ * stores, nor the workspace that a store may be in. */
 
 static const char suffix[] = ".repairing";
 static const char mark[] = "REPAIRING";
@@ -306,7 +307,7 @@ remove_mark(struct firn_os_dir *dir, firn_error *err)
 
 /* ---- putting the damaged store away ---- */
 
-/* The first of the names that is free. */
+/* The first name that is not taken. */
 static int
 free_name(struct firn_os_dir *dir, char out[KEPT_NAME_SIZE], firn_error *err)
 {
@@ -322,8 +323,8 @@ free_name(struct firn_os_dir *dir, char out[KEPT_NAME_SIZE], firn_error *err)
                           firn_os_dir_path(dir), KEPT_MAX);
 }
 
-/* Step 2. A power cut can leave a rename with both names, and renaming one link of a file to another
- * does nothing: the old name is removed where it is still there. */
+/* Step 2. A power cut can leave a rename with both names, and renaming one link of a file to
+ * another does nothing: so the old name is removed if it is still there. */
 static int
 take_identity(struct firn_os_dir *damaged, firn_error *err)
 {
@@ -335,7 +336,7 @@ take_identity(struct firn_os_dir *damaged, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Steps 2 to 4. `damaged` is the directory that new_name leads to, `sound` the one of the store. */
+/* Steps 2 to 4. `damaged` is the directory at new_name, `sound` the directory of the store. */
 static int
 put_away(struct firn_repair_place *place, struct firn_os_dir *damaged, struct firn_os_dir *sound,
          char name[KEPT_NAME_SIZE], firn_error *err)
@@ -354,8 +355,8 @@ out:
     return rc;
 }
 
-/* Finishes or removes what an interrupted repair has left (I5). A dry run does so only where nothing in
- * the store changes (I7). */
+/* Finishes or removes what an interrupted repair has left (I5). A dry run does so only if that does
+ * not change the store (I7). */
 static int
 finish_earlier(struct firn_repair_place *place, bool is_dry, firn_error *err)
 {
@@ -401,7 +402,7 @@ out:
 
 /* ---- opening ---- */
 
-/* Cuts a real path in two, the last component and the directory that it is in. */
+/* Splits a real path into its last component and the directory of that. */
 static int
 set_names(struct firn_repair_place *place, char *path, firn_error *err)
 {
@@ -421,7 +422,7 @@ set_names(struct firn_repair_place *place, char *path, firn_error *err)
                : firn_error_no_memory(err, "the path of a store");
 }
 
-/* By the real path: the store may be named by a link. */
+/* Opens it by the real path: the store may be named by a link. */
 static int
 open_parent(struct firn_repair *repair, firn_error *err)
 {
@@ -443,8 +444,8 @@ out:
     return rc;
 }
 
-/* Finds the store and takes its lock. Unless it is a dry run, puts away what an earlier repair
- * left; a dry run takes the lock only where that needs no writing. */
+/* Finds the store and takes its lock, then puts away what an earlier repair left. A dry run puts
+ * nothing away, and takes the lock only if that needs no writing. */
 static int
 place_open(struct firn_repair *repair, firn_error *err)
 {
@@ -487,7 +488,7 @@ out:
     return rc;
 }
 
-/* An empty directory for the new store, in place of one that is there. */
+/* Makes an empty directory for the new store, replacing an existing one. */
 static int
 place_begin(struct firn_repair *repair, firn_error *err)
 {
@@ -509,7 +510,7 @@ out:
 
 /* ---- the exchange ---- */
 
-/* Settings, and other files beside the store's own. */
+/* Keeps settings and other files that are not the store's own. */
 static int
 keep_other(void *ctx, const struct firn_os_dirent *entry)
 {
@@ -519,7 +520,7 @@ keep_other(void *ctx, const struct firn_os_dirent *entry)
     return is_file && !is_own ? firn_buf_append(ctx, entry->name, entry->name_size + 1) : FIRN_OK;
 }
 
-/* Settings that the disk does not give back must not keep the rest from being repaired. */
+/* Settings that the disk cannot return must not prevent the repair of the rest. */
 static bool
 is_lost_config(const char *name, int rc)
 {
@@ -557,8 +558,8 @@ tell_path(struct firn_repair *repair, const char *name, char **out, firn_error *
     return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a path");
 }
 
-/* The two stores change places; *out_path is where the damaged one is then: allocated. The new one is
- * closed, but for its directory. */
+/* Exchanges the two stores; *out_path is where the damaged one is then, allocated. Requires: the
+ * new store is closed, except for its directory. */
 static int
 place_exchange(struct firn_repair *repair, char **out_path, firn_error *err)
 {
@@ -581,7 +582,7 @@ place_exchange(struct firn_repair *repair, char **out_path, firn_error *err)
     }
     FIRN_TRY(rc);
     struct firn_os_dir *sound = place->to;
-    place->to = NULL; /* it is no longer to be removed */
+    place->to = NULL; /* it must no longer be removed */
     rc = firn_os_dir_sync(place->parent, err);
     rc = rc == FIRN_OK ? put_away(place, place->from, sound, name, err) : rc;
     firn_os_dir_close(sound);
@@ -590,7 +591,7 @@ out:
     return rc;
 }
 
-/* Removes the new store, unless it has taken its place, and closes all. */
+/* Removes the new store, unless it has taken the old one's place, and closes everything. */
 static void
 place_close(struct firn_repair *repair)
 {
@@ -621,7 +622,7 @@ out:
     return rc;
 }
 
-/* A second attempt looks at everything that the first one took for granted. */
+/* A second attempt checks everything that the first one assumed. */
 static int
 build_clean(struct firn_repair *repair, firn_error *err)
 {
@@ -761,11 +762,11 @@ out:
     return rc;
 }
 
-/* Removing a store with all that is in it.
+/* Removing a store with everything in it.
  *
- * Links are removed, not followed. A store is two levels deep, and one more for each repair, because
- * the damaged store that a repair puts away holds the ones that were put away before. A deeper
- * directory does not belong to a store, and stays.
+ * Links are removed, not followed. A store is two levels deep, and one more for each repair,
+ * because the damaged store that a repair puts away contains those that were put away before. A
+ * deeper directory does not belong to a store, and stays.
  *
  * Memory: the names of one directory, and a descriptor, for each level. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair.h: removing a store with all that is in it.
+ * repair/repair.h: removing a store with everything in it.
  */
 #ifndef FIRN_REPAIR_REPAIR_H
 #define FIRN_REPAIR_REPAIR_H
@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "os/os.h"
 
-/* FIRN_LIMIT where directories lie deeper in it than those of any store. Nothing is synced. */
+/* FIRN_LIMIT if directories are nested deeper than in any store. Nothing is synced. */
 FIRN_MUST_CHECK int firn_repair_remove_tree(struct firn_os_dir *parent, const char *name,
                                             firn_error *err);
 

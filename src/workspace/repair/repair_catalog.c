@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair_catalog.c: which workspace a found checkpoint belongs to, and the catalog of the
- * new store.
+ * repair/repair_catalog.c: assigns the checkpoints that were found to workspaces, and writes the
+ * catalog of the new store.
  *
- * A record does not say which workspace it is of. It names the checkpoint before it, and the path
- * that the workspace had; both lead to others of which it is known, and so on until nothing more is
- * found. A group that is left over is a workspace that the catalog has lost: it is entered anew, with the path
- * that it had last.
+ * A record does not name its workspace. It names the checkpoint before it, and the path that the
+ * workspace had; both lead to records whose workspace is known, and this is repeated until nothing
+ * more is found. A remaining group is a workspace that the catalog has lost: it is entered again,
+ * with the last path that it had.
  *
- * (I1) A rescued catalog that is older than the packs is still right about its past: a checkpoint with
- *      an order that was given by then and is not listed was deleted, and stays so. Not where runs are
- *      lost, because then entries may be missing in between. (Not checked: is_deleted is the rule.)
- * (I2) Orders and numbers are never given twice. Where a found checkpoint has one that is taken by
- *      another, it gets the next ones.
- * (I3) A record stands in "firn.unpacked" exactly if no pack has it, as after a save. (Not checked
- *      here: the check of the new store does.)
+ * (I1) A rescued catalog that is older than the packs is still right about its past: a checkpoint
+ *      whose order had been assigned by then, but which is not listed, was deleted, and stays
+ *      deleted. This does not hold if runs are lost, because entries between others may then be
+ *      missing. (Not checked: is_deleted is the rule.)
+ * (I2) Orders and numbers are never assigned twice. If a checkpoint that was found has one that
+ *      another has taken, it gets the next one.
+ * (I3) A record is in "firn.unpacked" exactly if no pack has it, as after a save. (Not checked
+ *      here: the check of the new store does that.)
  */
 #include <string.h>
 
@@ -85,7 +86,7 @@ by_parent(const struct firn_repair *repair, const struct firn_catalog_record *re
     return 0;
 }
 
-/* One pass; whether anything was found out. */
+/* One pass; returns whether it assigned anything. */
 static bool
 spread(struct firn_repair *repair)
 {
@@ -115,7 +116,7 @@ is_root_taken(const struct firn_repair *repair, uint32_t number, firn_slice root
     return false;
 }
 
-/* A root that no other workspace has. A store inside of its workspace calls that ".". */
+/* A root that no other workspace has. A store inside its workspace calls that workspace ".". */
 static int
 make_root(const struct firn_repair *repair, uint32_t number, firn_slice path, struct firn_buf *out,
           firn_error *err)
@@ -154,7 +155,7 @@ next_workspace(const struct firn_repair *repair)
     return last + 1;
 }
 
-/* Entries for those workspaces that only have checkpoints. */
+/* Adds entries for workspaces of which only checkpoints were found. */
 static int
 add_missing(struct firn_repair *repair, firn_error *err)
 {
@@ -184,7 +185,7 @@ newest_of(const struct firn_repair *repair, uint32_t number)
     return newest;
 }
 
-/* Its directory may have been moved between two checkpoints. */
+/* The directory of a workspace may have been moved between two checkpoints. */
 static int
 take_newest_path(struct firn_repair *repair, struct firn_repair_workspace *workspace,
                  firn_error *err)
@@ -286,7 +287,7 @@ leave_out_deleted(struct firn_repair *repair)
 
 /* ---- places ---- */
 
-/* Newest first in each workspace; what is listed goes before what was found with the same order. */
+/* Newest first in each workspace; listed ones before others that were found with the same order. */
 static int
 compare_places(const void *a, const void *b)
 {
@@ -332,7 +333,7 @@ order_all(struct firn_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
-/* Sets counters above all numbers that were ever given. */
+/* Sets counters above all numbers that were ever assigned. */
 static void
 count_up(struct firn_repair *repair)
 {
@@ -367,7 +368,7 @@ separate(struct firn_repair *repair, firn_error *err)
             return rc;
         }
     }
-    /* Not before: neighbours are told by it. */
+    /* Not earlier: the loop above compares the orders of neighbours. */
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
         struct firn_repair_record *record = firn_repair_record_at(repair, i);
         if (record->is_changed) {
@@ -377,7 +378,7 @@ separate(struct firn_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
-/* Orders that a counter cannot go beyond are not told apart: they were never given. */
+/* Orders too large for a counter to exceed are not compared: they were never assigned. */
 static bool
 are_places_unique(const struct firn_repair *repair)
 {
@@ -480,8 +481,8 @@ compare_tags(const void *a, const void *b)
     return (left->sequence < right->sequence) - (left->sequence > right->sequence);
 }
 
-/* Enters a tag that was found, unless the catalog has the name. A list of tags that is whole in the
- * catalog says which were removed, so nothing is added to it. */
+/* Enters a tag that was found, unless the catalog has the name. If the catalog's list of tags is
+ * complete, nothing is added to it: it shows which tags were removed. */
 static int
 put_tag(struct firn_repair *repair, const struct firn_repair_tag *found, firn_error *err)
 {
@@ -504,7 +505,7 @@ put_tag(struct firn_repair *repair, const struct firn_repair_tag *found, firn_er
     return firn_catalog_tags_put(repair->opened.catalog, record->workspace, name, &tag, err);
 }
 
-/* The newest first. */
+/* Enters the newest first. */
 static int
 put_tags(struct firn_repair *repair, firn_error *err)
 {
@@ -549,15 +550,15 @@ out:
     return rc;
 }
 
-/* A pin does not outlive its checkpoint.
+/* Removing pins that have no checkpoint.
  *
- * Pins stand in a keyspace of their own. Where a checkpoint is lost, or the catalog is older than
- * its pins, one may be left that leads to nothing. The order under which it stands may be given
- * again, and then it would be a pin of another checkpoint, which is damage. So it is removed, after
- * all checkpoints of the new store are written. A record's own order is not always the one that the
- * pin was made for: both the order and the id have to be the same (I4; not checked: that is the
- * comparison). A pin that cannot be read is not a reason to give up the rest (I5; not checked: it is
- * what the damaged store holds). */
+ * Pins are in a keyspace of their own. If a checkpoint is lost, or the catalog is older than its
+ * pins, a pin may be left that leads to nothing. Its order may be assigned again, and then it would
+ * be a pin of another checkpoint, which is damage. So it is removed, after all checkpoints of the
+ * new store are written. A record's own order is not always the one that the pin was made for: both
+ * the order and the id have to be the same (I4; not checked: that is the comparison). A pin that
+ * cannot be read is no reason to give up on the rest (I5; not checked: it is what the damaged store
+ * holds). */
 
 struct sweeping {
     const struct firn_repair *repair;

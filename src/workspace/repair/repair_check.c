@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair_check.c: is everything there, and is it what it was?
+ * repair/repair_check.c: checks that everything is present and unchanged.
  *
  *   store        every byte of the store's own files is read and verified (db.h)
- *   packs        each file of the list is there and opens; with read_data all of it is verified;
- *                the list has lost none
- *   checkpoints  every object that a checkpoint needs is in the index, in a pack that is there,
+ *   packs        each file of the list exists and opens; with read_data all of it is verified;
+ *                the list has lost no pack
+ *   checkpoints  every object that a checkpoint needs is in the index, in a pack that exists,
  *                and undamaged
  *
- * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has
- * different from the one before it. If that finds anything missing or damaged, a second pass walks
- * every checkpoint whole and names each path of each checkpoint that is lost. Damage is reported by
- * notices, and the check goes on. Data that a newer firn wrote is not damage, and this version cannot
- * judge it: a notice reports it, the check goes on, and ends with FIRN_NEWER. Where there is no store,
- * or it cannot be opened, nothing was looked at, and the check fails.
+ * Neighbouring checkpoints share nearly everything, so the first pass walks only the differences of
+ * each from the one before it. If that finds anything missing or damaged, a second pass walks every
+ * checkpoint whole and names each lost path of each checkpoint. Damage is reported by notices, and
+ * the check goes on. Data that a newer firn wrote is not damage, and this version cannot judge it:
+ * a notice reports it, the check goes on, and ends with FIRN_NEWER. If there is no store, or it
+ * cannot be opened, nothing was checked, and the check fails.
  *
  * Entries of reserved names (tree.h), which no restore writes, are reported as well, each once.
  *
@@ -42,7 +42,7 @@
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
-/* Objects of a pack that are damaged for one reason: mostly a block that they lie in. */
+/* Objects of a pack that are damaged for one reason, mostly a damaged block that they are in. */
 struct cause {
     uint64_t objects;
     firn_hash first; /* of them */
@@ -58,12 +58,12 @@ struct checking {
     firn_workspace_check_result *result;
     struct firn_packfile_scratch *scratch;
     struct firn_hash_map damaged;    /* hashes of objects found damaged in packs */
-    struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not told yet */
+    struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not reported yet */
     size_t cause_count;
     firn_error newer; /* the first part of a newer firn */
     bool out_of_memory;
-    bool names_all; /* the second pass: tell every path that is lost */
-    uint64_t lost;  /* found by the pass over checkpoints */
+    bool names_all; /* the second pass: report every path that is lost */
+    uint64_t lost;  /* found in the pass over checkpoints */
 
     const struct firn_catalog_record *record; /* being walked */
     struct firn_buf previous_bytes;
@@ -127,15 +127,15 @@ tick(void *ctx, firn_error *err)
     return progress(ctx, err);
 }
 
-/* Failures after which a check goes on: they are what it looks for. */
+/* Failures after which a check continues: they are what it looks for. */
 static bool
 is_finding(int rc)
 {
     return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
-/* Whether a failure is about data that a newer firn wrote, which is not damage: it is reported, and the
- * check ends with it. The second pass meets it again, and does not report it. */
+/* Whether a failure is about data that a newer firn wrote, which is not damage: it is reported, and
+ * the check ends with FIRN_NEWER. The second pass finds it again, and does not report it. */
 static bool
 is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found)
 {
@@ -153,7 +153,8 @@ is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *f
     return true;
 }
 
-/* FIRN_OK for data of a newer firn, which is reported; any other failure is returned, and ends the check. */
+/* FIRN_OK for data of a newer firn, which is reported; other failures are returned and end the
+ * check. */
 static int
 settle(struct checking *checking, firn_slice path, int rc, const firn_error *found, firn_error *err)
 {
@@ -193,7 +194,7 @@ check_store(struct checking *checking, firn_error *err)
 
 /* ---- packs ---- */
 
-/* One notice for all objects that one damaged block takes along. */
+/* One notice for all objects in one damaged block. */
 static void
 tell_objects(struct checking *checking)
 {
@@ -277,7 +278,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
         }
         firn_objects_release(objects, number);
         if (rc == FIRN_CORRUPT) {
-            return FIRN_OK; /* told through on_pack_damage */
+            return FIRN_OK; /* reported by on_pack_damage */
         }
     } else if (is_finding(rc)) {
         tell(checking, firn_bytes(NULL, 0), found.text);
@@ -321,8 +322,8 @@ tell_lost(struct checking *checking, firn_slice path, const char *why)
     give_notice(checking, &notice);
 }
 
-/* Whether an object is in the index, its pack is there, and no damage was found in it; else
- * *out_why says it. */
+/* Whether an object is in the index, its pack exists, and no damage was found in it; otherwise
+ * *out_why says what is wrong. */
 static int
 look_for(struct checking *checking, const firn_hash *hash, const char **out_why, firn_error *err)
 {
@@ -342,21 +343,21 @@ look_for(struct checking *checking, const firn_hash *hash, const char **out_why,
 struct piece_check {
     struct checking *checking;
     const char *why;
-    uint64_t size;  /* of all pieces of the list at hand */
+    uint64_t size;  /* of all pieces of the current list */
     uint32_t pack;  /* of the first list of pieces */
-    bool is_spread; /* over packs, as far as is known: no one of them could verify the whole */
-    int level;      /* of the list at hand, if it is one of cells; else -1 */
+    bool is_spread; /* over packs, as far as is known: no single pack could verify the whole */
+    int level;      /* of the current list, if it is one of cells; else -1 */
     size_t count;   /* of its pieces, holes left out */
     struct firn_buf lists;     /* of struct list: pieces that are lists themselves */
-    struct firn_hash_map seen; /* struct list: all that were noted */
+    struct firn_hash_map seen; /* struct list: all that were noted so far */
 };
 
-/* A list of pieces or of cells, and the size of what it has to stand for. */
+/* A list of pieces or of cells, and the size that its content must have. */
 struct list {
     firn_hash hash;
     uint64_t size;
     int level;     /* as piece_check's */
-    bool is_below; /* another one names it */
+    bool is_below; /* another list names it */
 };
 
 static bool
@@ -367,7 +368,7 @@ list_equal(const void *record, const void *key)
     return hash_equal(&a->hash, &b->hash) && a->size == b->size && a->level == b->level;
 }
 
-/* A list that is named in many places is looked into once. */
+/* A list that is named in many places is visited once. */
 static int
 note_list(struct piece_check *check, const struct firn_packfile_piece *piece, firn_error *err)
 {
@@ -430,7 +431,7 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
         goto out;
     }
     FIRN_TRY(firn_objects_find(check->checking->opened->objects, &piece->hash, &place, err));
-    /* A list of cells, and each cell, has a name that its own pack could compare. */
+    /* Its own pack could verify the name of a list of cells, and of each cell. */
     check->is_spread = check->is_spread || (check->level < 0 && place.pack != check->pack) ||
                        (check->level < 0 && place.at.kind == FIRN_PACKFILE_DELTA);
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
@@ -444,7 +445,7 @@ out:
     return rc;
 }
 
-/* A cell in pieces of several packs: it was not compared with its name yet. */
+/* A cell in pieces of several packs: it has not been compared with its name yet. */
 static int
 check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
 {
@@ -515,7 +516,7 @@ out:
     return rc;
 }
 
-/* A new version that is stored as a change of another: that one has to be there as well. */
+/* An object that is stored as a delta: its base must be there as well. */
 static int
 check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
 {
@@ -531,7 +532,7 @@ check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
     return rc;
 }
 
-/* What an entry's content has to be, if it is a list: one of cells only from their size on. */
+/* What an entry's content must be, if it is a list: a list of cells only from their size on. */
 static int
 begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry, struct list *out,
             firn_error *err)
@@ -543,14 +544,14 @@ begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry
         (entry->size < FIRN_PACKFILE_CELLS_CONTENT_MIN ||
          entry->size > FIRN_PACKFILE_CELLS_CONTENT_MAX ||
          out->level != (int)firn_packfile_cells_level_of(entry->size))) {
-        out->level = -1; /* it is no such list */
+        out->level = -1; /* it is not a list of cells */
     }
     DCHECK(rc != FIRN_OK || out->level < FIRN_PACKFILE_CELLS_LEVELS);
     return rc;
 }
 
-/* Whether the content that is there is as long as the entry says, and, where no one pack could
- * tell, is the one that its name stands for. */
+/* Whether the content is as long as the entry says, and, if no single pack could verify it, whether
+ * it matches its name. */
 static int
 check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn_error *err)
 {
@@ -619,7 +620,7 @@ check_link(struct checking *checking, firn_slice path, const struct firn_tree_en
     return settle(checking, path, rc, &found, err);
 }
 
-/* An entry that a restore will leave out. It may be as old as firn, so it is not damage. */
+/* Reports an entry that a restore will leave out. It may be as old as firn, so it is not damage. */
 static void
 tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
 {
@@ -655,7 +656,7 @@ check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_er
     return rc;
 }
 
-/* The rules that the checkpoint was saved under, if it names some. */
+/* Checks the rules that the checkpoint was saved under, if it names any. */
 static int
 check_rules(struct checking *checking, const struct firn_catalog_record *record, firn_error *err)
 {
@@ -760,7 +761,7 @@ pass_pin(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
     return FIRN_OK;
 }
 
-/* Of tags and pins only whether a newer firn made them: none is needed by a checkpoint. */
+/* Checks only whether a newer firn made the tags and pins: no checkpoint needs them. */
 static int
 check_workspace(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
                 firn_error *err)
@@ -776,7 +777,7 @@ check_workspace(void *ctx, firn_slice root, const struct firn_catalog_workspace 
     return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
-/* The same of a whole list, of which damage is a finding too. */
+/* As settle, for a whole list; damage of the list is a finding, too. */
 static int
 settle_whole(struct checking *checking, int rc, const firn_error *found, firn_error *err)
 {
@@ -796,7 +797,7 @@ check_workspaces(struct checking *checking, firn_error *err)
     return settle_whole(checking, rc, &found, err);
 }
 
-/* Right after the opening, before another process can have made new packs. */
+/* Called right after opening, before another process can have made new packs. */
 static int
 check_pack_list(struct checking *checking, firn_error *err)
 {
@@ -870,7 +871,7 @@ firn_repair_check(struct firn_ws *ws, const firn_workspace_check_options *option
         rc = check_settings(ws, &options->callbacks, err);
         rc = rc == FIRN_OK ? firn_repair_check_opened(ws, &opened, options, out, err) : rc;
     } else {
-        /* A store that was not mounted is no sound one. */
+        /* A store that was not mounted is not a sound one. */
         rc = firn_error_set(err, FIRN_NOT_FOUND,
                             "there is nothing to check: there is no store at '%.900s'",
                             ws->place.store_path);

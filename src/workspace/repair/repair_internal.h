@@ -15,7 +15,7 @@ struct firn_repair_place {
     char *name;                /* of the store in it */
     char *new_name;            /* of the new one, until they change places */
     struct firn_os_dir *from;  /* the damaged store */
-    struct firn_os_dir *to;    /* the new one; NULL: not begun */
+    struct firn_os_dir *to;    /* the new one; NULL: there is none */
     struct firn_os_file *lock; /* of the damaged one */
 };
 
@@ -23,25 +23,25 @@ struct firn_repair_place {
 struct firn_repair_record {
     uint32_t workspace; /* 0: not known yet */
     uint64_t order;     /* its key in the catalog, and in the record */
-    bool is_listed;     /* by the catalog as it was rescued */
-    bool is_changed;    /* against what is in the catalog or was found */
+    bool is_listed;     /* in the rescued catalog */
+    bool is_changed;    /* compared with the catalog, or with what was found */
     firn_workspace_repair_state state;
     uint64_t lost_paths;
-    uint64_t sequence;     /* of where it was found in the log or a run */
+    uint64_t sequence;     /* of the entry in the log or a run where it was found */
     struct firn_buf bytes; /* what `record` borrows from */
     struct firn_catalog_record record;
 };
 
 struct firn_repair_workspace {
     struct firn_catalog_workspace entry;
-    char *root;             /* as the catalog has it, or is going to */
-    bool is_listed;         /* by the catalog as it was rescued */
-    uint64_t listed_orders; /* all below this were given when that was written */
-    uint64_t sequence;      /* of where it was found in the log or a run */
-    bool is_added;          /* nothing of it was found but its checkpoints */
+    char *root;             /* as in the catalog, or as it will be */
+    bool is_listed;         /* in the rescued catalog */
+    uint64_t listed_orders; /* orders below this had been assigned when that catalog was written */
+    uint64_t sequence;      /* of the entry in the log or a run where it was found */
+    bool is_added;          /* only its checkpoints were found */
 };
 
-/* That a checkpoint was deleted, as the log has it. */
+/* A deletion of a checkpoint that was found in the log. */
 struct firn_repair_deletion {
     uint64_t keyspace;
     uint64_t sequence;
@@ -49,7 +49,7 @@ struct firn_repair_deletion {
     uint32_t workspace;
 };
 
-/* A tag that stands in no catalog. */
+/* A tag that is in no catalog. */
 struct firn_repair_tag {
     uint32_t workspace;
     uint64_t sequence;
@@ -64,19 +64,19 @@ struct firn_repair {
     firn_workspace_repair_result *result;
     struct firn_repair_place place;
     struct firn_rescue_result data;
-    bool is_current; /* the rescued catalog is the newest state: nothing is missing in it */
-    struct firn_hash_map refused; /* names of salvaged objects that stand for another content */
-    bool is_thorough; /* a first attempt was not clean: links are looked at in every tree */
+    bool is_current; /* the rescued catalog is the newest state, with nothing missing */
+    struct firn_hash_map refused; /* names of salvaged objects whose content has another name */
+    bool is_thorough;             /* a first attempt was not clean: check links in every tree */
     struct firn_ws_opened opened; /* the new store; no root */
     struct firn_packfile_scratch *scratch;
     struct firn_buf records;         /* of struct firn_repair_record */
     struct firn_buf workspaces;      /* of struct firn_repair_workspace */
     struct firn_buf tags;            /* of struct firn_repair_tag */
     struct firn_buf deletions;       /* of struct firn_repair_deletion */
-    char told[FIRN_ERROR_TEXT_SIZE]; /* of the store, the last time */
-    struct firn_buf losses; /* texts to be reported once the store is open, each with its NUL */
-    uint64_t keyspace;      /* of checkpoints, in the log; 0: not known */
-    int64_t tick_due_ns;    /* when the caller is asked again during a long read */
+    char told[FIRN_ERROR_TEXT_SIZE]; /* the last report about the store */
+    struct firn_buf losses;          /* texts to report once the store is open, each with its NUL */
+    uint64_t keyspace;               /* of checkpoints, in the log; 0: not known */
+    int64_t tick_due_ns;             /* when the next progress call is due during a long read */
 };
 
 static inline size_t
@@ -103,9 +103,9 @@ firn_repair_workspace_at(const struct firn_repair *repair, size_t i)
     return (struct firn_repair_workspace *)(void *)repair->workspaces.data + i;
 }
 
-/* Tells of damage, or of a path that is lost. */
+/* Reports damage, or a path that is lost. */
 void firn_repair_tell(struct firn_repair *repair, firn_slice path, const char *text);
-/* Says how far it has come; FIRN_CANCELLED. */
+/* Reports progress; FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_repair_progress(struct firn_repair *repair, const char *phase,
                                          uint64_t done, firn_error *err);
 
@@ -113,8 +113,8 @@ FIRN_MUST_CHECK int firn_repair_progress(struct firn_repair *repair, const char 
 
 /* ---- repair_packs.c ---- */
 
-/* Finds out whether the catalog knows all packs, fills the folder of packs of the new store and makes
- * its list and its index anew. */
+/* Determines whether the catalog lists all packs, fills the new store's folder of packs, and builds
+ * its list and its index again. */
 FIRN_MUST_CHECK int firn_repair_packs(struct firn_repair *repair, firn_error *err);
 
 /* ---- repair_records.c ---- */
@@ -122,7 +122,7 @@ FIRN_MUST_CHECK int firn_repair_packs(struct firn_repair *repair, firn_error *er
 /* Collects the checkpoints, their workspaces and tags. */
 FIRN_MUST_CHECK int firn_repair_records_collect(struct firn_repair *repair, firn_error *err);
 void firn_repair_records_release(struct firn_repair *repair);
-/* Puts the record's bytes in step with its fields. */
+/* Brings the record's bytes in line with its fields. */
 FIRN_MUST_CHECK int firn_repair_records_encode(struct firn_repair_record *record, firn_error *err);
 /* A workspace that was found; root is copied. */
 FIRN_MUST_CHECK int firn_repair_records_add_workspace(struct firn_repair *repair, firn_slice root,
@@ -133,17 +133,17 @@ FIRN_MUST_CHECK int firn_repair_records_add_workspace(struct firn_repair *repair
 
 /* Gives each checkpoint a workspace and a place in it. */
 FIRN_MUST_CHECK int firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err);
-/* Enters all that is left of them, durably. */
+/* Writes all remaining checkpoints to the catalog, durably. */
 FIRN_MUST_CHECK int firn_repair_catalog_write(struct firn_repair *repair, firn_error *err);
 
 /* ---- repair_catalog.c ---- */
 
-/* Removes the pins of checkpoints that are not there, durably; after the catalog is written. */
+/* Removes the pins of checkpoints that do not exist, durably. Requires: the catalog is written. */
 FIRN_MUST_CHECK int firn_repair_catalog_pins(struct firn_repair *repair, firn_error *err);
 
 /* ---- repair_trees.c ---- */
 
-/* Finds out what is left of each checkpoint, and makes trees without what is lost. */
+/* Determines what is left of each checkpoint, and makes trees without what is lost. */
 FIRN_MUST_CHECK int firn_repair_trees(struct firn_repair *repair, firn_error *err);
 
 #endif

@@ -2,24 +2,26 @@
  *
  * repair/repair_packs.c: the packs of the new store, its list and its index.
  *
- * Packs tell by themselves what is in them, so the list and the index are always made anew, from what
- * lies in the folder. A pack that is whole, to the last byte, keeps its number and is shared by a hard
- * link. From a damaged one every object that can still be read goes into a new pack, unless another
- * pack has it.
+ * Packs describe their own contents, so the list and the index are always built again, from what is
+ * in the folder. A pack that is intact to the last byte keeps its number and is shared by a hard
+ * link. From a damaged one, every object that can still be read goes into a new pack, unless
+ * another pack has it.
  *
- * (I1) Numbers are never given twice: the list remembers the largest that was ever seen.
- * (I2) An object may lie in two packs, as a crash leaves it. Where one of them has it whole and the
- *      other as a delta, the index leads to the whole one: others may lean on it. (Not checked: index_delta looks.)
- * (I3) What the stat cache says holds only while the objects are there: it is emptied. (Not
+ * (I1) Numbers are never assigned twice: the list remembers the largest that was ever seen.
+ * (I2) After a crash an object may be in two packs. If one of them has it whole and the other as a
+ *      delta, the index leads to the whole one, because it may be a base. (Not checked: index_delta
+ *      looks.)
+ * (I3) Entries of the stat cache hold only while their objects exist: it is emptied. (Not
  *      checked: no other process writes it here.)
- * (I4) A delta whose base is lost is in no index: a save that met its content would take it for kept.
- *      Bases are whole objects, so all of those come first, those of damaged packs included.
+ * (I4) A delta whose base is lost is in no index: a save that has its content would not store it
+ *      again. Bases are whole objects, so whole objects come first, those of damaged packs
+ *      included.
  *
- * (I5) A list of pieces, or a delta, of a damaged pack may have the name of another content, which shows
- *      only when all of its parts are in their place. So the new packs are read once more; a name that
- *      turns out wrong is refused, and everything is built again without it (repair.c).
+ * (I5) A list of pieces, or a delta, from a damaged pack may have the name of another content,
+ *      which shows only when all of its parts are in place. So the new packs are read once more; a
+ *      name that is wrong is refused, and everything is built again without it (repair.c).
  *
- * Packs that were retired, and one that a crash left, are taken along like all others: they may have
+ * Retired packs, and those that a crash left, are included like all others: they may have
  * the only copy of what a damaged one lost. The next collection finds what is not needed.
  */
 #include <string.h>
@@ -35,7 +37,7 @@
 enum { BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
 
 struct found_pack {
-    struct firn_objects_index_pack entry; /* only its number, of a damaged one */
+    struct firn_objects_index_pack entry; /* of a damaged pack only its number */
     bool is_whole;
 };
 
@@ -51,7 +53,7 @@ struct packing {
     bool takes_deltas; /* the second of two passes over damaged packs */
     struct firn_objects_session *session;
     struct firn_objects_session_lane *lane;
-    int failure; /* of the new store, not of what is read */
+    int failure; /* of the new store, not of the packs that are read */
 };
 
 static size_t
@@ -133,8 +135,8 @@ list_packs(struct packing *packing, firn_error *err)
     return rc;
 }
 
-/* Whether the list that was rescued knows all that is there. A list that cannot be read knows
- * nothing: then the folder alone says which numbers were given (I1). */
+/* Compares the rescued list with the folder, for is_current. If the list cannot be read, the folder
+ * alone determines which numbers were assigned (I1). */
 static int
 compare_with_list(struct packing *packing, firn_error *err)
 {
@@ -314,7 +316,7 @@ index_whole_object(void *ctx, const firn_hash *hash, const struct firn_packfile_
     return at->kind != FIRN_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
 }
 
-/* Whether what a delta leans on is in the index, whole (I4). */
+/* Whether the base of a delta is in the index, whole (I4). */
 static int
 has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err)
 {
@@ -381,7 +383,7 @@ index_packs(struct packing *packing, firn_error *err)
 
 /* ---- what damaged packs still have ---- */
 
-/* Whether a name has turned out to be wrong, in this attempt or an earlier one. */
+/* Whether a name was found to be wrong, in this attempt or an earlier one. */
 static bool
 is_refused(const struct firn_repair *repair, const firn_hash *hash)
 {
@@ -459,7 +461,7 @@ out:
     return rc;
 }
 
-/* Those that are whole, or deltas, of all packs. */
+/* Takes the whole objects, or the deltas, of all packs. */
 static int
 take_objects(struct packing *packing, bool takes_deltas, firn_error *err)
 {

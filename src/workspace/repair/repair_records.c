@@ -2,21 +2,21 @@
  *
  * repair/repair_records.c: the checkpoints, workspaces and tags that can still be found.
  *
- * Three sources, in this order; of what two of them have, the first counts, by the checkpoint's id:
+ * Three sources, in this order; if two of them have a checkpoint, by its id, the first counts:
  *   1. the catalog, as far as it was rescued;
- *   2. commits in the log, and runs, one by one: what an opening does not show because something
- *      before it is damaged, or because it is not known what a run is of;
+ *   2. commits in the log, and runs, one by one: opening the store does not show them if something
+ *      before them is damaged, or if it is not known which keyspace a run belongs to;
  *   3. objects of packs.
- * The last two are asked only where the catalog is not known to be the newest state: a record that it
- * has not is otherwise one of a checkpoint that was deleted.
+ * The last two are used only if the catalog is not known to be the newest state. Otherwise a record
+ * that the catalog does not have is one of a checkpoint that was deleted.
  *
  * Entries of a run have no keyspace, so they are recognised by their form: a checkpoint by a key
- * that gives the order that stands in the record, too; a workspace by its whole encoding; a tag by
- * its size, and by an id that some checkpoint has (repair_catalog.c). Which number the keyspace of
- * checkpoints has in the log is known from the first checkpoint that is found there; with it
- * deletions are known.
+ * that gives the same order as the record; a workspace by its whole encoding; a tag by its size,
+ * and by an id that some checkpoint has (repair_catalog.c). The first checkpoint that is found in
+ * the log shows the number of the keyspace of checkpoints there; with that number, deletions are
+ * recognised.
  *
- * A record that is of a newer firn ends the repair: to leave it out would lose it.
+ * A record of a newer firn ends the repair: leaving it out would lose it.
  *
  * Memory: all records.
  */
@@ -38,7 +38,7 @@ struct collecting {
     struct firn_hash_map ids; /* of struct known */
 };
 
-/* Which of the records has an id. */
+/* Which record has an id. */
 struct known {
     uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE];
     size_t index;
@@ -76,7 +76,7 @@ firn_repair_records_encode(struct firn_repair_record *record, firn_error *err)
     return rc;
 }
 
-/* From here on it borrows from a copy of the bytes. */
+/* Copies the bytes; the record then borrows from the copy. */
 static int
 set_record(struct firn_repair_record *to, const struct firn_repair_record *from, firn_slice bytes,
            firn_error *err)
@@ -90,15 +90,15 @@ set_record(struct firn_repair_record *to, const struct firn_repair_record *from,
                          : firn_error_no_memory(err, "a checkpoint's record");
 }
 
-/* Of two records of one checkpoint the later one is longer: a repair adds to its message, and what is
- * forgotten is added to what was. */
+/* Of two records of one checkpoint, the later one is longer: a repair adds to its message, and a
+ * forget adds to its list of forgotten paths. */
 static size_t
 length(const struct firn_catalog_record *record)
 {
     return record->message.size + record->forgotten.size;
 }
 
-/* Keeps a copy: the first of an id, or the newer of two in the log and the runs. */
+/* Keeps a copy: the first record of an id, or the newer of two in the log and the runs. */
 static int
 add_record(struct collecting *collecting, const struct firn_repair_record *found, firn_slice bytes,
            firn_error *err)

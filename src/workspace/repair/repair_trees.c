@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * repair/repair_trees.c: what is left of each checkpoint, and trees without what is lost.
+ * repair/repair_trees.c: determines what is left of each checkpoint, and makes trees without what
+ * is lost.
  *
- * A tree is walked with a stack of directories. A file is there if its content can be streamed whole
- * from the new store, which verifies it; what is known of a content is remembered by its name and
- * size, and so are directories that are whole with all that is in them. A directory that loses an
- * entry is written anew without it, and so is every one above it. A directory whose object lies in
- * parts, one of which is lost, keeps the entries before that part.
+ * A tree is walked with a stack of directories. A file is intact if its content can be streamed
+ * whole from the new store, which verifies it. The result for each content is remembered by its
+ * name and size, and so are directories that are intact with everything in them. A directory that
+ * loses an entry is written again without it, and so is every one above it. If a directory object
+ * is in parts, and one is lost, the entries before that part are kept.
  *
- * A further name of a file says where the first one is. Where that is lost, the names are made files of
- * their own. Trees from which nothing else was lost are looked at for this only in a second attempt,
- * if the first was not clean: in a tree that is whole, damage does not touch only one of such a
- * pair.
+ * A further name of a file refers to the first one. If the first name is lost, the others become
+ * files of their own. Trees from which nothing else was lost are checked for this only in a second
+ * attempt, if the first was not clean: in a tree that is intact, damage does not affect just one of
+ * two such names.
  *
  * (I1) New trees are committed before the second walk reads them: all of the first walk together.
  * (I2) A checkpoint keeps its id and number. Its message says how many paths it lost.
@@ -32,11 +33,11 @@
 
 enum { MESSAGE_ROOM = 96 };
 
-/* What is known of an object. */
+/* The result for an object. */
 struct known {
     firn_hash hash;
     uint64_t size;   /* of a content; 0 of a directory */
-    uint32_t height; /* of a directory: directories below each other in it */
+    uint32_t height; /* of a directory: levels of directories in it */
     bool is_dir;
     bool is_whole;
 };
@@ -116,7 +117,7 @@ depth(const struct repairing *repairing)
 
 /* ---- losing ---- */
 
-/* The path of an entry of the directory on top; of that directory itself, without a name. */
+/* Sets the path of an entry of the directory on top; without a name, of that directory itself. */
 static int
 set_path(struct repairing *repairing, firn_slice name, firn_error *err)
 {
@@ -128,7 +129,7 @@ set_path(struct repairing *repairing, firn_slice name, firn_error *err)
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a path");
 }
 
-/* What repairing->path leads to. */
+/* Reports repairing->path as lost. */
 static void
 tell_lost(struct repairing *repairing, const char *why)
 {
@@ -141,7 +142,7 @@ tell_lost(struct repairing *repairing, const char *why)
     firn_repair_tell(repairing->repair, firn_buf_slice(&repairing->path), text);
 }
 
-/* FIRN_OK for what is lost, which *out_why then says. */
+/* FIRN_OK if something is lost; *out_why then says why. */
 static int
 judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
 {
@@ -196,7 +197,7 @@ keep(struct repairing *repairing, const struct firn_tree_entry *entry, firn_erro
                : firn_error_no_memory(err, "a directory");
 }
 
-/* In the second walk: a further name whose first one is not there is a file of its own. */
+/* In the second walk: a further name becomes a file of its own if its first name is lost. */
 static int
 keep_with_link(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
 {
@@ -277,7 +278,7 @@ push_level(struct repairing *repairing, const struct firn_tree_entry *entry, con
     firn_error found;
     int rc;
     if (depth(repairing) >= FIRN_TREE_DEPTH_MAX) {
-        *out_is_lost = true; /* nothing that reads a tree goes deeper */
+        *out_is_lost = true; /* no reader of trees goes deeper */
         return FIRN_OK;
     }
     int read = firn_tree_iterator_create(repairing->trees, hash, &level.iterator, &found);
@@ -328,8 +329,8 @@ out:
     return rc;
 }
 
-/* The directory on top has been walked: its parent gets its entry; *out_root, at the end, the hash
- * of the root. */
+/* Requires: the directory on top has been walked. Gives its entry to its parent; for the root,
+ * *out_root is its hash. */
 static int
 finish_level(struct repairing *repairing, firn_hash *out_root, firn_error *err)
 {
@@ -497,7 +498,7 @@ write_message(struct firn_repair_record *record, firn_error *err)
     return rc;
 }
 
-/* Of a tree that was made anew: its links, and what is in it. */
+/* Completes the record of a tree that was made again: its links, and counts of what is in it. */
 static int
 finish_record(struct repairing *repairing, struct firn_repair_record *record, firn_error *err)
 {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rules/ignore.c: from the bytes of a rule file to its patterns.
+ * rules/ignore.c: parses rule files, and matches entries against their patterns.
  *
  * Lines end in LF or CR LF; the last one needs neither. A byte order mark of UTF-8 at the very
- * beginning is skipped. Every line is a pattern, a comment or a bad line: no content makes a rule file
- * fail as a whole.
+ * beginning is skipped. Every line is a pattern, a comment or a bad line: no content makes a whole
+ * rule file fail.
  *
- * The content is kept, once, and patterns point into it; it is also what the rules object of a
- * checkpoint stores (ignore_rules.c). Two passes, one that counts and one that fills, so that there
- * are two allocations a file, with any content. A pattern takes 24 bytes beside its line. The
- * number of patterns has a limit, because each of them may have to be compared with each entry: the
- * lines beyond it are reported as bad ones.
+ * The content is kept once, and patterns point into it; the rules object of a checkpoint also
+ * stores it (ignore_rules.c). There are two passes, one that counts and one that fills, so each
+ * file takes two allocations, whatever its content. A pattern takes 24 bytes in addition to its
+ * line. The number of patterns is limited, because each of them may have to be compared with each
+ * entry: further lines are reported as bad.
  *
- * Patterns are asked from the last to the first, and the first answer counts. Most say no after a
- * look at two bytes: the ninety rules of the Linux source cost each entry less than half a
+ * Patterns are tried from the last to the first, and the first match counts. Most are ruled out by
+ * two bytes: the ninety rules of the Linux source cost each entry less than half a
  * microsecond.
  */
 #include "base/check.h"
@@ -158,29 +158,29 @@ firn_ignore_file_find(const struct firn_ignore_file *file,
 
 /* What a line of a rule file means, in the language of gitignore(5).
  *
- *   # ...      at the line's beginning: a comment
- *   !p         what p matches is kept again
+ *   # ...      at the beginning of a line: a comment
+ *   !p         what p matches is kept after all
  *   p/         directories only
  *   /p, a/b    with a slash that is not the last byte the pattern is matched against the path from
  *              the rule file's directory, otherwise against the name of an entry anywhere below
- *   spaces     at the end do not count, unless a backslash stands before one; tabs do count
+ *   spaces     at the end do not count, unless a backslash is before one; tabs do count
  *
- * Where gitignore(5) leaves a question open, git itself was asked, and the same answer is given:
+ * Where gitignore(5) leaves a question open, git itself was tested, and firn does the same:
  * - the part of a path pattern before its first special byte is compared by itself, and what comes
- *   after it stands at the beginning of a glob: in `a**` followed by `/b` the stars therefore mean
- *   directories, although they do not stand alone between slashes;
- * - a slash inside a set makes a path pattern of it, though the set never matches one;
+ *   after it counts as the beginning of a glob: in `a**` followed by `/b` the stars therefore mean
+ *   directories, although they are not alone between slashes;
+ * - a slash inside a set makes the pattern a path pattern, although the set never matches a slash;
  * - a slash that follows a backslash at the end still means directories, and leaves the backslash
  *   with nothing after it.
  *
- * A line that can never match is bad: it is reported to the user, who meant something by it. So is
- * one with a NUL, which git cuts there: in a file of another encoding that leaves patterns like `*`
- * that were not intended, and a backup that silently leaves out everything is worse than one rule
- * that does not work. So is a line of more than 4,096 bytes, which bounds what one comparison
- * costs.
+ * A line that can never match is bad: it is reported, because the user meant something by it. So is
+ * a line with a NUL, which git cuts there. In a file of another encoding that leaves patterns like
+ * `*` that were not intended, and a backup that silently leaves out everything is worse than one
+ * rule that does not work. A line of more than 4,096 bytes is bad, too: this limits what one
+ * comparison costs.
  *
- * Most patterns are a plain name, or a star and an ending: these are compared without the glob
- * matcher, and by their size and last byte first. */
+ * Most patterns are a plain name, or a star and a suffix: these are compared without the glob
+ * matcher, by size and last byte first. */
 
 static firn_slice
 without_front(firn_slice text, size_t size)
@@ -189,7 +189,7 @@ without_front(firn_slice text, size_t size)
     return firn_bytes(text.data + size, text.size - size);
 }
 
-/* Without the spaces at the end that no backslash protects. */
+/* Removes spaces at the end that no backslash protects. */
 static firn_slice
 without_spaces(firn_slice line)
 {
@@ -283,7 +283,7 @@ matches_glob(const struct firn_ignore_pattern *pattern, firn_slice text)
         without_front(text, front.size));
 }
 
-/* A star and an ending, against a name or (the star crosses no slash) a path. */
+/* Matches a star and a suffix against a name or (the star crosses no slash) a path. */
 static bool
 matches_suffix(const struct firn_ignore_pattern *pattern, firn_slice text)
 {
@@ -322,33 +322,34 @@ firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
 /* Matching shell patterns in bounded time.
  *
  *   ?            one byte
- *   *            any bytes; in a path none of them is '/'
+ *   *            any bytes; in a path, none of them is '/'
  *   **           in a path, between '/' or the pattern's ends: any number of directories; anywhere
  *                else the same as '*'
- *   [a-z] [!a]   one byte of a set, or one that is not in it ('^' does as well). A ']' that comes
+ *   [a-z] [!a]   one byte of a set, or one that is not in it ('^' works as well). A ']' that comes
  *                first and a '-' at either end stand for themselves; [:alpha:] and such are ASCII
  *   \x           x itself, also inside a set
  *
- * In a path neither '?' nor a set matches '/'. Bytes are bytes: a letter of several bytes needs
- * several '?'. Case counts.
+ * In a path neither '?' nor a set matches '/'. Matching is by bytes: a letter of several bytes
+ * needs several '?'. Case counts.
  *
- * How it works. Every token but the stars matches exactly one byte. So the matcher walks both
- * strings and, where they part, goes back to the last star and lets it take one byte more. Two
+ * How it works. Every token except the stars matches exactly one byte. So the matcher walks both
+ * strings and, at a mismatch, goes back to the last star and lets it take one byte more. Two
  * places to go back to are enough, the last star and the last double star:
- * - an earlier star of either sort need not be tried again once a double star follows, because
- *   the double star can match everything that it could (I1; not checked, like (I2): a matcher that tries every
- *   way would not come back, so tests compare with git);
- * - an earlier star need not be tried again once a star follows. Either the tokens between the two
- *   hold no '/', and then the later star can take the bytes in question; or they hold one, and then
+ * - an earlier star of either kind need not be tried again once a double star follows, because
+ *   the double star can match everything that the earlier one could (I1; not checked, like (I2): a
+ *   matcher that tries every way would take too long, so tests compare with git);
+ * - an earlier star need not be tried again once a star follows. Either there is no '/' in the
+ * tokens
+ *   between the two, and the later star can take the bytes in question; or there is one, and then
  *   there is only one place where they fit, since a star stops at the first '/' (I2).
- * Nothing is recursive and nothing is remembered but four numbers. A double star goes on from the
+ * There is no recursion, and the only state is four numbers. A double star goes from the
  * beginning of one directory to that of the next, and what follows it is compared within as many
- * directories as it has slashes: every byte of the text meets every token a bounded number of
- * times, which gives the bound in the header. A pattern like a*a*a*a*b costs its size times the
- * name's, not more.
+ * directories as it has slashes. So every byte of the text is compared with every token a bounded
+ * number of times, which gives the bound in the header. A pattern like a*a*a*a*b costs at most its
+ * size times the name's.
  *
- * A glob with a defect matches nothing (I3): all of a glob has to be used up, so the defect would
- * be met on every way. */
+ * A glob with a defect matches nothing (I3): a match has to use up all of the glob, so every
+ * attempt would reach the defect. */
 
 /* ---- sets ---- */
 
@@ -433,12 +434,12 @@ static const struct {
     {"punct", is_punct}, {"space", is_space}, {"upper", is_upper}, {"xdigit", is_xdigit},
 };
 
-/* A set while it is read. */
+/* A set while it is parsed. */
 struct set {
     firn_slice glob;
     size_t at;
-    uint8_t c;        /* the byte that is looked for */
-    bool is_in;       /* it was met */
+    uint8_t c;        /* the byte that is searched for */
+    bool is_in;       /* it was found */
     int range_begins; /* the byte before, if a '-' may make a range of it; else -1 */
     const char *defect;
 };
@@ -457,7 +458,7 @@ add_byte(struct set *set, uint8_t byte)
     set->range_begins = byte;
 }
 
-/* The next byte of the set, a backslash before it taken off. */
+/* The next byte of the set, without a backslash before it. */
 static bool
 read_byte(struct set *set, uint8_t *out)
 {
@@ -472,7 +473,7 @@ read_byte(struct set *set, uint8_t *out)
     return true;
 }
 
-/* "[:name:]"; *out_is_class is false if it only begins like one. */
+/* Parses "[:name:]"; *out_is_class is false if it only begins like one. */
 static bool
 read_class(struct set *set, bool *out_is_class)
 {
@@ -509,7 +510,7 @@ read_range(struct set *set)
     return true;
 }
 
-/* One element of the set. */
+/* Parses one element of the set. */
 static bool
 read_element(struct set *set)
 {
@@ -533,7 +534,7 @@ read_element(struct set *set)
     return true;
 }
 
-/* Reads the set that begins at *at with '['; *at is then after its ']'. *out says whether it
+/* Parses the set that begins at *at with '['; *at is then after its ']'. *out says whether the set
  * matches c. Returns the defect, or NULL. */
 static const char *
 read_set(firn_slice glob, size_t *at, uint8_t c, bool *out)
@@ -589,7 +590,7 @@ firn_ignore_glob_literal_size(firn_slice glob)
     return size;
 }
 
-/* Where a star lets the matcher go on if what follows it does not match. */
+/* Where a star lets the matcher continue if what follows the star does not match. */
 struct retry {
     bool is_set;
     size_t glob; /* after the star */
@@ -604,10 +605,10 @@ struct match {
     size_t at_text;
     struct retry star;
     struct retry deep;     /* of a double star */
-    bool deep_is_by_names; /* it is followed by '/': goes on at beginnings of names only */
+    bool deep_is_by_names; /* it is followed by '/': continues at beginnings of names only */
 };
 
-/* Matches the token at at_glob, no star, against the byte at at_text. */
+/* Matches the token at at_glob, which is not a star, against the byte at at_text. */
 static bool
 match_one(struct match *match)
 {
@@ -651,7 +652,7 @@ is_deep(const struct match *match, size_t begin, size_t end)
     return match->is_path && end - begin > 1 && is_at_name && ends_name;
 }
 
-/* Takes the stars at at_glob. */
+/* Processes the stars at at_glob. */
 static void
 enter_star(struct match *match)
 {
@@ -666,7 +667,7 @@ enter_star(struct match *match)
         match->star = (struct retry){true, end, match->at_text};
         return;
     }
-    /* No directory at all is the first thing to try, so the slash is passed as well. */
+    /* Zero directories are tried first, so the slash is passed as well. */
     match->deep_is_by_names = end < match->glob.size && match->glob.data[end] == '/';
     match->at_glob += match->deep_is_by_names ? 1 : 0;
     match->deep = (struct retry){true, match->at_glob, match->at_text};

@@ -2,18 +2,19 @@
  *
  * rules/ignore_rules.c: one encoding for the rules of a checkpoint.
  *
- * The options of a save and every rule file that it meets decide what it leaves out; together these
+ * The options of a save and every rule file that it finds decide what it leaves out; together these
  * are a *set*. A normal checkpoint has one set. The safety checkpoint of a restore was scanned
- * under today's rules and those of the checkpoint to be restored, and so has as many as were
- * applied: a restore back to it must leave alone what any of them left out. Rules are kept as the
- * bytes of their files and not as verdicts, because they speak of files to come as well.
+ * under the present rules and those of the checkpoint to be restored, and so has as many sets as
+ * were applied: a restore back to it must leave alone what any of them left out. Rules are kept as
+ * the bytes of their files and not as verdicts, because they also apply to files that do not exist
+ * yet.
  *
- * The encoding is canonical: sets and files are in order and there once each, so the same rules are
- * the same object, and a store that is saved a thousand times under the same rules holds them once.
+ * The encoding is canonical: sets and files are sorted and occur once each, so the same rules are
+ * the same object, and a store that is saved a thousand times under the same rules has them once.
  *
  * Everything has a limit, since a store may come from strangers: the object, the sets, the files,
- * the size of each file and the shape of its directory's path. A set that is read was checked to
- * its last byte.
+ * the size of each file and the form of its directory's path. A set that is read has been checked
+ * to its last byte.
  */
 #include "rules/rules.h"
 
@@ -25,7 +26,7 @@
 #include "rules/rules_internal.h"
 #include "tree/tree.h"
 
-/* The first format knows no narrow sets; what has none is written in it. */
+/* The first format has no narrow sets; an object without narrow sets is written in it. */
 enum {
     FORMAT_FIRST = 1,
     FORMAT_NARROW = 2,
@@ -129,7 +130,7 @@ out:
     return rc;
 }
 
-/* Encodes each set into `bytes` and cuts that up. */
+/* Encodes each set into `bytes` and makes a slice of each. */
 static int
 encode_sets(struct firn_ignore_rules *rules, struct firn_buf *bytes, firn_slice *slices)
 {
@@ -150,7 +151,7 @@ out:
     return rc;
 }
 
-/* Sorts and keeps each once; returns how many are left. */
+/* Sorts and removes duplicates; returns how many are left. */
 static size_t
 put_in_order(firn_slice *slices, size_t count)
 {
@@ -216,7 +217,7 @@ firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out, 
 
 /* ---- reading ---- */
 
-/* Names that may stand in a tree, between single slashes; or nothing. */
+/* Whether it is empty, or consists of names that may be in a tree, with single slashes between. */
 static bool
 is_dir_path(firn_slice path)
 {
@@ -251,13 +252,13 @@ read_file(struct firn_reader *reader, bool gitignore, struct firn_ignore_rules_f
            (out->kind != FIRN_IGNORE_RULES_GITIGNORE || gitignore);
 }
 
-/* FIRN_CORRUPT has no text yet. */
+/* On FIRN_CORRUPT the error has no text yet. */
 static int
 read_set(struct firn_reader *reader, size_t files_max, struct firn_ignore_rules *rules)
 {
     uint8_t flags;
     uint64_t count;
-    /* A file takes three bytes at least: no more room is made than there is something for. */
+    /* A file takes at least three bytes, which limits the memory that a wrong count can claim. */
     if (!firn_reader_u8(reader, &flags) ||
         flags > (FLAG_INCLUDE_DEPS | FLAG_GITIGNORE | FLAG_NARROW) ||
         (flags & (FLAG_INCLUDE_DEPS | FLAG_NARROW)) == (FLAG_INCLUDE_DEPS | FLAG_NARROW) ||

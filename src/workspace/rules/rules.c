@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rules/rules.c: what one walk leaves out.
+ * rules/rules.c: what one walk leaves out, and the rules object of a walk.
  *
- * Rule files stand in layers. Entering a directory that holds one puts it on top of those of its
- * kind further up. An entry is judged from the highest kind to the lowest, and
- * within a kind from the deepest directory upwards; the first file in which a pattern matches
- * decides, by the last such pattern. So a rule of .firnignore outranks any of .gitignore, and a
- * deeper file a higher one. Where no rule speaks the default exclusions do: they are the lowest
- * rules, and a `!` of any file lifts them. No rule lifts the exclusion of version control's own
- * directories.
+ * Rule files form layers. Entering a directory with a rule file puts it on top of those of its kind
+ * further up. An entry is judged from the highest kind to the lowest, and within a kind from the
+ * deepest directory upwards; the first file in which a pattern matches decides, by its last such
+ * pattern. So a rule of .firnignore outranks any of .gitignore, and a deeper file outranks a higher
+ * one. If no rule matches, the default exclusions apply: they are the lowest rules, and a `!` in
+ * any file lifts them. No rule lifts the exclusion of version control's own directories.
  *
- * A directory that is left out is not entered, so what is in it cannot be brought back by a rule
- * further down: that is git's behaviour too, and it is what makes leaving out cheap.
+ * A directory that is left out is not entered, so a rule further down cannot bring back what is in
+ * it. Git does the same, and this is what makes leaving out cheap.
  *
- * Beside the rules on disk there may be stored *sets*, those under which a checkpoint was saved.
- * Each is judged by itself, with its own files and its own options, and what any set excludes is
- * left out (I1; not checked: rules.c asks each): a restore must touch neither what the
- * checkpoint did not care for nor what the user does not want touched today. Mostly a stored set
- * says what the disk says. As long as all files on the way down were equal it shares the layers of
- * today's and is not asked a second time (I2).
+ * In addition to the rules on disk there may be stored *sets*, under which a checkpoint was saved.
+ * Each is applied by itself, with its own files and its own options, and what any set excludes is
+ * left out (I1; not checked: rules.c asks each). For a restore must touch neither what the
+ * checkpoint did not cover nor what the user now excludes. Usually a stored set is the same as the
+ * rules on disk. As long as all files on the way down were equal, it shares the layers of the disk
+ * and is not asked a second time (I2).
  *
  * Scopes. A scope holds, for each set, the top layer of each kind. Most directories have no rule
  * file and share the scope of the directory above. Scopes, layers and files never change and live
- * until the end of the walk, so that a directory needs no more than a pointer to its scope, and any
+ * until the end of the walk, so a directory needs only a pointer to its scope, and any
  * thread may follow it without a lock (I3; not checked: pointers to them are const). The mutex
- * guards only the lists by which all of them are found again: to be freed, and to be written into
- * the rules object.
+ * guards only the lists of all of them, which are needed to free them and to write them into the
+ * rules object.
  *
  * Limits: one rule file (rules_internal.h), all on disk together (rules.h). A file beyond its
- * own limit is reported and not used; beyond the common one the walk ends, because which file would be
- * the one too many depends on the order of threads.
+ * own limit is reported and not used. Beyond the common limit the walk ends, because the order of
+ * threads would determine which file is the one too many.
  */
 #include "rules/rules_internal.h"
 
@@ -156,7 +155,7 @@ find_stored(const struct firn_ignore_rules_set *set, firn_slice path)
     return at;
 }
 
-/* A set's files in one directory: by kind - 1, content.data NULL where there is none. */
+/* A set's files in one directory: by kind - 1; content.data is NULL if there is none. */
 struct contents {
     firn_slice of[FIRN_RULES_WALK_KINDS];
     bool any;
@@ -202,7 +201,7 @@ contents_are_equal(const struct contents *a, const struct contents *b)
     return true;
 }
 
-/* A directory while it is entered: what is new, until it is published. */
+/* A directory while it is entered: the new parts, until they are published. */
 struct entering {
     struct firn_rules_walk *ignore;
     const struct firn_rules_walk_scope *above;
@@ -211,7 +210,7 @@ struct entering {
     struct firn_rules_walk_layer *layers;
 };
 
-/* Takes the file over, also when it fails. */
+/* Takes ownership of the file, even if it fails. */
 static int
 put_on_top(struct entering *entering, struct firn_rules_walk_view *view,
            enum firn_ignore_rules_kind kind, bool is_stored, struct firn_ignore_file *file)
@@ -229,7 +228,7 @@ put_on_top(struct entering *entering, struct firn_rules_walk_view *view,
                                        .dir = firn_memdup(entering->path.data, entering->path.size),
                                        .dir_size = entering->path.size,
                                        .next = entering->layers};
-    /* Further up, so that following the layers comes to an end. */
+    /* The layer above is of a directory further up, so following the layers comes to an end. */
     DCHECK(layer->above == NULL || layer->above->dir_size < layer->dir_size);
     entering->layers = layer;
     view->tops[kind - 1] = layer;
@@ -281,7 +280,7 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
     return FIRN_OK;
 }
 
-/* Counts the files on disk among all; false if they are too many. */
+/* Adds the directory's files on disk to the count of all; false if there are too many. */
 static bool
 count_files_locked(struct firn_rules_walk *ignore, firn_slice path, const struct contents *today)
 {
@@ -295,7 +294,7 @@ count_files_locked(struct firn_rules_walk *ignore, firn_slice path, const struct
     return ignore->files_size <= FIRN_IGNORE_RULES_FILES_SIZE_MAX;
 }
 
-/* Enters what is new into the lists. */
+/* Adds the new parts to the lists. */
 static void
 publish(struct entering *entering)
 {
@@ -429,20 +428,20 @@ collect_stored(const struct firn_ignore_rules *stored, struct firn_ignore_rules 
     return FIRN_OK;
 }
 
-/* What a walk left out though no rule said so.
+/* What a walk left out although no rule said so.
  *
- * A file that cannot be read, or that changes at every try, is not in the checkpoint. Once it can be
- * read again, a restore of that checkpoint would remove it as a file that the checkpoint does not have.
- * So the checkpoint's rules have one more set, which holds nothing but these paths: restores do not
- * touch them.
+ * A file that cannot be read, or that changes at every try, is not in the checkpoint. Once it can
+ * be read again, a restore of that checkpoint would remove it as a file that the checkpoint does
+ * not have. So the checkpoint's rules have one more set, which consists of these paths: restores do
+ * not touch them.
  *
- * A path is a pattern of its own, anchored at the root. A line's end, which a pattern cannot express,
- * becomes "any one character": at most that protects some names too many.
+ * Each path becomes a pattern, anchored at the root. A line end, which a pattern cannot express,
+ * becomes "any one character": at worst that protects a few names too many.
  *
- * Limits: LINES_MAX paths, each with a line that a rule file may have, and all lines together not more
- * than a rule file may have (I4), else the rules could not be read again. A path beyond these limits is
- * like a file that came later: a restore removes it, and the safety checkpoint has it. The caller of
- * firn_rules_left_out_note learns that. */
+ * Limits: LINES_MAX paths, each with a line that a rule file may have, and all lines together at
+ * most as long as a rule file may be (I4); otherwise the rules could not be read again. A path
+ * beyond these limits is treated like a file that was created later: a restore removes it, and the
+ * safety checkpoint has it. firn_rules_left_out_note reports this to its caller. */
 
 enum { LINES_MAX = 1024 };
 
@@ -495,7 +494,7 @@ compare_lines(const void *a, const void *b)
     return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
 }
 
-/* The lines in their order, with any number of threads. */
+/* Sorts the lines, so that their order does not depend on threads. */
 static int
 sort_lines(struct firn_buf *text)
 {
@@ -527,7 +526,8 @@ out:
     return rc;
 }
 
-/* Adds a set that excludes what was left out, if anything was; it borrows from ignore. FIRN_NO_MEMORY. */
+/* Adds a set that excludes what was left out, if anything was. It borrows from ignore.
+ * FIRN_NO_MEMORY. */
 static int
 left_out_collect(struct firn_rules_walk *ignore, struct firn_ignore_rules *rules)
 {
@@ -567,13 +567,13 @@ firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, fir
     return rc;
 }
 
-/* What the rules in effect in a directory say of an entry of it.
+/* What the rules in effect in a directory say about an entry of it.
  *
- * No rule includes a reserved name (tree_reserved.c). Of others, from the highest kind
- * to the lowest, within a kind from the deepest file upwards, within a file from the last line to
- * the first, the first pattern that matches decides. If there is none, the default exclusions do.
- * All that was entered is immutable, so nothing here locks, allocates or fails; one question costs
- * as much as the patterns on the way up (ignore.c bounds each). */
+ * No rule includes a reserved name (tree_reserved.c). For other names the first pattern that
+ * matches decides: from the highest kind to the lowest, within a kind from the deepest file
+ * upwards, within a file from the last line to the first. If none matches, the default exclusions
+ * decide. All layers and scopes are immutable, so nothing here locks, allocates or fails; one call
+ * costs as much as the patterns on the way up (ignore.c bounds each). */
 
 enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
 
@@ -589,7 +589,7 @@ ask(const struct firn_rules_walk_view *view, const struct firn_rules_walk_entry 
         for (const struct firn_rules_walk_layer *layer = view->tops[i]; layer != NULL;
              layer = layer->above) {
             size_t skipped = layer->dir_size > 0 ? layer->dir_size + 1 : 0;
-            DCHECK(skipped < path.size); /* the entry lies below the rule file's directory */
+            DCHECK(skipped < path.size); /* the entry is below the rule file's directory */
             seen.path = firn_bytes(path.data + skipped, path.size - skipped);
             const struct firn_ignore_pattern *pattern = firn_ignore_file_find(layer->file, &seen);
             if (pattern != NULL) {
@@ -605,7 +605,7 @@ ask(const struct firn_rules_walk_view *view, const struct firn_rules_walk_entry 
     return SAYS_NOTHING;
 }
 
-/* Of the directory that an entry lies in. */
+/* Name of the directory that an entry is in. */
 static firn_slice
 parent_of(const struct firn_rules_walk_entry *entry)
 {
@@ -632,7 +632,7 @@ include_deps_of(const struct firn_rules_walk *ignore, size_t view)
                      : firn_rules_walk_stored_set(ignore, view)->include_deps;
 }
 
-/* inside: NULL before it has been looked into. */
+/* inside: NULL as long as the directory's contents are not known. */
 static bool
 excludes(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *scope,
          const struct firn_rules_walk_entry *entry, const struct firn_rules_exclude_inside *inside,
@@ -644,7 +644,7 @@ excludes(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scop
         .is_dir = entry->is_dir,
         .is_beside_manifest = entry->is_beside_manifest,
         .parent = parent_of(entry)};
-    DCHECK(!scope->views[0].is_as_today); /* today's are always asked */
+    DCHECK(!scope->views[0].is_as_today); /* the rules on disk are always asked */
     for (size_t i = 0; i < ignore->view_count; i++) {
         if (scope->views[i].is_as_today) {
             continue;
@@ -710,12 +710,12 @@ firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
 
 /* A rule file on disk.
  *
- * It is read like any file of a workspace: no link is followed, nothing but a regular file is
- * opened, and its access time stays. A file that grows while it is read is taken as long as it was;
- * the next walk sees the rest. One that is larger than a rule file may be is not read at all: half
- * of its rules could say the opposite of all of them. */
+ * It is read like any file of a workspace: no link is followed, only a regular file is opened, and
+ * its access time stays. If a file grows while it is read, its former length is read; the next walk
+ * sees the rest. A file that is larger than a rule file may be is not read at all: half of its
+ * rules could mean the opposite of all of them. */
 
-/* The whole of an open file, into a buffer. */
+/* Reads all of an open file into a buffer. */
 static int
 read_content(struct firn_os_file *file, uint64_t size, struct firn_buf *out, firn_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rules/rules.h: which entries one walk over a workspace leaves out: by the rule files on
- * disk, by the rules of checkpoints, by default.
+ * disk, by the rules of checkpoints, and by default.
  */
 #ifndef FIRN_RULES_RULES_H
 #define FIRN_RULES_RULES_H
@@ -13,8 +13,8 @@
 #include "firn/types.h"
 #include "os/os.h"
 
-/* The rules by which a save left things out, as one object (docs/formats/rules.md). A checkpoint's
- * record names it, so that a restore knows what was none of the checkpoint's business.
+/* The rules by which a save left entries out, as one object (docs/formats/rules.md). A checkpoint's
+ * record names it, so a restore knows which entries the checkpoint does not cover.
  *
  *   rules := u8 format (1) | varint count | set*         sets ascending by their bytes, each once
  *   set   := u8 flags (1 include_deps, 2 gitignore, 4 is_narrow) | varint count | file*
@@ -27,12 +27,12 @@ enum {
     FIRN_IGNORE_RULES_FILES_SIZE_MAX = 4 << 20 /* of the files that one scan uses, names and all */
 };
 
-/* What a rule file is, and its rank: the rules of a smaller kind outrank those of a larger one. On
+/* The kind of a rule file, and its rank: rules of a smaller kind outrank those of a larger one. On
  * disk. */
 enum firn_ignore_rules_kind {
     FIRN_IGNORE_RULES_FIRNIGNORE = 1,  /* .firnignore, in any directory */
     FIRN_IGNORE_RULES_CHKPTIGNORE = 2, /* .chkptignore, in the root */
-    FIRN_IGNORE_RULES_GITIGNORE = 3,   /* .gitignore, in any directory, where asked for */
+    FIRN_IGNORE_RULES_GITIGNORE = 3,   /* .gitignore, in any directory, if requested */
     FIRN_IGNORE_RULES_KIND_COUNT = 3
 };
 /* The name of such a file. */
@@ -63,42 +63,42 @@ struct firn_ignore_rules {
 /* Frees the arrays, not what the slices borrow. */
 void firn_ignore_rules_deinit(struct firn_ignore_rules *rules);
 
-/* Adds a set with room for so many files, all of them zeroed; NULL when memory is out. Valid until
- * the next. */
+/* Adds a set with room for that many files, all zeroed; NULL if there is no memory. Valid until the
+ * next call. */
 struct firn_ignore_rules_set *firn_ignore_rules_add(struct firn_ignore_rules *rules,
                                                     size_t file_count)
     __attribute__((warn_unused_result));
 
-/* Whether there is nothing to be stored: no files, and no flag but include_deps or is_narrow, in all
+/* Whether nothing needs to be stored: no files, and no flag but include_deps or is_narrow, in all
  * sets or in none (the checkpoint's record holds that as well). */
 bool firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules);
 
-/* Puts sets and files in order, keeps each once, and replaces out by the object. FIRN_LIMIT where
- * that would be too large; FIRN_NO_MEMORY. */
+/* Sorts sets and files, removes duplicates, and replaces out by the object. FIRN_LIMIT if it would
+ * be too large; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out,
                                              firn_error *err);
-/* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for what
- * encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. */
+/* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for bytes
+ * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules,
                                              firn_error *err);
 
 /* Which entries of a workspace are left out of its checkpoints unless a rule of the user's says
  * otherwise. Pure functions over names: any thread, no failure.
  *
- * The root of a workspace is never asked about: a user who names a directory `target` as the
+ * The root of a workspace is never judged: a user who chooses a directory `target` as the
  * workspace means it. */
 
 /* An entry, as the listing of its directory shows it. */
 struct firn_rules_exclude_entry {
     firn_slice name;
     bool is_dir;
-    bool is_beside_manifest; /* a Cargo.toml that is not a directory lies in the same directory */
+    bool is_beside_manifest; /* a Cargo.toml that is not a directory is in the same directory */
     bool include_deps;       /* dependencies and build output are wanted */
-    bool is_narrow;    /* by the second version of the exclusions, today's; else by the first */
-    firn_slice parent; /* name of the directory that it lies in; "" is the root */
+    bool is_narrow;    /* by the second, present version of the exclusions; else by the first */
+    firn_slice parent; /* name of the directory that it is in; "" is the root */
 };
 
-/* What lies in a directory that may be left out for it. */
+/* Contents of a directory that decide whether it is left out. */
 struct firn_rules_exclude_inside {
     bool has_tag;      /* a CACHEDIR.TAG */
     bool has_venv;     /* a pyvenv.cfg: a virtual environment of Python */
@@ -107,13 +107,13 @@ struct firn_rules_exclude_inside {
 
 /* Why the entry is left out, one line; NULL if it is kept. */
 const char *firn_rules_exclude_by_name(const struct firn_rules_exclude_entry *entry);
-/* Why a directory is left out for what lies in it, or does not; NULL if it is kept. */
+/* Why a directory is left out because of what it contains, or does not; NULL if it is kept. */
 const char *firn_rules_exclude_by_inside(const struct firn_rules_exclude_entry *entry,
                                          const struct firn_rules_exclude_inside *inside);
-/* Whether that can be the case for a directory of this name. */
+/* Whether a directory of this name can be left out because of its contents. */
 bool firn_rules_exclude_depends_on_inside(firn_slice name);
 
-/* The name that is_beside_manifest is about. */
+/* Whether this is the file name that is_beside_manifest refers to. */
 bool firn_rules_exclude_is_manifest(firn_slice name);
 /* Notes an entry of a directory. */
 void firn_rules_exclude_see_inside(firn_slice name, bool is_dir,
@@ -127,8 +127,8 @@ struct firn_rules_walk_scope;
 
 struct firn_rules_walk_options {
     bool include_deps; /* without the default exclusions that a rule could lift */
-    bool gitignore;    /* .gitignore files count */
-    /* Sets that count as well: what any of them excludes is left out. May be NULL; borrowed, with
+    bool gitignore;    /* .gitignore files apply */
+    /* Sets that apply as well: what any of them excludes is left out. May be NULL; borrowed, with
      * what it borrows. */
     const struct firn_ignore_rules *stored;
 };
@@ -144,26 +144,26 @@ const struct firn_rules_walk_scope *firn_rules_walk_outermost(const struct firn_
 
 /* ---- entering directories: any thread ---- */
 
-/* Whether a file of this name in a directory is one of rules. is_root: of the workspace. */
+/* Whether a file of this name in a directory is a rule file. is_root: the directory is the root. */
 bool firn_rules_walk_is_rule_file(const struct firn_rules_walk *ignore, firn_slice name,
                                   bool is_root, enum firn_ignore_rules_kind *out_kind);
 
-/* Reads a rule file that was listed in `dir`. *out is NULL if it is gone meanwhile. FIRN_INVALID,
- * with a text to be reported, if it is no regular file; FIRN_LIMIT if it is too large. on_bad as in
- * firn_ignore_file_create. To be handed to enter, or destroyed. */
+/* Reads a rule file that was listed in `dir`. *out is NULL if the file no longer exists.
+ * FIRN_INVALID, with a text to be reported, if it is not a regular file; FIRN_LIMIT if it is too
+ * large. on_bad as in firn_ignore_file_create. Pass the result to enter, or destroy it. */
 FIRN_MUST_CHECK int firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
                                     void (*on_bad)(void *ctx, uint32_t line, const char *defect),
                                     void *ctx, struct firn_ignore_file **out, firn_error *err);
 
-/* The rule files of one directory, by kind - 1; NULL where there is none. */
+/* The rule files of one directory, by kind - 1; NULL if there is none. */
 struct firn_rules_walk_files {
     struct firn_ignore_file *files[FIRN_IGNORE_RULES_KIND_COUNT];
 };
 void firn_rules_walk_files_deinit(struct firn_rules_walk_files *files);
 
 /* The rules in effect inside the directory `path` ("" is the root), which is in a directory where
- * `above` is in effect. Takes the files over, also when it fails. FIRN_LIMIT if all rule files
- * together are too large. */
+ * `above` is in effect. Takes ownership of the files, even if it fails. FIRN_LIMIT if all rule
+ * files together are too large. */
 FIRN_MUST_CHECK int firn_rules_walk_enter(struct firn_rules_walk *ignore,
                                           const struct firn_rules_walk_scope *above,
                                           firn_slice path, struct firn_rules_walk_files *files,
@@ -181,45 +181,45 @@ struct firn_rules_walk_entry {
 
 /* Why an entry is left out. */
 struct firn_rules_walk_reason {
-    const char *by_default;                    /* NULL: by a rule, which is: */
+    const char *by_default;                    /* NULL: by the rule below */
     const struct firn_ignore_pattern *pattern; /* borrowed from the rules */
     firn_slice dir; /* of the rule file; borrowed from the entry's path */
     enum firn_ignore_rules_kind kind;
     bool is_stored; /* it is a checkpoint's rule, not one on disk */
 };
 
-/* Whether an entry of a directory is left out; *out_reason is filled then. */
+/* Whether an entry of a directory is left out; then *out_reason is filled. */
 bool firn_rules_judge(const struct firn_rules_walk *ignore,
                       const struct firn_rules_walk_scope *scope,
                       const struct firn_rules_walk_entry *entry,
                       struct firn_rules_walk_reason *out_reason);
-/* The same about a directory that has been looked into, and which was not left out before; scope is that
- * of the directory it lies in. */
+/* The same for a directory whose contents are known, and which firn_rules_judge did not leave out.
+ * scope is that of its parent directory. */
 bool firn_rules_judge_inside(const struct firn_rules_walk *ignore,
                              const struct firn_rules_walk_scope *scope,
                              const struct firn_rules_walk_entry *entry,
                              const struct firn_rules_exclude_inside *inside,
                              struct firn_rules_walk_reason *out_reason);
 
-/* Writes the reason as one line, e.g. "src/.firnignore:3: *.o", cut off where it is longer. */
+/* Writes the reason as one line, e.g. "src/.firnignore:3: *.o", truncated if it is longer. */
 enum { FIRN_RULES_WALK_TEXT_SIZE = 256 };
 void firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
                            char out[FIRN_RULES_WALK_TEXT_SIZE]);
 
 /* Notes that an entry was left out for another reason than a rule: a restore of what is saved now
- * must not touch it. *out_is_noted is false beyond the limits of rules.c. Any thread.
+ * must not touch it. *out_is_noted is false if the limits of rules.c are exceeded. Any thread.
  * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_rules_left_out_note(struct firn_rules_walk *ignore, firn_slice path,
                                              bool *out_is_noted, firn_error *err);
-/* Appends a line that excludes a path and what is below it; if the path contains line ends, also some
- * others. FIRN_NO_MEMORY; FIRN_LIMIT if the line would be longer than a rule may be. After a failure out
- * is unchanged. */
+/* Appends a line that excludes a path and everything below it; if the path contains line ends, the
+ * line also excludes some other paths. FIRN_NO_MEMORY; FIRN_LIMIT if the line would be longer than
+ * a rule may be. After a failure out is unchanged. */
 FIRN_MUST_CHECK int firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path);
 
 /* ---- afterwards ---- */
 
-/* Replaces out by the rules object of everything that counted or was left out; by nothing if these are plain
- * (firn_ignore_rules_are_plain). No other call at the same time. */
+/* Replaces out by the rules object of everything that applied or was left out; by nothing if the
+ * rules are plain (firn_ignore_rules_are_plain). Requires: no other call at the same time. */
 FIRN_MUST_CHECK int firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out,
                                            firn_error *err);
 

@@ -4,23 +4,25 @@
  *
  * Two kinds of things are left out, at any depth:
  * - directories of dependencies, which a package manager brings back from its lock file;
- * - build output. `target` is an ordinary word, so a directory of that name is left out only where
+ * - build output. `target` is an ordinary word, so a directory of that name is left out only if
  *   it is known to be build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the
  *   convention of bford.info/cachedir by which tools mark what they can make again). The tag counts
- *   by its name alone. The last two are kept with include_deps. A link or a file that bears one of
- *   their names is always kept: it is small, and a user made it on purpose.
+ *   by its name alone.
+ * Both are kept with include_deps. A link or a file with one of these names is always kept: it is
+ * small, and a user made it on purpose.
  *
  * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But
- * `venv` is a package of Python's standard library, too: today's list wants a pyvenv.cfg in it,
- * which each virtual environment has. And `.m2` and `.gradle` of a home directory contain settings of
- * the user. In `.m2` only the parts that are fetched again are left out. A `.gradle` with
- * settings is kept, without the parts that are fetched or made again; any other is left out whole.
- * A checkpoint says by which version it was made (rules.md): its restore does not touch what that left out.
+ * `venv` is also a package of Python's standard library, so the second list requires a pyvenv.cfg
+ * in it, which each virtual environment has. And `.m2` and `.gradle` of a home directory contain
+ * the user's settings. In `.m2` only the parts that can be fetched again are left out. A `.gradle`
+ * with settings is kept, without the parts that can be fetched or made again; any other is left out
+ * whole. A checkpoint says by which version it was made (rules.md): its restore does not touch what
+ * that version left out.
  *
- * The rule files of a workspace can lift both. The names that no rule can include are in
+ * The rule files of a workspace can override both. The names that no rule can include are in
  * tree_reserved.c.
  *
- * Names are compared byte for byte and whole: `targeting.c` and `Node_modules` are kept.
+ * Names are compared as whole byte strings: `targeting.c` and `Node_modules` are kept.
  */
 #include "rules/rules.h"
 
@@ -33,9 +35,9 @@ static const char BUILD_OUTPUT[] = "directory of build output";
 static const char *const DIRS_OF_DEPENDENCIES[] = {
     "node_modules", ".venv", "__pypackages__", ".tox", ".nox",
 };
-/* Of the first version. */
+/* Only in the first version. */
 static const char *const DIRS_OF_FIRST[] = {"venv", ".gradle", ".m2"};
-/* In directories that are kept themselves. */
+/* Left out in directories that are themselves kept. */
 static const char *const DIRS_IN_M2[] = {"repository", "wrapper"};
 static const char *const DIRS_IN_GRADLE[] = {"caches",        "daemon", "jdks",    "native",
                                              "notifications", ".tmp",   "workers", "wrapper"};
@@ -58,7 +60,7 @@ is_one_of(firn_slice name, const char *const *names, size_t count)
 }
 #define IS_ONE_OF(name, names) is_one_of(name, names, sizeof(names) / sizeof *(names))
 
-/* Most names begin with a letter that no rule begins with. */
+/* Whether a rule begins with the name's first letter; most names have another one. */
 static bool
 may_match(firn_slice name)
 {
@@ -72,7 +74,7 @@ is_unwanted_target(const struct firn_rules_exclude_entry *entry)
     return entry->is_dir && !entry->include_deps && is_named(entry->name, "target");
 }
 
-/* What is in `.m2` or `.gradle`, where that is kept. */
+/* Whether the entry is a fetched part of a `.m2` or `.gradle` that is kept. */
 static bool
 is_fetched(const struct firn_rules_exclude_entry *entry)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rules/rules_internal.h: what the files of this room share, in the order of a reader: one line of a rule
+ * rules/rules_internal.h: what the files of this room share, in reading order: one line of a rule
  * file, a rule file, the rules of one walk. Only rules*.c, ignore*.c and tests include it.
  */
 #ifndef FIRN_RULES_RULES_INTERNAL_H
@@ -20,8 +20,8 @@
 enum { FIRN_IGNORE_PATTERN_SIZE_MAX = 4096 /* of a line */ };
 
 enum firn_ignore_pattern_kind {
-    FIRN_IGNORE_PATTERN_LITERAL, /* nothing but itself */
-    FIRN_IGNORE_PATTERN_SUFFIX,  /* a star and then nothing special */
+    FIRN_IGNORE_PATTERN_LITERAL, /* matches only itself */
+    FIRN_IGNORE_PATTERN_SUFFIX,  /* a star, then no special byte */
     FIRN_IGNORE_PATTERN_GLOB
 };
 
@@ -30,12 +30,12 @@ struct firn_ignore_pattern {
     const uint8_t *text; /* without '!' and without slashes at its ends */
     uint32_t size;
     uint32_t line;         /* from 1 */
-    uint16_t literal_size; /* bytes at its front that stand for themselves */
+    uint16_t literal_size; /* bytes at its beginning that stand for themselves */
     uint8_t kind;          /* enum firn_ignore_pattern_kind */
-    uint8_t last;          /* its last byte, where the kind tells that this stands for itself */
+    uint8_t last;          /* its last byte, if the kind is LITERAL or SUFFIX */
     bool is_negated;       /* '!': what it matches is kept */
     bool is_for_dirs;      /* it ended in '/' */
-    bool is_path;          /* against the path from the rule file's directory, not the name */
+    bool is_path;          /* matched against the path from the file's directory, not the name */
 };
 
 /* An entry as the rules of one directory see it. */
@@ -51,11 +51,11 @@ enum firn_ignore_pattern_line {
     FIRN_IGNORE_PATTERN_BAD      /* can match nothing: *out_defect says why */
 };
 
-/* Reads a line without its line break. *out has no line number yet. */
+/* Parses a line without its line break. *out has no line number yet. */
 enum firn_ignore_pattern_line
 firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const char **out_defect);
 
-/* A look at two bytes that says no for most: then the pattern does not match. */
+/* A check of two bytes that rules out most patterns: if false, the pattern does not match. */
 static inline bool
 firn_ignore_pattern_may_match(const struct firn_ignore_pattern *pattern,
                               const struct firn_ignore_pattern_entry *entry)
@@ -75,7 +75,7 @@ firn_ignore_pattern_may_match(const struct firn_ignore_pattern *pattern,
 bool firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
                                  const struct firn_ignore_pattern_entry *entry);
 
-/* Shell patterns as gitignore means them. Pure functions over bytes: any thread, no memory, no
+/* Shell patterns as gitignore defines them. Pure functions over bytes: any thread, no memory, no
  * failure. */
 
 enum firn_ignore_glob_kind {
@@ -90,7 +90,7 @@ bool firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, 
  * nothing after it); NULL if it may. */
 const char *firn_ignore_glob_defect(firn_slice glob);
 
-/* How many bytes at the front stand for themselves: those before the first of * ? [ \. */
+/* How many bytes at the beginning stand for themselves: those before the first of * ? [ \. */
 size_t firn_ignore_glob_literal_size(firn_slice glob);
 
 /* The patterns of one rule file. */
@@ -104,7 +104,7 @@ enum {
 struct firn_ignore_file;
 
 /* Reads at most FIRN_IGNORE_FILE_SIZE_MAX bytes, of which it keeps a copy. on_bad (may be NULL) is
- * called for each line that cannot be used, from 1. FIRN_NO_MEMORY. */
+ * called for each line that cannot be used, with its number, from 1. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int
 firn_ignore_file_create(firn_slice content,
                         void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
@@ -134,15 +134,15 @@ struct firn_rules_walk_layer {
     struct firn_rules_walk_layer *next; /* of all */
 };
 
-/* One set as it stands in a directory. */
+/* One set, as it applies in a directory. */
 struct firn_rules_walk_view {
-    bool is_as_today; /* the same as the first view: not to be asked */
+    bool is_as_today; /* the same as the first view: need not be asked */
     const struct firn_rules_walk_layer *tops[FIRN_RULES_WALK_KINDS];
 };
 
 struct firn_rules_walk_scope {
     struct firn_rules_walk_scope *next;  /* of all */
-    struct firn_rules_walk_view views[]; /* today's, then one for each stored set */
+    struct firn_rules_walk_view views[]; /* the disk's, then one for each stored set */
 };
 
 struct firn_rules_walk {

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree/tree.c: encoding and decoding of directory entries.
+ * tree/tree.c: encodes and decodes directory entries.
  *
  * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode
- * accepts no other; what is encoded is asserted to be such. Numbers are varints in their shortest form, tags ascend, an empty field has no
- * tag, attributes ascend by name. So the hash of a directory object says whether two directories
- * are equal, for any writer.
+ * accepts no other; encode asserts this of its result. Numbers are varints in their shortest form,
+ * tags ascend, an empty field has no tag, attributes ascend by name. So the hash of a directory
+ * object shows whether two directories are equal, for any writer.
  *
- * Decoding trusts nothing (I2): every length is checked against what is left, every name against
- * the rules that keep a restore inside its root; it tests, and asserts nothing
- * (not checked: it is data). A name that decode accepts may be used as a path component without
- * further checks.
+ * Decoding trusts nothing (I2; not checked: it tests data, and asserts nothing): every length is
+ * checked against what is left, every name against the rules that keep a restore inside its root. A
+ * name that decode accepts may be used as a path component without further checks.
  *
  * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently
  * would break the promise that a restored tree is the saved one.
@@ -109,7 +108,7 @@ append_tagged(struct firn_buf *out, uint64_t tag, firn_slice bytes)
     return rc == FIRN_OK ? firn_buf_append_sized(out, bytes) : rc;
 }
 
-/* (I1) Whether bytes are one whole entry, as decode wants it. */
+/* (I1) Whether bytes are one whole entry that decode accepts. */
 static bool
 is_canonical(firn_slice bytes)
 {
@@ -147,7 +146,7 @@ out:
     return rc;
 }
 
-/* The tagged fields after the fixed ones. */
+/* Decodes the tagged fields after the fixed ones. */
 static int
 decode_tags(struct firn_reader *reader, struct firn_tree_entry *entry, firn_error *err)
 {
@@ -261,10 +260,10 @@ firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out
 
 /* The names of objects in one directory object.
  *
- * For callers that want to know what is reachable, and see each object once: a walk over whole directories
- * would read every part of a large one again for each of its versions, though all but one are the
- * same. Rules about a whole directory (names ascend over all its parts, levels fit) are not checked
- * here; the iterator checks them for callers that rely on the entries. */
+ * For callers that need to know what is reachable, and visit each object once: a walk over whole
+ * directories would read every part of a large one again for each of its versions, although all but
+ * one are the same. Rules about a whole directory (names ascend over all its parts, levels fit) are
+ * not checked here; the iterator checks them for callers that rely on the entries. */
 
 struct references {
     int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err);

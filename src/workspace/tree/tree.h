@@ -4,8 +4,8 @@
  * entries; its object is canonical: the same entries give the same bytes, so equal directories have
  * equal hashes, for any writer.
  *
- * A directory whose entries encode to more than 64 KiB is split at entry boundaries that its names
- * choose, so that one edit in a huge directory changes one part and the index above it.
+ * A directory whose entries encode to more than 64 KiB is split between entries, at places that the
+ * names determine, so one edit in a huge directory changes one part and the index above it.
  */
 #ifndef FIRN_TREE_TREE_H
 #define FIRN_TREE_TREE_H
@@ -27,7 +27,7 @@ enum {
     FIRN_TREE_PATH_SIZE_MAX = 1 << 20,
     FIRN_TREE_XATTRS_SIZE_MAX = 1 << 20,
     FIRN_TREE_OBJECT_SIZE_MAX = 4 << 20,
-    FIRN_TREE_DEPTH_MAX = 4096, /* of directories below each other */
+    FIRN_TREE_DEPTH_MAX = 4096, /* of nested directories */
     FIRN_TREE_LEVELS_MAX = 8    /* of parts of one directory */
 };
 
@@ -49,27 +49,27 @@ struct firn_tree_entry {
 /* Appends the encoding of one entry. The entry must be valid (CHECKed). */
 FIRN_MUST_CHECK int firn_tree_encode_entry(struct firn_buf *out,
                                            const struct firn_tree_entry *entry);
-/* Decodes one whole encoded entry at the front of *encoded and advances it; FIRN_CORRUPT if it
- * is not canonical. */
+/* Decodes one whole encoded entry at the beginning of *encoded and advances it; FIRN_CORRUPT if the
+ * entry is not canonical. */
 FIRN_MUST_CHECK int firn_tree_decode_entry(firn_slice *encoded, struct firn_tree_entry *out,
                                            firn_error *err);
-/* Whether a name may stand in a tree. */
+/* Whether a name may be in a tree. */
 bool firn_tree_name_is_valid(firn_slice name);
-/* Whether a path is one of such names, with single slashes between them. */
+/* Whether a path consists of such names, with single slashes between them. */
 bool firn_tree_path_is_valid(firn_slice path);
 
 /* Extended attributes: appended in ascending order of names, each once. */
 FIRN_MUST_CHECK int firn_tree_xattrs_append(struct firn_buf *out, firn_slice name,
                                             firn_slice value);
-/* Whether bytes are such a list, in order and whole. */
+/* Whether bytes are such a list, complete and in order. */
 bool firn_tree_xattrs_are_valid(firn_slice encoded);
-/* Takes one off the front; false at the end (of checked bytes: an entry's xattrs were checked by
- * decode). */
+/* Takes the first one; false at the end. Requires: the bytes were checked (decode has checked an
+ * entry's xattrs). */
 bool firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value);
 
-/* Builds the object, or objects, of a directory from its encoded entries (in order, one after
- * the other), calling put for each object, parts before the index above them; *out_hash is the
- * directory's. */
+/* Builds the object, or objects, of a directory from its encoded entries (sorted and concatenated).
+ * Calls put for each object, parts before the index above them; *out_hash is that of the
+ * directory. */
 FIRN_MUST_CHECK int firn_tree_build(firn_slice encoded_entries,
                                     int (*put)(void *ctx, const firn_hash *hash, firn_slice object,
                                                firn_error *err),
@@ -81,19 +81,19 @@ struct firn_tree_source {
     void *ctx;
 };
 
-/* A walk over the entries of one directory, in order. Every rule of the format is checked on the
- * way (order, names, sizes, levels): FIRN_CORRUPT names the directory's hash. */
+/* A walk over the entries of one directory, in order. Every rule of the format (order, names,
+ * sizes, levels) is checked on the way: FIRN_CORRUPT names the directory's hash. */
 struct firn_tree_iterator;
 FIRN_MUST_CHECK int firn_tree_iterator_create(const struct firn_tree_source *source,
                                               const firn_hash *directory,
                                               struct firn_tree_iterator **out, firn_error *err);
 void firn_tree_iterator_destroy(struct firn_tree_iterator *iterator);
-/* The next entry, borrowed until the call after; *out_is_end instead at the end. */
+/* The next entry, borrowed until the next call; at the end *out_is_end is true instead. */
 FIRN_MUST_CHECK int firn_tree_iterator_next(struct firn_tree_iterator *iterator,
                                             const struct firn_tree_entry **out, bool *out_is_end,
                                             firn_error *err);
 
-/* "only these paths and what is below them". */
+/* A selection: these paths and everything below them. */
 
 /* A zeroed struct selects everything. */
 struct firn_tree_filter {
@@ -102,23 +102,23 @@ struct firn_tree_filter {
     size_t count;
 };
 
-/* Checks and cleans paths (trailing slashes go); a path of "" selects everything. FIRN_INVALID
+/* Checks and cleans paths (removes trailing slashes); a path of "" selects everything. FIRN_INVALID
  * names a bad one. The bytes stay borrowed from the caller. */
 FIRN_MUST_CHECK int firn_tree_filter_init(struct firn_tree_filter *filter, const firn_slice *paths,
                                           size_t count, firn_error *err);
 void firn_tree_filter_deinit(struct firn_tree_filter *filter);
 
-/* Whether a path is selected: one of the paths or below one. Remembers which of them were met. */
+/* Whether a path is selected: one of the paths or below one. Remembers which of them were found. */
 bool firn_tree_filter_selects(struct firn_tree_filter *filter, firn_slice path);
-/* Whether something below a directory may be selected though it is not itself. */
+/* Whether something below a directory may be selected although the directory itself is not. */
 bool firn_tree_filter_leads_on(const struct firn_tree_filter *filter, firn_slice directory);
-/* FIRN_NOT_FOUND, naming it, if a path was never met. */
+/* FIRN_NOT_FOUND, naming the path, if one of them was never found. */
 FIRN_MUST_CHECK int firn_tree_filter_check_met(const struct firn_tree_filter *filter,
                                                firn_error *err);
 
-/* The entry of a path in a tree, and whether what an entry says about another one is true. */
+/* Finding the entry of a path in a tree, and checking what an entry says about another one. */
 
-/* One tree, one thread. Remembers where it looked last. */
+/* For one tree and one thread. Remembers the directory of the last look-up. */
 struct firn_tree_lookup {
     const struct firn_tree_source *source;
     firn_hash root;
@@ -133,14 +133,14 @@ void firn_tree_lookup_init(struct firn_tree_lookup *lookup, const struct firn_tr
 /* A zeroed struct is fine. */
 void firn_tree_lookup_deinit(struct firn_tree_lookup *lookup);
 
-/* The entry of a path, borrowed until the next call; NULL if the tree does not have it. The path is
- * clean, and not empty: the root has no entry. */
+/* The entry of a path, borrowed until the next call; NULL if the tree does not have it. Requires:
+ * the path is clean and not empty (the root has no entry). */
 FIRN_MUST_CHECK int firn_tree_lookup_find(struct firn_tree_lookup *lookup, firn_slice path,
                                           const struct firn_tree_entry **out, firn_error *err);
 
-/* Whether the path that a hard link names is that of its group's first name: an entry of the
- * same kind with the same fields that is no further name itself. FIRN_CORRUPT, naming both
- * paths, where it is not. */
+/* Whether the path that a hard link names is the first name of its group: an entry of the
+ * same kind with the same fields that is not itself a further name. FIRN_CORRUPT, naming both
+ * paths, if it is not. */
 FIRN_MUST_CHECK int firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
                                                 const struct firn_tree_entry *link,
                                                 firn_error *err);
@@ -149,23 +149,23 @@ FIRN_MUST_CHECK int firn_tree_lookup_check_link(struct firn_tree_lookup *lookup,
 
 /* Calls visit for each object that one directory object (of any level) names: its parts, the
  * objects of its subdirectories (is_tree), the contents of its files (not is_tree). The object is
- * judged entry by entry, not as part of a directory: FIRN_CORRUPT, FIRN_NEWER. Another return of
- * visit than FIRN_OK ends it and is returned. */
+ * checked entry by entry, not as part of a directory: FIRN_CORRUPT, FIRN_NEWER. Any result of
+ * visit but FIRN_OK ends the call and is returned. */
 FIRN_MUST_CHECK int firn_tree_references(firn_slice object,
                                          int (*visit)(void *ctx, const firn_hash *hash,
                                                       bool is_tree, firn_error *err),
                                          void *ctx, firn_error *err);
 
-/* The names of entries that no checkpoint holds and that no restore writes, changes or removes:
+/* The names of entries that no checkpoint contains and that no restore writes, changes or removes:
  * what version control and firn itself keep in a directory. Pure functions over names: any thread,
  * no failure. */
 
-/* Why a name is reserved, one line without a stop; NULL if it is not, as nearly all. */
+/* Why a name is reserved, one line without a full stop; NULL if it is not, like nearly all. */
 const char *firn_tree_reserved_name(firn_slice name);
-/* The same of a path with slashes, for the first of its names that is reserved. */
+/* The same for a path with slashes: the first reserved name in it. */
 const char *firn_tree_reserved_path(firn_slice path);
-/* Whether restores, of any tree, give such names to new and displaced entries until they end: no
- * scan takes such an entry for the user's. */
+/* Whether the name is one that restores of any tree give to new and displaced entries until they
+ * end: scans do not save such entries. */
 bool firn_tree_reserved_is_temporary(firn_slice name);
 
 #endif

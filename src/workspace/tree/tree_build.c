@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree/tree_build.c: from the entries of a directory to its objects.
+ * tree/tree_build.c: builds the objects of a directory from its entries.
  *
  * A directory whose entries fit in 64 KiB is one object of level 0. A larger one is cut into parts
  * of 8 to 64 KiB, and an object of level 1 lists the parts; if that list is itself too long it is
- * cut in the same way, and so on. Where to cut is decided by the names alone (a hash of the name
- * after which a cut would come), so that adding, changing or removing one entry moves at most the
- * cuts around it: all other parts keep their hashes and are not stored again. That is
+ * cut in the same way, and so on. Only the names determine where to cut (by a hash of the name
+ * after which a cut would come), so adding, changing or removing one entry moves at most the
+ * cuts around it: all other parts keep their hashes and are not stored again. This is
  * content-defined chunking (Muthitacharoen, Chen, Mazières: A low-bandwidth network file system,
  * 2001) at the granularity of entries.
  *
@@ -27,7 +27,7 @@ struct builder {
     struct firn_buf upper;  /* items of the next level */
 };
 
-/* Takes one entry (level 0) or item (above) off the front of rest: its bytes and its name. */
+/* Takes the first entry (level 0) or item (above) from rest: its bytes and its name. */
 static bool
 next_element(firn_slice *rest, unsigned level, firn_slice *out_element, firn_slice *out_name)
 {
@@ -51,7 +51,7 @@ next_element(firn_slice *rest, unsigned level, firn_slice *out_element, firn_sli
     return true;
 }
 
-/* Whether names ascend over what one object, or all parts of one level, will hold. */
+/* Whether names ascend over the contents of one object, or of all parts of one level. */
 static bool
 ascends(firn_slice rest, unsigned level)
 {
@@ -107,7 +107,7 @@ name_cuts(firn_slice name)
     return (firn_xxh3(name.data, name.size, 0) & TREE_CUT_MASK) == 0;
 }
 
-/* Cuts one level into parts; the items for them gather in builder->upper. */
+/* Cuts one level into parts; their items are collected in builder->upper. */
 static int
 put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *err)
 {
@@ -149,7 +149,7 @@ firn_tree_build(firn_slice encoded_entries,
     firn_slice bytes = encoded_entries;
     unsigned level = 0;
     int rc = FIRN_OK;
-    /* An element alone may be larger than a part: then it is a part of its own, and more levels
+    /* A single element may be larger than a part: then it is a part of its own, and more levels
      * would not help. */
     while (bytes.size > TREE_PART_SIZE_MAX) {
         CHECK(level + 1 < FIRN_TREE_LEVELS_MAX);

@@ -2,8 +2,8 @@
  *
  * tree/tree_filter.c: selecting part of a tree by paths.
  *
- * Paths are compared component by component, which for clean paths is: equal, or a prefix followed
- * by a slash. The lists are short (a command line), so they are searched from end to end.
+ * Paths are compared component by component. For clean paths this means: equal, or a prefix
+ * followed by a slash. The lists are short (a command line), so the search is linear.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree/tree_iterator.c: walking the entries of one directory, whose objects are not trusted.
+ * tree/tree_iterator.c: walks the entries of one directory, whose objects are not trusted.
  *
- * The iterator holds one object a level: the path from the directory's own object down to the part
- * it reads. Each object says its level; a child must say exactly one less than its parent, so no
- * chain of objects can be endless (I1). Names must ascend strictly over the whole directory, and
- * the last name of a part must be the one that its parent gives (I2): a directory has one reading,
- * and no name twice. (Not checked, (I1) and (I2): both are tests of data, which refuse it.)
+ * The iterator holds one object for each level: the path from the directory's own object down to
+ * the part it reads. Each object says its level, which must be exactly one less than its parent's,
+ * so no chain of objects can be endless (I1). Names must ascend strictly over the whole directory,
+ * and the last name of a part must be the one that its parent gives (I2): a directory has one
+ * reading, and no name twice. (Neither is asserted: both are tests of data, which refuse it.)
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -28,7 +28,7 @@ struct firn_tree_iterator {
     firn_hash directory;
     struct level levels[FIRN_TREE_LEVELS_MAX]; /* [0] holds entries */
     unsigned top;                              /* level of the directory's own object */
-    uint8_t previous[FIRN_TREE_NAME_SIZE_MAX]; /* name of the entry before */
+    uint8_t previous[FIRN_TREE_NAME_SIZE_MAX]; /* name of the previous entry */
     size_t previous_size;
     struct firn_tree_entry entry;
 };
@@ -41,7 +41,7 @@ corrupt(struct firn_tree_iterator *iterator, firn_error *err, const char *what)
     return firn_error_set(err, FIRN_CORRUPT, "directory object %s: %s", hex, what);
 }
 
-/* Loads an object into the level it says it has; *out_level. */
+/* Loads an object into the level that it states; *out_level is that level. */
 static int
 load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *into,
      unsigned *out_level, firn_error *err)
@@ -106,7 +106,7 @@ firn_tree_iterator_destroy(struct firn_tree_iterator *iterator)
     firn_free(iterator);
 }
 
-/* The end of an object has been reached: its last name must be what its parent promised. */
+/* Whether the last name of an object that was read to its end is what its parent promised. */
 static bool
 promise_is_kept(const struct firn_tree_iterator *iterator, const struct level *level)
 {
@@ -147,7 +147,7 @@ out:
     return rc;
 }
 
-/* Makes levels[0] hold an unread entry, or says that there is none. */
+/* Loads until levels[0] holds an unread entry; *out_is_end if there is none. */
 static int
 refill(struct firn_tree_iterator *iterator, bool *out_is_end, firn_error *err)
 {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree/tree_lookup.c: following paths through a tree, and checking what its hard links say.
+ * tree/tree_lookup.c: follows paths through a tree, and checks what its hard links say.
  *
  * A further name of a file repeats all fields of the first name and gives its path
- * (docs/formats/tree.md). The format of one entry cannot say whether that is true, and code
- * that believed it would link to a file with other content, to one that happens to lie on the disk,
+ * (docs/formats/tree.md). The format of one entry cannot show whether that is true, and code
+ * that trusted it could link to a file with other content, to one that happens to be on the disk,
  * or to nothing. So before a link is made, or a checkpoint called sound, the path is followed
  * through the tree itself: directories only, never a symbolic link (I1).
  *
- * Links are met in the order of a walk, and their first names mostly lie close together. So the
+ * Links are found in the order of a walk, and their first names are usually near each other. So the
  * iterator over the last directory is kept and continues from its position if the next name comes
  * after it (I2): a directory full of links into another one is checked in one pass over both.
- * Memory is that iterator and one path.
+ * Memory: that iterator and one path.
  *
- * The first name of a group is that which is first in the byte order of whole paths (I3): a
+ * The first name of a group is the one that comes first in the byte order of whole paths (I3): a
  * restore in that order makes it before any other, and two trees cannot say the same in two ways.
  * (Not checked: it is data, which check_link tests.)
  */
@@ -55,7 +55,7 @@ open_dir(struct firn_tree_lookup *lookup, const firn_hash *hash, firn_error *err
     return rc == FIRN_OK ? advance(lookup, err) : rc;
 }
 
-/* Moves on to a name; lookup->entry is NULL if the directory does not have it. */
+/* Advances to a name; lookup->entry is NULL if the directory does not have it. */
 static int
 seek(struct firn_tree_lookup *lookup, firn_slice name, firn_error *err)
 {
@@ -70,7 +70,7 @@ seek(struct firn_tree_lookup *lookup, firn_slice name, firn_error *err)
     return rc;
 }
 
-/* Goes down to a directory; *out_found is false if there is none at that path. */
+/* Descends to a directory; *out_found is false if there is none at that path. */
 static int
 descend(struct firn_tree_lookup *lookup, firn_slice path, bool *out_found, firn_error *err)
 {
@@ -99,7 +99,7 @@ descend(struct firn_tree_lookup *lookup, firn_slice path, bool *out_found, firn_
     return rc;
 }
 
-/* Sets lookup->entry to that of a path, or to NULL. */
+/* Sets lookup->entry to the entry of a path, or to NULL. */
 static int
 look_up(struct firn_tree_lookup *lookup, firn_slice path, firn_error *err)
 {

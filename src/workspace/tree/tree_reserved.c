@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree/tree_reserved.c: names that belong to others than the user of a workspace.
+ * tree/tree_reserved.c: names that belong to programs, not to the user of a workspace.
  *
- * A program like git runs what lies in its directory: hooks, filters, an editor named in its
- * configuration. A checkpoint that could put a file there would run code at the next commit, and one
- * that could remove it would lose a history. The same holds for a store of firn. So these names are
- * left out of every save by any rules, and a restore treats an entry of such a name as if
- * neither the checkpoint nor the disk had it (difference_walk.c). Code that writes or removes an entry asks here once
- * more, where a path becomes a name that the system is called with (checkout.c).
+ * A program like git runs what is in its directory: hooks, filters, an editor named in its
+ * configuration. A checkpoint that could put a file there would run code at the next commit, and
+ * one that could remove it would lose a history. The same holds for a store of firn. So every save
+ * leaves these names out under any rules, and a restore treats an entry of such a name as if
+ * neither the checkpoint nor the disk had it (difference_walk.c). Code that writes or removes an
+ * entry asks again here, where a path becomes the name in a system call (checkout.c).
  *
- * A file system may take two names for one. The test is for the worst of all of them, on every file
- * system: a tree that is restored here may be copied, shared or checked out elsewhere.
- * A name is reserved if it becomes one of NAMES after
- * - case folding: ASCII, the letters that some system takes for an `i` or an `s` (FAT, NTFS, APFS, ext4
- *   with casefold), and the ligature that full case folding takes for `fi` (APFS, ext4 with casefold);
+ * A file system may treat two names as one. The test assumes the worst of all of them, on every
+ * file system: a tree that is restored here may be copied, shared or checked out elsewhere. A name
+ * is reserved if it becomes one of NAMES after
+ * - case folding: ASCII, the letters that some system treats as an `i` or an `s` (FAT, NTFS, APFS,
+ *   ext4 with casefold), and the ligature that full case folding turns into `fi` (APFS, ext4 with
+ *   casefold);
  * - leaving out code points that HFS+ and ext4 with casefold ignore: all that Unicode calls
  *   Default_Ignorable_Code_Point;
  * - cutting at a `:`, which begins the name of a stream on NTFS (`.git::$INDEX_ALLOCATION` is the
  *   directory .git), and cutting dots and spaces from its end, as Windows does;
- * - taking a `\` as a slash, which it is on Windows: `.git\hooks` is reserved, and `a\.git` too.
+ * - treating a `\` as a slash, as Windows does: `.git\hooks` is reserved, and `a\.git` too.
  * NTFS and FAT also give a second, short name to each file. That of `.git` is `git~1`, or has
- * another number up to 4 where more than one name needs it; beyond that it is a hash of the long
- * name, which a tree cannot know. So these short names are reserved as well.
+ * another number up to 4 if more than one name needs it; beyond that it is a hash of the long
+ * name, which cannot be derived from a tree. So these short names are reserved as well.
  *
- * Of the characters that fold to more than one letter, only that ligature gives letters of NAMES. No
- * canonical decomposition of Unicode leads to an ASCII letter of NAMES, so none is done. A byte that is
- * not UTF-8 matches nothing.
+ * Of the characters that fold to more than one letter, only that ligature gives letters of NAMES.
+ * No canonical decomposition of Unicode leads to an ASCII letter of NAMES, so names are not
+ * decomposed. A byte that is not UTF-8 matches nothing.
  */
 #include "tree/tree.h"
 
@@ -43,7 +44,7 @@ static const char REPAIR[] = "what a repair that was cut off has left";
 static const struct reserved {
     const char *name;
     const char *reason;
-    bool has_short; /* its short name is that without the dot, in front of a ~ and a digit */
+    bool has_short; /* its short name: without the dot, then a ~ and a digit */
 } NAMES[] = {
     {".git", VERSION_CONTROL, true},    {".hg", VERSION_CONTROL, true},
     {".svn", VERSION_CONTROL, true},    {".jj", VERSION_CONTROL, true},
@@ -54,7 +55,7 @@ static const struct reserved {
 enum {
     LIGATURE_FI = 0xFB01,
     FOLDED_MAX = 24, /* more than the longest of NAMES */
-    NO_LETTER = 0x80 /* stands for all that matches nothing */
+    NO_LETTER = 0x80 /* stands for everything that matches nothing */
 };
 
 /* In ascending order. */
@@ -98,7 +99,7 @@ fold(uint32_t point)
     }
 }
 
-/* Appends a folded letter; false if the name is longer than any of NAMES then. */
+/* Appends a folded letter; false if that makes the name longer than any of NAMES. */
 static bool
 put_folded(uint8_t out[FOLDED_MAX], size_t *size, uint8_t folded)
 {
@@ -109,8 +110,8 @@ put_folded(uint8_t out[FOLDED_MAX], size_t *size, uint8_t folded)
     return folded == '.' || folded == ' ';
 }
 
-/* Folds one name, without what its end does not need. *out_size is 0 if it is longer than any of
- * NAMES. */
+/* Folds one name up to a ':', without dots and spaces at its end. *out_size is 0 if the result
+ * would be longer than any of NAMES. */
 static void
 fold_name(firn_slice name, uint8_t out[FOLDED_MAX], size_t *out_size)
 {
@@ -162,7 +163,7 @@ begins_short(uint8_t byte)
     }
 }
 
-/* The first byte, or the lack of a ~, decides for nearly all names. */
+/* The first byte, or the absence of a ~, decides for nearly all names. */
 static bool
 may_be_reserved(firn_slice name)
 {
@@ -171,7 +172,7 @@ may_be_reserved(firn_slice name)
            (begins_short(first) && memchr(name.data, '~', name.size) != NULL);
 }
 
-/* Of a name without backslashes. */
+/* Judges a name without backslashes. */
 static const char *
 judge(firn_slice name)
 {
@@ -190,7 +191,7 @@ judge(firn_slice name)
     return NULL;
 }
 
-/* The first answer for the parts of a text between separators. */
+/* Judges the parts of a text between separators; the first reserved one counts. */
 static const char *
 judge_parts(firn_slice text, char separator, const char *(*judge_part)(firn_slice part))
 {
@@ -217,7 +218,7 @@ firn_tree_reserved_path(firn_slice path)
     return judge_parts(path, '/', firn_tree_reserved_name);
 }
 
-/* ".firn-" and 16 hexadecimal digits, "-" and 16 more, and ".old" in the second form. */
+/* Such a name is ".firn-", 16 hexadecimal digits, "-", 16 more, and optionally ".old". */
 bool
 firn_tree_reserved_is_temporary(firn_slice name)
 {
