@@ -15,8 +15,8 @@
  * one. Last, the log and MANIFEST each record where the other one ends (db_replay.c).
  *
  * The memory budget is divided once, at opening: half for the block cache, three eighths for
- * memtables (a memtable is flushed when it has an eighth), the rest for what the trees keep of
- * their runs.
+ * memtables (one is flushed when it has an eighth, and at most 64 MiB), the rest for what the
+ * trees keep of their runs.
  *
  * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c. state_mutex (rank DB_STATE)
  * guards the trees of the image, the handles of keyspaces, is_changing_list and the list of open
@@ -137,7 +137,7 @@ memory_close(struct firn_os *os)
  * room, and every opening of a store with a long log replays it. */
 enum { CLOSE_LOG_BYTES_MAX = 96 << 10 };
 
-/* ---- making and ending the handle ---- */
+/* ---- creating and destroying the handle ---- */
 
 static size_t
 to_size(uint64_t bytes)

@@ -107,8 +107,8 @@ bool firn_db_is_read_only(const struct firn_db *db);
 uint64_t firn_db_sequence(const struct firn_db *db);
 /* For parts of firn that keep files of their own in the store's directory and delete some of them:
  * the version of MANIFEST, which grows with every flush; and whether no handle open for reading, in
- * any process, was opened at a version below the given one. Once no reader is below version v, a
- * file that commits before v stopped using may be deleted. Any thread. */
+ * any process, was opened at a version below the given one. A file that is no longer used from
+ * version v on may be deleted once there is no such handle below v. Any thread. */
 uint64_t firn_db_reader_version(struct firn_db *db);
 bool firn_db_reader_none_below(void *db, uint64_t version);
 /* Increases the version, durably, and changes nothing else, so that handles opened from now on can

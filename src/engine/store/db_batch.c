@@ -676,7 +676,7 @@ firn_db_batch_iterate(const struct firn_db_batch *batch,
     return FIRN_OK;
 }
 
-/* Operation i of a batch, as it stands. */
+/* Appends operation i of another batch as it is. */
 static int
 copy_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i, firn_error *err)
 {
@@ -691,8 +691,8 @@ copy_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i,
     return rc;
 }
 
-/* An operation of a batch as if it were done to the other batch: a merge is put together with what
- * stands there. One that is replaced is in its replacement. */
+/* Repeats an operation of another batch: a merge is combined with what the batch has. The replacement of
+ * a replaced merge includes it. */
 static int
 repeat_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i, firn_error *err)
 {
@@ -719,7 +719,7 @@ firn_db_batch_copy_to_commit(struct firn_db_batch *batch, const struct firn_db_b
     for (size_t i = 0; i < firn_db_batch_op_count(from) && rc == FIRN_OK; i++) {
         const struct firn_db_op *op = firn_db_batch_op(from, i);
         if (op->is_replaced) {
-            /* It does not count, and so its value need not be in the log. */
+            /* It has no effect, so its value need not be in the log. */
             const struct firn_storefile_op nothing = {
                 op->tree->id, FIRN_ENTRY_DELETE, firn_db_batch_key(from, op), firn_bytes(NULL, 0)};
             rc = firn_db_batch_append(batch, from->db, op->tree, &nothing, err);
@@ -735,8 +735,8 @@ int
 firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch *from,
                          firn_error *err)
 {
-    /* Merges change what stands before them, so a failure could not be taken back: both go into
-     * another batch, which takes the place of the first. */
+    /* Merges change earlier operations, so a failure could not be undone: both batches are copied to a
+     * new one, which replaces the first. */
     struct firn_db_batch joined = {.mark = batch->mark, .frees_space = batch->frees_space};
     int rc = FIRN_OK;
     if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {

@@ -16,7 +16,7 @@
  * back what was undone. A safety checkpoint is kept while it is among the last SAFETY_COUNT, or
  * younger than SAFETY_AGE_NS; the restore that creates another one deletes those that are neither.
  *
- * Keyspaces. A restore determines anew which of them exist now (db_visible.c). Open cursors and
+ * Keyspaces. A restore determines which of them exist now (db_visible.c). Open cursors and
  * views keep what they see. For transactions a restore is a write to every key.
  *
  * MANIFEST saves the whole history before the first segment of the log with a change is removed
@@ -396,7 +396,7 @@ out:
     return rc;
 }
 
-/* ---- looking ---- */
+/* ---- listing ---- */
 
 static void
 describe(const struct firn_db_checkpoint *checkpoint, struct firn_db_checkpoint_info *out)

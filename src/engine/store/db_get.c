@@ -4,14 +4,14 @@
  *
  * A read of now takes no lock and registers no view: it reads [1, published]. That is safe unless a
  * flush or compaction asked for the views after `published` was read, and has already replaced what
- * it read by what it kept. It may then have dropped a version that this read needs, in favour of a
- * newer one that this read does not see, because the read's view was in no list. Flushes and
- * compactions ask rarely, and each time increases views_taken. So:
+ * it read by what it kept. It may then have dropped a version that this read needs, because of a
+ * newer one that this read does not see: the read's view was in no list. Flushes and compactions ask
+ * rarely, and each time views_taken grows. So:
  *
  * (I1) views_taken is read before `published` and again after the read. If it is unchanged, every
- *      compaction whose result the read can have met had asked earlier. Everything in favour of
- *      which that compaction may drop something was published before it asked (db_view.c, I1), so
- *      `published` was not older. If views_taken has changed, the read is repeated with a
+ *      compaction whose result the read can have met had asked earlier. All newer versions because
+ *      of which that compaction may drop something were published before it asked (db_view.c, I1),
+ *      so `published` was not older. If views_taken has changed, the read is repeated with a
  *      registered view.
  *      (A compaction asks before it installs its result, and installs that before a read meets it;
  *      so the second look sees the change.) Not checked: one thread cannot see the order of

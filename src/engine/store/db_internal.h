@@ -218,7 +218,7 @@ struct firn_db_space {
     bool is_busy; /* a thread is changing the file */
     uint64_t reserve_bytes;
     uint64_t next_look_bytes;      /* of the log: the leader's */
-    uint64_t failed_at;            /* the newest commit when no space was found last */
+    uint64_t failed_at;            /* the newest commit when freeing space failed; 0: it did not */
     _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
 };
 
@@ -362,8 +362,8 @@ firn_db_count(_Atomic uint64_t *counter, uint64_t by)
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
-/* Whether all that the batch writes, if it writes anything, belongs to the store: another one may
- * lie where an earlier one lay. */
+/* Whether all writes of the batch, if any, are for this store: a store may have the address of an
+ * earlier one, so serials are compared too. */
 static inline bool
 firn_db_batch_is_of(const struct firn_db_batch *batch, const struct firn_db *db)
 {

@@ -440,7 +440,7 @@ firn_db_jobs_finish(struct firn_db *db, const struct firn_compaction_work_wish *
     return rc;
 }
 
-/* ---- beginning and end ---- */
+/* ---- starting and stopping ---- */
 
 int
 firn_db_jobs_open(struct firn_db *db, firn_error *err)

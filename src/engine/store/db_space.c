@@ -25,10 +25,10 @@
  * The last LAST_BYTES of the file are kept for what must not fail: opening writes a segment's header
  * and may have to settle the log, and a drain that finds no other space begins with them.
  *
- * Files that belong to the store but are not its own (packs of a workspace) are deleted by means of
- * commits and small merges of the store: the reserve has a 128th of their size for that, at most
- * 1 MiB. Commits that free more than they take (firn_db_batch_frees_space) count as deletes, even if
- * they contain puts.
+ * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits and
+ * small merges of the store: the reserve has a 128th of their size for that, at most 1 MiB. Commits
+ * that free more than they take (firn_db_batch_frees_space) count as deletes, even if they contain
+ * puts.
  *
  * The output of a flush or compaction must fit into the reserve; otherwise garbage that is spread
  * over the whole store could not be turned into space. So what the store writes at once is fitted to

@@ -10,9 +10,9 @@
  * (I1) A view of now is registered with the newest published sequence, and both steps hold the mutex
  *      that take holds too. A version that a compaction can drop was in a frozen memtable, so it was
  *      published before the compaction asked. So a view is in the list that the compaction got, or
- *      it sees at least everything in favour of which the compaction may drop something. A later
- *      restore makes now of a checkpoint that is in the list, and of what comes after; a later
- *      checkpoint is what now was.
+ *      it sees all newer versions because of which the compaction may drop something. A later restore
+ *      makes now of a checkpoint that is in the list, and of what comes after; a later checkpoint is
+ *      what now was.
  * (I2) A cursor at a public view copies the place of that view, which is in the list; a view at a
  *      checkpoint is registered while the checkpoint is in it.
  * (I3) Reading now without the mutex (firn_db_view_enter_now): the intervals of now are read before
