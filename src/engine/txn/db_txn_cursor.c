@@ -685,7 +685,7 @@ out:
     return rc;
 }
 
-/* ---- looking ---- */
+/* ---- the present entry ---- */
 
 static bool
 valid(const struct firn_db_cursor_overlay *overlay)
