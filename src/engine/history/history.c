@@ -31,8 +31,8 @@
  * Limits: a line has at most 65,536 intervals, as after that many restores, each of a state that
  * came after the previous one; 2^20 checkpoints. Memory: 96 bytes a line and about 180 bytes a
  * checkpoint; for now, and for each line with open views, up to 24 bytes an interval. This is not part
- * of the memory budget; firn_store_stats reports it. Finding a checkpoint by id, number or name takes
- * constant time.
+ * of the memory budget; firn_store_stats reports it. Finding a checkpoint by id, number or name
+ * usually takes constant time.
  */
 #include "history/history.h"
 
@@ -165,7 +165,7 @@ find_deinit(struct firn_history *history)
     history->found_count = 0;
 }
 
-/* ---- looking ---- */
+/* ---- lookup ---- */
 
 static struct firn_db_checkpoint *
 first_of(const struct firn_history *history, unsigned by, uint64_t hash)
@@ -220,7 +220,7 @@ firn_history_find_place(const struct firn_history *history,
     return low;
 }
 
-/* ---- looking ---- */
+/* ---- lookup ---- */
 
 size_t
 firn_history_count(const struct firn_history *history)
