@@ -32,7 +32,7 @@
  * If nothing was written meanwhile, the same bytes are recorded again: two copies of an idle store are
  * equal.
  *
- * Left out is what the writer creates anew: LOCK, RESERVE, sockets of watches, unfinished and spare
+ * Left out is what the writer creates again: LOCK, RESERVE, sockets of watches, unfinished and spare
  * files, and segments of logs that were begun later.
  *
  * Not read: runs, values and packs, and the contents of commits. If they are damaged in the store, they
