@@ -39,7 +39,7 @@ struct firn_db_pin;
  * open them. */
 #define FIRN_DB_SYSTEM_PREFIX "firn."
 /* Names with this prefix also belong to firn, and users cannot open them, but they are inside views:
- * tables use them (tables/rows). */
+ * tables use them (room rows). */
 #define FIRN_DB_TABLE_PREFIX "firn:"
 /* The keyspace with the schema records of tables, by number: 8 bytes, big-endian. */
 #define FIRN_DB_SCHEMAS FIRN_DB_TABLE_PREFIX "schemas"
@@ -53,7 +53,7 @@ struct firn_db_options {
     firn_durability durability; /* DEFAULT means FULL */
     int64_t lock_timeout_ms;    /* 0: do not wait; negative: wait without limit */
     uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
-    unsigned threads;           /* 0: chosen by the number of processors */
+    unsigned threads;           /* 0: one for each processor, at most 4 */
     firn_compression compression;
 };
 

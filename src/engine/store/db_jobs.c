@@ -24,7 +24,8 @@
  * compaction waits for it. Failing to build a graph does not fail commits: searches work without it, and it is
  * tried again when more runs come. Closing ends the building at its next step.
  *
- * If a job cannot be submitted (no memory, no thread), it runs in the thread that asked for it.
+ * If a job for flushes or compactions cannot be submitted (no memory, no thread), it runs in the thread
+ * that asked for it.
  *
  * In simulation jobs run inline, while a thread waits, in an order that follows from the seed.
  *

@@ -4,9 +4,9 @@
  *
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
  * space: both need a little space first. So the store keeps a file RESERVE: an eighth of the size of
- * the store, at most RESERVE_MEMTABLES times a memtable; a store below RESERVE_FROM has none. If less
- * than that is free, the reserve grows by half of what is free; if it cannot grow, it stays as it is.
- * Closing frees what exceeds this size.
+ * the store, at most RESERVE_MEMTABLES times a memtable (on a small disk at most an eighth of the size
+ * that the store can reach, if that is more); a store below RESERVE_FROM has none. It grows by at most
+ * half of what is free; if it cannot grow, it stays as it is. Closing frees what exceeds this size.
  *
  * When an append, a flush or a compaction finds no space, most of the reserve is freed, and the store
  * counts as full. From then on
@@ -26,9 +26,9 @@
  * and may have to settle the log, and a drain that finds no other space begins with them.
  *
  * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits and
- * small merges of the store: the reserve has a 128th of their size for that, at most 1 MiB. Commits
- * that free more than they take (firn_db_batch_frees_space) count as deletes, even if they contain
- * puts.
+ * small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
+ * Commits that free more than they take (firn_db_batch_frees_space) count as deletes, even if they
+ * contain puts.
  *
  * The output of a flush or compaction must fit into the reserve; otherwise garbage that is spread
  * over the whole store could not be turned into space. So what the store writes at once is fitted to
